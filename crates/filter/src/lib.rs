@@ -1,0 +1,1 @@
+//! tcpdump filters: libpcap compile and run, lints, savefile reading.

@@ -1,0 +1,45 @@
+//! The nouns of wirelab as values: AWS resources with EC2's names, calls, changes, flow records,
+//! virtual time and the seed. No behaviour beyond parsing, printing and looking up.
+//!
+//! Every engine (`simulator`, `control`, `flowlog`, ...) knows this crate and none of the others,
+//! so what crosses from one to another is defined here:
+//!
+//! | value | from | to |
+//! | --- | --- | --- |
+//! | [`Call`], [`Reply`] | a person, a scenario file, the journal | the control plane and back |
+//! | [`Changes`] | the control plane | the simulator: a new generation of [`Resources`] |
+//! | [`Observation`] | the simulator | the control plane |
+//! | [`FlowRecord`] | the simulator's flow aggregation | log files, the query engine |
+//!
+//! Resource structs bear the EC2 API's names. Their serde form is the API's (`PascalCase`), so a
+//! describe reply is the resource, serialised, less its nulls. None of them uses
+//! `skip_serializing_if`, `flatten` or `untagged`: the same derive also serves the compact binary
+//! form of a saved world.
+
+mod call;
+mod cidr;
+mod flow_record;
+mod id;
+mod observation;
+mod port;
+mod protocol;
+mod resource;
+mod resources;
+mod seed;
+mod time;
+
+pub use call::{ApiError, ApiErrorKind, Call, Caller, Reply};
+pub use cidr::{CidrError, canonical, parse_cidr};
+pub use flow_record::{
+    Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, Place, TcpFlags, TrafficPath,
+};
+pub use id::*;
+pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+pub use observation::Observation;
+pub use port::PortRange;
+pub use protocol::{IpProtocol, ProtocolError};
+pub use resource::*;
+pub use resources::{Change, Changes, Resource, ResourceRef, Resources};
+pub use seed::{Seed, Stream};
+pub use smol_str::SmolStr;
+pub use time::{DurationParseError, SimDuration, SimTime, UnixTime};

@@ -1,0 +1,69 @@
+//! AWS resources, one file each, named and shaped as the EC2 API shows them.
+
+mod address;
+mod dhcp_options;
+mod flow_log;
+mod instance;
+mod internet_gateway;
+mod nat_gateway;
+mod network_acl;
+mod network_interface;
+mod route_table;
+mod security_group;
+mod subnet;
+mod transit_gateway;
+mod vpc;
+mod vpn;
+
+pub use address::Address;
+pub use dhcp_options::{DhcpConfiguration, DhcpOptions};
+pub use flow_log::{FlowLog, LogDestinationType, TrafficType};
+pub use instance::{Instance, InstanceState, NitroGeneration};
+pub use internet_gateway::InternetGateway;
+pub use nat_gateway::{ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayState};
+pub use network_acl::{
+    IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction,
+};
+pub use network_interface::{
+    ConnectionTracking, InterfaceAssociation, InterfaceType, NetworkInterface,
+    NetworkInterfaceAttachment, PrivateIpAddress,
+};
+pub use route_table::{
+    Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
+};
+pub use security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
+pub use subnet::Subnet;
+pub use transit_gateway::{
+    TransitGateway, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
+};
+pub use vpc::Vpc;
+pub use vpn::{CustomerGateway, VpnConnection, VpnGateway, VpnStaticRoute, VpnTunnel};
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+/// A tag.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// Key, unique on its resource.
+    pub key: SmolStr,
+    /// Value.
+    pub value: SmolStr,
+}
+
+/// The life of a resource that comes and goes at once: EC2's `pending`, `available`, ...
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResourceState {
+    /// Being made.
+    Pending,
+    /// In service.
+    Available,
+    /// Being changed.
+    Modifying,
+    /// Going.
+    Deleting,
+    /// Gone, still described for a while.
+    Deleted,
+}

@@ -1,0 +1,62 @@
+//! Instance: `DescribeInstances`. What runs on it is the simulator's `host`.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::Tag;
+use crate::{InstanceId, NetworkInterfaceId, SubnetId, UnixTime, VpcId};
+
+/// Life of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    /// Starting.
+    Pending,
+    /// Running.
+    Running,
+    /// Stopping.
+    Stopping,
+    /// Stopped.
+    Stopped,
+    /// Terminating.
+    ShuttingDown,
+    /// Gone.
+    Terminated,
+}
+
+/// What the instance type is built on; decides aggregation and idle timeouts (ruling D8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum NitroGeneration {
+    /// Xen: flow logs aggregate up to 600 s; idle timeouts cannot be configured.
+    Xen,
+    /// Nitro before v6: TCP established timeout 432,000 s.
+    Nitro,
+    /// Nitro v6: 350 s.
+    NitroV6,
+}
+
+/// An instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Instance {
+    /// Its id.
+    pub instance_id: InstanceId,
+    /// `m6i.large`.
+    pub instance_type: SmolStr,
+    /// What the type is built on.
+    pub nitro_generation: NitroGeneration,
+    /// Its state.
+    pub state: InstanceState,
+    /// VPC of the primary interface.
+    pub vpc_id: VpcId,
+    /// Subnet of the primary interface.
+    pub subnet_id: SubnetId,
+    /// Interfaces by device index; the first is the primary one.
+    pub network_interfaces: Vec<NetworkInterfaceId>,
+    /// When it was started.
+    pub launch_time: UnixTime,
+    /// Owner.
+    pub owner_id: SmolStr,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}

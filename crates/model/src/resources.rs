@@ -1,0 +1,129 @@
+//! All resources of a world as one value, and changes to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::*;
+
+macro_rules! resources {
+    ($($(#[$doc:meta])* $variant:ident, $field:ident, $id:ident, $key:ident;)*) => {
+        /// One resource of any type.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Resource {
+            $($(#[$doc])* $variant(Arc<$variant>),)*
+        }
+
+        /// The id of one resource of any type.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum ResourceRef {
+            $($(#[$doc])* $variant($id),)*
+        }
+
+        /// Every resource by id. Cloning is cheap next to what it holds: resources are shared.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Resources {
+            $($(#[$doc])* pub $field: BTreeMap<$id, Arc<$variant>>,)*
+        }
+
+        impl Resource {
+            /// What this is called.
+            #[must_use]
+            pub fn reference(&self) -> ResourceRef {
+                match self {
+                    $(Self::$variant(it) => ResourceRef::$variant(it.$key.clone()),)*
+                }
+            }
+        }
+
+        impl ResourceRef {
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant(id) => id.as_str(),)*
+                }
+            }
+        }
+
+        impl Resources {
+            /// Applies one change.
+            pub fn apply(&mut self, change: &Change) {
+                match change {
+                    $(Change::Put(Resource::$variant(it)) => {
+                        self.$field.insert(it.$key.clone(), Arc::clone(it));
+                    })*
+                    $(Change::Remove(ResourceRef::$variant(id)) => {
+                        self.$field.remove(id);
+                    })*
+                }
+            }
+        }
+
+        $(impl From<$variant> for Resource {
+            fn from(it: $variant) -> Self {
+                Self::$variant(Arc::new(it))
+            }
+        })*
+    };
+}
+
+resources! {
+    /// VPCs.
+    Vpc, vpcs, VpcId, vpc_id;
+    /// Subnets.
+    Subnet, subnets, SubnetId, subnet_id;
+    /// Route tables.
+    RouteTable, route_tables, RouteTableId, route_table_id;
+    /// Internet gateways.
+    InternetGateway, internet_gateways, InternetGatewayId, internet_gateway_id;
+    /// NAT gateways.
+    NatGateway, nat_gateways, NatGatewayId, nat_gateway_id;
+    /// Security groups.
+    SecurityGroup, security_groups, SecurityGroupId, group_id;
+    /// Network ACLs.
+    NetworkAcl, network_acls, NetworkAclId, network_acl_id;
+    /// Network interfaces.
+    NetworkInterface, network_interfaces, NetworkInterfaceId, network_interface_id;
+    /// Instances.
+    Instance, instances, InstanceId, instance_id;
+    /// Elastic IP addresses.
+    Address, addresses, AllocationId, allocation_id;
+    /// DHCP option sets.
+    DhcpOptions, dhcp_options, DhcpOptionsId, dhcp_options_id;
+    /// Virtual private gateways.
+    VpnGateway, vpn_gateways, VpnGatewayId, vpn_gateway_id;
+    /// Customer gateways.
+    CustomerGateway, customer_gateways, CustomerGatewayId, customer_gateway_id;
+    /// VPN connections.
+    VpnConnection, vpn_connections, VpnConnectionId, vpn_connection_id;
+    /// Transit gateways.
+    TransitGateway, transit_gateways, TransitGatewayId, transit_gateway_id;
+    /// Transit gateway VPC attachments.
+    TransitGatewayVpcAttachment, transit_gateway_vpc_attachments, TransitGatewayAttachmentId,
+        transit_gateway_attachment_id;
+    /// Transit gateway route tables.
+    TransitGatewayRouteTable, transit_gateway_route_tables, TransitGatewayRouteTableId,
+        transit_gateway_route_table_id;
+    /// Flow logs.
+    FlowLog, flow_logs, FlowLogId, flow_log_id;
+}
+
+/// One step from a generation of resources to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change {
+    /// The resource is new or has changed.
+    Put(Resource),
+    /// The resource is gone.
+    Remove(ResourceRef),
+}
+
+/// What a call or a timer of the control plane does to the data plane.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// When the data plane obeys: about a second after the call (ruling D5), or at once.
+    pub effective_at: SimTime,
+    /// The steps, in order.
+    pub changes: Vec<Change>,
+}

@@ -1,0 +1,1 @@
+//! Logs Insights QL planned onto DataFusion.

@@ -1,0 +1,1 @@
+//! scenario.toml and lab.toml to a checked plan.

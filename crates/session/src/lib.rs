@@ -1,0 +1,1 @@
+//! A running lab: world, control plane, timeline, journal.

@@ -1,0 +1,1 @@
+//! Task kinds, comparisons, findings, reports.

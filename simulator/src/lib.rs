@@ -1,0 +1,1 @@
+//! The deterministic, sans-IO data plane in virtual time.

@@ -1,0 +1,1 @@
+//! Whole-product tests that drive the binary.

@@ -1,1 +1,2 @@
 //! The deterministic, sans-IO data plane in virtual time.
+pub mod host;

@@ -1,0 +1,248 @@
+//! What a machine is before it runs: attachment, kernel, settings, routes, servers.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Seed, SimDuration, UnixTime};
+use wirelab_wire::MacAddr;
+
+/// A machine: an EC2 instance's operating system, or a machine outside AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSpec {
+    /// Name, unique in the world: what `exec` and traffic refer to.
+    pub name: SmolStr,
+    /// How it is attached to the network.
+    pub attachment: Attachment,
+    /// Which kernel it shows on the wire.
+    pub kernel: KernelProfile,
+    /// Sysctls and the like.
+    pub settings: HostSettings,
+    /// Routes beyond the connected and the default ones.
+    pub routes: Vec<HostRoute>,
+    /// `iptables` argument lists, applied in order at start: `-A INPUT -p tcp --dport 22 -j DROP`.
+    pub firewall: Vec<String>,
+    /// Programs that listen.
+    pub servers: Vec<ServerSpec>,
+}
+
+/// How a machine is attached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Attachment {
+    /// The operating system of an instance: its interfaces follow the instance's ENIs.
+    Instance(InstanceId),
+    /// A machine outside AWS.
+    Outside {
+        /// Interfaces, in the order of their indices.
+        interfaces: Vec<OutsideInterface>,
+        /// The tunnel interface `tun0`, after the others, of a machine that is a customer gateway.
+        customer_gateway: Option<TunnelSpec>,
+        /// Next hop of the default route.
+        default_gateway: Option<IpAddr>,
+    },
+}
+
+/// An interface on a segment outside AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideInterface {
+    /// `eth0`.
+    pub name: SmolStr,
+    /// The segment.
+    pub segment: SmolStr,
+    /// Address with the prefix length of the segment.
+    pub address: IpNet,
+    /// MTU in octets.
+    pub mtu: u16,
+}
+
+/// The inside of a site-to-site VPN on a customer gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelSpec {
+    /// Whose VPN connections.
+    pub customer_gateway: CustomerGatewayId,
+    /// MTU inside the tunnel in octets.
+    pub mtu: u16,
+}
+
+/// An interface as it is now; the fabric keeps it in step with the ENI or the segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceConfig {
+    /// `ens5`, `eth0`, `tun0`.
+    pub name: SmolStr,
+    /// Hardware address.
+    pub mac: MacAddr,
+    /// Addresses with their prefix lengths, the primary one first.
+    pub addresses: Vec<IpNet>,
+    /// MTU in octets, as the driver or DHCP set it.
+    pub mtu: u16,
+    /// Next hop of a default route through this interface.
+    pub gateway: Option<IpAddr>,
+    /// Name servers that DHCP gave.
+    pub resolvers: Vec<IpAddr>,
+}
+
+/// The kernels whose behaviour on the wire is known segment by segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KernelProfile {
+    /// Linux 6.18: four linear SYN timeouts, window scale 10.
+    #[default]
+    Linux618,
+    /// Linux 6.1 (Amazon Linux 2023): exponential SYN timeouts, window scale 7.
+    Linux61,
+}
+
+/// Settings of a machine. The defaults are Linux's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostSettings {
+    /// `net.ipv4.ip_forward`.
+    pub ip_forward: bool,
+    /// `net.ipv4.tcp_mtu_probing`: 0, 1 (after a black hole is suspected) or 2 (always).
+    pub tcp_mtu_probing: u8,
+    /// `net.ipv4.ip_local_port_range`, both ends included.
+    pub local_port_range: (u16, u16),
+    /// `net.ipv4.tcp_retries2`.
+    pub tcp_retries2: u8,
+    /// `net.ipv4.tcp_syn_retries`.
+    pub tcp_syn_retries: u8,
+    /// `net.ipv4.tcp_synack_retries`.
+    pub tcp_synack_retries: u8,
+    /// `net.ipv4.tcp_timestamps`.
+    pub tcp_timestamps: bool,
+    /// `net.ipv4.tcp_sack`.
+    pub tcp_sack: bool,
+    /// `net.ipv4.tcp_window_scaling`.
+    pub tcp_window_scaling: bool,
+    /// `net.ipv4.tcp_keepalive_time`.
+    pub tcp_keepalive_time: SimDuration,
+    /// `net.ipv4.tcp_keepalive_intvl`.
+    pub tcp_keepalive_interval: SimDuration,
+    /// `net.ipv4.tcp_keepalive_probes`.
+    pub tcp_keepalive_probes: u8,
+    /// `net.ipv4.tcp_fin_timeout`.
+    pub tcp_fin_timeout: SimDuration,
+    /// `net.ipv4.icmp_echo_ignore_all`.
+    pub icmp_echo_ignore_all: bool,
+    /// `net.ipv4.ip_no_pmtu_disc`: send without DF and ignore ICMP 3/4.
+    pub ip_no_pmtu_disc: bool,
+}
+
+impl Default for HostSettings {
+    fn default() -> Self {
+        Self {
+            ip_forward: false,
+            tcp_mtu_probing: 0,
+            local_port_range: (32768, 60999),
+            tcp_retries2: 15,
+            tcp_syn_retries: 6,
+            tcp_synack_retries: 5,
+            tcp_timestamps: true,
+            tcp_sack: true,
+            tcp_window_scaling: true,
+            tcp_keepalive_time: SimDuration::from_secs(7200),
+            tcp_keepalive_interval: SimDuration::from_secs(75),
+            tcp_keepalive_probes: 9,
+            tcp_fin_timeout: SimDuration::from_secs(60),
+            icmp_echo_ignore_all: false,
+            ip_no_pmtu_disc: false,
+        }
+    }
+}
+
+/// A route of a machine's own table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostRoute {
+    /// Destination block; `0.0.0.0/0` for the default.
+    pub destination: IpNet,
+    /// Next hop; none for a directly connected block.
+    pub via: Option<IpAddr>,
+    /// Interface; without it, the one whose block holds `via`.
+    pub device: Option<SmolStr>,
+    /// MTU in octets that overrides the interface's.
+    pub mtu: Option<u16>,
+    /// MSS in octets to announce, overriding what follows from the MTU.
+    pub advmss: Option<u16>,
+}
+
+/// A program that listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerSpec {
+    /// An HTTP/1.1 server.
+    Http {
+        /// TCP port.
+        port: u16,
+        /// What it serves; any other path is answered 404.
+        resources: Vec<HttpResource>,
+        /// Time from the complete request to the answer.
+        think: SimDuration,
+    },
+    /// A PostgreSQL 15 server that trusts everybody.
+    Postgres {
+        /// TCP port.
+        port: u16,
+        /// What can be selected from.
+        tables: Vec<PostgresTable>,
+        /// Time from a query to its answer.
+        think: SimDuration,
+        /// How often the primary writes WAL that its replicas get.
+        wal_every: SimDuration,
+        /// How much WAL each time, in octets.
+        wal_bytes: u32,
+    },
+    /// Sends back what it gets, over TCP and UDP.
+    Echo {
+        /// Port of both.
+        port: u16,
+    },
+    /// Accepts, reads and never answers.
+    Discard {
+        /// TCP port.
+        port: u16,
+    },
+}
+
+impl ServerSpec {
+    /// The port it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        match self {
+            Self::Http { port, .. }
+            | Self::Postgres { port, .. }
+            | Self::Echo { port }
+            | Self::Discard { port } => *port,
+        }
+    }
+}
+
+/// One thing an HTTP server serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpResource {
+    /// `/health`; exact match, the query string not compared.
+    pub path: SmolStr,
+    /// Status code.
+    pub status: u16,
+    /// Octets of body.
+    pub bytes: u32,
+}
+
+/// A table of the PostgreSQL server; its content follows from name, row and column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostgresTable {
+    /// Name as in `FROM`.
+    pub name: SmolStr,
+    /// Column names.
+    pub columns: Vec<SmolStr>,
+    /// Number of rows.
+    pub rows: u32,
+    /// Octets of each value.
+    pub value_bytes: u16,
+}
+
+/// What a machine has to know of its world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostConfig {
+    /// `traffic` of it feeds the machine's random streams, which are named after the machine.
+    pub seed: Seed,
+    /// Virtual UTC of [`wirelab_model::SimTime::ZERO`].
+    pub starts: UnixTime,
+}

@@ -5,11 +5,33 @@
 //! layouts; this crate adds the values, the TCP options in wire order, and the savefile writers.
 //!
 //! It knows nothing of AWS and nothing of time beyond the nanoseconds a savefile stamps.
+//!
+//! | to | use |
+//! | --- | --- |
+//! | make a packet | [`IpPacket::tcp`], [`IpPacket::udp`], [`IpPacket::echo_request`], [`IpPacket::icmp_error`] |
+//! | ask it | [`IpPacket::total_len`], [`IpPacket::five_tuple`], [`IpPacket::as_tcp`], ... |
+//! | change it on its way | [`IpPacket::decrement_ttl`], [`IpPacket::set_source`], [`TcpSegment::clamp_maximum_segment_size`] |
+//! | read and write bytes | [`IpPacket::parse`], [`IpPacket::write_to`], [`Frame`] |
+//! | read part of one | [`QuotedPacket`] |
 
+mod access;
+mod construct;
+mod emit;
+mod five_tuple;
+mod icmp_error;
 mod packet;
+mod parse;
+pub mod protocol;
+mod quoted;
+mod tcp_option;
 
 pub use bytes::Bytes;
+pub use five_tuple::FiveTuple;
+pub use icmp_error::IcmpError;
 pub use packet::{
-    EcnCodepoint, Frame, IcmpMessage, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    MacAddr, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable,
+    EcnCodepoint, Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields,
+    Ipv4Fields, Ipv6Fields, MacAddr, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram,
+    Unreachable,
 };
+pub use parse::ParseError;
+pub use quoted::{QuotedPacket, translate_quoted};

@@ -104,9 +104,12 @@ pub enum Transport {
     Tcp(TcpSegment),
     /// RFC 768.
     Udp(UdpDatagram),
-    /// RFC 792, RFC 1191.
+    /// RFC 792, RFC 1191; over IPv4 only.
     Icmp(IcmpMessage),
-    /// Another protocol, or a fragment: the octets as they are.
+    /// RFC 4443; over IPv6 only.
+    Icmpv6(Icmpv6Message),
+    /// Another protocol, any fragment (the first one too), IPv6 extension headers, or a header of
+    /// the above that does not parse: the octets as they are.
     Other {
         /// IANA number.
         protocol: u8,
@@ -309,6 +312,61 @@ pub enum IcmpMessage {
         quoted: Bytes,
     },
     /// Any other type.
+    Other {
+        /// Type.
+        icmp_type: u8,
+        /// Code.
+        code: u8,
+        /// The second four octets of the header.
+        rest: [u8; 4],
+        /// Data.
+        payload: Bytes,
+    },
+}
+
+/// An ICMPv6 message, RFC 4443.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Icmpv6Message {
+    /// Type 128.
+    EchoRequest {
+        /// Identifier.
+        identifier: u16,
+        /// Sequence number.
+        sequence: u16,
+        /// Data.
+        payload: Bytes,
+    },
+    /// Type 129.
+    EchoReply {
+        /// Identifier.
+        identifier: u16,
+        /// Sequence number.
+        sequence: u16,
+        /// Data.
+        payload: Bytes,
+    },
+    /// Type 1: 0 no route, 1 administratively prohibited, 3 address, 4 port.
+    DestinationUnreachable {
+        /// Code.
+        code: u8,
+        /// Quoted packet, cut.
+        quoted: Bytes,
+    },
+    /// Type 2: the IPv6 form of "fragmentation needed".
+    PacketTooBig {
+        /// Next-hop MTU in octets.
+        mtu: u32,
+        /// Quoted packet, cut.
+        quoted: Bytes,
+    },
+    /// Type 3.
+    TimeExceeded {
+        /// 0 in transit, 1 in reassembly.
+        code: u8,
+        /// Quoted packet, cut.
+        quoted: Bytes,
+    },
+    /// Any other type, neighbour discovery among them.
     Other {
         /// Type.
         icmp_type: u8,

@@ -23,7 +23,7 @@ const TCP_HEADER_LEN: usize = 20;
 impl IpHeader {
     /// Octets of this header on the wire.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn wire_len(&self) -> usize {
         match self.version {
             IpVersionFields::V4(_) => IPV4_HEADER_LEN,
             IpVersionFields::V6(_) => IPV6_HEADER_LEN,
@@ -138,7 +138,7 @@ impl IpPacket {
     /// count. Costs no serialisation.
     #[must_use]
     pub fn total_len(&self) -> usize {
-        self.header.len() + self.transport.len()
+        self.header.wire_len() + self.transport.wire_len()
     }
 
     /// DF; always set for IPv6.
@@ -270,7 +270,7 @@ impl IpPacket {
 impl Transport {
     /// Octets after the IP header.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn wire_len(&self) -> usize {
         match self {
             Self::Tcp(segment) => segment.header_len() + segment.payload.len(),
             Self::Udp(datagram) => UDP_HEADER_LEN + datagram.payload.len(),
@@ -279,19 +279,13 @@ impl Transport {
             Self::Other { payload, .. } => payload.len(),
         }
     }
-
-    /// Whether nothing follows the IP header.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl TcpSegment {
     /// Octets of the header with its options, padded to a multiple of 4.
     #[must_use]
     pub fn header_len(&self) -> usize {
-        let options: usize = self.options.iter().map(TcpOption::len).sum();
+        let options: usize = self.options.iter().map(TcpOption::wire_len).sum();
         TCP_HEADER_LEN + options.next_multiple_of(4)
     }
 
@@ -366,7 +360,7 @@ impl TcpSegment {
 impl TcpOption {
     /// Octets of the option on the wire.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn wire_len(&self) -> usize {
         match self {
             Self::EndOfList | Self::Nop => 1,
             Self::SackPermitted => 2,

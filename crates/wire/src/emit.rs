@@ -22,7 +22,7 @@ const ONE_VERSION: &str = "addresses and version fields of a header are of one I
 impl Frame {
     /// Octets of the frame as captured: Ethernet header and packet, no padding, no FCS.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn wire_len(&self) -> usize {
         ETHERNET_HEADER_LEN + self.packet.total_len()
     }
 
@@ -32,7 +32,7 @@ impl Frame {
     /// As [`IpPacket::write_to`].
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.len());
+        let mut out = Vec::with_capacity(self.wire_len());
         self.write_to(&mut out);
         out
     }
@@ -72,7 +72,7 @@ impl IpPacket {
     /// version than the header's, more than 40 octets of TCP options.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.total_len());
-        let length = self.transport.len();
+        let length = self.transport.wire_len();
         let pseudo_header = match self.header.version {
             IpVersionFields::V4(fields) => {
                 write_ipv4(&self.header, fields, self.protocol(), length, out)
@@ -107,7 +107,7 @@ fn write_ipv4(
         | u16::from(fields.more_fragments) << 13
         | fields.fragment_offset & 0x1fff;
     out.extend_from_slice(&[0x45, header.traffic_class]);
-    out.extend_from_slice(&length_field(header.len() + length));
+    out.extend_from_slice(&length_field(header.wire_len() + length));
     out.extend_from_slice(&fields.identification.to_be_bytes());
     out.extend_from_slice(&fragment.to_be_bytes());
     out.extend_from_slice(&[header.ttl, protocol, 0, 0]);
@@ -169,7 +169,7 @@ fn write_tcp(segment: &TcpSegment, pseudo_header: Sum16BitWords, out: &mut Vec<u
 }
 
 fn write_option(option: &TcpOption, out: &mut Vec<u8>) {
-    let len = u8::try_from(option.len()).expect("a TCP option is at most 40 octets");
+    let len = u8::try_from(option.wire_len()).expect("a TCP option is at most 40 octets");
     match option {
         TcpOption::EndOfList => out.push(0),
         TcpOption::Nop => out.push(1),

@@ -47,10 +47,10 @@ impl IpPacket {
             .with_traffic_class(ERROR_TRAFFIC_CLASS)
             .with_dont_fragment(false);
         let transport = if header.is_ipv4() {
-            let quoted = self.quote(IPV4_ERROR_LEN - header.len() - ICMP_HEADER_LEN);
+            let quoted = self.quote(IPV4_ERROR_LEN - header.wire_len() - ICMP_HEADER_LEN);
             Transport::Icmp(error.v4(quoted))
         } else {
-            let quoted = self.quote(IPV6_ERROR_LEN - header.len() - ICMP_HEADER_LEN);
+            let quoted = self.quote(IPV6_ERROR_LEN - header.wire_len() - ICMP_HEADER_LEN);
             Transport::Icmpv6(error.v6(quoted))
         };
         Some(Self::new(header, transport))

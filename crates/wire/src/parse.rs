@@ -138,7 +138,7 @@ fn parse_ipv6(mut bytes: Bytes) -> Result<IpPacket, ParseError> {
     let number = header.next_header().0;
     let header = ipv6_value(&header);
     bytes.truncate(total_len);
-    let payload = bytes.slice(header.len()..);
+    let payload = bytes.slice(header.wire_len()..);
     let transport = match number {
         protocol::ICMPV6 => parse_icmpv6(payload),
         protocol::TCP => parse_tcp(payload),

@@ -1,0 +1,175 @@
+//! What goes into a [`World`](crate::World) and what comes out of it.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{
+    Changes, FlowLogId, FlowRecord, IpNet, NetworkInterfaceId, Observation, SimTime,
+};
+use wirelab_wire::{Frame, IpPacket};
+
+use crate::host::{ExecId, HostError, HostSpec, OutputStream, TrafficEvent, TrafficSpec};
+use crate::verdict::{DropReason, Hop};
+
+/// Something that is done to a world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// The control plane has changed resources.
+    Changes(Changes),
+    /// A network outside AWS.
+    Segment(SegmentSpec),
+    /// A machine. An instance's machine may come before its instance.
+    Host(Box<HostSpec>),
+    /// Somebody runs a command on a machine.
+    Exec {
+        /// Chosen by the caller, unique; the output bears it.
+        id: ExecId,
+        /// The machine.
+        host: SmolStr,
+        /// Program and arguments.
+        argv: Vec<String>,
+    },
+    /// A client program starts.
+    Traffic(TrafficSpec),
+    /// The client program of this name ends.
+    StopTraffic(SmolStr),
+}
+
+/// Why an input was refused; the world is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InputError {
+    /// No machine has this name.
+    #[error("no host is called `{0}`")]
+    UnknownHost(SmolStr),
+    /// Two machines of one name, or two of one instance.
+    #[error("there is a host `{0}` already")]
+    DuplicateHost(SmolStr),
+    /// No segment has this name.
+    #[error("no segment is called `{0}`")]
+    UnknownSegment(SmolStr),
+    /// Two segments of one name.
+    #[error("there is a segment `{0}` already")]
+    DuplicateSegment(SmolStr),
+    /// Two client programs of one name.
+    #[error("there is traffic `{0}` already")]
+    DuplicateTraffic(SmolStr),
+    /// No client program has this name.
+    #[error("no traffic is called `{0}`")]
+    UnknownTraffic(SmolStr),
+    /// The machine cannot be set up.
+    #[error("host `{host}`: {error}")]
+    Host {
+        /// Its name.
+        host: SmolStr,
+        /// Why.
+        error: HostError,
+    },
+}
+
+/// A network outside AWS: an office LAN, say. Machines reach each other on it directly and other
+/// networks through a machine that forwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentSpec {
+    /// Name; [`SegmentSpec::INTERNET`] is built in.
+    pub name: SmolStr,
+    /// Its block.
+    pub cidr: IpNet,
+    /// Largest IP packet in octets.
+    pub mtu: u16,
+}
+
+impl SegmentSpec {
+    /// The segment that joins every internet gateway and every machine with a public address.
+    pub const INTERNET: &'static str = "internet";
+}
+
+/// Something that happened, in the order of virtual time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// A capture point saw a frame.
+    Captured(Captured),
+    /// A flow log's record was made.
+    FlowRecord(LoggedRecord),
+    /// A packet was dropped.
+    Dropped(Box<Dropped>),
+    /// An exchange of a client program ended.
+    Traffic(TrafficEvent),
+    /// A command printed.
+    ExecOutput {
+        /// The command.
+        id: ExecId,
+        /// Where to.
+        stream: OutputStream,
+        /// What, with its line ends.
+        text: String,
+        /// When.
+        at: SimTime,
+    },
+    /// A command ended.
+    ExecDone {
+        /// The command.
+        id: ExecId,
+        /// Exit status.
+        status: i32,
+        /// When.
+        at: SimTime,
+    },
+    /// The control plane should know.
+    Observation(Observation),
+}
+
+/// Where packets are captured.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CapturePoint {
+    /// An instance's interface, as tcpdump on the instance sees it: egress before security group
+    /// and network ACL, ingress after them.
+    Interface(NetworkInterfaceId),
+    /// An interface of a machine outside AWS.
+    HostInterface {
+        /// The machine.
+        host: SmolStr,
+        /// `eth0`, `tun0`.
+        interface: SmolStr,
+    },
+}
+
+/// One captured frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// When.
+    pub at: SimTime,
+    /// Where.
+    pub point: CapturePoint,
+    /// Whether the machine sent it.
+    pub outbound: bool,
+    /// What. On `tun0` the hardware addresses are zero.
+    pub frame: Frame,
+}
+
+/// One flow-log record and when it can be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedRecord {
+    /// The flow log.
+    pub flow_log: FlowLogId,
+    /// The record.
+    pub record: FlowRecord,
+    /// End of the window plus delivery; before it nobody may see the record.
+    pub available_at: SimTime,
+}
+
+/// One dropped packet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// When.
+    pub at: SimTime,
+    /// The packet as it was when it was dropped, translated or not.
+    pub packet: IpPacket,
+    /// Where.
+    pub hop: Hop,
+    /// Why.
+    pub reason: DropReason,
+    /// The machine that sent it first, if one did.
+    pub from_host: Option<SmolStr>,
+    /// The client program ([`TrafficSpec::name`]) whose exchange it belonged to, in either
+    /// direction and through address translation.
+    pub traffic: Option<SmolStr>,
+}

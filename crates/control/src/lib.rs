@@ -1,1 +1,41 @@
-//! The EC2 control plane, sans-IO.
+//! The EC2 control plane, sans-IO: calls and observations in, replies and changes out.
+//!
+//! [`Control`] holds what the EC2 API would show: resources with their states, and the timers that
+//! move them (`pending` to `available`). It answers with EC2's member names and error codes. It
+//! knows no packets: what a call does to the network leaves as [`Changes`](wirelab_model::Changes)
+//! with the moment at which the data plane obeys, and the caller carries them to the simulator.
+//!
+//! A call's way through the modules:
+//!
+//! 1. [`control`](Control::handle) finds the [`Operation`] in the table and splits off what many
+//!    operations share (`DryRun`, `ClientToken`, `TagSpecifications`, `Filters`, paging);
+//! 2. `request` reads the remaining parameters into the operation's request type, with EC2's
+//!    errors for what is unknown, missing or of the wrong type;
+//! 3. the handler in `ec2/<resource>.rs` checks and edits the state. It may fail half way: the state
+//!    is put back;
+//! 4. `reconcile` recomputes what follows from the rest: local and propagated routes, blackholes;
+//! 5. the difference between the resources before and after becomes the changes.
+//!
+//! Left to others: who may call (there is one account), wire protocols, packets, time itself.
+
+mod arguments;
+mod clock;
+mod control;
+mod describe;
+mod ec2;
+mod error;
+mod kind;
+mod network;
+mod operation;
+mod quota;
+mod reconcile;
+mod request;
+mod state;
+mod timer;
+mod transaction;
+mod view;
+
+pub use control::{CallIds, Control, ControlConfig, Input, Output};
+pub use operation::Operation;
+pub use quota::Quotas;
+pub use timer::Delays;

@@ -59,6 +59,25 @@ macro_rules! resources {
                     })*
                 }
             }
+
+            /// The steps that lead from here to `newer`: what is new or changed in the order of the
+            /// fields above, then what is gone in the reverse order.
+            #[must_use]
+            pub fn diff(&self, newer: &Self) -> Vec<Change> {
+                let mut changes = Vec::new();
+                let mut gone = Vec::new();
+                $(for (id, it) in &newer.$field {
+                    let same = |old: &Arc<$variant>| Arc::ptr_eq(old, it) || old == it;
+                    if !self.$field.get(id).is_some_and(same) {
+                        changes.push(Change::Put(Resource::$variant(Arc::clone(it))));
+                    }
+                }
+                for id in self.$field.keys().filter(|id| !newer.$field.contains_key(*id)) {
+                    gone.push(Change::Remove(ResourceRef::$variant(id.clone())));
+                })*
+                changes.extend(gone.into_iter().rev());
+                changes
+            }
         }
 
         $(impl From<$variant> for Resource {

@@ -1,0 +1,278 @@
+//! The contract: [`Control`] and what goes in and out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::{
+    Call, Caller, Changes, IdSpace, Observation, Reply, Resources, SimTime, UnixTime,
+};
+
+use crate::arguments::Arguments;
+use crate::describe::Reader;
+use crate::operation::{self, Handler, Operation};
+use crate::quota::Quotas;
+use crate::state::{Remembered, State};
+use crate::timer::Delays;
+use crate::transaction::Transaction;
+use crate::{error, reconcile, view};
+
+/// What is fixed for the life of a [`Control`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlConfig {
+    /// What ids are derived from.
+    pub ids: IdSpace,
+    /// The 12-digit account id that owns everything.
+    pub account: SmolStr,
+    /// The Region.
+    pub region: SmolStr,
+    /// UTC at virtual time zero.
+    pub starts: UnixTime,
+    /// How long transitions take.
+    pub delays: Delays,
+    /// How many of each are allowed.
+    pub quotas: Quotas,
+}
+
+impl ControlConfig {
+    /// A configuration with AWS's delays and default quotas.
+    #[must_use]
+    pub fn new(ids: IdSpace, account: SmolStr, region: SmolStr, starts: UnixTime) -> Self {
+        Self {
+            ids,
+            account,
+            region,
+            starts,
+            delays: Delays::default(),
+            quotas: Quotas::default(),
+        }
+    }
+}
+
+/// Where a call's new resources get their ids from, and how soon the call works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallIds<'a> {
+    /// The scenario's structure: ids derive from this name, states are settled and the data plane
+    /// obeys at once. Calls may share a name; ids stay distinct.
+    Named(&'a str),
+    /// Entry `seq` of the journal: states and the data plane take their time.
+    Journal(u64),
+    /// Event `n` of the scenario's timeline: as for the journal, with ids of its own.
+    Event(u64),
+}
+
+/// What [`Control::handle`] takes.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// An API call.
+    Call {
+        /// Who calls.
+        caller: &'a Caller,
+        /// What is called.
+        call: &'a Call,
+        /// Where new ids come from.
+        ids: CallIds<'a>,
+    },
+    /// A fact of the data plane.
+    Observation(Observation),
+}
+
+/// What [`Control::handle`] gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// The response's members, or the error. `null` for an observation.
+    pub reply: Reply,
+    /// What the data plane must do; `None` if nothing changed for it.
+    pub changes: Option<Changes>,
+}
+
+/// The control plane of one account in one Region.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Control {
+    config: ControlConfig,
+    state: State,
+}
+
+impl Control {
+    /// An empty account: no default VPC.
+    #[must_use]
+    pub fn new(config: ControlConfig) -> Self {
+        Self {
+            config,
+            state: State::default(),
+        }
+    }
+
+    /// Takes one input at `now`. Timers due by then must have been handled before.
+    pub fn handle(&mut self, now: SimTime, input: Input<'_>) -> Output {
+        self.state.now = self.state.now.max(now);
+        match input {
+            Input::Call { caller, call, ids } => self.call(caller, call, ids),
+            Input::Observation(observation) => self.observe(observation),
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<SimTime> {
+        self.state.timers.next_at()
+    }
+
+    /// Makes every transition that is due by `now`.
+    pub fn handle_timeout(&mut self, now: SimTime) -> Option<Changes> {
+        self.state.now = self.state.now.max(now);
+        let before = self.state.resources.clone();
+        while let Some(timer) = self.state.timers.pop_due(now) {
+            timer.fire(&mut self.state, &self.config);
+        }
+        reconcile::all(&mut self.state.resources);
+        self.changes(&before, now)
+    }
+
+    /// The resources as the API shows them now. The data plane may be up to a second behind.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.state.resources
+    }
+
+    /// What was configured.
+    #[must_use]
+    pub fn config(&self) -> &ControlConfig {
+        &self.config
+    }
+
+    /// When everything that is now in a transitional state, or on its way to the data plane, will
+    /// have settled; `None` if nothing is.
+    #[must_use]
+    pub fn settled_at(&self) -> Option<SimTime> {
+        let effective = Some(self.state.last_effective).filter(|at| *at > self.state.now);
+        self.state.timers.settled_at().max(effective)
+    }
+
+    /// Every operation, sorted by name.
+    pub fn operations() -> impl Iterator<Item = &'static Operation> {
+        operation::all().iter()
+    }
+
+    fn call(&mut self, caller: &Caller, call: &Call, ids: CallIds<'_>) -> Output {
+        match self.dispatch(caller, call, ids) {
+            Ok((reply, changes)) => Output {
+                reply: Ok(view::without_nulls(reply)),
+                changes,
+            },
+            Err(error) => Output {
+                reply: Err(error),
+                changes: None,
+            },
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        caller: &Caller,
+        call: &Call,
+        ids: CallIds<'_>,
+    ) -> Result<(Value, Option<Changes>), wirelab_model::ApiError> {
+        let operation = operation::find(&call.service, &call.operation)?;
+        let (arguments, rest) = Arguments::split(operation, &call.parameters)?;
+        match operation.handler {
+            Handler::Read(handler) => {
+                let reader = Reader::new(&self.config, &self.state, &arguments);
+                let reply = handler(&reader, rest)?;
+                arguments.refuse_dry_run()?;
+                Ok((reply, None))
+            }
+            Handler::Write(handler) => {
+                if let Some(reply) = self.remembered(&arguments, call)? {
+                    return Ok((reply, None));
+                }
+                let before = self.state.clone();
+                let mut transaction =
+                    Transaction::new(&self.config, &mut self.state, caller, ids, &arguments);
+                let result = handler(&mut transaction, rest)
+                    .and_then(|reply| transaction.finish().map(|()| reply))
+                    .and_then(|reply| arguments.refuse_dry_run().map(|()| reply));
+                match result {
+                    Ok(reply) => {
+                        reconcile::all(&mut self.state.resources);
+                        self.remember(&arguments, call, &reply);
+                        let effective = self.effective_at(ids);
+                        Ok((reply, self.changes(&before.resources, effective)))
+                    }
+                    Err(error) => {
+                        self.state = before;
+                        Err(error)
+                    }
+                }
+            }
+        }
+    }
+
+    fn observe(&mut self, observation: Observation) -> Output {
+        match observation {
+            Observation::FirstFlowRecord {
+                flow_log,
+                interface,
+            } => self.state.flow_log_streams.insert((flow_log, interface)),
+        };
+        Output {
+            reply: Ok(Value::Null),
+            changes: None,
+        }
+    }
+
+    fn effective_at(&self, ids: CallIds<'_>) -> SimTime {
+        match ids {
+            CallIds::Named(_) => self.state.now,
+            CallIds::Journal(_) | CallIds::Event(_) => {
+                self.state.now + self.config.delays.propagation
+            }
+        }
+    }
+
+    /// Changes carry whole resources, so they must reach the data plane in the order in which they
+    /// were made: none takes effect before an earlier one.
+    fn changes(&mut self, before: &Resources, effective_at: SimTime) -> Option<Changes> {
+        let changes = before.diff(&self.state.resources);
+        if changes.is_empty() {
+            return None;
+        }
+        self.state.last_effective = self.state.last_effective.max(effective_at);
+        Some(Changes {
+            effective_at: self.state.last_effective,
+            changes,
+        })
+    }
+
+    /// The reply to an earlier call with the same `ClientToken` (Amazon EC2 API Reference,
+    /// "Ensuring idempotency").
+    fn remembered(
+        &self,
+        arguments: &Arguments,
+        call: &Call,
+    ) -> Result<Option<Value>, wirelab_model::ApiError> {
+        let known = arguments
+            .client_token
+            .as_ref()
+            .and_then(|token| self.state.tokens.get(&token_key(call, token)));
+        match known {
+            None => Ok(None),
+            Some(earlier) if earlier.request == request_text(call) => Ok(Some(earlier.reply())),
+            Some(_) => Err(error::idempotent_parameter_mismatch()),
+        }
+    }
+
+    fn remember(&mut self, arguments: &Arguments, call: &Call, reply: &Value) {
+        if let Some(token) = &arguments.client_token {
+            let remembered = Remembered::new(request_text(call), reply);
+            self.state.tokens.insert(token_key(call, token), remembered);
+        }
+    }
+}
+
+fn token_key(call: &Call, token: &str) -> String {
+    format!("{}:{token}", call.operation)
+}
+
+fn request_text(call: &Call) -> String {
+    json!(call.parameters).to_string()
+}

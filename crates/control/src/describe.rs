@@ -1,0 +1,243 @@
+//! What every describe call does: choose by id, filter, page, show.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use wirelab_model::{ApiError, Reply, Resources, Tag};
+
+use crate::arguments::{Arguments, Filter};
+use crate::control::ControlConfig;
+use crate::error;
+use crate::kind::Kind;
+use crate::state::State;
+
+/// A filter's name and how to get the values it is compared with.
+pub(crate) type Field<T> = (&'static str, fn(&T, &Resources) -> Vec<String>);
+
+/// What a handler that only reads works on.
+pub(crate) struct Reader<'a> {
+    pub(crate) config: &'a ControlConfig,
+    pub(crate) state: &'a State,
+    pub(crate) arguments: &'a Arguments,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(
+        config: &'a ControlConfig,
+        state: &'a State,
+        arguments: &'a Arguments,
+    ) -> Self {
+        Self {
+            config,
+            state,
+            arguments,
+        }
+    }
+
+    pub(crate) fn resources(&self) -> &'a Resources {
+        &self.state.resources
+    }
+
+    /// The resource `id`, or EC2's error for it.
+    pub(crate) fn get<T: Kind>(&self, id: &T::Id) -> Result<&'a Arc<T>, ApiError> {
+        T::find(&self.state.resources, id)
+    }
+
+    /// The whole of a describe call on resources of type `T`: the reply's list is named `member`.
+    pub(crate) fn describe<T: Kind>(
+        &self,
+        member: &str,
+        ids: &[T::Id],
+        fields: &[Field<T>],
+        show: impl Fn(&T) -> Value,
+    ) -> Reply {
+        let chosen = self.select(ids, fields)?;
+        self.page(member, chosen, |it| it.id().to_string(), |it| show(it))
+    }
+
+    /// Resources with one of `ids` (all, if there are none) that pass the call's filters.
+    pub(crate) fn select<T: Kind>(
+        &self,
+        ids: &[T::Id],
+        fields: &[Field<T>],
+    ) -> Result<Vec<&'a T>, ApiError> {
+        for id in ids {
+            self.get::<T>(id)?;
+        }
+        let all = T::all(&self.state.resources).values().map(Arc::as_ref);
+        let named = all.filter(|it| ids.is_empty() || ids.contains(it.id()));
+        let mut chosen = Vec::new();
+        for it in named {
+            if self.passes(it, T::tags(it), fields)? {
+                chosen.push(it);
+            }
+        }
+        self.check_filters(fields)?;
+        Ok(chosen)
+    }
+
+    /// Whether `it` passes all filters of the call.
+    pub(crate) fn passes<T>(
+        &self,
+        it: &T,
+        tags: &[Tag],
+        fields: &[Field<T>],
+    ) -> Result<bool, ApiError> {
+        for filter in &self.arguments.filters {
+            let values = values_of(filter, it, tags, fields, self.resources())?;
+            if !values.iter().any(|value| matches_any(filter, value)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Unknown filters are errors even when there is nothing to filter.
+    pub(crate) fn check_filters<T>(&self, fields: &[Field<T>]) -> Result<(), ApiError> {
+        for filter in &self.arguments.filters {
+            let known = fields.iter().map(|field| field.0);
+            if !is_tag_filter(&filter.name) && !known.clone().any(|name| name == filter.name) {
+                let known = known.chain(["tag-key", "tag-value"]);
+                return Err(error::unknown_filter(
+                    &filter.name,
+                    error::nearest(&filter.name, known),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// One page of `items`; `key` orders them and is the token of the page that follows.
+    pub(crate) fn page<T: Copy>(
+        &self,
+        member: &str,
+        mut items: Vec<T>,
+        key: impl Fn(T) -> String,
+        show: impl Fn(T) -> Value,
+    ) -> Reply {
+        if let Some(token) = &self.arguments.next_token {
+            let start = items.iter().position(|it| key(*it) == token.as_str());
+            let start = start.ok_or_else(error::pagination_token)?;
+            items.drain(..start);
+        }
+        let limit = self
+            .arguments
+            .max_results
+            .map_or(usize::MAX, |limit| limit as usize);
+        if limit == 0 {
+            return Err(error::invalid_parameter_value(
+                "Value ( 0 ) for parameter maxResults is invalid.",
+            ));
+        }
+        let next = items.get(limit).map(|it| Value::String(key(*it)));
+        let shown = items.into_iter().take(limit).map(show).collect();
+        let mut reply = Map::new();
+        reply.insert(member.to_owned(), Value::Array(shown));
+        if let Some(next) = next {
+            reply.insert("NextToken".to_owned(), next);
+        }
+        Ok(Value::Object(reply))
+    }
+}
+
+fn is_tag_filter(name: &str) -> bool {
+    name.starts_with("tag:") || matches!(name, "tag-key" | "tag-value")
+}
+
+fn values_of<T>(
+    filter: &Filter,
+    it: &T,
+    tags: &[Tag],
+    fields: &[Field<T>],
+    resources: &Resources,
+) -> Result<Vec<String>, ApiError> {
+    if let Some((_, values)) = fields.iter().find(|field| field.0 == filter.name) {
+        return Ok(values(it, resources));
+    }
+    let texts =
+        |get: fn(&Tag) -> &str, tags: &[Tag]| tags.iter().map(|tag| get(tag).to_owned()).collect();
+    match filter.name.as_str() {
+        "tag-key" => Ok(texts(|tag| &tag.key, tags)),
+        "tag-value" => Ok(texts(|tag| &tag.value, tags)),
+        name => match name.strip_prefix("tag:") {
+            Some(key) => Ok(tags
+                .iter()
+                .filter(|tag| tag.key == key)
+                .map(|tag| tag.value.to_string())
+                .collect()),
+            None => {
+                let known = fields.iter().map(|field| field.0);
+                Err(error::unknown_filter(name, error::nearest(name, known)))
+            }
+        },
+    }
+}
+
+fn matches_any(filter: &Filter, value: &str) -> bool {
+    filter
+        .values
+        .iter()
+        .any(|pattern| wildcard(pattern.as_bytes(), value.as_bytes()))
+}
+
+/// Whether `text` fits `pattern`: `*` is any run, `?` any one octet, `\` takes the next literally.
+fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+    // Where to go on if what follows the latest `*` does not fit: one octet later in the text.
+    let mut retry: Option<(usize, usize)> = None;
+    let (mut p, mut t) = (0, 0);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p + 1, t));
+                p += 1;
+                continue;
+            }
+            Some(b'?') => {
+                (p, t) = (p + 1, t + 1);
+                continue;
+            }
+            Some(b'\\') if pattern.get(p + 1) == Some(&text[t]) => {
+                (p, t) = (p + 2, t + 1);
+                continue;
+            }
+            Some(octet) if *octet == text[t] => {
+                (p, t) = (p + 1, t + 1);
+                continue;
+            }
+            _ => {}
+        }
+        let Some((after_star, at)) = retry else {
+            return false;
+        };
+        retry = Some((after_star, at + 1));
+        (p, t) = (after_star, at + 1);
+    }
+    pattern[p..].iter().all(|octet| *octet == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard;
+
+    #[test]
+    fn wildcards_are_ec2s() {
+        for (pattern, text, fits) in [
+            ("*", "", true),
+            ("vpc-*", "vpc-1", true),
+            ("*-1", "vpc-1", true),
+            ("a*b*c", "a--b-bc", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("", "a", false),
+            ("a\\*", "a*", true),
+            ("a\\*", "ab", false),
+            ("ab", "abc", false),
+        ] {
+            assert_eq!(
+                wildcard(pattern.as_bytes(), text.as_bytes()),
+                fits,
+                "{pattern} {text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! EC2's error codes and messages in one table, so that they can be corrected in one place.
+//!
+//! Codes are from the Amazon EC2 API Reference, "Error codes for the Amazon EC2 API". Messages are
+//! worded as EC2's where they are known, and for the reader where they are not.
+
+use std::fmt::Display;
+
+use wirelab_model::ApiError;
+
+/// The candidate nearest to `name`, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let lower = name.to_ascii_lowercase();
+    candidates
+        .map(|candidate| {
+            let similarity = strsim::jaro_winkler(&lower, &candidate.to_ascii_lowercase());
+            (candidate, similarity)
+        })
+        .filter(|(_, similarity)| *similarity > 0.85)
+        .max_by(|one, other| one.1.total_cmp(&other.1))
+        .map(|(candidate, _)| candidate)
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!(". Did you mean {name}?"))
+}
+
+macro_rules! errors {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) = $code:literal, $message:literal;)*) => {$(
+        $(#[$doc])*
+        pub(crate) fn $name($($argument: $type),*) -> ApiError {
+            ApiError::client($code, format!($message))
+        }
+    )*};
+}
+
+errors! {
+    // The request itself.
+    unknown_service(service: &str) = "InvalidAction",
+        "The service {service} is not simulated. Simulated: ec2";
+    dry_run_operation() = "DryRunOperation",
+        "Request would have succeeded, but DryRun flag is set.";
+    idempotent_parameter_mismatch() = "IdempotentParameterMismatch",
+        "The client token has already been used with different parameters";
+    missing_parameter(name: &str) = "MissingParameter",
+        "The request must contain the parameter {name}";
+    missing_one_of(names: &str) = "MissingParameter",
+        "The request must contain one of the parameters {names}";
+    invalid_parameter(message: impl Display) = "InvalidParameter", "{message}";
+    invalid_parameter_value(message: impl Display) = "InvalidParameterValue", "{message}";
+    invalid_value(value: &str, name: &str, why: &str) = "InvalidParameterValue",
+        "Value ({value}) for parameter {name} is invalid: {why}";
+    combination(message: impl Display) = "InvalidParameterCombination", "{message}";
+    unsupported(message: impl Display) = "UnsupportedOperation", "{message}";
+    not_permitted(message: impl Display) = "OperationNotPermitted", "{message}";
+    pagination_token() = "InvalidPaginationToken", "The specified pagination token is not valid";
+    dependency(what: &str, id: impl Display) = "DependencyViolation",
+        "The {what} '{id}' has dependencies and cannot be deleted.";
+    dependency_violation(message: impl Display) = "DependencyViolation", "{message}";
+    incorrect_state(message: impl Display) = "IncorrectState", "{message}";
+
+    // VPC and subnet.
+    vpc_limit() = "VpcLimitExceeded", "The maximum number of VPCs has been reached.";
+    vpc_range(cidr: impl Display) = "InvalidVpc.Range",
+        "The CIDR '{cidr}' is invalid: a VPC's block is /16 to /28.";
+    cidr_limit(vpc: impl Display) = "CidrLimitExceeded",
+        "This network '{vpc}' has met its maximum number of allowed CIDRs";
+    cidr_conflict(cidr: impl Display) = "InvalidVpc.Range",
+        "The CIDR '{cidr}' conflicts with a CIDR block of the VPC";
+    cidr_association_not_found(id: &str) = "InvalidVpcCidrBlockAssociationID.NotFound",
+        "The vpc CIDR block association ID '{id}' does not exist";
+    vpc_not_specified() = "VPCIdNotSpecified",
+        "No default VPC for this user. Name a SubnetId or NetworkInterfaces.";
+    subnet_limit(vpc: impl Display) = "SubnetLimitExceeded",
+        "The maximum number of subnets has been reached in {vpc}.";
+    subnet_range(cidr: impl Display) = "InvalidSubnet.Range", "The CIDR '{cidr}' is invalid.";
+    subnet_conflict(cidr: impl Display) = "InvalidSubnet.Conflict",
+        "The CIDR '{cidr}' conflicts with another subnet";
+
+    // Route tables and gateways.
+    route_table_limit(vpc: impl Display) = "RouteTableLimitExceeded",
+        "The maximum number of route tables has been reached in {vpc}.";
+    route_limit(table: impl Display) = "RouteLimitExceeded",
+        "The maximum number of routes has been reached in {table}.";
+    route_exists(destination: impl Display) = "RouteAlreadyExists",
+        "The route identified by {destination} already exists.";
+    route_not_found(destination: impl Display, table: impl Display) = "InvalidRoute.NotFound",
+        "no route with destination-cidr-block {destination} in route table {table}";
+    association_not_found(id: impl Display) = "InvalidAssociationID.NotFound",
+        "The association ID '{id}' does not exist";
+    already_associated(message: impl Display) = "Resource.AlreadyAssociated", "{message}";
+    gateway_not_found(id: impl Display) = "InvalidGatewayID.NotFound",
+        "The gateway ID '{id}' does not exist";
+    gateway_not_attached(gateway: impl Display, vpc: impl Display) = "Gateway.NotAttached",
+        "resource {gateway} is not attached to network {vpc}";
+    no_internet_gateway(vpc: impl Display) = "Gateway.NotAttached",
+        "Network {vpc} is not attached to any internet gateway";
+    attachment_limit(message: impl Display) = "AttachmentLimitExceeded", "{message}";
+    nat_gateway_limit(zone: impl Display) = "NatGatewayLimitExceeded",
+        "The maximum number of NAT gateways has been reached in {zone}.";
+
+    // Network ACLs.
+    network_acl_limit(vpc: impl Display) = "NetworkAclLimitExceeded",
+        "The maximum number of network ACLs has been reached in {vpc}.";
+    entry_exists(number: u16) = "NetworkAclEntryAlreadyExists",
+        "The network acl entry identified by {number} already exists.";
+    entry_limit(acl: impl Display) = "NetworkAclEntryLimitExceeded",
+        "The maximum number of network acl entries has been reached in {acl}.";
+    entry_not_found(number: u16, acl: impl Display) = "InvalidNetworkAclEntry.NotFound",
+        "The network acl entry identified by {number} in {acl} does not exist";
+
+    // Security groups.
+    group_limit() = "SecurityGroupLimitExceeded",
+        "The maximum number of security groups has been reached.";
+    group_duplicate(name: &str, vpc: impl Display) = "InvalidGroup.Duplicate",
+        "The security group '{name}' already exists for VPC '{vpc}'";
+    group_reserved(name: &str) = "InvalidGroup.Reserved",
+        "The security group name '{name}' is reserved";
+    group_name_not_found(name: &str) = "InvalidGroup.NotFound",
+        "The security group '{name}' does not exist";
+    group_in_use(id: impl Display) = "DependencyViolation",
+        "resource {id} has a dependent object";
+    cannot_delete_default(group: impl Display, name: &str) = "CannotDelete",
+        "the specified group: \"{group}\" name: \"{name}\" cannot be deleted by a user";
+    group_rule_limit() = "RulesPerSecurityGroupLimitExceeded",
+        "The maximum number of rules per security group has been reached.";
+    rule_duplicate(rule: impl Display) = "InvalidPermission.Duplicate",
+        "the specified rule \"{rule}\" already exists";
+    rule_malformed(message: impl Display) = "InvalidPermission.Malformed", "{message}";
+    rule_not_found() = "InvalidPermission.NotFound",
+        "The specified rule does not exist in this security group.";
+    rule_id_not_found(id: impl Display) = "InvalidSecurityGroupRuleId.NotFound",
+        "The security group rule ID '{id}' does not exist";
+    interface_group_limit(limit: usize) = "SecurityGroupsPerInterfaceLimitExceeded",
+        "You have exceeded the maximum number of security groups allowed per network interface ({limit})";
+
+    // Interfaces, addresses, instances.
+    no_free_address(subnet: impl Display) = "InsufficientFreeAddressesInSubnet",
+        "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances.";
+    address_in_use(address: impl Display) = "InvalidIPAddress.InUse",
+        "Address {address} is in use.";
+    address_not_in_subnet(address: impl Display) = "InvalidParameterValue",
+        "Address {address} does not fall within the subnet's address range or is reserved";
+    interface_in_use(id: impl Display) = "InvalidNetworkInterface.InUse",
+        "Network interface '{id}' is currently in use.";
+    attachment_not_found(id: impl Display) = "InvalidAttachmentID.NotFound",
+        "The attachment ID '{id}' does not exist";
+    address_limit() = "AddressLimitExceeded",
+        "The maximum number of addresses has been reached.";
+    public_address_not_found(address: impl Display) = "InvalidAddress.NotFound",
+        "Address '{address}' not found.";
+    address_locked(id: impl Display) = "InvalidIPAddress.InUse",
+        "The address with allocation id [{id}] is in use";
+    incorrect_instance_state(id: impl Display, wanted: &str) = "IncorrectInstanceState",
+        "The instance '{id}' is not in the '{wanted}' state.";
+
+    // The rest.
+    tag_limit(id: impl Display) = "TagLimitExceeded",
+        "The maximum number of tags for resource {id} has been reached";
+    invalid_id(id: &str) = "InvalidID", "The ID '{id}' is not valid";
+    flow_log_exists() = "FlowLogAlreadyExists",
+        "There is an existing Flow Log with the same configuration and log destination.";
+    duplicate_transit_gateway_attachment(gateway: impl Display, vpc: impl Display) =
+        "DuplicateTransitGatewayAttachment", "{gateway} already has a VPC attachment with {vpc}";
+    transit_gateway_route_exists(cidr: impl Display) = "RouteAlreadyExists",
+        "The route {cidr} already exists.";
+}
+
+/// The operation does not exist.
+pub(crate) fn invalid_action(name: &str, nearest: Option<&str>) -> ApiError {
+    let hint = did_you_mean(nearest);
+    let message = format!("The action {name} is not valid for this web service{hint}");
+    ApiError::client("InvalidAction", message)
+}
+
+/// The operation has no such parameter.
+pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
+    let hint = did_you_mean(nearest);
+    let message = format!("The parameter {name} is not recognized{hint}");
+    ApiError::client("UnknownParameter", message)
+}
+
+/// A describe call has no such filter.
+pub(crate) fn unknown_filter(name: &str, nearest: Option<&str>) -> ApiError {
+    let hint = did_you_mean(nearest);
+    let message = format!("The filter '{name}' is invalid{hint}");
+    ApiError::client("InvalidParameterValue", message)
+}

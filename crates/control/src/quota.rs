@@ -1,0 +1,54 @@
+//! Quotas with AWS's defaults.
+
+use serde::{Deserialize, Serialize};
+
+/// How many of each are allowed (Amazon VPC User Guide, "Amazon VPC quotas").
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quotas {
+    /// VPCs in the Region.
+    pub vpcs: usize,
+    /// IPv4 blocks of a VPC.
+    pub cidr_blocks_per_vpc: usize,
+    /// Subnets of a VPC.
+    pub subnets_per_vpc: usize,
+    /// Elastic IP addresses in the Region.
+    pub addresses: usize,
+    /// NAT gateways in a zone, those in service or on their way.
+    pub nat_gateways_per_zone: usize,
+    /// Route tables of a VPC.
+    pub route_tables_per_vpc: usize,
+    /// Static routes of a table, for each IP version.
+    pub routes_per_table: usize,
+    /// Network ACLs of a VPC.
+    pub network_acls_per_vpc: usize,
+    /// Entries of a network ACL, for each direction and IP version, the final deny included.
+    pub entries_per_network_acl: usize,
+    /// Security groups in the Region.
+    pub security_groups: usize,
+    /// Rules of a group, for each direction and IP version.
+    pub rules_per_security_group: usize,
+    /// Groups of an interface.
+    pub security_groups_per_interface: usize,
+    /// Tags of a resource.
+    pub tags_per_resource: usize,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            vpcs: 5,
+            cidr_blocks_per_vpc: 5,
+            subnets_per_vpc: 200,
+            addresses: 5,
+            nat_gateways_per_zone: 5,
+            route_tables_per_vpc: 200,
+            routes_per_table: 50,
+            network_acls_per_vpc: 200,
+            entries_per_network_acl: 20,
+            security_groups: 2500,
+            rules_per_security_group: 60,
+            security_groups_per_interface: 5,
+            tags_per_resource: 50,
+        }
+    }
+}

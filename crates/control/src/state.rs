@@ -1,0 +1,54 @@
+//! Everything that calls and time change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use smol_str::SmolStr;
+use wirelab_model::{FlowLogId, InstanceId, NetworkInterfaceId, Resources, SimTime};
+
+use crate::timer::Timers;
+
+/// The control plane's memory.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The latest moment anyone told.
+    pub(crate) now: SimTime,
+    /// What the API shows.
+    pub(crate) resources: Resources,
+    /// Transitions to come.
+    pub(crate) timers: Timers,
+    /// When the latest change takes effect in the data plane.
+    pub(crate) last_effective: SimTime,
+    /// Every id and public address ever given: none is given twice.
+    pub(crate) taken: BTreeSet<SmolStr>,
+    /// Replies by operation and `ClientToken`.
+    pub(crate) tokens: BTreeMap<String, Remembered>,
+    /// Interfaces that go when the instance they are attached to is terminated.
+    pub(crate) delete_on_termination: BTreeSet<NetworkInterfaceId>,
+    /// Stopped instances whose primary interface gets a new public address when they start.
+    pub(crate) public_when_started: BTreeSet<InstanceId>,
+    /// Log streams that exist: flow log and interface.
+    pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
+}
+
+/// A call that came with a `ClientToken`, and what it answered. Both are JSON texts: `Value` itself
+/// has no compact binary form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    pub(crate) request: String,
+    reply: String,
+}
+
+impl Remembered {
+    pub(crate) fn new(request: String, reply: &Value) -> Self {
+        Self {
+            request,
+            reply: reply.to_string(),
+        }
+    }
+
+    pub(crate) fn reply(&self) -> Value {
+        serde_json::from_str(&self.reply).expect("we wrote it")
+    }
+}

@@ -1,0 +1,132 @@
+//! Transitions in virtual time: what is `pending` becomes `available`, what is `deleted` is
+//! forgotten.
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{ResourceRef, SimDuration, SimTime};
+
+use crate::control::ControlConfig;
+use crate::ec2;
+use crate::state::State;
+
+/// How long transitions take. AWS documents few of these; the values are what one sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delays {
+    /// From a call to its effect on packets: 1 s (EC2 says "as quickly as possible").
+    pub propagation: SimDuration,
+    /// `pending` of an instance that starts.
+    pub instance_start: SimDuration,
+    /// `stopping` and `shutting-down` of an instance.
+    pub instance_stop: SimDuration,
+    /// `pending` of a NAT gateway.
+    pub nat_gateway_create: SimDuration,
+    /// `deleting` of a NAT gateway.
+    pub nat_gateway_delete: SimDuration,
+    /// `pending` of a NAT gateway that turns out `failed`.
+    pub nat_gateway_fail: SimDuration,
+    /// `pending`, `modifying` and `deleting` of a transit gateway and its parts.
+    pub transit_gateway: SimDuration,
+    /// `pending` and `deleting` of a VPN connection.
+    pub vpn_connection: SimDuration,
+    /// `modifying` of a VPN connection, during which the tunnel is down.
+    pub vpn_tunnel_modify: SimDuration,
+    /// How long what is gone is still described: about an hour (Amazon VPC User Guide, "NAT
+    /// gateways").
+    pub forget: SimDuration,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self {
+            propagation: SimDuration::from_secs(1),
+            instance_start: SimDuration::from_secs(15),
+            instance_stop: SimDuration::from_secs(30),
+            nat_gateway_create: SimDuration::from_secs(90),
+            nat_gateway_delete: SimDuration::from_secs(45),
+            nat_gateway_fail: SimDuration::from_secs(10),
+            transit_gateway: SimDuration::from_secs(60),
+            vpn_connection: SimDuration::from_secs(240),
+            vpn_tunnel_modify: SimDuration::from_secs(180),
+            forget: SimDuration::from_secs(3600),
+        }
+    }
+}
+
+/// What happens to a resource when its time comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Transition {
+    /// A transitional state becomes the lasting one that it leads to.
+    Settle,
+    /// It is described no longer.
+    Forget,
+}
+
+/// One transition to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Timer {
+    at: SimTime,
+    resource: ResourceRef,
+    transition: Transition,
+}
+
+impl Timer {
+    pub(crate) fn fire(self, state: &mut State, config: &ControlConfig) {
+        match self.transition {
+            Transition::Settle => settle(&self.resource, self.at, state, config),
+            Transition::Forget => forget(self.resource, state),
+        }
+    }
+}
+
+/// Ends a transitional state at `at`, and notes when to forget what is then gone.
+pub(crate) fn settle(
+    resource: &ResourceRef,
+    at: SimTime,
+    state: &mut State,
+    config: &ControlConfig,
+) {
+    if ec2::settle(resource, at, state, config) == ec2::Settled::Gone {
+        let forget_at = at + config.delays.forget;
+        state
+            .timers
+            .add(forget_at, resource.clone(), Transition::Forget);
+    }
+}
+
+fn forget(resource: ResourceRef, state: &mut State) {
+    state
+        .resources
+        .apply(&wirelab_model::Change::Remove(resource));
+}
+
+/// The transitions to come, soonest first; equal times in the order in which they were added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Timers(Vec<Timer>);
+
+impl Timers {
+    /// Adds a transition. A resource has one of each sort at most: a later one replaces it.
+    pub(crate) fn add(&mut self, at: SimTime, resource: ResourceRef, transition: Transition) {
+        self.0
+            .retain(|timer| timer.resource != resource || timer.transition != transition);
+        let index = self.0.partition_point(|timer| timer.at <= at);
+        let timer = Timer {
+            at,
+            resource,
+            transition,
+        };
+        self.0.insert(index, timer);
+    }
+
+    pub(crate) fn next_at(&self) -> Option<SimTime> {
+        self.0.first().map(|timer| timer.at)
+    }
+
+    pub(crate) fn pop_due(&mut self, now: SimTime) -> Option<Timer> {
+        (self.next_at()? <= now).then(|| self.0.remove(0))
+    }
+
+    /// When the last transitional state ends.
+    pub(crate) fn settled_at(&self) -> Option<SimTime> {
+        let settling = |timer: &&Timer| timer.transition == Transition::Settle;
+        self.0.iter().filter(settling).map(|timer| timer.at).max()
+    }
+}

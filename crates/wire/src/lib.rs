@@ -13,20 +13,28 @@
 //! | change it on its way | [`IpPacket::decrement_ttl`], [`IpPacket::set_source`], [`TcpSegment::clamp_maximum_segment_size`] |
 //! | read and write bytes | [`IpPacket::parse`], [`IpPacket::write_to`], [`Frame`] |
 //! | read part of one | [`QuotedPacket`] |
+//! | cut it and join it | [`IpPacket::fragment`], [`Reassembler`] |
+//! | write savefiles | [`pcap::PcapWriter`], [`pcapng::PcapngWriter`] |
+//! | read a foreign link layer | [`link::decode`] |
 
 mod access;
 mod construct;
 mod emit;
 mod five_tuple;
+mod fragment;
 mod icmp_error;
+pub mod link;
 mod packet;
 mod parse;
+pub mod pcap;
+pub mod pcapng;
 pub mod protocol;
 mod quoted;
 mod tcp_option;
 
 pub use bytes::Bytes;
 pub use five_tuple::FiveTuple;
+pub use fragment::Reassembler;
 pub use icmp_error::IcmpError;
 pub use packet::{
     EcnCodepoint, Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields,

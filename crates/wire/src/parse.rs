@@ -116,14 +116,21 @@ fn parse_ipv4(mut bytes: Bytes) -> Result<IpPacket, ParseError> {
     let header = ipv4_value(&header);
     bytes.truncate(total_len);
     let payload = bytes.slice(header_len..);
-    let transport = match number {
-        _ if header.is_fragment() => other(number, payload),
+    let transport = match header.is_fragment() {
+        true => other(number, payload),
+        false => ipv4_transport(number, payload),
+    };
+    Ok(IpPacket { header, transport })
+}
+
+/// What follows the header of an IPv4 packet that is no fragment.
+pub(crate) fn ipv4_transport(number: u8, payload: Bytes) -> Transport {
+    match number {
         protocol::ICMP => parse_icmp(payload),
         protocol::TCP => parse_tcp(payload),
         protocol::UDP => parse_udp(payload),
         _ => other(number, payload),
-    };
-    Ok(IpPacket { header, transport })
+    }
 }
 
 fn parse_ipv6(mut bytes: Bytes) -> Result<IpPacket, ParseError> {

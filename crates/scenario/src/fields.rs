@@ -1,0 +1,363 @@
+//! Typed reading of tables: every key is asked for once, the rest is unknown.
+//!
+//! Mistakes are collected, so that an author sees all of them at once; a reader that finds one
+//! goes on with `None`.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::error::{ContentError, ContentErrors, Source, suggest};
+use crate::node::{Node, Table, Value};
+
+/// Where mistakes go.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    source: Arc<Source>,
+    errors: RefCell<Vec<ContentError>>,
+}
+
+impl Sink {
+    pub(crate) fn new(source: &Arc<Source>) -> Self {
+        Self {
+            source: Arc::clone(source),
+            errors: RefCell::default(),
+        }
+    }
+
+    /// Notes a mistake at `span`.
+    pub(crate) fn error(&self, span: &Range<usize>, message: impl Into<String>) {
+        self.report(Some(span), message.into(), String::new(), None);
+    }
+
+    /// Notes a mistake with what stands beside the caret and a hint.
+    pub(crate) fn explain(
+        &self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.report(Some(span), message.into(), label.into(), hint);
+    }
+
+    /// Notes a mistake of the file as a whole.
+    pub(crate) fn file(&self, message: impl Into<String>, hint: Option<String>) {
+        self.report(None, message.into(), String::new(), hint);
+    }
+
+    fn report(
+        &self,
+        span: Option<&Range<usize>>,
+        message: String,
+        label: String,
+        hint: Option<String>,
+    ) {
+        self.errors.borrow_mut().push(ContentError {
+            source: Arc::clone(&self.source),
+            span: span.cloned(),
+            message,
+            label,
+            hint,
+        });
+    }
+
+    /// The value if nothing was noted, else every mistake.
+    pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, ContentErrors> {
+        let errors = self.errors.into_inner();
+        match value {
+            Some(value) if errors.is_empty() => Ok(value),
+            _ => Err(ContentErrors::all(errors)),
+        }
+    }
+
+    /// Whether nothing was noted so far.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.errors.borrow().is_empty()
+    }
+}
+
+/// A text with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub(crate) text: String,
+    pub(crate) span: Range<usize>,
+}
+
+impl Text {
+    /// Reads the text as a `T`, whose error message names what is wrong.
+    pub(crate) fn parse<T>(&self, sink: &Sink) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        match self.text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let wanted = std::any::type_name::<T>()
+                    .rsplit("::")
+                    .next()
+                    .unwrap_or("value");
+                let message = error.to_string();
+                // The errors of `std` and `ipnet` do not repeat the text; ours do.
+                let message = if message.contains('`') {
+                    message
+                } else {
+                    format!("`{}` is no {wanted}: {message}", self.text)
+                };
+                sink.error(&self.span, message);
+                None
+            }
+        }
+    }
+}
+
+/// A table that is being read.
+pub(crate) struct Fields<'a> {
+    table: &'a Table,
+    sink: &'a Sink,
+    /// Where the table stands, for what is missing in it.
+    span: Range<usize>,
+    /// What it is called in messages: `[subnet.replica]`.
+    title: String,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn new(table: &'a Table, span: &Range<usize>, title: &str, sink: &'a Sink) -> Self {
+        Self {
+            table,
+            sink,
+            span: span.clone(),
+            title: title.to_owned(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// Reads a node that must be a table.
+    pub(crate) fn of(node: &'a Node, title: &str, sink: &'a Sink) -> Option<Self> {
+        match &node.value {
+            Value::Table(table) => Some(Self::new(table, &node.span, title, sink)),
+            other => {
+                sink.error(
+                    &node.span,
+                    format!("{title} is {}, not a table", other.kind()),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) const fn sink(&self) -> &'a Sink {
+        self.sink
+    }
+
+    pub(crate) const fn span(&self) -> &Range<usize> {
+        &self.span
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub(crate) fn has(&self, key: &'static str) -> bool {
+        self.node(key).is_some()
+    }
+
+    /// The value of `key` as it is.
+    pub(crate) fn node(&self, key: &'static str) -> Option<&'a Node> {
+        self.asked.borrow_mut().push(key);
+        self.table.get(key)
+    }
+
+    pub(crate) fn text(&self, key: &'static str) -> Option<Text> {
+        self.as_text(key, self.node(key)?)
+    }
+
+    /// A text that may also be written as a number.
+    pub(crate) fn scalar(&self, key: &'static str) -> Option<Text> {
+        let node = self.node(key)?;
+        match node.value.to_text() {
+            Some(text) => Some(Text {
+                text,
+                span: node.span.clone(),
+            }),
+            None => self.mistyped(key, node, "a string"),
+        }
+    }
+
+    pub(crate) fn required_text(&self, key: &'static str) -> Option<Text> {
+        self.required(key)?;
+        self.text(key)
+    }
+
+    /// The value of a key that must be there.
+    pub(crate) fn required(&self, key: &'static str) -> Option<&'a Node> {
+        let node = self.node(key);
+        if node.is_none() {
+            let message = format!("missing key `{key}` in {}", self.title);
+            self.sink.error(&self.span, message);
+        }
+        node
+    }
+
+    pub(crate) fn parsed<T>(&self, key: &'static str) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        self.text(key)?.parse(self.sink)
+    }
+
+    pub(crate) fn required_parsed<T>(&self, key: &'static str) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: std::fmt::Display,
+    {
+        self.required_text(key)?.parse(self.sink)
+    }
+
+    /// An integer in `T`'s range.
+    pub(crate) fn integer<T: TryFrom<i64>>(&self, key: &'static str) -> Option<T> {
+        let node = self.node(key)?;
+        let Value::Integer(number) = node.value else {
+            return self.mistyped(key, node, "an integer");
+        };
+        let converted = T::try_from(number).ok();
+        if converted.is_none() {
+            let message = format!("`{number}` is out of range for `{key}`");
+            self.sink.error(&node.span, message);
+        }
+        converted
+    }
+
+    pub(crate) fn boolean(&self, key: &'static str) -> Option<bool> {
+        let node = self.node(key)?;
+        match node.value {
+            Value::Boolean(flag) => Some(flag),
+            _ => self.mistyped(key, node, "`true` or `false`"),
+        }
+    }
+
+    /// An array of strings; a missing key is an empty one.
+    pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
+        let Some(node) = self.node(key) else {
+            return Vec::new();
+        };
+        let Value::Array(items) = &node.value else {
+            return self
+                .mistyped(key, node, "an array of strings")
+                .unwrap_or_default();
+        };
+        items
+            .iter()
+            .filter_map(|item| self.as_text(key, item))
+            .collect()
+    }
+
+    /// An array of whole numbers; a missing key is an empty one.
+    pub(crate) fn integers(&self, key: &'static str) -> Vec<u64> {
+        let Some(node) = self.node(key) else {
+            return Vec::new();
+        };
+        let Value::Array(items) = &node.value else {
+            return self
+                .mistyped(key, node, "an array of integers")
+                .unwrap_or_default();
+        };
+        let numbers = items.iter().map(|item| match item.value {
+            Value::Integer(number) => u64::try_from(number).ok(),
+            _ => None,
+        });
+        let numbers: Option<Vec<u64>> = numbers.collect();
+        numbers
+            .or_else(|| self.mistyped(key, node, "an array of integers"))
+            .unwrap_or_default()
+    }
+
+    /// An array of tables, `[[key]]` or inline; a missing key is an empty one.
+    pub(crate) fn tables(&self, key: &'static str) -> Vec<Fields<'a>> {
+        let Some(node) = self.node(key) else {
+            return Vec::new();
+        };
+        let Value::Array(items) = &node.value else {
+            return self
+                .mistyped(key, node, "an array of tables")
+                .unwrap_or_default();
+        };
+        let title = format!("[[{key}]]");
+        items
+            .iter()
+            .filter_map(|item| Fields::of(item, &title, self.sink))
+            .collect()
+    }
+
+    /// The named tables under `key`: `[key.name]`.
+    pub(crate) fn named(&self, key: &'static str) -> Vec<(String, Fields<'a>)> {
+        let Some(node) = self.node(key) else {
+            return Vec::new();
+        };
+        let Value::Table(table) = &node.value else {
+            return self
+                .mistyped(key, node, "a table of tables")
+                .unwrap_or_default();
+        };
+        let tables = table.iter().filter_map(|(name, node)| {
+            let title = format!("[{key}.{}]", name.name);
+            let mut fields = Fields::of(node, &title, self.sink)?;
+            fields.span = name.span.clone();
+            Some((name.name.clone(), fields))
+        });
+        tables.collect()
+    }
+
+    /// One of the words of `choices`.
+    pub(crate) fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        choices: &[(&'static str, T)],
+    ) -> Option<T> {
+        let text = self.text(key)?;
+        let found = choices.iter().find(|(word, _)| *word == text.text);
+        if found.is_none() {
+            let words = choices.iter().map(|(word, _)| *word);
+            let message = format!("unknown `{key}`: `{}`", text.text);
+            self.sink
+                .explain(&text.span, message, "", suggest(&text.text, words));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// Notes every key that nobody asked for.
+    pub(crate) fn finish(&self) {
+        let asked = self.asked.borrow();
+        for (key, _) in self.table.iter() {
+            if asked.contains(&key.name.as_str()) {
+                continue;
+            }
+            self.sink.explain(
+                &key.span,
+                format!("unknown key `{}` in {}", key.name, self.title),
+                "",
+                suggest(&key.name, asked.iter().copied()),
+            );
+        }
+    }
+
+    fn as_text(&self, key: &str, node: &Node) -> Option<Text> {
+        match &node.value {
+            Value::String(text) => Some(Text {
+                text: text.clone(),
+                span: node.span.clone(),
+            }),
+            _ => self.mistyped(key, node, "a string"),
+        }
+    }
+
+    fn mistyped<T>(&self, key: &str, node: &Node, wanted: &str) -> Option<T> {
+        let message = format!("`{key}` is {}, not {wanted}", node.value.kind());
+        self.sink.error(&node.span, message);
+        None
+    }
+}

@@ -1,0 +1,228 @@
+//! `lab.toml`: tasks posed on a scenario.
+
+mod read;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wirelab_model::{SimDuration, SimTime};
+
+use crate::error::{ContentErrors, Source};
+
+/// A lab: a story on a scenario, with tasks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lab {
+    /// The folder it was read from.
+    pub dir: PathBuf,
+    /// Name; equals the folder's.
+    pub name: String,
+    /// One line for lists.
+    pub title: String,
+    /// Name of the scenario: `../../scenarios/NAME` from the lab's folder.
+    pub scenario: String,
+    /// Virtual time at which the learner arrives: after the evidence was delivered.
+    pub opens_at: SimTime,
+    /// How long it takes, for lists.
+    pub minutes: u32,
+    /// Skills it teaches.
+    pub teaches: Vec<String>,
+    /// Skills that should be there before.
+    pub requires: Vec<String>,
+    /// `traffic` parts of the seed that answers are graded on as well.
+    pub hidden_traffic_seeds: Vec<u64>,
+    /// Run on after a mutating call until what it started has settled (`design.md` section 5).
+    pub settle: bool,
+    /// The tasks, in the order they are posed.
+    pub tasks: Vec<LabTask>,
+    /// SHA-256 of the file in hex.
+    pub hash: String,
+    pub(crate) source: Arc<Source>,
+}
+
+/// One graded thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabTask {
+    /// Name: a word, unique in the lab; the answer's file is `answers/NAME.EXT`.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Full score.
+    pub points: u32,
+    /// What is asked.
+    pub kind: TaskKind,
+    /// The ladder, from a nudge to the solution.
+    pub hints: Vec<Hint>,
+}
+
+/// A rung of the hint ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The hint. `${..}` is filled from the plan ([`crate::Plan::fill`]).
+    pub text: String,
+    /// Points it costs, taken only when the task is solved.
+    pub price: u32,
+}
+
+/// What a task asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskKind {
+    /// `answer`: a value.
+    Answer(AnswerTask),
+    /// `tcpdump-filter`: a pcap expression.
+    TcpdumpFilter(FilterTask),
+    /// `logs-insights`: a query.
+    LogsInsights(QueryTask),
+    /// `fix`: a changed network.
+    Fix(FixTask),
+}
+
+impl TaskKind {
+    /// The word in the file.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Answer(_) => "answer",
+            Self::TcpdumpFilter(_) => "tcpdump-filter",
+            Self::LogsInsights(_) => "logs-insights",
+            Self::Fix(_) => "fix",
+        }
+    }
+
+    /// Extension of the answer's file; `None` for fixes, which are in the journal.
+    #[must_use]
+    pub const fn extension(&self) -> Option<&'static str> {
+        match self {
+            Self::Answer(_) => Some("txt"),
+            Self::TcpdumpFilter(_) => Some("bpf"),
+            Self::LogsInsights(_) => Some("insights"),
+            Self::Fix(_) => None,
+        }
+    }
+}
+
+/// What an `answer` task wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerTask {
+    /// The question, in one line.
+    pub question: String,
+    /// One value, or several parts that are all asked for.
+    pub parts: Vec<AnswerPart>,
+}
+
+/// One value of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerPart {
+    /// What it is called in the answer file (`mtu: 1446`); empty if the answer is one value alone.
+    pub name: String,
+    /// Reference to the value: `variant.bottleneck.mtu`, `network_acl.db`,
+    /// `instance.app.private_ip_address`. Resolved by [`crate::Plan::resolve`].
+    pub expected: String,
+    /// Further references whose values are right as well.
+    pub accepts: Vec<String>,
+    /// If not empty: the answer is one of these words.
+    pub choices: Vec<String>,
+}
+
+/// What a `tcpdump-filter` task wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterTask {
+    /// Capture point: `instance.app` (its primary interface), `nat_gateway.out`, `host.client`.
+    pub capture: String,
+    /// A pcap expression: outside it, differences are no error.
+    pub scope: Option<String>,
+    /// Graded on other addresses and variants as well; the ticket forbids literals.
+    pub portable: bool,
+}
+
+/// How result sets are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Same rows, any order; column names are free.
+    Rows,
+    /// Same rows, same order.
+    OrderedRows,
+    /// Every expected row is there; others may be.
+    Contains,
+    /// The values of the named columns, others ignored.
+    Columns,
+}
+
+/// What a `logs-insights` task wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryTask {
+    /// The flow log: `flow_log.all`.
+    pub log_group: String,
+    /// How the result is compared with the reference's.
+    pub compare: Compare,
+    /// Columns (of the reference solution's result) that count, for [`Compare::Columns`].
+    pub columns: Vec<String>,
+    /// Graded on other addresses and variants as well.
+    pub portable: bool,
+    /// The time from the scenario's start that the query looks at; the whole run if none.
+    pub window: Option<(SimTime, SimTime)>,
+}
+
+/// What a `fix` task wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixTask {
+    /// What must work afterwards.
+    pub succeeds: Vec<Succeeds>,
+    /// How long the network is run on before it is judged.
+    pub run_on: SimDuration,
+    /// Flows (in the grammar of `intent`) that must stay closed.
+    pub must_deny: Vec<String>,
+    /// Flows that must stay open.
+    pub must_allow: Vec<String>,
+    /// Points of the whole that least privilege is worth.
+    pub least_privilege_points: u32,
+    /// Points of the whole that unharmed healthy traffic is worth.
+    pub unharmed_points: u32,
+}
+
+/// A piece of traffic that must work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Succeeds {
+    /// Name of the traffic.
+    pub traffic: String,
+    /// Within this time after the last journal entry ...
+    pub within: SimDuration,
+    /// ... this many new exchanges must have completed, none failed after the first of them.
+    pub exchanges: u64,
+}
+
+impl Lab {
+    /// Reads `lab.toml` in `dir`.
+    ///
+    /// # Errors
+    /// Every mistake found, with its place.
+    pub fn load(dir: &Path) -> Result<Self, ContentErrors> {
+        let source = Source::read(&dir.join("lab.toml"))?;
+        Self::parse(dir, &source)
+    }
+
+    /// Reads a text as the `lab.toml` of `dir`.
+    ///
+    /// # Errors
+    /// As [`Lab::load`].
+    pub fn parse(dir: &Path, source: &Arc<Source>) -> Result<Self, ContentErrors> {
+        read::lab(dir, source)
+    }
+
+    /// Where its scenario is: the sibling of the folder that holds the labs.
+    #[must_use]
+    pub fn scenario_dir(&self) -> PathBuf {
+        self.dir.join("../../scenarios").join(&self.scenario)
+    }
+
+    /// The task of that name.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<&LabTask> {
+        self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// The file as it was read.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}

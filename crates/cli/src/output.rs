@@ -1,0 +1,37 @@
+//! What goes to stdout: text, or JSON with a version.
+
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::failure::Failure;
+
+/// Version of the JSON that `--json` prints; raised when a member changes or goes.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Prints text to stdout, without styles where nobody would see them.
+pub(crate) fn text(text: &str) -> Result<(), Failure> {
+    Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Prints talk to stderr.
+pub(crate) fn note(text: &str) {
+    anstream::eprintln!("{text}");
+}
+
+/// Prints `value`, which must serialise to an object, with `schema_version` before its members.
+pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let value = serde_json::to_value(value).map_err(Failure::internal)?;
+    let mut object = Map::new();
+    object.insert("schema_version".to_owned(), SCHEMA_VERSION.into());
+    match value {
+        Value::Object(members) => object.extend(members),
+        other => {
+            object.insert("items".to_owned(), other);
+        }
+    }
+    let mut printed = serde_json::to_string_pretty(&object).map_err(Failure::internal)?;
+    printed.push('\n');
+    Ok(std::io::stdout().lock().write_all(printed.as_bytes())?)
+}

@@ -1,1 +1,27 @@
-//! A running lab: world, control plane, timeline, journal.
+//! A running lab.
+//!
+//! [`Run`] is the pure part: control plane, data plane and timeline of one [`Plan`] carried through
+//! virtual time together; no file, no clock. What happened is its [`Evidence`].
+//!
+//! [`Session`] is the part on disk: the journal of everything a person did, the lock that lets
+//! several processes work on it, checkpoints so that no command replays hours, answers, hints, and
+//! the evidence files a learner reads. It is the only writer of session files. A session is a
+//! journal and a replay: what is not in the journal can be thrown away.
+//!
+//! [`Content`] finds labs and scenarios.
+//!
+//! [`Plan`]: wirelab_scenario::Plan
+
+mod content;
+mod error;
+mod evidence;
+mod journal;
+mod run;
+mod session;
+
+pub use content::Content;
+pub use error::SessionError;
+pub use evidence::{ApiEvent, Evidence};
+pub use journal::{Entry, EntryKind};
+pub use run::{ExecResult, Run, RunError};
+pub use session::{CallOutcome, Session, Undone};

@@ -1,0 +1,438 @@
+//! A run: one plan carried through virtual time, with everything that is done to it.
+//!
+//! Control plane, data plane and timeline are three sources of things that happen. The run always
+//! does what comes first; at equal times the timeline, then the control plane, then the data plane.
+//! Changes go from control to world and observations back at the moment they arise.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wirelab_control::{CallIds, Control, Input as ControlInput};
+use wirelab_model::{
+    ApiError, ApiErrorKind, Call, Caller, Changes, Reply, SimDuration, SimTime, UnixTime,
+};
+use wirelab_scenario::{Plan, TimedKind};
+use wirelab_simulator::host::{ExecId, OutputStream};
+use wirelab_simulator::{Event, Input, InputError, Observe, World, WorldConfig};
+
+use crate::evidence::{ApiEvent, Evidence};
+
+/// Settling stops here (`design.md` section 5).
+const SETTLE_AT_MOST: SimDuration = SimDuration::from_secs(15 * 60);
+/// A command that has not ended after this long is reported as running.
+const EXEC_AT_MOST: SimDuration = SimDuration::from_secs(3600);
+
+/// Why something could not be done to a run. The run is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The data plane refused it.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The time asked for is over.
+    #[error("virtual time is {now} already; it cannot go back to {until}")]
+    Past {
+        /// The moment reached.
+        now: SimTime,
+        /// The moment asked for.
+        until: SimTime,
+    },
+    /// The command did not end.
+    #[error("`{command}` did not end within an hour of virtual time")]
+    Endless {
+        /// Program and arguments.
+        command: String,
+    },
+}
+
+/// What a command on a machine printed, and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecResult {
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+    /// Both, in the order in which they were printed.
+    pub combined: String,
+    /// Exit status.
+    pub status: i32,
+    /// When it ended.
+    pub ended_at: SimTime,
+}
+
+/// A plan in motion.
+#[derive(Clone, Debug)]
+pub struct Run {
+    plan: Arc<Plan>,
+    state: State,
+    evidence: Evidence,
+    /// Whether `evidence` begins at the start of virtual time.
+    pub(crate) partial: bool,
+}
+
+/// What a checkpoint holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    control: Control,
+    world: World,
+    now: SimTime,
+    next_event: usize,
+    next_exec: u64,
+    running: BTreeMap<ExecId, Running>,
+}
+
+/// A command that has been started.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Running {
+    result: ExecResult,
+    ended: bool,
+}
+
+impl Run {
+    /// A run at the start of virtual time. What is observed changes no packet.
+    ///
+    /// # Errors
+    /// A plan that the data plane refuses.
+    pub fn new(plan: impl Into<Arc<Plan>>, observe: Observe) -> Result<Self, RunError> {
+        let plan = plan.into();
+        let mut world = World::new(WorldConfig {
+            seed: plan.seed,
+            starts: plan.starts,
+            region: plan.region.clone(),
+            fabric: plan.fabric.clone(),
+            observe,
+        });
+        for input in initial_inputs(&plan) {
+            world.handle(SimTime::ZERO, input)?;
+        }
+        let state = State {
+            control: plan.control.clone(),
+            world,
+            now: SimTime::ZERO,
+            next_event: 0,
+            next_exec: 0,
+            running: BTreeMap::new(),
+        };
+        let mut run = Self::resume(plan, state);
+        run.partial = false;
+        run.drain();
+        Ok(run)
+    }
+
+    /// Goes on from a checkpoint; the evidence before it is not there.
+    pub(crate) fn resume(plan: Arc<Plan>, state: State) -> Self {
+        Self {
+            plan,
+            state,
+            evidence: Evidence::default(),
+            partial: true,
+        }
+    }
+
+    /// What a checkpoint keeps.
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes the evidence out, e.g. to store it; the run goes on without it.
+    pub(crate) fn take_evidence(&mut self) -> Evidence {
+        self.partial = true;
+        std::mem::take(&mut self.evidence)
+    }
+
+    /// Puts the evidence of everything before in front.
+    pub(crate) fn with_earlier(mut self, mut earlier: Evidence) -> Self {
+        earlier.extend(std::mem::take(&mut self.evidence));
+        self.evidence = earlier;
+        self.partial = false;
+        self
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The control plane.
+    #[must_use]
+    pub const fn control(&self) -> &Control {
+        &self.state.control
+    }
+
+    /// The data plane.
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.state.world
+    }
+
+    /// What has been observed so far.
+    #[must_use]
+    pub const fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The moment reached.
+    #[must_use]
+    pub const fn now(&self) -> SimTime {
+        self.state.now
+    }
+
+    /// The moment reached, in virtual UTC.
+    #[must_use]
+    pub fn utc(&self) -> UnixTime {
+        self.plan.starts.at(self.state.now)
+    }
+
+    /// Lets time pass, up to and including `until`.
+    ///
+    /// # Errors
+    /// A moment that is over.
+    pub fn advance(&mut self, until: SimTime) -> Result<(), RunError> {
+        if until < self.state.now {
+            return Err(RunError::Past {
+                now: self.state.now,
+                until,
+            });
+        }
+        while self.step(until) {}
+        self.state.now = until;
+        self.state.world.handle_timeout(until);
+        self.drain();
+        Ok(())
+    }
+
+    /// Makes a call. `seq` is the journal's number of it: new ids derive from that. Time stays.
+    pub fn call(&mut self, caller: &Caller, call: &Call, seq: u64) -> Reply {
+        self.control_call(caller, call, CallIds::Journal(seq))
+    }
+
+    /// Makes a call that only reads; changes nothing, whatever is called.
+    #[must_use]
+    pub fn read(&self, caller: &Caller, call: &Call) -> Reply {
+        if !call.is_read_only() {
+            let message = format!("{call} changes resources and was not made here.");
+            return Err(ApiError {
+                code: "InternalError".into(),
+                message,
+                kind: ApiErrorKind::Server,
+            });
+        }
+        let input = ControlInput::Call {
+            caller,
+            call,
+            ids: CallIds::Journal(u64::MAX),
+        };
+        self.state
+            .control
+            .clone()
+            .handle(self.state.now, input)
+            .reply
+    }
+
+    /// Lets time pass until everything that calls have started has settled, at most 15 minutes.
+    /// Gives the moment reached if time passed.
+    pub fn settle(&mut self) -> Option<SimTime> {
+        let settled = self.state.control.settled_at()?;
+        let until = settled.min(self.state.now + SETTLE_AT_MOST);
+        if until <= self.state.now {
+            return None;
+        }
+        self.advance(until).ok()?;
+        Some(until)
+    }
+
+    /// Runs a command on a machine and lets time pass until it ends.
+    ///
+    /// # Errors
+    /// An unknown machine; a command that does not end.
+    pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, RunError> {
+        let id = self.start(host, argv)?;
+        let limit = self.state.now + EXEC_AT_MOST;
+        loop {
+            if let Some(result) = self.take_ended(id) {
+                return Ok(result);
+            }
+            if !self.step(limit) {
+                return Err(RunError::Endless {
+                    command: argv.join(" "),
+                });
+            }
+        }
+    }
+
+    /// Starts a client program beyond those of the plan: what a grader probes with.
+    ///
+    /// # Errors
+    /// An unknown machine, a name that is taken.
+    pub fn start_traffic(
+        &mut self,
+        spec: wirelab_simulator::host::TrafficSpec,
+    ) -> Result<(), RunError> {
+        self.input(Input::Traffic(spec))
+    }
+
+    fn start(&mut self, host: &str, argv: &[String]) -> Result<ExecId, RunError> {
+        let id = ExecId(self.state.next_exec);
+        self.state.running.insert(id, Running::default());
+        let input = Input::Exec {
+            id,
+            host: host.into(),
+            argv: argv.to_vec(),
+        };
+        if let Err(error) = self.input(input) {
+            self.state.running.remove(&id);
+            return Err(error);
+        }
+        self.state.next_exec += 1;
+        Ok(id)
+    }
+
+    fn take_ended(&mut self, id: ExecId) -> Option<ExecResult> {
+        let running = self.state.running.get(&id)?;
+        running
+            .ended
+            .then(|| self.state.running.remove(&id))?
+            .map(|it| it.result)
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), RunError> {
+        self.state.world.handle(self.state.now, input)?;
+        self.drain();
+        Ok(())
+    }
+
+    fn control_call(&mut self, caller: &Caller, call: &Call, ids: CallIds<'_>) -> Reply {
+        let input = ControlInput::Call { caller, call, ids };
+        let output = self.state.control.handle(self.state.now, input);
+        if !call.is_read_only() {
+            self.evidence.calls.push(ApiEvent {
+                at: self.state.now,
+                caller: caller.clone(),
+                call: call.clone(),
+                error_code: output.reply.as_ref().err().map(|error| error.code.clone()),
+            });
+        }
+        self.change(output.changes);
+        output.reply
+    }
+
+    fn change(&mut self, changes: Option<Changes>) {
+        if let Some(changes) = changes {
+            let input = Input::Changes(changes);
+            let done = self.state.world.handle(self.state.now, input);
+            done.expect("changes name no host, segment or traffic");
+            self.drain();
+        }
+    }
+
+    /// Does what comes first, if it is due by `limit`; time is then the moment of it.
+    fn step(&mut self, limit: SimTime) -> bool {
+        let timeline = self
+            .plan
+            .events
+            .get(self.state.next_event)
+            .map(|event| event.at);
+        let control = self.state.control.poll_timeout();
+        let world = self.state.world.poll_timeout();
+        let next = [timeline, control, world].into_iter().flatten().min();
+        let Some(next) = next.filter(|next| *next <= limit) else {
+            return false;
+        };
+        let next = next.max(self.state.now);
+        self.state.now = next;
+        if timeline.is_some_and(|at| at <= next) {
+            self.timeline_event();
+        } else if control.is_some_and(|at| at <= next) {
+            let changes = self.state.control.handle_timeout(next);
+            self.change(changes);
+        } else {
+            self.state.world.handle_timeout(next);
+            self.drain();
+        }
+        true
+    }
+
+    fn timeline_event(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        let index = self.state.next_event;
+        self.state.next_event += 1;
+        let failed = match &plan.events[index].kind {
+            TimedKind::Call(call) => {
+                let ids = CallIds::Event(index as u64);
+                let reply = self.control_call(&plan.operator, call, ids);
+                reply.err().map(|error| error.to_string())
+            }
+            TimedKind::Exec(exec) => {
+                let started = self.start(&exec.host, &exec.argv);
+                started.err().map(|error| error.to_string())
+            }
+            TimedKind::StopTraffic(name) => {
+                let stopped = self.input(Input::StopTraffic(name.clone()));
+                stopped.err().map(|error| error.to_string())
+            }
+        };
+        if let Some(why) = failed {
+            self.evidence.failed_events.push((index, why));
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(event) = self.state.world.poll_event() {
+            self.observe(event);
+        }
+    }
+
+    fn observe(&mut self, event: Event) {
+        match event {
+            Event::Captured(frame) => self.evidence.push_capture(frame),
+            Event::FlowRecord(record) => self.evidence.records.push(record),
+            Event::Dropped(dropped) => self.evidence.drops.push(*dropped),
+            Event::Traffic(ended) => self.evidence.traffic.push(ended),
+            Event::ExecOutput {
+                id, stream, text, ..
+            } => self.printed(id, stream, &text),
+            Event::ExecDone { id, status, at } => self.ended(id, status, at),
+            Event::Observation(observation) => {
+                let input = ControlInput::Observation(observation);
+                let output = self.state.control.handle(self.state.now, input);
+                self.change(output.changes);
+            }
+        }
+    }
+
+    fn printed(&mut self, id: ExecId, stream: OutputStream, text: &str) {
+        if let Some(running) = self.state.running.get_mut(&id) {
+            running.result.combined.push_str(text);
+            match stream {
+                OutputStream::Stdout => running.result.stdout.push_str(text),
+                OutputStream::Stderr => running.result.stderr.push_str(text),
+            }
+        }
+    }
+
+    fn ended(&mut self, id: ExecId, status: i32, at: SimTime) {
+        if let Some(running) = self.state.running.get_mut(&id) {
+            running.result.status = status;
+            running.result.ended_at = at;
+            running.ended = true;
+        }
+    }
+}
+
+/// Segments and machines come before the resources that refer to them; traffic comes last.
+fn initial_inputs(plan: &Plan) -> Vec<Input> {
+    let segments = plan.segments.iter().cloned().map(Input::Segment);
+    let hosts = plan
+        .hosts
+        .iter()
+        .cloned()
+        .map(|host| Input::Host(Box::new(host)));
+    let changes = plan.initial.iter().cloned().map(Input::Changes);
+    let traffic = plan.traffic.iter().cloned().map(Input::Traffic);
+    segments
+        .chain(hosts)
+        .chain(changes)
+        .chain(traffic)
+        .collect()
+}

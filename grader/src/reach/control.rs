@@ -1,0 +1,362 @@
+//! The controls of a VPC and the packets that each lets through.
+
+use std::fmt;
+
+use ipnet::IpNet;
+use wirelab_model::{
+    IcmpTypeCode, IpProtocol, NetworkAcl, NetworkAclEntry, NetworkAclId, NetworkInterface,
+    NetworkInterfaceId, Resources, RuleAction, RulePeer, SecurityGroupRule, SubnetId,
+};
+
+use super::region::{Dimension, Interval, IpVersion, Packet, Region};
+use super::set::PacketSet;
+
+/// Seen from what the control guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Towards the subnet or interface.
+    Ingress,
+    /// Away from it.
+    Egress,
+}
+
+impl Direction {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Ingress, Self::Egress];
+
+    /// The side that rules name: source of what comes in, destination of what goes out.
+    #[must_use]
+    pub const fn remote(self) -> Dimension {
+        match self {
+            Self::Ingress => Dimension::Source,
+            Self::Egress => Dimension::Destination,
+        }
+    }
+
+    /// The other side.
+    #[must_use]
+    pub const fn local(self) -> Dimension {
+        match self {
+            Self::Ingress => Dimension::Destination,
+            Self::Egress => Dimension::Source,
+        }
+    }
+}
+
+/// `inbound`, `outbound`.
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ingress => "inbound",
+            Self::Egress => "outbound",
+        })
+    }
+}
+
+/// One place where rules decide. It is named by what it guards, not by its list or group, so that
+/// a swapped list or group is the same control with other rules.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Control {
+    /// One list of the network ACL of a subnet.
+    NetworkAcl {
+        /// The subnet.
+        subnet: SubnetId,
+        /// Which list.
+        direction: Direction,
+    },
+    /// The union of the rules of an interface's security groups.
+    SecurityGroups {
+        /// The interface.
+        interface: NetworkInterfaceId,
+        /// Which rules.
+        direction: Direction,
+    },
+}
+
+impl Control {
+    /// Every control of `resources`, in order.
+    #[must_use]
+    pub fn all(resources: &Resources) -> Vec<Self> {
+        let lists = resources.subnets.keys().flat_map(|subnet| {
+            Direction::BOTH.map(|direction| Self::NetworkAcl {
+                subnet: subnet.clone(),
+                direction,
+            })
+        });
+        let guarded = resources.network_interfaces.values();
+        let groups = guarded.filter(|it| !it.groups.is_empty()).flat_map(|it| {
+            Direction::BOTH.map(|direction| Self::SecurityGroups {
+                interface: it.network_interface_id.clone(),
+                direction,
+            })
+        });
+        lists.chain(groups).collect()
+    }
+
+    /// Which way packets pass it.
+    #[must_use]
+    pub const fn direction(&self) -> Direction {
+        match self {
+            Self::NetworkAcl { direction, .. } | Self::SecurityGroups { direction, .. } => {
+                *direction
+            }
+        }
+    }
+
+    /// What its rules cannot tell apart. No rule names its own side's address or a source port;
+    /// a network ACL keeps no state, so it cannot tell a reply from a new flow.
+    #[must_use]
+    pub const fn blind_to(&self) -> &'static [Dimension] {
+        match self {
+            Self::NetworkAcl { direction, .. } => match direction {
+                Direction::Ingress => &[
+                    Dimension::Destination,
+                    Dimension::SourcePort,
+                    Dimension::Reply,
+                ],
+                Direction::Egress => &[Dimension::Source, Dimension::SourcePort, Dimension::Reply],
+            },
+            Self::SecurityGroups { direction, .. } => match direction {
+                Direction::Ingress => &[Dimension::Destination, Dimension::SourcePort],
+                Direction::Egress => &[Dimension::Source, Dimension::SourcePort],
+            },
+        }
+    }
+
+    /// The packets that it lets through: `None` if it does not exist in `resources`.
+    ///
+    /// A security group lets the replies of a tracked flow pass whatever its rules say, so they
+    /// are always in its set.
+    #[must_use]
+    pub fn allows(&self, resources: &Resources) -> Option<PacketSet> {
+        match self {
+            Self::NetworkAcl { subnet, direction } => {
+                let acl = acl_of_subnet(resources, subnet)?;
+                Some(first_match(&entries(acl, *direction)))
+            }
+            Self::SecurityGroups {
+                interface,
+                direction,
+            } => {
+                let interface = resources.network_interfaces.get(interface)?;
+                Some(union_of_rules(resources, interface, *direction))
+            }
+        }
+    }
+
+    /// The rule that lets `packet` through, as people name it.
+    #[must_use]
+    pub fn rule_for(&self, resources: &Resources, packet: &Packet) -> Option<String> {
+        match self {
+            Self::NetworkAcl { subnet, direction } => {
+                let acl = acl_of_subnet(resources, subnet)?;
+                let entries = entries(acl, *direction);
+                let entry = entries.iter().find(|entry| matches_entry(entry, packet))?;
+                Some(format!(
+                    "{}: {}",
+                    acl.network_acl_id,
+                    super::print::entry(entry)
+                ))
+            }
+            Self::SecurityGroups {
+                interface,
+                direction,
+            } => {
+                let interface = resources.network_interfaces.get(interface)?;
+                let rule = rules(resources, interface, *direction).find(|rule| {
+                    let regions = rule_regions(resources, rule);
+                    regions.iter().any(|region| region.contains(packet))
+                })?;
+                Some(format!("{}: {}", rule.group_id, super::print::rule(rule)))
+            }
+        }
+    }
+}
+
+/// The network ACL that guards a subnet.
+pub(super) fn acl_of_subnet<'a>(
+    resources: &'a Resources,
+    subnet: &SubnetId,
+) -> Option<&'a NetworkAcl> {
+    let guards = |acl: &NetworkAcl| acl.associations.iter().any(|it| it.subnet_id == *subnet);
+    let lists = resources.network_acls.values();
+    lists.map(AsRef::as_ref).find(|acl| guards(acl))
+}
+
+/// The id of that list.
+pub(super) fn acl_id(resources: &Resources, subnet: &SubnetId) -> Option<NetworkAclId> {
+    acl_of_subnet(resources, subnet).map(|acl| acl.network_acl_id.clone())
+}
+
+/// One list in the order of evaluation.
+fn entries(acl: &NetworkAcl, direction: Direction) -> Vec<NetworkAclEntry> {
+    let egress = direction == Direction::Egress;
+    let list = acl.entries.iter().filter(|entry| entry.egress == egress);
+    let mut list: Vec<_> = list.cloned().collect();
+    list.sort_by_key(|entry| entry.rule_number);
+    list
+}
+
+/// Walks the list: each entry takes what is left of its match; what no entry takes is denied.
+fn first_match(entries: &[NetworkAclEntry]) -> PacketSet {
+    let mut undecided = PacketSet::all();
+    let mut allowed = PacketSet::empty();
+    for entry in entries {
+        for region in entry_regions(entry) {
+            if entry.rule_action == RuleAction::Allow {
+                for hit in undecided.regions().to_vec() {
+                    hit.intersect(&region)
+                        .into_iter()
+                        .for_each(|it| allowed.insert(it));
+                }
+            }
+            undecided.remove(&region);
+        }
+    }
+    allowed
+}
+
+fn matches_entry(entry: &NetworkAclEntry, packet: &Packet) -> bool {
+    let regions = entry_regions(entry);
+    regions.iter().any(|region| region.contains(packet))
+}
+
+/// What an entry matches, whatever it then does.
+fn entry_regions(entry: &NetworkAclEntry) -> Vec<Region> {
+    let direction = if entry.egress {
+        Direction::Egress
+    } else {
+        Direction::Ingress
+    };
+    let shape = Shape {
+        peer: entry.cidr_block,
+        direction,
+        protocol: entry.protocol,
+        ports: entry.port_range.map(Interval::from),
+        icmp: entry.icmp_type_code,
+    };
+    shape.regions()
+}
+
+/// The rules of one direction of all groups of an interface.
+fn rules<'a>(
+    resources: &'a Resources,
+    interface: &'a NetworkInterface,
+    direction: Direction,
+) -> impl Iterator<Item = &'a SecurityGroupRule> {
+    let groups = interface.groups.iter();
+    groups
+        .filter_map(|id| resources.security_groups.get(id))
+        .flat_map(|group| &group.rules)
+        .filter(move |rule| rule.is_egress == (direction == Direction::Egress))
+}
+
+fn union_of_rules(
+    resources: &Resources,
+    interface: &NetworkInterface,
+    direction: Direction,
+) -> PacketSet {
+    let mut allowed = PacketSet::empty();
+    let replies = Interval::single(1);
+    for region in PacketSet::all().regions() {
+        let region = region.with(Dimension::Reply, replies);
+        region.into_iter().for_each(|it| allowed.insert(it));
+    }
+    for rule in rules(resources, interface, direction) {
+        for region in rule_regions(resources, rule) {
+            allowed.insert(region);
+        }
+    }
+    allowed
+}
+
+/// New flows that a rule admits.
+fn rule_regions(resources: &Resources, rule: &SecurityGroupRule) -> Vec<Region> {
+    let peers = match &rule.peer {
+        RulePeer::Cidr(cidr) => vec![*cidr],
+        RulePeer::Group(group) => members(resources, group.as_str()),
+    };
+    let new = Interval::single(0);
+    peers
+        .into_iter()
+        .flat_map(|peer| rule_shape(rule, peer).regions())
+        .filter_map(|region| region.with(Dimension::Reply, new))
+        .collect()
+}
+
+/// Private addresses of the interfaces that carry a group.
+fn members(resources: &Resources, group: &str) -> Vec<IpNet> {
+    let carries = |it: &NetworkInterface| it.groups.iter().any(|id| id.as_str() == group);
+    let interfaces = resources.network_interfaces.values();
+    interfaces
+        .filter(|it| carries(it))
+        .flat_map(|it| {
+            let v4 = it.private_ip_addresses.iter();
+            let v4 =
+                v4.map(|address| IpNet::from(std::net::IpAddr::V4(address.private_ip_address)));
+            let v6 = it.ipv6_addresses.iter();
+            v4.chain(v6.map(|address| IpNet::from(std::net::IpAddr::V6(*address))))
+        })
+        .collect()
+}
+
+fn rule_shape(rule: &SecurityGroupRule, peer: IpNet) -> Shape {
+    let any = |value: i32| i16::try_from(value).unwrap_or(-1);
+    let is_icmp = matches!(rule.ip_protocol, IpProtocol::ICMP | IpProtocol::ICMPV6);
+    Shape {
+        peer,
+        direction: if rule.is_egress {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        },
+        protocol: rule.ip_protocol,
+        ports: rule.ports().map(Interval::from),
+        icmp: is_icmp.then(|| IcmpTypeCode {
+            icmp_type: any(rule.from_port),
+            code: any(rule.to_port),
+        }),
+    }
+}
+
+/// What network ACL entries and security group rules have in common.
+struct Shape {
+    peer: IpNet,
+    direction: Direction,
+    protocol: IpProtocol,
+    ports: Option<Interval>,
+    icmp: Option<IcmpTypeCode>,
+}
+
+impl Shape {
+    fn regions(&self) -> Vec<Region> {
+        let version = IpVersion::of(&self.peer);
+        let regions = Region::rule_protocol(version, self.protocol).into_iter();
+        regions
+            .filter_map(|region| region.with(self.direction.remote(), self.peer.into()))
+            .filter_map(|region| self.narrow(region))
+            .collect()
+    }
+
+    /// Ports count for TCP and UDP alone, type and code for ICMP alone; `-1` and any other
+    /// protocol ignore both (`facts.md` 2.2: API CreateNetworkAclEntry).
+    fn narrow(&self, region: Region) -> Option<Region> {
+        match self.protocol {
+            IpProtocol::TCP | IpProtocol::UDP => match self.ports {
+                Some(ports) => region.with(Dimension::DestinationPort, ports),
+                None => Some(region),
+            },
+            IpProtocol::ICMP | IpProtocol::ICMPV6 => {
+                let Some(icmp) = self.icmp else {
+                    return Some(region);
+                };
+                let one =
+                    |value: i16| u128::try_from(value).map_or(Interval::OCTET, Interval::single);
+                region
+                    .with(Dimension::SourcePort, one(icmp.icmp_type))?
+                    .with(Dimension::DestinationPort, one(icmp.code))
+            }
+            _ => Some(region),
+        }
+    }
+}

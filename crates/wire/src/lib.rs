@@ -12,6 +12,7 @@
 //! | ask it | [`IpPacket::total_len`], [`IpPacket::five_tuple`], [`IpPacket::as_tcp`], ... |
 //! | change it on its way | [`IpPacket::decrement_ttl`], [`IpPacket::set_source`], [`TcpSegment::clamp_maximum_segment_size`] |
 //! | read and write bytes | [`IpPacket::parse`], [`IpPacket::write_to`], [`Frame`] |
+//! | show it as tcpdump does | [`IpPacket::summary`], [`summary::line`] |
 //! | read part of one | [`QuotedPacket`] |
 //! | cut it and join it | [`IpPacket::fragment`], [`Reassembler`] |
 //! | write savefiles | [`pcap::PcapWriter`], [`pcapng::PcapngWriter`] |
@@ -30,6 +31,7 @@ pub mod pcap;
 pub mod pcapng;
 pub mod protocol;
 mod quoted;
+pub mod summary;
 mod tcp_option;
 
 pub use bytes::Bytes;
@@ -43,3 +45,4 @@ pub use packet::{
 };
 pub use parse::ParseError;
 pub use quoted::{QuotedPacket, translate_quoted};
+pub use summary::Summary;

@@ -280,7 +280,7 @@ mod tests {
         };
         let records = [&record; 5];
         let format = LogFormat::default();
-        let objects = slot_files(&location, &format, slot(&record), &records, 250);
+        let objects = slot_files(&location, &format, slot(&record), &records, 240);
         let counts: Vec<_> = objects.iter().map(|o| o.records).collect();
         assert_eq!(counts, [2, 2, 1]);
         assert_ne!(objects[0].key, objects[1].key);

@@ -1,1 +1,85 @@
 //! Logs Insights QL planned onto DataFusion.
+//!
+//! A [`LogGroup`] holds log events as CloudWatch would; [`insights`] answers a query over them as
+//! Logs Insights would: the same fields, the same coercions, the same printed forms. Where logs
+//! come from, who may read them and how a result is judged is left to others. Nothing of DataFusion
+//! or Arrow shows in the interface.
+//!
+//! A query's way: `token` cuts the text, `parse` builds the tree of commands (`ast`), `plan` turns
+//! it into one or two DataFusion plans with our own functions (`function`) for everything in which
+//! Insights QL differs from SQL, `source` makes Arrow columns of just the fields that the query
+//! names, `run` executes, [`QueryResult`] prints.
+//!
+//! ```
+//! use wirelab_model::UnixTime;
+//! use wirelab_query::{LogGroup, QueryOptions, blocking};
+//!
+//! let mut group = LogGroup::flow_log("flow", "123456789012", Default::default());
+//! let line = "2 123456789012 eni-1 10.0.1.5 10.0.2.9 40000 5432 6 3 180 1709596800 1709596830 \
+//!             REJECT OK";
+//! group.events.push(1_709_596_800_000, 1_709_597_100_000, "eni-1-all", line);
+//! let options = QueryOptions {
+//!     start: UnixTime::from_secs(1_709_596_800),
+//!     end: UnixTime::from_secs(1_709_600_400),
+//!     now: UnixTime::from_secs(1_709_600_400),
+//!     limit: None,
+//! };
+//! let query = r#"filter action = "REJECT" | stats sum(packets) as lost by dstPort"#;
+//! let result = blocking::insights(query, &group, &options)?;
+//! assert_eq!(result.to_csv(), "dstPort,lost\n5432,3\n");
+//! # Ok::<(), wirelab_query::QueryError>(())
+//! ```
+//!
+//! Source: Amazon CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".
+//! What the guide leaves open is decided in one place each and said there.
+
+mod display;
+mod error;
+mod events;
+mod insights;
+mod result;
+
+pub use error::{Place, QueryError};
+pub use events::{LogEvent, LogEvents, LogGroup};
+pub use insights::{QueryOptions, insights};
+pub use result::{Column, ColumnKind, QueryResult, Statistics, Warning};
+
+/// The same without `async`: makes, once a thread, the runtime that DataFusion needs.
+pub mod blocking {
+    use std::cell::OnceCell;
+    use std::io;
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use crate::{LogGroup, QueryError, QueryOptions, QueryResult};
+
+    thread_local! {
+        static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
+    }
+
+    /// Runs the query to its end on this thread.
+    ///
+    /// # Errors
+    /// As [`crate::insights`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime: there, await [`crate::insights`].
+    pub fn insights(
+        query: &str,
+        group: &LogGroup,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
+        RUNTIME.with(|cell| {
+            if cell.get().is_none() {
+                let runtime = build().map_err(|e| QueryError::Internal(e.to_string()))?;
+                let _ = cell.set(runtime);
+            }
+            let runtime = cell.get().expect("set above");
+            runtime.block_on(crate::insights(query, group, options))
+        })
+    }
+
+    fn build() -> io::Result<Runtime> {
+        Builder::new_current_thread().build()
+    }
+}

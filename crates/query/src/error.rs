@@ -1,0 +1,137 @@
+//! What can be wrong with a query, and where.
+
+use std::fmt;
+
+/// A part of the query's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// First character, counted from 0 over the whole query; `startCharOffset` of the API.
+    pub start: usize,
+    /// The character after the last; `endCharOffset` of the API.
+    pub end: usize,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column of `start` in that line, from 1.
+    pub column: usize,
+    /// The text of that line.
+    pub text: String,
+}
+
+impl Place {
+    /// The place of the bytes `start..end` in `query`.
+    pub(crate) fn new(query: &str, start: usize, end: usize) -> Self {
+        let start = floor_char(query, start);
+        let end = floor_char(query, end.max(start));
+        let line_start = query[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = query[start..].find('\n').map_or(query.len(), |n| start + n);
+        let chars = |text: &str| text.chars().count();
+        Self {
+            start: chars(&query[..start]),
+            end: chars(&query[..end]),
+            line: query[..start].matches('\n').count() + 1,
+            column: chars(&query[line_start..start]) + 1,
+            text: query[line_start..line_end]
+                .trim_end_matches('\r')
+                .to_owned(),
+        }
+    }
+}
+
+fn floor_char(text: &str, mut at: usize) -> usize {
+    at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// The line with carets under the place:
+///
+/// ```text
+///   --> query:1:9
+///    |
+///  1 | fields srcAddr dstAddr
+///    |                ^^^^^^^
+/// ```
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.line.to_string();
+        let bar = " ".repeat(number.len());
+        let room = (self.text.chars().count() + 1).saturating_sub(self.column);
+        let carets = (self.end - self.start).clamp(1, room.max(1));
+        let pad: String = self.text.chars().take(self.column - 1).map(blank).collect();
+        writeln!(f, " {bar}--> query:{number}:{}", self.column)?;
+        writeln!(f, " {bar} |")?;
+        writeln!(f, " {number} | {}", self.text)?;
+        write!(f, " {bar} | {pad}{}", "^".repeat(carets))
+    }
+}
+
+/// Tabs stay tabs, so that the caret stands under its character.
+fn blank(c: char) -> char {
+    if c == '\t' { '\t' } else { ' ' }
+}
+
+/// Why a query has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueryError {
+    /// Not Insights QL; `MalformedQueryException` of the API.
+    #[error("{message}")]
+    Malformed {
+        /// What is wrong.
+        message: String,
+        /// Where.
+        place: Place,
+        /// What to write instead.
+        hint: Option<String>,
+    },
+    /// Insights QL that this engine does not answer.
+    #[error("{what} is not supported here")]
+    Unsupported {
+        /// The command, function or form.
+        what: String,
+        /// Where.
+        place: Place,
+        /// What does the same.
+        hint: Option<String>,
+    },
+    /// A parameter other than the query is out of range; `InvalidParameterException` of the API.
+    #[error("{0}")]
+    InvalidParameter(String),
+    /// Our own bug, or DataFusion's.
+    #[error("internal error of the query engine: {0}")]
+    Internal(String),
+}
+
+impl QueryError {
+    /// Where in the query, if it is the query's fault.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Malformed { place, .. } | Self::Unsupported { place, .. } => Some(place),
+            Self::InvalidParameter(_) | Self::Internal(_) => None,
+        }
+    }
+
+    /// What to write instead, if that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Malformed { hint, .. } | Self::Unsupported { hint, .. } => hint.as_deref(),
+            Self::InvalidParameter(_) | Self::Internal(_) => None,
+        }
+    }
+
+    /// The whole report for a terminal: message, line with carets, hint; no line end.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let mut report = format!("error: {self}");
+        if let Some(place) = self.place() {
+            report.push_str(&format!("\n{place}"));
+        }
+        if let Some(hint) = self.hint() {
+            report.push_str(&format!("\n\nhint: {hint}"));
+        }
+        report
+    }
+}

@@ -1,5 +1,216 @@
-//! What follows from other resources, computed anew after every change.
+//! What follows from other resources, computed anew after every change: local routes, propagated
+//! routes, and which routes lead nowhere.
+//!
+//! Handlers edit what the caller named and leave the rest to this. So a route turns into a blackhole
+//! the same way whether its target was deleted, detached, stopped or terminated.
 
-use wirelab_model::Resources;
+use std::sync::Arc;
 
-pub(crate) fn all(_resources: &mut Resources) {}
+use ipnet::IpNet;
+use wirelab_model::*;
+
+use crate::ec2::route;
+use crate::network;
+
+/// Brings all derived parts of `resources` up to date.
+pub(crate) fn all(resources: &mut Resources) {
+    let tables: Vec<_> = resources.route_tables.values().map(Arc::clone).collect();
+    for table in tables {
+        let routes = routes(&table, resources);
+        if routes != table.routes {
+            let id = table.route_table_id.clone();
+            let updated = RouteTable {
+                routes,
+                ..RouteTable::clone(&table)
+            };
+            resources.route_tables.insert(id, Arc::new(updated));
+        }
+    }
+    let tables: Vec<_> = resources
+        .transit_gateway_route_tables
+        .values()
+        .map(Arc::clone)
+        .collect();
+    for table in tables {
+        let updated = transit_gateway_table(&table, resources);
+        if updated != *table {
+            let id = table.transit_gateway_route_table_id.clone();
+            let tables = &mut resources.transit_gateway_route_tables;
+            tables.insert(id, Arc::new(updated));
+        }
+    }
+}
+
+/// The table's routes: local ones first, then static ones in the order in which they were made,
+/// then propagated ones.
+fn routes(table: &RouteTable, resources: &Resources) -> Vec<Route> {
+    let Some(vpc) = resources.vpcs.get(&table.vpc_id) else {
+        return table.routes.clone();
+    };
+    let mut routes = route::local_routes(vpc);
+    for route in &table.routes {
+        match route.origin {
+            // The local route's target may have been replaced by a middlebox.
+            RouteOrigin::CreateRouteTable => {
+                let same = |it: &&mut Route| it.destination == route.destination;
+                if let Some(local) = routes.iter_mut().find(same) {
+                    local.target = route.target.clone();
+                }
+            }
+            RouteOrigin::CreateRoute => routes.push(route.clone()),
+            RouteOrigin::EnableVgwRoutePropagation => {}
+        }
+    }
+    routes.extend(propagated(table, vpc, resources));
+    for route in &mut routes {
+        route.state = state(&route.target, table, resources);
+    }
+    routes
+}
+
+/// Routes of the VPN connections behind the gateways that propagate into the table. The local route
+/// wins over any of them, however specific, so those inside the VPC are left out.
+fn propagated(table: &RouteTable, vpc: &Vpc, resources: &Resources) -> Vec<Route> {
+    let local: Vec<IpNet> = route::local_routes(vpc)
+        .iter()
+        .map(|route| route.destination)
+        .collect();
+    let mut routes: Vec<Route> = Vec::new();
+    for gateway_id in &table.propagating_vgws {
+        let attached = resources.vpn_gateways.get(gateway_id);
+        if attached.and_then(|it| it.vpc_id.as_ref()) != Some(&table.vpc_id) {
+            continue;
+        }
+        for destination in advertised(gateway_id, resources) {
+            let hidden = local.iter().any(|block| block.contains(&destination))
+                || routes.iter().any(|route| route.destination == destination);
+            if !hidden {
+                routes.push(Route {
+                    destination,
+                    target: RouteTarget::VpnGateway(gateway_id.clone()),
+                    state: RouteState::Active,
+                    origin: RouteOrigin::EnableVgwRoutePropagation,
+                });
+            }
+        }
+    }
+    routes
+}
+
+/// What lies behind the gateway: routes of its connections that are in service. A tunnel that is
+/// down takes static routes out of propagation (Site-to-Site VPN User Guide, "Route priority").
+fn advertised(gateway_id: &VpnGatewayId, resources: &Resources) -> Vec<IpNet> {
+    resources
+        .vpn_connections
+        .values()
+        .filter(|connection| connection.vpn_gateway_id.as_ref() == Some(gateway_id))
+        .filter(|connection| connection.tunnels.iter().any(|tunnel| tunnel.up))
+        .flat_map(|connection| &connection.routes)
+        .filter(|route| route.state == ResourceState::Available)
+        .map(|route| IpNet::V4(route.destination_cidr_block))
+        .collect()
+}
+
+/// Whether a target is there to take packets.
+fn state(target: &RouteTarget, table: &RouteTable, resources: &Resources) -> RouteState {
+    let vpc = Some(&table.vpc_id);
+    let is_there =
+        match target {
+            RouteTarget::Local => true,
+            RouteTarget::InternetGateway(id) => resources
+                .internet_gateways
+                .get(id)
+                .is_some_and(|it| it.vpc_id.as_ref() == vpc),
+            RouteTarget::VpnGateway(id) => resources
+                .vpn_gateways
+                .get(id)
+                .is_some_and(|it| it.vpc_id.as_ref() == vpc),
+            RouteTarget::NatGateway(id) => resources.nat_gateways.get(id).is_some_and(|it| {
+                matches!(
+                    it.state,
+                    NatGatewayState::Pending | NatGatewayState::Available
+                )
+            }),
+            RouteTarget::NetworkInterface(id) => interface_is_there(id, resources),
+            RouteTarget::TransitGateway(id) => resources
+                .transit_gateway_vpc_attachments
+                .values()
+                .any(|it| {
+                    it.transit_gateway_id == *id
+                        && it.vpc_id == table.vpc_id
+                        && is_in_service(it.state)
+                }),
+        };
+    if is_there {
+        RouteState::Active
+    } else {
+        RouteState::Blackhole
+    }
+}
+
+/// An interface takes packets while it is attached, to an instance that is not stopped.
+fn interface_is_there(id: &NetworkInterfaceId, resources: &Resources) -> bool {
+    let interface = resources.network_interfaces.get(id);
+    let Some(attachment) = interface.and_then(|it| it.attachment.as_ref()) else {
+        return false;
+    };
+    attachment.instance_id.as_ref().is_none_or(|id| {
+        let instance = resources.instances.get(id);
+        instance
+            .is_some_and(|it| matches!(it.state, InstanceState::Pending | InstanceState::Running))
+    })
+}
+
+fn is_in_service(state: ResourceState) -> bool {
+    !matches!(state, ResourceState::Deleting | ResourceState::Deleted)
+}
+
+/// A transit gateway's table: static routes whose attachment is gone are blackholes; propagated
+/// ones are the blocks of the attached VPCs. Of two attachments with the same block the first one
+/// counts.
+fn transit_gateway_table(
+    table: &TransitGatewayRouteTable,
+    resources: &Resources,
+) -> TransitGatewayRouteTable {
+    let in_service = |id: &TransitGatewayAttachmentId| {
+        let attachment = resources.transit_gateway_vpc_attachments.get(id);
+        attachment.is_some_and(|it| is_in_service(it.state))
+    };
+    let mut updated = table.clone();
+    updated.propagations.retain(|id| in_service(id));
+    updated.routes.retain(|route| route.is_static);
+    for route in &mut updated.routes {
+        route.attachment = route.attachment.take().filter(|id| in_service(id));
+        route.state = match route.attachment {
+            Some(_) => RouteState::Active,
+            None => RouteState::Blackhole,
+        };
+    }
+    let mut learned: Vec<TransitGatewayRoute> = Vec::new();
+    for id in &updated.propagations {
+        for destination in propagated_blocks(id, resources) {
+            let known =
+                |it: &TransitGatewayRoute| network::overlap(it.destination_cidr_block, destination);
+            if !learned.iter().any(known) {
+                learned.push(TransitGatewayRoute {
+                    destination_cidr_block: destination,
+                    attachment: Some(id.clone()),
+                    is_static: false,
+                    state: RouteState::Active,
+                });
+            }
+        }
+    }
+    updated.routes.extend(learned);
+    updated
+}
+
+fn propagated_blocks(id: &TransitGatewayAttachmentId, resources: &Resources) -> Vec<IpNet> {
+    let attachment = resources.transit_gateway_vpc_attachments.get(id);
+    let ready = attachment.filter(|it| it.state != ResourceState::Pending);
+    let vpc = ready.and_then(|it| resources.vpcs.get(&it.vpc_id));
+    vpc.map_or_else(Vec::new, |vpc| {
+        let locals = route::local_routes(vpc);
+        locals.into_iter().map(|route| route.destination).collect()
+    })
+}

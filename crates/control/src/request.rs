@@ -393,3 +393,17 @@ impl<'de> Deserializer<'de> for FieldProbe {
         unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
+
+/// An attribute's new value as `Modify...Attribute` calls have it: `{"Value": true}`, or `true`.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Flag {
+    pub(crate) value: bool,
+}
+
+/// As [`Flag`], for a text.
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Text {
+    pub(crate) value: smol_str::SmolStr,
+}

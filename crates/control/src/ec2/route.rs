@@ -1,0 +1,369 @@
+//! Routes (Amazon EC2 API Reference: `CreateRoute`, `ReplaceRoute`, `DeleteRoute`; Amazon VPC User
+//! Guide, "Route priority").
+//!
+//! Local and propagated routes, and whether a target is there, are [`crate::reconcile`]'s business.
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use crate::error;
+use crate::kind::Kind;
+use crate::transaction::Transaction;
+use crate::view::done;
+
+/// `CreateRoute` and, with `local_target`, `ReplaceRoute`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct RouteRequest {
+    route_table_id: RouteTableId,
+    destination_cidr_block: Option<Ipv4Net>,
+    destination_ipv6_cidr_block: Option<Ipv6Net>,
+    gateway_id: Option<SmolStr>,
+    nat_gateway_id: Option<NatGatewayId>,
+    network_interface_id: Option<NetworkInterfaceId>,
+    instance_id: Option<InstanceId>,
+    transit_gateway_id: Option<TransitGatewayId>,
+    local_target: Option<bool>,
+}
+
+pub(crate) fn create_route(tx: &mut Transaction<'_>, request: RouteRequest) -> Reply {
+    if request.local_target.is_some() {
+        return Err(error::unknown_parameter("LocalTarget", None));
+    }
+    let table = tx.get::<RouteTable>(&request.route_table_id)?.clone();
+    let destination = destination(
+        request.destination_cidr_block,
+        request.destination_ipv6_cidr_block,
+    )?;
+    let target = request.target(tx, &table)?;
+    check_destination(tx, &table, destination, &target)?;
+    if table.routes.iter().any(|it| is_static(it, destination)) {
+        return Err(error::route_exists(destination));
+    }
+    let is_ipv4 = destination.addr().is_ipv4();
+    let counted = |it: &&Route| {
+        it.origin == RouteOrigin::CreateRoute && it.destination.addr().is_ipv4() == is_ipv4
+    };
+    if table.routes.iter().filter(counted).count() >= tx.config.quotas.routes_per_table {
+        return Err(error::route_limit(&table.route_table_id));
+    }
+    let route = Route {
+        destination,
+        target,
+        state: RouteState::Active,
+        origin: RouteOrigin::CreateRoute,
+    };
+    tx.edit::<RouteTable>(&table.route_table_id)?
+        .routes
+        .push(route);
+    Ok(done())
+}
+
+pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: RouteRequest) -> Reply {
+    let table = tx.get::<RouteTable>(&request.route_table_id)?.clone();
+    let destination = destination(
+        request.destination_cidr_block,
+        request.destination_ipv6_cidr_block,
+    )?;
+    let target = request.target(tx, &table)?;
+    let Some(index) = table
+        .routes
+        .iter()
+        .position(|it| is_static(it, destination))
+    else {
+        return Err(error::invalid_parameter_value(format_args!(
+            "There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
+        )));
+    };
+    if target != RouteTarget::Local {
+        check_destination(tx, &table, destination, &target)?;
+    } else if table.routes[index].origin != RouteOrigin::CreateRouteTable {
+        return Err(error::invalid_parameter_value(format_args!(
+            "The route '{destination}' is not a local route"
+        )));
+    }
+    tx.edit::<RouteTable>(&table.route_table_id)?.routes[index].target = target;
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DeleteRoute {
+    route_table_id: RouteTableId,
+    destination_cidr_block: Option<Ipv4Net>,
+    destination_ipv6_cidr_block: Option<Ipv6Net>,
+}
+
+pub(crate) fn delete_route(tx: &mut Transaction<'_>, request: DeleteRoute) -> Reply {
+    let destination = destination(
+        request.destination_cidr_block,
+        request.destination_ipv6_cidr_block,
+    )?;
+    let table = tx.edit::<RouteTable>(&request.route_table_id)?;
+    let Some(index) = table
+        .routes
+        .iter()
+        .position(|it| is_static(it, destination))
+    else {
+        return Err(error::route_not_found(destination, &request.route_table_id));
+    };
+    if table.routes[index].origin == RouteOrigin::CreateRouteTable {
+        return Err(error::invalid_parameter_value(format_args!(
+            "cannot remove local route {destination} in route table {}",
+            request.route_table_id
+        )));
+    }
+    table.routes.remove(index);
+    Ok(done())
+}
+
+/// Local routes count as static here: both stand in the way of a new one.
+fn is_static(route: &Route, destination: IpNet) -> bool {
+    route.destination == destination && route.origin != RouteOrigin::EnableVgwRoutePropagation
+}
+
+fn destination(ipv4: Option<Ipv4Net>, ipv6: Option<Ipv6Net>) -> Result<IpNet, ApiError> {
+    match (ipv4, ipv6) {
+        (Some(cidr), None) => Ok(IpNet::V4(cidr.trunc())),
+        (None, Some(cidr)) => Ok(IpNet::V6(cidr.trunc())),
+        (None, None) => Err(error::missing_one_of(
+            "DestinationCidrBlock, DestinationIpv6CidrBlock",
+        )),
+        (Some(_), Some(_)) => Err(error::combination(
+            "Only one of DestinationCidrBlock, DestinationIpv6CidrBlock",
+        )),
+    }
+}
+
+/// What is more specific than the local route may only be a whole subnet's block, and may only
+/// lead to a middlebox ("Routing for a middlebox appliance"). Amazon's own services keep
+/// 169.254.168.0/22 and `fd00:ec2::/32`.
+fn check_destination(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    destination: IpNet,
+    target: &RouteTarget,
+) -> Result<(), ApiError> {
+    let service_blocks: [IpNet; 2] = [
+        IpNet::V4(Ipv4Net::new_assert([169, 254, 168, 0].into(), 22)),
+        IpNet::V6(Ipv6Net::new_assert(
+            [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0].into(),
+            32,
+        )),
+    ];
+    if service_blocks
+        .iter()
+        .any(|block| block.contains(&destination))
+    {
+        return Err(error::invalid_parameter_value(format_args!(
+            "The destination CIDR block {destination} is reserved for AWS services"
+        )));
+    }
+    let vpc = tx.get::<Vpc>(&table.vpc_id)?;
+    let within_vpc = local_routes(vpc)
+        .iter()
+        .any(|it| it.destination.contains(&destination));
+    if !within_vpc {
+        return Ok(());
+    }
+    let to_middlebox = matches!(
+        target,
+        RouteTarget::NatGateway(_) | RouteTarget::NetworkInterface(_)
+    );
+    if !to_middlebox {
+        return Err(error::invalid_parameter_value(format_args!(
+            "The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
+        )));
+    }
+    let is_local = local_routes(vpc)
+        .iter()
+        .any(|it| it.destination == destination);
+    let is_subnet = |subnet: &Subnet| {
+        subnet.vpc_id == table.vpc_id
+            && (IpNet::V4(subnet.cidr_block) == destination
+                || subnet.ipv6_cidr_block.map(IpNet::V6) == Some(destination))
+    };
+    if !is_local && !tx.each::<Subnet>().any(is_subnet) {
+        return Err(error::invalid_parameter_value(
+            "Route destination doesn't match any subnet CIDR blocks.",
+        ));
+    }
+    Ok(())
+}
+
+impl RouteRequest {
+    fn target(&self, tx: &Transaction<'_>, table: &RouteTable) -> Result<RouteTarget, ApiError> {
+        let mut targets = Vec::new();
+        if let Some(id) = &self.gateway_id {
+            targets.push(gateway(tx, table, id)?);
+        }
+        if let Some(id) = &self.nat_gateway_id {
+            targets.push(nat_gateway(tx, table, id)?);
+        }
+        if let Some(id) = &self.network_interface_id {
+            targets.push(network_interface(tx, table, id)?);
+        }
+        if let Some(id) = &self.instance_id {
+            targets.push(network_interface(tx, table, &only_interface(tx, id)?)?);
+        }
+        if let Some(id) = &self.transit_gateway_id {
+            targets.push(transit_gateway(tx, table, id)?);
+        }
+        if self.local_target == Some(true) {
+            targets.push(RouteTarget::Local);
+        }
+        let target = targets.pop().ok_or_else(|| {
+            error::missing_one_of(
+                "GatewayId, NatGatewayId, NetworkInterfaceId, InstanceId, TransitGatewayId",
+            )
+        })?;
+        if targets.is_empty() {
+            Ok(target)
+        } else {
+            Err(error::combination("A route has exactly one target"))
+        }
+    }
+}
+
+fn other_network(table: &RouteTable, what: &str, id: &str) -> ApiError {
+    error::invalid_parameter_value(format_args!(
+        "route table {} and {what} {id} belong to different networks",
+        table.route_table_id
+    ))
+}
+
+/// `GatewayId` names an internet gateway or a virtual private gateway.
+fn gateway(tx: &Transaction<'_>, table: &RouteTable, id: &str) -> Result<RouteTarget, ApiError> {
+    let (vpc_id, target) = if id.starts_with("igw-") {
+        let gateway = tx.get::<InternetGateway>(&InternetGatewayId::new(id))?;
+        (
+            &gateway.vpc_id,
+            RouteTarget::InternetGateway(gateway.internet_gateway_id.clone()),
+        )
+    } else if id.starts_with("vgw-") {
+        let gateway = tx.get::<VpnGateway>(&VpnGatewayId::new(id))?;
+        (
+            &gateway.vpc_id,
+            RouteTarget::VpnGateway(gateway.vpn_gateway_id.clone()),
+        )
+    } else {
+        return Err(error::gateway_not_found(id));
+    };
+    if vpc_id.as_ref() == Some(&table.vpc_id) {
+        Ok(target)
+    } else {
+        Err(other_network(table, "network gateway", id))
+    }
+}
+
+fn nat_gateway(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: &NatGatewayId,
+) -> Result<RouteTarget, ApiError> {
+    let gateway = tx.get::<NatGateway>(id)?;
+    if !matches!(
+        gateway.state,
+        NatGatewayState::Pending | NatGatewayState::Available
+    ) {
+        return Err(NatGateway::not_found(id));
+    }
+    if gateway.vpc_id != table.vpc_id {
+        return Err(other_network(table, "NAT gateway", id.as_str()));
+    }
+    Ok(RouteTarget::NatGateway(id.clone()))
+}
+
+fn network_interface(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: &NetworkInterfaceId,
+) -> Result<RouteTarget, ApiError> {
+    if tx.get::<NetworkInterface>(id)?.vpc_id != table.vpc_id {
+        return Err(other_network(table, "interface", id.as_str()));
+    }
+    Ok(RouteTarget::NetworkInterface(id.clone()))
+}
+
+fn only_interface(tx: &Transaction<'_>, id: &InstanceId) -> Result<NetworkInterfaceId, ApiError> {
+    let instance = tx.get::<Instance>(id)?;
+    match instance.network_interfaces.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(error::incorrect_instance_state(id, "running")),
+        _ => Err(error::invalid_parameter_value(format_args!(
+            "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the operation instead."
+        ))),
+    }
+}
+
+fn transit_gateway(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: &TransitGatewayId,
+) -> Result<RouteTarget, ApiError> {
+    let attached = |it: &TransitGatewayVpcAttachment| {
+        it.transit_gateway_id == *id
+            && it.vpc_id == table.vpc_id
+            && !matches!(it.state, ResourceState::Deleting | ResourceState::Deleted)
+    };
+    if tx.each::<TransitGatewayVpcAttachment>().any(attached) {
+        Ok(RouteTarget::TransitGateway(id.clone()))
+    } else {
+        Err(TransitGateway::missing(id))
+    }
+}
+
+/// One local route for each block of the VPC.
+pub(crate) fn local_routes(vpc: &Vpc) -> Vec<Route> {
+    let ipv4 = vpc.cidr_blocks.iter().map(|cidr| IpNet::V4(*cidr));
+    let ipv6 = vpc.ipv6_cidr_blocks.iter().map(|cidr| IpNet::V6(*cidr));
+    ipv4.chain(ipv6)
+        .map(|destination| Route {
+            destination,
+            target: RouteTarget::Local,
+            state: RouteState::Active,
+            origin: RouteOrigin::CreateRouteTable,
+        })
+        .collect()
+}
+
+/// The instance whose interface the target is.
+pub(crate) fn instance<'a>(
+    target: &RouteTarget,
+    resources: &'a Resources,
+) -> Option<&'a InstanceId> {
+    let RouteTarget::NetworkInterface(id) = target else {
+        return None;
+    };
+    let interface = resources.network_interfaces.get(id)?;
+    interface.attachment.as_ref()?.instance_id.as_ref()
+}
+
+pub(crate) fn show(route: &Route, resources: &Resources) -> Value {
+    let (member, id) = match &route.target {
+        RouteTarget::Local => ("GatewayId", "local"),
+        RouteTarget::InternetGateway(id) => ("GatewayId", id.as_str()),
+        RouteTarget::VpnGateway(id) => ("GatewayId", id.as_str()),
+        RouteTarget::NatGateway(id) => ("NatGatewayId", id.as_str()),
+        RouteTarget::NetworkInterface(id) => ("NetworkInterfaceId", id.as_str()),
+        RouteTarget::TransitGateway(id) => ("TransitGatewayId", id.as_str()),
+    };
+    let (ipv4, ipv6) = match route.destination {
+        IpNet::V4(cidr) => (Some(cidr), None),
+        IpNet::V6(cidr) => (None, Some(cidr)),
+    };
+    let instance_id = instance(&route.target, resources);
+    let instance = instance_id.and_then(|id| resources.instances.get(id));
+    json!({
+        "DestinationCidrBlock": ipv4,
+        "DestinationIpv6CidrBlock": ipv6,
+        member: id,
+        "InstanceId": instance_id,
+        "InstanceOwnerId": instance.map(|it| &it.owner_id),
+        "Origin": route.origin,
+        "State": route.state,
+    })
+}

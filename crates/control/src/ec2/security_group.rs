@@ -1,0 +1,269 @@
+//! Security groups (Amazon EC2 API Reference: `CreateSecurityGroup` and its kin; Amazon VPC User
+//! Guide, "Security group rules"). Calls on rules are in [`super::security_group_rule`].
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use crate::describe::{Field, Reader};
+use crate::ec2::permission;
+use crate::error;
+use crate::transaction::Transaction;
+use crate::view::{each, one, tags};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct CreateSecurityGroup {
+    group_name: SmolStr,
+    description: String,
+    vpc_id: Option<VpcId>,
+}
+
+pub(crate) fn create_security_group(
+    tx: &mut Transaction<'_>,
+    request: CreateSecurityGroup,
+) -> Reply {
+    let vpc_id = request.vpc_id.ok_or_else(error::vpc_not_specified)?;
+    tx.get::<Vpc>(&vpc_id)?;
+    check_name(&request.group_name)?;
+    if tx.resources().security_groups.len() >= tx.config.quotas.security_groups {
+        return Err(error::group_limit());
+    }
+    let same = |it: &SecurityGroup| it.vpc_id == vpc_id && it.group_name == request.group_name;
+    if tx.each::<SecurityGroup>().any(same) {
+        return Err(error::group_duplicate(&request.group_name, &vpc_id));
+    }
+    let mut group = new_group(tx, &vpc_id, request.group_name, request.description);
+    group.tags = tx.tags::<SecurityGroup>()?;
+    let reply = json!({
+        "GroupId": group.group_id,
+        "SecurityGroupArn": arn(&group, &tx.config.region),
+        "Tags": tags(&group.tags),
+    });
+    tx.put(group);
+    Ok(reply)
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    if name == "default" {
+        return Err(error::group_reserved(name));
+    }
+    if name.is_empty() || name.len() > 255 || name.starts_with("sg-") {
+        return Err(error::invalid_parameter_value(format_args!(
+            "Value ({name}) for parameter GroupName is invalid. It has 1 to 255 characters and does not begin with sg-"
+        )));
+    }
+    Ok(())
+}
+
+/// The group that a VPC is born with: all from itself, all to anywhere.
+pub(crate) fn create_default(tx: &mut Transaction<'_>, vpc_id: &VpcId) {
+    let text = "default VPC security group";
+    let mut group = new_group(tx, vpc_id, "default".into(), text.to_owned());
+    let peer = RulePeer::Group(group.group_id.clone());
+    let from_itself = rule_for_all(tx, &group.group_id, false, peer);
+    group.rules.insert(0, from_itself);
+    tx.put(group);
+}
+
+/// A group with the outbound rules that every group is born with.
+fn new_group(
+    tx: &mut Transaction<'_>,
+    vpc_id: &VpcId,
+    group_name: SmolStr,
+    description: String,
+) -> SecurityGroup {
+    let group_id = tx.new_id::<SecurityGroup>();
+    let vpc = tx.resources().vpcs.get(vpc_id);
+    let ipv6 = vpc.is_some_and(|vpc| !vpc.ipv6_cidr_blocks.is_empty());
+    let mut anywhere: Vec<IpNet> = vec!["0.0.0.0/0".parse().expect("a CIDR block")];
+    if ipv6 {
+        anywhere.push("::/0".parse().expect("a CIDR block"));
+    }
+    let rules = anywhere
+        .into_iter()
+        .map(|cidr| rule_for_all(tx, &group_id, true, RulePeer::Cidr(cidr)))
+        .collect();
+    SecurityGroup {
+        group_id,
+        group_name,
+        description,
+        vpc_id: vpc_id.clone(),
+        rules,
+        owner_id: tx.owner.clone(),
+        tags: Vec::new(),
+    }
+}
+
+fn rule_for_all(
+    tx: &mut Transaction<'_>,
+    group_id: &SecurityGroupId,
+    is_egress: bool,
+    peer: RulePeer,
+) -> SecurityGroupRule {
+    let id = tx.new_text_id(SecurityGroupRuleId::PREFIX);
+    SecurityGroupRule {
+        security_group_rule_id: SecurityGroupRuleId::new(id),
+        group_id: group_id.clone(),
+        is_egress,
+        ip_protocol: IpProtocol::All,
+        from_port: -1,
+        to_port: -1,
+        peer,
+        description: None,
+    }
+}
+
+/// The group by id or, in the only VPC that has it, by name.
+pub(crate) fn find(
+    resources: &Resources,
+    id: Option<SecurityGroupId>,
+    name: Option<&str>,
+) -> Result<SecurityGroupId, ApiError> {
+    match (id, name) {
+        (Some(id), None) => Ok(id),
+        (None, Some(name)) => {
+            let mut groups = resources.security_groups.values();
+            groups
+                .find(|group| group.group_name == name)
+                .map(|group| group.group_id.clone())
+                .ok_or_else(|| error::group_name_not_found(name))
+        }
+        (None, None) => Err(error::missing_one_of("GroupId, GroupName")),
+        (Some(_), Some(_)) => Err(error::combination("Only one of GroupId, GroupName")),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DeleteSecurityGroup {
+    group_id: Option<SecurityGroupId>,
+    group_name: Option<SmolStr>,
+}
+
+pub(crate) fn delete_security_group(
+    tx: &mut Transaction<'_>,
+    request: DeleteSecurityGroup,
+) -> Reply {
+    let id = find(
+        tx.resources(),
+        request.group_id,
+        request.group_name.as_deref(),
+    )?;
+    let group = tx.get::<SecurityGroup>(&id)?;
+    if group.group_name == "default" {
+        return Err(error::cannot_delete_default(&id, &group.group_name));
+    }
+    let refers = |rule: &SecurityGroupRule| rule.peer == RulePeer::Group(id.clone());
+    let referenced = tx
+        .each::<SecurityGroup>()
+        .any(|other| other.group_id != id && other.rules.iter().any(refers));
+    let used = tx
+        .each::<NetworkInterface>()
+        .any(|interface| interface.groups.contains(&id));
+    if referenced || used {
+        return Err(error::group_in_use(&id));
+    }
+    tx.remove::<SecurityGroup>(&id);
+    Ok(json!({ "Return": true, "GroupId": id }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeSecurityGroups {
+    #[serde(default)]
+    group_ids: Vec<SecurityGroupId>,
+    #[serde(default)]
+    group_names: Vec<SmolStr>,
+}
+
+type Rule = SecurityGroupRule;
+
+macro_rules! rule_fields {
+    ($($egress:literal $name:literal $value:expr;)*) => {
+        &[
+            ("group-id", |it, _| one(&it.group_id)),
+            ("group-name", |it, _| one(&it.group_name)),
+            ("description", |it, _| one(&it.description)),
+            ("owner-id", |it, _| one(&it.owner_id)),
+            ("vpc-id", |it, _| one(&it.vpc_id)),
+            $(($name, |it, _| {
+                let value: fn(&Rule) -> Option<String> = $value;
+                let rules = it.rules.iter().filter(|rule| rule.is_egress == $egress);
+                each(rules.filter_map(value))
+            })),*
+        ]
+    };
+}
+
+const FIELDS: &[Field<SecurityGroup>] = rule_fields! {
+    false "ip-permission.protocol" |rule| Some(permission::protocol_text(rule.ip_protocol));
+    false "ip-permission.from-port" |rule| Some(rule.from_port.to_string());
+    false "ip-permission.to-port" |rule| Some(rule.to_port.to_string());
+    false "ip-permission.cidr" |rule| ipv4(rule);
+    false "ip-permission.ipv6-cidr" |rule| ipv6(rule);
+    false "ip-permission.group-id" |rule| group(rule);
+    true "egress.ip-permission.protocol" |rule| Some(permission::protocol_text(rule.ip_protocol));
+    true "egress.ip-permission.from-port" |rule| Some(rule.from_port.to_string());
+    true "egress.ip-permission.to-port" |rule| Some(rule.to_port.to_string());
+    true "egress.ip-permission.cidr" |rule| ipv4(rule);
+    true "egress.ip-permission.ipv6-cidr" |rule| ipv6(rule);
+    true "egress.ip-permission.group-id" |rule| group(rule);
+};
+
+fn ipv4(rule: &Rule) -> Option<String> {
+    match rule.peer {
+        RulePeer::Cidr(IpNet::V4(cidr)) => Some(cidr.to_string()),
+        _ => None,
+    }
+}
+
+fn ipv6(rule: &Rule) -> Option<String> {
+    match rule.peer {
+        RulePeer::Cidr(IpNet::V6(cidr)) => Some(cidr.to_string()),
+        _ => None,
+    }
+}
+
+fn group(rule: &Rule) -> Option<String> {
+    match &rule.peer {
+        RulePeer::Group(id) => Some(id.to_string()),
+        RulePeer::Cidr(_) => None,
+    }
+}
+
+pub(crate) fn describe_security_groups(
+    reader: &Reader<'_>,
+    request: DescribeSecurityGroups,
+) -> Reply {
+    let mut ids = request.group_ids;
+    for name in &request.group_names {
+        ids.push(find(reader.resources(), None, Some(name))?);
+    }
+    reader.describe("SecurityGroups", &ids, FIELDS, |it| {
+        show(it, &reader.config.region)
+    })
+}
+
+fn show(group: &SecurityGroup, region: &str) -> Value {
+    let (egress, ingress): (Vec<_>, Vec<_>) = group.rules.iter().partition(|rule| rule.is_egress);
+    json!({
+        "GroupId": group.group_id,
+        "GroupName": group.group_name,
+        "Description": group.description,
+        "VpcId": group.vpc_id,
+        "IpPermissions": permission::show(&ingress, &group.owner_id),
+        "IpPermissionsEgress": permission::show(&egress, &group.owner_id),
+        "SecurityGroupArn": arn(group, region),
+        "OwnerId": group.owner_id,
+        "Tags": tags(&group.tags),
+    })
+}
+
+fn arn(group: &SecurityGroup, region: &str) -> String {
+    format!(
+        "arn:aws:ec2:{region}:{}:security-group/{}",
+        group.owner_id, group.group_id
+    )
+}

@@ -1,0 +1,412 @@
+//! Rules of security groups (Amazon EC2 API Reference: `AuthorizeSecurityGroupIngress` and its kin).
+//!
+//! A call is all or nothing: one duplicate refuses every rule of it.
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use crate::describe::{Field, Reader};
+use crate::ec2::permission::{self, IpPermission, Permissions, RuleKey};
+use crate::ec2::security_group;
+use crate::error;
+use crate::kind::Kind;
+use crate::transaction::Transaction;
+use crate::view::{done, one};
+
+/// Parameters of `Authorize...`, `Revoke...` and `UpdateSecurityGroupRuleDescriptions...`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct RulesRequest {
+    group_id: Option<SecurityGroupId>,
+    group_name: Option<SmolStr>,
+    #[serde(default)]
+    ip_permissions: Vec<IpPermission>,
+    ip_protocol: Option<IpProtocol>,
+    from_port: Option<i32>,
+    to_port: Option<i32>,
+    cidr_ip: Option<Ipv4Net>,
+    source_security_group_name: Option<SmolStr>,
+    #[serde(rename = "SourceSecurityGroupOwnerId")]
+    _source_security_group_owner_id: Option<SmolStr>,
+    #[serde(default)]
+    security_group_rule_ids: Vec<SecurityGroupRuleId>,
+    #[serde(default)]
+    security_group_rule_descriptions: Vec<RuleDescription>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct RuleDescription {
+    security_group_rule_id: SecurityGroupRuleId,
+    description: Option<SmolStr>,
+}
+
+type Meant = Vec<(RuleKey, Option<SmolStr>)>;
+
+impl RulesRequest {
+    fn group(&self, tx: &Transaction<'_>) -> Result<SecurityGroup, ApiError> {
+        let (id, name) = (self.group_id.clone(), self.group_name.as_deref());
+        let id = security_group::find(tx.resources(), id, name)?;
+        tx.get::<SecurityGroup>(&id)
+            .map(|group| SecurityGroup::clone(group))
+    }
+
+    /// The rules that the call describes; groups among them exist and are of the same VPC.
+    fn rules(&self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Meant, ApiError> {
+        let permissions = Permissions {
+            ip_permissions: self.ip_permissions.clone(),
+            ip_protocol: self.ip_protocol,
+            from_port: self.from_port,
+            to_port: self.to_port,
+            cidr_ip: self.cidr_ip,
+            source_security_group_name: self.source_security_group_name.clone(),
+        };
+        let by_name = |name: &str| {
+            tx.each::<SecurityGroup>()
+                .find(|it| it.vpc_id == *vpc_id && it.group_name == name)
+                .map(|it| it.group_id.clone())
+                .ok_or_else(|| error::group_name_not_found(name))
+        };
+        let rules = permissions.rules(by_name)?;
+        for (key, _) in &rules {
+            check_peer(tx, vpc_id, &key.peer)?;
+        }
+        Ok(rules)
+    }
+}
+
+fn check_peer(tx: &Transaction<'_>, vpc_id: &VpcId, peer: &RulePeer) -> Result<(), ApiError> {
+    if let RulePeer::Group(id) = peer
+        && tx.get::<SecurityGroup>(id)?.vpc_id != *vpc_id
+    {
+        return Err(SecurityGroup::not_found(id));
+    }
+    Ok(())
+}
+
+pub(crate) fn authorize_ingress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+    authorize(tx, request, false)
+}
+
+pub(crate) fn authorize_egress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+    authorize(tx, request, true)
+}
+
+fn authorize(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -> Reply {
+    refuse_rule_ids(&request)?;
+    let mut group = request.group(tx)?;
+    let mut made = Vec::new();
+    for (key, description) in request.rules(tx, &group.vpc_id)? {
+        let known =
+            |rule: &SecurityGroupRule| rule.is_egress == is_egress && RuleKey::of(rule) == key;
+        if group.rules.iter().any(known) {
+            return Err(error::rule_duplicate(key));
+        }
+        let id = tx.new_text_id(SecurityGroupRuleId::PREFIX);
+        let rule = SecurityGroupRule {
+            security_group_rule_id: SecurityGroupRuleId::new(id),
+            group_id: group.group_id.clone(),
+            is_egress,
+            ip_protocol: key.protocol,
+            from_port: key.from_port,
+            to_port: key.to_port,
+            peer: key.peer,
+            description,
+        };
+        made.push(rule.clone());
+        group.rules.push(rule);
+    }
+    check_limit(&group, is_egress, tx.config.quotas.rules_per_security_group)?;
+    let shown: Vec<_> = made
+        .iter()
+        .map(|rule| show(rule, &group, tx.resources()))
+        .collect();
+    tx.put(group);
+    Ok(json!({ "Return": true, "SecurityGroupRules": shown }))
+}
+
+fn refuse_rule_ids(request: &RulesRequest) -> Result<(), ApiError> {
+    if !request.security_group_rule_ids.is_empty() {
+        return Err(error::unknown_parameter("SecurityGroupRuleIds", None));
+    }
+    if !request.security_group_rule_descriptions.is_empty() {
+        return Err(error::unknown_parameter(
+            "SecurityGroupRuleDescriptions",
+            None,
+        ));
+    }
+    Ok(())
+}
+
+/// The quota counts IPv4 and IPv6 separately; a reference to a group counts for both.
+fn check_limit(group: &SecurityGroup, is_egress: bool, quota: usize) -> Result<(), ApiError> {
+    let count = |other_version: fn(&RulePeer) -> bool| {
+        let rules = group
+            .rules
+            .iter()
+            .filter(|rule| rule.is_egress == is_egress);
+        rules.filter(|rule| !other_version(&rule.peer)).count()
+    };
+    let ipv4 = count(|peer| matches!(peer, RulePeer::Cidr(IpNet::V6(_))));
+    let ipv6 = count(|peer| matches!(peer, RulePeer::Cidr(IpNet::V4(_))));
+    if ipv4.max(ipv6) > quota {
+        return Err(error::group_rule_limit());
+    }
+    Ok(())
+}
+
+pub(crate) fn revoke_ingress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+    revoke(tx, request, false)
+}
+
+pub(crate) fn revoke_egress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+    revoke(tx, request, true)
+}
+
+fn revoke(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -> Reply {
+    let mut group = request.group(tx)?;
+    let mut revoked = Vec::new();
+    if request.security_group_rule_ids.is_empty() {
+        for (key, _) in request.rules(tx, &group.vpc_id)? {
+            let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
+            revoked.push(group.rules.remove(index));
+        }
+    } else {
+        for id in &request.security_group_rule_ids {
+            let of_id = |rule: &SecurityGroupRule| {
+                rule.security_group_rule_id == *id && rule.is_egress == is_egress
+            };
+            let index = group.rules.iter().position(of_id);
+            let index = index.ok_or_else(|| error::rule_id_not_found(id))?;
+            revoked.push(group.rules.remove(index));
+        }
+    }
+    let shown: Vec<_> = revoked.iter().map(show_revoked).collect();
+    tx.put(group);
+    Ok(json!({ "Return": true, "RevokedSecurityGroupRules": shown }))
+}
+
+fn position(group: &SecurityGroup, is_egress: bool, key: &RuleKey) -> Option<usize> {
+    group
+        .rules
+        .iter()
+        .position(|rule| rule.is_egress == is_egress && RuleKey::of(rule) == *key)
+}
+
+pub(crate) fn update_ingress_descriptions(
+    tx: &mut Transaction<'_>,
+    request: RulesRequest,
+) -> Reply {
+    update_descriptions(tx, request, false)
+}
+
+pub(crate) fn update_egress_descriptions(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+    update_descriptions(tx, request, true)
+}
+
+fn update_descriptions(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -> Reply {
+    let mut group = request.group(tx)?;
+    if request.security_group_rule_descriptions.is_empty() {
+        for (key, description) in request.rules(tx, &group.vpc_id)? {
+            let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
+            group.rules[index].description = description;
+        }
+    } else {
+        for new in request.security_group_rule_descriptions {
+            let id = &new.security_group_rule_id;
+            rule_mut(&mut group, id)?.description = new.description;
+        }
+    }
+    tx.put(group);
+    Ok(done())
+}
+
+fn rule_mut<'a>(
+    group: &'a mut SecurityGroup,
+    id: &SecurityGroupRuleId,
+) -> Result<&'a mut SecurityGroupRule, ApiError> {
+    let mut rules = group.rules.iter_mut();
+    rules
+        .find(|rule| rule.security_group_rule_id == *id)
+        .ok_or_else(|| error::rule_id_not_found(id))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct ModifySecurityGroupRules {
+    group_id: SecurityGroupId,
+    security_group_rules: Vec<RuleUpdate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct RuleUpdate {
+    security_group_rule_id: SecurityGroupRuleId,
+    security_group_rule: NewRule,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct NewRule {
+    ip_protocol: IpProtocol,
+    from_port: Option<i32>,
+    to_port: Option<i32>,
+    cidr_ipv4: Option<Ipv4Net>,
+    cidr_ipv6: Option<Ipv6Net>,
+    referenced_group_id: Option<SecurityGroupId>,
+    description: Option<SmolStr>,
+}
+
+impl NewRule {
+    fn peer(&self) -> Result<RulePeer, ApiError> {
+        let ipv4 = self.cidr_ipv4.map(IpNet::V4);
+        let cidr = ipv4.or(self.cidr_ipv6.map(IpNet::V6));
+        let given = [
+            self.cidr_ipv4.is_some(),
+            self.cidr_ipv6.is_some(),
+            self.referenced_group_id.is_some(),
+        ];
+        match (cidr, &self.referenced_group_id) {
+            _ if given.iter().filter(|given| **given).count() > 1 => Err(error::combination(
+                "Only one of CidrIpv4, CidrIpv6, ReferencedGroupId",
+            )),
+            (Some(cidr), _) => Ok(RulePeer::Cidr(canonical(cidr))),
+            (None, Some(id)) => Ok(RulePeer::Group(id.clone())),
+            (None, None) => Err(error::missing_one_of(
+                "CidrIpv4, CidrIpv6, ReferencedGroupId",
+            )),
+        }
+    }
+}
+
+pub(crate) fn modify_security_group_rules(
+    tx: &mut Transaction<'_>,
+    request: ModifySecurityGroupRules,
+) -> Reply {
+    let mut group = SecurityGroup::clone(tx.get::<SecurityGroup>(&request.group_id)?);
+    for update in request.security_group_rules {
+        let new = update.security_group_rule;
+        let peer = new.peer()?;
+        check_peer(tx, &group.vpc_id, &peer)?;
+        let (from_port, to_port) =
+            permission::checked_ports(new.ip_protocol, new.from_port, new.to_port)?;
+        let rule = rule_mut(&mut group, &update.security_group_rule_id)?;
+        rule.ip_protocol = new.ip_protocol;
+        rule.from_port = from_port;
+        rule.to_port = to_port;
+        rule.peer = peer;
+        rule.description = new.description;
+    }
+    refuse_duplicates(&group)?;
+    tx.put(group);
+    Ok(done())
+}
+
+fn refuse_duplicates(group: &SecurityGroup) -> Result<(), ApiError> {
+    let mut seen = std::collections::BTreeSet::new();
+    for rule in &group.rules {
+        let key = RuleKey::of(rule);
+        if !seen.insert((rule.is_egress, key.clone())) {
+            return Err(error::rule_duplicate(key));
+        }
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeSecurityGroupRules {
+    #[serde(default)]
+    security_group_rule_ids: Vec<SecurityGroupRuleId>,
+}
+
+const FIELDS: &[Field<SecurityGroupRule>] = &[
+    ("group-id", |it, _| one(&it.group_id)),
+    ("security-group-rule-id", |it, _| {
+        one(&it.security_group_rule_id)
+    }),
+];
+
+pub(crate) fn describe_security_group_rules(
+    reader: &Reader<'_>,
+    request: DescribeSecurityGroupRules,
+) -> Reply {
+    reader.check_filters(FIELDS)?;
+    let wanted = &request.security_group_rule_ids;
+    let mut chosen = Vec::new();
+    for group in reader.resources().security_groups.values() {
+        for rule in &group.rules {
+            let named = wanted.is_empty() || wanted.contains(&rule.security_group_rule_id);
+            if named && reader.passes(rule, &[], FIELDS)? {
+                chosen.push((rule, group.as_ref()));
+            }
+        }
+    }
+    let known = |id: &&SecurityGroupRuleId| {
+        let mut groups = reader.resources().security_groups.values();
+        groups.any(|it| {
+            it.rules
+                .iter()
+                .any(|rule| rule.security_group_rule_id == **id)
+        })
+    };
+    if let Some(unknown) = wanted.iter().find(|id| !known(id)) {
+        return Err(error::rule_id_not_found(unknown));
+    }
+    reader.page(
+        "SecurityGroupRules",
+        chosen,
+        |(rule, _)| rule.security_group_rule_id.to_string(),
+        |(rule, group)| show(rule, group, reader.resources()),
+    )
+}
+
+fn show(rule: &SecurityGroupRule, group: &SecurityGroup, resources: &Resources) -> Value {
+    let (cidr_ipv4, cidr_ipv6, group_info) = match &rule.peer {
+        RulePeer::Cidr(IpNet::V4(cidr)) => (Some(cidr), None, None),
+        RulePeer::Cidr(IpNet::V6(cidr)) => (None, Some(cidr), None),
+        RulePeer::Group(id) => {
+            let peer = resources.security_groups.get(id);
+            let vpc_id = peer.map(|it| &it.vpc_id);
+            let info = json!({ "GroupId": id, "UserId": group.owner_id, "VpcId": vpc_id });
+            (None, None, Some(info))
+        }
+    };
+    json!({
+        "SecurityGroupRuleId": rule.security_group_rule_id,
+        "GroupId": rule.group_id,
+        "GroupOwnerId": group.owner_id,
+        "IsEgress": rule.is_egress,
+        "IpProtocol": permission::protocol_text(rule.ip_protocol),
+        "FromPort": rule.from_port,
+        "ToPort": rule.to_port,
+        "CidrIpv4": cidr_ipv4,
+        "CidrIpv6": cidr_ipv6,
+        "ReferencedGroupInfo": group_info,
+        "Description": rule.description,
+        "Tags": [],
+    })
+}
+
+fn show_revoked(rule: &SecurityGroupRule) -> Value {
+    let (cidr_ipv4, cidr_ipv6, group) = match &rule.peer {
+        RulePeer::Cidr(IpNet::V4(cidr)) => (Some(cidr), None, None),
+        RulePeer::Cidr(IpNet::V6(cidr)) => (None, Some(cidr), None),
+        RulePeer::Group(id) => (None, None, Some(id)),
+    };
+    json!({
+        "SecurityGroupRuleId": rule.security_group_rule_id,
+        "GroupId": rule.group_id,
+        "IsEgress": rule.is_egress,
+        "IpProtocol": permission::protocol_text(rule.ip_protocol),
+        "FromPort": rule.from_port,
+        "ToPort": rule.to_port,
+        "CidrIpv4": cidr_ipv4,
+        "CidrIpv6": cidr_ipv6,
+        "ReferencedGroupId": group,
+        "Description": rule.description,
+    })
+}

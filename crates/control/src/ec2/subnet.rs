@@ -1,0 +1,217 @@
+//! Subnets (Amazon EC2 API Reference: `CreateSubnet` and its kin).
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use crate::describe::{Field, Reader};
+use crate::ec2::{network_acl, route_table};
+use crate::request::Flag;
+use crate::transaction::Transaction;
+use crate::view::{done, maybe, one, tags, word};
+use crate::{error, network};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct CreateSubnet {
+    vpc_id: VpcId,
+    cidr_block: Ipv4Net,
+    ipv6_cidr_block: Option<Ipv6Net>,
+    availability_zone: Option<SmolStr>,
+    availability_zone_id: Option<SmolStr>,
+}
+
+pub(crate) fn create_subnet(tx: &mut Transaction<'_>, request: CreateSubnet) -> Reply {
+    let vpc = tx.get::<Vpc>(&request.vpc_id)?.clone();
+    let (availability_zone, availability_zone_id) = zone(tx, &request)?;
+    let siblings = tx.each::<Subnet>().filter(|it| it.vpc_id == vpc.vpc_id);
+    if siblings.count() >= tx.config.quotas.subnets_per_vpc {
+        return Err(error::subnet_limit(&vpc.vpc_id));
+    }
+    let cidr_block = checked_block(tx, &vpc, request.cidr_block)?;
+    let ipv6_cidr_block = match request.ipv6_cidr_block {
+        Some(cidr) => Some(checked_ipv6_block(tx, &vpc, cidr)?),
+        None => None,
+    };
+    let subnet = Subnet {
+        subnet_id: tx.new_id::<Subnet>(),
+        vpc_id: vpc.vpc_id.clone(),
+        cidr_block,
+        ipv6_cidr_block,
+        availability_zone,
+        availability_zone_id,
+        state: ResourceState::Available,
+        map_public_ip_on_launch: false,
+        owner_id: tx.owner.clone(),
+        tags: tx.tags::<Subnet>()?,
+    };
+    let id = subnet.subnet_id.clone();
+    tx.put(subnet);
+    network_acl::associate_default(tx, &vpc.vpc_id, &id)?;
+    let shown = show(tx.get::<Subnet>(&id)?, tx.resources(), &tx.config.region);
+    Ok(json!({ "Subnet": shown }))
+}
+
+fn zone(tx: &Transaction<'_>, request: &CreateSubnet) -> Result<(SmolStr, SmolStr), ApiError> {
+    let mut zones = network::zones(&tx.config.region);
+    let wanted = |(name, id): &(SmolStr, SmolStr)| {
+        request
+            .availability_zone
+            .as_ref()
+            .is_none_or(|it| it == name)
+            && request
+                .availability_zone_id
+                .as_ref()
+                .is_none_or(|it| it == id)
+    };
+    zones.find(wanted).ok_or_else(|| {
+        let named = request.availability_zone.as_ref().or(request.availability_zone_id.as_ref());
+        error::invalid_parameter_value(format_args!(
+            "Value ({}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {}.",
+            named.map_or("", SmolStr::as_str),
+            network::zones(&tx.config.region).map(|zone| zone.0).collect::<Vec<_>>().join(", "),
+        ))
+    })
+}
+
+fn checked_block(tx: &Transaction<'_>, vpc: &Vpc, cidr: Ipv4Net) -> Result<Ipv4Net, ApiError> {
+    let cidr = cidr.trunc();
+    let inside = vpc.cidr_blocks.iter().any(|block| block.contains(&cidr));
+    if !(16..=28).contains(&cidr.prefix_len()) || !inside {
+        return Err(error::subnet_range(cidr));
+    }
+    let conflicts = |other: &Subnet| {
+        other.vpc_id == vpc.vpc_id && network::overlap(IpNet::V4(other.cidr_block), IpNet::V4(cidr))
+    };
+    if tx.each::<Subnet>().any(conflicts) {
+        return Err(error::subnet_conflict(cidr));
+    }
+    Ok(cidr)
+}
+
+fn checked_ipv6_block(tx: &Transaction<'_>, vpc: &Vpc, cidr: Ipv6Net) -> Result<Ipv6Net, ApiError> {
+    let cidr = cidr.trunc();
+    let inside = vpc
+        .ipv6_cidr_blocks
+        .iter()
+        .any(|block| block.contains(&cidr));
+    if cidr.prefix_len() != 64 || !inside {
+        return Err(error::subnet_range(cidr));
+    }
+    if tx
+        .each::<Subnet>()
+        .any(|other| other.ipv6_cidr_block == Some(cidr))
+    {
+        return Err(error::subnet_conflict(cidr));
+    }
+    Ok(cidr)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DeleteSubnet {
+    subnet_id: SubnetId,
+}
+
+pub(crate) fn delete_subnet(tx: &mut Transaction<'_>, request: DeleteSubnet) -> Reply {
+    let id = request.subnet_id;
+    tx.get::<Subnet>(&id)?;
+    if tx.each::<NetworkInterface>().any(|it| it.subnet_id == id) {
+        return Err(error::dependency("subnet", &id));
+    }
+    network_acl::forget_subnet(tx, &id);
+    route_table::forget_subnet(tx, &id);
+    let flow_logs = &mut tx.state.resources.flow_logs;
+    flow_logs.retain(|_, it| it.resource_id != id.as_str());
+    tx.remove::<Subnet>(&id);
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct ModifySubnetAttribute {
+    subnet_id: SubnetId,
+    map_public_ip_on_launch: Option<Flag>,
+}
+
+pub(crate) fn modify_subnet_attribute(
+    tx: &mut Transaction<'_>,
+    request: ModifySubnetAttribute,
+) -> Reply {
+    let subnet = tx.edit::<Subnet>(&request.subnet_id)?;
+    let flag = request
+        .map_public_ip_on_launch
+        .ok_or_else(|| error::missing_parameter("MapPublicIpOnLaunch"))?;
+    subnet.map_public_ip_on_launch = flag.value;
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeSubnets {
+    #[serde(default)]
+    subnet_ids: Vec<SubnetId>,
+}
+
+const FIELDS: &[Field<Subnet>] = &[
+    ("subnet-id", |it, _| one(&it.subnet_id)),
+    ("vpc-id", |it, _| one(&it.vpc_id)),
+    ("cidr", |it, _| one(it.cidr_block)),
+    ("cidr-block", |it, _| one(it.cidr_block)),
+    ("cidrBlock", |it, _| one(it.cidr_block)),
+    ("ipv6-cidr-block-association.ipv6-cidr-block", |it, _| {
+        maybe(it.ipv6_cidr_block)
+    }),
+    ("availability-zone", |it, _| one(&it.availability_zone)),
+    ("availabilityZone", |it, _| one(&it.availability_zone)),
+    (
+        "availability-zone-id",
+        |it, _| one(&it.availability_zone_id),
+    ),
+    ("availabilityZoneId", |it, _| one(&it.availability_zone_id)),
+    ("available-ip-address-count", |it, resources| {
+        one(network::free_addresses(resources, it))
+    }),
+    ("default-for-az", |_, _| one(false)),
+    ("map-public-ip-on-launch", |it, _| {
+        one(it.map_public_ip_on_launch)
+    }),
+    ("owner-id", |it, _| one(&it.owner_id)),
+    ("state", |it, _| one(word(it.state))),
+];
+
+pub(crate) fn describe_subnets(reader: &Reader<'_>, request: DescribeSubnets) -> Reply {
+    reader.describe("Subnets", &request.subnet_ids, FIELDS, |it| {
+        show(it, reader.resources(), &reader.config.region)
+    })
+}
+
+fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
+    let arn = format!(
+        "arn:aws:ec2:{region}:{}:subnet/{}",
+        subnet.owner_id, subnet.subnet_id
+    );
+    let ipv6: Vec<_> = subnet
+        .ipv6_cidr_block
+        .iter()
+        .map(|cidr| json!({ "Ipv6CidrBlock": cidr, "Ipv6CidrBlockState": { "State": "associated" } }))
+        .collect();
+    json!({
+        "SubnetId": subnet.subnet_id,
+        "VpcId": subnet.vpc_id,
+        "State": subnet.state,
+        "CidrBlock": subnet.cidr_block,
+        "Ipv6CidrBlockAssociationSet": ipv6,
+        "AvailabilityZone": subnet.availability_zone,
+        "AvailabilityZoneId": subnet.availability_zone_id,
+        "AvailableIpAddressCount": network::free_addresses(resources, subnet),
+        "AssignIpv6AddressOnCreation": false,
+        "DefaultForAz": false,
+        "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
+        "OwnerId": subnet.owner_id,
+        "SubnetArn": arn,
+        "Tags": tags(&subnet.tags),
+    })
+}

@@ -1,1 +1,28 @@
-//! tcpdump filters: libpcap compile and run, lints, savefile reading.
+//! tcpdump filters: compiled by libpcap itself, run over captured frames, and looked at for
+//! what their authors most often did not mean.
+//!
+//! - [`Filter::compile`] takes a pcap-filter(7) expression, refuses names that would be looked up on
+//!   the network, and keeps libpcap's optimised program; [`Filter::matches`] runs it.
+//! - [`FilterError::hint`] says what was probably meant.
+//! - [`lints`] names clauses that say nothing: constants, clauses implied by others, `tcp[...]` where
+//!   IPv6 was meant to match too, `and` and `or` mixed without parentheses.
+//! - [`savefile::Reader`] reads pcap and pcapng files through libpcap.
+//!
+//! No live capture, no name look-up, no comparison of two people's filters: the grader does that with
+//! the programs and frames that this crate gives it.
+
+mod clause;
+mod error;
+mod filter;
+mod hint;
+mod lex;
+mod lint;
+mod machine;
+mod name;
+pub mod savefile;
+
+pub use error::FilterError;
+pub use filter::Filter;
+pub use lint::{Lint, LintKind, lints};
+pub use machine::Instruction;
+pub use wirelab_wire::link::LinkType;

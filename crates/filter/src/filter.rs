@@ -1,0 +1,121 @@
+//! A compiled filter.
+
+use pcap::{Capture, Linktype};
+use wirelab_wire::link::LinkType;
+
+use crate::error::FilterError;
+use crate::machine::{self, Instruction};
+use crate::{hint, lex, name};
+
+/// The longest expression that is given to libpcap, in octets.
+pub(crate) const MAX_LEN: usize = 8192;
+/// The deepest nesting of parentheses and brackets.
+const MAX_NESTING: usize = 64;
+
+/// A compiled pcap-filter(7) expression.
+///
+/// Two filters with equal programs match the same frames; the converse does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    expression: String,
+    link: LinkType,
+    program: Vec<Instruction>,
+}
+
+impl Filter {
+    /// Compiles an expression with libpcap's optimiser; an empty one matches every frame.
+    ///
+    /// # Errors
+    /// See [`FilterError`].
+    pub fn compile(expression: &str, link: LinkType) -> Result<Self, FilterError> {
+        let tokens = lex::tokens(expression);
+        if expression.len() > MAX_LEN || lex::nesting(&tokens) > MAX_NESTING {
+            return Err(FilterError::TooLong);
+        }
+        name::check(&tokens)?;
+        Ok(Self {
+            expression: expression.to_owned(),
+            link,
+            program: compile(expression, link)?,
+        })
+    }
+
+    /// Whether the filter keeps a frame of which `frame` was captured, `wire_len` octets long on
+    /// the wire. As in libpcap, a frame cut in front of what the filter reads does not match.
+    #[must_use]
+    pub fn matches(&self, frame: &[u8], wire_len: u32) -> bool {
+        machine::run(&self.program, frame, wire_len).is_some_and(|kept| kept != 0)
+    }
+
+    /// libpcap's optimised program.
+    #[must_use]
+    pub fn program(&self) -> &[Instruction] {
+        &self.program
+    }
+
+    /// The expression as given.
+    #[must_use]
+    pub fn expression(&self) -> &str {
+        &self.expression
+    }
+
+    /// The link type of the frames it reads.
+    #[must_use]
+    pub const fn link(&self) -> LinkType {
+        self.link
+    }
+
+    /// Whether the filter decides without looking at the frame, and what.
+    #[must_use]
+    pub fn constant(&self) -> Option<bool> {
+        match self.program[..] {
+            [only] => only.returned_constant().map(|kept| kept != 0),
+            _ => None,
+        }
+    }
+}
+
+/// libpcap's `DLT_` value of a `LINKTYPE_` value; they differ for raw IP.
+fn data_link(link: LinkType) -> Option<Linktype> {
+    let number = match link {
+        LinkType::RAW => 12,
+        other => i32::try_from(other.0).ok()?,
+    };
+    Some(Linktype(number))
+}
+
+fn compile(expression: &str, link: LinkType) -> Result<Vec<Instruction>, FilterError> {
+    let unsupported = || FilterError::LinkType(link);
+    let data_link = data_link(link).ok_or_else(unsupported)?;
+    let dead = Capture::dead(data_link).map_err(|_| unsupported())?;
+    let program = dead
+        .compile(expression, true)
+        .map_err(|error| refused(expression, &error, link))?;
+    let instructions = program.get_instructions().iter();
+    let instructions = instructions.map(|instruction| {
+        Instruction::read(&instruction.to_string())
+            .expect("the pcap crate prints four numbers an instruction")
+    });
+    Ok(instructions.collect())
+}
+
+fn refused(expression: &str, error: &pcap::Error, link: LinkType) -> FilterError {
+    let message = match error {
+        pcap::Error::PcapError(message) => message.trim(),
+        pcap::Error::InvalidInputString => "expression holds a NUL character",
+        _ => "libpcap refuses the expression",
+    };
+    let message = message
+        .strip_prefix("can't parse filter expression: ")
+        .unwrap_or(message);
+    if message.contains("rejects all packets") {
+        return FilterError::RejectsAll;
+    }
+    if message.contains("unknown data link type") {
+        return FilterError::LinkType(link);
+    }
+    FilterError::Refused {
+        message: message.to_owned(),
+        hint: hint::of(expression, message),
+    }
+}

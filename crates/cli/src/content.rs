@@ -1,71 +1,33 @@
 //! Where labs and scenarios are read from: the tree an author works in, or the copy in the binary.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use wirelab_session::Content;
 
 use crate::failure::Failure;
 
 /// `(path, bytes)` of every file below `labs` and `scenarios` when the binary was built.
 const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/content.rs"));
 
-/// A folder with `labs` and `scenarios` in it.
-#[derive(Clone, Debug)]
-pub(crate) struct Content {
-    root: PathBuf,
-}
-
-impl Content {
-    /// `WIRELAB_CONTENT`; else the nearest folder above with `labs` and `scenarios`; else the
-    /// binary's own copy, unpacked into the cache folder.
-    pub(crate) fn find() -> Result<Self, Failure> {
-        if let Some(root) = std::env::var_os("WIRELAB_CONTENT") {
-            return Self::at(PathBuf::from(root));
-        }
-        let here = std::env::current_dir()?;
-        match here.ancestors().find(|folder| is_content(folder)) {
-            Some(root) => Self::at(root.to_owned()),
-            None => Self::at(unpacked()?),
-        }
+/// `WIRELAB_CONTENT`; else the nearest folder above with `labs` and `scenarios`; else the binary's
+/// own copy, unpacked into the cache folder.
+pub(crate) fn find() -> Result<Content, Failure> {
+    if let Some(root) = std::env::var_os("WIRELAB_CONTENT").map(PathBuf::from) {
+        let holds = root.join("labs").is_dir() && root.join("scenarios").is_dir();
+        let shown = root.display();
+        return if holds {
+            Ok(Content::new(root))
+        } else {
+            Err(
+                Failure::usage(format!("`{shown}` has no `labs` and `scenarios`"))
+                    .hint("WIRELAB_CONTENT names their folder; unset it for the built-in labs"),
+            )
+        };
     }
-
-    fn at(root: PathBuf) -> Result<Self, Failure> {
-        if is_content(&root) {
-            return Ok(Self { root });
-        }
-        Err(Failure::usage(format!(
-            "`{}` has no `labs` and `scenarios`",
-            root.display()
-        ))
-        .hint("WIRELAB_CONTENT names the folder that holds both; unset it for the built-in labs"))
+    match Content::find(&std::env::current_dir()?) {
+        Some(content) => Ok(content),
+        None => Ok(Content::new(unpacked()?)),
     }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// The folder of the lab `name`.
-    pub(crate) fn lab(&self, name: &str) -> PathBuf {
-        self.root.join("labs").join(name)
-    }
-
-    /// Names of all labs, in order.
-    pub(crate) fn labs(&self) -> Result<Vec<String>, Failure> {
-        let mut names = Vec::new();
-        for entry in std::fs::read_dir(self.root.join("labs"))? {
-            let path = entry?.path();
-            if path.join("lab.toml").is_file() {
-                names.extend(
-                    path.file_name()
-                        .map(|name| name.to_string_lossy().into_owned()),
-                );
-            }
-        }
-        names.sort();
-        Ok(names)
-    }
-}
-
-fn is_content(folder: &Path) -> bool {
-    folder.join("labs").is_dir() && folder.join("scenarios").is_dir()
 }
 
 /// Writes the embedded files into the cache once a build; the marker comes last, so that a copy cut

@@ -9,20 +9,29 @@ use crate::terminal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Done; graded and passed.
-    Passed = 0,
+    Passed,
     /// Graded and not passed.
-    NotPassed = 1,
+    NotPassed,
     /// The command line or the content is wrong.
-    Usage = 2,
+    Usage,
     /// This machine lacks something: no tcpdump, no permission.
-    Environment = 3,
+    Environment,
     /// Our fault.
-    Internal = 70,
+    Internal,
+    /// What a program on a simulated host answered.
+    Program(u8),
 }
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
-        Self::from(code as u8)
+        Self::from(match code {
+            Code::Passed => 0,
+            Code::NotPassed => 1,
+            Code::Usage => 2,
+            Code::Environment => 3,
+            Code::Internal => 70,
+            Code::Program(status) => status,
+        })
     }
 }
 
@@ -67,6 +76,15 @@ impl Failure {
         self
     }
 
+    /// Adds `did you mean ...?` if one of `known` is near to `word`.
+    pub(crate) fn did_you_mean(self, word: &str, known: &[&str]) -> Self {
+        let nearness = |name: &&str| (1000.0 * strsim::jaro_winkler(word, name)) as u32;
+        match known.iter().max_by_key(|name| nearness(name)) {
+            Some(name) if nearness(name) > 780 => self.hint(format!("did you mean `{name}`?")),
+            _ => self,
+        }
+    }
+
     pub(crate) const fn code(&self) -> Code {
         self.code
     }
@@ -98,5 +116,27 @@ impl From<std::io::Error> for Failure {
         let mut failure = Self::environment(&error);
         failure.closed_pipe = error.kind() == std::io::ErrorKind::BrokenPipe;
         failure
+    }
+}
+
+/// Content, journal and files, each with what to do about it.
+impl From<wirelab_session::SessionError> for Failure {
+    fn from(error: wirelab_session::SessionError) -> Self {
+        use wirelab_session::SessionError as E;
+        match &error {
+            E::File { .. } => Self::environment(&error),
+            E::Exists { .. } => Self::usage(&error).hint("`wirelab start LAB --again` starts over"),
+            E::Drift { .. } => Self::usage(&error).hint(
+                "go on with the build that made it, or start over: `wirelab start LAB --again`",
+            ),
+            E::NothingToUndo => Self::usage(&error),
+            _ => Self::usage(&error),
+        }
+    }
+}
+
+impl From<wirelab_scenario::ContentErrors> for Failure {
+    fn from(errors: wirelab_scenario::ContentErrors) -> Self {
+        Self::usage(errors)
     }
 }

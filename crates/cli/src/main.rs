@@ -8,8 +8,12 @@ mod args;
 mod commands;
 mod content;
 mod failure;
+mod folder;
+mod hosts;
 mod output;
+mod print;
 mod terminal;
+mod when;
 
 use std::process::ExitCode;
 
@@ -36,8 +40,25 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
             Failure::usage(format!("cannot enter `{}`: {error}", folder.display()))
         })?;
     }
+    use commands as c;
     match &cli.command {
-        Some(Command::Doctor(args)) => commands::doctor::run(args),
-        _ => Err(Failure::internal("skeleton")),
+        None => c::home::run(),
+        Some(Command::Init(arguments)) => c::init::run(arguments),
+        Some(Command::List(arguments)) => c::list::run(arguments),
+        Some(Command::Start(arguments)) => c::start::run(arguments),
+        Some(Command::Status(arguments)) => c::status::run(arguments),
+        Some(Command::Exec(arguments)) => c::exec::run(arguments),
+        Some(Command::Tcpdump(arguments)) => c::tcpdump::run(arguments),
+        Some(Command::Query(arguments)) => c::query::run(arguments),
+        Some(Command::Path(arguments)) => c::path::run(arguments),
+        Some(Command::Call(arguments)) => c::call::run(arguments),
+        Some(Command::Check(arguments)) => c::check::run(arguments),
+        Some(Command::Hint(arguments)) => c::hint::run(arguments),
+        Some(Command::Undo(arguments)) => c::undo::run(arguments),
+        Some(Command::Reset(arguments)) => c::reset::run(arguments),
+        Some(Command::Advance(arguments)) => c::advance::run(arguments),
+        Some(Command::Replay(arguments)) => c::replay::run(arguments),
+        Some(Command::Author(arguments)) => c::author::run(arguments),
+        Some(Command::Doctor(arguments)) => c::doctor::run(arguments),
     }
 }

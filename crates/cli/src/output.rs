@@ -35,3 +35,8 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     printed.push('\n');
     Ok(std::io::stdout().lock().write_all(printed.as_bytes())?)
 }
+
+/// Prints what a program on a simulated host wrote to its stderr.
+pub(crate) fn error_text(text: &str) {
+    anstream::eprint!("{text}");
+}

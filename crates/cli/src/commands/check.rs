@@ -18,3 +18,66 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     json: Json,
 }
+
+use wirelab_grader::GradeError;
+use wirelab_grader::report::{Report, Style};
+use wirelab_session::Session;
+
+use crate::failure::{Code, Failure};
+use crate::{folder, output, terminal};
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let mut session = folder::open()?;
+    let report = grade(&mut session, arguments.task.as_deref())?;
+    if arguments.json.json {
+        output::json(&report)?;
+    } else {
+        output::text(&print(&report))?;
+    }
+    Ok(if report.is_passed() {
+        Code::Passed
+    } else {
+        Code::NotPassed
+    })
+}
+
+/// Grades, and notes in the journal that it was done.
+pub(crate) fn grade(session: &mut Session, task: Option<&str>) -> Result<Report, Failure> {
+    let report = wirelab_grader::check(session, task).map_err(|error| failure(error, session))?;
+    if task.is_none() {
+        session.note_check(report.score())?;
+    }
+    Ok(report)
+}
+
+/// The report as a terminal shows it, with what to do next.
+pub(crate) fn print(report: &Report) -> String {
+    let style = Style {
+        ascii: terminal::ascii_only(),
+        color: true,
+    };
+    let next = if report.is_passed() {
+        " solved.  wirelab list = what is next\n"
+    } else {
+        " wirelab hint = a nudge    wirelab undo = take the last change back\n"
+    };
+    format!("{}{next}", report.print(&style))
+}
+
+pub(crate) fn failure(error: GradeError, session: &Session) -> Failure {
+    match error {
+        GradeError::Session(error) => error.into(),
+        GradeError::Content(errors) => errors.into(),
+        GradeError::UnknownTask { ref task, .. } => {
+            let names: Vec<_> = session
+                .lab()
+                .tasks
+                .iter()
+                .map(|it| it.name.as_str())
+                .collect();
+            Failure::usage(&error).did_you_mean(task, &names)
+        }
+        GradeError::Run(_) => Failure::internal(error),
+        error => Failure::usage(error),
+    }
+}

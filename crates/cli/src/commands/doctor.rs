@@ -5,10 +5,9 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use crate::args::{Json, TEMPLATE};
-use crate::content::Content;
 use crate::failure::{Code, Failure};
-use crate::output;
 use crate::terminal::{Mark, dim};
+use crate::{content, output};
 
 /// Say which tools are installed and what each is for
 #[derive(clap::Args)]
@@ -100,7 +99,7 @@ fn look_for(tool: &Tool) -> Finding {
 }
 
 fn look_for_content() -> Finding {
-    let content = Content::find().and_then(|content| {
+    let content = content::find().and_then(|content| {
         let labs = content.labs()?.len();
         Ok(format!("{labs} in {}", content.root().display()))
     });

@@ -27,3 +27,23 @@ pub(crate) struct Arguments {
     )]
     command: Vec<String>,
 }
+
+use crate::failure::{Code, Failure};
+use crate::{folder, hosts, output};
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let mut session = folder::open()?;
+    if session.run().world().host(&arguments.host).is_none() {
+        return Err(hosts::unknown(&session, &arguments.host));
+    }
+    let result = session.exec(&arguments.host, &arguments.command)?;
+    session.write_evidence()?;
+    output::error_text(&result.stderr);
+    output::text(&result.stdout)?;
+    let status = u8::try_from(result.status).unwrap_or(255);
+    Ok(if status == 0 {
+        Code::Passed
+    } else {
+        Code::Program(status)
+    })
+}

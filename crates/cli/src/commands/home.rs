@@ -1,1 +1,29 @@
-//! `wirelab` alone: where am I, what next; on a terminal in a lab folder, the watch.
+//! `wirelab` alone: in a lab, its page, and on a terminal the watch; else how to get one.
+
+mod keys;
+mod watch;
+
+use crate::commands::status;
+use crate::failure::{Code, Failure};
+use crate::{folder, output, terminal};
+
+const NO_LAB: &str = "\
+wirelab · no lab folder here yet
+  wirelab init            create ./wirelab and start the course
+  wirelab list            the labs
+  wirelab doctor          which tools are installed, and what each is for
+  wirelab replay FILE     flow-log records for a capture of your own
+";
+
+pub(crate) fn run() -> Result<Code, Failure> {
+    if folder::session_folder()?.is_none() {
+        output::text(NO_LAB)?;
+        return Ok(Code::Passed);
+    }
+    let mut session = folder::open()?;
+    if terminal::is_interactive() {
+        return watch::run(session);
+    }
+    output::text(&status::print(&mut session)?)?;
+    Ok(Code::Passed)
+}

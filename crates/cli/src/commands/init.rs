@@ -1,8 +1,13 @@
 //! `wirelab init`: a course folder with the first lab.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use wirelab_session::Content;
 
 use crate::args::TEMPLATE;
+use crate::failure::{Code, Failure};
+use crate::folder::Course;
+use crate::{content, folder, output};
 
 /// Create a course folder and start its first lab
 #[derive(clap::Args)]
@@ -22,4 +27,45 @@ pub(crate) struct Arguments {
     /// What the seed draws is yours: fault, addresses, traffic. The same number gives the same lab
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let content = content::find()?;
+    let folder = &arguments.folder;
+    let lab = match &arguments.lab {
+        Some(lab) => lab.clone(),
+        None => first_lab(&content)?,
+    };
+    folder::known_lab(&content, &lab)?;
+    refuse_used(folder)?;
+    std::fs::create_dir_all(folder)?;
+    let course = Course::set(folder, &lab)?;
+    folder::create(&course.lab_folder(&lab), &content, &lab, arguments.seed)?;
+    let shown = folder.display();
+    output::text(&format!(
+        "{shown}/ is ready, with the lab `{lab}` in {shown}/{lab}/\n\nnext:  cd {shown} && wirelab\n"
+    ))?;
+    Ok(Code::Passed)
+}
+
+fn first_lab(content: &Content) -> Result<String, Failure> {
+    let labs = content.labs()?.into_iter();
+    labs.min()
+        .ok_or_else(|| Failure::usage(format!("{} holds no labs", content.root().display())))
+}
+
+/// Nobody's files are mixed with ours.
+fn refuse_used(folder: &Path) -> Result<(), Failure> {
+    let used = match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(Failure::usage(format!("{}: {error}", folder.display()))),
+    };
+    if !used {
+        return Ok(());
+    }
+    let shown = folder.display();
+    Err(Failure::usage(format!("`{shown}` is not empty")).hint(format!(
+        "`cd {shown} && wirelab start LAB` starts a lab there; `wirelab init FOLDER` takes another folder"
+    )))
 }

@@ -1,6 +1,14 @@
 //! `wirelab start`: a lab.
 
+use std::path::{Path, PathBuf};
+
+use wirelab_session::Session;
+
 use crate::args::TEMPLATE;
+use crate::commands::status;
+use crate::failure::{Code, Failure};
+use crate::folder::Course;
+use crate::{content, folder, output, print};
 
 /// Start a lab, or go on with it
 #[derive(clap::Args)]
@@ -20,4 +28,60 @@ pub(crate) struct Arguments {
     /// Put the present run aside and start over with a fresh seed
     #[arg(long)]
     again: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let content = content::find()?;
+    let lab = &arguments.lab;
+    folder::known_lab(&content, lab)?;
+    let course = match Course::find()? {
+        Some(course) => Course::set(course.folder(), lab)?,
+        None => Course::set(&course_to_be()?, lab)?,
+    };
+    let folder = course.lab_folder(lab);
+    if Session::find(&folder).is_some_and(|found| found == folder) {
+        if !arguments.again {
+            return go_on(arguments, &folder);
+        }
+        let aside = put_aside(&folder)?;
+        output::note(&format!(
+            "the earlier run is in {}",
+            print::relative(&aside)
+        ));
+    }
+    let mut session = folder::create(&folder, &content, lab, arguments.seed)?;
+    output::text(&status::print(&mut session)?)?;
+    Ok(Code::Passed)
+}
+
+/// Outside a course, the current folder becomes one; but a lab folder is no place for others.
+fn course_to_be() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir()?;
+    Ok(match Session::find(&here) {
+        Some(lab) => lab.parent().map_or(here, Path::to_owned),
+        None => here,
+    })
+}
+
+fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
+    let mut session = Session::open(folder, &content::find()?)?;
+    let running = session.plan().seed.fault;
+    if arguments.seed.is_some_and(|seed| seed != running) {
+        return Err(
+            Failure::usage(format!("`{}` runs with seed {running}", arguments.lab))
+                .hint("`--again` puts that run aside and starts over"),
+        );
+    }
+    output::text(&status::print(&mut session)?)?;
+    Ok(Code::Passed)
+}
+
+/// Renames the folder of an earlier run to `LAB.1`, `LAB.2`, ...
+fn put_aside(folder: &Path) -> Result<PathBuf, Failure> {
+    let aside = (1_u32..)
+        .map(|number| folder.with_extension(number.to_string()))
+        .find(|path| !path.exists())
+        .expect("numbers do not end");
+    std::fs::rename(folder, &aside)?;
+    Ok(aside)
 }

@@ -1,0 +1,128 @@
+//! Which folder a command acts on.
+//!
+//! A lab folder is a session. A course folder holds several, and says which is the current one:
+//! commands in it act on that one. Its file, `.wirelab/course.json`, is all that makes it one.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::Seed;
+use wirelab_session::{Content, Session};
+
+use crate::content;
+use crate::failure::Failure;
+
+const COURSE_FILE: &str = ".wirelab/course.json";
+
+/// What a course folder remembers.
+#[derive(Serialize, Deserialize)]
+struct CourseFile {
+    format: u32,
+    current: String,
+}
+
+/// A folder with lab folders in it.
+pub(crate) struct Course {
+    folder: PathBuf,
+    current: String,
+}
+
+impl Course {
+    /// The course folder in or above the current one.
+    pub(crate) fn find() -> Result<Option<Self>, Failure> {
+        let here = std::env::current_dir()?;
+        let Some(folder) = here
+            .ancestors()
+            .find(|folder| folder.join(COURSE_FILE).is_file())
+        else {
+            return Ok(None);
+        };
+        let path = folder.join(COURSE_FILE);
+        let text = std::fs::read_to_string(&path)?;
+        let file: CourseFile = serde_json::from_str(&text).map_err(|error| {
+            Failure::usage(format!("{}: {error}", path.display()))
+                .hint("delete the file and run `wirelab start LAB` to make it again")
+        })?;
+        Ok(Some(Self {
+            folder: folder.to_owned(),
+            current: file.current,
+        }))
+    }
+
+    /// Makes `folder` a course folder whose current lab is `lab`, or changes the current lab.
+    pub(crate) fn set(folder: &Path, lab: &str) -> Result<Self, Failure> {
+        let path = folder.join(COURSE_FILE);
+        std::fs::create_dir_all(path.parent().expect("the file is in a folder"))?;
+        let file = CourseFile {
+            format: 1,
+            current: lab.to_owned(),
+        };
+        let text = serde_json::to_string(&file).map_err(Failure::internal)?;
+        let temporary = path.with_extension("json.new");
+        std::fs::write(&temporary, text + "\n")?;
+        std::fs::rename(&temporary, &path)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            current: lab.to_owned(),
+        })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn current(&self) -> &str {
+        &self.current
+    }
+
+    pub(crate) fn lab_folder(&self, lab: &str) -> PathBuf {
+        self.folder.join(lab)
+    }
+}
+
+/// The folder of the session that a command acts on, if there is one.
+pub(crate) fn session_folder() -> Result<Option<PathBuf>, Failure> {
+    if let Some(folder) = Session::find(&std::env::current_dir()?) {
+        return Ok(Some(folder));
+    }
+    let current = Course::find()?.map(|course| course.lab_folder(course.current()));
+    Ok(current.and_then(|folder| Session::find(&folder)))
+}
+
+/// Opens the session that a command acts on.
+pub(crate) fn open() -> Result<Session, Failure> {
+    let Some(folder) = session_folder()? else {
+        return Err(Failure::usage("there is no lab folder here")
+            .hint("`wirelab init` makes one; `wirelab list` shows the labs"));
+    };
+    Ok(Session::open(&folder, &content::find()?)?)
+}
+
+/// Starts `lab` in `folder`.
+pub(crate) fn create(
+    folder: &Path,
+    content: &Content,
+    lab: &str,
+    seed: Option<u64>,
+) -> Result<Session, Failure> {
+    let seed = Seed::whole(seed.unwrap_or_else(fresh_seed));
+    Ok(Session::create(folder, content, lab, seed)?)
+}
+
+/// A number nobody chose, short enough to be told to a colleague.
+fn fresh_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish() % 1_000_000
+}
+
+/// Fails with a suggestion unless `lab` is one of the labs.
+pub(crate) fn known_lab(content: &Content, lab: &str) -> Result<(), Failure> {
+    let labs = content.labs()?;
+    if labs.iter().any(|known| known == lab) {
+        return Ok(());
+    }
+    let names: Vec<_> = labs.iter().map(String::as_str).collect();
+    Err(Failure::usage(format!("there is no lab `{lab}`"))
+        .did_you_mean(lab, &names)
+        .hint("`wirelab list` shows the labs"))
+}

@@ -1,0 +1,8 @@
+//! Whole-product tests: they drive the binary as people do, in a folder of their own, and look at
+//! what it prints, writes and answers. A test target of `crates/cli`, for only a package's own tests
+//! are given its binary.
+
+mod book;
+mod console;
+mod harness;
+mod terminal;

@@ -3,14 +3,25 @@
 //! To add an operation: a request type with EC2's parameter names, a handler that checks and edits
 //! or shows, and a line in the table.
 
+mod address;
+mod dhcp_options;
+mod flow_log;
+mod instance;
+mod instance_state;
+mod instance_type;
+mod interface_attachment;
 mod internet_gateway;
+mod nat_gateway;
 mod network_acl;
+mod network_interface;
 mod permission;
+mod region;
 pub(crate) mod route;
 mod route_table;
 mod security_group;
 mod security_group_rule;
 mod subnet;
+mod tag;
 mod vpc;
 
 use wirelab_model::{ResourceRef, SimTime};
@@ -38,50 +49,89 @@ macro_rules! operations {
 }
 
 operations! {
+    AllocateAddress Write address::allocate_address, [DryRun Tags];
+    AssignPrivateIpAddresses Write network_interface::assign_private_ip_addresses, [];
+    AssociateAddress Write address::associate_address, [DryRun];
+    AssociateDhcpOptions Write dhcp_options::associate_dhcp_options, [DryRun];
     AssociateRouteTable Write route_table::associate_route_table, [DryRun];
     AssociateVpcCidrBlock Write vpc::associate_vpc_cidr_block, [];
     AttachInternetGateway Write internet_gateway::attach_internet_gateway, [DryRun];
+    AttachNetworkInterface Write interface_attachment::attach_network_interface, [DryRun];
     AuthorizeSecurityGroupEgress Write security_group_rule::authorize_egress, [DryRun Tags];
     AuthorizeSecurityGroupIngress Write security_group_rule::authorize_ingress, [DryRun Tags];
+    CreateDhcpOptions Write dhcp_options::create_dhcp_options, [DryRun Tags];
+    CreateFlowLogs Write flow_log::create_flow_logs, [DryRun Tags Token];
     CreateInternetGateway Write internet_gateway::create_internet_gateway, [DryRun Tags];
+    CreateNatGateway Write nat_gateway::create_nat_gateway, [DryRun Tags Token];
     CreateNetworkAcl Write network_acl::create_network_acl, [DryRun Tags Token];
     CreateNetworkAclEntry Write network_acl::create_network_acl_entry, [DryRun];
+    CreateNetworkInterface Write network_interface::create_network_interface, [DryRun Tags Token];
     CreateRoute Write route::create_route, [DryRun];
     CreateRouteTable Write route_table::create_route_table, [DryRun Tags Token];
     CreateSecurityGroup Write security_group::create_security_group, [DryRun Tags];
     CreateSubnet Write subnet::create_subnet, [DryRun Tags];
+    CreateTags Write tag::create_tags, [DryRun];
     CreateVpc Write vpc::create_vpc, [DryRun Tags];
+    DeleteDhcpOptions Write dhcp_options::delete_dhcp_options, [DryRun];
+    DeleteFlowLogs Write flow_log::delete_flow_logs, [DryRun];
     DeleteInternetGateway Write internet_gateway::delete_internet_gateway, [DryRun];
+    DeleteNatGateway Write nat_gateway::delete_nat_gateway, [DryRun];
     DeleteNetworkAcl Write network_acl::delete_network_acl, [DryRun];
     DeleteNetworkAclEntry Write network_acl::delete_network_acl_entry, [DryRun];
+    DeleteNetworkInterface Write network_interface::delete_network_interface, [DryRun];
     DeleteRoute Write route::delete_route, [DryRun];
     DeleteRouteTable Write route_table::delete_route_table, [DryRun];
     DeleteSecurityGroup Write security_group::delete_security_group, [DryRun];
     DeleteSubnet Write subnet::delete_subnet, [DryRun];
+    DeleteTags Write tag::delete_tags, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
+    DescribeAddresses Read address::describe_addresses, [DryRun Filters];
+    DescribeAvailabilityZones Read region::describe_availability_zones, [DryRun Filters];
+    DescribeDhcpOptions Read dhcp_options::describe_dhcp_options, [DryRun Filters Pages];
+    DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
+    DescribeInstanceAttribute Read instance_state::describe_instance_attribute, [DryRun];
+    DescribeInstanceStatus Read instance_state::describe_instance_status, [DryRun Filters Pages];
+    DescribeInstances Read instance::describe_instances, [DryRun Filters Pages];
     DescribeInternetGateways Read internet_gateway::describe_internet_gateways,
         [DryRun Filters Pages];
+    DescribeNatGateways Read nat_gateway::describe_nat_gateways, [DryRun Filters Pages];
     DescribeNetworkAcls Read network_acl::describe_network_acls, [DryRun Filters Pages];
+    DescribeNetworkInterfaceAttribute Read interface_attachment::describe_network_interface_attribute,
+        [DryRun];
+    DescribeNetworkInterfaces Read network_interface::describe_network_interfaces,
+        [DryRun Filters Pages];
+    DescribeRegions Read region::describe_regions, [DryRun Filters];
     DescribeRouteTables Read route_table::describe_route_tables, [DryRun Filters Pages];
     DescribeSecurityGroupRules Read security_group_rule::describe_security_group_rules,
         [DryRun Filters Pages];
-    DescribeSecurityGroups Read security_group::describe_security_groups,
-        [DryRun Filters Pages];
+    DescribeSecurityGroups Read security_group::describe_security_groups, [DryRun Filters Pages];
     DescribeSubnets Read subnet::describe_subnets, [DryRun Filters Pages];
+    DescribeTags Read tag::describe_tags, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
     DescribeVpcs Read vpc::describe_vpcs, [DryRun Filters Pages];
     DetachInternetGateway Write internet_gateway::detach_internet_gateway, [DryRun];
+    DetachNetworkInterface Write interface_attachment::detach_network_interface, [DryRun];
+    DisassociateAddress Write address::disassociate_address, [DryRun];
     DisassociateRouteTable Write route_table::disassociate_route_table, [DryRun];
     DisassociateVpcCidrBlock Write vpc::disassociate_vpc_cidr_block, [];
+    ModifyInstanceAttribute Write instance_state::modify_instance_attribute, [DryRun];
+    ModifyNetworkInterfaceAttribute Write interface_attachment::modify_network_interface_attribute,
+        [DryRun];
     ModifySecurityGroupRules Write security_group_rule::modify_security_group_rules, [DryRun];
     ModifySubnetAttribute Write subnet::modify_subnet_attribute, [];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
+    ReleaseAddress Write address::release_address, [DryRun];
     ReplaceNetworkAclAssociation Write network_acl::replace_network_acl_association, [DryRun];
     ReplaceNetworkAclEntry Write network_acl::replace_network_acl_entry, [DryRun];
     ReplaceRoute Write route::replace_route, [DryRun];
     ReplaceRouteTableAssociation Write route_table::replace_route_table_association, [DryRun];
     RevokeSecurityGroupEgress Write security_group_rule::revoke_egress, [DryRun];
     RevokeSecurityGroupIngress Write security_group_rule::revoke_ingress, [DryRun];
+    RunInstances Write instance::run_instances, [DryRun Tags Token];
+    StartInstances Write instance_state::start_instances, [DryRun];
+    StopInstances Write instance_state::stop_instances, [DryRun];
+    TerminateInstances Write instance_state::terminate_instances, [DryRun];
+    UnassignPrivateIpAddresses Write network_interface::unassign_private_ip_addresses, [];
     UpdateSecurityGroupRuleDescriptionsEgress Write security_group_rule::update_egress_descriptions,
         [DryRun];
     UpdateSecurityGroupRuleDescriptionsIngress Write security_group_rule::update_ingress_descriptions,
@@ -99,10 +149,14 @@ pub(crate) enum Settled {
 
 /// Ends a resource's transitional state.
 pub(crate) fn settle(
-    _resource: &ResourceRef,
-    _at: SimTime,
-    _state: &mut State,
-    _config: &ControlConfig,
+    resource: &ResourceRef,
+    at: SimTime,
+    state: &mut State,
+    config: &ControlConfig,
 ) -> Settled {
-    Settled::Lasting
+    match resource {
+        ResourceRef::Instance(id) => instance_state::settle(id, state),
+        ResourceRef::NatGateway(id) => nat_gateway::settle(id, at, state, config),
+        other => unreachable!("{other:?} has no transitional states"),
+    }
 }

@@ -28,8 +28,19 @@ pub(crate) struct State {
     pub(crate) delete_on_termination: BTreeSet<NetworkInterfaceId>,
     /// Stopped instances whose primary interface gets a new public address when they start.
     pub(crate) public_when_started: BTreeSet<InstanceId>,
+    /// What an instance was started with.
+    pub(crate) launches: BTreeMap<InstanceId, Launch>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
+}
+
+/// What [`wirelab_model::Instance`] does not hold, because it makes no difference to packets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Launch {
+    pub(crate) reservation_id: SmolStr,
+    pub(crate) index: u16,
+    pub(crate) image_id: Option<SmolStr>,
+    pub(crate) key_name: Option<SmolStr>,
 }
 
 /// A call that came with a `ClientToken`, and what it answered. Both are JSON texts: `Value` itself

@@ -1,0 +1,315 @@
+//! Flow logs (Amazon EC2 API Reference: `CreateFlowLogs` and its kin; Amazon VPC User Guide, "Flow
+//! log records"). A flow log cannot be changed once made.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_model::*;
+
+use crate::clock::iso8601;
+use crate::describe::{Field, Reader};
+use crate::error;
+use crate::kind::Kind;
+use crate::transaction::Transaction;
+use crate::view::{maybe, one, tags, word};
+
+/// The fields of the default format, version 2.
+const DEFAULT_FIELDS: [&str; 14] = [
+    "version",
+    "account-id",
+    "interface-id",
+    "srcaddr",
+    "dstaddr",
+    "srcport",
+    "dstport",
+    "protocol",
+    "packets",
+    "bytes",
+    "start",
+    "end",
+    "action",
+    "log-status",
+];
+
+/// What versions 3 to 5 add.
+const FURTHER_FIELDS: [&str; 15] = [
+    "vpc-id",
+    "subnet-id",
+    "instance-id",
+    "tcp-flags",
+    "type",
+    "pkt-srcaddr",
+    "pkt-dstaddr",
+    "region",
+    "az-id",
+    "sublocation-type",
+    "sublocation-id",
+    "pkt-src-aws-service",
+    "pkt-dst-aws-service",
+    "flow-direction",
+    "traffic-path",
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct CreateFlowLogs {
+    resource_ids: Vec<SmolStr>,
+    resource_type: ResourceType,
+    traffic_type: TrafficType,
+    log_destination_type: Option<LogDestinationType>,
+    log_group_name: Option<SmolStr>,
+    log_destination: Option<SmolStr>,
+    deliver_logs_permission_arn: Option<SmolStr>,
+    log_format: Option<String>,
+    max_aggregation_interval: Option<u32>,
+    #[serde(default, rename = "DestinationOptions")]
+    _destination_options: Option<IgnoredAny>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+enum ResourceType {
+    #[serde(rename = "VPC")]
+    Vpc,
+    Subnet,
+    NetworkInterface,
+}
+
+impl ResourceType {
+    fn check(self, resources: &Resources, id: &str) -> Result<(), ApiError> {
+        match self {
+            Self::Vpc => Vpc::find(resources, &VpcId::new(id)).map(drop),
+            Self::Subnet => Subnet::find(resources, &SubnetId::new(id)).map(drop),
+            Self::NetworkInterface => {
+                NetworkInterface::find(resources, &NetworkInterfaceId::new(id)).map(drop)
+            }
+        }
+    }
+}
+
+/// Where the records of a call's flow logs go.
+struct Destination {
+    kind: LogDestinationType,
+    group: Option<SmolStr>,
+    arn: Option<SmolStr>,
+    role: Option<SmolStr>,
+}
+
+pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs) -> Reply {
+    if request.resource_ids.is_empty() {
+        return Err(error::missing_parameter("ResourceIds"));
+    }
+    let destination = request.destination(tx)?;
+    let log_format = checked_format(request.log_format.as_deref())?;
+    let interval = request.max_aggregation_interval.unwrap_or(600);
+    if !matches!(interval, 60 | 600) {
+        return Err(error::invalid_parameter(format_args!(
+            "Invalid Flow Log Max Aggregation Interval {interval}: 60 or 600 seconds"
+        )));
+    }
+    let mut made = Vec::new();
+    let mut unsuccessful = Vec::new();
+    for resource_id in &request.resource_ids {
+        if let Err(error) = request.resource_type.check(tx.resources(), resource_id) {
+            unsuccessful.push(failed(resource_id, &error));
+            continue;
+        }
+        let flow_log = FlowLog {
+            flow_log_id: tx.new_id::<FlowLog>(),
+            resource_id: resource_id.clone(),
+            traffic_type: request.traffic_type,
+            log_destination_type: destination.kind,
+            log_group_name: destination.group.clone(),
+            log_destination: destination.arn.clone(),
+            deliver_logs_permission_arn: destination.role.clone(),
+            log_format: log_format.clone(),
+            max_aggregation_interval: interval,
+            creation_time: tx.utc(),
+            tags: tx.tags::<FlowLog>()?,
+        };
+        if tx.each::<FlowLog>().any(|other| is_same(other, &flow_log)) {
+            return Err(error::flow_log_exists());
+        }
+        made.push(flow_log.flow_log_id.clone());
+        tx.put(flow_log);
+    }
+    Ok(json!({ "FlowLogIds": made, "Unsuccessful": unsuccessful }))
+}
+
+fn is_same(one: &FlowLog, other: &FlowLog) -> bool {
+    one.resource_id == other.resource_id
+        && one.traffic_type == other.traffic_type
+        && one.log_destination_type == other.log_destination_type
+        && one.log_group_name == other.log_group_name
+        && one.log_destination == other.log_destination
+}
+
+fn failed(resource_id: &str, error: &ApiError) -> Value {
+    json!({
+        "ResourceId": resource_id,
+        "Error": { "Code": error.code, "Message": error.message },
+    })
+}
+
+impl CreateFlowLogs {
+    fn destination(&self, tx: &Transaction<'_>) -> Result<Destination, ApiError> {
+        let kind = self
+            .log_destination_type
+            .unwrap_or(LogDestinationType::CloudWatchLogs);
+        match kind {
+            LogDestinationType::CloudWatchLogs => self.log_group(tx),
+            LogDestinationType::S3 => self.bucket(),
+        }
+    }
+
+    /// CloudWatch Logs: a group, by name or ARN, and a role that may write to it.
+    fn log_group(&self, tx: &Transaction<'_>) -> Result<Destination, ApiError> {
+        let by_arn = self.log_destination.as_deref();
+        let by_arn = by_arn.and_then(|arn| arn.split(":log-group:").nth(1));
+        let by_arn = by_arn.map(|name| name.trim_end_matches(":*"));
+        let group = match (&self.log_group_name, by_arn) {
+            (Some(_), Some(_)) => {
+                return Err(error::combination(
+                    "Please only provide LogGroupName or only provide LogDestination.",
+                ));
+            }
+            (Some(name), None) => name.clone(),
+            (None, Some(name)) => name.into(),
+            (None, None) => {
+                return Err(error::invalid_parameter(
+                    "LogDestination and LogGroupName can't be empty at the same time for cloud-watch-logs.",
+                ));
+            }
+        };
+        let role = self.deliver_logs_permission_arn.clone().ok_or_else(|| {
+            error::invalid_parameter(
+                "DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.",
+            )
+        })?;
+        let arn = format_smolstr!(
+            "arn:aws:logs:{}:{}:log-group:{group}",
+            tx.config.region,
+            tx.owner
+        );
+        Ok(Destination {
+            kind: LogDestinationType::CloudWatchLogs,
+            group: Some(group),
+            arn: Some(arn),
+            role: Some(role),
+        })
+    }
+
+    fn bucket(&self) -> Result<Destination, ApiError> {
+        if self.log_group_name.is_some() || self.deliver_logs_permission_arn.is_some() {
+            return Err(error::invalid_parameter(
+                "LogGroupName and DeliverLogsPermissionArn are only for cloud-watch-logs.",
+            ));
+        }
+        let arn = self.log_destination.clone();
+        let arn = arn.filter(|arn| arn.starts_with("arn:aws:s3:::"));
+        let arn = arn.ok_or_else(|| {
+            error::invalid_parameter(
+                "LogDestination must be the ARN of a bucket: arn:aws:s3:::NAME",
+            )
+        })?;
+        Ok(Destination {
+            kind: LogDestinationType::S3,
+            group: None,
+            arn: Some(arn),
+            role: None,
+        })
+    }
+}
+
+/// The format, checked field by field; the default one if there is none.
+fn checked_format(format: Option<&str>) -> Result<String, ApiError> {
+    let Some(format) = format else {
+        let fields = DEFAULT_FIELDS.map(|field| format!("${{{field}}}"));
+        return Ok(fields.join(" "));
+    };
+    let mut any = false;
+    for word in format.split_whitespace() {
+        any = true;
+        let field = word
+            .strip_prefix("${")
+            .and_then(|rest| rest.strip_suffix('}'));
+        let known = |field: &&str| DEFAULT_FIELDS.contains(field) || FURTHER_FIELDS.contains(field);
+        if field.filter(known).is_none() {
+            let bare = word.trim_matches(['$', '{', '}']);
+            let fields = DEFAULT_FIELDS.into_iter().chain(FURTHER_FIELDS);
+            let hint = error::nearest(bare, fields)
+                .map_or_else(String::new, |near| format!(". Did you mean ${{{near}}}?"));
+            return Err(error::invalid_parameter(format_args!(
+                "Unknown fields provided: {word}{hint}"
+            )));
+        }
+    }
+    if !any {
+        return Err(error::invalid_parameter(
+            "LogFormat needs at least one field",
+        ));
+    }
+    Ok(format.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DeleteFlowLogs {
+    flow_log_ids: Vec<FlowLogId>,
+}
+
+pub(crate) fn delete_flow_logs(tx: &mut Transaction<'_>, request: DeleteFlowLogs) -> Reply {
+    let mut unsuccessful = Vec::new();
+    for id in &request.flow_log_ids {
+        match tx.get::<FlowLog>(id) {
+            Ok(_) => tx.remove::<FlowLog>(id),
+            Err(error) => unsuccessful.push(failed(id.as_str(), &error)),
+        }
+    }
+    Ok(json!({ "Unsuccessful": unsuccessful }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeFlowLogs {
+    #[serde(default)]
+    flow_log_ids: Vec<FlowLogId>,
+}
+
+const FIELDS: &[Field<FlowLog>] = &[
+    ("flow-log-id", |it, _| one(&it.flow_log_id)),
+    ("resource-id", |it, _| one(&it.resource_id)),
+    ("traffic-type", |it, _| one(word(it.traffic_type))),
+    ("log-destination-type", |it, _| {
+        one(word(it.log_destination_type))
+    }),
+    ("log-group-name", |it, _| maybe(it.log_group_name.as_ref())),
+    ("deliver-log-status", |_, _| one("SUCCESS")),
+];
+
+pub(crate) fn describe_flow_logs(reader: &Reader<'_>, request: DescribeFlowLogs) -> Reply {
+    reader.describe("FlowLogs", &request.flow_log_ids, FIELDS, |it| {
+        show(it, reader)
+    })
+}
+
+/// `DeliverLogsStatus` is there once something was delivered.
+fn show(flow_log: &FlowLog, reader: &Reader<'_>) -> Value {
+    let mut streams = reader.state.flow_log_streams.iter();
+    let delivered = streams.any(|(id, _)| *id == flow_log.flow_log_id);
+    json!({
+        "FlowLogId": flow_log.flow_log_id,
+        "FlowLogStatus": "ACTIVE",
+        "ResourceId": flow_log.resource_id,
+        "TrafficType": flow_log.traffic_type,
+        "LogDestinationType": flow_log.log_destination_type,
+        "LogGroupName": flow_log.log_group_name,
+        "LogDestination": flow_log.log_destination,
+        "DeliverLogsPermissionArn": flow_log.deliver_logs_permission_arn,
+        "DeliverLogsStatus": delivered.then_some("SUCCESS"),
+        "LogFormat": flow_log.log_format,
+        "MaxAggregationInterval": flow_log.max_aggregation_interval,
+        "CreationTime": iso8601(flow_log.creation_time),
+        "Tags": tags(&flow_log.tags),
+    })
+}

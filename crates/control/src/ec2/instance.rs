@@ -1,0 +1,400 @@
+//! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`,
+//! `DescribeInstances`). Their life is in [`super::instance_state`].
+//!
+//! Images, keys, volumes and roles are taken and not simulated.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use crate::clock::iso8601;
+use crate::describe::{Field, Reader};
+use crate::ec2::instance_type::{DEFAULT_TYPE, generation};
+use crate::ec2::network_interface::{self, NewInterface};
+use crate::ec2::{instance_state, interface_attachment};
+use crate::kind::Kind;
+use crate::state::{Launch, State};
+use crate::transaction::Transaction;
+use crate::view::{each, maybe, one, tags, word};
+use crate::{error, network};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct RunInstances {
+    image_id: Option<SmolStr>,
+    instance_type: Option<SmolStr>,
+    key_name: Option<SmolStr>,
+    #[serde(default = "once")]
+    min_count: u16,
+    #[serde(default = "once")]
+    max_count: u16,
+    subnet_id: Option<SubnetId>,
+    private_ip_address: Option<Ipv4Addr>,
+    #[serde(default)]
+    security_group_ids: Vec<SecurityGroupId>,
+    #[serde(default)]
+    network_interfaces: Vec<InterfaceRequest>,
+    // Taken, and without effect on the network.
+    #[serde(default, rename = "BlockDeviceMappings")]
+    _block_device_mappings: Option<IgnoredAny>,
+    #[serde(default, rename = "CreditSpecification")]
+    _credit_specification: Option<IgnoredAny>,
+    #[serde(default, rename = "CpuOptions")]
+    _cpu_options: Option<IgnoredAny>,
+    #[serde(default, rename = "DisableApiStop")]
+    _disable_api_stop: Option<IgnoredAny>,
+    #[serde(default, rename = "DisableApiTermination")]
+    _disable_api_termination: Option<IgnoredAny>,
+    #[serde(default, rename = "EbsOptimized")]
+    _ebs_optimized: Option<IgnoredAny>,
+    #[serde(default, rename = "IamInstanceProfile")]
+    _iam_instance_profile: Option<IgnoredAny>,
+    #[serde(default, rename = "InstanceInitiatedShutdownBehavior")]
+    _instance_initiated_shutdown_behavior: Option<IgnoredAny>,
+    #[serde(default, rename = "MaintenanceOptions")]
+    _maintenance_options: Option<IgnoredAny>,
+    #[serde(default, rename = "MetadataOptions")]
+    _metadata_options: Option<IgnoredAny>,
+    #[serde(default, rename = "Monitoring")]
+    _monitoring: Option<IgnoredAny>,
+    #[serde(default, rename = "Placement")]
+    _placement: Option<IgnoredAny>,
+    #[serde(default, rename = "PrivateDnsNameOptions")]
+    _private_dns_name_options: Option<IgnoredAny>,
+    #[serde(default, rename = "UserData")]
+    _user_data: Option<IgnoredAny>,
+}
+
+const fn once() -> u16 {
+    1
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct InterfaceRequest {
+    #[serde(default)]
+    device_index: u16,
+    network_interface_id: Option<NetworkInterfaceId>,
+    subnet_id: Option<SubnetId>,
+    #[serde(default)]
+    groups: Vec<SecurityGroupId>,
+    private_ip_address: Option<Ipv4Addr>,
+    #[serde(default)]
+    secondary_private_ip_address_count: usize,
+    associate_public_ip_address: Option<bool>,
+    delete_on_termination: Option<bool>,
+    #[serde(default)]
+    description: String,
+}
+
+pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> Reply {
+    if request.min_count == 0 || request.min_count > request.max_count || request.max_count > 100 {
+        return Err(error::invalid_parameter_value(
+            "Value for parameter MinCount, MaxCount is invalid: 1 to 100, the first not above the last",
+        ));
+    }
+    let interfaces = request.interfaces()?;
+    let reservation_id = SmolStr::new(tx.new_text_id("r"));
+    let mut made = Vec::new();
+    for index in 0..request.max_count {
+        let id = launch(tx, &request, &interfaces)?;
+        let launch = Launch {
+            reservation_id: reservation_id.clone(),
+            index,
+            image_id: request.image_id.clone(),
+            key_name: request.key_name.clone(),
+        };
+        tx.state.launches.insert(id.clone(), launch);
+        made.push(id);
+    }
+    let mut shown = Vec::new();
+    for id in &made {
+        let instance = tx.get::<Instance>(id)?;
+        shown.push(show(instance, tx.state, &tx.config.region));
+    }
+    for id in &made {
+        tx.settle_after::<Instance>(id, tx.config.delays.instance_start);
+    }
+    Ok(json!({
+        "ReservationId": reservation_id,
+        "OwnerId": tx.owner,
+        "Groups": [],
+        "Instances": shown,
+    }))
+}
+
+impl RunInstances {
+    /// The interfaces wanted, in the order of their device indices. The parameters at the top level
+    /// stand for a single new one.
+    fn interfaces(&self) -> Result<Vec<InterfaceRequest>, ApiError> {
+        if self.network_interfaces.is_empty() {
+            return Ok(vec![InterfaceRequest {
+                device_index: 0,
+                network_interface_id: None,
+                subnet_id: Some(
+                    self.subnet_id
+                        .clone()
+                        .ok_or_else(error::vpc_not_specified)?,
+                ),
+                groups: self.security_group_ids.clone(),
+                private_ip_address: self.private_ip_address,
+                secondary_private_ip_address_count: 0,
+                associate_public_ip_address: None,
+                delete_on_termination: None,
+                description: String::new(),
+            }]);
+        }
+        if self.subnet_id.is_some() || !self.security_group_ids.is_empty() {
+            return Err(error::combination(
+                "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
+            ));
+        }
+        let mut interfaces = self.network_interfaces.clone();
+        interfaces.sort_by_key(|it| it.device_index);
+        if interfaces[0].device_index != 0 {
+            return Err(error::invalid_parameter_value(
+                "An instance needs a network interface at device index 0",
+            ));
+        }
+        let existing = interfaces
+            .iter()
+            .any(|it| it.network_interface_id.is_some());
+        if existing && self.max_count > 1 {
+            return Err(error::combination(
+                "A network interface can be attached to one instance only",
+            ));
+        }
+        Ok(interfaces)
+    }
+}
+
+fn launch(
+    tx: &mut Transaction<'_>,
+    request: &RunInstances,
+    interfaces: &[InterfaceRequest],
+) -> Result<InstanceId, ApiError> {
+    let subnet_id = primary_subnet(tx, &interfaces[0])?;
+    let subnet = tx.get::<Subnet>(&subnet_id)?.clone();
+    let instance_type = request.instance_type.clone();
+    let instance_type = instance_type.unwrap_or_else(|| DEFAULT_TYPE.into());
+    let id = tx.new_id::<Instance>();
+    let instance = Instance {
+        instance_id: id.clone(),
+        nitro_generation: generation(&instance_type)?,
+        instance_type,
+        state: InstanceState::Pending,
+        vpc_id: subnet.vpc_id.clone(),
+        subnet_id: subnet.subnet_id.clone(),
+        network_interfaces: Vec::new(),
+        launch_time: tx.utc(),
+        owner_id: tx.owner.clone(),
+        tags: tx.tags::<Instance>()?,
+    };
+    tx.put(instance);
+    for wanted in interfaces {
+        let interface_id = interface(tx, wanted)?;
+        interface_attachment::attach(tx, &interface_id, &id, wanted.device_index)?;
+    }
+    let public = interfaces[0].associate_public_ip_address;
+    let is_new = interfaces[0].network_interface_id.is_none();
+    let by_subnet = is_new && interfaces.len() == 1 && subnet.map_public_ip_on_launch;
+    if public.unwrap_or(by_subnet) {
+        instance_state::give_public_address(tx, &id)?;
+    }
+    Ok(id)
+}
+
+fn primary_subnet(tx: &Transaction<'_>, first: &InterfaceRequest) -> Result<SubnetId, ApiError> {
+    match (&first.network_interface_id, &first.subnet_id) {
+        (Some(id), _) => Ok(tx.get::<NetworkInterface>(id)?.subnet_id.clone()),
+        (None, Some(id)) => Ok(id.clone()),
+        (None, None) => Err(error::vpc_not_specified()),
+    }
+}
+
+/// An existing interface, or a new one that goes with the instance.
+fn interface(
+    tx: &mut Transaction<'_>,
+    wanted: &InterfaceRequest,
+) -> Result<NetworkInterfaceId, ApiError> {
+    if let Some(id) = &wanted.network_interface_id {
+        let interface = tx.get::<NetworkInterface>(id)?;
+        network_interface::refuse_managed(interface)?;
+        if interface.attachment.is_some() {
+            return Err(error::interface_in_use(id));
+        }
+        if wanted.delete_on_termination == Some(true) {
+            tx.state.delete_on_termination.insert(id.clone());
+        }
+        return Ok(id.clone());
+    }
+    let new = NewInterface {
+        subnet: wanted
+            .subnet_id
+            .clone()
+            .ok_or_else(error::vpc_not_specified)?,
+        address: wanted.private_ip_address,
+        secondary: Vec::new(),
+        secondary_count: wanted.secondary_private_ip_address_count,
+        groups: wanted.groups.clone(),
+        interface_type: InterfaceType::Interface,
+        description: wanted.description.clone(),
+    };
+    let mut interface = network_interface::make(tx, new)?;
+    interface.tag_set = tx.tags::<NetworkInterface>()?;
+    let id = interface.network_interface_id.clone();
+    tx.put(interface);
+    if wanted.delete_on_termination.unwrap_or(true) {
+        tx.state.delete_on_termination.insert(id.clone());
+    }
+    Ok(id)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeInstances {
+    #[serde(default)]
+    instance_ids: Vec<InstanceId>,
+}
+
+pub(crate) const FIELDS: &[Field<Instance>] = &[
+    ("instance-id", |it, _| one(&it.instance_id)),
+    ("instance-type", |it, _| one(&it.instance_type)),
+    ("instance-state-name", |it, _| one(word(it.state))),
+    ("instance-state-code", |it, _| {
+        one(instance_state::code(it.state))
+    }),
+    ("subnet-id", |it, _| one(&it.subnet_id)),
+    ("vpc-id", |it, _| one(&it.vpc_id)),
+    ("owner-id", |it, _| one(&it.owner_id)),
+    ("availability-zone", |it, resources| {
+        maybe(
+            resources
+                .subnets
+                .get(&it.subnet_id)
+                .map(|subnet| &subnet.availability_zone),
+        )
+    }),
+    ("private-ip-address", |it, resources| {
+        maybe(primary(it, resources).map(|interface| interface.private_ip_address))
+    }),
+    ("ip-address", |it, resources| {
+        maybe(public_ip(it, resources))
+    }),
+    ("source-dest-check", |it, resources| {
+        maybe(primary(it, resources).map(|interface| interface.source_dest_check))
+    }),
+    ("instance.group-id", |it, resources| {
+        each(primary(it, resources).into_iter().flat_map(|it| &it.groups))
+    }),
+    ("network-interface.network-interface-id", |it, _| {
+        each(&it.network_interfaces)
+    }),
+    (
+        "network-interface.addresses.private-ip-address",
+        |it, resources| {
+            let interfaces = interfaces(it, resources).flat_map(|it| &it.private_ip_addresses);
+            each(interfaces.map(|it| it.private_ip_address))
+        },
+    ),
+    ("network-interface.subnet-id", |it, resources| {
+        each(interfaces(it, resources).map(|it| &it.subnet_id))
+    }),
+    ("network-interface.vpc-id", |it, resources| {
+        each(interfaces(it, resources).map(|it| &it.vpc_id))
+    }),
+    ("network-interface.group-id", |it, resources| {
+        each(interfaces(it, resources).flat_map(|it| &it.groups))
+    }),
+];
+
+fn interfaces<'a>(
+    instance: &'a Instance,
+    resources: &'a Resources,
+) -> impl Iterator<Item = &'a NetworkInterface> {
+    let ids = instance.network_interfaces.iter();
+    ids.filter_map(|id| resources.network_interfaces.get(id))
+        .map(|it| it.as_ref())
+}
+
+fn primary<'a>(instance: &'a Instance, resources: &'a Resources) -> Option<&'a NetworkInterface> {
+    interfaces(instance, resources).next()
+}
+
+fn public_ip(instance: &Instance, resources: &Resources) -> Option<Ipv4Addr> {
+    let address = primary(instance, resources)?.private_ip_addresses.first()?;
+    Some(address.association.as_ref()?.public_ip)
+}
+
+pub(crate) fn describe_instances(reader: &Reader<'_>, request: DescribeInstances) -> Reply {
+    if !request.instance_ids.is_empty() && reader.arguments.max_results.is_some() {
+        return Err(error::combination(
+            "The parameter instancesSet cannot be used with the parameter maxResults",
+        ));
+    }
+    let mut reservations: BTreeMap<SmolStr, Vec<&Instance>> = BTreeMap::new();
+    for instance in reader.select(&request.instance_ids, FIELDS)? {
+        let launch = reader.state.launches.get(&instance.instance_id);
+        let id = launch.map_or_else(SmolStr::default, |it| it.reservation_id.clone());
+        reservations.entry(id).or_default().push(instance);
+    }
+    let all: Vec<_> = reservations.iter().collect();
+    reader.page(
+        "Reservations",
+        all,
+        |(id, _)| id.to_string(),
+        |(id, instances)| {
+            let region = &reader.config.region;
+            let shown: Vec<_> = instances
+                .iter()
+                .map(|it| show(it, reader.state, region))
+                .collect();
+            let owner = instances.first().map(|it| &it.owner_id);
+            json!({ "ReservationId": id, "OwnerId": owner, "Groups": [], "Instances": shown })
+        },
+    )
+}
+
+fn show(instance: &Instance, state: &State, region: &str) -> Value {
+    let resources = &state.resources;
+    let launch = state.launches.get(&instance.instance_id);
+    let primary = primary(instance, resources);
+    let zone = resources
+        .subnets
+        .get(&instance.subnet_id)
+        .map(|it| &it.availability_zone);
+    let private_ip = primary.map(|it| it.private_ip_address);
+    let public_ip = public_ip(instance, resources);
+    let lives = primary.is_some();
+    json!({
+        "InstanceId": instance.instance_id,
+        "InstanceType": instance.instance_type,
+        "State": instance_state::show(instance.state),
+        "ImageId": launch.and_then(|it| it.image_id.as_ref()),
+        "KeyName": launch.and_then(|it| it.key_name.as_ref()),
+        "AmiLaunchIndex": launch.map_or(0, |it| it.index),
+        "LaunchTime": iso8601(instance.launch_time),
+        "Placement": { "AvailabilityZone": zone, "Tenancy": "default" },
+        "Monitoring": { "State": "disabled" },
+        "Architecture": "x86_64",
+        "PrivateIpAddress": private_ip,
+        "PrivateDnsName": private_ip.map(|it| network::private_name(region, it)),
+        "PublicIpAddress": public_ip,
+        "PublicDnsName": public_ip.map(|it| network::public_name(region, it)),
+        "SubnetId": lives.then_some(&instance.subnet_id),
+        "VpcId": lives.then_some(&instance.vpc_id),
+        "NetworkInterfaces": interfaces(instance, resources)
+            .map(|it| network_interface::show(it, state, region)).collect::<Vec<_>>(),
+        "SecurityGroups": primary.map(|it| network_interface::show_groups(&it.groups, resources)),
+        "SourceDestCheck": primary.map(|it| it.source_dest_check),
+        "Hypervisor": "xen",
+        "VirtualizationType": "hvm",
+        "RootDeviceType": "ebs",
+        "Tags": tags(instance.tags()),
+    })
+}

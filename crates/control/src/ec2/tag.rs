@@ -1,0 +1,118 @@
+//! Tags on resources of every type (Amazon EC2 API Reference: `CreateTags` and its kin).
+
+use serde::Deserialize;
+use serde_json::json;
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use crate::describe::{Field, Reader};
+use crate::error;
+use crate::kind;
+use crate::transaction::Transaction;
+use crate::view::{done, one};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct CreateTags {
+    resources: Vec<SmolStr>,
+    tags: Vec<Tag>,
+}
+
+pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Reply {
+    let quota = tx.config.quotas.tags_per_resource;
+    if let Some(tag) = request.tags.iter().find(|tag| is_reserved(tag)) {
+        return Err(error::invalid_parameter_value(format_args!(
+            "Tag keys starting with 'aws:' are reserved for internal use: {}",
+            tag.key
+        )));
+    }
+    for id in &request.resources {
+        let mut count = 0;
+        kind::edit_tags(&mut tx.state.resources, id, |tags| {
+            for tag in &request.tags {
+                tags.retain(|old| old.key != tag.key);
+                tags.push(tag.clone());
+            }
+            count = tags.len();
+        })?;
+        if count > quota {
+            return Err(error::tag_limit(id));
+        }
+    }
+    Ok(done())
+}
+
+fn is_reserved(tag: &Tag) -> bool {
+    tag.key.to_ascii_lowercase().starts_with("aws:")
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DeleteTags {
+    resources: Vec<SmolStr>,
+    #[serde(default)]
+    tags: Vec<TagPattern>,
+}
+
+/// A tag to delete: with a value, only if it has that value.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct TagPattern {
+    key: SmolStr,
+    value: Option<SmolStr>,
+}
+
+impl TagPattern {
+    fn matches(&self, tag: &Tag) -> bool {
+        let value = self.value.as_ref();
+        self.key == tag.key && value.is_none_or(|value| *value == tag.value)
+    }
+}
+
+pub(crate) fn delete_tags(tx: &mut Transaction<'_>, request: DeleteTags) -> Reply {
+    for id in &request.resources {
+        kind::edit_tags(&mut tx.state.resources, id, |tags| {
+            let goes = |tag: &Tag| {
+                request.tags.is_empty() || request.tags.iter().any(|it| it.matches(tag))
+            };
+            tags.retain(|tag| !goes(tag));
+        })?;
+    }
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeTags {}
+
+type Described = (String, &'static str, Tag);
+
+const FIELDS: &[Field<Described>] = &[
+    ("resource-id", |it, _| one(&it.0)),
+    ("resource-type", |it, _| one(it.1)),
+    ("key", |it, _| one(&it.2.key)),
+    ("value", |it, _| one(&it.2.value)),
+];
+
+pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
+    reader.check_filters(FIELDS)?;
+    let mut chosen = Vec::new();
+    for (id, resource_type, tags) in kind::all_tags(reader.resources()) {
+        for tag in tags {
+            let described = (id.clone(), resource_type, tag.clone());
+            if reader.passes(&described, std::slice::from_ref(tag), FIELDS)? {
+                chosen.push(described);
+            }
+        }
+    }
+    let all: Vec<_> = chosen.iter().collect();
+    let key = |it: &Described| format!("{}/{}", it.0, it.2.key);
+    reader.page("Tags", all, key, |it| {
+        json!({
+            "ResourceId": it.0,
+            "ResourceType": it.1,
+            "Key": it.2.key,
+            "Value": it.2.value,
+        })
+    })
+}

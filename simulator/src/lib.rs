@@ -2,8 +2,12 @@
 
 mod config;
 mod event;
+mod fabric;
 pub mod host;
+mod link;
 pub mod path;
+mod queue;
+mod trace;
 mod verdict;
 mod world;
 

@@ -1,0 +1,225 @@
+//! Connection tracking of an interface's security groups.
+//!
+//! EC2 User Guide, "Security group connection tracking" (`facts.md` 2.1). One table an interface,
+//! keyed by the flow as the interface's owner sees it. A tracked flow passes in both directions
+//! whatever the rules say by now, until it closes or its idle timeout ends. What is tracked at all is decided
+//! by [`security_group`](super::security_group).
+
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+use wirelab_model::{FlowDirection, SimDuration, SimTime};
+use wirelab_wire::{IpPacket, TcpFlags, protocol};
+
+use super::header::{FlowKey, Header};
+
+/// How long the fragments of a datagram may follow its first one (Linux `ipfrag_time`).
+const FRAGMENT_LIFETIME: SimDuration = SimDuration::from_secs(30);
+/// A table is swept for dead entries when it has grown to this, or to twice what a sweep left.
+const FIRST_SWEEP: usize = 1024;
+
+/// Idle timeouts of one interface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdleTimeouts {
+    pub(crate) tcp_opening: SimDuration,
+    pub(crate) tcp_established: SimDuration,
+    pub(crate) tcp_closing: SimDuration,
+    pub(crate) udp: SimDuration,
+    pub(crate) udp_stream: SimDuration,
+    pub(crate) icmp: SimDuration,
+    pub(crate) other: SimDuration,
+}
+
+/// The table of one interface.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Conntrack {
+    flows: IndexMap<FlowKey, Tracked, FxBuildHasher>,
+    /// Datagrams whose first fragment has passed, and until when the others may.
+    fragments: IndexMap<FragmentKey, SimTime, FxBuildHasher>,
+    sweep_at: usize,
+    swept: SimTime,
+}
+
+type FragmentKey = (IpAddr, IpAddr, u16, u8);
+
+/// One tracked flow.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Tracked {
+    initiator: FlowDirection,
+    expires: SimTime,
+    state: State,
+    forward: u32,
+    back: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum State {
+    /// TCP before the third segment of the handshake; UDP and the others always.
+    Opening,
+    Established,
+    /// One FIN: from the initiator, or to it.
+    HalfClosed { by_initiator: bool },
+    /// Both FINs.
+    Closing,
+}
+
+impl Conntrack {
+    /// Whether the packet belongs to a tracked flow; if so the flow's idle time starts again.
+    pub(crate) fn accepts(
+        &mut self,
+        now: SimTime,
+        header: &Header,
+        direction: FlowDirection,
+        packet: &IpPacket,
+        timeouts: &IdleTimeouts,
+    ) -> bool {
+        if header.later_fragment {
+            return self.accepts_fragment(now, packet);
+        }
+        let key = header.flow(direction);
+        let Some(flow) = self.flows.get_mut(&key) else {
+            return false;
+        };
+        if flow.expires <= now {
+            self.flows.swap_remove(&key);
+            return false;
+        }
+        // An echo request against the flow's direction is a new query, not an answer.
+        if header.is_icmp() && header.is_icmp_query() != (direction == flow.initiator) {
+            return false;
+        }
+        if header.has(TcpFlags::RST) {
+            self.flows.swap_remove(&key);
+        } else {
+            flow.follow(header, direction);
+            flow.expires = now + flow.idle_timeout(header.protocol, timeouts);
+        }
+        self.remember_fragments(now, packet);
+        true
+    }
+
+    /// Whether `key`, seen from the interface's owner, is tracked: for ICMP errors about it.
+    pub(crate) fn knows(&self, now: SimTime, key: &FlowKey) -> bool {
+        self.flows.get(key).is_some_and(|flow| flow.expires > now)
+    }
+
+    /// Starts to track the flow of a packet that a rule allowed. `false` if the table is full.
+    pub(crate) fn track(
+        &mut self,
+        now: SimTime,
+        header: &Header,
+        direction: FlowDirection,
+        timeouts: &IdleTimeouts,
+        limit: u32,
+    ) -> bool {
+        // Answers and errors start no flow, nor does the segment that ends one.
+        if header.later_fragment
+            || header.has(TcpFlags::RST)
+            || (header.is_icmp() && !header.is_icmp_query())
+        {
+            return true;
+        }
+        if !self.make_room(now, limit) {
+            return false;
+        }
+        let mut flow = Tracked {
+            initiator: direction,
+            expires: now,
+            state: State::Opening,
+            forward: 0,
+            back: 0,
+        };
+        flow.follow(header, direction);
+        if header.protocol == protocol::TCP && !header.has(TcpFlags::SYN) {
+            // Picked up mid-connection.
+            flow.state = State::Established;
+        }
+        flow.expires = now + flow.idle_timeout(header.protocol, timeouts);
+        self.flows.insert(header.flow(direction), flow);
+        true
+    }
+
+    /// Lets the later fragments of the packet pass, if it is a first one.
+    pub(crate) fn remember_fragments(&mut self, now: SimTime, packet: &IpPacket) {
+        if packet.is_fragment() {
+            self.fragments.retain(|_, until| *until > now);
+            self.fragments
+                .insert(fragment_key(packet), now + FRAGMENT_LIFETIME);
+        }
+    }
+
+    fn accepts_fragment(&self, now: SimTime, packet: &IpPacket) -> bool {
+        let until = self.fragments.get(&fragment_key(packet));
+        until.is_some_and(|until| *until > now)
+    }
+
+    fn make_room(&mut self, now: SimTime, limit: u32) -> bool {
+        let limit = limit as usize;
+        let sweeps = self.flows.len() >= self.sweep_at.max(FIRST_SWEEP)
+            // A full table is looked through at most once a second.
+            || (self.flows.len() >= limit && now.since(self.swept) >= SimDuration::from_secs(1));
+        if sweeps {
+            self.flows.retain(|_, flow| flow.expires > now);
+            self.sweep_at = self.flows.len() * 2;
+            self.swept = now;
+        }
+        self.flows.len() < limit
+    }
+}
+
+fn fragment_key(packet: &IpPacket) -> FragmentKey {
+    (
+        packet.source(),
+        packet.destination(),
+        packet.header.identification(),
+        packet.protocol(),
+    )
+}
+
+impl Tracked {
+    fn follow(&mut self, header: &Header, direction: FlowDirection) {
+        let by_initiator = direction == self.initiator;
+        if by_initiator {
+            self.forward = self.forward.saturating_add(1);
+        } else {
+            self.back = self.back.saturating_add(1);
+        }
+        if header.protocol != protocol::TCP {
+            return;
+        }
+        self.state = match self.state {
+            State::HalfClosed { .. } | State::Closing if header.opens_tcp() => State::Opening,
+            State::HalfClosed { by_initiator: first } if header.has(TcpFlags::FIN) => {
+                if first == by_initiator {
+                    self.state
+                } else {
+                    State::Closing
+                }
+            }
+            State::Opening | State::Established if header.has(TcpFlags::FIN) => {
+                State::HalfClosed { by_initiator }
+            }
+            State::Opening if self.back > 0 && by_initiator && !header.has(TcpFlags::SYN) => {
+                State::Established
+            }
+            state => state,
+        };
+    }
+
+    const fn idle_timeout(&self, number: u8, timeouts: &IdleTimeouts) -> SimDuration {
+        match number {
+            protocol::TCP => match self.state {
+                State::Opening => timeouts.tcp_opening,
+                State::Established | State::HalfClosed { .. } => timeouts.tcp_established,
+                State::Closing => timeouts.tcp_closing,
+            },
+            // A stream is more than one request and response.
+            protocol::UDP if self.forward > 1 && self.back > 1 => timeouts.udp_stream,
+            protocol::UDP => timeouts.udp,
+            protocol::ICMP | protocol::ICMPV6 => timeouts.icmp,
+            _ => timeouts.other,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The fields of a packet that rules look at, read once a walk.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{FlowDirection, IpProtocol};
+use wirelab_wire::{IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
+
+/// What security groups, network ACLs, trackers and NAT match on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) protocol: u8,
+    /// 0 where there are none.
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    /// Type and code; of no meaning unless the protocol is ICMP or ICMPv6.
+    pub(crate) icmp: (u8, u8),
+    /// Echo identifier, if this is an echo request or reply.
+    pub(crate) echo: Option<u16>,
+    pub(crate) tcp_flags: Option<TcpFlags>,
+    /// A fragment that holds no transport header.
+    pub(crate) later_fragment: bool,
+}
+
+impl Header {
+    pub(crate) fn of(packet: &IpPacket) -> Self {
+        let mut header = Self {
+            source: packet.source(),
+            destination: packet.destination(),
+            protocol: packet.protocol(),
+            source_port: 0,
+            destination_port: 0,
+            icmp: (0, 0),
+            echo: None,
+            tcp_flags: None,
+            later_fragment: packet.header.is_later_fragment(),
+        };
+        match &packet.transport {
+            Transport::Tcp(segment) => {
+                header.source_port = segment.source_port;
+                header.destination_port = segment.destination_port;
+                header.tcp_flags = Some(segment.flags);
+            }
+            Transport::Udp(datagram) => {
+                header.source_port = datagram.source_port;
+                header.destination_port = datagram.destination_port;
+            }
+            Transport::Icmp(_) | Transport::Icmpv6(_) => {
+                header.icmp = packet.icmp_type_code().unwrap_or_default();
+                header.echo = packet.echo_identifier();
+            }
+            Transport::Other { .. } if packet.is_fragment() && !header.later_fragment => {
+                header.read_first_fragment(packet);
+            }
+            Transport::Other { .. } => {}
+        }
+        header
+    }
+
+    /// A first fragment carries its transport header as octets.
+    fn read_first_fragment(&mut self, packet: &IpPacket) {
+        let Ok(read) = QuotedPacket::parse(&packet.to_bytes()) else {
+            return;
+        };
+        (self.source_port, self.destination_port) = read.ports.unwrap_or_default();
+        self.icmp = read.icmp_type_code.unwrap_or_default();
+        self.echo = read.echo_identifier;
+        self.tcp_flags = read.tcp_flags;
+    }
+
+    /// Whether this is ICMP of either version.
+    pub(crate) const fn is_icmp(&self) -> bool {
+        matches!(self.protocol, protocol::ICMP | protocol::ICMPV6)
+    }
+
+    /// An ICMP query: a message that asks for an answer, and not the answer.
+    pub(crate) const fn is_icmp_query(&self) -> bool {
+        matches!(
+            (self.protocol, self.icmp.0),
+            (protocol::ICMP, 8 | 13 | 15 | 17) | (protocol::ICMPV6, 128)
+        )
+    }
+
+    /// A SYN that opens a connection.
+    pub(crate) fn opens_tcp(&self) -> bool {
+        self.has(TcpFlags::SYN) && !self.has(TcpFlags::ACK)
+    }
+
+    /// Whether a TCP flag is set.
+    pub(crate) fn has(&self, flag: TcpFlags) -> bool {
+        self.tcp_flags.is_some_and(|flags| flags.contains(flag))
+    }
+
+    /// The flow as the interface's side sees it.
+    pub(crate) fn flow(&self, direction: FlowDirection) -> FlowKey {
+        let (source_port, destination_port) = match self.echo {
+            Some(identifier) => (identifier, identifier),
+            None => (self.source_port, self.destination_port),
+        };
+        let egress = FlowKey {
+            local: self.source,
+            remote: self.destination,
+            local_port: source_port,
+            remote_port: destination_port,
+            protocol: self.protocol,
+        };
+        match direction {
+            FlowDirection::Egress => egress,
+            FlowDirection::Ingress => egress.mirrored(),
+        }
+    }
+}
+
+/// A flow seen from one of its ends. Pings have their identifier in place of both ports.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub(crate) struct FlowKey {
+    pub(crate) local: IpAddr,
+    pub(crate) remote: IpAddr,
+    pub(crate) local_port: u16,
+    pub(crate) remote_port: u16,
+    pub(crate) protocol: u8,
+}
+
+impl FlowKey {
+    pub(crate) const fn mirrored(self) -> Self {
+        Self {
+            local: self.remote,
+            remote: self.local,
+            local_port: self.remote_port,
+            remote_port: self.local_port,
+            protocol: self.protocol,
+        }
+    }
+
+    /// The flow of a quoted packet, seen from its sender.
+    pub(crate) fn of_quoted(quoted: &QuotedPacket) -> Self {
+        let (local_port, remote_port) = match quoted.echo_identifier {
+            Some(identifier) => (identifier, identifier),
+            None => quoted.ports.unwrap_or_default(),
+        };
+        Self {
+            local: quoted.header.source,
+            remote: quoted.header.destination,
+            local_port,
+            remote_port,
+            protocol: quoted.protocol,
+        }
+    }
+}
+
+/// The protocol number of a rule; `None` for all.
+pub(crate) const fn number(protocol: IpProtocol) -> Option<u8> {
+    match protocol {
+        IpProtocol::All => None,
+        IpProtocol::Number(number) => Some(number),
+    }
+}

@@ -1,0 +1,154 @@
+//! Internet gateway: one-to-one, stateless translation between private and public address.
+//!
+//! Amazon VPC User Guide, "Internet gateways" (`facts.md` 2.3). A packet needs a public address for
+//! its source; the instance never sees it. At most 1500 octets pass; ICMP 3/4 comes from the VPC
+//! side, from the router of the sender's subnet, as tracepath shows it.
+
+use std::net::IpAddr;
+
+use wirelab_model::SimDuration;
+use wirelab_wire::{IpPacket, translate_quoted};
+
+use super::network_interface::Via;
+use super::plan::{InterfaceIndex, Vpc};
+use super::quoted::quoted_mut;
+use super::{Oversize, Place, Transit, Walk, mtu};
+use crate::path::PassDetail;
+use crate::trace::Watch;
+use crate::verdict::{DropReason, Hop};
+
+impl<W: Watch> Walk<'_, W> {
+    /// The subnet's route leads from `interface` to the VPC's internet gateway.
+    pub(super) fn into_internet_gateway(&mut self, interface: InterfaceIndex, transit: Transit) {
+        let plan = self.plan;
+        let nic = plan.interface(interface);
+        let vpc = plan.vpc(nic.vpc);
+        let hop = || gateway_hop(vpc);
+        let source = transit.packet.source();
+        // The source may be another interface's, if this one forwards.
+        let owner = vpc.interface_of(source).and_then(|it| plan.find_interface(it));
+        let Some(public) = owner.and_then(|it| it.public_of(source)) else {
+            let reason = match &vpc.internet_gateway {
+                Some(gateway) => DropReason::NoPublicAddress {
+                    internet_gateway: gateway.clone(),
+                    source,
+                },
+                None => DropReason::NoInternetGateway { vpc: vpc.id.clone() },
+            };
+            return self.watch.deny(&transit, hop(), reason);
+        };
+        let oversize = Oversize {
+            mtu: mtu::INTERNET_GATEWAY,
+            fragments: true,
+            tell_from: Some((plan.subnet(nic.subnet).router, nic.vpc)),
+        };
+        if !self.fits(&transit, &oversize, hop) {
+            return;
+        }
+        let mut out = transit;
+        (self.watch).pass(&out.packet, || (hop(), translated_source(&out.packet, public)));
+        translate_source(&mut out.packet, public);
+        out.direct = false;
+        self.internet(out);
+    }
+
+    /// A packet between public addresses: to a VPC or to a machine on the internet.
+    pub(super) fn internet(&mut self, mut transit: Transit) {
+        let destination = transit.packet.destination();
+        let mtu = mtu::INTERNET_GATEWAY;
+        if self.plan.public.contains_key(&destination) {
+            let from_vpc = self.plan.public.contains_key(&transit.packet.source());
+            let after = if from_vpc {
+                self.config.latency.same_zone
+            } else if !self.cross_internet(&mut transit) {
+                return;
+            } else {
+                self.config.latency.internet
+            };
+            return self.send_pieces(after, Place::FromInternet, transit, mtu);
+        }
+        let Some(port) = self.sites.on_internet(destination) else {
+            let reason = DropReason::NoSuchPublicAddress { destination };
+            return self.watch.deny(&transit, Hop::Internet, reason);
+        };
+        if self.cross_internet(&mut transit) {
+            (self.watch).pass(&transit.packet, || (Hop::Internet, PassDetail::Plain));
+            let after = self.config.latency.internet;
+            self.send_pieces(after, Place::Outside(port), transit, mtu);
+        }
+    }
+
+    /// The routers of the internet take their part of the TTL; none of them answers.
+    fn cross_internet(&mut self, transit: &mut Transit) -> bool {
+        let hops = self.config.internet_hops;
+        let ttl = &mut transit.packet.header.ttl;
+        if *ttl > hops {
+            *ttl -= hops;
+            return true;
+        }
+        let reason = DropReason::TtlExpired { icmp_sent: false };
+        self.watch.deny(transit, Hop::Internet, reason);
+        false
+    }
+
+    /// A packet from the internet to a public address of a VPC.
+    pub(super) fn from_internet(&mut self, mut transit: Transit) {
+        let destination = transit.packet.destination();
+        let Some((interface, private)) = self.plan.public.get(&destination).copied() else {
+            let reason = DropReason::NoSuchPublicAddress { destination };
+            return self.watch.deny(&transit, Hop::Internet, reason);
+        };
+        let vpc = self.plan.vpc(self.plan.interface(interface).vpc);
+        if vpc.internet_gateway.is_none() {
+            let reason = DropReason::NoInternetGateway { vpc: vpc.id.clone() };
+            return self.watch.deny(&transit, gateway_hop(vpc), reason);
+        }
+        (self.watch).pass(&transit.packet, || {
+            (gateway_hop(vpc), translated_destination(&transit.packet, private))
+        });
+        translate_destination(&mut transit.packet, private);
+        transit.direct = false;
+        let via = Via::Router;
+        self.send(SimDuration::ZERO, Place::Arrive { interface, via }, transit);
+    }
+}
+
+fn gateway_hop(vpc: &Vpc) -> Hop {
+    match &vpc.internet_gateway {
+        Some(gateway) => Hop::InternetGateway(gateway.clone()),
+        None => Hop::Vpc(vpc.id.clone()),
+    }
+}
+
+/// Writes the public source; in an ICMP error also into the packet it quotes, whose destination
+/// was translated on its way in.
+fn translate_source(packet: &mut IpPacket, public: IpAddr) {
+    if let Some(quoted) = quoted_mut(packet) {
+        *quoted = translate_quoted(quoted, None, Some((public, None)));
+    }
+    packet.set_source(public, None);
+}
+
+/// Writes the private destination; in an ICMP error also as the quoted packet's source.
+fn translate_destination(packet: &mut IpPacket, private: IpAddr) {
+    if let Some(quoted) = quoted_mut(packet) {
+        *quoted = translate_quoted(quoted, Some((private, None)), None);
+    }
+    packet.set_destination(private, None);
+}
+
+fn translated_source(packet: &IpPacket, public: IpAddr) -> PassDetail {
+    let (source_port, destination_port) = packet.ports().unwrap_or_default();
+    PassDetail::Translated {
+        source: (public, source_port),
+        destination: (packet.destination(), destination_port),
+    }
+}
+
+fn translated_destination(packet: &IpPacket, private: IpAddr) -> PassDetail {
+    let (source_port, destination_port) = packet.ports().unwrap_or_default();
+    PassDetail::Translated {
+        source: (packet.source(), source_port),
+        destination: (private, destination_port),
+    }
+}

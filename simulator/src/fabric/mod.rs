@@ -1,0 +1,270 @@
+//! The fabric: what is between machines.
+//!
+//! A packet's way through a VPC, with the file that knows each step:
+//!
+//! 1. A machine sends it; its interface captures it, checks its source and asks the security groups
+//!    ([`network_interface`], [`security_group`], [`conntrack`]).
+//! 2. If it leaves the subnet, the network ACL is asked ([`network_acl`]); the flow log counts it.
+//! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another interface,
+//!    or to a gateway ([`internet_gateway`], [`nat_gateway`], [`transit_gateway`], [`vpn_gateway`]).
+//! 4. On arrival the same is asked in the mirror image, and the machine gets it.
+//!
+//! Inside one place a walk is synchronous; between places a packet waits in the world's queue for the
+//! latency of the way. A walk reads the [`Plan`], changes the [`State`], tells its
+//! [`Watch`] everything and leaves what goes on in a list of [`Sent`].
+
+mod compile;
+mod conntrack;
+mod header;
+mod internet_gateway;
+mod lpm;
+mod mtu;
+mod nat_gateway;
+mod nat_table;
+mod network_acl;
+mod network_interface;
+mod plan;
+mod quoted;
+mod route_table;
+mod security_group;
+mod site;
+mod transit_gateway;
+mod vpn_gateway;
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimDuration, SimTime, VpnConnectionId};
+use wirelab_wire::IpPacket;
+
+pub(crate) use header::{FlowKey, Header};
+pub(crate) use network_interface::Via;
+pub(crate) use plan::{Interface, InterfaceIndex, Owner, Plan, SubnetIndex, Topology, VpcIndex};
+pub(crate) use site::{Port, Sites, Socket};
+
+use crate::config::FabricConfig;
+use crate::trace::Watch;
+use crate::verdict::{DropReason, Hop};
+
+use conntrack::Conntrack;
+use nat_table::NatTable;
+
+/// A packet on its way, with what is known of it besides its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Transit {
+    pub(crate) packet: IpPacket,
+    /// It still has the source it was sent with, and no middlebox has forwarded it: security group
+    /// references match it.
+    pub(crate) direct: bool,
+    /// Number of the machine that sent it first.
+    pub(crate) host: Option<u32>,
+    /// Number of the client program it belongs to.
+    pub(crate) traffic: Option<u32>,
+}
+
+impl Transit {
+    /// A packet that the network itself makes because of this one.
+    fn answer(&self, packet: IpPacket) -> Self {
+        Self {
+            packet,
+            direct: true,
+            host: None,
+            traffic: self.traffic,
+        }
+    }
+}
+
+/// Where a packet will be next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Place {
+    /// The machine of an interface sends it.
+    Depart {
+        interface: InterfaceIndex,
+        next_hop: IpAddr,
+    },
+    /// It comes to an interface.
+    Arrive { interface: InterfaceIndex, via: Via },
+    /// The machine of an interface gets it.
+    Machine(InterfaceIndex),
+    /// A machine outside AWS sends it.
+    DepartOutside {
+        port: Port,
+        socket: Socket,
+        next_hop: IpAddr,
+    },
+    /// A machine outside AWS gets it.
+    Outside(Port),
+    /// An internet gateway gets it from the internet.
+    FromInternet,
+    /// AWS's end of a VPN connection gets it.
+    FromVpn(VpnConnectionId),
+    /// The interface of a NAT or transit gateway sends it into its VPC.
+    FromGateway(InterfaceIndex),
+}
+
+/// A packet that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) after: SimDuration,
+    pub(crate) place: Place,
+    pub(crate) transit: Transit,
+}
+
+/// Everything of the fabric that outlives a packet.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// Seed of the random streams.
+    seed: u64,
+    interfaces: Vec<InterfaceState>,
+    next_identification: u16,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct InterfaceState {
+    conntrack: Conntrack,
+    /// On the primary interface of a NAT gateway.
+    nat: Option<Box<NatTable>>,
+}
+
+impl State {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            interfaces: Vec::new(),
+            next_identification: 0,
+        }
+    }
+
+    fn interface(&mut self, index: InterfaceIndex) -> &mut InterfaceState {
+        if index.get() >= self.interfaces.len() {
+            self.interfaces.resize_with(index.get() + 1, InterfaceState::default);
+        }
+        &mut self.interfaces[index.get()]
+    }
+}
+
+/// One packet's stay at one place.
+pub(crate) struct Walk<'a, W> {
+    pub(crate) now: SimTime,
+    pub(crate) plan: &'a Plan,
+    pub(crate) config: &'a FabricConfig,
+    pub(crate) sites: &'a Sites,
+    pub(crate) state: &'a mut State,
+    pub(crate) watch: &'a mut W,
+    pub(crate) out: &'a mut Vec<Sent>,
+}
+
+impl<W: Watch> Walk<'_, W> {
+    /// Takes the packet through the place it is at.
+    pub(crate) fn step(&mut self, place: Place, transit: Transit) {
+        match place {
+            Place::Depart {
+                interface,
+                next_hop,
+            } => self.depart(interface, next_hop, transit),
+            Place::Arrive { interface, via } => self.arrive(interface, via, transit),
+            Place::FromInternet => self.from_internet(transit),
+            Place::FromVpn(connection) => self.from_vpn(&connection, transit),
+            Place::FromGateway(interface) => self.from_gateway(interface, transit),
+            Place::DepartOutside {
+                socket: Socket::Segment(segment),
+                next_hop,
+                ..
+            } => self.segment(segment, next_hop, transit),
+            Place::DepartOutside {
+                socket: Socket::Tunnel(gateway),
+                ..
+            } => self.into_tunnel(&gateway, transit),
+            // The caller's: machines are not in the fabric.
+            Place::Machine(_) | Place::Outside(_) => {
+                let after = SimDuration::ZERO;
+                self.send(after, place, transit);
+            }
+        }
+    }
+
+    fn send(&mut self, after: SimDuration, place: Place, transit: Transit) {
+        self.out.push(Sent {
+            after,
+            place,
+            transit,
+        });
+    }
+
+    /// Sends the packet on in pieces of at most `mtu` octets.
+    fn send_pieces(&mut self, after: SimDuration, place: Place, transit: Transit, mtu: u16) {
+        // An explained probe stays one packet.
+        if W::GOES_ON || !mtu::exceeds(&transit.packet, mtu) {
+            return self.send(after, place, transit);
+        }
+        for packet in transit.packet.fragment(mtu) {
+            let piece = Transit {
+                packet,
+                ..transit.clone()
+            };
+            self.send(after, place.clone(), piece);
+        }
+    }
+
+    /// Whether the packet may pass a hop that carries `mtu` octets; fragments are the caller's
+    /// business. `tell` sends the ICMP error about it, if it was made.
+    fn fits(
+        &mut self,
+        transit: &Transit,
+        oversize: &Oversize,
+        hop: impl FnOnce() -> Hop,
+    ) -> bool {
+        let packet = &transit.packet;
+        if !mtu::exceeds(packet, oversize.mtu) {
+            return true;
+        }
+        if oversize.fragments && !packet.dont_fragment() {
+            return true;
+        }
+        let error = (oversize.tell_from)
+            .filter(|_| packet.dont_fragment())
+            .and_then(|(from, vpc)| Some((mtu::too_big(packet, from, oversize.mtu)?, vpc)));
+        let reason = DropReason::MtuExceeded {
+            mtu: oversize.mtu,
+            size: u32::try_from(packet.total_len()).unwrap_or(u32::MAX),
+            icmp_sent: error.is_some(),
+        };
+        self.watch.deny(transit, hop(), reason);
+        if let Some((error, vpc)) = error {
+            self.tell(vpc, transit.answer(error));
+        }
+        W::GOES_ON
+    }
+
+    /// Sends a packet that the network made to a machine of the VPC.
+    fn tell(&mut self, vpc: VpcIndex, mut transit: Transit) {
+        if W::GOES_ON {
+            return;
+        }
+        let destination = transit.packet.destination();
+        let Some(interface) = self.plan.vpc(vpc).interface_of(destination) else {
+            return;
+        };
+        self.identify(&mut transit.packet);
+        let after = self.config.latency.same_zone;
+        let via = Via::Router;
+        self.send(after, Place::Arrive { interface, via }, transit);
+    }
+
+    /// Gives a packet that the network made an identification.
+    fn identify(&mut self, packet: &mut IpPacket) {
+        if let wirelab_wire::IpVersionFields::V4(fields) = &mut packet.header.version {
+            fields.identification = self.state.next_identification;
+            self.state.next_identification = self.state.next_identification.wrapping_add(1);
+        }
+    }
+}
+
+/// What a hop does with packets that are too long for it.
+struct Oversize {
+    mtu: u16,
+    /// DF clear: cut in pieces rather than dropped.
+    fragments: bool,
+    /// DF set: who sends ICMP 3/4, into which VPC.
+    tell_from: Option<(IpAddr, VpcIndex)>,
+}

@@ -1,0 +1,314 @@
+//! NAT gateway: many inside hosts behind few addresses.
+//!
+//! Amazon VPC User Guide, "NAT gateways" (`facts.md` 2.4). TCP, UDP and ICMP echo only; no security
+//! group; the network ACLs of its subnet judge all four legs of a conversation, and its flow log
+//! shows them. A connection that was idle for 350 seconds is forgotten; the next segment from the
+//! inside is answered with an RST, as is one that belongs to another gateway (ruling D2). MSS is
+//! clamped, ICMP 3/4 is sent, errors are translated, TCP and ICMP fragments are not forwarded.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use wirelab_model::{NatGatewayState, SimDuration};
+use wirelab_wire::{
+    IcmpError, IpHeader, IpPacket, QuotedPacket, TcpFlags, TcpSegment, Transport, protocol,
+    translate_quoted,
+};
+
+use super::compile::InterfaceIndices;
+use super::header::{FlowKey, Header};
+use super::nat_table::NatTable;
+use super::plan::{InterfaceIndex, NatIndex};
+use super::quoted::quoted_mut;
+use super::{Oversize, Place, Transit, Walk, mtu};
+use crate::path::PassDetail;
+use crate::trace::Watch;
+use crate::verdict::{DropReason, Hop};
+
+/// A NAT gateway as the fabric reads it.
+#[derive(Clone, Debug)]
+pub(crate) struct NatGateway {
+    source: Arc<wirelab_model::NatGateway>,
+    /// The primary one first.
+    pub(super) addresses: Vec<NatAddress>,
+    ips: Vec<IpAddr>,
+}
+
+/// One of its addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NatAddress {
+    pub(super) interface: InterfaceIndex,
+}
+
+impl NatGateway {
+    pub(super) fn new(
+        source: &Arc<wirelab_model::NatGateway>,
+        interfaces: &InterfaceIndices,
+    ) -> Self {
+        let all = source.nat_gateway_addresses.iter();
+        let addresses = all.clone().filter_map(|it| {
+            let interface = *interfaces.get(&it.network_interface_id)?;
+            Some(NatAddress { interface })
+        });
+        Self {
+            source: Arc::clone(source),
+            addresses: addresses.collect(),
+            ips: all.map(|it| it.private_ip.into()).collect(),
+        }
+    }
+
+    /// The interface that routes lead to.
+    pub(super) fn entrance(&self) -> Option<InterfaceIndex> {
+        self.addresses.first().map(|it| it.interface)
+    }
+
+    fn hop(&self) -> Hop {
+        Hop::NatGateway(self.source.nat_gateway_id.clone())
+    }
+}
+
+impl<W: Watch> Walk<'_, W> {
+    /// The network ACL has let a packet in to the gateway's interface.
+    pub(super) fn nat_gateway(
+        &mut self,
+        gateway: NatIndex,
+        interface: InterfaceIndex,
+        header: Header,
+        transit: Transit,
+    ) {
+        let nat = self.plan.nat_gateway(gateway);
+        let id = || nat.source.nat_gateway_id.clone();
+        let fragment = transit.packet.is_fragment();
+        let reason = if nat.source.state != NatGatewayState::Available {
+            DropReason::NatNotAvailable {
+                nat_gateway: id(),
+                state: nat.source.state,
+            }
+        } else if transit.packet.is_icmp_error() {
+            return self.nat_error(nat, interface, transit);
+        } else if (fragment && header.protocol != protocol::UDP)
+            || !(header.echo.is_some() || matches!(header.protocol, protocol::TCP | protocol::UDP))
+        {
+            DropReason::NatUnsupported {
+                nat_gateway: id(),
+                protocol: header.protocol,
+                fragment,
+            }
+        } else if nat.ips.contains(&header.destination) {
+            return self.nat_inward(nat, interface, &header, transit);
+        } else {
+            return self.nat_outward(nat, interface, &header, transit);
+        };
+        self.watch.deny(&transit, nat.hop(), reason);
+    }
+
+    fn nat_outward(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        header: &Header,
+        mut transit: Transit,
+    ) {
+        let key = FlowKey {
+            remote_port: header.echo.unwrap_or(header.destination_port),
+            ..header.flow(wirelab_model::FlowDirection::Egress)
+        };
+        let (now, timeouts) = (self.now, self.config.timeouts);
+        let opens = header.opens_tcp()
+            || header.protocol == protocol::UDP
+            || (header.is_icmp() && header.is_icmp_query());
+        let table = self.nat_table(nat);
+        let known = table.outward(now, header, &key, &timeouts);
+        let mapped = match known {
+            Some(mapped) => Ok(mapped),
+            None if !opens => return self.nat_unknown(nat, interface, header, &transit),
+            None => table.map(now, header, key, &nat.ips, &timeouts),
+        };
+        let Ok((address, port)) = mapped else {
+            let reason = DropReason::NatPortsExhausted {
+                nat_gateway: nat.source.nat_gateway_id.clone(),
+                destination: header.destination,
+                port: header.destination_port,
+            };
+            return self.watch.deny(&transit, nat.hop(), reason);
+        };
+        (self.watch).pass(&transit.packet, || {
+            let detail = PassDetail::Translated {
+                source: (address, port),
+                destination: (header.destination, header.destination_port),
+            };
+            (nat.hop(), detail)
+        });
+        let before = transit.clone();
+        transit.packet.set_source(address, Some(port));
+        self.nat_out(nat, interface, &before, transit);
+    }
+
+    fn nat_inward(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        header: &Header,
+        mut transit: Transit,
+    ) {
+        let key = header.flow(wirelab_model::FlowDirection::Ingress);
+        let (now, timeouts) = (self.now, self.config.timeouts);
+        let Some(inside) = self.nat_table(nat).inward(now, header, &key, &timeouts) else {
+            let reason = DropReason::NatNoMapping {
+                nat_gateway: nat.source.nat_gateway_id.clone(),
+            };
+            return self.watch.deny(&transit, nat.hop(), reason);
+        };
+        (self.watch).pass(&transit.packet, || {
+            let detail = PassDetail::Translated {
+                source: (header.source, header.source_port),
+                destination: (inside.local, inside.local_port),
+            };
+            (nat.hop(), detail)
+        });
+        let before = transit.clone();
+        (transit.packet).set_destination(inside.local, Some(inside.local_port));
+        self.nat_out(nat, interface, &before, transit);
+    }
+
+    /// Sends a translated packet on; `before` is what came in, which errors are about.
+    fn nat_out(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        before: &Transit,
+        mut transit: Transit,
+    ) {
+        let vpc = self.plan.interface(interface).vpc;
+        let from = nat.ips.first().copied();
+        let oversize = Oversize {
+            mtu: mtu::NAT_GATEWAY,
+            fragments: true,
+            tell_from: from.map(|from| (from, vpc)),
+        };
+        if !self.fits(before, &oversize, || nat.hop()) {
+            return;
+        }
+        if !transit.packet.decrement_ttl() {
+            let error = from.and_then(|it| before.packet.icmp_error(it, IcmpError::TtlExceeded));
+            let icmp_sent = error.is_some();
+            (self.watch).deny(before, nat.hop(), DropReason::TtlExpired { icmp_sent });
+            if let Some(error) = error {
+                self.tell(vpc, before.answer(error));
+            }
+            return;
+        }
+        mtu::clamp(&mut transit.packet, mtu::NAT_GATEWAY);
+        transit.direct = false;
+        if !mtu::exceeds(&transit.packet, mtu::NAT_GATEWAY) {
+            return self.nat_leave(interface, transit);
+        }
+        for packet in transit.packet.fragment(mtu::NAT_GATEWAY) {
+            let piece = Transit {
+                packet,
+                ..transit.clone()
+            };
+            self.nat_leave(interface, piece);
+        }
+    }
+
+    fn nat_leave(&mut self, interface: InterfaceIndex, transit: Transit) {
+        let after = self.config.latency.nat_gateway;
+        self.send(after, Place::FromGateway(interface), transit);
+    }
+
+    /// A segment or answer from the inside whose connection the gateway does not know.
+    fn nat_unknown(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        header: &Header,
+        transit: &Transit,
+    ) {
+        let reset = reset(&transit.packet, header);
+        let reason = DropReason::NatMappingExpired {
+            nat_gateway: nat.source.nat_gateway_id.clone(),
+            rst_sent: reset.is_some(),
+        };
+        self.watch.deny(transit, nat.hop(), reason);
+        if let Some(reset) = reset
+            && !W::GOES_ON
+        {
+            let mut reset = transit.answer(reset);
+            reset.direct = false;
+            self.nat_leave(interface, reset);
+        }
+    }
+
+    /// An ICMP error about a translated packet: to the gateway from outside, or from an inside host
+    /// about an answer it got.
+    fn nat_error(&mut self, nat: &NatGateway, interface: InterfaceIndex, mut transit: Transit) {
+        let translated = self.translate_error(nat, &mut transit.packet);
+        if translated.is_none() {
+            let reason = DropReason::NatNoMapping {
+                nat_gateway: nat.source.nat_gateway_id.clone(),
+            };
+            return self.watch.deny(&transit, nat.hop(), reason);
+        }
+        let before = transit.clone();
+        self.nat_out(nat, interface, &before, transit);
+    }
+
+    fn translate_error(&mut self, nat: &NatGateway, packet: &mut IpPacket) -> Option<()> {
+        let now = self.now;
+        let quoted = QuotedPacket::parse(packet.quoted()?).ok()?;
+        let key = FlowKey::of_quoted(&quoted);
+        let table = self.nat_table(nat);
+        if nat.ips.contains(&packet.destination()) {
+            let inside = table.find_inward(now, &key)?;
+            let end = (inside.local, Some(inside.local_port));
+            let octets = quoted_mut(packet)?;
+            *octets = translate_quoted(octets, Some(end), None);
+            packet.set_destination(inside.local, None);
+        } else {
+            let (address, port) = table.find_outward(now, &key.mirrored())?;
+            let octets = quoted_mut(packet)?;
+            *octets = translate_quoted(octets, None, Some((address, Some(port))));
+            packet.set_source(address, None);
+        }
+        Some(())
+    }
+
+    fn nat_table(&mut self, nat: &NatGateway) -> &mut NatTable {
+        let seed = self.state.seed;
+        let entrance = nat.entrance();
+        let entrance = entrance.expect("a packet has come to one of the gateway's interfaces");
+        let id = &nat.source.nat_gateway_id;
+        let nat = &mut self.state.interface(entrance).nat;
+        nat.get_or_insert_with(|| Box::new(NatTable::new(seed, &format!("nat_gateway/{id}"))))
+    }
+}
+
+/// The RST that answers a segment of an unknown connection, as from its destination: SEQ is the
+/// segment's ACK field; without ACK it is zero and the segment is acknowledged (RFC 9293 section
+/// 3.10.7.1). None about an RST or anything but TCP.
+fn reset(packet: &IpPacket, header: &Header) -> Option<IpPacket> {
+    let segment = packet.as_tcp()?;
+    if header.has(TcpFlags::RST) {
+        return None;
+    }
+    let (flags, sequence, acknowledgment) = if header.has(TcpFlags::ACK) {
+        (TcpFlags::RST, segment.acknowledgment, 0)
+    } else {
+        let next = segment.sequence.wrapping_add(segment.sequence_len());
+        (TcpFlags::RST | TcpFlags::ACK, 0, next)
+    };
+    let reset = TcpSegment {
+        source_port: segment.destination_port,
+        destination_port: segment.source_port,
+        sequence,
+        acknowledgment,
+        flags,
+        window: 0,
+        urgent_pointer: 0,
+        options: Vec::new(),
+        payload: wirelab_wire::Bytes::new(),
+    };
+    let ip = IpHeader::new(header.destination, header.source);
+    Some(IpPacket::new(ip, Transport::Tcp(reset)))
+}

@@ -1,0 +1,242 @@
+//! The port table of a NAT gateway.
+//!
+//! One mapping a connection: (inside address and port, destination and its port, protocol) to a
+//! gateway address and port. The same port serves many destinations; towards one destination,
+//! port and protocol a gateway address has 55,000 connections (`facts.md` 2.4: Amazon VPC User
+//! Guide, "NAT gateway basics").
+
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimTime, Stream};
+use wirelab_wire::{TcpFlags, protocol};
+
+use super::header::{FlowKey, Header};
+use crate::config::Timeouts;
+
+/// First port of the range.
+const FIRST_PORT: u16 = 1024;
+/// Simultaneous connections of one gateway address towards one destination, port and protocol.
+const LIMIT: u32 = 55_000;
+/// A table is swept when it has grown to this, or to twice what a sweep left.
+const FIRST_SWEEP: usize = 1024;
+
+/// Mappings of one gateway.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct NatTable {
+    /// By the flow as the inside host sees it.
+    inside: IndexMap<FlowKey, Mapping, FxBuildHasher>,
+    /// From the flow as the gateway's outside sees it to the inside one.
+    outside: IndexMap<FlowKey, FlowKey, FxBuildHasher>,
+    /// Connections by gateway address, destination, its port, protocol.
+    used: IndexMap<(IpAddr, IpAddr, u16, u8), u32, FxBuildHasher>,
+    ports: Stream,
+    sweep_at: usize,
+}
+
+/// One connection's mapping.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Mapping {
+    address: IpAddr,
+    port: u16,
+    expires: SimTime,
+    /// FIN seen from the inside, from the outside.
+    closed: (bool, bool),
+    reset: bool,
+}
+
+/// No port is free towards the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exhausted;
+
+impl NatTable {
+    /// An empty table; `name` is its random stream's.
+    pub(super) fn new(seed: u64, name: &str) -> Self {
+        Self {
+            inside: IndexMap::default(),
+            outside: IndexMap::default(),
+            used: IndexMap::default(),
+            ports: Stream::new(seed, name),
+            sweep_at: FIRST_SWEEP,
+        }
+    }
+
+    /// The gateway's address and port of a packet from the inside, if its connection is known; its
+    /// idle time starts again.
+    pub(super) fn outward(
+        &mut self,
+        now: SimTime,
+        header: &Header,
+        key: &FlowKey,
+        timeouts: &Timeouts,
+    ) -> Option<(IpAddr, u16)> {
+        self.expire(now, key);
+        let mapping = self.inside.get_mut(key)?;
+        mapping.closed.0 |= header.has(TcpFlags::FIN);
+        mapping.follow(now, header, timeouts);
+        Some((mapping.address, mapping.port))
+    }
+
+    /// The inside flow of a packet that comes from the outside, if its connection is known.
+    pub(super) fn inward(
+        &mut self,
+        now: SimTime,
+        header: &Header,
+        key: &FlowKey,
+        timeouts: &Timeouts,
+    ) -> Option<FlowKey> {
+        let inside = self.find_inward(now, key)?;
+        let mapping = self.inside.get_mut(&inside)?;
+        mapping.closed.1 |= header.has(TcpFlags::FIN);
+        mapping.follow(now, header, timeouts);
+        Some(inside)
+    }
+
+    /// The same without starting the idle time again: for ICMP errors about it.
+    pub(super) fn find_inward(&mut self, now: SimTime, key: &FlowKey) -> Option<FlowKey> {
+        let inside = *self.outside.get(key)?;
+        self.expire(now, &inside);
+        self.inside.contains_key(&inside).then_some(inside)
+    }
+
+    /// The gateway's end of an inside flow, without starting its idle time again.
+    pub(super) fn find_outward(&mut self, now: SimTime, key: &FlowKey) -> Option<(IpAddr, u16)> {
+        self.expire(now, key);
+        let mapping = self.inside.get(key)?;
+        Some((mapping.address, mapping.port))
+    }
+
+    /// A mapping for a new connection on one of the gateway's addresses.
+    pub(super) fn map(
+        &mut self,
+        now: SimTime,
+        header: &Header,
+        key: FlowKey,
+        addresses: &[IpAddr],
+        timeouts: &Timeouts,
+    ) -> Result<(IpAddr, u16), Exhausted> {
+        self.sweep(now);
+        let mut address = self.address(&key, addresses);
+        if address.is_none() {
+            // What is idle for too long no longer counts.
+            self.sweep_all(now);
+            address = self.address(&key, addresses);
+        }
+        let address = address.ok_or(Exhausted)?;
+        let port = self.free_port(&key, address);
+        let mut mapping = Mapping {
+            address,
+            port,
+            expires: now,
+            closed: (false, false),
+            reset: false,
+        };
+        mapping.follow(now, header, timeouts);
+        self.inside.insert(key, mapping);
+        self.outside.insert(mapping.outside(&key), key);
+        *self.used.entry(used_key(&key, address)).or_default() += 1;
+        Ok((address, port))
+    }
+
+    /// The first address with room towards the destination, starting anywhere.
+    fn address(&mut self, key: &FlowKey, addresses: &[IpAddr]) -> Option<IpAddr> {
+        let last = addresses.len().checked_sub(1)?;
+        let start = match last {
+            0 => 0,
+            last => usize::try_from(self.ports.range(0, last as u64)).unwrap_or(0),
+        };
+        let order = addresses.iter().cycle().skip(start).take(addresses.len());
+        let has_room = |address: &&IpAddr| {
+            let used = self.used.get(&used_key(key, **address));
+            used.is_none_or(|used| *used < LIMIT)
+        };
+        order.copied().find(|address| has_room(&address))
+    }
+
+    fn free_port(&mut self, key: &FlowKey, address: IpAddr) -> u16 {
+        let drawn = self.ports.range(u64::from(FIRST_PORT), u64::from(u16::MAX));
+        let mut port = u16::try_from(drawn).unwrap_or(FIRST_PORT);
+        // 55,000 of 64,512 ports are in use at most, so this ends.
+        while self.outside.contains_key(&outside(key, address, port)) {
+            port = port.checked_add(1).unwrap_or(FIRST_PORT);
+        }
+        port
+    }
+
+    fn expire(&mut self, now: SimTime, key: &FlowKey) {
+        let dead = self.inside.get(key).filter(|it| it.expires <= now).copied();
+        if let Some(mapping) = dead {
+            self.inside.swap_remove(key);
+            self.forget(key, &mapping);
+        }
+    }
+
+    fn forget(&mut self, key: &FlowKey, mapping: &Mapping) {
+        self.outside.swap_remove(&mapping.outside(key));
+        let used = used_key(key, mapping.address);
+        if let Some(count) = self.used.get_mut(&used) {
+            *count -= 1;
+            if *count == 0 {
+                self.used.swap_remove(&used);
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: SimTime) {
+        if self.inside.len() >= self.sweep_at {
+            self.sweep_all(now);
+            self.sweep_at = FIRST_SWEEP.max(self.inside.len() * 2);
+        }
+    }
+
+    fn sweep_all(&mut self, now: SimTime) {
+        let dead = self.inside.iter().filter(|(_, it)| it.expires <= now);
+        let dead: Vec<_> = dead.map(|(key, _)| *key).collect();
+        for key in dead {
+            self.expire(now, &key);
+        }
+    }
+}
+
+impl Mapping {
+    fn follow(&mut self, now: SimTime, header: &Header, timeouts: &Timeouts) {
+        if header.protocol == protocol::TCP {
+            if header.opens_tcp() {
+                self.closed = (false, false);
+                self.reset = false;
+            }
+            self.reset |= header.has(TcpFlags::RST);
+        }
+        let closing = self.reset || self.closed == (true, true);
+        let idle = if closing {
+            timeouts.nat_gateway_closing
+        } else {
+            timeouts.nat_gateway
+        };
+        self.expires = now + idle;
+    }
+
+    const fn outside(&self, inside: &FlowKey) -> FlowKey {
+        outside(inside, self.address, self.port)
+    }
+}
+
+const fn outside(inside: &FlowKey, address: IpAddr, port: u16) -> FlowKey {
+    let is_echo = matches!(inside.protocol, protocol::ICMP | protocol::ICMPV6);
+    FlowKey {
+        local: address,
+        remote: inside.remote,
+        local_port: port,
+        // The identifier of a ping stands for both ports.
+        remote_port: if is_echo { port } else { inside.remote_port },
+        protocol: inside.protocol,
+    }
+}
+
+const fn used_key(key: &FlowKey, address: IpAddr) -> (IpAddr, IpAddr, u16, u8) {
+    let is_echo = matches!(key.protocol, protocol::ICMP | protocol::ICMPV6);
+    let port = if is_echo { 0 } else { key.remote_port };
+    (address, key.remote, port, key.protocol)
+}

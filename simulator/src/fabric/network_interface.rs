@@ -1,0 +1,477 @@
+//! A network interface: where packets leave a machine and come to one.
+//!
+//! Egress: capture, source/destination check, security groups, network ACL if the subnet is left,
+//! flow log, route. Ingress is the mirror image, except that the destination check comes before the
+//! flow log and the capture: a log's ACCEPT and the capture agree (design: "Observation"). What a
+//! failed source check drops is counted with the verdict of groups and ACL, which are asked without
+//! a word for that.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{FlowAction, FlowDirection, SimDuration, TrafficPath};
+use wirelab_wire::{IpPacket, MacAddr};
+
+use super::header::Header;
+use super::plan::{Interface, InterfaceIndex, Owner, TransitIndex, VpnGatewayIndex};
+use super::route_table::{Taken, Target};
+use super::{Oversize, Place, Transit, Walk, mtu};
+use crate::path::PassDetail;
+use crate::trace::Watch;
+use crate::verdict::{DropReason, Hop};
+
+/// How a packet comes to an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Via {
+    /// From an interface of the same subnet: no boundary is crossed.
+    Neighbor(InterfaceIndex),
+    /// Across the subnet's boundary.
+    Router,
+}
+
+/// Where a packet that leaves an interface goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Way<'p> {
+    /// The route, if the subnet's table was asked.
+    taken: Option<Taken<'p>>,
+    pub(super) leads: Leads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leads {
+    Interface(InterfaceIndex),
+    /// Into the VPC, where nobody has the address.
+    Nobody,
+    InternetGateway,
+    VpnGateway(VpnGatewayIndex),
+    TransitGateway(TransitIndex),
+    NoRoute,
+    /// The route's target is gone.
+    Gone,
+}
+
+impl<'a, W: Watch> Walk<'a, W> {
+    /// The machine of `interface` sends a packet to `next_hop`.
+    pub(crate) fn depart(
+        &mut self,
+        interface: InterfaceIndex,
+        next_hop: IpAddr,
+        mut transit: Transit,
+    ) {
+        let Some(nic) = self.plan.find_interface(interface) else {
+            return self.interface_gone(interface, &transit);
+        };
+        let header = Header::of(&transit.packet);
+        let way = self.way(nic, header.destination, next_hop);
+        let peer = self.peer_mac(nic, way.leads);
+        self.watch.capture(interface, true, peer, &transit.packet);
+        if self.is_service(nic, header.destination) {
+            let destination = header.destination;
+            let reason = DropReason::NoSuchService { destination };
+            return self.watch.deny(&transit, self.vpc_hop(nic), reason);
+        }
+        transit.direct &= nic.owns(header.source);
+        if !self.source_check(nic, &header, &transit) && !W::GOES_ON {
+            let action = self.action_of(interface, way, &header, &transit);
+            let direction = FlowDirection::Egress;
+            return (self.watch).record(interface, direction, action, None, &transit.packet);
+        }
+        let tracked = self.is_auto_tracked(way.leads);
+        let direction = FlowDirection::Egress;
+        let passed = self.security_group(interface, direction, &header, &transit, tracked);
+        self.leave(interface, way, &header, transit, passed);
+    }
+
+    /// A packet that the interface's groups have judged leaves it.
+    pub(super) fn leave(
+        &mut self,
+        interface: InterfaceIndex,
+        way: Way<'a>,
+        header: &Header,
+        transit: Transit,
+        allowed: bool,
+    ) {
+        let nic = self.plan.interface(interface);
+        let mut passed = allowed;
+        if (passed || W::GOES_ON) && self.crosses(nic, way.leads, header.destination) {
+            passed &= self.network_acl(nic.subnet, header, true, &transit);
+        }
+        let (action, path) = if passed {
+            (FlowAction::Accept, traffic_path(nic, way.leads))
+        } else {
+            (FlowAction::Reject, None)
+        };
+        let direction = FlowDirection::Egress;
+        (self.watch).record(interface, direction, action, path, &transit.packet);
+        if passed || W::GOES_ON {
+            self.forward(interface, way, transit);
+        }
+    }
+
+    /// The interface of an AWS gateway sends a packet into its VPC.
+    pub(super) fn from_gateway(&mut self, interface: InterfaceIndex, transit: Transit) {
+        let Some(nic) = self.plan.find_interface(interface) else {
+            return self.interface_gone(interface, &transit);
+        };
+        let header = Header::of(&transit.packet);
+        let way = self.way(nic, header.destination, header.destination);
+        self.leave(interface, way, &header, transit, true);
+    }
+
+    /// A packet comes to `interface`.
+    pub(super) fn arrive(&mut self, interface: InterfaceIndex, via: Via, transit: Transit) {
+        let Some(nic) = self.plan.find_interface(interface) else {
+            return self.interface_gone(interface, &transit);
+        };
+        let header = Header::of(&transit.packet);
+        if via == Via::Router && !self.network_acl(nic.subnet, &header, false, &transit) {
+            let (direction, action) = (FlowDirection::Ingress, FlowAction::Reject);
+            (self.watch).record(interface, direction, action, None, &transit.packet);
+            if !W::GOES_ON {
+                return;
+            }
+        }
+        match nic.owner {
+            Owner::NatGateway(gateway) => {
+                self.count_ingress(interface, &transit);
+                self.nat_gateway(gateway, interface, header, transit);
+            }
+            Owner::TransitGateway(attachment) => {
+                self.count_ingress(interface, &transit);
+                self.into_transit(attachment, interface, transit);
+            }
+            Owner::Instance { .. } | Owner::Nobody => {
+                self.to_machine(interface, via, &header, transit);
+            }
+        }
+    }
+
+    /// What the network ACL let in comes to the interface of a machine.
+    fn to_machine(
+        &mut self,
+        interface: InterfaceIndex,
+        via: Via,
+        header: &Header,
+        transit: Transit,
+    ) {
+        let nic = self.plan.interface(interface);
+        if !self.is_up(nic, &transit) || !self.destination_check(nic, header, &transit) {
+            return;
+        }
+        let from_nat = match via {
+            Via::Neighbor(from) => self.is_nat(from),
+            Via::Router => self.came_from_nat(nic, header),
+        };
+        let direction = FlowDirection::Ingress;
+        if self.security_group(interface, direction, header, &transit, from_nat) {
+            self.count_ingress(interface, &transit);
+        } else {
+            let action = FlowAction::Reject;
+            (self.watch).record(interface, direction, action, None, &transit.packet);
+            if !W::GOES_ON {
+                return;
+            }
+        }
+        let peer = match via {
+            Via::Neighbor(from) => self.plan.find_interface(from).map(|it| it.mac),
+            Via::Router => Some(self.plan.subnet(nic.subnet).router_mac),
+        };
+        let peer = peer.unwrap_or_default();
+        (self.watch).capture(interface, false, peer, &transit.packet);
+        self.send(SimDuration::ZERO, Place::Machine(interface), transit);
+    }
+
+    fn count_ingress(&mut self, interface: InterfaceIndex, transit: &Transit) {
+        let (direction, action) = (FlowDirection::Ingress, FlowAction::Accept);
+        (self.watch).record(interface, direction, action, None, &transit.packet);
+    }
+
+    /// Where a packet to `destination`, handed to `next_hop`, goes from the interface.
+    pub(super) fn way(&self, nic: &Interface, destination: IpAddr, next_hop: IpAddr) -> Way<'a> {
+        let plan = self.plan;
+        let subnet = plan.subnet(nic.subnet);
+        let vpc = plan.vpc(nic.vpc);
+        let direct = |address| {
+            let found = vpc.interface_of(address).filter(|_| subnet.contains(address));
+            found.filter(|to| plan.find_interface(*to).is_some_and(|it| it.id != nic.id))
+        };
+        if let Some(neighbor) = direct(next_hop).or_else(|| direct(destination)) {
+            return Way::untabled(Leads::Interface(neighbor));
+        }
+        if subnet.contains(destination) {
+            return Way::untabled(Leads::Nobody);
+        }
+        let Some(taken) = subnet.table.and_then(|at| plan.table(at).lookup(destination)) else {
+            return Way::untabled(Leads::NoRoute);
+        };
+        let leads = match taken.leads {
+            Target::Local => (vpc.interface_of(destination)).map_or(Leads::Nobody, Leads::Interface),
+            Target::InternetGateway => Leads::InternetGateway,
+            Target::VpnGateway(at) => Leads::VpnGateway(at),
+            Target::NatGateway(at) => {
+                let entrance = plan.nat_gateway(at).entrance();
+                let entrance = entrance.filter(|it| plan.find_interface(*it).is_some());
+                entrance.map_or(Leads::Gone, Leads::Interface)
+            }
+            Target::Interface(to) => Leads::Interface(to),
+            Target::TransitGateway(at) => Leads::TransitGateway(at),
+            Target::Gone => Leads::Gone,
+        };
+        let taken = Some(taken);
+        Way { taken, leads }
+    }
+
+    /// Takes a packet that may leave along its way.
+    fn forward(&mut self, interface: InterfaceIndex, way: Way<'a>, transit: Transit) {
+        let nic = self.plan.interface(interface);
+        let subnet = self.plan.subnet(nic.subnet);
+        if let Some(taken) = way.taken.filter(|_| way.leads != Leads::Gone) {
+            self.watch.pass(&transit.packet, || {
+                let detail = PassDetail::Route {
+                    destination: taken.destination,
+                    target: taken.target.clone(),
+                };
+                (self.plan.table_hop(subnet), detail)
+            });
+        }
+        match way.leads {
+            Leads::Interface(to) => self.to_interface(interface, to, transit),
+            Leads::InternetGateway => self.into_internet_gateway(interface, transit),
+            Leads::VpnGateway(gateway) => self.into_vpn_gateway(gateway, transit),
+            Leads::TransitGateway(gateway) => self.to_transit(gateway, interface, transit),
+            Leads::Nobody => {
+                let reason = DropReason::UnknownDestination {
+                    vpc: self.plan.vpc(nic.vpc).id.clone(),
+                    destination: transit.packet.destination(),
+                };
+                self.watch.deny(&transit, self.vpc_hop(nic), reason);
+            }
+            Leads::NoRoute | Leads::Gone => self.no_way(nic, way, &transit),
+        }
+    }
+
+    fn no_way(&mut self, nic: &Interface, way: Way<'a>, transit: &Transit) {
+        let subnet = self.plan.subnet(nic.subnet);
+        let Some(table) = subnet.table.map(|at| self.plan.table(at)) else {
+            let reason = DropReason::UnknownDestination {
+                vpc: self.plan.vpc(nic.vpc).id.clone(),
+                destination: transit.packet.destination(),
+            };
+            return self.watch.deny(transit, self.vpc_hop(nic), reason);
+        };
+        let reason = match way.taken {
+            Some(taken) => DropReason::Blackhole {
+                route_table: table.id.clone(),
+                destination: taken.destination,
+                target: taken.target.clone(),
+            },
+            None => DropReason::NoRoute {
+                route_table: table.id.clone(),
+                destination: transit.packet.destination(),
+            },
+        };
+        (self.watch).deny(transit, self.plan.table_hop(subnet), reason);
+    }
+
+    fn to_interface(&mut self, from: InterfaceIndex, to: InterfaceIndex, transit: Transit) {
+        let (Some(here), Some(there)) =
+            (self.plan.find_interface(from), self.plan.find_interface(to))
+        else {
+            return self.interface_gone(to, &transit);
+        };
+        let oversize = Oversize {
+            mtu: mtu::INTERFACE,
+            fragments: false,
+            tell_from: None,
+        };
+        if !self.fits(&transit, &oversize, || Hop::Interface(here.id.clone())) {
+            return;
+        }
+        let after = self.latency_between(here, there);
+        let interface = to;
+        let via = if here.subnet == there.subnet {
+            Via::Neighbor(from)
+        } else {
+            Via::Router
+        };
+        self.send(after, Place::Arrive { interface, via }, transit);
+    }
+
+    pub(super) fn latency_between(&self, a: &Interface, b: &Interface) -> SimDuration {
+        if a.zone == b.zone {
+            self.config.latency.same_zone
+        } else {
+            self.config.latency.cross_zone
+        }
+    }
+
+    /// Whether the packet leaves the interface's subnet. Towards a transit gateway it always does
+    /// (Transit Gateway guide, "Network ACLs"), even if the attachment's interface is in it.
+    fn crosses(&self, nic: &Interface, leads: Leads, destination: IpAddr) -> bool {
+        match leads {
+            Leads::Interface(to) => {
+                let there = self.plan.find_interface(to);
+                there.is_none_or(|there| there.subnet != nic.subnet)
+            }
+            Leads::Nobody => !self.plan.subnet(nic.subnet).contains(destination),
+            _ => true,
+        }
+    }
+
+    fn is_nat(&self, interface: InterfaceIndex) -> bool {
+        let nic = self.plan.find_interface(interface);
+        nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_)))
+    }
+
+    /// Flows through NAT gateways are tracked whatever the rules (`facts.md` 2.1).
+    fn is_auto_tracked(&self, leads: Leads) -> bool {
+        matches!(leads, Leads::Interface(to) if self.is_nat(to))
+    }
+
+    /// Whether answers to the source would go to a NAT gateway: then so did what came from it.
+    fn came_from_nat(&self, nic: &Interface, header: &Header) -> bool {
+        self.is_auto_tracked(self.way(nic, header.source, header.source).leads)
+    }
+
+    /// Addresses that no rule, no route and no flow log knows: link-local services, the Amazon
+    /// resolver, the VPC router (`facts.md` 2.1 and row 107).
+    fn is_service(&self, nic: &Interface, destination: IpAddr) -> bool {
+        let link_local = match destination {
+            IpAddr::V4(address) => address.is_link_local() || address == Ipv4Addr::BROADCAST,
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        link_local
+            || self.plan.subnet(nic.subnet).router == destination
+            || self.plan.vpc(nic.vpc).resolver == Some(destination)
+    }
+
+    fn source_check(&mut self, nic: &Interface, header: &Header, transit: &Transit) -> bool {
+        if !nic.source_dest_check || nic.owns(header.source) {
+            return true;
+        }
+        let reason = DropReason::SourceDestCheck {
+            interface: nic.id.clone(),
+            direction: FlowDirection::Egress,
+            address: header.source,
+        };
+        (self.watch).deny(transit, Hop::SourceDestCheck(nic.id.clone()), reason);
+        false
+    }
+
+    fn destination_check(&mut self, nic: &Interface, header: &Header, transit: &Transit) -> bool {
+        if !nic.source_dest_check || nic.owns(header.destination) {
+            return true;
+        }
+        let reason = DropReason::SourceDestCheck {
+            interface: nic.id.clone(),
+            direction: FlowDirection::Ingress,
+            address: header.destination,
+        };
+        (self.watch).deny(transit, Hop::SourceDestCheck(nic.id.clone()), reason);
+        W::GOES_ON
+    }
+
+    fn is_up(&mut self, nic: &Interface, transit: &Transit) -> bool {
+        let reason = match &nic.owner {
+            Owner::Instance { running: true, .. } => return true,
+            Owner::Instance { id, .. } => DropReason::InstanceNotRunning {
+                instance: id.clone(),
+            },
+            _ => DropReason::NotAttached {
+                interface: nic.id.clone(),
+            },
+        };
+        (self.watch).deny(transit, Hop::Interface(nic.id.clone()), reason);
+        false
+    }
+
+    /// The verdict of groups and ACL on a packet that something else has dropped.
+    fn action_of(
+        &mut self,
+        interface: InterfaceIndex,
+        way: Way<'a>,
+        header: &Header,
+        transit: &Transit,
+    ) -> FlowAction {
+        let nic = self.plan.interface(interface);
+        let crosses = self.crosses(nic, way.leads, header.destination);
+        let mut silent = Walk {
+            now: self.now,
+            plan: self.plan,
+            config: self.config,
+            sites: self.sites,
+            state: self.state,
+            watch: &mut Silent,
+            out: self.out,
+        };
+        let direction = FlowDirection::Egress;
+        let passed = silent.security_group(interface, direction, header, transit, false)
+            && (!crosses || silent.network_acl(nic.subnet, header, true, transit));
+        if passed {
+            FlowAction::Accept
+        } else {
+            FlowAction::Reject
+        }
+    }
+
+    /// The packet was on its way from or to an interface that has been deleted since.
+    pub(super) fn interface_gone(&mut self, interface: InterfaceIndex, transit: &Transit) {
+        let id = self.plan.interface_id(interface).clone();
+        let reason = DropReason::NotAttached {
+            interface: id.clone(),
+        };
+        self.watch.deny(transit, Hop::Interface(id), reason);
+    }
+
+    fn peer_mac(&self, nic: &Interface, leads: Leads) -> MacAddr {
+        let neighbor = match leads {
+            Leads::Interface(to) => self.plan.find_interface(to),
+            _ => None,
+        };
+        let neighbor = neighbor.filter(|there| there.subnet == nic.subnet);
+        neighbor.map_or(self.plan.subnet(nic.subnet).router_mac, |there| there.mac)
+    }
+
+    fn vpc_hop(&self, nic: &Interface) -> Hop {
+        Hop::Vpc(self.plan.vpc(nic.vpc).id.clone())
+    }
+}
+
+impl Way<'_> {
+    const fn untabled(leads: Leads) -> Self {
+        Self { taken: None, leads }
+    }
+}
+
+/// `traffic-path` of flow records (Amazon VPC User Guide, "Flow log records").
+const fn traffic_path(nic: &Interface, leads: Leads) -> Option<TrafficPath> {
+    match leads {
+        Leads::Interface(_) | Leads::Nobody | Leads::TransitGateway(_) => {
+            Some(TrafficPath::SameVpc)
+        }
+        Leads::InternetGateway if nic.is_nitro => Some(TrafficPath::InternetGatewayNitro),
+        Leads::InternetGateway => Some(TrafficPath::InternetGateway),
+        Leads::VpnGateway(_) => Some(TrafficPath::VpnGateway),
+        Leads::NoRoute | Leads::Gone => None,
+    }
+}
+
+/// Watches nothing.
+struct Silent;
+
+impl Watch for Silent {
+    const GOES_ON: bool = false;
+
+    fn pass(&mut self, _: &IpPacket, _: impl FnOnce() -> (Hop, PassDetail)) {}
+    fn deny(&mut self, _: &Transit, _: Hop, _: DropReason) {}
+    fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}
+    fn record(
+        &mut self,
+        _: InterfaceIndex,
+        _: FlowDirection,
+        _: FlowAction,
+        _: Option<TrafficPath>,
+        _: &IpPacket,
+    ) {
+    }
+}

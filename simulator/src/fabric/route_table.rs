@@ -1,0 +1,153 @@
+//! Route table: the longest prefix wins, then the kind of route.
+//!
+//! Amazon VPC User Guide, "Configure route tables" (`facts.md` 2.3). Of routes to one block, in
+//! this order:
+//!
+//! | | route |
+//! | --- | --- |
+//! | 1 | the local route |
+//! | 2 | a static one |
+//! | 3 | one propagated from a virtual private gateway |
+//!
+//! A propagated route inside a block of the VPC never has effect, though it is more specific than
+//! the local route.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use wirelab_model::{
+    IpNet, Resources, RouteOrigin, RouteState, RouteTable, RouteTableId, RouteTarget,
+    TransitGatewayId, VpnGatewayId,
+};
+
+use super::compile::InterfaceIndices;
+use super::lpm::Lpm;
+use super::plan::{InterfaceIndex, NatIndex, TransitIndex, VpnGatewayIndex};
+
+/// A route table as the fabric reads it.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) id: RouteTableId,
+    source: Arc<RouteTable>,
+    lpm: Lpm<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    target: Target,
+    /// Where the route is in `source.routes`.
+    at: u32,
+}
+
+/// Where a route leads, if it leads anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Local,
+    InternetGateway,
+    VpnGateway(VpnGatewayIndex),
+    NatGateway(NatIndex),
+    Interface(InterfaceIndex),
+    TransitGateway(TransitIndex),
+    /// The target is gone, or not attached to the table's VPC.
+    Gone,
+}
+
+/// The route that a destination takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken<'a> {
+    pub(crate) destination: IpNet,
+    pub(crate) target: &'a RouteTarget,
+    pub(crate) leads: Target,
+}
+
+impl Table {
+    pub(super) fn new(
+        source: &Arc<RouteTable>,
+        resources: &Resources,
+        interfaces: &InterfaceIndices,
+    ) -> Self {
+        let mut order: Vec<_> = (0..source.routes.len()).collect();
+        order.sort_by_key(|at| source.routes[*at].origin as u8);
+        let locals: Vec<_> = source
+            .routes
+            .iter()
+            .filter(|route| route.target == RouteTarget::Local)
+            .map(|route| route.destination)
+            .collect();
+        let mut lpm = Lpm::default();
+        for at in order {
+            let route = &source.routes[at];
+            let propagated = route.origin == RouteOrigin::EnableVgwRoutePropagation;
+            let inside = |local: &IpNet| local.contains(&route.destination);
+            if propagated && locals.iter().any(inside) {
+                continue;
+            }
+            let target = match route.state {
+                RouteState::Active => target(&route.target, source, resources, interfaces),
+                RouteState::Blackhole => Target::Gone,
+            };
+            let at = u32::try_from(at).expect("a table has fewer than 2^32 routes");
+            lpm.insert(route.destination, Entry { target, at });
+        }
+        Self {
+            id: source.route_table_id.clone(),
+            source: Arc::clone(source),
+            lpm,
+        }
+    }
+
+    /// The route to `address`.
+    pub(crate) fn lookup(&self, address: IpAddr) -> Option<Taken<'_>> {
+        let entry = self.lpm.lookup(address)?;
+        let route = &self.source.routes[entry.at as usize];
+        Some(Taken {
+            destination: route.destination,
+            target: &route.target,
+            leads: entry.target,
+        })
+    }
+}
+
+fn target(
+    target: &RouteTarget,
+    table: &RouteTable,
+    resources: &Resources,
+    interfaces: &InterfaceIndices,
+) -> Target {
+    let found = match target {
+        RouteTarget::Local => Some(Target::Local),
+        RouteTarget::InternetGateway(id) => {
+            let gateway = resources.internet_gateways.get(id);
+            let attached = gateway.filter(|it| it.vpc_id.as_ref() == Some(&table.vpc_id));
+            attached.map(|_| Target::InternetGateway)
+        }
+        RouteTarget::VpnGateway(id) => vpn_gateway(id, table, resources).map(Target::VpnGateway),
+        RouteTarget::NatGateway(id) => {
+            let at = resources.nat_gateways.keys().position(|it| it == id);
+            at.map(NatIndex::new).map(Target::NatGateway)
+        }
+        RouteTarget::NetworkInterface(id) => {
+            let here = resources.network_interfaces.contains_key(id);
+            let index = interfaces.get(id).filter(|_| here);
+            index.copied().map(Target::Interface)
+        }
+        RouteTarget::TransitGateway(id) => transit(id, resources).map(Target::TransitGateway),
+    };
+    found.unwrap_or(Target::Gone)
+}
+
+fn vpn_gateway(
+    id: &VpnGatewayId,
+    table: &RouteTable,
+    resources: &Resources,
+) -> Option<VpnGatewayIndex> {
+    let mut gateways = resources.vpn_gateways.values();
+    let at = gateways.position(|it| it.vpn_gateway_id == *id)?;
+    let gateway = &resources.vpn_gateways[id];
+    (gateway.vpc_id.as_ref() == Some(&table.vpc_id)).then(|| VpnGatewayIndex::new(at))
+}
+
+fn transit(id: &TransitGatewayId, resources: &Resources) -> Option<TransitIndex> {
+    let at = resources.transit_gateways.keys().position(|it| it == id);
+    at.map(TransitIndex::new)
+}

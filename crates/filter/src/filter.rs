@@ -32,7 +32,7 @@ impl Filter {
         if expression.len() > MAX_LEN || lex::nesting(&tokens) > MAX_NESTING {
             return Err(FilterError::TooLong);
         }
-        name::check(&tokens)?;
+        name::check(expression, &tokens)?;
         Ok(Self {
             expression: expression.to_owned(),
             link,

@@ -70,7 +70,8 @@ fn port_of(service: &str) -> u16 {
 
 const COMMAND: &str = "write the expression alone, without `tcpdump` and its options";
 
-fn about_shell(expression: &str, tokens: &[Token<'_>]) -> Option<String> {
+/// What the shell would have taken away, or replaced.
+pub(crate) fn about_shell(expression: &str, tokens: &[Token<'_>]) -> Option<String> {
     let text = expression.trim();
     let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if quoted('\'') || quoted('"') {
@@ -107,11 +108,8 @@ fn about_shell(expression: &str, tokens: &[Token<'_>]) -> Option<String> {
 
 fn about_message(message: &str, tokens: &[Token<'_>]) -> Option<String> {
     if message.contains("Mask syntax for networks only") {
-        let slash = tokens.windows(3).find(|window| window[1].is("/"))?;
-        let (address, length) = (slash[0].text, slash[2].text);
-        return Some(format!(
-            "a block of addresses needs `net`: `net {address}/{length}`"
-        ));
+        let net = net(tokens)?;
+        return Some(format!("a block of addresses needs `net`: `{net}`"));
     }
     if message.contains("non-network bits set") {
         return about_host_bits(tokens);
@@ -127,6 +125,19 @@ fn about_message(message: &str, tokens: &[Token<'_>]) -> Option<String> {
     message
         .contains("invalid IPv4 address")
         .then(|| "each of the four numbers is at most 255".to_owned())
+}
+
+/// The first block of addresses with `net` and its direction: `dst net 10.0.0.0/16`.
+fn net(tokens: &[Token<'_>]) -> Option<String> {
+    let slash = tokens.iter().position(|token| token.is("/"))?;
+    let (address, length) = (tokens.get(slash.checked_sub(1)?)?, tokens.get(slash + 1)?);
+    let direction = tokens[..slash - 1]
+        .iter()
+        .rev()
+        .take_while(|token| !token.is_and() && !token.is_or())
+        .find(|token| token.is("src") || token.is("dst"));
+    let direction = direction.map_or(String::new(), |token| format!("{} ", token.text));
+    Some(format!("{direction}net {}/{}", address.text, length.text))
 }
 
 fn about_host_bits(tokens: &[Token<'_>]) -> Option<String> {
@@ -208,7 +219,7 @@ fn about_start(tokens: &[Token<'_>]) -> Option<String> {
     let is_block = tokens.get(1).is_some_and(|token| token.is("/"));
     match first.kind {
         Kind::Number | Kind::Address if is_block => {
-            Some(format!("say what it is: `net {}/...`", first.text))
+            Some(format!("say what it is: `{}`", net(tokens)?))
         }
         Kind::Number if !first.text.contains('.') => {
             Some(format!("say what it is: `port {}`", first.text))

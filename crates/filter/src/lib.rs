@@ -11,6 +11,7 @@
 //! No live capture, no name look-up, no comparison of two people's filters: the grader does that with
 //! the programs and frames that this crate gives it.
 
+mod arithmetic;
 mod clause;
 mod error;
 mod filter;

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::LinkType;
+use crate::clause::{self, Node, Skeleton};
+use crate::error::FilterError;
+use crate::filter::Filter;
+use crate::{LinkType, arithmetic, lex};
 
 /// What is odd about a clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub enum LintKind {
         /// Its comparison in numbers, where it has one: `0x12 != 0`.
         evaluated: Option<String>,
     },
-    /// libpcap makes the same program without the clause.
+    /// The other clauses say the same without it.
     Redundant,
     /// `tcp[...]` and `udp[...]` read IPv4 packets alone.
     Ipv4Only,
@@ -55,7 +58,7 @@ impl fmt::Display for Lint {
             } => write!(f, "`{clause}` is always {value}; it never reads the packet"),
             LintKind::Redundant => write!(
                 f,
-                "`{clause}` changes nothing: libpcap makes the same program without it"
+                "`{clause}` changes nothing: the same packets match without it"
             ),
             LintKind::Ipv4Only => write!(
                 f,
@@ -71,7 +74,150 @@ impl fmt::Display for Lint {
 
 /// Looks for oddities in an expression, in the order of their places. Nothing for one that does not
 /// compile.
+///
+/// Each is proved with libpcap: a clause is redundant if the program without it is the same, or if
+/// libpcap finds that no packet tells the two apart, and
+/// constant if its own program is one instruction. What libpcap's optimiser does not see is not
+/// found.
 #[must_use]
 pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
-    crate::clause::lints(expression, link)
+    let (Some(skeleton), Ok(filter)) =
+        (Skeleton::of(expression), Filter::compile(expression, link))
+    else {
+        return Vec::new();
+    };
+    // Clauses with side effects on those behind (`vlan`) or qualifiers that this crate does not
+    // follow: better silent than wrong.
+    let rendered = Filter::compile(&skeleton.render(&skeleton.root), link);
+    if !rendered.is_ok_and(|rendered| rendered.program() == filter.program()) {
+        return Vec::new();
+    }
+    let linter = Linter {
+        skeleton: &skeleton,
+        filter: &filter,
+    };
+    let mut lints = linter.mixed_and_or();
+    lints.extend(linter.clauses());
+    lints.sort_by_key(|lint| lint.span.start);
+    lints
+}
+
+/// Looks at one expression.
+struct Linter<'a> {
+    skeleton: &'a Skeleton,
+    filter: &'a Filter,
+}
+
+impl Linter<'_> {
+    fn compile(&self, expression: &str) -> Result<Filter, FilterError> {
+        Filter::compile(expression, self.filter.link())
+    }
+
+    fn lint(&self, clause: usize, kind: LintKind) -> Lint {
+        let clause = &self.skeleton.clauses[clause];
+        Lint {
+            kind,
+            clause: clause.written.clone(),
+            span: clause.span.clone(),
+        }
+    }
+
+    fn clauses(&self) -> Vec<Lint> {
+        let mut lints = Vec::new();
+        let mut rest = self.skeleton.root.clone();
+        // From the back, so that of two that imply each other the later one is named.
+        for clause in (0..self.skeleton.clauses.len()).rev() {
+            if let Some(kind) = self.constant(clause) {
+                lints.push(self.lint(clause, kind));
+                rest = rest.without(clause).unwrap_or(rest);
+            } else if let Some(shorter) = self.redundant(&rest, clause) {
+                lints.push(self.lint(clause, LintKind::Redundant));
+                rest = shorter;
+            } else if self.is_ipv4_only(clause) {
+                lints.push(self.lint(clause, LintKind::Ipv4Only));
+            }
+        }
+        lints
+    }
+
+    fn constant(&self, clause: usize) -> Option<LintKind> {
+        let whole = &self.skeleton.clauses[clause].whole;
+        let value = match self.compile(whole) {
+            Ok(filter) => filter.constant()?,
+            Err(FilterError::RejectsAll) => false,
+            Err(_) => return None,
+        };
+        let evaluated = arithmetic::comparison(&lex::tokens(whole));
+        Some(LintKind::Constant { value, evaluated })
+    }
+
+    /// The expression without the clause, if that is the same condition.
+    fn redundant(&self, rest: &Node, clause: usize) -> Option<Node> {
+        let shorter = rest.without(clause)?;
+        let (with, without) = (self.skeleton.render(rest), self.skeleton.render(&shorter));
+        let programs = (self.compile(&with).ok()?, self.compile(&without).ok()?);
+        let is_same = programs.0.program() == programs.1.program()
+            || self.implies(&with, &without) && self.implies(&without, &with);
+        is_same.then_some(shorter)
+    }
+
+    /// Whether libpcap sees that nothing matches `this` and not `that`.
+    fn implies(&self, this: &str, that: &str) -> bool {
+        !self.moves_offsets()
+            && self.compile(&format!("{this} and not {that}")) == Err(FilterError::RejectsAll)
+    }
+
+    /// Whether a clause changes what those behind it read, so that they mean something else when
+    /// they are written twice.
+    fn moves_offsets(&self) -> bool {
+        const MOVERS: [&str; 6] = ["vlan", "mpls", "pppoed", "pppoes", "geneve", "vxlan"];
+        let tokens = lex::tokens(self.filter.expression());
+        tokens.iter().any(|token| MOVERS.contains(&token.text))
+    }
+
+    /// Whether the clause reads a transport header and so never matches IPv6, with nothing beside it
+    /// that asks for IPv4.
+    fn is_ipv4_only(&self, clause: usize) -> bool {
+        let conjuncts = self.skeleton.root.conjuncts_of(clause);
+        self.reads_transport(clause)
+            && self.excludes_ipv6(clause)
+            && !conjuncts
+                .into_iter()
+                .any(|other| !self.reads_transport(other) && self.excludes_ipv6(other))
+    }
+
+    /// `tcp[...]`, `udp[...]`; `icmp[...]` is of IPv4 by its name.
+    fn reads_transport(&self, clause: usize) -> bool {
+        let tokens = lex::tokens(&self.skeleton.clauses[clause].whole);
+        tokens.windows(2).any(|pair| {
+            let is_transport = pair[0].is("tcp") || pair[0].is("udp") || pair[0].is("sctp");
+            is_transport && pair[1].is("[")
+        })
+    }
+
+    fn excludes_ipv6(&self, clause: usize) -> bool {
+        let whole = &self.skeleton.clauses[clause].whole;
+        let with_ipv6 = self.compile(&format!("({whole}) and ip6"));
+        with_ipv6 == Err(FilterError::RejectsAll)
+    }
+
+    /// Says how a mixture without parentheses is read, where the usual ranks would read it
+    /// otherwise.
+    fn mixed_and_or(&self) -> Vec<Lint> {
+        let expression = self.filter.expression();
+        let Some(usual) = clause::with_usual_ranks(expression) else {
+            return Vec::new();
+        };
+        match self.compile(&usual) {
+            Ok(filter) if filter.program() == self.filter.program() => Vec::new(),
+            Err(error) if error != FilterError::RejectsAll => Vec::new(),
+            _ => vec![Lint {
+                kind: LintKind::MixedAndOr {
+                    means: self.skeleton.describe(),
+                },
+                clause: expression.trim().to_owned(),
+                span: 0..expression.len(),
+            }],
+        }
+    }
 }

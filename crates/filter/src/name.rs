@@ -2,6 +2,7 @@
 //! filter must not send a packet.
 
 use crate::error::FilterError;
+use crate::hint;
 use crate::lex::{Kind, Token};
 
 /// What a name at some place would be.
@@ -14,41 +15,38 @@ enum Expects {
 }
 
 /// Finds the first name that would be looked up.
-pub(crate) fn check(tokens: &[Token<'_>]) -> Result<(), FilterError> {
+pub(crate) fn check(expression: &str, tokens: &[Token<'_>]) -> Result<(), FilterError> {
     let mut expects = Expects::Host;
     for token in tokens {
         match token.kind {
             Kind::Word if LOCAL.contains(&token.text) => expects = Expects::Local,
             Kind::Word if JOINS.contains(&token.text) => {}
             Kind::Word if KEYWORDS.contains(&token.text) => expects = Expects::Host,
-            Kind::Word | Kind::Escaped if expects == Expects::Host => return Err(refusal(token)),
+            Kind::Word | Kind::Escaped if expects == Expects::Host => {
+                return Err(FilterError::Name {
+                    name: token.text.to_owned(),
+                    span: token.span.clone(),
+                    hint: hint::about_shell(expression, tokens).or_else(|| hint_for(token.text)),
+                });
+            }
             _ => {}
         }
     }
     Ok(())
 }
 
-fn refusal(token: &Token<'_>) -> FilterError {
-    FilterError::Name {
-        name: token.text.to_owned(),
-        span: token.span.clone(),
-        hint: hint(token.text),
-    }
-}
-
-fn hint(name: &str) -> Option<String> {
-    if let Some(hint) = crate::hint::of_word(name) {
+fn hint_for(name: &str) -> Option<String> {
+    if let Some(hint) = hint::of_word(name) {
         return Some(hint);
     }
-    let keywords = KEYWORDS.iter().chain(LOCAL).chain(JOINS);
-    let nearest = keywords
+    let keywords = JOINS.iter().chain(LOCAL).chain(KEYWORDS);
+    let (distance, keyword) = keywords
         .map(|keyword| (strsim::damerau_levenshtein(keyword, name), keyword))
-        .min()?;
-    match nearest {
-        (distance, keyword) if distance <= 1 + name.len() / 5 => {
-            Some(format!("did you mean `{keyword}`?"))
-        }
-        _ => Some("write the address itself, such as `host 10.0.1.5`".to_owned()),
+        .min_by_key(|(distance, _)| *distance)?;
+    if distance <= 1 + name.len() / 5 {
+        Some(format!("did you mean `{keyword}`?"))
+    } else {
+        Some("write the address itself, such as `host 10.0.1.5`".to_owned())
     }
 }
 

@@ -151,7 +151,7 @@ fn message(error: &pcap::Error) -> String {
 fn open_error(path: &Path, error: &pcap::Error) -> SavefileError {
     let path = path.to_owned();
     let message = message(error);
-    if message.ends_with("only got 0") {
+    if message.contains("tried to read 4 file header bytes, only got 0") {
         SavefileError::Empty { path }
     } else if message.contains("unknown file format") || message.contains("bad dump file format") {
         SavefileError::Format { path }

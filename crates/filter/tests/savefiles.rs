@@ -84,8 +84,8 @@ fn a_file_that_ends_early_gives_the_packets_in_front() {
                 Err(SavefileError::Truncated { read, .. }) => {
                     assert_eq!(usize::try_from(read), Ok(before.len()));
                 }
-                // libpcap takes a lone magic number for a foreign format.
-                Err(SavefileError::Format { .. }) => assert_eq!(end, 4),
+                // libpcap takes a cut header for a foreign format.
+                Err(SavefileError::Format { .. }) => assert!(end < 24, "{end}"),
                 Err(other) => panic!("cut at {end}: {other}"),
             }
         }

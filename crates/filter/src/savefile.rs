@@ -155,14 +155,18 @@ fn open_error(path: &Path, error: &pcap::Error) -> SavefileError {
         SavefileError::Empty { path }
     } else if message.contains("unknown file format") || message.contains("bad dump file format") {
         SavefileError::Format { path }
-    } else if message.contains("truncated") {
+    } else if message.contains("no Interface Description Blocks") {
+        let message = "it has no interface".to_owned();
         SavefileError::Truncated {
             path,
             read: 0,
             message,
         }
-    } else {
+    } else if let Some(message) = message.strip_prefix(&format!("{}: ", path.display())) {
+        let message = message.to_owned();
         SavefileError::Open { path, message }
+    } else {
+        read_error(&path, 0, error)
     }
 }
 

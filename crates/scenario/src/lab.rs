@@ -1,6 +1,6 @@
 //! `lab.toml`: tasks posed on a scenario.
 
-mod read;
+pub(crate) mod read;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

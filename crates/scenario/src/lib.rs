@@ -13,20 +13,30 @@
 //!    and `${variant.x}` are filled in;
 //! 3. `fields`: typed reading, key by key; what nobody asks for is unknown and reported;
 //! 4. `resource/*`: each kind of resource, one file each, makes its calls;
-//! 5. `host`, `traffic`, `event`, `expect`, `intent`: the rest of the plan.
+//! 5. `host`, `traffic`, `timeline`, `intent`: the rest of the plan.
 //!
 //! Mistakes carry their place ([`ContentError`]) and are collected. `FORMAT.md` beside this crate's
 //! manifest lists every key.
 
+mod build;
 mod cause;
+mod compile;
 mod draw;
 mod error;
 mod fields;
+mod host;
+mod intent;
 mod lab;
 mod names;
 mod node;
 mod plan;
+mod resolve;
+mod resource;
+mod rule;
 mod scenario;
+mod size;
+mod timeline;
+mod traffic;
 
 pub use error::{ContentError, ContentErrors, Source};
 pub use lab::{
@@ -35,7 +45,6 @@ pub use lab::{
 };
 pub use names::Names;
 pub use plan::{
-    Cause, Exec, Expect, FillError, FlowEnd, Intent, IntentEnd, Plan, TimedEvent, TimedKind,
-    Variant,
+    Cause, Exec, Expect, FillError, Intent, IntentEnd, Plan, TimedEvent, TimedKind, Variant,
 };
 pub use scenario::Scenario;

@@ -1,7 +1,5 @@
 //! The plan: everything a run of a scenario needs, with nothing left to draw.
 
-use std::net::IpAddr;
-
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_control::Control;
@@ -9,9 +7,11 @@ use wirelab_model::{
     Call, Caller, Changes, IcmpTypeCode, IpNet, IpProtocol, PortRange, Seed, SimTime, UnixTime,
 };
 use wirelab_simulator::host::{HostSpec, TrafficSpec};
-use wirelab_simulator::{FabricConfig, SegmentSpec};
+use wirelab_simulator::{CapturePoint, FabricConfig, SegmentSpec};
 
 use crate::names::Names;
+use crate::resolve::Resolver;
+use crate::{intent, timeline};
 
 pub use crate::cause::Cause;
 
@@ -147,15 +147,6 @@ pub struct Intent {
     pub icmp: Option<IcmpTypeCode>,
 }
 
-/// One address for traffic to go to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FlowEnd {
-    /// The address.
-    pub address: IpAddr,
-    /// The port; 0 for ICMP.
-    pub port: u16,
-}
-
 /// A reference that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{reference}` refers to nothing in this scenario{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
@@ -166,10 +157,72 @@ pub struct FillError {
     pub hint: Option<String>,
 }
 
-pub(crate) fn compile(
-    _scenario: &crate::Scenario,
-    _seed: Seed,
-    _variant: Option<&str>,
-) -> Result<Plan, crate::ContentErrors> {
-    unreachable!("written next")
+impl Plan {
+    /// The value of a reference: an id for `network_acl.db`, a member of the resource for
+    /// `subnet.db.cidr_block`, an address for `instance.app.private_ip_address`,
+    /// `instance.app.public_ip` or `host.office.eth0`, a drawn value for `variant.a.b` and
+    /// `draw.c`.
+    ///
+    /// # Errors
+    /// A reference that leads nowhere, with what may have been meant.
+    pub fn resolve(&self, reference: &str) -> Result<Value, FillError> {
+        self.resolver().value(reference)
+    }
+
+    /// Fills every `${reference}` of a text in.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn fill(&self, text: &str) -> Result<String, FillError> {
+        timeline::fill(text, self.resolver())
+    }
+
+    /// Puts ids for names in the parameters of a call: `"network_acl.db"` as a whole string, and
+    /// `${network_acl.db}` in longer ones.
+    #[must_use]
+    pub fn with_ids(&self, parameters: Value) -> Value {
+        timeline::with_ids(parameters, self.resolver())
+    }
+
+    /// Reads a flow in the grammar of `[[intent]]`: `host.client -> instance.app:8080/tcp`,
+    /// `0.0.0.0/0 -> instance.app/icmp 3/4`.
+    ///
+    /// # Errors
+    /// A reference that leads nowhere; a text that is no flow.
+    pub fn flow(&self, text: &str) -> Result<Intent, FillError> {
+        intent::flow(text, self.resolver())
+    }
+
+    /// Where `instance.app`, `network_interface.app-1`, `host.office` or `host.office.eth1`
+    /// captures.
+    ///
+    /// # Errors
+    /// As [`Plan::resolve`].
+    pub fn capture_point(&self, reference: &str) -> Result<CapturePoint, FillError> {
+        self.resolver().capture_point(reference)
+    }
+
+    /// What a capture point is called: `app`, `app-1`, `office-eth1`. Names its file.
+    #[must_use]
+    pub fn capture_name(&self, point: &CapturePoint) -> String {
+        match point {
+            CapturePoint::Interface(id) => self
+                .names
+                .short(id.as_str())
+                .unwrap_or(id.as_str())
+                .to_owned(),
+            CapturePoint::HostInterface { host, interface } => format!("{host}-{interface}"),
+        }
+    }
+
+    fn resolver(&self) -> Resolver<'_> {
+        Resolver {
+            names: &self.names,
+            resources: self.control.resources(),
+            hosts: &self.hosts,
+            segments: &self.segments,
+            variant: &self.variant.values,
+            draws: &self.draws,
+        }
+    }
 }

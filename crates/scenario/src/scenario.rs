@@ -56,7 +56,7 @@ impl Scenario {
     /// # Errors
     /// Every mistake found, with its place; calls that AWS would refuse, with AWS's message.
     pub fn compile(&self, seed: Seed) -> Result<Plan, ContentErrors> {
-        crate::plan::compile(self, seed, None)
+        crate::compile::compile(self, seed, None)
     }
 
     /// As [`Scenario::compile`], with the variant chosen by name and the rest drawn.
@@ -64,7 +64,7 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::compile`]; an unknown name.
     pub fn compile_variant(&self, seed: Seed, variant: &str) -> Result<Plan, ContentErrors> {
-        crate::plan::compile(self, seed, Some(variant))
+        crate::compile::compile(self, seed, Some(variant))
     }
 
     /// The names of the variants, in the order of the file; empty if there are none.

@@ -15,7 +15,7 @@ use crate::fields::{Fields, Sink, Text};
 use crate::node::{self, Node, Value};
 use crate::scenario::hex;
 
-pub(super) fn lab(dir: &Path, source: &Arc<Source>) -> Result<Lab, ContentErrors> {
+pub(crate) fn lab(dir: &Path, source: &Arc<Source>) -> Result<Lab, ContentErrors> {
     let table = node::parse(source)?;
     let sink = Sink::new(source);
     let start = 0..0;

@@ -1,0 +1,162 @@
+//! From tables to a plan: the calls, and what the parts of a file share while they are read.
+
+mod header;
+
+use std::ops::Range;
+
+use serde_json::{Map, Value, json};
+use smol_str::SmolStr;
+use wirelab_control::{CallIds, Control, Input};
+use wirelab_model::{Call, Caller, Changes, SimTime};
+
+use crate::error::suggest;
+use crate::fields::{Fields, Sink, Text};
+use crate::names::Names;
+use crate::node::{Table, Value as Content};
+
+pub(crate) use header::Header;
+
+/// What is being built.
+pub(crate) struct Builder<'a> {
+    pub(crate) sink: &'a Sink,
+    /// The whole file with everything filled in, for what is declared but not made yet.
+    pub(crate) table: &'a Table,
+    pub(crate) control: Control,
+    pub(crate) operator: Caller,
+    pub(crate) initial: Vec<Changes>,
+    pub(crate) names: Names,
+}
+
+impl Builder<'_> {
+    /// Makes a structural call for the resource `kind.name`; a refusal is noted at `span`.
+    pub(crate) fn call(
+        &mut self,
+        span: &Range<usize>,
+        name: &str,
+        operation: &str,
+        parameters: Value,
+    ) -> Option<Value> {
+        let Value::Object(parameters) = parameters else {
+            unreachable!("parameters are written as JSON objects");
+        };
+        let call = Call {
+            service: "ec2".into(),
+            operation: operation.into(),
+            parameters: without_nulls(parameters),
+        };
+        let input = Input::Call {
+            caller: &self.operator,
+            call: &call,
+            ids: CallIds::Named(name),
+        };
+        let output = self.control.handle(SimTime::ZERO, input);
+        self.initial.extend(output.changes);
+        match output.reply {
+            Ok(reply) => Some(reply),
+            Err(error) => {
+                let hint = Some(format!("AWS answers {}: {}", error.code, error.message));
+                self.sink
+                    .explain(span, format!("`{call}` is refused"), "", hint);
+                None
+            }
+        }
+    }
+
+    /// Makes the call that creates `kind.name`, and binds the name to the id at `pointer` of the
+    /// reply.
+    pub(crate) fn create(
+        &mut self,
+        fields: &Fields<'_>,
+        kind: &str,
+        name: &str,
+        operation: &str,
+        parameters: Value,
+        pointer: &str,
+    ) -> Option<SmolStr> {
+        let reply = self.call(fields.span(), name, operation, parameters)?;
+        let id = text_at(&reply, pointer)?;
+        self.names.bind(format!("{kind}.{name}"), id.clone());
+        Some(id)
+    }
+
+    /// The id of what `text` names: `app` or `vpc.app` where a VPC is wanted.
+    pub(crate) fn id(&self, kind: &str, text: &Text) -> Option<SmolStr> {
+        let (named_kind, name) = text.text.split_once('.').unwrap_or((kind, &text.text));
+        if named_kind != kind {
+            let message = format!("`{}` is no {}", text.text, words(kind));
+            self.sink.error(&text.span, message);
+            return None;
+        }
+        let id = self.names.id(&format!("{kind}.{name}")).cloned();
+        if id.is_none() && !self.is_declared(kind, name) {
+            self.unknown(kind, name, &text.span);
+        }
+        id
+    }
+
+    /// The id of what `text` names in full, of any of `kinds`.
+    pub(crate) fn any_id(&self, kinds: &[&str], text: &Text) -> Option<SmolStr> {
+        let kind = text.text.split_once('.').map(|(kind, _)| kind);
+        match kind.filter(|kind| kinds.contains(kind)) {
+            Some(kind) => self.id(kind, text),
+            None => {
+                let message = format!("`{}` names no {}", text.text, words(&kinds.join(", ")));
+                let hint = format!("write it as `{}.NAME`", kinds.first().unwrap_or(&"kind"));
+                self.sink.explain(&text.span, message, "", Some(hint));
+                None
+            }
+        }
+    }
+
+    pub(crate) fn required_id(&self, fields: &Fields<'_>, key: &'static str) -> Option<SmolStr> {
+        self.id(key, &fields.required_text(key)?)
+    }
+
+    /// Whether the file has `[kind.name]`: if it has no id, its own mistake was noted already.
+    pub(crate) fn is_declared(&self, kind: &str, name: &str) -> bool {
+        self.declared(kind).any(|declared| declared == name)
+    }
+
+    /// The names under `[kind.*]`.
+    pub(crate) fn declared(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let tables = match self.table.get(kind).map(|node| &node.value) {
+            Some(Content::Table(tables)) => Some(tables),
+            _ => None,
+        };
+        tables
+            .into_iter()
+            .flat_map(|tables| tables.iter().map(|(key, _)| key.name.as_str()))
+    }
+
+    pub(crate) fn unknown(&self, kind: &str, name: &str, span: &Range<usize>) {
+        let known = self.declared(kind).chain(self.names.of_kind(kind));
+        self.sink.explain(
+            span,
+            format!("unknown {} `{name}`", words(kind)),
+            format!("this scenario has no `[{kind}.{name}]`"),
+            suggest(name, known),
+        );
+    }
+}
+
+/// `TagSpecifications` with a Name, as the console sets it.
+pub(crate) fn name_tag(resource_type: &str, name: &str) -> Value {
+    json!([{ "ResourceType": resource_type, "Tags": [{ "Key": "Name", "Value": name }] }])
+}
+
+/// The text at a JSON pointer.
+pub(crate) fn text_at(reply: &Value, pointer: &str) -> Option<SmolStr> {
+    reply.pointer(pointer)?.as_str().map(SmolStr::from)
+}
+
+/// `route_table` as people say it.
+pub(crate) fn words(kind: &str) -> String {
+    kind.replace('_', " ")
+}
+
+fn without_nulls(parameters: Map<String, Value>) -> Map<String, Value> {
+    parameters
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect()
+}

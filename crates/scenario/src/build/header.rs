@@ -1,0 +1,118 @@
+//! The keys at the top of a scenario file, and `[fabric]`.
+
+use std::path::Path;
+
+use smol_str::SmolStr;
+use wirelab_model::{Caller, SimDuration, UnixTime};
+use wirelab_simulator::{FabricConfig, IcmpRelated};
+
+use crate::fields::{Fields, Sink};
+use crate::lab::read::{folder_name, format};
+use crate::node::{Node, Value};
+
+/// What stands at the top of the file.
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) region: SmolStr,
+    pub(crate) account: SmolStr,
+    pub(crate) starts: UnixTime,
+    pub(crate) fabric: FabricConfig,
+}
+
+impl Header {
+    pub(crate) fn read(dir: &Path, fields: &Fields<'_>) -> Option<Self> {
+        format(fields);
+        // Drawn by default from the number that a run is started with; see `Scenario::seed`.
+        let _ = fields.integer::<u64>("seed");
+        let _ = fields.text("summary");
+        let name = folder_name(dir, fields);
+        let title = fields.required_text("title");
+        let starts = fields
+            .required("starts")
+            .and_then(|node| starts(node, fields.sink()));
+        let fabric = fabric(fields);
+        Some(Self {
+            name: name?,
+            title: title?.text,
+            region: fields
+                .text("region")
+                .map_or("us-east-1".into(), |it| it.text.into()),
+            account: account(fields)?,
+            starts: starts?,
+            fabric,
+        })
+    }
+
+    /// Who makes a learner's calls.
+    pub(crate) fn learner(&self) -> Caller {
+        self.caller("user/learner")
+    }
+
+    /// Who makes the calls of the file and its timeline.
+    pub(crate) fn operator(&self) -> Caller {
+        self.caller("user/operator")
+    }
+
+    fn caller(&self, user: &str) -> Caller {
+        Caller {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            principal: format!("arn:aws:iam::{}:{user}", self.account).into(),
+        }
+    }
+}
+
+fn account(fields: &Fields<'_>) -> Option<SmolStr> {
+    let Some(text) = fields.text("account") else {
+        return Some("123456789012".into());
+    };
+    if text.text.len() == 12 && text.text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.text.into());
+    }
+    let message = format!("`{}` is no account id of 12 digits", text.text);
+    fields.sink().error(&text.span, message);
+    None
+}
+
+/// A moment of UTC; TOML's own date and time with an offset.
+fn starts(node: &Node, sink: &Sink) -> Option<UnixTime> {
+    let parsed = match &node.value {
+        Value::Datetime(moment) => moment.to_string().parse::<jiff::Timestamp>().ok(),
+        _ => None,
+    };
+    let seconds = parsed.and_then(|moment| u64::try_from(moment.as_second()).ok());
+    if seconds.is_none() {
+        let message = "`starts` is a moment such as `2024-03-05T00:00:00Z`";
+        sink.error(&node.span, message);
+    }
+    seconds.map(UnixTime::from_secs)
+}
+
+/// `[fabric]`: how the network behaves where AWS's texts disagree, and latencies.
+fn fabric(fields: &Fields<'_>) -> FabricConfig {
+    let mut config = FabricConfig::default();
+    let Some(node) = fields.node("fabric") else {
+        return config;
+    };
+    let Some(fields) = Fields::of(node, "[fabric]", fields.sink()) else {
+        return config;
+    };
+    let related = [
+        ("strict", IcmpRelated::Strict),
+        ("related", IcmpRelated::Related),
+    ];
+    let latency = &mut config.latency;
+    let set = |slot: &mut SimDuration, key| {
+        if let Some(value) = fields.parsed(key) {
+            *slot = value;
+        }
+    };
+    set(&mut latency.internet, "internet_latency");
+    set(&mut latency.vpn, "vpn_latency");
+    set(&mut latency.segment, "segment_latency");
+    config.icmp_related = fields.choice("icmp_related", &related).unwrap_or_default();
+    config.tgw_pmtud = fields.boolean("tgw_pmtud").unwrap_or(true);
+    fields.finish();
+    config
+}

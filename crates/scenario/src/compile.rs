@@ -1,0 +1,156 @@
+//! From a parsed file and a seed to a plan.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+use wirelab_control::{Control, ControlConfig};
+use wirelab_model::{IdSpace, Seed};
+use wirelab_simulator::host::HostSpec;
+
+use crate::build::{Builder, Header};
+use crate::draw::{self, Filler};
+use crate::error::ContentErrors;
+use crate::fields::{Fields, Sink};
+use crate::node::{Table, Value};
+use crate::plan::{Plan, Variant};
+use crate::resolve::Resolver;
+use crate::scenario::Scenario;
+use crate::{host, intent, resource, timeline, traffic};
+
+/// Draws, fills in, reads and builds.
+pub(crate) fn compile(
+    scenario: &Scenario,
+    seed: Seed,
+    wanted: Option<&str>,
+) -> Result<Plan, ContentErrors> {
+    let sink = Sink::new(&scenario.source);
+    let drawn = draw(scenario, seed, wanted, &sink);
+    let plan = drawn.and_then(|drawn| build(scenario, seed, drawn, &sink));
+    sink.finish(plan)
+}
+
+/// The file with nothing left to draw.
+struct Drawn {
+    table: Table,
+    variant: Variant,
+    draws: Map<String, Json>,
+}
+
+fn draw(scenario: &Scenario, seed: Seed, wanted: Option<&str>, sink: &Sink) -> Option<Drawn> {
+    let mut table = scenario.table.clone();
+    let chosen = draw::choose(&mut table, seed, wanted, sink)?;
+    let mut filler = Filler::new(&table, &chosen.values, seed, sink);
+    let draws = filler.draw_all();
+    let values = filler.fill_table(&chosen.values);
+    let mut rest = Table::default();
+    for (key, node) in table.iter() {
+        if !matches!(key.name.as_str(), "draw" | "variant") {
+            rest.insert(key.clone(), filler.fill(node));
+        }
+    }
+    let variant = Variant {
+        name: chosen.name,
+        values: json(values),
+    };
+    let draws = json(draws);
+    sink.is_clean().then_some(Drawn {
+        table: rest,
+        variant,
+        draws,
+    })
+}
+
+fn json(table: Table) -> Map<String, Json> {
+    match Value::Table(table).to_json() {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<Plan> {
+    let start = 0..0;
+    let root = Fields::new(&drawn.table, &start, "scenario.toml", sink);
+    let header = Header::read(&scenario.dir, &root)?;
+    let mut builder = Builder {
+        sink,
+        table: &drawn.table,
+        control: control(&header, seed),
+        operator: header.operator(),
+        initial: Vec::new(),
+        names: crate::Names::default(),
+    };
+    resource::all(&mut builder, &root);
+    let segments = host::segments(&root);
+    let hosts = host::hosts(&builder, &root, &segments);
+    let mut plan = Plan {
+        name: header.name.clone(),
+        title: header.title.clone(),
+        hash: scenario.hash.clone(),
+        seed,
+        starts: header.starts,
+        region: header.region.clone(),
+        caller: header.learner(),
+        operator: header.operator(),
+        control: builder.control,
+        initial: builder.initial,
+        fabric: header.fabric,
+        segments,
+        hosts,
+        traffic: Vec::new(),
+        events: Vec::new(),
+        expects: Vec::new(),
+        intents: Vec::new(),
+        variant: drawn.variant,
+        draws: drawn.draws,
+        names: builder.names,
+    };
+    behaviour(&mut plan, &root, scenario);
+    root.finish();
+    Some(plan)
+}
+
+/// Everything that refers to machines and resources.
+fn behaviour(plan: &mut Plan, root: &Fields<'_>, scenario: &Scenario) {
+    let resolver = Resolver {
+        names: &plan.names,
+        resources: plan.control.resources(),
+        hosts: &plan.hosts,
+        segments: &plan.segments,
+        variant: &plan.variant.values,
+        draws: &plan.draws,
+    };
+    let traffic = traffic::all(root, resolver, plan.seed);
+    let events = timeline::events(root, resolver);
+    let intents = intent::all(root, resolver);
+    (plan.traffic, plan.events, plan.intents) = (traffic, events, intents);
+    let source = Arc::clone(&scenario.source);
+    let expects = timeline::expects(root, plan, |offset| source.line_and_column(offset).0);
+    plan.expects = expects;
+    check_hosts(&plan.hosts, root.sink());
+}
+
+/// What only a machine itself can tell: whether its `iptables` lines are understood.
+fn check_hosts(hosts: &[HostSpec], sink: &Sink) {
+    let config = wirelab_simulator::host::HostConfig {
+        seed: Seed::whole(0),
+        starts: wirelab_model::UnixTime::default(),
+    };
+    for host in hosts {
+        if let Err(error) = wirelab_simulator::host::Host::new(host.clone(), config) {
+            sink.file(format!("host `{}`: {error}", host.name), None);
+        }
+    }
+}
+
+fn control(header: &Header, seed: Seed) -> Control {
+    let ids = IdSpace {
+        scenario: header.name.as_str().into(),
+        names_seed: seed.names,
+    };
+    Control::new(ControlConfig::new(
+        ids,
+        header.account.clone(),
+        header.region.clone(),
+        header.starts,
+    ))
+}

@@ -1,0 +1,214 @@
+//! `[host.*]` and `[segment.*]`: machines and networks outside AWS; and the keys that a machine has
+//! inside AWS as well.
+
+mod line;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use smol_str::SmolStr;
+use wirelab_model::CustomerGatewayId;
+use wirelab_simulator::SegmentSpec;
+use wirelab_simulator::host::{
+    Attachment, HostRoute, HostSettings, HostSpec, KernelProfile, OutsideInterface, ServerSpec,
+    TunnelSpec,
+};
+
+use crate::build::Builder;
+use crate::fields::Fields;
+
+const KERNELS: [(&str, KernelProfile); 2] = [
+    ("linux-6.18", KernelProfile::Linux618),
+    ("linux-6.1", KernelProfile::Linux61),
+];
+
+/// What a machine is, wherever it stands.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    kernel: KernelProfile,
+    settings: HostSettings,
+    routes: Vec<HostRoute>,
+    firewall: Vec<String>,
+    servers: Vec<ServerSpec>,
+}
+
+impl Machine {
+    /// `kernel, forwards, sysctl, routes, firewall, servers`.
+    pub(crate) fn read(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<Self> {
+        let sink = builder.sink;
+        let mut settings = HostSettings::default();
+        settings.ip_forward = fields.boolean("forwards").unwrap_or(false);
+        sysctl(fields, &mut settings);
+        let routes = fields.texts("routes");
+        let servers = fields.texts("servers");
+        Some(Self {
+            kernel: fields.choice("kernel", &KERNELS).unwrap_or_default(),
+            settings,
+            routes: routes
+                .iter()
+                .filter_map(|text| line::route(text, sink))
+                .collect(),
+            firewall: fields
+                .texts("firewall")
+                .into_iter()
+                .map(|text| text.text)
+                .collect(),
+            servers: servers
+                .iter()
+                .filter_map(|text| line::server(text, sink))
+                .collect(),
+        })
+    }
+
+    pub(crate) fn spec(self, name: &str, attachment: Attachment) -> HostSpec {
+        HostSpec {
+            name: name.into(),
+            attachment,
+            kernel: self.kernel,
+            settings: self.settings,
+            routes: self.routes,
+            firewall: self.firewall,
+            servers: self.servers,
+        }
+    }
+}
+
+/// `sysctl = { tcp_mtu_probing = 1, ... }`, under the kernel's names without `net.ipv4.`.
+fn sysctl(fields: &Fields<'_>, settings: &mut HostSettings) {
+    let Some(node) = fields.node("sysctl") else {
+        return;
+    };
+    let Some(fields) = Fields::of(node, "`sysctl`", fields.sink()) else {
+        return;
+    };
+    let number = |slot: &mut u8, key| {
+        if let Some(value) = fields.integer(key) {
+            *slot = value;
+        }
+    };
+    number(&mut settings.tcp_mtu_probing, "tcp_mtu_probing");
+    number(&mut settings.tcp_retries2, "tcp_retries2");
+    number(&mut settings.tcp_syn_retries, "tcp_syn_retries");
+    number(&mut settings.tcp_synack_retries, "tcp_synack_retries");
+    number(&mut settings.tcp_keepalive_probes, "tcp_keepalive_probes");
+    let flag = |slot: &mut bool, key| {
+        if let Some(value) = fields.boolean(key) {
+            *slot = value;
+        }
+    };
+    flag(&mut settings.tcp_timestamps, "tcp_timestamps");
+    flag(&mut settings.tcp_sack, "tcp_sack");
+    flag(&mut settings.tcp_window_scaling, "tcp_window_scaling");
+    flag(&mut settings.icmp_echo_ignore_all, "icmp_echo_ignore_all");
+    flag(&mut settings.ip_no_pmtu_disc, "ip_no_pmtu_disc");
+    if let [low, high] = fields.integers("ip_local_port_range")[..]
+        && let (Ok(low), Ok(high)) = (u16::try_from(low), u16::try_from(high))
+    {
+        settings.local_port_range = (low, high);
+    }
+    if let Some(time) = fields.parsed("tcp_keepalive_time") {
+        settings.tcp_keepalive_time = time;
+    }
+    fields.finish();
+}
+
+/// `[segment.x] cidr_block, mtu`.
+pub(crate) fn segments(root: &Fields<'_>) -> Vec<SegmentSpec> {
+    let segments = root
+        .named("segment")
+        .into_iter()
+        .filter_map(|(name, fields)| {
+            let cidr = fields.required_parsed("cidr_block");
+            let mtu = fields.integer("mtu").unwrap_or(1500);
+            fields.finish();
+            Some(SegmentSpec {
+                name: name.into(),
+                cidr: cidr?,
+                mtu,
+            })
+        });
+    segments.collect()
+}
+
+/// Every machine: those of instances, then those outside AWS.
+pub(crate) fn hosts(
+    builder: &Builder<'_>,
+    root: &Fields<'_>,
+    segments: &[SegmentSpec],
+) -> Vec<HostSpec> {
+    let inside = root.named("instance").into_iter();
+    let inside =
+        inside.filter_map(|(name, it)| crate::resource::instance_host(builder, &name, &it));
+    let outside = root.named("host").into_iter().filter_map(|(name, fields)| {
+        if builder.is_declared("instance", &name) {
+            let message = format!("there is an instance `{name}` already");
+            let hint = "machines are called by their name alone".to_owned();
+            builder.sink.explain(fields.span(), message, "", Some(hint));
+        }
+        let host = outside(builder, &name, &fields, segments);
+        fields.finish();
+        host
+    });
+    inside.chain(outside).collect()
+}
+
+/// `[host.x] interfaces | address, gateway, customer_gateway, tunnel_mtu`, and what every machine
+/// has.
+fn outside(
+    builder: &Builder<'_>,
+    name: &str,
+    fields: &Fields<'_>,
+    segments: &[SegmentSpec],
+) -> Option<HostSpec> {
+    let machine = Machine::read(builder, fields);
+    let interfaces = interfaces(builder, fields, segments);
+    let gateway: Option<IpAddr> = fields.parsed("gateway");
+    let tunnel = tunnel(builder, fields);
+    if interfaces.is_empty() && tunnel.is_none() && builder.sink.is_clean() {
+        let message = format!("{} is on no network", fields.title());
+        let hint = "give it `interfaces = [\"eth0 segment.NAME 192.168.0.10/24\"]`, or `address` \
+                    to be on the internet";
+        builder
+            .sink
+            .explain(fields.span(), message, "", Some(hint.to_owned()));
+    }
+    let attachment = Attachment::Outside {
+        interfaces,
+        customer_gateway: tunnel,
+        default_gateway: gateway,
+    };
+    Some(machine?.spec(name, attachment))
+}
+
+/// `interfaces = ["eth0 segment.lan 192.168.10.5/24 mtu 1400"]`, or `address = "203.0.113.9"` for
+/// one interface on the internet.
+fn interfaces(
+    builder: &Builder<'_>,
+    fields: &Fields<'_>,
+    segments: &[SegmentSpec],
+) -> Vec<OutsideInterface> {
+    let lines = fields.texts("interfaces");
+    let mut interfaces: Vec<OutsideInterface> = lines
+        .iter()
+        .filter_map(|text| line::interface(builder, text, segments))
+        .collect();
+    if let Some(address) = fields.parsed::<IpAddr>("address") {
+        interfaces.push(OutsideInterface {
+            name: "eth0".into(),
+            segment: SegmentSpec::INTERNET.into(),
+            address: IpNet::from(address),
+            mtu: 1500,
+        });
+    }
+    interfaces
+}
+
+fn tunnel(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<TunnelSpec> {
+    let mtu = fields.integer("tunnel_mtu").unwrap_or(1446);
+    let text = fields.text("customer_gateway")?;
+    let id: SmolStr = builder.id("customer_gateway", &text)?;
+    Some(TunnelSpec {
+        customer_gateway: CustomerGatewayId::new(id),
+        mtu,
+    })
+}

@@ -1,0 +1,41 @@
+//! Resources: one file a kind, each reading its tables and making the calls they stand for.
+//!
+//! The order follows what refers to what; routes come last, since they lead to everything.
+
+mod address;
+mod flow_log;
+mod gateway;
+mod instance;
+mod nat_gateway;
+mod network_acl;
+mod route_table;
+mod security_group;
+mod subnet;
+mod transit_gateway;
+mod vpc;
+mod vpn;
+
+use crate::build::Builder;
+use crate::fields::Fields;
+
+pub(crate) use instance::host as instance_host;
+
+/// Makes every resource of the file.
+pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    vpc::dhcp_options(builder, root);
+    vpc::vpcs(builder, root);
+    gateway::internet_gateways(builder, root);
+    subnet::subnets(builder, root);
+    let route_tables = route_table::create(builder, root);
+    security_group::all(builder, root);
+    network_acl::all(builder, root);
+    subnet::associate(builder, root);
+    instance::all(builder, root);
+    address::all(builder, root);
+    nat_gateway::all(builder, root);
+    vpn::all(builder, root);
+    transit_gateway::all(builder, root);
+    vpn::connections(builder, root);
+    route_table::fill(builder, &route_tables);
+    flow_log::all(builder, root);
+}

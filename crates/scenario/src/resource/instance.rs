@@ -1,0 +1,138 @@
+//! `[instance.*]`: the instance, its interfaces, and what the machine is.
+
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::{InstanceId, NetworkInterfaceId};
+use wirelab_simulator::host::{Attachment, HostSpec};
+
+use crate::build::{Builder, name_tag};
+use crate::fields::{Fields, Text};
+use crate::host::Machine;
+
+/// A Linux image; which one is of no consequence.
+const IMAGE: &str = "ami-0c02fb55956c7d316";
+
+/// `[instance.x] subnet, private_ip_address, security_groups, instance_type, public_ip,
+/// source_dest_check, interfaces`, and the keys of a machine, which [`host`] reads.
+pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    for (name, fields) in root.named("instance") {
+        let _ = instance(builder, &name, &fields);
+    }
+}
+
+fn instance(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
+    let primary = interface(builder, fields, 0);
+    let kind = fields
+        .text("instance_type")
+        .map_or_else(|| "m6i.large".into(), |it| it.text);
+    let check = fields.boolean("source_dest_check").unwrap_or(true);
+    let secondary = fields.tables("interfaces");
+    let mut interfaces = vec![primary?];
+    for (index, fields) in secondary.iter().enumerate() {
+        interfaces.push(interface(builder, fields, index + 1)?);
+        fields.finish();
+    }
+    let parameters = json!({
+        "ImageId": IMAGE,
+        "InstanceType": kind,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "NetworkInterfaces": interfaces,
+        "TagSpecifications": name_tag("instance", name),
+    });
+    let pointer = "/Instances/0/InstanceId";
+    let id = builder.create(
+        fields,
+        "instance",
+        name,
+        "RunInstances",
+        parameters,
+        pointer,
+    )?;
+    bind_interfaces(builder, name, &id);
+    if !check {
+        forward_for_others(builder, name, fields, &id);
+    }
+    Some(())
+}
+
+/// One item of `NetworkInterfaces`.
+fn interface(builder: &Builder<'_>, fields: &Fields<'_>, index: usize) -> Option<Value> {
+    let subnet = builder.required_id(fields, "subnet");
+    let groups: Vec<Text> = fields.texts("security_groups");
+    let groups: Vec<SmolStr> = groups
+        .iter()
+        .filter_map(|text| builder.id("security_group", text))
+        .collect();
+    let address = fields.text("private_ip_address").map(|it| it.text);
+    let public = if index == 0 {
+        fields.boolean("public_ip")
+    } else {
+        None
+    };
+    let mut interface = json!({ "DeviceIndex": index, "SubnetId": subnet? });
+    if !groups.is_empty() {
+        interface["Groups"] = json!(groups);
+    }
+    if let Some(address) = address {
+        interface["PrivateIpAddress"] = json!(address);
+    }
+    if let Some(public) = public {
+        interface["AssociatePublicIpAddress"] = json!(public);
+    }
+    Some(interface)
+}
+
+/// `network_interface.app` for the primary interface, `network_interface.app-1` for the next.
+fn bind_interfaces(builder: &mut Builder<'_>, name: &str, id: &SmolStr) {
+    for (index, interface) in interfaces_of(builder, id).iter().enumerate() {
+        let name = match index {
+            0 => format!("network_interface.{name}"),
+            _ => format!("network_interface.{name}-{index}"),
+        };
+        builder.names.bind(name, interface.as_str());
+    }
+}
+
+fn forward_for_others(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>, id: &SmolStr) {
+    for interface in interfaces_of(builder, id) {
+        let parameters = json!({
+            "NetworkInterfaceId": interface,
+            "SourceDestCheck": { "Value": false },
+        });
+        builder.call(
+            fields.span(),
+            name,
+            "ModifyNetworkInterfaceAttribute",
+            parameters,
+        );
+    }
+}
+
+fn interfaces_of(builder: &Builder<'_>, id: &SmolStr) -> Vec<NetworkInterfaceId> {
+    let instances = &builder.control.resources().instances;
+    let instance = instances.get(&InstanceId::new(id.clone()));
+    instance
+        .map(|it| it.network_interfaces.clone())
+        .unwrap_or_default()
+}
+
+/// The machine of an instance.
+pub(crate) fn host(builder: &Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<HostSpec> {
+    for key in [
+        "subnet",
+        "private_ip_address",
+        "security_groups",
+        "instance_type",
+    ] {
+        let _ = fields.node(key);
+    }
+    for key in ["public_ip", "source_dest_check", "interfaces"] {
+        let _ = fields.node(key);
+    }
+    let machine = Machine::read(builder, fields);
+    fields.finish();
+    let id = builder.names.id(&format!("instance.{name}"))?;
+    let attachment = Attachment::Instance(InstanceId::new(id.clone()));
+    Some(machine?.spec(name, attachment))
+}

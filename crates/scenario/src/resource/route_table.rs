@@ -1,0 +1,134 @@
+//! `[route_table.*]`.
+
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+
+use crate::build::{Builder, name_tag};
+use crate::fields::{Fields, Text};
+
+/// A table that exists and whose routes are still to be made.
+pub(super) struct Unfilled {
+    name: String,
+    id: SmolStr,
+    routes: Vec<Text>,
+    propagating: Vec<Text>,
+}
+
+/// `[route_table.x] vpc, routes, propagating_vgws, main`.
+pub(super) fn create(builder: &mut Builder<'_>, root: &Fields<'_>) -> Vec<Unfilled> {
+    let tables = root.named("route_table");
+    let tables = tables.into_iter().filter_map(|(name, fields)| {
+        let table = route_table(builder, name, &fields);
+        fields.finish();
+        table
+    });
+    tables.collect()
+}
+
+fn route_table(builder: &mut Builder<'_>, name: String, fields: &Fields<'_>) -> Option<Unfilled> {
+    let vpc = builder.required_id(fields, "vpc");
+    let routes = fields.texts("routes");
+    let propagating = fields.texts("propagating_vgws");
+    let main = fields.boolean("main").unwrap_or(false);
+    let vpc = vpc?;
+    let parameters = json!({
+        "VpcId": vpc,
+        "TagSpecifications": name_tag("route-table", &name),
+    });
+    let (operation, pointer) = ("CreateRouteTable", "/RouteTable/RouteTableId");
+    let id = builder.create(fields, "route_table", &name, operation, parameters, pointer)?;
+    if main {
+        make_main(builder, &name, fields, &vpc, &id);
+    }
+    Some(Unfilled {
+        name,
+        id,
+        routes,
+        propagating,
+    })
+}
+
+fn make_main(
+    builder: &mut Builder<'_>,
+    name: &str,
+    fields: &Fields<'_>,
+    vpc: &SmolStr,
+    id: &SmolStr,
+) {
+    let tables = builder.control.resources().route_tables.values();
+    let mut associations = tables
+        .filter(|it| it.vpc_id.as_str() == vpc)
+        .flat_map(|it| &it.associations);
+    let association = associations.find(|it| it.main);
+    let association = association.map(|it| it.route_table_association_id.clone());
+    let parameters = json!({ "AssociationId": association, "RouteTableId": id });
+    builder.call(
+        fields.span(),
+        name,
+        "ReplaceRouteTableAssociation",
+        parameters,
+    );
+}
+
+/// Makes the routes, now that their targets exist.
+pub(super) fn fill(builder: &mut Builder<'_>, tables: &[Unfilled]) {
+    for table in tables {
+        for route in &table.routes {
+            let _ = create_route(builder, table, route);
+        }
+        for gateway in &table.propagating {
+            if let Some(id) = builder.id("vpn_gateway", gateway) {
+                let parameters = json!({ "RouteTableId": table.id, "GatewayId": id });
+                let operation = "EnableVgwRoutePropagation";
+                builder.call(&gateway.span, &table.name, operation, parameters);
+            }
+        }
+    }
+}
+
+const TARGETS: [&str; 6] = [
+    "internet_gateway",
+    "nat_gateway",
+    "vpn_gateway",
+    "transit_gateway",
+    "instance",
+    "network_interface",
+];
+
+/// `0.0.0.0/0 -> nat_gateway.out`.
+fn create_route(builder: &mut Builder<'_>, table: &Unfilled, route: &Text) -> Option<Value> {
+    let Some((destination, target)) = route.text.split_once("->") else {
+        let message = format!("`{}` is no route", route.text);
+        let hint = "write `0.0.0.0/0 -> nat_gateway.NAME`".to_owned();
+        builder.sink.explain(&route.span, message, "", Some(hint));
+        return None;
+    };
+    let target = Text {
+        text: target.trim().to_owned(),
+        span: route.span.clone(),
+    };
+    let id = builder.any_id(&TARGETS, &target)?;
+    let destination = destination.trim();
+    let key = match target.text.split('.').next().unwrap_or_default() {
+        "internet_gateway" | "vpn_gateway" => "GatewayId",
+        "nat_gateway" => "NatGatewayId",
+        "transit_gateway" => "TransitGatewayId",
+        _ => "NetworkInterfaceId",
+    };
+    let id = interface_of(builder, &id).unwrap_or(id);
+    let block = if destination.contains(':') {
+        "DestinationIpv6CidrBlock"
+    } else {
+        "DestinationCidrBlock"
+    };
+    let parameters = json!({ "RouteTableId": table.id, block: destination, key: id });
+    builder.call(&route.span, &table.name, "CreateRoute", parameters)
+}
+
+/// A route to an instance leads to its primary interface.
+fn interface_of(builder: &Builder<'_>, id: &str) -> Option<SmolStr> {
+    let mut instances = builder.control.resources().instances.values();
+    let instance = instances.find(|it| it.instance_id.as_str() == id)?;
+    let interface = instance.network_interfaces.first()?;
+    Some(interface.as_str().into())
+}

@@ -1,0 +1,104 @@
+//! `[vpn_gateway.*]`, `[customer_gateway.*]`, `[vpn_connection.*]`.
+
+use serde_json::json;
+
+use crate::build::{Builder, name_tag};
+use crate::fields::Fields;
+
+pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    for (name, fields) in root.named("vpn_gateway") {
+        let _ = vpn_gateway(builder, &name, &fields);
+        fields.finish();
+    }
+    for (name, fields) in root.named("customer_gateway") {
+        let _ = customer_gateway(builder, &name, &fields);
+        fields.finish();
+    }
+}
+
+/// VPN connections come after transit gateways, which they may end at.
+pub(super) fn connections(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    for (name, fields) in root.named("vpn_connection") {
+        let _ = vpn_connection(builder, &name, &fields);
+        fields.finish();
+    }
+}
+
+/// `[vpn_gateway.x] vpc`.
+fn vpn_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
+    let vpc = fields.text("vpc");
+    let parameters = json!({
+        "Type": "ipsec.1",
+        "TagSpecifications": name_tag("vpn-gateway", name),
+    });
+    let (operation, pointer) = ("CreateVpnGateway", "/VpnGateway/VpnGatewayId");
+    let id = builder.create(fields, "vpn_gateway", name, operation, parameters, pointer)?;
+    let vpc = vpc?;
+    let vpc_id = builder.id("vpc", &vpc)?;
+    let parameters = json!({ "VpcId": vpc_id, "VpnGatewayId": id });
+    builder.call(&vpc.span, name, "AttachVpnGateway", parameters);
+    Some(())
+}
+
+/// `[customer_gateway.x] ip_address, bgp_asn`.
+fn customer_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
+    let address = fields.required_text("ip_address");
+    let asn: u32 = fields.integer("bgp_asn").unwrap_or(65000);
+    let parameters = json!({
+        "Type": "ipsec.1",
+        "IpAddress": address?.text,
+        "BgpAsn": asn,
+        "TagSpecifications": name_tag("customer-gateway", name),
+    });
+    let (operation, pointer) = (
+        "CreateCustomerGateway",
+        "/CustomerGateway/CustomerGatewayId",
+    );
+    builder.create(
+        fields,
+        "customer_gateway",
+        name,
+        operation,
+        parameters,
+        pointer,
+    )?;
+    Some(())
+}
+
+/// `[vpn_connection.x] customer_gateway, vpn_gateway | transit_gateway, routes, encryption`.
+fn vpn_connection(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
+    let customer = builder.required_id(fields, "customer_gateway");
+    let vpn_gateway = fields.text("vpn_gateway");
+    let vpn_gateway = vpn_gateway.and_then(|text| builder.id("vpn_gateway", &text));
+    let transit = fields.text("transit_gateway");
+    let transit = transit.and_then(|text| builder.id("transit_gateway", &text));
+    let routes = fields.texts("routes");
+    let mut options = json!({ "StaticRoutesOnly": true });
+    if let Some(encryption) = fields.text("encryption") {
+        let algorithms = json!([{ "Value": encryption.text }]);
+        let tunnel = json!({ "Phase2EncryptionAlgorithms": algorithms });
+        options["TunnelOptions"] = json!([tunnel, tunnel]);
+    }
+    let parameters = json!({
+        "Type": "ipsec.1",
+        "CustomerGatewayId": customer?,
+        "VpnGatewayId": vpn_gateway,
+        "TransitGatewayId": transit,
+        "Options": options,
+        "TagSpecifications": name_tag("vpn-connection", name),
+    });
+    let (operation, pointer) = ("CreateVpnConnection", "/VpnConnection/VpnConnectionId");
+    let id = builder.create(
+        fields,
+        "vpn_connection",
+        name,
+        operation,
+        parameters,
+        pointer,
+    )?;
+    for route in routes {
+        let parameters = json!({ "VpnConnectionId": id, "DestinationCidrBlock": route.text });
+        builder.call(&route.span, name, "CreateVpnConnectionRoute", parameters);
+    }
+    Some(())
+}

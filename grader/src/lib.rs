@@ -1,5 +1,35 @@
-//! Task kinds, comparisons, findings, reports.
+//! Grading: what a learner's answers and changes do, held against what was asked for.
+//!
+//! A [`Submission`] (seed, journal, answers) becomes a [`Report`]: one [`report::TaskReport`] a
+//! task, made of graded conditions, each with the [`Finding`]s that say what was wanted, what
+//! happened and on what evidence. Answers are judged by what they do, never by how they are
+//! written: filters by the packets they keep, queries by the rows they give, repairs by what the
+//! network then does on copies with other traffic, and by what no control lets in beyond the
+//! scenario's intent ([`reach`]).
+//!
+//! ```text
+//! Session ─▶ Submission ─▶ Grader::grade ─▶ task::{answer, filter, query, fix} ─▶ Report
+//!                              │ Material: the lab's opening on each seed, reference solutions
+//! ```
+//!
+//! [`author`] turns the grader on a lab itself: its solutions must earn everything, its wrong
+//! answers exactly what they say. Running, files and the journal are `session`'s; printing beyond
+//! [`Report::print`] is the command line's.
 
+pub mod author;
+mod calls;
+mod error;
 pub mod finding;
+mod grade;
+mod material;
 pub mod reach;
 pub mod report;
+mod submission;
+mod task;
+
+pub use calls::{CallsError, Step, parse_calls};
+pub use error::GradeError;
+pub use finding::{Finding, FindingKind, Severity};
+pub use grade::{Grader, check};
+pub use report::{Report, Style};
+pub use submission::Submission;

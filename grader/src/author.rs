@@ -1,0 +1,195 @@
+//! Proof that a lab is sound: what authors run before a learner sees it.
+//!
+//! A lab passes if, on whole seeds 1 to N, an empty submission earns nothing and the solution of
+//! the drawn variant everything; each file in `wrong/` scores exactly what its first line says and
+//! fails with the finding it names; the scenario does what its `expect` says; each task has a
+//! section in the page, and no hint gives its solution away.
+//!
+//! ```text
+//! labs/NAME/solution/TASK[.VARIANT].EXT          bpf, insights, calls; answers follow from lab.toml
+//! labs/NAME/wrong/TASK--MISTAKE[.VARIANT].EXT    first line: # points=2 finding=too-open
+//! ```
+
+mod expect;
+mod page;
+mod solve;
+mod wrong;
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+use wirelab_model::Seed;
+use wirelab_scenario::{Lab, Scenario};
+
+use crate::error::GradeError;
+use crate::finding::Severity;
+use crate::grade::Grader;
+use crate::report::{Report, SCHEMA_VERSION};
+use crate::submission::Submission;
+
+/// How thoroughly to check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How many whole seeds the solution must solve.
+    pub seeds: u64,
+}
+
+impl Default for Options {
+    /// 16 seeds.
+    fn default() -> Self {
+        Self { seeds: 16 }
+    }
+}
+
+/// What is wrong with a lab.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Where: a file, a task, a seed.
+    pub place: String,
+    /// What.
+    pub what: String,
+}
+
+/// What was proven of a lab, and what was not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuthorReport {
+    /// Version of the JSON form.
+    pub schema_version: u32,
+    /// The lab.
+    pub lab: String,
+    /// What holds, one line each.
+    pub proven: Vec<String>,
+    /// What does not.
+    pub problems: Vec<Problem>,
+}
+
+impl AuthorReport {
+    fn new(lab: &str) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            lab: lab.to_owned(),
+            proven: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn problem(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.problems.push(Problem {
+            place: place.into(),
+            what: what.into(),
+        });
+    }
+}
+
+/// One line each: what holds, then what does not.
+impl fmt::Display for AuthorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.lab)?;
+        for line in &self.proven {
+            writeln!(f, "  ✓ {line}")?;
+        }
+        for problem in &self.problems {
+            writeln!(f, "  ✗ {}: {}", problem.place, problem.what)?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks the lab in `dir`.
+///
+/// # Errors
+/// A lab that cannot be graded at all: mistakes in its files, missing solutions, a run that a
+/// scenario cannot make. Everything else is a [`Problem`].
+pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
+    let lab = Lab::load(dir)?;
+    let scenario = Scenario::load(&lab.scenario_dir())?;
+    let grader = Grader::new(lab.clone(), scenario.clone());
+    let mut report = AuthorReport::new(&lab.name);
+    page::check(&lab, &mut report)?;
+    let mut seen = wrong::Seen::default();
+    for number in 1..=options.seeds {
+        let seed = Seed::whole(number);
+        let plan = scenario.compile(seed)?;
+        expect::check(&plan, lab.opens_at, &mut report)?;
+        prove(&grader, &lab, seed, &plan, &mut report)?;
+        wrong::check(&grader, &lab, seed, &plan, &mut seen, &mut report)?;
+        grader.forget();
+    }
+    seen.finish(&lab, &scenario, options.seeds, &mut report);
+    if report.is_sound() {
+        report.proven.push(format!(
+            "empty earns 0, the solution {} points, on {} seeds",
+            lab.tasks.iter().map(|task| task.points).sum::<u32>(),
+            options.seeds
+        ));
+    }
+    Ok(report)
+}
+
+/// Nothing earns nothing; the solution earns everything.
+fn prove(
+    grader: &Grader,
+    lab: &Lab,
+    seed: Seed,
+    plan: &wirelab_scenario::Plan,
+    report: &mut AuthorReport,
+) -> Result<(), GradeError> {
+    let place = format!("seed {} ({})", seed.fault, variant(plan));
+    let empty = grader.grade(&Submission::new(seed, lab.opens_at))?;
+    if empty.points.got != 0 {
+        report.problem(
+            &place,
+            format!("an empty submission earns {}", empty.points),
+        );
+    }
+    let solved = match solve::solution(grader, lab, seed, plan)? {
+        Ok(submission) => grader.grade(&submission)?,
+        Err(why) => {
+            report.problem(&place, why);
+            return Ok(());
+        }
+    };
+    page::hints(grader, lab, plan, &place, report)?;
+    if !solved.is_passed() {
+        report.problem(&place, format!("the solution earns {}", solved.points));
+        let findings = errors(&solved);
+        findings.for_each(|line| report.problem(&place, line));
+    }
+    Ok(())
+}
+
+fn errors(report: &Report) -> impl Iterator<Item = String> {
+    let tasks = report.tasks.iter();
+    tasks.flat_map(|task| {
+        let findings = task.findings().filter(|it| it.severity > Severity::Note);
+        findings.map(|it| {
+            let parts = [it.expected.as_deref(), it.observed.as_deref()];
+            let parts: Vec<_> = parts.into_iter().flatten().collect();
+            let evidence = it.evidence.join("; ");
+            let detail = format!("{} {evidence}", parts.join(" / "));
+            format!(
+                "{}: {}: {} [{}]",
+                task.task,
+                it.name,
+                it.summary,
+                detail.trim()
+            )
+        })
+    })
+}
+
+/// The variant's name, or `no variants`.
+fn variant(plan: &wirelab_scenario::Plan) -> &str {
+    if plan.variant.name.is_empty() {
+        "no variants"
+    } else {
+        &plan.variant.name
+    }
+}

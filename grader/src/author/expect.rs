@@ -1,0 +1,89 @@
+//! What a scenario asserts about itself, held against what happens.
+
+use wirelab_model::{SimDuration, SimTime};
+use wirelab_scenario::{Expect, Plan};
+use wirelab_session::Run;
+use wirelab_simulator::Observe;
+use wirelab_simulator::host::Outcome;
+
+use super::{AuthorReport, variant};
+use crate::error::GradeError;
+
+/// Exchanges that start before the end of an expectation are given this long to end.
+const PATIENCE: SimDuration = SimDuration::from_secs(180);
+
+pub(super) fn check(
+    plan: &Plan,
+    opens_at: SimTime,
+    report: &mut AuthorReport,
+) -> Result<(), GradeError> {
+    let observe = Observe {
+        captures: false,
+        flow_records: false,
+        drops: true,
+    };
+    let end = plan.expects.iter().map(|expect| expect.to).max();
+    let end = end.unwrap_or_default().max(opens_at) + PATIENCE;
+    let mut run = Run::new(plan.clone(), observe)?;
+    run.advance(end)?;
+    let place = format!("seed {} ({})", plan.seed.fault, variant(plan));
+    for (index, why) in &run.evidence().failed_events {
+        let what = format!("event {} of the timeline: {why}", index + 1);
+        report.problem(&place, what);
+    }
+    for expect in &plan.expects {
+        if let Err(why) = holds(&run, expect) {
+            report.problem(&place, format!("scenario {}: {why}", expect.place));
+        }
+    }
+    Ok(())
+}
+
+fn holds(run: &Run, expect: &Expect) -> Result<(), String> {
+    let within = |at: SimTime| expect.from <= at && at < expect.to;
+    let exchanges = run.evidence().exchanges(&expect.traffic);
+    let exchanges: Vec<_> = exchanges.filter(|event| within(event.started)).collect();
+    let other = exchanges
+        .iter()
+        .find(|event| word(&event.outcome) != expect.outcome);
+    if let Some(event) = other {
+        let (is, at) = (word(&event.outcome), event.started);
+        return Err(format!(
+            "`{}` of {at} is {is}, not {}",
+            expect.traffic, expect.outcome
+        ));
+    }
+    let count = exchanges.len() as u64;
+    if count < expect.at_least {
+        let wanted = expect.at_least;
+        return Err(format!(
+            "{count} exchanges of `{}`, not {wanted}",
+            expect.traffic
+        ));
+    }
+    let Some(cause) = &expect.dropped_by else {
+        return Ok(());
+    };
+    let drops = run.evidence().drops.iter();
+    let mut drops =
+        drops.filter(|drop| within(drop.at) && drop.traffic.as_ref() == Some(&expect.traffic));
+    if drops.any(|drop| cause.matches(drop)) {
+        Ok(())
+    } else {
+        Err(format!(
+            "nothing of `{}` is dropped by {}",
+            expect.traffic, cause.text
+        ))
+    }
+}
+
+const fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Completed => "completed",
+        Outcome::TimedOut => "timed_out",
+        Outcome::Refused => "refused",
+        Outcome::Reset => "reset",
+        Outcome::Unreachable(_) => "unreachable",
+        Outcome::Failed(_) => "failed",
+    }
+}

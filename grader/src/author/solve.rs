@@ -1,0 +1,143 @@
+//! Submissions made by the author: the solution, and repairs step by step.
+
+use wirelab_model::{Call, Seed};
+use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
+use wirelab_session::{Entry, EntryKind, Run};
+
+use crate::calls::{Step, parse_calls};
+use crate::error::GradeError;
+use crate::grade::Grader;
+use crate::submission::Submission;
+
+/// The full solution on one seed; `Err` is what is wrong with it.
+pub(super) fn solution(
+    grader: &Grader,
+    lab: &Lab,
+    seed: Seed,
+    plan: &Plan,
+) -> Result<Result<Submission, String>, GradeError> {
+    let mut submission = Submission::new(seed, lab.opens_at);
+    for task in &lab.tasks {
+        match &task.kind {
+            TaskKind::Answer(_) => {
+                let answer = answer(grader, task, plan)?;
+                submission.answers.insert(task.name.clone(), answer);
+            }
+            TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) => {
+                let extension = task.kind.extension().expect("both kinds have answer files");
+                let (_, text) = grader.material().solution(task, plan, extension)?;
+                submission.answers.insert(task.name.clone(), text);
+            }
+            TaskKind::Fix(_) => {
+                let (path, text) = grader.material().solution(task, plan, "calls")?;
+                if let Err(why) = repair(grader, lab, &mut submission, &text)? {
+                    return Ok(Err(format!("{}: {why}", path.display())));
+                }
+            }
+        }
+    }
+    Ok(Ok(submission))
+}
+
+/// The right answer, written as a learner would.
+fn answer(grader: &Grader, task: &LabTask, plan: &Plan) -> Result<String, GradeError> {
+    let TaskKind::Answer(wanted) = &task.kind else {
+        return Ok(String::new());
+    };
+    let mut text = String::new();
+    for part in &wanted.parts {
+        let value = grader.material().resolve(task, plan, &part.expected)?;
+        if part.name.is_empty() {
+            text.push_str(&value);
+        } else {
+            text.push_str(&format!("{}: {value}\n", part.name));
+        }
+    }
+    Ok(text)
+}
+
+/// Does the steps of a `.calls` file on the lab as it opens, and journals them as a session does.
+/// `Err` is a step that was refused.
+pub(super) fn repair(
+    grader: &Grader,
+    lab: &Lab,
+    submission: &mut Submission,
+    text: &str,
+) -> Result<Result<(), String>, GradeError> {
+    let steps = match parse_calls(text) {
+        Ok(steps) => steps,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    let opening = grader.material().opening(submission.seed)?;
+    let mut journal = Journal {
+        run: (*opening).clone(),
+        entries: std::mem::take(&mut submission.entries),
+    };
+    for step in steps {
+        if let Err(why) = journal.step(&step, lab.settle)? {
+            return Ok(Err(why));
+        }
+    }
+    submission.now = journal.run.now();
+    submission.entries = journal.entries;
+    Ok(Ok(()))
+}
+
+struct Journal {
+    run: Run,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    fn step(&mut self, step: &Step, settle: bool) -> Result<Result<(), String>, GradeError> {
+        match step {
+            Step::Call(call) => return self.call(call, settle),
+            Step::Exec { host, argv } => {
+                let (host, argv) = (host.clone(), argv.clone());
+                self.push(EntryKind::Host {
+                    host: host.clone(),
+                    argv: argv.clone(),
+                });
+                let result = self.run.exec(&host, &argv)?;
+                if result.status != 0 {
+                    let why = format!("`{}` on {host}: {}", argv.join(" "), result.combined.trim());
+                    return Ok(Err(why));
+                }
+            }
+            Step::Advance(time) => {
+                let until = self.run.now() + *time;
+                self.push(EntryKind::Advance { until });
+                self.run.advance(until)?;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn call(&mut self, call: &Call, settle: bool) -> Result<Result<(), String>, GradeError> {
+        let caller = self.run.plan().caller.clone();
+        self.push(EntryKind::Call {
+            caller: caller.clone(),
+            call: call.clone(),
+        });
+        let seq = self.entries.len() as u64;
+        if let Err(error) = self.run.call(&caller, call, seq) {
+            return Ok(Err(format!("{call}: {error}")));
+        }
+        let before = self.entries.len();
+        let at = self.run.now();
+        if settle && let Some(until) = self.run.settle() {
+            self.push(EntryKind::Advance { until });
+            self.entries[before].at = at;
+        }
+        Ok(Ok(()))
+    }
+
+    fn push(&mut self, kind: EntryKind) {
+        self.entries.push(Entry {
+            seq: self.entries.len() as u64 + 1,
+            at: self.run.now(),
+            kind,
+            reply: "".into(),
+        });
+    }
+}

@@ -1,0 +1,216 @@
+//! Typical wrong answers: each scores what it says and fails with the finding it names.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use wirelab_model::Seed;
+use wirelab_scenario::{Lab, LabTask, Plan, Scenario, TaskKind};
+
+use super::{AuthorReport, solve, variant};
+use crate::error::GradeError;
+use crate::finding::FindingKind;
+use crate::grade::Grader;
+use crate::submission::Submission;
+
+/// A file in `wrong/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct WrongAnswer {
+    path: PathBuf,
+    task: String,
+    /// `None`: wrong on every variant.
+    variant: Option<String>,
+    points: u32,
+    finding: FindingKind,
+    text: String,
+}
+
+/// What has been tried so far: each file once a variant.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    tried: BTreeSet<(PathBuf, String)>,
+    variants: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Complains about files that no seed came to, and about a lab with too few of them.
+    pub(super) fn finish(
+        self,
+        lab: &Lab,
+        scenario: &Scenario,
+        seeds: u64,
+        report: &mut AuthorReport,
+    ) {
+        for name in scenario.variants() {
+            if !self.variants.contains(&name) {
+                let what = format!("not drawn on seeds 1 to {seeds}; nothing is proven of it");
+                report.problem(format!("variant {name}"), what);
+            }
+        }
+        let files: BTreeSet<_> = self.tried.iter().map(|(path, _)| path).collect();
+        if files.len() < 3 {
+            let what = format!("{} wrong answers; at least 3 are wanted", files.len());
+            report.problem(lab.dir.join("wrong").display().to_string(), what);
+        }
+        report.proven.push(format!(
+            "{} wrong answers, {} times tried",
+            files.len(),
+            self.tried.len()
+        ));
+    }
+}
+
+/// Tries every wrong answer that fits the drawn variant and was not tried on it before.
+pub(super) fn check(
+    grader: &Grader,
+    lab: &Lab,
+    seed: Seed,
+    plan: &Plan,
+    seen: &mut Seen,
+    report: &mut AuthorReport,
+) -> Result<(), GradeError> {
+    let drawn = plan.variant.name.clone();
+    seen.variants.insert(drawn.clone());
+    for path in files(&lab.dir.join("wrong"))? {
+        if !seen.tried.insert((path.clone(), drawn.clone())) {
+            continue;
+        }
+        match read(lab, &path) {
+            Err(why) => report.problem(path.display().to_string(), why),
+            Ok(wrong) if wrong.variant.as_ref().is_none_or(|it| *it == drawn) => {
+                try_it(grader, lab, seed, plan, &wrong, report)?;
+            }
+            Ok(_) => {
+                seen.tried.remove(&(path, drawn.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn try_it(
+    grader: &Grader,
+    lab: &Lab,
+    seed: Seed,
+    plan: &Plan,
+    wrong: &WrongAnswer,
+    report: &mut AuthorReport,
+) -> Result<(), GradeError> {
+    let place = format!(
+        "{} on seed {} ({})",
+        wrong.path.display(),
+        seed.fault,
+        variant(plan)
+    );
+    let task = lab.task(&wrong.task).expect("read() knows the task");
+    let mut submission = Submission::new(seed, lab.opens_at);
+    let text = grader.material().fill(task, plan, &wrong.text)?;
+    if matches!(task.kind, TaskKind::Fix(_)) {
+        if let Err(why) = solve::repair(grader, lab, &mut submission, &text)? {
+            report.problem(place, why);
+            return Ok(());
+        }
+    } else {
+        submission.answers.insert(task.name.clone(), text);
+    }
+    let graded = grader.grade_task(&submission, &task.name)?;
+    if graded.points.got != wrong.points {
+        let what = format!("says {} points, earns {}", wrong.points, graded.points);
+        report.problem(place.clone(), what);
+    }
+    let found: Vec<_> = graded.tasks[0]
+        .findings()
+        .map(|finding| finding.name)
+        .collect();
+    if !found.contains(&wrong.finding) {
+        let names: Vec<_> = found.iter().map(|name| name.name()).collect();
+        let what = format!(
+            "says `{}`, the findings are: {}",
+            wrong.finding,
+            names.join(", ")
+        );
+        report.problem(place, what);
+    }
+    Ok(())
+}
+
+fn files(dir: &Path) -> Result<Vec<PathBuf>, GradeError> {
+    if !dir.is_dir() {
+        return Ok(Vec::new());
+    }
+    let failed = |error| GradeError::File {
+        path: dir.to_owned(),
+        error,
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        files.push(entry.map_err(failed)?.path());
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// `TASK--MISTAKE[.VARIANT].EXT`, first line `# points=2 finding=too-open`.
+fn read(lab: &Lab, path: &Path) -> Result<WrongAnswer, String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (task, rest) = name
+        .split_once("--")
+        .ok_or("is not called TASK--MISTAKE.EXT")?;
+    let mut parts = rest.split('.').skip(1);
+    let (variant, extension) = match (parts.next(), parts.next()) {
+        (Some(extension), None) => (None, extension),
+        (Some(variant), Some(extension)) => (Some(variant.to_owned()), extension),
+        _ => return Err("is not called TASK--MISTAKE.EXT".to_owned()),
+    };
+    let known = lab
+        .task(task)
+        .ok_or_else(|| format!("there is no task `{task}`"))?;
+    let wanted = extension_of(known);
+    if extension != wanted {
+        return Err(format!("answers to `{task}` end in .{wanted}"));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let (points, finding) = header(text.lines().next().unwrap_or_default())?;
+    Ok(WrongAnswer {
+        path: path.to_owned(),
+        task: task.to_owned(),
+        variant,
+        points,
+        finding,
+        text,
+    })
+}
+
+fn extension_of(task: &LabTask) -> &'static str {
+    task.kind.extension().unwrap_or("calls")
+}
+
+fn header(line: &str) -> Result<(u32, FindingKind), String> {
+    let form = || "the first line is not `# points=N finding=NAME`".to_owned();
+    let words = line.strip_prefix('#').ok_or_else(form)?;
+    let (mut points, mut finding) = (None, None);
+    for word in words.split_whitespace() {
+        match word.split_once('=').ok_or_else(form)? {
+            ("points", value) => points = value.parse().ok(),
+            ("finding", value) => finding = Some(value.parse().map_err(|e| format!("{e}"))?),
+            _ => return Err(form()),
+        }
+    }
+    Ok((points.ok_or_else(form)?, finding.ok_or_else(form)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_points_and_finding() {
+        assert_eq!(
+            header("# points=2 finding=too-open"),
+            Ok((2, FindingKind::TooOpen))
+        );
+        assert!(header("# points=2").is_err());
+        assert!(header("ec2:X").is_err());
+        let unknown = header("# points=2 finding=too-closed").expect_err("no such finding");
+        assert!(unknown.contains("too-open"), "{unknown}");
+    }
+}

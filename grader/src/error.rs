@@ -1,0 +1,64 @@
+//! Why something could not be graded. Never a learner's fault, never a score.
+
+use std::path::PathBuf;
+
+use wirelab_scenario::{ContentErrors, FillError};
+use wirelab_session::{RunError, SessionError};
+
+/// Why something could not be graded: our fault or the author's.
+#[derive(Debug, thiserror::Error)]
+pub enum GradeError {
+    /// Mistakes in a lab or scenario.
+    #[error(transparent)]
+    Content(#[from] ContentErrors),
+    /// The session's files.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A run refused what the plan or the journal says.
+    #[error("not graded, our fault: {0}")]
+    Run(#[from] RunError),
+    /// A reference of the lab leads nowhere.
+    #[error("lab `{lab}`, task `{task}`: {error}")]
+    Reference {
+        /// The lab.
+        lab: String,
+        /// The task.
+        task: String,
+        /// Which.
+        error: FillError,
+    },
+    /// A file of the lab cannot be read.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The reference solution does not do what a solution must: compile, run, parse.
+    #[error("{}: {why}", path.display())]
+    Solution {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// There is no such task.
+    #[error("the lab has no task `{task}`; it has {known}")]
+    UnknownTask {
+        /// What was asked for.
+        task: String,
+        /// The tasks there are.
+        known: String,
+    },
+    /// A lab names something that its scenario does not have.
+    #[error("lab `{lab}`, task `{task}`: {why}")]
+    Lab {
+        /// The lab.
+        lab: String,
+        /// The task.
+        task: String,
+        /// What is wrong.
+        why: String,
+    },
+}

@@ -1,0 +1,111 @@
+//! From a submission to a report.
+
+use wirelab_scenario::{Lab, LabTask, Scenario, TaskKind};
+use wirelab_session::Session;
+
+use crate::error::GradeError;
+use crate::material::Material;
+use crate::report::{Report, TaskReport};
+use crate::submission::Submission;
+use crate::task;
+
+/// Grades submissions of one lab. Runs it once made are kept for the next submission.
+#[derive(Debug)]
+pub struct Grader {
+    material: Material,
+}
+
+impl Grader {
+    /// A grader for `lab`, which poses its tasks on `scenario`.
+    #[must_use]
+    pub const fn new(lab: Lab, scenario: Scenario) -> Self {
+        Self {
+            material: Material::new(lab, scenario),
+        }
+    }
+
+    /// Grades every task.
+    ///
+    /// # Errors
+    /// [`GradeError`]: our fault or the author's; wrong answers are findings, not errors.
+    pub fn grade(&self, submission: &Submission) -> Result<Report, GradeError> {
+        let tasks = self.material.lab.tasks.iter();
+        let reports = tasks.map(|task| self.grade_one(task, submission));
+        Ok(self.report(submission, reports.collect::<Result<_, _>>()?))
+    }
+
+    /// Grades one task.
+    ///
+    /// # Errors
+    /// As [`Grader::grade`]; an unknown task.
+    pub fn grade_task(&self, submission: &Submission, task: &str) -> Result<Report, GradeError> {
+        let lab = &self.material.lab;
+        let Some(found) = lab.task(task) else {
+            let known: Vec<_> = lab.tasks.iter().map(|task| task.name.as_str()).collect();
+            return Err(GradeError::UnknownTask {
+                task: task.to_owned(),
+                known: known.join(", "),
+            });
+        };
+        Ok(self.report(submission, vec![self.grade_one(found, submission)?]))
+    }
+
+    pub(crate) const fn material(&self) -> &Material {
+        &self.material
+    }
+
+    /// Forgets the runs that were kept.
+    pub(crate) fn forget(&self) {
+        self.material.forget();
+    }
+
+    fn grade_one(&self, task: &LabTask, submission: &Submission) -> Result<TaskReport, GradeError> {
+        let material = &self.material;
+        let checks = match &task.kind {
+            TaskKind::Answer(answer) => task::answer::grade(material, task, answer, submission)?,
+            TaskKind::TcpdumpFilter(filter) => {
+                task::filter::grade(material, task, filter, submission)?
+            }
+            TaskKind::LogsInsights(query) => task::query::grade(material, task, query, submission)?,
+            TaskKind::Fix(fix) => task::fix::grade(material, task, fix, submission)?,
+        };
+        let extension = task.kind.extension();
+        let file = extension.map(|extension| format!("answers/{}.{extension}", task.name));
+        Ok(TaskReport::new(&task.name, task.kind.name(), file, checks))
+    }
+
+    fn report(&self, submission: &Submission, tasks: Vec<TaskReport>) -> Report {
+        let hints = tasks.iter().map(|task| self.hints_cost(task, submission));
+        let hints = hints.sum();
+        Report::new(&self.material.lab.name, submission.now, hints, tasks)
+    }
+
+    /// Hints are paid for when their task is solved, and never more than it gave.
+    fn hints_cost(&self, report: &TaskReport, submission: &Submission) -> u32 {
+        let taken = submission.hints.get(report.task.as_str()).copied();
+        let Some(task) = self.material.lab.task(&report.task) else {
+            return 0;
+        };
+        if !report.points.is_full() {
+            return 0;
+        }
+        let taken = task.hints.iter().take(taken.unwrap_or(0));
+        let price: u32 = taken.map(|hint| hint.price).sum();
+        price.min(report.points.got)
+    }
+}
+
+/// Grades a session as it stands; `task` limits it to one.
+///
+/// # Errors
+/// As [`Grader::grade`]; files of the session that cannot be read.
+pub fn check(session: &Session, task: Option<&str>) -> Result<Report, GradeError> {
+    let lab = session.lab().clone();
+    let scenario = Scenario::load(&lab.scenario_dir())?;
+    let grader = Grader::new(lab, scenario);
+    let submission = Submission::of_session(session)?;
+    match task {
+        Some(task) => grader.grade_task(&submission, task),
+        None => grader.grade(&submission),
+    }
+}

@@ -1,0 +1,145 @@
+//! The runs and reference solutions that a lab is graded against.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use serde_json::Value;
+use wirelab_model::Seed;
+use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario};
+use wirelab_session::Run;
+use wirelab_simulator::Observe;
+
+use crate::error::GradeError;
+
+/// A lab with its scenario, and runs of it up to the moment it opens. Runs are made when asked for
+/// and kept, since every task looks at the same ones.
+#[derive(Debug)]
+pub(crate) struct Material {
+    pub(crate) lab: Lab,
+    scenario: Scenario,
+    openings: RefCell<BTreeMap<Seed, Rc<Run>>>,
+}
+
+impl Material {
+    pub(crate) const fn new(lab: Lab, scenario: Scenario) -> Self {
+        Self {
+            lab,
+            scenario,
+            openings: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// The lab on `seed` as it opens, with all evidence up to then.
+    pub(crate) fn opening(&self, seed: Seed) -> Result<Rc<Run>, GradeError> {
+        if let Some(run) = self.openings.borrow().get(&seed) {
+            return Ok(Rc::clone(run));
+        }
+        let observe = Observe {
+            drops: false,
+            ..Observe::default()
+        };
+        let mut run = Run::new(self.scenario.compile(seed)?, observe)?;
+        run.advance(self.lab.opens_at)?;
+        let run = Rc::new(run);
+        self.openings.borrow_mut().insert(seed, Rc::clone(&run));
+        Ok(run)
+    }
+
+    /// Takes a run that is at the lab's opening already, so that it need not be made again.
+    pub(crate) fn keep_opening(&self, run: Run) {
+        let seed = run.plan().seed;
+        self.openings.borrow_mut().insert(seed, Rc::new(run));
+    }
+
+    /// The learner's seed with the lab's other traffic.
+    pub(crate) fn hidden(&self, seed: Seed) -> Vec<Seed> {
+        let parts = self.lab.hidden_traffic_seeds.iter();
+        let hidden = parts.map(|traffic| seed.with_traffic(*traffic));
+        hidden.filter(|other| *other != seed).collect()
+    }
+
+    /// Forgets the runs.
+    pub(crate) fn forget(&self) {
+        self.openings.borrow_mut().clear();
+    }
+
+    /// The reference solution of a task: `solution/NAME.VARIANT.EXT`, else `solution/NAME.EXT`,
+    /// with its references filled in. Gives the file it was read from as well.
+    pub(crate) fn solution(
+        &self,
+        task: &LabTask,
+        plan: &Plan,
+        extension: &str,
+    ) -> Result<(PathBuf, String), GradeError> {
+        let path = self.solution_path(task, &plan.variant.name, extension);
+        let text = std::fs::read_to_string(&path).map_err(|error| GradeError::File {
+            path: path.clone(),
+            error,
+        })?;
+        let text = self.fill(task, plan, &text)?;
+        Ok((path, text))
+    }
+
+    fn solution_path(&self, task: &LabTask, variant: &str, extension: &str) -> PathBuf {
+        let dir = self.lab.dir.join("solution");
+        let own = dir.join(format!("{}.{variant}.{extension}", task.name));
+        if !variant.is_empty() && own.is_file() {
+            own
+        } else {
+            dir.join(format!("{}.{extension}", task.name))
+        }
+    }
+
+    /// Fills `${..}` from the plan.
+    pub(crate) fn fill(
+        &self,
+        task: &LabTask,
+        plan: &Plan,
+        text: &str,
+    ) -> Result<String, GradeError> {
+        let filled = plan.fill(text);
+        filled.map_err(|error| self.reference(task, error))
+    }
+
+    /// The value that a reference stands for.
+    pub(crate) fn resolve(
+        &self,
+        task: &LabTask,
+        plan: &Plan,
+        reference: &str,
+    ) -> Result<String, GradeError> {
+        match plan.resolve(reference) {
+            Ok(Value::String(text)) => Ok(text),
+            Ok(value) => Ok(value.to_string()),
+            Err(error) => Err(self.reference(task, error)),
+        }
+    }
+
+    fn reference(&self, task: &LabTask, error: FillError) -> GradeError {
+        GradeError::Reference {
+            lab: self.lab.name.clone(),
+            task: task.name.clone(),
+            error,
+        }
+    }
+
+    /// A mistake in the lab file that only shows with its scenario.
+    pub(crate) fn mistake(&self, task: &LabTask, why: impl Into<String>) -> GradeError {
+        GradeError::Lab {
+            lab: self.lab.name.clone(),
+            task: task.name.clone(),
+            why: why.into(),
+        }
+    }
+}
+
+/// The answer without comment lines (`#`) and surrounding space; `None` if nothing is left.
+pub(crate) fn answer_text(answer: Option<&String>) -> Option<String> {
+    let lines = answer?
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'));
+    let text = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,87 @@
+//! What is graded: a seed, a journal, answers.
+
+use std::collections::BTreeMap;
+
+use wirelab_model::{Seed, SimTime};
+use wirelab_session::{Entry, EntryKind, Run, RunError, Session};
+
+use crate::error::GradeError;
+
+/// A learner's work on a lab. Grading trusts nothing else and runs everything again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submission {
+    /// What the learner's network was drawn from.
+    pub seed: Seed,
+    /// The effective journal.
+    pub entries: Vec<Entry>,
+    /// The text of each answer file, by task.
+    pub answers: BTreeMap<String, String>,
+    /// How many rungs of each task's hint ladder were taken.
+    pub hints: BTreeMap<String, usize>,
+    /// Virtual time.
+    pub now: SimTime,
+}
+
+impl Submission {
+    /// Nothing done yet.
+    #[must_use]
+    pub const fn new(seed: Seed, now: SimTime) -> Self {
+        Self {
+            seed,
+            entries: Vec::new(),
+            answers: BTreeMap::new(),
+            hints: BTreeMap::new(),
+            now,
+        }
+    }
+
+    /// The session's state.
+    ///
+    /// # Errors
+    /// Answer files that cannot be read.
+    pub fn of_session(session: &Session) -> Result<Self, GradeError> {
+        let mut submission = Self::new(session.plan().seed, session.now());
+        submission.entries = session.entries().cloned().collect();
+        for task in &session.lab().tasks {
+            if let Some(answer) = session.answer(&task.name)? {
+                submission.answers.insert(task.name.clone(), answer);
+            }
+            let taken = session.hints_taken(&task.name);
+            submission.hints.insert(task.name.clone(), taken);
+        }
+        Ok(submission)
+    }
+
+    /// Whether the journal holds anything that can repair.
+    #[must_use]
+    pub(crate) fn changes_something(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| matches!(entry.kind, EntryKind::Call { .. } | EntryKind::Host { .. }))
+    }
+}
+
+/// Does to `run` what the journal says, at the times it says. With other traffic a command may
+/// take longer than it did for the learner; what follows is then done as soon as it has ended.
+pub(crate) fn replay(run: &mut Run, entries: &[Entry]) -> Result<(), RunError> {
+    for entry in entries {
+        advance(run, entry.at)?;
+        match &entry.kind {
+            EntryKind::Call { caller, call } => {
+                // A refused call stays in the journal: it is refused again.
+                let _ = run.call(caller, call, entry.seq);
+            }
+            EntryKind::Host { host, argv } => {
+                run.exec(host, argv)?;
+            }
+            EntryKind::Advance { until } => advance(run, *until)?,
+            EntryKind::Undo { .. } | EntryKind::Hint { .. } | EntryKind::Check { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Lets time pass until `until`, if that is still to come.
+pub(crate) fn advance(run: &mut Run, until: SimTime) -> Result<(), RunError> {
+    run.advance(until.max(run.now()))
+}

@@ -1,0 +1,240 @@
+//! Answer tasks: a value, in any of the forms that people write it.
+
+use ipnet::IpNet;
+use std::net::IpAddr;
+use wirelab_scenario::{AnswerPart, AnswerTask, LabTask, Plan};
+
+use crate::error::GradeError;
+use crate::finding::{Finding, FindingKind};
+use crate::material::{Material, answer_text};
+use crate::report::Check;
+use crate::submission::Submission;
+
+pub(crate) fn grade(
+    material: &Material,
+    task: &LabTask,
+    answer: &AnswerTask,
+    submission: &Submission,
+) -> Result<Vec<Check>, GradeError> {
+    let text = answer_text(submission.answers.get(&task.name));
+    let opening = material.opening(submission.seed)?;
+    let plan = opening.plan();
+    let count = u32::try_from(answer.parts.len()).unwrap_or(1).max(1);
+    let mut checks = Vec::new();
+    for (index, part) in (0..).zip(&answer.parts) {
+        // What does not divide evenly goes to the first parts.
+        let of = task.points / count + u32::from(index < task.points % count);
+        let what = if part.name.is_empty() {
+            &answer.question
+        } else {
+            &part.name
+        };
+        let found = match &text {
+            None => Err(no_answer(task)),
+            Some(text) => given(text, part).map_err(|finding| *finding),
+        };
+        checks.push(match found {
+            Err(finding) => Check::failed(what, of, finding),
+            Ok(value) => judge(material, task, plan, part, &value, of)?,
+        });
+    }
+    Ok(checks)
+}
+
+fn no_answer(task: &LabTask) -> Finding {
+    let file = format!("answers/{}.txt", task.name);
+    Finding::new(FindingKind::NoAnswer, format!("write it into {file}"))
+}
+
+/// The value that the answer gives for a part: the whole text of a single one, the line
+/// `name: value` of several.
+fn given(text: &str, part: &AnswerPart) -> Result<String, Box<Finding>> {
+    let unreadable = |why: String| Box::new(Finding::new(FindingKind::UnreadableAnswer, why));
+    if part.name.is_empty() {
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        return match (lines.next(), lines.next()) {
+            (Some(line), None) => Ok(line.to_owned()),
+            _ => Err(unreadable("one line is wanted".to_owned())),
+        };
+    }
+    let mut values = text.lines().filter_map(|line| value_of(line, &part.name));
+    match (values.next(), values.next()) {
+        (Some(value), None) if !value.is_empty() => Ok(value),
+        (Some(_), Some(_)) => {
+            let why = format!("`{}` is answered twice", part.name);
+            Err(unreadable(why))
+        }
+        _ => {
+            let why = format!("`{}: ...` is missing", part.name);
+            Err(Box::new(Finding::new(FindingKind::NoAnswer, why)))
+        }
+    }
+}
+
+/// `mtu: 1446`, `mtu = 1446`.
+fn value_of(line: &str, name: &str) -> Option<String> {
+    let (key, value) = line.split_once([':', '='])?;
+    let same = word(key) == word(name);
+    same.then(|| value.trim().to_owned())
+}
+
+fn judge(
+    material: &Material,
+    task: &LabTask,
+    plan: &Plan,
+    part: &AnswerPart,
+    value: &str,
+    of: u32,
+) -> Result<Check, GradeError> {
+    let what = if part.name.is_empty() {
+        "the answer"
+    } else {
+        &part.name
+    };
+    if let Some(finding) = not_a_choice(part, value) {
+        return Ok(Check::failed(what, of, finding));
+    }
+    for reference in std::iter::once(&part.expected).chain(&part.accepts) {
+        let expected = material.resolve(task, plan, reference)?;
+        if same(plan, &expected, value) {
+            return Ok(Check::passed(what, of));
+        }
+    }
+    let finding = Finding::new(FindingKind::WrongAnswer, format!("it is not `{value}`"));
+    Ok(Check::failed(what, of, finding))
+}
+
+fn not_a_choice(part: &AnswerPart, value: &str) -> Option<Finding> {
+    let known = part.choices.iter().any(|choice| words_equal(choice, value));
+    if part.choices.is_empty() || known {
+        return None;
+    }
+    let why = format!("`{value}` is none of: {}", part.choices.join(", "));
+    Some(Finding::new(FindingKind::UnreadableAnswer, why))
+}
+
+/// Whether `given` is one of the forms of `expected`.
+fn same(plan: &Plan, expected: &str, given: &str) -> bool {
+    let names = [plan.names.name_of(expected), plan.names.short(expected)];
+    let named = names
+        .into_iter()
+        .flatten()
+        .any(|name| words_equal(name, given));
+    named || values_equal(expected, given)
+}
+
+fn values_equal(expected: &str, given: &str) -> bool {
+    if let (Some(a), Some(b)) = (number(expected), number(given)) {
+        return a == b;
+    }
+    if let (Some(a), Some(b)) = (block(expected), block(given)) {
+        return a == b;
+    }
+    if let (Some(a), Some(b)) = (range(expected), range(given)) {
+        return a == b;
+    }
+    words_equal(expected, given)
+}
+
+/// `1446`, `1 446`, `1,446`, `1446 bytes`; `*` is the number of the final deny.
+fn number(text: &str) -> Option<u64> {
+    const UNITS: [&str; 6] = ["octets", "bytes", "byte", "b", "ms", "s"];
+    let text = text.trim().to_lowercase();
+    if text == "*" {
+        return Some(32767);
+    }
+    let unit = UNITS.iter().find_map(|unit| text.strip_suffix(unit));
+    let digits = unit.unwrap_or(&text).trim().replace([',', '_', ' '], "");
+    let digits = digits.strip_prefix('#').unwrap_or(&digits);
+    digits.parse().ok()
+}
+
+/// An address, or a block with its host bits cleared.
+fn block(text: &str) -> Option<IpNet> {
+    let text = text.trim();
+    let address = text.parse::<IpAddr>().ok().map(IpNet::from);
+    address.or_else(|| text.parse::<IpNet>().ok().map(|net| net.trunc()))
+}
+
+/// `1024-65535`, with any dash, colon, `to`, `..`; `From=..,To=..` as the CLI writes it.
+fn range(text: &str) -> Option<(u16, u16)> {
+    let text = text
+        .trim()
+        .to_lowercase()
+        .replace("from=", "")
+        .replace("to=", "");
+    let ends = ["..", "–", "-", ":", ",", " to "]
+        .iter()
+        .find_map(|mark| text.split_once(mark))?;
+    Some((ends.0.trim().parse().ok()?, ends.1.trim().parse().ok()?))
+}
+
+fn words_equal(a: &str, b: &str) -> bool {
+    word(a) == word(b)
+}
+
+/// Lower case, without quotes, with one kind of joint; directions in EC2's words.
+fn word(text: &str) -> String {
+    let text = text.trim().trim_matches(['"', '\'', '`']).to_lowercase();
+    let joined = text.replace(['_', ' '], "-");
+    match joined.as_str() {
+        "in" | "inbound" => "ingress".to_owned(),
+        "out" | "outbound" => "egress".to_owned(),
+        _ => joined,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_may_be_written_in_the_forms_people_use() {
+        for (expected, given) in [
+            ("1446", "1446 bytes"),
+            ("1446", "1,446"),
+            ("32767", "*"),
+            ("10.0.1.10", "10.0.1.10/32"),
+            ("10.0.1.0/24", "10.0.1.77/24"),
+            ("32768-60999", "32768 – 60999"),
+            ("32768-60999", "From=32768,To=60999"),
+            ("egress", "Outbound"),
+            ("acl-0123456789abcdef0", "ACL-0123456789abcdef0"),
+            ("vpn_connection", "VPN connection"),
+        ] {
+            assert!(values_equal(expected, given), "{expected} {given}");
+        }
+    }
+
+    #[test]
+    fn near_values_are_not_equal() {
+        for (expected, given) in [
+            ("1446", "1447"),
+            ("1446", "1446 or 1447"),
+            ("10.0.1.10", "10.0.1.1"),
+            ("10.0.1.0/24", "10.0.0.0/16"),
+            ("32768-60999", "1024-65535"),
+            ("egress", "ingress"),
+        ] {
+            assert!(!values_equal(expected, given), "{expected} {given}");
+        }
+    }
+
+    #[test]
+    fn parts_are_read_by_name_and_an_empty_template_is_no_answer() {
+        let part = |name: &str| AnswerPart {
+            name: name.to_owned(),
+            expected: "variant.x".to_owned(),
+            accepts: Vec::new(),
+            choices: Vec::new(),
+        };
+        let text = "Rule: 90\ndirection =\nsubnet: subnet-1\nsubnet: subnet-2";
+        assert_eq!(given(text, &part("rule")).ok().as_deref(), Some("90"));
+        let missing = given(text, &part("direction")).expect_err("nothing written");
+        assert_eq!(missing.name, FindingKind::NoAnswer);
+        let twice = given(text, &part("subnet")).expect_err("two of them");
+        assert_eq!(twice.name, FindingKind::UnreadableAnswer);
+        let lines = given("1446\n1400", &part("")).expect_err("two lines");
+        assert_eq!(lines.name, FindingKind::UnreadableAnswer);
+    }
+}

@@ -1,0 +1,267 @@
+//! tcpdump filters: judged by which packets they keep.
+//!
+//! What is wanted is what the reference solution keeps. It is held against the learner's filter on
+//! the capture that the lab opens with, then on the same point of hidden runs, then on near misses:
+//! packets of the capture with one telling field changed. Addresses and ports are left as they are
+//! there, since a filter may name those of its own network.
+
+mod near_miss;
+
+use wirelab_filter::{Filter, FilterError};
+use wirelab_model::Seed;
+use wirelab_scenario::{FillError, FilterTask, LabTask, Plan};
+use wirelab_session::Run;
+use wirelab_wire::Frame;
+use wirelab_wire::link::LinkType;
+
+use crate::error::GradeError;
+use crate::finding::{Finding, FindingKind};
+use crate::material::{Material, answer_text};
+use crate::report::{Check, Points};
+use crate::submission::Submission;
+
+const KEEPS: &str = "keeps what it must, drops all others";
+const ELSEWHERE: &str = "does so on hidden runs and near misses";
+
+pub(crate) fn grade(
+    material: &Material,
+    task: &LabTask,
+    filter: &FilterTask,
+    submission: &Submission,
+) -> Result<Vec<Check>, GradeError> {
+    let shown = Points {
+        got: 0,
+        of: task.points - hidden_points(task),
+    };
+    let Some(text) = answer_text(submission.answers.get(&task.name)) else {
+        let why = format!("write it into answers/{}.bpf", task.name);
+        let finding = Finding::new(FindingKind::NoAnswer, why);
+        return Ok(unsolved(task, shown, finding));
+    };
+    let yours = match compile(&text) {
+        Ok(yours) => yours,
+        Err(error) => return Ok(unsolved(task, shown, does_not_compile(&error))),
+    };
+    let judge = Judge::new(material, task, filter, submission.seed, &yours)?;
+    let opening = material.opening(submission.seed)?;
+    let frames = judge.frames(&opening)?;
+    let verdict = judge.compare(&frames);
+    if !verdict.kept_any {
+        return Err(material.mistake(task, "the reference solution keeps nothing"));
+    }
+    let lints = lints(&text);
+    if let Some(finding) = verdict.finding(&judge.file(opening.plan())) {
+        let mut checks = unsolved(task, shown, finding);
+        checks[0].findings.extend(lints);
+        return Ok(checks);
+    }
+    let mut first = Check::passed(KEEPS, shown.of);
+    first.findings = lints;
+    let second = elsewhere(material, task, submission, &judge, &frames)?;
+    Ok(vec![first, second])
+}
+
+/// One point of the task, if it has more, is for what the learner cannot see.
+pub(super) const fn hidden_points(task: &LabTask) -> u32 {
+    if task.points > 1 { 1 } else { 0 }
+}
+
+fn unsolved(task: &LabTask, shown: Points, finding: Finding) -> Vec<Check> {
+    let mut hidden = Check::passed(ELSEWHERE, hidden_points(task));
+    hidden.points.got = 0;
+    hidden.mark = crate::report::Mark::Failed;
+    vec![
+        Check::failed(KEEPS, shown.of, finding),
+        hidden.note("not tried yet"),
+    ]
+}
+
+/// Filters are compiled for Ethernet: captures at interfaces are.
+fn compile(text: &str) -> Result<Filter, FilterError> {
+    Filter::compile(text, LinkType::ETHERNET)
+}
+
+fn does_not_compile(error: &FilterError) -> Finding {
+    let finding = Finding::new(FindingKind::FilterDoesNotCompile, error.to_string());
+    match error.hint() {
+        Some(hint) => finding.evidence(format!("hint: {hint}")),
+        None => finding,
+    }
+}
+
+fn lints(text: &str) -> Vec<Finding> {
+    let lints = wirelab_filter::lints(text, LinkType::ETHERNET).into_iter();
+    lints
+        .map(|lint| Finding::new(FindingKind::FilterLint, lint.to_string()))
+        .collect()
+}
+
+fn elsewhere(
+    material: &Material,
+    task: &LabTask,
+    submission: &Submission,
+    judge: &Judge<'_>,
+    frames: &[&Frame],
+) -> Result<Check, GradeError> {
+    let of = hidden_points(task);
+    for seed in material.hidden(submission.seed) {
+        let run = material.opening(seed)?;
+        let other = Judge::new(material, task, judge.task, seed, judge.yours)?;
+        let verdict = other.compare(&other.frames(&run)?);
+        if let Some(finding) = verdict.finding("hidden run") {
+            let finding = renamed(finding, FindingKind::FilterFailsHiddenRun);
+            return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
+        }
+    }
+    let near = near_miss::of(frames);
+    let near: Vec<_> = near.iter().collect();
+    Ok(match judge.compare(&near).finding("near miss") {
+        Some(finding) => {
+            let finding = renamed(finding, FindingKind::FilterFailsNearMiss);
+            Check::partly(ELSEWHERE, Points { got: 0, of }, finding)
+        }
+        None => Check::passed(ELSEWHERE, of),
+    })
+}
+
+/// The same finding under the name of the place where it was made.
+fn renamed(finding: Finding, name: FindingKind) -> Finding {
+    Finding {
+        name,
+        severity: name.severity(),
+        ..finding
+    }
+}
+
+/// The learner's filter beside the reference on one seed.
+struct Judge<'a> {
+    task: &'a FilterTask,
+    yours: &'a Filter,
+    wanted: Filter,
+    scope: Option<Filter>,
+    material: &'a Material,
+    lab_task: &'a LabTask,
+}
+
+impl<'a> Judge<'a> {
+    fn new(
+        material: &'a Material,
+        lab_task: &'a LabTask,
+        task: &'a FilterTask,
+        seed: Seed,
+        yours: &'a Filter,
+    ) -> Result<Self, GradeError> {
+        let opening = material.opening(seed)?;
+        let plan = opening.plan();
+        let (path, text) = material.solution(lab_task, plan, "bpf")?;
+        let text = answer_text(Some(&text)).unwrap_or_default();
+        let wanted = compile(&text).map_err(|error| GradeError::Solution {
+            path,
+            why: error.to_string(),
+        })?;
+        let scope = task.scope.as_ref().map(|scope| {
+            let scope = material.fill(lab_task, plan, scope)?;
+            compile(&scope).map_err(|error| material.mistake(lab_task, error.to_string()))
+        });
+        Ok(Self {
+            task,
+            yours,
+            wanted,
+            scope: scope.transpose()?,
+            material,
+            lab_task,
+        })
+    }
+
+    /// What the capture point has seen by the lab's opening.
+    fn frames<'r>(&self, run: &'r Run) -> Result<Vec<&'r Frame>, GradeError> {
+        let point = run.plan().capture_point(&self.task.capture);
+        let wrong = |error: FillError| self.material.mistake(self.lab_task, error.to_string());
+        let point = point.map_err(wrong)?;
+        let frames = run.evidence().captured(&point).iter();
+        Ok(frames.map(|captured| &captured.frame).collect())
+    }
+
+    /// The learner's file of that capture.
+    fn file(&self, plan: &Plan) -> String {
+        let point = plan.capture_point(&self.task.capture);
+        let name = point.map_or_else(|_| self.task.capture.clone(), |it| plan.capture_name(&it));
+        format!("evidence/{name}.pcap")
+    }
+
+    fn compare(&self, frames: &[&Frame]) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (number, frame) in (1..).zip(frames) {
+            let bytes = frame.to_bytes();
+            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let in_scope = |filter: &Filter| filter.matches(&bytes, len);
+            let (wanted, kept) = (in_scope(&self.wanted), in_scope(self.yours));
+            verdict.kept_any |= wanted;
+            verdict.kept += usize::from(kept);
+            verdict.wanted += usize::from(wanted);
+            if wanted == kept || !self.scope.as_ref().is_none_or(in_scope) {
+                continue;
+            }
+            let wrong = Wrong {
+                number,
+                len: bytes.len(),
+                line: format!("{:#}", frame.packet.summary()),
+            };
+            let list = if kept {
+                &mut verdict.extra
+            } else {
+                &mut verdict.missed
+            };
+            list.push(wrong);
+        }
+        verdict
+    }
+}
+
+/// A packet on which the two filters differ.
+struct Wrong {
+    number: usize,
+    len: usize,
+    line: String,
+}
+
+/// How the learner's filter compares on one capture.
+#[derive(Default)]
+struct Verdict {
+    kept_any: bool,
+    kept: usize,
+    wanted: usize,
+    extra: Vec<Wrong>,
+    missed: Vec<Wrong>,
+}
+
+impl Verdict {
+    /// The worse of the two sides, with the smallest packet that shows it.
+    fn finding(&self, place: &str) -> Option<Finding> {
+        let (name, summary, list, yours, wanted) = if self.missed.is_empty() {
+            let (wrong, kept) = (self.extra.len(), self.kept);
+            let summary = format!("{wrong} of the {kept} packets it keeps are wrong");
+            (
+                FindingKind::FilterKeepsTooMuch,
+                summary,
+                &self.extra,
+                "KEEP",
+                "DROP",
+            )
+        } else {
+            let (missed, wanted) = (self.missed.len(), self.wanted);
+            let summary = format!("it drops {missed} of the {wanted} packets to keep");
+            (
+                FindingKind::FilterMisses,
+                summary,
+                &self.missed,
+                "DROP",
+                "KEEP",
+            )
+        };
+        let smallest = list.iter().min_by_key(|wrong| (wrong.len, wrong.number))?;
+        let finding = Finding::new(name, summary).expected(wanted).observed(yours);
+        let place = format!("{place} #{}", smallest.number);
+        Some(finding.evidence(place).evidence(smallest.line.clone()))
+    }
+}

@@ -1,0 +1,100 @@
+//! Least privilege: what the repair opened beyond the scenario's `intent`.
+
+use std::net::IpAddr;
+
+use wirelab_model::{IpNet, PortRange};
+use wirelab_scenario::{Intent as Declared, IntentEnd, Names, Plan};
+use wirelab_simulator::host::Attachment;
+
+use super::Aftermath;
+use crate::finding::{Finding, FindingKind};
+use crate::reach::{self, Intent};
+
+/// Ports of clients of which nothing is known: all that systems use (Amazon VPC User Guide,
+/// "Ephemeral ports").
+const ANY_CLIENT: PortRange = PortRange {
+    from: 1024,
+    to: 65535,
+};
+
+/// One finding a rule that lets in too much.
+pub(super) fn excess(after: &Aftermath<'_>) -> Vec<Finding> {
+    let plan = after.run.plan();
+    let intents: Vec<_> = plan.intents.iter().map(|it| intent(plan, it)).collect();
+    let before = after.opening.control().resources();
+    let found = reach::excess(before, after.run.control().resources(), &intents);
+    found.iter().map(|it| finding(plan, it)).collect()
+}
+
+fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
+    let summary = format!("you also opened {}", excess.describe(1).join(", "));
+    let finding = Finding::new(FindingKind::TooOpen, summary)
+        .evidence(format!("by  {}", named(&plan.names, &excess.rule)))
+        .evidence(format!("at  {}", named(&plan.names, &excess.place)));
+    let sample = format!("counterexample  {}", excess.sample);
+    let mut finding = finding.evidence(format!("{sample}  was DROP, is ACCEPT, intent DROP"));
+    let more = excess.describe(4).into_iter().skip(1);
+    finding
+        .evidence
+        .extend(more.map(|line| format!("also {line}")));
+    finding.see("book: the packet's way through a VPC")
+}
+
+/// The text with the scenario's names for its ids: `network_acl.db (acl-...)`.
+pub(super) fn named(names: &Names, text: &str) -> String {
+    let word = |word: &str| {
+        let id = word.trim_end_matches([':', ',']);
+        match names.name_of(id) {
+            Some(name) => format!("{name} ({id}){}", &word[id.len()..]),
+            None => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn intent(plan: &Plan, declared: &Declared) -> Intent {
+    Intent {
+        clients: declared.from.blocks.clone(),
+        servers: declared.to.blocks.clone(),
+        protocol: declared.protocol,
+        ports: declared.ports,
+        client_ports: client_ports(plan, &declared.from),
+        icmp: declared.icmp,
+    }
+}
+
+/// From which ports the machines behind an end open connections: by their systems' settings.
+fn client_ports(plan: &Plan, end: &IntentEnd) -> PortRange {
+    let within =
+        |name: &str| end.host.as_deref() == Some(name) || has_address(plan, name, &end.blocks);
+    let hosts = plan.hosts.iter().filter(|host| within(&host.name));
+    let ranges = hosts.map(|host| host.settings.local_port_range);
+    let all = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    // A block of the whole internet holds machines that the scenario does not.
+    let known = end.blocks.iter().all(|block| block.prefix_len() >= 8);
+    match all.filter(|_| known) {
+        Some((from, to)) => PortRange { from, to },
+        None => ANY_CLIENT,
+    }
+}
+
+fn has_address(plan: &Plan, host: &str, blocks: &[IpNet]) -> bool {
+    let Some(spec) = plan.hosts.iter().find(|spec| spec.name == host) else {
+        return false;
+    };
+    let addresses: Vec<IpAddr> = match &spec.attachment {
+        Attachment::Instance(id) => {
+            let interfaces = plan.control.resources().network_interfaces.values();
+            let own = interfaces.filter(|it| {
+                let attached = it.attachment.as_ref();
+                attached.is_some_and(|at| at.instance_id.as_ref() == Some(id))
+            });
+            own.map(|it| it.private_ip_address.into()).collect()
+        }
+        Attachment::Outside { interfaces, .. } => {
+            interfaces.iter().map(|it| it.address.addr()).collect()
+        }
+    };
+    let inside = |address: &IpAddr| blocks.iter().any(|block| block.contains(address));
+    addresses.iter().any(inside)
+}

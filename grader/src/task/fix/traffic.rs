@@ -1,0 +1,167 @@
+//! What the client programs of the scenario experience after the repair.
+
+use wirelab_model::{InstanceState, SimDuration, SimTime};
+use wirelab_scenario::Succeeds;
+use wirelab_session::Run;
+use wirelab_simulator::host::{Outcome, TrafficEvent, TrafficSpec};
+
+use super::Aftermath;
+use crate::finding::{Finding, FindingKind};
+
+/// How far back from the lab's opening traffic must have been without a fault to count as healthy.
+const HEALTHY_FOR: SimDuration = SimDuration::from_secs(300);
+
+/// Every complaint that remains.
+pub(super) fn symptoms(after: &Aftermath<'_>) -> Vec<Finding> {
+    let succeeds = after.task.succeeds.iter();
+    succeeds
+        .filter_map(|wanted| symptom(after, wanted))
+        .collect()
+}
+
+fn symptom(after: &Aftermath<'_>, wanted: &Succeeds) -> Option<Finding> {
+    if let Some(finding) = client_gone(after.run, &wanted.traffic) {
+        return Some(finding);
+    }
+    let deadline = after.repaired + wanted.within;
+    let new: Vec<_> = new_exchanges(after, &wanted.traffic).collect();
+    let is_done = |event: &&&TrafficEvent| event.outcome == Outcome::Completed;
+    let done: Vec<_> = new.iter().filter(is_done).collect();
+    let in_time = done.iter().filter(|event| event.at <= deadline).count() as u64;
+    let expected = format!(
+        "{} new exchanges of `{}` complete within {}",
+        wanted.exchanges, wanted.traffic, wanted.within
+    );
+    if in_time < wanted.exchanges {
+        let summary = format!("`{}` does not work yet", wanted.traffic);
+        let finding = Finding::new(FindingKind::SymptomRemains, summary).expected(expected);
+        let observed = format!("{in_time} completed; {}", outcomes(&new));
+        return Some(finding.observed(observed));
+    }
+    let first = done.iter().map(|event| event.started).min()?;
+    let failed = new
+        .iter()
+        .find(|event| event.started > first && event.outcome != Outcome::Completed)?;
+    let summary = format!("`{}` works, then fails again", wanted.traffic);
+    let finding = Finding::new(FindingKind::SymptomRemains, summary).expected(expected);
+    Some(finding.observed(format!("at {}: {}", failed.at, said(&failed.outcome))))
+}
+
+/// Exchanges that started after the repair and have ended.
+fn new_exchanges<'a>(
+    after: &'a Aftermath<'_>,
+    traffic: &'a str,
+) -> impl Iterator<Item = &'a TrafficEvent> {
+    let exchanges = after.run.evidence().exchanges(traffic);
+    exchanges.filter(|event| event.started >= after.repaired)
+}
+
+/// Silence is no repair: the client must still be there to complain.
+fn client_gone(run: &Run, traffic: &str) -> Option<Finding> {
+    let spec = run
+        .plan()
+        .traffic
+        .iter()
+        .find(|spec| spec.name == traffic)?;
+    let id = run.plan().names.id(&format!("instance.{}", spec.from))?;
+    let instances = &run.control().resources().instances;
+    let instance = instances.values().find(|it| it.instance_id.as_str() == *id);
+    if instance.is_some_and(|it| it.state == InstanceState::Running) {
+        return None;
+    }
+    let summary = format!(
+        "`{}` is not running any more; `{traffic}` is silent, not repaired",
+        spec.from
+    );
+    Some(Finding::new(FindingKind::ClientStopped, summary))
+}
+
+/// Traffic that worked before and does not now, and how many connections of it were lost since the
+/// lab opened.
+pub(super) fn harm(after: &Aftermath<'_>) -> (Vec<Finding>, usize) {
+    let mut findings = Vec::new();
+    let mut lost = Vec::new();
+    for spec in healthy(after) {
+        findings.extend(broken(after, spec));
+        let cut = after.run.evidence().exchanges(&spec.name);
+        let cut = cut.filter(|event| event.cut && event.at >= after.opening.now());
+        lost.extend(cut);
+    }
+    if let (true, Some(first)) = (findings.is_empty(), lost.first()) {
+        findings.push(connections_cut(lost.len(), first));
+    }
+    (findings, lost.len())
+}
+
+fn connections_cut(count: usize, first: &TrafficEvent) -> Finding {
+    let summary = format!("{count} live connections of healthy traffic were lost to the change");
+    let finding = Finding::new(FindingKind::ConnectionsCut, summary).expected("none");
+    finding.observed(format!(
+        "`{}` at {}: {}",
+        first.traffic,
+        first.at,
+        said(&first.outcome)
+    ))
+}
+
+/// Traffic that no task complains about and that had no fault before the lab opened.
+fn healthy<'a>(after: &'a Aftermath<'_>) -> impl Iterator<Item = &'a TrafficSpec> {
+    let from = after.opening.now() - HEALTHY_FOR;
+    let complaining = |spec: &TrafficSpec| {
+        let mut named = after.task.succeeds.iter();
+        named.any(|wanted| spec.name == wanted.traffic)
+    };
+    let traffic = after.run.plan().traffic.iter();
+    traffic.filter(move |spec| {
+        let before = after.opening.evidence().exchanges(&spec.name);
+        let mut before = before.filter(|event| event.at >= from).peekable();
+        let active = before.peek().is_some();
+        active && !complaining(spec) && before.all(|event| event.outcome == Outcome::Completed)
+    })
+}
+
+fn broken(after: &Aftermath<'_>, spec: &TrafficSpec) -> Option<Finding> {
+    let new: Vec<_> = new_exchanges(after, &spec.name).collect();
+    let failed = new.iter().find(|event| event.outcome != Outcome::Completed);
+    let silent = new.is_empty() && spec.count.is_none() && spec.every < after.task.run_on;
+    if failed.is_none() && !silent {
+        return None;
+    }
+    let summary = format!("`{}` worked before the change and does not now", spec.name);
+    let finding = Finding::new(FindingKind::HealthyBroken, summary);
+    Some(match failed {
+        Some(event) => finding.observed(format!("at {}: {}", event.at, said(&event.outcome))),
+        None => finding.observed("no exchange has ended since"),
+    })
+}
+
+fn outcomes(events: &[&TrafficEvent]) -> String {
+    let failed = events
+        .iter()
+        .filter(|event| event.outcome != Outcome::Completed);
+    let failed: Vec<_> = failed.collect();
+    match failed.last() {
+        None if events.is_empty() => "none has ended".to_owned(),
+        None => "none failed".to_owned(),
+        Some(last) => format!(
+            "{} failed, the last {}",
+            failed.len(),
+            failure(last.at, &last.outcome)
+        ),
+    }
+}
+
+fn failure(at: SimTime, outcome: &Outcome) -> String {
+    format!("at {at}: {}", said(outcome))
+}
+
+fn said(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Completed => "completed".to_owned(),
+        Outcome::TimedOut => "timed out".to_owned(),
+        Outcome::Refused => "connection refused".to_owned(),
+        Outcome::Reset => "connection reset".to_owned(),
+        Outcome::Unreachable(code) => format!("unreachable ({code:?})"),
+        Outcome::Failed(why) => why.to_string(),
+    }
+}

@@ -1,0 +1,6 @@
+//! The task kinds, one file each. Each turns a submission into graded conditions.
+
+pub(crate) mod answer;
+pub(crate) mod filter;
+pub(crate) mod fix;
+pub(crate) mod query;

@@ -1,0 +1,212 @@
+//! Logs Insights queries: judged by what they answer.
+//!
+//! The reference solution and the learner's query run over the same log: what the flow log had
+//! delivered when the lab opened. Column names and their order are free; further columns do no
+//! harm. Then both run over the logs of hidden runs, which separates near misses.
+
+mod compare;
+mod table;
+
+use wirelab_flowlog::LogFormat;
+use wirelab_model::FlowLogId;
+use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_scenario::{Compare, LabTask, QueryTask};
+use wirelab_session::Run;
+
+use self::table::Table;
+use super::filter::hidden_points;
+use crate::error::GradeError;
+use crate::finding::{Finding, FindingKind};
+use crate::material::{Material, answer_text};
+use crate::report::{Check, Mark, Points};
+use crate::submission::Submission;
+
+const ANSWERS: &str = "answers with the rows that were asked for";
+const ELSEWHERE: &str = "does so on hidden runs";
+
+pub(crate) fn grade(
+    material: &Material,
+    task: &LabTask,
+    query: &QueryTask,
+    submission: &Submission,
+) -> Result<Vec<Check>, GradeError> {
+    let hidden = hidden_points(task);
+    let shown = task.points - hidden;
+    let Some(_) = answer_text(submission.answers.get(&task.name)) else {
+        let why = format!("write it into answers/{}.insights", task.name);
+        return Ok(unsolved(
+            shown,
+            hidden,
+            Finding::new(FindingKind::NoAnswer, why),
+        ));
+    };
+    // The query itself keeps its comments, so that places in messages are right.
+    let text = submission.answers[&task.name].as_str();
+    let opening = material.opening(submission.seed)?;
+    let outcome = Outcome::of(material, task, query, &opening, text)?;
+    if let Some(finding) = outcome.finding {
+        let mut checks = unsolved(shown, hidden, finding);
+        checks[0].findings.extend(outcome.lints);
+        return Ok(checks);
+    }
+    let mut first = Check::passed(ANSWERS, shown);
+    first.findings = outcome.lints;
+    let second = elsewhere(material, task, query, submission, text)?;
+    Ok(vec![first, second])
+}
+
+fn unsolved(shown: u32, hidden: u32, finding: Finding) -> Vec<Check> {
+    let mut second = Check::passed(ELSEWHERE, hidden).note("not tried yet");
+    second.points.got = 0;
+    second.mark = Mark::Failed;
+    vec![Check::failed(ANSWERS, shown, finding), second]
+}
+
+fn elsewhere(
+    material: &Material,
+    task: &LabTask,
+    query: &QueryTask,
+    submission: &Submission,
+    text: &str,
+) -> Result<Check, GradeError> {
+    let of = hidden_points(task);
+    for seed in material.hidden(submission.seed) {
+        let run = material.opening(seed)?;
+        let outcome = Outcome::of(material, task, query, &run, text)?;
+        if let Some(found) = outcome.finding {
+            let name = FindingKind::QueryFailsHiddenRun;
+            let finding = Finding {
+                name,
+                severity: name.severity(),
+                ..found
+            };
+            return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
+        }
+    }
+    Ok(Check::passed(ELSEWHERE, of))
+}
+
+/// What the learner's query gives on one run, held against the reference.
+struct Outcome {
+    finding: Option<Finding>,
+    lints: Vec<Finding>,
+}
+
+impl Outcome {
+    fn of(
+        material: &Material,
+        task: &LabTask,
+        query: &QueryTask,
+        run: &Run,
+        text: &str,
+    ) -> Result<Self, GradeError> {
+        let group = log_group(material, task, query, run)?;
+        let options = options(query, run);
+        let wanted = reference(material, task, query, run, &group, &options)?;
+        let given = match blocking::insights(text, &group, &options) {
+            Ok(given) => given,
+            Err(QueryError::Internal(why)) => return Err(material.mistake(task, why)),
+            Err(error) => {
+                return Ok(Self {
+                    finding: Some(does_not_run(&error)),
+                    lints: Vec::new(),
+                });
+            }
+        };
+        Ok(Self {
+            finding: compare::finding(&wanted, &Table::of(&given, &[]), query.compare),
+            lints: lints(&given),
+        })
+    }
+}
+
+/// What the reference solution answers: never nothing, since nothing would be easy to equal.
+fn reference(
+    material: &Material,
+    task: &LabTask,
+    query: &QueryTask,
+    run: &Run,
+    group: &LogGroup,
+    options: &QueryOptions,
+) -> Result<Table, GradeError> {
+    let (path, text) = material.solution(task, run.plan(), "insights")?;
+    let wrong = |why: String| GradeError::Solution {
+        path: path.clone(),
+        why,
+    };
+    let result = blocking::insights(&text, group, options);
+    let result = result.map_err(|error| wrong(error.report()))?;
+    let columns: &[String] = match query.compare {
+        Compare::Columns => &query.columns,
+        _ => &[],
+    };
+    let table = Table::of(&result, columns);
+    if table.width() < columns.len() {
+        return Err(wrong(format!(
+            "its result lacks one of {}",
+            columns.join(", ")
+        )));
+    }
+    if table.rows.is_empty() {
+        return Err(wrong("it answers with no row".to_owned()));
+    }
+    Ok(table)
+}
+
+/// What the flow log had delivered when the lab opened.
+pub(crate) fn log_group(
+    material: &Material,
+    task: &LabTask,
+    query: &QueryTask,
+    run: &Run,
+) -> Result<LogGroup, GradeError> {
+    let missing = || material.mistake(task, format!("there is no `{}`", query.log_group));
+    let plan = run.plan();
+    let id = plan.names.id(&query.log_group).ok_or_else(missing)?;
+    let id = FlowLogId::new(id.clone());
+    let resources = run.control().resources();
+    let log = resources.flow_logs.get(&id).ok_or_else(missing)?;
+    let format = LogFormat::parse(&log.log_format);
+    let format = format.map_err(|error| material.mistake(task, error.to_string()))?;
+    let name = log.log_group_name.clone().unwrap_or_default();
+    let mut group = LogGroup::flow_log(name, plan.caller.account.clone(), format);
+    for logged in run.evidence().delivered(&id, material.lab.opens_at) {
+        let available_at = plan.starts.at(logged.available_at);
+        group.push_record(&logged.record, log.traffic_type, available_at);
+    }
+    Ok(group)
+}
+
+fn options(query: &QueryTask, run: &Run) -> QueryOptions {
+    let starts = run.plan().starts;
+    let (start, end) = match query.window {
+        Some((from, to)) => (starts.at(from), starts.at(to)),
+        None => (starts, run.utc()),
+    };
+    QueryOptions {
+        start,
+        end,
+        now: run.utc(),
+        limit: None,
+    }
+}
+
+fn does_not_run(error: &QueryError) -> Finding {
+    let report = error.report();
+    let mut finding = Finding::new(FindingKind::QueryDoesNotRun, error.to_string());
+    finding.evidence = report.lines().skip(1).map(str::to_owned).collect();
+    finding
+}
+
+fn lints(result: &QueryResult) -> Vec<Finding> {
+    let warnings = result.warnings.iter();
+    warnings
+        .map(|warning| {
+            let finding = Finding::new(FindingKind::QueryLint, warning.message.clone());
+            match &warning.hint {
+                Some(hint) => finding.evidence(format!("hint: {hint}")),
+                None => finding,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! Two result sets: the columns that correspond, then the rows that differ.
+
+use std::collections::BTreeMap;
+
+use wirelab_scenario::Compare;
+
+use super::table::Table;
+use crate::finding::{Finding, FindingKind};
+
+/// Ways to match columns that are tried before names alone decide.
+const MAPPINGS: usize = 5_000;
+
+/// What is wrong with `given`, if anything.
+pub(super) fn finding(wanted: &Table, given: &Table, compare: Compare) -> Option<Finding> {
+    if given.width() < wanted.width() {
+        let summary = format!(
+            "{} columns were asked for, the result has {}",
+            wanted.width(),
+            given.width()
+        );
+        return Some(Finding::new(FindingKind::QueryLacksColumns, summary));
+    }
+    let mappings = mappings(wanted, given).into_iter();
+    let differences =
+        mappings.map(|columns| Difference::of(wanted, given.select(&columns), compare));
+    let best = differences.min_by_key(Difference::weight)?;
+    best.finding(wanted)
+}
+
+/// Ways to choose a column of `given` for each of `wanted`: each column once.
+fn mappings(wanted: &Table, given: &Table) -> Vec<Vec<usize>> {
+    let candidates: Vec<Vec<usize>> = (0..wanted.width())
+        .map(|column| candidates(wanted, given, column))
+        .collect();
+    let mut ways: Vec<Vec<usize>> = vec![Vec::new()];
+    for column in &candidates {
+        let longer = ways.iter().flat_map(|way| {
+            let free = column.iter().filter(|index| !way.contains(index));
+            free.map(|index| way.iter().copied().chain([*index]).collect())
+        });
+        ways = longer.take(MAPPINGS).collect();
+    }
+    ways
+}
+
+/// The columns of `given`, most alike first: by name, then by values in common.
+fn candidates(wanted: &Table, given: &Table, column: usize) -> Vec<usize> {
+    let name = wanted.names[column].to_lowercase();
+    let values = wanted.values(column);
+    let mut columns: Vec<usize> = (0..given.width()).collect();
+    columns.sort_by_key(|index| {
+        let same_name = given.names[*index].to_lowercase() == name;
+        let theirs = given.values(*index);
+        let common = theirs.iter().filter(|it| values.binary_search(it).is_ok());
+        std::cmp::Reverse((same_name, common.count()))
+    });
+    columns
+}
+
+/// Rows that one side has and the other has not.
+struct Difference {
+    missing: Vec<Vec<String>>,
+    extra: Vec<Vec<String>>,
+    order: Option<usize>,
+    given: Table,
+}
+
+impl Difference {
+    fn of(wanted: &Table, given: Table, compare: Compare) -> Self {
+        let (mut missing, mut extra) = (Vec::new(), Vec::new());
+        for (row, (there, here)) in counts(wanted, &given) {
+            // Rows that only differ in ignored columns are one row.
+            let (there, here) = match compare {
+                Compare::Columns => (there.min(1), here.min(1)),
+                _ => (there, here),
+            };
+            if here < there {
+                missing.push(row.clone());
+            } else if here > there && compare != Compare::Contains {
+                extra.push(row.clone());
+            }
+        }
+        let mut pairs = wanted.rows.iter().zip(&given.rows);
+        let order = match compare {
+            Compare::OrderedRows => pairs.position(|(a, b)| a != b),
+            _ => None,
+        };
+        Self {
+            missing,
+            extra,
+            order,
+            given,
+        }
+    }
+
+    fn weight(&self) -> (usize, bool) {
+        (self.missing.len() + self.extra.len(), self.order.is_some())
+    }
+
+    fn finding(&self, wanted: &Table) -> Option<Finding> {
+        let (rows, has) = (wanted.rows.len(), self.given.rows.len());
+        if !self.missing.is_empty() {
+            let (gone, of) = (self.missing.len(), rows);
+            let summary = format!("{gone} of {of} wanted rows are not in the result");
+            return Some(self.rows(FindingKind::QueryMisses, summary));
+        }
+        if !self.extra.is_empty() {
+            let (wrong, of) = (self.extra.len(), has);
+            let summary = format!("{wrong} of the {of} rows do not belong in the result");
+            return Some(self.rows(FindingKind::QueryKeepsTooMuch, summary));
+        }
+        let place = self.order?;
+        let summary = format!("the rows are right; row {} is out of order", place + 1);
+        Some(Finding::new(FindingKind::QueryOrder, summary))
+    }
+
+    /// The finding with the first row of each side.
+    fn rows(&self, name: FindingKind, summary: String) -> Finding {
+        let mut finding = Finding::new(name, summary);
+        if let Some(row) = self.missing.first() {
+            finding = finding.expected(format!("a row {}", print(row)));
+        }
+        if let Some(row) = self.extra.first() {
+            finding = finding.observed(format!("a row {}", print(row)));
+        }
+        finding
+    }
+}
+
+/// How often each row is in `wanted` and in `given`.
+fn counts<'a>(wanted: &'a Table, given: &'a Table) -> BTreeMap<&'a Vec<String>, (usize, usize)> {
+    let mut counts: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+    for row in &wanted.rows {
+        counts.entry(row).or_default().0 += 1;
+    }
+    for row in &given.rows {
+        counts.entry(row).or_default().1 += 1;
+    }
+    counts
+}
+
+fn print(row: &[String]) -> String {
+    let cells: Vec<_> = row
+        .iter()
+        .map(|cell| if cell.is_empty() { "-" } else { cell })
+        .collect();
+    cells.join(" | ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(names: &[&str], rows: &[&[&str]]) -> Table {
+        let owned = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect();
+        Table {
+            names: owned(names),
+            rows: rows.iter().map(|row| owned(row)).collect(),
+        }
+    }
+
+    fn wanted() -> Table {
+        let rows: &[&[&str]] = &[
+            &["10.0.1.5", "10.0.2.9", "7"],
+            &["10.0.1.6", "10.0.2.9", "3"],
+        ];
+        table(&["srcAddr", "dstAddr", "lost"], rows)
+    }
+
+    fn name(given: &Table, compare: Compare) -> Option<FindingKind> {
+        finding(&wanted(), given, compare).map(|finding| finding.name)
+    }
+
+    #[test]
+    fn names_and_order_of_columns_are_free_and_further_columns_do_no_harm() {
+        let rows: &[&[&str]] = &[
+            &["3", "6", "10.0.2.9", "10.0.1.6"],
+            &["7", "6", "10.0.2.9", "10.0.1.5"],
+        ];
+        let given = table(&["n", "protocol", "b", "a"], rows);
+        assert_eq!(name(&given, Compare::Rows), None);
+        assert_eq!(
+            name(&given, Compare::OrderedRows),
+            Some(FindingKind::QueryOrder)
+        );
+    }
+
+    #[test]
+    fn a_row_too_few_or_too_many_is_named() {
+        let some = table(&["a", "b", "n"], &[&["10.0.1.5", "10.0.2.9", "7"]]);
+        assert_eq!(name(&some, Compare::Rows), Some(FindingKind::QueryMisses));
+        let mut more = wanted();
+        more.rows
+            .push(vec!["10.0.1.7".into(), "10.0.2.9".into(), "1".into()]);
+        assert_eq!(
+            name(&more, Compare::Rows),
+            Some(FindingKind::QueryKeepsTooMuch)
+        );
+        assert_eq!(name(&more, Compare::Contains), None);
+        let found = finding(&wanted(), &more, Compare::Rows).expect("one row too many");
+        assert_eq!(
+            found.observed.as_deref(),
+            Some("a row 10.0.1.7 | 10.0.2.9 | 1")
+        );
+    }
+
+    #[test]
+    fn a_column_too_few_is_no_matter_of_rows() {
+        let given = table(&["n"], &[&["7"], &["3"]]);
+        assert_eq!(
+            name(&given, Compare::Rows),
+            Some(FindingKind::QueryLacksColumns)
+        );
+    }
+
+    #[test]
+    fn repeated_rows_count_unless_columns_are_ignored() {
+        let mut twice = wanted();
+        twice.rows.push(twice.rows[0].clone());
+        assert_eq!(
+            name(&twice, Compare::Rows),
+            Some(FindingKind::QueryKeepsTooMuch)
+        );
+        assert_eq!(name(&twice, Compare::Columns), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! A result set with its values in one form each.
+
+use wirelab_query::QueryResult;
+
+/// Rows of values; equal values are equal texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) names: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// The columns named in `only`, in that order; all of them if it is empty. `@ptr` never counts.
+    pub(super) fn of(result: &QueryResult, only: &[String]) -> Self {
+        let position = |name: &String| result.columns.iter().position(|it| it.name == *name);
+        let columns: Vec<usize> = if only.is_empty() {
+            let all = result.columns.iter().enumerate();
+            all.filter(|(_, column)| column.name != "@ptr")
+                .map(|(index, _)| index)
+                .collect()
+        } else {
+            only.iter().filter_map(position).collect()
+        };
+        let name = |index: &usize| result.columns[*index].name.clone();
+        let row = |row: &Vec<Option<String>>| {
+            let cells = columns
+                .iter()
+                .map(|index| canonical(row[*index].as_deref()));
+            cells.collect()
+        };
+        Self {
+            names: columns.iter().map(name).collect(),
+            rows: result.rows.iter().map(row).collect(),
+        }
+    }
+
+    pub(super) const fn width(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The columns `columns`, in that order.
+    pub(super) fn select(&self, columns: &[usize]) -> Self {
+        let row = |row: &Vec<String>| columns.iter().map(|index| row[*index].clone()).collect();
+        Self {
+            names: columns
+                .iter()
+                .map(|index| self.names[*index].clone())
+                .collect(),
+            rows: self.rows.iter().map(row).collect(),
+        }
+    }
+
+    /// The values of one column, sorted, each once.
+    pub(super) fn values(&self, column: usize) -> Vec<&str> {
+        let mut values: Vec<_> = self.rows.iter().map(|row| row[column].as_str()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+}
+
+/// `12`, `12.0` and `1.2e1` are one number; a missing value is an empty text.
+fn canonical(cell: Option<&str>) -> String {
+    let text = cell.unwrap_or_default().trim();
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => format!("{number}"),
+        _ => text.to_owned(),
+    }
+}

@@ -1,10 +1,14 @@
 //! The deterministic, sans-IO data plane in virtual time.
 
+mod attribution;
+mod capture;
 mod config;
 mod event;
 mod fabric;
+pub mod flow;
 pub mod host;
 mod link;
+mod machines;
 pub mod path;
 mod queue;
 mod trace;

@@ -152,6 +152,11 @@ pub enum DropReason {
         /// The interface.
         interface: NetworkInterfaceId,
     },
+    /// The interface's instance has no machine in this world.
+    NoMachine {
+        /// The interface.
+        interface: NetworkInterfaceId,
+    },
     /// The instance is not running.
     InstanceNotRunning {
         /// The instance.
@@ -374,6 +379,7 @@ impl fmt::Display for DropReason {
                 write!(f, "no interface in {vpc} has the address {destination}"),
             Self::NoSuchService { destination } => write!(f, "nothing answers at {destination}"),
             Self::NotAttached { interface } => write!(f, "{interface} is not attached to an instance"),
+            Self::NoMachine { interface } => write!(f, "no machine runs behind {interface}"),
             Self::InstanceNotRunning { instance } => write!(f, "{instance} is not running"),
             Self::NoPublicAddress { internet_gateway, source } =>
                 write!(f, "{internet_gateway} has no public address for {source}"),

@@ -1,21 +1,61 @@
 //! The world: everything below it, driven by inputs and virtual time.
 
-use std::collections::VecDeque;
+mod dispatch;
+mod live;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{Resources, SimTime};
+use smol_str::SmolStr;
+use wirelab_model::{
+    Change, Changes, InstanceId, NetworkInterfaceId, Observation, Resources, SimTime,
+};
 
+use crate::attribution::Attribution;
 use crate::config::WorldConfig;
-use crate::event::{Event, Input, InputError};
-use crate::host::Host;
+use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec};
+use crate::fabric::{Place, Sent, Sites, State, Topology, Transit};
+use crate::flow::{FlowLogs, Window};
+use crate::host::{ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
+use crate::machines::{Machine, PluggedInto, Power};
+use crate::queue::Queue;
 
 /// A simulated network at a moment of virtual time.
+///
+/// Inputs come by [`handle`](Self::handle), time passes by [`handle_timeout`](Self::handle_timeout),
+/// and what happened is taken by [`poll_event`](Self::poll_event). The same calls give the same
+/// events, on every machine; a clone, or a copy made by serde, goes on exactly as the original.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct World {
     config: WorldConfig,
     now: SimTime,
-    resources: Resources,
+    queue: Queue<Scheduled>,
+    pub(crate) topology: Topology,
+    pub(crate) state: State,
+    pub(crate) sites: Sites,
+    pub(crate) machines: Vec<Machine>,
+    by_name: BTreeMap<SmolStr, u32>,
+    by_instance: BTreeMap<InstanceId, u32>,
+    attribution: Attribution,
+    flow_logs: FlowLogs,
     events: VecDeque<Event>,
+    /// Empty between steps; kept for its memory.
+    #[serde(skip)]
+    sent: Vec<Sent>,
+    /// Empty between steps; kept for its memory.
+    #[serde(skip)]
+    output: Output,
+}
+
+/// What waits in the queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Scheduled {
+    Packet(Place, Transit),
+    /// The timer of a machine; it may have moved since.
+    Timer(u32),
+    Window(Window),
+    Changes(Vec<Change>),
+    Observation(Observation),
 }
 
 impl World {
@@ -23,10 +63,20 @@ impl World {
     #[must_use]
     pub fn new(config: WorldConfig) -> Self {
         Self {
-            config,
             now: SimTime::ZERO,
-            resources: Resources::default(),
+            queue: Queue::default(),
+            topology: Topology::new(config.clone()),
+            state: State::new(config.seed.traffic),
+            sites: Sites::default(),
+            machines: Vec::new(),
+            by_name: BTreeMap::new(),
+            by_instance: BTreeMap::new(),
+            attribution: Attribution::default(),
+            flow_logs: FlowLogs::default(),
             events: VecDeque::new(),
+            sent: Vec::new(),
+            output: Output::default(),
+            config,
         }
     }
 
@@ -36,25 +86,39 @@ impl World {
         &self.config
     }
 
-    /// Takes an input at `now`, which is never before the last moment the world has seen.
-    /// Everything due before `now` is done first.
+    /// Takes an input at `now`. Everything due at or before `now` is done first. Time never goes
+    /// back: an earlier `now` counts as [`Self::now`].
     ///
     /// # Errors
-    /// [`InputError`] for names that do not exist or exist twice; the world is unchanged.
-    pub fn handle(&mut self, now: SimTime, _input: Input) -> Result<(), InputError> {
-        self.now = now;
-        Ok(())
+    /// [`InputError`] for names that do not exist or exist twice; the input has no effect then.
+    pub fn handle(&mut self, now: SimTime, input: Input) -> Result<(), InputError> {
+        self.handle_timeout(now);
+        match input {
+            Input::Changes(changes) => {
+                self.take_changes(changes);
+                Ok(())
+            }
+            Input::Segment(spec) => self.add_segment(spec),
+            Input::Host(spec) => self.add_host(*spec),
+            Input::Exec { id, host, argv } => self.exec(id, &host, &argv),
+            Input::Traffic(spec) => self.start_traffic(&spec),
+            Input::StopTraffic(name) => self.stop_traffic(&name),
+        }
     }
 
     /// When [`Self::handle_timeout`] has something to do next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        None
+        self.queue.next_at()
     }
 
     /// Does everything due at or before `now`, in order, and arrives at `now`.
     pub fn handle_timeout(&mut self, now: SimTime) {
-        self.now = now;
+        while let Some((at, item)) = self.queue.pop_due(now) {
+            self.now = at;
+            self.perform(item);
+        }
+        self.now = self.now.max(now);
     }
 
     /// What happened next, in the order of virtual time.
@@ -71,17 +135,198 @@ impl World {
     /// The resources that the data plane obeys at this moment.
     #[must_use]
     pub fn resources(&self) -> &Resources {
-        &self.resources
+        &self.topology.resources
     }
 
     /// The machine `name`.
     #[must_use]
-    pub fn host(&self, _name: &str) -> Option<&Host> {
-        None
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        let number = self.by_name.get(name)?;
+        Some(&self.machines[*number as usize].host)
     }
 
-    /// The machines by name.
+    /// The machines, in the order in which they were added.
     pub fn hosts(&self) -> impl Iterator<Item = &Host> {
-        std::iter::empty()
+        self.machines.iter().map(|machine| &machine.host)
+    }
+
+    /// Where the packets of a machine's interfaces are captured, in the order of the interfaces.
+    /// Empty for an unknown machine and for an instance that is not running.
+    #[must_use]
+    pub fn capture_points(&self, host: &str) -> Vec<CapturePoint> {
+        let Some(number) = self.by_name.get(host) else {
+            return Vec::new();
+        };
+        let machine = &self.machines[*number as usize];
+        let interfaces = 0..machine.plugs.len();
+        interfaces.map(|at| self.capture_point(machine, at)).collect()
+    }
+
+    /// The machine behind an interface.
+    #[must_use]
+    pub fn host_of_interface(&self, id: &NetworkInterfaceId) -> Option<&Host> {
+        let index = self.topology.find(id)?;
+        let owner = |machine: &&Machine| machine.interface_of(index).is_some();
+        let machine = self.machines.iter().find(owner)?;
+        Some(&machine.host)
+    }
+
+    pub(crate) fn machine_number(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    fn capture_point(&self, machine: &Machine, interface: usize) -> CapturePoint {
+        match &machine.plugs[interface].to {
+            PluggedInto::Interface(index) => {
+                CapturePoint::Interface(self.topology.plan.interface_id(*index).clone())
+            }
+            PluggedInto::Outside(_) => CapturePoint::HostInterface {
+                host: machine.name().clone(),
+                interface: machine.host.interfaces()[interface].name.clone(),
+            },
+        }
+    }
+
+    fn take_changes(&mut self, changes: Changes) {
+        if changes.effective_at <= self.now {
+            self.apply(&changes.changes);
+        } else {
+            let later = Scheduled::Changes(changes.changes);
+            self.queue.push(changes.effective_at, later);
+        }
+    }
+
+    /// Makes the next generation of resources, and everything obeys it.
+    fn apply(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.topology.resources.apply(change);
+        }
+        self.topology.compile();
+        self.update_flow_logs();
+        for number in 0..self.machines.len() {
+            self.follow(number);
+        }
+    }
+
+    fn update_flow_logs(&mut self) {
+        if !self.config.observe.flow_records {
+            return;
+        }
+        let topology = &self.topology;
+        let windows = self.flow_logs.update(
+            self.now,
+            &topology.resources,
+            |id| topology.find(id),
+            &self.config,
+        );
+        for (end, window) in windows {
+            self.queue.push(end, Scheduled::Window(window));
+        }
+    }
+
+    /// Brings a machine in step with its instance.
+    fn follow(&mut self, number: usize) {
+        let machine = &mut self.machines[number];
+        match machine.follow(self.now, &self.topology, &self.config) {
+            Power::Same => {}
+            Power::Stopped => self.lost_power(number),
+            Power::Started => {
+                let name = machine.name().clone();
+                let traffic: Vec<_> = self.attribution.of_host(&name).cloned().collect();
+                for spec in &traffic {
+                    self.with_host(number, |host, now, out| host.start_traffic(now, spec, out));
+                }
+            }
+        }
+        // New interfaces may have given it something to do.
+        self.with_host(number, |_, _, _| {});
+    }
+
+    /// The commands of a machine that has stopped end as those of a lost SSH connection do.
+    fn lost_power(&mut self, number: usize) {
+        let machine = &mut self.machines[number];
+        let text = format!("Connection to {} closed by remote host.\n", machine.name());
+        for id in std::mem::take(&mut machine.running) {
+            self.end_command(id, text.clone());
+        }
+    }
+
+    fn end_command(&mut self, id: ExecId, text: String) {
+        let at = self.now;
+        let stream = OutputStream::Stderr;
+        self.events.push_back(Event::ExecOutput {
+            id,
+            stream,
+            text,
+            at,
+        });
+        let status = 255;
+        self.events.push_back(Event::ExecDone { id, status, at });
+    }
+
+    fn add_segment(&mut self, spec: SegmentSpec) -> Result<(), InputError> {
+        let name = spec.name.clone();
+        if self.sites.add_segment(spec) {
+            Ok(())
+        } else {
+            Err(InputError::DuplicateSegment(name))
+        }
+    }
+
+    fn add_host(&mut self, spec: HostSpec) -> Result<(), InputError> {
+        let name = spec.name.clone();
+        let mut machine = Machine::new(spec, &self.config)?;
+        let instance = machine.instance().cloned();
+        let same_instance = instance.as_ref().is_some_and(|it| self.by_instance.contains_key(it));
+        if self.by_name.contains_key(&name) || same_instance {
+            return Err(InputError::DuplicateHost(name));
+        }
+        let number = u32::try_from(self.machines.len()).expect("fewer than 2^32 machines");
+        machine.plug_in(self.now, number, &mut self.sites)?;
+        self.machines.push(machine);
+        self.by_name.insert(name, number);
+        if let Some(instance) = instance {
+            self.by_instance.insert(instance, number);
+        }
+        self.follow(number as usize);
+        Ok(())
+    }
+
+    fn exec(&mut self, id: ExecId, host: &str, argv: &[String]) -> Result<(), InputError> {
+        let number = self.number_of(host)?;
+        let machine = &mut self.machines[number];
+        if !machine.is_up {
+            let text = format!("ssh: connect to host {host} port 22: No route to host\n");
+            self.end_command(id, text);
+            return Ok(());
+        }
+        machine.running.push(id);
+        self.with_host(number, |host, now, out| host.exec(now, id, argv, out));
+        Ok(())
+    }
+
+    fn start_traffic(&mut self, spec: &TrafficSpec) -> Result<(), InputError> {
+        let number = self.number_of(&spec.from)?;
+        if !self.attribution.add(spec) {
+            return Err(InputError::DuplicateTraffic(spec.name.clone()));
+        }
+        if self.machines[number].is_up {
+            self.with_host(number, |host, now, out| host.start_traffic(now, spec, out));
+        }
+        Ok(())
+    }
+
+    fn stop_traffic(&mut self, name: &str) -> Result<(), InputError> {
+        let spec = self.attribution.stop(name);
+        let from = spec.ok_or_else(|| InputError::UnknownTraffic(name.into()))?;
+        let number = self.number_of(&from)?;
+        self.with_host(number, |host, now, out| host.stop_traffic(now, name, out));
+        Ok(())
+    }
+
+    fn number_of(&self, host: &str) -> Result<usize, InputError> {
+        let number = self.machine_number(host);
+        let number = number.ok_or_else(|| InputError::UnknownHost(host.into()))?;
+        Ok(number as usize)
     }
 }

@@ -12,7 +12,7 @@ use wirelab_wire::{IpPacket, translate_quoted};
 use super::network_interface::Via;
 use super::plan::{InterfaceIndex, Vpc};
 use super::quoted::quoted_mut;
-use super::{Oversize, Place, Transit, Walk, mtu};
+use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{DropReason, Hop};
@@ -40,7 +40,10 @@ impl<W: Watch> Walk<'_, W> {
         let oversize = Oversize {
             mtu: mtu::INTERNET_GATEWAY,
             fragments: true,
-            tell_from: Some((plan.subnet(nic.subnet).router, nic.vpc)),
+            tell: Some(Teller {
+                address: plan.subnet(nic.subnet).router,
+                by: TellBy::Router(nic.vpc),
+            }),
         };
         if !self.fits(&transit, &oversize, hop) {
             return;
@@ -74,7 +77,7 @@ impl<W: Watch> Walk<'_, W> {
         if self.cross_internet(&mut transit) {
             (self.watch).pass(&transit.packet, || (Hop::Internet, PassDetail::Plain));
             let after = self.config.latency.internet;
-            self.send_pieces(after, Place::Outside(port), transit, mtu);
+            self.send_pieces(after, Place::Outside { port, from: None }, transit, mtu);
         }
     }
 

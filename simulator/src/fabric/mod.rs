@@ -37,9 +37,9 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, VpnConnectionId};
 use wirelab_wire::IpPacket;
 
-pub(crate) use header::{FlowKey, Header};
 pub(crate) use network_interface::Via;
-pub(crate) use plan::{Interface, InterfaceIndex, Owner, Plan, SubnetIndex, Topology, VpcIndex};
+pub(crate) use plan::{InterfaceIndex, Owner, Plan, Topology};
+use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{Port, Sites, Socket};
 
 use crate::config::FabricConfig;
@@ -93,7 +93,11 @@ pub(crate) enum Place {
         next_hop: IpAddr,
     },
     /// A machine outside AWS gets it.
-    Outside(Port),
+    Outside {
+        port: Port,
+        /// Its neighbor that sent the frame; none for the internet's routers and tunnels.
+        from: Option<Port>,
+    },
     /// An internet gateway gets it from the internet.
     FromInternet,
     /// AWS's end of a VPN connection gets it.
@@ -167,16 +171,16 @@ impl<W: Watch> Walk<'_, W> {
             Place::FromVpn(connection) => self.from_vpn(&connection, transit),
             Place::FromGateway(interface) => self.from_gateway(interface, transit),
             Place::DepartOutside {
+                port,
                 socket: Socket::Segment(segment),
                 next_hop,
-                ..
-            } => self.segment(segment, next_hop, transit),
+            } => self.segment(port, segment, next_hop, transit),
             Place::DepartOutside {
                 socket: Socket::Tunnel(gateway),
                 ..
             } => self.into_tunnel(&gateway, transit),
             // The caller's: machines are not in the fabric.
-            Place::Machine(_) | Place::Outside(_) => {
+            Place::Machine(_) | Place::Outside { .. } => {
                 let after = SimDuration::ZERO;
                 self.send(after, place, transit);
             }
@@ -207,7 +211,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// Whether the packet may pass a hop that carries `mtu` octets; fragments are the caller's
-    /// business. `tell` sends the ICMP error about it, if it was made.
+    /// business.
     fn fits(
         &mut self,
         transit: &Transit,
@@ -221,34 +225,39 @@ impl<W: Watch> Walk<'_, W> {
         if oversize.fragments && !packet.dont_fragment() {
             return true;
         }
-        let error = (oversize.tell_from)
+        let error = (oversize.tell)
             .filter(|_| packet.dont_fragment())
-            .and_then(|(from, vpc)| Some((mtu::too_big(packet, from, oversize.mtu)?, vpc)));
+            .and_then(|it| Some((mtu::too_big(packet, it.address, oversize.mtu)?, it)));
         let reason = DropReason::MtuExceeded {
             mtu: oversize.mtu,
             size: u32::try_from(packet.total_len()).unwrap_or(u32::MAX),
             icmp_sent: error.is_some(),
         };
         self.watch.deny(transit, hop(), reason);
-        if let Some((error, vpc)) = error {
-            self.tell(vpc, transit.answer(error));
+        if let Some((error, teller)) = error {
+            self.tell(teller, transit.answer(error));
         }
         W::GOES_ON
     }
 
-    /// Sends a packet that the network made to a machine of the VPC.
-    fn tell(&mut self, vpc: VpcIndex, mut transit: Transit) {
+    /// Sends a packet that the network made to the machine it is addressed to.
+    fn tell(&mut self, teller: Teller, mut transit: Transit) {
         if W::GOES_ON {
             return;
         }
-        let destination = transit.packet.destination();
-        let Some(interface) = self.plan.vpc(vpc).interface_of(destination) else {
-            return;
-        };
         self.identify(&mut transit.packet);
-        let after = self.config.latency.same_zone;
-        let via = Via::Router;
-        self.send(after, Place::Arrive { interface, via }, transit);
+        let place = match teller.by {
+            TellBy::Interface(interface) => Place::FromGateway(interface),
+            TellBy::Router(vpc) => {
+                let destination = transit.packet.destination();
+                let Some(interface) = self.plan.vpc(vpc).interface_of(destination) else {
+                    return;
+                };
+                let via = Via::Router;
+                Place::Arrive { interface, via }
+            }
+        };
+        self.send(self.config.latency.same_zone, place, transit);
     }
 
     /// Gives a packet that the network made an identification.
@@ -265,6 +274,21 @@ struct Oversize {
     mtu: u16,
     /// DF clear: cut in pieces rather than dropped.
     fragments: bool,
-    /// DF set: who sends ICMP 3/4, into which VPC.
-    tell_from: Option<(IpAddr, VpcIndex)>,
+    /// DF set: who sends ICMP 3/4.
+    tell: Option<Teller>,
+}
+
+/// Who tells a sender that its packet was dropped.
+#[derive(Clone, Copy, Debug)]
+struct Teller {
+    address: IpAddr,
+    by: TellBy,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TellBy {
+    /// The VPC's router, straight to the sender's interface.
+    Router(VpcIndex),
+    /// A gateway, through its own interface: its network ACL and flow log see it.
+    Interface(InterfaceIndex),
 }

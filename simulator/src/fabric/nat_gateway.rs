@@ -9,7 +9,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wirelab_model::{NatGatewayState, SimDuration};
+use wirelab_model::{FlowDirection, NatGatewayState};
 use wirelab_wire::{
     IcmpError, IpHeader, IpPacket, QuotedPacket, TcpFlags, TcpSegment, Transport, protocol,
     translate_quoted,
@@ -20,7 +20,7 @@ use super::header::{FlowKey, Header};
 use super::nat_table::NatTable;
 use super::plan::{InterfaceIndex, NatIndex};
 use super::quoted::quoted_mut;
-use super::{Oversize, Place, Transit, Walk, mtu};
+use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{DropReason, Hop};
@@ -111,7 +111,7 @@ impl<W: Watch> Walk<'_, W> {
     ) {
         let key = FlowKey {
             remote_port: header.echo.unwrap_or(header.destination_port),
-            ..header.flow(wirelab_model::FlowDirection::Egress)
+            ..header.flow(FlowDirection::Egress)
         };
         let (now, timeouts) = (self.now, self.config.timeouts);
         let opens = header.opens_tcp()
@@ -151,7 +151,7 @@ impl<W: Watch> Walk<'_, W> {
         header: &Header,
         mut transit: Transit,
     ) {
-        let key = header.flow(wirelab_model::FlowDirection::Ingress);
+        let key = header.flow(FlowDirection::Ingress);
         let (now, timeouts) = (self.now, self.config.timeouts);
         let Some(inside) = self.nat_table(nat).inward(now, header, &key, &timeouts) else {
             let reason = DropReason::NatNoMapping {
@@ -179,24 +179,20 @@ impl<W: Watch> Walk<'_, W> {
         before: &Transit,
         mut transit: Transit,
     ) {
-        let vpc = self.plan.interface(interface).vpc;
-        let from = nat.ips.first().copied();
+        let teller = nat.ips.first().map(|address| Teller {
+            address: *address,
+            by: TellBy::Interface(interface),
+        });
         let oversize = Oversize {
             mtu: mtu::NAT_GATEWAY,
             fragments: true,
-            tell_from: from.map(|from| (from, vpc)),
+            tell: teller,
         };
         if !self.fits(before, &oversize, || nat.hop()) {
             return;
         }
         if !transit.packet.decrement_ttl() {
-            let error = from.and_then(|it| before.packet.icmp_error(it, IcmpError::TtlExceeded));
-            let icmp_sent = error.is_some();
-            (self.watch).deny(before, nat.hop(), DropReason::TtlExpired { icmp_sent });
-            if let Some(error) = error {
-                self.tell(vpc, before.answer(error));
-            }
-            return;
+            return self.nat_ttl_expired(nat, teller, before);
         }
         mtu::clamp(&mut transit.packet, mtu::NAT_GATEWAY);
         transit.direct = false;
@@ -209,6 +205,18 @@ impl<W: Watch> Walk<'_, W> {
                 ..transit.clone()
             };
             self.nat_leave(interface, piece);
+        }
+    }
+
+    fn nat_ttl_expired(&mut self, nat: &NatGateway, teller: Option<Teller>, transit: &Transit) {
+        let error = teller.and_then(|teller| {
+            let error = (transit.packet).icmp_error(teller.address, IcmpError::TtlExceeded)?;
+            Some((error, teller))
+        });
+        let icmp_sent = error.is_some();
+        (self.watch).deny(transit, nat.hop(), DropReason::TtlExpired { icmp_sent });
+        if let Some((error, teller)) = error {
+            self.tell(teller, transit.answer(error));
         }
     }
 

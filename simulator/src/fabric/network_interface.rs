@@ -282,7 +282,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         let oversize = Oversize {
             mtu: mtu::INTERFACE,
             fragments: false,
-            tell_from: None,
+            tell: None,
         };
         if !self.fits(&transit, &oversize, || Hop::Interface(here.id.clone())) {
             return;

@@ -215,11 +215,6 @@ impl Plan {
         }
     }
 
-    /// Every interface of this generation.
-    pub(crate) fn interfaces(&self) -> impl Iterator<Item = (InterfaceIndex, &Interface)> {
-        let all = self.interfaces.iter().enumerate();
-        all.filter_map(|(at, it)| Some((InterfaceIndex::new(at), it.as_ref()?)))
-    }
 
     pub(crate) fn zone(&self, index: ZoneIndex) -> &SmolStr {
         &self.zones[index.get()]
@@ -331,10 +326,6 @@ impl Topology {
         self.indices.get(id).copied()
     }
 
-    /// How many interfaces were ever seen.
-    pub(crate) fn seen(&self) -> usize {
-        self.seen.len()
-    }
 
     /// Makes the plan of the resources as they are now.
     pub(crate) fn compile(&mut self) {

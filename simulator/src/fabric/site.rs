@@ -94,6 +94,14 @@ impl Sites {
         self.neighbors.get(&(segment, address)).copied()
     }
 
+    /// The machine that has an address on what a port is plugged into.
+    pub(crate) fn neighbor_on(&self, socket: &Socket, address: IpAddr) -> Option<Port> {
+        match socket {
+            Socket::Segment(segment) => self.neighbor(*segment, address),
+            Socket::Tunnel(_) => None,
+        }
+    }
+
     /// The machine that has a public address.
     pub(crate) fn on_internet(&self, address: IpAddr) -> Option<Port> {
         self.neighbor(INTERNET, address)
@@ -102,7 +110,7 @@ impl Sites {
 
 impl<W: Watch> Walk<'_, W> {
     /// A machine outside AWS sends a frame to `next_hop` on a segment.
-    pub(crate) fn segment(&mut self, segment: u32, next_hop: IpAddr, transit: Transit) {
+    pub(crate) fn segment(&mut self, from: Port, segment: u32, next_hop: IpAddr, transit: Transit) {
         let spec = &self.sites.segments[segment as usize];
         let size = transit.packet.total_len();
         let hop = || Hop::Segment(spec.name.clone());
@@ -119,7 +127,9 @@ impl<W: Watch> Walk<'_, W> {
         }
         if let Some(port) = self.sites.neighbor(segment, next_hop) {
             self.watch.pass(&transit.packet, || (hop(), PassDetail::Plain));
-            self.send(self.config.latency.segment, Place::Outside(port), transit);
+            let from = Some(from);
+            let place = Place::Outside { port, from };
+            self.send(self.config.latency.segment, place, transit);
         } else if segment == INTERNET {
             self.internet(transit);
         } else {

@@ -26,7 +26,7 @@ use super::network_interface::Via;
 use super::plan::{
     AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, ZoneIndex,
 };
-use super::{Oversize, Place, Transit, Walk, mtu};
+use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{DropReason, Hop};
@@ -191,10 +191,13 @@ impl<W: Watch> Walk<'_, W> {
             };
             return (self.watch).deny(&transit, Hop::Interface(nic.id.clone()), reason);
         };
-        let router = nic.addresses.first().map(|it| (*it, nic.vpc));
-        let tell_from = router.filter(|_| self.config.tgw_pmtud);
+        let teller = nic.addresses.first().map(|address| Teller {
+            address: *address,
+            by: TellBy::Interface(interface),
+        });
+        let teller = teller.filter(|_| self.config.tgw_pmtud);
         let table = attachment.source.association.as_ref();
-        self.route_transit(gateway, table, Some(nic.zone), tell_from, transit);
+        self.route_transit(gateway, table, Some(nic.zone), teller, transit);
     }
 
     /// Routes a packet inside a transit gateway.
@@ -203,7 +206,7 @@ impl<W: Watch> Walk<'_, W> {
         gateway: TransitIndex,
         table: Option<&TransitGatewayRouteTableId>,
         zone: Option<ZoneIndex>,
-        tell_from: Option<(IpAddr, VpcIndex)>,
+        tell: Option<Teller>,
         mut transit: Transit,
     ) {
         let tgw = self.plan.transit_gateway(gateway);
@@ -211,7 +214,7 @@ impl<W: Watch> Walk<'_, W> {
         let oversize = Oversize {
             mtu: mtu::TRANSIT_GATEWAY,
             fragments: false,
-            tell_from,
+            tell,
         };
         if !self.fits(&transit, &oversize, hop) {
             return;

@@ -137,7 +137,7 @@ impl<W: Watch> Walk<'_, W> {
         (self.watch).pass(&transit.packet, || (connection.hop(), PassDetail::Plain));
         transit.direct = false;
         let after = self.config.latency.vpn;
-        self.send_pieces(after, Place::Outside(port), transit, mtu);
+        self.send_pieces(after, Place::Outside { port, from: None }, transit, mtu);
     }
 
     /// The MTU of the connection's tunnel, if it is up and the packet may pass.
@@ -152,7 +152,7 @@ impl<W: Watch> Walk<'_, W> {
         let oversize = Oversize {
             mtu,
             fragments: true,
-            tell_from: None,
+            tell: None,
         };
         let fits = self.fits(transit, &oversize, || connection.hop());
         fits.then_some(mtu)

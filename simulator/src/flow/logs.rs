@@ -1,0 +1,287 @@
+//! Which interface is recorded by which flow log, and when windows end.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{
+    FlowAction, FlowLog, FlowLogId, LogDestinationType, NetworkInterface, NetworkInterfaceId,
+    NitroGeneration, Observation, Place, Resources, SimDuration, SimTime, Stream, TrafficType,
+    UnixTime,
+};
+
+use super::{Aggregator, RecordedInterface, Seen, WindowFlow};
+use crate::config::WorldConfig;
+use crate::event::LoggedRecord;
+use crate::fabric::InterfaceIndex;
+
+/// Interfaces of Nitro instances are aggregated over one minute at most.
+const NITRO_INTERVAL: u32 = 60;
+
+/// A window of an interface, which ends sometime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    pub(crate) interface: InterfaceIndex,
+    interval: u32,
+}
+
+/// Every recorded interface.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct FlowLogs {
+    /// By interface; an interface has one tap for each interval that its logs ask for.
+    taps: Vec<Vec<Tap>>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Tap {
+    interval: u32,
+    interface: RecordedInterface,
+    aggregator: Aggregator,
+    /// Flows of the ended window that a packet at its very end has closed.
+    ended: Vec<WindowFlow>,
+    logs: Vec<Subscription>,
+    /// The interface is gone.
+    deleted: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Subscription {
+    id: FlowLogId,
+    traffic_type: TrafficType,
+    delay: SimDuration,
+    /// Whether it has had a record: NODATA is written only after that.
+    begun: bool,
+}
+
+/// What the end of a window gives.
+#[derive(Debug, Default)]
+pub(crate) struct Closed {
+    pub(crate) records: Vec<LoggedRecord>,
+    pub(crate) observations: Vec<(SimTime, Observation)>,
+    /// When the next window of the interface ends; none if nobody records it any more.
+    pub(crate) next_end: Option<SimTime>,
+}
+
+impl FlowLogs {
+    /// Brings the taps in step with the resources. Returns the windows that are new, with their ends.
+    pub(crate) fn update(
+        &mut self,
+        now: SimTime,
+        resources: &Resources,
+        index: impl Fn(&NetworkInterfaceId) -> Option<InterfaceIndex>,
+        config: &WorldConfig,
+    ) -> Vec<(SimTime, Window)> {
+        self.forget_deleted(resources);
+        let mut opened = Vec::new();
+        for interface in resources.network_interfaces.values() {
+            let Some(at) = index(&interface.network_interface_id) else {
+                continue;
+            };
+            let wanted = subscriptions(interface, resources, config);
+            if at.get() >= self.taps.len() {
+                self.taps.resize_with(at.get() + 1, Vec::new);
+            }
+            let taps = &mut self.taps[at.get()];
+            let recorded = recorded_interface(interface, resources, config);
+            for tap in taps.iter_mut() {
+                tap.interface.clone_from(&recorded);
+                let empty = Vec::new();
+                tap.subscribe(wanted.get(&tap.interval).unwrap_or(&empty));
+            }
+            for (interval, logs) in wanted {
+                if taps.iter().any(|tap| tap.interval == interval) {
+                    continue;
+                }
+                let tap = Tap::new(interval, recorded.clone(), logs, config);
+                let (_, end) = tap.aggregator.window_of(config.starts.at(now));
+                let interface = at;
+                let window = Window {
+                    interface,
+                    interval,
+                };
+                opened.push((end.since_start(config.starts), window));
+                taps.push(tap);
+            }
+        }
+        opened
+    }
+
+    /// What is left of a deleted interface is recorded until its window ends, then no more.
+    fn forget_deleted(&mut self, resources: &Resources) {
+        for tap in self.taps.iter_mut().flatten() {
+            let id = &tap.interface.interface_id;
+            if !resources.network_interfaces.contains_key(id) {
+                tap.deleted = true;
+            }
+        }
+    }
+
+    /// Counts one packet of an interface.
+    pub(crate) fn observe(&mut self, interface: InterfaceIndex, seen: &Seen<'_>) {
+        let Some(taps) = self.taps.get_mut(interface.get()) else {
+            return;
+        };
+        for tap in taps {
+            let closed = tap.aggregator.observe(seen);
+            tap.ended.extend(closed);
+        }
+    }
+
+    /// Ends a window at `now`.
+    pub(crate) fn close(&mut self, now: SimTime, window: Window, starts: UnixTime) -> Closed {
+        let mut closed = Closed::default();
+        let Some(taps) = self.taps.get_mut(window.interface.get()) else {
+            return closed;
+        };
+        let Some(at) = taps.iter().position(|tap| tap.interval == window.interval) else {
+            return closed;
+        };
+        let tap = &mut taps[at];
+        let end = starts.at(now);
+        let mut flows = std::mem::take(&mut tap.ended);
+        flows.extend(tap.aggregator.close_ended(end));
+        let start = UnixTime::from_nanos(
+            end.as_nanos() - u64::from(window.interval) * 1_000_000_000,
+        );
+        for log in &mut tap.logs {
+            log.close(now, &tap.interface, &flows, (start, end), &mut closed);
+        }
+        if tap.deleted || tap.logs.is_empty() {
+            taps.remove(at);
+        } else {
+            let next = SimDuration::from_secs(window.interval.into());
+            closed.next_end = Some(now + next);
+        }
+        closed
+    }
+}
+
+impl Tap {
+    fn new(
+        interval: u32,
+        interface: RecordedInterface,
+        logs: Vec<Subscription>,
+        config: &WorldConfig,
+    ) -> Self {
+        let stream = format!("flow_log/{}", interface.interface_id);
+        let offset = Stream::new(config.seed.traffic, &stream).range(0, u64::from(interval) - 1);
+        Self {
+            interval,
+            interface,
+            aggregator: Aggregator::new(interval, u32::try_from(offset).unwrap_or(0)),
+            ended: Vec::new(),
+            logs,
+            deleted: false,
+        }
+    }
+
+    fn subscribe(&mut self, wanted: &[Subscription]) {
+        let mut logs = wanted.to_vec();
+        for log in &mut logs {
+            log.begun = self.logs.iter().any(|it| it.id == log.id && it.begun);
+        }
+        self.logs = logs;
+    }
+}
+
+impl Subscription {
+    fn wants(&self, flow: &WindowFlow) -> bool {
+        match self.traffic_type {
+            TrafficType::All => true,
+            TrafficType::Accept => flow.action() == FlowAction::Accept,
+            TrafficType::Reject => flow.action() == FlowAction::Reject,
+        }
+    }
+
+    fn close(
+        &mut self,
+        now: SimTime,
+        interface: &RecordedInterface,
+        flows: &[WindowFlow],
+        window: (UnixTime, UnixTime),
+        closed: &mut Closed,
+    ) {
+        let available_at = now + self.delay;
+        let records = flows.iter().filter(|flow| self.wants(flow));
+        let mut records: Vec<_> = records.map(|flow| flow.record(interface)).collect();
+        if records.is_empty() && self.begun {
+            records.push(interface.no_data(window));
+        } else if !records.is_empty() && !self.begun {
+            self.begun = true;
+            let observation = Observation::FirstFlowRecord {
+                flow_log: self.id.clone(),
+                interface: interface.interface_id.clone(),
+            };
+            closed.observations.push((available_at, observation));
+        }
+        let logged = records.into_iter().map(|record| LoggedRecord {
+            flow_log: self.id.clone(),
+            record,
+            available_at,
+        });
+        closed.records.extend(logged);
+    }
+}
+
+/// The flow logs of an interface by aggregation interval.
+fn subscriptions(
+    interface: &NetworkInterface,
+    resources: &Resources,
+    config: &WorldConfig,
+) -> BTreeMap<u32, Vec<Subscription>> {
+    let ids = [
+        interface.network_interface_id.as_str(),
+        interface.subnet_id.as_str(),
+        interface.vpc_id.as_str(),
+    ];
+    let mut wanted: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+    let logs = resources.flow_logs.values();
+    for log in logs.filter(|log| ids.contains(&log.resource_id.as_str())) {
+        let interval = interval(log, interface, resources);
+        wanted.entry(interval).or_default().push(Subscription {
+            id: log.flow_log_id.clone(),
+            traffic_type: log.traffic_type,
+            delay: match log.log_destination_type {
+                LogDestinationType::CloudWatchLogs => config.fabric.flow_logs.cloudwatch_delay,
+                LogDestinationType::S3 => config.fabric.flow_logs.s3_delay,
+            },
+            begun: false,
+        });
+    }
+    wanted
+}
+
+fn interval(log: &FlowLog, interface: &NetworkInterface, resources: &Resources) -> u32 {
+    let attachment = interface.attachment.as_ref();
+    let instance = attachment.and_then(|it| it.instance_id.as_ref());
+    let instance = instance.and_then(|id| resources.instances.get(id));
+    match instance {
+        Some(it) if it.nitro_generation != NitroGeneration::Xen => {
+            log.max_aggregation_interval.clamp(1, NITRO_INTERVAL)
+        }
+        _ => log.max_aggregation_interval.max(1),
+    }
+}
+
+fn recorded_interface(
+    interface: &NetworkInterface,
+    resources: &Resources,
+    config: &WorldConfig,
+) -> RecordedInterface {
+    let subnet = resources.subnets.get(&interface.subnet_id);
+    let attachment = interface.attachment.as_ref();
+    let v6 = interface.ipv6_addresses.first().copied();
+    RecordedInterface {
+        account_id: interface.owner_id.clone(),
+        interface_id: interface.network_interface_id.clone(),
+        primary: std::iter::once(interface.private_ip_address.into())
+            .chain(v6.map(Into::into))
+            .collect(),
+        place: Place {
+            vpc_id: Some(interface.vpc_id.clone()),
+            subnet_id: Some(interface.subnet_id.clone()),
+            instance_id: attachment.and_then(|it| it.instance_id.clone()),
+            region: config.region.clone(),
+            az_id: subnet.map(|it| it.availability_zone_id.clone()),
+        },
+    }
+}

@@ -1,0 +1,247 @@
+//! Flow records: one interface's packets, added up by flow and window.
+//!
+//! Amazon VPC User Guide, "Flow log records" (`facts.md` 2.12). A window is a multiple of the
+//! aggregation interval since the Unix epoch plus an offset of the interface. One record a window,
+//! direction, action and 5-tuple; its start and end are the first and the last packet. The address
+//! at the interface's own end is always the primary private one; `pkt-srcaddr` and `pkt-dstaddr`
+//! are the packet's. Nothing here knows where packets come from, so a foreign capture can be
+//! aggregated just as well.
+
+mod logs;
+
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{
+    Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, NetworkInterfaceId, Place, TcpFlags,
+    TrafficPath, UnixTime,
+};
+use wirelab_wire::{FiveTuple, IpPacket};
+
+pub(crate) use logs::{FlowLogs, Window};
+
+/// What is the same in every record of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedInterface {
+    /// Owner.
+    pub account_id: SmolStr,
+    /// The interface.
+    pub interface_id: NetworkInterfaceId,
+    /// Primary private address of each IP version; the packet's own address stands in for a
+    /// missing one.
+    pub primary: Vec<IpAddr>,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// One packet as an interface's flow log counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// When.
+    pub at: UnixTime,
+    /// Seen from the interface.
+    pub direction: FlowDirection,
+    /// What security groups and network ACL said.
+    pub action: FlowAction,
+    /// Where an outgoing packet went.
+    pub traffic_path: Option<TrafficPath>,
+    /// The packet.
+    pub packet: &'a IpPacket,
+}
+
+/// Adds up the packets of one interface.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Aggregator {
+    interval: u64,
+    offset: u64,
+    /// Number of the open window, which holds `flows`.
+    window: u64,
+    flows: IndexMap<Key, Counters, FxBuildHasher>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Key {
+    flow: FiveTuple,
+    direction: FlowDirection,
+    action: FlowAction,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Counters {
+    start: UnixTime,
+    end: UnixTime,
+    packets: u64,
+    bytes: u64,
+    tcp_flags: u8,
+    traffic_path: Option<TrafficPath>,
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+impl Aggregator {
+    /// An aggregator with windows of `interval` seconds that begin `offset` seconds after its
+    /// multiples.
+    ///
+    /// # Panics
+    /// If `interval` is zero.
+    #[must_use]
+    pub fn new(interval: u32, offset: u32) -> Self {
+        assert!(interval > 0, "an aggregation interval is not zero");
+        Self {
+            interval: u64::from(interval) * NANOS,
+            offset: u64::from(offset % interval) * NANOS,
+            window: 0,
+            flows: IndexMap::default(),
+        }
+    }
+
+    /// Start and end of the window that holds `at`; the end is the start of the next one.
+    #[must_use]
+    pub fn window_of(&self, at: UnixTime) -> (UnixTime, UnixTime) {
+        let number = self.number_of(at);
+        let start = |number: u64| UnixTime::from_nanos(number * self.interval + self.offset);
+        (start(number), start(number + 1))
+    }
+
+    /// Counts one packet. Returns the flows of the window before, if this packet opens a new one.
+    pub fn observe(&mut self, seen: &Seen<'_>) -> Vec<WindowFlow> {
+        let number = self.number_of(seen.at);
+        let closed = if number == self.window {
+            Vec::new()
+        } else {
+            self.close()
+        };
+        self.window = number;
+        let key = Key {
+            flow: seen.packet.five_tuple(),
+            direction: seen.direction,
+            action: seen.action,
+        };
+        let counters = self.flows.entry(key).or_insert(Counters {
+            start: seen.at,
+            end: seen.at,
+            packets: 0,
+            bytes: 0,
+            tcp_flags: 0,
+            traffic_path: None,
+        });
+        counters.end = seen.at;
+        counters.packets += 1;
+        counters.bytes += seen.packet.total_len() as u64;
+        counters.tcp_flags |= logged_flags(seen.packet);
+        counters.traffic_path = seen.traffic_path.or(counters.traffic_path);
+        closed
+    }
+
+    /// Takes the flows of the open window if it has ended at `now`.
+    pub fn close_ended(&mut self, now: UnixTime) -> Vec<WindowFlow> {
+        if self.window < self.number_of(now) {
+            self.close()
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Takes the flows of the open window, in the order of their first packets.
+    pub fn close(&mut self) -> Vec<WindowFlow> {
+        let flows = self.flows.drain(..);
+        flows.map(|(key, counters)| WindowFlow { key, counters }).collect()
+    }
+
+    fn number_of(&self, at: UnixTime) -> u64 {
+        at.as_nanos().saturating_sub(self.offset) / self.interval
+    }
+}
+
+/// The flags of one segment in a record: FIN 1, SYN 2, RST 4, SYN-ACK 18; ACK, PSH and URG alone
+/// count nothing (`facts.md` row 104).
+fn logged_flags(packet: &IpPacket) -> u8 {
+    use wirelab_wire::TcpFlags as Wire;
+    let Some(segment) = packet.as_tcp() else {
+        return 0;
+    };
+    let mut flags = segment.flags.0 & (Wire::FIN | Wire::SYN | Wire::RST).0;
+    if segment.flags.contains(Wire::SYN | Wire::ACK) {
+        flags |= Wire::ACK.0;
+    }
+    flags
+}
+
+/// One flow of a closed window.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct WindowFlow {
+    key: Key,
+    counters: Counters,
+}
+
+impl WindowFlow {
+    /// ACCEPT or REJECT.
+    #[must_use]
+    pub const fn action(&self) -> FlowAction {
+        self.key.action
+    }
+
+    /// The flow's record at `interface`.
+    #[must_use]
+    pub fn record(&self, interface: &RecordedInterface) -> FlowRecord {
+        let Key {
+            flow,
+            direction,
+            action,
+        } = self.key;
+        let own = |packet: IpAddr| {
+            let mut primary = interface.primary.iter();
+            let found = primary.find(|it| it.is_ipv4() == packet.is_ipv4());
+            found.copied().unwrap_or(packet)
+        };
+        let (srcaddr, dstaddr) = match direction {
+            FlowDirection::Egress => (own(flow.source), flow.destination),
+            FlowDirection::Ingress => (flow.source, own(flow.destination)),
+        };
+        interface.record(LogStatus::Ok, (self.counters.start, self.counters.end), Some(Flow {
+            srcaddr,
+            dstaddr,
+            pkt_srcaddr: flow.source,
+            pkt_dstaddr: flow.destination,
+            srcport: flow.source_port,
+            dstport: flow.destination_port,
+            protocol: flow.protocol,
+            packets: self.counters.packets,
+            bytes: self.counters.bytes,
+            action,
+            direction,
+            tcp_flags: TcpFlags(self.counters.tcp_flags),
+            traffic_path: self.counters.traffic_path,
+            pkt_src_aws_service: None,
+            pkt_dst_aws_service: None,
+        }))
+    }
+}
+
+impl RecordedInterface {
+    /// The record of a window `start..end` without traffic.
+    #[must_use]
+    pub fn no_data(&self, window: (UnixTime, UnixTime)) -> FlowRecord {
+        self.record(LogStatus::NoData, window, None)
+    }
+
+    fn record(
+        &self,
+        log_status: LogStatus,
+        (start, end): (UnixTime, UnixTime),
+        flow: Option<Flow>,
+    ) -> FlowRecord {
+        FlowRecord {
+            account_id: self.account_id.clone(),
+            interface_id: self.interface_id.clone(),
+            log_status,
+            start,
+            end,
+            flow,
+            place: self.place.clone(),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The machines of a world and what their interfaces are plugged into.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{InstanceId, InstanceState, IpNet, Resources, SimTime};
+
+use crate::capture::outside_mac;
+use crate::config::WorldConfig;
+use crate::event::InputError;
+use crate::fabric::{InterfaceIndex, Port, Sites, Socket, Topology};
+use crate::host::{
+    Attachment, ExecId, Host, HostConfig, HostSpec, InterfaceConfig, OutsideInterface, TunnelSpec,
+};
+use crate::link::Link;
+
+/// MTU that DHCP gives the interfaces of instances, in octets.
+const INSTANCE_MTU: u16 = 9001;
+/// Instances' interfaces are called `ens5`, `ens6`, ... on Nitro.
+const FIRST_DEVICE: usize = 5;
+
+/// One machine.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    pub(crate) host: Host,
+    spec: HostSpec,
+    /// What each of its interfaces is plugged into.
+    pub(crate) plugs: Vec<Plug>,
+    /// The earliest entry for its timer in the world's queue.
+    pub(crate) timer: Option<SimTime>,
+    /// Commands that have not ended.
+    pub(crate) running: Vec<ExecId>,
+    /// Whether it has interfaces, that is, power.
+    pub(crate) is_up: bool,
+}
+
+/// The far end of an interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plug {
+    pub(crate) to: PluggedInto,
+    pub(crate) link: Link,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PluggedInto {
+    Interface(InterfaceIndex),
+    Outside(Socket),
+}
+
+/// What a change of resources did to a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Power {
+    Same,
+    /// It has started, for the first time or again.
+    Started,
+    /// It has lost its state.
+    Stopped,
+}
+
+impl Machine {
+    /// A machine that has no interface yet.
+    pub(crate) fn new(spec: HostSpec, config: &WorldConfig) -> Result<Self, InputError> {
+        Ok(Self {
+            host: boot(&spec, config)?,
+            spec,
+            plugs: Vec::new(),
+            timer: None,
+            running: Vec::new(),
+            is_up: false,
+        })
+    }
+
+    pub(crate) fn name(&self) -> &SmolStr {
+        &self.spec.name
+    }
+
+    /// The instance whose machine this is.
+    pub(crate) fn instance(&self) -> Option<&InstanceId> {
+        match &self.spec.attachment {
+            Attachment::Instance(id) => Some(id),
+            Attachment::Outside { .. } => None,
+        }
+    }
+
+    /// Plugs a machine outside AWS in.
+    pub(crate) fn plug_in(
+        &mut self,
+        now: SimTime,
+        number: u32,
+        sites: &mut Sites,
+    ) -> Result<(), InputError> {
+        let Attachment::Outside {
+            interfaces,
+            customer_gateway,
+            default_gateway,
+        } = &self.spec.attachment
+        else {
+            return Ok(());
+        };
+        let mut plugs = Vec::new();
+        for interface in interfaces {
+            let segment = sites.segment(&interface.segment);
+            let segment =
+                segment.ok_or_else(|| InputError::UnknownSegment(interface.segment.clone()))?;
+            plugs.push(Plug::new(PluggedInto::Outside(Socket::Segment(segment))));
+        }
+        let mut configs = Vec::new();
+        for (at, (interface, plug)) in interfaces.iter().zip(&plugs).enumerate() {
+            let port = port(number, at);
+            if let PluggedInto::Outside(Socket::Segment(segment)) = plug.to {
+                sites.plug(segment, interface.address.addr(), port);
+            }
+            let gateway = default_gateway.filter(|it| interface.address.contains(it));
+            configs.push(outside_config(interface, port, gateway));
+        }
+        if let Some(tunnel) = customer_gateway {
+            let gateway = tunnel.customer_gateway.clone();
+            sites.plug_tunnel(gateway.clone(), port(number, plugs.len()));
+            plugs.push(Plug::new(PluggedInto::Outside(Socket::Tunnel(gateway))));
+            configs.push(tunnel_config(tunnel));
+        }
+        self.plugs = plugs;
+        self.is_up = true;
+        self.host.set_interfaces(now, configs);
+        Ok(())
+    }
+
+    /// Gives an instance's machine the interfaces that the instance has now.
+    pub(crate) fn follow(
+        &mut self,
+        now: SimTime,
+        topology: &Topology,
+        config: &WorldConfig,
+    ) -> Power {
+        let Some(id) = self.instance() else {
+            return Power::Same;
+        };
+        let interfaces = instance_interfaces(id, topology);
+        let is_up = interfaces.is_some();
+        let was_up = std::mem::replace(&mut self.is_up, is_up);
+        let Some(interfaces) = interfaces else {
+            if !was_up {
+                return Power::Same;
+            }
+            // The machine has read the same specification before.
+            if let Ok(host) = boot(&self.spec, config) {
+                self.host = host;
+            }
+            self.plugs.clear();
+            return Power::Stopped;
+        };
+        self.plug_interfaces(now, interfaces);
+        if was_up { Power::Same } else { Power::Started }
+    }
+
+    fn plug_interfaces(
+        &mut self,
+        now: SimTime,
+        interfaces: Vec<(InterfaceIndex, InterfaceConfig)>,
+    ) {
+        let wanted = interfaces.iter().map(|(index, _)| PluggedInto::Interface(*index));
+        let unchanged = self.plugs.iter().map(|plug| &plug.to).eq(wanted.clone().collect::<Vec<_>>().iter());
+        let same_addresses = self.host.interfaces().len() == interfaces.len()
+            && (self.host.interfaces().iter().zip(&interfaces))
+                .all(|(has, (_, gets))| has.addresses == gets.addresses && has.mac == gets.mac);
+        if unchanged && same_addresses {
+            return;
+        }
+        self.plugs = wanted.map(Plug::new).collect();
+        let configs = interfaces.into_iter().map(|(_, config)| config).collect();
+        self.host.set_interfaces(now, configs);
+    }
+
+    /// Which of its interfaces an ENI is.
+    pub(crate) fn interface_of(&self, index: InterfaceIndex) -> Option<usize> {
+        let wanted = PluggedInto::Interface(index);
+        self.plugs.iter().position(|plug| plug.to == wanted)
+    }
+
+    /// Whether the address is one of its own.
+    pub(crate) fn owns(&self, address: std::net::IpAddr) -> bool {
+        let mut interfaces = self.host.interfaces().iter();
+        interfaces.any(|it| it.addresses.iter().any(|own| own.addr() == address))
+    }
+}
+
+impl Plug {
+    fn new(to: PluggedInto) -> Self {
+        let link = Link::default();
+        Self { to, link }
+    }
+}
+
+fn boot(spec: &HostSpec, config: &WorldConfig) -> Result<Host, InputError> {
+    let host_config = HostConfig {
+        seed: config.seed,
+        starts: config.starts,
+    };
+    Host::new(spec.clone(), host_config).map_err(|error| InputError::Host {
+        host: spec.name.clone(),
+        error,
+    })
+}
+
+fn port(host: u32, interface: usize) -> Port {
+    let interface = u32::try_from(interface).expect("a machine has fewer than 2^32 interfaces");
+    Port { host, interface }
+}
+
+fn outside_config(
+    interface: &OutsideInterface,
+    port: Port,
+    gateway: Option<std::net::IpAddr>,
+) -> InterfaceConfig {
+    InterfaceConfig {
+        name: interface.name.clone(),
+        mac: outside_mac(port),
+        addresses: vec![interface.address],
+        mtu: interface.mtu,
+        gateway,
+        resolvers: Vec::new(),
+    }
+}
+
+fn tunnel_config(tunnel: &TunnelSpec) -> InterfaceConfig {
+    InterfaceConfig {
+        name: "tun0".into(),
+        mac: wirelab_wire::MacAddr::default(),
+        addresses: Vec::new(),
+        mtu: tunnel.mtu,
+        gateway: None,
+        resolvers: Vec::new(),
+    }
+}
+
+/// The interfaces of an instance in the order of their devices; `None` unless it is running.
+fn instance_interfaces(
+    id: &InstanceId,
+    topology: &Topology,
+) -> Option<Vec<(InterfaceIndex, InterfaceConfig)>> {
+    let resources = &topology.resources;
+    let instance = resources.instances.get(id)?;
+    if instance.state != InstanceState::Running {
+        return None;
+    }
+    let interfaces = instance.network_interfaces.iter().enumerate();
+    let configs = interfaces.filter_map(|(device, interface)| {
+        let index = topology.find(interface)?;
+        Some((index, instance_config(device, index, topology, resources)?))
+    });
+    Some(configs.collect())
+}
+
+fn instance_config(
+    device: usize,
+    index: InterfaceIndex,
+    topology: &Topology,
+    resources: &Resources,
+) -> Option<InterfaceConfig> {
+    let plan = &topology.plan;
+    let nic = plan.find_interface(index)?;
+    let subnet = plan.subnet(nic.subnet);
+    let vpc = plan.vpc(nic.vpc);
+    let resolves = resources.vpcs.get(&vpc.id).is_some_and(|it| it.enable_dns_support);
+    let addresses = nic.addresses.iter().filter_map(|address| {
+        let block = match address {
+            std::net::IpAddr::V4(_) => subnet.block,
+            std::net::IpAddr::V6(_) => subnet.ipv6_block?,
+        };
+        IpNet::new(*address, block.prefix_len()).ok()
+    });
+    Some(InterfaceConfig {
+        name: format!("ens{}", FIRST_DEVICE + device).into(),
+        mac: nic.mac,
+        addresses: addresses.collect(),
+        mtu: INSTANCE_MTU,
+        gateway: (device == 0).then_some(subnet.router),
+        resolvers: vpc.resolver.filter(|_| resolves).into_iter().collect(),
+    })
+}

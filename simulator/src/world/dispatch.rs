@@ -1,0 +1,343 @@
+//! What is due is done: packets walk, machines answer, windows end.
+
+use wirelab_model::SimTime;
+use wirelab_wire::IpPacket;
+
+use super::live::Live;
+use super::{Scheduled, World};
+use crate::attribution::Owner as Whose;
+use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
+use crate::event::{Captured, Dropped, Event};
+use crate::fabric::{InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
+use crate::flow::Window;
+use crate::host::{Host, HostEvent, Output, Transmit};
+use crate::machines::PluggedInto;
+use crate::verdict::{DropReason, Hop};
+
+impl World {
+    pub(super) fn perform(&mut self, item: Scheduled) {
+        match item {
+            Scheduled::Packet(place, transit) => self.packet(place, transit),
+            Scheduled::Timer(number) => self.timer(number as usize),
+            Scheduled::Window(window) => self.close_window(window),
+            Scheduled::Changes(changes) => self.apply(&changes),
+            Scheduled::Observation(observation) => {
+                self.events.push_back(Event::Observation(observation));
+            }
+        }
+    }
+
+    /// A packet is at a place: in the fabric or at a machine.
+    fn packet(&mut self, place: Place, transit: Transit) {
+        match place {
+            Place::Machine(interface) => self.to_instance(interface, transit),
+            Place::Outside { port, from } => self.to_outside(port, from, transit),
+            Place::DepartOutside {
+                port, ref socket, ..
+            } => {
+                self.capture_departure(port, socket, &place, &transit);
+                self.walk(place, transit);
+            }
+            _ => self.walk(place, transit),
+        }
+    }
+
+    fn walk(&mut self, place: Place, transit: Transit) {
+        let mut sent = std::mem::take(&mut self.sent);
+        let mut live = Live {
+            now: self.now,
+            config: &self.config,
+            plan: &self.topology.plan,
+            machines: &self.machines,
+            attribution: &self.attribution,
+            flow_logs: &mut self.flow_logs,
+            events: &mut self.events,
+        };
+        let mut walk = Walk {
+            now: self.now,
+            plan: &self.topology.plan,
+            config: &self.config.fabric,
+            sites: &self.sites,
+            state: &mut self.state,
+            watch: &mut live,
+            out: &mut sent,
+        };
+        walk.step(place, transit);
+        let mut delivered = None;
+        for Sent {
+            after,
+            place,
+            transit,
+        } in sent.drain(..)
+        {
+            match place {
+                // Nothing can come between an interface and its machine.
+                Place::Machine(interface) if delivered.is_none() => {
+                    delivered = Some((interface, transit));
+                }
+                _ => {
+                    let packet = Scheduled::Packet(place, transit);
+                    self.queue.push(self.now + after, packet);
+                }
+            }
+        }
+        self.sent = sent;
+        if let Some((interface, transit)) = delivered {
+            self.to_instance(interface, transit);
+        }
+    }
+
+    fn to_instance(&mut self, interface: InterfaceIndex, transit: Transit) {
+        let found = self.machine_behind(interface);
+        let Some((number, at)) = found else {
+            let id = self.topology.plan.interface_id(interface).clone();
+            let reason = DropReason::NoMachine {
+                interface: id.clone(),
+            };
+            return self.drop_packet(transit, Hop::Interface(id), reason);
+        };
+        self.deliver(number, at, transit);
+    }
+
+    fn machine_behind(&self, interface: InterfaceIndex) -> Option<(usize, usize)> {
+        let nic = self.topology.plan.find_interface(interface)?;
+        let crate::fabric::Owner::Instance { id, .. } = &nic.owner else {
+            return None;
+        };
+        let number = *self.by_instance.get(id)? as usize;
+        let at = self.machines[number].interface_of(interface)?;
+        Some((number, at))
+    }
+
+    fn to_outside(&mut self, port: Port, from: Option<Port>, transit: Transit) {
+        let peer = from.map_or(OUTSIDE_ROUTER, outside_mac);
+        let packet = &transit.packet;
+        self.capture_outside(port, false, peer, packet.clone());
+        self.deliver(port.host as usize, port.interface as usize, transit);
+    }
+
+    fn deliver(&mut self, number: usize, interface: usize, transit: Transit) {
+        let machine = &self.machines[number];
+        let forwards = !machine.owns(transit.packet.destination());
+        let whose = Whose {
+            host: transit.host,
+            traffic: transit.traffic,
+        };
+        let host = u32::try_from(number).expect("fewer than 2^32 machines");
+        self.attribution.received(host, &transit.packet, whose, forwards);
+        let packet = transit.packet;
+        self.with_host(number, |host, now, out| {
+            host.on_packet(now, interface, packet, out);
+        });
+    }
+
+    fn timer(&mut self, number: usize) {
+        let machine = &mut self.machines[number];
+        if machine.timer == Some(self.now) {
+            machine.timer = None;
+        }
+        if machine.host.poll_timeout().is_some_and(|at| at <= self.now) {
+            self.with_host(number, |host, now, out| host.on_timeout(now, out));
+        } else {
+            self.set_timer(number);
+        }
+    }
+
+    /// Lets a machine do something and takes what comes of it.
+    pub(super) fn with_host(
+        &mut self,
+        number: usize,
+        act: impl FnOnce(&mut Host, SimTime, &mut Output),
+    ) {
+        let mut output = std::mem::take(&mut self.output);
+        act(&mut self.machines[number].host, self.now, &mut output);
+        for transmit in output.packets.drain(..) {
+            self.transmit(number, transmit);
+        }
+        for event in output.events.drain(..) {
+            self.host_event(number, event);
+        }
+        self.output = output;
+        self.set_timer(number);
+    }
+
+    /// Enters the machine's timer into the queue, unless an entry that is due before is there.
+    fn set_timer(&mut self, number: usize) {
+        let machine = &mut self.machines[number];
+        let Some(at) = machine.host.poll_timeout() else {
+            return;
+        };
+        let at = at.max(self.now);
+        if machine.timer.is_none_or(|entered| at < entered) {
+            machine.timer = Some(at);
+            let number = u32::try_from(number).expect("fewer than 2^32 machines");
+            self.queue.push(at, Scheduled::Timer(number));
+        }
+    }
+
+    /// A machine hands a packet to one of its interfaces.
+    fn transmit(&mut self, number: usize, transmit: Transmit) {
+        let Transmit {
+            interface,
+            next_hop,
+            packet,
+        } = transmit;
+        let machine = &mut self.machines[number];
+        let host = u32::try_from(number).expect("fewer than 2^32 machines");
+        let own = machine.owns(packet.source());
+        let whose = self.attribution.sent(host, machine.name(), &packet, own);
+        let Some(plug) = machine.plugs.get_mut(interface) else {
+            return;
+        };
+        let fabric = &self.config.fabric;
+        let (bps, place) = match &plug.to {
+            PluggedInto::Interface(index) => {
+                let interface = *index;
+                let place = Place::Depart {
+                    interface,
+                    next_hop,
+                };
+                (fabric.interface_bps, place)
+            }
+            PluggedInto::Outside(socket) => {
+                let interface = u32::try_from(interface).expect("a plug has a small index");
+                let place = Place::DepartOutside {
+                    port: Port { host, interface },
+                    socket: socket.clone(),
+                    next_hop,
+                };
+                (fabric.segment_bps, place)
+            }
+        };
+        let leaves = plug.link.departure(self.now, packet.total_len(), bps);
+        let transit = Transit {
+            packet,
+            direct: true,
+            host: whose.host,
+            traffic: whose.traffic,
+        };
+        if leaves <= self.now {
+            self.packet(place, transit);
+        } else {
+            self.queue.push(leaves, Scheduled::Packet(place, transit));
+        }
+    }
+
+    fn host_event(&mut self, number: usize, event: HostEvent) {
+        let event = match event {
+            HostEvent::Traffic(event) => Event::Traffic(event),
+            HostEvent::ExecOutput {
+                id,
+                stream,
+                text,
+                at,
+            } => Event::ExecOutput {
+                id,
+                stream,
+                text,
+                at,
+            },
+            HostEvent::ExecDone { id, status, at } => {
+                let running = &mut self.machines[number].running;
+                running.retain(|it| *it != id);
+                Event::ExecDone { id, status, at }
+            }
+            HostEvent::Dropped { packet, reason } => {
+                return self.host_dropped(number, *packet, reason);
+            }
+        };
+        self.events.push_back(event);
+    }
+
+    fn host_dropped(&mut self, number: usize, packet: IpPacket, reason: crate::host::HostDrop) {
+        let machine = &self.machines[number];
+        let host = machine.name().clone();
+        let known = u32::try_from(number).expect("fewer than 2^32 machines");
+        let own = machine.owns(packet.source());
+        let whose = self.attribution.dropped(known, &host, &packet, own);
+        let transit = Transit {
+            packet,
+            direct: true,
+            host: whose.host,
+            traffic: whose.traffic,
+        };
+        let reason = DropReason::Host {
+            host: host.clone(),
+            reason,
+        };
+        self.drop_packet(transit, Hop::Host(host), reason);
+    }
+
+    fn drop_packet(&mut self, transit: Transit, hop: Hop, reason: DropReason) {
+        if !self.config.observe.drops {
+            return;
+        }
+        let name = |number: u32| self.machines[number as usize].name().clone();
+        let traffic = transit.traffic.map(|it| self.attribution.name(it).clone());
+        self.events.push_back(Event::Dropped(Box::new(Dropped {
+            at: self.now,
+            packet: transit.packet,
+            hop,
+            reason,
+            from_host: transit.host.map(name),
+            traffic,
+        })));
+    }
+
+    fn capture_departure(
+        &mut self,
+        port: Port,
+        socket: &Socket,
+        place: &Place,
+        transit: &Transit,
+    ) {
+        if !self.config.observe.captures {
+            return;
+        }
+        let next_hop = match place {
+            Place::DepartOutside { next_hop, .. } => Some(*next_hop),
+            _ => None,
+        };
+        let neighbor = next_hop.and_then(|it| self.sites.neighbor_on(socket, it));
+        let peer = neighbor.map_or(OUTSIDE_ROUTER, outside_mac);
+        self.capture_outside(port, true, peer, transit.packet.clone());
+    }
+
+    fn capture_outside(
+        &mut self,
+        port: Port,
+        outbound: bool,
+        peer: wirelab_wire::MacAddr,
+        packet: IpPacket,
+    ) {
+        if !self.config.observe.captures {
+            return;
+        }
+        let machine = &self.machines[port.host as usize];
+        let at = port.interface as usize;
+        let own = machine.host.interfaces()[at].mac;
+        // A tunnel has no Ethernet: both addresses stay zero.
+        let is_tunnel = matches!(
+            machine.plugs[at].to,
+            PluggedInto::Outside(Socket::Tunnel(_))
+        );
+        let peer = if is_tunnel { own } else { peer };
+        self.events.push_back(Event::Captured(Captured {
+            at: self.now,
+            point: self.capture_point(machine, at),
+            outbound,
+            frame: frame(own, peer, outbound, packet),
+        }));
+    }
+
+    fn close_window(&mut self, window: Window) {
+        let closed = self.flow_logs.close(self.now, window, self.config.starts);
+        self.events.extend(closed.records.into_iter().map(Event::FlowRecord));
+        for (at, observation) in closed.observations {
+            self.queue.push(at, Scheduled::Observation(observation));
+        }
+        if let Some(end) = closed.next_end {
+            self.queue.push(end, Scheduled::Window(window));
+        }
+    }
+}

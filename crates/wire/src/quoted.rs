@@ -131,6 +131,12 @@ impl QuotedPacket {
     }
 }
 
+/// The second word after the header of a quoted packet: a destination port in protocols that have
+/// one, and what tcpdump takes for one in those that have none.
+pub(crate) fn second_word(quoted: &[u8], packet: &QuotedPacket) -> Option<u16> {
+    u16_at(quoted, packet.header_len + 2)
+}
+
 /// What is there of the packet's `header_len..total_len`.
 fn available(bytes: &[u8], header_len: usize, total_len: usize) -> &[u8] {
     bytes

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
-use common::{golden_files, read};
+use common::traces::{golden_files, read};
 use wirelab_wire::link::{LinkType, decode};
 use wirelab_wire::{Frame, IpHeader, IpPacket, QuotedPacket, Transport, protocol, summary};
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use crate::quoted::second_word;
 use crate::{IcmpMessage, QuotedPacket, Unreachable, protocol};
 
 pub(super) fn print(message: &IcmpMessage, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,10 +20,10 @@ pub(super) fn print(message: &IcmpMessage, f: &mut fmt::Formatter<'_>) -> fmt::R
             ..
         } => write!(f, "echo reply, id {identifier}, seq {sequence}")?,
         IcmpMessage::DestinationUnreachable { code, quoted } => {
-            let Ok(quoted) = QuotedPacket::parse(quoted) else {
+            let Ok(packet) = QuotedPacket::parse(quoted) else {
                 return f.write_str("[|icmp]");
             };
-            print_unreachable(*code, &quoted, f)?;
+            print_unreachable(*code, &packet, quoted, f)?;
         }
         IcmpMessage::TimeExceeded { code, .. } => match code {
             0 => f.write_str("time exceeded in-transit")?,
@@ -42,6 +43,7 @@ pub(super) fn print(message: &IcmpMessage, f: &mut fmt::Formatter<'_>) -> fmt::R
 fn print_unreachable(
     code: Unreachable,
     quoted: &QuotedPacket,
+    octets: &[u8],
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let to = quoted.header.destination;
@@ -49,7 +51,7 @@ fn print_unreachable(
         0 => write!(f, "net {to} unreachable"),
         1 => write!(f, "host {to} unreachable"),
         2 => write!(f, "{to} protocol {} unreachable", quoted.protocol),
-        3 => print_port_unreachable(quoted, f),
+        3 => print_port_unreachable(quoted, octets, f),
         4 => match code {
             Unreachable::FragmentationNeeded { next_hop_mtu } if next_hop_mtu != 0 => {
                 write!(f, "{to} unreachable - need to frag (mtu {next_hop_mtu})")
@@ -71,9 +73,15 @@ fn print_unreachable(
     }
 }
 
-fn print_port_unreachable(quoted: &QuotedPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn print_port_unreachable(
+    quoted: &QuotedPacket,
+    octets: &[u8],
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
     let to = quoted.header.destination;
-    let (_, port) = quoted.ports.unwrap_or_default();
+    let Some(port) = second_word(octets, quoted) else {
+        return f.write_str("[|icmp]");
+    };
     match quoted.protocol {
         protocol::TCP => write!(f, "{to} tcp port {port} unreachable"),
         protocol::UDP => write!(f, "{to} udp port {port} unreachable"),

@@ -56,14 +56,10 @@ fn print_unreachable(code: u8, quoted: &[u8], f: &mut fmt::Formatter<'_>) -> fmt
 
 fn print_port_unreachable(quoted: &QuotedPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let to = quoted.header.destination;
-    let (_, port) = quoted.ports.unwrap_or_default();
-    match quoted.protocol {
-        protocol::TCP => write!(f, "unreachable port, {to} tcp port {port}"),
-        protocol::UDP => write!(f, "unreachable port, {to} udp port {port}"),
-        other => write!(
-            f,
-            "unreachable port, {to} protocol {other} port {port} unreachable"
-        ),
+    match (quoted.protocol, quoted.ports) {
+        (protocol::TCP, Some((_, port))) => write!(f, "unreachable port, {to} tcp port {port}"),
+        (protocol::UDP, Some((_, port))) => write!(f, "unreachable port, {to} udp port {port}"),
+        _ => f.write_str("unreachable port [|icmp6]"),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) fn print(
     }
     print_options(&segment.options, f)?;
     write!(f, ", length {length}")?;
-    if length == 0 || segment.flags.contains(TcpFlags::RST) {
+    if length == 0 {
         return Ok(());
     }
     print_payload(segment, f)
@@ -75,7 +75,7 @@ fn print_option(option: &TcpOption, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn print_unknown_option(kind: u8, data: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match (kind, data) {
         (19, _) => {
-            f.write_str("md5 ")?;
+            f.write_str("md5 shared secret not supplied with -M, can't check - ")?;
             print_hex(data, f)
         }
         (34, []) => f.write_str("tfo  cookiereq"),
@@ -98,20 +98,18 @@ fn print_hex(data: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 fn print_payload(segment: &TcpSegment, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let uses = |port| segment.source_port == port || segment.destination_port == port;
     let payload = &segment.payload;
-    if uses(21) {
-        text::print_line("FTP", payload, f)
-    } else if uses(22) {
-        text::print_ssh(payload, f)
-    } else if uses(25) {
+    if uses(25) {
         text::print_line("SMTP", payload, f)
-    } else if uses(53) {
-        dns::print_over_tcp(payload, f)
-    } else if uses(80) {
-        text::print_http(payload, f)
     } else if uses(179) {
         f.write_str(": BGP")
-    } else if uses(8080) {
+    } else if uses(22) {
+        text::print_ssh(payload, f)
+    } else if uses(21) {
+        text::print_line("FTP", payload, f)
+    } else if uses(80) || uses(8080) {
         text::print_http(payload, f)
+    } else if uses(53) {
+        dns::print_over_tcp(payload, f)
     } else {
         Ok(())
     }

@@ -67,7 +67,7 @@ fn print_ntp(payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
         "Reserved",
     ];
     let Some(first) = payload.first() else {
-        return f.write_str("NTP [|ntp]");
+        return f.write_str(" [|ntp]");
     };
     let (version, mode) = (first >> 3 & 7, MODES[usize::from(first & 7)]);
     write!(f, "NTPv{version}, {mode}, length {}", payload.len())
@@ -85,7 +85,7 @@ fn print_bfd(name: &str, payload: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Res
         (0x01, "Multipoint"),
     ];
     let (&[first, second, ..], 24..) = (payload, payload.len()) else {
-        return f.write_str("[|bfd]");
+        return f.write_str(" [|bfd]");
     };
     if first >> 5 != 1 {
         let version = first >> 5;

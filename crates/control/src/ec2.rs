@@ -4,6 +4,7 @@
 //! or shows, and a line in the table.
 
 mod address;
+mod customer_gateway;
 mod dhcp_options;
 mod flow_log;
 mod instance;
@@ -22,8 +23,16 @@ mod security_group;
 mod security_group_rule;
 mod subnet;
 mod tag;
+mod transit_gateway;
+mod transit_gateway_attachment;
+mod transit_gateway_route;
+mod transit_gateway_route_table;
 mod vpc;
+mod vpn_connection;
+mod vpn_gateway;
+mod vpn_tunnel;
 
+pub(crate) use vpn_tunnel::Ciphers;
 use wirelab_model::{ResourceRef, SimTime};
 
 use crate::arguments::Common::{DryRun, Filters, Pages, Tags, Token};
@@ -54,11 +63,14 @@ operations! {
     AssociateAddress Write address::associate_address, [DryRun];
     AssociateDhcpOptions Write dhcp_options::associate_dhcp_options, [DryRun];
     AssociateRouteTable Write route_table::associate_route_table, [DryRun];
+    AssociateTransitGatewayRouteTable Write transit_gateway_route_table::associate, [DryRun];
     AssociateVpcCidrBlock Write vpc::associate_vpc_cidr_block, [];
     AttachInternetGateway Write internet_gateway::attach_internet_gateway, [DryRun];
     AttachNetworkInterface Write interface_attachment::attach_network_interface, [DryRun];
+    AttachVpnGateway Write vpn_gateway::attach_vpn_gateway, [DryRun];
     AuthorizeSecurityGroupEgress Write security_group_rule::authorize_egress, [DryRun Tags];
     AuthorizeSecurityGroupIngress Write security_group_rule::authorize_ingress, [DryRun Tags];
+    CreateCustomerGateway Write customer_gateway::create_customer_gateway, [DryRun Tags];
     CreateDhcpOptions Write dhcp_options::create_dhcp_options, [DryRun Tags];
     CreateFlowLogs Write flow_log::create_flow_logs, [DryRun Tags Token];
     CreateInternetGateway Write internet_gateway::create_internet_gateway, [DryRun Tags];
@@ -71,7 +83,17 @@ operations! {
     CreateSecurityGroup Write security_group::create_security_group, [DryRun Tags];
     CreateSubnet Write subnet::create_subnet, [DryRun Tags];
     CreateTags Write tag::create_tags, [DryRun];
+    CreateTransitGateway Write transit_gateway::create_transit_gateway, [DryRun Tags];
+    CreateTransitGatewayRoute Write transit_gateway_route::create_transit_gateway_route, [DryRun];
+    CreateTransitGatewayRouteTable Write
+        transit_gateway_route_table::create_transit_gateway_route_table, [DryRun Tags];
+    CreateTransitGatewayVpcAttachment Write
+        transit_gateway_attachment::create_transit_gateway_vpc_attachment, [DryRun Tags];
     CreateVpc Write vpc::create_vpc, [DryRun Tags];
+    CreateVpnConnection Write vpn_connection::create_vpn_connection, [DryRun Tags];
+    CreateVpnConnectionRoute Write vpn_connection::create_vpn_connection_route, [];
+    CreateVpnGateway Write vpn_gateway::create_vpn_gateway, [DryRun Tags];
+    DeleteCustomerGateway Write customer_gateway::delete_customer_gateway, [DryRun];
     DeleteDhcpOptions Write dhcp_options::delete_dhcp_options, [DryRun];
     DeleteFlowLogs Write flow_log::delete_flow_logs, [DryRun];
     DeleteInternetGateway Write internet_gateway::delete_internet_gateway, [DryRun];
@@ -84,9 +106,19 @@ operations! {
     DeleteSecurityGroup Write security_group::delete_security_group, [DryRun];
     DeleteSubnet Write subnet::delete_subnet, [DryRun];
     DeleteTags Write tag::delete_tags, [DryRun];
+    DeleteTransitGateway Write transit_gateway::delete_transit_gateway, [DryRun];
+    DeleteTransitGatewayRoute Write transit_gateway_route::delete_transit_gateway_route, [DryRun];
+    DeleteTransitGatewayRouteTable Write
+        transit_gateway_route_table::delete_transit_gateway_route_table, [DryRun];
+    DeleteTransitGatewayVpcAttachment Write
+        transit_gateway_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
+    DeleteVpnConnection Write vpn_connection::delete_vpn_connection, [DryRun];
+    DeleteVpnConnectionRoute Write vpn_connection::delete_vpn_connection_route, [];
+    DeleteVpnGateway Write vpn_gateway::delete_vpn_gateway, [DryRun];
     DescribeAddresses Read address::describe_addresses, [DryRun Filters];
     DescribeAvailabilityZones Read region::describe_availability_zones, [DryRun Filters];
+    DescribeCustomerGateways Read customer_gateway::describe_customer_gateways, [DryRun Filters];
     DescribeDhcpOptions Read dhcp_options::describe_dhcp_options, [DryRun Filters Pages];
     DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
     DescribeInstanceAttribute Read instance_state::describe_instance_attribute, [DryRun];
@@ -96,8 +128,8 @@ operations! {
         [DryRun Filters Pages];
     DescribeNatGateways Read nat_gateway::describe_nat_gateways, [DryRun Filters Pages];
     DescribeNetworkAcls Read network_acl::describe_network_acls, [DryRun Filters Pages];
-    DescribeNetworkInterfaceAttribute Read interface_attachment::describe_network_interface_attribute,
-        [DryRun];
+    DescribeNetworkInterfaceAttribute Read
+        interface_attachment::describe_network_interface_attribute, [DryRun];
     DescribeNetworkInterfaces Read network_interface::describe_network_interfaces,
         [DryRun Filters Pages];
     DescribeRegions Read region::describe_regions, [DryRun Filters];
@@ -107,35 +139,62 @@ operations! {
     DescribeSecurityGroups Read security_group::describe_security_groups, [DryRun Filters Pages];
     DescribeSubnets Read subnet::describe_subnets, [DryRun Filters Pages];
     DescribeTags Read tag::describe_tags, [DryRun Filters Pages];
+    DescribeTransitGatewayAttachments Read transit_gateway_attachment::describe_attachments,
+        [DryRun Filters Pages];
+    DescribeTransitGatewayRouteTables Read
+        transit_gateway_route_table::describe_transit_gateway_route_tables, [DryRun Filters Pages];
+    DescribeTransitGatewayVpcAttachments Read transit_gateway_attachment::describe_vpc_attachments,
+        [DryRun Filters Pages];
+    DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
     DescribeVpcs Read vpc::describe_vpcs, [DryRun Filters Pages];
+    DescribeVpnConnections Read vpn_connection::describe_vpn_connections, [DryRun Filters];
+    DescribeVpnGateways Read vpn_gateway::describe_vpn_gateways, [DryRun Filters];
     DetachInternetGateway Write internet_gateway::detach_internet_gateway, [DryRun];
     DetachNetworkInterface Write interface_attachment::detach_network_interface, [DryRun];
+    DetachVpnGateway Write vpn_gateway::detach_vpn_gateway, [DryRun];
+    DisableTransitGatewayRouteTablePropagation Write
+        transit_gateway_route_table::disable_propagation, [DryRun];
+    DisableVgwRoutePropagation Write vpn_gateway::disable_propagation, [DryRun];
     DisassociateAddress Write address::disassociate_address, [DryRun];
     DisassociateRouteTable Write route_table::disassociate_route_table, [DryRun];
+    DisassociateTransitGatewayRouteTable Write transit_gateway_route_table::disassociate, [DryRun];
     DisassociateVpcCidrBlock Write vpc::disassociate_vpc_cidr_block, [];
+    EnableTransitGatewayRouteTablePropagation Write transit_gateway_route_table::enable_propagation,
+        [DryRun];
+    EnableVgwRoutePropagation Write vpn_gateway::enable_propagation, [DryRun];
+    GetTransitGatewayRouteTableAssociations Read transit_gateway_route_table::get_associations,
+        [DryRun Filters Pages];
+    GetTransitGatewayRouteTablePropagations Read transit_gateway_route_table::get_propagations,
+        [DryRun Filters Pages];
     ModifyInstanceAttribute Write instance_state::modify_instance_attribute, [DryRun];
     ModifyNetworkInterfaceAttribute Write interface_attachment::modify_network_interface_attribute,
         [DryRun];
     ModifySecurityGroupRules Write security_group_rule::modify_security_group_rules, [DryRun];
     ModifySubnetAttribute Write subnet::modify_subnet_attribute, [];
+    ModifyTransitGatewayVpcAttachment Write
+        transit_gateway_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
+    ModifyVpnTunnelOptions Write vpn_connection::modify_vpn_tunnel_options, [DryRun];
     ReleaseAddress Write address::release_address, [DryRun];
     ReplaceNetworkAclAssociation Write network_acl::replace_network_acl_association, [DryRun];
     ReplaceNetworkAclEntry Write network_acl::replace_network_acl_entry, [DryRun];
     ReplaceRoute Write route::replace_route, [DryRun];
     ReplaceRouteTableAssociation Write route_table::replace_route_table_association, [DryRun];
+    ReplaceTransitGatewayRoute Write transit_gateway_route::replace_transit_gateway_route, [DryRun];
     RevokeSecurityGroupEgress Write security_group_rule::revoke_egress, [DryRun];
     RevokeSecurityGroupIngress Write security_group_rule::revoke_ingress, [DryRun];
     RunInstances Write instance::run_instances, [DryRun Tags Token];
+    SearchTransitGatewayRoutes Read transit_gateway_route::search_transit_gateway_routes,
+        [DryRun Filters Pages];
     StartInstances Write instance_state::start_instances, [DryRun];
     StopInstances Write instance_state::stop_instances, [DryRun];
     TerminateInstances Write instance_state::terminate_instances, [DryRun];
     UnassignPrivateIpAddresses Write network_interface::unassign_private_ip_addresses, [];
     UpdateSecurityGroupRuleDescriptionsEgress Write security_group_rule::update_egress_descriptions,
         [DryRun];
-    UpdateSecurityGroupRuleDescriptionsIngress Write security_group_rule::update_ingress_descriptions,
-        [DryRun];
+    UpdateSecurityGroupRuleDescriptionsIngress Write
+        security_group_rule::update_ingress_descriptions, [DryRun];
 }
 
 /// What became of a resource when its transitional state ended.
@@ -157,6 +216,12 @@ pub(crate) fn settle(
     match resource {
         ResourceRef::Instance(id) => instance_state::settle(id, state),
         ResourceRef::NatGateway(id) => nat_gateway::settle(id, at, state, config),
+        ResourceRef::VpnConnection(id) => vpn_connection::settle(id, state),
+        ResourceRef::TransitGateway(id) => transit_gateway::settle(id, state),
+        ResourceRef::TransitGatewayVpcAttachment(id) => {
+            transit_gateway_attachment::settle(id, state)
+        }
+        ResourceRef::TransitGatewayRouteTable(id) => transit_gateway_route_table::settle(id, state),
         other => unreachable!("{other:?} has no transitional states"),
     }
 }

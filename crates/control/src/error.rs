@@ -97,7 +97,9 @@ errors! {
         "resource {gateway} is not attached to network {vpc}";
     no_internet_gateway(vpc: impl Display) = "Gateway.NotAttached",
         "Network {vpc} is not attached to any internet gateway";
-    attachment_limit(message: impl Display) = "AttachmentLimitExceeded", "{message}";
+    vpn_attachment_limit(gateway: impl Display, vpc: impl Display) =
+        "VpnGatewayAttachmentLimitExceeded",
+        "{gateway} can be attached to one VPC, and {vpc} can have one virtual private gateway";
     nat_gateway_limit(zone: impl Display) = "NatGatewayLimitExceeded",
         "The maximum number of NAT gateways has been reached in {zone}.";
 
@@ -128,7 +130,6 @@ errors! {
         "The maximum number of rules per security group has been reached.";
     rule_duplicate(rule: impl Display) = "InvalidPermission.Duplicate",
         "the specified rule \"{rule}\" already exists";
-    rule_malformed(message: impl Display) = "InvalidPermission.Malformed", "{message}";
     rule_not_found() = "InvalidPermission.NotFound",
         "The specified rule does not exist in this security group.";
     rule_id_not_found(id: impl Display) = "InvalidSecurityGroupRuleId.NotFound",

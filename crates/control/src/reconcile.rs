@@ -166,8 +166,8 @@ fn is_in_service(state: ResourceState) -> bool {
 }
 
 /// A transit gateway's table: static routes whose attachment is gone are blackholes; propagated
-/// ones are the blocks of the attached VPCs. Of two attachments with the same block the first one
-/// counts.
+/// ones are the blocks of the attached VPCs. Of two attachments with overlapping blocks the first
+/// one counts, and a static route for the same block hides a propagated one.
 fn transit_gateway_table(
     table: &TransitGatewayRouteTable,
     resources: &Resources,
@@ -191,7 +191,8 @@ fn transit_gateway_table(
         for destination in propagated_blocks(id, resources) {
             let known =
                 |it: &TransitGatewayRoute| network::overlap(it.destination_cidr_block, destination);
-            if !learned.iter().any(known) {
+            let by_hand = |it: &TransitGatewayRoute| it.destination_cidr_block == destination;
+            if !learned.iter().any(known) && !updated.routes.iter().any(by_hand) {
                 learned.push(TransitGatewayRoute {
                     destination_cidr_block: destination,
                     attachment: Some(id.clone()),

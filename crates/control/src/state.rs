@@ -1,12 +1,16 @@
 //! Everything that calls and time change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
-use wirelab_model::{FlowLogId, InstanceId, NetworkInterfaceId, Resources, SimTime};
+use wirelab_model::{
+    FlowLogId, InstanceId, NetworkInterfaceId, Resources, SimTime, VpnConnectionId,
+};
 
+use crate::ec2::Ciphers;
 use crate::timer::Timers;
 
 /// The control plane's memory.
@@ -30,6 +34,8 @@ pub(crate) struct State {
     pub(crate) public_when_started: BTreeSet<InstanceId>,
     /// What an instance was started with.
     pub(crate) launches: BTreeMap<InstanceId, Launch>,
+    /// What tunnels may encrypt with, by connection and outside address.
+    pub(crate) tunnel_ciphers: BTreeMap<(VpnConnectionId, Ipv4Addr), Ciphers>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
 }

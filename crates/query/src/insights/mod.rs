@@ -1,5 +1,20 @@
 //! Logs Insights QL.
 
+mod advice;
+mod ast;
+mod function;
+mod parse;
+mod parse_expr;
+mod period;
+mod plan;
+mod plan_expr;
+mod plan_stats;
+mod row;
+mod run;
+mod source;
+mod token;
+mod value;
+
 use wirelab_model::UnixTime;
 
 use crate::{LogGroup, QueryError, QueryResult};
@@ -27,6 +42,5 @@ pub async fn insights(
     group: &LogGroup,
     options: &QueryOptions,
 ) -> Result<QueryResult, QueryError> {
-    let _ = (query, group, options);
-    Err(QueryError::Internal("being written".to_owned()))
+    run::run(query, group, options).await
 }

@@ -1,0 +1,73 @@
+//! What looks unintended: names that no event has, and habits from other languages.
+
+use wirelab_flowlog::{Field, LogFormat};
+
+/// The name of `known` that is nearest to `name`, within two slips.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let slips = if name.len() < 4 { 1 } else { 2 };
+    known
+        .map(|known| (strsim::osa_distance(known, name), known))
+        .filter(|(distance, _)| *distance <= slips)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// What was meant by a field that no event has.
+pub(super) fn field<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    format: Option<&LogFormat>,
+) -> Option<String> {
+    if is_word_of_flow_logs(name) {
+        return Some(format!("text stands in quotes: `\"{name}\"`"));
+    }
+    let bare = |text: &str| text.replace(['-', '_', '@'], "").to_lowercase();
+    let record_name = Field::ALL.iter().find(|f| bare(f.name()) == bare(name));
+    let by_record = record_name.map(|field| field.insights_name());
+    let same = known.clone().find(|known| bare(known) == bare(name));
+    let meant = same.or_else(|| by_record.filter(|meant| known.clone().any(|k| k == *meant)));
+    if let Some(meant) = meant.or_else(|| nearest(name, known)) {
+        return Some(format!("did you mean `{meant}`?"));
+    }
+    let field = Field::ALL
+        .iter()
+        .find(|f| f.insights_name() == name || f.name() == name)?;
+    format.map(|_| format!("the flow log's format has no `${{{field}}}`"))
+}
+
+fn is_word_of_flow_logs(name: &str) -> bool {
+    ["ACCEPT", "REJECT", "OK", "NODATA", "SKIPDATA"].contains(&name)
+}
+
+/// What to say about `like "text"`.
+pub(super) fn like(text: &str, value: &str) -> Option<(String, String)> {
+    if let Some(cidr) = prefix(text) {
+        let message = format!("`like \"{text}\"` finds a substring: it also matches `1{text}...`");
+        return Some((
+            message,
+            format!("write `isIpv4InSubnet({value}, \"{cidr}\")`"),
+        ));
+    }
+    let wildcard = text.chars().find(|c| matches!(c, '%' | '*'))?;
+    let message = format!("`{wildcard}` in `like \"{text}\"` is no wildcard but the character");
+    let hint = "`like` finds a substring anywhere; for patterns write a regex: `like /.../`";
+    Some((message, hint.to_owned()))
+}
+
+/// `10.0.1.` as a block: `10.0.1.0/24`.
+fn prefix(text: &str) -> Option<String> {
+    let octets: Vec<&str> = text.strip_suffix('.')?.split('.').collect();
+    let octet = |text: &&str| text.parse::<u8>().is_ok();
+    if octets.len() > 3 || !octets.iter().all(octet) {
+        return None;
+    }
+    let zeros = ".0".repeat(4 - octets.len());
+    Some(format!("{}{zeros}/{}", octets.join("."), 8 * octets.len()))
+}
+
+/// What to say about a text that differs from a flow log's word in its letters' case only.
+pub(super) fn word_case(text: &str) -> Option<String> {
+    let upper = text.to_uppercase();
+    let differs = upper != text && is_word_of_flow_logs(&upper);
+    differs.then(|| format!("text is compared exactly: write `\"{upper}\"`"))
+}

@@ -1,0 +1,235 @@
+//! `stats`: aggregates, groups, and expressions over them.
+
+use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
+use datafusion::functions_aggregate::first_last::{first_value, last_value};
+use datafusion::functions_aggregate::percentile_cont::percentile_cont;
+use datafusion::functions_aggregate::stddev::stddev_pop;
+use datafusion::logical_expr::{Expr as DfExpr, ExprFunctionExt as _, cast, lit};
+
+use super::ast::{Expr, ExprKind, Item};
+use super::plan::{Planner, Slot, by_name, column};
+use super::row::{number, sortable};
+use crate::{ColumnKind, QueryError};
+
+/// The aggregates, in lower case.
+pub(super) const AGGREGATES: [&str; 12] = [
+    "count",
+    "count_distinct",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "pct",
+    "stddev",
+    "earliest",
+    "latest",
+    "sortsfirst",
+    "sortslast",
+];
+
+type Planned<T> = Result<T, QueryError>;
+
+/// An aggregate ready for the plan.
+struct Aggregate {
+    /// The text by which items find it.
+    key: String,
+    kind: ColumnKind,
+    /// Over columns that are in the plan.
+    expr: DfExpr,
+}
+
+impl Planner<'_> {
+    /// Groups and aggregates; afterwards only the outputs are in scope.
+    pub(super) fn stats(&mut self, items: &[Item], by: &[Item]) -> Planned<()> {
+        let groups = self.groups(by)?;
+        let mut aggregates: Vec<Aggregate> = Vec::new();
+        for item in items {
+            let mut calls = Vec::new();
+            outer_calls(&item.expr, &mut calls);
+            for call in calls {
+                if aggregates.iter().all(|known| known.key != call.to_string()) {
+                    let aggregate = self.aggregate(call)?;
+                    aggregates.push(aggregate);
+                }
+            }
+        }
+        self.apply(&groups, aggregates)?;
+        self.in_stats = true;
+        let computed = items.iter().try_for_each(|item| self.output(item));
+        self.in_stats = false;
+        computed?;
+        let kept: Vec<String> = by.iter().chain(items).map(Item::key).collect();
+        self.slots.retain(|slot| kept.contains(&slot.key));
+        Ok(())
+    }
+
+    fn groups(&mut self, by: &[Item]) -> Planned<Vec<Slot>> {
+        let mut groups: Vec<Slot> = Vec::new();
+        for item in by {
+            // A constant as a group would vanish from the plan's groups; none is ever meant.
+            if matches!(item.expr.kind, ExprKind::Number(_) | ExprKind::Text(_)) {
+                let message = "a constant makes no groups";
+                return Err(self.malformed(item.expr.span, message, None));
+            }
+            let slot = self.slot(&item.expr)?;
+            groups.push(Slot {
+                key: item.key(),
+                ..slot
+            });
+        }
+        Ok(groups)
+    }
+
+    /// The plan's aggregation; puts groups and aggregates, and nothing else, in scope.
+    fn apply(&mut self, groups: &[Slot], aggregates: Vec<Aggregate>) -> Planned<()> {
+        let mut keys: Vec<&str> = groups.iter().map(|slot| slot.column.as_str()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let keys: Vec<DfExpr> = keys.into_iter().map(by_name).collect();
+        let mut slots = groups.to_vec();
+        let mut exprs = Vec::new();
+        let mut projection = keys.clone();
+        for (index, aggregate) in aggregates.into_iter().enumerate() {
+            let (raw, name) = (
+                format!("a{index}"),
+                format!("a{index}_{}", self.slots.len()),
+            );
+            let value = match aggregate.kind {
+                ColumnKind::Number => cast(
+                    by_name(&raw),
+                    datafusion::arrow::datatypes::DataType::Float64,
+                ),
+                _ => by_name(&raw),
+            };
+            exprs.push(aggregate.expr.alias(raw));
+            projection.push(value.alias(&name));
+            slots.push(Slot {
+                key: aggregate.key,
+                kind: aggregate.kind,
+                column: name,
+            });
+        }
+        if exprs.is_empty() {
+            // Only groups: one row each.
+            exprs.push(count(lit(1)).alias("a0"));
+        }
+        self.rebuild(|builder| builder.aggregate(keys, exprs)?.project(projection))?;
+        self.slots = slots;
+        self.ties = groups.to_vec();
+        self.events = false;
+        self.clear_shown();
+        Ok(())
+    }
+
+    /// Computes an item and puts it in scope under its name.
+    fn output(&mut self, item: &Item) -> Planned<()> {
+        let slot = self.slot(&item.expr)?;
+        self.slots.push(Slot {
+            key: item.key(),
+            ..slot
+        });
+        Ok(())
+    }
+
+    fn aggregate(&mut self, call: &Expr) -> Planned<Aggregate> {
+        let ExprKind::Call { name, args } = &call.kind else {
+            return Err(QueryError::Internal(
+                "an aggregate that is no call".to_owned(),
+            ));
+        };
+        let key = call.to_string();
+        let numeric = |expr| Aggregate {
+            key: key.clone(),
+            kind: ColumnKind::Number,
+            expr,
+        };
+        let counts_rows = args.is_empty() || matches!(args[0].kind, ExprKind::Star);
+        if name == "count" && counts_rows {
+            return Ok(numeric(count(lit(1))));
+        }
+        let arguments = if name == "pct" { 2..=2 } else { 1..=1 };
+        self.check_count(name, args, arguments, call.span)?;
+        let slot = self.slot(&args[0])?;
+        let value = column(&slot);
+        match name.as_str() {
+            "count" => return Ok(numeric(count(value.expr))),
+            "count_distinct" => return Ok(numeric(count_distinct(value.expr))),
+            "earliest" | "latest" | "sortsfirst" | "sortslast" => {
+                let expr = self.pick(name, &slot, call)?;
+                return Ok(Aggregate {
+                    key,
+                    kind: slot.kind,
+                    expr,
+                });
+            }
+            _ => {}
+        }
+        let number = by_name(&self.extend(vec![number(value)])?[0]);
+        Ok(numeric(match name.as_str() {
+            "sum" => sum(number),
+            "avg" => avg(number),
+            "min" => min(number),
+            "max" => max(number),
+            // The guide names neither method: exact, interpolated, and of the population.
+            "stddev" => stddev_pop(number),
+            _ => percentile_cont(number.sort(true, false), self.percentile(&args[1])?),
+        }))
+    }
+
+    fn percentile(&self, expr: &Expr) -> Planned<DfExpr> {
+        match expr.kind {
+            ExprKind::Number(percent) if (0.0..=100.0).contains(&percent) => {
+                Ok(lit(percent / 100.0))
+            }
+            _ => {
+                let message = "the percentile is a number from 0 to 100";
+                Err(self.malformed(expr.span, message, None))
+            }
+        }
+    }
+
+    /// The value of one row of the group: the first or last by time, or by sort order.
+    fn pick(&mut self, name: &str, slot: &Slot, call: &Expr) -> Planned<DfExpr> {
+        let order = if name.starts_with("sorts") {
+            sortable(column(slot))
+        } else {
+            let Some(time) = self.find("@timestamp") else {
+                let message = format!("`{name}` reads `@timestamp`, which `stats` has left out");
+                return Err(self.malformed(call.span, message, None));
+            };
+            by_name(&time.column)
+        };
+        let order = by_name(&self.extend(vec![order])?[0]);
+        let mut sort = vec![order.sort(true, false)];
+        // Of events at the same time, the one that came first is the earlier: places run backward.
+        sort.extend(
+            self.ties
+                .first()
+                .map(|tie| by_name(&tie.column).sort(false, false)),
+        );
+        let value = by_name(&slot.column);
+        let picked = match name {
+            "earliest" | "sortsfirst" => first_value(value.clone(), sort),
+            _ => last_value(value.clone(), sort),
+        };
+        let built = picked.filter(value.is_not_null()).build();
+        built.map_err(|error| QueryError::Internal(error.to_string()))
+    }
+}
+
+/// The aggregates of an item, those inside others left to the planner's complaint.
+fn outer_calls<'e>(expr: &'e Expr, calls: &mut Vec<&'e Expr>) {
+    match &expr.kind {
+        ExprKind::Call { name, .. } if AGGREGATES.contains(&name.as_str()) => calls.push(expr),
+        ExprKind::Call { args: list, .. } | ExprKind::And(list) | ExprKind::Or(list) => {
+            list.iter().for_each(|expr| outer_calls(expr, calls))
+        }
+        ExprKind::Not(inner) | ExprKind::Negative(inner) => outer_calls(inner, calls),
+        ExprKind::Compare(_, left, right) | ExprKind::Arithmetic(_, left, right) => {
+            outer_calls(left, calls);
+            outer_calls(right, calls);
+        }
+        ExprKind::Like { value, .. } | ExprKind::In { value, .. } => outer_calls(value, calls),
+        _ => {}
+    }
+}

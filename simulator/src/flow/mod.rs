@@ -151,6 +151,12 @@ impl Aggregator {
         flows.map(|(key, counters)| WindowFlow { key, counters }).collect()
     }
 
+    /// How many flows the open window holds: what memory it takes.
+    #[must_use]
+    pub fn open_flows(&self) -> usize {
+        self.flows.len()
+    }
+
     fn number_of(&self, at: UnixTime) -> u64 {
         at.as_nanos().saturating_sub(self.offset) / self.interval
     }

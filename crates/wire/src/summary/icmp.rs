@@ -23,6 +23,9 @@ pub(super) fn print(message: &IcmpMessage, f: &mut fmt::Formatter<'_>) -> fmt::R
             let Ok(packet) = QuotedPacket::parse(quoted) else {
                 return f.write_str("[|icmp]");
             };
+            if *code == Unreachable::Port && second_word(quoted, &packet).is_none() {
+                return f.write_str("[|icmp]");
+            }
             print_unreachable(*code, &packet, quoted, f)?;
         }
         IcmpMessage::TimeExceeded { code, .. } => match code {
@@ -79,9 +82,7 @@ fn print_port_unreachable(
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let to = quoted.header.destination;
-    let Some(port) = second_word(octets, quoted) else {
-        return f.write_str("[|icmp]");
-    };
+    let port = second_word(octets, quoted).unwrap_or(0);
     match quoted.protocol {
         protocol::TCP => write!(f, "{to} tcp port {port} unreachable"),
         protocol::UDP => write!(f, "{to} udp port {port} unreachable"),

@@ -21,7 +21,13 @@ pub(super) fn print(message: &Icmpv6Message, f: &mut fmt::Formatter<'_>) -> fmt:
         Icmpv6Message::PacketTooBig { mtu, .. } => write!(f, "packet too big, mtu {mtu}")?,
         Icmpv6Message::DestinationUnreachable { code, quoted } => {
             f.write_str("destination unreachable, ")?;
-            print_unreachable(*code, quoted, f)?;
+            let Ok(quoted) = QuotedPacket::parse(quoted) else {
+                return f.write_str("[|icmp6]");
+            };
+            if *code == PORT && quoted.ports.is_none() {
+                return f.write_str("unreachable port [|icmp6]");
+            }
+            print_unreachable(*code, &quoted, f)?;
         }
         Icmpv6Message::TimeExceeded { code, quoted } => {
             f.write_str("time exceeded in-transit")?;
@@ -34,10 +40,10 @@ pub(super) fn print(message: &Icmpv6Message, f: &mut fmt::Formatter<'_>) -> fmt:
     write!(f, ", length {}", 8 + message.data().len())
 }
 
-fn print_unreachable(code: u8, quoted: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Ok(quoted) = QuotedPacket::parse(quoted) else {
-        return f.write_str("[|icmp6]");
-    };
+/// The code of "port unreachable".
+const PORT: u8 = 4;
+
+fn print_unreachable(code: u8, quoted: &QuotedPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let to = quoted.header.destination;
     match code {
         0 => write!(f, "unreachable route {to}"),
@@ -49,18 +55,19 @@ fn print_unreachable(code: u8, quoted: &[u8], f: &mut fmt::Formatter<'_>) -> fmt
             quoted.header.source
         ),
         3 => write!(f, "unreachable address {to}"),
-        4 => print_port_unreachable(&quoted, f),
+        PORT => print_port_unreachable(quoted, f),
         code => write!(f, "unknown unreach code ({code})"),
     }
 }
 
 fn print_port_unreachable(quoted: &QuotedPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let to = quoted.header.destination;
-    match (quoted.protocol, quoted.ports) {
-        (protocol::TCP, Some((_, port))) => write!(f, "unreachable port, {to} tcp port {port}"),
-        (protocol::UDP, Some((_, port))) => write!(f, "unreachable port, {to} udp port {port}"),
-        _ => f.write_str("unreachable port [|icmp6]"),
-    }
+    let (_, port) = quoted.ports.unwrap_or_default();
+    let protocol = match quoted.protocol {
+        protocol::TCP => "tcp",
+        _ => "udp",
+    };
+    write!(f, "unreachable port, {to} {protocol} port {port}")
 }
 
 fn print_time_exceeded(code: u8, quoted: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {

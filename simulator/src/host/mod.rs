@@ -5,13 +5,33 @@
 //! [`Host::on_timeout`] when [`Host::poll_timeout`] is due. A machine neither knows the fabric nor
 //! AWS: its interfaces are given to it by [`Host::set_interfaces`].
 //!
+//! A packet that arrives goes to the stack (`stack`): to a TCP connection (`tcp`), to ICMP
+//! (`icmp`), or onwards (`forward`). What it means for a program becomes an event that is handed
+//! to its owner here: a listening server (`serve`), a traffic program (`drive`), or a command
+//! (`exec`). Their answers go back through the stack, and out.
+//!
 //! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it.
+//! IPv6 packets are carried and forwarded; programs and TCP options are made for IPv4.
 
+mod drive;
+mod exec;
+mod firewall;
+mod forward;
+mod icmp;
 mod output;
+mod packet;
+mod program;
+mod route;
+mod serve;
 mod spec;
+mod stack;
+mod tcp;
 mod traffic;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use wirelab_model::SimTime;
 use wirelab_wire::IpPacket;
 
@@ -22,17 +42,48 @@ pub use spec::{
 };
 pub use traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram, TrafficSpec};
 
+use exec::Exec;
+use firewall::Firewall;
+use program::Moment;
+use program::runner::Runner;
+use serve::Session;
+use stack::{SocketId, Stack, StackEvent};
+
 /// Why a machine cannot be set up as its [`HostSpec`] says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct HostError(pub String);
+
+/// Whose a socket is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Owner {
+    Server,
+    Traffic(SmolStr),
+    Exec(ExecId),
+}
+
+/// Who asked to be called at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum Waker {
+    Session(SocketId),
+    Client(SmolStr),
+    Traffic(SmolStr),
+    Exec(ExecId),
+}
 
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     spec: HostSpec,
     config: HostConfig,
-    interfaces: Vec<InterfaceConfig>,
+    stack: Stack,
+    owners: BTreeMap<SocketId, Owner>,
+    sessions: BTreeMap<SocketId, Session>,
+    sessions_made: u64,
+    runners: BTreeMap<SmolStr, Runner>,
+    execs: BTreeMap<ExecId, Exec>,
+    wakes: BTreeSet<(SimTime, Waker)>,
+    next_echo_identifier: u16,
 }
 
 impl Host {
@@ -41,55 +92,169 @@ impl Host {
     /// # Errors
     /// [`HostError`] if a line of `spec.firewall` is not understood.
     pub fn new(spec: HostSpec, config: HostConfig) -> Result<Self, HostError> {
+        let mut firewall = Firewall::default();
+        for line in &spec.firewall {
+            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+            let words = match words.first() {
+                Some(first) if first == "iptables" => &words[1..],
+                _ => &words[..],
+            };
+            firewall::parse(words)
+                .and_then(|command| firewall.apply(command))
+                .map_err(|error| HostError(format!("firewall line `{line}`: {error}")))?;
+        }
+        let mut stack = Stack::new(&spec, &config, firewall);
+        for server in &spec.servers {
+            stack.listen(server.port());
+            if let ServerSpec::Echo { port } = server {
+                stack.bind_udp(*port);
+            }
+        }
+        let next_echo_identifier = stack.identification;
         Ok(Self {
             spec,
             config,
-            interfaces: Vec::new(),
+            stack,
+            owners: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            sessions_made: 0,
+            runners: BTreeMap::new(),
+            execs: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            next_echo_identifier,
         })
     }
 
-    /// What it was made from, as far as it has not been changed since.
+    /// What it was made from; commands such as `ip` and `sysctl` do not change it.
     #[must_use]
     pub fn spec(&self) -> &HostSpec {
         &self.spec
     }
 
-    /// Its interfaces now.
+    /// Its interfaces now, in the order of their indices.
     #[must_use]
     pub fn interfaces(&self) -> &[InterfaceConfig] {
-        &self.interfaces
+        &self.stack.interfaces
     }
 
-    /// Replaces the interfaces; sockets bound to an address that is gone stay and fall silent.
+    /// Replaces the interfaces. Sockets bound to an address that is gone stay and fall silent.
     pub fn set_interfaces(&mut self, _now: SimTime, interfaces: Vec<InterfaceConfig>) {
-        self.interfaces = interfaces;
+        self.stack.set_interfaces(interfaces);
     }
 
     /// A packet has arrived on `interface`.
     pub fn on_packet(
         &mut self,
-        _now: SimTime,
-        _interface: usize,
-        _packet: IpPacket,
-        _out: &mut Output,
+        now: SimTime,
+        interface: usize,
+        packet: IpPacket,
+        out: &mut Output,
     ) {
+        self.stack.on_packet(now, interface, packet);
+        self.settle(now, out);
     }
 
     /// Does everything that is due at or before `now`.
-    pub fn on_timeout(&mut self, _now: SimTime, _out: &mut Output) {}
+    pub fn on_timeout(&mut self, now: SimTime, out: &mut Output) {
+        self.stack.on_timeout(now);
+        self.settle(now, out);
+        while let Some((at, waker)) = self.wakes.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.wakes.remove(&(at, waker.clone()));
+            self.wake(now, waker, out);
+            self.settle(now, out);
+        }
+    }
 
     /// When [`Self::on_timeout`] is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        None
+        let wake = self.wakes.first().map(|(at, _)| *at);
+        [wake, self.stack.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Starts a command. An unknown command prints so and ends with status 127.
-    pub fn exec(&mut self, _now: SimTime, _id: ExecId, _argv: &[String], _out: &mut Output) {}
+    pub fn exec(&mut self, now: SimTime, id: ExecId, argv: &[String], out: &mut Output) {
+        self.start_exec(now, id, argv, out);
+        self.settle(now, out);
+    }
 
-    /// Starts a traffic program.
-    pub fn start_traffic(&mut self, _now: SimTime, _spec: &TrafficSpec, _out: &mut Output) {}
+    /// Starts a traffic program; one of the same name is stopped first.
+    pub fn start_traffic(&mut self, now: SimTime, spec: &TrafficSpec, out: &mut Output) {
+        self.stop_traffic(now, &spec.name, out);
+        let runner = Runner::new(spec.clone(), now);
+        self.set_alarm(&runner);
+        self.runners.insert(spec.name.clone(), runner);
+        self.settle(now, out);
+    }
 
     /// Ends a traffic program: closes its connection, reports nothing more.
-    pub fn stop_traffic(&mut self, _now: SimTime, _name: &str, _out: &mut Output) {}
+    pub fn stop_traffic(&mut self, now: SimTime, name: &str, out: &mut Output) {
+        if let Some(runner) = self.runners.remove(name) {
+            self.drop_runner(now, &runner);
+        }
+        self.settle(now, out);
+    }
+
+    /// Hands events to their owners until there is nothing left, then gives everything out.
+    fn settle(&mut self, now: SimTime, out: &mut Output) {
+        loop {
+            while let Some(event) = self.stack.events.pop_front() {
+                self.dispatch(now, event, out);
+            }
+            self.stack.run_loopback(now);
+            if self.stack.events.is_empty() {
+                break;
+            }
+        }
+        out.packets.append(&mut self.stack.sent);
+        out.events.append(&mut self.stack.notices);
+    }
+
+    fn dispatch(&mut self, now: SimTime, event: StackEvent, out: &mut Output) {
+        match event {
+            StackEvent::Accepted { socket, port } => self.on_accept(now, socket, port),
+            StackEvent::Touched(socket) => match self.owners.get(&socket).cloned() {
+                Some(Owner::Server) => self.on_session_touched(now, socket),
+                Some(Owner::Traffic(name)) => self.on_client_touched(now, &name, out),
+                Some(Owner::Exec(id)) => self.on_exec_touched(now, id, out),
+                None => {}
+            },
+            StackEvent::Datagram {
+                port,
+                from,
+                payload,
+            } => self.on_datagram(now, port, from, payload, out),
+            StackEvent::Icmp(heard) => {
+                self.on_traffic_icmp(now, &heard, out);
+                self.on_exec_icmp(now, &heard, out);
+            }
+        }
+    }
+
+    fn wake(&mut self, now: SimTime, waker: Waker, out: &mut Output) {
+        match waker {
+            Waker::Session(socket) => self.on_session_wake(now, socket),
+            Waker::Client(name) => self.on_client_wake(now, &name, out),
+            Waker::Traffic(name) => self.on_traffic_alarm(now, &name, out),
+            Waker::Exec(id) => self.on_exec_wake(now, id, out),
+        }
+    }
+
+    const fn moment(&self, now: SimTime) -> Moment {
+        Moment {
+            now,
+            starts: self.config.starts,
+        }
+    }
+
+    fn echo_identifier(&mut self) -> u16 {
+        self.next_echo_identifier = self.next_echo_identifier.wrapping_add(1);
+        self.next_echo_identifier
+    }
 }

@@ -1,0 +1,370 @@
+//! The part of iptables that decides what is seen on the wire: table `filter`, and TCPMSS in
+//! table `mangle`.
+
+mod parse;
+
+use std::fmt;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::IpNet;
+use wirelab_wire::{IpPacket, TcpFlags, Transport, Unreachable};
+
+pub(crate) use parse::{Command, FirewallError, parse};
+
+/// A built-in chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Hook {
+    Input,
+    Forward,
+    Output,
+}
+
+impl Hook {
+    pub(crate) const ALL: [Self; 3] = [Self::Input, Self::Forward, Self::Output];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "INPUT",
+            Self::Forward => "FORWARD",
+            Self::Output => "OUTPUT",
+        }
+    }
+}
+
+/// A table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Table {
+    Filter,
+    Mangle,
+}
+
+/// What happens to a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accept,
+    Drop { rule: String },
+    Reject { rule: String, with: RejectWith },
+}
+
+/// `--reject-with`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RejectWith {
+    Icmp(Unreachable),
+    TcpReset,
+}
+
+/// Where a matching packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Target {
+    Accept,
+    Drop,
+    Reject(RejectWith),
+    /// TCPMSS; none for `--clamp-mss-to-pmtu`.
+    Mss(Option<u16>),
+}
+
+/// A condition that may be turned round with `!`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Not<T> {
+    pub(crate) inverted: bool,
+    pub(crate) value: T,
+}
+
+impl<T> Not<T> {
+    fn holds(&self, test: impl FnOnce(&T) -> bool) -> bool {
+        test(&self.value) != self.inverted
+    }
+}
+
+/// Conditions of a rule; all must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Matches {
+    pub(crate) protocol: Option<Not<u8>>,
+    pub(crate) source: Option<Not<IpNet>>,
+    pub(crate) destination: Option<Not<IpNet>>,
+    pub(crate) input: Option<Not<String>>,
+    pub(crate) output: Option<Not<String>>,
+    pub(crate) source_ports: Option<Not<Vec<(u16, u16)>>>,
+    pub(crate) destination_ports: Option<Not<Vec<(u16, u16)>>>,
+    /// `--tcp-flags MASK SET`.
+    pub(crate) tcp_flags: Option<Not<(TcpFlags, TcpFlags)>>,
+    /// `--icmp-type`, code optional.
+    pub(crate) icmp_type: Option<Not<(u8, Option<u8>)>>,
+    /// `-m length --length LOW:HIGH`, IP total length.
+    pub(crate) length: Option<Not<(u16, u16)>>,
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) matches: Matches,
+    pub(crate) target: Target,
+    pub(crate) packets: u64,
+    pub(crate) octets: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Chain {
+    table: Table,
+    hook: Hook,
+    accepts: bool,
+    rules: Vec<Rule>,
+}
+
+/// Every chain of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Firewall {
+    chains: Vec<Chain>,
+    /// No rule and no policy that could matter.
+    idle: bool,
+}
+
+impl Default for Firewall {
+    fn default() -> Self {
+        let chains = [Table::Mangle, Table::Filter]
+            .into_iter()
+            .flat_map(|table| {
+                Hook::ALL.map(|hook| Chain {
+                    table,
+                    hook,
+                    accepts: true,
+                    rules: Vec::new(),
+                })
+            })
+            .collect();
+        Self { chains, idle: true }
+    }
+}
+
+impl Firewall {
+    /// Runs a packet through the chains of `hook`, `mangle` first. `names` are the interfaces it
+    /// came from and goes to; `mtu` that of its way out, for clamping.
+    pub(crate) fn filter(
+        &mut self,
+        hook: Hook,
+        packet: &mut IpPacket,
+        names: &(String, String),
+        mtu: Option<u16>,
+    ) -> Verdict {
+        if self.idle {
+            return Verdict::Accept;
+        }
+        for chain in &mut self.chains {
+            if chain.hook == hook {
+                let verdict = chain.run(packet, names, mtu);
+                if verdict != Verdict::Accept {
+                    return verdict;
+                }
+            }
+        }
+        Verdict::Accept
+    }
+
+    /// Carries out a parsed command; returns what it prints.
+    ///
+    /// # Errors
+    /// A rule to be deleted does not exist.
+    pub(crate) fn apply(&mut self, command: Command) -> Result<String, FirewallError> {
+        let printed = self.apply_one(command)?;
+        self.idle = self
+            .chains
+            .iter()
+            .all(|chain| chain.accepts && chain.rules.is_empty());
+        Ok(printed)
+    }
+
+    fn chain_mut(&mut self, table: Table, hook: Hook) -> &mut Chain {
+        self.chains
+            .iter_mut()
+            .find(|chain| chain.table == table && chain.hook == hook)
+            .expect("every table has every chain")
+    }
+
+    fn apply_one(&mut self, command: Command) -> Result<String, FirewallError> {
+        match command {
+            Command::Insert { table, hook, at, rule } => {
+                let rules = &mut self.chain_mut(table, hook).rules;
+                let at = at.unwrap_or(rules.len() + 1);
+                if at == 0 || at > rules.len() + 1 {
+                    return Err(FirewallError::IndexTooBig);
+                }
+                rules.insert(at - 1, rule);
+            }
+            Command::Delete { table, hook, rule } => {
+                let rules = &mut self.chain_mut(table, hook).rules;
+                let at = rules
+                    .iter()
+                    .position(|old| old.matches == rule.matches && old.target == rule.target)
+                    .ok_or(FirewallError::NoSuchRule)?;
+                rules.remove(at);
+            }
+            Command::DeleteAt { table, hook, at } => {
+                let rules = &mut self.chain_mut(table, hook).rules;
+                if at == 0 || at > rules.len() {
+                    return Err(FirewallError::IndexTooBig);
+                }
+                rules.remove(at - 1);
+            }
+            Command::Flush { table, hook } => {
+                for chain in &mut self.chains {
+                    if chain.table == table && hook.is_none_or(|hook| hook == chain.hook) {
+                        chain.rules.clear();
+                    }
+                }
+            }
+            Command::Policy { table, hook, accepts } => {
+                self.chain_mut(table, hook).accepts = accepts;
+            }
+            Command::List { table, hook } => return Ok(self.list(table, hook)),
+            Command::Save { table, hook } => return Ok(self.save(table, hook)),
+        }
+        Ok(String::new())
+    }
+
+    fn selected(&self, table: Table, hook: Option<Hook>) -> impl Iterator<Item = &Chain> {
+        self.chains.iter().filter(move |chain| {
+            chain.table == table && hook.is_none_or(|hook| hook == chain.hook)
+        })
+    }
+
+    /// `iptables -S`.
+    fn save(&self, table: Table, hook: Option<Hook>) -> String {
+        let mut text = String::new();
+        for chain in self.selected(table, hook) {
+            let policy = if chain.accepts { "ACCEPT" } else { "DROP" };
+            text += &format!("-P {} {policy}\n", chain.hook.name());
+        }
+        for chain in self.selected(table, hook) {
+            for rule in &chain.rules {
+                text += &format!("-A {}{rule}\n", chain.hook.name());
+            }
+        }
+        text
+    }
+
+    /// `iptables -L -n -v`.
+    fn list(&self, table: Table, hook: Option<Hook>) -> String {
+        let mut text = String::new();
+        for chain in self.selected(table, hook) {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            let policy = if chain.accepts { "ACCEPT" } else { "DROP" };
+            text += &format!("Chain {} (policy {policy})\n", chain.hook.name());
+            text += "    pkts      bytes rule\n";
+            for rule in &chain.rules {
+                text += &format!("{:>8} {:>10}{rule}\n", rule.packets, rule.octets);
+            }
+        }
+        text
+    }
+}
+
+impl Chain {
+    fn run(
+        &mut self,
+        packet: &mut IpPacket,
+        names: &(String, String),
+        mtu: Option<u16>,
+    ) -> Verdict {
+        let hook = self.hook;
+        for rule in &mut self.rules {
+            if !rule.matches.hold(packet, names) {
+                continue;
+            }
+            rule.packets += 1;
+            rule.octets += packet.total_len() as u64;
+            let text = |rule: &Rule| format!("-A {}{rule}", hook.name());
+            match rule.target {
+                Target::Accept => return Verdict::Accept,
+                Target::Drop => return Verdict::Drop { rule: text(rule) },
+                Target::Reject(with) => {
+                    return Verdict::Reject {
+                        rule: text(rule),
+                        with,
+                    };
+                }
+                Target::Mss(size) => clamp(packet, size, mtu),
+            }
+        }
+        if self.accepts {
+            Verdict::Accept
+        } else {
+            let rule = format!("-P {} DROP", hook.name());
+            Verdict::Drop { rule }
+        }
+    }
+}
+
+/// TCPMSS rewrites SYN and SYN-ACK only, and never raises the value.
+fn clamp(packet: &mut IpPacket, size: Option<u16>, mtu: Option<u16>) {
+    let limit = size.or_else(|| mtu.map(|mtu| mtu.saturating_sub(40)));
+    if let (Some(segment), Some(limit)) = (packet.as_tcp_mut(), limit)
+        && segment.flags.contains(TcpFlags::SYN)
+    {
+        segment.clamp_maximum_segment_size(limit);
+    }
+}
+
+impl Matches {
+    fn hold(&self, packet: &IpPacket, names: &(String, String)) -> bool {
+        let ports = packet.ports();
+        let in_net = |condition: &Option<Not<IpNet>>, address: IpAddr| {
+            let contains = |net: &IpNet| net.contains(&address);
+            condition.as_ref().is_none_or(|test| test.holds(contains))
+        };
+        let named = |condition: &Option<Not<String>>, name: &str| {
+            let same = |wanted: &String| match wanted.strip_suffix('+') {
+                Some(prefix) => name.starts_with(prefix),
+                None => wanted == name,
+            };
+            condition.as_ref().is_none_or(|test| test.holds(same))
+        };
+        let has_port = |condition: &Option<Not<Vec<(u16, u16)>>>, port: Option<u16>| {
+            condition.as_ref().is_none_or(|test| {
+                port.is_some_and(|port| {
+                    test.holds(|ranges| ranges.iter().any(|(low, high)| (*low..=*high).contains(&port)))
+                })
+            })
+        };
+        let protocol = packet.protocol();
+        self.protocol
+            .as_ref()
+            .is_none_or(|test| test.holds(|wanted| *wanted == protocol))
+            && in_net(&self.source, packet.header.source)
+            && in_net(&self.destination, packet.header.destination)
+            && named(&self.input, &names.0)
+            && named(&self.output, &names.1)
+            && has_port(&self.source_ports, ports.map(|(source, _)| source))
+            && has_port(&self.destination_ports, ports.map(|(_, destination)| destination))
+            && self.transport_holds(packet)
+    }
+
+    fn transport_holds(&self, packet: &IpPacket) -> bool {
+        let flags = match &packet.transport {
+            Transport::Tcp(segment) => Some(segment.flags),
+            _ => None,
+        };
+        let by_flags = self.tcp_flags.as_ref().is_none_or(|test| {
+            flags.is_some_and(|flags| test.holds(|(mask, set)| flags.0 & mask.0 == set.0))
+        });
+        let by_icmp = self.icmp_type.as_ref().is_none_or(|test| {
+            packet.icmp_type_code().is_some_and(|(kind, code)| {
+                test.holds(|(wanted, of)| *wanted == kind && of.is_none_or(|of| of == code))
+            })
+        });
+        let by_length = self.length.as_ref().is_none_or(|test| {
+            let size = packet.total_len();
+            test.holds(|(low, high)| (usize::from(*low)..=usize::from(*high)).contains(&size))
+        });
+        by_flags && by_icmp && by_length
+    }
+}
+
+/// As `iptables -S` prints what follows the chain, with a leading blank.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        parse::print(self, f)
+    }
+}

@@ -1,0 +1,63 @@
+//! A machine that routes: TTL, FORWARD chain, MTU.
+
+use wirelab_model::SimTime;
+use wirelab_wire::{IcmpError, IpPacket, Unreachable};
+
+use super::firewall::{Hook, Verdict};
+use super::output::HostDrop;
+use super::route::Resolved;
+use super::stack::Stack;
+
+impl Stack {
+    /// `ip_forward`: TTL first, then the route, the firewall and the MTU.
+    pub(crate) fn forward(&mut self, now: SimTime, from: usize, mut packet: IpPacket) {
+        if packet.header.ttl <= 1 {
+            self.send_error(now, &packet, IcmpError::TtlExceeded);
+            self.drop_packet(packet, HostDrop::TtlExpired);
+            return;
+        }
+        let destination = packet.header.destination;
+        let Some(resolved) = self.routes.resolve(destination, &self.interfaces) else {
+            self.send_error(now, &packet, IcmpError::Unreachable(Unreachable::Net));
+            self.drop_packet(packet, HostDrop::NoRoute { destination });
+            return;
+        };
+        if self.is_too_long(now, &packet, &resolved) {
+            return;
+        }
+        if !packet.decrement_ttl() {
+            return;
+        }
+        let names = self.names(Some(from), Some(resolved.interface));
+        let verdict = self
+            .firewall
+            .filter(Hook::Forward, &mut packet, &names, Some(resolved.mtu));
+        match verdict {
+            Verdict::Accept => self.emit(&resolved, packet),
+            Verdict::Drop { rule } => self.drop_packet(packet, HostDrop::Firewall { rule }),
+            Verdict::Reject { rule, with } => {
+                self.reject(now, &packet, with);
+                self.drop_packet(packet, HostDrop::Firewall { rule });
+            }
+        }
+    }
+
+    /// RFC 1191 section 4: a packet with DF that does not fit is reported and dropped.
+    fn is_too_long(&mut self, now: SimTime, packet: &IpPacket, resolved: &Resolved) -> bool {
+        let size = packet.total_len();
+        if size <= usize::from(resolved.mtu) || !packet.dont_fragment() {
+            return false;
+        }
+        let needed = Unreachable::FragmentationNeeded {
+            next_hop_mtu: resolved.mtu,
+        };
+        let icmp_sent = self.send_error(now, packet, IcmpError::Unreachable(needed));
+        let reason = HostDrop::MtuExceeded {
+            mtu: resolved.mtu,
+            size,
+            icmp_sent,
+        };
+        self.drop_packet(packet.clone(), reason);
+        true
+    }
+}

@@ -1,0 +1,244 @@
+//! ICMP of a machine: answers, errors it sends, errors it gets (RFC 792, RFC 1122 section 3.2.2).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimDuration, SimTime};
+use wirelab_wire::{
+    IcmpError, IcmpMessage, IpPacket, IpVersionFields, QuotedPacket, Transport, Unreachable,
+    protocol,
+};
+
+use super::firewall::RejectWith;
+use super::stack::{Stack, StackEvent, TcpNews};
+use super::tcp::{Ends, SocketError, reset_for};
+
+/// `icmp_ratelimit`: one error a second and destination ...
+const ERROR_INTERVAL: SimDuration = SimDuration::from_secs(1);
+/// ... after a burst of six (`XRLIM_BURST_FACTOR`).
+const ERROR_BURST: u64 = 6;
+
+/// An ICMP message a program waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Heard {
+    /// An answer to an echo request.
+    EchoReply {
+        from: IpAddr,
+        identifier: u16,
+        sequence: u16,
+        ttl: u8,
+        /// Octets of ICMP, header included.
+        size: usize,
+    },
+    /// An error about something this machine sent.
+    Error {
+        from: IpAddr,
+        /// TTL it arrived with.
+        ttl: u8,
+        what: ErrorKind,
+        about: About,
+    },
+}
+
+/// Which error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ErrorKind {
+    Unreachable(Unreachable),
+    TimeExceeded(u8),
+}
+
+/// What an ICMP error quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct About {
+    pub(crate) destination: IpAddr,
+    pub(crate) protocol: u8,
+    pub(crate) ports: Option<(u16, u16)>,
+    /// Identifier and sequence number of a quoted echo request.
+    pub(crate) echo: Option<(u16, u16)>,
+}
+
+/// Token bucket for errors, per destination (`icmpv4_xrlim_allow`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RateLimit {
+    peers: BTreeMap<IpAddr, (SimTime, u64)>,
+}
+
+impl RateLimit {
+    fn allow(&mut self, to: IpAddr, now: SimTime) -> bool {
+        let full = ERROR_INTERVAL.as_nanos() * ERROR_BURST;
+        let (last, tokens) = self.peers.get(&to).copied().unwrap_or((now, full));
+        let tokens = (tokens + now.since(last).as_nanos()).min(full);
+        let allowed = tokens >= ERROR_INTERVAL.as_nanos();
+        let left = if allowed {
+            tokens - ERROR_INTERVAL.as_nanos()
+        } else {
+            tokens
+        };
+        self.peers.insert(to, (now, left));
+        allowed
+    }
+}
+
+impl Stack {
+    /// An ICMP message for this machine.
+    pub(crate) fn on_icmp(&mut self, now: SimTime, packet: &IpPacket) {
+        let Some(message) = packet.as_icmp() else {
+            return;
+        };
+        match message {
+            IcmpMessage::EchoRequest { .. } => self.answer_echo(now, packet),
+            IcmpMessage::EchoReply {
+                identifier,
+                sequence,
+                payload,
+            } => self.events.push_back(StackEvent::Icmp(Heard::EchoReply {
+                from: packet.header.source,
+                identifier: *identifier,
+                sequence: *sequence,
+                ttl: packet.header.ttl,
+                size: payload.len() + 8,
+            })),
+            IcmpMessage::DestinationUnreachable { code, quoted } => {
+                self.on_icmp_error(now, packet, ErrorKind::Unreachable(*code), quoted);
+            }
+            IcmpMessage::TimeExceeded { code, quoted } => {
+                self.on_icmp_error(now, packet, ErrorKind::TimeExceeded(*code), quoted);
+            }
+            IcmpMessage::Other { .. } => {}
+        }
+    }
+
+    fn answer_echo(&mut self, now: SimTime, packet: &IpPacket) {
+        if self.echo_ignore {
+            return;
+        }
+        if let Some(mut reply) = packet.echo_reply() {
+            self.stamp(&mut reply);
+            self.output(now, reply);
+        }
+    }
+
+    /// Gives a packet that belongs to no connection an identification.
+    fn stamp(&mut self, packet: &mut IpPacket) {
+        let next = self.next_identification();
+        if let IpVersionFields::V4(fields) = &mut packet.header.version {
+            fields.identification = next;
+        }
+    }
+
+    fn on_icmp_error(&mut self, now: SimTime, packet: &IpPacket, kind: ErrorKind, quoted: &[u8]) {
+        let Ok(about) = QuotedPacket::parse(quoted) else {
+            return;
+        };
+        if let ErrorKind::Unreachable(Unreachable::FragmentationNeeded { next_hop_mtu }) = kind {
+            self.learn_path_mtu(now, &about, next_hop_mtu);
+        }
+        if about.protocol == protocol::TCP
+            && let Some(news) = tcp_news(kind)
+        {
+            self.on_quoted_tcp(now, &about, news);
+        }
+        self.events.push_back(StackEvent::Icmp(Heard::Error {
+            from: packet.header.source,
+            ttl: packet.header.ttl,
+            what: kind,
+            about: About {
+                destination: about.header.destination,
+                protocol: about.protocol,
+                ports: about.ports,
+                echo: about
+                    .echo_identifier
+                    .map(|identifier| (identifier, quoted_sequence(quoted, about.header_len))),
+            },
+        }));
+    }
+
+    fn learn_path_mtu(&mut self, now: SimTime, about: &QuotedPacket, next_hop_mtu: u16) {
+        if !self.tcp.dont_fragment {
+            return;
+        }
+        let destination = about.header.destination;
+        if let Some(resolved) = self.resolve(destination) {
+            self.routes
+                .learn(destination, next_hop_mtu, about.total_len, resolved.mtu, now);
+        }
+    }
+
+    /// Sends an ICMP error about `packet`, within the rate limit; "fragmentation needed" has none.
+    pub(crate) fn send_error(&mut self, now: SimTime, packet: &IpPacket, error: IcmpError) -> bool {
+        let to = packet.header.source;
+        let limited = !matches!(
+            error,
+            IcmpError::Unreachable(Unreachable::FragmentationNeeded { .. })
+        );
+        if limited && !self.rate_limit.allow(to, now) {
+            return false;
+        }
+        let Some(resolved) = self.resolve(to) else {
+            return false;
+        };
+        // A packet addressed to this machine is answered from that address.
+        let from = if self.is_local(packet.header.destination) {
+            packet.header.destination
+        } else {
+            resolved.source
+        };
+        if from.is_ipv4() != packet.header.source.is_ipv4() {
+            return false;
+        }
+        let Some(mut message) = packet.icmp_error(from, error) else {
+            return false;
+        };
+        self.stamp(&mut message);
+        self.output(now, message);
+        true
+    }
+
+    pub(crate) fn port_unreachable(&mut self, now: SimTime, packet: &IpPacket) {
+        self.send_error(now, packet, IcmpError::Unreachable(Unreachable::Port));
+    }
+
+    /// A firewall rule says no and says so.
+    pub(crate) fn reject(&mut self, now: SimTime, packet: &IpPacket, with: RejectWith) {
+        let RejectWith::Icmp(code) = with else {
+            self.reject_with_reset(now, packet);
+            return;
+        };
+        self.send_error(now, packet, IcmpError::Unreachable(code));
+    }
+
+    fn reject_with_reset(&mut self, now: SimTime, packet: &IpPacket) {
+        let Transport::Tcp(segment) = &packet.transport else {
+            return;
+        };
+        let ends = Ends {
+            local: std::net::SocketAddr::new(packet.header.destination, segment.destination_port),
+            remote: std::net::SocketAddr::new(packet.header.source, segment.source_port),
+        };
+        if let Some(reset) = reset_for(ends, segment) {
+            self.output(now, reset);
+        }
+    }
+}
+
+/// What an error means for TCP (`icmp_err_convert`).
+fn tcp_news(kind: ErrorKind) -> Option<TcpNews> {
+    Some(match kind {
+        ErrorKind::Unreachable(Unreachable::FragmentationNeeded { .. }) => TcpNews::PathMtu,
+        ErrorKind::Unreachable(Unreachable::Net) => TcpNews::Error(SocketError::NetUnreachable),
+        ErrorKind::Unreachable(Unreachable::Port | Unreachable::Protocol) => {
+            TcpNews::Error(SocketError::Refused)
+        }
+        ErrorKind::Unreachable(_) | ErrorKind::TimeExceeded(_) => {
+            TcpNews::Error(SocketError::HostUnreachable)
+        }
+    })
+}
+
+fn quoted_sequence(quoted: &[u8], header_len: usize) -> u16 {
+    match quoted.get(header_len + 6..header_len + 8) {
+        Some(&[high, low]) => u16::from_be_bytes([high, low]),
+        _ => 0,
+    }
+}

@@ -1,0 +1,337 @@
+//! HTTP/1.1 (RFC 9112), both sides.
+
+use bytes::{Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimDuration, SimTime};
+
+use super::{Act, Done, Inbox, Moment, date, text};
+use crate::host::spec::{HttpResource, ServerSpec};
+
+/// Longest head that is read.
+const HEAD_MAX: usize = 65_536;
+
+/// The server's side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpServer {
+    index: usize,
+    inbox: Inbox,
+    body_left: usize,
+    reading: Option<Head>,
+    ready: Vec<(SimTime, Head)>,
+}
+
+/// What of a request matters for the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Head {
+    method: String,
+    path: String,
+    close: bool,
+    broken: bool,
+}
+
+impl HttpServer {
+    pub(crate) fn new(index: usize) -> Self {
+        Self {
+            index,
+            inbox: Inbox::default(),
+            body_left: 0,
+            reading: None,
+            ready: Vec::new(),
+        }
+    }
+
+    fn settings(specs: &[ServerSpec], index: usize) -> (&[HttpResource], SimDuration) {
+        match specs.get(index) {
+            Some(ServerSpec::Http {
+                resources, think, ..
+            }) => (resources, *think),
+            _ => (&[], SimDuration::ZERO),
+        }
+    }
+
+    pub(crate) fn on_data(
+        &mut self,
+        specs: &[ServerSpec],
+        data: Vec<Bytes>,
+        moment: Moment,
+    ) -> Vec<Act> {
+        self.inbox.extend(data);
+        let think = Self::settings(specs, self.index).1;
+        let due = moment.now + think;
+        let mut complete = false;
+        while let Some(head) = self.next_request() {
+            self.ready.push((due, head));
+            complete = true;
+        }
+        if !complete {
+            return Vec::new();
+        }
+        if think == SimDuration::ZERO {
+            self.on_wake(specs, moment)
+        } else {
+            vec![Act::Wake(due)]
+        }
+    }
+
+    /// A request whose body has arrived as well.
+    fn next_request(&mut self) -> Option<Head> {
+        if self.reading.is_none() {
+            let head = take_head(&mut self.inbox)?;
+            self.body_left = content_length(&head).unwrap_or(0);
+            self.reading = Some(Head::parse(&head));
+        }
+        self.body_left -= self.inbox.skip(self.body_left);
+        if self.body_left > 0 {
+            return None;
+        }
+        self.reading.take()
+    }
+
+    pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
+        let (resources, _) = Self::settings(specs, self.index);
+        let mut acts = Vec::new();
+        while let Some((due, _)) = self.ready.first() {
+            if *due > moment.now {
+                acts.push(Act::Wake(*due));
+                break;
+            }
+            let (_, head) = self.ready.remove(0);
+            answer(&head, resources, moment, &mut acts);
+            if head.close || head.broken {
+                acts.push(Act::Close);
+                self.ready.clear();
+            }
+        }
+        acts
+    }
+}
+
+impl Head {
+    fn parse(head: &str) -> Self {
+        let mut words = head.lines().next().unwrap_or("").split(' ');
+        let mut word = || words.next().unwrap_or("").to_owned();
+        let (method, path, version) = (word(), word(), word());
+        let connection = header(head, "connection").unwrap_or_default();
+        Self {
+            close: connection.eq_ignore_ascii_case("close") || version == "HTTP/1.0",
+            broken: !version.starts_with("HTTP/1."),
+            method,
+            path,
+        }
+    }
+}
+
+/// Whether the answer is a file: its path ends in a name with an extension. A file's head and
+/// content are written apart, as `sendfile` makes a server do; any other answer is one write.
+fn is_file(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.contains('.'))
+}
+
+fn answer(head: &Head, resources: &[HttpResource], moment: Moment, acts: &mut Vec<Act>) {
+    let path = head.path.split('?').next().unwrap_or("");
+    let found = resources.iter().find(|resource| resource.path == path);
+    let (status, bytes) = match found {
+        _ if head.broken => (400, 0),
+        Some(resource) => (resource.status, resource.bytes),
+        None => (404, 10),
+    };
+    let top = response_head(status, bytes, head.close || head.broken, moment);
+    let body = if head.method == "HEAD" {
+        Vec::new()
+    } else {
+        text::pieces(bytes)
+    };
+    if is_file(path) {
+        acts.push(Act::Send(top.into()));
+        acts.extend(body.into_iter().map(Act::Send));
+        return;
+    }
+    let mut joined = BytesMut::from(top.as_bytes());
+    for piece in body {
+        joined.extend_from_slice(&piece);
+    }
+    acts.push(Act::Send(joined.freeze()));
+}
+
+fn response_head(status: u16, bytes: u32, close: bool, moment: Moment) -> String {
+    let date = date::http(moment.starts.at(moment.now));
+    let connection = if close { "close" } else { "keep-alive" };
+    format!(
+        "HTTP/1.1 {status} {}\r\nServer: nginx\r\nDate: {date}\r\nContent-Type: text/plain\r\n\
+         Content-Length: {bytes}\r\nConnection: {connection}\r\n\r\n",
+        reason(status)
+    )
+}
+
+/// The reason phrases of RFC 9110 section 15 that servers here use.
+pub(crate) const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Unknown",
+    }
+}
+
+/// Takes a head up to and with its empty line.
+fn take_head(inbox: &mut Inbox) -> Option<String> {
+    let seen = inbox.peek(inbox.len().min(HEAD_MAX));
+    let end = seen.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = match end {
+        Some(end) => end + 4,
+        // Nonsense without an end is a broken head, not an endless wait.
+        None if seen.len() == HEAD_MAX => HEAD_MAX,
+        None => return None,
+    };
+    Some(String::from_utf8_lossy(&inbox.take(end)).into_owned())
+}
+
+/// The value of a header field; its name in lower case.
+pub(crate) fn header(head: &str, name: &str) -> Option<String> {
+    head.lines().skip(1).find_map(|line| {
+        let (field, value) = line.split_once(':')?;
+        field
+            .eq_ignore_ascii_case(name)
+            .then(|| value.trim().to_owned())
+    })
+}
+
+fn content_length(head: &str) -> Option<usize> {
+    header(head, "content-length")?.parse().ok()
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ask {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) host: String,
+    pub(crate) user_agent: String,
+    pub(crate) body_bytes: u32,
+    /// Ask the server to close after the answer.
+    pub(crate) close: bool,
+}
+
+impl Ask {
+    /// The request's head as curl writes it.
+    pub(crate) fn head(&self) -> String {
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: */*\r\n",
+            self.method, self.path, self.host, self.user_agent
+        );
+        if self.close {
+            head += "Connection: close\r\n";
+        }
+        if self.body_bytes > 0 {
+            head += &format!(
+                "Content-Length: {}\r\nContent-Type: text/plain\r\n",
+                self.body_bytes
+            );
+        }
+        head + "\r\n"
+    }
+}
+
+/// The client's side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HttpClient {
+    ask: Ask,
+    inbox: Inbox,
+    /// Head of the answer, once it is there.
+    pub(crate) head: Option<String>,
+    /// Octets of body that have arrived.
+    pub(crate) body: Vec<Bytes>,
+    pub(crate) body_len: u64,
+    keep_body: bool,
+}
+
+impl HttpClient {
+    pub(crate) fn new(ask: Ask) -> Self {
+        Self {
+            ask,
+            inbox: Inbox::default(),
+            head: None,
+            body: Vec::new(),
+            body_len: 0,
+            keep_body: false,
+        }
+    }
+
+    /// Keeps the body for printing.
+    pub(crate) fn keeping_body(mut self) -> Self {
+        self.keep_body = true;
+        self
+    }
+
+    pub(crate) const fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    pub(crate) fn start(&mut self) -> Vec<Act> {
+        self.head = None;
+        self.body.clear();
+        self.body_len = 0;
+        let mut acts = vec![Act::Send(self.ask.head().into())];
+        acts.extend(text::pieces(self.ask.body_bytes).into_iter().map(Act::Send));
+        acts
+    }
+
+    pub(crate) fn on_data(&mut self, data: Vec<Bytes>) -> Vec<Act> {
+        let mut data = data;
+        if self.head.is_none() {
+            self.inbox.extend(std::mem::take(&mut data));
+            let Some(head) = take_head(&mut self.inbox) else {
+                return Vec::new();
+            };
+            self.head = Some(head);
+            let rest = self.inbox.take(self.inbox.len());
+            data.push(rest.into());
+        }
+        for piece in data {
+            self.body_len += piece.len() as u64;
+            if self.keep_body {
+                self.body.push(piece);
+            }
+        }
+        self.finished().map(Act::Done).into_iter().collect()
+    }
+
+    pub(crate) fn status(&self) -> Option<u16> {
+        let line = self.head.as_ref()?.lines().next()?;
+        line.split(' ').nth(1)?.parse().ok()
+    }
+
+    fn finished(&self) -> Option<Done> {
+        let head = self.head.as_ref()?;
+        let expected = if self.ask.method == "HEAD" {
+            0
+        } else {
+            content_length(head)? as u64
+        };
+        let close = header(head, "connection").is_some_and(|value| value == "close");
+        (self.body_len >= expected).then(|| Done {
+            status: self.status(),
+            last: close || self.ask.close,
+        })
+    }
+
+    /// The server has closed: complete if the length was not announced.
+    pub(crate) fn on_end(&mut self) -> Option<Done> {
+        let head = self.head.as_ref()?;
+        content_length(head).is_none().then(|| Done {
+            status: self.status(),
+            last: true,
+        })
+    }
+}

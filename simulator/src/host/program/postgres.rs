@@ -1,0 +1,631 @@
+//! The PostgreSQL protocol, version 3.0 (PostgreSQL 15 documentation, chapter 55), both sides:
+//! start-up with trust, simple queries, and streaming replication.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimDuration, SimTime, SmolStr};
+
+use super::{Act, Done, Inbox, Moment, text};
+use crate::host::spec::{PostgresTable, ServerSpec};
+
+/// Protocol 3.0 in a start-up packet.
+const PROTOCOL: u32 = 196_608;
+/// Request codes of SSLRequest and GSSENCRequest.
+const SSL_REQUEST: u32 = 80_877_103;
+const GSS_REQUEST: u32 = 80_877_104;
+/// `text` in `pg_type`.
+const TEXT_OID: u32 = 25;
+/// Microseconds from the Unix epoch to 2000-01-01, where PostgreSQL's time starts.
+const EPOCH_MICROS: u64 = 946_684_800_000_000;
+/// Where the WAL of a fresh cluster stands.
+const WAL_START: u64 = 0x0100_0028;
+/// `wal_receiver_status_interval`.
+const STATUS_INTERVAL: SimDuration = SimDuration::from_secs(10);
+
+/// A message with its type and length.
+fn message(kind: u8, body: &[u8], out: &mut BytesMut) {
+    out.put_u8(kind);
+    out.put_u32(body.len() as u32 + 4);
+    out.put_slice(body);
+}
+
+fn cstring(text: &str, out: &mut BytesMut) {
+    out.put_slice(text.as_bytes());
+    out.put_u8(0);
+}
+
+/// The next whole message: type and body. Nonsense lengths give none, and the inbox is emptied.
+fn next_message(inbox: &mut Inbox) -> Option<(u8, Vec<u8>)> {
+    let head = inbox.peek(5);
+    let [kind, a, b, c, d] = head[..] else {
+        return None;
+    };
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    if !(4..=1 << 30).contains(&length) {
+        inbox.skip(inbox.len());
+        return None;
+    }
+    if inbox.len() < length + 1 {
+        return None;
+    }
+    inbox.skip(5);
+    Some((kind, inbox.take(length - 4)))
+}
+
+/// PostgreSQL's clock: microseconds since 2000.
+const fn clock(moment: Moment) -> u64 {
+    (moment.starts.at(moment.now).as_nanos() / 1000).saturating_sub(EPOCH_MICROS)
+}
+
+/// The server's side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PostgresServer {
+    index: usize,
+    /// Process id it shows.
+    process: u32,
+    inbox: Inbox,
+    started: bool,
+    ready: Vec<(SimTime, String)>,
+    streaming: Option<Streaming>,
+}
+
+/// A replication connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Streaming {
+    position: u64,
+    next: SimTime,
+}
+
+struct Settings<'a> {
+    tables: &'a [PostgresTable],
+    think: SimDuration,
+    wal_every: SimDuration,
+    wal_bytes: u32,
+}
+
+impl PostgresServer {
+    pub(crate) fn new(index: usize, number: u64) -> Self {
+        Self {
+            index,
+            process: 2000 + number as u32,
+            inbox: Inbox::default(),
+            started: false,
+            ready: Vec::new(),
+            streaming: None,
+        }
+    }
+
+    fn settings<'a>(&self, specs: &'a [ServerSpec]) -> Settings<'a> {
+        match specs.get(self.index) {
+            Some(ServerSpec::Postgres {
+                tables,
+                think,
+                wal_every,
+                wal_bytes,
+                ..
+            }) => Settings {
+                tables,
+                think: *think,
+                wal_every: *wal_every,
+                wal_bytes: *wal_bytes,
+            },
+            _ => Settings {
+                tables: &[],
+                think: SimDuration::ZERO,
+                wal_every: SimDuration::from_secs(1),
+                wal_bytes: 0,
+            },
+        }
+    }
+
+    pub(crate) fn on_data(
+        &mut self,
+        specs: &[ServerSpec],
+        data: Vec<Bytes>,
+        moment: Moment,
+    ) -> Vec<Act> {
+        self.inbox.extend(data);
+        let mut acts = Vec::new();
+        while !self.started {
+            match self.start_up() {
+                Some(act) => acts.push(act),
+                None => return acts,
+            }
+        }
+        let settings = self.settings(specs);
+        while let Some((kind, body)) = next_message(&mut self.inbox) {
+            match kind {
+                b'Q' => self.on_query(&body, &settings, moment, &mut acts),
+                b'X' => acts.push(Act::Close),
+                _ => {}
+            }
+        }
+        acts
+    }
+
+    /// The start-up packet, which has no type, and the requests for encryption before it.
+    fn start_up(&mut self) -> Option<Act> {
+        let head = self.inbox.peek(8);
+        let [a, b, c, d, e, f, g, h] = head[..] else {
+            return None;
+        };
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        if self.inbox.len() < length {
+            return None;
+        }
+        self.inbox.skip(length.max(8));
+        let code = u32::from_be_bytes([e, f, g, h]);
+        if code == SSL_REQUEST || code == GSS_REQUEST {
+            return Some(Act::Send(Bytes::from_static(b"N")));
+        }
+        if code != PROTOCOL {
+            self.started = true;
+            return Some(Act::Close);
+        }
+        self.started = true;
+        Some(Act::Send(self.welcome()))
+    }
+
+    /// AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery.
+    fn welcome(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        message(b'R', &0_u32.to_be_bytes(), &mut out);
+        for (name, value) in [
+            ("application_name", ""),
+            ("client_encoding", "UTF8"),
+            ("DateStyle", "ISO, MDY"),
+            ("in_hot_standby", "off"),
+            ("integer_datetimes", "on"),
+            ("server_encoding", "UTF8"),
+            ("server_version", "15.8"),
+            ("standard_conforming_strings", "on"),
+            ("TimeZone", "UTC"),
+        ] {
+            let mut body = BytesMut::new();
+            cstring(name, &mut body);
+            cstring(value, &mut body);
+            message(b'S', &body, &mut out);
+        }
+        let mut key = BytesMut::new();
+        key.put_u32(self.process);
+        key.put_u32(self.process.wrapping_mul(2_654_435_761));
+        message(b'K', &key, &mut out);
+        message(b'Z', b"I", &mut out);
+        out.freeze()
+    }
+
+    fn on_query(
+        &mut self,
+        body: &[u8],
+        settings: &Settings<'_>,
+        moment: Moment,
+        acts: &mut Vec<Act>,
+    ) {
+        let query = String::from_utf8_lossy(body.strip_suffix(&[0]).unwrap_or(body)).into_owned();
+        if query.starts_with("START_REPLICATION") {
+            let next = moment.now + settings.wal_every;
+            self.streaming = Some(Streaming {
+                position: WAL_START,
+                next,
+            });
+            let mut out = BytesMut::new();
+            message(b'W', &[0, 0, 0], &mut out);
+            acts.push(Act::Send(out.freeze()));
+            acts.push(Act::Wake(next));
+            return;
+        }
+        let due = moment.now + settings.think;
+        if settings.think == SimDuration::ZERO {
+            acts.push(Act::Send(run(&query, settings.tables)));
+        } else {
+            self.ready.push((due, query));
+            acts.push(Act::Wake(due));
+        }
+    }
+
+    pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
+        let settings = self.settings(specs);
+        let mut acts = Vec::new();
+        while let Some((due, _)) = self.ready.first() {
+            if *due > moment.now {
+                break;
+            }
+            let (_, query) = self.ready.remove(0);
+            acts.push(Act::Send(run(&query, settings.tables)));
+        }
+        if let Some(streaming) = &mut self.streaming
+            && streaming.next <= moment.now
+        {
+            acts.push(Act::Send(streaming.wal(settings.wal_bytes, moment)));
+            streaming.next = moment.now + settings.wal_every;
+            acts.push(Act::Wake(streaming.next));
+        }
+        acts
+    }
+}
+
+impl Streaming {
+    /// XLogData, or a keepalive if there is nothing to send.
+    fn wal(&mut self, bytes: u32, moment: Moment) -> Bytes {
+        let mut body = BytesMut::new();
+        if bytes == 0 {
+            body.put_u8(b'k');
+            body.put_u64(self.position);
+            body.put_u64(clock(moment));
+            body.put_u8(0);
+        } else {
+            let end = self.position + u64::from(bytes);
+            body.put_u8(b'w');
+            body.put_u64(self.position);
+            body.put_u64(end);
+            body.put_u64(clock(moment));
+            body.put_slice(&text::prose(bytes));
+            self.position = end;
+        }
+        let mut out = BytesMut::new();
+        message(b'd', &body, &mut out);
+        out.freeze()
+    }
+}
+
+/// Answers a simple query.
+fn run(query: &str, tables: &[PostgresTable]) -> Bytes {
+    let trimmed = query.trim().trim_end_matches(';');
+    let upper = trimmed.to_ascii_uppercase();
+    let mut out = BytesMut::new();
+    if let Some(name) = table_name(trimmed, &upper) {
+        match tables.iter().find(|table| table.name == name) {
+            Some(table) => select(table, limit(&upper), &mut out),
+            None => error("42P01", &format!("relation \"{name}\" does not exist"), &mut out),
+        }
+    } else if upper.starts_with("SELECT") {
+        let value = trimmed.get(6..).unwrap_or("").trim().trim_matches('\'');
+        row_description(&["?column?".into()], &mut out);
+        data_row(std::iter::once(value.as_bytes()), &mut out);
+        complete("SELECT 1", &mut out);
+    } else if upper.starts_with("INSERT") {
+        complete("INSERT 0 1", &mut out);
+    } else {
+        let tag = upper.split_whitespace().next().unwrap_or("").to_owned();
+        match tag.as_str() {
+            "" => message(b'I', &[], &mut out),
+            "BEGIN" | "COMMIT" | "ROLLBACK" | "SET" => complete(&tag, &mut out),
+            _ => error("42601", &format!("syntax error at or near \"{tag}\""), &mut out),
+        }
+    }
+    message(b'Z', b"I", &mut out);
+    out.freeze()
+}
+
+fn table_name<'a>(query: &'a str, upper: &str) -> Option<&'a str> {
+    if !upper.starts_with("SELECT") {
+        return None;
+    }
+    let at = upper.find(" FROM ")? + 6;
+    query.get(at..)?.split_whitespace().next()
+}
+
+fn limit(upper: &str) -> Option<u32> {
+    let at = upper.find(" LIMIT ")? + 7;
+    upper.get(at..)?.split_whitespace().next()?.parse().ok()
+}
+
+fn select(table: &PostgresTable, limit: Option<u32>, out: &mut BytesMut) {
+    row_description(&table.columns, out);
+    let rows = limit.map_or(table.rows, |limit| limit.min(table.rows));
+    for row in 1..=rows {
+        let values: Vec<_> = table
+            .columns
+            .iter()
+            .map(|column| value(column, row, table.value_bytes))
+            .collect();
+        data_row(values.iter().map(Vec::as_slice), out);
+    }
+    complete(&format!("SELECT {rows}"), out);
+}
+
+/// `column-row-` and filling, or the row number in a column called `id`.
+fn value(column: &str, row: u32, len: u16) -> Vec<u8> {
+    if column == "id" {
+        return row.to_string().into_bytes();
+    }
+    let mut value = format!("{column}-{row}-").into_bytes();
+    let filling = text::prose(u32::from(len));
+    let missing = usize::from(len).saturating_sub(value.len());
+    value.extend(filling.iter().filter(|octet| **octet != b'\n').take(missing));
+    value.resize(usize::from(len).max(1), b'.');
+    value
+}
+
+fn row_description(columns: &[SmolStr], out: &mut BytesMut) {
+    let mut body = BytesMut::new();
+    body.put_u16(columns.len() as u16);
+    for column in columns {
+        cstring(column, &mut body);
+        body.put_u32(0);
+        body.put_u16(0);
+        body.put_u32(TEXT_OID);
+        body.put_i16(-1);
+        body.put_i32(-1);
+        body.put_u16(0);
+    }
+    message(b'T', &body, out);
+}
+
+fn data_row<'a>(values: impl ExactSizeIterator<Item = &'a [u8]>, out: &mut BytesMut) {
+    let mut body = BytesMut::new();
+    body.put_u16(values.len() as u16);
+    for value in values {
+        body.put_u32(value.len() as u32);
+        body.put_slice(value);
+    }
+    message(b'D', &body, out);
+}
+
+fn complete(tag: &str, out: &mut BytesMut) {
+    let mut body = BytesMut::new();
+    cstring(tag, &mut body);
+    message(b'C', &body, out);
+}
+
+fn error(code: &str, what: &str, out: &mut BytesMut) {
+    let mut body = BytesMut::new();
+    for (field, value) in [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', code), (b'M', what)] {
+        body.put_u8(field);
+        cstring(value, &mut body);
+    }
+    body.put_u8(0);
+    message(b'E', &body, out);
+}
+
+fn start_up_packet(parameters: &[(&str, &str)]) -> Bytes {
+    let mut body = BytesMut::new();
+    body.put_u32(PROTOCOL);
+    for (name, value) in parameters {
+        cstring(name, &mut body);
+        cstring(value, &mut body);
+    }
+    body.put_u8(0);
+    let mut out = BytesMut::new();
+    out.put_u32(body.len() as u32 + 4);
+    out.put_slice(&body);
+    out.freeze()
+}
+
+fn query_message(query: &str) -> Bytes {
+    let mut body = BytesMut::new();
+    cstring(query, &mut body);
+    let mut out = BytesMut::new();
+    message(b'Q', &body, &mut out);
+    out.freeze()
+}
+
+fn terminate() -> Bytes {
+    let mut out = BytesMut::new();
+    message(b'X', &[], &mut out);
+    out.freeze()
+}
+
+/// A client that asks one query an exchange.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PostgresClient {
+    user: SmolStr,
+    database: SmolStr,
+    query: SmolStr,
+    keep: bool,
+    inbox: Inbox,
+    logged_in: bool,
+    /// Column names, then rows, of the last answer; a null is none.
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<Option<String>>>,
+    pub(crate) failure: Option<String>,
+}
+
+impl PostgresClient {
+    pub(crate) fn new(user: &str, database: &str, query: &str, keep: bool) -> Self {
+        Self {
+            user: user.into(),
+            database: database.into(),
+            query: query.into(),
+            keep,
+            inbox: Inbox::default(),
+            logged_in: false,
+            columns: Vec::new(),
+            rows: Vec::new(),
+            failure: None,
+        }
+    }
+
+    pub(crate) fn start(&mut self, fresh: bool) -> Vec<Act> {
+        self.columns.clear();
+        self.rows.clear();
+        self.failure = None;
+        let first = if fresh {
+            start_up_packet(&[("user", &self.user), ("database", &self.database)])
+        } else {
+            query_message(&self.query)
+        };
+        vec![Act::Send(first)]
+    }
+
+    pub(crate) fn on_data(&mut self, data: Vec<Bytes>) -> Vec<Act> {
+        self.inbox.extend(data);
+        let mut acts = Vec::new();
+        while let Some((kind, body)) = next_message(&mut self.inbox) {
+            match kind {
+                b'T' => self.columns = column_names(&body),
+                b'D' => self.rows.push(row_values(&body)),
+                b'E' => self.failure = Some(error_text(&body)),
+                b'Z' if self.logged_in => self.complete(&mut acts),
+                b'Z' => {
+                    self.logged_in = true;
+                    acts.push(Act::Send(query_message(&self.query)));
+                }
+                _ => {}
+            }
+        }
+        acts
+    }
+
+    fn complete(&self, acts: &mut Vec<Act>) {
+        if !self.keep {
+            acts.push(Act::Send(terminate()));
+        }
+        acts.push(Act::Done(Done {
+            status: None,
+            last: !self.keep,
+        }));
+    }
+}
+
+fn text_until_zero(body: &[u8], at: &mut usize) -> String {
+    let rest = body.get(*at..).unwrap_or(&[]);
+    let len = rest.iter().position(|octet| *octet == 0);
+    let len = len.unwrap_or(rest.len());
+    *at += len + 1;
+    String::from_utf8_lossy(&rest[..len]).into_owned()
+}
+
+fn column_names(body: &[u8]) -> Vec<String> {
+    let mut at = 2;
+    let mut names = Vec::new();
+    while at < body.len() {
+        names.push(text_until_zero(body, &mut at));
+        at += 18;
+    }
+    names
+}
+
+fn row_values(body: &[u8]) -> Vec<Option<String>> {
+    let mut at = 2;
+    let mut values = Vec::new();
+    while let Some(&[a, b, c, d]) = body.get(at..at + 4) {
+        at += 4;
+        let len = i32::from_be_bytes([a, b, c, d]);
+        let Ok(len) = usize::try_from(len) else {
+            values.push(None);
+            continue;
+        };
+        let value = body.get(at..at + len).unwrap_or(&[]);
+        values.push(Some(String::from_utf8_lossy(value).into_owned()));
+        at += len;
+    }
+    values
+}
+
+fn error_text(body: &[u8]) -> String {
+    let mut at = 0;
+    while let Some(field) = body.get(at).copied().filter(|field| *field != 0) {
+        at += 1;
+        let value = text_until_zero(body, &mut at);
+        if field == b'M' {
+            return value;
+        }
+    }
+    "unknown error".to_owned()
+}
+
+/// A standby.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ReplicationClient {
+    user: SmolStr,
+    slot: SmolStr,
+    inbox: Inbox,
+    logged_in: bool,
+    received: u64,
+    next_status: SimTime,
+}
+
+impl ReplicationClient {
+    pub(crate) fn new(user: &str, slot: &str) -> Self {
+        Self {
+            user: user.into(),
+            slot: slot.into(),
+            inbox: Inbox::default(),
+            logged_in: false,
+            received: WAL_START,
+            next_status: SimTime::ZERO,
+        }
+    }
+
+    pub(crate) fn start(&mut self, fresh: bool, moment: Moment) -> Vec<Act> {
+        if !fresh {
+            return Vec::new();
+        }
+        self.next_status = moment.now + STATUS_INTERVAL;
+        let parameters = [
+            ("user", self.user.as_str()),
+            ("replication", "true"),
+            ("application_name", "walreceiver"),
+        ];
+        vec![
+            Act::Send(start_up_packet(&parameters)),
+            Act::Wake(self.next_status),
+        ]
+    }
+
+    pub(crate) fn on_data(&mut self, data: Vec<Bytes>, moment: Moment) -> Vec<Act> {
+        self.inbox.extend(data);
+        let mut acts = Vec::new();
+        while let Some((kind, body)) = next_message(&mut self.inbox) {
+            match kind {
+                b'Z' if !self.logged_in => {
+                    self.logged_in = true;
+                    let command = format!(
+                        "START_REPLICATION SLOT \"{}\" {:X}/{:X} TIMELINE 1",
+                        self.slot,
+                        self.received >> 32,
+                        self.received & 0xffff_ffff
+                    );
+                    acts.push(Act::Send(query_message(&command)));
+                }
+                b'd' => self.on_copy_data(&body, moment, &mut acts),
+                _ => {}
+            }
+        }
+        acts
+    }
+
+    fn on_copy_data(&mut self, body: &[u8], moment: Moment, acts: &mut Vec<Act>) {
+        let position = |from: usize| {
+            let octets = body.get(from..from + 8)?;
+            octets.try_into().ok().map(u64::from_be_bytes)
+        };
+        let reached = match body.first() {
+            Some(b'w') => position(9),
+            Some(b'k') => position(1),
+            _ => None,
+        };
+        if let Some(reached) = reached {
+            self.received = self.received.max(reached);
+            acts.push(Act::Send(self.status(moment)));
+            acts.push(Act::Done(Done::default()));
+        }
+    }
+
+    /// Standby status update: written, flushed, applied, clock.
+    fn status(&self, moment: Moment) -> Bytes {
+        let mut body = BytesMut::new();
+        body.put_u8(b'r');
+        for _ in 0..3 {
+            body.put_u64(self.received);
+        }
+        body.put_u64(clock(moment));
+        body.put_u8(0);
+        let mut out = BytesMut::new();
+        message(b'd', &body, &mut out);
+        out.freeze()
+    }
+
+    pub(crate) fn on_wake(&mut self, moment: Moment) -> Vec<Act> {
+        if moment.now < self.next_status {
+            return Vec::new();
+        }
+        self.next_status = moment.now + STATUS_INTERVAL;
+        let mut acts = vec![Act::Wake(self.next_status)];
+        if self.logged_in {
+            acts.insert(0, Act::Send(self.status(moment)));
+        }
+        acts
+    }
+}

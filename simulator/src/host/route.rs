@@ -1,0 +1,287 @@
+//! A machine's own routing table and its path MTU cache.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{IpNet, SimDuration, SimTime};
+
+use super::spec::{HostRoute, InterfaceConfig};
+
+/// `net.ipv4.route.mtu_expires`.
+const PATH_MTU_LIFE: SimDuration = SimDuration::from_secs(600);
+/// `net.ipv4.route.min_pmtu`: no ICMP message lowers a path MTU further.
+const PATH_MTU_MIN: u16 = 552;
+/// MTUs in use (RFC 1191 section 7), for routers that do not name the next hop's.
+const PLATEAUS: [u16; 8] = [32000, 17914, 8166, 4352, 2002, 1492, 576, 296];
+
+/// Where a packet goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// Index of the interface.
+    pub(crate) interface: usize,
+    /// Next hop; the destination itself if it is on the link.
+    pub(crate) next_hop: IpAddr,
+    /// Source address a local program gets.
+    pub(crate) source: IpAddr,
+    /// MTU of route or interface in octets, without what was learned of the path.
+    pub(crate) mtu: u16,
+    /// MSS to announce in octets.
+    pub(crate) advertised_mss: u16,
+}
+
+/// One line of `ip route`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RouteLine {
+    pub(crate) route: HostRoute,
+    pub(crate) interface: usize,
+    /// Made by the kernel for an address.
+    pub(crate) connected: Option<IpAddr>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Learned {
+    mtu: u16,
+    expires: SimTime,
+}
+
+/// Routes of one machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RouteTable {
+    /// Configured by the scenario or with `ip route`; they outlive changes of interfaces.
+    configured: Vec<HostRoute>,
+    removed: Vec<IpNet>,
+    lines: Vec<RouteLine>,
+    learned: BTreeMap<IpAddr, Learned>,
+}
+
+impl RouteTable {
+    pub(crate) fn new(configured: Vec<HostRoute>) -> Self {
+        Self {
+            configured,
+            ..Self::default()
+        }
+    }
+
+    /// Computes the table for these interfaces.
+    pub(crate) fn rebuild(&mut self, interfaces: &[InterfaceConfig]) {
+        self.lines.clear();
+        for (interface, config) in interfaces.iter().enumerate() {
+            self.add_implied(interface, config);
+        }
+        for route in self.configured.clone() {
+            if let Some(interface) = interface_for(&route, interfaces) {
+                self.lines.retain(|line| line.route.destination != route.destination);
+                self.lines.push(RouteLine {
+                    route,
+                    interface,
+                    connected: None,
+                });
+            }
+        }
+        self.lines
+            .sort_by_key(|line| (line.route.destination.prefix_len(), line.interface));
+    }
+
+    fn add_implied(&mut self, interface: usize, config: &InterfaceConfig) {
+        let line = |destination: IpNet, via, connected| RouteLine {
+            route: HostRoute {
+                destination,
+                via,
+                device: Some(config.name.clone()),
+                mtu: None,
+                advmss: None,
+            },
+            interface,
+            connected,
+        };
+        let default_taken = |lines: &[RouteLine], v4: bool| {
+            lines.iter().any(|line| {
+                line.route.destination.prefix_len() == 0
+                    && line.route.destination.addr().is_ipv4() == v4
+            })
+        };
+        for address in &config.addresses {
+            if address.prefix_len() < address.max_prefix_len() {
+                let connected = Some(address.addr());
+                self.lines.push(line(address.trunc(), None, connected));
+            }
+        }
+        if let Some(gateway) = config.gateway
+            && !default_taken(&self.lines, gateway.is_ipv4())
+            && let Some(any) = default_net(gateway)
+            && !self.removed.contains(&any)
+        {
+            self.lines.push(line(any, Some(gateway), None));
+        }
+    }
+
+    /// The lines in `ip route` order: default first, then by prefix.
+    pub(crate) fn lines(&self) -> &[RouteLine] {
+        &self.lines
+    }
+
+    /// `ip route replace`.
+    pub(crate) fn replace(&mut self, route: HostRoute, interfaces: &[InterfaceConfig]) {
+        self.removed.retain(|net| *net != route.destination);
+        self.configured
+            .retain(|old| old.destination != route.destination);
+        self.configured.push(route);
+        self.rebuild(interfaces);
+    }
+
+    /// `ip route del`; false if there was none.
+    pub(crate) fn remove(&mut self, destination: IpNet, interfaces: &[InterfaceConfig]) -> bool {
+        let before = self.lines.len();
+        self.configured.retain(|old| old.destination != destination);
+        self.removed.push(destination);
+        self.rebuild(interfaces);
+        self.lines.len() < before
+    }
+
+    /// Longest prefix first.
+    pub(crate) fn find(&self, destination: IpAddr) -> Option<&RouteLine> {
+        self.lines
+            .iter()
+            .rev()
+            .find(|line| line.route.destination.contains(&destination))
+    }
+
+    /// The way to `destination`.
+    pub(crate) fn resolve(
+        &self,
+        destination: IpAddr,
+        interfaces: &[InterfaceConfig],
+    ) -> Option<Resolved> {
+        let line = self.find(destination)?;
+        let config = interfaces.get(line.interface)?;
+        let same_version = |net: &&IpNet| net.addr().is_ipv4() == destination.is_ipv4();
+        let source = line
+            .connected
+            .or_else(|| config.addresses.iter().find(same_version).map(IpNet::addr))?;
+        let mtu = line.route.mtu.unwrap_or(config.mtu);
+        let headers = if destination.is_ipv4() { 40 } else { 60 };
+        Some(Resolved {
+            interface: line.interface,
+            next_hop: line.route.via.unwrap_or(destination),
+            source,
+            mtu,
+            advertised_mss: line.route.advmss.unwrap_or(mtu.saturating_sub(headers)),
+        })
+    }
+
+    /// The path MTU to `destination`, given the route's.
+    pub(crate) fn path_mtu(&self, destination: IpAddr, route: u16, now: SimTime) -> u16 {
+        self.learned(destination, now)
+            .map_or(route, |(mtu, _)| mtu.min(route))
+    }
+
+    /// What was learned of `destination` and how long it still holds.
+    pub(crate) fn learned(&self, destination: IpAddr, now: SimTime) -> Option<(u16, SimDuration)> {
+        let learned = self.learned.get(&destination)?;
+        (learned.expires > now).then(|| (learned.mtu, learned.expires.since(now)))
+    }
+
+    /// ICMP 3/4 about a packet of `size` octets to `destination`.
+    pub(crate) fn learn(
+        &mut self,
+        destination: IpAddr,
+        next_hop_mtu: u16,
+        size: usize,
+        current: u16,
+        now: SimTime,
+    ) {
+        let told = if next_hop_mtu == 0 {
+            PLATEAUS
+                .into_iter()
+                .find(|plateau| usize::from(*plateau) < size)
+                .unwrap_or(PATH_MTU_MIN)
+        } else {
+            next_hop_mtu
+        };
+        if told >= self.path_mtu(destination, current, now) {
+            return;
+        }
+        let entry = Learned {
+            mtu: told.max(PATH_MTU_MIN),
+            expires: now + PATH_MTU_LIFE,
+        };
+        self.learned.insert(destination, entry);
+    }
+
+    /// `ip route flush cache`.
+    pub(crate) fn flush(&mut self) {
+        self.learned.clear();
+    }
+}
+
+fn default_net(like: IpAddr) -> Option<IpNet> {
+    let text = if like.is_ipv4() { "0.0.0.0/0" } else { "::/0" };
+    text.parse().ok()
+}
+
+fn interface_for(route: &HostRoute, interfaces: &[InterfaceConfig]) -> Option<usize> {
+    if let Some(device) = &route.device {
+        return index_of(device, interfaces);
+    }
+    let via = route.via?;
+    interfaces
+        .iter()
+        .position(|config| config.addresses.iter().any(|net| net.contains(&via)))
+}
+
+/// The index of the interface called `name`.
+pub(crate) fn index_of(name: &SmolStr, interfaces: &[InterfaceConfig]) -> Option<usize> {
+    interfaces.iter().position(|config| config.name == *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use wirelab_wire::MacAddr;
+
+    use super::*;
+
+    fn interface(name: &str, address: &str, gateway: Option<&str>) -> InterfaceConfig {
+        InterfaceConfig {
+            name: name.into(),
+            mac: MacAddr::default(),
+            addresses: vec![address.parse().expect("an address")],
+            mtu: 9001,
+            gateway: gateway.map(|text| text.parse().expect("a gateway")),
+            resolvers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_and_its_mtu_lowers_the_mss() {
+        let interfaces = [interface("ens5", "10.0.1.10/24", Some("10.0.1.1"))];
+        let mut table = RouteTable::new(vec![HostRoute {
+            destination: "10.9.0.0/16".parse().expect("a block"),
+            via: Some("10.0.1.1".parse().expect("a hop")),
+            device: None,
+            mtu: Some(1400),
+            advmss: None,
+        }]);
+        table.rebuild(&interfaces);
+        let to = |text: &str| {
+            let destination = text.parse().expect("an address");
+            table.resolve(destination, &interfaces).expect("a route")
+        };
+        assert_eq!(to("10.0.1.77").next_hop.to_string(), "10.0.1.77");
+        assert_eq!((to("10.9.1.1").mtu, to("10.9.1.1").advertised_mss), (1400, 1360));
+        assert_eq!((to("8.8.8.8").mtu, to("8.8.8.8").advertised_mss), (9001, 8961));
+    }
+
+    #[test]
+    fn a_learned_path_mtu_only_falls_and_expires_after_ten_minutes() {
+        let mut table = RouteTable::default();
+        let to = "10.0.2.20".parse().expect("an address");
+        table.learn(to, 1500, 9001, 9001, SimTime::ZERO);
+        table.learn(to, 4000, 9001, 9001, SimTime::from_secs(1));
+        assert_eq!(table.path_mtu(to, 9001, SimTime::from_secs(599)), 1500);
+        assert_eq!(table.path_mtu(to, 9001, SimTime::from_secs(600)), 9001);
+        table.learn(to, 68, 9001, 9001, SimTime::from_secs(600));
+        assert_eq!(table.path_mtu(to, 9001, SimTime::from_secs(601)), 552);
+    }
+}

@@ -1,0 +1,130 @@
+//! Listening servers: a session for each connection.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wirelab_model::SimTime;
+
+use super::output::Output;
+use super::program::{Act, Server};
+use super::spec::ServerSpec;
+use super::stack::SocketId;
+use super::tcp::Connection;
+use super::{Host, Owner, Waker};
+
+/// A server's side of one connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Session {
+    server: Server,
+    /// Answers still to come when the peer closed.
+    wakes: u32,
+    ended: bool,
+}
+
+impl Host {
+    /// A connection to a listening port.
+    pub(super) fn on_accept(&mut self, _now: SimTime, socket: SocketId, port: u16) {
+        let Some(index) = self.server_index(port) else {
+            return;
+        };
+        let server = Server::new(index, &self.spec.servers[index], self.sessions_made);
+        self.sessions_made += 1;
+        self.owners.insert(socket, Owner::Server);
+        let session = Session {
+            server,
+            wakes: 0,
+            ended: false,
+        };
+        self.sessions.insert(socket, session);
+    }
+
+    fn server_index(&self, port: u16) -> Option<usize> {
+        let same = |server: &ServerSpec| server.port() == port;
+        self.spec.servers.iter().position(same)
+    }
+
+    /// Something happened on a server's connection.
+    pub(super) fn on_session_touched(&mut self, now: SimTime, socket: SocketId) {
+        let data = self.stack.with(now, socket, Connection::receive);
+        let moment = self.moment(now);
+        if let Some(data) = data.filter(|data| !data.is_empty())
+            && let Some(session) = self.sessions.get_mut(&socket)
+        {
+            let acts = session.server.on_data(&self.spec.servers, data, moment);
+            self.apply_session(now, socket, acts);
+        }
+        let Some(connection) = self.stack.connection(socket) else {
+            self.end_session(now, socket);
+            return;
+        };
+        if connection.is_finished() {
+            self.end_session(now, socket);
+        } else if connection.at_end()
+            && let Some(session) = self.sessions.get_mut(&socket)
+        {
+            session.ended = true;
+            if session.wakes == 0 {
+                self.end_session(now, socket);
+            }
+        }
+    }
+
+    /// A pause of a server is over.
+    pub(super) fn on_session_wake(&mut self, now: SimTime, socket: SocketId) {
+        let moment = self.moment(now);
+        let Some(session) = self.sessions.get_mut(&socket) else {
+            return;
+        };
+        session.wakes = session.wakes.saturating_sub(1);
+        let acts = session.server.on_wake(&self.spec.servers, moment);
+        self.apply_session(now, socket, acts);
+        let over = |session: &Session| session.ended && session.wakes == 0;
+        if self.sessions.get(&socket).is_some_and(over) {
+            self.end_session(now, socket);
+        }
+    }
+
+    fn apply_session(&mut self, now: SimTime, socket: SocketId, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::Send(data) => {
+                    self.stack.with(now, socket, |connection, cx| {
+                        connection.send(data, cx);
+                    });
+                }
+                Act::Close => self.end_session(now, socket),
+                Act::Wake(at) => {
+                    self.wakes.insert((at, Waker::Session(socket)));
+                    if let Some(session) = self.sessions.get_mut(&socket) {
+                        session.wakes += 1;
+                    }
+                }
+                Act::Done(_) => {}
+            }
+        }
+    }
+
+    fn end_session(&mut self, now: SimTime, socket: SocketId) {
+        self.sessions.remove(&socket);
+        self.owners.remove(&socket);
+        self.stack.close(now, socket);
+    }
+
+    /// A UDP datagram for a bound port: a server's, or an answer to a program.
+    pub(super) fn on_datagram(
+        &mut self,
+        now: SimTime,
+        port: u16,
+        from: SocketAddr,
+        payload: Bytes,
+        out: &mut Output,
+    ) {
+        let echo = |server: &ServerSpec| matches!(server, ServerSpec::Echo { port: own } if *own == port);
+        if self.spec.servers.iter().any(echo) {
+            self.stack.send_udp(now, port, from, payload);
+        } else {
+            self.on_traffic_datagram(now, port, payload.len(), out);
+        }
+    }
+}

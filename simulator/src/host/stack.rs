@@ -1,0 +1,696 @@
+//! The network stack of a machine: sockets, ports, and the ways in and out.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimTime, Stream};
+use wirelab_wire::{IpPacket, QuotedPacket, Reassembler, TcpFlags, TcpSegment, Transport};
+
+use super::firewall::{Firewall, Hook, Verdict};
+use super::icmp::{Heard, RateLimit};
+use super::output::{HostDrop, HostEvent, Transmit};
+use super::packet;
+use super::route::{Resolved, RouteTable};
+use super::spec::{HostConfig, HostSpec, InterfaceConfig};
+use super::tcp::{
+    Connection, Context, Draws, Ends, PathInfo, Request, RequestInput, SocketError, State,
+    TcpConfig, TimeWait, TimeWaitInput, reset_for,
+};
+
+/// A socket's number, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct SocketId(pub(crate) u64);
+
+/// What the stack has for the programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum StackEvent {
+    /// A listening socket has a new connection.
+    Accepted { socket: SocketId, port: u16 },
+    /// Something about the connection may have changed.
+    Touched(SocketId),
+    /// A UDP datagram for a bound port.
+    Datagram {
+        port: u16,
+        from: SocketAddr,
+        payload: Bytes,
+    },
+    /// An ICMP message for a program.
+    Icmp(Heard),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum TimerKey {
+    Connection(SocketId),
+    Request(Ends),
+    TimeWait(Ends),
+}
+
+/// The stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stack {
+    pub(crate) interfaces: Vec<InterfaceConfig>,
+    pub(crate) routes: RouteTable,
+    pub(crate) firewall: Firewall,
+    pub(crate) forwarding: bool,
+    pub(crate) echo_ignore: bool,
+    pub(crate) tcp: TcpConfig,
+    pub(crate) port_range: (u16, u16),
+    listeners: BTreeSet<u16>,
+    udp_ports: BTreeSet<u16>,
+    connections: BTreeMap<SocketId, Connection>,
+    by_ends: BTreeMap<Ends, SocketId>,
+    requests: BTreeMap<Ends, Request>,
+    time_waits: BTreeMap<Ends, TimeWait>,
+    deadlines: BTreeSet<(SimTime, TimerKey)>,
+    armed: BTreeMap<TimerKey, SimTime>,
+    next_socket: u64,
+    draws: Stream,
+    pub(crate) identification: u16,
+    pub(crate) rate_limit: RateLimit,
+    reassembler: Reassembler,
+    pub(crate) events: VecDeque<StackEvent>,
+    pub(crate) sent: Vec<Transmit>,
+    pub(crate) notices: Vec<HostEvent>,
+    loopback: VecDeque<IpPacket>,
+}
+
+impl Stack {
+    pub(crate) fn new(spec: &HostSpec, config: &HostConfig, firewall: Firewall) -> Self {
+        let mut draws = Stream::new(config.seed.traffic, &format!("host/{}/sockets", spec.name));
+        let identification = draws.next_u32() as u16;
+        Self {
+            interfaces: Vec::new(),
+            routes: RouteTable::new(spec.routes.clone()),
+            firewall,
+            forwarding: spec.settings.ip_forward,
+            echo_ignore: spec.settings.icmp_echo_ignore_all,
+            tcp: TcpConfig::new(&spec.settings, spec.kernel),
+            port_range: spec.settings.local_port_range,
+            listeners: BTreeSet::new(),
+            udp_ports: BTreeSet::new(),
+            connections: BTreeMap::new(),
+            by_ends: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            time_waits: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            armed: BTreeMap::new(),
+            next_socket: 0,
+            draws,
+            identification,
+            rate_limit: RateLimit::default(),
+            reassembler: Reassembler::new(),
+            events: VecDeque::new(),
+            sent: Vec::new(),
+            notices: Vec::new(),
+            loopback: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn set_interfaces(&mut self, interfaces: Vec<InterfaceConfig>) {
+        self.interfaces = interfaces;
+        self.routes.rebuild(&self.interfaces);
+    }
+
+    /// `listen()` on every address.
+    pub(crate) fn listen(&mut self, port: u16) {
+        self.listeners.insert(port);
+    }
+
+    /// Ports that are listened on, in order.
+    pub(crate) fn listening(&self) -> impl Iterator<Item = u16> {
+        self.listeners.iter().copied()
+    }
+
+    /// `bind()` of a UDP socket.
+    pub(crate) fn bind_udp(&mut self, port: u16) {
+        self.udp_ports.insert(port);
+    }
+
+    pub(crate) fn unbind_udp(&mut self, port: u16) {
+        self.udp_ports.remove(&port);
+    }
+
+    /// UDP ports bound, in order.
+    pub(crate) fn udp_bound(&self) -> impl Iterator<Item = u16> {
+        self.udp_ports.iter().copied()
+    }
+
+    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
+        address.is_loopback()
+            || self.interfaces.iter().any(|config| {
+                config.addresses.iter().any(|net| net.addr() == address)
+            })
+    }
+
+    /// The way to `destination`; to an own address it leads back.
+    pub(crate) fn resolve(&self, destination: IpAddr) -> Option<Resolved> {
+        if self.is_local(destination) {
+            return Some(Resolved {
+                interface: usize::MAX,
+                next_hop: destination,
+                source: destination,
+                mtu: 65535,
+                advertised_mss: 65483,
+            });
+        }
+        self.routes.resolve(destination, &self.interfaces)
+    }
+
+    pub(crate) fn path(&self, destination: IpAddr, now: SimTime) -> Option<PathInfo> {
+        let resolved = self.resolve(destination)?;
+        let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
+        Some(PathInfo {
+            mtu: u32::from(mtu),
+            advertised_mss: u32::from(resolved.advertised_mss),
+        })
+    }
+
+    fn draw(&mut self) -> Draws {
+        Draws {
+            initial_sequence: self.draws.next_u32(),
+            timestamp_offset: self.draws.next_u32(),
+            identification: self.draws.next_u32() as u16,
+        }
+    }
+
+    /// The next identification of a packet that belongs to no connection; never 0.
+    pub(crate) fn next_identification(&mut self) -> u16 {
+        self.identification = self.identification.wrapping_add(1).max(1);
+        self.identification
+    }
+
+    /// A free port of the ephemeral range. Linux takes odd and even ones for different purposes;
+    /// `connect()` prefers those with the parity of the range's start.
+    pub(crate) fn ephemeral_port(&mut self, remote: SocketAddr, local: IpAddr) -> Option<u16> {
+        let (low, high) = self.port_range;
+        let size = u32::from(high - low) + 1;
+        let start = self.draws.range(0, u64::from(size) - 1) as u32 & !1;
+        let candidates = (0..size).step_by(2).chain((1..size).step_by(2));
+        let mut offsets = candidates.map(|step| (start + step) % size);
+        offsets
+            .find(|offset| {
+                let port = low + *offset as u16;
+                let ends = Ends {
+                    local: SocketAddr::new(local, port),
+                    remote,
+                };
+                !self.in_use(&ends) && !self.listeners.contains(&port)
+            })
+            .map(|offset| low + offset as u16)
+    }
+
+    fn in_use(&self, ends: &Ends) -> bool {
+        self.by_ends.contains_key(ends) || self.time_waits.contains_key(ends)
+    }
+
+    /// `connect()`. The options are set before the SYN leaves.
+    ///
+    /// # Errors
+    /// [`SocketError::NetUnreachable`] without a route, [`SocketError::TimedOut`] without a port.
+    pub(crate) fn connect(
+        &mut self,
+        now: SimTime,
+        remote: SocketAddr,
+        options: SocketOptions,
+    ) -> Result<SocketId, SocketError> {
+        let resolved = self
+            .resolve(remote.ip())
+            .ok_or(SocketError::NetUnreachable)?;
+        let port = self
+            .ephemeral_port(remote, resolved.source)
+            .ok_or(SocketError::TimedOut)?;
+        let ends = Ends {
+            local: SocketAddr::new(resolved.source, port),
+            remote,
+        };
+        let path = self
+            .path(remote.ip(), now)
+            .ok_or(SocketError::NetUnreachable)?;
+        let draws = self.draw();
+        let mut config = self.tcp.clone();
+        config.keepalive = options.keepalive;
+        let mut packets = Vec::new();
+        let mut cx = Context {
+            now,
+            path,
+            out: &mut packets,
+        };
+        let mut connection = Connection::connect(ends, config, draws, &mut cx);
+        if options.no_delay {
+            connection.set_no_delay();
+        }
+        let id = self.insert(connection);
+        self.transmit_all(now, packets);
+        Ok(id)
+    }
+
+    fn insert(&mut self, connection: Connection) -> SocketId {
+        let id = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.by_ends.insert(connection.ends, id);
+        let timer = connection.poll_timeout();
+        self.connections.insert(id, connection);
+        self.arm(TimerKey::Connection(id), timer);
+        id
+    }
+
+    fn arm(&mut self, key: TimerKey, at: Option<SimTime>) {
+        if let Some(old) = self.armed.remove(&key) {
+            self.deadlines.remove(&(old, key.clone()));
+        }
+        if let Some(at) = at {
+            self.armed.insert(key.clone(), at);
+            self.deadlines.insert((at, key));
+        }
+    }
+
+    /// A connection, if it still exists.
+    pub(crate) fn connection(&self, id: SocketId) -> Option<&Connection> {
+        self.connections.get(&id)
+    }
+
+    /// Every connection, in the order of their creation.
+    pub(crate) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.connections.values()
+    }
+
+    /// Four-tuples in SYN-RECV and in TIME-WAIT.
+    pub(crate) fn half_open(&self) -> impl Iterator<Item = (&'static str, Ends)> {
+        let requests = self.requests.keys().map(|ends| ("SYN-RECV", *ends));
+        let waits = self.time_waits.keys().map(|ends| ("TIME-WAIT", *ends));
+        requests.chain(waits)
+    }
+
+    /// Calls `act` on a connection and sends what comes of it.
+    pub(crate) fn with<R>(
+        &mut self,
+        now: SimTime,
+        id: SocketId,
+        act: impl FnOnce(&mut Connection, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let remote = self.connections.get(&id)?.ends.remote.ip();
+        let path = self.path(remote, now).unwrap_or(PathInfo {
+            mtu: 1500,
+            advertised_mss: 1460,
+        });
+        let connection = self.connections.get_mut(&id)?;
+        let mut packets = Vec::new();
+        let mut cx = Context {
+            now,
+            path,
+            out: &mut packets,
+        };
+        let result = act(connection, &mut cx);
+        let timer = connection.poll_timeout();
+        if connection.is_finished() {
+            self.retire(id, now);
+        } else {
+            self.arm(TimerKey::Connection(id), timer);
+        }
+        self.transmit_all(now, packets);
+        Some(result)
+    }
+
+    /// A connection that is over leaves its four-tuple; its program still reads it.
+    fn retire(&mut self, id: SocketId, now: SimTime) {
+        self.arm(TimerKey::Connection(id), None);
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        let ends = connection.ends;
+        if connection.state == State::TimeWait && self.by_ends.get(&ends) == Some(&id) {
+            let wait = TimeWait::new(connection, now);
+            let until = wait.ends_at();
+            self.time_waits.insert(ends, wait);
+            self.arm(TimerKey::TimeWait(ends), Some(until));
+        }
+        if self.by_ends.get(&ends) == Some(&id) {
+            self.by_ends.remove(&ends);
+        }
+        let forgotten = self.connections.get(&id).is_some_and(Connection::is_orphan);
+        if forgotten {
+            self.connections.remove(&id);
+        }
+    }
+
+    /// The program lets go of a socket: closed in the background if it is not over yet.
+    pub(crate) fn close(&mut self, now: SimTime, id: SocketId) {
+        let over = self
+            .connections
+            .get(&id)
+            .is_some_and(Connection::is_finished);
+        if over {
+            self.connections.remove(&id);
+        } else {
+            self.with(now, id, Connection::close);
+        }
+    }
+
+    /// As [`Self::close`] with a RST.
+    pub(crate) fn abort(&mut self, now: SimTime, id: SocketId) {
+        self.with(now, id, |connection, cx| connection.abort(cx));
+        self.connections.remove(&id);
+    }
+
+    /// When anything is due.
+    pub(crate) fn poll_timeout(&self) -> Option<SimTime> {
+        let reassembly = self.reassembler.poll_timeout().map(SimTime::from_nanos);
+        let timer = self.deadlines.first().map(|(at, _)| *at);
+        [reassembly, timer].into_iter().flatten().min()
+    }
+
+    /// Fires every timer that is due.
+    pub(crate) fn on_timeout(&mut self, now: SimTime) {
+        while let Some((at, key)) = self.deadlines.first().cloned() {
+            if at > now {
+                break;
+            }
+            self.arm(key.clone(), None);
+            self.fire(key, now);
+        }
+        // Incomplete datagrams expire silently: ICMP 11/1 is not sent for other people's losses.
+        self.reassembler.expire(now.as_nanos());
+        self.run_loopback(now);
+    }
+
+    fn fire(&mut self, key: TimerKey, now: SimTime) {
+        match key {
+            TimerKey::Connection(id) => {
+                self.with(now, id, Connection::on_timeout);
+                self.events.push_back(StackEvent::Touched(id));
+            }
+            TimerKey::TimeWait(ends) => {
+                self.time_waits.remove(&ends);
+            }
+            TimerKey::Request(ends) => {
+                let keep = self.with_request(now, ends, |request, cx| request.on_timeout(cx));
+                self.keep_request(ends, keep == Some(true));
+            }
+        }
+    }
+
+    fn with_request<R>(
+        &mut self,
+        now: SimTime,
+        ends: Ends,
+        act: impl FnOnce(&mut Request, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let path = self.path(ends.remote.ip(), now)?;
+        let request = self.requests.get_mut(&ends)?;
+        let mut packets = Vec::new();
+        let mut cx = Context {
+            now,
+            path,
+            out: &mut packets,
+        };
+        let result = act(request, &mut cx);
+        self.transmit_all(now, packets);
+        Some(result)
+    }
+
+    fn keep_request(&mut self, ends: Ends, keep: bool) {
+        if keep {
+            let at = self.requests.get(&ends).map(Request::poll_timeout);
+            self.arm(TimerKey::Request(ends), at);
+        } else {
+            self.requests.remove(&ends);
+            self.arm(TimerKey::Request(ends), None);
+        }
+    }
+
+    /// A packet from the network.
+    pub(crate) fn on_packet(&mut self, now: SimTime, interface: usize, packet: IpPacket) {
+        if self.is_local(packet.header.destination) {
+            self.deliver(now, interface, packet);
+        } else if self.forwarding {
+            self.forward(now, interface, packet);
+        } else {
+            self.drop_packet(packet, HostDrop::NotForwarding);
+        }
+        self.run_loopback(now);
+    }
+
+    pub(crate) fn run_loopback(&mut self, now: SimTime) {
+        while let Some(packet) = self.loopback.pop_front() {
+            self.deliver(now, usize::MAX, packet);
+        }
+    }
+
+    fn deliver(&mut self, now: SimTime, interface: usize, packet: IpPacket) {
+        let Some(mut packet) = self.reassembler.insert(now.as_nanos(), packet) else {
+            return;
+        };
+        let names = self.names(Some(interface), None);
+        match self.firewall.filter(Hook::Input, &mut packet, &names, None) {
+            Verdict::Accept => {}
+            Verdict::Drop { rule } => {
+                self.drop_packet(packet, HostDrop::Firewall { rule });
+                return;
+            }
+            Verdict::Reject { rule, with } => {
+                self.reject(now, &packet, with);
+                self.drop_packet(packet, HostDrop::Firewall { rule });
+                return;
+            }
+        }
+        match &packet.transport {
+            Transport::Tcp(_) => self.on_tcp(now, packet),
+            Transport::Udp(_) => self.on_udp(now, &packet),
+            Transport::Icmp(_) => self.on_icmp(now, &packet),
+            _ => {}
+        }
+    }
+
+    /// Names of the interfaces a packet came from and goes to, for the firewall.
+    pub(crate) fn names(&self, from: Option<usize>, to: Option<usize>) -> (String, String) {
+        let name = |index: Option<usize>| match index {
+            None => String::new(),
+            Some(index) => self
+                .interfaces
+                .get(index)
+                .map_or_else(|| "lo".to_owned(), |config| config.name.to_string()),
+        };
+        (name(from), name(to))
+    }
+
+    fn on_tcp(&mut self, now: SimTime, packet: IpPacket) {
+        let Transport::Tcp(segment) = packet.transport else {
+            return;
+        };
+        let ends = Ends {
+            local: SocketAddr::new(packet.header.destination, segment.destination_port),
+            remote: SocketAddr::new(packet.header.source, segment.source_port),
+        };
+        if let Some(id) = self.by_ends.get(&ends).copied() {
+            self.with(now, id, |connection, cx| connection.on_segment(&segment, cx));
+            self.events.push_back(StackEvent::Touched(id));
+        } else if self.requests.contains_key(&ends) {
+            self.on_request_segment(now, ends, &segment);
+        } else if self.time_waits.contains_key(&ends) {
+            self.on_time_wait_segment(now, ends, &segment);
+        } else {
+            self.on_segment_without_socket(now, ends, &segment);
+        }
+    }
+
+    fn on_segment_without_socket(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let listening = self.listeners.contains(&ends.local.port());
+        let syn = segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK);
+        if listening && syn && !segment.flags.contains(TcpFlags::RST) {
+            self.on_syn(now, ends, segment);
+        } else if listening && !segment.flags.contains(TcpFlags::ACK) {
+            // A listening socket ignores what is neither SYN nor ACK.
+        } else if let Some(reset) = reset_for(ends, segment) {
+            self.transmit_all(now, vec![reset]);
+        }
+    }
+
+    fn on_syn(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let Some(path) = self.path(ends.remote.ip(), now) else {
+            return;
+        };
+        let draws = self.draw();
+        let mut packets = Vec::new();
+        let mut cx = Context {
+            now,
+            path,
+            out: &mut packets,
+        };
+        let request = Request::new(ends, self.tcp.clone(), draws, segment, &mut cx);
+        self.requests.insert(ends, request);
+        self.keep_request(ends, true);
+        self.transmit_all(now, packets);
+    }
+
+    fn on_request_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let input = self.with_request(now, ends, |request, cx| request.on_segment(segment, cx));
+        match input {
+            Some(RequestInput::Waiting) => self.keep_request(ends, true),
+            Some(RequestInput::Gone) | None => self.keep_request(ends, false),
+            Some(RequestInput::Complete(connection)) => {
+                self.keep_request(ends, false);
+                let id = self.insert(*connection);
+                let port = ends.local.port();
+                self.events
+                    .push_back(StackEvent::Accepted { socket: id, port });
+                self.with(now, id, |connection, cx| connection.on_segment(segment, cx));
+                self.events.push_back(StackEvent::Touched(id));
+            }
+        }
+    }
+
+    fn on_time_wait_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let Some(wait) = self.time_waits.get_mut(&ends) else {
+            return;
+        };
+        let input = wait.on_segment(segment, now);
+        let until = wait.ends_at();
+        match input {
+            TimeWaitInput::Nothing => {}
+            TimeWaitInput::Answer(packet) => {
+                self.arm(TimerKey::TimeWait(ends), Some(until));
+                self.transmit_all(now, vec![*packet]);
+            }
+            TimeWaitInput::Gone => {
+                self.time_waits.remove(&ends);
+                self.arm(TimerKey::TimeWait(ends), None);
+            }
+            TimeWaitInput::Reopen => {
+                self.time_waits.remove(&ends);
+                self.arm(TimerKey::TimeWait(ends), None);
+                self.on_segment_without_socket(now, ends, segment);
+            }
+        }
+    }
+
+    fn on_udp(&mut self, now: SimTime, packet: &IpPacket) {
+        let Some(datagram) = packet.as_udp() else {
+            return;
+        };
+        if self.udp_ports.contains(&datagram.destination_port) {
+            self.events.push_back(StackEvent::Datagram {
+                port: datagram.destination_port,
+                from: SocketAddr::new(packet.header.source, datagram.source_port),
+                payload: datagram.payload.clone(),
+            });
+        } else {
+            self.port_unreachable(now, packet);
+        }
+    }
+
+    /// `sendto()` on a UDP socket with path MTU discovery.
+    pub(crate) fn send_udp(&mut self, now: SimTime, port: u16, to: SocketAddr, payload: Bytes) {
+        let Some(resolved) = self.resolve(to.ip()) else {
+            return;
+        };
+        let from = SocketAddr::new(resolved.source, port);
+        let ip = packet::Ip {
+            identification: self.next_identification(),
+            dont_fragment: true,
+        };
+        let packet = packet::udp(from, to, ip, payload);
+        self.transmit_all(now, vec![packet]);
+    }
+
+    /// Tells the connection that an ICMP error quotes.
+    pub(crate) fn on_quoted_tcp(&mut self, now: SimTime, quoted: &QuotedPacket, what: TcpNews) {
+        let (Some((source, destination)), Some(sequence)) = (quoted.ports, quoted.tcp_sequence)
+        else {
+            return;
+        };
+        let ends = Ends {
+            local: SocketAddr::new(quoted.header.source, source),
+            remote: SocketAddr::new(quoted.header.destination, destination),
+        };
+        let Some(id) = self.by_ends.get(&ends).copied() else {
+            return;
+        };
+        self.with(now, id, |connection, cx| match what {
+            TcpNews::PathMtu => connection.on_path_mtu(sequence, cx),
+            TcpNews::Error(error) => connection.on_unreachable(error, sequence),
+        });
+        self.events.push_back(StackEvent::Touched(id));
+    }
+
+    /// Sends packets this machine made.
+    pub(crate) fn transmit_all(&mut self, now: SimTime, packets: Vec<IpPacket>) {
+        for packet in packets {
+            self.output(now, packet);
+        }
+    }
+
+    /// One packet of this machine's own: OUTPUT chain, route, fragmentation.
+    pub(crate) fn output(&mut self, now: SimTime, mut packet: IpPacket) {
+        let destination = packet.header.destination;
+        let Some(resolved) = self.resolve(destination) else {
+            self.drop_packet(packet, HostDrop::NoRoute { destination });
+            return;
+        };
+        let names = self.names(None, Some(resolved.interface));
+        let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
+        match self
+            .firewall
+            .filter(Hook::Output, &mut packet, &names, Some(mtu))
+        {
+            Verdict::Accept => {}
+            Verdict::Drop { rule } | Verdict::Reject { rule, .. } => {
+                self.drop_packet(packet, HostDrop::Firewall { rule });
+                return;
+            }
+        }
+        if resolved.interface == usize::MAX {
+            self.loopback.push_back(packet);
+            return;
+        }
+        self.emit(&resolved, packet);
+    }
+
+    /// Puts a packet on its interface, in fragments if need be.
+    pub(crate) fn emit(&mut self, resolved: &Resolved, packet: IpPacket) {
+        let size = packet.total_len();
+        let push = |packet| Transmit {
+            interface: resolved.interface,
+            next_hop: resolved.next_hop,
+            packet,
+        };
+        if size <= usize::from(resolved.mtu) {
+            self.sent.push(push(packet));
+        } else if packet.dont_fragment() {
+            let reason = HostDrop::MtuExceeded {
+                mtu: resolved.mtu,
+                size,
+                icmp_sent: false,
+            };
+            self.drop_packet(packet, reason);
+        } else {
+            let pieces = packet.fragment(resolved.mtu);
+            self.sent.extend(pieces.into_iter().map(push));
+        }
+    }
+
+    /// Reports a packet this machine drops.
+    pub(crate) fn drop_packet(&mut self, packet: IpPacket, reason: HostDrop) {
+        self.notices.push(HostEvent::Dropped {
+            packet: Box::new(packet),
+            reason,
+        });
+    }
+}
+
+/// What an ICMP error means for a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TcpNews {
+    /// The path MTU has fallen; the route knows.
+    PathMtu,
+    /// An error for the program.
+    Error(SocketError),
+}
+
+/// Options of a socket, set before `connect()`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SocketOptions {
+    pub(crate) no_delay: bool,
+    pub(crate) keepalive: Option<super::tcp::Keepalive>,
+}

@@ -1,0 +1,650 @@
+//! Arriving data: reassembly, SACK blocks, the window, and when to acknowledge.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wirelab_model::SimTime;
+
+use super::connection::Connection;
+use super::seq::{after, before, later, touch};
+use super::{Context, clock};
+
+/// `TCP_MAX_QUICKACKS`.
+const QUICK_ACKS_MAX: u32 = 16;
+/// `TCP_ATO_MIN`, `TCP_DELACK_MIN`: 40 ms in ticks.
+const ATO_MIN: u64 = 10;
+/// `TCP_DELACK_MAX`: 200 ms in ticks.
+const DELAYED_ACK_MAX: u64 = 50;
+/// `TCP_MSS_DEFAULT`.
+const MSS_DEFAULT: u32 = 536;
+/// Second value of `tcp_rmem` in octets.
+const RECEIVE_BUFFER: u64 = 131_072;
+/// What a segment takes of kernel memory beyond its data, in octets.
+const OVERHEAD: u64 = 768;
+/// Duplicate ACKs sent at once before they are compressed (`TCP_FASTRETRANS_THRESH`).
+const DUPLICATES_AT_ONCE: u8 = 3;
+
+/// The window of a SYN (`tcp_select_initial_window`): 64 KiB in whole segments of `unit` octets.
+pub(super) const fn initial_window(unit: u32) -> u32 {
+    let unit = if unit == 0 { 1 } else { unit };
+    65535 / unit * unit
+}
+
+/// What must be acknowledged, and how urgently (`icsk_ack.pending`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Pending {
+    scheduled: bool,
+    pushed: bool,
+    pushed_again: bool,
+    now: bool,
+}
+
+/// The receiving half of a socket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Receiver {
+    started: bool,
+    pub(super) next: u32,
+    /// `rcv_nxt` when the last window was announced.
+    acknowledged: u32,
+    window: u32,
+    pub(super) advertised_mss: u32,
+    threshold: u64,
+    clamp: u64,
+    buffer: u64,
+    /// Data per octet of kernel memory, in 1/256.
+    ratio: u64,
+    rcv_mss: u32,
+    last_segment: u32,
+    quick: u32,
+    ato: u64,
+    last_data: Option<SimTime>,
+    ping_pong: bool,
+    pending: Pending,
+    compressed_next: u32,
+    duplicates: u8,
+    ready: VecDeque<Bytes>,
+    unread: u32,
+    unread_memory: u64,
+    copied: u32,
+    out_of_order: Vec<(u32, u32, Bytes)>,
+    sacks: Vec<(u32, u32)>,
+    duplicate: Option<(u32, u32)>,
+    fin: Option<u32>,
+    finished: bool,
+    rtt: u64,
+    rtt_echo: u32,
+    space: u32,
+    space_seq: u32,
+    space_time: SimTime,
+}
+
+impl Receiver {
+    pub(super) fn new(advertised_mss: u32, window: u32) -> Self {
+        Self {
+            started: false,
+            next: 0,
+            acknowledged: 0,
+            window,
+            advertised_mss,
+            threshold: u64::from(window),
+            clamp: RECEIVE_BUFFER / 2,
+            buffer: RECEIVE_BUFFER,
+            ratio: 128,
+            rcv_mss: MSS_DEFAULT,
+            last_segment: 0,
+            quick: 0,
+            ato: 0,
+            last_data: None,
+            ping_pong: false,
+            pending: Pending::default(),
+            compressed_next: 0,
+            duplicates: 0,
+            ready: VecDeque::new(),
+            unread: 0,
+            unread_memory: 0,
+            copied: 0,
+            out_of_order: Vec::new(),
+            sacks: Vec::new(),
+            duplicate: None,
+            fin: None,
+            finished: false,
+            rtt: 0,
+            rtt_echo: 0,
+            space: 0,
+            space_seq: 0,
+            space_time: SimTime::ZERO,
+        }
+    }
+
+    /// The peer's SYN had sequence number `initial`.
+    pub(super) fn start(&mut self, initial: u32, mss: u32, now: SimTime) {
+        self.started = true;
+        self.next = initial.wrapping_add(1);
+        self.acknowledged = self.next;
+        self.copied = self.next;
+        self.compressed_next = self.next;
+        let hint = self.advertised_mss.min(mss).min(self.window / 2);
+        self.rcv_mss = hint.clamp(88, MSS_DEFAULT);
+        self.space = self.window.min(10 * self.advertised_mss);
+        self.space_seq = self.next;
+        self.space_time = now;
+    }
+
+    /// `rcv_wup`: everything before it was acknowledged.
+    pub(super) const fn last_announced(&self) -> u32 {
+        self.acknowledged
+    }
+
+    pub(super) const fn established(&self) -> bool {
+        self.started
+    }
+
+    pub(super) const fn finished(&self) -> bool {
+        self.finished
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    pub(super) const fn unread(&self) -> u32 {
+        self.unread
+    }
+
+    pub(super) const fn peer_segment(&self) -> u32 {
+        self.rcv_mss
+    }
+
+    /// Octets the peer may still send (`tcp_receive_window`).
+    pub(super) fn open_window(&self) -> u32 {
+        let used = self.next.wrapping_sub(self.acknowledged);
+        self.window.saturating_sub(used)
+    }
+
+    /// Whether `seq..end` has a place in the window (`tcp_sequence`).
+    pub(super) fn acceptable(&self, seq: u32, end: u32) -> bool {
+        !before(end, self.acknowledged) && !after(seq, self.next.wrapping_add(self.open_window()))
+    }
+
+    /// SACK blocks of the next segment, DSACK first (RFC 2883 section 4).
+    pub(super) fn sack_blocks(&self) -> Vec<(u32, u32)> {
+        self.duplicate
+            .iter()
+            .chain(&self.sacks)
+            .copied()
+            .collect()
+    }
+
+    /// The program takes everything that is in order.
+    pub(super) fn take(&mut self, now: SimTime) -> Vec<Bytes> {
+        let data: Vec<_> = self.ready.drain(..).collect();
+        self.unread = 0;
+        self.unread_memory = 0;
+        self.copied = self.next;
+        self.adjust_space(now);
+        data
+    }
+
+    /// Dynamic right sizing (`tcp_rcv_space_adjust`).
+    fn adjust_space(&mut self, now: SimTime) {
+        let passed = now.since(self.space_time).as_nanos() / 1000;
+        if self.rtt == 0 || passed < self.rtt {
+            return;
+        }
+        let copied = self.copied.wrapping_sub(self.space_seq);
+        if copied > self.space && self.space > 0 {
+            let copied_wide = u64::from(copied);
+            let base = 2 * copied_wide + 16 * u64::from(self.advertised_mss);
+            let grow = base * u64::from(copied - self.space) / u64::from(self.space);
+            let wanted = (base + 2 * grow) * 256 / self.ratio;
+            if wanted > self.buffer {
+                self.buffer = wanted.min(self.buffer_max());
+                self.clamp = self.from_memory(self.buffer);
+            }
+            self.space = copied;
+        }
+        self.space_seq = self.copied;
+        self.space_time = now;
+    }
+
+    /// The largest buffer: what the announced scale was chosen for.
+    const fn buffer_max(&self) -> u64 {
+        6_291_456
+    }
+
+    const fn from_memory(&self, memory: u64) -> u64 {
+        memory * self.ratio / 256
+    }
+
+    fn free_space(&self) -> u64 {
+        let waiting: u64 = self
+            .out_of_order
+            .iter()
+            .map(|(_, _, data)| data.len() as u64 + OVERHEAD)
+            .sum();
+        self.from_memory(self.buffer.saturating_sub(self.unread_memory + waiting))
+    }
+
+    /// The window to announce next, before scaling (`tcp_select_window`).
+    pub(super) fn select_window(&mut self, scale: u8) -> u32 {
+        let current = self.open_window();
+        let wanted = self.candidate_window(scale);
+        let step = 1_u32 << scale;
+        let chosen = if wanted < current {
+            // Never shrink what was promised (RFC 9293 section 3.8.6).
+            current.div_ceil(step) * step
+        } else {
+            wanted
+        };
+        self.window = chosen;
+        self.acknowledged = self.next;
+        chosen
+    }
+
+    fn candidate_window(&mut self, scale: u8) -> u32 {
+        let full = self.clamp.min(self.from_memory(self.buffer));
+        let mut free = self.free_space();
+        let step = 1_u64 << scale;
+        if free < full / 2 {
+            self.quick = 0;
+            free = free / step * step;
+            if free < full >> 4 || free < u64::from(self.rcv_mss).min(full) {
+                return 0;
+            }
+        }
+        let window = free.min(self.threshold);
+        (window.div_ceil(step) * step) as u32
+    }
+
+    /// `tcp_grow_window`.
+    fn grow_window(&mut self, len: u32) {
+        let room = self.clamp.min(self.free_space()).saturating_sub(self.threshold);
+        let memory = self.from_memory(u64::from(len) + OVERHEAD);
+        if room > 0 && memory <= u64::from(len) {
+            let step = (2 * self.advertised_mss).max(2 * len);
+            self.threshold += room.min(u64::from(step));
+        }
+    }
+
+    /// `tcp_measure_rcv_mss`.
+    fn measure(&mut self, len: u32, push: bool) {
+        if len >= self.rcv_mss {
+            if len != self.rcv_mss {
+                self.ratio = (u64::from(len) * 256 / (u64::from(len) + OVERHEAD)).max(1);
+                self.clamp = self.from_memory(self.buffer);
+                self.space = self.space.min(self.clamp as u32);
+            }
+            self.rcv_mss = len.min(self.advertised_mss.max(88));
+            self.pending.pushed |= push;
+            return;
+        }
+        if len >= MSS_DEFAULT - 12 || !push {
+            let same = len == self.last_segment;
+            self.last_segment = len;
+            if same && len >= 88 {
+                self.rcv_mss = len;
+                return;
+            }
+        }
+        self.pending.pushed_again |= self.pending.pushed;
+        self.pending.pushed = true;
+    }
+
+    /// `tcp_event_data_recv`.
+    fn on_data(&mut self, len: u32, push: bool, now: SimTime, rto: u64) {
+        self.pending.scheduled = true;
+        self.measure(len, push);
+        match self.last_data {
+            None => {
+                self.allow_quick_acks(QUICK_ACKS_MAX);
+                self.ato = ATO_MIN;
+            }
+            Some(last) => {
+                let gap = clock::jiffies(now) - clock::jiffies(last);
+                if gap <= ATO_MIN / 2 {
+                    self.ato = self.ato / 2 + ATO_MIN / 2;
+                } else if gap < self.ato {
+                    self.ato = (self.ato / 2 + gap).min(rto);
+                } else if gap > rto {
+                    self.allow_quick_acks(QUICK_ACKS_MAX);
+                }
+            }
+        }
+        self.last_data = Some(now);
+        if len >= 128 {
+            self.grow_window(len);
+        }
+    }
+
+    fn allow_quick_acks(&mut self, most: u32) {
+        let fit = match self.window / (2 * self.rcv_mss.max(1)) {
+            0 => 2,
+            fit => fit,
+        };
+        self.quick = self.quick.max(fit.min(most));
+    }
+
+    pub(super) fn enter_quick_ack_mode(&mut self) {
+        self.allow_quick_acks(QUICK_ACKS_MAX);
+        self.ping_pong = false;
+        self.ato = ATO_MIN;
+    }
+
+    /// Remembers a duplicate for the next ACK's first block (RFC 2883).
+    fn note_duplicate(&mut self, seq: u32, end: u32) {
+        self.duplicate = match self.duplicate {
+            Some(range) if touch(range, (seq, end)) => {
+                let start = if before(seq, range.0) { seq } else { range.0 };
+                Some((start, later(end, range.1)))
+            }
+            Some(range) => Some(range),
+            None => Some((seq, end)),
+        };
+    }
+
+    fn accept(&mut self, data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        self.next = self.next.wrapping_add(data.len() as u32);
+        self.unread += data.len() as u32;
+        self.unread_memory += data.len() as u64 + OVERHEAD;
+        self.ready.push_back(data);
+    }
+
+    /// Moves what has become contiguous out of the out-of-order queue.
+    fn join(&mut self) {
+        while let Some((seq, end, data)) = self.out_of_order.first().cloned() {
+            if after(seq, self.next) {
+                break;
+            }
+            self.out_of_order.remove(0);
+            if !after(end, self.next) {
+                continue;
+            }
+            let skip = self.next.wrapping_sub(seq) as usize;
+            self.accept(data.slice(skip..));
+        }
+        self.sacks.retain(|(_, end)| after(*end, self.next));
+    }
+
+    fn hold(&mut self, seq: u32, data: Bytes) {
+        let end = seq.wrapping_add(data.len() as u32);
+        let covered = self
+            .out_of_order
+            .iter()
+            .any(|(s, e, _)| !before(seq, *s) && !after(end, *e));
+        if covered {
+            self.note_duplicate(seq, end);
+            return;
+        }
+        let at = self.out_of_order.partition_point(|(s, _, _)| before(*s, seq));
+        self.out_of_order.insert(at, (seq, end, data));
+        self.note_sack(seq, end);
+    }
+
+    /// Merges a new range into the blocks and puts the result first (`tcp_sack_new_ofo_skb`).
+    fn note_sack(&mut self, seq: u32, end: u32) {
+        let mut merged = (seq, end);
+        while let Some(at) = self.sacks.iter().position(|block| touch(*block, merged)) {
+            let block = self.sacks.remove(at);
+            let start = if before(block.0, merged.0) { block.0 } else { merged.0 };
+            merged = (start, later(block.1, merged.1));
+        }
+        self.sacks.insert(0, merged);
+        self.sacks.truncate(4);
+    }
+
+    fn reach_fin(&mut self) -> bool {
+        if self.fin == Some(self.next) && !self.finished {
+            self.next = self.next.wrapping_add(1);
+            self.finished = true;
+            self.pending.scheduled = true;
+            return true;
+        }
+        false
+    }
+}
+
+/// What an arriving segment brings besides its acknowledgment.
+pub(super) struct Arrival {
+    pub(super) seq: u32,
+    pub(super) data: Bytes,
+    pub(super) fin: bool,
+    pub(super) push: bool,
+    /// Echoed timestamp and our clock, in milliseconds, for the receiver's RTT.
+    pub(super) echo: Option<(u32, u32)>,
+}
+
+impl Connection {
+    /// `tcp_data_queue`: returns whether the peer's FIN was reached by this segment.
+    pub(super) fn queue_data(&mut self, arrival: Arrival, now: SimTime) -> bool {
+        let rto = self.rtt.rto;
+        let sack = self.agreed.sack;
+        let receiver = &mut self.receiver;
+        let len = arrival.data.len() as u32;
+        let end = arrival.seq.wrapping_add(len);
+        if len == 0 && !arrival.fin {
+            return false;
+        }
+        receiver.measure_rtt(&arrival, len);
+        let reaches = end.wrapping_add(u32::from(arrival.fin));
+        if !after(reaches, receiver.next) || (receiver.finished && len > 0) {
+            if sack {
+                receiver.note_duplicate(arrival.seq, reaches);
+            }
+            receiver.enter_quick_ack_mode();
+            receiver.pending.scheduled = true;
+            return false;
+        }
+        if receiver.open_window() == 0 && len > 0 {
+            receiver.enter_quick_ack_mode();
+            receiver.pending.scheduled = true;
+            return false;
+        }
+        if arrival.fin {
+            receiver.fin = Some(end);
+        }
+        if after(arrival.seq, receiver.next) {
+            if len > 0 {
+                receiver.hold(arrival.seq, arrival.data);
+            }
+            receiver.on_data_out_of_order(len, arrival.push, now);
+            return false;
+        }
+        let skip = receiver.next.wrapping_sub(arrival.seq) as usize;
+        if skip > 0 && sack {
+            receiver.note_duplicate(arrival.seq, receiver.next);
+        }
+        if len > 0 && skip < arrival.data.len() {
+            receiver.accept(arrival.data.slice(skip..));
+            receiver.on_data(len, arrival.push, now, rto);
+        }
+        if !receiver.out_of_order.is_empty() {
+            receiver.join();
+            if receiver.out_of_order.is_empty() {
+                receiver.pending.now = true;
+            }
+        }
+        receiver.reach_fin()
+    }
+
+    /// `__tcp_ack_snd_check`.
+    pub(super) fn check_ack(&mut self, cx: &mut Context<'_>) {
+        if !self.receiver.pending.scheduled {
+            return;
+        }
+        let scale = self.receive_scale();
+        let receiver = &mut self.receiver;
+        let since = receiver.next.wrapping_sub(receiver.acknowledged);
+        let room = receiver.next == receiver.copied
+            || receiver.candidate_window(scale) >= receiver.window;
+        let quick = receiver.quick > 0 && !receiver.ping_pong;
+        if (since > receiver.rcv_mss && room) || quick || receiver.pending.now {
+            self.send_ack(cx);
+        } else if self.receiver.out_of_order.is_empty() {
+            self.delay_ack(cx);
+        } else {
+            self.acknowledge_out_of_order(cx);
+        }
+    }
+
+    /// Duplicate ACKs beyond the third are compressed (`tcp_comp_sack_delay_ns`).
+    fn acknowledge_out_of_order(&mut self, cx: &mut Context<'_>) {
+        let receiver = &mut self.receiver;
+        if receiver.compressed_next != receiver.next {
+            receiver.compressed_next = receiver.next;
+            receiver.duplicates = 0;
+        }
+        if !self.agreed.sack || receiver.duplicates < DUPLICATES_AT_ONCE {
+            receiver.duplicates += 1;
+            self.send_ack(cx);
+        } else if self.compressed_ack_timer.is_none() {
+            let rtt = match self.rtt.smoothed() {
+                0 => receiver.rtt,
+                smoothed => smoothed.min(receiver.rtt.max(1)),
+            };
+            let delay = (rtt * 50).min(1_000_000);
+            self.compressed_ack_timer =
+                Some(cx.now + wirelab_model::SimDuration::from_nanos(delay));
+        }
+    }
+
+    /// `tcp_send_delayed_ack`.
+    fn delay_ack(&mut self, cx: &mut Context<'_>) {
+        let receiver = &mut self.receiver;
+        let mut ato = receiver.ato.max(1);
+        if ato > ATO_MIN {
+            let lazy = receiver.ping_pong || receiver.pending.pushed;
+            let mut most = if lazy { DELAYED_ACK_MAX } else { 125 };
+            if self.rtt.smoothed() > 0 {
+                let rtt = clock::ticks_of_micros(self.rtt.smoothed()).max(ATO_MIN);
+                most = most.min(rtt);
+            }
+            ato = ato.min(most);
+        }
+        let at = clock::expiry(cx.now, ato.min(DELAYED_ACK_MAX));
+        self.ack_timer = Some(self.ack_timer.map_or(at, |set| set.min(at)));
+    }
+
+    /// Reading may make an ACK due (`tcp_cleanup_rbuf`).
+    pub(super) fn clean_receive_buffer(&mut self, cx: &mut Context<'_>) {
+        let scale = self.receive_scale();
+        let receiver = &mut self.receiver;
+        let mut due = false;
+        if receiver.pending.scheduled {
+            let since = receiver.next.wrapping_sub(receiver.acknowledged);
+            let pushed = receiver.pending.pushed && !receiver.ping_pong;
+            due = since > receiver.rcv_mss || receiver.pending.pushed_again || pushed;
+        }
+        if !due && !receiver.finished {
+            let open = u64::from(receiver.open_window());
+            if 2 * open <= receiver.clamp {
+                let wanted = u64::from(receiver.candidate_window(scale));
+                due = wanted > 0 && wanted >= 2 * open;
+            }
+        }
+        if due {
+            self.send_ack(cx);
+        }
+    }
+
+    /// The delayed-ACK timer has fired (`tcp_delack_timer_handler`).
+    pub(super) fn on_ack_timer(&mut self, cx: &mut Context<'_>) {
+        let rto = self.rtt.rto;
+        let receiver = &mut self.receiver;
+        if !receiver.pending.scheduled {
+            return;
+        }
+        if receiver.ping_pong {
+            receiver.ping_pong = false;
+            receiver.ato = ATO_MIN;
+        } else {
+            receiver.ato = (receiver.ato * 2).min(rto);
+        }
+        self.send_ack(cx);
+    }
+
+    /// An ACK is leaving (`tcp_event_ack_sent`).
+    pub(super) fn on_ack_sent(&mut self) {
+        let receiver = &mut self.receiver;
+        if receiver.quick > 0 && receiver.pending.scheduled {
+            receiver.quick -= 1;
+            if receiver.quick == 0 {
+                receiver.ato = ATO_MIN;
+            }
+        }
+        receiver.pending = Pending::default();
+        receiver.duplicate = None;
+        self.ack_timer = None;
+        self.compressed_ack_timer = None;
+    }
+
+    /// Data is leaving: a quick answer makes the socket interactive (`tcp_event_data_sent`).
+    pub(super) fn note_interactive(&mut self, now: SimTime) {
+        let receiver = &mut self.receiver;
+        if let Some(last) = receiver.last_data
+            && clock::jiffies(now) - clock::jiffies(last) < receiver.ato
+        {
+            receiver.ping_pong = true;
+        }
+    }
+
+    /// The next check sends an ACK whatever else holds.
+    pub(super) fn schedule_ack_now(&mut self) {
+        self.receiver.pending.scheduled = true;
+        self.receiver.pending.now = true;
+    }
+
+    /// The segment lay outside the window: say where we are (`tcp_send_dupack`).
+    pub(super) fn send_duplicate_ack(&mut self, seq: u32, end: u32, cx: &mut Context<'_>) {
+        if end != seq && before(seq, self.receiver.next) {
+            self.receiver.enter_quick_ack_mode();
+            if self.agreed.sack {
+                let upto = if after(end, self.receiver.next) {
+                    self.receiver.next
+                } else {
+                    end
+                };
+                self.receiver.note_duplicate(seq, upto);
+            }
+        }
+        self.send_ack(cx);
+    }
+
+    pub(super) fn receive_scale(&self) -> u8 {
+        self.agreed.scales.map_or(0, |(ours, _)| ours)
+    }
+}
+
+impl Receiver {
+    fn on_data_out_of_order(&mut self, len: u32, push: bool, now: SimTime) {
+        self.pending.scheduled = true;
+        let _ = push;
+        if self.last_data.is_none() {
+            self.allow_quick_acks(QUICK_ACKS_MAX);
+            self.ato = ATO_MIN;
+        }
+        self.last_data = Some(now);
+        self.grow_window(len);
+    }
+
+    /// `tcp_rcv_rtt_measure_ts`: a new echo with a full segment is one round trip old.
+    fn measure_rtt(&mut self, arrival: &Arrival, len: u32) {
+        let Some((echo, clock)) = arrival.echo else {
+            return;
+        };
+        if echo == self.rtt_echo || len < self.rcv_mss {
+            return;
+        }
+        self.rtt_echo = echo;
+        let sample = u64::from(clock.wrapping_sub(echo).max(1)) * 1000;
+        self.rtt = if self.rtt == 0 {
+            sample
+        } else {
+            // Only downwards at once: the sender's own pauses are in the sample.
+            self.rtt.min(sample.max(self.rtt - self.rtt / 8))
+        };
+    }
+}

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use wirelab_wire::link::LinkType;
 
-use crate::filter::MAX_LEN;
+use crate::filter::MAX_TOKENS;
 
 /// Why an expression was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,9 @@ pub enum FilterError {
     #[error("no packet can match: the conditions exclude each other")]
     RejectsAll,
     /// Longer than anything a person writes, or nested deeper.
-    #[error("expression is too long or too deeply nested; {MAX_LEN} octets are the limit")]
+    #[error(
+        "expression is too long or too deeply nested; {MAX_TOKENS} words and operators are the limit"
+    )]
     TooLong,
     /// libpcap has no code generator for the link type.
     #[error("filters for link type `{0}` are not supported")]

@@ -9,6 +9,8 @@ use crate::{hint, lex, name};
 
 /// The longest expression that is given to libpcap, in octets.
 pub(crate) const MAX_LEN: usize = 8192;
+/// The most words and operators; libpcap's optimiser takes cubic time.
+pub(crate) const MAX_TOKENS: usize = 256;
 /// The deepest nesting of parentheses and brackets.
 const MAX_NESTING: usize = 64;
 
@@ -28,8 +30,11 @@ impl Filter {
     /// # Errors
     /// See [`FilterError`].
     pub fn compile(expression: &str, link: LinkType) -> Result<Self, FilterError> {
+        if expression.len() > MAX_LEN {
+            return Err(FilterError::TooLong);
+        }
         let tokens = lex::tokens(expression);
-        if expression.len() > MAX_LEN || lex::nesting(&tokens) > MAX_NESTING {
+        if tokens.len() > MAX_TOKENS || lex::nesting(&tokens) > MAX_NESTING {
             return Err(FilterError::TooLong);
         }
         name::check(expression, &tokens)?;

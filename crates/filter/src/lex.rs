@@ -47,6 +47,9 @@ impl Token<'_> {
     }
 }
 
+/// Octets of the longest IPv6 address as text.
+const LONGEST_ADDRESS: usize = 45;
+
 /// Longest first.
 const SYMBOLS: [&str; 25] = [
     "&&", "||", "!=", "==", "<=", ">=", "<<", ">>", "(", ")", "[", "]", "!", "=", "<", ">", "&",
@@ -77,7 +80,7 @@ pub(crate) fn tokens(expression: &str) -> Vec<Token<'_>> {
 fn token(rest: &str, first: char) -> (Kind, usize) {
     let run = run_len(rest, |c| c.is_ascii_alphanumeric() || "_.:-".contains(c));
     // A capture's `10.0.1.5:443` is two tokens and a colon, `2001:db8::1` is one.
-    for len in (1..=run).rev() {
+    for len in (1..=run.min(LONGEST_ADDRESS)).rev() {
         if rest.is_char_boundary(len) && is_address(&rest[..len]) {
             return (Kind::Address, len);
         }
@@ -138,17 +141,17 @@ fn is_number(text: &str) -> bool {
     parts.len() <= 4 && parts.iter().all(is_decimal)
 }
 
-/// The depth of the deepest parenthesis or bracket.
+/// How deep parentheses and brackets are nested, or how many `not` follow each other.
 pub(crate) fn nesting(tokens: &[Token<'_>]) -> usize {
-    let mut depth = 0_usize;
-    let mut deepest = 0;
+    let (mut depth, mut negations, mut deepest) = (0_usize, 0, 0);
     for token in tokens {
-        if token.is("(") || token.is("[") || token.is_not() {
+        negations = if token.is_not() { negations + 1 } else { 0 };
+        if token.is("(") || token.is("[") {
             depth += 1;
-            deepest = deepest.max(depth);
         } else if token.is(")") || token.is("]") {
             depth = depth.saturating_sub(1);
         }
+        deepest = deepest.max(depth).max(negations);
     }
     deepest
 }

@@ -8,6 +8,9 @@ use crate::error::FilterError;
 use crate::filter::Filter;
 use crate::{LinkType, arithmetic, lex};
 
+/// Expressions of more clauses are made by machines, and compiling them often takes long.
+const MAX_CLAUSES: usize = 16;
+
 /// What is odd about a clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -81,11 +84,15 @@ impl fmt::Display for Lint {
 /// found.
 #[must_use]
 pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
-    let (Some(skeleton), Ok(filter)) =
-        (Skeleton::of(expression), Filter::compile(expression, link))
-    else {
+    let Ok(filter) = Filter::compile(expression, link) else {
         return Vec::new();
     };
+    let Some(skeleton) = Skeleton::of(expression) else {
+        return Vec::new();
+    };
+    if skeleton.clauses.len() > MAX_CLAUSES {
+        return Vec::new();
+    }
     // Clauses with side effects on those behind (`vlan`) or qualifiers that this crate does not
     // follow: better silent than wrong.
     let rendered = Filter::compile(&skeleton.render(&skeleton.root), link);

@@ -114,6 +114,26 @@ fn every_link_type_that_is_decoded_has_a_filter() {
     assert_eq!(unknown, Err(FilterError::LinkType(LinkType(9999))));
 }
 
+#[test]
+fn size_and_depth_have_limits_that_no_person_meets() {
+    let ports: Vec<String> = (1..=80).map(|port| format!("port {port}")).collect();
+    let many = ports.join(" or ");
+    assert!(Filter::compile(&many, LinkType::ETHERNET).is_ok());
+    assert_eq!(lints(&many, LinkType::ETHERNET), []);
+    for deep in [
+        format!("{}tcp{}", "(".repeat(3000), ")".repeat(3000)),
+        format!("{}tcp", "not ".repeat(2000)),
+        format!("tcp{}", " and not udp and tcp".repeat(1000)),
+        "::".repeat(2500) + "-",
+        "port 80 or ".repeat(90) + "tcp",
+    ] {
+        assert!(Filter::compile(&deep, LinkType::ETHERNET).is_err());
+        assert_eq!(lints(&deep, LinkType::ETHERNET), []);
+    }
+    let negations = format!("tcp{}", " and not port 80 and tcp".repeat(40));
+    assert!(Filter::compile(&negations, LinkType::ETHERNET).is_ok());
+}
+
 /// Words that make expressions, well-formed ones now and then.
 fn soup() -> impl Strategy<Value = String> {
     let words = [
@@ -177,7 +197,11 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig {
+        cases: 3000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_expression_is_too_odd(expression in soup(), frame in prop::collection::vec(any::<u8>(), 0..90)) {

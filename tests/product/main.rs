@@ -4,5 +4,7 @@
 
 mod book;
 mod console;
+mod evidence;
 mod harness;
+mod labs;
 mod terminal;

@@ -122,15 +122,13 @@ impl From<std::io::Error> for Failure {
 /// Content, journal and files, each with what to do about it.
 impl From<wirelab_session::SessionError> for Failure {
     fn from(error: wirelab_session::SessionError) -> Self {
-        use wirelab_session::SessionError as E;
-        match &error {
-            E::File { .. } => Self::environment(&error),
-            E::Exists { .. } => Self::usage(&error).hint("`wirelab start LAB --again` starts over"),
-            E::Drift { .. } => Self::usage(&error).hint(
-                "go on with the build that made it, or start over: `wirelab start LAB --again`",
-            ),
-            E::NothingToUndo => Self::usage(&error),
+        let failure = match &error {
+            wirelab_session::SessionError::File { .. } => Self::environment(&error),
             _ => Self::usage(&error),
+        };
+        match error.hint() {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
     }
 }
@@ -138,5 +136,14 @@ impl From<wirelab_session::SessionError> for Failure {
 impl From<wirelab_scenario::ContentErrors> for Failure {
     fn from(errors: wirelab_scenario::ContentErrors) -> Self {
         Self::usage(errors)
+    }
+}
+
+/// libpcap's message and, where there is one, what was probably meant.
+pub(crate) fn filter_failure(error: wirelab_filter::FilterError) -> Failure {
+    let failure = Failure::usage(&error);
+    match error.hint() {
+        Some(hint) => failure.hint(hint),
+        None => failure,
     }
 }

@@ -22,6 +22,12 @@ pub(crate) fn note(text: &str) {
 
 /// Prints `value`, which must serialise to an object, with `schema_version` before its members.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let printed = json_text(value)?;
+    Ok(std::io::stdout().lock().write_all(printed.as_bytes())?)
+}
+
+/// What [`json`] prints.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
     let value = serde_json::to_value(value).map_err(Failure::internal)?;
     let mut object = Map::new();
     object.insert("schema_version".to_owned(), SCHEMA_VERSION.into());
@@ -33,7 +39,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     }
     let mut printed = serde_json::to_string_pretty(&object).map_err(Failure::internal)?;
     printed.push('\n');
-    Ok(std::io::stdout().lock().write_all(printed.as_bytes())?)
+    Ok(printed)
 }
 
 /// Prints what a program on a simulated host wrote to its stderr.

@@ -23,20 +23,22 @@ pub(crate) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<SimTim
     })
 }
 
+/// Hours that a clock time may have: more than any scenario lasts.
+const MOST_HOURS: u64 = 1_000_000;
+
 /// `HH:MM` or `HH:MM:SS` since the start.
 fn clock(text: &str) -> Option<SimTime> {
     let parts: Vec<u64> = text
         .split(':')
         .map(|part| part.parse().ok())
         .collect::<Option<_>>()?;
-    let seconds = match parts[..] {
-        [hours, minutes] if minutes < 60 => hours * 3600 + minutes * 60,
-        [hours, minutes, seconds] if minutes < 60 && seconds < 60 => {
-            hours * 3600 + minutes * 60 + seconds
-        }
+    let (hours, minutes, seconds) = match parts[..] {
+        [hours, minutes] => (hours, minutes, 0),
+        [hours, minutes, seconds] => (hours, minutes, seconds),
         _ => return None,
     };
-    (seconds < 1 << 32).then(|| SimTime::from_secs(seconds))
+    let sane = hours <= MOST_HOURS && minutes < 60 && seconds < 60;
+    sane.then(|| SimTime::from_secs(hours * 3600 + minutes * 60 + seconds))
 }
 
 fn utc(text: &str, starts: UnixTime) -> Option<SimTime> {

@@ -1,13 +1,25 @@
 //! `wirelab author`: for those who write labs.
 
-use crate::args::TEMPLATE;
+use std::path::{Path, PathBuf};
 
-/// For authors of labs: prove that a lab is sound
+use serde::Serialize;
+use wirelab_grader::author::{AuthorReport, Options};
+use wirelab_scenario::LabTask;
+use wirelab_session::Session;
+
+use crate::args::{Json, TEMPLATE};
+use crate::commands::check;
+use crate::failure::{Code, Failure};
+use crate::terminal::bold;
+use crate::{content, folder, output};
+
+/// For authors of labs: prove that a lab is sound, see its solution on a seed
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab author check                     every lab here
   wirelab author check nacl-ephemeral      one, on 16 seeds
+  wirelab author solution                  the solution of the lab in this folder, on its seed
 
 ")]
 pub(crate) struct Arguments {
@@ -18,6 +30,8 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum AuthorCommand {
     Check(CheckArguments),
+    Solution(SolutionArguments),
+    Fill(FillArguments),
 }
 
 /// Prove labs: unsolved as shipped, solved by their solutions on every seed, wrong answers refused
@@ -39,5 +53,167 @@ struct CheckArguments {
     #[arg(long, default_value_t = 16, value_name = "N")]
     seeds: u64,
     #[command(flatten)]
-    json: crate::args::Json,
+    json: Json,
+}
+
+/// Print the reference solutions of the lab in this folder, for the variant that its seed drew
+#[derive(clap::Args)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  wirelab author solution
+  wirelab author solution repair --json
+
+")]
+struct SolutionArguments {
+    /// One task; all by default
+    #[arg(value_name = "TASK")]
+    task: Option<String>,
+    #[command(flatten)]
+    json: Json,
+}
+
+/// Print a solution or wrong answer with its `${...}` filled in for the lab in this folder
+#[derive(clap::Args)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  wirelab author fill labs/nacl-ephemeral/wrong/repair--allow-all.calls
+
+")]
+struct FillArguments {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    match &arguments.command {
+        AuthorCommand::Check(arguments) => prove(arguments),
+        AuthorCommand::Solution(arguments) => solution(arguments),
+        AuthorCommand::Fill(arguments) => fill(arguments),
+    }
+}
+
+fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
+    let content = content::find()?;
+    let labs = if arguments.labs.is_empty() {
+        content.labs()?
+    } else {
+        arguments.labs.clone()
+    };
+    let options = Options {
+        seeds: arguments.seeds,
+    };
+    let mut reports = Vec::new();
+    for lab in &labs {
+        folder::known_lab(&content, lab)?;
+        let report = wirelab_grader::author::check(&content.lab_dir(lab), options);
+        let report = report.map_err(check::failure)?;
+        if !arguments.json.json {
+            output::text(&report.to_string())?;
+        }
+        reports.push(report);
+    }
+    let sound = reports.iter().all(AuthorReport::is_sound);
+    if arguments.json.json {
+        output::json(&Checked {
+            sound,
+            labs: reports,
+        })?;
+    }
+    Ok(if sound { Code::Passed } else { Code::Usage })
+}
+
+/// What was proven of several labs.
+#[derive(Serialize)]
+struct Checked {
+    sound: bool,
+    labs: Vec<AuthorReport>,
+}
+
+#[derive(Serialize)]
+struct Solutions {
+    lab: String,
+    seed: u64,
+    variant: String,
+    tasks: Vec<Solution>,
+}
+
+#[derive(Serialize)]
+struct Solution {
+    name: String,
+    kind: &'static str,
+    file: String,
+    solution: String,
+}
+
+fn solution(arguments: &SolutionArguments) -> Result<Code, Failure> {
+    let session = folder::open()?;
+    let wanted = |task: &&LabTask| {
+        arguments
+            .task
+            .as_ref()
+            .is_none_or(|name| *name == task.name)
+    };
+    let tasks = session
+        .lab()
+        .tasks
+        .iter()
+        .filter(wanted)
+        .map(|task| solve(&session, task));
+    let solutions = Solutions {
+        lab: session.lab().name.clone(),
+        seed: session.plan().seed.fault,
+        variant: session.plan().variant.name.clone(),
+        tasks: tasks.collect::<Result<_, _>>()?,
+    };
+    if arguments.json.json {
+        output::json(&solutions)?;
+    } else {
+        output::text(&print(&solutions))?;
+    }
+    Ok(Code::Passed)
+}
+
+/// The file of a task's solution: the variant's own, else the one for all.
+fn solve(session: &Session, task: &LabTask) -> Result<Solution, Failure> {
+    let extension = task.kind.extension().unwrap_or("calls");
+    let folder = session.lab().dir.join("solution");
+    let variant = &session.plan().variant.name;
+    let own = folder.join(format!("{}.{variant}.{extension}", task.name));
+    let shared = folder.join(format!("{}.{extension}", task.name));
+    let path = if own.is_file() { own } else { shared };
+    Ok(Solution {
+        name: task.name.clone(),
+        kind: task.kind.name(),
+        file: path.display().to_string(),
+        solution: filled(session, &path)?,
+    })
+}
+
+fn filled(session: &Session, path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    session
+        .plan()
+        .fill(&text)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+}
+
+fn print(solutions: &Solutions) -> String {
+    let mut text = format!("{}, variant {}\n", bold(&solutions.lab), solutions.variant);
+    for task in &solutions.tasks {
+        text += &format!(
+            "\n{} ({})\n{}\n",
+            bold(&task.name),
+            task.kind,
+            task.solution.trim_end()
+        );
+    }
+    text
+}
+
+fn fill(arguments: &FillArguments) -> Result<Code, Failure> {
+    let session = folder::open()?;
+    output::text(&filled(&session, &arguments.file)?)?;
+    Ok(Code::Passed)
 }

@@ -131,7 +131,7 @@ fn operations(word: &str) -> String {
             format!(
                 "ec2:{} {}\n",
                 operation.name,
-                operation.parameters.join(" ")
+                operation.parameters().join(" ")
             )
         })
         .collect();

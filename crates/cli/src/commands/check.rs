@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 
 /// Grades, and notes in the journal that it was done.
 pub(crate) fn grade(session: &mut Session, task: Option<&str>) -> Result<Report, Failure> {
-    let report = wirelab_grader::check(session, task).map_err(|error| failure(error, session))?;
+    let report = wirelab_grader::check(session, task).map_err(failure)?;
     if task.is_none() {
         session.note_check(report.score())?;
     }
@@ -64,19 +64,11 @@ pub(crate) fn print(report: &Report) -> String {
     format!("{}{next}", report.print(&style))
 }
 
-pub(crate) fn failure(error: GradeError, session: &Session) -> Failure {
+/// Our fault and the author's, each with its exit code; wrong answers are no errors.
+pub(crate) fn failure(error: GradeError) -> Failure {
     match error {
         GradeError::Session(error) => error.into(),
         GradeError::Content(errors) => errors.into(),
-        GradeError::UnknownTask { ref task, .. } => {
-            let names: Vec<_> = session
-                .lab()
-                .tasks
-                .iter()
-                .map(|it| it.name.as_str())
-                .collect();
-            Failure::usage(&error).did_you_mean(task, &names)
-        }
         GradeError::Run(_) => Failure::internal(error),
         error => Failure::usage(error),
     }

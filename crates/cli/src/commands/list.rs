@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 use std::path::Path;
 
 use serde::Serialize;
-use wirelab_session::{Content, Session};
+use wirelab_session::{Content, EntryKind, Session};
 
 use crate::failure::{Code, Failure};
 use crate::folder::Course;
@@ -92,7 +92,12 @@ fn listed(content: &Content, course: Option<&Course>, name: &str) -> Result<List
 
 /// The best result noted in the journal.
 fn best(folder: &Path, content: &Content) -> Option<u32> {
-    Session::open(folder, content).ok()?.best_check()
+    let session = Session::open(folder, content).ok()?;
+    let points = session.entries().filter_map(|entry| match entry.kind {
+        EntryKind::Check { points } => Some(points),
+        _ => None,
+    });
+    points.max()
 }
 
 fn print(list: &List) -> String {

@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     };
     let group = log_group(&mut session, arguments.log_group.as_deref())?;
     let result = blocking::insights(&query, &group, &options).map_err(failure)?;
-    print(&result, arguments)?;
+    print(&result, arguments.csv, arguments.json.json)?;
     if result.rows.is_empty() && !arguments.json.json {
         explain_nothing(&group, from, to, &session);
     }
@@ -79,14 +79,14 @@ pub(crate) fn failure(error: QueryError) -> Failure {
     }
 }
 
-fn print(result: &QueryResult, arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), Failure> {
     for warning in &result.warnings {
         output::note(&warning.report());
     }
-    if arguments.json.json {
+    if json {
         return output::json(&result.to_json());
     }
-    if arguments.csv {
+    if csv {
         return output::text(&result.to_csv());
     }
     output::text(&result.to_table())?;

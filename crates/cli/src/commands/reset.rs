@@ -2,7 +2,7 @@
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
-use crate::{folder, output, print};
+use crate::{folder, output};
 
 /// Take back everything you changed in the network; answers stay
 ///
@@ -11,28 +11,17 @@ use crate::{folder, output, print};
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab reset              the network as the lab opened
-  wirelab reset --answers    the answer files too
 
 ")]
-pub(crate) struct Arguments {
-    /// Put the answer files back to what the lab shipped as well
-    #[arg(long)]
-    answers: bool,
-}
+pub(crate) struct Arguments {}
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     session.reset()?;
     session.write_evidence()?;
-    let mut text = format!(
-        "the network is as the lab opened it; it is {}\n",
+    output::text(&format!(
+        "the network is as the lab opened it; it is {} again\n",
         session.now()
-    );
-    if arguments.answers {
-        for path in session.reset_answers()? {
-            text += &format!("as shipped: {}\n", print::relative(&path));
-        }
-    }
-    output::text(&text)?;
+    ))?;
     Ok(Code::Passed)
 }

@@ -69,7 +69,7 @@ pub(crate) fn print(session: &mut Session) -> Result<String, Failure> {
 }
 
 fn status(session: &mut Session) -> Result<Status, Failure> {
-    let evidence = session.evidence_files()?;
+    let evidence = lines::evidence(session)?;
     let lab = session.lab();
     Ok(Status {
         lab: lab.name.clone(),
@@ -78,11 +78,14 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         seed: session.plan().seed.fault,
         now: session.now().to_string(),
         utc: crate::when::print_utc(session.run().utc()),
-        ticket: session.ticket()?,
+        ticket: lines::ticket(session)?,
         evidence: evidence.iter().map(|path| lines::relative(path)).collect(),
         interfaces: hosts::interfaces(session.run()),
         tasks: lab.tasks.iter().map(|it| task(session, it)).collect(),
-        changes: session.changes(),
+        changes: session
+            .entries()
+            .filter(|entry| lines::is_change(entry))
+            .count(),
     })
 }
 

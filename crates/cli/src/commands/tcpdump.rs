@@ -7,14 +7,13 @@ mod follow;
 mod options;
 mod pipe;
 
-use wirelab_filter::Filter;
+use wirelab_filter::{Filter, LinkType};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_session::{Run, Session};
 use wirelab_simulator::{CapturePoint, Captured};
-use wirelab_wire::link::LinkType;
 
 use crate::args::TEMPLATE;
-use crate::failure::{Code, Failure};
+use crate::failure::{Code, Failure, filter_failure};
 use crate::hosts::{self, Interface};
 use crate::{folder, output, when};
 
@@ -91,8 +90,8 @@ fn compile(expression: &str) -> Result<Option<Filter>, Failure> {
     if expression.is_empty() {
         return Ok(None);
     }
-    let filter = Filter::compile(expression, LinkType::ETHERNET).map_err(Failure::usage)?;
-    for lint in wirelab_filter::lints(expression) {
+    let filter = Filter::compile(expression, LinkType::ETHERNET).map_err(filter_failure)?;
+    for lint in wirelab_filter::lints(expression, LinkType::ETHERNET) {
         output::note(&format!("note: {lint}"));
     }
     Ok(Some(filter))

@@ -1,0 +1,227 @@
+//! Each lab from the command line: unsolved as it opens, solved by its reference solution typed as
+//! a learner would type it, and wrong answers refused with the finding that they name.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{Place, root};
+
+/// Whole seeds on which each lab is played; `wirelab author check` proves sixteen.
+const SEEDS: [u64; 3] = [1, 2, 3];
+
+#[test]
+fn labs_open_unsolved_and_their_solutions_solve_them() {
+    for lab in labs() {
+        for seed in SEEDS {
+            let place = Place::with_lab(&lab, seed);
+            let before = place.wirelab(&["check", "--json"]).exits(1).json();
+            assert_eq!(before["points"]["got"], 0, "{lab}, seed {seed}: {before}");
+            for solution in solutions(&place) {
+                apply(&place, &solution);
+            }
+            let after = place.wirelab(&["check"]);
+            assert_eq!(
+                after.code, 0,
+                "{lab}, seed {seed}:\n{}{}",
+                after.stdout, after.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn typical_wrong_answers_are_refused_with_the_finding_they_name() {
+    for lab in labs() {
+        let mut refused = 0;
+        for wrong in wrong_answers(&lab) {
+            refused += usize::from(refuses(&lab, &wrong));
+        }
+        assert!(
+            refused >= 3,
+            "{lab}: only {refused} wrong answers were tried"
+        );
+    }
+}
+
+#[test]
+fn a_repair_can_be_taken_back_and_the_journal_keeps_it() {
+    let lab = labs().remove(0);
+    let place = Place::with_lab(&lab, SEEDS[0]);
+    let opened = place.wirelab(&["status", "--json"]).exits(0).json();
+    for solution in solutions(&place) {
+        apply(&place, &solution);
+    }
+    place.wirelab(&["check"]).exits(0);
+    place.wirelab(&["reset"]).exits(0);
+    let after = place.wirelab(&["status", "--json"]).exits(0).json();
+    assert_eq!(after["now"], opened["now"]);
+    assert_eq!(place.wirelab(&["check"]).code, 1);
+    let ran = place.wirelab(&["undo"]).exits(2);
+    assert!(ran.stderr.contains("nothing"), "{}", ran.stderr);
+}
+
+/// Whether the wrong answer fits the variant drawn by one of a few seeds; fails unless it scores
+/// what it says, with the finding it names.
+fn refuses(lab: &str, wrong: &Wrong) -> bool {
+    let seeds = 1..=24;
+    let fits = |place: &Place| {
+        let variant = variant(place);
+        wrong
+            .variant
+            .as_ref()
+            .is_none_or(|wanted| *wanted == variant)
+    };
+    let place = seeds.map(|seed| Place::with_lab(lab, seed)).find(fits);
+    let Some(place) = place else {
+        return false;
+    };
+    let filled = place
+        .wirelab(&["author", "fill", &wrong.path.display().to_string()])
+        .exits(0);
+    let solution = Solution {
+        task: wrong.task.clone(),
+        text: filled.stdout,
+        answer: answer_file(&place, &wrong.task),
+    };
+    apply(&place, &solution);
+    let report = place
+        .wirelab(&["check", &wrong.task, "--json"])
+        .exits(1)
+        .json();
+    let name = wrong.path.display();
+    assert_eq!(report["points"]["got"], wrong.points, "{name}: {report:#}");
+    let findings = findings(&report);
+    assert!(findings.contains(&wrong.finding), "{name}: {findings:?}");
+    true
+}
+
+/// A file of `wrong/`: its first line says points and finding.
+struct Wrong {
+    path: PathBuf,
+    task: String,
+    variant: Option<String>,
+    points: u64,
+    finding: String,
+}
+
+fn wrong_answers(lab: &str) -> Vec<Wrong> {
+    let mut paths = files(&root().join("labs").join(lab).join("wrong"));
+    paths.sort();
+    paths.into_iter().map(wrong).collect()
+}
+
+/// `TASK--MISTAKE[.VARIANT].EXT`, whose first line is `# points=N finding=NAME`.
+fn wrong(path: PathBuf) -> Wrong {
+    let text = std::fs::read_to_string(&path).expect("a wrong answer");
+    let said = |key: &str| {
+        let words = text.lines().next().unwrap_or_default().split_whitespace();
+        let pairs = words.filter_map(|word| word.split_once('='));
+        pairs
+            .filter(|(name, _)| *name == key)
+            .map(|(_, value)| value.to_owned())
+            .next()
+    };
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name");
+    let (task, rest) = name.split_once("--").expect("TASK--MISTAKE");
+    let parts: Vec<_> = rest.split('.').collect();
+    Wrong {
+        task: task.to_owned(),
+        variant: (parts.len() == 3).then(|| parts[1].to_owned()),
+        points: said("points")
+            .and_then(|points| points.parse().ok())
+            .expect("points=..."),
+        finding: said("finding").expect("finding=..."),
+        path,
+    }
+}
+
+/// A reference solution with its references filled in.
+struct Solution {
+    task: String,
+    text: String,
+    /// Where the answer goes; `None`: commands to type.
+    answer: Option<PathBuf>,
+}
+
+fn solutions(place: &Place) -> Vec<Solution> {
+    let printed = place
+        .wirelab(&["author", "solution", "--json"])
+        .exits(0)
+        .json();
+    let tasks = printed["tasks"].as_array().expect("tasks");
+    let solution = |task: &Value| Solution {
+        task: task["name"].as_str().expect("a name").to_owned(),
+        text: task["solution"].as_str().expect("a solution").to_owned(),
+        answer: answer_file(place, task["name"].as_str().expect("a name")),
+    };
+    tasks.iter().map(solution).collect()
+}
+
+fn variant(place: &Place) -> String {
+    let printed = place
+        .wirelab(&["author", "solution", "--json"])
+        .exits(0)
+        .json();
+    printed["variant"].as_str().expect("a variant").to_owned()
+}
+
+fn answer_file(place: &Place, task: &str) -> Option<PathBuf> {
+    let status = place.wirelab(&["status", "--json"]).exits(0).json();
+    let tasks = status["tasks"].as_array().expect("tasks").clone();
+    let task = tasks
+        .iter()
+        .find(|it| it["name"] == task)
+        .expect("the task");
+    task["answer"].as_str().map(|file| place.here().join(file))
+}
+
+/// Writes the answer, or types the commands.
+fn apply(place: &Place, solution: &Solution) {
+    if let Some(file) = &solution.answer {
+        std::fs::write(file, &solution.text).expect("the answer is writable");
+        return;
+    }
+    let lines = solution.text.lines().map(str::trim);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let command = match line.strip_prefix("exec ") {
+            Some(rest) => format!("wirelab exec {rest}"),
+            None => format!("wirelab call {line}"),
+        };
+        let ran = place.shell(&command);
+        assert_eq!(
+            ran.code, 0,
+            "{}: {command}\n{}{}",
+            solution.task, ran.stdout, ran.stderr
+        );
+    }
+}
+
+fn findings(report: &Value) -> Vec<String> {
+    let tasks = report["tasks"].as_array().into_iter().flatten();
+    let checks = tasks.flat_map(|task| task["checks"].as_array().into_iter().flatten());
+    let findings = checks.flat_map(|check| check["findings"].as_array().into_iter().flatten());
+    findings
+        .filter_map(|finding| finding["name"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn labs() -> Vec<String> {
+    let folders = files(&root().join("labs")).into_iter();
+    let mut labs: Vec<_> = folders
+        .filter(|folder| folder.join("lab.toml").is_file())
+        .filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned))
+        .collect();
+    labs.sort();
+    assert!(!labs.is_empty(), "no labs");
+    labs
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}

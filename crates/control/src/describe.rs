@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         show: impl Fn(&T) -> Value,
     ) -> Reply {
         let chosen = self.select(ids, fields)?;
-        self.page(member, chosen, |it| it.id().to_string(), |it| show(it))
+        self.page(member, chosen, |it| it.id().to_string(), show)
     }
 
     /// Resources with one of `ids` (all, if there are none) that pass the call's filters.

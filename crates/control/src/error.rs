@@ -28,7 +28,10 @@ fn did_you_mean(nearest: Option<&str>) -> String {
 }
 
 macro_rules! errors {
-    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) = $code:literal, $message:literal;)*) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident($($argument:ident: $type:ty),*) = $code:literal, $message:literal;
+    )*) => {$(
         $(#[$doc])*
         pub(crate) fn $name($($argument: $type),*) -> ApiError {
             ApiError::client($code, format!($message))
@@ -135,11 +138,13 @@ errors! {
     rule_id_not_found(id: impl Display) = "InvalidSecurityGroupRuleId.NotFound",
         "The security group rule ID '{id}' does not exist";
     interface_group_limit(limit: usize) = "SecurityGroupsPerInterfaceLimitExceeded",
-        "You have exceeded the maximum number of security groups allowed per network interface ({limit})";
+        "You have exceeded the maximum number of security groups allowed per network interface \
+        ({limit})";
 
     // Interfaces, addresses, instances.
     no_free_address(subnet: impl Display) = "InsufficientFreeAddressesInSubnet",
-        "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number of instances.";
+        "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number \
+        of instances.";
     address_in_use(address: impl Display) = "InvalidIPAddress.InUse",
         "Address {address} is in use.";
     address_not_in_subnet(address: impl Display) = "InvalidParameterValue",

@@ -11,8 +11,8 @@
 //!    operations share (`DryRun`, `ClientToken`, `TagSpecifications`, `Filters`, paging);
 //! 2. `request` reads the remaining parameters into the operation's request type, with EC2's
 //!    errors for what is unknown, missing or of the wrong type;
-//! 3. the handler in `ec2/<resource>.rs` checks and edits the state. It may fail half way: the state
-//!    is put back;
+//! 3. the handler in `ec2/<resource>.rs` checks and edits the state. It may fail half way: the
+//!    state is put back;
 //! 4. `reconcile` recomputes what follows from the rest: local and propagated routes, blackholes;
 //! 5. the difference between the resources before and after becomes the changes.
 //!

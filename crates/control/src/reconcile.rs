@@ -1,8 +1,8 @@
 //! What follows from other resources, computed anew after every change: local routes, propagated
 //! routes, and which routes lead nowhere.
 //!
-//! Handlers edit what the caller named and leave the rest to this. So a route turns into a blackhole
-//! the same way whether its target was deleted, detached, stopped or terminated.
+//! Handlers edit what the caller named and leave the rest to this. So a route turns into a
+//! blackhole the same way whether its target was deleted, detached, stopped or terminated.
 
 use std::sync::Arc;
 

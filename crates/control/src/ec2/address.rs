@@ -82,15 +82,11 @@ pub(crate) fn associate_address(tx: &mut Transaction<'_>, request: AssociateAddr
     let private_ip = request.private_ip_address;
     let reassociate = request.allow_reassociation.unwrap_or(true);
     let address = tx.get::<Address>(&allocation_id)?;
-    if address.association_id.is_some() {
+    if let Some(association_id) = &address.association_id {
         refuse_service_address(tx, address)?;
         if !reassociate {
             return Err(error::already_associated(format_args!(
-                "resource {allocation_id} is already associated with associate-id {}",
-                address
-                    .association_id
-                    .as_ref()
-                    .expect("it was just looked at")
+                "resource {allocation_id} is already associated with associate-id {association_id}"
             )));
         }
     }

@@ -177,13 +177,15 @@ impl CreateFlowLogs {
             (None, Some(name)) => name.into(),
             (None, None) => {
                 return Err(error::invalid_parameter(
-                    "LogDestination and LogGroupName can't be empty at the same time for cloud-watch-logs.",
+                    "LogDestination and LogGroupName can't be empty at the same time for \
+                    cloud-watch-logs.",
                 ));
             }
         };
         let role = self.deliver_logs_permission_arn.clone().ok_or_else(|| {
             error::invalid_parameter(
-                "DeliverLogsPermissionArn can't be empty if LogDestinationType is cloud-watch-logs.",
+                "DeliverLogsPermissionArn can't be empty if LogDestinationType is \
+                cloud-watch-logs.",
             )
         })?;
         let arn = format_smolstr!(

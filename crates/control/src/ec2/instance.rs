@@ -95,7 +95,8 @@ struct InterfaceRequest {
 pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> Reply {
     if request.min_count == 0 || request.min_count > request.max_count || request.max_count > 100 {
         return Err(error::invalid_parameter_value(
-            "Value for parameter MinCount, MaxCount is invalid: 1 to 100, the first not above the last",
+            "Value for parameter MinCount, MaxCount is invalid: 1 to 100, the first not above the \
+            last",
         ));
     }
     let interfaces = request.interfaces()?;
@@ -151,7 +152,8 @@ impl RunInstances {
         }
         if self.subnet_id.is_some() || !self.security_group_ids.is_empty() {
             return Err(error::combination(
-                "Network interfaces and an instance-level subnet ID or security groups may not be specified on the same request",
+                "Network interfaces and an instance-level subnet ID or security groups may not be \
+                specified on the same request",
             ));
         }
         let mut interfaces = self.network_interfaces.clone();

@@ -251,7 +251,8 @@ pub(crate) fn modify_instance_attribute(
     }
     let [interface] = instance.network_interfaces.as_slice() else {
         return Err(error::invalid_parameter_value(format_args!(
-            "There are multiple interfaces attached to instance '{}'. Please specify an interface ID for the operation instead.",
+            "There are multiple interfaces attached to instance '{}'. Please specify an interface \
+            ID for the operation instead.",
             request.instance_id
         )));
     };

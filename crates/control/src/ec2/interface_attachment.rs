@@ -54,7 +54,8 @@ pub(crate) fn attach_network_interface(
     let subnet = tx.get::<Subnet>(&instance.subnet_id)?;
     if subnet.availability_zone != interface.availability_zone {
         return Err(error::invalid_parameter_value(format_args!(
-            "You may not attach a network interface to an instance if they are not in the same availability zone"
+            "You may not attach a network interface to an instance if they are not in the same \
+            availability zone"
         )));
     }
     let attachment_id = attach(
@@ -86,7 +87,8 @@ pub(crate) fn attach(
         .any(|id| index_of(tx, id) == Some(device_index))
     {
         return Err(error::invalid_parameter_value(format_args!(
-            "Instance '{instance_id}' already has an interface attached at device index '{device_index}'."
+            "Instance '{instance_id}' already has an interface attached at device index \
+            '{device_index}'."
         )));
     }
     let before = others

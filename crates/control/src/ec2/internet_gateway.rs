@@ -89,7 +89,8 @@ pub(crate) fn detach_internet_gateway(tx: &mut Transaction<'_>, request: Attachm
     };
     if tx.each::<NetworkInterface>().any(has_public) {
         return Err(error::dependency_violation(format_args!(
-            "Network {} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.",
+            "Network {} has some mapped public address(es). Please unmap those public address(es) \
+            before detaching the gateway.",
             request.vpc_id
         )));
     }

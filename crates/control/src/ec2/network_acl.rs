@@ -220,12 +220,11 @@ pub(crate) fn create_network_acl_entry(tx: &mut Transaction<'_>, request: EntryR
     let quota = tx.config.quotas.entries_per_network_acl;
     let acl = tx.edit::<NetworkAcl>(&request.network_acl_id)?;
     let entry = request.entry()?;
-    let index = match acl
+    let place = acl
         .entries
-        .binary_search_by_key(&position(&entry), position)
-    {
-        Ok(_) => return Err(error::entry_exists(entry.rule_number)),
-        Err(index) => index,
+        .binary_search_by_key(&position(&entry), position);
+    let Err(index) = place else {
+        return Err(error::entry_exists(entry.rule_number));
     };
     if list_length(acl, &entry) >= quota {
         return Err(error::entry_limit(&acl.network_acl_id));

@@ -304,7 +304,8 @@ pub(crate) fn unassign_private_ip_addresses(
             .position(|it| it.private_ip_address == address && !it.primary);
         let Some(index) = known else {
             return Err(error::invalid_parameter_value(format_args!(
-                "Some of the specified addresses are not assigned to interface {} as secondary ones: {address}",
+                "Some of the specified addresses are not assigned to interface {} as secondary \
+                ones: {address}",
                 interface.network_interface_id
             )));
         };

@@ -215,7 +215,8 @@ pub(crate) fn checked_ports(
         IpProtocol::TCP | IpProtocol::UDP => {
             let (Some(from), Some(to)) = (from, to) else {
                 return Err(error::invalid_parameter_value(
-                    "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.",
+                    "Invalid value 'Must specify both from and to ports with TCP/UDP.' for \
+                    portRange.",
                 ));
             };
             // -1 to -1 is an old way to write every port.
@@ -225,7 +226,8 @@ pub(crate) fn checked_ports(
             let valid = 0..=65535;
             if !valid.contains(&from) || !valid.contains(&to) || from > to {
                 return Err(error::invalid_parameter_value(format_args!(
-                    "Invalid value '{from}-{to}' for portRange: ports are 0 to 65535, the first not above the last."
+                    "Invalid value '{from}-{to}' for portRange: ports are 0 to 65535, the first \
+                    not above the last."
                 )));
             }
             Ok((from, to))
@@ -244,9 +246,12 @@ pub(crate) fn checked_ports(
     }
 }
 
+/// Protocol, first port, last port.
+type Ports = (IpProtocol, i32, i32);
+
 /// Rules grouped as describe replies show them: one permission for each protocol and port range.
 pub(crate) fn show(rules: &[&SecurityGroupRule], owner: &str) -> Value {
-    let mut groups: Vec<((IpProtocol, i32, i32), Vec<&SecurityGroupRule>)> = Vec::new();
+    let mut groups: Vec<(Ports, Vec<&SecurityGroupRule>)> = Vec::new();
     for rule in rules {
         let key = (rule.ip_protocol, rule.from_port, rule.to_port);
         match groups.iter_mut().find(|group| group.0 == key) {
@@ -261,7 +266,7 @@ pub(crate) fn show(rules: &[&SecurityGroupRule], owner: &str) -> Value {
 }
 
 fn show_permission(
-    (protocol, from, to): (IpProtocol, i32, i32),
+    (protocol, from, to): Ports,
     rules: &[&SecurityGroupRule],
     owner: &str,
 ) -> Value {

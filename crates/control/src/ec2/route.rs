@@ -75,7 +75,8 @@ pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: RouteRequest) -> 
         .position(|it| is_static(it, destination))
     else {
         return Err(error::invalid_parameter_value(format_args!(
-            "There is no route defined for '{destination}' in the route table. Use CreateRoute instead."
+            "There is no route defined for '{destination}' in the route table. Use CreateRoute \
+            instead."
         )));
     };
     if target != RouteTarget::Local {
@@ -175,7 +176,8 @@ fn check_destination(
     );
     if !to_middlebox {
         return Err(error::invalid_parameter_value(format_args!(
-            "The destination CIDR block {destination} is equal to or more specific than one of this VPC's CIDR blocks. This route can target only an interface or an instance."
+            "The destination CIDR block {destination} is equal to or more specific than one of \
+            this VPC's CIDR blocks. This route can target only an interface or an instance."
         )));
     }
     let is_local = local_routes(vpc)
@@ -294,7 +296,8 @@ fn only_interface(tx: &Transaction<'_>, id: &InstanceId) -> Result<NetworkInterf
         [only] => Ok(only.clone()),
         [] => Err(error::incorrect_instance_state(id, "running")),
         _ => Err(error::invalid_parameter_value(format_args!(
-            "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID for the operation instead."
+            "There are multiple interfaces attached to instance '{id}'. Please specify an \
+            interface ID for the operation instead."
         ))),
     }
 }

@@ -116,7 +116,8 @@ pub(crate) fn associate_route_table(
         .find(|it| it.subnet_id.as_ref() == Some(&request.subnet_id));
     if let Some(known) = known {
         return Err(error::already_associated(format_args!(
-            "the specified association for route table {} conflicts with an existing association {}",
+            "the specified association for route table {} conflicts with an existing association \
+            {}",
             request.route_table_id, known.route_table_association_id
         )));
     }

@@ -51,7 +51,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     }
     if name.is_empty() || name.len() > 255 || name.starts_with("sg-") {
         return Err(error::invalid_parameter_value(format_args!(
-            "Value ({name}) for parameter GroupName is invalid. It has 1 to 255 characters and does not begin with sg-"
+            "Value ({name}) for parameter GroupName is invalid. It has 1 to 255 characters and \
+            does not begin with sg-"
         )));
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! Rules of security groups (Amazon EC2 API Reference: `AuthorizeSecurityGroupIngress` and its kin).
+//! Rules of security groups (Amazon EC2 API Reference: `AuthorizeSecurityGroupIngress` and its
+//! kin).
 //!
 //! A call is all or nothing: one duplicate refuses every rule of it.
 
@@ -263,7 +264,7 @@ struct NewRule {
 impl NewRule {
     fn peer(&self) -> Result<RulePeer, ApiError> {
         let ipv4 = self.cidr_ipv4.map(IpNet::V4);
-        let cidr = ipv4.or(self.cidr_ipv6.map(IpNet::V6));
+        let cidr = ipv4.or_else(|| self.cidr_ipv6.map(IpNet::V6));
         let given = [
             self.cidr_ipv4.is_some(),
             self.cidr_ipv6.is_some(),

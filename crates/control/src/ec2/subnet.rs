@@ -67,11 +67,18 @@ fn zone(tx: &Transaction<'_>, request: &CreateSubnet) -> Result<(SmolStr, SmolSt
                 .is_none_or(|it| it == id)
     };
     zones.find(wanted).ok_or_else(|| {
-        let named = request.availability_zone.as_ref().or(request.availability_zone_id.as_ref());
+        let named = request
+            .availability_zone
+            .as_ref()
+            .or(request.availability_zone_id.as_ref());
         error::invalid_parameter_value(format_args!(
-            "Value ({}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {}.",
+            "Value ({}) for parameter availabilityZone is invalid. Subnets can currently only be \
+            created in the following availability zones: {}.",
             named.map_or("", SmolStr::as_str),
-            network::zones(&tx.config.region).map(|zone| zone.0).collect::<Vec<_>>().join(", "),
+            network::zones(&tx.config.region)
+                .map(|zone| zone.0)
+                .collect::<Vec<_>>()
+                .join(", "),
         ))
     })
 }
@@ -196,7 +203,10 @@ fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
     let ipv6: Vec<_> = subnet
         .ipv6_cidr_block
         .iter()
-        .map(|cidr| json!({ "Ipv6CidrBlock": cidr, "Ipv6CidrBlockState": { "State": "associated" } }))
+        .map(|cidr| {
+            let state = json!({ "State": "associated" });
+            json!({ "Ipv6CidrBlock": cidr, "Ipv6CidrBlockState": state })
+        })
         .collect();
     json!({
         "SubnetId": subnet.subnet_id,

@@ -244,21 +244,21 @@ pub(crate) struct DescribeVpcAttribute {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum VpcAttribute {
-    EnableDnsSupport,
-    EnableDnsHostnames,
-    EnableNetworkAddressUsageMetrics,
+    #[serde(rename = "enableDnsSupport")]
+    DnsSupport,
+    #[serde(rename = "enableDnsHostnames")]
+    DnsHostnames,
+    #[serde(rename = "enableNetworkAddressUsageMetrics")]
+    NetworkAddressUsageMetrics,
 }
 
 pub(crate) fn describe_vpc_attribute(reader: &Reader<'_>, request: DescribeVpcAttribute) -> Reply {
     let vpc = reader.get::<Vpc>(&request.vpc_id)?;
     let (name, value) = match request.attribute {
-        VpcAttribute::EnableDnsSupport => ("EnableDnsSupport", vpc.enable_dns_support),
-        VpcAttribute::EnableDnsHostnames => ("EnableDnsHostnames", vpc.enable_dns_hostnames),
-        VpcAttribute::EnableNetworkAddressUsageMetrics => {
-            ("EnableNetworkAddressUsageMetrics", false)
-        }
+        VpcAttribute::DnsSupport => ("EnableDnsSupport", vpc.enable_dns_support),
+        VpcAttribute::DnsHostnames => ("EnableDnsHostnames", vpc.enable_dns_hostnames),
+        VpcAttribute::NetworkAddressUsageMetrics => ("EnableNetworkAddressUsageMetrics", false),
     };
     Ok(json!({ "VpcId": vpc.vpc_id, name: { "Value": value } }))
 }
@@ -328,7 +328,8 @@ pub(crate) fn disassociate_vpc_cidr_block(
     let is_primary = |vpc: &Vpc| vpc.cidr_blocks.first().map(|cidr| IpNet::V4(*cidr)) == Some(cidr);
     if is_primary(tx.get::<Vpc>(&vpc_id)?) {
         return Err(error::not_permitted(format_args!(
-            "The vpc CIDR block with association ID {wanted} may not be disassociated. It is the primary IPv4 CIDR block of the VPC"
+            "The vpc CIDR block with association ID {wanted} may not be disassociated. It is the \
+            primary IPv4 CIDR block of the VPC"
         )));
     }
     let in_use = |subnet: &Subnet| {

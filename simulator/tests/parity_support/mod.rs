@@ -1,0 +1,671 @@
+//! Two machines, a router between them, and the comparison with golden captures.
+
+use std::collections::BinaryHeap;
+use std::cmp::Reverse;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use wirelab_model::{Seed, SimDuration, SimTime, UnixTime};
+use wirelab_simulator::host::{
+    Attachment, ExecId, Host, HostConfig, HostEvent, HostSettings, HostSpec, HttpResource,
+    InterfaceConfig, KernelProfile, Output, ServerSpec, TrafficEvent, TrafficProgram, TrafficSpec,
+};
+use wirelab_wire::{IpPacket, MacAddr, TcpFlags, TcpOption, link};
+
+pub use wirelab_simulator::host::HostDrop;
+
+/// Milliseconds, for times that are no whole seconds.
+pub trait Millis: Sized {
+    fn from_millis_for_test(millis: u64) -> Self;
+}
+
+impl Millis for SimTime {
+    fn from_millis_for_test(millis: u64) -> Self {
+        Self::from_nanos(millis * 1_000_000)
+    }
+}
+
+impl Millis for SimDuration {
+    fn from_millis_for_test(millis: u64) -> Self {
+        Self::from_millis(millis)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    Drop,
+}
+
+type Rule = Box<dyn FnMut(&IpPacket, SimTime) -> Verdict>;
+
+/// A segment as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seg {
+    pub at: SimTime,
+    pub from_client: bool,
+    pub flags: TcpFlags,
+    pub seq: u32,
+    pub ack: u32,
+    pub len: u32,
+    pub window: u16,
+    pub options: Vec<u8>,
+}
+
+impl fmt::Display for Seg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let way = if self.from_client { "C > S" } else { "S > C" };
+        let at = self.at.as_nanos() as f64 / 1e9;
+        write!(
+            f,
+            "{at:>11.6} {way} {} seq {}:{} ack {} win {} {:?}",
+            self.flags,
+            self.seq,
+            self.seq.wrapping_add(self.len),
+            self.ack,
+            self.window,
+            self.options
+        )
+    }
+}
+
+const SERVER_ADDRESS: &str = "10.0.2.20";
+const CLIENT_ADDRESS: &str = "10.0.1.10";
+
+/// Client, router, server.
+pub struct Net {
+    hosts: [Host; 3],
+    specs: [HostSpec; 3],
+    mtus: [u16; 4],
+    built: bool,
+    rules: [Option<Rule>; 2],
+    delay: SimDuration,
+    queue: BinaryHeap<Reverse<(SimTime, u64, usize, usize)>>,
+    flying: Vec<Option<IpPacket>>,
+    free_at: [SimTime; 4],
+    now: SimTime,
+    captured: [Vec<(SimTime, IpPacket)>; 2],
+    events: Vec<HostEvent>,
+    resources: Vec<HttpResource>,
+    pending: Vec<TrafficSpec>,
+}
+
+fn spec(name: &str) -> HostSpec {
+    HostSpec {
+        name: name.into(),
+        attachment: Attachment::Outside {
+            interfaces: Vec::new(),
+            customer_gateway: None,
+            default_gateway: None,
+        },
+        kernel: KernelProfile::Linux618,
+        settings: HostSettings::default(),
+        routes: Vec::new(),
+        firewall: Vec::new(),
+        servers: Vec::new(),
+    }
+}
+
+fn config() -> HostConfig {
+    HostConfig {
+        seed: Seed::whole(7),
+        starts: UnixTime::from_secs(1_795_412_348),
+    }
+}
+
+fn interface(name: &str, address: &str, mtu: u16, gateway: Option<&str>) -> InterfaceConfig {
+    InterfaceConfig {
+        name: name.into(),
+        mac: MacAddr::default(),
+        addresses: vec![address.parse().expect("an address")],
+        mtu,
+        gateway: gateway.map(|text| text.parse().expect("an address")),
+        resolvers: Vec::new(),
+    }
+}
+
+impl Net {
+    /// Machines with these MTUs; `path` is the router's towards the client.
+    pub fn new(client: u16, path: u16, server: u16) -> Self {
+        let specs = [spec("client"), spec("router"), spec("server")];
+        let hosts = specs
+            .clone()
+            .map(|spec| Host::new(spec, config()).expect("a machine"));
+        Self {
+            hosts,
+            specs,
+            mtus: [client, path, server, server],
+            built: false,
+            rules: [None, None],
+            delay: SimDuration::from_micros(20),
+            queue: BinaryHeap::new(),
+            flying: Vec::new(),
+            free_at: [SimTime::ZERO; 4],
+            now: SimTime::ZERO,
+            captured: [Vec::new(), Vec::new()],
+            events: Vec::new(),
+            resources: Vec::new(),
+            pending: Vec::new(),
+        }
+    }
+
+    pub fn delay(&mut self, delay: SimDuration) {
+        self.delay = delay;
+    }
+
+    pub fn client_kernel(&mut self, kernel: KernelProfile) {
+        self.specs[0].kernel = kernel;
+    }
+
+    pub fn server_kernel(&mut self, kernel: KernelProfile) {
+        self.specs[2].kernel = kernel;
+    }
+
+    pub fn server_settings(&mut self, change: impl FnOnce(&mut HostSettings)) {
+        change(&mut self.specs[2].settings);
+    }
+
+    pub fn client_firewall(&mut self, line: &str) {
+        self.specs[0].firewall.push(line.to_owned());
+    }
+
+    pub fn server_firewall(&mut self, line: &str) {
+        self.specs[2].firewall.push(line.to_owned());
+    }
+
+    pub fn router_drops_icmp(&mut self) {
+        self.specs[1]
+            .firewall
+            .push("-A OUTPUT -p icmp --icmp-type 3/4 -j DROP".to_owned());
+    }
+
+    pub fn router_clamps_mss(&mut self) {
+        let rule = "-t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 1460";
+        self.specs[1].firewall.push(rule.to_owned());
+    }
+
+    /// A resource of `bytes` octets of body at the server's port 80.
+    pub fn serve(&mut self, path: &str, bytes: u32) {
+        self.resources.push(HttpResource {
+            path: path.into(),
+            status: 200,
+            bytes,
+        });
+    }
+
+    /// A resource whose answer has `total` octets, head included.
+    pub fn serve_total(&mut self, path: &str, total: u32) {
+        let digits = total.to_string().len() as u32;
+        let head = 17 + 15 + 37 + 26 + (18 + digits) + 24 + 2;
+        self.serve(path, total - head);
+    }
+
+    pub fn echo(&mut self, port: u16) {
+        self.specs[2].servers.push(ServerSpec::Echo { port });
+    }
+
+    pub fn add_server(&mut self, server: ServerSpec) {
+        self.specs[2].servers.push(server);
+    }
+
+    /// What becomes of packets that leave a machine.
+    pub fn pipe(&mut self, side: Side, rule: impl FnMut(&IpPacket, SimTime) -> Verdict + 'static) {
+        self.rules[side as usize] = Some(Box::new(rule));
+    }
+
+    pub fn request(&mut self, program: TrafficProgram, at: SimTime) {
+        self.request_at_port(program, 80, at);
+    }
+
+    pub fn request_at_port(&mut self, program: TrafficProgram, port: u16, at: SimTime) {
+        self.plan(program, port, at, SimDuration::from_secs(5000), Some(1));
+    }
+
+    pub fn request_every(
+        &mut self,
+        program: TrafficProgram,
+        port: u16,
+        at: SimTime,
+        every: SimDuration,
+    ) {
+        self.plan(program, port, at, every, None);
+    }
+
+    fn plan(
+        &mut self,
+        program: TrafficProgram,
+        port: u16,
+        at: SimTime,
+        every: SimDuration,
+        count: Option<u64>,
+    ) {
+        self.pending.push(TrafficSpec {
+            name: format!("traffic-{}", self.pending.len()).into(),
+            from: "client".into(),
+            to: SERVER_ADDRESS.parse().expect("an address"),
+            port,
+            program,
+            every,
+            first_at: at,
+            timeout: SimDuration::from_secs(5000),
+            count,
+        });
+    }
+
+    fn build(&mut self) {
+        if self.built {
+            return;
+        }
+        self.built = true;
+        self.specs[1].settings.ip_forward = true;
+        if !self.resources.is_empty() {
+            let resources = std::mem::take(&mut self.resources);
+            self.specs[2].servers.push(ServerSpec::Http {
+                port: 80,
+                resources,
+                think: SimDuration::ZERO,
+            });
+        }
+        self.hosts = self
+            .specs
+            .clone()
+            .map(|spec| Host::new(spec, config()).expect("a machine"));
+        let [client, left, right, server] = self.mtus;
+        let sets = [
+            vec![interface("ens5", "10.0.1.10/24", client, Some("10.0.1.1"))],
+            vec![
+                interface("left", "10.0.1.1/24", left, None),
+                interface("right", "10.0.2.1/24", right, None),
+            ],
+            vec![interface("ens5", "10.0.2.20/24", server, Some("10.0.2.1"))],
+        ];
+        for (host, set) in self.hosts.iter_mut().zip(sets) {
+            host.set_interfaces(SimTime::ZERO, set);
+        }
+        for spec in std::mem::take(&mut self.pending) {
+            let mut out = Output::default();
+            self.hosts[0].start_traffic(SimTime::ZERO, &spec, &mut out);
+            self.take(0, out);
+        }
+    }
+
+    /// Runs a command on the client until it ends; returns what it printed and its status.
+    pub fn exec(&mut self, argv: &[&str]) -> (String, i32) {
+        self.exec_on(0, argv)
+    }
+
+    pub fn exec_on(&mut self, host: usize, argv: &[&str]) -> (String, i32) {
+        self.build();
+        let argv: Vec<_> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let id = ExecId(self.events.len() as u64 + 1000);
+        let seen = self.events.len();
+        let mut out = Output::default();
+        self.hosts[host].exec(self.now, id, &argv, &mut out);
+        self.take(host, out);
+        let limit = self.now + SimDuration::from_secs(1000);
+        let mut printed = String::new();
+        loop {
+            printed.clear();
+            for event in &self.events[seen..] {
+                match event {
+                    HostEvent::ExecOutput { id: of, text, .. } if *of == id => printed += text,
+                    HostEvent::ExecDone { id: of, status, .. } if *of == id => {
+                        return (printed, *status);
+                    }
+                    _ => {}
+                }
+            }
+            assert!(self.now < limit && self.step(limit), "it never ends: {printed}");
+        }
+    }
+
+    pub fn run_until(&mut self, until: SimTime) {
+        self.build();
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    fn step(&mut self, until: SimTime) -> bool {
+        let timer = |host: usize| self.hosts[host].poll_timeout().map(|at| (at, host));
+        let timer = (0..3).filter_map(timer).min();
+        let arrival = self.queue.peek().map(|Reverse((at, ..))| *at);
+        let next = match (timer, arrival) {
+            (Some((at, _)), Some(arrival)) => at.min(arrival),
+            (Some((at, _)), None) => at,
+            (None, Some(arrival)) => arrival,
+            (None, None) => return false,
+        };
+        if next > until {
+            return false;
+        }
+        self.now = next.max(self.now);
+        if arrival.is_some_and(|at| at <= next) {
+            self.arrive();
+        } else if let Some((_, host)) = timer {
+            let mut out = Output::default();
+            self.hosts[host].on_timeout(self.now, &mut out);
+            self.take(host, out);
+        }
+        true
+    }
+
+    fn arrive(&mut self) {
+        let Some(Reverse((_, number, host, interface))) = self.queue.pop() else {
+            return;
+        };
+        let packet = self.flying[number as usize].take().expect("a packet flies once");
+        if host == 0 {
+            self.captured[0].push((self.now, packet.clone()));
+        } else if host == 2 {
+            self.captured[1].push((self.now, packet.clone()));
+        }
+        let mut out = Output::default();
+        self.hosts[host].on_packet(self.now, interface, packet, &mut out);
+        self.take(host, out);
+    }
+
+    fn take(&mut self, host: usize, out: Output) {
+        self.events.extend(out.events);
+        for sent in out.packets {
+            let (link, to, to_interface) = match (host, sent.interface) {
+                (0, _) => (0, 1, 0),
+                (1, 0) => (1, 0, 0),
+                (1, _) => (2, 2, 0),
+                _ => (3, 1, 1),
+            };
+            let side = match host {
+                0 => Some(0),
+                2 => Some(1),
+                _ => None,
+            };
+            if let Some(side) = side {
+                self.captured[side].push((self.now, sent.packet.clone()));
+                if let Some(rule) = &mut self.rules[side]
+                    && rule(&sent.packet, self.now) == Verdict::Drop
+                {
+                    continue;
+                }
+            }
+            let start = self.free_at[link].max(self.now);
+            self.free_at[link] = start + SimDuration::from_micros(1);
+            let long = host == 0 || host == 2;
+            let delay = if long {
+                self.delay
+            } else {
+                SimDuration::from_micros(2)
+            };
+            let number = self.flying.len() as u64;
+            self.flying.push(Some(sent.packet));
+            self.queue
+                .push(Reverse((start + delay, number, to, to_interface)));
+        }
+    }
+
+    pub fn traffic_events(&self) -> Vec<TrafficEvent> {
+        let event = |event: &HostEvent| match event {
+            HostEvent::Traffic(event) => Some(event.clone()),
+            _ => None,
+        };
+        self.events.iter().filter_map(event).collect()
+    }
+
+    /// Every packet one machine saw.
+    pub fn packets(&self, side: Side) -> &[(SimTime, IpPacket)] {
+        &self.captured[side as usize]
+    }
+
+    pub fn flow(&self, side: Side) -> Vec<Seg> {
+        normalise(&self.captured[side as usize])
+    }
+}
+
+/// Packets of a golden capture.
+pub struct Golden {
+    packets: Vec<(SimTime, IpPacket)>,
+}
+
+impl Golden {
+    pub fn read(name: &str) -> Self {
+        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../tests/golden/kernel", name]
+            .iter()
+            .collect();
+        let octets = std::fs::read(&path)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        Self {
+            packets: read_pcap(&octets),
+        }
+    }
+
+    pub fn first_port(&self) -> u16 {
+        self.packets
+            .iter()
+            .find_map(|(_, packet)| packet.as_tcp())
+            .map_or(0, |tcp| tcp.destination_port)
+    }
+
+    /// The first connection to `port`.
+    pub fn flow(&self, port: u16) -> Vec<Seg> {
+        self.flow_until(port, f64::INFINITY)
+    }
+
+    pub fn flow_until(&self, port: u16, seconds: f64) -> Vec<Seg> {
+        let client = self.packets.iter().find_map(|(_, packet)| {
+            let tcp = packet.as_tcp()?;
+            (tcp.destination_port == port).then_some(tcp.source_port)
+        });
+        let mine: Vec<_> = self
+            .packets
+            .iter()
+            .filter(|(_, packet)| {
+                packet.as_tcp().is_some_and(|tcp| {
+                    let ports = (Some(tcp.source_port), Some(tcp.destination_port));
+                    ports == (client, Some(port)) || ports == (Some(port), client)
+                })
+            })
+            .cloned()
+            .collect();
+        let mut flow = normalise(&mine);
+        flow.retain(|seg| seg.at.as_nanos() as f64 <= seconds * 1e9);
+        flow
+    }
+
+    pub fn packets(&self) -> &[(SimTime, IpPacket)] {
+        &self.packets
+    }
+}
+
+/// Ways to look at a part of a flow.
+pub trait Part: Sized {
+    /// Without FINs: the golden programs close, ours keep the connection.
+    fn without_fin(self) -> Self;
+    /// Without the head of the HTTP answer, whose length differs; numbers count from its end.
+    fn after_head(self) -> Self;
+    /// What the client sent after `seconds`, times and numbers counted from there.
+    fn outbound_after(self, seconds: f64) -> Self;
+}
+
+impl Part for Vec<Seg> {
+    fn without_fin(mut self) -> Self {
+        let fin = self.iter().position(|seg| seg.flags.contains(TcpFlags::FIN));
+        self.truncate(fin.unwrap_or(self.len()));
+        self
+    }
+
+    fn after_head(mut self) -> Self {
+        let is_head = |seg: &Seg| !seg.from_client && seg.len > 0;
+        let Some(at) = self.iter().position(is_head) else {
+            return self;
+        };
+        let len = self.remove(at).len;
+        for seg in &mut self[at..] {
+            if !seg.from_client {
+                seg.seq -= len;
+            }
+        }
+        self
+    }
+
+    fn outbound_after(mut self, seconds: f64) -> Self {
+        self.retain(|seg| seg.from_client && seg.at.as_nanos() as f64 > seconds * 1e9);
+        let Some(first) = self.first().cloned() else {
+            return self;
+        };
+        for seg in &mut self {
+            seg.at = SimTime::from_nanos(seg.at.since(first.at).as_nanos());
+            seg.seq = seg.seq.wrapping_sub(first.seq);
+            seg.ack = 0;
+        }
+        self
+    }
+}
+
+fn read_pcap(octets: &[u8]) -> Vec<(SimTime, IpPacket)> {
+    let word = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().expect("4 octets"));
+    assert_eq!(word(0), 0xa1b2_c3d4, "a little-endian microsecond capture");
+    let link_type = word(20);
+    let mut packets = Vec::new();
+    let mut at = 24;
+    while at + 16 <= octets.len() {
+        let time = u64::from(word(at)) * 1_000_000_000 + u64::from(word(at + 4)) * 1000;
+        let len = word(at + 8) as usize;
+        // The captures hold the headers only; the lengths come from the originals.
+        let mut frame = octets[at + 16..at + 16 + len].to_vec();
+        frame.resize(word(at + 12) as usize, 0);
+        at += 16 + len;
+        let link = link::LinkType(link_type);
+        if let Ok(decoded) = link::decode(link, &frame)
+            && let Ok(packet) = IpPacket::parse(decoded.packet)
+        {
+            packets.push((SimTime::from_nanos(time), packet));
+        }
+    }
+    packets
+}
+
+fn kind(option: &TcpOption) -> u8 {
+    match option {
+        TcpOption::EndOfList => 0,
+        TcpOption::Nop => 1,
+        TcpOption::MaximumSegmentSize(_) => 2,
+        TcpOption::WindowScale(_) => 3,
+        TcpOption::SackPermitted => 4,
+        TcpOption::Sack(_) => 5,
+        TcpOption::Timestamps { .. } => 8,
+        TcpOption::Unknown { kind, .. } => *kind,
+    }
+}
+
+/// Relative numbers and times of the TCP segments of one connection.
+fn normalise(packets: &[(SimTime, IpPacket)]) -> Vec<Seg> {
+    let client: IpAddr = CLIENT_ADDRESS.parse().expect("an address");
+    let mut flow = Vec::new();
+    let mut start = None;
+    let mut bases = [None::<u32>; 2];
+    for (at, packet) in packets {
+        let Some(tcp) = packet.as_tcp() else { continue };
+        let from_client = packet.header.source == client;
+        let start = *start.get_or_insert(*at);
+        let own = usize::from(from_client);
+        if tcp.flags.contains(TcpFlags::SYN) {
+            bases[own] = Some(tcp.sequence);
+        }
+        let base = |side: usize| bases[side].unwrap_or(0);
+        let acks = tcp.flags.contains(TcpFlags::ACK);
+        flow.push(Seg {
+            at: SimTime::from_nanos(at.since(start).as_nanos()),
+            from_client,
+            flags: tcp.flags,
+            seq: tcp.sequence.wrapping_sub(base(own)),
+            ack: if acks {
+                tcp.acknowledgment.wrapping_sub(base(1 - own))
+            } else {
+                0
+            },
+            len: tcp.payload.len() as u32,
+            window: tcp.window,
+            options: tcp.options.iter().map(kind).collect(),
+        });
+    }
+    flow
+}
+
+/// One way in which the machines and the kernel differ.
+#[derive(Clone, Debug)]
+pub struct Difference(String);
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_pure_ack(seg: &Seg) -> bool {
+    seg.len == 0 && seg.flags == TcpFlags::ACK
+}
+
+/// Compares both directions; returns how many segments were compared, and what differs.
+pub fn compare(golden: &[Seg], ours: &[Seg]) -> (usize, Vec<Difference>) {
+    if std::env::var_os("PARITY_PRINT").is_some() {
+        for seg in golden {
+            println!("K {seg}");
+        }
+        for seg in ours {
+            println!("W {seg}");
+        }
+    }
+    let mut compared = 0;
+    let mut differences = Vec::new();
+    for from_client in [true, false] {
+        let pick = |flow: &[Seg]| -> Vec<Seg> {
+            flow.iter()
+                .filter(|seg| seg.from_client == from_client && !is_pure_ack(seg))
+                .cloned()
+                .collect()
+        };
+        let (kernel, mine) = (pick(golden), pick(ours));
+        compared += kernel.len();
+        compare_direction(&kernel, &mine, &mut differences);
+    }
+    (compared, differences)
+}
+
+fn compare_direction(kernel: &[Seg], mine: &[Seg], differences: &mut Vec<Difference>) {
+    let mut last = [SimTime::ZERO; 2];
+    for at in 0..kernel.len().max(mine.len()) {
+        match (kernel.get(at), mine.get(at)) {
+            (Some(k), Some(w)) => {
+                let same = k.flags == w.flags
+                    && k.seq == w.seq
+                    && k.len == w.len
+                    && (k.ack == w.ack || w.flags.contains(TcpFlags::RST))
+                    && k.options == w.options;
+                let gaps = [k.at.since(last[0]), w.at.since(last[1])];
+                let timely = similar(gaps[0], gaps[1]);
+                if !same || !timely {
+                    differences.push(Difference(format!(
+                        "{}\n    kernel   {k}\n    wirelab  {w}",
+                        if same { "timing" } else { "segment" }
+                    )));
+                }
+                last = [k.at, w.at];
+            }
+            (Some(k), None) => differences.push(Difference(format!("missing  {k}"))),
+            (None, Some(w)) => differences.push(Difference(format!("extra    {w}"))),
+            (None, None) => {}
+        }
+    }
+}
+
+/// Gaps of timers agree within 7 per cent and two slots; short ones are scheduling.
+fn similar(kernel: SimDuration, mine: SimDuration) -> bool {
+    let (kernel, mine) = (kernel.as_nanos(), mine.as_nanos());
+    let slack = 60_000_000 + kernel * 7 / 100;
+    kernel.abs_diff(mine) <= slack
+}

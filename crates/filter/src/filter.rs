@@ -82,9 +82,9 @@ impl Filter {
 
 /// libpcap's `DLT_` value of a `LINKTYPE_` value; they differ for raw IP.
 fn data_link(link: LinkType) -> Option<Linktype> {
-    let number = match link {
-        LinkType::RAW => 12,
-        other => i32::try_from(other.0).ok()?,
+    let number = match link.0 {
+        12 | 14 | 101 => 12,
+        other => i32::try_from(other).ok()?,
     };
     Some(Linktype(number))
 }

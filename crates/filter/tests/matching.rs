@@ -104,7 +104,10 @@ fn every_link_type_that_is_decoded_has_a_filter() {
         LinkType::RAW,
         LinkType::LOOP,
         LinkType::LINUX_SLL,
+        LinkType(12),
+        LinkType(14),
         LinkType::IPV4,
+        LinkType::IPV6,
         LinkType::LINUX_SLL2,
     ] {
         let filter = Filter::compile("tcp port 443", link);

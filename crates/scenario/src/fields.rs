@@ -175,18 +175,6 @@ impl<'a> Fields<'a> {
         self.as_text(key, self.node(key)?)
     }
 
-    /// A text that may also be written as a number.
-    pub(crate) fn scalar(&self, key: &'static str) -> Option<Text> {
-        let node = self.node(key)?;
-        match node.value.to_text() {
-            Some(text) => Some(Text {
-                text,
-                span: node.span.clone(),
-            }),
-            None => self.mistyped(key, node, "a string"),
-        }
-    }
-
     pub(crate) fn required_text(&self, key: &'static str) -> Option<Text> {
         self.required(key)?;
         self.text(key)

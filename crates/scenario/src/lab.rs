@@ -32,6 +32,8 @@ pub struct Lab {
     pub hidden_traffic_seeds: Vec<u64>,
     /// Run on after a mutating call until what it started has settled (`design.md` section 5).
     pub settle: bool,
+    /// Capture points and flow logs whose evidence a learner gets as files; all if empty.
+    pub evidence: Vec<String>,
     /// The tasks, in the order they are posed.
     pub tasks: Vec<LabTask>,
     /// SHA-256 of the file in hex.

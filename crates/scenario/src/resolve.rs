@@ -263,7 +263,9 @@ impl<'a> Resolver<'a> {
         let names: Vec<&str> = self.names.iter().map(|(name, _)| name).collect();
         let near = crate::error::nearest(reference, names.iter().copied());
         let of_kind = reference.split('.').next().unwrap_or_default();
-        let siblings = names.into_iter().filter(|name| name.split('.').next() == Some(of_kind));
+        let siblings = names
+            .into_iter()
+            .filter(|name| name.split('.').next() == Some(of_kind));
         FillError {
             reference: reference.to_owned(),
             hint: near

@@ -1,8 +1,8 @@
 //! Why a session cannot go on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use wirelab_scenario::ContentErrors;
+use wirelab_scenario::{ContentErrors, FillError};
 
 use crate::run::RunError;
 
@@ -12,6 +12,14 @@ pub enum SessionError {
     /// Mistakes in a lab or scenario.
     #[error(transparent)]
     Content(#[from] ContentErrors),
+    /// A reference in a lab that leads nowhere.
+    #[error("{file}: {error}")]
+    Reference {
+        /// Where it stands.
+        file: String,
+        /// What is wrong.
+        error: FillError,
+    },
     /// The run refused it.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -35,6 +43,12 @@ pub enum SessionError {
         /// The folder.
         dir: PathBuf,
     },
+    /// There is no such lab.
+    #[error("no lab is called `{name}`")]
+    UnknownLab {
+        /// What was asked for.
+        name: String,
+    },
     /// The journal cannot be read.
     #[error("{}:{line}: {why}", path.display())]
     Journal {
@@ -45,19 +59,32 @@ pub enum SessionError {
         /// What is wrong with it.
         why: String,
     },
+    /// The journal belongs to another text of the scenario.
+    #[error(
+        "the scenario `{scenario}` has changed since this session was started: its journal fits \
+         another text (SHA-256 {was:.12}, now {now:.12})"
+    )]
+    ScenarioChanged {
+        /// The scenario.
+        scenario: String,
+        /// The hash in the journal.
+        was: String,
+        /// The file's hash.
+        now: String,
+    },
     /// Replay gave another reply than the one that was recorded.
     #[error(
-        "entry {seq} of the journal ({what}) now gives another reply: this session was made with \
-         {made_with}, this is {this}"
+        "entry {seq} of the journal ({what}) gives another reply than it gave to wirelab \
+         {made_with}; this is wirelab {this}"
     )]
     Drift {
         /// The entry.
         seq: u64,
         /// What it is.
         what: String,
-        /// Build and scenario that made it.
+        /// The build that made the journal.
         made_with: String,
-        /// Build and scenario now.
+        /// This build.
         this: String,
     },
     /// There is no such task.
@@ -69,6 +96,29 @@ pub enum SessionError {
         known: String,
     },
     /// Nothing was done since the lab opened.
-    #[error("nothing to undo: nothing was changed since the lab opened")]
+    #[error("nothing to undo: nothing was done since the lab opened")]
     NothingToUndo,
+}
+
+impl SessionError {
+    pub(crate) fn file(path: &Path, error: std::io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            error,
+        }
+    }
+
+    /// What to do about it, if there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Exists { .. } => Some("`wirelab reset` takes everything back to its beginning"),
+            Self::Missing { .. } => Some("`wirelab start LAB` makes one"),
+            Self::UnknownLab { .. } => Some("`wirelab list` shows the labs"),
+            Self::ScenarioChanged { .. } | Self::Drift { .. } => {
+                Some("the answers are kept in `answers/`; start the lab anew in another folder")
+            }
+            _ => None,
+        }
+    }
 }

@@ -1,11 +1,69 @@
 //! The journal: the ordered record of everything a person did that moves the world.
+//!
+//! `journal.jsonl` is append-only: a [`Header`], then one [`Entry`] a line, each line with a
+//! checksum of itself. A last line whose checksum is wrong was never confirmed and is cut. What
+//! counts is the *effective* journal: an `undo` cuts the entry it names and all after it; the
+//! abandoned branch stays in the file.
 
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
-use wirelab_model::{Call, Caller, SimTime};
+use wirelab_model::{Call, Caller, Seed, SimTime};
+
+use crate::error::SessionError;
+
+/// The format this build writes.
+const FORMAT: u32 = 1;
+
+/// The journal's first line: what it is a journal of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Format of the file.
+    pub format: u32,
+    /// The lab.
+    pub lab: String,
+    /// The scenario ...
+    pub scenario: String,
+    /// ... and the SHA-256 of its file in hex.
+    pub scenario_hash: String,
+    /// What was drawn from.
+    pub seed: Seed,
+    /// Virtual time at which the lab opens: where the journal begins.
+    pub opens_at: SimTime,
+    /// The build that started it.
+    pub build: String,
+}
+
+impl Header {
+    /// A header in this build's format.
+    pub(crate) fn new(lab: &wirelab_scenario::Lab, plan: &wirelab_scenario::Plan) -> Self {
+        Self {
+            format: FORMAT,
+            lab: lab.name.clone(),
+            scenario: plan.name.clone(),
+            scenario_hash: plan.hash.clone(),
+            seed: plan.seed,
+            opens_at: lab.opens_at,
+            build: build().to_owned(),
+        }
+    }
+}
+
+/// The build, as journals name it.
+pub(crate) const fn build() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
 
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Number, from 1; never used twice.
     pub seq: u64,
@@ -13,13 +71,13 @@ pub struct Entry {
     pub at: SimTime,
     /// What was done.
     pub kind: EntryKind,
-    /// SHA-256 of the reply, 16 hex digits: replay compares it.
+    /// SHA-256 of the reply, 16 hex digits: replay compares it. Empty if there is no reply.
     pub reply: SmolStr,
 }
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum EntryKind {
     /// A mutating API call, refused or not.
     Call {
@@ -45,7 +103,7 @@ pub enum EntryKind {
         /// Its number.
         of: u64,
     },
-    /// A hint was taken. Moves nothing.
+    /// A hint was taken. Moves nothing; an undo does not give it back.
     Hint {
         /// The task.
         task: SmolStr,
@@ -57,4 +115,302 @@ pub enum EntryKind {
         /// Points reached.
         points: u32,
     },
+}
+
+impl EntryKind {
+    /// Whether it moves the world.
+    #[must_use]
+    pub const fn moves(&self) -> bool {
+        matches!(
+            self,
+            Self::Call { .. } | Self::Host { .. } | Self::Advance { .. }
+        )
+    }
+
+    /// Whether it is a change that a person would want back: anything but the passing of time.
+    #[must_use]
+    pub const fn changes(&self) -> bool {
+        matches!(self, Self::Call { .. } | Self::Host { .. })
+    }
+}
+
+/// As people read it: `ec2:CreateNetworkAclEntry RuleNumber=100 ...`, `exec app -- ping 10.0.0.1`.
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call { call, .. } => {
+                write!(f, "{call}")?;
+                for (name, value) in &call.parameters {
+                    match value.as_str() {
+                        Some(text) => write!(f, " {name}={text}")?,
+                        None => write!(f, " {name}={value}")?,
+                    }
+                }
+                Ok(())
+            }
+            Self::Host { host, argv } => write!(f, "exec {host} -- {}", argv.join(" ")),
+            Self::Advance { until } => write!(f, "advance to {until}"),
+            Self::Undo { of } => write!(f, "undo of entry {of}"),
+            Self::Hint { task, rung } => write!(f, "hint {} for {task}", rung + 1),
+            Self::Check { points } => write!(f, "check: {points} points"),
+        }
+    }
+}
+
+/// The journal of a session: the file, and what was read of it.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    header: Header,
+    entries: Vec<Entry>,
+    /// How much of the file has been read.
+    offset: u64,
+    lines: usize,
+}
+
+impl Journal {
+    /// Makes the file with its header.
+    pub(crate) fn create(path: &Path, header: Header) -> Result<Self, SessionError> {
+        let line = sealed(&header);
+        let written = OpenOptions::new().write(true).create_new(true).open(path);
+        let written = written.and_then(|mut file| {
+            file.write_all(line.as_bytes())?;
+            file.sync_all()
+        });
+        written.map_err(|error| SessionError::file(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            header,
+            entries: Vec::new(),
+            offset: line.len() as u64,
+            lines: 1,
+        })
+    }
+
+    /// Reads the file.
+    pub(crate) fn open(path: &Path) -> Result<Self, SessionError> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|error| SessionError::file(path, error))?;
+        let bad = |why: &str| SessionError::Journal {
+            path: path.to_owned(),
+            line: 1,
+            why: why.to_owned(),
+        };
+        let line = text.split_inclusive('\n').next().unwrap_or_default();
+        let header: Header = opened(line).ok_or_else(|| bad("the header is damaged"))?;
+        if header.format != FORMAT {
+            return Err(bad("this build reads format 1"));
+        }
+        let mut journal = Self {
+            path: path.to_owned(),
+            header,
+            entries: Vec::new(),
+            offset: line.len() as u64,
+            lines: 1,
+        };
+        journal.catch_up()?;
+        Ok(journal)
+    }
+
+    pub(crate) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Every entry, those that were taken back included.
+    pub(crate) fn all(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entries that move the world and were not taken back.
+    pub(crate) fn effective(&self) -> Vec<Entry> {
+        let mut effective: Vec<Entry> = Vec::new();
+        for entry in &self.entries {
+            match entry.kind {
+                EntryKind::Undo { of } => effective.retain(|earlier| earlier.seq < of),
+                _ if entry.kind.moves() => effective.push(entry.clone()),
+                _ => {}
+            }
+        }
+        effective
+    }
+
+    /// Reads what other processes have appended. A last line that is cut short or damaged was
+    /// never confirmed: it is cut off. The session's lock must be held.
+    pub(crate) fn catch_up(&mut self) -> Result<(), SessionError> {
+        let appended = self.read_from_offset()?;
+        let mut lines = appended.split_inclusive('\n').peekable();
+        while let Some(line) = lines.next() {
+            match opened(line) {
+                Some(entry) => {
+                    self.entries.push(entry);
+                    self.offset += line.len() as u64;
+                    self.lines += 1;
+                }
+                None if lines.peek().is_none() => return self.cut(),
+                None => {
+                    return Err(SessionError::Journal {
+                        path: self.path.clone(),
+                        line: self.lines + 1,
+                        why: "the checksum is wrong, and more lines follow".to_owned(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_from_offset(&self) -> Result<String, SessionError> {
+        let read = File::open(&self.path).and_then(|mut file| {
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(self.offset))?;
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        let bytes = read.map_err(|error| SessionError::file(&self.path, error))?;
+        // A line cut in the middle of a character is damaged like any other.
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn cut(&self) -> Result<(), SessionError> {
+        let file = OpenOptions::new().write(true).open(&self.path);
+        let cut = file.and_then(|file| file.set_len(self.offset));
+        cut.map_err(|error| SessionError::file(&self.path, error))
+    }
+
+    /// Appends an entry, which is confirmed when this returns. The session's lock must be held.
+    pub(crate) fn append(
+        &mut self,
+        at: SimTime,
+        kind: EntryKind,
+        reply: SmolStr,
+    ) -> Result<&Entry, SessionError> {
+        let entry = Entry {
+            seq: self.next_seq(),
+            at,
+            kind,
+            reply,
+        };
+        let line = sealed(&entry);
+        let file = OpenOptions::new().append(true).open(&self.path);
+        let written = file.and_then(|mut file| {
+            file.write_all(line.as_bytes())?;
+            file.sync_data()
+        });
+        written.map_err(|error| SessionError::file(&self.path, error))?;
+        self.offset += line.len() as u64;
+        self.lines += 1;
+        self.entries.push(entry);
+        Ok(self.entries.last().expect("an entry was pushed"))
+    }
+
+    /// The number of the next entry.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.entries.last().map_or(1, |entry| entry.seq + 1)
+    }
+}
+
+const SEAL: &str = ",\"checksum\":\"";
+
+/// The value as one line of JSON with a checksum as its last member.
+fn sealed<T: Serialize>(value: &T) -> String {
+    let json = serde_json::to_string(value).expect("entries have text keys");
+    let body = json.strip_suffix('}').expect("entries are objects");
+    format!("{body}{SEAL}{}\"}}\n", digest16(json.as_bytes()))
+}
+
+/// The value of a line whose checksum is right.
+fn opened<T: DeserializeOwned>(line: &str) -> Option<T> {
+    let (body, seal) = line.strip_suffix("\"}\n")?.rsplit_once(SEAL)?;
+    let json = format!("{body}}}");
+    if digest16(json.as_bytes()) != seal {
+        return None;
+    }
+    serde_json::from_str(&json).ok()
+}
+
+/// 16 hex digits of SHA-256.
+pub(crate) fn digest16(bytes: &[u8]) -> SmolStr {
+    let digest = Sha256::digest(bytes);
+    let hex = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
+    hex.collect::<String>().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            format: FORMAT,
+            lab: "lab".to_owned(),
+            scenario: "scenario".to_owned(),
+            scenario_hash: "00".to_owned(),
+            seed: Seed::whole(7),
+            opens_at: SimTime::from_secs(60),
+            build: "test".to_owned(),
+        }
+    }
+
+    fn journal_of(kinds: Vec<EntryKind>) -> (tempfile::TempDir, Journal) {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("journal.jsonl");
+        let mut journal = Journal::create(&path, header()).expect("a new journal");
+        for kind in kinds {
+            journal
+                .append(SimTime::ZERO, kind, SmolStr::default())
+                .expect("an entry");
+        }
+        (dir, journal)
+    }
+
+    fn advance(secs: u64) -> EntryKind {
+        EntryKind::Advance {
+            until: SimTime::from_secs(secs),
+        }
+    }
+
+    #[test]
+    fn an_undo_cuts_the_entry_and_all_after_it_and_numbers_are_not_reused() {
+        let kinds = vec![
+            advance(1),
+            advance(2),
+            EntryKind::Undo { of: 2 },
+            advance(9),
+        ];
+        let (_dir, journal) = journal_of(kinds);
+        let left: Vec<u64> = journal.effective().iter().map(|entry| entry.seq).collect();
+        assert_eq!(left, [1, 4]);
+        assert_eq!(journal.next_seq(), 5);
+    }
+
+    #[test]
+    fn a_last_line_that_was_not_confirmed_is_cut_and_the_rest_is_kept() {
+        let (_dir, journal) = journal_of(vec![advance(1), advance(2)]);
+        let whole = std::fs::read(&journal.path).expect("a journal");
+        let second = whole.iter().rposition(|byte| *byte == b'{').expect("lines");
+        let second_line = whole[..second]
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .expect("lines");
+        for length in second_line + 2..whole.len() {
+            std::fs::write(&journal.path, &whole[..length]).expect("a shorter journal");
+            let read = Journal::open(&journal.path).expect("a readable journal");
+            assert_eq!(read.all().len(), 1, "cut to {length} octets");
+            let left = std::fs::metadata(&journal.path).expect("a journal").len();
+            assert_eq!(left, second_line as u64 + 1, "cut to {length} octets");
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_an_error_that_names_the_line() {
+        let (_dir, journal) = journal_of(vec![advance(1), advance(2)]);
+        let text = std::fs::read_to_string(&journal.path).expect("a journal");
+        let damaged = text.replacen("\"seq\":1", "\"seq\":8", 1);
+        std::fs::write(&journal.path, damaged).expect("a damaged journal");
+        let error = Journal::open(&journal.path).expect_err("damage");
+        assert!(
+            error.to_string().contains(":2: the checksum is wrong"),
+            "{error}"
+        );
+    }
 }

@@ -12,16 +12,19 @@
 //!
 //! [`Plan`]: wirelab_scenario::Plan
 
+mod cache;
 mod content;
 mod error;
 mod evidence;
+mod folder;
 mod journal;
+mod replay;
 mod run;
 mod session;
 
 pub use content::Content;
 pub use error::SessionError;
 pub use evidence::{ApiEvent, Evidence};
-pub use journal::{Entry, EntryKind};
+pub use journal::{Entry, EntryKind, Header};
 pub use run::{ExecResult, Run, RunError};
 pub use session::{CallOutcome, Session, Undone};

@@ -33,7 +33,7 @@ impl Filler<'_> {
         } else if fields.has("between") {
             between(&mut stream, &fields)
         } else if let Some(block) = fields.text("host_in") {
-            self.host_in(&block, &mut stream)
+            self.host_in(&block, &mut stream, &fields)
         } else if let Some(block) = fields.text("cidr_in") {
             self.cidr_in(&block, &mut stream, &fields)
         } else {
@@ -51,8 +51,17 @@ impl Filler<'_> {
 
     /// An address of a subnet, segment or block that nobody else has: not one of the five that AWS
     /// reserves, none that the file names, none drawn before.
-    fn host_in(&mut self, block: &Text, stream: &mut Stream) -> Option<Value> {
+    /// `nth = 1` is no draw but the first address: the VPC's router in a subnet.
+    fn host_in(&mut self, block: &Text, stream: &mut Stream, fields: &Fields<'_>) -> Option<Value> {
         let net = self.block(block)?;
+        if let Some(nth) = fields.integer::<u32>("nth") {
+            let address = u32::from(net.network())
+                .checked_add(nth)
+                .map(Ipv4Addr::from);
+            let address = address.filter(|address| net.contains(address));
+            let text = address.map(|address| Value::String(address.to_string()));
+            return text.or_else(|| self.exhausted(&block.span, &net.to_string()));
+        }
         let low = u64::from(u32::from(net.network())) + 4;
         let high = u64::from(u32::from(net.broadcast())).saturating_sub(1);
         let attempts = if low <= high { ATTEMPTS } else { 0 };

@@ -52,6 +52,7 @@ fn read(dir: &Path, source: &Arc<Source>, fields: &Fields<'_>) -> Option<Lab> {
         requires: words("requires"),
         hidden_traffic_seeds: fields.integers("hidden_traffic_seeds"),
         settle: fields.boolean("settle").unwrap_or(true),
+        evidence: words("evidence"),
         tasks,
         hash: hex(&Sha256::digest(source.text.as_bytes())),
         source: Arc::clone(source),

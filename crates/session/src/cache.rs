@@ -1,0 +1,168 @@
+//! Checkpoints of runs, so that no command replays hours.
+//!
+//! `.wirelab/cache` holds, for a prefix of the effective journal, the world after it and the
+//! evidence since the checkpoint before it. The name of a checkpoint is a hash of everything that
+//! the state depends on: build, scenario, seed, what is observed, and the entries themselves. So a
+//! checkpoint is either exactly right or not found; deleting the folder costs only time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wirelab_model::SimTime;
+use wirelab_scenario::Plan;
+use wirelab_simulator::Observe;
+
+use crate::error::SessionError;
+use crate::evidence::Evidence;
+use crate::journal::{Entry, build};
+use crate::run::{Run, State};
+
+/// Changes whenever the form of the files does.
+const FORM: &str = "wirelab-checkpoint-1";
+
+/// The name of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Key(String);
+
+impl Key {
+    /// The state when the lab opens.
+    pub(crate) fn opening(plan: &Plan, opens_at: SimTime, observe: Observe) -> Self {
+        let parts = serde_json::json!([
+            FORM,
+            build(),
+            executable(),
+            plan.hash,
+            plan.seed,
+            opens_at,
+            [observe.captures, observe.flow_records, observe.drops],
+        ]);
+        Self(hex(&Sha256::digest(parts.to_string())))
+    }
+
+    /// The state after one more entry.
+    pub(crate) fn after(&self, entry: &Entry) -> Self {
+        let entry = serde_json::to_string(entry).expect("entries have text keys");
+        let mut hash = Sha256::new();
+        hash.update(&self.0);
+        hash.update(entry);
+        Self(hex(&hash.finalize()))
+    }
+}
+
+/// What tells this executable from another build of the same version.
+fn executable() -> String {
+    let metadata = std::env::current_exe().and_then(std::fs::metadata);
+    metadata.map_or_else(
+        |_| String::new(),
+        |file| format!("{} {:?}", file.len(), file.modified().ok()),
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The part of a checkpoint that every command reads.
+#[derive(Serialize, Deserialize)]
+struct Stored<S> {
+    parent: Option<Key>,
+    state: S,
+}
+
+/// The folder of checkpoints.
+#[derive(Clone, Debug)]
+pub(crate) struct Cache {
+    dir: PathBuf,
+}
+
+impl Cache {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// The run at `key`, without the evidence before it.
+    pub(crate) fn load(&self, key: &Key, plan: &Arc<Plan>) -> Option<Run> {
+        let stored: Stored<State> = self.read(key, "world")?;
+        Some(Run::resume(Arc::clone(plan), stored.state))
+    }
+
+    /// The whole evidence up to `key`.
+    pub(crate) fn evidence(&self, key: &Key) -> Option<Evidence> {
+        let mut parts = Vec::new();
+        let mut next = Some(key.clone());
+        while let Some(key) = next {
+            let part: Stored<Evidence> = self.read(&key, "evidence")?;
+            parts.push(part.state);
+            next = part.parent;
+        }
+        let mut whole = Evidence::default();
+        parts.into_iter().rev().for_each(|part| whole.extend(part));
+        Some(whole)
+    }
+
+    /// Keeps the run as the checkpoint `key` and takes its evidence out of it. `parent` is the
+    /// checkpoint that the run was resumed from.
+    pub(crate) fn store(
+        &self,
+        key: &Key,
+        parent: Option<&Key>,
+        run: &mut Run,
+    ) -> Result<(), SessionError> {
+        std::fs::create_dir_all(&self.dir).map_err(|error| SessionError::file(&self.dir, error))?;
+        let parent = parent.cloned();
+        let evidence = Stored {
+            parent: parent.clone(),
+            state: run.take_evidence(),
+        };
+        // The world comes last: whoever finds it finds the evidence, too.
+        self.write(key, "evidence", &evidence)?;
+        let state = run.state();
+        self.write(key, "world", &Stored { parent, state })
+    }
+
+    fn path(&self, key: &Key, part: &str) -> PathBuf {
+        self.dir.join(format!("{}.{part}", &key.0[..32]))
+    }
+
+    /// A file that is missing or damaged is not there.
+    fn read<T: DeserializeOwned>(&self, key: &Key, part: &str) -> Option<T> {
+        let bytes = std::fs::read(self.path(key, part)).ok()?;
+        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
+        if checksum(body) != sum {
+            return None;
+        }
+        postcard::from_bytes(body).ok()
+    }
+
+    fn write<T: Serialize>(&self, key: &Key, part: &str, value: &T) -> Result<(), SessionError> {
+        let path = self.path(key, part);
+        let mut bytes = postcard::to_stdvec(value).expect("worlds have a compact form");
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum);
+        write_atomically(&path, &bytes)
+    }
+}
+
+/// FNV-1a: against files cut short, not against people.
+fn checksum(bytes: &[u8]) -> [u8; 8] {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3);
+        hash ^= hash >> 29;
+    }
+    hash.to_le_bytes()
+}
+
+/// Writes beside the file and renames, so that readers see all of it or nothing.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|error| SessionError::file(path, error))
+}

@@ -93,8 +93,8 @@ impl Skeleton {
     }
 }
 
-/// The expression as people who think of programming languages read it, `and` before `or`; `None` if
-/// that is no other reading.
+/// The expression as people who think of programming languages read it, `and` before `or`; `None`
+/// if that is no other reading.
 pub(crate) fn with_usual_ranks(expression: &str) -> Option<String> {
     let skeleton = Skeleton::of(expression)?;
     let tokens = tokens(expression);

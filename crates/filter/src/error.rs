@@ -31,9 +31,7 @@ pub enum FilterError {
     #[error("no packet can match: the conditions exclude each other")]
     RejectsAll,
     /// Longer than anything a person writes, or nested deeper.
-    #[error(
-        "expression is too long or too deeply nested; {MAX_TOKENS} words and operators are the limit"
-    )]
+    #[error("expression is too long or too deep; {MAX_TOKENS} words and operators are the limit")]
     TooLong,
     /// libpcap has no code generator for the link type.
     #[error("filters for link type `{0}` are not supported")]

@@ -1,15 +1,15 @@
 //! tcpdump filters: compiled by libpcap itself, run over captured frames, and looked at for
 //! what their authors most often did not mean.
 //!
-//! - [`Filter::compile`] takes a pcap-filter(7) expression, refuses names that would be looked up on
-//!   the network, and keeps libpcap's optimised program; [`Filter::matches`] runs it.
+//! - [`Filter::compile`] takes a pcap-filter(7) expression, refuses names that would be looked up
+//!   on the network, and keeps libpcap's optimised program; [`Filter::matches`] runs it.
 //! - [`FilterError::hint`] says what was probably meant.
-//! - [`lints`] names clauses that say nothing: constants, clauses implied by others, `tcp[...]` where
-//!   IPv6 was meant to match too, `and` and `or` mixed without parentheses.
+//! - [`lints`] names clauses that say nothing: constants, clauses implied by others, `tcp[...]`
+//!   where IPv6 was meant to match too, `and` and `or` mixed without parentheses.
 //! - [`savefile::Reader`] reads pcap and pcapng files through libpcap.
 //!
-//! No live capture, no name look-up, no comparison of two people's filters: the grader does that with
-//! the programs and frames that this crate gives it.
+//! No live capture, no name look-up, no comparison of two people's filters: the grader does that
+//! with the programs and frames that this crate gives it.
 
 mod arithmetic;
 mod clause;

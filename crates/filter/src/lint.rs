@@ -182,8 +182,8 @@ impl Linter<'_> {
         tokens.iter().any(|token| MOVERS.contains(&token.text))
     }
 
-    /// Whether the clause reads a transport header and so never matches IPv6, with nothing beside it
-    /// that asks for IPv4.
+    /// Whether the clause reads a transport header and so never matches IPv6, with nothing beside
+    /// it that asks for IPv4.
     fn is_ipv4_only(&self, clause: usize) -> bool {
         let conjuncts = self.skeleton.root.conjuncts_of(clause);
         self.reads_transport(clause)

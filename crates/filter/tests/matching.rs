@@ -207,7 +207,10 @@ proptest! {
     })]
 
     #[test]
-    fn no_expression_is_too_odd(expression in soup(), frame in prop::collection::vec(any::<u8>(), 0..90)) {
+    fn no_expression_is_too_odd(
+        expression in soup(),
+        frame in prop::collection::vec(any::<u8>(), 0..90),
+    ) {
         let compiled = Filter::compile(&expression, LinkType::ETHERNET);
         let _ = lints(&expression, LinkType::ETHERNET);
         if let Ok(filter) = compiled {

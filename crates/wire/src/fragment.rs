@@ -16,8 +16,8 @@ use crate::{IpPacket, IpVersionFields, Ipv4Fields, Transport};
 const MINIMUM_MTU: usize = 68;
 
 impl IpPacket {
-    /// The packet in pieces of at most `mtu` octets, in order, as Linux cuts them: each but the last
-    /// as large as a multiple of 8 octets of data allows.
+    /// The packet in pieces of at most `mtu` octets, in order, as Linux cuts them: each but the
+    /// last as large as a multiple of 8 octets of data allows.
     ///
     /// A packet that fits, and every IPv6 packet, is returned whole. DF is the caller's business: a
     /// router that sees it set sends an ICMP error instead. An MTU below IPv4's minimum of 68
@@ -62,9 +62,9 @@ impl IpPacket {
 }
 
 /// Puts fragments together again, with Linux's rules: a datagram must be whole 30 seconds
-/// (`ipfrag_time`) after its first arrived piece, exact repetitions are ignored, pieces that overlap
-/// otherwise throw the datagram away (RFC 5722, which Linux applies to IPv4 too), and at most 4 MiB
-/// (`ipfrag_high_thresh`) wait.
+/// (`ipfrag_time`) after its first arrived piece, exact repetitions are ignored, pieces that
+/// overlap otherwise throw the datagram away (RFC 5722, which Linux applies to IPv4 too), and at
+/// most 4 MiB (`ipfrag_high_thresh`) wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reassembler {
     datagrams: BTreeMap<Key, Datagram>,

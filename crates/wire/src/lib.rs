@@ -8,9 +8,9 @@
 //!
 //! | to | use |
 //! | --- | --- |
-//! | make a packet | [`IpPacket::tcp`], [`IpPacket::udp`], [`IpPacket::echo_request`], [`IpPacket::icmp_error`] |
+//! | make a packet | [`IpPacket::tcp`], [`IpPacket::udp`], [`IpPacket::icmp_error`], ... |
 //! | ask it | [`IpPacket::total_len`], [`IpPacket::five_tuple`], [`IpPacket::as_tcp`], ... |
-//! | change it on its way | [`IpPacket::decrement_ttl`], [`IpPacket::set_source`], [`TcpSegment::clamp_maximum_segment_size`] |
+//! | change it on its way | [`IpPacket::decrement_ttl`], [`IpPacket::set_source`], ... |
 //! | read and write bytes | [`IpPacket::parse`], [`IpPacket::write_to`], [`Frame`] |
 //! | show it as tcpdump does | [`IpPacket::summary`], [`summary::line`] |
 //! | read part of one | [`QuotedPacket`] |

@@ -11,7 +11,8 @@ const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// The snapshot length that tcpdump asks for when nothing is said: 256 KiB.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 
-/// Writes a pcap savefile to any sink. Output is buffered: call [`Self::flush`] where a reader waits.
+/// Writes a pcap savefile to any sink. Output is buffered: call [`Self::flush`] where a reader
+/// waits.
 #[derive(Debug)]
 pub struct PcapWriter<W: Write> {
     sink: BufWriter<W>,

@@ -50,8 +50,8 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// A captured frame as `tcpdump -nn -S -t` prints it, ARP included. What a short snapshot length cut
-/// off is taken for zeros.
+/// A captured frame as `tcpdump -nn -S -t` prints it, ARP included. What a short snapshot length
+/// cut off is taken for zeros.
 #[must_use]
 pub fn line(link: LinkType, frame: &[u8]) -> String {
     let mut line = String::new();

@@ -7,4 +7,5 @@ mod console;
 mod evidence;
 mod harness;
 mod labs;
+mod replay;
 mod terminal;

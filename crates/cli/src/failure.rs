@@ -79,7 +79,8 @@ impl Failure {
     /// Adds `did you mean ...?` if one of `known` is near to `word`.
     pub(crate) fn did_you_mean(self, word: &str, known: &[&str]) -> Self {
         let nearness = |name: &&str| (1000.0 * strsim::jaro_winkler(word, name)) as u32;
-        match known.iter().max_by_key(|name| nearness(name)) {
+        let others = known.iter().filter(|name| **name != word);
+        match others.max_by_key(|name| nearness(name)) {
             Some(name) if nearness(name) > 780 => self.hint(format!("did you mean `{name}`?")),
             _ => self,
         }

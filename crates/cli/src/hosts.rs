@@ -1,5 +1,7 @@
 //! The machines of a lab and where their packets are captured.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use wirelab_session::{Run, Session};
 use wirelab_simulator::CapturePoint;
@@ -22,6 +24,22 @@ pub(crate) struct Interface {
     pub(crate) mtu: u16,
     #[serde(skip)]
     pub(crate) point: CapturePoint,
+}
+
+impl Interface {
+    /// Whether `name` is the machine's name or the ENI's id.
+    fn is_called(&self, name: &str) -> bool {
+        self.host == name || self.network_interface_id.as_deref() == Some(name)
+    }
+
+    /// Whether `address` is one of its own.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        let own = self
+            .addresses
+            .iter()
+            .filter_map(|it| it.split('/').next()?.parse().ok());
+        own.into_iter().any(|it: IpAddr| it == address)
+    }
 }
 
 /// Every interface of every machine, by machine.
@@ -64,12 +82,12 @@ fn of_host(run: &Run, host: &Host) -> Vec<Interface> {
         .collect()
 }
 
-/// The interfaces of `host`, which is a machine's name or an ENI id.
+/// The interfaces of `host`: a machine's name, an ENI id, or what its evidence file is called.
 pub(crate) fn find(session: &Session, host: &str) -> Result<Vec<Interface>, Failure> {
     let all = interfaces(session.run());
     let found: Vec<_> = all
         .iter()
-        .filter(|it| it.host == host || it.network_interface_id.as_deref() == Some(host))
+        .filter(|it| it.is_called(host) || session.plan().capture_name(&it.point) == host)
         .cloned()
         .collect();
     if found.is_empty() {

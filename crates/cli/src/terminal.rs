@@ -42,17 +42,15 @@ pub(crate) enum Mark {
     Good,
     Bad,
     Partly,
-    Note,
 }
 
 impl Mark {
-    /// The mark, coloured: `✓ ✗ ◐ !` or `[ok] [x] [~] [!]`.
+    /// The mark, coloured: `✓ ✗ ◐` or `[ok] [x] [~]`.
     pub(crate) fn shown(self) -> String {
         let (mark, ascii, color) = match self {
             Self::Good => ("✓", "[ok]", AnsiColor::Green),
             Self::Bad => ("✗", "[x]", AnsiColor::Red),
             Self::Partly => ("◐", "[~]", AnsiColor::Yellow),
-            Self::Note => ("!", "[!]", AnsiColor::Yellow),
         };
         paint(if ascii_only() { ascii } else { mark }, color.on_default())
     }

@@ -67,19 +67,13 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
         session.take_hint(&task.name)?;
     }
     let taken = below + usize::from(take);
-    let texts = task.hints[..taken]
-        .iter()
-        .map(|hint| fill(session, &hint.text));
+    let texts = session.hints(&task.name)?.into_iter().map(|hint| hint.text);
     Ok(Shown {
         task: task.name.clone(),
         of: task.hints.len(),
-        taken: texts.collect::<Result<_, _>>()?,
+        taken: texts.collect(),
         next_price: task.hints.get(taken).map(|hint| hint.price),
     })
-}
-
-fn fill(session: &Session, text: &str) -> Result<String, Failure> {
-    session.plan().fill(text).map_err(Failure::usage)
 }
 
 /// The task of that name, or the first that still has hints.

@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 use std::path::Path;
 
 use serde::Serialize;
-use wirelab_session::{Content, EntryKind, Session};
+use wirelab_session::{Content, Session};
 
 use crate::failure::{Code, Failure};
 use crate::folder::Course;
@@ -92,12 +92,7 @@ fn listed(content: &Content, course: Option<&Course>, name: &str) -> Result<List
 
 /// The best result noted in the journal.
 fn best(folder: &Path, content: &Content) -> Option<u32> {
-    let session = Session::open(folder, content).ok()?;
-    let points = session.entries().filter_map(|entry| match entry.kind {
-        EntryKind::Check { points } => Some(points),
-        _ => None,
-    });
-    points.max()
+    Session::open(folder, content).ok()?.best_check()
 }
 
 fn print(list: &List) -> String {

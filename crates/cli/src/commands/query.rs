@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 pub(crate) fn failure(error: QueryError) -> Failure {
     match error {
         QueryError::Internal(_) => Failure::internal(error),
-        _ => Failure::usage(error),
+        error => Failure::usage(error.report().trim_start_matches("error: ")),
     }
 }
 
@@ -115,7 +115,6 @@ fn explain_nothing(group: &LogGroup, from: SimTime, to: SimTime, session: &Sessi
 
 /// The flow log `name` of the lab as a log group with everything delivered by now.
 fn log_group(session: &mut Session, name: Option<&str>) -> Result<LogGroup, Failure> {
-    session.run_with_evidence()?;
     let run = session.run_with_evidence()?;
     let flow_log = choose(run, name)?;
     let format = if flow_log.log_format.is_empty() {

@@ -16,8 +16,9 @@ pub(crate) struct Arguments {
 }
 
 use serde::Serialize;
-use wirelab_scenario::LabTask;
+use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::Session;
+use wirelab_simulator::host::TrafficProgram;
 
 use crate::failure::{Code, Failure};
 use crate::hosts::{self, Interface};
@@ -38,6 +39,8 @@ struct Status {
     evidence: Vec<String>,
     interfaces: Vec<Interface>,
     tasks: Vec<Task>,
+    /// The complaint's traffic: `replica primary:5432/tcp`.
+    probe: Option<String>,
     /// Changes that were made and are in force.
     changes: usize,
 }
@@ -69,7 +72,8 @@ pub(crate) fn print(session: &mut Session) -> Result<String, Failure> {
 }
 
 fn status(session: &mut Session) -> Result<Status, Failure> {
-    let evidence = lines::evidence(session)?;
+    let evidence = session.evidence_files()?;
+    let interfaces = hosts::interfaces(session.run());
     let lab = session.lab();
     Ok(Status {
         lab: lab.name.clone(),
@@ -78,14 +82,12 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         seed: session.plan().seed.fault,
         now: session.now().to_string(),
         utc: crate::when::print_utc(session.run().utc()),
-        ticket: lines::ticket(session)?,
+        ticket: session.ticket()?,
         evidence: evidence.iter().map(|path| lines::relative(path)).collect(),
-        interfaces: hosts::interfaces(session.run()),
+        probe: probe(session, &interfaces),
+        interfaces,
         tasks: lab.tasks.iter().map(|it| task(session, it)).collect(),
-        changes: session
-            .entries()
-            .filter(|entry| lines::is_change(entry))
-            .count(),
+        changes: session.changes(),
     })
 }
 
@@ -136,18 +138,44 @@ fn page(status: &Status) -> String {
 }
 
 fn next(status: &Status) -> String {
-    let host = status.interfaces.first().map_or("HOST", |it| &it.host);
-    let other = status.interfaces.iter().find(|it| it.host != host);
-    let other = other.map_or("HOST", |it| &it.host);
     let mut text = format!("\n{}\n", bold("NEXT"));
-    if let Some(file) = status.evidence.iter().find(|file| file.ends_with(".pcap")) {
+    let ends_with = |ending| status.evidence.iter().find(|file| file.ends_with(ending));
+    if let Some(file) = ends_with(".pcap") {
         text += &format!("  tcpdump -nn -r {file}\n");
     }
-    text += &format!("  wirelab path {host} {other}/icmp\n");
-    text += "  wirelab call ec2:DescribeRouteTables\n";
+    if ends_with(".log").is_some() {
+        text += "  wirelab query 'stats sum(packets) by action, srcAddr, dstAddr'\n";
+    }
+    if let Some(probe) = &status.probe {
+        text += &format!("  wirelab path {probe}\n");
+    }
+    text += "  wirelab call --list Describe\n";
     text += "  wirelab check                graded by what the network does\n";
     text += "  wirelab hint                 a nudge, when you are stuck\n";
     text
+}
+
+/// The traffic that the repair is to make work, as `wirelab path` takes it.
+fn probe(session: &Session, interfaces: &[Interface]) -> Option<String> {
+    let fix = session
+        .lab()
+        .tasks
+        .iter()
+        .find_map(|task| match &task.kind {
+            TaskKind::Fix(fix) => fix.succeeds.first(),
+            _ => None,
+        })?;
+    let traffic = session
+        .plan()
+        .traffic
+        .iter()
+        .find(|it| it.name == fix.traffic)?;
+    let host = interfaces.iter().find(|it| it.has(traffic.to));
+    let to = host.map_or_else(|| traffic.to.to_string(), |it| it.host.clone());
+    Some(match traffic.program {
+        TrafficProgram::Ping { .. } => format!("{} {to}/icmp", traffic.from),
+        _ => format!("{} {to}:{}/tcp", traffic.from, traffic.port),
+    })
 }
 
 fn indented(text: &str) -> String {

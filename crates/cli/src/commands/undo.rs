@@ -2,7 +2,7 @@
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
-use crate::{folder, output, print};
+use crate::{folder, output};
 
 /// Take the last change back, and the time it took with it
 ///

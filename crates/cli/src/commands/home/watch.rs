@@ -8,8 +8,8 @@ use wirelab_session::Session;
 use super::keys::Keys;
 use crate::commands::{check, hint, list, status};
 use crate::failure::{Code, Failure};
+use crate::output;
 use crate::terminal::dim;
-use crate::{content, output};
 
 /// How often files are looked at, in wall-clock time.
 const EVERY: Duration = Duration::from_millis(250);
@@ -19,7 +19,6 @@ const KEYS: &str = "h hint  t ticket  c check again  l list  q quit";
 /// Watches until `q`.
 pub(super) fn run(mut session: Session) -> Result<Code, Failure> {
     let keys = Keys::take()?;
-    let content = content::find()?;
     let dir = session.dir().to_owned();
     screen(&status::print(&mut session)?)?;
     let mut seen = stamp(&dir);
@@ -30,7 +29,7 @@ pub(super) fn run(mut session: Session) -> Result<Code, Failure> {
         if !changed && key.is_none() {
             continue;
         }
-        session = Session::open(&dir, &content)?;
+        session.catch_up()?;
         match key {
             Some('q' | '\x03' | '\x04') => return Ok(Code::Passed),
             Some('h') => screen(&hint::next(&mut session)?)?,

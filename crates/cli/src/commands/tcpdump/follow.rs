@@ -7,7 +7,7 @@ use wirelab_session::Session;
 use super::Capture;
 use super::pipe::Pipe;
 use crate::failure::Failure;
-use crate::{content, output};
+use crate::output;
 
 /// How often the journal is looked at, in wall-clock time.
 const EVERY: Duration = Duration::from_millis(200);
@@ -18,35 +18,36 @@ pub(super) fn until_interrupted(
     capture: &Capture,
     pipe: &mut Pipe,
 ) -> Result<(), Failure> {
-    let content = content::find()?;
     let dir = session.dir().to_owned();
-    let mut since = session.now();
-    let run = session.run_with_evidence()?;
-    let mut printed = run.evidence().captured(capture.point()).len();
-    let mut left = capture.count.unwrap_or(u64::MAX);
+    let mut reached = session.now();
+    let mut printed = seen(&mut session, capture)?;
     let mut journal = length(&dir);
-    while left > 0 && !pipe.has_ended() {
+    while !pipe.has_ended() {
         std::thread::sleep(EVERY);
         if length(&dir) == journal {
             continue;
         }
         journal = length(&dir);
-        session = Session::open(&dir, &content)?;
-        if session.now() < since {
+        session.catch_up()?;
+        if session.now() < reached {
             output::note(&format!("time went back to {}", session.now()));
-            let run = session.run_with_evidence()?;
-            printed = run.evidence().captured(capture.point()).len();
+            printed = seen(&mut session, capture)?;
         }
-        since = session.now();
+        reached = session.now();
         let run = session.run_with_evidence()?;
         for frame in capture.passing(run, printed) {
             pipe.write(frame)?;
-            left -= 1;
         }
         pipe.flush()?;
-        printed = run.evidence().captured(capture.point()).len();
+        printed = seen(&mut session, capture)?;
     }
     Ok(())
+}
+
+/// How many frames the capture point has seen.
+fn seen(session: &mut Session, capture: &Capture) -> Result<usize, Failure> {
+    let run = session.run_with_evidence()?;
+    Ok(run.evidence().captured(capture.point()).len())
 }
 
 /// Octets of the journal: it only grows.

@@ -11,6 +11,10 @@ mod link;
 mod machines;
 pub mod path;
 mod queue;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod verdict;
 mod world;

@@ -4,15 +4,19 @@
 //! world's state, so nothing changes. Where a packet would be dropped by a rule, the reason is
 //! recorded and the probe goes on, so that all blockers are found at once.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod print;
+mod walk;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+use wirelab_model::{IpNet, NetworkAclEntry, RouteTarget, SecurityGroupRuleId};
 
 use crate::verdict::{DropReason, Hop};
-use crate::world::World;
+
+pub use print::{Marks, Names, PathDisplay};
+pub use walk::explain;
 
 /// What to ask about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +51,24 @@ pub struct PathReport {
     pub probe: Probe,
     /// The way there.
     pub forward: Journey,
-    /// The way of the answer; none if the probe could not be led to a machine.
+    /// What the machine there would say to the probe.
+    pub answer: Answer,
+    /// The way of the answer; none if the probe could not be led to a machine. Where the machine would
+    /// say nothing, the way of what it should have said.
     pub back: Option<Journey>,
+}
+
+/// What the machine at the end makes of a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The probe was not led to a machine.
+    NotReached,
+    /// Somebody listens, or answers the ping.
+    Accepted,
+    /// RST or ICMP port unreachable: nobody listens.
+    Refused,
+    /// Nothing comes back, as from a port without answer or behind a firewall that drops.
+    Silent,
 }
 
 /// One direction.
@@ -90,17 +110,17 @@ pub enum PassDetail {
     /// Nothing more to say.
     Plain,
     /// A rule of a security group allows it.
-    Rule(wirelab_model::SecurityGroupRuleId),
+    Rule(SecurityGroupRuleId),
     /// It belongs to a tracked connection.
     Tracked,
     /// This entry of the network ACL allows it.
-    Entry(Box<wirelab_model::NetworkAclEntry>),
+    Entry(Box<NetworkAclEntry>),
     /// This route was taken.
     Route {
         /// Its block.
-        destination: wirelab_model::IpNet,
+        destination: IpNet,
         /// Where it leads.
-        target: wirelab_model::RouteTarget,
+        target: RouteTarget,
     },
     /// The addresses or ports were translated to these.
     Translated {
@@ -128,7 +148,7 @@ impl Journey {
 }
 
 impl PathReport {
-    /// Whether probe and answer would arrive.
+    /// Whether the network would carry the probe and its answer, whatever the answer is.
     #[must_use]
     pub fn reachable(&self) -> bool {
         self.forward.delivered() && self.back.as_ref().is_some_and(Journey::delivered)
@@ -139,61 +159,6 @@ impl PathReport {
         let back = self.back.iter().flat_map(Journey::blockers);
         self.forward.blockers().chain(back)
     }
-
-    /// For printing, with names for ids.
-    #[must_use]
-    pub fn display<'a>(&'a self, names: &'a dyn Names, marks: Marks) -> PathDisplay<'a> {
-        PathDisplay {
-            report: self,
-            names,
-            marks,
-        }
-    }
-}
-
-/// Gives ids their names in the scenario.
-pub trait Names {
-    /// The name of `id`, without its kind: `web`.
-    fn name(&self, id: &str) -> Option<SmolStr>;
-}
-
-/// From id to name.
-impl Names for BTreeMap<SmolStr, SmolStr> {
-    fn name(&self, id: &str) -> Option<SmolStr> {
-        self.get(id).cloned()
-    }
-}
-
-/// Leaves every id as it is.
-impl Names for () {
-    fn name(&self, _id: &str) -> Option<SmolStr> {
-        None
-    }
-}
-
-/// The marks of printed paths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Marks {
-    /// `→ ← ✓ ✗`.
-    #[default]
-    Unicode,
-    /// `-> <- [ok] [x]`.
-    Ascii,
-}
-
-/// A [`PathReport`] as people read it: one line a direction.
-#[derive(Clone, Copy)]
-pub struct PathDisplay<'a> {
-    report: &'a PathReport,
-    names: &'a dyn Names,
-    marks: Marks,
-}
-
-impl fmt::Display for PathDisplay<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _ = (self.names, self.marks);
-        write!(f, "{}", self.report.forward.what)
-    }
 }
 
 /// A probe that cannot be sent.
@@ -202,16 +167,12 @@ pub enum ProbeError {
     /// No machine has this name.
     #[error("no host is called `{0}`")]
     UnknownHost(SmolStr),
-    /// The machine has no interface.
-    #[error("host `{0}` has no interface")]
-    NoInterface(SmolStr),
-}
-
-/// Follows `probe` through `world`, there and back.
-///
-/// # Errors
-/// A probe from a machine that does not exist or has no interface.
-pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
-    let _ = world;
-    Err(ProbeError::UnknownHost(probe.from.clone()))
+    /// The machine does not send it: it has no interface, no route, or a firewall of its own.
+    #[error("host `{host}` does not send it: {why}")]
+    NotSent {
+        /// The machine.
+        host: SmolStr,
+        /// Why.
+        why: String,
+    },
 }

@@ -105,7 +105,8 @@ impl Conntrack {
         self.flows.get(key).is_some_and(|flow| flow.expires > now)
     }
 
-    /// Starts to track the flow of a packet that a rule allowed. `false` if the table is full.
+    /// Starts to track the flow of a packet that a rule allowed, if it is one that starts a flow.
+    /// `false` if the table is full.
     pub(crate) fn track(
         &mut self,
         now: SimTime,
@@ -114,11 +115,7 @@ impl Conntrack {
         timeouts: &IdleTimeouts,
         limit: u32,
     ) -> bool {
-        // Answers and errors start no flow, nor does the segment that ends one.
-        if header.later_fragment
-            || header.has(TcpFlags::RST)
-            || (header.is_icmp() && !header.is_icmp_query())
-        {
+        if header.later_fragment || !starts_flow(header) {
             return true;
         }
         if !self.make_room(now, limit) {
@@ -132,10 +129,6 @@ impl Conntrack {
             back: 0,
         };
         flow.follow(header, direction);
-        if header.protocol == protocol::TCP && !header.has(TcpFlags::SYN) {
-            // Picked up mid-connection.
-            flow.state = State::Established;
-        }
         flow.expires = now + flow.idle_timeout(header.protocol, timeouts);
         self.flows.insert(header.flow(direction), flow);
         true
@@ -166,6 +159,17 @@ impl Conntrack {
             self.swept = now;
         }
         self.flows.len() < limit
+    }
+}
+
+/// Whether a packet starts a flow: a SYN, an ICMP query, anything of another protocol. A segment from
+/// the middle of a connection that is not (or no longer) tracked is judged by the rules like any
+/// packet, and so is its answer: it brings no entry back.
+fn starts_flow(header: &Header) -> bool {
+    match header.protocol {
+        protocol::TCP => header.opens_tcp(),
+        protocol::ICMP | protocol::ICMPV6 => header.is_icmp_query(),
+        _ => true,
     }
 }
 

@@ -70,6 +70,17 @@ impl Header {
         self.tcp_flags = read.tcp_flags;
     }
 
+    /// The header of a packet in the other direction of the flow.
+    pub(crate) const fn mirrored(&self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            ..*self
+        }
+    }
+
     /// Whether this is ICMP of either version.
     pub(crate) const fn is_icmp(&self) -> bool {
         matches!(self.protocol, protocol::ICMP | protocol::ICMPV6)

@@ -215,7 +215,6 @@ impl Plan {
         }
     }
 
-
     pub(crate) fn zone(&self, index: ZoneIndex) -> &SmolStr {
         &self.zones[index.get()]
     }
@@ -325,7 +324,6 @@ impl Topology {
     pub(crate) fn find(&self, id: &NetworkInterfaceId) -> Option<InterfaceIndex> {
         self.indices.get(id).copied()
     }
-
 
     /// Makes the plan of the resources as they are now.
     pub(crate) fn compile(&mut self) {

@@ -248,11 +248,17 @@ impl<W: Watch> Walk<'_, W> {
             FlowDirection::Ingress => &groups.outbound,
             FlowDirection::Egress => &groups.inbound,
         };
+        let is_ipv4 = peer.is_ipv4();
+        let anybody = |list: &RuleList, header: &Header| {
+            let mut rules = list.rules.iter().filter(|rule| rule.is_for_anybody());
+            rules.any(|rule| rule.matches(header, peer, &self.plan.members, transit.direct))
+        };
         let untracked = !auto_tracked
-            && opposite.is_open(header.protocol, peer.is_ipv4())
-            && list.rules[at..]
-                .iter()
-                .any(|rule| rule.is_for_anybody() && matches(&rule));
+            && ((opposite.is_open(header.protocol, is_ipv4) && anybody(list, header))
+                // Or the packet answers a flow that is untracked in the other direction.
+                || (list.is_open(header.protocol, is_ipv4)
+                    && !header.opens_tcp()
+                    && anybody(opposite, &header.mirrored())));
         let tracked = !untracked;
         Decision::Rule { at, tracked }
     }

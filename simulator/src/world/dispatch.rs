@@ -15,6 +15,24 @@ use crate::machines::PluggedInto;
 use crate::verdict::{DropReason, Hop};
 
 impl World {
+    /// Puts a packet on an interface as if its machine had sent it.
+    #[cfg(test)]
+    pub(crate) fn inject(&mut self, id: &wirelab_model::NetworkInterfaceId, packet: IpPacket) {
+        let interface = self.topology.find(id).expect("the test has made the interface");
+        let next_hop = packet.destination();
+        let place = Place::Depart {
+            interface,
+            next_hop,
+        };
+        let transit = Transit {
+            packet,
+            direct: true,
+            host: None,
+            traffic: None,
+        };
+        self.packet(place, transit);
+    }
+
     pub(super) fn perform(&mut self, item: Scheduled) {
         match item {
             Scheduled::Packet(place, transit) => self.packet(place, transit),
@@ -99,7 +117,7 @@ impl World {
         self.deliver(number, at, transit);
     }
 
-    fn machine_behind(&self, interface: InterfaceIndex) -> Option<(usize, usize)> {
+    pub(crate) fn machine_behind(&self, interface: InterfaceIndex) -> Option<(usize, usize)> {
         let nic = self.topology.plan.find_interface(interface)?;
         let crate::fabric::Owner::Instance { id, .. } = &nic.owner else {
             return None;

@@ -1,0 +1,212 @@
+//! A path as people read it: one line a direction.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use smol_str::SmolStr;
+use wirelab_model::{FlowDirection, NetworkAclEntry, RuleAction};
+
+use super::{Answer, Journey, PassDetail, PathReport, PathStep, StepVerdict};
+use crate::verdict::{DropReason, EntryText, Hop, TargetText};
+
+/// Gives ids their names in the scenario.
+pub trait Names {
+    /// The name of `id`, without its kind: `web`.
+    fn name(&self, id: &str) -> Option<SmolStr>;
+}
+
+/// From id to name.
+impl Names for BTreeMap<SmolStr, SmolStr> {
+    fn name(&self, id: &str) -> Option<SmolStr> {
+        self.get(id).cloned()
+    }
+}
+
+/// Leaves every id as it is.
+impl Names for () {
+    fn name(&self, _id: &str) -> Option<SmolStr> {
+        None
+    }
+}
+
+/// The marks of printed paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Marks {
+    /// `→ ← ✓ ✗`.
+    #[default]
+    Unicode,
+    /// `-> <- [ok] [x]`.
+    Ascii,
+}
+
+impl Marks {
+    const fn arrow(self, forward: bool) -> &'static str {
+        match (self, forward) {
+            (Self::Unicode, true) => "→",
+            (Self::Unicode, false) => "←",
+            (Self::Ascii, true) => "->",
+            (Self::Ascii, false) => "<-",
+        }
+    }
+
+    const fn verdict(self, pass: bool) -> &'static str {
+        match (self, pass) {
+            (Self::Unicode, true) => "✓",
+            (Self::Unicode, false) => "✗",
+            (Self::Ascii, true) => "[ok]",
+            (Self::Ascii, false) => "[x]",
+        }
+    }
+}
+
+/// A [`PathReport`] for printing.
+#[derive(Clone, Copy)]
+pub struct PathDisplay<'a> {
+    report: &'a PathReport,
+    names: &'a dyn Names,
+    marks: Marks,
+}
+
+impl PathReport {
+    /// For printing, with names for ids.
+    #[must_use]
+    pub fn display<'a>(&'a self, names: &'a dyn Names, marks: Marks) -> PathDisplay<'a> {
+        PathDisplay {
+            report: self,
+            names,
+            marks,
+        }
+    }
+}
+
+/// ` → SYN      sg web out ✓  acl web out ✓ 100  ...   DELIVERED`.
+impl fmt::Display for PathDisplay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let back = self.report.back.as_ref();
+        let words = [Some(&self.report.forward), back];
+        let width = words.iter().flatten().map(|it| it.what.len()).max();
+        self.journey(f, &self.report.forward, true, width.unwrap_or(0))?;
+        if let Some(back) = back {
+            f.write_str("\n")?;
+            self.journey(f, back, false, width.unwrap_or(0))?;
+        }
+        match self.report.answer {
+            Answer::Refused => f.write_str("\n   the machine refuses it: nobody listens there"),
+            Answer::Silent => f.write_str("\n   the machine itself gives no answer"),
+            Answer::Accepted | Answer::NotReached => Ok(()),
+        }
+    }
+}
+
+impl PathDisplay<'_> {
+    fn journey(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        journey: &Journey,
+        forward: bool,
+        width: usize,
+    ) -> fmt::Result {
+        let arrow = self.marks.arrow(forward);
+        write!(f, " {arrow} {:width$}", journey.what)?;
+        for step in &journey.steps {
+            write!(f, "  {}", self.step(step))?;
+        }
+        f.write_str(if journey.delivered() {
+            "   DELIVERED"
+        } else {
+            "   DROPPED"
+        })
+    }
+
+    fn step(&self, step: &PathStep) -> String {
+        let place = self.hop(&step.hop);
+        match &step.verdict {
+            StepVerdict::Pass(detail) => {
+                let (before, after) = self.detail(detail);
+                format!("{place}{before} {}{after}", self.marks.verdict(true))
+            }
+            StepVerdict::Deny(reason) => {
+                format!("{place} {} {}", self.marks.verdict(false), deny(reason))
+            }
+        }
+    }
+
+    fn hop(&self, hop: &Hop) -> String {
+        match hop {
+            Hop::Interface(id) => format!("interface {}", self.name(id.as_str())),
+            Hop::SourceDestCheck(id) => format!("source/dest check {}", self.name(id.as_str())),
+            Hop::SecurityGroup {
+                groups, direction, ..
+            } => {
+                let names: Vec<_> = groups.iter().map(|id| self.name(id.as_str())).collect();
+                let egress = *direction == FlowDirection::Egress;
+                format!("sg {} {}", names.join(","), way(egress))
+            }
+            Hop::NetworkAcl { acl, egress, .. } => {
+                format!("acl {} {}", self.name(acl.as_str()), way(*egress))
+            }
+            Hop::RouteTable { .. } => "route".to_owned(),
+            Hop::InternetGateway(id) => format!("igw {}", self.name(id.as_str())),
+            Hop::Internet => "internet".to_owned(),
+            Hop::NatGateway(id) => format!("nat {}", self.name(id.as_str())),
+            Hop::TransitGateway(id) => format!("tgw {}", self.name(id.as_str())),
+            Hop::VpnGateway(id) => format!("vgw {}", self.name(id.as_str())),
+            Hop::VpnConnection(id) => format!("vpn {}", self.name(id.as_str())),
+            Hop::Segment(name) => format!("segment {name}"),
+            Hop::Host(name) => format!("host {name}"),
+            Hop::Vpc(id) => format!("vpc {}", self.name(id.as_str())),
+        }
+    }
+
+    /// What stands before and after the mark.
+    fn detail(&self, detail: &PassDetail) -> (String, String) {
+        match detail {
+            PassDetail::Plain | PassDetail::Rule(_) => Default::default(),
+            PassDetail::Tracked => (String::new(), " tracked".to_owned()),
+            PassDetail::Entry(entry) => (String::new(), format!(" {}", entry.rule_number)),
+            PassDetail::Route { target, .. } => {
+                let name = self.name(TargetText(target).as_str());
+                (format!(" {name}"), String::new())
+            }
+            PassDetail::Translated {
+                source,
+                destination,
+            } => {
+                let end = |(address, port): (std::net::IpAddr, u16)| match port {
+                    0 => address.to_string(),
+                    port => std::net::SocketAddr::new(address, port).to_string(),
+                };
+                let text = format!(" {} > {}", end(*source), end(*destination));
+                (String::new(), text)
+            }
+        }
+    }
+
+    fn name(&self, id: &str) -> SmolStr {
+        self.names.name(id).unwrap_or_else(|| id.into())
+    }
+}
+
+const fn way(egress: bool) -> &'static str {
+    if egress { "out" } else { "in" }
+}
+
+/// The reason without what the hop says already.
+fn deny(reason: &DropReason) -> String {
+    match reason {
+        DropReason::SecurityGroup { .. } => "no rule allows it".to_owned(),
+        DropReason::NetworkAcl { entry, .. } => short_entry(entry),
+        DropReason::Host { reason, .. } => reason.to_string(),
+        reason => reason.to_string(),
+    }
+}
+
+/// `rule 200 deny tcp 32768-60999`, with the block if it is not everybody.
+fn short_entry(entry: &NetworkAclEntry) -> String {
+    let text = EntryText(entry).to_string();
+    let everybody = entry.cidr_block.prefix_len() == 0 && entry.rule_action == RuleAction::Deny;
+    match text.rfind(if entry.egress { " to " } else { " from " }) {
+        Some(at) if everybody => text[..at].to_owned(),
+        _ => text,
+    }
+}

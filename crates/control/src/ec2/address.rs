@@ -189,6 +189,19 @@ pub(crate) fn disassociate(resources: &mut Resources, allocation_id: &Allocation
     }
 }
 
+/// Addresses name the instance that their interface is attached to.
+pub(crate) fn follow_interface(
+    resources: &mut Resources,
+    interface: &NetworkInterfaceId,
+    instance: Option<&InstanceId>,
+) {
+    for address in resources.addresses.values_mut() {
+        if address.network_interface_id.as_ref() == Some(interface) {
+            Arc::make_mut(address).instance_id = instance.cloned();
+        }
+    }
+}
+
 /// Ends all mappings to an interface.
 pub(crate) fn release_interface(resources: &mut Resources, id: &NetworkInterfaceId) {
     let mapped: Vec<_> = resources

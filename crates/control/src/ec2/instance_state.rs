@@ -122,7 +122,8 @@ pub(crate) fn give_public_address(
     let Some(primary) = interfaces.first().cloned() else {
         return Ok(());
     };
-    let public_ip = network::public_address(tx, id.as_str());
+    let salt = format!("{id}/{}", tx.state.now.as_nanos());
+    let public_ip = network::public_address(tx, &salt);
     let interface = tx.edit::<NetworkInterface>(&primary)?;
     if let Some(address) = interface.private_ip_addresses.first_mut()
         && address.association.is_none()
@@ -168,8 +169,6 @@ pub(crate) fn settle(id: &InstanceId, state: &mut State) -> Settled {
                 interface_attachment::detach(state, &interface);
                 if goes {
                     network_interface::delete(state, &interface);
-                } else {
-                    forget_instance_of_addresses(state, &interface);
                 }
             }
             return Settled::Gone;
@@ -177,15 +176,6 @@ pub(crate) fn settle(id: &InstanceId, state: &mut State) -> Settled {
         InstanceState::Running | InstanceState::Stopped | InstanceState::Terminated => {}
     }
     Settled::Lasting
-}
-
-/// Addresses that stay with a detached interface name no instance any more.
-fn forget_instance_of_addresses(state: &mut State, interface: &NetworkInterfaceId) {
-    for address in state.resources.addresses.values_mut() {
-        if address.network_interface_id.as_ref() == Some(interface) {
-            Arc::make_mut(address).instance_id = None;
-        }
-    }
 }
 
 /// EC2's numbers for states.

@@ -6,6 +6,7 @@ use serde_json::json;
 use wirelab_model::*;
 
 use crate::describe::Reader;
+use crate::ec2::address;
 use crate::ec2::network_interface::{
     checked_groups, checked_timeouts, refuse_managed, show_attachment, show_groups,
 };
@@ -104,6 +105,7 @@ pub(crate) fn attach(
         instance_id: Some(instance_id.clone()),
         device_index,
     });
+    address::follow_interface(&mut tx.state.resources, interface_id, Some(instance_id));
     Ok(attachment_id)
 }
 
@@ -145,6 +147,7 @@ pub(crate) fn detach_network_interface(
 /// Unties an interface from its instance.
 pub(crate) fn detach(state: &mut State, id: &NetworkInterfaceId) {
     state.delete_on_termination.remove(id);
+    address::follow_interface(&mut state.resources, id, None);
     let Some(interface) = state.resources.network_interfaces.get_mut(id) else {
         return;
     };

@@ -3,9 +3,9 @@
 
 mod line;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::IpNet;
+use ipnet::Ipv4Net;
 use smol_str::SmolStr;
 use wirelab_model::CustomerGatewayId;
 use wirelab_simulator::SegmentSpec;
@@ -161,8 +161,10 @@ fn outside(
     segments: &[SegmentSpec],
 ) -> Option<HostSpec> {
     let machine = Machine::read(builder, fields);
-    let interfaces = interfaces(builder, fields, segments);
-    let gateway: Option<IpAddr> = fields.parsed("gateway");
+    let mut interfaces = interfaces(builder, fields, segments);
+    let public: Option<Ipv4Addr> = fields.parsed("address");
+    interfaces.extend(public.map(on_the_internet));
+    let gateway = fields.parsed("gateway").or(public.map(provider));
     let tunnel = tunnel(builder, fields);
     if interfaces.is_empty() && tunnel.is_none() && builder.sink.is_clean() {
         let message = format!("{} is on no network", fields.title());
@@ -180,27 +182,31 @@ fn outside(
     Some(machine?.spec(name, attachment))
 }
 
-/// `interfaces = ["eth0 segment.lan 192.168.10.5/24 mtu 1400"]`, or `address = "203.0.113.9"` for
-/// one interface on the internet.
+/// `interfaces = ["eth0 segment.lan 192.168.10.5/24 mtu 1400"]`.
 fn interfaces(
     builder: &Builder<'_>,
     fields: &Fields<'_>,
     segments: &[SegmentSpec],
 ) -> Vec<OutsideInterface> {
     let lines = fields.texts("interfaces");
-    let mut interfaces: Vec<OutsideInterface> = lines
-        .iter()
-        .filter_map(|text| line::interface(builder, text, segments))
-        .collect();
-    if let Some(address) = fields.parsed::<IpAddr>("address") {
-        interfaces.push(OutsideInterface {
-            name: "eth0".into(),
-            segment: SegmentSpec::INTERNET.into(),
-            address: IpNet::from(address),
-            mtu: 1500,
-        });
+    lines.iter().filter_map(|text| line::interface(builder, text, segments)).collect()
+}
+
+/// `address = "203.0.113.9"`: one interface on the internet, in a /24 of its provider's.
+fn on_the_internet(address: Ipv4Addr) -> OutsideInterface {
+    let net = Ipv4Net::new(address, 24).expect("24 is a prefix length");
+    OutsideInterface {
+        name: "eth0".into(),
+        segment: SegmentSpec::INTERNET.into(),
+        address: net.into(),
+        mtu: 1500,
     }
-    interfaces
+}
+
+/// The provider's router: the first address of that /24.
+fn provider(address: Ipv4Addr) -> IpAddr {
+    let [a, b, c, _] = address.octets();
+    Ipv4Addr::new(a, b, c, 1).into()
 }
 
 fn tunnel(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<TunnelSpec> {

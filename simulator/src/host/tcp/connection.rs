@@ -14,6 +14,9 @@ use super::receive::Receiver;
 use super::rtt::RttEstimator;
 use super::{Context, Draws, Ends, Keepalive, SocketError, TcpConfig, clock};
 
+/// A write of this size blocks while earlier data is unsent (second value of `tcp_wmem`).
+const SEND_BUFFER: usize = 16_384;
+
 /// RFC 9293 section 3.3.2, less LISTEN and SYN-RECEIVED (see `listener`) and TIME-WAIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum State {
@@ -79,6 +82,8 @@ pub(crate) struct Connection {
 
     // What is to be sent.
     pub(super) stream: StreamBuffer,
+    /// Large writes that wait for room in the send buffer.
+    pub(super) blocked: VecDeque<Bytes>,
     pub(super) sent: VecDeque<Piece>,
     pub(super) unsent: VecDeque<Piece>,
     pub(super) una: u32,
@@ -156,6 +161,7 @@ impl Connection {
             orphan: false,
             no_delay: false,
             stream: StreamBuffer::default(),
+            blocked: VecDeque::new(),
             sent: VecDeque::new(),
             unsent: VecDeque::new(),
             una: isn,
@@ -261,6 +267,11 @@ impl Connection {
         if data.is_empty() || self.fin_queued || !self.may_send() {
             return;
         }
+        let full = !self.unsent.is_empty() && data.len() >= SEND_BUFFER;
+        if full || !self.blocked.is_empty() {
+            self.blocked.push_back(data);
+            return;
+        }
         self.restart_after_idle(cx.now);
         self.write(data, cx);
     }
@@ -289,6 +300,9 @@ impl Connection {
 
     /// `shutdown(SHUT_WR)`: FIN after what is queued.
     pub(crate) fn shutdown(&mut self, cx: &mut Context<'_>) {
+        while let Some(data) = self.blocked.pop_front() {
+            self.write(data, cx);
+        }
         let next = match self.state {
             State::Established => State::FinWait1,
             State::CloseWait => State::LastAck,

@@ -62,9 +62,22 @@ impl Connection {
         }
     }
 
-    /// `tcp_retransmit_skb`: sends up to `segments` segments of a piece again. False if the
-    /// peer's window forbids it.
+    /// `tcp_retransmit_skb`: as [`Self::send_again`], and counted as a retransmission in flight.
     pub(super) fn retransmit(&mut self, at: usize, segments: u32, cx: &mut Context<'_>) -> bool {
+        if !self.send_again(at, segments, cx) {
+            return false;
+        }
+        let piece = &mut self.sent[at];
+        piece.retransmitted = true;
+        let segments = i64::from(piece.segments());
+        self.undo_retrans = self.undo_retrans.max(0) + segments;
+        self.retrans_stamp.get_or_insert(cx.now);
+        true
+    }
+
+    /// `__tcp_retransmit_skb`: sends up to `segments` segments of a piece again. False if the
+    /// peer's window forbids it.
+    fn send_again(&mut self, at: usize, segments: u32, cx: &mut Context<'_>) -> bool {
         let mss = self.current_mss(cx.path.mtu);
         self.trim_acknowledged(at);
         let window_end = self.window_end();
@@ -98,15 +111,9 @@ impl Connection {
         } else {
             self.transmit(&mut piece, cx);
         }
-        piece.retransmitted = true;
         piece.ever_retransmitted = true;
         self.total_retransmitted += piece.segments();
-        if self.undo_retrans < 0 {
-            self.undo_retrans = 0;
-        }
-        self.undo_retrans += i64::from(piece.segments());
         self.sent[at] = piece;
-        self.retrans_stamp.get_or_insert(cx.now);
         true
     }
 
@@ -215,7 +222,6 @@ impl Connection {
                 return;
             }
         }
-        let mss = self.current_mss(cx.path.mtu);
         let Some(tail) = self.sent.back() else {
             return;
         };
@@ -226,14 +232,8 @@ impl Connection {
                 self.sent.push_back(rest);
             }
         }
-        let _ = mss;
-        let at = self.sent.len() - 1;
-        if self.retransmit(at, 1, cx) {
-            // The kernel's probe does not count as a retransmission in flight.
-            let last = self.sent.len() - 1;
-            self.sent[last.min(at)].retransmitted = false;
-            self.loss_probe_retransmitted = true;
-        }
+        let last = self.sent.len() - 1;
+        self.loss_probe_retransmitted = self.send_again(last, 1, cx);
         self.finish_probe(cx.now);
     }
 

@@ -161,6 +161,7 @@ impl Connection {
             return;
         }
         self.write_out(Push::Nagle, cx);
+        self.unblock(cx);
         self.check_ack(cx);
     }
 

@@ -6,7 +6,7 @@ use wirelab_wire::{TcpFlags, TcpSegment};
 
 use super::connection::{CongestionState, Connection, RetransmitTimer, State};
 use super::queue::Piece;
-use super::seq::{after, before};
+use super::seq::after;
 use super::{Context, HEADERS, clock, options, packet};
 
 /// `sk_gso_max_size` in octets.
@@ -138,6 +138,15 @@ impl Connection {
         }
         self.mark_push();
         self.write_out(Push::Nagle, cx);
+    }
+
+    /// Blocked writes go on once everything before them has been sent.
+    pub(super) fn unblock(&mut self, cx: &mut Context<'_>) {
+        while self.unsent.is_empty()
+            && let Some(data) = self.blocked.pop_front()
+        {
+            self.write(data, cx);
+        }
     }
 
     /// A piece is full and more follows: push it when much has gathered, or when it is the head.
@@ -369,9 +378,13 @@ impl Connection {
 
     /// Sends a piece as it stands: one segment after the other, PSH on the last.
     pub(super) fn transmit(&mut self, piece: &mut Piece, cx: &mut Context<'_>) {
-        if piece.segments() > 1 {
-            piece.flags = piece.flags | TcpFlags::PSH;
-        }
+        // A burst ends in PSH so that the receiver does not wait to merge more; the piece itself
+        // stays as it is.
+        let burst = if piece.segments() > 1 {
+            TcpFlags::PSH
+        } else {
+            TcpFlags::default()
+        };
         piece.sent_at = cx.now;
         self.last_wire = cx.now;
         let last_only = TcpFlags::PSH.0 | TcpFlags::FIN.0;
@@ -380,7 +393,7 @@ impl Connection {
         loop {
             let len = (total - offset).min(piece.mss);
             let done = offset + len >= total;
-            let mut flags = piece.flags | TcpFlags::ACK;
+            let mut flags = piece.flags | TcpFlags::ACK | burst;
             if !done {
                 flags = TcpFlags(flags.0 & !last_only);
             }
@@ -489,10 +502,5 @@ impl Connection {
         }
         self.cwnd = self.cwnd.max(10);
         self.cwnd_stamp = now;
-    }
-
-    /// Whether `seq` was ever sent.
-    pub(super) fn was_sent(&self, seq: u32) -> bool {
-        !before(seq, self.una) && before(seq, self.next)
     }
 }

@@ -1,5 +1,5 @@
 //! Whole-product tests: they drive the binary as people do, in a folder of their own, and look at
-//! what it prints, writes and answers. A test target of `crates/cli`, for only a package's own tests
+//! what it prints, writes and answers. A test target of `crates/cli`: only a package's own tests
 //! are given its binary.
 
 mod book;

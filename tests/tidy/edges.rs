@@ -56,7 +56,7 @@ const CONFINED: &[(&str, &[&str])] = &[
 ];
 
 pub(crate) fn violations() -> Vec<String> {
-    let packages = metadata();
+    let packages = metadata(&["--no-deps"]);
     let packages = packages["packages"].as_array().expect("packages");
     packages.iter().flat_map(package_violations).collect()
 }
@@ -99,18 +99,15 @@ fn level(package: &str) -> Option<u8> {
         .map(|row| row.level)
 }
 
-fn metadata() -> Value {
+/// What `cargo metadata` says, without the network.
+pub(crate) fn metadata(arguments: &[&str]) -> Value {
     let output = std::process::Command::new(env!("CARGO"))
-        .args([
-            "metadata",
-            "--format-version",
-            "1",
-            "--no-deps",
-            "--offline",
-        ])
+        .args(["metadata", "--format-version", "1", "--offline"])
+        .args(arguments)
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "cargo metadata failed");
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo metadata: {talk}");
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }

@@ -6,6 +6,7 @@ mod banned;
 mod edges;
 mod exceptions;
 mod files;
+mod licences;
 mod sizes;
 mod source;
 
@@ -49,4 +50,9 @@ fn tracked_files_belong_here() {
 #[test]
 fn every_package_takes_the_workspaces_settings() {
     report("differs from the workspace", &files::manifest_violations());
+}
+
+#[test]
+fn every_dependency_has_a_licence_that_we_allow() {
+    report("licence not allowed", &licences::violations());
 }

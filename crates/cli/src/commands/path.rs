@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     };
     let report = explain(session.run().world(), &probe).map_err(|error| match &error {
         ProbeError::UnknownHost(name) => hosts::unknown(&session, name),
-        ProbeError::NoInterface(_) => Failure::usage(&error),
+        _ => Failure::usage(&error),
     })?;
     if arguments.json.json {
         output::json(&Printed {

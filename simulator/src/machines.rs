@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{InstanceId, InstanceState, IpNet, Resources, SimTime};
+use wirelab_model::{CustomerGatewayId, InstanceId, InstanceState, IpNet, Resources, SimTime};
 
 use crate::capture::outside_mac;
 use crate::config::WorldConfig;
@@ -124,6 +124,30 @@ impl Machine {
         Ok(())
     }
 
+    /// Gives a customer gateway's tunnel interface the inside addresses of its VPN connections.
+    fn follow_tunnel(&mut self, now: SimTime, resources: &Resources) {
+        let Attachment::Outside {
+            interfaces,
+            customer_gateway: Some(tunnel),
+            ..
+        } = &self.spec.attachment
+        else {
+            return;
+        };
+        let mut inside = inside_addresses(&tunnel.customer_gateway, resources);
+        if inside.is_empty() {
+            // Unnumbered: it borrows the first interface's address.
+            let first = interfaces.first().map(|it| IpNet::from(it.address.addr()));
+            inside.extend(first);
+        }
+        let mut configs = self.host.interfaces().to_vec();
+        let tunnel = configs.last_mut().expect("a customer gateway has a tunnel interface");
+        if tunnel.addresses != inside {
+            tunnel.addresses = inside;
+            self.host.set_interfaces(now, configs);
+        }
+    }
+
     /// Gives an instance's machine the interfaces that the instance has now.
     pub(crate) fn follow(
         &mut self,
@@ -132,6 +156,7 @@ impl Machine {
         config: &WorldConfig,
     ) -> Power {
         let Some(id) = self.instance() else {
+            self.follow_tunnel(now, &topology.resources);
             return Power::Same;
         };
         let interfaces = instance_interfaces(id, topology);
@@ -230,6 +255,19 @@ fn tunnel_config(tunnel: &TunnelSpec) -> InterfaceConfig {
         gateway: None,
         resolvers: Vec::new(),
     }
+}
+
+/// The customer's end of each connection's first tunnel: the second address of its inside block
+/// (Site-to-Site VPN guide, "Tunnel options").
+fn inside_addresses(gateway: &CustomerGatewayId, resources: &Resources) -> Vec<IpNet> {
+    let connections = resources.vpn_connections.values();
+    let own = connections.filter(|it| it.customer_gateway_id == *gateway);
+    let blocks = own.filter_map(|it| Some(it.tunnels.first()?.tunnel_inside_cidr));
+    let addresses = blocks.filter_map(|block| {
+        let address = block.hosts().nth(1)?;
+        IpNet::new(address.into(), block.prefix_len()).ok()
+    });
+    addresses.collect()
 }
 
 /// The interfaces of an instance in the order of their devices; `None` unless it is running.

@@ -7,6 +7,7 @@ use wirelab_wire::{IpPacket, TcpFlags, TcpSegment};
 
 use crate::config::{FabricConfig, Observe, WorldConfig};
 use crate::event::{Captured, CapturePoint, Dropped, Event, Input, LoggedRecord};
+use crate::host::{ExecId, TrafficEvent};
 use crate::verdict::DropReason;
 use crate::world::World;
 
@@ -382,6 +383,8 @@ pub(crate) struct Bench {
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) records: Vec<LoggedRecord>,
     pub(crate) delivered: usize,
+    pub(crate) traffic: Vec<TrafficEvent>,
+    pub(crate) exec_done: Vec<(ExecId, i32)>,
 }
 
 impl Default for Bench {
@@ -398,6 +401,8 @@ impl Default for Bench {
             dropped: Vec::new(),
             records: Vec::new(),
             delivered: 0,
+            traffic: Vec::new(),
+            exec_done: Vec::new(),
         }
     }
 }
@@ -441,7 +446,9 @@ impl Bench {
                         self.dropped.push(*dropped);
                     }
                 }
-                _ => {}
+                Event::Traffic(event) => self.traffic.push(event),
+                Event::ExecDone { id, status, .. } => self.exec_done.push((id, status)),
+                Event::ExecOutput { .. } | Event::Observation(_) => {}
             }
         }
     }

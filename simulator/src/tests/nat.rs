@@ -119,6 +119,7 @@ fn after_350_idle_seconds_the_inside_gets_an_rst_and_nothing_before() {
     let arrived = bench.take_in("eni-site").expect("the SYN arrives");
     assert_eq!(bench.send("eni-site", answer(&arrived, SYN_ACK, 0)), []);
     let data = tcp(("10.0.1.5", 40000), ("203.0.113.80", 443), ACK, 10);
+    bench.send("eni-app", data.clone());
     bench.wait(340);
     assert_eq!(bench.send("eni-app", data.clone()), []);
     bench.captured.clear();

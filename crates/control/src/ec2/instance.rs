@@ -391,7 +391,7 @@ fn show(instance: &Instance, state: &State, region: &str) -> Value {
         "SubnetId": lives.then_some(&instance.subnet_id),
         "VpcId": lives.then_some(&instance.vpc_id),
         "NetworkInterfaces": interfaces(instance, resources)
-            .map(|it| network_interface::show(it, state, region)).collect::<Vec<_>>(),
+            .map(|it| network_interface::show_on_instance(it, state, region)).collect::<Vec<_>>(),
         "SecurityGroups": primary.map(|it| network_interface::show_groups(&it.groups, resources)),
         "SourceDestCheck": primary.map(|it| it.source_dest_check),
         "Hypervisor": "xen",

@@ -18,7 +18,13 @@ use crate::transaction::Transaction;
 use crate::view::done;
 use crate::{error, network};
 
-/// `StartInstances`, `StopInstances` and `TerminateInstances`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct StartInstances {
+    instance_ids: Vec<InstanceId>,
+}
+
+/// `StopInstances` and `TerminateInstances`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct InstancesRequest {
@@ -29,7 +35,7 @@ pub(crate) struct InstancesRequest {
     _skip_os_shutdown: Option<IgnoredAny>,
 }
 
-pub(crate) fn start_instances(tx: &mut Transaction<'_>, request: InstancesRequest) -> Reply {
+pub(crate) fn start_instances(tx: &mut Transaction<'_>, request: StartInstances) -> Reply {
     change_all(tx, "StartingInstances", &request.instance_ids, start)
 }
 

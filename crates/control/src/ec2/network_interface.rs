@@ -445,6 +445,18 @@ pub(crate) fn show(interface: &NetworkInterface, state: &State, region: &str) ->
     })
 }
 
+/// The shorter form inside `DescribeInstances`.
+pub(crate) fn show_on_instance(interface: &NetworkInterface, state: &State, region: &str) -> Value {
+    let mut shown = show(interface, state, region);
+    for member in ["AvailabilityZone", "RequesterManaged", "TagSet"] {
+        shown[member] = Value::Null;
+    }
+    for member in ["InstanceId", "InstanceOwnerId"] {
+        shown["Attachment"][member] = Value::Null;
+    }
+    shown
+}
+
 fn show_timeouts(interface: &NetworkInterface) -> Option<Value> {
     let timeouts = interface.connection_tracking_configuration;
     (timeouts != ConnectionTracking::default()).then(|| json!(timeouts))

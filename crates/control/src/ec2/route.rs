@@ -14,10 +14,38 @@ use crate::kind::Kind;
 use crate::transaction::Transaction;
 use crate::view::done;
 
-/// `CreateRoute` and, with `local_target`, `ReplaceRoute`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct RouteRequest {
+pub(crate) struct CreateRoute {
+    route_table_id: RouteTableId,
+    destination_cidr_block: Option<Ipv4Net>,
+    destination_ipv6_cidr_block: Option<Ipv6Net>,
+    gateway_id: Option<SmolStr>,
+    nat_gateway_id: Option<NatGatewayId>,
+    network_interface_id: Option<NetworkInterfaceId>,
+    instance_id: Option<InstanceId>,
+    transit_gateway_id: Option<TransitGatewayId>,
+}
+
+impl From<CreateRoute> for ReplaceRoute {
+    fn from(request: CreateRoute) -> Self {
+        Self {
+            route_table_id: request.route_table_id,
+            destination_cidr_block: request.destination_cidr_block,
+            destination_ipv6_cidr_block: request.destination_ipv6_cidr_block,
+            gateway_id: request.gateway_id,
+            nat_gateway_id: request.nat_gateway_id,
+            network_interface_id: request.network_interface_id,
+            instance_id: request.instance_id,
+            transit_gateway_id: request.transit_gateway_id,
+            local_target: None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct ReplaceRoute {
     route_table_id: RouteTableId,
     destination_cidr_block: Option<Ipv4Net>,
     destination_ipv6_cidr_block: Option<Ipv6Net>,
@@ -29,10 +57,8 @@ pub(crate) struct RouteRequest {
     local_target: Option<bool>,
 }
 
-pub(crate) fn create_route(tx: &mut Transaction<'_>, request: RouteRequest) -> Reply {
-    if request.local_target.is_some() {
-        return Err(error::unknown_parameter("LocalTarget", None));
-    }
+pub(crate) fn create_route(tx: &mut Transaction<'_>, request: CreateRoute) -> Reply {
+    let request = ReplaceRoute::from(request);
     let table = tx.get::<RouteTable>(&request.route_table_id)?.clone();
     let destination = destination(
         request.destination_cidr_block,
@@ -62,7 +88,7 @@ pub(crate) fn create_route(tx: &mut Transaction<'_>, request: RouteRequest) -> R
     Ok(done())
 }
 
-pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: RouteRequest) -> Reply {
+pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: ReplaceRoute) -> Reply {
     let table = tx.get::<RouteTable>(&request.route_table_id)?.clone();
     let destination = destination(
         request.destination_cidr_block,
@@ -196,7 +222,7 @@ fn check_destination(
     Ok(())
 }
 
-impl RouteRequest {
+impl ReplaceRoute {
     fn target(&self, tx: &Transaction<'_>, table: &RouteTable) -> Result<RouteTarget, ApiError> {
         let mut targets = Vec::new();
         if let Some(id) = &self.gateway_id {

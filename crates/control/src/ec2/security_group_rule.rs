@@ -17,25 +17,68 @@ use crate::kind::Kind;
 use crate::transaction::Transaction;
 use crate::view::{done, one};
 
-/// Parameters of `Authorize...`, `Revoke...` and `UpdateSecurityGroupRuleDescriptions...`.
+/// Request types that say which rules of which group, in either form, and one thing more.
+macro_rules! rules_requests {
+    ($($name:ident { $($further:ident: $list:ty)? })*) => {$(
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+        pub(crate) struct $name {
+            group_id: Option<SecurityGroupId>,
+            group_name: Option<SmolStr>,
+            #[serde(default)]
+            ip_permissions: Vec<IpPermission>,
+            ip_protocol: Option<IpProtocol>,
+            from_port: Option<i32>,
+            to_port: Option<i32>,
+            cidr_ip: Option<Ipv4Net>,
+            source_security_group_name: Option<SmolStr>,
+            #[serde(rename = "SourceSecurityGroupOwnerId")]
+            _source_security_group_owner_id: Option<SmolStr>,
+            $(#[serde(default)]
+            $further: $list,)?
+        }
+
+        impl $name {
+            fn into_rules(self) -> Rules {
+                Rules {
+                    group_id: self.group_id,
+                    group_name: self.group_name,
+                    permissions: Permissions {
+                        ip_permissions: self.ip_permissions,
+                        ip_protocol: self.ip_protocol,
+                        from_port: self.from_port,
+                        to_port: self.to_port,
+                        cidr_ip: self.cidr_ip,
+                        source_security_group_name: self.source_security_group_name,
+                    },
+                }
+            }
+        }
+    )*};
+}
+
+rules_requests! {
+    Authorize {}
+    Revoke { security_group_rule_ids: Vec<SecurityGroupRuleId> }
+}
+
+/// `UpdateSecurityGroupRuleDescriptionsIngress` and `...Egress`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct RulesRequest {
+pub(crate) struct UpdateDescriptions {
     group_id: Option<SecurityGroupId>,
     group_name: Option<SmolStr>,
     #[serde(default)]
     ip_permissions: Vec<IpPermission>,
-    ip_protocol: Option<IpProtocol>,
-    from_port: Option<i32>,
-    to_port: Option<i32>,
-    cidr_ip: Option<Ipv4Net>,
-    source_security_group_name: Option<SmolStr>,
-    #[serde(rename = "SourceSecurityGroupOwnerId")]
-    _source_security_group_owner_id: Option<SmolStr>,
-    #[serde(default)]
-    security_group_rule_ids: Vec<SecurityGroupRuleId>,
     #[serde(default)]
     security_group_rule_descriptions: Vec<RuleDescription>,
+}
+
+/// Which rules of which group.
+struct Rules {
+    group_id: Option<SecurityGroupId>,
+    group_name: Option<SmolStr>,
+    permissions: Permissions,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +90,7 @@ struct RuleDescription {
 
 type Meant = Vec<(RuleKey, Option<SmolStr>)>;
 
-impl RulesRequest {
+impl Rules {
     fn group(&self, tx: &Transaction<'_>) -> Result<SecurityGroup, ApiError> {
         let (id, name) = (self.group_id.clone(), self.group_name.as_deref());
         let id = security_group::find(tx.resources(), id, name)?;
@@ -56,22 +99,14 @@ impl RulesRequest {
     }
 
     /// The rules that the call describes; groups among them exist and are of the same VPC.
-    fn rules(&self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Meant, ApiError> {
-        let permissions = Permissions {
-            ip_permissions: self.ip_permissions.clone(),
-            ip_protocol: self.ip_protocol,
-            from_port: self.from_port,
-            to_port: self.to_port,
-            cidr_ip: self.cidr_ip,
-            source_security_group_name: self.source_security_group_name.clone(),
-        };
+    fn meant(self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Meant, ApiError> {
         let by_name = |name: &str| {
             tx.each::<SecurityGroup>()
                 .find(|it| it.vpc_id == *vpc_id && it.group_name == name)
                 .map(|it| it.group_id.clone())
                 .ok_or_else(|| error::group_name_not_found(name))
         };
-        let rules = permissions.rules(by_name)?;
+        let rules = self.permissions.rules(by_name)?;
         for (key, _) in &rules {
             check_peer(tx, vpc_id, &key.peer)?;
         }
@@ -88,19 +123,19 @@ fn check_peer(tx: &Transaction<'_>, vpc_id: &VpcId, peer: &RulePeer) -> Result<(
     Ok(())
 }
 
-pub(crate) fn authorize_ingress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+pub(crate) fn authorize_ingress(tx: &mut Transaction<'_>, request: Authorize) -> Reply {
     authorize(tx, request, false)
 }
 
-pub(crate) fn authorize_egress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+pub(crate) fn authorize_egress(tx: &mut Transaction<'_>, request: Authorize) -> Reply {
     authorize(tx, request, true)
 }
 
-fn authorize(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -> Reply {
-    refuse_rule_ids(&request)?;
-    let mut group = request.group(tx)?;
+fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> Reply {
+    let rules = request.into_rules();
+    let mut group = rules.group(tx)?;
     let mut made = Vec::new();
-    for (key, description) in request.rules(tx, &group.vpc_id)? {
+    for (key, description) in rules.meant(tx, &group.vpc_id)? {
         let known =
             |rule: &SecurityGroupRule| rule.is_egress == is_egress && RuleKey::of(rule) == key;
         if group.rules.iter().any(known) {
@@ -129,19 +164,6 @@ fn authorize(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -
     Ok(json!({ "Return": true, "SecurityGroupRules": shown }))
 }
 
-fn refuse_rule_ids(request: &RulesRequest) -> Result<(), ApiError> {
-    if !request.security_group_rule_ids.is_empty() {
-        return Err(error::unknown_parameter("SecurityGroupRuleIds", None));
-    }
-    if !request.security_group_rule_descriptions.is_empty() {
-        return Err(error::unknown_parameter(
-            "SecurityGroupRuleDescriptions",
-            None,
-        ));
-    }
-    Ok(())
-}
-
 /// The quota counts IPv4 and IPv6 separately; a reference to a group counts for both.
 fn check_limit(group: &SecurityGroup, is_egress: bool, quota: usize) -> Result<(), ApiError> {
     let count = |other_version: fn(&RulePeer) -> bool| {
@@ -159,24 +181,26 @@ fn check_limit(group: &SecurityGroup, is_egress: bool, quota: usize) -> Result<(
     Ok(())
 }
 
-pub(crate) fn revoke_ingress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+pub(crate) fn revoke_ingress(tx: &mut Transaction<'_>, request: Revoke) -> Reply {
     revoke(tx, request, false)
 }
 
-pub(crate) fn revoke_egress(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+pub(crate) fn revoke_egress(tx: &mut Transaction<'_>, request: Revoke) -> Reply {
     revoke(tx, request, true)
 }
 
-fn revoke(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -> Reply {
-    let mut group = request.group(tx)?;
+fn revoke(tx: &mut Transaction<'_>, mut request: Revoke, is_egress: bool) -> Reply {
+    let ids = std::mem::take(&mut request.security_group_rule_ids);
+    let rules = request.into_rules();
+    let mut group = rules.group(tx)?;
     let mut revoked = Vec::new();
-    if request.security_group_rule_ids.is_empty() {
-        for (key, _) in request.rules(tx, &group.vpc_id)? {
+    if ids.is_empty() {
+        for (key, _) in rules.meant(tx, &group.vpc_id)? {
             let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
             revoked.push(group.rules.remove(index));
         }
     } else {
-        for id in &request.security_group_rule_ids {
+        for id in &ids {
             let of_id = |rule: &SecurityGroupRule| {
                 rule.security_group_rule_id == *id && rule.is_egress == is_egress
             };
@@ -199,19 +223,34 @@ fn position(group: &SecurityGroup, is_egress: bool, key: &RuleKey) -> Option<usi
 
 pub(crate) fn update_ingress_descriptions(
     tx: &mut Transaction<'_>,
-    request: RulesRequest,
+    request: UpdateDescriptions,
 ) -> Reply {
     update_descriptions(tx, request, false)
 }
 
-pub(crate) fn update_egress_descriptions(tx: &mut Transaction<'_>, request: RulesRequest) -> Reply {
+pub(crate) fn update_egress_descriptions(
+    tx: &mut Transaction<'_>,
+    request: UpdateDescriptions,
+) -> Reply {
     update_descriptions(tx, request, true)
 }
 
-fn update_descriptions(tx: &mut Transaction<'_>, request: RulesRequest, is_egress: bool) -> Reply {
-    let mut group = request.group(tx)?;
+fn update_descriptions(
+    tx: &mut Transaction<'_>,
+    request: UpdateDescriptions,
+    is_egress: bool,
+) -> Reply {
+    let rules = Rules {
+        group_id: request.group_id,
+        group_name: request.group_name,
+        permissions: Permissions {
+            ip_permissions: request.ip_permissions,
+            ..Permissions::default()
+        },
+    };
+    let mut group = rules.group(tx)?;
     if request.security_group_rule_descriptions.is_empty() {
-        for (key, description) in request.rules(tx, &group.vpc_id)? {
+        for (key, description) in rules.meant(tx, &group.vpc_id)? {
             let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
             group.rules[index].description = description;
         }

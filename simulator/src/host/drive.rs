@@ -1,18 +1,42 @@
 //! Driving traffic programs: starting exchanges, seeing them end.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::SimTime;
 use wirelab_wire::{IpPacket, Unreachable, protocol};
 
 use super::icmp::{ErrorKind, Heard};
 use super::output::{HostEvent, Output};
+use super::packet;
 use super::program::runner::Runner;
 use super::program::{Act, Client, Done, text};
 use super::stack::SocketOptions;
 use super::tcp::{Connection, SocketError};
 use super::traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram};
 use super::{Host, Owner, Waker};
+
+/// `ping -M`: what happens to a message longer than the path allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum PathMtu {
+    /// DF; refused here once the path MTU is known.
+    Do,
+    /// DF as long as it fits what is known of the path, fragments after that: the default.
+    Want,
+    /// Never DF.
+    Dont,
+}
+
+/// An echo request to be sent.
+pub(super) struct Echo {
+    pub(super) to: std::net::IpAddr,
+    pub(super) identifier: u16,
+    pub(super) sequence: u16,
+    /// Octets of data.
+    pub(super) size: u16,
+    pub(super) mode: PathMtu,
+    pub(super) ttl: u8,
+}
 
 impl Host {
     pub(super) fn set_alarm(&mut self, runner: &Runner) {
@@ -306,7 +330,20 @@ impl Host {
             runner.handle = self.echo_identifier();
         }
         let sequence = (runner.exchange as u16).wrapping_add(1);
-        let sent = self.send_echo(now, runner.spec.to, runner.handle, sequence, size, dont_fragment);
+        let mode = if dont_fragment {
+            PathMtu::Do
+        } else {
+            PathMtu::Want
+        };
+        let echo = Echo {
+            to: runner.spec.to,
+            identifier: runner.handle,
+            sequence,
+            size,
+            mode,
+            ttl: packet::DEFAULT_TTL,
+        };
+        let sent = self.send_echo(now, &echo);
         runner.tuple = self.stack.resolve(runner.spec.to).map(|way| ClientTuple {
             local: way.source,
             local_port: 0,
@@ -323,34 +360,27 @@ impl Host {
     ///
     /// # Errors
     /// The text `ping` prints: no route, or longer than the path MTU with DF set.
-    pub(super) fn send_echo(
-        &mut self,
-        now: SimTime,
-        to: std::net::IpAddr,
-        identifier: u16,
-        sequence: u16,
-        size: u16,
-        dont_fragment: bool,
-    ) -> Result<(), SmolStr> {
+    pub(super) fn send_echo(&mut self, now: SimTime, echo: &Echo) -> Result<(), SmolStr> {
         let way = self
             .stack
-            .resolve(to)
+            .resolve(echo.to)
             .ok_or_else(|| SmolStr::from("Network is unreachable"))?;
-        let path_mtu = self.stack.routes.path_mtu(to, way.mtu, now);
-        let total = usize::from(size) + 28;
-        if dont_fragment && total > usize::from(path_mtu) {
+        let path_mtu = self.stack.routes.path_mtu(echo.to, way.mtu, now);
+        let fits = usize::from(echo.size) + 28 <= usize::from(path_mtu);
+        if echo.mode == PathMtu::Do && !fits {
             return Err(format!("message too long, mtu={path_mtu}").into());
         }
         let mut request = IpPacket::echo_request(
             way.source,
-            to,
-            identifier,
-            sequence,
-            text::prose(u32::from(size)),
+            echo.to,
+            echo.identifier,
+            echo.sequence,
+            text::prose(u32::from(echo.size)),
         );
         let number = self.stack.next_identification();
+        request.header.ttl = echo.ttl;
         if let wirelab_wire::IpVersionFields::V4(fields) = &mut request.header.version {
-            fields.dont_fragment = dont_fragment;
+            fields.dont_fragment = echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && fits);
             fields.identification = number;
         }
         self.stack.output(now, request);

@@ -644,6 +644,11 @@ impl Stack {
             self.loopback.push_back(packet);
             return;
         }
+        let mut resolved = resolved;
+        if !packet.dont_fragment() {
+            // Own packets are cut for the whole path, as far as it is known.
+            resolved.mtu = mtu;
+        }
         self.emit(&resolved, packet);
     }
 

@@ -610,8 +610,19 @@ fn is_pure_ack(seg: &Seg) -> bool {
     seg.len == 0 && seg.flags == TcpFlags::ACK
 }
 
-/// Compares both directions; returns how many segments were compared, and what differs.
-pub fn compare(golden: &[Seg], ours: &[Seg]) -> (usize, Vec<Difference>) {
+/// What a comparison found.
+pub struct Comparison {
+    /// How many of the kernel's segments were compared.
+    pub compared: usize,
+    /// Segments alike but for PSH in the middle of a write, where a burst ended: how long bursts
+    /// are follows from how many ACKs came at once, an accident of scheduling on a LAN.
+    pub bursts: usize,
+    /// Everything else.
+    pub differences: Vec<Difference>,
+}
+
+/// Compares both directions.
+pub fn compare(golden: &[Seg], ours: &[Seg]) -> Comparison {
     if std::env::var_os("PARITY_PRINT").is_some() {
         for seg in golden {
             println!("K {seg}");
@@ -620,8 +631,11 @@ pub fn compare(golden: &[Seg], ours: &[Seg]) -> (usize, Vec<Difference>) {
             println!("W {seg}");
         }
     }
-    let mut compared = 0;
-    let mut differences = Vec::new();
+    let mut comparison = Comparison {
+        compared: 0,
+        bursts: 0,
+        differences: Vec::new(),
+    };
     for from_client in [true, false] {
         let pick = |flow: &[Seg]| -> Vec<Seg> {
             flow.iter()
@@ -629,36 +643,43 @@ pub fn compare(golden: &[Seg], ours: &[Seg]) -> (usize, Vec<Difference>) {
                 .cloned()
                 .collect()
         };
-        let (kernel, mine) = (pick(golden), pick(ours));
-        compared += kernel.len();
-        compare_direction(&kernel, &mine, &mut differences);
+        comparison.direction(&pick(golden), &pick(ours));
     }
-    (compared, differences)
+    comparison
 }
 
-fn compare_direction(kernel: &[Seg], mine: &[Seg], differences: &mut Vec<Difference>) {
-    let mut last = [SimTime::ZERO; 2];
-    for at in 0..kernel.len().max(mine.len()) {
-        match (kernel.get(at), mine.get(at)) {
-            (Some(k), Some(w)) => {
-                let same = k.flags == w.flags
-                    && k.seq == w.seq
-                    && k.len == w.len
-                    && (k.ack == w.ack || w.flags.contains(TcpFlags::RST))
-                    && k.options == w.options;
-                let gaps = [k.at.since(last[0]), w.at.since(last[1])];
-                let timely = similar(gaps[0], gaps[1]);
-                if !same || !timely {
-                    differences.push(Difference(format!(
-                        "{}\n    kernel   {k}\n    wirelab  {w}",
-                        if same { "timing" } else { "segment" }
-                    )));
+impl Comparison {
+    fn direction(&mut self, kernel: &[Seg], mine: &[Seg]) {
+        self.compared += kernel.len();
+        let mut last = [SimTime::ZERO; 2];
+        for at in 0..kernel.len().max(mine.len()) {
+            match (kernel.get(at), mine.get(at)) {
+                (Some(k), Some(w)) => {
+                    self.segment(k, w, last);
+                    last = [k.at, w.at];
                 }
-                last = [k.at, w.at];
+                (Some(k), None) => self.differences.push(Difference(format!("missing  {k}"))),
+                (None, Some(w)) => self.differences.push(Difference(format!("extra    {w}"))),
+                (None, None) => {}
             }
-            (Some(k), None) => differences.push(Difference(format!("missing  {k}"))),
-            (None, Some(w)) => differences.push(Difference(format!("extra    {w}"))),
-            (None, None) => {}
+        }
+    }
+
+    fn segment(&mut self, k: &Seg, w: &Seg, last: [SimTime; 2]) {
+        let no_push = |flags: TcpFlags| flags.0 & !TcpFlags::PSH.0;
+        let same = no_push(k.flags) == no_push(w.flags)
+            && k.seq == w.seq
+            && k.len == w.len
+            && (k.ack == w.ack || w.flags.contains(TcpFlags::RST))
+            && k.options == w.options;
+        let timely = similar(k.at.since(last[0]), w.at.since(last[1]));
+        if !same || !timely {
+            let what = if same { "timing" } else { "segment" };
+            self.differences.push(Difference(format!(
+                "{what}\n    kernel   {k}\n    wirelab  {w}"
+            )));
+        } else if k.flags != w.flags {
+            self.bursts += 1;
         }
     }
 }

@@ -1,25 +1,237 @@
 //! Commands run on a machine: they send real packets and print what the real programs print.
+//!
+//! `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`, `curl` and `nc` take
+//! their time: each is a [`Task`] that is told of packets and of time passing. An option that is
+//! not known is refused with what is supported, status 2.
+
+mod connect;
+mod ip;
+mod ping;
+mod settings;
+mod ss;
+mod tracepath;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 
 use super::icmp::Heard;
 use super::output::{ExecId, HostEvent, Output, OutputStream};
-use super::Host;
+use super::{Host, Waker};
+
+/// What a command prints before it is known to have ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Printer {
+    lines: Vec<(OutputStream, String)>,
+}
+
+impl Printer {
+    fn out(&mut self, text: impl Into<String>) {
+        self.lines.push((OutputStream::Stdout, text.into()));
+    }
+
+    fn err(&mut self, text: impl Into<String>) {
+        self.lines.push((OutputStream::Stderr, text.into()));
+    }
+}
+
+/// A command that takes time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Task {
+    Ping(ping::Ping),
+    Connect(connect::Connect),
+    Tracepath(tracepath::Tracepath),
+}
 
 /// A command at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Exec {
-    pub(super) id: ExecId,
+    id: ExecId,
+    task: Task,
 }
 
-impl Host {
-    pub(super) fn start_exec(&mut self, now: SimTime, id: ExecId, argv: &[String], out: &mut Output) {
-        let _ = argv;
-        out.events.push(HostEvent::ExecOutput { id, stream: OutputStream::Stderr, text: "command not found\n".to_owned(), at: now });
-        out.events.push(HostEvent::ExecDone { id, status: 127, at: now });
+/// Why a command did not start: what it prints, and its status.
+struct Refusal {
+    text: String,
+    status: i32,
+}
+
+impl Refusal {
+    fn usage(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            status: 2,
+        }
     }
-    pub(super) fn on_exec_touched(&mut self, _now: SimTime, _id: ExecId, _out: &mut Output) {}
-    pub(super) fn on_exec_icmp(&mut self, _now: SimTime, _heard: &Heard, _out: &mut Output) {}
-    pub(super) fn on_exec_wake(&mut self, _now: SimTime, _id: ExecId, _out: &mut Output) {}
+}
+
+/// What starting a command brought.
+enum Started {
+    /// It is over: output and status.
+    Over(Printer, i32),
+    Running(Task),
+}
+
+type Start = Result<Started, Refusal>;
+
+fn printed(text: impl Into<String>) -> Start {
+    let mut printer = Printer::default();
+    printer.out(text);
+    Ok(Started::Over(printer, 0))
+}
+
+/// The argument of an option.
+fn argument<'a>(words: &mut std::slice::Iter<'a, String>, option: &str) -> Result<&'a str, Refusal> {
+    words
+        .next()
+        .map(String::as_str)
+        .ok_or_else(|| Refusal::usage(format!("option `{option}` requires an argument\n")))
+}
+
+fn number<T: std::str::FromStr>(text: &str, option: &str) -> Result<T, Refusal> {
+    text.parse()
+        .map_err(|_| Refusal::usage(format!("bad value `{text}` for `{option}`\n")))
+}
+
+/// Seconds, with a fraction if need be, as a span.
+fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refusal> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole: u64 = number(if whole.is_empty() { "0" } else { whole }, option)?;
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let nanos: u64 = number(&digits, option)?;
+    let total = whole.saturating_mul(1_000_000_000).saturating_add(nanos);
+    Ok(wirelab_model::SimDuration::from_nanos(total))
+}
+
+/// An address; names are not resolved on these machines.
+fn address(text: &str) -> Result<std::net::IpAddr, Refusal> {
+    text.parse().map_err(|_| Refusal {
+        text: format!("{text}: Name or service not known (give an address)\n"),
+        status: 2,
+    })
+}
+
+const COMMANDS: &str = "curl, ip, iptables, nc, ping, ss, sysctl, tracepath";
+
+impl Host {
+    /// Starts a command.
+    pub(super) fn start_exec(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        argv: &[String],
+        out: &mut Output,
+    ) {
+        let started = self.start_command(now, id, argv);
+        match started {
+            Ok(Started::Running(task)) => {
+                self.execs.insert(id, Exec { id, task });
+                self.on_exec_wake(now, id, out);
+            }
+            Ok(Started::Over(printer, status)) => finish(now, id, printer, status, out),
+            Err(refusal) => {
+                let mut printer = Printer::default();
+                printer.err(refusal.text);
+                finish(now, id, printer, refusal.status, out);
+            }
+        }
+    }
+
+    fn start_command(&mut self, now: SimTime, id: ExecId, argv: &[String]) -> Start {
+        let Some((program, arguments)) = argv.split_first() else {
+            return Err(Refusal::usage("no command given\n"));
+        };
+        let name = program.rsplit('/').next().unwrap_or(program);
+        match name {
+            "sudo" => self.start_command(now, id, arguments),
+            "ping" => self.start_ping_command(arguments),
+            "curl" => self.start_curl(now, id, arguments),
+            "nc" | "ncat" | "netcat" => self.start_nc(now, id, arguments),
+            "tracepath" => self.start_tracepath(now, arguments),
+            "ip" => self.run_ip(now, arguments),
+            "iptables" => self.run_iptables(arguments),
+            "sysctl" => self.run_sysctl(arguments),
+            "ss" => self.run_ss(now, arguments),
+            "hostname" => printed(format!("{}\n", self.spec.name)),
+            _ => Err(Refusal {
+                text: format!("{program}: command not found (available here: {COMMANDS})\n"),
+                status: 127,
+            }),
+        }
+    }
+
+    /// Works on one command; it ends when `act` gives a status.
+    fn with_exec(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        out: &mut Output,
+        act: impl FnOnce(&mut Self, &mut Task, &mut Printer) -> Option<i32>,
+    ) {
+        let Some(mut exec) = self.execs.remove(&id) else {
+            return;
+        };
+        let mut printer = Printer::default();
+        match act(self, &mut exec.task, &mut printer) {
+            Some(status) => finish(now, id, printer, status, out),
+            None => {
+                print(now, id, printer, out);
+                self.execs.insert(id, exec);
+            }
+        }
+    }
+
+    /// Something happened on a command's connection.
+    pub(super) fn on_exec_touched(&mut self, now: SimTime, id: ExecId, out: &mut Output) {
+        self.with_exec(now, id, out, |host, task, printer| match task {
+            Task::Connect(task) => host.advance_connect(now, id, task, printer),
+            _ => None,
+        });
+    }
+
+    /// An ICMP message has arrived; it may be for any command.
+    pub(super) fn on_exec_icmp(&mut self, now: SimTime, heard: &Heard, out: &mut Output) {
+        let ids: Vec<_> = self.execs.keys().copied().collect();
+        for id in ids {
+            self.with_exec(now, id, out, |host, task, printer| match task {
+                Task::Ping(task) => host.ping_heard(now, id, task, heard, printer),
+                Task::Tracepath(task) => host.tracepath_heard(now, id, task, heard, printer),
+                Task::Connect(_) => None,
+            });
+        }
+    }
+
+    /// A time a command waited for has come.
+    pub(super) fn on_exec_wake(&mut self, now: SimTime, id: ExecId, out: &mut Output) {
+        self.with_exec(now, id, out, |host, task, printer| match task {
+            Task::Ping(task) => host.ping_tick(now, id, task, printer),
+            Task::Tracepath(task) => host.tracepath_tick(now, id, task, printer),
+            Task::Connect(task) => host.connect_tick(now, id, task, printer),
+        });
+    }
+
+    fn wake_exec(&mut self, at: SimTime, id: ExecId) {
+        self.wakes.insert((at, Waker::Exec(id)));
+    }
+}
+
+fn print(now: SimTime, id: ExecId, printer: Printer, out: &mut Output) {
+    for (stream, text) in printer.lines {
+        if !text.is_empty() {
+            out.events.push(HostEvent::ExecOutput {
+                id,
+                stream,
+                text,
+                at: now,
+            });
+        }
+    }
+}
+
+fn finish(now: SimTime, id: ExecId, printer: Printer, status: i32, out: &mut Output) {
+    print(now, id, printer, out);
+    out.events.push(HostEvent::ExecDone {
+        id,
+        status,
+        at: now,
+    });
 }

@@ -189,7 +189,10 @@ fn interfaces(
     segments: &[SegmentSpec],
 ) -> Vec<OutsideInterface> {
     let lines = fields.texts("interfaces");
-    lines.iter().filter_map(|text| line::interface(builder, text, segments)).collect()
+    lines
+        .iter()
+        .filter_map(|text| line::interface(builder, text, segments))
+        .collect()
 }
 
 /// `address = "203.0.113.9"`: one interface on the internet, in a /24 of its provider's.

@@ -86,6 +86,8 @@ pub(crate) struct State {
 struct Running {
     result: ExecResult,
     ended: bool,
+    /// The event of the timeline that started it; such a command ends unseen.
+    event: Option<usize>,
 }
 
 impl Run {
@@ -247,7 +249,7 @@ impl Run {
     /// # Errors
     /// An unknown machine; a command that does not end.
     pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, RunError> {
-        let id = self.start(host, argv)?;
+        let id = self.start(host, argv, None)?;
         let limit = self.state.now + EXEC_AT_MOST;
         loop {
             if let Some(result) = self.take_ended(id) {
@@ -272,9 +274,18 @@ impl Run {
         self.input(Input::Traffic(spec))
     }
 
-    fn start(&mut self, host: &str, argv: &[String]) -> Result<ExecId, RunError> {
+    fn start(
+        &mut self,
+        host: &str,
+        argv: &[String],
+        event: Option<usize>,
+    ) -> Result<ExecId, RunError> {
         let id = ExecId(self.state.next_exec);
-        self.state.running.insert(id, Running::default());
+        let running = Running {
+            event,
+            ..Running::default()
+        };
+        self.state.running.insert(id, running);
         let input = Input::Exec {
             id,
             host: host.into(),
@@ -364,7 +375,7 @@ impl Run {
                 reply.err().map(|error| error.to_string())
             }
             TimedKind::Exec(exec) => {
-                let started = self.start(&exec.host, &exec.argv);
+                let started = self.start(&exec.host, &exec.argv, Some(index));
                 started.err().map(|error| error.to_string())
             }
             TimedKind::StopTraffic(name) => {
@@ -412,10 +423,23 @@ impl Run {
     }
 
     fn ended(&mut self, id: ExecId, status: i32, at: SimTime) {
-        if let Some(running) = self.state.running.get_mut(&id) {
-            running.result.status = status;
-            running.result.ended_at = at;
-            running.ended = true;
+        let Some(running) = self.state.running.get_mut(&id) else {
+            return;
+        };
+        running.result.status = status;
+        running.result.ended_at = at;
+        running.ended = true;
+        if let Some(event) = running.event {
+            let result = self
+                .state
+                .running
+                .remove(&id)
+                .expect("it was just there")
+                .result;
+            if status != 0 {
+                let why = format!("status {status}: {}", result.combined.trim());
+                self.evidence.failed_events.push((event, why));
+            }
         }
     }
 }

@@ -1,0 +1,352 @@
+//! A session on disk: what is written comes back, whoever reads it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use wirelab_model::{Call, Seed, SimDuration, SimTime};
+use wirelab_session::{CallOutcome, Content, EntryKind, Session, SessionError};
+use wirelab_simulator::Observe;
+
+const LAB: &str = "nacl-ephemeral";
+
+fn content() -> Content {
+    Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+}
+
+struct Started {
+    dir: tempfile::TempDir,
+    session: Session,
+}
+
+fn start() -> Started {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let session = Session::create(dir.path(), &content(), LAB, Seed::whole(3));
+    let session = session.unwrap_or_else(|error| panic!("{error}"));
+    Started { dir, session }
+}
+
+fn reopen(dir: &Path) -> Session {
+    Session::open(dir, &content()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Allows everything out of the replica's list, which changes packets in every variant.
+fn allow_entry(session: &Session, rule_number: u16) -> Call {
+    let acl = session
+        .plan()
+        .names
+        .id("network_acl.replica")
+        .expect("the replica's list");
+    let parameters = json!({
+        "NetworkAclId": acl,
+        "RuleNumber": rule_number,
+        "Protocol": "-1",
+        "RuleAction": "allow",
+        "Egress": true,
+        "CidrBlock": "0.0.0.0/0",
+    });
+    Call {
+        service: "ec2".into(),
+        operation: "CreateNetworkAclEntry".into(),
+        parameters: parameters.as_object().expect("an object").clone(),
+    }
+}
+
+fn describe() -> Call {
+    Call {
+        service: "ec2".into(),
+        operation: "DescribeNetworkAcls".into(),
+        parameters: serde_json::Map::new(),
+    }
+}
+
+fn call(session: &mut Session, call: &Call) -> CallOutcome {
+    let caller = session.plan().caller.clone();
+    session
+        .call(&caller, call)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn entries_shown(session: &mut Session) -> String {
+    call(session, &describe())
+        .reply
+        .expect("a list of network ACLs")
+        .to_string()
+}
+
+/// The evidence files with what is in them.
+fn files(session: &mut Session) -> BTreeMap<PathBuf, Vec<u8>> {
+    let written = session
+        .write_evidence()
+        .unwrap_or_else(|error| panic!("{error}"));
+    let read = written.into_iter().map(|path| {
+        let name = PathBuf::from(path.file_name().expect("a file"));
+        (name, std::fs::read(&path).expect("evidence"))
+    });
+    read.collect()
+}
+
+fn remove_cache(dir: &Path) {
+    std::fs::remove_dir_all(dir.join(".wirelab/cache")).expect("a cache");
+}
+
+#[test]
+fn a_session_starts_with_a_page_answers_and_evidence() {
+    let Started { dir, session } = start();
+    assert!(session.ticket().expect("a page").contains("Replication"));
+    assert_eq!(session.now(), session.lab().opens_at);
+    let evidence = session.evidence_files().expect("a folder");
+    let names: Vec<_> = evidence
+        .iter()
+        .map(|path| path.file_name().expect("a file").to_string_lossy())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "app.pcap",
+            "flow-log-all.log",
+            "primary.pcap",
+            "replica.pcap"
+        ]
+    );
+    let form = session.answer("cause").expect("an answer").expect("a form");
+    assert!(form.contains("direction:\n"), "{form}");
+    let again = Session::create(dir.path(), &content(), LAB, Seed::whole(3));
+    assert!(matches!(again, Err(SessionError::Exists { .. })));
+}
+
+#[test]
+fn the_same_journal_gives_the_same_bytes_with_and_without_the_cache() {
+    let Started { dir, mut session } = start();
+    let entry = allow_entry(&session, 7);
+    assert!(call(&mut session, &entry).reply.is_ok());
+    let until = session.now() + SimDuration::from_secs(600);
+    session.advance(until).expect("a moment to come");
+    let shown = entries_shown(&mut session);
+    let first = files(&mut session);
+    drop(session);
+
+    let mut cached = reopen(dir.path());
+    assert_eq!(cached.now(), until);
+    assert_eq!(entries_shown(&mut cached), shown);
+    assert_eq!(files(&mut cached), first);
+
+    remove_cache(dir.path());
+    let mut replayed = reopen(dir.path());
+    assert_eq!(replayed.now(), until);
+    assert_eq!(entries_shown(&mut replayed), shown);
+    assert_eq!(files(&mut replayed), first);
+}
+
+#[test]
+fn evidence_goes_missing_from_the_cache_and_is_made_again() {
+    let Started { dir, mut session } = start();
+    session
+        .advance(session.now() + SimDuration::from_secs(60))
+        .expect("a moment to come");
+    let first = files(&mut session);
+    for file in std::fs::read_dir(dir.path().join(".wirelab/cache")).expect("a cache") {
+        let path = file.expect("a file").path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "evidence")
+        {
+            std::fs::remove_file(path).expect("a file that can go");
+        }
+    }
+    assert_eq!(files(&mut reopen(dir.path())), first);
+}
+
+#[test]
+fn a_call_settles_and_a_refused_one_stays_in_the_journal() {
+    let Started {
+        session: mut it, ..
+    } = start();
+    let entry = allow_entry(&it, 7);
+    let first = call(&mut it, &entry);
+    assert_eq!(
+        first.settled_at,
+        Some(it.now()),
+        "the data plane obeys a second later"
+    );
+    let second = call(&mut it, &entry);
+    let error = second.reply.expect_err("there is such an entry already");
+    assert_eq!(error.code, "NetworkAclEntryAlreadyExists");
+    let kinds: Vec<bool> = it.entries().map(|entry| entry.kind.changes()).collect();
+    assert_eq!(kinds, [true, false, true]);
+}
+
+#[test]
+fn reading_leaves_no_trace() {
+    let Started { dir, mut session } = start();
+    let journal = dir.path().join(".wirelab/journal.jsonl");
+    let before = std::fs::read(&journal).expect("a journal");
+    let now = session.now();
+    entries_shown(&mut session);
+    assert_eq!(session.now(), now);
+    assert_eq!(std::fs::read(&journal).expect("a journal"), before);
+}
+
+#[test]
+fn undo_takes_the_last_change_back_with_all_after_it_and_time_with_them() {
+    let Started { dir, mut session } = start();
+    let shown = entries_shown(&mut session);
+    let opened = session.now();
+    let entry = allow_entry(&session, 7);
+    call(&mut session, &entry);
+    session
+        .advance(session.now() + SimDuration::from_secs(300))
+        .expect("a moment to come");
+    let undone = session.undo().expect("something to undo");
+    assert_eq!(undone.back_to, opened);
+    assert!(
+        undone
+            .what
+            .starts_with("ec2:CreateNetworkAclEntry NetworkAclId="),
+        "{}",
+        undone.what
+    );
+    assert_eq!(session.now(), opened);
+    assert_eq!(entries_shown(&mut session), shown);
+    assert_eq!(session.changes(), 0);
+    assert!(matches!(session.undo(), Err(SessionError::NothingToUndo)));
+    let seqs: Vec<u64> = reopen(dir.path())
+        .log()
+        .iter()
+        .map(|entry| entry.seq)
+        .collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+}
+
+#[test]
+fn reset_returns_to_the_opening_and_keeps_hints_and_checks() {
+    let Started {
+        session: mut it, ..
+    } = start();
+    let opened = it.now();
+    it.take_hint("repair").expect("a task").expect("a hint");
+    it.note_check(4).expect("a journal");
+    for rule_number in [7, 8] {
+        let entry = allow_entry(&it, rule_number);
+        call(&mut it, &entry);
+    }
+    it.reset().expect("a journal");
+    assert_eq!((it.now(), it.changes()), (opened, 0));
+    assert_eq!((it.hints_taken("repair"), it.best_check()), (1, Some(4)));
+}
+
+#[test]
+fn two_processes_share_one_session() {
+    let Started {
+        dir,
+        session: mut first,
+    } = start();
+    let mut second = reopen(dir.path());
+    let entry = allow_entry(&first, 7);
+    call(&mut first, &entry);
+    assert!(entries_shown(&mut second).contains("\"RuleNumber\":7"));
+    second
+        .advance(second.now() + SimDuration::from_secs(30))
+        .expect("a moment to come");
+    first.undo().expect("the call");
+    assert!(!entries_shown(&mut second).contains("\"RuleNumber\":7"));
+    assert_eq!(first.now(), second.now());
+}
+
+#[test]
+fn a_journal_that_this_build_does_not_reproduce_stops_with_the_entry() {
+    let Started { dir, mut session } = start();
+    let entry = allow_entry(&session, 7);
+    call(&mut session, &entry);
+    let reply = session.entries().next().expect("an entry").reply.clone();
+    drop(session);
+    remove_cache(dir.path());
+    rewrite_reply(&dir.path().join(".wirelab/journal.jsonl"), &reply);
+    let error = Session::open(dir.path(), &content()).expect_err("drift");
+    let SessionError::Drift { seq, .. } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(seq, 1);
+}
+
+/// Puts another reply hash into the journal's first entry, and the right checksum to it.
+fn rewrite_reply(path: &Path, reply: &str) {
+    use sha2::{Digest, Sha256};
+    let text = std::fs::read_to_string(path).expect("a journal");
+    let lines = text.lines().map(|line| {
+        let Some((body, _)) = line.rsplit_once(",\"checksum\":\"") else {
+            return line.to_owned();
+        };
+        let json = format!("{}}}", body.replace(reply, "0000000000000000"));
+        let digest = Sha256::digest(json.as_bytes());
+        let sum: String = digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let body = json.strip_suffix('}').expect("an object");
+        format!("{body},\"checksum\":\"{sum}\"}}")
+    });
+    let rewritten: Vec<String> = lines.collect();
+    std::fs::write(path, rewritten.join("\n") + "\n").expect("a journal");
+}
+
+#[test]
+fn a_replica_has_other_traffic_and_the_same_changes() {
+    let Started {
+        session: mut it, ..
+    } = start();
+    let entry = allow_entry(&it, 7);
+    call(&mut it, &entry);
+    let seed = it.plan().seed.with_traffic(99);
+    let replica = it
+        .replica(seed, Observe::default())
+        .expect("a plan that runs");
+    assert_eq!(replica.now(), it.now());
+    let resources = replica.control().resources();
+    assert_eq!(
+        resources.network_acls,
+        it.run().control().resources().network_acls
+    );
+    let started = |run: &wirelab_session::Run| {
+        run.evidence()
+            .traffic
+            .iter()
+            .map(|event| event.started)
+            .collect::<Vec<SimTime>>()
+    };
+    let own = started(it.run_with_evidence().expect("evidence"));
+    assert_ne!(started(&replica), own);
+    let again = it
+        .replica(seed, Observe::default())
+        .expect("a plan that runs");
+    assert_eq!(started(&again), started(&replica));
+}
+
+#[test]
+fn a_command_prints_takes_its_time_and_is_journalled() {
+    let Started { dir, mut session } = start();
+    let before = session.now();
+    let argv: Vec<String> = ["ping", "-c", "2", "-W", "1", "127.0.0.1"]
+        .map(str::to_owned)
+        .into();
+    let result = session
+        .exec("app", &argv)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(result.ended_at, session.now());
+    assert!(session.now() >= before);
+    let last = session.entries().last().expect("an entry").kind.clone();
+    assert_eq!(
+        last,
+        EntryKind::Host {
+            host: "app".into(),
+            argv
+        }
+    );
+    remove_cache(dir.path());
+    assert_eq!(reopen(dir.path()).now(), session.now());
+    let unknown = session
+        .exec("nobody", &["ls".to_owned()])
+        .expect_err("no such machine");
+    assert_eq!(unknown.to_string(), "no host is called `nobody`");
+}

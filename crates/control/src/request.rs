@@ -33,15 +33,16 @@ pub(crate) fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum RequestError {
+    #[error("unknown parameter `{name}`")]
     Unknown {
         name: String,
         nearest: Option<String>,
     },
-    Missing {
-        name: String,
-    },
+    #[error("missing parameter `{name}`")]
+    Missing { name: String },
+    #[error("{why}")]
     Invalid {
         why: String,
         place: Option<(String, String)>,
@@ -100,14 +101,6 @@ fn join(path: &str, name: &str) -> String {
         format!("{path}.{name}")
     }
 }
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self:?}")
-    }
-}
-
-impl std::error::Error for RequestError {}
 
 impl de::Error for RequestError {
     fn custom<T: fmt::Display>(why: T) -> Self {
@@ -355,16 +348,9 @@ impl<'de> Deserializer<'de> for Parameter {
 /// Asks a type for its field names: the first thing a structure tells its deserialiser.
 struct FieldProbe;
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?}")]
 struct Fields(&'static [&'static str]);
-
-impl fmt::Display for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
-impl std::error::Error for Fields {}
 
 impl de::Error for Fields {
     fn custom<T: fmt::Display>(_: T) -> Self {

@@ -153,7 +153,8 @@ pub(crate) fn delete_vpn_connection(
     Ok(done())
 }
 
-/// `pending` and `modifying` become `available`, with both tunnels up; `deleting` becomes `deleted`.
+/// `pending` and `modifying` become `available`, with both tunnels up; `deleting` becomes
+/// `deleted`.
 pub(crate) fn settle(id: &VpnConnectionId, state: &mut State) -> Settled {
     let Some(connection) = state.resources.vpn_connections.get_mut(id) else {
         return Settled::Lasting;

@@ -115,30 +115,26 @@ fn parse(text: &str) -> Vec<Piece> {
 fn steps<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for line in lines {
-        let last = steps.last_mut();
         if let Some(command) = line.strip_prefix("$ ") {
             steps.push(Step {
                 command: command.to_owned(),
                 shown: Vec::new(),
             });
-        } else if let Some(step) = last
-            .as_deref()
-            .filter(|s| is_continued(s))
-            .map(|_| ())
-            .and(last)
-        {
-            step.command += &format!("\n{}", line.strip_prefix("> ").unwrap_or(line));
-        } else {
-            let step = steps.last_mut().expect("a block begins with `$ `");
-            step.shown.push(line.trim_end().to_owned());
+            continue;
+        }
+        let step = steps.last_mut().expect("a block begins with `$ `");
+        match line.strip_prefix("> ") {
+            Some(more) if goes_on(step) => step.command += &format!("\n{more}"),
+            _ => step.shown.push(line.trim_end().to_owned()),
         }
     }
     steps
 }
 
-/// A command whose last line ends with a backslash goes on with the next line (`> ` before it).
-fn is_continued(step: &Step) -> bool {
-    step.shown.is_empty() && step.command.ends_with('\\')
+/// Whether a line that begins with `> ` belongs to the command: after a backslash, and in a
+/// here-document.
+fn goes_on(step: &Step) -> bool {
+    step.shown.is_empty() && (step.command.ends_with('\\') || step.command.contains("<<"))
 }
 
 fn print(pieces: &[Piece]) -> String {

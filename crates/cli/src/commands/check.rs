@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.json.json {
         output::json(&report)?;
     } else {
-        output::text(&print(&report))?;
+        output::text(&print(&report, arguments.task.is_none()))?;
     }
     Ok(if report.is_passed() {
         Code::Passed
@@ -51,15 +51,18 @@ pub(crate) fn grade(session: &mut Session, task: Option<&str>) -> Result<Report,
 }
 
 /// The report as a terminal shows it, with what to do next.
-pub(crate) fn print(report: &Report) -> String {
+pub(crate) fn print(report: &Report, whole_lab: bool) -> String {
     let style = Style {
         ascii: terminal::ascii_only(),
         color: true,
     };
-    let next = if report.is_passed() {
-        " solved.  wirelab list = what is next\n"
-    } else {
-        " wirelab hint = a nudge    wirelab undo = take the last change back\n"
+    let next = match (report.is_passed(), whole_lab) {
+        (true, true) => " solved.  wirelab list = what is next
+",
+        (true, false) => " solved.  wirelab check = the whole lab
+",
+        (false, _) => " wirelab hint = a nudge    wirelab undo = take the last change back
+",
     };
     format!("{}{next}", report.print(&style))
 }

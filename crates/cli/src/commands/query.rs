@@ -92,8 +92,9 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
     output::text(&result.to_table())?;
     let cost = result.statistics;
     output::note(&format!(
-        "{} rows; {} of {} records matched, {} bytes scanned",
+        "{} {}; {} of {} records matched, {} bytes scanned",
         result.rows.len(),
+        if result.rows.len() == 1 { "row" } else { "rows" },
         cost.records_matched,
         cost.records_scanned,
         cost.bytes_scanned

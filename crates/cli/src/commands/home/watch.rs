@@ -46,7 +46,7 @@ pub(super) fn run(mut session: Session) -> Result<Code, Failure> {
 /// An answer that cannot be graded, or content that cannot be read, ends no watch.
 fn graded(session: &mut Session) -> Result<(), Failure> {
     match check::grade(session, None) {
-        Ok(report) => screen(&check::print(&report)),
+        Ok(report) => screen(&check::print(&report, true)),
         Err(failure) => screen(&format!("{failure}\n")),
     }
 }

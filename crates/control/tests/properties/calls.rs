@@ -208,7 +208,8 @@ fn gateway_call(of: &Of<'_>, kind: u32, a: u32, b: u32) -> Plausible {
         36 => ("CreateTransitGateway", json!({})),
         37 | 38 => (
             "CreateTransitGatewayVpcAttachment",
-            json!({ "TransitGatewayId": of.tgw(a), "VpcId": of.vpc(b), "SubnetIds": [of.subnet(a + b)] }),
+            json!({ "TransitGatewayId": of.tgw(a), "VpcId": of.vpc(b),
+            "SubnetIds": [of.subnet(a + b)] }),
         ),
         39 => (
             "DeleteTransitGatewayVpcAttachment",
@@ -217,7 +218,8 @@ fn gateway_call(of: &Of<'_>, kind: u32, a: u32, b: u32) -> Plausible {
         40 => (
             "CreateTransitGatewayRoute",
             json!({
-                "TransitGatewayRouteTableId": of.tgw_table(a), "DestinationCidrBlock": destination(a, b),
+                "TransitGatewayRouteTableId": of.tgw_table(a),
+                "DestinationCidrBlock": destination(a, b),
                 "TransitGatewayAttachmentId": of.attachment(b),
             }),
         ),

@@ -310,7 +310,7 @@ impl<'a> Parser<'a> {
         };
         if stars != names.len() {
             let count = names.len();
-            let message = format!("the pattern has {stars} `*`, but {count} names follow");
+            let message = format!("{stars} `*` in the pattern, but {count} after `as`");
             return Err(self.lexer.malformed(span, message, None));
         }
         if text.contains("**") {

@@ -270,22 +270,32 @@ impl<'a> Planner<'a> {
         self.slots.iter().rev().find(|slot| slot.key == key)
     }
 
-    /// Computes expressions beside the columns in scope; returns their names.
-    pub(super) fn extend(&mut self, exprs: Vec<DfExpr>) -> Planned<Vec<String>> {
+    /// Drops columns that no name stands for, before rows are kept in memory.
+    pub(super) fn narrow(&mut self) -> Planned<()> {
         let mut kept: Vec<&str> = self.slots.iter().map(|slot| slot.column.as_str()).collect();
         kept.extend(self.ties.iter().map(|slot| slot.column.as_str()));
-        let shown = self
-            .shown
-            .iter()
-            .flatten()
-            .map(|shown| shown.slot.column.as_str());
-        kept.extend(shown.chain(self.dedup.iter().flatten().map(|slot| slot.column.as_str())));
+        let shown = self.shown.iter().flatten();
+        kept.extend(shown.map(|shown| shown.slot.column.as_str()));
         kept.sort_unstable();
         kept.dedup();
-        let mut projection: Vec<DfExpr> = kept.into_iter().map(by_name).collect();
-        let first = self.fresh;
-        self.fresh += exprs.len();
-        let names: Vec<String> = (first..self.fresh).map(|n| format!("x{n}")).collect();
+        let projection: Vec<DfExpr> = kept
+            .into_iter()
+            .map(|name| by_name(name).alias(name))
+            .collect();
+        self.rebuild(|builder| builder.project(projection))
+    }
+
+    /// A column name that no plan of this query has had.
+    pub(super) fn fresh_name(&mut self) -> String {
+        self.fresh += 1;
+        format!("x{}", self.fresh)
+    }
+
+    /// Computes expressions beside the columns in scope; returns their names.
+    pub(super) fn extend(&mut self, exprs: Vec<DfExpr>) -> Planned<Vec<String>> {
+        let fields = self.plan.schema().fields().iter();
+        let mut projection: Vec<DfExpr> = fields.map(|field| by_name(field.name())).collect();
+        let names: Vec<String> = exprs.iter().map(|_| self.fresh_name()).collect();
         projection.extend(
             exprs
                 .into_iter()

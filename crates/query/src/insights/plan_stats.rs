@@ -1,10 +1,11 @@
 //! `stats`: aggregates, groups, and expressions over them.
 
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
-use datafusion::functions_aggregate::first_last::{first_value, last_value};
+use datafusion::functions_aggregate::first_last::{first_value_udaf, last_value_udaf};
 use datafusion::functions_aggregate::percentile_cont::percentile_cont;
 use datafusion::functions_aggregate::stddev::stddev_pop;
-use datafusion::logical_expr::{Expr as DfExpr, ExprFunctionExt as _, cast, lit};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{Expr as DfExpr, cast, lit};
 
 use super::ast::{Expr, ExprKind, Item};
 use super::plan::{Planner, Slot, by_name, column};
@@ -90,10 +91,7 @@ impl Planner<'_> {
         let mut exprs = Vec::new();
         let mut projection = keys.clone();
         for (index, aggregate) in aggregates.into_iter().enumerate() {
-            let (raw, name) = (
-                format!("a{index}"),
-                format!("a{index}_{}", self.slots.len()),
-            );
+            let (raw, name) = (format!("a{index}"), self.fresh_name());
             let value = match aggregate.kind {
                 ColumnKind::Number => cast(
                     by_name(&raw),
@@ -149,6 +147,13 @@ impl Planner<'_> {
         }
         let arguments = if name == "pct" { 2..=2 } else { 1..=1 };
         self.check_count(name, args, arguments, call.span)?;
+        let mut inner = Vec::new();
+        args.iter().for_each(|arg| outer_calls(arg, &mut inner));
+        if let Some(inner) = inner.first() {
+            let message = format!("`{inner}` stands inside `{name}`");
+            let hint = Some("aggregate it in a second `stats`");
+            return Err(self.malformed(inner.span, message, hint));
+        }
         let slot = self.slot(&args[0])?;
         let value = column(&slot);
         match name.as_str() {
@@ -208,12 +213,13 @@ impl Planner<'_> {
                 .map(|tie| by_name(&tie.column).sort(false, false)),
         );
         let value = by_name(&slot.column);
-        let picked = match name {
-            "earliest" | "sortsfirst" => first_value(value.clone(), sort),
-            _ => last_value(value.clone(), sort),
+        let function = match name {
+            "earliest" | "sortsfirst" => first_value_udaf(),
+            _ => last_value_udaf(),
         };
-        let built = picked.filter(value.is_not_null()).build();
-        built.map_err(|error| QueryError::Internal(error.to_string()))
+        let present = Some(Box::new(value.clone().is_not_null()));
+        let picked = AggregateFunction::new_udf(function, vec![value], false, present, sort, None);
+        Ok(DfExpr::AggregateFunction(picked))
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) async fn run(query: &str, group: &LogGroup, options: &QueryOptions) -
         .any(|step| matches!(step.command, Command::Filter(_)))
     {
         // What matches is counted before `limit` or `stats` hides it.
+        planner.narrow()?;
         let (schema, batches) = rows(planner.plan()).await?;
         matched = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         planner.set_plan(scan(schema, batches)?);

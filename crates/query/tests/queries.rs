@@ -1,0 +1,43 @@
+//! Every file in `queries/`: queries and, after each, a line `----` and what it answers.
+//!
+//! `WIRELAB_BLESS=1` writes the answers into the files, for a person to read before committing.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::show;
+
+const SEPARATOR: &str = "\n----\n";
+const BETWEEN: &str = "\n====\n";
+
+#[test]
+fn every_query_answers_as_its_file_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/queries");
+    let entries = fs::read_dir(folder).expect("the folder is part of the repository");
+    let mut count = 0;
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        let text = fs::read_to_string(&path).expect("a text");
+        let answered: Vec<String> = text
+            .split(BETWEEN)
+            .map(|case| {
+                let query = case
+                    .split(SEPARATOR)
+                    .next()
+                    .unwrap_or_default()
+                    .trim_matches('\n');
+                count += 1;
+                format!("{query}{SEPARATOR}{}", show(query).trim_end())
+            })
+            .collect();
+        let now = answered.join(BETWEEN) + "\n";
+        if std::env::var_os("WIRELAB_BLESS").is_some() {
+            fs::write(&path, now).expect("the file can be written");
+        } else {
+            assert_eq!(now, text, "{}", path.display());
+        }
+    }
+    assert!(count > 50, "only {count} queries were found");
+}

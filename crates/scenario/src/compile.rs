@@ -104,7 +104,13 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
         draws: drawn.draws,
         names: builder.names,
     };
-    behaviour(&mut plan, &root, scenario);
+    for key in ["traffic", "event", "expect", "intent"] {
+        let _ = root.has(key);
+    }
+    // What a missing resource or machine breaks further on is no mistake of its own.
+    if sink.is_clean() {
+        behaviour(&mut plan, &root, scenario);
+    }
     root.finish();
     Some(plan)
 }
@@ -123,10 +129,13 @@ fn behaviour(plan: &mut Plan, root: &Fields<'_>, scenario: &Scenario) {
     let events = timeline::events(root, resolver);
     let intents = intent::all(root, resolver);
     (plan.traffic, plan.events, plan.intents) = (traffic, events, intents);
+    check_hosts(&plan.hosts, root.sink());
+    if !root.sink().is_clean() {
+        return;
+    }
     let source = Arc::clone(&scenario.source);
     let expects = timeline::expects(root, plan, |offset| source.line_and_column(offset).0);
     plan.expects = expects;
-    check_hosts(&plan.hosts, root.sink());
 }
 
 /// What only a machine itself can tell: whether its `iptables` lines are understood.

@@ -327,8 +327,14 @@ impl<'a> Filler<'a> {
         }
         let definition = self.definition(name, span)?;
         self.draws.insert(name.to_owned(), Draw::Busy);
+        let mistakes = self.sink.count();
         let definition = self.fill(&definition);
-        let drawn = self.value(name, &definition);
+        let filled = self.sink.count() == mistakes;
+        let drawn = if filled {
+            self.value(name, &definition)
+        } else {
+            None
+        };
         self.draws.remove(name);
         let drawn = drawn?;
         self.draws

@@ -72,9 +72,14 @@ impl Sink {
         }
     }
 
+    /// How many mistakes were noted so far.
+    pub(crate) fn count(&self) -> usize {
+        self.errors.borrow().len()
+    }
+
     /// Whether nothing was noted so far.
     pub(crate) fn is_clean(&self) -> bool {
-        self.errors.borrow().is_empty()
+        self.count() == 0
     }
 }
 
@@ -95,10 +100,7 @@ impl Text {
         match self.text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
-                let wanted = std::any::type_name::<T>()
-                    .rsplit("::")
-                    .next()
-                    .unwrap_or("value");
+                let wanted = wanted(std::any::type_name::<T>());
                 let message = error.to_string();
                 // The errors of `std` and `ipnet` do not repeat the text; ours do.
                 let message = if message.contains('`') {
@@ -110,6 +112,15 @@ impl Text {
                 None
             }
         }
+    }
+}
+
+/// What a type is called by people.
+fn wanted(type_name: &str) -> &str {
+    match type_name.rsplit("::").next() {
+        Some("IpNet" | "Ipv4Net") => "CIDR block such as `10.0.0.0/16`",
+        Some("IpAddr" | "Ipv4Addr") => "IP address",
+        _ => "value that fits here",
     }
 }
 

@@ -47,7 +47,8 @@ impl<'a> Resolver<'a> {
             ["nat_gateway" | "address", _] => self.value(&format!("{text}.public_ip")),
             ["host", _] => self.value(&format!("{text}.address")),
             _ => self.value(text),
-        }?;
+        };
+        let value = value.map_err(|_| self.nothing(text))?;
         let address = value.as_str().and_then(|text| text.parse().ok());
         address.ok_or_else(|| FillError {
             reference: text.to_owned(),

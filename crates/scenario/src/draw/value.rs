@@ -78,9 +78,9 @@ impl Filler<'_> {
 
     /// A block inside another one that overlaps none drawn from the same one before.
     fn cidr_in(&mut self, block: &Text, stream: &mut Stream, fields: &Fields<'_>) -> Option<Value> {
-        let net = self.block(block)?;
-        fields.required("prefix_length")?;
-        let length: u8 = fields.integer("prefix_length")?;
+        fields.required("prefix_length");
+        let length: Option<u8> = fields.integer("prefix_length");
+        let (net, length) = (self.block(block)?, length?);
         if length < net.prefix_len() || length > 32 {
             let message = format!("no /{length} fits into {net}");
             self.sink.error(&block.span, message);

@@ -70,53 +70,48 @@ impl Attribution {
     }
 
     /// A machine gets a packet: `forwards` tells that it is not addressed to it.
-    pub(crate) fn received(
-        &mut self,
-        host: u32,
-        packet: &IpPacket,
-        owner: Owner,
-        forwards: bool,
-    ) {
+    pub(crate) fn received(&mut self, host: u32, packet: &IpPacket, owner: Owner, forwards: bool) {
         if owner.traffic.is_none() && !forwards {
             return;
         }
-        if self.flows.len() >= REMEMBERED {
-            self.flows.clear();
-        }
         let flow = packet.five_tuple();
         if forwards {
-            self.flows.insert((host, flow), owner);
+            self.remember((host, flow), owner);
         }
         let answers = Owner {
             host: Some(host),
             ..owner
         };
-        self.flows.insert((host, flow.reversed()), answers);
+        self.remember((host, flow.reversed()), answers);
     }
 
     /// A machine sends a packet; `own` tells that the source is its own address.
-    pub(crate) fn sent(&self, host: u32, name: &str, packet: &IpPacket, own: bool) -> Owner {
-        let known = self.flows.get(&(host, packet.five_tuple()));
-        let itself = Some(host);
-        match known {
-            Some(owner) if own => Owner {
-                host: itself,
-                ..*owner
-            },
-            Some(owner) => *owner,
-            None if own => Owner {
-                host: itself,
-                traffic: self.started_by(name, packet),
-            },
-            None => Owner {
-                host: None,
-                traffic: None,
-            },
+    pub(crate) fn sent(&mut self, host: u32, name: &str, packet: &IpPacket, own: bool) -> Owner {
+        let key = (host, packet.five_tuple());
+        let itself = own.then_some(host);
+        if let Some(known) = self.flows.get(&key) {
+            return Owner {
+                host: itself.or(known.host),
+                ..*known
+            };
         }
+        let owner = Owner {
+            host: itself,
+            traffic: self.started_by(name, packet).filter(|_| own),
+        };
+        self.remember(key, owner);
+        owner
+    }
+
+    fn remember(&mut self, key: (u32, FiveTuple), owner: Owner) {
+        if self.flows.len() >= REMEMBERED {
+            self.flows.clear();
+        }
+        self.flows.insert(key, owner);
     }
 
     /// A machine dropped a packet that it sent, forwarded or got.
-    pub(crate) fn dropped(&self, host: u32, name: &str, packet: &IpPacket, own: bool) -> Owner {
+    pub(crate) fn dropped(&mut self, host: u32, name: &str, packet: &IpPacket, own: bool) -> Owner {
         // What it got is known by the flow of its answers.
         let answers = (host, packet.five_tuple().reversed());
         match self.flows.get(&answers).filter(|_| !own) {

@@ -141,7 +141,9 @@ impl Machine {
             inside.extend(first);
         }
         let mut configs = self.host.interfaces().to_vec();
-        let tunnel = configs.last_mut().expect("a customer gateway has a tunnel interface");
+        let tunnel = configs
+            .last_mut()
+            .expect("a customer gateway has a tunnel interface");
         if tunnel.addresses != inside {
             tunnel.addresses = inside;
             self.host.set_interfaces(now, configs);
@@ -182,8 +184,14 @@ impl Machine {
         now: SimTime,
         interfaces: Vec<(InterfaceIndex, InterfaceConfig)>,
     ) {
-        let wanted = interfaces.iter().map(|(index, _)| PluggedInto::Interface(*index));
-        let unchanged = self.plugs.iter().map(|plug| &plug.to).eq(wanted.clone().collect::<Vec<_>>().iter());
+        let wanted = interfaces
+            .iter()
+            .map(|(index, _)| PluggedInto::Interface(*index));
+        let unchanged = self
+            .plugs
+            .iter()
+            .map(|plug| &plug.to)
+            .eq(wanted.clone().collect::<Vec<_>>().iter());
         let same_addresses = self.host.interfaces().len() == interfaces.len()
             && (self.host.interfaces().iter().zip(&interfaces))
                 .all(|(has, (_, gets))| has.addresses == gets.addresses && has.mac == gets.mac);
@@ -298,7 +306,10 @@ fn instance_config(
     let nic = plan.find_interface(index)?;
     let subnet = plan.subnet(nic.subnet);
     let vpc = plan.vpc(nic.vpc);
-    let resolves = resources.vpcs.get(&vpc.id).is_some_and(|it| it.enable_dns_support);
+    let resolves = resources
+        .vpcs
+        .get(&vpc.id)
+        .is_some_and(|it| it.enable_dns_support);
     let addresses = nic.addresses.iter().filter_map(|address| {
         let block = match address {
             std::net::IpAddr::V4(_) => subnet.block,

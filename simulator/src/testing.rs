@@ -6,7 +6,7 @@ use wirelab_model::*;
 use wirelab_wire::{IpPacket, TcpFlags, TcpSegment};
 
 use crate::config::{FabricConfig, Observe, WorldConfig};
-use crate::event::{Captured, CapturePoint, Dropped, Event, Input, LoggedRecord};
+use crate::event::{CapturePoint, Captured, Dropped, Event, Input, LoggedRecord};
 use crate::host::{ExecId, TrafficEvent};
 use crate::verdict::DropReason;
 use crate::world::World;
@@ -116,7 +116,13 @@ impl Net {
     pub(crate) fn acl(&mut self, name: &str, subnets: &[&str], entries: &[&str]) -> &mut Self {
         let id = NetworkAclId::new(name);
         let mut all: Vec<_> = entries.iter().map(|text| entry(text)).collect();
-        all.extend(["in 32767 deny -1 * 0.0.0.0/0", "out 32767 deny -1 * 0.0.0.0/0"].map(entry));
+        all.extend(
+            [
+                "in 32767 deny -1 * 0.0.0.0/0",
+                "out 32767 deny -1 * 0.0.0.0/0",
+            ]
+            .map(entry),
+        );
         let association = |subnet: &&str| NetworkAclAssociation {
             network_acl_association_id: NetworkAclAssociationId::new("aclassoc-x"),
             network_acl_id: id.clone(),
@@ -186,7 +192,10 @@ impl Net {
         groups: &[&str],
         public: Option<&str>,
     ) -> NetworkInterface {
-        let subnet = self.subnets.iter().find(|it| it.subnet_id.as_str() == subnet);
+        let subnet = self
+            .subnets
+            .iter()
+            .find(|it| it.subnet_id.as_str() == subnet);
         let subnet = subnet.expect("the test has made the subnet");
         let address: Ipv4Addr = parse(address);
         let association = public.map(|text| InterfaceAssociation {
@@ -201,8 +210,12 @@ impl Net {
             availability_zone: subnet.availability_zone.clone(),
             interface_type: InterfaceType::Interface,
             requester_managed: false,
-            mac_address: format!("02:00:00:00:{:02x}:{:02x}", address.octets()[2], address.octets()[3])
-                .into(),
+            mac_address: format!(
+                "02:00:00:00:{:02x}:{:02x}",
+                address.octets()[2],
+                address.octets()[3]
+            )
+            .into(),
             private_ip_address: address,
             private_ip_addresses: vec![PrivateIpAddress {
                 private_ip_address: address,
@@ -411,9 +424,13 @@ impl Bench {
     /// Puts a packet on an instance's interface and lets a second pass. Returns what was dropped.
     pub(crate) fn send(&mut self, interface: &str, packet: IpPacket) -> Vec<DropReason> {
         let before = self.dropped.len();
-        self.world.inject(&NetworkInterfaceId::new(interface), packet);
+        self.world
+            .inject(&NetworkInterfaceId::new(interface), packet);
         self.wait(1);
-        self.dropped[before..].iter().map(|it| it.reason.clone()).collect()
+        self.dropped[before..]
+            .iter()
+            .map(|it| it.reason.clone())
+            .collect()
     }
 
     /// Lets seconds pass.
@@ -475,7 +492,11 @@ pub(crate) fn tcp(from: (&str, u16), to: (&str, u16), flags: TcpFlags, payload: 
         source_port: from.1,
         destination_port: to.1,
         sequence: 1000,
-        acknowledgment: if flags.contains(TcpFlags::ACK) { 2000 } else { 0 },
+        acknowledgment: if flags.contains(TcpFlags::ACK) {
+            2000
+        } else {
+            0
+        },
         flags,
         window: 64240,
         urgent_pointer: 0,
@@ -494,5 +515,10 @@ pub(crate) const SYN_ACK: TcpFlags = TcpFlags(0x12);
 pub(crate) fn answer(packet: &IpPacket, flags: TcpFlags, payload: usize) -> IpPacket {
     let flow = packet.five_tuple().reversed();
     let (source, destination) = (flow.source.to_string(), flow.destination.to_string());
-    tcp((&source, flow.source_port), (&destination, flow.destination_port), flags, payload)
+    tcp(
+        (&source, flow.source_port),
+        (&destination, flow.destination_port),
+        flags,
+        payload,
+    )
 }

@@ -159,7 +159,9 @@ impl World {
         };
         let machine = &self.machines[*number as usize];
         let interfaces = 0..machine.plugs.len();
-        interfaces.map(|at| self.capture_point(machine, at)).collect()
+        interfaces
+            .map(|at| self.capture_point(machine, at))
+            .collect()
     }
 
     /// The machine behind an interface.
@@ -277,7 +279,9 @@ impl World {
         let name = spec.name.clone();
         let mut machine = Machine::new(spec, &self.config)?;
         let instance = machine.instance().cloned();
-        let same_instance = instance.as_ref().is_some_and(|it| self.by_instance.contains_key(it));
+        let same_instance = instance
+            .as_ref()
+            .is_some_and(|it| self.by_instance.contains_key(it));
         if self.by_name.contains_key(&name) || same_instance {
             return Err(InputError::DuplicateHost(name));
         }

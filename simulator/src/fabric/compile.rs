@@ -54,7 +54,11 @@ pub(super) fn compile(
         zones: BTreeMap::new(),
     };
     let mut plan = Plan {
-        vpcs: resources.vpcs.values().map(|it| vpc(it, resources)).collect(),
+        vpcs: resources
+            .vpcs
+            .values()
+            .map(|it| vpc(it, resources))
+            .collect(),
         acls: resources.network_acls.values().map(Acl::new).collect(),
         ..Plan::default()
     };
@@ -112,8 +116,14 @@ fn compile_subnets<'a>(plan: &mut Plan, resources: &'a Resources, places: &mut P
         let Some(vpc) = places.vpcs.get(&subnet.vpc_id) else {
             continue;
         };
-        let router = subnet.cidr_block.hosts().next().unwrap_or(subnet.cidr_block.addr());
-        let table = tables.get(&subnet.subnet_id).or_else(|| main.get(&subnet.vpc_id));
+        let router = subnet
+            .cidr_block
+            .hosts()
+            .next()
+            .unwrap_or(subnet.cidr_block.addr());
+        let table = tables
+            .get(&subnet.subnet_id)
+            .or_else(|| main.get(&subnet.vpc_id));
         plan.subnets.push(Subnet {
             id: subnet.subnet_id.clone(),
             vpc: *vpc,
@@ -137,7 +147,10 @@ const fn router_mac([a, b, c, d]: [u8; 4]) -> MacAddr {
 
 fn acl_of_subnets(resources: &Resources) -> BTreeMap<&SubnetId, AclIndex> {
     let places: BTreeMap<&NetworkAclId, _> = numbered(resources.network_acls.keys(), AclIndex::new);
-    let associations = resources.network_acls.values().flat_map(|acl| &acl.associations);
+    let associations = resources
+        .network_acls
+        .values()
+        .flat_map(|acl| &acl.associations);
     associations
         .filter_map(|it| Some((&it.subnet_id, *places.get(&it.network_acl_id)?)))
         .collect()
@@ -195,9 +208,11 @@ fn compile_interfaces(
             owner,
         };
         let vpc = &mut plan.vpcs[interface.vpc.get()];
-        vpc.addresses.extend(interface.addresses.iter().map(|it| (*it, index)));
+        vpc.addresses
+            .extend(interface.addresses.iter().map(|it| (*it, index)));
         let public = interface.public.iter();
-        plan.public.extend(public.map(|(private, public)| (*public, (index, *private))));
+        plan.public
+            .extend(public.map(|(private, public)| (*public, (index, *private))));
         plan.interfaces[index.get()] = Some(interface);
     }
     plan.members = groups.members(resources);

@@ -60,7 +60,9 @@ enum State {
     Opening,
     Established,
     /// One FIN: from the initiator, or to it.
-    HalfClosed { by_initiator: bool },
+    HalfClosed {
+        by_initiator: bool,
+    },
     /// Both FINs.
     Closing,
 }
@@ -195,7 +197,9 @@ impl Tracked {
         }
         self.state = match self.state {
             State::HalfClosed { .. } | State::Closing if header.opens_tcp() => State::Opening,
-            State::HalfClosed { by_initiator: first } if header.has(TcpFlags::FIN) => {
+            State::HalfClosed {
+                by_initiator: first,
+            } if header.has(TcpFlags::FIN) => {
                 if first == by_initiator {
                     self.state
                 } else {

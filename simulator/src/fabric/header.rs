@@ -125,9 +125,7 @@ impl Header {
 }
 
 /// A flow seen from one of its ends. Pings have their identifier in place of both ports.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct FlowKey {
     pub(crate) local: IpAddr,
     pub(crate) remote: IpAddr,

@@ -26,14 +26,18 @@ impl<W: Watch> Walk<'_, W> {
         let hop = || gateway_hop(vpc);
         let source = transit.packet.source();
         // The source may be another interface's, if this one forwards.
-        let owner = vpc.interface_of(source).and_then(|it| plan.find_interface(it));
+        let owner = vpc
+            .interface_of(source)
+            .and_then(|it| plan.find_interface(it));
         let Some(public) = owner.and_then(|it| it.public_of(source)) else {
             let reason = match &vpc.internet_gateway {
                 Some(gateway) => DropReason::NoPublicAddress {
                     internet_gateway: gateway.clone(),
                     source,
                 },
-                None => DropReason::NoInternetGateway { vpc: vpc.id.clone() },
+                None => DropReason::NoInternetGateway {
+                    vpc: vpc.id.clone(),
+                },
             };
             return self.watch.deny(&transit, hop(), reason);
         };
@@ -49,7 +53,9 @@ impl<W: Watch> Walk<'_, W> {
             return;
         }
         let mut out = transit;
-        (self.watch).pass(&out.packet, || (hop(), translated_source(&out.packet, public)));
+        (self.watch).pass(&out.packet, || {
+            (hop(), translated_source(&out.packet, public))
+        });
         translate_source(&mut out.packet, public);
         out.direct = false;
         self.internet(out);
@@ -103,11 +109,16 @@ impl<W: Watch> Walk<'_, W> {
         };
         let vpc = self.plan.vpc(self.plan.interface(interface).vpc);
         if vpc.internet_gateway.is_none() {
-            let reason = DropReason::NoInternetGateway { vpc: vpc.id.clone() };
+            let reason = DropReason::NoInternetGateway {
+                vpc: vpc.id.clone(),
+            };
             return self.watch.deny(&transit, gateway_hop(vpc), reason);
         }
         (self.watch).pass(&transit.packet, || {
-            (gateway_hop(vpc), translated_destination(&transit.packet, private))
+            (
+                gateway_hop(vpc),
+                translated_destination(&transit.packet, private),
+            )
         });
         translate_destination(&mut transit.packet, private);
         transit.direct = false;

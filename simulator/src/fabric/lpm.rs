@@ -113,7 +113,11 @@ mod tests {
     #[test]
     fn the_default_route_matches_what_nothing_else_does() {
         let mut table = Lpm::default();
-        for (block, value) in [("0.0.0.0/0", 'd'), ("10.0.0.0/16", 'l'), ("10.0.3.0/24", 's')] {
+        for (block, value) in [
+            ("0.0.0.0/0", 'd'),
+            ("10.0.0.0/16", 'l'),
+            ("10.0.3.0/24", 's'),
+        ] {
             table.insert(block.parse().expect("a block"), value);
         }
         let find = |text: &str| table.lookup(text.parse().expect("an address")).copied();

@@ -141,7 +141,8 @@ impl State {
 
     fn interface(&mut self, index: InterfaceIndex) -> &mut InterfaceState {
         if index.get() >= self.interfaces.len() {
-            self.interfaces.resize_with(index.get() + 1, InterfaceState::default);
+            self.interfaces
+                .resize_with(index.get() + 1, InterfaceState::default);
         }
         &mut self.interfaces[index.get()]
     }
@@ -212,12 +213,7 @@ impl<W: Watch> Walk<'_, W> {
 
     /// Whether the packet may pass a hop that carries `mtu` octets; fragments are the caller's
     /// business.
-    fn fits(
-        &mut self,
-        transit: &Transit,
-        oversize: &Oversize,
-        hop: impl FnOnce() -> Hop,
-    ) -> bool {
+    fn fits(&mut self, transit: &Transit, oversize: &Oversize, hop: impl FnOnce() -> Hop) -> bool {
         let packet = &transit.packet;
         if !mtu::exceeds(packet, oversize.mtu) {
             return true;

@@ -57,7 +57,9 @@ impl Acl {
         } else {
             (&self.inbound, header.source)
         };
-        let found = entries.iter().find(|entry| entry.matches(header, address))?;
+        let found = entries
+            .iter()
+            .find(|entry| entry.matches(header, address))?;
         Some(&self.source.entries[found.at as usize])
     }
 }
@@ -133,7 +135,11 @@ impl<W: Watch> Walk<'_, W> {
         let reason = DropReason::NetworkAcl {
             acl: acl.id.clone(),
             subnet: subnet.id.clone(),
-            entry: Box::new(entry.cloned().unwrap_or_else(|| final_deny(&transit.packet, egress))),
+            entry: Box::new(
+                entry
+                    .cloned()
+                    .unwrap_or_else(|| final_deny(&transit.packet, egress)),
+            ),
         };
         self.watch.deny(transit, hop(), reason);
         false

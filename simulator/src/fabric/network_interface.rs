@@ -192,7 +192,9 @@ impl<'a, W: Watch> Walk<'a, W> {
         let subnet = plan.subnet(nic.subnet);
         let vpc = plan.vpc(nic.vpc);
         let direct = |address| {
-            let found = vpc.interface_of(address).filter(|_| subnet.contains(address));
+            let found = vpc
+                .interface_of(address)
+                .filter(|_| subnet.contains(address));
             found.filter(|to| plan.find_interface(*to).is_some_and(|it| it.id != nic.id))
         };
         if let Some(neighbor) = direct(next_hop).or_else(|| direct(destination)) {
@@ -201,11 +203,16 @@ impl<'a, W: Watch> Walk<'a, W> {
         if subnet.contains(destination) {
             return Way::untabled(Leads::Nobody);
         }
-        let Some(taken) = subnet.table.and_then(|at| plan.table(at).lookup(destination)) else {
+        let Some(taken) = subnet
+            .table
+            .and_then(|at| plan.table(at).lookup(destination))
+        else {
             return Way::untabled(Leads::NoRoute);
         };
         let leads = match taken.leads {
-            Target::Local => (vpc.interface_of(destination)).map_or(Leads::Nobody, Leads::Interface),
+            Target::Local => {
+                (vpc.interface_of(destination)).map_or(Leads::Nobody, Leads::Interface)
+            }
             Target::InternetGateway => Leads::InternetGateway,
             Target::VpnGateway(at) => Leads::VpnGateway(at),
             Target::NatGateway(at) => {

@@ -126,7 +126,13 @@ impl Rule {
         matches!(self.peer, Peer::Block(block) if block.prefix_len() == 0)
     }
 
-    fn matches(&self, header: &Header, peer: IpAddr, members: &[Vec<IpAddr>], direct: bool) -> bool {
+    fn matches(
+        &self,
+        header: &Header,
+        peer: IpAddr,
+        members: &[Vec<IpAddr>],
+        direct: bool,
+    ) -> bool {
         self.protocol.is_none_or(|it| it == header.protocol)
             && self.matches_ports(header)
             && match self.peer {
@@ -239,8 +245,7 @@ impl<W: Watch> Walk<'_, W> {
             FlowDirection::Egress => header.destination,
         };
         let list = groups.list(direction);
-        let matches =
-            |rule: &&Rule| rule.matches(header, peer, &self.plan.members, transit.direct);
+        let matches = |rule: &&Rule| rule.matches(header, peer, &self.plan.members, transit.direct);
         let Some(at) = list.rules.iter().position(|rule| matches(&rule)) else {
             return Decision::Refused;
         };

@@ -126,7 +126,8 @@ impl<W: Watch> Walk<'_, W> {
             }
         }
         if let Some(port) = self.sites.neighbor(segment, next_hop) {
-            self.watch.pass(&transit.packet, || (hop(), PassDetail::Plain));
+            self.watch
+                .pass(&transit.packet, || (hop(), PassDetail::Plain));
             let from = Some(from);
             let place = Place::Outside { port, from };
             self.send(self.config.latency.segment, place, transit);

@@ -23,9 +23,7 @@ use super::compile::Places;
 use super::header::Header;
 use super::lpm::Lpm;
 use super::network_interface::Via;
-use super::plan::{
-    AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, ZoneIndex,
-};
+use super::plan::{AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, ZoneIndex};
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -77,15 +75,29 @@ pub(super) fn compile(
             id: id.clone(),
             default_table: gateway.association_default_route_table_id.clone(),
             tables: tables
-                .map(|it| (it.transit_gateway_route_table_id.clone(), lpm(it, &attachments)))
+                .map(|it| {
+                    (
+                        it.transit_gateway_route_table_id.clone(),
+                        lpm(it, &attachments),
+                    )
+                })
                 .collect(),
         });
     }
     let mut indices = AttachmentIndices::new();
-    for (at, attachment) in resources.transit_gateway_vpc_attachments.values().enumerate() {
+    for (at, attachment) in resources
+        .transit_gateway_vpc_attachments
+        .values()
+        .enumerate()
+    {
         let compiled = compile_attachment(attachment, resources, places);
         let index = AttachmentIndex::new(at);
-        indices.extend(compiled.interfaces.iter().map(|(_, interface)| (*interface, index)));
+        indices.extend(
+            compiled
+                .interfaces
+                .iter()
+                .map(|(_, interface)| (*interface, index)),
+        );
         plan.attachments.push(compiled);
     }
     indices
@@ -101,7 +113,10 @@ fn compile_attachment(
         let subnet = resources.subnets.get(subnet);
         subnet.map_or(SmolStr::default(), |it| it.availability_zone.clone())
     };
-    let pairs = attachment.subnet_ids.iter().zip(&attachment.network_interface_ids);
+    let pairs = attachment
+        .subnet_ids
+        .iter()
+        .zip(&attachment.network_interface_ids);
     let interfaces = pairs.filter_map(|(subnet, interface)| {
         let index = *places.interfaces.get(interface)?;
         Some((zone(subnet), index))
@@ -145,9 +160,10 @@ impl<W: Watch> Walk<'_, W> {
         let nic = plan.interface(interface);
         let id = &plan.transit_gateway(gateway).id;
         let hop = Hop::TransitGateway(id.clone());
-        let attachment = plan.attachments.iter().find(|it| {
-            it.gateway == Some(gateway) && it.vpc == Some(nic.vpc) && it.is_available()
-        });
+        let attachment = plan
+            .attachments
+            .iter()
+            .find(|it| it.gateway == Some(gateway) && it.vpc == Some(nic.vpc) && it.is_available());
         let Some(attachment) = attachment else {
             let reason = DropReason::TransitNotAttached {
                 transit_gateway: id.clone(),
@@ -163,8 +179,9 @@ impl<W: Watch> Walk<'_, W> {
             };
             return self.watch.deny(&transit, hop, reason);
         };
-        let same_subnet =
-            plan.find_interface(entrance).is_some_and(|it| it.subnet == nic.subnet);
+        let same_subnet = plan
+            .find_interface(entrance)
+            .is_some_and(|it| it.subnet == nic.subnet);
         let via = if same_subnet {
             Via::Neighbor(interface)
         } else {
@@ -282,7 +299,10 @@ impl<W: Watch> Walk<'_, W> {
 
 impl Attachment {
     fn is_available(&self) -> bool {
-        matches!(self.source.state, ResourceState::Available | ResourceState::Modifying)
+        matches!(
+            self.source.state,
+            ResourceState::Available | ResourceState::Modifying
+        )
     }
 
     fn interface_in(&self, zone: &SmolStr) -> Option<InterfaceIndex> {

@@ -74,13 +74,17 @@ impl VpnConnection {
             matches!(it.state, ResourceState::Available | ResourceState::Pending)
                 && IpNet::V4(it.destination_cidr_block).contains(&destination)
         });
-        active.map(|it| it.destination_cidr_block.prefix_len()).max()
+        active
+            .map(|it| it.destination_cidr_block.prefix_len())
+            .max()
     }
 
     /// What the tunnel in use carries, in octets; `None` if both are down.
     fn mtu(&self) -> Option<u16> {
-        let in_service =
-            matches!(self.source.state, ResourceState::Available | ResourceState::Modifying);
+        let in_service = matches!(
+            self.source.state,
+            ResourceState::Available | ResourceState::Modifying
+        );
         let tunnel = self.source.tunnels.iter().find(|it| it.up)?;
         in_service.then_some(tunnel.mtu)
     }
@@ -102,7 +106,12 @@ impl<W: Watch> Walk<'_, W> {
     pub(super) fn transit_to_vpn(&mut self, gateway: TransitIndex, transit: Transit) {
         let id = &self.plan.transit_gateway(gateway).id;
         let hop = Hop::TransitGateway(id.clone());
-        self.to_customer(End::Transit(gateway), &SmolStr::new(id.as_str()), hop, transit);
+        self.to_customer(
+            End::Transit(gateway),
+            &SmolStr::new(id.as_str()),
+            hop,
+            transit,
+        );
     }
 
     /// Whether a VPN connection of the transit gateway has a route to `destination`.
@@ -128,7 +137,10 @@ impl<W: Watch> Walk<'_, W> {
         let Some(mtu) = self.tunnel(connection, &transit) else {
             return;
         };
-        let Some(port) = self.sites.customer_gateway(&connection.source.customer_gateway_id) else {
+        let Some(port) = self
+            .sites
+            .customer_gateway(&connection.source.customer_gateway_id)
+        else {
             let reason = DropReason::VpnNoCustomerGateway {
                 vpn_connection: id.clone(),
             };
@@ -178,6 +190,7 @@ impl<W: Watch> Walk<'_, W> {
                 gateway: customer.as_str().into(),
                 destination,
             };
+            // Its tunnels are a segment that leads nowhere.
             let hop = Hop::Segment(customer.as_str().into());
             return self.watch.deny(&transit, hop, reason);
         };

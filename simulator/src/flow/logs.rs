@@ -139,9 +139,8 @@ impl FlowLogs {
         let end = starts.at(now);
         let mut flows = std::mem::take(&mut tap.ended);
         flows.extend(tap.aggregator.close_ended(end));
-        let start = UnixTime::from_nanos(
-            end.as_nanos() - u64::from(window.interval) * 1_000_000_000,
-        );
+        let start =
+            UnixTime::from_nanos(end.as_nanos() - u64::from(window.interval) * 1_000_000_000);
         for log in &mut tap.logs {
             log.close(now, &tap.interface, &flows, (start, end), &mut closed);
         }

@@ -148,7 +148,9 @@ impl Aggregator {
     /// Takes the flows of the open window, in the order of their first packets.
     pub fn close(&mut self) -> Vec<WindowFlow> {
         let flows = self.flows.drain(..);
-        flows.map(|(key, counters)| WindowFlow { key, counters }).collect()
+        flows
+            .map(|(key, counters)| WindowFlow { key, counters })
+            .collect()
     }
 
     /// How many flows the open window holds: what memory it takes.
@@ -207,23 +209,27 @@ impl WindowFlow {
             FlowDirection::Egress => (own(flow.source), flow.destination),
             FlowDirection::Ingress => (flow.source, own(flow.destination)),
         };
-        interface.record(LogStatus::Ok, (self.counters.start, self.counters.end), Some(Flow {
-            srcaddr,
-            dstaddr,
-            pkt_srcaddr: flow.source,
-            pkt_dstaddr: flow.destination,
-            srcport: flow.source_port,
-            dstport: flow.destination_port,
-            protocol: flow.protocol,
-            packets: self.counters.packets,
-            bytes: self.counters.bytes,
-            action,
-            direction,
-            tcp_flags: TcpFlags(self.counters.tcp_flags),
-            traffic_path: self.counters.traffic_path,
-            pkt_src_aws_service: None,
-            pkt_dst_aws_service: None,
-        }))
+        interface.record(
+            LogStatus::Ok,
+            (self.counters.start, self.counters.end),
+            Some(Flow {
+                srcaddr,
+                dstaddr,
+                pkt_srcaddr: flow.source,
+                pkt_dstaddr: flow.destination,
+                srcport: flow.source_port,
+                dstport: flow.destination_port,
+                protocol: flow.protocol,
+                packets: self.counters.packets,
+                bytes: self.counters.bytes,
+                action,
+                direction,
+                tcp_flags: TcpFlags(self.counters.tcp_flags),
+                traffic_path: self.counters.traffic_path,
+                pkt_src_aws_service: None,
+                pkt_dst_aws_service: None,
+            }),
+        )
     }
 }
 

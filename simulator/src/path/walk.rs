@@ -137,10 +137,12 @@ impl Explainer<'_> {
             _ => None,
         });
         let mut packets = out.packets.into_iter();
-        packets.find(|it| it.packet.destination() == to).ok_or_else(|| ProbeError::NotSent {
-            host: name,
-            why: why.unwrap_or_else(|| "it has no route there".to_owned()),
-        })
+        packets
+            .find(|it| it.packet.destination() == to)
+            .ok_or_else(|| ProbeError::NotSent {
+                host: name,
+                why: why.unwrap_or_else(|| "it has no route there".to_owned()),
+            })
     }
 
     /// Follows a packet from the machine that sends it to the machine that gets it.
@@ -161,7 +163,11 @@ impl Explainer<'_> {
                 Place::Machine(index) => {
                     let found = self.world.machine_behind(index);
                     let machine = found.map(|(number, at)| (number_of(number), at));
-                    (machine.map(|it| it.0), machine.map_or(0, |it| it.1), Arrival::Interface(index))
+                    (
+                        machine.map(|it| it.0),
+                        machine.map_or(0, |it| it.1),
+                        Arrival::Interface(index),
+                    )
                 }
                 Place::Outside { port, .. } => {
                     let interface = port.interface as usize;
@@ -224,8 +230,12 @@ impl Explainer<'_> {
         let hop = Hop::Host(name.clone());
         let mut out = Output::default();
         let destination = transit.packet.destination();
-        self.host(number).on_packet(now, interface, transit.packet.clone(), &mut out);
-        let forwarded = out.packets.into_iter().find(|it| it.packet.destination() == destination);
+        self.host(number)
+            .on_packet(now, interface, transit.packet.clone(), &mut out);
+        let forwarded = out
+            .packets
+            .into_iter()
+            .find(|it| it.packet.destination() == destination);
         if let Some(forwarded) = forwarded {
             recorder.pass(&transit.packet, || (hop, PassDetail::Plain));
             return self.departure(number, forwarded, false);
@@ -240,12 +250,7 @@ impl Explainer<'_> {
         None
     }
 
-    fn departure(
-        &self,
-        number: u32,
-        transmit: Transmit,
-        direct: bool,
-    ) -> Option<(Place, Transit)> {
+    fn departure(&self, number: u32, transmit: Transmit, direct: bool) -> Option<(Place, Transit)> {
         let machine = &self.world.machines[number as usize];
         let plug = machine.plugs.get(transmit.interface)?;
         let next_hop = transmit.next_hop;
@@ -290,9 +295,9 @@ impl Explainer<'_> {
         };
         let now = self.world.now();
         let interface = match end.place {
-            Arrival::Interface(index) => {
-                self.world.machines[number as usize].interface_of(index).unwrap_or(0)
-            }
+            Arrival::Interface(index) => self.world.machines[number as usize]
+                .interface_of(index)
+                .unwrap_or(0),
             Arrival::Outside(port) => port.interface as usize,
         };
         let mut out = Output::default();
@@ -300,7 +305,10 @@ impl Explainer<'_> {
         host.on_packet(now, interface, end.packet.clone(), &mut out);
         run(host, now + PATIENCE, &mut out);
         let to = end.packet.source();
-        let said = out.packets.into_iter().find(|it| it.packet.destination() == to);
+        let said = out
+            .packets
+            .into_iter()
+            .find(|it| it.packet.destination() == to);
         if let Some(said) = said {
             return (kind_of(&said.packet), Some(said));
         }
@@ -392,7 +400,11 @@ fn kind_of(answer: &IpPacket) -> Answer {
         Transport::Tcp(segment) => segment.flags.contains(TcpFlags::RST),
         _ => answer.is_icmp_error(),
     };
-    if refused { Answer::Refused } else { Answer::Accepted }
+    if refused {
+        Answer::Refused
+    } else {
+        Answer::Accepted
+    }
 }
 
 fn what(packet: &IpPacket) -> SmolStr {

@@ -18,7 +18,9 @@ type Counts = BTreeMap<(NetworkInterfaceId, bool), (u64, u64)>;
 fn captured(bench: &Bench) -> Counts {
     let mut counts = Counts::new();
     for captured in &bench.captured {
-        let CapturePoint::Interface(id) = &captured.point else { continue };
+        let CapturePoint::Interface(id) = &captured.point else {
+            continue;
+        };
         let count = counts.entry((id.clone(), captured.outbound)).or_default();
         count.0 += 1;
         count.1 += captured.frame.packet.total_len() as u64;
@@ -30,7 +32,9 @@ fn captured(bench: &Bench) -> Counts {
 fn logged(bench: &Bench) -> Counts {
     let mut counts = Counts::new();
     for logged in &bench.records {
-        let Some(flow) = &logged.record.flow else { continue };
+        let Some(flow) = &logged.record.flow else {
+            continue;
+        };
         let egress = flow.direction == FlowDirection::Egress;
         if logged.record.place.instance_id.is_none()
             || (!egress && flow.action == FlowAction::Reject)
@@ -48,10 +52,14 @@ fn logged(bench: &Bench) -> Counts {
 #[test]
 fn flow_log_and_capture_of_an_interface_agree_in_packets_and_octets() {
     let mut network = net();
-    network.acl("acl-db", &["subnet-db"], &[
-        "in 100 allow tcp 8080 10.0.0.0/16",
-        "out 100 allow -1 * 0.0.0.0/0",
-    ]);
+    network.acl(
+        "acl-db",
+        &["subnet-db"],
+        &[
+            "in 100 allow tcp 8080 10.0.0.0/16",
+            "out 100 allow -1 * 0.0.0.0/0",
+        ],
+    );
     let mut bench = populated(&mut network);
     for (name, from, to, port) in [
         ("local", "app", "10.0.2.10", 8080),
@@ -72,26 +80,53 @@ fn flow_log_and_capture_of_an_interface_agree_in_packets_and_octets() {
     assert_eq!(captured, logged);
 }
 
-const ADDRESSES: [&str; 6] =
-    ["10.0.1.5", "10.0.1.6", "10.0.2.10", "10.0.2.99", "8.8.8.8", "192.168.1.1"];
+const ADDRESSES: [&str; 6] = [
+    "10.0.1.5",
+    "10.0.1.6",
+    "10.0.2.10",
+    "10.0.2.99",
+    "8.8.8.8",
+    "192.168.1.1",
+];
 
 fn rule(direction: &'static str) -> impl Strategy<Value = String> {
-    let block = prop::sample::select(vec!["0.0.0.0/0", "10.0.0.0/16", "10.0.1.0/24", "10.0.2.10/32", "sg-x", "sg-y"]);
+    let block = prop::sample::select(vec![
+        "0.0.0.0/0",
+        "10.0.0.0/16",
+        "10.0.1.0/24",
+        "10.0.2.10/32",
+        "sg-x",
+        "sg-y",
+    ]);
     let ports = prop::sample::select(vec!["*", "80", "1000-2000"]);
     let protocol = prop::sample::select(vec!["tcp", "udp", "-1", "icmp"]);
     (protocol, ports, block).prop_map(move |(protocol, ports, block)| {
-        let ports = if matches!(protocol, "-1" | "icmp") { "*" } else { ports };
+        let ports = if matches!(protocol, "-1" | "icmp") {
+            "*"
+        } else {
+            ports
+        };
         format!("{direction} {protocol} {ports} {block}")
     })
 }
 
 fn entry() -> impl Strategy<Value = String> {
     let block = prop::sample::select(vec!["0.0.0.0/0", "10.0.0.0/16", "10.0.2.0/24"]);
-    let words = (any::<bool>(), 1..40_u16, any::<bool>(), block, any::<bool>());
+    let words = (
+        any::<bool>(),
+        1..40_u16,
+        any::<bool>(),
+        block,
+        any::<bool>(),
+    );
     words.prop_map(|(egress, number, allow, block, ports)| {
         let direction = if egress { "out" } else { "in" };
         let action = if allow { "allow" } else { "deny" };
-        let (protocol, ports) = if ports { ("tcp", "1000-2000") } else { ("-1", "*") };
+        let (protocol, ports) = if ports {
+            ("tcp", "1000-2000")
+        } else {
+            ("-1", "*")
+        };
         format!("{direction} {number} {action} {protocol} {ports} {block}")
     })
 }
@@ -146,7 +181,10 @@ fn fired(bench: &Bench, spec: &TrafficSpec) -> Option<String> {
     let mut bench = bench.clone();
     add(&mut bench, Input::Traffic(spec.clone()));
     bench.wait(1);
-    let first = bench.dropped.iter().find(|it| it.traffic.as_deref() == Some(&spec.name));
+    let first = bench
+        .dropped
+        .iter()
+        .find(|it| it.traffic.as_deref() == Some(&spec.name));
     first.map(|it| it.reason.to_string())
 }
 
@@ -161,10 +199,20 @@ fn a_fired_packet_agrees_with_the_explained_one() {
     ] {
         let mut network = net();
         network.group("sg-db", &[group]);
-        network.acl("acl-db", &["subnet-db"], &[acl, "out 100 allow -1 * 10.0.0.0/16"]);
+        network.acl(
+            "acl-db",
+            &["subnet-db"],
+            &[acl, "out 100 allow -1 * 10.0.0.0/16"],
+        );
         let bench = populated(&mut network);
         for from in ["app", "desk", "site"] {
-            for (to, port) in [("10.0.2.10", 8080), ("10.0.2.10", 22), ("203.0.113.80", 443), ("10.0.2.77", 1), ("172.31.0.1", 5)] {
+            for (to, port) in [
+                ("10.0.2.10", 8080),
+                ("10.0.2.10", 22),
+                ("203.0.113.80", 443),
+                ("10.0.2.77", 1),
+                ("172.31.0.1", 5),
+            ] {
                 let spec = TrafficSpec {
                     program: TrafficProgram::Connect,
                     ..http("probe", from, to, port)
@@ -176,9 +224,15 @@ fn a_fired_packet_agrees_with_the_explained_one() {
                     source_port: None,
                     size: None,
                 };
-                let Ok(report) = explain(&bench.world, &probe) else { continue };
+                let Ok(report) = explain(&bench.world, &probe) else {
+                    continue;
+                };
                 let first = report.blockers().next().map(ToString::to_string);
-                assert_eq!(first, fired(&bench, &spec), "{from} {to} {port} with {group}, {acl}");
+                assert_eq!(
+                    first,
+                    fired(&bench, &spec),
+                    "{from} {to} {port} with {group}, {acl}"
+                );
                 checked += 1;
             }
         }

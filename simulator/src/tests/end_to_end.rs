@@ -25,21 +25,30 @@ pub(super) fn host(name: &str, attachment: Attachment) -> HostSpec {
 }
 
 pub(super) fn instance(name: &str) -> HostSpec {
-    host(name, Attachment::Instance(InstanceId::new(format!("i-{name}"))))
+    host(
+        name,
+        Attachment::Instance(InstanceId::new(format!("i-{name}"))),
+    )
 }
 
 fn outside(name: &str, interfaces: &[(&str, &str)], gateway: Option<&str>) -> HostSpec {
-    let interfaces = interfaces.iter().enumerate().map(|(at, (segment, address))| OutsideInterface {
-        name: format!("eth{at}").into(),
-        segment: (*segment).into(),
-        address: parse(address),
-        mtu: 1500,
-    });
-    host(name, Attachment::Outside {
-        interfaces: interfaces.collect(),
-        customer_gateway: None,
-        default_gateway: gateway.map(parse),
-    })
+    let interfaces = interfaces
+        .iter()
+        .enumerate()
+        .map(|(at, (segment, address))| OutsideInterface {
+            name: format!("eth{at}").into(),
+            segment: (*segment).into(),
+            address: parse(address),
+            mtu: 1500,
+        });
+    host(
+        name,
+        Attachment::Outside {
+            interfaces: interfaces.collect(),
+            customer_gateway: None,
+            default_gateway: gateway.map(parse),
+        },
+    )
 }
 
 pub(super) fn serving(mut spec: HostSpec, port: u16, bytes: u32) -> HostSpec {
@@ -83,21 +92,47 @@ pub(super) fn add(bench: &mut Bench, input: Input) {
 /// `app` and `db` in private subnets, a NAT gateway, `site` on the internet, and an office behind a
 /// VPN: `cgw` routes for `desk`.
 pub(super) fn net() -> Net {
-    let open = ["in 100 allow -1 * 0.0.0.0/0", "out 100 allow -1 * 0.0.0.0/0"];
+    let open = [
+        "in 100 allow -1 * 0.0.0.0/0",
+        "out 100 allow -1 * 0.0.0.0/0",
+    ];
     let mut net = Net::default();
     net.vpc("vpc-a", "10.0.0.0/16")
         .subnet("subnet-app", "vpc-a", "10.0.1.0/24", "a")
         .subnet("subnet-db", "vpc-a", "10.0.2.0/24", "b")
         .subnet("subnet-nat", "vpc-a", "10.0.3.0/24", "a")
         .internet_gateway("igw-a", "vpc-a")
-        .acl("acl-open", &["subnet-app", "subnet-db", "subnet-nat"], &open)
+        .acl(
+            "acl-open",
+            &["subnet-app", "subnet-db", "subnet-nat"],
+            &open,
+        )
         .group("sg-app", &["out -1 * 0.0.0.0/0"])
-        .group("sg-db", &["in tcp 8080 sg-app", "in tcp 8080 192.168.0.0/16", "out -1 * 0.0.0.0/0"])
+        .group(
+            "sg-db",
+            &[
+                "in tcp 8080 sg-app",
+                "in tcp 8080 192.168.0.0/16",
+                "out -1 * 0.0.0.0/0",
+            ],
+        )
         .nat_gateway("nat", "subnet-nat", "10.0.3.20", "198.51.100.20")
         .instance("app", "subnet-app", "10.0.1.5", &["sg-app"], None)
         .instance("db", "subnet-db", "10.0.2.10", &["sg-db"], None)
-        .routes("rtb-main", "vpc-a", "10.0.0.0/16", &[], &["0.0.0.0/0 nat-nat", "192.168.0.0/16 vgw-a propagated"])
-        .routes("rtb-nat", "vpc-a", "10.0.0.0/16", &["subnet-nat"], &["0.0.0.0/0 igw-a"])
+        .routes(
+            "rtb-main",
+            "vpc-a",
+            "10.0.0.0/16",
+            &[],
+            &["0.0.0.0/0 nat-nat", "192.168.0.0/16 vgw-a propagated"],
+        )
+        .routes(
+            "rtb-nat",
+            "vpc-a",
+            "10.0.0.0/16",
+            &["subnet-nat"],
+            &["0.0.0.0/0 igw-a"],
+        )
         .flow_log("vpc-a")
         .put(VpnGateway {
             vpn_gateway_id: VpnGatewayId::new("vgw-a"),
@@ -134,17 +169,24 @@ pub(super) fn vpn_connection(mtu: u16) -> VpnConnection {
 
 pub(super) fn populated(net: &mut Net) -> Bench {
     let mut bench = net.build();
-    add(&mut bench, Input::Segment(SegmentSpec {
-        name: "lan".into(),
-        cidr: parse("192.168.10.0/24"),
-        mtu: 1500,
-    }));
+    add(
+        &mut bench,
+        Input::Segment(SegmentSpec {
+            name: "lan".into(),
+            cidr: parse("192.168.10.0/24"),
+            mtu: 1500,
+        }),
+    );
     let mut gateway = outside("cgw", &[("lan", "192.168.10.1/24")], None);
     gateway.settings.ip_forward = true;
     let clamp = "-t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu";
     gateway.firewall.push(clamp.to_owned());
     gateway.attachment = match gateway.attachment {
-        Attachment::Outside { interfaces, default_gateway, .. } => Attachment::Outside {
+        Attachment::Outside {
+            interfaces,
+            default_gateway,
+            ..
+        } => Attachment::Outside {
             interfaces,
             customer_gateway: Some(TunnelSpec {
                 customer_gateway: CustomerGatewayId::new("cgw-a"),
@@ -164,7 +206,15 @@ pub(super) fn populated(net: &mut Net) -> Bench {
     let machines = [
         instance("app"),
         serving(instance("db"), 8080, 40_000),
-        serving(outside("site", &[("internet", "203.0.113.80/24")], Some("203.0.113.1")), 443, 3_000),
+        serving(
+            outside(
+                "site",
+                &[("internet", "203.0.113.80/24")],
+                Some("203.0.113.1"),
+            ),
+            443,
+            3_000,
+        ),
         gateway,
         outside("desk", &[("lan", "192.168.10.5/24")], Some("192.168.10.1")),
     ];
@@ -183,8 +233,12 @@ fn run(bench: &mut Bench, seconds: u64) -> String {
     for event in bench.traffic.drain(..) {
         let status = event.status.map_or("-".to_owned(), |it| it.to_string());
         let outcome = event.outcome;
-        writeln!(text, "{} {outcome:?} {status} {}", event.traffic, event.bytes_received)
-            .expect("a string");
+        writeln!(
+            text,
+            "{} {outcome:?} {status} {}",
+            event.traffic, event.bytes_received
+        )
+        .expect("a string");
     }
     text
 }
@@ -215,12 +269,18 @@ fn a_closed_group_times_a_program_out_and_the_drop_names_program_and_rule() {
     let mut net = net();
     net.group("sg-db", &["in tcp 9999 sg-app"]);
     let mut bench = populated(&mut net);
-    add(&mut bench, Input::Traffic(http("local", "app", "10.0.2.10", 8080)));
+    add(
+        &mut bench,
+        Input::Traffic(http("local", "app", "10.0.2.10", 8080)),
+    );
     run(&mut bench, 4);
     let dropped = &bench.dropped[0];
     assert_eq!(dropped.traffic.as_deref(), Some("local"));
     assert_eq!(dropped.from_host.as_deref(), Some("app"));
-    assert_eq!(dropped.reason.to_string(), "no inbound rule of sg-db on eni-db allows it");
+    assert_eq!(
+        dropped.reason.to_string(),
+        "no inbound rule of sg-db on eni-db allows it"
+    );
 }
 
 #[test]
@@ -233,27 +293,44 @@ fn the_answer_through_a_vpn_is_lost_without_a_word_when_it_exceeds_the_tunnel() 
     add(&mut bench, Input::Traffic(spec));
     let text = run(&mut bench, 10);
     assert!(text.starts_with("office TimedOut"), "{text}");
-    let reasons: std::collections::BTreeSet<_> =
-        bench.dropped.iter().map(|it| it.reason.to_string()).collect();
+    let reasons: std::collections::BTreeSet<_> = bench
+        .dropped
+        .iter()
+        .map(|it| it.reason.to_string())
+        .collect();
     insta::assert_debug_snapshot!(reasons, @r#"
     {
         "1400 octets exceed the MTU 1300; the sender is not told",
     }
     "#);
-    let icmp = bench.captured.iter().filter(|it| it.frame.packet.protocol() == 1);
+    let icmp = bench
+        .captured
+        .iter()
+        .filter(|it| it.frame.packet.protocol() == 1);
     let at_db = CapturePoint::Interface(NetworkInterfaceId::new("eni-db"));
-    assert_eq!(icmp.filter(|it| it.point == at_db).count(), 0, "no ICMP reaches the server");
+    assert_eq!(
+        icmp.filter(|it| it.point == at_db).count(),
+        0,
+        "no ICMP reaches the server"
+    );
 }
 
 #[test]
 fn paths_are_printed_hop_by_hop_with_every_blocker() {
     let mut net = net();
-    net.acl("acl-db", &["subnet-db"], &[
+    net.acl(
+        "acl-db",
+        &["subnet-db"],
+        &[
+            "in 100 allow -1 * 0.0.0.0/0",
+            "out 100 allow tcp 8080 0.0.0.0/0",
+            "out 200 deny tcp 32768-60999 0.0.0.0/0",
+        ],
+    );
+    let open = [
         "in 100 allow -1 * 0.0.0.0/0",
-        "out 100 allow tcp 8080 0.0.0.0/0",
-        "out 200 deny tcp 32768-60999 0.0.0.0/0",
-    ]);
-    let open = ["in 100 allow -1 * 0.0.0.0/0", "out 100 allow -1 * 0.0.0.0/0"];
+        "out 100 allow -1 * 0.0.0.0/0",
+    ];
     net.acl("acl-open", &["subnet-app", "subnet-nat"], &open);
     let bench = populated(&mut net);
     let mut text = String::new();
@@ -275,8 +352,12 @@ fn paths_are_printed_hop_by_hop_with_every_blocker() {
         let before = bench.world.clone();
         let report = explain(&bench.world, &probe).expect("the machine sends it");
         assert!(postcard::to_stdvec(&before) == postcard::to_stdvec(&bench.world));
-        writeln!(text, "{from} {to} {protocol:?}\n{}", report.display(&(), Marks::Unicode))
-            .expect("a string");
+        writeln!(
+            text,
+            "{from} {to} {protocol:?}\n{}",
+            report.display(&(), Marks::Unicode)
+        )
+        .expect("a string");
     }
     insta::assert_snapshot!(text);
 }
@@ -284,9 +365,17 @@ fn paths_are_printed_hop_by_hop_with_every_blocker() {
 #[test]
 fn a_saved_world_goes_on_exactly_as_the_original() {
     let mut bench = populated(&mut net());
-    add(&mut bench, Input::Traffic(http("local", "app", "10.0.2.10", 8080)));
-    add(&mut bench, Input::Traffic(http("web", "app", "203.0.113.80", 443)));
-    bench.world.handle_timeout(SimTime::from_nanos(7_001_234_567));
+    add(
+        &mut bench,
+        Input::Traffic(http("local", "app", "10.0.2.10", 8080)),
+    );
+    add(
+        &mut bench,
+        Input::Traffic(http("web", "app", "203.0.113.80", 443)),
+    );
+    bench
+        .world
+        .handle_timeout(SimTime::from_nanos(7_001_234_567));
     let bytes = postcard::to_stdvec(&bench.world).expect("a world can be saved");
     let mut copy: crate::World = postcard::from_bytes(&bytes).expect("and read again");
     let end = SimTime::from_secs(400);
@@ -302,12 +391,26 @@ fn a_saved_world_goes_on_exactly_as_the_original() {
 #[test]
 fn a_command_ends_when_its_machine_loses_power() {
     let mut bench = populated(&mut net());
-    let argv = ["ping", "-c", "100", "10.0.2.10"].map(str::to_owned).to_vec();
-    add(&mut bench, Input::Exec { id: ExecId(1), host: "app".into(), argv });
+    let argv = ["ping", "-c", "100", "10.0.2.10"]
+        .map(str::to_owned)
+        .to_vec();
+    add(
+        &mut bench,
+        Input::Exec {
+            id: ExecId(1),
+            host: "app".into(),
+            argv,
+        },
+    );
     bench.wait(2);
     let mut change = Net::default();
-    let stopped = bench.world.resources().instances[&InstanceId::new("i-app")].as_ref().clone();
-    change.put(Instance { state: InstanceState::Stopped, ..stopped });
+    let stopped = bench.world.resources().instances[&InstanceId::new("i-app")]
+        .as_ref()
+        .clone();
+    change.put(Instance {
+        state: InstanceState::Stopped,
+        ..stopped
+    });
     bench.change(&mut change);
     bench.wait(1);
     assert_eq!(bench.exec_done, [(ExecId(1), 255)]);
@@ -324,6 +427,12 @@ fn reachable_is_the_network_and_the_answer_is_the_machine() {
         size: None,
     };
     let ask = |port| explain(&bench.world, &probe(port)).expect("the machine sends it");
-    assert_eq!((ask(443).reachable(), ask(443).answer), (true, Answer::Accepted));
-    assert_eq!((ask(80).reachable(), ask(80).answer), (true, Answer::Refused));
+    assert_eq!(
+        (ask(443).reachable(), ask(443).answer),
+        (true, Answer::Accepted)
+    );
+    assert_eq!(
+        (ask(80).reachable(), ask(80).answer),
+        (true, Answer::Refused)
+    );
 }

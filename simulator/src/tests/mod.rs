@@ -1,6 +1,9 @@
-//! The fabric's behaviour, packet by packet, against `facts.md`.
+//! The fabric's behaviour, packet by packet, against AWS documentation.
 
 mod agreement;
 mod end_to_end;
+mod flow_logs;
+mod mtu;
 mod nat;
 mod security;
+mod transit;

@@ -31,14 +31,38 @@ fn net(private: &[&str], nat: &[&str]) -> Net {
         .group("sg-app", &["out -1 * 0.0.0.0/0"])
         .nat_gateway("nat", "subnet-nat", "10.0.2.20", "198.51.100.20")
         .instance("app", "subnet-private", "10.0.1.5", &["sg-app"], None)
-        .routes("rtb-private", "vpc-a", "10.0.0.0/16", &["subnet-private"], &["0.0.0.0/0 nat-nat"])
-        .routes("rtb-nat", "vpc-a", "10.0.0.0/16", &["subnet-nat"], &["0.0.0.0/0 igw-a"])
+        .routes(
+            "rtb-private",
+            "vpc-a",
+            "10.0.0.0/16",
+            &["subnet-private"],
+            &["0.0.0.0/0 nat-nat"],
+        )
+        .routes(
+            "rtb-nat",
+            "vpc-a",
+            "10.0.0.0/16",
+            &["subnet-nat"],
+            &["0.0.0.0/0 igw-a"],
+        )
         .vpc("vpc-b", "172.16.0.0/16")
         .subnet("subnet-b", "vpc-b", "172.16.0.0/24", "a")
         .internet_gateway("igw-b", "vpc-b")
         .group("sg-site", &["in tcp 443 0.0.0.0/0", "out -1 * 0.0.0.0/0"])
-        .instance("site", "subnet-b", "172.16.0.80", &["sg-site"], Some("203.0.113.80"))
-        .routes("rtb-b", "vpc-b", "172.16.0.0/16", &["subnet-b"], &["0.0.0.0/0 igw-b"])
+        .instance(
+            "site",
+            "subnet-b",
+            "172.16.0.80",
+            &["sg-site"],
+            Some("203.0.113.80"),
+        )
+        .routes(
+            "rtb-b",
+            "vpc-b",
+            "172.16.0.0/16",
+            &["subnet-b"],
+            &["0.0.0.0/0 igw-b"],
+        )
         .flow_log("vpc-a");
     net
 }
@@ -59,7 +83,9 @@ fn handshake(bench: &mut Bench) -> String {
         writeln!(text, "dropped: {drop}").expect("a string");
     }
     for logged in &bench.records {
-        let Some(flow) = &logged.record.flow else { continue };
+        let Some(flow) = &logged.record.flow else {
+            continue;
+        };
         let direction = match flow.direction {
             FlowDirection::Egress => "egress ",
             FlowDirection::Ingress => "ingress",
@@ -77,7 +103,8 @@ fn handshake(bench: &mut Bench) -> String {
             flow.pkt_srcaddr,
             flow.pkt_dstaddr,
             flow.tcp_flags.0,
-            flow.traffic_path.map_or("-".to_owned(), |it| (it as u8).to_string()),
+            flow.traffic_path
+                .map_or("-".to_owned(), |it| (it as u8).to_string()),
         )
         .expect("a string");
     }
@@ -99,11 +126,21 @@ fn with_all_six_entries_the_handshake_completes_and_the_gateway_logs_four_record
 
 #[test]
 fn each_missing_entry_leaves_its_signature() {
-    let names = ["private out", "private in", "nat in request", "nat out request", "nat in reply", "nat out reply"];
+    let names = [
+        "private out",
+        "private in",
+        "nat in request",
+        "nat out request",
+        "nat in reply",
+        "nat out reply",
+    ];
     let mut text = String::new();
     for (missing, name) in names.iter().enumerate() {
         let without = |entries: &[&'static str], offset: usize| -> Vec<&'static str> {
-            let kept = entries.iter().enumerate().filter(|(at, _)| at + offset != missing);
+            let kept = entries
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| at + offset != missing);
             kept.map(|(_, entry)| *entry).collect()
         };
         let mut bench = net(&without(&PRIVATE, 0), &without(&NAT, 2)).build();
@@ -128,11 +165,20 @@ fn after_350_idle_seconds_the_inside_gets_an_rst_and_nothing_before() {
     bench.wait(1);
     let drops = bench.send("eni-app", data);
     assert!(
-        matches!(drops[..], [DropReason::NatMappingExpired { rst_sent: true, .. }]),
+        matches!(
+            drops[..],
+            [DropReason::NatMappingExpired { rst_sent: true, .. }]
+        ),
         "{drops:?}"
     );
     let reset = bench.last_in("eni-app").expect("an RST comes");
     let segment = reset.as_tcp().expect("TCP");
-    assert_eq!(reset.source(), crate::testing::parse::<std::net::IpAddr>("203.0.113.80"));
-    assert_eq!((segment.flags, segment.sequence), (wirelab_wire::TcpFlags::RST, 2000));
+    assert_eq!(
+        reset.source(),
+        crate::testing::parse::<std::net::IpAddr>("203.0.113.80")
+    );
+    assert_eq!(
+        (segment.flags, segment.sequence),
+        (wirelab_wire::TcpFlags::RST, 2000)
+    );
 }

@@ -5,7 +5,10 @@ use crate::verdict::DropReason;
 
 /// `web` and `db` in two subnets; the default ACLs.
 fn net(web: &[&str], db: &[&str]) -> Net {
-    let all = ["in 100 allow -1 * 0.0.0.0/0", "out 100 allow -1 * 0.0.0.0/0"];
+    let all = [
+        "in 100 allow -1 * 0.0.0.0/0",
+        "out 100 allow -1 * 0.0.0.0/0",
+    ];
     let mut net = Net::default();
     net.vpc("vpc-a", "10.0.0.0/16")
         .subnet("subnet-web", "vpc-a", "10.0.1.0/24", "a")
@@ -32,7 +35,10 @@ fn a_group_reference_lets_its_members_in_and_the_answer_needs_no_rule() {
     assert!(bench.take_in("eni-web").is_some());
     let other = tcp(("10.0.1.5", 40000), ("10.0.2.10", 22), SYN, 0);
     let drops = bench.send("eni-web", other);
-    assert!(matches!(drops[..], [DropReason::SecurityGroup { .. }]), "{drops:?}");
+    assert!(
+        matches!(drops[..], [DropReason::SecurityGroup { .. }]),
+        "{drops:?}"
+    );
 }
 
 /// Opens a connection from web to db, then revokes db's rule and sends one more segment.
@@ -44,7 +50,10 @@ fn after_revocation(db: &[&str], rest: &[&str]) -> Vec<DropReason> {
     let mut change = Net::default();
     change.group("sg-db", rest);
     bench.change(&mut change);
-    bench.send("eni-web", tcp(("10.0.1.5", 40000), ("10.0.2.10", 3306), ACK, 5))
+    bench.send(
+        "eni-web",
+        tcp(("10.0.1.5", 40000), ("10.0.2.10", 3306), ACK, 5),
+    )
 }
 
 #[test]
@@ -58,16 +67,24 @@ fn a_tracked_connection_outlives_its_rule_and_an_untracked_one_does_not() {
         &["in tcp 3306 0.0.0.0/0", "out -1 * 0.0.0.0/0"],
         &["out -1 * 0.0.0.0/0"],
     );
-    assert!(matches!(wide[..], [DropReason::SecurityGroup { .. }]), "untracked: {wide:?}");
+    assert!(
+        matches!(wide[..], [DropReason::SecurityGroup { .. }]),
+        "untracked: {wide:?}"
+    );
     let closed_back = after_revocation(&["in tcp 3306 0.0.0.0/0"], &[]);
-    assert_eq!(closed_back, [], "0.0.0.0/0 in, but not every port out: tracked");
+    assert_eq!(
+        closed_back,
+        [],
+        "0.0.0.0/0 in, but not every port out: tracked"
+    );
 }
 
 #[test]
 fn tracking_ends_with_the_idle_timeout_and_a_mid_flow_segment_is_judged_anew() {
     let mut network = net(&["out -1 * 0.0.0.0/0"], &["in tcp 3306 10.0.0.0/16"]);
     let mut nic = network.interface("db", "subnet-db", "10.0.2.10", &["sg-db"], None);
-    nic.connection_tracking_configuration.tcp_established_timeout = Some(60);
+    nic.connection_tracking_configuration
+        .tcp_established_timeout = Some(60);
     nic.attachment = network.changes.iter().find_map(|change| match change {
         wirelab_model::Change::Put(wirelab_model::Resource::NetworkInterface(it))
             if it.network_interface_id == nic.network_interface_id =>
@@ -81,12 +98,22 @@ fn tracking_ends_with_the_idle_timeout_and_a_mid_flow_segment_is_judged_anew() {
     bench.send("eni-web", syn());
     let arrived = bench.take_in("eni-db").expect("it arrives");
     bench.send("eni-db", answer(&arrived, SYN_ACK, 0));
-    bench.send("eni-web", tcp(("10.0.1.5", 40000), ("10.0.2.10", 3306), ACK, 0));
+    bench.send(
+        "eni-web",
+        tcp(("10.0.1.5", 40000), ("10.0.2.10", 3306), ACK, 0),
+    );
     bench.wait(50);
-    assert_eq!(bench.send("eni-db", answer(&arrived, ACK, 5)), [], "idle for 51 s");
+    assert_eq!(
+        bench.send("eni-db", answer(&arrived, ACK, 5)),
+        [],
+        "idle for 51 s"
+    );
     bench.wait(60);
     let drops = bench.send("eni-db", answer(&arrived, ACK, 5));
-    assert!(matches!(drops[..], [DropReason::SecurityGroup { .. }]), "{drops:?}");
+    assert!(
+        matches!(drops[..], [DropReason::SecurityGroup { .. }]),
+        "{drops:?}"
+    );
 }
 
 #[test]
@@ -95,7 +122,10 @@ fn within_a_subnet_no_acl_is_asked() {
     net.instance("peer", "subnet-web", "10.0.1.6", &["sg-web"], None)
         .acl("acl-all", &["subnet-web", "subnet-db"], &[]);
     let mut bench = net.build();
-    assert_eq!(bench.send("eni-web", tcp(("10.0.1.5", 1), ("10.0.1.6", 2), SYN, 0)), []);
+    assert_eq!(
+        bench.send("eni-web", tcp(("10.0.1.5", 1), ("10.0.1.6", 2), SYN, 0)),
+        []
+    );
     let drops = bench.send("eni-web", syn());
     let text: Vec<_> = drops.iter().map(ToString::to_string).collect();
     assert_eq!(text, ["matched outbound rule * deny all of acl-all"]);
@@ -116,13 +146,28 @@ fn the_source_check_stops_a_foreign_source_and_the_destination_check_a_foreign_d
 fn a_blackhole_and_a_missing_route_are_told_apart() {
     let open = ["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
     let mut net = net(&open, &open);
-    net.routes("rtb-main", "vpc-a", "10.0.0.0/16", &[], &["192.168.0.0/16 nat-gone"]);
+    net.routes(
+        "rtb-main",
+        "vpc-a",
+        "10.0.0.0/16",
+        &[],
+        &["192.168.0.0/16 nat-gone"],
+    );
     let mut bench = net.build();
     let mut to = |address| bench.send("eni-web", tcp(("10.0.1.5", 1), (address, 2), SYN, 0));
     let gone = to("192.168.1.1");
-    assert!(matches!(gone[..], [DropReason::Blackhole { .. }]), "{gone:?}");
+    assert!(
+        matches!(gone[..], [DropReason::Blackhole { .. }]),
+        "{gone:?}"
+    );
     let nowhere = to("8.8.8.8");
-    assert!(matches!(nowhere[..], [DropReason::NoRoute { .. }]), "{nowhere:?}");
+    assert!(
+        matches!(nowhere[..], [DropReason::NoRoute { .. }]),
+        "{nowhere:?}"
+    );
     let nobody = to("10.0.2.77");
-    assert!(matches!(nobody[..], [DropReason::UnknownDestination { .. }]), "{nobody:?}");
+    assert!(
+        matches!(nobody[..], [DropReason::UnknownDestination { .. }]),
+        "{nobody:?}"
+    );
 }

@@ -18,7 +18,10 @@ impl World {
     /// Puts a packet on an interface as if its machine had sent it.
     #[cfg(test)]
     pub(crate) fn inject(&mut self, id: &wirelab_model::NetworkInterfaceId, packet: IpPacket) {
-        let interface = self.topology.find(id).expect("the test has made the interface");
+        let interface = self
+            .topology
+            .find(id)
+            .expect("the test has made the interface");
         let next_hop = packet.destination();
         let place = Place::Depart {
             interface,
@@ -142,7 +145,8 @@ impl World {
             traffic: transit.traffic,
         };
         let host = u32::try_from(number).expect("fewer than 2^32 machines");
-        self.attribution.received(host, &transit.packet, whose, forwards);
+        self.attribution
+            .received(host, &transit.packet, whose, forwards);
         let packet = transit.packet;
         self.with_host(number, |host, now, out| {
             host.on_packet(now, interface, packet, out);
@@ -302,13 +306,7 @@ impl World {
         })));
     }
 
-    fn capture_departure(
-        &mut self,
-        port: Port,
-        socket: &Socket,
-        place: &Place,
-        transit: &Transit,
-    ) {
+    fn capture_departure(&mut self, port: Port, socket: &Socket, place: &Place, transit: &Transit) {
         if !self.config.observe.captures {
             return;
         }
@@ -350,7 +348,8 @@ impl World {
 
     fn close_window(&mut self, window: Window) {
         let closed = self.flow_logs.close(self.now, window, self.config.starts);
-        self.events.extend(closed.records.into_iter().map(Event::FlowRecord));
+        self.events
+            .extend(closed.records.into_iter().map(Event::FlowRecord));
         for (at, observation) in closed.observations {
             self.queue.push(at, Scheduled::Observation(observation));
         }

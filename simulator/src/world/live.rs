@@ -8,7 +8,7 @@ use wirelab_wire::{IpPacket, MacAddr};
 use crate::attribution::Attribution;
 use crate::capture::frame;
 use crate::config::WorldConfig;
-use crate::event::{Captured, CapturePoint, Dropped, Event};
+use crate::event::{CapturePoint, Captured, Dropped, Event};
 use crate::fabric::{InterfaceIndex, Plan, Transit};
 use crate::flow::{FlowLogs, Seen};
 use crate::machines::Machine;

@@ -1,0 +1,71 @@
+//! Windows, delivery and kinds of records.
+
+use wirelab_model::{FlowAction, LogStatus, SimDuration, UnixTime};
+
+use crate::testing::{ACK, Net, SYN, tcp};
+
+fn net() -> Net {
+    let mut net = Net::default();
+    net.vpc("vpc-a", "10.0.0.0/16")
+        .subnet("subnet-a", "vpc-a", "10.0.1.0/24", "a")
+        .group("sg-a", &["in tcp 80 0.0.0.0/0", "out -1 * 0.0.0.0/0"])
+        .instance("x", "subnet-a", "10.0.1.5", &["sg-a"], None)
+        .instance("y", "subnet-a", "10.0.1.6", &["sg-a"], None)
+        .flow_log("eni-y");
+    net
+}
+
+#[test]
+fn a_record_covers_one_window_and_comes_after_the_delivery_delay() {
+    let mut bench = net().build();
+    for _ in 0..130 {
+        bench.send("eni-x", tcp(("10.0.1.5", 1000), ("10.0.1.6", 80), ACK, 10));
+    }
+    bench.wait(120);
+    let records: Vec<_> = bench
+        .records
+        .iter()
+        .filter(|it| it.record.flow.is_some())
+        .collect();
+    let packets: Vec<_> = records
+        .iter()
+        .filter_map(|it| Some(it.record.flow.as_ref()?.packets))
+        .collect();
+    assert_eq!(packets.iter().sum::<u64>(), 130);
+    assert_eq!(
+        packets[1], 60,
+        "a full window of one packet a second: {packets:?}"
+    );
+    let offset = |time: UnixTime| time.as_secs() % 60;
+    let ends: std::collections::BTreeSet<_> = records
+        .iter()
+        .map(|it| {
+            let start = bench.world.config().starts;
+            let window_end = start.at(it.available_at - SimDuration::from_secs(300));
+            assert!(it.record.end <= window_end && it.record.start < it.record.end);
+            offset(window_end)
+        })
+        .collect();
+    assert_eq!(
+        ends.len(),
+        1,
+        "windows are multiples of a minute plus the interface's offset"
+    );
+}
+
+#[test]
+fn silence_is_logged_only_after_the_first_record() {
+    let mut bench = net().build();
+    bench.wait(300);
+    assert!(bench.records.is_empty());
+    bench.send("eni-x", tcp(("10.0.1.5", 1000), ("10.0.1.6", 22), SYN, 0));
+    bench.wait(179);
+    let kinds: Vec<_> = bench
+        .records
+        .iter()
+        .map(|it| it.record.log_status)
+        .collect();
+    assert_eq!(kinds, [LogStatus::Ok, LogStatus::NoData, LogStatus::NoData]);
+    let flow = bench.records[0].record.flow.as_ref().expect("a flow");
+    assert_eq!((flow.action, flow.tcp_flags.0), (FlowAction::Reject, 2));
+}

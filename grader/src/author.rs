@@ -28,6 +28,9 @@ use crate::grade::Grader;
 use crate::report::{Report, SCHEMA_VERSION};
 use crate::submission::Submission;
 
+/// How many seeds beyond those asked for are searched for rare variants.
+const SEARCHED: u64 = 500;
+
 /// How thoroughly to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -114,23 +117,44 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
     let mut report = AuthorReport::new(&lab.name);
     page::check(&lab, &mut report)?;
     let mut seen = wrong::Seen::default();
-    for number in 1..=options.seeds {
-        let seed = Seed::whole(number);
+    for seed in seeds(&scenario, options)? {
         let plan = scenario.compile(seed)?;
         expect::check(&plan, lab.opens_at, &mut report)?;
         prove(&grader, &lab, seed, &plan, &mut report)?;
         wrong::check(&grader, &lab, seed, &plan, &mut seen, &mut report)?;
         grader.forget();
     }
-    seen.finish(&lab, &scenario, options.seeds, &mut report);
+    seen.finish(&lab, &scenario, &mut report);
     if report.is_sound() {
         report.proven.push(format!(
-            "empty earns 0, the solution {} points, on {} seeds",
+            "empty earns 0, the solution {} points, on {} seeds and more until each variant was drawn",
             lab.tasks.iter().map(|task| task.points).sum::<u32>(),
             options.seeds
         ));
     }
     Ok(report)
+}
+
+/// Seeds 1 to N, then the first of each variant that none of them draws.
+fn seeds(scenario: &Scenario, options: Options) -> Result<Vec<Seed>, GradeError> {
+    let mut seeds: Vec<_> = (1..=options.seeds).map(Seed::whole).collect();
+    let mut missing = scenario.variants();
+    for seed in &seeds {
+        let drawn = scenario.compile(*seed)?.variant.name;
+        missing.retain(|name| *name != drawn);
+    }
+    for number in options.seeds + 1..=options.seeds + SEARCHED {
+        if missing.is_empty() {
+            break;
+        }
+        let seed = Seed::whole(number);
+        let drawn = scenario.compile(seed)?.variant.name;
+        if missing.contains(&drawn) {
+            seeds.push(seed);
+            missing.retain(|name| *name != drawn);
+        }
+    }
+    Ok(seeds)
 }
 
 /// Nothing earns nothing; the solution earns everything.

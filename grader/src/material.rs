@@ -47,12 +47,6 @@ impl Material {
         Ok(run)
     }
 
-    /// Takes a run that is at the lab's opening already, so that it need not be made again.
-    pub(crate) fn keep_opening(&self, run: Run) {
-        let seed = run.plan().seed;
-        self.openings.borrow_mut().insert(seed, Rc::new(run));
-    }
-
     /// The learner's seed with the lab's other traffic.
     pub(crate) fn hidden(&self, seed: Seed) -> Vec<Seed> {
         let parts = self.lab.hidden_traffic_seeds.iter();

@@ -56,14 +56,17 @@ pub(super) fn hints(
 }
 
 /// What a hint must not say: the solution's text, each call of a repair, each value of an answer.
-/// A choice is no secret: the question lists it.
+/// What the question lists is no secret.
 fn secrets(grader: &Grader, task: &LabTask, plan: &Plan) -> Result<Vec<String>, GradeError> {
     let material = grader.material();
     let secrets: Vec<String> = match &task.kind {
         TaskKind::Answer(answer) => {
             let free = answer.parts.iter().filter(|part| part.choices.is_empty());
             let values = free.map(|part| material.resolve(task, plan, &part.expected));
-            values.collect::<Result<_, _>>()?
+            let values: Vec<String> = values.collect::<Result<_, _>>()?;
+            let asked = normal(&answer.question);
+            let told = |value: &String| value.len() < 2 || holds(&asked, value);
+            values.into_iter().filter(|value| !told(value)).collect()
         }
         TaskKind::TcpdumpFilter(_) => vec![material.solution(task, plan, "bpf")?.1],
         TaskKind::LogsInsights(_) => vec![material.solution(task, plan, "insights")?.1],

@@ -44,9 +44,10 @@ pub(crate) fn grade(
     let text = submission.answers[&task.name].as_str();
     let opening = material.opening(submission.seed)?;
     let outcome = Outcome::of(material, task, query, &opening, text)?;
-    if let Some(finding) = outcome.finding {
+    let mut found = outcome.findings.into_iter();
+    if let Some(finding) = found.next() {
         let mut checks = unsolved(shown, hidden, finding);
-        checks[0].findings.extend(outcome.lints);
+        checks[0].findings.extend(found.chain(outcome.lints));
         return Ok(checks);
     }
     let mut first = Check::passed(ANSWERS, shown);
@@ -73,7 +74,7 @@ fn elsewhere(
     for seed in material.hidden(submission.seed) {
         let run = material.opening(seed)?;
         let outcome = Outcome::of(material, task, query, &run, text)?;
-        if let Some(found) = outcome.finding {
+        if let Some(found) = outcome.findings.into_iter().next() {
             let name = FindingKind::QueryFailsHiddenRun;
             let finding = Finding {
                 name,
@@ -88,7 +89,7 @@ fn elsewhere(
 
 /// What the learner's query gives on one run, held against the reference.
 struct Outcome {
-    finding: Option<Finding>,
+    findings: Vec<Finding>,
     lints: Vec<Finding>,
 }
 
@@ -108,13 +109,13 @@ impl Outcome {
             Err(QueryError::Internal(why)) => return Err(material.mistake(task, why)),
             Err(error) => {
                 return Ok(Self {
-                    finding: Some(does_not_run(&error)),
+                    findings: vec![does_not_run(&error)],
                     lints: Vec::new(),
                 });
             }
         };
         Ok(Self {
-            finding: compare::finding(&wanted, &Table::of(&given, &[]), query.compare),
+            findings: compare::findings(&wanted, &Table::of(&given, &[]), query.compare),
             lints: lints(&given),
         })
     }

@@ -10,21 +10,21 @@ use crate::finding::{Finding, FindingKind};
 /// Ways to match columns that are tried before names alone decide.
 const MAPPINGS: usize = 5_000;
 
-/// What is wrong with `given`, if anything.
-pub(super) fn finding(wanted: &Table, given: &Table, compare: Compare) -> Option<Finding> {
+/// What is wrong with `given`: nothing, or rows on either side, or their order.
+pub(super) fn findings(wanted: &Table, given: &Table, compare: Compare) -> Vec<Finding> {
     if given.width() < wanted.width() {
         let summary = format!(
             "{} columns were asked for, the result has {}",
             wanted.width(),
             given.width()
         );
-        return Some(Finding::new(FindingKind::QueryLacksColumns, summary));
+        return vec![Finding::new(FindingKind::QueryLacksColumns, summary)];
     }
     let mappings = mappings(wanted, given).into_iter();
     let differences =
         mappings.map(|columns| Difference::of(wanted, given.select(&columns), compare));
-    let best = differences.min_by_key(Difference::weight)?;
-    best.finding(wanted)
+    let best = differences.min_by_key(Difference::weight);
+    best.map_or_else(Vec::new, |best| best.findings(wanted))
 }
 
 /// Ways to choose a column of `given` for each of `wanted`: each column once.
@@ -97,33 +97,25 @@ impl Difference {
         (self.missing.len() + self.extra.len(), self.order.is_some())
     }
 
-    fn finding(&self, wanted: &Table) -> Option<Finding> {
-        let (rows, has) = (wanted.rows.len(), self.given.rows.len());
-        if !self.missing.is_empty() {
-            let (gone, of) = (self.missing.len(), rows);
-            let summary = format!("{gone} of {of} wanted rows are not in the result");
-            return Some(self.rows(FindingKind::QueryMisses, summary));
-        }
-        if !self.extra.is_empty() {
-            let (wrong, of) = (self.extra.len(), has);
-            let summary = format!("{wrong} of the {of} rows do not belong in the result");
-            return Some(self.rows(FindingKind::QueryKeepsTooMuch, summary));
-        }
-        let place = self.order?;
-        let summary = format!("the rows are right; row {} is out of order", place + 1);
-        Some(Finding::new(FindingKind::QueryOrder, summary))
-    }
-
-    /// The finding with the first row of each side.
-    fn rows(&self, name: FindingKind, summary: String) -> Finding {
-        let mut finding = Finding::new(name, summary);
+    fn findings(&self, wanted: &Table) -> Vec<Finding> {
+        let mut findings = Vec::new();
         if let Some(row) = self.missing.first() {
-            finding = finding.expected(format!("a row {}", print(row)));
+            let (gone, of) = (self.missing.len(), wanted.rows.len());
+            let summary = format!("{gone} of {of} wanted rows are not in the result");
+            let finding = Finding::new(FindingKind::QueryMisses, summary);
+            findings.push(finding.expected(format!("a row {}", print(row))));
         }
         if let Some(row) = self.extra.first() {
-            finding = finding.observed(format!("a row {}", print(row)));
+            let (extra, of) = (self.extra.len(), self.given.rows.len());
+            let summary = format!("{extra} of the {of} rows do not belong in the result");
+            let finding = Finding::new(FindingKind::QueryKeepsTooMuch, summary);
+            findings.push(finding.observed(format!("a row {}", print(row))));
         }
-        finding
+        if let (true, Some(place)) = (findings.is_empty(), self.order) {
+            let summary = format!("the rows are right; row {} is out of order", place + 1);
+            findings.push(Finding::new(FindingKind::QueryOrder, summary));
+        }
+        findings
     }
 }
 
@@ -168,7 +160,8 @@ mod tests {
     }
 
     fn name(given: &Table, compare: Compare) -> Option<FindingKind> {
-        finding(&wanted(), given, compare).map(|finding| finding.name)
+        let found = findings(&wanted(), given, compare);
+        found.first().map(|finding| finding.name)
     }
 
     #[test]
@@ -197,9 +190,9 @@ mod tests {
             Some(FindingKind::QueryKeepsTooMuch)
         );
         assert_eq!(name(&more, Compare::Contains), None);
-        let found = finding(&wanted(), &more, Compare::Rows).expect("one row too many");
+        let found = findings(&wanted(), &more, Compare::Rows);
         assert_eq!(
-            found.observed.as_deref(),
+            found[0].observed.as_deref(),
             Some("a row 10.0.1.7 | 10.0.2.9 | 1")
         );
     }

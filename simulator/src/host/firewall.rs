@@ -183,7 +183,12 @@ impl Firewall {
 
     fn apply_one(&mut self, command: Command) -> Result<String, FirewallError> {
         match command {
-            Command::Insert { table, hook, at, rule } => {
+            Command::Insert {
+                table,
+                hook,
+                at,
+                rule,
+            } => {
                 let rules = &mut self.chain_mut(table, hook).rules;
                 let at = at.unwrap_or(rules.len() + 1);
                 if at == 0 || at > rules.len() + 1 {
@@ -213,7 +218,11 @@ impl Firewall {
                     }
                 }
             }
-            Command::Policy { table, hook, accepts } => {
+            Command::Policy {
+                table,
+                hook,
+                accepts,
+            } => {
                 self.chain_mut(table, hook).accepts = accepts;
             }
             Command::List { table, hook } => return Ok(self.list(table, hook)),
@@ -223,9 +232,9 @@ impl Firewall {
     }
 
     fn selected(&self, table: Table, hook: Option<Hook>) -> impl Iterator<Item = &Chain> {
-        self.chains.iter().filter(move |chain| {
-            chain.table == table && hook.is_none_or(|hook| hook == chain.hook)
-        })
+        self.chains
+            .iter()
+            .filter(move |chain| chain.table == table && hook.is_none_or(|hook| hook == chain.hook))
     }
 
     /// `iptables -S`.
@@ -324,7 +333,11 @@ impl Matches {
         let has_port = |condition: &Option<Not<Vec<(u16, u16)>>>, port: Option<u16>| {
             condition.as_ref().is_none_or(|test| {
                 port.is_some_and(|port| {
-                    test.holds(|ranges| ranges.iter().any(|(low, high)| (*low..=*high).contains(&port)))
+                    test.holds(|ranges| {
+                        ranges
+                            .iter()
+                            .any(|(low, high)| (*low..=*high).contains(&port))
+                    })
                 })
             })
         };
@@ -337,7 +350,10 @@ impl Matches {
             && named(&self.input, &names.0)
             && named(&self.output, &names.1)
             && has_port(&self.source_ports, ports.map(|(source, _)| source))
-            && has_port(&self.destination_ports, ports.map(|(_, destination)| destination))
+            && has_port(
+                &self.destination_ports,
+                ports.map(|(_, destination)| destination),
+            )
             && self.transport_holds(packet)
     }
 

@@ -160,8 +160,13 @@ impl Stack {
         }
         let destination = about.header.destination;
         if let Some(resolved) = self.resolve(destination) {
-            self.routes
-                .learn(destination, next_hop_mtu, about.total_len, resolved.mtu, now);
+            self.routes.learn(
+                destination,
+                next_hop_mtu,
+                about.total_len,
+                resolved.mtu,
+                now,
+            );
         }
     }
 

@@ -3,8 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use wirelab_wire::{
-    IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields, TcpSegment, Transport,
-    UdpDatagram,
+    IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields, TcpSegment, Transport, UdpDatagram,
 };
 
 use super::tcp::Ends;

@@ -72,7 +72,8 @@ impl RouteTable {
         }
         for route in self.configured.clone() {
             if let Some(interface) = interface_for(&route, interfaces) {
-                self.lines.retain(|line| line.route.destination != route.destination);
+                self.lines
+                    .retain(|line| line.route.destination != route.destination);
                 self.lines.push(RouteLine {
                     route,
                     interface,
@@ -167,7 +168,10 @@ impl RouteTable {
             next_hop: line.route.via.unwrap_or(destination),
             source,
             mtu,
-            advertised_mss: line.route.advmss.unwrap_or(mtu.saturating_sub(headers)),
+            advertised_mss: line
+                .route
+                .advmss
+                .unwrap_or_else(|| mtu.saturating_sub(headers)),
         })
     }
 
@@ -269,8 +273,14 @@ mod tests {
             table.resolve(destination, &interfaces).expect("a route")
         };
         assert_eq!(to("10.0.1.77").next_hop.to_string(), "10.0.1.77");
-        assert_eq!((to("10.9.1.1").mtu, to("10.9.1.1").advertised_mss), (1400, 1360));
-        assert_eq!((to("8.8.8.8").mtu, to("8.8.8.8").advertised_mss), (9001, 8961));
+        assert_eq!(
+            (to("10.9.1.1").mtu, to("10.9.1.1").advertised_mss),
+            (1400, 1360)
+        );
+        assert_eq!(
+            (to("8.8.8.8").mtu, to("8.8.8.8").advertised_mss),
+            (9001, 8961)
+        );
     }
 
     #[test]

@@ -120,7 +120,8 @@ impl Host {
         payload: Bytes,
         out: &mut Output,
     ) {
-        let echo = |server: &ServerSpec| matches!(server, ServerSpec::Echo { port: own } if *own == port);
+        let echo =
+            |server: &ServerSpec| matches!(server, ServerSpec::Echo { port: own } if *own == port);
         if self.spec.servers.iter().any(echo) {
             self.stack.send_udp(now, port, from, payload);
         } else {

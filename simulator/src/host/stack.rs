@@ -139,9 +139,10 @@ impl Stack {
 
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
         address.is_loopback()
-            || self.interfaces.iter().any(|config| {
-                config.addresses.iter().any(|net| net.addr() == address)
-            })
+            || self
+                .interfaces
+                .iter()
+                .any(|config| config.addresses.iter().any(|net| net.addr() == address))
     }
 
     /// The way to `destination`; to an own address it leads back.
@@ -348,12 +349,6 @@ impl Stack {
         }
     }
 
-    /// As [`Self::close`] with a RST.
-    pub(crate) fn abort(&mut self, now: SimTime, id: SocketId) {
-        self.with(now, id, |connection, cx| connection.abort(cx));
-        self.connections.remove(&id);
-    }
-
     /// When anything is due.
     pub(crate) fn poll_timeout(&self) -> Option<SimTime> {
         let reassembly = self.reassembler.poll_timeout().map(SimTime::from_nanos);
@@ -484,7 +479,9 @@ impl Stack {
             remote: SocketAddr::new(packet.header.source, segment.source_port),
         };
         if let Some(id) = self.by_ends.get(&ends).copied() {
-            self.with(now, id, |connection, cx| connection.on_segment(&segment, cx));
+            self.with(now, id, |connection, cx| {
+                connection.on_segment(&segment, cx)
+            });
             self.events.push_back(StackEvent::Touched(id));
         } else if self.requests.contains_key(&ends) {
             self.on_request_segment(now, ends, &segment);

@@ -1,7 +1,13 @@
 //! Two machines, a router between them, and the comparison with golden captures.
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "shared by test programs, each of which uses a part"
+)]
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,8 +18,6 @@ use wirelab_simulator::host::{
     InterfaceConfig, KernelProfile, Output, ServerSpec, TrafficEvent, TrafficProgram, TrafficSpec,
 };
 use wirelab_wire::{IpPacket, MacAddr, TcpFlags, TcpOption, link};
-
-pub use wirelab_simulator::host::HostDrop;
 
 /// Milliseconds, for times that are no whole seconds.
 pub trait Millis: Sized {
@@ -259,6 +263,16 @@ impl Net {
         });
     }
 
+    /// Writes every machine to bytes and goes on with what is read back.
+    pub fn save_and_restore(&mut self) {
+        for host in &mut self.hosts {
+            let saved = postcard::to_allocvec(host).expect("a machine can be saved");
+            let restored: Host = postcard::from_bytes(&saved).expect("and read");
+            assert!(restored == *host);
+            *host = restored;
+        }
+    }
+
     fn build(&mut self) {
         if self.built {
             return;
@@ -322,7 +336,10 @@ impl Net {
                     _ => {}
                 }
             }
-            assert!(self.now < limit && self.step(limit), "it never ends: {printed}");
+            assert!(
+                self.now < limit && self.step(limit),
+                "it never ends: {printed}"
+            );
         }
     }
 
@@ -360,7 +377,9 @@ impl Net {
         let Some(Reverse((_, number, host, interface))) = self.queue.pop() else {
             return;
         };
-        let packet = self.flying[number as usize].take().expect("a packet flies once");
+        let packet = self.flying[number as usize]
+            .take()
+            .expect("a packet flies once");
         if host == 0 {
             self.captured[0].push((self.now, packet.clone()));
         } else if host == 2 {
@@ -493,7 +512,9 @@ pub trait Part: Sized {
 
 impl Part for Vec<Seg> {
     fn without_fin(mut self) -> Self {
-        let fin = self.iter().position(|seg| seg.flags.contains(TcpFlags::FIN));
+        let fin = self
+            .iter()
+            .position(|seg| seg.flags.contains(TcpFlags::FIN));
         self.truncate(fin.unwrap_or(self.len()));
         self
     }

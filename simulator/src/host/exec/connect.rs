@@ -18,7 +18,9 @@ use crate::host::{Host, Owner};
 enum Purpose {
     Curl(Box<Curl>),
     /// `nc -z`: see whether it opens.
-    Probe { verbose: bool },
+    Probe {
+        verbose: bool,
+    },
 }
 
 /// What a `curl` does besides the exchange itself.
@@ -68,7 +70,9 @@ fn curl_options(arguments: &[String]) -> Result<CurlOptions, Refusal> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "-m" | "--max-time" => limit = Some(seconds(argument(&mut words, word)?, word)?),
-            "--connect-timeout" => connect_limit = Some(seconds(argument(&mut words, word)?, word)?),
+            "--connect-timeout" => {
+                connect_limit = Some(seconds(argument(&mut words, word)?, word)?)
+            }
             "-o" | "--output" => discard = argument(&mut words, word).map(|_| true)?,
             "-X" | "--request" => method = argument(&mut words, word)?.to_owned(),
             "-A" | "--user-agent" => agent = argument(&mut words, word)?.to_owned(),
@@ -97,7 +101,8 @@ fn curl_options(arguments: &[String]) -> Result<CurlOptions, Refusal> {
             text => url = Some(text.to_owned()),
         }
     }
-    let url = url.ok_or_else(|| Refusal::usage(format!("curl: no URL specified!\n{CURL_USAGE}")))?;
+    let url =
+        url.ok_or_else(|| Refusal::usage(format!("curl: no URL specified!\n{CURL_USAGE}")))?;
     let (to, host, path) = split_url(&url)?;
     let client = HttpClient::new(Ask {
         method,
@@ -108,7 +113,11 @@ fn curl_options(arguments: &[String]) -> Result<CurlOptions, Refusal> {
         close: false,
     });
     let curl = Curl {
-        client: if discard { client } else { client.keeping_body() },
+        client: if discard {
+            client
+        } else {
+            client.keeping_body()
+        },
         verbose,
         silent,
         show_errors: show,
@@ -128,7 +137,9 @@ fn curl_options(arguments: &[String]) -> Result<CurlOptions, Refusal> {
 }
 
 fn curl_refusal(option: &str) -> Refusal {
-    Refusal::usage(format!("curl: option {option}: is unknown here\n{CURL_USAGE}"))
+    Refusal::usage(format!(
+        "curl: option {option}: is unknown here\n{CURL_USAGE}"
+    ))
 }
 
 /// Address and port, the `Host` field, and the path.
@@ -194,7 +205,9 @@ impl Host {
             return Err(Refusal::usage(NC_USAGE));
         };
         if !probe {
-            return Err(Refusal::usage(format!("nc: only -z is supported here\n{NC_USAGE}")));
+            return Err(Refusal::usage(format!(
+                "nc: only -z is supported here\n{NC_USAGE}"
+            )));
         }
         let task = Connect {
             purpose: Purpose::Probe { verbose },
@@ -319,9 +332,8 @@ impl Host {
         let data = self.stack.with(now, socket, Connection::receive)?;
         let connection = self.stack.connection(socket);
         let error = connection.and_then(|connection| connection.error);
-        let ended = connection.is_none_or(|connection| {
-            connection.at_end() || connection.is_finished()
-        });
+        let ended =
+            connection.is_none_or(|connection| connection.at_end() || connection.is_finished());
         if let Purpose::Curl(curl) = &mut task.purpose {
             curl.received += data.iter().map(|piece| piece.len() as u64).sum::<u64>();
             let acts = if data.is_empty() {
@@ -367,7 +379,11 @@ impl Connect {
         if let Purpose::Curl(curl) = &self.purpose
             && curl.verbose
         {
-            printer.err(format!("*   Trying {}:{}...\n", self.to.ip(), self.to.port()));
+            printer.err(format!(
+                "*   Trying {}:{}...\n",
+                self.to.ip(),
+                self.to.port()
+            ));
         }
     }
 
@@ -383,7 +399,9 @@ impl Connect {
         match &self.purpose {
             Purpose::Probe { verbose } => {
                 if *verbose {
-                    printer.err(format!("nc: connect to {ip} port {port} (tcp) failed: {reason}\n"));
+                    printer.err(format!(
+                        "nc: connect to {ip} port {port} (tcp) failed: {reason}\n"
+                    ));
                 }
                 1
             }
@@ -398,7 +416,15 @@ impl Connect {
                 let text = format!(
                     "Failed to connect to {ip} port {port} after {took} ms: Couldn't connect to server"
                 );
-                curl.complain(if error == SocketError::TimedOut { 28 } else { 7 }, &text, printer)
+                curl.complain(
+                    if error == SocketError::TimedOut {
+                        28
+                    } else {
+                        7
+                    },
+                    &text,
+                    printer,
+                )
             }
         }
     }
@@ -436,9 +462,11 @@ impl Connect {
             Purpose::Curl(curl) if curl.received == 0 => {
                 curl.complain(52, "Empty reply from server", printer)
             }
-            Purpose::Curl(curl) => {
-                curl.complain(18, "transfer closed with outstanding read data remaining", printer)
-            }
+            Purpose::Curl(curl) => curl.complain(
+                18,
+                "transfer closed with outstanding read data remaining",
+                printer,
+            ),
         }
     }
 }
@@ -482,7 +510,11 @@ impl Curl {
         }
         let status = self.client.status().unwrap_or(0);
         if self.fail && status >= 400 {
-            return self.complain(22, &format!("The requested URL returned error: {status}"), printer);
+            return self.complain(
+                22,
+                &format!("The requested URL returned error: {status}"),
+                printer,
+            );
         }
         if self.headers && !self.discard {
             printer.out(head);

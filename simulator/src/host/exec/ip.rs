@@ -33,7 +33,9 @@ impl Host {
         let rest: &[String] = rest;
         let verb = rest.first().map_or("show", String::as_str);
         match (object.as_str(), verb) {
-            ("a" | "addr" | "address", "show" | "list" | "ls" | "s") => self.show_addresses(rest, true),
+            ("a" | "addr" | "address", "show" | "list" | "ls" | "s") => {
+                self.show_addresses(rest, true)
+            }
             ("l" | "link", "show" | "list" | "ls" | "s") => self.show_addresses(rest, false),
             ("l" | "link", "set") => self.set_link(&rest[1..]),
             ("r" | "route", "show" | "list" | "ls" | "s") => printed(self.show_routes()),
@@ -143,7 +145,9 @@ impl Host {
             return Err(failure("RTNETLINK answers: Network is unreachable"));
         };
         if way.interface == usize::MAX {
-            return printed(format!("local {to} dev lo src {to} uid 0 \n    cache <local> \n"));
+            return printed(format!(
+                "local {to} dev lo src {to} uid 0 \n    cache <local> \n"
+            ));
         }
         let via = if way.next_hop == to {
             String::new()
@@ -170,7 +174,9 @@ impl Host {
             .next();
         match (verb, &old) {
             ("add", Some(_)) => return Err(failure("RTNETLINK answers: File exists")),
-            ("change", None) => return Err(failure("RTNETLINK answers: No such file or directory")),
+            ("change", None) => {
+                return Err(failure("RTNETLINK answers: No such file or directory"));
+            }
             _ => {}
         }
         let known = route
@@ -223,9 +229,11 @@ fn show_address(net: &IpNet, device: &str) -> String {
 fn parse_net(text: &str) -> Result<IpNet, Refusal> {
     let text = if text == "default" { "0.0.0.0/0" } else { text };
     let single = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>()
-        .or_else(|_| single())
-        .map_err(|_| failure(&format!("Error: any valid prefix is expected rather than \"{text}\".")))
+    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
+        failure(&format!(
+            "Error: any valid prefix is expected rather than \"{text}\"."
+        ))
+    })
 }
 
 fn parse_route(words: &[String]) -> Result<HostRoute, Refusal> {

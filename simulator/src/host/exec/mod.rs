@@ -80,7 +80,10 @@ fn printed(text: impl Into<String>) -> Start {
 }
 
 /// The argument of an option.
-fn argument<'a>(words: &mut std::slice::Iter<'a, String>, option: &str) -> Result<&'a str, Refusal> {
+fn argument<'a>(
+    words: &mut std::slice::Iter<'a, String>,
+    option: &str,
+) -> Result<&'a str, Refusal> {
     words
         .next()
         .map(String::as_str)
@@ -96,7 +99,11 @@ fn number<T: std::str::FromStr>(text: &str, option: &str) -> Result<T, Refusal> 
 fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refusal> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole: u64 = number(if whole.is_empty() { "0" } else { whole }, option)?;
-    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let digits: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
     let nanos: u64 = number(&digits, option)?;
     let total = whole.saturating_mul(1_000_000_000).saturating_add(nanos);
     Ok(wirelab_model::SimDuration::from_nanos(total))

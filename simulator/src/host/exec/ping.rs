@@ -33,8 +33,7 @@ pub(super) struct Ping {
     ends_at: Option<SimTime>,
 }
 
-const USAGE: &str =
-    "usage: ping -c COUNT [-s SIZE] [-M do|want|dont] [-i SECONDS] [-W SECONDS] [-t TTL] [-n] [-q] ADDRESS\n";
+const USAGE: &str = "usage: ping -c COUNT [-s SIZE] [-M do|want|dont] [-i SECONDS] [-W SECONDS] [-t TTL] [-n] [-q] ADDRESS\n";
 
 impl Host {
     pub(super) fn start_ping_command(&mut self, arguments: &[String]) -> Start {
@@ -83,7 +82,9 @@ impl Host {
             )));
         }
         if task.size > 65_507 || !task.to.is_ipv4() {
-            return Err(Refusal::usage("ping: packet size or address not supported\n"));
+            return Err(Refusal::usage(
+                "ping: packet size or address not supported\n",
+            ));
         }
         Ok(Started::Running(Task::Ping(task)))
     }
@@ -191,11 +192,17 @@ impl Host {
             }
             Heard::Error {
                 from, what, about, ..
-            } if about.echo.is_some_and(|(identifier, _)| identifier == task.identifier) => {
+            } if about
+                .echo
+                .is_some_and(|(identifier, _)| identifier == task.identifier) =>
+            {
                 task.errors += 1;
                 let sequence = about.echo.map_or(0, |(_, sequence)| sequence);
                 if !task.quiet {
-                    printer.out(format!("From {from} icmp_seq={sequence} {}\n", describe(*what)));
+                    printer.out(format!(
+                        "From {from} icmp_seq={sequence} {}\n",
+                        describe(*what)
+                    ));
                 }
             }
             _ => return None,

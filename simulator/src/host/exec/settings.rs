@@ -46,7 +46,9 @@ const SETTINGS: [Setting; 9] = [
     Setting {
         name: "net.ipv4.tcp_mtu_probing",
         get: |host| host.stack.tcp.mtu_probing.to_string(),
-        set: |host, text| number(text, "the setting").map(|value| host.stack.tcp.mtu_probing = value),
+        set: |host, text| {
+            number(text, "the setting").map(|value| host.stack.tcp.mtu_probing = value)
+        },
     },
     Setting {
         name: "net.ipv4.tcp_retries2",
@@ -61,7 +63,9 @@ const SETTINGS: [Setting; 9] = [
     Setting {
         name: "net.ipv4.tcp_syn_retries",
         get: |host| host.stack.tcp.syn_retries.to_string(),
-        set: |host, text| number(text, "the setting").map(|value| host.stack.tcp.syn_retries = value),
+        set: |host, text| {
+            number(text, "the setting").map(|value| host.stack.tcp.syn_retries = value)
+        },
     },
     Setting {
         name: "net.ipv4.tcp_timestamps",
@@ -77,7 +81,8 @@ const SETTINGS: [Setting; 9] = [
 
 impl Host {
     pub(super) fn run_iptables(&mut self, arguments: &[String]) -> Start {
-        let refuse = |error: firewall::FirewallError| Refusal::usage(format!("iptables: {error}\n"));
+        let refuse =
+            |error: firewall::FirewallError| Refusal::usage(format!("iptables: {error}\n"));
         let command = firewall::parse(arguments).map_err(refuse)?;
         self.stack
             .firewall
@@ -103,7 +108,9 @@ impl Host {
                 None => (word.as_str(), None),
             };
             let name = name.replace('/', ".");
-            let known = SETTINGS.iter().filter(|setting| all || setting.name == name);
+            let known = SETTINGS
+                .iter()
+                .filter(|setting| all || setting.name == name);
             let known: Vec<_> = known.collect();
             if known.is_empty() {
                 return Err(unknown(&name));

@@ -85,7 +85,12 @@ impl Host {
                 text += &show(connection, &options, now);
             }
             for (state, ends) in self.stack.half_open().filter(|_| options.all) {
-                text += &row(state, (0, 0), &ends.local.to_string(), &ends.remote.to_string());
+                text += &row(
+                    state,
+                    (0, 0),
+                    &ends.local.to_string(),
+                    &ends.remote.to_string(),
+                );
                 text.push('\n');
             }
         }

@@ -57,7 +57,10 @@ impl Host {
             });
         };
         let remote = SocketAddr::new(to, BASE_PORT);
-        let port = self.stack.ephemeral_port(remote, way.source).unwrap_or(40_000);
+        let port = self
+            .stack
+            .ephemeral_port(remote, way.source)
+            .unwrap_or(40_000);
         let known = self.stack.routes.path_mtu(to, way.mtu, now);
         Ok(Started::Running(Task::Tracepath(Tracepath {
             to,

@@ -11,13 +11,39 @@ use super::{Hook, Matches, Not, RejectWith, Rule, Table, Target};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `-A` (no place) and `-I`.
-    Insert { table: Table, hook: Hook, at: Option<usize>, rule: Rule },
-    Delete { table: Table, hook: Hook, rule: Rule },
-    DeleteAt { table: Table, hook: Hook, at: usize },
-    Flush { table: Table, hook: Option<Hook> },
-    Policy { table: Table, hook: Hook, accepts: bool },
-    List { table: Table, hook: Option<Hook> },
-    Save { table: Table, hook: Option<Hook> },
+    Insert {
+        table: Table,
+        hook: Hook,
+        at: Option<usize>,
+        rule: Rule,
+    },
+    Delete {
+        table: Table,
+        hook: Hook,
+        rule: Rule,
+    },
+    DeleteAt {
+        table: Table,
+        hook: Hook,
+        at: usize,
+    },
+    Flush {
+        table: Table,
+        hook: Option<Hook>,
+    },
+    Policy {
+        table: Table,
+        hook: Hook,
+        accepts: bool,
+    },
+    List {
+        table: Table,
+        hook: Option<Hook>,
+    },
+    Save {
+        table: Table,
+        hook: Option<Hook>,
+    },
 }
 
 /// Why a command line is refused.
@@ -35,7 +61,9 @@ pub(crate) enum FirewallError {
     Bad { what: &'static str, value: String },
     #[error("no command specified")]
     NoCommand,
-    #[error("TCPMSS target: only valid in the mangle table, with `-p tcp` and SYN set in --tcp-flags")]
+    #[error(
+        "TCPMSS target: only valid in the mangle table, with `-p tcp` and SYN set in --tcp-flags"
+    )]
     MssNeedsSyn,
     #[error("Bad rule (does a matching rule exist in that chain?).")]
     NoSuchRule,
@@ -174,7 +202,9 @@ impl Draft {
                 let value = protocol_number(&words.value("-p")?)?;
                 matches.protocol = Some(Not { inverted, value });
             }
-            "-s" | "--source" => matches.source = Some(not(inverted, network(&words.value("-s")?)?)),
+            "-s" | "--source" => {
+                matches.source = Some(not(inverted, network(&words.value("-s")?)?))
+            }
             "-d" | "--destination" => {
                 matches.destination = Some(not(inverted, network(&words.value("-d")?)?));
             }
@@ -198,7 +228,9 @@ impl Draft {
             "--icmp-type" => {
                 matches.icmp_type = Some(not(inverted, icmp_type(&words.value("--icmp-type")?)?));
             }
-            "--length" => matches.length = Some(not(inverted, range(&words.value("--length")?, "--length")?)),
+            "--length" => {
+                matches.length = Some(not(inverted, range(&words.value("--length")?, "--length")?))
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -244,12 +276,30 @@ impl Draft {
             })
         };
         Ok(match verb {
-            Verb::Append(hook) => Command::Insert { table, hook, at: None, rule: rule()? },
-            Verb::Insert(hook, at) => Command::Insert { table, hook, at: Some(at), rule: rule()? },
+            Verb::Append(hook) => Command::Insert {
+                table,
+                hook,
+                at: None,
+                rule: rule()?,
+            },
+            Verb::Insert(hook, at) => Command::Insert {
+                table,
+                hook,
+                at: Some(at),
+                rule: rule()?,
+            },
             Verb::Delete(hook, Some(at)) => Command::DeleteAt { table, hook, at },
-            Verb::Delete(hook, None) => Command::Delete { table, hook, rule: rule()? },
+            Verb::Delete(hook, None) => Command::Delete {
+                table,
+                hook,
+                rule: rule()?,
+            },
             Verb::Flush(hook) => Command::Flush { table, hook },
-            Verb::Policy(hook, accepts) => Command::Policy { table, hook, accepts },
+            Verb::Policy(hook, accepts) => Command::Policy {
+                table,
+                hook,
+                accepts,
+            },
             Verb::List(hook) => Command::List { table, hook },
             Verb::Save(hook) => Command::Save { table, hook },
         })
@@ -307,8 +357,16 @@ fn range(text: &str, what: &'static str) -> Result<(u16, u16), FirewallError> {
         let value = number(what, text)?;
         return Ok((value, value));
     };
-    let low = if low.is_empty() { 0 } else { number(what, low)? };
-    let high = if high.is_empty() { u16::MAX } else { number(what, high)? };
+    let low = if low.is_empty() {
+        0
+    } else {
+        number(what, low)?
+    };
+    let high = if high.is_empty() {
+        u16::MAX
+    } else {
+        number(what, high)?
+    };
     Ok((low, high))
 }
 
@@ -361,8 +419,14 @@ const REJECTS: [(&str, RejectWith); 7] = [
     ("icmp-port-unreachable", RejectWith::Icmp(Unreachable::Port)),
     ("icmp-host-unreachable", RejectWith::Icmp(Unreachable::Host)),
     ("icmp-net-unreachable", RejectWith::Icmp(Unreachable::Net)),
-    ("icmp-proto-unreachable", RejectWith::Icmp(Unreachable::Protocol)),
-    ("icmp-host-prohibited", RejectWith::Icmp(Unreachable::HostProhibited)),
+    (
+        "icmp-proto-unreachable",
+        RejectWith::Icmp(Unreachable::Protocol),
+    ),
+    (
+        "icmp-host-prohibited",
+        RejectWith::Icmp(Unreachable::HostProhibited),
+    ),
     (
         "icmp-admin-prohibited",
         RejectWith::Icmp(Unreachable::AdministrativelyProhibited),
@@ -395,7 +459,12 @@ pub(super) fn print(rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} -o {}", bang(name.inverted), name.value)?;
     }
     if let Some(number) = &matches.protocol {
-        write!(f, "{} -p {}", bang(number.inverted), protocol_name(number.value))?;
+        write!(
+            f,
+            "{} -p {}",
+            bang(number.inverted),
+            protocol_name(number.value)
+        )?;
     }
     print_transport(matches, f)?;
     print_target(rule.target, f)
@@ -423,9 +492,19 @@ fn print_transport(matches: &Matches, f: &mut fmt::Formatter<'_>) -> fmt::Result
         let Some(ports) = ports else { continue };
         let list: Vec<_> = ports.value.iter().map(print_range).collect();
         if list.len() > 1 {
-            write!(f, " -m multiport{} --{option}s {}", bang(ports.inverted), list.join(","))?;
+            write!(
+                f,
+                " -m multiport{} --{option}s {}",
+                bang(ports.inverted),
+                list.join(",")
+            )?;
         } else {
-            write!(f, " -m {module}{} --{option} {}", bang(ports.inverted), list.join(","))?;
+            write!(
+                f,
+                " -m {module}{} --{option} {}",
+                bang(ports.inverted),
+                list.join(",")
+            )?;
         }
     }
     if let Some(test) = &matches.tcp_flags {
@@ -434,13 +513,23 @@ fn print_transport(matches: &Matches, f: &mut fmt::Formatter<'_>) -> fmt::Result
         write!(f, " -m tcp{} --tcp-flags {mask} {set}", bang(test.inverted))?;
     }
     if let Some(test) = &matches.icmp_type {
-        write!(f, " -m icmp{} --icmp-type {}", bang(test.inverted), test.value.0)?;
+        write!(
+            f,
+            " -m icmp{} --icmp-type {}",
+            bang(test.inverted),
+            test.value.0
+        )?;
         if let Some(code) = test.value.1 {
             write!(f, "/{code}")?;
         }
     }
     if let Some(test) = &matches.length {
-        write!(f, " -m length{} --length {}", bang(test.inverted), print_range(&test.value))?;
+        write!(
+            f,
+            " -m length{} --length {}",
+            bang(test.inverted),
+            print_range(&test.value)
+        )?;
     }
     Ok(())
 }
@@ -501,7 +590,9 @@ mod tests {
             let mut firewall = Firewall::default();
             let command = parse(&words(line)).expect(line);
             firewall.apply(command).expect("it applies");
-            let saved = firewall.apply(parse(&words("-S")).expect("-S")).expect("a list");
+            let saved = firewall
+                .apply(parse(&words("-S")).expect("-S"))
+                .expect("a list");
             assert!(saved.lines().any(|printed| printed == line), "{saved}");
             let delete = line.replacen("-A", "-D", 1);
             firewall

@@ -124,7 +124,9 @@ impl Head {
 /// Whether the answer is a file: its path ends in a name with an extension. A file's head and
 /// content are written apart, as `sendfile` makes a server do; any other answer is one write.
 fn is_file(path: &str) -> bool {
-    path.rsplit('/').next().is_some_and(|name| name.contains('.'))
+    path.rsplit('/')
+        .next()
+        .is_some_and(|name| name.contains('.'))
 }
 
 fn answer(head: &Head, resources: &[HttpResource], moment: Moment, acts: &mut Vec<Act>) {

@@ -128,7 +128,10 @@ impl Client {
                 query,
                 keep_alive,
             } => Self::Postgres(postgres::PostgresClient::new(
-                user, database, query, *keep_alive,
+                user,
+                database,
+                query,
+                *keep_alive,
             )),
             TrafficProgram::PostgresReplication { user, slot } => {
                 Self::Replication(postgres::ReplicationClient::new(user, slot))

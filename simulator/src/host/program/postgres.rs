@@ -276,7 +276,11 @@ fn run(query: &str, tables: &[PostgresTable]) -> Bytes {
     if let Some(name) = table_name(trimmed, &upper) {
         match tables.iter().find(|table| table.name == name) {
             Some(table) => select(table, limit(&upper), &mut out),
-            None => error("42P01", &format!("relation \"{name}\" does not exist"), &mut out),
+            None => error(
+                "42P01",
+                &format!("relation \"{name}\" does not exist"),
+                &mut out,
+            ),
         }
     } else if upper.starts_with("SELECT") {
         let value = trimmed.get(6..).unwrap_or("").trim().trim_matches('\'');
@@ -290,7 +294,11 @@ fn run(query: &str, tables: &[PostgresTable]) -> Bytes {
         match tag.as_str() {
             "" => message(b'I', &[], &mut out),
             "BEGIN" | "COMMIT" | "ROLLBACK" | "SET" => complete(&tag, &mut out),
-            _ => error("42601", &format!("syntax error at or near \"{tag}\""), &mut out),
+            _ => error(
+                "42601",
+                &format!("syntax error at or near \"{tag}\""),
+                &mut out,
+            ),
         }
     }
     message(b'Z', b"I", &mut out);
@@ -332,7 +340,12 @@ fn value(column: &str, row: u32, len: u16) -> Vec<u8> {
     let mut value = format!("{column}-{row}-").into_bytes();
     let filling = text::prose(u32::from(len));
     let missing = usize::from(len).saturating_sub(value.len());
-    value.extend(filling.iter().filter(|octet| **octet != b'\n').take(missing));
+    value.extend(
+        filling
+            .iter()
+            .filter(|octet| **octet != b'\n')
+            .take(missing),
+    );
     value.resize(usize::from(len).max(1), b'.');
     value
 }

@@ -53,7 +53,11 @@ pub(super) enum Resend {
 
 impl Connection {
     /// Digests ACK and SACK; none if the ACK number is nonsense and the segment is to be dropped.
-    pub(super) fn on_ack(&mut self, segment: &TcpSegment, cx: &mut Context<'_>) -> Option<AckFlags> {
+    pub(super) fn on_ack(
+        &mut self,
+        segment: &TcpSegment,
+        cx: &mut Context<'_>,
+    ) -> Option<AckFlags> {
         let ack = segment.acknowledgment;
         let prior_una = self.una;
         if after(ack, self.next) {
@@ -135,10 +139,7 @@ impl Connection {
             }
         }
         for &(start, end) in blocks {
-            if after(end, segment.acknowledgment)
-                && before(start, end)
-                && !after(end, self.next)
-            {
+            if after(end, segment.acknowledgment) && before(start, end) && !after(end, self.next) {
                 self.tag_block(start, end, flags, delivery, now);
             }
         }
@@ -149,7 +150,8 @@ impl Connection {
         let Some(first) = blocks.first() else {
             return false;
         };
-        let below = !after(first.1, ack) && !before(first.0, prior_una.wrapping_sub(self.window_max));
+        let below =
+            !after(first.1, ack) && !before(first.0, prior_una.wrapping_sub(self.window_max));
         let inside = blocks
             .get(1)
             .is_some_and(|second| !after(first.1, second.1) && !before(first.0, second.0));
@@ -360,7 +362,11 @@ impl Connection {
         now: SimTime,
     ) {
         if self.in_reduction() {
-            self.reduce_cwnd(delivery.segments, newly_lost, flags.una_advanced && !flags.lost_retransmission);
+            self.reduce_cwnd(
+                delivery.segments,
+                newly_lost,
+                flags.una_advanced && !flags.lost_retransmission,
+            );
         } else if flags.data_acked {
             self.grow_cwnd(delivery.acked.max(delivery.segments), now);
         }
@@ -373,7 +379,11 @@ impl Connection {
         if srtt == 0 {
             return;
         }
-        let percent = if self.cwnd < self.ssthresh / 2 { 200 } else { 120 };
+        let percent = if self.cwnd < self.ssthresh / 2 {
+            200
+        } else {
+            120
+        };
         let window = u64::from(self.cwnd.max(self.packets_out()));
         self.pacing_rate = Some(u64::from(self.mss) * window * 10_000 * percent / srtt);
     }

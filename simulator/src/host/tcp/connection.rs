@@ -230,7 +230,11 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Self {
         let mss = cx.path.advertised_mss;
-        let receiver = Receiver::new(mss, super::receive::initial_window(mss));
+        let receiver = Receiver::new(
+            mss,
+            super::receive::initial_window(mss),
+            config.receive_buffer_max(),
+        );
         let mut connection = Self::new(ends, config, draws, receiver);
         connection.state = State::SynSent;
         connection.peer_mss = mss;

@@ -110,12 +110,7 @@ impl Cubic {
     }
 
     /// How many segments must be acknowledged before the window grows by one.
-    pub(crate) fn segments_per_increase(
-        &mut self,
-        now: SimTime,
-        window: u32,
-        acked: u32,
-    ) -> u32 {
+    pub(crate) fn segments_per_increase(&mut self, now: SimTime, window: u32, acked: u32) -> u32 {
         let now = micros(now);
         self.acked += acked;
         let fresh = self.last_window != window || now.saturating_sub(self.last_time) > 31_250;

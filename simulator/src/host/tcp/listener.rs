@@ -134,7 +134,11 @@ impl Request {
     }
 
     /// A further segment of the peer (`tcp_check_req`).
-    pub(crate) fn on_segment(&mut self, segment: &TcpSegment, cx: &mut Context<'_>) -> RequestInput {
+    pub(crate) fn on_segment(
+        &mut self,
+        segment: &TcpSegment,
+        cx: &mut Context<'_>,
+    ) -> RequestInput {
         let syn_only = segment.flags.contains(TcpFlags::SYN)
             && !segment.flags.contains(TcpFlags::ACK)
             && !segment.flags.contains(TcpFlags::RST);
@@ -170,9 +174,12 @@ impl Request {
 
     /// `tcp_v4_syn_recv_sock` and the move to ESTABLISHED.
     fn complete(&self, segment: &TcpSegment, cx: &Context<'_>) -> Connection {
-        let receiver = Receiver::new(self.advertised_mss, self.window);
-        let mut connection =
-            Connection::new(self.ends, self.config.clone(), self.draws, receiver);
+        let receiver = Receiver::new(
+            self.advertised_mss,
+            self.window,
+            self.config.receive_buffer_max(),
+        );
+        let mut connection = Connection::new(self.ends, self.config.clone(), self.draws, receiver);
         let first = self.draws.initial_sequence.wrapping_add(1);
         connection.una = first;
         connection.next = first;

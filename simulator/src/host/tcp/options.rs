@@ -21,11 +21,7 @@ pub(crate) fn handshake(
     let mut options = vec![TcpOption::MaximumSegmentSize(mss as u16)];
     match (sack, timestamps) {
         (true, Some(_)) => options.push(TcpOption::SackPermitted),
-        (true, None) => options.extend([
-            TcpOption::Nop,
-            TcpOption::Nop,
-            TcpOption::SackPermitted,
-        ]),
+        (true, None) => options.extend([TcpOption::Nop, TcpOption::Nop, TcpOption::SackPermitted]),
         (false, Some(_)) => options.extend([TcpOption::Nop, TcpOption::Nop]),
         (false, None) => {}
     }
@@ -39,10 +35,7 @@ pub(crate) fn handshake(
 }
 
 /// Options of any later segment: NOP, NOP, timestamps, then NOP, NOP, SACK.
-pub(crate) fn established(
-    timestamps: Option<(u32, u32)>,
-    sack: &[(u32, u32)],
-) -> Vec<TcpOption> {
+pub(crate) fn established(timestamps: Option<(u32, u32)>, sack: &[(u32, u32)]) -> Vec<TcpOption> {
     let mut options = Vec::with_capacity(6);
     let most = if timestamps.is_some() { 3 } else { 4 };
     if let Some((value, echo_reply)) = timestamps {

@@ -103,16 +103,20 @@ impl StreamBuffer {
     /// The octets from `seq` on; without copying if they lie in one chunk.
     pub(crate) fn slice(&self, seq: u32, len: u32) -> Bytes {
         let end = seq.wrapping_add(len);
-        let first = self.chunks.partition_point(|(start, data)| {
-            !after(start.wrapping_add(data.len() as u32), seq)
-        });
+        let first = self
+            .chunks
+            .partition_point(|(start, data)| !after(start.wrapping_add(data.len() as u32), seq));
         let mut joined = BytesMut::new();
         for (start, data) in self.chunks.range(first..) {
             if len == 0 || !before(*start, end) {
                 break;
             }
             let from = seq.wrapping_sub(*start);
-            let from = if before(*start, seq) { from as usize } else { 0 };
+            let from = if before(*start, seq) {
+                from as usize
+            } else {
+                0
+            };
             let to = (end.wrapping_sub(*start) as usize).min(data.len());
             if to - from == len as usize {
                 return data.slice(from..to);

@@ -52,6 +52,7 @@ pub(crate) struct Receiver {
     threshold: u64,
     clamp: u64,
     buffer: u64,
+    buffer_max: u64,
     /// Data per octet of kernel memory, in 1/256.
     ratio: u64,
     rcv_mss: u32,
@@ -80,7 +81,8 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn new(advertised_mss: u32, window: u32) -> Self {
+    /// `buffer_max` is the third value of `tcp_rmem` in octets.
+    pub(super) fn new(advertised_mss: u32, window: u32, buffer_max: u64) -> Self {
         Self {
             started: false,
             next: 0,
@@ -90,6 +92,7 @@ impl Receiver {
             threshold: u64::from(window),
             clamp: RECEIVE_BUFFER / 2,
             buffer: RECEIVE_BUFFER,
+            buffer_max,
             ratio: 128,
             rcv_mss: MSS_DEFAULT,
             last_segment: 0,
@@ -169,11 +172,7 @@ impl Receiver {
 
     /// SACK blocks of the next segment, DSACK first (RFC 2883 section 4).
     pub(super) fn sack_blocks(&self) -> Vec<(u32, u32)> {
-        self.duplicate
-            .iter()
-            .chain(&self.sacks)
-            .copied()
-            .collect()
+        self.duplicate.iter().chain(&self.sacks).copied().collect()
     }
 
     /// The program takes everything that is in order.
@@ -199,8 +198,8 @@ impl Receiver {
             let grow = base * u64::from(copied - self.space) / u64::from(self.space);
             let wanted = (base + 2 * grow) * 256 / self.ratio;
             if wanted > self.buffer {
-                self.buffer = wanted.min(self.buffer_max());
-                self.clamp = self.from_memory(self.buffer);
+                self.buffer = wanted.min(self.buffer_max);
+                self.clamp = self.memory_to_window(self.buffer);
             }
             self.space = copied;
         }
@@ -208,12 +207,7 @@ impl Receiver {
         self.space_time = now;
     }
 
-    /// The largest buffer: what the announced scale was chosen for.
-    const fn buffer_max(&self) -> u64 {
-        6_291_456
-    }
-
-    const fn from_memory(&self, memory: u64) -> u64 {
+    const fn memory_to_window(&self, memory: u64) -> u64 {
         memory * self.ratio / 256
     }
 
@@ -223,7 +217,7 @@ impl Receiver {
             .iter()
             .map(|(_, _, data)| data.len() as u64 + OVERHEAD)
             .sum();
-        self.from_memory(self.buffer.saturating_sub(self.unread_memory + waiting))
+        self.memory_to_window(self.buffer.saturating_sub(self.unread_memory + waiting))
     }
 
     /// The window to announce next, before scaling (`tcp_select_window`).
@@ -243,7 +237,7 @@ impl Receiver {
     }
 
     fn candidate_window(&mut self, scale: u8) -> u32 {
-        let full = self.clamp.min(self.from_memory(self.buffer));
+        let full = self.clamp.min(self.memory_to_window(self.buffer));
         let mut free = self.free_space();
         let step = 1_u64 << scale;
         if free < full / 2 {
@@ -259,8 +253,11 @@ impl Receiver {
 
     /// `tcp_grow_window`.
     fn grow_window(&mut self, len: u32) {
-        let room = self.clamp.min(self.free_space()).saturating_sub(self.threshold);
-        let memory = self.from_memory(u64::from(len) + OVERHEAD);
+        let room = self
+            .clamp
+            .min(self.free_space())
+            .saturating_sub(self.threshold);
+        let memory = self.memory_to_window(u64::from(len) + OVERHEAD);
         if room > 0 && memory <= u64::from(len) {
             let step = (2 * self.advertised_mss).max(2 * len);
             self.threshold += room.min(u64::from(step));
@@ -272,7 +269,7 @@ impl Receiver {
         if len >= self.rcv_mss {
             if len != self.rcv_mss {
                 self.ratio = (u64::from(len) * 256 / (u64::from(len) + OVERHEAD)).max(1);
-                self.clamp = self.from_memory(self.buffer);
+                self.clamp = self.memory_to_window(self.buffer);
                 self.space = self.space.min(self.clamp as u32);
             }
             self.rcv_mss = len.min(self.advertised_mss.max(88));
@@ -379,7 +376,9 @@ impl Receiver {
             self.note_duplicate(seq, end);
             return;
         }
-        let at = self.out_of_order.partition_point(|(s, _, _)| before(*s, seq));
+        let at = self
+            .out_of_order
+            .partition_point(|(s, _, _)| before(*s, seq));
         self.out_of_order.insert(at, (seq, end, data));
         self.note_sack(seq, end);
     }
@@ -389,7 +388,11 @@ impl Receiver {
         let mut merged = (seq, end);
         while let Some(at) = self.sacks.iter().position(|block| touch(*block, merged)) {
             let block = self.sacks.remove(at);
-            let start = if before(block.0, merged.0) { block.0 } else { merged.0 };
+            let start = if before(block.0, merged.0) {
+                block.0
+            } else {
+                merged.0
+            };
             merged = (start, later(block.1, merged.1));
         }
         self.sacks.insert(0, merged);
@@ -450,7 +453,7 @@ impl Connection {
             if len > 0 {
                 receiver.hold(arrival.seq, arrival.data);
             }
-            receiver.on_data_out_of_order(len, arrival.push, now);
+            receiver.on_data_out_of_order(len, now);
             return false;
         }
         let skip = receiver.next.wrapping_sub(arrival.seq) as usize;
@@ -478,8 +481,8 @@ impl Connection {
         let scale = self.receive_scale();
         let receiver = &mut self.receiver;
         let since = receiver.next.wrapping_sub(receiver.acknowledged);
-        let room = receiver.next == receiver.copied
-            || receiver.candidate_window(scale) >= receiver.window;
+        let room =
+            receiver.next == receiver.copied || receiver.candidate_window(scale) >= receiver.window;
         let quick = receiver.quick > 0 && !receiver.ping_pong;
         if (since > receiver.rcv_mss && room) || quick || receiver.pending.now {
             self.send_ack(cx);
@@ -619,9 +622,8 @@ impl Connection {
 }
 
 impl Receiver {
-    fn on_data_out_of_order(&mut self, len: u32, push: bool, now: SimTime) {
+    fn on_data_out_of_order(&mut self, len: u32, now: SimTime) {
         self.pending.scheduled = true;
-        let _ = push;
         if self.last_data.is_none() {
             self.allow_quick_acks(QUICK_ACKS_MAX);
             self.ato = ATO_MIN;

@@ -35,7 +35,10 @@ impl Connection {
         }
         self.rack.advanced = true;
         self.rack.rtt = rtt;
-        if sent_after((piece.sent_at, piece.end), (self.rack.sent_at, self.rack.end)) {
+        if sent_after(
+            (piece.sent_at, piece.end),
+            (self.rack.sent_at, self.rack.end),
+        ) {
             self.rack.sent_at = piece.sent_at;
             self.rack.end = piece.end;
         }
@@ -244,7 +247,10 @@ impl Connection {
             share.saturating_sub(self.prr_out)
         } else {
             let room = self.ssthresh - in_flight;
-            let catch_up = self.prr_delivered.saturating_sub(self.prr_out).max(delivered);
+            let catch_up = self
+                .prr_delivered
+                .saturating_sub(self.prr_out)
+                .max(delivered);
             room.min(catch_up + u32::from(advanced && newly_lost == 0))
         };
         // The first retransmission always goes out.
@@ -253,7 +259,8 @@ impl Connection {
     }
 
     pub(super) fn end_reduction(&mut self) {
-        if self.ssthresh != u32::MAX && (self.congestion == CongestionState::Cwr || self.undo_marker.is_some())
+        if self.ssthresh != u32::MAX
+            && (self.congestion == CongestionState::Cwr || self.undo_marker.is_some())
         {
             self.cwnd = self.ssthresh;
         }
@@ -278,9 +285,7 @@ impl Connection {
             }
         }
         let again = self.congestion == CongestionState::Loss && self.retransmits == 0;
-        if self.congestion <= CongestionState::Disorder
-            || !after(self.high_seq, self.una)
-            || again
+        if self.congestion <= CongestionState::Disorder || !after(self.high_seq, self.una) || again
         {
             self.prior_ssthresh = self.current_ssthresh();
             self.prior_cwnd = self.cwnd;
@@ -300,12 +305,7 @@ impl Connection {
     }
 
     /// `tcp_process_loss`, with F-RTO (RFC 5682).
-    fn process_loss(
-        &mut self,
-        duplicate: bool,
-        flags: &AckFlags,
-        segment: &TcpSegment,
-    ) -> Resend {
+    fn process_loss(&mut self, duplicate: bool, flags: &AckFlags, segment: &TcpSegment) -> Resend {
         let recovered = !before(self.una, self.high_seq);
         if flags.una_advanced && self.try_undo_loss(false, segment) {
             return Resend::Nothing;

@@ -12,6 +12,9 @@ pub(crate) const RTO_MAX_TICKS: u64 = 30_000;
 /// Ticks of the timeout before anything was measured (RFC 6298 section 2.1).
 pub(crate) const RTO_INITIAL_TICKS: u64 = 250;
 
+/// Stands for "no sample yet", in microseconds.
+const NO_SAMPLE: u64 = 0xffff_ffff;
+
 /// The estimator of `tcp_rtt_estimator`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RttEstimator {
@@ -49,7 +52,7 @@ impl RttEstimator {
 
     /// Smallest RTT seen in microseconds; without a sample, very large.
     pub(crate) fn minimum(&self) -> u64 {
-        self.minimum.unwrap_or(u64::from(u32::MAX))
+        self.minimum.unwrap_or(NO_SAMPLE)
     }
 
     /// Takes a sample of `micros` and sets the timeout.

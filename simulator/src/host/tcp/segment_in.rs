@@ -27,7 +27,9 @@ impl Connection {
     /// `tcp_rcv_synsent_state_process`.
     fn on_segment_in_syn_sent(&mut self, segment: &TcpSegment, cx: &mut Context<'_>) {
         let acks = segment.flags.contains(TcpFlags::ACK);
-        if acks && (!after(segment.acknowledgment, self.una) || after(segment.acknowledgment, self.next))
+        if acks
+            && (!after(segment.acknowledgment, self.una)
+                || after(segment.acknowledgment, self.next))
         {
             if let Some(reset) = super::reset_for(self.ends, segment) {
                 cx.out.push(reset);
@@ -252,9 +254,7 @@ impl Connection {
     /// Data for a program that is gone is answered with RST (RFC 9293 section 3.6.1).
     fn data_after_close(&mut self, segment: &TcpSegment, cx: &mut Context<'_>) -> bool {
         let closed = self.orphan && matches!(self.state, State::FinWait1 | State::FinWait2);
-        let end = segment
-            .sequence
-            .wrapping_add(segment.payload.len() as u32);
+        let end = segment.sequence.wrapping_add(segment.payload.len() as u32);
         if !closed || segment.payload.is_empty() || !after(end, self.receiver.next) {
             return false;
         }

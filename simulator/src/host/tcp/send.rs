@@ -57,14 +57,22 @@ impl Connection {
 
     /// Header octets beyond IP and TCP in a segment with data.
     fn option_len(&self) -> u32 {
-        let stamps = if self.agreed.timestamps { TIMESTAMP_LEN } else { 0 };
+        let stamps = if self.agreed.timestamps {
+            TIMESTAMP_LEN
+        } else {
+            0
+        };
         let blocks = self.receiver.sack_blocks().len();
         stamps + options::sack_len(blocks, self.agreed.timestamps)
     }
 
     /// `tcp_mtu_to_mss`.
     fn mss_for(&self, mtu: u32) -> u32 {
-        let stamps = if self.agreed.timestamps { TIMESTAMP_LEN } else { 0 };
+        let stamps = if self.agreed.timestamps {
+            TIMESTAMP_LEN
+        } else {
+            0
+        };
         let payload = mtu.saturating_sub(HEADERS).min(self.peer_mss);
         payload.max(MSS_MIN) - stamps
     }
@@ -98,7 +106,11 @@ impl Connection {
         if self.known_mtu != mtu {
             self.sync_mss(mtu);
         }
-        let stamps = if self.agreed.timestamps { TIMESTAMP_LEN } else { 0 };
+        let stamps = if self.agreed.timestamps {
+            TIMESTAMP_LEN
+        } else {
+            0
+        };
         self.mss.saturating_sub(self.option_len() - stamps).max(1)
     }
 
@@ -121,7 +133,8 @@ impl Connection {
                 }
                 _ => {
                     let at = self.write_seq;
-                    self.unsent.push_back(Piece::new(at, at, TcpFlags::ACK, mss));
+                    self.unsent
+                        .push_back(Piece::new(at, at, TcpFlags::ACK, mss));
                     goal
                 }
             };
@@ -184,8 +197,7 @@ impl Connection {
         self.write_out(Push::Off, cx);
     }
 
-    /// `tcp_write_xmit`: sends what windows and Nagle allow. Returns whether anything is stuck with
-    /// nothing in flight, so that only a window probe can help.
+    /// `tcp_write_xmit`: sends what windows and Nagle allow.
     pub(super) fn write_out(&mut self, push: Push, cx: &mut Context<'_>) {
         if self.unsent.is_empty() || self.state == State::SynSent || self.state == State::Closed {
             return;
@@ -224,7 +236,11 @@ impl Connection {
         }
         let last = self.unsent.len() == 1;
         let window_end = self.window_end();
-        let most = if push == Push::Probe { 1 } else { self.burst_segments(mss) };
+        let most = if push == Push::Probe {
+            1
+        } else {
+            self.burst_segments(mss)
+        };
         let head = self.unsent.front_mut()?;
         head.mss = mss;
         let head = head.clone();
@@ -240,10 +256,8 @@ impl Connection {
             let wait = push == Push::Nagle && last && small && self.nagle_holds(&head);
             return if wait { None } else { Some(1) };
         }
-        if push == Push::Nagle || push == Push::Off {
-            if self.should_defer(&head, most, last, cwnd_limited, now) {
-                return None;
-            }
+        if push != Push::Probe && self.should_defer(&head, most, last, cwnd_limited, now) {
+            return None;
         }
         Some(self.split_point(&head, mss, quota.min(most), last, push))
     }
@@ -277,8 +291,8 @@ impl Connection {
 
     /// Nagle with Minshall's rule (`tcp_nagle_check`).
     fn nagle_holds(&self, head: &Piece) -> bool {
-        let small_in_flight = after(self.minimum_small_end, self.una)
-            && !after(self.minimum_small_end, self.next);
+        let small_in_flight =
+            after(self.minimum_small_end, self.una) && !after(self.minimum_small_end, self.next);
         !self.no_delay && !head.has(TcpFlags::FIN) && !self.sent.is_empty() && small_in_flight
     }
 
@@ -286,7 +300,7 @@ impl Connection {
     pub(super) fn burst_segments(&self, mss: u32) -> u32 {
         let mut bytes = self
             .pacing_rate
-            .map_or(u64::from(BURST_MAX), |rate| rate >> 10);
+            .map_or_else(|| u64::from(BURST_MAX), |rate| rate >> 10);
         let shift = self.rtt.minimum() >> 9;
         if shift < 32 {
             bytes += u64::from(BURST_MAX) >> shift;
@@ -432,7 +446,15 @@ impl Connection {
         let mss = self.receiver.advertised_mss;
         let list = options::handshake(mss, self.config.sack, stamps, scale);
         let window = super::receive::initial_window(mss);
-        self.emit_raw(TcpFlags::SYN, self.una, 0, window as u16, list, Bytes::new(), cx);
+        self.emit_raw(
+            TcpFlags::SYN,
+            self.una,
+            0,
+            window as u16,
+            list,
+            Bytes::new(),
+            cx,
+        );
     }
 
     fn emit(&mut self, flags: TcpFlags, seq: u32, payload: Bytes, cx: &mut Context<'_>) {
@@ -449,7 +471,15 @@ impl Connection {
         };
         let list = options::established(stamps, &blocks);
         let acknowledgment = self.receiver.next;
-        self.emit_raw(flags, seq, acknowledgment, window.min(65535) as u16, list, payload, cx);
+        self.emit_raw(
+            flags,
+            seq,
+            acknowledgment,
+            window.min(65535) as u16,
+            list,
+            payload,
+            cx,
+        );
         self.on_ack_sent();
     }
 

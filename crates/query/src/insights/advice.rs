@@ -42,7 +42,11 @@ fn is_word_of_flow_logs(name: &str) -> bool {
 /// What to say about `like "text"`.
 pub(super) fn like(text: &str, value: &str) -> Option<(String, String)> {
     if let Some(cidr) = prefix(text) {
-        let message = format!("`like \"{text}\"` finds a substring: it also matches `1{text}...`");
+        let mut message = format!("`like \"{text}\"` finds a substring anywhere, not a prefix");
+        let first = format!("1{}", text.split('.').next().unwrap_or_default());
+        if first.parse::<u8>().is_ok() {
+            message.push_str(&format!(": it also matches `1{text}`"));
+        }
         return Some((
             message,
             format!("write `isIpv4InSubnet({value}, \"{cidr}\")`"),

@@ -225,7 +225,7 @@ fn trimmed<'a>(v: &[Value<'a>], left: bool, right: bool) -> Value<'a> {
     let set = v.get(1).and_then(Value::text);
     let cut = |c: char| {
         set.as_ref()
-            .map_or(c.is_whitespace(), |set| set.contains(c))
+            .map_or_else(|| c.is_whitespace(), |set| set.contains(c))
     };
     Value::of_text(v[0].text().map(|text| {
         let mut rest = &*text;

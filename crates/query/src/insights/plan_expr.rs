@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use regex::Regex;
 use wirelab_model::IpNet;
 
+use super::QueryOptions;
 use super::advice;
 use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Span};
 use super::function::{FUNCTIONS, Function, NOT_HERE, Returns};
@@ -163,6 +164,18 @@ impl Planner<'_> {
     }
 
     fn arithmetic(&mut self, operator: Arithmetic, left: &Expr, right: &Expr) -> Planned<Typed> {
+        if let Some(name) = dashed(operator, left, right)
+            && self
+                .find(name.split('-').next().unwrap_or_default())
+                .is_none()
+        {
+            let known = self.event_names.iter().map(String::as_str);
+            let meant = advice::field(&name, known, None);
+            let hint = meant.unwrap_or_else(|| "names with `-` stand in backticks".to_owned());
+            let message = format!("`{name}` is a subtraction, not a name");
+            self.warn(left.span.to(right.span), &message, Some(&hint));
+            return Ok(Typed::null()); // as its first field is
+        }
         let args = vec![self.expr(left)?, self.expr(right)?];
         Ok(call("arithmetic", args, ColumnKind::Number, move |v| {
             let numbers = v[0].number().zip(v[1].number());
@@ -406,15 +419,14 @@ impl Planner<'_> {
         let format = self
             .constant(&args[1], "a format such as \"%H:%M\"")?
             .to_owned();
-        if let Some(zone) = args.get(2) {
-            if !matches!(&zone.kind, ExprKind::Text(name) if name == "UTC" || name == "Z") {
-                let what = "a time zone other than UTC".to_owned();
-                return Err(QueryError::Unsupported {
-                    what,
-                    place: self.place(zone.span),
-                    hint: None,
-                });
-            }
+        if let Some(zone) = args.get(2)
+            && !matches!(&zone.kind, ExprKind::Text(name) if name == "UTC" || name == "Z")
+        {
+            return Err(QueryError::Unsupported {
+                what: "a time zone other than UTC".to_owned(),
+                place: self.place(zone.span),
+                hint: None,
+            });
         }
         if format_time(0, &format).is_none() {
             let message = format!("`{format}` is not a format of strftime");
@@ -432,8 +444,6 @@ impl Planner<'_> {
         ))
     }
 }
-
-use super::QueryOptions;
 
 fn boolean(expr: DfExpr) -> Typed {
     Typed::new(expr, ColumnKind::Bool)
@@ -465,6 +475,19 @@ fn common_kind(args: &[Typed], first: usize, step: usize) -> ColumnKind {
     } else {
         ColumnKind::Text
     }
+}
+
+/// `pkt-srcaddr` as it was perhaps meant, if it is only fields with `-` between them.
+fn dashed(operator: Arithmetic, left: &Expr, right: &Expr) -> Option<String> {
+    let ExprKind::Field(last) = &right.kind else {
+        return None;
+    };
+    let first = match &left.kind {
+        ExprKind::Field(first) => first.clone(),
+        ExprKind::Arithmetic(inner, left, right) => dashed(*inner, left, right)?,
+        _ => return None,
+    };
+    (operator == Arithmetic::Subtract).then(|| format!("{first}-{last}"))
 }
 
 /// A test of a text; false for a missing one.

@@ -11,8 +11,10 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionConfig;
 
 use super::QueryOptions;
 use super::ast::{Command, Step};
@@ -132,15 +134,23 @@ fn is_row_by_row(step: &Step) -> bool {
 
 /// One session for the process: queries keep nothing in it.
 ///
-/// One partition, because the order of rows is part of the answer, and a query is small.
+/// One partition, because the order of rows is part of the answer, and a query is small. Of the
+/// logical rules only those that a plan of ours can gain by: most of DataFusion's are about joins
+/// and subqueries, and trying them takes longer than a query over a lab's logs.
 fn session() -> &'static SessionState {
     static SESSION: OnceLock<SessionState> = OnceLock::new();
     SESSION.get_or_init(|| {
-        let config = SessionConfig::new()
+        let mut config = SessionConfig::new()
             .with_target_partitions(1)
             .with_batch_size(8192);
-        let state = SessionStateBuilder::new().with_config(config).build();
-        SessionContext::new_with_state(state).state()
+        config.options_mut().optimizer.max_passes = 1;
+        let builder = SessionStateBuilder::new().with_config(config);
+        builder
+            .with_optimizer_rules(vec![
+                Arc::new(PushDownLimit::new()),
+                Arc::new(OptimizeProjections::new()),
+            ])
+            .build()
     })
 }
 

@@ -145,7 +145,8 @@ impl<'a> Lexer<'a> {
             if !self.rest().starts_with('#') {
                 return;
             }
-            self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+            let rest = self.rest();
+            self.at += rest.find('\n').unwrap_or(rest.len());
         }
     }
 

@@ -120,7 +120,7 @@ fn compile_subnets<'a>(plan: &mut Plan, resources: &'a Resources, places: &mut P
             .cidr_block
             .hosts()
             .next()
-            .unwrap_or(subnet.cidr_block.addr());
+            .unwrap_or_else(|| subnet.cidr_block.addr());
         let table = tables
             .get(&subnet.subnet_id)
             .or_else(|| main.get(&subnet.vpc_id));

@@ -19,7 +19,7 @@ use crate::verdict::{DropReason, Hop};
 
 impl<W: Watch> Walk<'_, W> {
     /// The subnet's route leads from `interface` to the VPC's internet gateway.
-    pub(super) fn into_internet_gateway(&mut self, interface: InterfaceIndex, transit: Transit) {
+    pub(super) fn enter_internet_gateway(&mut self, interface: InterfaceIndex, transit: Transit) {
         let plan = self.plan;
         let nic = plan.interface(interface);
         let vpc = plan.vpc(nic.vpc);
@@ -101,7 +101,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// A packet from the internet to a public address of a VPC.
-    pub(super) fn from_internet(&mut self, mut transit: Transit) {
+    pub(super) fn arrive_from_internet(&mut self, mut transit: Transit) {
         let destination = transit.packet.destination();
         let Some((interface, private)) = self.plan.public.get(&destination).copied() else {
             let reason = DropReason::NoSuchPublicAddress { destination };

@@ -30,6 +30,7 @@ mod security_group;
 mod site;
 mod transit_gateway;
 mod vpn_gateway;
+mod way;
 
 use std::net::IpAddr;
 
@@ -168,9 +169,9 @@ impl<W: Watch> Walk<'_, W> {
                 next_hop,
             } => self.depart(interface, next_hop, transit),
             Place::Arrive { interface, via } => self.arrive(interface, via, transit),
-            Place::FromInternet => self.from_internet(transit),
-            Place::FromVpn(connection) => self.from_vpn(&connection, transit),
-            Place::FromGateway(interface) => self.from_gateway(interface, transit),
+            Place::FromInternet => self.arrive_from_internet(transit),
+            Place::FromVpn(connection) => self.arrive_from_vpn(&connection, transit),
+            Place::FromGateway(interface) => self.leave_gateway(interface, transit),
             Place::DepartOutside {
                 port,
                 socket: Socket::Segment(segment),
@@ -179,7 +180,7 @@ impl<W: Watch> Walk<'_, W> {
             Place::DepartOutside {
                 socket: Socket::Tunnel(gateway),
                 ..
-            } => self.into_tunnel(&gateway, transit),
+            } => self.enter_tunnel(&gateway, transit),
             // The caller's: machines are not in the fabric.
             Place::Machine(_) | Place::Outside { .. } => {
                 let after = SimDuration::ZERO;

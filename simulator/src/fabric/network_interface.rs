@@ -6,15 +6,15 @@
 //! failed source check drops is counted with the verdict of groups and ACL, which are asked without
 //! a word for that.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{FlowAction, FlowDirection, SimDuration, TrafficPath};
 use wirelab_wire::{IpPacket, MacAddr};
 
 use super::header::Header;
-use super::plan::{Interface, InterfaceIndex, Owner, TransitIndex, VpnGatewayIndex};
-use super::route_table::{Taken, Target};
+use super::plan::{Interface, InterfaceIndex, Owner};
+use super::way::{Leads, Way, traffic_path};
 use super::{Oversize, Place, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -27,27 +27,6 @@ pub(crate) enum Via {
     Neighbor(InterfaceIndex),
     /// Across the subnet's boundary.
     Router,
-}
-
-/// Where a packet that leaves an interface goes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Way<'p> {
-    /// The route, if the subnet's table was asked.
-    taken: Option<Taken<'p>>,
-    pub(super) leads: Leads,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Leads {
-    Interface(InterfaceIndex),
-    /// Into the VPC, where nobody has the address.
-    Nobody,
-    InternetGateway,
-    VpnGateway(VpnGatewayIndex),
-    TransitGateway(TransitIndex),
-    NoRoute,
-    /// The route's target is gone.
-    Gone,
 }
 
 impl<'a, W: Watch> Walk<'a, W> {
@@ -109,7 +88,7 @@ impl<'a, W: Watch> Walk<'a, W> {
     }
 
     /// The interface of an AWS gateway sends a packet into its VPC.
-    pub(super) fn from_gateway(&mut self, interface: InterfaceIndex, transit: Transit) {
+    pub(super) fn leave_gateway(&mut self, interface: InterfaceIndex, transit: Transit) {
         let Some(nic) = self.plan.find_interface(interface) else {
             return self.interface_gone(interface, &transit);
         };
@@ -138,16 +117,16 @@ impl<'a, W: Watch> Walk<'a, W> {
             }
             Owner::TransitGateway(attachment) => {
                 self.count_ingress(interface, &transit);
-                self.into_transit(attachment, interface, transit);
+                self.enter_transit(attachment, interface, transit);
             }
             Owner::Instance { .. } | Owner::Nobody => {
-                self.to_machine(interface, via, &header, transit);
+                self.reach_machine(interface, via, &header, transit);
             }
         }
     }
 
     /// What the network ACL let in comes to the interface of a machine.
-    fn to_machine(
+    fn reach_machine(
         &mut self,
         interface: InterfaceIndex,
         via: Via,
@@ -186,48 +165,6 @@ impl<'a, W: Watch> Walk<'a, W> {
         (self.watch).record(interface, direction, action, None, &transit.packet);
     }
 
-    /// Where a packet to `destination`, handed to `next_hop`, goes from the interface.
-    pub(super) fn way(&self, nic: &Interface, destination: IpAddr, next_hop: IpAddr) -> Way<'a> {
-        let plan = self.plan;
-        let subnet = plan.subnet(nic.subnet);
-        let vpc = plan.vpc(nic.vpc);
-        let direct = |address| {
-            let found = vpc
-                .interface_of(address)
-                .filter(|_| subnet.contains(address));
-            found.filter(|to| plan.find_interface(*to).is_some_and(|it| it.id != nic.id))
-        };
-        if let Some(neighbor) = direct(next_hop).or_else(|| direct(destination)) {
-            return Way::untabled(Leads::Interface(neighbor));
-        }
-        if subnet.contains(destination) {
-            return Way::untabled(Leads::Nobody);
-        }
-        let Some(taken) = subnet
-            .table
-            .and_then(|at| plan.table(at).lookup(destination))
-        else {
-            return Way::untabled(Leads::NoRoute);
-        };
-        let leads = match taken.leads {
-            Target::Local => {
-                (vpc.interface_of(destination)).map_or(Leads::Nobody, Leads::Interface)
-            }
-            Target::InternetGateway => Leads::InternetGateway,
-            Target::VpnGateway(at) => Leads::VpnGateway(at),
-            Target::NatGateway(at) => {
-                let entrance = plan.nat_gateway(at).entrance();
-                let entrance = entrance.filter(|it| plan.find_interface(*it).is_some());
-                entrance.map_or(Leads::Gone, Leads::Interface)
-            }
-            Target::Interface(to) => Leads::Interface(to),
-            Target::TransitGateway(at) => Leads::TransitGateway(at),
-            Target::Gone => Leads::Gone,
-        };
-        let taken = Some(taken);
-        Way { taken, leads }
-    }
-
     /// Takes a packet that may leave along its way.
     fn forward(&mut self, interface: InterfaceIndex, way: Way<'a>, transit: Transit) {
         let nic = self.plan.interface(interface);
@@ -242,10 +179,10 @@ impl<'a, W: Watch> Walk<'a, W> {
             });
         }
         match way.leads {
-            Leads::Interface(to) => self.to_interface(interface, to, transit),
-            Leads::InternetGateway => self.into_internet_gateway(interface, transit),
-            Leads::VpnGateway(gateway) => self.into_vpn_gateway(gateway, transit),
-            Leads::TransitGateway(gateway) => self.to_transit(gateway, interface, transit),
+            Leads::Interface(to) => self.send_to_interface(interface, to, transit),
+            Leads::InternetGateway => self.enter_internet_gateway(interface, transit),
+            Leads::VpnGateway(gateway) => self.enter_vpn_gateway(gateway, transit),
+            Leads::TransitGateway(gateway) => self.send_to_transit(gateway, interface, transit),
             Leads::Nobody => {
                 let reason = DropReason::UnknownDestination {
                     vpc: self.plan.vpc(nic.vpc).id.clone(),
@@ -280,7 +217,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         (self.watch).deny(transit, self.plan.table_hop(subnet), reason);
     }
 
-    fn to_interface(&mut self, from: InterfaceIndex, to: InterfaceIndex, transit: Transit) {
+    fn send_to_interface(&mut self, from: InterfaceIndex, to: InterfaceIndex, transit: Transit) {
         let (Some(here), Some(there)) =
             (self.plan.find_interface(from), self.plan.find_interface(to))
         else {
@@ -310,46 +247,6 @@ impl<'a, W: Watch> Walk<'a, W> {
         } else {
             self.config.latency.cross_zone
         }
-    }
-
-    /// Whether the packet leaves the interface's subnet. Towards a transit gateway it always does
-    /// (Transit Gateway guide, "Network ACLs"), even if the attachment's interface is in it.
-    fn crosses(&self, nic: &Interface, leads: Leads, destination: IpAddr) -> bool {
-        match leads {
-            Leads::Interface(to) => {
-                let there = self.plan.find_interface(to);
-                there.is_none_or(|there| there.subnet != nic.subnet)
-            }
-            Leads::Nobody => !self.plan.subnet(nic.subnet).contains(destination),
-            _ => true,
-        }
-    }
-
-    fn is_nat(&self, interface: InterfaceIndex) -> bool {
-        let nic = self.plan.find_interface(interface);
-        nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_)))
-    }
-
-    /// Flows through NAT gateways are tracked whatever the rules (`facts.md` 2.1).
-    fn is_auto_tracked(&self, leads: Leads) -> bool {
-        matches!(leads, Leads::Interface(to) if self.is_nat(to))
-    }
-
-    /// Whether answers to the source would go to a NAT gateway: then so did what came from it.
-    fn came_from_nat(&self, nic: &Interface, header: &Header) -> bool {
-        self.is_auto_tracked(self.way(nic, header.source, header.source).leads)
-    }
-
-    /// Addresses that no rule, no route and no flow log knows: link-local services, the Amazon
-    /// resolver, the VPC router (`facts.md` 2.1 and row 107).
-    fn is_service(&self, nic: &Interface, destination: IpAddr) -> bool {
-        let link_local = match destination {
-            IpAddr::V4(address) => address.is_link_local() || address == Ipv4Addr::BROADCAST,
-            IpAddr::V6(address) => address.is_unicast_link_local(),
-        };
-        link_local
-            || self.plan.subnet(nic.subnet).router == destination
-            || self.plan.vpc(nic.vpc).resolver == Some(destination)
     }
 
     fn source_check(&mut self, nic: &Interface, header: &Header, transit: &Transit) -> bool {
@@ -436,30 +333,12 @@ impl<'a, W: Watch> Walk<'a, W> {
             _ => None,
         };
         let neighbor = neighbor.filter(|there| there.subnet == nic.subnet);
-        neighbor.map_or(self.plan.subnet(nic.subnet).router_mac, |there| there.mac)
+        let router = self.plan.subnet(nic.subnet).router_mac;
+        neighbor.map_or(router, |there| there.mac)
     }
 
     fn vpc_hop(&self, nic: &Interface) -> Hop {
         Hop::Vpc(self.plan.vpc(nic.vpc).id.clone())
-    }
-}
-
-impl Way<'_> {
-    const fn untabled(leads: Leads) -> Self {
-        Self { taken: None, leads }
-    }
-}
-
-/// `traffic-path` of flow records (Amazon VPC User Guide, "Flow log records").
-const fn traffic_path(nic: &Interface, leads: Leads) -> Option<TrafficPath> {
-    match leads {
-        Leads::Interface(_) | Leads::Nobody | Leads::TransitGateway(_) => {
-            Some(TrafficPath::SameVpc)
-        }
-        Leads::InternetGateway if nic.is_nitro => Some(TrafficPath::InternetGatewayNitro),
-        Leads::InternetGateway => Some(TrafficPath::InternetGateway),
-        Leads::VpnGateway(_) => Some(TrafficPath::VpnGateway),
-        Leads::NoRoute | Leads::Gone => None,
     }
 }
 

@@ -111,7 +111,7 @@ fn compile_attachment(
     let mut gateways = resources.transit_gateways.keys();
     let zone = |subnet| {
         let subnet = resources.subnets.get(subnet);
-        subnet.map_or(SmolStr::default(), |it| it.availability_zone.clone())
+        subnet.map_or_else(SmolStr::default, |it| it.availability_zone.clone())
     };
     let pairs = attachment
         .subnet_ids
@@ -150,7 +150,7 @@ fn lpm(
 
 impl<W: Watch> Walk<'_, W> {
     /// The subnet's route leads from `interface` to a transit gateway.
-    pub(super) fn to_transit(
+    pub(super) fn send_to_transit(
         &mut self,
         gateway: TransitIndex,
         interface: InterfaceIndex,
@@ -193,7 +193,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// A packet has entered by an attachment's interface.
-    pub(super) fn into_transit(
+    pub(super) fn enter_transit(
         &mut self,
         attachment: AttachmentIndex,
         interface: InterfaceIndex,

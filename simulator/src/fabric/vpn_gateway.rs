@@ -96,17 +96,17 @@ impl VpnConnection {
 
 impl<W: Watch> Walk<'_, W> {
     /// The subnet's route leads to a virtual private gateway.
-    pub(super) fn into_vpn_gateway(&mut self, gateway: VpnGatewayIndex, transit: Transit) {
+    pub(super) fn enter_vpn_gateway(&mut self, gateway: VpnGatewayIndex, transit: Transit) {
         let id = &self.plan.vpn_gateway(gateway).id;
         let hop = Hop::VpnGateway(wirelab_model::VpnGatewayId::new(id.clone()));
-        self.to_customer(End::Vpn(gateway), id, hop, transit);
+        self.send_to_customer(End::Vpn(gateway), id, hop, transit);
     }
 
     /// A transit gateway sends a packet by VPN.
     pub(super) fn transit_to_vpn(&mut self, gateway: TransitIndex, transit: Transit) {
         let id = &self.plan.transit_gateway(gateway).id;
         let hop = Hop::TransitGateway(id.clone());
-        self.to_customer(
+        self.send_to_customer(
             End::Transit(gateway),
             &SmolStr::new(id.as_str()),
             hop,
@@ -121,7 +121,7 @@ impl<W: Watch> Walk<'_, W> {
         connections.any(|it| it.end == end && it.route_to(destination).is_some())
     }
 
-    fn to_customer(&mut self, end: End, gateway: &SmolStr, hop: Hop, mut transit: Transit) {
+    fn send_to_customer(&mut self, end: End, gateway: &SmolStr, hop: Hop, mut transit: Transit) {
         let plan = self.plan;
         let destination = transit.packet.destination();
         let connections = plan.vpn_connections.iter().filter(|it| it.end == Some(end));
@@ -171,7 +171,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// A customer gateway's machine sends a packet into its tunnels.
-    pub(super) fn into_tunnel(&mut self, customer: &CustomerGatewayId, mut transit: Transit) {
+    pub(super) fn enter_tunnel(&mut self, customer: &CustomerGatewayId, mut transit: Transit) {
         let plan = self.plan;
         let destination = transit.packet.destination();
         let connections = plan.vpn_connections.iter();
@@ -204,7 +204,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// AWS's end of a VPN connection has a packet from the customer.
-    pub(super) fn from_vpn(&mut self, id: &VpnConnectionId, transit: Transit) {
+    pub(super) fn arrive_from_vpn(&mut self, id: &VpnConnectionId, transit: Transit) {
         let plan = self.plan;
         let mut connections = plan.vpn_connections.iter();
         let connection = connections.find(|it| it.source.vpn_connection_id == *id);

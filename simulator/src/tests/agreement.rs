@@ -163,13 +163,11 @@ proptest! {
         packets in prop::collection::vec((0..3_usize, 0..6_usize, 0..6_usize, prop::sample::select(vec![80_u16, 1500])), 1..12),
     ) {
         let mut bench = network(&rules, &entries, nat).build();
-        let mut sent = 0;
-        for (interface, from, to, port) in packets {
+        for (before, (interface, from, to, port)) in packets.into_iter().enumerate() {
             let interface = ["eni-x", "eni-y", "eni-z"][interface];
             let packet = tcp((ADDRESSES[from], 1234), (ADDRESSES[to], port), SYN, 3);
             bench.send(interface, packet);
-            sent += 1;
-            prop_assert_eq!(bench.delivered + bench.dropped.len(), sent);
+            prop_assert_eq!(bench.delivered + bench.dropped.len(), before + 1);
         }
         bench.wait(130);
         prop_assert_eq!(captured(&bench), logged(&bench));

@@ -231,7 +231,9 @@ fn run(bench: &mut Bench, seconds: u64) -> String {
     bench.world.handle_timeout(end);
     bench.collect();
     for event in bench.traffic.drain(..) {
-        let status = event.status.map_or("-".to_owned(), |it| it.to_string());
+        let status = event
+            .status
+            .map_or_else(|| "-".to_owned(), |it| it.to_string());
         let outcome = event.outcome;
         writeln!(
             text,

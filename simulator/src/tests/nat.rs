@@ -104,7 +104,7 @@ fn handshake(bench: &mut Bench) -> String {
             flow.pkt_dstaddr,
             flow.tcp_flags.0,
             flow.traffic_path
-                .map_or("-".to_owned(), |it| (it as u8).to_string()),
+                .map_or_else(|| "-".to_owned(), |it| (it as u8).to_string()),
         )
         .expect("a string");
     }

@@ -51,8 +51,8 @@ impl World {
     /// A packet is at a place: in the fabric or at a machine.
     fn packet(&mut self, place: Place, transit: Transit) {
         match place {
-            Place::Machine(interface) => self.to_instance(interface, transit),
-            Place::Outside { port, from } => self.to_outside(port, from, transit),
+            Place::Machine(interface) => self.deliver_to_instance(interface, transit),
+            Place::Outside { port, from } => self.deliver_outside(port, from, transit),
             Place::DepartOutside {
                 port, ref socket, ..
             } => {
@@ -104,11 +104,11 @@ impl World {
         }
         self.sent = sent;
         if let Some((interface, transit)) = delivered {
-            self.to_instance(interface, transit);
+            self.deliver_to_instance(interface, transit);
         }
     }
 
-    fn to_instance(&mut self, interface: InterfaceIndex, transit: Transit) {
+    fn deliver_to_instance(&mut self, interface: InterfaceIndex, transit: Transit) {
         let found = self.machine_behind(interface);
         let Some((number, at)) = found else {
             let id = self.topology.plan.interface_id(interface).clone();
@@ -130,7 +130,7 @@ impl World {
         Some((number, at))
     }
 
-    fn to_outside(&mut self, port: Port, from: Option<Port>, transit: Transit) {
+    fn deliver_outside(&mut self, port: Port, from: Option<Port>, transit: Transit) {
         let peer = from.map_or(OUTSIDE_ROUTER, outside_mac);
         let packet = &transit.packet;
         self.capture_outside(port, false, peer, packet.clone());

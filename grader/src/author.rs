@@ -7,13 +7,14 @@
 //!
 //! ```text
 //! labs/NAME/solution/TASK[.VARIANT].EXT          bpf, insights, calls; answers follow from lab.toml
-//! labs/NAME/wrong/TASK--MISTAKE[.VARIANT].EXT    first line: # points=2 finding=too-open
+//! labs/NAME/right/TASK--WHAT[.VARIANT].EXT       other answers that must earn everything
+//! labs/NAME/wrong/TASK--WHAT[.VARIANT].EXT       first line: # points=2 finding=too-open
 //! ```
 
 mod expect;
 mod page;
 mod solve;
-mod wrong;
+mod trial;
 
 use std::fmt;
 use std::path::Path;
@@ -116,12 +117,12 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
     let grader = Grader::new(lab.clone(), scenario.clone());
     let mut report = AuthorReport::new(&lab.name);
     page::check(&lab, &mut report)?;
-    let mut seen = wrong::Seen::default();
+    let mut seen = trial::Seen::default();
     for seed in seeds(&scenario, options)? {
         let plan = scenario.compile(seed)?;
         expect::check(&plan, lab.opens_at, &mut report)?;
         prove(&grader, &lab, seed, &plan, &mut report)?;
-        wrong::check(&grader, &lab, seed, &plan, &mut seen, &mut report)?;
+        trial::check(&grader, &lab, seed, &plan, &mut seen, &mut report)?;
         grader.forget();
     }
     seen.finish(&lab, &scenario, &mut report);

@@ -3,8 +3,9 @@
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_scenario::{Expect, Plan};
 use wirelab_session::Run;
-use wirelab_simulator::Observe;
-use wirelab_simulator::host::Outcome;
+use wirelab_simulator::host::{Outcome, TrafficEvent};
+use wirelab_simulator::{Dropped, Observe};
+use wirelab_wire::{FiveTuple, IcmpMessage, QuotedPacket, Transport};
 
 use super::{AuthorReport, variant};
 use crate::error::GradeError;
@@ -65,8 +66,7 @@ fn holds(run: &Run, expect: &Expect) -> Result<(), String> {
         return Ok(());
     };
     let drops = run.evidence().drops.iter();
-    let mut drops =
-        drops.filter(|drop| within(drop.at) && drop.traffic.as_ref() == Some(&expect.traffic));
+    let mut drops = drops.filter(|drop| within(drop.at) && belongs(drop, expect, &exchanges));
     if drops.any(|drop| cause.matches(drop)) {
         Ok(())
     } else {
@@ -75,6 +75,32 @@ fn holds(run: &Run, expect: &Expect) -> Result<(), String> {
             expect.traffic, cause.text
         ))
     }
+}
+
+/// Whether a packet is part of one of the exchanges, or an ICMP error about such a packet: the
+/// world says so, or its addresses and ports do.
+fn belongs(drop: &Dropped, expect: &Expect, exchanges: &[&TrafficEvent]) -> bool {
+    if drop.traffic.as_ref() == Some(&expect.traffic) {
+        return true;
+    }
+    let about = match &drop.packet.transport {
+        Transport::Icmp(
+            IcmpMessage::DestinationUnreachable { quoted, .. }
+            | IcmpMessage::TimeExceeded { quoted, .. },
+        ) => QuotedPacket::parse(quoted)
+            .map(|quoted| quoted.five_tuple())
+            .ok(),
+        _ => Some(drop.packet.five_tuple()),
+    };
+    let tuples = exchanges.iter().filter_map(|event| event.connection);
+    let mut flows = tuples.map(|it| FiveTuple {
+        source: it.local,
+        destination: it.remote,
+        source_port: it.local_port,
+        destination_port: it.remote_port,
+        protocol: it.protocol,
+    });
+    about.is_some_and(|about| flows.any(|flow| flow.canonical() == about.canonical()))
 }
 
 const fn word(outcome: &Outcome) -> &'static str {

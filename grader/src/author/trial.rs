@@ -1,4 +1,5 @@
-//! Typical wrong answers: each scores what it says and fails with the finding it names.
+//! Other people's answers: each in `right/` earns everything, each in `wrong/` scores what it says
+//! and fails with the finding it names.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,18 +11,27 @@ use super::{AuthorReport, solve, variant};
 use crate::error::GradeError;
 use crate::finding::FindingKind;
 use crate::grade::Grader;
+use crate::report::Report;
 use crate::submission::Submission;
 
-/// A file in `wrong/`.
+/// A file in `right/` or `wrong/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct WrongAnswer {
+struct Trial {
     path: PathBuf,
     task: String,
-    /// `None`: wrong on every variant.
+    /// `None`: it fits every variant.
     variant: Option<String>,
-    points: u32,
-    finding: FindingKind,
+    wanted: Wanted,
     text: String,
+}
+
+/// What grading must say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Full points.
+    Right,
+    /// So many points, and this finding among others.
+    Wrong(u32, FindingKind),
 }
 
 /// What has been tried so far: each file once a variant.
@@ -41,19 +51,21 @@ impl Seen {
             }
         }
         let files: BTreeSet<_> = self.tried.iter().map(|(path, _)| path).collect();
-        if files.len() < 3 {
-            let what = format!("{} wrong answers; at least 3 are wanted", files.len());
+        let is_wrong = |path: &&&PathBuf| path.parent().is_some_and(|dir| dir.ends_with("wrong"));
+        let wrong = files.iter().filter(is_wrong).count();
+        if wrong < 3 {
+            let what = format!("{wrong} wrong answers; at least 3 are wanted");
             report.problem(lab.dir.join("wrong").display().to_string(), what);
         }
+        let right = files.len() - wrong;
+        let times = self.tried.len();
         report.proven.push(format!(
-            "{} wrong answers, {} times tried",
-            files.len(),
-            self.tried.len()
+            "{wrong} wrong answers and {right} other right ones, tried {times} times"
         ));
     }
 }
 
-/// Tries every wrong answer that fits the drawn variant and was not tried on it before.
+/// Tries every answer that fits the drawn variant and was not tried on it before.
 pub(super) fn check(
     grader: &Grader,
     lab: &Lab,
@@ -64,14 +76,15 @@ pub(super) fn check(
 ) -> Result<(), GradeError> {
     let drawn = plan.variant.name.clone();
     seen.variants.insert(drawn.clone());
-    for path in files(&lab.dir.join("wrong"))? {
+    let right = files(&lab.dir.join("right"))?;
+    for path in right.into_iter().chain(files(&lab.dir.join("wrong"))?) {
         if !seen.tried.insert((path.clone(), drawn.clone())) {
             continue;
         }
         match read(lab, &path) {
             Err(why) => report.problem(path.display().to_string(), why),
-            Ok(wrong) if wrong.variant.as_ref().is_none_or(|it| *it == drawn) => {
-                try_it(grader, lab, seed, plan, &wrong, report)?;
+            Ok(trial) if trial.variant.as_ref().is_none_or(|it| *it == drawn) => {
+                try_it(grader, lab, seed, plan, &trial, report)?;
             }
             Ok(_) => {
                 seen.tried.remove(&(path, drawn.clone()));
@@ -86,18 +99,18 @@ fn try_it(
     lab: &Lab,
     seed: Seed,
     plan: &Plan,
-    wrong: &WrongAnswer,
+    trial: &Trial,
     report: &mut AuthorReport,
 ) -> Result<(), GradeError> {
     let place = format!(
         "{} on seed {} ({})",
-        wrong.path.display(),
+        trial.path.display(),
         seed.fault,
         variant(plan)
     );
-    let task = lab.task(&wrong.task).expect("read() knows the task");
+    let task = lab.task(&trial.task).expect("read() knows the task");
     let mut submission = Submission::new(seed, lab.opens_at);
-    let text = grader.material().fill(task, plan, &wrong.text)?;
+    let text = grader.material().fill(task, plan, &trial.text)?;
     if matches!(task.kind, TaskKind::Fix(_)) {
         if let Err(why) = solve::repair(grader, lab, &mut submission, &text)? {
             report.problem(place, why);
@@ -107,24 +120,36 @@ fn try_it(
         submission.answers.insert(task.name.clone(), text);
     }
     let graded = grader.grade_task(&submission, &task.name)?;
-    if graded.points.got != wrong.points {
-        let what = format!("says {} points, earns {}", wrong.points, graded.points);
-        report.problem(place.clone(), what);
-    }
-    let found: Vec<_> = graded.tasks[0]
-        .findings()
-        .map(|finding| finding.name)
-        .collect();
-    if !found.contains(&wrong.finding) {
-        let names: Vec<_> = found.iter().map(|name| name.name()).collect();
-        let what = format!(
-            "says `{}`, the findings are: {}",
-            wrong.finding,
-            names.join(", ")
-        );
-        report.problem(place, what);
+    match trial.wanted {
+        Wanted::Right if graded.is_passed() => {}
+        Wanted::Right => {
+            let findings: Vec<_> = super::errors(&graded).collect();
+            let what = format!("earns {}: {}", graded.points, findings.join("; "));
+            report.problem(place, what);
+        }
+        Wanted::Wrong(points, finding) => compare(&graded, points, finding, &place, report),
     }
     Ok(())
+}
+
+fn compare(
+    graded: &Report,
+    points: u32,
+    finding: FindingKind,
+    place: &str,
+    report: &mut AuthorReport,
+) {
+    if graded.points.got != points {
+        let what = format!("says {points} points, earns {}", graded.points);
+        report.problem(place, what);
+    }
+    let found = graded.tasks.iter().flat_map(|task| task.findings());
+    let found: Vec<_> = found.map(|finding| finding.name).collect();
+    if !found.contains(&finding) {
+        let names: Vec<_> = found.iter().map(|name| name.name()).collect();
+        let what = format!("says `{finding}`, the findings are: {}", names.join(", "));
+        report.problem(place, what);
+    }
 }
 
 fn files(dir: &Path) -> Result<Vec<PathBuf>, GradeError> {
@@ -143,17 +168,17 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, GradeError> {
     Ok(files)
 }
 
-/// `TASK--MISTAKE[.VARIANT].EXT`, first line `# points=2 finding=too-open`.
-fn read(lab: &Lab, path: &Path) -> Result<WrongAnswer, String> {
+/// `TASK--WHAT[.VARIANT].EXT`; the first line of a wrong one is `# points=2 finding=too-open`.
+fn read(lab: &Lab, path: &Path) -> Result<Trial, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (task, rest) = name
         .split_once("--")
-        .ok_or("is not called TASK--MISTAKE.EXT")?;
+        .ok_or("is not called TASK--WHAT.EXT")?;
     let mut parts = rest.split('.').skip(1);
     let (variant, extension) = match (parts.next(), parts.next()) {
         (Some(extension), None) => (None, extension),
         (Some(variant), Some(extension)) => (Some(variant.to_owned()), extension),
-        _ => return Err("is not called TASK--MISTAKE.EXT".to_owned()),
+        _ => return Err("is not called TASK--WHAT.EXT".to_owned()),
     };
     let known = lab
         .task(task)
@@ -163,13 +188,18 @@ fn read(lab: &Lab, path: &Path) -> Result<WrongAnswer, String> {
         return Err(format!("answers to `{task}` end in .{wanted}"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let (points, finding) = header(text.lines().next().unwrap_or_default())?;
-    Ok(WrongAnswer {
+    let wanted = match path.parent().is_some_and(|dir| dir.ends_with("right")) {
+        true => Wanted::Right,
+        false => {
+            let (points, finding) = header(text.lines().next().unwrap_or_default())?;
+            Wanted::Wrong(points, finding)
+        }
+    };
+    Ok(Trial {
         path: path.to_owned(),
         task: task.to_owned(),
         variant,
-        points,
-        finding,
+        wanted,
         text,
     })
 }

@@ -38,9 +38,15 @@ fn doctor_finds_tcpdump_and_the_labs_in_the_binary() {
 #[test]
 fn on_a_terminal_the_watch_grades_shows_hints_and_ends_at_q() {
     let place = Place::with_lab("nacl-ephemeral", 7);
-    let ran = place.shell("printf 'chq' | TERM=xterm script -qec wirelab /dev/null").exits(0);
+    let ran = place
+        .shell("printf 'chq' | TERM=xterm script -qec wirelab /dev/null")
+        .exits(0);
     for wanted in ["TICKET", "no-answer", "hint 1 of", "q quit"] {
-        assert!(ran.stdout.contains(wanted), "no {wanted} in:\n{}", ran.stdout);
+        assert!(
+            ran.stdout.contains(wanted),
+            "no {wanted} in:\n{}",
+            ran.stdout
+        );
     }
 }
 
@@ -49,12 +55,20 @@ fn without_a_terminal_wirelab_says_where_one_is_and_what_next() {
     let ran = Place::new().wirelab(&[]).exits(0);
     assert!(ran.stdout.contains("wirelab init"), "{}", ran.stdout);
     let ran = Place::with_lab("nacl-ephemeral", 7).wirelab(&[]).exits(0);
-    assert!(ran.stdout.contains("TICKET") && ran.stdout.contains("NEXT"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("TICKET") && ran.stdout.contains("NEXT"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
 fn marks_are_ascii_where_the_locale_is_not_utf_8() {
     let place = Place::with_lab("nacl-ephemeral", 7);
     let ran = place.shell("LC_ALL=C wirelab check").exits(1);
-    assert!(ran.stdout.contains("[x]") && ran.stdout.is_ascii(), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("[x]") && ran.stdout.is_ascii(),
+        "{}",
+        ran.stdout
+    );
 }

@@ -57,12 +57,18 @@ pub(crate) fn print(report: &Report, whole_lab: bool) -> String {
         color: true,
     };
     let next = match (report.is_passed(), whole_lab) {
-        (true, true) => " solved.  wirelab list = what is next
-",
-        (true, false) => " solved.  wirelab check = the whole lab
-",
-        (false, _) => " wirelab hint = a nudge    wirelab undo = take the last change back
-",
+        (true, true) => {
+            " solved.  wirelab list = what is next
+"
+        }
+        (true, false) => {
+            " solved.  wirelab check = the whole lab
+"
+        }
+        (false, _) => {
+            " wirelab hint = a nudge    wirelab undo = take the last change back
+"
+        }
     };
     format!("{}{next}", report.print(&style))
 }

@@ -94,7 +94,11 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
     output::note(&format!(
         "{} {}; {} of {} records matched, {} bytes scanned",
         result.rows.len(),
-        if result.rows.len() == 1 { "row" } else { "rows" },
+        if result.rows.len() == 1 {
+            "row"
+        } else {
+            "rows"
+        },
         cost.records_matched,
         cost.records_scanned,
         cost.bytes_scanned

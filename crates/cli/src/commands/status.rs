@@ -140,7 +140,7 @@ fn page(status: &Status) -> String {
 fn next(status: &Status) -> String {
     let mut text = format!("\n{}\n", bold("NEXT"));
     let ends_with = |ending| status.evidence.iter().find(|file| file.ends_with(ending));
-    if let Some(file) = ends_with(".pcap") {
+    if let Some(file) = complaints_capture(status).or_else(|| ends_with(".pcap")) {
         text += &format!("  tcpdump -nn -r {file}\n");
     }
     if ends_with(".log").is_some() {
@@ -153,6 +153,16 @@ fn next(status: &Status) -> String {
     text += "  wirelab check                graded by what the network does\n";
     text += "  wirelab hint                 a nudge, when you are stuck\n";
     text
+}
+
+/// The capture of the machine that the complaint comes from.
+fn complaints_capture(status: &Status) -> Option<&String> {
+    let host = status.probe.as_deref()?.split(' ').next()?;
+    let own = |file: &&String| {
+        let name = file.rsplit('/').next().unwrap_or_default();
+        name.starts_with(host) && name.ends_with(".pcap")
+    };
+    status.evidence.iter().find(own)
 }
 
 /// The traffic that the repair is to make work, as `wirelab path` takes it.

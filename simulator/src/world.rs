@@ -12,7 +12,7 @@ use wirelab_model::{
 };
 
 use crate::attribution::Attribution;
-use crate::config::WorldConfig;
+use crate::config::{Observe, WorldConfig};
 use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec};
 use crate::fabric::{Place, Sent, Sites, State, Topology, Transit};
 use crate::flow::{FlowLogs, Window};
@@ -84,6 +84,15 @@ impl World {
     #[must_use]
     pub fn config(&self) -> &WorldConfig {
         &self.config
+    }
+
+    /// Changes what is reported from now on; nothing else changes.
+    pub fn set_observe(&mut self, observe: Observe) {
+        let began = observe.flow_records && !self.config.observe.flow_records;
+        self.config.observe = observe;
+        if began {
+            self.update_flow_logs();
+        }
     }
 
     /// Takes an input at `now`. Everything due at or before `now` is done first. Time never goes

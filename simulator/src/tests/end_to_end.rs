@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use wirelab_model::*;
 
+use crate::config::Observe;
 use crate::event::{CapturePoint, Input, SegmentSpec};
 use crate::host::{
     Attachment, ExecId, HostRoute, HostSettings, HostSpec, HttpResource, KernelProfile,
@@ -437,4 +438,31 @@ fn reachable_is_the_network_and_the_answer_is_the_machine() {
         (ask(80).reachable(), ask(80).answer),
         (true, Answer::Refused)
     );
+}
+
+#[test]
+fn what_is_observed_changes_nothing_else() {
+    let run = |observe| {
+        let mut bench = populated(&mut net());
+        bench.world.set_observe(observe);
+        add(
+            &mut bench,
+            Input::Traffic(http("web", "app", "203.0.113.80", 443)),
+        );
+        add(
+            &mut bench,
+            Input::Traffic(http("closed", "app", "10.0.2.10", 1)),
+        );
+        bench.wait(100);
+        bench
+    };
+    let all = run(Observe::default());
+    let none = run(Observe {
+        captures: false,
+        flow_records: false,
+        drops: false,
+    });
+    assert!(none.captured.is_empty() && none.records.is_empty() && none.dropped.is_empty());
+    assert!(!all.captured.is_empty() && !all.records.is_empty() && !all.dropped.is_empty());
+    assert_eq!(all.traffic, none.traffic);
 }

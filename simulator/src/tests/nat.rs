@@ -182,3 +182,38 @@ fn after_350_idle_seconds_the_inside_gets_an_rst_and_nothing_before() {
         (wirelab_wire::TcpFlags::RST, 2000)
     );
 }
+
+#[test]
+fn towards_one_destination_there_are_55000_connections_and_towards_another_as_many() {
+    let mut bench = net(&PRIVATE, &NAT).build();
+    let mut refused = 0;
+    for number in 0..55_010_u32 {
+        let source = std::net::Ipv4Addr::from(u32::from_be_bytes([10, 0, 1, 5]));
+        let port = u16::try_from(1024 + number).expect("below 2^16");
+        let syn = tcp((&source.to_string(), port), ("203.0.113.80", 443), SYN, 0);
+        bench
+            .world
+            .inject(&wirelab_model::NetworkInterfaceId::new("eni-app"), syn);
+        if number % 1000 == 0 {
+            bench
+                .world
+                .handle_timeout(bench.world.now() + wirelab_model::SimDuration::from_millis(1));
+            bench.collect();
+            bench.captured.clear();
+        }
+    }
+    bench.wait(1);
+    for dropped in &bench.dropped {
+        refused += usize::from(matches!(
+            dropped.reason,
+            DropReason::NatPortsExhausted { .. }
+        ));
+    }
+    assert_eq!(refused, 10);
+    let other = tcp(("10.0.1.5", 1024), ("203.0.113.81", 443), SYN, 0);
+    let drops = bench.send("eni-app", other);
+    assert!(
+        matches!(drops[..], [DropReason::NoSuchPublicAddress { .. }]),
+        "translated: {drops:?}"
+    );
+}

@@ -171,3 +171,48 @@ fn a_blackhole_and_a_missing_route_are_told_apart() {
         "{nobody:?}"
     );
 }
+
+#[test]
+fn a_full_tracking_table_refuses_what_needs_a_new_entry() {
+    let fabric = crate::FabricConfig {
+        conntrack_limit: 3,
+        ..crate::FabricConfig::default()
+    };
+    let rules = ["in tcp 3306 10.0.0.0/16"];
+    let mut bench = net(&["out tcp * 10.0.0.0/16"], &rules).build_with(fabric);
+    let mut drops = Vec::new();
+    for port in 1..=4 {
+        drops.extend(bench.send(
+            "eni-web",
+            tcp(("10.0.1.5", port), ("10.0.2.10", 3306), SYN, 0),
+        ));
+    }
+    assert!(
+        matches!(drops[..], [DropReason::ConntrackAllowance { limit: 3, .. }]),
+        "{drops:?}"
+    );
+    assert_eq!(
+        bench.send("eni-web", tcp(("10.0.1.5", 1), ("10.0.2.10", 3306), ACK, 0)),
+        []
+    );
+}
+
+#[test]
+fn the_fragments_of_an_allowed_datagram_follow_their_first_one() {
+    let mut bench = net(&["out -1 * 0.0.0.0/0"], &["in udp 53 10.0.1.0/24"]).build();
+    for (port, arrive) in [(53, 3), (54, 0)] {
+        let from: std::net::SocketAddr = crate::testing::parse("10.0.1.5:4000");
+        let to = std::net::SocketAddr::new(crate::testing::parse("10.0.2.10"), port);
+        let mut packet = wirelab_wire::IpPacket::udp(from, to, vec![0; 20_000]);
+        packet.header = packet
+            .header
+            .with_dont_fragment(false)
+            .with_identification(port);
+        bench.captured.clear();
+        for fragment in packet.fragment(9001) {
+            bench.send("eni-web", fragment);
+        }
+        let inbound = bench.captured.iter().filter(|it| !it.outbound).count();
+        assert_eq!(inbound, arrive);
+    }
+}

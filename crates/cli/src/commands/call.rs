@@ -86,7 +86,8 @@ fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Ca
     for parameter in parameters {
         let (name, text) = parameter.split_once('=').ok_or_else(|| {
             Failure::usage(format!("`{parameter}` is no parameter"))
-                .hint("write `Name=value`, as in `RuleNumber=120`; quote JSON: 'PortRange={\"From\":22,\"To\":22}'")
+                .hint("write `Name=value`, as in `RuleNumber=120`; quote JSON for the shell:")
+                .hint("'PortRange={\"From\":22,\"To\":22}'")
         })?;
         if map.insert(name.to_owned(), value(text, session)).is_some() {
             return Err(Failure::usage(format!("`{name}` is given twice"))

@@ -4,7 +4,8 @@ use crate::args::TEMPLATE;
 
 /// Run a program on a simulated host: ping, tracepath, curl, nc, ss, ip, iptables, sysctl
 ///
-/// It takes the virtual time it needs: a ping waits for its answers. The exit code is the program's.
+/// It takes the virtual time it needs: a ping waits for its answers. The exit code is the
+/// program's.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

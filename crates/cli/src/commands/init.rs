@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     folder::create(&course.lab_folder(&lab), &content, &lab, arguments.seed)?;
     let shown = folder.display();
     output::text(&format!(
-        "{shown}/ is ready, with the lab `{lab}` in {shown}/{lab}/\n\nnext:  cd {shown} && wirelab\n"
+        "{shown}/ is ready, with the lab `{lab}` in {shown}/{lab}/\n\n\
+         next:  cd {shown} && wirelab\n"
     ))?;
     Ok(Code::Passed)
 }
@@ -65,7 +66,10 @@ fn refuse_used(folder: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let shown = folder.display();
-    Err(Failure::usage(format!("`{shown}` is not empty")).hint(format!(
-        "`cd {shown} && wirelab start LAB` starts a lab there; `wirelab init FOLDER` takes another folder"
-    )))
+    Err(
+        Failure::usage(format!("`{shown}` is not empty")).hint(format!(
+            "`cd {shown} && wirelab start LAB` starts a lab there; `wirelab init FOLDER` takes \
+         another folder"
+        )),
+    )
 }

@@ -61,10 +61,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
     /// Aggregation interval in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = seconds())]
     interval: u32,
     #[command(flatten)]
     json: Json,
+}
+
+/// An interval that divides an hour's traffic sensibly.
+fn seconds() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=3600)
 }
 
 /// What the first reading found.

@@ -142,7 +142,8 @@ impl Conversation {
     }
 }
 
-/// `  10.0.1.5:40000 > 10.0.2.10:443  tcp  → 12 packets 1040 bytes  ← 10 packets 15320 bytes  3.2 s`.
+/// `10.0.1.5:40000 > 10.0.2.10:443 tcp there 12 packets 1040 bytes, back 10 packets 15320 bytes,
+/// 3.210 s`, in columns.
 impl fmt::Display for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let protocol = IpProtocol::Number(self.protocol).to_string();

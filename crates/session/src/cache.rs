@@ -1,10 +1,11 @@
 //! Checkpoints of runs, so that no command replays hours.
 //!
 //! `.wirelab/cache` holds, for a prefix of the effective journal, the world after it and the
-//! evidence since the checkpoint before it. The name of a checkpoint is a hash of everything that
+//! evidence since the checkpoint before it, captures apart from the rest, since they are large. The name of a checkpoint is a hash of everything that
 //! the state depends on: build, scenario, seed, what is observed, and the entries themselves. So a
 //! checkpoint is either exactly right or not found; deleting the folder costs only time.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wirelab_model::SimTime;
 use wirelab_scenario::Plan;
-use wirelab_simulator::Observe;
+use wirelab_simulator::{CapturePoint, Captured, Observe};
 
 use crate::error::SessionError;
 use crate::evidence::Evidence;
@@ -72,6 +73,18 @@ struct Stored<S> {
     state: S,
 }
 
+/// Captured frames by capture point.
+pub(crate) type Captures = BTreeMap<CapturePoint, Vec<Captured>>;
+
+/// Which captures the files in `evidence/` hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    /// Everything up to here.
+    pub(crate) key: Key,
+    /// The files' names and lengths, so that one that somebody changed is written anew.
+    pub(crate) files: BTreeMap<String, u64>,
+}
+
 /// The folder of checkpoints.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache {
@@ -89,18 +102,51 @@ impl Cache {
         Some(Run::resume(Arc::clone(plan), stored.state))
     }
 
-    /// The whole evidence up to `key`.
+    /// The whole evidence up to `key`, captures included.
     pub(crate) fn evidence(&self, key: &Key) -> Option<Evidence> {
+        let mut whole = self.evidence_without_captures(key)?;
+        whole.captures = self.captures(key, None)?;
+        Some(whole)
+    }
+
+    /// The evidence up to `key` less the captures.
+    pub(crate) fn evidence_without_captures(&self, key: &Key) -> Option<Evidence> {
+        let parts: Vec<Evidence> = self.chain(key, None, "evidence")?;
+        let mut whole = Evidence::default();
+        parts.into_iter().for_each(|part| whole.extend(part));
+        Some(whole)
+    }
+
+    /// What was captured up to `key`, since the checkpoint `since` if that is before it.
+    pub(crate) fn captures(&self, key: &Key, since: Option<&Key>) -> Option<Captures> {
+        let parts: Vec<Captures> = self.chain(key, since, "captures")?;
+        let mut whole = Evidence::default();
+        for captures in parts {
+            whole.extend(Evidence {
+                captures,
+                ..Evidence::default()
+            });
+        }
+        Some(whole.captures)
+    }
+
+    /// The parts of the checkpoints that lead to `key`, the first one first; only those after
+    /// `since`, which must be one of them.
+    fn chain<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        since: Option<&Key>,
+        part: &str,
+    ) -> Option<Vec<T>> {
         let mut parts = Vec::new();
         let mut next = Some(key.clone());
-        while let Some(key) = next {
-            let part: Stored<Evidence> = self.read(&key, "evidence")?;
-            parts.push(part.state);
-            next = part.parent;
+        while next.as_ref() != since {
+            let stored: Stored<T> = self.read(&next?, part)?;
+            parts.push(stored.state);
+            next = stored.parent;
         }
-        let mut whole = Evidence::default();
-        parts.into_iter().rev().for_each(|part| whole.extend(part));
-        Some(whole)
+        parts.reverse();
+        Some(parts)
     }
 
     /// Keeps the run as the checkpoint `key` and takes its evidence out of it. `parent` is the
@@ -113,37 +159,60 @@ impl Cache {
     ) -> Result<(), SessionError> {
         std::fs::create_dir_all(&self.dir).map_err(|error| SessionError::file(&self.dir, error))?;
         let parent = parent.cloned();
+        let mut evidence = run.take_evidence();
+        let captures = Stored {
+            parent: parent.clone(),
+            state: std::mem::take(&mut evidence.captures),
+        };
         let evidence = Stored {
             parent: parent.clone(),
-            state: run.take_evidence(),
+            state: evidence,
         };
         // The world comes last: whoever finds it finds the evidence, too.
+        self.write(key, "captures", &captures)?;
         self.write(key, "evidence", &evidence)?;
         let state = run.state();
         self.write(key, "world", &Stored { parent, state })
+    }
+
+    /// What was last written into `evidence/`.
+    pub(crate) fn written(&self) -> Option<Written> {
+        read(&self.dir.join("written"))
+    }
+
+    /// Remembers what was written into `evidence/`.
+    pub(crate) fn set_written(&self, written: &Written) -> Result<(), SessionError> {
+        write(&self.dir.join("written"), written)
     }
 
     fn path(&self, key: &Key, part: &str) -> PathBuf {
         self.dir.join(format!("{}.{part}", &key.0[..32]))
     }
 
-    /// A file that is missing or damaged is not there.
     fn read<T: DeserializeOwned>(&self, key: &Key, part: &str) -> Option<T> {
-        let bytes = std::fs::read(self.path(key, part)).ok()?;
-        let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
-        if checksum(body) != sum {
-            return None;
-        }
-        postcard::from_bytes(body).ok()
+        read(&self.path(key, part))
     }
 
     fn write<T: Serialize>(&self, key: &Key, part: &str, value: &T) -> Result<(), SessionError> {
-        let path = self.path(key, part);
-        let mut bytes = postcard::to_stdvec(value).expect("worlds have a compact form");
-        let sum = checksum(&bytes);
-        bytes.extend_from_slice(&sum);
-        write_atomically(&path, &bytes)
+        write(&self.path(key, part), value)
     }
+}
+
+/// The value in a file; a file that is missing or damaged is not there.
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let bytes = std::fs::read(path).ok()?;
+    let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
+    if checksum(body) != sum {
+        return None;
+    }
+    postcard::from_bytes(body).ok()
+}
+
+fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), SessionError> {
+    let mut bytes = postcard::to_stdvec(value).expect("worlds have a compact form");
+    let sum = checksum(&bytes);
+    bytes.extend_from_slice(&sum);
+    write_atomically(path, &bytes)
 }
 
 /// FNV-1a: against files cut short, not against people.

@@ -1,14 +1,16 @@
 //! The files of a session that people read: page, answers, evidence.
 
+use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use wirelab_flowlog::LogFormat;
 use wirelab_model::FlowLog;
 use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
-use wirelab_simulator::Captured;
+use wirelab_simulator::{CapturePoint, Captured};
 use wirelab_wire::pcap::{DEFAULT_SNAPLEN, PcapWriter};
 
-use crate::cache::write_atomically;
+use crate::cache::{Captures, write_atomically};
 use crate::error::SessionError;
 use crate::run::Run;
 
@@ -108,36 +110,79 @@ pub(crate) fn evidence_files(dir: &Path) -> Result<Vec<PathBuf>, SessionError> {
     Ok(files)
 }
 
-/// Writes captures and delivered records; with `wanted`, only those of the capture points and flow
-/// logs it names.
-pub(crate) fn write_evidence(
-    dir: &Path,
-    wanted: &[String],
-    run: &Run,
-) -> Result<Vec<PathBuf>, SessionError> {
-    let dir = dir.join("evidence");
-    let plan = run.plan();
-    let mut files = Vec::new();
-    for (point, frames) in &run.evidence().captures {
-        let is_wanted = |name: &String| plan.capture_point(name).as_ref() == Ok(point);
-        if wanted.is_empty() || wanted.iter().any(is_wanted) {
-            let path = dir.join(format!("{}.pcap", plan.capture_name(point)));
-            write_atomically(&path, &pcap(frames, plan))?;
-            files.push(path);
-        }
+/// Which capture points and flow logs a learner gets as files: those that are named, or all.
+pub(crate) struct Wanted<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) names: &'a [String],
+}
+
+impl Wanted<'_> {
+    fn capture(&self, point: &CapturePoint) -> bool {
+        let is_wanted = |name: &String| self.plan.capture_point(name).as_ref() == Ok(point);
+        self.names.is_empty() || self.names.iter().any(is_wanted)
     }
-    for log in run.control().resources().flow_logs.values() {
-        let name = plan.names.name_of(log.flow_log_id.as_str());
-        if wanted.is_empty() || wanted.iter().any(|it| Some(it.as_str()) == name) {
-            let name = plan.names.short(log.flow_log_id.as_str());
-            let name = name.unwrap_or(log.flow_log_id.as_str());
-            let path = dir.join(format!("flow-log-{name}.log"));
-            write_atomically(&path, flow_log(log, run).as_bytes())?;
-            files.push(path);
-        }
+
+    fn flow_log(&self, log: &FlowLog) -> bool {
+        let name = self.plan.names.name_of(log.flow_log_id.as_str());
+        self.names.is_empty() || self.names.iter().any(|it| Some(it.as_str()) == name)
+    }
+}
+
+/// Writes captures: one pcap a capture point, or the end of each if the rest is there already.
+/// Gives the names of the files with their lengths.
+pub(crate) fn write_captures(
+    dir: &Path,
+    wanted: &Wanted<'_>,
+    captures: &Captures,
+    earlier: BTreeMap<String, u64>,
+) -> Result<BTreeMap<String, u64>, SessionError> {
+    let dir = dir.join("evidence");
+    let mut files = earlier;
+    for (point, frames) in captures.iter().filter(|(point, _)| wanted.capture(point)) {
+        let name = format!("{}.pcap", wanted.plan.capture_name(point));
+        let path = dir.join(&name);
+        let bytes = pcap(frames, wanted.plan);
+        let length = match files.get(&name) {
+            None => write_atomically(&path, &bytes).map(|()| bytes.len()),
+            Some(_) => append(&path, &bytes[PCAP_HEADER..]).map(|()| bytes.len() - PCAP_HEADER),
+        }?;
+        *files.entry(name).or_default() += length as u64;
     }
     Ok(files)
 }
+
+/// Whether the files in `evidence/` are as long as they were when they were written.
+pub(crate) fn are_unchanged(dir: &Path, files: &BTreeMap<String, u64>) -> bool {
+    let length = |name: &String| std::fs::metadata(dir.join("evidence").join(name)).ok();
+    files
+        .iter()
+        .all(|(name, written)| length(name).is_some_and(|it| it.len() == *written))
+}
+
+fn append(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
+    let file = std::fs::OpenOptions::new().append(true).open(path);
+    let appended = file.and_then(|mut file| file.write_all(bytes));
+    appended.map_err(|error| SessionError::file(path, error))
+}
+
+/// Writes the records that were delivered by now, one file a flow log.
+pub(crate) fn write_flow_logs(
+    dir: &Path,
+    wanted: &Wanted<'_>,
+    run: &Run,
+) -> Result<(), SessionError> {
+    let logs = run.control().resources().flow_logs.values();
+    for log in logs.filter(|log| wanted.flow_log(log)) {
+        let id = log.flow_log_id.as_str();
+        let name = wanted.plan.names.short(id).unwrap_or(id);
+        let path = dir.join("evidence").join(format!("flow-log-{name}.log"));
+        write_atomically(&path, flow_log(log, run).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Octets of a pcap file before its first record.
+const PCAP_HEADER: usize = 24;
 
 /// A capture as tcpdump writes it with `--nano`.
 fn pcap(frames: &[Captured], plan: &Plan) -> Vec<u8> {

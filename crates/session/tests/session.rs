@@ -160,7 +160,8 @@ fn evidence_goes_missing_from_the_cache_and_is_made_again() {
 #[test]
 fn a_call_settles_and_a_refused_one_stays_in_the_journal() {
     let Started {
-        session: mut it, ..
+        dir: _dir,
+        session: mut it,
     } = start();
     let entry = allow_entry(&it, 7);
     let first = call(&mut it, &entry);
@@ -221,7 +222,8 @@ fn undo_takes_the_last_change_back_with_all_after_it_and_time_with_them() {
 #[test]
 fn reset_returns_to_the_opening_and_keeps_hints_and_checks() {
     let Started {
-        session: mut it, ..
+        dir: _dir,
+        session: mut it,
     } = start();
     let opened = it.now();
     it.take_hint("repair").expect("a task").expect("a hint");
@@ -294,7 +296,8 @@ fn rewrite_reply(path: &Path, reply: &str) {
 #[test]
 fn a_replica_has_other_traffic_and_the_same_changes() {
     let Started {
-        session: mut it, ..
+        dir: _dir,
+        session: mut it,
     } = start();
     let entry = allow_entry(&it, 7);
     call(&mut it, &entry);

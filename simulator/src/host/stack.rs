@@ -1,5 +1,8 @@
 //! The network stack of a machine: sockets, ports, and the ways in and out.
 
+mod handshake;
+mod output;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,12 +14,11 @@ use wirelab_wire::{IpPacket, QuotedPacket, Reassembler, TcpFlags, TcpSegment, Tr
 use super::firewall::{Firewall, Hook, Verdict};
 use super::icmp::{Heard, RateLimit};
 use super::output::{HostDrop, HostEvent, Transmit};
-use super::packet;
 use super::route::{Resolved, RouteTable};
 use super::spec::{HostConfig, HostSpec, InterfaceConfig};
 use super::tcp::{
-    Connection, Context, Draws, Ends, PathInfo, Request, RequestInput, SocketError, State,
-    TcpConfig, TimeWait, TimeWaitInput, reset_for,
+    Connection, Context, Draws, Ends, PathInfo, Request, SocketError, State, TcpConfig, TimeWait,
+    reset_for,
 };
 
 /// A socket's number, never used twice.
@@ -504,64 +506,6 @@ impl Stack {
         }
     }
 
-    fn on_syn(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
-        let Some(path) = self.path(ends.remote.ip(), now) else {
-            return;
-        };
-        let draws = self.draw();
-        let mut packets = Vec::new();
-        let mut cx = Context {
-            now,
-            path,
-            out: &mut packets,
-        };
-        let request = Request::new(ends, self.tcp.clone(), draws, segment, &mut cx);
-        self.requests.insert(ends, request);
-        self.keep_request(ends, true);
-        self.transmit_all(now, packets);
-    }
-
-    fn on_request_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
-        let input = self.with_request(now, ends, |request, cx| request.on_segment(segment, cx));
-        match input {
-            Some(RequestInput::Waiting) => self.keep_request(ends, true),
-            Some(RequestInput::Gone) | None => self.keep_request(ends, false),
-            Some(RequestInput::Complete(connection)) => {
-                self.keep_request(ends, false);
-                let id = self.insert(*connection);
-                let port = ends.local.port();
-                self.events
-                    .push_back(StackEvent::Accepted { socket: id, port });
-                self.with(now, id, |connection, cx| connection.on_segment(segment, cx));
-                self.events.push_back(StackEvent::Touched(id));
-            }
-        }
-    }
-
-    fn on_time_wait_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
-        let Some(wait) = self.time_waits.get_mut(&ends) else {
-            return;
-        };
-        let input = wait.on_segment(segment, now);
-        let until = wait.ends_at();
-        match input {
-            TimeWaitInput::Nothing => {}
-            TimeWaitInput::Answer(packet) => {
-                self.arm(TimerKey::TimeWait(ends), Some(until));
-                self.transmit_all(now, vec![*packet]);
-            }
-            TimeWaitInput::Gone => {
-                self.time_waits.remove(&ends);
-                self.arm(TimerKey::TimeWait(ends), None);
-            }
-            TimeWaitInput::Reopen => {
-                self.time_waits.remove(&ends);
-                self.arm(TimerKey::TimeWait(ends), None);
-                self.on_segment_without_socket(now, ends, segment);
-            }
-        }
-    }
-
     fn on_udp(&mut self, now: SimTime, packet: &IpPacket) {
         let Some(datagram) = packet.as_udp() else {
             return;
@@ -575,20 +519,6 @@ impl Stack {
         } else {
             self.port_unreachable(now, packet);
         }
-    }
-
-    /// `sendto()` on a UDP socket with path MTU discovery.
-    pub(crate) fn send_udp(&mut self, now: SimTime, port: u16, to: SocketAddr, payload: Bytes) {
-        let Some(resolved) = self.resolve(to.ip()) else {
-            return;
-        };
-        let from = SocketAddr::new(resolved.source, port);
-        let ip = packet::Ip {
-            identification: self.next_identification(),
-            dont_fragment: true,
-        };
-        let packet = packet::udp(from, to, ip, payload);
-        self.transmit_all(now, vec![packet]);
     }
 
     /// Tells the connection that an ICMP error quotes.
@@ -609,75 +539,6 @@ impl Stack {
             TcpNews::Error(error) => connection.on_unreachable(error, sequence),
         });
         self.events.push_back(StackEvent::Touched(id));
-    }
-
-    /// Sends packets this machine made.
-    pub(crate) fn transmit_all(&mut self, now: SimTime, packets: Vec<IpPacket>) {
-        for packet in packets {
-            self.output(now, packet);
-        }
-    }
-
-    /// One packet of this machine's own: OUTPUT chain, route, fragmentation.
-    pub(crate) fn output(&mut self, now: SimTime, mut packet: IpPacket) {
-        let destination = packet.header.destination;
-        let Some(resolved) = self.resolve(destination) else {
-            self.drop_packet(packet, HostDrop::NoRoute { destination });
-            return;
-        };
-        let names = self.names(None, Some(resolved.interface));
-        let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
-        match self
-            .firewall
-            .filter(Hook::Output, &mut packet, &names, Some(mtu))
-        {
-            Verdict::Accept => {}
-            Verdict::Drop { rule } | Verdict::Reject { rule, .. } => {
-                self.drop_packet(packet, HostDrop::Firewall { rule });
-                return;
-            }
-        }
-        if resolved.interface == usize::MAX {
-            self.loopback.push_back(packet);
-            return;
-        }
-        let mut resolved = resolved;
-        if !packet.dont_fragment() {
-            // Own packets are cut for the whole path, as far as it is known.
-            resolved.mtu = mtu;
-        }
-        self.emit(&resolved, packet);
-    }
-
-    /// Puts a packet on its interface, in fragments if need be.
-    pub(crate) fn emit(&mut self, resolved: &Resolved, packet: IpPacket) {
-        let size = packet.total_len();
-        let push = |packet| Transmit {
-            interface: resolved.interface,
-            next_hop: resolved.next_hop,
-            packet,
-        };
-        if size <= usize::from(resolved.mtu) {
-            self.sent.push(push(packet));
-        } else if packet.dont_fragment() {
-            let reason = HostDrop::MtuExceeded {
-                mtu: resolved.mtu,
-                size,
-                icmp_sent: false,
-            };
-            self.drop_packet(packet, reason);
-        } else {
-            let pieces = packet.fragment(resolved.mtu);
-            self.sent.extend(pieces.into_iter().map(push));
-        }
-    }
-
-    /// Reports a packet this machine drops.
-    pub(crate) fn drop_packet(&mut self, packet: IpPacket, reason: HostDrop) {
-        self.notices.push(HostEvent::Dropped {
-            packet: Box::new(packet),
-            reason,
-        });
     }
 }
 

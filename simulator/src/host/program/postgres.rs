@@ -1,12 +1,16 @@
 //! The PostgreSQL protocol, version 3.0 (PostgreSQL 15 documentation, chapter 55), both sides:
 //! start-up with trust, simple queries, and streaming replication.
 
+mod replication;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, SmolStr};
 
 use super::{Act, Done, Inbox, Moment, text};
 use crate::host::spec::{PostgresTable, ServerSpec};
+
+pub(crate) use replication::ReplicationClient;
 
 /// Protocol 3.0 in a start-up packet.
 const PROTOCOL: u32 = 196_608;
@@ -19,9 +23,6 @@ const TEXT_OID: u32 = 25;
 const EPOCH_MICROS: u64 = 946_684_800_000_000;
 /// Where the WAL of a fresh cluster stands.
 const WAL_START: u64 = 0x0100_0028;
-/// `wal_receiver_status_interval`.
-const STATUS_INTERVAL: SimDuration = SimDuration::from_secs(10);
-
 /// A message with its type and length.
 fn message(kind: u8, body: &[u8], out: &mut BytesMut) {
     out.put_u8(kind);
@@ -536,109 +537,4 @@ fn error_text(body: &[u8]) -> String {
         }
     }
     "unknown error".to_owned()
-}
-
-/// A standby.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ReplicationClient {
-    user: SmolStr,
-    slot: SmolStr,
-    inbox: Inbox,
-    logged_in: bool,
-    received: u64,
-    next_status: SimTime,
-}
-
-impl ReplicationClient {
-    pub(crate) fn new(user: &str, slot: &str) -> Self {
-        Self {
-            user: user.into(),
-            slot: slot.into(),
-            inbox: Inbox::default(),
-            logged_in: false,
-            received: WAL_START,
-            next_status: SimTime::ZERO,
-        }
-    }
-
-    pub(crate) fn start(&mut self, fresh: bool, moment: Moment) -> Vec<Act> {
-        if !fresh {
-            return Vec::new();
-        }
-        self.next_status = moment.now + STATUS_INTERVAL;
-        let parameters = [
-            ("user", self.user.as_str()),
-            ("replication", "true"),
-            ("application_name", "walreceiver"),
-        ];
-        vec![
-            Act::Send(start_up_packet(&parameters)),
-            Act::Wake(self.next_status),
-        ]
-    }
-
-    pub(crate) fn on_data(&mut self, data: Vec<Bytes>, moment: Moment) -> Vec<Act> {
-        self.inbox.extend(data);
-        let mut acts = Vec::new();
-        while let Some((kind, body)) = next_message(&mut self.inbox) {
-            match kind {
-                b'Z' if !self.logged_in => {
-                    self.logged_in = true;
-                    let command = format!(
-                        "START_REPLICATION SLOT \"{}\" {:X}/{:X} TIMELINE 1",
-                        self.slot,
-                        self.received >> 32,
-                        self.received & 0xffff_ffff
-                    );
-                    acts.push(Act::Send(query_message(&command)));
-                }
-                b'd' => self.on_copy_data(&body, moment, &mut acts),
-                _ => {}
-            }
-        }
-        acts
-    }
-
-    fn on_copy_data(&mut self, body: &[u8], moment: Moment, acts: &mut Vec<Act>) {
-        let position = |from: usize| {
-            let octets = body.get(from..from + 8)?;
-            octets.try_into().ok().map(u64::from_be_bytes)
-        };
-        let reached = match body.first() {
-            Some(b'w') => position(9),
-            Some(b'k') => position(1),
-            _ => None,
-        };
-        if let Some(reached) = reached {
-            self.received = self.received.max(reached);
-            acts.push(Act::Send(self.status(moment)));
-            acts.push(Act::Done(Done::default()));
-        }
-    }
-
-    /// Standby status update: written, flushed, applied, clock.
-    fn status(&self, moment: Moment) -> Bytes {
-        let mut body = BytesMut::new();
-        body.put_u8(b'r');
-        for _ in 0..3 {
-            body.put_u64(self.received);
-        }
-        body.put_u64(clock(moment));
-        body.put_u8(0);
-        let mut out = BytesMut::new();
-        message(b'd', &body, &mut out);
-        out.freeze()
-    }
-
-    pub(crate) fn on_wake(&mut self, moment: Moment) -> Vec<Act> {
-        if moment.now < self.next_status {
-            return Vec::new();
-        }
-        self.next_status = moment.now + STATUS_INTERVAL;
-        let mut acts = vec![Act::Wake(self.next_status)];
-        if self.logged_in {
-            acts.insert(0, Act::Send(self.status(moment)));
-        }
-        acts
-    }
 }

@@ -222,25 +222,32 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_window_returns_to_its_old_maximum_after_k_seconds() {
+    /// Milliseconds until a window of 100 segments has grown back after a loss.
+    fn regrowth(round_trip_ms: u64) -> u64 {
         let mut cubic = Cubic::default();
         let mut window = cubic.slow_start_threshold(100);
         assert_eq!(window, 70);
         let mut credit = 0;
-        let mut reached = None;
-        for round in 0..600_u64 {
-            let now = SimTime::from_nanos((round + 1) * 20_000_000);
+        for round in 1..600_u64 {
+            let now = SimTime::from_nanos(round * round_trip_ms * 1_000_000);
             let per = cubic.segments_per_increase(now, window, window);
             credit += window;
             window += credit / per;
             credit %= per;
-            if window >= 100 && reached.is_none() {
-                reached = Some(now.as_nanos() / 1_000_000);
+            if window >= 100 {
+                return round * round_trip_ms;
             }
         }
-        // K = cbrt(30 / 0.4) = 4.2 s.
-        let reached = reached.expect("the window grows back");
-        assert!((3500..5000).contains(&reached), "{reached} ms");
+        panic!("the window never grows back");
+    }
+
+    #[test]
+    fn the_window_returns_after_k_seconds_or_as_fast_as_reno() {
+        // K = cbrt(30 / 0.4) = 4.2 s, on a path so long that Reno would need more.
+        let long = regrowth(200);
+        assert!((3800..5200).contains(&long), "{long} ms");
+        // On a short path the friendly region decides: 0.53 segments a round trip.
+        let short = regrowth(20);
+        assert!((700..1200).contains(&short), "{short} ms");
     }
 }

@@ -1,0 +1,67 @@
+//! Connections that are about to be, and those that have been.
+
+use wirelab_model::SimTime;
+use wirelab_wire::TcpSegment;
+
+use super::{Stack, StackEvent, TimerKey};
+use crate::host::tcp::{Context, Ends, Request, RequestInput, TimeWaitInput};
+
+impl Stack {
+    pub(super) fn on_syn(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let Some(path) = self.path(ends.remote.ip(), now) else {
+            return;
+        };
+        let draws = self.draw();
+        let mut packets = Vec::new();
+        let mut cx = Context {
+            now,
+            path,
+            out: &mut packets,
+        };
+        let request = Request::new(ends, self.tcp.clone(), draws, segment, &mut cx);
+        self.requests.insert(ends, request);
+        self.keep_request(ends, true);
+        self.transmit_all(now, packets);
+    }
+
+    pub(super) fn on_request_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let input = self.with_request(now, ends, |request, cx| request.on_segment(segment, cx));
+        match input {
+            Some(RequestInput::Waiting) => self.keep_request(ends, true),
+            Some(RequestInput::Gone) | None => self.keep_request(ends, false),
+            Some(RequestInput::Complete(connection)) => {
+                self.keep_request(ends, false);
+                let id = self.insert(*connection);
+                let port = ends.local.port();
+                self.events
+                    .push_back(StackEvent::Accepted { socket: id, port });
+                self.with(now, id, |connection, cx| connection.on_segment(segment, cx));
+                self.events.push_back(StackEvent::Touched(id));
+            }
+        }
+    }
+
+    pub(super) fn on_time_wait_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let Some(wait) = self.time_waits.get_mut(&ends) else {
+            return;
+        };
+        let input = wait.on_segment(segment, now);
+        let until = wait.ends_at();
+        match input {
+            TimeWaitInput::Nothing => {}
+            TimeWaitInput::Answer(packet) => {
+                self.arm(TimerKey::TimeWait(ends), Some(until));
+                self.transmit_all(now, vec![*packet]);
+            }
+            TimeWaitInput::Gone => {
+                self.time_waits.remove(&ends);
+                self.arm(TimerKey::TimeWait(ends), None);
+            }
+            TimeWaitInput::Reopen => {
+                self.time_waits.remove(&ends);
+                self.arm(TimerKey::TimeWait(ends), None);
+                self.on_segment_without_socket(now, ends, segment);
+            }
+        }
+    }
+}

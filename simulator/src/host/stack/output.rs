@@ -1,0 +1,98 @@
+//! The way out of a machine: OUTPUT chain, route, fragmentation.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use wirelab_model::SimTime;
+use wirelab_wire::IpPacket;
+
+use super::Stack;
+use crate::host::firewall::{Hook, Verdict};
+use crate::host::output::{HostDrop, HostEvent, Transmit};
+use crate::host::packet;
+use crate::host::route::Resolved;
+
+impl Stack {
+    /// `sendto()` on a UDP socket with path MTU discovery.
+    pub(crate) fn send_udp(&mut self, now: SimTime, port: u16, to: SocketAddr, payload: Bytes) {
+        let Some(resolved) = self.resolve(to.ip()) else {
+            return;
+        };
+        let from = SocketAddr::new(resolved.source, port);
+        let ip = packet::Ip {
+            identification: self.next_identification(),
+            dont_fragment: true,
+        };
+        let packet = packet::udp(from, to, ip, payload);
+        self.transmit_all(now, vec![packet]);
+    }
+
+    /// Sends packets this machine made.
+    pub(crate) fn transmit_all(&mut self, now: SimTime, packets: Vec<IpPacket>) {
+        for packet in packets {
+            self.output(now, packet);
+        }
+    }
+
+    /// One packet of this machine's own: OUTPUT chain, route, fragmentation.
+    pub(crate) fn output(&mut self, now: SimTime, mut packet: IpPacket) {
+        let destination = packet.header.destination;
+        let Some(resolved) = self.resolve(destination) else {
+            self.drop_packet(packet, HostDrop::NoRoute { destination });
+            return;
+        };
+        let names = self.names(None, Some(resolved.interface));
+        let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
+        match self
+            .firewall
+            .filter(Hook::Output, &mut packet, &names, Some(mtu))
+        {
+            Verdict::Accept => {}
+            Verdict::Drop { rule } | Verdict::Reject { rule, .. } => {
+                self.drop_packet(packet, HostDrop::Firewall { rule });
+                return;
+            }
+        }
+        if resolved.interface == usize::MAX {
+            self.loopback.push_back(packet);
+            return;
+        }
+        let mut resolved = resolved;
+        if !packet.dont_fragment() {
+            // Own packets are cut for the whole path, as far as it is known.
+            resolved.mtu = mtu;
+        }
+        self.emit(&resolved, packet);
+    }
+
+    /// Puts a packet on its interface, in fragments if need be.
+    pub(crate) fn emit(&mut self, resolved: &Resolved, packet: IpPacket) {
+        let size = packet.total_len();
+        let push = |packet| Transmit {
+            interface: resolved.interface,
+            next_hop: resolved.next_hop,
+            packet,
+        };
+        if size <= usize::from(resolved.mtu) {
+            self.sent.push(push(packet));
+        } else if packet.dont_fragment() {
+            let reason = HostDrop::MtuExceeded {
+                mtu: resolved.mtu,
+                size,
+                icmp_sent: false,
+            };
+            self.drop_packet(packet, reason);
+        } else {
+            let pieces = packet.fragment(resolved.mtu);
+            self.sent.extend(pieces.into_iter().map(push));
+        }
+    }
+
+    /// Reports a packet this machine drops.
+    pub(crate) fn drop_packet(&mut self, packet: IpPacket, reason: HostDrop) {
+        self.notices.push(HostEvent::Dropped {
+            packet: Box::new(packet),
+            reason,
+        });
+    }
+}

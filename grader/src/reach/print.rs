@@ -100,7 +100,7 @@ pub(super) fn region(region: &Region, remote: Dimension) -> String {
 fn protocol(region: &Region) -> String {
     let numbers = region.side(Dimension::Protocol);
     let ports = region.side(Dimension::DestinationPort);
-    if numbers.len() > 1 {
+    if numbers.count() > 1 {
         return format!("protocols {}-{}", numbers.low, numbers.high);
     }
     let name = IpProtocol::Number(numbers.low as u8);
@@ -120,9 +120,9 @@ fn protocol(region: &Region) -> String {
 }
 
 fn range(side: Interval, whole: u128, all: &str) -> String {
-    if side.len() == whole {
+    if side.count() == whole {
         all.to_owned()
-    } else if side.len() == 1 {
+    } else if side.count() == 1 {
         side.low.to_string()
     } else {
         format!("{}-{}", side.low, side.high)
@@ -130,7 +130,7 @@ fn range(side: Interval, whole: u128, all: &str) -> String {
 }
 
 fn port_count(ports: Interval) -> String {
-    match ports.len() {
+    match ports.count() {
         1 => "1 port".to_owned(),
         n => format!("{} ports", grouped(n)),
     }

@@ -48,7 +48,7 @@ impl Interval {
 
     /// How many numbers, saturating (all of IPv6 is one more than fits).
     #[must_use]
-    pub const fn len(self) -> u128 {
+    pub const fn count(self) -> u128 {
         (self.high - self.low).saturating_add(1)
     }
 
@@ -312,7 +312,7 @@ impl Region {
     /// How many packets, saturating.
     #[must_use]
     pub fn count(&self) -> u128 {
-        let lengths = self.sides.iter().map(|side| side.len());
+        let lengths = self.sides.iter().map(|side| side.count());
         lengths.fold(1, u128::saturating_mul)
     }
 
@@ -349,7 +349,7 @@ fn kinds_of_protocol(version: IpVersion) -> Vec<(Interval, Interval)> {
     for number in 0..=255 {
         let ports = special(number);
         match kinds.last_mut() {
-            Some((numbers, same)) if *same == ports && ports.len() == 1 => numbers.high = number,
+            Some((numbers, same)) if *same == ports && ports.count() == 1 => numbers.high = number,
             _ => kinds.push((Interval::single(number), ports)),
         }
     }

@@ -27,17 +27,17 @@ pub(super) fn excess(after: &Aftermath<'_>) -> Vec<Finding> {
 }
 
 fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
-    let summary = format!("you also opened {}", excess.describe(1).join(", "));
-    let finding = Finding::new(FindingKind::TooOpen, summary)
+    let mut lines = excess.describe(4).into_iter();
+    let largest = lines.next().unwrap_or_default();
+    let finding = Finding::new(FindingKind::TooOpen, format!("you also opened {largest}"))
         .evidence(format!("by  {}", named(&plan.names, &excess.rule)))
         .evidence(format!("at  {}", named(&plan.names, &excess.place)));
     let sample = format!("counterexample  {}", excess.sample);
     let mut finding = finding.evidence(format!("{sample}  was DROP, is ACCEPT, intent DROP"));
-    let more = excess.describe(4).into_iter().skip(1);
     finding
         .evidence
-        .extend(more.map(|line| format!("also {line}")));
-    finding.see("book: the packet's way through a VPC")
+        .extend(lines.map(|line| format!("also {line}")));
+    finding.see("book: packets-way.md")
 }
 
 /// The text with the scenario's names for its ids: `network_acl.db (acl-...)`.

@@ -8,7 +8,8 @@ use wirelab_simulator::host::{Outcome, TrafficEvent, TrafficSpec};
 use super::Aftermath;
 use crate::finding::{Finding, FindingKind};
 
-/// How far back from the lab's opening traffic must have been without a fault to count as healthy.
+/// How far back from the lab's opening traffic must have been without a fault to count as healthy;
+/// twice its period, if that is longer.
 const HEALTHY_FOR: SimDuration = SimDuration::from_secs(300);
 
 /// Every complaint that remains.
@@ -106,13 +107,14 @@ fn connections_cut(count: usize, first: &TrafficEvent) -> Finding {
 
 /// Traffic that no task complains about and that had no fault before the lab opened.
 fn healthy<'a>(after: &'a Aftermath<'_>) -> impl Iterator<Item = &'a TrafficSpec> {
-    let from = after.opening.now() - HEALTHY_FOR;
+    let opened = after.opening.now();
     let complaining = |spec: &TrafficSpec| {
         let mut named = after.task.succeeds.iter();
         named.any(|wanted| spec.name == wanted.traffic)
     };
     let traffic = after.run.plan().traffic.iter();
     traffic.filter(move |spec| {
+        let from = opened - HEALTHY_FOR.max(spec.every.saturating_mul(2));
         let before = after.opening.evidence().exchanges(&spec.name);
         let mut before = before.filter(|event| event.at >= from).peekable();
         let active = before.peek().is_some();

@@ -1,0 +1,190 @@
+//! A session on disk, graded as `wirelab check` does it.
+
+use std::path::Path;
+
+use wirelab_grader::report::Mark;
+use wirelab_grader::{FindingKind, Report, Step, Style, check, parse_calls};
+use wirelab_model::Seed;
+use wirelab_scenario::Scenario;
+use wirelab_session::{Content, Session};
+
+/// A whole seed whose network has this fault.
+fn seed_of(content: &Content, scenario: &str, variant: &str) -> Seed {
+    let scenario: Scenario = content.scenario(scenario).expect("a scenario");
+    let drawn = |seed: &Seed| {
+        scenario
+            .compile(*seed)
+            .is_ok_and(|it| it.variant.name == variant)
+    };
+    (1..200)
+        .map(Seed::whole)
+        .find(drawn)
+        .expect("a seed that draws it")
+}
+
+/// A learner at work on one fault of a lab.
+struct Learner {
+    session: Session,
+    _folder: tempfile::TempDir,
+}
+
+impl Learner {
+    fn on(lab: &str, variant: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let content = Content::new(root);
+        let folder = tempfile::tempdir().expect("a folder");
+        let seed = seed_of(&content, lab, variant);
+        let session = Session::create(folder.path(), &content, lab, seed).expect("a session");
+        Self {
+            session,
+            _folder: folder,
+        }
+    }
+
+    fn write(&self, task: &str, answer: &str) {
+        let path = self.session.answer_path(task).expect("an answer file");
+        let answer = self.session.plan().fill(answer).expect("known names");
+        std::fs::write(path, answer).expect("a file that can be written");
+    }
+
+    fn run(&mut self, calls: &str) {
+        let calls = self.session.plan().fill(calls).expect("known names");
+        for step in parse_calls(&calls).expect("steps") {
+            match step {
+                Step::Call(call) => {
+                    let caller = self.session.plan().caller.clone();
+                    let outcome = self.session.call(&caller, &call).expect("a call");
+                    outcome.reply.expect("a call that is not refused");
+                }
+                Step::Exec { host, argv } => {
+                    let result = self.session.exec(&host, &argv).expect("a command");
+                    assert_eq!(result.status, 0, "{}", result.combined);
+                }
+                Step::Advance(time) => {
+                    let until = self.session.now() + time;
+                    self.session.advance(until).expect("time passes");
+                }
+            }
+        }
+    }
+
+    fn check(&self) -> Report {
+        check(&self.session, None).expect("a report")
+    }
+}
+
+fn print(report: &Report) -> String {
+    report.print(&Style::default())
+}
+
+fn findings(report: &Report, task: &str) -> Vec<FindingKind> {
+    let task = report
+        .tasks
+        .iter()
+        .find(|it| it.task == task)
+        .expect("the task");
+    task.findings().map(|finding| finding.name).collect()
+}
+
+const ALLOW_REPLIES: &str = "ec2:CreateNetworkAclEntry NetworkAclId=${network_acl.primary} \
+    RuleNumber=100 Egress=true RuleAction=allow Protocol=6 \
+    CidrBlock=${subnet.replica.cidr_block} PortRange='{\"From\":32768,\"To\":60999}'";
+
+#[test]
+fn a_new_session_has_no_points_and_every_task_says_what_to_do() {
+    let learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    let report = learner.check();
+    assert_eq!(report.points.got, 0);
+    for task in &report.tasks {
+        assert!(task.findings().next().is_some(), "{}", task.task);
+        assert_eq!(task.mark(), Mark::Failed);
+    }
+    assert_eq!(findings(&report, "repair"), [FindingKind::NothingChanged]);
+}
+
+#[test]
+fn a_lab_is_solved_task_by_task_and_an_undone_repair_counts_no_more() {
+    let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    learner.write(
+        "unanswered",
+        "tcp[13] = 18 and dst host ${instance.replica.private_ip_address}",
+    );
+    learner.write(
+        "refused-replies",
+        "filter action = \"REJECT\" and srcPort = 5432\n\
+         | stats sum(packets) as n by srcAddr, dstAddr, interfaceId",
+    );
+    learner.write(
+        "cause",
+        "acl: network_acl.primary\ndirection: outbound\nrule: *",
+    );
+    learner.run(ALLOW_REPLIES);
+    let report = learner.check();
+    assert!(report.is_passed(), "{}", print(&report));
+
+    learner.session.undo().expect("a repair to take back");
+    let report = learner.check();
+    assert_eq!(findings(&report, "repair"), [FindingKind::NothingChanged]);
+    assert_eq!(
+        report.points.got,
+        report.points.of - 6,
+        "{}",
+        print(&report)
+    );
+}
+
+#[test]
+fn opening_too_much_is_named_with_rule_packet_and_size() {
+    let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    learner.run(
+        "ec2:CreateNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=70 \
+         Egress=true RuleAction=allow Protocol=6 CidrBlock=${draw.vpc} \
+         PortRange='{\"From\":32768,\"To\":60999}'",
+    );
+    let report = learner.check();
+    assert_eq!(findings(&report, "repair"), [FindingKind::TooOpen]);
+    let text = print(&report)
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let block = learner.session.plan().fill("${draw.vpc}").expect("a block");
+    for part in [
+        "replication works again 3/3",
+        "least privilege 0/2",
+        "healthy flows unharmed 1/1 0 connections cut",
+        "tcp 32768-60999 (28 232 ports) to ",
+        &format!("rule 70 allow tcp 32768-60999 to {block}"),
+        "network_acl.primary (acl-",
+        "was DROP, is ACCEPT, intent DROP",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in\n{text}");
+    }
+}
+
+#[test]
+fn a_repair_that_breaks_others_is_told_whom() {
+    let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    learner.run(ALLOW_REPLIES);
+    learner.run(
+        "ec2:DeleteNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=110 Egress=true",
+    );
+    let report = learner.check();
+    assert_eq!(findings(&report, "repair"), [FindingKind::HealthyBroken]);
+    assert!(
+        print(&report).contains("`writes` worked before"),
+        "{}",
+        print(&report)
+    );
+}
+
+#[test]
+fn hints_cost_only_what_is_solved() {
+    let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    for _ in 0..2 {
+        learner.session.take_hint("repair").expect("a rung");
+    }
+    assert_eq!(learner.check().hints, 0);
+    learner.run(ALLOW_REPLIES);
+    let report = learner.check();
+    assert_eq!((report.points.got, report.hints, report.score()), (6, 1, 5));
+}

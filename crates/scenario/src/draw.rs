@@ -179,15 +179,10 @@ pub(crate) struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    pub(crate) fn new(
-        table: &'a Table,
-        variant: &'a Table,
-        seed: Seed,
-        sink: &'a Sink,
-    ) -> Filler<'a> {
+    pub(crate) fn new(table: &'a Table, variant: &'a Table, seed: Seed, sink: &'a Sink) -> Self {
         let mut addresses = Vec::new();
         literal_addresses(table, &mut addresses);
-        Filler {
+        Self {
             table,
             variant,
             seed,

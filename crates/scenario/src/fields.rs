@@ -276,7 +276,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An array of tables, `[[key]]` or inline; a missing key is an empty one.
-    pub(crate) fn tables(&self, key: &'static str) -> Vec<Fields<'a>> {
+    pub(crate) fn tables(&self, key: &'static str) -> Vec<Self> {
         let Some(node) = self.node(key) else {
             return Vec::new();
         };
@@ -293,7 +293,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The named tables under `key`: `[key.name]`.
-    pub(crate) fn named(&self, key: &'static str) -> Vec<(String, Fields<'a>)> {
+    pub(crate) fn named(&self, key: &'static str) -> Vec<(String, Self)> {
         let Some(node) = self.node(key) else {
             return Vec::new();
         };

@@ -36,8 +36,10 @@ impl Machine {
     /// `kernel, forwards, sysctl, routes, firewall, servers`.
     pub(crate) fn read(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<Self> {
         let sink = builder.sink;
-        let mut settings = HostSettings::default();
-        settings.ip_forward = fields.boolean("forwards").unwrap_or(false);
+        let mut settings = HostSettings {
+            ip_forward: fields.boolean("forwards").unwrap_or(false),
+            ..HostSettings::default()
+        };
         sysctl(fields, &mut settings);
         let routes = fields.texts("routes");
         let servers = fields.texts("servers");
@@ -164,7 +166,7 @@ fn outside(
     let mut interfaces = interfaces(builder, fields, segments);
     let public: Option<Ipv4Addr> = fields.parsed("address");
     interfaces.extend(public.map(on_the_internet));
-    let gateway = fields.parsed("gateway").or(public.map(provider));
+    let gateway = fields.parsed("gateway").or_else(|| public.map(provider));
     let tunnel = tunnel(builder, fields);
     if interfaces.is_empty() && tunnel.is_none() && builder.sink.is_clean() {
         let message = format!("{} is on no network", fields.title());

@@ -141,15 +141,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn host_value(self, rest: &str) -> Option<Value> {
-        let (name, wanted) = match rest.split_once('.') {
-            None => {
-                return self
-                    .hosts
-                    .iter()
-                    .any(|it| it.name == rest)
-                    .then(|| json!(rest));
-            }
-            Some(parts) => parts,
+        let Some((name, wanted)) = rest.split_once('.') else {
+            let is_host = self.hosts.iter().any(|it| it.name == rest);
+            return is_host.then(|| json!(rest));
         };
         let interfaces = self.host_interfaces(name);
         let (_, address) = match wanted {

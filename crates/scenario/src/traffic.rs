@@ -159,29 +159,37 @@ fn program(fields: &Fields<'_>, name: &str) -> Option<TrafficProgram> {
             keep_alive,
         });
     }
-    let program = replication
-        .map(|slot| TrafficProgram::PostgresReplication {
+    let program = if let Some(slot) = replication {
+        Some(TrafficProgram::PostgresReplication {
             user: user.into(),
             slot: slot.text.into(),
         })
-        .or(ping.map(|size| TrafficProgram::Ping {
+    } else if let Some(size) = ping {
+        Some(TrafficProgram::Ping {
             size,
             dont_fragment,
-        }))
-        .or(udp.map(|size| TrafficProgram::Udp { bytes: size.0 }))
-        .or(echo.map(|size| TrafficProgram::Echo {
+        })
+    } else if let Some(size) = udp {
+        Some(TrafficProgram::Udp { bytes: size.0 })
+    } else if let Some(size) = echo {
+        Some(TrafficProgram::Echo {
             bytes: size.0,
             keep_alive,
-        }))
-        .or(connect.then_some(TrafficProgram::Connect));
+        })
+    } else {
+        connect.then_some(TrafficProgram::Connect)
+    };
     if program.is_none() {
-        let message = format!("traffic `{name}` does not say what it does");
-        let hint = "give it one of `http = \"GET /\"`, `postgres = \"SELECT ...\"`, \
-                    `replication = \"SLOT\"`, `ping = 56`, `udp = \"200B\"`, `echo = \"1KiB\"`, \
-                    `connect = true`";
-        fields
-            .sink()
-            .explain(fields.span(), message, "", Some(hint.to_owned()));
+        no_program(fields, name);
     }
     program
+}
+
+fn no_program(fields: &Fields<'_>, name: &str) {
+    let message = format!("traffic `{name}` does not say what it does");
+    let hint = "give it one of `http = \"GET /\"`, `postgres = \"SELECT ...\"`, \
+                `replication = \"SLOT\"`, `ping = 56`, `udp = \"200B\"`, `echo = \"1KiB\"`, \
+                `connect = true`";
+    let hint = Some(hint.to_owned());
+    fields.sink().explain(fields.span(), message, "", hint);
 }

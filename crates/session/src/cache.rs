@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wirelab_model::SimTime;
 use wirelab_scenario::Plan;
-use wirelab_simulator::{CapturePoint, Captured, Observe};
+use wirelab_simulator::Observe;
 
+use crate::captures::{Captures, Packed};
 use crate::error::SessionError;
 use crate::evidence::Evidence;
 use crate::journal::{Entry, build};
@@ -73,9 +74,6 @@ struct Stored<S> {
     state: S,
 }
 
-/// Captured frames by capture point.
-pub(crate) type Captures = BTreeMap<CapturePoint, Vec<Captured>>;
-
 /// Which captures the files in `evidence/` hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
@@ -119,11 +117,11 @@ impl Cache {
 
     /// What was captured up to `key`, since the checkpoint `since` if that is before it.
     pub(crate) fn captures(&self, key: &Key, since: Option<&Key>) -> Option<Captures> {
-        let parts: Vec<Captures> = self.chain(key, since, "captures")?;
+        let parts: Vec<Packed> = self.chain(key, since, "captures")?;
         let mut whole = Evidence::default();
-        for captures in parts {
+        for part in parts {
             whole.extend(Evidence {
-                captures,
+                captures: part.unpack()?,
                 ..Evidence::default()
             });
         }
@@ -162,7 +160,7 @@ impl Cache {
         let mut evidence = run.take_evidence();
         let captures = Stored {
             parent: parent.clone(),
-            state: std::mem::take(&mut evidence.captures),
+            state: Packed::pack(std::mem::take(&mut evidence.captures)),
         };
         let evidence = Stored {
             parent: parent.clone(),

@@ -10,7 +10,8 @@ use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
 use wirelab_simulator::{CapturePoint, Captured};
 use wirelab_wire::pcap::{DEFAULT_SNAPLEN, PcapWriter};
 
-use crate::cache::{Captures, write_atomically};
+use crate::cache::write_atomically;
+use crate::captures::Captures;
 use crate::error::SessionError;
 use crate::run::Run;
 

@@ -13,6 +13,7 @@
 //! [`Plan`]: wirelab_scenario::Plan
 
 mod cache;
+mod captures;
 mod content;
 mod error;
 mod evidence;

@@ -210,7 +210,6 @@ impl Run {
     }
 
     /// Makes a call that only reads; changes nothing, whatever is called.
-    #[must_use]
     pub fn read(&self, caller: &Caller, call: &Call) -> Reply {
         if !call.is_read_only() {
             let message = format!("{call} changes resources and was not made here.");

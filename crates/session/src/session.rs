@@ -13,20 +13,22 @@
 //! reads what others have appended; so a [`Session`] that has not been used for a while catches up
 //! with the next thing it does.
 
-use std::collections::BTreeMap;
+mod evidence;
+mod work;
+
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 use wirelab_model::{Call, Caller, Reply, Seed, SimTime};
-use wirelab_scenario::{Hint, Lab, LabTask, Plan, Scenario};
+use wirelab_scenario::{Lab, Plan, Scenario};
 use wirelab_simulator::Observe;
 
-use crate::cache::{Cache, Captures, Written};
+use crate::cache::Cache;
 use crate::content::Content;
 use crate::error::SessionError;
-use crate::folder::{self, Wanted};
+use crate::folder;
 use crate::journal::{Entry, EntryKind, Header, Journal};
 use crate::replay::{self, Replayed};
 use crate::run::{ExecResult, Run};
@@ -190,47 +192,6 @@ impl Session {
         &self.replayed.run
     }
 
-    /// The run with its whole evidence; read from the cache or made again.
-    ///
-    /// # Errors
-    /// Files that cannot be read; drift.
-    pub fn run_with_evidence(&mut self) -> Result<&Run, SessionError> {
-        self.catch_up()?;
-        if self.whole.is_none() {
-            let run = self.replayed.run.clone();
-            let whole = match self.cache.evidence(&self.replayed.key) {
-                Some(earlier) => run.with_earlier(earlier),
-                None => self.from_the_start(&self.plan, OBSERVE)?,
-            };
-            self.whole = Some(whole);
-        }
-        Ok(self.whole.as_ref().expect("it was just made"))
-    }
-
-    /// The same journal on another seed, run to the same moment, with its whole evidence. Kept in
-    /// the cache like the session's own run, so that asking again is quick.
-    ///
-    /// # Errors
-    /// Content that does not compile on that seed; a command that cannot be run there; files.
-    pub fn replica(&self, seed: Seed, observe: Observe) -> Result<Run, SessionError> {
-        let plan = Arc::new(self.scenario.compile(seed)?);
-        let opens_at = self.journal.header().opens_at;
-        let replayed = replay::run(&self.cache, &plan, opens_at, observe, &self.entries, None)?;
-        match self.cache.evidence(&replayed.key) {
-            Some(earlier) => Ok(replayed.run.with_earlier(earlier)),
-            None => self.from_the_start(&plan, observe),
-        }
-    }
-
-    fn from_the_start(&self, plan: &Arc<Plan>, observe: Observe) -> Result<Run, SessionError> {
-        let mut run = Run::new(Arc::clone(plan), observe)?;
-        run.advance(self.journal.header().opens_at)?;
-        for entry in &self.entries {
-            replay::apply(&mut run, entry)?;
-        }
-        Ok(run)
-    }
-
     /// Virtual time.
     #[must_use]
     pub const fn now(&self) -> SimTime {
@@ -317,7 +278,7 @@ impl Session {
         let _lock = self.begin()?;
         let change = self.entries.iter().rfind(|entry| entry.kind.changes());
         let entry = change
-            .or(self.entries.last())
+            .or_else(|| self.entries.last())
             .ok_or(SessionError::NothingToUndo)?;
         let undone = Undone {
             what: entry.kind.to_string(),
@@ -367,168 +328,6 @@ impl Session {
             .count()
     }
 
-    /// Takes the next rung of a task's ladder; `None` if there is none left.
-    ///
-    /// # Errors
-    /// An unknown task; a reference in the hint that leads nowhere; files.
-    pub fn take_hint(&mut self, task: &str) -> Result<Option<Hint>, SessionError> {
-        let _lock = self.begin()?;
-        let rung = self.hints_taken(task);
-        let Some(mut hint) = self.task(task)?.hints.get(rung).cloned() else {
-            return Ok(None);
-        };
-        hint.text = folder::fill(&self.plan, "lab.toml", &hint.text)?;
-        let kind = EntryKind::Hint {
-            task: task.into(),
-            rung: u32::try_from(rung).expect("ladders are short"),
-        };
-        self.journal.append(self.now(), kind, SmolStr::default())?;
-        Ok(Some(hint))
-    }
-
-    /// The rungs of a task's ladder that were taken, filled in.
-    ///
-    /// # Errors
-    /// An unknown task; a reference in a hint that leads nowhere.
-    pub fn hints(&self, task: &str) -> Result<Vec<Hint>, SessionError> {
-        let taken = self.task(task)?.hints.iter().take(self.hints_taken(task));
-        let filled = taken.map(|hint| {
-            Ok(Hint {
-                text: folder::fill(&self.plan, "lab.toml", &hint.text)?,
-                price: hint.price,
-            })
-        });
-        filled.collect()
-    }
-
-    /// How many rungs of a task's ladder were taken.
-    #[must_use]
-    pub fn hints_taken(&self, task: &str) -> usize {
-        let of_task = |entry: &&Entry| matches!(&entry.kind, EntryKind::Hint { task: its, .. } if its == task);
-        self.journal.all().iter().filter(of_task).count()
-    }
-
-    /// Notes that the answers were graded.
-    ///
-    /// # Errors
-    /// Files.
-    pub fn note_check(&mut self, points: u32) -> Result<(), SessionError> {
-        let _lock = self.begin()?;
-        self.journal
-            .append(self.now(), EntryKind::Check { points }, SmolStr::default())?;
-        Ok(())
-    }
-
-    /// The points of each check so far.
-    pub fn checks(&self) -> impl Iterator<Item = u32> {
-        self.journal
-            .all()
-            .iter()
-            .filter_map(|entry| match entry.kind {
-                EntryKind::Check { points } => Some(points),
-                _ => None,
-            })
-    }
-
-    /// The best check so far.
-    #[must_use]
-    pub fn best_check(&self) -> Option<u32> {
-        self.checks().max()
-    }
-
-    /// The ticket: the lab's page up to its first task.
-    ///
-    /// # Errors
-    /// A page that cannot be read.
-    pub fn ticket(&self) -> Result<String, SessionError> {
-        folder::ticket(&self.dir)
-    }
-
-    /// The file of a task's answer; `None` for fixes.
-    #[must_use]
-    pub fn answer_path(&self, task: &str) -> Option<PathBuf> {
-        folder::answer_path(&self.dir, self.lab.task(task)?)
-    }
-
-    /// The text of a task's answer; `None` if there is no file.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn answer(&self, task: &str) -> Result<Option<String>, SessionError> {
-        match self.answer_path(task) {
-            Some(path) => folder::read_if_there(&path),
-            None => Ok(None),
-        }
-    }
-
-    /// Writes what can be observed by now into `evidence/`: one pcap a capture point, one text
-    /// file a flow log. Captures that are there already are added to. Gives the files.
-    ///
-    /// # Errors
-    /// Files.
-    pub fn write_evidence(&mut self) -> Result<Vec<PathBuf>, SessionError> {
-        let _lock = self.begin()?;
-        let run = self.with_records()?;
-        let wanted = Wanted {
-            plan: &self.plan,
-            names: &self.lab.evidence,
-        };
-        folder::write_flow_logs(&self.dir, &wanted, &run)?;
-        let (captures, earlier) = self.unwritten()?;
-        let files = folder::write_captures(&self.dir, &wanted, &captures, earlier)?;
-        self.cache.set_written(&Written {
-            key: self.replayed.key.clone(),
-            files,
-        })?;
-        folder::evidence_files(&self.dir)
-    }
-
-    /// The captures that `evidence/` does not hold yet, and the files that hold the others.
-    fn unwritten(&self) -> Result<(Captures, BTreeMap<String, u64>), SessionError> {
-        let key = &self.replayed.key;
-        let written = self.cache.written();
-        let written = written.filter(|it| folder::are_unchanged(&self.dir, &it.files));
-        if let Some(written) = written
-            && let Some(captures) = self.cache.captures(key, Some(&written.key))
-        {
-            return Ok((captures, written.files));
-        }
-        let captures = match self.cache.captures(key, None) {
-            Some(captures) => captures,
-            None => {
-                self.from_the_start(&self.plan, OBSERVE)?
-                    .take_evidence()
-                    .captures
-            }
-        };
-        Ok((captures, BTreeMap::new()))
-    }
-
-    /// The run with its evidence less the captures: flow-log records, exchanges, drops, calls.
-    /// Much quicker than [`Session::run_with_evidence`].
-    ///
-    /// # Errors
-    /// Files that cannot be read; drift.
-    pub fn run_with_records(&mut self) -> Result<Run, SessionError> {
-        self.catch_up()?;
-        self.with_records()
-    }
-
-    fn with_records(&self) -> Result<Run, SessionError> {
-        match self.cache.evidence_without_captures(&self.replayed.key) {
-            Some(earlier) => Ok(self.replayed.run.clone().with_earlier(earlier)),
-            None => self.from_the_start(&self.plan, OBSERVE),
-        }
-    }
-
-    /// The files in `evidence/`, sorted.
-    ///
-    /// # Errors
-    /// A folder that cannot be read.
-    pub fn evidence_files(&self) -> Result<Vec<PathBuf>, SessionError> {
-        folder::evidence_files(&self.dir)
-    }
-
     /// Takes in what other processes have done since the last operation.
     ///
     /// # Errors
@@ -536,21 +335,6 @@ impl Session {
     pub fn catch_up(&mut self) -> Result<(), SessionError> {
         let _lock = self.begin()?;
         Ok(())
-    }
-
-    fn task(&self, name: &str) -> Result<&LabTask, SessionError> {
-        let known: Vec<&str> = self
-            .lab
-            .tasks
-            .iter()
-            .map(|task| task.name.as_str())
-            .collect();
-        self.lab
-            .task(name)
-            .ok_or_else(|| SessionError::UnknownTask {
-                task: name.to_owned(),
-                known: known.join(", "),
-            })
     }
 
     /// Takes the lock and catches up with the journal.

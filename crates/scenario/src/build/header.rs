@@ -37,7 +37,7 @@ impl Header {
             title: title?.text,
             region: fields
                 .text("region")
-                .map_or("us-east-1".into(), |it| it.text.into()),
+                .map_or_else(|| "us-east-1".into(), |it| it.text.into()),
             account: account(fields)?,
             starts: starts?,
             fabric,

@@ -13,8 +13,10 @@ use crate::node::{Node, Value};
 /// How often a taken address or block is drawn again before the draw is given up.
 const ATTEMPTS: usize = 10_000;
 
+type Part = fn(Seed) -> u64;
+
 /// Which part of the seed a draw hangs on.
-const PARTS: [(&str, fn(Seed) -> u64); 3] = [
+const PARTS: [(&str, Part); 3] = [
     ("fault", |seed| seed.fault),
     ("names", |seed| seed.names),
     ("traffic", |seed| seed.traffic),

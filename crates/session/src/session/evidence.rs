@@ -1,0 +1,128 @@
+//! What has been observed: in memory for grading, as files for learners.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wirelab_model::Seed;
+use wirelab_scenario::Plan;
+use wirelab_simulator::Observe;
+
+use super::{OBSERVE, Session};
+use crate::cache::Written;
+use crate::captures::Captures;
+use crate::error::SessionError;
+use crate::folder::{self, Wanted};
+use crate::replay;
+use crate::run::Run;
+
+impl Session {
+    /// The run with its whole evidence; read from the cache or made again.
+    ///
+    /// # Errors
+    /// Files that cannot be read; drift.
+    pub fn run_with_evidence(&mut self) -> Result<&Run, SessionError> {
+        self.catch_up()?;
+        if self.whole.is_none() {
+            let run = self.replayed.run.clone();
+            let whole = match self.cache.evidence(&self.replayed.key) {
+                Some(earlier) => run.with_earlier(earlier),
+                None => self.run_from_the_start(&self.plan, OBSERVE)?,
+            };
+            self.whole = Some(whole);
+        }
+        Ok(self.whole.as_ref().expect("it was just made"))
+    }
+
+    /// The same journal on another seed, run to the same moment, with its whole evidence. Kept in
+    /// the cache like the session's own run, so that asking again is quick.
+    ///
+    /// # Errors
+    /// Content that does not compile on that seed; a command that cannot be run there; files.
+    pub fn replica(&self, seed: Seed, observe: Observe) -> Result<Run, SessionError> {
+        let plan = Arc::new(self.scenario.compile(seed)?);
+        let opens_at = self.journal.header().opens_at;
+        let replayed = replay::run(&self.cache, &plan, opens_at, observe, &self.entries, None)?;
+        match self.cache.evidence(&replayed.key) {
+            Some(earlier) => Ok(replayed.run.with_earlier(earlier)),
+            None => self.run_from_the_start(&plan, observe),
+        }
+    }
+
+    fn run_from_the_start(&self, plan: &Arc<Plan>, observe: Observe) -> Result<Run, SessionError> {
+        let mut run = Run::new(Arc::clone(plan), observe)?;
+        run.advance(self.journal.header().opens_at)?;
+        for entry in &self.entries {
+            replay::apply(&mut run, entry)?;
+        }
+        Ok(run)
+    }
+
+    /// Writes what can be observed by now into `evidence/`: one pcap a capture point, one text
+    /// file a flow log. Captures that are there already are added to. Gives the files.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn write_evidence(&mut self) -> Result<Vec<PathBuf>, SessionError> {
+        let _lock = self.begin()?;
+        let run = self.with_records()?;
+        let wanted = Wanted {
+            plan: &self.plan,
+            names: &self.lab.evidence,
+        };
+        folder::write_flow_logs(&self.dir, &wanted, &run)?;
+        let (captures, earlier) = self.unwritten()?;
+        let files = folder::write_captures(&self.dir, &wanted, &captures, earlier)?;
+        self.cache.set_written(&Written {
+            key: self.replayed.key.clone(),
+            files,
+        })?;
+        folder::evidence_files(&self.dir)
+    }
+
+    /// The captures that `evidence/` does not hold yet, and the files that hold the others.
+    fn unwritten(&self) -> Result<(Captures, BTreeMap<String, u64>), SessionError> {
+        let key = &self.replayed.key;
+        let written = self.cache.written();
+        let written = written.filter(|it| folder::are_unchanged(&self.dir, &it.files));
+        if let Some(written) = written
+            && let Some(captures) = self.cache.captures(key, Some(&written.key))
+        {
+            return Ok((captures, written.files));
+        }
+        let captures = match self.cache.captures(key, None) {
+            Some(captures) => captures,
+            None => {
+                self.run_from_the_start(&self.plan, OBSERVE)?
+                    .take_evidence()
+                    .captures
+            }
+        };
+        Ok((captures, BTreeMap::new()))
+    }
+
+    /// The run with its evidence less the captures: flow-log records, exchanges, drops, calls.
+    /// Much quicker than [`Session::run_with_evidence`].
+    ///
+    /// # Errors
+    /// Files that cannot be read; drift.
+    pub fn run_with_records(&mut self) -> Result<Run, SessionError> {
+        self.catch_up()?;
+        self.with_records()
+    }
+
+    fn with_records(&self) -> Result<Run, SessionError> {
+        match self.cache.evidence_without_captures(&self.replayed.key) {
+            Some(earlier) => Ok(self.replayed.run.clone().with_earlier(earlier)),
+            None => self.run_from_the_start(&self.plan, OBSERVE),
+        }
+    }
+
+    /// The files in `evidence/`, sorted.
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn evidence_files(&self) -> Result<Vec<PathBuf>, SessionError> {
+        folder::evidence_files(&self.dir)
+    }
+}

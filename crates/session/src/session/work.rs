@@ -1,0 +1,122 @@
+//! What a learner works on: page, answers, hints, checks.
+
+use std::path::PathBuf;
+
+use smol_str::SmolStr;
+use wirelab_scenario::{Hint, LabTask};
+
+use super::Session;
+use crate::error::SessionError;
+use crate::folder;
+use crate::journal::{Entry, EntryKind};
+
+impl Session {
+    /// Takes the next rung of a task's ladder; `None` if there is none left.
+    ///
+    /// # Errors
+    /// An unknown task; a reference in the hint that leads nowhere; files.
+    pub fn take_hint(&mut self, task: &str) -> Result<Option<Hint>, SessionError> {
+        let _lock = self.begin()?;
+        let rung = self.hints_taken(task);
+        let Some(mut hint) = self.task(task)?.hints.get(rung).cloned() else {
+            return Ok(None);
+        };
+        hint.text = folder::fill(&self.plan, "lab.toml", &hint.text)?;
+        let kind = EntryKind::Hint {
+            task: task.into(),
+            rung: u32::try_from(rung).expect("ladders are short"),
+        };
+        self.journal.append(self.now(), kind, SmolStr::default())?;
+        Ok(Some(hint))
+    }
+
+    /// The rungs of a task's ladder that were taken, filled in.
+    ///
+    /// # Errors
+    /// An unknown task; a reference in a hint that leads nowhere.
+    pub fn hints(&self, task: &str) -> Result<Vec<Hint>, SessionError> {
+        let taken = self.task(task)?.hints.iter().take(self.hints_taken(task));
+        let filled = taken.map(|hint| {
+            Ok(Hint {
+                text: folder::fill(&self.plan, "lab.toml", &hint.text)?,
+                price: hint.price,
+            })
+        });
+        filled.collect()
+    }
+
+    /// How many rungs of a task's ladder were taken.
+    #[must_use]
+    pub fn hints_taken(&self, task: &str) -> usize {
+        let of_task = |entry: &&Entry| matches!(&entry.kind, EntryKind::Hint { task: its, .. } if its == task);
+        self.journal.all().iter().filter(of_task).count()
+    }
+
+    /// Notes that the answers were graded.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn note_check(&mut self, points: u32) -> Result<(), SessionError> {
+        let _lock = self.begin()?;
+        self.journal
+            .append(self.now(), EntryKind::Check { points }, SmolStr::default())?;
+        Ok(())
+    }
+
+    /// The points of each check so far.
+    pub fn checks(&self) -> impl Iterator<Item = u32> {
+        self.journal
+            .all()
+            .iter()
+            .filter_map(|entry| match entry.kind {
+                EntryKind::Check { points } => Some(points),
+                _ => None,
+            })
+    }
+
+    /// The best check so far.
+    #[must_use]
+    pub fn best_check(&self) -> Option<u32> {
+        self.checks().max()
+    }
+
+    /// The ticket: the lab's page up to its first task.
+    ///
+    /// # Errors
+    /// A page that cannot be read.
+    pub fn ticket(&self) -> Result<String, SessionError> {
+        folder::ticket(&self.dir)
+    }
+
+    /// The file of a task's answer; `None` for fixes.
+    #[must_use]
+    pub fn answer_path(&self, task: &str) -> Option<PathBuf> {
+        folder::answer_path(&self.dir, self.lab.task(task)?)
+    }
+
+    /// The text of a task's answer; `None` if there is no file.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn answer(&self, task: &str) -> Result<Option<String>, SessionError> {
+        match self.answer_path(task) {
+            Some(path) => folder::read_if_there(&path),
+            None => Ok(None),
+        }
+    }
+
+    fn task(&self, name: &str) -> Result<&LabTask, SessionError> {
+        let known: Vec<&str> = self
+            .lab
+            .tasks
+            .iter()
+            .map(|task| task.name.as_str())
+            .collect();
+        self.lab
+            .task(name)
+            .ok_or_else(|| SessionError::UnknownTask {
+                task: name.to_owned(),
+                known: known.join(", "),
+            })
+    }
+}

@@ -386,6 +386,19 @@ impl fmt::Display for DropReason {
             Self::NoSuchPublicAddress { destination } =>
                 write!(f, "nobody on the internet has the address {destination}"),
             Self::NoInternetGateway { vpc } => write!(f, "{vpc} has no internet gateway"),
+            Self::NoNeighbor { segment, next_hop } =>
+                write!(f, "nobody on segment `{segment}` has the address {next_hop}"),
+            Self::Host { host, reason } => write!(f, "host `{host}`: {reason}"),
+            _ => self.fmt_gateway(f),
+        }
+    }
+}
+
+impl DropReason {
+    /// The reasons of NAT, transit and VPN gateways.
+    #[rustfmt::skip]
+    fn fmt_gateway(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::NatNotAvailable { nat_gateway, state } =>
                 write!(f, "{nat_gateway} is not in service ({})", nat_state(*state)),
             Self::NatPortsExhausted { nat_gateway, destination, port } =>
@@ -417,9 +430,8 @@ impl fmt::Display for DropReason {
                 write!(f, "no machine answers as the customer gateway of {vpn_connection}"),
             Self::NotTransit { gateway, destination } =>
                 write!(f, "what enters by {gateway} ends in its VPC, and {destination} is not there"),
-            Self::NoNeighbor { segment, next_hop } =>
-                write!(f, "nobody on segment `{segment}` has the address {next_hop}"),
-            Self::Host { host, reason } => write!(f, "host `{host}`: {reason}"),
+            // Every other reason is `fmt`'s own.
+            _ => f.write_str("dropped"),
         }
     }
 }

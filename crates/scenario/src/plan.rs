@@ -7,7 +7,7 @@ use wirelab_model::{
     Call, Caller, Changes, IcmpTypeCode, IpNet, IpProtocol, PortRange, Seed, SimTime, UnixTime,
 };
 use wirelab_simulator::host::{HostSpec, TrafficSpec};
-use wirelab_simulator::{CapturePoint, Dropped, FabricConfig, SegmentSpec};
+use wirelab_simulator::{CapturePoint, FabricConfig, SegmentSpec};
 
 use crate::names::Names;
 use crate::resolve::Resolver;
@@ -109,7 +109,8 @@ pub struct Expect {
     pub to: SimTime,
     /// The client program.
     pub traffic: SmolStr,
-    /// How each of them ends: `completed`, `timed_out`, `refused`, `reset`, `unreachable`, `failed`.
+    /// How each of them ends: `completed`, `timed_out`, `refused`, `reset`, `unreachable` or
+    /// `failed`.
     pub outcome: SmolStr,
     /// What drops at least one of its packets in that time.
     pub dropped_by: Option<Cause>,
@@ -149,12 +150,16 @@ pub struct Intent {
 
 /// A reference that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{reference}` refers to nothing in this scenario{}", hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default())]
+#[error("`{reference}` refers to nothing in this scenario{}", with_hint(hint.as_deref()))]
 pub struct FillError {
     /// The reference.
     pub reference: String,
     /// What may have been meant.
     pub hint: Option<String>,
+}
+
+fn with_hint(hint: Option<&str>) -> String {
+    hint.map(|hint| format!("; {hint}")).unwrap_or_default()
 }
 
 impl Plan {
@@ -200,26 +205,6 @@ impl Plan {
     /// As [`Plan::resolve`].
     pub fn capture_point(&self, reference: &str) -> Result<CapturePoint, FillError> {
         self.resolver().capture_point(reference)
-    }
-
-    /// Whether `dropped` is what an expectation's `dropped_by` speaks of: in its span, by its
-    /// cause, and a packet of its traffic. Programs that talk to one port from one machine cannot
-    /// be told apart by their packets, so each counts for the others; so does what belongs to no
-    /// program, as the ICMP errors of routers do.
-    #[must_use]
-    pub fn blames(&self, expect: &Expect, dropped: &Dropped) -> bool {
-        let within = expect.from <= dropped.at && dropped.at < expect.to;
-        let cause = expect.dropped_by.as_ref();
-        within && cause.is_some_and(|cause| cause.matches(dropped)) && self.may_be(expect, dropped)
-    }
-
-    fn may_be(&self, expect: &Expect, dropped: &Dropped) -> bool {
-        let conversation = |name: &str| {
-            let spec = self.traffic.iter().find(|it| it.name == name);
-            spec.map(|it| (it.from.clone(), it.to, it.port))
-        };
-        let owner = dropped.traffic.as_deref();
-        owner.is_none_or(|owner| conversation(owner) == conversation(&expect.traffic))
     }
 
     /// What a capture point is called: `app`, `app-1`, `office-eth1`. Names its file.

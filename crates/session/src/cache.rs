@@ -1,9 +1,10 @@
 //! Checkpoints of runs, so that no command replays hours.
 //!
 //! `.wirelab/cache` holds, for a prefix of the effective journal, the world after it and the
-//! evidence since the checkpoint before it, captures apart from the rest, since they are large. The name of a checkpoint is a hash of everything that
-//! the state depends on: build, scenario, seed, what is observed, and the entries themselves. So a
-//! checkpoint is either exactly right or not found; deleting the folder costs only time.
+//! evidence since the checkpoint before it, captures apart from the rest, since they are large.
+//! The name of a checkpoint is a hash of everything that the state depends on: build, scenario,
+//! seed, what is observed, and the entries themselves. So a checkpoint is either exactly right or
+//! not found; deleting the folder costs only time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wirelab_model::{Seed, SimDuration, SimTime};
-use wirelab_scenario::{Expect, Plan, Scenario};
+use wirelab_scenario::{Cause, Expect, Plan, Scenario};
 use wirelab_session::{Content, Evidence, Run};
 use wirelab_simulator::Observe;
 use wirelab_simulator::host::Outcome;
@@ -38,7 +38,7 @@ const fn word(outcome: &Outcome) -> &'static str {
 }
 
 /// What contradicts an expectation.
-fn contradictions(plan: &Plan, expect: &Expect, evidence: &Evidence) -> Vec<String> {
+fn contradictions(expect: &Expect, evidence: &Evidence) -> Vec<String> {
     let exchanges = evidence.exchanges(&expect.traffic);
     let exchanges: Vec<_> = exchanges
         .filter(|it| expect.from <= it.started && it.started < expect.to)
@@ -56,8 +56,11 @@ fn contradictions(plan: &Plan, expect: &Expect, evidence: &Evidence) -> Vec<Stri
     if (exchanges.len() as u64) < expect.at_least {
         found.push(format!("{} exchanges only", exchanges.len()));
     }
-    let is_blamed = evidence.drops.iter().any(|it| plan.blames(expect, it));
-    if let Some(cause) = expect.dropped_by.as_ref().filter(|_| !is_blamed) {
+    let is_blamed = |cause: &Cause| {
+        let mut drops = evidence.drops.iter();
+        drops.any(|it| expect.from <= it.at && it.at < expect.to && cause.matches(it))
+    };
+    if let Some(cause) = expect.dropped_by.as_ref().filter(|cause| !is_blamed(cause)) {
         found.push(format!("nothing is dropped by {}", cause.text));
     }
     found
@@ -89,7 +92,7 @@ fn all_contradictions(plan: Plan) -> Vec<String> {
         .map(|(index, why)| format!("{place}, event {index}: {why}"))
         .collect();
     for expect in &plan.expects {
-        let found = contradictions(&plan, expect, run.evidence());
+        let found = contradictions(expect, run.evidence());
         let about = format!(
             "{place}, {}: {} {}",
             expect.place, expect.traffic, expect.outcome

@@ -48,7 +48,10 @@ impl Session {
     /// How many rungs of a task's ladder were taken.
     #[must_use]
     pub fn hints_taken(&self, task: &str) -> usize {
-        let of_task = |entry: &&Entry| matches!(&entry.kind, EntryKind::Hint { task: its, .. } if its == task);
+        let of_task = |entry: &&Entry| match &entry.kind {
+            EntryKind::Hint { task: its, .. } => its == task,
+            _ => false,
+        };
         self.journal.all().iter().filter(of_task).count()
     }
 

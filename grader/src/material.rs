@@ -1,9 +1,8 @@
 //! The runs and reference solutions that a lab is graded against.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use wirelab_model::Seed;
@@ -19,7 +18,7 @@ use crate::error::GradeError;
 pub(crate) struct Material {
     pub(crate) lab: Lab,
     scenario: Scenario,
-    openings: RefCell<BTreeMap<Seed, Rc<Run>>>,
+    openings: Mutex<BTreeMap<Seed, Arc<Run>>>,
 }
 
 impl Material {
@@ -27,14 +26,14 @@ impl Material {
         Self {
             lab,
             scenario,
-            openings: RefCell::new(BTreeMap::new()),
+            openings: Mutex::new(BTreeMap::new()),
         }
     }
 
     /// The lab on `seed` as it opens, with all evidence up to then.
-    pub(crate) fn opening(&self, seed: Seed) -> Result<Rc<Run>, GradeError> {
-        if let Some(run) = self.openings.borrow().get(&seed) {
-            return Ok(Rc::clone(run));
+    pub(crate) fn opening(&self, seed: Seed) -> Result<Arc<Run>, GradeError> {
+        if let Some(run) = self.kept().get(&seed) {
+            return Ok(Arc::clone(run));
         }
         let observe = Observe {
             drops: false,
@@ -42,9 +41,20 @@ impl Material {
         };
         let mut run = Run::new(self.scenario.compile(seed)?, observe)?;
         run.advance(self.lab.opens_at)?;
-        let run = Rc::new(run);
-        self.openings.borrow_mut().insert(seed, Rc::clone(&run));
+        let run = Arc::new(run);
+        self.kept().insert(seed, Arc::clone(&run));
         Ok(run)
+    }
+
+    /// Makes the openings of several seeds side by side.
+    pub(crate) fn prepare(&self, seeds: &[Seed]) -> Result<(), GradeError> {
+        let openings = side_by_side(seeds, |seed| self.opening(*seed).map(drop));
+        openings.into_iter().collect()
+    }
+
+    /// A thread that panicked while it held the lock left the map whole: it only inserts.
+    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Seed, Arc<Run>>> {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The learner's seed with the lab's other traffic.
@@ -56,7 +66,7 @@ impl Material {
 
     /// Forgets the runs.
     pub(crate) fn forget(&self) {
-        self.openings.borrow_mut().clear();
+        self.kept().clear();
     }
 
     /// The reference solution of a task: `solution/NAME.VARIANT.EXT`, else `solution/NAME.EXT`,
@@ -127,6 +137,22 @@ impl Material {
             why: why.into(),
         }
     }
+}
+
+/// `work` on each item in a thread of its own, results in the order of the items. Runs are pure, so
+/// it makes no difference to any result.
+pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    std::thread::scope(|scope| {
+        let started: Vec<_> = items
+            .iter()
+            .map(|item| scope.spawn(|| work(item)))
+            .collect();
+        let joined = started.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
+    })
 }
 
 /// The answer without comment lines (`#`) and surrounding space; `None` if nothing is left.

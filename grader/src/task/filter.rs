@@ -104,7 +104,9 @@ fn elsewhere(
     frames: &[&Frame],
 ) -> Result<Check, GradeError> {
     let of = hidden_points(task);
-    for seed in material.hidden(submission.seed) {
+    let hidden = material.hidden(submission.seed);
+    material.prepare(&hidden)?;
+    for seed in hidden {
         let run = material.opening(seed)?;
         let other = Judge::new(material, task, judge.task, seed, judge.yours)?;
         let verdict = other.compare(&other.frames(&run)?);

@@ -15,7 +15,7 @@ use wirelab_session::Run;
 
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
-use crate::material::Material;
+use crate::material::{Material, side_by_side};
 use crate::report::{Check, Mark, Points};
 use crate::submission::{self, Submission};
 
@@ -54,15 +54,18 @@ pub(crate) fn grade(
             },
         ));
     }
-    let mut verdict = judge(material, task, fix, submission, submission.seed, true)?;
-    for seed in material.hidden(submission.seed) {
-        if !verdict.works.is_empty() {
-            break;
+    let own = std::iter::once(submission.seed);
+    let seeds: Vec<_> = own.chain(material.hidden(submission.seed)).collect();
+    let judged = side_by_side(&seeds, |seed| judge(material, task, fix, submission, *seed));
+    let mut judged = judged.into_iter();
+    let mut verdict = judged.next().expect("the first seed is the learner's")?;
+    for other in judged {
+        let other = other?;
+        if verdict.works.is_empty() {
+            verdict
+                .works
+                .extend(other.works.into_iter().map(on_hidden_run));
         }
-        let other = judge(material, task, fix, submission, seed, false)?;
-        verdict
-            .works
-            .extend(other.works.into_iter().map(on_hidden_run));
         if verdict.harm.is_empty() {
             verdict
                 .harm
@@ -91,8 +94,8 @@ fn judge(
     fix: &FixTask,
     submission: &Submission,
     seed: Seed,
-    own: bool,
 ) -> Result<Verdict, GradeError> {
+    let own = seed == submission.seed;
     let opening = material.opening(seed)?;
     let mut run = (*opening).clone();
     submission::replay(&mut run, &submission.entries)?;

@@ -71,7 +71,9 @@ fn elsewhere(
     text: &str,
 ) -> Result<Check, GradeError> {
     let of = hidden_points(task);
-    for seed in material.hidden(submission.seed) {
+    let hidden = material.hidden(submission.seed);
+    material.prepare(&hidden)?;
+    for seed in hidden {
         let run = material.opening(seed)?;
         let outcome = Outcome::of(material, task, query, &run, text)?;
         if let Some(found) = outcome.findings.into_iter().next() {

@@ -10,3 +10,4 @@ mod harness;
 mod labs;
 mod replay;
 mod terminal;
+mod tools;

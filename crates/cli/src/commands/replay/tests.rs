@@ -32,7 +32,6 @@ fn replay(path: &Path) -> Option<(Survey, String)> {
             Ok(())
         })
         .ok();
-    survey.skipped = source.skipped();
     let own = survey.likely_owner().into_iter().collect();
     let mut records = Records::new(own, 60, LogFormat::default());
     let mut lines = String::new();
@@ -54,16 +53,24 @@ fn replay(path: &Path) -> Option<(Survey, String)> {
 
 #[test]
 fn every_golden_capture_gives_records_for_all_its_packets() {
+    let mut with_packets = 0;
     for path in captures() {
         let (survey, lines) = replay(&path).expect("a capture");
-        let packets: u64 = lines
+        let packets = lines
             .lines()
-            .filter_map(|line| line.split(' ').nth(8)?.parse::<u64>().ok())
-            .sum();
-        assert_eq!(packets, survey.packets, "{}: {lines}", path.display());
-        let frames = packets + survey.skipped.not_ip;
-        assert!(frames > 0, "{} is empty", path.display());
+            .filter_map(|line| line.split(' ').nth(8)?.parse::<u64>().ok());
+        assert_eq!(
+            packets.sum::<u64>(),
+            survey.packets,
+            "{}: {lines}",
+            path.display()
+        );
+        with_packets += usize::from(survey.packets > 0);
     }
+    assert!(
+        with_packets > 100,
+        "only {with_packets} captures have packets"
+    );
 }
 
 #[test]
@@ -74,7 +81,7 @@ fn ten_thousand_mutated_captures_end_in_a_message_or_in_records() {
     let small: Vec<_> = captures
         .iter()
         .map(|path| std::fs::read(path).expect("a capture"))
-        .filter(|bytes| bytes.len() < 6_000)
+        .filter(|bytes| bytes.len() < 2_500)
         .collect();
     let mut random = Stream::new(1, "mutated captures");
     let mut read = 0;

@@ -6,9 +6,9 @@
 //! section in the page, and no hint gives its solution away.
 //!
 //! ```text
-//! labs/NAME/solution/TASK[.VARIANT].EXT          bpf, insights, calls; answers follow from lab.toml
-//! labs/NAME/right/TASK--WHAT[.VARIANT].EXT       other answers that must earn everything
-//! labs/NAME/wrong/TASK--WHAT[.VARIANT].EXT       first line: # points=2 finding=too-open
+//! labs/NAME/solution/TASK[.VARIANT].EXT    bpf, insights, calls; values follow from lab.toml
+//! labs/NAME/right/TASK--WHAT[.VARIANT].EXT other answers that must earn everything
+//! labs/NAME/wrong/TASK--WHAT[.VARIANT].EXT first line: # points=2 finding=too-open
 //! ```
 
 mod expect;
@@ -128,7 +128,7 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
     seen.finish(&lab, &scenario, &mut report);
     if report.is_sound() {
         report.proven.push(format!(
-            "empty earns 0, the solution {} points, on {} seeds and more until each variant was drawn",
+            "empty earns 0, the solution {} points, on {} seeds; every variant was drawn",
             lab.tasks.iter().map(|task| task.points).sum::<u32>(),
             options.seeds
         ));

@@ -1,8 +1,8 @@
 //! Which packets a control lets through, as exact sets; what a change opened beyond what is meant.
 //!
 //! Least privilege is judged one control at a time, the others taken as open: each list of the
-//! network ACL of each subnet, each direction of the security groups of each interface. A packet
-//! is a point in six dimensions: source, destination, protocol, source port, destination port (ICMP:
+//! network ACL of each subnet, each direction of the security groups of each interface. A packet is
+//! a point in six dimensions: source, destination, protocol, source port, destination port (ICMP:
 //! type and code), new or reply. A [`Region`] is a box in that space, a [`PacketSet`] a union of
 //! disjoint boxes, so union, difference and size are exact.
 //!

@@ -376,7 +376,7 @@ fn replication() -> Intent {
 fn describe(found: &[Excess]) -> String {
     let mut text = String::new();
     for it in found {
-        text.push_str(&format!("{} | {} | {}\n", it.place, it.rule, it.sample));
+        text.push_str(&format!("{}\n  {}\n  {}\n", it.place, it.rule, it.sample));
         it.describe(3)
             .iter()
             .for_each(|line| text.push_str(&format!("    {line}\n")));
@@ -418,7 +418,9 @@ fn fragmentation_needed_may_come_from_anywhere_other_icmp_may_not() {
         code: -1,
     });
     insta::assert_snapshot!(after_adding(entry), @r#"
-    acl-1 inbound to subnet-1 | acl-1: rule 100 allow icmp type 3 from 0.0.0.0/0 | 203.0.113.7 > 10.0.1.7 icmp type 3 code 5
+    acl-1 inbound to subnet-1
+      acl-1: rule 100 allow icmp type 3 from 0.0.0.0/0
+      203.0.113.7 > 10.0.1.7 icmp type 3 code 5
         icmp type 3 code 5-255 from 0.0.0.0/0
         icmp type 3 code 0-3 from 0.0.0.0/0
     "#);
@@ -427,7 +429,9 @@ fn fragmentation_needed_may_come_from_anywhere_other_icmp_may_not() {
 #[test]
 fn allowing_everything_is_found_with_its_rule_and_a_packet() {
     insta::assert_snapshot!(after_adding(allow(50, false, "all", None, "0.0.0.0/0")), @r#"
-    acl-1 inbound to subnet-1 | acl-1: rule 50 allow all from 0.0.0.0/0 | 10.0.3.7:50000 > 10.0.1.7:22 tcp
+    acl-1 inbound to subnet-1
+      acl-1: rule 50 allow all from 0.0.0.0/0
+      10.0.3.7:50000 > 10.0.1.7:22 tcp
         udp all ports (65 536 ports) from 0.0.0.0/0
         tcp all ports (65 536 ports) from 10.0.3.0-255.255.255.255
         tcp all ports (65 536 ports) from 0.0.0.0-10.0.1.255
@@ -439,7 +443,9 @@ fn allowing_everything_is_found_with_its_rule_and_a_packet() {
 fn a_range_too_wide_is_the_difference_only() {
     let wide = allow(110, false, "tcp", Some((1024, 65535)), "10.0.0.0/16");
     insta::assert_snapshot!(after_adding(wide), @r#"
-    acl-1 inbound to subnet-1 | acl-1: rule 110 allow tcp 1024-65535 from 10.0.0.0/16 | 10.0.3.7:50000 > 10.0.1.7:3389 tcp
+    acl-1 inbound to subnet-1
+      acl-1: rule 110 allow tcp 1024-65535 from 10.0.0.0/16
+      10.0.3.7:50000 > 10.0.1.7:3389 tcp
         tcp 1024-65535 (64 512 ports) from 10.0.3.0-10.0.255.255
         tcp 1024-65535 (64 512 ports) from 10.0.0.0/23
         tcp 1024-32767 (31 744 ports) from 10.0.2.0/24
@@ -502,7 +508,9 @@ fn a_group_reference_admits_its_members_and_a_block_admits_more() {
     let block = RulePeer::Cidr(net("10.0.0.0/16"));
     let wide = with_group(network(&[]), 2, block, (5432, 5432));
     insta::assert_snapshot!(describe(&excess(&before, &wide, &[replication()])), @r#"
-    security groups of eni-2, inbound | sg-2: tcp 5432 from 10.0.0.0/16 | 10.0.1.18:50000 > 10.0.2.10:5432 tcp
+    security groups of eni-2, inbound
+      sg-2: tcp 5432 from 10.0.0.0/16
+      10.0.1.18:50000 > 10.0.2.10:5432 tcp
         tcp 5432 (1 port) from 10.0.1.11-10.0.255.255
         tcp 5432 (1 port) from 10.0.0.0-10.0.1.9
     "#);
@@ -601,7 +609,9 @@ fn none_of_the_six_entries_for_a_nat_gateway_is_excess() {
 fn the_myth_of_outbound_high_ports_on_the_private_subnet_is_excess() {
     let myth = allow(110, true, "tcp", Some((1024, 65535)), "0.0.0.0/0");
     insta::assert_snapshot!(through_nat(1, myth), @r#"
-    acl-1 outbound from subnet-1 | acl-1: rule 110 allow tcp 1024-65535 to 0.0.0.0/0 | 10.0.1.7:50000 > 10.0.3.7:3389 tcp
+    acl-1 outbound from subnet-1
+      acl-1: rule 110 allow tcp 1024-65535 to 0.0.0.0/0
+      10.0.1.7:50000 > 10.0.3.7:3389 tcp
         tcp 1024-65535 (64 512 ports) to 10.0.3.0-255.255.255.255
         tcp 1024-65535 (64 512 ports) to 0.0.0.0-10.0.0.255
         tcp 1024-32767 (31 744 ports) to 10.0.1.0/24

@@ -85,7 +85,7 @@ fn choose(session: &Session, name: Option<&str>) -> Result<LabTask, Failure> {
         None => tasks
             .iter()
             .find(|task| session.hints_taken(&task.name) < task.hints.len())
-            .or(tasks.first()),
+            .or_else(|| tasks.first()),
     };
     found.cloned().ok_or_else(|| {
         let name = name.unwrap_or_default();

@@ -31,7 +31,7 @@
 //! | module | is |
 //! | --- | --- |
 //! | `world` | inputs, the queue's turn, machines' turns |
-//! | `queue`, `link` | what happens when |
+//! | `queue`, `link`, `pace` | what happens when |
 //! | `fabric` | every hop between machines, one file each |
 //! | [`host`] | a Linux machine as it is seen on the wire, and its programs |
 //! | `machines`, `attribution` | which machine is behind which interface; whose packet is this |
@@ -51,6 +51,7 @@ pub mod flow;
 pub mod host;
 mod link;
 mod machines;
+mod pace;
 pub mod path;
 mod queue;
 #[cfg(test)]

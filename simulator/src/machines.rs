@@ -12,6 +12,7 @@ use crate::host::{
     Attachment, ExecId, Host, HostConfig, HostSpec, InterfaceConfig, OutsideInterface, TunnelSpec,
 };
 use crate::link::Link;
+use crate::pace::Pace;
 
 /// MTU that DHCP gives the interfaces of instances, in octets.
 const INSTANCE_MTU: u16 = 9001;
@@ -31,6 +32,8 @@ pub(crate) struct Machine {
     pub(crate) running: Vec<ExecId>,
     /// Whether it has interfaces, that is, power.
     pub(crate) is_up: bool,
+    /// How long it takes over things.
+    pub(crate) pace: Pace,
 }
 
 /// The far end of an interface.
@@ -61,6 +64,7 @@ impl Machine {
     pub(crate) fn new(spec: HostSpec, config: &WorldConfig) -> Result<Self, InputError> {
         Ok(Self {
             host: boot(&spec, config)?,
+            pace: Pace::new(config.seed.traffic, &spec.name),
             spec,
             plugs: Vec::new(),
             timer: None,

@@ -189,7 +189,7 @@ impl World {
         let Some(at) = machine.host.poll_timeout() else {
             return;
         };
-        let at = at.max(self.now);
+        let at = machine.pace.wakes(at).max(self.now);
         if machine.timer.is_none_or(|entered| at < entered) {
             machine.timer = Some(at);
             let number = u32::try_from(number).expect("fewer than 2^32 machines");
@@ -231,18 +231,15 @@ impl World {
                 (fabric.segment_bps, place)
             }
         };
-        let leaves = plug.link.departure(self.now, packet.total_len(), bps);
+        let ready = machine.pace.sends(self.now);
+        let leaves = plug.link.departure(ready, packet.total_len(), bps);
         let transit = Transit {
             packet,
             direct: true,
             host: whose.host,
             traffic: whose.traffic,
         };
-        if leaves <= self.now {
-            self.packet(place, transit);
-        } else {
-            self.queue.push(leaves, Scheduled::Packet(place, transit));
-        }
+        self.queue.push(leaves, Scheduled::Packet(place, transit));
     }
 
     fn host_event(&mut self, number: usize, event: HostEvent) {

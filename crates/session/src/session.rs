@@ -14,6 +14,7 @@
 //! with the next thing it does.
 
 mod evidence;
+mod opening;
 mod work;
 
 use std::fs::{File, OpenOptions};

@@ -1,5 +1,7 @@
 //! Reading pcap and pcapng files, packet by packet, through libpcap.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use pcap::{Capture, Offline, Precision};
@@ -8,7 +10,8 @@ use wirelab_wire::link::LinkType;
 /// A captured frame in a savefile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet<'a> {
-    /// Nanoseconds since the Unix epoch. Files with microseconds give multiples of 1000.
+    /// Nanoseconds since the Unix epoch. Files with microseconds give multiples of 1000; moments
+    /// after July 2554, which only pcapng can say, are [`u64::MAX`].
     pub at_nanos: u64,
     /// Octets on the wire.
     pub wire_len: u32,
@@ -39,13 +42,28 @@ pub enum SavefileError {
         /// The file.
         path: PathBuf,
     },
-    /// The file ends within a packet; those before it were read.
-    #[error("`{}` ends in the middle of packet {}: {message}", path.display(), read + 1)]
+    /// The file is compressed.
+    #[error("`{}` is compressed with {program}", path.display())]
+    Compressed {
+        /// The file.
+        path: PathBuf,
+        /// The program that made it, which with `-dc` writes the capture to its standard output.
+        program: &'static str,
+    },
+    /// The file ends within a packet, or within the file's own header; packets before the end were
+    /// read.
+    #[error(
+        "`{}` ends in the middle of {}: {message}",
+        path.display(),
+        if *in_header { "its file header".to_owned() } else { format!("packet {}", read + 1) }
+    )]
     Truncated {
         /// The file.
         path: PathBuf,
         /// Whole packets in front of the end.
         read: u64,
+        /// Whether it ends before the first packet could begin.
+        in_header: bool,
         /// libpcap's message.
         message: String,
     },
@@ -74,10 +92,18 @@ impl Reader {
     /// Opens a file; `-` is the standard input.
     ///
     /// # Errors
-    /// A file that cannot be opened, is empty, cut within its header, or no savefile.
+    /// A file that cannot be opened, is empty, compressed, cut within its header, or no savefile.
     pub fn open(path: &Path) -> Result<Self, SavefileError> {
+        Self::open_as(path, path)
+    }
+
+    /// Opens a file that errors call `name`: a copy of what came through a pipe.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_as(path: &Path, name: &Path) -> Result<Self, SavefileError> {
         let capture = Capture::from_file_with_precision(path, Precision::Nano)
-            .map_err(|error| open_error(path, &error))?;
+            .map_err(|error| open_error(path, name, &error))?;
         let number = u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX);
         let link = match number {
             // DLT_RAW by system; in files it is always LINKTYPE_RAW.
@@ -86,7 +112,7 @@ impl Reader {
         };
         Ok(Self {
             capture,
-            path: path.to_owned(),
+            path: name.to_owned(),
             link,
             read: 0,
             ended: false,
@@ -98,6 +124,17 @@ impl Reader {
     #[must_use]
     pub const fn link(&self) -> LinkType {
         self.link
+    }
+
+    /// libpcap's name and description of the link type, `IEEE802_11 (802.11)`; its number where
+    /// libpcap has none.
+    #[must_use]
+    pub fn link_name(&self) -> String {
+        let link = self.capture.get_datalink();
+        match (link.get_name(), link.get_description()) {
+            (Ok(name), Ok(description)) => format!("{name} ({description})"),
+            _ => link.0.to_string(),
+        }
     }
 
     /// Packets read so far.
@@ -134,9 +171,14 @@ impl Reader {
     }
 }
 
-/// With nanosecond precision libpcap keeps nanoseconds in `tv_usec`.
-fn nanos(seconds: impl TryInto<u64>, nanos: impl TryInto<u64>) -> u64 {
-    let seconds = seconds.try_into().unwrap_or(0);
+/// With nanosecond precision libpcap keeps nanoseconds in `tv_usec`. It takes the unsigned seconds
+/// of classic files as signed: those from 2038 on come as negative ones.
+fn nanos(seconds: impl Into<i64>, nanos: impl TryInto<u64>) -> u64 {
+    let seconds = seconds.into();
+    let seconds = match i32::try_from(seconds) {
+        Ok(signed) => u64::from(signed.cast_unsigned()),
+        Err(_) => u64::try_from(seconds).unwrap_or(u64::MAX),
+    };
     let nanos = nanos.try_into().unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
@@ -148,42 +190,132 @@ fn message(error: &pcap::Error) -> String {
     }
 }
 
-fn open_error(path: &Path, error: &pcap::Error) -> SavefileError {
-    let path = path.to_owned();
+fn open_error(path: &Path, name: &Path, error: &pcap::Error) -> SavefileError {
     let message = message(error);
     if message.contains("tried to read 4 file header bytes, only got 0") {
-        SavefileError::Empty { path }
-    } else if message.contains("unknown file format") || message.contains("bad dump file format") {
-        SavefileError::Format { path }
-    } else if message.contains("no Interface Description Blocks") {
-        let message = "it has no interface".to_owned();
-        SavefileError::Truncated {
-            path,
-            read: 0,
-            message,
+        SavefileError::Empty {
+            path: name.to_owned(),
         }
+    } else if message.contains("unknown file format") || message.contains("bad dump file format") {
+        no_savefile(path, name)
+    } else if message.contains("no Interface Description Blocks") {
+        truncated(
+            name,
+            0,
+            true,
+            "it has no interface, so no packets".to_owned(),
+        )
+    } else if message.contains("truncated") {
+        truncated(name, 0, true, message)
     } else if let Some(message) = message.strip_prefix(&format!("{}: ", path.display())) {
-        let message = message.to_owned();
-        SavefileError::Open { path, message }
+        SavefileError::Open {
+            path: name.to_owned(),
+            message: message.to_owned(),
+        }
     } else {
-        read_error(&path, 0, error)
+        read_error(name, 0, error)
+    }
+}
+
+/// First octets of compressed files, and the program that undoes it.
+const COMPRESSED: [(&[u8], &str); 4] = [
+    (&[0x1f, 0x8b], "gzip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    (&[0xfd, b'7', b'z', b'X', b'Z'], "xz"),
+    (b"BZh", "bzip2"),
+];
+
+fn no_savefile(path: &Path, name: &Path) -> SavefileError {
+    let mut start = Vec::new();
+    if let Ok(file) = File::open(path) {
+        file.take(8).read_to_end(&mut start).ok();
+    }
+    let path = name.to_owned();
+    match COMPRESSED
+        .iter()
+        .find(|(magic, _)| start.starts_with(magic))
+    {
+        Some((_, program)) => SavefileError::Compressed { path, program },
+        None => SavefileError::Format { path },
     }
 }
 
 fn read_error(path: &Path, read: u64, error: &pcap::Error) -> SavefileError {
-    let path = path.to_owned();
     let message = message(error);
     if message.contains("truncated") {
-        SavefileError::Truncated {
-            path,
-            read,
-            message,
+        return truncated(path, read, false, message);
+    }
+    SavefileError::Damaged {
+        path: path.to_owned(),
+        read,
+        message,
+    }
+}
+
+fn truncated(path: &Path, read: u64, in_header: bool, message: String) -> SavefileError {
+    SavefileError::Truncated {
+        path: path.to_owned(),
+        read,
+        in_header,
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), bytes).expect("room for a file");
+        file
+    }
+
+    /// A classic header of link type `link`.
+    fn header(link: u8) -> Vec<u8> {
+        let mut header = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        header.extend([0, 0, 4, 0, link, 0, 0, 0]);
+        header
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        let file = written(bytes);
+        let refused = Reader::open_as(file.path(), Path::new("x")).err();
+        refused.expect("refused").to_string()
+    }
+
+    #[test]
+    fn seconds_of_classic_files_are_unsigned_and_those_after_2554_are_the_last() {
+        let mut bytes = header(1);
+        for seconds in [0x7fff_ffff_u32, 0x8000_0000, u32::MAX] {
+            bytes.extend(seconds.to_le_bytes());
+            bytes.extend([0; 4]);
+            bytes.extend([1, 0, 0, 0, 1, 0, 0, 0, 7]);
         }
-    } else {
-        SavefileError::Damaged {
-            path,
-            read,
-            message,
+        let file = written(&bytes);
+        let mut reader = Reader::open(file.path()).expect("a savefile");
+        for seconds in [0x7fff_ffff_u64, 0x8000_0000, 0xffff_ffff] {
+            let packet = reader.next_packet().expect("whole").expect("a packet");
+            assert_eq!(packet.at_nanos / 1_000_000_000, seconds);
         }
+        assert_eq!(nanos(20_000_000_000_i64, 5), u64::MAX);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_called_by_its_name() {
+        let cut = refusal(&header(1)[..20]);
+        assert!(
+            cut.starts_with("`x` ends in the middle of its file header"),
+            "{cut}"
+        );
+        let gzip = refusal(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0]);
+        assert_eq!(gzip, "`x` is compressed with gzip");
+        let wireless = written(&header(105));
+        let reader = Reader::open(wireless.path()).expect("a savefile");
+        assert!(
+            reader.link_name().starts_with("IEEE802_11 ("),
+            "{}",
+            reader.link_name()
+        );
     }
 }

@@ -24,10 +24,10 @@ impl SimTime {
         Self(nanos)
     }
 
-    /// A moment `secs` seconds after the start.
+    /// A moment `secs` seconds after the start, [`Self::MAX`] at most.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1_000_000_000)
+        Self(secs.saturating_mul(1_000_000_000))
     }
 
     /// Nanoseconds since the start.
@@ -106,19 +106,19 @@ impl SimDuration {
     /// `micros` microseconds.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {
-        Self(micros * 1_000)
+        Self(micros.saturating_mul(1_000))
     }
 
     /// `millis` milliseconds.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis * 1_000_000)
+        Self(millis.saturating_mul(1_000_000))
     }
 
-    /// `secs` seconds.
+    /// `secs` seconds; more than 584 years are 584 years.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1_000_000_000)
+        Self(secs.saturating_mul(1_000_000_000))
     }
 
     /// The whole span in nanoseconds.
@@ -160,6 +160,9 @@ impl Sub for SimDuration {
     }
 }
 
+/// Days are read but not printed: hours are unbounded, as those of [`SimTime`] are.
+const DAY: (&str, u64) = ("d", 86_400_000_000_000);
+
 const UNITS: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
@@ -189,7 +192,8 @@ impl fmt::Display for SimDuration {
 /// Why a text is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a duration; write a number and a unit, such as `90s`, `10m`, `1h30m`, `250ms`"
+    "`{text}` is not a duration; write a number and a unit, such as `90s`, `10m`, `1h30m`, `1d`, \
+     `250ms`"
 )]
 pub struct DurationParseError {
     text: String,
@@ -218,7 +222,8 @@ fn parse_duration(text: &str) -> Option<SimDuration> {
             .find(|c: char| c.is_ascii_digit())
             .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_len);
-        let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+        let mut units = UNITS.iter().chain([&DAY]);
+        let (_, nanos) = units.find(|(name, _)| *name == unit.trim())?;
         total = total.checked_add(number.parse::<u64>().ok()?.checked_mul(*nanos)?)?;
         rest = tail;
     }
@@ -233,10 +238,13 @@ fn parse_duration(text: &str) -> Option<SimDuration> {
 pub struct UnixTime(u64);
 
 impl UnixTime {
-    /// A moment `secs` seconds after the epoch.
+    /// The last moment there is, in July 2554.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// A moment `secs` seconds after the epoch, [`Self::MAX`] at most.
     #[must_use]
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1_000_000_000)
+        Self(secs.saturating_mul(1_000_000_000))
     }
 
     /// A moment `nanos` nanoseconds after the epoch.
@@ -289,6 +297,24 @@ mod tests {
         assert_eq!(
             "350s".parse::<SimDuration>().map(|d| d.to_string()),
             Ok("5m50s".to_owned())
+        );
+        assert_eq!(
+            "1d2h".parse::<SimDuration>().map(|d| d.to_string()),
+            Ok("26h".to_owned())
+        );
+    }
+
+    #[test]
+    fn moments_beyond_the_last_are_the_last() {
+        assert_eq!(UnixTime::from_secs(u64::MAX), UnixTime::MAX);
+        assert_eq!(
+            UnixTime::from_secs(UnixTime::MAX.as_secs() + 1),
+            UnixTime::MAX
+        );
+        assert_eq!(SimTime::from_secs(u64::MAX), SimTime::MAX);
+        assert_eq!(
+            SimDuration::from_millis(u64::MAX),
+            SimDuration::from_secs(u64::MAX)
         );
     }
 

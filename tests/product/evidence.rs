@@ -83,8 +83,8 @@ fn tshark_finds_no_malformed_packet_and_no_bad_checksum() {
 }
 
 /// Packets that tshark complains about, one a line. The segment that an ICMP error quotes is cut,
-/// so its checksum cannot hold: tshark says so of a real kernel's errors as well. Bodies are not put
-/// together: a body retransmitted in other segments after it was complete is an error to tshark.
+/// so its checksum cannot hold: tshark says so of a real kernel's errors too. Bodies are not put
+/// together: one retransmitted in other segments after it was complete is an error to tshark.
 fn tshark(file: &Path) -> String {
     let bad = "_ws.malformed || ip.checksum.status == 0 || icmp.checksum.status == 0 \
                || tcp.segment.overlap.conflict || (!(icmp.type == 3 || icmp.type == 11) \

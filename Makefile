@@ -21,7 +21,7 @@ play: build        ## build, open the first lab, start a shell in it (LAB=name S
 test:              ## everything CI runs: format, all tests, the book's console blocks
 	@scripts/setup.sh test
 	$(CARGO) fmt --all -- --check
-	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --no-fail-fast
 
 lint:              ## clippy and rustdoc without a warning
 	@scripts/setup.sh test

@@ -29,7 +29,10 @@ pub enum FilterError {
     },
     /// libpcap found that no packet can match.
     #[error("no packet can match: the conditions exclude each other")]
-    RejectsAll,
+    RejectsAll {
+        /// Why that is so easily written.
+        hint: String,
+    },
     /// Longer than anything a person writes, or nested deeper.
     #[error("expression is too long or too deep; {MAX_TOKENS} words and operators are the limit")]
     TooLong,
@@ -44,9 +47,7 @@ impl FilterError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Name { hint, .. } | Self::Refused { hint, .. } => hint.as_deref(),
-            Self::RejectsAll => {
-                Some("one packet has one protocol and one source; `or` joins alternatives")
-            }
+            Self::RejectsAll { hint } => Some(hint),
             Self::TooLong | Self::LinkType(_) => None,
         }
     }

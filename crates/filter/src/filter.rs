@@ -3,6 +3,7 @@
 use pcap::{Capture, Linktype};
 use wirelab_wire::link::LinkType;
 
+use crate::clause::{self, Skeleton};
 use crate::error::FilterError;
 use crate::machine::{self, Instruction};
 use crate::{hint, lex, name};
@@ -104,6 +105,20 @@ fn compile(expression: &str, link: LinkType) -> Result<Vec<Instruction>, FilterE
     Ok(instructions.collect())
 }
 
+/// Why no packet matches: `and` and `or` read in another order, or conditions that exclude each
+/// other.
+fn rejected(expression: &str, link: LinkType) -> String {
+    let usual = clause::with_usual_ranks(expression);
+    let is_read_otherwise = usual.is_some_and(|usual| compile(&usual, link).is_ok());
+    let skeleton = is_read_otherwise
+        .then(|| Skeleton::of(expression))
+        .flatten();
+    match skeleton {
+        Some(skeleton) => format!("{}: {}", hint::SAME_RANK, skeleton.describe()),
+        None => "one packet has one protocol and one source; `or` joins alternatives".to_owned(),
+    }
+}
+
 fn refused(expression: &str, error: &pcap::Error, link: LinkType) -> FilterError {
     let message = match error {
         pcap::Error::PcapError(message) => message.trim(),
@@ -114,7 +129,8 @@ fn refused(expression: &str, error: &pcap::Error, link: LinkType) -> FilterError
         .strip_prefix("can't parse filter expression: ")
         .unwrap_or(message);
     if message.contains("rejects all packets") {
-        return FilterError::RejectsAll;
+        let hint = rejected(expression, link);
+        return FilterError::RejectsAll { hint };
     }
     if message.contains("unknown data link type") {
         return FilterError::LinkType(link);

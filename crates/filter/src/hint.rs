@@ -4,6 +4,10 @@ use std::net::Ipv4Addr;
 
 use crate::lex::{Kind, Token, nesting, tokens};
 
+/// What surprises in `a or b and c`.
+pub(crate) const SAME_RANK: &str =
+    "`and` and `or` have the same rank and are taken from left to right";
+
 /// A hint about an expression that libpcap refused with `message`.
 pub(crate) fn of(expression: &str, message: &str) -> Option<String> {
     let tokens = tokens(expression);
@@ -117,6 +121,13 @@ fn about_message(message: &str, tokens: &[Token<'_>]) -> Option<String> {
     if message.contains("modifier applied to host") {
         return Some(
             "a number after `src` or `dst` is taken for a host: write `dst port 80`".to_owned(),
+        );
+    }
+    if message.contains("proto") && message.contains("unknown") {
+        return Some(
+            "protocols of IP are `tcp`, `udp`, `icmp` by themselves, others by number: \
+             `ip proto 47`"
+                .to_owned(),
         );
     }
     if message.contains("unknown port") {

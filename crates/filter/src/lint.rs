@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::clause::{self, Node, Skeleton};
 use crate::error::FilterError;
 use crate::filter::Filter;
+use crate::hint::SAME_RANK;
 use crate::{LinkType, arithmetic, lex};
 
 /// Expressions of more clauses are made by machines, and compiling them often takes long.
@@ -21,6 +22,13 @@ pub enum LintKind {
         value: bool,
         /// Its comparison in numbers, where it has one: `0x12 != 0`.
         evaluated: Option<String>,
+    },
+    /// The clause compares a part of the packet with a number that it cannot be.
+    Settled {
+        /// What the comparison always is, for packets that have the part.
+        value: bool,
+        /// What the part can be: `from 0 to 255`.
+        range: String,
     },
     /// The other clauses say the same without it.
     Redundant,
@@ -59,6 +67,14 @@ impl fmt::Display for Lint {
                 value,
                 evaluated: None,
             } => write!(f, "`{clause}` is always {value}; it never reads the packet"),
+            LintKind::Settled {
+                value: false,
+                range,
+            } => write!(f, "`{clause}` is always false: the value is {range}"),
+            LintKind::Settled { value: true, range } => write!(
+                f,
+                "`{clause}` is true wherever it can be read: the value is {range}"
+            ),
             LintKind::Redundant => write!(
                 f,
                 "`{clause}` changes nothing: the same packets match without it"
@@ -67,10 +83,7 @@ impl fmt::Display for Lint {
                 f,
                 "`{clause}` reads IPv4 packets only; IPv6 packets never match it"
             ),
-            LintKind::MixedAndOr { means } => write!(
-                f,
-                "`and` and `or` have the same rank and are taken from left to right: {means}"
-            ),
+            LintKind::MixedAndOr { means } => write!(f, "{SAME_RANK}: {means}"),
         }
     }
 }
@@ -120,6 +133,13 @@ impl Linter<'_> {
         Filter::compile(expression, self.filter.link())
     }
 
+    fn rejects_all(&self, expression: &str) -> bool {
+        matches!(
+            self.compile(expression),
+            Err(FilterError::RejectsAll { .. })
+        )
+    }
+
     fn lint(&self, clause: usize, kind: LintKind) -> Lint {
         let clause = &self.skeleton.clauses[clause];
         Lint {
@@ -127,6 +147,30 @@ impl Linter<'_> {
             clause: clause.written.clone(),
             span: clause.span.clone(),
         }
+    }
+
+    /// About a clause with the `not` in front of it, and the parentheses that hold it alone.
+    fn negated(&self, clause: usize, kind: LintKind) -> Lint {
+        let mut lint = self.lint(clause, kind);
+        let expression = self.filter.expression();
+        let tokens = lex::tokens(expression);
+        let mut span = lint.span.clone();
+        loop {
+            let before = tokens.iter().rfind(|token| token.span.end <= span.start);
+            let after = tokens.iter().find(|token| token.span.start >= span.end);
+            match (before, after) {
+                (Some(not), _) if not.is_not() => {
+                    span.start = not.span.start;
+                    lint.span = span.clone();
+                }
+                (Some(open), Some(close)) if open.is("(") && close.is(")") => {
+                    span = open.span.start..close.span.end;
+                }
+                _ => break,
+            }
+        }
+        expression[lint.span.clone()].clone_into(&mut lint.clause);
+        lint
     }
 
     fn clauses(&self) -> Vec<Lint> {
@@ -137,8 +181,10 @@ impl Linter<'_> {
             if let Some(kind) = self.constant(clause) {
                 lints.push(self.lint(clause, kind));
                 rest = rest.without(clause).unwrap_or(rest);
+            } else if let Some(kind) = self.settled(clause) {
+                lints.push(self.lint(clause, kind));
             } else if let Some(shorter) = self.redundant(&rest, clause) {
-                lints.push(self.lint(clause, LintKind::Redundant));
+                lints.push(self.negated(clause, LintKind::Redundant));
                 rest = shorter;
             } else if self.is_ipv4_only(clause) {
                 lints.push(self.lint(clause, LintKind::Ipv4Only));
@@ -151,11 +197,18 @@ impl Linter<'_> {
         let whole = &self.skeleton.clauses[clause].whole;
         let value = match self.compile(whole) {
             Ok(filter) => filter.constant()?,
-            Err(FilterError::RejectsAll) => false,
+            Err(FilterError::RejectsAll { .. }) => false,
             Err(_) => return None,
         };
         let evaluated = arithmetic::comparison(&lex::tokens(whole));
         Some(LintKind::Constant { value, evaluated })
+    }
+
+    /// Whether the clause compares a part of the packet with what that part can never be.
+    fn settled(&self, clause: usize) -> Option<LintKind> {
+        let tokens = lex::tokens(&self.skeleton.clauses[clause].whole);
+        let (value, range) = arithmetic::settled(&tokens)?;
+        Some(LintKind::Settled { value, range })
     }
 
     /// The expression without the clause, if that is the same condition.
@@ -170,8 +223,7 @@ impl Linter<'_> {
 
     /// Whether libpcap sees that nothing matches `this` and not `that`.
     fn implies(&self, this: &str, that: &str) -> bool {
-        !self.moves_offsets()
-            && self.compile(&format!("{this} and not {that}")) == Err(FilterError::RejectsAll)
+        !self.moves_offsets() && self.rejects_all(&format!("{this} and not {that}"))
     }
 
     /// Whether a clause changes what those behind it read, so that they mean something else when
@@ -204,8 +256,7 @@ impl Linter<'_> {
 
     fn excludes_ipv6(&self, clause: usize) -> bool {
         let whole = &self.skeleton.clauses[clause].whole;
-        let with_ipv6 = self.compile(&format!("({whole}) and ip6"));
-        with_ipv6 == Err(FilterError::RejectsAll)
+        self.rejects_all(&format!("({whole}) and ip6"))
     }
 
     /// Says how a mixture without parentheses is read, where the usual ranks would read it
@@ -217,7 +268,7 @@ impl Linter<'_> {
         };
         match self.compile(&usual) {
             Ok(filter) if filter.program() == self.filter.program() => Vec::new(),
-            Err(error) if error != FilterError::RejectsAll => Vec::new(),
+            Err(error) if !matches!(error, FilterError::RejectsAll { .. }) => Vec::new(),
             _ => vec![Lint {
                 kind: LintKind::MixedAndOr {
                     means: self.skeleton.describe(),

@@ -17,7 +17,7 @@ enum Expects {
 /// Finds the first name that would be looked up.
 pub(crate) fn check(expression: &str, tokens: &[Token<'_>]) -> Result<(), FilterError> {
     let mut expects = Expects::Host;
-    for token in tokens {
+    for (at, token) in tokens.iter().enumerate() {
         match token.kind {
             Kind::Word if LOCAL.contains(&token.text) => expects = Expects::Local,
             Kind::Word if JOINS.contains(&token.text) => {}
@@ -26,13 +26,48 @@ pub(crate) fn check(expression: &str, tokens: &[Token<'_>]) -> Result<(), Filter
                 return Err(FilterError::Name {
                     name: token.text.to_owned(),
                     span: token.span.clone(),
-                    hint: hint::about_shell(expression, tokens).or_else(|| hint_for(token.text)),
+                    hint: hint::about_shell(expression, tokens)
+                        .or_else(|| hint_behind(&tokens[..at], tokens.get(at + 1)))
+                        .or_else(|| hint_for(token.text)),
                 });
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// About a name where the qualifier in front of it says what it should be.
+fn hint_behind(before: &[Token<'_>], next: Option<&Token<'_>>) -> Option<String> {
+    let words = before.iter().rev().map(|token| token.text);
+    let clause = || words.clone().take_while(|word| !JOINS.contains(word));
+    let last = words.clone().next()?;
+    let hint = match last {
+        "less" | "greater" => format!("`{last}` takes a number of octets: `{last} 100`"),
+        "gateway" => "`gateway` needs a name that is looked up; write `ether host \
+                      02:00:00:00:00:01 and not host 10.0.1.1`"
+            .to_owned(),
+        "host" | "src" | "dst" if clause().any(|word| word == "ether") => {
+            format!("write the MAC address itself: `ether {last} 02:00:00:00:00:01`")
+        }
+        "net" => "write the block itself: `net 10.0.1.0/24`".to_owned(),
+        "host" | "src" | "dst" if next.is_some_and(|next| next.is("/")) => {
+            format!(
+                "write the block itself: `{}net 10.0.1.0/24`",
+                direction(last)
+            )
+        }
+        "host" => "write the address itself: `host 10.0.1.5`".to_owned(),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+fn direction(word: &str) -> String {
+    match word {
+        "src" | "dst" => format!("{word} "),
+        _ => String::new(),
+    }
 }
 
 fn hint_for(name: &str) -> Option<String> {

@@ -63,7 +63,8 @@ impl QueryResult {
     }
 
     /// An object: `schema_version`, `columns` (name, kind), `rows` (one object a row, missing
-    /// fields absent, values as strings), `statistics`, `warnings`.
+    /// fields absent, numbers and truth values as numbers, the rest as strings; a discovered field
+    /// is text even if it looks like a number), `statistics`, `warnings`.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let rows: Vec<Value> = self.rows.iter().map(|row| self.row_object(row)).collect();
@@ -88,7 +89,11 @@ impl QueryResult {
         let named = self.columns.iter().zip(row);
         let present = named.filter_map(|(column, value)| {
             let value = value.clone()?;
-            Some((column.name.clone(), Value::String(value)))
+            let number = matches!(column.kind, ColumnKind::Number | ColumnKind::Bool)
+                .then(|| serde_json::from_str(&value).ok())
+                .flatten();
+            let value = number.map_or(Value::String(value), Value::Number);
+            Some((column.name.clone(), value))
         });
         Value::Object(present.collect::<Map<_, _>>())
     }

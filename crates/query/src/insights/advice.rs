@@ -21,6 +21,15 @@ pub(super) fn field<'a>(
     if is_word_of_flow_logs(name) {
         return Some(format!("text stands in quotes: `\"{name}\"`"));
     }
+    match name.to_lowercase().as_str() {
+        "true" | "false" => {
+            return Some(format!(
+                "there is no `{name}`: conditions have the values 1 and 0"
+            ));
+        }
+        "null" => return Some("`not ispresent(x)` asks for a missing field".to_owned()),
+        _ => {}
+    }
     let bare = |text: &str| text.replace(['-', '_', '@'], "").to_lowercase();
     let record_name = Field::ALL.iter().find(|f| bare(f.name()) == bare(name));
     let by_record = record_name.map(|field| field.insights_name());

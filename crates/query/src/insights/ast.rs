@@ -33,11 +33,19 @@ pub(super) enum Command {
     Fields(Vec<Item>),
     Display(Vec<Item>),
     Filter(Expr),
-    Stats { items: Vec<Item>, by: Vec<Item> },
+    Stats {
+        items: Vec<Item>,
+        by: Vec<Item>,
+    },
     Sort(Vec<SortKey>),
     Limit(u64),
-    Parse { of: Expr, pattern: ParsePattern },
+    Parse {
+        of: Expr,
+        pattern: ParsePattern,
+    },
     Dedup(Vec<Item>),
+    /// Shows data that a data protection policy masks: nothing is masked here.
+    Unmask,
 }
 
 impl Command {
@@ -52,6 +60,7 @@ impl Command {
             Self::Limit(_) => "limit",
             Self::Parse { .. } => "parse",
             Self::Dedup(_) => "dedup",
+            Self::Unmask => "unmask",
         }
     }
 }
@@ -73,6 +82,11 @@ impl Item {
             (None, ExprKind::Field(name)) => name.clone(),
             (None, _) => self.text.clone(),
         }
+    }
+
+    /// The expression's place.
+    pub(super) fn span(&self) -> Span {
+        self.expr.span
     }
 
     /// How later commands find the column.
@@ -125,7 +139,8 @@ pub(super) enum ExprKind {
     /// Two or more, one of which must hold.
     Or(Vec<Expr>),
     Compare(Comparison, Box<Expr>, Box<Expr>),
-    Arithmetic(Arithmetic, Box<Expr>, Box<Expr>),
+    /// Operators of one rank from left to right, flat: a sum of many terms is not deep.
+    Arithmetic(Box<Expr>, Vec<(Arithmetic, Expr)>),
     Like {
         value: Box<Expr>,
         pattern: Pattern,
@@ -172,9 +187,13 @@ impl Expr {
                 list.iter().for_each(|expr| expr.walk(visit));
             }
             ExprKind::Not(inner) | ExprKind::Negative(inner) => inner.walk(visit),
-            ExprKind::Compare(_, left, right) | ExprKind::Arithmetic(_, left, right) => {
+            ExprKind::Compare(_, left, right) => {
                 left.walk(visit);
                 right.walk(visit);
+            }
+            ExprKind::Arithmetic(first, rest) => {
+                first.walk(visit);
+                rest.iter().for_each(|(_, expr)| expr.walk(visit));
             }
             ExprKind::Like { value, .. } => value.walk(visit),
             ExprKind::In { value, list } => {
@@ -204,7 +223,12 @@ impl fmt::Display for Expr {
             ExprKind::And(parts) => write!(f, "({})", joined(parts, " and ")),
             ExprKind::Or(parts) => write!(f, "({})", joined(parts, " or ")),
             ExprKind::Compare(op, left, right) => write!(f, "({left} {op:?} {right})"),
-            ExprKind::Arithmetic(op, left, right) => write!(f, "({left} {op:?} {right})"),
+            ExprKind::Arithmetic(first, rest) => {
+                write!(f, "({first}")?;
+                rest.iter()
+                    .try_for_each(|(op, right)| write!(f, " {op:?} {right}"))?;
+                f.write_str(")")
+            }
             ExprKind::Like {
                 value,
                 pattern: Pattern::Text(text),

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
+use super::base64;
 use super::value::{Value, parse_number};
 use crate::ColumnKind;
 
@@ -97,17 +98,17 @@ pub(super) const FUNCTIONS: &[Function] = table! {
     "endsWith" 2..=2, BOOL, |v| Value::Bool(both(v).is_some_and(|(a, b)| a.ends_with(&*b)));
     "urlEncode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_encode(&t)));
     "urlDecode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_decode(&t)));
+    "base64encode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| base64::encode(&t)));
+    "base64decode" 1..=1, TEXT, |v| Value::of_text(v[0].text().and_then(|t| base64::decode(&t)));
     "hexToDec" 1..=1, NUMBER, hex_to_dec;
     "decToHex" 1..=1, TEXT, dec_to_hex;
 };
 
 /// Functions of the language that this engine does not answer.
-pub(super) const NOT_HERE: [&str; 17] = [
+pub(super) const NOT_HERE: [&str; 15] = [
     "messagesize",
     "parsedate",
     "isreservedip",
-    "base64encode",
-    "base64decode",
     "split",
     "hextoascii",
     "jsonparse",

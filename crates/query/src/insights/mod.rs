@@ -2,7 +2,9 @@
 
 mod advice;
 mod ast;
+mod base64;
 mod function;
+mod habit;
 mod parse;
 mod parse_expr;
 mod period;

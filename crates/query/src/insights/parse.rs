@@ -1,6 +1,7 @@
 //! The grammar's commands: a recursive descent over the tokens.
 
 use super::ast::{Command, Expr, ExprKind, Item, ParsePattern, SortKey, Span, Step};
+use super::habit;
 use super::token::{Kind, Lexer, Token};
 use crate::QueryError;
 use crate::error::Place;
@@ -15,11 +16,10 @@ const COMMANDS: [&str; 8] = [
 ];
 
 /// Commands of the language that this engine does not answer.
-const NOT_HERE: [&str; 23] = [
+const NOT_HERE: [&str; 22] = [
     "source",
     "pattern",
     "diff",
-    "unmask",
     "unnest",
     "expand",
     "join",
@@ -51,9 +51,15 @@ const FOREIGN: [(&str, &str); 6] = [
         "from",
         "the log group is chosen outside the query; begin with `fields` or `filter`",
     ),
-    ("order", "write `sort bytes desc`"),
+    (
+        "order",
+        "write `sort` and the column: `stats sum(bytes) as total by srcAddr | sort total desc`",
+    ),
     ("group", "write `stats count(*) by srcAddr`"),
-    ("having", "write `filter` after `stats`"),
+    (
+        "having",
+        "write `filter` after `stats`: `stats count(*) as n by srcAddr | filter n > 5`",
+    ),
     ("by", "`by` belongs to `stats`, without a `|` before it"),
 ];
 
@@ -113,18 +119,22 @@ impl<'a> Parser<'a> {
     }
 
     fn expected_separator(&self) -> QueryError {
-        let hint = match &self.token.kind {
+        self.unexpected("`|` or the end of the query", self.after_condition())
+    }
+
+    /// What people put behind an expression who mean a further command or condition.
+    pub(super) fn after_condition(&self) -> Option<&'static str> {
+        match &self.token.kind {
             Kind::Symbol(",") => Some("conditions are joined with `and`, commands with `|`"),
-            Kind::Name { text, .. } if text.eq_ignore_ascii_case("group") => {
-                Some("grouping is written `by`, right after the aggregates")
-            }
-            Kind::Name { text, .. } if COMMANDS.contains(&text.to_lowercase().as_str()) => {
-                Some("a `|` is missing before this command")
-            }
             Kind::Symbol("-") => Some("names with `-` are written in backticks"),
+            Kind::Name { text, .. } => {
+                let word = text.to_lowercase();
+                let is_command = COMMANDS.contains(&word.as_str());
+                let missing = is_command.then_some("a `|` is missing before this command");
+                habit::separator(&word).or(missing)
+            }
             _ => None,
-        };
-        self.unexpected("`|` or the end of the query", hint)
+        }
     }
 
     fn command(&mut self) -> Parsed<Command> {
@@ -161,6 +171,10 @@ impl<'a> Parser<'a> {
             "limit" | "head" | "tail" => self.limit(),
             "parse" => self.parse(),
             "dedup" => self.dedup(),
+            "unmask" => {
+                self.advance()?;
+                self.items().map(|_| Command::Unmask)
+            }
             _ => Err(self.no_command(&word, span)),
         }
     }
@@ -228,6 +242,10 @@ impl<'a> Parser<'a> {
             // The direction left out is ascending (the guide does not say).
             if !descending {
                 parser.eat_word("asc")?;
+            }
+            if parser.at_word("descending") || parser.at_word("ascending") {
+                let hint = Some("directions are written `desc` and `asc`");
+                return Err(parser.unexpected("`desc`, `asc` or `|`", hint));
             }
             Ok(SortKey {
                 expr,
@@ -301,7 +319,7 @@ impl<'a> Parser<'a> {
         if !self.eat_word("as")? {
             return Err(self.unexpected("`as` and a name for each `*`", None));
         }
-        let names = self.list(Self::name)?;
+        let names = self.new_names()?;
         let literals: Vec<String> = text.split('*').map(str::to_owned).collect();
         let stars = literals.len() - 1;
         let span = Span {
@@ -318,6 +336,23 @@ impl<'a> Parser<'a> {
             return Err(self.lexer.malformed(span, message, None));
         }
         Ok(ParsePattern::Glob { literals, names })
+    }
+
+    /// The names after `as`, each once.
+    fn new_names(&mut self) -> Parsed<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        self.list(|parser| {
+            let span = parser.token.span;
+            let name = parser.name()?;
+            if names.contains(&name) {
+                let message = format!("two fields are called `{name}`");
+                let hint = Some("give each `*` a name of its own");
+                return Err(parser.lexer.malformed(span, message, hint));
+            }
+            names.push(name);
+            Ok(())
+        })?;
+        Ok(names)
     }
 
     fn parse_regex(&mut self) -> Parsed<ParsePattern> {

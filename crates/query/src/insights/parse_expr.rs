@@ -2,6 +2,7 @@
 //! `* / %`, `^`, unary `-`, calls and parentheses.
 
 use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Span};
+use super::habit;
 use super::parse::Parser;
 use super::token::Kind;
 use crate::QueryError;
@@ -10,7 +11,6 @@ use crate::QueryError;
 const DEPTH_MAX: usize = 40;
 
 type Parsed<T> = Result<T, QueryError>;
-type Binary = fn(Box<Expr>, Box<Expr>) -> ExprKind;
 
 const COMPARISONS: [(&str, Comparison); 7] = [
     ("=", Comparison::Equal),
@@ -21,16 +21,11 @@ const COMPARISONS: [(&str, Comparison); 7] = [
     ("<", Comparison::Less),
     (">", Comparison::Greater),
 ];
-const SUMS: [(&str, Binary); 2] = [
-    ("+", |l, r| ExprKind::Arithmetic(Arithmetic::Add, l, r)),
-    ("-", |l, r| ExprKind::Arithmetic(Arithmetic::Subtract, l, r)),
-];
-const PRODUCTS: [(&str, Binary); 3] = [
-    ("*", |l, r| ExprKind::Arithmetic(Arithmetic::Multiply, l, r)),
-    ("/", |l, r| ExprKind::Arithmetic(Arithmetic::Divide, l, r)),
-    ("%", |l, r| {
-        ExprKind::Arithmetic(Arithmetic::Remainder, l, r)
-    }),
+const SUMS: [(&str, Arithmetic); 2] = [("+", Arithmetic::Add), ("-", Arithmetic::Subtract)];
+const PRODUCTS: [(&str, Arithmetic); 3] = [
+    ("*", Arithmetic::Multiply),
+    ("/", Arithmetic::Divide),
+    ("%", Arithmetic::Remainder),
 ];
 
 impl Parser<'_> {
@@ -106,7 +101,10 @@ impl Parser<'_> {
         } else if self.eat_word("in")? {
             self.in_list(left)?
         } else if negated {
-            return Err(self.unexpected("`like` or `in` after `not`", None));
+            let hint = habit::operator(&self.token.kind, &left);
+            return Err(self.unexpected("`like` or `in` after `not`", hint.as_deref()));
+        } else if let Some(hint) = habit::operator(&self.token.kind, &left) {
+            return Err(self.unexpected("an operator", Some(&hint)));
         } else {
             return Ok(left);
         };
@@ -174,28 +172,24 @@ impl Parser<'_> {
 
     fn left_associative(
         &mut self,
-        operators: &[(&str, Binary)],
+        operators: &[(&str, Arithmetic)],
         one: impl Fn(&mut Self) -> Parsed<Expr>,
     ) -> Parsed<Expr> {
-        let mut left = one(self)?;
-        let mut chained = 0;
+        let first = one(self)?;
+        let mut rest = Vec::new();
         while let Kind::Symbol(symbol) = self.token.kind {
-            let Some((_, make)) = operators.iter().find(|(s, _)| *s == symbol) else {
+            let Some((_, operator)) = operators.iter().find(|(s, _)| *s == symbol) else {
                 break;
             };
-            chained += 1;
-            if chained + self.depth > DEPTH_MAX {
-                return Err(self.too_deep());
-            }
             self.advance()?;
-            let right = one(self)?;
-            let span = left.span.to(right.span);
-            left = Expr {
-                kind: make(Box::new(left), Box::new(right)),
-                span,
-            };
+            rest.push((*operator, one(self)?));
         }
-        Ok(left)
+        let Some((_, last)) = rest.last() else {
+            return Ok(first);
+        };
+        let span = first.span.to(last.span);
+        let kind = ExprKind::Arithmetic(Box::new(first), rest);
+        Ok(Expr { kind, span })
     }
 
     /// `2^3^2` is `2^(3^2)`, and `-2^2` is `(-2)^2`: unary minus binds tighter.
@@ -206,7 +200,7 @@ impl Parser<'_> {
         }
         let exponent = self.nested(Self::power)?;
         let span = base.span.to(exponent.span);
-        let kind = ExprKind::Arithmetic(Arithmetic::Power, Box::new(base), Box::new(exponent));
+        let kind = ExprKind::Arithmetic(Box::new(base), vec![(Arithmetic::Power, exponent)]);
         Ok(Expr { kind, span })
     }
 
@@ -248,7 +242,7 @@ impl Parser<'_> {
                 self.advance()?;
                 let inner = self.expr()?;
                 if !self.eat(")")? {
-                    return Err(self.unexpected("`)`", None));
+                    return Err(self.unexpected("`)`", self.after_condition()));
                 }
                 let span = Span {
                     start: span.start,
@@ -260,7 +254,12 @@ impl Parser<'_> {
                 });
             }
             Kind::Symbol("/") => {
-                let hint = Some("a regex stands after `like` or `=~`");
+                let hint = Some("a regex stands after `like` or `=~`, and in `regexReplace`");
+                return Err(self.unexpected("an expression", hint));
+            }
+            Kind::Symbol("*") => {
+                let hint =
+                    Some("`*` stands in `count(*)` alone; `fields @message` shows the event");
                 return Err(self.unexpected("an expression", hint));
             }
             _ => return Err(self.unexpected("an expression", None)),
@@ -273,9 +272,10 @@ impl Parser<'_> {
         let mut args = Vec::new();
         while !self.eat(")")? {
             if !args.is_empty() && !self.eat(",")? {
-                return Err(self.unexpected("`,` or `)`", None));
+                let hint = habit::argument(&name, args.last(), &self.token.kind);
+                return Err(self.unexpected("`,` or `)`", hint.as_deref()));
             }
-            args.push(self.argument()?);
+            args.push(self.argument(&name)?);
         }
         let span = Span {
             start: start.start,
@@ -287,8 +287,13 @@ impl Parser<'_> {
         })
     }
 
-    fn argument(&mut self) -> Parsed<Expr> {
+    fn argument(&mut self, function: &str) -> Parsed<Expr> {
         let span = self.token.span;
+        if self.token.kind == Kind::Symbol("/") && function.starts_with("regex") {
+            let (regex, span) = self.regex()?;
+            let kind = ExprKind::Text(regex.as_str().to_owned());
+            return Ok(Expr { kind, span });
+        }
         if self.eat("*")? {
             return Ok(Expr {
                 kind: ExprKind::Star,

@@ -58,6 +58,8 @@ pub(super) struct Planner<'a> {
     /// Columns that settle ties: the place of an event, or what `stats` grouped by.
     pub(super) ties: Vec<Slot>,
     pub(super) events: bool,
+    /// The text of expressions that the last `stats` gave a name, with that name.
+    pub(super) aliased: Vec<(String, String)>,
     /// In `stats`, a name must be one of its own.
     pub(super) in_stats: bool,
     shown: Option<Vec<Shown>>,
@@ -93,6 +95,7 @@ impl<'a> Planner<'a> {
             warnings: Vec::new(),
             ties: vec![position],
             events: true,
+            aliased: Vec::new(),
             in_stats: false,
             shown: None,
             plan,
@@ -133,17 +136,20 @@ impl<'a> Planner<'a> {
                 self.shown = Some(self.shown_items(items)?);
                 Ok(())
             }
+            Command::Unmask => Ok(()),
             Command::Filter(condition) => {
+                self.doubt_constant(condition);
                 let condition = truth(self.expr(condition)?);
                 self.rebuild(|builder| builder.filter(condition))
             }
             Command::Stats { items, by } => {
+                let columns = self.distinct(by.iter().chain(items))?;
                 self.stats(items, by)?;
                 let shown = |slot: &(String, Slot)| Shown {
                     name: slot.0.clone(),
                     slot: slot.1.clone(),
                 };
-                self.shown = Some(self.stats_columns(items, by).iter().map(shown).collect());
+                self.shown = Some(self.stats_columns(&columns).iter().map(shown).collect());
                 Ok(())
             }
             Command::Sort(keys) => self.sort(keys),
@@ -164,15 +170,41 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn stats_columns(&self, items: &[Item], by: &[Item]) -> Vec<(String, Slot)> {
-        let all = by.iter().chain(items);
-        all.filter_map(|item| Some((item.name(), self.find(&item.key())?.clone())))
+    fn stats_columns(&self, items: &[&Item]) -> Vec<(String, Slot)> {
+        let slots = items.iter();
+        slots
+            .filter_map(|item| Some((item.name(), self.find(&item.key())?.clone())))
             .collect()
+    }
+
+    /// The items, each once. Two different ones under one name are an error: one would hide the
+    /// other.
+    fn distinct<'i>(
+        &mut self,
+        items: impl IntoIterator<Item = &'i Item>,
+    ) -> Planned<Vec<&'i Item>> {
+        let mut distinct: Vec<&Item> = Vec::new();
+        for item in items {
+            let name = item.name();
+            let Some(known) = distinct.iter().find(|known| known.name() == name) else {
+                distinct.push(item);
+                continue;
+            };
+            let span = item.span();
+            if known.expr.to_string() != item.expr.to_string() {
+                let message = format!("two columns have the name `{name}`");
+                let hint = "give one of them another name with `as`";
+                return Err(self.malformed(span, message, Some(hint)));
+            }
+            let message = format!("the column `{name}` is named twice");
+            self.warn(span, &message, Some("leave it out here: it is shown once"));
+        }
+        Ok(distinct)
     }
 
     fn shown_items(&mut self, items: &[Item]) -> Planned<Vec<Shown>> {
         let mut shown: Vec<Shown> = Vec::new();
-        for item in items {
+        for item in self.distinct(items)? {
             let slot = self.slot(&item.expr)?;
             if item.alias.is_some() || !matches!(item.expr.kind, ExprKind::Field(_)) {
                 self.slots.push(Slot {
@@ -181,7 +213,6 @@ impl<'a> Planner<'a> {
                 });
             }
             let name = item.name();
-            shown.retain(|old| old.name != name);
             shown.push(Shown { name, slot });
         }
         Ok(shown)
@@ -378,6 +409,30 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// A condition that is the same for every event is never meant.
+    fn doubt_constant(&mut self, condition: &Expr) {
+        let (message, hint) = match &condition.kind {
+            ExprKind::Text(_) => (
+                "a text is no condition: no event passes",
+                "`filter @message like \"text\"` looks for it in the event",
+            ),
+            _ => {
+                let mut reads = false;
+                condition.walk(&mut |expr| {
+                    reads |= matches!(expr.kind, ExprKind::Field(_) | ExprKind::Call { .. });
+                });
+                if reads {
+                    return;
+                }
+                (
+                    "the condition reads no field: it is the same for every event",
+                    "compare a field: `filter dstPort = 22`",
+                )
+            }
+        };
+        self.warn(condition.span, message, Some(hint));
+    }
+
     pub(super) fn warn(&mut self, span: Span, message: &str, hint: Option<&str>) {
         if self
             .warnings
@@ -439,8 +494,10 @@ pub(super) fn check_order(query: &str, steps: &[Step]) -> Planned<()> {
         .position(|step| matches!(step.command, Command::Dedup(_)));
     for step in &steps[dedup.map_or(steps.len(), |at| at + 1)..] {
         if !matches!(step.command, Command::Limit(_)) {
-            let message = format!("`{}` cannot follow `dedup`", step.command.name());
-            return refuse(step, message, Some("only `limit` may follow `dedup`"));
+            let name = step.command.name();
+            let message = format!("`{name}` cannot follow `dedup`");
+            let hint = format!("put `{name}` before `dedup`: only `limit` may follow it");
+            return refuse(step, message, Some(&hint));
         }
     }
     Ok(())
@@ -474,7 +531,7 @@ pub(super) fn named_fields(steps: &[Step]) -> Vec<String> {
             Command::Dedup(items) => items.iter().for_each(|item| item.expr.walk(&mut visit)),
             Command::Filter(expr) | Command::Parse { of: expr, .. } => expr.walk(&mut visit),
             Command::Sort(keys) => keys.iter().for_each(|key| key.expr.walk(&mut visit)),
-            Command::Limit(_) => {}
+            Command::Limit(_) | Command::Unmask => {}
         }
     }
     if !shows {

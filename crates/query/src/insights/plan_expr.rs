@@ -14,7 +14,7 @@ use super::function::{FUNCTIONS, Function, NOT_HERE, Returns};
 use super::period::Period;
 use super::plan::{Planner, column};
 use super::plan_stats::AGGREGATES;
-use super::row::{Typed, call, truth};
+use super::row::{Typed, call, equals, truth};
 use super::value::{Value, compare};
 use crate::{ColumnKind, QueryError};
 
@@ -70,7 +70,7 @@ impl Planner<'_> {
                 }))
             }
             ExprKind::Compare(comparison, left, right) => self.compare(*comparison, left, right),
-            ExprKind::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right),
+            ExprKind::Arithmetic(first, rest) => self.arithmetic(expr, first, rest),
             ExprKind::Like { value, pattern } => self.like(value, pattern, expr.span),
             ExprKind::In { value, list } => self.in_list(value, list),
             ExprKind::Call { name, args } => self.call(name, args, expr.span),
@@ -141,12 +141,13 @@ impl Planner<'_> {
             }
             self.check_word(text, side.span);
         }
-        // Text that is no number compares as text: let DataFusion's own kernel do it.
-        if comparison == Comparison::Equal
+        // Text that is no number compares as text, without a look at what it could be.
+        if let ExprKind::Text(text) = &right.kind
+            && comparison == Comparison::Equal
             && l.kind == ColumnKind::Text
-            && matches!(&right.kind, ExprKind::Text(t) if super::value::parse_number(t).is_none())
+            && super::value::parse_number(text).is_none()
         {
-            return Ok(boolean(l.expr.eq(r.expr).is_true()));
+            return Ok(boolean(equals(l, text)));
         }
         Ok(call("compare", vec![l, r], ColumnKind::Bool, move |v| {
             Value::Bool(compare(comparison, &v[0], &v[1]))
@@ -163,8 +164,13 @@ impl Planner<'_> {
         }
     }
 
-    fn arithmetic(&mut self, operator: Arithmetic, left: &Expr, right: &Expr) -> Planned<Typed> {
-        if let Some(name) = dashed(operator, left, right)
+    fn arithmetic(
+        &mut self,
+        expr: &Expr,
+        first: &Expr,
+        rest: &[(Arithmetic, Expr)],
+    ) -> Planned<Typed> {
+        if let Some(name) = dashed(first, rest)
             && self
                 .find(name.split('-').next().unwrap_or_default())
                 .is_none()
@@ -173,21 +179,22 @@ impl Planner<'_> {
             let meant = advice::field(&name, known, None);
             let hint = meant.unwrap_or_else(|| "names with `-` stand in backticks".to_owned());
             let message = format!("`{name}` is a subtraction, not a name");
-            self.warn(left.span.to(right.span), &message, Some(&hint));
+            self.warn(expr.span, &message, Some(&hint));
             return Ok(Typed::null()); // as its first field is
         }
-        let args = vec![self.expr(left)?, self.expr(right)?];
+        let mut args = vec![self.expr(first)?];
+        let mut steps = Vec::with_capacity(rest.len());
+        for (operator, right) in rest {
+            steps.push(match right.kind {
+                ExprKind::Number(number) => (*operator, Operand::Constant(number)),
+                _ => {
+                    args.push(self.expr(right)?);
+                    (*operator, Operand::Argument(args.len() - 1))
+                }
+            });
+        }
         Ok(call("arithmetic", args, ColumnKind::Number, move |v| {
-            let numbers = v[0].number().zip(v[1].number());
-            // Division by zero is infinite, hence null.
-            Value::of_number(numbers.map(|(left, right)| match operator {
-                Arithmetic::Add => left + right,
-                Arithmetic::Subtract => left - right,
-                Arithmetic::Multiply => left * right,
-                Arithmetic::Divide => left / right,
-                Arithmetic::Remainder => left % right,
-                Arithmetic::Power => left.powf(right),
-            }))
+            Value::of_number(compute(v, &steps))
         }))
     }
 
@@ -229,6 +236,11 @@ impl Planner<'_> {
     }
 
     fn call(&mut self, name: &str, args: &[Expr], span: Span) -> Planned<Typed> {
+        if let Some(alias) = self.alias_of(name, args) {
+            let message = format!("`{name}(...)` has the name `{alias}` here");
+            let hint = format!("write `{alias}`");
+            return Err(self.malformed(span, message, Some(&hint)));
+        }
         if SPECIAL.contains(&name) {
             return self.special(name, args, span);
         }
@@ -248,6 +260,21 @@ impl Planner<'_> {
         Ok(call(function.name, args, kind, function.run))
     }
 
+    /// The name that `stats` has given to an aggregate.
+    fn alias_of(&self, name: &str, args: &[Expr]) -> Option<String> {
+        if self.in_stats || !AGGREGATES.contains(&name) {
+            return None;
+        }
+        let kind = ExprKind::Call {
+            name: name.to_owned(),
+            args: args.to_vec(),
+        };
+        let span = Span::default();
+        let text = Expr { kind, span }.to_string();
+        let known = self.aliased.iter().find(|(key, _)| *key == text);
+        known.map(|(_, alias)| alias.clone())
+    }
+
     fn no_function(&self, name: &str, span: Span) -> QueryError {
         if AGGREGATES.contains(&name) {
             let message = format!("`{name}` is an aggregate");
@@ -265,6 +292,11 @@ impl Planner<'_> {
                 place: self.place(span),
                 hint: None,
             };
+        }
+        if matches!(name, "isnull" | "isnotnull" | "ifnull" | "nvl") {
+            let message = format!("`{name}` is not a function");
+            let hint = "write `ispresent(x)`, `not ispresent(x)` or `coalesce(x, 0)`";
+            return self.malformed(span, message, Some(hint));
         }
         let ours = FUNCTIONS.iter().map(|function| function.name);
         let known = ours.chain(SPECIAL).chain(AGGREGATES);
@@ -477,17 +509,51 @@ fn common_kind(args: &[Typed], first: usize, step: usize) -> ColumnKind {
     }
 }
 
+/// What stands right of an operator.
+enum Operand {
+    Constant(f64),
+    /// The value at this place.
+    Argument(usize),
+}
+
+/// The operators from left to right, beginning with the first value; `None` where a value is no
+/// number or the result is without end, such as after a division by zero.
+fn compute(values: &[Value<'_>], steps: &[(Arithmetic, Operand)]) -> Option<f64> {
+    let mut left = values[0].number()?;
+    for (operator, operand) in steps {
+        let right = match operand {
+            Operand::Constant(number) => *number,
+            Operand::Argument(at) => values[*at].number()?,
+        };
+        left = match operator {
+            Arithmetic::Add => left + right,
+            Arithmetic::Subtract => left - right,
+            Arithmetic::Multiply => left * right,
+            Arithmetic::Divide => left / right,
+            Arithmetic::Remainder => left % right,
+            Arithmetic::Power => left.powf(right),
+        };
+        if !left.is_finite() {
+            return None;
+        }
+    }
+    Some(left)
+}
+
 /// `pkt-srcaddr` as it was perhaps meant, if it is only fields with `-` between them.
-fn dashed(operator: Arithmetic, left: &Expr, right: &Expr) -> Option<String> {
-    let ExprKind::Field(last) = &right.kind else {
-        return None;
+fn dashed(first: &Expr, rest: &[(Arithmetic, Expr)]) -> Option<String> {
+    let name = |expr: &Expr| match &expr.kind {
+        ExprKind::Field(name) => Some(name.clone()),
+        _ => None,
     };
-    let first = match &left.kind {
-        ExprKind::Field(first) => first.clone(),
-        ExprKind::Arithmetic(inner, left, right) => dashed(*inner, left, right)?,
-        _ => return None,
-    };
-    (operator == Arithmetic::Subtract).then(|| format!("{first}-{last}"))
+    let mut dashed = name(first)?;
+    for (operator, right) in rest {
+        if *operator != Arithmetic::Subtract {
+            return None;
+        }
+        dashed = format!("{dashed}-{}", name(right)?);
+    }
+    Some(dashed)
 }
 
 /// A test of a text; false for a missing one.

@@ -61,6 +61,8 @@ impl Planner<'_> {
         computed?;
         let kept: Vec<String> = by.iter().chain(items).map(Item::key).collect();
         self.slots.retain(|slot| kept.contains(&slot.key));
+        let named = |item: &Item| Some((item.expr.to_string(), item.alias.clone()?));
+        self.aliased = by.iter().chain(items).filter_map(named).collect();
         Ok(())
     }
 
@@ -231,9 +233,13 @@ fn outer_calls<'e>(expr: &'e Expr, calls: &mut Vec<&'e Expr>) {
             list.iter().for_each(|expr| outer_calls(expr, calls))
         }
         ExprKind::Not(inner) | ExprKind::Negative(inner) => outer_calls(inner, calls),
-        ExprKind::Compare(_, left, right) | ExprKind::Arithmetic(_, left, right) => {
+        ExprKind::Compare(_, left, right) => {
             outer_calls(left, calls);
             outer_calls(right, calls);
+        }
+        ExprKind::Arithmetic(first, rest) => {
+            outer_calls(first, calls);
+            rest.iter().for_each(|(_, expr)| outer_calls(expr, calls));
         }
         ExprKind::Like { value, .. } | ExprKind::In { value, .. } => outer_calls(value, calls),
         _ => {}

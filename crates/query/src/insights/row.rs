@@ -114,6 +114,19 @@ pub(super) fn truth(typed: Typed) -> Expr {
     .expr
 }
 
+/// Whether each row's text is this one; never null.
+///
+/// A function of our own, because DataFusion's `= ... IS TRUE` has one nullability in the logical
+/// plan and another in the physical one, and `stats` refuses such a column.
+pub(super) fn equals(typed: Typed, text: &str) -> Expr {
+    let text = text.to_owned();
+    scalar("equals", vec![typed], DataType::Boolean, move |arrays| {
+        let values = arrays[0].as_string::<i32>().iter();
+        let equal = values.map(|value| Some(value == Some(text.as_str())));
+        Ok(Arc::new(equal.collect::<BooleanArray>()))
+    })
+}
+
 /// Each row's value as a number.
 pub(super) fn number(typed: Typed) -> Expr {
     if typed.kind == ColumnKind::Number {

@@ -128,7 +128,11 @@ fn doubts(query: &str, parser: Parser<'_>) -> impl Iterator<Item = Warning> {
 fn is_row_by_row(step: &Step) -> bool {
     matches!(
         step.command,
-        Command::Fields(_) | Command::Display(_) | Command::Filter(_) | Command::Parse { .. }
+        Command::Fields(_)
+            | Command::Display(_)
+            | Command::Filter(_)
+            | Command::Parse { .. }
+            | Command::Unmask
     )
 }
 

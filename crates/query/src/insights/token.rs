@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::ast::Span;
+use super::habit;
 use super::period::Period;
 use crate::QueryError;
 use crate::error::Place;
@@ -168,7 +169,9 @@ impl<'a> Lexer<'a> {
         let Some(symbol) = found else {
             let c = rest.chars().next().unwrap_or(' ');
             let message = format!("unexpected character `{c}`");
-            return Err(self.malformed(here(c.len_utf8()), message, None));
+            let curly = ('\u{2018}'..='\u{201f}').contains(&c) || matches!(c, '\u{ab}' | '\u{bb}');
+            let hint = curly.then_some("text stands in straight quotes: `\"REJECT\"`");
+            return Err(self.malformed(here(c.len_utf8()), message, hint));
         };
         self.at += symbol.len();
         Ok(Kind::Symbol(symbol))
@@ -239,11 +242,10 @@ impl<'a> Lexer<'a> {
             .parse()
             .ok()
             .and_then(|amount| Period::new(amount, unit));
-        let message = || format!("`{number}{unit}` is neither a number nor a period");
-        let hint = Some("periods are written `30s`, `5m`, `1h`, `1d`");
-        period
-            .map(Kind::Period)
-            .ok_or_else(|| self.malformed(span, message(), hint))
+        period.map(Kind::Period).ok_or_else(|| {
+            let (message, hint) = habit::unit(number, unit, &rest[unit_end..]);
+            self.malformed(span, message, hint.as_deref())
+        })
     }
 
     /// A name: parts separated by `.`, any of them in backticks.

@@ -112,7 +112,8 @@ impl Net {
         })
     }
 
-    /// Entries as `in 100 allow tcp 443 10.0.0.0/16`; ports `*` for all; the final denies are added.
+    /// Entries as `in 100 allow tcp 443 10.0.0.0/16`; ports `*` for all; the final denies are
+    /// added.
     pub(crate) fn acl(&mut self, name: &str, subnets: &[&str], entries: &[&str]) -> &mut Self {
         let id = NetworkAclId::new(name);
         let mut all: Vec<_> = entries.iter().map(|text| entry(text)).collect();

@@ -22,9 +22,10 @@ use crate::queue::Queue;
 
 /// A simulated network at a moment of virtual time.
 ///
-/// Inputs come by [`handle`](Self::handle), time passes by [`handle_timeout`](Self::handle_timeout),
-/// and what happened is taken by [`poll_event`](Self::poll_event). The same calls give the same
-/// events, on every machine; a clone, or a copy made by serde, goes on exactly as the original.
+/// Inputs come by [`handle`](Self::handle), time passes by
+/// [`handle_timeout`](Self::handle_timeout), and what happened is taken by
+/// [`poll_event`](Self::poll_event). The same calls give the same events, on every machine; a
+/// clone, or a copy made by serde, goes on exactly as the original.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct World {
     config: WorldConfig,
@@ -314,8 +315,20 @@ impl World {
             return Ok(());
         }
         machine.running.push(id);
+        let names = self.names();
+        self.machines[number].host.set_names(names);
         self.with_host(number, |host, now, out| host.exec(now, id, argv, out));
         Ok(())
+    }
+
+    /// What a common `/etc/hosts` would say: each machine's primary address.
+    fn names(&self) -> Vec<(SmolStr, std::net::IpAddr)> {
+        let primary = |machine: &Machine| {
+            let mut interfaces = machine.host.interfaces().iter();
+            let address = interfaces.find_map(|it| it.addresses.first())?;
+            Some((machine.name().clone(), address.addr()))
+        };
+        self.machines.iter().filter_map(primary).collect()
     }
 
     fn start_traffic(&mut self, spec: &TrafficSpec) -> Result<(), InputError> {

@@ -50,7 +50,6 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("datafusion", &["wirelab-query"]),
     ("tokio", &["wirelab-query"]),
     ("pcap", &["wirelab-filter"]),
-    ("fs4", &["wirelab-session"]),
     ("clap", &["wirelab-cli"]),
     ("anyhow", &["wirelab-cli"]),
 ];

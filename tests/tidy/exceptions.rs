@@ -32,7 +32,11 @@ impl Budget {
 }
 
 /// `(path, name, reason)`.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "simulator/src/host/tcp/connection.rs",
+    "new",
+    "one struct literal: a line for each variable of the connection, as RFC 9293 and the kernel have",
+)];
 
 /// Excesses that no exception covers, and exceptions that cover nothing.
 pub(crate) fn apply(found: &[Budget]) -> Vec<String> {

@@ -37,7 +37,8 @@ pub enum LogStatus {
 }
 
 /// The record's `tcp-flags`: OR over the interval of FIN 1, SYN 2, RST 4 and SYN-ACK 18. A segment
-/// with ACK or PSH alone adds nothing (`facts.md` row 104: Amazon VPC User Guide, flow log records).
+/// with ACK or PSH alone adds nothing (`facts.md` row 104: Amazon VPC User Guide, flow log
+/// records).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -74,7 +75,8 @@ pub struct FlowRecord {
     /// OK, NODATA or SKIPDATA. With the latter two, only `account_id`, `interface_id`, `start` and
     /// `end` carry values and `flow` is `None`.
     pub log_status: LogStatus,
-    /// First packet of the flow in the interval; for NODATA the interval's start. Printed in seconds.
+    /// First packet of the flow in the interval; for NODATA the interval's start. Printed in
+    /// seconds.
     pub start: UnixTime,
     /// Last packet of the flow in the interval; for NODATA the interval's end. Printed in seconds.
     pub end: UnixTime,

@@ -2,8 +2,8 @@
 //!
 //! EC2 User Guide, "Security group connection tracking" (`facts.md` 2.1). One table an interface,
 //! keyed by the flow as the interface's owner sees it. A tracked flow passes in both directions
-//! whatever the rules say by now, until it closes or its idle timeout ends. What is tracked at all is decided
-//! by [`security_group`](super::security_group).
+//! whatever the rules say by now, until it closes or its idle timeout ends. What is tracked at all
+//! is decided by [`security_group`](super::security_group).
 
 use std::net::IpAddr;
 
@@ -164,9 +164,9 @@ impl Conntrack {
     }
 }
 
-/// Whether a packet starts a flow: a SYN, an ICMP query, anything of another protocol. A segment from
-/// the middle of a connection that is not (or no longer) tracked is judged by the rules like any
-/// packet, and so is its answer: it brings no entry back.
+/// Whether a packet starts a flow: a SYN, an ICMP query, anything of another protocol. A segment
+/// from the middle of a connection that is not (or no longer) tracked is judged by the rules like
+/// any packet, and so is its answer: it brings no entry back.
 fn starts_flow(header: &Header) -> bool {
     match header.protocol {
         protocol::TCP => header.opens_tcp(),

@@ -146,7 +146,8 @@ mod tests {
             for (index, net) in nets.iter().enumerate() {
                 table.insert(IpNet::V4(*net), index);
             }
-            let longest = nets.iter().filter(|net| net.contains(&address)).map(|net| net.prefix_len()).max();
+            let matching = nets.iter().filter(|net| net.contains(&address));
+            let longest = matching.map(|net| net.prefix_len()).max();
             let wanted = longest.and_then(|length| {
                 nets.iter().position(|net| net.contains(&address) && net.prefix_len() == length)
             });

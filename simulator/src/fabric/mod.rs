@@ -5,12 +5,14 @@
 //! 1. A machine sends it; its interface captures it, checks its source and asks the security groups
 //!    ([`network_interface`], [`security_group`], [`conntrack`]).
 //! 2. If it leaves the subnet, the network ACL is asked ([`network_acl`]); the flow log counts it.
-//! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another interface,
-//!    or to a gateway ([`internet_gateway`], [`nat_gateway`], [`transit_gateway`], [`vpn_gateway`]).
+//! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another
+//! interface,
+//!    or to a gateway ([`internet_gateway`], [`nat_gateway`], [`transit_gateway`],
+//! [`vpn_gateway`]).
 //! 4. On arrival the same is asked in the mirror image, and the machine gets it.
 //!
-//! Inside one place a walk is synchronous; between places a packet waits in the world's queue for the
-//! latency of the way. A walk reads the [`Plan`], changes the [`State`], tells its
+//! Inside one place a walk is synchronous; between places a packet waits in the world's queue for
+//! the latency of the way. A walk reads the [`Plan`], changes the [`State`], tells its
 //! [`Watch`] everything and leaves what goes on in a list of [`Sent`].
 
 mod compile;

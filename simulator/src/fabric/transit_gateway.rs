@@ -4,8 +4,8 @@
 //! in the sender's Availability Zone, is routed by the table that the attachment is associated
 //! with, and leaves through an interface of the other attachment, in the same zone if there is one
 //! there; with appliance mode the zone is chosen by flow, the same in both directions. 8500 octets
-//! pass; MSS is clamped; the TTL is taken down. The network ACLs on both sides follow from where the
-//! interfaces are.
+//! pass; MSS is clamped; the TTL is taken down. The network ACLs on both sides follow from where
+//! the interfaces are.
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;

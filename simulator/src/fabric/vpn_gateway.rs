@@ -1,9 +1,9 @@
 //! Virtual private gateway and site-to-site VPN: the way to a customer gateway.
 //!
 //! Site-to-Site VPN guide (`facts.md` 2.6, 2.7). The connection with the longest static route to
-//! the destination carries a packet, in its first tunnel that is up. A tunnel carries 1446 octets or
-//! less; what is longer and has DF set is lost without a word: path MTU discovery is not supported.
-//! What enters a virtual private gateway ends in its VPC.
+//! the destination carries a packet, in its first tunnel that is up. A tunnel carries 1446 octets
+//! or less; what is longer and has DF set is lost without a word: path MTU discovery is not
+//! supported. What enters a virtual private gateway ends in its VPC.
 
 use std::net::IpAddr;
 use std::sync::Arc;

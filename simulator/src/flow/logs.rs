@@ -62,7 +62,8 @@ pub(crate) struct Closed {
 }
 
 impl FlowLogs {
-    /// Brings the taps in step with the resources. Returns the windows that are new, with their ends.
+    /// Brings the taps in step with the resources. Returns the windows that are new, with their
+    /// ends.
     pub(crate) fn update(
         &mut self,
         now: SimTime,

@@ -71,7 +71,8 @@ fn syn() -> wirelab_wire::IpPacket {
     tcp(("10.0.1.5", 40000), ("203.0.113.80", 443), SYN, 0)
 }
 
-/// Sends a SYN and, if it arrives, the SYN-ACK. Returns the drops and the flow log of both interfaces.
+/// Sends a SYN and, if it arrives, the SYN-ACK. Returns the drops and the flow log of both
+/// interfaces.
 fn handshake(bench: &mut Bench) -> String {
     let mut drops = bench.send("eni-app", syn());
     if let Some(arrived) = bench.take_in("eni-site") {

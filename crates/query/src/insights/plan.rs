@@ -2,8 +2,8 @@
 //!
 //! The planner keeps a scope: which names stand for which columns of the plan so far. A command
 //! that computes adds columns under fresh internal names, so a name can be given again (`parse`
-//! does that to discovered fields) without a clash. `pos` is the event's place in the default order,
-//! newest first; it goes along until `stats` and settles ties in `sort`.
+//! does that to discovered fields) without a clash. `pos` is the event's place in the default
+//! order, newest first; it goes along until `stats` and settles ties in `sort`.
 
 use datafusion::common::Column as DfColumn;
 use datafusion::functions::core::expr_fn::get_field;

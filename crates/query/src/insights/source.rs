@@ -234,8 +234,8 @@ fn json_object(message: &str) -> Option<Json> {
     looks.then(|| serde_json::from_str(message).ok()).flatten()
 }
 
-/// A flattened name in an object: `requestParameters.items.0.id`. A name that begins with `@` in the
-/// object is asked for with `@@`.
+/// A flattened name in an object: `requestParameters.items.0.id`. A name that begins with `@` in
+/// the object is asked for with `@@`.
 fn json_path(object: &Json, path: &str) -> Option<String> {
     let path = path
         .strip_prefix('@')

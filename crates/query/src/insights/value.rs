@@ -1,7 +1,7 @@
 //! Values while a query runs, and the language's coercions between them.
 //!
-//! Discovered and parsed fields are text. Text that reads as a number counts as that number wherever
-//! a number is wanted or stands on the other side of a comparison.
+//! Discovered and parsed fields are text. Text that reads as a number counts as that number
+//! wherever a number is wanted or stands on the other side of a comparison.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use serde::Serialize;
-use wirelab_model::{IpProtocol, UnixTime};
+use wirelab_filter::LinkType;
+use wirelab_model::{IpProtocol, SimDuration, UnixTime};
 use wirelab_wire::FiveTuple;
 
 use super::source::{Packet, Skipped};
@@ -18,10 +19,15 @@ const KEPT: usize = 100_000;
 pub(super) struct Survey {
     pub(super) packets: u64,
     pub(super) skipped: Skipped,
-    pub(super) link_type: String,
+    pub(super) link: Option<LinkType>,
     pub(super) first: Option<UnixTime>,
     pub(super) last: Option<UnixTime>,
+    /// How much earlier than one in front of it a packet was captured, at most: files of several
+    /// interfaces or of several tcpdumps are not in order.
+    pub(super) disorder: SimDuration,
     conversations: HashMap<FiveTuple, Conversation>,
+    /// Whether there were more than are kept.
+    more: bool,
     addresses: HashMap<IpAddr, Share>,
 }
 
@@ -29,6 +35,8 @@ pub(super) struct Survey {
 #[derive(Clone, Copy)]
 struct Share {
     packets: u64,
+    /// Whether it sent any: nobody sends from a broadcast address.
+    sent: bool,
     /// When it came first: decides between equals.
     order: u64,
 }
@@ -56,13 +64,16 @@ impl Survey {
     pub(super) fn add(&mut self, packet: &Packet) {
         let tuple = packet.ip.five_tuple();
         self.packets += 1;
+        let last = self.last.map_or(packet.at, |last| last.max(packet.at));
+        let behind = SimDuration::from_nanos(last.as_nanos() - packet.at.as_nanos());
+        self.disorder = self.disorder.max(behind);
         self.first = Some(self.first.map_or(packet.at, |first| first.min(packet.at)));
-        self.last = Some(self.last.map_or(packet.at, |last| last.max(packet.at)));
-        for address in [tuple.source, tuple.destination] {
-            self.count(address);
-        }
+        self.last = Some(last);
+        self.count(tuple.source, true);
+        self.count(tuple.destination, false);
         let key = tuple.canonical();
         if self.conversations.len() >= KEPT && !self.conversations.contains_key(&key) {
+            self.more = true;
             return;
         }
         let conversation = self.conversations.entry(key);
@@ -71,25 +82,39 @@ impl Survey {
             .add(tuple, packet);
     }
 
-    fn count(&mut self, address: IpAddr) {
+    fn count(&mut self, address: IpAddr, sent: bool) {
         if self.addresses.len() >= KEPT && !self.addresses.contains_key(&address) {
             return;
         }
         let order = self.addresses.len() as u64;
-        let share = self
-            .addresses
-            .entry(address)
-            .or_insert(Share { packets: 0, order });
+        let share = self.addresses.entry(address).or_insert(Share {
+            packets: 0,
+            sent: false,
+            order,
+        });
         share.packets += 1;
+        share.sent |= sent;
     }
 
-    /// The address in most packets; of equals the one that came first.
+    /// The address in most packets, of those that can be an interface's; one that sent before one
+    /// that never did, of equals the one that came first.
     pub(super) fn likely_owner(&self) -> Option<IpAddr> {
-        let unicast = self.addresses.iter().filter(|(it, _)| !it.is_multicast());
-        let rank = |share: &Share| (share.packets, std::cmp::Reverse(share.order));
-        unicast
+        let possible = self.addresses.iter().filter(|(it, _)| can_be_owned(**it));
+        let rank = |share: &Share| (share.sent, share.packets, std::cmp::Reverse(share.order));
+        possible
             .max_by_key(|(_, share)| rank(share))
             .map(|(address, _)| *address)
+    }
+
+    /// Whether any packet is from or to one of `addresses`; true if there were too many addresses
+    /// to know.
+    pub(super) fn has_any(&self, addresses: &[IpAddr]) -> bool {
+        self.addresses.len() >= KEPT || addresses.iter().any(|it| self.addresses.contains_key(it))
+    }
+
+    /// Whether there were more conversations than [`Self::conversations`] says.
+    pub(super) const fn has_more(&self) -> bool {
+        self.more
     }
 
     /// How many were seen, as far as they were kept apart.
@@ -112,6 +137,15 @@ impl Survey {
     }
 }
 
+/// Whether an interface of a VPC can have the address.
+fn can_be_owned(address: IpAddr) -> bool {
+    let reserved = match address {
+        IpAddr::V4(v4) => v4.is_broadcast() || v4.is_link_local() || v4.is_loopback(),
+        IpAddr::V6(v6) => v6.is_loopback(),
+    };
+    !reserved && !address.is_unspecified() && !address.is_multicast()
+}
+
 impl Conversation {
     fn new(tuple: FiveTuple, at: UnixTime) -> Self {
         Self {
@@ -131,7 +165,8 @@ impl Conversation {
 
     fn add(&mut self, tuple: FiveTuple, packet: &Packet) {
         let bytes = packet.ip.total_len() as u64;
-        self.last = packet.at;
+        self.first = self.first.min(packet.at);
+        self.last = self.last.max(packet.at);
         if (tuple.source, tuple.source_port) == (self.from, self.from_port) {
             self.packets += 1;
             self.bytes += bytes;

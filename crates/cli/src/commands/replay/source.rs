@@ -10,6 +10,7 @@ use wirelab_model::UnixTime;
 use wirelab_wire::IpPacket;
 use wirelab_wire::link::{self, LinkError};
 
+use super::input::Input;
 use crate::failure::{Failure, filter_failure};
 
 /// An IP packet and when it was captured.
@@ -23,8 +24,12 @@ pub(super) struct Packet {
 pub(super) struct Skipped {
     /// ARP and the like.
     pub(super) not_ip: u64,
-    /// Cut before the end of its IP header, or headers that contradict themselves.
+    /// The snap length cut it before the end of what a record needs: addresses, ports, TCP flags.
+    pub(super) cut: u64,
+    /// Headers that contradict themselves.
     pub(super) unreadable: u64,
+    /// Captured after July 2554, which no flow log can say.
+    pub(super) too_late: u64,
     /// Not kept by the filter.
     pub(super) filtered: u64,
 }
@@ -35,10 +40,9 @@ impl fmt::Display for Skipped {
         let reasons = [
             (self.filtered, "not kept by the filter"),
             (self.not_ip, "not IP"),
-            (
-                self.unreadable,
-                "cut or damaged before the end of the headers",
-            ),
+            (self.cut, "cut before the end of the headers"),
+            (self.unreadable, "damaged"),
+            (self.too_late, "stamped after the year 2554"),
         ];
         let told = reasons.iter().filter(|(count, _)| *count > 0);
         let told: Vec<_> = told.map(|(count, why)| format!("{count} {why}")).collect();
@@ -58,18 +62,11 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn open(path: &Path, expression: Option<&str>) -> Result<Self, Failure> {
-        if path.as_os_str() == "-" {
-            return Err(Failure::usage("the standard input cannot be read twice")
-                .hint("write it to a file first: `tcpdump ... -w FILE`"));
-        }
-        if path.is_dir() {
-            return Err(Failure::usage(format!("`{}` is a folder", path.display())));
-        }
-        let reader = Reader::open(path).map_err(savefile_failure)?;
+    pub(super) fn open(input: &Input, expression: Option<&str>) -> Result<Self, Failure> {
+        let reader = Reader::open_as(input.path(), input.name()).map_err(savefile_failure)?;
         let link = reader.link();
-        if let Err(error @ LinkError::Unsupported(_)) = link::decode(link, &[]) {
-            return Err(Failure::usage(format!("`{}`: {error}", path.display())));
+        if let Err(LinkError::Unsupported(_)) = link::decode(link, &[]) {
+            return Err(unsupported(input.name(), &reader));
         }
         let filter = expression.map(|text| compile(text, link)).transpose()?;
         Ok(Self {
@@ -106,7 +103,9 @@ impl Source {
             match decode(link, &frame, &mut self.scratch) {
                 Ok(packet) => take(&packet)?,
                 Err(Unread::NotIp) => self.skipped.not_ip += 1,
+                Err(Unread::Cut) => self.skipped.cut += 1,
                 Err(Unread::Damaged) => self.skipped.unreadable += 1,
+                Err(Unread::TooLate) => self.skipped.too_late += 1,
             }
         }
         Ok(())
@@ -115,7 +114,9 @@ impl Source {
 
 enum Unread {
     NotIp,
+    Cut,
     Damaged,
+    TooLate,
 }
 
 fn decode(
@@ -123,14 +124,18 @@ fn decode(
     frame: &savefile::Packet<'_>,
     scratch: &mut Vec<u8>,
 ) -> Result<Packet, Unread> {
+    let on_wire = frame.wire_len as usize;
     let decoded = match link::decode(link, frame.bytes) {
         Ok(decoded) => decoded,
         Err(LinkError::NotIp(_)) => return Err(Unread::NotIp),
+        Err(_) if frame.bytes.len() < on_wire => return Err(Unread::Cut),
         Err(_) => return Err(Unread::Damaged),
     };
+    if frame.at_nanos == u64::MAX {
+        return Err(Unread::TooLate);
+    }
     let header = frame.bytes.len() - decoded.packet.len();
-    let on_wire = (frame.wire_len as usize).saturating_sub(header);
-    let whole = whole(decoded.packet, on_wire, scratch).ok_or(Unread::Damaged)?;
+    let whole = whole(decoded.packet, on_wire.saturating_sub(header), scratch)?;
     let ip = IpPacket::parse(whole).map_err(|_| Unread::Damaged)?;
     Ok(Packet {
         at: UnixTime::from_nanos(frame.at_nanos),
@@ -138,21 +143,64 @@ fn decode(
     })
 }
 
-/// Octets of headers that must be there: IP, and TCP's flags.
-const WORTH_READING: usize = 20;
-
-/// The packet with the octets that the snap length cut off as zeros: records need its headers and
-/// its length alone.
-fn whole<'a>(packet: &'a [u8], on_wire: usize, scratch: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-    if packet.len() >= on_wire || packet.len() < WORTH_READING {
-        return (packet.len() >= WORTH_READING).then_some(packet);
+/// The packet with zeros for what the snap length cut off behind the headers: records need the
+/// headers and the length alone, and nothing that is filled in may be taken for one of them.
+fn whole<'a>(
+    packet: &'a [u8],
+    on_wire: usize,
+    scratch: &'a mut Vec<u8>,
+) -> Result<&'a [u8], Unread> {
+    if packet.len() >= on_wire {
+        return Ok(packet);
+    }
+    if needed(packet).is_none_or(|needed| packet.len() < needed.min(on_wire)) {
+        return Err(Unread::Cut);
     }
     let length = on_wire.min(usize::from(u16::MAX) + 40);
     scratch.clear();
     scratch.extend_from_slice(packet);
     scratch.resize(length.max(packet.len()), 0);
-    Some(scratch)
+    Ok(scratch)
 }
+
+/// Octets of TCP up to its flags.
+const TCP_FLAGS_END: usize = 14;
+/// Octets of UDP's ports.
+const PORTS_END: usize = 4;
+const IPV6_HEADER: usize = 40;
+
+/// How many octets a record needs of a packet: its IP header and, except in later fragments, the
+/// ports and TCP's flags. None if too few are there to tell.
+fn needed(packet: &[u8]) -> Option<usize> {
+    let (header, protocol, later_fragment) = match packet.first()? >> 4 {
+        4 => {
+            let fragment = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]);
+            let header = usize::from(packet[0] & 0x0f) * 4;
+            (header, *packet.get(9)?, fragment & 0x1fff != 0)
+        }
+        6 => (IPV6_HEADER, *packet.get(6)?, false),
+        _ => return Some(0),
+    };
+    let transport = match protocol {
+        _ if later_fragment => 0,
+        6 => TCP_FLAGS_END,
+        17 => PORTS_END,
+        _ => 0,
+    };
+    Some(header + transport)
+}
+
+fn unsupported(name: &Path, reader: &Reader) -> Failure {
+    let message = format!(
+        "`{}`: link type {} is not read",
+        name.display(),
+        reader.link_name()
+    );
+    Failure::usage(message).hint(format!("these are: {READ}"))
+}
+
+/// The link types that [`link::decode`] knows.
+const READ: &str = "Ethernet (with VLAN tags), raw IP, Linux `any` (SLL and SLL2), BSD loopback";
 
 fn compile(expression: &str, link: LinkType) -> Result<Filter, Failure> {
     Filter::compile(expression, link).map_err(filter_failure)
@@ -160,7 +208,11 @@ fn compile(expression: &str, link: LinkType) -> Result<Filter, Failure> {
 
 fn savefile_failure(error: SavefileError) -> Failure {
     let failure = Failure::usage(&error);
-    match error {
+    match &error {
+        SavefileError::Compressed { path, program } => failure.hint(format!(
+            "{program} -dc {} | wirelab replay -",
+            path.display()
+        )),
         SavefileError::Format { .. } => failure.hint("`file FILE` says what it is"),
         SavefileError::Empty { .. } => {
             failure.hint("did the tcpdump that wrote it start at all? `-U` writes at once")

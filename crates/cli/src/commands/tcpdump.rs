@@ -3,21 +3,24 @@
 //! The expression is compiled here, by libpcap, so that the packet that ends a capture is known;
 //! tcpdump gets exactly the packets that pass, and prints them its own way.
 
+mod capture;
+mod feed;
 mod follow;
 mod options;
 mod pipe;
+mod since;
 
 use wirelab_filter::{Filter, LinkType};
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_session::{Run, Session};
-use wirelab_simulator::{CapturePoint, Captured};
+use wirelab_session::Session;
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure, filter_failure};
 use crate::hosts::{self, Interface};
-use crate::{folder, output, when};
+use crate::{folder, output};
 
-use options::Options;
+use capture::Capture;
+use options::{About, Options};
 use pipe::Pipe;
 
 /// With `-c`, a capture that sees nothing more is given up after this long.
@@ -28,14 +31,17 @@ const STEP: SimDuration = SimDuration::from_secs(5);
 /// Run the real tcpdump, with all its options, on a simulated host's interface
 ///
 /// It starts now and prints packets as other commands move time; `-c N` and `--for 60s` run time
-/// ahead; `--since` shows the past up to now. `-i` chooses among a host's interfaces. Everything
-/// else goes to tcpdump: `-nn`, `-v`, `-X`, `-A`, `-e`, `-w FILE`, ... and the expression.
+/// ahead; `--since` shows the past up to now. `-i` chooses among a host's interfaces, `-D` lists
+/// them, `-i any` takes all, in time order. Everything else goes to tcpdump: `-v`, `-X`, `-A`,
+/// `-e`, `-w FILE`, ... and the expression. `-n` is always on: names of simulated addresses are
+/// not looked up in the real DNS. An AWS service such as a NAT gateway has no host to run tcpdump on.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab tcpdump app --since start -nn 'icmp[icmptype] == icmp-unreach'
   wirelab tcpdump app --for 60s -nn -v 'tcp port 5432'
   wirelab tcpdump app -nn -c 3 'tcp[tcpflags] & tcp-syn != 0'
+  wirelab tcpdump app -i any --since 09:05 -Q out
   wirelab tcpdump app -nn            in one terminal, while another runs `wirelab exec`
 
 ")]
@@ -52,91 +58,138 @@ pub(crate) struct Arguments {
     options: Vec<String>,
 }
 
-/// What is captured: an interface, an expression, how many packets at most.
-struct Capture {
-    interface: Interface,
-    filter: Option<Filter>,
-    count: Option<u64>,
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let options = Options::parse(&arguments.options)?;
+    match options.about {
+        Some(About::Version) => return pipe::about("--version"),
+        Some(About::Help) => return pipe::about("--help"),
+        _ => {}
+    }
     let mut session = folder::open()?;
-    let interface = choose(&session, &arguments.host, options.interface.as_deref())?;
-    let capture = Capture {
-        filter: compile(&options.expression)?,
-        count: options.count,
-        interface,
-    };
-    let from = since(&options, &session)?;
-    let mut pipe = Pipe::start(&options, &capture.interface, session.plan().starts)?;
-    match (options.run_for, options.count, from) {
-        (Some(duration), _, from) => run_ahead(&mut session, &capture, from, duration, &mut pipe)?,
-        (None, _, Some(from)) => past(&mut session, &capture, from, &mut pipe)?,
-        (None, Some(_), None) => run_ahead(&mut session, &capture, None, PATIENCE, &mut pipe)?,
-        (None, None, None) => follow::until_interrupted(session, &capture, &mut pipe)?,
+    let found = interfaces(&session, &arguments.host)?;
+    match options.about {
+        Some(About::Interfaces) => return list_interfaces(&found),
+        Some(_) => return list_link_types(&options, &found[0]),
+        None => {}
+    }
+    let capture = capture(&options, found, &arguments.host)?;
+    if options.program {
+        return Pipe::start(&options, &capture, session.plan().starts)?.end();
+    }
+    let from = options.since.as_deref();
+    let from = from.map(|text| since::parse(text, session.now(), session.plan().starts));
+    let from = from.transpose()?;
+    let follows = options.follows();
+    if follows && follow::is_first() {
+        return follow::wait(arguments);
+    }
+    let mut pipe = Pipe::start(&options, &capture, session.plan().starts)?;
+    match (options.run_for, from) {
+        (Some(duration), from) => run_ahead(&mut session, &capture, from, duration, &mut pipe)?,
+        (None, Some(from)) => past(&mut session, &capture, from, &mut pipe)?,
+        (None, None) if follows => follow::until_interrupted(session, &capture, &mut pipe)?,
+        (None, None) => run_ahead(&mut session, &capture, None, PATIENCE, &mut pipe)?,
     }
     pipe.finish()
 }
 
-fn since(options: &Options, session: &Session) -> Result<Option<SimTime>, Failure> {
-    let since = options.since.as_deref();
-    since
-        .map(|text| when::parse(text, session.now(), session.plan().starts))
-        .transpose()
+/// The interfaces of a host; what has an interface but no host to log in to is told so.
+fn interfaces(session: &Session, host: &str) -> Result<Vec<Interface>, Failure> {
+    hosts::find(session, host).map_err(|failure| {
+        let resources = session.run().world().resources();
+        let id = session.plan().names.id(host).map_or(host, |id| id.as_str());
+        let is_interface = resources
+            .network_interfaces
+            .keys()
+            .any(|it| it.as_str() == id);
+        let is_gateway = resources.nat_gateways.keys().any(|it| it.as_str() == id);
+        if !is_interface && !is_gateway {
+            return failure;
+        }
+        Failure::usage(format!(
+            "`{host}` is an AWS service's: nobody can run tcpdump there"
+        ))
+        .hint("a NAT gateway's interface has flow logs: `wirelab query`")
+        .hint("capture on a host behind it, or on the one it talks to")
+    })
 }
 
-fn compile(expression: &str) -> Result<Option<Filter>, Failure> {
+fn capture(options: &Options, mut found: Vec<Interface>, host: &str) -> Result<Capture, Failure> {
+    let link = match options.interface.as_deref() {
+        Some("any") => LinkType::LINUX_SLL2,
+        Some(name) => {
+            found = vec![choose(&found, host, name)?];
+            LinkType::ETHERNET
+        }
+        None => {
+            found.truncate(1);
+            LinkType::ETHERNET
+        }
+    };
+    Ok(Capture {
+        interfaces: found,
+        link,
+        filter: compile(options, link)?,
+        outbound: options.outbound,
+        count: options.count,
+    })
+}
+
+fn compile(options: &Options, link: LinkType) -> Result<Option<Filter>, Failure> {
+    let expression = &options.expression;
     if expression.is_empty() {
         return Ok(None);
     }
-    let filter = Filter::compile(expression, LinkType::ETHERNET).map_err(filter_failure)?;
-    for lint in wirelab_filter::lints(expression, LinkType::ETHERNET) {
-        output::note(&format!("note: {lint}"));
+    let filter = Filter::compile(expression, link).map_err(filter_failure)?;
+    // `-d` prints the program alone, and of two processes the first is silent.
+    let silent = options.program || (options.follows() && follow::is_first());
+    if !silent {
+        for lint in wirelab_filter::lints(expression, link) {
+            output::note(&format!("note: {lint}"));
+        }
     }
     Ok(Some(filter))
 }
 
-fn choose(session: &Session, host: &str, name: Option<&str>) -> Result<Interface, Failure> {
-    let mut found = hosts::find(session, host)?;
-    let Some(name) = name.filter(|name| *name != "any") else {
-        return Ok(found.swap_remove(0));
-    };
-    let names: Vec<_> = found.iter().map(|it| it.name.clone()).collect();
-    found.into_iter().find(|it| it.name == name).ok_or_else(|| {
+/// An interface by its name, or by its number in `-D`.
+fn choose(found: &[Interface], host: &str, name: &str) -> Result<Interface, Failure> {
+    let number = name.parse::<usize>().ok();
+    let numbered = number.and_then(|it| found.get(it.checked_sub(1)?));
+    let named = found.iter().find(|it| it.name == name);
+    named.or(numbered).cloned().ok_or_else(|| {
+        let names: Vec<_> = found.iter().map(|it| it.name.as_str()).collect();
         Failure::usage(format!("host `{host}` has no interface `{name}`"))
             .hint(format!("it has: {}", names.join(", ")))
     })
 }
 
-impl Capture {
-    fn point(&self) -> &CapturePoint {
-        &self.interface.point
+/// As `tcpdump -D`, with addresses.
+fn list_interfaces(found: &[Interface]) -> Result<Code, Failure> {
+    let mut text = String::new();
+    for (index, interface) in found.iter().enumerate() {
+        let Interface {
+            name, addresses, ..
+        } = interface;
+        let addresses = addresses.join(", ");
+        text += &format!("{}.{name} ({addresses}) [Up, Running]\n", index + 1);
     }
+    let any = found.len() + 1;
+    text += &format!("{any}.any (Pseudo-device that captures on all interfaces) [Up, Running]\n");
+    output::text(&text)?;
+    Ok(Code::Passed)
+}
 
-    /// The frames that pass, from the `skip`th of the capture point on.
-    fn passing<'a>(&'a self, run: &'a Run, skip: usize) -> impl Iterator<Item = &'a Captured> {
-        let frames = run.evidence().captured(self.point());
-        frames
-            .get(skip..)
-            .unwrap_or_default()
-            .iter()
-            .filter(|frame| self.passes(frame))
-    }
-
-    fn passes(&self, captured: &Captured) -> bool {
-        self.filter.as_ref().is_none_or(|filter| {
-            let bytes = captured.frame.to_bytes();
-            let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            filter.matches(&bytes, length)
-        })
-    }
-
-    /// How many frames `run` has seen before `at`.
-    fn before(&self, run: &Run, at: SimTime) -> usize {
-        let frames = run.evidence().captured(self.point());
-        frames.partition_point(|frame| frame.at < at)
-    }
+/// As `tcpdump -L`.
+fn list_link_types(options: &Options, first: &Interface) -> Result<Code, Failure> {
+    let name = options.interface.as_deref().unwrap_or(&first.name);
+    let link = match name {
+        "any" => "LINUX_SLL2 (Linux cooked v2)",
+        _ => "EN10MB (Ethernet)",
+    };
+    output::text(&format!(
+        "Data link types for {name} (use option -y to set):\n  {link}\n"
+    ))?;
+    Ok(Code::Passed)
 }
 
 /// What was seen from `from` until now.
@@ -147,14 +200,7 @@ fn past(
     pipe: &mut Pipe,
 ) -> Result<(), Failure> {
     let run = session.run_with_evidence()?;
-    let limit = capture.count.unwrap_or(u64::MAX);
-    for frame in capture
-        .passing(run, capture.before(run, from))
-        .take(limit as usize)
-    {
-        pipe.write(frame)?;
-    }
-    Ok(())
+    pipe.write(capture, &capture.passing(run, &capture.before(run, from)))
 }
 
 /// Runs time ahead until `duration` is over or the last wanted packet was seen. A copy of the run
@@ -169,26 +215,24 @@ fn run_ahead(
     let mut ahead = session.run_with_evidence()?.clone();
     let start = ahead.now();
     let end = start + duration;
-    let skip = capture.before(&ahead, from.unwrap_or(start));
+    // What was seen at this very moment was seen before this command.
+    let skip = match from {
+        Some(from) => capture.before(&ahead, from),
+        None => capture.behind(&ahead),
+    };
     let wanted = capture.count.and_then(|count| usize::try_from(count).ok());
     loop {
-        let seen = capture
-            .passing(&ahead, skip)
-            .take(wanted.unwrap_or(usize::MAX))
-            .count();
+        let seen = capture.passing(&ahead, &skip).len();
         if wanted.is_some_and(|wanted| seen >= wanted) || ahead.now() >= end {
             break;
         }
         let next = (ahead.now() + STEP).min(end);
         ahead.advance(next).map_err(Failure::internal)?;
     }
-    let frames: Vec<_> = capture
-        .passing(&ahead, skip)
-        .take(wanted.unwrap_or(usize::MAX))
-        .collect();
+    let frames = capture.passing(&ahead, &skip);
     let complete = wanted.is_some_and(|wanted| frames.len() >= wanted);
     let reached = if complete {
-        frames.last().map_or(start, |last| last.at)
+        frames.last().map_or(start, |last| last.captured.at)
     } else {
         end
     };
@@ -196,9 +240,7 @@ fn run_ahead(
         session.advance(reached)?;
         session.write_evidence()?;
     }
-    for frame in frames {
-        pipe.write(frame)?;
-    }
+    pipe.write(capture, &frames)?;
     if wanted.is_some() && !complete {
         output::note(&format!(
             "gave up after {duration} of virtual time; it is now {reached}"

@@ -2,6 +2,7 @@
 
 use wirelab_model::SimDuration;
 
+use super::feed::SNAPLEN;
 use crate::failure::Failure;
 
 /// tcpdump's options that take a value (tcpdump 4.99, `SHORTOPTS`); long ones that do are in
@@ -9,7 +10,6 @@ use crate::failure::Failure;
 const SHORT_WITH_VALUE: &str = "BcCEFGijmMQrsTVwWyzZ";
 const LONG_WITH_VALUE: &[&str] = &[
     "buffer-size",
-    "count",
     "direction",
     "interface",
     "linktype",
@@ -44,15 +44,41 @@ pub(super) struct Options {
     pub(super) count: Option<u64>,
     /// `-i`.
     pub(super) interface: Option<String>,
+    /// `-s`, in octets.
+    pub(super) snaplen: u32,
+    /// `-Q`: only what the machine sent, or only what it got.
+    pub(super) outbound: Option<bool>,
+    /// Whether `-n` is among what tcpdump gets.
+    pub(super) numeric: bool,
+    /// `-d`: tcpdump prints the expression's program and nothing else.
+    pub(super) program: bool,
+    /// Something else than a capture.
+    pub(super) about: Option<About>,
     /// What tcpdump gets.
     pub(super) passed: Vec<String>,
     /// The filter expression.
     pub(super) expression: String,
 }
 
+/// What tcpdump tells without capturing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    /// `-D`.
+    Interfaces,
+    /// `-L`.
+    LinkTypes,
+    /// `--version`.
+    Version,
+    /// `--help`.
+    Help,
+}
+
 impl Options {
     pub(super) fn parse(arguments: &[String]) -> Result<Self, Failure> {
-        let mut options = Self::default();
+        let mut options = Self {
+            snaplen: SNAPLEN,
+            ..Self::default()
+        };
         let mut words = Vec::new();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
@@ -119,13 +145,32 @@ impl Options {
             ("i" | "interface", interface) => self.interface = interface,
             ("F", Some(file)) => return Err(unsupported("-F", &file)),
             ("r" | "V", Some(file)) => return Err(reads_files(&file)),
+            ("s" | "snapshot-length", Some(text)) => self.snaplen = snaplen(&text)?,
+            ("Q" | "direction", Some(text)) => self.outbound = outbound(&text)?,
+            ("y" | "linktype", Some(text)) => link_type(&text)?,
+            ("D" | "list-interfaces", _) => self.about = Some(About::Interfaces),
+            ("L" | "list-data-link-types", _) => self.about = Some(About::LinkTypes),
+            ("version", _) => self.about = Some(About::Version),
+            ("h" | "help", _) => self.about = Some(About::Help),
             (name, _) if LIVE_ONLY.contains(&name) => {}
             (name, value) => self.pass(name, value),
         }
         Ok(())
     }
 
+    /// Whether the capture waits for what other commands do.
+    pub(super) const fn follows(&self) -> bool {
+        self.run_for.is_none() && self.count.is_none() && self.since.is_none()
+    }
+
+    /// Whether packets go to a file, or to stdout as a file.
+    pub(super) fn writes_file(&self) -> bool {
+        self.passed.iter().any(|it| it == "-w")
+    }
+
     fn pass(&mut self, name: &str, value: Option<String>) {
+        self.numeric |= name == "n";
+        self.program |= name == "d";
         if name.chars().count() == 1 {
             self.passed.push(format!("-{name}"));
             self.passed.extend(value);
@@ -151,6 +196,39 @@ fn count(text: &str) -> Result<u64, Failure> {
             "`-c {text}`: a number of packets, 1 or more"
         ))),
     }
+}
+
+/// 0 is tcpdump's default, as in tcpdump.
+fn snaplen(text: &str) -> Result<u32, Failure> {
+    match text.parse() {
+        Ok(0) => Ok(SNAPLEN),
+        Ok(snaplen) if snaplen <= SNAPLEN => Ok(snaplen),
+        _ => Err(Failure::usage(format!(
+            "`-s {text}`: a number of octets, {SNAPLEN} at most"
+        ))),
+    }
+}
+
+fn outbound(text: &str) -> Result<Option<bool>, Failure> {
+    match text {
+        "in" => Ok(Some(false)),
+        "out" => Ok(Some(true)),
+        "inout" => Ok(None),
+        _ => Err(Failure::usage(format!(
+            "`-Q {text}`: a direction is `in`, `out` or `inout`"
+        ))),
+    }
+}
+
+/// `-y` may say what is so anyway.
+fn link_type(text: &str) -> Result<(), Failure> {
+    if ["EN10MB", "LINUX_SLL2"].contains(&text) {
+        return Ok(());
+    }
+    Err(
+        Failure::usage(format!("`-y {text}`: the interfaces are Ethernet"))
+            .hint("`-L` lists link types"),
+    )
 }
 
 fn unsupported(option: &str, file: &str) -> Failure {
@@ -180,7 +258,8 @@ mod tests {
         assert_eq!(options.count, Some(3));
         assert_eq!(options.since.as_deref(), Some("10m"));
         assert_eq!(options.interface.as_deref(), Some("ens5"));
-        assert_eq!(options.passed, ["-n", "-n", "-v", "-s", "96", "--number"]);
+        assert_eq!(options.passed, ["-n", "-n", "-v", "--number"]);
+        assert_eq!((options.snaplen, options.numeric), (96, true));
     }
 
     #[test]
@@ -188,6 +267,16 @@ mod tests {
         let options = parse("-w out.pcap -C 100 -W 5 -p --immediate-mode --for=60s");
         assert_eq!(options.passed, ["-w", "out.pcap", "-C", "100", "-W", "5"]);
         assert_eq!(options.run_for, Some(SimDuration::from_secs(60)));
+    }
+
+    #[test]
+    fn count_is_a_flag_and_d_prints_a_program() {
+        let options = parse("--count -Q out -ddd tcp");
+        assert_eq!((options.count, options.outbound), (None, Some(true)));
+        assert_eq!(options.passed, ["--count", "-d", "-d", "-d"]);
+        assert!(options.program && !options.numeric);
+        assert_eq!(options.expression, "tcp");
+        assert_eq!(parse("--version").about, Some(About::Version));
     }
 
     #[test]

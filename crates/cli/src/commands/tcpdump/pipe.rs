@@ -1,70 +1,99 @@
 //! A running tcpdump that reads packets from us.
 
-use std::io::{BufRead, BufReader, BufWriter};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use wirelab_filter::LinkType;
 use wirelab_model::UnixTime;
-use wirelab_simulator::Captured;
-use wirelab_wire::pcap::{DEFAULT_SNAPLEN, PcapWriter};
 
+use super::capture::{Capture, Frame};
+use super::feed;
 use super::options::Options;
 use crate::failure::{Code, Failure};
-use crate::hosts::Interface;
 use crate::output;
+
+/// How long tcpdump may take to open its input.
+const OPENS: Duration = Duration::from_secs(5);
+const SIGPIPE: i32 = 13;
 
 /// A tcpdump process and the pcap stream into it.
 pub(super) struct Pipe {
     child: Child,
-    writer: Option<PcapWriter<BufWriter<ChildStdin>>>,
-    talk: Option<JoinHandle<()>>,
+    stdin: Option<BufWriter<ChildStdin>>,
+    relays: Vec<JoinHandle<()>>,
+    /// Interfaces of the packets that are not printed yet, where we put in their names.
+    names: Option<Names>,
     starts: UnixTime,
+    snaplen: u32,
     written: u64,
 }
+
+type Names = Arc<Mutex<VecDeque<String>>>;
 
 impl Pipe {
     /// Starts tcpdump; it prints virtual UTC.
     pub(super) fn start(
         options: &Options,
-        interface: &Interface,
+        capture: &Capture,
         starts: UnixTime,
     ) -> Result<Self, Failure> {
-        let mut child = Command::new("tcpdump")
-            .args(["-r", "-"])
-            .args(&options.passed)
-            .env("TZ", "UTC")
-            .stdin(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(no_tcpdump)?;
+        let named = capture.link == LinkType::LINUX_SLL2 && !options.writes_file();
+        let names = named.then(Names::default);
+        let mut command = command(options);
+        if names.is_some() {
+            command.stdout(Stdio::piped());
+        }
+        let mut child = command.spawn().map_err(no_tcpdump)?;
         let stdin = child.stdin.take().expect("stdin is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
-        output::note(&format!(
-            "tcpdump: listening on {} of {}, link-type EN10MB (Ethernet)",
-            interface.name, interface.host
-        ));
+        let (sender, opened) = mpsc::channel();
+        let mut relays = vec![std::thread::spawn(move || relay(stderr, &sender))];
+        if let (Some(names), Some(stdout)) = (names.clone(), child.stdout.take()) {
+            relays.push(std::thread::spawn(move || name_interfaces(stdout, &names)));
+        }
+        let mut stdin = BufWriter::new(stdin);
+        // A tcpdump that has ended already says why on stderr.
+        let begun = feed::write_header(&mut stdin, capture.link, options.snaplen);
+        begun.and_then(|()| stdin.flush()).ok();
+        if opened.recv_timeout(OPENS).is_ok() && !options.program {
+            output::note(&banner(capture, options.snaplen));
+        }
         Ok(Self {
-            writer: Some(PcapWriter::new(BufWriter::new(stdin), DEFAULT_SNAPLEN)?),
-            talk: Some(std::thread::spawn(move || relay(stderr))),
             child,
+            stdin: Some(stdin),
+            relays,
+            names,
             starts,
+            snaplen: options.snaplen,
             written: 0,
         })
     }
 
-    /// Hands a packet over.
-    pub(super) fn write(&mut self, captured: &Captured) -> Result<(), Failure> {
-        let at = self.starts.at(captured.at).as_nanos();
-        let writer = self.writer.as_mut().expect("open until finished");
-        writer.write_frame(at, &captured.frame)?;
-        self.written += 1;
-        Ok(())
-    }
-
-    /// Lets tcpdump print what it has.
-    pub(super) fn flush(&mut self) -> Result<(), Failure> {
-        let writer = self.writer.as_mut().expect("open until finished");
-        Ok(writer.flush()?)
+    /// Hands packets over, so that what becomes of us does not matter to them.
+    pub(super) fn write(&mut self, capture: &Capture, frames: &[Frame<'_>]) -> Result<(), Failure> {
+        let stdin = self.stdin.as_mut().expect("open until finished");
+        for frame in frames {
+            let first_index = match &self.names {
+                Some(names) => {
+                    let name = capture.interfaces[frame.interface].name.clone();
+                    let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+                    names.push_back(name);
+                    feed::NAMELESS_INDEX
+                }
+                None => feed::FIRST_INDEX,
+            };
+            let at = self.starts.at(frame.captured.at).as_nanos();
+            let bytes = capture.bytes(frame, first_index);
+            feed::write_packet(stdin, at, &bytes, self.snaplen)?;
+            self.written += 1;
+        }
+        Ok(stdin.flush()?)
     }
 
     /// Whether tcpdump has ended by itself.
@@ -72,31 +101,133 @@ impl Pipe {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Ends the stream and waits for tcpdump; says how many packets it got.
+    pub(super) fn finish(self) -> Result<Code, Failure> {
+        let written = self.written;
+        self.end()?;
+        output::note(&format!("{written} packets captured"));
+        Ok(Code::Passed)
+    }
+
     /// Ends the stream and waits for tcpdump.
-    pub(super) fn finish(mut self) -> Result<Code, Failure> {
-        if let Some(writer) = self.writer.take() {
+    pub(super) fn end(mut self) -> Result<Code, Failure> {
+        if let Some(mut stdin) = self.stdin.take() {
             // A tcpdump that ended before has said why on stderr.
-            writer.finish().ok();
+            stdin.flush().ok();
         }
         let status = self.child.wait()?;
-        if let Some(talk) = self.talk.take() {
-            talk.join().ok();
+        for relay in self.relays.drain(..) {
+            relay.join().ok();
         }
-        if status.success() {
-            output::note(&format!("{} packets captured", self.written));
-            return Ok(Code::Passed);
-        }
-        Err(Failure::usage("tcpdump refused; it says why above"))
+        ended(status)
     }
 }
 
-/// Passes tcpdump's talk on, less the line about its input.
-fn relay(stderr: impl std::io::Read) {
+/// tcpdump, in a process group of its own: a terminal's Ctrl-C ends the stream, and what is in it
+/// is still printed and written.
+fn command(options: &Options) -> Command {
+    let mut command = Command::new("tcpdump");
+    command.args(["-r", "-", "-l"]);
+    if !options.numeric {
+        // Simulated addresses are not asked about in the real DNS.
+        command.arg("-n");
+    }
+    command.args(&options.passed);
+    if options.program && !options.expression.is_empty() {
+        command.args(["--", &options.expression]);
+    }
+    command
+        .env("TZ", "UTC")
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    command
+}
+
+/// Runs `tcpdump --version` and the like.
+pub(super) fn about(option: &str) -> Result<Code, Failure> {
+    let status = Command::new("tcpdump").arg(option).status();
+    ended(status.map_err(no_tcpdump)?)
+}
+
+fn ended(status: ExitStatus) -> Result<Code, Failure> {
+    if status.success() {
+        return Ok(Code::Passed);
+    }
+    if status.signal() == Some(SIGPIPE) {
+        return Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into());
+    }
+    Err(Failure::usage("tcpdump refused; it says why above"))
+}
+
+fn banner(capture: &Capture, snaplen: u32) -> String {
+    let names: Vec<_> = capture.interfaces.iter().map(|it| &*it.name).collect();
+    let host = capture.interfaces.first().map_or("", |it| &it.host);
+    let names = names.join(", ");
+    match capture.link {
+        LinkType::LINUX_SLL2 => format!(
+            "tcpdump: listening on any of {host} ({names}), link-type LINUX_SLL2 (Linux cooked \
+             v2), snapshot length {snaplen} bytes"
+        ),
+        _ => format!(
+            "tcpdump: listening on {names} of {host}, link-type EN10MB (Ethernet), snapshot \
+             length {snaplen} bytes"
+        ),
+    }
+}
+
+/// Passes tcpdump's talk on, less the lines about its input; the first of them says that it is
+/// open.
+fn relay(stderr: impl Read, opened: &Sender<()>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-        if !line.starts_with("reading from file -") {
+        if line.starts_with("reading from file -") {
+            opened.send(()).ok();
+        } else if line != "Warning: interface names might be incorrect" {
             output::note(&line);
         }
     }
+}
+
+/// Copies what tcpdump prints, with the simulated interfaces' names.
+fn name_interfaces(stdout: impl Read, names: &Names) {
+    let mut lines = BufReader::new(stdout);
+    let mut out = BufWriter::new(std::io::stdout());
+    let mut line = Vec::new();
+    while matches!(lines.read_until(b'\n', &mut line), Ok(1..)) {
+        let text = String::from_utf8_lossy(&line);
+        let written = match nameless(&text) {
+            Some(at) => {
+                let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+                let name = names.pop_front().unwrap_or_default();
+                let (before, after) = (&text[..at], &text[at + NAMELESS.len()..]);
+                out.write_all(format!("{before}{name:<5} {after}").as_bytes())
+            }
+            None => out.write_all(&line),
+        };
+        let idle = lines.buffer().is_empty();
+        // The reader going away ends tcpdump too.
+        if written
+            .and_then(|()| if idle { out.flush() } else { Ok(()) })
+            .is_err()
+        {
+            return;
+        }
+        line.clear();
+    }
+    out.flush().ok();
+}
+
+/// What tcpdump prints for an interface without a name, padded to five.
+const NAMELESS: &str = "?     ";
+
+/// Where the interface stands in the first line of a packet: before its direction.
+fn nameless(line: &str) -> Option<usize> {
+    let at = line.find(NAMELESS)?;
+    let after = &line[at + NAMELESS.len()..];
+    let directions = ["In  ", "Out ", "B   ", "M   ", "P   "];
+    let directed = directions.iter().any(|it| after.starts_with(it));
+    let stamp = line[..at].chars().all(|it| !it.is_alphabetic());
+    (directed && stamp).then_some(at)
 }
 
 fn no_tcpdump(error: std::io::Error) -> Failure {

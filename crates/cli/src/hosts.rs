@@ -1,7 +1,5 @@
 //! The machines of a lab and where their packets are captured.
 
-use std::net::IpAddr;
-
 use serde::Serialize;
 use wirelab_session::{Run, Session};
 use wirelab_simulator::CapturePoint;
@@ -30,15 +28,6 @@ impl Interface {
     /// Whether `name` is the machine's name or the ENI's id.
     fn is_called(&self, name: &str) -> bool {
         self.host == name || self.network_interface_id.as_deref() == Some(name)
-    }
-
-    /// Whether `address` is one of its own.
-    pub(crate) fn has(&self, address: IpAddr) -> bool {
-        let own = self
-            .addresses
-            .iter()
-            .filter_map(|it| it.split('/').next()?.parse().ok());
-        own.into_iter().any(|it: IpAddr| it == address)
     }
 }
 

@@ -12,9 +12,12 @@ pub(crate) fn reached(session: &Session) -> String {
     format!("it is now {} ({utc} UTC)\n", session.now())
 }
 
-/// `path` as seen from the current folder.
+/// `path` as seen from the current folder; `.` if it is that.
 pub(crate) fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
+    if path == here {
+        return ".".to_owned();
+    }
     path.strip_prefix(&here)
         .unwrap_or(path)
         .display()

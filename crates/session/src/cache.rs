@@ -6,6 +6,8 @@
 //! seed, what is observed, and the entries themselves. So a checkpoint is either exactly right or
 //! not found; deleting the folder costs only time.
 
+mod prune;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +33,14 @@ const FORM: &str = "wirelab-checkpoint-1";
 pub(crate) struct Key(String);
 
 impl Key {
+    /// Hex digits of SHA-256.
+    const LENGTH: usize = 64;
+
+    /// What its files are called.
+    fn stem(&self) -> &str {
+        &self.0[..32]
+    }
+
     /// The state when the lab opens.
     pub(crate) fn opening(plan: &Plan, opens_at: SimTime, observe: Observe) -> Self {
         let parts = serde_json::json!([
@@ -185,7 +195,7 @@ impl Cache {
     }
 
     fn path(&self, key: &Key, part: &str) -> PathBuf {
-        self.dir.join(format!("{}.{part}", &key.0[..32]))
+        self.dir.join(format!("{}.{part}", key.stem()))
     }
 
     fn read<T: DeserializeOwned>(&self, key: &Key, part: &str) -> Option<T> {

@@ -65,6 +65,8 @@ pub enum SessionError {
          another text (SHA-256 {was:.12}, now {now:.12})"
     )]
     ScenarioChanged {
+        /// The lab.
+        lab: String,
         /// The scenario.
         scenario: String,
         /// The hash in the journal.
@@ -78,6 +80,8 @@ pub enum SessionError {
          {made_with}; this is wirelab {this}"
     )]
     Drift {
+        /// The lab.
+        lab: String,
         /// The entry.
         seq: u64,
         /// What it is.
@@ -95,8 +99,8 @@ pub enum SessionError {
         /// The tasks there are.
         known: String,
     },
-    /// Nothing was done since the lab opened.
-    #[error("nothing to undo: nothing was done since the lab opened")]
+    /// No step is left.
+    #[error("nothing to undo: nothing has changed the network or taken time since the lab opened")]
     NothingToUndo,
 }
 
@@ -110,15 +114,24 @@ impl SessionError {
 
     /// What to do about it, if there is something.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Exists { .. } => Some("`wirelab reset` takes everything back to its beginning"),
-            Self::Missing { .. } => Some("`wirelab start LAB` makes one"),
-            Self::UnknownLab { .. } => Some("`wirelab list` shows the labs"),
-            Self::ScenarioChanged { .. } | Self::Drift { .. } => {
-                Some("the answers are kept in `answers/`; start the lab anew in another folder")
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Exists { .. } => "`wirelab reset` takes everything back to its beginning",
+            Self::Missing { .. } => "`wirelab start LAB` makes one",
+            Self::UnknownLab { .. } => "`wirelab list` shows the labs",
+            Self::ScenarioChanged { lab, .. } | Self::Drift { lab, .. } => {
+                return Some(start_over(lab));
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(hint.to_owned())
     }
+}
+
+/// The way out when a journal no longer fits.
+fn start_over(lab: &str) -> String {
+    format!(
+        "`wirelab start {lab} --again` starts over; this run with its answers and its journal is \
+         kept beside it, as `{lab}.1` or the next free number"
+    )
 }

@@ -95,9 +95,16 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, SessionError>
     }
 }
 
+/// `evidence/`, made again if somebody has removed it.
+fn evidence_dir(dir: &Path) -> Result<PathBuf, SessionError> {
+    let dir = dir.join("evidence");
+    std::fs::create_dir_all(&dir).map_err(|error| SessionError::file(&dir, error))?;
+    Ok(dir)
+}
+
 /// The files in `evidence/`, sorted.
 pub(crate) fn evidence_files(dir: &Path) -> Result<Vec<PathBuf>, SessionError> {
-    let dir = dir.join("evidence");
+    let dir = evidence_dir(dir)?;
     let entries = std::fs::read_dir(&dir).map_err(|error| SessionError::file(&dir, error))?;
     let mut files = Vec::new();
     for entry in entries {
@@ -137,7 +144,7 @@ pub(crate) fn write_captures(
     captures: &Captures,
     earlier: BTreeMap<String, u64>,
 ) -> Result<BTreeMap<String, u64>, SessionError> {
-    let dir = dir.join("evidence");
+    let dir = evidence_dir(dir)?;
     let mut files = earlier;
     for (point, frames) in captures.iter().filter(|(point, _)| wanted.capture(point)) {
         let name = format!("{}.pcap", wanted.plan.capture_name(point));
@@ -166,20 +173,25 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
     appended.map_err(|error| SessionError::file(path, error))
 }
 
-/// Writes the records that were delivered by now, one file a flow log.
+/// Writes the records that were delivered by now, one file a flow log. Gives the names of the
+/// files with their lengths.
 pub(crate) fn write_flow_logs(
     dir: &Path,
     wanted: &Wanted<'_>,
     run: &Run,
-) -> Result<(), SessionError> {
+) -> Result<BTreeMap<String, u64>, SessionError> {
+    let dir = evidence_dir(dir)?;
+    let mut files = BTreeMap::new();
     let logs = run.control().resources().flow_logs.values();
     for log in logs.filter(|log| wanted.flow_log(log)) {
         let id = log.flow_log_id.as_str();
         let name = wanted.plan.names.short(id).unwrap_or(id);
-        let path = dir.join("evidence").join(format!("flow-log-{name}.log"));
-        write_atomically(&path, flow_log(log, run).as_bytes())?;
+        let name = format!("flow-log-{name}.log");
+        let text = flow_log(log, run);
+        write_atomically(&dir.join(&name), text.as_bytes())?;
+        files.insert(name, text.len() as u64);
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Octets of a pcap file before its first record.

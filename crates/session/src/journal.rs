@@ -5,6 +5,7 @@
 //! counts is the *effective* journal: an `undo` cuts the entry it names and all after it; the
 //! abandoned branch stays in the file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -17,6 +18,7 @@ use smol_str::SmolStr;
 use wirelab_model::{Call, Caller, Seed, SimTime};
 
 use crate::error::SessionError;
+use crate::weight::Weight;
 
 /// The format this build writes.
 const FORMAT: u32 = 1;
@@ -73,6 +75,9 @@ pub struct Entry {
     pub kind: EntryKind,
     /// SHA-256 of the reply, 16 hex digits: replay compares it. Empty if there is no reply.
     pub reply: SmolStr,
+    /// What an undo makes of it.
+    #[serde(default, skip_serializing_if = "Weight::is_step")]
+    pub weight: Weight,
 }
 
 /// What was done.
@@ -114,6 +119,9 @@ pub enum EntryKind {
     Check {
         /// Points reached.
         points: u32,
+        /// Points of each task that was graded.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        tasks: BTreeMap<SmolStr, u32>,
     },
 }
 
@@ -152,7 +160,7 @@ impl fmt::Display for EntryKind {
             Self::Advance { until } => write!(f, "advance to {until}"),
             Self::Undo { of } => write!(f, "undo of entry {of}"),
             Self::Hint { task, rung } => write!(f, "hint {} for {task}", rung + 1),
-            Self::Check { points } => write!(f, "check: {points} points"),
+            Self::Check { points, .. } => write!(f, "check: {points} points"),
         }
     }
 }
@@ -283,12 +291,14 @@ impl Journal {
         at: SimTime,
         kind: EntryKind,
         reply: SmolStr,
+        weight: Weight,
     ) -> Result<&Entry, SessionError> {
         let entry = Entry {
             seq: self.next_seq(),
             at,
             kind,
             reply,
+            weight,
         };
         let line = sealed(&entry);
         let file = OpenOptions::new().append(true).open(&self.path);
@@ -357,7 +367,7 @@ mod tests {
         let mut journal = Journal::create(&path, header()).expect("a new journal");
         for kind in kinds {
             journal
-                .append(SimTime::ZERO, kind, SmolStr::default())
+                .append(SimTime::ZERO, kind, SmolStr::default(), Weight::Step)
                 .expect("an entry");
         }
         (dir, journal)

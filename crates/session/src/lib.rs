@@ -22,6 +22,7 @@ mod journal;
 mod replay;
 mod run;
 mod session;
+mod weight;
 
 pub use content::Content;
 pub use error::SessionError;
@@ -29,3 +30,4 @@ pub use evidence::{ApiEvent, Evidence};
 pub use journal::{Entry, EntryKind, Header};
 pub use run::{ExecResult, Run, RunError};
 pub use session::{CallOutcome, Session, Undone};
+pub use weight::Weight;

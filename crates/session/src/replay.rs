@@ -9,7 +9,7 @@ use wirelab_simulator::Observe;
 
 use crate::cache::{Cache, Key};
 use crate::error::SessionError;
-use crate::journal::{Entry, EntryKind, build, digest16};
+use crate::journal::{Entry, EntryKind, Header, build, digest16};
 use crate::run::{ExecResult, Run, RunError};
 
 /// A run with its place among the checkpoints.
@@ -33,16 +33,16 @@ impl Replayed {
     }
 }
 
-/// Carries `plan` to the lab's opening and through `entries`. With `made_with`, the build that
-/// wrote the journal, replies are compared with those recorded; without it the plan may be one with
-/// other traffic, whose replies differ.
+/// Carries `plan` to the lab's opening and through `entries`. With `recorded`, the header of their
+/// journal, replies are compared with those recorded; without it the plan may be one with other
+/// traffic, whose replies differ.
 pub(crate) fn run(
     cache: &Cache,
     plan: &Arc<Plan>,
     opens_at: SimTime,
     observe: Observe,
     entries: &[Entry],
-    made_with: Option<&str>,
+    recorded: Option<&Header>,
 ) -> Result<Replayed, SessionError> {
     let mut keys = vec![Key::opening(plan, opens_at, observe)];
     for entry in entries {
@@ -63,10 +63,10 @@ pub(crate) fn run(
     };
     for entry in &entries[done..] {
         let reply = apply(&mut replayed.run, entry)?;
-        if let Some(made_with) = made_with
+        if let Some(header) = recorded
             && reply != entry.reply
         {
-            return Err(drift(entry, made_with));
+            return Err(drift(entry, header));
         }
     }
     replayed.keep(cache)?;
@@ -123,11 +123,12 @@ pub(crate) fn output_hash(result: &ExecResult) -> SmolStr {
     digest16(text.as_bytes())
 }
 
-fn drift(entry: &Entry, made_with: &str) -> SessionError {
+fn drift(entry: &Entry, header: &Header) -> SessionError {
     SessionError::Drift {
+        lab: header.lab.clone(),
         seq: entry.seq,
         what: entry.kind.to_string(),
-        made_with: made_with.to_owned(),
+        made_with: header.build.clone(),
         this: build().to_owned(),
     }
 }

@@ -191,13 +191,27 @@ impl Run {
     /// # Errors
     /// A moment that is over.
     pub fn advance(&mut self, until: SimTime) -> Result<(), RunError> {
+        self.advance_watched(until, &mut |_| {})
+    }
+
+    /// Lets time pass, and tells `passed` each moment at which something happens on the way.
+    ///
+    /// # Errors
+    /// A moment that is over.
+    pub fn advance_watched(
+        &mut self,
+        until: SimTime,
+        passed: &mut dyn FnMut(SimTime),
+    ) -> Result<(), RunError> {
         if until < self.state.now {
             return Err(RunError::Past {
                 now: self.state.now,
                 until,
             });
         }
-        while self.step(until) {}
+        while self.step(until) {
+            passed(self.state.now);
+        }
         self.state.now = until;
         self.state.world.handle_timeout(until);
         self.drain();

@@ -15,7 +15,10 @@
 
 mod evidence;
 mod opening;
+mod undo;
 mod work;
+
+pub use undo::Undone;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -33,6 +36,7 @@ use crate::folder;
 use crate::journal::{Entry, EntryKind, Header, Journal};
 use crate::replay::{self, Replayed};
 use crate::run::{ExecResult, Run};
+use crate::weight::Weight;
 
 /// What a session observes: everything.
 const OBSERVE: Observe = Observe {
@@ -64,15 +68,6 @@ pub struct CallOutcome {
     pub reply: Reply,
     /// The moment reached if the session ran on until everything had settled.
     pub settled_at: Option<SimTime>,
-}
-
-/// What an undo took back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undone {
-    /// The entry, as people read it: `ec2:CreateNetworkAclEntry ...`.
-    pub what: String,
-    /// The moment to which time went back.
-    pub back_to: SimTime,
 }
 
 impl Session {
@@ -119,6 +114,7 @@ impl Session {
         let (lab, scenario) = load(content, &header.lab)?;
         if scenario.hash != header.scenario_hash {
             return Err(SessionError::ScenarioChanged {
+                lab: header.lab.clone(),
                 scenario: header.scenario.clone(),
                 was: header.scenario_hash.clone(),
                 now: scenario.hash,
@@ -137,9 +133,9 @@ impl Session {
     ) -> Result<Self, SessionError> {
         let cache = Cache::new(dir.join(".wirelab/cache"));
         let entries = journal.effective();
-        let opens_at = journal.header().opens_at;
-        let made_with = Some(journal.header().build.as_str());
-        let replayed = replay::run(&cache, &plan, opens_at, OBSERVE, &entries, made_with)?;
+        let header = journal.header();
+        let opens_at = header.opens_at;
+        let replayed = replay::run(&cache, &plan, opens_at, OBSERVE, &entries, Some(header))?;
         Ok(Self {
             dir: dir.to_owned(),
             lab,
@@ -222,9 +218,10 @@ impl Session {
             caller: caller.clone(),
             call: call.clone(),
         };
-        self.record(at, kind, replay::reply_hash(&reply))?;
+        let weight = Weight::of_call(&reply);
+        self.record(at, kind, replay::reply_hash(&reply), weight)?;
         let settled_at = if self.lab.settle {
-            self.settle()?
+            self.settle(weight)?
         } else {
             None
         };
@@ -232,12 +229,19 @@ impl Session {
         Ok(CallOutcome { reply, settled_at })
     }
 
-    fn settle(&mut self) -> Result<Option<SimTime>, SessionError> {
+    /// Lets time pass until a call of that weight has settled.
+    fn settle(&mut self, of: Weight) -> Result<Option<SimTime>, SessionError> {
         let at = self.now();
         let Some(until) = self.replayed.run.settle() else {
             return Ok(None);
         };
-        self.record(at, EntryKind::Advance { until }, SmolStr::default())?;
+        let weight = if of.is_step() {
+            Weight::Settling
+        } else {
+            Weight::Step
+        };
+        let kind = EntryKind::Advance { until };
+        self.record(at, kind, SmolStr::default(), weight)?;
         Ok(Some(until))
     }
 
@@ -253,7 +257,8 @@ impl Session {
             host: host.into(),
             argv: argv.to_vec(),
         };
-        self.record(at, kind, replay::output_hash(&result))?;
+        let weight = Weight::of_command(argv, at, &result);
+        self.record(at, kind, replay::output_hash(&result), weight)?;
         self.keep()?;
         Ok(result)
     }
@@ -263,50 +268,25 @@ impl Session {
     /// # Errors
     /// A moment that is over; files; drift.
     pub fn advance(&mut self, until: SimTime) -> Result<(), SessionError> {
+        self.advance_watched(until, &mut |_| {})
+    }
+
+    /// Lets time pass, and tells `passed` each moment at which something happens on the way.
+    ///
+    /// # Errors
+    /// A moment that is over; files; drift.
+    pub fn advance_watched(
+        &mut self,
+        until: SimTime,
+        passed: &mut dyn FnMut(SimTime),
+    ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
         let at = self.now();
-        self.replayed.run.advance(until)?;
-        self.record(at, EntryKind::Advance { until }, SmolStr::default())?;
+        self.replayed.run.advance_watched(until, passed)?;
+        let weight = Weight::of_advance(at, until);
+        let kind = EntryKind::Advance { until };
+        self.record(at, kind, SmolStr::default(), weight)?;
         self.keep()
-    }
-
-    /// Takes the last change back: the journal's last effective call or command, and all after it.
-    /// If there is none, the last passing of time.
-    ///
-    /// # Errors
-    /// Nothing to take back; files.
-    pub fn undo(&mut self) -> Result<Undone, SessionError> {
-        let _lock = self.begin()?;
-        let change = self.entries.iter().rfind(|entry| entry.kind.changes());
-        let entry = change
-            .or_else(|| self.entries.last())
-            .ok_or(SessionError::NothingToUndo)?;
-        let undone = Undone {
-            what: entry.kind.to_string(),
-            back_to: entry.at,
-        };
-        let of = entry.seq;
-        self.take_back(of)?;
-        Ok(undone)
-    }
-
-    /// Takes everything back to the moment the lab opens. Answers stay.
-    ///
-    /// # Errors
-    /// Files.
-    pub fn reset(&mut self) -> Result<(), SessionError> {
-        let _lock = self.begin()?;
-        match self.entries.first().map(|entry| entry.seq) {
-            Some(of) => self.take_back(of),
-            None => Ok(()),
-        }
-    }
-
-    fn take_back(&mut self, of: u64) -> Result<(), SessionError> {
-        let at = self.now();
-        self.journal
-            .append(at, EntryKind::Undo { of }, SmolStr::default())?;
-        self.rebuild()
     }
 
     /// The effective journal.
@@ -320,13 +300,20 @@ impl Session {
         self.journal.all()
     }
 
-    /// How many changes are in effect.
+    /// How many changes are in effect; calls that were refused and commands that only show are
+    /// none.
     #[must_use]
     pub fn changes(&self) -> usize {
         self.entries
             .iter()
-            .filter(|entry| entry.kind.changes())
+            .filter(|entry| entry.kind.changes() && entry.weight.is_step())
             .count()
+    }
+
+    /// How many undos there are to make.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.entries.iter().filter(|it| it.weight.is_step()).count()
     }
 
     /// Takes in what other processes have done since the last operation.
@@ -353,32 +340,39 @@ impl Session {
     fn rebuild(&mut self) -> Result<(), SessionError> {
         let entries = self.journal.effective();
         let header = self.journal.header();
-        let made_with = Some(header.build.as_str());
-        let plan = &self.plan;
         self.replayed = replay::run(
             &self.cache,
-            plan,
+            &self.plan,
             header.opens_at,
             OBSERVE,
             &entries,
-            made_with,
+            Some(header),
         )?;
         self.entries = entries;
         self.whole = None;
+        self.cache.prune(&self.replayed.key);
         Ok(())
     }
 
-    fn record(&mut self, at: SimTime, kind: EntryKind, reply: SmolStr) -> Result<(), SessionError> {
-        let entry = self.journal.append(at, kind, reply)?.clone();
+    fn record(
+        &mut self,
+        at: SimTime,
+        kind: EntryKind,
+        reply: SmolStr,
+        weight: Weight,
+    ) -> Result<(), SessionError> {
+        let entry = self.journal.append(at, kind, reply, weight)?.clone();
         self.replayed.reached = self.replayed.reached.after(&entry);
         self.entries.push(entry);
         self.whole = None;
         Ok(())
     }
 
-    /// Keeps the run as a checkpoint.
+    /// Keeps the run as a checkpoint, and lets old ones go.
     fn keep(&mut self) -> Result<(), SessionError> {
-        self.replayed.keep(&self.cache)
+        self.replayed.keep(&self.cache)?;
+        self.cache.prune(&self.replayed.key);
+        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use wirelab_model::{Call, Seed, SimDuration, SimTime};
-use wirelab_session::{CallOutcome, Content, EntryKind, Session, SessionError};
+use wirelab_session::{CallOutcome, Content, EntryKind, Session, SessionError, Weight};
 use wirelab_simulator::Observe;
 
 const LAB: &str = "nacl-ephemeral";
@@ -173,8 +173,9 @@ fn a_call_settles_and_a_refused_one_stays_in_the_journal() {
     let second = call(&mut it, &entry);
     let error = second.reply.expect_err("there is such an entry already");
     assert_eq!(error.code, "NetworkAclEntryAlreadyExists");
-    let kinds: Vec<bool> = it.entries().map(|entry| entry.kind.changes()).collect();
-    assert_eq!(kinds, [true, false, true]);
+    let weights: Vec<Weight> = it.entries().map(|entry| entry.weight).collect();
+    assert_eq!(weights, [Weight::Step, Weight::Settling, Weight::Idle]);
+    assert_eq!((it.steps(), it.changes()), (1, 1));
 }
 
 #[test]
@@ -188,35 +189,145 @@ fn reading_leaves_no_trace() {
     assert_eq!(std::fs::read(&journal).expect("a journal"), before);
 }
 
+fn exec(session: &mut Session, line: &str) {
+    let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let ran = session.exec("app", &argv);
+    ran.unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn wait(session: &mut Session, seconds: u64) {
+    session
+        .advance(session.now() + SimDuration::from_secs(seconds))
+        .expect("a moment to come");
+}
+
 #[test]
-fn undo_takes_the_last_change_back_with_all_after_it_and_time_with_them() {
+fn undo_takes_back_one_step_at_a_time_and_a_call_with_its_settling() {
     let Started { dir, mut session } = start();
     let shown = entries_shown(&mut session);
     let opened = session.now();
     let entry = allow_entry(&session, 7);
     call(&mut session, &entry);
-    session
-        .advance(session.now() + SimDuration::from_secs(300))
-        .expect("a moment to come");
-    let undone = session.undo().expect("something to undo");
-    assert_eq!(undone.back_to, opened);
-    assert!(
-        undone
-            .what
-            .starts_with("ec2:CreateNetworkAclEntry NetworkAclId="),
-        "{}",
-        undone.what
-    );
-    assert_eq!(session.now(), opened);
+    let settled = session.now();
+    exec(&mut session, "ping -c 2 -W 1 192.0.2.1");
+    let pinged = session.now();
+    assert!(pinged > settled);
+    wait(&mut session, 600);
+    let waited = session.now();
+    wait(&mut session, 300);
+
+    let expected = [
+        ("advance to", waited),
+        ("advance to", pinged),
+        ("exec app -- ping -c 2", settled),
+        ("ec2:CreateNetworkAclEntry NetworkAclId=", opened),
+    ];
+    for (what, back_to) in expected {
+        let from = session.now();
+        let undone = session.undo().expect("something to undo");
+        assert!(undone.what.starts_with(what), "{}", undone.what);
+        assert_eq!((undone.from, undone.back_to), (from, back_to), "{what}");
+        assert_eq!((undone.with.len(), session.now()), (0, back_to), "{what}");
+    }
     assert_eq!(entries_shown(&mut session), shown);
-    assert_eq!(session.changes(), 0);
     assert!(matches!(session.undo(), Err(SessionError::NothingToUndo)));
     let seqs: Vec<u64> = reopen(dir.path())
         .log()
         .iter()
         .map(|entry| entry.seq)
         .collect();
-    assert_eq!(seqs, [1, 2, 3, 4]);
+    assert_eq!(seqs, (1..=9).collect::<Vec<_>>());
+}
+
+#[test]
+fn undo_passes_over_what_was_refused_or_only_showed_something() {
+    let Started { dir, mut session } = start();
+    let entry = allow_entry(&session, 7);
+    call(&mut session, &entry);
+    assert!(call(&mut session, &entry).reply.is_err(), "a duplicate");
+    let mut dry = allow_entry(&session, 8);
+    dry.parameters.insert("DryRun".to_owned(), json!(true));
+    assert!(call(&mut session, &dry).reply.is_err(), "a dry run");
+    exec(&mut session, "ip route");
+    exec(&mut session, "nosuchprogram");
+    drop(session);
+
+    let mut session = reopen(dir.path());
+    assert_eq!(session.entries().count(), 6);
+    let undone = session.undo().expect("the call");
+    assert!(undone.what.contains("RuleNumber=7"), "{}", undone.what);
+    assert_eq!(undone.with.len(), 4, "{:?}", undone.with);
+    assert_eq!(session.entries().count(), 0);
+
+    exec(&mut session, "ip route");
+    assert!(matches!(session.undo(), Err(SessionError::NothingToUndo)));
+    assert_eq!(session.entries().count(), 1, "it stays in the journal");
+    exec(&mut session, "sysctl -w net.ipv4.tcp_sack=0");
+    let undone = session.undo().expect("a setting");
+    assert_eq!(undone.from, undone.back_to);
+}
+
+#[test]
+fn evidence_that_was_removed_comes_back() {
+    let Started { dir, mut session } = start();
+    wait(&mut session, 600);
+    let first = files(&mut session);
+    let evidence = dir.path().join("evidence");
+    let restored = |session: &mut Session| {
+        let paths = session.restore_evidence();
+        let paths = paths.unwrap_or_else(|error| panic!("{error}"));
+        let read = paths.iter().map(|path| {
+            let name = PathBuf::from(path.file_name().expect("a file"));
+            (name, std::fs::read(path).expect("evidence"))
+        });
+        read.collect::<BTreeMap<_, _>>()
+    };
+    for name in first.keys() {
+        std::fs::remove_file(evidence.join(name)).expect("a file that can go");
+        assert_eq!(restored(&mut session), first, "{}", name.display());
+    }
+    std::fs::remove_dir_all(&evidence).expect("a folder that can go");
+    assert_eq!(restored(&mut reopen(dir.path())), first);
+    std::fs::remove_dir_all(&evidence).expect("a folder that can go");
+    session.reset().expect("a journal");
+    let opened = files(&mut session);
+    assert_eq!(
+        opened.keys().collect::<Vec<_>>(),
+        first.keys().collect::<Vec<_>>()
+    );
+    assert_ne!(opened, first);
+}
+
+#[test]
+fn the_cache_stays_small_and_what_it_forgets_is_made_again() {
+    let Started { dir, mut session } = start();
+    for _ in 0..20 {
+        wait(&mut session, 1);
+    }
+    let reached = session.now();
+    let first = files(&mut session);
+    for seconds in 1..=60 {
+        wait(&mut session, seconds);
+        session.undo().expect("the wait");
+    }
+    let count = |ending: &str| {
+        let entries = std::fs::read_dir(dir.path().join(".wirelab/cache")).expect("a cache");
+        let paths = entries.map(|entry| entry.expect("a file").path());
+        paths
+            .filter(|path| path.extension().is_some_and(|it| it == ending))
+            .count()
+    };
+    // The opening, 20 steps on the way, and the newest 32 of 60 branches.
+    assert_eq!((count("evidence"), count("captures")), (53, 53));
+    // The way keeps the worlds of its last 16 steps, the last branch among them, and the opening's.
+    assert_eq!(count("world"), 15 + 1 + 32);
+    assert_eq!(files(&mut reopen(dir.path())), first);
+    for _ in 0..20 {
+        session.undo().expect("a wait");
+    }
+    wait(&mut session, 20);
+    assert_eq!(session.now(), reached);
+    assert_eq!(files(&mut session), first);
 }
 
 #[test]
@@ -227,7 +338,10 @@ fn reset_returns_to_the_opening_and_keeps_hints_and_checks() {
     } = start();
     let opened = it.now();
     it.take_hint("repair").expect("a task").expect("a hint");
-    it.note_check(4).expect("a journal");
+    it.note_check(4, BTreeMap::from([("repair".into(), 3)]))
+        .expect("a journal");
+    it.note_check(1, BTreeMap::from([("repair".into(), 1)]))
+        .expect("a journal");
     for rule_number in [7, 8] {
         let entry = allow_entry(&it, rule_number);
         call(&mut it, &entry);
@@ -235,6 +349,7 @@ fn reset_returns_to_the_opening_and_keeps_hints_and_checks() {
     it.reset().expect("a journal");
     assert_eq!((it.now(), it.changes()), (opened, 0));
     assert_eq!((it.hints_taken("repair"), it.best_check()), (1, Some(4)));
+    assert_eq!((it.best_of("repair"), it.best_of("cause")), (Some(3), None));
 }
 
 #[test]
@@ -250,6 +365,7 @@ fn two_processes_share_one_session() {
     second
         .advance(second.now() + SimDuration::from_secs(30))
         .expect("a moment to come");
+    first.undo().expect("the wait of the other");
     first.undo().expect("the call");
     assert!(!entries_shown(&mut second).contains("\"RuleNumber\":7"));
     assert_eq!(first.now(), second.now());

@@ -2,7 +2,7 @@
 
 use wirelab_model::{Call, Seed};
 use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
-use wirelab_session::{Entry, EntryKind, Run};
+use wirelab_session::{Entry, EntryKind, Run, Weight};
 
 use crate::calls::{Step, parse_calls};
 use crate::error::GradeError;
@@ -138,6 +138,7 @@ impl Journal {
             at: self.run.now(),
             kind,
             reply: "".into(),
+            weight: Weight::Step,
         });
     }
 }

@@ -1,6 +1,9 @@
 //! `wirelab advance`: let virtual time pass.
 
-use wirelab_model::SimDuration;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use wirelab_model::{SimDuration, SimTime};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
@@ -12,18 +15,58 @@ use crate::{folder, output, print};
 Examples:
   wirelab advance 10m       enough for a flow log to CloudWatch: window, then about 5 minutes
   wirelab advance 90s
+  wirelab advance 1d
 
 ")]
 pub(crate) struct Arguments {
-    /// How long: `90s`, `10m`, `1h30m`
+    /// How long: `90s`, `10m`, `1h30m`, `1d`
     #[arg(value_name = "DURATION")]
     duration: SimDuration,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
-    session.advance(session.now() + arguments.duration)?;
+    let mut progress = Progress::to(session.now() + arguments.duration);
+    session.advance_watched(progress.until, &mut |at| progress.passed(at))?;
+    progress.end();
     session.write_evidence()?;
     output::text(&print::reached(&session))?;
     Ok(Code::Passed)
+}
+
+/// How far one has come, on a terminal, once it takes noticeably long.
+struct Progress {
+    until: SimTime,
+    next: Option<Instant>,
+    shown: bool,
+}
+
+/// How often it is shown anew.
+const EVERY: Duration = Duration::from_millis(200);
+
+impl Progress {
+    fn to(until: SimTime) -> Self {
+        let next = std::io::stderr().is_terminal();
+        Self {
+            until,
+            next: next.then(|| Instant::now() + EVERY),
+            shown: false,
+        }
+    }
+
+    fn passed(&mut self, at: SimTime) {
+        let now = Instant::now();
+        if self.next.is_some_and(|next| next <= now) {
+            self.next = Some(now + EVERY);
+            self.shown = true;
+            anstream::eprint!("\r{at} of {}", self.until);
+        }
+    }
+
+    /// Clears the line.
+    fn end(&self) {
+        if self.shown {
+            anstream::eprint!("\r\x1b[K");
+        }
+    }
 }

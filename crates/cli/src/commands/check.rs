@@ -41,12 +41,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })
 }
 
-/// Grades, and notes in the journal that it was done.
+/// Grades, and notes in the journal what was reached.
 pub(crate) fn grade(session: &mut Session, task: Option<&str>) -> Result<Report, Failure> {
     let report = wirelab_grader::check(session, task).map_err(failure)?;
-    if task.is_none() {
-        session.note_check(report.score())?;
-    }
+    let tasks = report.tasks.iter();
+    let tasks = tasks.map(|it| (it.task.clone(), it.points.got));
+    session.note_check(report.score(), tasks.collect())?;
     Ok(report)
 }
 

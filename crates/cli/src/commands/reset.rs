@@ -17,10 +17,16 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
+    let steps = session.steps();
     session.reset()?;
     session.write_evidence()?;
+    let taken_back = match steps {
+        0 => "nothing to take back".to_owned(),
+        1 => "1 step taken back".to_owned(),
+        steps => format!("{steps} steps taken back"),
+    };
     output::text(&format!(
-        "the network is as the lab opened it; it is {} again\n",
+        "{taken_back}: the network is as the lab opened it; it is {}\n",
         session.now()
     ))?;
     Ok(Code::Passed)

@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let content = content::find()?;
     let lab = &arguments.lab;
     folder::known_lab(&content, lab)?;
+    if arguments.again {
+        refuse_below(lab)?;
+    }
     let course = match Course::find()? {
         Some(course) => Course::set(course.folder(), lab)?,
         None => Course::set(&course_to_be()?, lab)?,
@@ -76,12 +79,38 @@ fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-/// Renames the folder of an earlier run to `LAB.1`, `LAB.2`, ...
+/// A shell in `LAB/answers` would find itself in the earlier run.
+fn refuse_below(lab: &str) -> Result<(), Failure> {
+    let here = std::env::current_dir()?;
+    match Session::find(&here) {
+        Some(folder) if folder != here && folder.ends_with(lab) => {
+            let here = here.display();
+            let folder = folder.display();
+            Err(
+                Failure::usage(format!("{here} belongs to the run that is put aside"))
+                    .hint(format!("cd {folder} && wirelab start {lab} --again")),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Moves what is in the folder of an earlier run to `LAB.1`, `LAB.2`, ... The folder itself stays:
+/// shells may be in it.
 fn put_aside(folder: &Path) -> Result<PathBuf, Failure> {
     let aside = (1_u32..)
         .map(|number| folder.with_extension(number.to_string()))
         .find(|path| !path.exists())
         .expect("numbers do not end");
-    std::fs::rename(folder, &aside)?;
+    std::fs::create_dir(&aside)?;
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        names.push(entry?.file_name());
+    }
+    // The journal goes last: until then the run is still here, and its way can be gone again.
+    names.sort_by_key(|name| name == ".wirelab");
+    for name in names {
+        std::fs::rename(folder.join(&name), aside.join(&name))?;
+    }
     Ok(aside)
 }

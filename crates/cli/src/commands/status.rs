@@ -39,8 +39,8 @@ struct Status {
     evidence: Vec<String>,
     interfaces: Vec<Interface>,
     tasks: Vec<Task>,
-    /// The complaint's traffic: `replica primary:5432/tcp`.
-    probe: Option<String>,
+    /// What fails, as a command for `wirelab exec`: `replica -- nc -vz -w 3 10.0.2.10 5432`.
+    attempt: Option<String>,
     /// Changes that were made and are in force.
     changes: usize,
 }
@@ -51,6 +51,8 @@ struct Task {
     title: String,
     kind: &'static str,
     points: u32,
+    /// The best of all checks; `None`: it was never graded.
+    best: Option<u32>,
     answer: Option<String>,
     hints: usize,
     hints_taken: usize,
@@ -72,7 +74,7 @@ pub(crate) fn print(session: &mut Session) -> Result<String, Failure> {
 }
 
 fn status(session: &mut Session) -> Result<Status, Failure> {
-    let evidence = session.evidence_files()?;
+    let evidence = session.restore_evidence()?;
     let interfaces = hosts::interfaces(session.run());
     let lab = session.lab();
     Ok(Status {
@@ -84,7 +86,7 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         utc: crate::when::print_utc(session.run().utc()),
         ticket: session.ticket()?,
         evidence: evidence.iter().map(|path| lines::relative(path)).collect(),
-        probe: probe(session, &interfaces),
+        attempt: attempt(session),
         interfaces,
         tasks: lab.tasks.iter().map(|it| task(session, it)).collect(),
         changes: session.changes(),
@@ -98,6 +100,7 @@ fn task(session: &Session, task: &LabTask) -> Task {
         title: task.title.clone(),
         kind: task.kind.name(),
         points: task.points,
+        best: session.best_of(&task.name),
         answer: answer.map(|path| lines::relative(&path)),
         hints: task.hints.len(),
         hints_taken: session.hints_taken(&task.name),
@@ -117,12 +120,9 @@ fn page(status: &Status) -> String {
     text += &format!("{}\n{}\n", bold("TICKET"), indented(&status.ticket));
     text += &format!("{}\n", bold("HOSTS"));
     for it in &status.interfaces {
-        text += &format!(
-            "  {:<12} {:<6} {}\n",
-            it.host,
-            it.name,
-            it.addresses.join(" ")
-        );
+        let id = it.network_interface_id.as_deref().unwrap_or_default();
+        let addresses = it.addresses.join(" ");
+        text += &format!("  {:<12} {:<6} {id:<21}  {addresses}\n", it.host, it.name);
     }
     text += &format!("\n{}\n", bold("EVIDENCE"));
     for file in &status.evidence {
@@ -131,8 +131,10 @@ fn page(status: &Status) -> String {
     text += &format!("\n{}\n", bold("TASKS"));
     for task in &status.tasks {
         let place = task.answer.as_deref().unwrap_or("repair the network");
-        text += &format!("  {:<16} {:>2} points  {place}\n", task.name, task.points);
-        text += &format!("  {:<16}            {}\n", "", dim(&task.title));
+        let (best, of) = (task.best.unwrap_or(0), task.points);
+        let points = format!("{best}/{of}");
+        text += &format!("  {:<16} {points:>5} points  {place}\n", task.name);
+        text += &format!("  {:<16}               {}\n", "", dim(&task.title));
     }
     text + &next(status)
 }
@@ -146,8 +148,8 @@ fn next(status: &Status) -> String {
     if ends_with(".log").is_some() {
         text += "  wirelab query 'stats sum(packets) by action, srcAddr, dstAddr'\n";
     }
-    if let Some(probe) = &status.probe {
-        text += &format!("  wirelab path {probe}\n");
+    if let Some(attempt) = &status.attempt {
+        text += &format!("  wirelab exec {attempt}\n");
     }
     text += "  wirelab call --list Describe\n";
     text += "  wirelab check                graded by what the network does\n";
@@ -157,7 +159,7 @@ fn next(status: &Status) -> String {
 
 /// The capture of the machine that the complaint comes from.
 fn complaints_capture(status: &Status) -> Option<&String> {
-    let host = status.probe.as_deref()?.split(' ').next()?;
+    let host = status.attempt.as_deref()?.split(' ').next()?;
     let own = |file: &&String| {
         let name = file.rsplit('/').next().unwrap_or_default();
         name.starts_with(host) && name.ends_with(".pcap")
@@ -165,26 +167,23 @@ fn complaints_capture(status: &Status) -> Option<&String> {
     status.evidence.iter().find(own)
 }
 
-/// The traffic that the repair is to make work, as `wirelab path` takes it.
-fn probe(session: &Session, interfaces: &[Interface]) -> Option<String> {
-    let fix = session
-        .lab()
-        .tasks
-        .iter()
-        .find_map(|task| match &task.kind {
-            TaskKind::Fix(fix) => fix.succeeds.first(),
-            _ => None,
-        })?;
-    let traffic = session
-        .plan()
-        .traffic
-        .iter()
-        .find(|it| it.name == fix.traffic)?;
-    let host = interfaces.iter().find(|it| it.has(traffic.to));
-    let to = host.map_or_else(|| traffic.to.to_string(), |it| it.host.clone());
-    Some(match traffic.program {
-        TrafficProgram::Ping { .. } => format!("{} {to}/icmp", traffic.from),
-        _ => format!("{} {to}:{}/tcp", traffic.from, traffic.port),
+/// The traffic that the repair is to make work, as one tries it by hand.
+fn attempt(session: &Session) -> Option<String> {
+    let tasks = session.lab().tasks.iter();
+    let fix = tasks.into_iter().find_map(|task| match &task.kind {
+        TaskKind::Fix(fix) => fix.succeeds.first(),
+        _ => None,
+    })?;
+    let mut traffic = session.plan().traffic.iter();
+    let traffic = traffic.find(|it| it.name == fix.traffic)?;
+    let (from, to, port) = (&traffic.from, traffic.to, traffic.port);
+    Some(match &traffic.program {
+        TrafficProgram::Ping { .. } => format!("{from} -- ping -c 3 {to}"),
+        TrafficProgram::Http { path, .. } => {
+            format!("{from} -- curl -m 5 http://{to}:{port}{path}")
+        }
+        TrafficProgram::Udp { .. } => return None,
+        _ => format!("{from} -- nc -vz -w 3 {to} {port}"),
     })
 }
 

@@ -1,16 +1,22 @@
-//! `wirelab undo`: take the last change back.
+//! `wirelab undo`: take the last step back.
+
+use std::fmt::Write as _;
+
+use wirelab_model::{SimDuration, SimTime};
+use wirelab_session::Undone;
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
 
-/// Take the last change back, and the time it took with it
+/// Take the last step back, and the time it took with it
 ///
-/// Undone are API calls that change something, commands on hosts, and time advanced.
+/// Steps are API calls that changed something, commands on hosts that changed something or took
+/// time, and time advanced. Refused calls and commands that only show something are passed over.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
-  wirelab undo
+  wirelab undo               again for the step before; `wirelab reset` for all of them
 
 ")]
 pub(crate) struct Arguments {}
@@ -19,9 +25,55 @@ pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     let undone = session.undo()?;
     session.write_evidence()?;
-    output::text(&format!(
-        "taken back: {}\nit is {} again\n",
-        undone.what, undone.back_to
-    ))?;
+    output::text(&print(&undone))?;
     Ok(Code::Passed)
+}
+
+/// All that was taken back, and how far time went back.
+fn print(undone: &Undone) -> String {
+    let mut text = format!("taken back: {}\n", undone.what);
+    for idle in &undone.with {
+        writeln!(text, "  and with it, though it changed nothing: {idle}").expect("a string");
+    }
+    text + &time(undone.from, undone.back_to)
+}
+
+fn time(from: SimTime, back_to: SimTime) -> String {
+    let nanos = from.since(back_to).as_nanos();
+    if nanos == 0 {
+        return format!("no time went back: it is {back_to}\n");
+    }
+    // As exact as people read it: seconds, and less only if it is less.
+    let unit = if nanos < 1_000_000_000 {
+        1_000_000
+    } else {
+        1_000_000_000
+    };
+    let span = SimDuration::from_nanos(nanos / unit * unit);
+    format!("time went back by {span}: it is {back_to} again\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_taken_back_is_said_and_the_time_that_goes_with_it() {
+        let undone = |from| Undone {
+            what: "exec app -- sysctl -w net.ipv4.tcp_sack=0".to_owned(),
+            with: vec!["exec app -- ip route".to_owned()],
+            from,
+            back_to: SimTime::from_secs(1500),
+        };
+        let instant = print(&undone(SimTime::from_secs(1500)));
+        let later = print(&undone(SimTime::from_nanos(1_595_700_000_000)));
+        insta::assert_snapshot!(instant + &later, @"
+        taken back: exec app -- sysctl -w net.ipv4.tcp_sack=0
+          and with it, though it changed nothing: exec app -- ip route
+        no time went back: it is 00:25:00
+        taken back: exec app -- sysctl -w net.ipv4.tcp_sack=0
+          and with it, though it changed nothing: exec app -- ip route
+        time went back by 1m35s: it is 00:25:00 again
+        ");
+    }
 }

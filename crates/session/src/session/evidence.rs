@@ -65,14 +65,34 @@ impl Session {
     /// Files.
     pub fn write_evidence(&mut self) -> Result<Vec<PathBuf>, SessionError> {
         let _lock = self.begin()?;
+        self.write_all()
+    }
+
+    /// Writes `evidence/` anew if it is not as it was last written: seed and journal determine
+    /// the files, so that one that was removed comes back. Gives the files.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn restore_evidence(&mut self) -> Result<Vec<PathBuf>, SessionError> {
+        let _lock = self.begin()?;
+        let is_whole = |written: Written| {
+            written.key == self.replayed.key && folder::are_unchanged(&self.dir, &written.files)
+        };
+        if self.cache.written().is_some_and(is_whole) {
+            return folder::evidence_files(&self.dir);
+        }
+        self.write_all()
+    }
+
+    fn write_all(&self) -> Result<Vec<PathBuf>, SessionError> {
         let run = self.with_records()?;
         let wanted = Wanted {
             plan: &self.plan,
             names: &self.lab.evidence,
         };
-        folder::write_flow_logs(&self.dir, &wanted, &run)?;
         let (captures, earlier) = self.unwritten()?;
-        let files = folder::write_captures(&self.dir, &wanted, &captures, earlier)?;
+        let mut files = folder::write_captures(&self.dir, &wanted, &captures, earlier)?;
+        files.extend(folder::write_flow_logs(&self.dir, &wanted, &run)?);
         self.cache.set_written(&Written {
             key: self.replayed.key.clone(),
             files,

@@ -51,7 +51,14 @@ impl Session {
 
     fn beside(&self, plan: &Arc<Plan>, entries: &[Entry]) -> Result<Replayed, SessionError> {
         let opens_at = self.journal.header().opens_at;
-        replay::run(&self.cache, plan, opens_at, self.seen_on(plan), entries, None)
+        replay::run(
+            &self.cache,
+            plan,
+            opens_at,
+            self.seen_on(plan),
+            entries,
+            None,
+        )
     }
 
     /// Replies are not compared on any seed: a journal that has drifted was refused before.

@@ -1,5 +1,6 @@
 //! What a learner works on: page, answers, hints, checks.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use smol_str::SmolStr;
@@ -9,6 +10,7 @@ use super::Session;
 use crate::error::SessionError;
 use crate::folder;
 use crate::journal::{Entry, EntryKind};
+use crate::weight::Weight;
 
 impl Session {
     /// Takes the next rung of a task's ladder; `None` if there is none left.
@@ -26,7 +28,8 @@ impl Session {
             task: task.into(),
             rung: u32::try_from(rung).expect("ladders are short"),
         };
-        self.journal.append(self.now(), kind, SmolStr::default())?;
+        self.journal
+            .append(self.now(), kind, SmolStr::default(), Weight::Idle)?;
         Ok(Some(hint))
     }
 
@@ -55,14 +58,19 @@ impl Session {
         self.journal.all().iter().filter(of_task).count()
     }
 
-    /// Notes that the answers were graded.
+    /// Notes that answers were graded: the points in all, and those of each task that was.
     ///
     /// # Errors
     /// Files.
-    pub fn note_check(&mut self, points: u32) -> Result<(), SessionError> {
+    pub fn note_check(
+        &mut self,
+        points: u32,
+        tasks: BTreeMap<SmolStr, u32>,
+    ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
+        let kind = EntryKind::Check { points, tasks };
         self.journal
-            .append(self.now(), EntryKind::Check { points }, SmolStr::default())?;
+            .append(self.now(), kind, SmolStr::default(), Weight::Idle)?;
         Ok(())
     }
 
@@ -72,7 +80,7 @@ impl Session {
             .all()
             .iter()
             .filter_map(|entry| match entry.kind {
-                EntryKind::Check { points } => Some(points),
+                EntryKind::Check { points, .. } => Some(points),
                 _ => None,
             })
     }
@@ -81,6 +89,17 @@ impl Session {
     #[must_use]
     pub fn best_check(&self) -> Option<u32> {
         self.checks().max()
+    }
+
+    /// The most points that a task has reached in any check; `None` if it was never graded.
+    #[must_use]
+    pub fn best_of(&self, task: &str) -> Option<u32> {
+        let log = self.journal.all().iter();
+        log.filter_map(|entry| match &entry.kind {
+            EntryKind::Check { tasks, .. } => tasks.get(task).copied(),
+            _ => None,
+        })
+        .max()
     }
 
     /// The ticket: the lab's page up to its first task.

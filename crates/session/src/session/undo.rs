@@ -1,0 +1,69 @@
+//! Taking back: the last step, or everything.
+
+use smol_str::SmolStr;
+use wirelab_model::SimTime;
+
+use super::Session;
+use crate::error::SessionError;
+use crate::journal::EntryKind;
+use crate::weight::Weight;
+
+/// What an undo took back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The step, as people read it: `ec2:CreateNetworkAclEntry ...`, `advance to 00:40:00`.
+    pub what: String,
+    /// What was done after it without changing anything, and is cut along with it.
+    pub with: Vec<String>,
+    /// The moment that had been reached.
+    pub from: SimTime,
+    /// The moment to which time went back.
+    pub back_to: SimTime,
+}
+
+impl Session {
+    /// Takes the last step back: the last effective call or command that changed something or took
+    /// time, or the last passing of time, whichever came later. What was refused or only showed
+    /// something is no step: it stays until an older step is taken back.
+    ///
+    /// # Errors
+    /// Nothing to take back; files.
+    pub fn undo(&mut self) -> Result<Undone, SessionError> {
+        let _lock = self.begin()?;
+        let step = self.entries.iter().rposition(|it| it.weight.is_step());
+        let step = step.ok_or(SessionError::NothingToUndo)?;
+        let (entry, after) = self.entries[step..]
+            .split_first()
+            .expect("the step is there");
+        let idle = after.iter().filter(|it| it.weight == Weight::Idle);
+        let undone = Undone {
+            what: entry.kind.to_string(),
+            with: idle.map(|it| it.kind.to_string()).collect(),
+            from: self.now(),
+            back_to: entry.at,
+        };
+        let of = entry.seq;
+        self.take_back(of)?;
+        Ok(undone)
+    }
+
+    /// Takes everything back to the moment the lab opens. Answers stay.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn reset(&mut self) -> Result<(), SessionError> {
+        let _lock = self.begin()?;
+        match self.entries.first().map(|entry| entry.seq) {
+            Some(of) => self.take_back(of),
+            None => Ok(()),
+        }
+    }
+
+    fn take_back(&mut self, of: u64) -> Result<(), SessionError> {
+        let at = self.now();
+        let kind = EntryKind::Undo { of };
+        self.journal
+            .append(at, kind, SmolStr::default(), Weight::Step)?;
+        self.rebuild()
+    }
+}

@@ -1,0 +1,118 @@
+//! What an undo makes of an entry: a step of its own, part of one, or nothing.
+
+use serde::{Deserialize, Serialize};
+use wirelab_model::{Reply, SimTime};
+
+use crate::run::ExecResult;
+
+/// What an undo makes of an entry of the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weight {
+    /// It changed the network or took time: one undo takes it back.
+    #[default]
+    Step,
+    /// It changed nothing and took no time, as a refused call: an undo passes over it.
+    Idle,
+    /// Time that passed until the call before it had settled: it is taken back with the call.
+    Settling,
+}
+
+impl Weight {
+    /// Whether an undo takes it back by itself.
+    #[must_use]
+    pub const fn is_step(&self) -> bool {
+        matches!(self, Self::Step)
+    }
+
+    const fn idle_if(idle: bool) -> Self {
+        if idle { Self::Idle } else { Self::Step }
+    }
+
+    /// A refused call, a dry run included, changes nothing.
+    pub(crate) const fn of_call(reply: &Reply) -> Self {
+        Self::idle_if(reply.is_err())
+    }
+
+    /// A command that took no time and failed, or only shows.
+    pub(crate) fn of_command(argv: &[String], at: SimTime, result: &ExecResult) -> Self {
+        Self::idle_if(result.ended_at <= at && !may_configure(argv, result.status))
+    }
+
+    /// Time that stands still changes nothing.
+    pub(crate) fn of_advance(at: SimTime, until: SimTime) -> Self {
+        Self::idle_if(until <= at)
+    }
+}
+
+/// Whether a command that ended with `status` may have changed settings of its machine.
+fn may_configure(argv: &[String], status: i32) -> bool {
+    let Some((program, arguments)) = argv.split_first() else {
+        return false;
+    };
+    let any = |words: &[&str]| arguments.iter().any(|it| words.contains(&it.as_str()));
+    match program.as_str() {
+        // Of several assignments the first ones may have been made before one fails.
+        "sysctl" => arguments.iter().any(|it| it.contains('=')),
+        "ip" => status == 0 && any(IP_VERBS),
+        "iptables" => status == 0 && !any(IPTABLES_LISTS),
+        _ => false,
+    }
+}
+
+const IP_VERBS: &[&str] = &["add", "change", "del", "delete", "flush", "replace", "set"];
+const IPTABLES_LISTS: &[&str] = &[
+    "-L",
+    "-S",
+    "-nL",
+    "-nvL",
+    "-vL",
+    "-vnL",
+    "--list",
+    "--list-rules",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_show_or_fail_are_idle_and_those_that_configure_are_steps() {
+        let at = SimTime::from_secs(60);
+        let weight = |line: &str, status, ended_at| {
+            let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            let result = ExecResult {
+                status,
+                ended_at,
+                ..ExecResult::default()
+            };
+            Weight::of_command(&argv, at, &result)
+        };
+        for line in [
+            "ip route",
+            "ip -4 addr show",
+            "iptables -nvL",
+            "sysctl net.ipv4.tcp_sack",
+        ] {
+            assert_eq!(weight(line, 0, at), Weight::Idle, "{line}");
+        }
+        for line in [
+            "ip route del 10.0.0.0/8",
+            "nosuch",
+            "ping",
+            "iptables -A NOWHERE",
+        ] {
+            assert_eq!(weight(line, 2, at), Weight::Idle, "{line}");
+        }
+        for line in [
+            "ip link set dev ens5 mtu 1500",
+            "iptables -F",
+            "sysctl -w a=1",
+        ] {
+            assert_eq!(weight(line, 0, at), Weight::Step, "{line}");
+        }
+        assert_eq!(weight("sysctl -w a=1 b=x", 2, at), Weight::Step);
+        let later = SimTime::from_secs(61);
+        assert_eq!(weight("ping -c 2 10.0.0.1", 1, later), Weight::Step);
+    }
+}

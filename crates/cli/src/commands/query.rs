@@ -1,5 +1,7 @@
 //! `wirelab query`: Logs Insights over the lab's flow logs.
 
+mod moment;
+
 use std::path::PathBuf;
 
 use crate::args::TEMPLATE;
@@ -11,7 +13,11 @@ Examples:
   wirelab query 'fields @timestamp, srcAddr, dstAddr, dstPort, action | filter action = \"REJECT\"'
   wirelab query 'stats sum(bytes) as total by srcAddr, dstAddr | sort total desc | limit 10'
   wirelab query -f answers/find-the-reject.insights
-  wirelab query --log-group nat 'stats count(*) by action' --csv
+  wirelab query --start 09:00 --end 09:10 'stats count(*) by action'
+  wirelab query -g /vpc/data/flow 'stats count(*) by action' --csv
+
+Times are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` are clock times,
+`2024-03-05T09:04:00Z` says the date too. `+5m` counts from the lab's start, `10m` back from now.
 
 ")]
 pub(crate) struct Arguments {
@@ -21,13 +27,13 @@ pub(crate) struct Arguments {
     /// Read the query from a file
     #[arg(short, long, value_name = "FILE", conflicts_with = "query")]
     file: Option<PathBuf>,
-    /// The flow log to ask; needed only where a lab has several
+    /// The log group to ask, by its name; needed only where a lab has several
     #[arg(short = 'g', long, value_name = "NAME")]
     log_group: Option<String>,
-    /// Begin of the time range in virtual time: `start`, `00:05:00`, `10m` (ago)
+    /// Begin of the time range: `09:04` (UTC), `2024-03-05T09:04:00Z`, `+5m`, `10m` (ago), `start`
     #[arg(long, value_name = "TIME", default_value = "start")]
     start: String,
-    /// End of the time range; now by default
+    /// End of the time range, in the same forms
     #[arg(long, value_name = "TIME", default_value = "now")]
     end: String,
     /// Print CSV
@@ -37,8 +43,9 @@ pub(crate) struct Arguments {
     json: crate::args::Json,
 }
 
-use wirelab_model::{FlowLog, SimTime};
+use wirelab_model::{FlowLog, UnixTime};
 use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_scenario::Names;
 use wirelab_session::{Run, Session};
 
 use crate::failure::{Code, Failure};
@@ -54,19 +61,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     let starts = session.plan().starts;
     let now = session.now();
-    let from = when::parse(&arguments.start, now, starts)?;
-    let to = when::parse(&arguments.end, now, starts)?;
     let options = QueryOptions {
-        start: starts.at(from),
-        end: starts.at(to),
+        start: moment::parse(&arguments.start, now, starts)?,
+        end: moment::parse(&arguments.end, now, starts)?,
         now: starts.at(now),
         limit: None,
     };
     let group = log_group(&mut session, arguments.log_group.as_deref())?;
     let result = blocking::insights(&query, &group, &options).map_err(failure)?;
     print(&result, arguments.csv, arguments.json.json)?;
-    if result.rows.is_empty() && !arguments.json.json {
-        explain_nothing(&group, from, to, &session);
+    if result.statistics.records_scanned == 0 && !arguments.json.json {
+        output::note(&explain_nothing(&group, &options));
     }
     Ok(Code::Passed)
 }
@@ -106,16 +111,23 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
     Ok(())
 }
 
-/// An empty answer may be an empty window.
-fn explain_nothing(group: &LogGroup, from: SimTime, to: SimTime, session: &Session) {
-    if group.events.is_empty() {
-        output::note("nothing has been delivered to this log yet: `wirelab advance 10m`");
-    } else if from > SimTime::ZERO || to < session.now() {
-        output::note(&format!(
-            "looked from {from} to {to}; it is {} now",
-            session.now()
-        ));
-    }
+/// Why there was nothing to look at: an empty log, or an empty window.
+fn explain_nothing(group: &LogGroup, options: &QueryOptions) -> String {
+    let utc = |at: u64| when::print_utc(UnixTime::from_secs(at));
+    let now = when::print_utc(options.now);
+    let seen = || group.events.iter().map(|event| event.timestamp_ms / 1000);
+    let (Some(first), Some(last)) = (seen().min(), seen().max()) else {
+        return format!(
+            "nothing has been delivered to this log yet; it is {now} UTC: `wirelab advance 10m`"
+        );
+    };
+    format!(
+        "no records from {} to {} UTC; the log has records from {} to {}, and it is {now} now",
+        when::print_utc(options.start),
+        when::print_utc(options.end),
+        utc(first),
+        utc(last)
+    )
 }
 
 /// The flow log `name` of the lab as a log group with everything delivered by now.
@@ -128,8 +140,8 @@ fn log_group(session: &mut Session, name: Option<&str>) -> Result<LogGroup, Fail
         wirelab_flowlog::LogFormat::parse(&flow_log.log_format).map_err(Failure::usage)?
     };
     let id = &flow_log.flow_log_id;
-    let shown = run.plan().names.short(id.as_str()).unwrap_or(id.as_str());
-    let mut group = LogGroup::flow_log(shown, run.plan().caller.account.clone(), format);
+    let name = group_name(flow_log, &run.plan().names);
+    let mut group = LogGroup::flow_log(name, run.plan().caller.account.clone(), format);
     for logged in run.evidence().delivered(id, run.now()) {
         let available = run.plan().starts.at(logged.available_at);
         group.push_record(&logged.record, flow_log.traffic_type, available);
@@ -137,37 +149,35 @@ fn log_group(session: &mut Session, name: Option<&str>) -> Result<LogGroup, Fail
     Ok(group)
 }
 
-/// The lab's only flow log, or the one of that name, id or log group.
+/// The name of the log group that a flow log writes to.
+fn group_name<'a>(log: &'a FlowLog, names: &'a Names) -> &'a str {
+    let id = log.flow_log_id.as_str();
+    let group = log.log_group_name.as_deref();
+    group.unwrap_or_else(|| names.short(id).unwrap_or(id))
+}
+
+/// The lab's only flow log, or the one of that log group, name in the scenario, or id.
 fn choose<'a>(run: &'a Run, name: Option<&str>) -> Result<&'a FlowLog, Failure> {
     let names = &run.plan().names;
-    let logs: Vec<_> = run.world().resources().flow_logs.values().collect();
-    let shown = |log: &FlowLog| {
-        let id = log.flow_log_id.as_str();
-        names.short(id).unwrap_or(id).to_owned()
+    let logs = &run.world().resources().flow_logs;
+    let groups: Vec<&str> = logs.values().map(|log| group_name(log, names)).collect();
+    let Some(name) = name else {
+        return match logs.values().next() {
+            None => Err(Failure::usage("this lab has no flow logs")),
+            Some(only) if logs.len() == 1 => Ok(only),
+            Some(_) => Err(Failure::usage("this lab has several log groups")
+                .hint(format!("`-g NAME` chooses one: {}", groups.join(", ")))),
+        };
     };
-    let known: Vec<_> = logs.iter().map(|log| shown(log)).collect();
-    match (name, logs.as_slice()) {
-        (_, []) => Err(Failure::usage("this lab has no flow logs")),
-        (None, [only]) => Ok(only),
-        (None, _) => Err(
-            Failure::usage("this lab has several flow logs").hint(format!(
-                "`--log-group NAME` chooses one: {}",
-                known.join(", ")
-            )),
-        ),
-        (Some(name), logs) => {
-            let bare = name.strip_prefix("flow_log.").unwrap_or(name);
-            let found = logs.iter().find(|log| {
-                shown(log) == bare
-                    || log.flow_log_id.as_str() == name
-                    || log.log_group_name.as_deref() == Some(name)
-            });
-            found.map(|log| &***log).ok_or_else(|| {
-                let known: Vec<_> = known.iter().map(String::as_str).collect();
-                Failure::usage(format!("there is no flow log `{name}`"))
-                    .did_you_mean(name, &known)
-                    .hint(format!("the flow logs are: {}", known.join(", ")))
-            })
-        }
-    }
+    let bare = name.strip_prefix("flow_log.").unwrap_or(name);
+    let is_named = |log: &&FlowLog| {
+        let id = log.flow_log_id.as_str();
+        group_name(log, names) == name || id == name || names.short(id) == Some(bare)
+    };
+    let mut logs = logs.values().map(|log| &**log);
+    logs.find(is_named).ok_or_else(|| {
+        Failure::usage(format!("there is no log group `{name}`"))
+            .did_you_mean(name, &groups)
+            .hint(format!("the log groups are: {}", groups.join(", ")))
+    })
 }

@@ -1,0 +1,158 @@
+//! Moments as `--start` and `--end` take them: UTC, as tickets, records and results print it.
+
+use std::cmp::Reverse;
+
+use wirelab_model::{SimDuration, SimTime, UnixTime};
+
+use crate::failure::Failure;
+
+const DAY_SECS: u64 = 86_400;
+
+/// Reads `start`, `now`, `09:04` (UTC), a date with a time (UTC unless it says otherwise), `+5m`
+/// and `+00:05:00` (since the start), `10m` (so long ago).
+pub(super) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTime, Failure> {
+    match text {
+        "start" => return Ok(starts),
+        "now" => return Ok(starts.at(now)),
+        _ => {}
+    }
+    let read = match text.strip_prefix('+') {
+        Some(elapsed) => since_start(elapsed).map(|elapsed| starts.at(elapsed)),
+        None => ago(text, now)
+            .map(|moment| starts.at(moment))
+            .or_else(|| clock(text).map(|clock| nearest(clock, starts, starts.at(now))))
+            .or_else(|| date(text)),
+    };
+    read.ok_or_else(|| {
+        Failure::usage(format!("`{text}` is no moment")).hint(
+            "write UTC as `09:04` or `2024-03-05T09:04:00Z`, `+5m` (since the start), `10m` \
+             (ago), `start` or `now`",
+        )
+    })
+}
+
+fn since_start(text: &str) -> Option<SimTime> {
+    if let Ok(elapsed) = text.parse::<SimDuration>() {
+        return Some(SimTime::ZERO + elapsed);
+    }
+    let [hours, rest @ ..] = &numbers(text)?[..] else {
+        return None;
+    };
+    minutes_and_seconds(rest).map(|secs| SimTime::from_secs(hours * 3600 + secs))
+}
+
+fn ago(text: &str, now: SimTime) -> Option<SimTime> {
+    text.parse::<SimDuration>().ok().map(|ago| now - ago)
+}
+
+/// Seconds of the day.
+fn clock(text: &str) -> Option<u64> {
+    let numbers = numbers(text.strip_suffix(['Z', 'z']).unwrap_or(text))?;
+    let [hours @ 0..24, rest @ ..] = &numbers[..] else {
+        return None;
+    };
+    minutes_and_seconds(rest).map(|secs| hours * 3600 + secs)
+}
+
+/// The numbers of `9:04:00`, none of more than six digits.
+fn numbers(text: &str) -> Option<Vec<u64>> {
+    let number = |part: &str| {
+        let is_digits = part.bytes().all(|byte| byte.is_ascii_digit());
+        (is_digits && part.len() <= 6).then(|| part.parse().ok())?
+    };
+    text.split(':').map(number).collect()
+}
+
+fn minutes_and_seconds(numbers: &[u64]) -> Option<u64> {
+    match numbers {
+        [minutes @ 0..60] => Some(minutes * 60),
+        [minutes @ 0..60, seconds @ 0..60] => Some(minutes * 60 + seconds),
+        _ => None,
+    }
+}
+
+/// The day on which the clock showed it: the last one between the start and now, else the one that
+/// is least far from them.
+fn nearest(clock: u64, starts: UnixTime, now: UnixTime) -> UnixTime {
+    let (first, last) = (starts.as_secs(), now.as_secs());
+    let midnight = (first - first % DAY_SECS).saturating_sub(DAY_SECS);
+    let days = (midnight..=last + DAY_SECS).step_by(DAY_SECS as usize);
+    let moments = days.map(|midnight| midnight + clock);
+    let far = |at: &u64| {
+        (
+            first.saturating_sub(*at) + at.saturating_sub(last),
+            Reverse(*at),
+        )
+    };
+    UnixTime::from_secs(moments.min_by_key(far).unwrap_or(first))
+}
+
+/// RFC 3339, or a date and a time as results print them.
+fn date(text: &str) -> Option<UnixTime> {
+    let zoned = text.parse::<jiff::Timestamp>().ok();
+    let moment = zoned.or_else(|| format!("{text}Z").parse().ok())?;
+    let nanos = u64::try_from(moment.as_nanosecond()).ok()?;
+    Some(UnixTime::from_nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 5 March 2024, 09:00:00 UTC.
+    const NINE: UnixTime = UnixTime::from_secs(1_709_629_200);
+
+    #[test]
+    fn every_form_names_the_same_moment() {
+        let now = SimTime::from_secs(900);
+        for text in [
+            "09:05",
+            "9:05:00",
+            "09:05Z",
+            "+5m",
+            "+0:05",
+            "+00:05:00",
+            "10m",
+            "2024-03-05T09:05:00Z",
+            "2024-03-05T10:05:00+01:00",
+            "2024-03-05 09:05:00",
+            "2024-03-05 09:05",
+            "2024-03-05 09:05:00.000",
+        ] {
+            let moment = parse(text, now, NINE).expect(text);
+            assert_eq!(moment.as_secs() - NINE.as_secs(), 300, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clock_time_is_of_the_day_that_the_lab_has_seen() {
+        let hour = 3600;
+        let day = |text, now_hours| {
+            let now = SimTime::from_secs(now_hours * hour);
+            let moment = parse(text, now, NINE).expect(text).as_secs();
+            moment.abs_diff(NINE.as_secs()) / hour
+        };
+        assert_eq!(day("08:00", 1), 1, "before the start, not a day later");
+        assert_eq!(day("11:00", 1), 2, "still to come");
+        assert_eq!(day("01:00", 15), 16, "after midnight, still to come");
+        assert_eq!(day("10:00", 30), 25, "the last ten o'clock");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "",
+            "noon",
+            "9",
+            "9:60",
+            "24:00",
+            "1:2:3:4",
+            "+",
+            "+x",
+            "2024-03-05",
+            "-5",
+        ] {
+            assert!(parse(text, SimTime::ZERO, NINE).is_err(), "{text}");
+        }
+    }
+}

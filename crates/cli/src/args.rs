@@ -23,6 +23,7 @@ pub(crate) const TEMPLATE: &str = "\
     version,
     help_template = TEMPLATE,
     before_help = EXAMPLES,
+    after_help = WATCH,
     max_term_width = 100,
     infer_subcommands = false,
     disable_help_subcommand = false
@@ -30,23 +31,34 @@ pub(crate) const TEMPLATE: &str = "\
 pub(crate) struct Cli {
     /// Act as if started in this folder
     #[arg(short = 'C', long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    #[arg(global = true, help_heading = EVERYWHERE)]
     pub(crate) directory: Option<PathBuf>,
 
     /// Colours: `auto` follows the terminal, NO_COLOR and TERM
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(global = true, help_heading = EVERYWHERE)]
     pub(crate) color: Color,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
 
+/// The heading of options that every sub-command takes.
+const EVERYWHERE: &str = "Options of every command";
+
 const EXAMPLES: &str = "\
 Examples:
   wirelab init && cd wirelab && wirelab          the first ticket
   wirelab tcpdump app -nn 'icmp' --since start   what a host saw
-  wirelab path app db:5432/tcp                   where a packet stops, and why
+  wirelab path replica primary:5432/tcp          where a packet stops, and why
   wirelab check                                  graded by what the network does
 
+";
+
+/// What `wirelab` alone does, which has no help of its own.
+const WATCH: &str = "
+Alone on a terminal, in a lab, `wirelab` shows the lab's page and grades again whenever you save an
+answer or change the network. Keys: h hint, t ticket, c check, l list of the labs, q quit.
 ";
 
 /// When to colour.

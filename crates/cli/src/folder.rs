@@ -31,10 +31,7 @@ impl Course {
     /// The course folder in or above the current one.
     pub(crate) fn find() -> Result<Option<Self>, Failure> {
         let here = std::env::current_dir()?;
-        let Some(folder) = here
-            .ancestors()
-            .find(|folder| folder.join(COURSE_FILE).is_file())
-        else {
+        let Some(folder) = course_above(&here) else {
             return Ok(None);
         };
         let path = folder.join(COURSE_FILE);
@@ -78,6 +75,13 @@ impl Course {
     pub(crate) fn lab_folder(&self, lab: &str) -> PathBuf {
         self.folder.join(lab)
     }
+}
+
+/// The course folder that `folder`, which need not exist, is or would be in.
+pub(crate) fn course_above(folder: &Path) -> Option<&Path> {
+    folder
+        .ancestors()
+        .find(|folder| folder.join(COURSE_FILE).is_file())
 }
 
 /// The folder of the session that a command acts on, if there is one.

@@ -19,10 +19,14 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 use clap::Parser;
+use clap::error::ErrorKind;
 use failure::{Code, Failure};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
     terminal::set_color(cli.color);
     match run(&cli) {
         Ok(code) => code.into(),
@@ -32,6 +36,23 @@ fn main() -> ExitCode {
             failure.code().into()
         }
     }
+}
+
+/// Help, the version, or a command line that is wrong: said by clap, except that a call in the AWS
+/// CLI's spelling is told in ours.
+fn misread(error: &clap::Error) -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let call = words.iter().position(|word| word == "call");
+    let call = call.filter(|_| error.kind() == ErrorKind::UnknownArgument);
+    let meant = call.and_then(|at| commands::call::spelling::command(&words[at + 1..]));
+    let Some(meant) = meant else {
+        error.print().ok();
+        return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    };
+    let failure = Failure::usage("`call` takes parameters as `Name=value`, not as options")
+        .hint(format!("this call is written\n  {meant}"));
+    failure.print();
+    failure.code().into()
 }
 
 fn run(cli: &Cli) -> Result<Code, Failure> {

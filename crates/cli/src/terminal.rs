@@ -21,6 +21,16 @@ pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
+/// The columns of the terminal that stdout is; `None`: it is no terminal.
+pub(crate) fn width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+    (size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
 /// Whether marks and arrows must be ASCII: a dumb terminal, or a locale that says it is not UTF-8.
 pub(crate) fn ascii_only() -> bool {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -1,6 +1,8 @@
 //! `wirelab call`: one API call, with EC2's operation and parameter names.
 
-use crate::args::TEMPLATE;
+pub(crate) mod spelling;
+
+use crate::args::{Json, TEMPLATE};
 
 /// Make an API call in the simulated account, with EC2's operation and parameter names
 ///
@@ -13,6 +15,7 @@ Examples:
   wirelab call ec2:DescribeRouteTables 'Filters=[{\"Name\":\"vpc-id\",\"Values\":[\"vpc-0a1b\"]}]'
   wirelab call ec2:CreateNetworkAclEntry NetworkAclId=acl-0a1b RuleNumber=120 Egress=false \\
       Protocol=6 RuleAction=allow CidrBlock=10.0.1.0/24 'PortRange={\"From\":32768,\"To\":60999}'
+  wirelab call ec2:DescribeSubnets 'SubnetIds=[\"primary\"]'      a name for an id
   wirelab call --list NetworkAcl           operations with that word, and their parameters
 
 ")]
@@ -27,8 +30,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "",
           conflicts_with_all = ["operation", "parameters"])]
     list: Option<String>,
+    #[command(flatten)]
+    json: Json,
 }
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 use wirelab_control::Control;
 use wirelab_model::{ApiError, Call};
@@ -39,12 +45,16 @@ use crate::{folder, output};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if let Some(word) = &arguments.list {
-        output::text(&operations(word))?;
-        return Ok(Code::Passed);
+        return list(word, arguments.json.json);
     }
     let operation = arguments.operation.as_deref().unwrap_or_default();
     let mut session = folder::open()?;
-    let call = parse(operation, &arguments.parameters, &session)?;
+    // `ec2 describe-subnets`, as the AWS CLI has it.
+    let call = match (operation, arguments.parameters.split_first()) {
+        ("ec2", Some((name, rest))) if !name.contains('=') => parse(name, rest, &session)?,
+        _ => parse(operation, &arguments.parameters, &session)?,
+    };
+    known_service(&call.service)?;
     let caller = session.plan().caller.clone();
     let outcome = session.call(&caller, &call)?;
     if let Some(settled) = outcome.settled_at {
@@ -78,8 +88,19 @@ fn refused(call: &Call, error: &ApiError) -> Failure {
     }
 }
 
+fn known_service(service: &str) -> Result<(), Failure> {
+    if service == "ec2" {
+        return Ok(());
+    }
+    Err(
+        Failure::usage(format!("the service `{service}` is not simulated"))
+            .hint("the services are: ec2; `wirelab call --list` shows its operations"),
+    )
+}
+
 /// `ec2:CreateRoute` with `Name=value` pairs. A value that is a name in the scenario
-/// (`network_acl.db`) stands for that resource's id, as it does in scenario files.
+/// (`network_acl.db`, or `db` where a network ACL's id is due) stands for that resource's id, as
+/// it does in scenario files.
 fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Call, Failure> {
     let (service, operation) = operation.split_once(':').unwrap_or(("ec2", operation));
     let mut map = Map::new();
@@ -89,53 +110,134 @@ fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Ca
                 .hint("write `Name=value`, as in `RuleNumber=120`; quote JSON for the shell:")
                 .hint("'PortRange={\"From\":22,\"To\":22}'")
         })?;
-        if map.insert(name.to_owned(), value(text, session)).is_some() {
+        let value = value(name, text, session);
+        if map.insert(name.to_owned(), value).is_some() {
             return Err(Failure::usage(format!("`{name}` is given twice"))
                 .hint("lists are JSON: 'GroupIds=[\"sg-1\",\"sg-2\"]'"));
         }
     }
     Ok(Call {
         service: service.into(),
-        operation: operation.into(),
+        operation: spelling::operation(operation).into(),
         parameters: map,
     })
 }
 
-fn value(text: &str, session: &Session) -> Value {
+fn value(name: &str, text: &str, session: &Session) -> Value {
     let mut value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
-    name_ids(&mut value, session);
+    name_ids(name, &mut value, session);
     value
 }
 
-/// Puts ids for names, at any depth.
-fn name_ids(value: &mut Value, session: &Session) {
+/// Puts ids for names, at any depth. `parameter` is the name of what holds the value.
+fn name_ids(parameter: &str, value: &mut Value, session: &Session) {
     match value {
         Value::String(text) => {
-            if let Some(id) = session.plan().names.id(text) {
-                *text = id.to_string();
+            if let Some(id) = id_of(parameter, text, session) {
+                *text = id;
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| name_ids(item, session)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| name_ids(parameter, item, session)),
         Value::Object(members) => members
-            .values_mut()
-            .for_each(|item| name_ids(item, session)),
+            .iter_mut()
+            .for_each(|(name, item)| name_ids(name, item, session)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
+/// The id of `network_acl.db`; of `db` too where `parameter` takes ids and one resource of the
+/// kinds it takes has that name.
+fn id_of(parameter: &str, text: &str, session: &Session) -> Option<String> {
+    let names = &session.plan().names;
+    if let Some(id) = names.id(text) {
+        return Some(id.to_string());
+    }
+    let kinds = kinds(parameter);
+    let ids = kinds
+        .iter()
+        .filter_map(|kind| names.id(&format!("{kind}.{text}")));
+    let mut ids: Vec<_> = ids.collect();
+    ids.dedup();
+    match ids[..] {
+        [id] => Some(id.to_string()),
+        _ => None,
+    }
+}
+
+/// The kinds of resource whose ids a parameter takes: `network_acl` for `NetworkAclIds`.
+fn kinds(parameter: &str) -> Vec<String> {
+    let stem = parameter.strip_suffix('s').unwrap_or(parameter);
+    let Some(stem) = stem.strip_suffix("Id") else {
+        return Vec::new();
+    };
+    let kinds: &[&str] = match stem {
+        "Group" | "SourceGroup" => &["security_group"],
+        "Gateway" => &["internet_gateway", "vpn_gateway"],
+        _ => return vec![snake(stem)],
+    };
+    kinds.iter().map(|kind| (*kind).to_owned()).collect()
+}
+
+/// `network_acl` for `NetworkAcl`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// An operation and what it takes.
+#[derive(Serialize)]
+struct Listed {
+    operation: String,
+    parameters: Vec<&'static str>,
+    /// Whether it changes nothing.
+    read_only: bool,
+}
+
+#[derive(Serialize)]
+struct List {
+    operations: Vec<Listed>,
+}
+
 /// Operations whose names contain `word`, one a line, with their parameters.
-fn operations(word: &str) -> String {
+fn list(word: &str, json: bool) -> Result<Code, Failure> {
+    let operations = operations(word);
+    if json {
+        output::json(&List { operations })?;
+        return Ok(Code::Passed);
+    }
+    if operations.is_empty() {
+        return Err(
+            Failure::usage(format!("no operation's name contains `{word}`"))
+                .hint("`wirelab call --list` shows all"),
+        );
+    }
+    let lines = operations.iter().map(|it| {
+        let line = format!("{} {}", it.operation, it.parameters.join(" "));
+        line.trim_end().to_owned() + "\n"
+    });
+    output::text(&lines.collect::<String>())?;
+    Ok(Code::Passed)
+}
+
+fn operations(word: &str) -> Vec<Listed> {
+    let word = spelling::operation(word.strip_prefix("ec2:").unwrap_or(word));
     let word = word.to_ascii_lowercase();
-    let mut lines: Vec<_> = Control::operations()
-        .filter(|operation| operation.name.to_ascii_lowercase().contains(&word))
-        .map(|operation| {
-            format!(
-                "ec2:{} {}\n",
-                operation.name,
-                operation.parameters().join(" ")
-            )
+    let found = Control::operations().filter(|it| it.name.to_ascii_lowercase().contains(&word));
+    let mut listed: Vec<_> = found
+        .map(|it| Listed {
+            operation: format!("ec2:{}", it.name),
+            parameters: it.parameters(),
+            read_only: it.is_read_only(),
         })
         .collect();
-    lines.sort();
-    lines.concat()
+    listed.sort_by(|a, b| a.operation.cmp(&b.operation));
+    listed
 }

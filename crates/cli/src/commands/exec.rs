@@ -1,6 +1,6 @@
 //! `wirelab exec`: run a program on a simulated host.
 
-use crate::args::TEMPLATE;
+use crate::args::{Json, TEMPLATE};
 
 /// Run a program on a simulated host: ping, tracepath, curl, nc, ss, ip, iptables, sysctl
 ///
@@ -13,9 +13,12 @@ Examples:
   wirelab exec app -- curl -m 5 http://10.0.2.10:8080/
   wirelab exec app -- tracepath -n 10.0.2.10
   wirelab exec app -- ip route
+  wirelab exec --json app -- ping -c 3 10.0.2.10      for scripts
 
 ")]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    json: Json,
     /// The host: `app`; `wirelab status` lists them
     #[arg(value_name = "HOST")]
     host: String,
@@ -29,19 +32,54 @@ pub(crate) struct Arguments {
     command: Vec<String>,
 }
 
+use serde::Serialize;
+
 use crate::failure::{Code, Failure};
+use crate::when::print_utc;
 use crate::{folder, hosts, output};
+
+/// What a program printed, and when; times are virtual.
+#[derive(Serialize)]
+struct Ran<'a> {
+    host: &'a str,
+    command: &'a [String],
+    stdout: String,
+    stderr: String,
+    status: i32,
+    started: String,
+    ended: String,
+    /// UTC of `started`.
+    started_utc: String,
+    /// UTC of `ended`.
+    ended_utc: String,
+}
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     if session.run().world().host(&arguments.host).is_none() {
         return Err(hosts::unknown(&session, &arguments.host));
     }
+    let (started, started_utc) = (session.now(), session.run().utc());
     let result = session.exec(&arguments.host, &arguments.command)?;
     session.write_evidence()?;
-    output::error_text(&result.stderr);
-    output::text(&result.stdout)?;
     let status = u8::try_from(result.status).unwrap_or(255);
+    if arguments.json.json {
+        let starts = session.plan().starts;
+        output::json(&Ran {
+            host: &arguments.host,
+            command: &arguments.command,
+            stdout: result.stdout,
+            stderr: result.stderr,
+            status: result.status,
+            started: started.to_string(),
+            ended: result.ended_at.to_string(),
+            started_utc: print_utc(started_utc),
+            ended_utc: print_utc(starts.at(result.ended_at)),
+        })?;
+    } else {
+        output::error_text(&result.stderr);
+        output::text(&result.stdout)?;
+    }
     Ok(if status == 0 {
         Code::Passed
     } else {

@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         None => first_lab(&content)?,
     };
     folder::known_lab(&content, &lab)?;
+    refuse_nested(folder)?;
     refuse_used(folder)?;
     std::fs::create_dir_all(folder)?;
     let course = Course::set(folder, &lab)?;
@@ -53,6 +54,20 @@ fn first_lab(content: &Content) -> Result<String, Failure> {
     let labs = content.labs()?.into_iter();
     labs.min()
         .ok_or_else(|| Failure::usage(format!("{} holds no labs", content.root().display())))
+}
+
+/// A course in a course would hide the outer one's labs.
+fn refuse_nested(folder: &Path) -> Result<(), Failure> {
+    let whole = std::path::absolute(folder)?;
+    let Some(outer) = whole.parent().and_then(folder::course_above) else {
+        return Ok(());
+    };
+    let (shown, outer) = (folder.display(), outer.display());
+    Err(Failure::usage(format!(
+        "`{shown}` would be inside the course folder {outer}"
+    ))
+    .hint("`wirelab start LAB` starts another lab of this course; `wirelab list` shows them")
+    .hint("a second course goes elsewhere: `wirelab init FOLDER` with a folder outside"))
 }
 
 /// Nobody's files are mixed with ours.

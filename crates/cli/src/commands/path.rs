@@ -1,5 +1,7 @@
 //! `wirelab path`: a packet's journey, there and back.
 
+mod words;
+
 use crate::args::{Json, TEMPLATE};
 
 /// Follow a packet through the network, there and back, hop by hop; changes nothing
@@ -8,13 +10,14 @@ use crate::args::{Json, TEMPLATE};
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
-  wirelab path app db:5432/tcp
-  wirelab path app 198.51.100.7:443
-  wirelab path app db/icmp --size 1400      does a packet of 1400 octets fit?
+  wirelab path replica primary:5432/tcp
+  wirelab path worker 198.51.100.7:443        TCP by default
+  wirelab path app client/icmp --size 1447    does a packet of 1447 octets fit?
+  wirelab path replica primary:5432 --long    one line a hop
 
 ")]
 pub(crate) struct Arguments {
-    /// The host that sends
+    /// The host that sends: its name, an address of it, or an interface's id
     #[arg(value_name = "FROM")]
     from: String,
     /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`
@@ -26,6 +29,9 @@ pub(crate) struct Arguments {
     /// IP length of the packet in octets
     #[arg(long, value_name = "OCTETS")]
     size: Option<u16>,
+    /// One line a hop; so it is anyhow where a direction is wider than the terminal
+    #[arg(long)]
+    long: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -34,24 +40,40 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 use wirelab_session::Session;
+use wirelab_simulator::host::ServerSpec;
 use wirelab_simulator::path::{Marks, PathReport, Probe, ProbeError, ProbeProtocol, explain};
 
 use crate::failure::{Code, Failure};
+use crate::hosts::Interface;
+use crate::when::print_utc;
 use crate::{folder, hosts, output, terminal};
 
 #[derive(Serialize)]
 struct Printed<'a> {
     at: String,
+    utc: String,
+    from: &'a str,
+    to: String,
+    /// `tcp`, `udp` or `icmp`.
+    protocol: &'static str,
+    port: Option<u16>,
+    /// Whether the packet and its answer would both arrive.
     reachable: bool,
+    /// Every reason why one of them would not.
     blockers: Vec<String>,
-    report: &'a PathReport,
+    /// What the machine at the end says: `accepts`, `refuses`, `is silent`, `not reached`.
+    answer: &'static str,
+    forward: words::Way,
+    back: Option<words::Way>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
+    let from = sender(&session, &arguments.from)?;
     let (to, protocol) = target(&session, &arguments.to)?;
+    refuse_itself(&session, &from, to)?;
     let probe = Probe {
-        from: arguments.from.as_str().into(),
+        from: from.as_str().into(),
         to,
         protocol,
         source_port: arguments.source_port,
@@ -62,20 +84,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         _ => Failure::usage(&error),
     })?;
     if arguments.json.json {
-        output::json(&Printed {
-            at: session.now().to_string(),
-            reachable: report.reachable(),
-            blockers: report.blockers().map(ToString::to_string).collect(),
-            report: &report,
-        })?;
+        output::json(&printed(&session, &report))?;
     } else {
-        let marks = if terminal::ascii_only() {
-            Marks::Ascii
-        } else {
-            Marks::Unicode
-        };
-        let shown = report.display(&session.plan().names, marks).to_string();
-        output::text(&format!("{}\n", shown.trim_end()))?;
+        output::text(&shown(&session, &report, arguments.long))?;
     }
     Ok(if report.reachable() {
         Code::Passed
@@ -84,25 +95,128 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })
 }
 
+fn printed<'a>(session: &Session, report: &'a PathReport) -> Printed<'a> {
+    let names = &session.plan().names;
+    let (protocol, port) = match report.probe.protocol {
+        ProbeProtocol::Tcp(port) => ("tcp", Some(port)),
+        ProbeProtocol::Udp(port) => ("udp", Some(port)),
+        ProbeProtocol::Icmp => ("icmp", None),
+    };
+    Printed {
+        at: session.now().to_string(),
+        utc: print_utc(session.run().utc()),
+        from: &report.probe.from,
+        to: report.probe.to.to_string(),
+        protocol,
+        port,
+        reachable: report.reachable(),
+        blockers: report.blockers().map(ToString::to_string).collect(),
+        answer: words::answer(report.answer),
+        forward: words::way(&report.forward, names),
+        back: report.back.as_ref().map(|back| words::way(back, names)),
+    }
+}
+
+/// A line a direction if that fits, else a line a hop.
+fn shown(session: &Session, report: &PathReport, long: bool) -> String {
+    let names = &session.plan().names;
+    let (marks, arrows) = if terminal::ascii_only() {
+        (Marks::Ascii, ["->", "<-"])
+    } else {
+        (Marks::Unicode, ["→", "←"])
+    };
+    let short = report.display(names, marks).to_string();
+    let widest = short.lines().map(|line| line.chars().count()).max();
+    let fits = terminal::width().is_none_or(|width| widest <= Some(width));
+    if fits && !long {
+        return format!("{}\n", short.trim_end());
+    }
+    words::long(report, names, arrows)
+}
+
+/// The machine's name, for its name, an address of it, or the id of an interface.
+fn sender(session: &Session, text: &str) -> Result<String, Failure> {
+    let Ok(address) = text.parse::<IpAddr>() else {
+        let interfaces = hosts::find(session, text)?;
+        return Ok(interfaces[0].host.clone());
+    };
+    owner(session, address).ok_or_else(|| {
+        Failure::usage(format!("no host has the address {address}"))
+            .hint("`wirelab status` lists hosts and addresses")
+    })
+}
+
+/// The machine that has `address`.
+fn owner(session: &Session, address: IpAddr) -> Option<String> {
+    let interfaces = hosts::interfaces(session.run());
+    let found = interfaces
+        .into_iter()
+        .find(|it| addresses(it).any(|its| its == address));
+    found.map(|it| it.host)
+}
+
+fn addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> {
+    let bare = |text: &String| text.split('/').next()?.parse().ok();
+    interface.addresses.iter().filter_map(bare)
+}
+
+fn refuse_itself(session: &Session, from: &str, to: IpAddr) -> Result<(), Failure> {
+    if owner(session, to).as_deref() != Some(from) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{to} is `{from}` itself: what a host sends to itself never crosses the network"
+    ))
+    .hint(format!(
+        "`wirelab exec {from} -- ss -ltn` shows which programs listen there"
+    )))
+}
+
 /// `db:5432/tcp`, `198.51.100.7:443`, `db/icmp`; TCP by default.
 fn target(session: &Session, text: &str) -> Result<(IpAddr, ProbeProtocol), Failure> {
     let (place, protocol) = text.rsplit_once('/').unwrap_or((text, "tcp"));
-    if protocol == "icmp" {
-        return Ok((address(session, place)?, ProbeProtocol::Icmp));
+    let protocol = protocol.to_ascii_lowercase();
+    let whole_address = place.parse::<IpAddr>().is_ok();
+    let split = place.rsplit_once(':').filter(|_| !whole_address);
+    match (protocol.as_str(), split) {
+        ("icmp", None) => Ok((address(session, place)?, ProbeProtocol::Icmp)),
+        ("icmp", Some(_)) => Err(bad_target(text).hint("ICMP has no ports")),
+        ("tcp" | "udp", None) => Err(no_port(session, place, &protocol)),
+        ("tcp" | "udp", Some((place, port))) => {
+            let port: u16 = port.parse().map_err(|_| bad_target(text))?;
+            let protocol = if protocol == "tcp" {
+                ProbeProtocol::Tcp(port)
+            } else {
+                ProbeProtocol::Udp(port)
+            };
+            Ok((address(session, place)?, protocol))
+        }
+        _ => Err(bad_target(text)),
     }
-    let (place, port) = place.rsplit_once(':').ok_or_else(|| bad_target(text))?;
-    let port: u16 = port.parse().map_err(|_| bad_target(text))?;
-    let protocol = match protocol {
-        "tcp" => ProbeProtocol::Tcp(port),
-        "udp" => ProbeProtocol::Udp(port),
-        _ => return Err(bad_target(text)),
-    };
-    Ok((address(session, place)?, protocol))
 }
 
 fn bad_target(text: &str) -> Failure {
     Failure::usage(format!("`{text}` is no destination"))
         .hint("write `HOST:PORT/tcp`, `ADDRESS:PORT/udp` or `HOST/icmp`")
+}
+
+/// The port is missing; the ports on which the machine has programs are what may be meant.
+fn no_port(session: &Session, place: &str, protocol: &str) -> Failure {
+    let to = match address(session, place) {
+        Ok(address) => address,
+        Err(failure) => return failure,
+    };
+    let failure = Failure::usage(format!("`{place}` needs a port: `{place}:PORT/{protocol}`"));
+    let host = owner(session, to).and_then(|name| session.run().world().host(&name));
+    let servers = host.map(|host| host.spec().servers.iter());
+    let ports = servers.into_iter().flatten().map(ServerSpec::port);
+    let forms: Vec<_> = ports.map(|port| format!("`{place}:{port}/tcp`")).collect();
+    let failure = match (host, forms.is_empty()) {
+        (None, _) => failure,
+        (Some(_), true) => failure.hint("no program listens there"),
+        (Some(_), false) => failure.hint(format!("programs listen at {}", forms.join(", "))),
+    };
+    failure.hint(format!("for a ping: `{place}/icmp`"))
 }
 
 /// An address as it stands, or the first address of a host.
@@ -112,9 +226,6 @@ fn address(session: &Session, place: &str) -> Result<IpAddr, Failure> {
         return Ok(address);
     }
     let interfaces = hosts::find(session, place)?;
-    let addresses = interfaces.iter().flat_map(|it| &it.addresses);
-    let first = addresses
-        .filter_map(|it| it.split('/').next()?.parse().ok())
-        .next();
+    let first = interfaces.iter().flat_map(addresses).next();
     first.ok_or_else(|| Failure::usage(format!("host `{place}` has no address")))
 }

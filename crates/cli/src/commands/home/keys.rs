@@ -17,11 +17,13 @@ impl Keys {
         let before = tcgetattr(std::io::stdin()).map_err(no_terminal)?;
         let mut raw = before.clone();
         raw.local_modes &= !(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG);
-        tcsetattr(std::io::stdin(), OptionalActions::Now, &raw).map_err(no_terminal)?;
+        // What was typed before, for a shell, is not taken for keys.
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &raw).map_err(no_terminal)?;
         Ok(Self { before })
     }
 
-    /// The next key, or `None` after `patience`.
+    /// The next key, or `None` after `patience`. What follows it is left to be read: after the
+    /// last key, by the shell.
     pub(super) fn next(&self, patience: Duration) -> Result<Option<char>, Failure> {
         let stdin = std::io::stdin();
         let mut ready = [PollFd::new(&stdin, PollFlags::IN)];

@@ -1,0 +1,176 @@
+//! A path in plain words: the shape of `wirelab path --json`, and one line a hop.
+
+use serde::Serialize;
+use wirelab_model::FlowDirection;
+use wirelab_scenario::Names;
+use wirelab_simulator::path::{Answer, Journey, PassDetail, PathReport, PathStep, StepVerdict};
+use wirelab_simulator::{Hop, TargetText};
+
+use crate::terminal::Mark;
+
+/// One direction.
+#[derive(Serialize)]
+pub(super) struct Way {
+    /// `SYN`, `SYN-ACK`, `UDP`, `echo request`, `echo reply`.
+    packet: String,
+    delivered: bool,
+    /// The machine it ends at, whether or not something on the way drops it.
+    reaches: Option<String>,
+    hops: Vec<Step>,
+}
+
+/// One place on the way.
+#[derive(Serialize)]
+struct Step {
+    /// What judges: `security group`, `network ACL`, `route table`, ...
+    place: &'static str,
+    /// Its names in the scenario, or ids where it has none.
+    names: Vec<String>,
+    ids: Vec<String>,
+    /// `in` or `out`, where it judges both.
+    direction: Option<&'static str>,
+    passes: bool,
+    /// The rule, route or translation that lets it pass, or why it is dropped.
+    why: Option<String>,
+    source: String,
+    destination: String,
+}
+
+/// What the machine at the end says: `accepts`, `refuses`, `is silent`, `not reached`.
+pub(super) const fn answer(answer: Answer) -> &'static str {
+    match answer {
+        Answer::NotReached => "not reached",
+        Answer::Accepted => "accepts",
+        Answer::Refused => "refuses",
+        Answer::Silent => "is silent",
+    }
+}
+
+pub(super) fn way(journey: &Journey, names: &Names) -> Way {
+    Way {
+        packet: journey.what.to_string(),
+        delivered: journey.delivered(),
+        reaches: journey.reached.as_ref().map(ToString::to_string),
+        hops: journey.steps.iter().map(|it| step(it, names)).collect(),
+    }
+}
+
+fn step(step: &PathStep, names: &Names) -> Step {
+    let (place, ids) = place(&step.hop);
+    let short = |id: &String| names.short(id).unwrap_or(id).to_owned();
+    let (passes, why) = match &step.verdict {
+        StepVerdict::Pass(detail) => (true, pass(detail, names)),
+        StepVerdict::Deny(reason) => (false, Some(reason.to_string())),
+    };
+    Step {
+        place,
+        names: ids.iter().map(short).collect(),
+        ids,
+        direction: direction(&step.hop),
+        passes,
+        why,
+        source: step.source.to_string(),
+        destination: step.destination.to_string(),
+    }
+}
+
+fn place(hop: &Hop) -> (&'static str, Vec<String>) {
+    let (place, id) = match hop {
+        Hop::SecurityGroup { groups, .. } => {
+            let ids = groups.iter().map(ToString::to_string).collect();
+            return ("security group", ids);
+        }
+        Hop::Internet => return ("internet", Vec::new()),
+        Hop::Interface(id) => ("interface", id.to_string()),
+        Hop::SourceDestCheck(id) => ("source/destination check", id.to_string()),
+        Hop::NetworkAcl { acl, .. } => ("network ACL", acl.to_string()),
+        Hop::RouteTable { route_table, .. } => ("route table", route_table.to_string()),
+        Hop::InternetGateway(id) => ("internet gateway", id.to_string()),
+        Hop::NatGateway(id) => ("NAT gateway", id.to_string()),
+        Hop::TransitGateway(id) => ("transit gateway", id.to_string()),
+        Hop::VpnGateway(id) => ("virtual private gateway", id.to_string()),
+        Hop::VpnConnection(id) => ("VPN connection", id.to_string()),
+        Hop::Segment(name) => ("segment", name.to_string()),
+        Hop::Host(name) => ("host", name.to_string()),
+        Hop::Vpc(id) => ("VPC", id.to_string()),
+    };
+    (place, vec![id])
+}
+
+const fn direction(hop: &Hop) -> Option<&'static str> {
+    let egress = match hop {
+        Hop::SecurityGroup { direction, .. } => matches!(direction, FlowDirection::Egress),
+        Hop::NetworkAcl { egress, .. } => *egress,
+        _ => return None,
+    };
+    Some(if egress { "out" } else { "in" })
+}
+
+fn pass(detail: &PassDetail, names: &Names) -> Option<String> {
+    let end = |(address, port): (std::net::IpAddr, u16)| match port {
+        0 => address.to_string(),
+        port => std::net::SocketAddr::new(address, port).to_string(),
+    };
+    match detail {
+        PassDetail::Plain => None,
+        PassDetail::Rule(rule) => Some(format!("rule {rule}")),
+        PassDetail::Tracked => Some("tracked connection".to_owned()),
+        PassDetail::Entry(entry) => Some(format!("rule {}", entry.rule_number)),
+        PassDetail::Route {
+            destination,
+            target,
+        } => {
+            let target = TargetText(target);
+            let id = target.as_str();
+            let target = names.short(id).unwrap_or(id);
+            Some(format!("{destination} to {target}"))
+        }
+        PassDetail::Translated {
+            source,
+            destination,
+        } => Some(format!(
+            "translated to {} > {}",
+            end(*source),
+            end(*destination)
+        )),
+    }
+}
+
+/// One line a hop, for reports that are wider than the terminal.
+pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> String {
+    let back = report.back.as_ref();
+    let ways = [Some(&report.forward), back];
+    let mut text = String::new();
+    for (journey, arrow) in ways.iter().zip(arrows) {
+        let Some(journey) = journey else { continue };
+        let way = way(journey, names);
+        let end = if way.delivered {
+            "DELIVERED"
+        } else {
+            "DROPPED"
+        };
+        text += &format!(" {arrow} {}   {end}\n", way.packet);
+        for hop in &way.hops {
+            text += &line(hop);
+        }
+    }
+    text += match report.answer {
+        Answer::Refused => "   the machine refuses it: nobody listens there\n",
+        Answer::Silent => "   the machine itself gives no answer\n",
+        Answer::Accepted | Answer::NotReached => "",
+    };
+    text
+}
+
+fn line(hop: &Step) -> String {
+    let mark = if hop.passes { Mark::Good } else { Mark::Bad };
+    let mut place = hop.place.to_owned();
+    for word in [hop.names.join(","), hop.direction.unwrap_or("").to_owned()] {
+        if !word.is_empty() {
+            place += &format!(" {word}");
+        }
+    }
+    let why = hop.why.as_deref().unwrap_or_default();
+    let line = format!("   {} {place:<32} {why}", mark.shown());
+    format!("{}\n", line.trim_end())
+}

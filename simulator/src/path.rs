@@ -29,7 +29,7 @@ pub struct Probe {
     pub protocol: ProbeProtocol,
     /// Source port of TCP and UDP; one from the sender's ephemeral range by default.
     pub source_port: Option<u16>,
-    /// IP total length in octets, to ask about path MTU. `None`: a SYN, or 64 octets.
+    /// IP total length in octets, 28 at least, to ask about path MTU. `None`: a SYN, or 64 octets.
     pub size: Option<u16>,
 }
 
@@ -53,8 +53,8 @@ pub struct PathReport {
     pub forward: Journey,
     /// What the machine there would say to the probe.
     pub answer: Answer,
-    /// The way of the answer; none if the probe could not be led to a machine. Where the machine would
-    /// say nothing, the way of what it should have said.
+    /// The way of the answer; none if the probe could not be led to a machine. Where the machine
+    /// would say nothing, the way of what it should have said.
     pub back: Option<Journey>,
 }
 
@@ -161,12 +161,45 @@ impl PathReport {
     }
 }
 
+/// Octets of an IP header and of a UDP or ICMP one.
+pub(crate) const SIZE_MIN: u16 = 28;
+
 /// A probe that cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
     /// No machine has this name.
     #[error("no host is called `{0}`")]
     UnknownHost(SmolStr),
+    /// Shorter than its own headers.
+    #[error("{0} octets do not hold the headers of the probe: the smallest size is 28")]
+    TooSmall(u16),
+    /// Port 0 cannot be connected to.
+    #[error("port 0 is no port that anything listens on: give 1 to 65535")]
+    PortZero,
+    /// The packet would never leave the machine.
+    #[error(
+        "{to} is an address of host `{host}` itself: the packet would not leave the machine, so no \
+         security group, network ACL or route has a say in it"
+    )]
+    ToItself {
+        /// The machine.
+        host: SmolStr,
+        /// Its address.
+        to: IpAddr,
+    },
+    /// Longer than the machine's own way out takes.
+    #[error(
+        "host `{host}` does not send {size} octets: the MTU of its way there is {mtu}, so its own \
+         kernel tells the program `Message too long` (EMSGSIZE) and nothing goes on the wire"
+    )]
+    TooLong {
+        /// The machine.
+        host: SmolStr,
+        /// What was to be sent, in octets.
+        size: u16,
+        /// MTU of interface or route, or what was learned of the path, in octets.
+        mtu: u16,
+    },
     /// The machine does not send it: it has no interface, no route, or a firewall of its own.
     #[error("host `{host}` does not send it: {why}")]
     NotSent {

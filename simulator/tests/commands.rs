@@ -142,3 +142,50 @@ fn a_database_answers_queries_and_streams_its_log() {
         .collect();
     assert_eq!(ports.len(), 2, "both keep their connection");
 }
+
+#[test]
+fn names_attached_values_and_every_look_at_a_machine() {
+    let mut net = Net::new(9001, 1500, 9001);
+    net.serve("/hello", 10);
+    insta::assert_snapshot!(session(
+        &mut net,
+        &[
+            "ping -c1 server",
+            "ping -nc1 -W1 server",
+            "ping -c1 nowhere",
+            "ping -w3 -i1 192.0.2.1",
+            "nc -vzw2 server 80",
+            "nc -nvz server 80",
+            "curl -sm5 http://server/hello",
+            "curl -s localhost",
+            "curl https://server/",
+            "curl -o page http://server/",
+            "tracepath -m5 server",
+            "ip -br a",
+            "ip -br link",
+            "ip -o a",
+            "ip link set ens5 mtu 60",
+            "ip link set ens5 mtu 9300",
+            "ip -s link show ens5",
+            "ss -tani",
+            "ss -tap",
+            "sysctl -n net.ipv4.ip_forward",
+            "sysctl -w net.ipv4.ip_forward",
+            "iptables -A INPUT -s 10.0.2.20 -p tcp --dport 80 -j DROP",
+            "iptables -A INPUT -p icmp --icmp-type 8 -j REJECT",
+            "ping -c1 server",
+            "iptables -nvL INPUT --line-numbers",
+            "iptables -L OUTPUT",
+            "iptables -nS",
+        ]
+    ));
+}
+
+#[test]
+fn a_link_mtu_set_by_hand_outlives_a_change_of_other_interfaces() {
+    let mut net = Net::new(9001, 1500, 9001);
+    net.exec(&["ip", "link", "set", "ens5", "mtu", "1300"]);
+    net.readdress_client("10.0.1.10/25");
+    let (printed, _) = net.exec(&["ip", "addr", "show", "ens5"]);
+    assert!(printed.contains("mtu 1300") && printed.contains("10.0.1.10/25"));
+}

@@ -8,9 +8,10 @@
 
 mod parity_support;
 
-use parity_support::{Comparison, Golden, Millis, Net, Part, Side, Verdict, compare};
+use parity_support::{Comparison, Golden, Millis, Net, Part, Side, Verdict, compare, icmp};
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_simulator::host::{KernelProfile, Outcome, TrafficProgram};
+use wirelab_simulator::host::{KernelProfile, Outcome, ServerSpec, TrafficProgram};
+use wirelab_wire::TcpFlags;
 
 fn get(path: &str) -> TrafficProgram {
     TrafficProgram::Http {
@@ -34,9 +35,12 @@ fn assert_parity(name: &str, found: Comparison) {
         compared,
         bursts,
         differences,
+        late,
+        early,
     } = found;
     println!(
-        "{name}: {compared} segments compared, {} differences, {bursts} burst ends elsewhere",
+        "{name:<42} {compared:>4} segments {:>2} differences {bursts:>2} burst ends elsewhere, \
+         at most {early:>6} us early {late:>6} us late",
         differences.len()
     );
     for difference in &differences {
@@ -243,6 +247,69 @@ fn a_write_into_silence_is_repeated_on_the_kernels_schedule() {
         name,
         compare(&golden, &net.flow(Side::Client).outbound_after(1.5)),
     );
+}
+
+#[test]
+fn a_fin_into_silence_is_repeated_on_the_kernels_schedule() {
+    let name = "fin-blackhole";
+    let mut net = Net::new(1500, 1500, 1500);
+    net.add_server(ServerSpec::Discard { port: 8080 });
+    net.pipe(Side::Server, |packet, _| {
+        let opens = packet
+            .as_tcp()
+            .is_some_and(|tcp| tcp.flags.contains(TcpFlags::SYN));
+        if opens { Verdict::Pass } else { Verdict::Drop }
+    });
+    net.request_at_port(TrafficProgram::Connect, 8080, START);
+    net.run_until(SimTime::from_secs(200));
+    let golden = Golden::read(&format!("{name}.client.pcap")).flow(8080);
+    let ours = net.flow(Side::Client).fins();
+    assert_parity(name, compare(&golden.fins(), &ours));
+}
+
+#[test]
+fn pings_of_every_length_leave_and_come_as_the_kernels_do() {
+    for (name, mtu, commands) in [
+        (
+            "ping-1500",
+            1500,
+            &[
+                "ping -c 3 -i 0.3 10.0.2.20",
+                "ping -c 2 -i 0.3 -W 1 -M do -s 1472 10.0.2.20",
+                "ping -c 2 -i 0.3 -W 1 -M do -s 1473 10.0.2.20",
+                "ping -c 1 -W 1 -M dont -s 2973 10.0.2.20",
+                "ping -c 1 -W 1 -t 1 10.0.2.20",
+                "ping -c 1 -W 1 -t 2 10.0.2.20",
+            ][..],
+        ),
+        (
+            "ping-9001-through-1500",
+            9001,
+            &[
+                "ping -c 3 -i 0.3 10.0.2.20",
+                "ping -c 2 -i 0.3 -W 1 -M do -s 1472 10.0.2.20",
+                "ping -c 2 -i 0.3 -W 1 -M do -s 1473 10.0.2.20",
+                "ping -c 2 -i 0.3 -W 1 -M do -s 8973 10.0.2.20",
+                "ping -c 2 -i 0.3 -W 1 -M do -s 8974 10.0.2.20",
+                "ping -c 1 -W 1 -M dont -s 10474 10.0.2.20",
+                "ping -c 1 -W 1 -t 1 10.0.2.20",
+            ][..],
+        ),
+    ] {
+        let mut net = Net::new(mtu, 1500, mtu);
+        net.path_to_server(1500);
+        for command in commands {
+            net.exec(&command.split_whitespace().collect::<Vec<_>>());
+        }
+        let golden = Golden::read(&format!("{name}.client.pcap"));
+        let mut kernel = icmp(golden.packets());
+        if mtu == 9001 {
+            // The second router of the capture answers a last ping with TTL 2.
+            kernel.truncate(kernel.len() - 2);
+        }
+        println!("{name:<42} {:>4} packets compared", kernel.len());
+        assert_eq!(icmp(net.packets(Side::Client)), kernel, "{name}");
+    }
 }
 
 #[test]

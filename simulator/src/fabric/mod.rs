@@ -236,7 +236,8 @@ impl<W: Watch> Walk<'_, W> {
         if let Some((error, teller)) = error {
             self.tell(teller, transit.answer(error));
         }
-        W::GOES_ON
+        // No rule could let it on: an explained probe ends here as well.
+        false
     }
 
     /// Sends a packet that the network made to the machine it is addressed to.

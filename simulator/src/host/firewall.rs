@@ -1,6 +1,7 @@
 //! The part of iptables that decides what is seen on the wire: table `filter`, and TCPMSS in
 //! table `mangle`.
 
+mod list;
 mod parse;
 
 use std::fmt;
@@ -110,6 +111,9 @@ struct Chain {
     hook: Hook,
     accepts: bool,
     rules: Vec<Rule>,
+    /// What fell to the policy.
+    packets: u64,
+    octets: u64,
 }
 
 /// Every chain of a machine.
@@ -130,6 +134,8 @@ impl Default for Firewall {
                     hook,
                     accepts: true,
                     rules: Vec::new(),
+                    packets: 0,
+                    octets: 0,
                 })
             })
             .collect();
@@ -148,6 +154,9 @@ impl Firewall {
         mtu: Option<u16>,
     ) -> Verdict {
         if self.idle {
+            for chain in self.chains.iter_mut().filter(|chain| chain.hook == hook) {
+                chain.count(packet.total_len());
+            }
             return Verdict::Accept;
         }
         for chain in &mut self.chains {
@@ -225,7 +234,7 @@ impl Firewall {
             } => {
                 self.chain_mut(table, hook).accepts = accepts;
             }
-            Command::List { table, hook } => return Ok(self.list(table, hook)),
+            Command::List { table, hook, look } => return Ok(self.list(table, hook, look)),
             Command::Save { table, hook } => return Ok(self.save(table, hook)),
         }
         Ok(String::new())
@@ -251,26 +260,15 @@ impl Firewall {
         }
         text
     }
-
-    /// `iptables -L -n -v`.
-    fn list(&self, table: Table, hook: Option<Hook>) -> String {
-        let mut text = String::new();
-        for chain in self.selected(table, hook) {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            let policy = if chain.accepts { "ACCEPT" } else { "DROP" };
-            text += &format!("Chain {} (policy {policy})\n", chain.hook.name());
-            text += "    pkts      bytes rule\n";
-            for rule in &chain.rules {
-                text += &format!("{:>8} {:>10}{rule}\n", rule.packets, rule.octets);
-            }
-        }
-        text
-    }
 }
 
 impl Chain {
+    /// A packet falls to the policy.
+    fn count(&mut self, len: usize) {
+        self.packets += 1;
+        self.octets += len as u64;
+    }
+
     fn run(
         &mut self,
         packet: &mut IpPacket,
@@ -297,6 +295,7 @@ impl Chain {
                 Target::Mss(size) => clamp(packet, size, mtu),
             }
         }
+        self.count(packet.total_len());
         if self.accepts {
             Verdict::Accept
         } else {

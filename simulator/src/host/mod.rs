@@ -29,6 +29,7 @@ mod tcp;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -84,6 +85,7 @@ pub struct Host {
     execs: BTreeMap<ExecId, Exec>,
     wakes: BTreeSet<(SimTime, Waker)>,
     next_echo_identifier: u16,
+    names: exec::NameTable,
 }
 
 impl Host {
@@ -122,6 +124,7 @@ impl Host {
             execs: BTreeMap::new(),
             wakes: BTreeSet::new(),
             next_echo_identifier,
+            names: exec::NameTable::default(),
         })
     }
 
@@ -140,6 +143,19 @@ impl Host {
     /// Replaces the interfaces. Sockets bound to an address that is gone stay and fall silent.
     pub fn set_interfaces(&mut self, _now: SimTime, interfaces: Vec<InterfaceConfig>) {
         self.stack.set_interfaces(interfaces);
+    }
+
+    /// Replaces what commands know of names, as a new `/etc/hosts` does. `localhost` is known in
+    /// any case; of two entries for one name or address the first counts.
+    pub fn set_names(&mut self, names: Vec<(SmolStr, IpAddr)>) {
+        self.names = exec::NameTable::new(names);
+    }
+
+    /// What a program here may send to `to` in one packet with DF set, in octets: the MTU of the
+    /// route, or less if that was learned. Nothing without a route.
+    pub(crate) fn path_mtu(&self, now: SimTime, to: IpAddr) -> Option<u16> {
+        let path = self.stack.path(to, now)?;
+        u16::try_from(path.mtu).ok()
     }
 
     /// A packet has arrived on `interface`.

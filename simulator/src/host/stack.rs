@@ -1,5 +1,6 @@
 //! The network stack of a machine: sockets, ports, and the ways in and out.
 
+mod counters;
 mod handshake;
 mod output;
 
@@ -8,8 +9,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream};
 use wirelab_wire::{IpPacket, QuotedPacket, Reassembler, TcpFlags, TcpSegment, Transport};
+
+pub(crate) use counters::Counters;
 
 use super::firewall::{Firewall, Hook, Verdict};
 use super::icmp::{Heard, RateLimit};
@@ -53,6 +57,10 @@ enum TimerKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stack {
     pub(crate) interfaces: Vec<InterfaceConfig>,
+    /// By interface, the loopback last.
+    counters: Vec<Counters>,
+    /// MTUs set by hand, by name; they stay as long as the device does.
+    link_mtus: BTreeMap<SmolStr, u16>,
     pub(crate) routes: RouteTable,
     pub(crate) firewall: Firewall,
     pub(crate) forwarding: bool,
@@ -84,6 +92,8 @@ impl Stack {
         let identification = draws.next_u32() as u16;
         Self {
             interfaces: Vec::new(),
+            counters: vec![Counters::default()],
+            link_mtus: BTreeMap::new(),
             routes: RouteTable::new(spec.routes.clone()),
             firewall,
             forwarding: spec.settings.ip_forward,
@@ -111,7 +121,27 @@ impl Stack {
     }
 
     pub(crate) fn set_interfaces(&mut self, interfaces: Vec<InterfaceConfig>) {
-        self.interfaces = interfaces;
+        let old = std::mem::replace(&mut self.interfaces, interfaces);
+        self.carry_counters(&old);
+        let is_same = |name: &SmolStr, new: &InterfaceConfig| {
+            new.name == *name
+                && old
+                    .iter()
+                    .any(|old| old.name == *name && old.mac == new.mac)
+        };
+        let interfaces = &mut self.interfaces;
+        self.link_mtus.retain(|name, mtu| {
+            let found = interfaces.iter_mut().find(|new| is_same(name, new));
+            found.map(|new| new.mtu = *mtu).is_some()
+        });
+        self.routes.rebuild(&self.interfaces);
+    }
+
+    /// `ip link set mtu`.
+    pub(crate) fn set_link_mtu(&mut self, interface: usize, mtu: u16) {
+        let name = self.interfaces[interface].name.clone();
+        self.link_mtus.insert(name, mtu);
+        self.interfaces[interface].mtu = mtu;
         self.routes.rebuild(&self.interfaces);
     }
 
@@ -419,6 +449,7 @@ impl Stack {
 
     /// A packet from the network.
     pub(crate) fn on_packet(&mut self, now: SimTime, interface: usize, packet: IpPacket) {
+        self.count_received(interface, packet.total_len());
         if self.is_local(packet.header.destination) {
             self.deliver(now, interface, packet);
         } else if self.forwarding {

@@ -1,4 +1,4 @@
-//! A path as people read it: one line a direction.
+//! A path as people read it: one line a direction, or, with `{:#}`, one line a hop.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -79,16 +79,26 @@ impl PathReport {
     }
 }
 
-/// ` → SYN      sg web out ✓  acl web out ✓ 100  ...   DELIVERED`.
+/// ` → SYN      sg web out ✓  acl web out ✓ 100  ...   DELIVERED`; the alternate form has a line for
+/// each hop, a deny's sentence on lines of its own, and no line beyond 80 columns that can be
+/// broken.
 impl fmt::Display for PathDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let back = self.report.back.as_ref();
         let words = [Some(&self.report.forward), back];
         let width = words.iter().flatten().map(|it| it.what.len()).max();
-        self.journey(f, &self.report.forward, true, width.unwrap_or(0))?;
-        if let Some(back) = back {
-            f.write_str("\n")?;
-            self.journey(f, back, false, width.unwrap_or(0))?;
+        let width = width.unwrap_or(0);
+        let ways = [(Some(&self.report.forward), true), (back, false)];
+        for (journey, forward) in ways {
+            let Some(journey) = journey else { continue };
+            if !forward {
+                f.write_str("\n")?;
+            }
+            if f.alternate() {
+                self.hop_by_hop(f, journey, forward)?;
+            } else {
+                self.journey(f, journey, forward, width)?;
+            }
         }
         match self.report.answer {
             Answer::Refused => f.write_str("\n   the machine refuses it: nobody listens there"),
@@ -116,6 +126,58 @@ impl PathDisplay<'_> {
         } else {
             "   DROPPED"
         })
+    }
+
+    fn hop_by_hop(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        journey: &Journey,
+        forward: bool,
+    ) -> fmt::Result {
+        writeln!(f, " {} {}", self.marks.arrow(forward), journey.what)?;
+        let places = journey.steps.iter().map(|step| self.hop(&step.hop));
+        let width = places.map(|place| place.chars().count()).max().unwrap_or(0);
+        for step in &journey.steps {
+            let place = self.hop(&step.hop);
+            let passes = matches!(step.verdict, StepVerdict::Pass(_));
+            let mark = self.marks.verdict(passes);
+            let said = match &step.verdict {
+                StepVerdict::Pass(detail) => self.sentence(detail),
+                StepVerdict::Deny(reason) => reason.to_string(),
+            };
+            let line = format!("     {mark} {place:<width$}");
+            if passes && (line.chars().count() + 2 + said.chars().count()) <= COLUMNS {
+                writeln!(f, "{}", format!("{line}  {said}").trim_end())?;
+                continue;
+            }
+            writeln!(f, "{}", line.trim_end())?;
+            for part in wrapped(&said, COLUMNS - INDENT) {
+                writeln!(f, "{:INDENT$}{part}", "")?;
+            }
+        }
+        f.write_str(if journey.delivered() {
+            "     DELIVERED"
+        } else {
+            "     DROPPED"
+        })
+    }
+
+    /// Why a hop lets the probe pass, in words.
+    fn sentence(&self, detail: &PassDetail) -> String {
+        match detail {
+            PassDetail::Plain => String::new(),
+            PassDetail::Rule(id) => format!("rule {} allows it", self.name(id.as_str())),
+            PassDetail::Tracked => "it belongs to a tracked connection".to_owned(),
+            PassDetail::Entry(entry) => EntryText(entry).to_string(),
+            PassDetail::Route {
+                destination,
+                target,
+            } => format!(
+                "{destination} to {}",
+                self.name(TargetText(target).as_str())
+            ),
+            PassDetail::Translated { .. } => self.detail(detail).1.trim_start().to_owned(),
+        }
     }
 
     fn step(&self, step: &PathStep) -> String {
@@ -185,6 +247,26 @@ impl PathDisplay<'_> {
     fn name(&self, id: &str) -> SmolStr {
         self.names.name(id).unwrap_or_else(|| id.into())
     }
+}
+
+/// Width of a terminal that has not been widened.
+const COLUMNS: usize = 80;
+/// Before the sentences below a hop.
+const INDENT: usize = 11;
+
+/// Breaks a sentence between words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 const fn way(egress: bool) -> &'static str {

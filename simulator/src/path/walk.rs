@@ -14,7 +14,7 @@ use wirelab_wire::{
 };
 
 use super::{
-    Answer, Journey, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol,
+    Answer, Journey, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol, SIZE_MIN,
     StepVerdict,
 };
 use crate::fabric::{InterfaceIndex, Place, Port, State, Transit, Walk};
@@ -36,6 +36,7 @@ const PATIENCE: SimDuration = SimDuration::from_secs(1);
 pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
     let number = world.machine_number(&probe.from);
     let number = number.ok_or_else(|| ProbeError::UnknownHost(probe.from.clone()))?;
+    check(world, number, probe)?;
     let mut explainer = Explainer {
         world,
         state: world.state.clone(),
@@ -59,6 +60,33 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
         answer,
         back,
     })
+}
+
+/// Refuses what the machine could not send, saying why.
+fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
+    let machine = &world.machines[number as usize];
+    let host = machine.name().clone();
+    let port = match probe.protocol {
+        ProbeProtocol::Tcp(port) | ProbeProtocol::Udp(port) => Some(port),
+        ProbeProtocol::Icmp => None,
+    };
+    if port == Some(0) || probe.source_port == Some(0) {
+        return Err(ProbeError::PortZero);
+    }
+    let to = probe.to;
+    if machine.owns(to) || to.is_loopback() {
+        return Err(ProbeError::ToItself { host, to });
+    }
+    let Some(size) = probe.size else {
+        return Ok(());
+    };
+    if size < SIZE_MIN {
+        return Err(ProbeError::TooSmall(size));
+    }
+    match machine.host.path_mtu(world.now(), to) {
+        Some(mtu) if size > mtu => Err(ProbeError::TooLong { host, size, mtu }),
+        _ => Ok(()),
+    }
 }
 
 struct Explainer<'w> {

@@ -320,22 +320,7 @@ fn the_answer_through_a_vpn_is_lost_without_a_word_when_it_exceeds_the_tunnel() 
 
 #[test]
 fn paths_are_printed_hop_by_hop_with_every_blocker() {
-    let mut net = net();
-    net.acl(
-        "acl-db",
-        &["subnet-db"],
-        &[
-            "in 100 allow -1 * 0.0.0.0/0",
-            "out 100 allow tcp 8080 0.0.0.0/0",
-            "out 200 deny tcp 32768-60999 0.0.0.0/0",
-        ],
-    );
-    let open = [
-        "in 100 allow -1 * 0.0.0.0/0",
-        "out 100 allow -1 * 0.0.0.0/0",
-    ];
-    net.acl("acl-open", &["subnet-app", "subnet-nat"], &open);
-    let bench = populated(&mut net);
+    let bench = with_a_closed_list();
     let mut text = String::new();
     for (from, to, protocol) in [
         ("app", "10.0.2.10", ProbeProtocol::Tcp(8080)),
@@ -363,6 +348,71 @@ fn paths_are_printed_hop_by_hop_with_every_blocker() {
         .expect("a string");
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_path_has_a_line_for_each_hop_and_fits_eighty_columns_when_asked_to() {
+    let bench = with_a_closed_list();
+    let probe = probe("app", "10.0.2.10", ProbeProtocol::Tcp(8080), None);
+    let report = explain(&bench.world, &probe).expect("the machine sends it");
+    let text = format!("{:#}", report.display(&(), Marks::Unicode));
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn probes_that_no_machine_sends_are_refused_with_the_reason() {
+    let bench = with_a_closed_list();
+    let mut text = String::new();
+    for (to, protocol, size) in [
+        ("10.0.2.10", ProbeProtocol::Icmp, Some(27)),
+        ("10.0.2.10", ProbeProtocol::Icmp, Some(9002)),
+        ("10.0.2.10", ProbeProtocol::Udp(53), Some(9002)),
+        ("10.0.2.10", ProbeProtocol::Tcp(8080), Some(9002)),
+        ("10.0.2.10", ProbeProtocol::Tcp(0), None),
+        ("10.0.1.5", ProbeProtocol::Icmp, None),
+        ("127.0.0.1", ProbeProtocol::Tcp(80), None),
+    ] {
+        let error = explain(&bench.world, &probe("app", to, protocol, size));
+        let error = error.expect_err("it is refused");
+        writeln!(text, "{error}").expect("a string");
+    }
+    insta::assert_snapshot!(text);
+    let longest = probe("app", "10.0.2.10", ProbeProtocol::Icmp, Some(9001));
+    assert!(explain(&bench.world, &longest).is_ok());
+}
+
+fn probe(from: &str, to: &str, protocol: ProbeProtocol, size: Option<u16>) -> Probe {
+    Probe {
+        from: from.into(),
+        to: parse(to),
+        protocol,
+        source_port: None,
+        size,
+    }
+}
+
+/// The database's list lets no answers out.
+fn with_a_closed_list() -> Bench {
+    let mut net = net();
+    net.acl(
+        "acl-db",
+        &["subnet-db"],
+        &[
+            "in 100 allow -1 * 0.0.0.0/0",
+            "out 100 allow tcp 8080 0.0.0.0/0",
+            "out 200 deny tcp 32768-60999 0.0.0.0/0",
+        ],
+    );
+    let open = [
+        "in 100 allow -1 * 0.0.0.0/0",
+        "out 100 allow -1 * 0.0.0.0/0",
+    ];
+    net.acl("acl-open", &["subnet-app", "subnet-nat"], &open);
+    populated(&mut net)
 }
 
 #[test]

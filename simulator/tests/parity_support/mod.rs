@@ -17,7 +17,7 @@ use wirelab_simulator::host::{
     Attachment, ExecId, Host, HostConfig, HostEvent, HostSettings, HostSpec, HttpResource,
     InterfaceConfig, KernelProfile, Output, ServerSpec, TrafficEvent, TrafficProgram, TrafficSpec,
 };
-use wirelab_wire::{IpPacket, MacAddr, TcpFlags, TcpOption, link};
+use wirelab_wire::{IcmpMessage, IpPacket, MacAddr, TcpFlags, TcpOption, link};
 
 /// Milliseconds, for times that are no whole seconds.
 pub trait Millis: Sized {
@@ -158,6 +158,11 @@ impl Net {
             resources: Vec::new(),
             pending: Vec::new(),
         }
+    }
+
+    /// The router's MTU towards the server.
+    pub fn path_to_server(&mut self, mtu: u16) {
+        self.mtus[2] = mtu;
     }
 
     pub fn delay(&mut self, delay: SimDuration) {
@@ -303,11 +308,27 @@ impl Net {
         for (host, set) in self.hosts.iter_mut().zip(sets) {
             host.set_interfaces(SimTime::ZERO, set);
         }
+        let names = [
+            ("client", CLIENT_ADDRESS),
+            ("router", "10.0.1.1"),
+            ("server", SERVER_ADDRESS),
+        ];
+        let names =
+            names.map(|(name, address)| (name.into(), address.parse().expect("an address")));
+        for host in &mut self.hosts {
+            host.set_names(names.to_vec());
+        }
         for spec in std::mem::take(&mut self.pending) {
             let mut out = Output::default();
             self.hosts[0].start_traffic(SimTime::ZERO, &spec, &mut out);
             self.take(0, out);
         }
+    }
+
+    /// The client's interface is configured anew, at its first MTU.
+    pub fn readdress_client(&mut self, address: &str) {
+        let config = interface("ens5", address, self.mtus[0], Some("10.0.1.1"));
+        self.hosts[0].set_interfaces(self.now, vec![config]);
     }
 
     /// Runs a command on the client until it ends; returns what it printed and its status.
@@ -506,6 +527,8 @@ pub trait Part: Sized {
     fn without_fin(self) -> Self;
     /// Without the head of the HTTP answer, whose length differs; numbers count from its end.
     fn after_head(self) -> Self;
+    /// The FINs the client sent, times and numbers counted from the first.
+    fn fins(self) -> Self;
     /// What the client sent after `seconds`, times and numbers counted from there.
     fn outbound_after(self, seconds: f64) -> Self;
 }
@@ -533,6 +556,11 @@ impl Part for Vec<Seg> {
         self
     }
 
+    fn fins(mut self) -> Self {
+        self.retain(|seg| seg.from_client && seg.flags.contains(TcpFlags::FIN));
+        self.outbound_after(0.0)
+    }
+
     fn outbound_after(mut self, seconds: f64) -> Self {
         self.retain(|seg| seg.from_client && seg.at.as_nanos() as f64 > seconds * 1e9);
         let Some(first) = self.first().cloned() else {
@@ -545,6 +573,33 @@ impl Part for Vec<Seg> {
         }
         self
     }
+}
+
+/// ICMP packets of a capture as they are compared: everything but identifiers, checksums and times.
+pub fn icmp(packets: &[(SimTime, IpPacket)]) -> Vec<String> {
+    let client: IpAddr = CLIENT_ADDRESS.parse().expect("an address");
+    let lines = packets.iter().filter_map(|(_, packet)| {
+        (packet.protocol() == wirelab_wire::protocol::ICMP).then(|| {
+            let way = if packet.source() == client {
+                "out"
+            } else {
+                "in"
+            };
+            let sequence = match packet.as_icmp() {
+                Some(IcmpMessage::EchoRequest { sequence, .. })
+                | Some(IcmpMessage::EchoReply { sequence, .. }) => Some(*sequence),
+                _ => None,
+            };
+            format!(
+                "{way} from {} {:?} seq {sequence:?} {} octets DF {}",
+                packet.source(),
+                packet.icmp_type_code(),
+                packet.total_len(),
+                packet.dont_fragment()
+            )
+        })
+    });
+    lines.collect()
 }
 
 fn read_pcap(octets: &[u8]) -> Vec<(SimTime, IpPacket)> {
@@ -640,6 +695,10 @@ pub struct Comparison {
     pub bursts: usize,
     /// Everything else.
     pub differences: Vec<Difference>,
+    /// How much longer a gap of ours was at most than the kernel's, in microseconds.
+    pub late: u64,
+    /// How much shorter.
+    pub early: u64,
 }
 
 /// Compares both directions.
@@ -656,6 +715,8 @@ pub fn compare(golden: &[Seg], ours: &[Seg]) -> Comparison {
         compared: 0,
         bursts: 0,
         differences: Vec::new(),
+        late: 0,
+        early: 0,
     };
     for from_client in [true, false] {
         let pick = |flow: &[Seg]| -> Vec<Seg> {
@@ -693,6 +754,9 @@ impl Comparison {
             && k.len == w.len
             && (k.ack == w.ack || w.flags.contains(TcpFlags::RST))
             && k.options == w.options;
+        let gaps = [k.at.since(last[0]), w.at.since(last[1])].map(|gap| gap.as_nanos() / 1000);
+        self.late = self.late.max(gaps[1].saturating_sub(gaps[0]));
+        self.early = self.early.max(gaps[0].saturating_sub(gaps[1]));
         let timely = similar(k.at.since(last[0]), w.at.since(last[1]));
         if !same || !timely {
             let what = if same { "timing" } else { "segment" };

@@ -4,15 +4,22 @@ use std::net::IpAddr;
 
 use wirelab_model::{IpNet, SimTime};
 
-use super::{Refusal, Start, address, argument, number, printed};
+use super::device::Device;
+use super::{Refusal, Start, argument, number, printed};
 use crate::host::Host;
 use crate::host::route::{RouteLine, index_of};
 use crate::host::spec::HostRoute;
 
-const USAGE: &str = "usage: ip [-4] addr|link|route [show]\n       \
+const USAGE: &str = "usage: ip [-4] [-br] [-s] addr|link|route [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
-    ip route add|change|replace|del PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] [advmss OCTETS]\n       \
+    ip route add|change|replace|del PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
+    [advmss OCTETS]\n       \
     ip route get ADDRESS\n       ip route flush cache\n";
+
+/// Smallest MTU of an IPv4 device (`ETH_MIN_MTU`).
+const MTU_MIN: u32 = 68;
+/// Largest MTU of the driver of instances.
+const MTU_MAX: u32 = 9216;
 
 fn usage() -> Refusal {
     Refusal::usage(USAGE)
@@ -22,67 +29,112 @@ fn failure(text: &str) -> Refusal {
     Refusal::usage(format!("{text}\n"))
 }
 
+/// An address; iproute2 looks no names up.
+fn address(text: &str) -> Result<IpAddr, Refusal> {
+    text.parse().map_err(|_| {
+        failure(&format!(
+            "Error: any valid address is expected rather than \"{text}\"."
+        ))
+    })
+}
+
+/// The options before the object.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Look {
+    /// `-br`.
+    pub(super) brief: bool,
+    /// `-s`.
+    pub(super) statistics: bool,
+    /// `-4`.
+    pub(super) only_v4: bool,
+    /// `addr` rather than `link`.
+    pub(super) addresses: bool,
+}
+
+impl Look {
+    /// Reads the options; what is left begins with the object.
+    fn read(words: &[String]) -> Result<(Self, &[String]), Refusal> {
+        let mut look = Self::default();
+        let mut rest = words;
+        while let Some((option, after)) = rest.split_first().filter(|it| it.0.starts_with('-')) {
+            match option.as_str() {
+                "-br" | "-brief" => look.brief = true,
+                "-s" | "-stats" | "-statistics" => look.statistics = true,
+                "-4" => look.only_v4 = true,
+                _ => {
+                    return Err(failure(&format!(
+                        "Option \"{option}\" is unknown here.\n{}",
+                        USAGE.trim_end()
+                    )));
+                }
+            }
+            rest = after;
+        }
+        Ok((look, rest))
+    }
+}
+
 impl Host {
     pub(super) fn run_ip(&mut self, now: SimTime, arguments: &[String]) -> Start {
-        let words: Vec<_> = arguments
-            .iter()
-            .filter(|word| !matches!(word.as_str(), "-4" | "-o" | "-c" | "-color" | "-br"))
-            .cloned()
-            .collect();
+        let (mut look, words) = Look::read(arguments)?;
         let (object, rest) = words.split_first().ok_or_else(usage)?;
-        let rest: &[String] = rest;
         let verb = rest.first().map_or("show", String::as_str);
+        look.addresses = matches!(object.as_str(), "a" | "addr" | "address");
         match (object.as_str(), verb) {
-            ("a" | "addr" | "address", "show" | "list" | "ls" | "s") => {
-                self.show_addresses(rest, true)
-            }
-            ("l" | "link", "show" | "list" | "ls" | "s") => self.show_addresses(rest, false),
+            (
+                "a" | "addr" | "address" | "l" | "link",
+                "show" | "list" | "ls" | "lst" | "s" | "sh",
+            ) => self.show_interfaces(rest, look),
             ("l" | "link", "set") => self.set_link(&rest[1..]),
-            ("r" | "route", "show" | "list" | "ls" | "s") => printed(self.show_routes()),
-            ("r" | "route", "get") => self.get_route(now, &rest[1..]),
-            ("r" | "route", "flush") => {
-                self.stack.routes.flush();
-                printed("")
+            ("r" | "ro" | "route", "show" | "list" | "ls" | "s" | "sh") if rest.len() < 2 => {
+                printed(self.show_routes())
             }
-            ("r" | "route", "add" | "change" | "replace") => self.set_route(verb, &rest[1..]),
-            ("r" | "route", "del" | "delete") => self.delete_route(&rest[1..]),
+            ("r" | "ro" | "route", "get") => self.get_route(now, &rest[1..]),
+            ("r" | "ro" | "route", "flush") => match &rest[1..] {
+                [what] if what == "cache" => {
+                    self.stack.routes.flush();
+                    printed("")
+                }
+                _ => Err(usage()),
+            },
+            ("r" | "ro" | "route", "add" | "change" | "replace") => {
+                self.set_route(verb, &rest[1..])
+            }
+            ("r" | "ro" | "route", "del" | "delete") => self.delete_route(&rest[1..]),
             _ => Err(usage()),
         }
     }
 
-    fn show_addresses(&self, words: &[String], addresses: bool) -> Start {
-        let wanted = words.iter().skip(1).find(|word| *word != "dev");
-        if let Some(name) = wanted
-            && index_of(&name.as_str().into(), &self.stack.interfaces).is_none()
-        {
+    fn show_interfaces(&self, words: &[String], look: Look) -> Start {
+        let wanted = match words {
+            [] | [_] => None,
+            [_, name] if name != "dev" => Some(name),
+            [_, dev, name] if dev == "dev" => Some(name),
+            _ => return Err(usage()),
+        };
+        let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+        let known = |name: &String| name == "lo" || self.find_device(name).is_some();
+        if let Some(name) = wanted.filter(|name| !known(name)) {
             return Err(Refusal {
                 text: format!("Device \"{name}\" does not exist.\n"),
                 status: 1,
             });
         }
         let mut text = String::new();
-        if wanted.is_none() {
-            text += "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000\n    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00\n";
-            if addresses {
-                text += "    inet 127.0.0.1/8 scope host lo\n       valid_lft forever preferred_lft forever\n";
-            }
+        if is_wanted("lo") {
+            text += &Device::loopback(self.stack.loopback_counters()).show(look);
         }
         for (index, config) in self.stack.interfaces.iter().enumerate() {
-            if wanted.is_some_and(|name| config.name != name.as_str()) {
-                continue;
-            }
-            text += &format!(
-                "{}: {}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu {} qdisc mq state UP group default qlen 1000\n    link/ether {} brd ff:ff:ff:ff:ff:ff\n",
-                index + 2,
-                config.name,
-                config.mtu,
-                config.mac
-            );
-            for net in config.addresses.iter().filter(|_| addresses) {
-                text += &show_address(net, &config.name);
+            if is_wanted(&config.name) {
+                let counters = self.stack.counters(index);
+                text += &Device::new(index, config, counters).show(look);
             }
         }
         printed(text)
+    }
+
+    fn find_device(&self, name: &str) -> Option<usize> {
+        index_of(&name.into(), &self.stack.interfaces)
     }
 
     fn set_link(&mut self, words: &[String]) -> Start {
@@ -91,21 +143,24 @@ impl Host {
         while let Some(word) = words.next() {
             match word.as_str() {
                 "dev" => name = Some(argument(&mut words, "dev")?.to_owned()),
-                "mtu" => mtu = Some(number::<u16>(argument(&mut words, "mtu")?, "mtu")?),
+                "mtu" => mtu = Some(number::<u32>(argument(&mut words, "mtu")?, "mtu")?),
                 other if name.is_none() => name = Some(other.to_owned()),
                 _ => return Err(usage()),
             }
         }
         let name = name.ok_or_else(usage)?;
         let mtu = mtu.ok_or_else(usage)?;
-        let index = index_of(&name.as_str().into(), &self.stack.interfaces)
+        let index = self
+            .find_device(&name)
             .ok_or_else(|| failure(&format!("Cannot find device \"{name}\"")))?;
-        if !(68..=9216).contains(&mtu) {
+        if mtu < MTU_MIN {
+            return Err(failure("Error: mtu less than device minimum."));
+        }
+        if mtu > MTU_MAX {
             return Err(failure("Error: mtu greater than device maximum."));
         }
-        let mut interfaces = self.stack.interfaces.clone();
-        interfaces[index].mtu = mtu;
-        self.stack.set_interfaces(interfaces);
+        let mtu = u16::try_from(mtu).expect("it is below the maximum");
+        self.stack.set_link_mtu(index, mtu);
         printed("")
     }
 
@@ -182,7 +237,7 @@ impl Host {
         let known = route
             .device
             .as_ref()
-            .is_none_or(|name| index_of(name, &self.stack.interfaces).is_some());
+            .is_none_or(|name| self.find_device(name).is_some());
         if !known {
             let name = route.device.unwrap_or_default();
             return Err(failure(&format!("Cannot find device \"{name}\"")));
@@ -215,17 +270,6 @@ impl Host {
     }
 }
 
-fn show_address(net: &IpNet, device: &str) -> String {
-    let broadcast = match net.broadcast() {
-        IpAddr::V4(last) if net.prefix_len() < 31 => format!(" brd {last}"),
-        _ => String::new(),
-    };
-    format!(
-        "    inet{} {net}{broadcast} scope global {device}\n       valid_lft forever preferred_lft forever\n",
-        if net.addr().is_ipv4() { "" } else { "6" }
-    )
-}
-
 fn parse_net(text: &str) -> Result<IpNet, Refusal> {
     let text = if text == "default" { "0.0.0.0/0" } else { text };
     let single = || text.parse::<IpAddr>().map(IpNet::from);
@@ -252,10 +296,12 @@ fn parse_route(words: &[String]) -> Result<HostRoute, Refusal> {
             "dev" => route.device = Some(argument(&mut words, "dev")?.into()),
             "mtu" => route.mtu = Some(number(argument(&mut words, "mtu")?, "mtu")?),
             "advmss" => route.advmss = Some(number(argument(&mut words, "advmss")?, "advmss")?),
-            "proto" | "scope" | "src" | "metric" => {
-                argument(&mut words, word)?;
+            other => {
+                return Err(failure(&format!(
+                    "Error: \"{other}\" is not supported here.\n{}",
+                    USAGE.trim_end()
+                )));
             }
-            _ => return Err(usage()),
         }
     }
     Ok(route)

@@ -5,7 +5,11 @@
 //! not known is refused with what is supported, status 2.
 
 mod connect;
+mod curl;
+mod device;
 mod ip;
+mod names;
+mod options;
 mod ping;
 mod settings;
 mod ss;
@@ -13,6 +17,8 @@ mod tracepath;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
+
+pub(super) use names::{NameTable, service};
 
 use super::icmp::Heard;
 use super::output::{ExecId, HostEvent, Output, OutputStream};
@@ -107,14 +113,6 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     let nanos: u64 = number(&digits, option)?;
     let total = whole.saturating_mul(1_000_000_000).saturating_add(nanos);
     Ok(wirelab_model::SimDuration::from_nanos(total))
-}
-
-/// An address; names are not resolved on these machines.
-fn address(text: &str) -> Result<std::net::IpAddr, Refusal> {
-    text.parse().map_err(|_| Refusal {
-        text: format!("{text}: Name or service not known (give an address)\n"),
-        status: 2,
-    })
 }
 
 const COMMANDS: &str = "curl, ip, iptables, nc, ping, ss, sysctl, tracepath";

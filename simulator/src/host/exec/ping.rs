@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::Unreachable;
 
-use super::{Printer, Refusal, Start, Started, Task, address, argument, number, seconds};
+use super::options::{Syntax, Word};
+use super::{Printer, Refusal, Start, Started, Task, number, seconds};
 use crate::host::Host;
 use crate::host::drive::{Echo, PathMtu};
 use crate::host::icmp::{ErrorKind, Heard};
@@ -16,7 +17,14 @@ use crate::host::output::ExecId;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ping {
     to: IpAddr,
+    /// What was typed.
+    name: String,
+    /// Addresses are printed without names.
+    numeric: bool,
+    /// 0: no end.
     count: u16,
+    /// `-w`: from the start; more is sent until then, or until `count` answers.
+    deadline: Option<SimDuration>,
     size: u16,
     mode: PathMtu,
     ttl: u8,
@@ -33,59 +41,38 @@ pub(super) struct Ping {
     ends_at: Option<SimTime>,
 }
 
-const USAGE: &str = "usage: ping -c COUNT [-s SIZE] [-M do|want|dont] [-i SECONDS] [-W SECONDS] [-t TTL] [-n] [-q] ADDRESS\n";
+const USAGE: &str = "usage: ping [-c COUNT] [-w SECONDS] [-s SIZE] [-M do|want|dont] [-i SECONDS] \
+    [-W SECONDS] [-t TTL] [-n] [-q] HOST\n";
+
+const SYNTAX: Syntax = Syntax {
+    program: "ping",
+    letters: "c:s:t:i:W:w:M:nq4",
+    long: &[],
+    usage: USAGE,
+};
+
+/// The shortest `-i` of a user.
+const INTERVAL_MIN: SimDuration = SimDuration::from_millis(2);
 
 impl Host {
     pub(super) fn start_ping_command(&mut self, arguments: &[String]) -> Start {
-        let mut words = arguments.iter();
         let mut to = None;
-        let mut task = Ping {
-            to: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
-            count: 0,
-            size: 56,
-            mode: PathMtu::Want,
-            ttl: 64,
-            interval: SimDuration::from_secs(1),
-            linger: SimDuration::from_secs(10),
-            quiet: false,
-            identifier: self.echo_identifier(),
-            started: None,
-            next: SimTime::ZERO,
-            sent_at: Vec::new(),
-            rtts: Vec::new(),
-            answered: Vec::new(),
-            errors: 0,
-            ends_at: None,
-        };
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "-c" => task.count = number(argument(&mut words, "-c")?, "-c")?,
-                "-s" => task.size = number(argument(&mut words, "-s")?, "-s")?,
-                "-t" => task.ttl = number(argument(&mut words, "-t")?, "-t")?,
-                "-i" => task.interval = seconds(argument(&mut words, "-i")?, "-i")?,
-                "-W" => task.linger = seconds(argument(&mut words, "-W")?, "-W")?,
-                "-M" => task.mode = mode(argument(&mut words, "-M")?)?,
-                "-n" | "-4" => {}
-                "-q" => task.quiet = true,
-                option if option.starts_with('-') => {
-                    return Err(Refusal::usage(format!(
-                        "ping: option `{option}` is not supported here\n{USAGE}"
-                    )));
-                }
-                destination => to = Some(address(destination)?),
+        let mut task = Ping::new(self.echo_identifier());
+        for word in SYNTAX.read(arguments)? {
+            match word {
+                Word::Flag('q') => task.quiet = true,
+                Word::Flag('n') => task.numeric = true,
+                Word::Flag(_) => {}
+                Word::Value(letter, value) => task.set(letter, &value)?,
+                Word::Operand(name) => to = Some(name),
             }
         }
-        task.to = to.ok_or_else(|| Refusal::usage(USAGE))?;
-        if task.count == 0 {
-            return Err(Refusal::usage(format!(
-                "ping: without `-c COUNT` it would never end\n{USAGE}"
-            )));
-        }
-        if task.size > 65_507 || !task.to.is_ipv4() {
-            return Err(Refusal::usage(
-                "ping: packet size or address not supported\n",
-            ));
-        }
+        let name = to.ok_or_else(|| Refusal::usage(USAGE))?;
+        task.to = self.names.resolve("ping", &name)?;
+        // An address is not looked up again to be printed as a name.
+        task.numeric |= name.parse::<IpAddr>().is_ok();
+        task.name = name;
+        task.check()?;
         Ok(Started::Running(Task::Ping(task)))
     }
 
@@ -105,16 +92,21 @@ impl Host {
                 return Some(2);
             }
             printer.out(format!(
-                "PING {0} ({0}) {1}({2}) bytes of data.\n",
+                "PING {} ({}) {}({}) bytes of data.\n",
+                task.name,
                 task.to,
                 task.size,
                 u32::from(task.size) + 28
             ));
+            task.ends_at = task.deadline.map(|span| now + span);
+            if let Some(at) = task.ends_at {
+                self.wake_exec(at, id);
+            }
         }
         if task.ends_at.is_some_and(|at| at <= now) {
             return Some(task.summary(now, printer));
         }
-        if task.sent_at.len() < usize::from(task.count) && task.next <= now {
+        if task.sends_more() && task.next <= now {
             self.ping_once(now, task, printer);
         }
         self.plan_ping(now, id, task)
@@ -140,7 +132,10 @@ impl Host {
 
     /// Sets the next alarm; true if there is nothing to wait for.
     fn plan_ping(&mut self, now: SimTime, id: ExecId, task: &mut Ping) -> bool {
-        if task.sent_at.len() < usize::from(task.count) {
+        if task.deadline.is_some() && task.errors > 0 {
+            return true;
+        }
+        if task.sends_more() {
             self.wake_exec(task.next, id);
             return false;
         }
@@ -184,6 +179,7 @@ impl Host {
                 task.answered.push(*sequence);
                 task.rtts.push(micros);
                 if !task.quiet {
+                    let from = task.origin(self, *from);
                     printer.out(format!(
                         "{size} bytes from {from}: icmp_seq={sequence} ttl={ttl} time={} ms\n",
                         rtt(micros)
@@ -199,6 +195,7 @@ impl Host {
                 task.errors += 1;
                 let sequence = about.echo.map_or(0, |(_, sequence)| sequence);
                 if !task.quiet {
+                    let from = task.origin(self, *from);
                     printer.out(format!(
                         "From {from} icmp_seq={sequence} {}\n",
                         describe(*what)
@@ -207,9 +204,13 @@ impl Host {
             }
             _ => return None,
         }
+        let heard = task.answered.len() + task.errors as usize;
         let all = usize::from(task.count);
-        (task.sent_at.len() == all && task.answered.len() + task.errors as usize >= all)
-            .then(|| task.summary(now, printer))
+        let enough = match task.deadline {
+            Some(_) => task.errors > 0 || (all > 0 && heard >= all),
+            None => task.sent_at.len() == all && heard >= all,
+        };
+        enough.then(|| task.summary(now, printer))
     }
 }
 
@@ -259,6 +260,76 @@ fn describe(what: ErrorKind) -> String {
 }
 
 impl Ping {
+    fn new(identifier: u16) -> Self {
+        Self {
+            to: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            name: String::new(),
+            numeric: false,
+            count: 0,
+            deadline: None,
+            size: 56,
+            mode: PathMtu::Want,
+            ttl: 64,
+            interval: SimDuration::from_secs(1),
+            linger: SimDuration::from_secs(10),
+            quiet: false,
+            identifier,
+            started: None,
+            next: SimTime::ZERO,
+            sent_at: Vec::new(),
+            rtts: Vec::new(),
+            answered: Vec::new(),
+            errors: 0,
+            ends_at: None,
+        }
+    }
+
+    /// Takes an option with a value.
+    fn set(&mut self, letter: char, value: &str) -> Result<(), Refusal> {
+        match letter {
+            'c' => self.count = number::<std::num::NonZeroU16>(value, "-c")?.get(),
+            's' => self.size = number(value, "-s")?,
+            't' => self.ttl = number::<std::num::NonZeroU8>(value, "-t")?.get(),
+            'i' => self.interval = seconds(value, "-i")?,
+            'W' => self.linger = seconds(value, "-W")?,
+            'w' => self.deadline = Some(seconds(value, "-w")?),
+            _ => self.mode = mode(value)?,
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        if self.count == 0 && self.deadline.is_none() {
+            return Err(Refusal::usage(format!(
+                "ping: without `-c COUNT` or `-w SECONDS` it would never end\n{USAGE}"
+            )));
+        }
+        if self.interval < INTERVAL_MIN {
+            return Err(Refusal::usage(
+                "ping: cannot flood, minimal interval for user must be >= 2 ms, use -i 0.002 (or higher)\n",
+            ));
+        }
+        if self.size > 65_507 || !self.to.is_ipv4() {
+            return Err(Refusal::usage(
+                "ping: packet size or address not supported\n",
+            ));
+        }
+        Ok(())
+    }
+
+    const fn sends_more(&self) -> bool {
+        self.deadline.is_some() || self.sent_at.len() < self.count as usize
+    }
+
+    /// Who a packet came from.
+    fn origin(&self, host: &Host, from: IpAddr) -> String {
+        if self.numeric {
+            from.to_string()
+        } else {
+            host.names.describe(from)
+        }
+    }
+
     /// The statistics; returns the status.
     fn summary(&self, now: SimTime, printer: &mut Printer) -> i32 {
         let sent = self.sent_at.len() as u64;
@@ -275,10 +346,11 @@ impl Ping {
         printer.out(format!(
             "\n--- {} ping statistics ---\n{sent} packets transmitted, {received} received,{errors} \
              {lost}% packet loss, time {took}ms\n",
-            self.to
+            self.name
         ));
         printer.out(self.round_trips());
-        i32::from(received == 0)
+        let short = self.deadline.is_some() && received < u64::from(self.count);
+        i32::from(received == 0 || short)
     }
 
     fn round_trips(&self) -> String {

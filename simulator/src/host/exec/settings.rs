@@ -1,5 +1,6 @@
 //! `iptables` and `sysctl`.
 
+use super::options::{Syntax, Word};
 use super::{Refusal, Start, number, printed};
 use crate::host::Host;
 use crate::host::firewall;
@@ -79,6 +80,18 @@ const SETTINGS: [Setting; 9] = [
     },
 ];
 
+const SYSCTL: Syntax = Syntax {
+    program: "sysctl",
+    letters: "wnqa",
+    long: &[
+        ("write", 'w'),
+        ("values", 'n'),
+        ("quiet", 'q'),
+        ("all", 'a'),
+    ],
+    usage: "usage: sysctl [-n] [-q] [-w] NAME[=VALUE] ... | -a\n",
+};
+
 impl Host {
     pub(super) fn run_iptables(&mut self, arguments: &[String]) -> Start {
         let refuse =
@@ -95,38 +108,49 @@ impl Host {
     }
 
     pub(super) fn run_sysctl(&mut self, arguments: &[String]) -> Start {
-        let mut text = String::new();
-        let mut asked = false;
-        for word in arguments {
-            if matches!(word.as_str(), "-w" | "-n" | "-q") {
-                continue;
+        let mut names = Vec::new();
+        let (mut all, mut bare, mut quiet, mut write) = (false, false, false, false);
+        for word in SYSCTL.read(arguments)? {
+            match word {
+                Word::Flag('a') => all = true,
+                Word::Flag('n') => bare = true,
+                Word::Flag('q') => quiet = true,
+                Word::Flag(_) => write = true,
+                Word::Value(..) => {}
+                Word::Operand(name) => names.push(name),
             }
-            asked = true;
-            let all = word == "-a";
+        }
+        if names.is_empty() && !all {
+            return Err(Refusal::usage(SYSCTL.usage));
+        }
+        let mut text = String::new();
+        let show = |setting: &Setting, host: &Self| match bare {
+            true => format!("{}\n", (setting.get)(host)),
+            false => format!("{} = {}\n", setting.name, (setting.get)(host)),
+        };
+        for setting in SETTINGS.iter().filter(|_| all) {
+            text += &show(setting, self);
+        }
+        for word in &names {
             let (name, value) = match word.split_once('=') {
                 Some((name, value)) => (name.trim(), Some(value.trim())),
+                None if write => {
+                    let text = format!("sysctl: \"{word}\" must be of the form name=value\n");
+                    return Err(Refusal { text, status: 255 });
+                }
                 None => (word.as_str(), None),
             };
             let name = name.replace('/', ".");
-            let known = SETTINGS
-                .iter()
-                .filter(|setting| all || setting.name == name);
-            let known: Vec<_> = known.collect();
-            if known.is_empty() {
-                return Err(unknown(&name));
+            let known = SETTINGS.iter().find(|setting| setting.name == name);
+            let setting = known.ok_or_else(|| unknown(&name))?;
+            if let Some(value) = value {
+                (setting.set)(self, value)?;
             }
-            for setting in known {
-                if let Some(value) = value {
-                    (setting.set)(self, value)?;
-                }
-                text += &format!("{} = {}\n", setting.name, (setting.get)(self));
+            if value.is_none() || !quiet {
+                text += &show(setting, self);
             }
         }
-        if asked {
-            printed(text)
-        } else {
-            Err(Refusal::usage("usage: sysctl [-w] NAME[=VALUE] | -a\n"))
-        }
+        printed(text)
     }
 }
 

@@ -1,12 +1,32 @@
 //! `ss` of iproute2: TCP sockets.
 
+use std::net::SocketAddr;
+
 use wirelab_model::SimTime;
 
+use super::names::service;
+use super::options::{Syntax, Word};
 use super::{Refusal, Start, printed};
 use crate::host::Host;
-use crate::host::tcp::{Connection, State};
+use crate::host::tcp::{Connection, Info, State};
 
-const USAGE: &str = "usage: ss [-t] [-u] [-a] [-l] [-n] [-i] [-o] [-p]\n";
+const USAGE: &str = "usage: ss [-4] [-t] [-u] [-a] [-l] [-n] [-i] [-o]\n";
+
+const SYNTAX: Syntax = Syntax {
+    program: "ss",
+    letters: "tualnio4",
+    long: &[
+        ("tcp", 't'),
+        ("udp", 'u'),
+        ("all", 'a'),
+        ("listening", 'l'),
+        ("numeric", 'n'),
+        ("info", 'i'),
+        ("options", 'o'),
+        ("ipv4", '4'),
+    ],
+    usage: USAGE,
+};
 
 #[derive(Default)]
 struct Options {
@@ -16,29 +36,39 @@ struct Options {
     listening: bool,
     info: bool,
     timers: bool,
+    numeric: bool,
 }
 
 impl Options {
     fn read(arguments: &[String]) -> Result<Self, Refusal> {
         let mut options = Self::default();
-        for word in arguments {
-            let letters = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
-            let letters = letters.ok_or_else(|| Refusal::usage(USAGE))?;
-            for letter in letters.chars() {
-                match letter {
-                    't' => options.tcp = true,
-                    'u' => options.udp = true,
-                    'a' => options.all = true,
-                    'l' => options.listening = true,
-                    'i' => options.info = true,
-                    'o' => options.timers = true,
-                    'n' | 'p' | '4' => {}
-                    _ => return Err(Refusal::usage(USAGE)),
-                }
+        for word in SYNTAX.read(arguments)? {
+            match word {
+                Word::Flag('t') => options.tcp = true,
+                Word::Flag('u') => options.udp = true,
+                Word::Flag('a') => options.all = true,
+                Word::Flag('l') => options.listening = true,
+                Word::Flag('i') => options.info = true,
+                Word::Flag('o') => options.timers = true,
+                Word::Flag('n') => options.numeric = true,
+                Word::Flag(_) => {}
+                Word::Value(..) | Word::Operand(_) => return Err(Refusal::usage(USAGE)),
             }
         }
         options.tcp |= !options.udp;
         Ok(options)
+    }
+
+    /// An end of a connection, the port by name unless `-n`.
+    fn end(&self, end: SocketAddr) -> String {
+        format!("{}:{}", end.ip(), self.port(end.port()))
+    }
+
+    fn port(&self, port: u16) -> String {
+        match service(port) {
+            Some(name) if !self.numeric => name.to_owned(),
+            _ => port.to_string(),
+        }
     }
 }
 
@@ -72,11 +102,17 @@ impl Host {
         );
         if options.all || options.listening {
             for port in self.stack.listening().filter(|_| options.tcp) {
-                text += &row("LISTEN", (0, 4096), &format!("0.0.0.0:{port}"), "0.0.0.0:*");
-                text.push('\n');
+                let local = format!("0.0.0.0:{}", options.port(port));
+                text += &row("LISTEN", (0, 4096), &local, "0.0.0.0:*");
+                text += if options.info {
+                    "\n\t cubic cwnd:10\n"
+                } else {
+                    "\n"
+                };
             }
             for port in self.stack.udp_bound().filter(|_| options.udp) {
-                text += &row("UNCONN", (0, 0), &format!("0.0.0.0:{port}"), "0.0.0.0:*");
+                let local = format!("0.0.0.0:{}", options.port(port));
+                text += &row("UNCONN", (0, 0), &local, "0.0.0.0:*");
                 text.push('\n');
             }
         }
@@ -88,8 +124,8 @@ impl Host {
                 text += &row(
                     state,
                     (0, 0),
-                    &ends.local.to_string(),
-                    &ends.remote.to_string(),
+                    &options.end(ends.local),
+                    &options.end(ends.remote),
                 );
                 text.push('\n');
             }
@@ -103,8 +139,8 @@ fn show(connection: &Connection, options: &Options, now: SimTime) -> String {
     let mut text = row(
         state_name(connection.state),
         connection.queues(),
-        &ends.local.to_string(),
-        &ends.remote.to_string(),
+        &options.end(ends.local),
+        &options.end(ends.remote),
     );
     let info = connection.info();
     if let Some((name, at)) = info.timer.filter(|_| options.timers) {
@@ -115,7 +151,12 @@ fn show(connection: &Connection, options: &Options, now: SimTime) -> String {
     if !options.info {
         return text;
     }
-    text += "\t";
+    text + &details(&info) + "\n"
+}
+
+/// The line of `ss -i` (`tcp_stats_print` of iproute2).
+fn details(info: &Info) -> String {
+    let mut text = "\t".to_owned();
     if info.timestamps {
         text += " ts";
     }
@@ -126,23 +167,36 @@ fn show(connection: &Connection, options: &Options, now: SimTime) -> String {
     if let Some((ours, theirs)) = info.scales {
         text += &format!(" wscale:{theirs},{ours}");
     }
-    let micros = info.rtt_us;
+    text += &format!(" rto:{}", info.rto_ms);
+    if info.backoff > 0 {
+        text += &format!(" backoff:{}", info.backoff);
+    }
+    if info.rtt_us > 0 {
+        let (rtt, variance) = (millis(info.rtt_us), millis(info.rtt_variance_us));
+        text += &format!(" rtt:{rtt}/{variance}");
+    }
     text += &format!(
-        " rto:{} rtt:{}.{:03} mss:{} pmtu:{} rcvmss:{} advmss:{} cwnd:{}",
-        info.rto_ms,
-        micros / 1000,
-        micros % 1000,
-        info.mss,
-        info.path_mtu,
-        info.receive_mss,
-        info.advertised_mss,
-        info.cwnd
+        " mss:{} pmtu:{} rcvmss:{} advmss:{} cwnd:{}",
+        info.mss, info.path_mtu, info.receive_mss, info.advertised_mss, info.cwnd
     );
     if let Some(threshold) = info.ssthresh {
         text += &format!(" ssthresh:{threshold}");
     }
-    if info.retransmits > 0 {
-        text += &format!(" retrans:{}", info.retransmits);
+    if info.unacknowledged > 0 {
+        text += &format!(" unacked:{}", info.unacknowledged);
     }
-    text + "\n"
+    if info.total_retransmitted > 0 {
+        let (now, ever) = (info.retransmitted_now, info.total_retransmitted);
+        text += &format!(" retrans:{now}/{ever}");
+    }
+    if info.lost > 0 {
+        text += &format!(" lost:{}", info.lost);
+    }
+    text
+}
+
+/// Milliseconds as `%g` prints them.
+fn millis(micros: u64) -> String {
+    let text = format!("{}.{:03}", micros / 1000, micros % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

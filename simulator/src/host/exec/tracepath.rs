@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::{Unreachable, protocol};
 
-use super::{Printer, Refusal, Start, Started, Task, address, argument, number};
+use super::options::{Syntax, Word};
+use super::{Printer, Refusal, Start, Started, Task, number};
 use crate::host::Host;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
@@ -20,10 +21,22 @@ const WAIT: SimDuration = SimDuration::from_secs(1);
 /// Probes for each TTL.
 const TRIES: u8 = 3;
 
+/// How hops are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Shown {
+    /// By name where there is one.
+    Name,
+    Address,
+    Both,
+}
+
 /// A `tracepath` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tracepath {
     to: IpAddr,
+    shown: Shown,
+    /// One before the first destination port.
+    base: u16,
     port: u16,
     max_hops: u8,
     mtu: u16,
@@ -34,19 +47,28 @@ pub(super) struct Tracepath {
     waiting: bool,
 }
 
-const USAGE: &str = "usage: tracepath [-n] [-m HOPS] [-l LENGTH] ADDRESS\n";
+const USAGE: &str = "usage: tracepath [-n] [-b] [-m HOPS] [-l LENGTH] [-p PORT] HOST\n";
+
+const SYNTAX: Syntax = Syntax {
+    program: "tracepath",
+    letters: "nb4m:l:p:",
+    long: &[],
+    usage: USAGE,
+};
 
 impl Host {
     pub(super) fn start_tracepath(&mut self, now: SimTime, arguments: &[String]) -> Start {
-        let mut words = arguments.iter();
-        let (mut to, mut max_hops, mut length) = (None, 30, None);
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "-n" | "-4" => {}
-                "-m" => max_hops = number(argument(&mut words, "-m")?, "-m")?,
-                "-l" => length = Some(number(argument(&mut words, "-l")?, "-l")?),
-                option if option.starts_with('-') => return Err(Refusal::usage(USAGE)),
-                destination => to = Some(address(destination)?),
+        let (mut to, mut max_hops, mut length, mut base) = (None, 30, None, BASE_PORT);
+        let mut shown = Shown::Name;
+        for word in SYNTAX.read(arguments)? {
+            match word {
+                Word::Flag('n') => shown = Shown::Address,
+                Word::Flag('b') => shown = Shown::Both,
+                Word::Flag(_) => {}
+                Word::Value('m', value) => max_hops = number(&value, "-m")?,
+                Word::Value('l', value) => length = Some(number(&value, "-l")?),
+                Word::Value(_, value) => base = number(&value, "-p")?,
+                Word::Operand(name) => to = Some(self.names.resolve("tracepath", &name)?),
             }
         }
         let to = to.ok_or_else(|| Refusal::usage(USAGE))?;
@@ -56,7 +78,7 @@ impl Host {
                 status: 1,
             });
         };
-        let remote = SocketAddr::new(to, BASE_PORT);
+        let remote = SocketAddr::new(to, base);
         let port = self
             .stack
             .ephemeral_port(remote, way.source)
@@ -64,6 +86,8 @@ impl Host {
         let known = self.stack.routes.path_mtu(to, way.mtu, now);
         Ok(Started::Running(Task::Tracepath(Tracepath {
             to,
+            shown,
+            base,
             port,
             max_hops,
             mtu: length.unwrap_or(known),
@@ -134,7 +158,7 @@ impl Host {
         };
         let payload = text::prose(u32::from(task.mtu.saturating_sub(28)));
         let from = SocketAddr::new(way.source, task.port);
-        let to = SocketAddr::new(task.to, BASE_PORT + task.probe);
+        let to = SocketAddr::new(task.to, task.base.wrapping_add(task.probe));
         let mut packet = packet::udp(from, to, ip, payload);
         packet.header.ttl = task.hop;
         self.stack.output(now, packet);
@@ -157,7 +181,7 @@ impl Host {
         else {
             return None;
         };
-        let port = BASE_PORT + task.probe;
+        let port = task.base.wrapping_add(task.probe);
         let mine = about.protocol == protocol::UDP
             && about.ports == Some((task.port, port))
             && about.destination == task.to;
@@ -167,6 +191,14 @@ impl Host {
         task.waiting = false;
         let micros = now.since(task.sent_at).as_nanos() / 1000;
         let time = format!("{}.{:03}ms", micros / 1000, micros % 1000);
+        let from = match task.shown {
+            Shown::Address => from.to_string(),
+            Shown::Both => self.names.describe(*from),
+            Shown::Name => match self.names.name_of(*from) {
+                Some(name) => name.to_owned(),
+                None => from.to_string(),
+            },
+        };
         let line = format!("{:>2}:  {from:<52} {time}", task.hop);
         match what {
             ErrorKind::TimeExceeded(_) => {

@@ -39,11 +39,25 @@ pub(crate) enum Command {
     List {
         table: Table,
         hook: Option<Hook>,
+        look: Look,
     },
     Save {
         table: Table,
         hook: Option<Hook>,
     },
+}
+
+/// How `-L` prints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// `-v`.
+    pub(crate) verbose: bool,
+    /// `-n`.
+    pub(crate) numeric: bool,
+    /// `-x`: counters in full.
+    pub(crate) exact: bool,
+    /// `--line-numbers`.
+    pub(crate) numbered: bool,
 }
 
 /// Why a command line is refused.
@@ -59,6 +73,8 @@ pub(crate) enum FirewallError {
     Missing(&'static str),
     #[error("bad value `{value}` for {what}")]
     Bad { what: &'static str, value: String },
+    #[error("-n, -v, -x and --line-numbers go with -L only here")]
+    OnlyWithList,
     #[error("no command specified")]
     NoCommand,
     #[error(
@@ -100,6 +116,7 @@ struct Draft {
     verb: Option<Verb>,
     matches: Matches,
     target: Option<Target>,
+    look: Look,
 }
 
 /// Reads the arguments after `iptables`.
@@ -157,8 +174,27 @@ impl Draft {
                 });
                 return Ok(true);
             }
-            "-n" | "-v" | "-nv" | "-vn" | "--numeric" | "--verbose" | "--line-numbers" | "-w" => {
+            "--line-numbers" => {
+                self.look.numbered = true;
                 return Ok(true);
+            }
+            "--numeric" | "--verbose" | "--exact" => {
+                self.look.set(if word == "--exact" {
+                    'x'
+                } else {
+                    word.as_bytes()[2].into()
+                });
+                return Ok(true);
+            }
+            // Nobody else holds the lock.
+            "-w" | "--wait" => return Ok(true),
+            // Letters may be clustered, as in `-nvL`.
+            _ if is_listing(word) => {
+                word.chars().for_each(|letter| self.look.set(letter));
+                if !word.contains('L') {
+                    return Ok(true);
+                }
+                Verb::List(words.optional_hook())
             }
             "-A" | "--append" => Verb::Append(hook(&words.value("-A")?)?),
             "-I" | "--insert" => {
@@ -170,7 +206,7 @@ impl Draft {
                 Verb::Delete(at, words.optional_number())
             }
             "-F" | "--flush" => Verb::Flush(words.optional_hook()),
-            "-L" | "--list" | "-nL" | "-vL" | "-nvL" | "-vnL" => Verb::List(words.optional_hook()),
+            "--list" => Verb::List(words.optional_hook()),
             "-S" | "--list-rules" => Verb::Save(words.optional_hook()),
             "-P" | "--policy" => {
                 let at = hook(&words.value("-P")?)?;
@@ -265,6 +301,11 @@ impl Draft {
         let verb = self.verb.ok_or(FirewallError::NoCommand)?;
         let matches = self.matches;
         let target = self.target;
+        let look = self.look;
+        let shows = matches!(verb, Verb::List(_));
+        if look != Look::default() && !shows {
+            return Err(FirewallError::OnlyWithList);
+        }
         let rule = || {
             let target = target.ok_or(FirewallError::Missing("-j"))?;
             check_mss(table, &matches, target)?;
@@ -300,10 +341,27 @@ impl Draft {
                 hook,
                 accepts,
             },
-            Verb::List(hook) => Command::List { table, hook },
+            Verb::List(hook) => Command::List { table, hook, look },
             Verb::Save(hook) => Command::Save { table, hook },
         })
     }
+}
+
+impl Look {
+    fn set(&mut self, letter: char) {
+        match letter {
+            'v' => self.verbose = true,
+            'n' => self.numeric = true,
+            'x' => self.exact = true,
+            _ => {}
+        }
+    }
+}
+
+/// Whether a word is a cluster of `-L`, `-n`, `-v` and `-x`.
+fn is_listing(word: &str) -> bool {
+    let letters = word.strip_prefix('-').unwrap_or_default();
+    !letters.is_empty() && letters.chars().all(|letter| "Lnvx".contains(letter))
 }
 
 fn check_mss(table: Table, matches: &Matches, target: Target) -> Result<(), FirewallError> {
@@ -470,7 +528,7 @@ pub(super) fn print(rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     print_target(rule.target, f)
 }
 
-fn protocol_name(number: u8) -> String {
+pub(super) fn protocol_name(number: u8) -> String {
     match number {
         protocol::TCP => "tcp".to_owned(),
         protocol::UDP => "udp".to_owned(),
@@ -534,7 +592,7 @@ fn print_transport(matches: &Matches, f: &mut fmt::Formatter<'_>) -> fmt::Result
     Ok(())
 }
 
-fn print_range((low, high): &(u16, u16)) -> String {
+pub(super) fn print_range((low, high): &(u16, u16)) -> String {
     if low == high {
         low.to_string()
     } else {
@@ -555,14 +613,18 @@ fn flag_names(set: TcpFlags) -> String {
     }
 }
 
+/// The name of a `--reject-with`.
+pub(super) fn reject_name(with: RejectWith) -> &'static str {
+    let known = REJECTS.iter().find(|(_, known)| *known == with);
+    known.map_or("icmp-port-unreachable", |(name, _)| name)
+}
+
 fn print_target(target: Target, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match target {
         Target::Accept => f.write_str(" -j ACCEPT"),
         Target::Drop => f.write_str(" -j DROP"),
         Target::Reject(with) => {
-            let name = REJECTS.iter().find(|(_, known)| *known == with);
-            let name = name.map_or("icmp-port-unreachable", |(name, _)| name);
-            write!(f, " -j REJECT --reject-with {name}")
+            write!(f, " -j REJECT --reject-with {}", reject_name(with))
         }
         Target::Mss(None) => f.write_str(" -j TCPMSS --clamp-mss-to-pmtu"),
         Target::Mss(Some(size)) => write!(f, " -j TCPMSS --set-mss {size}"),

@@ -54,6 +54,7 @@ impl Stack {
             }
         }
         if resolved.interface == usize::MAX {
+            self.count_loopback(packet.total_len());
             self.loopback.push_back(packet);
             return;
         }
@@ -74,6 +75,7 @@ impl Stack {
             packet,
         };
         if size <= usize::from(resolved.mtu) {
+            self.count_sent(resolved.interface, size);
             self.sent.push(push(packet));
         } else if packet.dont_fragment() {
             let reason = HostDrop::MtuExceeded {
@@ -83,8 +85,10 @@ impl Stack {
             };
             self.drop_packet(packet, reason);
         } else {
-            let pieces = packet.fragment(resolved.mtu);
-            self.sent.extend(pieces.into_iter().map(push));
+            for piece in packet.fragment(resolved.mtu) {
+                self.count_sent(resolved.interface, piece.total_len());
+                self.sent.push(push(piece));
+            }
         }
     }
 

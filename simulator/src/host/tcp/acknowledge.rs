@@ -205,8 +205,7 @@ impl Connection {
         if length == 0 || length >= piece.data_len() {
             return false;
         }
-        let rest = self.sent[at].split(length);
-        self.sent.insert(at + 1, rest);
+        self.sent.split(at, length);
         true
     }
 
@@ -218,17 +217,19 @@ impl Connection {
         now: SimTime,
     ) {
         let high = self.high_seq;
-        let piece = &mut self.sent[at];
-        let copy = piece.clone();
+        let copy = self.sent[at].clone();
+        let piece = &copy;
         if !piece.retransmitted {
             if !piece.ever_retransmitted && !after(piece.end, high) {
                 flags.original_sacked = true;
             }
             delivery.sack_sent = Some(piece.sent_at);
         }
-        piece.sacked = true;
-        piece.lost = false;
-        piece.retransmitted = false;
+        self.sent.change(at, |piece| {
+            piece.sacked = true;
+            piece.lost = false;
+            piece.retransmitted = false;
+        });
         flags.data_sacked = true;
         delivery.segments += copy.segments();
         self.advance_rack(&copy, now);
@@ -256,7 +257,7 @@ impl Connection {
                     break;
                 }
                 let rest = piece.split(acked);
-                self.sent[0] = rest;
+                self.sent.change(0, |head| *head = rest);
             } else {
                 self.sent.pop_front();
             }
@@ -349,8 +350,7 @@ impl Connection {
     }
 
     pub(super) fn lost_segments(&self) -> u32 {
-        let lost = self.sent.iter().filter(|piece| piece.lost);
-        lost.map(super::queue::Piece::segments).sum()
+        self.sent.count().lost
     }
 
     /// `tcp_cong_control`.

@@ -8,6 +8,7 @@ use wirelab_model::SimTime;
 use wirelab_wire::TcpFlags;
 
 use super::cubic::Cubic;
+use super::flight::Flight;
 use super::options::Agreed;
 use super::queue::{Piece, StreamBuffer};
 use super::receive::Receiver;
@@ -84,7 +85,7 @@ pub(crate) struct Connection {
     pub(super) stream: StreamBuffer,
     /// Large writes that wait for room in the send buffer.
     pub(super) blocked: VecDeque<Bytes>,
-    pub(super) sent: VecDeque<Piece>,
+    pub(super) sent: Flight,
     pub(super) unsent: VecDeque<Piece>,
     pub(super) una: u32,
     pub(super) next: u32,
@@ -162,7 +163,7 @@ impl Connection {
             no_delay: false,
             stream: StreamBuffer::default(),
             blocked: VecDeque::new(),
-            sent: VecDeque::new(),
+            sent: Flight::default(),
             unsent: VecDeque::new(),
             una: isn,
             next: isn,
@@ -400,7 +401,11 @@ impl Connection {
             advertised_mss: self.receiver.advertised_mss,
             cwnd: self.cwnd,
             ssthresh: (self.ssthresh != u32::MAX).then_some(self.ssthresh),
-            retransmits: self.retransmits,
+            rtt_variance_us: self.rtt.variance(),
+            unacknowledged: self.packets_out(),
+            retransmitted_now: self.sent.count().retransmitted,
+            lost: self.sent.count().lost,
+            total_retransmitted: self.total_retransmitted,
             backoff: self.backoff,
             timer: self.next_timer(),
         }
@@ -438,7 +443,16 @@ pub(crate) struct Info {
     pub(crate) advertised_mss: u32,
     pub(crate) cwnd: u32,
     pub(crate) ssthresh: Option<u32>,
-    pub(crate) retransmits: u8,
+    /// Mean deviation of the round-trip time.
+    pub(crate) rtt_variance_us: u64,
+    /// Segments sent and not acknowledged.
+    pub(crate) unacknowledged: u32,
+    /// Retransmitted segments in flight.
+    pub(crate) retransmitted_now: u32,
+    /// Segments taken for lost.
+    pub(crate) lost: u32,
+    /// Segments retransmitted ever.
+    pub(crate) total_retransmitted: u32,
     pub(crate) backoff: u8,
     pub(crate) timer: Option<(&'static str, SimTime)>,
 }

@@ -23,6 +23,7 @@ mod acknowledge;
 pub(crate) mod clock;
 mod connection;
 mod cubic;
+mod flight;
 mod listener;
 mod options;
 mod queue;
@@ -45,7 +46,7 @@ use wirelab_wire::{IpPacket, TcpFlags, TcpSegment};
 use super::packet;
 use super::spec::{HostSettings, KernelProfile};
 
-pub(crate) use connection::{Connection, State};
+pub(crate) use connection::{Connection, Info, State};
 pub(crate) use listener::{Request, RequestInput};
 pub(crate) use time_wait::{TimeWait, TimeWaitInput};
 

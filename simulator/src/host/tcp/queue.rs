@@ -1,7 +1,8 @@
 //! The send queue: the stream's octets, and the pieces the kernel would hold them in.
 //!
 //! A [`Piece`] is an `sk_buff`: several segments that are sent as one burst. Its boundaries show on
-//! the wire, in PSH flags and in odd segment sizes after the path MTU has changed, so they are kept.
+//! the wire, in PSH flags and in odd segment sizes after the path MTU has changed, so they are
+//! kept.
 
 use std::collections::VecDeque;
 

@@ -45,8 +45,7 @@ impl Connection {
     }
 
     fn sacked_segments(&self) -> u32 {
-        let sacked = self.sent.iter().filter(|piece| piece.sacked);
-        sacked.map(Piece::segments).sum()
+        self.sent.count().sacked
     }
 
     /// RFC 8985 section 6.2 step 4.
@@ -93,10 +92,11 @@ impl Connection {
     }
 
     fn mark_lost(&mut self, at: usize) {
-        let piece = &mut self.sent[at];
-        if !piece.sacked {
-            piece.lost = true;
-            piece.retransmitted = false;
+        if !self.sent[at].sacked {
+            self.sent.change(at, |piece| {
+                piece.lost = true;
+                piece.retransmitted = false;
+            });
         }
     }
 
@@ -108,8 +108,7 @@ impl Connection {
     }
 
     fn retransmitted_segments(&self) -> u32 {
-        let out = self.sent.iter().filter(|piece| piece.retransmitted);
-        out.map(Piece::segments).sum()
+        self.sent.count().retransmitted
     }
 
     fn identify_loss(&mut self, flags: &mut AckFlags, now: SimTime) {
@@ -197,10 +196,8 @@ impl Connection {
         if self.congestion == CongestionState::Cwr || self.congestion == CongestionState::Loss {
             return;
         }
-        let uncertain = self
-            .sent
-            .iter()
-            .any(|piece| piece.sacked || piece.lost || piece.retransmitted);
+        let count = self.sent.count();
+        let uncertain = count.sacked + count.lost + count.retransmitted > 0;
         if uncertain || self.undo_marker.is_some() {
             if self.congestion != CongestionState::Disorder {
                 self.congestion = CongestionState::Disorder;
@@ -350,9 +347,7 @@ impl Connection {
 
     fn undo_reduction(&mut self, unmark: bool) {
         if unmark {
-            for piece in &mut self.sent {
-                piece.lost = false;
-            }
+            self.sent.change_all(|piece| piece.lost = false);
         }
         if self.prior_ssthresh > 0 {
             self.cwnd = self.cwnd.max(self.prior_cwnd);

@@ -67,9 +67,8 @@ impl Connection {
         if !self.send_again(at, segments, cx) {
             return false;
         }
-        let piece = &mut self.sent[at];
-        piece.retransmitted = true;
-        let segments = i64::from(piece.segments());
+        self.sent.change(at, |piece| piece.retransmitted = true);
+        let segments = i64::from(self.sent[at].segments());
         self.undo_retrans = self.undo_retrans.max(0) + segments;
         self.retrans_stamp.get_or_insert(cx.now);
         true
@@ -98,8 +97,7 @@ impl Connection {
             most = (available / mss * mss).max(available.min(mss));
         }
         if self.sent[at].data_len() > most {
-            let rest = self.sent[at].split(most);
-            self.sent.insert(at + 1, rest);
+            self.sent.split(at, most);
         } else {
             self.collapse(at, available.min(mss));
         }
@@ -113,16 +111,16 @@ impl Connection {
         }
         piece.ever_retransmitted = true;
         self.total_retransmitted += piece.segments();
-        self.sent[at] = piece;
+        self.sent.change(at, |sent| *sent = piece);
         true
     }
 
     /// The front of a piece may be acknowledged already.
     fn trim_acknowledged(&mut self, at: usize) {
         let una = self.una;
-        let piece = &mut self.sent[at];
+        let piece = &self.sent[at];
         if before(piece.seq, una) && after(piece.end, una) {
-            piece.seq = una;
+            self.sent.change(at, |piece| piece.seq = una);
         }
     }
 
@@ -143,11 +141,12 @@ impl Connection {
                 break;
             }
             self.sent.remove(at + 1);
-            let piece = &mut self.sent[at];
-            piece.end = next.end;
-            piece.flags = piece.flags | next.flags;
-            piece.ever_retransmitted |= next.ever_retransmitted;
-            piece.retransmitted |= next.retransmitted;
+            self.sent.change(at, |piece| {
+                piece.end = next.end;
+                piece.flags = piece.flags | next.flags;
+                piece.ever_retransmitted |= next.ever_retransmitted;
+                piece.retransmitted |= next.retransmitted;
+            });
         }
     }
 
@@ -228,9 +227,7 @@ impl Connection {
         let segments = tail.segments();
         if segments > 1 {
             let keep = (segments - 1) * tail.mss;
-            if let Some(rest) = self.sent.back_mut().map(|tail| tail.split(keep)) {
-                self.sent.push_back(rest);
-            }
+            self.sent.split(self.sent.len() - 1, keep);
         }
         let last = self.sent.len() - 1;
         self.loss_probe_retransmitted = self.send_again(last, 1, cx);

@@ -50,6 +50,11 @@ impl RttEstimator {
         (self.srtt8 >> 3) as u64
     }
 
+    /// Mean deviation in microseconds, as `tcpi_rttvar`.
+    pub(crate) fn variance(&self) -> u64 {
+        (self.mdev >> 2) as u64
+    }
+
     /// Smallest RTT seen in microseconds; without a sample, very large.
     pub(crate) fn minimum(&self) -> u64 {
         self.minimum.unwrap_or(NO_SAMPLE)

@@ -32,22 +32,12 @@ pub(super) enum Push {
 impl Connection {
     /// Segments in flight as far as is known (`tcp_packets_in_flight`).
     pub(super) fn in_flight(&self) -> u32 {
-        let mut count = 0_u32;
-        for piece in &self.sent {
-            let segments = piece.segments();
-            if !piece.sacked && !piece.lost {
-                count += segments;
-            }
-            if piece.retransmitted {
-                count += segments;
-            }
-        }
-        count
+        self.sent.count().in_flight
     }
 
     /// Segments sent and not acknowledged cumulatively.
     pub(super) fn packets_out(&self) -> u32 {
-        self.sent.iter().map(Piece::segments).sum()
+        self.sent.count().out
     }
 
     /// One past the last octet the peer has room for.

@@ -1,0 +1,76 @@
+//! Names of machines, as a common `/etc/hosts` would have them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::Refusal;
+
+/// The table; the first entry of a name or an address counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NameTable {
+    entries: Vec<(SmolStr, IpAddr)>,
+}
+
+impl NameTable {
+    pub(crate) fn new(entries: Vec<(SmolStr, IpAddr)>) -> Self {
+        Self { entries }
+    }
+
+    /// The address of an address or a name.
+    pub(super) fn find(&self, text: &str) -> Option<IpAddr> {
+        let named = || {
+            let entry = self.entries.iter().find(|(name, _)| name == text);
+            entry.map(|(_, address)| *address)
+        };
+        let localhost = || (text == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        text.parse().ok().or_else(named).or_else(localhost)
+    }
+
+    /// The name of an address.
+    pub(super) fn name_of(&self, address: IpAddr) -> Option<&str> {
+        if address == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            return Some("localhost");
+        }
+        let entry = self.entries.iter().find(|(_, its)| *its == address);
+        entry.map(|(name, _)| name.as_str())
+    }
+
+    /// `name (address)`, or the address alone.
+    pub(super) fn describe(&self, address: IpAddr) -> String {
+        match self.name_of(address) {
+            Some(name) => format!("{name} ({address})"),
+            None => address.to_string(),
+        }
+    }
+
+    /// The address that `program` was asked about.
+    ///
+    /// # Errors
+    /// No machine has this name.
+    pub(super) fn resolve(&self, program: &str, text: &str) -> Result<IpAddr, Refusal> {
+        self.find(text).ok_or_else(|| {
+            Refusal::usage(format!(
+                "{program}: {text}: Name or service not known (known are addresses, `localhost` \
+                 and the names of machines)\n"
+            ))
+        })
+    }
+}
+
+/// The name of a TCP port in `/etc/services`.
+pub(crate) const fn service(port: u16) -> Option<&'static str> {
+    Some(match port {
+        22 => "ssh",
+        25 => "smtp",
+        53 => "domain",
+        80 => "http",
+        179 => "bgp",
+        443 => "https",
+        3306 => "mysql",
+        5432 => "postgresql",
+        8080 => "http-alt",
+        _ => return None,
+    })
+}

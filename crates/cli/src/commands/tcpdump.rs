@@ -83,11 +83,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if follows && follow::is_first() {
         return follow::wait(arguments);
     }
+    // Where it starts is decided before it says that it listens.
+    let seen = follow::seen(&mut session, &capture)?;
     let mut pipe = Pipe::start(&options, &capture, session.plan().starts)?;
     match (options.run_for, from) {
         (Some(duration), from) => run_ahead(&mut session, &capture, from, duration, &mut pipe)?,
         (None, Some(from)) => past(&mut session, &capture, from, &mut pipe)?,
-        (None, None) if follows => follow::until_interrupted(session, &capture, &mut pipe)?,
+        (None, None) if follows => {
+            follow::until_interrupted(session, &capture, seen, &mut pipe)?;
+        }
         (None, None) => run_ahead(&mut session, &capture, None, PATIENCE, &mut pipe)?,
     }
     pipe.finish()

@@ -59,17 +59,18 @@ fn alone() -> Arc<AtomicBool> {
     alone
 }
 
-/// Follows the capture point until tcpdump or the person ends it.
+/// Follows the capture point from behind `printed` until tcpdump or the person ends it.
 pub(super) fn until_interrupted(
     mut session: Session,
     capture: &Capture,
+    mut printed: Position,
     pipe: &mut Pipe,
 ) -> Result<(), Failure> {
     let alone = alone();
     let dir = session.dir().to_owned();
     let mut reached = session.now();
-    let mut printed = seen(&mut session, capture)?;
-    let mut journal = length(&dir);
+    // Not what it is now: somebody may have acted since the session was opened.
+    let mut journal = 0;
     while !pipe.has_ended() {
         let last = alone.load(Ordering::Relaxed);
         if length(&dir) != journal {
@@ -92,7 +93,8 @@ pub(super) fn until_interrupted(
     Ok(())
 }
 
-fn seen(session: &mut Session, capture: &Capture) -> Result<Position, Failure> {
+/// Behind everything that was seen until now.
+pub(super) fn seen(session: &mut Session, capture: &Capture) -> Result<Position, Failure> {
     Ok(capture.behind(session.run_with_evidence()?))
 }
 

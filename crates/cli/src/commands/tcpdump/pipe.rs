@@ -234,3 +234,26 @@ fn no_tcpdump(error: std::io::Error) -> Failure {
     Failure::environment(format!("tcpdump does not start: {error}"))
         .hint("`wirelab doctor` says how to install it")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_put_in_only_where_tcpdump_prints_an_interface() {
+        let heads = [
+            "09:00:04.1 ?     In  IP 10.0.0.1.5 > 10.0.0.2.53: UDP",
+            "2026-03-05 09:00:04.1 ?     Out IP 10.0.0.1 > 10.0.0.2: ICMP",
+            "    1  ?     B   IP 10.0.0.1.68 > 255.255.255.255.67: UDP",
+        ];
+        for head in heads {
+            assert_eq!(nameless(head), head.find('?'), "{head}");
+        }
+        for other in [
+            "\t0x0010:  3f20 2020 2020 496e  ?.....In.",
+            "GET /?     In  it",
+        ] {
+            assert_eq!(nameless(other), None, "{other}");
+        }
+    }
+}

@@ -34,7 +34,7 @@ const STEP: SimDuration = SimDuration::from_secs(5);
 /// ahead; `--since` shows the past up to now. `-i` chooses among a host's interfaces, `-D` lists
 /// them, `-i any` takes all, in time order. Everything else goes to tcpdump: `-v`, `-X`, `-A`,
 /// `-e`, `-w FILE`, ... and the expression. `-n` is always on: names of simulated addresses are
-/// not looked up in the real DNS. An AWS service such as a NAT gateway has no host to run tcpdump on.
+/// not looked up in the real DNS. An AWS service such as a NAT gateway has no host for tcpdump.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

@@ -160,7 +160,7 @@ fn seeds(scenario: &Scenario, options: Options) -> Result<Vec<Seed>, GradeError>
 
 /// Nothing earns nothing; the solution earns everything.
 fn prove(
-    grader: &Grader,
+    grader: &Grader<'_>,
     lab: &Lab,
     seed: Seed,
     plan: &wirelab_scenario::Plan,

@@ -1,27 +1,46 @@
 //! From a submission to a report.
 
+use wirelab_model::Seed;
 use wirelab_scenario::{Lab, LabTask, Scenario, TaskKind};
 use wirelab_session::Session;
 
 use crate::error::GradeError;
 use crate::material::Material;
+use crate::moment::Moment;
 use crate::report::{Report, TaskReport};
 use crate::submission::Submission;
 use crate::task;
 
 /// Grades submissions of one lab. Runs it once made are kept for the next submission.
 #[derive(Debug)]
-pub struct Grader {
-    material: Material,
+pub struct Grader<'a> {
+    material: Material<'a>,
 }
 
-impl Grader {
+impl<'a> Grader<'a> {
     /// A grader for `lab`, which poses its tasks on `scenario`.
     #[must_use]
     pub const fn new(lab: Lab, scenario: Scenario) -> Self {
         Self {
-            material: Material::new(lab, scenario),
+            material: Material::new(lab, scenario, None),
         }
+    }
+
+    /// A grader for the lab of `session`, which keeps the runs it needs in the session's cache.
+    #[must_use]
+    pub fn of_session(session: &'a Session) -> Self {
+        let (lab, scenario) = (session.lab().clone(), session.scenario().clone());
+        Self {
+            material: Material::new(lab, scenario, Some(session)),
+        }
+    }
+
+    /// Makes the runs that grading takes, so that the first check need not.
+    ///
+    /// # Errors
+    /// As [`Grader::grade`].
+    pub fn prepare(&self, seed: Seed) -> Result<(), GradeError> {
+        self.material.prepare(&self.material.hidden(seed))
     }
 
     /// Grades every task.
@@ -31,7 +50,7 @@ impl Grader {
     pub fn grade(&self, submission: &Submission) -> Result<Report, GradeError> {
         let tasks = self.material.lab.tasks.iter();
         let reports = tasks.map(|task| self.grade_one(task, submission));
-        Ok(self.report(submission, reports.collect::<Result<_, _>>()?))
+        self.report(submission, reports.collect::<Result<_, _>>()?)
     }
 
     /// Grades one task.
@@ -47,10 +66,10 @@ impl Grader {
                 known: known.join(", "),
             });
         };
-        Ok(self.report(submission, vec![self.grade_one(found, submission)?]))
+        self.report(submission, vec![self.grade_one(found, submission)?])
     }
 
-    pub(crate) const fn material(&self) -> &Material {
+    pub(crate) const fn material(&self) -> &Material<'a> {
         &self.material
     }
 
@@ -74,10 +93,15 @@ impl Grader {
         Ok(TaskReport::new(&task.name, task.kind.name(), file, checks))
     }
 
-    fn report(&self, submission: &Submission, tasks: Vec<TaskReport>) -> Report {
+    fn report(
+        &self,
+        submission: &Submission,
+        tasks: Vec<TaskReport>,
+    ) -> Result<Report, GradeError> {
         let hints = tasks.iter().map(|task| self.hints_cost(task, submission));
         let hints = hints.sum();
-        Report::new(&self.material.lab.name, submission.now, hints, tasks)
+        let at = Moment::of(self.material.starts(submission.seed)?, submission.now);
+        Ok(Report::new(&self.material.lab.name, at, hints, tasks))
     }
 
     /// Hints are paid for when their task is solved, and never more than it gave.
@@ -100,9 +124,7 @@ impl Grader {
 /// # Errors
 /// As [`Grader::grade`]; files of the session that cannot be read.
 pub fn check(session: &Session, task: Option<&str>) -> Result<Report, GradeError> {
-    let lab = session.lab().clone();
-    let scenario = Scenario::load(&lab.scenario_dir())?;
-    let grader = Grader::new(lab, scenario);
+    let grader = Grader::of_session(session);
     let submission = Submission::of_session(session)?;
     match task {
         Some(task) => grader.grade_task(&submission, task),

@@ -5,27 +5,31 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
-use wirelab_model::Seed;
+use wirelab_model::{Seed, UnixTime};
 use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario};
-use wirelab_session::Run;
+use wirelab_session::{Entry, Run, Session};
 use wirelab_simulator::Observe;
 
 use crate::error::GradeError;
+use crate::submission;
 
 /// A lab with its scenario, and runs of it up to the moment it opens. Runs are made when asked for
 /// and kept, since every task looks at the same ones.
 #[derive(Debug)]
-pub(crate) struct Material {
+pub(crate) struct Material<'a> {
     pub(crate) lab: Lab,
     scenario: Scenario,
+    /// Whose cache serves runs; without one they are made from the start.
+    session: Option<&'a Session>,
     openings: Mutex<BTreeMap<Seed, Arc<Run>>>,
 }
 
-impl Material {
-    pub(crate) const fn new(lab: Lab, scenario: Scenario) -> Self {
+impl<'a> Material<'a> {
+    pub(crate) const fn new(lab: Lab, scenario: Scenario, session: Option<&'a Session>) -> Self {
         Self {
             lab,
             scenario,
+            session,
             openings: Mutex::new(BTreeMap::new()),
         }
     }
@@ -35,14 +39,32 @@ impl Material {
         if let Some(run) = self.kept().get(&seed) {
             return Ok(Arc::clone(run));
         }
+        let run = match self.session {
+            Some(session) => session.opening(seed)?,
+            None => self.opening_from_the_start(seed)?,
+        };
+        let run = Arc::new(run);
+        self.kept().insert(seed, Arc::clone(&run));
+        Ok(run)
+    }
+
+    fn opening_from_the_start(&self, seed: Seed) -> Result<Run, GradeError> {
         let observe = Observe {
             drops: false,
             ..Observe::default()
         };
         let mut run = Run::new(self.scenario.compile(seed)?, observe)?;
         run.advance(self.lab.opens_at)?;
-        let run = Arc::new(run);
-        self.kept().insert(seed, Arc::clone(&run));
+        Ok(run)
+    }
+
+    /// The lab on `seed` after `entries`; captures may be missing from its evidence.
+    pub(crate) fn after(&self, seed: Seed, entries: &[Entry]) -> Result<Run, GradeError> {
+        if let Some(session) = self.session {
+            return Ok(session.after(seed, entries)?);
+        }
+        let mut run = (*self.opening(seed)?).clone();
+        submission::replay(&mut run, entries)?;
         Ok(run)
     }
 
@@ -55,6 +77,14 @@ impl Material {
     /// A thread that panicked while it held the lock left the map whole: it only inserts.
     fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Seed, Arc<Run>>> {
         self.openings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Virtual UTC at the start.
+    pub(crate) fn starts(&self, seed: Seed) -> Result<UnixTime, GradeError> {
+        if let Some(run) = self.kept().get(&seed) {
+            return Ok(run.plan().starts);
+        }
+        Ok(self.scenario.compile(seed)?.starts)
     }
 
     /// The learner's seed with the lab's other traffic.

@@ -3,11 +3,12 @@
 //! A [`Report`] is a value (and JSON with a `schema_version`); [`Report::print`] gives the form
 //! that a terminal shows. Marks carry the meaning without colour.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
-use wirelab_model::SimTime;
+use wirelab_model::{SimTime, UnixTime};
 
 use crate::finding::{Finding, Severity};
+use crate::moment::{Moment, date_and_time};
 
 /// Version of the report's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -186,12 +187,18 @@ pub struct Report {
     pub schema_version: u32,
     /// The lab.
     pub lab: SmolStr,
-    /// Virtual time of the check.
+    /// Virtual time of the check; in JSON `00:25:00`.
+    #[serde(serialize_with = "elapsed_text")]
     pub at: SimTime,
+    /// The same in virtual UTC; in JSON `2026-03-05 09:25:00`.
+    #[serde(serialize_with = "utc_text")]
+    pub utc: UnixTime,
     /// Sum over the tasks.
     pub points: Points,
     /// What taken hints cost: applies to solved tasks only, never below zero.
     pub hints: u32,
+    /// Points after hints.
+    pub score: u32,
     /// The tasks in the lab's order.
     pub tasks: Vec<TaskReport>,
 }
@@ -199,13 +206,16 @@ pub struct Report {
 impl Report {
     /// A report whose points are the sum over `tasks`.
     #[must_use]
-    pub fn new(lab: &str, at: SimTime, hints: u32, tasks: Vec<TaskReport>) -> Self {
+    pub fn new(lab: &str, at: Moment, hints: u32, tasks: Vec<TaskReport>) -> Self {
+        let points: Points = tasks.iter().map(|task| task.points).sum();
         Self {
             schema_version: SCHEMA_VERSION,
             lab: lab.into(),
-            at,
-            points: tasks.iter().map(|task| task.points).sum(),
+            at: at.elapsed,
+            utc: at.utc,
+            points,
             hints,
+            score: points.got.saturating_sub(hints),
             tasks,
         }
     }
@@ -219,7 +229,7 @@ impl Report {
     /// Points after hints.
     #[must_use]
     pub const fn score(&self) -> u32 {
-        self.points.got.saturating_sub(self.hints)
+        self.score
     }
 
     /// The form a terminal shows.
@@ -238,8 +248,17 @@ impl Report {
             0 => String::new(),
             cost => format!(", less {cost} for hints: {}", self.score()),
         };
-        format!(" {}{hints}   at {}\n", self.points, self.at)
+        let utc = date_and_time(self.utc);
+        format!(" {}{hints}   at {} ({utc} UTC)\n", self.points, self.at)
     }
+}
+
+fn elapsed_text<S: Serializer>(at: &SimTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+fn utc_text<S: Serializer>(utc: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&date_and_time(*utc))
 }
 
 /// How to print: which marks, which colours.
@@ -375,7 +394,7 @@ mod tests {
         .expected("DROP")
         .observed("ACCEPT")
         .evidence("10.0.9.7:50000 > 10.0.2.10:32768 tcp")
-        .see("book: network ACLs");
+        .see("book/src/packets-way.md");
         let repair = TaskReport::new(
             "repair",
             "fix",
@@ -386,7 +405,8 @@ mod tests {
                 Check::passed("healthy flows unharmed", 2).note("0 connections cut"),
             ],
         );
-        Report::new("nacl-ephemeral", SimTime::from_secs(308), 1, vec![repair])
+        let at = Moment::of(UnixTime::from_secs(1_772_701_200), SimTime::from_secs(308));
+        Report::new("nacl-ephemeral", at, 1, vec![repair])
     }
 
     #[test]
@@ -399,10 +419,10 @@ mod tests {
               wanted    DROP
               observed  ACCEPT
                 10.0.9.7:50000 > 10.0.2.10:32768 tcp
-              see       book: network ACLs
+              see       book/src/packets-way.md
           ✓ healthy flows unharmed                             2/2   0 connections cut
 
-        7/10, less 1 for hints: 6   at 00:05:08
+        7/10, less 1 for hints: 6   at 00:05:08 (2026-03-05 09:05:08 UTC)
         "#);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wirelab_model::{Seed, SimTime};
+use wirelab_model::{Seed, SimDuration, SimTime};
 use wirelab_session::{Entry, EntryKind, Run, RunError, Session};
 
 use crate::error::GradeError;
@@ -55,10 +55,27 @@ impl Submission {
     /// Whether the journal holds anything that can repair.
     #[must_use]
     pub(crate) fn changes_something(&self) -> bool {
-        self.entries
-            .iter()
-            .any(|entry| matches!(entry.kind, EntryKind::Call { .. } | EntryKind::Host { .. }))
+        self.entries.iter().any(is_change)
     }
+}
+
+const fn is_change(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryKind::Call { .. } | EntryKind::Host { .. })
+}
+
+/// The changes among `entries`, with no wait before or between them longer than `longest`.
+pub(crate) fn hurried(entries: &[Entry], opens_at: SimTime, longest: SimDuration) -> Vec<Entry> {
+    let (mut last, mut now) = (opens_at, opens_at);
+    let changes = entries.iter().filter(|entry| is_change(entry));
+    let hurried = changes.map(|entry| {
+        now = now + entry.at.since(last).min(longest);
+        last = entry.at;
+        Entry {
+            at: now,
+            ..entry.clone()
+        }
+    });
+    hurried.collect()
 }
 
 /// Does to `run` what the journal says, at the times it says. With other traffic a command may

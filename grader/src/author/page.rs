@@ -36,7 +36,7 @@ pub(super) fn check(lab: &Lab, report: &mut AuthorReport) -> Result<(), GradeErr
 
 /// No hint holds the solution, whatever was drawn.
 pub(super) fn hints(
-    grader: &Grader,
+    grader: &Grader<'_>,
     lab: &Lab,
     plan: &Plan,
     place: &str,
@@ -57,7 +57,7 @@ pub(super) fn hints(
 
 /// What a hint must not say: the solution's text, each call of a repair, each value of an answer.
 /// What the question lists is no secret.
-fn secrets(grader: &Grader, task: &LabTask, plan: &Plan) -> Result<Vec<String>, GradeError> {
+fn secrets(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<Vec<String>, GradeError> {
     let material = grader.material();
     let secrets: Vec<String> = match &task.kind {
         TaskKind::Answer(answer) => {

@@ -11,7 +11,7 @@ use crate::submission::Submission;
 
 /// The full solution on one seed; `Err` is what is wrong with it.
 pub(super) fn solution(
-    grader: &Grader,
+    grader: &Grader<'_>,
     lab: &Lab,
     seed: Seed,
     plan: &Plan,
@@ -40,7 +40,7 @@ pub(super) fn solution(
 }
 
 /// The right answer, written as a learner would.
-fn answer(grader: &Grader, task: &LabTask, plan: &Plan) -> Result<String, GradeError> {
+fn answer(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<String, GradeError> {
     let TaskKind::Answer(wanted) = &task.kind else {
         return Ok(String::new());
     };
@@ -59,7 +59,7 @@ fn answer(grader: &Grader, task: &LabTask, plan: &Plan) -> Result<String, GradeE
 /// Does the steps of a `.calls` file on the lab as it opens, and journals them as a session does.
 /// `Err` is a step that was refused.
 pub(super) fn repair(
-    grader: &Grader,
+    grader: &Grader<'_>,
     lab: &Lab,
     submission: &mut Submission,
     text: &str,

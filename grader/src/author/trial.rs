@@ -67,7 +67,7 @@ impl Seen {
 
 /// Tries every answer that fits the drawn variant and was not tried on it before.
 pub(super) fn check(
-    grader: &Grader,
+    grader: &Grader<'_>,
     lab: &Lab,
     seed: Seed,
     plan: &Plan,
@@ -95,7 +95,7 @@ pub(super) fn check(
 }
 
 fn try_it(
-    grader: &Grader,
+    grader: &Grader<'_>,
     lab: &Lab,
     seed: Seed,
     plan: &Plan,

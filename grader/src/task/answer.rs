@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use std::net::IpAddr;
-use wirelab_scenario::{AnswerPart, AnswerTask, LabTask, Plan};
+use wirelab_scenario::{AnswerPart, AnswerTask, LabTask, Names, Plan};
 
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
@@ -11,7 +11,7 @@ use crate::report::Check;
 use crate::submission::Submission;
 
 pub(crate) fn grade(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     answer: &AnswerTask,
     submission: &Submission,
@@ -79,7 +79,7 @@ fn value_of(line: &str, name: &str) -> Option<String> {
 }
 
 fn judge(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     plan: &Plan,
     part: &AnswerPart,
@@ -91,12 +91,12 @@ fn judge(
     } else {
         &part.name
     };
-    if let Some(finding) = not_a_choice(part, value) {
+    if let Some(finding) = not_a_choice(plan, part, value).or_else(|| several(plan, part, value)) {
         return Ok(Check::failed(what, of, finding));
     }
     for reference in std::iter::once(&part.expected).chain(&part.accepts) {
         let expected = material.resolve(task, plan, reference)?;
-        if same(plan, &expected, value) {
+        if same(&plan.names, &expected, value) {
             return Ok(Check::passed(what, of));
         }
     }
@@ -104,23 +104,66 @@ fn judge(
     Ok(Check::failed(what, of, finding))
 }
 
-fn not_a_choice(part: &AnswerPart, value: &str) -> Option<Finding> {
-    let known = part.choices.iter().any(|choice| words_equal(choice, value));
-    if part.choices.is_empty() || known {
+fn not_a_choice(plan: &Plan, part: &AnswerPart, value: &str) -> Option<Finding> {
+    let mut choices = part.choices.iter();
+    if part.choices.is_empty() || choices.any(|choice| same(&plan.names, choice, value)) {
         return None;
     }
     let why = format!("`{value}` is none of: {}", part.choices.join(", "));
     Some(Finding::new(FindingKind::UnreadableAnswer, why))
 }
 
-/// Whether `given` is one of the forms of `expected`.
-fn same(plan: &Plan, expected: &str, given: &str) -> bool {
-    let names = [plan.names.name_of(expected), plan.names.short(expected)];
-    let named = names
-        .into_iter()
-        .flatten()
-        .any(|name| words_equal(name, given));
-    named || values_equal(expected, given)
+/// Words by which a part of an answer says what kind of resource it asks for.
+const KINDS: [(&str, &str); 8] = [
+    ("acl", "network_acl"),
+    ("nacl", "network_acl"),
+    ("network-acl", "network_acl"),
+    ("route-table", "route_table"),
+    ("group", "security_group"),
+    ("security-group", "security_group"),
+    ("interface", "network_interface"),
+    ("subnet", "subnet"),
+];
+
+/// A short name that several resources share, unless the part says which kind it asks for.
+fn several(plan: &Plan, part: &AnswerPart, value: &str) -> Option<Finding> {
+    let asked = word(&part.name);
+    if !part.choices.is_empty() || KINDS.iter().any(|(name, _)| *name == asked) {
+        return None;
+    }
+    let all = plan.names.iter().map(|(name, _)| name);
+    let meant = all.filter(|name| {
+        name.split_once('.')
+            .is_some_and(|it| words_equal(it.1, value))
+    });
+    let meant: Vec<_> = meant.collect();
+    if meant.len() < 2 {
+        return None;
+    }
+    let why = format!(
+        "`{value}` may be any of: {}; write one of these or its id",
+        meant.join(", ")
+    );
+    Some(Finding::new(FindingKind::UnreadableAnswer, why))
+}
+
+/// Whether `given` is one of the forms of `expected`: a value, or a resource of the scenario by its
+/// id, full name or short name. Words may follow a resource: `network_acl.app ingress`.
+fn same(names: &Names, expected: &str, given: &str) -> bool {
+    if values_equal(expected, given) {
+        return true;
+    }
+    let (resource, rest) = expected.split_once(' ').unwrap_or((expected, ""));
+    let full = names
+        .id(resource)
+        .map_or_else(|| names.name_of(resource), |_| Some(resource));
+    let Some(full) = full else {
+        return false;
+    };
+    let id = names.id(full).map(|id| id.as_str());
+    let short = full.split_once('.').map(|(_, short)| short);
+    let mut forms = [Some(full), id, short].into_iter().flatten();
+    forms.any(|form| words_equal(&format!("{form} {rest}"), given))
 }
 
 fn values_equal(expected: &str, given: &str) -> bool {
@@ -176,12 +219,15 @@ fn words_equal(a: &str, b: &str) -> bool {
 /// Lower case, without quotes, with one kind of joint; directions in EC2's words.
 fn word(text: &str) -> String {
     let text = text.trim().trim_matches(['"', '\'', '`']).to_lowercase();
-    let joined = text.replace(['_', ' '], "-");
-    match joined.as_str() {
-        "in" | "inbound" => "ingress".to_owned(),
-        "out" | "outbound" => "egress".to_owned(),
-        _ => joined,
-    }
+    let words = text.split(['_', ' ', '-', '.']);
+    let words = words
+        .filter(|word| !word.is_empty())
+        .map(|word| match word {
+            "in" | "inbound" => "ingress",
+            "out" | "outbound" => "egress",
+            word => word,
+        });
+    words.collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]

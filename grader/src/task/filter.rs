@@ -24,7 +24,7 @@ const KEEPS: &str = "keeps what it must, drops all others";
 const ELSEWHERE: &str = "does so on hidden runs and near misses";
 
 pub(crate) fn grade(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     filter: &FilterTask,
     submission: &Submission,
@@ -97,7 +97,7 @@ fn lints(text: &str) -> Vec<Finding> {
 }
 
 fn elsewhere(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     submission: &Submission,
     judge: &Judge<'_>,
@@ -141,13 +141,13 @@ struct Judge<'a> {
     yours: &'a Filter,
     wanted: Filter,
     scope: Option<Filter>,
-    material: &'a Material,
+    material: &'a Material<'a>,
     lab_task: &'a LabTask,
 }
 
 impl<'a> Judge<'a> {
     fn new(
-        material: &'a Material,
+        material: &'a Material<'a>,
         lab_task: &'a LabTask,
         task: &'a FilterTask,
         seed: Seed,

@@ -7,9 +7,10 @@
 
 mod closed;
 mod least;
+mod routes;
 mod traffic;
 
-use wirelab_model::{Seed, SimTime};
+use wirelab_model::{Seed, SimDuration, SimTime};
 use wirelab_scenario::{FixTask, LabTask};
 use wirelab_session::Run;
 
@@ -34,7 +35,7 @@ struct Aftermath<'a> {
 }
 
 pub(crate) fn grade(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     fix: &FixTask,
     submission: &Submission,
@@ -42,7 +43,7 @@ pub(crate) fn grade(
     if !submission.changes_something() {
         let finding = Finding::new(
             FindingKind::NothingChanged,
-            "the journal holds no change yet",
+            "you have not changed the network yet",
         );
         let works = vec![finding];
         return Ok(checks(
@@ -89,7 +90,7 @@ struct Verdict {
 }
 
 fn judge(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     fix: &FixTask,
     submission: &Submission,
@@ -97,8 +98,13 @@ fn judge(
 ) -> Result<Verdict, GradeError> {
     let own = seed == submission.seed;
     let opening = material.opening(seed)?;
-    let mut run = (*opening).clone();
-    submission::replay(&mut run, &submission.entries)?;
+    let entries = if own {
+        submission.entries.clone()
+    } else {
+        let longest = longest_wait(&opening, fix);
+        submission::hurried(&submission.entries, opening.now(), longest)
+    };
+    let mut run = material.after(seed, &entries)?;
     if own {
         submission::advance(&mut run, submission.now)?;
     }
@@ -120,13 +126,26 @@ fn judge(
     if own {
         verdict.least = closed::opened(material, task, &after)?;
         verdict.least.extend(least::excess(&after));
+        verdict.least.extend(routes::made_public(&after));
         verdict.harm.extend(closed::shut(material, task, &after)?);
     }
     Ok(verdict)
 }
 
+/// On hidden traffic nobody waits longer than all timers of the lab take, so that a repair after
+/// hours of play is judged as quickly as one at once. A timeline that goes on is waited for.
+fn longest_wait(opening: &Run, fix: &FixTask) -> SimDuration {
+    let last = opening.plan().events.iter().map(|event| event.at).max();
+    let timeline = last.unwrap_or(SimTime::ZERO).since(opening.now());
+    fix.run_on.max(timeline)
+}
+
 fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
     let (least, unharmed) = (fix.least_privilege_points, fix.unharmed_points);
+    let changed = !verdict
+        .works
+        .iter()
+        .any(|it| it.name == FindingKind::NothingChanged);
     let names: Vec<_> = fix.succeeds.iter().map(|it| it.traffic.as_str()).collect();
     let what = format!("{} works again", names.join(", "));
     let works = verdict.works.is_empty();
@@ -137,8 +156,12 @@ fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
             verdict.works,
         ),
         condition(LEAST, least, verdict.least),
-        condition(UNHARMED, unharmed, verdict.harm).note(cut(verdict.cut)),
+        condition(UNHARMED, unharmed, verdict.harm),
     ];
+    checks[2].note = cut(verdict.cut, checks[2].mark);
+    if changed {
+        checks[0].note = Some(format!("run on {} from now", fix.run_on));
+    }
     if !works {
         // A network that is as broken as before harms nobody and opens nothing: that is no merit.
         for check in &mut checks[1..] {
@@ -161,9 +184,12 @@ fn condition(what: &str, of: u32, findings: Vec<Finding>) -> Check {
     }
 }
 
-fn cut(connections: usize) -> String {
-    match connections {
-        1 => "1 connection cut".to_owned(),
-        n => format!("{n} connections cut"),
+/// That no connection was lost says nothing where traffic is broken in other ways.
+fn cut(connections: usize, mark: Mark) -> Option<String> {
+    match (connections, mark) {
+        (0, Mark::Passed) => Some("0 connections cut".to_owned()),
+        (0, _) => None,
+        (1, _) => Some("1 connection cut".to_owned()),
+        (n, _) => Some(format!("{n} connections cut")),
     }
 }

@@ -25,7 +25,7 @@ const ANSWERS: &str = "answers with the rows that were asked for";
 const ELSEWHERE: &str = "does so on hidden runs";
 
 pub(crate) fn grade(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     query: &QueryTask,
     submission: &Submission,
@@ -64,7 +64,7 @@ fn unsolved(shown: u32, hidden: u32, finding: Finding) -> Vec<Check> {
 }
 
 fn elsewhere(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     query: &QueryTask,
     submission: &Submission,
@@ -97,7 +97,7 @@ struct Outcome {
 
 impl Outcome {
     fn of(
-        material: &Material,
+        material: &Material<'_>,
         task: &LabTask,
         query: &QueryTask,
         run: &Run,
@@ -125,7 +125,7 @@ impl Outcome {
 
 /// What the reference solution answers: never nothing, since nothing would be easy to equal.
 fn reference(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     query: &QueryTask,
     run: &Run,
@@ -158,7 +158,7 @@ fn reference(
 
 /// What the flow log had delivered when the lab opened.
 pub(crate) fn log_group(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     query: &QueryTask,
     run: &Run,

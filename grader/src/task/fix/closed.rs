@@ -19,7 +19,7 @@ const CLIENT_PORT: u16 = 50000;
 
 /// Flows that must stay closed and are not.
 pub(super) fn opened(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     after: &Aftermath<'_>,
 ) -> Result<Vec<Finding>, GradeError> {
@@ -37,7 +37,7 @@ pub(super) fn opened(
 
 /// Flows that must stay open and are not.
 pub(super) fn shut(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     after: &Aftermath<'_>,
 ) -> Result<Vec<Finding>, GradeError> {
@@ -54,7 +54,7 @@ pub(super) fn shut(
 }
 
 fn flow(
-    material: &Material,
+    material: &Material<'_>,
     task: &LabTask,
     after: &Aftermath<'_>,
     text: &str,

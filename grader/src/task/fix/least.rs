@@ -37,7 +37,7 @@ fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
     finding
         .evidence
         .extend(lines.map(|line| format!("also {line}")));
-    finding.see("book: packets-way.md")
+    finding.see("book/src/packets-way.md")
 }
 
 /// The text with the scenario's names for its ids: `network_acl.db (acl-...)`.

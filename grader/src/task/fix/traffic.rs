@@ -1,12 +1,13 @@
 //! What the client programs of the scenario experience after the repair.
 
-use wirelab_model::{InstanceState, SimDuration, SimTime};
+use wirelab_model::{InstanceState, SimDuration};
 use wirelab_scenario::Succeeds;
 use wirelab_session::Run;
 use wirelab_simulator::host::{Outcome, TrafficEvent, TrafficSpec};
 
 use super::Aftermath;
 use crate::finding::{Finding, FindingKind};
+use crate::moment::Moment;
 
 /// How far back from the lab's opening traffic must have been without a fault to count as healthy;
 /// twice its period, if that is longer.
@@ -36,7 +37,7 @@ fn symptom(after: &Aftermath<'_>, wanted: &Succeeds) -> Option<Finding> {
     if in_time < wanted.exchanges {
         let summary = format!("`{}` does not work yet", wanted.traffic);
         let finding = Finding::new(FindingKind::SymptomRemains, summary).expected(expected);
-        let observed = format!("{in_time} completed; {}", outcomes(&new));
+        let observed = format!("{in_time} completed; {}", outcomes(after, &new));
         return Some(finding.observed(observed));
     }
     let first = done.iter().map(|event| event.started).min()?;
@@ -45,7 +46,7 @@ fn symptom(after: &Aftermath<'_>, wanted: &Succeeds) -> Option<Finding> {
         .find(|event| event.started > first && event.outcome != Outcome::Completed)?;
     let summary = format!("`{}` works, then fails again", wanted.traffic);
     let finding = Finding::new(FindingKind::SymptomRemains, summary).expected(expected);
-    Some(finding.observed(format!("at {}: {}", failed.at, said(&failed.outcome))))
+    Some(finding.observed(failure(after, failed)))
 }
 
 /// Exchanges that started after the repair and have ended.
@@ -89,20 +90,15 @@ pub(super) fn harm(after: &Aftermath<'_>) -> (Vec<Finding>, usize) {
         lost.extend(cut);
     }
     if let (true, Some(first)) = (findings.is_empty(), lost.first()) {
-        findings.push(connections_cut(lost.len(), first));
+        findings.push(connections_cut(after, lost.len(), first));
     }
     (findings, lost.len())
 }
 
-fn connections_cut(count: usize, first: &TrafficEvent) -> Finding {
+fn connections_cut(after: &Aftermath<'_>, count: usize, first: &TrafficEvent) -> Finding {
     let summary = format!("{count} live connections of healthy traffic were lost to the change");
     let finding = Finding::new(FindingKind::ConnectionsCut, summary).expected("none");
-    finding.observed(format!(
-        "`{}` at {}: {}",
-        first.traffic,
-        first.at,
-        said(&first.outcome)
-    ))
+    finding.observed(format!("`{}` {}", first.traffic, failure(after, first)))
 }
 
 /// Traffic that no task complains about and that had no fault before the lab opened.
@@ -132,12 +128,12 @@ fn broken(after: &Aftermath<'_>, spec: &TrafficSpec) -> Option<Finding> {
     let summary = format!("`{}` worked before the change and does not now", spec.name);
     let finding = Finding::new(FindingKind::HealthyBroken, summary);
     Some(match failed {
-        Some(event) => finding.observed(format!("at {}: {}", event.at, said(&event.outcome))),
+        Some(event) => finding.observed(failure(after, event)),
         None => finding.observed("no exchange has ended since"),
     })
 }
 
-fn outcomes(events: &[&TrafficEvent]) -> String {
+fn outcomes(after: &Aftermath<'_>, events: &[&TrafficEvent]) -> String {
     let failed = events
         .iter()
         .filter(|event| event.outcome != Outcome::Completed);
@@ -145,16 +141,14 @@ fn outcomes(events: &[&TrafficEvent]) -> String {
     match failed.last() {
         None if events.is_empty() => "none has ended".to_owned(),
         None => "none failed".to_owned(),
-        Some(last) => format!(
-            "{} failed, the last {}",
-            failed.len(),
-            failure(last.at, &last.outcome)
-        ),
+        Some(last) => format!("{} failed, the last {}", failed.len(), failure(after, last)),
     }
 }
 
-fn failure(at: SimTime, outcome: &Outcome) -> String {
-    format!("at {at}: {}", said(outcome))
+/// `at 00:33:10 (22:33:10 UTC): timed out`. The moment may lie ahead of the session's clock.
+fn failure(after: &Aftermath<'_>, event: &TrafficEvent) -> String {
+    let at = Moment::of(after.run.plan().starts, event.at);
+    format!("at {at}: {}", said(&event.outcome))
 }
 
 fn said(outcome: &Outcome) -> String {

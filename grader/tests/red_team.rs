@@ -1,0 +1,143 @@
+//! Ways to full points that are no repair, tried on real sessions: none may earn them.
+
+mod learner;
+
+use learner::{ALLOW_REPLIES, Learner, findings};
+use wirelab_grader::FindingKind;
+use wirelab_model::Resources;
+
+fn points(learner: &Learner) -> (u32, Vec<FindingKind>) {
+    let report = learner.check();
+    let repair = report.tasks.iter().find(|task| task.task == "repair");
+    let points = repair.expect("the task").points.got;
+    (points, findings(&report, "repair"))
+}
+
+fn resources(learner: &Learner) -> &Resources {
+    learner.session.run().control().resources()
+}
+
+fn on_replication() -> Learner {
+    Learner::on("nacl-ephemeral", "primary-out-missing")
+}
+
+#[test]
+fn a_subnet_moved_to_the_default_list_is_too_open() {
+    let mut learner = on_replication();
+    let subnet = learner.session.plan().names.id("subnet.primary").cloned();
+    let lists = resources(&learner).network_acls.values();
+    let mut associations = lists.clone().flat_map(|list| &list.associations);
+    let own = associations.find(|it| Some(it.subnet_id.as_str()) == subnet.as_deref());
+    let own = own.expect("its list").network_acl_association_id.clone();
+    let default = lists.into_iter().find(|list| list.is_default);
+    let default = default.expect("every VPC has one").network_acl_id.clone();
+    learner.run(&format!(
+        "ec2:ReplaceNetworkAclAssociation AssociationId={own} NetworkAclId={default}"
+    ));
+    let (points, findings) = points(&learner);
+    assert_eq!((points, findings[0]), (4, FindingKind::TooOpen));
+}
+
+#[test]
+fn a_silent_client_is_no_repair_stopped_or_gone() {
+    for call in ["StopInstances", "TerminateInstances"] {
+        let mut learner = on_replication();
+        learner.run(&format!(
+            "ec2:{call} InstanceIds='[\"${{instance.replica}}\"]'"
+        ));
+        let (points, findings) = points(&learner);
+        assert_eq!((points, findings[0]), (0, FindingKind::ClientStopped));
+    }
+}
+
+#[test]
+fn a_healthy_client_that_was_stopped_is_missed() {
+    let mut learner = on_replication();
+    learner.run(ALLOW_REPLIES);
+    learner.run("ec2:StopInstances InstanceIds='[\"${instance.app}\"]'");
+    let (points, findings) = points(&learner);
+    assert_eq!(points, 5);
+    assert!(findings.iter().all(|it| *it == FindingKind::HealthyBroken));
+}
+
+#[test]
+fn what_was_opened_and_shut_again_is_no_repair() {
+    let mut learner = on_replication();
+    learner.run(ALLOW_REPLIES);
+    learner.run("advance 5m");
+    learner.run(
+        "ec2:DeleteNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=100 Egress=true",
+    );
+    assert_eq!(points(&learner), (0, vec![FindingKind::SymptomRemains]));
+}
+
+#[test]
+fn commands_that_only_look_are_no_change_worth_a_point() {
+    let mut learner = on_replication();
+    learner.run("exec replica -- ip route");
+    assert_eq!(points(&learner).0, 0);
+}
+
+#[test]
+fn a_group_thrown_open_beside_the_repair_is_seen() {
+    let mut learner = on_replication();
+    learner.run(ALLOW_REPLIES);
+    learner.run(
+        "ec2:AuthorizeSecurityGroupIngress GroupId=${security_group.app} \
+         IpPermissions='[{\"IpProtocol\":\"-1\",\"IpRanges\":[{\"CidrIp\":\"0.0.0.0/0\"}]}]'",
+    );
+    assert_eq!(points(&learner), (4, vec![FindingKind::TooOpen]));
+}
+
+#[test]
+fn a_private_subnet_made_public_is_seen() {
+    let mut learner = Learner::on("nat-return-path", "private-route");
+    learner.run(
+        "ec2:CreateRoute RouteTableId=${route_table.private} DestinationCidrBlock=0.0.0.0/0 \
+         GatewayId=${internet_gateway.edge}\n\
+         ec2:AllocateAddress Domain=vpc",
+    );
+    let addresses = resources(&learner).addresses.values();
+    let free = addresses.into_iter().find(|it| it.association_id.is_none());
+    let free = free.expect("it was allocated").allocation_id.clone();
+    learner.run(&format!(
+        "ec2:AssociateAddress AllocationId={free} InstanceId=${{instance.worker}}"
+    ));
+    let (points, findings) = points(&learner);
+    assert_eq!((points, findings), (4, vec![FindingKind::TooOpen]));
+}
+
+#[test]
+fn a_path_mtu_learned_once_repairs_nothing_for_good() {
+    let mut learner = Learner::on("mtu-black-hole", "router-icmp-nacl");
+    learner.run(
+        "ec2:CreateNetworkAclEntry NetworkAclId=${network_acl.app} RuleNumber=150 Egress=false \
+         RuleAction=allow Protocol=1 CidrBlock=0.0.0.0/0 IcmpTypeCode='{\"Type\":3,\"Code\":4}'\n\
+         advance 5m\n\
+         ec2:DeleteNetworkAclEntry NetworkAclId=${network_acl.app} RuleNumber=150 Egress=false",
+    );
+    assert_eq!(points(&learner), (0, vec![FindingKind::SymptomRemains]));
+}
+
+#[test]
+fn without_its_flow_log_a_lab_is_graded_on_what_the_log_held() {
+    let mut learner = on_replication();
+    learner.write(
+        "refused-replies",
+        "filter action = \"REJECT\" and srcPort = 5432\n\
+         | stats sum(packets) as n by srcAddr, dstAddr, interfaceId",
+    );
+    learner.run("ec2:DeleteFlowLogs FlowLogIds='[\"${flow_log.all}\"]'");
+    let report = learner.check();
+    assert_eq!(findings(&report, "refused-replies"), []);
+    assert_eq!(points(&learner).0, 0);
+}
+
+#[test]
+fn hours_of_play_change_no_points() {
+    let mut learner = on_replication();
+    learner.run("advance 4h");
+    learner.run(ALLOW_REPLIES);
+    learner.run("advance 2h");
+    assert_eq!(points(&learner), (6, vec![]));
+}

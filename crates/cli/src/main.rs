@@ -18,8 +18,8 @@ mod when;
 use std::process::ExitCode;
 
 use args::{Cli, Command};
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use failure::{Code, Failure};
 
 fn main() -> ExitCode {
@@ -39,9 +39,14 @@ fn main() -> ExitCode {
 }
 
 /// Help, the version, or a command line that is wrong: said by clap, except that a call in the AWS
-/// CLI's spelling is told in ours.
+/// CLI's spelling is told in ours and that `help --help` is help.
 fn misread(error: &clap::Error) -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    let asks = |word: &String| word == "--help" || word == "-h";
+    if words.first().is_some_and(|word| word == "help") && words.iter().any(asks) {
+        Cli::command().print_help().ok();
+        return Code::Passed.into();
+    }
     let call = words.iter().position(|word| word == "call");
     let call = call.filter(|_| error.kind() == ErrorKind::UnknownArgument);
     let meant = call.and_then(|at| commands::call::spelling::command(&words[at + 1..]));

@@ -11,7 +11,7 @@ use crate::terminal::Mark;
 /// One direction.
 #[derive(Serialize)]
 pub(super) struct Way {
-    /// `SYN`, `SYN-ACK`, `UDP`, `echo request`, `echo reply`.
+    /// What goes, as the text form names it: `SYN`, `SYN-ACK`, `UDP`.
     packet: String,
     delivered: bool,
     /// The machine it ends at, whether or not something on the way drops it.

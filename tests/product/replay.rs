@@ -80,7 +80,7 @@ fn what_is_no_capture_is_refused_with_its_name_and_a_way_on() {
         ("usb.pcap", "link type"),
         ("absent.pcap", "No such file"),
         (".", "is a folder"),
-        ("-", "cannot be read twice"),
+        ("-", "is empty"),
     ];
     for (file, wanted) in cases {
         let ran = place.wirelab(&["replay", file]).exits(2);

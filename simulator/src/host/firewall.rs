@@ -3,6 +3,7 @@
 
 mod list;
 mod parse;
+mod save;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -380,6 +381,6 @@ impl Matches {
 /// As `iptables -S` prints what follows the chain, with a leading blank.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        parse::print(self, f)
+        save::print(self, f)
     }
 }

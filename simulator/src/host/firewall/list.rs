@@ -2,7 +2,8 @@
 
 use wirelab_model::IpNet;
 
-use super::parse::{Look, print_range, protocol_name, reject_name};
+use super::parse::Look;
+use super::save::{print_range, protocol_name, reject_name};
 use super::{Chain, Firewall, Hook, Matches, Not, Rule, Table, Target};
 use crate::host::exec::service;
 

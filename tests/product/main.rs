@@ -9,5 +9,6 @@ mod evidence;
 mod harness;
 mod labs;
 mod replay;
+mod steps;
 mod terminal;
 mod tools;

@@ -1,0 +1,175 @@
+//! Going back and starting over: what `undo`, `reset`, `start --again` and `status` do and say.
+
+use std::path::Path;
+
+use crate::harness::{Place, root};
+
+const LAB: &str = "nacl-ephemeral";
+
+#[test]
+fn undo_takes_back_one_step_and_says_all_that_goes_with_it() {
+    let place = Place::with_lab(LAB, 7);
+    place.shell("wirelab exec replica -- ping -c 1 -W 1 192.0.2.1");
+    place.wirelab(&["advance", "10m"]).exits(0);
+    place.wirelab(&["advance", "1d"]).exits(0);
+    place.wirelab(&["exec", "replica", "ip", "route"]).exits(0);
+    let refused = place.wirelab(&["call", "ec2:CreateNetworkAclEntry"]);
+    assert!(
+        refused.stderr.contains("MissingParameter"),
+        "{}",
+        refused.stderr
+    );
+    let said: Vec<String> = (0..3)
+        .map(|_| place.wirelab(&["undo"]).exits(0).stdout)
+        .collect();
+    insta::assert_snapshot!(said.join("--\n"), @r"
+    taken back: advance to 24:35:01
+      and with it, though it changed nothing: exec replica -- ip route
+      and with it, though it changed nothing: ec2:CreateNetworkAclEntry
+    time went back by 24h: it is 00:35:01 again
+    --
+    taken back: advance to 00:35:01
+    time went back by 10m: it is 00:25:01 again
+    --
+    taken back: exec replica -- ping -c 1 -W 1 192.0.2.1
+    time went back by 1s: it is 00:25:00 again
+    ");
+    let nothing = place.wirelab(&["undo"]).exits(2);
+    insta::assert_snapshot!(nothing.stderr, @r"
+    error: nothing to undo: nothing has changed the network or taken time since the lab opened
+    ");
+}
+
+#[test]
+fn evidence_that_was_removed_is_there_again_when_one_looks() {
+    let place = Place::with_lab(LAB, 7);
+    let capture = place.here().join(LAB).join("evidence/replica.pcap");
+    let first = std::fs::read(&capture).expect("a capture");
+    for command in [&["status"][..], &["start", LAB], &["reset"]] {
+        std::fs::remove_dir_all(capture.parent().expect("a folder")).expect("a folder");
+        place.wirelab(command).exits(0);
+        assert_eq!(
+            std::fs::read(&capture).ok(),
+            Some(first.clone()),
+            "{command:?}"
+        );
+    }
+}
+
+#[test]
+fn starting_again_from_within_the_lab_leaves_the_shell_in_the_new_run() {
+    let mut place = Place::with_lab(LAB, 7);
+    let course = place.here().to_owned();
+    place.enter(&course.join(LAB));
+    std::fs::write(place.here().join("notes.txt"), "mine").expect("a file");
+    let again = ["start", LAB, "--again", "--seed", "8"];
+    let ran = place.wirelab(&again).exits(0);
+    let aside = course.join(format!("{LAB}.1"));
+    assert!(
+        ran.stderr.contains(&aside.display().to_string()),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(seed(&place), 8);
+    assert!(!place.here().join("notes.txt").exists());
+    assert!(aside.join("notes.txt").exists());
+    place.enter(&aside);
+    assert_eq!(seed(&place), 7);
+
+    place.enter(&course.join(LAB).join("answers"));
+    let ran = place.wirelab(&again).exits(2);
+    assert!(ran.stderr.contains("&& wirelab start"), "{}", ran.stderr);
+    assert_eq!(seed(&place), 8);
+}
+
+fn seed(place: &Place) -> u64 {
+    let status = place.wirelab(&["status", "--json"]).exits(0).json();
+    status["seed"].as_u64().expect("a seed")
+}
+
+#[test]
+fn a_run_whose_scenario_has_changed_names_the_way_out() {
+    let place = Place::with_lab(LAB, 7);
+    let content = place.here().join("content");
+    copy(
+        &root().join("labs").join(LAB),
+        &content.join("labs").join(LAB),
+    );
+    let lab = std::fs::read_to_string(content.join("labs").join(LAB).join("lab.toml"));
+    let lab = lab.expect("a lab");
+    let scenario = lab
+        .lines()
+        .find_map(|line| line.strip_prefix("scenario = "));
+    let scenario = scenario.expect("a scenario").trim_matches('"');
+    let folder = content.join("scenarios").join(scenario);
+    copy(&root().join("scenarios").join(scenario), &folder);
+    let text = std::fs::read_to_string(folder.join("scenario.toml")).expect("a scenario");
+    std::fs::write(folder.join("scenario.toml"), text + "\n# newer\n").expect("a scenario");
+
+    let newer = format!("WIRELAB_CONTENT={} wirelab", content.display());
+    let ran = place.shell(&format!("{newer} status")).exits(2);
+    assert!(ran.stderr.contains("has changed"), "{}", ran.stderr);
+    let way_out = format!("wirelab start {LAB} --again");
+    assert!(ran.stderr.contains(&way_out), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("{LAB}.1")), "{}", ran.stderr);
+    place
+        .shell(&format!("{newer} start {LAB} --again"))
+        .exits(0);
+    place.shell(&format!("{newer} status")).exits(0);
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).expect("a file");
+        }
+    }
+}
+
+#[test]
+fn status_tells_interfaces_and_points_and_gives_no_cause_away() {
+    let place = Place::with_lab(LAB, 7);
+    let solutions = place.wirelab(&["author", "solution", "--json"]).exits(0);
+    let first = solutions.json()["tasks"][0].clone();
+    assert_eq!(first["name"], "unanswered");
+    let answer = place.here().join(LAB).join("answers/unanswered.bpf");
+    let text = first["solution"].as_str().expect("a filter");
+    std::fs::write(answer, text).expect("an answer");
+    place.wirelab(&["check", "unanswered"]);
+    let page = place.wirelab(&["status"]).exits(0).stdout;
+    let parts = page.find("HOSTS\n").expect("hosts");
+    insta::assert_snapshot!(&page[parts..], @r"
+    HOSTS
+      primary      ens5   eni-4ec6504b1c2a76e03  10.127.229.213/24
+      replica      ens5   eni-3f57f65c4b451b5f6  10.127.190.118/24
+      app          ens5   eni-9f8adcf08423a0fdc  10.127.4.105/24
+
+    EVIDENCE
+      nacl-ephemeral/evidence/app.pcap
+      nacl-ephemeral/evidence/flow-log-all.log
+      nacl-ephemeral/evidence/primary.pcap
+      nacl-ephemeral/evidence/replica.pcap
+
+    TASKS
+      unanswered         3/3 points  nacl-ephemeral/answers/unanswered.bpf
+                                     SYN-ACKs that left and never arrived
+      refused-replies    0/3 points  nacl-ephemeral/answers/refused-replies.insights
+                                     The refused replies in the flow log
+      cause              0/3 points  nacl-ephemeral/answers/cause.txt
+                                     The list, its direction, the rule
+      repair             0/6 points  repair the network
+                                     Replication works again
+
+    NEXT
+      tcpdump -nn -r nacl-ephemeral/evidence/replica.pcap
+      wirelab query 'stats sum(packets) by action, srcAddr, dstAddr'
+      wirelab exec replica -- nc -vz -w 3 10.127.229.213 5432
+      wirelab call --list Describe
+      wirelab check                graded by what the network does
+      wirelab hint                 a nudge, when you are stuck
+    ");
+}

@@ -23,9 +23,11 @@ pub(crate) struct Arguments {
 }
 
 use serde::Serialize;
+use wirelab_grader::{Grader, Submission};
 use wirelab_scenario::LabTask;
 use wirelab_session::Session;
 
+use crate::commands::check;
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
 
@@ -40,9 +42,18 @@ struct Shown {
     next_price: Option<u32>,
 }
 
+/// Every task has full points.
+#[derive(Serialize)]
+struct Solved {
+    lab: String,
+    solved: bool,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
-    let task = choose(&session, arguments.task.as_deref())?;
+    let Some(task) = choose(&session, arguments.task.as_deref())? else {
+        return solved(&session, arguments.json.json);
+    };
     let shown = climb(&mut session, &task, arguments.take)?;
     if arguments.json.json {
         output::json(&shown)?;
@@ -52,10 +63,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-/// What the watch shows for `h`: the next rung of the first task that has one.
+/// What the watch shows for `h`: the next rung of the first task that is not solved.
 pub(crate) fn next(session: &mut Session) -> Result<String, Failure> {
-    let task = choose(session, None)?;
-    Ok(print(&climb(session, &task, false)?))
+    match choose(session, None)? {
+        Some(task) => Ok(print(&climb(session, &task, false)?)),
+        None => Ok(SOLVED.to_owned()),
+    }
+}
+
+const SOLVED: &str = " every task is solved: no hint is needed\n";
+
+fn solved(session: &Session, json: bool) -> Result<Code, Failure> {
+    if json {
+        output::json(&Solved {
+            lab: session.lab().name.clone(),
+            solved: true,
+        })?;
+    } else {
+        output::text(SOLVED)?;
+    }
+    Ok(Code::Passed)
 }
 
 /// The next rung, taken if it is free or `pay`; the rungs before it are told again.
@@ -76,23 +103,31 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
     })
 }
 
-/// The task of that name, or the first that still has hints.
-fn choose(session: &Session, name: Option<&str>) -> Result<LabTask, Failure> {
-    let tasks = &session.lab().tasks;
-    let names: Vec<_> = tasks.iter().map(|task| task.name.as_str()).collect();
-    let found = match name {
-        Some(name) => tasks.iter().find(|task| task.name == name),
-        None => tasks
-            .iter()
-            .find(|task| session.hints_taken(&task.name) < task.hints.len())
-            .or_else(|| tasks.first()),
+/// The task of that name, or the first that does not have full points now; `None`: all have.
+fn choose(session: &Session, name: Option<&str>) -> Result<Option<LabTask>, Failure> {
+    let Some(name) = name else {
+        return first_unsolved(session);
     };
-    found.cloned().ok_or_else(|| {
-        let name = name.unwrap_or_default();
-        Failure::usage(format!("the lab has no task `{name}`"))
-            .did_you_mean(name, &names)
-            .hint(format!("the tasks are: {}", names.join(", ")))
-    })
+    let tasks = &session.lab().tasks;
+    if let Some(task) = tasks.iter().find(|task| task.name == name) {
+        return Ok(Some(task.clone()));
+    }
+    let names: Vec<_> = tasks.iter().map(|task| task.name.as_str()).collect();
+    Err(Failure::usage(format!("the lab has no task `{name}`"))
+        .did_you_mean(name, &names)
+        .hint(format!("the tasks are: {}", names.join(", "))))
+}
+
+fn first_unsolved(session: &Session) -> Result<Option<LabTask>, Failure> {
+    let grader = Grader::of_session(session);
+    let submission = Submission::of_session(session).map_err(check::failure)?;
+    for task in &session.lab().tasks {
+        let report = grader.grade_task(&submission, &task.name);
+        if !report.map_err(check::failure)?.is_passed() {
+            return Ok(Some(task.clone()));
+        }
+    }
+    Ok(None)
 }
 
 fn print(hints: &Shown) -> String {

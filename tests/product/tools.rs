@@ -188,7 +188,7 @@ fn a_query_that_is_wrong_names_the_place() {
         ran.stderr
     );
     let ran = place
-        .wirelab(&["query", "stats count(*)", "--end", "0:01"])
+        .wirelab(&["query", "stats count(*)", "--end", "+1m"])
         .exits(0);
     assert!(ran.stdout.contains("count(*)"), "{}", ran.stdout);
 }

@@ -305,7 +305,11 @@ impl Edit {
             + u32::from(u16::from_be_bytes(new));
         let folded = (sum & 0xffff) + (sum >> 16);
         let folded = (folded & 0xffff) + (folded >> 16);
-        let sum = !u16::try_from(folded).expect("folded to 16 bits");
+        let mut sum = !u16::try_from(folded).expect("folded to 16 bits");
+        if sum == 0 && zero_means_none {
+            // RFC 768: a sum that comes out as zero is sent as all ones.
+            sum = 0xffff;
+        }
         self.bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     }
 }

@@ -79,8 +79,8 @@ impl PathReport {
     }
 }
 
-/// ` → SYN      sg web out ✓  acl web out ✓ 100  ...   DELIVERED`; the alternate form has a line for
-/// each hop, a deny's sentence on lines of its own, and no line beyond 80 columns that can be
+/// ` → SYN      sg web out ✓  acl web out ✓ 100  ...   DELIVERED`; the alternate form has a line
+/// for each hop, a deny's sentence on lines of its own, and no line beyond 80 columns that can be
 /// broken.
 impl fmt::Display for PathDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,5 @@
 //! From a submission to a report.
 
-use wirelab_model::Seed;
 use wirelab_scenario::{Lab, LabTask, Scenario, TaskKind};
 use wirelab_session::Session;
 
@@ -33,14 +32,6 @@ impl<'a> Grader<'a> {
         Self {
             material: Material::new(lab, scenario, Some(session)),
         }
-    }
-
-    /// Makes the runs that grading takes, so that the first check need not.
-    ///
-    /// # Errors
-    /// As [`Grader::grade`].
-    pub fn prepare(&self, seed: Seed) -> Result<(), GradeError> {
-        self.material.prepare(&self.material.hidden(seed))
     }
 
     /// Grades every task.

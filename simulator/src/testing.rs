@@ -20,7 +20,7 @@ pub(crate) fn parse<T: std::str::FromStr>(text: &str) -> T {
 }
 
 /// Resources under construction. Ids are the kind's prefix and the name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Net {
     pub(crate) changes: Vec<Change>,
     subnets: Vec<Subnet>,

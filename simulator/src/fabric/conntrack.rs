@@ -88,8 +88,12 @@ impl Conntrack {
             self.flows.swap_remove(&key);
             return false;
         }
-        // An echo request against the flow's direction is a new query, not an answer.
-        if header.is_icmp() && header.is_icmp_query() != (direction == flow.initiator) {
+        // A query against the flow's direction is a new one, and an error is no answer.
+        let belongs = match direction == flow.initiator {
+            true => header.is_icmp_query(),
+            false => header.is_icmp_answer(),
+        };
+        if header.is_icmp() && !belongs {
             return false;
         }
         if header.has(TcpFlags::RST) {

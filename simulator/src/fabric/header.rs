@@ -94,6 +94,14 @@ impl Header {
         )
     }
 
+    /// The answer to an ICMP query. Errors are neither.
+    pub(crate) const fn is_icmp_answer(&self) -> bool {
+        matches!(
+            (self.protocol, self.icmp.0),
+            (protocol::ICMP, 0 | 14 | 16 | 18) | (protocol::ICMPV6, 129)
+        )
+    }
+
     /// A SYN that opens a connection.
     pub(crate) fn opens_tcp(&self) -> bool {
         self.has(TcpFlags::SYN) && !self.has(TcpFlags::ACK)

@@ -2,8 +2,10 @@
 
 mod agreement;
 mod end_to_end;
+mod facts;
 mod flow_logs;
 mod mtu;
 mod nat;
 mod security;
+mod table;
 mod transit;

@@ -1,0 +1,65 @@
+//! Table tests: one row a fact, all rows tried before the test fails.
+
+use std::fmt::Debug;
+
+use wirelab_model::FlowDirection;
+
+use crate::verdict::DropReason;
+
+/// Rows of one component, each held against what the world does.
+#[derive(Default)]
+pub(super) struct Table {
+    rows: usize,
+    failures: Vec<String>,
+}
+
+impl Table {
+    /// One row: where `facts.md` says so, what is asked, what came out, what must.
+    pub(super) fn row<T: PartialEq + Debug>(
+        &mut self,
+        fact: &str,
+        what: &str,
+        actual: T,
+        expected: T,
+    ) {
+        self.rows += 1;
+        if actual != expected {
+            self.failures.push(format!(
+                "[{fact}] {what}\n      is: {actual:?}\n  must be: {expected:?}"
+            ));
+        }
+    }
+
+    /// Fails with every row that failed; `rows` is how many there must be, so that none is lost.
+    pub(super) fn finish(self, rows: usize) {
+        assert!(
+            self.failures.is_empty(),
+            "{} of {} rows fail:\n{}",
+            self.failures.len(),
+            self.rows,
+            self.failures.join("\n")
+        );
+        assert_eq!(self.rows, rows, "rows of the table");
+    }
+}
+
+/// `delivered`, or who dropped: `SecurityGroup ingress`, `NetworkAcl egress`, `NoRoute`.
+pub(super) fn outcome(drops: &[DropReason]) -> String {
+    let Some(first) = drops.first() else {
+        return "delivered".to_owned();
+    };
+    let debug = format!("{first:?}");
+    let name = debug.split([' ', '{', '(']).next().unwrap_or_default();
+    let direction = match first {
+        DropReason::SecurityGroup { direction, .. }
+        | DropReason::SourceDestCheck { direction, .. } => *direction,
+        DropReason::NetworkAcl { entry, .. } if entry.egress => FlowDirection::Egress,
+        DropReason::NetworkAcl { .. } => FlowDirection::Ingress,
+        _ => return name.to_owned(),
+    };
+    let direction = match direction {
+        FlowDirection::Ingress => "ingress",
+        FlowDirection::Egress => "egress",
+    };
+    format!("{name} {direction}")
+}

@@ -36,7 +36,7 @@
 //! | [`host`] | a Linux machine as it is seen on the wire, and its programs |
 //! | `machines`, `attribution` | which machine is behind which interface; whose packet is this |
 //! | `trace`, `capture`, [`flow`] | who looks on: captures, flow records, drops |
-//! | `verdict` | [`Hop`] and [`DropReason`] |
+//! | `verdict` | [`Hop`] and [`DropReason`], a file a component |
 //! | [`path`] | the same hops asked instead of used: why does this not arrive? |
 //!
 //! What resources exist, and when a change of them takes effect, is the control plane's business:
@@ -68,5 +68,9 @@ pub use config::{
 pub use event::{
     CapturePoint, Captured, Dropped, Event, Input, InputError, LoggedRecord, SegmentSpec,
 };
-pub use verdict::{DropReason, EntryText, Hop, TargetText};
+pub use verdict::{
+    DropReason, EntryText, ExplanationCode, Hop, InterfaceDrop, InternetGatewayDrop, MachineDrop,
+    NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop,
+    TargetText, TransitGatewayDrop, VpcDrop, VpnDrop,
+};
 pub use world::World;

@@ -8,7 +8,7 @@ use wirelab_wire::{IpPacket, TcpFlags, TcpSegment};
 use crate::config::{FabricConfig, Observe, WorldConfig};
 use crate::event::{CapturePoint, Captured, Dropped, Event, Input, LoggedRecord};
 use crate::host::{ExecId, TrafficEvent};
-use crate::verdict::DropReason;
+use crate::verdict::{DropReason, InterfaceDrop};
 use crate::world::World;
 
 const ACCOUNT: &str = "123456789012";
@@ -458,7 +458,7 @@ impl Bench {
                 Event::Captured(captured) => self.captured.push(captured),
                 Event::FlowRecord(record) => self.records.push(record),
                 Event::Dropped(dropped) => {
-                    if let DropReason::NoMachine { .. } = dropped.reason {
+                    if let DropReason::Interface(InterfaceDrop::NoMachine { .. }) = dropped.reason {
                         self.delivered += 1;
                     } else {
                         self.dropped.push(*dropped);

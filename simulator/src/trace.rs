@@ -20,7 +20,7 @@ pub(crate) trait Watch {
     fn pass(&mut self, packet: &IpPacket, describe: impl FnOnce() -> (Hop, PassDetail));
 
     /// `hop` drops the packet.
-    fn deny(&mut self, transit: &Transit, hop: Hop, reason: DropReason);
+    fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>);
 
     /// The machine behind `interface` sees the packet on it.
     fn capture(

@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 use wirelab_model::{FlowDirection, NetworkAclEntry};
-use wirelab_simulator::{DropReason, Dropped, Hop};
+use wirelab_simulator::{DropReason, Dropped, NetworkAclDrop, RouteTableDrop, SecurityGroupDrop};
 
 /// `network_acl.db ingress *`: resource, direction, and for network ACLs the rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Cause {
         self.at(dropped)
             && self
                 .direction
-                .is_none_or(|wanted| direction(&dropped.reason) == Some(wanted))
+                .is_none_or(|wanted| dropped.reason.direction() == Some(wanted))
             && self
                 .rule_number
                 .is_none_or(|wanted| rule(&dropped.reason) == Some(wanted))
@@ -36,50 +36,24 @@ impl Cause {
     fn at(&self, dropped: &Dropped) -> bool {
         let id = self.id.as_str();
         match &dropped.reason {
-            DropReason::SecurityGroup { groups, .. } => groups.iter().any(|it| it.as_str() == id),
-            DropReason::NetworkAcl { acl, .. } => acl.as_str() == id,
-            DropReason::NoRoute { route_table, .. } | DropReason::Blackhole { route_table, .. } => {
-                route_table.as_str() == id
+            DropReason::SecurityGroup(SecurityGroupDrop::NoRule { groups, .. }) => {
+                groups.iter().any(|it| it.as_str() == id)
             }
-            DropReason::Host { host, .. } => host == id,
-            _ => hop_id(&dropped.hop) == Some(id),
+            DropReason::RouteTable(
+                RouteTableDrop::NoRoute { route_table, .. }
+                | RouteTableDrop::Blackhole { route_table, .. },
+            ) => route_table.as_str() == id,
+            _ => dropped.hop.id() == Some(id),
         }
-    }
-}
-
-fn direction(reason: &DropReason) -> Option<FlowDirection> {
-    match reason {
-        DropReason::SecurityGroup { direction, .. }
-        | DropReason::SourceDestCheck { direction, .. } => Some(*direction),
-        DropReason::NetworkAcl { entry, .. } if entry.egress => Some(FlowDirection::Egress),
-        DropReason::NetworkAcl { .. } => Some(FlowDirection::Ingress),
-        _ => None,
     }
 }
 
 /// Both final denies count as `*`.
 fn rule(reason: &DropReason) -> Option<u16> {
     match reason {
-        DropReason::NetworkAcl { entry, .. } => {
+        DropReason::NetworkAcl(NetworkAclDrop::Denied { entry, .. }) => {
             Some(entry.rule_number.min(NetworkAclEntry::DEFAULT_RULE_IPV4))
         }
         _ => None,
-    }
-}
-
-fn hop_id(hop: &Hop) -> Option<&str> {
-    match hop {
-        Hop::Interface(id) | Hop::SourceDestCheck(id) => Some(id.as_str()),
-        Hop::SecurityGroup { interface, .. } => Some(interface.as_str()),
-        Hop::NetworkAcl { acl, .. } => Some(acl.as_str()),
-        Hop::RouteTable { route_table, .. } => Some(route_table.as_str()),
-        Hop::InternetGateway(id) => Some(id.as_str()),
-        Hop::NatGateway(id) => Some(id.as_str()),
-        Hop::TransitGateway(id) => Some(id.as_str()),
-        Hop::VpnGateway(id) => Some(id.as_str()),
-        Hop::VpnConnection(id) => Some(id.as_str()),
-        Hop::Vpc(id) => Some(id.as_str()),
-        Hop::Segment(name) | Hop::Host(name) => Some(name),
-        Hop::Internet => None,
     }
 }

@@ -15,7 +15,7 @@ use super::quoted::quoted_mut;
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, InternetGatewayDrop, PacketDrop};
 
 impl<W: Watch> Walk<'_, W> {
     /// The subnet's route leads from `interface` to the VPC's internet gateway.
@@ -31,11 +31,11 @@ impl<W: Watch> Walk<'_, W> {
             .and_then(|it| plan.find_interface(it));
         let Some(public) = owner.and_then(|it| it.public_of(source)) else {
             let reason = match &vpc.internet_gateway {
-                Some(gateway) => DropReason::NoPublicAddress {
+                Some(gateway) => InternetGatewayDrop::NoPublicAddress {
                     internet_gateway: gateway.clone(),
                     source,
                 },
-                None => DropReason::NoInternetGateway {
+                None => InternetGatewayDrop::NoInternetGateway {
                     vpc: vpc.id.clone(),
                 },
             };
@@ -77,7 +77,7 @@ impl<W: Watch> Walk<'_, W> {
             return self.send_pieces(after, Place::FromInternet, transit, mtu);
         }
         let Some(port) = self.sites.on_internet(destination) else {
-            let reason = DropReason::NoSuchPublicAddress { destination };
+            let reason = InternetGatewayDrop::NoSuchPublicAddress { destination };
             return self.watch.deny(&transit, Hop::Internet, reason);
         };
         if self.cross_internet(&mut transit) {
@@ -95,7 +95,7 @@ impl<W: Watch> Walk<'_, W> {
             *ttl -= hops;
             return true;
         }
-        let reason = DropReason::TtlExpired { icmp_sent: false };
+        let reason = PacketDrop::TtlExpired { icmp_sent: false };
         self.watch.deny(transit, Hop::Internet, reason);
         false
     }
@@ -104,12 +104,12 @@ impl<W: Watch> Walk<'_, W> {
     pub(super) fn arrive_from_internet(&mut self, mut transit: Transit) {
         let destination = transit.packet.destination();
         let Some((interface, private)) = self.plan.public.get(&destination).copied() else {
-            let reason = DropReason::NoSuchPublicAddress { destination };
+            let reason = InternetGatewayDrop::NoSuchPublicAddress { destination };
             return self.watch.deny(&transit, Hop::Internet, reason);
         };
         let vpc = self.plan.vpc(self.plan.interface(interface).vpc);
         if vpc.internet_gateway.is_none() {
-            let reason = DropReason::NoInternetGateway {
+            let reason = InternetGatewayDrop::NoInternetGateway {
                 vpc: vpc.id.clone(),
             };
             return self.watch.deny(&transit, gateway_hop(vpc), reason);

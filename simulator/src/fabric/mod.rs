@@ -46,7 +46,7 @@ pub(crate) use site::{Port, Sites, Socket};
 
 use crate::config::FabricConfig;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, PacketDrop};
 
 use conntrack::Conntrack;
 use nat_table::NatTable;
@@ -226,7 +226,7 @@ impl<W: Watch> Walk<'_, W> {
         let error = (oversize.tell)
             .filter(|_| packet.dont_fragment())
             .and_then(|it| Some((mtu::too_big(packet, it.address, oversize.mtu)?, it)));
-        let reason = DropReason::MtuExceeded {
+        let reason = PacketDrop::MtuExceeded {
             mtu: oversize.mtu,
             size: u32::try_from(packet.total_len()).unwrap_or(u32::MAX),
             icmp_sent: error.is_some(),

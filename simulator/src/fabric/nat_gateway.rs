@@ -23,7 +23,7 @@ use super::quoted::quoted_mut;
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, NatGatewayDrop, PacketDrop};
 
 /// A NAT gateway as the fabric reads it.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl<W: Watch> Walk<'_, W> {
         let id = || nat.source.nat_gateway_id.clone();
         let fragment = transit.packet.is_fragment();
         let reason = if nat.source.state != NatGatewayState::Available {
-            DropReason::NatNotAvailable {
+            NatGatewayDrop::NotAvailable {
                 nat_gateway: id(),
                 state: nat.source.state,
             }
@@ -89,7 +89,7 @@ impl<W: Watch> Walk<'_, W> {
         } else if (fragment && header.protocol != protocol::UDP)
             || !(header.echo.is_some() || matches!(header.protocol, protocol::TCP | protocol::UDP))
         {
-            DropReason::NatUnsupported {
+            NatGatewayDrop::Unsupported {
                 nat_gateway: id(),
                 protocol: header.protocol,
                 fragment,
@@ -125,7 +125,7 @@ impl<W: Watch> Walk<'_, W> {
             None => table.map(now, header, key, &nat.ips, &timeouts),
         };
         let Ok((address, port)) = mapped else {
-            let reason = DropReason::NatPortsExhausted {
+            let reason = NatGatewayDrop::PortsExhausted {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
                 destination: header.destination,
                 port: header.destination_port,
@@ -154,7 +154,7 @@ impl<W: Watch> Walk<'_, W> {
         let key = header.flow(FlowDirection::Ingress);
         let (now, timeouts) = (self.now, self.config.timeouts);
         let Some(inside) = self.nat_table(nat).inward(now, header, &key, &timeouts) else {
-            let reason = DropReason::NatNoMapping {
+            let reason = NatGatewayDrop::NoMapping {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
             };
             return self.watch.deny(&transit, nat.hop(), reason);
@@ -214,7 +214,7 @@ impl<W: Watch> Walk<'_, W> {
             Some((error, teller))
         });
         let icmp_sent = error.is_some();
-        (self.watch).deny(transit, nat.hop(), DropReason::TtlExpired { icmp_sent });
+        (self.watch).deny(transit, nat.hop(), PacketDrop::TtlExpired { icmp_sent });
         if let Some((error, teller)) = error {
             self.tell(teller, transit.answer(error));
         }
@@ -234,7 +234,7 @@ impl<W: Watch> Walk<'_, W> {
         transit: &Transit,
     ) {
         let reset = reset(&transit.packet, header);
-        let reason = DropReason::NatMappingExpired {
+        let reason = NatGatewayDrop::MappingExpired {
             nat_gateway: nat.source.nat_gateway_id.clone(),
             rst_sent: reset.is_some(),
         };
@@ -253,7 +253,7 @@ impl<W: Watch> Walk<'_, W> {
     fn nat_error(&mut self, nat: &NatGateway, interface: InterfaceIndex, mut transit: Transit) {
         let translated = self.translate_error(nat, &mut transit.packet);
         if translated.is_none() {
-            let reason = DropReason::NatNoMapping {
+            let reason = NatGatewayDrop::NoMapping {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
             };
             return self.watch.deny(&transit, nat.hop(), reason);

@@ -18,7 +18,7 @@ use super::header::Header;
 use super::{SubnetIndex, Transit, Walk};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, NetworkAclDrop};
 
 /// A list as the fabric reads it: both directions sorted by rule number.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ impl<W: Watch> Walk<'_, W> {
             });
             return true;
         }
-        let reason = DropReason::NetworkAcl {
+        let reason = NetworkAclDrop::Denied {
             acl: acl.id.clone(),
             subnet: subnet.id.clone(),
             entry: Box::new(

@@ -18,7 +18,7 @@ use super::way::{Leads, Way, traffic_path};
 use super::{Oversize, Place, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{DropReason, Hop, InterfaceDrop, RouteTableDrop, VpcDrop};
 
 /// How a packet comes to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         self.watch.capture(interface, true, peer, &transit.packet);
         if self.is_service(nic, header.destination) {
             let destination = header.destination;
-            let reason = DropReason::NoSuchService { destination };
+            let reason = VpcDrop::NoSuchService { destination };
             return self.watch.deny(&transit, self.vpc_hop(nic), reason);
         }
         transit.direct &= nic.owns(header.source);
@@ -184,7 +184,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             Leads::VpnGateway(gateway) => self.enter_vpn_gateway(gateway, transit),
             Leads::TransitGateway(gateway) => self.send_to_transit(gateway, interface, transit),
             Leads::Nobody => {
-                let reason = DropReason::UnknownDestination {
+                let reason = VpcDrop::UnknownDestination {
                     vpc: self.plan.vpc(nic.vpc).id.clone(),
                     destination: transit.packet.destination(),
                 };
@@ -197,19 +197,19 @@ impl<'a, W: Watch> Walk<'a, W> {
     fn no_way(&mut self, nic: &Interface, way: Way<'a>, transit: &Transit) {
         let subnet = self.plan.subnet(nic.subnet);
         let Some(table) = subnet.table.map(|at| self.plan.table(at)) else {
-            let reason = DropReason::UnknownDestination {
+            let reason = VpcDrop::UnknownDestination {
                 vpc: self.plan.vpc(nic.vpc).id.clone(),
                 destination: transit.packet.destination(),
             };
             return self.watch.deny(transit, self.vpc_hop(nic), reason);
         };
         let reason = match way.taken {
-            Some(taken) => DropReason::Blackhole {
+            Some(taken) => RouteTableDrop::Blackhole {
                 route_table: table.id.clone(),
                 destination: taken.destination,
                 target: taken.target.clone(),
             },
-            None => DropReason::NoRoute {
+            None => RouteTableDrop::NoRoute {
                 route_table: table.id.clone(),
                 destination: transit.packet.destination(),
             },
@@ -253,7 +253,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         if !nic.source_dest_check || nic.owns(header.source) {
             return true;
         }
-        let reason = DropReason::SourceDestCheck {
+        let reason = InterfaceDrop::SourceDestCheck {
             interface: nic.id.clone(),
             direction: FlowDirection::Egress,
             address: header.source,
@@ -266,7 +266,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         if !nic.source_dest_check || nic.owns(header.destination) {
             return true;
         }
-        let reason = DropReason::SourceDestCheck {
+        let reason = InterfaceDrop::SourceDestCheck {
             interface: nic.id.clone(),
             direction: FlowDirection::Ingress,
             address: header.destination,
@@ -278,10 +278,10 @@ impl<'a, W: Watch> Walk<'a, W> {
     fn is_up(&mut self, nic: &Interface, transit: &Transit) -> bool {
         let reason = match &nic.owner {
             Owner::Instance { running: true, .. } => return true,
-            Owner::Instance { id, .. } => DropReason::InstanceNotRunning {
+            Owner::Instance { id, .. } => InterfaceDrop::InstanceNotRunning {
                 instance: id.clone(),
             },
-            _ => DropReason::NotAttached {
+            _ => InterfaceDrop::NotAttached {
                 interface: nic.id.clone(),
             },
         };
@@ -321,7 +321,7 @@ impl<'a, W: Watch> Walk<'a, W> {
     /// The packet was on its way from or to an interface that has been deleted since.
     pub(super) fn interface_gone(&mut self, interface: InterfaceIndex, transit: &Transit) {
         let id = self.plan.interface_id(interface).clone();
-        let reason = DropReason::NotAttached {
+        let reason = InterfaceDrop::NotAttached {
             interface: id.clone(),
         };
         self.watch.deny(transit, Hop::Interface(id), reason);
@@ -349,7 +349,7 @@ impl Watch for Silent {
     const GOES_ON: bool = false;
 
     fn pass(&mut self, _: &IpPacket, _: impl FnOnce() -> (Hop, PassDetail)) {}
-    fn deny(&mut self, _: &Transit, _: Hop, _: DropReason) {}
+    fn deny(&mut self, _: &Transit, _: Hop, _: impl Into<DropReason>) {}
     fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}
     fn record(
         &mut self,

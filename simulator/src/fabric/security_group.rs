@@ -19,7 +19,7 @@ use super::{InterfaceIndex, Transit, Walk};
 use crate::config::IcmpRelated;
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, SecurityGroupDrop};
 
 /// The rules of all groups that one or more interfaces carry together.
 #[derive(Clone, Debug)]
@@ -187,7 +187,7 @@ impl<W: Watch> Walk<'_, W> {
         };
         let detail = match decision {
             Decision::Refused => {
-                let reason = DropReason::SecurityGroup {
+                let reason = SecurityGroupDrop::NoRule {
                     interface: nic.id.clone(),
                     direction,
                     groups: groups.ids.clone(),
@@ -206,7 +206,7 @@ impl<W: Watch> Walk<'_, W> {
                 } else if !self.track(interface, direction, header, transit) {
                     let limit = self.config.conntrack_limit;
                     let interface = nic.id.clone();
-                    let reason = DropReason::ConntrackAllowance { interface, limit };
+                    let reason = SecurityGroupDrop::ConntrackAllowance { interface, limit };
                     self.watch.deny(transit, hop(), reason);
                     return false;
                 }

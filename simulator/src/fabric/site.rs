@@ -13,7 +13,7 @@ use super::{Place, Transit, Walk};
 use crate::event::SegmentSpec;
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, PacketDrop, SegmentDrop};
 
 /// A machine's interface outside AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl<W: Watch> Walk<'_, W> {
         let size = transit.packet.total_len();
         let hop = || Hop::Segment(spec.name.clone());
         if size > usize::from(spec.mtu) {
-            let reason = DropReason::MtuExceeded {
+            let reason = PacketDrop::MtuExceeded {
                 mtu: spec.mtu,
                 size: u32::try_from(size).unwrap_or(u32::MAX),
                 icmp_sent: false,
@@ -134,7 +134,7 @@ impl<W: Watch> Walk<'_, W> {
         } else if segment == INTERNET {
             self.internet(transit);
         } else {
-            let reason = DropReason::NoNeighbor {
+            let reason = SegmentDrop::NoNeighbor {
                 segment: spec.name.clone(),
                 next_hop,
             };

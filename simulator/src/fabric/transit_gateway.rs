@@ -27,7 +27,7 @@ use super::plan::{AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex,
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, InterfaceDrop, PacketDrop, TransitGatewayDrop};
 
 /// From interface to the attachment it belongs to.
 pub(super) type AttachmentIndices = BTreeMap<InterfaceIndex, AttachmentIndex>;
@@ -165,7 +165,7 @@ impl<W: Watch> Walk<'_, W> {
             .iter()
             .find(|it| it.gateway == Some(gateway) && it.vpc == Some(nic.vpc) && it.is_available());
         let Some(attachment) = attachment else {
-            let reason = DropReason::TransitNotAttached {
+            let reason = TransitGatewayDrop::NotAttached {
                 transit_gateway: id.clone(),
                 vpc: plan.vpc(nic.vpc).id.clone(),
             };
@@ -173,7 +173,7 @@ impl<W: Watch> Walk<'_, W> {
         };
         let zone = plan.zone(nic.zone);
         let Some(entrance) = attachment.interface_in(zone) else {
-            let reason = DropReason::TransitNoZone {
+            let reason = TransitGatewayDrop::NoZone {
                 transit_gateway: id.clone(),
                 availability_zone: zone.clone(),
             };
@@ -203,7 +203,7 @@ impl<W: Watch> Walk<'_, W> {
         let attachment = plan.attachment(attachment);
         let nic = plan.interface(interface);
         let Some(gateway) = attachment.gateway else {
-            let reason = DropReason::NotAttached {
+            let reason = InterfaceDrop::NotAttached {
                 interface: nic.id.clone(),
             };
             return (self.watch).deny(&transit, Hop::Interface(nic.id.clone()), reason);
@@ -237,7 +237,7 @@ impl<W: Watch> Walk<'_, W> {
             return;
         }
         if !transit.packet.decrement_ttl() {
-            let reason = DropReason::TtlExpired { icmp_sent: false };
+            let reason = PacketDrop::TtlExpired { icmp_sent: false };
             return self.watch.deny(&transit, hop(), reason);
         }
         mtu::clamp(&mut transit.packet, mtu::TRANSIT_GATEWAY);
@@ -248,7 +248,7 @@ impl<W: Watch> Walk<'_, W> {
         let reason = match routes.and_then(|it| it.lookup(destination)) {
             Some(route) => match route.attachment {
                 Some(to) => return self.out_of_transit(gateway, to, zone, transit),
-                None => DropReason::TransitBlackhole {
+                None => TransitGatewayDrop::Blackhole {
                     transit_gateway: tgw.id.clone(),
                     route_table: table.expect("a route is in a table").clone(),
                     destination: route.block,
@@ -258,7 +258,7 @@ impl<W: Watch> Walk<'_, W> {
                 (self.watch).pass(&transit.packet, || (hop(), PassDetail::Plain));
                 return self.transit_to_vpn(gateway, transit);
             }
-            None => DropReason::TransitNoRoute {
+            None => TransitGatewayDrop::NoRoute {
                 transit_gateway: tgw.id.clone(),
                 route_table: table.cloned(),
                 destination,
@@ -285,7 +285,7 @@ impl<W: Watch> Walk<'_, W> {
         let exit = exit.filter(|_| attachment.is_available());
         let hop = || Hop::TransitGateway(tgw.id.clone());
         let Some(exit) = exit.filter(|it| self.plan.find_interface(*it).is_some()) else {
-            let reason = DropReason::TransitNotAttached {
+            let reason = TransitGatewayDrop::NotAttached {
                 transit_gateway: tgw.id.clone(),
                 vpc: attachment.source.vpc_id.clone(),
             };

@@ -19,7 +19,7 @@ use super::plan::{Plan, TransitIndex, VpcIndex, VpnGatewayIndex};
 use super::{Oversize, Place, Transit, Walk};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{Hop, VpcDrop, VpnDrop};
 
 /// A virtual private gateway as the fabric reads it.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ impl<W: Watch> Walk<'_, W> {
         let connections = plan.vpn_connections.iter().filter(|it| it.end == Some(end));
         let Some(connection) = best_connection(connections, destination) else {
             let gateway = gateway.clone();
-            let reason = DropReason::VpnNoRoute {
+            let reason = VpnDrop::NoRoute {
                 gateway,
                 destination,
             };
@@ -141,7 +141,7 @@ impl<W: Watch> Walk<'_, W> {
             .sites
             .customer_gateway(&connection.source.customer_gateway_id)
         else {
-            let reason = DropReason::VpnNoCustomerGateway {
+            let reason = VpnDrop::NoCustomerGateway {
                 vpn_connection: id.clone(),
             };
             return (self.watch).deny(&transit, connection.hop(), reason);
@@ -155,7 +155,7 @@ impl<W: Watch> Walk<'_, W> {
     /// The MTU of the connection's tunnel, if it is up and the packet may pass.
     fn tunnel(&mut self, connection: &VpnConnection, transit: &Transit) -> Option<u16> {
         let Some(mtu) = connection.mtu() else {
-            let reason = DropReason::VpnTunnelDown {
+            let reason = VpnDrop::TunnelDown {
                 vpn_connection: connection.source.vpn_connection_id.clone(),
             };
             self.watch.deny(transit, connection.hop(), reason);
@@ -186,7 +186,7 @@ impl<W: Watch> Walk<'_, W> {
         };
         let first = own.clone().next();
         let Some(connection) = own.find(leads_there).or(first) else {
-            let reason = DropReason::VpnNoRoute {
+            let reason = VpnDrop::NoRoute {
                 gateway: customer.as_str().into(),
                 destination,
             };
@@ -216,7 +216,7 @@ impl<W: Watch> Walk<'_, W> {
             }
             None => {
                 let vpn_connection = id.clone();
-                let reason = DropReason::VpnTunnelDown { vpn_connection };
+                let reason = VpnDrop::TunnelDown { vpn_connection };
                 (self.watch).deny(&transit, Hop::VpnConnection(id.clone()), reason);
             }
         }
@@ -235,7 +235,7 @@ impl<W: Watch> Walk<'_, W> {
                     let place = Place::Arrive { interface, via };
                     return self.send(SimDuration::ZERO, place, transit);
                 }
-                None if vpc.contains(destination) => DropReason::UnknownDestination {
+                None if vpc.contains(destination) => VpcDrop::UnknownDestination {
                     vpc: vpc.id.clone(),
                     destination,
                 },
@@ -247,8 +247,8 @@ impl<W: Watch> Walk<'_, W> {
     }
 }
 
-fn not_transit(gateway: &VpnGateway, destination: IpAddr) -> DropReason {
-    DropReason::NotTransit {
+fn not_transit(gateway: &VpnGateway, destination: IpAddr) -> VpcDrop {
+    VpcDrop::NotTransit {
         gateway: gateway.id.clone(),
         destination,
     }

@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use wirelab_model::{FlowDirection, NetworkAclEntry, RuleAction};
 
 use super::{Answer, Journey, PassDetail, PathReport, PathStep, StepVerdict};
-use crate::verdict::{DropReason, EntryText, Hop, TargetText};
+use crate::verdict::{DropReason, EntryText, Hop, NetworkAclDrop, SecurityGroupDrop, TargetText};
 
 /// Gives ids their names in the scenario.
 pub trait Names {
@@ -194,30 +194,22 @@ impl PathDisplay<'_> {
     }
 
     fn hop(&self, hop: &Hop) -> String {
-        match hop {
-            Hop::Interface(id) => format!("interface {}", self.name(id.as_str())),
-            Hop::SourceDestCheck(id) => format!("source/dest check {}", self.name(id.as_str())),
-            Hop::SecurityGroup {
-                groups, direction, ..
-            } => {
+        let mut text = hop.word().to_owned();
+        let names = match hop {
+            // The table's name says nothing that the route does not.
+            Hop::RouteTable { .. } => None,
+            Hop::SecurityGroup { groups, .. } => {
                 let names: Vec<_> = groups.iter().map(|id| self.name(id.as_str())).collect();
-                let egress = *direction == FlowDirection::Egress;
-                format!("sg {} {}", names.join(","), way(egress))
+                Some(names.join(","))
             }
-            Hop::NetworkAcl { acl, egress, .. } => {
-                format!("acl {} {}", self.name(acl.as_str()), way(*egress))
-            }
-            Hop::RouteTable { .. } => "route".to_owned(),
-            Hop::InternetGateway(id) => format!("igw {}", self.name(id.as_str())),
-            Hop::Internet => "internet".to_owned(),
-            Hop::NatGateway(id) => format!("nat {}", self.name(id.as_str())),
-            Hop::TransitGateway(id) => format!("tgw {}", self.name(id.as_str())),
-            Hop::VpnGateway(id) => format!("vgw {}", self.name(id.as_str())),
-            Hop::VpnConnection(id) => format!("vpn {}", self.name(id.as_str())),
-            Hop::Segment(name) => format!("segment {name}"),
-            Hop::Host(name) => format!("host {name}"),
-            Hop::Vpc(id) => format!("vpc {}", self.name(id.as_str())),
+            hop => hop.id().map(|id| self.name(id).to_string()),
+        };
+        let direction = hop.direction().map(|it| way(it == FlowDirection::Egress));
+        for more in names.iter().map(String::as_str).chain(direction) {
+            text.push(' ');
+            text.push_str(more);
         }
+        text
     }
 
     /// What stands before and after the mark.
@@ -276,9 +268,11 @@ const fn way(egress: bool) -> &'static str {
 /// The reason without what the hop says already.
 fn deny(reason: &DropReason) -> String {
     match reason {
-        DropReason::SecurityGroup { .. } => "no rule allows it".to_owned(),
-        DropReason::NetworkAcl { entry, .. } => short_entry(entry),
-        DropReason::Host { reason, .. } => reason.to_string(),
+        DropReason::SecurityGroup(SecurityGroupDrop::NoRule { .. }) => {
+            "no rule allows it".to_owned()
+        }
+        DropReason::NetworkAcl(NetworkAclDrop::Denied { entry, .. }) => short_entry(entry),
+        DropReason::Host(machine) => machine.reason.to_string(),
         reason => reason.to_string(),
     }
 }

@@ -21,7 +21,7 @@ use crate::fabric::{InterfaceIndex, Place, Port, State, Transit, Walk};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
 use crate::machines::PluggedInto;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{DropReason, Hop, MachineDrop};
 use crate::world::World;
 
 /// No path is longer; what goes in circles ends here.
@@ -274,7 +274,7 @@ impl Explainer<'_> {
         });
         let reason = reason.unwrap_or(crate::host::HostDrop::NotForwarding);
         let host = name;
-        recorder.deny(&transit, hop, DropReason::Host { host, reason });
+        recorder.deny(&transit, hop, MachineDrop { host, reason });
         None
     }
 
@@ -480,8 +480,8 @@ impl Watch for Recorder {
         self.add(packet, hop, StepVerdict::Pass(detail));
     }
 
-    fn deny(&mut self, transit: &Transit, hop: Hop, reason: DropReason) {
-        self.add(&transit.packet, hop, StepVerdict::Deny(reason));
+    fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
+        self.add(&transit.packet, hop, StepVerdict::Deny(reason.into()));
     }
 
     fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}

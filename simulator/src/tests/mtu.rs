@@ -7,7 +7,7 @@ use wirelab_wire::{IcmpMessage, TcpOption, Transport, Unreachable};
 
 use crate::config::{FabricConfig, IcmpRelated};
 use crate::testing::{ACK, Bench, Net, SYN, SYN_ACK, answer, parse, tcp};
-use crate::verdict::DropReason;
+use crate::verdict::{DropReason, PacketDrop};
 
 /// `web` has a public address; `site` is on the internet.
 fn net(group: &[&str], acl: &[&str]) -> Net {
@@ -171,11 +171,11 @@ fn a_nat_gateway_clamps_the_mss_and_translates_the_error_about_a_long_packet() {
     assert!(
         matches!(
             drops[..],
-            [DropReason::MtuExceeded {
+            [DropReason::Packet(PacketDrop::MtuExceeded {
                 mtu: 1500,
                 icmp_sent: true,
                 ..
-            }]
+            })]
         ),
         "{drops:?}"
     );
@@ -191,11 +191,11 @@ fn a_nat_gateway_clamps_the_mss_and_translates_the_error_about_a_long_packet() {
     assert!(
         matches!(
             drops[..],
-            [DropReason::MtuExceeded {
+            [DropReason::Packet(PacketDrop::MtuExceeded {
                 mtu: 8500,
                 icmp_sent: true,
                 ..
-            }]
+            })]
         ),
         "{drops:?}"
     );

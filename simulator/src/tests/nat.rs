@@ -6,7 +6,7 @@ use std::fmt::Write;
 use wirelab_model::{FlowAction, FlowDirection};
 
 use crate::testing::{ACK, Bench, Net, SYN, SYN_ACK, answer, tcp};
-use crate::verdict::DropReason;
+use crate::verdict::{DropReason, InternetGatewayDrop, NatGatewayDrop};
 
 const PRIVATE: [&str; 2] = [
     "out 100 allow tcp 443 0.0.0.0/0",
@@ -168,7 +168,10 @@ fn after_350_idle_seconds_the_inside_gets_an_rst_and_nothing_before() {
     assert!(
         matches!(
             drops[..],
-            [DropReason::NatMappingExpired { rst_sent: true, .. }]
+            [DropReason::NatGateway(NatGatewayDrop::MappingExpired {
+                rst_sent: true,
+                ..
+            })]
         ),
         "{drops:?}"
     );
@@ -207,14 +210,19 @@ fn towards_one_destination_there_are_55000_connections_and_towards_another_as_ma
     for dropped in &bench.dropped {
         refused += usize::from(matches!(
             dropped.reason,
-            DropReason::NatPortsExhausted { .. }
+            DropReason::NatGateway(NatGatewayDrop::PortsExhausted { .. })
         ));
     }
     assert_eq!(refused, 10);
     let other = tcp(("10.0.1.5", 1024), ("203.0.113.81", 443), SYN, 0);
     let drops = bench.send("eni-app", other);
     assert!(
-        matches!(drops[..], [DropReason::NoSuchPublicAddress { .. }]),
+        matches!(
+            drops[..],
+            [DropReason::InternetGateway(
+                InternetGatewayDrop::NoSuchPublicAddress { .. }
+            )]
+        ),
         "translated: {drops:?}"
     );
 }

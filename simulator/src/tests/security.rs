@@ -1,7 +1,7 @@
 //! Security groups and connection tracking, network ACLs between subnets, routes.
 
 use crate::testing::{ACK, Net, SYN, SYN_ACK, answer, tcp};
-use crate::verdict::DropReason;
+use crate::verdict::{DropReason, InterfaceDrop, RouteTableDrop, SecurityGroupDrop, VpcDrop};
 
 /// `web` and `db` in two subnets; the default ACLs.
 fn net(web: &[&str], db: &[&str]) -> Net {
@@ -36,7 +36,10 @@ fn a_group_reference_lets_its_members_in_and_the_answer_needs_no_rule() {
     let other = tcp(("10.0.1.5", 40000), ("10.0.2.10", 22), SYN, 0);
     let drops = bench.send("eni-web", other);
     assert!(
-        matches!(drops[..], [DropReason::SecurityGroup { .. }]),
+        matches!(
+            drops[..],
+            [DropReason::SecurityGroup(SecurityGroupDrop::NoRule { .. })]
+        ),
         "{drops:?}"
     );
 }
@@ -68,7 +71,10 @@ fn a_tracked_connection_outlives_its_rule_and_an_untracked_one_does_not() {
         &["out -1 * 0.0.0.0/0"],
     );
     assert!(
-        matches!(wide[..], [DropReason::SecurityGroup { .. }]),
+        matches!(
+            wide[..],
+            [DropReason::SecurityGroup(SecurityGroupDrop::NoRule { .. })]
+        ),
         "untracked: {wide:?}"
     );
     let closed_back = after_revocation(&["in tcp 3306 0.0.0.0/0"], &[]);
@@ -111,7 +117,10 @@ fn tracking_ends_with_the_idle_timeout_and_a_mid_flow_segment_is_judged_anew() {
     bench.wait(60);
     let drops = bench.send("eni-db", answer(&arrived, ACK, 5));
     assert!(
-        matches!(drops[..], [DropReason::SecurityGroup { .. }]),
+        matches!(
+            drops[..],
+            [DropReason::SecurityGroup(SecurityGroupDrop::NoRule { .. })]
+        ),
         "{drops:?}"
     );
 }
@@ -136,7 +145,7 @@ fn the_source_check_stops_a_foreign_source_and_the_destination_check_a_foreign_d
     let open = ["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
     let mut bench = net(&open, &open).build();
     let drops = bench.send("eni-web", tcp(("10.9.9.9", 1), ("10.0.2.10", 2), SYN, 0));
-    let [DropReason::SourceDestCheck { address, .. }] = &drops[..] else {
+    let [DropReason::Interface(InterfaceDrop::SourceDestCheck { address, .. })] = &drops[..] else {
         panic!("{drops:?}");
     };
     assert_eq!(address.to_string(), "10.9.9.9");
@@ -157,17 +166,26 @@ fn a_blackhole_and_a_missing_route_are_told_apart() {
     let mut to = |address| bench.send("eni-web", tcp(("10.0.1.5", 1), (address, 2), SYN, 0));
     let gone = to("192.168.1.1");
     assert!(
-        matches!(gone[..], [DropReason::Blackhole { .. }]),
+        matches!(
+            gone[..],
+            [DropReason::RouteTable(RouteTableDrop::Blackhole { .. })]
+        ),
         "{gone:?}"
     );
     let nowhere = to("8.8.8.8");
     assert!(
-        matches!(nowhere[..], [DropReason::NoRoute { .. }]),
+        matches!(
+            nowhere[..],
+            [DropReason::RouteTable(RouteTableDrop::NoRoute { .. })]
+        ),
         "{nowhere:?}"
     );
     let nobody = to("10.0.2.77");
     assert!(
-        matches!(nobody[..], [DropReason::UnknownDestination { .. }]),
+        matches!(
+            nobody[..],
+            [DropReason::Vpc(VpcDrop::UnknownDestination { .. })]
+        ),
         "{nobody:?}"
     );
 }
@@ -188,7 +206,12 @@ fn a_full_tracking_table_refuses_what_needs_a_new_entry() {
         ));
     }
     assert!(
-        matches!(drops[..], [DropReason::ConntrackAllowance { limit: 3, .. }]),
+        matches!(
+            drops[..],
+            [DropReason::SecurityGroup(
+                SecurityGroupDrop::ConntrackAllowance { limit: 3, .. }
+            )]
+        ),
         "{drops:?}"
     );
     assert_eq!(

@@ -3,7 +3,9 @@
 use wirelab_model::*;
 
 use crate::testing::{ACK, Net, SYN, parse, tcp};
-use crate::verdict::DropReason;
+use crate::verdict::{
+    DropReason, InterfaceDrop, PacketDrop, SecurityGroupDrop, TransitGatewayDrop,
+};
 
 fn attachment(name: &str, vpc: &str, subnet: &str) -> TransitGatewayVpcAttachment {
     TransitGatewayVpcAttachment {
@@ -120,21 +122,31 @@ fn blackholes_missing_routes_and_long_packets_are_dropped_with_their_reason() {
     let mut send = |to: &str, size| bench.send("eni-a", tcp(("10.1.1.5", 1), (to, 2), ACK, size));
     let blackhole = send("10.2.7.1", 0);
     assert!(
-        matches!(blackhole[..], [DropReason::TransitBlackhole { .. }]),
+        matches!(
+            blackhole[..],
+            [DropReason::TransitGateway(
+                TransitGatewayDrop::Blackhole { .. }
+            )]
+        ),
         "{blackhole:?}"
     );
     let no_route = send("10.3.0.1", 0);
     assert!(
-        matches!(no_route[..], [DropReason::TransitNoRoute { .. }]),
+        matches!(
+            no_route[..],
+            [DropReason::TransitGateway(
+                TransitGatewayDrop::NoRoute { .. }
+            )]
+        ),
         "{no_route:?}"
     );
     let long = send("10.2.1.5", 8600);
     let [
-        DropReason::MtuExceeded {
+        DropReason::Packet(PacketDrop::MtuExceeded {
             mtu: 8500,
             icmp_sent: true,
             ..
-        },
+        }),
         acl,
     ] = &long[..]
     else {
@@ -172,7 +184,10 @@ fn what_an_appliance_forwards_matches_no_group_reference() {
     let syn = tcp(("10.0.1.5", 1), ("10.0.3.5", 5432), SYN, 0);
     let checked = bench.send("eni-app", syn.clone());
     assert!(
-        matches!(checked[..], [DropReason::SourceDestCheck { .. }]),
+        matches!(
+            checked[..],
+            [DropReason::Interface(InterfaceDrop::SourceDestCheck { .. })]
+        ),
         "{checked:?}"
     );
     let mut nic = bench.world.resources().network_interfaces[&NetworkInterfaceId::new("eni-fw")]
@@ -184,7 +199,10 @@ fn what_an_appliance_forwards_matches_no_group_reference() {
     assert!(bench.take_in("eni-fw").is_some());
     let forwarded = bench.send("eni-fw", syn);
     assert!(
-        matches!(forwarded[..], [DropReason::SecurityGroup { .. }]),
+        matches!(
+            forwarded[..],
+            [DropReason::SecurityGroup(SecurityGroupDrop::NoRule { .. })]
+        ),
         "{forwarded:?}"
     );
 }

@@ -12,7 +12,7 @@ use crate::fabric::{InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Transmit};
 use crate::machines::PluggedInto;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{DropReason, Hop, InterfaceDrop, MachineDrop};
 
 impl World {
     /// Puts a packet on an interface as if its machine had sent it.
@@ -112,7 +112,7 @@ impl World {
         let found = self.machine_behind(interface);
         let Some((number, at)) = found else {
             let id = self.topology.plan.interface_id(interface).clone();
-            let reason = DropReason::NoMachine {
+            let reason = InterfaceDrop::NoMachine {
                 interface: id.clone(),
             };
             return self.drop_packet(transit, Hop::Interface(id), reason);
@@ -280,14 +280,14 @@ impl World {
             host: whose.host,
             traffic: whose.traffic,
         };
-        let reason = DropReason::Host {
+        let reason = MachineDrop {
             host: host.clone(),
             reason,
         };
         self.drop_packet(transit, Hop::Host(host), reason);
     }
 
-    fn drop_packet(&mut self, transit: Transit, hop: Hop, reason: DropReason) {
+    fn drop_packet(&mut self, transit: Transit, hop: Hop, reason: impl Into<DropReason>) {
         if !self.config.observe.drops {
             return;
         }
@@ -297,7 +297,7 @@ impl World {
             at: self.now,
             packet: transit.packet,
             hop,
-            reason,
+            reason: reason.into(),
             from_host: transit.host.map(name),
             traffic,
         })));

@@ -31,7 +31,7 @@ impl Watch for Live<'_> {
 
     fn pass(&mut self, _: &IpPacket, _: impl FnOnce() -> (Hop, PassDetail)) {}
 
-    fn deny(&mut self, transit: &Transit, hop: Hop, reason: DropReason) {
+    fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
         if !self.config.observe.drops {
             return;
         }
@@ -41,7 +41,7 @@ impl Watch for Live<'_> {
             at: self.now,
             packet: transit.packet.clone(),
             hop,
-            reason,
+            reason: reason.into(),
             from_host: transit.host.map(name),
             traffic,
         })));

@@ -1,0 +1,191 @@
+//! Calls written as lines: `ec2:Operation Key=Value ...` (values are JSON if they parse as such),
+//! `name = ...` with `| Path.To.Member` to keep part of a reply as `${name}`,
+//! `structure NAME: ec2:...` for a scenario's own resources, or `advance 90s`. `#` begins a comment.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
+use wirelab_control::{CallIds, Control, ControlConfig, Input};
+use wirelab_model::{
+    Call, Caller, Change, Changes, IdSpace, Reply, SimDuration, SimTime, UnixTime,
+};
+
+/// A control plane that is talked to line by line.
+pub(crate) struct Script {
+    control: Control,
+    caller: Caller,
+    now: SimTime,
+    seq: u64,
+    kept: BTreeMap<String, String>,
+    /// What was said.
+    pub(crate) out: String,
+    /// Code of the last call's error; `ok` if it succeeded.
+    pub(crate) code: String,
+}
+
+impl Script {
+    pub(crate) fn new() -> Self {
+        let ids = IdSpace {
+            scenario: "transcript".into(),
+            names_seed: 7,
+        };
+        let account = "123456789012";
+        let starts = UnixTime::from_secs(1_709_596_800);
+        let config = ControlConfig::new(ids, account.into(), "us-east-1".into(), starts);
+        Self {
+            control: Control::new(config),
+            caller: Caller {
+                account: account.into(),
+                region: "us-east-1".into(),
+                principal: "arn:aws:iam::123456789012:user/learner".into(),
+            },
+            now: SimTime::ZERO,
+            seq: 0,
+            kept: BTreeMap::new(),
+            out: String::new(),
+            code: String::new(),
+        }
+    }
+
+    /// Runs every line.
+    pub(crate) fn run(&mut self, text: &str) {
+        for line in text.lines().map(str::trim) {
+            if line.starts_with('#') {
+                writeln!(self.out, "{line}").expect("a string takes it");
+            } else if let Some(span) = line.strip_prefix("advance ") {
+                self.advance(span.parse().expect("a duration"));
+            } else if !line.is_empty() {
+                self.line(line);
+            }
+        }
+    }
+
+    fn advance(&mut self, span: SimDuration) {
+        let until = self.now + span;
+        writeln!(self.out, "advance {span}").expect("a string takes it");
+        while let Some(at) = self.control.poll_timeout().filter(|at| *at <= until) {
+            self.now = at;
+            let changes = self.control.handle_timeout(at);
+            self.show_changes(changes);
+        }
+        self.now = until;
+    }
+
+    fn line(&mut self, line: &str) {
+        let (name, rest) = match line.split_once(" = ") {
+            Some((name, rest)) if !name.contains([' ', ':']) => (Some(name), rest),
+            _ => (None, line),
+        };
+        let (rest, path) = match rest.rsplit_once(" | ") {
+            Some((rest, path)) => (rest, Some(path)),
+            None => (rest, None),
+        };
+        let (structure, rest) = match rest.strip_prefix("structure ") {
+            Some(rest) => {
+                let (name, rest) = rest.split_once(": ").expect("structure NAME: CALL");
+                (Some(name), rest)
+            }
+            None => (None, rest),
+        };
+        writeln!(self.out, "{} {line}", self.now).expect("a string takes it");
+        let (reply, changes) = self.call(&self.expand(rest), structure);
+        self.code = match &reply {
+            Ok(_) => "ok".to_owned(),
+            Err(error) => error.code.to_string(),
+        };
+        match (&reply, path) {
+            (Ok(value), Some(path)) => {
+                let member = member(value, path);
+                let text = member
+                    .as_str()
+                    .map_or_else(|| member.to_string(), str::to_owned);
+                writeln!(self.out, "    {text}").expect("a string takes it");
+                self.kept.insert(name.unwrap_or(path).to_owned(), text);
+            }
+            (Ok(value), None) => self.indented(&serde_json::to_string_pretty(value).expect("JSON")),
+            (Err(error), _) => self.indented(&format!("{}: {}", error.code, error.message)),
+        }
+        self.show_changes(changes);
+    }
+
+    fn call(&mut self, text: &str, structure: Option<&str>) -> (Reply, Option<Changes>) {
+        self.seq += 1;
+        let (call, ids) = (parse(text), CallIds::Journal(self.seq));
+        let input = Input::Call {
+            caller: &self.caller,
+            call: &call,
+            ids: structure.map_or(ids, CallIds::Named),
+        };
+        let output = self.control.handle(self.now, input);
+        (output.reply, output.changes)
+    }
+
+    fn expand(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, value) in &self.kept {
+            text = text.replace(&format!("${{{name}}}"), value);
+        }
+        text
+    }
+
+    fn indented(&mut self, text: &str) {
+        for line in text.lines() {
+            writeln!(self.out, "    {line}").expect("a string takes it");
+        }
+    }
+
+    fn show_changes(&mut self, changes: Option<Changes>) {
+        let Some(changes) = changes else { return };
+        let listed: Vec<_> = changes
+            .changes
+            .iter()
+            .map(|change| match change {
+                Change::Put(resource) => self.name_of(resource.reference().as_str()),
+                Change::Remove(reference) => format!("-{}", self.name_of(reference.as_str())),
+            })
+            .collect();
+        let at = changes.effective_at;
+        writeln!(self.out, "  network {at}: {}", listed.join(", ")).expect("a string takes it");
+    }
+
+    /// The name under which a script keeps an id; otherwise the id's type.
+    fn name_of(&self, id: &str) -> String {
+        let kept = self.kept.iter().find(|(_, value)| *value == id);
+        kept.map_or_else(
+            || {
+                id.rsplit_once('-')
+                    .map_or(id, |(prefix, _)| prefix)
+                    .to_owned()
+            },
+            |(name, _)| name.clone(),
+        )
+    }
+}
+
+fn parse(text: &str) -> Call {
+    let mut words = text.split_whitespace();
+    let (service, operation) = words
+        .next()
+        .and_then(|it| it.split_once(':'))
+        .expect("a call");
+    let mut parameters = Map::new();
+    for word in words {
+        let (key, value) = word.split_once('=').expect("Key=Value");
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        parameters.insert(key.to_owned(), value);
+    }
+    Call {
+        service: service.into(),
+        operation: operation.into(),
+        parameters,
+    }
+}
+
+fn member<'a>(value: &'a Value, path: &str) -> &'a Value {
+    path.split('.')
+        .fold(value, |value, step| match step.parse::<usize>() {
+            Ok(index) => &value[index],
+            Err(_) => &value[step],
+        })
+}

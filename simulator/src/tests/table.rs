@@ -48,14 +48,16 @@ pub(super) fn outcome(drops: &[DropReason]) -> String {
     let Some(first) = drops.first() else {
         return "delivered".to_owned();
     };
+    // `SecurityGroup(NoRule { .. })`: the component where it has one reason, else the reason.
     let debug = format!("{first:?}");
-    let name = debug.split([' ', '{', '(']).next().unwrap_or_default();
-    let direction = match first {
-        DropReason::SecurityGroup { direction, .. }
-        | DropReason::SourceDestCheck { direction, .. } => *direction,
-        DropReason::NetworkAcl { entry, .. } if entry.egress => FlowDirection::Egress,
-        DropReason::NetworkAcl { .. } => FlowDirection::Ingress,
-        _ => return name.to_owned(),
+    let mut names = debug.split([' ', '{', '(']);
+    let component = names.next().unwrap_or_default();
+    let name = match names.next() {
+        None | Some("NoRule" | "Denied") => component,
+        Some(reason) => reason,
+    };
+    let Some(direction) = first.direction() else {
+        return name.to_owned();
     };
     let direction = match direction {
         FlowDirection::Ingress => "ingress",

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{IpNet, NetworkAclEntry, RouteTarget, SecurityGroupRuleId};
+use wirelab_model::{NetworkAclEntry, RouteDestination, RouteTarget, SecurityGroupRuleId};
 
 use crate::verdict::{DropReason, Hop};
 
@@ -117,8 +117,8 @@ pub enum PassDetail {
     Entry(Box<NetworkAclEntry>),
     /// This route was taken.
     Route {
-        /// Its block.
-        destination: IpNet,
+        /// Its block or prefix list.
+        destination: RouteDestination,
         /// Where it leads.
         target: RouteTarget,
     },

@@ -76,7 +76,7 @@ impl Net {
     ) -> &mut Self {
         let id = RouteTableId::new(name);
         let mut all = vec![Route {
-            destination: parse(local),
+            destination: RouteDestination::Cidr(parse(local)),
             target: RouteTarget::Local,
             state: RouteState::Active,
             origin: RouteOrigin::CreateRouteTable,
@@ -86,6 +86,7 @@ impl Net {
             route_table_association_id: RouteTableAssociationId::new("rtbassoc-x"),
             route_table_id: id.clone(),
             subnet_id: subnet.map(SubnetId::new),
+            gateway_id: None,
             main: subnet.is_none(),
         };
         let associations = match subnets {
@@ -319,7 +320,11 @@ fn route(text: &str) -> Route {
         None => (target, RouteOrigin::CreateRoute),
     };
     Route {
-        destination: parse(destination),
+        destination: if destination.starts_with("pl-") {
+            RouteDestination::PrefixList(PrefixListId::new(destination))
+        } else {
+            RouteDestination::Cidr(parse(destination))
+        },
         target: match target.split('-').next() {
             Some("nat") => RouteTarget::NatGateway(NatGatewayId::new(target)),
             Some("igw") => RouteTarget::InternetGateway(InternetGatewayId::new(target)),
@@ -381,6 +386,8 @@ fn group_rule(group: &str, at: usize, text: &str) -> SecurityGroupRule {
         to_port: if all_ports { 65535 } else { to_port },
         peer: if peer.starts_with("sg-") {
             RulePeer::Group(SecurityGroupId::new(peer))
+        } else if peer.starts_with("pl-") {
+            RulePeer::PrefixList(PrefixListId::new(peer))
         } else {
             RulePeer::Cidr(parse(peer))
         },

@@ -1,5 +1,7 @@
 //! The contract: [`Control`] and what goes in and out.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -9,6 +11,7 @@ use wirelab_model::{
 
 use crate::arguments::Arguments;
 use crate::describe::Reader;
+use crate::ec2::prefix_list;
 use crate::operation::{self, Handler, Operation};
 use crate::quota::Quotas;
 use crate::state::{Remembered, State};
@@ -176,7 +179,11 @@ impl Control {
         let (arguments, rest) = Arguments::split(operation, &call.parameters)?;
         match operation.handler {
             Handler::Read(handler) => {
-                let reader = Reader::new(&self.config, &self.state, &arguments);
+                let mut state = Cow::Borrowed(&self.state);
+                if !prefix_list::has_aws_lists(&state.resources, &caller.region) {
+                    prefix_list::add_aws_lists(&mut state.to_mut().resources, &caller.region);
+                }
+                let reader = Reader::new(&self.config, &state, &arguments);
                 let reply = handler(&reader, rest)?;
                 arguments.refuse_dry_run()?;
                 Ok((reply, None))
@@ -186,6 +193,7 @@ impl Control {
                     return Ok((reply, None));
                 }
                 let before = self.state.clone();
+                prefix_list::add_aws_lists(&mut self.state.resources, &caller.region);
                 let mut transaction =
                     Transaction::new(&self.config, &mut self.state, caller, ids, &arguments);
                 let result = handler(&mut transaction, rest)

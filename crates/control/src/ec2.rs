@@ -16,6 +16,7 @@ mod nat_gateway;
 mod network_acl;
 mod network_interface;
 mod permission;
+pub(crate) mod prefix_list;
 mod region;
 pub(crate) mod route;
 mod route_table;
@@ -32,6 +33,7 @@ mod vpn_connection;
 mod vpn_gateway;
 mod vpn_tunnel;
 
+pub(crate) use prefix_list::Versions;
 pub(crate) use vpn_tunnel::Ciphers;
 use wirelab_model::{ResourceRef, SimTime};
 
@@ -74,6 +76,7 @@ operations! {
     CreateDhcpOptions Write dhcp_options::create_dhcp_options, [DryRun Tags];
     CreateFlowLogs Write flow_log::create_flow_logs, [DryRun Tags Token];
     CreateInternetGateway Write internet_gateway::create_internet_gateway, [DryRun Tags];
+    CreateManagedPrefixList Write prefix_list::create_managed_prefix_list, [DryRun Tags Token];
     CreateNatGateway Write nat_gateway::create_nat_gateway, [DryRun Tags Token];
     CreateNetworkAcl Write network_acl::create_network_acl, [DryRun Tags Token];
     CreateNetworkAclEntry Write network_acl::create_network_acl_entry, [DryRun];
@@ -97,6 +100,7 @@ operations! {
     DeleteDhcpOptions Write dhcp_options::delete_dhcp_options, [DryRun];
     DeleteFlowLogs Write flow_log::delete_flow_logs, [DryRun];
     DeleteInternetGateway Write internet_gateway::delete_internet_gateway, [DryRun];
+    DeleteManagedPrefixList Write prefix_list::delete_managed_prefix_list, [DryRun];
     DeleteNatGateway Write nat_gateway::delete_nat_gateway, [DryRun];
     DeleteNetworkAcl Write network_acl::delete_network_acl, [DryRun];
     DeleteNetworkAclEntry Write network_acl::delete_network_acl_entry, [DryRun];
@@ -126,12 +130,15 @@ operations! {
     DescribeInstances Read instance::describe_instances, [DryRun Filters Pages];
     DescribeInternetGateways Read internet_gateway::describe_internet_gateways,
         [DryRun Filters Pages];
+    DescribeManagedPrefixLists Read prefix_list::describe_managed_prefix_lists,
+        [DryRun Filters Pages];
     DescribeNatGateways Read nat_gateway::describe_nat_gateways, [DryRun Filters Pages];
     DescribeNetworkAcls Read network_acl::describe_network_acls, [DryRun Filters Pages];
     DescribeNetworkInterfaceAttribute Read
         interface_attachment::describe_network_interface_attribute, [DryRun];
     DescribeNetworkInterfaces Read network_interface::describe_network_interfaces,
         [DryRun Filters Pages];
+    DescribePrefixLists Read prefix_list::describe_prefix_lists, [DryRun Filters Pages];
     DescribeRegions Read region::describe_regions, [DryRun Filters];
     DescribeRouteTables Read route_table::describe_route_tables, [DryRun Filters Pages];
     DescribeSecurityGroupRules Read security_group_rule::describe_security_group_rules,
@@ -163,11 +170,14 @@ operations! {
     EnableTransitGatewayRouteTablePropagation Write transit_gateway_route_table::enable_propagation,
         [DryRun];
     EnableVgwRoutePropagation Write vpn_gateway::enable_propagation, [DryRun];
+    GetManagedPrefixListAssociations Read prefix_list::get_associations, [DryRun Pages];
+    GetManagedPrefixListEntries Read prefix_list::get_entries, [DryRun Pages];
     GetTransitGatewayRouteTableAssociations Read transit_gateway_route_table::get_associations,
         [DryRun Filters Pages];
     GetTransitGatewayRouteTablePropagations Read transit_gateway_route_table::get_propagations,
         [DryRun Filters Pages];
     ModifyInstanceAttribute Write instance_state::modify_instance_attribute, [DryRun];
+    ModifyManagedPrefixList Write prefix_list::modify_managed_prefix_list, [DryRun];
     ModifyNetworkInterfaceAttribute Write interface_attachment::modify_network_interface_attribute,
         [DryRun];
     ModifySecurityGroupRules Write security_group_rule::modify_security_group_rules, [DryRun];
@@ -182,6 +192,7 @@ operations! {
     ReplaceRoute Write route::replace_route, [DryRun];
     ReplaceRouteTableAssociation Write route_table::replace_route_table_association, [DryRun];
     ReplaceTransitGatewayRoute Write transit_gateway_route::replace_transit_gateway_route, [DryRun];
+    RestoreManagedPrefixListVersion Write prefix_list::restore_version, [DryRun];
     RevokeSecurityGroupEgress Write security_group_rule::revoke_egress, [DryRun];
     RevokeSecurityGroupIngress Write security_group_rule::revoke_ingress, [DryRun];
     RunInstances Write instance::run_instances, [DryRun Tags Token];
@@ -221,6 +232,7 @@ pub(crate) fn settle(
         ResourceRef::TransitGatewayVpcAttachment(id) => {
             transit_gateway_attachment::settle(id, state)
         }
+        ResourceRef::ManagedPrefixList(id) => prefix_list::settle(id, state, config),
         ResourceRef::TransitGatewayRouteTable(id) => transit_gateway_route_table::settle(id, state),
         other => unreachable!("{other:?} has no transitional states"),
     }

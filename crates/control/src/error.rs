@@ -141,6 +141,18 @@ errors! {
         "You have exceeded the maximum number of security groups allowed per network interface \
         ({limit})";
 
+    // Prefix lists.
+    prefix_list_limit() = "PrefixListLimitExceeded",
+        "The maximum number of prefix lists has been reached.";
+    prefix_list_full(max_entries: u32) = "PrefixListMaxEntriesExceeded",
+        "The prefix list has room for {max_entries} entries.";
+    prefix_list_version_mismatch(id: impl Display) = "PrefixListVersionMismatch",
+        "The prefix list {id} has another version than the one given as CurrentVersion.";
+    prefix_list_version_not_found(version: u64) = "InvalidPrefixListVersion.NotFound",
+        "The prefix list has no version {version}";
+    unauthorized_prefix_list(id: impl Display) = "UnauthorizedOperation",
+        "You are not authorized to change the prefix list {id}: another account owns it.";
+
     // Interfaces, addresses, instances.
     no_free_address(subnet: impl Display) = "InsufficientFreeAddressesInSubnet",
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number \

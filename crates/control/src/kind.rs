@@ -171,6 +171,9 @@ kinds! {
         transit_gateway_route_table_id, tags, "transit-gateway-route-table",
         "InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed",
         "Transit Gateway Route Table {} was deleted or does not exist.";
+    ManagedPrefixList, PrefixListId, managed_prefix_lists, prefix_list_id, tags, "prefix-list",
+        "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed",
+        "The prefix list ID '{}' does not exist";
     FlowLog, FlowLogId, flow_logs, flow_log_id, tags, "vpc-flow-log",
         "InvalidFlowLogId.NotFound", "InvalidFlowLogId.Malformed",
         "The flow log ID '{}' does not exist";

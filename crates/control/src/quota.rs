@@ -17,7 +17,7 @@ pub struct Quotas {
     pub nat_gateways_per_zone: usize,
     /// Route tables of a VPC.
     pub route_tables_per_vpc: usize,
-    /// Static routes of a table, for each IP version.
+    /// Static routes of a table, for each IP version; a prefix list counts with its size.
     pub routes_per_table: usize,
     /// Network ACLs of a VPC.
     pub network_acls_per_vpc: usize,
@@ -25,10 +25,14 @@ pub struct Quotas {
     pub entries_per_network_acl: usize,
     /// Security groups in the Region.
     pub security_groups: usize,
-    /// Rules of a group, for each direction and IP version.
+    /// Rules of a group, for each direction and IP version; a prefix list counts with its size.
     pub rules_per_security_group: usize,
     /// Groups of an interface.
     pub security_groups_per_interface: usize,
+    /// Prefix lists of one's own in the Region.
+    pub prefix_lists: usize,
+    /// Largest `MaxEntries` of a prefix list.
+    pub entries_per_prefix_list: usize,
     /// Tags of a resource.
     pub tags_per_resource: usize,
 }
@@ -48,6 +52,8 @@ impl Default for Quotas {
             security_groups: 2500,
             rules_per_security_group: 60,
             security_groups_per_interface: 5,
+            prefix_lists: 100,
+            entries_per_prefix_list: 1000,
             tags_per_resource: 50,
         }
     }

@@ -71,10 +71,7 @@ fn routes(table: &RouteTable, resources: &Resources) -> Vec<Route> {
 /// Routes of the VPN connections behind the gateways that propagate into the table. The local route
 /// wins over any of them, however specific, so those inside the VPC are left out.
 fn propagated(table: &RouteTable, vpc: &Vpc, resources: &Resources) -> Vec<Route> {
-    let local: Vec<IpNet> = route::local_routes(vpc)
-        .iter()
-        .map(|route| route.destination)
-        .collect();
+    let local: Vec<IpNet> = route::blocks(vpc).collect();
     let mut routes: Vec<Route> = Vec::new();
     for gateway_id in &table.propagating_vgws {
         let attached = resources.vpn_gateways.get(gateway_id);
@@ -83,10 +80,10 @@ fn propagated(table: &RouteTable, vpc: &Vpc, resources: &Resources) -> Vec<Route
         }
         for destination in advertised(gateway_id, resources) {
             let hidden = local.iter().any(|block| block.contains(&destination))
-                || routes.iter().any(|route| route.destination == destination);
+                || routes.iter().any(|route| route.destination == destination.into());
             if !hidden {
                 routes.push(Route {
-                    destination,
+                    destination: destination.into(),
                     target: RouteTarget::VpnGateway(gateway_id.clone()),
                     state: RouteState::Active,
                     origin: RouteOrigin::EnableVgwRoutePropagation,
@@ -210,8 +207,5 @@ fn propagated_blocks(id: &TransitGatewayAttachmentId, resources: &Resources) -> 
     let attachment = resources.transit_gateway_vpc_attachments.get(id);
     let ready = attachment.filter(|it| it.state != ResourceState::Pending);
     let vpc = ready.and_then(|it| resources.vpcs.get(&it.vpc_id));
-    vpc.map_or_else(Vec::new, |vpc| {
-        let locals = route::local_routes(vpc);
-        locals.into_iter().map(|route| route.destination).collect()
-    })
+    vpc.map_or_else(Vec::new, |vpc| route::blocks(vpc).collect())
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowLogId, InstanceId, NetworkInterfaceId, Resources, SimTime, VpnConnectionId,
+    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SimTime, VpnConnectionId,
 };
 
-use crate::ec2::Ciphers;
+use crate::ec2::{Ciphers, Versions};
 use crate::timer::Timers;
 
 /// The control plane's memory.
@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) launches: BTreeMap<InstanceId, Launch>,
     /// What tunnels may encrypt with, by connection and outside address.
     pub(crate) tunnel_ciphers: BTreeMap<(VpnConnectionId, Ipv4Addr), Ciphers>,
+    /// Versions of prefix lists, and what becomes of them.
+    pub(crate) prefix_lists: BTreeMap<PrefixListId, Versions>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
 }

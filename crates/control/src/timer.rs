@@ -29,6 +29,8 @@ pub struct Delays {
     pub vpn_connection: SimDuration,
     /// `modifying` of a VPN connection, during which the tunnel is down.
     pub vpn_tunnel_modify: SimDuration,
+    /// `create-`, `modify-` and `delete-in-progress` of a prefix list.
+    pub prefix_list: SimDuration,
     /// How long what is gone is still described: about an hour (Amazon VPC User Guide, "NAT
     /// gateways").
     pub forget: SimDuration,
@@ -46,6 +48,7 @@ impl Default for Delays {
             transit_gateway: SimDuration::from_secs(60),
             vpn_connection: SimDuration::from_secs(240),
             vpn_tunnel_modify: SimDuration::from_secs(180),
+            prefix_list: SimDuration::from_secs(5),
             forget: SimDuration::from_secs(3600),
         }
     }

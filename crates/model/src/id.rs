@@ -190,6 +190,8 @@ ids! {
     TransitGatewayAttachmentId = "tgw-attach";
     /// A route table of a transit gateway.
     TransitGatewayRouteTableId = "tgw-rtb";
+    /// A managed prefix list.
+    PrefixListId = "pl";
     /// A flow log.
     FlowLogId = "fl";
 }

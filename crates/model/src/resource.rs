@@ -5,6 +5,7 @@ mod dhcp_options;
 mod flow_log;
 mod instance;
 mod internet_gateway;
+mod managed_prefix_list;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
@@ -20,6 +21,9 @@ pub use dhcp_options::{DhcpConfiguration, DhcpOptions};
 pub use flow_log::{FlowLog, LogDestinationType, TrafficType};
 pub use instance::{Instance, InstanceState, NitroGeneration};
 pub use internet_gateway::InternetGateway;
+pub use managed_prefix_list::{
+    AddressFamily, ManagedPrefixList, PrefixListEntry, PrefixListState,
+};
 pub use nat_gateway::{ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayState};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction,
@@ -29,7 +33,8 @@ pub use network_interface::{
     NetworkInterfaceAttachment, PrivateIpAddress,
 };
 pub use route_table::{
-    Route, RouteOrigin, RouteState, RouteTable, RouteTableAssociation, RouteTarget,
+    Route, RouteDestination, RouteOrigin, RouteState, RouteTable, RouteTableAssociation,
+    RouteTarget,
 };
 pub use security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
 pub use subnet::Subnet;

@@ -125,6 +125,8 @@ resources! {
     /// Transit gateway route tables.
     TransitGatewayRouteTable, transit_gateway_route_tables, TransitGatewayRouteTableId,
         transit_gateway_route_table_id;
+    /// Managed prefix lists.
+    ManagedPrefixList, managed_prefix_lists, PrefixListId, prefix_list_id;
     /// Flow logs.
     FlowLog, flow_logs, FlowLogId, flow_log_id;
 }

@@ -188,7 +188,11 @@ impl<'a> Resolver<'a> {
 
     fn json(self, kind: &str, id: &str) -> Option<Value> {
         let all = serde_json::to_value(self.resources).ok()?;
-        let kind = if kind == "address" { "addresses" } else { kind };
+        let kind = match kind {
+            "address" => "addresses",
+            "prefix_list" => "managed_prefix_list",
+            kind => kind,
+        };
         let plural = [kind.to_owned(), format!("{kind}s"), format!("{kind}es")];
         plural
             .iter()

@@ -8,6 +8,7 @@ mod gateway;
 mod instance;
 mod nat_gateway;
 mod network_acl;
+mod prefix_list;
 mod route_table;
 mod security_group;
 mod subnet;
@@ -27,6 +28,8 @@ pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     gateway::internet_gateways(builder, root);
     subnet::subnets(builder, root);
     let route_tables = route_table::create(builder, root);
+    prefix_list::all(builder, root);
+    prefix_list::bind_aws_lists(builder);
     security_group::all(builder, root);
     network_acl::all(builder, root);
     subnet::associate(builder, root);

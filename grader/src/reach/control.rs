@@ -275,6 +275,10 @@ fn rule_regions(resources: &Resources, rule: &SecurityGroupRule) -> Vec<Region> 
     let peers = match &rule.peer {
         RulePeer::Cidr(cidr) => vec![*cidr],
         RulePeer::Group(group) => members(resources, group.as_str()),
+        RulePeer::PrefixList(list) => {
+            let list = resources.managed_prefix_lists.get(list);
+            list.map_or_else(Vec::new, |it| it.blocks().collect())
+        }
     };
     let new = Interval::single(0);
     peers

@@ -81,6 +81,7 @@ pub(super) fn rule(rule: &SecurityGroupRule) -> String {
     let peer = match &rule.peer {
         RulePeer::Cidr(cidr) => cidr.to_string(),
         RulePeer::Group(group) => group.to_string(),
+        RulePeer::PrefixList(list) => list.to_string(),
     };
     let side = if rule.is_egress { "to" } else { "from" };
     format!("{}{what} {side} {peer}", rule.ip_protocol)

@@ -344,7 +344,7 @@ impl Groups {
             .filter_map(|id| resources.security_groups.get(id).map(AsRef::as_ref))
             .collect();
         let referenced = &mut self.referenced;
-        let set = GroupSet::new(ids, &groups, |group| {
+        let set = GroupSet::new(ids, &groups, resources, |group| {
             let known = referenced.iter().position(|it| it == group);
             let at = known.unwrap_or_else(|| {
                 referenced.push(group.clone());

@@ -172,7 +172,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         if let Some(taken) = way.taken.filter(|_| way.leads != Leads::Gone) {
             self.watch.pass(&transit.packet, || {
                 let detail = PassDetail::Route {
-                    destination: taken.destination,
+                    destination: taken.destination.clone(),
                     target: taken.target.clone(),
                 };
                 (self.plan.table_hop(subnet), detail)
@@ -206,7 +206,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         let reason = match way.taken {
             Some(taken) => RouteTableDrop::Blackhole {
                 route_table: table.id.clone(),
-                destination: taken.destination,
+                destination: taken.destination.clone(),
                 target: taken.target.clone(),
             },
             None => RouteTableDrop::NoRoute {

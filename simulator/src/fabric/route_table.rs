@@ -6,17 +6,18 @@
 //! | | route |
 //! | --- | --- |
 //! | 1 | the local route |
-//! | 2 | a static one |
-//! | 3 | one propagated from a virtual private gateway |
+//! | 2 | a static one to a block |
+//! | 3 | a static one to a prefix list |
+//! | 4 | one propagated from a virtual private gateway |
 //!
 //! A propagated route inside a block of the VPC never has effect, though it is more specific than
-//! the local route.
+//! the local route. AWS says nothing of a prefix list with such an entry; we read the same.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use wirelab_model::{
-    IpNet, Resources, RouteOrigin, RouteState, RouteTable, RouteTableId, RouteTarget,
+    IpNet, Resources, Route, RouteDestination, RouteOrigin, RouteState, RouteTable, RouteTableId, RouteTarget,
     TransitGatewayId, VpnGatewayId,
 };
 
@@ -55,7 +56,7 @@ pub(crate) enum Target {
 /// The route that a destination takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken<'a> {
-    pub(crate) destination: IpNet,
+    pub(crate) destination: &'a RouteDestination,
     pub(crate) target: &'a RouteTarget,
     pub(crate) leads: Target,
 }
@@ -67,27 +68,28 @@ impl Table {
         interfaces: &InterfaceIndices,
     ) -> Self {
         let mut order: Vec<_> = (0..source.routes.len()).collect();
-        order.sort_by_key(|at| source.routes[*at].origin as u8);
+        order.sort_by_key(|at| priority(&source.routes[*at]));
         let locals: Vec<_> = source
             .routes
             .iter()
             .filter(|route| route.target == RouteTarget::Local)
-            .map(|route| route.destination)
+            .filter_map(|route| route.destination.cidr())
             .collect();
         let mut lpm = Lpm::default();
         for at in order {
             let route = &source.routes[at];
-            let propagated = route.origin == RouteOrigin::EnableVgwRoutePropagation;
-            let inside = |local: &IpNet| local.contains(&route.destination);
-            if propagated && locals.iter().any(inside) {
-                continue;
-            }
             let target = match route.state {
                 RouteState::Active => target(&route.target, source, resources, interfaces),
                 RouteState::Blackhole => Target::Gone,
             };
             let at = u32::try_from(at).expect("a table has fewer than 2^32 routes");
-            lpm.insert(route.destination, Entry { target, at });
+            let yields = priority(route) >= Priority::PrefixList;
+            for block in blocks(&route.destination, resources) {
+                let inside = |local: &IpNet| local.contains(&block);
+                if !yields || !locals.iter().any(inside) {
+                    lpm.insert(block, Entry { target, at });
+                }
+            }
         }
         Self {
             id: source.route_table_id.clone(),
@@ -101,10 +103,38 @@ impl Table {
         let entry = self.lpm.lookup(address)?;
         let route = &self.source.routes[entry.at as usize];
         Some(Taken {
-            destination: route.destination,
+            destination: &route.destination,
             target: &route.target,
             leads: entry.target,
         })
+    }
+}
+
+/// Which of two routes to one block is taken: the lower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Priority {
+    Local,
+    Static,
+    PrefixList,
+    Propagated,
+}
+
+const fn priority(route: &Route) -> Priority {
+    match (route.origin, &route.destination) {
+        (RouteOrigin::CreateRouteTable, _) => Priority::Local,
+        (RouteOrigin::CreateRoute, RouteDestination::Cidr(_)) => Priority::Static,
+        (RouteOrigin::CreateRoute, RouteDestination::PrefixList(_)) => Priority::PrefixList,
+        (RouteOrigin::EnableVgwRoutePropagation, _) => Priority::Propagated,
+    }
+}
+
+fn blocks(destination: &RouteDestination, resources: &Resources) -> Vec<IpNet> {
+    match destination {
+        RouteDestination::Cidr(block) => vec![*block],
+        RouteDestination::PrefixList(id) => {
+            let list = resources.managed_prefix_lists.get(id);
+            list.map_or_else(Vec::new, |it| it.blocks().collect())
+        }
     }
 }
 

@@ -7,14 +7,16 @@
 //! flow is tracked, and so is, whatever the rules, what passes a NAT gateway.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use wirelab_model::{
-    FlowDirection, IpNet, PortRange, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule,
+    FlowDirection, IpNet, PortRange, PrefixListId, Resources, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule,
     SecurityGroupRuleId,
 };
 use wirelab_wire::{QuotedPacket, protocol};
 
 use super::header::{FlowKey, Header};
+use super::lpm::Lpm;
 use super::{InterfaceIndex, Transit, Walk};
 use crate::config::IcmpRelated;
 use crate::path::PassDetail;
@@ -45,18 +47,22 @@ struct Rule {
     peer: Peer,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Peer {
     Block(IpNet),
+    /// The blocks of a prefix list.
+    Blocks(Arc<Lpm<()>>),
     /// Index of the group's member list.
     Members(u32),
 }
 
 impl GroupSet {
-    /// Compiles `groups`; `members` gives the index of the member list of a referenced group.
+    /// Compiles `groups`; `members` gives the index of the member list of a referenced group,
+    /// `resources` the prefix lists.
     pub(crate) fn new(
         ids: &[SecurityGroupId],
         groups: &[&SecurityGroup],
+        resources: &Resources,
         mut members: impl FnMut(&SecurityGroupId) -> u32,
     ) -> Self {
         let mut set = Self {
@@ -70,7 +76,12 @@ impl GroupSet {
             } else {
                 &mut set.inbound
             };
-            list.add(rule, &mut members);
+            let peer = match &rule.peer {
+                RulePeer::Cidr(block) => Peer::Block(block.trunc()),
+                RulePeer::Group(group) => Peer::Members(members(group)),
+                RulePeer::PrefixList(list) => Peer::Blocks(blocks(list, resources)),
+            };
+            list.add(Rule::new(rule, peer));
         }
         set
     }
@@ -83,9 +94,18 @@ impl GroupSet {
     }
 }
 
+/// The blocks of a prefix list; none of a list that is gone.
+fn blocks(list: &PrefixListId, resources: &Resources) -> Arc<Lpm<()>> {
+    let mut blocks = Lpm::default();
+    let list = resources.managed_prefix_lists.get(list);
+    for block in list.iter().flat_map(|it| it.blocks()) {
+        blocks.insert(block, ());
+    }
+    Arc::new(blocks)
+}
+
 impl RuleList {
-    fn add(&mut self, rule: &SecurityGroupRule, members: &mut impl FnMut(&SecurityGroupId) -> u32) {
-        let compiled = Rule::new(rule, members);
+    fn add(&mut self, compiled: Rule) {
         if let Peer::Block(block) = compiled.peer
             && block.prefix_len() == 0
             && compiled.ports.is_all()
@@ -109,16 +129,13 @@ impl RuleList {
 }
 
 impl Rule {
-    fn new(rule: &SecurityGroupRule, members: &mut impl FnMut(&SecurityGroupId) -> u32) -> Self {
+    fn new(rule: &SecurityGroupRule, peer: Peer) -> Self {
         Self {
             id: rule.security_group_rule_id.clone(),
             protocol: super::header::number(rule.ip_protocol),
             ports: rule.ports().unwrap_or(PortRange::ALL),
             icmp: (rule.from_port, rule.to_port),
-            peer: match &rule.peer {
-                RulePeer::Cidr(block) => Peer::Block(block.trunc()),
-                RulePeer::Group(group) => Peer::Members(members(group)),
-            },
+            peer,
         }
     }
 
@@ -135,10 +152,11 @@ impl Rule {
     ) -> bool {
         self.protocol.is_none_or(|it| it == header.protocol)
             && self.matches_ports(header)
-            && match self.peer {
+            && match &self.peer {
                 Peer::Block(block) => block.contains(&peer),
+                Peer::Blocks(blocks) => blocks.lookup(peer).is_some(),
                 // A reference never matches what a middlebox forwarded or translated.
-                Peer::Members(at) => direct && members[at as usize].binary_search(&peer).is_ok(),
+                Peer::Members(at) => direct && members[*at as usize].binary_search(&peer).is_ok(),
             }
     }
 

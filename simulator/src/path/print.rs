@@ -173,7 +173,8 @@ impl PathDisplay<'_> {
                 destination,
                 target,
             } => format!(
-                "{destination} to {}",
+                "{} to {}",
+                self.name(&destination.to_string()),
                 self.name(TargetText(target).as_str())
             ),
             PassDetail::Translated { .. } => self.detail(detail).1.trim_start().to_owned(),

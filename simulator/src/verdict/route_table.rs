@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{IpNet, RouteTableId, RouteTarget};
+use wirelab_model::{RouteDestination, RouteTableId, RouteTarget};
 
 use super::{ExplanationCode, Reason};
 
@@ -22,8 +22,8 @@ pub enum RouteTableDrop {
     Blackhole {
         /// The table.
         route_table: RouteTableId,
-        /// The route's block.
-        destination: IpNet,
+        /// The route's block or prefix list.
+        destination: RouteDestination,
         /// Where the route leads.
         target: RouteTarget,
     },

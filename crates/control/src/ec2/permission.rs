@@ -37,6 +37,7 @@ impl std::fmt::Display for RuleKey {
         match &self.peer {
             RulePeer::Cidr(cidr) => write!(f, "peer: {cidr}, ")?,
             RulePeer::Group(id) => write!(f, "peer: {id}, ")?,
+            RulePeer::PrefixList(id) => write!(f, "peer: {id}, ")?,
         }
         match self.protocol {
             IpProtocol::All => write!(f, "ALL, ALLOW"),
@@ -64,7 +65,7 @@ pub(crate) struct IpPermission {
     #[serde(default)]
     user_id_group_pairs: Vec<GroupPair>,
     #[serde(default)]
-    prefix_list_ids: Vec<Value>,
+    prefix_list_ids: Vec<PrefixListRef>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -90,6 +91,13 @@ struct GroupPair {
     _user_id: Option<SmolStr>,
     #[serde(rename = "VpcId")]
     _vpc_id: Option<VpcId>,
+    description: Option<SmolStr>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct PrefixListRef {
+    prefix_list_id: PrefixListId,
     description: Option<SmolStr>,
 }
 
@@ -166,9 +174,6 @@ impl IpPermission {
         group: impl Fn(&str) -> Result<SecurityGroupId, ApiError>,
     ) -> Result<Vec<(RuleKey, Option<SmolStr>)>, ApiError> {
         let (from_port, to_port) = checked_ports(self.ip_protocol, self.from_port, self.to_port)?;
-        if !self.prefix_list_ids.is_empty() {
-            return Err(error::unsupported("Prefix lists are not simulated"));
-        }
         let mut peers = Vec::new();
         for range in self.ip_ranges {
             let cidr = canonical(IpNet::V4(range.cidr_ip));
@@ -186,9 +191,14 @@ impl IpPermission {
             };
             peers.push((RulePeer::Group(id), pair.description));
         }
+        for list in self.prefix_list_ids {
+            let peer = RulePeer::PrefixList(list.prefix_list_id);
+            peers.push((peer, list.description));
+        }
         if peers.is_empty() {
             return Err(error::missing_one_of(
-                "IpPermissions.IpRanges, IpPermissions.Ipv6Ranges, IpPermissions.UserIdGroupPairs",
+                "IpPermissions.IpRanges, IpPermissions.Ipv6Ranges, \
+                IpPermissions.PrefixListIds, IpPermissions.UserIdGroupPairs",
             ));
         }
         let key = |peer| RuleKey {
@@ -270,19 +280,20 @@ fn show_permission(
     rules: &[&SecurityGroupRule],
     owner: &str,
 ) -> Value {
-    let mut lists: [Vec<Value>; 3] = Default::default();
+    let mut lists: [Vec<Value>; 4] = Default::default();
     for rule in rules {
         let (list, mut member) = match &rule.peer {
             RulePeer::Group(id) => (0, json!({ "UserId": owner, "GroupId": id })),
             RulePeer::Cidr(IpNet::V4(cidr)) => (1, json!({ "CidrIp": cidr })),
             RulePeer::Cidr(IpNet::V6(cidr)) => (2, json!({ "CidrIpv6": cidr })),
+            RulePeer::PrefixList(id) => (3, json!({ "PrefixListId": id })),
         };
         if let Some(description) = &rule.description {
             member["Description"] = json!(description);
         }
         lists[list].push(member);
     }
-    let [groups, ipv4, ipv6] = lists;
+    let [groups, ipv4, ipv6, prefix_lists] = lists;
     let mut shown = Map::new();
     shown.insert("IpProtocol".to_owned(), protocol_text(protocol).into());
     if has_ports(protocol) {
@@ -292,7 +303,7 @@ fn show_permission(
     shown.insert("UserIdGroupPairs".to_owned(), groups.into());
     shown.insert("IpRanges".to_owned(), ipv4.into());
     shown.insert("Ipv6Ranges".to_owned(), ipv6.into());
-    shown.insert("PrefixListIds".to_owned(), json!([]));
+    shown.insert("PrefixListIds".to_owned(), prefix_lists.into());
     Value::Object(shown)
 }
 

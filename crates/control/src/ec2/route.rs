@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
 
+use crate::ec2::prefix_list;
 use crate::error;
 use crate::kind::Kind;
 use crate::transaction::Transaction;
@@ -20,6 +21,7 @@ pub(crate) struct CreateRoute {
     route_table_id: RouteTableId,
     destination_cidr_block: Option<Ipv4Net>,
     destination_ipv6_cidr_block: Option<Ipv6Net>,
+    destination_prefix_list_id: Option<PrefixListId>,
     gateway_id: Option<SmolStr>,
     nat_gateway_id: Option<NatGatewayId>,
     network_interface_id: Option<NetworkInterfaceId>,
@@ -33,6 +35,7 @@ impl From<CreateRoute> for ReplaceRoute {
             route_table_id: request.route_table_id,
             destination_cidr_block: request.destination_cidr_block,
             destination_ipv6_cidr_block: request.destination_ipv6_cidr_block,
+            destination_prefix_list_id: request.destination_prefix_list_id,
             gateway_id: request.gateway_id,
             nat_gateway_id: request.nat_gateway_id,
             network_interface_id: request.network_interface_id,
@@ -49,6 +52,7 @@ pub(crate) struct ReplaceRoute {
     route_table_id: RouteTableId,
     destination_cidr_block: Option<Ipv4Net>,
     destination_ipv6_cidr_block: Option<Ipv6Net>,
+    destination_prefix_list_id: Option<PrefixListId>,
     gateway_id: Option<SmolStr>,
     nat_gateway_id: Option<NatGatewayId>,
     network_interface_id: Option<NetworkInterfaceId>,
@@ -63,18 +67,12 @@ pub(crate) fn create_route(tx: &mut Transaction<'_>, request: CreateRoute) -> Re
     let destination = destination(
         request.destination_cidr_block,
         request.destination_ipv6_cidr_block,
+        request.destination_prefix_list_id.as_ref(),
     )?;
     let target = request.target(tx, &table)?;
-    check_destination(tx, &table, destination, &target)?;
-    if table.routes.iter().any(|it| is_static(it, destination)) {
+    check_destination(tx, &table, &destination, &target)?;
+    if table.routes.iter().any(|it| is_static(it, &destination)) {
         return Err(error::route_exists(destination));
-    }
-    let is_ipv4 = destination.addr().is_ipv4();
-    let counted = |it: &&Route| {
-        it.origin == RouteOrigin::CreateRoute && it.destination.addr().is_ipv4() == is_ipv4
-    };
-    if table.routes.iter().filter(counted).count() >= tx.config.quotas.routes_per_table {
-        return Err(error::route_limit(&table.route_table_id));
     }
     let route = Route {
         destination,
@@ -82,10 +80,34 @@ pub(crate) fn create_route(tx: &mut Transaction<'_>, request: CreateRoute) -> Re
         state: RouteState::Active,
         origin: RouteOrigin::CreateRoute,
     };
-    tx.edit::<RouteTable>(&table.route_table_id)?
-        .routes
-        .push(route);
+    let quota = tx.config.quotas.routes_per_table;
+    let table = tx.edit::<RouteTable>(&request.route_table_id)?;
+    table.routes.push(route);
+    let table = tx.get::<RouteTable>(&request.route_table_id)?;
+    if largest_count(table, tx.resources()) > quota {
+        return Err(error::route_limit(&request.route_table_id));
+    }
     Ok(done())
+}
+
+/// How many static routes the quota counts: of IPv4 or of IPv6, whichever are more. A prefix list
+/// counts with its maximum size.
+pub(crate) fn largest_count(table: &RouteTable, resources: &Resources) -> usize {
+    let count = |version: AddressFamily| -> usize {
+        let made = |route: &&Route| route.origin == RouteOrigin::CreateRoute;
+        let weights = table.routes.iter().filter(made).map(|route| {
+            let list = match &route.destination {
+                RouteDestination::Cidr(cidr) => {
+                    return usize::from(AddressFamily::of(*cidr) == version);
+                }
+                RouteDestination::PrefixList(id) => resources.managed_prefix_lists.get(id),
+            };
+            list.filter(|it| it.address_family == version)
+                .map_or(0, |it| it.weight())
+        });
+        weights.sum()
+    };
+    count(AddressFamily::IPv4).max(count(AddressFamily::IPv6))
 }
 
 pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: ReplaceRoute) -> Reply {
@@ -93,12 +115,13 @@ pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: ReplaceRoute) -> 
     let destination = destination(
         request.destination_cidr_block,
         request.destination_ipv6_cidr_block,
+        request.destination_prefix_list_id.as_ref(),
     )?;
     let target = request.target(tx, &table)?;
     let Some(index) = table
         .routes
         .iter()
-        .position(|it| is_static(it, destination))
+        .position(|it| is_static(it, &destination))
     else {
         return Err(error::invalid_parameter_value(format_args!(
             "There is no route defined for '{destination}' in the route table. Use CreateRoute \
@@ -106,7 +129,7 @@ pub(crate) fn replace_route(tx: &mut Transaction<'_>, request: ReplaceRoute) -> 
         )));
     };
     if target != RouteTarget::Local {
-        check_destination(tx, &table, destination, &target)?;
+        check_destination(tx, &table, &destination, &target)?;
     } else if table.routes[index].origin != RouteOrigin::CreateRouteTable {
         return Err(error::invalid_parameter_value(format_args!(
             "The route '{destination}' is not a local route"
@@ -122,18 +145,20 @@ pub(crate) struct DeleteRoute {
     route_table_id: RouteTableId,
     destination_cidr_block: Option<Ipv4Net>,
     destination_ipv6_cidr_block: Option<Ipv6Net>,
+    destination_prefix_list_id: Option<PrefixListId>,
 }
 
 pub(crate) fn delete_route(tx: &mut Transaction<'_>, request: DeleteRoute) -> Reply {
     let destination = destination(
         request.destination_cidr_block,
         request.destination_ipv6_cidr_block,
+        request.destination_prefix_list_id.as_ref(),
     )?;
     let table = tx.edit::<RouteTable>(&request.route_table_id)?;
     let Some(index) = table
         .routes
         .iter()
-        .position(|it| is_static(it, destination))
+        .position(|it| is_static(it, &destination))
     else {
         return Err(error::route_not_found(destination, &request.route_table_id));
     };
@@ -148,27 +173,45 @@ pub(crate) fn delete_route(tx: &mut Transaction<'_>, request: DeleteRoute) -> Re
 }
 
 /// Local routes count as static here: both stand in the way of a new one.
-fn is_static(route: &Route, destination: IpNet) -> bool {
-    route.destination == destination && route.origin != RouteOrigin::EnableVgwRoutePropagation
+fn is_static(route: &Route, destination: &RouteDestination) -> bool {
+    route.destination == *destination && route.origin != RouteOrigin::EnableVgwRoutePropagation
 }
 
-fn destination(ipv4: Option<Ipv4Net>, ipv6: Option<Ipv6Net>) -> Result<IpNet, ApiError> {
-    match (ipv4, ipv6) {
-        (Some(cidr), None) => Ok(IpNet::V4(cidr.trunc())),
-        (None, Some(cidr)) => Ok(IpNet::V6(cidr.trunc())),
-        (None, None) => Err(error::missing_one_of(
-            "DestinationCidrBlock, DestinationIpv6CidrBlock",
-        )),
-        (Some(_), Some(_)) => Err(error::combination(
-            "Only one of DestinationCidrBlock, DestinationIpv6CidrBlock",
-        )),
+fn destination(
+    ipv4: Option<Ipv4Net>,
+    ipv6: Option<Ipv6Net>,
+    list: Option<&PrefixListId>,
+) -> Result<RouteDestination, ApiError> {
+    let names = "DestinationCidrBlock, DestinationIpv6CidrBlock, DestinationPrefixListId";
+    let given = [
+        ipv4.map(|cidr| RouteDestination::Cidr(canonical(IpNet::V4(cidr)))),
+        ipv6.map(|cidr| RouteDestination::Cidr(canonical(IpNet::V6(cidr)))),
+        list.cloned().map(RouteDestination::PrefixList),
+    ];
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(destination), None) => Ok(destination),
+        (None, _) => Err(error::missing_one_of(names)),
+        (Some(_), Some(_)) => Err(error::combination(format_args!("Only one of {names}"))),
+    }
+}
+
+fn check_destination(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    destination: &RouteDestination,
+    target: &RouteTarget,
+) -> Result<(), ApiError> {
+    match destination {
+        RouteDestination::Cidr(cidr) => check_block(tx, table, *cidr, target),
+        RouteDestination::PrefixList(id) => prefix_list::refuse_deleted(tx, id),
     }
 }
 
 /// What is more specific than the local route may only be a whole subnet's block, and may only
 /// lead to a middlebox ("Routing for a middlebox appliance"). Amazon's own services keep
 /// 169.254.168.0/22 and `fd00:ec2::/32`.
-fn check_destination(
+fn check_block(
     tx: &Transaction<'_>,
     table: &RouteTable,
     destination: IpNet,
@@ -190,10 +233,7 @@ fn check_destination(
         )));
     }
     let vpc = tx.get::<Vpc>(&table.vpc_id)?;
-    let within_vpc = local_routes(vpc)
-        .iter()
-        .any(|it| it.destination.contains(&destination));
-    if !within_vpc {
+    if !blocks(vpc).any(|block| block.contains(&destination)) {
         return Ok(());
     }
     let to_middlebox = matches!(
@@ -206,9 +246,7 @@ fn check_destination(
             this VPC's CIDR blocks. This route can target only an interface or an instance."
         )));
     }
-    let is_local = local_routes(vpc)
-        .iter()
-        .any(|it| it.destination == destination);
+    let is_local = blocks(vpc).any(|block| block == destination);
     let is_subnet = |subnet: &Subnet| {
         subnet.vpc_id == table.vpc_id
             && (IpNet::V4(subnet.cidr_block) == destination
@@ -345,13 +383,18 @@ fn transit_gateway(
     }
 }
 
-/// One local route for each block of the VPC.
-pub(crate) fn local_routes(vpc: &Vpc) -> Vec<Route> {
+/// Every block of the VPC.
+pub(crate) fn blocks(vpc: &Vpc) -> impl Iterator<Item = IpNet> {
     let ipv4 = vpc.cidr_blocks.iter().map(|cidr| IpNet::V4(*cidr));
     let ipv6 = vpc.ipv6_cidr_blocks.iter().map(|cidr| IpNet::V6(*cidr));
     ipv4.chain(ipv6)
-        .map(|destination| Route {
-            destination,
+}
+
+/// One local route for each block of the VPC.
+pub(crate) fn local_routes(vpc: &Vpc) -> Vec<Route> {
+    blocks(vpc)
+        .map(|block| Route {
+            destination: block.into(),
             target: RouteTarget::Local,
             state: RouteState::Active,
             origin: RouteOrigin::CreateRouteTable,
@@ -380,15 +423,15 @@ pub(crate) fn show(route: &Route, resources: &Resources) -> Value {
         RouteTarget::NetworkInterface(id) => ("NetworkInterfaceId", id.as_str()),
         RouteTarget::TransitGateway(id) => ("TransitGatewayId", id.as_str()),
     };
-    let (ipv4, ipv6) = match route.destination {
-        IpNet::V4(cidr) => (Some(cidr), None),
-        IpNet::V6(cidr) => (None, Some(cidr)),
-    };
     let instance_id = instance(&route.target, resources);
     let instance = instance_id.and_then(|id| resources.instances.get(id));
+    let destination = match route.destination {
+        RouteDestination::Cidr(IpNet::V4(_)) => "DestinationCidrBlock",
+        RouteDestination::Cidr(IpNet::V6(_)) => "DestinationIpv6CidrBlock",
+        RouteDestination::PrefixList(_) => "DestinationPrefixListId",
+    };
     json!({
-        "DestinationCidrBlock": ipv4,
-        "DestinationIpv6CidrBlock": ipv6,
+        destination: route.destination.to_string(),
         member: id,
         "InstanceId": instance_id,
         "InstanceOwnerId": instance.map(|it| &it.owner_id),

@@ -65,6 +65,7 @@ fn new_association(
         route_table_id: table.clone(),
         main: subnet_id.is_none(),
         subnet_id,
+        gateway_id: None,
     }
 }
 
@@ -245,16 +246,23 @@ const FIELDS: &[Field<RouteTable>] = &[
         each(
             it.routes
                 .iter()
-                .filter(|it| it.destination.addr().is_ipv4())
-                .map(|it| it.destination),
+                .filter_map(|it| it.destination.cidr())
+                .filter(|it| it.addr().is_ipv4()),
         )
     }),
     ("route.destination-ipv6-cidr-block", |it, _| {
         each(
             it.routes
                 .iter()
-                .filter(|it| it.destination.addr().is_ipv6())
-                .map(|it| it.destination),
+                .filter_map(|it| it.destination.cidr())
+                .filter(|it| it.addr().is_ipv6()),
+        )
+    }),
+    ("route.destination-prefix-list-id", |it, _| {
+        each(
+            it.routes
+                .iter()
+                .filter_map(|it| it.destination.prefix_list()),
         )
     }),
     ("route.gateway-id", |it, _| {

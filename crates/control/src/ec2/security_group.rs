@@ -205,12 +205,14 @@ const FIELDS: &[Field<SecurityGroup>] = rule_fields! {
     false "ip-permission.cidr" |rule| ipv4(rule);
     false "ip-permission.ipv6-cidr" |rule| ipv6(rule);
     false "ip-permission.group-id" |rule| group(rule);
+    false "ip-permission.prefix-list-id" |rule| prefix_list(rule);
     true "egress.ip-permission.protocol" |rule| Some(permission::protocol_text(rule.ip_protocol));
     true "egress.ip-permission.from-port" |rule| Some(rule.from_port.to_string());
     true "egress.ip-permission.to-port" |rule| Some(rule.to_port.to_string());
     true "egress.ip-permission.cidr" |rule| ipv4(rule);
     true "egress.ip-permission.ipv6-cidr" |rule| ipv6(rule);
     true "egress.ip-permission.group-id" |rule| group(rule);
+    true "egress.ip-permission.prefix-list-id" |rule| prefix_list(rule);
 };
 
 fn ipv4(rule: &Rule) -> Option<String> {
@@ -230,7 +232,14 @@ fn ipv6(rule: &Rule) -> Option<String> {
 fn group(rule: &Rule) -> Option<String> {
     match &rule.peer {
         RulePeer::Group(id) => Some(id.to_string()),
-        RulePeer::Cidr(_) => None,
+        _ => None,
+    }
+}
+
+fn prefix_list(rule: &Rule) -> Option<String> {
+    match &rule.peer {
+        RulePeer::PrefixList(id) => Some(id.to_string()),
+        _ => None,
     }
 }
 

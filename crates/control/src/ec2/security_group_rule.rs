@@ -11,7 +11,7 @@ use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
 use crate::ec2::permission::{self, IpPermission, Permissions, RuleKey};
-use crate::ec2::security_group;
+use crate::ec2::{prefix_list, security_group};
 use crate::error;
 use crate::kind::Kind;
 use crate::transaction::Transaction;
@@ -115,10 +115,14 @@ impl Rules {
 }
 
 fn check_peer(tx: &Transaction<'_>, vpc_id: &VpcId, peer: &RulePeer) -> Result<(), ApiError> {
-    if let RulePeer::Group(id) = peer
-        && tx.get::<SecurityGroup>(id)?.vpc_id != *vpc_id
-    {
-        return Err(SecurityGroup::not_found(id));
+    match peer {
+        RulePeer::Cidr(_) => {}
+        RulePeer::Group(id) => {
+            if tx.get::<SecurityGroup>(id)?.vpc_id != *vpc_id {
+                return Err(SecurityGroup::not_found(id));
+            }
+        }
+        RulePeer::PrefixList(id) => prefix_list::refuse_deleted(tx, id)?,
     }
     Ok(())
 }
@@ -155,7 +159,7 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
         made.push(rule.clone());
         group.rules.push(rule);
     }
-    check_limit(&group, is_egress, tx.config.quotas.rules_per_security_group)?;
+    check_limit(tx, &group, is_egress)?;
     let shown: Vec<_> = made
         .iter()
         .map(|rule| show(rule, &group, tx.resources()))
@@ -164,21 +168,38 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
     Ok(json!({ "Return": true, "SecurityGroupRules": shown }))
 }
 
-/// The quota counts IPv4 and IPv6 separately; a reference to a group counts for both.
-fn check_limit(group: &SecurityGroup, is_egress: bool, quota: usize) -> Result<(), ApiError> {
-    let count = |other_version: fn(&RulePeer) -> bool| {
+fn check_limit(
+    tx: &Transaction<'_>,
+    group: &SecurityGroup,
+    is_egress: bool,
+) -> Result<(), ApiError> {
+    let quota = tx.config.quotas.rules_per_security_group;
+    if rule_count(group, is_egress, tx.resources()) > quota {
+        return Err(error::group_rule_limit());
+    }
+    Ok(())
+}
+
+/// How many rules of one direction the quota counts: IPv4 and IPv6 separately, of which the larger
+/// number matters. A reference to a group counts for both, a prefix list with its maximum size.
+pub(crate) fn rule_count(group: &SecurityGroup, is_egress: bool, resources: &Resources) -> usize {
+    let count = |version: AddressFamily| -> usize {
         let rules = group
             .rules
             .iter()
             .filter(|rule| rule.is_egress == is_egress);
-        rules.filter(|rule| !other_version(&rule.peer)).count()
+        let weights = rules.map(|rule| match &rule.peer {
+            RulePeer::Cidr(cidr) => usize::from(AddressFamily::of(*cidr) == version),
+            RulePeer::Group(_) => 1,
+            RulePeer::PrefixList(id) => {
+                let list = resources.managed_prefix_lists.get(id);
+                list.filter(|it| it.address_family == version)
+                    .map_or(0, |it| it.weight())
+            }
+        });
+        weights.sum()
     };
-    let ipv4 = count(|peer| matches!(peer, RulePeer::Cidr(IpNet::V6(_))));
-    let ipv6 = count(|peer| matches!(peer, RulePeer::Cidr(IpNet::V4(_))));
-    if ipv4.max(ipv6) > quota {
-        return Err(error::group_rule_limit());
-    }
-    Ok(())
+    count(AddressFamily::IPv4).max(count(AddressFamily::IPv6))
 }
 
 pub(crate) fn revoke_ingress(tx: &mut Transaction<'_>, request: Revoke) -> Reply {
@@ -297,27 +318,25 @@ struct NewRule {
     cidr_ipv4: Option<Ipv4Net>,
     cidr_ipv6: Option<Ipv6Net>,
     referenced_group_id: Option<SecurityGroupId>,
+    prefix_list_id: Option<PrefixListId>,
     description: Option<SmolStr>,
 }
 
 impl NewRule {
     fn peer(&self) -> Result<RulePeer, ApiError> {
-        let ipv4 = self.cidr_ipv4.map(IpNet::V4);
-        let cidr = ipv4.or_else(|| self.cidr_ipv6.map(IpNet::V6));
+        let names = "CidrIpv4, CidrIpv6, PrefixListId, ReferencedGroupId";
+        let block = |cidr| RulePeer::Cidr(canonical(cidr));
         let given = [
-            self.cidr_ipv4.is_some(),
-            self.cidr_ipv6.is_some(),
-            self.referenced_group_id.is_some(),
+            self.cidr_ipv4.map(|cidr| block(IpNet::V4(cidr))),
+            self.cidr_ipv6.map(|cidr| block(IpNet::V6(cidr))),
+            self.prefix_list_id.clone().map(RulePeer::PrefixList),
+            self.referenced_group_id.clone().map(RulePeer::Group),
         ];
-        match (cidr, &self.referenced_group_id) {
-            _ if given.iter().filter(|given| **given).count() > 1 => Err(error::combination(
-                "Only one of CidrIpv4, CidrIpv6, ReferencedGroupId",
-            )),
-            (Some(cidr), _) => Ok(RulePeer::Cidr(canonical(cidr))),
-            (None, Some(id)) => Ok(RulePeer::Group(id.clone())),
-            (None, None) => Err(error::missing_one_of(
-                "CidrIpv4, CidrIpv6, ReferencedGroupId",
-            )),
+        let mut given = given.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (Some(peer), None) => Ok(peer),
+            (None, _) => Err(error::missing_one_of(names)),
+            (Some(_), Some(_)) => Err(error::combination(format_args!("Only one of {names}"))),
         }
     }
 }
@@ -341,6 +360,9 @@ pub(crate) fn modify_security_group_rules(
         rule.description = new.description;
     }
     refuse_duplicates(&group)?;
+    for is_egress in [false, true] {
+        check_limit(tx, &group, is_egress)?;
+    }
     tx.put(group);
     Ok(done())
 }
@@ -405,17 +427,7 @@ pub(crate) fn describe_security_group_rules(
 }
 
 fn show(rule: &SecurityGroupRule, group: &SecurityGroup, resources: &Resources) -> Value {
-    let (cidr_ipv4, cidr_ipv6, group_info) = match &rule.peer {
-        RulePeer::Cidr(IpNet::V4(cidr)) => (Some(cidr), None, None),
-        RulePeer::Cidr(IpNet::V6(cidr)) => (None, Some(cidr), None),
-        RulePeer::Group(id) => {
-            let peer = resources.security_groups.get(id);
-            let vpc_id = peer.map(|it| &it.vpc_id);
-            let info = json!({ "GroupId": id, "UserId": group.owner_id, "VpcId": vpc_id });
-            (None, None, Some(info))
-        }
-    };
-    json!({
+    let mut shown = json!({
         "SecurityGroupRuleId": rule.security_group_rule_id,
         "GroupId": rule.group_id,
         "GroupOwnerId": group.owner_id,
@@ -423,30 +435,43 @@ fn show(rule: &SecurityGroupRule, group: &SecurityGroup, resources: &Resources) 
         "IpProtocol": permission::protocol_text(rule.ip_protocol),
         "FromPort": rule.from_port,
         "ToPort": rule.to_port,
-        "CidrIpv4": cidr_ipv4,
-        "CidrIpv6": cidr_ipv6,
-        "ReferencedGroupInfo": group_info,
-        "Description": rule.description,
-        "Tags": [],
-    })
+    });
+    let (member, value) = match &rule.peer {
+        RulePeer::Group(id) => {
+            let peer = resources.security_groups.get(id);
+            let vpc_id = peer.map(|it| &it.vpc_id);
+            let info = json!({ "GroupId": id, "UserId": group.owner_id, "VpcId": vpc_id });
+            ("ReferencedGroupInfo", info)
+        }
+        peer => show_peer(peer),
+    };
+    shown[member] = value;
+    shown["Description"] = json!(rule.description);
+    shown["Tags"] = json!([]);
+    shown
+}
+
+/// The other end of a rule: the member that bears it, and its value.
+fn show_peer(peer: &RulePeer) -> (&'static str, Value) {
+    match peer {
+        RulePeer::Cidr(IpNet::V4(cidr)) => ("CidrIpv4", json!(cidr)),
+        RulePeer::Cidr(IpNet::V6(cidr)) => ("CidrIpv6", json!(cidr)),
+        RulePeer::Group(id) => ("ReferencedGroupId", json!(id)),
+        RulePeer::PrefixList(id) => ("PrefixListId", json!(id)),
+    }
 }
 
 fn show_revoked(rule: &SecurityGroupRule) -> Value {
-    let (cidr_ipv4, cidr_ipv6, group) = match &rule.peer {
-        RulePeer::Cidr(IpNet::V4(cidr)) => (Some(cidr), None, None),
-        RulePeer::Cidr(IpNet::V6(cidr)) => (None, Some(cidr), None),
-        RulePeer::Group(id) => (None, None, Some(id)),
-    };
-    json!({
+    let mut shown = json!({
         "SecurityGroupRuleId": rule.security_group_rule_id,
         "GroupId": rule.group_id,
         "IsEgress": rule.is_egress,
         "IpProtocol": permission::protocol_text(rule.ip_protocol),
         "FromPort": rule.from_port,
         "ToPort": rule.to_port,
-        "CidrIpv4": cidr_ipv4,
-        "CidrIpv6": cidr_ipv6,
-        "ReferencedGroupId": group,
-        "Description": rule.description,
-    })
+    });
+    let (member, value) = show_peer(&rule.peer);
+    shown[member] = value;
+    shown["Description"] = json!(rule.description);
+    shown
 }

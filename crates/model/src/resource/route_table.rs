@@ -1,13 +1,15 @@
 //! Route table: `DescribeRouteTables`.
 
+use std::fmt;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Tag;
 use crate::{
-    InternetGatewayId, NatGatewayId, NetworkInterfaceId, RouteTableAssociationId, RouteTableId,
-    SubnetId, TransitGatewayId, VpcId, VpnGatewayId,
+    InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId, RouteTableAssociationId,
+    RouteTableId, SubnetId, TransitGatewayId, VpcId, VpnGatewayId,
 };
 
 /// Whether a route carries traffic.
@@ -48,12 +50,57 @@ pub enum RouteTarget {
     TransitGateway(TransitGatewayId),
 }
 
+/// What a route is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RouteDestination {
+    /// A block, IPv4 or IPv6.
+    Cidr(IpNet),
+    /// Every block of a prefix list.
+    PrefixList(PrefixListId),
+}
+
+impl RouteDestination {
+    /// The block; `None` for a prefix list.
+    #[must_use]
+    pub const fn cidr(&self) -> Option<IpNet> {
+        match self {
+            Self::Cidr(cidr) => Some(*cidr),
+            Self::PrefixList(_) => None,
+        }
+    }
+
+    /// The prefix list; `None` for a block.
+    #[must_use]
+    pub const fn prefix_list(&self) -> Option<&PrefixListId> {
+        match self {
+            Self::Cidr(_) => None,
+            Self::PrefixList(id) => Some(id),
+        }
+    }
+}
+
+impl From<IpNet> for RouteDestination {
+    fn from(cidr: IpNet) -> Self {
+        Self::Cidr(cidr)
+    }
+}
+
+/// The block, or the id of the prefix list.
+impl fmt::Display for RouteDestination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cidr(cidr) => cidr.fmt(f),
+            Self::PrefixList(id) => id.fmt(f),
+        }
+    }
+}
+
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Route {
-    /// IPv4 or IPv6 destination.
-    pub destination: IpNet,
+    /// What it is for.
+    pub destination: RouteDestination,
     /// Where it leads.
     pub target: RouteTarget,
     /// Active or blackhole.
@@ -62,7 +109,7 @@ pub struct Route {
     pub origin: RouteOrigin,
 }
 
-/// A subnet that uses the table, or the VPC as a whole.
+/// Who uses the table: a subnet, the VPC as a whole, or a gateway, for what enters by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RouteTableAssociation {
@@ -70,8 +117,10 @@ pub struct RouteTableAssociation {
     pub route_table_association_id: RouteTableAssociationId,
     /// The table.
     pub route_table_id: RouteTableId,
-    /// The subnet; `None` for the main association.
+    /// The subnet; `None` for the main association and for gateways.
     pub subnet_id: Option<SubnetId>,
+    /// The internet gateway or virtual private gateway ("edge association").
+    pub gateway_id: Option<SmolStr>,
     /// Whether this makes the table the VPC's main one.
     pub main: bool,
 }

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Tag;
-use crate::{IpProtocol, PortRange, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use crate::{
+    IpProtocol, PortRange, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId,
+};
 
 /// The other end of a rule: source (ingress) or destination (egress).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -14,6 +16,8 @@ pub enum RulePeer {
     Cidr(IpNet),
     /// The private addresses of the interfaces that carry a group.
     Group(SecurityGroupId),
+    /// The blocks of a prefix list.
+    PrefixList(PrefixListId),
 }
 
 /// One rule, as EC2 keeps it: one protocol, one range, one peer.

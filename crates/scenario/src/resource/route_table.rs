@@ -116,12 +116,18 @@ fn create_route(builder: &mut Builder<'_>, table: &Unfilled, route: &Text) -> Op
         _ => "NetworkInterfaceId",
     };
     let id = interface_of(builder, &id).unwrap_or(id);
-    let block = if destination.contains(':') {
-        "DestinationIpv6CidrBlock"
+    let mut parameters = json!({ "RouteTableId": table.id, key: id });
+    if destination.starts_with("prefix_list.") {
+        let list = Text {
+            text: destination.to_owned(),
+            span: route.span.clone(),
+        };
+        parameters["DestinationPrefixListId"] = json!(builder.id("prefix_list", &list)?);
+    } else if destination.contains(':') {
+        parameters["DestinationIpv6CidrBlock"] = json!(destination);
     } else {
-        "DestinationCidrBlock"
-    };
-    let parameters = json!({ "RouteTableId": table.id, block: destination, key: id });
+        parameters["DestinationCidrBlock"] = json!(destination);
+    }
     builder.call(&route.span, &table.name, "CreateRoute", parameters)
 }
 

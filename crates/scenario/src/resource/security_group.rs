@@ -97,6 +97,9 @@ fn permission(builder: &Builder<'_>, rule: &Rule) -> Option<Value> {
     if peer.text.contains("security_group") {
         let group = builder.id("security_group", peer)?;
         permission["UserIdGroupPairs"] = json!([{ "GroupId": group }]);
+    } else if peer.text.contains("prefix_list") {
+        let list = builder.id("prefix_list", peer)?;
+        permission["PrefixListIds"] = json!([{ "PrefixListId": list }]);
     } else if peer.text.contains(':') {
         permission["Ipv6Ranges"] = json!([{ "CidrIpv6": peer.text }]);
     } else {

@@ -123,6 +123,8 @@ fn pass(detail: &PassDetail, names: &Names) -> Option<String> {
             let target = TargetText(target);
             let id = target.as_str();
             let target = names.short(id).unwrap_or(id);
+            let destination = destination.to_string();
+            let destination = names.short(&destination).unwrap_or(&destination);
             Some(format!("{destination} to {target}"))
         }
         PassDetail::Translated {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, exec, hint, init, list, path, query, replay, reset,
-    start, status, tcpdump, undo,
+    advance, author, call, check, doctor, exec, hint, history, init, list, path, query, replay,
+    reset, start, status, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Call(call::Arguments),
     Check(check::Arguments),
     Hint(hint::Arguments),
+    History(history::Arguments),
     Undo(undo::Arguments),
     Reset(reset::Arguments),
     Advance(advance::Arguments),

@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod hint;
+pub(crate) mod history;
 pub(crate) mod home;
 pub(crate) mod init;
 pub(crate) mod list;

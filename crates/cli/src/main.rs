@@ -10,6 +10,7 @@ mod content;
 mod failure;
 mod folder;
 mod hosts;
+mod moment;
 mod output;
 mod print;
 mod terminal;
@@ -80,6 +81,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Call(arguments)) => c::call::run(arguments),
         Some(Command::Check(arguments)) => c::check::run(arguments),
         Some(Command::Hint(arguments)) => c::hint::run(arguments),
+        Some(Command::History(arguments)) => c::history::run(arguments),
         Some(Command::Undo(arguments)) => c::undo::run(arguments),
         Some(Command::Reset(arguments)) => c::reset::run(arguments),
         Some(Command::Advance(arguments)) => c::advance::run(arguments),

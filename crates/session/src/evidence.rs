@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
-use wirelab_model::{Call, Caller, FlowLogId, SimTime};
+use wirelab_model::{Call, Caller, FlowLogId, Reply, SimTime};
 use wirelab_simulator::host::TrafficEvent;
 use wirelab_simulator::{CapturePoint, Captured, Dropped, LoggedRecord};
 
@@ -32,11 +31,12 @@ pub struct ApiEvent {
     pub at: SimTime,
     /// By whom.
     pub caller: Caller,
-    /// What. The parameters are kept as JSON text, so that every format can hold them.
-    #[serde(with = "call_as_text")]
+    /// What. Call and reply are kept as JSON text, so that every format can hold them.
+    #[serde(with = "as_text")]
     pub call: Call,
-    /// The error code, if it was refused.
-    pub error_code: Option<SmolStr>,
+    /// What the control plane answered.
+    #[serde(with = "as_text")]
+    pub reply: Reply,
 }
 
 impl Evidence {
@@ -88,16 +88,21 @@ impl Evidence {
     }
 }
 
-mod call_as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use wirelab_model::Call;
+mod as_text {
+    use serde::de::{DeserializeOwned, Error};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(call: &Call, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = serde_json::to_string(call).map_err(serde::ser::Error::custom)?;
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(value).map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&text)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Call, D::Error> {
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<T, D::Error> {
         serde_json::from_str(&String::deserialize(d)?).map_err(D::Error::custom)
     }
 }

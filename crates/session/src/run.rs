@@ -334,7 +334,7 @@ impl Run {
                 at: self.state.now,
                 caller: caller.clone(),
                 call: call.clone(),
-                error_code: output.reply.as_ref().err().map(|error| error.code.clone()),
+                reply: output.reply.clone(),
             });
         }
         self.change(output.changes);

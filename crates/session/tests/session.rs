@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use wirelab_model::{Call, Seed, SimDuration, SimTime};
-use wirelab_session::{CallOutcome, Content, EntryKind, Session, SessionError, Weight};
+use wirelab_session::{
+    Attribute, CallOutcome, Content, EntryKind, HistoryEvent, Lookup, Session, SessionError,
+    Weight, history,
+};
 use wirelab_simulator::Observe;
 
 const LAB: &str = "nacl-ephemeral";
@@ -468,4 +471,74 @@ fn a_command_prints_takes_its_time_and_is_journalled() {
         .exec("nobody", &["ls".to_owned()])
         .expect_err("no such machine");
     assert_eq!(unknown.to_string(), "no host is called `nobody`");
+}
+
+fn seen(session: &mut Session, lookup: &Lookup) -> (Vec<HistoryEvent>, Vec<HistoryEvent>) {
+    let run = session.run_with_evidence();
+    history(run.unwrap_or_else(|error| panic!("{error}")), lookup)
+}
+
+#[test]
+fn the_api_history_tells_who_changed_what_five_minutes_later_and_nothing_that_was_undone() {
+    let mut started = start();
+    let session = &mut started.session;
+    let (before, _) = seen(session, &Lookup::default());
+    let [incident] = &before[..] else {
+        panic!("the timeline makes one call: {before:?}");
+    };
+    assert_eq!(incident.record["eventSource"], "ec2.amazonaws.com");
+    assert_ne!(incident.record["userIdentity"]["arn"], "");
+
+    let good = allow_entry(session, 50);
+    call(session, &good);
+    // The same number twice is refused, and that is an event too.
+    call(session, &good)
+        .reply
+        .expect_err("a second entry of the number");
+    let (ready, waiting) = seen(session, &Lookup::default());
+    assert_eq!(
+        (ready.len(), waiting.len()),
+        (1, 2),
+        "nothing is told at once"
+    );
+    session
+        .advance(session.now() + SimDuration::from_secs(420))
+        .expect("time passes");
+    let by_me = Lookup {
+        attributes: vec![(
+            Attribute::Username,
+            session
+                .plan()
+                .caller
+                .principal
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        )],
+        ..Lookup::default()
+    };
+    let (ready, waiting) = seen(session, &by_me);
+    assert!(waiting.is_empty());
+    let [refused, made] = &ready[..] else {
+        panic!("newest first: {ready:?}");
+    };
+    let code = Some("Client.NetworkAclEntryAlreadyExists");
+    assert_eq!(refused.error_code.as_deref(), code);
+    assert!(refused.record["responseElements"].is_null());
+    assert_eq!(made.record["requestParameters"]["ruleNumber"], 50);
+    assert_eq!(made.record["responseElements"]["_return"], true);
+    assert_ne!(made.event_id, refused.event_id);
+    let acl = session.plan().names.id("network_acl.replica").cloned();
+    let is_about = Attribute::ResourceName.matches(made, &acl.unwrap_or_default());
+    assert!(is_about, "{:?}", made.resources);
+
+    session.undo().expect("the wait");
+    session.undo().expect("the entry");
+    let (ready, waiting) = seen(session, &Lookup::default());
+    assert_eq!(
+        (ready.len(), waiting.len()),
+        (1, 0),
+        "an undone call never happened"
+    );
 }

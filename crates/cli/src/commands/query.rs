@@ -1,7 +1,5 @@
 //! `wirelab query`: Logs Insights over the lab's flow logs.
 
-mod moment;
-
 use std::path::PathBuf;
 
 use crate::args::TEMPLATE;
@@ -49,7 +47,7 @@ use wirelab_scenario::Names;
 use wirelab_session::{Run, Session};
 
 use crate::failure::{Code, Failure};
-use crate::{folder, output, when};
+use crate::{folder, moment, output, when};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let query = match (&arguments.query, &arguments.file) {

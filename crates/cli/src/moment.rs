@@ -1,4 +1,4 @@
-//! Moments as `--start` and `--end` take them: UTC, as tickets, records and results print it.
+//! Moments as `--start`, `--end` and `--since` take them: UTC, as tickets, records and results print it.
 
 use std::cmp::Reverse;
 
@@ -10,7 +10,7 @@ const DAY_SECS: u64 = 86_400;
 
 /// Reads `start`, `now`, `09:04` (UTC), a date with a time (UTC unless it says otherwise), `+5m`
 /// and `+00:05:00` (since the start), `10m` (so long ago).
-pub(super) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTime, Failure> {
+pub(crate) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTime, Failure> {
     match text {
         "start" => return Ok(starts),
         "now" => return Ok(starts.at(now)),

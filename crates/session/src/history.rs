@@ -1,0 +1,347 @@
+//! The API history: what CloudTrail's event history shows of the calls of a run.
+//!
+//! A by-product of the journal: every mutating call of the timeline and of the effective journal,
+//! refused ones too, becomes one management event. What was undone never happened. Reads are no
+//! events here, since the journal does not hold them.
+//!
+//! An event can be looked up about 5 minutes after its call (CloudTrail User Guide; `facts.md` 2.14
+//! and row 130), drawn for each call from [`DELAY_SECS`]. Records are shaped as EC2's are: member
+//! names begin in lower case, lists are `{"items": [...]}`, an error's code begins with `Client.`
+//! and leaves no response elements.
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_model::{SimDuration, SimTime, Stream, UnixTime};
+
+use crate::evidence::ApiEvent;
+use crate::run::Run;
+
+/// Seconds from a call to its event, both ends drawn: 5 minutes on average.
+const DELAY_SECS: (u64, u64) = (180, 420);
+
+/// One event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEvent {
+    /// When the call was made.
+    pub at: SimTime,
+    /// When the event can be looked up.
+    pub available_at: SimTime,
+    /// A UUID that follows from seed, moment and call.
+    pub event_id: SmolStr,
+    /// `CreateNetworkAclEntry`.
+    pub event_name: SmolStr,
+    /// `ec2.amazonaws.com`.
+    pub event_source: SmolStr,
+    /// The last part of the principal's ARN.
+    pub username: SmolStr,
+    /// The Region that was called.
+    pub aws_region: SmolStr,
+    /// Ids in the request and the response, each once, and what they are: `AWS::EC2::Subnet`.
+    pub resources: Vec<(&'static str, SmolStr)>,
+    /// `Client.InvalidPermission.NotFound`, if the call was refused.
+    pub error_code: Option<SmolStr>,
+    /// The whole record, which LookupEvents has as the text `CloudTrailEvent`.
+    pub record: Value,
+}
+
+/// What LookupEvents can look for, one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// `EventId`.
+    EventId,
+    /// `EventName`.
+    EventName,
+    /// `EventSource`.
+    EventSource,
+    /// `ReadOnly`: `true` or `false`.
+    ReadOnly,
+    /// `ResourceName`: an id.
+    ResourceName,
+    /// `ResourceType`.
+    ResourceType,
+    /// `Username`.
+    Username,
+}
+
+impl Attribute {
+    /// Every attribute with its name in the API.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("EventId", Self::EventId),
+        ("EventName", Self::EventName),
+        ("EventSource", Self::EventSource),
+        ("ReadOnly", Self::ReadOnly),
+        ("ResourceName", Self::ResourceName),
+        ("ResourceType", Self::ResourceType),
+        ("Username", Self::Username),
+    ];
+
+    /// Whether the event has this value; case counts, as in CloudTrail.
+    #[must_use]
+    pub fn matches(self, event: &HistoryEvent, value: &str) -> bool {
+        let resources = || event.resources.iter();
+        match self {
+            Self::EventId => event.event_id == value,
+            Self::EventName => event.event_name == value,
+            Self::EventSource => event.event_source == value,
+            Self::ReadOnly => value == "false",
+            Self::ResourceName => resources().any(|(_, name)| name == value),
+            Self::ResourceType => resources().any(|(kind, _)| *kind == value),
+            Self::Username => event.username == value,
+        }
+    }
+}
+
+/// Which events are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Lookup {
+    /// Every one of these must match; the API takes one.
+    pub attributes: Vec<(Attribute, String)>,
+    /// Not before this.
+    pub start: Option<UnixTime>,
+    /// Not after this.
+    pub end: Option<UnixTime>,
+}
+
+/// The events of a run that can be looked up now, newest first, and how many are still on their
+/// way. The run must hold its whole evidence.
+#[must_use]
+pub fn history(run: &Run, lookup: &Lookup) -> (Vec<HistoryEvent>, Vec<HistoryEvent>) {
+    let calls = run.evidence().calls.iter().enumerate();
+    let events = calls.map(|(at, call)| event(run, at, call));
+    let wanted = events.filter(|event| {
+        let utc = run.plan().starts.at(event.at);
+        let in_time = lookup.start.is_none_or(|start| start <= utc)
+            && lookup.end.is_none_or(|end| utc <= end);
+        let mut attributes = lookup.attributes.iter();
+        in_time && attributes.all(|(attribute, value)| attribute.matches(event, value))
+    });
+    let now = run.now();
+    let (mut ready, mut waiting): (Vec<_>, Vec<_>) =
+        wanted.partition(|event| event.available_at <= now);
+    ready.reverse();
+    waiting.reverse();
+    (ready, waiting)
+}
+
+fn event(run: &Run, index: usize, call: &ApiEvent) -> HistoryEvent {
+    let plan = run.plan();
+    let name = format!("api history {index} {}", call.at.as_nanos());
+    let mut stream = Stream::new(plan.seed.names, &name);
+    let delay = SimDuration::from_secs(stream.range(DELAY_SECS.0, DELAY_SECS.1));
+    let event_id = uuid(&format!("{} {name} event", plan.seed.names));
+    let request_id = uuid(&format!("{} {name} request", plan.seed.names));
+    let error = call.reply.as_ref().err();
+    let error_code = error.map(|error| format_smolstr!("Client.{}", error.code));
+    let event_source = format_smolstr!("{}.amazonaws.com", call.call.service);
+    let mut record = Map::new();
+    let mut member = |key: &str, value: Value| record.insert(key.to_owned(), value);
+    member("eventVersion", json!("1.10"));
+    member("userIdentity", user_identity(call));
+    member("eventTime", json!(iso8601(plan.starts.at(call.at))));
+    member("eventSource", json!(event_source));
+    member("eventName", json!(call.call.operation));
+    member("awsRegion", json!(call.caller.region));
+    member(
+        "sourceIPAddress",
+        json!(source_address(plan.seed.names, call)),
+    );
+    member(
+        "userAgent",
+        json!(concat!("wirelab/", env!("CARGO_PKG_VERSION"))),
+    );
+    if let Some(error) = error {
+        member("errorCode", json!(error_code));
+        member("errorMessage", json!(error.message));
+    }
+    member("requestParameters", members(&call.call.parameters));
+    member("responseElements", response(call, &request_id));
+    member("requestID", json!(request_id));
+    member("eventID", json!(event_id));
+    member("readOnly", json!(false));
+    member("eventType", json!("AwsApiCall"));
+    member("managementEvent", json!(true));
+    member("recipientAccountId", json!(call.caller.account));
+    member("eventCategory", json!("Management"));
+    HistoryEvent {
+        at: call.at,
+        available_at: call.at + delay,
+        event_id,
+        event_name: call.call.operation.clone(),
+        event_source,
+        username: username(call),
+        aws_region: call.caller.region.clone(),
+        resources: resources(call),
+        error_code,
+        record: Value::Object(record),
+    }
+}
+
+fn username(call: &ApiEvent) -> SmolStr {
+    let principal = call.caller.principal.as_str();
+    principal.rsplit('/').next().unwrap_or(principal).into()
+}
+
+/// An assumed role or a user, by its ARN.
+fn user_identity(call: &ApiEvent) -> Value {
+    let arn = &call.caller.principal;
+    let kind = match arn.split(':').nth(5).unwrap_or_default().split('/').next() {
+        Some("assumed-role") => "AssumedRole",
+        Some("root") => "Root",
+        _ => "IAMUser",
+    };
+    let mut identity = json!({
+        "type": kind,
+        "principalId": principal_id(arn),
+        "arn": arn,
+        "accountId": call.caller.account,
+    });
+    if kind == "IAMUser" {
+        identity["userName"] = json!(username(call));
+    }
+    identity
+}
+
+/// `AIDA` and 17 characters that follow from the ARN.
+fn principal_id(arn: &str) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let digest = Sha256::digest(arn.as_bytes());
+    let letters = digest.iter().take(17);
+    let letters = letters.map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    format!("AIDA{}", letters.collect::<String>())
+}
+
+/// Where a principal calls from: an address of TEST-NET-2 (RFC 5737), the same for all its calls.
+fn source_address(seed: u64, call: &ApiEvent) -> String {
+    let name = format!("api history source {}", call.caller.principal);
+    let host = Stream::new(seed, &name).range(1, 254);
+    format!("198.51.100.{host}")
+}
+
+fn response(call: &ApiEvent, request_id: &str) -> Value {
+    let Ok(reply) = &call.reply else {
+        return Value::Null;
+    };
+    let mut elements = json!({ "requestId": request_id });
+    if let (Some(elements), Some(members)) = (elements.as_object_mut(), reply.as_object()) {
+        for (key, value) in members {
+            let key = match key.as_str() {
+                "Return" => "_return".to_owned(),
+                _ => lower_first(key),
+            };
+            elements.insert(key, shaped(value));
+        }
+    }
+    elements
+}
+
+fn members(parameters: &Map<String, Value>) -> Value {
+    let members = parameters.iter();
+    members
+        .map(|(key, value)| (lower_first(key), shaped(value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
+/// Names in lower case at the front, lists as `{"items": [...]}`.
+fn shaped(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => members(object),
+        Value::Array(list) if list.is_empty() => json!({}),
+        Value::Array(list) => json!({ "items": list.iter().map(shaped).collect::<Vec<_>>() }),
+        other => other.clone(),
+    }
+}
+
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}
+
+/// Prefixes of ids, the longer of two alike first, and what they stand for in CloudFormation's
+/// names, which CloudTrail uses.
+const TYPES: &[(&str, &str)] = &[
+    ("acl-", "AWS::EC2::NetworkAcl"),
+    ("cgw-", "AWS::EC2::CustomerGateway"),
+    ("dopt-", "AWS::EC2::DHCPOptions"),
+    ("eigw-", "AWS::EC2::EgressOnlyInternetGateway"),
+    ("eipalloc-", "AWS::EC2::EIP"),
+    ("eni-attach-", ""),
+    ("eni-", "AWS::EC2::NetworkInterface"),
+    ("fl-", "AWS::EC2::FlowLog"),
+    ("i-", "AWS::EC2::Instance"),
+    ("igw-", "AWS::EC2::InternetGateway"),
+    ("nat-", "AWS::EC2::NatGateway"),
+    ("pcx-", "AWS::EC2::VPCPeeringConnection"),
+    ("pl-", "AWS::EC2::PrefixList"),
+    ("rtb-", "AWS::EC2::RouteTable"),
+    ("sg-", "AWS::EC2::SecurityGroup"),
+    ("subnet-", "AWS::EC2::Subnet"),
+    ("tgw-attach-", "AWS::EC2::TransitGatewayAttachment"),
+    ("tgw-rtb-", "AWS::EC2::TransitGatewayRouteTable"),
+    ("tgw-", "AWS::EC2::TransitGateway"),
+    ("vgw-", "AWS::EC2::VPNGateway"),
+    ("vpc-", "AWS::EC2::VPC"),
+    ("vpce-", "AWS::EC2::VPCEndpoint"),
+    ("vpn-", "AWS::EC2::VPNConnection"),
+];
+
+fn resources(call: &ApiEvent) -> Vec<(&'static str, SmolStr)> {
+    let mut found = Vec::new();
+    for value in call.call.parameters.values() {
+        collect(value, &mut found);
+    }
+    if let Ok(reply) = &call.reply {
+        collect(reply, &mut found);
+    }
+    found
+}
+
+fn collect(value: &Value, found: &mut Vec<(&'static str, SmolStr)>) {
+    match value {
+        Value::String(text) => {
+            if let Some(kind) = kind(text)
+                && !found.iter().any(|(_, known)| known == text)
+            {
+                found.push((kind, text.into()));
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|it| collect(it, found)),
+        Value::Object(object) => object.values().for_each(|it| collect(it, found)),
+        _ => {}
+    }
+}
+
+/// What an id is of; `None` for a text that is no id.
+fn kind(text: &str) -> Option<&'static str> {
+    let (prefix, kind) = TYPES.iter().find(|(prefix, _)| text.starts_with(prefix))?;
+    let digits = &text[prefix.len()..];
+    let is_id = digits.len() >= 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && !kind.is_empty()).then_some(*kind)
+}
+
+/// A UUID of version 4's form that follows from `text`.
+fn uuid(text: &str) -> SmolStr {
+    let mut octets = [0; 16];
+    octets.copy_from_slice(&Sha256::digest(text.as_bytes())[..16]);
+    octets[6] = octets[6] & 0x0f | 0x40;
+    octets[8] = octets[8] & 0x3f | 0x80;
+    let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let (a, b, c, d, e) = (
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..],
+    );
+    format_smolstr!("{a}-{b}-{c}-{d}-{e}")
+}
+
+/// Whole seconds, as CloudTrail prints them.
+fn iso8601(moment: UnixTime) -> String {
+    let seconds = i64::try_from(moment.as_secs()).unwrap_or(i64::MAX);
+    let moment = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
+    moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

@@ -28,6 +28,8 @@ pub struct Observe {
     pub flow_records: bool,
     /// [`Event::Dropped`](crate::Event::Dropped).
     pub drops: bool,
+    /// [`Observation::MetricData`](wirelab_model::Observation::MetricData).
+    pub metrics: bool,
 }
 
 impl Default for Observe {
@@ -37,6 +39,7 @@ impl Default for Observe {
             captures: true,
             flow_records: true,
             drops: true,
+            metrics: true,
         }
     }
 }
@@ -75,6 +78,8 @@ pub struct FabricConfig {
     pub timeouts: Timeouts,
     /// Flow-log delivery.
     pub flow_logs: FlowLogConfig,
+    /// From the end of a minute to its metrics in CloudWatch (ours: AWS says "near real-time").
+    pub metrics_delay: SimDuration,
 }
 
 /// One-way latencies. Constant, so that nothing is reordered.
@@ -134,6 +139,7 @@ impl Default for FabricConfig {
             conntrack_limit: 100_000,
             timeouts: Timeouts::default(),
             flow_logs: FlowLogConfig::default(),
+            metrics_delay: SimDuration::from_secs(60),
         }
     }
 }

@@ -35,7 +35,7 @@
 //! | `fabric` | every hop between machines, one file each |
 //! | [`host`] | a Linux machine as it is seen on the wire, and its programs |
 //! | `machines`, `attribution` | which machine is behind which interface; whose packet is this |
-//! | `trace`, `capture`, [`flow`] | who looks on: captures, flow records, drops |
+//! | `trace`, `capture`, [`flow`], `metrics` | who looks on: captures, flow records, drops, counts |
 //! | `verdict` | [`Hop`] and [`DropReason`], a file a component |
 //! | [`path`] | the same hops asked instead of used: why does this not arrive? |
 //!
@@ -51,6 +51,7 @@ pub mod flow;
 pub mod host;
 mod link;
 mod machines;
+mod metrics;
 mod pace;
 pub mod path;
 mod queue;

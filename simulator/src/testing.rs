@@ -403,6 +403,7 @@ pub(crate) struct Bench {
     /// Without those that only say that an interface has no machine: they were delivered.
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) records: Vec<LoggedRecord>,
+    pub(crate) metrics: Vec<MetricDatum>,
     pub(crate) delivered: usize,
     pub(crate) traffic: Vec<TrafficEvent>,
     pub(crate) exec_done: Vec<(ExecId, i32)>,
@@ -421,6 +422,7 @@ impl Default for Bench {
             captured: Vec::new(),
             dropped: Vec::new(),
             records: Vec::new(),
+            metrics: Vec::new(),
             delivered: 0,
             traffic: Vec::new(),
             exec_done: Vec::new(),
@@ -473,6 +475,7 @@ impl Bench {
                 }
                 Event::Traffic(event) => self.traffic.push(event),
                 Event::ExecDone { id, status, .. } => self.exec_done.push((id, status)),
+                Event::Observation(Observation::MetricData(data)) => self.metrics.extend(data),
                 Event::ExecOutput { .. } | Event::Observation(_) => {}
             }
         }

@@ -8,6 +8,7 @@ use wirelab_model::{FlowAction, FlowDirection, TrafficPath};
 use wirelab_wire::{IpPacket, MacAddr};
 
 use crate::fabric::{InterfaceIndex, Transit};
+use crate::metrics::{Count, Source};
 use crate::path::PassDetail;
 use crate::verdict::{DropReason, Hop};
 
@@ -40,4 +41,7 @@ pub(crate) trait Watch {
         path: Option<TrafficPath>,
         packet: &IpPacket,
     );
+
+    /// A resource counts something for CloudWatch.
+    fn count(&mut self, _: &Source, _: &[Count]) {}
 }

@@ -18,6 +18,7 @@ use crate::fabric::{Place, Sent, Sites, State, Topology, Transit};
 use crate::flow::{FlowLogs, Window};
 use crate::host::{ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
 use crate::machines::{Machine, PluggedInto, Power};
+use crate::metrics::Metrics;
 use crate::queue::Queue;
 
 /// A simulated network at a moment of virtual time.
@@ -39,6 +40,7 @@ pub struct World {
     by_instance: BTreeMap<InstanceId, u32>,
     attribution: Attribution,
     flow_logs: FlowLogs,
+    metrics: Metrics,
     events: VecDeque<Event>,
     /// Empty between steps; kept for its memory.
     #[serde(skip)]
@@ -55,6 +57,8 @@ enum Scheduled {
     /// The timer of a machine; it may have moved since.
     Timer(u32),
     Window(Window),
+    /// A minute of virtual UTC ends.
+    Minute,
     Changes(Vec<Change>),
     Observation(Observation),
 }
@@ -74,6 +78,7 @@ impl World {
             by_instance: BTreeMap::new(),
             attribution: Attribution::default(),
             flow_logs: FlowLogs::default(),
+            metrics: Metrics::default(),
             events: VecDeque::new(),
             sent: Vec::new(),
             output: Output::default(),
@@ -94,6 +99,7 @@ impl World {
         if began {
             self.update_flow_logs();
         }
+        self.measure();
     }
 
     /// Takes an input at `now`. Everything due at or before `now` is done first. Time never goes
@@ -215,6 +221,7 @@ impl World {
         }
         self.topology.compile();
         self.update_flow_logs();
+        self.measure();
         for number in 0..self.machines.len() {
             self.follow(number);
         }

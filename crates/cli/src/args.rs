@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, exec, hint, history, init, list, path, query, replay,
-    reset, start, status, tcpdump, undo,
+    advance, author, call, check, doctor, exec, hint, history, init, list, metrics, path, query,
+    replay, reset, start, status, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -79,6 +79,7 @@ pub(crate) enum Command {
     Exec(exec::Arguments),
     Tcpdump(tcpdump::Arguments),
     Query(query::Arguments),
+    Metrics(metrics::Arguments),
     Path(path::Arguments),
     Call(call::Arguments),
     Check(check::Arguments),

@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod home;
 pub(crate) mod init;
 pub(crate) mod list;
+pub(crate) mod metrics;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod replay;

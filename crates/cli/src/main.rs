@@ -77,6 +77,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Exec(arguments)) => c::exec::run(arguments),
         Some(Command::Tcpdump(arguments)) => c::tcpdump::run(arguments),
         Some(Command::Query(arguments)) => c::query::run(arguments),
+        Some(Command::Metrics(arguments)) => c::metrics::run(arguments),
         Some(Command::Path(arguments)) => c::path::run(arguments),
         Some(Command::Call(arguments)) => c::call::run(arguments),
         Some(Command::Check(arguments)) => c::check::run(arguments),

@@ -220,8 +220,12 @@ impl Control {
             Observation::FirstFlowRecord {
                 flow_log,
                 interface,
-            } => self.state.flow_log_streams.insert((flow_log, interface)),
-        };
+            } => {
+                self.state.flow_log_streams.insert((flow_log, interface));
+            }
+            // CloudWatch's, which the session keeps.
+            Observation::MetricData(_) => {}
+        }
         Output {
             reply: Ok(Value::Null),
             changes: None,

@@ -80,7 +80,9 @@ fn propagated(table: &RouteTable, vpc: &Vpc, resources: &Resources) -> Vec<Route
         }
         for destination in advertised(gateway_id, resources) {
             let hidden = local.iter().any(|block| block.contains(&destination))
-                || routes.iter().any(|route| route.destination == destination.into());
+                || routes
+                    .iter()
+                    .any(|route| route.destination == destination.into());
             if !hidden {
                 routes.push(Route {
                     destination: destination.into(),

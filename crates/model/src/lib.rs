@@ -20,6 +20,7 @@ mod call;
 mod cidr;
 mod flow_record;
 mod id;
+mod metric;
 mod observation;
 mod port;
 mod protocol;
@@ -35,6 +36,7 @@ pub use flow_record::{
 };
 pub use id::*;
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+pub use metric::{Dimension, Metric, MetricDatum, MetricUnit, StatisticSet};
 pub use observation::Observation;
 pub use port::PortRange;
 pub use protocol::{IpProtocol, ProtocolError};

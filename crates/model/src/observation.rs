@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlowLogId, NetworkInterfaceId};
+use crate::{FlowLogId, MetricDatum, NetworkInterfaceId};
 
-/// A fact of the data plane that the control plane shows in its describe replies.
+/// A fact of the data plane that the control plane, or CloudWatch, shows in its replies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Observation {
     /// The first record of a flow log for an interface: CloudWatch Logs makes the group and the
@@ -15,4 +15,6 @@ pub enum Observation {
         /// The recorded interface.
         interface: NetworkInterfaceId,
     },
+    /// CloudWatch has taken in what resources measured in one period.
+    MetricData(Vec<MetricDatum>),
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{Call, Caller, FlowLogId, Reply, SimTime};
+use wirelab_model::{
+    Call, Caller, FlowLogId, Metric, MetricDatum, MetricUnit, Reply, SimTime, StatisticSet,
+    UnixTime,
+};
 use wirelab_simulator::host::TrafficEvent;
 use wirelab_simulator::{CapturePoint, Captured, Dropped, LoggedRecord};
 
@@ -20,8 +23,21 @@ pub struct Evidence {
     pub drops: Vec<Dropped>,
     /// Calls that were made, refused ones and those of the timeline included; reads are not.
     pub calls: Vec<ApiEvent>,
+    /// What CloudWatch has of each metric, in the order of time.
+    pub metrics: BTreeMap<Metric, Vec<Datapoint>>,
     /// Events of the timeline (by index) that could not be done, and why: a mistake of the author.
     pub failed_events: Vec<(usize, String)>,
+}
+
+/// One period of a metric in CloudWatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Datapoint {
+    /// Begin of the period.
+    pub timestamp: UnixTime,
+    /// What was measured.
+    pub statistics: StatisticSet,
+    /// In which unit.
+    pub unit: MetricUnit,
 }
 
 /// One call in the API history.
@@ -75,7 +91,19 @@ impl Evidence {
         self.traffic.extend(later.traffic);
         self.drops.extend(later.drops);
         self.calls.extend(later.calls);
+        for (metric, mut points) in later.metrics {
+            self.metrics.entry(metric).or_default().append(&mut points);
+        }
         self.failed_events.extend(later.failed_events);
+    }
+
+    pub(crate) fn push_metric(&mut self, datum: MetricDatum) {
+        let point = Datapoint {
+            timestamp: datum.timestamp,
+            statistics: datum.statistic_values,
+            unit: datum.unit,
+        };
+        self.metrics.entry(datum.metric).or_default().push(point);
     }
 
     pub(crate) fn push_capture(&mut self, frame: Captured) {

@@ -27,7 +27,7 @@ mod weight;
 
 pub use content::Content;
 pub use error::SessionError;
-pub use evidence::{ApiEvent, Evidence};
+pub use evidence::{ApiEvent, Datapoint, Evidence};
 pub use history::{Attribute, HistoryEvent, Lookup, history};
 pub use journal::{Entry, EntryKind, Header};
 pub use run::{ExecResult, Run, RunError};

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wirelab_control::{CallIds, Control, Input as ControlInput};
 use wirelab_model::{
-    ApiError, ApiErrorKind, Call, Caller, Changes, Reply, SimDuration, SimTime, UnixTime,
+    ApiError, ApiErrorKind, Call, Caller, Changes, Observation, Reply, SimDuration, SimTime,
+    UnixTime,
 };
 use wirelab_scenario::{Plan, TimedKind};
 use wirelab_simulator::host::{ExecId, OutputStream};
@@ -418,6 +419,11 @@ impl Run {
             } => self.printed(id, stream, &text),
             Event::ExecDone { id, status, at } => self.ended(id, status, at),
             Event::Observation(observation) => {
+                if let Observation::MetricData(data) = &observation {
+                    for datum in data {
+                        self.evidence.push_metric(datum.clone());
+                    }
+                }
                 let input = ControlInput::Observation(observation);
                 let output = self.state.control.handle(self.state.now, input);
                 self.change(output.changes);

@@ -43,6 +43,7 @@ const OBSERVE: Observe = Observe {
     captures: true,
     flow_records: true,
     drops: true,
+    metrics: true,
 };
 
 /// A lab in play: its folder, its journal, its run.

@@ -83,6 +83,7 @@ fn all_contradictions(plan: Plan) -> Vec<String> {
         captures: false,
         flow_records: false,
         drops: true,
+        metrics: false,
     };
     let mut run = Run::new(Arc::clone(&plan), observe).expect("a plan that runs");
     run.advance(end + SimDuration::from_secs(300))

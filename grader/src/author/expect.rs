@@ -22,6 +22,7 @@ pub(super) fn check(
         captures: false,
         flow_records: false,
         drops: true,
+        metrics: false,
     };
     let end = plan.expects.iter().map(|expect| expect.to).max();
     let end = end.unwrap_or_default().max(opens_at) + PATIENCE;

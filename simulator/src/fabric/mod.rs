@@ -21,6 +21,7 @@ mod internet_gateway;
 mod lpm;
 mod mtu;
 mod nat_gateway;
+mod nat_metrics;
 mod nat_table;
 mod network_acl;
 mod network_interface;
@@ -39,12 +40,14 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, VpnConnectionId};
 use wirelab_wire::IpPacket;
 
+pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
 pub(crate) use network_interface::Via;
 pub(crate) use plan::{InterfaceIndex, Owner, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{Port, Sites, Socket};
 
 use crate::config::FabricConfig;
+use crate::metrics::Metrics;
 use crate::trace::Watch;
 use crate::verdict::{Hop, PacketDrop};
 
@@ -148,6 +151,16 @@ impl State {
         }
         &mut self.interfaces[index.get()]
     }
+}
+
+/// Whether there is anything whose metrics CloudWatch shows.
+pub(crate) fn is_measured(plan: &Plan) -> bool {
+    nat_metrics::is_measured(plan)
+}
+
+/// The minute ends at `now`: every component samples what it has in service.
+pub(crate) fn measure(plan: &Plan, state: &mut State, now: SimTime, metrics: &mut Metrics) {
+    nat_metrics::measure(plan, state, now, metrics);
 }
 
 /// One packet's stay at one place.

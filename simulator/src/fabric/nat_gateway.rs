@@ -17,18 +17,21 @@ use wirelab_wire::{
 
 use super::compile::InterfaceIndices;
 use super::header::{FlowKey, Header};
+use super::nat_metrics::{self, Metric, Side};
 use super::nat_table::NatTable;
 use super::plan::{InterfaceIndex, NatIndex};
 use super::quoted::quoted_mut;
-use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
+use super::{Oversize, Place, State, TellBy, Teller, Transit, Walk, mtu};
+use crate::metrics::Source;
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{Hop, NatGatewayDrop, PacketDrop};
+use crate::verdict::{DropReason, Hop, NatGatewayDrop, PacketDrop};
 
 /// A NAT gateway as the fabric reads it.
 #[derive(Clone, Debug)]
 pub(crate) struct NatGateway {
-    source: Arc<wirelab_model::NatGateway>,
+    pub(super) source: Arc<wirelab_model::NatGateway>,
+    pub(super) metrics: Source,
     /// The primary one first.
     pub(super) addresses: Vec<NatAddress>,
     ips: Vec<IpAddr>,
@@ -51,6 +54,7 @@ impl NatGateway {
             Some(NatAddress { interface })
         });
         Self {
+            metrics: nat_metrics::source(&source.nat_gateway_id),
             source: Arc::clone(source),
             addresses: addresses.collect(),
             ips: all.map(|it| it.private_ip.into()).collect(),
@@ -60,6 +64,15 @@ impl NatGateway {
     /// The interface that routes lead to.
     pub(super) fn entrance(&self) -> Option<InterfaceIndex> {
         self.addresses.first().map(|it| it.interface)
+    }
+
+    /// Its port table, if a packet has ever come.
+    pub(super) fn table_in<'a>(&self, state: &'a mut State) -> Option<&'a mut NatTable> {
+        let interfaces = &mut state.interfaces;
+        interfaces
+            .get_mut(self.entrance()?.get())?
+            .nat
+            .as_deref_mut()
     }
 
     fn hop(&self) -> Hop {
@@ -78,6 +91,12 @@ impl<W: Watch> Walk<'_, W> {
     ) {
         let nat = self.plan.nat_gateway(gateway);
         let id = || nat.source.nat_gateway_id.clone();
+        let from = if nat.ips.contains(&header.destination) {
+            Side::Destination
+        } else {
+            Side::Source
+        };
+        self.nat_in(nat, from, &transit.packet);
         let fragment = transit.packet.is_fragment();
         let reason = if nat.source.state != NatGatewayState::Available {
             NatGatewayDrop::NotAvailable {
@@ -94,12 +113,17 @@ impl<W: Watch> Walk<'_, W> {
                 protocol: header.protocol,
                 fragment,
             }
-        } else if nat.ips.contains(&header.destination) {
+        } else if from == Side::Destination {
             return self.nat_inward(nat, interface, &header, transit);
         } else {
             return self.nat_outward(nat, interface, &header, transit);
         };
-        self.watch.deny(&transit, nat.hop(), reason);
+        self.nat_deny(nat, &transit, reason);
+    }
+
+    fn nat_deny(&mut self, nat: &NatGateway, transit: &Transit, reason: impl Into<DropReason>) {
+        self.nat_count(nat, Metric::PacketsDropCount);
+        self.watch.deny(transit, nat.hop(), reason);
     }
 
     fn nat_outward(
@@ -130,8 +154,12 @@ impl<W: Watch> Walk<'_, W> {
                 destination: header.destination,
                 port: header.destination_port,
             };
-            return self.watch.deny(&transit, nat.hop(), reason);
+            self.nat_count(nat, Metric::ErrorPortAllocation);
+            return self.nat_deny(nat, &transit, reason);
         };
+        if known.is_none() && header.opens_tcp() {
+            self.nat_count(nat, Metric::ConnectionAttemptCount);
+        }
         (self.watch).pass(&transit.packet, || {
             let detail = PassDetail::Translated {
                 source: (address, port),
@@ -141,7 +169,7 @@ impl<W: Watch> Walk<'_, W> {
         });
         let before = transit.clone();
         transit.packet.set_source(address, Some(port));
-        self.nat_out(nat, interface, &before, transit);
+        self.nat_forward(nat, interface, Side::Destination, &before, transit);
     }
 
     fn nat_inward(
@@ -153,12 +181,16 @@ impl<W: Watch> Walk<'_, W> {
     ) {
         let key = header.flow(FlowDirection::Ingress);
         let (now, timeouts) = (self.now, self.config.timeouts);
-        let Some(inside) = self.nat_table(nat).inward(now, header, &key, &timeouts) else {
+        let Some((inside, established)) = self.nat_table(nat).inward(now, header, &key, &timeouts)
+        else {
             let reason = NatGatewayDrop::NoMapping {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
             };
-            return self.watch.deny(&transit, nat.hop(), reason);
+            return self.nat_deny(nat, &transit, reason);
         };
+        if established {
+            self.nat_count(nat, Metric::ConnectionEstablishedCount);
+        }
         (self.watch).pass(&transit.packet, || {
             let detail = PassDetail::Translated {
                 source: (header.source, header.source_port),
@@ -168,14 +200,15 @@ impl<W: Watch> Walk<'_, W> {
         });
         let before = transit.clone();
         (transit.packet).set_destination(inside.local, Some(inside.local_port));
-        self.nat_out(nat, interface, &before, transit);
+        self.nat_forward(nat, interface, Side::Source, &before, transit);
     }
 
     /// Sends a translated packet on; `before` is what came in, which errors are about.
-    fn nat_out(
+    fn nat_forward(
         &mut self,
         nat: &NatGateway,
         interface: InterfaceIndex,
+        to: Side,
         before: &Transit,
         mut transit: Transit,
     ) {
@@ -189,7 +222,7 @@ impl<W: Watch> Walk<'_, W> {
             tell: teller,
         };
         if !self.fits(before, &oversize, || nat.hop()) {
-            return;
+            return self.nat_count(nat, Metric::PacketsDropCount);
         }
         if !transit.packet.decrement_ttl() {
             return self.nat_ttl_expired(nat, teller, before);
@@ -197,14 +230,14 @@ impl<W: Watch> Walk<'_, W> {
         mtu::clamp(&mut transit.packet, mtu::NAT_GATEWAY);
         transit.direct = false;
         if !mtu::exceeds(&transit.packet, mtu::NAT_GATEWAY) {
-            return self.nat_leave(interface, transit);
+            return self.nat_leave(nat, interface, to, transit);
         }
         for packet in transit.packet.fragment(mtu::NAT_GATEWAY) {
             let piece = Transit {
                 packet,
                 ..transit.clone()
             };
-            self.nat_leave(interface, piece);
+            self.nat_leave(nat, interface, to, piece);
         }
     }
 
@@ -214,13 +247,20 @@ impl<W: Watch> Walk<'_, W> {
             Some((error, teller))
         });
         let icmp_sent = error.is_some();
-        (self.watch).deny(transit, nat.hop(), PacketDrop::TtlExpired { icmp_sent });
+        self.nat_deny(nat, transit, PacketDrop::TtlExpired { icmp_sent });
         if let Some((error, teller)) = error {
             self.tell(teller, transit.answer(error));
         }
     }
 
-    fn nat_leave(&mut self, interface: InterfaceIndex, transit: Transit) {
+    fn nat_leave(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        to: Side,
+        transit: Transit,
+    ) {
+        self.nat_out(nat, to, &transit.packet);
         let after = self.config.latency.nat_gateway;
         self.send(after, Place::FromGateway(interface), transit);
     }
@@ -238,28 +278,33 @@ impl<W: Watch> Walk<'_, W> {
             nat_gateway: nat.source.nat_gateway_id.clone(),
             rst_sent: reset.is_some(),
         };
-        self.watch.deny(transit, nat.hop(), reason);
+        self.nat_deny(nat, transit, reason);
         if let Some(reset) = reset
             && !W::GOES_ON
         {
             let mut reset = transit.answer(reset);
             reset.direct = false;
-            self.nat_leave(interface, reset);
+            self.nat_leave(nat, interface, Side::Source, reset);
         }
     }
 
     /// An ICMP error about a translated packet: to the gateway from outside, or from an inside host
     /// about an answer it got.
     fn nat_error(&mut self, nat: &NatGateway, interface: InterfaceIndex, mut transit: Transit) {
+        let to = if nat.ips.contains(&transit.packet.destination()) {
+            Side::Source
+        } else {
+            Side::Destination
+        };
         let translated = self.translate_error(nat, &mut transit.packet);
         if translated.is_none() {
             let reason = NatGatewayDrop::NoMapping {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
             };
-            return self.watch.deny(&transit, nat.hop(), reason);
+            return self.nat_deny(nat, &transit, reason);
         }
         let before = transit.clone();
-        self.nat_out(nat, interface, &before, transit);
+        self.nat_forward(nat, interface, to, &before, transit);
     }
 
     fn translate_error(&mut self, nat: &NatGateway, packet: &mut IpPacket) -> Option<()> {

@@ -34,6 +34,8 @@ pub(super) struct NatTable {
     used: IndexMap<(IpAddr, IpAddr, u16, u8), u32, FxBuildHasher>,
     ports: Stream,
     sweep_at: usize,
+    /// TCP connections that were forgotten for being idle, since the last sample.
+    idle_timeouts: u64,
 }
 
 /// One connection's mapping.
@@ -45,6 +47,17 @@ struct Mapping {
     /// FIN seen from the inside, from the outside.
     closed: (bool, bool),
     reset: bool,
+    /// TCP: the destination has answered the SYN.
+    established: bool,
+}
+
+/// What the end of a minute finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sample {
+    /// TCP connections that are neither closed nor idle for too long.
+    pub(super) active: u64,
+    /// TCP connections that became idle since the last sample.
+    pub(super) idle_timeouts: u64,
 }
 
 /// No port is free towards the destination.
@@ -60,6 +73,7 @@ impl NatTable {
             used: IndexMap::default(),
             ports: Stream::new(seed, name),
             sweep_at: FIRST_SWEEP,
+            idle_timeouts: 0,
         }
     }
 
@@ -79,19 +93,23 @@ impl NatTable {
         Some((mapping.address, mapping.port))
     }
 
-    /// The inside flow of a packet that comes from the outside, if its connection is known.
+    /// The inside flow of a packet that comes from the outside, if its connection is known, and
+    /// whether the packet establishes it.
     pub(super) fn inward(
         &mut self,
         now: SimTime,
         header: &Header,
         key: &FlowKey,
         timeouts: &Timeouts,
-    ) -> Option<FlowKey> {
+    ) -> Option<(FlowKey, bool)> {
         let inside = self.find_inward(now, key)?;
         let mapping = self.inside.get_mut(&inside)?;
         mapping.closed.1 |= header.has(TcpFlags::FIN);
+        let answers = header.has(TcpFlags::SYN) && header.has(TcpFlags::ACK);
+        let establishes = answers && !mapping.established;
+        mapping.established |= answers;
         mapping.follow(now, header, timeouts);
-        Some(inside)
+        Some((inside, establishes))
     }
 
     /// The same without starting the idle time again: for ICMP errors about it.
@@ -132,6 +150,7 @@ impl NatTable {
             expires: now,
             closed: (false, false),
             reset: false,
+            established: false,
         };
         mapping.follow(now, header, timeouts);
         self.inside.insert(key, mapping);
@@ -170,6 +189,9 @@ impl NatTable {
         if let Some(mapping) = dead {
             self.inside.swap_remove(key);
             self.forget(key, &mapping);
+            if key.protocol == protocol::TCP && !mapping.is_closing() {
+                self.idle_timeouts += 1;
+            }
         }
     }
 
@@ -181,6 +203,17 @@ impl NatTable {
             if *count == 0 {
                 self.used.swap_remove(&used);
             }
+        }
+    }
+
+    /// What CloudWatch is told of the connections at the end of a minute.
+    pub(super) fn sample(&mut self, now: SimTime) -> Sample {
+        self.sweep_all(now);
+        let is_active =
+            |(key, it): &(&FlowKey, &Mapping)| key.protocol == protocol::TCP && !it.is_closing();
+        Sample {
+            active: self.inside.iter().filter(is_active).count() as u64,
+            idle_timeouts: std::mem::take(&mut self.idle_timeouts),
         }
     }
 
@@ -206,16 +239,21 @@ impl Mapping {
             if header.opens_tcp() {
                 self.closed = (false, false);
                 self.reset = false;
+                self.established = false;
             }
             self.reset |= header.has(TcpFlags::RST);
         }
-        let closing = self.reset || self.closed == (true, true);
-        let idle = if closing {
+        let idle = if self.is_closing() {
             timeouts.nat_gateway_closing
         } else {
             timeouts.nat_gateway
         };
         self.expires = now + idle;
+    }
+
+    /// Both ends have closed it, or one has reset it.
+    const fn is_closing(&self) -> bool {
+        self.reset || matches!(self.closed, (true, true))
     }
 
     const fn outside(&self, inside: &FlowKey) -> FlowKey {

@@ -17,8 +17,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use wirelab_model::{
-    IpNet, Resources, Route, RouteDestination, RouteOrigin, RouteState, RouteTable, RouteTableId, RouteTarget,
-    TransitGatewayId, VpnGatewayId,
+    IpNet, Resources, Route, RouteDestination, RouteOrigin, RouteState, RouteTable, RouteTableId,
+    RouteTarget, TransitGatewayId, VpnGatewayId,
 };
 
 use super::compile::InterfaceIndices;

@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use wirelab_model::{
-    FlowDirection, IpNet, PortRange, PrefixListId, Resources, RulePeer, SecurityGroup, SecurityGroupId, SecurityGroupRule,
-    SecurityGroupRuleId,
+    FlowDirection, IpNet, PortRange, PrefixListId, Resources, RulePeer, SecurityGroup,
+    SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId,
 };
 use wirelab_wire::{QuotedPacket, protocol};
 

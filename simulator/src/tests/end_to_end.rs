@@ -511,6 +511,7 @@ fn what_is_observed_changes_nothing_else() {
         captures: false,
         flow_records: false,
         drops: false,
+        metrics: false,
     });
     assert!(none.captured.is_empty() && none.records.is_empty() && none.dropped.is_empty());
     assert!(!all.captured.is_empty() && !all.records.is_empty() && !all.dropped.is_empty());

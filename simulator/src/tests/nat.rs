@@ -226,3 +226,35 @@ fn towards_one_destination_there_are_55000_connections_and_towards_another_as_ma
         "translated: {drops:?}"
     );
 }
+
+/// What a NAT gateway's metrics were, minute by minute, in the order of the minutes.
+fn metric(bench: &Bench, name: &str) -> Vec<u64> {
+    let data = bench.metrics.iter();
+    data.filter(|it| it.metric.metric_name == name)
+        .map(|it| it.statistic_values.sum)
+        .collect()
+}
+
+#[test]
+fn every_minute_the_gateway_reports_what_it_carried_and_which_connections_went_idle() {
+    let mut bench = net(&PRIVATE, &NAT).build();
+    bench.send("eni-app", syn());
+    let arrived = bench.take_in("eni-site").expect("the SYN arrives");
+    bench.send("eni-site", answer(&arrived, SYN_ACK, 0));
+    let data = tcp(("10.0.1.5", 40000), ("203.0.113.80", 443), ACK, 60);
+    bench.send("eni-app", data);
+    bench.wait(600);
+    let shown = |bench: &Bench| {
+        let mut text = String::new();
+        for (name, _) in crate::fabric::NAT_GATEWAY_METRICS.metrics {
+            let values = metric(bench, name);
+            writeln!(text, "{name:26} {values:?}").expect("a string");
+        }
+        text
+    };
+    insta::assert_snapshot!(shown(&bench));
+    let times: Vec<u64> = (bench.metrics.iter().step_by(14))
+        .map(|it| it.timestamp.as_secs() % 3600)
+        .collect();
+    assert_eq!(times, (0..9).map(|it| it * 60).collect::<Vec<_>>());
+}

@@ -1,6 +1,6 @@
 //! What is due is done: packets walk, machines answer, windows end.
 
-use wirelab_model::SimTime;
+use wirelab_model::{Observation, SimTime};
 use wirelab_wire::IpPacket;
 
 use super::live::Live;
@@ -8,10 +8,11 @@ use super::{Scheduled, World};
 use crate::attribution::Owner as Whose;
 use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
 use crate::event::{Captured, Dropped, Event};
-use crate::fabric::{InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
+use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Transmit};
 use crate::machines::PluggedInto;
+use crate::metrics;
 use crate::verdict::{DropReason, Hop, InterfaceDrop, MachineDrop};
 
 impl World {
@@ -41,6 +42,7 @@ impl World {
             Scheduled::Packet(place, transit) => self.packet(place, transit),
             Scheduled::Timer(number) => self.timer(number as usize),
             Scheduled::Window(window) => self.close_window(window),
+            Scheduled::Minute => self.close_minute(),
             Scheduled::Changes(changes) => self.apply(&changes),
             Scheduled::Observation(observation) => {
                 self.events.push_back(Event::Observation(observation));
@@ -72,6 +74,7 @@ impl World {
             machines: &self.machines,
             attribution: &self.attribution,
             flow_logs: &mut self.flow_logs,
+            metrics: &mut self.metrics,
             events: &mut self.events,
         };
         let mut walk = Walk {
@@ -122,7 +125,7 @@ impl World {
 
     pub(crate) fn machine_behind(&self, interface: InterfaceIndex) -> Option<(usize, usize)> {
         let nic = self.topology.plan.find_interface(interface)?;
-        let crate::fabric::Owner::Instance { id, .. } = &nic.owner else {
+        let fabric::Owner::Instance { id, .. } = &nic.owner else {
             return None;
         };
         let number = *self.by_instance.get(id)? as usize;
@@ -341,6 +344,31 @@ impl World {
             outbound,
             frame: frame(own, peer, outbound, packet),
         }));
+    }
+
+    /// Waits for the end of the minute, if there is anything to be measured then.
+    pub(super) fn measure(&mut self) {
+        let wanted = self.config.observe.metrics && fabric::is_measured(&self.topology.plan);
+        if wanted && !self.metrics.is_running {
+            self.metrics.is_running = true;
+            let starts = self.config.starts;
+            let end = metrics::next_end(starts.at(self.now)).since_start(starts);
+            self.queue.push(end, Scheduled::Minute);
+        }
+    }
+
+    fn close_minute(&mut self) {
+        self.metrics.is_running = false;
+        let (plan, state) = (&self.topology.plan, &mut self.state);
+        fabric::measure(plan, state, self.now, &mut self.metrics);
+        let data = self.metrics.take(self.config.starts.at(self.now));
+        if !data.is_empty() && self.config.observe.metrics {
+            let available_at = self.now + self.config.fabric.metrics_delay;
+            let observation = Observation::MetricData(data);
+            self.queue
+                .push(available_at, Scheduled::Observation(observation));
+        }
+        self.measure();
     }
 
     fn close_window(&mut self, window: Window) {

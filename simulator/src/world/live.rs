@@ -12,6 +12,7 @@ use crate::event::{CapturePoint, Captured, Dropped, Event};
 use crate::fabric::{InterfaceIndex, Plan, Transit};
 use crate::flow::{FlowLogs, Seen};
 use crate::machines::Machine;
+use crate::metrics::{Count, Metrics, Source};
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{DropReason, Hop};
@@ -23,6 +24,7 @@ pub(super) struct Live<'a> {
     pub(super) machines: &'a [Machine],
     pub(super) attribution: &'a Attribution,
     pub(super) flow_logs: &'a mut FlowLogs,
+    pub(super) metrics: &'a mut Metrics,
     pub(super) events: &'a mut VecDeque<Event>,
 }
 
@@ -85,5 +87,11 @@ impl Watch for Live<'_> {
             packet,
         };
         self.flow_logs.observe(interface, &seen);
+    }
+
+    fn count(&mut self, source: &Source, counts: &[Count]) {
+        if self.config.observe.metrics {
+            self.metrics.add(source, counts);
+        }
     }
 }

@@ -126,10 +126,7 @@ fn check_count(entries: &[PrefixListEntry], max_entries: u32) -> Result<(), ApiE
 }
 
 /// The list, if the caller owns it.
-fn own<'t>(
-    tx: &'t Transaction<'_>,
-    id: &PrefixListId,
-) -> Result<&'t ManagedPrefixList, ApiError> {
+fn own<'t>(tx: &'t Transaction<'_>, id: &PrefixListId) -> Result<&'t ManagedPrefixList, ApiError> {
     let list = tx.get::<ManagedPrefixList>(id)?;
     if list.owner_id != tx.owner {
         return Err(error::unauthorized_prefix_list(id));

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Tag;
-use crate::{
-    IpProtocol, PortRange, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId,
-};
+use crate::{IpProtocol, PortRange, PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
 
 /// The other end of a rule: source (ingress) or destination (egress).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -80,6 +80,7 @@ impl Session {
     fn seen_on(&self, plan: &Plan) -> Observe {
         Observe {
             drops: plan.seed == self.plan.seed && OBSERVE.drops,
+            metrics: plan.seed == self.plan.seed && OBSERVE.metrics,
             ..OBSERVE
         }
     }

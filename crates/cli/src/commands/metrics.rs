@@ -1,0 +1,237 @@
+//! `wirelab metrics`: what CloudWatch has of the network's resources.
+
+use crate::args::{Json, TEMPLATE};
+
+/// Show the CloudWatch metrics of NAT gateways and other resources
+#[derive(clap::Args)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  wirelab metrics
+  wirelab metrics nat
+  wirelab metrics nat_gateway.main --metric ErrorPortAllocation
+  wirelab metrics nat --start 09:00 --end 09:10 --json
+
+Times are virtual UTC, as for `wirelab query`. Data come a minute at a time, and a minute's data can
+be read a minute after its end.
+
+")]
+pub(crate) struct Arguments {
+    /// Which resources: a part of the namespace (`nat`), a name of the scenario, or an id
+    #[arg(value_name = "RESOURCE")]
+    resource: Option<String>,
+    /// One metric, minute by minute
+    #[arg(short, long, value_name = "NAME")]
+    metric: Option<String>,
+    /// Begin of the time range: `09:04` (UTC), `2024-03-05T09:04:00Z`, `+5m`, `10m` (ago), `start`
+    #[arg(long, value_name = "TIME", default_value = "start")]
+    start: String,
+    /// End of the time range, in the same forms
+    #[arg(long, value_name = "TIME", default_value = "now")]
+    end: String,
+    #[command(flatten)]
+    json: Json,
+}
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use wirelab_model::{Metric, StatisticSet, UnixTime};
+use wirelab_scenario::Names;
+use wirelab_session::{Datapoint, Run};
+
+use crate::failure::{Code, Failure};
+use crate::terminal::bold;
+use crate::{folder, moment, output, when};
+
+/// A metric with its data in the time range.
+#[derive(Serialize)]
+struct Series<'a> {
+    #[serde(flatten)]
+    metric: &'a Metric,
+    /// Whose it is, by its name in the scenario.
+    resource: String,
+    #[serde(serialize_with = "points")]
+    datapoints: Vec<&'a Datapoint>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    metrics: Vec<Series<'a>>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let mut session = folder::open()?;
+    let (starts, now) = (session.plan().starts, session.now());
+    let window = (
+        moment::parse(&arguments.start, now, starts)?,
+        moment::parse(&arguments.end, now, starts)?,
+    );
+    let run = session.run_with_records()?;
+    let metrics = choose(&run, arguments, window)?;
+    if arguments.json.json {
+        output::json(&Shown { metrics })?;
+        return Ok(Code::Passed);
+    }
+    if metrics.iter().all(|series| series.datapoints.is_empty()) {
+        output::note(&explain_nothing(&run, window));
+    } else if arguments.metric.is_some() {
+        output::text(&minutes(&metrics))?;
+    } else {
+        output::text(&summary(&metrics))?;
+    }
+    Ok(Code::Passed)
+}
+
+fn choose<'a>(
+    run: &'a Run,
+    arguments: &Arguments,
+    window: (UnixTime, UnixTime),
+) -> Result<Vec<Series<'a>>, Failure> {
+    let names = &run.plan().names;
+    let all = &run.evidence().metrics;
+    let wanted = arguments.resource.as_deref();
+    let of_resource = |metric: &&Metric| wanted.is_none_or(|it| is_of(metric, it, names));
+    let chosen: Vec<&Metric> = all.keys().filter(of_resource).collect();
+    if let Some(wanted) = wanted.filter(|_| chosen.is_empty() && !all.is_empty()) {
+        let known: Vec<String> = all.keys().map(|it| resource(it, names)).collect();
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        return Err(Failure::usage(format!("`{wanted}` reports no metrics"))
+            .did_you_mean(wanted, &known)
+            .hint("`wirelab metrics` shows everything that does"));
+    }
+    let is_named = |metric: &&Metric| {
+        let name = arguments.metric.as_ref();
+        name.is_none_or(|it| metric.metric_name.eq_ignore_ascii_case(it))
+    };
+    let named: Vec<&Metric> = chosen.iter().copied().filter(|it| is_named(it)).collect();
+    if let Some(name) = arguments.metric.as_ref().filter(|_| named.is_empty()) {
+        let known: Vec<&str> = chosen.iter().map(|it| it.metric_name.as_str()).collect();
+        return Err(
+            Failure::usage(format!("there is no metric `{name}` here")).did_you_mean(name, &known)
+        );
+    }
+    let series = named.into_iter().map(|metric| Series {
+        metric,
+        resource: resource(metric, names),
+        datapoints: all[metric]
+            .iter()
+            .filter(|it| window.0 <= it.timestamp && it.timestamp <= window.1)
+            .collect(),
+    });
+    Ok(series.collect())
+}
+
+/// Whether the metric is of the resource that somebody calls `wanted`.
+fn is_of(metric: &Metric, wanted: &str, names: &Names) -> bool {
+    let namespace = metric.namespace.to_ascii_lowercase();
+    namespace.contains(&wanted.to_ascii_lowercase())
+        || metric.dimensions.iter().any(|it| {
+            let id = it.value.as_str();
+            id == wanted || names.name_of(id) == Some(wanted) || names.short(id) == Some(wanted)
+        })
+}
+
+/// `nat_gateway.main`; of several dimensions all, an id where there is no name.
+fn resource(metric: &Metric, names: &Names) -> String {
+    let names = metric.dimensions.iter().map(|it| {
+        let id = it.value.as_str();
+        names.name_of(id).unwrap_or(id)
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn explain_nothing(run: &Run, window: (UnixTime, UnixTime)) -> String {
+    let utc = when::print_utc;
+    if run.evidence().metrics.is_empty() {
+        return format!(
+            "CloudWatch has no metrics of this network at {} UTC; a NAT gateway in service reports \
+             every minute",
+            utc(run.utc())
+        );
+    }
+    let (start, end) = window;
+    format!("no data from {} to {} UTC", utc(start), utc(end))
+}
+
+/// One line a metric, under its resource.
+fn summary(metrics: &[Series<'_>]) -> String {
+    let mut text = String::new();
+    let mut last = None;
+    let wide = widest(metrics.iter().map(|it| it.metric.metric_name.as_str()));
+    for series in metrics.iter().filter(|it| !it.datapoints.is_empty()) {
+        let heading = (&series.metric.namespace, &series.resource);
+        if last != Some(heading) {
+            let blank = if last.is_some() { "\n" } else { "" };
+            let title = bold(format!("{}  {}", series.resource, series.metric.namespace));
+            let columns = format!(
+                "{:wide$}  {:>7}  {:>14}  {:>14}",
+                "metric", "minutes", "sum", "max"
+            );
+            writeln!(text, "{blank}{title}\n{columns}").expect("a string takes everything");
+            last = Some(heading);
+        }
+        let points = series.datapoints.iter();
+        let all = points.fold(StatisticSet::default(), |all, it| all.merged(it.statistics));
+        writeln!(
+            text,
+            "{:wide$}  {:>7}  {:>14}  {:>14}",
+            series.metric.metric_name,
+            series.datapoints.len(),
+            all.sum,
+            all.maximum
+        )
+        .expect("a string takes everything");
+    }
+    text
+}
+
+/// One line a minute.
+fn minutes(metrics: &[Series<'_>]) -> String {
+    let mut text = String::new();
+    for (at, series) in metrics.iter().enumerate() {
+        let blank = if at > 0 { "\n" } else { "" };
+        let metric = &series.metric;
+        let title = format!(
+            "{}  {}  {}",
+            series.resource, metric.namespace, metric.metric_name
+        );
+        writeln!(text, "{blank}{}", bold(title)).expect("a string takes everything");
+        let columns = ("time (UTC)", "samples", "sum", "min", "max");
+        let (time, samples, sum, min, max) = columns;
+        writeln!(
+            text,
+            "{time:19}  {samples:>7}  {sum:>14}  {min:>14}  {max:>14}"
+        )
+        .expect("a string takes everything");
+        for point in &series.datapoints {
+            let it = point.statistics;
+            let time = when::print_utc(point.timestamp);
+            writeln!(
+                text,
+                "{time:19}  {:>7}  {:>14}  {:>14}  {:>14}",
+                it.sample_count, it.sum, it.minimum, it.maximum
+            )
+            .expect("a string takes everything");
+        }
+    }
+    text
+}
+
+fn widest<'a>(words: impl Iterator<Item = &'a str>) -> usize {
+    words.map(str::len).max().unwrap_or_default()
+}
+
+/// Data as CloudWatch's replies have it.
+fn points<S: serde::Serializer>(points: &[&Datapoint], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(points.iter().map(|point| {
+        let it = point.statistics;
+        serde_json::json!({
+            "Timestamp": format!("{}Z", when::print_utc(point.timestamp).replace(' ', "T")),
+            "SampleCount": it.sample_count,
+            "Sum": it.sum,
+            "Minimum": it.minimum,
+            "Maximum": it.maximum,
+            "Unit": point.unit,
+        })
+    }))
+}

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{
-    Dimension, Metric, MetricDatum, MetricUnit, SimDuration, SmolStr, StatisticSet, UnixTime,
+    Metric, MetricDatum, MetricDimension, MetricUnit, SimDuration, SmolStr, StatisticSet, UnixTime,
 };
 
 /// The period of AWS's network metrics.
@@ -43,7 +43,7 @@ impl Family {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Source {
     family: Family,
-    dimensions: Vec<Dimension>,
+    dimensions: Vec<MetricDimension>,
 }
 
 impl Source {
@@ -52,7 +52,7 @@ impl Source {
         family: Family,
         dimensions: [(&'static str, &str); N],
     ) -> Self {
-        let dimension = |(name, value): (&'static str, &str)| Dimension {
+        let dimension = |(name, value): (&'static str, &str)| MetricDimension {
             name: SmolStr::new_static(name),
             value: value.into(),
         };

@@ -36,7 +36,7 @@ pub use flow_record::{
 };
 pub use id::*;
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-pub use metric::{Dimension, Metric, MetricDatum, MetricUnit, StatisticSet};
+pub use metric::{Metric, MetricDatum, MetricDimension, MetricUnit, StatisticSet};
 pub use observation::Observation;
 pub use port::PortRange;
 pub use protocol::{IpProtocol, ProtocolError};

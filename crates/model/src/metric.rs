@@ -18,13 +18,13 @@ pub struct Metric {
     /// `ErrorPortAllocation`.
     pub metric_name: SmolStr,
     /// Whose it is.
-    pub dimensions: Vec<Dimension>,
+    pub dimensions: Vec<MetricDimension>,
 }
 
 /// One dimension of a metric.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Dimension {
+pub struct MetricDimension {
     /// `NatGatewayId`.
     pub name: SmolStr,
     /// `nat-0123456789abcdef0`.

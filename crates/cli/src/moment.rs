@@ -1,4 +1,5 @@
-//! Moments as `--start`, `--end` and `--since` take them: UTC, as tickets, records and results print it.
+//! Moments as `--start`, `--end` and `--since` take them: UTC, as tickets, records and results print
+//! it.
 
 use std::cmp::Reverse;
 

@@ -10,7 +10,7 @@ use wirelab_simulator::host::HostSpec;
 use crate::build::{Builder, Header};
 use crate::draw::{self, Filler};
 use crate::error::ContentErrors;
-use crate::fields::{Fields, Sink};
+use crate::fields::{Fields, Keys, Sink};
 use crate::node::{Table, Value};
 use crate::plan::{Plan, Variant};
 use crate::resolve::Resolver;
@@ -23,10 +23,20 @@ pub(crate) fn compile(
     seed: Seed,
     wanted: Option<&str>,
 ) -> Result<Plan, ContentErrors> {
+    compile_noting(scenario, seed, wanted).0
+}
+
+/// As [`compile`], with every key that was asked for.
+pub(crate) fn compile_noting(
+    scenario: &Scenario,
+    seed: Seed,
+    wanted: Option<&str>,
+) -> (Result<Plan, ContentErrors>, Keys) {
     let sink = Sink::new(&scenario.source);
     let drawn = draw(scenario, seed, wanted, &sink);
     let plan = drawn.and_then(|drawn| build(scenario, seed, drawn, &sink));
-    sink.finish(plan)
+    let keys = sink.keys();
+    (sink.finish(plan), keys)
 }
 
 /// The file with nothing left to draw.

@@ -4,6 +4,7 @@
 //! goes on with `None`.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,11 +12,54 @@ use std::sync::Arc;
 use crate::error::{ContentError, ContentErrors, Source, suggest};
 use crate::node::{Node, Table, Value};
 
-/// Where mistakes go.
+/// Where mistakes go, and what was asked for.
 #[derive(Debug)]
 pub(crate) struct Sink {
     source: Arc<Source>,
     errors: RefCell<Vec<ContentError>>,
+    keys: RefCell<Keys>,
+}
+
+/// Every kind of table that was read, and what was asked of it: what the published schema is made
+/// of.
+pub(crate) type Keys = BTreeMap<String, Kind>;
+
+/// A kind of table: `subnet` for `[subnet.replica]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// The tables of the kind that were read, by title and place.
+    pub(crate) tables: BTreeSet<Place>,
+    pub(crate) keys: BTreeMap<&'static str, Asked>,
+}
+
+/// How a key was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) shape: Shape,
+    /// The tables that are wrong without it.
+    pub(crate) required: BTreeSet<Place>,
+}
+
+/// A table's title and where it stands.
+type Place = (String, usize);
+
+/// What a key's value must be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Its reader looks for itself.
+    #[default]
+    Any,
+    Text,
+    Integer,
+    Boolean,
+    Texts,
+    Integers,
+    /// `[[key]]`.
+    Tables,
+    /// `[key.name]`.
+    Named,
+    /// One of these words.
+    Word(Vec<&'static str>),
 }
 
 impl Sink {
@@ -23,7 +67,13 @@ impl Sink {
         Self {
             source: Arc::clone(source),
             errors: RefCell::default(),
+            keys: RefCell::default(),
         }
+    }
+
+    /// What was asked for so far.
+    pub(crate) fn keys(&self) -> Keys {
+        self.keys.borrow().clone()
     }
 
     /// Notes a mistake at `span`.
@@ -130,17 +180,36 @@ pub(crate) struct Fields<'a> {
     sink: &'a Sink,
     /// Where the table stands, for what is missing in it.
     span: Range<usize>,
+    /// Where it begins.
+    place: usize,
     /// What it is called in messages: `[subnet.replica]`.
     title: String,
     asked: RefCell<Vec<&'static str>>,
 }
 
+/// The kind of table that a title names: `subnet` of `[subnet.replica]`, `traffic` of
+/// `[[traffic]]`; empty for the file as a whole.
+fn kind_of(title: &str) -> &str {
+    let kind = title.rsplit(' ').next().unwrap_or_default();
+    let kind = kind.trim_matches(['[', ']', '`']);
+    match kind.split_once('.') {
+        Some((_, "toml")) => "",
+        Some((kind, _)) => kind,
+        None => kind,
+    }
+}
+
 impl<'a> Fields<'a> {
     pub(crate) fn new(table: &'a Table, span: &Range<usize>, title: &str, sink: &'a Sink) -> Self {
+        let mut keys = sink.keys.borrow_mut();
+        let kind = keys.entry(kind_of(title).to_owned()).or_default();
+        kind.tables.insert((title.to_owned(), span.start));
+        drop(keys);
         Self {
             table,
             sink,
             span: span.clone(),
+            place: span.start,
             title: title.to_owned(),
             asked: RefCell::default(),
         }
@@ -178,12 +247,28 @@ impl<'a> Fields<'a> {
 
     /// The value of `key` as it is.
     pub(crate) fn node(&self, key: &'static str) -> Option<&'a Node> {
+        self.shaped(key, Shape::Any)
+    }
+
+    fn shaped(&self, key: &'static str, shape: Shape) -> Option<&'a Node> {
         self.asked.borrow_mut().push(key);
+        self.note(key, |asked| {
+            if shape != Shape::Any {
+                asked.shape = shape;
+            }
+        });
         self.table.get(key)
     }
 
+    fn note(&self, key: &'static str, note: impl FnOnce(&mut Asked)) {
+        let mut keys = self.sink.keys.borrow_mut();
+        let kind = keys.get_mut(kind_of(&self.title));
+        let kind = kind.expect("the kind was entered with the table");
+        note(kind.keys.entry(key).or_default());
+    }
+
     pub(crate) fn text(&self, key: &'static str) -> Option<Text> {
-        self.as_text(key, self.node(key)?)
+        self.as_text(key, self.shaped(key, Shape::Text)?)
     }
 
     pub(crate) fn required_text(&self, key: &'static str) -> Option<Text> {
@@ -194,6 +279,10 @@ impl<'a> Fields<'a> {
     /// The value of a key that must be there.
     pub(crate) fn required(&self, key: &'static str) -> Option<&'a Node> {
         let node = self.node(key);
+        let place = (self.title.clone(), self.place);
+        self.note(key, |asked| {
+            asked.required.insert(place);
+        });
         if node.is_none() {
             let message = format!("missing key `{key}` in {}", self.title);
             self.sink.error(&self.span, message);
@@ -219,7 +308,7 @@ impl<'a> Fields<'a> {
 
     /// An integer in `T`'s range.
     pub(crate) fn integer<T: TryFrom<i64>>(&self, key: &'static str) -> Option<T> {
-        let node = self.node(key)?;
+        let node = self.shaped(key, Shape::Integer)?;
         let Value::Integer(number) = node.value else {
             return self.mistyped(key, node, "an integer");
         };
@@ -232,7 +321,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn boolean(&self, key: &'static str) -> Option<bool> {
-        let node = self.node(key)?;
+        let node = self.shaped(key, Shape::Boolean)?;
         match node.value {
             Value::Boolean(flag) => Some(flag),
             _ => self.mistyped(key, node, "`true` or `false`"),
@@ -241,7 +330,7 @@ impl<'a> Fields<'a> {
 
     /// An array of strings; a missing key is an empty one.
     pub(crate) fn texts(&self, key: &'static str) -> Vec<Text> {
-        let Some(node) = self.node(key) else {
+        let Some(node) = self.shaped(key, Shape::Texts) else {
             return Vec::new();
         };
         let Value::Array(items) = &node.value else {
@@ -257,7 +346,7 @@ impl<'a> Fields<'a> {
 
     /// An array of whole numbers; a missing key is an empty one.
     pub(crate) fn integers(&self, key: &'static str) -> Vec<u64> {
-        let Some(node) = self.node(key) else {
+        let Some(node) = self.shaped(key, Shape::Integers) else {
             return Vec::new();
         };
         let Value::Array(items) = &node.value else {
@@ -277,7 +366,7 @@ impl<'a> Fields<'a> {
 
     /// An array of tables, `[[key]]` or inline; a missing key is an empty one.
     pub(crate) fn tables(&self, key: &'static str) -> Vec<Self> {
-        let Some(node) = self.node(key) else {
+        let Some(node) = self.shaped(key, Shape::Tables) else {
             return Vec::new();
         };
         let Value::Array(items) = &node.value else {
@@ -294,7 +383,7 @@ impl<'a> Fields<'a> {
 
     /// The named tables under `key`: `[key.name]`.
     pub(crate) fn named(&self, key: &'static str) -> Vec<(String, Self)> {
-        let Some(node) = self.node(key) else {
+        let Some(node) = self.shaped(key, Shape::Named) else {
             return Vec::new();
         };
         let Value::Table(table) = &node.value else {
@@ -317,7 +406,10 @@ impl<'a> Fields<'a> {
         key: &'static str,
         choices: &[(&'static str, T)],
     ) -> Option<T> {
-        let text = self.text(key)?;
+        let words = choices.iter().map(|(word, _)| *word);
+        let text = self.text(key);
+        self.note(key, |asked| asked.shape = Shape::Word(words.collect()));
+        let text = text?;
         let found = choices.iter().find(|(word, _)| *word == text.text);
         if found.is_none() {
             let words = choices.iter().map(|(word, _)| *word);

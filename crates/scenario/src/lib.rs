@@ -34,6 +34,7 @@ mod resolve;
 mod resource;
 mod rule;
 mod scenario;
+pub mod schema;
 mod size;
 mod timeline;
 mod traffic;

@@ -11,18 +11,27 @@ use super::{
     TaskKind,
 };
 use crate::error::{ContentErrors, Source};
-use crate::fields::{Fields, Sink, Text};
+use crate::fields::{Fields, Keys, Sink, Text};
 use crate::node::{self, Node, Value};
 use crate::scenario::hex;
 
 pub(crate) fn lab(dir: &Path, source: &Arc<Source>) -> Result<Lab, ContentErrors> {
+    lab_noting(dir, source)?.0
+}
+
+/// As [`lab`], with every key that was asked for.
+pub(crate) fn lab_noting(
+    dir: &Path,
+    source: &Arc<Source>,
+) -> Result<(Result<Lab, ContentErrors>, Keys), ContentErrors> {
     let table = node::parse(source)?;
     let sink = Sink::new(source);
     let start = 0..0;
     let fields = Fields::new(&table, &start, "lab.toml", &sink);
     let lab = read(dir, source, &fields);
     fields.finish();
-    sink.finish(lab)
+    let keys = sink.keys();
+    Ok((sink.finish(lab), keys))
 }
 
 fn read(dir: &Path, source: &Arc<Source>, fields: &Fields<'_>) -> Option<Lab> {

@@ -24,9 +24,10 @@ use crate::{error, reconcile, view};
 pub struct ControlConfig {
     /// What ids are derived from.
     pub ids: IdSpace,
-    /// The 12-digit account id that owns everything.
+    /// The 12-digit id of the scenario's own account.
     pub account: SmolStr,
-    /// The Region.
+    /// The scenario's own Region. Callers of other accounts and Regions see and make their own
+    /// resources.
     pub region: SmolStr,
     /// UTC at virtual time zero.
     pub starts: UnixTime,
@@ -88,7 +89,7 @@ pub struct Output {
     pub changes: Option<Changes>,
 }
 
-/// The control plane of one account in one Region.
+/// The control plane of a world: of every account and Region in it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Control {
     config: ControlConfig,
@@ -137,6 +138,13 @@ impl Control {
         &self.state.resources
     }
 
+    /// The account and the Region that a resource belongs to; those of the scenario itself for an
+    /// id that nothing has.
+    #[must_use]
+    pub fn owner_of(&self, id: &str) -> (&SmolStr, &SmolStr) {
+        self.state.realms.owner(id, &self.config)
+    }
+
     /// What was configured.
     #[must_use]
     pub fn config(&self) -> &ControlConfig {
@@ -183,13 +191,13 @@ impl Control {
                 if !prefix_list::has_aws_lists(&state.resources, &caller.region) {
                     prefix_list::add_aws_lists(&mut state.to_mut().resources, &caller.region);
                 }
-                let reader = Reader::new(&self.config, &state, &arguments);
+                let reader = Reader::new(&self.config, &state, caller, &arguments);
                 let reply = handler(&reader, rest)?;
                 arguments.refuse_dry_run()?;
                 Ok((reply, None))
             }
             Handler::Write(handler) => {
-                if let Some(reply) = self.remembered(&arguments, call)? {
+                if let Some(reply) = self.remembered(&arguments, caller, call)? {
                     return Ok((reply, None));
                 }
                 let before = self.state.clone();
@@ -202,7 +210,7 @@ impl Control {
                 match result {
                     Ok(reply) => {
                         reconcile::all(&mut self.state.resources);
-                        self.remember(&arguments, call, &reply);
+                        self.remember(&arguments, caller, call, &reply);
                         let effective = self.effective_at(ids);
                         Ok((reply, self.changes(&before.resources, effective)))
                     }
@@ -260,12 +268,13 @@ impl Control {
     fn remembered(
         &self,
         arguments: &Arguments,
+        caller: &Caller,
         call: &Call,
     ) -> Result<Option<Value>, wirelab_model::ApiError> {
         let known = arguments
             .client_token
             .as_ref()
-            .and_then(|token| self.state.tokens.get(&token_key(call, token)));
+            .and_then(|token| self.state.tokens.get(&token_key(caller, call, token)));
         match known {
             None => Ok(None),
             Some(earlier) if earlier.request == request_text(call) => Ok(Some(earlier.reply())),
@@ -273,16 +282,19 @@ impl Control {
         }
     }
 
-    fn remember(&mut self, arguments: &Arguments, call: &Call, reply: &Value) {
+    fn remember(&mut self, arguments: &Arguments, caller: &Caller, call: &Call, reply: &Value) {
         if let Some(token) = &arguments.client_token {
             let remembered = Remembered::new(request_text(call), reply);
-            self.state.tokens.insert(token_key(call, token), remembered);
+            self.state
+                .tokens
+                .insert(token_key(caller, call, token), remembered);
         }
     }
 }
 
-fn token_key(call: &Call, token: &str) -> String {
-    format!("{}:{token}", call.operation)
+fn token_key(caller: &Caller, call: &Call, token: &str) -> String {
+    let (account, region) = (&caller.account, &caller.region);
+    format!("{account}:{region}:{}:{token}", call.operation)
 }
 
 fn request_text(call: &Call) -> String {

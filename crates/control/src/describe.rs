@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use wirelab_model::{ApiError, Reply, Resources, Tag};
+use smol_str::SmolStr;
+use wirelab_model::{ApiError, Caller, Reply, Resources, Tag};
 
 use crate::arguments::{Arguments, Filter};
 use crate::control::ControlConfig;
 use crate::error;
 use crate::kind::Kind;
+use crate::realm::{self, Realm};
 use crate::state::State;
 
 /// A filter's name and how to get the values it is compared with.
@@ -19,28 +21,63 @@ pub(crate) struct Reader<'a> {
     pub(crate) config: &'a ControlConfig,
     pub(crate) state: &'a State,
     pub(crate) arguments: &'a Arguments,
+    realm: Realm,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(
         config: &'a ControlConfig,
         state: &'a State,
+        caller: &Caller,
         arguments: &'a Arguments,
     ) -> Self {
         Self {
             config,
             state,
             arguments,
+            realm: Realm::of(caller),
         }
     }
 
+    /// The same reader for other shared parameters.
+    pub(crate) fn with<'b>(&'b self, arguments: &'b Arguments) -> Reader<'b> {
+        Reader {
+            arguments,
+            realm: self.realm.clone(),
+            ..*self
+        }
+    }
+
+    /// The resources of all accounts and Regions.
     pub(crate) fn resources(&self) -> &'a Resources {
         &self.state.resources
     }
 
-    /// The resource `id`, or EC2's error for it.
+    /// The caller's Region.
+    pub(crate) fn region(&self) -> &SmolStr {
+        &self.realm.region
+    }
+
+    /// Whether `id` belongs to the caller's account and Region.
+    pub(crate) fn owns(&self, id: &str) -> bool {
+        self.state.realms.is_of(id, &self.realm, self.config)
+    }
+
+    fn sees<T: Kind>(&self, it: &T) -> bool {
+        realm::sees(it, &self.realm, self.state, self.config)
+    }
+
+    /// All resources of a type that the caller sees, by id.
+    pub(crate) fn each<T: Kind>(&self) -> impl Iterator<Item = &'a T> {
+        let all = T::all(&self.state.resources).values().map(Arc::as_ref);
+        all.filter(|it| self.sees(*it))
+    }
+
+    /// The resource `id`, or EC2's error for one that is not there for this caller.
     pub(crate) fn get<T: Kind>(&self, id: &T::Id) -> Result<&'a Arc<T>, ApiError> {
-        T::find(&self.state.resources, id)
+        let it = T::all(&self.state.resources).get(id);
+        it.filter(|it| self.sees(it.as_ref()))
+            .ok_or_else(|| T::missing(id))
     }
 
     /// The whole of a describe call on resources of type `T`: the reply's list is named `member`.
@@ -64,8 +101,9 @@ impl<'a> Reader<'a> {
         for id in ids {
             self.get::<T>(id)?;
         }
-        let all = T::all(&self.state.resources).values().map(Arc::as_ref);
-        let named = all.filter(|it| ids.is_empty() || ids.contains(it.id()));
+        let named = self
+            .each::<T>()
+            .filter(|it| ids.is_empty() || ids.contains(it.id()));
         let mut chosen = Vec::new();
         for it in named {
             if self.passes(it, T::tags(it), fields)? {

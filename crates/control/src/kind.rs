@@ -10,7 +10,7 @@ use wirelab_model::*;
 /// A type of resource.
 pub(crate) trait Kind: Clone + Sized + 'static {
     /// Its id.
-    type Id: Ord + Clone + Display;
+    type Id: Ord + Clone + Display + AsRef<str>;
     /// What its ids begin with.
     const PREFIX: &'static str;
     /// `ResourceType` in tag calls.
@@ -27,11 +27,10 @@ pub(crate) trait Kind: Clone + Sized + 'static {
     fn not_found(id: &Self::Id) -> ApiError;
     fn malformed(id: &Self::Id) -> ApiError;
 
-    /// The resource, or the error for an id that names none.
-    fn find<'a>(resources: &'a Resources, id: &Self::Id) -> Result<&'a Arc<Self>, ApiError> {
-        Self::all(resources)
-            .get(id)
-            .ok_or_else(|| Self::missing(id))
+    /// Whether a caller of that account and Region sees this resource, of types that decide it
+    /// themselves; `None`: whoever owns it does.
+    fn shown_to(&self, _account: &str, _region: &str) -> Option<bool> {
+        None
     }
 
     /// The error for an id that names nothing.
@@ -46,7 +45,8 @@ pub(crate) trait Kind: Clone + Sized + 'static {
 
 macro_rules! kinds {
     ($($kind:ident, $id:ident, $map:ident, $key:ident, $tags:ident, $tag_type:literal,
-       $not_found:literal, $malformed:literal, $message:literal;)*) => {
+       $not_found:literal, $malformed:literal, $message:literal
+       $(, shown $shown:path)?;)*) => {
         $(impl Kind for $kind {
             type Id = $id;
             const PREFIX: &'static str = $id::PREFIX;
@@ -83,30 +83,38 @@ macro_rules! kinds {
                 let message = format!("Invalid id: \"{id}\" (expecting \"{}-...\")", $id::PREFIX);
                 ApiError::client($malformed, message)
             }
+            $(fn shown_to(&self, account: &str, region: &str) -> Option<bool> {
+                $shown(self, account, region)
+            })?
         })*
 
-        /// Tags of every resource: (resource id, resource type, tags).
-        pub(crate) fn all_tags(resources: &Resources) -> Vec<(String, &'static str, &[Tag])> {
+        /// Tags of the resources whose ids `owned` takes: (resource id, resource type, tags).
+        pub(crate) fn all_tags(
+            resources: &Resources,
+            owned: impl Fn(&str) -> bool,
+        ) -> Vec<(String, &'static str, &[Tag])> {
             let mut all = Vec::new();
-            $(for (id, it) in &resources.$map {
+            $(for (id, it) in resources.$map.iter().filter(|(id, _)| owned(id.as_str())) {
                 all.push((id.to_string(), $tag_type, it.tags()));
             })*
             all
         }
 
-        /// Applies `edit` to the tags of the resource `id` of whatever type.
+        /// Applies `edit` to the tags of the resource `id` of whatever type, if the caller owns it.
         ///
         /// # Errors
         /// The type's own error for an unknown id, `InvalidID` for an unknown prefix.
         pub(crate) fn edit_tags(
             resources: &mut Resources,
             id: &str,
+            is_owned: bool,
             edit: impl FnOnce(&mut Vec<Tag>),
         ) -> Result<(), ApiError> {
             let prefix = id.rsplit_once('-').map_or("", |(prefix, _)| prefix);
             $(if prefix == $id::PREFIX {
                 let id = $id::new(id);
-                let Some(it) = resources.$map.get_mut(&id) else {
+                let it = resources.$map.get_mut(&id).filter(|_| is_owned);
+                let Some(it) = it else {
                     return Err($kind::missing(&id));
                 };
                 edit(Arc::make_mut(it).tags_mut());
@@ -173,7 +181,8 @@ kinds! {
         "Transit Gateway Route Table {} was deleted or does not exist.";
     ManagedPrefixList, PrefixListId, managed_prefix_lists, prefix_list_id, tags, "prefix-list",
         "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed",
-        "The prefix list ID '{}' does not exist";
+        "The prefix list ID '{}' does not exist",
+        shown crate::ec2::prefix_list::shown_to;
     FlowLog, FlowLogId, flow_logs, flow_log_id, tags, "vpc-flow-log",
         "InvalidFlowLogId.NotFound", "InvalidFlowLogId.Malformed",
         "The flow log ID '{}' does not exist";

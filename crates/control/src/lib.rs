@@ -16,7 +16,10 @@
 //! 4. `reconcile` recomputes what follows from the rest: local and propagated routes, blackholes;
 //! 5. the difference between the resources before and after becomes the changes.
 //!
-//! Left to others: who may call (there is one account), wire protocols, packets, time itself.
+//! Whose a resource is, and who sees it, is `realm`'s business: an account in a Region.
+//!
+//! Left to others: who may call (every caller may do everything in its account), wire protocols,
+//! packets, time itself.
 
 mod arguments;
 mod clock;
@@ -28,6 +31,7 @@ mod kind;
 mod network;
 mod operation;
 mod quota;
+mod realm;
 mod reconcile;
 mod request;
 mod state;

@@ -11,6 +11,7 @@ use wirelab_model::{
 };
 
 use crate::ec2::{Ciphers, Versions};
+use crate::realm::Realms;
 use crate::timer::Timers;
 
 /// The control plane's memory.
@@ -26,7 +27,9 @@ pub(crate) struct State {
     pub(crate) last_effective: SimTime,
     /// Every id and public address ever given: none is given twice.
     pub(crate) taken: BTreeSet<SmolStr>,
-    /// Replies by operation and `ClientToken`.
+    /// Whose what is that is not of the scenario's own account and Region.
+    pub(crate) realms: Realms,
+    /// Replies by caller, operation and `ClientToken`.
     pub(crate) tokens: BTreeMap<String, Remembered>,
     /// Interfaces that go when the instance they are attached to is terminated.
     pub(crate) delete_on_termination: BTreeSet<NetworkInterfaceId>,

@@ -10,6 +10,7 @@ use crate::arguments::Arguments;
 use crate::control::{CallIds, ControlConfig};
 use crate::error;
 use crate::kind::Kind;
+use crate::realm::{self, Realm};
 use crate::state::State;
 use crate::timer::{self, Transition};
 
@@ -17,8 +18,11 @@ use crate::timer::{self, Transition};
 pub(crate) struct Transaction<'a> {
     pub(crate) config: &'a ControlConfig,
     pub(crate) state: &'a mut State,
-    /// Owner of what is made.
+    /// Owner of what is made: the caller's account.
     pub(crate) owner: SmolStr,
+    /// Where it is made: the caller's Region.
+    pub(crate) region: SmolStr,
+    realm: Realm,
     arguments: &'a Arguments,
     ids: CallIds<'a>,
     ordinals: BTreeMap<&'static str, u32>,
@@ -37,6 +41,8 @@ impl<'a> Transaction<'a> {
             config,
             state,
             owner: caller.account.clone(),
+            region: caller.region.clone(),
+            realm: Realm::of(caller),
             arguments,
             ids,
             ordinals: BTreeMap::new(),
@@ -44,21 +50,32 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// The resources of all accounts and Regions.
     pub(crate) fn resources(&self) -> &Resources {
         &self.state.resources
     }
 
-    /// The resource `id`, or EC2's error for it.
-    pub(crate) fn get<T: Kind>(&self, id: &T::Id) -> Result<&Arc<T>, ApiError> {
-        T::find(&self.state.resources, id)
+    /// Whether `id` belongs to the caller's account and Region.
+    pub(crate) fn owns(&self, id: &str) -> bool {
+        self.state.realms.is_of(id, &self.realm, self.config)
     }
 
-    /// The resource `id` to be changed, or EC2's error for it.
+    fn sees<T: Kind>(&self, it: &T) -> bool {
+        realm::sees(it, &self.realm, self.state, self.config)
+    }
+
+    /// The resource `id`, or EC2's error for one that is not there for this caller.
+    pub(crate) fn get<T: Kind>(&self, id: &T::Id) -> Result<&Arc<T>, ApiError> {
+        let it = T::all(&self.state.resources).get(id);
+        it.filter(|it| self.sees(it.as_ref()))
+            .ok_or_else(|| T::missing(id))
+    }
+
+    /// The resource `id` to be changed, or EC2's error for one that is not there for this caller.
     pub(crate) fn edit<T: Kind>(&mut self, id: &T::Id) -> Result<&mut T, ApiError> {
-        match T::all_mut(&mut self.state.resources).get_mut(id) {
-            Some(it) => Ok(Arc::make_mut(it)),
-            None => Err(T::missing(id)),
-        }
+        self.get::<T>(id)?;
+        let it = T::all_mut(&mut self.state.resources).get_mut(id);
+        Ok(Arc::make_mut(it.expect("it was there just now")))
     }
 
     /// Adds a resource, or replaces it.
@@ -71,9 +88,10 @@ impl<'a> Transaction<'a> {
         T::all_mut(&mut self.state.resources).remove(id);
     }
 
-    /// All resources of a type, by id.
+    /// All resources of a type that the caller sees, by id.
     pub(crate) fn each<T: Kind>(&self) -> impl Iterator<Item = &T> {
-        T::all(&self.state.resources).values().map(Arc::as_ref)
+        let all = T::all(&self.state.resources).values().map(Arc::as_ref);
+        all.filter(|it| self.sees(*it))
     }
 
     /// A new id for a resource of type `T`.
@@ -88,28 +106,23 @@ impl<'a> Transaction<'a> {
             let hex = self.hex17(prefix, &source);
             let id = format!("{prefix}-{hex}");
             if self.state.taken.insert(SmolStr::new(&id)) {
+                self.state.realms.note(&id, &self.realm, self.config);
                 return id;
             }
         }
     }
 
     fn hex17(&self, prefix: &str, source: &Source) -> String {
-        self.config.ids.hex17(
-            &self.config.account,
-            &self.config.region,
-            prefix,
-            &source.as_id_source(),
-        )
+        self.config
+            .ids
+            .hex17(&self.owner, &self.region, prefix, &source.as_id_source())
     }
 
     /// 64 bits that depend on what `salt` names, for addresses.
     pub(crate) fn bits(&self, kind: &str, salt: &str) -> u64 {
-        self.config.ids.bits(
-            &self.config.account,
-            &self.config.region,
-            kind,
-            &IdSource::Named(salt),
-        )
+        self.config
+            .ids
+            .bits(&self.owner, &self.region, kind, &IdSource::Named(salt))
     }
 
     fn next_source(&mut self, prefix: &'static str) -> Source {

@@ -1,5 +1,6 @@
 //! From tables to a plan: the calls, and what the parts of a file share while they are read.
 
+pub(crate) mod accounts;
 mod header;
 
 use std::ops::Range;
@@ -14,6 +15,7 @@ use crate::fields::{Fields, Sink, Text};
 use crate::names::Names;
 use crate::node::{Table, Value as Content};
 
+pub(crate) use accounts::Accounts;
 pub(crate) use header::Header;
 
 /// What is being built.
@@ -22,15 +24,70 @@ pub(crate) struct Builder<'a> {
     /// The whole file with everything filled in, for what is declared but not made yet.
     pub(crate) table: &'a Table,
     pub(crate) control: Control,
+    /// Who makes the calls for what belongs to nobody else.
     pub(crate) operator: Caller,
+    pub(crate) accounts: Accounts,
     pub(crate) initial: Vec<Changes>,
     pub(crate) names: Names,
 }
 
 impl Builder<'_> {
-    /// Makes a structural call for the resource `kind.name`; a refusal is noted at `span`.
+    /// Who makes the calls for a table that may have the keys `account` and `region`.
+    pub(crate) fn caller(&self, fields: &Fields<'_>) -> Caller {
+        let account = fields.text("account");
+        let account = account.and_then(|text| self.accounts.find(&text, self.sink));
+        let region = fields.text("region").map(|text| text.text.into());
+        accounts::caller(
+            account.unwrap_or_else(|| self.operator.account.clone()),
+            region.unwrap_or_else(|| self.operator.region.clone()),
+            "user/operator",
+        )
+    }
+
+    /// Who makes the calls for what is with `id`: its owner.
+    pub(crate) fn owner(&self, id: &str) -> Caller {
+        let (account, region) = self.control.owner_of(id);
+        accounts::caller(account.clone(), region.clone(), "user/operator")
+    }
+
+    /// The owner of `id`; without one, whoever the table's keys name.
+    pub(crate) fn with_or_by(&self, id: Option<&str>, fields: &Fields<'_>) -> Caller {
+        match id {
+            Some(id) => self.owner(id),
+            None => self.caller(fields),
+        }
+    }
+
+    /// Makes a structural call for the resource `kind.name`, as the owner of what the parameters
+    /// name; a refusal is noted at `span`.
     pub(crate) fn call(
         &mut self,
+        span: &Range<usize>,
+        name: &str,
+        operation: &str,
+        parameters: Value,
+    ) -> Option<Value> {
+        let caller = self.owner_of_named(&parameters);
+        self.call_as(&caller, span, name, operation, parameters)
+    }
+
+    /// The owner of the first resource that the parameters name, of those outside the scenario's
+    /// own account and Region.
+    fn owner_of_named(&self, parameters: &Value) -> Caller {
+        let members = parameters.as_object().into_iter().flat_map(Map::values);
+        let ids = members.flat_map(|value| match value {
+            Value::Array(items) => items.as_slice(),
+            other => std::slice::from_ref(other),
+        });
+        let owners = ids.filter_map(Value::as_str).map(|id| self.owner(id));
+        let mut foreign = owners.filter(|owner| *owner != self.operator);
+        foreign.next().unwrap_or_else(|| self.operator.clone())
+    }
+
+    /// As [`Self::call`], by `caller`.
+    pub(crate) fn call_as(
+        &mut self,
+        caller: &Caller,
         span: &Range<usize>,
         name: &str,
         operation: &str,
@@ -45,7 +102,7 @@ impl Builder<'_> {
             parameters: without_nulls(parameters),
         };
         let input = Input::Call {
-            caller: &self.operator,
+            caller,
             call: &call,
             ids: CallIds::Named(name),
         };
@@ -73,7 +130,28 @@ impl Builder<'_> {
         parameters: Value,
         pointer: &str,
     ) -> Option<SmolStr> {
-        let reply = self.call(fields.span(), name, operation, parameters)?;
+        let caller = self.owner_of_named(&parameters);
+        self.create_as(
+            &caller,
+            fields,
+            kind,
+            name,
+            (operation, pointer),
+            parameters,
+        )
+    }
+
+    /// As [`Self::create`], by `caller`; `operation` comes with its pointer.
+    pub(crate) fn create_as(
+        &mut self,
+        caller: &Caller,
+        fields: &Fields<'_>,
+        kind: &str,
+        name: &str,
+        (operation, pointer): (&str, &str),
+        parameters: Value,
+    ) -> Option<SmolStr> {
+        let reply = self.call_as(caller, fields.span(), name, operation, parameters)?;
         let id = text_at(&reply, pointer)?;
         self.names.bind(format!("{kind}.{name}"), id.clone());
         Some(id)

@@ -86,6 +86,7 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
         table: &drawn.table,
         control: control(&header, seed),
         operator: header.operator(),
+        accounts: header.accounts.clone(),
         initial: Vec::new(),
         names: crate::Names::default(),
     };
@@ -101,9 +102,10 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
         region: header.region.clone(),
         caller: header.learner(),
         operator: header.operator(),
+        accounts: header.accounts.named.iter().cloned().collect(),
         control: builder.control,
         initial: builder.initial,
-        fabric: header.fabric,
+        fabric: header.fabric.clone(),
         segments,
         hosts,
         traffic: Vec::new(),
@@ -119,14 +121,14 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
     }
     // What a missing resource or machine breaks further on is no mistake of its own.
     if sink.is_clean() {
-        behaviour(&mut plan, &root, scenario);
+        behaviour(&mut plan, &root, scenario, &header);
     }
     root.finish();
     Some(plan)
 }
 
 /// Everything that refers to machines and resources.
-fn behaviour(plan: &mut Plan, root: &Fields<'_>, scenario: &Scenario) {
+fn behaviour(plan: &mut Plan, root: &Fields<'_>, scenario: &Scenario, header: &Header) {
     let resolver = Resolver {
         names: &plan.names,
         resources: plan.control.resources(),
@@ -135,8 +137,9 @@ fn behaviour(plan: &mut Plan, root: &Fields<'_>, scenario: &Scenario) {
         variant: &plan.variant.values,
         draws: &plan.draws,
     };
+    let accounts = (&header.accounts, &plan.operator);
     let traffic = traffic::all(root, resolver, plan.seed);
-    let events = timeline::events(root, resolver);
+    let events = timeline::events(root, resolver, accounts);
     let intents = intent::all(root, resolver);
     (plan.traffic, plan.events, plan.intents) = (traffic, events, intents);
     check_hosts(&plan.hosts, root.sink());
@@ -168,7 +171,7 @@ fn control(header: &Header, seed: Seed) -> Control {
     };
     Control::new(ControlConfig::new(
         ids,
-        header.account.clone(),
+        header.accounts.home.clone(),
         header.region.clone(),
         header.starts,
     ))

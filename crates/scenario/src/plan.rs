@@ -1,5 +1,7 @@
 //! The plan: everything a run of a scenario needs, with nothing left to draw.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_control::Control;
@@ -9,6 +11,8 @@ use wirelab_model::{
 use wirelab_simulator::host::{HostSpec, TrafficSpec};
 use wirelab_simulator::{CapturePoint, FabricConfig, SegmentSpec};
 
+use crate::build::accounts;
+use crate::error::suggest;
 use crate::names::Names;
 use crate::resolve::Resolver;
 use crate::{intent, timeline};
@@ -32,8 +36,10 @@ pub struct Plan {
     pub region: SmolStr,
     /// Who makes a learner's calls.
     pub caller: Caller,
-    /// Who makes the timeline's calls.
+    /// Who makes the timeline's calls, unless an event says otherwise.
     pub operator: Caller,
+    /// Names and ids of the accounts that the file declares.
+    pub accounts: BTreeMap<SmolStr, SmolStr>,
     /// The control plane with every resource of the file in it.
     pub control: Control,
     /// What made the same resources known to the data plane, in order; all effective at zero.
@@ -83,8 +89,13 @@ pub struct TimedEvent {
 /// What happens at an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimedKind {
-    /// An API call by the operator.
-    Call(Call),
+    /// An API call.
+    Call {
+        /// Who makes it.
+        caller: Caller,
+        /// What is called.
+        call: Call,
+    },
     /// A command on a machine.
     Exec(Exec),
     /// A client program ends.
@@ -218,6 +229,30 @@ impl Plan {
                 .to_owned(),
             CapturePoint::HostInterface { host, interface } => format!("{host}-{interface}"),
         }
+    }
+
+    /// The learner in another account (by name or id) or Region.
+    ///
+    /// # Errors
+    /// An account that is no id and has no such name.
+    pub fn learner_in(
+        &self,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Caller, FillError> {
+        let account = match account {
+            None => self.caller.account.clone(),
+            Some(id) if accounts::is_account_id(id) => id.into(),
+            Some(name) => {
+                let found = self.accounts.get(name).cloned();
+                found.ok_or_else(|| FillError {
+                    reference: name.to_owned(),
+                    hint: suggest(name, self.accounts.keys().map(SmolStr::as_str)),
+                })?
+            }
+        };
+        let region = region.map_or_else(|| self.caller.region.clone(), SmolStr::from);
+        Ok(accounts::caller(account, region, "user/learner"))
     }
 
     fn resolver(&self) -> Resolver<'_> {

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
-use wirelab_model::{Call, FlowDirection, NetworkAclEntry, SimTime};
+use wirelab_model::{Call, Caller, FlowDirection, NetworkAclEntry, SimTime};
 
+use crate::build::{self, Accounts};
 use crate::cause::Cause;
 use crate::error::suggest;
 use crate::fields::{Fields, Text};
@@ -13,13 +14,17 @@ use crate::resolve::Resolver;
 use crate::traffic::{machine, resolved};
 
 /// The timeline, in order of time; at equal times in that of the file.
-pub(crate) fn events(root: &Fields<'_>, resolver: Resolver<'_>) -> Vec<TimedEvent> {
+pub(crate) fn events(
+    root: &Fields<'_>,
+    resolver: Resolver<'_>,
+    accounts: (&Accounts, &Caller),
+) -> Vec<TimedEvent> {
     let mut events: Vec<TimedEvent> = Vec::new();
     for (name, fields) in root.named("instance") {
         events.extend(interface_mtu(&name, &fields));
     }
     for fields in root.tables("event") {
-        events.extend(event(&fields, resolver));
+        events.extend(event(&fields, resolver, accounts));
         fields.finish();
     }
     events.sort_by_key(|event| event.at);
@@ -40,7 +45,11 @@ fn interface_mtu(name: &str, fields: &Fields<'_>) -> Option<TimedEvent> {
     })
 }
 
-fn event(fields: &Fields<'_>, resolver: Resolver<'_>) -> Option<TimedEvent> {
+fn event(
+    fields: &Fields<'_>,
+    resolver: Resolver<'_>,
+    accounts: (&Accounts, &Caller),
+) -> Option<TimedEvent> {
     fields.required("at");
     let at = moment(fields, "at");
     let summary = fields
@@ -53,7 +62,10 @@ fn event(fields: &Fields<'_>, resolver: Resolver<'_>) -> Option<TimedEvent> {
     let stop = fields.text("stop_traffic");
     let kind = if let Some(call) = call {
         let parameters = with.map_or(Value::Null, |node| node.value.to_json());
-        TimedKind::Call(parse_call(fields, &call, parameters, resolver)?)
+        TimedKind::Call {
+            caller: caller(fields, accounts)?,
+            call: parse_call(fields, &call, parameters, resolver)?,
+        }
     } else if let Some(exec) = exec {
         let on = on.or_else(|| fields.required_text("on"))?;
         TimedKind::Exec(Exec {
@@ -72,6 +84,17 @@ fn event(fields: &Fields<'_>, resolver: Resolver<'_>) -> Option<TimedEvent> {
         summary,
         kind,
     })
+}
+
+/// `as`, an account, and `region`; the operator where all else is.
+fn caller(fields: &Fields<'_>, (accounts, operator): (&Accounts, &Caller)) -> Option<Caller> {
+    let account = match fields.text("as") {
+        Some(text) => accounts.find(&text, fields.sink())?,
+        None => operator.account.clone(),
+    };
+    let region = fields.text("region").map(|text| text.text.into());
+    let region = region.unwrap_or_else(|| operator.region.clone());
+    Some(build::accounts::caller(account, region, "user/operator"))
 }
 
 fn parse_call(

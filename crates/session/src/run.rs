@@ -383,9 +383,9 @@ impl Run {
         let index = self.state.next_event;
         self.state.next_event += 1;
         let failed = match &plan.events[index].kind {
-            TimedKind::Call(call) => {
+            TimedKind::Call { caller, call } => {
                 let ids = CallIds::Event(index as u64);
-                let reply = self.control_call(&plan.operator, call, ids);
+                let reply = self.control_call(caller, call, ids);
                 reply.err().map(|error| error.to_string())
             }
             TimedKind::Exec(exec) => {

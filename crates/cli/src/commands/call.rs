@@ -30,6 +30,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT", num_args = 0..=1, default_missing_value = "",
           conflicts_with_all = ["operation", "parameters"])]
     list: Option<String>,
+    /// Call as this account: its name in the scenario, or its id
+    #[arg(long = "as", value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// Call in this Region
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
     #[command(flatten)]
     json: Json,
 }
@@ -38,6 +44,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use wirelab_control::Control;
 use wirelab_model::{ApiError, Call};
+use wirelab_scenario::{FillError, Plan};
 use wirelab_session::Session;
 
 use crate::failure::{Code, Failure};
@@ -55,7 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         _ => parse(operation, &arguments.parameters, &session)?,
     };
     known_service(&call.service)?;
-    let caller = session.plan().caller.clone();
+    let (account, region) = (arguments.account.as_deref(), arguments.region.as_deref());
+    let caller = session.plan().learner_in(account, region);
+    let caller = caller.map_err(|error| unknown_account(&error, session.plan()))?;
     let outcome = session.call(&caller, &call)?;
     if let Some(settled) = outcome.settled_at {
         session.write_evidence()?;
@@ -65,6 +74,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Ok(reply) => print_reply(&reply),
         Err(error) => Err(refused(&call, &error)),
     }
+}
+
+fn unknown_account(error: &FillError, plan: &Plan) -> Failure {
+    let known: Vec<&str> = plan.accounts.keys().map(|name| name.as_str()).collect();
+    let failure = Failure::usage(format!("no account is called `{}`", error.reference));
+    if known.is_empty() {
+        return failure.hint("this scenario has one account; leave `--as` out, or give 12 digits");
+    }
+    failure.hint(format!("the accounts are: {}", known.join(", ")))
 }
 
 fn print_reply(reply: &Value) -> Result<Code, Failure> {

@@ -23,7 +23,7 @@ pub(crate) struct AllocateAddress {
 }
 
 pub(crate) fn allocate_address(tx: &mut Transaction<'_>, request: AllocateAddress) -> Reply {
-    if tx.resources().addresses.len() >= tx.config.quotas.addresses && !tx.is_structural() {
+    if tx.each::<Address>().count() >= tx.config.quotas.addresses && !tx.is_structural() {
         return Err(error::address_limit());
     }
     let allocation_id = tx.new_id::<Address>();
@@ -46,7 +46,7 @@ pub(crate) fn allocate_address(tx: &mut Transaction<'_>, request: AllocateAddres
         "AllocationId": allocation_id,
         "PublicIp": public_ip,
         "PublicIpv4Pool": "amazon",
-        "NetworkBorderGroup": tx.config.region,
+        "NetworkBorderGroup": tx.region,
         "Domain": "vpc",
     }))
 }
@@ -317,14 +317,13 @@ const FIELDS: &[Field<Address>] = &[
 pub(crate) fn describe_addresses(reader: &Reader<'_>, request: DescribeAddresses) -> Reply {
     let mut ids = request.allocation_ids;
     for public_ip in request.public_ips {
-        let mut addresses = reader.resources().addresses.values();
-        let address = addresses.find(|it| it.public_ip == public_ip);
+        let address = reader
+            .each::<Address>()
+            .find(|it| it.public_ip == public_ip);
         let address = address.ok_or_else(|| error::public_address_not_found(public_ip))?;
         ids.push(address.allocation_id.clone());
     }
-    reader.describe("Addresses", &ids, FIELDS, |it| {
-        show(it, &reader.config.region)
-    })
+    reader.describe("Addresses", &ids, FIELDS, |it| show(it, reader.region()))
 }
 
 fn show(address: &Address, region: &str) -> Value {

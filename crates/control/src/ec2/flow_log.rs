@@ -10,7 +10,6 @@ use wirelab_model::*;
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::error;
-use crate::kind::Kind;
 use crate::transaction::Transaction;
 use crate::view::{maybe, one, tags, word};
 
@@ -76,12 +75,13 @@ enum ResourceType {
 }
 
 impl ResourceType {
-    fn check(self, resources: &Resources, id: &str) -> Result<(), ApiError> {
+    fn check(self, tx: &Transaction<'_>, id: &str) -> Result<(), ApiError> {
         match self {
-            Self::Vpc => Vpc::find(resources, &VpcId::new(id)).map(drop),
-            Self::Subnet => Subnet::find(resources, &SubnetId::new(id)).map(drop),
+            Self::Vpc => tx.get::<Vpc>(&VpcId::new(id)).map(drop),
+            Self::Subnet => tx.get::<Subnet>(&SubnetId::new(id)).map(drop),
             Self::NetworkInterface => {
-                NetworkInterface::find(resources, &NetworkInterfaceId::new(id)).map(drop)
+                let id = NetworkInterfaceId::new(id);
+                tx.get::<NetworkInterface>(&id).map(drop)
             }
         }
     }
@@ -110,7 +110,7 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
     let mut made = Vec::new();
     let mut unsuccessful = Vec::new();
     for resource_id in &request.resource_ids {
-        if let Err(error) = request.resource_type.check(tx.resources(), resource_id) {
+        if let Err(error) = request.resource_type.check(tx, resource_id) {
             unsuccessful.push(failed(resource_id, &error));
             continue;
         }
@@ -188,11 +188,7 @@ impl CreateFlowLogs {
                 cloud-watch-logs.",
             )
         })?;
-        let arn = format_smolstr!(
-            "arn:aws:logs:{}:{}:log-group:{group}",
-            tx.config.region,
-            tx.owner
-        );
+        let arn = format_smolstr!("arn:aws:logs:{}:{}:log-group:{group}", tx.region, tx.owner);
         Ok(Destination {
             kind: LogDestinationType::CloudWatchLogs,
             group: Some(group),

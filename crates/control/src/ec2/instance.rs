@@ -116,7 +116,7 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
     let mut shown = Vec::new();
     for id in &made {
         let instance = tx.get::<Instance>(id)?;
-        shown.push(show(instance, tx.state, &tx.config.region));
+        shown.push(show(instance, tx.state, &tx.region));
     }
     for id in &made {
         tx.settle_after::<Instance>(id, tx.config.delays.instance_start);
@@ -351,7 +351,7 @@ pub(crate) fn describe_instances(reader: &Reader<'_>, request: DescribeInstances
         all,
         |(id, _)| id.to_string(),
         |(id, instances)| {
-            let region = &reader.config.region;
+            let region = reader.region();
             let shown: Vec<_> = instances
                 .iter()
                 .map(|it| show(it, reader.state, region))

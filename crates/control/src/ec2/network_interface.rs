@@ -184,7 +184,7 @@ pub(crate) fn create_network_interface(
     }
     interface.tag_set = tx.tags::<NetworkInterface>()?;
     tx.put(interface.clone());
-    let mut shown = show(&interface, tx.state, &tx.config.region);
+    let mut shown = show(&interface, tx.state, &tx.region);
     shown["Status"] = json!("pending");
     Ok(json!({ "NetworkInterface": shown }))
 }
@@ -409,7 +409,7 @@ pub(crate) fn describe_network_interfaces(
         "NetworkInterfaces",
         &request.network_interface_ids,
         FIELDS,
-        |it| show(it, reader.state, &reader.config.region),
+        |it| show(it, reader.state, reader.region()),
     )
 }
 

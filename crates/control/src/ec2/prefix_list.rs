@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
-pub(crate) use aws::{add_aws_lists, describe_prefix_lists, has_aws_lists};
+pub(crate) use aws::{add_aws_lists, describe_prefix_lists, has_aws_lists, shown_to};
 pub(crate) use entries::{get_associations, get_entries};
 pub(crate) use version::{Versions, modify_managed_prefix_list, restore_version, settle};
 
@@ -76,7 +76,7 @@ pub(crate) fn create_managed_prefix_list(
     }
     check_count(&entries, request.max_entries)?;
     let id = tx.new_id::<ManagedPrefixList>();
-    let region = &tx.config.region;
+    let region = tx.region.clone();
     let list = ManagedPrefixList {
         prefix_list_arn: format_smolstr!("arn:aws:ec2:{region}:{owner}:prefix-list/{id}"),
         prefix_list_id: id.clone(),

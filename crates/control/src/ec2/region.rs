@@ -36,7 +36,7 @@ pub(crate) fn describe_availability_zones(
     request: DescribeAvailabilityZones,
 ) -> Reply {
     reader.check_filters(FIELDS)?;
-    let region = &reader.config.region;
+    let region = reader.region();
     let mut shown = Vec::new();
     for zone in network::zones(region) {
         let named = request.zone_names.is_empty() || request.zone_names.contains(&zone.0);
@@ -67,7 +67,7 @@ pub(crate) struct DescribeRegions {
 }
 
 pub(crate) fn describe_regions(reader: &Reader<'_>, request: DescribeRegions) -> Reply {
-    let region = &reader.config.region;
+    let region = reader.region();
     let named = request.region_names.is_empty() || request.region_names.contains(region);
     let shown = named.then(|| {
         json!({

@@ -27,7 +27,7 @@ pub(crate) fn create_security_group(
     let vpc_id = request.vpc_id.ok_or_else(error::vpc_not_specified)?;
     tx.get::<Vpc>(&vpc_id)?;
     check_name(&request.group_name)?;
-    if tx.resources().security_groups.len() >= tx.config.quotas.security_groups {
+    if tx.each::<SecurityGroup>().count() >= tx.config.quotas.security_groups {
         return Err(error::group_limit());
     }
     let same = |it: &SecurityGroup| it.vpc_id == vpc_id && it.group_name == request.group_name;
@@ -38,7 +38,7 @@ pub(crate) fn create_security_group(
     group.tags = tx.tags::<SecurityGroup>()?;
     let reply = json!({
         "GroupId": group.group_id,
-        "SecurityGroupArn": arn(&group, &tx.config.region),
+        "SecurityGroupArn": arn(&group, &tx.region),
         "Tags": tags(&group.tags),
     });
     tx.put(group);
@@ -116,21 +116,19 @@ fn rule_for_all(
     }
 }
 
-/// The group by id or, in the only VPC that has it, by name.
-pub(crate) fn find(
-    resources: &Resources,
+/// The group by id or, in the first VPC that has it, by name; `groups` are those that the caller
+/// sees.
+pub(crate) fn find<'a>(
+    mut groups: impl Iterator<Item = &'a SecurityGroup>,
     id: Option<SecurityGroupId>,
     name: Option<&str>,
 ) -> Result<SecurityGroupId, ApiError> {
     match (id, name) {
         (Some(id), None) => Ok(id),
-        (None, Some(name)) => {
-            let mut groups = resources.security_groups.values();
-            groups
-                .find(|group| group.group_name == name)
-                .map(|group| group.group_id.clone())
-                .ok_or_else(|| error::group_name_not_found(name))
-        }
+        (None, Some(name)) => groups
+            .find(|group| group.group_name == name)
+            .map(|group| group.group_id.clone())
+            .ok_or_else(|| error::group_name_not_found(name)),
         (None, None) => Err(error::missing_one_of("GroupId, GroupName")),
         (Some(_), Some(_)) => Err(error::combination("Only one of GroupId, GroupName")),
     }
@@ -147,11 +145,7 @@ pub(crate) fn delete_security_group(
     tx: &mut Transaction<'_>,
     request: DeleteSecurityGroup,
 ) -> Reply {
-    let id = find(
-        tx.resources(),
-        request.group_id,
-        request.group_name.as_deref(),
-    )?;
+    let id = find(tx.each(), request.group_id, request.group_name.as_deref())?;
     let group = tx.get::<SecurityGroup>(&id)?;
     if group.group_name == "default" {
         return Err(error::cannot_delete_default(&id, &group.group_name));
@@ -249,10 +243,10 @@ pub(crate) fn describe_security_groups(
 ) -> Reply {
     let mut ids = request.group_ids;
     for name in &request.group_names {
-        ids.push(find(reader.resources(), None, Some(name))?);
+        ids.push(find(reader.each(), None, Some(name))?);
     }
     reader.describe("SecurityGroups", &ids, FIELDS, |it| {
-        show(it, &reader.config.region)
+        show(it, reader.region())
     })
 }
 

@@ -93,7 +93,7 @@ type Meant = Vec<(RuleKey, Option<SmolStr>)>;
 impl Rules {
     fn group(&self, tx: &Transaction<'_>) -> Result<SecurityGroup, ApiError> {
         let (id, name) = (self.group_id.clone(), self.group_name.as_deref());
-        let id = security_group::find(tx.resources(), id, name)?;
+        let id = security_group::find(tx.each(), id, name)?;
         tx.get::<SecurityGroup>(&id)
             .map(|group| SecurityGroup::clone(group))
     }
@@ -399,17 +399,16 @@ pub(crate) fn describe_security_group_rules(
     reader.check_filters(FIELDS)?;
     let wanted = &request.security_group_rule_ids;
     let mut chosen = Vec::new();
-    for group in reader.resources().security_groups.values() {
+    for group in reader.each::<SecurityGroup>() {
         for rule in &group.rules {
             let named = wanted.is_empty() || wanted.contains(&rule.security_group_rule_id);
             if named && reader.passes(rule, &[], FIELDS)? {
-                chosen.push((rule, group.as_ref()));
+                chosen.push((rule, group));
             }
         }
     }
     let known = |id: &&SecurityGroupRuleId| {
-        let mut groups = reader.resources().security_groups.values();
-        groups.any(|it| {
+        reader.each::<SecurityGroup>().any(|it| {
             it.rules
                 .iter()
                 .any(|rule| rule.security_group_rule_id == **id)

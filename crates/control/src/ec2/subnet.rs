@@ -50,12 +50,12 @@ pub(crate) fn create_subnet(tx: &mut Transaction<'_>, request: CreateSubnet) -> 
     let id = subnet.subnet_id.clone();
     tx.put(subnet);
     network_acl::associate_default(tx, &vpc.vpc_id, &id)?;
-    let shown = show(tx.get::<Subnet>(&id)?, tx.resources(), &tx.config.region);
+    let shown = show(tx.get::<Subnet>(&id)?, tx.resources(), &tx.region);
     Ok(json!({ "Subnet": shown }))
 }
 
 fn zone(tx: &Transaction<'_>, request: &CreateSubnet) -> Result<(SmolStr, SmolStr), ApiError> {
-    let mut zones = network::zones(&tx.config.region);
+    let mut zones = network::zones(&tx.region);
     let wanted = |(name, id): &(SmolStr, SmolStr)| {
         request
             .availability_zone
@@ -75,7 +75,7 @@ fn zone(tx: &Transaction<'_>, request: &CreateSubnet) -> Result<(SmolStr, SmolSt
             "Value ({}) for parameter availabilityZone is invalid. Subnets can currently only be \
             created in the following availability zones: {}.",
             named.map_or("", SmolStr::as_str),
-            network::zones(&tx.config.region)
+            network::zones(&tx.region)
                 .map(|zone| zone.0)
                 .collect::<Vec<_>>()
                 .join(", "),
@@ -191,7 +191,7 @@ const FIELDS: &[Field<Subnet>] = &[
 
 pub(crate) fn describe_subnets(reader: &Reader<'_>, request: DescribeSubnets) -> Reply {
     reader.describe("Subnets", &request.subnet_ids, FIELDS, |it| {
-        show(it, reader.resources(), &reader.config.region)
+        show(it, reader.resources(), reader.region())
     })
 }
 

@@ -28,7 +28,8 @@ pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Repl
     }
     for id in &request.resources {
         let mut count = 0;
-        kind::edit_tags(&mut tx.state.resources, id, |tags| {
+        let is_owned = tx.owns(id);
+        kind::edit_tags(&mut tx.state.resources, id, is_owned, |tags| {
             for tag in &request.tags {
                 tags.retain(|old| old.key != tag.key);
                 tags.push(tag.clone());
@@ -71,7 +72,8 @@ impl TagPattern {
 
 pub(crate) fn delete_tags(tx: &mut Transaction<'_>, request: DeleteTags) -> Reply {
     for id in &request.resources {
-        kind::edit_tags(&mut tx.state.resources, id, |tags| {
+        let is_owned = tx.owns(id);
+        kind::edit_tags(&mut tx.state.resources, id, is_owned, |tags| {
             let goes = |tag: &Tag| {
                 request.tags.is_empty() || request.tags.iter().any(|it| it.matches(tag))
             };
@@ -97,7 +99,7 @@ const FIELDS: &[Field<Described>] = &[
 pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
     reader.check_filters(FIELDS)?;
     let mut chosen = Vec::new();
-    for (id, resource_type, tags) in kind::all_tags(reader.resources()) {
+    for (id, resource_type, tags) in kind::all_tags(reader.resources(), |id| reader.owns(id)) {
         for tag in tags {
             let described = (id.clone(), resource_type, tag.clone());
             if reader.passes(&described, std::slice::from_ref(tag), FIELDS)? {

@@ -73,7 +73,7 @@ pub(crate) fn create_transit_gateway(
         owner_id: tx.owner.clone(),
         tags,
     };
-    let shown = show(&gateway, &tx.config.region);
+    let shown = show(&gateway, &tx.region);
     tx.put(gateway);
     tx.settle_after::<TransitGateway>(&id, tx.config.delays.transit_gateway);
     Ok(json!({ "TransitGateway": shown }))
@@ -104,7 +104,7 @@ pub(crate) fn delete_transit_gateway(
     gateway.state = ResourceState::Deleting;
     let shown = gateway.clone();
     tx.settle_after::<TransitGateway>(&id, tx.config.delays.transit_gateway);
-    Ok(json!({ "TransitGateway": show(&shown, &tx.config.region) }))
+    Ok(json!({ "TransitGateway": show(&shown, &tx.region) }))
 }
 
 /// The gateway, if it takes changes.
@@ -180,7 +180,7 @@ pub(crate) fn describe_transit_gateways(
         "TransitGateways",
         &request.transit_gateway_ids,
         FIELDS,
-        |it| show(it, &reader.config.region),
+        |it| show(it, reader.region()),
     )
 }
 

@@ -180,7 +180,7 @@ pub(crate) fn search_transit_gateway_routes(
         filters: others,
         ..reader.arguments.clone()
     };
-    let reader = Reader::new(reader.config, reader.state, &plain);
+    let reader = reader.with(&plain);
     reader.check_filters(FIELDS)?;
     let mut chosen = Vec::new();
     for route in &table.routes {

@@ -27,7 +27,7 @@ pub(crate) struct CreateVpc {
 
 pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply {
     check_tenancy(request.instance_tenancy.as_deref())?;
-    if tx.resources().vpcs.len() >= tx.config.quotas.vpcs && !tx.is_structural() {
+    if tx.each::<Vpc>().count() >= tx.config.quotas.vpcs && !tx.is_structural() {
         return Err(error::vpc_limit());
     }
     let cidr = checked_block(request.cidr_block)?;
@@ -44,7 +44,7 @@ pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply 
         enable_dns_support: true,
         enable_dns_hostnames: false,
         is_default: false,
-        region: tx.config.region.clone(),
+        region: tx.region.clone(),
         owner_id: tx.owner.clone(),
         tags: tx.tags::<Vpc>()?,
     };

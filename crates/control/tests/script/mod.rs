@@ -1,6 +1,7 @@
 //! Calls written as lines: `ec2:Operation Key=Value ...` (values are JSON if they parse as such),
 //! `name = ...` with `| Path.To.Member` to keep part of a reply as `${name}`,
-//! `structure NAME: ec2:...` for a scenario's own resources, or `advance 90s`. `#` begins a comment.
+//! `structure NAME: ec2:...` for a scenario's own resources, `as ACCOUNT REGION` for another caller
+//! from here on, or `advance 90s`. `#` begins a comment.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -55,6 +56,10 @@ impl Script {
                 writeln!(self.out, "{line}").expect("a string takes it");
             } else if let Some(span) = line.strip_prefix("advance ") {
                 self.advance(span.parse().expect("a duration"));
+            } else if let Some(caller) = line.strip_prefix("as ") {
+                writeln!(self.out, "{line}").expect("a string takes it");
+                let (account, region) = caller.split_once(' ').expect("as ACCOUNT REGION");
+                (self.caller.account, self.caller.region) = (account.into(), region.into());
             } else if !line.is_empty() {
                 self.line(line);
             }

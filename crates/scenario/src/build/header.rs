@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use wirelab_model::{Caller, SimDuration, UnixTime};
 use wirelab_simulator::{FabricConfig, IcmpRelated};
 
+use crate::build::accounts::{Accounts, caller};
 use crate::fields::{Fields, Sink};
 use crate::lab::read::{folder_name, format};
 use crate::node::{Node, Value};
@@ -15,7 +16,7 @@ pub(crate) struct Header {
     pub(crate) name: String,
     pub(crate) title: String,
     pub(crate) region: SmolStr,
-    pub(crate) account: SmolStr,
+    pub(crate) accounts: Accounts,
     pub(crate) starts: UnixTime,
     pub(crate) fabric: FabricConfig,
 }
@@ -38,7 +39,7 @@ impl Header {
             region: fields
                 .text("region")
                 .map_or_else(|| "us-east-1".into(), |it| it.text.into()),
-            account: account(fields)?,
+            accounts: Accounts::read(fields)?,
             starts: starts?,
             fabric,
         })
@@ -55,24 +56,8 @@ impl Header {
     }
 
     fn caller(&self, user: &str) -> Caller {
-        Caller {
-            account: self.account.clone(),
-            region: self.region.clone(),
-            principal: format!("arn:aws:iam::{}:{user}", self.account).into(),
-        }
+        caller(self.accounts.home.clone(), self.region.clone(), user)
     }
-}
-
-fn account(fields: &Fields<'_>) -> Option<SmolStr> {
-    let Some(text) = fields.text("account") else {
-        return Some("123456789012".into());
-    };
-    if text.text.len() == 12 && text.text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(text.text.into());
-    }
-    let message = format!("`{}` is no account id of 12 digits", text.text);
-    fields.sink().error(&text.span, message);
-    None
 }
 
 /// A moment of UTC; TOML's own date and time with an offset.

@@ -44,7 +44,9 @@ fn flow_log(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Optio
         parameters["LogDestinationType"] = json!("s3");
         parameters["LogDestination"] = json!(bucket);
     } else {
-        let account = &builder.operator.account;
+        let account = builder
+            .owner(&parameters["ResourceIds"][0].as_str()?)
+            .account;
         let role = format!("arn:aws:iam::{account}:role/flow-logs");
         parameters["LogDestinationType"] = json!("cloud-watch-logs");
         parameters["LogGroupName"] = json!(group.unwrap_or_else(|| format!("/vpc/flow/{name}")));

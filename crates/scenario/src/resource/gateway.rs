@@ -8,27 +8,23 @@ use crate::fields::Fields;
 /// `[internet_gateway.x] vpc`.
 pub(super) fn internet_gateways(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("internet_gateway") {
-        let vpc = fields.text("vpc");
+        let _ = internet_gateway(builder, &name, &fields);
         fields.finish();
-        let parameters = json!({ "TagSpecifications": name_tag("internet-gateway", &name) });
-        let (operation, pointer) = (
-            "CreateInternetGateway",
-            "/InternetGateway/InternetGatewayId",
-        );
-        let made = builder.create(
-            &fields,
-            "internet_gateway",
-            &name,
-            operation,
-            parameters,
-            pointer,
-        );
-        let Some((id, vpc)) = made.zip(vpc) else {
-            continue;
-        };
-        if let Some(vpc_id) = builder.id("vpc", &vpc) {
-            let parameters = json!({ "InternetGatewayId": id, "VpcId": vpc_id });
-            builder.call(&vpc.span, &name, "AttachInternetGateway", parameters);
-        }
     }
+}
+
+fn internet_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
+    let vpc = fields.text("vpc");
+    let vpc_id = vpc.as_ref().and_then(|vpc| builder.id("vpc", vpc));
+    let caller = builder.with_or_by(vpc_id.as_deref(), fields);
+    let parameters = json!({ "TagSpecifications": name_tag("internet-gateway", name) });
+    let operation = (
+        "CreateInternetGateway",
+        "/InternetGateway/InternetGatewayId",
+    );
+    let kind = "internet_gateway";
+    let id = builder.create_as(&caller, fields, kind, name, operation, parameters)?;
+    let parameters = json!({ "InternetGatewayId": id, "VpcId": vpc_id? });
+    builder.call(&vpc?.span, name, "AttachInternetGateway", parameters);
+    Some(())
 }

@@ -25,7 +25,10 @@ fn nat_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Op
     let address = fields.text("address");
     let allocation = match address {
         Some(address) => Some(builder.id("address", &address)?),
-        None if connectivity == "public" => Some(allocate(builder, fields, name)?),
+        None if connectivity == "public" => {
+            let owner = builder.owner(subnet.as_ref()?);
+            Some(allocate(builder, &owner, fields, name)?)
+        }
         None => None,
     };
     let parameters = json!({

@@ -21,8 +21,8 @@ pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     }
 }
 
-/// `[transit_gateway.x] default_route_table`: with `false`, attachments are associated with and
-/// propagate to nothing unless a table says so.
+/// `[transit_gateway.x] default_route_table, account, region`: with `default_route_table = false`,
+/// attachments are associated with and propagate to nothing unless a table says so.
 fn transit_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
     let word = match fields.boolean("default_route_table") {
         Some(false) => "disable",
@@ -35,15 +35,10 @@ fn transit_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -
         },
         "TagSpecifications": name_tag("transit-gateway", name),
     });
-    let (operation, pointer) = ("CreateTransitGateway", "/TransitGateway/TransitGatewayId");
-    builder.create(
-        fields,
-        "transit_gateway",
-        name,
-        operation,
-        parameters,
-        pointer,
-    )?;
+    let operation = ("CreateTransitGateway", "/TransitGateway/TransitGatewayId");
+    let caller = builder.caller(fields);
+    let kind = "transit_gateway";
+    builder.create_as(&caller, fields, kind, name, operation, parameters)?;
     Some(())
 }
 

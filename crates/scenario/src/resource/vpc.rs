@@ -6,7 +6,7 @@ use crate::build::{Builder, name_tag};
 use crate::fields::Fields;
 
 /// `[vpc.app] cidr_block, secondary_cidr_blocks, enable_dns_support, enable_dns_hostnames,
-/// dhcp_options`.
+/// dhcp_options, account, region`: what is in the VPC belongs to the same account and Region.
 pub(super) fn vpcs(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("vpc") {
         let _ = vpc(builder, &name, &fields);
@@ -26,7 +26,9 @@ fn vpc(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()>
         "CidrBlock": block?.text,
         "TagSpecifications": name_tag("vpc", name),
     });
-    let id = builder.create(fields, "vpc", name, "CreateVpc", parameters, "/Vpc/VpcId")?;
+    let caller = builder.caller(fields);
+    let operation = ("CreateVpc", "/Vpc/VpcId");
+    let id = builder.create_as(&caller, fields, "vpc", name, operation, parameters)?;
     bind_defaults(builder, name, &id);
     for block in more {
         let parameters = json!({ "VpcId": id, "CidrBlock": block.text });
@@ -71,7 +73,7 @@ fn bind_defaults(builder: &mut Builder<'_>, name: &str, vpc: &str) {
     }
 }
 
-/// `[dhcp_options.x] domain_name_servers, domain_name, ntp_servers`.
+/// `[dhcp_options.x] domain_name_servers, domain_name, ntp_servers, account, region`.
 pub(super) fn dhcp_options(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("dhcp_options") {
         let keys = [
@@ -90,15 +92,10 @@ pub(super) fn dhcp_options(builder: &mut Builder<'_>, root: &Fields<'_>) {
             "DhcpConfigurations": configurations,
             "TagSpecifications": name_tag("dhcp-options", &name),
         });
-        let pointer = "/DhcpOptions/DhcpOptionsId";
-        builder.create(
-            &fields,
-            "dhcp_options",
-            &name,
-            "CreateDhcpOptions",
-            parameters,
-            pointer,
-        );
+        let caller = builder.caller(&fields);
+        let operation = ("CreateDhcpOptions", "/DhcpOptions/DhcpOptionsId");
+        let kind = "dhcp_options";
+        builder.create_as(&caller, &fields, kind, &name, operation, parameters);
         fields.finish();
     }
 }

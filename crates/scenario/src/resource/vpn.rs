@@ -27,20 +27,21 @@ pub(super) fn connections(builder: &mut Builder<'_>, root: &Fields<'_>) {
 /// `[vpn_gateway.x] vpc`.
 fn vpn_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
     let vpc = fields.text("vpc");
+    let vpc_id = vpc.as_ref().and_then(|vpc| builder.id("vpc", vpc));
+    let caller = builder.with_or_by(vpc_id.as_deref(), fields);
     let parameters = json!({
         "Type": "ipsec.1",
         "TagSpecifications": name_tag("vpn-gateway", name),
     });
-    let (operation, pointer) = ("CreateVpnGateway", "/VpnGateway/VpnGatewayId");
-    let id = builder.create(fields, "vpn_gateway", name, operation, parameters, pointer)?;
-    let vpc = vpc?;
-    let vpc_id = builder.id("vpc", &vpc)?;
-    let parameters = json!({ "VpcId": vpc_id, "VpnGatewayId": id });
-    builder.call(&vpc.span, name, "AttachVpnGateway", parameters);
+    let operation = ("CreateVpnGateway", "/VpnGateway/VpnGatewayId");
+    let kind = "vpn_gateway";
+    let id = builder.create_as(&caller, fields, kind, name, operation, parameters)?;
+    let parameters = json!({ "VpcId": vpc_id?, "VpnGatewayId": id });
+    builder.call(&vpc?.span, name, "AttachVpnGateway", parameters);
     Some(())
 }
 
-/// `[customer_gateway.x] ip_address, bgp_asn`.
+/// `[customer_gateway.x] ip_address, bgp_asn, account, region`.
 fn customer_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
     let address = fields.required_text("ip_address");
     let asn: u32 = fields.integer("bgp_asn").unwrap_or(65000);
@@ -50,18 +51,13 @@ fn customer_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) 
         "BgpAsn": asn,
         "TagSpecifications": name_tag("customer-gateway", name),
     });
-    let (operation, pointer) = (
+    let operation = (
         "CreateCustomerGateway",
         "/CustomerGateway/CustomerGatewayId",
     );
-    builder.create(
-        fields,
-        "customer_gateway",
-        name,
-        operation,
-        parameters,
-        pointer,
-    )?;
+    let caller = builder.caller(fields);
+    let kind = "customer_gateway";
+    builder.create_as(&caller, fields, kind, name, operation, parameters)?;
     Some(())
 }
 

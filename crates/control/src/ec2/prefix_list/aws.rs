@@ -82,6 +82,12 @@ pub(crate) fn has_aws_lists(resources: &Resources, region: &str) -> bool {
     services.all(|service| lists.contains_key(&list_id(region, service)))
 }
 
+/// AWS's lists are everybody's in their Region.
+pub(crate) fn shown_to(list: &ManagedPrefixList, _account: &str, region: &str) -> Option<bool> {
+    let names_region = list.prefix_list_arn.split(':').nth(3) == Some(region);
+    list.is_aws_managed().then_some(names_region)
+}
+
 /// Every Region has its lists, before anybody asks.
 pub(crate) fn add_aws_lists(resources: &mut Resources, region: &str) {
     if has_aws_lists(resources, region) {

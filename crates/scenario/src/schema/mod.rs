@@ -54,6 +54,12 @@ pub fn scenario() -> Result<Value, SchemaError> {
     let described = described("scenario")?;
     check(&keys, &described)?;
     let mut schema = Schema::new(&keys, &described);
+    // One account by its id, or a table for each.
+    if let Some(tables) = schema.root.get_mut("account") {
+        let description = tables["description"].take();
+        let either = json!([{ "type": "string", "pattern": "^[0-9]{12}$" }, tables.clone()]);
+        *tables = json!({ "anyOf": either, "description": description });
+    }
     // Draws and variants are read before the rest, in ways of their own.
     schema.root.insert(
         "draw".into(),

@@ -55,6 +55,7 @@ mod metrics;
 mod pace;
 pub mod path;
 mod queue;
+pub mod reach;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

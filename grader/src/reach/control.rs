@@ -8,8 +8,7 @@ use wirelab_model::{
     NetworkInterfaceId, Resources, RuleAction, RulePeer, SecurityGroupRule, SubnetId,
 };
 
-use super::region::{Dimension, Interval, IpVersion, Packet, Region};
-use super::set::PacketSet;
+use wirelab_simulator::reach::{Dimension, Interval, IpVersion, Packet, PacketSet, Region};
 
 /// Seen from what the control guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -259,7 +258,7 @@ fn union_of_rules(
     let mut allowed = PacketSet::empty();
     let replies = Interval::single(1);
     for region in PacketSet::all().regions() {
-        let region = region.with(Dimension::Reply, replies);
+        let region = region.clone().with(Dimension::Reply, replies);
         region.into_iter().for_each(|it| allowed.insert(it));
     }
     for rule in rules(resources, interface, direction) {
@@ -337,7 +336,7 @@ impl Shape {
         let version = IpVersion::of(&self.peer);
         let regions = Region::rule_protocol(version, self.protocol).into_iter();
         regions
-            .filter_map(|region| region.with(self.direction.remote(), self.peer.into()))
+            .filter_map(|region| region.with(self.direction.remote(), self.peer))
             .filter_map(|region| self.narrow(region))
             .collect()
     }

@@ -4,9 +4,7 @@ use wirelab_model::Resources;
 
 use super::control::{Control, Direction, acl_id};
 use super::intent::{Intent, Place, meant};
-use super::print;
-use super::region::Packet;
-use super::set::PacketSet;
+use wirelab_simulator::reach::{Packet, PacketSet};
 
 /// A control that lets in more than before and more than is meant.
 #[derive(Clone, Debug)]
@@ -30,7 +28,7 @@ impl Excess {
         let remote = self.control.direction().remote();
         let mut seen = Vec::new();
         for region in self.packets.regions() {
-            let line = print::region(region, remote);
+            let line = region.seen_from(remote);
             if !seen.contains(&line) {
                 seen.push(line);
             }

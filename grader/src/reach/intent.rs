@@ -8,8 +8,7 @@ use wirelab_model::{
 };
 
 use super::control::{Control, Direction};
-use super::region::{Dimension, Interval, IpVersion, Region};
-use super::set::PacketSet;
+use wirelab_simulator::reach::{Dimension, Interval, IpVersion, PacketSet, Region};
 
 /// Ports from which a NAT gateway sends (`facts.md` 2.4: Amazon VPC User Guide, NAT gateways).
 const NAT_PORTS: PortRange = PortRange {
@@ -60,8 +59,8 @@ impl Intent {
         regions
             .filter_map(|region| {
                 region
-                    .with(Dimension::Source, (*from).into())?
-                    .with(Dimension::Destination, (*to).into())?
+                    .with(Dimension::Source, *from)?
+                    .with(Dimension::Destination, *to)?
                     .with(Dimension::SourcePort, source_ports)?
                     .with(Dimension::DestinationPort, destination_ports)?
                     .with(Dimension::Reply, Interval::single(u128::from(reply)))
@@ -226,7 +225,7 @@ impl Place {
                 .regions()
                 .iter()
                 .filter(|it| it.version == IpVersion::of(net));
-            here.filter_map(|it| it.with(self.direction.local(), (*net).into()))
+            here.filter_map(|it| it.clone().with(self.direction.local(), *net))
                 .for_each(|it| own.insert(it));
         }
         own

@@ -1,4 +1,4 @@
-//! The algebra against brute force, controls against packet-by-packet evaluation, and the excess
+//! Controls against packet-by-packet evaluation, and the excess
 //! of changes that people make.
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use wirelab_model::*;
 
-use super::region::DIMENSIONS;
+use wirelab_simulator::reach::Packet;
+
 use super::*;
 
 /// Few values, on and beside the edges that the generated boxes have.
@@ -135,66 +136,8 @@ fn entry_matches(entry: &NetworkAclEntry, packet: &Packet) -> bool {
     entry.cidr_block.contains(&peer) && entry.protocol.matches(packet.protocol) && fields
 }
 
-fn set() -> impl Strategy<Value = PacketSet> {
-    let region = (cidr(), cidr(), select(&PROTOCOLS[..]), ports(), ports());
-    vec(region, 0..4).prop_map(|parts| {
-        let mut set = PacketSet::empty();
-        for (source, destination, protocol, from, to) in parts {
-            for region in Region::rule_protocol(IpVersion::V4, IpProtocol::Number(protocol)) {
-                let region = region
-                    .with(Dimension::Source, source.into())
-                    .and_then(|it| it.with(Dimension::Destination, destination.into()))
-                    .and_then(|it| it.with(Dimension::SourcePort, from.into()))
-                    .and_then(|it| it.with(Dimension::DestinationPort, to.into()));
-                region.into_iter().for_each(|it| set.insert(it));
-            }
-        }
-        set
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
-
-    #[test]
-    fn set_operations_agree_with_membership(
-        a in set(), b in set(), packets in vec(packet(), 40)
-    ) {
-        let union = a.clone().union(&b);
-        let rest = a.clone().subtract(&b);
-        let both = a.intersect(&b);
-        for p in &packets {
-            let (x, y) = (a.contains(p), b.contains(p));
-            prop_assert_eq!(union.contains(p), x || y);
-            prop_assert_eq!(rest.contains(p), x && !y);
-            prop_assert_eq!(both.contains(p), x && y);
-            prop_assert_eq!(union.clone().coalesce().contains(p), x || y);
-        }
-        // Inclusion and exclusion holds only if no packet is counted twice.
-        prop_assert_eq!(union.count() + both.count(), a.count() + b.count());
-        prop_assert_eq!(rest.count() + both.count(), a.count());
-        prop_assert_eq!(union.clone().coalesce().count(), union.count());
-    }
-
-    #[test]
-    fn a_sample_lies_in_its_set(a in set()) {
-        prop_assert_eq!(a.sample().is_none(), a.is_empty());
-        if let Some(sample) = a.sample() {
-            prop_assert!(a.contains(&sample));
-        }
-    }
-
-    #[test]
-    fn widening_forgets_one_side_and_nothing_else(a in set(), p in packet(), other in packet()) {
-        let wide = a.widen(&[Dimension::Source]);
-        let moved = Packet { source: other.source, ..p };
-        prop_assert_eq!(wide.contains(&p), wide.contains(&moved));
-        prop_assert!(!a.contains(&p) || wide.contains(&p));
-        let within = a.regions().iter().any(|region| {
-            region.replace(Dimension::Source, IpVersion::V4.addresses()).contains(&p)
-        });
-        prop_assert_eq!(wide.contains(&p), within);
-    }
 
     #[test]
     fn a_list_lets_through_what_first_match_says(
@@ -221,27 +164,6 @@ proptest! {
             prop_assert_eq!(said, opened, "{}", p);
         }
     }
-}
-
-#[test]
-fn boxes_count_what_they_hold() {
-    let sides: [u128; DIMENSIONS] = [256, 1, 1, 65536, 28232, 2];
-    let region = Region::rule_protocol(IpVersion::V4, IpProtocol::TCP)[0];
-    let ports = PortRange {
-        from: 32768,
-        to: 60999,
-    };
-    let region = region
-        .with(Dimension::Source, net("10.0.9.0/24").into())
-        .and_then(|it| it.with(Dimension::Destination, net("10.0.2.10/32").into()))
-        .and_then(|it| it.with(Dimension::DestinationPort, ports.into()))
-        .expect("not empty");
-    assert_eq!(region.count(), sides.iter().product());
-    assert_eq!(
-        PacketSet::all().count(),
-        u128::MAX,
-        "all of IPv6 is more than fits"
-    );
 }
 
 fn net(text: &str) -> IpNet {

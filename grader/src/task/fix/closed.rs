@@ -5,12 +5,13 @@ use wirelab_model::{IpProtocol, NetworkInterface, Resources, SimDuration};
 use wirelab_scenario::{Intent as Flow, LabTask};
 use wirelab_session::Run;
 use wirelab_simulator::host::{Outcome, TrafficProgram, TrafficSpec};
+use wirelab_simulator::reach::Packet;
 
 use super::Aftermath;
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::material::Material;
-use crate::reach::{Control, Direction, Packet};
+use crate::reach::{Control, Direction};
 
 /// How long a probe waits: several retransmissions of a SYN.
 const PATIENCE: SimDuration = SimDuration::from_secs(8);

@@ -2,7 +2,8 @@
 
 use wirelab_model::IpProtocol;
 
-use super::region::{Dimension, Interval, IpVersion, Packet, Region};
+use super::ranges::{IpVersion, Ranges};
+use super::region::{Dimension, Packet, Region};
 
 /// A set of packets. Its boxes never overlap.
 #[derive(Clone, Debug, Default)]
@@ -22,8 +23,7 @@ impl PacketSet {
     /// Every packet of both IP versions.
     #[must_use]
     pub fn all() -> Self {
-        let versions = [IpVersion::V4, IpVersion::V6];
-        let regions = versions
+        let regions = IpVersion::BOTH
             .into_iter()
             .flat_map(|version| Region::rule_protocol(version, IpProtocol::All))
             .collect();
@@ -74,7 +74,7 @@ impl PacketSet {
     #[must_use]
     pub fn union(mut self, other: &Self) -> Self {
         for region in &other.regions {
-            self.insert(*region);
+            self.insert(region.clone());
         }
         self
     }
@@ -116,7 +116,7 @@ impl PacketSet {
                     is_type || !dimensions.contains(dimension)
                 });
                 wide.insert(kept.fold(whole, |to, dimension| {
-                    to.replace(dimension, region.side(dimension))
+                    to.replace(dimension, region.side(dimension).clone())
                 }));
             }
         }
@@ -131,7 +131,7 @@ impl PacketSet {
             self.regions[i] = joined;
         }
         self.regions
-            .sort_by_key(|region| (std::cmp::Reverse(region.count()), *region));
+            .sort_by_cached_key(|region| (std::cmp::Reverse(region.count()), region.clone()));
         self
     }
 
@@ -139,8 +139,10 @@ impl PacketSet {
     /// of an empty set.
     #[must_use]
     pub fn sample(&self) -> Option<Packet> {
-        let tcp = Interval::single(6);
-        let weight = |region: &&Region| (region.side(Dimension::Protocol) == tcp, region.count());
+        let weight = |region: &&Region| {
+            let tcp = region.side(Dimension::Protocol).contains(6);
+            (tcp, region.count())
+        };
         self.regions.iter().max_by_key(weight).map(sample)
     }
 }
@@ -167,13 +169,14 @@ fn sample(region: &Region) -> Packet {
     let prefer = |dimension, wanted: &[u128]| {
         let side = region.side(dimension);
         let fits = wanted.iter().copied().find(|value| side.contains(*value));
-        fits.unwrap_or(side.low)
+        fits.or_else(|| side.first()).unwrap_or_default()
     };
     let host = |dimension| {
-        let side: Interval = region.side(dimension);
+        let side = region.side(dimension);
         let documentation = 0xcb00_7107; // 203.0.113.7, RFC 5737
-        let inside = side.low + 7.min(side.high - side.low);
-        let whole = side == version.addresses() && version == IpVersion::V4;
+        let whole = *side == Ranges::from(version.addresses()) && version == IpVersion::V4;
+        let largest = side.intervals().iter().max_by_key(|it| it.count());
+        let inside = largest.map_or(0, |it| it.low + 7.min(it.high - it.low));
         version.address(if whole { documentation } else { inside })
     };
     let (first, second): (&[u128], &[u128]) = if region.is_icmp() {

@@ -48,6 +48,7 @@ mod config;
 mod event;
 mod fabric;
 pub mod flow;
+mod follow;
 pub mod host;
 mod link;
 mod machines;

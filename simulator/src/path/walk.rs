@@ -4,7 +4,6 @@
 //! routers forward it, the receiver answers. Only where no answer comes is one made up, so that the
 //! way back is asked about as well.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use smol_str::SmolStr;
@@ -17,15 +16,13 @@ use super::{
     Answer, Journey, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol, SIZE_MIN,
     StepVerdict,
 };
-use crate::fabric::{InterfaceIndex, Place, Port, State, Transit, Walk};
+use crate::fabric::{InterfaceIndex, Transit};
+use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
-use crate::machines::PluggedInto;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop, MachineDrop};
+use crate::verdict::{DropReason, Hop};
 use crate::world::World;
 
-/// No path is longer; what goes in circles ends here.
-const MOST_PLACES: usize = 64;
 /// How long a machine may take to answer a probe.
 const PATIENCE: SimDuration = SimDuration::from_secs(1);
 
@@ -39,8 +36,7 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
     check(world, number, probe)?;
     let mut explainer = Explainer {
         world,
-        state: world.state.clone(),
-        hosts: BTreeMap::new(),
+        follower: Follower::new(world, world.state.clone()),
     };
     let first = explainer.first_packet(number, probe)?;
     let (forward, end) = explainer.journey(number, first);
@@ -91,32 +87,10 @@ fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
 
 struct Explainer<'w> {
     world: &'w World,
-    state: State,
-    /// Copies of the machines that have taken part.
-    hosts: BTreeMap<u32, Host>,
-}
-
-/// Where a probe has ended.
-struct End {
-    packet: IpPacket,
-    /// The machine and its interface; none for an interface without a machine.
-    machine: Option<u32>,
-    place: Arrival,
-}
-
-#[derive(Clone, Copy)]
-enum Arrival {
-    Interface(InterfaceIndex),
-    Outside(Port),
+    follower: Follower<'w>,
 }
 
 impl Explainer<'_> {
-    fn host(&mut self, number: u32) -> &mut Host {
-        let machines = &self.world.machines;
-        let copy = || machines[number as usize].host.clone();
-        self.hosts.entry(number).or_insert_with(copy)
-    }
-
     /// The packet that a program on the machine would send.
     fn first_packet(&mut self, number: u32, probe: &Probe) -> Result<Transmit, ProbeError> {
         let mut first = self.program(number, probe.to, probe.protocol, probe.size)?;
@@ -181,132 +155,17 @@ impl Explainer<'_> {
             steps: Vec::new(),
             reached: None,
         };
-        let mut next = self.departure(number, first, true);
-        let mut end = None;
-        for _ in 0..MOST_PLACES {
-            let Some((place, transit)) = next.take() else {
-                break;
-            };
-            let (machine, interface, arrival) = match place {
-                Place::Machine(index) => {
-                    let found = self.world.machine_behind(index);
-                    let machine = found.map(|(number, at)| (number_of(number), at));
-                    (
-                        machine.map(|it| it.0),
-                        machine.map_or(0, |it| it.1),
-                        Arrival::Interface(index),
-                    )
-                }
-                Place::Outside { port, .. } => {
-                    let interface = port.interface as usize;
-                    (Some(port.host), interface, Arrival::Outside(port))
-                }
-                place => {
-                    next = self.step(&mut recorder, place, transit);
-                    continue;
-                }
-            };
-            let is_its_own = machine.is_none_or(|it| {
-                self.world.machines[it as usize].owns(transit.packet.destination())
-            });
-            if let Some(machine) = machine.filter(|_| !is_its_own) {
-                next = self.forward(&mut recorder, machine, interface, transit);
-                continue;
-            }
-            journey.reached = Some(self.arrived_at(machine, arrival));
-            end = Some(End {
-                packet: transit.packet,
-                machine,
-                place: arrival,
-            });
-        }
+        let end = match self.follower.departure(number, first, true) {
+            Some(start) => self.follower.follow(&mut recorder, start),
+            None => None,
+        };
+        journey.reached = end.as_ref().map(|it| self.arrived_at(it));
         journey.steps = recorder.steps;
         (journey, end)
     }
 
-    fn step(
-        &mut self,
-        recorder: &mut Recorder,
-        place: Place,
-        transit: Transit,
-    ) -> Option<(Place, Transit)> {
-        let mut out = Vec::new();
-        let mut walk = Walk {
-            now: self.world.now(),
-            plan: &self.world.topology.plan,
-            config: &self.world.config().fabric,
-            sites: &self.world.sites,
-            state: &mut self.state,
-            watch: recorder,
-            out: &mut out,
-        };
-        walk.step(place, transit);
-        let sent = out.into_iter().next()?;
-        Some((sent.place, sent.transit))
-    }
-
-    /// A machine on the way gets the packet, which is not addressed to it.
-    fn forward(
-        &mut self,
-        recorder: &mut Recorder,
-        number: u32,
-        interface: usize,
-        transit: Transit,
-    ) -> Option<(Place, Transit)> {
-        let now = self.world.now();
-        let name = self.world.machines[number as usize].name().clone();
-        let hop = Hop::Host(name.clone());
-        let mut out = Output::default();
-        let destination = transit.packet.destination();
-        self.host(number)
-            .on_packet(now, interface, transit.packet.clone(), &mut out);
-        let forwarded = out
-            .packets
-            .into_iter()
-            .find(|it| it.packet.destination() == destination);
-        if let Some(forwarded) = forwarded {
-            recorder.pass(&transit.packet, || (hop, PassDetail::Plain));
-            return self.departure(number, forwarded, false);
-        }
-        let reason = out.events.into_iter().find_map(|event| match event {
-            HostEvent::Dropped { reason, .. } => Some(reason),
-            _ => None,
-        });
-        let reason = reason.unwrap_or(crate::host::HostDrop::NotForwarding);
-        let host = name;
-        recorder.deny(&transit, hop, MachineDrop { host, reason });
-        None
-    }
-
-    fn departure(&self, number: u32, transmit: Transmit, direct: bool) -> Option<(Place, Transit)> {
-        let machine = &self.world.machines[number as usize];
-        let plug = machine.plugs.get(transmit.interface)?;
-        let next_hop = transmit.next_hop;
-        let place = match &plug.to {
-            PluggedInto::Interface(interface) => Place::Depart {
-                interface: *interface,
-                next_hop,
-            },
-            PluggedInto::Outside(socket) => Place::DepartOutside {
-                port: Port {
-                    host: number,
-                    interface: number_of(transmit.interface),
-                },
-                socket: socket.clone(),
-                next_hop,
-            },
-        };
-        let transit = Transit {
-            packet: transmit.packet,
-            direct,
-            host: Some(number),
-            traffic: None,
-        };
-        Some((place, transit))
-    }
-
-    fn arrived_at(&self, machine: Option<u32>, arrival: Arrival) -> SmolStr {
-        match (machine, arrival) {
+    fn arrived_at(&self, end: &End) -> SmolStr {
+        match (end.machine, end.place) {
             (Some(number), _) => self.world.machines[number as usize].name().clone(),
             (None, Arrival::Interface(index)) => {
                 self.world.topology.plan.interface_id(index).as_str().into()
@@ -329,7 +188,7 @@ impl Explainer<'_> {
             Arrival::Outside(port) => port.interface as usize,
         };
         let mut out = Output::default();
-        let host = self.host(number);
+        let host = self.follower.host(number);
         host.on_packet(now, interface, end.packet.clone(), &mut out);
         run(host, now + PATIENCE, &mut out);
         let to = end.packet.source();
@@ -348,10 +207,6 @@ impl Explainer<'_> {
         });
         (Answer::Silent, made_up)
     }
-}
-
-fn number_of(number: usize) -> u32 {
-    u32::try_from(number).expect("a world has fewer than 2^32 machines")
 }
 
 fn transmit(interface: usize, packet: IpPacket) -> Transmit {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable,
+    TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable, translate_quoted,
 };
 
 /// Linux's `ip_default_ttl`.
@@ -169,8 +169,12 @@ impl IpPacket {
 
     /// Sets the source address and, given one, the source port (echo identifier for pings).
     ///
-    /// Fragments and other protocols have no port to set; their address alone changes.
-    pub const fn set_source(&mut self, address: IpAddr, port: Option<u16>) {
+    /// Later fragments and other protocols have no port to set; their address alone changes. In a
+    /// first fragment the checksum follows (RFC 1624).
+    pub fn set_source(&mut self, address: IpAddr, port: Option<u16>) {
+        if self.translate_first_fragment(Some((address, port)), None) {
+            return;
+        }
         self.header.source = address;
         let Some(port) = port else { return };
         match &mut self.transport {
@@ -182,13 +186,35 @@ impl IpPacket {
 
     /// Sets the destination address and, given one, the destination port (echo identifier for
     /// pings).
-    pub const fn set_destination(&mut self, address: IpAddr, port: Option<u16>) {
+    pub fn set_destination(&mut self, address: IpAddr, port: Option<u16>) {
+        if self.translate_first_fragment(None, Some((address, port))) {
+            return;
+        }
         self.header.destination = address;
         let Some(port) = port else { return };
         match &mut self.transport {
             Transport::Tcp(segment) => segment.destination_port = port,
             Transport::Udp(datagram) => datagram.destination_port = port,
             _ => self.set_echo_identifier(port),
+        }
+    }
+
+    /// A first fragment holds its transport header as octets.
+    fn translate_first_fragment(
+        &mut self,
+        source: Option<(IpAddr, Option<u16>)>,
+        destination: Option<(IpAddr, Option<u16>)>,
+    ) -> bool {
+        if !self.is_fragment() || self.header.is_later_fragment() {
+            return false;
+        }
+        let octets = translate_quoted(&self.to_bytes().into(), source, destination);
+        match Self::parse_bytes(octets) {
+            Ok(translated) => {
+                *self = translated;
+                true
+            }
+            Err(_) => false,
         }
     }
 

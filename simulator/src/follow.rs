@@ -86,7 +86,7 @@ impl<'w> Follower<'w> {
                 continue;
             }
             return Some(End {
-                packet: transit.packet,
+                packet: *transit.packet,
                 machine: machine.map(|(number, _)| number_of(number)),
                 place,
             });

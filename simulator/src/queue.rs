@@ -1,71 +1,172 @@
 //! The queue of everything that is to happen, ordered by (time, order of entry).
+//!
+//! A timing wheel of several levels, as kernels keep their timers (Varghese and Lauck, 1987): an
+//! entry lies by the highest of its time's digits, to base 64, that differs from the time the queue
+//! has reached. The wheel of the lowest digit holds one moment a place; a place of a higher wheel
+//! is spread over the lower ones when its time has come. So an entry moves a few times, however
+//! many there are, where a heap compares it with the logarithm of them. Entries of one place stay
+//! in the order in which they came, and so do those of one moment.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 
-/// A priority queue whose entries stay where they are: the heap holds small keys, and slots are
+/// Bits of a digit.
+const BITS: u32 = 6;
+/// Places of a wheel.
+const PLACES: usize = 1 << BITS;
+/// Wheels: eleven digits of six bits hold a time of 64.
+const WHEELS: usize = 11;
+
+/// A priority queue whose entries stay where they are: the wheels hold small keys, and slots are
 /// used again, so that a busy queue allocates nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(
+    from = "Saved<T>",
+    into = "Saved<T>",
+    bound(serialize = "T: Clone + Serialize")
+)]
 pub(crate) struct Queue<T> {
-    keys: BinaryHeap<Reverse<Key>>,
+    /// [`PLACES`] a wheel, the lowest wheel first.
+    places: Vec<Place>,
+    /// Which places of each wheel hold something.
+    taken: [u64; WHEELS],
+    /// What the digits of entries are compared with: no entry is due before it.
+    reached: u64,
     slots: Vec<Option<T>>,
     free: Vec<u32>,
-    next_seq: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Key {
-    at: SimTime,
-    seq: u64,
-    slot: u32,
+#[derive(Clone, Debug)]
+struct Place {
+    /// Time and slot, in the order of entry.
+    keys: VecDeque<(u64, u32)>,
+    /// The earliest of their times.
+    first: u64,
+}
+
+/// What is kept of a [`Queue`]: its entries in the order in which they will be taken.
+#[derive(Serialize, Deserialize)]
+struct Saved<T> {
+    reached: SimTime,
+    entries: Vec<(SimTime, T)>,
+}
+
+impl<T> From<Saved<T>> for Queue<T> {
+    fn from(saved: Saved<T>) -> Self {
+        let mut queue = Self {
+            reached: saved.reached.as_nanos(),
+            ..Self::default()
+        };
+        for (at, item) in saved.entries {
+            queue.push(at, item);
+        }
+        queue
+    }
+}
+
+impl<T> From<Queue<T>> for Saved<T> {
+    fn from(mut queue: Queue<T>) -> Self {
+        let reached = SimTime::from_nanos(queue.reached);
+        let never = SimTime::from_nanos(u64::MAX);
+        let entries = std::iter::from_fn(|| queue.pop_due(never)).collect();
+        Self { reached, entries }
+    }
 }
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
+        let empty = Place {
+            keys: VecDeque::new(),
+            first: u64::MAX,
+        };
         Self {
-            keys: BinaryHeap::new(),
+            places: vec![empty; WHEELS * PLACES],
+            taken: [0; WHEELS],
+            reached: 0,
             slots: Vec::new(),
             free: Vec::new(),
-            next_seq: 0,
         }
     }
 }
 
 impl<T> Queue<T> {
-    /// Enters `item`; of two entries for one moment the earlier entered comes first.
+    /// Enters `item`; of two entries for one moment the earlier entered comes first. A time before
+    /// that of an entry that was taken counts as that one.
     pub(crate) fn push(&mut self, at: SimTime, item: T) {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("a queue holds fewer than 2^32 entries")
         });
         self.slots[slot as usize] = Some(item);
-        let seq = self.next_seq;
-        self.next_seq += 1;
-        self.keys.push(Reverse(Key { at, seq, slot }));
+        self.place(at.as_nanos().max(self.reached), slot);
     }
 
     /// When the first entry is due.
     pub(crate) fn next_at(&self) -> Option<SimTime> {
-        self.keys.peek().map(|Reverse(key)| key.at)
+        let (wheel, digit) = self.first_place()?;
+        let first = self.places[wheel * PLACES + digit].first;
+        Some(SimTime::from_nanos(first))
     }
 
     /// Takes the first entry if it is due at or before `now`.
     pub(crate) fn pop_due(&mut self, now: SimTime) -> Option<(SimTime, T)> {
-        if self.next_at()? > now {
+        let (mut wheel, mut digit) = self.first_place()?;
+        if self.places[wheel * PLACES + digit].first > now.as_nanos() {
             return None;
         }
-        let Reverse(key) = self.keys.pop()?;
-        self.free.push(key.slot);
-        let item = self.slots[key.slot as usize].take();
-        Some((key.at, item.expect("a key has its slot")))
+        while wheel > 0 {
+            self.spread(wheel, digit);
+            (wheel, digit) = self.first_place()?;
+        }
+        let place = &mut self.places[digit];
+        let (at, slot) = place.keys.pop_front()?;
+        if place.keys.is_empty() {
+            place.first = u64::MAX;
+            self.taken[0] &= !(1 << digit);
+        }
+        self.reached = at;
+        self.free.push(slot);
+        let item = self.slots[slot as usize].take();
+        Some((SimTime::from_nanos(at), item.expect("a key has its slot")))
+    }
+
+    fn place(&mut self, at: u64, slot: u32) {
+        let differs = at ^ self.reached;
+        let wheel = differs.checked_ilog2().unwrap_or(0) / BITS;
+        let digit = (at >> (wheel * BITS)) as usize % PLACES;
+        let wheel = wheel as usize;
+        let place = &mut self.places[wheel * PLACES + digit];
+        place.keys.push_back((at, slot));
+        place.first = place.first.min(at);
+        self.taken[wheel] |= 1 << digit;
+    }
+
+    /// The place with the earliest entry: whatever lies in a lower wheel is earlier than all of a
+    /// higher one.
+    fn first_place(&self) -> Option<(usize, usize)> {
+        let wheel = self.taken.iter().position(|places| *places != 0)?;
+        Some((wheel, self.taken[wheel].trailing_zeros() as usize))
+    }
+
+    /// Goes to the first time of a place and lays its entries into lower wheels, which are empty.
+    fn spread(&mut self, wheel: usize, digit: usize) {
+        let place = &mut self.places[wheel * PLACES + digit];
+        let mut keys = std::mem::take(&mut place.keys);
+        self.reached = std::mem::replace(&mut place.first, u64::MAX);
+        self.taken[wheel] &= !(1 << digit);
+        for (at, slot) in keys.drain(..) {
+            self.place(at, slot);
+        }
+        self.places[wheel * PLACES + digit].keys = keys;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -83,5 +184,35 @@ mod tests {
         }
         assert_eq!(rest, ['b', 'c', 'd', 'e']);
         assert_eq!(queue.slots.len(), 4);
+    }
+
+    proptest! {
+        /// Held against a sorted list, with delays of every size, many of them equal.
+        #[test]
+        fn entries_come_in_the_order_of_time_and_entry(
+            acts in prop::collection::vec((any::<bool>(), 0_u32..63, 0_u64..3), 1..200),
+        ) {
+            let mut queue = Queue::default();
+            let mut list: Vec<(u64, usize)> = Vec::new();
+            let mut now = 0;
+            for (number, (pops, power, more)) in acts.into_iter().enumerate() {
+                if !pops {
+                    let at = now + ((1_u64 << power) - 1) / 7 + more;
+                    queue.push(SimTime::from_nanos(at), number);
+                    list.push((at, number));
+                    list.sort_by_key(|entry| *entry);
+                } else if !list.is_empty() {
+                    let (at, wanted) = list.remove(0);
+                    let due = SimTime::from_nanos(at);
+                    prop_assert_eq!(queue.next_at(), Some(due));
+                    if at > now {
+                        prop_assert_eq!(queue.pop_due(SimTime::from_nanos(at - 1)), None);
+                    }
+                    prop_assert_eq!(queue.pop_due(due), Some((due, wanted)));
+                    now = at;
+                }
+            }
+            prop_assert_eq!(queue.next_at().is_none(), list.is_empty());
+        }
     }
 }

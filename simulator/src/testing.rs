@@ -261,7 +261,6 @@ impl Net {
                 private_ip: nic.private_ip_address,
                 public_ip: Some(parse(public)),
                 is_primary: true,
-                status: NatGatewayAddressStatus::Succeeded,
             }],
             create_time: UnixTime::default(),
             delete_time: None,
@@ -512,7 +511,7 @@ pub(crate) fn tcp(from: (&str, u16), to: (&str, u16), flags: TcpFlags, payload: 
         flags,
         window: 64240,
         urgent_pointer: 0,
-        options: Vec::new(),
+        options: wirelab_wire::TcpOptions::NONE,
         payload: vec![b'x'; payload].into(),
     };
     let address = |text: &str| parse::<IpAddr>(text);

@@ -38,10 +38,13 @@ pub struct World {
     pub(crate) machines: Vec<Machine>,
     by_name: BTreeMap<SmolStr, u32>,
     by_instance: BTreeMap<InstanceId, u32>,
+    /// By interface, the machine that was plugged into it last, and where.
+    behind: Vec<Option<(u32, u32)>>,
     attribution: Attribution,
     flow_logs: FlowLogs,
     metrics: Metrics,
     events: VecDeque<Event>,
+    transmissions: u64,
     /// Empty between steps; kept for its memory.
     #[serde(skip)]
     sent: Vec<Sent>,
@@ -76,10 +79,12 @@ impl World {
             machines: Vec::new(),
             by_name: BTreeMap::new(),
             by_instance: BTreeMap::new(),
+            behind: Vec::new(),
             attribution: Attribution::default(),
             flow_logs: FlowLogs::default(),
             metrics: Metrics::default(),
             events: VecDeque::new(),
+            transmissions: 0,
             sent: Vec::new(),
             output: Output::default(),
             config,
@@ -146,6 +151,13 @@ impl World {
     #[must_use]
     pub fn now(&self) -> SimTime {
         self.now
+    }
+
+    /// How many packets one node has sent to another until now: a machine, gateway or endpoint
+    /// each is a node. Other simulators measure themselves in this unit, as "hops".
+    #[must_use]
+    pub fn transmissions(&self) -> u64 {
+        self.transmissions
     }
 
     /// The resources that the data plane obeys at this moment.
@@ -257,8 +269,23 @@ impl World {
                 }
             }
         }
+        self.remember_plugs(number);
         // New interfaces may have given it something to do.
         self.with_host(number, |_, _, _| {});
+    }
+
+    fn remember_plugs(&mut self, number: usize) {
+        for (at, plug) in self.machines[number].plugs.iter().enumerate() {
+            let PluggedInto::Interface(interface) = plug.to else {
+                continue;
+            };
+            if interface.get() >= self.behind.len() {
+                self.behind.resize(interface.get() + 1, None);
+            }
+            let number = u32::try_from(number).expect("fewer than 2^32 machines");
+            let at = u32::try_from(at).expect("a machine has few interfaces");
+            self.behind[interface.get()] = Some((number, at));
+        }
     }
 
     /// The commands of a machine that has stopped end as those of a lost SSH connection do.

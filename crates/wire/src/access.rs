@@ -285,8 +285,7 @@ impl TcpSegment {
     /// Octets of the header with its options, padded to a multiple of 4.
     #[must_use]
     pub fn header_len(&self) -> usize {
-        let options: usize = self.options.iter().map(TcpOption::wire_len).sum();
-        TCP_HEADER_LEN + options.next_multiple_of(4)
+        TCP_HEADER_LEN + self.options.as_bytes().len().next_multiple_of(4)
     }
 
     /// The sequence numbers that the segment takes: data, plus one each for SYN and FIN
@@ -301,59 +300,38 @@ impl TcpSegment {
     /// The maximum segment size option's value in octets.
     #[must_use]
     pub fn maximum_segment_size(&self) -> Option<u16> {
-        self.options.iter().find_map(|option| match option {
-            TcpOption::MaximumSegmentSize(size) => Some(*size),
-            _ => None,
-        })
+        self.options.maximum_segment_size()
     }
 
     /// Lowers the maximum segment size option to `limit` octets, as MSS clamping does.
     ///
     /// Returns whether it was changed; a segment without the option is left without.
     pub fn clamp_maximum_segment_size(&mut self, limit: u16) -> bool {
-        for option in &mut self.options {
-            if let TcpOption::MaximumSegmentSize(size) = option
-                && *size > limit
-            {
-                *size = limit;
-                return true;
-            }
-        }
-        false
+        self.options.clamp_maximum_segment_size(limit)
     }
 
     /// The window scale option's shift count, as it stands in the segment.
     #[must_use]
     pub fn window_scale(&self) -> Option<u8> {
-        self.options.iter().find_map(|option| match option {
-            TcpOption::WindowScale(shift) => Some(*shift),
-            _ => None,
-        })
+        self.options.window_scale()
     }
 
     /// TSval and TSecr.
     #[must_use]
     pub fn timestamps(&self) -> Option<(u32, u32)> {
-        self.options.iter().find_map(|option| match option {
-            TcpOption::Timestamps { value, echo_reply } => Some((*value, *echo_reply)),
-            _ => None,
-        })
+        self.options.timestamps()
     }
 
     /// Whether the segment says that its sender takes SACK blocks.
     #[must_use]
     pub fn sack_permitted(&self) -> bool {
-        self.options.contains(&TcpOption::SackPermitted)
+        self.options.sack_permitted()
     }
 
     /// The SACK blocks, most recent first; empty without the option.
     #[must_use]
-    pub fn sack_blocks(&self) -> &[(u32, u32)] {
-        let blocks = self.options.iter().find_map(|option| match option {
-            TcpOption::Sack(blocks) => Some(blocks.as_slice()),
-            _ => None,
-        });
-        blocks.unwrap_or_default()
+    pub fn sack_blocks(&self) -> Vec<(u32, u32)> {
+        self.options.sack_blocks()
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable, translate_quoted,
+    TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable,
 };
 
 /// Linux's `ip_default_ttl`.
@@ -169,12 +169,8 @@ impl IpPacket {
 
     /// Sets the source address and, given one, the source port (echo identifier for pings).
     ///
-    /// Later fragments and other protocols have no port to set; their address alone changes. In a
-    /// first fragment the checksum follows (RFC 1624).
-    pub fn set_source(&mut self, address: IpAddr, port: Option<u16>) {
-        if self.translate_first_fragment(Some((address, port)), None) {
-            return;
-        }
+    /// Fragments and other protocols have no port to set; their address alone changes.
+    pub const fn set_source(&mut self, address: IpAddr, port: Option<u16>) {
         self.header.source = address;
         let Some(port) = port else { return };
         match &mut self.transport {
@@ -186,35 +182,13 @@ impl IpPacket {
 
     /// Sets the destination address and, given one, the destination port (echo identifier for
     /// pings).
-    pub fn set_destination(&mut self, address: IpAddr, port: Option<u16>) {
-        if self.translate_first_fragment(None, Some((address, port))) {
-            return;
-        }
+    pub const fn set_destination(&mut self, address: IpAddr, port: Option<u16>) {
         self.header.destination = address;
         let Some(port) = port else { return };
         match &mut self.transport {
             Transport::Tcp(segment) => segment.destination_port = port,
             Transport::Udp(datagram) => datagram.destination_port = port,
             _ => self.set_echo_identifier(port),
-        }
-    }
-
-    /// A first fragment holds its transport header as octets.
-    fn translate_first_fragment(
-        &mut self,
-        source: Option<(IpAddr, Option<u16>)>,
-        destination: Option<(IpAddr, Option<u16>)>,
-    ) -> bool {
-        if !self.is_fragment() || self.header.is_later_fragment() {
-            return false;
-        }
-        let octets = translate_quoted(&self.to_bytes().into(), source, destination);
-        match Self::parse_bytes(octets) {
-            Ok(translated) => {
-                *self = translated;
-                true
-            }
-            Err(_) => false,
         }
     }
 
@@ -245,7 +219,7 @@ impl TcpSegment {
             flags,
             window: 0,
             urgent_pointer: 0,
-            options: Vec::new(),
+            options: TcpOptions::NONE,
             payload: Bytes::new(),
         }
     }
@@ -267,8 +241,8 @@ impl TcpSegment {
 
     /// The same with these options.
     #[must_use]
-    pub fn with_options(mut self, options: Vec<TcpOption>) -> Self {
-        self.options = options;
+    pub fn with_options(mut self, options: impl Into<TcpOptions>) -> Self {
+        self.options = options.into();
         self
     }
 

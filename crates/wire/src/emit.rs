@@ -7,7 +7,7 @@ use etherparse::checksum::Sum16BitWords;
 
 use crate::{
     Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable,
+    TcpSegment, Transport, UdpDatagram, Unreachable,
 };
 
 /// EtherType of IPv4.
@@ -69,7 +69,7 @@ impl IpPacket {
     ///
     /// # Panics
     /// If the value is no packet: longer than its length field can say, addresses of another IP
-    /// version than the header's, more than 40 octets of TCP options.
+    /// version than the header's.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.total_len());
         let length = self.transport.wire_len();
@@ -149,7 +149,6 @@ fn write_ipv6(
 fn write_tcp(segment: &TcpSegment, pseudo_header: Sum16BitWords, out: &mut Vec<u8>) {
     let start = out.len();
     let header_len = segment.header_len();
-    assert!(header_len <= 60, "TCP options take at most 40 octets");
     let words = u8::try_from(header_len / 4).expect("at most 15 words of header");
     out.extend_from_slice(&segment.source_port.to_be_bytes());
     out.extend_from_slice(&segment.destination_port.to_be_bytes());
@@ -159,43 +158,11 @@ fn write_tcp(segment: &TcpSegment, pseudo_header: Sum16BitWords, out: &mut Vec<u
     out.extend_from_slice(&segment.window.to_be_bytes());
     out.extend_from_slice(&[0, 0]);
     out.extend_from_slice(&segment.urgent_pointer.to_be_bytes());
-    for option in &segment.options {
-        write_option(option, out);
-    }
+    out.extend_from_slice(segment.options.as_bytes());
     out.resize(start + header_len, 0);
     out.extend_from_slice(&segment.payload);
     let sum = pseudo_header.add_slice(&out[start..]);
     put_u16(out, start + 16, sum.ones_complement().to_be());
-}
-
-fn write_option(option: &TcpOption, out: &mut Vec<u8>) {
-    let len = u8::try_from(option.wire_len()).expect("a TCP option is at most 40 octets");
-    match option {
-        TcpOption::EndOfList => out.push(0),
-        TcpOption::Nop => out.push(1),
-        TcpOption::MaximumSegmentSize(size) => {
-            out.extend_from_slice(&[2, len]);
-            out.extend_from_slice(&size.to_be_bytes());
-        }
-        TcpOption::WindowScale(shift) => out.extend_from_slice(&[3, len, *shift]),
-        TcpOption::SackPermitted => out.extend_from_slice(&[4, len]),
-        TcpOption::Sack(blocks) => {
-            out.extend_from_slice(&[5, len]);
-            for (left, right) in blocks {
-                out.extend_from_slice(&left.to_be_bytes());
-                out.extend_from_slice(&right.to_be_bytes());
-            }
-        }
-        TcpOption::Timestamps { value, echo_reply } => {
-            out.extend_from_slice(&[8, len]);
-            out.extend_from_slice(&value.to_be_bytes());
-            out.extend_from_slice(&echo_reply.to_be_bytes());
-        }
-        TcpOption::Unknown { kind, data } => {
-            out.extend_from_slice(&[*kind, len]);
-            out.extend_from_slice(data);
-        }
-    }
 }
 
 fn write_udp(datagram: &UdpDatagram, pseudo_header: Sum16BitWords, out: &mut Vec<u8>) {

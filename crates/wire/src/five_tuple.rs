@@ -1,6 +1,7 @@
 //! The key that names a flow: addresses, ports, protocol.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Ports are 0 where the protocol has none (ICMP: flow logs print it so) and in fragments after the
 /// first. What tells two pings apart is [`crate::IpPacket::echo_identifier`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FiveTuple {
     /// Source address.
     pub source: IpAddr,
@@ -21,6 +22,21 @@ pub struct FiveTuple {
     pub destination_port: u16,
     /// IANA protocol number.
     pub protocol: u8,
+}
+
+/// In few words: flows are looked up for every packet.
+impl Hash for FiveTuple {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let ends = [u32::from(source), u32::from(destination)].map(u64::from);
+                state.write_u64(ends[0] << 32 | ends[1]);
+            }
+            (source, destination) => (source, destination).hash(state),
+        }
+        let ports = [self.source_port, self.destination_port].map(u64::from);
+        state.write_u64(ports[0] << 32 | ports[1] << 16 | u64::from(self.protocol));
+    }
 }
 
 impl FiveTuple {

@@ -46,3 +46,4 @@ pub use packet::{
 pub use parse::ParseError;
 pub use quoted::{QuotedPacket, translate_quoted};
 pub use summary::Summary;
+pub use tcp_option::TcpOptions;

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::TcpOptions;
+
 /// A MAC address.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -186,8 +188,7 @@ impl fmt::Debug for TcpFlags {
     }
 }
 
-/// A TCP option. A segment keeps its options in wire order, padding included, so that bytes and
-/// value say the same.
+/// A TCP option. A segment keeps its options in wire order, padding included: [`TcpOptions`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TcpOption {
     /// Kind 0: end of the list.
@@ -236,7 +237,7 @@ pub struct TcpSegment {
     /// Urgent pointer.
     pub urgent_pointer: u16,
     /// Options in wire order; together a multiple of 4 octets, at most 40.
-    pub options: Vec<TcpOption>,
+    pub options: TcpOptions,
     /// Data.
     pub payload: Bytes,
 }

@@ -16,7 +16,7 @@ use etherparse::{
 use crate::emit::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, ETHERNET_HEADER_LEN};
 use crate::{
     Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    MacAddr, TcpFlags, TcpSegment, Transport, UdpDatagram, Unreachable, protocol, tcp_option,
+    MacAddr, TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable, protocol,
 };
 
 /// Why bytes are no packet.
@@ -225,7 +225,7 @@ fn parse_tcp(payload: Bytes) -> Transport {
     let Ok(header) = TcpHeaderSlice::from_slice(&payload) else {
         return other(protocol::TCP, payload);
     };
-    let Some(options) = tcp_option::parse(header.options()) else {
+    let Some(options) = TcpOptions::parse(header.options()) else {
         return other(protocol::TCP, payload);
     };
     let segment = TcpSegment {

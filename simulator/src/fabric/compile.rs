@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use indexmap::IndexMap;
 use smol_str::SmolStr;
 use wirelab_model::{
     InstanceState, InterfaceType, IpNet, NetworkAclId, NetworkInterface, NetworkInterfaceId,
@@ -72,9 +73,6 @@ pub(super) fn compile(
         .collect();
     compile_subnets(&mut plan, resources, &mut places);
     compile_interfaces(&mut plan, resources, &places, &attachments, config);
-    for vpc in &mut plan.vpcs {
-        vpc.addresses.sort_unstable();
-    }
     plan
 }
 
@@ -97,7 +95,7 @@ fn vpc(vpc: &wirelab_model::Vpc, resources: &Resources) -> Vpc {
         internet_gateway: gateways
             .find(|it| it.vpc_id.as_ref() == Some(&vpc.vpc_id))
             .map(|it| it.internet_gateway_id.clone()),
-        addresses: Vec::new(),
+        addresses: IndexMap::default(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! The fields of a packet that rules look at, read once a walk.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{FlowDirection, IpProtocol};
-use wirelab_wire::{IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
+use wirelab_wire::{FiveTuple, IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
 
 /// What security groups, network ACLs, trackers and NAT match on.
 #[derive(Clone, Copy, Debug)]
@@ -133,13 +134,26 @@ impl Header {
 }
 
 /// A flow seen from one of its ends. Pings have their identifier in place of both ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct FlowKey {
     pub(crate) local: IpAddr,
     pub(crate) remote: IpAddr,
     pub(crate) local_port: u16,
     pub(crate) remote_port: u16,
     pub(crate) protocol: u8,
+}
+
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let tuple = FiveTuple {
+            source: self.local,
+            destination: self.remote,
+            source_port: self.local_port,
+            destination_port: self.remote_port,
+            protocol: self.protocol,
+        };
+        tuple.hash(state);
+    }
 }
 
 impl FlowKey {

@@ -20,7 +20,6 @@ mod header;
 mod internet_gateway;
 mod lpm;
 mod mtu;
-mod nat_capacity;
 mod nat_gateway;
 mod nat_metrics;
 mod nat_table;
@@ -43,7 +42,7 @@ use wirelab_wire::IpPacket;
 
 pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
 pub(crate) use network_interface::Via;
-pub(crate) use plan::{InterfaceIndex, Owner, Plan, Topology};
+pub(crate) use plan::{InterfaceIndex, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{Port, Sites, Socket};
 
@@ -58,7 +57,8 @@ use nat_table::NatTable;
 /// A packet on its way, with what is known of it besides its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Transit {
-    pub(crate) packet: IpPacket,
+    /// In one place from machine to machine: what moves is small.
+    pub(crate) packet: Box<IpPacket>,
     /// It still has the source it was sent with, and no middlebox has forwarded it: security group
     /// references match it.
     pub(crate) direct: bool,
@@ -69,10 +69,18 @@ pub(crate) struct Transit {
 }
 
 impl Transit {
+    /// A fragment of this packet.
+    fn piece(&self, packet: IpPacket) -> Self {
+        Self {
+            packet: Box::new(packet),
+            ..*self
+        }
+    }
+
     /// A packet that the network itself makes because of this one.
     fn answer(&self, packet: IpPacket) -> Self {
         Self {
-            packet,
+            packet: Box::new(packet),
             direct: true,
             host: None,
             traffic: self.traffic,
@@ -110,6 +118,14 @@ pub(crate) enum Place {
     FromVpn(VpnConnectionId),
     /// The interface of a NAT or transit gateway sends it into its VPC.
     FromGateway(InterfaceIndex),
+}
+
+impl Place {
+    /// Whether a packet that is sent here leaves its node: a gateway and its interface are one, and
+    /// so are a machine and its own.
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        !matches!(self, Self::Machine(_) | Self::FromGateway(_))
+    }
 }
 
 /// A packet that goes on.
@@ -219,10 +235,7 @@ impl<W: Watch> Walk<'_, W> {
             return self.send(after, place, transit);
         }
         for packet in transit.packet.fragment(mtu) {
-            let piece = Transit {
-                packet,
-                ..transit.clone()
-            };
+            let piece = transit.piece(packet);
             self.send(after, place.clone(), piece);
         }
     }

@@ -1,32 +1,15 @@
 //! NAT gateway: many inside hosts behind few addresses.
 //!
-//! Amazon VPC User Guide, "NAT gateways" and "NAT gateway basics" (`facts.md` 2.4). TCP, UDP and
-//! ICMP only; no security group; the network ACLs of its subnet judge all four legs of a
-//! conversation, and its flow log shows them. A public gateway's private addresses have Elastic IP
-//! addresses, which the internet gateway translates to; a private one has none, so that an internet
-//! gateway drops what it sends.
-//!
-//! **Mapping.** In the words of RFC 4787, mapping and filtering are address and port dependent: each
-//! (inside address and port, destination and its port, protocol) has a mapping of its own, and only
-//! that destination's answers come in ("symmetric NAT"). Of several addresses a new connection takes
-//! any that has a port free towards its destination (drawn; AWS documents that connections are
-//! distributed, not how); the port is drawn from 1024-65535. An address that is being released keeps
-//! its connections and gets no new ones.
-//!
-//! **Ends.** A connection that was idle for 350 seconds is forgotten; nothing is sent then. The next
-//! segment from the inside is answered with an RST, as is one that belongs to another gateway
-//! (ruling D2); from the outside such packets are dropped, like everything that answers nothing. It
-//! does not answer pings.
-//!
-//! **Packets.** MSS is clamped and ICMP 3/4 sent at 8500 octets; errors about translated packets are
-//! translated; fragments of TCP and ICMP are dropped, those of UDP follow their first one, and are
-//! dropped if they come before it (ours: AWS does not say). What is more than the gateway's
-//! [`capacity`](super::nat_capacity) is dropped.
+//! Amazon VPC User Guide, "NAT gateways" (`facts.md` 2.4). TCP, UDP and ICMP echo only; no security
+//! group; the network ACLs of its subnet judge all four legs of a conversation, and its flow log
+//! shows them. A connection that was idle for 350 seconds is forgotten; the next segment from the
+//! inside is answered with an RST, as is one that belongs to another gateway (ruling D2). MSS is
+//! clamped, ICMP 3/4 is sent, errors are translated, TCP and ICMP fragments are not forwarded.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wirelab_model::{FlowDirection, NatGatewayAddressStatus, NatGatewayState};
+use wirelab_model::{FlowDirection, NatGatewayState};
 use wirelab_wire::{
     IcmpError, IpHeader, IpPacket, QuotedPacket, TcpFlags, TcpSegment, Transport, protocol,
     translate_quoted,
@@ -35,7 +18,7 @@ use wirelab_wire::{
 use super::compile::InterfaceIndices;
 use super::header::{FlowKey, Header};
 use super::nat_metrics::{self, Metric, Side};
-use super::nat_table::{Mapped, NatTable};
+use super::nat_table::NatTable;
 use super::plan::{InterfaceIndex, NatIndex};
 use super::quoted::quoted_mut;
 use super::{Oversize, Place, State, TellBy, Teller, Transit, Walk, mtu};
@@ -52,8 +35,6 @@ pub(crate) struct NatGateway {
     /// The primary one first.
     pub(super) addresses: Vec<NatAddress>,
     ips: Vec<IpAddr>,
-    /// Those that new connections may take.
-    usable: Vec<IpAddr>,
 }
 
 /// One of its addresses.
@@ -76,11 +57,7 @@ impl NatGateway {
             metrics: nat_metrics::source(&source.nat_gateway_id),
             source: Arc::clone(source),
             addresses: addresses.collect(),
-            ips: all.clone().map(|it| it.private_ip.into()).collect(),
-            usable: all
-                .filter(|it| it.status == NatGatewayAddressStatus::Succeeded)
-                .map(|it| it.private_ip.into())
-                .collect(),
+            ips: all.map(|it| it.private_ip.into()).collect(),
         }
     }
 
@@ -126,8 +103,6 @@ impl<W: Watch> Walk<'_, W> {
                 nat_gateway: id(),
                 state: nat.source.state,
             }
-        } else if !W::GOES_ON && !self.nat_has_capacity(nat, &transit.packet) {
-            NatGatewayDrop::OverCapacity { nat_gateway: id() }
         } else if transit.packet.is_icmp_error() {
             return self.nat_error(nat, interface, transit);
         } else if (fragment && header.protocol != protocol::UDP)
@@ -138,8 +113,6 @@ impl<W: Watch> Walk<'_, W> {
                 protocol: header.protocol,
                 fragment,
             }
-        } else if header.later_fragment {
-            return self.nat_fragment(nat, interface, from, transit);
         } else if from == Side::Destination {
             return self.nat_inward(nat, interface, &header, transit);
         } else {
@@ -169,18 +142,13 @@ impl<W: Watch> Walk<'_, W> {
             || header.protocol == protocol::UDP
             || (header.is_icmp() && header.is_icmp_query());
         let table = self.nat_table(nat);
-        let known = table.outward(now, header, &key, &nat.ips, &timeouts);
+        let known = table.outward(now, header, &key, &timeouts);
         let mapped = match known {
             Some(mapped) => Ok(mapped),
             None if !opens => return self.nat_unknown(nat, interface, header, &transit),
-            None => table.map(now, header, key, &nat.usable, &timeouts),
+            None => table.map(now, header, key, &nat.ips, &timeouts),
         };
-        let Ok(Mapped {
-            address,
-            port,
-            is_attempt,
-        }) = mapped
-        else {
+        let Ok((address, port)) = mapped else {
             let reason = NatGatewayDrop::PortsExhausted {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
                 destination: header.destination,
@@ -189,7 +157,7 @@ impl<W: Watch> Walk<'_, W> {
             self.nat_count(nat, Metric::ErrorPortAllocation);
             return self.nat_deny(nat, &transit, reason);
         };
-        if is_attempt {
+        if known.is_none() && header.opens_tcp() {
             self.nat_count(nat, Metric::ConnectionAttemptCount);
         }
         (self.watch).pass(&transit.packet, || {
@@ -199,12 +167,10 @@ impl<W: Watch> Walk<'_, W> {
             };
             (nat.hop(), detail)
         });
-        let before = transit.clone();
-        if transit.packet.is_fragment() {
-            (self.nat_table(nat)).remember_fragments(now, &before.packet, address);
+        if self.nat_passes(nat, interface, &transit) {
+            transit.packet.set_source(address, Some(port));
+            self.nat_forward(nat, interface, Side::Destination, transit);
         }
-        transit.packet.set_source(address, Some(port));
-        self.nat_forward(nat, interface, Side::Destination, &before, transit);
     }
 
     fn nat_inward(
@@ -233,57 +199,20 @@ impl<W: Watch> Walk<'_, W> {
             };
             (nat.hop(), detail)
         });
-        let before = transit.clone();
-        if transit.packet.is_fragment() {
-            (self.nat_table(nat)).remember_fragments(now, &before.packet, inside.local);
+        if self.nat_passes(nat, interface, &transit) {
+            (transit.packet).set_destination(inside.local, Some(inside.local_port));
+            self.nat_forward(nat, interface, Side::Source, transit);
         }
-        (transit.packet).set_destination(inside.local, Some(inside.local_port));
-        self.nat_forward(nat, interface, Side::Source, &before, transit);
     }
 
-    /// A UDP fragment without ports goes where its first one went.
-    fn nat_fragment(
+    /// Whether size and TTL let a packet pass; asked before it is translated, since errors are
+    /// about what came in.
+    fn nat_passes(
         &mut self,
         nat: &NatGateway,
         interface: InterfaceIndex,
-        from: Side,
-        mut transit: Transit,
-    ) {
-        let now = self.now;
-        let Some(address) = self.nat_table(nat).fragment(now, &transit.packet) else {
-            let reason = NatGatewayDrop::NoMapping {
-                nat_gateway: nat.source.nat_gateway_id.clone(),
-            };
-            return self.nat_deny(nat, &transit, reason);
-        };
-        let before = transit.clone();
-        let to = match from {
-            Side::Source => {
-                transit.packet.set_source(address, None);
-                Side::Destination
-            }
-            Side::Destination => {
-                transit.packet.set_destination(address, None);
-                Side::Source
-            }
-        };
-        self.nat_forward(nat, interface, to, &before, transit);
-    }
-
-    fn nat_has_capacity(&mut self, nat: &NatGateway, packet: &IpPacket) -> bool {
-        let now = self.now;
-        self.nat_table(nat).capacity.take(now, packet.total_len())
-    }
-
-    /// Sends a translated packet on; `before` is what came in, which errors are about.
-    fn nat_forward(
-        &mut self,
-        nat: &NatGateway,
-        interface: InterfaceIndex,
-        to: Side,
-        before: &Transit,
-        mut transit: Transit,
-    ) {
+        transit: &Transit,
+    ) -> bool {
         let teller = nat.ips.first().map(|address| Teller {
             address: *address,
             by: TellBy::Interface(interface),
@@ -293,11 +222,27 @@ impl<W: Watch> Walk<'_, W> {
             fragments: true,
             tell: teller,
         };
-        if !self.fits(before, &oversize, || nat.hop()) {
-            return self.nat_count(nat, Metric::PacketsDropCount);
+        if !self.fits(transit, &oversize, || nat.hop()) {
+            self.nat_count(nat, Metric::PacketsDropCount);
+            return false;
         }
+        if transit.packet.ttl() <= 1 {
+            self.nat_ttl_expired(nat, teller, transit);
+            return false;
+        }
+        true
+    }
+
+    /// Sends a translated packet on, with a TTL that is one less.
+    fn nat_forward(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        to: Side,
+        mut transit: Transit,
+    ) {
         if !transit.packet.decrement_ttl() {
-            return self.nat_ttl_expired(nat, teller, before);
+            return;
         }
         mtu::clamp(&mut transit.packet, mtu::NAT_GATEWAY);
         transit.direct = false;
@@ -305,10 +250,7 @@ impl<W: Watch> Walk<'_, W> {
             return self.nat_leave(nat, interface, to, transit);
         }
         for packet in transit.packet.fragment(mtu::NAT_GATEWAY) {
-            let piece = Transit {
-                packet,
-                ..transit.clone()
-            };
+            let piece = transit.piece(packet);
             self.nat_leave(nat, interface, to, piece);
         }
     }
@@ -375,8 +317,9 @@ impl<W: Watch> Walk<'_, W> {
             };
             return self.nat_deny(nat, &transit, reason);
         }
-        let before = transit.clone();
-        self.nat_forward(nat, interface, to, &before, transit);
+        if self.nat_passes(nat, interface, &transit) {
+            self.nat_forward(nat, interface, to, transit);
+        }
     }
 
     fn translate_error(&mut self, nat: &NatGateway, packet: &mut IpPacket) -> Option<()> {
@@ -431,7 +374,7 @@ fn reset(packet: &IpPacket, header: &Header) -> Option<IpPacket> {
         flags,
         window: 0,
         urgent_pointer: 0,
-        options: Vec::new(),
+        options: wirelab_wire::TcpOptions::NONE,
         payload: wirelab_wire::Bytes::new(),
     };
     let ip = IpHeader::new(header.destination, header.source);

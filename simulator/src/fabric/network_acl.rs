@@ -16,6 +16,7 @@ use wirelab_wire::IpPacket;
 
 use super::header::Header;
 use super::{SubnetIndex, Transit, Walk};
+use crate::block;
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, NetworkAclDrop};
@@ -90,7 +91,9 @@ impl Entry {
     }
 
     fn matches(&self, header: &Header, address: IpAddr) -> bool {
-        if !self.block.contains(&address) || self.protocol.is_some_and(|it| it != header.protocol) {
+        if !block::holds(&self.block, address)
+            || self.protocol.is_some_and(|it| it != header.protocol)
+        {
             return false;
         }
         match self.protocol {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
@@ -23,6 +25,7 @@ use super::route_table::Table;
 use super::security_group::GroupSet;
 use super::transit_gateway::{Attachment, TransitGateway};
 use super::vpn_gateway::{VpnConnection, VpnGateway};
+use crate::block;
 use crate::config::WorldConfig;
 use crate::verdict::Hop;
 
@@ -145,8 +148,8 @@ pub(crate) struct Vpc {
     /// Second address of the primary block: the Amazon resolver's.
     pub(crate) resolver: Option<IpAddr>,
     pub(crate) internet_gateway: Option<InternetGatewayId>,
-    /// Every private address and its interface, sorted.
-    pub(crate) addresses: Vec<(IpAddr, InterfaceIndex)>,
+    /// Every private address and its interface.
+    pub(crate) addresses: IndexMap<IpAddr, InterfaceIndex, FxBuildHasher>,
 }
 
 impl Interface {
@@ -165,25 +168,20 @@ impl Interface {
 impl Subnet {
     /// Whether the address lies in the subnet.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.block.contains(&address)
-            || self
-                .ipv6_block
-                .is_some_and(|block| block.contains(&address))
+        block::holds(&self.block, address)
+            || self.ipv6_block.is_some_and(|it| block::holds(&it, address))
     }
 }
 
 impl Vpc {
     /// The interface that has the address.
     pub(crate) fn interface_of(&self, address: IpAddr) -> Option<InterfaceIndex> {
-        let found = self
-            .addresses
-            .binary_search_by_key(&address, |entry| entry.0);
-        found.ok().map(|at| self.addresses[at].1)
+        self.addresses.get(&address).copied()
     }
 
     /// Whether the address lies in one of the VPC's blocks.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        self.blocks.iter().any(|block| block.contains(&address))
+        self.blocks.iter().any(|it| block::holds(it, address))
     }
 }
 

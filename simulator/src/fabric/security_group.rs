@@ -18,6 +18,7 @@ use wirelab_wire::{QuotedPacket, protocol};
 use super::header::{FlowKey, Header};
 use super::lpm::Lpm;
 use super::{InterfaceIndex, Transit, Walk};
+use crate::block;
 use crate::config::IcmpRelated;
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -153,7 +154,7 @@ impl Rule {
         self.protocol.is_none_or(|it| it == header.protocol)
             && self.matches_ports(header)
             && match &self.peer {
-                Peer::Block(block) => block.contains(&peer),
+                Peer::Block(block) => block::holds(block, peer),
                 Peer::Blocks(blocks) => blocks.lookup(peer).is_some(),
                 // A reference never matches what a middlebox forwarded or translated.
                 Peer::Members(at) => direct && members[*at as usize].binary_search(&peer).is_ok(),

@@ -151,7 +151,7 @@ impl Firewall {
         &mut self,
         hook: Hook,
         packet: &mut IpPacket,
-        names: &(String, String),
+        names: (&str, &str),
         mtu: Option<u16>,
     ) -> Verdict {
         if self.idle {
@@ -270,12 +270,7 @@ impl Chain {
         self.octets += len as u64;
     }
 
-    fn run(
-        &mut self,
-        packet: &mut IpPacket,
-        names: &(String, String),
-        mtu: Option<u16>,
-    ) -> Verdict {
+    fn run(&mut self, packet: &mut IpPacket, names: (&str, &str), mtu: Option<u16>) -> Verdict {
         let hook = self.hook;
         for rule in &mut self.rules {
             if !rule.matches.hold(packet, names) {
@@ -317,7 +312,7 @@ fn clamp(packet: &mut IpPacket, size: Option<u16>, mtu: Option<u16>) {
 }
 
 impl Matches {
-    fn hold(&self, packet: &IpPacket, names: &(String, String)) -> bool {
+    fn hold(&self, packet: &IpPacket, names: (&str, &str)) -> bool {
         let ports = packet.ports();
         let in_net = |condition: &Option<Not<IpNet>>, address: IpAddr| {
             let contains = |net: &IpNet| net.contains(&address);
@@ -347,8 +342,8 @@ impl Matches {
             .is_none_or(|test| test.holds(|wanted| *wanted == protocol))
             && in_net(&self.source, packet.header.source)
             && in_net(&self.destination, packet.header.destination)
-            && named(&self.input, &names.0)
-            && named(&self.output, &names.1)
+            && named(&self.input, names.0)
+            && named(&self.output, names.1)
             && has_port(&self.source_ports, ports.map(|(source, _)| source))
             && has_port(
                 &self.destination_ports,

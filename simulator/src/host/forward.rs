@@ -6,11 +6,11 @@ use wirelab_wire::{IcmpError, IpPacket, Unreachable};
 use super::firewall::{Hook, Verdict};
 use super::output::HostDrop;
 use super::route::Resolved;
-use super::stack::Stack;
+use super::stack::{Stack, names};
 
 impl Stack {
     /// `ip_forward`: TTL first, then the route, the firewall and the MTU.
-    pub(crate) fn forward(&mut self, now: SimTime, from: usize, mut packet: IpPacket) {
+    pub(crate) fn forward(&mut self, now: SimTime, from: usize, mut packet: Box<IpPacket>) {
         if packet.header.ttl <= 1 {
             self.send_error(now, &packet, IcmpError::TtlExceeded);
             self.drop_packet(packet, HostDrop::TtlExpired);
@@ -28,10 +28,10 @@ impl Stack {
         if !packet.decrement_ttl() {
             return;
         }
-        let names = self.names(Some(from), Some(resolved.interface));
+        let names = names(&self.interfaces, Some(from), Some(resolved.interface));
         let verdict = self
             .firewall
-            .filter(Hook::Forward, &mut packet, &names, Some(resolved.mtu));
+            .filter(Hook::Forward, &mut packet, names, Some(resolved.mtu));
         match verdict {
             Verdict::Accept => self.emit(&resolved, packet),
             Verdict::Drop { rule } => self.drop_packet(packet, HostDrop::Firewall { rule }),
@@ -57,7 +57,7 @@ impl Stack {
             size,
             icmp_sent,
         };
-        self.drop_packet(packet.clone(), reason);
+        self.drop_packet(Box::new(packet.clone()), reason);
         true
     }
 }

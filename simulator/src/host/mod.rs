@@ -81,7 +81,7 @@ pub struct Host {
     owners: BTreeMap<SocketId, Owner>,
     sessions: BTreeMap<SocketId, Session>,
     sessions_made: u64,
-    runners: BTreeMap<SmolStr, Runner>,
+    runners: BTreeMap<SmolStr, Box<Runner>>,
     execs: BTreeMap<ExecId, Exec>,
     wakes: BTreeSet<(SimTime, Waker)>,
     next_echo_identifier: u16,
@@ -163,10 +163,10 @@ impl Host {
         &mut self,
         now: SimTime,
         interface: usize,
-        packet: IpPacket,
+        packet: impl Into<Box<IpPacket>>,
         out: &mut Output,
     ) {
-        self.stack.on_packet(now, interface, packet);
+        self.stack.on_packet(now, interface, packet.into());
         self.settle(now, out);
     }
 
@@ -203,7 +203,7 @@ impl Host {
     /// Starts a traffic program; one of the same name is stopped first.
     pub fn start_traffic(&mut self, now: SimTime, spec: &TrafficSpec, out: &mut Output) {
         self.stop_traffic(now, &spec.name, out);
-        let runner = Runner::new(spec.clone(), now);
+        let runner = Box::new(Runner::new(spec.clone(), now));
         self.set_alarm(&runner);
         self.runners.insert(spec.name.clone(), runner);
         self.settle(now, out);

@@ -25,7 +25,7 @@ pub struct Transmit {
     /// Whose MAC the frame goes to: the next hop's address, or the packet's own destination.
     pub next_hop: IpAddr,
     /// The packet; a forwarded one has its TTL decremented already.
-    pub packet: IpPacket,
+    pub packet: Box<IpPacket>,
 }
 
 /// A command that was started on a machine; the caller chooses the number.

@@ -8,6 +8,7 @@ use smol_str::SmolStr;
 use wirelab_model::{IpNet, SimDuration, SimTime};
 
 use super::spec::{HostRoute, InterfaceConfig};
+use crate::block;
 
 /// `net.ipv4.route.mtu_expires`.
 const PATH_MTU_LIFE: SimDuration = SimDuration::from_secs(600);
@@ -146,7 +147,7 @@ impl RouteTable {
         self.lines
             .iter()
             .rev()
-            .find(|line| line.route.destination.contains(&destination))
+            .find(|line| block::holds(&line.route.destination, destination))
     }
 
     /// The way to `destination`.

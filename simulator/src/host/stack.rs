@@ -8,10 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream};
-use wirelab_wire::{IpPacket, QuotedPacket, Reassembler, TcpFlags, TcpSegment, Transport};
+use wirelab_wire::{
+    IpHeader, IpPacket, QuotedPacket, Reassembler, TcpFlags, TcpSegment, Transport,
+};
 
 pub(crate) use counters::Counters;
 
@@ -46,7 +50,7 @@ pub(crate) enum StackEvent {
     Icmp(Heard),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum TimerKey {
     Connection(SocketId),
     Request(Ends),
@@ -70,11 +74,11 @@ pub(crate) struct Stack {
     listeners: BTreeSet<u16>,
     udp_ports: BTreeSet<u16>,
     connections: BTreeMap<SocketId, Connection>,
-    by_ends: BTreeMap<Ends, SocketId>,
+    by_ends: IndexMap<Ends, SocketId, FxBuildHasher>,
     requests: BTreeMap<Ends, Request>,
     time_waits: BTreeMap<Ends, TimeWait>,
     deadlines: BTreeSet<(SimTime, TimerKey)>,
-    armed: BTreeMap<TimerKey, SimTime>,
+    armed: IndexMap<TimerKey, SimTime, FxBuildHasher>,
     next_socket: u64,
     draws: Stream,
     pub(crate) identification: u16,
@@ -83,7 +87,7 @@ pub(crate) struct Stack {
     pub(crate) events: VecDeque<StackEvent>,
     pub(crate) sent: Vec<Transmit>,
     pub(crate) notices: Vec<HostEvent>,
-    loopback: VecDeque<IpPacket>,
+    loopback: VecDeque<Box<IpPacket>>,
 }
 
 impl Stack {
@@ -103,11 +107,11 @@ impl Stack {
             listeners: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
             connections: BTreeMap::new(),
-            by_ends: BTreeMap::new(),
+            by_ends: IndexMap::default(),
             requests: BTreeMap::new(),
             time_waits: BTreeMap::new(),
             deadlines: BTreeSet::new(),
-            armed: BTreeMap::new(),
+            armed: IndexMap::default(),
             next_socket: 0,
             draws,
             identification,
@@ -290,7 +294,10 @@ impl Stack {
     }
 
     fn arm(&mut self, key: TimerKey, at: Option<SimTime>) {
-        if let Some(old) = self.armed.remove(&key) {
+        if self.armed.get(&key) == at.as_ref() {
+            return;
+        }
+        if let Some(old) = self.armed.swap_remove(&key) {
             self.deadlines.remove(&(old, key.clone()));
         }
         if let Some(at) = at {
@@ -360,7 +367,7 @@ impl Stack {
             self.arm(TimerKey::TimeWait(ends), Some(until));
         }
         if self.by_ends.get(&ends) == Some(&id) {
-            self.by_ends.remove(&ends);
+            self.by_ends.swap_remove(&ends);
         }
         let forgotten = self.connections.get(&id).is_some_and(Connection::is_orphan);
         if forgotten {
@@ -448,7 +455,7 @@ impl Stack {
     }
 
     /// A packet from the network.
-    pub(crate) fn on_packet(&mut self, now: SimTime, interface: usize, packet: IpPacket) {
+    pub(crate) fn on_packet(&mut self, now: SimTime, interface: usize, packet: Box<IpPacket>) {
         self.count_received(interface, packet.total_len());
         if self.is_local(packet.header.destination) {
             self.deliver(now, interface, packet);
@@ -466,12 +473,15 @@ impl Stack {
         }
     }
 
-    fn deliver(&mut self, now: SimTime, interface: usize, packet: IpPacket) {
-        let Some(mut packet) = self.reassembler.insert(now.as_nanos(), packet) else {
-            return;
-        };
-        let names = self.names(Some(interface), None);
-        match self.firewall.filter(Hook::Input, &mut packet, &names, None) {
+    fn deliver(&mut self, now: SimTime, interface: usize, mut packet: Box<IpPacket>) {
+        if packet.is_fragment() {
+            let Some(whole) = self.reassembler.insert(now.as_nanos(), *packet) else {
+                return;
+            };
+            packet = Box::new(whole);
+        }
+        let names = names(&self.interfaces, Some(interface), None);
+        match self.firewall.filter(Hook::Input, &mut packet, names, None) {
             Verdict::Accept => {}
             Verdict::Drop { rule } => {
                 self.drop_packet(packet, HostDrop::Firewall { rule });
@@ -484,44 +494,27 @@ impl Stack {
             }
         }
         match &packet.transport {
-            Transport::Tcp(_) => self.on_tcp(now, packet),
+            Transport::Tcp(segment) => self.on_tcp(now, &packet.header, segment),
             Transport::Udp(_) => self.on_udp(now, &packet),
             Transport::Icmp(_) => self.on_icmp(now, &packet),
             _ => {}
         }
     }
 
-    /// Names of the interfaces a packet came from and goes to, for the firewall.
-    pub(crate) fn names(&self, from: Option<usize>, to: Option<usize>) -> (String, String) {
-        let name = |index: Option<usize>| match index {
-            None => String::new(),
-            Some(index) => self
-                .interfaces
-                .get(index)
-                .map_or_else(|| "lo".to_owned(), |config| config.name.to_string()),
-        };
-        (name(from), name(to))
-    }
-
-    fn on_tcp(&mut self, now: SimTime, packet: IpPacket) {
-        let Transport::Tcp(segment) = packet.transport else {
-            return;
-        };
+    fn on_tcp(&mut self, now: SimTime, header: &IpHeader, segment: &TcpSegment) {
         let ends = Ends {
-            local: SocketAddr::new(packet.header.destination, segment.destination_port),
-            remote: SocketAddr::new(packet.header.source, segment.source_port),
+            local: SocketAddr::new(header.destination, segment.destination_port),
+            remote: SocketAddr::new(header.source, segment.source_port),
         };
         if let Some(id) = self.by_ends.get(&ends).copied() {
-            self.with(now, id, |connection, cx| {
-                connection.on_segment(&segment, cx)
-            });
+            self.with(now, id, |connection, cx| connection.on_segment(segment, cx));
             self.events.push_back(StackEvent::Touched(id));
         } else if self.requests.contains_key(&ends) {
-            self.on_request_segment(now, ends, &segment);
+            self.on_request_segment(now, ends, segment);
         } else if self.time_waits.contains_key(&ends) {
-            self.on_time_wait_segment(now, ends, &segment);
+            self.on_time_wait_segment(now, ends, segment);
         } else {
-            self.on_segment_without_socket(now, ends, &segment);
+            self.on_segment_without_socket(now, ends, segment);
         }
     }
 
@@ -571,6 +564,21 @@ impl Stack {
         });
         self.events.push_back(StackEvent::Touched(id));
     }
+}
+
+/// Names of the interfaces a packet came from and goes to, for the firewall.
+pub(crate) fn names(
+    interfaces: &[InterfaceConfig],
+    from: Option<usize>,
+    to: Option<usize>,
+) -> (&str, &str) {
+    let name = |index: Option<usize>| match index {
+        None => "",
+        Some(index) => interfaces
+            .get(index)
+            .map_or("lo", |config| config.name.as_str()),
+    };
+    (name(from), name(to))
 }
 
 /// What an ICMP error means for a connection.

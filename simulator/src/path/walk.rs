@@ -202,7 +202,10 @@ impl Explainer<'_> {
         // The way it would go is the way a ping to the sender goes.
         let ping = self.program(number, to, ProbeProtocol::Icmp, None);
         let made_up = made_up.map(|packet| match ping {
-            Ok(ping) => Transmit { packet, ..ping },
+            Ok(ping) => Transmit {
+                packet: Box::new(packet),
+                ..ping
+            },
             Err(_) => transmit(interface, packet),
         });
         (Answer::Silent, made_up)
@@ -213,7 +216,7 @@ fn transmit(interface: usize, packet: IpPacket) -> Transmit {
     Transmit {
         interface,
         next_hop: packet.destination(),
-        packet,
+        packet: Box::new(packet),
     }
 }
 
@@ -264,7 +267,7 @@ fn answer_to(packet: &IpPacket) -> Option<IpPacket> {
                 flags: TcpFlags::SYN | TcpFlags::ACK,
                 window: 65160,
                 urgent_pointer: 0,
-                options: Vec::new(),
+                options: wirelab_wire::TcpOptions::NONE,
                 payload: Bytes::new(),
             };
             Some(IpPacket::tcp(from, to, answer))

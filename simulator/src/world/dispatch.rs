@@ -29,7 +29,7 @@ impl World {
             next_hop,
         };
         let transit = Transit {
-            packet,
+            packet: Box::new(packet),
             direct: true,
             host: None,
             traffic: None,
@@ -94,6 +94,7 @@ impl World {
             transit,
         } in sent.drain(..)
         {
+            self.transmissions += u64::from(place.is_elsewhere());
             match place {
                 // Nothing can come between an interface and its machine.
                 Place::Machine(interface) if delivered.is_none() => {
@@ -124,19 +125,17 @@ impl World {
     }
 
     pub(crate) fn machine_behind(&self, interface: InterfaceIndex) -> Option<(usize, usize)> {
-        let nic = self.topology.plan.find_interface(interface)?;
-        let fabric::Owner::Instance { id, .. } = &nic.owner else {
-            return None;
-        };
-        let number = *self.by_instance.get(id)? as usize;
-        let at = self.machines[number].interface_of(interface)?;
-        Some((number, at))
+        let (number, at) = (*self.behind.get(interface.get())?)?;
+        let (number, at) = (number as usize, at as usize);
+        // The interface may have been taken out since.
+        let plug = self.machines[number].plugs.get(at)?;
+        (plug.to == PluggedInto::Interface(interface)).then_some((number, at))
     }
 
     fn deliver_outside(&mut self, port: Port, from: Option<Port>, transit: Transit) {
         let peer = from.map_or(OUTSIDE_ROUTER, outside_mac);
         let packet = &transit.packet;
-        self.capture_outside(port, false, peer, packet.clone());
+        self.capture_outside(port, false, peer, (**packet).clone());
         self.deliver(port.host as usize, port.interface as usize, transit);
     }
 
@@ -265,13 +264,18 @@ impl World {
                 Event::ExecDone { id, status, at }
             }
             HostEvent::Dropped { packet, reason } => {
-                return self.host_dropped(number, *packet, reason);
+                return self.host_dropped(number, packet, reason);
             }
         };
         self.events.push_back(event);
     }
 
-    fn host_dropped(&mut self, number: usize, packet: IpPacket, reason: crate::host::HostDrop) {
+    fn host_dropped(
+        &mut self,
+        number: usize,
+        packet: Box<IpPacket>,
+        reason: crate::host::HostDrop,
+    ) {
         let machine = &self.machines[number];
         let host = machine.name().clone();
         let known = u32::try_from(number).expect("fewer than 2^32 machines");
@@ -298,7 +302,7 @@ impl World {
         let traffic = transit.traffic.map(|it| self.attribution.name(it).clone());
         self.events.push_back(Event::Dropped(Box::new(Dropped {
             at: self.now,
-            packet: transit.packet,
+            packet: *transit.packet,
             hop,
             reason: reason.into(),
             from_host: transit.host.map(name),
@@ -316,7 +320,7 @@ impl World {
         };
         let neighbor = next_hop.and_then(|it| self.sites.neighbor_on(socket, it));
         let peer = neighbor.map_or(OUTSIDE_ROUTER, outside_mac);
-        self.capture_outside(port, true, peer, transit.packet.clone());
+        self.capture_outside(port, true, peer, (*transit.packet).clone());
     }
 
     fn capture_outside(

@@ -41,7 +41,7 @@ impl Watch for Live<'_> {
         let traffic = transit.traffic.map(|it| self.attribution.name(it).clone());
         self.events.push_back(Event::Dropped(Box::new(Dropped {
             at: self.now,
-            packet: transit.packet.clone(),
+            packet: (*transit.packet).clone(),
             hop,
             reason: reason.into(),
             from_host: transit.host.map(name),

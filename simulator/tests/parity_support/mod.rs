@@ -426,7 +426,7 @@ impl Net {
                 _ => None,
             };
             if let Some(side) = side {
-                self.captured[side].push((self.now, sent.packet.clone()));
+                self.captured[side].push((self.now, (*sent.packet).clone()));
                 if let Some(rule) = &mut self.rules[side]
                     && rule(&sent.packet, self.now) == Verdict::Drop
                 {
@@ -442,7 +442,7 @@ impl Net {
                 SimDuration::from_micros(2)
             };
             let number = self.flying.len() as u64;
-            self.flying.push(Some(sent.packet));
+            self.flying.push(Some(*sent.packet));
             self.queue
                 .push(Reverse((start + delay, number, to, to_interface)));
         }
@@ -670,7 +670,7 @@ fn normalise(packets: &[(SimTime, IpPacket)]) -> Vec<Seg> {
             },
             len: tcp.payload.len() as u32,
             window: tcp.window,
-            options: tcp.options.iter().map(kind).collect(),
+            options: tcp.options.iter().map(|it| kind(&it)).collect(),
         });
     }
     flow

@@ -90,7 +90,7 @@ fn private(address: Ipv4Addr, primary: bool) -> PrivateIpAddress {
 }
 
 /// Adds the wanted secondary addresses, then `count` free ones; says which.
-pub(crate) fn add_addresses(
+fn add_addresses(
     tx: &mut Transaction<'_>,
     id: &NetworkInterfaceId,
     wanted: &[Ipv4Addr],

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{dns, print_end_points, shows_sequence, text};
-use crate::{IpPacket, TcpFlags, TcpOption, TcpSegment};
+use crate::{IpPacket, TcpFlags, TcpOption, TcpOptions, TcpSegment};
 
 pub(super) fn print(
     packet: &IpPacket,
@@ -37,7 +37,7 @@ pub(super) fn print(
     print_payload(segment, f)
 }
 
-fn print_options(options: &[TcpOption], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn print_options(options: &TcpOptions, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if options.is_empty() {
         return Ok(());
     }
@@ -46,8 +46,8 @@ fn print_options(options: &[TcpOption], f: &mut fmt::Formatter<'_>) -> fmt::Resu
         if index > 0 {
             f.write_str(",")?;
         }
-        print_option(option, f)?;
-        if *option == TcpOption::EndOfList {
+        print_option(&option, f)?;
+        if option == TcpOption::EndOfList {
             break;
         }
     }

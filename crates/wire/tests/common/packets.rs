@@ -64,7 +64,7 @@ fn tcp() -> impl Strategy<Value = Transport> {
                 flags: TcpFlags(flags),
                 window,
                 urgent_pointer,
-                options,
+                options: options.into(),
                 payload,
             })
         },

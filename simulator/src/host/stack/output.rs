@@ -35,17 +35,18 @@ impl Stack {
     }
 
     /// One packet of this machine's own: OUTPUT chain, route, fragmentation.
-    pub(crate) fn output(&mut self, now: SimTime, mut packet: IpPacket) {
+    pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) {
+        let mut packet = packet.into();
         let destination = packet.header.destination;
         let Some(resolved) = self.resolve(destination) else {
             self.drop_packet(packet, HostDrop::NoRoute { destination });
             return;
         };
-        let names = self.names(None, Some(resolved.interface));
+        let names = super::names(&self.interfaces, None, Some(resolved.interface));
         let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
         match self
             .firewall
-            .filter(Hook::Output, &mut packet, &names, Some(mtu))
+            .filter(Hook::Output, &mut packet, names, Some(mtu))
         {
             Verdict::Accept => {}
             Verdict::Drop { rule } | Verdict::Reject { rule, .. } => {
@@ -67,7 +68,7 @@ impl Stack {
     }
 
     /// Puts a packet on its interface, in fragments if need be.
-    pub(crate) fn emit(&mut self, resolved: &Resolved, packet: IpPacket) {
+    pub(crate) fn emit(&mut self, resolved: &Resolved, packet: Box<IpPacket>) {
         let size = packet.total_len();
         let push = |packet| Transmit {
             interface: resolved.interface,
@@ -87,16 +88,13 @@ impl Stack {
         } else {
             for piece in packet.fragment(resolved.mtu) {
                 self.count_sent(resolved.interface, piece.total_len());
-                self.sent.push(push(piece));
+                self.sent.push(push(Box::new(piece)));
             }
         }
     }
 
     /// Reports a packet this machine drops.
-    pub(crate) fn drop_packet(&mut self, packet: IpPacket, reason: HostDrop) {
-        self.notices.push(HostEvent::Dropped {
-            packet: Box::new(packet),
-            reason,
-        });
+    pub(crate) fn drop_packet(&mut self, packet: Box<IpPacket>, reason: HostDrop) {
+        self.notices.push(HostEvent::Dropped { packet, reason });
     }
 }

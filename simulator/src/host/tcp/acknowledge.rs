@@ -130,7 +130,7 @@ impl Connection {
         if !self.agreed.sack {
             return;
         }
-        let blocks = segment.sack_blocks();
+        let blocks = &segment.sack_blocks();
         if self.is_duplicate_sack(blocks, segment.acknowledgment, prior_una) {
             flags.duplicate_sack = true;
             self.rack.reordering_seen |= self.undo_retrans < 0 && self.undo_marker.is_none();

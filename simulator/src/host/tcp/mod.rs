@@ -198,7 +198,7 @@ pub(crate) fn reset_for(ends: Ends, segment: &TcpSegment) -> Option<IpPacket> {
             flags,
             window: 0,
             urgent_pointer: 0,
-            options: Vec::new(),
+            options: wirelab_wire::TcpOptions::NONE,
             payload: bytes::Bytes::new(),
         },
     ))

@@ -1,6 +1,6 @@
 //! TCP options in Linux's order (`tcp_options_write`).
 
-use wirelab_wire::TcpOption;
+use wirelab_wire::{TcpOption, TcpOptions};
 
 /// What both ends agreed on in the handshake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -17,8 +17,9 @@ pub(crate) fn handshake(
     sack: bool,
     timestamps: Option<(u32, u32)>,
     scale: Option<u8>,
-) -> Vec<TcpOption> {
-    let mut options = vec![TcpOption::MaximumSegmentSize(mss as u16)];
+) -> TcpOptions {
+    let mut options = TcpOptions::NONE;
+    options.push(TcpOption::MaximumSegmentSize(mss as u16));
     match (sack, timestamps) {
         (true, Some(_)) => options.push(TcpOption::SackPermitted),
         (true, None) => options.extend([TcpOption::Nop, TcpOption::Nop, TcpOption::SackPermitted]),
@@ -35,8 +36,8 @@ pub(crate) fn handshake(
 }
 
 /// Options of any later segment: NOP, NOP, timestamps, then NOP, NOP, SACK.
-pub(crate) fn established(timestamps: Option<(u32, u32)>, sack: &[(u32, u32)]) -> Vec<TcpOption> {
-    let mut options = Vec::with_capacity(6);
+pub(crate) fn established(timestamps: Option<(u32, u32)>, sack: &[(u32, u32)]) -> TcpOptions {
+    let mut options = TcpOptions::NONE;
     let most = if timestamps.is_some() { 3 } else { 4 };
     if let Some((value, echo_reply)) = timestamps {
         options.extend([

@@ -480,7 +480,7 @@ impl Connection {
         sequence: u32,
         acknowledgment: u32,
         window: u16,
-        options: Vec<wirelab_wire::TcpOption>,
+        options: wirelab_wire::TcpOptions,
         payload: Bytes,
         cx: &mut Context<'_>,
     ) {

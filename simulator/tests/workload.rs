@@ -1,0 +1,39 @@
+//! The workload that speed is measured with is always the same work.
+
+#[path = "../benches/workload/mod.rs"]
+mod workload;
+
+use workload::{Anchor, Counts};
+
+/// A change of these numbers is a change of what TCP sends or of the way packets take, and makes
+/// figures of before and after incomparable.
+#[test]
+fn a_small_run_is_exactly_so_many_packets_with_and_without_nat() {
+    let small = Anchor {
+        bulk: 1_000_000,
+        connections: 20,
+        captures: true,
+        flow_logs: true,
+        ..Anchor::FULL
+    };
+    let counts = Counts {
+        transmissions: 6344,
+        bulk: 1_000_000,
+        answers: 204_800,
+        closed: 20,
+        dropped: 0,
+        captured: 6344,
+        records: 336,
+    };
+    assert_eq!(small.run(&mut small.world(), |_| {}), counts);
+    let plain = Anchor {
+        nat: false,
+        ..small
+    };
+    let counts = Counts {
+        captured: 9516,
+        records: 336,
+        ..counts
+    };
+    assert_eq!(plain.run(&mut plain.world(), |_| {}), counts);
+}

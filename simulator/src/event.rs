@@ -32,6 +32,14 @@ pub enum Input {
     Traffic(TrafficSpec),
     /// The client program of this name ends.
     StopTraffic(SmolStr),
+    /// A packet on an interface as if its machine had sent it, to its destination directly. The
+    /// machine knows nothing of it, and there need not be one.
+    Packet {
+        /// The interface.
+        interface: NetworkInterfaceId,
+        /// The packet.
+        packet: IpPacket,
+    },
 }
 
 /// Why an input was refused; the world is unchanged.
@@ -55,6 +63,9 @@ pub enum InputError {
     /// No client program has this name.
     #[error("no traffic is called `{0}`")]
     UnknownTraffic(SmolStr),
+    /// No interface has this id.
+    #[error("there is no interface {0}")]
+    UnknownInterface(NetworkInterfaceId),
     /// The machine cannot be set up.
     #[error("host `{host}`: {error}")]
     Host {

@@ -434,13 +434,21 @@ impl Bench {
     /// Puts a packet on an instance's interface and lets a second pass. Returns what was dropped.
     pub(crate) fn send(&mut self, interface: &str, packet: IpPacket) -> Vec<DropReason> {
         let before = self.dropped.len();
-        self.world
-            .inject(&NetworkInterfaceId::new(interface), packet);
+        self.put(interface, packet);
         self.wait(1);
         self.dropped[before..]
             .iter()
             .map(|it| it.reason.clone())
             .collect()
+    }
+
+    /// Puts a packet on an instance's interface.
+    pub(crate) fn put(&mut self, interface: &str, packet: IpPacket) {
+        let interface = NetworkInterfaceId::new(interface);
+        let put = self
+            .world
+            .handle(self.world.now(), Input::Packet { interface, packet });
+        put.expect("the test has made the interface");
     }
 
     /// Lets seconds pass.

@@ -195,9 +195,7 @@ fn towards_one_destination_there_are_55000_connections_and_towards_another_as_ma
         let source = std::net::Ipv4Addr::from(u32::from_be_bytes([10, 0, 1, 5]));
         let port = u16::try_from(1024 + number).expect("below 2^16");
         let syn = tcp((&source.to_string(), port), ("203.0.113.80", 443), SYN, 0);
-        bench
-            .world
-            .inject(&wirelab_model::NetworkInterfaceId::new("eni-app"), syn);
+        bench.put("eni-app", syn);
         if number % 1000 == 0 {
             bench
                 .world

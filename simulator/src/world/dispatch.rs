@@ -1,13 +1,13 @@
 //! What is due is done: packets walk, machines answer, windows end.
 
-use wirelab_model::{Observation, SimTime};
+use wirelab_model::{NetworkInterfaceId, Observation, SimTime};
 use wirelab_wire::IpPacket;
 
 use super::live::Live;
 use super::{Scheduled, World};
 use crate::attribution::Owner as Whose;
 use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
-use crate::event::{Captured, Dropped, Event};
+use crate::event::{Captured, Dropped, Event, InputError};
 use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Transmit};
@@ -17,12 +17,13 @@ use crate::verdict::{DropReason, Hop, InterfaceDrop, MachineDrop};
 
 impl World {
     /// Puts a packet on an interface as if its machine had sent it.
-    #[cfg(test)]
-    pub(crate) fn inject(&mut self, id: &wirelab_model::NetworkInterfaceId, packet: IpPacket) {
-        let interface = self
-            .topology
-            .find(id)
-            .expect("the test has made the interface");
+    pub(super) fn put_on_interface(
+        &mut self,
+        id: &NetworkInterfaceId,
+        packet: IpPacket,
+    ) -> Result<(), InputError> {
+        let found = self.topology.find(id);
+        let interface = found.ok_or_else(|| InputError::UnknownInterface(id.clone()))?;
         let next_hop = packet.destination();
         let place = Place::Depart {
             interface,
@@ -35,6 +36,7 @@ impl World {
             traffic: None,
         };
         self.packet(place, transit);
+        Ok(())
     }
 
     pub(super) fn perform(&mut self, item: Scheduled) {

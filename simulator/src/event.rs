@@ -32,11 +32,11 @@ pub enum Input {
     Traffic(TrafficSpec),
     /// The client program of this name ends.
     StopTraffic(SmolStr),
-    /// A packet on an interface as if its machine had sent it, to its destination directly. The
-    /// machine knows nothing of it, and there need not be one.
+    /// A packet on an interface as if its machine had sent it, with its destination as the next
+    /// hop. The machine knows nothing of it; behind an instance's interface there need not be one.
     Packet {
         /// The interface.
-        interface: NetworkInterfaceId,
+        point: CapturePoint,
         /// The packet.
         packet: IpPacket,
     },
@@ -66,6 +66,14 @@ pub enum InputError {
     /// No interface has this id.
     #[error("there is no interface {0}")]
     UnknownInterface(NetworkInterfaceId),
+    /// The machine has no such interface outside AWS.
+    #[error("host `{host}` has no interface `{interface}` outside AWS")]
+    UnknownHostInterface {
+        /// The machine.
+        host: SmolStr,
+        /// The interface.
+        interface: SmolStr,
+    },
     /// The machine cannot be set up.
     #[error("host `{host}`: {error}")]
     Host {

@@ -444,10 +444,9 @@ impl Bench {
 
     /// Puts a packet on an instance's interface.
     pub(crate) fn put(&mut self, interface: &str, packet: IpPacket) {
-        let interface = NetworkInterfaceId::new(interface);
-        let put = self
-            .world
-            .handle(self.world.now(), Input::Packet { interface, packet });
+        let point = CapturePoint::Interface(NetworkInterfaceId::new(interface));
+        let now = self.world.now();
+        let put = self.world.handle(now, Input::Packet { point, packet });
         put.expect("the test has made the interface");
     }
 

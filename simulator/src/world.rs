@@ -124,7 +124,7 @@ impl World {
             Input::Exec { id, host, argv } => self.exec(id, &host, &argv),
             Input::Traffic(spec) => self.start_traffic(&spec),
             Input::StopTraffic(name) => self.stop_traffic(&name),
-            Input::Packet { interface, packet } => self.put_on_interface(&interface, packet),
+            Input::Packet { point, packet } => self.put_on_wire(&point, packet),
         }
     }
 

@@ -1,13 +1,15 @@
 //! What is due is done: packets walk, machines answer, windows end.
 
-use wirelab_model::{NetworkInterfaceId, Observation, SimTime};
+use std::net::IpAddr;
+
+use wirelab_model::{Observation, SimTime};
 use wirelab_wire::IpPacket;
 
 use super::live::Live;
 use super::{Scheduled, World};
 use crate::attribution::Owner as Whose;
 use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
-use crate::event::{Captured, Dropped, Event, InputError};
+use crate::event::{CapturePoint, Captured, Dropped, Event, InputError};
 use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Transmit};
@@ -17,18 +19,12 @@ use crate::verdict::{DropReason, Hop, InterfaceDrop, MachineDrop};
 
 impl World {
     /// Puts a packet on an interface as if its machine had sent it.
-    pub(super) fn put_on_interface(
+    pub(super) fn put_on_wire(
         &mut self,
-        id: &NetworkInterfaceId,
+        point: &CapturePoint,
         packet: IpPacket,
     ) -> Result<(), InputError> {
-        let found = self.topology.find(id);
-        let interface = found.ok_or_else(|| InputError::UnknownInterface(id.clone()))?;
-        let next_hop = packet.destination();
-        let place = Place::Depart {
-            interface,
-            next_hop,
-        };
+        let place = self.departure(point, packet.destination())?;
         let transit = Transit {
             packet: Box::new(packet),
             direct: true,
@@ -37,6 +33,42 @@ impl World {
         };
         self.packet(place, transit);
         Ok(())
+    }
+
+    fn departure(&self, point: &CapturePoint, next_hop: IpAddr) -> Result<Place, InputError> {
+        match point {
+            CapturePoint::Interface(id) => {
+                let found = self.topology.find(id);
+                let interface = found.ok_or_else(|| InputError::UnknownInterface(id.clone()))?;
+                Ok(Place::Depart {
+                    interface,
+                    next_hop,
+                })
+            }
+            CapturePoint::HostInterface { host, interface } => {
+                let number = self.number_of(host)?;
+                let machine = &self.machines[number];
+                let mut plugs = machine.host.interfaces().iter().zip(&machine.plugs).enumerate();
+                let found = plugs.find_map(|(at, (it, plug))| match &plug.to {
+                    PluggedInto::Outside(socket) if it.name == *interface => Some((at, socket)),
+                    _ => None,
+                });
+                let Some((at, socket)) = found else {
+                    return Err(InputError::UnknownHostInterface {
+                        host: host.clone(),
+                        interface: interface.clone(),
+                    });
+                };
+                Ok(Place::DepartOutside {
+                    port: Port {
+                        host: u32::try_from(number).expect("fewer than 2^32 machines"),
+                        interface: u32::try_from(at).expect("a plug has a small index"),
+                    },
+                    socket: socket.clone(),
+                    next_hop,
+                })
+            }
+        }
     }
 
     pub(super) fn perform(&mut self, item: Scheduled) {

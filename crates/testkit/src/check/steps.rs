@@ -1,0 +1,174 @@
+//! Worlds in which one packet after the other is put on an interface, and each is judged twice.
+
+use std::collections::BTreeMap;
+
+use wirelab_model::{NetworkInterfaceId, SimDuration, SimTime};
+use wirelab_simulator::{CapturePoint, Event};
+
+use super::verdict::end;
+use super::{Report, in_order, logs, paths};
+use crate::plain::{Fate, Outcome, Packet, Plain};
+use crate::run::{Put, Run};
+use crate::statement::{Act, Script};
+
+/// After the last packet: until every window of the flow logs has closed.
+const WINDOWS: SimDuration = SimDuration::from_secs(130);
+
+/// Plays a script packet by packet.
+pub(super) fn examine(script: &Script) -> Report {
+    let mut examined = Examined {
+        run: Run::new(script),
+        plain: Plain::default(),
+        report: Report::default(),
+        events: Vec::new(),
+        opened: BTreeMap::new(),
+    };
+    for statement in &script.statements {
+        examined.run.perform(statement);
+        examined.run.keep_clear_of_changes();
+        let (puts, label) = match &statement.act {
+            Act::Send(send) => (examined.run.packets_of(send), Some(send.label)),
+            Act::Answer(answer) => (examined.run.answers_of(answer), None),
+            _ => continue,
+        };
+        for put in puts {
+            examined.step(&put, label);
+        }
+    }
+    examined.finish()
+}
+
+type Generation = (usize, usize);
+
+struct Examined {
+    run: Run,
+    plain: Plain,
+    report: Report,
+    events: Vec<Event>,
+    /// When the flow of a delivered first packet began, by where it ended and its ends there.
+    opened: BTreeMap<(CapturePoint, crate::plain::Ends), (SimTime, Generation)>,
+}
+
+impl Examined {
+    fn step(&mut self, put: &Put, label: Option<u32>) {
+        if self.plain.circled {
+            return;
+        }
+        let packet = Packet::of(&put.packet);
+        self.plain.resources = self.run.world.resources().clone();
+        self.plain.outside = self.run.outside();
+        let asked = paths::ask(&self.run.world, put, &packet);
+        let at = self.run.now;
+        self.events.extend(self.run.events());
+        let Some(events) = self.run.put(put, label) else {
+            return;
+        };
+        self.report.packets += 1;
+        let ends: Vec<_> = events.iter().filter_map(end).collect();
+        let ends: Vec<_> = ends
+            .iter()
+            .map(|(packet, fate)| (Packet::of(packet), fate.clone()))
+            .collect();
+        let translated = ends.iter().find(|(it, _)| it.about.is_none());
+        let seen_port = translated.map(|(it, _)| it.source_port);
+        let outcomes = match &put.point {
+            CapturePoint::Interface(id) => self.plain.depart(at, id, &packet, seen_port),
+            CapturePoint::HostInterface { .. } => self.plain.depart_outside(at, &packet, seen_port),
+        };
+        for outcome in &outcomes {
+            match &outcome.fate {
+                Fate::Delivered(_) => self.report.end("delivered"),
+                Fate::Dropped(why) => self.report.end(why.what),
+            }
+        }
+        self.compare(at, &packet, &outcomes, &ends);
+        let first = events.iter().find_map(|event| match event {
+            Event::Dropped(dropped) if !super::verdict::is_after_delivery(dropped) => {
+                Some(&dropped.reason)
+            }
+            _ => None,
+        });
+        paths::compare(asked.as_ref(), first, &packet, &mut self.report);
+        self.symmetry(at, put, &packet, &ends);
+        in_order(&events, &mut self.report);
+        self.events.extend(events);
+    }
+
+    /// Both say the same of the packet and of what the network made because of it.
+    fn compare(
+        &mut self,
+        at: SimTime,
+        sent: &Packet,
+        expected: &[Outcome],
+        seen: &[(Packet, Fate)],
+    ) {
+        if self.plain.circled {
+            return;
+        }
+        let mut wanted: Vec<String> = expected
+            .iter()
+            .map(|it| text(&it.packet, &it.fate))
+            .collect();
+        let mut found: Vec<String> = seen
+            .iter()
+            .map(|(packet, fate)| text(packet, fate))
+            .collect();
+        wanted.sort_unstable();
+        found.sort_unstable();
+        self.report.check(wanted == found, || {
+            format!("at {at} {sent}\n  plain     {wanted:?}\n  simulator {found:?}")
+        });
+    }
+
+    /// An answer at once, with no change of the network in between, passes the security groups that
+    /// let the first packet of the flow pass.
+    fn symmetry(&mut self, at: SimTime, put: &Put, packet: &Packet, ends: &[(Packet, Fate)]) {
+        let generation = self.run.generation();
+        let back = (put.point.clone(), packet.ends().turned());
+        if let Some((began, of)) = self.opened.get(&back)
+            && *of == generation
+            && at.since(*began) < SimDuration::from_secs(10)
+            && packet.about.is_none()
+        {
+            let refused = ends.iter().any(|(it, fate)| {
+                it.protocol == packet.protocol
+                    && matches!(fate, Fate::Dropped(why) if why.what.starts_with("security group"))
+            });
+            self.report.check(!refused, || {
+                format!("at {at} {packet} answers what was let through and is refused")
+            });
+        }
+        let [(there, Fate::Delivered(to))] = ends else {
+            return;
+        };
+        let opens = packet.opens() || packet.protocol == 17 || packet.is_echo_request();
+        if opens && there.about.is_none() && to.starts_with("eni-") {
+            let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
+            self.opened.insert((point, there.ends()), (at, generation));
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        self.run.advance(self.run.now + WINDOWS);
+        let rest = self.run.events();
+        self.events.extend(rest);
+        let complaints = self.plain.complaints();
+        let none = complaints.is_empty() || self.plain.circled;
+        self.report.check(none, || complaints.join("\n"));
+        logs::with_captures(&self.events, &mut self.report);
+        if !self.plain.circled {
+            logs::with_plain(&self.events, &self.plain, &mut self.report);
+        }
+        self.report.refused = self.run.refused().len() as u64;
+        self.report
+    }
+}
+
+/// Addresses, ports and end; of what was cut on its way and of ICMP errors less is compared.
+fn text(packet: &Packet, fate: &Fate) -> String {
+    match &packet.about {
+        // Who tells is not documented everywhere: what is told, and to whom, counts.
+        Some(about) => format!("error to {} about {about:?}: {fate}", packet.destination),
+        None => format!("{packet}: {fate}"),
+    }
+}

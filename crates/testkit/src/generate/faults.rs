@@ -1,0 +1,151 @@
+//! What people and failures do to the network while it runs.
+
+use serde_json::json;
+
+use super::network::{Network, route};
+use super::{Moment, call, dice, rules};
+use crate::dice::Dice;
+use crate::statement::Act;
+
+/// How long the drawn traffic lasts at least, in milliseconds.
+pub(super) const SPAN: u64 = 900_000;
+
+pub(super) fn draw(seed: u64, network: &Network) -> Vec<Moment> {
+    let mut dice = dice(seed, "faults");
+    let many = dice.below(10);
+    let mut moments = Vec::new();
+    for _ in 0..many {
+        let at = dice.between(0, SPAN);
+        moments.push((at, fault(&mut dice, network)));
+    }
+    moments
+}
+
+fn fault(dice: &mut Dice, network: &Network) -> Act {
+    match dice.below(5) {
+        0 | 1 => group_fault(dice, network),
+        2 => list_fault(dice, network),
+        3 => route_fault(dice, network),
+        _ => machine_fault(dice, network),
+    }
+}
+
+fn group_fault(dice: &mut Dice, network: &Network) -> Act {
+    let vpc = dice.below(network.vpcs.len());
+    let group = format!("$sg:v{vpc}g{}", dice.below(network.groups));
+    match dice.below(5) {
+        0 if dice.chance(30) => rules::revoke_open_egress(&group),
+        0 | 1 => {
+            let rule = group.replace("$sg:", "$sgr-of:");
+            let parameters = json!({ "GroupId": group, "SecurityGroupRuleIds": [rule] });
+            call("", "RevokeSecurityGroupIngress", parameters)
+        }
+        2 => {
+            let instance = dice.pick(&network.instances);
+            let vpc = network.subnets[instance.subnet].vpc;
+            let groups = [format!("$sg:v{vpc}g{}", dice.below(network.groups))];
+            let id = format!("$eni:{}", instance.name);
+            call(
+                "",
+                "ModifyNetworkInterfaceAttribute",
+                json!({ "NetworkInterfaceId": id, "Groups": groups }),
+            )
+        }
+        n => rules::authorize(dice, network, vpc, &group, n == 3),
+    }
+}
+
+fn list_fault(dice: &mut Dice, network: &Network) -> Act {
+    let Some(subnet) = network.lists.first() else {
+        return group_fault(dice, network);
+    };
+    let id = format!("$acl:acl-{}", network.subnets[*subnet].name);
+    match dice.below(4) {
+        0 => {
+            let other = dice.pick(&network.subnets);
+            let parameters = json!({
+                "AssociationId": format!("$aclassoc-of:{}", other.name), "NetworkAclId": id,
+            });
+            call("", "ReplaceNetworkAclAssociation", parameters)
+        }
+        1 => call(
+            "",
+            "DeleteNetworkAclEntry",
+            json!({ "NetworkAclId": id, "RuleNumber": 150, "Egress": dice.chance(50) }),
+        ),
+        _ => rules::entry(dice, network, &id),
+    }
+}
+
+fn route_fault(dice: &mut Dice, network: &Network) -> Act {
+    let subnet = dice.pick(&network.subnets);
+    let table = format!("$rtb:t{}", subnet.name);
+    match dice.below(6) {
+        0 => {
+            let block = *dice.pick(&["0.0.0.0/0", "10.0.0.0/8", "203.0.113.0/24"]);
+            let parameters = json!({ "RouteTableId": table, "DestinationCidrBlock": block });
+            call("", "DeleteRoute", parameters)
+        }
+        1 => {
+            let nat = format!("$nat:nat{}", subnet.vpc);
+            call("", "DeleteNatGateway", json!({ "NatGatewayId": nat }))
+        }
+        2 if network.transit => {
+            let block = *dice.pick(&["10.0.0.0/16", "10.1.0.0/16", "10.1.1.0/24", "0.0.0.0/0"]);
+            let mut parameters = json!({
+                "TransitGatewayRouteTableId": "$tgw-rtb:tgw", "DestinationCidrBlock": block,
+            });
+            if let Some(members) = parameters.as_object_mut() {
+                if dice.chance(50) {
+                    members.insert("Blackhole".to_owned(), true.into());
+                } else {
+                    let attachment = format!("$tgw-attach:att{}", dice.below(network.vpcs.len()));
+                    members.insert("TransitGatewayAttachmentId".to_owned(), attachment.into());
+                }
+            }
+            call("", "CreateTransitGatewayRoute", parameters)
+        }
+        3 if network.transit => {
+            let attachment = format!("$tgw-attach:att{}", dice.below(network.vpcs.len()));
+            let operation = *dice.pick(&[
+                "DeleteTransitGatewayVpcAttachment",
+                "DisableTransitGatewayRouteTablePropagation",
+                "DisassociateTransitGatewayRouteTable",
+            ]);
+            let mut parameters = json!({ "TransitGatewayAttachmentId": attachment });
+            if let (Some(members), true) =
+                (parameters.as_object_mut(), operation.starts_with("Dis"))
+            {
+                let table = "$tgw-rtb:tgw".into();
+                members.insert("TransitGatewayRouteTableId".to_owned(), table);
+            }
+            call("", operation, parameters)
+        }
+        _ => {
+            let block = rules::block(dice, network);
+            let target = network.target(dice, subnet.vpc);
+            route(&table, &block, target)
+        }
+    }
+}
+
+fn machine_fault(dice: &mut Dice, network: &Network) -> Act {
+    let instance = dice.pick(&network.instances);
+    let id = format!("$i:{}", instance.name);
+    match dice.below(5) {
+        0 => call("", "StopInstances", json!({ "InstanceIds": [id] })),
+        1 => call("", "StartInstances", json!({ "InstanceIds": [id] })),
+        2 => {
+            let checks = json!({ "Value": dice.chance(50) });
+            let interface = format!("$eni:{}", instance.name);
+            let parameters = json!({ "NetworkInterfaceId": interface, "SourceDestCheck": checks });
+            call("", "ModifyNetworkInterfaceAttribute", parameters)
+        }
+        3 => {
+            let association = format!("$eipassoc-of:{}", instance.name);
+            let parameters = json!({ "AssociationId": association });
+            call("", "DisassociateAddress", parameters)
+        }
+        _ => call("", "TerminateInstances", json!({ "InstanceIds": [id] })),
+    }
+}

@@ -1,0 +1,362 @@
+//! The network at the start: VPCs, subnets, tables, lists, groups, gateways, instances.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde_json::{Value, json};
+use wirelab_model::SimDuration;
+
+use super::{call, dice, rules};
+use crate::dice::Dice;
+use crate::statement::{Act, Machine, Statement};
+
+/// Machines on the internet.
+pub(super) const SITES: [(&str, Ipv4Addr); 2] = [
+    ("site0", Ipv4Addr::new(203, 0, 113, 80)),
+    ("site1", Ipv4Addr::new(198, 51, 100, 9)),
+];
+
+/// What a subnet's default route leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Public,
+    Private,
+    Isolated,
+    Transit,
+}
+
+pub(super) struct Subnet {
+    pub(super) name: String,
+    pub(super) vpc: usize,
+    pub(super) block: String,
+    pub(super) zone: &'static str,
+    pub(super) role: Role,
+}
+
+pub(super) struct Instance {
+    pub(super) name: String,
+    pub(super) subnet: usize,
+    pub(super) address: Ipv4Addr,
+    pub(super) groups: Vec<String>,
+    pub(super) public: bool,
+    pub(super) checks: bool,
+}
+
+/// What was drawn; names are those of the calls.
+pub(super) struct Network {
+    seed: u64,
+    /// Second octet of each VPC's block.
+    pub(super) vpcs: Vec<u8>,
+    pub(super) subnets: Vec<Subnet>,
+    pub(super) instances: Vec<Instance>,
+    /// NAT gateways by VPC: name and the subnet's index.
+    pub(super) nats: Vec<Option<(String, usize)>>,
+    /// Number of security groups a VPC.
+    pub(super) groups: usize,
+    /// Subnets with a network ACL of their own.
+    pub(super) lists: Vec<usize>,
+    pub(super) transit: bool,
+    flow_logs: bool,
+}
+
+impl Network {
+    pub(super) fn draw(seed: u64) -> Self {
+        let mut dice = dice(seed, "network");
+        let count = *dice.pick(&[1, 1, 2, 2, 3]);
+        let vpcs: Vec<u8> = (0..count).collect();
+        let mut network = Self {
+            seed,
+            vpcs,
+            subnets: Vec::new(),
+            instances: Vec::new(),
+            nats: Vec::new(),
+            groups: 1 + dice.below(3),
+            lists: Vec::new(),
+            transit: count > 1 && dice.chance(80),
+            flow_logs: dice.chance(70),
+        };
+        for vpc in 0..network.vpcs.len() {
+            network.draw_subnets(&mut dice, vpc);
+        }
+        for subnet in 0..network.subnets.len() {
+            network.draw_instances(&mut dice, subnet);
+            if dice.chance(50) {
+                network.lists.push(subnet);
+            }
+        }
+        network
+    }
+
+    fn draw_subnets(&mut self, dice: &mut Dice, vpc: usize) {
+        let octet = self.vpcs[vpc];
+        let mut roles = vec![Role::Public, Role::Private];
+        let third = *dice.pick(&[Role::Private, Role::Isolated, Role::Transit]);
+        if third != Role::Transit || self.transit {
+            roles.push(third);
+        }
+        let first = self.subnets.len();
+        for (at, role) in roles.into_iter().enumerate() {
+            self.subnets.push(Subnet {
+                name: format!("v{vpc}s{at}"),
+                vpc,
+                block: format!("10.{octet}.{}.0/24", at + 1),
+                zone: if dice.chance(60) {
+                    "us-east-1a"
+                } else {
+                    "us-east-1b"
+                },
+                role,
+            });
+        }
+        // Now and then the gateway shares the private subnet.
+        let place = if dice.chance(85) { first } else { first + 1 };
+        let nat = dice.chance(80).then(|| (format!("nat{vpc}"), place));
+        self.nats.push(nat);
+    }
+
+    fn draw_instances(&mut self, dice: &mut Dice, subnet: usize) {
+        let place = &self.subnets[subnet];
+        let octet = self.vpcs[place.vpc];
+        let third: u8 = place
+            .block
+            .split('.')
+            .nth(2)
+            .and_then(|it| it.parse().ok())
+            .unwrap_or(1);
+        let hosts = [5, 127, 128, 254];
+        let many = if place.role == Role::Transit {
+            0
+        } else {
+            1 + dice.below(2)
+        };
+        for at in 0..many {
+            let mut groups = vec![format!("v{}g{}", place.vpc, dice.below(self.groups))];
+            let other = format!("v{}g{}", place.vpc, dice.below(self.groups));
+            if dice.chance(30) && !groups.contains(&other) {
+                groups.push(other);
+            }
+            self.instances.push(Instance {
+                name: format!("i{}", self.instances.len()),
+                subnet,
+                address: Ipv4Addr::new(10, octet, third, hosts[2 * at + dice.below(2)]),
+                groups,
+                public: match place.role {
+                    Role::Public => dice.chance(80),
+                    _ => dice.chance(10),
+                },
+                checks: dice.chance(85),
+            });
+        }
+    }
+
+    /// Addresses worth being talked to or named in a rule.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        let instances = self.instances.iter().map(|it| IpAddr::V4(it.address));
+        let sites = SITES.iter().map(|(_, address)| IpAddr::V4(*address));
+        instances.chain(sites).collect()
+    }
+
+    /// The calls that make it.
+    pub(super) fn statements(&self) -> Vec<Statement> {
+        let mut acts = Vec::new();
+        for (name, address) in SITES {
+            acts.push(Act::Machine(Machine::Outside {
+                name: name.into(),
+                address: IpAddr::V4(address),
+            }));
+        }
+        for vpc in 0..self.vpcs.len() {
+            self.make_vpc(vpc, &mut acts);
+        }
+        for (at, subnet) in self.subnets.iter().enumerate() {
+            self.make_subnet(at, subnet, &mut acts);
+        }
+        rules::groups(self.seed, self, &mut acts);
+        rules::lists(self.seed, self, &mut acts);
+        for vpc in 0..self.vpcs.len() {
+            self.make_nat(vpc, &mut acts);
+        }
+        if self.transit {
+            self.make_transit(&mut acts);
+        }
+        self.make_routes(&mut acts);
+        for instance in &self.instances {
+            self.make_instance(instance, &mut acts);
+        }
+        let act = |act| Statement {
+            wait: SimDuration::ZERO,
+            act,
+        };
+        acts.into_iter().map(act).collect()
+    }
+
+    fn make_vpc(&self, vpc: usize, acts: &mut Vec<Act>) {
+        let block = format!("10.{}.0.0/16", self.vpcs[vpc]);
+        let name = format!("v{vpc}");
+        let id = format!("$vpc:{name}");
+        acts.push(call(&name, "CreateVpc", json!({ "CidrBlock": block })));
+        let gateway = format!("igw{vpc}");
+        acts.push(call(&gateway, "CreateInternetGateway", json!({})));
+        let attach = json!({ "InternetGatewayId": format!("$igw:{gateway}"), "VpcId": id });
+        acts.push(call("", "AttachInternetGateway", attach));
+        if self.flow_logs {
+            let parameters = json!({
+                "ResourceType": "VPC", "ResourceIds": [id], "TrafficType": "ALL",
+                "LogDestinationType": "cloud-watch-logs", "LogGroupName": "flows",
+                "DeliverLogsPermissionArn": "arn:aws:iam::123456789012:role/flows",
+                "MaxAggregationInterval": 60,
+            });
+            acts.push(call("", "CreateFlowLogs", parameters));
+        }
+    }
+
+    fn make_subnet(&self, _: usize, subnet: &Subnet, acts: &mut Vec<Act>) {
+        let parameters = json!({
+            "VpcId": format!("$vpc:v{}", subnet.vpc), "CidrBlock": subnet.block,
+            "AvailabilityZone": subnet.zone,
+        });
+        acts.push(call(&subnet.name, "CreateSubnet", parameters));
+        let table = format!("t{}", subnet.name);
+        let vpc = json!({ "VpcId": format!("$vpc:v{}", subnet.vpc) });
+        acts.push(call(&table, "CreateRouteTable", vpc));
+        let associate = json!({
+            "RouteTableId": format!("$rtb:{table}"), "SubnetId": format!("$subnet:{}", subnet.name),
+        });
+        acts.push(call("", "AssociateRouteTable", associate));
+    }
+
+    fn make_nat(&self, vpc: usize, acts: &mut Vec<Act>) {
+        let Some((name, subnet)) = &self.nats[vpc] else {
+            return;
+        };
+        let address = format!("eip-{name}");
+        acts.push(call(&address, "AllocateAddress", json!({})));
+        let parameters = json!({
+            "SubnetId": format!("$subnet:{}", self.subnets[*subnet].name),
+            "AllocationId": format!("$eipalloc:{address}"),
+        });
+        acts.push(call(name, "CreateNatGateway", parameters));
+    }
+
+    fn make_transit(&self, acts: &mut Vec<Act>) {
+        acts.push(call("tgw", "CreateTransitGateway", json!({})));
+        for vpc in 0..self.vpcs.len() {
+            let subnets = self.transit_subnets(vpc);
+            let subnets = subnets.iter().map(|it| format!("$subnet:{}", it.name));
+            let parameters = json!({
+                "TransitGatewayId": "$tgw:tgw", "VpcId": format!("$vpc:v{vpc}"),
+                "SubnetIds": subnets.collect::<Vec<_>>(),
+            });
+            let name = format!("att{vpc}");
+            acts.push(call(&name, "CreateTransitGatewayVpcAttachment", parameters));
+        }
+    }
+
+    /// The subnets of a VPC's attachment: the last one of each zone, or, in every third world, the
+    /// last one alone.
+    fn transit_subnets(&self, vpc: usize) -> Vec<&Subnet> {
+        let mut chosen: Vec<&Subnet> = Vec::new();
+        for subnet in self.subnets.iter().rev().filter(|it| it.vpc == vpc) {
+            let alone = self.seed.is_multiple_of(3) && !chosen.is_empty();
+            if !alone && chosen.iter().all(|it| it.zone != subnet.zone) {
+                chosen.push(subnet);
+            }
+        }
+        chosen
+    }
+
+    fn make_routes(&self, acts: &mut Vec<Act>) {
+        let mut dice = dice(self.seed, "routes");
+        for subnet in &self.subnets {
+            let table = format!("$rtb:t{}", subnet.name);
+            let everything = match (subnet.role, &self.nats[subnet.vpc]) {
+                (Role::Public, _) => Some(internet(subnet.vpc)),
+                (Role::Private, Some((nat, _))) => {
+                    Some(json!({ "NatGatewayId": format!("$nat:{nat}") }))
+                }
+                (Role::Private, None) if dice.chance(50) => Some(internet(subnet.vpc)),
+                _ => None,
+            };
+            if let Some(target) = everything {
+                acts.push(route(&table, "0.0.0.0/0", target));
+            }
+            if self.transit {
+                let block = if dice.chance(70) {
+                    "10.0.0.0/8"
+                } else {
+                    "10.1.0.0/16"
+                };
+                acts.push(route(
+                    &table,
+                    block,
+                    json!({ "TransitGatewayId": "$tgw:tgw" }),
+                ));
+            }
+            for _ in 0..dice.below(3) {
+                let block = *dice.pick(&[
+                    "203.0.113.0/24",
+                    "203.0.113.80/32",
+                    "128.0.0.0/1",
+                    "198.51.100.8/31",
+                ]);
+                let target = self.target(&mut dice, subnet.vpc);
+                acts.push(route(&table, block, target));
+            }
+        }
+    }
+
+    /// Any target that a route of the VPC may have.
+    pub(super) fn target(&self, dice: &mut Dice, vpc: usize) -> Value {
+        let here = |it: &&Instance| self.subnets[it.subnet].vpc == vpc;
+        let instances: Vec<_> = self.instances.iter().filter(here).collect();
+        match dice.below(4) {
+            0 => internet(vpc),
+            1 if self.nats[vpc].is_some() => json!({ "NatGatewayId": format!("$nat:nat{vpc}") }),
+            2 if self.transit => json!({ "TransitGatewayId": "$tgw:tgw" }),
+            3 if !instances.is_empty() => {
+                let appliance = &dice.pick(&instances).name;
+                json!({ "NetworkInterfaceId": format!("$eni:{appliance}") })
+            }
+            _ => internet(vpc),
+        }
+    }
+
+    fn make_instance(&self, instance: &Instance, acts: &mut Vec<Act>) {
+        let subnet = &self.subnets[instance.subnet];
+        let groups = instance.groups.iter().map(|it| format!("$sg:{it}"));
+        let parameters = json!({
+            "InstanceType": "m6i.large", "SubnetId": format!("$subnet:{}", subnet.name),
+            "PrivateIpAddress": instance.address.to_string(),
+            "SecurityGroupIds": groups.collect::<Vec<_>>(),
+        });
+        acts.push(call(&instance.name, "RunInstances", parameters));
+        let id = format!("$eni:{}", instance.name);
+        if !instance.checks {
+            let off = json!({ "NetworkInterfaceId": id, "SourceDestCheck": { "Value": false } });
+            acts.push(call("", "ModifyNetworkInterfaceAttribute", off));
+        }
+        if instance.public {
+            let address = format!("eip-{}", instance.name);
+            acts.push(call(&address, "AllocateAddress", json!({})));
+            let parameters = json!({
+                "AllocationId": format!("$eipalloc:{address}"), "NetworkInterfaceId": id,
+            });
+            acts.push(call("", "AssociateAddress", parameters));
+        }
+        acts.push(Act::Machine(Machine::Instance {
+            name: instance.name.as_str().into(),
+        }));
+    }
+}
+
+fn internet(vpc: usize) -> Value {
+    json!({ "GatewayId": format!("$igw:igw{vpc}") })
+}
+
+/// A route to a target given by its parameter.
+pub(super) fn route(table: &str, block: &str, target: Value) -> Act {
+    let mut parameters = json!({ "RouteTableId": table, "DestinationCidrBlock": block });
+    if let (Some(all), Value::Object(target)) = (parameters.as_object_mut(), target) {
+        all.extend(target);
+    }
+    call("", "CreateRoute", parameters)
+}

@@ -1,0 +1,33 @@
+//! Random worlds from one number, a plain second evaluator, and what must hold of both.
+//!
+//! A [`Script`] is a list of [`Statement`]s: API calls that build a network and later change it,
+//! machines, packets put on interfaces, client programs. [`draw`](generate::draw) makes one from a
+//! seed; [`examine`](check::examine) plays it on the control plane and the simulator, holds what
+//! happened against the [`plain`] evaluator and against itself, and lists what is wrong;
+//! [`shrink`](shrink::shrink) takes out of a script whatever is not needed for it to fail.
+//!
+//! Every statement stands on its own: one that names something that does not exist (any more) has
+//! no effect. So any part of a script is a script, which is what makes shrinking simple.
+//!
+//! | checked | by |
+//! | --- | --- |
+//! | same script, same events; also when the world is cloned or saved and read on the way | `check::same` |
+//! | each packet ends exactly once: delivered, or dropped for one reason | `check::steps`, `check::live` |
+//! | where and why, translated how, which ICMP errors and RSTs come of it: as [`plain`] says | `check::steps` |
+//! | NAT mappings are one to one | [`plain`], from the ports that are seen |
+//! | the answer to a packet that was let through passes the same security groups | `check::steps` |
+//! | flow log, capture and [`plain`]'s count of an interface agree | `check::logs` |
+//! | `path` says what then happens | `check::steps` |
+//!
+//! It stands outside the levels: nothing that is shipped depends on it.
+
+pub mod check;
+mod dice;
+pub mod generate;
+mod packets;
+pub mod plain;
+mod run;
+pub mod shrink;
+mod statement;
+
+pub use statement::{Act, Answer, Machine, Script, Send, Sender, Shape, Statement, To};

@@ -1,0 +1,272 @@
+//! A second, plain evaluation of the network, to hold the simulator's against.
+//!
+//! Written from the specification alone (`facts.md`; its sections are cited), one short file a
+//! component, for a reader and not for speed: it scans lists where the fabric compiles tables. It
+//! reads [`Resources`], one packet at a time and what it remembers of the flows it saw, and shares
+//! no code with the simulator. What the specification leaves open (which port a NAT gateway picks)
+//! it takes from what was observed, and checks that it was allowed.
+
+mod interface;
+mod internet_gateway;
+mod nat_gateway;
+mod network_acl;
+mod packet;
+mod route_table;
+mod security_group;
+mod tracking;
+mod transit_gateway;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+
+use smol_str::SmolStr;
+use wirelab_model::{
+    FlowAction, NatGatewayId, NetworkInterface, NetworkInterfaceId, Resources, SimTime, VpcId,
+};
+
+pub use packet::{Ends, Fragment, Packet};
+
+use nat_gateway::Mappings;
+use tracking::Tracking;
+
+/// Why a packet is dropped, in the two words that every observer can compare.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Why {
+    /// The component and what it minds.
+    pub what: &'static str,
+    /// The resource.
+    pub at: String,
+}
+
+impl Why {
+    pub(crate) fn new(what: &'static str, at: impl ToString) -> Self {
+        Self {
+            what,
+            at: at.to_string(),
+        }
+    }
+}
+
+/// `no route at rtb-0123`.
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.what, self.at)
+    }
+}
+
+/// Where a packet ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// At an interface (its id) or a machine outside AWS (its name).
+    Delivered(String),
+    /// Nowhere.
+    Dropped(Why),
+}
+
+/// `delivered to eni-0123`, `dropped: no route at rtb-0123`.
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered(to) => write!(f, "delivered to {to}"),
+            Self::Dropped(why) => write!(f, "dropped: {why}"),
+        }
+    }
+}
+
+/// One packet's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// As it was there, translated or not.
+    pub packet: Packet,
+    /// Its end.
+    pub fate: Fate,
+}
+
+/// One packet in a flow log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Counted {
+    /// The interface.
+    pub interface: NetworkInterfaceId,
+    /// Away from its owner.
+    pub egress: bool,
+    /// What security groups and network ACL said.
+    pub action: FlowAction,
+    /// Addresses and ports in the packet's header; ports of ICMP are 0.
+    pub ends: Ends,
+}
+
+/// How a packet comes to an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Coming {
+    /// The subnet's boundary is crossed.
+    crosses: bool,
+    /// Nothing forwarded or translated it since it was sent: group references match.
+    direct: bool,
+    /// It passed something whose flows security groups always track.
+    auto_tracked: bool,
+}
+
+/// Where a packet ends, or why nowhere.
+type Verdict = Result<String, Why>;
+
+/// A packet that the network itself makes, and where it is put in.
+#[derive(Clone, Debug)]
+struct Made {
+    packet: Packet,
+    from: MadeBy,
+}
+
+#[derive(Clone, Debug)]
+enum MadeBy {
+    /// The router of a subnet, towards one of its interfaces.
+    Router(NetworkInterfaceId),
+    /// The interface of a gateway, into its VPC.
+    Gateway(NetworkInterfaceId),
+    /// The internet, or a gateway towards it.
+    Internet,
+}
+
+/// The evaluator, with what it remembers.
+#[derive(Clone, Debug, Default)]
+pub struct Plain {
+    /// The resources as the data plane obeys them.
+    pub resources: Resources,
+    /// Machines on the internet by address.
+    pub outside: BTreeMap<IpAddr, SmolStr>,
+    /// What flow logs of every interface would count, so far.
+    pub counted: Vec<Counted>,
+    now: SimTime,
+    tracking: BTreeMap<NetworkInterfaceId, Tracking>,
+    mappings: BTreeMap<NatGatewayId, Mappings>,
+    /// The source port that the packet was seen with at its end: a NAT gateway's choice.
+    seen_port: Option<u16>,
+    made: Vec<Made>,
+    /// Gateways that a packet came by.
+    hops: u8,
+    /// A packet went in a circle until its time was over. How often each hop saw it depends on who
+    /// takes from the TTL, which nobody documents: nothing that follows can be compared.
+    pub circled: bool,
+}
+
+impl Plain {
+    /// The end of a packet that an interface's machine sends at `now`, and of each packet that the
+    /// network makes because of it. `seen_port` is the source port that it was observed with.
+    pub fn depart(
+        &mut self,
+        now: SimTime,
+        interface: &NetworkInterfaceId,
+        packet: &Packet,
+        seen_port: Option<u16>,
+    ) -> Vec<Outcome> {
+        self.judge(now, packet, seen_port, |it, packet| {
+            it.from_machine(interface, packet)
+        })
+    }
+
+    /// The same for a machine on the internet.
+    pub fn depart_outside(
+        &mut self,
+        now: SimTime,
+        packet: &Packet,
+        seen_port: Option<u16>,
+    ) -> Vec<Outcome> {
+        self.judge(now, packet, seen_port, Self::on_the_internet)
+    }
+
+    /// What is wrong with the NAT gateways' choices, if anything is.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let all = self.mappings.values();
+        all.flat_map(|mappings| mappings.complaints.iter().cloned())
+            .collect()
+    }
+
+    fn judge(
+        &mut self,
+        now: SimTime,
+        packet: &Packet,
+        seen_port: Option<u16>,
+        walk: impl FnOnce(&mut Self, &mut Packet) -> Verdict,
+    ) -> Vec<Outcome> {
+        self.now = now;
+        self.seen_port = seen_port;
+        self.made.clear();
+        self.hops = 0;
+        let mut outcomes = Vec::new();
+        let mut packet = packet.clone();
+        let verdict = walk(self, &mut packet);
+        outcomes.push(Self::outcome(packet, verdict));
+        while let Some(mut made) = self.made.pop() {
+            let verdict = match &made.from {
+                MadeBy::Router(to) => {
+                    let coming = Coming {
+                        crosses: true,
+                        direct: false,
+                        auto_tracked: false,
+                    };
+                    self.arrive(&to.clone(), &mut made.packet, coming)
+                }
+                MadeBy::Gateway(from) => self.from_gateway(&from.clone(), &mut made.packet),
+                MadeBy::Internet => self.on_the_internet(&mut made.packet),
+            };
+            outcomes.push(Self::outcome(made.packet, verdict));
+        }
+        outcomes
+    }
+
+    fn outcome(packet: Packet, verdict: Verdict) -> Outcome {
+        let fate = match verdict {
+            Ok(to) => Fate::Delivered(to),
+            Err(why) => Fate::Dropped(why),
+        };
+        Outcome { packet, fate }
+    }
+
+    fn interface(&self, id: &NetworkInterfaceId) -> &NetworkInterface {
+        let found = self.resources.network_interfaces.get(id);
+        found.expect("the walk came by this interface")
+    }
+
+    /// The interface in `vpc` that has `address`.
+    fn interface_at(&self, vpc: &VpcId, address: IpAddr) -> Option<NetworkInterfaceId> {
+        let all = self.resources.network_interfaces.values();
+        let mut there = all.filter(|it| it.vpc_id == *vpc && owns(it, address));
+        there.next().map(|it| it.network_interface_id.clone())
+    }
+
+    fn count(
+        &mut self,
+        interface: &NetworkInterfaceId,
+        egress: bool,
+        allowed: bool,
+        packet: &Packet,
+    ) {
+        let mut ends = packet.ends();
+        if packet.is_icmp() {
+            (ends.source_port, ends.destination_port) = (0, 0);
+        }
+        let action = if allowed {
+            FlowAction::Accept
+        } else {
+            FlowAction::Reject
+        };
+        self.counted.push(Counted {
+            interface: interface.clone(),
+            egress,
+            action,
+            ends,
+        });
+    }
+}
+
+/// Whether `address` is one of the interface's own.
+fn owns(interface: &NetworkInterface, address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => interface
+            .private_ip_addresses
+            .iter()
+            .any(|it| it.private_ip_address == address),
+        IpAddr::V6(address) => interface.ipv6_addresses.contains(&address),
+    }
+}

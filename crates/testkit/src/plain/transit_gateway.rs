@@ -1,0 +1,109 @@
+//! Transit gateway with VPC attachments (`facts.md` 2.9, 2.6; NACLs: 2.2).
+
+use std::net::IpAddr;
+
+use wirelab_model::{
+    NetworkInterfaceId, ResourceState, RouteState, SmolStr, TransitGatewayId, TransitGatewayRoute,
+    TransitGatewayVpcAttachment,
+};
+
+use super::{MadeBy, Packet, Plain, Verdict, Why};
+
+/// Largest packet through a transit gateway.
+const TRANSIT_MTU: usize = 8500;
+
+impl Plain {
+    /// A route leads from `from` to a transit gateway: in by the attachment's interface in the
+    /// sender's zone.
+    pub(super) fn to_transit(
+        &mut self,
+        from: &NetworkInterfaceId,
+        gateway: &TransitGatewayId,
+        packet: &mut Packet,
+    ) -> Verdict {
+        let nic = self.interface(from).clone();
+        let attachments = self.resources.transit_gateway_vpc_attachments.values();
+        let mut here = attachments.filter(|it| {
+            it.transit_gateway_id == *gateway && it.vpc_id == nic.vpc_id && serves(it)
+        });
+        let attachment = here.next().cloned();
+        let attachment =
+            attachment.ok_or_else(|| Why::new("transit gateway not attached", gateway))?;
+        let inside = self.in_zone(&attachment, &nic.availability_zone);
+        let inside = inside.ok_or_else(|| Why::new("transit gateway not in the zone", gateway))?;
+        let subnet = self.interface(&inside).subnet_id.clone();
+        let allowed = subnet == nic.subnet_id || self.acl_allows(&subnet, false, packet);
+        self.count(&inside, false, allowed, packet);
+        if !allowed {
+            return Err(Why::new("network ACL in", subnet));
+        }
+        self.fits_transit(packet, &inside, gateway)?;
+        let onward = self.transit_route(gateway, &attachment, packet.destination)?;
+        let all = &self.resources.transit_gateway_vpc_attachments;
+        let Some(onward) = onward.attachment.and_then(|id| all.get(&id)).cloned() else {
+            return Err(Why::new("not evaluated", gateway));
+        };
+        let out = self.in_zone(&onward, &nic.availability_zone);
+        let first = || onward.network_interface_ids.first().cloned();
+        let out = out.or_else(first);
+        let out = out.ok_or_else(|| Why::new("transit gateway not in the zone", gateway))?;
+        self.from_gateway(&out, packet)
+    }
+
+    /// 8500 octets pass; for what is longer the gateway answers on VPC attachments with ICMP, and
+    /// it cuts nothing.
+    fn fits_transit(
+        &mut self,
+        packet: &Packet,
+        inside: &NetworkInterfaceId,
+        gateway: &TransitGatewayId,
+    ) -> Result<(), Why> {
+        if packet.size <= TRANSIT_MTU || packet.dont_fragment {
+            return self.fits(
+                packet,
+                TRANSIT_MTU,
+                MadeBy::Gateway(inside.clone()),
+                gateway,
+            );
+        }
+        Err(Why::new("MTU", gateway))
+    }
+
+    /// The route of the table that the attachment is associated with: the longest prefix, a static
+    /// route before a propagated one.
+    fn transit_route(
+        &self,
+        gateway: &TransitGatewayId,
+        attachment: &TransitGatewayVpcAttachment,
+        destination: IpAddr,
+    ) -> Result<TransitGatewayRoute, Why> {
+        let tables = &self.resources.transit_gateway_route_tables;
+        let table = attachment
+            .association
+            .as_ref()
+            .and_then(|id| tables.get(id));
+        let table = table.ok_or_else(|| Why::new("no transit gateway route", gateway))?;
+        let all = table.routes.iter();
+        let matching = all.filter(|it| it.destination_cidr_block.contains(&destination));
+        let best = matching.max_by_key(|it| (it.destination_cidr_block.prefix_len(), it.is_static));
+        let best = best.ok_or_else(|| Why::new("no transit gateway route", gateway))?;
+        if best.attachment.is_none() || best.state == RouteState::Blackhole {
+            return Err(Why::new("transit gateway blackhole", gateway));
+        }
+        Ok(best.clone())
+    }
+
+    fn in_zone(
+        &self,
+        attachment: &TransitGatewayVpcAttachment,
+        zone: &SmolStr,
+    ) -> Option<NetworkInterfaceId> {
+        let mut all = attachment.network_interface_ids.iter();
+        let there = all.find(|id| self.interface(id).availability_zone == *zone);
+        there.cloned()
+    }
+}
+
+fn serves(attachment: &TransitGatewayVpcAttachment) -> bool {
+    matches!(attachment.state, ResourceState::Available)
+}

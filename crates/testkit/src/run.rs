@@ -1,0 +1,470 @@
+//! Plays a script on the control plane and the simulator.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde_json::Value;
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_control::{CallIds, Control, ControlConfig, Input as ControlInput};
+use wirelab_model::{
+    Call, Caller, Changes, IdSpace, InstanceId, NetworkInterfaceId, SecurityGroupId, Seed,
+    SimDuration, SimTime, UnixTime,
+};
+use wirelab_simulator::host::{
+    Attachment, HostSettings, HostSpec, HttpResource, KernelProfile, OutsideInterface, ServerSpec,
+};
+use wirelab_simulator::{
+    CapturePoint, Event, FabricConfig, Input, Observe, SegmentSpec, World, WorldConfig,
+};
+use wirelab_wire::IpPacket;
+
+use crate::packets;
+use crate::statement::{Act, Answer, Machine, Script, Send, Sender, Statement, To};
+
+const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// Longer than any packet is on its way.
+pub(crate) const FLIGHT: SimDuration = SimDuration::from_millis(100);
+
+/// A script that is being played.
+#[derive(Clone)]
+pub(crate) struct Run {
+    pub(crate) control: Control,
+    pub(crate) world: World,
+    pub(crate) now: SimTime,
+    live: bool,
+    /// Ids by the name of the call that made them and their prefix.
+    ids: BTreeMap<(SmolStr, SmolStr), SmolStr>,
+    outside: BTreeMap<SmolStr, IpAddr>,
+    /// When changes that have been made take effect.
+    pending: Vec<SimTime>,
+    calls: u64,
+    packets: u32,
+    refused: Vec<String>,
+    /// How often the network changed.
+    changes: usize,
+    /// Where and as what labelled packets were delivered.
+    delivered: BTreeMap<u32, (CapturePoint, IpPacket)>,
+}
+
+/// A packet that has been put on an interface.
+pub(crate) struct Put {
+    pub(crate) point: CapturePoint,
+    pub(crate) packet: IpPacket,
+}
+
+impl Run {
+    pub(crate) fn new(script: &Script) -> Self {
+        let starts = UnixTime::from_secs(1_709_596_800);
+        let ids = IdSpace {
+            scenario: "swarm".into(),
+            names_seed: script.seed,
+        };
+        let world = World::new(WorldConfig {
+            seed: Seed::whole(script.seed),
+            starts,
+            region: REGION.into(),
+            fabric: FabricConfig::default(),
+            observe: Observe::default(),
+        });
+        Self {
+            control: Control::new(ControlConfig::new(
+                ids,
+                ACCOUNT.into(),
+                REGION.into(),
+                starts,
+            )),
+            world,
+            now: SimTime::ZERO,
+            live: script.live,
+            ids: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            pending: Vec::new(),
+            calls: 0,
+            packets: 0,
+            refused: Vec::new(),
+            changes: 0,
+            delivered: BTreeMap::new(),
+        }
+    }
+
+    /// Machines on the internet by address.
+    pub(crate) fn outside(&self) -> BTreeMap<IpAddr, SmolStr> {
+        let all = self.outside.iter();
+        all.map(|(name, address)| (*address, name.clone()))
+            .collect()
+    }
+
+    /// The calls that were refused, and why.
+    pub(crate) fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// Lets the statement's time pass and does what is not a packet.
+    pub(crate) fn perform(&mut self, statement: &Statement) {
+        self.advance(self.now + statement.wait);
+        match &statement.act {
+            Act::Call {
+                name,
+                operation,
+                parameters,
+            } => self.call(name, operation, parameters),
+            Act::Machine(machine) => self.machine(machine),
+            Act::Traffic { spec, to } => {
+                if let Some(to) = self.address(to) {
+                    let mut spec = spec.clone();
+                    spec.to = to;
+                    spec.first_at = self.now;
+                    // A machine that a shorter script lacks starts nothing.
+                    let _ = self.world.handle(self.now, Input::Traffic(*spec));
+                }
+            }
+            Act::Send(_) | Act::Answer(_) | Act::Wait => {}
+        }
+    }
+
+    /// Lets time pass for both, in order.
+    pub(crate) fn advance(&mut self, until: SimTime) {
+        loop {
+            let control = self.control.poll_timeout().filter(|at| *at <= until);
+            let world = self.world.poll_timeout().filter(|at| *at <= until);
+            match (control, world) {
+                (Some(at), other) if other.is_none_or(|other| at <= other) => {
+                    let at = at.max(self.now);
+                    let changes = self.control.handle_timeout(at);
+                    self.now = at;
+                    self.take(changes);
+                }
+                (_, Some(at)) => {
+                    self.now = at.max(self.now);
+                    self.world.handle_timeout(self.now);
+                }
+                _ => break,
+            }
+        }
+        self.now = self.now.max(until);
+        self.world.handle_timeout(self.now);
+    }
+
+    /// Waits until no change of the network can meet a packet that is sent now.
+    pub(crate) fn keep_clear_of_changes(&mut self) {
+        for _ in 0..100 {
+            self.pending.retain(|at| *at > self.now);
+            let near = |at: &SimTime| *at > self.now && *at <= self.now + FLIGHT;
+            let timer = self.control.poll_timeout();
+            let next = self
+                .pending
+                .iter()
+                .copied()
+                .chain(timer)
+                .find(|at| near(at));
+            match next {
+                Some(at) => self.advance(at),
+                None => return,
+            }
+        }
+    }
+
+    /// The packets of a statement that sends some, if there still is who sends them.
+    pub(crate) fn packets_of(&mut self, send: &Send) -> Vec<Put> {
+        let Some((point, packet)) = self.packet_of(send) else {
+            return Vec::new();
+        };
+        let pieces = packets::on_the_wire(&send.shape, packet);
+        let puts = pieces.into_iter().map(|packet| Put {
+            point: point.clone(),
+            packet,
+        });
+        puts.collect()
+    }
+
+    fn packet_of(&mut self, send: &Send) -> Option<(CapturePoint, IpPacket)> {
+        let to = self.address(&send.to)?;
+        let (point, own) = match &send.from {
+            Sender::Instance(name) => {
+                let id = NetworkInterfaceId::new(self.id("eni", name)?.as_str());
+                let nic = self.world.resources().network_interfaces.get(&id)?;
+                let own = match to {
+                    IpAddr::V4(_) => IpAddr::V4(nic.private_ip_address),
+                    IpAddr::V6(_) => IpAddr::V6(*nic.ipv6_addresses.first()?),
+                };
+                (CapturePoint::Interface(id), own)
+            }
+            Sender::Outside(name) => (self.outside_point(name), *self.outside.get(name)?),
+        };
+        let from = send.spoofed.unwrap_or(own);
+        // Of itself a machine asks nobody.
+        if from.is_ipv4() != to.is_ipv4() || to == own {
+            return None;
+        }
+        self.packets += 1;
+        let packet = packets::packet(&send.shape, (from, to), self.packets, mtu(&point));
+        Some((point, packet))
+    }
+
+    /// The answer to a packet that was delivered, from where it was delivered.
+    pub(crate) fn answers_of(&mut self, answer: &Answer) -> Vec<Put> {
+        self.answer_of(answer).into_iter().collect()
+    }
+
+    fn answer_of(&mut self, answer: &Answer) -> Option<Put> {
+        let (point, packet) = self.delivered.get(&answer.label)?.clone();
+        if packet.source() == packet.destination() {
+            return None;
+        }
+        self.packets += 1;
+        let packet = packets::answer(&packet, answer, self.packets, mtu(&point))?;
+        Some(Put { point, packet })
+    }
+
+    /// Differs before and after every change of the network.
+    pub(crate) fn generation(&self) -> (usize, usize) {
+        (self.changes, self.pending.len())
+    }
+
+    pub(crate) fn outside_point(&self, name: &SmolStr) -> CapturePoint {
+        CapturePoint::HostInterface {
+            host: name.clone(),
+            interface: "eth0".into(),
+        }
+    }
+
+    /// Puts a packet on the wire, waits until it has ended and returns what happened; `None` if the
+    /// interface is gone. An answer can refer to it by `label`.
+    pub(crate) fn put(&mut self, put: &Put, label: Option<u32>) -> Option<Vec<Event>> {
+        let input = Input::Packet {
+            point: put.point.clone(),
+            packet: put.packet.clone(),
+        };
+        self.world.handle(self.now, input).ok()?;
+        self.advance(self.now + FLIGHT);
+        let events = self.events();
+        let arrived = events.iter().find_map(|event| match event {
+            Event::Captured(captured) if !captured.outbound => Some(captured),
+            _ => None,
+        });
+        if let (Some(label), Some(captured)) = (label, arrived) {
+            let arrived = (captured.point.clone(), captured.frame.packet.clone());
+            self.delivered.insert(label, arrived);
+        }
+        Some(events)
+    }
+
+    /// What has happened since the last time.
+    pub(crate) fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.world.poll_event()).collect()
+    }
+
+    /// The id with the prefix `kind` that the call `name` answered first.
+    pub(crate) fn id(&self, kind: &str, name: &str) -> Option<&SmolStr> {
+        self.ids.get(&(name.into(), kind.into()))
+    }
+
+    fn address(&self, to: &To) -> Option<IpAddr> {
+        match to {
+            To::Address(address) => Some(*address),
+            To::Public(name) => {
+                let resources = self.world.resources();
+                let id = self.id("eni", name).cloned().or_else(|| {
+                    let nat = wirelab_model::NatGatewayId::new(self.id("nat", name)?.as_str());
+                    let first = resources
+                        .nat_gateways
+                        .get(&nat)?
+                        .nat_gateway_addresses
+                        .first()?;
+                    Some(first.network_interface_id.as_str().into())
+                })?;
+                let nic = resources
+                    .network_interfaces
+                    .get(&NetworkInterfaceId::new(id.as_str()))?;
+                let mut associations = nic.private_ip_addresses.iter();
+                let public = associations
+                    .find_map(|it| it.association.as_ref())?
+                    .public_ip;
+                Some(IpAddr::V4(public))
+            }
+        }
+    }
+
+    fn call(&mut self, name: &SmolStr, operation: &SmolStr, parameters: &Value) {
+        let Some(Value::Object(parameters)) = self.resolve(parameters) else {
+            return;
+        };
+        self.calls += 1;
+        let call = Call {
+            service: "ec2".into(),
+            operation: operation.clone(),
+            parameters,
+        };
+        let caller = Caller {
+            account: ACCOUNT.into(),
+            region: REGION.into(),
+            principal: "arn:aws:iam::123456789012:user/swarm".into(),
+        };
+        let structure = format!("{}", self.calls);
+        let ids = if self.now == SimTime::ZERO {
+            CallIds::Named(&structure)
+        } else {
+            CallIds::Journal(self.calls)
+        };
+        let input = ControlInput::Call {
+            caller: &caller,
+            call: &call,
+            ids,
+        };
+        let output = self.control.handle(self.now, input);
+        match &output.reply {
+            Ok(reply) => self.learn(name, reply),
+            Err(error) => self.refused.push(format!("{operation}: {error}")),
+        }
+        self.take(output.changes);
+    }
+
+    fn take(&mut self, changes: Option<Changes>) {
+        if let Some(changes) = changes {
+            self.pending.push(changes.effective_at);
+            self.changes += 1;
+            let taken = self.world.handle(self.now, Input::Changes(changes));
+            taken.expect("changes are never refused");
+        }
+    }
+
+    /// Replaces `$kind:name` by ids; `None` if one is unknown.
+    fn resolve(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::String(text) => match text.strip_prefix('$') {
+                None => Some(value.clone()),
+                Some(reference) => {
+                    let (kind, name) = reference.split_once(':')?;
+                    Some(Value::from(self.reference(kind, name)?.as_str()))
+                }
+            },
+            Value::Array(all) => {
+                let all: Option<Vec<_>> = all.iter().map(|it| self.resolve(it)).collect();
+                Some(Value::Array(all?))
+            }
+            Value::Object(members) => {
+                let members = members.iter();
+                let members: Option<serde_json::Map<_, _>> = members
+                    .map(|(key, value)| Some((key.clone(), self.resolve(value)?)))
+                    .collect();
+                Some(Value::Object(members?))
+            }
+            _ => Some(value.clone()),
+        }
+    }
+
+    /// An id that a reply told, or one of what belongs to it now: `aclassoc-of` a subnet,
+    /// `eipassoc-of` an instance's interface, `sgr-of` a group (an inbound rule).
+    fn reference(&self, kind: &str, name: &str) -> Option<SmolStr> {
+        let all = self.control.resources();
+        match kind {
+            "aclassoc-of" => {
+                let subnet = self.id("subnet", name)?;
+                let mut associations = all.network_acls.values().flat_map(|it| &it.associations);
+                let found = associations.find(|it| it.subnet_id.as_str() == subnet)?;
+                Some(found.network_acl_association_id.as_str().into())
+            }
+            "eipassoc-of" => {
+                let interface = NetworkInterfaceId::new(self.id("eni", name)?.as_str());
+                let mut addresses = all.addresses.values();
+                let here = Some(&interface);
+                let found = addresses.find(|it| it.network_interface_id.as_ref() == here)?;
+                Some(found.association_id.as_ref()?.as_str().into())
+            }
+            "sgr-of" => {
+                let group = SecurityGroupId::new(self.id("sg", name)?.as_str());
+                let rules = &all.security_groups.get(&group)?.rules;
+                let rule = rules.iter().find(|it| !it.is_egress)?;
+                Some(rule.security_group_rule_id.as_str().into())
+            }
+            _ => self.id(kind, name).cloned(),
+        }
+    }
+
+    /// Remembers the ids in a reply.
+    fn learn(&mut self, name: &SmolStr, reply: &Value) {
+        match reply {
+            Value::String(text) => {
+                if let Some((kind, number)) = text.rsplit_once('-')
+                    && number.len() == 17
+                    && number.bytes().all(|it| it.is_ascii_hexdigit())
+                {
+                    let key = (name.clone(), SmolStr::from(kind));
+                    self.ids.entry(key).or_insert_with(|| text.into());
+                }
+            }
+            Value::Array(all) => all.iter().for_each(|it| self.learn(name, it)),
+            Value::Object(members) => members.values().for_each(|it| self.learn(name, it)),
+            _ => {}
+        }
+    }
+
+    fn machine(&mut self, machine: &Machine) {
+        let (name, attachment) = match machine {
+            Machine::Instance { name } => {
+                let Some(id) = self.id("i", name) else {
+                    return;
+                };
+                (name, Attachment::Instance(InstanceId::new(id.as_str())))
+            }
+            Machine::Outside { name, address } => {
+                self.outside.insert(name.clone(), *address);
+                let interface = OutsideInterface {
+                    name: "eth0".into(),
+                    segment: SegmentSpec::INTERNET.into(),
+                    address: (*address).into(),
+                    mtu: 1500,
+                };
+                let attachment = Attachment::Outside {
+                    interfaces: vec![interface],
+                    customer_gateway: None,
+                    default_gateway: None,
+                };
+                (name, attachment)
+            }
+        };
+        let spec = host(name, attachment, self.live);
+        // Two machines of one name: a script that was put together by hand.
+        let _ = self.world.handle(self.now, Input::Host(Box::new(spec)));
+    }
+}
+
+/// The MTU of a machine's interface.
+fn mtu(point: &CapturePoint) -> u16 {
+    match point {
+        CapturePoint::Interface(_) => 9001,
+        CapturePoint::HostInterface { .. } => 1500,
+    }
+}
+
+/// A machine that serves HTTP and echo, or one that answers nothing.
+fn host(name: &SmolStr, attachment: Attachment, live: bool) -> HostSpec {
+    let http = ServerSpec::Http {
+        port: 80,
+        resources: vec![HttpResource {
+            path: "/".into(),
+            status: 200,
+            bytes: 3000,
+        }],
+        think: SimDuration::from_millis(2),
+    };
+    HostSpec {
+        name: format_smolstr!("{name}"),
+        attachment,
+        kernel: KernelProfile::default(),
+        settings: HostSettings::default(),
+        routes: Vec::new(),
+        firewall: if live {
+            Vec::new()
+        } else {
+            vec!["-A INPUT -j DROP".to_owned()]
+        },
+        servers: if live {
+            vec![http, ServerSpec::Echo { port: 7 }]
+        } else {
+            Vec::new()
+        },
+    }
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable,
+    TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable, translate_quoted,
 };
 
 /// Linux's `ip_default_ttl`.
@@ -169,8 +169,11 @@ impl IpPacket {
 
     /// Sets the source address and, given one, the source port (echo identifier for pings).
     ///
-    /// Fragments and other protocols have no port to set; their address alone changes.
-    pub const fn set_source(&mut self, address: IpAddr, port: Option<u16>) {
+    /// A first fragment holds its transport header as octets: the port is written there, and the
+    /// datagram's checksum follows the change (RFC 1624). Later fragments and other protocols have
+    /// no port to set; their address alone changes.
+    pub fn set_source(&mut self, address: IpAddr, port: Option<u16>) {
+        self.translate_first_fragment(Some((address, port)), None);
         self.header.source = address;
         let Some(port) = port else { return };
         match &mut self.transport {
@@ -181,14 +184,31 @@ impl IpPacket {
     }
 
     /// Sets the destination address and, given one, the destination port (echo identifier for
-    /// pings).
-    pub const fn set_destination(&mut self, address: IpAddr, port: Option<u16>) {
+    /// pings). Fragments as in [`Self::set_source`].
+    pub fn set_destination(&mut self, address: IpAddr, port: Option<u16>) {
+        self.translate_first_fragment(None, Some((address, port)));
         self.header.destination = address;
         let Some(port) = port else { return };
         match &mut self.transport {
             Transport::Tcp(segment) => segment.destination_port = port,
             Transport::Udp(datagram) => datagram.destination_port = port,
             _ => self.set_echo_identifier(port),
+        }
+    }
+
+    /// Writes new addresses and ports into the transport header that a first fragment holds.
+    fn translate_first_fragment(
+        &mut self,
+        source: Option<(IpAddr, Option<u16>)>,
+        destination: Option<(IpAddr, Option<u16>)>,
+    ) {
+        if !self.is_fragment() || self.header.is_later_fragment() {
+            return;
+        }
+        let translated = translate_quoted(&self.to_bytes().into(), source, destination);
+        let header = self.header.wire_len();
+        if let Transport::Other { payload, .. } = &mut self.transport {
+            *payload = translated.slice(header..);
         }
     }
 

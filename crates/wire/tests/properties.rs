@@ -88,6 +88,28 @@ proptest! {
         prop_assert_eq!(whole, vec![packet]);
     }
 
+    /// A datagram that a NAT gets in pieces arrives as one that it gets whole.
+    #[test]
+    fn translating_the_pieces_is_translating_the_whole(
+        packet in packet().prop_filter("IPv4 with ports, whole", |packet| {
+            packet.header.is_ipv4() && !packet.is_fragment()
+                && (packet.as_tcp().is_some() || packet.as_udp().is_some())
+        }),
+        mtu in 68_u16..200,
+        port in any::<u16>(),
+    ) {
+        let address = "203.0.113.9".parse().expect("an address");
+        let mut translated = packet.clone();
+        translated.set_source(address, Some(port));
+        let mut reassembler = Reassembler::new();
+        let pieces = packet.fragment(mtu).into_iter().filter_map(|mut piece| {
+            piece.set_source(address, Some(port));
+            reassembler.insert(0, piece)
+        });
+        // What does not parse, its checksum wrong, would stay octets and differ.
+        prop_assert_eq!(pieces.collect::<Vec<_>>(), vec![translated]);
+    }
+
     /// A quote translated there and back is the quote; one translated is the quote of the
     /// translated packet, checksums included.
     #[test]

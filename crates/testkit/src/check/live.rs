@@ -1,7 +1,7 @@
 //! Worlds whose machines talk by themselves: nothing is lost without a word.
 
 use wirelab_model::SimDuration;
-use wirelab_simulator::{DropReason, Event};
+use wirelab_simulator::{DropReason, Event, NatGatewayDrop, PacketDrop};
 use wirelab_wire::IpPacket;
 
 use super::verdict::{end, is_after_delivery};
@@ -64,10 +64,9 @@ fn conservation(events: &[Event], report: &mut Report) {
 
 fn network_answers(reason: &DropReason) -> bool {
     match reason {
-        DropReason::MtuExceeded { icmp_sent, .. } | DropReason::TtlExpired { icmp_sent } => {
-            *icmp_sent
-        }
-        DropReason::NatMappingExpired { rst_sent, .. } => *rst_sent,
+        DropReason::Packet(PacketDrop::MtuExceeded { icmp_sent, .. })
+        | DropReason::Packet(PacketDrop::TtlExpired { icmp_sent }) => *icmp_sent,
+        DropReason::NatGateway(NatGatewayDrop::MappingExpired { rst_sent, .. }) => *rst_sent,
         _ => false,
     }
 }

@@ -1,7 +1,11 @@
 //! How packets end, read from the simulator's events in the words of [`plain`](crate::plain).
 
 use wirelab_model::FlowDirection;
-use wirelab_simulator::{CapturePoint, DropReason, Dropped, Event, Hop};
+use wirelab_simulator::{
+    CapturePoint, DropReason, Dropped, Event, Hop, InterfaceDrop, InternetGatewayDrop,
+    NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop,
+    TransitGatewayDrop, VpcDrop,
+};
 use wirelab_wire::IpPacket;
 
 use crate::plain::{Fate, Why};
@@ -27,89 +31,124 @@ pub(super) fn end(event: &Event) -> Option<(&IpPacket, Fate)> {
 pub(super) fn is_after_delivery(dropped: &Dropped) -> bool {
     matches!(
         dropped.reason,
-        DropReason::Host { .. } | DropReason::NoMachine { .. }
+        DropReason::Host(_) | DropReason::Interface(InterfaceDrop::NoMachine { .. })
     )
 }
 
 fn why(dropped: &Dropped) -> Why {
-    let (what, at) = match &dropped.reason {
-        DropReason::SecurityGroup {
-            interface,
-            direction,
-            ..
-        } => match direction {
-            FlowDirection::Egress => ("security group out", interface.to_string()),
-            FlowDirection::Ingress => ("security group in", interface.to_string()),
-        },
-        DropReason::NetworkAcl { subnet, entry, .. } => {
+    match &dropped.reason {
+        DropReason::Interface(reason) => interface(reason),
+        DropReason::SecurityGroup(reason) => security_group(reason),
+        DropReason::NetworkAcl(NetworkAclDrop::Denied { subnet, entry, .. }) => {
             let what = if entry.egress {
                 "network ACL out"
             } else {
                 "network ACL in"
             };
-            (what, subnet.to_string())
+            Why::new(what, subnet)
         }
-        DropReason::SourceDestCheck {
+        DropReason::RouteTable(RouteTableDrop::NoRoute { route_table, .. }) => {
+            Why::new("no route", route_table)
+        }
+        DropReason::RouteTable(RouteTableDrop::Blackhole { route_table, .. }) => {
+            Why::new("blackhole route", route_table)
+        }
+        DropReason::Packet(PacketDrop::MtuExceeded { .. }) => Why::new("MTU", hop(&dropped.hop)),
+        DropReason::Packet(PacketDrop::TtlExpired { .. }) => Why::new("a circle", ""),
+        DropReason::Vpc(VpcDrop::UnknownDestination { vpc, .. }) => {
+            Why::new("unknown destination", vpc)
+        }
+        DropReason::InternetGateway(reason) => internet_gateway(reason),
+        DropReason::NatGateway(reason) => nat_gateway(reason),
+        DropReason::TransitGateway(reason) => transit_gateway(reason),
+        other => Why::new("other", other),
+    }
+}
+
+fn interface(reason: &InterfaceDrop) -> Why {
+    match reason {
+        InterfaceDrop::SourceDestCheck {
             interface,
             direction,
             ..
-        } => match direction {
-            FlowDirection::Egress => ("source check", interface.to_string()),
-            FlowDirection::Ingress => ("destination check", interface.to_string()),
-        },
-        DropReason::NoRoute { route_table, .. } => ("no route", route_table.to_string()),
-        DropReason::Blackhole { route_table, .. } => ("blackhole route", route_table.to_string()),
-        DropReason::MtuExceeded { .. } => ("MTU", hop(&dropped.hop)),
-        DropReason::UnknownDestination { vpc, .. } => ("unknown destination", vpc.to_string()),
-        DropReason::NotAttached { interface } => ("not attached", interface.to_string()),
-        DropReason::InstanceNotRunning { instance } => {
-            ("instance not running", instance.to_string())
+        } => {
+            let what = match direction {
+                FlowDirection::Egress => "source check",
+                FlowDirection::Ingress => "destination check",
+            };
+            Why::new(what, interface)
         }
-        reason => gateway(reason),
-    };
-    Why::new(what, at)
+        InterfaceDrop::NotAttached { interface } => Why::new("not attached", interface),
+        InterfaceDrop::InstanceNotRunning { instance } => {
+            Why::new("instance not running", instance)
+        }
+        other @ InterfaceDrop::NoMachine { .. } => Why::new("other", other),
+    }
 }
 
-fn gateway(reason: &DropReason) -> (&'static str, String) {
+fn security_group(reason: &SecurityGroupDrop) -> Why {
     match reason {
-        DropReason::NoPublicAddress {
+        SecurityGroupDrop::NoRule {
+            interface,
+            direction,
+            ..
+        } => {
+            let what = match direction {
+                FlowDirection::Egress => "security group out",
+                FlowDirection::Ingress => "security group in",
+            };
+            Why::new(what, interface)
+        }
+        SecurityGroupDrop::ConntrackAllowance { interface, .. } => {
+            Why::new("tracking table full", interface)
+        }
+    }
+}
+
+fn internet_gateway(reason: &InternetGatewayDrop) -> Why {
+    match reason {
+        InternetGatewayDrop::NoPublicAddress {
             internet_gateway, ..
-        } => ("no public address", internet_gateway.to_string()),
-        DropReason::NoSuchPublicAddress { destination } => {
-            ("nobody has the public address", destination.to_string())
+        } => Why::new("no public address", internet_gateway),
+        InternetGatewayDrop::NoSuchPublicAddress { destination } => {
+            Why::new("nobody has the public address", destination)
         }
-        DropReason::NoInternetGateway { vpc } => ("no internet gateway", vpc.to_string()),
-        DropReason::NatNotAvailable { nat_gateway, .. } => {
-            ("NAT gateway not available", nat_gateway.to_string())
+        InternetGatewayDrop::NoInternetGateway { vpc } => Why::new("no internet gateway", vpc),
+    }
+}
+
+fn nat_gateway(reason: &NatGatewayDrop) -> Why {
+    match reason {
+        NatGatewayDrop::NotAvailable { nat_gateway, .. } => {
+            Why::new("NAT gateway not available", nat_gateway)
         }
-        DropReason::NatNoMapping { nat_gateway } => (
-            "NAT gateway has no such connection",
-            nat_gateway.to_string(),
-        ),
-        DropReason::NatMappingExpired { nat_gateway, .. } => (
-            "NAT gateway does not know the connection",
-            nat_gateway.to_string(),
-        ),
-        DropReason::NatUnsupported { nat_gateway, .. } => {
-            ("NAT gateway does not forward it", nat_gateway.to_string())
+        NatGatewayDrop::NoMapping { nat_gateway } => {
+            Why::new("NAT gateway has no such connection", nat_gateway)
         }
-        DropReason::TransitNotAttached {
+        NatGatewayDrop::MappingExpired { nat_gateway, .. } => {
+            Why::new("NAT gateway does not know the connection", nat_gateway)
+        }
+        NatGatewayDrop::Unsupported { nat_gateway, .. } => {
+            Why::new("NAT gateway does not forward it", nat_gateway)
+        }
+        other => Why::new("other", other),
+    }
+}
+
+fn transit_gateway(reason: &TransitGatewayDrop) -> Why {
+    match reason {
+        TransitGatewayDrop::NotAttached {
             transit_gateway, ..
-        } => ("transit gateway not attached", transit_gateway.to_string()),
-        DropReason::TransitNoZone {
+        } => Why::new("transit gateway not attached", transit_gateway),
+        TransitGatewayDrop::NoZone {
             transit_gateway, ..
-        } => (
-            "transit gateway not in the zone",
-            transit_gateway.to_string(),
-        ),
-        DropReason::TransitNoRoute {
+        } => Why::new("transit gateway not in the zone", transit_gateway),
+        TransitGatewayDrop::NoRoute {
             transit_gateway, ..
-        } => ("no transit gateway route", transit_gateway.to_string()),
-        DropReason::TransitBlackhole {
+        } => Why::new("no transit gateway route", transit_gateway),
+        TransitGatewayDrop::Blackhole {
             transit_gateway, ..
-        } => ("transit gateway blackhole", transit_gateway.to_string()),
-        DropReason::TtlExpired { .. } => ("a circle", String::new()),
-        other => ("other", other.to_string()),
+        } => Why::new("transit gateway blackhole", transit_gateway),
     }
 }
 

@@ -95,8 +95,9 @@ impl Plain {
         let vpc = self.interface(from).vpc_id.clone();
         let to = self.interface_at(&vpc, packet.destination);
         // Nothing answers at a transit gateway's own addresses.
-        let of_transit =
-            |id: &NetworkInterfaceId| self.interface(id).interface_type == InterfaceType::TransitGateway;
+        let of_transit = |id: &NetworkInterfaceId| {
+            self.interface(id).interface_type == InterfaceType::TransitGateway
+        };
         let Some(to) = to.filter(|id| !of_transit(id)) else {
             return Err(Why::new("unknown destination", vpc));
         };

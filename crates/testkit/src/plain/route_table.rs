@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use wirelab_model::{Route, RouteOrigin, RouteState, RouteTable, RouteTarget, SubnetId};
+use wirelab_model::{
+    PrefixListId, Route, RouteDestination, RouteOrigin, RouteState, RouteTable, RouteTarget,
+    SubnetId,
+};
 
 use super::{Plain, Why};
 
@@ -16,7 +19,7 @@ impl Plain {
         let table = self.table_of(subnet);
         let table = table.ok_or_else(|| Why::new("no route table", subnet))?;
         let id = table.route_table_id.to_string();
-        let route = longest(table, destination);
+        let route = self.longest(table, destination);
         let route = route.ok_or_else(|| Why::new("no route", &id))?;
         if route.state != RouteState::Active {
             return Err(Why::new("blackhole route", id));
@@ -44,23 +47,43 @@ impl Plain {
         let main = || tables().find(|table| table.associations.iter().any(|it| it.main));
         own.or_else(main).map(|table| &**table)
     }
+
+    /// The longest matching prefix; of equal ones local, then a static route to a block, then one
+    /// to a prefix list, then a propagated one. A propagated route never beats the local one, even
+    /// if it is more specific.
+    fn longest<'a>(&self, table: &'a RouteTable, destination: IpAddr) -> Option<&'a Route> {
+        let matching = || {
+            let all = table.routes.iter();
+            all.filter_map(|route| Some((self.prefix(&route.destination, destination)?, route)))
+        };
+        let inside = matching().any(|(_, route)| route.target == RouteTarget::Local);
+        matching()
+            .filter(|(_, route)| !(inside && rank(route) == 0))
+            .max_by_key(|(length, route)| (*length, rank(route)))
+            .map(|(_, route)| route)
+    }
+
+    /// Length of the longest block of a route's destination that holds the address.
+    fn prefix(&self, of: &RouteDestination, address: IpAddr) -> Option<u8> {
+        match of {
+            RouteDestination::Cidr(block) => block.contains(&address).then_some(block.prefix_len()),
+            RouteDestination::PrefixList(id) => self.listed(id, address),
+        }
+    }
+
+    /// Length of the longest block of a prefix list that holds the address.
+    pub(super) fn listed(&self, id: &PrefixListId, address: IpAddr) -> Option<u8> {
+        let entries = self.resources.managed_prefix_lists.get(id)?.entries.iter();
+        let matching = entries.filter(|it| it.cidr.contains(&address));
+        matching.map(|it| it.cidr.prefix_len()).max()
+    }
 }
 
-/// The longest matching prefix; of equal ones local, then static, then propagated. A propagated
-/// route never beats the local one, even if it is more specific.
-fn longest(table: &RouteTable, destination: IpAddr) -> Option<&Route> {
-    let matching = || {
-        let all = table.routes.iter();
-        all.filter(|route| route.destination.contains(&destination))
-    };
-    let is_local = |route: &Route| route.target == RouteTarget::Local;
-    let inside = matching().any(is_local);
-    let rank = |route: &Route| match route.origin {
-        _ if is_local(route) => 2,
-        RouteOrigin::EnableVgwRoutePropagation => 0,
-        _ => 1,
-    };
-    matching()
-        .filter(|route| !(inside && rank(route) == 0))
-        .max_by_key(|route| (route.destination.prefix_len(), rank(route)))
+fn rank(route: &Route) -> u8 {
+    match (&route.target, &route.origin, &route.destination) {
+        (RouteTarget::Local, ..) => 3,
+        (_, RouteOrigin::EnableVgwRoutePropagation, _) => 0,
+        (_, _, RouteDestination::PrefixList(_)) => 1,
+        _ => 2,
+    }
 }

@@ -80,6 +80,7 @@ impl Plain {
     ) -> bool {
         match &rule.peer {
             RulePeer::Cidr(block) => block.contains(&peer),
+            RulePeer::PrefixList(list) => self.listed(list, peer).is_some(),
             RulePeer::Group(group) => {
                 let vpc = &self.interface(id).vpc_id;
                 let mut members = self.resources.network_interfaces.values();

@@ -145,7 +145,7 @@ impl Entry {
             TCP if self.fins == (true, true) => CLOSING,
             TCP if self.handshake < 3 => OPENING,
             TCP => limits.established,
-            UDP if self.requests > 1 && self.responses > 0 => limits.udp_stream,
+            UDP if self.requests > 1 && self.responses > 1 => limits.udp_stream,
             UDP => limits.udp,
             ICMP | ICMPV6 => PING,
             _ => OTHER,

@@ -31,7 +31,7 @@
 //! | module | is |
 //! | --- | --- |
 //! | `world` | inputs, the queue's turn, machines' turns |
-//! | `queue`, `link`, `pace` | what happens when |
+//! | `queue`, `link`, `pace`, `allowance` | what happens when |
 //! | `fabric` | every hop between machines, one file each |
 //! | [`host`] | a Linux machine as it is seen on the wire, and its programs |
 //! | `machines`, `attribution` | which machine is behind which interface; whose packet is this |
@@ -42,6 +42,7 @@
 //! What resources exist, and when a change of them takes effect, is the control plane's business:
 //! it arrives as [`Input::Changes`].
 
+mod allowance;
 mod attribution;
 mod block;
 mod capture;

@@ -261,6 +261,7 @@ impl Net {
                 private_ip: nic.private_ip_address,
                 public_ip: Some(parse(public)),
                 is_primary: true,
+                status: NatGatewayAddressStatus::Succeeded,
             }],
             create_time: UnixTime::default(),
             delete_time: None,

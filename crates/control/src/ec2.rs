@@ -13,6 +13,7 @@ mod instance_type;
 mod interface_attachment;
 mod internet_gateway;
 mod nat_gateway;
+mod nat_gateway_address;
 mod network_acl;
 mod network_interface;
 mod permission;
@@ -62,8 +63,10 @@ macro_rules! operations {
 operations! {
     AllocateAddress Write address::allocate_address, [DryRun Tags];
     AssignPrivateIpAddresses Write network_interface::assign_private_ip_addresses, [];
+    AssignPrivateNatGatewayAddress Write nat_gateway_address::assign, [DryRun];
     AssociateAddress Write address::associate_address, [DryRun];
     AssociateDhcpOptions Write dhcp_options::associate_dhcp_options, [DryRun];
+    AssociateNatGatewayAddress Write nat_gateway_address::associate, [DryRun];
     AssociateRouteTable Write route_table::associate_route_table, [DryRun];
     AssociateTransitGatewayRouteTable Write transit_gateway_route_table::associate, [DryRun];
     AssociateVpcCidrBlock Write vpc::associate_vpc_cidr_block, [];
@@ -164,6 +167,7 @@ operations! {
         transit_gateway_route_table::disable_propagation, [DryRun];
     DisableVgwRoutePropagation Write vpn_gateway::disable_propagation, [DryRun];
     DisassociateAddress Write address::disassociate_address, [DryRun];
+    DisassociateNatGatewayAddress Write nat_gateway_address::disassociate, [DryRun];
     DisassociateRouteTable Write route_table::disassociate_route_table, [DryRun];
     DisassociateTransitGatewayRouteTable Write transit_gateway_route_table::disassociate, [DryRun];
     DisassociateVpcCidrBlock Write vpc::disassociate_vpc_cidr_block, [];
@@ -202,6 +206,7 @@ operations! {
     StopInstances Write instance_state::stop_instances, [DryRun];
     TerminateInstances Write instance_state::terminate_instances, [DryRun];
     UnassignPrivateIpAddresses Write network_interface::unassign_private_ip_addresses, [];
+    UnassignPrivateNatGatewayAddress Write nat_gateway_address::unassign, [DryRun];
     UpdateSecurityGroupRuleDescriptionsEgress Write security_group_rule::update_egress_descriptions,
         [DryRun];
     UpdateSecurityGroupRuleDescriptionsIngress Write

@@ -106,6 +106,12 @@ errors! {
     nat_gateway_limit(zone: impl Display) = "NatGatewayLimitExceeded",
         "The maximum number of NAT gateways has been reached in {zone}.";
 
+    // The name is ours: AWS documents the quota, not the code.
+    nat_gateway_address_limit(limit: usize) = "NatGatewayLimitExceeded",
+        "The maximum number of addresses of the NAT gateway ({limit}) has been reached.";
+    operation_in_progress(word: &str, names: &str) = "OperationInProgress",
+        "Service is currently {word} the following EIPs: [{names}].";
+
     // Network ACLs.
     network_acl_limit(vpc: impl Display) = "NetworkAclLimitExceeded",
         "The maximum number of network ACLs has been reached in {vpc}.";

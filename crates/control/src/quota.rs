@@ -15,6 +15,10 @@ pub struct Quotas {
     pub addresses: usize,
     /// NAT gateways in a zone, those in service or on their way.
     pub nat_gateways_per_zone: usize,
+    /// Elastic IP addresses of a public NAT gateway; may be raised to 8.
+    pub elastic_ips_per_nat_gateway: usize,
+    /// Addresses of a private NAT gateway.
+    pub addresses_per_nat_gateway: usize,
     /// Route tables of a VPC.
     pub route_tables_per_vpc: usize,
     /// Static routes of a table, for each IP version; a prefix list counts with its size.
@@ -45,6 +49,8 @@ impl Default for Quotas {
             subnets_per_vpc: 200,
             addresses: 5,
             nat_gateways_per_zone: 5,
+            elastic_ips_per_nat_gateway: 2,
+            addresses_per_nat_gateway: 8,
             route_tables_per_vpc: 200,
             routes_per_table: 50,
             network_acls_per_vpc: 200,

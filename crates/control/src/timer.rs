@@ -21,6 +21,8 @@ pub struct Delays {
     pub nat_gateway_create: SimDuration,
     /// `deleting` of a NAT gateway.
     pub nat_gateway_delete: SimDuration,
+    /// `assigning` and `associating` of an address of a NAT gateway in service.
+    pub nat_gateway_address: SimDuration,
     /// `pending` of a NAT gateway that turns out `failed`.
     pub nat_gateway_fail: SimDuration,
     /// `pending`, `modifying` and `deleting` of a transit gateway and its parts.
@@ -44,6 +46,7 @@ impl Default for Delays {
             instance_stop: SimDuration::from_secs(30),
             nat_gateway_create: SimDuration::from_secs(90),
             nat_gateway_delete: SimDuration::from_secs(45),
+            nat_gateway_address: SimDuration::from_secs(15),
             nat_gateway_fail: SimDuration::from_secs(10),
             transit_gateway: SimDuration::from_secs(60),
             vpn_connection: SimDuration::from_secs(240),

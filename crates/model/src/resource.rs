@@ -22,7 +22,9 @@ pub use flow_log::{FlowLog, LogDestinationType, TrafficType};
 pub use instance::{Instance, InstanceState, NitroGeneration};
 pub use internet_gateway::InternetGateway;
 pub use managed_prefix_list::{AddressFamily, ManagedPrefixList, PrefixListEntry, PrefixListState};
-pub use nat_gateway::{ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayState};
+pub use nat_gateway::{
+    ConnectivityType, NatGateway, NatGatewayAddress, NatGatewayAddressStatus, NatGatewayState,
+};
 pub use network_acl::{
     IcmpTypeCode, NetworkAcl, NetworkAclAssociation, NetworkAclEntry, RuleAction,
 };

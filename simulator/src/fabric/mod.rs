@@ -20,6 +20,7 @@ mod header;
 mod internet_gateway;
 mod lpm;
 mod mtu;
+mod nat_capacity;
 mod nat_gateway;
 mod nat_metrics;
 mod nat_table;

@@ -1,15 +1,32 @@
 //! NAT gateway: many inside hosts behind few addresses.
 //!
-//! Amazon VPC User Guide, "NAT gateways" (`facts.md` 2.4). TCP, UDP and ICMP echo only; no security
-//! group; the network ACLs of its subnet judge all four legs of a conversation, and its flow log
-//! shows them. A connection that was idle for 350 seconds is forgotten; the next segment from the
-//! inside is answered with an RST, as is one that belongs to another gateway (ruling D2). MSS is
-//! clamped, ICMP 3/4 is sent, errors are translated, TCP and ICMP fragments are not forwarded.
+//! Amazon VPC User Guide, "NAT gateways" and "NAT gateway basics" (`facts.md` 2.4). TCP, UDP and
+//! ICMP only; no security group; the network ACLs of its subnet judge all four legs of a
+//! conversation, and its flow log shows them. A public gateway's private addresses have Elastic IP
+//! addresses, which the internet gateway translates to; a private one has none, so that an internet
+//! gateway drops what it sends.
+//!
+//! **Mapping.** In the words of RFC 4787, mapping and filtering are address and port dependent: each
+//! (inside address and port, destination and its port, protocol) has a mapping of its own, and only
+//! that destination's answers come in ("symmetric NAT"). Of several addresses a new connection takes
+//! any that has a port free towards its destination (drawn; AWS documents that connections are
+//! distributed, not how); the port is drawn from 1024-65535. An address that is being released keeps
+//! its connections and gets no new ones.
+//!
+//! **Ends.** A connection that was idle for 350 seconds is forgotten; nothing is sent then. The next
+//! segment from the inside is answered with an RST, as is one that belongs to another gateway
+//! (ruling D2); from the outside such packets are dropped, like everything that answers nothing. It
+//! does not answer pings.
+//!
+//! **Packets.** MSS is clamped and ICMP 3/4 sent at 8500 octets; errors about translated packets are
+//! translated; fragments of TCP and ICMP are dropped, those of UDP follow their first one, and are
+//! dropped if they come before it (ours: AWS does not say). What is more than the gateway's
+//! [`capacity`](super::nat_capacity) is dropped.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wirelab_model::{FlowDirection, NatGatewayState};
+use wirelab_model::{FlowDirection, NatGatewayAddressStatus, NatGatewayState};
 use wirelab_wire::{
     IcmpError, IpHeader, IpPacket, QuotedPacket, TcpFlags, TcpSegment, Transport, protocol,
     translate_quoted,
@@ -18,7 +35,7 @@ use wirelab_wire::{
 use super::compile::InterfaceIndices;
 use super::header::{FlowKey, Header};
 use super::nat_metrics::{self, Metric, Side};
-use super::nat_table::NatTable;
+use super::nat_table::{Mapped, NatTable};
 use super::plan::{InterfaceIndex, NatIndex};
 use super::quoted::quoted_mut;
 use super::{Oversize, Place, State, TellBy, Teller, Transit, Walk, mtu};
@@ -35,6 +52,8 @@ pub(crate) struct NatGateway {
     /// The primary one first.
     pub(super) addresses: Vec<NatAddress>,
     ips: Vec<IpAddr>,
+    /// Those that new connections may take.
+    usable: Vec<IpAddr>,
 }
 
 /// One of its addresses.
@@ -57,7 +76,11 @@ impl NatGateway {
             metrics: nat_metrics::source(&source.nat_gateway_id),
             source: Arc::clone(source),
             addresses: addresses.collect(),
-            ips: all.map(|it| it.private_ip.into()).collect(),
+            ips: all.clone().map(|it| it.private_ip.into()).collect(),
+            usable: all
+                .filter(|it| it.status == NatGatewayAddressStatus::Succeeded)
+                .map(|it| it.private_ip.into())
+                .collect(),
         }
     }
 
@@ -103,6 +126,8 @@ impl<W: Watch> Walk<'_, W> {
                 nat_gateway: id(),
                 state: nat.source.state,
             }
+        } else if !W::GOES_ON && !self.nat_has_capacity(nat, &transit.packet) {
+            NatGatewayDrop::OverCapacity { nat_gateway: id() }
         } else if transit.packet.is_icmp_error() {
             return self.nat_error(nat, interface, transit);
         } else if (fragment && header.protocol != protocol::UDP)
@@ -113,6 +138,8 @@ impl<W: Watch> Walk<'_, W> {
                 protocol: header.protocol,
                 fragment,
             }
+        } else if header.later_fragment {
+            return self.nat_fragment(nat, interface, from, transit);
         } else if from == Side::Destination {
             return self.nat_inward(nat, interface, &header, transit);
         } else {
@@ -142,13 +169,18 @@ impl<W: Watch> Walk<'_, W> {
             || header.protocol == protocol::UDP
             || (header.is_icmp() && header.is_icmp_query());
         let table = self.nat_table(nat);
-        let known = table.outward(now, header, &key, &timeouts);
+        let known = table.outward(now, header, &key, &nat.ips, &timeouts);
         let mapped = match known {
             Some(mapped) => Ok(mapped),
             None if !opens => return self.nat_unknown(nat, interface, header, &transit),
-            None => table.map(now, header, key, &nat.ips, &timeouts),
+            None => table.map(now, header, key, &nat.usable, &timeouts),
         };
-        let Ok((address, port)) = mapped else {
+        let Ok(Mapped {
+            address,
+            port,
+            is_attempt,
+        }) = mapped
+        else {
             let reason = NatGatewayDrop::PortsExhausted {
                 nat_gateway: nat.source.nat_gateway_id.clone(),
                 destination: header.destination,
@@ -157,7 +189,7 @@ impl<W: Watch> Walk<'_, W> {
             self.nat_count(nat, Metric::ErrorPortAllocation);
             return self.nat_deny(nat, &transit, reason);
         };
-        if known.is_none() && header.opens_tcp() {
+        if is_attempt {
             self.nat_count(nat, Metric::ConnectionAttemptCount);
         }
         (self.watch).pass(&transit.packet, || {
@@ -168,6 +200,9 @@ impl<W: Watch> Walk<'_, W> {
             (nat.hop(), detail)
         });
         if self.nat_passes(nat, interface, &transit) {
+            if transit.packet.is_fragment() {
+                (self.nat_table(nat)).remember_fragments(now, &transit.packet, address);
+            }
             transit.packet.set_source(address, Some(port));
             self.nat_forward(nat, interface, Side::Destination, transit);
         }
@@ -200,9 +235,48 @@ impl<W: Watch> Walk<'_, W> {
             (nat.hop(), detail)
         });
         if self.nat_passes(nat, interface, &transit) {
+            if transit.packet.is_fragment() {
+                (self.nat_table(nat)).remember_fragments(now, &transit.packet, inside.local);
+            }
             (transit.packet).set_destination(inside.local, Some(inside.local_port));
             self.nat_forward(nat, interface, Side::Source, transit);
         }
+    }
+
+    /// A UDP fragment without ports goes where its first one went.
+    fn nat_fragment(
+        &mut self,
+        nat: &NatGateway,
+        interface: InterfaceIndex,
+        from: Side,
+        mut transit: Transit,
+    ) {
+        let now = self.now;
+        let Some(address) = self.nat_table(nat).fragment(now, &transit.packet) else {
+            let reason = NatGatewayDrop::NoMapping {
+                nat_gateway: nat.source.nat_gateway_id.clone(),
+            };
+            return self.nat_deny(nat, &transit, reason);
+        };
+        if !self.nat_passes(nat, interface, &transit) {
+            return;
+        }
+        let to = match from {
+            Side::Source => {
+                transit.packet.set_source(address, None);
+                Side::Destination
+            }
+            Side::Destination => {
+                transit.packet.set_destination(address, None);
+                Side::Source
+            }
+        };
+        self.nat_forward(nat, interface, to, transit);
+    }
+
+    fn nat_has_capacity(&mut self, nat: &NatGateway, packet: &IpPacket) -> bool {
+        let now = self.now;
+        self.nat_table(nat).capacity.take(now, packet.total_len())
     }
 
     /// Whether size and TTL let a packet pass; asked before it is translated, since errors are

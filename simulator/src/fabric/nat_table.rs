@@ -10,16 +10,19 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimTime, Stream};
-use wirelab_wire::{TcpFlags, protocol};
+use wirelab_model::{SimDuration, SimTime, Stream};
+use wirelab_wire::{IpPacket, TcpFlags, protocol};
 
 use super::header::{FlowKey, Header};
+use super::nat_capacity::Capacity;
 use crate::config::Timeouts;
 
 /// First port of the range.
 const FIRST_PORT: u16 = 1024;
 /// Simultaneous connections of one gateway address towards one destination, port and protocol.
 const LIMIT: u32 = 55_000;
+/// How long the fragments of a datagram may follow its first one (Linux `ipfrag_time`).
+const FRAGMENT_LIFETIME: SimDuration = SimDuration::from_secs(30);
 /// A table is swept when it has grown to this, or to twice what a sweep left.
 const FIRST_SWEEP: usize = 1024;
 
@@ -36,6 +39,11 @@ pub(super) struct NatTable {
     sweep_at: usize,
     /// TCP connections that were forgotten for being idle, since the last sample.
     idle_timeouts: u64,
+    /// UDP datagrams whose first fragment has passed: the address it got, and until when the others
+    /// may follow.
+    fragments: IndexMap<(IpAddr, IpAddr, u16), (IpAddr, SimTime), FxBuildHasher>,
+    /// What the gateway carries now.
+    pub(super) capacity: Capacity,
 }
 
 /// One connection's mapping.
@@ -60,6 +68,15 @@ pub(super) struct Sample {
     pub(super) idle_timeouts: u64,
 }
 
+/// The gateway's end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mapped {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    /// The packet is the first SYN of a connection.
+    pub(super) is_attempt: bool,
+}
+
 /// No port is free towards the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Exhausted;
@@ -74,23 +91,37 @@ impl NatTable {
             ports: Stream::new(seed, name),
             sweep_at: FIRST_SWEEP,
             idle_timeouts: 0,
+            fragments: IndexMap::default(),
+            capacity: Capacity::default(),
         }
     }
 
-    /// The gateway's address and port of a packet from the inside, if its connection is known; its
-    /// idle time starts again.
+    /// The gateway's address and port of a packet from the inside, if its connection is known and on
+    /// one of the `owned` addresses; its idle time starts again.
     pub(super) fn outward(
         &mut self,
         now: SimTime,
         header: &Header,
         key: &FlowKey,
+        owned: &[IpAddr],
         timeouts: &Timeouts,
-    ) -> Option<(IpAddr, u16)> {
+    ) -> Option<Mapped> {
         self.expire(now, key);
         let mapping = self.inside.get_mut(key)?;
+        if !owned.contains(&mapping.address) {
+            let released = *mapping;
+            self.inside.swap_remove(key);
+            self.forget(key, &released);
+            return None;
+        }
+        let is_attempt = header.opens_tcp() && mapping.is_closing();
         mapping.closed.0 |= header.has(TcpFlags::FIN);
         mapping.follow(now, header, timeouts);
-        Some((mapping.address, mapping.port))
+        Some(Mapped {
+            address: mapping.address,
+            port: mapping.port,
+            is_attempt,
+        })
     }
 
     /// The inside flow of a packet that comes from the outside, if its connection is known, and
@@ -134,7 +165,7 @@ impl NatTable {
         key: FlowKey,
         addresses: &[IpAddr],
         timeouts: &Timeouts,
-    ) -> Result<(IpAddr, u16), Exhausted> {
+    ) -> Result<Mapped, Exhausted> {
         self.sweep(now);
         let mut address = self.address(&key, addresses);
         if address.is_none() {
@@ -156,7 +187,25 @@ impl NatTable {
         self.inside.insert(key, mapping);
         self.outside.insert(mapping.outside(&key), key);
         *self.used.entry(used_key(&key, address)).or_default() += 1;
-        Ok((address, port))
+        Ok(Mapped {
+            address,
+            port,
+            is_attempt: header.opens_tcp(),
+        })
+    }
+
+    /// Lets the later fragments of the packet follow it to `address`.
+    pub(super) fn remember_fragments(&mut self, now: SimTime, packet: &IpPacket, address: IpAddr) {
+        self.fragments.retain(|_, (_, until)| *until > now);
+        let until = now + FRAGMENT_LIFETIME;
+        self.fragments
+            .insert(fragment_key(packet), (address, until));
+    }
+
+    /// Where the first fragment of the packet's datagram went.
+    pub(super) fn fragment(&self, now: SimTime, packet: &IpPacket) -> Option<IpAddr> {
+        let (address, until) = self.fragments.get(&fragment_key(packet))?;
+        (*until > now).then_some(*address)
     }
 
     /// The first address with room towards the destination, starting anywhere.
@@ -261,6 +310,11 @@ impl Mapping {
     }
 }
 
+fn fragment_key(packet: &IpPacket) -> (IpAddr, IpAddr, u16) {
+    let identification = packet.header.identification();
+    (packet.source(), packet.destination(), identification)
+}
+
 const fn outside(inside: &FlowKey, address: IpAddr, port: u16) -> FlowKey {
     let is_echo = matches!(inside.protocol, protocol::ICMP | protocol::ICMPV6);
     FlowKey {
@@ -277,4 +331,60 @@ const fn used_key(key: &FlowKey, address: IpAddr) -> (IpAddr, IpAddr, u16, u8) {
     let is_echo = matches!(key.protocol, protocol::ICMP | protocol::ICMPV6);
     let port = if is_echo { 0 } else { key.remote_port };
     (address, key.remote, port, key.protocol)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wirelab_wire::IpPacket;
+
+    use super::*;
+
+    const OWN: [&str; 2] = ["10.0.2.20", "10.0.2.21"];
+
+    fn table() -> NatTable {
+        NatTable::new(7, "nat_gateway/test")
+    }
+
+    /// Maps a new connection from inside port `number` (of as many hosts as needed).
+    fn map(
+        table: &mut NatTable,
+        number: u32,
+        to: (&str, u16),
+        own: &[IpAddr],
+    ) -> Result<(IpAddr, u16), Exhausted> {
+        let [_, high, a, b] = number.to_be_bytes();
+        let inside = IpAddr::from([10, 0, 1, high]);
+        let destination = to.0.parse().expect("an address");
+        let mut segment =
+            wirelab_wire::TcpSegment::new(u16::from_be_bytes([a, b]), to.1, TcpFlags::SYN);
+        segment.window = 1;
+        let header = Header::of(&IpPacket::tcp(inside, destination, segment));
+        let key = header.flow(wirelab_model::FlowDirection::Egress);
+        let timeouts = Timeouts::default();
+        let mapped = table.map(SimTime::ZERO, &header, key, own, &timeouts);
+        mapped.map(|it| (it.address, it.port))
+    }
+
+    #[test]
+    fn each_address_has_55000_connections_towards_a_destination_and_no_two_share_a_port() {
+        let own = OWN.map(|it| it.parse().expect("an address"));
+        let mut table = table();
+        let web = ("203.0.113.80", 443);
+        let mut ends = BTreeSet::new();
+        for number in 0..110_000 {
+            let mapped = map(&mut table, number, web, &own);
+            ends.insert(mapped.expect("there is room"));
+        }
+        assert_eq!(ends.len(), 110_000, "one to one");
+        let ports = ends.iter().map(|(_, port)| *port);
+        assert_eq!(ports.clone().min(), Some(FIRST_PORT));
+        assert_eq!(ports.max(), Some(u16::MAX));
+        assert_eq!(map(&mut table, 110_000, web, &own), Err(Exhausted));
+        for elsewhere in [("203.0.113.81", 443), ("203.0.113.80", 80)] {
+            let mapped = map(&mut table, 110_000, elsewhere, &own);
+            assert!(mapped.is_ok(), "{elsewhere:?}");
+        }
+    }
 }

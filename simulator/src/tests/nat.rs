@@ -8,11 +8,11 @@ use wirelab_model::{FlowAction, FlowDirection};
 use crate::testing::{ACK, Bench, Net, SYN, SYN_ACK, answer, tcp};
 use crate::verdict::{DropReason, InternetGatewayDrop, NatGatewayDrop};
 
-const PRIVATE: [&str; 2] = [
+pub(super) const PRIVATE: [&str; 2] = [
     "out 100 allow tcp 443 0.0.0.0/0",
     "in 100 allow tcp 32768-60999 0.0.0.0/0",
 ];
-const NAT: [&str; 4] = [
+pub(super) const NAT: [&str; 4] = [
     "in 100 allow tcp 443 10.0.1.0/24",
     "out 100 allow tcp 443 0.0.0.0/0",
     "in 110 allow tcp 1024-65535 0.0.0.0/0",
@@ -20,7 +20,7 @@ const NAT: [&str; 4] = [
 ];
 
 /// `app` in a private subnet, a NAT gateway in a public one, and `site`, a server on the internet.
-fn net(private: &[&str], nat: &[&str]) -> Net {
+pub(super) fn net(private: &[&str], nat: &[&str]) -> Net {
     let mut net = Net::default();
     net.vpc("vpc-a", "10.0.0.0/16")
         .subnet("subnet-private", "vpc-a", "10.0.1.0/24", "a")
@@ -73,7 +73,7 @@ fn syn() -> wirelab_wire::IpPacket {
 
 /// Sends a SYN and, if it arrives, the SYN-ACK. Returns the drops and the flow log of both
 /// interfaces.
-fn handshake(bench: &mut Bench) -> String {
+pub(super) fn handshake(bench: &mut Bench) -> String {
     let mut drops = bench.send("eni-app", syn());
     if let Some(arrived) = bench.take_in("eni-site") {
         drops.extend(bench.send("eni-site", answer(&arrived, SYN_ACK, 0)));
@@ -226,7 +226,7 @@ fn towards_one_destination_there_are_55000_connections_and_towards_another_as_ma
 }
 
 /// What a NAT gateway's metrics were, minute by minute, in the order of the minutes.
-fn metric(bench: &Bench, name: &str) -> Vec<u64> {
+pub(super) fn metric(bench: &Bench, name: &str) -> Vec<u64> {
     let data = bench.metrics.iter();
     data.filter(|it| it.metric.metric_name == name)
         .map(|it| it.statistic_values.sum)

@@ -27,6 +27,11 @@ pub enum NatGatewayDrop {
         /// Its port.
         port: u16,
     },
+    /// More than the gateway carries now (`PacketsDropCount`).
+    OverCapacity {
+        /// The gateway.
+        nat_gateway: NatGatewayId,
+    },
     /// From outside to the NAT gateway, and no mapping is waiting for it.
     NoMapping {
         /// The gateway.
@@ -57,6 +62,7 @@ impl Reason for NatGatewayDrop {
         match self {
             Self::NotAvailable { .. } => Some(ExplanationCode::BadState),
             Self::PortsExhausted { .. } => None,
+            Self::OverCapacity { .. } => None,
             Self::NoMapping { .. } => None,
             Self::MappingExpired { .. } => None,
             Self::Unsupported { .. } => Some(ExplanationCode::ProtocolRestriction),
@@ -73,6 +79,8 @@ impl fmt::Display for NatGatewayDrop {
                 write!(f, "{nat_gateway} is not in service ({})", nat_state(*state)),
             Self::PortsExhausted { nat_gateway, destination, port } =>
                 write!(f, "{nat_gateway} has no free port towards {destination} port {port}"),
+            Self::OverCapacity { nat_gateway } =>
+                write!(f, "{nat_gateway} does not carry that many bits or packets a second yet"),
             Self::NoMapping { nat_gateway } =>
                 write!(f, "{nat_gateway} has no connection that this answers"),
             Self::MappingExpired { nat_gateway, rst_sent } => write!(

@@ -90,7 +90,7 @@ fn private(address: Ipv4Addr, primary: bool) -> PrivateIpAddress {
 }
 
 /// Adds the wanted secondary addresses, then `count` free ones; says which.
-fn add_addresses(
+pub(crate) fn add_addresses(
     tx: &mut Transaction<'_>,
     id: &NetworkInterfaceId,
     wanted: &[Ipv4Addr],

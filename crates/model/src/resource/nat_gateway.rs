@@ -36,6 +36,24 @@ pub enum ConnectivityType {
     Private,
 }
 
+/// Life of an address of a NAT gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NatGatewayAddressStatus {
+    /// A private address on its way to the gateway.
+    Assigning,
+    /// A private address that carries its old connections until they are drained.
+    Unassigning,
+    /// An Elastic IP address on its way to the gateway.
+    Associating,
+    /// An Elastic IP address that carries its old connections until they are drained.
+    Disassociating,
+    /// In use.
+    Succeeded,
+    /// Could not be added, or its gateway could not be made.
+    Failed,
+}
+
 /// One address of a NAT gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -52,6 +70,8 @@ pub struct NatGatewayAddress {
     pub public_ip: Option<Ipv4Addr>,
     /// Whether this is the primary address.
     pub is_primary: bool,
+    /// Its state.
+    pub status: NatGatewayAddressStatus,
 }
 
 /// A NAT gateway.

@@ -1,4 +1,5 @@
 //! Tables of facts: one file a component, one row a behaviour, each with its place in `facts.md`.
 
+mod nat_gateway;
 mod network_acl;
 mod security_group;

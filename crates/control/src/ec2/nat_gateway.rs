@@ -73,11 +73,13 @@ pub(crate) fn create_nat_gateway(tx: &mut Transaction<'_>, request: CreateNatGat
         tags: tx.tags::<NatGateway>()?,
     };
     if failure.is_none() {
+        let before = tx.state.resources.clone();
         match make_addresses(tx, &gateway, &request, &allocations) {
             Ok(addresses) => gateway.nat_gateway_addresses = addresses,
             Err(error) if error.code == INSUFFICIENT => {
                 let message = "Subnet has insufficient free addresses to create this NAT gateway";
                 failure = Some((INSUFFICIENT, message.to_owned()));
+                tx.state.resources = before;
             }
             Err(error) => return Err(error),
         }

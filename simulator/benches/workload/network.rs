@@ -296,6 +296,7 @@ impl Network {
                 private_ip: nic.private_ip_address,
                 public_ip: None,
                 is_primary: true,
+                status: NatGatewayAddressStatus::Succeeded,
             }],
             create_time: UnixTime::default(),
             delete_time: None,

@@ -17,7 +17,7 @@ use crate::quota::Quotas;
 use crate::state::{Remembered, State};
 use crate::timer::Delays;
 use crate::transaction::Transaction;
-use crate::{error, reconcile, view};
+use crate::{ec2, error, reconcile, view};
 
 /// What is fixed for the life of a [`Control`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -224,6 +224,7 @@ impl Control {
     }
 
     fn observe(&mut self, observation: Observation) -> Output {
+        let before = self.state.resources.clone();
         match observation {
             Observation::FirstFlowRecord {
                 flow_log,
@@ -233,10 +234,21 @@ impl Control {
             }
             // CloudWatch's, which the session keeps.
             Observation::MetricData(_) => {}
+            Observation::VpnTunnel {
+                vpn_connection,
+                outside_ip_address,
+                up,
+            } => {
+                let at = self.config.starts.at(self.state.now);
+                let state = &mut self.state;
+                ec2::observe_vpn_tunnel(&vpn_connection, outside_ip_address, up, at, state);
+                reconcile::all(&mut state.resources);
+            }
         }
+        let effective = self.state.now + self.config.delays.propagation;
         Output {
             reply: Ok(Value::Null),
-            changes: None,
+            changes: self.changes(&before, effective),
         }
     }
 

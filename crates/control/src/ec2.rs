@@ -26,16 +26,20 @@ mod security_group_rule;
 mod subnet;
 mod tag;
 mod transit_gateway;
-mod transit_gateway_attachment;
+pub(crate) mod transit_gateway_attachment;
+mod transit_gateway_peering;
 mod transit_gateway_route;
 mod transit_gateway_route_table;
+mod transit_gateway_vpc_attachment;
 mod vpc;
 mod vpn_connection;
 mod vpn_gateway;
+mod vpn_modification;
 mod vpn_tunnel;
 
 pub(crate) use prefix_list::Versions;
-pub(crate) use vpn_tunnel::Ciphers;
+pub(crate) use vpn_connection::observe as observe_vpn_tunnel;
+pub(crate) use vpn_tunnel::TunnelSettings;
 use wirelab_model::{ResourceRef, SimTime};
 
 use crate::arguments::Common::{DryRun, Filters, Pages, Tags, Token};
@@ -61,6 +65,8 @@ macro_rules! operations {
 }
 
 operations! {
+    AcceptTransitGatewayPeeringAttachment Write
+        transit_gateway_peering::accept_transit_gateway_peering_attachment, [DryRun];
     AllocateAddress Write address::allocate_address, [DryRun Tags];
     AssignPrivateIpAddresses Write network_interface::assign_private_ip_addresses, [];
     AssignPrivateNatGatewayAddress Write nat_gateway_address::assign, [DryRun];
@@ -90,11 +96,13 @@ operations! {
     CreateSubnet Write subnet::create_subnet, [DryRun Tags];
     CreateTags Write tag::create_tags, [DryRun];
     CreateTransitGateway Write transit_gateway::create_transit_gateway, [DryRun Tags];
+    CreateTransitGatewayPeeringAttachment Write
+        transit_gateway_peering::create_transit_gateway_peering_attachment, [DryRun Tags];
     CreateTransitGatewayRoute Write transit_gateway_route::create_transit_gateway_route, [DryRun];
     CreateTransitGatewayRouteTable Write
         transit_gateway_route_table::create_transit_gateway_route_table, [DryRun Tags];
     CreateTransitGatewayVpcAttachment Write
-        transit_gateway_attachment::create_transit_gateway_vpc_attachment, [DryRun Tags];
+        transit_gateway_vpc_attachment::create_transit_gateway_vpc_attachment, [DryRun Tags];
     CreateVpc Write vpc::create_vpc, [DryRun Tags];
     CreateVpnConnection Write vpn_connection::create_vpn_connection, [DryRun Tags];
     CreateVpnConnectionRoute Write vpn_connection::create_vpn_connection_route, [];
@@ -114,11 +122,13 @@ operations! {
     DeleteSubnet Write subnet::delete_subnet, [DryRun];
     DeleteTags Write tag::delete_tags, [DryRun];
     DeleteTransitGateway Write transit_gateway::delete_transit_gateway, [DryRun];
+    DeleteTransitGatewayPeeringAttachment Write
+        transit_gateway_peering::delete_transit_gateway_peering_attachment, [DryRun];
     DeleteTransitGatewayRoute Write transit_gateway_route::delete_transit_gateway_route, [DryRun];
     DeleteTransitGatewayRouteTable Write
         transit_gateway_route_table::delete_transit_gateway_route_table, [DryRun];
     DeleteTransitGatewayVpcAttachment Write
-        transit_gateway_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
+        transit_gateway_vpc_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
     DeleteVpnConnection Write vpn_connection::delete_vpn_connection, [DryRun];
     DeleteVpnConnectionRoute Write vpn_connection::delete_vpn_connection_route, [];
@@ -149,11 +159,15 @@ operations! {
     DescribeSecurityGroups Read security_group::describe_security_groups, [DryRun Filters Pages];
     DescribeSubnets Read subnet::describe_subnets, [DryRun Filters Pages];
     DescribeTags Read tag::describe_tags, [DryRun Filters Pages];
-    DescribeTransitGatewayAttachments Read transit_gateway_attachment::describe_attachments,
+    DescribeTransitGatewayAttachments Read
+        transit_gateway_attachment::describe_transit_gateway_attachments, [DryRun Filters Pages];
+    DescribeTransitGatewayPeeringAttachments Read
+        transit_gateway_peering::describe_transit_gateway_peering_attachments,
         [DryRun Filters Pages];
     DescribeTransitGatewayRouteTables Read
         transit_gateway_route_table::describe_transit_gateway_route_tables, [DryRun Filters Pages];
-    DescribeTransitGatewayVpcAttachments Read transit_gateway_attachment::describe_vpc_attachments,
+    DescribeTransitGatewayVpcAttachments Read
+        transit_gateway_vpc_attachment::describe_transit_gateway_vpc_attachments,
         [DryRun Filters Pages];
     DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
@@ -176,26 +190,36 @@ operations! {
     EnableVgwRoutePropagation Write vpn_gateway::enable_propagation, [DryRun];
     GetManagedPrefixListAssociations Read prefix_list::get_associations, [DryRun Pages];
     GetManagedPrefixListEntries Read prefix_list::get_entries, [DryRun Pages];
+    GetTransitGatewayAttachmentPropagations Read
+        transit_gateway_attachment::get_transit_gateway_attachment_propagations,
+        [DryRun Filters Pages];
     GetTransitGatewayRouteTableAssociations Read transit_gateway_route_table::get_associations,
         [DryRun Filters Pages];
     GetTransitGatewayRouteTablePropagations Read transit_gateway_route_table::get_propagations,
         [DryRun Filters Pages];
+    GetVpnTunnelReplacementStatus Read vpn_modification::get_vpn_tunnel_replacement_status,
+        [DryRun];
     ModifyInstanceAttribute Write instance_state::modify_instance_attribute, [DryRun];
     ModifyManagedPrefixList Write prefix_list::modify_managed_prefix_list, [DryRun];
     ModifyNetworkInterfaceAttribute Write interface_attachment::modify_network_interface_attribute,
         [DryRun];
     ModifySecurityGroupRules Write security_group_rule::modify_security_group_rules, [DryRun];
     ModifySubnetAttribute Write subnet::modify_subnet_attribute, [];
+    ModifyTransitGateway Write transit_gateway::modify_transit_gateway, [DryRun];
     ModifyTransitGatewayVpcAttachment Write
-        transit_gateway_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
+        transit_gateway_vpc_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
-    ModifyVpnTunnelOptions Write vpn_connection::modify_vpn_tunnel_options, [DryRun];
+    ModifyVpnConnection Write vpn_modification::modify_vpn_connection, [DryRun];
+    ModifyVpnTunnelOptions Write vpn_modification::modify_vpn_tunnel_options, [DryRun];
+    RejectTransitGatewayPeeringAttachment Write
+        transit_gateway_peering::reject_transit_gateway_peering_attachment, [DryRun];
     ReleaseAddress Write address::release_address, [DryRun];
     ReplaceNetworkAclAssociation Write network_acl::replace_network_acl_association, [DryRun];
     ReplaceNetworkAclEntry Write network_acl::replace_network_acl_entry, [DryRun];
     ReplaceRoute Write route::replace_route, [DryRun];
     ReplaceRouteTableAssociation Write route_table::replace_route_table_association, [DryRun];
     ReplaceTransitGatewayRoute Write transit_gateway_route::replace_transit_gateway_route, [DryRun];
+    ReplaceVpnTunnel Write vpn_modification::replace_vpn_tunnel, [DryRun];
     RestoreManagedPrefixListVersion Write prefix_list::restore_version, [DryRun];
     RevokeSecurityGroupEgress Write security_group_rule::revoke_egress, [DryRun];
     RevokeSecurityGroupIngress Write security_group_rule::revoke_ingress, [DryRun];
@@ -234,10 +258,8 @@ pub(crate) fn settle(
         ResourceRef::NatGateway(id) => nat_gateway::settle(id, at, state, config),
         ResourceRef::VpnConnection(id) => vpn_connection::settle(id, state),
         ResourceRef::TransitGateway(id) => transit_gateway::settle(id, state),
-        ResourceRef::TransitGatewayVpcAttachment(id) => {
-            transit_gateway_attachment::settle(id, state)
-        }
         ResourceRef::ManagedPrefixList(id) => prefix_list::settle(id, state, config),
+        ResourceRef::TransitGatewayAttachment(id) => transit_gateway_attachment::settle(id, state),
         ResourceRef::TransitGatewayRouteTable(id) => transit_gateway_route_table::settle(id, state),
         other => unreachable!("{other:?} has no transitional states"),
     }

@@ -103,6 +103,16 @@ errors! {
     vpn_attachment_limit(gateway: impl Display, vpc: impl Display) =
         "VpnGatewayAttachmentLimitExceeded",
         "{gateway} can be attached to one VPC, and {vpc} can have one virtual private gateway";
+    vpn_connection_state(id: impl Display) = "InvalidVpnConnection.InvalidState",
+        "The VPN connection '{id}' is not in a state that allows this";
+    vpn_connection_limit() = "VpnConnectionLimitExceeded",
+        "The maximum number of VPN connections has been reached.";
+    vpn_route_limit(id: impl Display) = "VpnConnectionRouteLimitExceeded",
+        "The maximum number of static routes of {id} has been reached.";
+    vpn_gateway_limit() = "VpnGatewayLimitExceeded",
+        "The maximum number of virtual private gateways has been reached.";
+    customer_gateway_limit() = "CustomerGatewayLimitExceeded",
+        "The maximum number of customer gateways has been reached.";
     nat_gateway_limit(zone: impl Display) = "NatGatewayLimitExceeded",
         "The maximum number of NAT gateways has been reached in {zone}.";
 
@@ -188,6 +198,24 @@ errors! {
         "There is an existing Flow Log with the same configuration and log destination.";
     duplicate_transit_gateway_attachment(gateway: impl Display, vpc: impl Display) =
         "DuplicateTransitGatewayAttachment", "{gateway} already has a VPC attachment with {vpc}";
+    duplicate_transit_gateway_peering(gateway: impl Display, peer: impl Display) =
+        "DuplicateTransitGatewayAttachment", "{gateway} already has a Peering attachment with {peer}";
+    duplicate_subnets_in_zone(zone: impl Display) = "DuplicateSubnetsInSameZone",
+        "Duplicate Subnets for same AZ: {zone}";
+    transit_gateway_limit() = "TransitGatewayLimitExceeded",
+        "The maximum number of transit gateways has been reached.";
+    transit_gateways_per_vpc(vpc: impl Display, limit: usize) =
+        "TransitGatewayAttachmentLimitExceeded",
+        "{vpc} is attached to the maximum number of transit gateways ({limit}).";
+    transit_gateway_attachment_limit(gateway: impl Display, limit: usize) =
+        "TransitGatewayAttachmentLimitExceeded",
+        "The maximum number of attachments of {gateway} has been reached ({limit}).";
+    transit_gateway_route_table_limit(gateway: impl Display, limit: usize) =
+        "TransitGatewayRouteTableLimitExceeded",
+        "The maximum number of route tables of {gateway} has been reached ({limit}).";
+    transit_gateway_route_limit(gateway: impl Display, limit: usize) =
+        "TransitGatewayRouteLimitExceeded",
+        "The maximum number of routes of {gateway} has been reached ({limit}).";
     transit_gateway_route_exists(cidr: impl Display) = "RouteAlreadyExists",
         "The route {cidr} already exists.";
 }

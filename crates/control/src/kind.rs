@@ -170,11 +170,12 @@ kinds! {
         "transit-gateway", "InvalidTransitGatewayID.NotFound",
         "InvalidTransitGatewayID.Malformed",
         "Transit Gateway {} was deleted or does not exist.";
-    TransitGatewayVpcAttachment, TransitGatewayAttachmentId, transit_gateway_vpc_attachments,
+    TransitGatewayAttachment, TransitGatewayAttachmentId, transit_gateway_attachments,
         transit_gateway_attachment_id, tags, "transit-gateway-attachment",
         "InvalidTransitGatewayAttachmentID.NotFound",
         "InvalidTransitGatewayAttachmentID.Malformed",
-        "Transit Gateway Attachment {} was deleted or does not exist.";
+        "Transit Gateway Attachment {} was deleted or does not exist.",
+        shown crate::ec2::transit_gateway_attachment::shown_to;
     TransitGatewayRouteTable, TransitGatewayRouteTableId, transit_gateway_route_tables,
         transit_gateway_route_table_id, tags, "transit-gateway-route-table",
         "InvalidRouteTableID.NotFound", "InvalidRouteTableId.Malformed",

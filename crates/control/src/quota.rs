@@ -37,6 +37,31 @@ pub struct Quotas {
     pub prefix_lists: usize,
     /// Largest `MaxEntries` of a prefix list.
     pub entries_per_prefix_list: usize,
+    /// Transit gateways of an account (Transit Gateway guide, "Quotas", as those below).
+    pub transit_gateways: usize,
+    /// Transit gateways that a VPC is attached to.
+    pub transit_gateways_per_vpc: usize,
+    /// Attachments of a transit gateway.
+    pub attachments_per_transit_gateway: usize,
+    /// Peering attachments of a transit gateway.
+    pub peerings_per_transit_gateway: usize,
+    /// Those of them that wait for an answer.
+    pub pending_peerings_per_transit_gateway: usize,
+    /// Route tables of a transit gateway.
+    pub route_tables_per_transit_gateway: usize,
+    /// Routes of a transit gateway, static and propagated, in all its tables.
+    pub routes_per_transit_gateway: usize,
+    /// Virtual private gateways in the Region (Site-to-Site VPN User Guide, "Quotas", as those
+    /// below).
+    pub vpn_gateways: usize,
+    /// Customer gateways in the Region.
+    pub customer_gateways: usize,
+    /// VPN connections in the Region.
+    pub vpn_connections: usize,
+    /// VPN connections of a virtual private gateway.
+    pub vpn_connections_per_gateway: usize,
+    /// Static routes of a VPN connection (ours: the guide gives 100 for learned ones alone).
+    pub routes_per_vpn_connection: usize,
     /// Tags of a resource.
     pub tags_per_resource: usize,
 }
@@ -60,6 +85,18 @@ impl Default for Quotas {
             security_groups_per_interface: 5,
             prefix_lists: 100,
             entries_per_prefix_list: 1000,
+            transit_gateways: 5,
+            transit_gateways_per_vpc: 5,
+            attachments_per_transit_gateway: 5000,
+            peerings_per_transit_gateway: 50,
+            pending_peerings_per_transit_gateway: 10,
+            route_tables_per_transit_gateway: 20,
+            routes_per_transit_gateway: 10_000,
+            vpn_gateways: 5,
+            customer_gateways: 50,
+            vpn_connections: 50,
+            vpn_connections_per_gateway: 10,
+            routes_per_vpn_connection: 100,
             tags_per_resource: 50,
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use wirelab_model::*;
 
-use crate::ec2::route;
+use crate::ec2::{route, transit_gateway_attachment};
 use crate::network;
 
 /// Brings all derived parts of `resources` up to date.
@@ -103,7 +103,7 @@ fn advertised(gateway_id: &VpnGatewayId, resources: &Resources) -> Vec<IpNet> {
         .vpn_connections
         .values()
         .filter(|connection| connection.vpn_gateway_id.as_ref() == Some(gateway_id))
-        .filter(|connection| connection.tunnels.iter().any(|tunnel| tunnel.up))
+        .filter(|connection| is_up(connection))
         .flat_map(|connection| &connection.routes)
         .filter(|route| route.state == ResourceState::Available)
         .map(|route| IpNet::V4(route.destination_cidr_block))
@@ -113,33 +113,27 @@ fn advertised(gateway_id: &VpnGatewayId, resources: &Resources) -> Vec<IpNet> {
 /// Whether a target is there to take packets.
 fn state(target: &RouteTarget, table: &RouteTable, resources: &Resources) -> RouteState {
     let vpc = Some(&table.vpc_id);
-    let is_there =
-        match target {
-            RouteTarget::Local => true,
-            RouteTarget::InternetGateway(id) => resources
-                .internet_gateways
-                .get(id)
-                .is_some_and(|it| it.vpc_id.as_ref() == vpc),
-            RouteTarget::VpnGateway(id) => resources
-                .vpn_gateways
-                .get(id)
-                .is_some_and(|it| it.vpc_id.as_ref() == vpc),
-            RouteTarget::NatGateway(id) => resources.nat_gateways.get(id).is_some_and(|it| {
-                matches!(
-                    it.state,
-                    NatGatewayState::Pending | NatGatewayState::Available
-                )
-            }),
-            RouteTarget::NetworkInterface(id) => interface_is_there(id, resources),
-            RouteTarget::TransitGateway(id) => resources
-                .transit_gateway_vpc_attachments
-                .values()
-                .any(|it| {
-                    it.transit_gateway_id == *id
-                        && it.vpc_id == table.vpc_id
-                        && is_in_service(it.state)
-                }),
-        };
+    let is_there = match target {
+        RouteTarget::Local => true,
+        RouteTarget::InternetGateway(id) => resources
+            .internet_gateways
+            .get(id)
+            .is_some_and(|it| it.vpc_id.as_ref() == vpc),
+        RouteTarget::VpnGateway(id) => resources
+            .vpn_gateways
+            .get(id)
+            .is_some_and(|it| it.vpc_id.as_ref() == vpc),
+        RouteTarget::NatGateway(id) => resources.nat_gateways.get(id).is_some_and(|it| {
+            matches!(
+                it.state,
+                NatGatewayState::Pending | NatGatewayState::Available
+            )
+        }),
+        RouteTarget::NetworkInterface(id) => interface_is_there(id, resources),
+        RouteTarget::TransitGateway(id) => {
+            transit_gateway_attachment::is_attached(resources, id, &table.vpc_id)
+        }
+    };
     if is_there {
         RouteState::Active
     } else {
@@ -160,54 +154,99 @@ fn interface_is_there(id: &NetworkInterfaceId, resources: &Resources) -> bool {
     })
 }
 
-fn is_in_service(state: ResourceState) -> bool {
-    !matches!(state, ResourceState::Deleting | ResourceState::Deleted)
-}
-
 /// A transit gateway's table: static routes whose attachment is gone are blackholes; propagated
-/// ones are the blocks of the attached VPCs. Of two attachments with overlapping blocks the first
-/// one counts, and a static route for the same block hides a propagated one.
+/// ones are the blocks of the attached VPCs and what VPN connections with dynamic routing have
+/// learned. Of two VPCs with overlapping blocks the first one counts; a VPC's block hides an equal
+/// one of a VPN, and a static route an equal propagated one. Equal routes by VPN are one route with
+/// several attachments if the gateway has `VpnEcmpSupport`, else the first one counts.
 fn transit_gateway_table(
     table: &TransitGatewayRouteTable,
     resources: &Resources,
 ) -> TransitGatewayRouteTable {
     let in_service = |id: &TransitGatewayAttachmentId| {
-        let attachment = resources.transit_gateway_vpc_attachments.get(id);
-        attachment.is_some_and(|it| is_in_service(it.state))
+        let attachment = resources.transit_gateway_attachments.get(id);
+        attachment.is_some_and(|it| !it.state.has_ended())
     };
     let mut updated = table.clone();
     updated.propagations.retain(|id| in_service(id));
     updated.routes.retain(|route| route.is_static);
     for route in &mut updated.routes {
-        route.attachment = route.attachment.take().filter(|id| in_service(id));
-        route.state = match route.attachment {
-            Some(_) => RouteState::Active,
-            None => RouteState::Blackhole,
+        route.attachments.retain(|id| in_service(id));
+        route.state = match route.attachments[..] {
+            [] => RouteState::Blackhole,
+            _ => RouteState::Active,
         };
     }
-    let mut learned: Vec<TransitGatewayRoute> = Vec::new();
-    for id in &updated.propagations {
-        for destination in propagated_blocks(id, resources) {
-            let known =
-                |it: &TransitGatewayRoute| network::overlap(it.destination_cidr_block, destination);
-            let by_hand = |it: &TransitGatewayRoute| it.destination_cidr_block == destination;
-            if !learned.iter().any(known) && !updated.routes.iter().any(by_hand) {
-                learned.push(TransitGatewayRoute {
-                    destination_cidr_block: destination,
-                    attachment: Some(id.clone()),
-                    is_static: false,
-                    state: RouteState::Active,
-                });
-            }
-        }
-    }
+    let learned = learned(&updated, resources);
     updated.routes.extend(learned);
     updated
 }
 
+fn learned(table: &TransitGatewayRouteTable, resources: &Resources) -> Vec<TransitGatewayRoute> {
+    let gateway = resources.transit_gateways.get(&table.transit_gateway_id);
+    let ecmp = gateway.is_some_and(|it| it.options.vpn_ecmp_support);
+    let by_vpn = |id: &TransitGatewayAttachmentId| {
+        let attachment = resources.transit_gateway_attachments.get(id);
+        attachment.is_some_and(|it| it.vpn_connection_id().is_some())
+    };
+    let (vpns, vpcs): (Vec<_>, Vec<_>) = table.propagations.iter().partition(|id| by_vpn(id));
+    let mut learned: Vec<TransitGatewayRoute> = Vec::new();
+    let by_hand = |destination| {
+        let mut routes = table.routes.iter();
+        routes.any(|it| it.destination_cidr_block == destination)
+    };
+    let new = |id: &TransitGatewayAttachmentId, destination| TransitGatewayRoute {
+        destination_cidr_block: destination,
+        attachments: vec![id.clone()],
+        is_static: false,
+        state: RouteState::Active,
+    };
+    for id in vpcs {
+        for destination in propagated_blocks(id, resources) {
+            let known =
+                |it: &TransitGatewayRoute| network::overlap(it.destination_cidr_block, destination);
+            if !learned.iter().any(known) && !by_hand(destination) {
+                learned.push(new(id, destination));
+            }
+        }
+    }
+    for id in vpns {
+        for destination in propagated_blocks(id, resources) {
+            let mut routes = learned.iter_mut();
+            match routes.find(|it| it.destination_cidr_block == destination) {
+                Some(route) if ecmp && route.attachments.iter().all(by_vpn) => {
+                    route.attachments.push(id.clone());
+                }
+                None if !by_hand(destination) => learned.push(new(id, destination)),
+                _ => {}
+            }
+        }
+    }
+    learned
+}
+
 fn propagated_blocks(id: &TransitGatewayAttachmentId, resources: &Resources) -> Vec<IpNet> {
-    let attachment = resources.transit_gateway_vpc_attachments.get(id);
-    let ready = attachment.filter(|it| it.state != ResourceState::Pending);
-    let vpc = ready.and_then(|it| resources.vpcs.get(&it.vpc_id));
-    vpc.map_or_else(Vec::new, |vpc| route::blocks(vpc).collect())
+    let attachment = resources.transit_gateway_attachments.get(id);
+    let ready = attachment.filter(|it| it.state.is_in_service());
+    match ready.map(|it| &it.resource) {
+        Some(TransitGatewayAttachedResource::Vpc(attached)) => {
+            let vpc = resources.vpcs.get(&attached.vpc_id);
+            vpc.map_or_else(Vec::new, |vpc| route::blocks(vpc).collect())
+        }
+        // With static routes nothing is learned: they are the route table's own.
+        Some(TransitGatewayAttachedResource::Vpn(id)) => {
+            let connection = resources.vpn_connections.get(id);
+            let learns = connection.filter(|it| !it.static_routes_only && is_up(it));
+            let routes = learns.into_iter().flat_map(|it| &it.routes);
+            routes
+                .map(|it| IpNet::V4(it.destination_cidr_block))
+                .collect()
+        }
+        Some(TransitGatewayAttachedResource::Peering(_)) | None => Vec::new(),
+    }
+}
+
+/// Whether a VPN connection has a tunnel that is up.
+fn is_up(connection: &VpnConnection) -> bool {
+    connection.tunnels.iter().any(|tunnel| tunnel.up)
 }

@@ -10,7 +10,7 @@ use wirelab_model::{
     FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SimTime, VpnConnectionId,
 };
 
-use crate::ec2::{Ciphers, Versions};
+use crate::ec2::{TunnelSettings, Versions};
 use crate::realm::Realms;
 use crate::timer::Timers;
 
@@ -37,10 +37,10 @@ pub(crate) struct State {
     pub(crate) public_when_started: BTreeSet<InstanceId>,
     /// What an instance was started with.
     pub(crate) launches: BTreeMap<InstanceId, Launch>,
-    /// What tunnels may encrypt with, by connection and outside address.
-    pub(crate) tunnel_ciphers: BTreeMap<(VpnConnectionId, Ipv4Addr), Ciphers>,
     /// Versions of prefix lists, and what becomes of them.
     pub(crate) prefix_lists: BTreeMap<PrefixListId, Versions>,
+    /// Settings of VPN tunnels by connection and outside address.
+    pub(crate) tunnel_settings: BTreeMap<(VpnConnectionId, Ipv4Addr), TunnelSettings>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
 }

@@ -27,6 +27,8 @@ pub struct Delays {
     pub nat_gateway_fail: SimDuration,
     /// `pending`, `modifying` and `deleting` of a transit gateway and its parts.
     pub transit_gateway: SimDuration,
+    /// `initiatingRequest` of a transit gateway peering.
+    pub transit_gateway_request: SimDuration,
     /// `pending` and `deleting` of a VPN connection.
     pub vpn_connection: SimDuration,
     /// `modifying` of a VPN connection, during which the tunnel is down.
@@ -49,6 +51,7 @@ impl Default for Delays {
             nat_gateway_address: SimDuration::from_secs(15),
             nat_gateway_fail: SimDuration::from_secs(10),
             transit_gateway: SimDuration::from_secs(60),
+            transit_gateway_request: SimDuration::from_secs(10),
             vpn_connection: SimDuration::from_secs(240),
             vpn_tunnel_modify: SimDuration::from_secs(180),
             prefix_list: SimDuration::from_secs(5),

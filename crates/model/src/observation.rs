@@ -1,8 +1,10 @@
 //! What the simulated network tells the control plane.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{FlowLogId, MetricDatum, NetworkInterfaceId};
+use crate::{FlowLogId, MetricDatum, NetworkInterfaceId, VpnConnectionId};
 
 /// A fact of the data plane that the control plane, or CloudWatch, shows in its replies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,4 +19,13 @@ pub enum Observation {
     },
     /// CloudWatch has taken in what resources measured in one period.
     MetricData(Vec<MetricDatum>),
+    /// A VPN tunnel went up or down, as AWS's end sees it.
+    VpnTunnel {
+        /// The connection.
+        vpn_connection: VpnConnectionId,
+        /// AWS's outside address: which tunnel.
+        outside_ip_address: Ipv4Addr,
+        /// Up or down.
+        up: bool,
+    },
 }

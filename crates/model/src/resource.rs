@@ -39,7 +39,10 @@ pub use route_table::{
 pub use security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
 pub use subnet::Subnet;
 pub use transit_gateway::{
-    TransitGateway, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
+    TransitGateway, TransitGatewayAttachedResource, TransitGatewayAttachment,
+    TransitGatewayAttachmentState, TransitGatewayOptions, TransitGatewayPeering,
+    TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
+    TransitGatewayVpcAttachmentOptions,
 };
 pub use vpc::Vpc;
 pub use vpn::{CustomerGateway, VpnConnection, VpnGateway, VpnStaticRoute, VpnTunnel};

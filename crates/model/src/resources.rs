@@ -119,8 +119,8 @@ resources! {
     VpnConnection, vpn_connections, VpnConnectionId, vpn_connection_id;
     /// Transit gateways.
     TransitGateway, transit_gateways, TransitGatewayId, transit_gateway_id;
-    /// Transit gateway VPC attachments.
-    TransitGatewayVpcAttachment, transit_gateway_vpc_attachments, TransitGatewayAttachmentId,
+    /// Attachments of transit gateways.
+    TransitGatewayAttachment, transit_gateway_attachments, TransitGatewayAttachmentId,
         transit_gateway_attachment_id;
     /// Transit gateway route tables.
     TransitGatewayRouteTable, transit_gateway_route_tables, TransitGatewayRouteTableId,

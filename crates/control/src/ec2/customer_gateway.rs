@@ -34,6 +34,12 @@ pub(crate) fn create_customer_gateway(
     request: CreateCustomerGateway,
 ) -> Reply {
     check_type(&request.gateway_type)?;
+    let owner = &tx.owner;
+    let others = tx.each::<CustomerGateway>();
+    let alive = others.filter(|it| it.owner_id == *owner);
+    if alive.count() >= tx.config.quotas.customer_gateways {
+        return Err(error::customer_gateway_limit());
+    }
     let address = request.ip_address.or(request.public_ip);
     let gateway = CustomerGateway {
         customer_gateway_id: tx.new_id::<CustomerGateway>(),

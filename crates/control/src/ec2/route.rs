@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
 
-use crate::ec2::prefix_list;
+use crate::ec2::{prefix_list, transit_gateway_attachment};
 use crate::error;
 use crate::kind::Kind;
 use crate::transaction::Transaction;
@@ -371,12 +371,7 @@ fn transit_gateway(
     table: &RouteTable,
     id: &TransitGatewayId,
 ) -> Result<RouteTarget, ApiError> {
-    let attached = |it: &TransitGatewayVpcAttachment| {
-        it.transit_gateway_id == *id
-            && it.vpc_id == table.vpc_id
-            && !matches!(it.state, ResourceState::Deleting | ResourceState::Deleted)
-    };
-    if tx.each::<TransitGatewayVpcAttachment>().any(attached) {
+    if transit_gateway_attachment::is_attached(tx.resources(), id, &table.vpc_id) {
         Ok(RouteTarget::TransitGateway(id.clone()))
     } else {
         Err(TransitGateway::missing(id))

@@ -1,289 +1,250 @@
-//! VPC attachments of transit gateways (Amazon EC2 API Reference:
-//! `CreateTransitGatewayVpcAttachment` and its kin).
+//! What all attachments of transit gateways have in common: states, default tables, quotas, and
+//! `DescribeTransitGatewayAttachments`, `GetTransitGatewayAttachmentPropagations` (Amazon EC2 API
+//! Reference).
+//!
+//! Each kind has a file of its own: `transit_gateway_vpc_attachment`, `transit_gateway_peering`,
+//! and `vpn_connection` for VPN attachments, which come and go with their connection.
 
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use wirelab_model::*;
 
+use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
-use crate::ec2::network_interface::{self, NewInterface};
-use crate::ec2::transit_gateway::{self, Switch, switch};
-use crate::ec2::{Settled, transit_gateway_route_table};
+use crate::ec2::{Settled, network_interface, transit_gateway_route_table};
 use crate::error;
 use crate::kind::Kind;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{maybe, one, tags, word};
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
-struct AttachmentOptions {
-    appliance_mode_support: Option<Switch>,
-    #[serde(rename = "DnsSupport")]
-    _dns_support: Option<IgnoredAny>,
-    #[serde(rename = "Ipv6Support")]
-    _ipv6_support: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct CreateTransitGatewayVpcAttachment {
-    transit_gateway_id: TransitGatewayId,
-    vpc_id: VpcId,
-    subnet_ids: Vec<SubnetId>,
-    #[serde(default)]
-    options: AttachmentOptions,
-}
-
-pub(crate) fn create_transit_gateway_vpc_attachment(
+/// A new attachment as the gateway's options make it: associated with the default table. The caller
+/// puts it and lets it settle.
+///
+/// # Errors
+/// `TransitGatewayAttachmentLimitExceeded`.
+pub(crate) fn make(
     tx: &mut Transaction<'_>,
-    request: CreateTransitGatewayVpcAttachment,
-) -> Reply {
-    let gateway = transit_gateway::available(tx, &request.transit_gateway_id)?;
-    tx.get::<Vpc>(&request.vpc_id)?;
-    let same = |it: &TransitGatewayVpcAttachment| {
-        it.transit_gateway_id == request.transit_gateway_id
-            && it.vpc_id == request.vpc_id
-            && it.state != ResourceState::Deleted
-    };
-    if tx.each::<TransitGatewayVpcAttachment>().any(same) {
-        return Err(error::duplicate_transit_gateway_attachment(
-            &request.transit_gateway_id,
-            &request.vpc_id,
-        ));
+    gateway: &TransitGateway,
+    resource: TransitGatewayAttachedResource,
+    owner: SmolStr,
+) -> Result<TransitGatewayAttachment, ApiError> {
+    let gateway_id = &gateway.transit_gateway_id;
+    let others = tx.each::<TransitGatewayAttachment>();
+    let alive = others.filter(|it| it.is_at(gateway_id) && !it.state.has_ended());
+    let limit = tx.config.quotas.attachments_per_transit_gateway;
+    if alive.count() >= limit {
+        return Err(error::transit_gateway_attachment_limit(gateway_id, limit));
     }
-    let id = tx.new_id::<TransitGatewayVpcAttachment>();
-    let mut attachment = TransitGatewayVpcAttachment {
-        transit_gateway_attachment_id: id.clone(),
-        transit_gateway_id: request.transit_gateway_id,
-        vpc_id: request.vpc_id,
-        state: ResourceState::Pending,
-        subnet_ids: Vec::new(),
-        network_interface_ids: Vec::new(),
-        appliance_mode_support: request.options.appliance_mode_support == Some(Switch::Enable),
-        association: gateway.association_default_route_table_id.clone(),
-        tags: tx.tags::<TransitGatewayVpcAttachment>()?,
-    };
-    if request.subnet_ids.is_empty() {
-        return Err(error::missing_parameter("SubnetIds"));
-    }
-    add_subnets(tx, &mut attachment, &request.subnet_ids)?;
-    let shown = show(&attachment, tx.resources());
-    tx.put(attachment);
-    if let Some(table_id) = &gateway.propagation_default_route_table_id {
-        transit_gateway_route_table::propagate(tx, table_id, &id)?;
-    }
-    tx.settle_after::<TransitGatewayVpcAttachment>(&id, tx.config.delays.transit_gateway);
-    Ok(json!({ "TransitGatewayVpcAttachment": shown }))
+    Ok(TransitGatewayAttachment {
+        transit_gateway_attachment_id: tx.new_id::<TransitGatewayAttachment>(),
+        transit_gateway_id: gateway_id.clone(),
+        state: TransitGatewayAttachmentState::Pending,
+        resource,
+        association: gateway.options.association_default_route_table_id.clone(),
+        creation_time: tx.utc(),
+        owner_id: owner,
+        tags: tx.tags::<TransitGatewayAttachment>()?,
+    })
 }
 
-/// An interface in each subnet; one subnet a zone.
-fn add_subnets(
+/// Lets an attachment propagate to its gateway's default table, if there is one.
+pub(crate) fn propagate_by_default(
     tx: &mut Transaction<'_>,
-    attachment: &mut TransitGatewayVpcAttachment,
-    subnet_ids: &[SubnetId],
+    gateway: &TransitGateway,
+    id: &TransitGatewayAttachmentId,
 ) -> Result<(), ApiError> {
-    for subnet_id in subnet_ids {
-        let subnet = tx.get::<Subnet>(subnet_id)?.clone();
-        if subnet.vpc_id != attachment.vpc_id {
-            return Err(Subnet::not_found(subnet_id));
-        }
-        let zone = |id: &SubnetId| {
-            let subnet = tx.resources().subnets.get(id);
-            subnet.map(|it| it.availability_zone.clone())
-        };
-        let taken = |id: &SubnetId| zone(id).as_ref() == Some(&subnet.availability_zone);
-        if attachment.subnet_ids.iter().any(taken) {
-            return Err(ApiError::client(
-                "DuplicateSubnetsInSameZone",
-                format!(
-                    "Duplicate Subnets for same AZ: {}",
-                    subnet.availability_zone
-                ),
-            ));
-        }
-        let id = &attachment.transit_gateway_attachment_id;
-        let text = format!("Network Interface for Transit Gateway Attachment {id}");
-        let new = NewInterface::of_service(subnet_id, InterfaceType::TransitGateway, text);
-        let interface_id = network_interface::make(tx, new)?.network_interface_id;
-        let attachment_id = AttachmentId::new(tx.new_text_id(AttachmentId::PREFIX));
-        tx.edit::<NetworkInterface>(&interface_id)?.attachment = Some(NetworkInterfaceAttachment {
-            attachment_id,
-            instance_id: None,
-            device_index: 1,
-        });
-        attachment.subnet_ids.push(subnet_id.clone());
-        attachment.network_interface_ids.push(interface_id);
+    match &gateway.options.propagation_default_route_table_id {
+        Some(table) => transit_gateway_route_table::propagate(tx, table, id),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The attachment, if it takes changes.
 pub(crate) fn in_service(
     tx: &Transaction<'_>,
     id: &TransitGatewayAttachmentId,
-) -> Result<Arc<TransitGatewayVpcAttachment>, ApiError> {
-    let attachment = tx.get::<TransitGatewayVpcAttachment>(id)?;
+) -> Result<Arc<TransitGatewayAttachment>, ApiError> {
+    let attachment = tx.get::<TransitGatewayAttachment>(id)?;
     match attachment.state {
-        ResourceState::Available => Ok(Arc::clone(attachment)),
-        ResourceState::Deleted => Err(TransitGatewayVpcAttachment::not_found(id)),
+        TransitGatewayAttachmentState::Available => Ok(Arc::clone(attachment)),
+        TransitGatewayAttachmentState::Deleted => Err(TransitGatewayAttachment::not_found(id)),
         _ => Err(error::incorrect_state(format_args!(
             "{id} is in invalid state"
         ))),
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct ModifyTransitGatewayVpcAttachment {
-    transit_gateway_attachment_id: TransitGatewayAttachmentId,
-    #[serde(default)]
-    add_subnet_ids: Vec<SubnetId>,
-    #[serde(default)]
-    remove_subnet_ids: Vec<SubnetId>,
-    #[serde(default)]
-    options: AttachmentOptions,
+/// Whether the VPC has an attachment to the gateway that has not ended: routes may lead there.
+pub(crate) fn is_attached(resources: &Resources, gateway: &TransitGatewayId, vpc: &VpcId) -> bool {
+    let mut attachments = resources.transit_gateway_attachments.values();
+    attachments.any(|it| {
+        it.transit_gateway_id == *gateway
+            && it.vpc().is_some_and(|it| it.vpc_id == *vpc)
+            && !it.state.has_ended()
+    })
 }
 
-pub(crate) fn modify_transit_gateway_vpc_attachment(
-    tx: &mut Transaction<'_>,
-    request: ModifyTransitGatewayVpcAttachment,
-) -> Reply {
-    let id = request.transit_gateway_attachment_id;
-    let mut attachment = TransitGatewayVpcAttachment::clone(&*in_service(tx, &id)?);
-    for subnet_id in &request.remove_subnet_ids {
-        let index = attachment.subnet_ids.iter().position(|it| it == subnet_id);
-        let index = index.ok_or_else(|| Subnet::missing(subnet_id))?;
-        attachment.subnet_ids.remove(index);
-        let interface = attachment.network_interface_ids.remove(index);
-        network_interface::delete(tx.state, &interface);
-    }
-    add_subnets(tx, &mut attachment, &request.add_subnet_ids)?;
-    if attachment.subnet_ids.is_empty() {
-        return Err(error::invalid_parameter_value(
-            "An attachment needs at least one subnet",
-        ));
-    }
-    if let Some(mode) = request.options.appliance_mode_support {
-        attachment.appliance_mode_support = mode == Switch::Enable;
-    }
-    attachment.state = ResourceState::Modifying;
-    let shown = show(&attachment, tx.resources());
-    tx.put(attachment);
-    tx.settle_after::<TransitGatewayVpcAttachment>(&id, tx.config.delays.transit_gateway);
-    Ok(json!({ "TransitGatewayVpcAttachment": shown }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct DeleteTransitGatewayVpcAttachment {
-    transit_gateway_attachment_id: TransitGatewayAttachmentId,
-}
-
-pub(crate) fn delete_transit_gateway_vpc_attachment(
-    tx: &mut Transaction<'_>,
-    request: DeleteTransitGatewayVpcAttachment,
-) -> Reply {
-    let id = request.transit_gateway_attachment_id;
-    let mut attachment = TransitGatewayVpcAttachment::clone(&*in_service(tx, &id)?);
-    attachment.state = ResourceState::Deleting;
-    let shown = show(&attachment, tx.resources());
-    tx.put(attachment);
-    tx.settle_after::<TransitGatewayVpcAttachment>(&id, tx.config.delays.transit_gateway);
-    Ok(json!({ "TransitGatewayVpcAttachment": shown }))
-}
-
-/// `pending` and `modifying` become `available`; `deleting` becomes `deleted`, its interfaces go.
+/// Ends a transitional state. The interfaces of a VPC attachment that is `deleted` go with it.
 pub(crate) fn settle(id: &TransitGatewayAttachmentId, state: &mut State) -> Settled {
-    let attachments = &mut state.resources.transit_gateway_vpc_attachments;
+    use TransitGatewayAttachmentState as S;
+    let attachments = &mut state.resources.transit_gateway_attachments;
     let Some(attachment) = attachments.get_mut(id) else {
         return Settled::Lasting;
     };
     let attachment = Arc::make_mut(attachment);
-    attachment.state = transit_gateway::settled(attachment.state);
-    if attachment.state != ResourceState::Deleted {
+    attachment.state = match attachment.state {
+        S::InitiatingRequest => S::PendingAcceptance,
+        S::Pending | S::Modifying => S::Available,
+        S::Rejecting => S::Rejected,
+        S::Deleting => S::Deleted,
+        lasting => lasting,
+    };
+    if !matches!(attachment.state, S::Deleted | S::Rejected) {
         return Settled::Lasting;
     }
     attachment.association = None;
-    for interface in std::mem::take(&mut attachment.network_interface_ids) {
-        network_interface::delete(state, &interface);
+    match &mut attachment.resource {
+        TransitGatewayAttachedResource::Vpc(vpc) => {
+            for interface in std::mem::take(&mut vpc.network_interface_ids) {
+                network_interface::delete(state, &interface);
+            }
+        }
+        TransitGatewayAttachedResource::Peering(peering) => peering.peer_association = None,
+        TransitGatewayAttachedResource::Vpn(_) => {}
     }
     Settled::Gone
 }
 
-/// `DescribeTransitGatewayVpcAttachments` and `DescribeTransitGatewayAttachments`.
+/// A peering is seen from both its ends.
+pub(crate) fn shown_to(
+    attachment: &TransitGatewayAttachment,
+    account: &str,
+    region: &str,
+) -> Option<bool> {
+    let it = attachment.peering()?;
+    let requester = (attachment.owner_id.as_str(), it.region.as_str());
+    let accepter = (it.peer_account_id.as_str(), it.peer_region.as_str());
+    Some([requester, accepter].contains(&(account, region)))
+}
+
+/// `vpc`, `vpn` or `peering`.
+pub(crate) fn resource_type(attachment: &TransitGatewayAttachment) -> &'static str {
+    match attachment.resource {
+        TransitGatewayAttachedResource::Vpc(_) => "vpc",
+        TransitGatewayAttachedResource::Vpn(_) => "vpn",
+        TransitGatewayAttachedResource::Peering(_) => "peering",
+    }
+}
+
+/// The id of what is attached.
+pub(crate) fn resource_id(attachment: &TransitGatewayAttachment) -> &str {
+    match &attachment.resource {
+        TransitGatewayAttachedResource::Vpc(vpc) => vpc.vpc_id.as_str(),
+        TransitGatewayAttachedResource::Vpn(id) => id.as_str(),
+        TransitGatewayAttachedResource::Peering(it) => it.peer_transit_gateway_id.as_str(),
+    }
+}
+
+/// The members that tell which attachment of which resource is meant.
+pub(crate) fn show_brief(attachment: &TransitGatewayAttachment) -> Value {
+    json!({
+        "TransitGatewayAttachmentId": attachment.transit_gateway_attachment_id,
+        "ResourceId": resource_id(attachment),
+        "ResourceType": resource_type(attachment),
+    })
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct DescribeAttachments {
+pub(crate) struct DescribeTransitGatewayAttachments {
     #[serde(default)]
     transit_gateway_attachment_ids: Vec<TransitGatewayAttachmentId>,
 }
 
-const FIELDS: &[Field<TransitGatewayVpcAttachment>] = &[
+const FIELDS: &[Field<TransitGatewayAttachment>] = &[
     ("transit-gateway-attachment-id", |it, _| {
         one(&it.transit_gateway_attachment_id)
     }),
     ("transit-gateway-id", |it, _| one(&it.transit_gateway_id)),
-    ("vpc-id", |it, _| one(&it.vpc_id)),
-    ("resource-id", |it, _| one(&it.vpc_id)),
-    ("resource-type", |_, _| one("vpc")),
+    ("transit-gateway-owner-id", |it, all| {
+        maybe(gateway_owner(it, all))
+    }),
+    ("resource-id", |it, _| one(resource_id(it))),
+    ("resource-owner-id", |it, _| one(&it.owner_id)),
+    ("resource-type", |it, _| one(resource_type(it))),
     ("state", |it, _| one(word(it.state))),
+    ("association.state", |it, _| {
+        maybe(it.association.as_ref().map(|_| "associated"))
+    }),
     ("association.transit-gateway-route-table-id", |it, _| {
         maybe(it.association.as_ref())
     }),
 ];
 
-pub(crate) fn describe_vpc_attachments(reader: &Reader<'_>, request: DescribeAttachments) -> Reply {
-    let ids = request.transit_gateway_attachment_ids;
-    reader.describe("TransitGatewayVpcAttachments", &ids, FIELDS, |it| {
-        show(it, reader.resources())
-    })
-}
-
-pub(crate) fn describe_attachments(reader: &Reader<'_>, request: DescribeAttachments) -> Reply {
+pub(crate) fn describe_transit_gateway_attachments(
+    reader: &Reader<'_>,
+    request: DescribeTransitGatewayAttachments,
+) -> Reply {
     let ids = request.transit_gateway_attachment_ids;
     reader.describe("TransitGatewayAttachments", &ids, FIELDS, |it| {
-        let owner = owner(it, reader.resources());
         json!({
             "TransitGatewayAttachmentId": it.transit_gateway_attachment_id,
             "TransitGatewayId": it.transit_gateway_id,
-            "TransitGatewayOwnerId": owner,
-            "ResourceOwnerId": owner,
-            "ResourceType": "vpc",
-            "ResourceId": it.vpc_id,
+            "TransitGatewayOwnerId": gateway_owner(it, reader.resources()),
+            "ResourceOwnerId": it.owner_id,
+            "ResourceType": resource_type(it),
+            "ResourceId": resource_id(it),
             "State": it.state,
             "Association": it.association.as_ref().map(|id| {
                 json!({ "TransitGatewayRouteTableId": id, "State": "associated" })
             }),
+            "CreationTime": iso8601(it.creation_time),
             "Tags": tags(&it.tags),
         })
     })
 }
 
-fn owner<'a>(
-    attachment: &TransitGatewayVpcAttachment,
+fn gateway_owner<'a>(
+    attachment: &TransitGatewayAttachment,
     resources: &'a Resources,
 ) -> Option<&'a str> {
-    let vpc = resources.vpcs.get(&attachment.vpc_id);
-    vpc.map(|it| it.owner_id.as_str())
+    let gateway = resources
+        .transit_gateways
+        .get(&attachment.transit_gateway_id);
+    gateway.map(|it| it.owner_id.as_str())
 }
 
-fn show(attachment: &TransitGatewayVpcAttachment, resources: &Resources) -> Value {
-    json!({
-        "TransitGatewayAttachmentId": attachment.transit_gateway_attachment_id,
-        "TransitGatewayId": attachment.transit_gateway_id,
-        "VpcId": attachment.vpc_id,
-        "VpcOwnerId": owner(attachment, resources),
-        "State": attachment.state,
-        "SubnetIds": attachment.subnet_ids,
-        "Options": {
-            "DnsSupport": "enable",
-            "Ipv6Support": "disable",
-            "ApplianceModeSupport": switch(attachment.appliance_mode_support),
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct GetTransitGatewayAttachmentPropagations {
+    transit_gateway_attachment_id: TransitGatewayAttachmentId,
+}
+
+pub(crate) fn get_transit_gateway_attachment_propagations(
+    reader: &Reader<'_>,
+    request: GetTransitGatewayAttachmentPropagations,
+) -> Reply {
+    const FIELDS: &[Field<TransitGatewayRouteTable>] =
+        &[("transit-gateway-route-table-id", |it, _| {
+            one(&it.transit_gateway_route_table_id)
+        })];
+    let id = request.transit_gateway_attachment_id;
+    reader.get::<TransitGatewayAttachment>(&id)?;
+    let mut tables = reader.select::<TransitGatewayRouteTable>(&[], FIELDS)?;
+    tables.retain(|it| it.propagations.contains(&id));
+    reader.page(
+        "TransitGatewayAttachmentPropagations",
+        tables,
+        |it| it.id().to_string(),
+        |it| {
+            json!({
+                "TransitGatewayRouteTableId": it.transit_gateway_route_table_id,
+                "State": "enabled",
+            })
         },
-        "Tags": tags(&attachment.tags),
-    })
+    )
 }

@@ -13,7 +13,7 @@ use crate::ec2::transit_gateway_attachment;
 use crate::ec2::transit_gateway_route_table::available;
 use crate::error;
 use crate::transaction::Transaction;
-use crate::view::{each, maybe, one, word};
+use crate::view::{each, one, word};
 
 /// `CreateTransitGatewayRoute` and `ReplaceTransitGatewayRoute`.
 #[derive(Deserialize)]
@@ -32,18 +32,18 @@ impl RouteRequest {
         tx: &Transaction<'_>,
         table: &TransitGatewayRouteTable,
     ) -> Result<TransitGatewayRoute, ApiError> {
-        let attachment = match (&self.transit_gateway_attachment_id, self.blackhole) {
+        let attachments = match (&self.transit_gateway_attachment_id, self.blackhole) {
             (Some(id), false) => {
                 let attachment = transit_gateway_attachment::in_service(tx, id)?;
-                if attachment.transit_gateway_id != table.transit_gateway_id {
+                if !attachment.is_at(&table.transit_gateway_id) {
                     return Err(error::invalid_parameter_value(format_args!(
                         "{id} and {} belong to different transit gateways",
                         table.transit_gateway_route_table_id
                     )));
                 }
-                Some(id.clone())
+                vec![id.clone()]
             }
-            (None, true) => None,
+            (None, true) => Vec::new(),
             (None, false) => {
                 return Err(error::missing_one_of(
                     "TransitGatewayAttachmentId, Blackhole",
@@ -57,11 +57,11 @@ impl RouteRequest {
         };
         Ok(TransitGatewayRoute {
             destination_cidr_block: canonical(self.destination_cidr_block),
-            state: match attachment {
-                Some(_) => RouteState::Active,
-                None => RouteState::Blackhole,
+            state: match attachments[..] {
+                [] => RouteState::Blackhole,
+                _ => RouteState::Active,
             },
-            attachment,
+            attachments,
             is_static: true,
         })
     }
@@ -83,10 +83,24 @@ pub(crate) fn create_transit_gateway_route(
             route.destination_cidr_block,
         ));
     }
+    check_quota(tx, &table)?;
     let shown = show(&route, tx.resources());
     table.routes.push(route);
     tx.put(table);
     Ok(json!({ "Route": shown }))
+}
+
+/// 10,000 routes of all kinds in all tables of a gateway.
+fn check_quota(tx: &Transaction<'_>, table: &TransitGatewayRouteTable) -> Result<(), ApiError> {
+    let gateway = &table.transit_gateway_id;
+    let tables = tx.each::<TransitGatewayRouteTable>();
+    let of_gateway = tables.filter(|it| it.transit_gateway_id == *gateway);
+    let routes: usize = of_gateway.map(|it| it.routes.len()).sum();
+    let limit = tx.config.quotas.routes_per_transit_gateway;
+    if routes >= limit {
+        return Err(error::transit_gateway_route_limit(gateway, limit));
+    }
+    Ok(())
 }
 
 pub(crate) fn replace_transit_gateway_route(
@@ -137,20 +151,25 @@ pub(crate) struct SearchTransitGatewayRoutes {
 
 const FIELDS: &[Field<TransitGatewayRoute>] = &[
     ("attachment.transit-gateway-attachment-id", |it, _| {
-        maybe(it.attachment.as_ref())
+        each(&it.attachments)
     }),
-    ("attachment.resource-id", |it, all| each(vpc(it, all))),
+    ("attachment.resource-id", |it, all| {
+        each(attachments(it, all).map(transit_gateway_attachment::resource_id))
+    }),
     ("attachment.resource-type", |it, all| {
-        each(vpc(it, all).map(|_| "vpc"))
+        each(attachments(it, all).map(transit_gateway_attachment::resource_type))
     }),
     ("state", |it, _| one(word(it.state))),
     ("type", |it, _| one(kind(it))),
 ];
 
-fn vpc<'a>(route: &TransitGatewayRoute, resources: &'a Resources) -> Option<&'a VpcId> {
-    let attachments = &resources.transit_gateway_vpc_attachments;
-    let attachment = attachments.get(route.attachment.as_ref()?)?;
-    Some(&attachment.vpc_id)
+fn attachments<'a>(
+    route: &'a TransitGatewayRoute,
+    resources: &'a Resources,
+) -> impl Iterator<Item = &'a TransitGatewayAttachment> {
+    let all = &resources.transit_gateway_attachments;
+    let found = route.attachments.iter().filter_map(|id| all.get(id));
+    found.map(AsRef::as_ref)
 }
 
 fn kind(route: &TransitGatewayRoute) -> &'static str {
@@ -236,20 +255,10 @@ fn search_routes<'a>(
 }
 
 fn show(route: &TransitGatewayRoute, resources: &Resources) -> Value {
-    let attachments: Vec<_> = route
-        .attachment
-        .iter()
-        .map(|id| {
-            json!({
-                "TransitGatewayAttachmentId": id,
-                "ResourceId": vpc(route, resources),
-                "ResourceType": "vpc",
-            })
-        })
-        .collect();
+    let attachments = attachments(route, resources).map(transit_gateway_attachment::show_brief);
     json!({
         "DestinationCidrBlock": route.destination_cidr_block,
-        "TransitGatewayAttachments": attachments,
+        "TransitGatewayAttachments": attachments.collect::<Vec<_>>(),
         "Type": kind(route),
         "State": route.state,
     })

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use wirelab_model::*;
 
+use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::ec2::{Settled, transit_gateway, transit_gateway_attachment};
 use crate::error;
@@ -26,7 +27,16 @@ pub(crate) fn create_transit_gateway_route_table(
     tx: &mut Transaction<'_>,
     request: CreateTransitGatewayRouteTable,
 ) -> Reply {
-    transit_gateway::available(tx, &request.transit_gateway_id)?;
+    let gateway = &request.transit_gateway_id;
+    transit_gateway::available(tx, gateway)?;
+    let tables = tx.each::<TransitGatewayRouteTable>();
+    let alive = |it: &&TransitGatewayRouteTable| {
+        it.transit_gateway_id == *gateway && it.state != ResourceState::Deleted
+    };
+    let limit = tx.config.quotas.route_tables_per_transit_gateway;
+    if tables.filter(alive).count() >= limit {
+        return Err(error::transit_gateway_route_table_limit(gateway, limit));
+    }
     let tags = tx.tags::<TransitGatewayRouteTable>()?;
     let id = make(tx, &request.transit_gateway_id, tags);
     let table = tx.get::<TransitGatewayRouteTable>(&id)?;
@@ -42,12 +52,14 @@ pub(crate) fn make(
     tags: Vec<Tag>,
 ) -> TransitGatewayRouteTableId {
     let id = tx.new_id::<TransitGatewayRouteTable>();
+    let creation_time = tx.utc();
     tx.put(TransitGatewayRouteTable {
         transit_gateway_route_table_id: id.clone(),
         transit_gateway_id: gateway.clone(),
         state: ResourceState::Pending,
         routes: Vec::new(),
         propagations: Vec::new(),
+        creation_time,
         tags,
     });
     id
@@ -65,15 +77,16 @@ pub(crate) fn delete_transit_gateway_route_table(
 ) -> Reply {
     let id = request.transit_gateway_route_table_id;
     let mut table = available(tx, &id)?;
-    let uses = |it: &TransitGatewayVpcAttachment| it.association.as_ref() == Some(&id);
+    let uses =
+        |it: &TransitGatewayAttachment| it.association_at(&table.transit_gateway_id) == Some(&id);
     let is_default = |it: &TransitGateway| {
         let defaults = [
-            &it.association_default_route_table_id,
-            &it.propagation_default_route_table_id,
+            &it.options.association_default_route_table_id,
+            &it.options.propagation_default_route_table_id,
         ];
         defaults.iter().any(|table| table.as_ref() == Some(&id))
     };
-    if tx.each::<TransitGatewayVpcAttachment>().any(uses)
+    if tx.each::<TransitGatewayAttachment>().any(uses)
         || tx.each::<TransitGateway>().any(is_default)
     {
         return Err(error::incorrect_state(format_args!(
@@ -130,52 +143,68 @@ impl Pair {
     fn check(
         &self,
         tx: &Transaction<'_>,
-    ) -> Result<(TransitGatewayRouteTable, TransitGatewayVpcAttachment), ApiError> {
+    ) -> Result<(TransitGatewayRouteTable, TransitGatewayAttachment), ApiError> {
         let table = available(tx, &self.transit_gateway_route_table_id)?;
         let id = &self.transit_gateway_attachment_id;
         let attachment = transit_gateway_attachment::in_service(tx, id)?;
-        if attachment.transit_gateway_id != table.transit_gateway_id {
+        if !attachment.is_at(&table.transit_gateway_id) {
             return Err(error::invalid_parameter_value(format_args!(
                 "{id} and {} belong to different transit gateways",
                 self.transit_gateway_route_table_id
             )));
         }
-        Ok((table, TransitGatewayVpcAttachment::clone(&attachment)))
+        Ok((table, TransitGatewayAttachment::clone(&attachment)))
     }
 
-    fn show(&self, attachment: &TransitGatewayVpcAttachment, state: &str) -> Value {
-        json!({
-            "TransitGatewayRouteTableId": self.transit_gateway_route_table_id,
-            "TransitGatewayAttachmentId": self.transit_gateway_attachment_id,
-            "ResourceId": attachment.vpc_id,
-            "ResourceType": "vpc",
-            "State": state,
-        })
+    fn show(&self, attachment: &TransitGatewayAttachment, state: &str) -> Value {
+        let mut shown = transit_gateway_attachment::show_brief(attachment);
+        shown["TransitGatewayRouteTableId"] = json!(self.transit_gateway_route_table_id);
+        shown["State"] = json!(state);
+        shown
+    }
+}
+
+/// Sets the table that an attachment is associated with at `gateway`.
+fn set_association(
+    attachment: &mut TransitGatewayAttachment,
+    gateway: &TransitGatewayId,
+    table: Option<TransitGatewayRouteTableId>,
+) {
+    match &mut attachment.resource {
+        TransitGatewayAttachedResource::Peering(peering)
+            if attachment.transit_gateway_id != *gateway =>
+        {
+            peering.peer_association = table;
+        }
+        _ => attachment.association = table,
     }
 }
 
 pub(crate) fn associate(tx: &mut Transaction<'_>, request: Pair) -> Reply {
-    let (_, mut attachment) = request.check(tx)?;
-    if let Some(table_id) = &attachment.association {
+    let (table, mut attachment) = request.check(tx)?;
+    let gateway = &table.transit_gateway_id;
+    if let Some(table_id) = attachment.association_at(gateway) {
         return Err(error::already_associated(format_args!(
             "Transit Gateway Attachment {} is already associated to route table {table_id}.",
             request.transit_gateway_attachment_id
         )));
     }
-    attachment.association = Some(request.transit_gateway_route_table_id.clone());
+    let table_id = request.transit_gateway_route_table_id.clone();
+    set_association(&mut attachment, gateway, Some(table_id));
     let shown = request.show(&attachment, "associating");
     tx.put(attachment);
     Ok(json!({ "Association": shown }))
 }
 
 pub(crate) fn disassociate(tx: &mut Transaction<'_>, request: Pair) -> Reply {
-    let (_, mut attachment) = request.check(tx)?;
-    if attachment.association.as_ref() != Some(&request.transit_gateway_route_table_id) {
+    let (table, mut attachment) = request.check(tx)?;
+    let gateway = &table.transit_gateway_id;
+    if attachment.association_at(gateway) != Some(&request.transit_gateway_route_table_id) {
         return Err(error::association_not_found(
             &request.transit_gateway_attachment_id,
         ));
     }
-    attachment.association = None;
+    set_association(&mut attachment, gateway, None);
     let shown = request.show(&attachment, "disassociating");
     tx.put(attachment);
     Ok(json!({ "Association": shown }))
@@ -183,6 +212,12 @@ pub(crate) fn disassociate(tx: &mut Transaction<'_>, request: Pair) -> Reply {
 
 pub(crate) fn enable_propagation(tx: &mut Transaction<'_>, request: Pair) -> Reply {
     let (table, attachment) = request.check(tx)?;
+    if attachment.peering().is_some() {
+        return Err(error::invalid_parameter_value(format_args!(
+            "{} is a peering attachment: routes over it are static",
+            request.transit_gateway_attachment_id
+        )));
+    }
     if table
         .propagations
         .contains(&request.transit_gateway_attachment_id)
@@ -251,13 +286,13 @@ const FIELDS: &[Field<TransitGatewayRouteTable>] = &[
 
 fn is_default_association(table: &TransitGatewayRouteTable, resources: &Resources) -> bool {
     let gateway = resources.transit_gateways.get(&table.transit_gateway_id);
-    let default = gateway.and_then(|it| it.association_default_route_table_id.as_ref());
+    let default = gateway.and_then(|it| it.options.association_default_route_table_id.as_ref());
     default == Some(table.id())
 }
 
 fn is_default_propagation(table: &TransitGatewayRouteTable, resources: &Resources) -> bool {
     let gateway = resources.transit_gateways.get(&table.transit_gateway_id);
-    let default = gateway.and_then(|it| it.propagation_default_route_table_id.as_ref());
+    let default = gateway.and_then(|it| it.options.propagation_default_route_table_id.as_ref());
     default == Some(table.id())
 }
 
@@ -278,6 +313,7 @@ fn show(table: &TransitGatewayRouteTable, resources: &Resources) -> Value {
         "State": table.state,
         "DefaultAssociationRouteTable": is_default_association(table, resources),
         "DefaultPropagationRouteTable": is_default_propagation(table, resources),
+        "CreationTime": iso8601(table.creation_time),
         "Tags": tags(&table.tags),
     })
 }
@@ -289,56 +325,52 @@ pub(crate) struct OfTable {
     transit_gateway_route_table_id: TransitGatewayRouteTableId,
 }
 
-const PAIR_FIELDS: &[Field<TransitGatewayVpcAttachment>] = &[
+const PAIR_FIELDS: &[Field<TransitGatewayAttachment>] = &[
     ("transit-gateway-attachment-id", |it, _| {
         one(&it.transit_gateway_attachment_id)
     }),
-    ("resource-id", |it, _| one(&it.vpc_id)),
-    ("resource-type", |_, _| one("vpc")),
+    ("resource-id", |it, _| {
+        one(transit_gateway_attachment::resource_id(it))
+    }),
+    ("resource-type", |it, _| {
+        one(transit_gateway_attachment::resource_type(it))
+    }),
 ];
 
 pub(crate) fn get_associations(reader: &Reader<'_>, request: OfTable) -> Reply {
     let id = request.transit_gateway_route_table_id;
-    reader.get::<TransitGatewayRouteTable>(&id)?;
+    let table = reader.get::<TransitGatewayRouteTable>(&id)?;
     list_pairs(reader, "Associations", "associated", |it| {
-        it.association.as_ref() == Some(&id)
+        it.association_at(&table.transit_gateway_id) == Some(&id)
     })
 }
 
 pub(crate) fn get_propagations(reader: &Reader<'_>, request: OfTable) -> Reply {
     let id = request.transit_gateway_route_table_id;
     let table = reader.get::<TransitGatewayRouteTable>(&id)?;
-    list_pairs(
-        reader,
-        "TransitGatewayRouteTablePropagations",
-        "enabled",
-        |it| {
-            table
-                .propagations
-                .contains(&it.transit_gateway_attachment_id)
-        },
-    )
+    let member = "TransitGatewayRouteTablePropagations";
+    list_pairs(reader, member, "enabled", |it| {
+        let id = &it.transit_gateway_attachment_id;
+        table.propagations.contains(id)
+    })
 }
 
 fn list_pairs(
     reader: &Reader<'_>,
     member: &str,
     state: &str,
-    belongs: impl Fn(&TransitGatewayVpcAttachment) -> bool,
+    belongs: impl Fn(&TransitGatewayAttachment) -> bool,
 ) -> Reply {
-    let mut chosen = reader.select::<TransitGatewayVpcAttachment>(&[], PAIR_FIELDS)?;
+    let mut chosen = reader.select::<TransitGatewayAttachment>(&[], PAIR_FIELDS)?;
     chosen.retain(|it| belongs(it));
     reader.page(
         member,
         chosen,
         |it| it.id().to_string(),
         |it| {
-            json!({
-                "TransitGatewayAttachmentId": it.transit_gateway_attachment_id,
-                "ResourceId": it.vpc_id,
-                "ResourceType": "vpc",
-                "State": state,
-            })
+            let mut shown = transit_gateway_attachment::show_brief(it);
+            shown["State"] = json!(state);
+            shown
         },
     )
 }

@@ -25,6 +25,11 @@ pub(crate) struct CreateVpnGateway {
 
 pub(crate) fn create_vpn_gateway(tx: &mut Transaction<'_>, request: CreateVpnGateway) -> Reply {
     check_type(&request.gateway_type)?;
+    let owner = &tx.owner;
+    let others = tx.each::<VpnGateway>();
+    if others.filter(|it| it.owner_id == *owner).count() >= tx.config.quotas.vpn_gateways {
+        return Err(error::vpn_gateway_limit());
+    }
     let gateway = VpnGateway {
         vpn_gateway_id: tx.new_id::<VpnGateway>(),
         state: ResourceState::Available,

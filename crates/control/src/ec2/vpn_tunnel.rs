@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::net::Ipv4Addr;
-use wirelab_model::{ApiError, VpnConnectionId};
+use wirelab_model::{ApiError, VpnConnectionId, VpnTunnel};
 
 use crate::error;
 use crate::transaction::Transaction;
@@ -17,8 +17,28 @@ pub(crate) struct Algorithm {
     pub(crate) value: SmolStr,
 }
 
-/// `TunnelOptions`. Keys and timers are taken and not simulated. `TunnelMtu` is wirelab's own: it
-/// sets the largest inner packet where a lab needs one that no cipher gives.
+/// What DPD does when the customer's end is silent (`DPDTimeoutAction`): shown, and without
+/// difference to packets, since the customer's device starts every negotiation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DpdAction {
+    #[default]
+    Clear,
+    None,
+    Restart,
+}
+
+/// Who starts the negotiation (`StartupAction`), shown alone as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StartupAction {
+    #[default]
+    Add,
+    Start,
+}
+
+/// `TunnelOptions`. Keys, lifetimes and the first phase are taken and not simulated. `TunnelMtu` is
+/// wirelab's own: it sets the largest inner packet where a lab needs one that no cipher gives.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields, default)]
 pub(crate) struct TunnelOptions {
@@ -39,9 +59,10 @@ pub(crate) struct TunnelOptions {
     #[serde(rename = "ReplayWindowSize")]
     _replay_window_size: Option<IgnoredAny>,
     #[serde(rename = "DPDTimeoutSeconds")]
-    _dpd_timeout_seconds: Option<IgnoredAny>,
+    pub(crate) dpd_timeout_seconds: Option<u32>,
     #[serde(rename = "DPDTimeoutAction")]
-    _dpd_timeout_action: Option<IgnoredAny>,
+    pub(crate) dpd_timeout_action: Option<DpdAction>,
+    pub(crate) startup_action: Option<StartupAction>,
     #[serde(rename = "Phase1EncryptionAlgorithms")]
     _phase1_encryption_algorithms: Option<IgnoredAny>,
     #[serde(rename = "Phase1IntegrityAlgorithms")]
@@ -52,23 +73,64 @@ pub(crate) struct TunnelOptions {
     _phase2_dh_group_numbers: Option<IgnoredAny>,
     #[serde(rename = "IKEVersions")]
     _ike_versions: Option<IgnoredAny>,
-    #[serde(rename = "StartupAction")]
-    _startup_action: Option<IgnoredAny>,
 }
 
-/// What a tunnel may encrypt with; empty lists allow everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Ciphers {
+/// What is known of a tunnel besides its addresses. Empty lists of ciphers allow everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TunnelSettings {
     pub(crate) encryption: Vec<Algorithm>,
     pub(crate) integrity: Vec<Algorithm>,
+    tunnel_mtu: Option<u16>,
+    pub(crate) dpd_timeout_seconds: u32,
+    pub(crate) dpd_timeout_action: DpdAction,
+    pub(crate) startup_action: StartupAction,
 }
 
-impl TunnelOptions {
-    pub(crate) fn ciphers(&self) -> Ciphers {
-        Ciphers {
-            encryption: self.phase2_encryption_algorithms.clone(),
-            integrity: self.phase2_integrity_algorithms.clone(),
+impl Default for TunnelSettings {
+    fn default() -> Self {
+        Self {
+            encryption: Vec::new(),
+            integrity: Vec::new(),
+            tunnel_mtu: None,
+            dpd_timeout_seconds: VpnTunnel::DPD_TIMEOUT_SECONDS,
+            dpd_timeout_action: DpdAction::default(),
+            startup_action: StartupAction::default(),
         }
+    }
+}
+
+impl TunnelSettings {
+    /// Takes what `options` names and keeps the rest. Ciphers replace an MTU set before.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for a DPD timeout below 30 seconds.
+    pub(crate) fn merge(&mut self, options: &TunnelOptions) -> Result<(), ApiError> {
+        let lists = [
+            (&options.phase2_encryption_algorithms, &mut self.encryption),
+            (&options.phase2_integrity_algorithms, &mut self.integrity),
+        ];
+        for (named, kept) in lists {
+            if !named.is_empty() {
+                kept.clone_from(named);
+                self.tunnel_mtu = None;
+            }
+        }
+        self.tunnel_mtu = options.tunnel_mtu.or(self.tunnel_mtu);
+        if let Some(seconds) = options.dpd_timeout_seconds {
+            if seconds < VpnTunnel::DPD_TIMEOUT_SECONDS {
+                return Err(error::invalid_value(
+                    &seconds.to_string(),
+                    "DPDTimeoutSeconds",
+                    "30 seconds or more",
+                ));
+            }
+            self.dpd_timeout_seconds = seconds;
+        }
+        self.dpd_timeout_action = options
+            .dpd_timeout_action
+            .unwrap_or(self.dpd_timeout_action);
+        self.startup_action = options.startup_action.unwrap_or(self.startup_action);
+        Ok(())
     }
 
     /// Largest inner IP packet in octets (Site-to-Site VPN User Guide, "Best practices for your
@@ -89,8 +151,8 @@ impl TunnelOptions {
             return Ok(mtu);
         }
         let mut best_overhead = None;
-        for cipher in names(&self.phase2_encryption_algorithms, "AES128-GCM-16") {
-            for hash in names(&self.phase2_integrity_algorithms, "SHA1") {
+        for cipher in names(&self.encryption, "AES128-GCM-16") {
+            for hash in names(&self.integrity, "SHA1") {
                 let mtu = mtu_of(cipher, hash)?;
                 best_overhead = best_overhead.max(Some(mtu));
             }
@@ -178,23 +240,23 @@ pub(crate) fn inside_cidr(
 mod tests {
     use super::*;
 
-    fn options(ciphers: &[&str], hashes: &[&str]) -> TunnelOptions {
+    fn settings(ciphers: &[&str], hashes: &[&str]) -> TunnelSettings {
         let list = |names: &[&str]| {
             let algorithms = names.iter().map(|name| Algorithm {
                 value: (*name).into(),
             });
             algorithms.collect()
         };
-        TunnelOptions {
-            phase2_encryption_algorithms: list(ciphers),
-            phase2_integrity_algorithms: list(hashes),
-            ..TunnelOptions::default()
+        TunnelSettings {
+            encryption: list(ciphers),
+            integrity: list(hashes),
+            ..TunnelSettings::default()
         }
     }
 
     #[test]
     fn the_mtu_follows_from_cipher_and_hash() {
-        let mtu = |ciphers: &[&str], hashes: &[&str]| options(ciphers, hashes).mtu().ok();
+        let mtu = |ciphers: &[&str], hashes: &[&str]| settings(ciphers, hashes).mtu().ok();
         assert_eq!(mtu(&[], &[]), Some(1446));
         assert_eq!(mtu(&["AES256"], &["SHA2-256"]), Some(1438));
         assert_eq!(mtu(&["AES256"], &["SHA2-512"]), Some(1422));

@@ -44,7 +44,7 @@ picks! {
     gateway internet_gateways;
     nat nat_gateways;
     tgw transit_gateways;
-    attachment transit_gateway_vpc_attachments;
+    attachment transit_gateway_attachments;
     tgw_table transit_gateway_route_tables;
     vgw vpn_gateways;
 }

@@ -167,10 +167,10 @@ pub(crate) fn is_transitional(all: &Resources) -> bool {
         |it: ResourceState| !matches!(it, ResourceState::Available | ResourceState::Deleted);
     all.nat_gateways.values().any(|it| nat(&it.state))
         || all.transit_gateways.values().any(|it| other(it.state))
-        || all
-            .transit_gateway_vpc_attachments
-            .values()
-            .any(|it| other(it.state))
+        || all.transit_gateway_attachments.values().any(|it| {
+            use wirelab_model::TransitGatewayAttachmentState::{Available, Deleted};
+            !matches!(it.state, Available | Deleted)
+        })
         || all
             .transit_gateway_route_tables
             .values()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{ResourceState, Tag};
-use crate::{CustomerGatewayId, TransitGatewayId, VpcId, VpnConnectionId, VpnGatewayId};
+use crate::{CustomerGatewayId, TransitGatewayId, UnixTime, VpcId, VpnConnectionId, VpnGatewayId};
 
 /// A virtual private gateway, attached to at most one VPC.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +64,20 @@ pub struct VpnTunnel {
     /// Largest inner IP packet in octets: 1446 with AES-GCM, less by cipher (`facts.md` 2.6: VPN
     /// User Guide, "customer gateway device"). Larger ones are dropped without a word.
     pub mtu: u16,
-    /// Whether the tunnel is up.
+    /// Whether AWS's endpoint is in service: not while it is being modified or replaced.
+    pub in_service: bool,
+    /// How long AWS hears nothing from the customer's end before the tunnel is down, in seconds
+    /// (`DPDTimeoutSeconds`).
+    pub dpd_timeout_seconds: u32,
+    /// Whether the tunnel is up, as AWS's end was last heard to see it (`VgwTelemetry`).
     pub up: bool,
+    /// When that changed last.
+    pub last_status_change: UnixTime,
+}
+
+impl VpnTunnel {
+    /// `DPDTimeoutSeconds` where nothing else is said.
+    pub const DPD_TIMEOUT_SECONDS: u32 = 30;
 }
 
 /// A site-to-site VPN connection.
@@ -82,9 +94,11 @@ pub struct VpnConnection {
     pub transit_gateway_id: Option<TransitGatewayId>,
     /// State.
     pub state: ResourceState,
-    /// Static routes (`StaticRoutesOnly`).
+    /// Whether routes are written by hand (`StaticRoutesOnly`) rather than learned by BGP.
+    pub static_routes_only: bool,
+    /// Static routes; at a transit gateway they are the route table's.
     pub routes: Vec<VpnStaticRoute>,
-    /// Both tunnels; the first that is up carries traffic.
+    /// Both tunnels. With static routes the first that is up carries what AWS sends.
     pub tunnels: Vec<VpnTunnel>,
     /// Owner.
     pub owner_id: SmolStr,

@@ -76,6 +76,8 @@ pub struct FabricConfig {
     pub conntrack_limit: u32,
     /// Idle timeouts.
     pub timeouts: Timeouts,
+    /// Site-to-site VPN tunnels.
+    pub vpn: VpnConfig,
     /// Flow-log delivery.
     pub flow_logs: FlowLogConfig,
     /// From the end of a minute to its metrics in CloudWatch (ours: AWS says "near real-time").
@@ -95,6 +97,8 @@ pub struct Latency {
     pub transit_gateway: SimDuration,
     /// Between an internet gateway and a machine on the internet.
     pub internet: SimDuration,
+    /// Between transit gateways of two Regions.
+    pub inter_region: SimDuration,
     /// Between a VPN gateway and a customer gateway.
     pub vpn: SimDuration,
     /// Across a segment outside AWS.
@@ -118,6 +122,37 @@ pub struct Timeouts {
     pub nat_gateway_closing: SimDuration,
 }
 
+/// How VPN tunnels behave (Site-to-Site VPN guide, "Quotas").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpnConfig {
+    /// Bits per second of a tunnel, in each direction.
+    pub tunnel_bps: u64,
+    /// Packets per second of a tunnel, in each direction.
+    pub tunnel_pps: u64,
+    /// How long a tunnel carries more than that before packets wait (ours).
+    pub burst: SimDuration,
+    /// How long packets wait at most; the rest is dropped (ours).
+    pub queue: SimDuration,
+    /// How long the customer's device takes to notice that AWS's end is gone. AWS's own timeout
+    /// is an option of the tunnel.
+    pub customer_dpd_timeout: SimDuration,
+    /// How long it takes to negotiate a tunnel again (ours).
+    pub negotiation: SimDuration,
+}
+
+impl Default for VpnConfig {
+    fn default() -> Self {
+        Self {
+            tunnel_bps: 1_250_000_000,
+            tunnel_pps: 140_000,
+            burst: SimDuration::from_millis(10),
+            queue: SimDuration::from_millis(50),
+            customer_dpd_timeout: SimDuration::from_secs(30),
+            negotiation: SimDuration::from_secs(5),
+        }
+    }
+}
+
 /// When flow-log records become readable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowLogConfig {
@@ -138,6 +173,7 @@ impl Default for FabricConfig {
             internet_hops: 11,
             conntrack_limit: 100_000,
             timeouts: Timeouts::default(),
+            vpn: VpnConfig::default(),
             flow_logs: FlowLogConfig::default(),
             metrics_delay: SimDuration::from_secs(60),
         }
@@ -152,6 +188,7 @@ impl Default for Latency {
             nat_gateway: SimDuration::from_micros(60),
             transit_gateway: SimDuration::from_micros(150),
             internet: SimDuration::from_millis(12),
+            inter_region: SimDuration::from_millis(35),
             vpn: SimDuration::from_millis(8),
             segment: SimDuration::from_micros(50),
         }

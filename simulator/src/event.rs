@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
     Changes, FlowLogId, FlowRecord, IpNet, NetworkInterfaceId, Observation, SimTime,
+    VpnConnectionId,
 };
 use wirelab_wire::{Frame, IpPacket};
 
@@ -40,6 +41,30 @@ pub enum Input {
         /// The packet.
         packet: IpPacket,
     },
+    /// One end of a VPN tunnel breaks, or is mended.
+    VpnTunnel(VpnTunnelFault),
+}
+
+/// One end of a VPN tunnel breaks, without a word to the other, or is mended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpnTunnelFault {
+    /// The connection.
+    pub vpn_connection: VpnConnectionId,
+    /// 1 or 2.
+    pub tunnel: u8,
+    /// Which end.
+    pub end: VpnEnd,
+    /// Breaks, rather than is mended.
+    pub broken: bool,
+}
+
+/// One of the two ends of a VPN tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VpnEnd {
+    /// AWS's endpoint.
+    Aws,
+    /// The customer's device.
+    Customer,
 }
 
 /// Why an input was refused; the world is unchanged.
@@ -73,6 +98,14 @@ pub enum InputError {
         host: SmolStr,
         /// The interface.
         interface: SmolStr,
+    },
+    /// No VPN connection has such a tunnel.
+    #[error("{vpn_connection} has no tunnel {tunnel}")]
+    UnknownTunnel {
+        /// The connection.
+        vpn_connection: VpnConnectionId,
+        /// The number.
+        tunnel: u8,
     },
     /// The machine cannot be set up.
     #[error("host `{host}`: {error}")]

@@ -68,14 +68,15 @@ mod verdict;
 mod world;
 
 pub use config::{
-    FabricConfig, FlowLogConfig, IcmpRelated, Latency, Observe, Timeouts, WorldConfig,
+    FabricConfig, FlowLogConfig, IcmpRelated, Latency, Observe, Timeouts, VpnConfig, WorldConfig,
 };
 pub use event::{
-    CapturePoint, Captured, Dropped, Event, Input, InputError, LoggedRecord, SegmentSpec,
+    CapturePoint, Captured, Dropped, Event, Input, InputError, LoggedRecord, SegmentSpec, VpnEnd,
+    VpnTunnelFault,
 };
 pub use verdict::{
     DropReason, EntryText, ExplanationCode, Hop, InterfaceDrop, InternetGatewayDrop, MachineDrop,
     NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop,
-    TargetText, TransitGatewayDrop, VpcDrop, VpnDrop,
+    TargetText, TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
 };
 pub use world::World;

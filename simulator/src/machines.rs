@@ -7,7 +7,7 @@ use wirelab_model::{CustomerGatewayId, InstanceId, InstanceState, IpNet, Resourc
 use crate::capture::outside_mac;
 use crate::config::WorldConfig;
 use crate::event::InputError;
-use crate::fabric::{InterfaceIndex, Port, Sites, Socket, Topology};
+use crate::fabric::{CustomerDevice, InterfaceIndex, Port, Sites, Socket, Topology};
 use crate::host::{
     Attachment, ExecId, Host, HostConfig, HostSpec, InterfaceConfig, OutsideInterface, TunnelSpec,
 };
@@ -118,7 +118,12 @@ impl Machine {
         }
         if let Some(tunnel) = customer_gateway {
             let gateway = tunnel.customer_gateway.clone();
-            sites.plug_tunnel(gateway.clone(), port(number, plugs.len()));
+            let device = CustomerDevice {
+                port: port(number, plugs.len()),
+                preferred_tunnel: tunnel.preferred_tunnel,
+                asymmetric: tunnel.asymmetric,
+            };
+            sites.plug_tunnel(gateway.clone(), device);
             plugs.push(Plug::new(PluggedInto::Outside(Socket::Tunnel(gateway))));
             configs.push(tunnel_config(tunnel));
         }

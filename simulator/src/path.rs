@@ -7,11 +7,14 @@
 mod print;
 mod walk;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{NetworkAclEntry, RouteDestination, RouteTarget, SecurityGroupRuleId};
+use wirelab_model::{
+    IpNet, NetworkAclEntry, RouteDestination, RouteTarget, SecurityGroupRuleId, TransitGatewayAttachmentId,
+    TransitGatewayRouteTableId,
+};
 
 use crate::verdict::{DropReason, Hop};
 
@@ -121,6 +124,22 @@ pub enum PassDetail {
         destination: RouteDestination,
         /// Where it leads.
         target: RouteTarget,
+    },
+    /// This route of a transit gateway's table was taken.
+    TransitRoute {
+        /// Its block.
+        destination: IpNet,
+        /// The table.
+        route_table: TransitGatewayRouteTableId,
+        /// Where it leads.
+        attachment: TransitGatewayAttachmentId,
+    },
+    /// It went by this tunnel of a VPN connection.
+    Tunnel {
+        /// 1 or 2.
+        number: u8,
+        /// AWS's outside address of it.
+        outside_ip_address: Ipv4Addr,
     },
     /// The addresses or ports were translated to these.
     Translated {

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
-    Change, Changes, InstanceId, NetworkInterfaceId, Observation, Resources, SimTime,
+    Change, Changes, InstanceId, NetworkInterfaceId, Observation, Resources, SimDuration, SimTime,
 };
 
 use crate::attribution::Attribution;
 use crate::config::{Observe, WorldConfig};
-use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec};
+use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec, VpnTunnelFault};
 use crate::fabric::{Place, Sent, Sites, State, Topology, Transit};
 use crate::flow::{FlowLogs, Window};
 use crate::host::{ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
@@ -64,6 +64,8 @@ enum Scheduled {
     Minute,
     Changes(Vec<Change>),
     Observation(Observation),
+    /// Ends of VPN tunnels may take them to be up or down from now on.
+    Tunnels,
 }
 
 impl World {
@@ -125,6 +127,7 @@ impl World {
             Input::Traffic(spec) => self.start_traffic(&spec),
             Input::StopTraffic(name) => self.stop_traffic(&name),
             Input::Packet { point, packet } => self.put_on_wire(&point, packet),
+            Input::VpnTunnel(fault) => self.break_tunnel(&fault),
         }
     }
 
@@ -235,9 +238,39 @@ impl World {
         self.topology.compile();
         self.update_flow_logs();
         self.measure();
+        self.follow_tunnels();
         for number in 0..self.machines.len() {
             self.follow(number);
         }
+    }
+
+    /// Brings VPN tunnels in step. What comes of it is told a moment later: a world is set up in
+    /// several steps at one time.
+    fn follow_tunnels(&mut self) {
+        let config = &self.config.fabric.vpn;
+        let resources = &self.topology.resources;
+        let tunnels = &mut self.state.tunnels;
+        if tunnels.follow(self.now, resources, &self.sites, config) {
+            let at = self.now + SimDuration::from_nanos(1);
+            self.queue.push(at, Scheduled::Tunnels);
+        }
+    }
+
+    fn break_tunnel(&mut self, fault: &VpnTunnelFault) -> Result<(), InputError> {
+        let VpnTunnelFault {
+            vpn_connection: id,
+            tunnel,
+            end,
+            broken,
+        } = fault;
+        if !(self.state.tunnels).set_broken(id, *tunnel, *end, *broken) {
+            return Err(InputError::UnknownTunnel {
+                vpn_connection: id.clone(),
+                tunnel: *tunnel,
+            });
+        }
+        self.follow_tunnels();
+        Ok(())
     }
 
     fn update_flow_logs(&mut self) {
@@ -337,6 +370,7 @@ impl World {
         if let Some(instance) = instance {
             self.by_instance.insert(instance, number);
         }
+        self.follow_tunnels();
         self.follow(number as usize);
         Ok(())
     }

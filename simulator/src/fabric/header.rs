@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
+use rustc_hash::FxHasher;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{FlowDirection, IpProtocol};
 use wirelab_wire::{FiveTuple, IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
@@ -113,6 +114,30 @@ impl Header {
         self.tcp_flags.is_some_and(|flags| flags.contains(flag))
     }
 
+    /// A number that the packets of a flow have in common, in one direction: what equal routes
+    /// choose by.
+    pub(crate) fn flow_hash(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        hasher.write_u8(self.protocol);
+        for (address, port) in self.ends() {
+            hasher.write_u64(hash_of(address, port));
+        }
+        hasher.finish()
+    }
+
+    /// As [`Self::flow_hash`], in both directions.
+    pub(crate) fn connection_hash(&self) -> u64 {
+        let ends = self.ends().map(|(address, port)| hash_of(address, port));
+        ends[0].wrapping_add(ends[1])
+    }
+
+    const fn ends(&self) -> [(IpAddr, u16); 2] {
+        [
+            (self.source, self.source_port),
+            (self.destination, self.destination_port),
+        ]
+    }
+
     /// The flow as the interface's side sees it.
     pub(crate) fn flow(&self, direction: FlowDirection) -> FlowKey {
         let (source_port, destination_port) = match self.echo {
@@ -131,6 +156,16 @@ impl Header {
             FlowDirection::Ingress => egress.mirrored(),
         }
     }
+}
+
+fn hash_of(address: IpAddr, port: u16) -> u64 {
+    let mut hasher = FxHasher::default();
+    match address {
+        IpAddr::V4(it) => hasher.write_u32(it.into()),
+        IpAddr::V6(it) => hasher.write_u128(it.into()),
+    }
+    hasher.write_u16(port);
+    hasher.finish()
 }
 
 /// A flow seen from one of its ends. Pings have their identifier in place of both ports.

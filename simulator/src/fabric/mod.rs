@@ -7,7 +7,7 @@
 //! 2. If it leaves the subnet, the network ACL is asked ([`network_acl`]); the flow log counts it.
 //! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another
 //!    interface, or to a gateway ([`internet_gateway`], [`nat_gateway`], [`transit_gateway`],
-//!    [`vpn_gateway`]).
+//!    [`vpn_gateway`] and [`vpn_tunnel`]).
 //! 4. On arrival the same is asked in the mirror image, and the machine gets it.
 //!
 //! Inside one place a walk is synchronous; between places a packet waits in the world's queue for
@@ -33,19 +33,22 @@ mod security_group;
 mod site;
 mod transit_gateway;
 mod vpn_gateway;
+mod vpn_tunnel;
 mod way;
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimDuration, SimTime, VpnConnectionId};
+use wirelab_model::{
+    SimDuration, SimTime, TransitGatewayAttachmentId, TransitGatewayId, VpnConnectionId,
+};
 use wirelab_wire::IpPacket;
 
 pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
 pub(crate) use network_interface::Via;
 pub(crate) use plan::{InterfaceIndex, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
-pub(crate) use site::{Port, Sites, Socket};
+pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
 
 use crate::config::FabricConfig;
 use crate::metrics::Metrics;
@@ -54,6 +57,7 @@ use crate::verdict::{Hop, PacketDrop};
 
 use conntrack::Conntrack;
 use nat_table::NatTable;
+use vpn_tunnel::Tunnels;
 
 /// A packet on its way, with what is known of it besides its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +121,11 @@ pub(crate) enum Place {
     FromInternet,
     /// AWS's end of a VPN connection gets it.
     FromVpn(VpnConnectionId),
+    /// A transit gateway gets it from another by a peering attachment.
+    FromPeer {
+        gateway: TransitGatewayId,
+        attachment: TransitGatewayAttachmentId,
+    },
     /// The interface of a NAT or transit gateway sends it into its VPC.
     FromGateway(InterfaceIndex),
 }
@@ -143,6 +152,7 @@ pub(crate) struct State {
     /// Seed of the random streams.
     seed: u64,
     interfaces: Vec<InterfaceState>,
+    pub(crate) tunnels: Tunnels,
     next_identification: u16,
 }
 
@@ -158,6 +168,7 @@ impl State {
         Self {
             seed,
             interfaces: Vec::new(),
+            tunnels: Tunnels::default(),
             next_identification: 0,
         }
     }
@@ -203,6 +214,10 @@ impl<W: Watch> Walk<'_, W> {
             Place::Arrive { interface, via } => self.arrive(interface, via, transit),
             Place::FromInternet => self.arrive_from_internet(transit),
             Place::FromVpn(connection) => self.arrive_from_vpn(&connection, transit),
+            Place::FromPeer {
+                gateway,
+                attachment,
+            } => self.arrive_from_peer(&gateway, &attachment, transit),
             Place::FromGateway(interface) => self.leave_gateway(interface, transit),
             Place::DepartOutside {
                 port,

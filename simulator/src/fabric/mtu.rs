@@ -22,6 +22,8 @@ pub(crate) const INTERNET_GATEWAY: u16 = 1500;
 pub(crate) const NAT_GATEWAY: u16 = 8500;
 /// Largest packet through a transit gateway in octets.
 pub(crate) const TRANSIT_GATEWAY: u16 = 8500;
+/// Largest packet from a transit gateway to a VPN connection in octets.
+pub(crate) const TRANSIT_GATEWAY_TO_VPN: u16 = 1500;
 
 /// Whether the packet is longer than `mtu` octets.
 pub(crate) fn exceeds(packet: &IpPacket, mtu: u16) -> bool {

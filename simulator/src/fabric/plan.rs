@@ -66,8 +66,10 @@ indices! {
     NatIndex;
     /// A transit gateway of the plan.
     TransitIndex;
-    /// A VPC attachment of a transit gateway of the plan.
+    /// An attachment of a transit gateway of the plan.
     AttachmentIndex;
+    /// A VPN connection of the plan.
+    VpnConnectionIndex;
     /// A virtual private gateway of the plan.
     VpnGatewayIndex;
     /// An Availability Zone of the plan.
@@ -247,6 +249,10 @@ impl Plan {
 
     pub(crate) fn attachment(&self, index: AttachmentIndex) -> &Attachment {
         &self.attachments[index.get()]
+    }
+
+    pub(crate) fn vpn_connection(&self, index: VpnConnectionIndex) -> &VpnConnection {
+        &self.vpn_connections[index.get()]
     }
 
     pub(crate) fn vpn_gateway(&self, index: VpnGatewayIndex) -> &VpnGateway {

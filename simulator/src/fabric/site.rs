@@ -38,7 +38,18 @@ pub(crate) enum Socket {
 pub(crate) struct Sites {
     segments: Vec<SegmentSpec>,
     neighbors: BTreeMap<(u32, IpAddr), Port>,
-    customer_gateways: BTreeMap<CustomerGatewayId, Port>,
+    customer_gateways: BTreeMap<CustomerGatewayId, CustomerDevice>,
+}
+
+/// The machine that is a customer gateway, seen from its tunnels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CustomerDevice {
+    /// Its tunnel interface.
+    pub(crate) port: Port,
+    /// The tunnel it sends by while that is up, 1 or 2.
+    pub(crate) preferred_tunnel: Option<u8>,
+    /// It takes packets from a tunnel that it does not send by.
+    pub(crate) asymmetric: bool,
 }
 
 /// The built-in segment's number.
@@ -81,13 +92,13 @@ impl Sites {
     }
 
     /// Makes a machine's interface the inside of a customer gateway's tunnels.
-    pub(crate) fn plug_tunnel(&mut self, gateway: CustomerGatewayId, port: Port) {
-        self.customer_gateways.insert(gateway, port);
+    pub(crate) fn plug_tunnel(&mut self, gateway: CustomerGatewayId, device: CustomerDevice) {
+        self.customer_gateways.insert(gateway, device);
     }
 
-    /// The tunnel interface of a customer gateway's machine.
-    pub(crate) fn customer_gateway(&self, id: &CustomerGatewayId) -> Option<Port> {
-        self.customer_gateways.get(id).copied()
+    /// The machine that is a customer gateway.
+    pub(crate) fn customer_gateway(&self, id: &CustomerGatewayId) -> Option<&CustomerDevice> {
+        self.customer_gateways.get(id)
     }
 
     fn neighbor(&self, segment: u32, address: IpAddr) -> Option<Port> {

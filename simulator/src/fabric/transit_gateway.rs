@@ -1,21 +1,27 @@
 //! Transit gateway: routes between its attachments.
 //!
-//! Transit Gateway guide (`facts.md` 2.9, 2.6). A packet enters through the attachment's interface
-//! in the sender's Availability Zone, is routed by the table that the attachment is associated
-//! with, and leaves through an interface of the other attachment, in the same zone if there is one
-//! there; with appliance mode the zone is chosen by flow, the same in both directions. 8500 octets
-//! pass; MSS is clamped; the TTL is taken down. The network ACLs on both sides follow from where
-//! the interfaces are.
+//! Transit Gateway guide (`facts.md` 2.9, 2.6). What enters by an attachment is routed by the table
+//! that the attachment is associated with, and leaves by the attachment that the route names.
+//!
+//! * A VPC attachment has an interface in one subnet a zone: packets enter by the one in the
+//!   sender's zone, or not at all, and leave by one in the zone in which they entered the gateway,
+//!   if there is one there, else by one that their flow picks. With appliance mode the flow picks
+//!   one in any case, the same in both directions. Network ACLs on both sides follow from where the
+//!   interfaces are.
+//! * A VPN attachment leads to the tunnels of its connection, and to 1500 octets. Equal routes by
+//!   several share the traffic by flow.
+//! * A peering attachment leads to another gateway, which routes by a table of its own.
+//!
+//! 8500 octets pass; who sends more is told if the packet entered from a VPC, and nobody is
+//! otherwise. MSS is clamped on all packets; the TTL is taken down at each gateway.
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use rustc_hash::FxHasher;
 use smol_str::SmolStr;
 use wirelab_model::{
-    IpNet, ResourceState, Resources, RouteState, TransitGatewayAttachmentId, TransitGatewayId,
+    IpNet, Resources, RouteState, SimDuration, TransitGatewayAttachedResource,
+    TransitGatewayAttachment, TransitGatewayAttachmentId, TransitGatewayId,
     TransitGatewayRouteTable, TransitGatewayRouteTableId, TransitGatewayVpcAttachment,
 };
 
@@ -23,7 +29,9 @@ use super::compile::Places;
 use super::header::Header;
 use super::lpm::Lpm;
 use super::network_interface::Via;
-use super::plan::{AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, ZoneIndex};
+use super::plan::{
+    AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, VpnConnectionIndex, ZoneIndex,
+};
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -32,30 +40,54 @@ use crate::verdict::{Hop, InterfaceDrop, PacketDrop, TransitGatewayDrop};
 /// From interface to the attachment it belongs to.
 pub(super) type AttachmentIndices = BTreeMap<InterfaceIndex, AttachmentIndex>;
 
-/// A transit gateway as the fabric reads it.
+/// A transit gateway as the fabric reads it. Those of a plan are in the order of their ids.
 #[derive(Clone, Debug)]
 pub(crate) struct TransitGateway {
     pub(super) id: TransitGatewayId,
-    /// The table of what enters by VPN.
-    pub(super) default_table: Option<TransitGatewayRouteTableId>,
     tables: BTreeMap<TransitGatewayRouteTableId, Lpm<TransitRoute>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct TransitRoute {
     block: IpNet,
-    /// None: blackhole.
-    attachment: Option<AttachmentIndex>,
+    /// None: a blackhole. Several: equal routes by VPN.
+    attachments: Vec<AttachmentIndex>,
 }
 
-/// A VPC attachment as the fabric reads it.
+/// An attachment as the fabric reads it. Those of a plan are in the order of their ids.
 #[derive(Clone, Debug)]
 pub(crate) struct Attachment {
     gateway: Option<TransitIndex>,
+    what: Attached,
+    source: Arc<TransitGatewayAttachment>,
+}
+
+#[derive(Clone, Debug)]
+enum Attached {
+    Vpc(AttachedVpc),
+    Vpn(Option<VpnConnectionIndex>),
+    /// The gateway that accepted.
+    Peering(Option<TransitIndex>),
+}
+
+#[derive(Clone, Debug)]
+struct AttachedVpc {
     vpc: Option<VpcIndex>,
-    /// Subnet's interface by subnet id, in the attachment's order.
+    /// Interfaces by zone, in the attachment's order.
     interfaces: Vec<(SmolStr, InterfaceIndex)>,
-    source: Arc<TransitGatewayVpcAttachment>,
+    appliance_mode: bool,
+}
+
+/// How a packet is in a gateway.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    gateway: TransitIndex,
+    /// The attachment it entered by.
+    by: AttachmentIndex,
+    /// The zone it entered from, if it came from a VPC.
+    zone: Option<ZoneIndex>,
+    /// Who tells the sender of a packet that is too long.
+    tell: Option<Teller>,
 }
 
 pub(super) fn compile(
@@ -63,70 +95,77 @@ pub(super) fn compile(
     resources: &Resources,
     places: &Places<'_>,
 ) -> AttachmentIndices {
-    let attachments: BTreeMap<_, _> = (resources.transit_gateway_vpc_attachments.keys())
+    let ids = resources.transit_gateway_attachments.keys();
+    let attachments: BTreeMap<_, _> = ids
         .enumerate()
         .map(|(at, id)| (id, AttachmentIndex::new(at)))
         .collect();
-    for gateway in resources.transit_gateways.values() {
-        let id = &gateway.transit_gateway_id;
+    let gateways: BTreeMap<_, _> = (resources.transit_gateways.keys().enumerate())
+        .map(|(at, id)| (id, TransitIndex::new(at)))
+        .collect();
+    for id in resources.transit_gateways.keys() {
         let tables = resources.transit_gateway_route_tables.values();
-        let tables = tables.filter(|it| it.transit_gateway_id == *id);
+        let own = tables.filter(|it| it.transit_gateway_id == *id);
+        let compiled = own.map(|it| {
+            let id = it.transit_gateway_route_table_id.clone();
+            (id, lpm(it, &attachments))
+        });
         plan.transit_gateways.push(TransitGateway {
             id: id.clone(),
-            default_table: gateway.association_default_route_table_id.clone(),
-            tables: tables
-                .map(|it| {
-                    (
-                        it.transit_gateway_route_table_id.clone(),
-                        lpm(it, &attachments),
-                    )
-                })
-                .collect(),
+            tables: compiled.collect(),
         });
     }
     let mut indices = AttachmentIndices::new();
-    for (at, attachment) in resources
-        .transit_gateway_vpc_attachments
-        .values()
-        .enumerate()
-    {
-        let compiled = compile_attachment(attachment, resources, places);
+    for (at, source) in resources.transit_gateway_attachments.values().enumerate() {
         let index = AttachmentIndex::new(at);
-        indices.extend(
-            compiled
-                .interfaces
-                .iter()
-                .map(|(_, interface)| (*interface, index)),
-        );
-        plan.attachments.push(compiled);
+        let gateway = gateways.get(&source.transit_gateway_id).copied();
+        let what = match &source.resource {
+            TransitGatewayAttachedResource::Vpc(vpc) => {
+                let vpc = attached_vpc(vpc, resources, places);
+                indices.extend(vpc.interfaces.iter().map(|(_, it)| (*it, index)));
+                Attached::Vpc(vpc)
+            }
+            TransitGatewayAttachedResource::Vpn(id) => {
+                let at = resources.vpn_connections.keys().position(|it| it == id);
+                if source.state.is_in_service()
+                    && let Some(connection) = at.and_then(|at| plan.vpn_connections.get_mut(at))
+                {
+                    connection.attachment = Some(index);
+                }
+                Attached::Vpn(at.map(VpnConnectionIndex::new))
+            }
+            TransitGatewayAttachedResource::Peering(peering) => {
+                Attached::Peering(gateways.get(&peering.peer_transit_gateway_id).copied())
+            }
+        };
+        plan.attachments.push(Attachment {
+            gateway,
+            what,
+            source: Arc::clone(source),
+        });
     }
     indices
 }
 
-fn compile_attachment(
-    attachment: &Arc<TransitGatewayVpcAttachment>,
+fn attached_vpc(
+    attachment: &TransitGatewayVpcAttachment,
     resources: &Resources,
     places: &Places<'_>,
-) -> Attachment {
-    let mut gateways = resources.transit_gateways.keys();
+) -> AttachedVpc {
     let zone = |subnet| {
         let subnet = resources.subnets.get(subnet);
         subnet.map_or_else(SmolStr::default, |it| it.availability_zone.clone())
     };
-    let pairs = attachment
-        .subnet_ids
-        .iter()
-        .zip(&attachment.network_interface_ids);
+    let subnets = attachment.subnet_ids.iter();
+    let pairs = subnets.zip(&attachment.network_interface_ids);
     let interfaces = pairs.filter_map(|(subnet, interface)| {
         let index = *places.interfaces.get(interface)?;
         Some((zone(subnet), index))
     });
-    Attachment {
-        gateway: (gateways.position(|it| *it == attachment.transit_gateway_id))
-            .map(TransitIndex::new),
+    AttachedVpc {
         vpc: places.vpcs.get(&attachment.vpc_id).copied(),
         interfaces: interfaces.collect(),
-        source: Arc::clone(attachment),
+        appliance_mode: attachment.options.appliance_mode_support,
     }
 }
 
@@ -138,11 +177,12 @@ fn lpm(
     let mut lpm = Lpm::default();
     for wanted in [true, false] {
         for route in table.routes.iter().filter(|it| it.is_static == wanted) {
-            let attachment = route.attachment.as_ref();
-            let attachment = attachment.and_then(|it| attachments.get(it)).copied();
+            let active = route.state == RouteState::Active;
+            let named = route.attachments.iter().filter(|_| active);
+            let attachments = named.filter_map(|it| attachments.get(it).copied());
             let block = route.destination_cidr_block;
-            let attachment = attachment.filter(|_| route.state == RouteState::Active);
-            lpm.insert(block, TransitRoute { block, attachment });
+            let attachments = attachments.collect();
+            lpm.insert(block, TransitRoute { block, attachments });
         }
     }
     lpm
@@ -160,11 +200,9 @@ impl<W: Watch> Walk<'_, W> {
         let nic = plan.interface(interface);
         let id = &plan.transit_gateway(gateway).id;
         let hop = Hop::TransitGateway(id.clone());
-        let attachment = plan
-            .attachments
-            .iter()
-            .find(|it| it.gateway == Some(gateway) && it.vpc == Some(nic.vpc) && it.is_available());
-        let Some(attachment) = attachment else {
+        let here = |it: &&Attachment| it.is_of(gateway, nic.vpc);
+        let attachment = plan.attachments.iter().find(here);
+        let Some(vpc) = attachment.and_then(Attachment::vpc) else {
             let reason = TransitGatewayDrop::NotAttached {
                 transit_gateway: id.clone(),
                 vpc: plan.vpc(nic.vpc).id.clone(),
@@ -172,7 +210,7 @@ impl<W: Watch> Walk<'_, W> {
             return self.watch.deny(&transit, hop, reason);
         };
         let zone = plan.zone(nic.zone);
-        let Some(entrance) = attachment.interface_in(zone) else {
+        let Some(entrance) = vpc.interface_in(zone) else {
             let reason = TransitGatewayDrop::NoZone {
                 transit_gateway: id.clone(),
                 availability_zone: zone.clone(),
@@ -192,17 +230,16 @@ impl<W: Watch> Walk<'_, W> {
         self.send(after, Place::Arrive { interface, via }, transit);
     }
 
-    /// A packet has entered by an attachment's interface.
+    /// A packet has entered by a VPC attachment's interface.
     pub(super) fn enter_transit(
         &mut self,
-        attachment: AttachmentIndex,
+        by: AttachmentIndex,
         interface: InterfaceIndex,
         transit: Transit,
     ) {
         let plan = self.plan;
-        let attachment = plan.attachment(attachment);
         let nic = plan.interface(interface);
-        let Some(gateway) = attachment.gateway else {
+        let Some(gateway) = plan.attachment(by).gateway else {
             let reason = InterfaceDrop::NotAttached {
                 interface: nic.id.clone(),
             };
@@ -212,26 +249,77 @@ impl<W: Watch> Walk<'_, W> {
             address: *address,
             by: TellBy::Interface(interface),
         });
-        let teller = teller.filter(|_| self.config.tgw_pmtud);
-        let table = attachment.source.association.as_ref();
-        self.route_transit(gateway, table, Some(nic.zone), teller, transit);
+        let entry = Entry {
+            gateway,
+            by,
+            zone: Some(nic.zone),
+            tell: teller.filter(|_| self.config.tgw_pmtud),
+        };
+        self.route_transit(entry, transit);
+    }
+
+    /// A packet has entered by a VPN attachment.
+    pub(super) fn enter_transit_by_vpn(
+        &mut self,
+        gateway: TransitIndex,
+        by: Option<AttachmentIndex>,
+        transit: Transit,
+    ) {
+        let Some(by) = by else {
+            let id = &self.plan.transit_gateway(gateway).id;
+            let reason = TransitGatewayDrop::NoRoute {
+                transit_gateway: id.clone(),
+                route_table: None,
+                destination: transit.packet.destination(),
+            };
+            return (self.watch).deny(&transit, Hop::TransitGateway(id.clone()), reason);
+        };
+        let entry = Entry {
+            gateway,
+            by,
+            zone: None,
+            tell: None,
+        };
+        self.route_transit(entry, transit);
+    }
+
+    /// A packet has come from a peered gateway to `gateway`.
+    pub(super) fn arrive_from_peer(
+        &mut self,
+        gateway: &TransitGatewayId,
+        attachment: &TransitGatewayAttachmentId,
+        transit: Transit,
+    ) {
+        let plan = self.plan;
+        let here = (plan.transit_gateways).binary_search_by(|it| it.id.cmp(gateway));
+        let by = plan
+            .attachments
+            .binary_search_by(|it| it.id().cmp(attachment));
+        let (Ok(here), Ok(by)) = (here, by) else {
+            let reason = TransitGatewayDrop::AttachmentState {
+                transit_gateway: gateway.clone(),
+                attachment: attachment.clone(),
+            };
+            return (self.watch).deny(&transit, Hop::TransitGateway(gateway.clone()), reason);
+        };
+        let entry = Entry {
+            gateway: TransitIndex::new(here),
+            by: AttachmentIndex::new(by),
+            zone: None,
+            tell: None,
+        };
+        self.route_transit(entry, transit);
     }
 
     /// Routes a packet inside a transit gateway.
-    pub(super) fn route_transit(
-        &mut self,
-        gateway: TransitIndex,
-        table: Option<&TransitGatewayRouteTableId>,
-        zone: Option<ZoneIndex>,
-        tell: Option<Teller>,
-        mut transit: Transit,
-    ) {
-        let tgw = self.plan.transit_gateway(gateway);
+    fn route_transit(&mut self, entry: Entry, mut transit: Transit) {
+        let plan = self.plan;
+        let tgw = plan.transit_gateway(entry.gateway);
         let hop = || Hop::TransitGateway(tgw.id.clone());
         let oversize = Oversize {
             mtu: mtu::TRANSIT_GATEWAY,
             fragments: false,
-            tell,
+            tell: entry.tell,
         };
         if !self.fits(&transit, &oversize, hop) {
             return;
@@ -244,90 +332,193 @@ impl<W: Watch> Walk<'_, W> {
         // Security group referencing across the gateway is off by default.
         transit.direct = false;
         let destination = transit.packet.destination();
+        let table = plan.attachment(entry.by).source.association_at(&tgw.id);
         let routes = table.and_then(|it| tgw.tables.get(it));
-        let reason = match routes.and_then(|it| it.lookup(destination)) {
-            Some(route) => match route.attachment {
-                Some(to) => return self.out_of_transit(gateway, to, zone, transit),
-                None => TransitGatewayDrop::Blackhole {
-                    transit_gateway: tgw.id.clone(),
-                    route_table: table.expect("a route is in a table").clone(),
-                    destination: route.block,
-                },
-            },
-            None if self.has_vpn_route(gateway, destination) => {
-                (self.watch).pass(&transit.packet, || (hop(), PassDetail::Plain));
-                return self.transit_to_vpn(gateway, transit);
-            }
-            None => TransitGatewayDrop::NoRoute {
+        let Some(route) = routes.and_then(|it| it.lookup(destination)) else {
+            let reason = TransitGatewayDrop::NoRoute {
                 transit_gateway: tgw.id.clone(),
                 route_table: table.cloned(),
                 destination,
-            },
-        };
-        self.watch.deny(&transit, hop(), reason);
-    }
-
-    fn out_of_transit(
-        &mut self,
-        gateway: TransitIndex,
-        to: AttachmentIndex,
-        zone: Option<ZoneIndex>,
-        transit: Transit,
-    ) {
-        let tgw = self.plan.transit_gateway(gateway);
-        let attachment = self.plan.attachment(to);
-        let exit = if attachment.source.appliance_mode_support {
-            attachment.interface_by_flow(&Header::of(&transit.packet))
-        } else {
-            zone.and_then(|zone| attachment.interface_in(self.plan.zone(zone)))
-        };
-        let exit = exit.or_else(|| attachment.interfaces.first().map(|(_, it)| *it));
-        let exit = exit.filter(|_| attachment.is_available());
-        let hop = || Hop::TransitGateway(tgw.id.clone());
-        let Some(exit) = exit.filter(|it| self.plan.find_interface(*it).is_some()) else {
-            let reason = TransitGatewayDrop::NotAttached {
-                transit_gateway: tgw.id.clone(),
-                vpc: attachment.source.vpc_id.clone(),
             };
             return self.watch.deny(&transit, hop(), reason);
         };
-        (self.watch).pass(&transit.packet, || (hop(), PassDetail::Plain));
+        let table = table.expect("a route is in a table");
+        let Some(to) = self.next_hop_of(route, &transit) else {
+            let reason = TransitGatewayDrop::Blackhole {
+                transit_gateway: tgw.id.clone(),
+                route_table: table.clone(),
+                destination: route.block,
+            };
+            return self.watch.deny(&transit, hop(), reason);
+        };
+        let detail = || PassDetail::TransitRoute {
+            destination: route.block,
+            route_table: table.clone(),
+            attachment: plan.attachment(to).id().clone(),
+        };
+        match &plan.attachment(to).what {
+            Attached::Vpc(vpc) => self.out_to_vpc(entry, to, vpc, detail, transit),
+            Attached::Vpn(connection) => self.out_to_vpn(entry, to, *connection, detail, transit),
+            Attached::Peering(peer) => self.out_to_peer(entry, to, *peer, detail, transit),
+        }
+    }
+
+    /// The attachment that a route leads to: of several by VPN one that is up, by flow.
+    fn next_hop_of(&self, route: &TransitRoute, transit: &Transit) -> Option<AttachmentIndex> {
+        if route.attachments.len() < 2 {
+            return route.attachments.first().copied();
+        }
+        let is_up = |it: &&AttachmentIndex| match self.plan.attachment(**it).what {
+            Attached::Vpn(Some(connection)) => self.is_vpn_up(connection),
+            _ => true,
+        };
+        let up: Vec<_> = route.attachments.iter().filter(is_up).collect();
+        let hash = Header::of(&transit.packet).flow_hash();
+        let at = hash.checked_rem(up.len() as u64)?;
+        Some(*up[at as usize])
+    }
+
+    fn out_to_vpc(
+        &mut self,
+        entry: Entry,
+        to: AttachmentIndex,
+        vpc: &AttachedVpc,
+        detail: impl FnOnce() -> PassDetail,
+        transit: Transit,
+    ) {
+        let plan = self.plan;
+        let attachment = plan.attachment(to);
+        let id = &plan.transit_gateway(entry.gateway).id;
+        let hop = Hop::TransitGateway(id.clone());
+        let same_zone = entry.zone.filter(|_| !vpc.appliance_mode);
+        let same_zone = same_zone.and_then(|zone| vpc.interface_in(plan.zone(zone)));
+        let exit = same_zone.or_else(|| {
+            let header = Header::of(&transit.packet);
+            vpc.interface_by(if vpc.appliance_mode {
+                header.connection_hash()
+            } else {
+                header.flow_hash()
+            })
+        });
+        let exit =
+            exit.filter(|it| attachment.is_in_service() && plan.find_interface(*it).is_some());
+        let Some(exit) = exit else {
+            let vpc_id = attachment.source.vpc().map(|it| it.vpc_id.clone());
+            let reason = TransitGatewayDrop::NotAttached {
+                transit_gateway: id.clone(),
+                vpc: vpc_id.expect("a VPC attachment has a VPC"),
+            };
+            return self.watch.deny(&transit, hop, reason);
+        };
+        (self.watch).pass(&transit.packet, || (hop, detail()));
         let after = self.config.latency.transit_gateway;
         self.send(after, Place::FromGateway(exit), transit);
+    }
+
+    fn out_to_vpn(
+        &mut self,
+        entry: Entry,
+        to: AttachmentIndex,
+        connection: Option<VpnConnectionIndex>,
+        detail: impl FnOnce() -> PassDetail,
+        mut transit: Transit,
+    ) {
+        let attachment = self.plan.attachment(to);
+        let Some(connection) = connection.filter(|_| attachment.is_in_service()) else {
+            return self.attachment_down(entry.gateway, attachment, &transit);
+        };
+        let hop = Hop::TransitGateway(self.plan.transit_gateway(entry.gateway).id.clone());
+        let oversize = Oversize {
+            mtu: mtu::TRANSIT_GATEWAY_TO_VPN,
+            fragments: true,
+            tell: entry.tell,
+        };
+        if !self.fits(&transit, &oversize, || hop.clone()) {
+            return;
+        }
+        mtu::clamp(&mut transit.packet, mtu::TRANSIT_GATEWAY_TO_VPN);
+        (self.watch).pass(&transit.packet, || (hop, detail()));
+        self.send_to_customer(connection, transit);
+    }
+
+    fn out_to_peer(
+        &mut self,
+        entry: Entry,
+        to: AttachmentIndex,
+        accepter: Option<TransitIndex>,
+        detail: impl FnOnce() -> PassDetail,
+        transit: Transit,
+    ) {
+        let plan = self.plan;
+        let attachment = plan.attachment(to);
+        let other = match accepter {
+            Some(accepter) if accepter != entry.gateway => Some(accepter),
+            _ => attachment.gateway,
+        };
+        let in_service = attachment.is_in_service();
+        let Some(other) = other.filter(|it| in_service && *it != entry.gateway) else {
+            return self.attachment_down(entry.gateway, attachment, &transit);
+        };
+        let hop = Hop::TransitGateway(plan.transit_gateway(entry.gateway).id.clone());
+        (self.watch).pass(&transit.packet, || (hop, detail()));
+        let place = Place::FromPeer {
+            gateway: plan.transit_gateway(other).id.clone(),
+            attachment: attachment.id().clone(),
+        };
+        let after = self.config.latency.transit_gateway + self.latency_of_peering(attachment);
+        self.send(after, place, transit);
+    }
+
+    fn latency_of_peering(&self, attachment: &Attachment) -> SimDuration {
+        let peering = attachment.source.peering();
+        match peering {
+            Some(it) if it.region != it.peer_region => self.config.latency.inter_region,
+            _ => SimDuration::ZERO,
+        }
+    }
+
+    fn attachment_down(&mut self, gateway: TransitIndex, down: &Attachment, transit: &Transit) {
+        let id = &self.plan.transit_gateway(gateway).id;
+        let reason = TransitGatewayDrop::AttachmentState {
+            transit_gateway: id.clone(),
+            attachment: down.id().clone(),
+        };
+        (self.watch).deny(transit, Hop::TransitGateway(id.clone()), reason);
     }
 }
 
 impl Attachment {
-    fn is_available(&self) -> bool {
-        matches!(
-            self.source.state,
-            ResourceState::Available | ResourceState::Modifying
-        )
+    fn id(&self) -> &TransitGatewayAttachmentId {
+        &self.source.transit_gateway_attachment_id
     }
 
+    fn is_in_service(&self) -> bool {
+        self.source.state.is_in_service()
+    }
+
+    fn vpc(&self) -> Option<&AttachedVpc> {
+        match &self.what {
+            Attached::Vpc(vpc) => Some(vpc),
+            _ => None,
+        }
+    }
+
+    /// Whether it attaches the VPC to the gateway, in service.
+    fn is_of(&self, gateway: TransitIndex, vpc: VpcIndex) -> bool {
+        self.gateway == Some(gateway)
+            && self.vpc().is_some_and(|it| it.vpc == Some(vpc))
+            && self.is_in_service()
+    }
+}
+
+impl AttachedVpc {
     fn interface_in(&self, zone: &SmolStr) -> Option<InterfaceIndex> {
         let found = self.interfaces.iter().find(|(it, _)| it == zone);
         found.map(|(_, interface)| *interface)
     }
 
-    /// The same interface for both directions of a flow.
-    fn interface_by_flow(&self, header: &Header) -> Option<InterfaceIndex> {
-        let ends = [
-            (header.source, header.source_port),
-            (header.destination, header.destination_port),
-        ];
-        let mut hash = 0_u64;
-        for (address, port) in ends {
-            let mut hasher = FxHasher::default();
-            match address {
-                IpAddr::V4(it) => hasher.write_u32(it.into()),
-                IpAddr::V6(it) => hasher.write_u128(it.into()),
-            }
-            hasher.write_u16(port);
-            hash = hash.wrapping_add(hasher.finish());
-        }
-        let count = self.interfaces.len() as u64;
-        let at = usize::try_from(hash.checked_rem(count)?).ok()?;
-        Some(self.interfaces[at].1)
+    fn interface_by(&self, hash: u64) -> Option<InterfaceIndex> {
+        let at = hash.checked_rem(self.interfaces.len() as u64)?;
+        Some(self.interfaces[at as usize].1)
     }
 }

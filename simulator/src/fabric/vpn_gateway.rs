@@ -1,22 +1,30 @@
 //! Virtual private gateway and site-to-site VPN: the way to a customer gateway.
 //!
-//! Site-to-Site VPN guide (`facts.md` 2.6, 2.7). The connection with the longest static route to
-//! the destination carries a packet, in its first tunnel that is up. A tunnel carries 1446 octets
-//! or less; what is longer and has DF set is lost without a word: path MTU discovery is not
-//! supported. What enters a virtual private gateway ends in its VPC.
+//! Site-to-Site VPN guide (`facts.md` 2.6, 2.7). At a virtual private gateway the connection with
+//! the longest static route to the destination carries a packet; at a transit gateway its route
+//! table names the connection. With static routes AWS sends by the first tunnel that it takes to be
+//! up ([`vpn_tunnel`](super::vpn_tunnel)); where routes are learned, by all of them, a flow by one.
+//! The customer sends by whichever tunnel it likes. A tunnel carries 1446 octets or less; what is
+//! longer and has DF set is lost without a word: path MTU discovery is not supported. What enters a
+//! virtual private gateway ends in its VPC.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use smol_str::SmolStr;
 use wirelab_model::{
-    CustomerGatewayId, IpNet, ResourceState, Resources, SimDuration, VpnConnectionId,
+    CustomerGatewayId, IpNet, ResourceState, Resources, SimDuration, VpnConnectionId, VpnTunnel,
 };
 
 use super::compile::Places;
+use super::header::Header;
 use super::network_interface::Via;
-use super::plan::{Plan, TransitIndex, VpcIndex, VpnGatewayIndex};
+use super::plan::{
+    AttachmentIndex, Plan, TransitIndex, VpcIndex, VpnConnectionIndex, VpnGatewayIndex,
+};
+use super::site::CustomerDevice;
 use super::{Oversize, Place, Transit, Walk};
+use crate::event::VpnEnd;
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, VpcDrop, VpnDrop};
@@ -28,11 +36,13 @@ pub(crate) struct VpnGateway {
     vpc: Option<VpcIndex>,
 }
 
-/// A VPN connection as the fabric reads it.
+/// A VPN connection as the fabric reads it. Those of a plan are in the order of their ids.
 #[derive(Clone, Debug)]
 pub(crate) struct VpnConnection {
     source: Arc<wirelab_model::VpnConnection>,
     end: Option<End>,
+    /// Its attachment in service, if it ends at a transit gateway.
+    pub(super) attachment: Option<AttachmentIndex>,
 }
 
 /// AWS's end of a connection.
@@ -62,6 +72,7 @@ pub(super) fn compile(plan: &mut Plan, resources: &Resources, places: &Places<'_
         plan.vpn_connections.push(VpnConnection {
             source: Arc::clone(connection),
             end: vpn.or(transit),
+            attachment: None,
         });
     }
 }
@@ -79,101 +90,214 @@ impl VpnConnection {
             .max()
     }
 
-    /// What the tunnel in use carries, in octets; `None` if both are down.
-    fn mtu(&self) -> Option<u16> {
-        let in_service = matches!(
-            self.source.state,
-            ResourceState::Available | ResourceState::Modifying
-        );
-        let tunnel = self.source.tunnels.iter().find(|it| it.up)?;
-        in_service.then_some(tunnel.mtu)
+    pub(super) fn id(&self) -> &VpnConnectionId {
+        &self.source.vpn_connection_id
+    }
+
+    fn tunnel(&self, number: u8) -> Option<&VpnTunnel> {
+        self.source.tunnels.get(usize::from(number).checked_sub(1)?)
     }
 
     fn hop(&self) -> Hop {
-        Hop::VpnConnection(self.source.vpn_connection_id.clone())
+        Hop::VpnConnection(self.id().clone())
     }
 }
 
-impl<W: Watch> Walk<'_, W> {
+impl<'a, W: Watch> Walk<'a, W> {
     /// The subnet's route leads to a virtual private gateway.
     pub(super) fn enter_vpn_gateway(&mut self, gateway: VpnGatewayIndex, transit: Transit) {
-        let id = &self.plan.vpn_gateway(gateway).id;
-        let hop = Hop::VpnGateway(wirelab_model::VpnGatewayId::new(id.clone()));
-        self.send_to_customer(End::Vpn(gateway), id, hop, transit);
-    }
-
-    /// A transit gateway sends a packet by VPN.
-    pub(super) fn transit_to_vpn(&mut self, gateway: TransitIndex, transit: Transit) {
-        let id = &self.plan.transit_gateway(gateway).id;
-        let hop = Hop::TransitGateway(id.clone());
-        self.send_to_customer(
-            End::Transit(gateway),
-            &SmolStr::new(id.as_str()),
-            hop,
-            transit,
-        );
-    }
-
-    /// Whether a VPN connection of the transit gateway has a route to `destination`.
-    pub(super) fn has_vpn_route(&self, gateway: TransitIndex, destination: IpAddr) -> bool {
-        let end = Some(End::Transit(gateway));
-        let mut connections = self.plan.vpn_connections.iter();
-        connections.any(|it| it.end == end && it.route_to(destination).is_some())
-    }
-
-    fn send_to_customer(&mut self, end: End, gateway: &SmolStr, hop: Hop, mut transit: Transit) {
         let plan = self.plan;
+        let id = &plan.vpn_gateway(gateway).id;
         let destination = transit.packet.destination();
-        let connections = plan.vpn_connections.iter().filter(|it| it.end == Some(end));
-        let Some(connection) = best_connection(connections, destination) else {
-            let gateway = gateway.clone();
+        let Some(connection) = self.best_connection(End::Vpn(gateway), destination) else {
+            let gateway = id.clone();
             let reason = VpnDrop::NoRoute {
                 gateway,
                 destination,
             };
+            let hop = Hop::VpnGateway(wirelab_model::VpnGatewayId::new(id.clone()));
             return self.watch.deny(&transit, hop, reason);
         };
-        let id = &connection.source.vpn_connection_id;
-        let Some(mtu) = self.tunnel(connection, &transit) else {
-            return;
-        };
-        let Some(port) = self
-            .sites
-            .customer_gateway(&connection.source.customer_gateway_id)
-        else {
+        self.send_to_customer(connection, transit);
+    }
+
+    /// Whether AWS takes a tunnel of the connection to be up.
+    pub(super) fn is_vpn_up(&self, connection: VpnConnectionIndex) -> bool {
+        let id = self.plan.vpn_connection(connection).id();
+        let mut up = self.state.tunnels.up(id, VpnEnd::Aws, self.now);
+        up.next().is_some()
+    }
+
+    /// In service before out of service, then by the longest route, then by id.
+    fn best_connection(&self, end: End, destination: IpAddr) -> Option<VpnConnectionIndex> {
+        let mut best: Option<((bool, u8), VpnConnectionIndex)> = None;
+        for (at, connection) in self.plan.vpn_connections.iter().enumerate() {
+            if connection.end != Some(end) {
+                continue;
+            }
+            let Some(length) = connection.route_to(destination) else {
+                continue;
+            };
+            let index = VpnConnectionIndex::new(at);
+            let rank = (self.is_vpn_up(index), length);
+            if best.is_none_or(|(it, _)| rank > it) {
+                best = Some((rank, index));
+            }
+        }
+        best.map(|(_, connection)| connection)
+    }
+
+    /// AWS's end of a connection sends a packet to the customer.
+    pub(super) fn send_to_customer(
+        &mut self,
+        connection: VpnConnectionIndex,
+        mut transit: Transit,
+    ) {
+        let connection = self.plan.vpn_connection(connection);
+        let id = connection.id();
+        let customer = &connection.source.customer_gateway_id;
+        let Some(device) = self.sites.customer_gateway(customer) else {
             let reason = VpnDrop::NoCustomerGateway {
                 vpn_connection: id.clone(),
             };
             return (self.watch).deny(&transit, connection.hop(), reason);
         };
-        (self.watch).pass(&transit.packet, || (connection.hop(), PassDetail::Plain));
+        let up: Vec<u8> = (self.state.tunnels).up(id, VpnEnd::Aws, self.now).collect();
+        let number = if connection.source.static_routes_only || up.len() < 2 {
+            up.first().copied()
+        } else {
+            let hash = Header::of(&transit.packet).flow_hash();
+            Some(up[(hash % up.len() as u64) as usize])
+        };
+        if let Some(number) = number.filter(|it| !self.device_takes(connection, device, *it)) {
+            let reason = VpnDrop::Asymmetric {
+                vpn_connection: id.clone(),
+                tunnel: number,
+            };
+            self.watch.deny(&transit, connection.hop(), reason);
+            if !W::GOES_ON {
+                return;
+            }
+        }
+        let Some((wait, mtu)) = self.tunnel(connection, number, VpnEnd::Aws, &transit) else {
+            return;
+        };
         transit.direct = false;
-        let after = self.config.latency.vpn;
-        self.send_pieces(after, Place::Outside { port, from: None }, transit, mtu);
+        let place = Place::Outside {
+            port: device.port,
+            from: None,
+        };
+        self.send_pieces(self.config.latency.vpn + wait, place, transit, mtu);
     }
 
-    /// The MTU of the connection's tunnel, if it is up and the packet may pass.
-    fn tunnel(&mut self, connection: &VpnConnection, transit: &Transit) -> Option<u16> {
-        let Some(mtu) = connection.mtu() else {
+    /// Whether the customer's device takes a packet that AWS sends by tunnel `number`.
+    fn device_takes(
+        &self,
+        connection: &VpnConnection,
+        device: &CustomerDevice,
+        number: u8,
+    ) -> bool {
+        let sends_by = || self.customer_tunnel(connection, device);
+        device.asymmetric || sends_by().is_none_or(|it| it == number)
+    }
+
+    /// The tunnel that the customer's device sends by: the one it prefers, if it takes it to be up,
+    /// else the first that it does.
+    fn customer_tunnel(&self, connection: &VpnConnection, device: &CustomerDevice) -> Option<u8> {
+        let tunnels = &self.state.tunnels;
+        let up = || tunnels.up(connection.id(), VpnEnd::Customer, self.now);
+        let preferred = up().find(|it| device.preferred_tunnel == Some(*it));
+        preferred.or_else(|| up().next())
+    }
+
+    /// How long the packet waits and what tunnel `number` carries in octets, if it passes.
+    fn tunnel(
+        &mut self,
+        connection: &VpnConnection,
+        number: Option<u8>,
+        from: VpnEnd,
+        transit: &Transit,
+    ) -> Option<(SimDuration, u16)> {
+        let id = || connection.id().clone();
+        let found = number.and_then(|number| Some((number, connection.tunnel(number)?)));
+        let Some((number, tunnel)) = found else {
             let reason = VpnDrop::TunnelDown {
-                vpn_connection: connection.source.vpn_connection_id.clone(),
+                vpn_connection: id(),
             };
             self.watch.deny(transit, connection.hop(), reason);
             return None;
         };
         let oversize = Oversize {
-            mtu,
+            mtu: tunnel.mtu,
             fragments: true,
             tell: None,
         };
-        let fits = self.fits(transit, &oversize, || connection.hop());
-        fits.then_some(mtu)
+        if !self.fits(transit, &oversize, || connection.hop()) {
+            return None;
+        }
+        if !(self.state.tunnels).carries(connection.id(), number, self.now) {
+            let reason = VpnDrop::PeerGone {
+                vpn_connection: id(),
+                tunnel: number,
+            };
+            self.watch.deny(transit, connection.hop(), reason);
+            return None;
+        }
+        let load = (self.now, transit.packet.total_len());
+        let config = &self.config.vpn;
+        match (self.state.tunnels).admit(connection.id(), number, from, load, config) {
+            Ok(wait) => {
+                (self.watch).pass(&transit.packet, || {
+                    let outside_ip_address = tunnel.outside_ip_address;
+                    let detail = PassDetail::Tunnel {
+                        number,
+                        outside_ip_address,
+                    };
+                    (connection.hop(), detail)
+                });
+                Some((wait, tunnel.mtu))
+            }
+            Err(limit) => {
+                let reason = VpnDrop::Limit {
+                    vpn_connection: id(),
+                    tunnel: number,
+                    limit,
+                };
+                self.watch.deny(transit, connection.hop(), reason);
+                None
+            }
+        }
     }
 
     /// A customer gateway's machine sends a packet into its tunnels.
     pub(super) fn enter_tunnel(&mut self, customer: &CustomerGatewayId, mut transit: Transit) {
+        let Some(connection) = self.connection_of(customer, transit.packet.destination()) else {
+            let reason = VpnDrop::NoRoute {
+                gateway: customer.as_str().into(),
+                destination: transit.packet.destination(),
+            };
+            // Its tunnels are a segment that leads nowhere.
+            let hop = Hop::Segment(customer.as_str().into());
+            return self.watch.deny(&transit, hop, reason);
+        };
+        let device = self.sites.customer_gateway(customer);
+        let number = device.and_then(|it| self.customer_tunnel(connection, it));
+        let Some((wait, mtu)) = self.tunnel(connection, number, VpnEnd::Customer, &transit) else {
+            return;
+        };
+        transit.direct = false;
+        let place = Place::FromVpn(connection.id().clone());
+        self.send_pieces(self.config.latency.vpn + wait, place, transit, mtu);
+    }
+
+    /// The connection by which a customer's device sends to `destination`: the first that ends
+    /// where it is.
+    fn connection_of(
+        &self,
+        customer: &CustomerGatewayId,
+        destination: IpAddr,
+    ) -> Option<&'a VpnConnection> {
         let plan = self.plan;
-        let destination = transit.packet.destination();
         let connections = plan.vpn_connections.iter();
         let mut own = connections.filter(|it| it.source.customer_gateway_id == *customer);
         let leads_there = |it: &&VpnConnection| match it.end {
@@ -185,38 +309,23 @@ impl<W: Watch> Walk<'_, W> {
             None => false,
         };
         let first = own.clone().next();
-        let Some(connection) = own.find(leads_there).or(first) else {
-            let reason = VpnDrop::NoRoute {
-                gateway: customer.as_str().into(),
-                destination,
-            };
-            // Its tunnels are a segment that leads nowhere.
-            let hop = Hop::Segment(customer.as_str().into());
-            return self.watch.deny(&transit, hop, reason);
-        };
-        let Some(mtu) = self.tunnel(connection, &transit) else {
-            return;
-        };
-        (self.watch).pass(&transit.packet, || (connection.hop(), PassDetail::Plain));
-        transit.direct = false;
-        let place = Place::FromVpn(connection.source.vpn_connection_id.clone());
-        self.send_pieces(self.config.latency.vpn, place, transit, mtu);
+        own.find(leads_there).or(first)
     }
 
     /// AWS's end of a VPN connection has a packet from the customer.
     pub(super) fn arrive_from_vpn(&mut self, id: &VpnConnectionId, transit: Transit) {
-        let plan = self.plan;
-        let mut connections = plan.vpn_connections.iter();
-        let connection = connections.find(|it| it.source.vpn_connection_id == *id);
+        let connections = &self.plan.vpn_connections;
+        let found = connections.binary_search_by(|it| it.id().cmp(id));
+        let connection = found.ok().map(|at| &connections[at]);
         match connection.and_then(|it| it.end) {
             Some(End::Vpn(gateway)) => self.out_of_vpn_gateway(gateway, transit),
             Some(End::Transit(gateway)) => {
-                let table = plan.transit_gateway(gateway).default_table.as_ref();
-                self.route_transit(gateway, table, None, None, transit);
+                let attachment = connection.and_then(|it| it.attachment);
+                self.enter_transit_by_vpn(gateway, attachment, transit);
             }
             None => {
                 let vpn_connection = id.clone();
-                let reason = VpnDrop::TunnelDown { vpn_connection };
+                let reason = VpnDrop::NoGateway { vpn_connection };
                 (self.watch).deny(&transit, Hop::VpnConnection(id.clone()), reason);
             }
         }
@@ -252,22 +361,4 @@ fn not_transit(gateway: &VpnGateway, destination: IpAddr) -> VpcDrop {
         gateway: gateway.id.clone(),
         destination,
     }
-}
-
-/// In service before out of service, then by the longest route, then by id.
-fn best_connection<'p>(
-    connections: impl Iterator<Item = &'p VpnConnection>,
-    destination: IpAddr,
-) -> Option<&'p VpnConnection> {
-    let mut best: Option<((bool, u8), &VpnConnection)> = None;
-    for connection in connections {
-        let Some(length) = connection.route_to(destination) else {
-            continue;
-        };
-        let rank = (connection.mtu().is_some(), length);
-        if best.is_none_or(|(it, _)| rank > it) {
-            best = Some((rank, connection));
-        }
-    }
-    best.map(|(_, connection)| connection)
 }

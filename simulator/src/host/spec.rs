@@ -62,6 +62,25 @@ pub struct TunnelSpec {
     pub customer_gateway: CustomerGatewayId,
     /// MTU inside the tunnel in octets.
     pub mtu: u16,
+    /// The tunnel of each connection that it sends by while that is up, 1 or 2; `None`: the first
+    /// that is.
+    pub preferred_tunnel: Option<u8>,
+    /// Whether it takes packets from a tunnel that it does not send by, as devices for static VPNs
+    /// should (Site-to-Site VPN guide, "Tunnel options"): AWS chooses for itself.
+    pub asymmetric: bool,
+}
+
+impl TunnelSpec {
+    /// A device that sends by the first tunnel and takes from both.
+    #[must_use]
+    pub const fn new(customer_gateway: CustomerGatewayId, mtu: u16) -> Self {
+        Self {
+            customer_gateway,
+            mtu,
+            preferred_tunnel: None,
+            asymmetric: true,
+        }
+    }
 }
 
 /// An interface as it is now; the fabric keeps it in step with the ENI or the segment.

@@ -177,6 +177,19 @@ impl PathDisplay<'_> {
                 self.name(&destination.to_string()),
                 self.name(TargetText(target).as_str())
             ),
+            PassDetail::TransitRoute {
+                destination,
+                route_table,
+                attachment,
+            } => format!(
+                "{destination} of {} to {}",
+                self.name(route_table.as_str()),
+                self.name(attachment.as_str())
+            ),
+            PassDetail::Tunnel {
+                number,
+                outside_ip_address,
+            } => format!("tunnel {number} ({outside_ip_address})"),
             PassDetail::Translated { .. } => self.detail(detail).1.trim_start().to_owned(),
         }
     }
@@ -223,6 +236,11 @@ impl PathDisplay<'_> {
                 let name = self.name(TargetText(target).as_str());
                 (format!(" {name}"), String::new())
             }
+            PassDetail::TransitRoute { attachment, .. } => {
+                let name = self.name(attachment.as_str());
+                (String::new(), format!(" to {name}"))
+            }
+            PassDetail::Tunnel { number, .. } => (String::new(), format!(" tunnel {number}")),
             PassDetail::Translated {
                 source,
                 destination,

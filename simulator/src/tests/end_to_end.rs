@@ -153,6 +153,7 @@ pub(super) fn vpn_connection(mtu: u16) -> VpnConnection {
         vpn_gateway_id: Some(VpnGatewayId::new("vgw-a")),
         transit_gateway_id: None,
         state: ResourceState::Available,
+        static_routes_only: true,
         routes: vec![VpnStaticRoute {
             destination_cidr_block: parse("192.168.0.0/16"),
             state: ResourceState::Available,
@@ -161,7 +162,10 @@ pub(super) fn vpn_connection(mtu: u16) -> VpnConnection {
             outside_ip_address: parse("203.0.113.1"),
             tunnel_inside_cidr: parse("169.254.10.0/30"),
             mtu,
+            in_service: true,
+            dpd_timeout_seconds: VpnTunnel::DPD_TIMEOUT_SECONDS,
             up: true,
+            last_status_change: UnixTime::default(),
         }],
         owner_id: "1".into(),
         tags: Vec::new(),
@@ -189,10 +193,7 @@ pub(super) fn populated(net: &mut Net) -> Bench {
             ..
         } => Attachment::Outside {
             interfaces,
-            customer_gateway: Some(TunnelSpec {
-                customer_gateway: CustomerGatewayId::new("cgw-a"),
-                mtu: 1400,
-            }),
+            customer_gateway: Some(TunnelSpec::new(CustomerGatewayId::new("cgw-a"), 1400)),
             default_gateway,
         },
         instance => instance,

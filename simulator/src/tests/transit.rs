@@ -7,16 +7,21 @@ use crate::verdict::{
     DropReason, InterfaceDrop, PacketDrop, SecurityGroupDrop, TransitGatewayDrop,
 };
 
-fn attachment(name: &str, vpc: &str, subnet: &str) -> TransitGatewayVpcAttachment {
-    TransitGatewayVpcAttachment {
-        transit_gateway_attachment_id: TransitGatewayAttachmentId::new(name),
-        transit_gateway_id: TransitGatewayId::new("tgw-x"),
+fn attachment(name: &str, vpc: &str, subnet: &str) -> TransitGatewayAttachment {
+    let vpc = TransitGatewayVpcAttachment {
         vpc_id: VpcId::new(vpc),
-        state: ResourceState::Available,
         subnet_ids: vec![SubnetId::new(subnet)],
         network_interface_ids: vec![NetworkInterfaceId::new(format!("eni-{name}"))],
-        appliance_mode_support: false,
+        options: TransitGatewayVpcAttachmentOptions::default(),
+    };
+    TransitGatewayAttachment {
+        transit_gateway_attachment_id: TransitGatewayAttachmentId::new(name),
+        transit_gateway_id: TransitGatewayId::new("tgw-x"),
+        state: TransitGatewayAttachmentState::Available,
+        resource: TransitGatewayAttachedResource::Vpc(vpc),
         association: Some(TransitGatewayRouteTableId::new("tgw-rtb-x")),
+        creation_time: UnixTime::default(),
+        owner_id: "1".into(),
         tags: Vec::new(),
     }
 }
@@ -24,7 +29,10 @@ fn attachment(name: &str, vpc: &str, subnet: &str) -> TransitGatewayVpcAttachmen
 fn route(block: &str, attachment: Option<&str>) -> TransitGatewayRoute {
     TransitGatewayRoute {
         destination_cidr_block: parse(block),
-        attachment: attachment.map(TransitGatewayAttachmentId::new),
+        attachments: attachment
+            .map(TransitGatewayAttachmentId::new)
+            .into_iter()
+            .collect(),
         is_static: attachment.is_none(),
         state: if attachment.is_some() {
             RouteState::Active
@@ -68,8 +76,9 @@ fn net() -> Net {
     .put(TransitGateway {
         transit_gateway_id: TransitGatewayId::new("tgw-x"),
         state: ResourceState::Available,
-        association_default_route_table_id: None,
-        propagation_default_route_table_id: None,
+        options: TransitGatewayOptions::default(),
+        description: String::new(),
+        creation_time: UnixTime::default(),
         owner_id: "1".into(),
         tags: Vec::new(),
     })
@@ -83,6 +92,7 @@ fn net() -> Net {
             route("10.2.7.0/24", None),
         ],
         propagations: Vec::new(),
+        creation_time: UnixTime::default(),
         tags: Vec::new(),
     })
     .flow_log("eni-tgw-attach-b");

@@ -37,7 +37,7 @@ pub use security_group::SecurityGroupDrop;
 pub use segment::SegmentDrop;
 pub use transit_gateway::TransitGatewayDrop;
 pub use vpc::VpcDrop;
-pub use vpn::VpnDrop;
+pub use vpn::{VpnDrop, VpnLimit};
 
 /// What every component's reasons can say; `Display` is one sentence without a full stop.
 trait Reason: fmt::Display {

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{IpNet, TransitGatewayId, TransitGatewayRouteTableId, VpcId};
+use wirelab_model::{
+    IpNet, TransitGatewayAttachmentId, TransitGatewayId, TransitGatewayRouteTableId, VpcId,
+};
 
 use super::{ExplanationCode, Reason};
 
@@ -18,6 +20,13 @@ pub enum TransitGatewayDrop {
         transit_gateway: TransitGatewayId,
         /// The VPC.
         vpc: VpcId,
+    },
+    /// The VPN or peering attachment that the route leads to is not in service.
+    AttachmentState {
+        /// The gateway.
+        transit_gateway: TransitGatewayId,
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
     },
     /// The attachment has no subnet in the sender's Availability Zone.
     NoZone {
@@ -50,7 +59,9 @@ pub enum TransitGatewayDrop {
 impl Reason for TransitGatewayDrop {
     fn code(&self) -> Option<ExplanationCode> {
         match self {
-            Self::NotAttached { .. } => Some(ExplanationCode::BadStateAttachment),
+            Self::NotAttached { .. } | Self::AttachmentState { .. } => {
+                Some(ExplanationCode::BadStateAttachment)
+            }
             Self::NoZone { .. } => Some(ExplanationCode::TgwRouteAzRestriction),
             Self::NoRoute {
                 route_table: None, ..
@@ -68,6 +79,8 @@ impl fmt::Display for TransitGatewayDrop {
         match self {
             Self::NotAttached { transit_gateway, vpc } =>
                 write!(f, "{transit_gateway} has no attachment in service in {vpc}"),
+            Self::AttachmentState { transit_gateway, attachment } =>
+                write!(f, "{attachment} of {transit_gateway} is not in service"),
             Self::NoZone { transit_gateway, availability_zone } =>
                 write!(f, "the attachment of {transit_gateway} has no subnet in {availability_zone}"),
             Self::NoRoute { transit_gateway, route_table: Some(table), destination } =>

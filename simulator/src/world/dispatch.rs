@@ -81,6 +81,16 @@ impl World {
             Scheduled::Observation(observation) => {
                 self.events.push_back(Event::Observation(observation));
             }
+            Scheduled::Tunnels => self.observe_tunnels(),
+        }
+    }
+
+    fn observe_tunnels(&mut self) {
+        let (observations, next) = self.state.tunnels.observe(self.now);
+        let events = observations.into_iter().map(Event::Observation);
+        self.events.extend(events);
+        if let Some(at) = next {
+            self.queue.push(at, Scheduled::Tunnels);
         }
     }
 

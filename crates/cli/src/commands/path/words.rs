@@ -127,6 +127,19 @@ fn pass(detail: &PassDetail, names: &Names) -> Option<String> {
             let destination = names.short(&destination).unwrap_or(&destination);
             Some(format!("{destination} to {target}"))
         }
+        PassDetail::TransitRoute {
+            destination,
+            route_table,
+            attachment,
+        } => {
+            let [table, attachment] =
+                [route_table.as_str(), attachment.as_str()].map(|id| names.short(id).unwrap_or(id));
+            Some(format!("{destination} of {table} to {attachment}"))
+        }
+        PassDetail::Tunnel {
+            number,
+            outside_ip_address,
+        } => Some(format!("tunnel {number} ({outside_ip_address})")),
         PassDetail::Translated {
             source,
             destination,

@@ -154,8 +154,8 @@ pub(crate) fn hosts(
     inside.chain(outside).collect()
 }
 
-/// `[host.x] interfaces | address, gateway, customer_gateway, tunnel_mtu`, and what every machine
-/// has.
+/// `[host.x] interfaces | address, gateway, customer_gateway, tunnel_mtu, preferred_tunnel,
+/// asymmetric`, and what every machine has.
 fn outside(
     builder: &Builder<'_>,
     name: &str,
@@ -216,10 +216,12 @@ fn provider(address: Ipv4Addr) -> IpAddr {
 
 fn tunnel(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<TunnelSpec> {
     let mtu = fields.integer("tunnel_mtu").unwrap_or(1446);
+    let preferred = fields.integer("preferred_tunnel");
+    let asymmetric = fields.boolean("asymmetric").unwrap_or(true);
     let text = fields.text("customer_gateway")?;
     let id: SmolStr = builder.id("customer_gateway", &text)?;
-    Some(TunnelSpec {
-        customer_gateway: CustomerGatewayId::new(id),
-        mtu,
-    })
+    let mut spec = TunnelSpec::new(CustomerGatewayId::new(id), mtu);
+    spec.preferred_tunnel = preferred;
+    spec.asymmetric = asymmetric;
+    Some(spec)
 }

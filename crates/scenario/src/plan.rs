@@ -9,7 +9,7 @@ use wirelab_model::{
     Call, Caller, Changes, IcmpTypeCode, IpNet, IpProtocol, PortRange, Seed, SimTime, UnixTime,
 };
 use wirelab_simulator::host::{HostSpec, TrafficSpec};
-use wirelab_simulator::{CapturePoint, FabricConfig, SegmentSpec};
+use wirelab_simulator::{CapturePoint, FabricConfig, SegmentSpec, VpnTunnelFault};
 
 use crate::build::accounts;
 use crate::error::suggest;
@@ -100,6 +100,8 @@ pub enum TimedKind {
     Exec(Exec),
     /// A client program ends.
     StopTraffic(SmolStr),
+    /// One end of a VPN tunnel breaks, or is mended.
+    VpnTunnel(VpnTunnelFault),
 }
 
 /// A command on a machine.

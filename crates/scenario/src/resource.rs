@@ -37,8 +37,9 @@ pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     address::all(builder, root);
     nat_gateway::all(builder, root);
     vpn::all(builder, root);
-    transit_gateway::all(builder, root);
+    transit_gateway::gateways(builder, root);
     vpn::connections(builder, root);
+    transit_gateway::route_tables(builder, root);
     route_table::fill(builder, &route_tables);
     flow_log::all(builder, root);
 }

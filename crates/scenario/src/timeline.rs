@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
-use wirelab_model::{Call, Caller, FlowDirection, NetworkAclEntry, SimTime};
+use wirelab_model::{Call, Caller, FlowDirection, NetworkAclEntry, SimTime, VpnConnectionId};
+use wirelab_simulator::{VpnEnd, VpnTunnelFault};
 
 use crate::build::{self, Accounts};
 use crate::cause::Cause;
@@ -60,6 +61,7 @@ fn event(
     let exec = fields.text("exec");
     let on = fields.text("on");
     let stop = fields.text("stop_traffic");
+    let fault = tunnel_fault(fields, resolver);
     let kind = if let Some(call) = call {
         let parameters = with.map_or(Value::Null, |node| node.value.to_json());
         TimedKind::Call {
@@ -74,8 +76,11 @@ fn event(
         })
     } else if let Some(stop) = stop {
         TimedKind::StopTraffic(stop.text.into())
+    } else if let Some(fault) = fault {
+        TimedKind::VpnTunnel(fault?)
     } else {
-        let message = "an event is a `call`, an `exec` or a `stop_traffic`";
+        let message = "an event is a `call`, an `exec`, a `stop_traffic`, a `tunnel_down` or a \
+                       `tunnel_up`";
         fields.sink().error(fields.span(), message);
         return None;
     };
@@ -95,6 +100,34 @@ fn caller(fields: &Fields<'_>, (accounts, operator): (&Accounts, &Caller)) -> Op
     let region = fields.text("region").map(|text| text.text.into());
     let region = region.unwrap_or_else(|| operator.region.clone());
     Some(build::accounts::caller(account, region, "user/operator"))
+}
+
+/// `tunnel_down` or `tunnel_up = "vpn_connection.office 1"` with `end = "customer" | "aws"`: that end
+/// of the tunnel breaks without a word to the other, or is mended. `None` if there is neither.
+fn tunnel_fault(fields: &Fields<'_>, resolver: Resolver<'_>) -> Option<Option<VpnTunnelFault>> {
+    let (down, up) = (fields.text("tunnel_down"), fields.text("tunnel_up"));
+    let ends = [("customer", VpnEnd::Customer), ("aws", VpnEnd::Aws)];
+    let end = fields.choice("end", &ends).unwrap_or(VpnEnd::Customer);
+    let broken = down.is_some();
+    let text = down.or(up)?;
+    let tunnel = text.text.rsplit_once(' ').and_then(|(name, number)| {
+        let id = resolver.names.id(name.trim())?;
+        let tunnel = number.parse().ok().filter(|it| matches!(it, 1 | 2))?;
+        name.starts_with("vpn_connection.")
+            .then(|| (VpnConnectionId::new(id.clone()), tunnel))
+    });
+    let Some((vpn_connection, tunnel)) = tunnel else {
+        let message = format!("`{}` is no tunnel of a VPN connection", text.text);
+        let hint = "write `vpn_connection.NAME 1`, or 2".to_owned();
+        fields.sink().explain(&text.span, message, "", Some(hint));
+        return Some(None);
+    };
+    Some(Some(VpnTunnelFault {
+        vpn_connection,
+        tunnel,
+        end,
+        broken,
+    }))
 }
 
 fn parse_call(

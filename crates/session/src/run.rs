@@ -396,6 +396,10 @@ impl Run {
                 let stopped = self.input(Input::StopTraffic(name.clone()));
                 stopped.err().map(|error| error.to_string())
             }
+            TimedKind::VpnTunnel(fault) => {
+                let broken = self.input(Input::VpnTunnel(fault.clone()));
+                broken.err().map(|error| error.to_string())
+            }
         };
         if let Some(why) = failed {
             self.evidence.failed_events.push((index, why));

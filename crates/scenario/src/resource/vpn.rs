@@ -1,7 +1,9 @@
 //! `[vpn_gateway.*]`, `[customer_gateway.*]`, `[vpn_connection.*]`.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use wirelab_model::SimDuration;
 
+use super::transit_gateway;
 use crate::build::{Builder, name_tag};
 use crate::fields::Fields;
 
@@ -61,7 +63,8 @@ fn customer_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) 
     Some(())
 }
 
-/// `[vpn_connection.x] customer_gateway, vpn_gateway | transit_gateway, routes, encryption`.
+/// `[vpn_connection.x] customer_gateway, vpn_gateway | transit_gateway, routes, encryption,
+/// tunnels`. Routes of a connection at a transit gateway are its route table's.
 fn vpn_connection(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()> {
     let customer = builder.required_id(fields, "customer_gateway");
     let vpn_gateway = fields.text("vpn_gateway");
@@ -69,18 +72,12 @@ fn vpn_connection(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) ->
     let transit = fields.text("transit_gateway");
     let transit = transit.and_then(|text| builder.id("transit_gateway", &text));
     let routes = fields.texts("routes");
-    let mut options = json!({ "StaticRoutesOnly": true });
-    if let Some(encryption) = fields.text("encryption") {
-        let algorithms = json!([{ "Value": encryption.text }]);
-        let tunnel = json!({ "Phase2EncryptionAlgorithms": algorithms });
-        options["TunnelOptions"] = json!([tunnel, tunnel]);
-    }
     let parameters = json!({
         "Type": "ipsec.1",
         "CustomerGatewayId": customer?,
         "VpnGatewayId": vpn_gateway,
         "TransitGatewayId": transit,
-        "Options": options,
+        "Options": { "StaticRoutesOnly": true, "TunnelOptions": tunnels(fields) },
         "TagSpecifications": name_tag("vpn-connection", name),
     });
     let (operation, pointer) = ("CreateVpnConnection", "/VpnConnection/VpnConnectionId");
@@ -92,9 +89,46 @@ fn vpn_connection(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) ->
         parameters,
         pointer,
     )?;
+    transit_gateway::name_vpn_attachment(builder, name, &id);
     for route in routes {
         let parameters = json!({ "VpnConnectionId": id, "DestinationCidrBlock": route.text });
         builder.call(&route.span, name, "CreateVpnConnectionRoute", parameters);
     }
     Some(())
+}
+
+/// `encryption` of both tunnels, and `tunnels = [{ inside_cidr, encryption, integrity, mtu,
+/// dpd_timeout }, ...]` of each.
+fn tunnels(fields: &Fields<'_>) -> Vec<Value> {
+    let both = fields.text("encryption").map(|text| text.text);
+    let mut tunnels: Vec<Map<String, Value>> = Vec::new();
+    for tunnel in fields.tables("tunnels") {
+        let mut options = Map::new();
+        let mut set = |option: &str, value: Option<Value>| {
+            options.extend(value.map(|value| (option.to_owned(), value)));
+        };
+        let text = |key| tunnel.text(key).map(|text| json!(text.text));
+        let algorithms = |key| text(key).map(|name| json!([{ "Value": name }]));
+        set("TunnelInsideCidr", text("inside_cidr"));
+        set("Phase2EncryptionAlgorithms", algorithms("encryption"));
+        set("Phase2IntegrityAlgorithms", algorithms("integrity"));
+        let mtu: Option<u16> = tunnel.integer("mtu");
+        set("TunnelMtu", mtu.map(|mtu| json!(mtu)));
+        let timeout: Option<SimDuration> = tunnel.parsed("dpd_timeout");
+        set(
+            "DPDTimeoutSeconds",
+            timeout.map(|timeout| json!(timeout.as_secs())),
+        );
+        tunnel.finish();
+        tunnels.push(options);
+    }
+    if let Some(both) = both {
+        tunnels.resize_with(2.max(tunnels.len()), Map::new);
+        for options in &mut tunnels {
+            let algorithms = json!([{ "Value": both }]);
+            let named = options.entry("Phase2EncryptionAlgorithms");
+            named.or_insert(algorithms);
+        }
+    }
+    tunnels.into_iter().map(Value::Object).collect()
 }

@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
-    IpNet, NetworkAclEntry, RouteDestination, RouteTarget, SecurityGroupRuleId, TransitGatewayAttachmentId,
-    TransitGatewayRouteTableId,
+    IpNet, NetworkAclEntry, RouteDestination, RouteTarget, SecurityGroupRuleId,
+    TransitGatewayAttachmentId, TransitGatewayRouteTableId,
 };
 
 use crate::verdict::{DropReason, Hop};

@@ -310,8 +310,9 @@ impl Network {
         self.put(TransitGateway {
             transit_gateway_id: TransitGatewayId::new("tgw-x"),
             state: ResourceState::Available,
-            association_default_route_table_id: None,
-            propagation_default_route_table_id: None,
+            options: TransitGatewayOptions::default(),
+            description: String::new(),
+            creation_time: UnixTime::default(),
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),
         });
@@ -322,21 +323,26 @@ impl Network {
             let mut nic = self.interface(&name, &subnet, &format!("{block}.4.9"));
             nic.interface_type = InterfaceType::TransitGateway;
             let attachment = TransitGatewayAttachmentId::new(name);
-            self.put(TransitGatewayVpcAttachment {
-                transit_gateway_attachment_id: attachment.clone(),
-                transit_gateway_id: TransitGatewayId::new("tgw-x"),
+            let resource = TransitGatewayVpcAttachment {
                 vpc_id: nic.vpc_id.clone(),
-                state: ResourceState::Available,
                 subnet_ids: vec![nic.subnet_id.clone()],
                 network_interface_ids: vec![nic.network_interface_id.clone()],
-                appliance_mode_support: false,
+                options: TransitGatewayVpcAttachmentOptions::default(),
+            };
+            self.put(TransitGatewayAttachment {
+                transit_gateway_attachment_id: attachment.clone(),
+                transit_gateway_id: TransitGatewayId::new("tgw-x"),
+                state: TransitGatewayAttachmentState::Available,
+                resource: TransitGatewayAttachedResource::Vpc(resource),
                 association: Some(TransitGatewayRouteTableId::new("tgw-rtb-x")),
+                creation_time: UnixTime::default(),
+                owner_id: ACCOUNT.into(),
                 tags: Vec::new(),
             });
             self.put(nic);
             routes.push(TransitGatewayRoute {
                 destination_cidr_block: parse(&format!("{block}.0.0/16")),
-                attachment: Some(attachment),
+                attachments: vec![attachment],
                 is_static: false,
                 state: RouteState::Active,
             });
@@ -347,6 +353,7 @@ impl Network {
             state: ResourceState::Available,
             routes,
             propagations: Vec::new(),
+            creation_time: UnixTime::default(),
             tags: Vec::new(),
         });
     }

@@ -48,7 +48,12 @@ impl World {
             CapturePoint::HostInterface { host, interface } => {
                 let number = self.number_of(host)?;
                 let machine = &self.machines[number];
-                let mut plugs = machine.host.interfaces().iter().zip(&machine.plugs).enumerate();
+                let mut plugs = machine
+                    .host
+                    .interfaces()
+                    .iter()
+                    .zip(&machine.plugs)
+                    .enumerate();
                 let found = plugs.find_map(|(at, (it, plug))| match &plug.to {
                     PluggedInto::Outside(socket) if it.name == *interface => Some((at, socket)),
                     _ => None,

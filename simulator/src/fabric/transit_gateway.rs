@@ -5,9 +5,9 @@
 //!
 //! * A VPC attachment has an interface in one subnet a zone: packets enter by the one in the
 //!   sender's zone, or not at all, and leave by one in the zone in which they entered the gateway,
-//!   if there is one there, else by one that their flow picks. With appliance mode the flow picks
-//!   one in any case, the same in both directions. Network ACLs on both sides follow from where the
-//!   interfaces are.
+//!   or by the first if there is none there. What came by VPN or peering is in no zone: the flow
+//!   picks one. With appliance mode it does so in any case, the same in both directions. Network
+//!   ACLs on both sides follow from where the interfaces are.
 //! * A VPN attachment leads to the tunnels of its connection, and to 1500 octets. Equal routes by
 //!   several share the traffic by flow.
 //! * A peering attachment leads to another gateway, which routes by a table of its own.
@@ -394,11 +394,12 @@ impl<W: Watch> Walk<'_, W> {
         let same_zone = same_zone.and_then(|zone| vpc.interface_in(plan.zone(zone)));
         let exit = same_zone.or_else(|| {
             let header = Header::of(&transit.packet);
-            vpc.interface_by(if vpc.appliance_mode {
-                header.connection_hash()
-            } else {
-                header.flow_hash()
-            })
+            match entry.zone {
+                _ if vpc.appliance_mode => vpc.interface_by(header.connection_hash()),
+                // None in the sender's zone.
+                Some(_) => vpc.interface_by(0),
+                None => vpc.interface_by(header.flow_hash()),
+            }
         });
         let exit =
             exit.filter(|it| attachment.is_in_service() && plan.find_interface(*it).is_some());

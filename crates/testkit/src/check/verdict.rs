@@ -149,6 +149,9 @@ fn transit_gateway(reason: &TransitGatewayDrop) -> Why {
         TransitGatewayDrop::Blackhole {
             transit_gateway, ..
         } => Why::new("transit gateway blackhole", transit_gateway),
+        TransitGatewayDrop::AttachmentState {
+            transit_gateway, ..
+        } => Why::new("not evaluated", transit_gateway),
     }
 }
 

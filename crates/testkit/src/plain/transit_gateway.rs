@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use wirelab_model::{
-    NetworkInterfaceId, ResourceState, RouteState, SmolStr, TransitGatewayId, TransitGatewayRoute,
-    TransitGatewayVpcAttachment,
+    NetworkInterfaceId, RouteState, SmolStr, TransitGatewayAttachment,
+    TransitGatewayAttachmentState, TransitGatewayId, TransitGatewayRoute,
 };
 
 use super::{MadeBy, Packet, Plain, Verdict, Why};
@@ -22,9 +22,10 @@ impl Plain {
         packet: &mut Packet,
     ) -> Verdict {
         let nic = self.interface(from).clone();
-        let attachments = self.resources.transit_gateway_vpc_attachments.values();
+        let attachments = self.resources.transit_gateway_attachments.values();
         let mut here = attachments.filter(|it| {
-            it.transit_gateway_id == *gateway && it.vpc_id == nic.vpc_id && serves(it)
+            let vpc = it.vpc().map(|it| &it.vpc_id);
+            it.transit_gateway_id == *gateway && vpc == Some(&nic.vpc_id) && serves(it)
         });
         let attachment = here.next().cloned();
         let attachment =
@@ -39,12 +40,13 @@ impl Plain {
         }
         self.fits_transit(packet, &inside, gateway)?;
         let onward = self.transit_route(gateway, &attachment, packet.destination)?;
-        let all = &self.resources.transit_gateway_vpc_attachments;
-        let Some(onward) = onward.attachment.and_then(|id| all.get(&id)).cloned() else {
+        let all = &self.resources.transit_gateway_attachments;
+        let Some(onward) = onward.attachments.first().and_then(|id| all.get(id)) else {
             return Err(Why::new("not evaluated", gateway));
         };
+        let onward = onward.clone();
         let out = self.in_zone(&onward, &nic.availability_zone);
-        let first = || onward.network_interface_ids.first().cloned();
+        let first = || interfaces(&onward).first().cloned();
         let out = out.or_else(first);
         let out = out.ok_or_else(|| Why::new("transit gateway not in the zone", gateway))?;
         self.from_gateway(&out, packet)
@@ -74,7 +76,7 @@ impl Plain {
     fn transit_route(
         &self,
         gateway: &TransitGatewayId,
-        attachment: &TransitGatewayVpcAttachment,
+        attachment: &TransitGatewayAttachment,
         destination: IpAddr,
     ) -> Result<TransitGatewayRoute, Why> {
         let tables = &self.resources.transit_gateway_route_tables;
@@ -87,7 +89,7 @@ impl Plain {
         let matching = all.filter(|it| it.destination_cidr_block.contains(&destination));
         let best = matching.max_by_key(|it| (it.destination_cidr_block.prefix_len(), it.is_static));
         let best = best.ok_or_else(|| Why::new("no transit gateway route", gateway))?;
-        if best.attachment.is_none() || best.state == RouteState::Blackhole {
+        if best.attachments.is_empty() || best.state == RouteState::Blackhole {
             return Err(Why::new("transit gateway blackhole", gateway));
         }
         Ok(best.clone())
@@ -95,15 +97,19 @@ impl Plain {
 
     fn in_zone(
         &self,
-        attachment: &TransitGatewayVpcAttachment,
+        attachment: &TransitGatewayAttachment,
         zone: &SmolStr,
     ) -> Option<NetworkInterfaceId> {
-        let mut all = attachment.network_interface_ids.iter();
+        let mut all = interfaces(attachment).iter();
         let there = all.find(|id| self.interface(id).availability_zone == *zone);
         there.cloned()
     }
 }
 
-fn serves(attachment: &TransitGatewayVpcAttachment) -> bool {
-    matches!(attachment.state, ResourceState::Available)
+fn serves(attachment: &TransitGatewayAttachment) -> bool {
+    attachment.state == TransitGatewayAttachmentState::Available
+}
+
+fn interfaces(attachment: &TransitGatewayAttachment) -> &[NetworkInterfaceId] {
+    attachment.vpc().map_or(&[], |it| &it.network_interface_ids)
 }

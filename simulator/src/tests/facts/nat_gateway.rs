@@ -279,12 +279,12 @@ fn fragments_lengths_and_errors() {
     table.row("2.6", "1501 octets to the internet", told, internet);
     let mut opening = syn();
     if let Some(segment) = opening.as_tcp_mut() {
-        segment.options = vec![TcpOption::MaximumSegmentSize(8961)];
+        segment.options = vec![TcpOption::MaximumSegmentSize(8961)].into();
     }
     bench.send("eni-app", opening);
     let arrived = bench.take_in("eni-site").expect("it arrives");
     let options = arrived.as_tcp().map(|it| it.options.clone());
-    let clamped = Some(vec![TcpOption::MaximumSegmentSize(8460)]);
+    let clamped = Some(vec![TcpOption::MaximumSegmentSize(8460)].into());
     table.row("2.4", "MSS 8961", options, clamped);
     table.finish(11);
 }

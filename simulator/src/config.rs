@@ -65,15 +65,17 @@ pub struct FabricConfig {
     pub tgw_pmtud: bool,
     /// One-way latencies by kind of way.
     pub latency: Latency,
-    /// Bits per second that an interface sends at, which spaces the packets of a burst.
+    /// Bits per second of one flow of an instance, which spaces the packets of a burst (EC2 User
+    /// Guide, "Amazon EC2 instance network bandwidth"); all flows together have what the instance
+    /// type allows.
     pub interface_bps: u64,
     /// Bits per second of a segment outside AWS.
     pub segment_bps: u64,
     /// Routers between an internet gateway and a machine on the internet; each takes one TTL.
     pub internet_hops: u8,
-    /// Largest number of tracked connections of an interface; beyond it packets that need a new
-    /// entry are dropped.
-    pub conntrack_limit: u32,
+    /// Largest number of tracked connections of an instance, in place of its type's; beyond it
+    /// packets that need a new entry are dropped.
+    pub conntrack_limit: Option<u32>,
     /// Idle timeouts.
     pub timeouts: Timeouts,
     /// Site-to-site VPN tunnels.
@@ -171,7 +173,7 @@ impl Default for FabricConfig {
             interface_bps: 5_000_000_000,
             segment_bps: 1_000_000_000,
             internet_hops: 11,
-            conntrack_limit: 100_000,
+            conntrack_limit: None,
             timeouts: Timeouts::default(),
             vpn: VpnConfig::default(),
             flow_logs: FlowLogConfig::default(),

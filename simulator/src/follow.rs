@@ -107,6 +107,7 @@ impl<'w> Follower<'w> {
             config: &self.world.config().fabric,
             sites: &self.world.sites,
             state: &mut self.state,
+            delay: wirelab_model::SimDuration::ZERO,
             watch,
             out: &mut out,
         };

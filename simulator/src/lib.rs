@@ -75,8 +75,8 @@ pub use event::{
     VpnTunnelFault,
 };
 pub use verdict::{
-    DropReason, EntryText, ExplanationCode, Hop, InterfaceDrop, InternetGatewayDrop, MachineDrop,
-    NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop,
-    TargetText, TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
+    DropReason, EntryText, ExplanationCode, Hop, InstanceDrop, InterfaceDrop, InternetGatewayDrop,
+    MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop,
+    SegmentDrop, TargetText, TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
 };
 pub use world::World;

@@ -11,7 +11,7 @@ use crate::fabric::{CustomerDevice, InterfaceIndex, Port, Sites, Socket, Topolog
 use crate::host::{
     Attachment, ExecId, Host, HostConfig, HostSpec, InterfaceConfig, OutsideInterface, TunnelSpec,
 };
-use crate::link::Link;
+use crate::link::{FlowLinks, Link};
 use crate::pace::Pace;
 
 /// MTU that DHCP gives the interfaces of instances, in octets.
@@ -41,6 +41,8 @@ pub(crate) struct Machine {
 pub(crate) struct Plug {
     pub(crate) to: PluggedInto,
     pub(crate) link: Link,
+    /// Of an instance whose interface is faster than one flow may be.
+    pub(crate) flows: FlowLinks,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,8 +229,11 @@ impl Machine {
 
 impl Plug {
     fn new(to: PluggedInto) -> Self {
-        let link = Link::default();
-        Self { to, link }
+        Self {
+            to,
+            link: Link::default(),
+            flows: FlowLinks::default(),
+        }
     }
 }
 

@@ -14,10 +14,10 @@ use wirelab_model::{
 use crate::attribution::Attribution;
 use crate::config::{Observe, WorldConfig};
 use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec, VpnTunnelFault};
-use crate::fabric::{Place, Sent, Sites, State, Topology, Transit};
+use crate::fabric::{Place, Sent, Sites, State, Topology, Transit, counters};
 use crate::flow::{FlowLogs, Window};
 use crate::host::{ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
-use crate::machines::{Machine, PluggedInto, Power};
+use crate::machines::{Machine, Plug, PluggedInto, Power};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 
@@ -386,8 +386,27 @@ impl World {
         machine.running.push(id);
         let names = self.names();
         self.machines[number].host.set_names(names);
+        if argv.iter().any(|word| word.ends_with("ethtool")) {
+            let statistics = self.statistics(number);
+            self.machines[number].host.set_statistics(statistics);
+        }
         self.with_host(number, |host, now, out| host.exec(now, id, argv, out));
         Ok(())
+    }
+
+    /// What the ena driver has counted on each interface of a machine; nothing outside AWS.
+    fn statistics(&self, number: usize) -> Vec<Vec<(SmolStr, u64)>> {
+        let limit = self.config.fabric.conntrack_limit;
+        let of = |plug: &Plug| {
+            let PluggedInto::Interface(index) = plug.to else {
+                return Vec::new();
+            };
+            let nic = self.topology.plan.find_interface(index);
+            let allowance = nic.and_then(|it| it.allowance.as_ref());
+            let counters = allowance.map(|it| counters(&self.state, it, self.now, limit));
+            counters.map_or_else(Vec::new, |it| it.named())
+        };
+        self.machines[number].plugs.iter().map(of).collect()
     }
 
     /// What a common `/etc/hosts` would say: each machine's primary address.

@@ -20,6 +20,7 @@ mod call;
 mod cidr;
 mod flow_record;
 mod id;
+mod instance_type;
 mod metric;
 mod observation;
 mod port;
@@ -35,6 +36,7 @@ pub use flow_record::{
     Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, Place, TcpFlags, TrafficPath,
 };
 pub use id::*;
+pub use instance_type::InstanceType;
 pub use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use metric::{Metric, MetricDatum, MetricDimension, MetricUnit, StatisticSet};
 pub use observation::Observation;

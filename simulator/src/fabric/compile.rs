@@ -6,12 +6,14 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 use wirelab_model::{
-    InstanceState, InterfaceType, IpNet, NetworkAclId, NetworkInterface, NetworkInterfaceId,
-    NitroGeneration, Resources, RouteTableId, SecurityGroupId, SimDuration, SubnetId, VpcId,
+    InstanceState, InstanceType, InterfaceType, IpNet, NetworkAclId, NetworkInterface,
+    NetworkInterfaceId, NitroGeneration, Resources, RouteTableId, SecurityGroupId, SimDuration,
+    SubnetId, VpcId,
 };
 use wirelab_wire::MacAddr;
 
 use super::conntrack::IdleTimeouts;
+use super::instance::Allowance;
 use super::nat_gateway::NatGateway;
 use super::network_acl::Acl;
 use super::plan::{
@@ -203,6 +205,7 @@ fn compile_interfaces(
             groups: groups.index(&source.groups, resources),
             timeouts: idle_timeouts(source, nitro(source, resources), config),
             is_nitro: nitro(source, resources) != Some(NitroGeneration::Xen),
+            allowance: allowance(source, resources, places.interfaces),
             owner,
         };
         let vpc = &mut plan.vpcs[interface.vpc.get()];
@@ -266,6 +269,25 @@ impl<'a> Owners<'a> {
 fn nitro(interface: &NetworkInterface, resources: &Resources) -> Option<NitroGeneration> {
     let instance = interface.attachment.as_ref()?.instance_id.as_ref()?;
     Some(resources.instances.get(instance)?.nitro_generation)
+}
+
+fn allowance(
+    interface: &NetworkInterface,
+    resources: &Resources,
+    indices: &InterfaceIndices,
+) -> Option<Allowance> {
+    let instance = interface.attachment.as_ref()?.instance_id.as_ref()?;
+    let instance = resources.instances.get(instance)?;
+    let interfaces = instance.network_interfaces.iter();
+    let interfaces: Vec<_> = interfaces
+        .filter_map(|it| indices.get(it).copied())
+        .collect();
+    Some(Allowance {
+        instance: instance.instance_id.clone(),
+        home: *interfaces.first()?,
+        interfaces,
+        kind: InstanceType::of(&instance.instance_type),
+    })
 }
 
 fn addresses(interface: &NetworkInterface) -> Vec<IpAddr> {

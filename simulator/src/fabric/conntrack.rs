@@ -154,6 +154,16 @@ impl Conntrack {
         until.is_some_and(|until| *until > now)
     }
 
+    /// Entries, dead ones that were not swept yet included.
+    pub(crate) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Flows that are tracked at `now`.
+    pub(crate) fn live(&self, now: SimTime) -> usize {
+        self.flows.values().filter(|it| it.expires > now).count()
+    }
+
     fn make_room(&mut self, now: SimTime, limit: u32) -> bool {
         let limit = limit as usize;
         let sweeps = self.flows.len() >= self.sweep_at.max(FIRST_SWEEP)

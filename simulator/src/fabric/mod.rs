@@ -17,6 +17,7 @@
 mod compile;
 mod conntrack;
 mod header;
+mod instance;
 mod internet_gateway;
 mod lpm;
 mod mtu;
@@ -44,12 +45,16 @@ use wirelab_model::{
 };
 use wirelab_wire::IpPacket;
 
+#[cfg(test)]
+pub(crate) use instance::Counters;
+pub(crate) use instance::counters;
 pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
 pub(crate) use network_interface::Via;
 pub(crate) use plan::{InterfaceIndex, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
 
+use crate::allowance::Meter;
 use crate::config::FabricConfig;
 use crate::metrics::Metrics;
 use crate::trace::Watch;
@@ -103,6 +108,8 @@ pub(crate) enum Place {
     },
     /// It comes to an interface.
     Arrive { interface: InterfaceIndex, via: Via },
+    /// It has waited for the allowances of the instance that it comes to.
+    Admitted { interface: InterfaceIndex, via: Via },
     /// The machine of an interface gets it.
     Machine(InterfaceIndex),
     /// A machine outside AWS sends it.
@@ -159,6 +166,10 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct InterfaceState {
     conntrack: Conntrack,
+    /// Packets to link-local services.
+    link_local: Meter,
+    /// On the primary interface of an instance: what its allowances have given.
+    used: Option<Box<instance::Used>>,
     /// On the primary interface of a NAT gateway.
     nat: Option<Box<NatTable>>,
 }
@@ -200,6 +211,8 @@ pub(crate) struct Walk<'a, W> {
     pub(crate) sites: &'a Sites,
     pub(crate) state: &'a mut State,
     pub(crate) watch: &'a mut W,
+    /// How long the packet has waited here; it goes on so much later.
+    pub(crate) delay: SimDuration,
     pub(crate) out: &'a mut Vec<Sent>,
 }
 
@@ -212,6 +225,7 @@ impl<W: Watch> Walk<'_, W> {
                 next_hop,
             } => self.depart(interface, next_hop, transit),
             Place::Arrive { interface, via } => self.arrive(interface, via, transit),
+            Place::Admitted { interface, via } => self.admit(interface, via, transit),
             Place::FromInternet => self.arrive_from_internet(transit),
             Place::FromVpn(connection) => self.arrive_from_vpn(&connection, transit),
             Place::FromPeer {
@@ -238,7 +252,7 @@ impl<W: Watch> Walk<'_, W> {
 
     fn send(&mut self, after: SimDuration, place: Place, transit: Transit) {
         self.out.push(Sent {
-            after,
+            after: after + self.delay,
             place,
             transit,
         });

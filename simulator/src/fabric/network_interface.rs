@@ -45,6 +45,9 @@ impl<'a, W: Watch> Walk<'a, W> {
         let peer = self.peer_mac(nic, way.leads);
         self.watch.capture(interface, true, peer, &transit.packet);
         if self.is_service(nic, header.destination) {
+            if !self.link_local_allowance(interface, &transit) {
+                return;
+            }
             let destination = header.destination;
             let reason = VpcDrop::NoSuchService { destination };
             return self.watch.deny(&transit, self.vpc_hop(nic), reason);
@@ -137,6 +140,31 @@ impl<'a, W: Watch> Walk<'a, W> {
         if !self.is_up(nic, &transit) || !self.destination_check(nic, header, &transit) {
             return;
         }
+        match self.inbound_allowance(interface, &transit) {
+            None => {}
+            Some(SimDuration::ZERO) => self.admit_known(interface, via, header, transit),
+            Some(wait) => self.send(wait, Place::Admitted { interface, via }, transit),
+        }
+    }
+
+    /// A packet that has waited for its instance's allowances comes in.
+    pub(super) fn admit(&mut self, interface: InterfaceIndex, via: Via, transit: Transit) {
+        if self.plan.find_interface(interface).is_none() {
+            return self.interface_gone(interface, &transit);
+        }
+        let header = Header::of(&transit.packet);
+        self.admit_known(interface, via, &header, transit);
+    }
+
+    /// The groups are asked, and the machine gets the packet.
+    fn admit_known(
+        &mut self,
+        interface: InterfaceIndex,
+        via: Via,
+        header: &Header,
+        transit: Transit,
+    ) {
+        let nic = self.plan.interface(interface);
         let from_nat = match via {
             Via::Neighbor(from) => self.is_nat(from),
             Via::Router => self.came_from_nat(nic, header),
@@ -167,6 +195,10 @@ impl<'a, W: Watch> Walk<'a, W> {
 
     /// Takes a packet that may leave along its way.
     fn forward(&mut self, interface: InterfaceIndex, way: Way<'a>, transit: Transit) {
+        let Some(wait) = self.outbound_allowance(interface, way.leads, &transit) else {
+            return;
+        };
+        self.delay = wait;
         let nic = self.plan.interface(interface);
         let subnet = self.plan.subnet(nic.subnet);
         if let Some(taken) = way.taken.filter(|_| way.leads != Leads::Gone) {
@@ -306,6 +338,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             sites: self.sites,
             state: self.state,
             watch: &mut Silent,
+            delay: SimDuration::ZERO,
             out: self.out,
         };
         let direction = FlowDirection::Egress;

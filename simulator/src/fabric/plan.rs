@@ -19,6 +19,7 @@ use wirelab_wire::MacAddr;
 
 use super::compile;
 use super::conntrack::IdleTimeouts;
+use super::instance::Allowance;
 use super::nat_gateway::NatGateway;
 use super::network_acl::Acl;
 use super::route_table::Table;
@@ -116,6 +117,8 @@ pub(crate) struct Interface {
     pub(crate) owner: Owner,
     pub(crate) timeouts: IdleTimeouts,
     pub(crate) is_nitro: bool,
+    /// Of the instance that it is attached to.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 /// What is behind an interface.

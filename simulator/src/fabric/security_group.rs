@@ -223,7 +223,8 @@ impl<W: Watch> Walk<'_, W> {
                     let table = &mut self.state.interface(interface).conntrack;
                     table.remember_fragments(self.now, &transit.packet);
                 } else if !self.track(interface, direction, header, transit) {
-                    let limit = self.config.conntrack_limit;
+                    let limit = self.conntrack_limit(interface);
+                    self.conntrack_exceeded(interface);
                     let interface = nic.id.clone();
                     let reason = SecurityGroupDrop::ConntrackAllowance { interface, limit };
                     self.watch.deny(transit, hop(), reason);
@@ -295,7 +296,7 @@ impl<W: Watch> Walk<'_, W> {
         transit: &Transit,
     ) -> bool {
         let timeouts = &self.plan.interface(interface).timeouts;
-        let limit = self.config.conntrack_limit;
+        let limit = self.conntrack_limit(interface);
         let table = &mut self.state.interface(interface).conntrack;
         let tracked = table.track(self.now, header, direction, timeouts, limit);
         if tracked {

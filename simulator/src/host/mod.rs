@@ -86,6 +86,8 @@ pub struct Host {
     wakes: BTreeSet<(SimTime, Waker)>,
     next_echo_identifier: u16,
     names: exec::NameTable,
+    /// What the drivers of the interfaces have counted, as of the last `ethtool`.
+    statistics: Vec<exec::Statistics>,
 }
 
 impl Host {
@@ -125,6 +127,7 @@ impl Host {
             wakes: BTreeSet::new(),
             next_echo_identifier,
             names: exec::NameTable::default(),
+            statistics: Vec::new(),
         })
     }
 
@@ -149,6 +152,11 @@ impl Host {
     /// any case; of two entries for one name or address the first counts.
     pub fn set_names(&mut self, names: Vec<(SmolStr, IpAddr)>) {
         self.names = exec::NameTable::new(names);
+    }
+
+    /// Replaces what the driver of each interface has counted, for `ethtool -S`.
+    pub(crate) fn set_statistics(&mut self, statistics: Vec<exec::Statistics>) {
+        self.statistics = statistics;
     }
 
     /// What a program here may send to `to` in one packet with DF set, in octets: the MTU of the

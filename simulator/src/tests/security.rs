@@ -193,7 +193,7 @@ fn a_blackhole_and_a_missing_route_are_told_apart() {
 #[test]
 fn a_full_tracking_table_refuses_what_needs_a_new_entry() {
     let fabric = crate::FabricConfig {
-        conntrack_limit: 3,
+        conntrack_limit: Some(3),
         ..crate::FabricConfig::default()
     };
     let rules = ["in tcp 3306 10.0.0.0/16"];

@@ -7,6 +7,7 @@
 mod code;
 mod hop;
 mod host;
+mod instance;
 mod interface;
 mod internet_gateway;
 mod nat_gateway;
@@ -27,6 +28,7 @@ use wirelab_model::FlowDirection;
 pub use code::ExplanationCode;
 pub use hop::Hop;
 pub use host::MachineDrop;
+pub use instance::InstanceDrop;
 pub use interface::InterfaceDrop;
 pub use internet_gateway::InternetGatewayDrop;
 pub use nat_gateway::NatGatewayDrop;
@@ -82,6 +84,8 @@ macro_rules! reasons {
 reasons! {
     /// A machine.
     Host(MachineDrop),
+    /// What an instance's network allows.
+    Instance(InstanceDrop),
     /// A network interface.
     Interface(InterfaceDrop),
     /// An internet gateway, or the internet.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use wirelab_model::{Observation, SimTime};
+use wirelab_model::{Observation, SimDuration, SimTime};
 use wirelab_wire::IpPacket;
 
 use super::live::Live;
@@ -132,6 +132,7 @@ impl World {
             config: &self.config.fabric,
             sites: &self.sites,
             state: &mut self.state,
+            delay: SimDuration::ZERO,
             watch: &mut live,
             out: &mut sent,
         };
@@ -146,7 +147,7 @@ impl World {
             self.transmissions += u64::from(place.is_elsewhere());
             match place {
                 // Nothing can come between an interface and its machine.
-                Place::Machine(interface) if delivered.is_none() => {
+                Place::Machine(interface) if delivered.is_none() && after == SimDuration::ZERO => {
                     delivered = Some((interface, transit));
                 }
                 _ => {
@@ -263,6 +264,7 @@ impl World {
             return;
         };
         let fabric = &self.config.fabric;
+        let flow_bps = fabric.interface_bps;
         let (bps, place) = match &plug.to {
             PluggedInto::Interface(index) => {
                 let interface = *index;
@@ -270,7 +272,10 @@ impl World {
                     interface,
                     next_hop,
                 };
-                (fabric.interface_bps, place)
+                let nic = self.topology.plan.find_interface(interface);
+                let allowance = nic.and_then(|it| it.allowance.as_ref());
+                let bps = allowance.map_or(flow_bps, |it| it.kind.burst_bps);
+                (bps, place)
             }
             PluggedInto::Outside(socket) => {
                 let interface = u32::try_from(interface).expect("a plug has a small index");
@@ -283,7 +288,15 @@ impl World {
             }
         };
         let ready = machine.pace.sends(self.now);
-        let leaves = plug.link.departure(ready, packet.total_len(), bps);
+        let leaves = match plug.to {
+            PluggedInto::Interface(_) if bps > flow_bps => {
+                let ready = plug.link.departure(ready, packet.total_len(), bps);
+                plug.flows.departure(self.now, ready, &packet, flow_bps)
+            }
+            PluggedInto::Interface(_) | PluggedInto::Outside(_) => {
+                plug.link.departure(ready, packet.total_len(), bps)
+            }
+        };
         let transit = Transit {
             packet,
             direct: true,

@@ -1,12 +1,13 @@
 //! Commands run on a machine: they send real packets and print what the real programs print.
 //!
-//! `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`, `curl` and `nc` take
+//! `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`, `curl` and `nc` take
 //! their time: each is a [`Task`] that is told of packets and of time passing. An option that is
 //! not known is refused with what is supported, status 2.
 
 mod connect;
 mod curl;
 mod device;
+mod ethtool;
 mod ip;
 mod names;
 mod options;
@@ -18,6 +19,7 @@ mod tracepath;
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 
+pub(crate) use ethtool::Statistics;
 pub(super) use names::{NameTable, service};
 
 use super::icmp::Heard;
@@ -115,7 +117,7 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str = "curl, ip, iptables, nc, ping, ss, sysctl, tracepath";
+const COMMANDS: &str = "curl, ethtool, ip, iptables, nc, ping, ss, sysctl, tracepath";
 
 impl Host {
     /// Starts a command.
@@ -156,6 +158,7 @@ impl Host {
             "iptables" => self.run_iptables(arguments),
             "sysctl" => self.run_sysctl(arguments),
             "ss" => self.run_ss(now, arguments),
+            "ethtool" => self.run_ethtool(arguments),
             "hostname" => printed(format!("{}\n", self.spec.name)),
             _ => Err(Refusal {
                 text: format!("{program}: command not found (available here: {COMMANDS})\n"),

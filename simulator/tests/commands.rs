@@ -91,6 +91,8 @@ fn routes_and_settings_change_what_is_sent() {
             "iptables -F",
             "curl -s http://10.0.2.20/hello",
             "ss -ta",
+            "ethtool -S ens5",
+            "ethtool -S eth9",
             "vim",
         ]
     ));

@@ -101,16 +101,25 @@ impl Direction {
         let earned = u64::try_from(earned / 1_000_000_000).unwrap_or(u64::MAX);
         self.spent = self.spent.saturating_sub(earned);
         self.at = now;
-        let rate = if self.spent < credits(kind) {
-            kind.burst_bps
+        // What credits do not pay waits until the baseline has earned it.
+        let over = if kind.burst_bps > kind.baseline_bps {
+            (self.spent + bits).saturating_sub(credits(kind))
         } else {
-            kind.baseline_bps
+            0
         };
-        let said = self.meter.take(now, bits, &bounds(rate));
-        if said != Metered::Refused {
-            self.spent = self.spent.saturating_add(bits).min(credits(kind) + bits);
+        let nanos = u128::from(over) * 1_000_000_000 / u128::from(kind.baseline_bps.max(1));
+        let earning = SimDuration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        if earning > QUEUE {
+            return (Metered::Refused, kind.baseline_bps);
         }
-        (said, rate)
+        let burst = self.meter.take(now, bits, &bounds(kind.burst_bps));
+        if burst != Metered::Refused {
+            self.spent = self.spent.saturating_add(bits);
+        }
+        if over > 0 && burst != Metered::Refused && earning >= wait(burst) {
+            return (Metered::Waits(earning), kind.baseline_bps);
+        }
+        (burst, kind.burst_bps)
     }
 }
 
@@ -330,13 +339,13 @@ mod tests {
         let mut side = Direction::default();
         let full: Vec<_> = (0..300).map(|at| second(&mut side, &kind, at)).collect();
         assert!(full.iter().all(|mbps| *mbps == 5000), "{full:?}");
-        let baseline = (310..320)
+        let baseline = (300..310)
             .map(|at| second(&mut side, &kind, at))
             .sum::<u64>()
             / 10;
         assert!((60..=70).contains(&baseline), "{baseline} Mbps");
         // An hour of rest earns 64 Mb a second: three quarters of a minute at full rate.
-        let again = (3920..3980).map(|at| second(&mut side, &kind, at));
+        let again = (3910..3970).map(|at| second(&mut side, &kind, at));
         let again = again.filter(|mbps| *mbps == 5000).count();
         assert!((44..=48).contains(&again), "{again} seconds");
     }

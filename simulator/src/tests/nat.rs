@@ -196,7 +196,7 @@ fn towards_one_destination_there_are_55000_connections_and_towards_another_as_ma
         let port = u16::try_from(1024 + number).expect("below 2^16");
         let syn = tcp((&source.to_string(), port), ("203.0.113.80", 443), SYN, 0);
         bench.put("eni-app", syn);
-        if number % 1000 == 0 {
+        if number % 250 == 0 {
             bench
                 .world
                 .handle_timeout(bench.world.now() + wirelab_model::SimDuration::from_millis(1));

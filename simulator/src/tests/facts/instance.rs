@@ -92,7 +92,8 @@ fn what_exceeds_an_allowance_is_queued_then_dropped_and_counted() {
     table.row("2.1", "1 ms passes, 10 ms wait", dropped, 1000 - 764);
     let exceeded = used.bw_out_allowance_exceeded;
     table.row("2.1", "queued and dropped", exceeded, 1000 - 70);
-    table.row("2.1", "nothing else", used.pps_allowance_exceeded, 0);
+    let packets = used.pps_allowance_exceeded;
+    table.row("2.1", "and of 500,000 a second", packets, 1000 - 501);
     let quiet = offer(&mut bench, "10.0.1.6", 9000, 60);
     table.row("2.13", "below it nothing", quiet, (0, String::new()));
 

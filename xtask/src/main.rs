@@ -1,5 +1,6 @@
 //! What developers run: `cargo xtask swarm` and `cargo xtask mutants`.
 
+mod mutants;
 mod swarm;
 
 use std::process::ExitCode;
@@ -17,10 +18,13 @@ struct Arguments {
 enum Task {
     /// Plays random worlds and checks what must hold of every one.
     Swarm(swarm::Swarm),
+    /// Plants mistakes in a copy of the tree and sees which tests notice.
+    Mutants(mutants::Mutants),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().task {
         Task::Swarm(swarm) => swarm.run(),
+        Task::Mutants(mutants) => mutants.run(),
     }
 }

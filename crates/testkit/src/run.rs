@@ -27,6 +27,9 @@ pub(crate) const REGION: &str = "us-east-1";
 /// Longer than any packet is on its way.
 pub(crate) const FLIGHT: SimDuration = SimDuration::from_millis(100);
 
+/// More steps than any drawn world needs in one go.
+const STEPS: u64 = 3_000_000;
+
 /// A script that is being played.
 #[derive(Clone)]
 pub(crate) struct Run {
@@ -126,7 +129,8 @@ impl Run {
 
     /// Lets time pass for both, in order.
     pub(crate) fn advance(&mut self, until: SimTime) {
-        loop {
+        for step in 0_u64.. {
+            assert!(step < STEPS, "the world does not come to rest");
             let control = self.control.poll_timeout().filter(|at| *at <= until);
             let world = self.world.poll_timeout().filter(|at| *at <= until);
             match (control, world) {

@@ -15,7 +15,7 @@ const IDLE: SimDuration = SimDuration::from_secs(350);
 /// After both FINs or an RST: the simulator's own number.
 const CLOSING: SimDuration = SimDuration::from_secs(60);
 /// Largest packet through a NAT gateway.
-const NAT_MTU: usize = 8500;
+const NAT_MTU: u16 = 8500;
 
 /// The connections of one gateway by the flow as the inside sends it.
 #[derive(Clone, Debug, Default)]
@@ -174,7 +174,7 @@ impl Plain {
         if let Some(mapping) = known.by_inside.get_mut(&inside) {
             mapping.see(now, true, packet);
         }
-        self.fits(packet, NAT_MTU, MadeBy::Gateway(id.clone()), nat)?;
+        self.fits(packet, NAT_MTU.into(), MadeBy::Gateway(id.clone()), nat)?;
         if !is_known {
             self.map(nat, id, &inside)?;
         }
@@ -185,7 +185,8 @@ impl Plain {
             packet.source_port = outside.source_port;
             packet.destination_port = outside.destination_port;
         }
-        let rest = cut(packet, NAT_MTU);
+        packet.clamp(NAT_MTU);
+        let rest = cut(packet, NAT_MTU.into());
         self.send_pieces(packet, rest, &MadeBy::Gateway(id.clone()));
         self.from_gateway(id, packet)
     }
@@ -255,8 +256,9 @@ impl Plain {
                 packet.source_port = inside.source_port;
             }
         }
-        self.fits(packet, NAT_MTU, MadeBy::Gateway(id.clone()), nat)?;
-        let rest = cut(packet, NAT_MTU);
+        self.fits(packet, NAT_MTU.into(), MadeBy::Gateway(id.clone()), nat)?;
+        packet.clamp(NAT_MTU);
+        let rest = cut(packet, NAT_MTU.into());
         self.send_pieces(packet, rest, &MadeBy::Gateway(id.clone()));
         self.from_gateway(id, packet)
     }

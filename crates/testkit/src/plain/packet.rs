@@ -118,6 +118,12 @@ impl Packet {
         }
     }
 
+    /// What a gateway that carries `mtu` octets does to a SYN's MSS (`facts.md` 2.6).
+    pub(crate) fn clamp(&mut self, mtu: u16) {
+        let headers = if self.source.is_ipv4() { 40 } else { 60 };
+        self.mss = self.mss.map(|mss| mss.min(mtu - headers));
+    }
+
     /// Its flow.
     #[must_use]
     pub const fn ends(&self) -> Ends {
@@ -234,6 +240,9 @@ impl fmt::Display for Packet {
             Fragment::Later => " later fragment",
         };
         write!(f, " {} octets{fragment}", self.size)?;
+        if let Some(mss) = self.mss {
+            write!(f, " MSS {mss}")?;
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use wirelab_model::{
 use super::{MadeBy, Packet, Plain, Verdict, Why};
 
 /// Largest packet through a transit gateway.
-const TRANSIT_MTU: usize = 8500;
+const TRANSIT_MTU: u16 = 8500;
 
 impl Plain {
     /// A route leads from `from` to a transit gateway: in by the attachment's interface in the
@@ -39,6 +39,7 @@ impl Plain {
             return Err(Why::new("network ACL in", subnet));
         }
         self.fits_transit(packet, &inside, gateway)?;
+        packet.clamp(TRANSIT_MTU);
         let onward = self.transit_route(gateway, &attachment, packet.destination)?;
         let all = &self.resources.transit_gateway_attachments;
         let Some(onward) = onward.attachments.first().and_then(|id| all.get(id)) else {
@@ -60,10 +61,10 @@ impl Plain {
         inside: &NetworkInterfaceId,
         gateway: &TransitGatewayId,
     ) -> Result<(), Why> {
-        if packet.size <= TRANSIT_MTU || packet.dont_fragment {
+        if packet.size <= TRANSIT_MTU.into() || packet.dont_fragment {
             return self.fits(
                 packet,
-                TRANSIT_MTU,
+                TRANSIT_MTU.into(),
                 MadeBy::Gateway(inside.clone()),
                 gateway,
             );

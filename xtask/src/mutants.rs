@@ -69,7 +69,9 @@ impl Mutant {
             find: self.find.clone(),
             replace: self.replace.clone(),
         };
-        std::iter::once(first).chain(self.also.iter().cloned()).collect()
+        std::iter::once(first)
+            .chain(self.also.iter().cloned())
+            .collect()
     }
 }
 
@@ -98,7 +100,11 @@ impl Mutants {
         println!("as it is: {}", noticed_text(&self.judge(&copy)?));
         let mut survived = Vec::new();
         let wanted = |it: &&Mutant| {
-            self.names.is_empty() || self.names.iter().any(|name| it.name.contains(name.as_str()))
+            self.names.is_empty()
+                || self
+                    .names
+                    .iter()
+                    .any(|name| it.name.contains(name.as_str()))
         };
         for mutant in catalogue.mutant.iter().filter(wanted) {
             let began = Instant::now();
@@ -236,7 +242,10 @@ impl Copy {
         let mut command = Command::new(option_env!("CARGO").unwrap_or("cargo"));
         command.args(arguments).arg("--offline");
         for package in PLAIN {
-            command.args(["--config", &format!("profile.dev.package.{package}.opt-level=0")]);
+            command.args([
+                "--config",
+                &format!("profile.dev.package.{package}.opt-level=0"),
+            ]);
         }
         command.env("CARGO_TARGET_DIR", &self.target);
         self.said(command)

@@ -275,5 +275,6 @@ fn reset(packet: &Packet) -> Packet {
         0x14
     };
     answer.size = 40;
+    answer.mss = None;
     answer
 }

@@ -32,6 +32,7 @@ mod transit_gateway_route;
 mod transit_gateway_route_table;
 mod transit_gateway_vpc_attachment;
 mod vpc;
+pub(crate) mod vpc_peering_connection;
 mod vpn_connection;
 mod vpn_gateway;
 mod vpn_modification;
@@ -67,6 +68,7 @@ macro_rules! operations {
 operations! {
     AcceptTransitGatewayPeeringAttachment Write
         transit_gateway_peering::accept_transit_gateway_peering_attachment, [DryRun];
+    AcceptVpcPeeringConnection Write vpc_peering_connection::accept, [DryRun];
     AllocateAddress Write address::allocate_address, [DryRun Tags];
     AssignPrivateIpAddresses Write network_interface::assign_private_ip_addresses, [];
     AssignPrivateNatGatewayAddress Write nat_gateway_address::assign, [DryRun];
@@ -104,6 +106,7 @@ operations! {
     CreateTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::create_transit_gateway_vpc_attachment, [DryRun Tags];
     CreateVpc Write vpc::create_vpc, [DryRun Tags];
+    CreateVpcPeeringConnection Write vpc_peering_connection::create, [DryRun Tags];
     CreateVpnConnection Write vpn_connection::create_vpn_connection, [DryRun Tags];
     CreateVpnConnectionRoute Write vpn_connection::create_vpn_connection_route, [];
     CreateVpnGateway Write vpn_gateway::create_vpn_gateway, [DryRun Tags];
@@ -130,6 +133,7 @@ operations! {
     DeleteTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
+    DeleteVpcPeeringConnection Write vpc_peering_connection::delete, [DryRun];
     DeleteVpnConnection Write vpn_connection::delete_vpn_connection, [DryRun];
     DeleteVpnConnectionRoute Write vpn_connection::delete_vpn_connection_route, [];
     DeleteVpnGateway Write vpn_gateway::delete_vpn_gateway, [DryRun];
@@ -171,6 +175,7 @@ operations! {
         [DryRun Filters Pages];
     DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
+    DescribeVpcPeeringConnections Read vpc_peering_connection::describe, [DryRun Filters Pages];
     DescribeVpcs Read vpc::describe_vpcs, [DryRun Filters Pages];
     DescribeVpnConnections Read vpn_connection::describe_vpn_connections, [DryRun Filters];
     DescribeVpnGateways Read vpn_gateway::describe_vpn_gateways, [DryRun Filters];
@@ -209,10 +214,12 @@ operations! {
     ModifyTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
+    ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
     ModifyVpnConnection Write vpn_modification::modify_vpn_connection, [DryRun];
     ModifyVpnTunnelOptions Write vpn_modification::modify_vpn_tunnel_options, [DryRun];
     RejectTransitGatewayPeeringAttachment Write
         transit_gateway_peering::reject_transit_gateway_peering_attachment, [DryRun];
+    RejectVpcPeeringConnection Write vpc_peering_connection::reject, [DryRun];
     ReleaseAddress Write address::release_address, [DryRun];
     ReplaceNetworkAclAssociation Write network_acl::replace_network_acl_association, [DryRun];
     ReplaceNetworkAclEntry Write network_acl::replace_network_acl_entry, [DryRun];
@@ -244,6 +251,8 @@ pub(crate) enum Settled {
     Lasting,
     /// It is gone and will be forgotten.
     Gone,
+    /// It has ended, and sees to being forgotten itself.
+    Ended,
 }
 
 /// Ends a resource's transitional state.
@@ -261,6 +270,17 @@ pub(crate) fn settle(
         ResourceRef::ManagedPrefixList(id) => prefix_list::settle(id, state, config),
         ResourceRef::TransitGatewayAttachment(id) => transit_gateway_attachment::settle(id, state),
         ResourceRef::TransitGatewayRouteTable(id) => transit_gateway_route_table::settle(id, state),
+        ResourceRef::VpcPeeringConnection(id) => {
+            vpc_peering_connection::settle(id, at, state, config)
+        }
         other => unreachable!("{other:?} has no transitional states"),
+    }
+}
+
+/// A deadline passes for a resource that waits for somebody, or that is shown for so long.
+pub(crate) fn expire(resource: &ResourceRef, at: SimTime, state: &mut State) {
+    match resource {
+        ResourceRef::VpcPeeringConnection(id) => vpc_peering_connection::expire(id, at, state),
+        other => unreachable!("{other:?} has no deadlines"),
     }
 }

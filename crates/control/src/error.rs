@@ -190,6 +190,25 @@ errors! {
     incorrect_instance_state(id: impl Display, wanted: &str) = "IncorrectInstanceState",
         "The instance '{id}' is not in the '{wanted}' state.";
 
+    // VPC peering.
+    peering_exists(one: impl Display, other: impl Display) = "VpcPeeringConnectionAlreadyExists",
+        "A VPC peering connection between {one} and {other} already exists.";
+    peering_limit(vpc: impl Display) = "VpcPeeringConnectionsPerVpcLimitExceeded",
+        "The maximum number of active VPC peering connections has been reached for {vpc}.";
+    outstanding_peering_limit() = "OutstandingVpcPeeringConnectionLimitExceeded",
+        "The maximum number of outstanding VPC peering connection requests has been reached.";
+    peering_transition(id: impl Display) = "InvalidStateTransition",
+        "VpcPeeringConnectionID {id} is not in the correct state for the request.";
+    peering_not_yours(account: &str, verb: &str, id: impl Display) = "OperationNotPermitted",
+        "User ({account}) cannot {verb} peering {id}";
+    peering_region(region: &str, id: impl Display, wanted: &str) = "OperationNotPermitted",
+        "Incorrect region ({region}) specified for this request. VPC peering connection {id} must \
+        be accepted in region {wanted}";
+    peering_inactive(id: impl Display) = "OperationNotPermitted",
+        "Peering {id} is not active. Peering options can be added only to active peerings.";
+    peering_dns(vpc: impl Display) = "OperationNotPermitted",
+        "Both VPCs need enableDnsSupport and enableDnsHostnames; {vpc} has not.";
+
     // The rest.
     tag_limit(id: impl Display) = "TagLimitExceeded",
         "The maximum number of tags for resource {id} has been reached";

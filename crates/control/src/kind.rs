@@ -184,6 +184,11 @@ kinds! {
         "InvalidPrefixListID.NotFound", "InvalidPrefixListId.Malformed",
         "The prefix list ID '{}' does not exist",
         shown crate::ec2::prefix_list::shown_to;
+    VpcPeeringConnection, VpcPeeringConnectionId, vpc_peering_connections,
+        vpc_peering_connection_id, tags, "vpc-peering-connection",
+        "InvalidVpcPeeringConnectionID.NotFound", "InvalidVpcPeeringConnectionId.Malformed",
+        "The vpcPeeringConnection ID '{}' does not exist",
+        shown crate::ec2::vpc_peering_connection::shown_to;
     FlowLog, FlowLogId, flow_logs, flow_log_id, tags, "vpc-flow-log",
         "InvalidFlowLogId.NotFound", "InvalidFlowLogId.Malformed",
         "The flow log ID '{}' does not exist";

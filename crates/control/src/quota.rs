@@ -62,6 +62,10 @@ pub struct Quotas {
     pub vpn_connections_per_gateway: usize,
     /// Static routes of a VPN connection (ours: the guide gives 100 for learned ones alone).
     pub routes_per_vpn_connection: usize,
+    /// VPC peering connections in service, or on their way there, of a VPC.
+    pub vpc_peering_connections_per_vpc: usize,
+    /// Requests for a VPC peering connection that wait for an answer.
+    pub outstanding_vpc_peering_connections: usize,
     /// Tags of a resource.
     pub tags_per_resource: usize,
 }
@@ -97,6 +101,8 @@ impl Default for Quotas {
             vpn_connections: 50,
             vpn_connections_per_gateway: 10,
             routes_per_vpn_connection: 100,
+            vpc_peering_connections_per_vpc: 50,
+            outstanding_vpc_peering_connections: 25,
             tags_per_resource: 50,
         }
     }

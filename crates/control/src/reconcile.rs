@@ -130,6 +130,11 @@ fn state(target: &RouteTarget, table: &RouteTable, resources: &Resources) -> Rou
             )
         }),
         RouteTarget::NetworkInterface(id) => interface_is_there(id, resources),
+        RouteTarget::VpcPeeringConnection(id) => {
+            let connection = resources.vpc_peering_connections.get(id);
+            let connection = connection.filter(|it| it.status == PeeringStatus::Active);
+            connection.is_some_and(|it| it.ends(&table.vpc_id).is_some())
+        }
         RouteTarget::TransitGateway(id) => {
             transit_gateway_attachment::is_attached(resources, id, &table.vpc_id)
         }

@@ -35,6 +35,12 @@ pub struct Delays {
     pub vpn_tunnel_modify: SimDuration,
     /// `create-`, `modify-` and `delete-in-progress` of a prefix list.
     pub prefix_list: SimDuration,
+    /// `initiating-request` of a VPC peering connection.
+    pub vpc_peering_request: SimDuration,
+    /// `provisioning` of a VPC peering connection.
+    pub vpc_peering_provision: SimDuration,
+    /// `deleting` of a VPC peering connection between Regions.
+    pub vpc_peering_delete: SimDuration,
     /// How long what is gone is still described: about an hour (Amazon VPC User Guide, "NAT
     /// gateways").
     pub forget: SimDuration,
@@ -55,6 +61,9 @@ impl Default for Delays {
             vpn_connection: SimDuration::from_secs(240),
             vpn_tunnel_modify: SimDuration::from_secs(180),
             prefix_list: SimDuration::from_secs(5),
+            vpc_peering_request: SimDuration::from_secs(2),
+            vpc_peering_provision: SimDuration::from_secs(5),
+            vpc_peering_delete: SimDuration::from_secs(30),
             forget: SimDuration::from_secs(3600),
         }
     }
@@ -65,6 +74,8 @@ impl Default for Delays {
 pub(crate) enum Transition {
     /// A transitional state becomes the lasting one that it leads to.
     Settle,
+    /// A deadline passes: nobody has accepted, or one side has been shown it long enough.
+    Expire,
     /// It is described no longer.
     Forget,
 }
@@ -81,6 +92,7 @@ impl Timer {
     pub(crate) fn fire(self, state: &mut State, config: &ControlConfig) {
         match self.transition {
             Transition::Settle => settle(&self.resource, self.at, state, config),
+            Transition::Expire => ec2::expire(&self.resource, self.at, state),
             Transition::Forget => forget(self.resource, state),
         }
     }
@@ -123,6 +135,12 @@ impl Timers {
             transition,
         };
         self.0.insert(index, timer);
+    }
+
+    /// Takes a transition out again.
+    pub(crate) fn cancel(&mut self, resource: &ResourceRef, transition: Transition) {
+        self.0
+            .retain(|timer| timer.resource != *resource || timer.transition != transition);
     }
 
     pub(crate) fn next_at(&self) -> Option<SimTime> {

@@ -198,6 +198,8 @@ ids! {
     TransitGatewayRouteTableId = "tgw-rtb";
     /// A managed prefix list.
     PrefixListId = "pl";
+    /// A VPC peering connection.
+    VpcPeeringConnectionId = "pcx";
     /// A flow log.
     FlowLogId = "fl";
 }

@@ -14,6 +14,7 @@ mod security_group;
 mod subnet;
 mod transit_gateway;
 mod vpc;
+mod vpc_peering_connection;
 mod vpn;
 
 pub use address::Address;
@@ -45,6 +46,7 @@ pub use transit_gateway::{
     TransitGatewayVpcAttachmentOptions,
 };
 pub use vpc::Vpc;
+pub use vpc_peering_connection::{PeeringStatus, PeeringVpc, VpcPeeringConnection};
 pub use vpn::{CustomerGateway, VpnConnection, VpnGateway, VpnStaticRoute, VpnTunnel};
 
 use serde::{Deserialize, Serialize};

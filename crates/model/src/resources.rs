@@ -127,6 +127,9 @@ resources! {
         transit_gateway_route_table_id;
     /// Managed prefix lists.
     ManagedPrefixList, managed_prefix_lists, PrefixListId, prefix_list_id;
+    /// VPC peering connections.
+    VpcPeeringConnection, vpc_peering_connections, VpcPeeringConnectionId,
+        vpc_peering_connection_id;
     /// Flow logs.
     FlowLog, flow_logs, FlowLogId, flow_log_id;
 }

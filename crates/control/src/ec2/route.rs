@@ -27,6 +27,7 @@ pub(crate) struct CreateRoute {
     network_interface_id: Option<NetworkInterfaceId>,
     instance_id: Option<InstanceId>,
     transit_gateway_id: Option<TransitGatewayId>,
+    vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
 }
 
 impl From<CreateRoute> for ReplaceRoute {
@@ -41,6 +42,7 @@ impl From<CreateRoute> for ReplaceRoute {
             network_interface_id: request.network_interface_id,
             instance_id: request.instance_id,
             transit_gateway_id: request.transit_gateway_id,
+            vpc_peering_connection_id: request.vpc_peering_connection_id,
             local_target: None,
         }
     }
@@ -58,6 +60,7 @@ pub(crate) struct ReplaceRoute {
     network_interface_id: Option<NetworkInterfaceId>,
     instance_id: Option<InstanceId>,
     transit_gateway_id: Option<TransitGatewayId>,
+    vpc_peering_connection_id: Option<VpcPeeringConnectionId>,
     local_target: Option<bool>,
 }
 
@@ -278,12 +281,16 @@ impl ReplaceRoute {
         if let Some(id) = &self.transit_gateway_id {
             targets.push(transit_gateway(tx, table, id)?);
         }
+        if let Some(id) = &self.vpc_peering_connection_id {
+            targets.push(vpc_peering_connection(tx, table, id)?);
+        }
         if self.local_target == Some(true) {
             targets.push(RouteTarget::Local);
         }
         let target = targets.pop().ok_or_else(|| {
             error::missing_one_of(
-                "GatewayId, NatGatewayId, NetworkInterfaceId, InstanceId, TransitGatewayId",
+                "GatewayId, NatGatewayId, NetworkInterfaceId, InstanceId, TransitGatewayId, \
+                VpcPeeringConnectionId",
             )
         })?;
         if targets.is_empty() {
@@ -385,6 +392,27 @@ pub(crate) fn blocks(vpc: &Vpc) -> impl Iterator<Item = IpNet> {
     ipv4.chain(ipv6)
 }
 
+/// A connection takes routes from the moment it waits for acceptance; until it is in service they
+/// are blackholes.
+fn vpc_peering_connection(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: &VpcPeeringConnectionId,
+) -> Result<RouteTarget, ApiError> {
+    let connection = tx.get::<VpcPeeringConnection>(id)?;
+    let lives = matches!(
+        connection.status,
+        PeeringStatus::PendingAcceptance | PeeringStatus::Provisioning | PeeringStatus::Active
+    );
+    if !lives {
+        return Err(VpcPeeringConnection::not_found(id));
+    }
+    if connection.ends(&table.vpc_id).is_none() {
+        return Err(other_network(table, "peering connection", id.as_str()));
+    }
+    Ok(RouteTarget::VpcPeeringConnection(id.clone()))
+}
+
 /// One local route for each block of the VPC.
 pub(crate) fn local_routes(vpc: &Vpc) -> Vec<Route> {
     blocks(vpc)
@@ -417,6 +445,7 @@ pub(crate) fn show(route: &Route, resources: &Resources) -> Value {
         RouteTarget::NatGateway(id) => ("NatGatewayId", id.as_str()),
         RouteTarget::NetworkInterface(id) => ("NetworkInterfaceId", id.as_str()),
         RouteTarget::TransitGateway(id) => ("TransitGatewayId", id.as_str()),
+        RouteTarget::VpcPeeringConnection(id) => ("VpcPeeringConnectionId", id.as_str()),
     };
     let instance_id = instance(&route.target, resources);
     let instance = instance_id.and_then(|id| resources.instances.get(id));

@@ -285,6 +285,12 @@ const FIELDS: &[Field<RouteTable>] = &[
             _ => None,
         })
     }),
+    ("route.vpc-peering-connection-id", |it, _| {
+        targets(it, |target| match target {
+            RouteTarget::VpcPeeringConnection(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }),
     ("route.instance-id", |it, resources| {
         each(
             it.routes

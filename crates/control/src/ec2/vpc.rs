@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::{network_acl, route_table, security_group};
+use crate::ec2::{network_acl, route_table, security_group, vpc_peering_connection};
 use crate::kind::Kind;
 use crate::request::Flag;
 use crate::transaction::Transaction;
@@ -118,6 +118,7 @@ fn has_dependents(tx: &Transaction<'_>, id: &VpcId) -> bool {
         || tx
             .each::<InternetGateway>()
             .any(|it| it.vpc_id.as_ref() == Some(id))
+        || vpc_peering_connection::holds(tx, id)
         || tx
             .each::<VpnGateway>()
             .any(|it| it.vpc_id.as_ref() == Some(id))
@@ -286,6 +287,8 @@ pub(crate) fn associate_vpc_cidr_block(
     match (request.cidr_block, ipv6) {
         (Some(cidr), None) => {
             let cidr = checked_block(cidr)?;
+            vpc_peering_connection::check_block(tx, &id, IpNet::V4(cidr))?;
+            let vpc = tx.edit::<Vpc>(&id)?;
             if vpc.cidr_blocks.len() >= quota {
                 return Err(error::cidr_limit(&id));
             }

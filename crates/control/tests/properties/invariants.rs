@@ -146,7 +146,9 @@ fn check_routes(all: &Resources) {
             .filter(|it| it.state == RouteState::Active)
         {
             let vpc = match &route.target {
-                RouteTarget::Local | RouteTarget::TransitGateway(_) => continue,
+                RouteTarget::Local
+                | RouteTarget::TransitGateway(_)
+                | RouteTarget::VpcPeeringConnection(_) => continue,
                 RouteTarget::InternetGateway(id) => all.internet_gateways[id].vpc_id.clone(),
                 RouteTarget::VpnGateway(id) => all.vpn_gateways[id].vpc_id.clone(),
                 RouteTarget::NatGateway(id) => Some(all.nat_gateways[id].vpc_id.clone()),

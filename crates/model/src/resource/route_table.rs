@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::Tag;
 use crate::{
     InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId, RouteTableAssociationId,
-    RouteTableId, SubnetId, TransitGatewayId, VpcId, VpnGatewayId,
+    RouteTableId, SubnetId, TransitGatewayId, VpcId, VpcPeeringConnectionId, VpnGatewayId,
 };
 
 /// Whether a route carries traffic.
@@ -48,6 +48,8 @@ pub enum RouteTarget {
     NetworkInterface(NetworkInterfaceId),
     /// A transit gateway.
     TransitGateway(TransitGatewayId),
+    /// A VPC peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
 }
 
 /// What a route is for.

@@ -76,7 +76,8 @@ pub use event::{
 };
 pub use verdict::{
     DropReason, EntryText, ExplanationCode, Hop, InstanceDrop, InterfaceDrop, InternetGatewayDrop,
-    MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop,
+    MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop, PeeringDrop, RouteTableDrop,
+    SecurityGroupDrop,
     SegmentDrop, TargetText, TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
 };
 pub use world::World;

@@ -330,6 +330,7 @@ fn route(text: &str) -> Route {
             Some("nat") => RouteTarget::NatGateway(NatGatewayId::new(target)),
             Some("igw") => RouteTarget::InternetGateway(InternetGatewayId::new(target)),
             Some("eni") => RouteTarget::NetworkInterface(NetworkInterfaceId::new(target)),
+            Some("pcx") => RouteTarget::VpcPeeringConnection(VpcPeeringConnectionId::new(target)),
             Some("tgw") => RouteTarget::TransitGateway(TransitGatewayId::new(target)),
             Some("vgw") => RouteTarget::VpnGateway(VpnGatewayId::new(target)),
             _ => panic!("a test wrote the target `{target}`"),

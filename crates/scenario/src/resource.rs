@@ -14,6 +14,7 @@ mod security_group;
 mod subnet;
 mod transit_gateway;
 mod vpc;
+mod vpc_peering_connection;
 mod vpn;
 
 use crate::build::Builder;
@@ -25,6 +26,7 @@ pub(crate) use instance::host as instance_host;
 pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     vpc::dhcp_options(builder, root);
     vpc::vpcs(builder, root);
+    vpc_peering_connection::all(builder, root);
     gateway::internet_gateways(builder, root);
     subnet::subnets(builder, root);
     let route_tables = route_table::create(builder, root);

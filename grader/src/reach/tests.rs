@@ -459,7 +459,7 @@ fn with_nat_gateway(mut resources: Resources) -> Resources {
             private_ip: gateway.private_ip_address,
             public_ip: None,
             is_primary: true,
-                status: NatGatewayAddressStatus::Succeeded,
+            status: NatGatewayAddressStatus::Succeeded,
         }],
         create_time: UnixTime::from_secs(0),
         delete_time: None,

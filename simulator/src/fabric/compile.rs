@@ -16,6 +16,7 @@ use super::conntrack::IdleTimeouts;
 use super::instance::Allowance;
 use super::nat_gateway::NatGateway;
 use super::network_acl::Acl;
+use super::peering;
 use super::plan::{
     AclIndex, GroupsIndex, Interface, InterfaceIndex, NatIndex, Owner, Plan, Subnet, SubnetIndex,
     TableIndex, Vpc, VpcIndex, ZoneIndex,
@@ -65,6 +66,7 @@ pub(super) fn compile(
         acls: resources.network_acls.values().map(Acl::new).collect(),
         ..Plan::default()
     };
+    peering::compile(&mut plan, resources, &places);
     vpn_gateway::compile(&mut plan, resources, &places);
     let attachments = transit_gateway::compile(&mut plan, resources, &places);
     plan.nat_gateways = (resources.nat_gateways.values())

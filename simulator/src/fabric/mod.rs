@@ -6,8 +6,8 @@
 //!    ([`network_interface`], [`security_group`], [`conntrack`]).
 //! 2. If it leaves the subnet, the network ACL is asked ([`network_acl`]); the flow log counts it.
 //! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another
-//!    interface, or to a gateway ([`internet_gateway`], [`nat_gateway`], [`transit_gateway`],
-//!    [`vpn_gateway`] and [`vpn_tunnel`]).
+//!    interface, or to a gateway ([`internet_gateway`], [`nat_gateway`], [`peering`],
+//!    [`transit_gateway`], [`vpn_gateway`] and [`vpn_tunnel`]).
 //! 4. On arrival the same is asked in the mirror image, and the machine gets it.
 //!
 //! Inside one place a walk is synchronous; between places a packet waits in the world's queue for
@@ -27,8 +27,11 @@ mod nat_metrics;
 mod nat_table;
 mod network_acl;
 mod network_interface;
+mod peering;
 mod plan;
 mod quoted;
+mod reference;
+mod region;
 mod route_table;
 mod security_group;
 mod site;

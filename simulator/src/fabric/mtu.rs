@@ -6,6 +6,8 @@
 //! | internet gateway | 1500 | ICMP 3/4 from the VPC side | fragmented |
 //! | NAT gateway | 8500 | ICMP 3/4; MSS clamped | fragmented |
 //! | transit gateway | 8500 | ICMP 3/4 on VPC attachments; MSS clamped | dropped |
+//! | peering in a Region | 9001 | dropped | dropped |
+//! | peering between Regions | 8500 | dropped, nobody is told | dropped |
 //! | VPN tunnel | 1446 and less | dropped, nobody is told | fragmented |
 //!
 //! `facts.md` 2.6: EC2 User Guide "Network MTU", transit gateway and VPN guides.
@@ -24,6 +26,9 @@ pub(crate) const NAT_GATEWAY: u16 = 8500;
 pub(crate) const TRANSIT_GATEWAY: u16 = 8500;
 /// Largest packet from a transit gateway to a VPN connection in octets.
 pub(crate) const TRANSIT_GATEWAY_TO_VPN: u16 = 1500;
+
+/// Largest packet through a peering connection between Regions in octets; 1500 before 2025.
+pub(crate) const INTER_REGION_PEERING: u16 = 8500;
 
 /// Whether the packet is longer than `mtu` octets.
 pub(crate) fn exceeds(packet: &IpPacket, mtu: u16) -> bool {

@@ -14,7 +14,7 @@ use wirelab_wire::{IpPacket, MacAddr};
 
 use super::header::Header;
 use super::plan::{Interface, InterfaceIndex, Owner};
-use super::way::{Leads, Way, traffic_path};
+use super::way::{Leads, Way};
 use super::{Oversize, Place, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -79,7 +79,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             passed &= self.network_acl(nic.subnet, header, true, &transit);
         }
         let (action, path) = if passed {
-            (FlowAction::Accept, traffic_path(nic, way.leads))
+            (FlowAction::Accept, self.traffic_path(nic, way.leads))
         } else {
             (FlowAction::Reject, None)
         };
@@ -214,6 +214,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             Leads::Interface(to) => self.send_to_interface(interface, to, transit),
             Leads::InternetGateway => self.enter_internet_gateway(interface, transit),
             Leads::VpnGateway(gateway) => self.enter_vpn_gateway(gateway, transit),
+            Leads::Peering(connection) => self.cross_peering(connection, interface, transit),
             Leads::TransitGateway(gateway) => self.send_to_transit(gateway, interface, transit),
             Leads::Nobody => {
                 let reason = VpcDrop::UnknownDestination {

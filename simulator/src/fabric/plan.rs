@@ -22,6 +22,7 @@ use super::conntrack::IdleTimeouts;
 use super::instance::Allowance;
 use super::nat_gateway::NatGateway;
 use super::network_acl::Acl;
+use super::peering::Peering;
 use super::route_table::Table;
 use super::security_group::GroupSet;
 use super::transit_gateway::{Attachment, TransitGateway};
@@ -71,6 +72,8 @@ indices! {
     AttachmentIndex;
     /// A VPN connection of the plan.
     VpnConnectionIndex;
+    /// A VPC peering connection of the plan.
+    PeeringIndex;
     /// A virtual private gateway of the plan.
     VpnGatewayIndex;
     /// An Availability Zone of the plan.
@@ -94,6 +97,7 @@ pub(crate) struct Plan {
     pub(super) nat_gateways: Vec<NatGateway>,
     pub(super) transit_gateways: Vec<TransitGateway>,
     pub(super) attachments: Vec<Attachment>,
+    pub(super) peerings: Vec<Peering>,
     pub(super) vpn_gateways: Vec<VpnGateway>,
     pub(super) vpn_connections: Vec<VpnConnection>,
     /// From public address to the private one it maps to.
@@ -256,6 +260,10 @@ impl Plan {
 
     pub(crate) fn vpn_connection(&self, index: VpnConnectionIndex) -> &VpnConnection {
         &self.vpn_connections[index.get()]
+    }
+
+    pub(crate) fn peering(&self, index: PeeringIndex) -> &Peering {
+        &self.peerings[index.get()]
     }
 
     pub(crate) fn vpn_gateway(&self, index: VpnGatewayIndex) -> &VpnGateway {

@@ -18,12 +18,12 @@ use std::sync::Arc;
 
 use wirelab_model::{
     IpNet, Resources, Route, RouteDestination, RouteOrigin, RouteState, RouteTable, RouteTableId,
-    RouteTarget, TransitGatewayId, VpnGatewayId,
+    RouteTarget, TransitGatewayId, VpcPeeringConnectionId, VpnGatewayId,
 };
 
 use super::compile::InterfaceIndices;
 use super::lpm::Lpm;
-use super::plan::{InterfaceIndex, NatIndex, TransitIndex, VpnGatewayIndex};
+use super::plan::{InterfaceIndex, NatIndex, PeeringIndex, TransitIndex, VpnGatewayIndex};
 
 /// A route table as the fabric reads it.
 #[derive(Clone, Debug)]
@@ -49,6 +49,7 @@ pub(crate) enum Target {
     NatGateway(NatIndex),
     Interface(InterfaceIndex),
     TransitGateway(TransitIndex),
+    Peering(PeeringIndex),
     /// The target is gone, or not attached to the table's VPC.
     Gone,
 }
@@ -160,6 +161,13 @@ fn target(
             let here = resources.network_interfaces.contains_key(id);
             let index = interfaces.get(id).filter(|_| here);
             index.copied().map(Target::Interface)
+        }
+        RouteTarget::VpcPeeringConnection(id) => {
+            let connections = &resources.vpc_peering_connections;
+            let at = connections.keys().position(|it| it == id);
+            let here = |it: &VpcPeeringConnectionId| connections[it].ends(&table.vpc_id).is_some();
+            let at = at.filter(|_| here(id)).map(PeeringIndex::new);
+            at.map(Target::Peering)
         }
         RouteTarget::TransitGateway(id) => transit(id, resources).map(Target::TransitGateway),
     };

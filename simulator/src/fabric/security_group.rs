@@ -17,6 +17,7 @@ use wirelab_wire::{QuotedPacket, protocol};
 
 use super::header::{FlowKey, Header};
 use super::lpm::Lpm;
+use super::reference;
 use super::{InterfaceIndex, Transit, Walk};
 use crate::block;
 use crate::config::IcmpRelated;
@@ -71,7 +72,10 @@ impl GroupSet {
             inbound: RuleList::default(),
             outbound: RuleList::default(),
         };
-        for rule in groups.iter().flat_map(|group| &group.rules) {
+        let rules = groups
+            .iter()
+            .flat_map(|group| group.rules.iter().map(move |rule| (*group, rule)));
+        for (group, rule) in rules {
             let list = if rule.is_egress {
                 &mut set.outbound
             } else {
@@ -79,7 +83,10 @@ impl GroupSet {
             };
             let peer = match &rule.peer {
                 RulePeer::Cidr(block) => Peer::Block(block.trunc()),
-                RulePeer::Group(group) => Peer::Members(members(group)),
+                RulePeer::Group(peer) if reference::is_live(group, peer, resources) => {
+                    Peer::Members(members(peer))
+                }
+                RulePeer::Group(_) => Peer::Blocks(Arc::default()),
                 RulePeer::PrefixList(list) => Peer::Blocks(blocks(list, resources)),
             };
             list.add(Rule::new(rule, peer));

@@ -6,7 +6,7 @@ use wirelab_model::TrafficPath;
 
 use super::Walk;
 use super::header::Header;
-use super::plan::{Interface, InterfaceIndex, Owner, TransitIndex, VpnGatewayIndex};
+use super::plan::{Interface, InterfaceIndex, Owner, PeeringIndex, TransitIndex, VpnGatewayIndex};
 use super::route_table::{Taken, Target};
 use crate::trace::Watch;
 
@@ -26,6 +26,7 @@ pub(super) enum Leads {
     InternetGateway,
     VpnGateway(VpnGatewayIndex),
     TransitGateway(TransitIndex),
+    Peering(PeeringIndex),
     NoRoute,
     /// The route's target is gone.
     Gone,
@@ -68,6 +69,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             }
             Target::Interface(to) => Leads::Interface(to),
             Target::TransitGateway(at) => Leads::TransitGateway(at),
+            Target::Peering(at) => Leads::Peering(at),
             Target::Gone => Leads::Gone,
         };
         let taken = Some(taken);
@@ -102,6 +104,23 @@ impl<'a, W: Watch> Walk<'a, W> {
         self.is_auto_tracked(self.way(nic, header.source, header.source).leads)
     }
 
+    /// `traffic-path` of flow records (Amazon VPC User Guide, "Flow log records").
+    pub(super) fn traffic_path(&self, nic: &Interface, leads: Leads) -> Option<TrafficPath> {
+        match leads {
+            Leads::Interface(_) | Leads::Nobody | Leads::TransitGateway(_) => {
+                Some(TrafficPath::SameVpc)
+            }
+            Leads::Peering(at) if self.plan.peering(at).is_inter_region() => {
+                Some(TrafficPath::InterRegionPeering)
+            }
+            Leads::Peering(_) => Some(TrafficPath::IntraRegionPeering),
+            Leads::InternetGateway if nic.is_nitro => Some(TrafficPath::InternetGatewayNitro),
+            Leads::InternetGateway => Some(TrafficPath::InternetGateway),
+            Leads::VpnGateway(_) => Some(TrafficPath::VpnGateway),
+            Leads::NoRoute | Leads::Gone => None,
+        }
+    }
+
     /// Addresses that no rule, no route and no flow log knows: link-local services, the Amazon
     /// resolver, the VPC router (`facts.md` 2.1 and row 107).
     pub(super) fn is_service(&self, nic: &Interface, destination: IpAddr) -> bool {
@@ -118,18 +137,5 @@ impl<'a, W: Watch> Walk<'a, W> {
 impl Way<'_> {
     const fn untabled(leads: Leads) -> Self {
         Self { taken: None, leads }
-    }
-}
-
-/// `traffic-path` of flow records (Amazon VPC User Guide, "Flow log records").
-pub(super) const fn traffic_path(nic: &Interface, leads: Leads) -> Option<TrafficPath> {
-    match leads {
-        Leads::Interface(_) | Leads::Nobody | Leads::TransitGateway(_) => {
-            Some(TrafficPath::SameVpc)
-        }
-        Leads::InternetGateway if nic.is_nitro => Some(TrafficPath::InternetGatewayNitro),
-        Leads::InternetGateway => Some(TrafficPath::InternetGateway),
-        Leads::VpnGateway(_) => Some(TrafficPath::VpnGateway),
-        Leads::NoRoute | Leads::Gone => None,
     }
 }

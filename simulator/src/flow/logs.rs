@@ -268,6 +268,7 @@ fn recorded_interface(
     config: &WorldConfig,
 ) -> RecordedInterface {
     let subnet = resources.subnets.get(&interface.subnet_id);
+    let region = resources.vpcs.get(&interface.vpc_id).map(|it| &it.region);
     let attachment = interface.attachment.as_ref();
     let v6 = interface.ipv6_addresses.first().copied();
     RecordedInterface {
@@ -280,7 +281,7 @@ fn recorded_interface(
             vpc_id: Some(interface.vpc_id.clone()),
             subnet_id: Some(interface.subnet_id.clone()),
             instance_id: attachment.and_then(|it| it.instance_id.clone()),
-            region: config.region.clone(),
+            region: region.unwrap_or(&config.region).clone(),
             az_id: subnet.map(|it| it.availability_zone_id.clone()),
         },
     }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
     FlowDirection, InternetGatewayId, NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
-    SecurityGroupId, SubnetId, TransitGatewayId, VpcId, VpnConnectionId, VpnGatewayId,
+    SecurityGroupId, SubnetId, TransitGatewayId, VpcId, VpcPeeringConnectionId, VpnConnectionId,
+    VpnGatewayId,
 };
 
 /// A place that judges packets.
@@ -47,6 +48,8 @@ pub enum Hop {
     NatGateway(NatGatewayId),
     /// A transit gateway.
     TransitGateway(TransitGatewayId),
+    /// A VPC peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
     /// A virtual private gateway.
     VpnGateway(VpnGatewayId),
     /// A site-to-site VPN connection.
@@ -73,6 +76,7 @@ impl Hop {
             Self::Internet => "internet",
             Self::NatGateway(_) => "nat",
             Self::TransitGateway(_) => "tgw",
+            Self::VpcPeeringConnection(_) => "pcx",
             Self::VpnGateway(_) => "vgw",
             Self::VpnConnection(_) => "vpn",
             Self::Segment(_) => "segment",
@@ -94,6 +98,7 @@ impl Hop {
             Self::Internet => None,
             Self::NatGateway(id) => Some(id.as_str()),
             Self::TransitGateway(id) => Some(id.as_str()),
+            Self::VpcPeeringConnection(id) => Some(id.as_str()),
             Self::VpnGateway(id) => Some(id.as_str()),
             Self::VpnConnection(id) => Some(id.as_str()),
             Self::Segment(name) | Self::Host(name) => Some(name),

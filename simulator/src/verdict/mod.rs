@@ -13,6 +13,7 @@ mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
 mod packet;
+mod peering;
 mod route_table;
 mod security_group;
 mod segment;
@@ -34,6 +35,7 @@ pub use internet_gateway::InternetGatewayDrop;
 pub use nat_gateway::NatGatewayDrop;
 pub use network_acl::{EntryText, NetworkAclDrop};
 pub use packet::PacketDrop;
+pub use peering::PeeringDrop;
 pub use route_table::{RouteTableDrop, TargetText};
 pub use security_group::SecurityGroupDrop;
 pub use segment::SegmentDrop;
@@ -96,6 +98,8 @@ reasons! {
     NetworkAcl(NetworkAclDrop),
     /// Its length or its TTL, at any hop.
     Packet(PacketDrop),
+    /// A VPC peering connection.
+    Peering(PeeringDrop),
     /// A route table.
     RouteTable(RouteTableDrop),
     /// The security groups of an interface.

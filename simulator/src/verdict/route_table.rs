@@ -66,6 +66,7 @@ impl TargetText<'_> {
             RouteTarget::NatGateway(id) => id.as_str(),
             RouteTarget::NetworkInterface(id) => id.as_str(),
             RouteTarget::TransitGateway(id) => id.as_str(),
+            RouteTarget::VpcPeeringConnection(id) => id.as_str(),
         }
     }
 }

@@ -86,11 +86,12 @@ pub(super) fn fill(builder: &mut Builder<'_>, tables: &[Unfilled]) {
     }
 }
 
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "internet_gateway",
     "nat_gateway",
     "vpn_gateway",
     "transit_gateway",
+    "vpc_peering_connection",
     "instance",
     "network_interface",
 ];
@@ -113,6 +114,7 @@ fn create_route(builder: &mut Builder<'_>, table: &Unfilled, route: &Text) -> Op
         "internet_gateway" | "vpn_gateway" => "GatewayId",
         "nat_gateway" => "NatGatewayId",
         "transit_gateway" => "TransitGatewayId",
+        "vpc_peering_connection" => "VpcPeeringConnectionId",
         _ => "NetworkInterfaceId",
     };
     let id = interface_of(builder, &id).unwrap_or(id);

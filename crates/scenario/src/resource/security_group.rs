@@ -66,7 +66,7 @@ fn authorize(builder: &mut Builder<'_>, name: &str, id: &SmolStr, text: &Text, e
     let Some(rule) = rule::group_rule(text, egress, builder.sink) else {
         return;
     };
-    let Some(permission) = permission(builder, &rule) else {
+    let Some(permission) = permission(builder, id, &rule) else {
         return;
     };
     let operation = if egress {
@@ -78,7 +78,7 @@ fn authorize(builder: &mut Builder<'_>, name: &str, id: &SmolStr, text: &Text, e
     builder.call(&text.span, name, operation, parameters);
 }
 
-fn permission(builder: &Builder<'_>, rule: &Rule) -> Option<Value> {
+fn permission(builder: &Builder<'_>, own: &str, rule: &Rule) -> Option<Value> {
     let matching = &rule.matching;
     let mut permission = json!({ "IpProtocol": matching.protocol.to_string() });
     match matching.protocol {
@@ -96,7 +96,13 @@ fn permission(builder: &Builder<'_>, rule: &Rule) -> Option<Value> {
     let peer = &rule.peer;
     if peer.text.contains("security_group") {
         let group = builder.id("security_group", peer)?;
-        permission["UserIdGroupPairs"] = json!([{ "GroupId": group }]);
+        let owner = builder.owner(&group).account;
+        let pair = if owner == builder.owner(own).account {
+            json!({ "GroupId": group })
+        } else {
+            json!({ "GroupId": group, "UserId": owner })
+        };
+        permission["UserIdGroupPairs"] = json!([pair]);
     } else if peer.text.contains("prefix_list") {
         let list = builder.id("prefix_list", peer)?;
         permission["PrefixListIds"] = json!([{ "PrefixListId": list }]);

@@ -88,6 +88,7 @@ fn place(hop: &Hop) -> (&'static str, Vec<String>) {
         Hop::InternetGateway(id) => ("internet gateway", id.to_string()),
         Hop::NatGateway(id) => ("NAT gateway", id.to_string()),
         Hop::TransitGateway(id) => ("transit gateway", id.to_string()),
+        Hop::VpcPeeringConnection(id) => ("VPC peering connection", id.to_string()),
         Hop::VpnGateway(id) => ("virtual private gateway", id.to_string()),
         Hop::VpnConnection(id) => ("VPN connection", id.to_string()),
         Hop::Segment(name) => ("segment", name.to_string()),

@@ -21,6 +21,8 @@ pub(crate) struct Follower<'w> {
     pub(crate) state: State,
     /// Copies of the machines that have taken part.
     hosts: BTreeMap<u32, Host>,
+    /// What leaves AWS ends where it leaves, rather than at a machine behind.
+    pub(crate) ends_outside: bool,
 }
 
 /// Where a packet has ended.
@@ -45,6 +47,7 @@ impl<'w> Follower<'w> {
             world,
             state,
             hosts: BTreeMap::new(),
+            ends_outside: false,
         }
     }
 
@@ -71,7 +74,8 @@ impl<'w> Follower<'w> {
                 }
                 Place::Outside { port, .. } => {
                     let found = (port.host as usize, port.interface as usize);
-                    (Some(found), Arrival::Outside(port))
+                    let found = (!self.ends_outside).then_some(found);
+                    (found, Arrival::Outside(port))
                 }
                 place => {
                     next = self.step(watch, place, transit);

@@ -53,7 +53,7 @@ pub(crate) use instance::Counters;
 pub(crate) use instance::counters;
 pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
 pub(crate) use network_interface::Via;
-pub(crate) use plan::{InterfaceIndex, Plan, Topology};
+pub(crate) use plan::{Interface as PlanInterface, InterfaceIndex, Owner, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
 
@@ -184,6 +184,13 @@ impl State {
             interfaces: Vec::new(),
             tunnels: Tunnels::default(),
             next_identification: 0,
+        }
+    }
+
+    /// Forgets connections and translations of one interface.
+    pub(crate) fn forget(&mut self, index: InterfaceIndex) {
+        if let Some(interface) = self.interfaces.get_mut(index.get()) {
+            *interface = InterfaceState::default();
         }
     }
 

@@ -206,6 +206,12 @@ impl Plan {
         self.interfaces.get(index.get())?.as_ref()
     }
 
+    /// Every interface of this generation.
+    pub(crate) fn live_interfaces(&self) -> impl Iterator<Item = (InterfaceIndex, &Interface)> {
+        let all = self.interfaces.iter().enumerate();
+        all.filter_map(|(at, nic)| Some((InterfaceIndex::new(at), nic.as_ref()?)))
+    }
+
     /// The id of an interface, gone or not.
     pub(crate) fn interface_id(&self, index: InterfaceIndex) -> &NetworkInterfaceId {
         &self.interface_ids[index.get()]

@@ -101,6 +101,11 @@ impl Sites {
         self.customer_gateways.get(id)
     }
 
+    /// Every customer gateway that a machine plays.
+    pub(crate) fn customer_gateways(&self) -> impl Iterator<Item = (&CustomerGatewayId, Port)> {
+        self.customer_gateways.iter().map(|(id, port)| (id, *port))
+    }
+
     fn neighbor(&self, segment: u32, address: IpAddr) -> Option<Port> {
         self.neighbors.get(&(segment, address)).copied()
     }

@@ -4,13 +4,18 @@
 //! port (ICMP: type and code), new or reply. A [`Region`] is a box in that space, a [`PacketSet`] a
 //! union of disjoint boxes, so union, difference and size are exact.
 
+mod fields;
+mod fire;
+mod network;
 mod print;
 mod ranges;
 mod region;
 mod set;
+mod space;
 #[cfg(test)]
 mod tests;
 
+pub use network::{End, Flows, Reach, reach};
 pub use ranges::{Interval, IpVersion, Ranges, address_number};
 pub use region::{Dimension, Packet, Region};
 pub use set::PacketSet;

@@ -196,26 +196,8 @@ impl Region {
     }
 
     /// Whether its packets have ports, or type and code.
-    fn has_fields(&self) -> bool {
+    pub(super) fn has_fields(&self) -> bool {
         let number = self.side(Dimension::Protocol).only();
         matches!(number, Some(6 | 17)) || self.is_icmp()
-    }
-
-    /// The box that is `self` and `other` together, if that is a box: equal in all dimensions but
-    /// one.
-    pub(super) fn join(&self, other: &Self) -> Option<Self> {
-        if self.version != other.version {
-            return None;
-        }
-        let mut differing = (0..DIMENSIONS).filter(|i| self.sides[*i] != other.sides[*i]);
-        let (Some(only), None) = (differing.next(), differing.next()) else {
-            return None;
-        };
-        if only == Dimension::Protocol as usize && (self.has_fields() || other.has_fields()) {
-            return None;
-        }
-        let mut joined = self.clone();
-        joined.sides[only] = self.sides[only].union(&other.sides[only]);
-        Some(joined)
     }
 }

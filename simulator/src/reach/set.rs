@@ -1,5 +1,8 @@
 //! Sets of packets as unions of disjoint boxes.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use wirelab_model::IpProtocol;
 
 use super::ranges::{IpVersion, Ranges};
@@ -18,6 +21,11 @@ impl PacketSet {
         Self {
             regions: Vec::new(),
         }
+    }
+
+    /// The union of boxes of which no two overlap.
+    pub(super) const fn of_disjoint(regions: Vec<Region>) -> Self {
+        Self { regions }
     }
 
     /// Every packet of both IP versions.
@@ -126,9 +134,14 @@ impl PacketSet {
     /// The same set in fewer, larger boxes where two join to one; largest first.
     #[must_use]
     pub fn coalesce(mut self) -> Self {
-        while let Some((i, j, joined)) = first_join(&self.regions) {
-            self.regions.swap_remove(j);
-            self.regions[i] = joined;
+        loop {
+            let before = self.regions.len();
+            for dimension in OTHER_DIMENSIONS.into_iter().chain([Dimension::Protocol]) {
+                self.regions = join_along(std::mem::take(&mut self.regions), dimension);
+            }
+            if self.regions.len() == before {
+                break;
+            }
         }
         self.regions
             .sort_by_cached_key(|region| (std::cmp::Reverse(region.count()), region.clone()));
@@ -156,11 +169,29 @@ const OTHER_DIMENSIONS: [Dimension; 5] = [
     Dimension::Reply,
 ];
 
-fn first_join(regions: &[Region]) -> Option<(usize, usize, Region)> {
-    let pairs = (0..regions.len()).flat_map(|i| (i + 1..regions.len()).map(move |j| (i, j)));
-    pairs
-        .filter_map(|(i, j)| Some((i, j, regions[i].join(&regions[j])?)))
-        .next()
+/// Joins the boxes that differ in one dimension alone.
+fn join_along(regions: Vec<Region>, dimension: Dimension) -> Vec<Region> {
+    let mut alike: BTreeMap<Region, Region> = BTreeMap::new();
+    let mut apart = Vec::new();
+    for region in regions {
+        if dimension == Dimension::Protocol && region.has_fields() {
+            apart.push(region);
+            continue;
+        }
+        let key = region.clone().replace(dimension, Ranges::single(0));
+        match alike.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(region);
+            }
+            Entry::Occupied(mut place) => {
+                let both = place.get().side(dimension).union(region.side(dimension));
+                let joined = place.get().clone().replace(dimension, both);
+                place.insert(joined);
+            }
+        }
+    }
+    apart.extend(alike.into_values());
+    apart
 }
 
 /// A packet of the box: a host that is no network address, ports that people recognise.

@@ -89,7 +89,7 @@ const ADDRESSES: [&str; 6] = [
     "192.168.1.1",
 ];
 
-fn rule(direction: &'static str) -> impl Strategy<Value = String> {
+pub(super) fn rule(direction: &'static str) -> impl Strategy<Value = String> {
     let block = prop::sample::select(vec![
         "0.0.0.0/0",
         "10.0.0.0/16",
@@ -110,7 +110,7 @@ fn rule(direction: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-fn entry() -> impl Strategy<Value = String> {
+pub(super) fn entry() -> impl Strategy<Value = String> {
     let block = prop::sample::select(vec!["0.0.0.0/0", "10.0.0.0/16", "10.0.2.0/24"]);
     let words = (
         any::<bool>(),
@@ -131,7 +131,7 @@ fn entry() -> impl Strategy<Value = String> {
     })
 }
 
-fn network(rules: &[String], entries: &[String], nat: bool) -> Net {
+pub(super) fn network(rules: &[String], entries: &[String], nat: bool) -> Net {
     let rules: Vec<_> = rules.iter().map(String::as_str).collect();
     let entries: Vec<_> = entries.iter().map(String::as_str).collect();
     let (x, y) = rules.split_at(rules.len() / 2);
@@ -146,7 +146,13 @@ fn network(rules: &[String], entries: &[String], nat: bool) -> Net {
         .group("sg-y", y)
         .instance("x", "subnet-x", "10.0.1.5", &["sg-x"], None)
         .instance("z", "subnet-x", "10.0.1.6", &["sg-x", "sg-y"], None)
-        .instance("y", "subnet-y", "10.0.2.10", &["sg-y"], None)
+        .instance(
+            "y",
+            "subnet-y",
+            "10.0.2.10",
+            &["sg-y"],
+            Some("198.51.100.5"),
+        )
         .nat_gateway("n", "subnet-y", "10.0.2.20", "198.51.100.20")
         .routes("rtb-main", "vpc-a", "10.0.0.0/16", &["subnet-x"], default)
         .routes("rtb-y", "vpc-a", "10.0.0.0/16", &["subnet-y"], &[])

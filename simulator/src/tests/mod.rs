@@ -6,6 +6,7 @@ mod facts;
 mod flow_logs;
 mod mtu;
 mod nat;
+mod reachable;
 mod security;
 mod table;
 mod transit;

@@ -42,7 +42,7 @@ fn route(block: &str, attachment: Option<&str>) -> TransitGatewayRoute {
     }
 }
 
-fn net() -> Net {
+pub(super) fn net() -> Net {
     let mut net = Net::default();
     let open = ["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
     net.group("sg-open", &open);

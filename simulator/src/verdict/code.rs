@@ -63,7 +63,7 @@ codes! {
     /// The transit gateway's route is a blackhole.
     TgwRtbBadStateRoute = "TGW_RTB_BAD_STATE_ROUTE",
     /// No route of the transit gateway's table matches.
-    TgwRtbNoRouteToTgwAttachment = "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT",
+    TgwRtbCannotRoute = "TGW_RTB_CANNOT_ROUTE",
     /// The destination behind a virtual private gateway is no interface of its VPC.
     VgwPrivateIpAssociationForIngress = "VGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS",
     /// A gateway endpoint gives only what its prefix list holds.

@@ -66,7 +66,7 @@ impl Reason for TransitGatewayDrop {
             Self::NoRoute {
                 route_table: None, ..
             } => Some(ExplanationCode::TgwAttachMissingTgwRtbAssociation),
-            Self::NoRoute { .. } => Some(ExplanationCode::TgwRtbNoRouteToTgwAttachment),
+            Self::NoRoute { .. } => Some(ExplanationCode::TgwRtbCannotRoute),
             Self::Blackhole { .. } => Some(ExplanationCode::TgwRtbBadStateRoute),
         }
     }

@@ -3,4 +3,5 @@
 mod instance;
 mod nat_gateway;
 mod network_acl;
+mod reach;
 mod security_group;

@@ -1,0 +1,434 @@
+//! Packets that stand for all of a cell, through the hop functions themselves, there and back.
+
+use std::net::{IpAddr, SocketAddr};
+
+use wirelab_model::{CustomerGatewayId, FlowAction, FlowDirection, TrafficPath};
+use wirelab_wire::{
+    Bytes, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, MacAddr, TcpFlags, TcpSegment,
+    Transport, protocol,
+};
+
+use super::fields::{Marks, Rules};
+use super::network::End;
+use super::space;
+use crate::fabric::{InterfaceIndex, Place, Port, Socket, State, Transit};
+use crate::follow::{Arrival, Follower};
+use crate::path::PassDetail;
+use crate::trace::Watch;
+use crate::verdict::{DropReason, Hop, InternetGatewayDrop};
+use crate::world::World;
+
+/// The ports of NAT gateways are drawn; an answer gets back if it does for one of so many draws.
+const DRAWS: u64 = 16;
+
+/// Where packets are put on the network.
+#[derive(Clone, Debug)]
+pub(super) enum Start {
+    Interface(InterfaceIndex),
+    Internet,
+    Tunnel(CustomerGatewayId, Port),
+}
+
+/// The fields of one packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fields {
+    pub(super) source: IpAddr,
+    pub(super) destination: IpAddr,
+    pub(super) protocol: u8,
+    /// Source port, or ICMP type.
+    pub(super) first: u16,
+    /// Destination port, or ICMP code.
+    pub(super) second: u16,
+}
+
+/// What became of a packet.
+pub(super) struct Fired {
+    pub(super) end: End,
+    /// Whether its answer gets back; true as well of what asks for none.
+    pub(super) answered: bool,
+}
+
+/// Fires packets on a network on which nothing else happens.
+pub(super) struct Range<'w> {
+    world: &'w World,
+    follower: Follower<'w>,
+    touched: Vec<InterfaceIndex>,
+    draw: u64,
+}
+
+impl<'w> Range<'w> {
+    pub(super) fn new(world: &'w World) -> Self {
+        let mut follower = Follower::new(world, State::new(0));
+        follower.ends_outside = true;
+        Self {
+            world,
+            follower,
+            touched: Vec::new(),
+            draw: 0,
+        }
+    }
+
+    /// What the rules on the way there and back tell apart: destination ports, source ports. `None`
+    /// if there is no way, whatever the rules are.
+    pub(super) fn survey(
+        &mut self,
+        start: &Start,
+        fields: &Fields,
+        rules: &Rules,
+    ) -> Option<(Marks, Marks)> {
+        self.clean();
+        let mut there = Surveyor::new(rules);
+        let first = self.place(start, fields);
+        let end = self.follower.follow(&mut there, first);
+        self.touched.append(&mut there.eye.touched);
+        let found = end.map(|it| (self.end(it.place), it.packet));
+        let arrived = found.or_else(|| there.eye.lost.take().map(|it| (Landed::Internet, it)));
+        let (landed, packet) = arrived?;
+        let mut back = Surveyor::new(rules);
+        if let Some(answer) = answer(&packet) {
+            self.follower
+                .follow(&mut back, Self::departure(&landed, answer));
+            self.touched.append(&mut back.eye.touched);
+        }
+        Some((there.marks, back.marks))
+    }
+
+    /// Fires a packet and its answer.
+    pub(super) fn fire(&mut self, start: &Start, fields: &Fields) -> Option<Fired> {
+        for draw in 0..DRAWS {
+            if self.draw != draw {
+                self.draw = draw;
+                self.follower.state = State::new(draw);
+                self.touched.clear();
+            }
+            let (fired, translated) = self.fire_once(start, fields)?;
+            if fired.answered || !translated || draw + 1 == DRAWS {
+                return Some(fired);
+            }
+        }
+        None
+    }
+
+    /// Whether the source port was translated is the second part.
+    fn fire_once(&mut self, start: &Start, fields: &Fields) -> Option<(Fired, bool)> {
+        self.clean();
+        let (landed, packet) = self.send(self.place(start, fields))?;
+        let translated = packet
+            .ports()
+            .is_some_and(|(source, _)| source != fields.first)
+            && matches!(fields.protocol, protocol::TCP | protocol::UDP);
+        let answered = match answer(&packet) {
+            None => true,
+            Some(answer) => {
+                let back = self.send(Self::departure(&landed, answer));
+                back.is_some_and(|(landed, packet)| is_answer(start, &landed, fields, &packet))
+            }
+        };
+        let end = self.name(&landed);
+        Some((Fired { end, answered }, translated))
+    }
+
+    fn send(&mut self, first: (Place, Transit)) -> Option<(Landed, IpPacket)> {
+        let mut eye = Eye::default();
+        let end = self.follower.follow(&mut eye, first);
+        self.touched.append(&mut eye.touched);
+        match end {
+            Some(end) => Some((self.end(end.place), end.packet)),
+            None => eye.lost.map(|it| (Landed::Internet, it)),
+        }
+    }
+
+    fn clean(&mut self) {
+        for interface in self.touched.drain(..) {
+            self.follower.state.forget(interface);
+        }
+    }
+
+    fn place(&self, start: &Start, fields: &Fields) -> (Place, Transit) {
+        let place = match start {
+            Start::Interface(interface) => Place::Depart {
+                interface: *interface,
+                next_hop: fields.destination,
+            },
+            Start::Internet => Place::FromInternet,
+            Start::Tunnel(gateway, port) => Place::DepartOutside {
+                port: *port,
+                socket: Socket::Tunnel(gateway.clone()),
+                next_hop: fields.destination,
+            },
+        };
+        (place, transit(packet(fields)))
+    }
+
+    fn end(&self, arrival: Arrival) -> Landed {
+        match arrival {
+            Arrival::Interface(interface) => Landed::Interface(interface),
+            Arrival::Outside(port) => {
+                let mut gateways = self.world.sites.customer_gateways();
+                let gateway = gateways.find(|(_, its)| *its == port);
+                gateway.map_or(Landed::Internet, |(id, port)| {
+                    Landed::Tunnel(id.clone(), port)
+                })
+            }
+        }
+    }
+
+    fn departure(landed: &Landed, answer: IpPacket) -> (Place, Transit) {
+        let next_hop = answer.destination();
+        let place = match landed {
+            Landed::Interface(interface) => Place::Depart {
+                interface: *interface,
+                next_hop,
+            },
+            Landed::Internet => Place::FromInternet,
+            Landed::Tunnel(gateway, port) => Place::DepartOutside {
+                port: *port,
+                socket: Socket::Tunnel(gateway.clone()),
+                next_hop,
+            },
+        };
+        (place, transit(answer))
+    }
+
+    fn name(&self, landed: &Landed) -> End {
+        let plan = &self.world.topology.plan;
+        match landed {
+            Landed::Interface(interface) => {
+                End::Vpc(plan.vpc(plan.interface(*interface).vpc).id.clone())
+            }
+            Landed::Internet => End::Internet,
+            Landed::Tunnel(gateway, _) => End::CustomerGateway(gateway.clone()),
+        }
+    }
+}
+
+/// Where a packet came out.
+enum Landed {
+    Interface(InterfaceIndex),
+    Internet,
+    Tunnel(CustomerGatewayId, Port),
+}
+
+/// Whether what came back answers the packet, as its sender sees it.
+fn is_answer(start: &Start, landed: &Landed, sent: &Fields, back: &IpPacket) -> bool {
+    let same_place = match (start, landed) {
+        (Start::Interface(a), Landed::Interface(b)) => a == b,
+        (Start::Internet, Landed::Internet) => true,
+        (Start::Tunnel(a, _), Landed::Tunnel(b, _)) => a == b,
+        _ => false,
+    };
+    let has_ports = matches!(sent.protocol, protocol::TCP | protocol::UDP);
+    same_place
+        && back.source() == sent.destination
+        && back.destination() == sent.source
+        && (!has_ports || back.ports() == Some((sent.second, sent.first)))
+}
+
+fn transit(packet: IpPacket) -> Transit {
+    Transit {
+        packet,
+        direct: true,
+        host: None,
+        traffic: None,
+    }
+}
+
+fn packet(fields: &Fields) -> IpPacket {
+    let (from, to) = (fields.source, fields.destination);
+    let icmp = (fields.first as u8, fields.second as u8);
+    let transport = match fields.protocol {
+        protocol::TCP => {
+            return IpPacket::tcp(
+                from,
+                to,
+                segment(fields.first, fields.second, TcpFlags::SYN),
+            );
+        }
+        protocol::UDP => {
+            let from = SocketAddr::new(from, fields.first);
+            let to = SocketAddr::new(to, fields.second);
+            return IpPacket::udp(from, to, Bytes::from_static(b"?"));
+        }
+        protocol::ICMP if from.is_ipv4() => Transport::Icmp(icmp_message(icmp)),
+        protocol::ICMPV6 if from.is_ipv6() => Transport::Icmpv6(icmpv6_message(icmp)),
+        protocol => Transport::Other {
+            protocol,
+            payload: Bytes::from_static(b"?"),
+        },
+    };
+    IpPacket::new(IpHeader::new(from, to), transport)
+}
+
+fn segment(from: u16, to: u16, flags: TcpFlags) -> TcpSegment {
+    TcpSegment {
+        source_port: from,
+        destination_port: to,
+        sequence: 0,
+        acknowledgment: 0,
+        flags,
+        window: 65535,
+        urgent_pointer: 0,
+        options: Vec::new(),
+        payload: Bytes::new(),
+    }
+}
+
+fn icmp_message((icmp_type, code): (u8, u8)) -> IcmpMessage {
+    let (identifier, sequence, payload) = (1, 1, Bytes::new());
+    match (icmp_type, code) {
+        (8, 0) => IcmpMessage::EchoRequest {
+            identifier,
+            sequence,
+            payload,
+        },
+        (0, 0) => IcmpMessage::EchoReply {
+            identifier,
+            sequence,
+            payload,
+        },
+        _ => IcmpMessage::Other {
+            icmp_type,
+            code,
+            rest: [0; 4],
+            payload,
+        },
+    }
+}
+
+fn icmpv6_message((icmp_type, code): (u8, u8)) -> Icmpv6Message {
+    let (identifier, sequence, payload) = (1, 1, Bytes::new());
+    match (icmp_type, code) {
+        (128, 0) => Icmpv6Message::EchoRequest {
+            identifier,
+            sequence,
+            payload,
+        },
+        (129, 0) => Icmpv6Message::EchoReply {
+            identifier,
+            sequence,
+            payload,
+        },
+        _ => Icmpv6Message::Other {
+            icmp_type,
+            code,
+            rest: [0; 4],
+            payload,
+        },
+    }
+}
+
+/// What a willing receiver would say; `None` about what asks for no answer.
+fn answer(packet: &IpPacket) -> Option<IpPacket> {
+    let (from, to) = (packet.destination(), packet.source());
+    match &packet.transport {
+        Transport::Tcp(it) => {
+            let flags = TcpFlags::SYN | TcpFlags::ACK;
+            let answer = segment(it.destination_port, it.source_port, flags);
+            Some(IpPacket::tcp(from, to, answer))
+        }
+        Transport::Udp(it) => {
+            let from = SocketAddr::new(from, it.destination_port);
+            let to = SocketAddr::new(to, it.source_port);
+            Some(IpPacket::udp(from, to, it.payload.clone()))
+        }
+        Transport::Icmp(_) | Transport::Icmpv6(_) => packet.echo_reply(),
+        Transport::Other { .. } => {
+            let header = IpHeader::new(from, to);
+            Some(IpPacket::new(header, packet.transport.clone()))
+        }
+    }
+}
+
+/// Sees where packets go; stops them where the network does.
+#[derive(Default)]
+struct Eye {
+    touched: Vec<InterfaceIndex>,
+    /// A packet that left for a public address which no machine of this world has: it is on the
+    /// internet.
+    lost: Option<IpPacket>,
+}
+
+impl Eye {
+    fn denied(&mut self, packet: &IpPacket, hop: &Hop, reason: &DropReason) {
+        let nobody = matches!(
+            reason,
+            DropReason::InternetGateway(InternetGatewayDrop::NoSuchPublicAddress { .. })
+        );
+        if nobody && *hop == Hop::Internet && space::is_public(packet.destination()) {
+            self.lost = Some(packet.clone());
+        }
+    }
+}
+
+impl Watch for Eye {
+    const GOES_ON: bool = false;
+
+    fn pass(&mut self, _: &IpPacket, _: impl FnOnce() -> (Hop, PassDetail)) {}
+
+    fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
+        self.denied(&transit.packet, &hop, &reason.into());
+    }
+
+    fn capture(&mut self, interface: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {
+        self.touched.push(interface);
+    }
+
+    fn record(
+        &mut self,
+        interface: InterfaceIndex,
+        _: FlowDirection,
+        _: FlowAction,
+        _: Option<TrafficPath>,
+        _: &IpPacket,
+    ) {
+        self.touched.push(interface);
+    }
+}
+
+/// Goes on past denies and notes what the rules on the way tell apart.
+struct Surveyor<'r> {
+    rules: &'r Rules,
+    marks: Marks,
+    eye: Eye,
+}
+
+impl<'r> Surveyor<'r> {
+    fn new(rules: &'r Rules) -> Self {
+        Self {
+            rules,
+            marks: Marks::default(),
+            eye: Eye::default(),
+        }
+    }
+}
+
+impl Watch for Surveyor<'_> {
+    const GOES_ON: bool = true;
+
+    fn pass(&mut self, _: &IpPacket, describe: impl FnOnce() -> (Hop, PassDetail)) {
+        let (hop, detail) = describe();
+        if detail != PassDetail::Tracked {
+            self.rules.at(&hop, &mut self.marks);
+        }
+    }
+
+    fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
+        self.rules.at(&hop, &mut self.marks);
+        self.eye.denied(&transit.packet, &hop, &reason.into());
+    }
+
+    fn capture(&mut self, interface: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {
+        self.eye.touched.push(interface);
+    }
+
+    fn record(
+        &mut self,
+        interface: InterfaceIndex,
+        _: FlowDirection,
+        _: FlowAction,
+        _: Option<TrafficPath>,
+        _: &IpPacket,
+    ) {
+        self.eye.touched.push(interface);
+    }
+}

@@ -1,0 +1,346 @@
+//! The reachable set of a whole network.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use wirelab_model::{CustomerGatewayId, NetworkInterfaceId, VpcId};
+
+use super::fields::Rules;
+use super::fire::{Fields, Range, Start};
+use super::ranges::{IpVersion, Ranges};
+use super::region::{Dimension, Packet, Region};
+use super::set::PacketSet;
+use super::space::{self, Cell};
+use crate::fabric::{InterfaceIndex, Owner, Plan};
+use crate::world::World;
+
+/// Where flows begin and end. In a VPC the address tells the interface.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// The interfaces of a VPC.
+    Vpc(VpcId),
+    /// Any public address that is no interface's.
+    Internet,
+    /// The customer's end of a VPN connection and whatever is behind it.
+    CustomerGateway(CustomerGatewayId),
+}
+
+/// What gets from one end to another. Packets are those that open flows, as their sender addresses
+/// them: TCP's SYN, a datagram, an ICMP message.
+#[derive(Clone, Debug, Default)]
+pub struct Flows {
+    /// What arrives.
+    pub delivered: PacketSet,
+    /// The part of it whose answers get back, or that asks for none.
+    pub answered: PacketSet,
+}
+
+/// Everything that can get anywhere in a network, on which nothing happens yet: no connection is
+/// tracked, no port is translated.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    flows: BTreeMap<(End, End), Flows>,
+}
+
+/// The reachable set of the world's resources as they are now.
+///
+/// Packets are small and their TTL suffices. Interfaces send from their own addresses; a machine
+/// that forwards takes part as it is. What a machine does with what it gets (programs, a firewall
+/// of its own) is not asked. A choice by the hash of a flow (appliance mode) is made for one flow
+/// of each cell; of the ports that a NAT gateway draws, one that lets the answer back suffices.
+#[must_use]
+pub fn reach(world: &World) -> Reach {
+    let topology = &world.topology;
+    let mut cells = space::cells(&topology.resources, &topology.plan);
+    cells.retain(|it| space::is_routed(it.sample()));
+    let mut survey = Survey {
+        rules: Rules::new(&topology.resources),
+        range: Range::new(world),
+        found: BTreeMap::new(),
+    };
+    for client in clients(world, &cells) {
+        for server in &cells {
+            survey.pair(&client, server);
+        }
+    }
+    let flows = survey.found.into_iter().map(|(ends, found)| {
+        let set = |answered: bool| {
+            let regions = found.iter().filter(|(_, its)| *its || !answered);
+            PacketSet::of_disjoint(regions.map(|(region, _)| region.clone()).collect()).coalesce()
+        };
+        let flows = Flows {
+            delivered: set(false),
+            answered: set(true),
+        };
+        (ends, flows)
+    });
+    Reach {
+        flows: flows.collect(),
+    }
+}
+
+/// Who opens flows: interfaces, strangers, customers, each with addresses that are alike.
+struct Client {
+    end: End,
+    version: IpVersion,
+    addresses: Ranges,
+    /// Places to send from and a source address at each; the second where the first is the
+    /// destination.
+    starts: Vec<(Start, IpAddr)>,
+}
+
+fn clients(world: &World, cells: &[Cell]) -> Vec<Client> {
+    let plan = &world.topology.plan;
+    let mut clients = Vec::new();
+    for cell in cells {
+        let mut of_vpc: BTreeMap<VpcId, Vec<(Start, IpAddr)>> = BTreeMap::new();
+        for (index, address) in owners_by_vpc(plan, cell) {
+            let vpc = plan.vpc(plan.interface(index).vpc).id.clone();
+            let starts = of_vpc.entry(vpc).or_default();
+            if starts.len() < 2 {
+                starts.push((Start::Interface(index), address));
+            }
+        }
+        clients.extend(of_vpc.into_iter().map(|(vpc, starts)| Client {
+            end: End::Vpc(vpc),
+            version: cell.version,
+            addresses: cell.addresses.clone(),
+            starts,
+        }));
+        if cell.is_owned {
+            continue;
+        }
+        let outside = |end, start| Client {
+            end,
+            version: cell.version,
+            starts: vec![(start, cell.sample())],
+            addresses: cell.addresses.clone(),
+        };
+        if space::is_public(cell.sample()) {
+            clients.push(outside(End::Internet, Start::Internet));
+        }
+        for (id, port) in world.sites.customer_gateways() {
+            let start = Start::Tunnel(id.clone(), port);
+            clients.push(outside(End::CustomerGateway(id.clone()), start));
+        }
+    }
+    clients
+}
+
+/// Machines' interfaces with private addresses in the cell.
+fn owners_by_vpc<'p>(
+    plan: &'p Plan,
+    cell: &'p Cell,
+) -> impl Iterator<Item = (InterfaceIndex, IpAddr)> + 'p {
+    let owners = cell.owners.iter().copied();
+    owners.filter(|(index, _)| {
+        let owner = &plan.interface(*index).owner;
+        matches!(owner, Owner::Instance { running: true, .. })
+    })
+}
+
+struct Survey<'w> {
+    rules: Rules,
+    range: Range<'w>,
+    /// Disjoint boxes, and whether answers get back.
+    found: BTreeMap<(End, End), Vec<(Region, bool)>>,
+}
+
+/// One protocol with its fields cut in pieces.
+struct Pieces {
+    protocols: Ranges,
+    firsts: Vec<Ranges>,
+    seconds: Vec<Ranges>,
+}
+
+impl Survey<'_> {
+    /// Everything from one kind of client to one kind of server.
+    fn pair(&mut self, client: &Client, server: &Cell) {
+        let strangers = client.end == End::Internet && !server.is_owned;
+        if client.version != server.version || strangers {
+            return;
+        }
+        let Some((start, mut fields)) = probe(client, server) else {
+            return;
+        };
+        let Some((there, back)) = self.range.survey(&start, &fields, &self.rules) else {
+            return;
+        };
+        let version = client.version;
+        let to = there
+            .ports()
+            .into_iter()
+            .map(Ranges::from)
+            .collect::<Vec<_>>();
+        let from = back
+            .ports()
+            .into_iter()
+            .map(Ranges::from)
+            .collect::<Vec<_>>();
+        let none = || vec![Ranges::single(0)];
+        let piece = |number: u8, firsts: &[Ranges], seconds: &[Ranges]| Pieces {
+            protocols: Ranges::single(number.into()),
+            firsts: firsts.to_vec(),
+            seconds: seconds.to_vec(),
+        };
+        let mut all = vec![
+            piece(6, &from, &to),
+            piece(17, &from, &to),
+            piece(version.icmp(), &there.types(version), &there.codes()),
+        ];
+        all.extend(
+            there
+                .other_protocols(version)
+                .into_iter()
+                .map(|protocols| Pieces {
+                    protocols,
+                    firsts: none(),
+                    seconds: none(),
+                }),
+        );
+        for pieces in all {
+            fields.protocol = number(&pieces.protocols) as u8;
+            self.fire_all(client, server, &start, fields, &pieces);
+        }
+    }
+
+    fn fire_all(
+        &mut self,
+        client: &Client,
+        server: &Cell,
+        start: &Start,
+        mut fields: Fields,
+        pieces: &Pieces,
+    ) {
+        for second in &pieces.seconds {
+            for first in &pieces.firsts {
+                fields.first = number(first);
+                fields.second = number(second);
+                let Some(fired) = self.range.fire(start, &fields) else {
+                    // Only ICMP's rules look at the first field of what opens a flow.
+                    if matches!(fields.protocol, 6 | 17) {
+                        break;
+                    }
+                    continue;
+                };
+                let sides = [
+                    (Dimension::Source, &client.addresses),
+                    (Dimension::Destination, &server.addresses),
+                    (Dimension::SourcePort, first),
+                    (Dimension::DestinationPort, second),
+                ];
+                let new = Ranges::single(0);
+                let whole = Region::protocol(client.version, &pieces.protocols);
+                let region = whole.into_iter().next().and_then(|region| {
+                    let region = region.with(Dimension::Reply, new)?;
+                    let mut sides = sides.into_iter();
+                    sides.try_fold(region, |region, (side, its)| region.with(side, its.clone()))
+                });
+                let ends = (client.end.clone(), fired.end);
+                let found = self.found.entry(ends).or_default();
+                found.extend(region.map(|it| (it, fired.answered)));
+            }
+        }
+    }
+}
+
+/// A start, and source and destination that differ.
+fn probe(client: &Client, server: &Cell) -> Option<(Start, Fields)> {
+    let destinations = server.samples();
+    let mut pairs = client
+        .starts
+        .iter()
+        .flat_map(|start| destinations.iter().map(move |to| (start, *to)));
+    let ((start, source), destination) = pairs.find(|((_, source), to)| source != to)?;
+    let fields = Fields {
+        source: *source,
+        destination,
+        protocol: 6,
+        first: 50000,
+        second: 50000,
+    };
+    Some((start.clone(), fields))
+}
+
+/// One number of a piece: its last, so that ports are such as clients use.
+fn number(piece: &Ranges) -> u16 {
+    let last = piece.intervals().last().map_or(0, |it| it.high);
+    u16::try_from(last).unwrap_or(u16::MAX)
+}
+
+impl Reach {
+    /// Every pair of ends between which something gets through.
+    pub fn flows(&self) -> impl Iterator<Item = (&End, &End, &Flows)> {
+        self.flows.iter().map(|((from, to), it)| (from, to, it))
+    }
+
+    /// What gets from one end to another; `None` if nothing does.
+    #[must_use]
+    pub fn between(&self, from: &End, to: &End) -> Option<&Flows> {
+        self.flows.get(&(from.clone(), to.clone()))
+    }
+
+    /// Whether a packet that opens a flow would arrive, and its answer get back.
+    #[must_use]
+    pub fn works(&self, from: &End, packet: &Packet) -> bool {
+        let mut flows = self.flows.iter().filter(|((its, _), _)| its == from);
+        flows.any(|(_, flows)| flows.answered.contains(packet))
+    }
+
+    /// Whether a packet that opens a flow would arrive.
+    #[must_use]
+    pub fn delivers(&self, from: &End, packet: &Packet) -> bool {
+        let mut flows = self.flows.iter().filter(|((its, _), _)| its == from);
+        flows.any(|(_, flows)| flows.delivered.contains(packet))
+    }
+
+    /// What gets through here and not in `other`.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Self {
+        let flows = self.flows.iter().filter_map(|(ends, flows)| {
+            let left = match other.flows.get(ends) {
+                None => flows.clone(),
+                Some(its) => Flows {
+                    delivered: flows.delivered.clone().subtract(&its.delivered),
+                    answered: flows.answered.clone().subtract(&its.answered),
+                },
+            };
+            let left = Flows {
+                delivered: left.delivered.coalesce(),
+                answered: left.answered.coalesce(),
+            };
+            let is_empty = left.delivered.is_empty() && left.answered.is_empty();
+            (!is_empty).then(|| (ends.clone(), left))
+        });
+        Self {
+            flows: flows.collect(),
+        }
+    }
+
+    /// How many packets arrive, saturating.
+    #[must_use]
+    pub fn count(&self) -> u128 {
+        let counts = self.flows.values().map(|it| it.delivered.count());
+        counts.fold(0, u128::saturating_add)
+    }
+
+    /// Whether nothing gets anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.flows.is_empty()
+    }
+}
+
+impl World {
+    /// The interface with an address in a VPC, private or public, and the VPC.
+    #[must_use]
+    pub fn owner_of(&self, vpc: &VpcId, address: IpAddr) -> Option<&NetworkInterfaceId> {
+        let plan = &self.topology.plan;
+        let has = |nic: &crate::fabric::PlanInterface| {
+            let public = nic.public.iter().any(|(_, public)| *public == address);
+            plan.vpc(nic.vpc).id == *vpc && (public || nic.owns(address))
+        };
+        let mut all = plan.live_interfaces();
+        all.find(|(_, nic)| has(nic)).map(|(_, nic)| &nic.id)
+    }
+}

@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use wirelab_model::{CustomerGatewayId, FlowAction, FlowDirection, TrafficPath};
 use wirelab_wire::{
-    Bytes, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, MacAddr, TcpFlags, TcpSegment,
-    Transport, protocol,
+    Bytes, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, MacAddr, TcpFlags, TcpOptions,
+    TcpSegment, Transport, protocol,
 };
 
 use super::fields::{Marks, Rules};
@@ -226,7 +226,7 @@ fn is_answer(start: &Start, landed: &Landed, sent: &Fields, back: &IpPacket) -> 
 
 fn transit(packet: IpPacket) -> Transit {
     Transit {
-        packet,
+        packet: Box::new(packet),
         direct: true,
         host: None,
         traffic: None,
@@ -268,7 +268,7 @@ fn segment(from: u16, to: u16, flags: TcpFlags) -> TcpSegment {
         flags,
         window: 65535,
         urgent_pointer: 0,
-        options: Vec::new(),
+        options: TcpOptions::NONE,
         payload: Bytes::new(),
     }
 }

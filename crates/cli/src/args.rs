@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
     advance, author, call, check, doctor, exec, hint, history, init, list, metrics, path, query,
-    replay, reset, start, status, tcpdump, undo,
+    reach, replay, reset, start, status, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -81,6 +81,7 @@ pub(crate) enum Command {
     Query(query::Arguments),
     Metrics(metrics::Arguments),
     Path(path::Arguments),
+    Reach(reach::Arguments),
     Call(call::Arguments),
     Check(check::Arguments),
     Hint(hint::Arguments),

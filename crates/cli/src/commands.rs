@@ -14,6 +14,7 @@ pub(crate) mod list;
 pub(crate) mod metrics;
 pub(crate) mod path;
 pub(crate) mod query;
+pub(crate) mod reach;
 pub(crate) mod replay;
 pub(crate) mod reset;
 pub(crate) mod start;

@@ -79,6 +79,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Query(arguments)) => c::query::run(arguments),
         Some(Command::Metrics(arguments)) => c::metrics::run(arguments),
         Some(Command::Path(arguments)) => c::path::run(arguments),
+        Some(Command::Reach(arguments)) => c::reach::run(arguments),
         Some(Command::Call(arguments)) => c::call::run(arguments),
         Some(Command::Check(arguments)) => c::check::run(arguments),
         Some(Command::Hint(arguments)) => c::hint::run(arguments),

@@ -187,11 +187,27 @@ impl State {
         }
     }
 
-    /// Forgets connections and translations of one interface.
-    pub(crate) fn forget(&mut self, index: InterfaceIndex) {
-        if let Some(interface) = self.interfaces.get_mut(index.get()) {
-            *interface = InterfaceState::default();
+    /// The same network while nobody sends: no connection, no translation, another seed.
+    pub(crate) fn quiet(&self, seed: u64) -> Self {
+        Self {
+            seed,
+            interfaces: Vec::new(),
+            tunnels: self.tunnels.clone(),
+            next_identification: 0,
         }
+    }
+
+    /// Makes the state `quiet` again of which only the interfaces in `touched` were used.
+    pub(crate) fn reset(&mut self, quiet: &Self, touched: impl Iterator<Item = InterfaceIndex>) {
+        for index in touched {
+            if let Some(interface) = self.interfaces.get_mut(index.get()) {
+                *interface = InterfaceState::default();
+            }
+        }
+        *self = Self {
+            interfaces: std::mem::take(&mut self.interfaces),
+            ..quiet.quiet(self.seed)
+        };
     }
 
     fn interface(&mut self, index: InterfaceIndex) -> &mut InterfaceState {

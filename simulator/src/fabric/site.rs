@@ -103,7 +103,8 @@ impl Sites {
 
     /// Every customer gateway that a machine plays.
     pub(crate) fn customer_gateways(&self) -> impl Iterator<Item = (&CustomerGatewayId, Port)> {
-        self.customer_gateways.iter().map(|(id, port)| (id, *port))
+        let all = self.customer_gateways.iter();
+        all.map(|(id, device)| (id, device.port))
     }
 
     fn neighbor(&self, segment: u32, address: IpAddr) -> Option<Port> {

@@ -52,17 +52,20 @@ pub(super) struct Fired {
 pub(super) struct Range<'w> {
     world: &'w World,
     follower: Follower<'w>,
+    quiet: State,
     touched: Vec<InterfaceIndex>,
     draw: u64,
 }
 
 impl<'w> Range<'w> {
     pub(super) fn new(world: &'w World) -> Self {
-        let mut follower = Follower::new(world, State::new(0));
+        let quiet = world.state.quiet(0);
+        let mut follower = Follower::new(world, quiet.clone());
         follower.ends_outside = true;
         Self {
             world,
             follower,
+            quiet,
             touched: Vec::new(),
             draw: 0,
         }
@@ -98,7 +101,7 @@ impl<'w> Range<'w> {
         for draw in 0..DRAWS {
             if self.draw != draw {
                 self.draw = draw;
-                self.follower.state = State::new(draw);
+                self.follower.state = self.quiet.quiet(draw);
                 self.touched.clear();
             }
             let (fired, translated) = self.fire_once(start, fields)?;
@@ -139,9 +142,8 @@ impl<'w> Range<'w> {
     }
 
     fn clean(&mut self) {
-        for interface in self.touched.drain(..) {
-            self.follower.state.forget(interface);
-        }
+        let touched = self.touched.drain(..);
+        self.follower.state.reset(&self.quiet, touched);
     }
 
     fn place(&self, start: &Start, fields: &Fields) -> (Place, Transit) {

@@ -2,10 +2,10 @@
 //!
 //! A timing wheel of several levels, as kernels keep their timers (Varghese and Lauck, 1987): an
 //! entry lies by the highest of its time's digits, to base 64, that differs from the time the queue
-//! has reached. The wheel of the lowest digit holds one moment a place; a place of a higher wheel
-//! is spread over the lower ones when its time has come. So an entry moves a few times, however
-//! many there are, where a heap compares it with the logarithm of them. Entries of one place stay
-//! in the order in which they came, and so do those of one moment.
+//! has reached. When the time of a place has come, it is sorted if it holds few entries, else
+//! spread over the lower wheels. So an entry moves twice or thrice, however many there are, where a
+//! heap compares it with the logarithm of them. Entries of one place stay in the order in which
+//! they came, and so do those of one moment.
 
 use std::collections::VecDeque;
 
@@ -16,6 +16,8 @@ use wirelab_model::SimTime;
 const BITS: u32 = 6;
 /// Places of a wheel.
 const PLACES: usize = 1 << BITS;
+/// A place with so many entries is sorted at once.
+const FEW: usize = 64;
 /// Wheels: eleven digits of six bits hold a time of 64.
 const WHEELS: usize = 11;
 
@@ -34,6 +36,9 @@ pub(crate) struct Queue<T> {
     taken: [u64; WHEELS],
     /// What the digits of entries are compared with: no entry is due before it.
     reached: u64,
+    /// Everything before `near_end`, sorted: the place whose time has come.
+    near: VecDeque<(u64, u32)>,
+    near_end: u64,
     slots: Vec<Option<T>>,
     free: Vec<u32>,
 }
@@ -85,6 +90,8 @@ impl<T> Default for Queue<T> {
             places: vec![empty; WHEELS * PLACES],
             taken: [0; WHEELS],
             reached: 0,
+            near: VecDeque::new(),
+            near_end: 0,
             slots: Vec::new(),
             free: Vec::new(),
         }
@@ -105,27 +112,26 @@ impl<T> Queue<T> {
 
     /// When the first entry is due.
     pub(crate) fn next_at(&self) -> Option<SimTime> {
-        let (wheel, digit) = self.first_place()?;
-        let first = self.places[wheel * PLACES + digit].first;
+        let first = match self.near.front() {
+            Some((at, _)) => *at,
+            None => {
+                let (wheel, digit) = self.first_place()?;
+                self.places[wheel * PLACES + digit].first
+            }
+        };
         Some(SimTime::from_nanos(first))
     }
 
     /// Takes the first entry if it is due at or before `now`.
     pub(crate) fn pop_due(&mut self, now: SimTime) -> Option<(SimTime, T)> {
-        let (mut wheel, mut digit) = self.first_place()?;
-        if self.places[wheel * PLACES + digit].first > now.as_nanos() {
+        if self.next_at()? > now {
             return None;
         }
-        while wheel > 0 {
-            self.spread(wheel, digit);
-            (wheel, digit) = self.first_place()?;
+        while self.near.is_empty() {
+            let (wheel, digit) = self.first_place()?;
+            self.open(wheel, digit);
         }
-        let place = &mut self.places[digit];
-        let (at, slot) = place.keys.pop_front()?;
-        if place.keys.is_empty() {
-            place.first = u64::MAX;
-            self.taken[0] &= !(1 << digit);
-        }
+        let (at, slot) = self.near.pop_front()?;
         self.reached = at;
         self.free.push(slot);
         let item = self.slots[slot as usize].take();
@@ -133,6 +139,10 @@ impl<T> Queue<T> {
     }
 
     fn place(&mut self, at: u64, slot: u32) {
+        if at < self.near_end {
+            let after = self.near.partition_point(|(other, _)| *other <= at);
+            return self.near.insert(after, (at, slot));
+        }
         let differs = at ^ self.reached;
         let wheel = differs.checked_ilog2().unwrap_or(0) / BITS;
         let digit = (at >> (wheel * BITS)) as usize % PLACES;
@@ -150,12 +160,20 @@ impl<T> Queue<T> {
         Some((wheel, self.taken[wheel].trailing_zeros() as usize))
     }
 
-    /// Goes to the first time of a place and lays its entries into lower wheels, which are empty.
-    fn spread(&mut self, wheel: usize, digit: usize) {
+    /// Goes to the first time of a place, while nothing is near and the lower wheels are empty, and
+    /// brings its entries near, or into lower wheels if they are many.
+    fn open(&mut self, wheel: usize, digit: usize) {
         let place = &mut self.places[wheel * PLACES + digit];
-        let mut keys = std::mem::take(&mut place.keys);
         self.reached = std::mem::replace(&mut place.first, u64::MAX);
         self.taken[wheel] &= !(1 << digit);
+        if wheel == 0 || place.keys.len() <= FEW {
+            std::mem::swap(&mut self.near, &mut place.keys);
+            self.near.make_contiguous().sort_by_key(|(at, _)| *at);
+            let beyond = u64::MAX.checked_shl(wheel as u32 * BITS).unwrap_or(0);
+            self.near_end = (self.reached | !beyond).saturating_add(1);
+            return;
+        }
+        let mut keys = std::mem::take(&mut place.keys);
         for (at, slot) in keys.drain(..) {
             self.place(at, slot);
         }

@@ -23,6 +23,7 @@ const TCP_HEADER_LEN: usize = 20;
 impl IpHeader {
     /// Octets of this header on the wire.
     #[must_use]
+    #[inline]
     pub const fn wire_len(&self) -> usize {
         match self.version {
             IpVersionFields::V4(_) => IPV4_HEADER_LEN,
@@ -47,6 +48,7 @@ impl IpHeader {
 
     /// Whether the packet is a fragment: MF set or offset not zero.
     #[must_use]
+    #[inline]
     pub const fn is_fragment(&self) -> bool {
         match self.version {
             IpVersionFields::V4(fields) => fields.more_fragments || fields.fragment_offset != 0,
@@ -56,6 +58,7 @@ impl IpHeader {
 
     /// Whether the packet is a fragment that does not hold the transport header.
     #[must_use]
+    #[inline]
     pub const fn is_later_fragment(&self) -> bool {
         match self.version {
             IpVersionFields::V4(fields) => fields.fragment_offset != 0,
@@ -93,12 +96,14 @@ impl IpHeader {
 impl IpPacket {
     /// Source address.
     #[must_use]
+    #[inline]
     pub const fn source(&self) -> IpAddr {
         self.header.source
     }
 
     /// Destination address.
     #[must_use]
+    #[inline]
     pub const fn destination(&self) -> IpAddr {
         self.header.destination
     }
@@ -124,6 +129,7 @@ impl IpPacket {
 
     /// IANA protocol number: IPv4's protocol, IPv6's next header.
     #[must_use]
+    #[inline]
     pub const fn protocol(&self) -> u8 {
         match &self.transport {
             Transport::Tcp(_) => protocol::TCP,
@@ -137,6 +143,7 @@ impl IpPacket {
     /// Octets of the whole packet on the wire, from the IP header on: what MTUs limit and flow logs
     /// count. Costs no serialisation.
     #[must_use]
+    #[inline]
     pub fn total_len(&self) -> usize {
         self.header.wire_len() + self.transport.wire_len()
     }
@@ -149,6 +156,7 @@ impl IpPacket {
 
     /// Whether this is a fragment, first ones included.
     #[must_use]
+    #[inline]
     pub const fn is_fragment(&self) -> bool {
         self.header.is_fragment()
     }
@@ -157,6 +165,7 @@ impl IpPacket {
     ///
     /// The first fragment of a TCP or UDP packet gives its ports, later ones give 0.
     #[must_use]
+    #[inline]
     pub fn five_tuple(&self) -> FiveTuple {
         let (source_port, destination_port) = self.ports().unwrap_or((0, 0));
         FiveTuple {
@@ -170,6 +179,7 @@ impl IpPacket {
 
     /// Source and destination port of TCP and UDP, where this packet holds them.
     #[must_use]
+    #[inline]
     pub fn ports(&self) -> Option<(u16, u16)> {
         match &self.transport {
             Transport::Tcp(tcp) => Some((tcp.source_port, tcp.destination_port)),
@@ -270,6 +280,7 @@ impl IpPacket {
 impl Transport {
     /// Octets after the IP header.
     #[must_use]
+    #[inline]
     pub fn wire_len(&self) -> usize {
         match self {
             Self::Tcp(segment) => segment.header_len() + segment.payload.len(),
@@ -284,6 +295,7 @@ impl Transport {
 impl TcpSegment {
     /// Octets of the header with its options, padded to a multiple of 4.
     #[must_use]
+    #[inline]
     pub fn header_len(&self) -> usize {
         TCP_HEADER_LEN + self.options.as_bytes().len().next_multiple_of(4)
     }
@@ -318,6 +330,7 @@ impl TcpSegment {
 
     /// TSval and TSecr.
     #[must_use]
+    #[inline]
     pub fn timestamps(&self) -> Option<(u32, u32)> {
         self.options.timestamps()
     }

@@ -26,6 +26,7 @@ pub struct FiveTuple {
 
 /// In few words: flows are looked up for every packet.
 impl Hash for FiveTuple {
+    #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {

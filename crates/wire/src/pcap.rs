@@ -11,6 +11,9 @@ const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
 /// The snapshot length that tcpdump asks for when nothing is said: 256 KiB.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 
+/// Octets that are gathered before they go to the sink.
+const BUFFER: usize = 65_536;
+
 /// Writes a pcap savefile to any sink. Output is buffered: call [`Self::flush`] where a reader
 /// waits.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ impl<W: Write> PcapWriter<W> {
     /// # Errors
     /// Those of the sink.
     pub fn new(sink: W, snaplen: u32) -> io::Result<Self> {
-        let mut sink = BufWriter::new(sink);
+        let mut sink = BufWriter::with_capacity(BUFFER, sink);
         let mut header = [0; 24];
         header[..4].copy_from_slice(&MAGIC_NANOSECONDS.to_le_bytes());
         header[4..6].copy_from_slice(&2_u16.to_le_bytes());

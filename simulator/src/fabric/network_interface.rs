@@ -58,7 +58,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             let direction = FlowDirection::Egress;
             return (self.watch).record(interface, direction, action, None, &transit.packet);
         }
-        let tracked = self.is_auto_tracked(way.leads);
+        let tracked = |walk: &Self| walk.is_auto_tracked(way.leads);
         let direction = FlowDirection::Egress;
         let passed = self.security_group(interface, direction, &header, &transit, tracked);
         self.leave(interface, way, &header, transit, passed);
@@ -165,9 +165,9 @@ impl<'a, W: Watch> Walk<'a, W> {
         transit: Transit,
     ) {
         let nic = self.plan.interface(interface);
-        let from_nat = match via {
-            Via::Neighbor(from) => self.is_nat(from),
-            Via::Router => self.came_from_nat(nic, header),
+        let from_nat = |walk: &Self| match via {
+            Via::Neighbor(from) => walk.is_nat(from),
+            Via::Router => walk.came_from_nat(nic, header),
         };
         let direction = FlowDirection::Ingress;
         if self.security_group(interface, direction, header, &transit, from_nat) {
@@ -343,7 +343,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             out: self.out,
         };
         let direction = FlowDirection::Egress;
-        let passed = silent.security_group(interface, direction, header, transit, false)
+        let passed = silent.security_group(interface, direction, header, transit, |_| false)
             && (!crosses || silent.network_acl(nic.subnet, header, true, transit));
         if passed {
             FlowAction::Accept

@@ -193,14 +193,14 @@ enum Decision {
 
 impl<W: Watch> Walk<'_, W> {
     /// Whether the groups of `interface` let the packet pass in `direction`. `auto_tracked`: the
-    /// flow passes something whose flows are always tracked.
+    /// flow passes something whose flows are always tracked; asked of new flows only.
     pub(crate) fn security_group(
         &mut self,
         interface: InterfaceIndex,
         direction: FlowDirection,
         header: &Header,
         transit: &Transit,
-        auto_tracked: bool,
+        auto_tracked: impl FnOnce(&Self) -> bool,
     ) -> bool {
         let plan = self.plan;
         let nic = plan.interface(interface);
@@ -254,7 +254,7 @@ impl<W: Watch> Walk<'_, W> {
         direction: FlowDirection,
         header: &Header,
         transit: &Transit,
-        auto_tracked: bool,
+        auto_tracked: impl FnOnce(&Self) -> bool,
     ) -> Decision {
         let nic = self.plan.interface(interface);
         let groups = self.plan.groups(nic.groups);
@@ -285,7 +285,7 @@ impl<W: Watch> Walk<'_, W> {
             let mut rules = list.rules.iter().filter(|rule| rule.is_for_anybody());
             rules.any(|rule| rule.matches(header, peer, &self.plan.members, transit.direct))
         };
-        let untracked = !auto_tracked
+        let untracked = !auto_tracked(self)
             && ((opposite.is_open(header.protocol, is_ipv4) && anybody(list, header))
                 // Or the packet answers a flow that is untracked in the other direction.
                 || (list.is_open(header.protocol, is_ipv4)

@@ -60,6 +60,9 @@ pub struct Aggregator {
     /// Number of the open window, which holds `flows`.
     window: u64,
     flows: IndexMap<Key, Counters, FxBuildHasher>,
+    /// Where the last packet of each direction was counted: the next is often of the same flow.
+    #[serde(skip)]
+    recent: [usize; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -95,6 +98,7 @@ impl Aggregator {
             offset: u64::from(offset % interval) * NANOS,
             window: 0,
             flows: IndexMap::default(),
+            recent: [0; 2],
         }
     }
 
@@ -120,20 +124,31 @@ impl Aggregator {
             direction: seen.direction,
             action: seen.action,
         };
-        let counters = self.flows.entry(key).or_insert(Counters {
-            start: seen.at,
-            end: seen.at,
-            packets: 0,
-            bytes: 0,
-            tcp_flags: 0,
-            traffic_path: None,
-        });
+        let counters = self.counters(key, seen.at);
         counters.end = seen.at;
         counters.packets += 1;
         counters.bytes += seen.packet.total_len() as u64;
         counters.tcp_flags |= logged_flags(seen.packet);
         counters.traffic_path = seen.traffic_path.or(counters.traffic_path);
         closed
+    }
+
+    fn counters(&mut self, key: Key, at: UnixTime) -> &mut Counters {
+        let recent = &mut self.recent[key.direction as usize];
+        let known = self.flows.get_index(*recent).map(|(other, _)| *other);
+        if known != Some(key) {
+            let entry = self.flows.entry(key);
+            *recent = entry.index();
+            entry.or_insert(Counters {
+                start: at,
+                end: at,
+                packets: 0,
+                bytes: 0,
+                tcp_flags: 0,
+                traffic_path: None,
+            });
+        }
+        &mut self.flows[*recent]
     }
 
     /// Takes the flows of the open window if it has ended at `now`.

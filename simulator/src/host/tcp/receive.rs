@@ -172,6 +172,11 @@ impl Receiver {
         !before(end, self.acknowledged) && !after(seq, self.next.wrapping_add(self.open_window()))
     }
 
+    /// How many SACK blocks the next segment could tell.
+    pub(super) fn sack_count(&self) -> usize {
+        usize::from(self.duplicate.is_some()) + self.sacks.len()
+    }
+
     /// SACK blocks of the next segment, DSACK first (RFC 2883 section 4).
     pub(super) fn sack_blocks(&self) -> Vec<(u32, u32)> {
         self.duplicate.iter().chain(&self.sacks).copied().collect()

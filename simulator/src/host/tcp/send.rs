@@ -52,7 +52,7 @@ impl Connection {
         } else {
             0
         };
-        let blocks = self.receiver.sack_blocks().len();
+        let blocks = self.receiver.sack_count();
         stamps + options::sack_len(blocks, self.agreed.timestamps)
     }
 

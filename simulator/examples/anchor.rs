@@ -37,7 +37,11 @@ fn main() {
         }
     });
     frames.finish();
-    report(&counts, ready - started, now() - ready, on_cpu() - before);
+    let (run, cpu) = (now() - ready, on_cpu() - before);
+    let before = on_cpu();
+    workload::change_rule(&mut world);
+    let change = on_cpu() - before;
+    report(&counts, ready - started, [run, cpu, change]);
 }
 
 /// What becomes of captured frames.
@@ -125,11 +129,11 @@ fn create(folder: &Path, point: &CapturePoint) -> PcapWriter<File> {
     PcapWriter::new(file, DEFAULT_SNAPLEN).expect("the savefile can be written")
 }
 
-fn report(counts: &Counts, setup: f64, run: f64, cpu: f64) {
+fn report(counts: &Counts, setup: f64, [run, cpu, change]: [f64; 3]) {
     let per_second = |count: u64| count as f64 / run;
     println!(
         "setup_s {setup:.3} run_s {run:.4} cpu_s {cpu:.4} hops {} hops/s {:.0} packets/s {:.0} \
-         bulk_rx {} closed {} http_bytes {} dropped {} captured {} records {} rss_mib {:.1}",
+         bulk_rx {} closed {} http_bytes {} dropped {} captured {} records {} change_s {change:.4} rss_mib {:.1}",
         counts.transmissions,
         per_second(counts.transmissions),
         per_second(counts.transmissions) / 4.0,

@@ -49,12 +49,13 @@ impl<W: Write> PcapWriter<W> {
     /// # Errors
     /// Those of the sink; a moment after the year 2106, which the format cannot say.
     pub fn write_frame(&mut self, at_nanos: u64, frame: &Frame) -> io::Result<()> {
-        self.frame.clear();
-        frame.write_to(&mut self.frame);
-        let length = self.frame.len();
+        let length = frame.wire_len();
         let cut = cut(length, self.snaplen);
-        self.write_record_header(at_nanos, cut, length)?;
-        self.sink.write_all(&self.frame[..cut])
+        self.frame.clear();
+        let header = record_header(at_nanos, cut, length)?;
+        self.frame.extend_from_slice(&header);
+        frame.write_to(&mut self.frame);
+        self.sink.write_all(&self.frame[..header.len() + cut])
     }
 
     /// Writes the bytes of a frame that was `wire_len` octets long on the wire.
@@ -63,19 +64,9 @@ impl<W: Write> PcapWriter<W> {
     /// As [`Self::write_frame`].
     pub fn write_bytes(&mut self, at_nanos: u64, bytes: &[u8], wire_len: u32) -> io::Result<()> {
         let cut = cut(bytes.len(), self.snaplen);
-        self.write_record_header(at_nanos, cut, wire_len as usize)?;
+        let header = record_header(at_nanos, cut, wire_len as usize)?;
+        self.sink.write_all(&header)?;
         self.sink.write_all(&bytes[..cut])
-    }
-
-    fn write_record_header(&mut self, at_nanos: u64, cut: usize, length: usize) -> io::Result<()> {
-        let seconds = u32::try_from(at_nanos / 1_000_000_000).map_err(|_| too_late())?;
-        let nanos = (at_nanos % 1_000_000_000) as u32;
-        let mut header = [0; 16];
-        header[..4].copy_from_slice(&seconds.to_le_bytes());
-        header[4..8].copy_from_slice(&nanos.to_le_bytes());
-        header[8..12].copy_from_slice(&length_field(cut));
-        header[12..].copy_from_slice(&length_field(length));
-        self.sink.write_all(&header)
     }
 
     /// Hands everything to the sink.
@@ -95,6 +86,17 @@ impl<W: Write> PcapWriter<W> {
             .into_inner()
             .map_err(io::IntoInnerError::into_error)
     }
+}
+
+fn record_header(at_nanos: u64, cut: usize, length: usize) -> io::Result<[u8; 16]> {
+    let seconds = u32::try_from(at_nanos / 1_000_000_000).map_err(|_| too_late())?;
+    let nanos = (at_nanos % 1_000_000_000) as u32;
+    let mut header = [0; 16];
+    header[..4].copy_from_slice(&seconds.to_le_bytes());
+    header[4..8].copy_from_slice(&nanos.to_le_bytes());
+    header[8..12].copy_from_slice(&length_field(cut));
+    header[12..].copy_from_slice(&length_field(length));
+    Ok(header)
 }
 
 pub(crate) fn cut(length: usize, snaplen: u32) -> usize {

@@ -144,7 +144,10 @@ impl Place {
     /// Whether a packet that is sent here leaves its node: a gateway and its interface are one, and
     /// so are a machine and its own.
     pub(crate) const fn is_elsewhere(&self) -> bool {
-        !matches!(self, Self::Machine(_) | Self::FromGateway(_))
+        !matches!(
+            self,
+            Self::Machine(_) | Self::FromGateway(_) | Self::Admitted { .. }
+        )
     }
 }
 

@@ -175,7 +175,12 @@ impl Aggregator {
     }
 
     fn number_of(&self, at: UnixTime) -> u64 {
-        at.as_nanos().saturating_sub(self.offset) / self.interval
+        let since = at.as_nanos().saturating_sub(self.offset);
+        // Mostly it is the open one: a multiplication instead of a division.
+        match since.checked_sub(self.window * self.interval) {
+            Some(passed) if passed < self.interval => self.window,
+            _ => since / self.interval,
+        }
     }
 }
 

@@ -219,8 +219,12 @@ impl Inbox {
 
     /// The first `len` octets, joined, still in the box.
     pub(crate) fn peek(&self, len: usize) -> Vec<u8> {
-        let octets = self.chunks.iter().flat_map(|chunk| chunk.iter().copied());
-        octets.take(len).collect()
+        let mut octets = Vec::with_capacity(len.min(self.len));
+        for chunk in &self.chunks {
+            let left = len - octets.len();
+            octets.extend_from_slice(&chunk[..chunk.len().min(left)]);
+        }
+        octets
     }
 
     /// Drops the first `len` octets; fewer if there are fewer. Returns how many.

@@ -75,9 +75,9 @@ pub use event::{
     VpnTunnelFault,
 };
 pub use verdict::{
-    DropReason, EntryText, ExplanationCode, Hop, InstanceDrop, InterfaceDrop, InternetGatewayDrop,
-    MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop, PeeringDrop, RouteTableDrop,
-    SecurityGroupDrop,
-    SegmentDrop, TargetText, TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
+    DropReason, EgressOnlyInternetGatewayDrop, EntryText, ExplanationCode, Hop, InstanceDrop,
+    InterfaceDrop, InternetGatewayDrop, MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop,
+    PeeringDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop, TargetText, TransitGatewayDrop,
+    VpcDrop, VpnDrop, VpnLimit,
 };
 pub use world::World;

@@ -114,6 +114,9 @@ impl Machine {
             let port = port(number, at);
             if let PluggedInto::Outside(Socket::Segment(segment)) = plug.to {
                 sites.plug(segment, interface.address.addr(), port);
+                if let Some(address) = interface.ipv6_address {
+                    sites.plug(segment, address.addr(), port);
+                }
             }
             let gateway = default_gateway.filter(|it| interface.address.contains(it));
             configs.push(outside_config(interface, port, gateway));
@@ -261,9 +264,11 @@ fn outside_config(
     InterfaceConfig {
         name: interface.name.clone(),
         mac: outside_mac(port),
-        addresses: vec![interface.address],
+        addresses: std::iter::once(interface.address)
+            .chain(interface.ipv6_address)
+            .collect(),
         mtu: interface.mtu,
-        gateway,
+        gateways: gateway.into_iter().chain(interface.ipv6_gateway).collect(),
         resolvers: Vec::new(),
     }
 }
@@ -274,7 +279,7 @@ fn tunnel_config(tunnel: &TunnelSpec) -> InterfaceConfig {
         mac: wirelab_wire::MacAddr::default(),
         addresses: Vec::new(),
         mtu: tunnel.mtu,
-        gateway: None,
+        gateways: Vec::new(),
         resolvers: Vec::new(),
     }
 }
@@ -331,12 +336,17 @@ fn instance_config(
         };
         IpNet::new(*address, block.prefix_len()).ok()
     });
+    // The second interface and the next get no default route of their own.
+    let has_ipv6 = nic.addresses.iter().any(std::net::IpAddr::is_ipv6);
+    let router = [subnet.router].into_iter();
+    let gateways = router.chain(has_ipv6.then(|| subnet.router_link_local()));
+    let gateways = gateways.filter(|_| device == 0);
     Some(InterfaceConfig {
         name: format!("ens{}", FIRST_DEVICE + device).into(),
         mac: nic.mac,
         addresses: addresses.collect(),
         mtu: INSTANCE_MTU,
-        gateway: (device == 0).then_some(subnet.router),
+        gateways: gateways.collect(),
         resolvers: vpc.resolver.filter(|_| resolves).into_iter().collect(),
     })
 }

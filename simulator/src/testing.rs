@@ -1,5 +1,7 @@
 //! Networks for tests, made of resources without a control plane, and packets put on interfaces.
 
+mod addressing;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use wirelab_model::*;
@@ -58,6 +60,7 @@ impl Net {
             availability_zone_id: format!("use1-az{}", zone.len()).into(),
             state: ResourceState::Available,
             map_public_ip_on_launch: false,
+            assign_ipv6_address_on_creation: false,
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),
         };
@@ -328,6 +331,9 @@ fn route(text: &str) -> Route {
         },
         target: match target.split('-').next() {
             Some("nat") => RouteTarget::NatGateway(NatGatewayId::new(target)),
+            Some("eigw") => {
+                RouteTarget::EgressOnlyInternetGateway(EgressOnlyInternetGatewayId::new(target))
+            }
             Some("igw") => RouteTarget::InternetGateway(InternetGatewayId::new(target)),
             Some("eni") => RouteTarget::NetworkInterface(NetworkInterfaceId::new(target)),
             Some("pcx") => RouteTarget::VpcPeeringConnection(VpcPeeringConnectionId::new(target)),
@@ -437,6 +443,17 @@ impl Bench {
     pub(crate) fn send(&mut self, interface: &str, packet: IpPacket) -> Vec<DropReason> {
         let before = self.dropped.len();
         self.put(interface, packet);
+        self.drops_since(before)
+    }
+
+    /// Lets a packet come from the internet, and a second pass. Returns what was dropped.
+    pub(crate) fn send_from_internet(&mut self, packet: IpPacket) -> Vec<DropReason> {
+        let before = self.dropped.len();
+        self.world.put_on_internet(packet);
+        self.drops_since(before)
+    }
+
+    fn drops_since(&mut self, before: usize) -> Vec<DropReason> {
         self.wait(1);
         self.dropped[before..]
             .iter()

@@ -6,12 +6,15 @@
 mod address;
 mod customer_gateway;
 mod dhcp_options;
+mod egress_only_internet_gateway;
 mod flow_log;
+pub(crate) mod gateway_route_table;
 mod instance;
 mod instance_state;
 mod instance_type;
 mod interface_attachment;
 mod internet_gateway;
+mod ipv6_address;
 mod nat_gateway;
 mod nat_gateway_address;
 mod network_acl;
@@ -70,12 +73,14 @@ operations! {
         transit_gateway_peering::accept_transit_gateway_peering_attachment, [DryRun];
     AcceptVpcPeeringConnection Write vpc_peering_connection::accept, [DryRun];
     AllocateAddress Write address::allocate_address, [DryRun Tags];
+    AssignIpv6Addresses Write ipv6_address::assign_ipv6_addresses, [];
     AssignPrivateIpAddresses Write network_interface::assign_private_ip_addresses, [];
     AssignPrivateNatGatewayAddress Write nat_gateway_address::assign, [DryRun];
     AssociateAddress Write address::associate_address, [DryRun];
     AssociateDhcpOptions Write dhcp_options::associate_dhcp_options, [DryRun];
     AssociateNatGatewayAddress Write nat_gateway_address::associate, [DryRun];
     AssociateRouteTable Write route_table::associate_route_table, [DryRun];
+    AssociateSubnetCidrBlock Write subnet::associate_subnet_cidr_block, [];
     AssociateTransitGatewayRouteTable Write transit_gateway_route_table::associate, [DryRun];
     AssociateVpcCidrBlock Write vpc::associate_vpc_cidr_block, [];
     AttachInternetGateway Write internet_gateway::attach_internet_gateway, [DryRun];
@@ -85,6 +90,8 @@ operations! {
     AuthorizeSecurityGroupIngress Write security_group_rule::authorize_ingress, [DryRun Tags];
     CreateCustomerGateway Write customer_gateway::create_customer_gateway, [DryRun Tags];
     CreateDhcpOptions Write dhcp_options::create_dhcp_options, [DryRun Tags];
+    CreateEgressOnlyInternetGateway Write
+        egress_only_internet_gateway::create_egress_only_internet_gateway, [DryRun Tags Token];
     CreateFlowLogs Write flow_log::create_flow_logs, [DryRun Tags Token];
     CreateInternetGateway Write internet_gateway::create_internet_gateway, [DryRun Tags];
     CreateManagedPrefixList Write prefix_list::create_managed_prefix_list, [DryRun Tags Token];
@@ -112,6 +119,8 @@ operations! {
     CreateVpnGateway Write vpn_gateway::create_vpn_gateway, [DryRun Tags];
     DeleteCustomerGateway Write customer_gateway::delete_customer_gateway, [DryRun];
     DeleteDhcpOptions Write dhcp_options::delete_dhcp_options, [DryRun];
+    DeleteEgressOnlyInternetGateway Write
+        egress_only_internet_gateway::delete_egress_only_internet_gateway, [DryRun];
     DeleteFlowLogs Write flow_log::delete_flow_logs, [DryRun];
     DeleteInternetGateway Write internet_gateway::delete_internet_gateway, [DryRun];
     DeleteManagedPrefixList Write prefix_list::delete_managed_prefix_list, [DryRun];
@@ -141,6 +150,9 @@ operations! {
     DescribeAvailabilityZones Read region::describe_availability_zones, [DryRun Filters];
     DescribeCustomerGateways Read customer_gateway::describe_customer_gateways, [DryRun Filters];
     DescribeDhcpOptions Read dhcp_options::describe_dhcp_options, [DryRun Filters Pages];
+    DescribeEgressOnlyInternetGateways Read
+        egress_only_internet_gateway::describe_egress_only_internet_gateways,
+        [DryRun Filters Pages];
     DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
     DescribeInstanceAttribute Read instance_state::describe_instance_attribute, [DryRun];
     DescribeInstanceStatus Read instance_state::describe_instance_status, [DryRun Filters Pages];
@@ -188,6 +200,7 @@ operations! {
     DisassociateAddress Write address::disassociate_address, [DryRun];
     DisassociateNatGatewayAddress Write nat_gateway_address::disassociate, [DryRun];
     DisassociateRouteTable Write route_table::disassociate_route_table, [DryRun];
+    DisassociateSubnetCidrBlock Write subnet::disassociate_subnet_cidr_block, [];
     DisassociateTransitGatewayRouteTable Write transit_gateway_route_table::disassociate, [DryRun];
     DisassociateVpcCidrBlock Write vpc::disassociate_vpc_cidr_block, [];
     EnableTransitGatewayRouteTablePropagation Write transit_gateway_route_table::enable_propagation,
@@ -236,6 +249,7 @@ operations! {
     StartInstances Write instance_state::start_instances, [DryRun];
     StopInstances Write instance_state::stop_instances, [DryRun];
     TerminateInstances Write instance_state::terminate_instances, [DryRun];
+    UnassignIpv6Addresses Write ipv6_address::unassign_ipv6_addresses, [];
     UnassignPrivateIpAddresses Write network_interface::unassign_private_ip_addresses, [];
     UnassignPrivateNatGatewayAddress Write nat_gateway_address::unassign, [DryRun];
     UpdateSecurityGroupRuleDescriptionsEgress Write security_group_rule::update_egress_descriptions,

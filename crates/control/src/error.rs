@@ -68,6 +68,8 @@ errors! {
     vpc_limit() = "VpcLimitExceeded", "The maximum number of VPCs has been reached.";
     vpc_range(cidr: impl Display) = "InvalidVpc.Range",
         "The CIDR '{cidr}' is invalid: a VPC's block is /16 to /28.";
+    vpc_ipv6_range(cidr: impl Display) = "InvalidVpc.Range",
+        "The CIDR '{cidr}' is invalid: a VPC's IPv6 block is a /56.";
     cidr_limit(vpc: impl Display) = "CidrLimitExceeded",
         "This network '{vpc}' has met its maximum number of allowed CIDRs";
     cidr_conflict(cidr: impl Display) = "InvalidVpc.Range",
@@ -79,6 +81,8 @@ errors! {
     subnet_limit(vpc: impl Display) = "SubnetLimitExceeded",
         "The maximum number of subnets has been reached in {vpc}.";
     subnet_range(cidr: impl Display) = "InvalidSubnet.Range", "The CIDR '{cidr}' is invalid.";
+    subnet_cidr_association_not_found(id: &str) = "InvalidSubnetCidrBlockAssociationID.NotFound",
+        "The subnet CIDR block association ID '{id}' does not exist";
     subnet_conflict(cidr: impl Display) = "InvalidSubnet.Conflict",
         "The CIDR '{cidr}' conflicts with another subnet";
 
@@ -100,6 +104,10 @@ errors! {
         "resource {gateway} is not attached to network {vpc}";
     no_internet_gateway(vpc: impl Display) = "Gateway.NotAttached",
         "Network {vpc} is not attached to any internet gateway";
+    egress_only_internet_gateway_limit(vpc: impl Display) =
+        "EgressOnlyInternetGatewayLimitExceeded",
+        "The maximum number of egress-only internet gateways has been reached, or {vpc} has one.";
+    route_not_supported(message: impl Display) = "RouteNotSupported", "{message}";
     vpn_attachment_limit(gateway: impl Display, vpc: impl Display) =
         "VpnGatewayAttachmentLimitExceeded",
         "{gateway} can be attached to one VPC, and {vpc} can have one virtual private gateway";
@@ -173,6 +181,8 @@ errors! {
     no_free_address(subnet: impl Display) = "InsufficientFreeAddressesInSubnet",
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number \
         of instances.";
+    no_ipv6_block(subnet: impl Display) = "InvalidParameterValue",
+        "The subnet '{subnet}' has no IPv6 CIDR block.";
     address_in_use(address: impl Display) = "InvalidIPAddress.InUse",
         "Address {address} is in use.";
     address_not_in_subnet(address: impl Display) = "InvalidParameterValue",

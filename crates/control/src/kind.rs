@@ -137,6 +137,11 @@ kinds! {
     InternetGateway, InternetGatewayId, internet_gateways, internet_gateway_id, tags,
         "internet-gateway", "InvalidInternetGatewayID.NotFound",
         "InvalidInternetGatewayId.Malformed", "The internetGateway ID '{}' does not exist";
+    EgressOnlyInternetGateway, EgressOnlyInternetGatewayId, egress_only_internet_gateways,
+        egress_only_internet_gateway_id, tags, "egress-only-internet-gateway",
+        "InvalidEgressOnlyInternetGatewayId.NotFound",
+        "InvalidEgressOnlyInternetGatewayId.Malformed",
+        "The egressOnlyInternetGateway ID '{}' does not exist";
     NatGateway, NatGatewayId, nat_gateways, nat_gateway_id, tags, "natgateway",
         "NatGatewayNotFound", "NatGatewayMalformed", "The Nat Gateway {} was not found";
     SecurityGroup, SecurityGroupId, security_groups, group_id, tags, "security-group",

@@ -9,10 +9,14 @@ pub struct Quotas {
     pub vpcs: usize,
     /// IPv4 blocks of a VPC.
     pub cidr_blocks_per_vpc: usize,
+    /// IPv6 blocks of a VPC.
+    pub ipv6_cidr_blocks_per_vpc: usize,
     /// Subnets of a VPC.
     pub subnets_per_vpc: usize,
     /// Elastic IP addresses in the Region.
     pub addresses: usize,
+    /// Egress-only internet gateways in the Region.
+    pub egress_only_internet_gateways: usize,
     /// NAT gateways in a zone, those in service or on their way.
     pub nat_gateways_per_zone: usize,
     /// Elastic IP addresses of a public NAT gateway; may be raised to 8.
@@ -75,8 +79,10 @@ impl Default for Quotas {
         Self {
             vpcs: 5,
             cidr_blocks_per_vpc: 5,
+            ipv6_cidr_blocks_per_vpc: 5,
             subnets_per_vpc: 200,
             addresses: 5,
+            egress_only_internet_gateways: 5,
             nat_gateways_per_zone: 5,
             elastic_ips_per_nat_gateway: 2,
             addresses_per_nat_gateway: 8,

@@ -9,18 +9,25 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use wirelab_model::*;
 
-use crate::ec2::{route, transit_gateway_attachment};
+use crate::ec2::{gateway_route_table, route, transit_gateway_attachment};
 use crate::network;
+
+/// Propagated routes of a table (Amazon VPC User Guide, "Amazon VPC quotas": not adjustable). AWS
+/// does not say what becomes of the others; here they are left out.
+const PROPAGATED_MAX: usize = 100;
 
 /// Brings all derived parts of `resources` up to date.
 pub(crate) fn all(resources: &mut Resources) {
     let tables: Vec<_> = resources.route_tables.values().map(Arc::clone).collect();
     for table in tables {
         let routes = routes(&table, resources);
-        if routes != table.routes {
+        let associations =
+            gateway_route_table::lasting(&table.associations, &table.vpc_id, resources);
+        if routes != table.routes || associations != table.associations {
             let id = table.route_table_id.clone();
             let updated = RouteTable {
                 routes,
+                associations,
                 ..RouteTable::clone(&table)
             };
             resources.route_tables.insert(id, Arc::new(updated));
@@ -93,6 +100,7 @@ fn propagated(table: &RouteTable, vpc: &Vpc, resources: &Resources) -> Vec<Route
             }
         }
     }
+    routes.truncate(PROPAGATED_MAX);
     routes
 }
 
@@ -119,6 +127,10 @@ fn state(target: &RouteTarget, table: &RouteTable, resources: &Resources) -> Rou
             .internet_gateways
             .get(id)
             .is_some_and(|it| it.vpc_id.as_ref() == vpc),
+        RouteTarget::EgressOnlyInternetGateway(id) => resources
+            .egress_only_internet_gateways
+            .get(id)
+            .is_some_and(|it| Some(&it.vpc_id) == vpc),
         RouteTarget::VpnGateway(id) => resources
             .vpn_gateways
             .get(id)

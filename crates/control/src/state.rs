@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) prefix_lists: BTreeMap<PrefixListId, Versions>,
     /// Settings of VPN tunnels by connection and outside address.
     pub(crate) tunnel_settings: BTreeMap<(VpnConnectionId, Ipv4Addr), TunnelSettings>,
+    /// The pools that IPv6 blocks of VPCs are from, other than Amazon's.
+    pub(crate) ipv6_pools: BTreeMap<Ipv6Net, SmolStr>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
 }

@@ -162,6 +162,8 @@ ids! {
     RouteTableAssociationId = "rtbassoc";
     /// An internet gateway.
     InternetGatewayId = "igw";
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGatewayId = "eigw";
     /// A NAT gateway.
     NatGatewayId = "nat";
     /// A security group.

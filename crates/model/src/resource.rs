@@ -2,6 +2,7 @@
 
 mod address;
 mod dhcp_options;
+mod egress_only_internet_gateway;
 mod flow_log;
 mod instance;
 mod internet_gateway;
@@ -19,6 +20,7 @@ mod vpn;
 
 pub use address::Address;
 pub use dhcp_options::{DhcpConfiguration, DhcpOptions};
+pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{FlowLog, LogDestinationType, TrafficType};
 pub use instance::{Instance, InstanceState, NitroGeneration};
 pub use internet_gateway::InternetGateway;

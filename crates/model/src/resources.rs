@@ -97,6 +97,9 @@ resources! {
     RouteTable, route_tables, RouteTableId, route_table_id;
     /// Internet gateways.
     InternetGateway, internet_gateways, InternetGatewayId, internet_gateway_id;
+    /// Egress-only internet gateways.
+    EgressOnlyInternetGateway, egress_only_internet_gateways, EgressOnlyInternetGatewayId,
+        egress_only_internet_gateway_id;
     /// NAT gateways.
     NatGateway, nat_gateways, NatGatewayId, nat_gateway_id;
     /// Security groups.

@@ -3,9 +3,9 @@
 
 mod line;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use smol_str::SmolStr;
 use wirelab_model::CustomerGatewayId;
 use wirelab_simulator::SegmentSpec;
@@ -154,8 +154,8 @@ pub(crate) fn hosts(
     inside.chain(outside).collect()
 }
 
-/// `[host.x] interfaces | address, gateway, customer_gateway, tunnel_mtu, preferred_tunnel,
-/// asymmetric`, and what every machine has.
+/// `[host.x] interfaces | address, ipv6_address, gateway, customer_gateway, tunnel_mtu,
+/// preferred_tunnel, asymmetric`, and what every machine has.
 fn outside(
     builder: &Builder<'_>,
     name: &str,
@@ -165,7 +165,8 @@ fn outside(
     let machine = Machine::read(builder, fields);
     let mut interfaces = interfaces(builder, fields, segments);
     let public: Option<Ipv4Addr> = fields.parsed("address");
-    interfaces.extend(public.map(on_the_internet));
+    let ipv6: Option<Ipv6Addr> = fields.parsed("ipv6_address");
+    interfaces.extend(public.map(|address| on_the_internet(address, ipv6)));
     let gateway = fields.parsed("gateway").or_else(|| public.map(provider));
     let tunnel = tunnel(builder, fields);
     if interfaces.is_empty() && tunnel.is_none() && builder.sink.is_clean() {
@@ -197,13 +198,18 @@ fn interfaces(
         .collect()
 }
 
-/// `address = "203.0.113.9"`: one interface on the internet, in a /24 of its provider's.
-fn on_the_internet(address: Ipv4Addr) -> OutsideInterface {
+/// `address = "203.0.113.9"`: one interface on the internet, in a /24 of its provider's, and with
+/// `ipv6_address` in a /64.
+fn on_the_internet(address: Ipv4Addr, ipv6: Option<Ipv6Addr>) -> OutsideInterface {
     let net = Ipv4Net::new(address, 24).expect("24 is a prefix length");
+    let ipv6 = ipv6.map(|it| Ipv6Net::new(it, 64).expect("64 is a prefix length"));
+    let router = ipv6.map(|it| Ipv6Addr::from(u128::from(it.network()) + 1));
     OutsideInterface {
         name: "eth0".into(),
         segment: SegmentSpec::INTERNET.into(),
         address: net.into(),
+        ipv6_address: ipv6.map(Into::into),
+        ipv6_gateway: router.map(Into::into),
         mtu: 1500,
     }
 }

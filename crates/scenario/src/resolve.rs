@@ -159,6 +159,7 @@ impl<'a> Resolver<'a> {
         match (kind, path) {
             (_, "") => Some(json!(id)),
             ("instance", "private_ip_address") => Some(json!(self.primary(id)?.private_ip_address)),
+            ("instance", "ipv6_address") => Some(json!(self.primary(id)?.ipv6_addresses.first()?)),
             ("instance", "public_ip") => {
                 let association = self
                     .primary(id)?
@@ -235,7 +236,11 @@ impl<'a> Resolver<'a> {
         let members = self.resources.network_interfaces.values();
         let members = members.filter(|it| it.groups.iter().any(|group| group.as_str() == id));
         Ok(members
-            .map(|it| IpAddr::V4(it.private_ip_address).into())
+            .flat_map(|it| {
+                let ipv6 = it.ipv6_addresses.iter().copied().map(IpAddr::V6);
+                std::iter::once(IpAddr::V4(it.private_ip_address)).chain(ipv6)
+            })
+            .map(IpNet::from)
             .collect())
     }
 
@@ -247,14 +252,20 @@ impl<'a> Resolver<'a> {
             .values()
             .filter(|it| it.vpc_id.as_str() == id);
         let mut blocks: Vec<IpNet> = vpcs
-            .flat_map(|it| it.cidr_blocks.iter().copied().map(IpNet::V4))
+            .flat_map(|it| {
+                let ipv6 = it.ipv6_cidr_blocks.iter().copied().map(IpNet::V6);
+                it.cidr_blocks.iter().copied().map(IpNet::V4).chain(ipv6)
+            })
             .collect();
         let subnets = self
             .resources
             .subnets
             .values()
             .filter(|it| it.subnet_id.as_str() == id);
-        blocks.extend(subnets.map(|it| IpNet::V4(it.cidr_block)));
+        blocks.extend(subnets.flat_map(|it| {
+            let ipv6 = it.ipv6_cidr_block.map(IpNet::V6);
+            std::iter::once(IpNet::V4(it.cidr_block)).chain(ipv6)
+        }));
         Ok(blocks)
     }
 
@@ -281,6 +292,8 @@ fn interface_blocks(interface: &NetworkInterface) -> Vec<IpNet> {
         let public = address.association.as_ref().map(|it| it.public_ip);
         blocks.extend(public.map(|public| IpNet::from(IpAddr::V4(public))));
     }
+    let ipv6 = interface.ipv6_addresses.iter();
+    blocks.extend(ipv6.map(|address| IpNet::from(IpAddr::V6(*address))));
     blocks
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     vpc::vpcs(builder, root);
     vpc_peering_connection::all(builder, root);
     gateway::internet_gateways(builder, root);
+    gateway::egress_only_internet_gateways(builder, root);
     subnet::subnets(builder, root);
     let route_tables = route_table::create(builder, root);
     prefix_list::all(builder, root);

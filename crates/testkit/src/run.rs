@@ -419,6 +419,8 @@ impl Run {
                     name: "eth0".into(),
                     segment: SegmentSpec::INTERNET.into(),
                     address: (*address).into(),
+                    ipv6_address: None,
+                    ipv6_gateway: None,
                     mtu: 1500,
                 };
                 let attachment = Attachment::Outside {

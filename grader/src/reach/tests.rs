@@ -229,6 +229,7 @@ fn subnet(n: u8) -> Subnet {
         availability_zone_id: "use1-az1".into(),
         state: ResourceState::Available,
         map_public_ip_on_launch: false,
+        assign_ipv6_address_on_creation: false,
         owner_id: "1".into(),
         tags: Vec::new(),
     }

@@ -112,6 +112,7 @@ impl Network {
             availability_zone_id: "use1-az1".into(),
             state: ResourceState::Available,
             map_public_ip_on_launch: false,
+            assign_ipv6_address_on_creation: false,
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),
         });

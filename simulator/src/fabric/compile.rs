@@ -12,7 +12,7 @@ use wirelab_model::{
 };
 use wirelab_wire::MacAddr;
 
-use super::conntrack::IdleTimeouts;
+use super::conntrack::{IdleTimeouts, TCP_ESTABLISHED, UDP, UDP_STREAM};
 use super::instance::Allowance;
 use super::nat_gateway::NatGateway;
 use super::network_acl::Acl;
@@ -27,14 +27,8 @@ use super::transit_gateway::{self, AttachmentIndices};
 use super::vpn_gateway;
 use crate::config::FabricConfig;
 
-/// TCP idle timeout of a tracked, established connection (`facts.md` 2.1).
-const TCP_ESTABLISHED: u32 = 432_000;
-/// The same on Nitro v6.
+/// TCP idle timeout of a tracked, established connection on Nitro v6 (`facts.md` 2.1), in seconds.
 const TCP_ESTABLISHED_NITRO_V6: u32 = 350;
-/// UDP in one direction, or one request and response.
-const UDP: u32 = 30;
-/// UDP with more than one request and response.
-const UDP_STREAM: u32 = 180;
 
 pub(super) type InterfaceIndices = BTreeMap<NetworkInterfaceId, InterfaceIndex>;
 
@@ -75,6 +69,7 @@ pub(super) fn compile(
     plan.tables = (resources.route_tables.values())
         .map(|it| Table::new(it, resources, interfaces))
         .collect();
+    plan.gateway_tables = table_of_gateways(resources);
     compile_subnets(&mut plan, resources, &mut places);
     compile_interfaces(&mut plan, resources, &places, &attachments, config);
     plan
@@ -96,6 +91,11 @@ fn vpc(vpc: &wirelab_model::Vpc, resources: &Resources) -> Vpc {
         id: vpc.vpc_id.clone(),
         blocks: v4.chain(v6).collect(),
         resolver: resolver.map(IpAddr::V4),
+        egress_only_internet_gateway: resources
+            .egress_only_internet_gateways
+            .values()
+            .find(|it| it.vpc_id == vpc.vpc_id)
+            .map(|it| it.egress_only_internet_gateway_id.clone()),
         internet_gateway: gateways
             .find(|it| it.vpc_id.as_ref() == Some(&vpc.vpc_id))
             .map(|it| it.internet_gateway_id.clone()),
@@ -133,6 +133,10 @@ fn compile_subnets<'a>(plan: &mut Plan, resources: &'a Resources, places: &mut P
             block: IpNet::V4(subnet.cidr_block),
             ipv6_block: subnet.ipv6_cidr_block.map(IpNet::V6),
             router: IpAddr::V4(router),
+            router_v6: subnet
+                .ipv6_cidr_block
+                .and_then(|block| block.hosts().nth(1))
+                .map(IpAddr::V6),
             router_mac: router_mac(router.octets()),
             acl: acls.get(&subnet.subnet_id).copied(),
             table: table.copied(),
@@ -179,6 +183,18 @@ fn table_of_subnets(resources: &Resources) -> (TablesBySubnet<'_>, MainTables<'_
     (by_subnet, main)
 }
 
+fn table_of_gateways(resources: &Resources) -> BTreeMap<SmolStr, TableIndex> {
+    let tables = resources.route_tables.values().enumerate();
+    let associations = tables.flat_map(|(at, table)| {
+        let gateways = table
+            .associations
+            .iter()
+            .filter_map(|it| it.gateway_id.clone());
+        gateways.map(move |gateway| (gateway, TableIndex::new(at)))
+    });
+    associations.collect()
+}
+
 fn compile_interfaces(
     plan: &mut Plan,
     resources: &Resources,
@@ -216,6 +232,9 @@ fn compile_interfaces(
         let public = interface.public.iter();
         plan.public
             .extend(public.map(|(private, public)| (*public, (index, *private))));
+        // IPv6 addresses are public as they are.
+        let global = interface.addresses.iter().filter(|it| it.is_ipv6());
+        plan.public.extend(global.map(|it| (*it, (index, *it))));
         plan.interfaces[index.get()] = Some(interface);
     }
     plan.members = groups.members(resources);

@@ -14,6 +14,14 @@ use wirelab_model::{FlowDirection, SimDuration, SimTime};
 use wirelab_wire::{IpPacket, TcpFlags, protocol};
 
 use super::header::{FlowKey, Header};
+use crate::config::FabricConfig;
+
+/// TCP idle timeout of a tracked, established connection (`facts.md` 2.1), in seconds.
+pub(super) const TCP_ESTABLISHED: u32 = 432_000;
+/// UDP in one direction, or one request and response.
+pub(super) const UDP: u32 = 30;
+/// UDP with more than one request and response.
+pub(super) const UDP_STREAM: u32 = 180;
 
 /// How long the fragments of a datagram may follow its first one (Linux `ipfrag_time`).
 const FRAGMENT_LIFETIME: SimDuration = SimDuration::from_secs(30);
@@ -30,6 +38,21 @@ pub(crate) struct IdleTimeouts {
     pub(crate) udp_stream: SimDuration,
     pub(crate) icmp: SimDuration,
     pub(crate) other: SimDuration,
+}
+
+impl IdleTimeouts {
+    /// Those of a gateway that keeps track of flows.
+    pub(crate) const fn of_gateway(config: &FabricConfig) -> Self {
+        Self {
+            tcp_opening: config.timeouts.tcp_opening,
+            tcp_established: SimDuration::from_secs(TCP_ESTABLISHED as u64),
+            tcp_closing: config.timeouts.tcp_closing,
+            udp: SimDuration::from_secs(UDP as u64),
+            udp_stream: SimDuration::from_secs(UDP_STREAM as u64),
+            icmp: config.timeouts.icmp,
+            other: config.timeouts.other,
+        }
+    }
 }
 
 /// The table of one interface.

@@ -3,13 +3,13 @@
 //! Amazon VPC User Guide, "Internet gateways" (`facts.md` 2.3). A packet needs a public address for
 //! its source; the instance never sees it. At most 1500 octets pass; ICMP 3/4 comes from the VPC
 //! side, from the router of the sender's subnet, as tracepath shows it.
+//!
+//! IPv6 addresses are global: they pass as they are, if they are the VPC's own.
 
 use std::net::IpAddr;
 
-use wirelab_model::SimDuration;
 use wirelab_wire::{IpPacket, translate_quoted};
 
-use super::network_interface::Via;
 use super::plan::{InterfaceIndex, Vpc};
 use super::quoted::quoted_mut;
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
@@ -29,7 +29,11 @@ impl<W: Watch> Walk<'_, W> {
         let owner = vpc
             .interface_of(source)
             .and_then(|it| plan.find_interface(it));
-        let Some(public) = owner.and_then(|it| it.public_of(source)) else {
+        let public = match source {
+            IpAddr::V4(_) => owner.and_then(|it| it.public_of(source)),
+            IpAddr::V6(_) => owner.map(|_| source),
+        };
+        let Some(public) = public else {
             let reason = match &vpc.internet_gateway {
                 Some(gateway) => InternetGatewayDrop::NoPublicAddress {
                     internet_gateway: gateway.clone(),
@@ -45,7 +49,7 @@ impl<W: Watch> Walk<'_, W> {
             mtu: mtu::INTERNET_GATEWAY,
             fragments: true,
             tell: Some(Teller {
-                address: plan.subnet(nic.subnet).router,
+                address: plan.subnet(nic.subnet).router_towards(source),
                 by: TellBy::Router(nic.vpc),
             }),
         };
@@ -56,7 +60,9 @@ impl<W: Watch> Walk<'_, W> {
         (self.watch).pass(&out.packet, || {
             (hop(), translated_source(&out.packet, public))
         });
-        translate_source(&mut out.packet, public);
+        if public != source {
+            translate_source(&mut out.packet, public);
+        }
         out.direct = false;
         self.internet(out);
     }
@@ -107,7 +113,11 @@ impl<W: Watch> Walk<'_, W> {
             let reason = InternetGatewayDrop::NoSuchPublicAddress { destination };
             return self.watch.deny(&transit, Hop::Internet, reason);
         };
-        let vpc = self.plan.vpc(self.plan.interface(interface).vpc);
+        if let Some(gateway) = self.comes_by_egress_only(interface, &transit) {
+            return self.return_by_egress_only(&gateway, interface, transit);
+        }
+        let at = self.plan.interface(interface).vpc;
+        let vpc = self.plan.vpc(at);
         if vpc.internet_gateway.is_none() {
             let reason = InternetGatewayDrop::NoInternetGateway {
                 vpc: vpc.id.clone(),
@@ -120,10 +130,12 @@ impl<W: Watch> Walk<'_, W> {
                 translated_destination(&transit.packet, private),
             )
         });
-        translate_destination(&mut transit.packet, private);
+        if private != destination {
+            translate_destination(&mut transit.packet, private);
+        }
         transit.direct = false;
-        let via = Via::Router;
-        self.send(SimDuration::ZERO, Place::Arrive { interface, via }, transit);
+        let gateway = vpc.internet_gateway.as_ref();
+        self.enter_vpc(at, gateway.map_or("", |it| it.as_str()), transit);
     }
 }
 
@@ -152,6 +164,9 @@ fn translate_destination(packet: &mut IpPacket, private: IpAddr) {
 }
 
 fn translated_source(packet: &IpPacket, public: IpAddr) -> PassDetail {
+    if public == packet.source() {
+        return PassDetail::Plain;
+    }
     let (source_port, destination_port) = packet.ports().unwrap_or_default();
     PassDetail::Translated {
         source: (public, source_port),
@@ -160,6 +175,9 @@ fn translated_source(packet: &IpPacket, public: IpAddr) -> PassDetail {
 }
 
 fn translated_destination(packet: &IpPacket, private: IpAddr) -> PassDetail {
+    if private == packet.destination() {
+        return PassDetail::Plain;
+    }
     let (source_port, destination_port) = packet.ports().unwrap_or_default();
     PassDetail::Translated {
         source: (packet.source(), source_port),

@@ -6,8 +6,9 @@
 //!    ([`network_interface`], [`security_group`], [`conntrack`]).
 //! 2. If it leaves the subnet, the network ACL is asked ([`network_acl`]); the flow log counts it.
 //! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another
-//!    interface, or to a gateway ([`internet_gateway`], [`nat_gateway`], [`peering`],
-//!    [`transit_gateway`], [`vpn_gateway`] and [`vpn_tunnel`]).
+//!    interface, or to a gateway ([`internet_gateway`], [`egress_only_internet_gateway`],
+//!    [`nat_gateway`], [`peering`], [`transit_gateway`], [`vpn_gateway`] and [`vpn_tunnel`]). What
+//!    comes in by a gateway may be led to an appliance first ([`ingress`]).
 //! 4. On arrival the same is asked in the mirror image, and the machine gets it.
 //!
 //! Inside one place a walk is synchronous; between places a packet waits in the world's queue for
@@ -16,7 +17,9 @@
 
 mod compile;
 mod conntrack;
+mod egress_only_internet_gateway;
 mod header;
+mod ingress;
 mod instance;
 mod internet_gateway;
 mod lpm;
@@ -40,11 +43,13 @@ mod vpn_gateway;
 mod vpn_tunnel;
 mod way;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{
-    SimDuration, SimTime, TransitGatewayAttachmentId, TransitGatewayId, VpnConnectionId,
+    EgressOnlyInternetGatewayId, SimDuration, SimTime, TransitGatewayAttachmentId,
+    TransitGatewayId, VpnConnectionId,
 };
 use wirelab_wire::IpPacket;
 
@@ -166,6 +171,8 @@ pub(crate) struct State {
     seed: u64,
     interfaces: Vec<InterfaceState>,
     pub(crate) tunnels: Tunnels,
+    /// Flows through egress-only internet gateways.
+    egress_only: BTreeMap<EgressOnlyInternetGatewayId, Conntrack>,
     next_identification: u16,
 }
 
@@ -186,6 +193,7 @@ impl State {
             seed,
             interfaces: Vec::new(),
             tunnels: Tunnels::default(),
+            egress_only: BTreeMap::new(),
             next_identification: 0,
         }
     }
@@ -196,6 +204,7 @@ impl State {
             seed,
             interfaces: Vec::new(),
             tunnels: self.tunnels.clone(),
+            egress_only: BTreeMap::new(),
             next_identification: 0,
         }
     }

@@ -4,6 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | interface | 9001 | dropped | dropped |
 //! | internet gateway | 1500 | ICMP 3/4 from the VPC side | fragmented |
+//! | egress-only internet gateway | 1500 | ICMPv6 "packet too big" from the VPC side | no such |
 //! | NAT gateway | 8500 | ICMP 3/4; MSS clamped | fragmented |
 //! | transit gateway | 8500 | ICMP 3/4 on VPC attachments; MSS clamped | dropped |
 //! | peering in a Region | 9001 | dropped | dropped |

@@ -213,6 +213,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         match way.leads {
             Leads::Interface(to) => self.send_to_interface(interface, to, transit),
             Leads::InternetGateway => self.enter_internet_gateway(interface, transit),
+            Leads::EgressOnlyInternetGateway => self.enter_egress_only(interface, transit),
             Leads::VpnGateway(gateway) => self.enter_vpn_gateway(gateway, transit),
             Leads::Peering(connection) => self.cross_peering(connection, interface, transit),
             Leads::TransitGateway(gateway) => self.send_to_transit(gateway, interface, transit),

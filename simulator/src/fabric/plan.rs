@@ -13,7 +13,8 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
-    InstanceId, InternetGatewayId, IpNet, NetworkInterfaceId, Resources, SubnetId, VpcId,
+    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, IpNet, NetworkInterfaceId,
+    Resources, SubnetId, VpcId,
 };
 use wirelab_wire::MacAddr;
 
@@ -100,7 +101,9 @@ pub(crate) struct Plan {
     pub(super) peerings: Vec<Peering>,
     pub(super) vpn_gateways: Vec<VpnGateway>,
     pub(super) vpn_connections: Vec<VpnConnection>,
-    /// From public address to the private one it maps to.
+    /// Route tables of gateways, by the gateway's id.
+    pub(super) gateway_tables: BTreeMap<SmolStr, TableIndex>,
+    /// From public address to the private one it maps to; an IPv6 address is both.
     pub(super) public: BTreeMap<IpAddr, (InterfaceIndex, IpAddr)>,
 }
 
@@ -144,6 +147,8 @@ pub(crate) struct Subnet {
     pub(crate) ipv6_block: Option<IpNet>,
     /// First address of the subnet: the VPC router's.
     pub(crate) router: IpAddr,
+    /// The same of the IPv6 block. Machines use the link-local address.
+    pub(crate) router_v6: Option<IpAddr>,
     pub(crate) router_mac: MacAddr,
     pub(crate) acl: Option<AclIndex>,
     pub(crate) table: Option<TableIndex>,
@@ -157,6 +162,7 @@ pub(crate) struct Vpc {
     /// Second address of the primary block: the Amazon resolver's.
     pub(crate) resolver: Option<IpAddr>,
     pub(crate) internet_gateway: Option<InternetGatewayId>,
+    pub(crate) egress_only_internet_gateway: Option<EgressOnlyInternetGatewayId>,
     /// Every private address and its interface.
     pub(crate) addresses: IndexMap<IpAddr, InterfaceIndex, FxBuildHasher>,
 }
@@ -179,6 +185,26 @@ impl Subnet {
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         block::holds(&self.block, address)
             || self.ipv6_block.is_some_and(|it| block::holds(&it, address))
+    }
+}
+
+impl Subnet {
+    /// The router's address of the IP version of `peer`.
+    pub(crate) fn router_towards(&self, peer: IpAddr) -> IpAddr {
+        match self.router_v6 {
+            Some(router) if peer.is_ipv6() => router,
+            _ => self.router,
+        }
+    }
+
+    /// The router's link-local address: what machines have as their gateway for IPv6 (RFC 4291,
+    /// appendix A).
+    pub(crate) fn router_link_local(&self) -> IpAddr {
+        let [a, b, c, d, e, f] = self.router_mac.0;
+        let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+        let interface = [word(a ^ 2, b), word(c, 0xff), word(0xfe, d), word(e, f)];
+        let [one, two, three, four] = interface;
+        std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, one, two, three, four).into()
     }
 }
 

@@ -45,6 +45,8 @@ struct Entry {
 pub(crate) enum Target {
     Local,
     InternetGateway,
+    /// The VPC's egress-only internet gateway.
+    EgressOnlyInternetGateway,
     VpnGateway(VpnGatewayIndex),
     NatGateway(NatIndex),
     Interface(InterfaceIndex),
@@ -151,6 +153,11 @@ fn target(
             let gateway = resources.internet_gateways.get(id);
             let attached = gateway.filter(|it| it.vpc_id.as_ref() == Some(&table.vpc_id));
             attached.map(|_| Target::InternetGateway)
+        }
+        RouteTarget::EgressOnlyInternetGateway(id) => {
+            let gateway = resources.egress_only_internet_gateways.get(id);
+            let attached = gateway.filter(|it| it.vpc_id == table.vpc_id);
+            attached.map(|_| Target::EgressOnlyInternetGateway)
         }
         RouteTarget::VpnGateway(id) => vpn_gateway(id, table, resources).map(Target::VpnGateway),
         RouteTarget::NatGateway(id) => {

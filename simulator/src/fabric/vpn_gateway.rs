@@ -18,7 +18,6 @@ use wirelab_model::{
 
 use super::compile::Places;
 use super::header::Header;
-use super::network_interface::Via;
 use super::plan::{
     AttachmentIndex, Plan, TransitIndex, VpcIndex, VpnConnectionIndex, VpnGatewayIndex,
 };
@@ -336,13 +335,11 @@ impl<'a, W: Watch> Walk<'a, W> {
         let destination = transit.packet.destination();
         let vpc = gateway.vpc.map(|it| self.plan.vpc(it));
         let hop = || Hop::VpnGateway(wirelab_model::VpnGatewayId::new(gateway.id.clone()));
-        let reason = match vpc {
-            Some(vpc) => match vpc.interface_of(destination) {
-                Some(interface) => {
+        let reason = match gateway.vpc.zip(vpc) {
+            Some((at, vpc)) => match vpc.interface_of(destination) {
+                Some(_) => {
                     (self.watch).pass(&transit.packet, || (hop(), PassDetail::Plain));
-                    let via = Via::Router;
-                    let place = Place::Arrive { interface, via };
-                    return self.send(SimDuration::ZERO, place, transit);
+                    return self.enter_vpc(at, &gateway.id, transit);
                 }
                 None if vpc.contains(destination) => VpcDrop::UnknownDestination {
                     vpc: vpc.id.clone(),

@@ -1,14 +1,18 @@
 //! Where a packet that leaves an interface goes, by address and route alone.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use wirelab_model::TrafficPath;
+use wirelab_model::{Ipv6Net, TrafficPath};
 
 use super::Walk;
 use super::header::Header;
 use super::plan::{Interface, InterfaceIndex, Owner, PeeringIndex, TransitIndex, VpnGatewayIndex};
 use super::route_table::{Taken, Target};
 use crate::trace::Watch;
+
+/// `fd00:ec2::/32`: AWS's own services.
+const AWS_SERVICES: Ipv6Net =
+    Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32);
 
 /// Where a packet that leaves an interface goes.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +28,7 @@ pub(super) enum Leads {
     /// Into the VPC, where nobody has the address.
     Nobody,
     InternetGateway,
+    EgressOnlyInternetGateway,
     VpnGateway(VpnGatewayIndex),
     TransitGateway(TransitIndex),
     Peering(PeeringIndex),
@@ -61,6 +66,7 @@ impl<'a, W: Watch> Walk<'a, W> {
                 (vpc.interface_of(destination)).map_or(Leads::Nobody, Leads::Interface)
             }
             Target::InternetGateway => Leads::InternetGateway,
+            Target::EgressOnlyInternetGateway => Leads::EgressOnlyInternetGateway,
             Target::VpnGateway(at) => Leads::VpnGateway(at),
             Target::NatGateway(at) => {
                 let entrance = plan.nat_gateway(at).entrance();
@@ -94,9 +100,14 @@ impl<'a, W: Watch> Walk<'a, W> {
         nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_)))
     }
 
-    /// Flows through NAT gateways are tracked whatever the rules (`facts.md` 2.1).
+    /// Flows through NAT gateways and egress-only internet gateways are tracked whatever the rules
+    /// (`facts.md` 2.1).
     pub(super) fn is_auto_tracked(&self, leads: Leads) -> bool {
-        matches!(leads, Leads::Interface(to) if self.is_nat(to))
+        match leads {
+            Leads::Interface(to) => self.is_nat(to),
+            Leads::EgressOnlyInternetGateway => true,
+            _ => false,
+        }
     }
 
     /// Whether answers to the source would go to a NAT gateway: then so did what came from it.
@@ -114,8 +125,12 @@ impl<'a, W: Watch> Walk<'a, W> {
                 Some(TrafficPath::InterRegionPeering)
             }
             Leads::Peering(_) => Some(TrafficPath::IntraRegionPeering),
-            Leads::InternetGateway if nic.is_nitro => Some(TrafficPath::InternetGatewayNitro),
-            Leads::InternetGateway => Some(TrafficPath::InternetGateway),
+            Leads::InternetGateway | Leads::EgressOnlyInternetGateway if nic.is_nitro => {
+                Some(TrafficPath::InternetGatewayNitro)
+            }
+            Leads::InternetGateway | Leads::EgressOnlyInternetGateway => {
+                Some(TrafficPath::InternetGateway)
+            }
             Leads::VpnGateway(_) => Some(TrafficPath::VpnGateway),
             Leads::NoRoute | Leads::Gone => None,
         }
@@ -126,10 +141,13 @@ impl<'a, W: Watch> Walk<'a, W> {
     pub(super) fn is_service(&self, nic: &Interface, destination: IpAddr) -> bool {
         let link_local = match destination {
             IpAddr::V4(address) => address.is_link_local() || address == Ipv4Addr::BROADCAST,
-            IpAddr::V6(address) => address.is_unicast_link_local(),
+            IpAddr::V6(address) => {
+                address.is_unicast_link_local() || AWS_SERVICES.contains(&address)
+            }
         };
         link_local
             || self.plan.subnet(nic.subnet).router == destination
+            || self.plan.subnet(nic.subnet).router_v6 == Some(destination)
             || self.plan.vpc(nic.vpc).resolver == Some(destination)
     }
 }

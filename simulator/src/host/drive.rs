@@ -349,7 +349,10 @@ impl Host {
             local_port: 0,
             remote: runner.spec.to,
             remote_port: 0,
-            protocol: protocol::ICMP,
+            protocol: match runner.spec.to {
+                std::net::IpAddr::V4(_) => protocol::ICMP,
+                std::net::IpAddr::V6(_) => protocol::ICMPV6,
+            },
         });
         if let Err(text) = sent {
             self.finish(now, runner, Outcome::Failed(text), None, out);
@@ -366,8 +369,10 @@ impl Host {
             .resolve(echo.to)
             .ok_or_else(|| SmolStr::from("Network is unreachable"))?;
         let path_mtu = self.stack.routes.path_mtu(echo.to, way.mtu, now);
-        let fits = usize::from(echo.size) + 28 <= usize::from(path_mtu);
-        if echo.mode == PathMtu::Do && !fits {
+        let headers = if echo.to.is_ipv4() { 28 } else { 48 };
+        let fits = usize::from(echo.size) + headers <= usize::from(path_mtu);
+        // Machines here do not cut IPv6 packets.
+        if !fits && (echo.mode == PathMtu::Do || echo.to.is_ipv6()) {
             return Err(format!("message too long, mtu={path_mtu}").into());
         }
         let mut request = IpPacket::echo_request(

@@ -1,4 +1,5 @@
-//! ICMP of a machine: answers, errors it sends, errors it gets (RFC 792, RFC 1122 section 3.2.2).
+//! ICMP of a machine: answers, errors it sends, errors it gets (RFC 792, RFC 1122 section 3.2.2; of
+//! IPv6: RFC 4443). An ICMPv6 error is told programs in the words of ICMP.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -6,8 +7,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::{
-    IcmpError, IcmpMessage, IpPacket, IpVersionFields, QuotedPacket, Transport, Unreachable,
-    protocol,
+    IcmpError, IcmpMessage, Icmpv6Message, IpPacket, IpVersionFields, QuotedPacket, Transport,
+    Unreachable, protocol,
 };
 
 use super::firewall::RejectWith;
@@ -109,6 +110,43 @@ impl Stack {
         }
     }
 
+    /// An ICMPv6 message for this machine. Neighbour discovery is the fabric's business.
+    pub(crate) fn on_icmpv6(&mut self, now: SimTime, packet: &IpPacket) {
+        let Some(message) = packet.as_icmpv6() else {
+            return;
+        };
+        let (kind, quoted) = match message {
+            Icmpv6Message::EchoRequest { .. } => return self.answer_echo(now, packet),
+            Icmpv6Message::EchoReply {
+                identifier,
+                sequence,
+                payload,
+            } => {
+                let reply = Heard::EchoReply {
+                    from: packet.header.source,
+                    identifier: *identifier,
+                    sequence: *sequence,
+                    ttl: packet.header.ttl,
+                    size: payload.len() + 8,
+                };
+                return self.events.push_back(StackEvent::Icmp(reply));
+            }
+            Icmpv6Message::DestinationUnreachable { code, quoted } => {
+                (ErrorKind::Unreachable(unreachable_v4(*code)), quoted)
+            }
+            Icmpv6Message::PacketTooBig { mtu, quoted } => {
+                let next_hop_mtu = u16::try_from(*mtu).unwrap_or(u16::MAX);
+                let code = Unreachable::FragmentationNeeded { next_hop_mtu };
+                (ErrorKind::Unreachable(code), quoted)
+            }
+            Icmpv6Message::TimeExceeded { code, quoted } => {
+                (ErrorKind::TimeExceeded(*code), quoted)
+            }
+            Icmpv6Message::Other { .. } => return,
+        };
+        self.on_icmp_error(now, packet, kind, quoted);
+    }
+
     fn answer_echo(&mut self, now: SimTime, packet: &IpPacket) {
         if self.echo_ignore {
             return;
@@ -155,10 +193,10 @@ impl Stack {
     }
 
     fn learn_path_mtu(&mut self, now: SimTime, about: &QuotedPacket, next_hop_mtu: u16) {
-        if !self.tcp.dont_fragment {
+        let destination = about.header.destination;
+        if !self.tcp.dont_fragment && destination.is_ipv4() {
             return;
         }
-        let destination = about.header.destination;
         if let Some(resolved) = self.resolve(destination) {
             self.routes.learn(
                 destination,
@@ -239,6 +277,17 @@ fn tcp_news(kind: ErrorKind) -> Option<TcpNews> {
             TcpNews::Error(SocketError::HostUnreachable)
         }
     })
+}
+
+/// The code of ICMP that says what an ICMPv6 code does (RFC 7915 section 5.2).
+const fn unreachable_v4(code: u8) -> Unreachable {
+    match code {
+        0 => Unreachable::Net,
+        1 => Unreachable::AdministrativelyProhibited,
+        3 => Unreachable::Host,
+        4 => Unreachable::Port,
+        other => Unreachable::Other(other),
+    }
 }
 
 fn quoted_sequence(quoted: &[u8], header_len: usize) -> u16 {

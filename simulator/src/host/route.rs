@@ -14,6 +14,8 @@ use crate::block;
 const PATH_MTU_LIFE: SimDuration = SimDuration::from_secs(600);
 /// `net.ipv4.route.min_pmtu`: no ICMP message lowers a path MTU further.
 const PATH_MTU_MIN: u16 = 552;
+/// The same for IPv6: what every link carries (RFC 8200 section 5).
+const PATH_MTU_MIN_V6: u16 = 1280;
 /// MTUs in use (RFC 1191 section 7), for routers that do not name the next hop's.
 const PLATEAUS: [u16; 8] = [32000, 17914, 8166, 4352, 2002, 1492, 576, 296];
 
@@ -110,12 +112,13 @@ impl RouteTable {
                 self.lines.push(line(address.trunc(), None, connected));
             }
         }
-        if let Some(gateway) = config.gateway
-            && !default_taken(&self.lines, gateway.is_ipv4())
-            && let Some(any) = default_net(gateway)
-            && !self.removed.contains(&any)
-        {
-            self.lines.push(line(any, Some(gateway), None));
+        for gateway in config.gateways.iter().copied() {
+            if !default_taken(&self.lines, gateway.is_ipv4())
+                && let Some(any) = default_net(gateway)
+                && !self.removed.contains(&any)
+            {
+                self.lines.push(line(any, Some(gateway), None));
+            }
         }
     }
 
@@ -209,7 +212,10 @@ impl RouteTable {
             return;
         }
         let entry = Learned {
-            mtu: told.max(PATH_MTU_MIN),
+            mtu: told.max(match destination {
+                IpAddr::V4(_) => PATH_MTU_MIN,
+                IpAddr::V6(_) => PATH_MTU_MIN_V6,
+            }),
             expires: now + PATH_MTU_LIFE,
         };
         self.learned.insert(destination, entry);
@@ -253,7 +259,10 @@ mod tests {
             mac: MacAddr::default(),
             addresses: vec![address.parse().expect("an address")],
             mtu: 9001,
-            gateway: gateway.map(|text| text.parse().expect("a gateway")),
+            gateways: gateway
+                .into_iter()
+                .map(|text| text.parse().expect("a gateway"))
+                .collect(),
             resolvers: Vec::new(),
         }
     }

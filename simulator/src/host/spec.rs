@@ -51,6 +51,10 @@ pub struct OutsideInterface {
     pub segment: SmolStr,
     /// Address with the prefix length of the segment.
     pub address: IpNet,
+    /// IPv6 address with the prefix length of the segment.
+    pub ipv6_address: Option<IpNet>,
+    /// Next hop of the default route for IPv6.
+    pub ipv6_gateway: Option<IpAddr>,
     /// MTU in octets.
     pub mtu: u16,
 }
@@ -94,8 +98,8 @@ pub struct InterfaceConfig {
     pub addresses: Vec<IpNet>,
     /// MTU in octets, as the driver or DHCP set it.
     pub mtu: u16,
-    /// Next hop of a default route through this interface.
-    pub gateway: Option<IpAddr>,
+    /// Next hops of default routes through this interface: one an IP version at most.
+    pub gateways: Vec<IpAddr>,
     /// Name servers that DHCP gave.
     pub resolvers: Vec<IpAddr>,
 }

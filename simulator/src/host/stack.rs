@@ -497,6 +497,7 @@ impl Stack {
             Transport::Tcp(segment) => self.on_tcp(now, &packet.header, segment),
             Transport::Udp(_) => self.on_udp(now, &packet),
             Transport::Icmp(_) => self.on_icmp(now, &packet),
+            Transport::Icmpv6(_) => self.on_icmpv6(now, &packet),
             _ => {}
         }
     }

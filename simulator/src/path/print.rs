@@ -211,7 +211,7 @@ impl PathDisplay<'_> {
         let mut text = hop.word().to_owned();
         let names = match hop {
             // The table's name says nothing that the route does not.
-            Hop::RouteTable { .. } => None,
+            Hop::RouteTable { .. } | Hop::GatewayRouteTable { .. } => None,
             Hop::SecurityGroup { groups, .. } => {
                 let names: Vec<_> = groups.iter().map(|id| self.name(id.as_str())).collect();
                 Some(names.join(","))

@@ -40,6 +40,8 @@ fn outside(name: &str, interfaces: &[(&str, &str)], gateway: Option<&str>) -> Ho
             name: format!("eth{at}").into(),
             segment: (*segment).into(),
             address: parse(address),
+            ipv6_address: None,
+            ipv6_gateway: None,
             mtu: 1500,
         });
     host(

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowDirection, InternetGatewayId, NatGatewayId, NetworkAclId, NetworkInterfaceId, RouteTableId,
-    SecurityGroupId, SubnetId, TransitGatewayId, VpcId, VpcPeeringConnectionId, VpnConnectionId,
-    VpnGatewayId,
+    EgressOnlyInternetGatewayId, FlowDirection, InternetGatewayId, NatGatewayId, NetworkAclId,
+    NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, TransitGatewayId, VpcId,
+    VpcPeeringConnectionId, VpnConnectionId, VpnGatewayId,
 };
 
 /// A place that judges packets.
@@ -40,6 +40,15 @@ pub enum Hop {
         /// The subnet it routes for.
         subnet: SubnetId,
     },
+    /// The route table of an internet gateway or virtual private gateway, for what enters by it.
+    GatewayRouteTable {
+        /// The table.
+        route_table: RouteTableId,
+        /// The gateway's id.
+        gateway: SmolStr,
+    },
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
     /// An internet gateway.
     InternetGateway(InternetGatewayId),
     /// The routers between internet gateway and machine.
@@ -71,7 +80,8 @@ impl Hop {
             Self::SourceDestCheck(_) => "source/dest check",
             Self::SecurityGroup { .. } => "sg",
             Self::NetworkAcl { .. } => "acl",
-            Self::RouteTable { .. } => "route",
+            Self::RouteTable { .. } | Self::GatewayRouteTable { .. } => "route",
+            Self::EgressOnlyInternetGateway(_) => "eigw",
             Self::InternetGateway(_) => "igw",
             Self::Internet => "internet",
             Self::NatGateway(_) => "nat",
@@ -93,7 +103,10 @@ impl Hop {
             Self::Interface(id) | Self::SourceDestCheck(id) => Some(id.as_str()),
             Self::SecurityGroup { interface, .. } => Some(interface.as_str()),
             Self::NetworkAcl { acl, .. } => Some(acl.as_str()),
-            Self::RouteTable { route_table, .. } => Some(route_table.as_str()),
+            Self::RouteTable { route_table, .. } | Self::GatewayRouteTable { route_table, .. } => {
+                Some(route_table.as_str())
+            }
+            Self::EgressOnlyInternetGateway(id) => Some(id.as_str()),
             Self::InternetGateway(id) => Some(id.as_str()),
             Self::Internet => None,
             Self::NatGateway(id) => Some(id.as_str()),

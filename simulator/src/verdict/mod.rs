@@ -5,6 +5,7 @@
 //! codes; a new one is a file, and a line in the list below.
 
 mod code;
+mod egress_only_internet_gateway;
 mod hop;
 mod host;
 mod instance;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::FlowDirection;
 
 pub use code::ExplanationCode;
+pub use egress_only_internet_gateway::EgressOnlyInternetGatewayDrop;
 pub use hop::Hop;
 pub use host::MachineDrop;
 pub use instance::InstanceDrop;
@@ -84,6 +86,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayDrop),
     /// A machine.
     Host(MachineDrop),
     /// What an instance's network allows.

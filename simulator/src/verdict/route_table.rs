@@ -63,6 +63,7 @@ impl TargetText<'_> {
             RouteTarget::Local => "local",
             RouteTarget::InternetGateway(id) => id.as_str(),
             RouteTarget::VpnGateway(id) => id.as_str(),
+            RouteTarget::EgressOnlyInternetGateway(id) => id.as_str(),
             RouteTarget::NatGateway(id) => id.as_str(),
             RouteTarget::NetworkInterface(id) => id.as_str(),
             RouteTarget::TransitGateway(id) => id.as_str(),

@@ -35,6 +35,18 @@ impl World {
         Ok(())
     }
 
+    /// Lets a packet come from the internet to a public address of a VPC.
+    #[cfg(test)]
+    pub(crate) fn put_on_internet(&mut self, packet: IpPacket) {
+        let transit = Transit {
+            packet: Box::new(packet),
+            direct: true,
+            host: None,
+            traffic: None,
+        };
+        self.packet(Place::FromInternet, transit);
+    }
+
     fn departure(&self, point: &CapturePoint, next_hop: IpAddr) -> Result<Place, InputError> {
         match point {
             CapturePoint::Interface(id) => {

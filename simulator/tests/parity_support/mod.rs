@@ -130,7 +130,10 @@ fn interface(name: &str, address: &str, mtu: u16, gateway: Option<&str>) -> Inte
         mac: MacAddr::default(),
         addresses: vec![address.parse().expect("an address")],
         mtu,
-        gateway: gateway.map(|text| text.parse().expect("an address")),
+        gateways: gateway
+            .into_iter()
+            .map(|text| text.parse().expect("an address"))
+            .collect(),
         resolvers: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ use wirelab_model::*;
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::ec2::instance_type::{DEFAULT_TYPE, generation};
+use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
 use crate::ec2::network_interface::{self, NewInterface};
 use crate::ec2::{instance_state, interface_attachment};
 use crate::kind::Kind;
@@ -35,6 +36,9 @@ pub(crate) struct RunInstances {
     max_count: u16,
     subnet_id: Option<SubnetId>,
     private_ip_address: Option<Ipv4Addr>,
+    #[serde(default)]
+    ipv6_addresses: Vec<InstanceIpv6Address>,
+    ipv6_address_count: Option<usize>,
     #[serde(default)]
     security_group_ids: Vec<SecurityGroupId>,
     #[serde(default)]
@@ -86,6 +90,9 @@ struct InterfaceRequest {
     private_ip_address: Option<Ipv4Addr>,
     #[serde(default)]
     secondary_private_ip_address_count: usize,
+    #[serde(default)]
+    ipv6_addresses: Vec<InstanceIpv6Address>,
+    ipv6_address_count: Option<usize>,
     associate_public_ip_address: Option<bool>,
     delete_on_termination: Option<bool>,
     #[serde(default)]
@@ -145,6 +152,8 @@ impl RunInstances {
                 groups: self.security_group_ids.clone(),
                 private_ip_address: self.private_ip_address,
                 secondary_private_ip_address_count: 0,
+                ipv6_addresses: self.ipv6_addresses.clone(),
+                ipv6_address_count: self.ipv6_address_count,
                 associate_public_ip_address: None,
                 delete_on_termination: None,
                 description: String::new(),
@@ -243,6 +252,7 @@ fn interface(
         address: wanted.private_ip_address,
         secondary: Vec::new(),
         secondary_count: wanted.secondary_private_ip_address_count,
+        ipv6: Wanted::new(&wanted.ipv6_addresses, wanted.ipv6_address_count)?,
         groups: wanted.groups.clone(),
         interface_type: InterfaceType::Interface,
         description: wanted.description.clone(),

@@ -52,6 +52,34 @@ pub(crate) fn create_default(tx: &mut Transaction<'_>, vpc_id: &VpcId) {
     tx.put(acl);
 }
 
+/// The VPC has its first IPv6 block: every list gets the final denies for IPv6, and the default one
+/// the rules that allow all, unless its rules for that direction have been changed.
+pub(crate) fn follow_ipv6(tx: &mut Transaction<'_>, vpc_id: &VpcId) {
+    for acl in tx.state.resources.network_acls.values_mut() {
+        let final_deny =
+            |it: &NetworkAclEntry| it.rule_number == NetworkAclEntry::DEFAULT_RULE_IPV6;
+        if acl.vpc_id != *vpc_id || acl.entries.iter().any(final_deny) {
+            continue;
+        }
+        let acl = std::sync::Arc::make_mut(acl);
+        for egress in [false, true] {
+            let untouched = [
+                entry_for_all(100, egress, ANY_IPV4, RuleAction::Allow),
+                entry_for_all(32767, egress, ANY_IPV4, RuleAction::Deny),
+            ];
+            let own = acl.entries.iter().filter(|it| it.egress == egress);
+            if acl.is_default && own.eq(untouched.iter()) {
+                let allow = entry_for_all(101, egress, ANY_IPV6, RuleAction::Allow);
+                acl.entries.push(allow);
+            }
+            let number = NetworkAclEntry::DEFAULT_RULE_IPV6;
+            let deny = entry_for_all(number, egress, ANY_IPV6, RuleAction::Deny);
+            acl.entries.push(deny);
+        }
+        acl.entries.sort_by_key(position);
+    }
+}
+
 fn new_list(
     tx: &mut Transaction<'_>,
     vpc_id: &VpcId,

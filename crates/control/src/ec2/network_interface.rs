@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
+use crate::ec2::ipv6_address::{self, InstanceIpv6Address, Wanted};
 use crate::kind::Kind;
 use crate::state::State;
 use crate::transaction::Transaction;
@@ -23,6 +24,7 @@ pub(crate) struct NewInterface {
     pub(crate) address: Option<Ipv4Addr>,
     pub(crate) secondary: Vec<Ipv4Addr>,
     pub(crate) secondary_count: usize,
+    pub(crate) ipv6: Wanted,
     pub(crate) groups: Vec<SecurityGroupId>,
     pub(crate) interface_type: InterfaceType,
     pub(crate) description: String,
@@ -36,6 +38,7 @@ impl NewInterface {
             address: None,
             secondary: Vec::new(),
             secondary_count: 0,
+            ipv6: Wanted::none(),
             groups: Vec::new(),
             interface_type: kind,
             description,
@@ -78,6 +81,7 @@ pub(crate) fn make(
     };
     tx.put(interface);
     add_addresses(tx, &id, &new.secondary, new.secondary_count)?;
+    ipv6_address::give(tx, &id, &new.ipv6)?;
     Ok(NetworkInterface::clone(tx.get::<NetworkInterface>(&id)?))
 }
 
@@ -148,6 +152,9 @@ pub(crate) struct CreateNetworkInterface {
     #[serde(default)]
     secondary_private_ip_address_count: usize,
     #[serde(default)]
+    ipv6_addresses: Vec<InstanceIpv6Address>,
+    ipv6_address_count: Option<usize>,
+    #[serde(default)]
     groups: Vec<SecurityGroupId>,
     connection_tracking_specification: Option<ConnectionTracking>,
 }
@@ -174,6 +181,7 @@ pub(crate) fn create_network_interface(
         address: request.private_ip_address.or(listed),
         secondary: secondary.iter().map(|it| it.private_ip_address).collect(),
         secondary_count: request.secondary_private_ip_address_count,
+        ipv6: Wanted::new(&request.ipv6_addresses, request.ipv6_address_count)?,
         groups: request.groups,
         interface_type: InterfaceType::Interface,
         description: request.description,
@@ -354,6 +362,9 @@ const FIELDS: &[Field<NetworkInterface>] = &[
                 .iter()
                 .map(|it| it.private_ip_address),
         )
+    }),
+    ("ipv6-addresses.ipv6-address", |it, _| {
+        each(&it.ipv6_addresses)
     }),
     ("addresses.primary", |it, _| {
         each(it.private_ip_addresses.iter().map(|it| it.primary))

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
 
-use crate::ec2::{prefix_list, transit_gateway_attachment};
+use crate::ec2::{gateway_route_table, prefix_list, transit_gateway_attachment};
 use crate::error;
 use crate::kind::Kind;
 use crate::transaction::Transaction;
@@ -23,6 +23,7 @@ pub(crate) struct CreateRoute {
     destination_ipv6_cidr_block: Option<Ipv6Net>,
     destination_prefix_list_id: Option<PrefixListId>,
     gateway_id: Option<SmolStr>,
+    egress_only_internet_gateway_id: Option<EgressOnlyInternetGatewayId>,
     nat_gateway_id: Option<NatGatewayId>,
     network_interface_id: Option<NetworkInterfaceId>,
     instance_id: Option<InstanceId>,
@@ -38,6 +39,7 @@ impl From<CreateRoute> for ReplaceRoute {
             destination_ipv6_cidr_block: request.destination_ipv6_cidr_block,
             destination_prefix_list_id: request.destination_prefix_list_id,
             gateway_id: request.gateway_id,
+            egress_only_internet_gateway_id: request.egress_only_internet_gateway_id,
             nat_gateway_id: request.nat_gateway_id,
             network_interface_id: request.network_interface_id,
             instance_id: request.instance_id,
@@ -56,6 +58,7 @@ pub(crate) struct ReplaceRoute {
     destination_ipv6_cidr_block: Option<Ipv6Net>,
     destination_prefix_list_id: Option<PrefixListId>,
     gateway_id: Option<SmolStr>,
+    egress_only_internet_gateway_id: Option<EgressOnlyInternetGatewayId>,
     nat_gateway_id: Option<NatGatewayId>,
     network_interface_id: Option<NetworkInterfaceId>,
     instance_id: Option<InstanceId>,
@@ -205,9 +208,30 @@ fn check_destination(
     destination: &RouteDestination,
     target: &RouteTarget,
 ) -> Result<(), ApiError> {
+    if gateway_route_table::is_one(table) {
+        gateway_route_table::check_route(destination, target)?;
+    }
     match destination {
-        RouteDestination::Cidr(cidr) => check_block(tx, table, *cidr, target),
-        RouteDestination::PrefixList(id) => prefix_list::refuse_deleted(tx, id),
+        RouteDestination::Cidr(cidr) => {
+            check_version(AddressFamily::of(*cidr), target)?;
+            check_block(tx, table, *cidr, target)
+        }
+        RouteDestination::PrefixList(id) => {
+            prefix_list::refuse_deleted(tx, id)?;
+            check_version(tx.get::<ManagedPrefixList>(id)?.address_family, target)
+        }
+    }
+}
+
+/// An egress-only internet gateway carries IPv6 alone, a NAT gateway IPv4 alone: NAT64 is not
+/// simulated.
+fn check_version(family: AddressFamily, target: &RouteTarget) -> Result<(), ApiError> {
+    match (target, family) {
+        (RouteTarget::EgressOnlyInternetGateway(_), AddressFamily::IPv4)
+        | (RouteTarget::NatGateway(_), AddressFamily::IPv6) => Err(error::route_not_supported(
+            format_args!("This target does not carry {family}."),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -237,7 +261,10 @@ fn check_block(
     }
     let vpc = tx.get::<Vpc>(&table.vpc_id)?;
     if !blocks(vpc).any(|block| block.contains(&destination)) {
-        return Ok(());
+        return match gateway_route_table::is_one(table) {
+            true => Err(gateway_route_table::outside(&destination.into())),
+            false => Ok(()),
+        };
     }
     let to_middlebox = matches!(
         target,
@@ -269,6 +296,9 @@ impl ReplaceRoute {
         if let Some(id) = &self.gateway_id {
             targets.push(gateway(tx, table, id)?);
         }
+        if let Some(id) = &self.egress_only_internet_gateway_id {
+            targets.push(egress_only(tx, table, id)?);
+        }
         if let Some(id) = &self.nat_gateway_id {
             targets.push(nat_gateway(tx, table, id)?);
         }
@@ -289,8 +319,8 @@ impl ReplaceRoute {
         }
         let target = targets.pop().ok_or_else(|| {
             error::missing_one_of(
-                "GatewayId, NatGatewayId, NetworkInterfaceId, InstanceId, TransitGatewayId, \
-                VpcPeeringConnectionId",
+                "GatewayId, EgressOnlyInternetGatewayId, NatGatewayId, NetworkInterfaceId, \
+                InstanceId, TransitGatewayId, VpcPeeringConnectionId",
             )
         })?;
         if targets.is_empty() {
@@ -330,6 +360,18 @@ fn gateway(tx: &Transaction<'_>, table: &RouteTable, id: &str) -> Result<RouteTa
     } else {
         Err(other_network(table, "network gateway", id))
     }
+}
+
+fn egress_only(
+    tx: &Transaction<'_>,
+    table: &RouteTable,
+    id: &EgressOnlyInternetGatewayId,
+) -> Result<RouteTarget, ApiError> {
+    if tx.get::<EgressOnlyInternetGateway>(id)?.vpc_id != table.vpc_id {
+        let what = "egress-only internet gateway";
+        return Err(other_network(table, what, id.as_str()));
+    }
+    Ok(RouteTarget::EgressOnlyInternetGateway(id.clone()))
 }
 
 fn nat_gateway(
@@ -442,6 +484,7 @@ pub(crate) fn show(route: &Route, resources: &Resources) -> Value {
         RouteTarget::Local => ("GatewayId", "local"),
         RouteTarget::InternetGateway(id) => ("GatewayId", id.as_str()),
         RouteTarget::VpnGateway(id) => ("GatewayId", id.as_str()),
+        RouteTarget::EgressOnlyInternetGateway(id) => ("EgressOnlyInternetGatewayId", id.as_str()),
         RouteTarget::NatGateway(id) => ("NatGatewayId", id.as_str()),
         RouteTarget::NetworkInterface(id) => ("NetworkInterfaceId", id.as_str()),
         RouteTarget::TransitGateway(id) => ("TransitGatewayId", id.as_str()),

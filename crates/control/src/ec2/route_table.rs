@@ -3,10 +3,11 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::route;
+use crate::ec2::{gateway_route_table, route};
 use crate::error;
 use crate::transaction::Transaction;
 use crate::view::{done, each, maybe, one, tags, word};
@@ -35,7 +36,7 @@ pub(crate) fn create_route_table(tx: &mut Transaction<'_>, request: CreateRouteT
 /// The table that a VPC is born with.
 pub(crate) fn create_main(tx: &mut Transaction<'_>, vpc_id: &VpcId) {
     let mut table = new_table(tx, vpc_id, Vec::new());
-    let association = new_association(tx, &table.route_table_id, None);
+    let association = new_association(tx, &table.route_table_id, Of::Vpc);
     table.associations.push(association);
     tx.put(table);
 }
@@ -57,15 +58,39 @@ fn new_table(tx: &mut Transaction<'_>, vpc_id: &VpcId, tags: Vec<Tag>) -> RouteT
 fn new_association(
     tx: &mut Transaction<'_>,
     table: &RouteTableId,
-    subnet_id: Option<SubnetId>,
+    of: Of,
 ) -> RouteTableAssociation {
     let id = tx.new_text_id(RouteTableAssociationId::PREFIX);
     RouteTableAssociation {
         route_table_association_id: RouteTableAssociationId::new(id),
         route_table_id: table.clone(),
-        main: subnet_id.is_none(),
-        subnet_id,
-        gateway_id: None,
+        main: of == Of::Vpc,
+        subnet_id: match &of {
+            Of::Subnet(id) => Some(id.clone()),
+            _ => None,
+        },
+        gateway_id: match of {
+            Of::Gateway(id) => Some(id),
+            _ => None,
+        },
+    }
+}
+
+/// Whom a table routes for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Of {
+    Vpc,
+    Subnet(SubnetId),
+    Gateway(SmolStr),
+}
+
+impl Of {
+    fn has(&self, association: &RouteTableAssociation) -> bool {
+        match self {
+            Self::Vpc => association.main,
+            Self::Subnet(id) => association.subnet_id.as_ref() == Some(id),
+            Self::Gateway(id) => association.gateway_id.as_ref() == Some(id),
+        }
     }
 }
 
@@ -93,28 +118,26 @@ pub(crate) fn delete_route_table(tx: &mut Transaction<'_>, request: DeleteRouteT
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct AssociateRouteTable {
     route_table_id: RouteTableId,
-    subnet_id: SubnetId,
+    subnet_id: Option<SubnetId>,
+    gateway_id: Option<SmolStr>,
 }
 
 pub(crate) fn associate_route_table(
     tx: &mut Transaction<'_>,
     request: AssociateRouteTable,
 ) -> Reply {
-    let vpc_id = tx
-        .get::<RouteTable>(&request.route_table_id)?
-        .vpc_id
-        .clone();
-    let subnet = tx.get::<Subnet>(&request.subnet_id)?;
-    if subnet.vpc_id != vpc_id {
-        return Err(error::invalid_parameter_value(format_args!(
-            "Route table {} and subnet {} belong to different networks",
-            request.route_table_id, request.subnet_id
-        )));
-    }
+    let table = tx.get::<RouteTable>(&request.route_table_id)?;
+    let of = match (request.subnet_id, request.gateway_id) {
+        (Some(id), None) => Of::Subnet(id),
+        (None, Some(id)) => Of::Gateway(id),
+        (None, None) => return Err(error::missing_one_of("SubnetId, GatewayId")),
+        (Some(_), Some(_)) => return Err(error::combination("Only one of SubnetId, GatewayId")),
+    };
+    check_association(tx, table, &of)?;
     let known = tx
         .each::<RouteTable>()
         .flat_map(|table| &table.associations)
-        .find(|it| it.subnet_id.as_ref() == Some(&request.subnet_id));
+        .find(|it| of.has(it));
     if let Some(known) = known {
         return Err(error::already_associated(format_args!(
             "the specified association for route table {} conflicts with an existing association \
@@ -122,11 +145,27 @@ pub(crate) fn associate_route_table(
             request.route_table_id, known.route_table_association_id
         )));
     }
-    let association = new_association(tx, &request.route_table_id, Some(request.subnet_id));
+    let association = new_association(tx, &request.route_table_id, of);
     let id = association.route_table_association_id.clone();
     let table = tx.edit::<RouteTable>(&request.route_table_id)?;
     table.associations.push(association);
     Ok(json!({ "AssociationId": id, "AssociationState": { "State": "associated" } }))
+}
+
+/// The table and the subnet or gateway are of one VPC, and a gateway's table has only such routes
+/// as it may have.
+fn check_association(tx: &Transaction<'_>, table: &RouteTable, of: &Of) -> Result<(), ApiError> {
+    match of {
+        Of::Vpc => Ok(()),
+        Of::Gateway(gateway) => gateway_route_table::check(tx, table, gateway),
+        Of::Subnet(id) if tx.get::<Subnet>(id)?.vpc_id != table.vpc_id => {
+            Err(error::invalid_parameter_value(format_args!(
+                "Route table {} and subnet {id} belong to different networks",
+                table.route_table_id
+            )))
+        }
+        Of::Subnet(_) => Ok(()),
+    }
 }
 
 fn find_association(
@@ -182,18 +221,21 @@ pub(crate) fn replace_route_table_association(
     request: ReplaceRouteTableAssociation,
 ) -> Reply {
     let old = find_association(tx, &request.association_id)?;
-    let new_vpc = tx
-        .get::<RouteTable>(&request.route_table_id)?
-        .vpc_id
-        .clone();
-    if tx.get::<RouteTable>(&old.route_table_id)?.vpc_id != new_vpc {
+    let of = match (old.subnet_id.clone(), old.gateway_id.clone()) {
+        (Some(id), _) => Of::Subnet(id),
+        (None, Some(id)) => Of::Gateway(id),
+        (None, None) => Of::Vpc,
+    };
+    let table = tx.get::<RouteTable>(&request.route_table_id)?;
+    check_association(tx, table, &of)?;
+    if tx.get::<RouteTable>(&old.route_table_id)?.vpc_id != table.vpc_id {
         return Err(error::invalid_parameter_value(format_args!(
             "Route tables {} and {} belong to different networks",
             old.route_table_id, request.route_table_id
         )));
     }
     take_association(tx, &old)?;
-    let association = new_association(tx, &request.route_table_id, old.subnet_id);
+    let association = new_association(tx, &request.route_table_id, of);
     let id = association.route_table_association_id.clone();
     let table = tx.edit::<RouteTable>(&request.route_table_id)?;
     table.associations.push(association);
@@ -242,6 +284,13 @@ const FIELDS: &[Field<RouteTable>] = &[
                 .filter_map(|it| it.subnet_id.as_ref()),
         )
     }),
+    ("association.gateway-id", |it, _| {
+        each(
+            it.associations
+                .iter()
+                .filter_map(|it| it.gateway_id.as_ref()),
+        )
+    }),
     ("route.destination-cidr-block", |it, _| {
         each(
             it.routes
@@ -276,6 +325,12 @@ const FIELDS: &[Field<RouteTable>] = &[
     ("route.nat-gateway-id", |it, _| {
         targets(it, |target| match target {
             RouteTarget::NatGateway(id) => Some(id.as_str()),
+            _ => None,
+        })
+    }),
+    ("route.egress-only-internet-gateway-id", |it, _| {
+        targets(it, |target| match target {
+            RouteTarget::EgressOnlyInternetGateway(id) => Some(id.as_str()),
             _ => None,
         })
     }),
@@ -336,6 +391,7 @@ fn show_association(association: &RouteTableAssociation) -> Value {
         "RouteTableAssociationId": association.route_table_association_id,
         "RouteTableId": association.route_table_id,
         "SubnetId": association.subnet_id,
+        "GatewayId": association.gateway_id,
         "AssociationState": { "State": "associated" },
     })
 }

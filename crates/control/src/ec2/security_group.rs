@@ -97,6 +97,29 @@ fn new_group(
     }
 }
 
+/// The VPC has an IPv6 block: its default group lets everything out by IPv6, too, unless its
+/// outbound rules have been changed.
+pub(crate) fn follow_ipv6(tx: &mut Transaction<'_>, vpc_id: &VpcId) {
+    let anywhere = |text: &str| RulePeer::Cidr(text.parse().expect("a CIDR block"));
+    let untouched = |it: &SecurityGroup| {
+        let mut outbound = it.rules.iter().filter(|rule| rule.is_egress);
+        let all_ipv4 = |rule: &SecurityGroupRule| {
+            rule.ip_protocol == IpProtocol::All && rule.peer == anywhere("0.0.0.0/0")
+        };
+        outbound.next().is_some_and(all_ipv4) && outbound.next().is_none()
+    };
+    let default = tx
+        .each::<SecurityGroup>()
+        .find(|it| it.vpc_id == *vpc_id && it.group_name == "default")
+        .filter(|it| untouched(it))
+        .cloned();
+    if let Some(mut group) = default {
+        let rule = rule_for_all(tx, &group.group_id, true, anywhere("::/0"));
+        group.rules.push(rule);
+        tx.put(group);
+    }
+}
+
 fn rule_for_all(
     tx: &mut Transaction<'_>,
     group_id: &SecurityGroupId,

@@ -44,6 +44,7 @@ pub(crate) fn create_subnet(tx: &mut Transaction<'_>, request: CreateSubnet) -> 
         availability_zone_id,
         state: ResourceState::Available,
         map_public_ip_on_launch: false,
+        assign_ipv6_address_on_creation: false,
         owner_id: tx.owner.clone(),
         tags: tx.tags::<Subnet>()?,
     };
@@ -141,6 +142,7 @@ pub(crate) fn delete_subnet(tx: &mut Transaction<'_>, request: DeleteSubnet) -> 
 pub(crate) struct ModifySubnetAttribute {
     subnet_id: SubnetId,
     map_public_ip_on_launch: Option<Flag>,
+    assign_ipv6_address_on_creation: Option<Flag>,
 }
 
 pub(crate) fn modify_subnet_attribute(
@@ -148,11 +150,93 @@ pub(crate) fn modify_subnet_attribute(
     request: ModifySubnetAttribute,
 ) -> Reply {
     let subnet = tx.edit::<Subnet>(&request.subnet_id)?;
-    let flag = request
-        .map_public_ip_on_launch
-        .ok_or_else(|| error::missing_parameter("MapPublicIpOnLaunch"))?;
-    subnet.map_public_ip_on_launch = flag.value;
+    let names = "AssignIpv6AddressOnCreation, MapPublicIpOnLaunch";
+    match (
+        request.map_public_ip_on_launch,
+        request.assign_ipv6_address_on_creation,
+    ) {
+        (Some(flag), None) => subnet.map_public_ip_on_launch = flag.value,
+        (None, Some(flag)) if flag.value && subnet.ipv6_cidr_block.is_none() => {
+            return Err(error::no_ipv6_block(&request.subnet_id));
+        }
+        (None, Some(flag)) => subnet.assign_ipv6_address_on_creation = flag.value,
+        (None, None) => return Err(error::missing_one_of(names)),
+        (Some(_), Some(_)) => {
+            return Err(error::combination(format_args!("Only one of {names}")));
+        }
+    }
     Ok(done())
+}
+
+/// The id of the block's association follows from subnet and block.
+fn association_id(subnet: &SubnetId, cidr: Ipv6Net) -> String {
+    let space = IdSpace {
+        scenario: subnet.as_str().into(),
+        names_seed: 0,
+    };
+    let cidr = cidr.to_string();
+    let hex = space.hex17("", "", "subnet-cidr-assoc", &IdSource::Named(&cidr));
+    format!("subnet-cidr-assoc-{hex}")
+}
+
+fn show_ipv6_block(subnet: &SubnetId, cidr: Ipv6Net, state: &str) -> Value {
+    json!({
+        "AssociationId": association_id(subnet, cidr),
+        "Ipv6CidrBlock": cidr,
+        "Ipv6CidrBlockState": { "State": state },
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct AssociateSubnetCidrBlock {
+    subnet_id: SubnetId,
+    ipv6_cidr_block: Ipv6Net,
+}
+
+pub(crate) fn associate_subnet_cidr_block(
+    tx: &mut Transaction<'_>,
+    request: AssociateSubnetCidrBlock,
+) -> Reply {
+    let id = request.subnet_id;
+    let subnet = tx.get::<Subnet>(&id)?;
+    if subnet.ipv6_cidr_block.is_some() {
+        return Err(error::invalid_parameter_value(format_args!(
+            "The subnet '{id}' has an IPv6 CIDR block already."
+        )));
+    }
+    let vpc = tx.get::<Vpc>(&subnet.vpc_id)?.clone();
+    let cidr = checked_ipv6_block(tx, &vpc, request.ipv6_cidr_block)?;
+    tx.edit::<Subnet>(&id)?.ipv6_cidr_block = Some(cidr);
+    let shown = show_ipv6_block(&id, cidr, "associating");
+    Ok(json!({ "SubnetId": id, "Ipv6CidrBlockAssociation": shown }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DisassociateSubnetCidrBlock {
+    association_id: SmolStr,
+}
+
+pub(crate) fn disassociate_subnet_cidr_block(
+    tx: &mut Transaction<'_>,
+    request: DisassociateSubnetCidrBlock,
+) -> Reply {
+    let wanted = request.association_id.as_str();
+    let found = tx.each::<Subnet>().find_map(|it| {
+        let cidr = it.ipv6_cidr_block?;
+        (association_id(&it.subnet_id, cidr) == wanted).then(|| (it.subnet_id.clone(), cidr))
+    });
+    let (id, cidr) = found.ok_or_else(|| error::subnet_cidr_association_not_found(wanted))?;
+    let uses = |it: &NetworkInterface| it.subnet_id == id && !it.ipv6_addresses.is_empty();
+    if tx.each::<NetworkInterface>().any(uses) {
+        return Err(error::dependency("subnet-cidr-assoc", wanted));
+    }
+    let subnet = tx.edit::<Subnet>(&id)?;
+    subnet.ipv6_cidr_block = None;
+    subnet.assign_ipv6_address_on_creation = false;
+    let shown = show_ipv6_block(&id, cidr, "disassociating");
+    Ok(json!({ "SubnetId": id, "Ipv6CidrBlockAssociation": shown }))
 }
 
 #[derive(Deserialize)]
@@ -203,10 +287,7 @@ fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
     let ipv6: Vec<_> = subnet
         .ipv6_cidr_block
         .iter()
-        .map(|cidr| {
-            let state = json!({ "State": "associated" });
-            json!({ "Ipv6CidrBlock": cidr, "Ipv6CidrBlockState": state })
-        })
+        .map(|cidr| show_ipv6_block(&subnet.subnet_id, *cidr, "associated"))
         .collect();
     json!({
         "SubnetId": subnet.subnet_id,
@@ -217,7 +298,7 @@ fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
         "AvailabilityZone": subnet.availability_zone,
         "AvailabilityZoneId": subnet.availability_zone_id,
         "AvailableIpAddressCount": network::free_addresses(resources, subnet),
-        "AssignIpv6AddressOnCreation": false,
+        "AssignIpv6AddressOnCreation": subnet.assign_ipv6_address_on_creation,
         "DefaultForAz": false,
         "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
         "OwnerId": subnet.owner_id,

@@ -5,13 +5,14 @@
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
 use crate::ec2::{network_acl, route_table, security_group, vpc_peering_connection};
 use crate::kind::Kind;
 use crate::request::Flag;
+use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, each, maybe, one, tags, word};
 use crate::{error, network};
@@ -22,6 +23,8 @@ pub(crate) struct CreateVpc {
     cidr_block: Ipv4Net,
     #[serde(default)]
     amazon_provided_ipv6_cidr_block: bool,
+    ipv6_pool: Option<SmolStr>,
+    ipv6_cidr_block: Option<Ipv6Net>,
     instance_tenancy: Option<SmolStr>,
 }
 
@@ -32,9 +35,12 @@ pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply 
     }
     let cidr = checked_block(request.cidr_block)?;
     let vpc_id = tx.new_id::<Vpc>();
-    let ipv6 = request
-        .amazon_provided_ipv6_cidr_block
-        .then(|| amazon_ipv6(tx, &vpc_id));
+    let wanted = WantedIpv6 {
+        amazon: request.amazon_provided_ipv6_cidr_block,
+        pool: request.ipv6_pool,
+        block: request.ipv6_cidr_block,
+    };
+    let ipv6 = wanted.block(tx, &vpc_id, 0)?;
     let vpc = Vpc {
         vpc_id: vpc_id.clone(),
         cidr_blocks: vec![cidr],
@@ -49,7 +55,7 @@ pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply 
         tags: tx.tags::<Vpc>()?,
     };
     // `CreateVpc` answers `pending`, although nothing ever waits for it.
-    let mut shown = show(&vpc);
+    let mut shown = show(&vpc, tx.state);
     shown["State"] = json!("pending");
     tx.put(vpc);
     route_table::create_main(tx, &vpc_id);
@@ -75,9 +81,55 @@ fn checked_block(cidr: Ipv4Net) -> Result<Ipv4Net, ApiError> {
     }
 }
 
-/// A /56 as Amazon gives them.
-fn amazon_ipv6(tx: &Transaction<'_>, vpc: &VpcId) -> Ipv6Net {
-    let bits = u128::from(tx.bits("ipv6-block", vpc.as_str()) & 0x00ff_ffff_ffff);
+/// How a call asks for an IPv6 block.
+struct WantedIpv6 {
+    amazon: bool,
+    pool: Option<SmolStr>,
+    block: Option<Ipv6Net>,
+}
+
+impl WantedIpv6 {
+    /// The block, if one is wanted: Amazon's, or one of the caller's own from a pool of theirs
+    /// (BYOIP), which is taken to be theirs.
+    fn block(
+        self,
+        tx: &mut Transaction<'_>,
+        vpc: &VpcId,
+        number: usize,
+    ) -> Result<Option<Ipv6Net>, ApiError> {
+        match (self.amazon, self.pool, self.block) {
+            (false, None, None) => Ok(None),
+            (true, None, None) => Ok(Some(amazon_ipv6(tx, vpc, number))),
+            (false, Some(pool), Some(block)) => {
+                let block = block.trunc();
+                if block.prefix_len() != 56 {
+                    return Err(error::vpc_ipv6_range(block));
+                }
+                let overlaps = |it: &Vpc| {
+                    let mut blocks = it.ipv6_cidr_blocks.iter();
+                    blocks.any(|other| network::overlap(IpNet::V6(*other), IpNet::V6(block)))
+                };
+                if tx.each::<Vpc>().any(overlaps) {
+                    return Err(error::cidr_conflict(block));
+                }
+                tx.state.ipv6_pools.insert(block, pool);
+                Ok(Some(block))
+            }
+            (false, _, _) => Err(error::missing_one_of("Ipv6Pool and Ipv6CidrBlock together")),
+            (true, _, _) => Err(error::combination(
+                "AmazonProvidedIpv6CidrBlock excludes Ipv6Pool and Ipv6CidrBlock",
+            )),
+        }
+    }
+}
+
+/// The VPC's next /56, as Amazon gives them; it has `number` of them.
+fn amazon_ipv6(tx: &Transaction<'_>, vpc: &VpcId, number: usize) -> Ipv6Net {
+    let salt = match number {
+        0 => SmolStr::new(vpc.as_str()),
+        _ => format_smolstr!("{vpc}#{number}"),
+    };
+    let bits = u128::from(tx.bits("ipv6-block", &salt) & 0x00ff_ffff_ffff);
     let address = 0x2600_1f00_u128 << 96 | bits >> 8 << 72;
     Ipv6Net::new(address.into(), 56)
         .expect("56 is a prefix length")
@@ -120,6 +172,9 @@ fn has_dependents(tx: &Transaction<'_>, id: &VpcId) -> bool {
             .any(|it| it.vpc_id.as_ref() == Some(id))
         || vpc_peering_connection::holds(tx, id)
         || tx
+            .each::<EgressOnlyInternetGateway>()
+            .any(|it| it.vpc_id == *id)
+        || tx
             .each::<VpnGateway>()
             .any(|it| it.vpc_id.as_ref() == Some(id))
 }
@@ -154,10 +209,12 @@ const FIELDS: &[Field<Vpc>] = &[
 ];
 
 pub(crate) fn describe_vpcs(reader: &Reader<'_>, request: DescribeVpcs) -> Reply {
-    reader.describe("Vpcs", &request.vpc_ids, FIELDS, show)
+    reader.describe("Vpcs", &request.vpc_ids, FIELDS, |it| {
+        show(it, reader.state)
+    })
 }
 
-fn show(vpc: &Vpc) -> Value {
+fn show(vpc: &Vpc, state: &State) -> Value {
     json!({
         "VpcId": vpc.vpc_id,
         "State": vpc.state,
@@ -166,7 +223,7 @@ fn show(vpc: &Vpc) -> Value {
             .map(|cidr| show_block(vpc, *cidr, "associated")).collect::<Vec<_>>(),
         "Ipv6CidrBlockAssociationSet": (!vpc.ipv6_cidr_blocks.is_empty()).then(|| {
             vpc.ipv6_cidr_blocks.iter()
-                .map(|cidr| show_ipv6_block(vpc, *cidr, "associated")).collect::<Vec<_>>()
+                .map(|cidr| show_ipv6_block(vpc, *cidr, "associated", state)).collect::<Vec<_>>()
         }),
         "DhcpOptionsId": dhcp_options(vpc),
         "InstanceTenancy": "default",
@@ -184,12 +241,16 @@ fn show_block(vpc: &Vpc, cidr: Ipv4Net, state: &str) -> Value {
     })
 }
 
-fn show_ipv6_block(vpc: &Vpc, cidr: Ipv6Net, state: &str) -> Value {
+fn show_ipv6_block(vpc: &Vpc, cidr: Ipv6Net, status: &str, state: &State) -> Value {
+    let pool = state
+        .ipv6_pools
+        .get(&cidr)
+        .map_or("Amazon", SmolStr::as_str);
     json!({
         "AssociationId": association_id(&vpc.vpc_id, cidr),
         "Ipv6CidrBlock": cidr,
-        "Ipv6CidrBlockState": { "State": state },
-        "Ipv6Pool": "Amazon",
+        "Ipv6CidrBlockState": { "State": status },
+        "Ipv6Pool": pool,
         "NetworkBorderGroup": vpc.region,
     })
 }
@@ -271,6 +332,8 @@ pub(crate) struct AssociateVpcCidrBlock {
     cidr_block: Option<Ipv4Net>,
     #[serde(default)]
     amazon_provided_ipv6_cidr_block: bool,
+    ipv6_pool: Option<SmolStr>,
+    ipv6_cidr_block: Option<Ipv6Net>,
 }
 
 pub(crate) fn associate_vpc_cidr_block(
@@ -278,11 +341,15 @@ pub(crate) fn associate_vpc_cidr_block(
     request: AssociateVpcCidrBlock,
 ) -> Reply {
     let quota = tx.config.quotas.cidr_blocks_per_vpc;
+    let ipv6_quota = tx.config.quotas.ipv6_cidr_blocks_per_vpc;
     let id = request.vpc_id;
-    tx.get::<Vpc>(&id)?;
-    let ipv6 = request
-        .amazon_provided_ipv6_cidr_block
-        .then(|| amazon_ipv6(tx, &id));
+    let number = tx.get::<Vpc>(&id)?.ipv6_cidr_blocks.len();
+    let wanted = WantedIpv6 {
+        amazon: request.amazon_provided_ipv6_cidr_block,
+        pool: request.ipv6_pool,
+        block: request.ipv6_cidr_block,
+    };
+    let ipv6 = wanted.block(tx, &id, number)?;
     let vpc = tx.edit::<Vpc>(&id)?;
     match (request.cidr_block, ipv6) {
         (Some(cidr), None) => {
@@ -301,11 +368,14 @@ pub(crate) fn associate_vpc_cidr_block(
             Ok(json!({ "VpcId": id, "CidrBlockAssociation": shown }))
         }
         (None, Some(cidr)) => {
-            if !vpc.ipv6_cidr_blocks.is_empty() {
+            if number >= ipv6_quota {
                 return Err(error::cidr_limit(&id));
             }
             vpc.ipv6_cidr_blocks.push(cidr);
-            let shown = show_ipv6_block(vpc, cidr, "associating");
+            let vpc = vpc.clone();
+            let shown = show_ipv6_block(&vpc, cidr, "associating", tx.state);
+            network_acl::follow_ipv6(tx, &id);
+            security_group::follow_ipv6(tx, &id);
             Ok(json!({ "VpcId": id, "Ipv6CidrBlockAssociation": shown }))
         }
         (Some(_), Some(_)) => Err(error::combination("Only one CIDR block at a time")),
@@ -348,14 +418,15 @@ pub(crate) fn disassociate_vpc_cidr_block(
     let vpc = tx.edit::<Vpc>(&vpc_id)?;
     vpc.cidr_blocks.retain(|it| IpNet::V4(*it) != cidr);
     vpc.ipv6_cidr_blocks.retain(|it| IpNet::V6(*it) != cidr);
+    let vpc = vpc.clone();
     let (member, shown) = match cidr {
         IpNet::V4(cidr) => (
             "CidrBlockAssociation",
-            show_block(vpc, cidr, "disassociating"),
+            show_block(&vpc, cidr, "disassociating"),
         ),
         IpNet::V6(cidr) => (
             "Ipv6CidrBlockAssociation",
-            show_ipv6_block(vpc, cidr, "disassociating"),
+            show_ipv6_block(&vpc, cidr, "disassociating", tx.state),
         ),
     };
     Ok(json!({ "VpcId": vpc_id, member: shown }))

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
+use crate::ec2::gateway_route_table;
 use crate::error;
 use crate::transaction::Transaction;
 use crate::view::{done, each, maybe, one, tags, word};
@@ -134,6 +135,11 @@ pub(crate) fn enable_propagation(tx: &mut Transaction<'_>, request: Propagation)
         .clone();
     if tx.get::<VpnGateway>(&request.gateway_id)?.vpc_id.as_ref() != Some(&vpc_id) {
         return Err(error::gateway_not_attached(&request.gateway_id, &vpc_id));
+    }
+    if gateway_route_table::is_one(tx.get::<RouteTable>(&request.route_table_id)?) {
+        return Err(error::route_not_supported(
+            "Routes are not propagated into a gateway route table.",
+        ));
     }
     let table = tx.edit::<RouteTable>(&request.route_table_id)?;
     if !table.propagating_vgws.contains(&request.gateway_id) {

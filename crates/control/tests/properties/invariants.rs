@@ -40,6 +40,12 @@ fn check_vpcs(all: &Resources) {
             if let RulePeer::Group(id) = &rule.peer {
                 assert!(all.security_groups.contains_key(id), "{id} is referenced");
             }
+            if let RulePeer::PrefixList(id) = &rule.peer {
+                assert!(
+                    all.managed_prefix_lists.contains_key(id),
+                    "{id} is referenced"
+                );
+            }
         }
     }
 }
@@ -139,7 +145,9 @@ fn check_routes(all: &Resources) {
             .routes
             .iter()
             .filter(|it| it.origin == RouteOrigin::CreateRouteTable);
-        assert_eq!(local.count(), all.vpcs[&table.vpc_id].cidr_blocks.len());
+        let vpc = &all.vpcs[&table.vpc_id];
+        let blocks = vpc.cidr_blocks.len() + vpc.ipv6_cidr_blocks.len();
+        assert_eq!(local.count(), blocks);
         for route in table
             .routes
             .iter()
@@ -150,6 +158,9 @@ fn check_routes(all: &Resources) {
                 | RouteTarget::TransitGateway(_)
                 | RouteTarget::VpcPeeringConnection(_) => continue,
                 RouteTarget::InternetGateway(id) => all.internet_gateways[id].vpc_id.clone(),
+                RouteTarget::EgressOnlyInternetGateway(id) => {
+                    Some(all.egress_only_internet_gateways[id].vpc_id.clone())
+                }
                 RouteTarget::VpnGateway(id) => all.vpn_gateways[id].vpc_id.clone(),
                 RouteTarget::NatGateway(id) => Some(all.nat_gateways[id].vpc_id.clone()),
                 RouteTarget::NetworkInterface(id) => {

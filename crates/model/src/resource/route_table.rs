@@ -8,8 +8,9 @@ use smol_str::SmolStr;
 
 use super::Tag;
 use crate::{
-    InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId, RouteTableAssociationId,
-    RouteTableId, SubnetId, TransitGatewayId, VpcId, VpcPeeringConnectionId, VpnGatewayId,
+    EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId,
+    RouteTableAssociationId, RouteTableId, SubnetId, TransitGatewayId, VpcId,
+    VpcPeeringConnectionId, VpnGatewayId,
 };
 
 /// Whether a route carries traffic.
@@ -40,6 +41,8 @@ pub enum RouteTarget {
     Local,
     /// An internet gateway.
     InternetGateway(InternetGatewayId),
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
     /// A virtual private gateway (`GatewayId` in the API).
     VpnGateway(VpnGatewayId),
     /// A NAT gateway.

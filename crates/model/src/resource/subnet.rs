@@ -27,6 +27,8 @@ pub struct Subnet {
     pub state: ResourceState,
     /// Whether instances get a public address.
     pub map_public_ip_on_launch: bool,
+    /// Whether new interfaces get an IPv6 address.
+    pub assign_ipv6_address_on_creation: bool,
     /// Owner.
     pub owner_id: SmolStr,
     /// Tags.

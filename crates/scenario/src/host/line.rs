@@ -65,6 +65,8 @@ pub(super) fn interface(
             name: name.into(),
             segment: segment.into(),
             address,
+            ipv6_address: None,
+            ipv6_gateway: None,
             mtu,
         }),
         Err(why) => {

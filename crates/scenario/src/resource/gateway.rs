@@ -1,4 +1,4 @@
-//! `[internet_gateway.*]`.
+//! `[internet_gateway.*]` and `[egress_only_internet_gateway.*]`.
 
 use serde_json::json;
 
@@ -27,4 +27,21 @@ fn internet_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) 
     let parameters = json!({ "InternetGatewayId": id, "VpcId": vpc_id? });
     builder.call(&vpc?.span, name, "AttachInternetGateway", parameters);
     Some(())
+}
+
+/// `[egress_only_internet_gateway.x] vpc`.
+pub(super) fn egress_only_internet_gateways(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    let kind = "egress_only_internet_gateway";
+    for (name, fields) in root.named("egress_only_internet_gateway") {
+        let vpc = builder.required_id(&fields, "vpc");
+        fields.finish();
+        let Some(vpc) = vpc else { continue };
+        let parameters = json!({
+            "VpcId": vpc,
+            "TagSpecifications": name_tag("egress-only-internet-gateway", &name),
+        });
+        let operation = "CreateEgressOnlyInternetGateway";
+        let pointer = "/EgressOnlyInternetGateway/EgressOnlyInternetGatewayId";
+        builder.create(&fields, kind, &name, operation, parameters, pointer);
+    }
 }

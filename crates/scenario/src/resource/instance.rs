@@ -12,8 +12,9 @@ use crate::host::Machine;
 /// A Linux image; which one is of no consequence.
 const IMAGE: &str = "ami-0c02fb55956c7d316";
 
-/// `[instance.x] subnet, private_ip_address, security_groups, instance_type, public_ip,
-/// source_dest_check, interfaces`, and the keys of a machine, which [`host`] reads.
+/// `[instance.x] subnet, private_ip_address, ipv6_addresses, ipv6_address_count, security_groups,
+/// instance_type, public_ip, source_dest_check, interfaces`, and the keys of a machine, which
+/// [`host`] reads.
 pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("instance") {
         let _ = instance(builder, &name, &fields);
@@ -77,6 +78,17 @@ fn interface(builder: &Builder<'_>, fields: &Fields<'_>, index: usize) -> Option
     if let Some(address) = address {
         interface["PrivateIpAddress"] = json!(address);
     }
+    let ipv6: Vec<Value> = fields
+        .texts("ipv6_addresses")
+        .into_iter()
+        .map(|it| json!({ "Ipv6Address": it.text }))
+        .collect();
+    if !ipv6.is_empty() {
+        interface["Ipv6Addresses"] = json!(ipv6);
+    }
+    if let Some(count) = fields.integer::<u16>("ipv6_address_count") {
+        interface["Ipv6AddressCount"] = json!(count);
+    }
     if let Some(public) = public {
         interface["AssociatePublicIpAddress"] = json!(public);
     }
@@ -127,7 +139,13 @@ pub(crate) fn host(builder: &Builder<'_>, name: &str, fields: &Fields<'_>) -> Op
     ] {
         let _ = fields.node(key);
     }
-    for key in ["public_ip", "source_dest_check", "interfaces"] {
+    for key in [
+        "public_ip",
+        "source_dest_check",
+        "interfaces",
+        "ipv6_addresses",
+        "ipv6_address_count",
+    ] {
         let _ = fields.node(key);
     }
     let machine = Machine::read(builder, fields);

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::build::{Builder, name_tag};
 use crate::fields::{Fields, Text};
 
-/// `[prefix_list.x] entries, max_entries, address_family, name`. Room and IP version are those of
-/// the entries if not said. `prefix_list.s3` and `prefix_list.dynamodb` are AWS's own, unless a
-/// table takes the name.
+/// `[prefix_list.x] entries, max_entries, address_family, name, account, region`. Room and IP
+/// version are those of the entries if not said. `prefix_list.s3` and `prefix_list.dynamodb` are
+/// AWS's own, unless a table takes the name.
 pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("prefix_list") {
         prefix_list(builder, &name, &fields);
@@ -32,8 +32,9 @@ fn prefix_list(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) {
         "Entries": entries.iter().map(entry).collect::<Vec<_>>(),
         "TagSpecifications": name_tag("prefix-list", name),
     });
-    let (operation, pointer) = ("CreateManagedPrefixList", "/PrefixList/PrefixListId");
-    builder.create(fields, "prefix_list", name, operation, parameters, pointer);
+    let caller = builder.caller(fields);
+    let operation = ("CreateManagedPrefixList", "/PrefixList/PrefixListId");
+    builder.create_as(&caller, fields, "prefix_list", name, operation, parameters);
 }
 
 /// `10.0.0.0/8`, or `10.0.0.0/8 some words`.
@@ -44,14 +45,21 @@ fn entry(text: &Text) -> Value {
     }
 }
 
-/// Binds `prefix_list.s3` and `prefix_list.dynamodb`, once AWS's lists are there.
+/// Binds `prefix_list.s3` and `prefix_list.dynamodb`, once AWS's lists are there; those of other
+/// Regions than the scenario's own are `prefix_list.s3-eu-west-1`.
 pub(super) fn bind_aws_lists(builder: &mut Builder<'_>) {
+    let own = builder.control.config().region.clone();
     let lists = builder.control.resources().managed_prefix_lists.values();
     let aws = lists.filter(|it| it.is_aws_managed());
     let found: Vec<_> = aws
         .filter_map(|it| {
-            let (_, service) = it.prefix_list_name.rsplit_once('.')?;
-            Some((format!("prefix_list.{service}"), it.prefix_list_id.clone()))
+            let (_, place) = it.prefix_list_name.split_once("amazonaws.")?;
+            let (region, service) = place.split_once('.')?;
+            let name = match region == own {
+                true => format!("prefix_list.{service}"),
+                false => format!("prefix_list.{service}-{region}"),
+            };
+            Some((name, it.prefix_list_id.clone()))
         })
         .collect();
     for (name, id) in found {

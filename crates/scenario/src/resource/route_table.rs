@@ -12,9 +12,11 @@ pub(super) struct Unfilled {
     id: SmolStr,
     routes: Vec<Text>,
     propagating: Vec<Text>,
+    gateway: Option<Text>,
 }
 
-/// `[route_table.x] vpc, routes, propagating_vgws, main`.
+/// `[route_table.x] vpc, routes, propagating_vgws, main, gateway`. With `gateway` it routes what
+/// enters the VPC by that internet gateway or virtual private gateway.
 pub(super) fn create(builder: &mut Builder<'_>, root: &Fields<'_>) -> Vec<Unfilled> {
     let tables = root.named("route_table");
     let tables = tables.into_iter().filter_map(|(name, fields)| {
@@ -29,6 +31,7 @@ fn route_table(builder: &mut Builder<'_>, name: String, fields: &Fields<'_>) -> 
     let vpc = builder.required_id(fields, "vpc");
     let routes = fields.texts("routes");
     let propagating = fields.texts("propagating_vgws");
+    let gateway = fields.text("gateway");
     let main = fields.boolean("main").unwrap_or(false);
     let vpc = vpc?;
     let parameters = json!({
@@ -45,6 +48,7 @@ fn route_table(builder: &mut Builder<'_>, name: String, fields: &Fields<'_>) -> 
         id,
         routes,
         propagating,
+        gateway,
     })
 }
 
@@ -76,6 +80,13 @@ pub(super) fn fill(builder: &mut Builder<'_>, tables: &[Unfilled]) {
         for route in &table.routes {
             let _ = create_route(builder, table, route);
         }
+        if let Some(gateway) = &table.gateway
+            && let Some(id) = builder.any_id(&["internet_gateway", "vpn_gateway"], gateway)
+        {
+            let parameters = json!({ "RouteTableId": table.id, "GatewayId": id });
+            let operation = "AssociateRouteTable";
+            builder.call(&gateway.span, &table.name, operation, parameters);
+        }
         for gateway in &table.propagating {
             if let Some(id) = builder.id("vpn_gateway", gateway) {
                 let parameters = json!({ "RouteTableId": table.id, "GatewayId": id });
@@ -86,8 +97,9 @@ pub(super) fn fill(builder: &mut Builder<'_>, tables: &[Unfilled]) {
     }
 }
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "internet_gateway",
+    "egress_only_internet_gateway",
     "nat_gateway",
     "vpn_gateway",
     "transit_gateway",
@@ -112,6 +124,7 @@ fn create_route(builder: &mut Builder<'_>, table: &Unfilled, route: &Text) -> Op
     let destination = destination.trim();
     let key = match target.text.split('.').next().unwrap_or_default() {
         "internet_gateway" | "vpn_gateway" => "GatewayId",
+        "egress_only_internet_gateway" => "EgressOnlyInternetGatewayId",
         "nat_gateway" => "NatGatewayId",
         "transit_gateway" => "TransitGatewayId",
         "vpc_peering_connection" => "VpcPeeringConnectionId",

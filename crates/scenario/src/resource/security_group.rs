@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use wirelab_model::IpProtocol;
+use wirelab_model::{IpProtocol, SecurityGroupId, SecurityGroupRuleId};
 
 use crate::build::{Builder, name_tag};
 use crate::fields::{Fields, Text};
@@ -51,15 +51,23 @@ fn rules(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>, id: &SmolSt
         authorize(builder, name, id, &text, false);
     }
     if fields.has("egress") {
-        let everything = json!({
-            "GroupId": id,
-            "IpPermissions": [{ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }],
-        });
+        let everything = json!({ "GroupId": id, "SecurityGroupRuleIds": outbound(builder, id) });
         builder.call(fields.span(), name, "RevokeSecurityGroupEgress", everything);
     }
     for text in fields.texts("egress") {
         authorize(builder, name, id, &text, true);
     }
+}
+
+/// The outbound rules that a group is born with: for IPv4, and for IPv6 if its VPC has it.
+fn outbound(builder: &Builder<'_>, id: &SmolStr) -> Vec<SecurityGroupRuleId> {
+    let groups = &builder.control.resources().security_groups;
+    let group = groups.get(&SecurityGroupId::new(id.clone()));
+    let rules = group.iter().flat_map(|it| &it.rules);
+    let outbound = rules.filter(|it| it.is_egress);
+    outbound
+        .map(|it| it.security_group_rule_id.clone())
+        .collect()
 }
 
 fn authorize(builder: &mut Builder<'_>, name: &str, id: &SmolStr, text: &Text, egress: bool) {

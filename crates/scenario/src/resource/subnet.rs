@@ -2,12 +2,16 @@
 
 use serde_json::json;
 use smol_str::SmolStr;
+use wirelab_model::{Ipv6Net, VpcId};
 
 use crate::build::{Builder, name_tag};
 use crate::fields::{Fields, Text};
 
 /// `[subnet.x] vpc, cidr_block, availability_zone, map_public_ip_on_launch, route_table,
-/// network_acl`. The last two are done by [`associate`], once there are such things.
+/// network_acl, ipv6, ipv6_cidr_block, assign_ipv6_address_on_creation`. A subnet of a VPC with
+/// IPv6 has the VPC's next free /64, unless it says `ipv6 = false` or names its block, and gives
+/// its instances addresses of it. Route table and network ACL are done by [`associate`], once there
+/// are such things.
 pub(super) fn subnets(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("subnet") {
         let _ = subnet(builder, &name, &fields);
@@ -21,9 +25,16 @@ fn subnet(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<
     let block = fields.required_text("cidr_block");
     let zone = fields.text("availability_zone").map(|zone| zone.text);
     let public = fields.boolean("map_public_ip_on_launch").unwrap_or(false);
+    let vpc = vpc?;
+    let wants_ipv6 = fields.boolean("ipv6").unwrap_or(true);
+    let named = fields.text("ipv6_cidr_block").map(|it| it.text);
+    let ipv6 = named.or_else(|| next_ipv6(builder, &vpc).filter(|_| wants_ipv6));
+    let assigns = fields.boolean("assign_ipv6_address_on_creation");
+    let assigns = assigns.unwrap_or(ipv6.is_some());
     let parameters = json!({
-        "VpcId": vpc?,
+        "VpcId": vpc,
         "CidrBlock": block?.text,
+        "Ipv6CidrBlock": ipv6,
         "AvailabilityZone": zone,
         "TagSpecifications": name_tag("subnet", name),
     });
@@ -33,7 +44,25 @@ fn subnet(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<
         let parameters = json!({ "SubnetId": id, "MapPublicIpOnLaunch": { "Value": true } });
         builder.call(fields.span(), name, "ModifySubnetAttribute", parameters);
     }
+    if assigns {
+        let flag = json!({ "Value": true });
+        let parameters = json!({ "SubnetId": id, "AssignIpv6AddressOnCreation": flag });
+        builder.call(fields.span(), name, "ModifySubnetAttribute", parameters);
+    }
     Some(())
+}
+
+/// The first /64 of the VPC's IPv6 block that no subnet has.
+fn next_ipv6(builder: &Builder<'_>, vpc: &SmolStr) -> Option<String> {
+    let resources = builder.control.resources();
+    let vpc = resources.vpcs.get(&VpcId::new(vpc.clone()))?;
+    let block = vpc.ipv6_cidr_blocks.first()?;
+    let taken = |cidr: &Ipv6Net| {
+        let mut subnets = resources.subnets.values();
+        subnets.any(|it| it.ipv6_cidr_block == Some(*cidr))
+    };
+    let mut free = block.subnets(64).ok()?.filter(|cidr| !taken(cidr));
+    free.next().map(|cidr| cidr.to_string())
 }
 
 /// Gives subnets the route table and network ACL they name.

@@ -5,8 +5,13 @@ use serde_json::json;
 use crate::build::{Builder, name_tag};
 use crate::fields::Fields;
 
+/// The address pool that blocks of one's own are from.
+const BYOIP_POOL: &str = "ipv6pool-ec2-0123456789abcdef0";
+
 /// `[vpc.app] cidr_block, secondary_cidr_blocks, enable_dns_support, enable_dns_hostnames,
-/// dhcp_options, account, region`: what is in the VPC belongs to the same account and Region.
+/// dhcp_options, ipv6, ipv6_cidr_block, account, region`: what is in the VPC belongs to the same
+/// account and Region. With `ipv6 = true` Amazon gives a /56; `ipv6_cidr_block` is one of one's own
+/// (BYOIP).
 pub(super) fn vpcs(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("vpc") {
         let _ = vpc(builder, &name, &fields);
@@ -22,8 +27,13 @@ fn vpc(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<()>
         ("EnableDnsHostnames", fields.boolean("enable_dns_hostnames")),
     ];
     let options = fields.text("dhcp_options");
+    let own_ipv6 = fields.text("ipv6_cidr_block").map(|it| it.text);
+    let amazon_ipv6 = fields.boolean("ipv6").filter(|_| own_ipv6.is_none());
     let parameters = json!({
         "CidrBlock": block?.text,
+        "AmazonProvidedIpv6CidrBlock": amazon_ipv6,
+        "Ipv6CidrBlock": own_ipv6,
+        "Ipv6Pool": own_ipv6.as_ref().map(|_| BYOIP_POOL),
         "TagSpecifications": name_tag("vpc", name),
     });
     let caller = builder.caller(fields);

@@ -203,8 +203,16 @@ fn split_url(url: &str) -> Result<(String, u16, String), Refusal> {
         Some(at) => rest.split_at(at),
         None => (rest, "/"),
     };
-    let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
-    if host.is_empty() || host.parse::<IpAddr>().is_ok_and(|it| it.is_ipv6()) {
+    // An IPv6 address stands in brackets (RFC 3986 section 3.2.2).
+    let bracketed = authority
+        .strip_prefix('[')
+        .and_then(|it| it.split_once(']'));
+    let (host, port) = match bracketed {
+        Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or("80")),
+        None => authority.split_once(':').unwrap_or((authority, "80")),
+    };
+    let is_ipv6 = host.parse::<IpAddr>().is_ok_and(|it| it.is_ipv6());
+    if host.is_empty() || is_ipv6 != bracketed.is_some() {
         return Err(Refusal {
             text: "curl: (3) URL using bad/illegal format or missing URL\n".to_owned(),
             status: 3,

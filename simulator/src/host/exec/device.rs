@@ -95,7 +95,7 @@ impl<'a> Device<'a> {
     }
 
     fn shown(&self, look: Look) -> impl Iterator<Item = &IpNet> {
-        let wanted = move |net: &&IpNet| !look.only_v4 || net.addr().is_ipv4();
+        let wanted = move |net: &&IpNet| look.version.shows(net.addr().is_ipv4());
         self.addresses.iter().filter(wanted)
     }
 

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::host::route::{RouteLine, index_of};
 use crate::host::spec::HostRoute;
 
-const USAGE: &str = "usage: ip [-4] [-br] [-s] addr|link|route [show]\n       \
+const USAGE: &str = "usage: ip [-4|-6] [-br] [-s] addr|link|route [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
     ip route add|change|replace|del PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
     [advmss OCTETS]\n       \
@@ -38,6 +38,27 @@ fn address(text: &str) -> Result<IpAddr, Refusal> {
     })
 }
 
+/// Which IP version is asked about.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Neither was said: both where addresses are shown, IPv4 where routes are.
+    #[default]
+    Unsaid,
+    V4,
+    V6,
+}
+
+impl Version {
+    /// Whether an address is shown.
+    pub(super) fn shows(self, is_ipv4: bool) -> bool {
+        match self {
+            Self::Unsaid => true,
+            Self::V4 => is_ipv4,
+            Self::V6 => !is_ipv4,
+        }
+    }
+}
+
 /// The options before the object.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Look {
@@ -45,8 +66,8 @@ pub(super) struct Look {
     pub(super) brief: bool,
     /// `-s`.
     pub(super) statistics: bool,
-    /// `-4`.
-    pub(super) only_v4: bool,
+    /// `-4` or `-6`.
+    pub(super) version: Version,
     /// `addr` rather than `link`.
     pub(super) addresses: bool,
 }
@@ -60,7 +81,8 @@ impl Look {
             match option.as_str() {
                 "-br" | "-brief" => look.brief = true,
                 "-s" | "-stats" | "-statistics" => look.statistics = true,
-                "-4" => look.only_v4 = true,
+                "-4" => look.version = Version::V4,
+                "-6" => look.version = Version::V6,
                 _ => {
                     return Err(failure(&format!(
                         "Option \"{option}\" is unknown here.\n{}",
@@ -87,7 +109,7 @@ impl Host {
             ) => self.show_interfaces(rest, look),
             ("l" | "link", "set") => self.set_link(&rest[1..]),
             ("r" | "ro" | "route", "show" | "list" | "ls" | "s" | "sh") if rest.len() < 2 => {
-                printed(self.show_routes())
+                printed(self.show_routes(look.version))
             }
             ("r" | "ro" | "route", "get") => self.get_route(now, &rest[1..]),
             ("r" | "ro" | "route", "flush") => match &rest[1..] {
@@ -98,9 +120,9 @@ impl Host {
                 _ => Err(usage()),
             },
             ("r" | "ro" | "route", "add" | "change" | "replace") => {
-                self.set_route(verb, &rest[1..])
+                self.set_route(verb, &rest[1..], look.version)
             }
-            ("r" | "ro" | "route", "del" | "delete") => self.delete_route(&rest[1..]),
+            ("r" | "ro" | "route", "del" | "delete") => self.delete_route(&rest[1..], look.version),
             _ => Err(usage()),
         }
     }
@@ -164,16 +186,20 @@ impl Host {
         printed("")
     }
 
-    fn show_routes(&self) -> String {
+    fn show_routes(&self, version: Version) -> String {
+        let is_ipv4 = version != Version::V6;
         let lines = self.stack.routes.lines().iter();
-        lines.map(|line| self.show_route(line) + "\n").collect()
+        let asked = lines.filter(|line| line.route.destination.addr().is_ipv4() == is_ipv4);
+        asked.map(|line| self.show_route(line) + "\n").collect()
     }
 
     fn show_route(&self, line: &RouteLine) -> String {
         let route = &line.route;
         let mut text = match route.destination.prefix_len() {
             0 => "default".to_owned(),
-            32 => route.destination.addr().to_string(),
+            length if length == route.destination.max_prefix_len() => {
+                route.destination.addr().to_string()
+            }
             _ => route.destination.to_string(),
         };
         if let Some(via) = route.via {
@@ -182,8 +208,10 @@ impl Host {
         if let Some(config) = self.stack.interfaces.get(line.interface) {
             text += &format!(" dev {}", config.name);
         }
-        if let Some(source) = line.connected {
-            text += &format!(" proto kernel scope link src {source}");
+        match line.connected {
+            Some(IpAddr::V6(_)) => text += " proto kernel metric 256",
+            Some(source) => text += &format!(" proto kernel scope link src {source}"),
+            None => {}
         }
         if let Some(mtu) = route.mtu {
             text += &format!(" mtu {mtu}");
@@ -191,7 +219,11 @@ impl Host {
         if let Some(advmss) = route.advmss {
             text += &format!(" advmss {advmss}");
         }
-        text + " "
+        text + if route.destination.addr().is_ipv4() {
+            " "
+        } else {
+            " pref medium"
+        }
     }
 
     fn get_route(&self, now: SimTime, words: &[String]) -> Start {
@@ -220,8 +252,8 @@ impl Host {
         ))
     }
 
-    fn set_route(&mut self, verb: &str, words: &[String]) -> Start {
-        let route = parse_route(words)?;
+    fn set_route(&mut self, verb: &str, words: &[String], version: Version) -> Start {
+        let route = parse_route(words, version)?;
         let lines = self.stack.routes.lines().iter();
         let old = lines
             .filter(|line| line.route.destination == route.destination)
@@ -259,8 +291,8 @@ impl Host {
         printed("")
     }
 
-    fn delete_route(&mut self, words: &[String]) -> Start {
-        let destination = parse_net(words.first().ok_or_else(usage)?)?;
+    fn delete_route(&mut self, words: &[String], version: Version) -> Start {
+        let destination = parse_net(words.first().ok_or_else(usage)?, version)?;
         let interfaces = self.stack.interfaces.clone();
         if self.stack.routes.remove(destination, &interfaces) {
             printed("")
@@ -270,8 +302,12 @@ impl Host {
     }
 }
 
-fn parse_net(text: &str) -> Result<IpNet, Refusal> {
-    let text = if text == "default" { "0.0.0.0/0" } else { text };
+fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> {
+    let text = match (text, version) {
+        ("default", Version::V6) => "::/0",
+        ("default", _) => "0.0.0.0/0",
+        (text, _) => text,
+    };
     let single = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
         failure(&format!(
@@ -280,9 +316,9 @@ fn parse_net(text: &str) -> Result<IpNet, Refusal> {
     })
 }
 
-fn parse_route(words: &[String]) -> Result<HostRoute, Refusal> {
+fn parse_route(words: &[String], version: Version) -> Result<HostRoute, Refusal> {
     let mut words = words.iter();
-    let destination = parse_net(words.next().ok_or_else(usage)?)?;
+    let destination = parse_net(words.next().ok_or_else(usage)?, version)?;
     let mut route = HostRoute {
         destination,
         via: None,

@@ -28,6 +28,35 @@ impl NameTable {
         text.parse().ok().or_else(named).or_else(localhost)
     }
 
+    /// As [`Self::resolve`], for `-4` and `-6`: the first address of that version.
+    ///
+    /// # Errors
+    /// No machine has this name, or none has it in that version.
+    pub(super) fn resolve_version(
+        &self,
+        program: &str,
+        text: &str,
+        version: Option<char>,
+    ) -> Result<IpAddr, Refusal> {
+        let fits = |address: &IpAddr| match version {
+            Some('4') => address.is_ipv4(),
+            Some('6') => address.is_ipv6(),
+            _ => true,
+        };
+        let named = self.entries.iter().filter(|(name, _)| name == text);
+        let mut named = named.map(|(_, address)| *address);
+        match named.find(fits) {
+            Some(address) => Ok(address),
+            None => {
+                let address = self.resolve(program, text)?;
+                Some(address).filter(fits).ok_or_else(|| {
+                    let why = "Address family for hostname not supported";
+                    Refusal::usage(format!("{program}: {text}: {why}\n"))
+                })
+            }
+        }
+    }
+
     /// The name of an address.
     pub(super) fn name_of(&self, address: IpAddr) -> Option<&str> {
         if address == IpAddr::V4(Ipv4Addr::LOCALHOST) {

@@ -42,11 +42,11 @@ pub(super) struct Ping {
 }
 
 const USAGE: &str = "usage: ping [-c COUNT] [-w SECONDS] [-s SIZE] [-M do|want|dont] [-i SECONDS] \
-    [-W SECONDS] [-t TTL] [-n] [-q] HOST\n";
+    [-W SECONDS] [-t TTL] [-n] [-q] [-4|-6] HOST\n";
 
 const SYNTAX: Syntax = Syntax {
     program: "ping",
-    letters: "c:s:t:i:W:w:M:nq4",
+    letters: "c:s:t:i:W:w:M:nq46",
     long: &[],
     usage: USAGE,
 };
@@ -58,17 +58,19 @@ impl Host {
     pub(super) fn start_ping_command(&mut self, arguments: &[String]) -> Start {
         let mut to = None;
         let mut task = Ping::new(self.echo_identifier());
+        let mut version = None;
         for word in SYNTAX.read(arguments)? {
             match word {
                 Word::Flag('q') => task.quiet = true,
                 Word::Flag('n') => task.numeric = true,
+                Word::Flag(digit @ ('4' | '6')) => version = Some(digit),
                 Word::Flag(_) => {}
                 Word::Value(letter, value) => task.set(letter, &value)?,
                 Word::Operand(name) => to = Some(name),
             }
         }
         let name = to.ok_or_else(|| Refusal::usage(USAGE))?;
-        task.to = self.names.resolve("ping", &name)?;
+        task.to = self.names.resolve_version("ping", &name, version)?;
         // An address is not looked up again to be printed as a name.
         task.numeric |= name.parse::<IpAddr>().is_ok();
         task.name = name;
@@ -91,13 +93,7 @@ impl Host {
                 printer.err("ping: connect: Network is unreachable\n");
                 return Some(2);
             }
-            printer.out(format!(
-                "PING {} ({}) {}({}) bytes of data.\n",
-                task.name,
-                task.to,
-                task.size,
-                u32::from(task.size) + 28
-            ));
+            printer.out(task.opening());
             task.ends_at = task.deadline.map(|span| now + span);
             if let Some(at) = task.ends_at {
                 self.wake_exec(at, id);
@@ -193,12 +189,16 @@ impl Host {
                 .is_some_and(|(identifier, _)| identifier == task.identifier) =>
             {
                 task.errors += 1;
+                let from_is_ipv6 = from.is_ipv6();
                 let sequence = about.echo.map_or(0, |(_, sequence)| sequence);
                 if !task.quiet {
                     let from = task.origin(self, *from);
                     printer.out(format!(
                         "From {from} icmp_seq={sequence} {}\n",
-                        describe(*what)
+                        match from_is_ipv6 {
+                            true => describe_v6(*what),
+                            false => describe(*what),
+                        }
                     ));
                 }
             }
@@ -259,7 +259,41 @@ fn describe(what: ErrorKind) -> String {
     }
 }
 
+/// ICMPv6 errors, as `ping -6` prints them.
+fn describe_v6(what: ErrorKind) -> String {
+    let unreachable = |why: &str| format!("Destination unreachable: {why}");
+    match what {
+        ErrorKind::Unreachable(code) => match code {
+            Unreachable::Net => unreachable("No route"),
+            Unreachable::Host => unreachable("Address unreachable"),
+            Unreachable::Port => unreachable("Port unreachable"),
+            Unreachable::FragmentationNeeded { next_hop_mtu } => {
+                format!("Packet too big: mtu={next_hop_mtu}")
+            }
+            Unreachable::HostProhibited | Unreachable::AdministrativelyProhibited => {
+                unreachable("Administratively prohibited")
+            }
+            Unreachable::Protocol => unreachable("Unknown code 5"),
+            Unreachable::Other(code) => unreachable(&format!("Unknown code {code}")),
+        },
+        ErrorKind::TimeExceeded(0) => "Time exceeded: Hop limit".to_owned(),
+        ErrorKind::TimeExceeded(_) => "Time exceeded: Defragmentation failure".to_owned(),
+    }
+}
+
 impl Ping {
+    /// The first line.
+    fn opening(&self) -> String {
+        let Self { name, to, size, .. } = self;
+        match to {
+            IpAddr::V4(_) => {
+                let whole = u32::from(*size) + 28;
+                format!("PING {name} ({to}) {size}({whole}) bytes of data.\n")
+            }
+            IpAddr::V6(_) => format!("PING {name}({to}) {size} data bytes\n"),
+        }
+    }
+
     fn new(identifier: u16) -> Self {
         Self {
             to: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
@@ -309,10 +343,8 @@ impl Ping {
                 "ping: cannot flood, minimal interval for user must be >= 2 ms, use -i 0.002 (or higher)\n",
             ));
         }
-        if self.size > 65_507 || !self.to.is_ipv4() {
-            return Err(Refusal::usage(
-                "ping: packet size or address not supported\n",
-            ));
+        if self.size > 65_507 {
+            return Err(Refusal::usage("ping: packet size not supported\n"));
         }
         Ok(())
     }

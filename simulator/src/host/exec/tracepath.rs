@@ -156,7 +156,8 @@ impl Host {
             identification: self.stack.next_identification(),
             dont_fragment: true,
         };
-        let payload = text::prose(u32::from(task.mtu.saturating_sub(28)));
+        let headers = if task.to.is_ipv4() { 28 } else { 48 };
+        let payload = text::prose(u32::from(task.mtu.saturating_sub(headers)));
         let from = SocketAddr::new(way.source, task.port);
         let to = SocketAddr::new(task.to, task.base.wrapping_add(task.probe));
         let mut packet = packet::udp(from, to, ip, payload);

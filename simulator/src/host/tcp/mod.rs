@@ -50,8 +50,13 @@ pub(crate) use connection::{Connection, Info, State};
 pub(crate) use listener::{Request, RequestInput};
 pub(crate) use time_wait::{TimeWait, TimeWaitInput};
 
-/// Octets of a TCP header without options, and of an IPv4 header.
-const HEADERS: u32 = 40;
+/// Octets of a TCP header without options, and of the IP header of the version of `peer`.
+const fn headers(peer: std::net::IpAddr) -> u32 {
+    match peer {
+        std::net::IpAddr::V4(_) => 40,
+        std::net::IpAddr::V6(_) => 60,
+    }
+}
 
 /// Why a connection ended other than by FIN: the `errno` a program sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

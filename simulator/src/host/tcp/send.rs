@@ -7,7 +7,7 @@ use wirelab_wire::{TcpFlags, TcpSegment};
 use super::connection::{CongestionState, Connection, RetransmitTimer, State};
 use super::queue::Piece;
 use super::seq::after;
-use super::{Context, HEADERS, clock, options, packet};
+use super::{Context, clock, headers, options, packet};
 
 /// `sk_gso_max_size` in octets.
 const BURST_MAX: u32 = 65_536;
@@ -63,7 +63,8 @@ impl Connection {
         } else {
             0
         };
-        let payload = mtu.saturating_sub(HEADERS).min(self.peer_mss);
+        let headers = headers(self.ends.remote.ip());
+        let payload = mtu.saturating_sub(headers).min(self.peer_mss);
         payload.max(MSS_MIN) - stamps
     }
 

@@ -169,7 +169,7 @@ impl Connection {
     }
 
     fn mss_headers(&self) -> u32 {
-        super::HEADERS + if self.agreed.timestamps { 12 } else { 0 }
+        super::headers(self.ends.remote.ip()) + if self.agreed.timestamps { 12 } else { 0 }
     }
 
     /// Where MTU probing stands at the start.

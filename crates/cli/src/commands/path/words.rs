@@ -85,6 +85,10 @@ fn place(hop: &Hop) -> (&'static str, Vec<String>) {
         Hop::SourceDestCheck(id) => ("source/destination check", id.to_string()),
         Hop::NetworkAcl { acl, .. } => ("network ACL", acl.to_string()),
         Hop::RouteTable { route_table, .. } => ("route table", route_table.to_string()),
+        Hop::GatewayRouteTable { route_table, .. } => {
+            ("gateway route table", route_table.to_string())
+        }
+        Hop::EgressOnlyInternetGateway(id) => ("egress-only internet gateway", id.to_string()),
         Hop::InternetGateway(id) => ("internet gateway", id.to_string()),
         Hop::NatGateway(id) => ("NAT gateway", id.to_string()),
         Hop::TransitGateway(id) => ("transit gateway", id.to_string()),

@@ -6,7 +6,8 @@ use super::address::allocate;
 use crate::build::{Builder, name_tag};
 use crate::fields::Fields;
 
-/// `[nat_gateway.x] subnet, address, connectivity_type, private_ip_address`. A public one without
+/// `[nat_gateway.x] subnet, address, connectivity_type, private_ip_address, secondary_addresses,
+/// secondary_private_ip_addresses, secondary_private_ip_address_count`. A public one without
 /// `address` gets an Elastic IP address of its own name.
 pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("nat_gateway") {
@@ -31,11 +32,20 @@ fn nat_gateway(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Op
         }
         None => None,
     };
+    let secondary = fields.texts("secondary_addresses");
+    let secondary = secondary.iter().map(|it| builder.id("address", it));
+    let secondary: Option<Vec<_>> = secondary.collect();
+    let more = fields.texts("secondary_private_ip_addresses");
+    let more: Vec<_> = more.into_iter().map(|it| it.text).collect();
+    let count = fields.integer::<u8>("secondary_private_ip_address_count");
     let parameters = json!({
         "SubnetId": subnet?,
         "AllocationId": allocation,
         "ConnectivityType": connectivity,
         "PrivateIpAddress": private,
+        "SecondaryAllocationIds": secondary?,
+        "SecondaryPrivateIpAddresses": more,
+        "SecondaryPrivateIpAddressCount": count.unwrap_or_default(),
         "TagSpecifications": name_tag("natgateway", name),
     });
     let (operation, pointer) = ("CreateNatGateway", "/NatGateway/NatGatewayId");

@@ -4,8 +4,8 @@
 //! (`facts.md` 2.1, 2.13). Each direction has the bandwidth of the instance type; an "up to" type
 //! has its baseline, and more while there are credits. Packets count in both directions together.
 //! What exceeds an allowance is queued, then dropped, and counted in both cases. How much is queued
-//! is not documented: 10 ms here. On the way in an allowance is asked before the security groups, so
-//! that flow log and capture agree; on the way out after the flow log, as ruling D1 has it.
+//! is not documented: 10 ms here. On the way in an allowance is asked before the security groups,
+//! so that flow log and capture agree; on the way out after the flow log, as ruling D1 has it.
 //!
 //! The bandwidth of one flow is limited where it is sent ([`crate::link`]).
 
@@ -21,7 +21,7 @@ use crate::verdict::{DropReason, Hop, InstanceDrop};
 /// How far a burst may be ahead of its rate, and how long packets wait at most (ours).
 const TOLERANCE: SimDuration = SimDuration::from_millis(1);
 const QUEUE: SimDuration = SimDuration::from_millis(10);
-/// Packets a second to link-local services (the resolver, IMDS, the time), for each interface: fixed.
+/// Packets a second to link-local services (the resolver, IMDS, the time) of an interface: fixed.
 const LINK_LOCAL: u64 = 1024;
 /// A second's worth of them may come at once (ours).
 const LINK_LOCAL_BURST: SimDuration = SimDuration::from_secs(1);

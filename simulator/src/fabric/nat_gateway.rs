@@ -6,21 +6,21 @@
 //! addresses, which the internet gateway translates to; a private one has none, so that an internet
 //! gateway drops what it sends.
 //!
-//! **Mapping.** In the words of RFC 4787, mapping and filtering are address and port dependent: each
-//! (inside address and port, destination and its port, protocol) has a mapping of its own, and only
-//! that destination's answers come in ("symmetric NAT"). Of several addresses a new connection takes
-//! any that has a port free towards its destination (drawn; AWS documents that connections are
-//! distributed, not how); the port is drawn from 1024-65535. An address that is being released keeps
-//! its connections and gets no new ones.
+//! **Mapping.** In the words of RFC 4787, mapping and filtering are address and port dependent:
+//! each (inside address and port, destination and its port, protocol) has a mapping of its own, and
+//! only that destination's answers come in ("symmetric NAT"). Of several addresses a new connection
+//! takes any that has a port free towards its destination (drawn; AWS documents that connections
+//! are distributed, not how); the port is drawn from 1024-65535. An address that is being released
+//! keeps its connections and gets no new ones.
 //!
-//! **Ends.** A connection that was idle for 350 seconds is forgotten; nothing is sent then. The next
-//! segment from the inside is answered with an RST, as is one that belongs to another gateway
+//! **Ends.** A connection that was idle for 350 seconds is forgotten; nothing is sent then. The
+//! next segment from the inside is answered with an RST, as is one that belongs to another gateway
 //! (ruling D2); from the outside such packets are dropped, like everything that answers nothing. It
 //! does not answer pings.
 //!
-//! **Packets.** MSS is clamped and ICMP 3/4 sent at 8500 octets; errors about translated packets are
-//! translated; fragments of TCP and ICMP are dropped, those of UDP follow their first one, and are
-//! dropped if they come before it (ours: AWS does not say). What is more than the gateway's
+//! **Packets.** MSS is clamped and ICMP 3/4 sent at 8500 octets; errors about translated packets
+//! are translated; fragments of TCP and ICMP are dropped, those of UDP follow their first one, and
+//! are dropped if they come before it (ours: AWS does not say). What is more than the gateway's
 //! [`capacity`](super::nat_capacity) is dropped.
 
 use std::net::IpAddr;

@@ -96,8 +96,8 @@ impl NatTable {
         }
     }
 
-    /// The gateway's address and port of a packet from the inside, if its connection is known and on
-    /// one of the `owned` addresses; its idle time starts again.
+    /// The gateway's address and port of a packet from the inside, if its connection is known and
+    /// on one of the `owned` addresses; its idle time starts again.
     pub(super) fn outward(
         &mut self,
         now: SimTime,

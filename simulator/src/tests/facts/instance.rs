@@ -6,8 +6,10 @@ use std::sync::Arc;
 use wirelab_model::*;
 use wirelab_wire::IpPacket;
 
-use super::super::table::Table;
+use super::super::{end_to_end, table::Table};
+use crate::event::{Event, Input};
 use crate::fabric::{Counters, counters};
+use crate::host::ExecId;
 use crate::testing::{Bench, Net, parse};
 
 const OPEN: [&str; 2] = ["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
@@ -112,6 +114,38 @@ fn what_exceeds_an_allowance_is_queued_then_dropped_and_counted() {
     let exceeded = used.pps_allowance_exceeded;
     table.row("2.1", "queued and dropped", exceeded, 6000 - 501);
     table.finish(10);
+}
+
+#[test]
+fn ethtool_prints_the_counters_as_the_ena_driver_does() {
+    let mut bench = bench("t3.micro", "m6i.large");
+    let machine = Input::Host(Box::new(end_to_end::instance("one")));
+    let now = bench.world.now();
+    bench.world.handle(now, machine).expect("one machine");
+    offer(&mut bench, "10.0.1.6", 9000, 1000);
+    let exec = Input::Exec {
+        id: ExecId(1),
+        host: "one".into(),
+        argv: ["ethtool", "-S", "ens5"].map(String::from).to_vec(),
+    };
+    let now = bench.world.now();
+    bench.world.handle(now, exec).expect("a machine that runs");
+    let events = std::iter::from_fn(|| bench.world.poll_event());
+    let printed: String = events
+        .filter_map(|event| match event {
+            Event::ExecOutput { text, .. } => Some(text),
+            _ => None,
+        })
+        .collect();
+    insta::assert_snapshot!(printed, @r"
+    NIC statistics:
+         bw_in_allowance_exceeded: 0
+         bw_out_allowance_exceeded: 930
+         pps_allowance_exceeded: 499
+         conntrack_allowance_exceeded: 0
+         linklocal_allowance_exceeded: 0
+         conntrack_allowance_available: 136812
+    ");
 }
 
 #[test]

@@ -29,12 +29,16 @@ pub(crate) struct Table {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Family {
     NatGateway,
+    TransitGateway,
+    Vpn,
 }
 
 impl Family {
     const fn table(self) -> &'static Table {
         match self {
             Self::NatGateway => &crate::fabric::NAT_GATEWAY_METRICS,
+            Self::TransitGateway => &crate::fabric::TRANSIT_GATEWAY_METRICS,
+            Self::Vpn => &crate::fabric::VPN_METRICS,
         }
     }
 }

@@ -39,7 +39,9 @@ mod route_table;
 mod security_group;
 mod site;
 mod transit_gateway;
+mod transit_metrics;
 mod vpn_gateway;
+mod vpn_metrics;
 mod vpn_tunnel;
 mod way;
 
@@ -61,6 +63,8 @@ pub(crate) use network_interface::Via;
 pub(crate) use plan::{Interface as PlanInterface, InterfaceIndex, Owner, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
+pub(crate) use transit_metrics::METRICS as TRANSIT_GATEWAY_METRICS;
+pub(crate) use vpn_metrics::METRICS as VPN_METRICS;
 
 use crate::allowance::Meter;
 use crate::config::FabricConfig;
@@ -234,11 +238,15 @@ impl State {
 /// Whether there is anything whose metrics CloudWatch shows.
 pub(crate) fn is_measured(plan: &Plan) -> bool {
     nat_metrics::is_measured(plan)
+        || transit_metrics::is_measured(plan)
+        || vpn_metrics::is_measured(plan)
 }
 
 /// The minute ends at `now`: every component samples what it has in service.
 pub(crate) fn measure(plan: &Plan, state: &mut State, now: SimTime, metrics: &mut Metrics) {
     nat_metrics::measure(plan, state, now, metrics);
+    transit_metrics::measure(plan, metrics);
+    vpn_metrics::measure(plan, state, now, metrics);
 }
 
 /// One packet's stay at one place.

@@ -32,7 +32,9 @@ use super::network_interface::Via;
 use super::plan::{
     AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, VpnConnectionIndex, ZoneIndex,
 };
+use super::transit_metrics::{self, Happens};
 use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
+use crate::metrics::Source;
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, InterfaceDrop, PacketDrop, TransitGatewayDrop};
@@ -44,6 +46,7 @@ pub(super) type AttachmentIndices = BTreeMap<InterfaceIndex, AttachmentIndex>;
 #[derive(Clone, Debug)]
 pub(crate) struct TransitGateway {
     pub(super) id: TransitGatewayId,
+    pub(super) metrics: Source,
     tables: BTreeMap<TransitGatewayRouteTableId, Lpm<TransitRoute>>,
 }
 
@@ -59,6 +62,8 @@ struct TransitRoute {
 pub(crate) struct Attachment {
     gateway: Option<TransitIndex>,
     what: Attached,
+    /// What it counts at its gateway, or at both.
+    pub(super) metrics: Vec<(TransitIndex, Source)>,
     source: Arc<TransitGatewayAttachment>,
 }
 
@@ -112,6 +117,7 @@ pub(super) fn compile(
         });
         plan.transit_gateways.push(TransitGateway {
             id: id.clone(),
+            metrics: transit_metrics::of_gateway(id),
             tables: compiled.collect(),
         });
     }
@@ -138,7 +144,18 @@ pub(super) fn compile(
                 Attached::Peering(gateways.get(&peering.peer_transit_gateway_id).copied())
             }
         };
+        let accepter = match what {
+            Attached::Peering(accepter) => accepter,
+            _ => None,
+        };
+        let ends = gateway.into_iter().chain(accepter);
+        let metrics = ends.map(|at| {
+            let gateway = &plan.transit_gateways[at.get()].id;
+            let id = &source.transit_gateway_attachment_id;
+            (at, transit_metrics::of_attachment(gateway, id))
+        });
         plan.attachments.push(Attachment {
+            metrics: metrics.collect(),
             gateway,
             what,
             source: Arc::clone(source),
@@ -316,6 +333,10 @@ impl<W: Watch> Walk<'_, W> {
         let plan = self.plan;
         let tgw = plan.transit_gateway(entry.gateway);
         let hop = || Hop::TransitGateway(tgw.id.clone());
+        let count = |walk: &mut Self, happens, transit: &Transit| {
+            walk.transit_count(entry.gateway, entry.by, happens, &transit.packet);
+        };
+        count(self, Happens::In, &transit);
         let oversize = Oversize {
             mtu: mtu::TRANSIT_GATEWAY,
             fragments: false,
@@ -325,6 +346,7 @@ impl<W: Watch> Walk<'_, W> {
             return;
         }
         if !transit.packet.decrement_ttl() {
+            count(self, Happens::TtlExpired, &transit);
             let reason = PacketDrop::TtlExpired { icmp_sent: false };
             return self.watch.deny(&transit, hop(), reason);
         }
@@ -335,6 +357,7 @@ impl<W: Watch> Walk<'_, W> {
         let table = plan.attachment(entry.by).source.association_at(&tgw.id);
         let routes = table.and_then(|it| tgw.tables.get(it));
         let Some(route) = routes.and_then(|it| it.lookup(destination)) else {
+            count(self, Happens::NoRoute, &transit);
             let reason = TransitGatewayDrop::NoRoute {
                 transit_gateway: tgw.id.clone(),
                 route_table: table.cloned(),
@@ -344,6 +367,7 @@ impl<W: Watch> Walk<'_, W> {
         };
         let table = table.expect("a route is in a table");
         let Some(to) = self.next_hop_of(route, &transit) else {
+            count(self, Happens::Blackhole, &transit);
             let reason = TransitGatewayDrop::Blackhole {
                 transit_gateway: tgw.id.clone(),
                 route_table: table.clone(),
@@ -411,6 +435,7 @@ impl<W: Watch> Walk<'_, W> {
             };
             return self.watch.deny(&transit, hop, reason);
         };
+        self.transit_count(entry.gateway, to, Happens::Out, &transit.packet);
         (self.watch).pass(&transit.packet, || (hop, detail()));
         let after = self.config.latency.transit_gateway;
         self.send(after, Place::FromGateway(exit), transit);
@@ -438,6 +463,7 @@ impl<W: Watch> Walk<'_, W> {
             return;
         }
         mtu::clamp(&mut transit.packet, mtu::TRANSIT_GATEWAY_TO_VPN);
+        self.transit_count(entry.gateway, to, Happens::Out, &transit.packet);
         (self.watch).pass(&transit.packet, || (hop, detail()));
         self.send_to_customer(connection, transit);
     }
@@ -461,6 +487,7 @@ impl<W: Watch> Walk<'_, W> {
             return self.attachment_down(entry.gateway, attachment, &transit);
         };
         let hop = Hop::TransitGateway(plan.transit_gateway(entry.gateway).id.clone());
+        self.transit_count(entry.gateway, to, Happens::Out, &transit.packet);
         (self.watch).pass(&transit.packet, || (hop, detail()));
         let place = Place::FromPeer {
             gateway: plan.transit_gateway(other).id.clone(),

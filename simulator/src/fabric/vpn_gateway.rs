@@ -22,8 +22,9 @@ use super::plan::{
     AttachmentIndex, Plan, TransitIndex, VpcIndex, VpnConnectionIndex, VpnGatewayIndex,
 };
 use super::site::CustomerDevice;
-use super::{Oversize, Place, Transit, Walk};
+use super::{Oversize, Place, Transit, Walk, vpn_metrics};
 use crate::event::VpnEnd;
+use crate::metrics::Source;
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, VpcDrop, VpnDrop};
@@ -42,6 +43,8 @@ pub(crate) struct VpnConnection {
     end: Option<End>,
     /// Its attachment in service, if it ends at a transit gateway.
     pub(super) attachment: Option<AttachmentIndex>,
+    /// What each tunnel counts.
+    pub(super) metrics: Vec<Source>,
 }
 
 /// AWS's end of a connection.
@@ -68,7 +71,11 @@ pub(super) fn compile(plan: &mut Plan, resources: &Resources, places: &Places<'_
             let at = resources.transit_gateways.keys().position(|it| it == id)?;
             Some(End::Transit(TransitIndex::new(at)))
         });
+        let id = &connection.vpn_connection_id;
+        let tunnels = connection.tunnels.iter();
+        let metrics = tunnels.map(|it| vpn_metrics::source(id, it.outside_ip_address));
         plan.vpn_connections.push(VpnConnection {
+            metrics: metrics.collect(),
             source: Arc::clone(connection),
             end: vpn.or(transit),
             attachment: None,
@@ -246,6 +253,11 @@ impl<'a, W: Watch> Walk<'a, W> {
         let config = &self.config.vpn;
         match (self.state.tunnels).admit(connection.id(), number, from, load, config) {
             Ok(wait) => {
+                if let Some(source) = connection.metrics.get(usize::from(number) - 1) {
+                    let octets = transit.packet.total_len() as u64;
+                    self.watch
+                        .count(source, &[(vpn_metrics::data(from), octets)]);
+                }
                 (self.watch).pass(&transit.packet, || {
                     let outside_ip_address = tunnel.outside_ip_address;
                     let detail = PassDetail::Tunnel {

@@ -172,7 +172,8 @@ impl<'a, W: Watch> Walk<'a, W> {
         let number = if connection.source.static_routes_only || up.len() < 2 {
             up.first().copied()
         } else {
-            let hash = Header::of(&transit.packet).flow_hash();
+            // Other bits than those that chose the connection.
+            let hash = Header::of(&transit.packet).flow_hash() >> 32;
             Some(up[(hash % up.len() as u64) as usize])
         };
         if let Some(number) = number.filter(|it| !self.device_takes(connection, device, *it)) {

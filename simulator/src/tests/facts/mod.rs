@@ -7,3 +7,5 @@ mod network_acl;
 mod reach;
 mod route_table;
 mod security_group;
+mod transit_gateway;
+mod vpn;

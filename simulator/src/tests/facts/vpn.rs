@@ -94,6 +94,8 @@ fn device(bench: &mut Bench, name: &str, address: &str, edit: impl FnOnce(&mut T
         name: "eth0".into(),
         segment: lan.into(),
         address,
+        ipv6_address: None,
+        ipv6_gateway: None,
         mtu: 1500,
     };
     let spec = HostSpec {

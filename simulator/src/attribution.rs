@@ -127,7 +127,7 @@ impl Attribution {
         let flow = packet.five_tuple();
         let at = self.traffic.iter().rposition(|Program { spec: it, .. }| {
             let is_ping = matches!(it.program, TrafficProgram::Ping { .. });
-            it.to == flow.destination
+            (it.to == flow.destination || it.to_name.is_some())
                 && it.from == host
                 && if is_ping {
                     packet.echo_identifier().is_some()

@@ -1,5 +1,7 @@
 //! What goes into a [`World`](crate::World) and what comes out of it.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
@@ -20,6 +22,8 @@ pub enum Input {
     Segment(SegmentSpec),
     /// A machine. An instance's machine may come before its instance.
     Host(Box<HostSpec>),
+    /// Names on the internet, for the resolvers of VPCs.
+    PublicNames(Vec<(SmolStr, Vec<IpAddr>)>),
     /// Somebody runs a command on a machine.
     Exec {
         /// Chosen by the caller, unique; the output bears it.

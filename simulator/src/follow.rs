@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fabric::{InterfaceIndex, Place, Port, State, Transit, Walk};
+use crate::fabric::{InterfaceIndex, Place, Port, Service, State, Transit, Walk};
 use crate::host::{Host, HostDrop, HostEvent, Output, Transmit};
 use crate::machines::PluggedInto;
 use crate::path::PassDetail;
@@ -35,10 +35,12 @@ pub(crate) struct End {
 }
 
 /// The interface by which it came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Arrival {
     Interface(InterfaceIndex),
     Outside(Port),
+    /// It came to a service of AWS's.
+    Service(Service),
 }
 
 impl<'w> Follower<'w> {
@@ -77,6 +79,7 @@ impl<'w> Follower<'w> {
                     let found = (!self.ends_outside).then_some(found);
                     (found, Arrival::Outside(port))
                 }
+                Place::Service(service) => (None, Arrival::Service(service)),
                 place => {
                     next = self.step(watch, place, transit);
                     continue;

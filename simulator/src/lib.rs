@@ -47,6 +47,7 @@ mod attribution;
 mod block;
 mod capture;
 mod config;
+mod dns;
 mod event;
 mod fabric;
 pub mod flow;
@@ -59,6 +60,7 @@ mod pace;
 pub mod path;
 mod queue;
 pub mod reach;
+mod service;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -74,10 +76,13 @@ pub use event::{
     CapturePoint, Captured, Dropped, Event, Input, InputError, LoggedRecord, SegmentSpec, VpnEnd,
     VpnTunnelFault,
 };
+pub use fabric::LinkLocal;
 pub use verdict::{
     DropReason, EgressOnlyInternetGatewayDrop, EntryText, ExplanationCode, Hop, InstanceDrop,
     InterfaceDrop, InternetGatewayDrop, MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop,
-    PeeringDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop, TargetText, TransitGatewayDrop,
-    VpcDrop, VpnDrop, VpnLimit,
+    DropReason, EgressOnlyInternetGatewayDrop, EntryText, ExplanationCode, Hop, InstanceDrop,
+    InterfaceDrop, InternetGatewayDrop, MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop,
+    PeeringDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop, ServiceDrop, TargetText,
+    TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
 };
 pub use world::World;

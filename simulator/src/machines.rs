@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{CustomerGatewayId, InstanceId, InstanceState, IpNet, Resources, SimTime};
+use wirelab_model::{
+    CustomerGatewayId, InstanceId, InstanceState, IpNet, Resources, SimTime, private_dns_name,
+};
 
 use crate::capture::outside_mac;
 use crate::config::WorldConfig;
@@ -270,6 +272,7 @@ fn outside_config(
         mtu: interface.mtu,
         gateways: gateway.into_iter().chain(interface.ipv6_gateway).collect(),
         resolvers: Vec::new(),
+        search: Vec::new(),
     }
 }
 
@@ -281,6 +284,7 @@ fn tunnel_config(tunnel: &TunnelSpec) -> InterfaceConfig {
         mtu: tunnel.mtu,
         gateways: Vec::new(),
         resolvers: Vec::new(),
+        search: Vec::new(),
     }
 }
 
@@ -325,10 +329,7 @@ fn instance_config(
     let nic = plan.find_interface(index)?;
     let subnet = plan.subnet(nic.subnet);
     let vpc = plan.vpc(nic.vpc);
-    let resolves = resources
-        .vpcs
-        .get(&vpc.id)
-        .is_some_and(|it| it.enable_dns_support);
+    let lease = Lease::of(vpc.resolver, resources.vpcs.get(&vpc.id), resources);
     let addresses = nic.addresses.iter().filter_map(|address| {
         let block = match address {
             std::net::IpAddr::V4(_) => subnet.block,
@@ -347,6 +348,67 @@ fn instance_config(
         addresses: addresses.collect(),
         mtu: INSTANCE_MTU,
         gateways: gateways.collect(),
-        resolvers: vpc.resolver.filter(|_| resolves).into_iter().collect(),
+        resolvers: if device == 0 {
+            lease.resolvers
+        } else {
+            Vec::new()
+        },
+        search: if device == 0 {
+            lease.search
+        } else {
+            Vec::new()
+        },
     })
+}
+
+/// What DHCP tells an instance about names (Amazon VPC User Guide, "DHCP option sets").
+#[derive(Default)]
+struct Lease {
+    resolvers: Vec<std::net::IpAddr>,
+    search: Vec<SmolStr>,
+}
+
+impl Lease {
+    /// By the VPC's option set; without one, the resolver of Amazon's and the Region's domain.
+    /// Whether that resolver answers is another matter: `enableDnsSupport`.
+    fn of(
+        amazon: Option<std::net::IpAddr>,
+        vpc: Option<&std::sync::Arc<wirelab_model::Vpc>>,
+        resources: &Resources,
+    ) -> Self {
+        let Some(vpc) = vpc else {
+            return Self::default();
+        };
+        let options = vpc.dhcp_options_id.as_ref();
+        let options = options.and_then(|id| resources.dhcp_options.get(id));
+        let Some(options) = options else {
+            let name = private_dns_name(&vpc.region, std::net::Ipv4Addr::UNSPECIFIED);
+            let domain = name.split_once('.').map(|(_, domain)| domain.into());
+            return Self {
+                resolvers: amazon.into_iter().collect(),
+                search: domain.into_iter().collect(),
+            };
+        };
+        let values = |key: &str| {
+            let configurations = options.dhcp_configurations.iter();
+            let of_key = configurations.filter(move |it| it.key == key);
+            of_key
+                .flat_map(|it| &it.values)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let servers = values("domain-name-servers");
+        let server = |text: &SmolStr| match text.as_str() {
+            "AmazonProvidedDNS" => amazon,
+            address => address.parse().ok(),
+        };
+        Self {
+            resolvers: servers.iter().filter_map(server).collect(),
+            // Linux takes several, separated by blanks.
+            search: values("domain-name")
+                .iter()
+                .flat_map(|it| it.split_whitespace().map(SmolStr::from))
+                .collect(),
+        }
+    }
 }

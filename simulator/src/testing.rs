@@ -182,6 +182,8 @@ impl Net {
             vpc_id: nic.vpc_id.clone(),
             subnet_id: nic.subnet_id.clone(),
             network_interfaces: vec![nic.network_interface_id.clone()],
+            metadata_options: MetadataOptions::default(),
+            iam_role: None,
             launch_time: UnixTime::default(),
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),
@@ -338,6 +340,7 @@ fn route(text: &str) -> Route {
             Some("eni") => RouteTarget::NetworkInterface(NetworkInterfaceId::new(target)),
             Some("pcx") => RouteTarget::VpcPeeringConnection(VpcPeeringConnectionId::new(target)),
             Some("tgw") => RouteTarget::TransitGateway(TransitGatewayId::new(target)),
+            Some("vpce") => RouteTarget::VpcEndpoint(VpcEndpointId::new(target)),
             Some("vgw") => RouteTarget::VpnGateway(VpnGatewayId::new(target)),
             _ => panic!("a test wrote the target `{target}`"),
         },
@@ -415,6 +418,8 @@ pub(crate) struct Bench {
     pub(crate) delivered: usize,
     pub(crate) traffic: Vec<TrafficEvent>,
     pub(crate) exec_done: Vec<(ExecId, i32)>,
+    /// What commands printed, standard output and errors together.
+    pub(crate) printed: String,
 }
 
 impl Default for Bench {
@@ -434,6 +439,7 @@ impl Default for Bench {
             delivered: 0,
             traffic: Vec::new(),
             exec_done: Vec::new(),
+            printed: String::new(),
         }
     }
 }
@@ -476,6 +482,30 @@ impl Bench {
         self.collect();
     }
 
+    /// Runs a command on a machine, waits for its end, and gives what it printed and its status.
+    pub(crate) fn run(&mut self, host: &str, line: &[&str]) -> (String, i32) {
+        let id = ExecId(1000 + self.exec_done.len() as u64);
+        let argv = line.iter().map(|word| (*word).to_owned()).collect();
+        let input = Input::Exec {
+            id,
+            host: host.into(),
+            argv,
+        };
+        let now = self.world.now();
+        (self.world.handle(now, input)).expect("the test has made the machine");
+        self.printed.clear();
+        for _ in 0..600 {
+            self.collect();
+            if let Some((_, status)) = self.exec_done.iter().find(|(done, _)| *done == id) {
+                return (std::mem::take(&mut self.printed), *status);
+            }
+            let next = self.world.poll_timeout();
+            let next = next.expect("a command waits for something");
+            self.world.handle_timeout(next.max(now));
+        }
+        panic!("`{line:?}` does not end");
+    }
+
     /// Changes resources now.
     pub(crate) fn change(&mut self, net: &mut Net) {
         let now = self.world.now();
@@ -502,7 +532,8 @@ impl Bench {
                 Event::Traffic(event) => self.traffic.push(event),
                 Event::ExecDone { id, status, .. } => self.exec_done.push((id, status)),
                 Event::Observation(Observation::MetricData(data)) => self.metrics.extend(data),
-                Event::ExecOutput { .. } | Event::Observation(_) => {}
+                Event::ExecOutput { text, .. } => self.printed += &text,
+                Event::Observation(_) => {}
             }
         }
     }

@@ -14,12 +14,13 @@ use wirelab_model::{
 use crate::attribution::Attribution;
 use crate::config::{Observe, WorldConfig};
 use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec, VpnTunnelFault};
-use crate::fabric::{Place, Sent, Sites, State, Topology, Transit, counters};
+use crate::fabric::{Place, Sent, Service, Sites, State, Topology, Transit, counters};
 use crate::flow::{FlowLogs, Window};
 use crate::host::{ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
 use crate::machines::{Machine, Plug, PluggedInto, Power};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
+use crate::service::{Context, PublicNames, Services};
 
 /// A simulated network at a moment of virtual time.
 ///
@@ -43,6 +44,8 @@ pub struct World {
     attribution: Attribution,
     flow_logs: FlowLogs,
     metrics: Metrics,
+    pub(crate) services: Services,
+    pub(crate) names: PublicNames,
     events: VecDeque<Event>,
     transmissions: u64,
     /// Empty between steps; kept for its memory.
@@ -59,6 +62,8 @@ enum Scheduled {
     Packet(Place, Transit),
     /// The timer of a machine; it may have moved since.
     Timer(u32),
+    /// The timer of a service; it may have moved since.
+    ServiceTimer(Service),
     Window(Window),
     /// A minute of virtual UTC ends.
     Minute,
@@ -85,6 +90,8 @@ impl World {
             attribution: Attribution::default(),
             flow_logs: FlowLogs::default(),
             metrics: Metrics::default(),
+            services: Services::default(),
+            names: PublicNames::default(),
             events: VecDeque::new(),
             transmissions: 0,
             sent: Vec::new(),
@@ -123,6 +130,10 @@ impl World {
             }
             Input::Segment(spec) => self.add_segment(spec),
             Input::Host(spec) => self.add_host(*spec),
+            Input::PublicNames(names) => {
+                self.names.extend(names);
+                Ok(())
+            }
             Input::Exec { id, host, argv } => self.exec(id, &host, &argv),
             Input::Traffic(spec) => self.start_traffic(&spec),
             Input::StopTraffic(name) => self.stop_traffic(&name),
@@ -203,6 +214,17 @@ impl World {
         let owner = |machine: &&Machine| machine.interface_of(index).is_some();
         let machine = self.machines.iter().find(owner)?;
         Some(&machine.host)
+    }
+
+    /// What services know at this moment.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context {
+            now: self.now,
+            config: &self.config,
+            resources: &self.topology.resources,
+            plan: &self.topology.plan,
+            names: &self.names,
+        }
     }
 
     pub(crate) fn machine_number(&self, name: &str) -> Option<u32> {

@@ -58,6 +58,11 @@ impl<'a> Reader<'a> {
         &self.realm.region
     }
 
+    /// The caller's account.
+    pub(crate) fn account(&self) -> &SmolStr {
+        &self.realm.account
+    }
+
     /// Whether `id` belongs to the caller's account and Region.
     pub(crate) fn owns(&self, id: &str) -> bool {
         self.state.realms.is_of(id, &self.realm, self.config)

@@ -15,6 +15,7 @@ mod instance_type;
 mod interface_attachment;
 mod internet_gateway;
 mod ipv6_address;
+mod metadata_options;
 mod nat_gateway;
 mod nat_gateway_address;
 mod network_acl;
@@ -36,6 +37,7 @@ mod transit_gateway_route_table;
 mod transit_gateway_vpc_attachment;
 mod vpc;
 pub(crate) mod vpc_peering_connection;
+mod vpc_endpoint;
 mod vpn_connection;
 mod vpn_gateway;
 mod vpn_modification;
@@ -48,25 +50,9 @@ use wirelab_model::{ResourceRef, SimTime};
 
 use crate::arguments::Common::{DryRun, Filters, Pages, Tags, Token};
 use crate::control::ControlConfig;
-use crate::operation::{Handler, Operation, read_request, write_request};
-use crate::request;
+use crate::operation::{Handler, Operation, operations, read_request, write_request};
 use crate::state::State;
-
-macro_rules! operations {
-    ($($name:ident $kind:ident $handler:path, [$($common:ident)*];)*) => {
-        /// Every operation, sorted by name: parameters that it shares with others in brackets.
-        pub(crate) static OPERATIONS: &[Operation] = &[$(Operation {
-            name: stringify!($name),
-            common: &[$($common),*],
-            fields: operations!(@fields $kind $handler),
-            handler: Handler::$kind(|context, parameters| {
-                $handler(context, request::read(parameters)?)
-            }),
-        }),*];
-    };
-    (@fields Read $handler:path) => { read_request($handler) };
-    (@fields Write $handler:path) => { write_request($handler) };
-}
+use crate::{request, route53};
 
 operations! {
     AcceptTransitGatewayPeeringAttachment Write
@@ -114,6 +100,7 @@ operations! {
         transit_gateway_vpc_attachment::create_transit_gateway_vpc_attachment, [DryRun Tags];
     CreateVpc Write vpc::create_vpc, [DryRun Tags];
     CreateVpcPeeringConnection Write vpc_peering_connection::create, [DryRun Tags];
+    CreateVpcEndpoint Write vpc_endpoint::create_vpc_endpoint, [DryRun Tags Token];
     CreateVpnConnection Write vpn_connection::create_vpn_connection, [DryRun Tags];
     CreateVpnConnectionRoute Write vpn_connection::create_vpn_connection_route, [];
     CreateVpnGateway Write vpn_gateway::create_vpn_gateway, [DryRun Tags];
@@ -143,6 +130,7 @@ operations! {
         transit_gateway_vpc_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
     DeleteVpcPeeringConnection Write vpc_peering_connection::delete, [DryRun];
+    DeleteVpcEndpoints Write vpc_endpoint::delete_vpc_endpoints, [DryRun];
     DeleteVpnConnection Write vpn_connection::delete_vpn_connection, [DryRun];
     DeleteVpnConnectionRoute Write vpn_connection::delete_vpn_connection_route, [];
     DeleteVpnGateway Write vpn_gateway::delete_vpn_gateway, [DryRun];
@@ -188,6 +176,9 @@ operations! {
     DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
     DescribeVpcPeeringConnections Read vpc_peering_connection::describe, [DryRun Filters Pages];
+    DescribeVpcEndpointServices Read vpc_endpoint::describe_vpc_endpoint_services,
+        [DryRun Filters Pages];
+    DescribeVpcEndpoints Read vpc_endpoint::describe_vpc_endpoints, [DryRun Filters Pages];
     DescribeVpcs Read vpc::describe_vpcs, [DryRun Filters Pages];
     DescribeVpnConnections Read vpn_connection::describe_vpn_connections, [DryRun Filters];
     DescribeVpnGateways Read vpn_gateway::describe_vpn_gateways, [DryRun Filters];
@@ -218,6 +209,8 @@ operations! {
     GetVpnTunnelReplacementStatus Read vpn_modification::get_vpn_tunnel_replacement_status,
         [DryRun];
     ModifyInstanceAttribute Write instance_state::modify_instance_attribute, [DryRun];
+    ModifyInstanceMetadataOptions Write metadata_options::modify_instance_metadata_options,
+        [DryRun];
     ModifyManagedPrefixList Write prefix_list::modify_managed_prefix_list, [DryRun];
     ModifyNetworkInterfaceAttribute Write interface_attachment::modify_network_interface_attribute,
         [DryRun];
@@ -228,6 +221,7 @@ operations! {
         transit_gateway_vpc_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
     ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
+    ModifyVpcEndpoint Write vpc_endpoint::modify_vpc_endpoint, [DryRun];
     ModifyVpnConnection Write vpn_modification::modify_vpn_connection, [DryRun];
     ModifyVpnTunnelOptions Write vpn_modification::modify_vpn_tunnel_options, [DryRun];
     RejectTransitGatewayPeeringAttachment Write
@@ -279,6 +273,8 @@ pub(crate) fn settle(
     match resource {
         ResourceRef::Instance(id) => instance_state::settle(id, state),
         ResourceRef::NatGateway(id) => nat_gateway::settle(id, at, state, config),
+        ResourceRef::VpcEndpoint(id) => vpc_endpoint::settle(id, state),
+        ResourceRef::HostedZone(id) => route53::settle(id, state),
         ResourceRef::VpnConnection(id) => vpn_connection::settle(id, state),
         ResourceRef::TransitGateway(id) => transit_gateway::settle(id, state),
         ResourceRef::ManagedPrefixList(id) => prefix_list::settle(id, state, config),

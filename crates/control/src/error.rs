@@ -42,7 +42,7 @@ macro_rules! errors {
 errors! {
     // The request itself.
     unknown_service(service: &str) = "InvalidAction",
-        "The service {service} is not simulated. Simulated: ec2";
+        "The service {service} is not simulated. Simulated: ec2, route53";
     dry_run_operation() = "DryRunOperation",
         "Request would have succeeded, but DryRun flag is set.";
     idempotent_parameter_mismatch() = "IdempotentParameterMismatch",
@@ -129,6 +129,44 @@ errors! {
         "The maximum number of addresses of the NAT gateway ({limit}) has been reached.";
     operation_in_progress(word: &str, names: &str) = "OperationInProgress",
         "Service is currently {word} the following EIPs: [{names}].";
+    // VPC endpoints.
+    service_name(name: &str) = "InvalidServiceName",
+        "The Vpc Endpoint Service '{name}' does not exist";
+    vpc_endpoint_limit() = "VpcEndpointLimitExceeded",
+        "The maximum number of VPC endpoints has been reached.";
+    endpoint_route_exists(table: impl Display, destination: impl Display) = "RouteAlreadyExists",
+        "route table {table} already has a route with destination-prefix-list-id {destination}";
+    duplicate_zone(subnet: impl Display) = "DuplicateSubnetsInSameZone",
+        "Found another VPC endpoint subnet in the availability zone of {subnet}. VPC endpoint \
+        subnets should be in different availability zones supported by the VPC endpoint service.";
+
+    // Route 53.
+    no_such_hosted_zone(id: impl Display) = "NoSuchHostedZone",
+        "No hosted zone found with ID: {id}";
+    no_such_change(id: &str) = "NoSuchChange", "A change with the specified change ID {id} does not exist.";
+    invalid_domain_name(name: &str) = "InvalidDomainName", "{name} is not a valid domain name";
+    invalid_input(message: impl Display) = "InvalidInput", "{message}";
+    zone_vpc_not_found(vpc: impl Display) = "InvalidVPCId",
+        "The VPC: {vpc} that you provided is not authorized to make the association, or does not exist.";
+    hosted_zone_exists(reference: &str) = "HostedZoneAlreadyExists",
+        "A hosted zone has already been created with the specified caller reference: {reference}";
+    hosted_zone_not_empty() = "HostedZoneNotEmpty",
+        "The specified hosted zone contains non-required resource record sets and so cannot be deleted.";
+    conflicting_domain(name: &str, vpc: impl Display) = "ConflictingDomainExists",
+        "The VPC {vpc} has already been associated with a hosted zone with the same domain name {name}";
+    not_authorized(vpc: impl Display) = "NotAuthorizedException",
+        "The VPC: {vpc} has not authorized to associate with your hosted zone.";
+    public_zone() = "PublicZoneVPCAssociation",
+        "You're trying to associate a VPC with a public hosted zone. Amazon Route 53 doesn't support \
+        associating a VPC with a public hosted zone.";
+    vpc_association_not_found(vpc: impl Display) = "VPCAssociationNotFound",
+        "The VPC: {vpc} is not associated with the hosted zone.";
+    vpc_authorization_not_found(vpc: impl Display) = "VPCAssociationAuthorizationNotFound",
+        "The VPC {vpc} that you specified is not authorized to be associated with the hosted zone.";
+    last_vpc_association() = "LastVPCAssociation",
+        "The VPC that you're trying to disassociate from the private hosted zone is the last VPC that \
+        is associated with the hosted zone.";
+    invalid_change_batch(message: impl Display) = "InvalidChangeBatch", "[{message}]";
 
     // Network ACLs.
     network_acl_limit(vpc: impl Display) = "NetworkAclLimitExceeded",

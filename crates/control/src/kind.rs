@@ -197,4 +197,9 @@ kinds! {
     FlowLog, FlowLogId, flow_logs, flow_log_id, tags, "vpc-flow-log",
         "InvalidFlowLogId.NotFound", "InvalidFlowLogId.Malformed",
         "The flow log ID '{}' does not exist";
+    VpcEndpoint, VpcEndpointId, vpc_endpoints, vpc_endpoint_id, tags, "vpc-endpoint",
+        "InvalidVpcEndpointId.NotFound", "InvalidVpcEndpointId.Malformed",
+        "The Vpc Endpoint Id '{}' does not exist";
+    HostedZone, HostedZoneId, hosted_zones, hosted_zone_id, tags, "hostedzone",
+        "NoSuchHostedZone", "NoSuchHostedZone", "No hosted zone found with ID: {}";
 }

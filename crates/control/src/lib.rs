@@ -34,6 +34,7 @@ mod quota;
 mod realm;
 mod reconcile;
 mod request;
+mod route53;
 mod state;
 mod timer;
 mod transaction;

@@ -87,26 +87,6 @@ pub(crate) fn mac_address(tx: &Transaction<'_>, interface: &NetworkInterfaceId) 
     format_smolstr!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}")
 }
 
-/// `ip-10-0-1-5.ec2.internal`: the private name of an address.
-pub(crate) fn private_name(region: &str, address: Ipv4Addr) -> String {
-    let dashed = address.to_string().replace('.', "-");
-    if region == "us-east-1" {
-        format!("ip-{dashed}.ec2.internal")
-    } else {
-        format!("ip-{dashed}.{region}.compute.internal")
-    }
-}
-
-/// `ec2-3-208-1-2.compute-1.amazonaws.com`: the public name of an address.
-pub(crate) fn public_name(region: &str, address: Ipv4Addr) -> String {
-    let dashed = address.to_string().replace('.', "-");
-    if region == "us-east-1" {
-        format!("ec2-{dashed}.compute-1.amazonaws.com")
-    } else {
-        format!("ec2-{dashed}.{region}.compute.amazonaws.com")
-    }
-}
-
 /// The letters of the Region's simulated zones.
 const ZONES: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
 

@@ -9,7 +9,7 @@ use wirelab_model::{ApiError, Reply};
 use crate::arguments::Common;
 use crate::describe::Reader;
 use crate::transaction::Transaction;
-use crate::{ec2, error, request};
+use crate::{ec2, error, request, route53};
 
 /// One API operation.
 pub struct Operation {
@@ -63,7 +63,29 @@ pub(crate) const fn write_request<R: DeserializeOwned>(
     request::fields::<R>
 }
 
-/// All operations, sorted by name.
+/// A table of operations: name, whether it reads or writes, handler, shared parameters.
+macro_rules! operations {
+    ($($name:ident $kind:ident $handler:path, [$($common:ident)*];)*) => {
+        /// Every operation, sorted by name: parameters that it shares with others in brackets.
+        pub(crate) static OPERATIONS: &[Operation] = &[$(Operation {
+            name: stringify!($name),
+            common: &[$($common),*],
+            fields: operations!(@fields $kind $handler),
+            handler: Handler::$kind(|context, parameters| {
+                $handler(context, request::read(parameters)?)
+            }),
+        }),*];
+    };
+    (@fields Read $handler:path) => { read_request($handler) };
+    (@fields Write $handler:path) => { write_request($handler) };
+}
+pub(crate) use operations;
+
+/// Services and their operations.
+const SERVICES: [(&str, &[Operation]); 2] =
+    [("ec2", ec2::OPERATIONS), ("route53", route53::OPERATIONS)];
+
+/// EC2's operations, sorted by name.
 pub(crate) fn all() -> &'static [Operation] {
     ec2::OPERATIONS
 }
@@ -73,13 +95,13 @@ pub(crate) fn all() -> &'static [Operation] {
 /// # Errors
 /// `InvalidAction` with the nearest name.
 pub(crate) fn find(service: &str, name: &str) -> Result<&'static Operation, ApiError> {
-    if service != "ec2" {
-        return Err(error::unknown_service(service));
-    }
-    all()
+    let found = SERVICES.iter().find(|(known, _)| *known == service);
+    let (_, operations) = found.ok_or_else(|| error::unknown_service(service))?;
+    operations
         .binary_search_by(|operation| operation.name.cmp(name))
-        .map(|index| &all()[index])
+        .map(|index| &operations[index])
         .map_err(|_| {
-            error::invalid_action(name, error::nearest(name, all().iter().map(|o| o.name)))
+            let names = operations.iter().map(|it| it.name);
+            error::invalid_action(name, error::nearest(name, names))
         })
 }

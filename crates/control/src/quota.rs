@@ -70,6 +70,12 @@ pub struct Quotas {
     pub vpc_peering_connections_per_vpc: usize,
     /// Requests for a VPC peering connection that wait for an answer.
     pub outstanding_vpc_peering_connections: usize,
+    /// Gateway endpoints in the Region.
+    pub gateway_endpoints: usize,
+    /// Gateway endpoints of a VPC.
+    pub gateway_endpoints_per_vpc: usize,
+    /// Interface endpoints of a VPC (AWS PrivateLink Guide, "AWS PrivateLink quotas").
+    pub interface_endpoints_per_vpc: usize,
     /// Tags of a resource.
     pub tags_per_resource: usize,
 }
@@ -109,6 +115,9 @@ impl Default for Quotas {
             routes_per_vpn_connection: 100,
             vpc_peering_connections_per_vpc: 50,
             outstanding_vpc_peering_connections: 25,
+            gateway_endpoints: 20,
+            gateway_endpoints_per_vpc: 255,
+            interface_endpoints_per_vpc: 50,
             tags_per_resource: 50,
         }
     }

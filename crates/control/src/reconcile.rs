@@ -147,6 +147,8 @@ fn state(target: &RouteTarget, table: &RouteTable, resources: &Resources) -> Rou
             let connection = connection.filter(|it| it.status == PeeringStatus::Active);
             connection.is_some_and(|it| it.ends(&table.vpc_id).is_some())
         }
+        RouteTarget::VpcEndpoint(id) => (resources.vpc_endpoints.get(id))
+            .is_some_and(|it| it.is_available() && it.vpc_id == table.vpc_id),
         RouteTarget::TransitGateway(id) => {
             transit_gateway_attachment::is_attached(resources, id, &table.vpc_id)
         }

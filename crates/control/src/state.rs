@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SimTime, VpnConnectionId,
+    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SimTime, UnixTime,
+    VpnConnectionId,
 };
 
 use crate::ec2::{TunnelSettings, Versions};
@@ -44,8 +45,19 @@ pub(crate) struct State {
     pub(crate) tunnel_settings: BTreeMap<(VpnConnectionId, Ipv4Addr), TunnelSettings>,
     /// The pools that IPv6 blocks of VPCs are from, other than Amazon's.
     pub(crate) ipv6_pools: BTreeMap<Ipv6Net, SmolStr>,
+    /// Changes of Route 53's by their id.
+    pub(crate) zone_changes: BTreeMap<SmolStr, ZoneChange>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
+}
+
+/// A change of Route 53's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ZoneChange {
+    pub(crate) submitted: UnixTime,
+    /// When it has reached the resolvers.
+    pub(crate) in_sync_at: SimTime,
+    pub(crate) comment: Option<SmolStr>,
 }
 
 /// What [`wirelab_model::Instance`] does not hold, because it makes no difference to packets.

@@ -41,6 +41,10 @@ pub struct Delays {
     pub vpc_peering_provision: SimDuration,
     /// `deleting` of a VPC peering connection between Regions.
     pub vpc_peering_delete: SimDuration,
+    /// `pending` and `deleting` of an interface endpoint.
+    pub vpc_endpoint: SimDuration,
+    /// `PENDING` of a change of Route 53's: within 60 s (Route 53 API Reference, `ChangeInfo`).
+    pub route53_change: SimDuration,
     /// How long what is gone is still described: about an hour (Amazon VPC User Guide, "NAT
     /// gateways").
     pub forget: SimDuration,
@@ -64,6 +68,8 @@ impl Default for Delays {
             vpc_peering_request: SimDuration::from_secs(2),
             vpc_peering_provision: SimDuration::from_secs(5),
             vpc_peering_delete: SimDuration::from_secs(30),
+            vpc_endpoint: SimDuration::from_secs(75),
+            route53_change: SimDuration::from_secs(30),
             forget: SimDuration::from_secs(3600),
         }
     }

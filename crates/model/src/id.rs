@@ -204,6 +204,10 @@ ids! {
     VpcPeeringConnectionId = "pcx";
     /// A flow log.
     FlowLogId = "fl";
+    /// A VPC endpoint.
+    VpcEndpointId = "vpce";
+    /// A Route 53 hosted zone. Its ids have no hyphen: `Z0123456789ABCDEFGHIJ`.
+    HostedZoneId = "Z";
 }
 
 #[cfg(test)]

@@ -16,8 +16,10 @@
 //! `skip_serializing_if`, `flatten` or `untagged`: the same derive also serves the compact binary
 //! form of a saved world.
 
+mod aws_service;
 mod call;
 mod cidr;
+mod dns_name;
 mod flow_record;
 mod id;
 mod instance_type;
@@ -30,8 +32,10 @@ mod resources;
 mod seed;
 mod time;
 
+pub use aws_service::{AWS_SERVICES, AwsService};
 pub use call::{ApiError, ApiErrorKind, Call, Caller, Reply};
 pub use cidr::{CidrError, canonical, parse_cidr};
+pub use dns_name::{private_dns_name, public_dns_name, read_private_name, read_public_name};
 pub use flow_record::{
     Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, Place, TcpFlags, TrafficPath,
 };

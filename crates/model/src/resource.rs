@@ -4,6 +4,7 @@ mod address;
 mod dhcp_options;
 mod egress_only_internet_gateway;
 mod flow_log;
+mod hosted_zone;
 mod instance;
 mod internet_gateway;
 mod managed_prefix_list;
@@ -16,13 +17,15 @@ mod subnet;
 mod transit_gateway;
 mod vpc;
 mod vpc_peering_connection;
+mod vpc_endpoint;
 mod vpn;
 
 pub use address::Address;
 pub use dhcp_options::{DhcpConfiguration, DhcpOptions};
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{FlowLog, LogDestinationType, TrafficType};
-pub use instance::{Instance, InstanceState, NitroGeneration};
+pub use hosted_zone::{AliasTarget, HostedZone, RecordSet, RecordSetType, ZoneVpc};
+pub use instance::{HttpTokens, Instance, InstanceState, MetadataOptions, NitroGeneration};
 pub use internet_gateway::InternetGateway;
 pub use managed_prefix_list::{AddressFamily, ManagedPrefixList, PrefixListEntry, PrefixListState};
 pub use nat_gateway::{
@@ -49,6 +52,7 @@ pub use transit_gateway::{
 };
 pub use vpc::Vpc;
 pub use vpc_peering_connection::{PeeringStatus, PeeringVpc, VpcPeeringConnection};
+pub use vpc_endpoint::{DnsEntry, VpcEndpoint, VpcEndpointState, VpcEndpointType};
 pub use vpn::{CustomerGateway, VpnConnection, VpnGateway, VpnStaticRoute, VpnTunnel};
 
 use serde::{Deserialize, Serialize};

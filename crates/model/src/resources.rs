@@ -135,6 +135,10 @@ resources! {
         vpc_peering_connection_id;
     /// Flow logs.
     FlowLog, flow_logs, FlowLogId, flow_log_id;
+    /// VPC endpoints.
+    VpcEndpoint, vpc_endpoints, VpcEndpointId, vpc_endpoint_id;
+    /// Route 53 hosted zones.
+    HostedZone, hosted_zones, HostedZoneId, hosted_zone_id;
 }
 
 /// One step from a generation of resources to the next.

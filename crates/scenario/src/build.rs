@@ -84,7 +84,7 @@ impl Builder<'_> {
         foreign.next().unwrap_or_else(|| self.operator.clone())
     }
 
-    /// As [`Self::call`], by `caller`.
+    /// As [`Self::call`], by `caller`; the operation may bear its service: `route53:GetChange`.
     pub(crate) fn call_as(
         &mut self,
         caller: &Caller,
@@ -96,8 +96,9 @@ impl Builder<'_> {
         let Value::Object(parameters) = parameters else {
             unreachable!("parameters are written as JSON objects");
         };
+        let (service, operation) = operation.split_once(':').unwrap_or(("ec2", operation));
         let call = Call {
-            service: "ec2".into(),
+            service: service.into(),
             operation: operation.into(),
             parameters: without_nulls(parameters),
         };

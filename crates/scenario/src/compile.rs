@@ -15,7 +15,7 @@ use crate::node::{Table, Value};
 use crate::plan::{Plan, Variant};
 use crate::resolve::Resolver;
 use crate::scenario::Scenario;
-use crate::{host, intent, resource, timeline, traffic};
+use crate::{host, intent, public_dns, resource, timeline, traffic};
 
 /// Draws, fills in, reads and builds.
 pub(crate) fn compile(
@@ -108,6 +108,7 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
         fabric: header.fabric.clone(),
         segments,
         hosts,
+        public_names: Vec::new(),
         traffic: Vec::new(),
         events: Vec::new(),
         expects: Vec::new(),
@@ -116,7 +117,7 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
         draws: drawn.draws,
         names: builder.names,
     };
-    for key in ["traffic", "event", "expect", "intent"] {
+    for key in ["traffic", "event", "expect", "intent", "public_dns"] {
         let _ = root.has(key);
     }
     // What a missing resource or machine breaks further on is no mistake of its own.
@@ -139,9 +140,11 @@ fn behaviour(plan: &mut Plan, root: &Fields<'_>, scenario: &Scenario, header: &H
     };
     let accounts = (&header.accounts, &plan.operator);
     let traffic = traffic::all(root, resolver, plan.seed);
+    let public_names = public_dns::all(root, resolver);
     let events = timeline::events(root, resolver, accounts);
     let intents = intent::all(root, resolver);
     (plan.traffic, plan.events, plan.intents) = (traffic, events, intents);
+    plan.public_names = public_names;
     check_hosts(&plan.hosts, root.sink());
     if !root.sink().is_clean() {
         return;

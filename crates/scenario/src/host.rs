@@ -33,7 +33,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// `kernel, forwards, sysctl, routes, firewall, servers`.
+    /// `kernel, forwards, sysctl, nameservers, search, routes, firewall, servers`.
     pub(crate) fn read(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<Self> {
         let sink = builder.sink;
         let mut settings = HostSettings {
@@ -41,6 +41,10 @@ impl Machine {
             ..HostSettings::default()
         };
         sysctl(fields, &mut settings);
+        let servers = fields.texts("nameservers");
+        settings.nameservers = servers.iter().filter_map(|it| it.parse(sink)).collect();
+        let search = fields.texts("search");
+        settings.search = search.into_iter().map(|it| it.text.into()).collect();
         let routes = fields.texts("routes");
         let servers = fields.texts("servers");
         Some(Self {

@@ -30,6 +30,7 @@ mod lab;
 mod names;
 mod node;
 mod plan;
+mod public_dns;
 mod resolve;
 mod resource;
 mod rule;

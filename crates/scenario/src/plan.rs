@@ -48,6 +48,8 @@ pub struct Plan {
     pub fabric: FabricConfig,
     /// Networks outside AWS.
     pub segments: Vec<SegmentSpec>,
+    /// Names on the internet and their addresses.
+    pub public_names: Vec<(SmolStr, Vec<std::net::IpAddr>)>,
     /// Machines: those of instances and those outside AWS.
     pub hosts: Vec<HostSpec>,
     /// Client programs, each starting at its `first_at`.

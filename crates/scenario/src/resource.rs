@@ -5,6 +5,7 @@
 mod address;
 mod flow_log;
 mod gateway;
+mod hosted_zone;
 mod instance;
 mod nat_gateway;
 mod network_acl;
@@ -15,6 +16,7 @@ mod subnet;
 mod transit_gateway;
 mod vpc;
 mod vpc_peering_connection;
+mod vpc_endpoint;
 mod vpn;
 
 use crate::build::Builder;
@@ -44,5 +46,7 @@ pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     vpn::connections(builder, root);
     transit_gateway::route_tables(builder, root);
     route_table::fill(builder, &route_tables);
+    vpc_endpoint::all(builder, root);
+    hosted_zone::all(builder, root);
     flow_log::all(builder, root);
 }

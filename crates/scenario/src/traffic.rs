@@ -1,5 +1,7 @@
 //! `[[traffic]]`: client programs.
 
+use std::net::Ipv4Addr;
+
 use smol_str::SmolStr;
 use wirelab_model::{Seed, SimDuration, SimTime, Stream};
 use wirelab_simulator::host::{TrafficProgram, TrafficSpec};
@@ -35,7 +37,10 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
     let portless = matches!(program, Some(TrafficProgram::Ping { .. }));
     let to = fields.required_text("to").and_then(|text| {
         let (end, port) = split_port(&text, portless, fields)?;
-        Some((resolved(fields, &text, resolver.address(end))?, port))
+        match dns_name(end, resolver) {
+            Some(name) => Some((Ipv4Addr::UNSPECIFIED.into(), Some(name), port)),
+            None => Some((resolved(fields, &text, resolver.address(end))?, None, port)),
+        }
     });
     let every = fields
         .required_parsed("every")
@@ -46,11 +51,12 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
         .parsed("timeout")
         .unwrap_or(SimDuration::from_secs(30));
     let count = fields.integer("count");
-    let (to, port) = to?;
+    let (to, to_name, port) = to?;
     Some(TrafficSpec {
         name: name.into(),
         from: from?,
         to,
+        to_name,
         port,
         program: program?,
         every,
@@ -88,6 +94,19 @@ pub(crate) fn machine(fields: &Fields<'_>, resolver: Resolver<'_>, text: &Text) 
     );
     fields.sink().explain(&text.span, message, "", Some(hint));
     None
+}
+
+/// Top-level domains whose names are taken for DNS names and not for references.
+const DOMAINS: [&str; 11] = [
+    "com", "corp", "example", "internal", "invalid", "io", "lan", "local", "net", "org", "test",
+];
+
+/// The name, if it is one that a machine has to look up.
+fn dns_name(text: &str, resolver: Resolver<'_>) -> Option<SmolStr> {
+    let (first, rest) = text.split_once('.')?;
+    let top = rest.rsplit('.').next().unwrap_or_default();
+    let is_name = DOMAINS.contains(&top) && resolver.names.of_kind(first).next().is_none();
+    is_name.then(|| text.into())
 }
 
 /// `instance.app:8080/tcp`; the protocol may be left out.

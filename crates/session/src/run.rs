@@ -477,7 +477,10 @@ fn initial_inputs(plan: &Plan) -> Vec<Input> {
         .map(|host| Input::Host(Box::new(host)));
     let changes = plan.initial.iter().cloned().map(Input::Changes);
     let traffic = plan.traffic.iter().cloned().map(Input::Traffic);
+    let names = plan.public_names.clone();
+    let names = (!names.is_empty()).then_some(Input::PublicNames(names));
     segments
+        .chain(names)
         .chain(hosts)
         .chain(changes)
         .chain(traffic)

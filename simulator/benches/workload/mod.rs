@@ -170,6 +170,7 @@ impl Anchor {
             name: name.into(),
             from: from.into(),
             to: to.parse().expect("an address"),
+            to_name: None,
             port: 80,
             program,
             every: EVERY,

@@ -272,6 +272,8 @@ impl Network {
             vpc_id: nic.vpc_id.clone(),
             subnet_id: nic.subnet_id.clone(),
             network_interfaces: vec![nic.network_interface_id.clone()],
+            metadata_options: MetadataOptions::default(),
+            iam_role: None,
             launch_time: UnixTime::default(),
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),

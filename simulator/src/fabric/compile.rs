@@ -1,12 +1,12 @@
 //! From [`Resources`] to a [`Plan`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 use wirelab_model::{
-    InstanceState, InstanceType, InterfaceType, IpNet, NetworkAclId, NetworkInterface,
+    AWS_SERVICES, InstanceState, InstanceType, InterfaceType, IpNet, NetworkAclId, NetworkInterface,
     NetworkInterfaceId, NitroGeneration, Resources, RouteTableId, SecurityGroupId, SimDuration,
     SubnetId, VpcId,
 };
@@ -18,13 +18,13 @@ use super::nat_gateway::NatGateway;
 use super::network_acl::Acl;
 use super::peering;
 use super::plan::{
-    AclIndex, GroupsIndex, Interface, InterfaceIndex, NatIndex, Owner, Plan, Subnet, SubnetIndex,
-    TableIndex, Vpc, VpcIndex, ZoneIndex,
+    AclIndex, EndpointIndex, GroupsIndex, Interface, InterfaceIndex, NatIndex, Owner, Plan, Subnet,
+    SubnetIndex, TableIndex, Vpc, VpcIndex, ZoneIndex,
 };
 use super::route_table::Table;
 use super::security_group::GroupSet;
 use super::transit_gateway::{self, AttachmentIndices};
-use super::vpn_gateway;
+use super::{vpc_endpoint, vpn_gateway};
 use crate::config::FabricConfig;
 
 /// TCP idle timeout of a tracked, established connection on Nitro v6 (`facts.md` 2.1), in seconds.
@@ -70,9 +70,21 @@ pub(super) fn compile(
         .map(|it| Table::new(it, resources, interfaces))
         .collect();
     plan.gateway_tables = table_of_gateways(resources);
+    plan.endpoints = vpc_endpoint::compile(resources, &places);
+    plan.services = public_services(resources);
     compile_subnets(&mut plan, resources, &mut places);
     compile_interfaces(&mut plan, resources, &places, &attachments, config);
     plan
+}
+
+/// Where AWS's services are reached from outside, in every Region that has a VPC.
+fn public_services(resources: &Resources) -> BTreeSet<IpAddr> {
+    let regions: BTreeSet<_> = resources.vpcs.values().map(|it| &it.region).collect();
+    let addresses = regions.into_iter().flat_map(|region| {
+        let services = AWS_SERVICES.iter();
+        services.flat_map(|it| vpc_endpoint::service_addresses(resources, it, region))
+    });
+    addresses.collect()
 }
 
 fn numbered<'a, K: Ord, I>(
@@ -96,6 +108,7 @@ fn vpc(vpc: &wirelab_model::Vpc, resources: &Resources) -> Vpc {
             .values()
             .find(|it| it.vpc_id == vpc.vpc_id)
             .map(|it| it.egress_only_internet_gateway_id.clone()),
+        dns_support: vpc.enable_dns_support,
         internet_gateway: gateways
             .find(|it| it.vpc_id.as_ref() == Some(&vpc.vpc_id))
             .map(|it| it.internet_gateway_id.clone()),
@@ -246,6 +259,7 @@ struct Owners<'a> {
     resources: &'a Resources,
     nat_gateways: BTreeMap<InterfaceIndex, NatIndex>,
     attachments: &'a AttachmentIndices,
+    endpoints: BTreeMap<InterfaceIndex, EndpointIndex>,
 }
 
 impl<'a> Owners<'a> {
@@ -255,10 +269,16 @@ impl<'a> Owners<'a> {
             let interfaces = gateway.addresses.iter();
             interfaces.map(move |address| (address.interface, NatIndex::new(at)))
         });
+        let endpoints = plan.endpoints.iter().enumerate();
+        let endpoints = endpoints.flat_map(|(at, endpoint)| {
+            let interfaces = endpoint.interfaces.iter();
+            interfaces.map(move |it| (*it, EndpointIndex::new(at)))
+        });
         Self {
             resources,
             nat_gateways: nat_gateways.collect(),
             attachments,
+            endpoints: endpoints.collect(),
         }
     }
 
@@ -272,7 +292,11 @@ impl<'a> Owners<'a> {
                 let attachment = self.attachments.get(&index).copied();
                 attachment.map_or(Owner::Nobody, Owner::TransitGateway)
             }
-            InterfaceType::Interface | InterfaceType::VpcEndpoint => self.instance(interface),
+            InterfaceType::VpcEndpoint => {
+                let endpoint = self.endpoints.get(&index).copied();
+                endpoint.map_or(Owner::Nobody, Owner::VpcEndpoint)
+            }
+            InterfaceType::Interface => self.instance(interface),
         }
     }
 

@@ -12,7 +12,7 @@ use wirelab_wire::{IpPacket, translate_quoted};
 
 use super::plan::{InterfaceIndex, Vpc};
 use super::quoted::quoted_mut;
-use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
+use super::{Oversize, Place, Service, TellBy, Teller, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, InternetGatewayDrop, PacketDrop};
@@ -72,7 +72,9 @@ impl<W: Watch> Walk<'_, W> {
         let destination = transit.packet.destination();
         let mtu = mtu::INTERNET_GATEWAY;
         if self.plan.public.contains_key(&destination) {
-            let from_vpc = self.plan.public.contains_key(&transit.packet.source());
+            let source = transit.packet.source();
+            let from_vpc =
+                self.plan.public.contains_key(&source) || self.plan.is_aws_service(source);
             let after = if from_vpc {
                 self.config.latency.same_zone
             } else if !self.cross_internet(&mut transit) {
@@ -81,6 +83,9 @@ impl<W: Watch> Walk<'_, W> {
                 self.config.latency.internet
             };
             return self.send_pieces(after, Place::FromInternet, transit, mtu);
+        }
+        if self.plan.is_aws_service(destination) {
+            return self.reach_public_service(transit);
         }
         let Some(port) = self.sites.on_internet(destination) else {
             let reason = InternetGatewayDrop::NoSuchPublicAddress { destination };
@@ -91,6 +96,21 @@ impl<W: Watch> Walk<'_, W> {
             let after = self.config.latency.internet;
             self.send_pieces(after, Place::Outside { port, from: None }, transit, mtu);
         }
+    }
+
+    /// A packet to the public address of a service of AWS's, which is near a VPC's gateway.
+    fn reach_public_service(&mut self, mut transit: Transit) {
+        let from_vpc = self.plan.public.contains_key(&transit.packet.source());
+        let after = if from_vpc {
+            self.config.latency.same_zone
+        } else if !self.cross_internet(&mut transit) {
+            return;
+        } else {
+            self.config.latency.internet
+        };
+        (self.watch).pass(&transit.packet, || (Hop::Internet, PassDetail::Plain));
+        let place = Place::Service(Service::Public(transit.packet.destination()));
+        self.send_pieces(after, place, transit, mtu::INTERNET_GATEWAY);
     }
 
     /// The routers of the internet take their part of the TTL; none of them answers.

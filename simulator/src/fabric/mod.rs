@@ -7,8 +7,9 @@
 //! 2. If it leaves the subnet, the network ACL is asked ([`network_acl`]); the flow log counts it.
 //! 3. The subnet's route table says where it leads ([`route_table`], [`lpm`]): to another
 //!    interface, or to a gateway ([`internet_gateway`], [`egress_only_internet_gateway`],
-//!    [`nat_gateway`], [`peering`], [`transit_gateway`], [`vpn_gateway`] and [`vpn_tunnel`]). What
-//!    comes in by a gateway may be led to an appliance first ([`ingress`]).
+//!    [`nat_gateway`], [`peering`], [`transit_gateway`], [`vpn_gateway`] and [`vpn_tunnel`],
+//!    [`vpc_endpoint`]). What comes in by a gateway may be led to an appliance first ([`ingress`]).
+//!    What goes to a link-local service takes none of these steps ([`link_local`]).
 //! 4. On arrival the same is asked in the mirror image, and the machine gets it.
 //!
 //! Inside one place a walk is synchronous; between places a packet waits in the world's queue for
@@ -22,6 +23,7 @@ mod header;
 mod ingress;
 mod instance;
 mod internet_gateway;
+mod link_local;
 mod lpm;
 mod mtu;
 mod nat_capacity;
@@ -39,7 +41,11 @@ mod route_table;
 mod security_group;
 mod site;
 mod transit_gateway;
+<<<<<<< HEAD
 mod transit_metrics;
+=======
+mod vpc_endpoint;
+>>>>>>> 5c57d94 (Services in a VPC: resolver, instance metadata and time at link-local addresses, endpoints, Route 53)
 mod vpn_gateway;
 mod vpn_metrics;
 mod vpn_tunnel;
@@ -51,20 +57,26 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{
     EgressOnlyInternetGatewayId, SimDuration, SimTime, TransitGatewayAttachmentId,
-    TransitGatewayId, VpnConnectionId,
+    TransitGatewayId, VpcEndpointId, VpnConnectionId,
 };
 use wirelab_wire::IpPacket;
 
 #[cfg(test)]
 pub(crate) use instance::Counters;
 pub(crate) use instance::counters;
+pub(crate) use link_local::ADDRESSES as LINK_LOCAL_ADDRESSES;
+pub use link_local::LinkLocal;
 pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
 pub(crate) use network_interface::Via;
 pub(crate) use plan::{Interface as PlanInterface, InterfaceIndex, Owner, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
+<<<<<<< HEAD
 pub(crate) use transit_metrics::METRICS as TRANSIT_GATEWAY_METRICS;
 pub(crate) use vpn_metrics::METRICS as VPN_METRICS;
+=======
+pub(crate) use vpc_endpoint::service_addresses;
+>>>>>>> 5c57d94 (Services in a VPC: resolver, instance metadata and time at link-local addresses, endpoints, Route 53)
 
 use crate::allowance::Meter;
 use crate::config::FabricConfig;
@@ -147,6 +159,23 @@ pub(crate) enum Place {
     },
     /// The interface of a NAT or transit gateway sends it into its VPC.
     FromGateway(InterfaceIndex),
+    /// A service of AWS's gets it.
+    Service(Service),
+    /// A service of AWS's sends it.
+    FromService(Service),
+}
+
+/// A service of AWS's, by the way that leads to it: what answers there is in [`crate::service`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) enum Service {
+    /// Resolver, metadata and time, as an interface's machine sees them.
+    LinkLocal(InterfaceIndex),
+    /// Behind an interface of an interface endpoint.
+    Endpoint(InterfaceIndex),
+    /// Behind a gateway endpoint.
+    Gateway(VpcEndpointId),
+    /// At a public address.
+    Public(IpAddr),
 }
 
 impl Place {
@@ -288,8 +317,16 @@ impl<W: Watch> Walk<'_, W> {
                 socket: Socket::Tunnel(gateway),
                 ..
             } => self.enter_tunnel(&gateway, transit),
-            // The caller's: machines are not in the fabric.
-            Place::Machine(_) | Place::Outside { .. } => {
+            Place::FromService(Service::LinkLocal(interface)) => {
+                self.from_link_local(interface, transit);
+            }
+            Place::FromService(Service::Endpoint(interface)) => {
+                self.from_endpoint(interface, transit);
+            }
+            Place::FromService(Service::Gateway(id)) => self.from_gateway_endpoint(&id, transit),
+            Place::FromService(Service::Public(_)) => self.internet(transit),
+            // The caller's: machines and services are not in the fabric.
+            Place::Machine(_) | Place::Outside { .. } | Place::Service(_) => {
                 let after = SimDuration::ZERO;
                 self.send(after, place, transit);
             }

@@ -9,6 +9,7 @@
 //! | transit gateway | 8500 | ICMP 3/4 on VPC attachments; MSS clamped | dropped |
 //! | peering in a Region | 9001 | dropped | dropped |
 //! | peering between Regions | 8500 | dropped, nobody is told | dropped |
+//! | interface endpoint | 8500 | dropped, nobody is told; MSS clamped | dropped |
 //! | VPN tunnel | 1446 and less | dropped, nobody is told | fragmented |
 //!
 //! `facts.md` 2.6: EC2 User Guide "Network MTU", transit gateway and VPN guides.
@@ -23,6 +24,8 @@ pub(crate) const INTERFACE: u16 = 9001;
 pub(crate) const INTERNET_GATEWAY: u16 = 1500;
 /// Largest packet through a NAT gateway in octets.
 pub(crate) const NAT_GATEWAY: u16 = 8500;
+/// Largest packet through an interface endpoint in octets.
+pub(crate) const VPC_ENDPOINT: u16 = 8500;
 /// Largest packet through a transit gateway in octets.
 pub(crate) const TRANSIT_GATEWAY: u16 = 8500;
 /// Largest packet from a transit gateway to a VPN connection in octets.

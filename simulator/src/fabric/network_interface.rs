@@ -45,12 +45,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         let peer = self.peer_mac(nic, way.leads);
         self.watch.capture(interface, true, peer, &transit.packet);
         if self.is_service(nic, header.destination) {
-            if !self.link_local_allowance(interface, &transit) {
-                return;
-            }
-            let destination = header.destination;
-            let reason = VpcDrop::NoSuchService { destination };
-            return self.watch.deny(&transit, self.vpc_hop(nic), reason);
+            return self.to_link_local(interface, header.destination, transit);
         }
         transit.direct &= nic.owns(header.source);
         if !self.source_check(nic, &header, &transit) && !W::GOES_ON {
@@ -122,6 +117,7 @@ impl<'a, W: Watch> Walk<'a, W> {
                 self.count_ingress(interface, &transit);
                 self.enter_transit(attachment, interface, transit);
             }
+            Owner::VpcEndpoint(at) => self.reach_endpoint(at, interface, &header, transit),
             Owner::Instance { .. } | Owner::Nobody => {
                 self.reach_machine(interface, via, &header, transit);
             }
@@ -217,6 +213,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             Leads::VpnGateway(gateway) => self.enter_vpn_gateway(gateway, transit),
             Leads::Peering(connection) => self.cross_peering(connection, interface, transit),
             Leads::TransitGateway(gateway) => self.send_to_transit(gateway, interface, transit),
+            Leads::GatewayEndpoint(at) => self.enter_gateway_endpoint(at, interface, transit),
             Leads::Nobody => {
                 let reason = VpcDrop::UnknownDestination {
                     vpc: self.plan.vpc(nic.vpc).id.clone(),
@@ -309,7 +306,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         W::GOES_ON
     }
 
-    fn is_up(&mut self, nic: &Interface, transit: &Transit) -> bool {
+    pub(super) fn is_up(&mut self, nic: &Interface, transit: &Transit) -> bool {
         let reason = match &nic.owner {
             Owner::Instance { running: true, .. } => return true,
             Owner::Instance { id, .. } => InterfaceDrop::InstanceNotRunning {
@@ -372,7 +369,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         neighbor.map_or(router, |there| there.mac)
     }
 
-    fn vpc_hop(&self, nic: &Interface) -> Hop {
+    pub(super) fn vpc_hop(&self, nic: &Interface) -> Hop {
         Hop::Vpc(self.plan.vpc(nic.vpc).id.clone())
     }
 }

@@ -4,7 +4,7 @@
 //! Interfaces keep their index over all generations, because state and packets on their way refer
 //! to them; all other indices hold for one plan only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use super::peering::Peering;
 use super::route_table::Table;
 use super::security_group::GroupSet;
 use super::transit_gateway::{Attachment, TransitGateway};
+use super::vpc_endpoint::Endpoint;
 use super::vpn_gateway::{VpnConnection, VpnGateway};
 use crate::block;
 use crate::config::WorldConfig;
@@ -77,6 +78,8 @@ indices! {
     PeeringIndex;
     /// A virtual private gateway of the plan.
     VpnGatewayIndex;
+    /// A VPC endpoint of the plan.
+    EndpointIndex;
     /// An Availability Zone of the plan.
     ZoneIndex;
 }
@@ -103,6 +106,9 @@ pub(crate) struct Plan {
     pub(super) vpn_connections: Vec<VpnConnection>,
     /// Route tables of gateways, by the gateway's id.
     pub(super) gateway_tables: BTreeMap<SmolStr, TableIndex>,
+    pub(super) endpoints: Vec<Endpoint>,
+    /// Public addresses of AWS's services in the Regions of the VPCs.
+    pub(super) services: BTreeSet<IpAddr>,
     /// From public address to the private one it maps to; an IPv6 address is both.
     pub(super) public: BTreeMap<IpAddr, (InterfaceIndex, IpAddr)>,
 }
@@ -135,6 +141,7 @@ pub(crate) enum Owner {
     Instance { id: InstanceId, running: bool },
     NatGateway(NatIndex),
     TransitGateway(AttachmentIndex),
+    VpcEndpoint(EndpointIndex),
 }
 
 /// A subnet.
@@ -161,6 +168,8 @@ pub(crate) struct Vpc {
     pub(crate) blocks: Vec<IpNet>,
     /// Second address of the primary block: the Amazon resolver's.
     pub(crate) resolver: Option<IpAddr>,
+    /// Whether it answers.
+    pub(crate) dns_support: bool,
     pub(crate) internet_gateway: Option<InternetGatewayId>,
     pub(crate) egress_only_internet_gateway: Option<EgressOnlyInternetGatewayId>,
     /// Every private address and its interface.
@@ -238,6 +247,17 @@ impl Plan {
         all.filter_map(|(at, nic)| Some((InterfaceIndex::new(at), nic.as_ref()?)))
     }
 
+    /// The interface and private address that a public address maps to.
+    pub(crate) fn behind_public(&self, public: IpAddr) -> Option<(InterfaceIndex, IpAddr)> {
+        self.public.get(&public).copied()
+    }
+
+    /// The interface of a VPC that has an address.
+    pub(crate) fn interface_in(&self, vpc: &VpcId, address: IpAddr) -> Option<&NetworkInterfaceId> {
+        let vpc = self.vpcs.iter().find(|it| it.id == *vpc)?;
+        Some(self.interface_id(vpc.interface_of(address)?))
+    }
+
     /// The id of an interface, gone or not.
     pub(crate) fn interface_id(&self, index: InterfaceIndex) -> &NetworkInterfaceId {
         &self.interface_ids[index.get()]
@@ -296,6 +316,15 @@ impl Plan {
 
     pub(crate) fn peering(&self, index: PeeringIndex) -> &Peering {
         &self.peerings[index.get()]
+    }
+
+    pub(crate) fn endpoint(&self, index: EndpointIndex) -> &Endpoint {
+        &self.endpoints[index.get()]
+    }
+
+    /// Whether a service of AWS's has the public address.
+    pub(crate) fn is_aws_service(&self, address: IpAddr) -> bool {
+        self.services.contains(&address)
     }
 
     pub(crate) fn vpn_gateway(&self, index: VpnGatewayIndex) -> &VpnGateway {

@@ -23,7 +23,10 @@ use wirelab_model::{
 
 use super::compile::InterfaceIndices;
 use super::lpm::Lpm;
-use super::plan::{InterfaceIndex, NatIndex, PeeringIndex, TransitIndex, VpnGatewayIndex};
+use super::plan::{
+    EndpointIndex, InterfaceIndex, NatIndex, PeeringIndex, TransitIndex, VpnGatewayIndex,
+};
+use super::vpc_endpoint;
 
 /// A route table as the fabric reads it.
 #[derive(Clone, Debug)]
@@ -52,6 +55,7 @@ pub(crate) enum Target {
     Interface(InterfaceIndex),
     TransitGateway(TransitIndex),
     Peering(PeeringIndex),
+    GatewayEndpoint(EndpointIndex),
     /// The target is gone, or not attached to the table's VPC.
     Gone,
 }
@@ -175,6 +179,9 @@ fn target(
             let here = |it: &VpcPeeringConnectionId| connections[it].ends(&table.vpc_id).is_some();
             let at = at.filter(|_| here(id)).map(PeeringIndex::new);
             at.map(Target::Peering)
+        }
+        RouteTarget::VpcEndpoint(id) => {
+            (vpc_endpoint::position(id, table, resources)).map(Target::GatewayEndpoint)
         }
         RouteTarget::TransitGateway(id) => transit(id, resources).map(Target::TransitGateway),
     };

@@ -6,7 +6,9 @@ use wirelab_model::{Ipv6Net, TrafficPath};
 
 use super::Walk;
 use super::header::Header;
-use super::plan::{Interface, InterfaceIndex, Owner, PeeringIndex, TransitIndex, VpnGatewayIndex};
+use super::plan::{
+    EndpointIndex, Interface, InterfaceIndex, Owner, PeeringIndex, TransitIndex, VpnGatewayIndex,
+};
 use super::route_table::{Taken, Target};
 use crate::trace::Watch;
 
@@ -32,6 +34,7 @@ pub(super) enum Leads {
     VpnGateway(VpnGatewayIndex),
     TransitGateway(TransitIndex),
     Peering(PeeringIndex),
+    GatewayEndpoint(EndpointIndex),
     NoRoute,
     /// The route's target is gone.
     Gone,
@@ -76,6 +79,7 @@ impl<'a, W: Watch> Walk<'a, W> {
             Target::Interface(to) => Leads::Interface(to),
             Target::TransitGateway(at) => Leads::TransitGateway(at),
             Target::Peering(at) => Leads::Peering(at),
+            Target::GatewayEndpoint(at) => Leads::GatewayEndpoint(at),
             Target::Gone => Leads::Gone,
         };
         let taken = Some(taken);
@@ -100,14 +104,20 @@ impl<'a, W: Watch> Walk<'a, W> {
         nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_)))
     }
 
-    /// Flows through NAT gateways and egress-only internet gateways are tracked whatever the rules
-    /// (`facts.md` 2.1).
+    /// Flows through NAT gateways, egress-only internet gateways, interface endpoints and
+    /// DynamoDB's gateway endpoints are tracked whatever the rules (`facts.md` 2.1).
     pub(super) fn is_auto_tracked(&self, leads: Leads) -> bool {
         match leads {
-            Leads::Interface(to) => self.is_nat(to),
+            Leads::Interface(to) => self.is_nat(to) || self.is_endpoint(to),
+            Leads::GatewayEndpoint(at) => self.plan.is_tracking_endpoint(at),
             Leads::EgressOnlyInternetGateway => true,
             _ => false,
         }
+    }
+
+    fn is_endpoint(&self, interface: InterfaceIndex) -> bool {
+        let nic = self.plan.find_interface(interface);
+        nic.is_some_and(|it| matches!(it.owner, Owner::VpcEndpoint(_)))
     }
 
     /// Whether answers to the source would go to a NAT gateway: then so did what came from it.
@@ -131,6 +141,8 @@ impl<'a, W: Watch> Walk<'a, W> {
             Leads::InternetGateway | Leads::EgressOnlyInternetGateway => {
                 Some(TrafficPath::InternetGateway)
             }
+            Leads::GatewayEndpoint(_) if nic.is_nitro => Some(TrafficPath::GatewayEndpointNitro),
+            Leads::GatewayEndpoint(_) => Some(TrafficPath::InternetGateway),
             Leads::VpnGateway(_) => Some(TrafficPath::VpnGateway),
             Leads::NoRoute | Leads::Gone => None,
         }
@@ -146,9 +158,9 @@ impl<'a, W: Watch> Walk<'a, W> {
             }
         };
         link_local
+            || self.plan.link_local(nic, destination).is_some()
             || self.plan.subnet(nic.subnet).router == destination
             || self.plan.subnet(nic.subnet).router_v6 == Some(destination)
-            || self.plan.vpc(nic.vpc).resolver == Some(destination)
     }
 }
 

@@ -11,6 +11,7 @@ use super::output::{HostEvent, Output};
 use super::packet;
 use super::program::runner::Runner;
 use super::program::{Act, Client, Done, text};
+use super::resolver::{Asker, Found, NameError};
 use super::stack::SocketOptions;
 use super::tcp::{Connection, SocketError};
 use super::traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram};
@@ -48,6 +49,7 @@ impl Host {
 
     /// Closes what a runner holds.
     pub(super) fn drop_runner(&mut self, now: SimTime, runner: &Runner) {
+        self.stop_lookups(now, &Asker::Traffic(runner.spec.name.clone()));
         if let Some(socket) = runner.socket {
             self.owners.remove(&socket);
             self.stack.close(now, socket);
@@ -78,6 +80,7 @@ impl Host {
             }
             runner.alarm = None;
             if runner.running.is_some() {
+                host.stop_lookups(now, &Asker::Traffic(runner.spec.name.clone()));
                 host.finish(now, runner, Outcome::TimedOut, None, out);
             } else {
                 host.start_exchange(now, runner, out);
@@ -89,6 +92,56 @@ impl Host {
         runner.running = Some(now);
         runner.alarm = Some(now + runner.spec.timeout);
         runner.received = 0;
+        if self.looks_up(now, runner, out) {
+            return;
+        }
+        self.begin_exchange(now, runner, out);
+    }
+
+    /// A program that talks to a name looks it up, unless its connection is open.
+    fn looks_up(&mut self, now: SimTime, runner: &mut Runner, out: &mut Output) -> bool {
+        let Some(name) = runner.spec.to_name.clone() else {
+            return false;
+        };
+        let open = runner.talking && runner.socket.is_some();
+        let asker = Asker::Traffic(runner.spec.name.clone());
+        if open {
+            return false;
+        }
+        if !self.start_lookup(now, &name, asker) {
+            let text = NameError::TryAgain.text().into();
+            self.finish(now, runner, Outcome::Failed(text), None, out);
+        }
+        true
+    }
+
+    /// The address of a program's peer is known, or known not to be.
+    pub(super) fn on_traffic_resolved(
+        &mut self,
+        now: SimTime,
+        name: &SmolStr,
+        found: Found,
+        out: &mut Output,
+    ) {
+        self.with_runner(name, |host, runner| {
+            if runner.running.is_none() {
+                return;
+            }
+            match found.map(|addresses| addresses.first().copied()) {
+                Ok(Some(address)) => {
+                    runner.to = address;
+                    host.begin_exchange(now, runner, out);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let text = error.text().into();
+                    host.finish(now, runner, Outcome::Failed(text), None, out);
+                }
+            }
+        });
+    }
+
+    fn begin_exchange(&mut self, now: SimTime, runner: &mut Runner, out: &mut Output) {
         match runner.spec.program.clone() {
             TrafficProgram::Ping {
                 size,
@@ -114,9 +167,13 @@ impl Host {
             return;
         }
         self.release(now, runner);
+        let name = match &runner.spec.to_name {
+            Some(name) => name.to_string(),
+            None => runner.to.to_string(),
+        };
         let host = match runner.spec.port {
-            80 => runner.spec.to.to_string(),
-            port => format!("{}:{port}", runner.spec.to),
+            80 => name,
+            port => format!("{name}:{port}"),
         };
         runner.client = Client::new(&runner.spec.program, &host);
         runner.uses = 0;
@@ -336,7 +393,7 @@ impl Host {
             PathMtu::Want
         };
         let echo = Echo {
-            to: runner.spec.to,
+            to: runner.to,
             identifier: runner.handle,
             sequence,
             size,
@@ -344,10 +401,10 @@ impl Host {
             ttl: packet::DEFAULT_TTL,
         };
         let sent = self.send_echo(now, &echo);
-        runner.tuple = self.stack.resolve(runner.spec.to).map(|way| ClientTuple {
+        runner.tuple = self.stack.resolve(runner.to).map(|way| ClientTuple {
             local: way.source,
             local_port: 0,
-            remote: runner.spec.to,
+            remote: runner.to,
             remote_port: 0,
             protocol: match runner.spec.to {
                 std::net::IpAddr::V4(_) => protocol::ICMP,
@@ -475,7 +532,7 @@ fn judge(runner: &Runner, heard: &Heard) -> Option<Outcome> {
         (TrafficProgram::Udp { .. }, Heard::Error { what, about, .. }) => {
             let same = about.protocol == protocol::UDP
                 && about.ports == Some((runner.handle, runner.spec.port))
-                && about.destination == runner.spec.to;
+                && about.destination == runner.to;
             same.then(|| outcome_of_icmp(*what))
         }
         _ => None,

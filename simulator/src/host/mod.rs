@@ -8,24 +8,26 @@
 //! A packet that arrives goes to the stack (`stack`): to a TCP connection (`tcp`), to ICMP
 //! (`icmp`), or onwards (`forward`). What it means for a program becomes an event that is handed
 //! to its owner here: a listening server (`serve`), a traffic program (`drive`), or a command
-//! (`exec`). Their answers go back through the stack, and out.
+//! (`exec`). Their answers go back through the stack, and out. Names that they use are looked up by the
+//! machine's stub resolver (`resolver`).
 //!
 //! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it.
 //! IPv6 packets are carried and forwarded; programs and TCP options are made for IPv4.
 
 mod drive;
 mod exec;
-mod firewall;
+pub(crate) mod firewall;
 mod forward;
 mod icmp;
 mod output;
 mod packet;
-mod program;
+pub(crate) mod program;
+mod resolver;
 mod route;
 mod serve;
 mod spec;
-mod stack;
-mod tcp;
+pub(crate) mod stack;
+pub(crate) mod tcp;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +63,7 @@ enum Owner {
     Server,
     Traffic(SmolStr),
     Exec(ExecId),
+    Lookup(u64),
 }
 
 /// Who asked to be called at a time.
@@ -70,6 +73,7 @@ enum Waker {
     Client(SmolStr),
     Traffic(SmolStr),
     Exec(ExecId),
+    Lookup(u64),
 }
 
 /// A machine.
@@ -88,6 +92,10 @@ pub struct Host {
     names: exec::NameTable,
     /// What the drivers of the interfaces have counted, as of the last `ethtool`.
     statistics: Vec<exec::Statistics>,
+    lookups: BTreeMap<u64, resolver::Lookup>,
+    lookups_made: u64,
+    /// Lookups that have ended, until their askers know.
+    resolved: Vec<(resolver::Asker, resolver::Found)>,
 }
 
 impl Host {
@@ -128,6 +136,9 @@ impl Host {
             next_echo_identifier,
             names: exec::NameTable::default(),
             statistics: Vec::new(),
+            lookups: BTreeMap::new(),
+            lookups_made: 0,
+            resolved: Vec::new(),
         })
     }
 
@@ -232,6 +243,7 @@ impl Host {
                 self.dispatch(now, event, out);
             }
             self.stack.run_loopback(now);
+            self.tell_resolved(now, out);
             if self.stack.events.is_empty() {
                 break;
             }
@@ -247,6 +259,7 @@ impl Host {
                 Some(Owner::Server) => self.on_session_touched(now, socket),
                 Some(Owner::Traffic(name)) => self.on_client_touched(now, &name, out),
                 Some(Owner::Exec(id)) => self.on_exec_touched(now, id, out),
+                Some(Owner::Lookup(number)) => self.on_lookup_touched(now, number),
                 None => {}
             },
             StackEvent::Datagram {
@@ -255,6 +268,7 @@ impl Host {
                 payload,
             } => self.on_datagram(now, port, from, payload, out),
             StackEvent::Icmp(heard) => {
+                self.on_lookup_icmp(now, &heard);
                 self.on_traffic_icmp(now, &heard, out);
                 self.on_exec_icmp(now, &heard, out);
             }
@@ -267,6 +281,7 @@ impl Host {
             Waker::Client(name) => self.on_client_wake(now, &name, out),
             Waker::Traffic(name) => self.on_traffic_alarm(now, &name, out),
             Waker::Exec(id) => self.on_exec_wake(now, id, out),
+            Waker::Lookup(number) => self.on_lookup_wake(now, number),
         }
     }
 

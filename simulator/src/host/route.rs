@@ -264,6 +264,7 @@ mod tests {
                 .map(|text| text.parse().expect("a gateway"))
                 .collect(),
             resolvers: Vec::new(),
+            search: Vec::new(),
         }
     }
 

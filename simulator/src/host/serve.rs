@@ -120,6 +120,11 @@ impl Host {
         payload: Bytes,
         out: &mut Output,
     ) {
+        if self.on_lookup_datagram(now, port, from, &payload)
+            || self.on_exec_datagram(now, port, &payload, out)
+        {
+            return;
+        }
         let echo =
             |server: &ServerSpec| matches!(server, ServerSpec::Echo { port: own } if *own == port);
         if self.spec.servers.iter().any(echo) {

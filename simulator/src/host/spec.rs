@@ -102,6 +102,8 @@ pub struct InterfaceConfig {
     pub gateways: Vec<IpAddr>,
     /// Name servers that DHCP gave.
     pub resolvers: Vec<IpAddr>,
+    /// Domains to search that DHCP gave.
+    pub search: Vec<SmolStr>,
 }
 
 /// The kernels whose behaviour on the wire is known segment by segment.
@@ -148,6 +150,10 @@ pub struct HostSettings {
     pub icmp_echo_ignore_all: bool,
     /// `net.ipv4.ip_no_pmtu_disc`: send without DF and ignore ICMP 3/4.
     pub ip_no_pmtu_disc: bool,
+    /// `nameserver` lines of its own `/etc/resolv.conf`; empty: those that DHCP gave.
+    pub nameservers: Vec<IpAddr>,
+    /// `search` line of its own `/etc/resolv.conf`; empty: the domain that DHCP gave.
+    pub search: Vec<SmolStr>,
 }
 
 impl Default for HostSettings {
@@ -168,6 +174,8 @@ impl Default for HostSettings {
             tcp_fin_timeout: SimDuration::from_secs(60),
             icmp_echo_ignore_all: false,
             ip_no_pmtu_disc: false,
+            nameservers: Vec::new(),
+            search: Vec::new(),
         }
     }
 }

@@ -212,6 +212,11 @@ impl Stack {
         }
     }
 
+    /// A number for a message of a program: the id of a DNS query.
+    pub(crate) fn draw_u16(&mut self) -> u16 {
+        self.draws.next_u32() as u16
+    }
+
     /// The next identification of a packet that belongs to no connection; never 0.
     pub(crate) fn next_identification(&mut self) -> u16 {
         self.identification = self.identification.wrapping_add(1).max(1);
@@ -233,7 +238,9 @@ impl Stack {
                     local: SocketAddr::new(local, port),
                     remote,
                 };
-                !self.in_use(&ends) && !self.listeners.contains(&port)
+                !self.in_use(&ends)
+                    && !self.listeners.contains(&port)
+                    && !self.udp_ports.contains(&port)
             })
             .map(|offset| low + offset as u16)
     }

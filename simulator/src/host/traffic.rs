@@ -14,8 +14,10 @@ pub struct TrafficSpec {
     pub name: SmolStr,
     /// The machine it runs on.
     pub from: SmolStr,
-    /// Whom it talks to.
+    /// Whom it talks to; of no meaning if that is a name.
     pub to: IpAddr,
+    /// Whom it talks to, by name: looked up before each exchange that needs an address.
+    pub to_name: Option<SmolStr>,
     /// Port there; of no meaning for ping.
     pub port: u16,
     /// What it says.

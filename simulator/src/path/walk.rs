@@ -16,7 +16,7 @@ use super::{
     Answer, Journey, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol, SIZE_MIN,
     StepVerdict,
 };
-use crate::fabric::{InterfaceIndex, Transit};
+use crate::fabric::{InterfaceIndex, Place, Service, Transit};
 use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
 use crate::trace::Watch;
@@ -48,6 +48,15 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
             back: None,
         });
     };
+    if let Arrival::Service(service) = &end.place {
+        let (answer, back) = explainer.service_reply(service, &end.packet);
+        return Ok(PathReport {
+            probe: probe.clone(),
+            forward,
+            answer,
+            back,
+        });
+    }
     let (answer, reply) = explainer.reply(&end);
     let back = reply.map(|it| explainer.journey(end.machine.unwrap_or(number), it).0);
     Ok(PathReport {
@@ -122,6 +131,7 @@ impl Explainer<'_> {
             name: "path".into(),
             from: name.clone(),
             to,
+            to_name: None,
             port,
             program,
             every: SimDuration::from_secs(3600),
@@ -149,13 +159,20 @@ impl Explainer<'_> {
 
     /// Follows a packet from the machine that sends it to the machine that gets it.
     fn journey(&mut self, number: u32, first: Transmit) -> (Journey, Option<End>) {
+        let said = what(&first.packet);
+        let start = self.follower.departure(number, first, true);
+        self.follow(said, start)
+    }
+
+    /// Follows a packet from where it is.
+    fn follow(&mut self, what: SmolStr, start: Option<(Place, Transit)>) -> (Journey, Option<End>) {
         let mut recorder = Recorder::default();
         let mut journey = Journey {
-            what: what(&first.packet),
+            what,
             steps: Vec::new(),
             reached: None,
         };
-        let end = match self.follower.departure(number, first, true) {
+        let end = match start {
             Some(start) => self.follower.follow(&mut recorder, start),
             None => None,
         };
@@ -165,13 +182,36 @@ impl Explainer<'_> {
     }
 
     fn arrived_at(&self, end: &End) -> SmolStr {
-        match (end.machine, end.place) {
+        let plan = &self.world.topology.plan;
+        match (end.machine, &end.place) {
             (Some(number), _) => self.world.machines[number as usize].name().clone(),
-            (None, Arrival::Interface(index)) => {
-                self.world.topology.plan.interface_id(index).as_str().into()
+            (None, Arrival::Interface(index)) => plan.interface_id(*index).as_str().into(),
+            (None, Arrival::Service(service)) => {
+                plan.service_name(service, end.packet.destination())
             }
             (None, Arrival::Outside(_)) => SmolStr::default(),
         }
+    }
+
+    /// What a service says to the probe, and the way of that; where it says nothing, the way of
+    /// what it should have said.
+    fn service_reply(&mut self, service: &Service, packet: &IpPacket) -> (Answer, Option<Journey>) {
+        let mut services = self.world.services.clone();
+        let said = services.on_packet(service, packet.clone(), self.world.context());
+        let said = said.into_iter().next();
+        let answer = said.as_ref().map_or(Answer::Silent, kind_of);
+        let Some(packet) = said.or_else(|| answer_to(packet)) else {
+            return (answer, None);
+        };
+        let said = what(&packet);
+        let transit = Transit {
+            packet: Box::new(packet),
+            direct: true,
+            host: None,
+            traffic: None,
+        };
+        let place = Place::FromService(service.clone());
+        (answer, Some(self.follow(said, Some((place, transit))).0))
     }
 
     /// What the machine says to the probe, and the packet to ask the way back about.
@@ -181,11 +221,12 @@ impl Explainer<'_> {
             return (Answer::Silent, made_up.map(|packet| transmit(0, packet)));
         };
         let now = self.world.now();
-        let interface = match end.place {
+        let interface = match &end.place {
             Arrival::Interface(index) => self.world.machines[number as usize]
-                .interface_of(index)
+                .interface_of(*index)
                 .unwrap_or(0),
             Arrival::Outside(port) => port.interface as usize,
+            Arrival::Service(_) => 0,
         };
         let mut out = Output::default();
         let host = self.follower.host(number);

@@ -218,6 +218,7 @@ fn a_fired_packet_agrees_with_the_explained_one() {
                 ("172.31.0.1", 5),
             ] {
                 let spec = TrafficSpec {
+                    to_name: None,
                     program: TrafficProgram::Connect,
                     ..http("probe", from, to, port)
                 };

@@ -69,6 +69,7 @@ pub(super) fn serving(mut spec: HostSpec, port: u16, bytes: u32) -> HostSpec {
 
 pub(super) fn http(name: &str, from: &str, to: &str, port: u16) -> TrafficSpec {
     TrafficSpec {
+        to_name: None,
         name: name.into(),
         from: from.into(),
         to: parse(to),

@@ -8,5 +8,6 @@ mod mtu;
 mod nat;
 mod reachable;
 mod security;
+mod services;
 mod table;
 mod transit;

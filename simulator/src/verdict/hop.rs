@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
     EgressOnlyInternetGatewayId, FlowDirection, InternetGatewayId, NatGatewayId, NetworkAclId,
-    NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, TransitGatewayId, VpcId,
-    VpcPeeringConnectionId, VpnConnectionId, VpnGatewayId,
+    NetworkInterfaceId, RouteTableId, SecurityGroupId, SubnetId, TransitGatewayId, VpcEndpointId,
+    VpcId, VpcPeeringConnectionId, VpnConnectionId, VpnGatewayId,
 };
+
+use crate::fabric::LinkLocal;
 
 /// A place that judges packets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +71,10 @@ pub enum Hop {
     Host(SmolStr),
     /// The VPC's own router.
     Vpc(VpcId),
+    /// A VPC endpoint.
+    VpcEndpoint(VpcEndpointId),
+    /// A service at a link-local address.
+    LinkLocal(LinkLocal),
 }
 
 impl Hop {
@@ -92,6 +98,10 @@ impl Hop {
             Self::Segment(_) => "segment",
             Self::Host(_) => "host",
             Self::Vpc(_) => "vpc",
+            Self::VpcEndpoint(_) => "vpce",
+            Self::LinkLocal(LinkLocal::Resolver) => "resolver",
+            Self::LinkLocal(LinkLocal::Metadata) => "metadata",
+            Self::LinkLocal(LinkLocal::TimeSync) => "time sync",
         }
     }
 
@@ -116,6 +126,8 @@ impl Hop {
             Self::VpnConnection(id) => Some(id.as_str()),
             Self::Segment(name) | Self::Host(name) => Some(name),
             Self::Vpc(id) => Some(id.as_str()),
+            Self::VpcEndpoint(id) => Some(id.as_str()),
+            Self::LinkLocal(_) => None,
         }
     }
 

@@ -18,6 +18,7 @@ mod peering;
 mod route_table;
 mod security_group;
 mod segment;
+mod service;
 mod transit_gateway;
 mod vpc;
 mod vpn;
@@ -41,6 +42,7 @@ pub use peering::PeeringDrop;
 pub use route_table::{RouteTableDrop, TargetText};
 pub use security_group::SecurityGroupDrop;
 pub use segment::SegmentDrop;
+pub use service::ServiceDrop;
 pub use transit_gateway::TransitGatewayDrop;
 pub use vpc::VpcDrop;
 pub use vpn::{VpnDrop, VpnLimit};
@@ -110,6 +112,8 @@ reasons! {
     SecurityGroup(SecurityGroupDrop),
     /// A segment outside AWS.
     Segment(SegmentDrop),
+    /// A service of AWS's, or the endpoint that leads to it.
+    Service(ServiceDrop),
     /// A transit gateway.
     TransitGateway(TransitGatewayDrop),
     /// The router of a VPC.

@@ -68,6 +68,7 @@ impl TargetText<'_> {
             RouteTarget::NetworkInterface(id) => id.as_str(),
             RouteTarget::TransitGateway(id) => id.as_str(),
             RouteTarget::VpcPeeringConnection(id) => id.as_str(),
+            RouteTarget::VpcEndpoint(id) => id.as_str(),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Scheduled, World};
 use crate::attribution::Owner as Whose;
 use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
 use crate::event::{CapturePoint, Captured, Dropped, Event, InputError};
-use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Socket, Transit, Walk};
+use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Service, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Transmit};
 use crate::machines::PluggedInto;
@@ -92,6 +92,7 @@ impl World {
         match item {
             Scheduled::Packet(place, transit) => self.packet(place, transit),
             Scheduled::Timer(number) => self.timer(number as usize),
+            Scheduled::ServiceTimer(service) => self.service_timer(&service),
             Scheduled::Window(window) => self.close_window(window),
             Scheduled::Minute => self.close_minute(),
             Scheduled::Changes(changes) => self.apply(&changes),
@@ -116,6 +117,7 @@ impl World {
         match place {
             Place::Machine(interface) => self.deliver_to_instance(interface, transit),
             Place::Outside { port, from } => self.deliver_outside(port, from, transit),
+            Place::Service(service) => self.serve(&service, transit),
             Place::DepartOutside {
                 port, ref socket, ..
             } => {
@@ -192,6 +194,47 @@ impl World {
         // The interface may have been taken out since.
         let plug = self.machines[number].plugs.get(at)?;
         (plug.to == PluggedInto::Interface(interface)).then_some((number, at))
+    }
+
+    /// A service of AWS's gets a packet.
+    fn serve(&mut self, service: &Service, transit: Transit) {
+        let mut services = std::mem::take(&mut self.services);
+        let answers = services.on_packet(service, *transit.packet, self.context());
+        self.services = services;
+        for packet in answers {
+            self.send_from_service(service, packet, transit.traffic);
+        }
+        self.set_service_timer(service);
+    }
+
+    fn service_timer(&mut self, service: &Service) {
+        let mut services = std::mem::take(&mut self.services);
+        let sent = services.on_timeout(service, self.context());
+        self.services = services;
+        for packet in sent {
+            self.send_from_service(service, packet, None);
+        }
+        self.set_service_timer(service);
+    }
+
+    fn send_from_service(&mut self, service: &Service, packet: IpPacket, traffic: Option<u32>) {
+        let transit = Transit {
+            packet: Box::new(packet),
+            direct: true,
+            host: None,
+            traffic,
+        };
+        let after = self.config.fabric.latency.same_zone;
+        let place = Place::FromService(service.clone());
+        let packet = Scheduled::Packet(place, transit);
+        self.queue.push(self.now + after, packet);
+    }
+
+    fn set_service_timer(&mut self, service: &Service) {
+        if let Some(at) = self.services.next_timer(service) {
+            let timer = Scheduled::ServiceTimer(service.clone());
+            self.queue.push(at.max(self.now), timer);
+        }
     }
 
     fn deliver_outside(&mut self, port: Port, from: Option<Port>, transit: Transit) {

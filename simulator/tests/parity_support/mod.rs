@@ -135,6 +135,7 @@ fn interface(name: &str, address: &str, mtu: u16, gateway: Option<&str>) -> Inte
             .map(|text| text.parse().expect("an address"))
             .collect(),
         resolvers: Vec::new(),
+        search: Vec::new(),
     }
 }
 
@@ -259,6 +260,7 @@ impl Net {
         count: Option<u64>,
     ) {
         self.pending.push(TrafficSpec {
+            to_name: None,
             name: format!("traffic-{}", self.pending.len()).into(),
             from: "client".into(),
             to: SERVER_ADDRESS.parse().expect("an address"),

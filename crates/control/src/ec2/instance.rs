@@ -1,7 +1,8 @@
 //! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`,
 //! `DescribeInstances`). Their life is in [`super::instance_state`].
 //!
-//! Images, keys, volumes and roles are taken and not simulated.
+//! Images, keys and volumes are taken and not simulated; of an instance profile the name counts, which
+//! the metadata service shows as its role.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -16,13 +17,14 @@ use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::ec2::instance_type::{DEFAULT_TYPE, generation};
 use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
+use crate::ec2::metadata_options::{self, MetadataRequest};
 use crate::ec2::network_interface::{self, NewInterface};
 use crate::ec2::{instance_state, interface_attachment};
+use crate::error;
 use crate::kind::Kind;
 use crate::state::{Launch, State};
 use crate::transaction::Transaction;
 use crate::view::{each, maybe, one, tags, word};
-use crate::{error, network};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -56,14 +58,13 @@ pub(crate) struct RunInstances {
     _disable_api_termination: Option<IgnoredAny>,
     #[serde(default, rename = "EbsOptimized")]
     _ebs_optimized: Option<IgnoredAny>,
-    #[serde(default, rename = "IamInstanceProfile")]
-    _iam_instance_profile: Option<IgnoredAny>,
+    iam_instance_profile: Option<InstanceProfile>,
+    #[serde(default)]
+    metadata_options: MetadataRequest,
     #[serde(default, rename = "InstanceInitiatedShutdownBehavior")]
     _instance_initiated_shutdown_behavior: Option<IgnoredAny>,
     #[serde(default, rename = "MaintenanceOptions")]
     _maintenance_options: Option<IgnoredAny>,
-    #[serde(default, rename = "MetadataOptions")]
-    _metadata_options: Option<IgnoredAny>,
     #[serde(default, rename = "Monitoring")]
     _monitoring: Option<IgnoredAny>,
     #[serde(default, rename = "Placement")]
@@ -72,6 +73,21 @@ pub(crate) struct RunInstances {
     _private_dns_name_options: Option<IgnoredAny>,
     #[serde(default, rename = "UserData")]
     _user_data: Option<IgnoredAny>,
+}
+
+/// Profile and role share their name, as the console makes them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct InstanceProfile {
+    arn: Option<SmolStr>,
+    name: Option<SmolStr>,
+}
+
+impl InstanceProfile {
+    fn role(&self) -> Option<SmolStr> {
+        let from_arn = || self.arn.as_ref()?.rsplit('/').next().map(SmolStr::from);
+        self.name.clone().or_else(from_arn)
+    }
 }
 
 const fn once() -> u16 {
@@ -202,6 +218,13 @@ fn launch(
         vpc_id: subnet.vpc_id.clone(),
         subnet_id: subnet.subnet_id.clone(),
         network_interfaces: Vec::new(),
+        metadata_options: request
+            .metadata_options
+            .applied_to(MetadataOptions::default())?,
+        iam_role: request
+            .iam_instance_profile
+            .as_ref()
+            .and_then(InstanceProfile::role),
         launch_time: tx.utc(),
         owner_id: tx.owner.clone(),
         tags: tx.tags::<Instance>()?,
@@ -395,15 +418,16 @@ fn show(instance: &Instance, state: &State, region: &str) -> Value {
         "Monitoring": { "State": "disabled" },
         "Architecture": "x86_64",
         "PrivateIpAddress": private_ip,
-        "PrivateDnsName": private_ip.map(|it| network::private_name(region, it)),
+        "PrivateDnsName": private_ip.map(|it| private_dns_name(region, it)),
         "PublicIpAddress": public_ip,
-        "PublicDnsName": public_ip.map(|it| network::public_name(region, it)),
+        "PublicDnsName": public_ip.map(|it| public_dns_name(region, it)),
         "SubnetId": lives.then_some(&instance.subnet_id),
         "VpcId": lives.then_some(&instance.vpc_id),
         "NetworkInterfaces": interfaces(instance, resources)
             .map(|it| network_interface::show_on_instance(it, state, region)).collect::<Vec<_>>(),
         "SecurityGroups": primary.map(|it| network_interface::show_groups(&it.groups, resources)),
         "SourceDestCheck": primary.map(|it| it.source_dest_check),
+        "MetadataOptions": metadata_options::show(&instance.metadata_options),
         "Hypervisor": "xen",
         "VirtualizationType": "hvm",
         "RootDeviceType": "ebs",

@@ -53,7 +53,8 @@ pub(crate) fn make(
 ) -> Result<NetworkInterface, ApiError> {
     let subnet = tx.get::<Subnet>(&new.subnet)?.clone();
     let ordinary = new.interface_type == InterfaceType::Interface;
-    let groups = if ordinary {
+    let grouped = ordinary || new.interface_type == InterfaceType::VpcEndpoint;
+    let groups = if grouped {
         checked_groups(tx, &subnet.vpc_id, new.groups)?
     } else {
         Vec::new()
@@ -443,7 +444,7 @@ pub(crate) fn show(interface: &NetworkInterface, state: &State, region: &str) ->
         "MacAddress": interface.mac_address,
         "NetworkInterfaceId": interface.network_interface_id,
         "OwnerId": interface.owner_id,
-        "PrivateDnsName": network::private_name(region, interface.private_ip_address),
+        "PrivateDnsName": private_dns_name(region, interface.private_ip_address),
         "PrivateIpAddress": interface.private_ip_address,
         "PrivateIpAddresses": interface.private_ip_addresses.iter()
             .map(|it| show_address(it, &interface.owner_id, region)).collect::<Vec<_>>(),
@@ -493,7 +494,7 @@ fn show_association(association: &InterfaceAssociation, owner: &SmolStr, region:
         "AllocationId": association.allocation_id,
         "AssociationId": association.association_id,
         "IpOwnerId": ip_owner,
-        "PublicDnsName": network::public_name(region, association.public_ip),
+        "PublicDnsName": public_dns_name(region, association.public_ip),
         "PublicIp": association.public_ip,
     })
 }
@@ -502,7 +503,7 @@ fn show_address(address: &PrivateIpAddress, owner: &SmolStr, region: &str) -> Va
     json!({
         "Association": address.association.as_ref().map(|it| show_association(it, owner, region)),
         "Primary": address.primary,
-        "PrivateDnsName": network::private_name(region, address.private_ip_address),
+        "PrivateDnsName": private_dns_name(region, address.private_ip_address),
         "PrivateIpAddress": address.private_ip_address,
     })
 }

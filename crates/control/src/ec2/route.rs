@@ -168,6 +168,12 @@ pub(crate) fn delete_route(tx: &mut Transaction<'_>, request: DeleteRoute) -> Re
     else {
         return Err(error::route_not_found(destination, &request.route_table_id));
     };
+    if matches!(table.routes[index].target, RouteTarget::VpcEndpoint(_)) {
+        return Err(error::invalid_parameter_value(format_args!(
+            "cannot remove VPC endpoint route {destination} in route table {}",
+            request.route_table_id
+        )));
+    }
     if table.routes[index].origin == RouteOrigin::CreateRouteTable {
         return Err(error::invalid_parameter_value(format_args!(
             "cannot remove local route {destination} in route table {}",
@@ -489,6 +495,7 @@ pub(crate) fn show(route: &Route, resources: &Resources) -> Value {
         RouteTarget::NetworkInterface(id) => ("NetworkInterfaceId", id.as_str()),
         RouteTarget::TransitGateway(id) => ("TransitGatewayId", id.as_str()),
         RouteTarget::VpcPeeringConnection(id) => ("VpcPeeringConnectionId", id.as_str()),
+        RouteTarget::VpcEndpoint(id) => ("GatewayId", id.as_str()),
     };
     let instance_id = instance(&route.target, resources);
     let instance = instance_id.and_then(|id| resources.instances.get(id));

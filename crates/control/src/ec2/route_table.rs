@@ -319,6 +319,7 @@ const FIELDS: &[Field<RouteTable>] = &[
             RouteTarget::Local => Some("local"),
             RouteTarget::InternetGateway(id) => Some(id.as_str()),
             RouteTarget::VpnGateway(id) => Some(id.as_str()),
+            RouteTarget::VpcEndpoint(id) => Some(id.as_str()),
             _ => None,
         })
     }),

@@ -164,6 +164,7 @@ fn has_dependents(tx: &Transaction<'_>, id: &VpcId) -> bool {
     let own_acl = |it: &NetworkAcl| it.vpc_id == *id && !it.is_default;
     let own_group = |it: &SecurityGroup| it.vpc_id == *id && it.group_name != "default";
     tx.each::<Subnet>().any(|it| it.vpc_id == *id)
+        || tx.each::<VpcEndpoint>().any(|it| it.vpc_id == *id)
         || tx.each::<RouteTable>().any(own_table)
         || tx.each::<NetworkAcl>().any(own_acl)
         || tx.each::<SecurityGroup>().any(own_group)

@@ -157,6 +157,7 @@ fn check_routes(all: &Resources) {
                 RouteTarget::Local
                 | RouteTarget::TransitGateway(_)
                 | RouteTarget::VpcPeeringConnection(_) => continue,
+                RouteTarget::VpcEndpoint(id) => Some(all.vpc_endpoints[id].vpc_id.clone()),
                 RouteTarget::InternetGateway(id) => all.internet_gateways[id].vpc_id.clone(),
                 RouteTarget::EgressOnlyInternetGateway(id) => {
                     Some(all.egress_only_internet_gateways[id].vpc_id.clone())

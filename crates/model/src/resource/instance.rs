@@ -35,6 +35,44 @@ pub enum NitroGeneration {
     NitroV6,
 }
 
+/// Whether the instance metadata service asks for a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpTokens {
+    /// IMDSv1 as well as IMDSv2.
+    #[default]
+    Optional,
+    /// IMDSv2 alone.
+    Required,
+}
+
+/// How the instance metadata service answers: `MetadataOptions`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataOptions {
+    /// Whether it asks for a token.
+    pub http_tokens: HttpTokens,
+    /// TTL of the answer to a PUT, 1 to 64.
+    pub http_put_response_hop_limit: u8,
+    /// Whether it answers at all (`HttpEndpoint`).
+    pub http_endpoint: bool,
+    /// Whether it answers at its IPv6 address as well (`HttpProtocolIpv6`).
+    pub http_protocol_ipv6: bool,
+    /// Whether it shows the instance's tags (`InstanceMetadataTags`).
+    pub instance_metadata_tags: bool,
+}
+
+impl Default for MetadataOptions {
+    fn default() -> Self {
+        Self {
+            http_tokens: HttpTokens::Optional,
+            http_put_response_hop_limit: 1,
+            http_endpoint: true,
+            http_protocol_ipv6: false,
+            instance_metadata_tags: false,
+        }
+    }
+}
+
 /// An instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -53,6 +91,10 @@ pub struct Instance {
     pub subnet_id: SubnetId,
     /// Interfaces by device index; the first is the primary one.
     pub network_interfaces: Vec<NetworkInterfaceId>,
+    /// How its metadata service answers.
+    pub metadata_options: MetadataOptions,
+    /// Role of its instance profile, whose credentials the metadata service gives.
+    pub iam_role: Option<SmolStr>,
     /// When it was started.
     pub launch_time: UnixTime,
     /// Owner.

@@ -9,7 +9,7 @@ use smol_str::SmolStr;
 use super::Tag;
 use crate::{
     EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, PrefixListId,
-    RouteTableAssociationId, RouteTableId, SubnetId, TransitGatewayId, VpcId,
+    RouteTableAssociationId, RouteTableId, SubnetId, TransitGatewayId, VpcEndpointId, VpcId,
     VpcPeeringConnectionId, VpnGatewayId,
 };
 
@@ -53,6 +53,8 @@ pub enum RouteTarget {
     TransitGateway(TransitGatewayId),
     /// A VPC peering connection.
     VpcPeeringConnection(VpcPeeringConnectionId),
+    /// A gateway endpoint (`GatewayId` in the API).
+    VpcEndpoint(VpcEndpointId),
 }
 
 /// What a route is for.

@@ -33,7 +33,11 @@ fn instance(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Optio
         interfaces.push(interface(builder, fields, index + 1)?);
         fields.finish();
     }
+    let metadata = metadata_options(fields);
+    let role = fields.text("iam_role").map(|it| json!({ "Name": it.text }));
     let parameters = json!({
+        "MetadataOptions": metadata,
+        "IamInstanceProfile": role,
         "ImageId": IMAGE,
         "InstanceType": kind,
         "MinCount": 1,
@@ -55,6 +59,22 @@ fn instance(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Optio
         forward_for_others(builder, name, fields, &id);
     }
     Some(())
+}
+
+/// `metadata_options = { http_tokens = "required", http_put_response_hop_limit = 2,
+/// http_endpoint = "disabled" }`.
+fn metadata_options(fields: &Fields<'_>) -> Option<Value> {
+    let node = fields.node("metadata_options")?;
+    let fields = Fields::of(node, "`metadata_options`", fields.sink())?;
+    let text = |key| fields.text(key).map(|it| it.text);
+    let options = json!({
+        "HttpTokens": text("http_tokens"),
+        "HttpPutResponseHopLimit": fields.integer::<i64>("http_put_response_hop_limit"),
+        "HttpEndpoint": text("http_endpoint"),
+        "InstanceMetadataTags": text("instance_metadata_tags"),
+    });
+    fields.finish();
+    Some(options)
 }
 
 /// One item of `NetworkInterfaces`.
@@ -145,6 +165,8 @@ pub(crate) fn host(builder: &Builder<'_>, name: &str, fields: &Fields<'_>) -> Op
         "interfaces",
         "ipv6_addresses",
         "ipv6_address_count",
+        "metadata_options",
+        "iam_role",
     ] {
         let _ = fields.node(key);
     }

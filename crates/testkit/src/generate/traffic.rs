@@ -185,6 +185,7 @@ pub(super) fn programs(seed: u64, network: &Network) -> Vec<Moment> {
             name: format_smolstr!("p{number}"),
             from,
             to: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            to_name: None,
             port,
             program,
             every: SimDuration::from_millis(dice.between(200, 20_000)),

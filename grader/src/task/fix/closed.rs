@@ -81,6 +81,7 @@ fn fire(run: &Run, host: &str, flow: &Flow) -> Result<bool, GradeError> {
     let mut copy = run.clone();
     let name = format!("probe {}", flow.text);
     copy.start_traffic(TrafficSpec {
+        to_name: None,
         name: name.as_str().into(),
         from: host.into(),
         to: flow.to.blocks[0].addr(),

@@ -89,7 +89,7 @@ impl Host {
         let address = match host.parse() {
             Err(_) if numeric => {
                 let text = format!("nc: {host}: not an address, and -n forbids names\n");
-                return Err(Refusal { text, status: 1 });
+                return Err(Refusal::with_status(1, text));
             }
             Err(_) => self.names.resolve("nc", host)?,
             Ok(address) => address,
@@ -245,6 +245,15 @@ impl Host {
 }
 
 impl Connect {
+    /// The command was typed earlier, at `began`: so long its name took.
+    pub(super) fn count_from(&mut self, began: SimTime) {
+        let took = self.started.since(began);
+        self.started = began;
+        for deadline in [&mut self.deadline, &mut self.connect_deadline] {
+            *deadline = deadline.map(|at| at - took);
+        }
+    }
+
     /// As nc names the other end: with its address unless that was typed.
     fn place(&self) -> String {
         let address = self.to.ip();

@@ -26,7 +26,7 @@ pub(super) struct Curl {
 }
 
 const USAGE: &str = "usage: curl [-v] [-s] [-S] [-f] [-I] [-i] [-m SECONDS] \
-    [--connect-timeout SECONDS] [-o /dev/null] [-X METHOD] [-A AGENT] [-w FORMAT] http://HOST[:PORT]/PATH\n";
+    [--connect-timeout SECONDS] [-o /dev/null] [-X METHOD] [-A AGENT] [-H HEADER] [-w FORMAT] http://HOST[:PORT]/PATH\n";
 
 /// Stands for `--connect-timeout`, which has no letter.
 const CONNECT_TIMEOUT: char = '\u{1}';
@@ -34,7 +34,7 @@ const CONNECT_TIMEOUT: char = '\u{1}';
 const SYNTAX: Syntax = Syntax {
     program: "curl",
     // -4, -g and -N ask for what is so anyway: IPv4, URLs as they stand, no buffering.
-    letters: "vsSfiI4gNm:o:X:A:w:\u{1}:",
+    letters: "vsSfiI4gNm:o:X:A:H:w:\u{1}:",
     long: &[
         ("verbose", 'v'),
         ("silent", 's'),
@@ -49,6 +49,7 @@ const SYNTAX: Syntax = Syntax {
         ("output", 'o'),
         ("request", 'X'),
         ("user-agent", 'A'),
+        ("header", 'H'),
         ("write-out", 'w'),
         ("connect-timeout", CONNECT_TIMEOUT),
     ],
@@ -71,6 +72,7 @@ struct Asked {
     flags: String,
     method: Option<String>,
     agent: Option<String>,
+    headers: Vec<String>,
     write_out: String,
     discard: bool,
     limit: Option<SimDuration>,
@@ -97,6 +99,7 @@ impl Asked {
             'm' => self.limit = Some(seconds(&value, "-m")?),
             CONNECT_TIMEOUT => self.connect_limit = Some(seconds(&value, "--connect-timeout")?),
             'X' => self.method = Some(value),
+            'H' => self.headers.push(value),
             'A' => self.agent = Some(value),
             'w' => self.write_out = value,
             _ if value == "/dev/null" => self.discard = true,
@@ -108,6 +111,12 @@ impl Asked {
             }
         }
         Ok(())
+    }
+
+    /// How long the name may take.
+    fn patience(&self) -> Option<SimDuration> {
+        let limits = [self.limit, self.connect_limit];
+        limits.into_iter().flatten().min()
     }
 
     fn has(&self, flag: char) -> bool {
@@ -128,7 +137,8 @@ pub(super) fn read(arguments: &[String], names: &NameTable) -> Result<Command, R
     let (show_errors, silent) = (asked.has('S'), asked.has('s'));
     let (name, port, path) = split_url(url)?;
     let address = names.find(&name);
-    let address = address.ok_or_else(|| unknown_host(&name, silent && !show_errors))?;
+    let address = address
+        .ok_or_else(|| unknown_host(&name, names, silent && !show_errors, asked.patience()))?;
     let host = url_authority(&name, port);
     let head = asked.has('I');
     let method = if head { "HEAD" } else { "GET" };
@@ -141,6 +151,7 @@ pub(super) fn read(arguments: &[String], names: &NameTable) -> Result<Command, R
             .clone()
             .unwrap_or_else(|| "curl/7.88.1".to_owned()),
         body_bytes: 0,
+        headers: asked.headers.clone(),
         close: false,
     });
     let curl = Curl {
@@ -168,14 +179,29 @@ pub(super) fn read(arguments: &[String], names: &NameTable) -> Result<Command, R
     })
 }
 
-fn unknown_host(name: &str, quiet: bool) -> Refusal {
-    let text = format!(
-        "curl: (6) Could not resolve host: {name} (known are addresses, `localhost` and the names \
-         of machines)\n"
-    );
-    Refusal {
-        text: if quiet { String::new() } else { text },
-        status: 6,
+fn unknown_host(
+    name: &str,
+    names: &NameTable,
+    quiet: bool,
+    patience: Option<SimDuration>,
+) -> Refusal {
+    let said = |text: String| if quiet { String::new() } else { text };
+    let plain = format!("curl: (6) Could not resolve host: {name}");
+    if names.failure(name).is_some() {
+        let text = said(format!("{plain}\n"));
+        return Refusal::with_status(6, text);
+    }
+    let text = said(format!(
+        "{plain} (known are addresses, `localhost` and the names of machines)\n"
+    ));
+    let refusal = Refusal::with_status(6, text).unless_dns_knows(name);
+    match patience {
+        None => refusal,
+        Some(limit) => {
+            let millis = limit.as_millis();
+            let late = format!("curl: (28) Resolving timed out after {millis} milliseconds\n");
+            refusal.within(limit, 28, said(late))
+        }
     }
 }
 
@@ -191,13 +217,13 @@ fn url_authority(name: &str, port: u16) -> String {
 fn split_url(url: &str) -> Result<(String, u16, String), Refusal> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     if scheme != "http" {
-        return Err(Refusal {
-            text: format!(
+        return Err(Refusal::with_status(
+            1,
+            format!(
                 "curl: (1) Protocol \"{scheme}\" not supported or disabled in libcurl (this curl was \
                  built without TLS and for HTTP alone; to see whether a port opens: nc -vz HOST PORT)\n"
             ),
-            status: 1,
-        });
+        ));
     }
     let (authority, path) = match rest.find('/') {
         Some(at) => rest.split_at(at),
@@ -213,10 +239,8 @@ fn split_url(url: &str) -> Result<(String, u16, String), Refusal> {
     };
     let is_ipv6 = host.parse::<IpAddr>().is_ok_and(|it| it.is_ipv6());
     if host.is_empty() || is_ipv6 != bracketed.is_some() {
-        return Err(Refusal {
-            text: "curl: (3) URL using bad/illegal format or missing URL\n".to_owned(),
-            status: 3,
-        });
+        let text = "curl: (3) URL using bad/illegal format or missing URL\n";
+        return Err(Refusal::with_status(3, text));
     }
     Ok((host.to_owned(), number(port, "port")?, path.to_owned()))
 }

@@ -137,10 +137,10 @@ impl Host {
         let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
         let known = |name: &String| name == "lo" || self.find_device(name).is_some();
         if let Some(name) = wanted.filter(|name| !known(name)) {
-            return Err(Refusal {
-                text: format!("Device \"{name}\" does not exist.\n"),
-                status: 1,
-            });
+            return Err(Refusal::with_status(
+                1,
+                format!("Device \"{name}\" does not exist.\n"),
+            ));
         }
         let mut text = String::new();
         if is_wanted("lo") {

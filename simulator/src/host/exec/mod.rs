@@ -1,14 +1,16 @@
 //! Commands run on a machine: they send real packets and print what the real programs print.
 //!
-//! `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`, `curl` and
-//! `nc` take their time: each is a [`Task`] that is told of packets and of time passing. An option
-//! that is not known is refused with what is supported, status 2.
+//! `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`, `curl`, `nc`
+//! and `dig` take their time: each is a [`Task`] that is told of packets and of time passing. An
+//! option that is not known is refused with what is supported, status 2.
 
 mod connect;
 mod curl;
 mod device;
+mod dig;
 mod ethtool;
 mod ip;
+mod lookup;
 mod names;
 mod options;
 mod ping;
@@ -16,6 +18,7 @@ mod settings;
 mod ss;
 mod tracepath;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 
@@ -48,6 +51,8 @@ enum Task {
     Ping(ping::Ping),
     Connect(connect::Connect),
     Tracepath(tracepath::Tracepath),
+    Dig(Box<dig::Dig>),
+    Resolving(Box<lookup::Resolving>),
 }
 
 /// A command at work.
@@ -61,13 +66,20 @@ pub(super) struct Exec {
 struct Refusal {
     text: String,
     status: i32,
+    /// A name that DNS may know.
+    missing: Option<lookup::Missing>,
 }
 
 impl Refusal {
     fn usage(text: impl Into<String>) -> Self {
+        Self::with_status(2, text)
+    }
+
+    fn with_status(status: i32, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            status: 2,
+            status,
+            missing: None,
         }
     }
 }
@@ -117,7 +129,7 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str = "curl, ethtool, ip, iptables, nc, ping, ss, sysctl, tracepath";
+const COMMANDS: &str = "curl, dig, ethtool, ip, iptables, nc, ping, ss, sysctl, tracepath";
 
 impl Host {
     /// Starts a command.
@@ -128,19 +140,7 @@ impl Host {
         argv: &[String],
         out: &mut Output,
     ) {
-        let started = self.start_command(now, id, argv);
-        match started {
-            Ok(Started::Running(task)) => {
-                self.execs.insert(id, Exec { id, task });
-                self.on_exec_wake(now, id, out);
-            }
-            Ok(Started::Over(printer, status)) => finish(now, id, printer, status, out),
-            Err(refusal) => {
-                let mut printer = Printer::default();
-                printer.err(refusal.text);
-                finish(now, id, printer, refusal.status, out);
-            }
-        }
+        self.begin_exec(now, id, argv, now, out);
     }
 
     fn start_command(&mut self, now: SimTime, id: ExecId, argv: &[String]) -> Start {
@@ -153,6 +153,7 @@ impl Host {
             "ping" => self.start_ping_command(arguments),
             "curl" => self.start_curl(now, id, arguments),
             "nc" | "ncat" | "netcat" => self.start_nc(now, id, arguments),
+            "dig" => self.start_dig(now, arguments),
             "tracepath" => self.start_tracepath(now, arguments),
             "ip" => self.run_ip(now, arguments),
             "iptables" => self.run_iptables(arguments),
@@ -160,10 +161,10 @@ impl Host {
             "ss" => self.run_ss(now, arguments),
             "ethtool" => self.run_ethtool(arguments),
             "hostname" => printed(format!("{}\n", self.spec.name)),
-            _ => Err(Refusal {
-                text: format!("{program}: command not found (available here: {COMMANDS})\n"),
-                status: 127,
-            }),
+            _ => Err(Refusal::with_status(
+                127,
+                format!("{program}: command not found (available here: {COMMANDS})\n"),
+            )),
         }
     }
 
@@ -192,6 +193,7 @@ impl Host {
     pub(super) fn on_exec_touched(&mut self, now: SimTime, id: ExecId, out: &mut Output) {
         self.with_exec(now, id, out, |host, task, printer| match task {
             Task::Connect(task) => host.advance_connect(now, id, task, printer),
+            Task::Dig(task) => host.dig_touched(now, id, task, printer),
             _ => None,
         });
     }
@@ -203,7 +205,7 @@ impl Host {
             self.with_exec(now, id, out, |host, task, printer| match task {
                 Task::Ping(task) => host.ping_heard(now, id, task, heard, printer),
                 Task::Tracepath(task) => host.tracepath_heard(now, id, task, heard, printer),
-                Task::Connect(_) => None,
+                Task::Connect(_) | Task::Dig(_) | Task::Resolving(_) => None,
             });
         }
     }
@@ -214,7 +216,30 @@ impl Host {
             Task::Ping(task) => host.ping_tick(now, id, task, printer),
             Task::Tracepath(task) => host.tracepath_tick(now, id, task, printer),
             Task::Connect(task) => host.connect_tick(now, id, task, printer),
+            Task::Dig(task) => host.dig_tick(now, id, task, printer),
+            Task::Resolving(task) => host.resolving_tick(now, id, task, printer),
         });
+    }
+
+    /// A datagram for a port of a command. `false`: it is for somebody else.
+    pub(super) fn on_exec_datagram(
+        &mut self,
+        now: SimTime,
+        port: u16,
+        payload: &Bytes,
+        out: &mut Output,
+    ) -> bool {
+        let mut execs = self.execs.values();
+        let owner =
+            execs.find(|exec| matches!(&exec.task, Task::Dig(dig) if dig.port == Some(port)));
+        let Some(id) = owner.map(|exec| exec.id) else {
+            return false;
+        };
+        self.with_exec(now, id, out, |host, task, printer| match task {
+            Task::Dig(task) => host.dig_heard(now, id, task, payload, printer),
+            _ => None,
+        });
+        true
     }
 
     fn wake_exec(&mut self, at: SimTime, id: ExecId) {

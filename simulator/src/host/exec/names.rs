@@ -6,16 +6,33 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Refusal;
+use crate::host::resolver::NameError;
 
 /// The table; the first entry of a name or an address counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NameTable {
     entries: Vec<(SmolStr, IpAddr)>,
+    /// What DNS said about the name that the command at hand needs.
+    looked_up: Option<(SmolStr, Result<IpAddr, NameError>)>,
 }
 
 impl NameTable {
     pub(crate) fn new(entries: Vec<(SmolStr, IpAddr)>) -> Self {
-        Self { entries }
+        Self {
+            entries,
+            looked_up: None,
+        }
+    }
+
+    /// Takes what DNS said about a name, for the command at hand.
+    pub(crate) fn look_up(&mut self, answer: Option<(SmolStr, Result<IpAddr, NameError>)>) {
+        self.looked_up = answer;
+    }
+
+    /// Why DNS did not know the name, if it was asked.
+    pub(super) fn failure(&self, text: &str) -> Option<NameError> {
+        let (name, answer) = self.looked_up.as_ref()?;
+        answer.err().filter(|_| name == text)
     }
 
     /// The address of an address or a name.
@@ -25,7 +42,12 @@ impl NameTable {
             entry.map(|(_, address)| *address)
         };
         let localhost = || (text == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        text.parse().ok().or_else(named).or_else(localhost)
+        let looked_up = || {
+            let (name, answer) = self.looked_up.as_ref()?;
+            answer.ok().filter(|_| name == text)
+        };
+        let known = text.parse().ok().or_else(named).or_else(localhost);
+        known.or_else(looked_up)
     }
 
     /// As [`Self::resolve`], for `-4` and `-6`: the first address of that version.
@@ -79,11 +101,16 @@ impl NameTable {
     /// # Errors
     /// No machine has this name.
     pub(super) fn resolve(&self, program: &str, text: &str) -> Result<IpAddr, Refusal> {
+        if let Some(error) = self.failure(text) {
+            let text = format!("{program}: {text}: {}\n", error.text());
+            return Err(Refusal::usage(text));
+        }
         self.find(text).ok_or_else(|| {
-            Refusal::usage(format!(
+            let refusal = Refusal::usage(format!(
                 "{program}: {text}: Name or service not known (known are addresses, `localhost` \
                  and the names of machines)\n"
-            ))
+            ));
+            refusal.unless_dns_knows(text)
         })
     }
 }

@@ -100,10 +100,7 @@ impl Host {
         self.stack
             .firewall
             .apply(command)
-            .map_err(|error| Refusal {
-                text: format!("iptables: {error}\n"),
-                status: 1,
-            })
+            .map_err(|error| Refusal::with_status(1, format!("iptables: {error}\n")))
             .and_then(printed)
     }
 
@@ -136,7 +133,7 @@ impl Host {
                 Some((name, value)) => (name.trim(), Some(value.trim())),
                 None if write => {
                     let text = format!("sysctl: \"{word}\" must be of the form name=value\n");
-                    return Err(Refusal { text, status: 255 });
+                    return Err(Refusal::with_status(255, text));
                 }
                 None => (word.as_str(), None),
             };
@@ -156,12 +153,12 @@ impl Host {
 
 fn unknown(name: &str) -> Refusal {
     let names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
-    Refusal {
-        text: format!(
+    Refusal::with_status(
+        255,
+        format!(
             "sysctl: cannot stat /proc/sys/{}: No such file or directory (known here: {})\n",
             name.replace('.', "/"),
             names.join(", ")
         ),
-        status: 255,
-    }
+    )
 }

@@ -73,10 +73,10 @@ impl Host {
         }
         let to = to.ok_or_else(|| Refusal::usage(USAGE))?;
         let Some(way) = self.stack.resolve(to) else {
-            return Err(Refusal {
-                text: "tracepath: Network is unreachable\n".to_owned(),
-                status: 1,
-            });
+            return Err(Refusal::with_status(
+                1,
+                "tracepath: Network is unreachable\n".to_owned(),
+            ));
         };
         let remote = SocketAddr::new(to, base);
         let port = self

@@ -8,7 +8,7 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// `Mon, 23 Nov 2026 05:39:08 GMT` (RFC 9110 section 5.6.7).
-pub(super) fn http(at: UnixTime) -> String {
+pub(crate) fn http(at: UnixTime) -> String {
     let seconds = at.as_secs();
     let days = seconds / 86_400;
     let (year, month, day) = civil(days);
@@ -16,6 +16,25 @@ pub(super) fn http(at: UnixTime) -> String {
     let weekday = DAYS[(days % 7) as usize];
     let month = MONTHS[month - 1];
     format!("{weekday}, {day:02} {month} {year} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
+/// `Mon Nov 23 05:39:08 UTC 2026`, as `dig` and `date` write it.
+pub(crate) fn dig(at: UnixTime) -> String {
+    let seconds = at.as_secs();
+    let days = seconds / 86_400;
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let weekday = DAYS[(days % 7) as usize];
+    let month = MONTHS[month - 1];
+    format!("{weekday} {month} {day:02} {hour:02}:{minute:02}:{second:02} UTC {year}")
+}
+
+/// `2026-11-23T05:39:08Z`.
+pub(crate) fn iso(at: UnixTime) -> String {
+    let seconds = at.as_secs();
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 /// Year, month and day of the day `days` after 1970-01-01 (Howard Hinnant's `civil_from_days`).

@@ -177,6 +177,7 @@ pub(crate) const fn reason(status: u16) -> &'static str {
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
+        405 => "Method Not Allowed",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
@@ -221,6 +222,8 @@ pub(crate) struct Ask {
     pub(crate) host: String,
     pub(crate) user_agent: String,
     pub(crate) body_bytes: u32,
+    /// Further header lines.
+    pub(crate) headers: Vec<String>,
     /// Ask the server to close after the answer.
     pub(crate) close: bool,
 }
@@ -232,6 +235,10 @@ impl Ask {
             "{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: */*\r\n",
             self.method, self.path, self.host, self.user_agent
         );
+        for line in &self.headers {
+            head += line;
+            head += "\r\n";
+        }
         if self.close {
             head += "Connection: close\r\n";
         }

@@ -3,7 +3,7 @@
 //! A [`Server`] or a [`Client`] is one side of one connection, sans-IO: it gets the octets that
 //! arrived and answers with [`Act`]s. `runner` drives the clients of [`super::TrafficSpec`]s.
 
-mod date;
+pub(crate) mod date;
 pub(crate) mod http;
 pub(crate) mod postgres;
 pub(crate) mod runner;
@@ -120,6 +120,7 @@ impl Client {
                 host: host.to_owned(),
                 user_agent: user_agent.to_string(),
                 body_bytes: *body_bytes,
+                headers: Vec::new(),
                 close: !keep_alive,
             })),
             TrafficProgram::Postgres {

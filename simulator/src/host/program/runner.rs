@@ -1,6 +1,6 @@
 //! Traffic programs: one exchange after the other, each with its end reported.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
@@ -16,6 +16,8 @@ const RECONNECT_PAUSE: SimDuration = SimDuration::from_millis(10);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Runner {
     pub(crate) spec: TrafficSpec,
+    /// Whom it talks to: as it was told, or as DNS said last.
+    pub(crate) to: IpAddr,
     /// Number of the exchange that runs or comes next.
     pub(crate) exchange: u64,
     /// Start of the exchange that runs.
@@ -38,6 +40,7 @@ impl Runner {
     pub(crate) fn new(spec: TrafficSpec, now: SimTime) -> Self {
         let first = spec.first_at.max(now);
         Self {
+            to: spec.to,
             spec,
             exchange: 0,
             running: None,
@@ -53,7 +56,7 @@ impl Runner {
     }
 
     pub(crate) fn remote(&self) -> SocketAddr {
-        SocketAddr::new(self.spec.to, self.spec.port)
+        SocketAddr::new(self.to, self.spec.port)
     }
 
     /// Whether a connection outlives its exchange.

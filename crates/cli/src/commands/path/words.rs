@@ -98,6 +98,8 @@ fn place(hop: &Hop) -> (&'static str, Vec<String>) {
         Hop::Segment(name) => ("segment", name.to_string()),
         Hop::Host(name) => ("host", name.to_string()),
         Hop::Vpc(id) => ("VPC", id.to_string()),
+        Hop::VpcEndpoint(id) => ("VPC endpoint", id.to_string()),
+        Hop::LinkLocal(service) => return (service.as_str(), Vec::new()),
     };
     (place, vec![id])
 }

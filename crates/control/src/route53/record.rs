@@ -1,0 +1,289 @@
+//! Record sets of a zone.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::*;
+
+use super::{domain_name, keep, own_zone};
+use crate::describe::Reader;
+use crate::error;
+use crate::transaction::Transaction;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ChangeResourceRecordSets {
+    hosted_zone_id: SmolStr,
+    change_batch: ChangeBatch,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ChangeBatch {
+    comment: Option<SmolStr>,
+    changes: Vec<Change>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Change {
+    action: Action,
+    resource_record_set: RecordRequest,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Action {
+    Create,
+    Delete,
+    Upsert,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct RecordRequest {
+    name: SmolStr,
+    #[serde(rename = "Type")]
+    record_type: RecordSetType,
+    #[serde(rename = "TTL")]
+    ttl: Option<u32>,
+    #[serde(default)]
+    resource_records: Vec<ValueRequest>,
+    alias_target: Option<AliasTarget>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ValueRequest {
+    value: SmolStr,
+}
+
+/// All changes of a batch, or none.
+pub(super) fn change_resource_record_sets(
+    tx: &mut Transaction<'_>,
+    request: ChangeResourceRecordSets,
+) -> Reply {
+    let mut zone = own_zone(tx.resources(), &request.hosted_zone_id, &tx.owner)?.clone();
+    if request.change_batch.changes.is_empty() {
+        return Err(error::invalid_change_batch(
+            "The request contains no changes.",
+        ));
+    }
+    for change in request.change_batch.changes {
+        let record = checked(change.resource_record_set, &zone)?;
+        apply(&mut zone, change.action, record)?;
+    }
+    zone.records.sort_by(|one, other| {
+        let (one, other) = (
+            (order(&one.name), one.record_type),
+            (order(&other.name), other.record_type),
+        );
+        one.cmp(&other)
+    });
+    let info = keep(tx, zone, request.change_batch.comment);
+    Ok(json!({ "ChangeInfo": info }))
+}
+
+/// Route 53 sorts by the labels from the last to the first.
+fn order(name: &str) -> Vec<&str> {
+    name.trim_end_matches('.').rsplit('.').collect()
+}
+
+fn checked(request: RecordRequest, zone: &HostedZone) -> Result<RecordSet, ApiError> {
+    let name = domain_name(&request.name)?;
+    let kind = request.record_type;
+    let refuse = |why: String| Err(error::invalid_change_batch(why));
+    if !zone.covers(&name) {
+        return refuse(format!(
+            "RRSet with DNS name {name} is not permitted in zone {}",
+            zone.name
+        ));
+    }
+    if kind == RecordSetType::CNAME && name == zone.name {
+        return refuse(format!(
+            "RRSet of type CNAME with DNS name {name} is not permitted at apex in zone {}",
+            zone.name
+        ));
+    }
+    let values: Vec<SmolStr> = request
+        .resource_records
+        .into_iter()
+        .map(|it| it.value)
+        .collect();
+    let set = match request.alias_target {
+        Some(mut target) => {
+            if request.ttl.is_some() || !values.is_empty() {
+                return refuse(format!(
+                    "Tried to create resource record set [name='{name}'] with an alias target and a TTL \
+                     or values"
+                ));
+            }
+            target.dns_name = domain_name(&target.dns_name)?;
+            RecordSet {
+                name,
+                record_type: kind,
+                ttl: None,
+                values,
+                alias_target: Some(target),
+            }
+        }
+        None => {
+            let Some(ttl) = request.ttl else {
+                return refuse(format!(
+                    "Invalid request: Missing field 'TTL' in Change with [name='{name}']"
+                ));
+            };
+            if values.is_empty() || (kind == RecordSetType::CNAME && values.len() > 1) {
+                return refuse(format!(
+                    "Invalid number of resource records for [name='{name}']"
+                ));
+            }
+            if let Some(bad) = values.iter().find(|it| !is_valid(kind, it)) {
+                return refuse(format!(
+                    "Invalid Resource Record: '{bad}' is no value of a {kind:?} record"
+                ));
+            }
+            RecordSet {
+                name,
+                record_type: kind,
+                ttl: Some(ttl),
+                values,
+                alias_target: None,
+            }
+        }
+    };
+    Ok(set)
+}
+
+/// Whether a value has the form of its type.
+fn is_valid(kind: RecordSetType, value: &str) -> bool {
+    let words: Vec<_> = value.split_whitespace().collect();
+    let number = |at: usize| words.get(at).is_some_and(|it| it.parse::<u16>().is_ok());
+    let name = |at: usize| words.get(at).is_some_and(|it| domain_name(it).is_ok());
+    match kind {
+        RecordSetType::A => value.parse::<Ipv4Addr>().is_ok(),
+        RecordSetType::AAAA => value.parse::<Ipv6Addr>().is_ok(),
+        RecordSetType::CNAME | RecordSetType::NS | RecordSetType::PTR => {
+            words.len() == 1 && name(0)
+        }
+        RecordSetType::MX => words.len() == 2 && number(0) && name(1),
+        RecordSetType::SRV => {
+            words.len() == 4 && number(0) && number(1) && number(2) && (words[3] == "." || name(3))
+        }
+        RecordSetType::TXT => value.len() >= 2 && value.starts_with('"') && value.ends_with('"'),
+        RecordSetType::SOA => words.len() == 7 && name(0) && name(1),
+    }
+}
+
+fn apply(zone: &mut HostedZone, action: Action, record: RecordSet) -> Result<(), ApiError> {
+    let kind = record.record_type;
+    let same = |it: &RecordSet| it.name == record.name && it.record_type == kind;
+    let at = zone.records.iter().position(same);
+    let refuse = |why: &str| {
+        let text = format!(
+            "Tried to {why} resource record set [name='{}', type='{kind:?}']",
+            record.name
+        );
+        Err(error::invalid_change_batch(text))
+    };
+    if let Action::Delete = action {
+        let is_own =
+            record.name == zone.name && matches!(kind, RecordSetType::NS | RecordSetType::SOA);
+        return match at {
+            _ if is_own => refuse("delete the zone's own"),
+            Some(at) if zone.records[at] == record => {
+                zone.records.remove(at);
+                Ok(())
+            }
+            Some(_) => {
+                refuse("delete, but the values provided do not match the current values of the")
+            }
+            None => refuse("delete, but it was not found: the"),
+        };
+    }
+    let cname = RecordSetType::CNAME;
+    let clash = |it: &RecordSet| {
+        it.name == record.name && !same(it) && (kind == cname || it.record_type == cname)
+    };
+    if zone.records.iter().any(clash) {
+        return Err(error::invalid_change_batch(format!(
+            "RRSet of type {kind:?} with DNS name {} is not permitted because a conflicting RRSet with \
+             the same DNS name already exists in zone {}",
+            record.name, zone.name
+        )));
+    }
+    match (at, action) {
+        (Some(_), Action::Create) => refuse("create, but it already exists: the"),
+        (Some(at), _) => {
+            zone.records[at] = record;
+            Ok(())
+        }
+        (None, _) => {
+            zone.records.push(record);
+            Ok(())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct ListResourceRecordSets {
+    hosted_zone_id: SmolStr,
+    start_record_name: Option<SmolStr>,
+    start_record_type: Option<RecordSetType>,
+    max_items: Option<usize>,
+}
+
+/// Longest page.
+const PAGE: usize = 300;
+
+pub(super) fn list_resource_record_sets(
+    reader: &Reader<'_>,
+    request: ListResourceRecordSets,
+) -> Reply {
+    let zone = own_zone(
+        reader.resources(),
+        &request.hosted_zone_id,
+        reader.account(),
+    )?;
+    let start = request
+        .start_record_name
+        .as_deref()
+        .map(domain_name)
+        .transpose()?;
+    let from = |it: &&RecordSet| {
+        let Some(start) = &start else {
+            return true;
+        };
+        let first = request.start_record_type;
+        match order(&it.name).cmp(&order(start)) {
+            std::cmp::Ordering::Equal => first.is_none_or(|first| it.record_type >= first),
+            ordering => ordering.is_gt(),
+        }
+    };
+    let records: Vec<_> = zone.records.iter().filter(from).collect();
+    let limit = request.max_items.unwrap_or(PAGE).clamp(1, PAGE);
+    let next = records.get(limit);
+    Ok(json!({
+        "ResourceRecordSets": records.iter().take(limit).map(|it| show(it)).collect::<Vec<_>>(),
+        "IsTruncated": next.is_some(),
+        "NextRecordName": next.map(|it| &it.name),
+        "NextRecordType": next.map(|it| it.record_type),
+        "MaxItems": limit.to_string(),
+    }))
+}
+
+fn show(record: &RecordSet) -> Value {
+    let values = record.values.iter().map(|value| json!({ "Value": value }));
+    let values: Vec<_> = values.collect();
+    let alias = record.alias_target.as_ref();
+    json!({
+        "Name": record.name,
+        "Type": record.record_type,
+        "TTL": record.ttl,
+        "ResourceRecords": alias.is_none().then_some(values),
+        "AliasTarget": alias,
+    })
+}

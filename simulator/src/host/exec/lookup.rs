@@ -1,0 +1,162 @@
+//! Commands whose host is a name that only DNS may know.
+//!
+//! A command that cannot start for want of an address waits while the name is looked up, and is then
+//! started again with what came of it.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{SimDuration, SimTime};
+
+use super::{Exec, Printer, Refusal, Task, finish};
+use crate::host::Host;
+use crate::host::output::{ExecId, Output};
+use crate::host::resolver::{Asker, Found, NameError};
+
+/// What a refused command would have to know.
+pub(super) struct Missing {
+    name: String,
+    patience: Option<Patience>,
+}
+
+/// How long a command waits for a name, and what it says then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Patience {
+    limit: SimDuration,
+    status: i32,
+    text: String,
+}
+
+/// A command that waits for a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Resolving {
+    argv: Vec<String>,
+    name: SmolStr,
+    began: SimTime,
+    patience: Option<Patience>,
+}
+
+impl Refusal {
+    /// The command may start after all if DNS has an address for the name.
+    pub(super) fn unless_dns_knows(mut self, name: &str) -> Self {
+        self.missing = Some(Missing {
+            name: name.to_owned(),
+            patience: None,
+        });
+        self
+    }
+
+    /// It waits so long for the address.
+    pub(super) fn within(mut self, limit: SimDuration, status: i32, text: String) -> Self {
+        if let Some(missing) = &mut self.missing {
+            missing.patience = Some(Patience {
+                limit,
+                status,
+                text,
+            });
+        }
+        self
+    }
+}
+
+impl Host {
+    /// Waits for the name that a command was refused for. `false`: there is nobody to ask.
+    pub(super) fn wait_for_name(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        argv: &[String],
+        missing: Missing,
+    ) -> bool {
+        if !self.start_lookup(now, &missing.name, Asker::Exec(id)) {
+            return false;
+        }
+        if let Some(patience) = &missing.patience {
+            self.wake_exec(now + patience.limit, id);
+        }
+        let task = Task::Resolving(Box::new(Resolving {
+            argv: argv.to_vec(),
+            name: missing.name.into(),
+            began: now,
+            patience: missing.patience,
+        }));
+        self.execs.insert(id, Exec { id, task });
+        true
+    }
+
+    /// The name is known, or known not to be.
+    pub(in crate::host) fn on_exec_resolved(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        found: Found,
+        out: &mut Output,
+    ) {
+        let Some(Exec {
+            task: Task::Resolving(task),
+            ..
+        }) = self.execs.remove(&id)
+        else {
+            return;
+        };
+        let answer = found.and_then(|addresses| {
+            let usable = addresses
+                .iter()
+                .find(|it| self.stack.resolve(**it).is_some());
+            usable
+                .or(addresses.first())
+                .copied()
+                .ok_or(NameError::Unknown)
+        });
+        self.names.look_up(Some((task.name, answer)));
+        self.begin_exec(now, id, &task.argv, task.began, out);
+        self.names.look_up(None);
+    }
+
+    /// A command's patience with DNS may be over.
+    pub(super) fn resolving_tick(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &Resolving,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        let patience = task.patience.as_ref()?;
+        if now < task.began + patience.limit {
+            return None;
+        }
+        self.stop_lookups(now, &Asker::Exec(id));
+        printer.err(patience.text.clone());
+        Some(patience.status)
+    }
+
+    /// Starts a command that was typed at `began`.
+    pub(super) fn begin_exec(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        argv: &[String],
+        began: SimTime,
+        out: &mut Output,
+    ) {
+        let started = self.start_command(now, id, argv);
+        match started {
+            Ok(super::Started::Running(mut task)) => {
+                if let Task::Connect(task) = &mut task {
+                    task.count_from(began);
+                }
+                self.execs.insert(id, Exec { id, task });
+                self.on_exec_wake(now, id, out);
+            }
+            Ok(super::Started::Over(printer, status)) => finish(now, id, printer, status, out),
+            Err(mut refusal) => {
+                let missing = refusal.missing.take();
+                if missing.is_some_and(|it| self.wait_for_name(now, id, argv, it)) {
+                    return;
+                }
+                let mut printer = Printer::default();
+                printer.err(refusal.text);
+                finish(now, id, printer, refusal.status, out);
+            }
+        }
+    }
+}

@@ -80,8 +80,6 @@ pub use fabric::LinkLocal;
 pub use verdict::{
     DropReason, EgressOnlyInternetGatewayDrop, EntryText, ExplanationCode, Hop, InstanceDrop,
     InterfaceDrop, InternetGatewayDrop, MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop,
-    DropReason, EgressOnlyInternetGatewayDrop, EntryText, ExplanationCode, Hop, InstanceDrop,
-    InterfaceDrop, InternetGatewayDrop, MachineDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop,
     PeeringDrop, RouteTableDrop, SecurityGroupDrop, SegmentDrop, ServiceDrop, TargetText,
     TransitGatewayDrop, VpcDrop, VpnDrop, VpnLimit,
 };

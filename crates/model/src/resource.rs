@@ -16,8 +16,8 @@ mod security_group;
 mod subnet;
 mod transit_gateway;
 mod vpc;
-mod vpc_peering_connection;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 mod vpn;
 
 pub use address::Address;
@@ -51,8 +51,8 @@ pub use transit_gateway::{
     TransitGatewayVpcAttachmentOptions,
 };
 pub use vpc::Vpc;
-pub use vpc_peering_connection::{PeeringStatus, PeeringVpc, VpcPeeringConnection};
 pub use vpc_endpoint::{DnsEntry, VpcEndpoint, VpcEndpointState, VpcEndpointType};
+pub use vpc_peering_connection::{PeeringStatus, PeeringVpc, VpcPeeringConnection};
 pub use vpn::{CustomerGateway, VpnConnection, VpnGateway, VpnStaticRoute, VpnTunnel};
 
 use serde::{Deserialize, Serialize};

@@ -15,8 +15,8 @@ mod security_group;
 mod subnet;
 mod transit_gateway;
 mod vpc;
-mod vpc_peering_connection;
 mod vpc_endpoint;
+mod vpc_peering_connection;
 mod vpn;
 
 use crate::build::Builder;

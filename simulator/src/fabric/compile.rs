@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use smol_str::SmolStr;
 use wirelab_model::{
-    AWS_SERVICES, InstanceState, InstanceType, InterfaceType, IpNet, NetworkAclId, NetworkInterface,
-    NetworkInterfaceId, NitroGeneration, Resources, RouteTableId, SecurityGroupId, SimDuration,
-    SubnetId, VpcId,
+    AWS_SERVICES, InstanceState, InstanceType, InterfaceType, IpNet, NetworkAclId,
+    NetworkInterface, NetworkInterfaceId, NitroGeneration, Resources, RouteTableId,
+    SecurityGroupId, SimDuration, SubnetId, VpcId,
 };
 use wirelab_wire::MacAddr;
 

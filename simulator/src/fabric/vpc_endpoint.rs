@@ -213,7 +213,7 @@ impl<W: Watch> Walk<'_, W> {
             return self.watch.deny(&transit, hop, reason);
         }
         let direction = FlowDirection::Ingress;
-        let passed = self.security_group(interface, direction, header, &transit, true);
+        let passed = self.security_group(interface, direction, header, &transit, |_| true);
         let action = if passed {
             FlowAction::Accept
         } else {
@@ -252,7 +252,7 @@ impl<W: Watch> Walk<'_, W> {
         let header = Header::of(&transit.packet);
         let way = self.way(nic, header.destination, header.destination);
         let direction = FlowDirection::Egress;
-        let passed = self.security_group(interface, direction, &header, &transit, true);
+        let passed = self.security_group(interface, direction, &header, &transit, |_| true);
         self.leave(interface, way, &header, transit, passed);
     }
 }

@@ -84,7 +84,7 @@ impl<'w> Range<'w> {
         let first = self.place(start, fields);
         let end = self.follower.follow(&mut there, first);
         self.touched.append(&mut there.eye.touched);
-        let found = end.map(|it| (self.end(it.place), it.packet));
+        let found = end.and_then(|it| Some((self.end(it.place)?, it.packet)));
         let arrived = found.or_else(|| there.eye.lost.take().map(|it| (Landed::Internet, it)));
         let (landed, packet) = arrived?;
         let mut back = Surveyor::new(rules);
@@ -136,7 +136,7 @@ impl<'w> Range<'w> {
         let end = self.follower.follow(&mut eye, first);
         self.touched.append(&mut eye.touched);
         match end {
-            Some(end) => Some((self.end(end.place), end.packet)),
+            Some(end) => Some((self.end(end.place)?, end.packet)),
             None => eye.lost.map(|it| (Landed::Internet, it)),
         }
     }
@@ -162,9 +162,11 @@ impl<'w> Range<'w> {
         (place, transit(packet(fields)))
     }
 
-    fn end(&self, arrival: Arrival) -> Landed {
-        match arrival {
+    /// `None` for a service of AWS's, which is nobody's endpoint.
+    fn end(&self, arrival: Arrival) -> Option<Landed> {
+        Some(match arrival {
             Arrival::Interface(interface) => Landed::Interface(interface),
+            Arrival::Service(_) => return None,
             Arrival::Outside(port) => {
                 let mut gateways = self.world.sites.customer_gateways();
                 let gateway = gateways.find(|(_, its)| *its == port);
@@ -172,7 +174,7 @@ impl<'w> Range<'w> {
                     Landed::Tunnel(id.clone(), port)
                 })
             }
-        }
+        })
     }
 
     fn departure(landed: &Landed, answer: IpPacket) -> (Place, Transit) {

@@ -301,7 +301,7 @@ fn interface(service: &Service, context: Context<'_>) -> InterfaceConfig {
         mac: MacAddr::default(),
         addresses: addresses.into_iter().map(IpNet::from).collect(),
         mtu,
-        gateway: None,
+        gateways: Vec::new(),
         resolvers: Vec::new(),
         search: Vec::new(),
     }

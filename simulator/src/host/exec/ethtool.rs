@@ -21,17 +21,14 @@ impl Host {
         };
         let position = self.interfaces().iter().position(|it| it.name == device);
         if position.is_none() && device != "lo" {
-            return Err(Refusal {
-                text: "Cannot get stats strings information: No such device\n".to_owned(),
-                status: 96,
-            });
+            return Err(Refusal::with_status(
+                96,
+                "Cannot get stats strings information: No such device\n",
+            ));
         }
         let statistics = position.and_then(|at| self.statistics.get(at));
         let Some(statistics) = statistics.filter(|it| !it.is_empty()) else {
-            return Err(Refusal {
-                text: "no stats available\n".to_owned(),
-                status: 94,
-            });
+            return Err(Refusal::with_status(94, "no stats available\n"));
         };
         let lines = statistics
             .iter()

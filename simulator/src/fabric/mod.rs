@@ -41,11 +41,8 @@ mod route_table;
 mod security_group;
 mod site;
 mod transit_gateway;
-<<<<<<< HEAD
 mod transit_metrics;
-=======
 mod vpc_endpoint;
->>>>>>> 5c57d94 (Services in a VPC: resolver, instance metadata and time at link-local addresses, endpoints, Route 53)
 mod vpn_gateway;
 mod vpn_metrics;
 mod vpn_tunnel;
@@ -71,12 +68,9 @@ pub(crate) use network_interface::Via;
 pub(crate) use plan::{Interface as PlanInterface, InterfaceIndex, Owner, Plan, Topology};
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
-<<<<<<< HEAD
 pub(crate) use transit_metrics::METRICS as TRANSIT_GATEWAY_METRICS;
 pub(crate) use vpn_metrics::METRICS as VPN_METRICS;
-=======
 pub(crate) use vpc_endpoint::service_addresses;
->>>>>>> 5c57d94 (Services in a VPC: resolver, instance metadata and time at link-local addresses, endpoints, Route 53)
 
 use crate::allowance::Meter;
 use crate::config::FabricConfig;

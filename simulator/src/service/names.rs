@@ -146,9 +146,21 @@ fn seen_from(view: View<'_>, public: Ipv4Addr) -> Option<IpAddr> {
     })
 }
 
-/// Whether the owner of a peered VPC lets the asking one see private addresses.
-fn lets_peer_resolve(_view: View<'_>, _vpc: &Vpc) -> bool {
-    false
+/// Whether the owner of a peered VPC lets the asking one see private addresses
+/// (`AllowDnsResolutionFromRemoteVpc` of its side; both DNS attributes of both VPCs).
+fn lets_peer_resolve(view: View<'_>, vpc: &Vpc) -> bool {
+    let resources = view.context.resources;
+    let asking = resources.vpcs.get(view.vpc);
+    let named = |it: &Vpc| it.enable_dns_support && it.enable_dns_hostnames;
+    if !named(vpc) || !asking.is_some_and(|it| named(it)) {
+        return false;
+    }
+    let mut connections = resources.vpc_peering_connections.values();
+    connections.any(|it| {
+        let own = it.ends(&vpc.vpc_id).map(|(own, _)| own);
+        it.connects(&vpc.vpc_id, view.vpc)
+            && own.is_some_and(|own| own.allow_dns_resolution_from_remote_vpc)
+    })
 }
 
 fn vpc_of<'a>(view: View<'a>, interface: &NetworkInterface) -> Option<&'a Arc<Vpc>> {

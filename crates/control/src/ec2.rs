@@ -26,6 +26,7 @@ mod region;
 pub(crate) mod route;
 mod route_table;
 mod security_group;
+mod security_group_reference;
 mod security_group_rule;
 mod subnet;
 mod tag;
@@ -44,6 +45,7 @@ mod vpn_modification;
 mod vpn_tunnel;
 
 pub(crate) use prefix_list::Versions;
+pub(crate) use security_group_reference::ForeignGroup;
 pub(crate) use vpn_connection::observe as observe_vpn_tunnel;
 pub(crate) use vpn_tunnel::TunnelSettings;
 use wirelab_model::{ResourceRef, SimTime};
@@ -158,9 +160,11 @@ operations! {
     DescribePrefixLists Read prefix_list::describe_prefix_lists, [DryRun Filters Pages];
     DescribeRegions Read region::describe_regions, [DryRun Filters];
     DescribeRouteTables Read route_table::describe_route_tables, [DryRun Filters Pages];
+    DescribeSecurityGroupReferences Read security_group_reference::describe_references, [DryRun];
     DescribeSecurityGroupRules Read security_group_rule::describe_security_group_rules,
         [DryRun Filters Pages];
     DescribeSecurityGroups Read security_group::describe_security_groups, [DryRun Filters Pages];
+    DescribeStaleSecurityGroups Read security_group_reference::describe_stale, [DryRun Pages];
     DescribeSubnets Read subnet::describe_subnets, [DryRun Filters Pages];
     DescribeTags Read tag::describe_tags, [DryRun Filters Pages];
     DescribeTransitGatewayAttachments Read

@@ -187,6 +187,8 @@ errors! {
         "The security group name '{name}' is reserved";
     group_name_not_found(name: &str) = "InvalidGroup.NotFound",
         "The security group '{name}' does not exist";
+    outbound_reference(id: impl Display) = "InvalidParameterValue",
+        "The security group '{id}' is behind a transit gateway: only inbound rules may refer to it";
     group_in_use(id: impl Display) = "DependencyViolation",
         "resource {id} has a dependent object";
     cannot_delete_default(group: impl Display, name: &str) = "CannotDelete",

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SimTime, UnixTime,
-    VpnConnectionId,
+    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SecurityGroupId, SimTime,
+    UnixTime, VpnConnectionId,
 };
 
-use crate::ec2::{TunnelSettings, Versions};
+use crate::ec2::{ForeignGroup, TunnelSettings, Versions};
 use crate::realm::Realms;
 use crate::timer::Timers;
 
@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) ipv6_pools: BTreeMap<Ipv6Net, SmolStr>,
     /// Changes of Route 53's by their id.
     pub(crate) zone_changes: BTreeMap<SmolStr, ZoneChange>,
+    /// Groups of other VPCs that rules refer to.
+    pub(crate) foreign_groups: BTreeMap<SecurityGroupId, ForeignGroup>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
 }

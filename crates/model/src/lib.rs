@@ -27,6 +27,7 @@ mod metric;
 mod observation;
 mod port;
 mod protocol;
+mod reference;
 mod resource;
 mod resources;
 mod seed;
@@ -46,6 +47,7 @@ pub use metric::{Metric, MetricDatum, MetricDimension, MetricUnit, StatisticSet}
 pub use observation::Observation;
 pub use port::PortRange;
 pub use protocol::{IpProtocol, ProtocolError};
+pub use reference::ReferenceOver;
 pub use resource::*;
 pub use resources::{Change, Changes, Resource, ResourceRef, Resources};
 pub use seed::{Seed, Stream};

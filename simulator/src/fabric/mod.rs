@@ -35,7 +35,6 @@ mod network_interface;
 mod peering;
 mod plan;
 mod quoted;
-mod reference;
 mod region;
 mod route_table;
 mod security_group;
@@ -69,8 +68,8 @@ pub(crate) use plan::{Interface as PlanInterface, InterfaceIndex, Owner, Plan, T
 use plan::{SubnetIndex, VpcIndex};
 pub(crate) use site::{CustomerDevice, Port, Sites, Socket};
 pub(crate) use transit_metrics::METRICS as TRANSIT_GATEWAY_METRICS;
-pub(crate) use vpn_metrics::METRICS as VPN_METRICS;
 pub(crate) use vpc_endpoint::service_addresses;
+pub(crate) use vpn_metrics::METRICS as VPN_METRICS;
 
 use crate::allowance::Meter;
 use crate::config::FabricConfig;

@@ -10,14 +10,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use wirelab_model::{
-    FlowDirection, IpNet, PortRange, PrefixListId, Resources, RulePeer, SecurityGroup,
-    SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId,
+    FlowDirection, IpNet, PortRange, PrefixListId, ReferenceOver, Resources, RulePeer,
+    SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId,
 };
 use wirelab_wire::{QuotedPacket, protocol};
 
 use super::header::{FlowKey, Header};
 use super::lpm::Lpm;
-use super::reference;
 use super::{InterfaceIndex, Transit, Walk};
 use crate::block;
 use crate::config::IcmpRelated;
@@ -83,7 +82,7 @@ impl GroupSet {
             };
             let peer = match &rule.peer {
                 RulePeer::Cidr(block) => Peer::Block(block.trunc()),
-                RulePeer::Group(peer) if reference::is_live(group, peer, resources) => {
+                RulePeer::Group(peer) if is_live(group, rule, peer, resources) => {
                     Peer::Members(members(peer))
                 }
                 RulePeer::Group(_) => Peer::Blocks(Arc::default()),
@@ -99,6 +98,22 @@ impl GroupSet {
             FlowDirection::Ingress => &self.inbound,
             FlowDirection::Egress => &self.outbound,
         }
+    }
+}
+
+/// Whether the rule's reference can match anything: what it names is there, and joined to the VPC.
+fn is_live(
+    group: &SecurityGroup,
+    rule: &SecurityGroupRule,
+    peer: &SecurityGroupId,
+    resources: &Resources,
+) -> bool {
+    let peer = resources.security_groups.get(peer);
+    let over = peer.and_then(|it| resources.reference_over(&group.vpc_id, &it.vpc_id));
+    match over {
+        None => false,
+        Some(ReferenceOver::TransitGateway(_)) => !rule.is_egress,
+        Some(ReferenceOver::SameVpc | ReferenceOver::Peering(_)) => true,
     }
 }
 

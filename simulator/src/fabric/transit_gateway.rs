@@ -47,6 +47,8 @@ pub(super) type AttachmentIndices = BTreeMap<InterfaceIndex, AttachmentIndex>;
 pub(crate) struct TransitGateway {
     pub(super) id: TransitGatewayId,
     pub(super) metrics: Source,
+    /// Rules may refer to groups of other attached VPCs.
+    referencing: bool,
     tables: BTreeMap<TransitGatewayRouteTableId, Lpm<TransitRoute>>,
 }
 
@@ -108,7 +110,7 @@ pub(super) fn compile(
     let gateways: BTreeMap<_, _> = (resources.transit_gateways.keys().enumerate())
         .map(|(at, id)| (id, TransitIndex::new(at)))
         .collect();
-    for id in resources.transit_gateways.keys() {
+    for (id, gateway) in &resources.transit_gateways {
         let tables = resources.transit_gateway_route_tables.values();
         let own = tables.filter(|it| it.transit_gateway_id == *id);
         let compiled = own.map(|it| {
@@ -118,6 +120,7 @@ pub(super) fn compile(
         plan.transit_gateways.push(TransitGateway {
             id: id.clone(),
             metrics: transit_metrics::of_gateway(id),
+            referencing: gateway.options.security_group_referencing_support,
             tables: compiled.collect(),
         });
     }
@@ -351,8 +354,8 @@ impl<W: Watch> Walk<'_, W> {
             return self.watch.deny(&transit, hop(), reason);
         }
         mtu::clamp(&mut transit.packet, mtu::TRANSIT_GATEWAY);
-        // Security group referencing across the gateway is off by default.
-        transit.direct = false;
+        // Which VPCs take part in referencing is what rules are compiled by.
+        transit.direct &= tgw.referencing;
         let destination = transit.packet.destination();
         let table = plan.attachment(entry.by).source.association_at(&tgw.id);
         let routes = table.and_then(|it| tgw.tables.get(it));

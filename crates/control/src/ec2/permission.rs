@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
 
+use crate::ec2::security_group_reference;
 use crate::error;
+use crate::state::State;
 
 /// What makes two rules the same; the description does not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -260,30 +262,32 @@ pub(crate) fn checked_ports(
 type Ports = (IpProtocol, i32, i32);
 
 /// Rules grouped as describe replies show them: one permission for each protocol and port range.
-pub(crate) fn show(rules: &[&SecurityGroupRule], owner: &str) -> Value {
-    let mut groups: Vec<(Ports, Vec<&SecurityGroupRule>)> = Vec::new();
+/// `group` is theirs.
+pub(crate) fn show(rules: &[&SecurityGroupRule], group: &SecurityGroup, state: &State) -> Value {
+    let mut sorted: Vec<(Ports, Vec<&SecurityGroupRule>)> = Vec::new();
     for rule in rules {
         let key = (rule.ip_protocol, rule.from_port, rule.to_port);
-        match groups.iter_mut().find(|group| group.0 == key) {
-            Some(group) => group.1.push(rule),
-            None => groups.push((key, vec![rule])),
+        match sorted.iter_mut().find(|it| it.0 == key) {
+            Some(found) => found.1.push(rule),
+            None => sorted.push((key, vec![rule])),
         }
     }
-    groups
+    sorted
         .into_iter()
-        .map(|(key, rules)| show_permission(key, &rules, owner))
+        .map(|(key, rules)| show_permission(key, &rules, group, state))
         .collect()
 }
 
 fn show_permission(
     (protocol, from, to): Ports,
     rules: &[&SecurityGroupRule],
-    owner: &str,
+    group: &SecurityGroup,
+    state: &State,
 ) -> Value {
     let mut lists: [Vec<Value>; 4] = Default::default();
     for rule in rules {
         let (list, mut member) = match &rule.peer {
-            RulePeer::Group(id) => (0, json!({ "UserId": owner, "GroupId": id })),
+            RulePeer::Group(id) => (0, security_group_reference::pair(id, group, state)),
             RulePeer::Cidr(IpNet::V4(cidr)) => (1, json!({ "CidrIp": cidr })),
             RulePeer::Cidr(IpNet::V6(cidr)) => (2, json!({ "CidrIpv6": cidr })),
             RulePeer::PrefixList(id) => (3, json!({ "PrefixListId": id })),

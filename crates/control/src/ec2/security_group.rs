@@ -9,6 +9,7 @@ use wirelab_model::*;
 use crate::describe::{Field, Reader};
 use crate::ec2::permission;
 use crate::error;
+use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{each, one, tags};
 
@@ -176,7 +177,8 @@ pub(crate) fn delete_security_group(
     let refers = |rule: &SecurityGroupRule| rule.peer == RulePeer::Group(id.clone());
     let referenced = tx
         .each::<SecurityGroup>()
-        .any(|other| other.group_id != id && other.rules.iter().any(refers));
+        .filter(|other| other.group_id != id && other.vpc_id == group.vpc_id)
+        .any(|other| other.rules.iter().any(refers));
     let used = tx
         .each::<NetworkInterface>()
         .any(|interface| interface.groups.contains(&id));
@@ -269,19 +271,19 @@ pub(crate) fn describe_security_groups(
         ids.push(find(reader.each(), None, Some(name))?);
     }
     reader.describe("SecurityGroups", &ids, FIELDS, |it| {
-        show(it, reader.region())
+        show(it, reader.region(), reader.state)
     })
 }
 
-fn show(group: &SecurityGroup, region: &str) -> Value {
+fn show(group: &SecurityGroup, region: &str, state: &State) -> Value {
     let (egress, ingress): (Vec<_>, Vec<_>) = group.rules.iter().partition(|rule| rule.is_egress);
     json!({
         "GroupId": group.group_id,
         "GroupName": group.group_name,
         "Description": group.description,
         "VpcId": group.vpc_id,
-        "IpPermissions": permission::show(&ingress, &group.owner_id),
-        "IpPermissionsEgress": permission::show(&egress, &group.owner_id),
+        "IpPermissions": permission::show(&ingress, group, state),
+        "IpPermissionsEgress": permission::show(&egress, group, state),
         "SecurityGroupArn": arn(group, region),
         "OwnerId": group.owner_id,
         "Tags": tags(&group.tags),

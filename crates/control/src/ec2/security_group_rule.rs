@@ -11,9 +11,9 @@ use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
 use crate::ec2::permission::{self, IpPermission, Permissions, RuleKey};
-use crate::ec2::{prefix_list, security_group};
+use crate::ec2::{prefix_list, security_group, security_group_reference};
 use crate::error;
-use crate::kind::Kind;
+use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, one};
 
@@ -98,7 +98,7 @@ impl Rules {
             .map(|group| SecurityGroup::clone(group))
     }
 
-    /// The rules that the call describes; groups among them exist and are of the same VPC.
+    /// The rules that the call describes; groups that are named are of the same VPC.
     fn meant(self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Meant, ApiError> {
         let by_name = |name: &str| {
             tx.each::<SecurityGroup>()
@@ -106,22 +106,20 @@ impl Rules {
                 .map(|it| it.group_id.clone())
                 .ok_or_else(|| error::group_name_not_found(name))
         };
-        let rules = self.permissions.rules(by_name)?;
-        for (key, _) in &rules {
-            check_peer(tx, vpc_id, &key.peer)?;
-        }
-        Ok(rules)
+        self.permissions.rules(by_name)
     }
 }
 
-fn check_peer(tx: &Transaction<'_>, vpc_id: &VpcId, peer: &RulePeer) -> Result<(), ApiError> {
+/// What a new rule refers to is there, and may be referred to.
+fn check_peer(
+    tx: &mut Transaction<'_>,
+    vpc_id: &VpcId,
+    peer: &RulePeer,
+    is_egress: bool,
+) -> Result<(), ApiError> {
     match peer {
         RulePeer::Cidr(_) => {}
-        RulePeer::Group(id) => {
-            if tx.get::<SecurityGroup>(id)?.vpc_id != *vpc_id {
-                return Err(SecurityGroup::not_found(id));
-            }
-        }
+        RulePeer::Group(id) => security_group_reference::check(tx, vpc_id, id, is_egress)?,
         RulePeer::PrefixList(id) => prefix_list::refuse_deleted(tx, id)?,
     }
     Ok(())
@@ -140,6 +138,7 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
     let mut group = rules.group(tx)?;
     let mut made = Vec::new();
     for (key, description) in rules.meant(tx, &group.vpc_id)? {
+        check_peer(tx, &group.vpc_id, &key.peer, is_egress)?;
         let known =
             |rule: &SecurityGroupRule| rule.is_egress == is_egress && RuleKey::of(rule) == key;
         if group.rules.iter().any(known) {
@@ -162,7 +161,7 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
     check_limit(tx, &group, is_egress)?;
     let shown: Vec<_> = made
         .iter()
-        .map(|rule| show(rule, &group, tx.resources()))
+        .map(|rule| show(rule, &group, tx.state))
         .collect();
     tx.put(group);
     Ok(json!({ "Return": true, "SecurityGroupRules": shown }))
@@ -349,10 +348,12 @@ pub(crate) fn modify_security_group_rules(
     for update in request.security_group_rules {
         let new = update.security_group_rule;
         let peer = new.peer()?;
-        check_peer(tx, &group.vpc_id, &peer)?;
+        let id = &update.security_group_rule_id;
+        let is_egress = rule_mut(&mut group, id)?.is_egress;
+        check_peer(tx, &group.vpc_id, &peer, is_egress)?;
         let (from_port, to_port) =
             permission::checked_ports(new.ip_protocol, new.from_port, new.to_port)?;
-        let rule = rule_mut(&mut group, &update.security_group_rule_id)?;
+        let rule = rule_mut(&mut group, id)?;
         rule.ip_protocol = new.ip_protocol;
         rule.from_port = from_port;
         rule.to_port = to_port;
@@ -421,11 +422,11 @@ pub(crate) fn describe_security_group_rules(
         "SecurityGroupRules",
         chosen,
         |(rule, _)| rule.security_group_rule_id.to_string(),
-        |(rule, group)| show(rule, group, reader.resources()),
+        |(rule, group)| show(rule, group, reader.state),
     )
 }
 
-fn show(rule: &SecurityGroupRule, group: &SecurityGroup, resources: &Resources) -> Value {
+fn show(rule: &SecurityGroupRule, group: &SecurityGroup, state: &State) -> Value {
     let mut shown = json!({
         "SecurityGroupRuleId": rule.security_group_rule_id,
         "GroupId": rule.group_id,
@@ -437,9 +438,11 @@ fn show(rule: &SecurityGroupRule, group: &SecurityGroup, resources: &Resources) 
     });
     let (member, value) = match &rule.peer {
         RulePeer::Group(id) => {
-            let peer = resources.security_groups.get(id);
-            let vpc_id = peer.map(|it| &it.vpc_id);
-            let info = json!({ "GroupId": id, "UserId": group.owner_id, "VpcId": vpc_id });
+            let mut info = security_group_reference::pair(id, group, state);
+            if info["VpcId"].is_null() {
+                let peer = state.resources.security_groups.get(id);
+                info["VpcId"] = json!(peer.map(|it| &it.vpc_id));
+            }
             ("ReferencedGroupInfo", info)
         }
         peer => show_peer(peer),

@@ -4,6 +4,7 @@ mod instance;
 mod ipv6;
 mod nat_gateway;
 mod network_acl;
+mod peering;
 mod reach;
 mod route_table;
 mod security_group;

@@ -99,8 +99,6 @@ pub struct Latency {
     pub transit_gateway: SimDuration,
     /// Between an internet gateway and a machine on the internet.
     pub internet: SimDuration,
-    /// Between transit gateways of two Regions.
-    pub inter_region: SimDuration,
     /// Between a VPN gateway and a customer gateway.
     pub vpn: SimDuration,
     /// Across a segment outside AWS.
@@ -190,7 +188,6 @@ impl Default for Latency {
             nat_gateway: SimDuration::from_micros(60),
             transit_gateway: SimDuration::from_micros(150),
             internet: SimDuration::from_millis(12),
-            inter_region: SimDuration::from_millis(35),
             vpn: SimDuration::from_millis(8),
             segment: SimDuration::from_micros(50),
         }

@@ -33,7 +33,7 @@ use super::plan::{
     AttachmentIndex, InterfaceIndex, Plan, TransitIndex, VpcIndex, VpnConnectionIndex, ZoneIndex,
 };
 use super::transit_metrics::{self, Happens};
-use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu};
+use super::{Oversize, Place, TellBy, Teller, Transit, Walk, mtu, region};
 use crate::metrics::Source;
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -496,16 +496,13 @@ impl<W: Watch> Walk<'_, W> {
             gateway: plan.transit_gateway(other).id.clone(),
             attachment: attachment.id().clone(),
         };
-        let after = self.config.latency.transit_gateway + self.latency_of_peering(attachment);
+        let regions = attachment.source.peering();
+        let apart = regions.filter(|it| it.region != it.peer_region);
+        let way = apart.map_or(SimDuration::ZERO, |it| {
+            region::latency(&it.region, &it.peer_region)
+        });
+        let after = self.config.latency.transit_gateway + way;
         self.send(after, place, transit);
-    }
-
-    fn latency_of_peering(&self, attachment: &Attachment) -> SimDuration {
-        let peering = attachment.source.peering();
-        match peering {
-            Some(it) if it.region != it.peer_region => self.config.latency.inter_region,
-            _ => SimDuration::ZERO,
-        }
     }
 
     fn attachment_down(&mut self, gateway: TransitIndex, down: &Attachment, transit: &Transit) {

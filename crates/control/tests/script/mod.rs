@@ -1,7 +1,8 @@
 //! Calls written as lines: `ec2:Operation Key=Value ...` (values are JSON if they parse as such),
 //! `name = ...` with `| Path.To.Member` to keep part of a reply as `${name}`,
 //! `structure NAME: ec2:...` for a scenario's own resources, `as ACCOUNT REGION` for another caller
-//! from here on, or `advance 90s`. `#` begins a comment.
+//! from here on, `tunnel CONNECTION ADDRESS up|down` for what the data plane tells, or `advance 90s`.
+//! `#` begins a comment.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,7 +10,8 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 use wirelab_control::{CallIds, Control, ControlConfig, Input};
 use wirelab_model::{
-    Call, Caller, Change, Changes, IdSpace, Reply, SimDuration, SimTime, UnixTime,
+    Call, Caller, Change, Changes, IdSpace, Observation, Reply, SimDuration, SimTime, UnixTime,
+    VpnConnectionId,
 };
 
 /// A control plane that is talked to line by line.
@@ -60,10 +62,26 @@ impl Script {
                 writeln!(self.out, "{line}").expect("a string takes it");
                 let (account, region) = caller.split_once(' ').expect("as ACCOUNT REGION");
                 (self.caller.account, self.caller.region) = (account.into(), region.into());
+            } else if let Some(tunnel) = line.strip_prefix("tunnel ") {
+                writeln!(self.out, "{} {line}", self.now).expect("a string takes it");
+                self.tunnel(&self.expand(tunnel));
             } else if !line.is_empty() {
                 self.line(line);
             }
         }
+    }
+
+    fn tunnel(&mut self, text: &str) {
+        let mut words = text.split(' ');
+        let mut word = || words.next().expect("CONNECTION ADDRESS up|down");
+        let observation = Observation::VpnTunnel {
+            vpn_connection: VpnConnectionId::new(word()),
+            outside_ip_address: word().parse().expect("an address"),
+            up: word() == "up",
+        };
+        let input = Input::Observation(observation);
+        let output = self.control.handle(self.now, input);
+        self.show_changes(output.changes);
     }
 
     fn advance(&mut self, span: SimDuration) {

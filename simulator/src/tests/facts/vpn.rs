@@ -130,16 +130,19 @@ fn to_office(bench: &mut Bench) -> String {
     outcome(&bench.send("eni-app", rst(APP, OFFICE, 40_000, 40)))
 }
 
-fn from_office(bench: &mut Bench, to: &str) -> String {
-    let before = bench.dropped.len();
+fn put_at_office(bench: &mut Bench, packet: IpPacket) {
     let now = bench.world.now();
     let point = CapturePoint::HostInterface {
         host: "cgw-a".into(),
         interface: "tun0".into(),
     };
-    let packet = rst(OFFICE, to, 40_000, 40);
     let put = bench.world.handle(now, Input::Packet { point, packet });
     put.expect("the device has a tunnel interface");
+}
+
+fn from_office(bench: &mut Bench, to: &str) -> String {
+    let before = bench.dropped.len();
+    put_at_office(bench, rst(OFFICE, to, 40_000, 40));
     bench.wait(1);
     let drops: Vec<_> = bench.dropped[before..]
         .iter()
@@ -351,7 +354,7 @@ fn a_tunnel_has_its_limits() {
         let mut bench = net().build_with(FabricConfig::default());
         device(&mut bench, "a", OFFICE, |_| {});
         for _ in 0..count {
-            bench.put("eni-app", rst(APP, OFFICE, 1, size));
+            put_at_office(&mut bench, rst(OFFICE, APP, 1, size));
         }
         bench.wait(1);
         let limited = bench.dropped.iter().filter_map(|it| match &it.reason {

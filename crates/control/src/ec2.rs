@@ -101,8 +101,8 @@ operations! {
     CreateTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::create_transit_gateway_vpc_attachment, [DryRun Tags];
     CreateVpc Write vpc::create_vpc, [DryRun Tags];
-    CreateVpcPeeringConnection Write vpc_peering_connection::create, [DryRun Tags];
     CreateVpcEndpoint Write vpc_endpoint::create_vpc_endpoint, [DryRun Tags Token];
+    CreateVpcPeeringConnection Write vpc_peering_connection::create, [DryRun Tags];
     CreateVpnConnection Write vpn_connection::create_vpn_connection, [DryRun Tags];
     CreateVpnConnectionRoute Write vpn_connection::create_vpn_connection_route, [];
     CreateVpnGateway Write vpn_gateway::create_vpn_gateway, [DryRun Tags];
@@ -131,8 +131,8 @@ operations! {
     DeleteTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
-    DeleteVpcPeeringConnection Write vpc_peering_connection::delete, [DryRun];
     DeleteVpcEndpoints Write vpc_endpoint::delete_vpc_endpoints, [DryRun];
+    DeleteVpcPeeringConnection Write vpc_peering_connection::delete, [DryRun];
     DeleteVpnConnection Write vpn_connection::delete_vpn_connection, [DryRun];
     DeleteVpnConnectionRoute Write vpn_connection::delete_vpn_connection_route, [];
     DeleteVpnGateway Write vpn_gateway::delete_vpn_gateway, [DryRun];
@@ -179,10 +179,10 @@ operations! {
         [DryRun Filters Pages];
     DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
-    DescribeVpcPeeringConnections Read vpc_peering_connection::describe, [DryRun Filters Pages];
     DescribeVpcEndpointServices Read vpc_endpoint::describe_vpc_endpoint_services,
         [DryRun Filters Pages];
     DescribeVpcEndpoints Read vpc_endpoint::describe_vpc_endpoints, [DryRun Filters Pages];
+    DescribeVpcPeeringConnections Read vpc_peering_connection::describe, [DryRun Filters Pages];
     DescribeVpcs Read vpc::describe_vpcs, [DryRun Filters Pages];
     DescribeVpnConnections Read vpn_connection::describe_vpn_connections, [DryRun Filters];
     DescribeVpnGateways Read vpn_gateway::describe_vpn_gateways, [DryRun Filters];
@@ -224,8 +224,8 @@ operations! {
     ModifyTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
-    ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
     ModifyVpcEndpoint Write vpc_endpoint::modify_vpc_endpoint, [DryRun];
+    ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
     ModifyVpnConnection Write vpn_modification::modify_vpn_connection, [DryRun];
     ModifyVpnTunnelOptions Write vpn_modification::modify_vpn_tunnel_options, [DryRun];
     RejectTransitGatewayPeeringAttachment Write

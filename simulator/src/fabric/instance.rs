@@ -23,8 +23,8 @@ const TOLERANCE: SimDuration = SimDuration::from_millis(1);
 const QUEUE: SimDuration = SimDuration::from_millis(10);
 /// Packets a second to link-local services (the resolver, IMDS, the time) of an interface: fixed.
 const LINK_LOCAL: u64 = 1024;
-/// A second's worth of them may come at once (ours).
-const LINK_LOCAL_BURST: SimDuration = SimDuration::from_secs(1);
+/// A second's worth of them may come at once (ours): the last of 1,024 is 1,023 ahead of its time.
+const LINK_LOCAL_BURST: SimDuration = SimDuration::from_nanos(1_000_000_000 / 1024 * 1023 + 1023);
 /// How long a type with two vCPUs bursts at its full rate, in seconds; larger ones longer, up to an
 /// hour ("from 5 to 60 minutes").
 const BURST_SECONDS: u64 = 300;

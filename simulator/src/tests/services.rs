@@ -753,3 +753,59 @@ fn traffic_and_commands_take_names() {
     table.row("2.8", "traffic by name", done, vec![Some(200), Some(200)]);
     table.finish(4);
 }
+
+#[test]
+fn the_peering_option_shows_private_addresses_to_the_peer() {
+    let mut net = net();
+    let end = |vpc: &str, allows| PeeringVpc {
+        vpc_id: VpcId::new(vpc),
+        owner_id: "123456789012".into(),
+        region: "us-east-1".into(),
+        allow_dns_resolution_from_remote_vpc: allows,
+    };
+    let connection = |allows| VpcPeeringConnection {
+        vpc_peering_connection_id: VpcPeeringConnectionId::new("pcx-a"),
+        requester: end("vpc-a", allows),
+        accepter: end("vpc-b", false),
+        status: PeeringStatus::Active,
+        status_message: "Active".to_owned(),
+        expiration_time: UnixTime::default(),
+        ended_by: None,
+        is_hidden: false,
+        tags: Vec::new(),
+    };
+    net.put(connection(false));
+    let mut bench = populated(&mut net);
+    let name = "ec2-3-208-0-10.compute-1.amazonaws.com";
+    let mut table = Table::default();
+    let said = dig(&mut bench, "app", &[name]);
+    table.row(
+        "2.8",
+        "without enableDnsHostnames there is no name",
+        said,
+        "NXDOMAIN".to_owned(),
+    );
+    let mut change = Net::default();
+    for id in ["vpc-a", "vpc-b"] {
+        let vpc = Vpc::clone(&bench.world.resources().vpcs[&VpcId::new(id)]);
+        change.put(Vpc {
+            enable_dns_hostnames: true,
+            ..vpc
+        });
+    }
+    bench.change(&mut change);
+    let said = dig(&mut bench, "app", &[name]);
+    table.row("2.8", "inside its VPC", said, "10.0.1.10".to_owned());
+    let said = dig(&mut bench, "far", &[name]);
+    table.row(
+        "46",
+        "for a peer without the option",
+        said,
+        "3.208.0.10".to_owned(),
+    );
+    change.put(connection(true));
+    bench.change(&mut change);
+    let said = dig(&mut bench, "far", &[name]);
+    table.row("46", "for a peer with it", said, "10.0.1.10".to_owned());
+    table.finish(4);
+}

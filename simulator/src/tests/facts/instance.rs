@@ -157,7 +157,7 @@ fn link_local_services_connections_and_the_internet() {
         offer(bench, "169.254.169.253", 80, count);
         counters_of(bench, "eni-one").linklocal_allowance_exceeded
     };
-    let first = link_local(&mut bench, 1025);
+    let first = link_local(&mut bench, 1024);
     table.row("2.8", "a second's worth", first, 0);
     let more = link_local(&mut bench, 2048);
     table.row("2.8", "1,024 more a second later", more, 1024);

@@ -4,6 +4,7 @@ mod agreement;
 mod end_to_end;
 mod facts;
 mod flow_logs;
+mod ipv6;
 mod mtu;
 mod nat;
 mod reachable;

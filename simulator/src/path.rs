@@ -5,27 +5,30 @@
 //! recorded and the probe goes on, so that all blockers are found at once.
 
 mod print;
+mod size;
 mod walk;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
-    IpNet, NetworkAclEntry, RouteDestination, RouteTarget, SecurityGroupRuleId,
-    TransitGatewayAttachmentId, TransitGatewayRouteTableId,
+    CustomerGatewayId, IpNet, NetworkAclEntry, NetworkInterfaceId, RouteDestination, RouteTarget,
+    SecurityGroupRuleId, TransitGatewayAttachmentId, TransitGatewayRouteTableId,
 };
 
 use crate::verdict::{DropReason, Hop};
 
 pub use print::{Marks, Names, PathDisplay};
-pub use walk::explain;
+pub use size::{Fit, largest};
+pub use walk::{explain, explain_with};
 
 /// What to ask about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// The machine that would send.
-    pub from: SmolStr,
+    /// Who would send.
+    pub from: Origin,
     /// Where to.
     pub to: IpAddr,
     /// What.
@@ -34,6 +37,56 @@ pub struct Probe {
     pub source_port: Option<u16>,
     /// IP total length in octets, 28 at least, to ask about path MTU. `None`: a SYN, or 64 octets.
     pub size: Option<u16>,
+}
+
+/// Who sends a probe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A machine: one of its programs sends it.
+    Host(SmolStr),
+    /// An interface, whether or not there is a machine behind it.
+    Interface {
+        /// The interface.
+        id: NetworkInterfaceId,
+        /// Any address; the interface's primary one by default.
+        source: Option<IpAddr>,
+    },
+    /// Somebody on the internet.
+    Internet {
+        /// A public address.
+        source: IpAddr,
+    },
+    /// The customer's end of a VPN connection.
+    CustomerGateway {
+        /// The customer gateway.
+        id: CustomerGatewayId,
+        /// An address behind it.
+        source: IpAddr,
+    },
+}
+
+impl From<&str> for Origin {
+    fn from(host: &str) -> Self {
+        Self::Host(host.into())
+    }
+}
+
+impl From<SmolStr> for Origin {
+    fn from(host: SmolStr) -> Self {
+        Self::Host(host)
+    }
+}
+
+/// The machine's name, the interface's or gateway's id, or `internet`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(name) => f.write_str(name),
+            Self::Interface { id, .. } => f.write_str(id.as_str()),
+            Self::Internet { source } => write!(f, "internet {source}"),
+            Self::CustomerGateway { id, source } => write!(f, "{id} {source}"),
+        }
+    }
 }
 
 /// The protocol of a probe.
@@ -189,6 +242,12 @@ pub enum ProbeError {
     /// No machine has this name.
     #[error("no host is called `{0}`")]
     UnknownHost(SmolStr),
+    /// No interface has this id.
+    #[error("no network interface is called `{0}`")]
+    UnknownInterface(NetworkInterfaceId),
+    /// No machine is this customer gateway.
+    #[error("no machine answers as the customer gateway `{0}`")]
+    UnknownCustomerGateway(CustomerGatewayId),
     /// Shorter than its own headers.
     #[error("{0} octets do not hold the headers of the probe: the smallest size is 28")]
     TooSmall(u16),

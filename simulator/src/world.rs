@@ -253,7 +253,7 @@ impl World {
     }
 
     /// Makes the next generation of resources, and everything obeys it.
-    fn apply(&mut self, changes: &[Change]) {
+    pub(crate) fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             self.topology.resources.apply(change);
         }

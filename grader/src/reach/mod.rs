@@ -8,9 +8,10 @@
 //! [`Control::allows`] gives the set of each, [`Intent`] the set that is meant to pass it, and
 //! [`excess`] is what is new and not meant, with the rule that lets it in and one packet.
 //!
-//! Not here: routes and whole paths (the simulator's `path` answers those) and time. A network ACL
-//! cannot tell a local address or a source port, so intent is widened to what the control can say
-//! before it is held against it ([`widen`](wirelab_simulator::reach::PacketSet::widen)): the least rule a control can express is
+//! Not here: routes and whole ways (the simulator's `path` and `reach` answer those) and time. A
+//! network ACL cannot tell a local address or a source port, so intent is widened to what the
+//! control can say before it is held against it
+//! ([`widen`](wirelab_simulator::reach::PacketSet::widen)): the least rule a control can express is
 //! never excess.
 
 mod control;
@@ -23,3 +24,4 @@ mod tests;
 pub use control::{Control, Direction};
 pub use excess::{Excess, excess};
 pub use intent::Intent;
+pub(crate) use intent::subnet_of;

@@ -7,22 +7,25 @@
 use std::net::IpAddr;
 
 use smol_str::SmolStr;
-use wirelab_model::{FlowAction, FlowDirection, SimDuration, SimTime, TrafficPath};
+use wirelab_model::{Change, FlowAction, FlowDirection, SimDuration, SimTime, TrafficPath};
 use wirelab_wire::{
     Bytes, IcmpMessage, IpPacket, MacAddr, TcpFlags, TcpSegment, Transport, Unreachable, protocol,
 };
 
 use super::{
-    Answer, Journey, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol, SIZE_MIN,
-    StepVerdict,
+    Answer, Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol,
+    SIZE_MIN, StepVerdict,
 };
-use crate::fabric::{InterfaceIndex, Place, Service, Transit};
+use crate::fabric::{InterfaceIndex, Place, Service, Socket, Transit};
 use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
+use crate::reach::fire;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop};
+use crate::verdict::{DropReason, Hop, InternetGatewayDrop};
 use crate::world::World;
 
+/// Source port of probes that no program sends: one of every system's ephemeral range.
+const BARE_PORT: u16 = 50_000;
 /// How long a machine may take to answer a probe.
 const PATIENCE: SimDuration = SimDuration::from_secs(1);
 
@@ -31,15 +34,13 @@ const PATIENCE: SimDuration = SimDuration::from_secs(1);
 /// # Errors
 /// A probe from a machine that does not exist or that does not send it.
 pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
-    let number = world.machine_number(&probe.from);
-    let number = number.ok_or_else(|| ProbeError::UnknownHost(probe.from.clone()))?;
-    check(world, number, probe)?;
     let mut explainer = Explainer {
         world,
         follower: Follower::new(world, world.state.clone()),
+        stranger: None,
     };
-    let first = explainer.first_packet(number, probe)?;
-    let (forward, end) = explainer.journey(number, first);
+    let start = explainer.start(probe)?;
+    let (forward, end) = explainer.journey(start);
     let Some(end) = end else {
         return Ok(PathReport {
             probe: probe.clone(),
@@ -58,13 +59,28 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
         });
     }
     let (answer, reply) = explainer.reply(&end);
-    let back = reply.map(|it| explainer.journey(end.machine.unwrap_or(number), it).0);
+    let back = reply.map(|it| explainer.journey(it).0);
     Ok(PathReport {
         probe: probe.clone(),
         forward,
         answer,
         back,
     })
+}
+
+/// The same after `changes` of resources, which take effect at once: what if? The world does not
+/// change.
+///
+/// # Errors
+/// As [`explain`].
+pub fn explain_with(
+    world: &World,
+    changes: &[Change],
+    probe: &Probe,
+) -> Result<PathReport, ProbeError> {
+    let mut copy = world.clone();
+    copy.apply(changes);
+    explain(&copy, probe)
 }
 
 /// Refuses what the machine could not send, saying why.
@@ -97,9 +113,62 @@ fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
 struct Explainer<'w> {
     world: &'w World,
     follower: Follower<'w>,
+    /// Who has sent the probe, if it is nobody of this world: what goes there has arrived.
+    stranger: Option<IpAddr>,
 }
 
 impl Explainer<'_> {
+    /// Where the probe begins.
+    fn start(&mut self, probe: &Probe) -> Result<(Place, Transit), ProbeError> {
+        let (place, source) = match &probe.from {
+            Origin::Host(name) => {
+                let number = self.world.machine_number(name);
+                let number = number.ok_or_else(|| ProbeError::UnknownHost(name.clone()))?;
+                check(self.world, number, probe)?;
+                let first = self.first_packet(number, probe)?;
+                let start = self.follower.departure(number, first, true);
+                return start.ok_or_else(|| ProbeError::NotSent {
+                    host: name.clone(),
+                    why: "it has no such interface".to_owned(),
+                });
+            }
+            Origin::Interface { id, source } => {
+                let plan = &self.world.topology.plan;
+                let index = self.world.topology.find(id);
+                let found = index.and_then(|it| Some((it, plan.find_interface(it)?)));
+                let (interface, nic) = found.ok_or(ProbeError::UnknownInterface(id.clone()))?;
+                let is_version = |it: &&IpAddr| it.is_ipv4() == probe.to.is_ipv4();
+                let own = nic.addresses.iter().find(is_version).copied();
+                let place = Place::Depart {
+                    interface,
+                    next_hop: probe.to,
+                };
+                (place, source.or(own))
+            }
+            Origin::Internet { source } => {
+                self.stranger = Some(*source);
+                (Place::FromInternet, Some(*source))
+            }
+            Origin::CustomerGateway { id, source } => {
+                let device = self.world.sites.customer_gateways().find(|it| it.0 == id);
+                let unknown = || ProbeError::UnknownCustomerGateway(id.clone());
+                let (_, port) = device.ok_or_else(unknown)?;
+                self.follower.ends_outside = true;
+                let place = Place::DepartOutside {
+                    port,
+                    socket: Socket::Tunnel(id.clone()),
+                    next_hop: probe.to,
+                };
+                (place, Some(*source))
+            }
+        };
+        let source = source.ok_or_else(|| ProbeError::NotSent {
+            host: probe.from.to_string().into(),
+            why: "it has no address of that IP version".to_owned(),
+        })?;
+        Ok((place, direct(bare_packet(source, probe))))
+    }
+
     /// The packet that a program on the machine would send.
     fn first_packet(&mut self, number: u32, probe: &Probe) -> Result<Transmit, ProbeError> {
         let mut first = self.program(number, probe.to, probe.protocol, probe.size)?;
@@ -157,27 +226,23 @@ impl Explainer<'_> {
             })
     }
 
-    /// Follows a packet from the machine that sends it to the machine that gets it.
-    fn journey(&mut self, number: u32, first: Transmit) -> (Journey, Option<End>) {
-        let said = what(&first.packet);
-        let start = self.follower.departure(number, first, true);
-        self.follow(said, start)
-    }
-
-    /// Follows a packet from where it is.
-    fn follow(&mut self, what: SmolStr, start: Option<(Place, Transit)>) -> (Journey, Option<End>) {
-        let mut recorder = Recorder::default();
-        let mut journey = Journey {
+    /// Follows a packet from where it is sent to the machine that gets it.
+    fn journey(&mut self, start: (Place, Transit)) -> (Journey, Option<End>) {
+        let mut recorder = Recorder {
+            stranger: self.stranger,
+            ..Recorder::default()
+        };
+        let what = what(&start.1.packet);
+        let end = self.follower.follow(&mut recorder, start);
+        let mut reached = end.as_ref().map(|it| self.arrived_at(it));
+        if recorder.reached_stranger {
+            reached = Some("internet".into());
+        }
+        let journey = Journey {
             what,
-            steps: Vec::new(),
-            reached: None,
+            steps: recorder.steps,
+            reached,
         };
-        let end = match start {
-            Some(start) => self.follower.follow(&mut recorder, start),
-            None => None,
-        };
-        journey.reached = end.as_ref().map(|it| self.arrived_at(it));
-        journey.steps = recorder.steps;
         (journey, end)
     }
 
@@ -189,7 +254,9 @@ impl Explainer<'_> {
             (None, Arrival::Service(service)) => {
                 plan.service_name(service, end.packet.destination())
             }
-            (None, Arrival::Outside(_)) => SmolStr::default(),
+            (None, Arrival::Outside(port)) => {
+                self.world.machines[port.host as usize].name().clone()
+            }
         }
     }
 
@@ -203,23 +270,39 @@ impl Explainer<'_> {
         let Some(packet) = said.or_else(|| answer_to(packet)) else {
             return (answer, None);
         };
-        let said = what(&packet);
-        let transit = Transit {
-            packet: Box::new(packet),
-            direct: true,
-            host: None,
-            traffic: None,
-        };
         let place = Place::FromService(service.clone());
-        (answer, Some(self.follow(said, Some((place, transit))).0))
+        (answer, Some(self.journey((place, direct(packet))).0))
     }
 
     /// What the machine says to the probe, and the packet to ask the way back about.
-    fn reply(&mut self, end: &End) -> (Answer, Option<Transmit>) {
+    fn reply(&mut self, end: &End) -> (Answer, Option<(Place, Transit)>) {
         let made_up = answer_to(&end.packet);
-        let Some(number) = end.machine else {
-            return (Answer::Silent, made_up.map(|packet| transmit(0, packet)));
+        let (number, (answer, said)) = match (end.machine, &end.place) {
+            (Some(number), _) => (number, self.machine_reply(number, end, made_up)),
+            (None, Arrival::Interface(interface)) => {
+                let interface = *interface;
+                let start = made_up.map(|packet| {
+                    let next_hop = packet.destination();
+                    let place = Place::Depart {
+                        interface,
+                        next_hop,
+                    };
+                    (place, direct(packet))
+                });
+                return (Answer::Silent, start);
+            }
+            (None, Arrival::Outside(_) | Arrival::Service(_)) => return (Answer::Silent, None),
         };
+        let start = said.and_then(|it| self.follower.departure(number, it, true));
+        (answer, start)
+    }
+
+    fn machine_reply(
+        &mut self,
+        number: u32,
+        end: &End,
+        made_up: Option<IpPacket>,
+    ) -> (Answer, Option<Transmit>) {
         let now = self.world.now();
         let interface = match &end.place {
             Arrival::Interface(index) => self.world.machines[number as usize]
@@ -251,6 +334,36 @@ impl Explainer<'_> {
         });
         (Answer::Silent, made_up)
     }
+}
+
+fn direct(packet: IpPacket) -> Transit {
+    Transit {
+        packet: Box::new(packet),
+        direct: true,
+        host: None,
+        traffic: None,
+    }
+}
+
+/// The probe as no program has made it.
+fn bare_packet(source: IpAddr, probe: &Probe) -> IpPacket {
+    let port = probe.source_port.unwrap_or(BARE_PORT);
+    let (protocol, first, second) = match probe.protocol {
+        ProbeProtocol::Tcp(to) => (protocol::TCP, port, to),
+        ProbeProtocol::Udp(to) => (protocol::UDP, port, to),
+        ProbeProtocol::Icmp if source.is_ipv4() => (protocol::ICMP, 8, 0),
+        ProbeProtocol::Icmp => (protocol::ICMPV6, 128, 0),
+    };
+    let mut packet = fire::packet(&fire::Fields {
+        source,
+        destination: probe.to,
+        protocol,
+        first,
+        second,
+    });
+    let more = usize::from(probe.size.unwrap_or(0)).saturating_sub(packet.total_len());
+    fire::lengthen(&mut packet, more);
+    packet
 }
 
 fn transmit(interface: usize, packet: IpPacket) -> Transmit {
@@ -358,6 +471,8 @@ fn what(packet: &IpPacket) -> SmolStr {
 #[derive(Default)]
 struct Recorder {
     steps: Vec<PathStep>,
+    stranger: Option<IpAddr>,
+    reached_stranger: bool,
 }
 
 impl Recorder {
@@ -380,7 +495,17 @@ impl Watch for Recorder {
     }
 
     fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
-        self.add(&transit.packet, hop, StepVerdict::Deny(reason.into()));
+        let reason = reason.into();
+        // A stranger is no machine of this world, and there all the same.
+        if let DropReason::InternetGateway(InternetGatewayDrop::NoSuchPublicAddress { destination }) =
+            reason
+            && self.stranger == Some(destination)
+        {
+            self.reached_stranger = true;
+            let verdict = StepVerdict::Pass(PassDetail::Plain);
+            return self.add(&transit.packet, hop, verdict);
+        }
+        self.add(&transit.packet, hop, StepVerdict::Deny(reason));
     }
 
     fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}

@@ -31,14 +31,14 @@ pub(super) enum Start {
 
 /// The fields of one packet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
-    pub(super) protocol: u8,
+pub(crate) struct Fields {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) protocol: u8,
     /// Source port, or ICMP type.
-    pub(super) first: u16,
+    pub(crate) first: u16,
     /// Destination port, or ICMP code.
-    pub(super) second: u16,
+    pub(crate) second: u16,
 }
 
 /// What became of a packet.
@@ -237,7 +237,8 @@ fn transit(packet: IpPacket) -> Transit {
     }
 }
 
-fn packet(fields: &Fields) -> IpPacket {
+/// The packet that these fields describe, as short as it can be.
+pub(crate) fn packet(fields: &Fields) -> IpPacket {
     let (from, to) = (fields.source, fields.destination);
     let icmp = (fields.first as u8, fields.second as u8);
     let transport = match fields.protocol {
@@ -261,6 +262,22 @@ fn packet(fields: &Fields) -> IpPacket {
         },
     };
     IpPacket::new(IpHeader::new(from, to), transport)
+}
+
+/// Adds so many octets of data.
+pub(crate) fn lengthen(packet: &mut IpPacket, octets: usize) {
+    let payload = match &mut packet.transport {
+        Transport::Tcp(it) => &mut it.payload,
+        Transport::Udp(it) => &mut it.payload,
+        Transport::Icmp(
+            IcmpMessage::EchoRequest { payload, .. } | IcmpMessage::Other { payload, .. },
+        ) => payload,
+        Transport::Icmpv6(
+            Icmpv6Message::EchoRequest { payload, .. } | Icmpv6Message::Other { payload, .. },
+        ) => payload,
+        _ => return,
+    };
+    *payload = Bytes::from(vec![0; payload.len() + octets]);
 }
 
 fn segment(from: u16, to: u16, flags: TcpFlags) -> TcpSegment {

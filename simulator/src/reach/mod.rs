@@ -5,7 +5,7 @@
 //! union of disjoint boxes, so union, difference and size are exact.
 
 mod fields;
-mod fire;
+pub(crate) mod fire;
 mod network;
 mod print;
 mod ranges;
@@ -19,3 +19,4 @@ pub use network::{End, Flows, Reach, reach};
 pub use ranges::{Interval, IpVersion, Ranges, address_number};
 pub use region::{Dimension, Packet, Region};
 pub use set::PacketSet;
+pub use space::is_public;

@@ -62,8 +62,8 @@ impl Packet {
     }
 }
 
-/// A box: every packet whose fields lie in six sets of numbers. Never empty. It holds TCP alone, UDP
-/// alone, ICMP alone, or neither of them.
+/// A box: every packet whose fields lie in six sets of numbers. Never empty. It holds TCP alone,
+/// UDP alone, ICMP alone, or neither of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Region {
     /// The IP version.

@@ -99,8 +99,10 @@ pub(super) const fn is_routed(address: IpAddr) -> bool {
     }
 }
 
-/// Whether the address can be on the internet: it lies in no block of `PRIVATE` either.
-pub(super) const fn is_public(address: IpAddr) -> bool {
+/// Whether the address can be on the internet (RFC 6890; of the blocks for documentation, which
+/// scenarios use, it can).
+#[must_use]
+pub const fn is_public(address: IpAddr) -> bool {
     let private = match address {
         IpAddr::V4(it) => {
             let [first, second, ..] = it.octets();

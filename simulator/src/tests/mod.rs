@@ -7,6 +7,7 @@ mod flow_logs;
 mod ipv6;
 mod mtu;
 mod nat;
+mod origins;
 mod reachable;
 mod security;
 mod services;

@@ -17,7 +17,7 @@ Examples:
 
 ")]
 pub(crate) struct Arguments {
-    /// The host that sends: its name, an address of it, or an interface's id
+    /// Who sends: a host's name or an address of it, an interface's id, or an address outside
     #[arg(value_name = "FROM")]
     from: String,
     /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`
@@ -39,9 +39,14 @@ pub(crate) struct Arguments {
 use std::net::IpAddr;
 
 use serde::Serialize;
+use wirelab_model::NetworkInterfaceId;
 use wirelab_session::Session;
+use wirelab_simulator::ExplanationCode;
 use wirelab_simulator::host::ServerSpec;
-use wirelab_simulator::path::{Marks, PathReport, Probe, ProbeError, ProbeProtocol, explain};
+use wirelab_simulator::path::{
+    Fit, Marks, Origin, PathReport, Probe, ProbeError, ProbeProtocol, explain, largest,
+};
+use wirelab_simulator::reach::is_public;
 
 use crate::failure::{Code, Failure};
 use crate::hosts::Interface;
@@ -49,18 +54,22 @@ use crate::when::print_utc;
 use crate::{folder, hosts, output, terminal};
 
 #[derive(Serialize)]
-struct Printed<'a> {
+struct Printed {
     at: String,
     utc: String,
-    from: &'a str,
+    from: String,
     to: String,
     /// `tcp`, `udp` or `icmp`.
     protocol: &'static str,
     port: Option<u16>,
+    /// The largest packet that passes, in octets, if a size was asked about.
+    largest_size: Option<u16>,
     /// Whether the packet and its answer would both arrive.
     reachable: bool,
     /// Every reason why one of them would not.
     blockers: Vec<String>,
+    /// Reachability Analyzer's explanation codes for them, where one fits.
+    explanation_codes: Vec<&'static str>,
     /// What the machine at the end says: `accepts`, `refuses`, `is silent`, `not reached`.
     answer: &'static str,
     forward: words::Way,
@@ -71,9 +80,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
     let from = sender(&session, &arguments.from)?;
     let (to, protocol) = target(&session, &arguments.to)?;
-    refuse_itself(&session, &from, to)?;
+    if let Origin::Host(name) = &from {
+        refuse_itself(&session, name, to)?;
+    }
     let probe = Probe {
-        from: from.as_str().into(),
+        from,
         to,
         protocol,
         source_port: arguments.source_port,
@@ -83,10 +94,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         ProbeError::UnknownHost(name) => hosts::unknown(&session, name),
         _ => Failure::usage(&error),
     })?;
+    let fit = match arguments.size {
+        Some(_) => largest(session.run().world(), &report.probe).ok(),
+        None => None,
+    };
     if arguments.json.json {
-        output::json(&printed(&session, &report))?;
+        output::json(&printed(&session, &report, fit.as_ref()))?;
     } else {
-        output::text(&shown(&session, &report, arguments.long))?;
+        let mut text = shown(&session, &report, arguments.long);
+        text += &fit.map(|it| words::fit(&it)).unwrap_or_default();
+        output::text(&text)?;
     }
     Ok(if report.reachable() {
         Code::Passed
@@ -95,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })
 }
 
-fn printed<'a>(session: &Session, report: &'a PathReport) -> Printed<'a> {
+fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed {
     let names = &session.plan().names;
     let (protocol, port) = match report.probe.protocol {
         ProbeProtocol::Tcp(port) => ("tcp", Some(port)),
@@ -105,12 +122,17 @@ fn printed<'a>(session: &Session, report: &'a PathReport) -> Printed<'a> {
     Printed {
         at: session.now().to_string(),
         utc: print_utc(session.run().utc()),
-        from: &report.probe.from,
+        from: report.probe.from.to_string(),
         to: report.probe.to.to_string(),
         protocol,
         port,
         reachable: report.reachable(),
+        largest_size: fit.map(|it| it.size),
         blockers: report.blockers().map(ToString::to_string).collect(),
+        explanation_codes: report
+            .blockers()
+            .filter_map(|it| it.code().map(ExplanationCode::as_str))
+            .collect(),
         answer: words::answer(report.answer),
         forward: words::way(&report.forward, names),
         back: report.back.as_ref().map(|back| words::way(back, names)),
@@ -134,16 +156,29 @@ fn shown(session: &Session, report: &PathReport, long: bool) -> String {
     words::long(report, names, arrows)
 }
 
-/// The machine's name, for its name, an address of it, or the id of an interface.
-fn sender(session: &Session, text: &str) -> Result<String, Failure> {
-    let Ok(address) = text.parse::<IpAddr>() else {
-        let interfaces = hosts::find(session, text)?;
-        return Ok(interfaces[0].host.clone());
+/// The machine, for its name, an address of it, or the id of an interface of it; an interface
+/// without a machine, for its id; the internet, for a public address that nobody else has.
+fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
+    let Ok(source) = text.parse::<IpAddr>() else {
+        let id = NetworkInterfaceId::new(text);
+        let found = hosts::find(session, text);
+        let resources = session.run().world().resources();
+        if found.is_err() && resources.network_interfaces.contains_key(&id) {
+            let source = None;
+            return Ok(Origin::Interface { id, source });
+        }
+        return Ok(found?[0].host.as_str().into());
     };
-    owner(session, address).ok_or_else(|| {
-        Failure::usage(format!("no host has the address {address}"))
-            .hint("`wirelab status` lists hosts and addresses")
-    })
+    if let Some(host) = owner(session, source) {
+        return Ok(host.as_str().into());
+    }
+    if is_public(source) {
+        return Ok(Origin::Internet { source });
+    }
+    Err(Failure::usage(format!(
+        "no host has the address {source}, and it is no public one"
+    ))
+    .hint("`wirelab status` lists hosts and addresses"))
 }
 
 /// The machine that has `address`.

@@ -142,200 +142,105 @@ fn says(reach: &Reach, from: &End, text: &str) -> &'static str {
     }
 }
 
-#[test]
-fn reachable() {
-    let mut table = Table::default();
-    let vpc = End::Vpc(VpcId::new("vpc-a"));
-    let open: &[&str] = &["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
-    let of = |mut net: Net| reach(&net.build().world);
-    let mut row = |fact: &str, what: &str, reach: &Reach, from: &End, packet: &str, says_so| {
-        table.row(
-            fact,
-            &format!("{what}: {packet}"),
-            says(reach, from, packet),
-            says_so,
-        );
-    };
+/// Facts, packets and what becomes of them.
+type Rows<'a> = &'a [(&'a str, &'a str, &'a str)];
 
-    let by_group = of(net(
+fn check(what: &str, reach: &Reach, from: &End, rows: Rows<'_>) {
+    let mut table = Table::default();
+    for (fact, packet, expected) in rows {
+        let row = format!("{what}: {packet}");
+        table.row(fact, &row, says(reach, from, packet), *expected);
+    }
+    table.finish(rows.len());
+}
+
+fn vpc() -> End {
+    End::Vpc(VpcId::new("vpc-a"))
+}
+
+fn of(mut net: Net) -> Reach {
+    reach(&net.build().world)
+}
+
+#[test]
+fn reachable_past_groups_and_lists() {
+    let by_group = net(
         [&["out -1 * 0.0.0.0/0"], &["in tcp 80 sg-web"]],
         &OPEN,
         &[],
         None,
-    ));
-    let sg = "a group reference";
-    row(
-        "2.1",
-        sg,
-        &by_group,
-        &vpc,
-        "10.0.1.5:40000 > 10.0.2.10:80",
-        "works",
     );
-    row(
-        "2.1",
-        sg,
-        &by_group,
-        &vpc,
-        "10.0.1.5:40000 > 10.0.2.10:81",
-        "dropped",
-    );
-    row(
-        "2.1",
-        sg,
-        &by_group,
-        &vpc,
-        "10.0.2.10:40000 > 10.0.1.5:80",
-        "dropped",
-    );
+    let rows: Rows<'_> = &[
+        ("2.1", "10.0.1.5:40000 > 10.0.2.10:80", "works"),
+        ("2.1", "10.0.1.5:40000 > 10.0.2.10:81", "dropped"),
+        ("2.1", "10.0.2.10:40000 > 10.0.1.5:80", "dropped"),
+    ];
+    check("a group reference", &of(by_group), &vpc(), rows);
 
     let entries = [
         "in 100 allow tcp 80 0.0.0.0/0",
         "in 110 allow tcp 32768-60999 10.0.2.0/24",
         "out 100 allow -1 * 0.0.0.0/0",
     ];
-    let stateless = of(net([open, open], &entries, &[], None));
-    let acl = "lists of the client's subnet keep no state";
-    row(
-        "2.2",
-        acl,
-        &stateless,
-        &vpc,
-        "10.0.1.5:40000 > 10.0.2.10:80",
-        "works",
-    );
-    row(
-        "row 32",
-        acl,
-        &stateless,
-        &vpc,
-        "10.0.1.5:61000 > 10.0.2.10:80",
-        "arrives, no answer",
-    );
-    row(
-        "2.2",
-        acl,
-        &stateless,
-        &vpc,
-        "10.0.1.5:40000 > 10.0.2.10:443",
-        "dropped",
-    );
+    let open: &[&str] = &["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
+    let stateless = net([open, open], &entries, &[], None);
+    let rows: Rows<'_> = &[
+        ("2.2", "10.0.1.5:40000 > 10.0.2.10:80", "works"),
+        (
+            "row 32",
+            "10.0.1.5:61000 > 10.0.2.10:80",
+            "arrives, no answer",
+        ),
+        ("2.2", "10.0.1.5:40000 > 10.0.2.10:443", "dropped"),
+    ];
+    check("lists keep no state", &of(stateless), &vpc(), rows);
+}
 
+#[test]
+fn reachable_by_the_internet_gateway() {
     let private = of(all_open(&["0.0.0.0/0 igw-a"]));
-    let igw = "an internet gateway";
-    row(
-        "2.3",
-        igw,
-        &private,
-        &vpc,
-        "10.0.1.5:40000 > 8.8.8.8:443",
-        "dropped",
-    );
-    row(
-        "2.3",
-        igw,
-        &private,
-        &End::Internet,
-        "8.8.8.8:40000 > 10.0.1.5:443",
-        "dropped",
-    );
-    let public = of(net(
+    let out: Rows<'_> = &[("2.3", "10.0.1.5:40000 > 8.8.8.8:443", "dropped")];
+    check("no public address", &private, &vpc(), out);
+    let back: Rows<'_> = &[("2.3", "8.8.8.8:40000 > 10.0.1.5:443", "dropped")];
+    check("no public address", &private, &End::Internet, back);
+
+    let open: &[&str] = &["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
+    let public = net(
         [open, open],
         &OPEN,
         &["0.0.0.0/0 igw-a"],
         Some("198.51.100.9"),
-    ));
-    row(
-        "2.3",
-        igw,
-        &public,
-        &vpc,
-        "10.0.1.5:40000 > 8.8.8.8:443",
-        "works",
     );
-    let in_by_address = "8.8.8.8:40000 > 198.51.100.9:443";
-    row("2.3", igw, &public, &End::Internet, in_by_address, "works");
+    let public = of(public);
+    let out: Rows<'_> = &[("2.3", "10.0.1.5:40000 > 8.8.8.8:443", "works")];
+    check("a public address", &public, &vpc(), out);
+    let back: Rows<'_> = &[("2.3", "8.8.8.8:40000 > 198.51.100.9:443", "works")];
+    check("a public address", &public, &End::Internet, back);
+}
 
+#[test]
+fn reachable_by_nat_gateway_vpn_and_transit_gateway() {
     let story = reach(&populated(&mut story()).world);
-    let nat = "a NAT gateway";
-    row(
-        "2.4",
-        nat,
-        &story,
-        &vpc,
-        "10.0.1.5:40000 > 8.8.8.8:443",
-        "works",
-    );
-    row(
-        "2.4",
-        nat,
-        &story,
-        &vpc,
-        "10.0.1.5:8 > 8.8.8.8:0 /1",
-        "works",
-    );
-    row(
-        "2.4",
-        nat,
-        &story,
-        &vpc,
-        "10.0.1.5:0 > 8.8.8.8:0 /50",
-        "dropped",
-    );
-    row(
-        "2.4",
-        nat,
-        &story,
-        &End::Internet,
-        "8.8.8.8:443 > 198.51.100.20:1024",
-        "dropped",
-    );
-
+    let rows: Rows<'_> = &[
+        ("2.4", "10.0.1.5:40000 > 8.8.8.8:443", "works"),
+        ("2.4", "10.0.1.5:8 > 8.8.8.8:0 /1", "works"),
+        ("2.4", "10.0.1.5:0 > 8.8.8.8:0 /50", "dropped"),
+        ("2.7", "10.0.1.5:40000 > 192.168.10.9:80", "works"),
+    ];
+    check("out by NAT gateway and VPN", &story, &vpc(), rows);
+    let rows: Rows<'_> = &[("2.4", "8.8.8.8:443 > 198.51.100.20:1024", "dropped")];
+    check("in by NAT gateway", &story, &End::Internet, rows);
+    let rows: Rows<'_> = &[
+        ("2.7", "192.168.10.9:40000 > 10.0.2.10:8080", "works"),
+        ("2.7", "172.31.0.9:40000 > 10.0.2.10:8080", "dropped"),
+    ];
     let office = End::CustomerGateway(CustomerGatewayId::new("cgw-a"));
-    let vpn = "a VPN connection";
-    row(
-        "2.7",
-        vpn,
-        &story,
-        &office,
-        "192.168.10.9:40000 > 10.0.2.10:8080",
-        "works",
-    );
-    row(
-        "2.7",
-        vpn,
-        &story,
-        &office,
-        "172.31.0.9:40000 > 10.0.2.10:8080",
-        "dropped",
-    );
-    row(
-        "2.7",
-        vpn,
-        &story,
-        &vpc,
-        "10.0.1.5:40000 > 192.168.10.9:80",
-        "works",
-    );
+    check("in by VPN", &story, &office, rows);
 
     let transit = reach(&transit::net().build().world);
-    let spoke = End::Vpc(VpcId::new("vpc-a"));
-    let tgw = "a transit gateway whose subnet's outbound list denies answers";
-    row(
-        "2.9",
-        tgw,
-        &transit,
-        &spoke,
-        "10.1.1.5:1 > 10.2.1.5:2",
-        "arrives, no answer",
-    );
-    row(
-        "2.9",
-        tgw,
-        &transit,
-        &spoke,
-        "10.1.1.5:1 > 10.2.7.1:2",
-        "dropped",
-    );
-    table.finish(19);
+    let rows: Rows<'_> = &[
+        ("2.9", "10.1.1.5:1 > 10.2.1.5:2", "arrives, no answer"),
+        ("2.9", "10.1.1.5:1 > 10.2.7.1:2", "dropped"),
+    ];
+    check("an outbound list denies answers", &transit, &vpc(), rows);
 }

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use wirelab_model::FlowDirection;
 use wirelab_scenario::Names;
-use wirelab_simulator::path::{Answer, Journey, PassDetail, PathReport, PathStep, StepVerdict};
-use wirelab_simulator::{Hop, TargetText};
+use wirelab_simulator::path::{
+    Answer, Fit, Journey, PassDetail, PathReport, PathStep, StepVerdict,
+};
+use wirelab_simulator::{ExplanationCode, Hop, TargetText};
 
 use crate::terminal::Mark;
 
@@ -32,6 +34,8 @@ struct Step {
     passes: bool,
     /// The rule, route or translation that lets it pass, or why it is dropped.
     why: Option<String>,
+    /// Reachability Analyzer's explanation code for what drops it, where one fits.
+    code: Option<&'static str>,
     source: String,
     destination: String,
 }
@@ -58,9 +62,12 @@ pub(super) fn way(journey: &Journey, names: &Names) -> Way {
 fn step(step: &PathStep, names: &Names) -> Step {
     let (place, ids) = place(&step.hop);
     let short = |id: &String| names.short(id).unwrap_or(id).to_owned();
-    let (passes, why) = match &step.verdict {
-        StepVerdict::Pass(detail) => (true, pass(detail, names)),
-        StepVerdict::Deny(reason) => (false, Some(reason.to_string())),
+    let (passes, why, code) = match &step.verdict {
+        StepVerdict::Pass(detail) => (true, pass(detail, names), None),
+        StepVerdict::Deny(reason) => {
+            let code = reason.code().map(ExplanationCode::as_str);
+            (false, Some(reason.to_string()), code)
+        }
     };
     Step {
         place,
@@ -69,6 +76,7 @@ fn step(step: &PathStep, names: &Names) -> Step {
         direction: direction(&step.hop),
         passes,
         why,
+        code,
         source: step.source.to_string(),
         destination: step.destination.to_string(),
     }
@@ -184,6 +192,15 @@ pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> Str
     text
 }
 
+/// What size passes, and who drops larger packets.
+pub(super) fn fit(fit: &Fit) -> String {
+    let largest = format!("   packets of up to {} octets fit", fit.size);
+    match &fit.limit {
+        Some((hop, drop)) => format!("{largest}; at {}, {drop}\n", place(hop).0),
+        None => format!("{largest}\n"),
+    }
+}
+
 fn line(hop: &Step) -> String {
     let mark = if hop.passes { Mark::Good } else { Mark::Bad };
     let mut place = hop.place.to_owned();
@@ -192,7 +209,10 @@ fn line(hop: &Step) -> String {
             place += &format!(" {word}");
         }
     }
-    let why = hop.why.as_deref().unwrap_or_default();
+    let mut why = hop.why.clone().unwrap_or_default();
+    if let Some(code) = hop.code {
+        why += &format!(" ({code})");
+    }
     let line = format!("   {} {place:<32} {why}", mark.shown());
     format!("{}\n", line.trim_end())
 }

@@ -1,0 +1,93 @@
+//! Probes that no program sends, on networks that are only thought of, of every size.
+
+use std::net::IpAddr;
+
+use wirelab_model::{Change, CustomerGatewayId, NetworkInterfaceId, SecurityGroupId};
+
+use super::end_to_end::{net, populated};
+use crate::path::{Origin, Probe, ProbeProtocol, explain, explain_with, largest};
+use crate::testing::{Net, parse};
+
+fn probe(from: Origin, to: &str) -> Probe {
+    Probe {
+        from,
+        to: parse(to),
+        protocol: ProbeProtocol::Tcp(8080),
+        source_port: None,
+        size: None,
+    }
+}
+
+#[test]
+fn interfaces_strangers_and_customers_can_ask() {
+    let bench = populated(&mut net());
+    let source: IpAddr = parse("192.168.10.77");
+    let customer = Origin::CustomerGateway {
+        id: CustomerGatewayId::new("cgw-a"),
+        source,
+    };
+    let interface = |source: Option<&str>| Origin::Interface {
+        id: NetworkInterfaceId::new("eni-app"),
+        source: source.map(parse),
+    };
+    let stranger = Origin::Internet {
+        source: parse("8.8.8.8"),
+    };
+    for (from, to, expected) in [
+        (interface(None), "10.0.2.10", None),
+        (
+            interface(Some("10.0.1.99")),
+            "10.0.2.10",
+            Some("ENI_SOURCE_DEST_CHECK_RESTRICTION"),
+        ),
+        (customer, "10.0.2.10", None),
+        (stranger, "10.0.2.10", Some("NO_POSSIBLE_DESTINATION")),
+    ] {
+        let report = explain(&bench.world, &probe(from.clone(), to)).expect("it can be asked");
+        let first = report.blockers().next();
+        let code = first.map(|it| it.code().map_or("none", |it| it.as_str()));
+        assert_eq!(code, expected, "{from}");
+        assert_eq!(report.reachable(), expected.is_none(), "{from}");
+    }
+}
+
+#[test]
+fn what_a_change_would_do_is_known_before_it_is_made() {
+    let bench = populated(&mut net());
+    let probe = probe("app".into(), "10.0.2.10");
+    let mut closed = Net::default();
+    closed.group("sg-db", &[]);
+    let what_if = explain_with(&bench.world, &closed.changes, &probe).expect("it is sent");
+    assert_eq!(what_if.blockers().count(), 1);
+    let gone = Change::Remove(wirelab_model::ResourceRef::SecurityGroup(
+        SecurityGroupId::new("sg-unknown"),
+    ));
+    let as_is = explain_with(&bench.world, &[gone], &probe).expect("it is sent");
+    assert!(as_is.reachable());
+    assert!(
+        explain(&bench.world, &probe)
+            .expect("it is sent")
+            .reachable()
+    );
+}
+
+#[test]
+fn the_largest_probe_that_passes_is_found_with_what_stops_a_larger_one() {
+    let bench = populated(&mut net());
+    let ping = |to: &str| Probe {
+        protocol: ProbeProtocol::Icmp,
+        ..probe("app".into(), to)
+    };
+    let inside = largest(&bench.world, &ping("10.0.2.10")).expect("it is sent");
+    assert_eq!((inside.size, inside.limit), (9001, None));
+    for (to, size, hop, told) in [
+        ("203.0.113.80", 1500, "igw", true),
+        ("192.168.10.77", 1400, "vpn", false),
+    ] {
+        let fit = largest(&bench.world, &ping(to)).expect("it is sent");
+        assert_eq!(fit.size, size, "{to}");
+        let (place, drop) = fit.limit.expect("something stops larger ones");
+        assert_eq!(place.word(), hop);
+        assert_eq!(drop.to_string().contains("ICMP 3/4 went"), told, "{drop}");
+    }
+}

@@ -126,8 +126,7 @@ fn icmp_fields(icmp: IcmpTypeCode, reply: bool) -> (Interval, Interval) {
     }
 }
 
-/// The block of the subnet that an address block lies in; the block itself outside of all.
-pub(crate) fn subnet_of(resources: &Resources, net: &IpNet) -> IpNet {
+fn subnet_of(resources: &Resources, net: &IpNet) -> IpNet {
     let blocks = resources.subnets.values().flat_map(|subnet| {
         let v6 = subnet.ipv6_cidr_block.map(IpNet::from);
         std::iter::once(IpNet::from(subnet.cidr_block)).chain(v6)

@@ -24,4 +24,3 @@ mod tests;
 pub use control::{Control, Direction};
 pub use excess::{Excess, excess};
 pub use intent::Intent;
-pub(crate) use intent::subnet_of;

@@ -23,7 +23,7 @@ pub(super) fn ask(world: &World, put: &Put, packet: &Packet) -> Option<PathRepor
     let asks = packet.fragment == Fragment::Whole && packet.dont_fragment;
     let size = (packet.protocol == 17).then(|| u16::try_from(packet.size).ok())?;
     let probe = Probe {
-        from,
+        from: from.into(),
         to: packet.destination,
         protocol,
         source_port: Some(packet.source_port),

@@ -1,9 +1,9 @@
 //! Route 53's operations (Amazon Route 53 API Reference), as far as zones of VPCs need them.
 //!
-//! The service is global and called `route53` in calls. A change is shown at once and `PENDING`; the
-//! resolvers of VPCs answer by it when it is `INSYNC`. Zones are their owner's; a VPC of another
-//! account may be associated by *its* owner once the zone's owner has authorised it (`facts.md` row
-//! 45).
+//! The service is global and called `route53` in calls. A change is shown at once and `PENDING`;
+//! the resolvers of VPCs answer by it when it is `INSYNC`. Zones are their owner's; a VPC of
+//! another account may be associated by *its* owner once the zone's owner has authorised it
+//! (`facts.md` row 45).
 
 mod association;
 mod change;

@@ -1,4 +1,5 @@
-//! Services at link-local and reserved addresses: the Amazon resolver, instance metadata, time sync.
+//! Services at link-local and reserved addresses: the Amazon resolver, instance metadata, time
+//! sync.
 //!
 //! No security group, no network ACL and no flow log knows them (`facts.md` 2.1 and row 107); a
 //! capture on the machine sees them. An interface may send them 1,024 packets a second together;

@@ -5,9 +5,9 @@
 //! has an address of its own VPC, nothing that came by peering, VPN or transit gateway.
 //!
 //! An *interface endpoint* is a network interface in each of its subnets, with security groups of
-//! its own; the service answers from the interface's address. It carries at most 8500 octets: longer
-//! packets are dropped and nobody is told, and the MSS of connections is clamped (AWS PrivateLink
-//! Guide, "AWS PrivateLink quotas"). Flows through it are tracked whatever the rules.
+//! its own; the service answers from the interface's address. It carries at most 8500 octets:
+//! longer packets are dropped and nobody is told, and the MSS of connections is clamped (AWS
+//! PrivateLink Guide, "AWS PrivateLink quotas"). Flows through it are tracked whatever the rules.
 //!
 //! `facts.md` 2.1, 2.6, 2.8.
 

@@ -6,10 +6,10 @@
 //! AWS: its interfaces are given to it by [`Host::set_interfaces`].
 //!
 //! A packet that arrives goes to the stack (`stack`): to a TCP connection (`tcp`), to ICMP
-//! (`icmp`), or onwards (`forward`). What it means for a program becomes an event that is handed
-//! to its owner here: a listening server (`serve`), a traffic program (`drive`), or a command
-//! (`exec`). Their answers go back through the stack, and out. Names that they use are looked up by the
-//! machine's stub resolver (`resolver`).
+//! (`icmp`), or onwards (`forward`). What it means for a program becomes an event that is handed to
+//! its owner here: a listening server (`serve`), a traffic program (`drive`), or a command
+//! (`exec`). Their answers go back through the stack, and out. Names that they use are looked up by
+//! the machine's stub resolver (`resolver`).
 //!
 //! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it.
 //! IPv6 packets are carried and forwarded; programs and TCP options are made for IPv4.

@@ -2,10 +2,10 @@
 //!
 //! `/etc/resolv.conf` says whom to ask and where to search; DHCP wrote it, or the machine's own
 //! settings. A name with a dot is tried as it stands first, one without is searched first
-//! (`ndots:1`). For each candidate the servers are asked in turn, twice round, 5 s each; queries for
-//! one candidate keep their id and, at one server, their port. Only a machine with an IPv6 address
-//! asks for AAAA (`AI_ADDRCONFIG`), right behind A from the same port. An answer with TC is asked
-//! for again over TCP. Nothing is cached: glibc has no cache.
+//! (`ndots:1`). For each candidate the servers are asked in turn, twice round, 5 s each; queries
+//! for one candidate keep their id and, at one server, their port. Only a machine with an IPv6
+//! address asks for AAAA (`AI_ADDRCONFIG`), right behind A from the same port. An answer with TC is
+//! asked for again over TCP. Nothing is cached: glibc has no cache.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

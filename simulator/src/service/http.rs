@@ -88,10 +88,12 @@ impl Response {
     pub(super) fn empty(status: u16) -> Self {
         let title = reason(status);
         let body = format!(
-            "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML \
-             1.0 Transitional//EN\"\n\t\"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\">\n\
-             <html xmlns=\"http://www.w3.org/1999/xhtml\" xml:lang=\"en\" lang=\"en\">\n <head>\n  \
-             <title>{status} - {title}</title>\n </head>\n <body>\n  <h1>{status} - {title}</h1>\n </body>\n\
+            "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n\
+             <!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Transitional//EN\"\n\
+             \t\"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\">\n\
+             <html xmlns=\"http://www.w3.org/1999/xhtml\" xml:lang=\"en\" lang=\"en\">\n\
+             \x20<head>\n  <title>{status} - {title}</title>\n </head>\n\
+             \x20<body>\n  <h1>{status} - {title}</h1>\n </body>\n\
              </html>\n"
         );
         Self {

@@ -11,8 +11,8 @@
 //! | other methods | 405 |
 //! | more than 100 requests in a second | 503 (the number is ours: AWS does not tell it) |
 //!
-//! The answer to a PUT bears the instance's hop limit as its TTL, and no other answer does: behind a
-//! router on the machine, such as a container's bridge, it never arrives, and the client waits.
+//! The answer to a PUT bears the instance's hop limit as its TTL, and no other answer does: behind
+//! a router on the machine, such as a container's bridge, it never arrives, and the client waits.
 
 mod tree;
 

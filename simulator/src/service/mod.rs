@@ -1,4 +1,5 @@
-//! What answers on AWS's side: resolver, instance metadata, time, and the services behind endpoints.
+//! What answers on AWS's side: resolver, instance metadata, time, and the services behind
+//! endpoints.
 //!
 //! The fabric leads packets to a [`Service`] and takes answers from it; which way a packet came is
 //! part of the service's name, so answers go back by it. Each service that was ever asked has a

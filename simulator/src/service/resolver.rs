@@ -3,14 +3,14 @@
 //! Who answers for a name, in this order (Amazon VPC User Guide, "DNS attributes for your VPC";
 //! Route 53 Developer Guide, "Resolver"; `facts.md` 2.8):
 //!
-//! 1. the zone with the longest fitting name among the private hosted zones that are associated with
-//!    the VPC and the hidden zones of its interface endpoints with private DNS;
+//! 1. the zone with the longest fitting name among the private hosted zones that are associated
+//!    with the VPC and the hidden zones of its interface endpoints with private DNS;
 //! 2. Amazon's own names: private and public ones of EC2, those of endpoints and services;
 //! 3. the public DNS: public hosted zones, and what the scenario says is on the internet.
 //!
-//! It follows CNAMEs, and aliases to other names. Answers of several addresses are turned round from
-//! one query to the next. Whether a public name of EC2 leads to a private or a public address depends
-//! on who asks: see [`super::names`].
+//! It follows CNAMEs, and aliases to other names. Answers of several addresses are turned round
+//! from one query to the next. Whether a public name of EC2 leads to a private or a public address
+//! depends on who asks: see [`super::names`].
 
 use bytes::Bytes;
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};

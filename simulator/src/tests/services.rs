@@ -146,73 +146,71 @@ fn dig(bench: &mut Bench, host: &str, words: &[&str]) -> String {
     data.join(" ")
 }
 
+/// Fact, who asks, `dig`'s words, the answer.
+const NAMES: [(&str, &str, &[&str], &str); 19] = [
+    ("2.8", "app", &["ip-10-0-2-20.ec2.internal"], "10.0.2.20"),
+    (
+        "2.8",
+        "app",
+        &["@169.254.169.253", "db.corp.internal"],
+        "10.0.2.20",
+    ),
+    (
+        "2.8",
+        "app",
+        &["@10.0.0.2", "db.corp.internal"],
+        "10.0.2.20",
+    ),
+    ("2.8", "app", &["ip-10-0-2-77.ec2.internal"], "NXDOMAIN"),
+    (
+        "2.8",
+        "app",
+        &["-x", "10.0.2.20"],
+        "ip-10-0-2-20.ec2.internal.",
+    ),
+    ("45", "app", &["db.corp.internal"], "10.0.2.20"),
+    ("45", "far", &["db.corp.internal"], "NXDOMAIN"),
+    (
+        "45",
+        "app",
+        &["WWW.corp.internal"],
+        "db.corp.internal. 10.0.2.20",
+    ),
+    (
+        "45",
+        "app",
+        &["ext.corp.internal"],
+        "www.example.com. NXDOMAIN",
+    ),
+    ("45", "app", &["x.y.wild.corp.internal"], "10.9.9.9"),
+    ("45", "app", &["nothing.corp.internal"], "NXDOMAIN"),
+    ("45", "app", &["a.corp.internal", "AAAA"], "NOERROR"),
+    (
+        "45",
+        "app",
+        &["_pg._tcp.corp.internal", "SRV"],
+        "1 10 5432 db.corp.internal.",
+    ),
+    (
+        "45",
+        "app",
+        &["note.corp.internal", "TXT"],
+        "\"hello world\"",
+    ),
+    ("45", "app", &["only.sub.corp.internal"], "10.0.2.99"),
+    ("45", "app", &["a.sub.corp.internal"], "NXDOMAIN"),
+    ("45", "app", &["www.example.com"], "NXDOMAIN"),
+    ("45", "far", &["www.example.com"], "203.0.113.80"),
+    ("30", "app", &["s3.us-east-1.amazonaws.com"], "52.216.0."),
+];
+
 #[test]
 fn the_resolver_answers_as_documented() {
     let mut net = net();
     zones(&mut net);
     let mut bench = populated(&mut net);
     let mut table = Table::default();
-    for (fact, host, words, answer) in [
-        (
-            "2.8",
-            "app",
-            &["ip-10-0-2-20.ec2.internal"][..],
-            "10.0.2.20",
-        ),
-        (
-            "2.8",
-            "app",
-            &["@169.254.169.253", "db.corp.internal"],
-            "10.0.2.20",
-        ),
-        (
-            "2.8",
-            "app",
-            &["@10.0.0.2", "db.corp.internal"],
-            "10.0.2.20",
-        ),
-        ("2.8", "app", &["ip-10-0-2-77.ec2.internal"], "NXDOMAIN"),
-        (
-            "2.8",
-            "app",
-            &["-x", "10.0.2.20"],
-            "ip-10-0-2-20.ec2.internal.",
-        ),
-        ("45", "app", &["db.corp.internal"], "10.0.2.20"),
-        ("45", "far", &["db.corp.internal"], "NXDOMAIN"),
-        (
-            "45",
-            "app",
-            &["WWW.corp.internal"],
-            "db.corp.internal. 10.0.2.20",
-        ),
-        (
-            "45",
-            "app",
-            &["ext.corp.internal"],
-            "www.example.com. NXDOMAIN",
-        ),
-        ("45", "app", &["x.y.wild.corp.internal"], "10.9.9.9"),
-        ("45", "app", &["nothing.corp.internal"], "NXDOMAIN"),
-        ("45", "app", &["a.corp.internal", "AAAA"], "NOERROR"),
-        (
-            "45",
-            "app",
-            &["_pg._tcp.corp.internal", "SRV"],
-            "1 10 5432 db.corp.internal.",
-        ),
-        (
-            "45",
-            "app",
-            &["note.corp.internal", "TXT"],
-            "\"hello world\"",
-        ),
-        ("45", "app", &["only.sub.corp.internal"], "10.0.2.99"),
-        ("45", "app", &["a.sub.corp.internal"], "NXDOMAIN"),
-        ("45", "app", &["www.example.com"], "NXDOMAIN"),
-        ("45", "far", &["www.example.com"], "203.0.113.80"),
-        ("30", "app", &["s3.us-east-1.amazonaws.com"], "52.216.0."),
-    ] {
+    for (fact, host, words, answer) in NAMES {
         let mut said = dig(&mut bench, host, words);
         if answer.ends_with("NXDOMAIN") && answer.contains(' ') {
             // A chain into a zone that does not have the name.
@@ -267,6 +265,52 @@ const TOKEN: &str = "http://169.254.169.254/latest/api/token";
 const ID: &str = "http://169.254.169.254/latest/meta-data/instance-id";
 const TTL: &str = "X-aws-ec2-metadata-token-ttl-seconds: ";
 
+fn tokens(bench: &mut Bench, table: &mut Table) {
+    let put = |seconds: &str| format!("{TTL}{seconds}");
+    let required = MetadataOptions {
+        http_tokens: HttpTokens::Required,
+        ..MetadataOptions::default()
+    };
+    options(bench, "app", required);
+    let code = status(bench, "app", &[ID]);
+    table.row(
+        "2.8",
+        "no token where one is required",
+        code,
+        "401".to_owned(),
+    );
+    let token = body(bench, "app", &["-X", "PUT", "-H", &put("60"), TOKEN]);
+    let header = format!("X-aws-ec2-metadata-token: {token}");
+    let id = body(bench, "app", &["-H", &header, ID]);
+    table.row("2.8", "a token opens the tree", id, "i-app".to_owned());
+    bench.wait(61);
+    let code = status(bench, "app", &["-H", &header, ID]);
+    table.row("2.8", "a token that has expired", code, "401".to_owned());
+    let off = MetadataOptions {
+        http_endpoint: false,
+        ..MetadataOptions::default()
+    };
+    options(bench, "app", off);
+    let code = status(bench, "app", &[ID]);
+    table.row("2.8", "the endpoint disabled", code, "403".to_owned());
+}
+
+fn items(bench: &mut Bench, table: &mut Table) {
+    options(bench, "app", MetadataOptions::default());
+    let base = "http://169.254.169.254/latest/meta-data/";
+    for (item, value) in [
+        ("local-ipv4", "10.0.1.10"),
+        ("public-ipv4", "3.208.0.10"),
+        ("placement/availability-zone", "us-east-1a"),
+        ("security-groups", "sg-open"),
+        ("iam/security-credentials/", "app-role"),
+    ] {
+        let url = format!("{base}{item}");
+        let said = body(bench, "app", &[&url]);
+        table.row("2.8", item, said, value.to_owned());
+    }
+}
+
 #[test]
 fn instance_metadata_answers_with_the_documented_codes() {
     let mut bench = populated(&mut net());
@@ -319,45 +363,8 @@ fn instance_metadata_answers_with_the_documented_codes() {
             code.to_owned(),
         );
     }
-    let required = MetadataOptions {
-        http_tokens: HttpTokens::Required,
-        ..MetadataOptions::default()
-    };
-    options(&mut bench, "app", required);
-    let code = status(&mut bench, "app", &[ID]);
-    table.row(
-        "2.8",
-        "no token where one is required",
-        code,
-        "401".to_owned(),
-    );
-    let token = body(&mut bench, "app", &["-X", "PUT", "-H", &put("60"), TOKEN]);
-    let header = format!("X-aws-ec2-metadata-token: {token}");
-    let id = body(&mut bench, "app", &["-H", &header, ID]);
-    table.row("2.8", "a token opens the tree", id, "i-app".to_owned());
-    bench.wait(61);
-    let code = status(&mut bench, "app", &["-H", &header, ID]);
-    table.row("2.8", "a token that has expired", code, "401".to_owned());
-    let off = MetadataOptions {
-        http_endpoint: false,
-        ..MetadataOptions::default()
-    };
-    options(&mut bench, "app", off);
-    let code = status(&mut bench, "app", &[ID]);
-    table.row("2.8", "the endpoint disabled", code, "403".to_owned());
-    options(&mut bench, "app", MetadataOptions::default());
-    let base = "http://169.254.169.254/latest/meta-data/";
-    for (item, value) in [
-        ("local-ipv4", "10.0.1.10"),
-        ("public-ipv4", "3.208.0.10"),
-        ("placement/availability-zone", "us-east-1a"),
-        ("security-groups", "sg-open"),
-        ("iam/security-credentials/", "app-role"),
-    ] {
-        let url = format!("{base}{item}");
-        let said = body(&mut bench, "app", &[&url]);
-        table.row("2.8", item, said, value.to_owned());
-    }
+    tokens(&mut bench, &mut table);
+    items(&mut bench, &mut table);
     table.finish(19);
 }
 
@@ -367,6 +374,34 @@ fn answer_ttls(bench: &Bench) -> Vec<u8> {
     let packets = inbound.map(|it| &it.frame.packet);
     let data = packets.filter(|it| it.as_tcp().is_some_and(|it| !it.payload.is_empty()));
     data.map(|it| it.header.ttl).collect()
+}
+
+fn ttls(bench: &mut Bench, table: &mut Table) {
+    bench.captured.clear();
+    let header = format!("{TTL}60");
+    body(bench, "bare", &["-X", "PUT", "-H", &header, TOKEN]);
+    table.row(
+        "9",
+        "TTL of the answer to a PUT",
+        answer_ttls(bench),
+        vec![1],
+    );
+    let two = MetadataOptions {
+        http_put_response_hop_limit: 2,
+        ..MetadataOptions::default()
+    };
+    options(bench, "bare", two);
+    bench.captured.clear();
+    body(bench, "bare", &["-X", "PUT", "-H", &header, TOKEN]);
+    table.row(
+        "138",
+        "and with a hop limit of two",
+        answer_ttls(bench),
+        vec![2],
+    );
+    bench.captured.clear();
+    body(bench, "bare", &[ID]);
+    table.row("2.8", "TTL of other answers", answer_ttls(bench), vec![64]);
 }
 
 #[test]
@@ -419,31 +454,7 @@ fn link_local_services_are_filtered_by_nothing_and_logged_by_nothing() {
         })
     });
     table.row("107", "records of link-local services", logged.count(), 0);
-    bench.captured.clear();
-    let header = format!("{TTL}60");
-    body(&mut bench, "bare", &["-X", "PUT", "-H", &header, TOKEN]);
-    table.row(
-        "9",
-        "TTL of the answer to a PUT",
-        answer_ttls(&bench),
-        vec![1],
-    );
-    let two = MetadataOptions {
-        http_put_response_hop_limit: 2,
-        ..MetadataOptions::default()
-    };
-    options(&mut bench, "bare", two);
-    bench.captured.clear();
-    body(&mut bench, "bare", &["-X", "PUT", "-H", &header, TOKEN]);
-    table.row(
-        "138",
-        "and with a hop limit of two",
-        answer_ttls(&bench),
-        vec![2],
-    );
-    bench.captured.clear();
-    body(&mut bench, "bare", &[ID]);
-    table.row("2.8", "TTL of other answers", answer_ttls(&bench), vec![64]);
+    ttls(&mut bench, &mut table);
     table.finish(8);
 }
 
@@ -543,6 +554,56 @@ fn with_endpoint(rules: &[&str]) -> Net {
 
 const STS: &str = "sts.us-east-1.amazonaws.com";
 
+fn sizes(bench: &mut Bench, table: &mut Table) {
+    let big = |size| tcp(("10.0.1.10", 40_001), ("10.0.2.50", 443), SYN, size);
+    bench.captured.clear();
+    let drops = bench.send("eni-app", big(8500 - 39));
+    let told = bench.last_in("eni-app").is_some();
+    table.row(
+        "2.6",
+        "8501 octets, and no ICMP",
+        (outcome(&drops), told),
+        ("MtuExceeded".to_owned(), false),
+    );
+    let drops = bench.send("eni-app", big(8500 - 40));
+    table.row(
+        "2.6",
+        "8500 octets",
+        outcome(&drops),
+        "delivered".to_owned(),
+    );
+    let mss = bench.captured.iter().rev().find_map(|it| {
+        let segment = it.frame.packet.as_tcp().filter(|_| !it.outbound)?;
+        segment.maximum_segment_size()
+    });
+    table.row("2.6", "MSS of its answers", mss, Some(8460));
+}
+
+fn paths(bench: &Bench, table: &mut Table) {
+    let probe = |protocol| Probe {
+        from: "app".into(),
+        to: parse("10.0.2.50"),
+        protocol,
+        source_port: Some(50_000),
+        size: None,
+    };
+    let ask = |port| explain(&bench.world, &probe(ProbeProtocol::Tcp(port)));
+    let open = ask(443).expect("it is sent");
+    table.row(
+        "2.11",
+        "its path",
+        (open.reachable(), open.answer),
+        (true, Answer::Accepted),
+    );
+    let shut = ask(22).expect("it is sent");
+    table.row(
+        "2.11",
+        "a path that its groups shut",
+        shut.reachable(),
+        false,
+    );
+}
+
 #[test]
 fn an_interface_endpoint_is_an_interface_with_groups_of_its_own() {
     let mut table = Table::default();
@@ -584,50 +645,8 @@ fn an_interface_endpoint_is_an_interface_with_groups_of_its_own() {
         outcome(&drops),
         "SecurityGroup ingress".to_owned(),
     );
-    let big = |size| tcp(("10.0.1.10", 40_001), ("10.0.2.50", 443), SYN, size);
-    bench.captured.clear();
-    let drops = bench.send("eni-app", big(8500 - 39));
-    let told = bench.last_in("eni-app").is_some();
-    table.row(
-        "2.6",
-        "8501 octets, and no ICMP",
-        (outcome(&drops), told),
-        ("MtuExceeded".to_owned(), false),
-    );
-    let drops = bench.send("eni-app", big(8500 - 40));
-    table.row(
-        "2.6",
-        "8500 octets",
-        outcome(&drops),
-        "delivered".to_owned(),
-    );
-    let mss = bench.captured.iter().rev().find_map(|it| {
-        let segment = it.frame.packet.as_tcp().filter(|_| !it.outbound)?;
-        segment.maximum_segment_size()
-    });
-    table.row("2.6", "MSS of its answers", mss, Some(8460));
-    let probe = |protocol| Probe {
-        from: "app".into(),
-        to: parse("10.0.2.50"),
-        protocol,
-        source_port: Some(50_000),
-        size: None,
-    };
-    let ask = |port| explain(&bench.world, &probe(ProbeProtocol::Tcp(port)));
-    let open = ask(443).expect("it is sent");
-    table.row(
-        "2.11",
-        "its path",
-        (open.reachable(), open.answer),
-        (true, Answer::Accepted),
-    );
-    let shut = ask(22).expect("it is sent");
-    table.row(
-        "2.11",
-        "a path that its groups shut",
-        shut.reachable(),
-        false,
-    );
+    sizes(&mut bench, &mut table);
+    paths(&bench, &mut table);
     bench.wait(600);
     let accepted = bench
         .records

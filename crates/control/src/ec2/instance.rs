@@ -1,8 +1,8 @@
 //! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`,
 //! `DescribeInstances`). Their life is in [`super::instance_state`].
 //!
-//! Images, keys and volumes are taken and not simulated; of an instance profile the name counts, which
-//! the metadata service shows as its role.
+//! Images, keys and volumes are taken and not simulated; of an instance profile the name counts,
+//! which the metadata service shows as its role.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

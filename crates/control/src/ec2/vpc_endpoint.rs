@@ -1,4 +1,5 @@
-//! VPC endpoints (Amazon EC2 API Reference: `CreateVpcEndpoint` and its kin; AWS PrivateLink Guide).
+//! VPC endpoints (Amazon EC2 API Reference: `CreateVpcEndpoint` and its kin; AWS PrivateLink
+//! Guide).
 //!
 //! Gateway endpoints are there at once and put a route to the service's prefix list into the chosen
 //! tables; interface endpoints take a while and have a network interface in each of their subnets.

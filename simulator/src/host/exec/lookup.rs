@@ -1,7 +1,7 @@
 //! Commands whose host is a name that only DNS may know.
 //!
-//! A command that cannot start for want of an address waits while the name is looked up, and is then
-//! started again with what came of it.
+//! A command that cannot start for want of an address waits while the name is looked up, and is
+//! then started again with what came of it.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;

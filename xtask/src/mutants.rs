@@ -109,12 +109,13 @@ impl Mutants {
         for mutant in catalogue.mutant.iter().filter(wanted) {
             let began = Instant::now();
             let edits = mutant.edits();
+            let mut before = Vec::new();
             for edit in &edits {
-                copy.plant(edit)?;
+                before.push((edit.file.as_str(), copy.plant(edit)?));
             }
             let noticed = self.judge(&copy)?;
-            for edit in &edits {
-                copy.restore(&edit.file)?;
+            for (file, text) in before.iter().rev() {
+                copy.write(file, text.as_bytes())?;
             }
             println!(
                 "{} ({}), {} s: {}",
@@ -203,13 +204,13 @@ impl Copy {
             .output()?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         for file in listed.split('\0').filter(|it| !it.is_empty()) {
-            copy.restore(file)?;
+            copy.take(file)?;
         }
         Ok(copy)
     }
 
     /// Makes a file what it is in the repository; an equal one keeps its time.
-    fn restore(&self, file: &str) -> io::Result<()> {
+    fn take(&self, file: &str) -> io::Result<()> {
         let from = root().join(file);
         if !from.is_file() {
             return Ok(());
@@ -228,14 +229,16 @@ impl Copy {
         fs::write(to, content)
     }
 
-    fn plant(&self, edit: &Edit) -> io::Result<()> {
+    /// Makes a change and returns what the file was before.
+    fn plant(&self, edit: &Edit) -> io::Result<String> {
         let text = fs::read_to_string(self.tree.join(&edit.file))?;
         if text.matches(edit.find.as_str()).count() != 1 {
             let text = format!("{}: `{}` does not occur exactly once", edit.file, edit.find);
             return Err(io::Error::other(text));
         }
-        let text = text.replace(edit.find.as_str(), edit.replace.as_str());
-        self.write(&edit.file, text.as_bytes())
+        let planted = text.replace(edit.find.as_str(), edit.replace.as_str());
+        self.write(&edit.file, planted.as_bytes())?;
+        Ok(text)
     }
 
     fn cargo(&self, arguments: &[&str]) -> io::Result<Said> {

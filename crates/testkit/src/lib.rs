@@ -17,7 +17,8 @@
 //! | NAT mappings are one to one | [`plain`], from the ports that are seen |
 //! | the answer to a packet that was let through passes the same security groups | `check::steps` |
 //! | flow log, capture and [`plain`]'s count of an interface agree | `check::logs` |
-//! | `path` says what then happens | `check::steps` |
+//! | `path` says what then happens | `check::paths` |
+//! | what [`plain`] delivers is in the reachable set, and nothing else | `check::reach` |
 //!
 //! It stands outside the levels: nothing that is shipped depends on it.
 

@@ -3,6 +3,7 @@
 mod live;
 mod logs;
 mod paths;
+mod reach;
 mod same;
 mod steps;
 mod verdict;

@@ -3,7 +3,7 @@
 use wirelab_model::FlowDirection;
 use wirelab_simulator::{
     CapturePoint, DropReason, Dropped, Event, Hop, InterfaceDrop, InternetGatewayDrop,
-    NatGatewayDrop, NetworkAclDrop, PacketDrop, RouteTableDrop, SecurityGroupDrop,
+    NatGatewayDrop, NetworkAclDrop, PacketDrop, PeeringDrop, RouteTableDrop, SecurityGroupDrop,
     TransitGatewayDrop, VpcDrop,
 };
 use wirelab_wire::IpPacket;
@@ -61,6 +61,7 @@ fn why(dropped: &Dropped) -> Why {
         DropReason::InternetGateway(reason) => internet_gateway(reason),
         DropReason::NatGateway(reason) => nat_gateway(reason),
         DropReason::TransitGateway(reason) => transit_gateway(reason),
+        DropReason::Peering(reason) => peering(reason),
         other => Why::new("other", other),
     }
 }
@@ -152,6 +153,21 @@ fn transit_gateway(reason: &TransitGatewayDrop) -> Why {
         TransitGatewayDrop::AttachmentState {
             transit_gateway, ..
         } => Why::new("not evaluated", transit_gateway),
+    }
+}
+
+fn peering(reason: &PeeringDrop) -> Why {
+    match reason {
+        PeeringDrop::NotActive { connection } => Why::new("peering not active", connection),
+        PeeringDrop::ForeignSource { connection, .. } => {
+            Why::new("peering takes no foreign source", connection)
+        }
+        PeeringDrop::EdgeToEdge { connection, .. } => {
+            Why::new("peering is no way to elsewhere", connection)
+        }
+        PeeringDrop::UnknownDestination { connection, .. } => {
+            Why::new("peering: unknown destination", connection)
+        }
     }
 }
 

@@ -35,11 +35,7 @@ fn group_fault(dice: &mut Dice, network: &Network) -> Act {
     let group = format!("$sg:v{vpc}g{}", dice.below(network.groups));
     match dice.below(5) {
         0 if dice.chance(30) => rules::revoke_open_egress(&group),
-        0 | 1 => {
-            let rule = group.replace("$sg:", "$sgr-of:");
-            let parameters = json!({ "GroupId": group, "SecurityGroupRuleIds": [rule] });
-            call("", "RevokeSecurityGroupIngress", parameters)
-        }
+        0 | 1 => rules::revoke_first_inbound(group.trim_start_matches("$sg:")),
         2 => {
             let instance = dice.pick(&network.instances);
             let vpc = network.subnets[instance.subnet].vpc;
@@ -104,6 +100,10 @@ fn route_fault(dice: &mut Dice, network: &Network) -> Act {
                 }
             }
             call("", "CreateTransitGatewayRoute", parameters)
+        }
+        3 if network.peered && dice.chance(30) => {
+            let parameters = json!({ "VpcPeeringConnectionId": "$pcx:pcx" });
+            call("", "DeleteVpcPeeringConnection", parameters)
         }
         3 if network.transit => {
             let attachment = format!("$tgw-attach:att{}", dice.below(network.vpcs.len()));

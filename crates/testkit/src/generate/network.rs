@@ -55,6 +55,8 @@ pub(super) struct Network {
     /// Subnets with a network ACL of their own.
     pub(super) lists: Vec<usize>,
     pub(super) transit: bool,
+    /// The first two VPCs are peers.
+    pub(super) peered: bool,
     flow_logs: bool,
 }
 
@@ -73,6 +75,7 @@ impl Network {
             lists: Vec::new(),
             transit: count > 1 && dice.chance(80),
             flow_logs: dice.chance(70),
+            peered: count > 1 && dice.chance(50),
         };
         for vpc in 0..network.vpcs.len() {
             network.draw_subnets(&mut dice, vpc);
@@ -169,6 +172,13 @@ impl Network {
         }
         for (at, subnet) in self.subnets.iter().enumerate() {
             self.make_subnet(at, subnet, &mut acts);
+        }
+        acts.push(rules::prefix_list(self.seed, self));
+        if self.peered {
+            let ends = json!({ "VpcId": "$vpc:v0", "PeerVpcId": "$vpc:v1" });
+            acts.push(call("pcx", "CreateVpcPeeringConnection", ends));
+            let accept = json!({ "VpcPeeringConnectionId": "$pcx:pcx" });
+            acts.push(call("", "AcceptVpcPeeringConnection", accept));
         }
         rules::groups(self.seed, self, &mut acts);
         rules::lists(self.seed, self, &mut acts);
@@ -279,6 +289,22 @@ impl Network {
             if let Some(target) = everything {
                 acts.push(route(&table, "0.0.0.0/0", target));
             }
+            if self.peered && subnet.vpc < 2 && dice.chance(70) {
+                let block = *dice.pick(match subnet.vpc {
+                    0 => &["10.1.0.0/16", "10.1.1.0/24", "10.0.0.0/8"],
+                    _ => &["10.0.0.0/16", "10.0.1.0/24", "10.0.0.0/8"],
+                });
+                acts.push(route(&table, block, peering()));
+            }
+            if dice.chance(15) {
+                let target = self.target(&mut dice, subnet.vpc);
+                let mut parameters = json!({ "RouteTableId": table });
+                if let (Some(all), Value::Object(target)) = (parameters.as_object_mut(), target) {
+                    all.insert("DestinationPrefixListId".to_owned(), "$pl:list".into());
+                    all.extend(target);
+                }
+                acts.push(call("", "CreateRoute", parameters));
+            }
             if self.transit {
                 let block = if dice.chance(70) {
                     "10.0.0.0/8"
@@ -308,8 +334,9 @@ impl Network {
     pub(super) fn target(&self, dice: &mut Dice, vpc: usize) -> Value {
         let here = |it: &&Instance| self.subnets[it.subnet].vpc == vpc;
         let instances: Vec<_> = self.instances.iter().filter(here).collect();
-        match dice.below(4) {
+        match dice.below(5) {
             0 => internet(vpc),
+            4 if self.peered && vpc < 2 => peering(),
             1 if self.nats[vpc].is_some() => json!({ "NatGatewayId": format!("$nat:nat{vpc}") }),
             2 if self.transit => json!({ "TransitGatewayId": "$tgw:tgw" }),
             3 if !instances.is_empty() => {
@@ -346,6 +373,10 @@ impl Network {
             name: instance.name.as_str().into(),
         }));
     }
+}
+
+fn peering() -> Value {
+    json!({ "VpcPeeringConnectionId": "$pcx:pcx" })
 }
 
 fn internet(vpc: usize) -> Value {

@@ -24,6 +24,8 @@ pub(super) fn groups(seed: u64, network: &Network, acts: &mut Vec<Act>) {
             });
             acts.push(call(&name, "CreateSecurityGroup", parameters));
         }
+    }
+    for vpc in 0..network.vpcs.len() {
         for group in 0..network.groups {
             let id = format!("$sg:v{vpc}g{group}");
             if dice.chance(20) {
@@ -44,6 +46,13 @@ pub(super) fn revoke_open_egress(group: &str) -> Act {
     let open = json!([{ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }]);
     let parameters = json!({ "GroupId": group, "IpPermissions": open });
     call("", "RevokeSecurityGroupEgress", parameters)
+}
+
+/// The first inbound rule of a group goes.
+pub(super) fn revoke_first_inbound(group: &str) -> Act {
+    let rules = [format!("$sgr-of:{group}")];
+    let parameters = json!({ "GroupId": format!("$sg:{group}"), "SecurityGroupRuleIds": rules });
+    call("", "RevokeSecurityGroupIngress", parameters)
 }
 
 /// A rule more.
@@ -82,8 +91,16 @@ fn permission(dice: &mut Dice, network: &Network, vpc: usize) -> Value {
         }
     };
     let peer = if dice.chance(25) {
-        let other = format!("$sg:v{vpc}g{}", dice.below(network.groups));
+        // Of a peer now and then.
+        let of = if network.peered && vpc < 2 && dice.chance(40) {
+            1 - vpc
+        } else {
+            vpc
+        };
+        let other = format!("$sg:v{of}g{}", dice.below(network.groups));
         ("UserIdGroupPairs", json!([{ "GroupId": other }]))
+    } else if dice.chance(12) {
+        ("PrefixListIds", json!([{ "PrefixListId": "$pl:list" }]))
     } else {
         ("IpRanges", json!([{ "CidrIp": block(dice, network) }]))
     };
@@ -96,6 +113,19 @@ fn permission(dice: &mut Dice, network: &Network, vpc: usize) -> Value {
 fn port_range(dice: &mut Dice) -> (u16, u16) {
     let (one, other) = (*dice.pick(&PORTS), *dice.pick(&PORTS));
     (one.min(other), one.max(other))
+}
+
+/// A prefix list for rules and routes.
+pub(super) fn prefix_list(seed: u64, network: &Network) -> Act {
+    let mut dice = dice(seed, "prefix list");
+    let mut blocks: Vec<_> = (0..3).map(|_| block(&mut dice, network)).collect();
+    blocks.sort();
+    blocks.dedup();
+    let entries: Vec<_> = blocks.iter().map(|it| json!({ "Cidr": it })).collect();
+    let parameters = json!({
+        "PrefixListName": "list", "MaxEntries": 3, "AddressFamily": "IPv4", "Entries": entries,
+    });
+    call("list", "CreateManagedPrefixList", parameters)
 }
 
 /// A block around something that exists.

@@ -8,7 +8,7 @@ use wirelab_simulator::host::{TrafficProgram, TrafficSpec};
 use wirelab_wire::TcpFlags;
 
 use super::network::{Network, SITES};
-use super::rules::PORTS;
+use super::rules::{self, PORTS};
 use super::{Moment, dice};
 use crate::dice::Dice;
 use crate::statement::{Act, Answer, Send, Sender, Shape, To};
@@ -26,11 +26,27 @@ pub(super) fn packets(seed: u64, network: &Network) -> Vec<Moment> {
     let mut label = 0;
     for _ in 0..4 + dice.below(12) {
         let mut flow = Flow::draw(&mut dice, network, label);
+        let began = flow.at;
         flow.play(&mut dice);
         label = flow.label;
+        if dice.chance(30) {
+            let at = dice.between(began, flow.at) + 100;
+            moments.push((at, revoked(&mut dice, network)));
+        }
         moments.extend(flow.moments);
     }
     moments
+}
+
+/// A rule of some group goes while a conversation goes on: what is tracked lives on.
+fn revoked(dice: &mut Dice, network: &Network) -> Act {
+    let groups = &dice.pick(&network.instances).groups;
+    let group = dice.pick(groups).clone();
+    if dice.chance(50) {
+        rules::revoke_open_egress(&format!("$sg:{group}"))
+    } else {
+        rules::revoke_first_inbound(&group)
+    }
 }
 
 /// A conversation under construction.

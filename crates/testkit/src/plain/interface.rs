@@ -80,6 +80,9 @@ impl Plain {
             }
             RouteTarget::NatGateway(nat) => self.to_nat(id, &nat, packet),
             RouteTarget::InternetGateway(gateway) => self.to_internet(id, &gateway, packet),
+            RouteTarget::VpcPeeringConnection(peering) => {
+                self.to_peer(id, &peering, packet, coming)
+            }
             RouteTarget::TransitGateway(gateway) => self.to_transit(id, &gateway, packet),
             other => Err(Why::new("not evaluated", format!("{other:?} of {table}"))),
         }
@@ -94,15 +97,16 @@ impl Plain {
     ) -> Verdict {
         let vpc = self.interface(from).vpc_id.clone();
         let to = self.interface_at(&vpc, packet.destination);
-        // Nothing answers at a transit gateway's own addresses.
-        let of_transit = |id: &NetworkInterfaceId| {
-            self.interface(id).interface_type == InterfaceType::TransitGateway
-        };
-        let Some(to) = to.filter(|id| !of_transit(id)) else {
+        let Some(to) = to.filter(|id| !self.is_of_transit(id)) else {
             return Err(Why::new("unknown destination", vpc));
         };
         let crosses = self.interface(from).subnet_id != self.interface(&to).subnet_id;
         self.arrive(&to, packet, Coming { crosses, ..coming })
+    }
+
+    /// Nothing answers at a transit gateway's own addresses.
+    pub(super) fn is_of_transit(&self, id: &NetworkInterfaceId) -> bool {
+        self.interface(id).interface_type == InterfaceType::TransitGateway
     }
 
     /// A packet comes to an interface: network ACL in if it enters the subnet, security groups in,

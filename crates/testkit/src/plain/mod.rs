@@ -11,6 +11,7 @@ mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
 mod packet;
+mod peering;
 mod route_table;
 mod security_group;
 mod tracking;

@@ -49,8 +49,8 @@ impl Plain {
     }
 
     /// The longest matching prefix; of equal ones local, then a static route to a block, then one
-    /// to a prefix list, then a propagated one. A propagated route never beats the local one, even
-    /// if it is more specific.
+    /// to a prefix list, then a propagated one. Neither of the last two beats the local one, even if
+    /// it is more specific: only static routes to whole subnets do.
     fn longest<'a>(&self, table: &'a RouteTable, destination: IpAddr) -> Option<&'a Route> {
         let matching = || {
             let all = table.routes.iter();
@@ -58,7 +58,7 @@ impl Plain {
         };
         let inside = matching().any(|(_, route)| route.target == RouteTarget::Local);
         matching()
-            .filter(|(_, route)| !(inside && rank(route) == 0))
+            .filter(|(_, route)| !(inside && rank(route) <= 1))
             .max_by_key(|(length, route)| (*length, rank(route)))
             .map(|(_, route)| route)
     }

@@ -1,8 +1,11 @@
 //! Security groups: allow rules, unioned; stateful for what they track (`facts.md` 2.1).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use wirelab_model::{IpProtocol, NetworkInterfaceId, RulePeer, SecurityGroupRule};
+use wirelab_model::{
+    IpProtocol, NetworkInterface, NetworkInterfaceId, RulePeer, SecurityGroupRule,
+};
 
 use super::packet::{Fragment, ICMP, ICMPV6, TCP, UDP};
 use super::{Packet, Plain, owns};
@@ -83,10 +86,11 @@ impl Plain {
             RulePeer::PrefixList(list) => self.listed(list, peer).is_some(),
             RulePeer::Group(group) => {
                 let vpc = &self.interface(id).vpc_id;
-                let mut members = self.resources.network_interfaces.values();
-                direct
-                    && members
-                        .any(|it| it.groups.contains(group) && it.vpc_id == *vpc && owns(it, peer))
+                let near = |other| other == vpc || self.are_peers(vpc, other);
+                let carries = |it: &&Arc<NetworkInterface>| it.groups.contains(group);
+                let members = self.resources.network_interfaces.values().filter(carries);
+                let mut there = members.filter(|it| owns(it, peer));
+                direct && there.any(|it| near(&it.vpc_id))
             }
         }
     }

@@ -178,6 +178,7 @@ impl Host {
         runner.client = Client::new(&runner.spec.program, &host);
         runner.uses = 0;
         let options = SocketOptions {
+            bridged: false,
             no_delay: true,
             keepalive: None,
         };

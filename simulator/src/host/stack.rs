@@ -74,6 +74,8 @@ pub(crate) struct Stack {
     pub(crate) port_range: (u16, u16),
     listeners: BTreeSet<u16>,
     udp_ports: BTreeSet<u16>,
+    /// Ports of connections from behind a container's bridge.
+    pub(super) bridged: BTreeSet<u16>,
     connections: BTreeMap<SocketId, Connection>,
     by_ends: IndexMap<Ends, SocketId, FxBuildHasher>,
     requests: BTreeMap<Ends, Request>,
@@ -107,6 +109,7 @@ impl Stack {
             port_range: spec.settings.local_port_range,
             listeners: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
+            bridged: BTreeSet::new(),
             connections: BTreeMap::new(),
             by_ends: IndexMap::default(),
             requests: BTreeMap::new(),
@@ -225,6 +228,11 @@ impl Stack {
         let port = self
             .ephemeral_port(remote, resolved.source)
             .ok_or(SocketError::TimedOut)?;
+        if options.bridged {
+            self.bridged.insert(port);
+        } else {
+            self.bridged.remove(&port);
+        }
         let ends = Ends {
             local: SocketAddr::new(resolved.source, port),
             remote,
@@ -447,6 +455,9 @@ impl Stack {
             };
             packet = Box::new(whole);
         }
+        if !self.bridged.is_empty() && !self.cross_bridge_in(now, &packet) {
+            return self.drop_packet(packet, HostDrop::TtlExpired);
+        }
         let names = names(&self.interfaces, Some(interface), None);
         match self.firewall.filter(Hook::Input, &mut packet, names, None) {
             Verdict::Accept => {}
@@ -561,6 +572,8 @@ pub(crate) enum TcpNews {
 /// Options of a socket, set before `connect()`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SocketOptions {
+    /// The program is in a container.
+    pub(crate) bridged: bool,
     pub(crate) no_delay: bool,
     pub(crate) keepalive: Option<super::tcp::Keepalive>,
 }

@@ -828,3 +828,48 @@ fn the_peering_option_shows_private_addresses_to_the_peer() {
     table.row("46", "for a peer with it", said, "10.0.1.10".to_owned());
     table.finish(4);
 }
+
+#[test]
+fn behind_a_containers_bridge_the_answer_to_a_put_ends_at_the_machine() {
+    let mut bench = populated(&mut net());
+    let mut table = Table::default();
+    let header = format!("{TTL}60");
+    let words = ["-s", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}"];
+    let container = |bench: &mut Bench, more: &[&str]| {
+        let mut line = vec!["docker", "exec", "-it", "web", "curl"];
+        line.extend(words);
+        line.extend(more);
+        bench.run("app", &line)
+    };
+    let put = ["-X", "PUT", "-H", &header, TOKEN];
+    let said = container(&mut bench, &put);
+    table.row(
+        "2.8",
+        "hop limit 1: a timeout, no 401",
+        said,
+        ("000".to_owned(), 28),
+    );
+    let expired = bench.captured.iter().filter(|it| it.outbound);
+    let expired = expired.filter(|it| it.frame.packet.is_icmp_error()).count();
+    table.row(
+        "2.8",
+        "the machine says that the TTL ended",
+        expired > 0,
+        true,
+    );
+    let said = container(&mut bench, &[ID]);
+    table.row(
+        "2.8",
+        "IMDSv1 works all the same",
+        said,
+        ("200".to_owned(), 0),
+    );
+    let two = MetadataOptions {
+        http_put_response_hop_limit: 2,
+        ..MetadataOptions::default()
+    };
+    options(&mut bench, "app", two);
+    let said = container(&mut bench, &put);
+    table.row("138", "hop limit 2", said, ("200".to_owned(), 0));
+    table.finish(4);
+}

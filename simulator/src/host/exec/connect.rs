@@ -37,6 +37,8 @@ pub(super) struct Connect {
     started: SimTime,
     deadline: Option<SimTime>,
     connect_deadline: Option<SimTime>,
+    /// The command runs in a container.
+    pub(super) bridged: bool,
 }
 
 const NC_USAGE: &str = "usage: nc -z [-v] [-n] [-w SECONDS] HOST PORT\n";
@@ -60,6 +62,7 @@ impl Host {
             started: now,
             deadline: command.limit.map(|limit| now + limit),
             connect_deadline: command.connect_limit.map(|limit| now + limit),
+            bridged: false,
         };
         self.schedule_connect(id, &task);
         Ok(Started::Running(Task::Connect(task)))
@@ -103,6 +106,7 @@ impl Host {
             started: now,
             deadline: limit.map(|limit| now + limit),
             connect_deadline: None,
+            bridged: false,
         };
         self.schedule_connect(id, &task);
         Ok(Started::Running(Task::Connect(task)))
@@ -125,6 +129,7 @@ impl Host {
         if task.socket.is_none() {
             task.announce(printer);
             let options = SocketOptions {
+                bridged: task.bridged,
                 no_delay: true,
                 keepalive: None,
             };

@@ -129,7 +129,8 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str = "curl, dig, ethtool, ip, iptables, nc, ping, ss, sysctl, tracepath";
+const COMMANDS: &str =
+    "curl, dig, docker exec, ethtool, ip, iptables, nc, ping, ss, sysctl, tracepath";
 
 impl Host {
     /// Starts a command.
@@ -153,6 +154,7 @@ impl Host {
             "ping" => self.start_ping_command(arguments),
             "curl" => self.start_curl(now, id, arguments),
             "nc" | "ncat" | "netcat" => self.start_nc(now, id, arguments),
+            "docker" => self.start_docker(now, id, arguments),
             "dig" => self.start_dig(now, arguments),
             "tracepath" => self.start_tracepath(now, arguments),
             "ip" => self.run_ip(now, arguments),
@@ -165,6 +167,26 @@ impl Host {
                 127,
                 format!("{program}: command not found (available here: {COMMANDS})\n"),
             )),
+        }
+    }
+
+    /// `docker exec [-it] NAME COMMAND`: the command, behind the container's bridge.
+    fn start_docker(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
+        const USAGE: &str = "usage: docker exec [-i] [-t] CONTAINER curl|nc ...\n";
+        let words = match arguments.split_first() {
+            Some((exec, rest)) if exec == "exec" => rest,
+            _ => return Err(Refusal::usage(USAGE)),
+        };
+        let options = words.iter().take_while(|it| it.starts_with('-')).count();
+        let Some([_, command @ ..]) = words.get(options..) else {
+            return Err(Refusal::usage(USAGE));
+        };
+        match self.start_command(now, id, command)? {
+            Started::Running(Task::Connect(mut task)) => {
+                task.bridged = true;
+                Ok(Started::Running(Task::Connect(task)))
+            }
+            _ => Err(Refusal::usage(USAGE)),
         }
     }
 

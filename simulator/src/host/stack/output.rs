@@ -54,6 +54,9 @@ impl Stack {
                 return;
             }
         }
+        if !self.bridged.is_empty() {
+            self.cross_bridge_out(&mut packet);
+        }
         if resolved.interface == usize::MAX {
             self.count_loopback(packet.total_len());
             self.loopback.push_back(packet);

@@ -75,11 +75,18 @@ impl Builder<'_> {
     /// own account and Region.
     fn owner_of_named(&self, parameters: &Value) -> Caller {
         let members = parameters.as_object().into_iter().flat_map(Map::values);
-        let ids = members.flat_map(|value| match value {
+        let near = members.flat_map(|value| match value {
             Value::Array(items) => items.as_slice(),
             other => std::slice::from_ref(other),
         });
-        let owners = ids.filter_map(Value::as_str).map(|id| self.owner(id));
+        let near = near.filter_map(Value::as_str);
+        let mut ids: Vec<&str> = near.filter(|text| is_id(text)).collect();
+        // Only if the call itself names nothing: `RunInstances` has its subnet further in, while a
+        // security group's rules may name groups of others there.
+        if ids.is_empty() {
+            add_ids(parameters, &mut ids);
+        }
+        let owners = ids.into_iter().map(|id| self.owner(id));
         let mut foreign = owners.filter(|owner| *owner != self.operator);
         foreign.next().unwrap_or_else(|| self.operator.clone())
     }
@@ -221,6 +228,23 @@ impl Builder<'_> {
 /// `TagSpecifications` with a Name, as the console sets it.
 pub(crate) fn name_tag(resource_type: &str, name: &str) -> Value {
     json!([{ "ResourceType": resource_type, "Tags": [{ "Key": "Name", "Value": name }] }])
+}
+
+/// Whether the text is made as ids are: `subnet-0123456789abcdef0`. Images are everybody's.
+fn is_id(text: &str) -> bool {
+    let parts = text.rsplit_once('-').filter(|(kind, _)| *kind != "ami");
+    parts
+        .is_some_and(|(_, hex)| hex.len() == 17 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// The ids in a value, at any depth.
+fn add_ids<'v>(value: &'v Value, ids: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) if is_id(text) => ids.push(text),
+        Value::Array(items) => items.iter().for_each(|item| add_ids(item, ids)),
+        Value::Object(members) => members.values().for_each(|item| add_ids(item, ids)),
+        _ => {}
+    }
 }
 
 /// The text at a JSON pointer.

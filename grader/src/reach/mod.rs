@@ -1,8 +1,8 @@
 //! Which packets a control lets through, as exact sets; what a change opened beyond what is meant.
 //!
 //! Least privilege is judged one control at a time, the others taken as open: each list of the
-//! network ACL of each subnet, each direction of the security groups of each interface. The sets are
-//! the simulator's ([`wirelab_simulator::reach`]).
+//! network ACL of each subnet, each direction of the security groups of each interface. The sets
+//! are the simulator's ([`wirelab_simulator::reach`]).
 //!
 //! The way through: [`Control::all`] names the controls of two generations of resources,
 //! [`Control::allows`] gives the set of each, [`Intent`] the set that is meant to pass it, and

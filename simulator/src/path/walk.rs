@@ -497,10 +497,13 @@ impl Watch for Recorder {
     fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
         let reason = reason.into();
         // A stranger is no machine of this world, and there all the same.
-        if let DropReason::InternetGateway(InternetGatewayDrop::NoSuchPublicAddress { destination }) =
-            reason
-            && self.stranger == Some(destination)
-        {
+        let nobody_at = match &reason {
+            DropReason::InternetGateway(InternetGatewayDrop::NoSuchPublicAddress {
+                destination,
+            }) => Some(*destination),
+            _ => None,
+        };
+        if nobody_at.is_some() && self.stranger == nobody_at {
             self.reached_stranger = true;
             let verdict = StepVerdict::Pass(PassDetail::Plain);
             return self.add(&transit.packet, hop, verdict);

@@ -1,5 +1,5 @@
-//! `cargo xtask mutants`: plants the mistakes of `mutants.toml` one by one in a copy of the tree and
-//! sees who notices: the swarm, and the simulator's own tests.
+//! `cargo xtask mutants`: plants the mistakes of `mutants.toml` one by one in a copy of the tree
+//! and sees who notices: the swarm, and the simulator's own tests.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};

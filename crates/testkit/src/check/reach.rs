@@ -14,8 +14,8 @@ use crate::statement::Shape;
 /// Ports on both sides of the edges that rules are drawn from.
 const PORTS: [u16; 6] = [1, 80, 443, 1024, 32768, 65535];
 
-/// Every running instance, every address that exists, some ports: in the set if and only if it would
-/// be delivered where nothing is tracked yet.
+/// Every running instance, every address that exists, some ports: in the set if and only if it
+/// would be delivered where nothing is tracked yet.
 pub(super) fn examine(run: &Run, report: &mut Report) {
     let world = &run.world;
     let resources = world.resources();

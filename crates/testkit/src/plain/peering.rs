@@ -52,7 +52,7 @@ impl Plain {
         self.arrive(&to, packet, Coming { crosses, ..coming })
     }
 
-    /// Whether an active connection within the Region joins two VPCs: group references reach so far.
+    /// Whether an active connection within the Region joins two VPCs: group references go there.
     pub(super) fn are_peers(&self, one: &VpcId, other: &VpcId) -> bool {
         self.resources.vpc_peering_connections.values().any(|it| {
             let ends = (&it.requester.vpc_id, &it.accepter.vpc_id);

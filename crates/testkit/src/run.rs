@@ -214,7 +214,9 @@ impl Run {
 
     fn answer_of(&mut self, answer: &Answer) -> Option<Put> {
         let (point, packet) = self.delivered.get(&answer.label)?.clone();
-        if packet.source() == packet.destination() {
+        let there = &self.world.resources().network_interfaces;
+        let gone = matches!(&point, CapturePoint::Interface(id) if !there.contains_key(id));
+        if gone || packet.source() == packet.destination() {
             return None;
         }
         self.packets += 1;

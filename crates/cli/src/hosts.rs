@@ -94,6 +94,12 @@ pub(crate) fn unknown(session: &Session, host: &str) -> Failure {
         .map(|it| it.spec().name.as_str())
         .collect();
     names.sort_unstable();
+    if names.contains(&host) {
+        return Failure::usage(format!(
+            "host `{host}` has no interface: its instance is not running"
+        ))
+        .hint("`wirelab call ec2:DescribeInstances` shows its state");
+    }
     Failure::usage(format!("there is no host `{host}`"))
         .did_you_mean(host, &names)
         .hint(format!("the hosts are: {}", names.join(", ")))

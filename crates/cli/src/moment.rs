@@ -1,5 +1,5 @@
-//! Moments as `--start`, `--end` and `--since` take them: UTC, as tickets, records and results print
-//! it.
+//! Moments as `--start`, `--end` and `--since` take them: UTC, as tickets, records and results
+//! print it.
 
 use std::cmp::Reverse;
 
@@ -79,9 +79,10 @@ fn nearest(clock: u64, starts: UnixTime, now: UnixTime) -> UnixTime {
     let midnight = (first - first % DAY_SECS).saturating_sub(DAY_SECS);
     let days = (midnight..=last + DAY_SECS).step_by(DAY_SECS as usize);
     let moments = days.map(|midnight| midnight + clock);
+    // A moment that is to come counts double: evidence is of the past.
     let far = |at: &u64| {
         (
-            first.saturating_sub(*at) + at.saturating_sub(last),
+            first.saturating_sub(*at) + 2 * at.saturating_sub(last),
             Reverse(*at),
         )
     };

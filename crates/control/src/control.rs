@@ -159,7 +159,12 @@ impl Control {
         self.state.timers.settled_at().max(effective)
     }
 
-    /// Every operation, sorted by name.
+    /// Services by their names in calls, each with its operations sorted by name.
+    pub fn services() -> impl Iterator<Item = (&'static str, &'static [Operation])> {
+        operation::SERVICES.into_iter()
+    }
+
+    /// EC2's operations, sorted by name.
     pub fn operations() -> impl Iterator<Item = &'static Operation> {
         operation::all().iter()
     }

@@ -81,8 +81,8 @@ macro_rules! operations {
 }
 pub(crate) use operations;
 
-/// Services and their operations.
-const SERVICES: [(&str, &[Operation]); 2] =
+/// Services and their operations, sorted by name.
+pub(crate) const SERVICES: [(&str, &[Operation]); 2] =
     [("ec2", ec2::OPERATIONS), ("route53", route53::OPERATIONS)];
 
 /// EC2's operations, sorted by name.

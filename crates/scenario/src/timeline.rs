@@ -144,11 +144,13 @@ fn parse_call(
         fields.sink().error(&text.span, message);
         return None;
     };
-    let mut known = wirelab_control::Control::operations().map(|it| it.name);
-    if service == "ec2" && !known.any(|name| name == operation) {
-        let names = wirelab_control::Control::operations().map(|it| it.name);
+    let mut services = wirelab_control::Control::services();
+    let operations = services.find(|(name, _)| *name == service);
+    let operations = operations.map_or(&[][..], |(_, operations)| operations);
+    if !operations.iter().any(|it| it.name == operation) {
+        let names = operations.iter().map(|it| it.name);
         let near = crate::error::nearest(operation, names);
-        let hint = near.map(|near| format!("did you mean `ec2:{near}`?"));
+        let hint = near.map(|near| format!("did you mean `{service}:{near}`?"));
         let message = format!("unknown operation `{}`", text.text);
         fields.sink().explain(&text.span, message, "", hint);
         return None;

@@ -126,7 +126,8 @@ fn icmp_fields(icmp: IcmpTypeCode, reply: bool) -> (Interval, Interval) {
     }
 }
 
-fn subnet_of(resources: &Resources, net: &IpNet) -> IpNet {
+/// The subnet that holds a block; the block itself if none does.
+pub(crate) fn subnet_of(resources: &Resources, net: &IpNet) -> IpNet {
     let blocks = resources.subnets.values().flat_map(|subnet| {
         let v6 = subnet.ipv6_cidr_block.map(IpNet::from);
         std::iter::once(IpNet::from(subnet.cidr_block)).chain(v6)

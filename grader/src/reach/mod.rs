@@ -24,3 +24,4 @@ mod tests;
 pub use control::{Control, Direction};
 pub use excess::{Excess, excess};
 pub use intent::Intent;
+pub(crate) use intent::subnet_of;

@@ -9,6 +9,7 @@ mod closed;
 mod least;
 mod routes;
 mod traffic;
+mod ways;
 
 use wirelab_model::{Seed, SimDuration, SimTime};
 use wirelab_scenario::{FixTask, LabTask};
@@ -127,6 +128,10 @@ fn judge(
         verdict.least = closed::opened(material, task, &after)?;
         verdict.least.extend(least::excess(&after));
         verdict.least.extend(routes::made_public(&after));
+        if verdict.least.is_empty() {
+            // Else it is what has been found already, seen from its ends.
+            verdict.least.extend(ways::opened(&after)?);
+        }
         verdict.harm.extend(closed::shut(material, task, &after)?);
     }
     Ok(verdict)

@@ -243,6 +243,8 @@ impl Tracked {
                     State::Closing
                 }
             }
+            // A FIN that comes before any answer closes nothing: the handshake is not complete.
+            State::Opening if self.back == 0 => State::Opening,
             State::Opening | State::Established if header.has(TcpFlags::FIN) => {
                 State::HalfClosed { by_initiator }
             }

@@ -286,9 +286,10 @@ impl Mapping {
     fn follow(&mut self, now: SimTime, header: &Header, timeouts: &Timeouts) {
         if header.protocol == protocol::TCP {
             if header.opens_tcp() {
+                // A SYN that is sent again opens no other connection.
+                self.established &= !self.is_closing();
                 self.closed = (false, false);
                 self.reset = false;
-                self.established = false;
             }
             self.reset |= header.has(TcpFlags::RST);
         }

@@ -69,11 +69,13 @@ const NOWHERE: [&str; 8] = [
 ];
 
 /// Addresses that are not on the internet (RFC 6890). Those for documentation are, in scenarios.
-const PRIVATE: [&str; 6] = [
+/// Of IPv6, 2000::/3 is (RFC 4291 section 2.4).
+const PRIVATE: [&str; 7] = [
     "10.0.0.0/8",
     "100.64.0.0/10",
     "172.16.0.0/12",
     "192.168.0.0/16",
+    "::/3",
     "4000::/2",
     "8000::/1",
 ];

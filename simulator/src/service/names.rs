@@ -52,8 +52,18 @@ pub(super) struct HiddenZone<'a> {
     service: &'static AwsService,
 }
 
+/// Whether the asking VPC has `enableDnsSupport` and `enableDnsHostnames`, without which no private
+/// zone answers.
+pub(super) fn has_both_attributes(view: View<'_>) -> bool {
+    let vpc = view.context.resources.vpcs.get(view.vpc);
+    vpc.is_some_and(|it| it.enable_dns_support && it.enable_dns_hostnames)
+}
+
 /// The hidden zone of the asking VPC that covers a name.
 pub(super) fn hidden_zone<'a>(view: View<'a>, name: &str) -> Option<HiddenZone<'a>> {
+    if !has_both_attributes(view) {
+        return None;
+    }
     let endpoints = view.context.resources.vpc_endpoints.values();
     let own = endpoints.filter(|it| {
         it.vpc_id == *view.vpc && it.private_dns_enabled && it.is_available() && is_interface(it)

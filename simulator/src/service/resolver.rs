@@ -168,8 +168,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The private zone with the longest name that covers `name` for this VPC.
+    /// The private zone with the longest name that covers `name` for this VPC, which needs both of
+    /// its DNS attributes for that (Amazon VPC User Guide, "DNS attributes for your VPC").
     fn private_zone(self, name: &str) -> Option<&'a HostedZone> {
+        if !names::has_both_attributes(self) {
+            return None;
+        }
         self.longest_zone(name, |zone| {
             let mut vpcs = zone.served_vpcs.iter();
             zone.private_zone && vpcs.any(|it| it.vpc_id == *self.vpc)

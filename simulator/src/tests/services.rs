@@ -23,6 +23,7 @@ fn net() -> Net {
     let mut net = Net::default();
     net.vpc("vpc-a", "10.0.0.0/16")
         .vpc("vpc-b", "10.1.0.0/16")
+        .dns_hostnames(true)
         .subnet("subnet-a", "vpc-a", "10.0.1.0/24", "us-east-1a")
         .subnet("subnet-b", "vpc-a", "10.0.2.0/24", "us-east-1b")
         .subnet("subnet-closed", "vpc-a", "10.0.3.0/24", "us-east-1a")
@@ -208,6 +209,7 @@ const NAMES: [(&str, &str, &[&str], &str); 19] = [
 fn the_resolver_answers_as_documented() {
     let mut net = net();
     zones(&mut net);
+    let mut nameless = net.clone();
     let mut bench = populated(&mut net);
     let mut table = Table::default();
     for (fact, host, words, answer) in NAMES {
@@ -226,7 +228,11 @@ fn the_resolver_answers_as_documented() {
             answer.to_owned(),
         );
     }
-    table.finish(19);
+    let mut nameless = populated(nameless.dns_hostnames(false));
+    let said = dig(&mut nameless, "app", &["db.corp.internal"]);
+    let what = "a private zone needs enableDnsHostnames";
+    table.row("2.8", what, said, "NXDOMAIN".to_owned());
+    table.finish(20);
 }
 
 fn options(bench: &mut Bench, name: &str, options: MetadataOptions) {
@@ -793,7 +799,7 @@ fn the_peering_option_shows_private_addresses_to_the_peer() {
         is_hidden: false,
         tags: Vec::new(),
     };
-    net.put(connection(false));
+    net.put(connection(false)).dns_hostnames(false);
     let mut bench = populated(&mut net);
     let name = "ec2-3-208-0-10.compute-1.amazonaws.com";
     let mut table = Table::default();

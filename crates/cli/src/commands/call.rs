@@ -107,12 +107,15 @@ fn refused(call: &Call, error: &ApiError) -> Failure {
 }
 
 fn known_service(service: &str) -> Result<(), Failure> {
-    if service == "ec2" {
+    let names: Vec<_> = Control::services().map(|(name, _)| name).collect();
+    if names.contains(&service) {
         return Ok(());
     }
+    let names = names.join(", ");
     Err(
-        Failure::usage(format!("the service `{service}` is not simulated"))
-            .hint("the services are: ec2; `wirelab call --list` shows its operations"),
+        Failure::usage(format!("the service `{service}` is not simulated")).hint(format!(
+            "the services are: {names}; `wirelab call --list` shows their operations"
+        )),
     )
 }
 
@@ -246,12 +249,14 @@ fn list(word: &str, json: bool) -> Result<Code, Failure> {
 }
 
 fn operations(word: &str) -> Vec<Listed> {
-    let word = spelling::operation(word.strip_prefix("ec2:").unwrap_or(word));
-    let word = word.to_ascii_lowercase();
-    let found = Control::operations().filter(|it| it.name.to_ascii_lowercase().contains(&word));
+    let (service, word) = word.split_once(':').unwrap_or(("", word));
+    let word = spelling::operation(word).to_ascii_lowercase();
+    let services = Control::services().filter(|(name, _)| service.is_empty() || *name == service);
+    let all = services.flat_map(|(name, operations)| operations.iter().map(move |it| (name, it)));
+    let found = all.filter(|(_, it)| it.name.to_ascii_lowercase().contains(&word));
     let mut listed: Vec<_> = found
-        .map(|it| Listed {
-            operation: format!("ec2:{}", it.name),
+        .map(|(service, it)| Listed {
+            operation: format!("{service}:{}", it.name),
             parameters: it.parameters(),
             read_only: it.is_read_only(),
         })

@@ -2,7 +2,7 @@
 
 use crate::args::{Json, TEMPLATE};
 
-/// Run a program on a simulated host: ping, tracepath, curl, nc, ss, ip, iptables, sysctl
+/// Run a program on a simulated host: ping, curl, dig, nc, ss, ip, iptables, ethtool and others
 ///
 /// It takes the virtual time it needs: a ping waits for its answers. The exit code is the
 /// program's.

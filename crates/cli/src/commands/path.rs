@@ -79,7 +79,11 @@ struct Printed {
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
     let from = sender(&session, &arguments.from)?;
-    let (to, protocol) = target(&session, &arguments.to)?;
+    let (mut to, protocol) = target(&session, &arguments.to)?;
+    if let Some(public) = public_for_outside(&session, &from, &arguments.to, to) {
+        output::note(&format!("from outside, `{}` is {public}", arguments.to));
+        to = public;
+    }
     if let Origin::Host(name) = &from {
         refuse_itself(&session, name, to)?;
     }
@@ -179,6 +183,32 @@ fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
         "no host has the address {source}, and it is no public one"
     ))
     .hint("`wirelab status` lists hosts and addresses"))
+}
+
+/// The public address of a host that was meant by its name, if the sender is outside the network.
+fn public_for_outside(session: &Session, from: &Origin, text: &str, to: IpAddr) -> Option<IpAddr> {
+    let is_outside = match from {
+        Origin::Host(name) => {
+            let interfaces = hosts::interfaces(session.run());
+            let mut own = interfaces.iter().filter(|it| it.host == name.as_str());
+            own.all(|it| it.network_interface_id.is_none())
+                && interfaces
+                    .iter()
+                    .any(|it| it.host == name.as_str() && addresses(it).any(is_public))
+        }
+        Origin::Internet { .. } => true,
+        Origin::Interface { .. } | Origin::CustomerGateway { .. } => false,
+    };
+    if !is_outside || text.contains(&to.to_string()) {
+        return None;
+    }
+    let resources = session.run().world().resources();
+    let mut addresses = resources
+        .network_interfaces
+        .values()
+        .flat_map(|it| &it.private_ip_addresses);
+    let meant = addresses.find(|it| IpAddr::V4(it.private_ip_address) == to)?;
+    Some(IpAddr::V4(meant.association.as_ref()?.public_ip))
 }
 
 /// The machine that has `address`.

@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         output::json(&Shown { flows: lines })?;
     } else if lines.is_empty() {
         output::note(if arguments.diff {
-            "nothing has changed since the lab opened"
+            "no flow gets through that did not when the lab opened, and none is gone"
         } else {
             "nothing gets through"
         });

@@ -279,7 +279,8 @@ fn check_block(
     if !to_middlebox {
         return Err(error::invalid_parameter_value(format_args!(
             "The destination CIDR block {destination} is equal to or more specific than one of \
-            this VPC's CIDR blocks. This route can target only an interface or an instance."
+            this VPC's CIDR blocks. This route can target only a NAT gateway, a network interface \
+            or an instance."
         )));
     }
     let is_local = blocks(vpc).any(|block| block == destination);

@@ -50,16 +50,6 @@ impl Net {
         })
     }
 
-    /// Sets `enableDnsHostnames` of every VPC so far.
-    pub(crate) fn dns_hostnames(&mut self, on: bool) -> &mut Self {
-        for change in &mut self.changes {
-            if let Change::Put(Resource::Vpc(it)) = change {
-                std::sync::Arc::make_mut(it).enable_dns_hostnames = on;
-            }
-        }
-        self
-    }
-
     pub(crate) fn subnet(&mut self, name: &str, vpc: &str, cidr: &str, zone: &str) -> &mut Self {
         let subnet = Subnet {
             subnet_id: SubnetId::new(name),

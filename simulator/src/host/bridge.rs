@@ -1,9 +1,9 @@
 //! A container's bridge: one more hop between its programs and the machine's interface.
 //!
 //! Programs in a container (`docker exec NAME ...`) talk through `docker0`, which the machine
-//! routes and masquerades. On the wire that shows in two ways only: what leaves has a TTL less by one,
-//! and what comes with a TTL of one ends at the machine, with ICMP 11/0 to its sender. So the answer
-//! to the PUT of a metadata token does not reach a container while the hop limit is one.
+//! routes and masquerades. On the wire that shows in two ways only: what leaves has a TTL less by
+//! one, and what comes with a TTL of one ends at the machine, with ICMP 11/0 to its sender. So the
+//! answer to the PUT of a metadata token does not reach a container while the hop limit is one.
 
 use wirelab_model::SimTime;
 use wirelab_wire::{IcmpError, IpPacket};

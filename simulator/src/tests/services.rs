@@ -13,6 +13,15 @@ use crate::testing::{Bench, Net, SYN, parse, tcp};
 
 const OPEN: [&str; 2] = ["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
 
+/// Sets `enableDnsHostnames` of every VPC.
+fn dns_hostnames(net: &mut Net, on: bool) {
+    for change in &mut net.changes {
+        if let Change::Put(Resource::Vpc(it)) = change {
+            std::sync::Arc::make_mut(it).enable_dns_hostnames = on;
+        }
+    }
+}
+
 /// `app` and `db` in two zones of vpc-a, `far` in vpc-b, groups without any rule on `bare`.
 fn net() -> Net {
     let closed = ["in 32766 deny -1 * 0.0.0.0/0"];
@@ -23,7 +32,6 @@ fn net() -> Net {
     let mut net = Net::default();
     net.vpc("vpc-a", "10.0.0.0/16")
         .vpc("vpc-b", "10.1.0.0/16")
-        .dns_hostnames(true)
         .subnet("subnet-a", "vpc-a", "10.0.1.0/24", "us-east-1a")
         .subnet("subnet-b", "vpc-a", "10.0.2.0/24", "us-east-1b")
         .subnet("subnet-closed", "vpc-a", "10.0.3.0/24", "us-east-1a")
@@ -52,6 +60,7 @@ fn net() -> Net {
         .instance("quiet", "subnet-a", "10.0.1.11", &["sg-open"], None)
         .instance("bare", "subnet-closed", "10.0.3.30", &["sg-none"], None)
         .instance("far", "subnet-far", "10.1.1.40", &["sg-open"], None);
+    dns_hostnames(&mut net, true);
     net
 }
 
@@ -228,7 +237,8 @@ fn the_resolver_answers_as_documented() {
             answer.to_owned(),
         );
     }
-    let mut nameless = populated(nameless.dns_hostnames(false));
+    dns_hostnames(&mut nameless, false);
+    let mut nameless = populated(&mut nameless);
     let said = dig(&mut nameless, "app", &["db.corp.internal"]);
     let what = "a private zone needs enableDnsHostnames";
     table.row("2.8", what, said, "NXDOMAIN".to_owned());
@@ -799,7 +809,8 @@ fn the_peering_option_shows_private_addresses_to_the_peer() {
         is_hidden: false,
         tags: Vec::new(),
     };
-    net.put(connection(false)).dns_hostnames(false);
+    net.put(connection(false));
+    dns_hostnames(&mut net, false);
     let mut bench = populated(&mut net);
     let name = "ec2-3-208-0-10.compute-1.amazonaws.com";
     let mut table = Table::default();

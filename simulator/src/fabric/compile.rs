@@ -239,9 +239,11 @@ fn compile_interfaces(
             allowance: allowance(source, resources, places.interfaces),
             owner,
         };
-        let vpc = &mut plan.vpcs[interface.vpc.get()];
-        vpc.addresses
-            .extend(interface.addresses.iter().map(|it| (*it, index)));
+        // A transit gateway's interface is a way in and out; nobody is at its own address.
+        if !matches!(interface.owner, Owner::TransitGateway(_)) {
+            let own = interface.addresses.iter().map(|it| (*it, index));
+            plan.vpcs[interface.vpc.get()].addresses.extend(own);
+        }
         let public = interface.public.iter();
         plan.public
             .extend(public.map(|(private, public)| (*public, (index, *private))));

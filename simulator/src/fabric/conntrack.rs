@@ -72,22 +72,12 @@ type FragmentKey = (IpAddr, IpAddr, u16, u8);
 struct Tracked {
     initiator: FlowDirection,
     expires: SimTime,
-    state: State,
     forward: u32,
     back: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum State {
-    /// TCP before the third segment of the handshake; UDP and the others always.
-    Opening,
-    Established,
-    /// One FIN: from the initiator, or to it.
-    HalfClosed {
-        by_initiator: bool,
-    },
-    /// Both FINs.
-    Closing,
+    /// TCP: the third segment of the handshake has passed.
+    established: bool,
+    /// TCP: FIN from the initiator, FIN to it.
+    fins: (bool, bool),
 }
 
 impl Conntrack {
@@ -153,9 +143,10 @@ impl Conntrack {
         let mut flow = Tracked {
             initiator: direction,
             expires: now,
-            state: State::Opening,
             forward: 0,
             back: 0,
+            established: false,
+            fins: (false, false),
         };
         flow.follow(header, direction);
         flow.expires = now + flow.idle_timeout(header.protocol, timeouts);
@@ -232,35 +223,26 @@ impl Tracked {
         if header.protocol != protocol::TCP {
             return;
         }
-        self.state = match self.state {
-            State::HalfClosed { .. } | State::Closing if header.opens_tcp() => State::Opening,
-            State::HalfClosed {
-                by_initiator: first,
-            } if header.has(TcpFlags::FIN) => {
-                if first == by_initiator {
-                    self.state
-                } else {
-                    State::Closing
-                }
+        let is_closed = self.fins.0 || self.fins.1;
+        if header.opens_tcp() {
+            if is_closed {
+                (self.back, self.established, self.fins) = (0, false, (false, false));
             }
-            // A FIN that comes before any answer closes nothing: the handshake is not complete.
-            State::Opening if self.back == 0 => State::Opening,
-            State::Opening | State::Established if header.has(TcpFlags::FIN) => {
-                State::HalfClosed { by_initiator }
-            }
-            State::Opening if self.back > 0 && by_initiator && !header.has(TcpFlags::SYN) => {
-                State::Established
-            }
-            state => state,
-        };
+            return;
+        }
+        self.established |= by_initiator && self.back > 0;
+        if header.has(TcpFlags::FIN) {
+            self.fins.0 |= by_initiator;
+            self.fins.1 |= !by_initiator;
+        }
     }
 
     const fn idle_timeout(&self, number: u8, timeouts: &IdleTimeouts) -> SimDuration {
         match number {
-            protocol::TCP => match self.state {
-                State::Opening => timeouts.tcp_opening,
-                State::Established | State::HalfClosed { .. } => timeouts.tcp_established,
-                State::Closing => timeouts.tcp_closing,
+            protocol::TCP => match (self.fins, self.established) {
+                ((true, true), _) => timeouts.tcp_closing,
+                (_, true) => timeouts.tcp_established,
+                (_, false) => timeouts.tcp_opening,
             },
             // A stream is more than one request and response.
             protocol::UDP if self.forward > 1 && self.back > 1 => timeouts.udp_stream,

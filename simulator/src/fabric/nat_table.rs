@@ -133,6 +133,10 @@ impl NatTable {
         key: &FlowKey,
         timeouts: &Timeouts,
     ) -> Option<(FlowKey, bool)> {
+        // A query belongs to no flow of the inside, whatever its identifier is.
+        if header.is_icmp() && !header.is_icmp_answer() {
+            return None;
+        }
         let inside = self.find_inward(now, key)?;
         let mapping = self.inside.get_mut(&inside)?;
         mapping.closed.1 |= header.has(TcpFlags::FIN);

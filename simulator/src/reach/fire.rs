@@ -71,6 +71,34 @@ impl<'w> Range<'w> {
         }
     }
 
+    /// A start and a destination that stand for all, not an interface and an address of its own
+    /// where there are others: what a machine sends to its own public address comes back to it.
+    pub(super) fn probe(
+        &self,
+        starts: &[(Start, IpAddr)],
+        destinations: &[IpAddr],
+    ) -> Option<(Start, Fields)> {
+        let plan = &self.world.topology.plan;
+        let is_public_own = |start: &Start, to: IpAddr| match start {
+            Start::Interface(index) => plan.interface(*index).public.iter().any(|it| it.1 == to),
+            Start::Internet | Start::Tunnel(..) => false,
+        };
+        let pairs = starts
+            .iter()
+            .flat_map(|it| destinations.iter().map(move |to| (it, *to)));
+        let pairs = pairs.filter(|((_, source), to)| source != to);
+        let ((start, source), destination) =
+            pairs.min_by_key(|((start, _), to)| is_public_own(start, *to))?;
+        let fields = Fields {
+            source: *source,
+            destination,
+            protocol: protocol::TCP,
+            first: 50001,
+            second: 50000,
+        };
+        Some((start.clone(), fields))
+    }
+
     /// What the rules on the way there and back tell apart: destination ports, source ports. `None`
     /// if there is no way, whatever the rules are.
     pub(super) fn survey(

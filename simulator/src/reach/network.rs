@@ -160,7 +160,7 @@ impl Survey<'_> {
         if client.version != server.version || strangers {
             return;
         }
-        let Some((start, mut fields)) = probe(client, server) else {
+        let Some((start, mut fields)) = self.range.probe(&client.starts, &server.samples()) else {
             return;
         };
         let Some((there, back)) = self.range.survey(&start, &fields, &self.rules) else {
@@ -214,8 +214,8 @@ impl Survey<'_> {
     ) {
         for second in &pieces.seconds {
             for first in &pieces.firsts {
-                fields.first = number(first);
                 fields.second = number(second);
+                fields.first = source_number(first, fields.second);
                 let Some(fired) = self.range.fire(start, &fields) else {
                     // Only ICMP's rules look at the first field of what opens a flow.
                     if matches!(fields.protocol, 6 | 17) {
@@ -244,28 +244,22 @@ impl Survey<'_> {
     }
 }
 
-/// A start, and source and destination that differ.
-fn probe(client: &Client, server: &Cell) -> Option<(Start, Fields)> {
-    let destinations = server.samples();
-    let mut pairs = client
-        .starts
-        .iter()
-        .flat_map(|start| destinations.iter().map(move |to| (start, *to)));
-    let ((start, source), destination) = pairs.find(|((_, source), to)| source != to)?;
-    let fields = Fields {
-        source: *source,
-        destination,
-        protocol: 6,
-        first: 50000,
-        second: 50000,
-    };
-    Some((start.clone(), fields))
-}
-
 /// One number of a piece: its last, so that ports are such as clients use.
 fn number(piece: &Ranges) -> u16 {
     let last = piece.intervals().last().map_or(0, |it| it.high);
     u16::try_from(last).unwrap_or(u16::MAX)
+}
+
+/// A source port that is not the destination port, if the piece has another: from a machine to its
+/// own public address, equal ports make a SYN look like the answer to itself.
+fn source_number(piece: &Ranges, destination: u16) -> u16 {
+    let last = number(piece);
+    let starts_lower = piece.first().is_some_and(|first| first < u128::from(last));
+    if last == destination && starts_lower && last > 0 {
+        let lower = piece.clone().subtract(&Ranges::single(last.into()));
+        return number(&lower);
+    }
+    last
 }
 
 impl Reach {

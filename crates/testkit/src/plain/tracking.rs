@@ -121,6 +121,13 @@ impl Entry {
         let from_opener = egress == self.by_owner;
         match packet.protocol {
             TCP => {
+                if packet.opens() {
+                    if self.fins != (false, false) {
+                        self.handshake = 1;
+                        self.fins = (false, false);
+                    }
+                    return;
+                }
                 self.handshake = match self.handshake {
                     1 if !from_opener => 2,
                     2 if from_opener => 3,

@@ -105,6 +105,9 @@ fn what_it_translates() {
         sent(gateway),
         text("NoMapping"),
     );
+    let itself = sent(ping(APP, PUBLIC, 56));
+    let what = "a request is no answer, though it comes back with the mapping's identifier";
+    table.row("2.4", what, itself, text("NoMapping"));
 
     let mut bench = scene().build();
     bench.send("eni-app", syn());
@@ -132,7 +135,7 @@ fn what_it_translates() {
     let second = bench.take_in("eni-site").expect("it arrives").five_tuple();
     let distinct = again.is_empty() && second.source_port != source.source_port;
     table.row("2.4", "two connections, two ports", distinct, true);
-    table.finish(13);
+    table.finish(14);
 }
 
 #[test]

@@ -216,6 +216,18 @@ fn reachable_by_the_internet_gateway() {
     check("a public address", &public, &vpc(), out);
     let back: Rows<'_> = &[("2.3", "8.8.8.8:40000 > 198.51.100.9:443", "works")];
     check("a public address", &public, &End::Internet, back);
+
+    // What a machine sends to its own public address must not stand for what its twin sends there.
+    let outward: [&[&str]; 2] = [&["out -1 * 0.0.0.0/0"], &[]];
+    let mut twins = net(outward, &OPEN, &["0.0.0.0/0 igw-a"], Some("198.51.100.9"));
+    let (twin, public) = ("10.0.1.6", Some("198.51.100.10"));
+    twins.instance("web2", "subnet-web", twin, &["sg-web"], public);
+    let rows: Rows<'_> = &[
+        ("2.3", "10.0.1.5:40000 > 198.51.100.10:443", "dropped"),
+        ("2.3", "10.0.1.6:40000 > 198.51.100.9:443", "dropped"),
+        ("2.3", "10.0.1.5:40000 > 198.51.100.9:443", "dropped"),
+    ];
+    check("twins with public addresses", &of(twins), &vpc(), rows);
 }
 
 #[test]

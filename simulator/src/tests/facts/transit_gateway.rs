@@ -189,6 +189,7 @@ fn transit_gateways_route_as_documented() {
         ("no route", "172.16.0.1", "NoRoute"),
         ("over a peering, by static routes of both tables", "10.3.1.5", DELIVERED),
         ("the peer's table decides there", "10.3.200.1", "UnknownDestination"),
+        ("nobody is at the gateway's own address", "10.1.91.9", "UnknownDestination"),
     ];
     for (what, to, wanted) in rows {
         table.row("2.9", what, from_a(&mut bench, to), wanted.to_owned());
@@ -210,7 +211,7 @@ fn transit_gateways_route_as_documented() {
     table.row("2.9", what, arrived, DELIVERED.to_owned());
     associations(&mut table);
     states(&mut table);
-    table.finish(11);
+    table.finish(12);
 }
 
 fn associations(table: &mut Table) {

@@ -233,8 +233,15 @@ impl PathReport {
     }
 }
 
-/// Octets of an IP header and of a UDP or ICMP one.
-pub(crate) const SIZE_MIN: u16 = 28;
+impl Probe {
+    /// Octets of its IP header and of a UDP or ICMP one.
+    pub(crate) const fn smallest(&self) -> u16 {
+        match self.to {
+            IpAddr::V4(_) => 28,
+            IpAddr::V6(_) => 48,
+        }
+    }
+}
 
 /// A probe that cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -249,8 +256,13 @@ pub enum ProbeError {
     #[error("no machine answers as the customer gateway `{0}`")]
     UnknownCustomerGateway(CustomerGatewayId),
     /// Shorter than its own headers.
-    #[error("{0} octets do not hold the headers of the probe: the smallest size is 28")]
-    TooSmall(u16),
+    #[error("{size} octets do not hold the headers of the probe: the smallest size is {smallest}")]
+    TooSmall {
+        /// What was asked for.
+        size: u16,
+        /// What its headers take.
+        smallest: u16,
+    },
     /// Port 0 cannot be connected to.
     #[error("port 0 is no port that anything listens on: give 1 to 65535")]
     PortZero,

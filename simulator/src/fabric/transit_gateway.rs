@@ -265,15 +265,20 @@ impl<W: Watch> Walk<'_, W> {
             };
             return (self.watch).deny(&transit, Hop::Interface(nic.id.clone()), reason);
         };
-        let teller = nic.addresses.first().map(|address| Teller {
-            address: *address,
+        // Its interfaces have IPv4 addresses alone: of IPv6 its subnet's router tells.
+        let source = transit.packet.source();
+        let mut own = nic.addresses.iter();
+        let own = own.find(|it| it.is_ipv4() == source.is_ipv4());
+        let router = || plan.subnet(nic.subnet).router_towards(source);
+        let teller = Teller {
+            address: own.copied().unwrap_or_else(router),
             by: TellBy::Interface(interface),
-        });
+        };
         let entry = Entry {
             gateway,
             by,
             zone: Some(nic.zone),
-            tell: teller.filter(|_| self.config.tgw_pmtud),
+            tell: Some(teller).filter(|_| self.config.tgw_pmtud),
         };
         self.route_transit(entry, transit);
     }

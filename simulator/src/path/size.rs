@@ -1,6 +1,6 @@
 //! Path MTU: the largest probe that passes, and what happens to the next larger.
 
-use super::{Probe, ProbeError, SIZE_MIN, explain};
+use super::{Probe, ProbeError, explain};
 use crate::verdict::{DropReason, Hop, PacketDrop};
 use crate::world::World;
 
@@ -22,9 +22,9 @@ pub struct Fit {
 /// # Errors
 /// A probe that cannot be sent, whatever its size.
 pub fn largest(world: &World, probe: &Probe) -> Result<Fit, ProbeError> {
-    let (mut fits, mut limit) = (SIZE_MIN, None);
+    let (mut fits, mut limit) = (probe.smallest(), None);
     let mut beyond = SIZE_MAX + 1;
-    limit_of(world, probe, SIZE_MIN)?;
+    limit_of(world, probe, fits)?;
     while beyond - fits > 1 {
         let size = fits + (beyond - fits) / 2;
         match limit_of(world, probe, size) {

@@ -14,7 +14,7 @@ use wirelab_wire::{
 
 use super::{
     Answer, Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol,
-    SIZE_MIN, StepVerdict,
+    StepVerdict,
 };
 use crate::fabric::{InterfaceIndex, Place, Service, Socket, Transit};
 use crate::follow::{Arrival, End, Follower};
@@ -101,8 +101,9 @@ fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
     let Some(size) = probe.size else {
         return Ok(());
     };
-    if size < SIZE_MIN {
-        return Err(ProbeError::TooSmall(size));
+    let smallest = probe.smallest();
+    if size < smallest {
+        return Err(ProbeError::TooSmall { size, smallest });
     }
     match machine.host.path_mtu(world.now(), to) {
         Some(mtu) if size > mtu => Err(ProbeError::TooLong { host, size, mtu }),
@@ -171,7 +172,8 @@ impl Explainer<'_> {
 
     /// The packet that a program on the machine would send.
     fn first_packet(&mut self, number: u32, probe: &Probe) -> Result<Transmit, ProbeError> {
-        let mut first = self.program(number, probe.to, probe.protocol, probe.size)?;
+        let data = (probe.size).map(|size| size.saturating_sub(probe.smallest()));
+        let mut first = self.program(number, probe.to, probe.protocol, data)?;
         let source = first.packet.source();
         if let Some(port) = probe.source_port {
             first.packet.set_source(source, Some(port));
@@ -191,11 +193,11 @@ impl Explainer<'_> {
         number: u32,
         to: IpAddr,
         protocol: ProbeProtocol,
-        size: Option<u16>,
+        data: Option<u16>,
     ) -> Result<Transmit, ProbeError> {
         let now = self.world.now();
         let name = self.world.machines[number as usize].name().clone();
-        let (port, program) = program(protocol, size);
+        let (port, program) = program(protocol, data);
         let spec = TrafficSpec {
             name: "path".into(),
             from: name.clone(),
@@ -384,18 +386,13 @@ fn run(host: &mut Host, until: SimTime, out: &mut Output) {
     }
 }
 
-const fn program(protocol: ProbeProtocol, size: Option<u16>) -> (u16, TrafficProgram) {
-    // Octets of IP and UDP or ICMP header.
-    const HEADERS: u16 = 28;
-    const DEFAULT: u16 = 64;
-    let size = match size {
-        Some(size) => size,
-        None => DEFAULT,
-    };
-    let data = size.saturating_sub(HEADERS);
+/// What sends such a probe with `data` octets behind its headers.
+fn program(protocol: ProbeProtocol, data: Option<u16>) -> (u16, TrafficProgram) {
+    const DEFAULT: u16 = 36;
+    let data = data.unwrap_or(DEFAULT);
     match protocol {
         ProbeProtocol::Tcp(port) => (port, TrafficProgram::Connect),
-        ProbeProtocol::Udp(port) => (port, TrafficProgram::Udp { bytes: data as u32 }),
+        ProbeProtocol::Udp(port) => (port, TrafficProgram::Udp { bytes: data.into() }),
         ProbeProtocol::Icmp => {
             let dont_fragment = true;
             let size = data;

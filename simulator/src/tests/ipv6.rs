@@ -5,6 +5,7 @@ use wirelab_model::SimDuration;
 use super::end_to_end::{add, host, http, instance, serving};
 use crate::event::Input;
 use crate::host::{Attachment, ExecId, Outcome, OutsideInterface};
+use crate::path::{Probe, ProbeProtocol, largest};
 use crate::testing::{Bench, Net, parse};
 
 const WEB: &str = "2001:db8:0:101::5";
@@ -115,4 +116,20 @@ fn commands_speak_ipv6() {
     assert_eq!(status("web", &format!("ping -4 -c 1 {DB}")), Some(2));
     assert_eq!(status("web", &format!("curl http://[{DB}]/")), Some(0));
     assert_eq!(status("web", "ip -6 route"), Some(0));
+}
+
+#[test]
+fn a_probe_has_the_size_that_was_asked_for() {
+    let bench = populated();
+    for protocol in [ProbeProtocol::Udp(9), ProbeProtocol::Icmp] {
+        let probe = Probe {
+            from: "web".into(),
+            to: parse(SITE),
+            protocol,
+            source_port: None,
+            size: None,
+        };
+        let fits = largest(&bench.world, &probe).map(|it| it.size);
+        assert_eq!(fits, Ok(1500), "{protocol:?}");
+    }
 }

@@ -153,6 +153,22 @@ fn net() -> Net {
     net
 }
 
+/// `app-a-a` has an IPv6 address as well.
+fn net_with_ipv6() -> Net {
+    let mut net = net();
+    net.group("sg-open", &["in -1 * ::/0", "out -1 * ::/0"])
+        .routes("rtb-a", "vpc-a", "10.1.0.0/16", &[], &["::/0 tgw-x"])
+        .ipv6(
+            "2001:db8:0:100::/56",
+            &[
+                ("subnet-app-a-a", "2001:db8:0:101::/64"),
+                ("subnet-hub-a-a", "2001:db8:0:191::/64"),
+            ],
+            &[("eni-app-a-a", "2001:db8:0:101::5")],
+        );
+    net
+}
+
 fn peering() -> TransitGatewayAttachment {
     let peering = TransitGatewayPeering {
         region: "us-east-1".into(),
@@ -357,6 +373,20 @@ fn sizes_and_ttl_at_the_gateway_are_as_documented() {
         });
         table.row("2.6", what, drops, vec![wanted]);
     }
+    let mut bench = net_with_ipv6().build();
+    let (from, to) = ("2001:db8:0:101::5", "2001:db8:0:201::5");
+    let drops = bench.send(
+        "eni-app-a-a",
+        tcp((from, 1), (to, 2), TcpFlags::ACK, 8501 - 60),
+    );
+    let wanted = DropReason::from(PacketDrop::MtuExceeded {
+        mtu: 8500,
+        size: 8501,
+        icmp_sent: true,
+    });
+    let told = bench.take_in("eni-app-a-a").map(|it| it.protocol());
+    let what = "8501 octets of IPv6 from a VPC: packet too big";
+    table.row("2.6", what, (drops, told), (vec![wanted], Some(58)));
     let mut bench = net().build();
     let fits = tcp(("10.1.1.5", 1), ("10.2.1.5", 2), TcpFlags::ACK, 8500 - 40);
     let drops = bench.send("eni-app-a-a", fits);
@@ -389,7 +419,7 @@ fn sizes_and_ttl_at_the_gateway_are_as_documented() {
     packet.header = packet.header.with_ttl(1);
     let outcome = outcome(&bench.send("eni-app-a-a", packet));
     table.row("2.9", "the TTL ends", outcome, "TtlExpired".to_owned());
-    table.finish(8);
+    table.finish(9);
 }
 
 /// `vpc-i` inspects what goes between `vpc-a` in zone `a` and `vpc-b` in zone `b`: an appliance in

@@ -39,7 +39,7 @@ pub(crate) struct Run {
     live: bool,
     /// Ids by the name of the call that made them and their prefix.
     ids: BTreeMap<(SmolStr, SmolStr), SmolStr>,
-    outside: BTreeMap<SmolStr, IpAddr>,
+    outside: BTreeMap<IpAddr, SmolStr>,
     /// When changes that have been made take effect.
     pending: Vec<SimTime>,
     calls: u64,
@@ -94,9 +94,7 @@ impl Run {
 
     /// Machines on the internet by address.
     pub(crate) fn outside(&self) -> BTreeMap<IpAddr, SmolStr> {
-        let all = self.outside.iter();
-        all.map(|(name, address)| (*address, name.clone()))
-            .collect()
+        self.outside.clone()
     }
 
     /// The calls that were refused, and why.
@@ -195,7 +193,11 @@ impl Run {
                 };
                 (CapturePoint::Interface(id), own)
             }
-            Sender::Outside(name) => (self.outside_point(name), *self.outside.get(name)?),
+            Sender::Outside(name) => {
+                let mut own = self.outside.iter().filter(|(_, it)| *it == name);
+                let own = own.find(|(own, _)| own.is_ipv4() == to.is_ipv4())?;
+                (self.outside_point(name), *own.0)
+            }
         };
         let from = send.spoofed.unwrap_or(own);
         // Of itself a machine asks nobody.
@@ -415,13 +417,19 @@ impl Run {
                 };
                 (name, Attachment::Instance(InstanceId::new(id.as_str())))
             }
-            Machine::Outside { name, address } => {
-                self.outside.insert(name.clone(), *address);
+            Machine::Outside {
+                name,
+                address,
+                ipv6,
+            } => {
+                self.outside.insert(IpAddr::V4(*address), name.clone());
+                self.outside
+                    .extend(ipv6.map(|it| (IpAddr::V6(it), name.clone())));
                 let interface = OutsideInterface {
                     name: "eth0".into(),
                     segment: SegmentSpec::INTERNET.into(),
-                    address: (*address).into(),
-                    ipv6_address: None,
+                    address: IpAddr::V4(*address).into(),
+                    ipv6_address: ipv6.map(|it| IpAddr::V6(it).into()),
                     ipv6_gateway: None,
                     mtu: 1500,
                 };

@@ -1,7 +1,7 @@
 //! What a script says.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::Value;
 use smol_str::SmolStr;
@@ -73,7 +73,9 @@ pub enum Machine {
         /// Its name.
         name: SmolStr,
         /// Its address.
-        address: IpAddr,
+        address: Ipv4Addr,
+        /// Its other address.
+        ipv6: Option<Ipv6Addr>,
     },
 }
 
@@ -195,8 +197,16 @@ impl fmt::Display for Act {
                 Ok(())
             }
             Self::Machine(Machine::Instance { name }) => write!(f, "machine of {name}"),
-            Self::Machine(Machine::Outside { name, address }) => {
-                write!(f, "machine {name} at {address} on the internet")
+            Self::Machine(Machine::Outside {
+                name,
+                address,
+                ipv6,
+            }) => {
+                write!(f, "machine {name} at {address} ")?;
+                if let Some(ipv6) = ipv6 {
+                    write!(f, "and {ipv6} ")?;
+                }
+                f.write_str("on the internet")
             }
             Self::Send(send) => write!(f, "{send}"),
             Self::Answer(Answer { label, flags, data }) => {

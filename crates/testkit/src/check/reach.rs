@@ -49,7 +49,9 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
                     dont_fragment: true,
                     in_fragments: false,
                 };
-                let from = IpAddr::V4(sender.private_ip_address);
+                let Some(from) = own_address(sender, *to) else {
+                    continue;
+                };
                 let packet = Packet::of(&packets::packet(&shape, (from, *to), 1, 9001));
                 let mut plain = fresh.clone();
                 let id = &sender.network_interface_id;
@@ -80,5 +82,14 @@ fn addresses(nic: &NetworkInterface) -> Vec<IpAddr> {
         let public = it.association.as_ref().map(|it| it.public_ip);
         std::iter::once(it.private_ip_address).chain(public)
     });
-    all.map(IpAddr::V4).collect()
+    let ipv6 = nic.ipv6_addresses.iter().copied();
+    all.map(IpAddr::V4).chain(ipv6.map(IpAddr::V6)).collect()
+}
+
+/// The address by which an interface talks to another.
+fn own_address(nic: &NetworkInterface, to: IpAddr) -> Option<IpAddr> {
+    match to {
+        IpAddr::V4(_) => Some(IpAddr::V4(nic.private_ip_address)),
+        IpAddr::V6(_) => nic.ipv6_addresses.first().copied().map(IpAddr::V6),
+    }
 }

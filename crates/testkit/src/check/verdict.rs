@@ -2,9 +2,9 @@
 
 use wirelab_model::FlowDirection;
 use wirelab_simulator::{
-    CapturePoint, DropReason, Dropped, Event, Hop, InterfaceDrop, InternetGatewayDrop,
-    NatGatewayDrop, NetworkAclDrop, PacketDrop, PeeringDrop, RouteTableDrop, SecurityGroupDrop,
-    TransitGatewayDrop, VpcDrop,
+    CapturePoint, DropReason, Dropped, EgressOnlyInternetGatewayDrop, Event, Hop, InterfaceDrop,
+    InternetGatewayDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop, PeeringDrop, RouteTableDrop,
+    SecurityGroupDrop, TransitGatewayDrop, VpcDrop,
 };
 use wirelab_wire::IpPacket;
 
@@ -59,6 +59,7 @@ fn why(dropped: &Dropped) -> Why {
             Why::new("unknown destination", vpc)
         }
         DropReason::InternetGateway(reason) => internet_gateway(reason),
+        DropReason::EgressOnlyInternetGateway(reason) => egress_only(reason),
         DropReason::NatGateway(reason) => nat_gateway(reason),
         DropReason::TransitGateway(reason) => transit_gateway(reason),
         DropReason::Peering(reason) => peering(reason),
@@ -115,6 +116,17 @@ fn internet_gateway(reason: &InternetGatewayDrop) -> Why {
             Why::new("nobody has the public address", destination)
         }
         InternetGatewayDrop::NoInternetGateway { vpc } => Why::new("no internet gateway", vpc),
+    }
+}
+
+fn egress_only(reason: &EgressOnlyInternetGatewayDrop) -> Why {
+    match reason {
+        EgressOnlyInternetGatewayDrop::ForeignSource { gateway, .. } => {
+            Why::new("egress-only gateway: foreign source", gateway)
+        }
+        EgressOnlyInternetGatewayDrop::NotStartedInside { gateway, .. } => {
+            Why::new("egress-only gateway: not asked for", gateway)
+        }
     }
 }
 
@@ -175,6 +187,8 @@ fn hop(hop: &Hop) -> String {
     match hop {
         Hop::Interface(id) | Hop::SourceDestCheck(id) => id.to_string(),
         Hop::InternetGateway(id) => id.to_string(),
+        Hop::EgressOnlyInternetGateway(id) => id.to_string(),
+        Hop::VpcPeeringConnection(id) => id.to_string(),
         Hop::NatGateway(id) => id.to_string(),
         Hop::TransitGateway(id) => id.to_string(),
         other => format!("{other:?}"),

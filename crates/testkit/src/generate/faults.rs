@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::network::{Network, route};
-use super::{Moment, call, dice, rules};
+use super::{Moment, call, dice, ipv6, rules};
 use crate::dice::Dice;
 use crate::statement::Act;
 
@@ -22,6 +22,9 @@ pub(super) fn draw(seed: u64, network: &Network) -> Vec<Moment> {
 }
 
 fn fault(dice: &mut Dice, network: &Network) -> Act {
+    if network.ipv6.any() && dice.chance(25) {
+        return ipv6::fault(dice, network);
+    }
     match dice.below(5) {
         0 | 1 => group_fault(dice, network),
         2 => list_fault(dice, network),
@@ -34,7 +37,9 @@ fn group_fault(dice: &mut Dice, network: &Network) -> Act {
     let vpc = dice.below(network.vpcs.len());
     let group = format!("$sg:v{vpc}g{}", dice.below(network.groups));
     match dice.below(5) {
-        0 if dice.chance(30) => rules::revoke_open_egress(&group),
+        0 if dice.chance(30) => {
+            rules::revoke_open_egress(&group, network.ipv6.any() && dice.chance(50))
+        }
         0 | 1 => rules::revoke_first_inbound(group.trim_start_matches("$sg:")),
         2 => {
             let instance = dice.pick(&network.instances);
@@ -122,7 +127,7 @@ fn route_fault(dice: &mut Dice, network: &Network) -> Act {
             call("", operation, parameters)
         }
         _ => {
-            let block = rules::block(dice, network);
+            let block = rules::ipv4_block(dice, network);
             let target = network.target(dice, subnet.vpc);
             route(&table, &block, target)
         }

@@ -4,6 +4,7 @@
 //! idle times half a second before and after each timeout.
 
 mod faults;
+mod ipv6;
 mod network;
 mod rules;
 mod traffic;

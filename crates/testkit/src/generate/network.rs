@@ -1,11 +1,11 @@
 //! The network at the start: VPCs, subnets, tables, lists, groups, gateways, instances.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value, json};
 use wirelab_model::SimDuration;
 
-use super::{call, dice, rules};
+use super::{call, dice, ipv6, rules};
 use crate::dice::Dice;
 use crate::statement::{Act, Machine, Statement};
 
@@ -28,6 +28,8 @@ pub(super) struct Subnet {
     pub(super) name: String,
     pub(super) vpc: usize,
     pub(super) block: String,
+    /// Third octet of the block.
+    third: u8,
     pub(super) zone: &'static str,
     pub(super) role: Role,
 }
@@ -36,6 +38,7 @@ pub(super) struct Instance {
     pub(super) name: String,
     pub(super) subnet: usize,
     pub(super) address: Ipv4Addr,
+    pub(super) ipv6: Option<Ipv6Addr>,
     pub(super) groups: Vec<String>,
     pub(super) public: bool,
     pub(super) checks: bool,
@@ -57,6 +60,7 @@ pub(super) struct Network {
     pub(super) transit: bool,
     /// The first two VPCs are peers.
     pub(super) peered: bool,
+    pub(super) ipv6: ipv6::Plan,
     flow_logs: bool,
 }
 
@@ -67,6 +71,7 @@ impl Network {
         let vpcs: Vec<u8> = (0..count).collect();
         let mut network = Self {
             seed,
+            ipv6: ipv6::Plan::draw(seed, vpcs.len()),
             vpcs,
             subnets: Vec::new(),
             instances: Vec::new(),
@@ -97,11 +102,12 @@ impl Network {
             roles.push(third);
         }
         let first = self.subnets.len();
-        for (at, role) in roles.into_iter().enumerate() {
+        for (third, role) in (1_u8..).zip(roles) {
             self.subnets.push(Subnet {
-                name: format!("v{vpc}s{at}"),
+                name: format!("v{vpc}s{}", third - 1),
                 vpc,
-                block: format!("10.{octet}.{}.0/24", at + 1),
+                block: format!("10.{octet}.{third}.0/24"),
+                third,
                 zone: if dice.chance(60) {
                     "us-east-1a"
                 } else {
@@ -119,12 +125,8 @@ impl Network {
     fn draw_instances(&mut self, dice: &mut Dice, subnet: usize) {
         let place = &self.subnets[subnet];
         let octet = self.vpcs[place.vpc];
-        let third: u8 = place
-            .block
-            .split('.')
-            .nth(2)
-            .and_then(|it| it.parse().ok())
-            .unwrap_or(1);
+        let third = place.third;
+        let dual = self.ipv6.vpcs[place.vpc];
         let hosts = [5, 127, 128, 254];
         let many = if place.role == Role::Transit {
             0
@@ -137,10 +139,12 @@ impl Network {
             if dice.chance(30) && !groups.contains(&other) {
                 groups.push(other);
             }
+            let host = hosts[2 * at + dice.below(2)];
             self.instances.push(Instance {
                 name: format!("i{}", self.instances.len()),
                 subnet,
-                address: Ipv4Addr::new(10, octet, third, hosts[2 * at + dice.below(2)]),
+                address: Ipv4Addr::new(10, octet, third, host),
+                ipv6: dual.then(|| ipv6::address(octet, third, host)),
                 groups,
                 public: match place.role {
                     Role::Public => dice.chance(80),
@@ -155,16 +159,27 @@ impl Network {
     pub(super) fn addresses(&self) -> Vec<IpAddr> {
         let instances = self.instances.iter().map(|it| IpAddr::V4(it.address));
         let sites = SITES.iter().map(|(_, address)| IpAddr::V4(*address));
-        instances.chain(sites).collect()
+        instances
+            .chain(sites)
+            .chain(self.ipv6_addresses())
+            .collect()
+    }
+
+    /// Those of IPv6.
+    pub(super) fn ipv6_addresses(&self) -> Vec<IpAddr> {
+        let instances = self.instances.iter().filter_map(|it| it.ipv6);
+        let sites = ipv6::SITES.into_iter().filter(|_| self.ipv6.any());
+        instances.chain(sites).map(IpAddr::V6).collect()
     }
 
     /// The calls that make it.
     pub(super) fn statements(&self) -> Vec<Statement> {
         let mut acts = Vec::new();
-        for (name, address) in SITES {
+        for ((name, address), ipv6) in SITES.into_iter().zip(ipv6::SITES) {
             acts.push(Act::Machine(Machine::Outside {
                 name: name.into(),
-                address: IpAddr::V4(address),
+                address,
+                ipv6: self.ipv6.any().then_some(ipv6),
             }));
         }
         for vpc in 0..self.vpcs.len() {
@@ -173,7 +188,8 @@ impl Network {
         for (at, subnet) in self.subnets.iter().enumerate() {
             self.make_subnet(at, subnet, &mut acts);
         }
-        acts.push(rules::prefix_list(self.seed, self));
+        ipv6::gateways(self, &mut acts);
+        acts.extend(rules::prefix_lists(self.seed, self));
         if self.peered {
             let ends = json!({ "VpcId": "$vpc:v0", "PeerVpcId": "$vpc:v1" });
             acts.push(call("pcx", "CreateVpcPeeringConnection", ends));
@@ -189,6 +205,7 @@ impl Network {
             self.make_transit(&mut acts);
         }
         self.make_routes(&mut acts);
+        ipv6::routes(self.seed, self, &mut acts);
         for instance in &self.instances {
             self.make_instance(instance, &mut acts);
         }
@@ -203,7 +220,12 @@ impl Network {
         let block = format!("10.{}.0.0/16", self.vpcs[vpc]);
         let name = format!("v{vpc}");
         let id = format!("$vpc:{name}");
-        acts.push(call(&name, "CreateVpc", json!({ "CidrBlock": block })));
+        let mut parameters = json!({ "CidrBlock": block });
+        if self.ipv6.vpcs[vpc] {
+            parameters["Ipv6CidrBlock"] = ipv6::vpc_block(self.vpcs[vpc]).into();
+            parameters["Ipv6Pool"] = "ipv6pool-ec2-0123456789abcdef0".into();
+        }
+        acts.push(call(&name, "CreateVpc", parameters));
         let gateway = format!("igw{vpc}");
         acts.push(call(&gateway, "CreateInternetGateway", json!({})));
         let attach = json!({ "InternetGatewayId": format!("$igw:{gateway}"), "VpcId": id });
@@ -220,10 +242,14 @@ impl Network {
     }
 
     fn make_subnet(&self, _: usize, subnet: &Subnet, acts: &mut Vec<Act>) {
-        let parameters = json!({
+        let mut parameters = json!({
             "VpcId": format!("$vpc:v{}", subnet.vpc), "CidrBlock": subnet.block,
             "AvailabilityZone": subnet.zone,
         });
+        if self.ipv6.vpcs[subnet.vpc] {
+            let block = ipv6::subnet_block(self.vpcs[subnet.vpc], subnet.third);
+            parameters["Ipv6CidrBlock"] = block.into();
+        }
         acts.push(call(&subnet.name, "CreateSubnet", parameters));
         let table = format!("t{}", subnet.name);
         let vpc = json!({ "VpcId": format!("$vpc:v{}", subnet.vpc) });
@@ -252,10 +278,13 @@ impl Network {
         for vpc in 0..self.vpcs.len() {
             let subnets = self.transit_subnets(vpc);
             let subnets = subnets.iter().map(|it| format!("$subnet:{}", it.name));
-            let parameters = json!({
+            let mut parameters = json!({
                 "TransitGatewayId": "$tgw:tgw", "VpcId": format!("$vpc:v{vpc}"),
                 "SubnetIds": subnets.collect::<Vec<_>>(),
             });
+            if self.ipv6.attaches(vpc) {
+                parameters["Options"] = json!({ "Ipv6Support": "enable" });
+            }
             let name = format!("att{vpc}");
             acts.push(call(&name, "CreateTransitGatewayVpcAttachment", parameters));
         }
@@ -300,7 +329,12 @@ impl Network {
                 let target = self.target(&mut dice, subnet.vpc);
                 let mut parameters = json!({ "RouteTableId": table });
                 if let (Some(all), Value::Object(target)) = (parameters.as_object_mut(), target) {
-                    all.insert("DestinationPrefixListId".to_owned(), "$pl:list".into());
+                    let list = if self.ipv6.vpcs[subnet.vpc] && dice.chance(50) {
+                        "$pl:list6"
+                    } else {
+                        "$pl:list"
+                    };
+                    all.insert("DestinationPrefixListId".to_owned(), list.into());
                     all.extend(target);
                 }
                 acts.push(call("", "CreateRoute", parameters));
@@ -350,11 +384,14 @@ impl Network {
     fn make_instance(&self, instance: &Instance, acts: &mut Vec<Act>) {
         let subnet = &self.subnets[instance.subnet];
         let groups = instance.groups.iter().map(|it| format!("$sg:{it}"));
-        let parameters = json!({
+        let mut parameters = json!({
             "InstanceType": "m6i.large", "SubnetId": format!("$subnet:{}", subnet.name),
             "PrivateIpAddress": instance.address.to_string(),
             "SecurityGroupIds": groups.collect::<Vec<_>>(),
         });
+        if let Some(address) = instance.ipv6 {
+            parameters["Ipv6Addresses"] = json!([{ "Ipv6Address": address.to_string() }]);
+        }
         acts.push(call(&instance.name, "RunInstances", parameters));
         let id = format!("$eni:{}", instance.name);
         if !instance.checks {
@@ -375,17 +412,22 @@ impl Network {
     }
 }
 
-fn peering() -> Value {
+pub(super) fn peering() -> Value {
     json!({ "VpcPeeringConnectionId": "$pcx:pcx" })
 }
 
-fn internet(vpc: usize) -> Value {
+pub(super) fn internet(vpc: usize) -> Value {
     json!({ "GatewayId": format!("$igw:igw{vpc}") })
 }
 
 /// A route to a target given by its parameter.
 pub(super) fn route(table: &str, block: &str, target: Value) -> Act {
-    let mut parameters = json!({ "RouteTableId": table, "DestinationCidrBlock": block });
+    let destination = if block.contains(':') {
+        "DestinationIpv6CidrBlock"
+    } else {
+        "DestinationCidrBlock"
+    };
+    let mut parameters = json!({ "RouteTableId": table, destination: block });
     if let (Some(all), Value::Object(target)) = (parameters.as_object_mut(), target) {
         all.extend(target);
     }

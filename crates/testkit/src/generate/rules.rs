@@ -1,5 +1,7 @@
 //! Rules of security groups and entries of network ACLs.
 
+use std::net::IpAddr;
+
 use serde_json::{Value, json};
 
 use super::network::Network;
@@ -29,7 +31,10 @@ pub(super) fn groups(seed: u64, network: &Network, acts: &mut Vec<Act>) {
         for group in 0..network.groups {
             let id = format!("$sg:v{vpc}g{group}");
             if dice.chance(20) {
-                acts.push(revoke_open_egress(&id));
+                acts.push(revoke_open_egress(&id, false));
+                if network.ipv6.any() {
+                    acts.push(revoke_open_egress(&id, true));
+                }
                 for _ in 0..1 + dice.below(3) {
                     acts.push(authorize(&mut dice, network, vpc, &id, true));
                 }
@@ -41,9 +46,13 @@ pub(super) fn groups(seed: u64, network: &Network, acts: &mut Vec<Act>) {
     }
 }
 
-/// The rule that every new group is born with goes.
-pub(super) fn revoke_open_egress(group: &str) -> Act {
-    let open = json!([{ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }]);
+/// The rule that every new group is born with goes, or that for IPv6.
+pub(super) fn revoke_open_egress(group: &str, ipv6: bool) -> Act {
+    let open = if ipv6 {
+        json!([{ "IpProtocol": "-1", "Ipv6Ranges": [{ "CidrIpv6": "::/0" }] }])
+    } else {
+        json!([{ "IpProtocol": "-1", "IpRanges": [{ "CidrIp": "0.0.0.0/0" }] }])
+    };
     let parameters = json!({ "GroupId": group, "IpPermissions": open });
     call("", "RevokeSecurityGroupEgress", parameters)
 }
@@ -77,20 +86,32 @@ pub(super) fn authorize(
 }
 
 fn permission(dice: &mut Dice, network: &Network, vpc: usize) -> Value {
-    let mut permission = match dice.below(10) {
-        0 | 1 => json!({ "IpProtocol": "-1" }),
-        2 => json!({ "IpProtocol": "icmp", "FromPort": -1, "ToPort": -1 }),
-        3 => json!({ "IpProtocol": "icmp", "FromPort": 3, "ToPort": 4 }),
-        4 => json!({ "IpProtocol": "icmp", "FromPort": 8, "ToPort": 0 }),
-        5 => json!({ "IpProtocol": "47" }),
-        6 => json!({ "IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535 }),
-        n => {
+    let (key, peer) = peer(dice, network, vpc);
+    let ipv6 = key == "Ipv6Ranges" || network.ipv6.any() && dice.chance(20);
+    let ports = |protocol: &str, from: i32, to: i32| json!({ "IpProtocol": protocol, "FromPort": from, "ToPort": to });
+    let mut permission = match (dice.below(10), ipv6) {
+        (0 | 1, _) => json!({ "IpProtocol": "-1" }),
+        (2, false) => ports("icmp", -1, -1),
+        (3, false) => ports("icmp", 3, 4),
+        (4, false) => ports("icmp", 8, 0),
+        (2, true) => ports("icmpv6", -1, -1),
+        (3, true) => ports("icmpv6", 2, 0),
+        (4, true) => ports("icmpv6", 128, *dice.pick(&[-1, 0])),
+        (5, _) => json!({ "IpProtocol": "47" }),
+        (6, _) => ports("tcp", 0, 65535),
+        (n, _) => {
             let (from, to) = port_range(dice);
             let protocol = if n == 7 { "udp" } else { "tcp" };
-            json!({ "IpProtocol": protocol, "FromPort": from, "ToPort": to })
+            ports(protocol, from.into(), to.into())
         }
     };
-    let peer = if dice.chance(25) {
+    permission[key] = peer;
+    permission
+}
+
+/// Whom a rule is about.
+fn peer(dice: &mut Dice, network: &Network, vpc: usize) -> (&'static str, Value) {
+    if dice.chance(25) {
         // Of a peer now and then.
         let of = if network.peered && vpc < 2 && dice.chance(40) {
             1 - vpc
@@ -100,14 +121,20 @@ fn permission(dice: &mut Dice, network: &Network, vpc: usize) -> Value {
         let other = format!("$sg:v{of}g{}", dice.below(network.groups));
         ("UserIdGroupPairs", json!([{ "GroupId": other }]))
     } else if dice.chance(12) {
-        ("PrefixListIds", json!([{ "PrefixListId": "$pl:list" }]))
+        let list = if network.ipv6.any() && dice.chance(50) {
+            "$pl:list6"
+        } else {
+            "$pl:list"
+        };
+        ("PrefixListIds", json!([{ "PrefixListId": list }]))
     } else {
-        ("IpRanges", json!([{ "CidrIp": block(dice, network) }]))
-    };
-    if let Some(members) = permission.as_object_mut() {
-        members.insert(peer.0.to_owned(), peer.1);
+        let block = block(dice, network);
+        if block.contains(':') {
+            ("Ipv6Ranges", json!([{ "CidrIpv6": block }]))
+        } else {
+            ("IpRanges", json!([{ "CidrIp": block }]))
+        }
     }
-    permission
 }
 
 fn port_range(dice: &mut Dice) -> (u16, u16) {
@@ -115,24 +142,53 @@ fn port_range(dice: &mut Dice) -> (u16, u16) {
     (one.min(other), one.max(other))
 }
 
-/// A prefix list for rules and routes.
-pub(super) fn prefix_list(seed: u64, network: &Network) -> Act {
+/// Prefix lists for rules and routes: one, or one of each family.
+pub(super) fn prefix_lists(seed: u64, network: &Network) -> Vec<Act> {
     let mut dice = dice(seed, "prefix list");
-    let mut blocks: Vec<_> = (0..3).map(|_| block(&mut dice, network)).collect();
+    let ipv4: Vec<_> = network
+        .addresses()
+        .into_iter()
+        .filter(IpAddr::is_ipv4)
+        .collect();
+    let mut acts = vec![prefix_list(&mut dice, "list", "IPv4", &ipv4)];
+    if network.ipv6.any() {
+        let ipv6 = network.ipv6_addresses();
+        acts.push(prefix_list(&mut dice, "list6", "IPv6", &ipv6));
+    }
+    acts
+}
+
+fn prefix_list(dice: &mut Dice, name: &str, family: &str, addresses: &[IpAddr]) -> Act {
+    let mut blocks: Vec<_> = (0..3).map(|_| around(dice, addresses)).collect();
     blocks.sort();
     blocks.dedup();
     let entries: Vec<_> = blocks.iter().map(|it| json!({ "Cidr": it })).collect();
     let parameters = json!({
-        "PrefixListName": "list", "MaxEntries": 3, "AddressFamily": "IPv4", "Entries": entries,
+        "PrefixListName": name, "MaxEntries": 3, "AddressFamily": family, "Entries": entries,
     });
-    call("list", "CreateManagedPrefixList", parameters)
+    call(name, "CreateManagedPrefixList", parameters)
 }
 
 /// A block around something that exists.
 pub(super) fn block(dice: &mut Dice, network: &Network) -> String {
-    let address = *dice.pick(&network.addresses());
-    let length = *dice.pick(&[0, 0, 0, 1, 8, 16, 16, 24, 25, 31, 32]);
-    let block = ipnet::IpNet::new(address, length).expect("an IPv4 length");
+    around(dice, &network.addresses())
+}
+
+/// The same of IPv4.
+pub(super) fn ipv4_block(dice: &mut Dice, network: &Network) -> String {
+    let mut addresses = network.addresses();
+    addresses.retain(IpAddr::is_ipv4);
+    around(dice, &addresses)
+}
+
+fn around(dice: &mut Dice, addresses: &[IpAddr]) -> String {
+    let address = *dice.pick(addresses);
+    let length = if address.is_ipv4() {
+        *dice.pick(&[0, 0, 0, 1, 8, 16, 16, 24, 25, 31, 32])
+    } else {
+        *dice.pick(&[0, 0, 0, 1, 32, 56, 56, 64, 65, 127, 128])
+    };
+    let block = ipnet::IpNet::new(address, length).expect("a length of the family");
     block.trunc().to_string()
 }
 
@@ -147,7 +203,12 @@ pub(super) fn lists(seed: u64, network: &Network, acts: &mut Vec<Act>) {
         for egress in [false, true] {
             // Without it most worlds would be silent.
             if dice.chance(75) {
-                acts.push(call("", "CreateNetworkAclEntry", open_entry(&id, egress)));
+                let entry = open_entry(&id, egress, 150, "CidrBlock", "0.0.0.0/0");
+                acts.push(call("", "CreateNetworkAclEntry", entry));
+            }
+            if network.ipv6.any() && dice.chance(75) {
+                let entry = open_entry(&id, egress, 151, "Ipv6CidrBlock", "::/0");
+                acts.push(call("", "CreateNetworkAclEntry", entry));
             }
         }
         for _ in 0..dice.below(6) {
@@ -160,10 +221,10 @@ pub(super) fn lists(seed: u64, network: &Network, acts: &mut Vec<Act>) {
     }
 }
 
-fn open_entry(acl: &str, egress: bool) -> Value {
+fn open_entry(acl: &str, egress: bool, number: u16, family: &str, block: &str) -> Value {
     json!({
-        "NetworkAclId": acl, "RuleNumber": 150, "Protocol": "-1", "RuleAction": "allow",
-        "Egress": egress, "CidrBlock": "0.0.0.0/0",
+        "NetworkAclId": acl, "RuleNumber": number, "Protocol": "-1", "RuleAction": "allow",
+        "Egress": egress, family: block,
     })
 }
 
@@ -173,21 +234,27 @@ pub(super) fn entry(dice: &mut Dice, network: &Network, acl: &str) -> Act {
     let action = if dice.chance(60) { "allow" } else { "deny" };
     let mut parameters = json!({
         "NetworkAclId": acl, "RuleNumber": dice.pick(&NUMBERS), "Protocol": protocol,
-        "RuleAction": action, "Egress": dice.chance(50), "CidrBlock": block(dice, network),
+        "RuleAction": action, "Egress": dice.chance(50),
     });
-    let extra = match protocol {
+    let block = block(dice, network);
+    let ipv6 = block.contains(':');
+    match protocol {
         "6" | "17" => {
             let (from, to) = port_range(dice);
-            Some(("PortRange", json!({ "From": from, "To": to })))
+            parameters["PortRange"] = json!({ "From": from, "To": to });
+        }
+        "1" if ipv6 => {
+            let (icmp_type, code) = *dice.pick(&[(-1, -1), (128, -1), (128, 0), (129, 0), (2, 0)]);
+            parameters["Protocol"] = "58".into();
+            parameters["IcmpTypeCode"] = json!({ "Type": icmp_type, "Code": code });
         }
         "1" => {
             let (icmp_type, code) = *dice.pick(&[(-1, -1), (8, -1), (8, 0), (0, 0), (3, 4)]);
-            Some(("IcmpTypeCode", json!({ "Type": icmp_type, "Code": code })))
+            parameters["IcmpTypeCode"] = json!({ "Type": icmp_type, "Code": code });
         }
-        _ => None,
-    };
-    if let (Some(members), Some((key, value))) = (parameters.as_object_mut(), extra) {
-        members.insert(key.to_owned(), value);
+        _ => {}
     }
+    let family = if ipv6 { "Ipv6CidrBlock" } else { "CidrBlock" };
+    parameters[family] = block.into();
     call("", "CreateNetworkAclEntry", parameters)
 }

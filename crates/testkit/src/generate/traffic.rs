@@ -43,7 +43,8 @@ fn revoked(dice: &mut Dice, network: &Network) -> Act {
     let groups = &dice.pick(&network.instances).groups;
     let group = dice.pick(groups).clone();
     if dice.chance(50) {
-        rules::revoke_open_egress(&format!("$sg:{group}"))
+        let ipv6 = network.ipv6.any() && dice.chance(50);
+        rules::revoke_open_egress(&format!("$sg:{group}"), ipv6)
     } else {
         rules::revoke_first_inbound(&group)
     }
@@ -122,6 +123,10 @@ impl Flow {
 }
 
 fn destination(dice: &mut Dice, network: &Network, from_outside: bool) -> To {
+    let ipv6 = network.ipv6_addresses();
+    if !ipv6.is_empty() && dice.chance(if from_outside { 50 } else { 40 }) {
+        return To::Address(*dice.pick(&ipv6));
+    }
     let public: Vec<_> = network.instances.iter().filter(|it| it.public).collect();
     let nats: Vec<_> = network.nats.iter().flatten().collect();
     if !public.is_empty() && dice.chance(if from_outside { 75 } else { 10 }) {

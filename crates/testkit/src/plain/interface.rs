@@ -26,7 +26,7 @@ impl Plain {
             return Err(Why::new("source check", id));
         }
         let beyond = !self.is_in_subnet_of(id, packet.destination);
-        let tracked_anyway = beyond && self.leads_to_nat(&nic.subnet_id, packet.destination);
+        let tracked_anyway = beyond && self.leads_to_tracker(&nic.subnet_id, packet.destination);
         let groups = self.groups_allow(id, true, packet, direct, tracked_anyway);
         self.count(id, true, groups && acl, packet);
         if !groups {
@@ -80,6 +80,9 @@ impl Plain {
             }
             RouteTarget::NatGateway(nat) => self.to_nat(id, &nat, packet),
             RouteTarget::InternetGateway(gateway) => self.to_internet(id, &gateway, packet),
+            RouteTarget::EgressOnlyInternetGateway(gateway) => {
+                self.to_egress_only(id, &gateway, packet)
+            }
             RouteTarget::VpcPeeringConnection(peering) => {
                 self.to_peer(id, &peering, packet, coming)
             }

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use wirelab_model::{InternetGatewayId, NetworkInterfaceId};
 
-use super::{Coming, Fragment, Made, MadeBy, Packet, Plain, Verdict, Why};
+use super::{Coming, Fragment, Made, MadeBy, Packet, Plain, Verdict, Why, owns};
 
 /// Largest packet through an internet gateway.
-const INTERNET_MTU: usize = 1500;
+pub(super) const INTERNET_MTU: usize = 1500;
 
 /// Octets of an IPv4 header.
 const HEADER: usize = 20;
@@ -44,6 +44,9 @@ impl Plain {
             packet.source = public;
             self.send_pieces(packet, rest, &MadeBy::Internet);
         } else {
+            // IPv6 addresses are global, and nobody on the way cuts.
+            let owner = self.interface_at(&vpc, packet.source);
+            owner.ok_or_else(|| Why::new("no public address", gateway))?;
             self.fits(packet, INTERNET_MTU, MadeBy::Router(from.clone()), gateway)?;
         }
         self.on_the_internet(packet)
@@ -58,6 +61,9 @@ impl Plain {
             return Err(Why::new(NOBODY, packet.destination));
         };
         let vpc = self.interface(&id).vpc_id.clone();
+        if let Some(gateway) = self.comes_by_egress_only(&id, packet.source) {
+            return self.back_by_egress_only(&gateway, &id, packet);
+        }
         let gateways = &mut self.resources.internet_gateways.values();
         if !gateways.any(|it| it.vpc_id.as_ref() == Some(&vpc)) {
             return Err(Why::new("no internet gateway", vpc));
@@ -88,6 +94,10 @@ impl Plain {
     /// The interface and private address that a public one stands for.
     fn behind(&self, public: IpAddr) -> Option<(NetworkInterfaceId, IpAddr)> {
         self.resources.network_interfaces.values().find_map(|nic| {
+            if public.is_ipv6() {
+                let id = nic.network_interface_id.clone();
+                return owns(nic, public).then_some((id, public));
+            }
             let mut addresses = nic.private_ip_addresses.iter();
             let address = addresses.find(|it| {
                 let association = it.association.as_ref();
@@ -98,16 +108,23 @@ impl Plain {
         })
     }
 
-    /// Whose address an ICMP error bears: the router's of the subnet (the first one, row 25) or the
-    /// gateway's.
-    fn address_of(&self, teller: &MadeBy) -> IpAddr {
-        match teller {
-            MadeBy::Router(of) => {
-                let subnet = &self.resources.subnets[&self.interface(of).subnet_id];
-                IpAddr::V4((u32::from(subnet.cidr_block.network()) + 1).into())
+    /// Whose address an ICMP error about `packet` bears: the router's of the subnet (the first one,
+    /// row 25) or, of a gateway that has one of the family, its own.
+    fn address_of(&self, teller: &MadeBy, packet: &Packet) -> IpAddr {
+        let (MadeBy::Router(id) | MadeBy::Gateway(id)) = teller else {
+            return IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+        };
+        let nic = self.interface(id);
+        let subnet = &self.resources.subnets[&nic.subnet_id];
+        let of_gateway = matches!(teller, MadeBy::Gateway(_));
+        match subnet.ipv6_cidr_block {
+            Some(block) if packet.source.is_ipv6() => {
+                let own = nic.ipv6_addresses.first().filter(|_| of_gateway);
+                let router = u128::from(block.network()) + 1;
+                IpAddr::V6(own.copied().unwrap_or_else(|| router.into()))
             }
-            MadeBy::Gateway(id) => IpAddr::V4(self.interface(id).private_ip_address),
-            MadeBy::Internet => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            _ if of_gateway => IpAddr::V4(nic.private_ip_address),
+            _ => IpAddr::V4((u32::from(subnet.cidr_block.network()) + 1).into()),
         }
     }
 
@@ -124,7 +141,7 @@ impl Plain {
         }
         if packet.about.is_none() {
             self.made.push(Made {
-                packet: too_big(packet, self.address_of(&teller)),
+                packet: too_big(packet, self.address_of(&teller, packet)),
                 from: teller,
             });
         }

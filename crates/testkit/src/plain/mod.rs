@@ -6,6 +6,7 @@
 //! no code with the simulator. What the specification leaves open (which port a NAT gateway picks)
 //! it takes from what was observed, and checks that it was allowed.
 
+mod egress_only_internet_gateway;
 mod interface;
 mod internet_gateway;
 mod nat_gateway;
@@ -23,7 +24,8 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowAction, NatGatewayId, NetworkInterface, NetworkInterfaceId, Resources, SimTime, VpcId,
+    EgressOnlyInternetGatewayId, FlowAction, NatGatewayId, NetworkInterface, NetworkInterfaceId,
+    Resources, SimTime, VpcId,
 };
 
 pub use packet::{Ends, Fragment, Packet};
@@ -120,7 +122,7 @@ struct Made {
 
 #[derive(Clone, Debug)]
 enum MadeBy {
-    /// The router of a subnet, towards one of its interfaces.
+    /// The router of an interface's subnet, to whoever has the destination address in the VPC.
     Router(NetworkInterfaceId),
     /// The interface of a gateway, into its VPC.
     Gateway(NetworkInterfaceId),
@@ -140,6 +142,8 @@ pub struct Plain {
     now: SimTime,
     tracking: BTreeMap<NetworkInterfaceId, Tracking>,
     mappings: BTreeMap<NatGatewayId, Mappings>,
+    /// Flows that left by egress-only internet gateways.
+    egress_only: BTreeMap<EgressOnlyInternetGatewayId, Tracking>,
     /// The source port that the packet was seen with at its end: a NAT gateway's choice.
     seen_port: Option<u16>,
     made: Vec<Made>,
@@ -200,13 +204,17 @@ impl Plain {
         outcomes.push(Self::outcome(packet, verdict));
         while let Some(mut made) = self.made.pop() {
             let verdict = match &made.from {
-                MadeBy::Router(to) => {
+                MadeBy::Router(in_vpc_of) => {
+                    let vpc = self.interface(in_vpc_of).vpc_id.clone();
+                    let Some(to) = self.interface_at(&vpc, made.packet.destination) else {
+                        continue;
+                    };
                     let coming = Coming {
                         crosses: true,
                         direct: false,
                         auto_tracked: false,
                     };
-                    self.arrive(&to.clone(), &mut made.packet, coming)
+                    self.arrive(&to, &mut made.packet, coming)
                 }
                 MadeBy::Gateway(from) => self.from_gateway(&from.clone(), &mut made.packet),
                 MadeBy::Internet => self.on_the_internet(&mut made.packet),

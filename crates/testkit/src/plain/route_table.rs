@@ -27,10 +27,16 @@ impl Plain {
         Ok((id, route.clone()))
     }
 
-    /// Whether the subnet's route to `destination` leads to a NAT gateway.
-    pub(super) fn leads_to_nat(&self, subnet: &SubnetId, destination: IpAddr) -> bool {
+    /// Whether the subnet's route to `destination` leads to something whose flows security groups
+    /// always track (`facts.md` 2.1).
+    pub(super) fn leads_to_tracker(&self, subnet: &SubnetId, destination: IpAddr) -> bool {
         let route = self.route(subnet, destination);
-        route.is_ok_and(|(_, route)| matches!(route.target, RouteTarget::NatGateway(_)))
+        route.is_ok_and(|(_, route)| {
+            matches!(
+                route.target,
+                RouteTarget::NatGateway(_) | RouteTarget::EgressOnlyInternetGateway(_)
+            )
+        })
     }
 
     /// The subnet's own table, or else its VPC's main one.

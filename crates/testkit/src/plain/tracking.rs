@@ -16,6 +16,17 @@ pub(super) struct Idle {
     udp_stream: u64,
 }
 
+/// What AWS sets by itself.
+impl Default for Idle {
+    fn default() -> Self {
+        Self {
+            established: 432_000,
+            udp: 30,
+            udp_stream: 180,
+        }
+    }
+}
+
 /// A handshake that is not complete: the simulator's own number.
 const OPENING: u64 = 120;
 /// After both FINs (ruling D6).
@@ -86,6 +97,14 @@ impl Tracking {
             self.flows.remove(&key);
         }
         true
+    }
+
+    /// Whether the flow is tracked; `ends` as its owner sends.
+    pub(super) fn knows(&self, now: SimTime, ends: &Ends, limits: &Idle) -> bool {
+        self.flows.get(ends).is_some_and(|it| {
+            let limit = it.idle_limit(ends.protocol, limits);
+            now.since(it.last) < SimDuration::from_secs(limit)
+        })
     }
 
     /// The other fragments of an allowed first one may follow it.

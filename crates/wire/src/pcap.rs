@@ -1,6 +1,6 @@
 //! Classic savefiles: `draft-ietf-opsawg-pcap`, Ethernet, nanoseconds, little endian.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use crate::Frame;
 use crate::link::LinkType;
@@ -12,15 +12,16 @@ const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 
 /// Octets that are gathered before they go to the sink.
-const BUFFER: usize = 65_536;
+const BUFFER: usize = 262_144;
 
-/// Writes a pcap savefile to any sink. Output is buffered: call [`Self::flush`] where a reader
-/// waits.
+/// Writes a pcap savefile to any sink. Output is gathered: call [`Self::flush`] where a reader
+/// waits, [`Self::finish`] at the end.
 #[derive(Debug)]
 pub struct PcapWriter<W: Write> {
-    sink: BufWriter<W>,
+    sink: W,
     snaplen: u32,
-    frame: Vec<u8>,
+    /// Frames are made into bytes where they leave from.
+    gathered: Vec<u8>,
 }
 
 impl<W: Write> PcapWriter<W> {
@@ -29,18 +30,16 @@ impl<W: Write> PcapWriter<W> {
     /// # Errors
     /// Those of the sink.
     pub fn new(sink: W, snaplen: u32) -> io::Result<Self> {
-        let mut sink = BufWriter::with_capacity(BUFFER, sink);
         let mut header = [0; 24];
         header[..4].copy_from_slice(&MAGIC_NANOSECONDS.to_le_bytes());
         header[4..6].copy_from_slice(&2_u16.to_le_bytes());
         header[6..8].copy_from_slice(&4_u16.to_le_bytes());
         header[16..20].copy_from_slice(&snaplen.to_le_bytes());
         header[20..].copy_from_slice(&LinkType::ETHERNET.0.to_le_bytes());
-        sink.write_all(&header)?;
         Ok(Self {
             sink,
             snaplen,
-            frame: Vec::new(),
+            gathered: header.to_vec(),
         })
     }
 
@@ -51,11 +50,12 @@ impl<W: Write> PcapWriter<W> {
     pub fn write_frame(&mut self, at_nanos: u64, frame: &Frame) -> io::Result<()> {
         let length = frame.wire_len();
         let cut = cut(length, self.snaplen);
-        self.frame.clear();
         let header = record_header(at_nanos, cut, length)?;
-        self.frame.extend_from_slice(&header);
-        frame.write_to(&mut self.frame);
-        self.sink.write_all(&self.frame[..header.len() + cut])
+        self.gathered.extend_from_slice(&header);
+        let start = self.gathered.len();
+        frame.write_to(&mut self.gathered);
+        self.gathered.truncate(start + cut);
+        self.hand_over(BUFFER)
     }
 
     /// Writes the bytes of a frame that was `wire_len` octets long on the wire.
@@ -65,8 +65,9 @@ impl<W: Write> PcapWriter<W> {
     pub fn write_bytes(&mut self, at_nanos: u64, bytes: &[u8], wire_len: u32) -> io::Result<()> {
         let cut = cut(bytes.len(), self.snaplen);
         let header = record_header(at_nanos, cut, wire_len as usize)?;
-        self.sink.write_all(&header)?;
-        self.sink.write_all(&bytes[..cut])
+        self.gathered.extend_from_slice(&header);
+        self.gathered.extend_from_slice(&bytes[..cut]);
+        self.hand_over(BUFFER)
     }
 
     /// Hands everything to the sink.
@@ -74,6 +75,7 @@ impl<W: Write> PcapWriter<W> {
     /// # Errors
     /// Those of the sink.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.hand_over(1)?;
         self.sink.flush()
     }
 
@@ -81,10 +83,19 @@ impl<W: Write> PcapWriter<W> {
     ///
     /// # Errors
     /// Those of the sink.
-    pub fn finish(self) -> io::Result<W> {
-        self.sink
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)
+    pub fn finish(mut self) -> io::Result<W> {
+        self.hand_over(1)?;
+        Ok(self.sink)
+    }
+
+    /// Gives the sink what was gathered, if it is so many octets.
+    fn hand_over(&mut self, least: usize) -> io::Result<()> {
+        if self.gathered.len() < least {
+            return Ok(());
+        }
+        let given = self.sink.write_all(&self.gathered);
+        self.gathered.clear();
+        given
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_control::{CallIds, Control, ControlConfig, Input as ControlInput};
 use wirelab_model::{
-    Call, Caller, Changes, IdSpace, InstanceId, NetworkInterfaceId, SecurityGroupId, Seed,
-    SimDuration, SimTime, UnixTime,
+    Call, Caller, Changes, IdSpace, InstanceId, NatGatewayId, NetworkInterfaceId, SecurityGroupId,
+    Seed, SimDuration, SimTime, UnixTime,
 };
 use wirelab_simulator::host::{
     Attachment, HostSettings, HostSpec, HttpResource, KernelProfile, OutsideInterface, ServerSpec,
@@ -36,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) control: Control,
     pub(crate) world: World,
     pub(crate) now: SimTime,
+    /// When the script wants its last statement to have happened; flights may have taken longer.
+    due: SimTime,
     live: bool,
     /// Ids by the name of the call that made them and their prefix.
     ids: BTreeMap<(SmolStr, SmolStr), SmolStr>,
@@ -80,6 +82,7 @@ impl Run {
             )),
             world,
             now: SimTime::ZERO,
+            due: SimTime::ZERO,
             live: script.live,
             ids: BTreeMap::new(),
             outside: BTreeMap::new(),
@@ -104,7 +107,8 @@ impl Run {
 
     /// Lets the statement's time pass and does what is not a packet.
     pub(crate) fn perform(&mut self, statement: &Statement) {
-        self.advance(self.now + statement.wait);
+        self.due = self.due + statement.wait;
+        self.advance(self.due);
         match &statement.act {
             Act::Call {
                 name,
@@ -275,7 +279,7 @@ impl Run {
             To::Public(name) => {
                 let resources = self.world.resources();
                 let id = self.id("eni", name).cloned().or_else(|| {
-                    let nat = wirelab_model::NatGatewayId::new(self.id("nat", name)?.as_str());
+                    let nat = NatGatewayId::new(self.id("nat", name)?.as_str());
                     let first = resources
                         .nat_gateways
                         .get(&nat)?
@@ -364,7 +368,8 @@ impl Run {
     }
 
     /// An id that a reply told, or one of what belongs to it now: `aclassoc-of` a subnet,
-    /// `eipassoc-of` an instance's interface, `sgr-of` a group (an inbound rule).
+    /// `eipassoc-of` an instance's interface, `sgr-of` a group (an inbound rule), `natip-of` and
+    /// `nateipassoc-of` a NAT gateway (its last address).
     fn reference(&self, kind: &str, name: &str) -> Option<SmolStr> {
         let all = self.control.resources();
         match kind {
@@ -380,6 +385,14 @@ impl Run {
                 let here = Some(&interface);
                 let found = addresses.find(|it| it.network_interface_id.as_ref() == here)?;
                 Some(found.association_id.as_ref()?.as_str().into())
+            }
+            "natip-of" | "nateipassoc-of" => {
+                let id = NatGatewayId::new(self.id("nat", name)?.as_str());
+                let last = all.nat_gateways.get(&id)?.nat_gateway_addresses.last()?;
+                match kind {
+                    "natip-of" => Some(format_smolstr!("{}", last.private_ip)),
+                    _ => Some(last.association_id.as_ref()?.as_str().into()),
+                }
             }
             "sgr-of" => {
                 let group = SecurityGroupId::new(self.id("sg", name)?.as_str());

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use wirelab_model::{InstanceState, NetworkInterface, SimTime};
-use wirelab_simulator::reach::{End, Packet as Point, reach};
+use wirelab_model::{InstanceState, NetworkInterface, NetworkInterfaceId, SimTime};
+use wirelab_simulator::reach::{End, Packet as Point, Reach, reach};
 
 use super::Report;
 use crate::packets;
@@ -14,12 +14,11 @@ use crate::statement::Shape;
 /// Ports on both sides of the edges that rules are drawn from.
 const PORTS: [u16; 6] = [1, 80, 443, 1024, 32768, 65535];
 
-/// Every running instance, every address that exists, some ports: in the set if and only if it
-/// would be delivered where nothing is tracked yet.
+/// Every running instance and machine on the internet, every address that exists, some ports and
+/// pings: in the set if and only if it would be delivered where nothing is tracked yet.
 pub(super) fn examine(run: &Run, report: &mut Report) {
     let world = &run.world;
     let resources = world.resources();
-    let reachable = reach(world);
     let mut fresh = Plain::default();
     fresh.resources = resources.clone();
     fresh.outside = run.outside();
@@ -30,49 +29,101 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
         let instance = instance.and_then(|it| resources.instances.get(it));
         instance.is_some_and(|it| it.state == InstanceState::Running)
     });
-    let senders: Vec<_> = senders.collect();
+    let senders: Vec<_> = senders.map(|it| &**it).collect();
     let mut destinations: Vec<IpAddr> = fresh.outside.keys().copied().collect();
     destinations.extend(senders.iter().flat_map(|nic| addresses(nic)));
+    let mut asked = Asked {
+        reachable: reach(world),
+        fresh,
+        report,
+    };
     for (at, sender) in senders.iter().enumerate() {
         for (number, to) in destinations.iter().enumerate() {
-            if addresses(sender).contains(to) {
-                continue;
-            }
-            let port = PORTS[(at + number) % PORTS.len()];
-            for protocol in [6, 17] {
-                let shape = Shape {
-                    protocol,
-                    source_port: 40000,
-                    destination_port: port,
-                    flags: wirelab_wire::TcpFlags::SYN,
-                    data: 0,
-                    dont_fragment: true,
-                    in_fragments: false,
-                };
-                let Some(from) = own_address(sender, *to) else {
-                    continue;
-                };
-                let packet = Packet::of(&packets::packet(&shape, (from, *to), 1, 9001));
-                let mut plain = fresh.clone();
-                let id = &sender.network_interface_id;
-                let outcomes = plain.depart(SimTime::ZERO, id, &packet, Some(40000));
-                let point = Point {
-                    source: from,
-                    destination: *to,
-                    protocol,
-                    source_port: 40000,
-                    destination_port: port,
-                    reply: false,
-                };
-                let fate = &outcomes[0].fate;
-                let arrives = matches!(fate, Fate::Delivered(_));
-                let is_in = reachable.delivers(&End::Vpc(sender.vpc_id.clone()), &point);
-                report.check(plain.circled || is_in == arrives, || {
-                    let said = if is_in { "in" } else { "not in" };
-                    format!("reach: {packet} of {id} is {said} the set, and then {fate}")
-                });
+            if !addresses(sender).contains(to)
+                && let Some(from) = own_address(sender, *to)
+            {
+                asked.pair(Some(sender), from, *to, at + number);
             }
         }
+    }
+    let strangers: Vec<_> = asked.fresh.outside.keys().copied().collect();
+    for (at, from) in strangers.iter().enumerate() {
+        for (number, to) in destinations.iter().enumerate() {
+            if from.is_ipv4() == to.is_ipv4() && !strangers.contains(to) {
+                asked.pair(None, *from, *to, at + number);
+            }
+        }
+    }
+}
+
+struct Asked<'a> {
+    reachable: Reach,
+    fresh: Plain,
+    report: &'a mut Report,
+}
+
+impl Asked<'_> {
+    /// From an interface or, if it is none, from the internet.
+    fn pair(&mut self, sender: Option<&NetworkInterface>, from: IpAddr, to: IpAddr, number: usize) {
+        let port = PORTS[number % PORTS.len()];
+        let echo = match from {
+            IpAddr::V4(_) => (1, 8),
+            IpAddr::V6(_) => (58, 128),
+        };
+        for (protocol, first, second) in [(6, 40000, port), (17, 40000, port), (echo.0, echo.1, 0)]
+        {
+            let shape = Shape {
+                protocol,
+                source_port: 40000,
+                destination_port: port,
+                flags: wirelab_wire::TcpFlags::SYN,
+                data: 0,
+                dont_fragment: true,
+                in_fragments: false,
+            };
+            let packet = Packet::of(&packets::packet(&shape, (from, to), 1, 1500));
+            let point = Point {
+                source: from,
+                destination: to,
+                protocol,
+                source_port: first,
+                destination_port: second,
+                reply: false,
+            };
+            self.compare(sender, &packet, &point);
+        }
+    }
+
+    fn compare(&mut self, sender: Option<&NetworkInterface>, packet: &Packet, point: &Point) {
+        let mut plain = self.fresh.clone();
+        let (end, outcomes) = match sender {
+            Some(nic) => {
+                let id = &nic.network_interface_id;
+                let outcomes = plain.depart(SimTime::ZERO, id, packet, None);
+                (End::Vpc(nic.vpc_id.clone()), outcomes)
+            }
+            None => {
+                let outcomes = plain.depart_outside(SimTime::ZERO, packet, None);
+                (End::Internet, outcomes)
+            }
+        };
+        let outcome = &outcomes[0];
+        // At a machine that is to forward it, and does not, it has not arrived.
+        let arrives = match &outcome.fate {
+            Fate::Delivered(to) if to.starts_with("eni-") => {
+                let nic =
+                    &plain.resources.network_interfaces[&NetworkInterfaceId::new(to.as_str())];
+                addresses(nic).contains(&outcome.packet.destination)
+            }
+            Fate::Delivered(_) => true,
+            Fate::Dropped(_) => false,
+        };
+        let is_in = self.reachable.delivers(&end, point);
+        self.report.check(plain.circled || is_in == arrives, || {
+            let said = if is_in { "in" } else { "not in" };
+            let fate = &outcome.fate;
+            format!("reach: {packet} of {end:?} is {said} the set, and then {fate}")
+        });
     }
 }
 

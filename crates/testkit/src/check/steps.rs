@@ -73,10 +73,10 @@ impl Examined {
             .map(|(packet, fate)| (Packet::of(packet), fate.clone()))
             .collect();
         let translated = ends.iter().find(|(it, _)| it.about.is_none());
-        let seen_port = translated.map(|(it, _)| it.source_port);
+        let seen = translated.map(|(it, _)| (it.source, it.source_port));
         let outcomes = match &put.point {
-            CapturePoint::Interface(id) => self.plain.depart(at, id, &packet, seen_port),
-            CapturePoint::HostInterface { .. } => self.plain.depart_outside(at, &packet, seen_port),
+            CapturePoint::Interface(id) => self.plain.depart(at, id, &packet, seen),
+            CapturePoint::HostInterface { .. } => self.plain.depart_outside(at, &packet, seen),
         };
         for outcome in &outcomes {
             match &outcome.fate {
@@ -147,7 +147,10 @@ impl Examined {
         let opens = packet.opens() || packet.protocol == 17 || packet.is_echo_request();
         if opens && there.about.is_none() && to.starts_with("eni-") {
             let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
-            self.opened.insert((point, there.ends()), (at, generation));
+            // Who talks to its own public address is both ends of one flow.
+            if point != put.point {
+                self.opened.insert((point, there.ends()), (at, generation));
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::network::{Network, route};
-use super::{Moment, call, dice, ipv6, rules};
+use super::{Moment, call, dice, ipv6, nat, rules};
 use crate::dice::Dice;
 use crate::statement::Act;
 
@@ -88,8 +88,8 @@ fn route_fault(dice: &mut Dice, network: &Network) -> Act {
             call("", "DeleteRoute", parameters)
         }
         1 => {
-            let nat = format!("$nat:nat{}", subnet.vpc);
-            call("", "DeleteNatGateway", json!({ "NatGatewayId": nat }))
+            let vpc = subnet.vpc;
+            nat::fault(dice, network, vpc)
         }
         2 if network.transit => {
             let block = *dice.pick(&["10.0.0.0/16", "10.1.0.0/16", "10.1.1.0/24", "0.0.0.0/0"]);

@@ -5,6 +5,7 @@
 
 mod faults;
 mod ipv6;
+mod nat;
 mod network;
 mod rules;
 mod traffic;

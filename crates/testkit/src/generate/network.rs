@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use wirelab_model::SimDuration;
 
-use super::{call, dice, ipv6, rules};
+use super::{call, dice, ipv6, nat, rules};
 use crate::dice::Dice;
 use crate::statement::{Act, Machine, Statement};
 
@@ -51,8 +51,8 @@ pub(super) struct Network {
     pub(super) vpcs: Vec<u8>,
     pub(super) subnets: Vec<Subnet>,
     pub(super) instances: Vec<Instance>,
-    /// NAT gateways by VPC: name and the subnet's index.
-    pub(super) nats: Vec<Option<(String, usize)>>,
+    /// NAT gateways by VPC.
+    pub(super) nats: Vec<Vec<nat::Nat>>,
     /// Number of security groups a VPC.
     pub(super) groups: usize,
     /// Subnets with a network ACL of their own.
@@ -116,10 +116,8 @@ impl Network {
                 role,
             });
         }
-        // Now and then the gateway shares the private subnet.
-        let place = if dice.chance(85) { first } else { first + 1 };
-        let nat = dice.chance(80).then(|| (format!("nat{vpc}"), place));
-        self.nats.push(nat);
+        let nats = nat::draw(dice, vpc, first, &self.subnets);
+        self.nats.push(nats);
     }
 
     fn draw_instances(&mut self, dice: &mut Dice, subnet: usize) {
@@ -198,9 +196,7 @@ impl Network {
         }
         rules::groups(self.seed, self, &mut acts);
         rules::lists(self.seed, self, &mut acts);
-        for vpc in 0..self.vpcs.len() {
-            self.make_nat(vpc, &mut acts);
-        }
+        nat::make(self, &mut acts);
         if self.transit {
             self.make_transit(&mut acts);
         }
@@ -260,19 +256,6 @@ impl Network {
         acts.push(call("", "AssociateRouteTable", associate));
     }
 
-    fn make_nat(&self, vpc: usize, acts: &mut Vec<Act>) {
-        let Some((name, subnet)) = &self.nats[vpc] else {
-            return;
-        };
-        let address = format!("eip-{name}");
-        acts.push(call(&address, "AllocateAddress", json!({})));
-        let parameters = json!({
-            "SubnetId": format!("$subnet:{}", self.subnets[*subnet].name),
-            "AllocationId": format!("$eipalloc:{address}"),
-        });
-        acts.push(call(name, "CreateNatGateway", parameters));
-    }
-
     fn make_transit(&self, acts: &mut Vec<Act>) {
         acts.push(call("tgw", "CreateTransitGateway", json!({})));
         for vpc in 0..self.vpcs.len() {
@@ -307,11 +290,10 @@ impl Network {
         let mut dice = dice(self.seed, "routes");
         for subnet in &self.subnets {
             let table = format!("$rtb:t{}", subnet.name);
-            let everything = match (subnet.role, &self.nats[subnet.vpc]) {
+            nat::routes(&mut dice, self, subnet, acts);
+            let everything = match (subnet.role, self.nats[subnet.vpc].first()) {
                 (Role::Public, _) => Some(internet(subnet.vpc)),
-                (Role::Private, Some((nat, _))) => {
-                    Some(json!({ "NatGatewayId": format!("$nat:{nat}") }))
-                }
+                (Role::Private, Some(nat)) => Some(nat.target()),
                 (Role::Private, None) if dice.chance(50) => Some(internet(subnet.vpc)),
                 _ => None,
             };
@@ -371,7 +353,7 @@ impl Network {
         match dice.below(5) {
             0 => internet(vpc),
             4 if self.peered && vpc < 2 => peering(),
-            1 if self.nats[vpc].is_some() => json!({ "NatGatewayId": format!("$nat:nat{vpc}") }),
+            1 if !self.nats[vpc].is_empty() => dice.pick(&self.nats[vpc]).target(),
             2 if self.transit => json!({ "TransitGatewayId": "$tgw:tgw" }),
             3 if !instances.is_empty() => {
                 let appliance = &dice.pick(&instances).name;

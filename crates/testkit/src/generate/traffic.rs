@@ -128,12 +128,13 @@ fn destination(dice: &mut Dice, network: &Network, from_outside: bool) -> To {
         return To::Address(*dice.pick(&ipv6));
     }
     let public: Vec<_> = network.instances.iter().filter(|it| it.public).collect();
-    let nats: Vec<_> = network.nats.iter().flatten().collect();
+    let nats = network.nats.iter().flatten();
+    let nats: Vec<_> = nats.filter(|it| !it.is_private()).collect();
     if !public.is_empty() && dice.chance(if from_outside { 75 } else { 10 }) {
         return To::Public(dice.pick(&public).name.as_str().into());
     }
     if !nats.is_empty() && dice.chance(if from_outside { 60 } else { 4 }) {
-        return To::Public(dice.pick(&nats).0.as_str().into());
+        return To::Public(dice.pick(&nats).name.as_str().into());
     }
     let address = match dice.below(20) {
         0 => IpAddr::V4(Ipv4Addr::new(10, 0, 1, 77)),

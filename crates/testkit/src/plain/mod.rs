@@ -99,6 +99,9 @@ pub struct Counted {
     pub ends: Ends,
 }
 
+/// Address and port (or identifier of an echo) that a packet comes from.
+pub type Source = (IpAddr, u16);
+
 /// How a packet comes to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Coming {
@@ -144,27 +147,29 @@ pub struct Plain {
     mappings: BTreeMap<NatGatewayId, Mappings>,
     /// Flows that left by egress-only internet gateways.
     egress_only: BTreeMap<EgressOnlyInternetGatewayId, Tracking>,
-    /// The source port that the packet was seen with at its end: a NAT gateway's choice.
-    seen_port: Option<u16>,
+    /// The source that the packet was seen with at its end: a NAT gateway's choice.
+    seen: Option<Source>,
     made: Vec<Made>,
     /// Gateways that a packet came by.
     hops: u8,
-    /// A packet went in a circle until its time was over. How often each hop saw it depends on who
-    /// takes from the TTL, which nobody documents: nothing that follows can be compared.
+    /// A packet went in a circle until its time was over, or through two NAT gateways. How often each
+    /// hop saw it depends on who takes from the TTL, which nobody documents; what the first gateway
+    /// chose nobody saw: nothing that follows can be compared.
     pub circled: bool,
 }
 
 impl Plain {
     /// The end of a packet that an interface's machine sends at `now`, and of each packet that the
-    /// network makes because of it. `seen_port` is the source port that it was observed with.
+    /// network makes because of it. `seen` is the source that it was observed with; `None`: a NAT
+    /// gateway takes its primary address and leaves the port.
     pub fn depart(
         &mut self,
         now: SimTime,
         interface: &NetworkInterfaceId,
         packet: &Packet,
-        seen_port: Option<u16>,
+        seen: Option<Source>,
     ) -> Vec<Outcome> {
-        self.judge(now, packet, seen_port, |it, packet| {
+        self.judge(now, packet, seen, |it, packet| {
             it.from_machine(interface, packet)
         })
     }
@@ -174,9 +179,9 @@ impl Plain {
         &mut self,
         now: SimTime,
         packet: &Packet,
-        seen_port: Option<u16>,
+        seen: Option<Source>,
     ) -> Vec<Outcome> {
-        self.judge(now, packet, seen_port, Self::on_the_internet)
+        self.judge(now, packet, seen, Self::on_the_internet)
     }
 
     /// What is wrong with the NAT gateways' choices, if anything is.
@@ -191,11 +196,11 @@ impl Plain {
         &mut self,
         now: SimTime,
         packet: &Packet,
-        seen_port: Option<u16>,
+        seen: Option<Source>,
         walk: impl FnOnce(&mut Self, &mut Packet) -> Verdict,
     ) -> Vec<Outcome> {
         self.now = now;
-        self.seen_port = seen_port;
+        self.seen = seen;
         self.made.clear();
         self.hops = 0;
         let mut outcomes = Vec::new();

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use wirelab_model::{NatGatewayId, NatGatewayState, NetworkInterfaceId, SimDuration, SimTime};
+use wirelab_model::{
+    NatGatewayAddressStatus, NatGatewayId, NatGatewayState, NetworkInterfaceId, SimDuration,
+    SimTime,
+};
 use wirelab_wire::TcpFlags;
 
 use super::internet_gateway::cut;
@@ -153,9 +156,9 @@ impl Plain {
         packet: &mut Packet,
     ) -> Verdict {
         let now = self.now;
+        self.forget(nat);
         let known = self.mappings.entry(nat.clone()).or_default();
         let inside = known.flow_of(packet);
-        known.by_inside.retain(|_, mapping| mapping.lives(now));
         let is_known = known.by_inside.contains_key(&inside);
         let begins = match packet.protocol {
             TCP => packet.opens(),
@@ -176,7 +179,7 @@ impl Plain {
         }
         self.fits(packet, NAT_MTU.into(), MadeBy::Gateway(id.clone()), nat)?;
         if !is_known {
-            self.map(nat, id, &inside)?;
+            self.map(nat, &inside)?;
         }
         let mapping = &self.mappings[nat].by_inside[&inside];
         let outside = mapping.outside(&inside);
@@ -191,16 +194,22 @@ impl Plain {
         self.from_gateway(id, packet)
     }
 
-    /// Takes the port that the gateway is seen to have picked, if it might.
-    fn map(
-        &mut self,
-        nat: &NatGatewayId,
-        id: &NetworkInterfaceId,
-        inside: &Ends,
-    ) -> Result<(), Why> {
-        let address = IpAddr::V4(self.interface(id).private_ip_address);
-        let Some(port) = self.seen_port else {
-            return Err(Why::new("no port was seen", nat));
+    /// Takes the address and port that the gateway is seen to have picked, if it might.
+    fn map(&mut self, nat: &NatGatewayId, inside: &Ends) -> Result<(), Why> {
+        let (seen, port) = match self.seen {
+            Some(seen) => seen,
+            None => (self.primary_address(nat), inside.source_port),
+        };
+        let Some(address) = self.own_address(nat, seen) else {
+            let mut others = self.resources.nat_gateways.keys();
+            if others.any(|it| it != nat && self.own_address(it, seen).is_some()) {
+                self.circled = true;
+                return Err(Why::new("two translations", nat));
+            }
+            let known = self.mappings.entry(nat.clone()).or_default();
+            let text = format!("{nat}: it may not take the address {seen}");
+            known.complaints.push(text);
+            return Err(Why::new("a foreign address", nat));
         };
         let mapping = Mapping {
             address,
@@ -216,13 +225,50 @@ impl Plain {
             let text = format!("{nat}: port {port} serves two connections to {outside:?}");
             known.complaints.push(text);
         }
-        if port < 1024 {
+        if port < 1024 && self.seen.is_some() {
             known
                 .complaints
                 .push(format!("{nat}: port {port} is out of range"));
         }
         known.by_inside.insert(*inside, mapping);
         Ok(())
+    }
+
+    /// The gateway's address that `seen` is or, of a public one, stands for, if new connections may
+    /// take it: those that are on their way in or out may not.
+    fn own_address(&self, nat: &NatGatewayId, seen: IpAddr) -> Option<IpAddr> {
+        let mut all = self.resources.nat_gateways[nat]
+            .nat_gateway_addresses
+            .iter();
+        let own = all.find(|it| {
+            let public = it.public_ip.map(IpAddr::V4);
+            it.status == NatGatewayAddressStatus::Succeeded
+                && (IpAddr::V4(it.private_ip) == seen || public == Some(seen))
+        })?;
+        Some(IpAddr::V4(own.private_ip))
+    }
+
+    fn primary_address(&self, nat: &NatGatewayId) -> IpAddr {
+        let primary = self.resources.nat_gateways[nat]
+            .nat_gateway_addresses
+            .first();
+        let primary = primary.expect("a gateway in service has an address");
+        IpAddr::V4(primary.private_ip)
+    }
+
+    /// Connections that were idle for too long are forgotten, and those of addresses that the
+    /// gateway has no more.
+    fn forget(&mut self, nat: &NatGatewayId) {
+        let now = self.now;
+        let addresses = &self.resources.nat_gateways[nat].nat_gateway_addresses;
+        let has = |address| {
+            let mut own = addresses.iter();
+            own.any(|it| IpAddr::V4(it.private_ip) == address)
+        };
+        let known = self.mappings.entry(nat.clone()).or_default();
+        known
+            .by_inside
+            .retain(|_, it| it.lives(now) && has(it.address));
     }
 
     fn from_outside(
@@ -232,8 +278,8 @@ impl Plain {
         packet: &mut Packet,
     ) -> Verdict {
         let now = self.now;
+        self.forget(nat);
         let known = self.mappings.entry(nat.clone()).or_default();
-        known.by_inside.retain(|_, mapping| mapping.lives(now));
         let sought = match &packet.about {
             Some(about) => **about,
             None => known.flow_of(packet).turned(),

@@ -152,9 +152,9 @@ pub struct Plain {
     made: Vec<Made>,
     /// Gateways that a packet came by.
     hops: u8,
-    /// A packet went in a circle until its time was over, or through two NAT gateways. How often each
-    /// hop saw it depends on who takes from the TTL, which nobody documents; what the first gateway
-    /// chose nobody saw: nothing that follows can be compared.
+    /// A packet went in a circle until its time was over, or through two NAT gateways. How often
+    /// each hop saw it depends on who takes from the TTL, which nobody documents; what the first
+    /// gateway chose nobody saw: nothing that follows can be compared.
     pub circled: bool,
 }
 

@@ -100,6 +100,23 @@ impl Run {
         self.outside.clone()
     }
 
+    /// Whether what is at `point` has `address`, on the inside of any gateway.
+    pub(crate) fn owns(&self, point: &CapturePoint, address: IpAddr) -> bool {
+        match point {
+            CapturePoint::Interface(id) => {
+                let nic = self.world.resources().network_interfaces.get(id);
+                nic.is_some_and(|nic| match address {
+                    IpAddr::V4(it) => {
+                        let mut own = nic.private_ip_addresses.iter();
+                        own.any(|own| own.private_ip_address == it)
+                    }
+                    IpAddr::V6(it) => nic.ipv6_addresses.contains(&it),
+                })
+            }
+            CapturePoint::HostInterface { .. } => self.outside.contains_key(&address),
+        }
+    }
+
     /// The calls that were refused, and why.
     pub(crate) fn refused(&self) -> &[String] {
         &self.refused

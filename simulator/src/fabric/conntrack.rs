@@ -101,12 +101,7 @@ impl Conntrack {
             self.flows.swap_remove(&key);
             return false;
         }
-        // A query against the flow's direction is a new one, and an error is no answer.
-        let belongs = match direction == flow.initiator {
-            true => header.is_icmp_query(),
-            false => header.is_icmp_answer(),
-        };
-        if header.is_icmp() && !belongs {
+        if !flow.has(header, direction) {
             return false;
         }
         if header.has(TcpFlags::RST) {
@@ -117,6 +112,21 @@ impl Conntrack {
         }
         self.remember_fragments(now, packet);
         true
+    }
+
+    /// What [`Self::accepts`] would say, of a packet that leaves no trace.
+    pub(crate) fn would_accept(
+        &self,
+        now: SimTime,
+        header: &Header,
+        direction: FlowDirection,
+        packet: &IpPacket,
+    ) -> bool {
+        if header.later_fragment {
+            return self.accepts_fragment(now, packet);
+        }
+        let flow = self.flows.get(&header.flow(direction));
+        flow.is_some_and(|it| it.expires > now && it.has(header, direction))
     }
 
     /// Whether `key`, seen from the interface's owner, is tracked: for ICMP errors about it.
@@ -213,6 +223,17 @@ fn fragment_key(packet: &IpPacket) -> FragmentKey {
 }
 
 impl Tracked {
+    /// Whether the packet, whose ends are the flow's, belongs to it: a query against the flow's
+    /// direction is a new one, and an error is no answer.
+    const fn has(&self, header: &Header, direction: FlowDirection) -> bool {
+        !header.is_icmp()
+            || match (direction, self.initiator) {
+                (FlowDirection::Ingress, FlowDirection::Ingress)
+                | (FlowDirection::Egress, FlowDirection::Egress) => header.is_icmp_query(),
+                _ => header.is_icmp_answer(),
+            }
+    }
+
     fn follow(&mut self, header: &Header, direction: FlowDirection) {
         let by_initiator = direction == self.initiator;
         if by_initiator {

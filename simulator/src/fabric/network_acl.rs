@@ -149,6 +149,17 @@ impl<W: Watch> Walk<'_, W> {
     }
 }
 
+impl<W> Walk<'_, W> {
+    /// What [`Self::network_acl`] would say, told to nobody.
+    pub(super) fn acl_allows(&self, subnet: SubnetIndex, header: &Header, egress: bool) -> bool {
+        let acl = self.plan.subnet(subnet).acl.map(|at| self.plan.acl(at));
+        acl.is_none_or(|acl| {
+            let entry = acl.decide(header, egress);
+            entry.is_some_and(|it| it.rule_action == RuleAction::Allow)
+        })
+    }
+}
+
 fn hop(acl: &Acl, subnet: &SubnetId, egress: bool) -> Hop {
     Hop::NetworkAcl {
         acl: acl.id.clone(),

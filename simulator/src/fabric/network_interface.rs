@@ -9,8 +9,8 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{FlowAction, FlowDirection, SimDuration, TrafficPath};
-use wirelab_wire::{IpPacket, MacAddr};
+use wirelab_model::{FlowAction, FlowDirection, SimDuration};
+use wirelab_wire::MacAddr;
 
 use super::header::Header;
 use super::plan::{Interface, InterfaceIndex, Owner};
@@ -18,7 +18,7 @@ use super::way::{Leads, Way};
 use super::{Oversize, Place, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop, InterfaceDrop, RouteTableDrop, VpcDrop};
+use crate::verdict::{Hop, InterfaceDrop, RouteTableDrop, VpcDrop};
 
 /// How a packet comes to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -322,7 +322,7 @@ impl<'a, W: Watch> Walk<'a, W> {
 
     /// The verdict of groups and ACL on a packet that something else has dropped.
     fn action_of(
-        &mut self,
+        &self,
         interface: InterfaceIndex,
         way: Way<'a>,
         header: &Header,
@@ -330,19 +330,8 @@ impl<'a, W: Watch> Walk<'a, W> {
     ) -> FlowAction {
         let nic = self.plan.interface(interface);
         let crosses = self.crosses(nic, way.leads, header.destination);
-        let mut silent = Walk {
-            now: self.now,
-            plan: self.plan,
-            config: self.config,
-            sites: self.sites,
-            state: self.state,
-            watch: &mut Silent,
-            delay: SimDuration::ZERO,
-            out: self.out,
-        };
-        let direction = FlowDirection::Egress;
-        let passed = silent.security_group(interface, direction, header, transit, |_| false)
-            && (!crosses || silent.network_acl(nic.subnet, header, true, transit));
+        let passed = self.would_let_out(interface, header, transit)
+            && (!crosses || self.acl_allows(nic.subnet, header, true));
         if passed {
             FlowAction::Accept
         } else {
@@ -371,25 +360,5 @@ impl<'a, W: Watch> Walk<'a, W> {
 
     pub(super) fn vpc_hop(&self, nic: &Interface) -> Hop {
         Hop::Vpc(self.plan.vpc(nic.vpc).id.clone())
-    }
-}
-
-/// Watches nothing.
-struct Silent;
-
-impl Watch for Silent {
-    const GOES_ON: bool = false;
-
-    fn pass(&mut self, _: &IpPacket, _: impl FnOnce() -> (Hop, PassDetail)) {}
-    fn deny(&mut self, _: &Transit, _: Hop, _: impl Into<DropReason>) {}
-    fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}
-    fn record(
-        &mut self,
-        _: InterfaceIndex,
-        _: FlowDirection,
-        _: FlowAction,
-        _: Option<TrafficPath>,
-        _: &IpPacket,
-    ) {
     }
 }

@@ -263,6 +263,28 @@ impl<W: Watch> Walk<'_, W> {
         true
     }
 
+    /// Whether the groups of `interface` would let out a packet that something else has dropped:
+    /// no flow begins with it or lives on by it.
+    pub(super) fn would_let_out(
+        &self,
+        interface: InterfaceIndex,
+        header: &Header,
+        transit: &Transit,
+    ) -> bool {
+        let (direction, nic) = (FlowDirection::Egress, self.plan.interface(interface));
+        let is_tracked = self
+            .state
+            .interfaces
+            .get(interface.get())
+            .is_some_and(|it| {
+                (it.conntrack).would_accept(self.now, header, direction, &transit.packet)
+            });
+        let rules = &self.plan.groups(nic.groups).outbound.rules;
+        let (members, direct) = (&self.plan.members, transit.direct);
+        let mut matching = rules.iter();
+        is_tracked || matching.any(|it| it.matches(header, header.destination, members, direct))
+    }
+
     fn decide(
         &mut self,
         interface: InterfaceIndex,

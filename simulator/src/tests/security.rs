@@ -149,6 +149,14 @@ fn the_source_check_stops_a_foreign_source_and_the_destination_check_a_foreign_d
         panic!("{drops:?}");
     };
     assert_eq!(address.to_string(), "10.9.9.9");
+
+    let fabric = crate::FabricConfig {
+        conntrack_limit: Some(1),
+        ..crate::FabricConfig::default()
+    };
+    let mut bench = net(&["out tcp * 10.0.0.0/16"], &open).build_with(fabric);
+    bench.send("eni-web", tcp(("10.9.9.9", 1), ("10.0.2.10", 2), SYN, 0));
+    assert_eq!(bench.send("eni-web", syn()), [], "no entry was left");
 }
 
 #[test]

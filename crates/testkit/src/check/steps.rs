@@ -124,7 +124,8 @@ impl Examined {
     }
 
     /// An answer at once, with no change of the network in between, passes the security groups that
-    /// let the first packet of the flow pass.
+    /// let the first packet of the flow pass. Not so where the first packet named somebody else as
+    /// its source, whose groups then know of no flow, or came back to its sender.
     fn symmetry(&mut self, at: SimTime, put: &Put, packet: &Packet, ends: &[(Packet, Fate)]) {
         let generation = self.run.generation();
         let back = (put.point.clone(), packet.ends().turned());
@@ -145,12 +146,10 @@ impl Examined {
             return;
         };
         let opens = packet.opens() || packet.protocol == 17 || packet.is_echo_request();
-        if opens && there.about.is_none() && to.starts_with("eni-") {
-            let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
-            // Who talks to its own public address is both ends of one flow.
-            if point != put.point {
-                self.opened.insert((point, there.ends()), (at, generation));
-            }
+        let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
+        let is_honest = self.run.owns(&put.point, packet.source) && point != put.point;
+        if opens && is_honest && there.about.is_none() && to.starts_with("eni-") {
+            self.opened.insert((point, there.ends()), (at, generation));
         }
     }
 

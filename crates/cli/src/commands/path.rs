@@ -199,16 +199,26 @@ fn public_for_outside(session: &Session, from: &Origin, text: &str, to: IpAddr) 
         Origin::Internet { .. } => true,
         Origin::Interface { .. } | Origin::CustomerGateway { .. } => false,
     };
-    if !is_outside || text.contains(&to.to_string()) {
+    if !is_outside {
         return None;
     }
-    let resources = session.run().world().resources();
-    let mut addresses = resources
+    // Only a name is ambiguous: its interface tells which of equal addresses in two VPCs is meant.
+    let place = text.rsplit_once('/').map_or(text, |(place, _)| place);
+    let name = place.rsplit_once(':').map_or(place, |(name, _)| name);
+    let meant = hosts::find(session, name).ok()?;
+    let meant = meant
+        .into_iter()
+        .find(|it| addresses(it).any(|its| its == to))?;
+    let id = NetworkInterfaceId::new(meant.network_interface_id?);
+    let nic = session
+        .run()
+        .world()
+        .resources()
         .network_interfaces
-        .values()
-        .flat_map(|it| &it.private_ip_addresses);
-    let meant = addresses.find(|it| IpAddr::V4(it.private_ip_address) == to)?;
-    Some(IpAddr::V4(meant.association.as_ref()?.public_ip))
+        .get(&id)?;
+    let mut own = nic.private_ip_addresses.iter();
+    let own = own.find(|it| IpAddr::V4(it.private_ip_address) == to)?;
+    Some(IpAddr::V4(own.association.as_ref()?.public_ip))
 }
 
 /// The machine that has `address`.

@@ -266,6 +266,18 @@ fn fragments_lengths_and_errors() {
     let tuple = whole.five_tuple();
     let sound = read == Ok(tuple) && tuple.source == parse::<IpAddr>(PUBLIC);
     table.row("2.4", "together they are a datagram", sound, true);
+    bench.send(
+        "eni-site",
+        udp((SITE_INSIDE, 53), (PUBLIC, tuple.source_port), 40),
+    );
+    let back = seen_by_app(&mut bench).map(|it| it.five_tuple().destination_port);
+    let what = "its source port is the gateway's, and leads back";
+    table.row(
+        "2.4",
+        what,
+        (tuple.source_port >= 1024, back),
+        (true, Some(9)),
+    );
     let large = pieces(ping(APP, SITE, 3000)).swap_remove(0);
     let drops = outcome(&bench.send("eni-app", large));
     table.row("2.4", "a large ping", drops, unsupported());
@@ -295,7 +307,7 @@ fn fragments_lengths_and_errors() {
     let options = arrived.as_tcp().map(|it| it.options.clone());
     let clamped = Some(vec![TcpOption::MaximumSegmentSize(8460)].into());
     table.row("2.4", "MSS 8961", options, clamped);
-    table.finish(11);
+    table.finish(12);
 }
 
 /// The next-hop MTU of ICMP 3/4.

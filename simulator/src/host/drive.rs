@@ -1,43 +1,26 @@
-//! Driving traffic programs: starting exchanges, seeing them end.
+//! Driving traffic programs: starting exchanges, seeing them end. Pings, datagrams, pools and port
+//! scans are in files of their own.
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+mod datagram;
+mod echo;
+mod pool;
+mod scan;
+
 use smol_str::SmolStr;
-use wirelab_model::SimTime;
-use wirelab_wire::{IpPacket, Unreachable, protocol};
+use wirelab_model::{SimTime, Stream};
+use wirelab_wire::{Unreachable, protocol};
 
-use super::icmp::{ErrorKind, Heard};
+pub(super) use echo::{Echo, PathMtu};
+pub(super) use scan::Scan;
+
 use super::output::{HostEvent, Output};
-use super::packet;
 use super::program::runner::Runner;
-use super::program::{Act, Client, Done, text};
+use super::program::{Act, Client, Done};
 use super::resolver::{Asker, Found, NameError};
-use super::stack::SocketOptions;
-use super::tcp::{Connection, SocketError};
+use super::stack::{SocketId, SocketOptions};
+use super::tcp::{Connection, Keepalive, SocketError};
 use super::traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram};
 use super::{Host, Owner, Waker};
-
-/// `ping -M`: what happens to a message longer than the path allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum PathMtu {
-    /// DF; refused here once the path MTU is known.
-    Do,
-    /// DF as long as it fits what is known of the path, fragments after that: the default.
-    Want,
-    /// Never DF.
-    Dont,
-}
-
-/// An echo request to be sent.
-pub(super) struct Echo {
-    pub(super) to: std::net::IpAddr,
-    pub(super) identifier: u16,
-    pub(super) sequence: u16,
-    /// Octets of data.
-    pub(super) size: u16,
-    pub(super) mode: PathMtu,
-    pub(super) ttl: u8,
-}
 
 impl Host {
     pub(super) fn set_alarm(&mut self, runner: &Runner) {
@@ -48,13 +31,14 @@ impl Host {
     }
 
     /// Closes what a runner holds.
-    pub(super) fn drop_runner(&mut self, now: SimTime, runner: &Runner) {
+    pub(super) fn drop_runner(&mut self, now: SimTime, mut runner: Runner) {
         self.stop_lookups(now, &Asker::Traffic(runner.spec.name.clone()));
-        if let Some(socket) = runner.socket {
-            self.owners.remove(&socket);
-            self.stack.close(now, socket);
+        self.release(now, &mut runner);
+        self.end_scan(now, &mut runner);
+        while let Some(parked) = runner.parked.pop_front() {
+            self.close_parked(now, parked);
         }
-        if matches!(runner.spec.program, TrafficProgram::Udp { .. }) && runner.handle != 0 {
+        if runner.spec.program.is_datagram() && runner.handle != 0 {
             self.stack.unbind_udp(runner.handle);
         }
     }
@@ -147,16 +131,17 @@ impl Host {
                 size,
                 dont_fragment,
             } => self.start_ping(now, runner, size, dont_fragment, out),
-            TrafficProgram::Udp { bytes } => self.start_udp(now, runner, bytes, out),
+            TrafficProgram::Scan { ports, connect } => {
+                self.start_scan(now, runner, &ports, connect, out);
+            }
+            program if program.is_datagram() => self.start_datagram(now, runner, out),
             _ => self.start_tcp(now, runner, out),
         }
     }
 
     fn start_tcp(&mut self, now: SimTime, runner: &mut Runner, out: &mut Output) {
-        let usable = runner.socket.filter(|socket| {
-            let connection = self.stack.connection(*socket);
-            connection.is_some_and(|connection| connection.may_send() && !connection.at_end())
-        });
+        self.take_parked(now, runner);
+        let usable = runner.socket.filter(|socket| self.is_usable(*socket));
         if usable.is_some() && runner.talking {
             let moment = self.moment(now);
             let acts = match &mut runner.client {
@@ -167,20 +152,43 @@ impl Host {
             return;
         }
         self.release(now, runner);
-        let name = match &runner.spec.to_name {
-            Some(name) => name.to_string(),
-            None => runner.to.to_string(),
-        };
-        let host = match runner.spec.port {
-            80 => name,
-            port => format!("{name}:{port}"),
-        };
-        runner.client = Client::new(&runner.spec.program, &host);
+        let stream = self.stream_of(runner);
+        let client = Client::new(&runner.spec.program, &authority(runner), stream);
+        self.open(now, runner, client, out);
+    }
+
+    fn is_usable(&self, socket: SocketId) -> bool {
+        let connection = self.stack.connection(socket);
+        connection.is_some_and(|connection| connection.may_send() && !connection.at_end())
+    }
+
+    /// What the next connection of a program draws.
+    fn stream_of(&self, runner: &mut Runner) -> Stream {
+        let name = format!("traffic/{}/connection/{}", runner.spec.name, runner.made);
+        runner.made += 1;
+        Stream::new(self.config.seed.traffic, &name)
+    }
+
+    /// Opens a connection for `client`.
+    fn open(
+        &mut self,
+        now: SimTime,
+        runner: &mut Runner,
+        client: Option<Client>,
+        out: &mut Output,
+    ) {
+        runner.client = client;
         runner.uses = 0;
+        let settings = &self.spec.settings;
+        let keepalive = runner.spec.program.keeps_alive().then_some(Keepalive {
+            time: settings.tcp_keepalive_time,
+            interval: settings.tcp_keepalive_interval,
+            probes: settings.tcp_keepalive_probes,
+        });
         let options = SocketOptions {
-            bridged: false,
+            bridged: runner.spec.program.in_container(),
             no_delay: true,
-            keepalive: None,
+            keepalive,
         };
         match self.stack.connect(now, runner.remote(), options) {
             Ok(socket) => {
@@ -193,7 +201,7 @@ impl Host {
         }
     }
 
-    fn tuple_of(&self, socket: super::SocketId) -> Option<ClientTuple> {
+    fn tuple_of(&self, socket: SocketId) -> Option<ClientTuple> {
         let ends = self.stack.connection(socket)?.ends;
         Some(ClientTuple {
             local: ends.local.ip(),
@@ -206,16 +214,39 @@ impl Host {
 
     fn release(&mut self, now: SimTime, runner: &mut Runner) {
         if let Some(socket) = runner.socket.take() {
-            self.owners.remove(&socket);
-            self.stack.close(now, socket);
+            self.hang_up(now, socket, runner.client.as_mut());
         }
         runner.talking = false;
         runner.client = None;
     }
 
-    /// Something happened on a runner's connection.
-    pub(super) fn on_client_touched(&mut self, now: SimTime, name: &SmolStr, out: &mut Output) {
-        self.with_runner(name, |host, runner| host.advance_client(now, runner, out));
+    /// Says what is to be said at the end, and closes.
+    fn hang_up(&mut self, now: SimTime, socket: SocketId, client: Option<&mut Client>) {
+        if let Some(farewell) = client.and_then(Client::farewell) {
+            self.stack
+                .with(now, socket, |connection, cx| connection.send(farewell, cx));
+        }
+        self.owners.remove(&socket);
+        self.stack.close(now, socket);
+    }
+
+    /// Something happened on a connection of a runner.
+    pub(super) fn on_client_touched(
+        &mut self,
+        now: SimTime,
+        name: &SmolStr,
+        socket: SocketId,
+        out: &mut Output,
+    ) {
+        self.with_runner(name, |host, runner| {
+            if runner.scan.is_some() {
+                host.on_scan_touched(now, runner, socket, out);
+            } else if runner.socket == Some(socket) {
+                host.advance_client(now, runner, out);
+            } else {
+                host.see_parked(now, runner, socket);
+            }
+        });
     }
 
     fn advance_client(&mut self, now: SimTime, runner: &mut Runner, out: &mut Output) {
@@ -250,13 +281,7 @@ impl Host {
     }
 
     /// The peer may have closed, or the connection may have failed.
-    fn see_end(
-        &mut self,
-        now: SimTime,
-        runner: &mut Runner,
-        socket: super::SocketId,
-        out: &mut Output,
-    ) {
+    fn see_end(&mut self, now: SimTime, runner: &mut Runner, socket: SocketId, out: &mut Output) {
         let (error, finished, at_end) = match self.stack.connection(socket) {
             Some(connection) => (
                 connection.error,
@@ -319,6 +344,9 @@ impl Host {
                         self.finish(now, runner, Outcome::Completed, Some(done), out);
                     }
                 }
+                Act::Failed(text) => {
+                    self.end_connection(now, runner, Outcome::Failed(text), out);
+                }
             }
         }
     }
@@ -327,6 +355,10 @@ impl Host {
     pub(super) fn on_client_wake(&mut self, now: SimTime, name: &SmolStr, out: &mut Output) {
         let moment = self.moment(now);
         self.with_runner(name, |host, runner| {
+            if runner.scan.is_some() {
+                return host.on_scan_wake(now, runner, out);
+            }
+            host.expire_parked(now, runner);
             let acts = match (&mut runner.client, runner.talking) {
                 (Some(client), true) => client.on_wake(moment),
                 _ => Vec::new(),
@@ -367,6 +399,9 @@ impl Host {
         if !completed || last || !runner.keeps_connection() {
             self.release(now, runner);
         }
+        self.forget_datagram(runner);
+        self.end_scan(now, runner);
+        self.park(now, runner);
         runner.plan_next(started, now, completed);
         if runner.is_stream() && completed && runner.socket.is_some() && runner.alarm.is_some() {
             // The next piece of a stream is waited for from now on.
@@ -374,177 +409,6 @@ impl Host {
             runner.received = 0;
             runner.alarm = Some(now + runner.spec.timeout);
         }
-    }
-
-    fn start_ping(
-        &mut self,
-        now: SimTime,
-        runner: &mut Runner,
-        size: u16,
-        dont_fragment: bool,
-        out: &mut Output,
-    ) {
-        if runner.handle == 0 {
-            runner.handle = self.echo_identifier();
-        }
-        let sequence = (runner.exchange as u16).wrapping_add(1);
-        let mode = if dont_fragment {
-            PathMtu::Do
-        } else {
-            PathMtu::Want
-        };
-        let echo = Echo {
-            to: runner.to,
-            identifier: runner.handle,
-            sequence,
-            size,
-            mode,
-            ttl: packet::DEFAULT_TTL,
-        };
-        let sent = self.send_echo(now, &echo);
-        runner.tuple = self.stack.resolve(runner.to).map(|way| ClientTuple {
-            local: way.source,
-            local_port: 0,
-            remote: runner.to,
-            remote_port: 0,
-            protocol: match runner.spec.to {
-                std::net::IpAddr::V4(_) => protocol::ICMP,
-                std::net::IpAddr::V6(_) => protocol::ICMPV6,
-            },
-        });
-        if let Err(text) = sent {
-            self.finish(now, runner, Outcome::Failed(text), None, out);
-        }
-    }
-
-    /// Sends an echo request as `ping` does.
-    ///
-    /// # Errors
-    /// The text `ping` prints: no route, or longer than the path MTU with DF set.
-    pub(super) fn send_echo(&mut self, now: SimTime, echo: &Echo) -> Result<(), SmolStr> {
-        let way = self
-            .stack
-            .resolve(echo.to)
-            .ok_or_else(|| SmolStr::from("Network is unreachable"))?;
-        let path_mtu = self.stack.routes.path_mtu(echo.to, way.mtu, now);
-        let headers = if echo.to.is_ipv4() { 28 } else { 48 };
-        let fits = usize::from(echo.size) + headers <= usize::from(path_mtu);
-        // Machines here do not cut IPv6 packets.
-        if !fits && (echo.mode == PathMtu::Do || echo.to.is_ipv6()) {
-            return Err(format!("message too long, mtu={path_mtu}").into());
-        }
-        let mut request = IpPacket::echo_request(
-            way.source,
-            echo.to,
-            echo.identifier,
-            echo.sequence,
-            text::prose(u32::from(echo.size)),
-        );
-        let number = self.stack.next_identification();
-        request.header.ttl = echo.ttl;
-        if let wirelab_wire::IpVersionFields::V4(fields) = &mut request.header.version {
-            fields.dont_fragment = echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && fits);
-            fields.identification = number;
-        }
-        self.stack.output(now, request);
-        Ok(())
-    }
-
-    fn start_udp(&mut self, now: SimTime, runner: &mut Runner, bytes: u32, out: &mut Output) {
-        let remote = runner.remote();
-        let Some(way) = self.stack.resolve(remote.ip()) else {
-            self.finish(
-                now,
-                runner,
-                outcome_of(SocketError::NetUnreachable),
-                None,
-                out,
-            );
-            return;
-        };
-        if runner.handle == 0 {
-            let Some(port) = self.stack.ephemeral_port(remote, way.source) else {
-                return;
-            };
-            runner.handle = port;
-            self.stack.bind_udp(port);
-        }
-        runner.tuple = Some(ClientTuple {
-            local: way.source,
-            local_port: runner.handle,
-            remote: remote.ip(),
-            remote_port: remote.port(),
-            protocol: protocol::UDP,
-        });
-        let payload: Bytes = text::prose(bytes);
-        self.stack.send_udp(now, runner.handle, remote, payload);
-    }
-
-    /// A datagram for a port that a program bound.
-    pub(super) fn on_traffic_datagram(
-        &mut self,
-        now: SimTime,
-        port: u16,
-        len: usize,
-        out: &mut Output,
-    ) {
-        let waiting = self.runners.values().find(|runner| {
-            runner.handle == port && matches!(runner.spec.program, TrafficProgram::Udp { .. })
-        });
-        let Some(name) = waiting.map(|runner| runner.spec.name.clone()) else {
-            return;
-        };
-        self.with_runner(&name, |host, runner| {
-            runner.received += len as u64;
-            host.finish(now, runner, Outcome::Completed, None, out);
-        });
-    }
-
-    /// An ICMP message may end a ping or a UDP exchange.
-    pub(super) fn on_traffic_icmp(&mut self, now: SimTime, heard: &Heard, out: &mut Output) {
-        let wanted = self.runners.values().find_map(|runner| {
-            runner.running?;
-            let outcome = judge(runner, heard)?;
-            Some((runner.spec.name.clone(), outcome))
-        });
-        if let Some((name, outcome)) = wanted {
-            self.with_runner(&name, |host, runner| {
-                host.finish(now, runner, outcome, None, out);
-            });
-        }
-    }
-}
-
-/// What an ICMP message means for a runner, if anything.
-fn judge(runner: &Runner, heard: &Heard) -> Option<Outcome> {
-    let sequence = (runner.exchange as u16).wrapping_add(1);
-    match (&runner.spec.program, heard) {
-        (
-            TrafficProgram::Ping { .. },
-            Heard::EchoReply {
-                identifier,
-                sequence: answered,
-                ..
-            },
-        ) => (*identifier == runner.handle && *answered == sequence).then_some(Outcome::Completed),
-        (TrafficProgram::Ping { .. }, Heard::Error { what, about, .. }) => {
-            (about.echo == Some((runner.handle, sequence))).then(|| outcome_of_icmp(*what))
-        }
-        (TrafficProgram::Udp { .. }, Heard::Error { what, about, .. }) => {
-            let same = about.protocol == protocol::UDP
-                && about.ports == Some((runner.handle, runner.spec.port))
-                && about.destination == runner.to;
-            same.then(|| outcome_of_icmp(*what))
-        }
-        _ => None,
-    }
-}
-
-const fn outcome_of_icmp(what: ErrorKind) -> Outcome {
-    match what {
-        ErrorKind::Unreachable(Unreachable::Port) => Outcome::Refused,
-        ErrorKind::Unreachable(code) => Outcome::Unreachable(code),
-        ErrorKind::TimeExceeded(_) => Outcome::Unreachable(Unreachable::Host),
     }
 }
 
@@ -555,5 +419,22 @@ const fn outcome_of(error: SocketError) -> Outcome {
         SocketError::Reset => Outcome::Reset,
         SocketError::HostUnreachable => Outcome::Unreachable(Unreachable::Host),
         SocketError::NetUnreachable => Outcome::Unreachable(Unreachable::Net),
+    }
+}
+
+/// The host and port that a program names in its requests: the port unless it is the scheme's.
+fn authority(runner: &Runner) -> String {
+    let name = match &runner.spec.to_name {
+        Some(name) => name.to_string(),
+        None => runner.to.to_string(),
+    };
+    let usual = if runner.spec.program.is_secure() {
+        443
+    } else {
+        80
+    };
+    match runner.spec.port {
+        port if port == usual => name,
+        port => format!("{name}:{port}"),
     }
 }

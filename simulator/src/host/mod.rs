@@ -40,9 +40,10 @@ use wirelab_model::SimTime;
 use wirelab_wire::IpPacket;
 
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
+pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
 pub use spec::{
-    Attachment, HostConfig, HostRoute, HostSettings, HostSpec, HttpResource, InterfaceConfig,
-    KernelProfile, OutsideInterface, PostgresTable, ServerSpec, TunnelSpec,
+    Attachment, DnsData, DnsRecord, HostConfig, HostRoute, HostSettings, HostSpec, HttpResource,
+    InterfaceConfig, KernelProfile, OutsideInterface, PostgresTable, ServerSpec, TunnelSpec,
 };
 pub use traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram, TrafficSpec};
 
@@ -118,9 +119,12 @@ impl Host {
         }
         let mut stack = Stack::new(&spec, &config, firewall);
         for server in &spec.servers {
-            stack.listen(server.port());
-            if let ServerSpec::Echo { port } = server {
-                stack.bind_udp(*port);
+            let (tcp, udp) = server.transports();
+            if tcp {
+                stack.listen(server.port());
+            }
+            if udp {
+                stack.bind_udp(server.port());
             }
         }
         let next_echo_identifier = stack.identification;
@@ -232,7 +236,7 @@ impl Host {
     /// Ends a traffic program: closes its connection, reports nothing more.
     pub fn stop_traffic(&mut self, now: SimTime, name: &str, out: &mut Output) {
         if let Some(runner) = self.runners.remove(name) {
-            self.drop_runner(now, &runner);
+            self.drop_runner(now, *runner);
         }
         self.settle(now, out);
     }
@@ -258,7 +262,7 @@ impl Host {
             StackEvent::Accepted { socket, port } => self.on_accept(now, socket, port),
             StackEvent::Touched(socket) => match self.owners.get(&socket).cloned() {
                 Some(Owner::Server) => self.on_session_touched(now, socket),
-                Some(Owner::Traffic(name)) => self.on_client_touched(now, &name, out),
+                Some(Owner::Traffic(name)) => self.on_client_touched(now, &name, socket, out),
                 Some(Owner::Exec(id)) => self.on_exec_touched(now, id, out),
                 Some(Owner::Lookup(number)) => self.on_lookup_touched(now, number),
                 None => {}
@@ -268,6 +272,7 @@ impl Host {
                 from,
                 payload,
             } => self.on_datagram(now, port, from, payload, out),
+            StackEvent::Heard { port, from } => self.on_scan_heard(now, port, from, out),
             StackEvent::Icmp(heard) => {
                 self.on_lookup_icmp(now, &heard);
                 self.on_traffic_icmp(now, &heard, out);

@@ -4,14 +4,20 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wirelab_model::SimTime;
+use wirelab_model::{SimTime, Stream};
 
 use super::output::Output;
-use super::program::{Act, Server};
+use super::program::{Act, Server, nameserver, ntp};
 use super::spec::ServerSpec;
 use super::stack::SocketId;
 use super::tcp::Connection;
 use super::{Host, Owner, Waker};
+
+/// An NTP server of one's own follows the Amazon Time Sync Service.
+const NTP_SOURCE: ntp::Source = ntp::Source {
+    stratum: 4,
+    reference: [169, 254, 169, 123],
+};
 
 /// A server's side of one connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +30,16 @@ pub(super) struct Session {
 
 impl Host {
     /// A connection to a listening port.
-    pub(super) fn on_accept(&mut self, _now: SimTime, socket: SocketId, port: u16) {
+    pub(super) fn on_accept(&mut self, now: SimTime, socket: SocketId, port: u16) {
         let Some(index) = self.server_index(port) else {
             return;
         };
-        let server = Server::new(index, &self.spec.servers[index], self.sessions_made);
+        let number = self.sessions_made;
+        let drawn = format!("host/{}/session/{number}", self.spec.name);
+        let stream = Stream::new(self.config.seed.traffic, &drawn);
+        let mut server = Server::new(index, &self.spec.servers[index], number, stream);
         self.sessions_made += 1;
+        let acts = server.on_open();
         self.owners.insert(socket, Owner::Server);
         let session = Session {
             server,
@@ -37,10 +47,11 @@ impl Host {
             ended: false,
         };
         self.sessions.insert(socket, session);
+        self.apply_session(now, socket, acts);
     }
 
     fn server_index(&self, port: u16) -> Option<usize> {
-        let same = |server: &ServerSpec| server.port() == port;
+        let same = |server: &ServerSpec| server.port() == port && server.transports().0;
         self.spec.servers.iter().position(same)
     }
 
@@ -100,7 +111,7 @@ impl Host {
                         session.wakes += 1;
                     }
                 }
-                Act::Done(_) => {}
+                Act::Done(_) | Act::Failed(_) => {}
             }
         }
     }
@@ -125,12 +136,17 @@ impl Host {
         {
             return;
         }
-        let echo =
-            |server: &ServerSpec| matches!(server, ServerSpec::Echo { port: own } if *own == port);
-        if self.spec.servers.iter().any(echo) {
-            self.stack.send_udp(now, port, from, payload);
-        } else {
-            self.on_traffic_datagram(now, port, payload.len(), out);
+        let bound = |server: &&ServerSpec| server.port() == port && server.transports().1;
+        let Some(server) = self.spec.servers.iter().find(bound) else {
+            return self.on_traffic_datagram(now, port, from, &payload, out);
+        };
+        let answer = match server {
+            ServerSpec::Ntp => ntp::answer(&payload, NTP_SOURCE, self.config.starts.at(now)),
+            ServerSpec::Dns { .. } => nameserver::answer(server, &payload, true),
+            _ => Some(payload),
+        };
+        if let Some(answer) = answer {
+            self.stack.send_udp(now, port, from, answer);
         }
     }
 }

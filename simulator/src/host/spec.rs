@@ -7,6 +7,8 @@ use smol_str::SmolStr;
 use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Seed, SimDuration, UnixTime};
 use wirelab_wire::MacAddr;
 
+use super::program::tls::TlsServerSpec;
+
 /// A machine: an EC2 instance's operating system, or a machine outside AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSpec {
@@ -230,6 +232,69 @@ pub enum ServerSpec {
         /// TCP port.
         port: u16,
     },
+    /// A MySQL 8 server that lets everybody in.
+    Mysql {
+        /// TCP port.
+        port: u16,
+        /// What can be selected from.
+        tables: Vec<PostgresTable>,
+        /// Time from a query to its answer.
+        think: SimDuration,
+        /// How often the source writes to its binary log, which its replicas get.
+        binlog_every: SimDuration,
+        /// Octets of each event.
+        binlog_bytes: u32,
+    },
+    /// OpenSSH's server: public keys only.
+    Ssh {
+        /// TCP port.
+        port: u16,
+        /// Users whose key it knows; empty: everybody's.
+        users: Vec<SmolStr>,
+    },
+    /// An NTP server at UDP port 123.
+    Ntp,
+    /// A name server, over UDP and TCP.
+    Dns {
+        /// Port of both.
+        port: u16,
+        /// Zones that it is the authority for; other names are refused.
+        zones: Vec<SmolStr>,
+        /// What is in the zones.
+        records: Vec<DnsRecord>,
+    },
+    /// A speed test over HTTP: `GET /down?bytes=N&rate=BITS` and `POST /up`.
+    Bulk {
+        /// TCP port.
+        port: u16,
+    },
+    /// A server behind TLS.
+    Tls {
+        /// Versions, certificate.
+        tls: TlsServerSpec,
+        /// What speaks inside.
+        inside: Box<Self>,
+    },
+}
+
+/// A record of a name server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsRecord {
+    /// Absolute name without the final dot.
+    pub name: SmolStr,
+    /// Seconds to live.
+    pub ttl: u32,
+    /// What it says.
+    pub data: DnsData,
+}
+
+/// What a record says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DnsData {
+    /// A or AAAA.
+    Address(IpAddr),
+    /// CNAME: another name.
+    Alias(SmolStr),
 }
 
 impl ServerSpec {
@@ -239,8 +304,33 @@ impl ServerSpec {
         match self {
             Self::Http { port, .. }
             | Self::Postgres { port, .. }
+            | Self::Mysql { port, .. }
+            | Self::Ssh { port, .. }
+            | Self::Dns { port, .. }
+            | Self::Bulk { port }
             | Self::Echo { port }
             | Self::Discard { port } => *port,
+            Self::Ntp => 123,
+            Self::Tls { inside, .. } => inside.port(),
+        }
+    }
+
+    /// The server behind its TLS, if it has any.
+    #[must_use]
+    pub const fn inside(&self) -> &Self {
+        match self {
+            Self::Tls { inside, .. } => inside.inside(),
+            plain => plain,
+        }
+    }
+
+    /// Whether it listens on TCP, and whether on UDP.
+    #[must_use]
+    pub const fn transports(&self) -> (bool, bool) {
+        match self {
+            Self::Ntp => (false, true),
+            Self::Echo { .. } | Self::Dns { .. } => (true, true),
+            _ => (true, false),
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum StackEvent {
         from: SocketAddr,
         payload: Bytes,
     },
+    /// An answer to a SYN that a port scanner made itself, which no socket waits for.
+    Heard { port: u16, from: SocketAddr },
     /// An ICMP message for a program.
     Icmp(Heard),
 }
@@ -74,6 +76,8 @@ pub(crate) struct Stack {
     pub(crate) port_range: (u16, u16),
     listeners: BTreeSet<u16>,
     udp_ports: BTreeSet<u16>,
+    /// Ports whose answers a port scanner listens to.
+    pub(super) overheard: BTreeSet<u16>,
     /// Ports of connections from behind a container's bridge.
     pub(super) bridged: BTreeSet<u16>,
     connections: BTreeMap<SocketId, Connection>,
@@ -109,6 +113,7 @@ impl Stack {
             port_range: spec.settings.local_port_range,
             listeners: BTreeSet::new(),
             udp_ports: BTreeSet::new(),
+            overheard: BTreeSet::new(),
             bridged: BTreeSet::new(),
             connections: BTreeMap::new(),
             by_ends: IndexMap::default(),
@@ -498,6 +503,12 @@ impl Stack {
     }
 
     fn on_segment_without_socket(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        if self.overheard.contains(&ends.local.port()) {
+            self.events.push_back(StackEvent::Heard {
+                port: ends.local.port(),
+                from: ends.remote,
+            });
+        }
         let listening = self.listeners.contains(&ends.local.port());
         let syn = segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK);
         if listening && syn && !segment.flags.contains(TcpFlags::RST) {

@@ -7,6 +7,8 @@ use smol_str::SmolStr;
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::Unreachable;
 
+use super::program::tls::TlsClientSpec;
+
 /// A client program on a machine that makes one exchange after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrafficSpec {
@@ -88,6 +90,145 @@ pub enum TrafficProgram {
         /// Octets of the datagram.
         bytes: u32,
     },
+    /// What is said inside TLS.
+    Tls {
+        /// Versions, name, trust.
+        tls: TlsClientSpec,
+        /// What is said inside.
+        inside: Box<Self>,
+    },
+    /// A program that keeps several connections and uses the one that has rested longest; until
+    /// there are `size`, each exchange opens a new one.
+    Pool {
+        /// What is said on each.
+        inside: Box<Self>,
+        /// How many connections.
+        size: u16,
+        /// A connection that has rested for so long is closed before it would be used again.
+        idle: Option<SimDuration>,
+        /// Set `SO_KEEPALIVE` on each, with the machine's `tcp_keepalive` settings.
+        tcp_keepalive: bool,
+    },
+    /// A MySQL session.
+    Mysql {
+        /// User.
+        user: SmolStr,
+        /// Database.
+        database: SmolStr,
+        /// The query of each exchange.
+        query: SmolStr,
+        /// Keep one connection for all exchanges.
+        keep_alive: bool,
+    },
+    /// A MySQL replica: one long-lived connection; each event that arrives completes an exchange,
+    /// and `timeout` without one is `replica_net_timeout`.
+    MysqlReplication {
+        /// Replication user.
+        user: SmolStr,
+    },
+    /// OpenSSH's client: logs in with a key, runs one command, leaves.
+    Ssh {
+        /// User.
+        user: SmolStr,
+    },
+    /// One question to an NTP server.
+    Ntp,
+    /// One question to a name server; over TCP again if the answer was cut.
+    Dns {
+        /// Whose records are asked for.
+        name: SmolStr,
+        /// `A`, `AAAA`, `CNAME`, ...
+        kind: SmolStr,
+    },
+    /// A read from the instance metadata service.
+    Imds {
+        /// 1, or 2: with a session token.
+        version: u8,
+        /// `/latest/meta-data/...`
+        path: SmolStr,
+        /// From a container behind one more hop.
+        container: bool,
+    },
+    /// A transfer from or to a [`super::ServerSpec::Bulk`].
+    Bulk {
+        /// Octets.
+        bytes: u64,
+        /// To the server.
+        upload: bool,
+        /// Bits a second at most; as fast as TCP allows if none.
+        rate: Option<u64>,
+    },
+    /// A load balancer's health check.
+    HealthCheck {
+        /// What is asked for by HTTP; none: whether the port opens.
+        path: Option<SmolStr>,
+    },
+    /// A port scan as nmap does it, the whole of it an exchange.
+    Scan {
+        /// Ports, each range with both ends.
+        ports: Vec<(u16, u16)>,
+        /// `-sT` with whole connections; `-sS` with SYNs of its own otherwise.
+        connect: bool,
+    },
+}
+
+impl TrafficProgram {
+    /// What is said, without TLS and pool around it.
+    #[must_use]
+    pub const fn inside(&self) -> &Self {
+        match self {
+            Self::Tls { inside, .. } | Self::Pool { inside, .. } => inside.inside(),
+            plain => plain,
+        }
+    }
+
+    /// Whether there is TLS around it.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        match self {
+            Self::Tls { .. } => true,
+            Self::Pool { inside, .. } => inside.is_secure(),
+            _ => false,
+        }
+    }
+
+    /// Whether an exchange begins with a datagram.
+    pub(crate) const fn is_datagram(&self) -> bool {
+        matches!(self, Self::Udp { .. } | Self::Ntp | Self::Dns { .. })
+    }
+
+    /// Whether a connection outlives its exchange.
+    pub(crate) const fn keeps_connection(&self) -> bool {
+        match self.inside() {
+            Self::Http { keep_alive, .. }
+            | Self::Postgres { keep_alive, .. }
+            | Self::Mysql { keep_alive, .. }
+            | Self::Echo { keep_alive, .. } => *keep_alive,
+            Self::PostgresReplication { .. } | Self::MysqlReplication { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether its sockets have `SO_KEEPALIVE`.
+    pub(crate) const fn keeps_alive(&self) -> bool {
+        matches!(
+            self,
+            Self::Pool {
+                tcp_keepalive: true,
+                ..
+            }
+        )
+    }
+
+    pub(crate) const fn in_container(&self) -> bool {
+        matches!(
+            self.inside(),
+            Self::Imds {
+                container: true,
+                ..
+            }
+        )
+    }
 }
 
 /// How an exchange ended.

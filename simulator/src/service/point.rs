@@ -140,7 +140,7 @@ impl Point {
                     self.touched(socket, context);
                 }
                 StackEvent::Touched(socket) => self.touched(socket, context),
-                StackEvent::Datagram { .. } | StackEvent::Icmp(_) => {}
+                StackEvent::Datagram { .. } | StackEvent::Heard { .. } | StackEvent::Icmp(_) => {}
             }
         }
         self.stack.notices.clear();

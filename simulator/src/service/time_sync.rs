@@ -3,43 +3,15 @@
 use bytes::Bytes;
 
 use super::Context;
+use crate::host::program::ntp::{self, Source};
 
-/// Octets of a message without extensions.
-const LENGTH: usize = 48;
-/// Seconds from 1900, NTP's beginning, to 1970.
-const ERA: u64 = 2_208_988_800;
-const CLIENT: u8 = 3;
-const SERVER: u8 = 4;
+/// Stratum 3, as the service reports.
+const SOURCE: Source = Source {
+    stratum: 3,
+    reference: [169, 254, 169, 122],
+};
 
 /// The answer to a client's message; nothing for anything else.
 pub(super) fn answer(query: &[u8], context: Context<'_>) -> Option<Bytes> {
-    let query = query.get(..LENGTH)?;
-    let (version, mode) = (query[0] >> 3 & 7, query[0] & 7);
-    if mode != CLIENT {
-        return None;
-    }
-    let now = timestamp(context.config.starts.at(context.now).as_nanos());
-    let mut octets = vec![0; LENGTH];
-    octets[0] = version << 3 | SERVER;
-    // Stratum 3, as the service reports; polled each 2^4 s; precise to 2^-20 s.
-    octets[1] = 3;
-    octets[2] = 4;
-    octets[3] = -20_i8 as u8;
-    // Root delay and dispersion in units of 2^-16 s: 0.2 ms each.
-    octets[4..8].copy_from_slice(&13_u32.to_be_bytes());
-    octets[8..12].copy_from_slice(&13_u32.to_be_bytes());
-    octets[12..16].copy_from_slice(&[169, 254, 169, 122]);
-    octets[16..24].copy_from_slice(&now);
-    // What the client called its transmit time comes back as the origin.
-    octets[24..32].copy_from_slice(&query[40..48]);
-    octets[32..40].copy_from_slice(&now);
-    octets[40..48].copy_from_slice(&now);
-    Some(octets.into())
-}
-
-/// 32 bits of seconds since 1900, 32 bits of fraction.
-fn timestamp(nanos: u64) -> [u8; 8] {
-    let seconds = (nanos / 1_000_000_000).wrapping_add(ERA) as u32;
-    let fraction = ((nanos % 1_000_000_000) << 32) / 1_000_000_000;
-    (u64::from(seconds) << 32 | fraction).to_be_bytes()
+    ntp::answer(query, SOURCE, context.config.starts.at(context.now))
 }

@@ -41,7 +41,7 @@ impl HttpServer {
     }
 
     fn settings(specs: &[ServerSpec], index: usize) -> (&[HttpResource], SimDuration) {
-        match specs.get(index) {
+        match specs.get(index).map(ServerSpec::inside) {
             Some(ServerSpec::Http {
                 resources, think, ..
             }) => (resources, *think),
@@ -155,7 +155,12 @@ fn answer(head: &Head, resources: &[HttpResource], moment: Moment, acts: &mut Ve
     acts.push(Act::Send(joined.freeze()));
 }
 
-fn response_head(status: u16, bytes: u32, close: bool, moment: Moment) -> String {
+pub(super) fn response_head(
+    status: u16,
+    bytes: impl std::fmt::Display,
+    close: bool,
+    moment: Moment,
+) -> String {
     let date = date::http(moment.starts.at(moment.now));
     let connection = if close { "close" } else { "keep-alive" };
     format!(
@@ -188,8 +193,15 @@ pub(crate) const fn reason(status: u16) -> &'static str {
 }
 
 /// Takes a head up to and with its empty line.
-fn take_head(inbox: &mut Inbox) -> Option<String> {
+pub(super) fn take_head(inbox: &mut Inbox) -> Option<String> {
     let seen = inbox.peek(inbox.len().min(HEAD_MAX));
+    // A method is made of letters: a TLS hello, for one, is refused at once.
+    if seen
+        .first()
+        .is_some_and(|first| !first.is_ascii_uppercase())
+    {
+        return Some(String::from_utf8_lossy(&inbox.take(seen.len())).into_owned());
+    }
     let end = seen.windows(4).position(|four| four == b"\r\n\r\n");
     let end = match end {
         Some(end) => end + 4,
@@ -210,7 +222,7 @@ pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     })
 }
 
-fn content_length(head: &str) -> Option<usize> {
+pub(super) fn content_length(head: &str) -> Option<usize> {
     header(head, "content-length")?.parse().ok()
 }
 
@@ -263,6 +275,8 @@ pub(crate) struct HttpClient {
     pub(crate) body: Vec<Bytes>,
     pub(crate) body_len: u64,
     keep_body: bool,
+    /// The request's head, where it is not curl's.
+    own_head: Option<String>,
 }
 
 impl HttpClient {
@@ -274,7 +288,14 @@ impl HttpClient {
             body: Vec::new(),
             body_len: 0,
             keep_body: false,
+            own_head: None,
         }
+    }
+
+    /// Writes this head in place of curl's.
+    pub(super) fn with_head(mut self, head: String) -> Self {
+        self.own_head = Some(head);
+        self
     }
 
     /// Keeps the body for printing.
@@ -291,7 +312,8 @@ impl HttpClient {
         self.head = None;
         self.body.clear();
         self.body_len = 0;
-        let mut acts = vec![Act::Send(self.ask.head().into())];
+        let head = self.own_head.clone().unwrap_or_else(|| self.ask.head());
+        let mut acts = vec![Act::Send(head.into())];
         acts.extend(text::pieces(self.ask.body_bytes).into_iter().map(Act::Send));
         acts
     }

@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, SmolStr};
 
+use super::table::{limit, table_name, value};
 use super::{Act, Done, Inbox, Moment, text};
 use crate::host::spec::{PostgresTable, ServerSpec};
 
@@ -97,7 +98,7 @@ impl PostgresServer {
     }
 
     fn settings<'a>(&self, specs: &'a [ServerSpec]) -> Settings<'a> {
-        match specs.get(self.index) {
+        match specs.get(self.index).map(ServerSpec::inside) {
             Some(ServerSpec::Postgres {
                 tables,
                 think,
@@ -306,19 +307,6 @@ fn run(query: &str, tables: &[PostgresTable]) -> Bytes {
     out.freeze()
 }
 
-fn table_name<'a>(query: &'a str, upper: &str) -> Option<&'a str> {
-    if !upper.starts_with("SELECT") {
-        return None;
-    }
-    let at = upper.find(" FROM ")? + 6;
-    query.get(at..)?.split_whitespace().next()
-}
-
-fn limit(upper: &str) -> Option<u32> {
-    let at = upper.find(" LIMIT ")? + 7;
-    upper.get(at..)?.split_whitespace().next()?.parse().ok()
-}
-
 fn select(table: &PostgresTable, limit: Option<u32>, out: &mut BytesMut) {
     row_description(&table.columns, out);
     let rows = limit.map_or(table.rows, |limit| limit.min(table.rows));
@@ -331,24 +319,6 @@ fn select(table: &PostgresTable, limit: Option<u32>, out: &mut BytesMut) {
         data_row(values.iter().map(Vec::as_slice), out);
     }
     complete(&format!("SELECT {rows}"), out);
-}
-
-/// `column-row-` and filling, or the row number in a column called `id`.
-fn value(column: &str, row: u32, len: u16) -> Vec<u8> {
-    if column == "id" {
-        return row.to_string().into_bytes();
-    }
-    let mut value = format!("{column}-{row}-").into_bytes();
-    let filling = text::prose(u32::from(len));
-    let missing = usize::from(len).saturating_sub(value.len());
-    value.extend(
-        filling
-            .iter()
-            .filter(|octet| **octet != b'\n')
-            .take(missing),
-    );
-    value.resize(usize::from(len).max(1), b'.');
-    value
 }
 
 fn row_description(columns: &[SmolStr], out: &mut BytesMut) {

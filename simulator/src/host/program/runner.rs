@@ -1,11 +1,14 @@
 //! Traffic programs: one exchange after the other, each with its end reported.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 
 use super::Client;
+use crate::host::drive::Scan;
 use crate::host::stack::SocketId;
 use crate::host::traffic::{ClientTuple, TrafficProgram, TrafficSpec};
 
@@ -34,6 +37,23 @@ pub(crate) struct Runner {
     pub(crate) handle: u16,
     /// Exchanges that used the present connection.
     pub(crate) uses: u64,
+    /// Connections made so far.
+    pub(crate) made: u64,
+    /// The datagram that waits for its answer.
+    pub(crate) query: Bytes,
+    /// The connections of a pool that rest, the one that has rested longest first.
+    pub(crate) parked: VecDeque<Parked>,
+    pub(crate) scan: Option<Box<Scan>>,
+}
+
+/// A connection of a pool that rests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Parked {
+    pub(crate) client: Option<Client>,
+    pub(crate) socket: SocketId,
+    pub(crate) tuple: Option<ClientTuple>,
+    pub(crate) uses: u64,
+    pub(crate) since: SimTime,
 }
 
 impl Runner {
@@ -52,6 +72,10 @@ impl Runner {
             received: 0,
             handle: 0,
             uses: 0,
+            made: 0,
+            query: Bytes::new(),
+            parked: VecDeque::new(),
+            scan: None,
         }
     }
 
@@ -61,22 +85,14 @@ impl Runner {
 
     /// Whether a connection outlives its exchange.
     pub(crate) const fn keeps_connection(&self) -> bool {
-        match &self.spec.program {
-            TrafficProgram::Http { keep_alive, .. }
-            | TrafficProgram::Postgres { keep_alive, .. }
-            | TrafficProgram::Echo { keep_alive, .. } => *keep_alive,
-            TrafficProgram::PostgresReplication { .. } => true,
-            TrafficProgram::Connect | TrafficProgram::Ping { .. } | TrafficProgram::Udp { .. } => {
-                false
-            }
-        }
+        self.spec.program.keeps_connection()
     }
 
     /// Whether the next exchange begins by itself, without waiting for `every`.
     pub(crate) const fn is_stream(&self) -> bool {
         matches!(
-            self.spec.program,
-            TrafficProgram::PostgresReplication { .. }
+            self.spec.program.inside(),
+            TrafficProgram::PostgresReplication { .. } | TrafficProgram::MysqlReplication { .. }
         )
     }
 

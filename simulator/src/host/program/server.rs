@@ -1,0 +1,92 @@
+//! The server's side of a connection.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wirelab_model::Stream;
+
+use super::bulk::BulkServer;
+use super::http::HttpServer;
+use super::mysql::MysqlServer;
+use super::nameserver::NameSession;
+use super::postgres::PostgresServer;
+use super::ssh::SshServer;
+use super::tls::wrap::Secured;
+use super::{Act, Moment};
+use crate::host::spec::ServerSpec;
+
+/// The server's side of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Server {
+    Http(HttpServer),
+    Postgres(PostgresServer),
+    Mysql(Box<MysqlServer>),
+    Ssh(Box<SshServer>),
+    Dns(NameSession),
+    Bulk(BulkServer),
+    Tls(Box<Secured>),
+    Echo,
+    Discard,
+}
+
+impl Server {
+    /// A session of the server at `index` among the machine's. What it draws comes from `stream`.
+    pub(crate) fn new(index: usize, spec: &ServerSpec, number: u64, stream: Stream) -> Self {
+        match spec {
+            ServerSpec::Http { .. } => Self::Http(HttpServer::new(index)),
+            ServerSpec::Postgres { .. } => Self::Postgres(PostgresServer::new(index, number)),
+            ServerSpec::Mysql { .. } => {
+                Self::Mysql(Box::new(MysqlServer::new(index, number, stream)))
+            }
+            ServerSpec::Ssh { .. } => Self::Ssh(Box::new(SshServer::new(index, stream))),
+            ServerSpec::Dns { .. } => Self::Dns(NameSession::new(index)),
+            ServerSpec::Bulk { .. } => Self::Bulk(BulkServer::default()),
+            ServerSpec::Tls { inside, .. } => {
+                let inside = Self::new(index, inside, number, stream.clone());
+                Self::Tls(Box::new(Secured::new(index, inside, stream)))
+            }
+            ServerSpec::Echo { .. } => Self::Echo,
+            ServerSpec::Discard { .. } | ServerSpec::Ntp => Self::Discard,
+        }
+    }
+
+    /// The connection has just been accepted.
+    pub(crate) fn on_open(&mut self) -> Vec<Act> {
+        match self {
+            Self::Mysql(server) => server.greet(),
+            Self::Ssh(server) => server.greet(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Octets have arrived.
+    pub(crate) fn on_data(
+        &mut self,
+        specs: &[ServerSpec],
+        data: Vec<Bytes>,
+        moment: Moment,
+    ) -> Vec<Act> {
+        match self {
+            Self::Http(server) => server.on_data(specs, data, moment),
+            Self::Postgres(server) => server.on_data(specs, data, moment),
+            Self::Mysql(server) => server.on_data(specs, data, moment),
+            Self::Ssh(server) => server.on_data(specs, data),
+            Self::Dns(server) => server.on_data(specs, data),
+            Self::Bulk(server) => server.on_data(data, moment),
+            Self::Tls(server) => server.on_data(specs, data, moment),
+            Self::Echo => data.into_iter().map(Act::Send).collect(),
+            Self::Discard => Vec::new(),
+        }
+    }
+
+    /// A time asked for by [`Act::Wake`] has come.
+    pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
+        match self {
+            Self::Http(server) => server.on_wake(specs, moment),
+            Self::Postgres(server) => server.on_wake(specs, moment),
+            Self::Mysql(server) => server.on_wake(specs, moment),
+            Self::Bulk(server) => server.on_wake(moment),
+            Self::Tls(server) => server.on_wake(specs, moment),
+            Self::Ssh(_) | Self::Dns(_) | Self::Echo | Self::Discard => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What programs say on the wire, against captures of the real ones.
+
+mod parity_support;
+
+use parity_support::{Golden, Net, Side};
+use wirelab_model::{SimDuration, SimTime};
+use wirelab_simulator::host::{
+    HttpResource, Outcome, ServerSpec, TlsClientSpec, TlsServerSpec, TlsVersion, TrafficEvent,
+    TrafficProgram,
+};
+use wirelab_wire::{IpPacket, TcpFlags};
+
+/// Octets that a side sent to or from `port`, in order and once.
+fn stream(packets: &[(SimTime, IpPacket)], port: u16, from_client: bool) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut next = None;
+    for segment in packets.iter().filter_map(|(_, packet)| packet.as_tcp()) {
+        let own = if from_client {
+            segment.destination_port
+        } else {
+            segment.source_port
+        };
+        if own != port {
+            continue;
+        }
+        let start = segment
+            .sequence
+            .wrapping_add(u32::from(segment.flags.contains(TcpFlags::SYN)));
+        if *next.get_or_insert(start) == start {
+            octets.extend_from_slice(&segment.payload);
+            next = Some(start.wrapping_add(segment.payload.len() as u32));
+        }
+    }
+    octets
+}
+
+/// Type, version and length of every TLS record.
+fn records(octets: &[u8]) -> Vec<(u8, u16, usize)> {
+    let mut records = Vec::new();
+    let mut rest = octets;
+    while let [kind, a, b, c, d, tail @ ..] = rest {
+        let len = usize::from(u16::from_be_bytes([*c, *d]));
+        records.push((*kind, u16::from_be_bytes([*a, *b]), len));
+        rest = tail.get(len..).unwrap_or(&[]);
+    }
+    records
+}
+
+fn get(keep_alive: bool) -> TrafficProgram {
+    TrafficProgram::Http {
+        method: "GET".into(),
+        path: "/".into(),
+        body_bytes: 0,
+        keep_alive,
+        user_agent: "curl/7.88.1".into(),
+    }
+}
+
+fn page(port: u16) -> ServerSpec {
+    ServerSpec::Http {
+        port,
+        resources: vec![HttpResource {
+            path: "/".into(),
+            status: 200,
+            bytes: 5000,
+        }],
+        think: SimDuration::ZERO,
+    }
+}
+
+fn over_tls(tls: TlsServerSpec) -> ServerSpec {
+    ServerSpec::Tls {
+        tls,
+        inside: Box::new(page(443)),
+    }
+}
+
+fn through_tls(tls: TlsClientSpec) -> TrafficProgram {
+    TrafficProgram::Tls {
+        tls,
+        inside: Box::new(get(false)),
+    }
+}
+
+/// The server of the captures: `openssl s_server` with a leaf of the test CA.
+fn golden_server() -> TlsServerSpec {
+    TlsServerSpec {
+        issuer: "Wirelab Test CA".into(),
+        alpn: Vec::new(),
+        ..TlsServerSpec::default()
+    }
+}
+
+fn golden_client() -> TlsClientSpec {
+    TlsClientSpec {
+        server_name: Some("db.example.com".into()),
+        trusts: vec!["Wirelab Test CA".into()],
+        ..TlsClientSpec::default()
+    }
+}
+
+/// One exchange between these two.
+fn exchange(server: ServerSpec, client: TrafficProgram) -> (Net, TrafficEvent) {
+    let mut net = Net::new(1500, 1500, 1500);
+    let port = server.port();
+    net.add_server(server);
+    net.request_at_port(client, port, SimTime::from_secs(1));
+    net.run_until(SimTime::from_secs(20));
+    let events = net.traffic_events();
+    let event = events.first().expect("the exchange ends").clone();
+    (net, event)
+}
+
+/// What both sides sent, ours and theirs.
+fn against(name: &str, net: &Net) -> [(Vec<u8>, Vec<u8>); 2] {
+    let golden = Golden::read(&format!("{name}.client.pcap"));
+    let ours = net.packets(Side::Client);
+    [true, false].map(|from_client| {
+        (
+            stream(ours, 443, from_client),
+            stream(golden.packets(), 443, from_client),
+        )
+    })
+}
+
+/// A ClientHello's record with random, session id and key share blanked.
+fn masked(hello: &[u8]) -> Vec<u8> {
+    let end = 5 + usize::from(u16::from_be_bytes([hello[3], hello[4]]));
+    let mut hello = hello[..end].to_vec();
+    hello[11..43].fill(0);
+    let session = usize::from(hello[43]);
+    hello[44..44 + session].fill(0);
+    let share = [0, 51, 0, 38, 0, 36, 0, 29, 0, 32];
+    if let Some(at) = hello.windows(10).position(|ten| ten == share) {
+        hello[at + 10..at + 42].fill(0);
+    }
+    hello
+}
+
+#[test]
+fn tls_1_3_is_openssls_record_by_record() {
+    let (net, event) = exchange(over_tls(golden_server()), through_tls(golden_client()));
+    assert_eq!(event.outcome, Outcome::Completed);
+    assert_eq!(event.status, Some(200));
+    let [(client, theirs), (server, their_server)] = against("tls-tls13", &net);
+    assert_eq!(masked(&client), masked(&theirs));
+    // ClientHello, ChangeCipherSpec, Finished; then the request, then close_notify.
+    assert_eq!(records(&client)[..3], records(&theirs)[..3]);
+    assert_eq!(records(&client).last(), records(&theirs).last());
+    // To the second ticket; the ServerHello's lengths and extensions.
+    assert_eq!(records(&server)[..8], records(&their_server)[..8]);
+    assert_eq!(server[..11], their_server[..11]);
+    assert_eq!(server[76..95], their_server[76..95]);
+}
+
+#[test]
+fn tls_1_2_is_openssls_record_by_record() {
+    let mut spec = golden_server();
+    spec.range.max = TlsVersion::Tls12;
+    let (net, event) = exchange(over_tls(spec), through_tls(golden_client()));
+    assert_eq!(event.status, Some(200));
+    let [(client, theirs), (server, their_server)] = against("tls-tls12", &net);
+    assert_eq!(masked(&client), masked(&theirs));
+    assert_eq!(records(&client)[..4], records(&theirs)[..4]);
+    assert_eq!(records(&server)[..6], records(&their_server)[..6]);
+    // After the session id: suite, compression, extensions.
+    assert_eq!(server[76..98], their_server[76..98]);
+    assert_eq!(records(&client).last(), records(&theirs).last());
+}
+
+#[test]
+fn a_server_refuses_in_the_clear_and_closes() {
+    let mut modern = golden_server();
+    modern.range.min = TlsVersion::Tls13;
+    let mut old = golden_client();
+    old.range.max = TlsVersion::Tls12;
+    let mut picky = golden_server();
+    picky.range.max = TlsVersion::Tls12;
+    picky.range.ciphers = vec!["ECDHE-ECDSA-AES128-GCM-SHA256".into()];
+    for (name, server, client, text) in [
+        (
+            "tls-version",
+            modern,
+            old,
+            "OpenSSL/3.0.19: error:0A00042E:SSL routines::tlsv1 alert protocol version",
+        ),
+        (
+            "tls-no-cipher",
+            picky,
+            golden_client(),
+            "OpenSSL/3.0.19: error:0A000410:SSL routines::sslv3 alert handshake failure",
+        ),
+    ] {
+        let (net, event) = exchange(over_tls(server), through_tls(client));
+        assert_eq!(event.outcome, Outcome::Failed(text.into()));
+        let [(client, theirs), (server, their_server)] = against(name, &net);
+        assert_eq!(masked(&client), masked(&theirs), "{name}");
+        assert_eq!(records(&client).len(), 1, "{name}");
+        assert_eq!(server, their_server, "{name}");
+    }
+}
+
+#[test]
+fn a_client_says_what_it_does_not_like_of_a_certificate() {
+    let mut stranger = golden_client();
+    stranger.trusts.clear();
+    let (net, event) = exchange(over_tls(golden_server()), through_tls(stranger.clone()));
+    let [(client, theirs), _] = against("tls-unknown-ca", &net);
+    let last = [21, 3, 3, 0, 2, 2, 48];
+    assert!(theirs.ends_with(&last) && client.ends_with(&last));
+    assert_eq!(client.len(), theirs.len());
+    let text = "SSL certificate problem: unable to get local issuer certificate";
+    assert_eq!(event.outcome, Outcome::Failed(text.into()));
+
+    let mut misnamed = golden_server();
+    misnamed.names = vec!["www.example.com".into(), "*.example.org".into()];
+    let mut expired = golden_server();
+    expired.expires = SimDuration::ZERO;
+    let mut own = golden_server();
+    own.names = vec!["db.example.com".into()];
+    own.issuer = "db.example.com".into();
+    let mut strict = misnamed.clone();
+    strict.strict_sni = true;
+    for (server, client, alert) in [
+        (misnamed, golden_client(), Some(42)),
+        (expired, golden_client(), Some(45)),
+        (own, stranger, Some(48)),
+        (strict, golden_client(), None),
+    ] {
+        let (net, event) = exchange(over_tls(server), through_tls(client));
+        let sent = stream(net.packets(Side::Client), 443, true);
+        let answered = stream(net.packets(Side::Client), 443, false);
+        assert!(matches!(event.outcome, Outcome::Failed(_)));
+        match alert {
+            Some(alert) => assert!(sent.ends_with(&[21, 3, 3, 0, 2, 2, alert])),
+            None => assert_eq!(answered, [21, 3, 3, 0, 2, 2, 112]),
+        }
+    }
+}
+
+#[test]
+fn every_version_and_cipher_carries_a_page() {
+    for version in [TlsVersion::Tls10, TlsVersion::Tls11, TlsVersion::Tls12] {
+        for cipher in [
+            "AES128-SHA",
+            "ECDHE-RSA-AES256-SHA",
+            "ECDHE-RSA-CHACHA20-POLY1305",
+        ] {
+            if version < TlsVersion::Tls12 && cipher.ends_with("POLY1305") {
+                continue;
+            }
+            let mut server = golden_server();
+            server.range.min = TlsVersion::Tls10;
+            server.range.max = version;
+            let mut client = golden_client();
+            client.range.ciphers = vec![cipher.into()];
+            let (net, event) = exchange(over_tls(server), through_tls(client));
+            assert_eq!(event.status, Some(200), "{version:?} {cipher}");
+            let sent = stream(net.packets(Side::Client), 443, true);
+            assert!(sent.windows(4).all(|four| four != b"GET "));
+        }
+    }
+}
+
+#[test]
+fn plain_http_at_a_tls_port_and_the_other_way_round() {
+    let (net, event) = exchange(over_tls(golden_server()), get(false));
+    assert_eq!(event.outcome, Outcome::Reset);
+    assert!(stream(net.packets(Side::Client), 443, false).is_empty());
+    let (net, event) = exchange(page(443), through_tls(golden_client()));
+    let text = "OpenSSL/3.0.19: error:0A00010B:SSL routines::wrong version number";
+    assert_eq!(event.outcome, Outcome::Failed(text.into()));
+    let answered = stream(net.packets(Side::Client), 443, false);
+    assert!(answered.starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
+}
+
+/// What each port was asked and answered: flags in order.
+fn dialogues(packets: &[(SimTime, IpPacket)]) -> std::collections::BTreeMap<u16, Vec<TcpFlags>> {
+    let mut dialogues = std::collections::BTreeMap::<u16, Vec<TcpFlags>>::new();
+    for segment in packets.iter().filter_map(|(_, packet)| packet.as_tcp()) {
+        let port = segment.source_port.min(segment.destination_port);
+        dialogues.entry(port).or_default().push(segment.flags);
+    }
+    dialogues
+}
+
+#[test]
+fn a_port_scan_looks_like_nmaps() {
+    for (name, connect) in [("scan-syn-closed", false), ("scan-connect-closed", true)] {
+        let mut net = Net::new(1500, 1500, 1500);
+        net.add_server(page(80));
+        net.add_server(ServerSpec::Discard { port: 22 });
+        let scan = TrafficProgram::Scan {
+            ports: vec![(1, 100)],
+            connect,
+        };
+        net.request(scan, SimTime::from_secs(1));
+        net.run_until(SimTime::from_secs(20));
+        assert_eq!(net.traffic_events()[0].outcome, Outcome::Completed);
+        let golden = Golden::read(&format!("{name}.client.pcap"));
+        assert_eq!(
+            dialogues(net.packets(Side::Client)),
+            dialogues(golden.packets())
+        );
+        let probes = |packets: &[(SimTime, IpPacket)]| {
+            let mut seen = std::collections::BTreeSet::new();
+            for (_, packet) in packets {
+                let Some(tcp) = packet.as_tcp().filter(|it| it.flags == TcpFlags::SYN) else {
+                    continue;
+                };
+                let random = if connect { packet.header.ttl } else { 0 };
+                assert!(connect || (37..60).contains(&packet.header.ttl));
+                let (df, len) = (packet.dont_fragment(), packet.total_len());
+                seen.insert((tcp.window, df, len, random));
+            }
+            seen
+        };
+        assert_eq!(probes(net.packets(Side::Client)), probes(golden.packets()));
+    }
+}

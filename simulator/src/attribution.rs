@@ -127,12 +127,13 @@ impl Attribution {
         let flow = packet.five_tuple();
         let at = self.traffic.iter().rposition(|Program { spec: it, .. }| {
             let is_ping = matches!(it.program, TrafficProgram::Ping { .. });
+            let is_scan = matches!(it.program, TrafficProgram::Scan { .. });
             (it.to == flow.destination || it.to_name.is_some())
                 && it.from == host
                 && if is_ping {
                     packet.echo_identifier().is_some()
                 } else {
-                    it.port == flow.destination_port
+                    it.port == flow.destination_port || is_scan
                 }
         });
         at.and_then(|at| u32::try_from(at).ok())

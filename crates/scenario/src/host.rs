@@ -2,6 +2,7 @@
 //! inside AWS as well.
 
 mod line;
+mod server;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -61,7 +62,7 @@ impl Machine {
                 .collect(),
             servers: servers
                 .iter()
-                .filter_map(|text| line::server(text, sink))
+                .filter_map(|text| server::read(text, sink))
                 .collect(),
         })
     }

@@ -1,14 +1,18 @@
 //! `[[traffic]]`: client programs.
 
+mod program;
+
 use std::net::Ipv4Addr;
 
 use smol_str::SmolStr;
 use wirelab_model::{Seed, SimDuration, SimTime, Stream};
-use wirelab_simulator::host::{TrafficProgram, TrafficSpec};
+use wirelab_simulator::host::TrafficSpec;
 
 use crate::fields::{Fields, Text};
 use crate::resolve::Resolver;
-use crate::size::Size;
+
+/// How long most programs wait for an exchange.
+const PATIENCE: SimDuration = SimDuration::from_secs(30);
 
 /// Every client program of the file.
 pub(crate) fn all(root: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Vec<TrafficSpec> {
@@ -33,10 +37,11 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
     let from = fields
         .required_text("from")
         .and_then(|text| machine(fields, resolver, &text));
-    let program = program(fields, &name);
-    let portless = matches!(program, Some(TrafficProgram::Ping { .. }));
-    let to = fields.required_text("to").and_then(|text| {
-        let (end, port) = split_port(&text, portless, fields)?;
+    let to = fields.required_text("to");
+    let program = program::read(fields, &name, to.as_ref());
+    let usual = program.as_ref().and_then(program::usual_port);
+    let to = to.and_then(|text| {
+        let (end, port) = split_port(&text, usual, fields)?;
         match dns_name(end, resolver) {
             Some(name) => Some((Ipv4Addr::UNSPECIFIED.into(), Some(name), port)),
             None => Some((resolved(fields, &text, resolver.address(end))?, None, port)),
@@ -47,9 +52,8 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
         .unwrap_or(SimDuration::from_secs(60));
     let first_at = fields.parsed::<SimDuration>("first_at");
     let first_at = first_at.unwrap_or_else(|| first(&name, every, seed));
-    let timeout = fields
-        .parsed("timeout")
-        .unwrap_or(SimDuration::from_secs(30));
+    let timeout = fields.parsed("timeout");
+    let timeout = timeout.unwrap_or_else(|| program.as_ref().map_or(PATIENCE, program::patience));
     let count = fields.integer("count");
     let (to, to_name, port) = to?;
     Some(TrafficSpec {
@@ -103,24 +107,35 @@ const DOMAINS: [&str; 11] = [
 
 /// The name, if it is one that a machine has to look up.
 fn dns_name(text: &str, resolver: Resolver<'_>) -> Option<SmolStr> {
-    let (first, rest) = text.split_once('.')?;
-    let top = rest.rsplit('.').next().unwrap_or_default();
-    let is_name = DOMAINS.contains(&top) && resolver.names.of_kind(first).next().is_none();
+    let (first, _) = text.split_once('.')?;
+    let is_name = is_domain(text) && resolver.names.of_kind(first).next().is_none();
     is_name.then(|| text.into())
 }
 
-/// `instance.app:8080/tcp`; the protocol may be left out.
-fn split_port<'a>(text: &'a Text, portless: bool, fields: &Fields<'_>) -> Option<(&'a str, u16)> {
+/// Whether the text ends as a DNS name does.
+fn is_domain(text: &str) -> bool {
+    let top = text.rsplit_once('.').map(|(_, top)| top);
+    top.is_some_and(|top| DOMAINS.contains(&top))
+}
+
+/// `instance.app:8080/tcp`; the protocol may be left out, and the port where one is usual.
+fn split_port<'a>(
+    text: &'a Text,
+    usual: Option<u16>,
+    fields: &Fields<'_>,
+) -> Option<(&'a str, u16)> {
     let bare = text.text.trim_end_matches("/tcp").trim_end_matches("/udp");
-    match bare.rsplit_once(':') {
-        None if portless => Some((bare, 0)),
-        Some((end, port)) if port.parse::<u16>().is_ok() => Some((end, port.parse().ok()?)),
-        _ => {
-            let message = format!("`{}` has no port", text.text);
-            let hint = "write `instance.NAME:8080`".to_owned();
-            fields.sink().explain(&text.span, message, "", Some(hint));
-            None
-        }
+    match (bare.rsplit_once(':'), usual) {
+        (None, Some(usual)) => Some((bare, usual)),
+        (split, _) => match split {
+            Some((end, port)) if port.parse::<u16>().is_ok() => Some((end, port.parse().ok()?)),
+            _ => {
+                let message = format!("`{}` has no port", text.text);
+                let hint = "write `instance.NAME:8080`".to_owned();
+                fields.sink().explain(&text.span, message, "", Some(hint));
+                None
+            }
+        },
     }
 }
 
@@ -138,77 +153,4 @@ pub(crate) fn resolved<T>(
             None
         }
     }
-}
-
-/// Exactly one of `http`, `postgres`, `replication`, `ping`, `udp`, `echo`, `connect`.
-fn program(fields: &Fields<'_>, name: &str) -> Option<TrafficProgram> {
-    let keep_alive = fields.boolean("keep_alive").unwrap_or(false);
-    let body = fields.parsed::<Size>("body").map_or(0, |size| size.0);
-    let or = |key, default: &str| {
-        fields
-            .text(key)
-            .map_or_else(|| default.into(), |it| it.text)
-    };
-    let user: String = or("user", "app");
-    let database: String = or("database", "app");
-    let user_agent: String = or("user_agent", name);
-    let dont_fragment = fields.boolean("dont_fragment").unwrap_or(false);
-    let connect = fields.boolean("connect").unwrap_or(false);
-    let http = fields.text("http");
-    let postgres = fields.text("postgres");
-    let replication = fields.text("replication");
-    let ping = fields.integer::<u16>("ping");
-    let udp = fields.parsed::<Size>("udp");
-    let echo = fields.parsed::<Size>("echo");
-    if let Some(line) = http {
-        let (method, path) = line.text.split_once(' ').unwrap_or(("GET", &line.text));
-        return Some(TrafficProgram::Http {
-            method: method.into(),
-            path: path.into(),
-            body_bytes: body,
-            keep_alive,
-            user_agent: user_agent.into(),
-        });
-    }
-    if let Some(query) = postgres {
-        return Some(TrafficProgram::Postgres {
-            user: user.into(),
-            database: database.into(),
-            query: query.text.into(),
-            keep_alive,
-        });
-    }
-    let program = if let Some(slot) = replication {
-        Some(TrafficProgram::PostgresReplication {
-            user: user.into(),
-            slot: slot.text.into(),
-        })
-    } else if let Some(size) = ping {
-        Some(TrafficProgram::Ping {
-            size,
-            dont_fragment,
-        })
-    } else if let Some(size) = udp {
-        Some(TrafficProgram::Udp { bytes: size.0 })
-    } else if let Some(size) = echo {
-        Some(TrafficProgram::Echo {
-            bytes: size.0,
-            keep_alive,
-        })
-    } else {
-        connect.then_some(TrafficProgram::Connect)
-    };
-    if program.is_none() {
-        no_program(fields, name);
-    }
-    program
-}
-
-fn no_program(fields: &Fields<'_>, name: &str) {
-    let message = format!("traffic `{name}` does not say what it does");
-    let hint = "give it one of `http = \"GET /\"`, `postgres = \"SELECT ...\"`, \
-                `replication = \"SLOT\"`, `ping = 56`, `udp = \"200B\"`, `echo = \"1KiB\"`, \
-                `connect = true`";
-    let hint = Some(hint.to_owned());
-    fields.sink().explain(fields.span(), message, "", hint);
 }

@@ -31,10 +31,13 @@ impl Pacer {
     }
 
     fn step(&mut self, moment: Moment, acts: &mut Vec<Act>) {
-        if self.left == 0 || moment.now < self.next {
-            return;
+        // A program that is woken late catches up.
+        let mut size = 0;
+        while size < self.left && self.next <= moment.now {
+            size += self.tick.unwrap_or(self.left);
+            self.next = self.next + TICK;
         }
-        let mut size = self.tick.map_or(self.left, |tick| tick.min(self.left));
+        let mut size = size.min(self.left);
         self.left -= size;
         let chunk = text::prose(size.min(text::CHUNK as u64) as u32);
         while size > 0 {
@@ -43,7 +46,6 @@ impl Pacer {
             size -= piece;
         }
         if self.left > 0 {
-            self.next = moment.now + TICK;
             acts.push(Act::Wake(self.next));
         }
     }

@@ -126,7 +126,7 @@ enum Stage {
 pub(crate) struct MysqlServer {
     index: usize,
     /// Number of the connection that it shows.
-    thread: u32,
+    connection: u32,
     stream: Stream,
     inbox: Inbox,
     stage: Stage,
@@ -168,7 +168,7 @@ impl MysqlServer {
     pub(crate) fn new(index: usize, number: u64, stream: Stream) -> Self {
         Self {
             index,
-            thread: 8 + number as u32,
+            connection: 8 + number as u32,
             stream,
             inbox: Inbox::default(),
             stage: Stage::Login,
@@ -186,7 +186,7 @@ impl MysqlServer {
         let mut out = vec![10];
         out.extend(VERSION.bytes());
         out.push(0);
-        out.extend(self.thread.to_le_bytes());
+        out.extend(self.connection.to_le_bytes());
         out.extend(&scramble[..8]);
         out.push(0);
         out.extend(&capabilities[..2]);

@@ -318,3 +318,102 @@ fn a_port_scan_looks_like_nmaps() {
         assert_eq!(probes(net.packets(Side::Client)), probes(golden.packets()));
     }
 }
+
+/// Every kind of exchange over TCP at once; `interrupt`: machines are saved and read back all along.
+fn conversation(interrupt: bool) -> Vec<(SimTime, IpPacket)> {
+    let mut net = Net::new(1500, 1500, 1500);
+    net.delay(SimDuration::from_millis(3));
+    net.add_server(over_tls(golden_server()));
+    net.add_server(ServerSpec::Mysql {
+        port: 3306,
+        tables: Vec::new(),
+        think: SimDuration::from_millis(5),
+        binlog_every: SimDuration::from_millis(50),
+        binlog_bytes: 700,
+    });
+    net.add_server(ServerSpec::Ssh {
+        port: 22,
+        users: Vec::new(),
+    });
+    net.add_server(ServerSpec::Bulk { port: 5201 });
+    let query = |query: &str| TrafficProgram::Mysql {
+        user: "app".into(),
+        database: "shop".into(),
+        query: query.into(),
+        keep_alive: true,
+    };
+    let pool = TrafficProgram::Pool {
+        inside: Box::new(query("SELECT 1")),
+        size: 3,
+        idle: Some(SimDuration::from_millis(400)),
+        tcp_keepalive: true,
+    };
+    let replica = TrafficProgram::MysqlReplication {
+        user: "repl".into(),
+    };
+    let ssh = TrafficProgram::Ssh {
+        user: "ec2-user".into(),
+    };
+    let bulk = TrafficProgram::Bulk {
+        bytes: 200_000,
+        upload: true,
+        rate: Some(4_000_000),
+    };
+    let scan = TrafficProgram::Scan {
+        ports: vec![(20, 40)],
+        connect: true,
+    };
+    for (program, port) in [
+        (through_tls(golden_client()), 443),
+        (pool, 3306),
+        (replica, 3306),
+        (ssh, 22),
+        (bulk, 5201),
+        (scan, 0),
+    ] {
+        let every = SimDuration::from_millis(300);
+        net.request_every(program, port, SimTime::from_secs(1), every);
+    }
+    for step in 0..40 {
+        net.run_until(SimTime::from_nanos(1_000_000_000 + step * 47_000_000));
+        if interrupt {
+            net.save_and_restore();
+        }
+    }
+    let events = net.traffic_events();
+    assert!(events.len() > 40);
+    for event in events {
+        assert_eq!(event.outcome, Outcome::Completed, "{event:?}");
+    }
+    net.packets(Side::Client).to_vec()
+}
+
+#[test]
+fn machines_that_are_saved_in_the_middle_go_on_as_if_they_were_not() {
+    assert!(conversation(false) == conversation(true));
+}
+
+#[test]
+fn a_filtered_port_is_asked_twice_from_two_ports() {
+    let mut net = Net::new(1500, 1500, 1500);
+    net.server_firewall("-A INPUT -p tcp --dport 25 -j DROP");
+    net.server_firewall("-A INPUT -p tcp --dport 26 -j REJECT --reject-with icmp-admin-prohibited");
+    let scan = TrafficProgram::Scan {
+        ports: vec![(24, 26)],
+        connect: false,
+    };
+    net.request(scan, SimTime::from_secs(1));
+    net.run_until(SimTime::from_secs(20));
+    assert_eq!(net.traffic_events()[0].outcome, Outcome::Completed);
+    let sent = net.packets(Side::Client).iter();
+    let syns =
+        sent.filter_map(|(_, packet)| packet.as_tcp().filter(|it| it.flags == TcpFlags::SYN));
+    let asked: Vec<_> = syns
+        .map(|it| (it.destination_port, it.source_port))
+        .collect();
+    let sources = |port| asked.iter().filter(move |it| it.0 == port).map(|it| it.1);
+    assert_eq!(sources(24).count(), 1);
+    assert_eq!(sources(26).count(), 1, "ICMP says that it is filtered");
+    let silent: Vec<_> = sources(25).collect();
+    assert!(matches!(silent[..], [first, second] if second == first + 1));
+}

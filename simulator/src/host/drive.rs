@@ -426,6 +426,7 @@ const fn outcome_of(error: SocketError) -> Outcome {
 fn authority(runner: &Runner) -> String {
     let name = match &runner.spec.to_name {
         Some(name) => name.to_string(),
+        None if runner.to.is_ipv6() => format!("[{}]", runner.to),
         None => runner.to.to_string(),
     };
     let usual = if runner.spec.program.is_secure() {

@@ -47,6 +47,10 @@ impl Host {
             ended: false,
         };
         self.sessions.insert(socket, session);
+        if self.spec.servers[index].is_chatty() {
+            self.stack
+                .with(now, socket, |connection, _| connection.set_no_delay());
+        }
         self.apply_session(now, socket, acts);
     }
 

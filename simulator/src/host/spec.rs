@@ -324,6 +324,14 @@ impl ServerSpec {
         }
     }
 
+    /// Whether it sets `TCP_NODELAY`: what says several things in a row does.
+    pub(crate) const fn is_chatty(&self) -> bool {
+        matches!(
+            self,
+            Self::Tls { .. } | Self::Mysql { .. } | Self::Ssh { .. }
+        )
+    }
+
     /// Whether it listens on TCP, and whether on UDP.
     #[must_use]
     pub const fn transports(&self) -> (bool, bool) {

@@ -182,7 +182,10 @@ fn attempt(session: &Session) -> Option<String> {
         TrafficProgram::Http { path, .. } => {
             format!("{from} -- curl -m 5 http://{to}:{port}{path}")
         }
-        TrafficProgram::Udp { .. } => return None,
+        TrafficProgram::Udp { .. }
+        | TrafficProgram::Ntp
+        | TrafficProgram::Dns { .. }
+        | TrafficProgram::Scan { .. } => return None,
         _ => format!("{from} -- nc -vz -w 3 {to} {port}"),
     })
 }

@@ -131,6 +131,13 @@ impl Host {
         heard: &Heard,
         out: &mut Output,
     ) {
+        if let Heard::Error { about, .. } = heard
+            && about.protocol == protocol::TCP
+            && let Some((from, port)) = about.ports
+        {
+            let to = SocketAddr::new(about.destination, port);
+            return self.on_scan_heard(now, from, to, out);
+        }
         let wanted = self.runners.values().find_map(|runner| {
             runner.running?;
             let outcome = judge(runner, heard)?;

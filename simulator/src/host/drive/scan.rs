@@ -208,7 +208,8 @@ impl Host {
         Some(socket)
     }
 
-    /// An answer to a SYN of a scan. The kernel, which knows nothing of it, resets what opened.
+    /// An answer to a SYN of a scan, or an ICMP error about it: the port is filtered. The kernel,
+    /// which knows nothing of it, resets what opened.
     pub(in crate::host) fn on_scan_heard(
         &mut self,
         now: SimTime,
@@ -216,16 +217,12 @@ impl Host {
         from: SocketAddr,
         out: &mut Output,
     ) {
-        let ours = |runner: &&Box<Runner>| {
+        let mut runners = self.runners.values();
+        let ours = runners.find(|runner| {
             let scan = runner.scan.as_ref();
             runner.to == from.ip() && scan.is_some_and(|it| it.port == port || it.port + 1 == port)
-        };
-        let Some(name) = self
-            .runners
-            .values()
-            .find(ours)
-            .map(|it| it.spec.name.clone())
-        else {
+        });
+        let Some(name) = ours.map(|it| it.spec.name.clone()) else {
             return;
         };
         self.with_runner(&name, |host, runner| {

@@ -35,7 +35,7 @@ impl Pacer {
         let mut size = 0;
         while size < self.left && self.next <= moment.now {
             size += self.tick.unwrap_or(self.left);
-            self.next = self.next + TICK;
+            self.next += TICK;
         }
         let mut size = size.min(self.left);
         self.left -= size;

@@ -1,17 +1,19 @@
 //! Plays a script on the control plane and the simulator.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::{IpNet, Ipv4Net};
 use serde_json::Value;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_control::{CallIds, Control, ControlConfig, Input as ControlInput};
 use wirelab_model::{
-    Call, Caller, Changes, IdSpace, InstanceId, NatGatewayId, NetworkInterfaceId, SecurityGroupId,
-    Seed, SimDuration, SimTime, UnixTime,
+    Call, Caller, Changes, CustomerGatewayId, IdSpace, InstanceId, NatGatewayId,
+    NetworkInterfaceId, SecurityGroupId, Seed, SimDuration, SimTime, UnixTime, VpnConnectionId,
 };
 use wirelab_simulator::host::{
-    Attachment, HostSettings, HostSpec, HttpResource, KernelProfile, OutsideInterface, ServerSpec,
+    Attachment, HostRoute, HostSettings, HostSpec, HttpResource, KernelProfile, OutsideInterface,
+    ServerSpec, TunnelSpec,
 };
 use wirelab_simulator::{
     CapturePoint, Event, FabricConfig, Input, Observe, SegmentSpec, World, WorldConfig,
@@ -19,13 +21,10 @@ use wirelab_simulator::{
 use wirelab_wire::IpPacket;
 
 use crate::packets;
-use crate::statement::{Act, Answer, Machine, Script, Send, Sender, Statement, To};
-
-const ACCOUNT: &str = "123456789012";
-pub(crate) const REGION: &str = "us-east-1";
+use crate::statement::{Act, Answer, Machine, Realm, Script, Send, Sender, Statement, To};
 
 /// Longer than any packet is on its way.
-pub(crate) const FLIGHT: SimDuration = SimDuration::from_millis(100);
+pub(crate) const FLIGHT: SimDuration = SimDuration::from_millis(250);
 
 /// More steps than any drawn world needs in one go.
 const STEPS: u64 = 3_000_000;
@@ -42,6 +41,8 @@ pub(crate) struct Run {
     /// Ids by the name of the call that made them and their prefix.
     ids: BTreeMap<(SmolStr, SmolStr), SmolStr>,
     outside: BTreeMap<IpAddr, SmolStr>,
+    /// VPN devices.
+    devices: BTreeMap<SmolStr, (CustomerGatewayId, Ipv4Addr)>,
     /// When changes that have been made take effect.
     pending: Vec<SimTime>,
     calls: u64,
@@ -69,15 +70,15 @@ impl Run {
         let world = World::new(WorldConfig {
             seed: Seed::whole(script.seed),
             starts,
-            region: REGION.into(),
+            region: Realm::Home.region().into(),
             fabric: FabricConfig::default(),
             observe: Observe::default(),
         });
         Self {
             control: Control::new(ControlConfig::new(
                 ids,
-                ACCOUNT.into(),
-                REGION.into(),
+                Realm::Home.account().into(),
+                Realm::Home.region().into(),
                 starts,
             )),
             world,
@@ -86,6 +87,7 @@ impl Run {
             live: script.live,
             ids: BTreeMap::new(),
             outside: BTreeMap::new(),
+            devices: BTreeMap::new(),
             pending: Vec::new(),
             calls: 0,
             packets: 0,
@@ -113,8 +115,19 @@ impl Run {
                     IpAddr::V6(it) => nic.ipv6_addresses.contains(&it),
                 })
             }
-            CapturePoint::HostInterface { .. } => self.outside.contains_key(&address),
+            CapturePoint::HostInterface { .. } => {
+                let mut devices = self.devices.values();
+                self.outside.contains_key(&address)
+                    || devices.any(|(_, own)| IpAddr::V4(*own) == address)
+            }
         }
+    }
+
+    /// VPN devices by customer gateway, with their addresses.
+    pub(crate) fn devices(&self) -> BTreeMap<CustomerGatewayId, (SmolStr, IpAddr)> {
+        let all = self.devices.iter();
+        all.map(|(name, (id, address))| (id.clone(), (name.clone(), IpAddr::V4(*address))))
+            .collect()
     }
 
     /// The calls that were refused, and why.
@@ -131,7 +144,8 @@ impl Run {
                 name,
                 operation,
                 parameters,
-            } => self.call(name, operation, parameters),
+                at,
+            } => self.call(*at, (name, operation), parameters),
             Act::Machine(machine) => self.machine(machine),
             Act::Traffic { spec, to } => {
                 if let Some(to) = self.address(to) {
@@ -213,6 +227,13 @@ impl Run {
                     IpAddr::V6(_) => IpAddr::V6(*nic.ipv6_addresses.first()?),
                 };
                 (CapturePoint::Interface(id), own)
+            }
+            Sender::Device(name) => {
+                let point = CapturePoint::HostInterface {
+                    host: name.clone(),
+                    interface: TUNNELS.into(),
+                };
+                (point, IpAddr::V4(self.devices.get(name)?.1))
             }
             Sender::Outside(name) => {
                 let mut own = self.outside.iter().filter(|(_, it)| *it == name);
@@ -316,7 +337,7 @@ impl Run {
         }
     }
 
-    fn call(&mut self, name: &SmolStr, operation: &SmolStr, parameters: &Value) {
+    fn call(&mut self, at: Realm, (name, operation): (&SmolStr, &SmolStr), parameters: &Value) {
         let Some(Value::Object(parameters)) = self.resolve(parameters) else {
             return;
         };
@@ -326,11 +347,7 @@ impl Run {
             operation: operation.clone(),
             parameters,
         };
-        let caller = Caller {
-            account: ACCOUNT.into(),
-            region: REGION.into(),
-            principal: "arn:aws:iam::123456789012:user/swarm".into(),
-        };
+        let caller = self.caller(at, &call.parameters);
         let structure = format!("{}", self.calls);
         let ids = if self.now == SimTime::ZERO {
             CallIds::Named(&structure)
@@ -348,6 +365,28 @@ impl Run {
             Err(error) => self.refused.push(format!("{operation}: {error}")),
         }
         self.take(output.changes);
+    }
+
+    /// The owner of what a call is about.
+    fn caller(&self, at: Realm, parameters: &serde_json::Map<String, Value>) -> Caller {
+        // What else a call names may be somebody else's.
+        let subjects = ["RouteTableId", "GroupId", "SubnetId", "VpcId"];
+        let subject = subjects.into_iter().find_map(|it| parameters.get(it));
+        let first = subject.or_else(|| parameters.values().find(|it| !it.is_boolean()));
+        let id = match first {
+            Some(Value::Array(all)) => all.first().and_then(Value::as_str),
+            other => other.and_then(Value::as_str),
+        };
+        let home = (&SmolStr::from(at.account()), &SmolStr::from(at.region()));
+        let (account, region) = match at {
+            Realm::Home => id.map_or(home, |id| self.control.owner_of(id)),
+            _ => home,
+        };
+        Caller {
+            account: account.clone(),
+            region: region.clone(),
+            principal: format!("arn:aws:iam::{account}:user/swarm").into(),
+        }
     }
 
     fn take(&mut self, changes: Option<Changes>) {
@@ -386,7 +425,7 @@ impl Run {
 
     /// An id that a reply told, or one of what belongs to it now: `aclassoc-of` a subnet,
     /// `eipassoc-of` an instance's interface, `sgr-of` a group (an inbound rule), `natip-of` and
-    /// `nateipassoc-of` a NAT gateway (its last address).
+    /// `nateipassoc-of` a NAT gateway (its last address), `vpn-attach-of` a VPN connection.
     fn reference(&self, kind: &str, name: &str) -> Option<SmolStr> {
         let all = self.control.resources();
         match kind {
@@ -410,6 +449,12 @@ impl Run {
                     "natip-of" => Some(format_smolstr!("{}", last.private_ip)),
                     _ => Some(last.association_id.as_ref()?.as_str().into()),
                 }
+            }
+            "vpn-attach-of" => {
+                let id = VpnConnectionId::new(self.id("vpn", name)?.as_str());
+                let mut attachments = all.transit_gateway_attachments.values();
+                let own = attachments.find(|it| it.vpn_connection_id() == Some(&id))?;
+                Some(own.transit_gateway_attachment_id.as_str().into())
             }
             "sgr-of" => {
                 let group = SecurityGroupId::new(self.id("sg", name)?.as_str());
@@ -439,6 +484,31 @@ impl Run {
         }
     }
 
+    /// A device on a LAN of its own.
+    fn device(&mut self, name: &str, id: CustomerGatewayId, address: Ipv4Addr) -> Attachment {
+        let address = Ipv4Net::new_assert(address, 24);
+        let lan = SegmentSpec {
+            name: format_smolstr!("lan-{name}"),
+            cidr: IpNet::V4(address.trunc()),
+            mtu: 1500,
+        };
+        let segment = lan.name.clone();
+        let _ = self.world.handle(self.now, Input::Segment(lan));
+        let interface = OutsideInterface {
+            name: "eth0".into(),
+            segment,
+            address: IpNet::V4(address),
+            ipv6_address: None,
+            ipv6_gateway: None,
+            mtu: 1500,
+        };
+        Attachment::Outside {
+            interfaces: vec![interface],
+            customer_gateway: Some(TunnelSpec::new(id, TUNNEL_MTU)),
+            default_gateway: None,
+        }
+    }
+
     fn machine(&mut self, machine: &Machine) {
         let (name, attachment) = match machine {
             Machine::Instance { name } => {
@@ -446,6 +516,18 @@ impl Run {
                     return;
                 };
                 (name, Attachment::Instance(InstanceId::new(id.as_str())))
+            }
+            Machine::Device {
+                name,
+                gateway,
+                address,
+            } => {
+                let Some(id) = self.id("cgw", gateway) else {
+                    return;
+                };
+                let id = CustomerGatewayId::new(id.as_str());
+                self.devices.insert(name.clone(), (id.clone(), *address));
+                (name, self.device(name, id, *address))
             }
             Machine::Outside {
                 name,
@@ -471,16 +553,31 @@ impl Run {
                 (name, attachment)
             }
         };
-        let spec = host(name, attachment, self.live);
+        let mut spec = host(name, attachment, self.live);
+        if matches!(machine, Machine::Device { .. }) {
+            spec.routes.push(HostRoute {
+                destination: IpNet::V4(Ipv4Net::new_assert([10, 0, 0, 0].into(), 8)),
+                via: None,
+                device: Some(TUNNELS.into()),
+                mtu: None,
+                advmss: None,
+            });
+        }
         // Two machines of one name: a script that was put together by hand.
         let _ = self.world.handle(self.now, Input::Host(Box::new(spec)));
     }
 }
 
+/// The MTU that devices take their tunnels to have: more than they carry.
+const TUNNEL_MTU: u16 = 1500;
+/// The interface into the tunnels.
+const TUNNELS: &str = "tun0";
+
 /// The MTU of a machine's interface.
 fn mtu(point: &CapturePoint) -> u16 {
     match point {
         CapturePoint::Interface(_) => 9001,
+        CapturePoint::HostInterface { interface, .. } if interface == TUNNELS => TUNNEL_MTU,
         CapturePoint::HostInterface { .. } => 1500,
     }
 }

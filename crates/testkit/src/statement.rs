@@ -42,6 +42,8 @@ pub enum Act {
         operation: SmolStr,
         /// Its parameters.
         parameters: Value,
+        /// Who calls; at home, the owner of the id that it names first, if it names one.
+        at: Realm,
     },
     /// A machine.
     Machine(Machine),
@@ -60,6 +62,38 @@ pub enum Act {
     Wait,
 }
 
+/// An account in a Region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Realm {
+    /// The world's own.
+    #[default]
+    Home,
+    /// Its account in another Region.
+    Region,
+    /// Another account in its Region.
+    Account,
+}
+
+impl Realm {
+    /// The account's id.
+    #[must_use]
+    pub const fn account(self) -> &'static str {
+        match self {
+            Self::Home | Self::Region => "123456789012",
+            Self::Account => "210987654321",
+        }
+    }
+
+    /// The Region.
+    #[must_use]
+    pub const fn region(self) -> &'static str {
+        match self {
+            Self::Home | Self::Account => "us-east-1",
+            Self::Region => "us-west-2",
+        }
+    }
+}
+
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Machine {
@@ -67,6 +101,15 @@ pub enum Machine {
     Instance {
         /// The call's name; the machine is called so too.
         name: SmolStr,
+    },
+    /// A customer's VPN device, the machine of a customer gateway.
+    Device {
+        /// Its name.
+        name: SmolStr,
+        /// The name of the call that made the customer gateway.
+        gateway: SmolStr,
+        /// Its address on a LAN of its own.
+        address: Ipv4Addr,
     },
     /// On the internet.
     Outside {
@@ -101,6 +144,8 @@ pub enum Sender {
     Instance(SmolStr),
     /// A machine on the internet.
     Outside(SmolStr),
+    /// A customer's VPN device, into its tunnels.
+    Device(SmolStr),
 }
 
 /// Where a packet goes.
@@ -183,7 +228,11 @@ impl fmt::Display for Act {
                 name,
                 operation,
                 parameters,
+                at,
             } => {
+                if *at != Realm::Home {
+                    write!(f, "{}/{}: ", at.account(), at.region())?;
+                }
                 if !name.is_empty() {
                     write!(f, "{name} = ")?;
                 }
@@ -197,6 +246,11 @@ impl fmt::Display for Act {
                 Ok(())
             }
             Self::Machine(Machine::Instance { name }) => write!(f, "machine of {name}"),
+            Self::Machine(Machine::Device {
+                name,
+                gateway,
+                address,
+            }) => write!(f, "machine {name} at {address}, the device of {gateway}"),
             Self::Machine(Machine::Outside {
                 name,
                 address,
@@ -234,7 +288,7 @@ impl fmt::Display for Send {
             in_fragments,
         } = self.shape;
         let from = match &self.from {
-            Sender::Instance(name) | Sender::Outside(name) => name,
+            Sender::Instance(name) | Sender::Outside(name) | Sender::Device(name) => name,
         };
         write!(f, "send {}: {from} > {} ", self.label, self.to)?;
         match protocol {

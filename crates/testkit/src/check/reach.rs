@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use wirelab_model::{InstanceState, NetworkInterface, NetworkInterfaceId, SimTime};
+use wirelab_model::{
+    CustomerGatewayId, InstanceState, NetworkInterface, NetworkInterfaceId, SimTime,
+};
 use wirelab_simulator::reach::{End, Packet as Point, Reach, reach};
 
 use super::Report;
@@ -22,6 +24,7 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
     let mut fresh = Plain::default();
     fresh.resources = resources.clone();
     fresh.outside = run.outside();
+    fresh.devices = run.devices();
     let senders = resources.network_interfaces.values();
     let senders = senders.filter(|nic| {
         let attachment = nic.attachment.as_ref();
@@ -32,6 +35,7 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
     let senders: Vec<_> = senders.map(|it| &**it).collect();
     let mut destinations: Vec<IpAddr> = fresh.outside.keys().copied().collect();
     destinations.extend(senders.iter().flat_map(|nic| addresses(nic)));
+    destinations.extend(fresh.devices.values().map(|it| it.1));
     let mut asked = Asked {
         reachable: reach(world),
         fresh,
@@ -42,7 +46,15 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
             if !addresses(sender).contains(to)
                 && let Some(from) = own_address(sender, *to)
             {
-                asked.pair(Some(sender), from, *to, at + number);
+                asked.pair(&Sender::Interface(sender), from, *to, at + number);
+            }
+        }
+    }
+    let devices: Vec<_> = asked.fresh.devices.clone().into_iter().collect();
+    for (at, (id, (_, from))) in devices.iter().enumerate() {
+        for (number, to) in destinations.iter().enumerate() {
+            if to.is_ipv4() && devices.iter().all(|it| it.1.1 != *to) {
+                asked.pair(&Sender::Device(id.clone()), *from, *to, at + number);
             }
         }
     }
@@ -50,10 +62,16 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
     for (at, from) in strangers.iter().enumerate() {
         for (number, to) in destinations.iter().enumerate() {
             if from.is_ipv4() == to.is_ipv4() && !strangers.contains(to) {
-                asked.pair(None, *from, *to, at + number);
+                asked.pair(&Sender::Internet, *from, *to, at + number);
             }
         }
     }
+}
+
+enum Sender<'a> {
+    Interface(&'a NetworkInterface),
+    Device(CustomerGatewayId),
+    Internet,
 }
 
 struct Asked<'a> {
@@ -63,8 +81,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// From an interface or, if it is none, from the internet.
-    fn pair(&mut self, sender: Option<&NetworkInterface>, from: IpAddr, to: IpAddr, number: usize) {
+    fn pair(&mut self, sender: &Sender<'_>, from: IpAddr, to: IpAddr, number: usize) {
         let port = PORTS[number % PORTS.len()];
         let echo = match from {
             IpAddr::V4(_) => (1, 8),
@@ -94,15 +111,19 @@ impl Asked<'_> {
         }
     }
 
-    fn compare(&mut self, sender: Option<&NetworkInterface>, packet: &Packet, point: &Point) {
+    fn compare(&mut self, sender: &Sender<'_>, packet: &Packet, point: &Point) {
         let mut plain = self.fresh.clone();
         let (end, outcomes) = match sender {
-            Some(nic) => {
+            Sender::Interface(nic) => {
                 let id = &nic.network_interface_id;
                 let outcomes = plain.depart(SimTime::ZERO, id, packet, None);
                 (End::Vpc(nic.vpc_id.clone()), outcomes)
             }
-            None => {
+            Sender::Device(id) => {
+                let outcomes = plain.depart_device(SimTime::ZERO, id, packet, None);
+                (End::CustomerGateway(id.clone()), outcomes)
+            }
+            Sender::Internet => {
                 let outcomes = plain.depart_outside(SimTime::ZERO, packet, None);
                 (End::Internet, outcomes)
             }

@@ -60,6 +60,7 @@ impl Examined {
         let packet = Packet::of(&put.packet);
         self.plain.resources = self.run.world.resources().clone();
         self.plain.outside = self.run.outside();
+        self.plain.devices = self.run.devices();
         let asked = paths::ask(&self.run.world, put, &packet);
         let at = self.run.now;
         self.events.extend(self.run.events());
@@ -76,7 +77,14 @@ impl Examined {
         let seen = translated.map(|(it, _)| (it.source, it.source_port));
         let outcomes = match &put.point {
             CapturePoint::Interface(id) => self.plain.depart(at, id, &packet, seen),
-            CapturePoint::HostInterface { .. } => self.plain.depart_outside(at, &packet, seen),
+            CapturePoint::HostInterface { host, .. } => {
+                let devices = &self.plain.devices;
+                let customer = devices.iter().find(|(_, (name, _))| name == host);
+                match customer.map(|(id, _)| id.clone()) {
+                    Some(id) => self.plain.depart_device(at, &id, &packet, seen),
+                    None => self.plain.depart_outside(at, &packet, seen),
+                }
+            }
         };
         for outcome in &outcomes {
             match &outcome.fate {

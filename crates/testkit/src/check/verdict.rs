@@ -4,7 +4,7 @@ use wirelab_model::FlowDirection;
 use wirelab_simulator::{
     CapturePoint, DropReason, Dropped, EgressOnlyInternetGatewayDrop, Event, Hop, InterfaceDrop,
     InternetGatewayDrop, NatGatewayDrop, NetworkAclDrop, PacketDrop, PeeringDrop, RouteTableDrop,
-    SecurityGroupDrop, TransitGatewayDrop, VpcDrop,
+    SecurityGroupDrop, TransitGatewayDrop, VpcDrop, VpnDrop,
 };
 use wirelab_wire::IpPacket;
 
@@ -55,6 +55,10 @@ fn why(dropped: &Dropped) -> Why {
         }
         DropReason::Packet(PacketDrop::MtuExceeded { .. }) => Why::new("MTU", hop(&dropped.hop)),
         DropReason::Packet(PacketDrop::TtlExpired { .. }) => Why::new("a circle", ""),
+        DropReason::Vpc(VpcDrop::NotTransit { gateway, .. }) => {
+            Why::new("VPC is no transit", gateway)
+        }
+        DropReason::Vpn(reason) => vpn(reason),
         DropReason::Vpc(VpcDrop::UnknownDestination { vpc, .. }) => {
             Why::new("unknown destination", vpc)
         }
@@ -162,9 +166,22 @@ fn transit_gateway(reason: &TransitGatewayDrop) -> Why {
         TransitGatewayDrop::Blackhole {
             transit_gateway, ..
         } => Why::new("transit gateway blackhole", transit_gateway),
-        TransitGatewayDrop::AttachmentState {
-            transit_gateway, ..
-        } => Why::new("not evaluated", transit_gateway),
+        TransitGatewayDrop::AttachmentState { attachment, .. } => {
+            Why::new("transit gateway attachment down", attachment)
+        }
+    }
+}
+
+fn vpn(reason: &VpnDrop) -> Why {
+    match reason {
+        VpnDrop::NoRoute { gateway, .. } => Why::new("no VPN route", gateway),
+        VpnDrop::TunnelDown { vpn_connection }
+        | VpnDrop::PeerGone { vpn_connection, .. }
+        | VpnDrop::NoGateway { vpn_connection } => Why::new("VPN tunnel down", vpn_connection),
+        VpnDrop::NoCustomerGateway { vpn_connection } => {
+            Why::new("VPN without a device", vpn_connection)
+        }
+        other => Why::new("other", other),
     }
 }
 
@@ -191,6 +208,7 @@ fn hop(hop: &Hop) -> String {
         Hop::VpcPeeringConnection(id) => id.to_string(),
         Hop::NatGateway(id) => id.to_string(),
         Hop::TransitGateway(id) => id.to_string(),
+        Hop::VpnConnection(id) => id.to_string(),
         other => format!("{other:?}"),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::network::{Network, route};
-use super::{Moment, call, dice, ipv6, nat, rules};
+use super::{Moment, call, dice, ipv6, nat, rules, vpn};
 use crate::dice::Dice;
 use crate::statement::Act;
 
@@ -24,6 +24,9 @@ pub(super) fn draw(seed: u64, network: &Network) -> Vec<Moment> {
 fn fault(dice: &mut Dice, network: &Network) -> Act {
     if network.ipv6.any() && dice.chance(25) {
         return ipv6::fault(dice, network);
+    }
+    if !network.vpn.devices().is_empty() && dice.chance(20) {
+        return vpn::fault(dice, network);
     }
     match dice.below(5) {
         0 | 1 => group_fault(dice, network),
@@ -91,41 +94,12 @@ fn route_fault(dice: &mut Dice, network: &Network) -> Act {
             let vpc = subnet.vpc;
             nat::fault(dice, network, vpc)
         }
-        2 if network.transit => {
-            let block = *dice.pick(&["10.0.0.0/16", "10.1.0.0/16", "10.1.1.0/24", "0.0.0.0/0"]);
-            let mut parameters = json!({
-                "TransitGatewayRouteTableId": "$tgw-rtb:tgw", "DestinationCidrBlock": block,
-            });
-            if let Some(members) = parameters.as_object_mut() {
-                if dice.chance(50) {
-                    members.insert("Blackhole".to_owned(), true.into());
-                } else {
-                    let attachment = format!("$tgw-attach:att{}", dice.below(network.vpcs.len()));
-                    members.insert("TransitGatewayAttachmentId".to_owned(), attachment.into());
-                }
-            }
-            call("", "CreateTransitGatewayRoute", parameters)
-        }
+        2 if network.transit => network.transit_route_fault(dice),
         3 if network.peered && dice.chance(30) => {
             let parameters = json!({ "VpcPeeringConnectionId": "$pcx:pcx" });
             call("", "DeleteVpcPeeringConnection", parameters)
         }
-        3 if network.transit => {
-            let attachment = format!("$tgw-attach:att{}", dice.below(network.vpcs.len()));
-            let operation = *dice.pick(&[
-                "DeleteTransitGatewayVpcAttachment",
-                "DisableTransitGatewayRouteTablePropagation",
-                "DisassociateTransitGatewayRouteTable",
-            ]);
-            let mut parameters = json!({ "TransitGatewayAttachmentId": attachment });
-            if let (Some(members), true) =
-                (parameters.as_object_mut(), operation.starts_with("Dis"))
-            {
-                let table = "$tgw-rtb:tgw".into();
-                members.insert("TransitGatewayRouteTableId".to_owned(), table);
-            }
-            call("", operation, parameters)
-        }
+        3 if network.transit => network.attachment_fault(dice),
         _ => {
             let block = rules::ipv4_block(dice, network);
             let target = network.target(dice, subnet.vpc);

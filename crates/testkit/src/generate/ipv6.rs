@@ -103,8 +103,11 @@ pub(super) fn routes(seed: u64, network: &Network, acts: &mut Vec<Act>) {
             acts.push(route(&table, &block, peering()));
         }
         if network.transit && dice.chance(80) {
-            let target = json!({ "TransitGatewayId": "$tgw:tgw" });
-            acts.push(route(&table, "2001:db8::/32", target));
+            acts.push(route(
+                &table,
+                "2001:db8::/32",
+                network.transit_target(subnet.vpc),
+            ));
         }
         for _ in 0..dice.below(3) {
             let block = odd_block(&mut dice);
@@ -131,6 +134,7 @@ fn target(dice: &mut Dice, network: &Network, vpc: usize) -> Value {
     match network.target(dice, vpc) {
         // NAT64 is not evaluated.
         target if target.get("NatGatewayId").is_some() => internet(vpc),
+        target if target["GatewayId"] == "$vgw:vgw" => internet(vpc),
         target => target,
     }
 }

@@ -9,13 +9,15 @@ mod nat;
 mod network;
 mod rules;
 mod traffic;
+mod transit;
+mod vpn;
 
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::SimDuration;
 
 use crate::dice::Dice;
-use crate::statement::{Act, Script, Statement};
+use crate::statement::{Act, Realm, Script, Statement};
 use network::Network;
 
 /// The script of a seed. Odd seeds make live worlds.
@@ -66,7 +68,16 @@ fn call(name: &str, operation: &str, parameters: Value) -> Act {
         name: SmolStr::from(name),
         operation: operation.into(),
         parameters,
+        at: Realm::Home,
     }
+}
+
+/// A call of another account or Region.
+fn at(realm: Realm, mut act: Act) -> Act {
+    if let Act::Call { at, .. } = &mut act {
+        *at = realm;
+    }
+    act
 }
 
 /// A stream of its own for each subject, so that a new draw in one shifts none elsewhere.

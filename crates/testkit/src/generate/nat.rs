@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::call;
 use super::network::{Network, Role, Subnet, route};
+use super::{at, call};
 use crate::dice::Dice;
 use crate::statement::Act;
 
@@ -60,7 +60,9 @@ pub(super) fn make(network: &Network, acts: &mut Vec<Act>) {
             }
         } else {
             for number in 0..=nat.more {
-                acts.push(call(&nat.elastic_ip(number), "AllocateAddress", json!({})));
+                let allocate = call(&nat.elastic_ip(number), "AllocateAddress", json!({}));
+                let vpc = network.subnets[nat.subnet].vpc;
+                acts.push(at(network.realms[vpc], allocate));
             }
             parameters["AllocationId"] = format!("$eipalloc:{}", nat.elastic_ip(0)).into();
             if nat.more > 0 {

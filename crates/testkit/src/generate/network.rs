@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use wirelab_model::SimDuration;
 
-use super::{call, dice, ipv6, nat, rules};
+use super::{at, call, dice, ipv6, nat, rules, vpn};
 use crate::dice::Dice;
-use crate::statement::{Act, Machine, Statement};
+use crate::statement::{Act, Machine, Realm, Statement};
 
 /// Machines on the internet.
 pub(super) const SITES: [(&str, Ipv4Addr); 2] = [
@@ -46,7 +46,7 @@ pub(super) struct Instance {
 
 /// What was drawn; names are those of the calls.
 pub(super) struct Network {
-    seed: u64,
+    pub(super) seed: u64,
     /// Second octet of each VPC's block.
     pub(super) vpcs: Vec<u8>,
     pub(super) subnets: Vec<Subnet>,
@@ -61,6 +61,11 @@ pub(super) struct Network {
     /// The first two VPCs are peers.
     pub(super) peered: bool,
     pub(super) ipv6: ipv6::Plan,
+    pub(super) vpn: vpn::Plan,
+    /// Whose each VPC is.
+    pub(super) realms: Vec<Realm>,
+    /// The last VPC is at a transit gateway of its own, which is peered with the first.
+    pub(super) second_transit: bool,
     flow_logs: bool,
 }
 
@@ -69,16 +74,21 @@ impl Network {
         let mut dice = dice(seed, "network");
         let count = *dice.pick(&[1, 1, 2, 2, 3]);
         let vpcs: Vec<u8> = (0..count).collect();
+        let transit = count > 1 && dice.chance(80);
+        let (realms, second_transit) = realms(seed, vpcs.len(), transit);
         let mut network = Self {
             seed,
             ipv6: ipv6::Plan::draw(seed, vpcs.len()),
+            vpn: vpn::Plan::draw(seed, transit),
+            realms,
+            second_transit,
             vpcs,
             subnets: Vec::new(),
             instances: Vec::new(),
             nats: Vec::new(),
             groups: 1 + dice.below(3),
             lists: Vec::new(),
-            transit: count > 1 && dice.chance(80),
+            transit,
             flow_logs: dice.chance(70),
             peered: count > 1 && dice.chance(50),
         };
@@ -108,10 +118,11 @@ impl Network {
                 vpc,
                 block: format!("10.{octet}.{third}.0/24"),
                 third,
-                zone: if dice.chance(60) {
-                    "us-east-1a"
-                } else {
-                    "us-east-1b"
+                zone: match (self.realms[vpc].region(), dice.chance(60)) {
+                    ("us-east-1", true) => "us-east-1a",
+                    ("us-east-1", false) => "us-east-1b",
+                    (_, true) => "us-west-2a",
+                    (_, false) => "us-west-2b",
                 },
                 role,
             });
@@ -159,6 +170,7 @@ impl Network {
         let sites = SITES.iter().map(|(_, address)| IpAddr::V4(*address));
         instances
             .chain(sites)
+            .chain(self.vpn.addresses())
             .chain(self.ipv6_addresses())
             .collect()
     }
@@ -189,10 +201,14 @@ impl Network {
         ipv6::gateways(self, &mut acts);
         acts.extend(rules::prefix_lists(self.seed, self));
         if self.peered {
-            let ends = json!({ "VpcId": "$vpc:v0", "PeerVpcId": "$vpc:v1" });
+            let peer = self.realms[1];
+            let ends = json!({
+                "VpcId": "$vpc:v0", "PeerVpcId": "$vpc:v1", "PeerOwnerId": peer.account(),
+                "PeerRegion": peer.region(),
+            });
             acts.push(call("pcx", "CreateVpcPeeringConnection", ends));
             let accept = json!({ "VpcPeeringConnectionId": "$pcx:pcx" });
-            acts.push(call("", "AcceptVpcPeeringConnection", accept));
+            acts.push(at(peer, call("", "AcceptVpcPeeringConnection", accept)));
         }
         rules::groups(self.seed, self, &mut acts);
         rules::lists(self.seed, self, &mut acts);
@@ -200,6 +216,7 @@ impl Network {
         if self.transit {
             self.make_transit(&mut acts);
         }
+        vpn::make(self, &mut acts);
         self.make_routes(&mut acts);
         ipv6::routes(self.seed, self, &mut acts);
         for instance in &self.instances {
@@ -221,9 +238,11 @@ impl Network {
             parameters["Ipv6CidrBlock"] = ipv6::vpc_block(self.vpcs[vpc]).into();
             parameters["Ipv6Pool"] = "ipv6pool-ec2-0123456789abcdef0".into();
         }
-        acts.push(call(&name, "CreateVpc", parameters));
+        let realm = self.realms[vpc];
+        acts.push(at(realm, call(&name, "CreateVpc", parameters)));
         let gateway = format!("igw{vpc}");
-        acts.push(call(&gateway, "CreateInternetGateway", json!({})));
+        let create = call(&gateway, "CreateInternetGateway", json!({}));
+        acts.push(at(realm, create));
         let attach = json!({ "InternetGatewayId": format!("$igw:{gateway}"), "VpcId": id });
         acts.push(call("", "AttachInternetGateway", attach));
         if self.flow_logs {
@@ -233,7 +252,7 @@ impl Network {
                 "DeliverLogsPermissionArn": "arn:aws:iam::123456789012:role/flows",
                 "MaxAggregationInterval": 60,
             });
-            acts.push(call("", "CreateFlowLogs", parameters));
+            acts.push(at(realm, call("", "CreateFlowLogs", parameters)));
         }
     }
 
@@ -256,41 +275,12 @@ impl Network {
         acts.push(call("", "AssociateRouteTable", associate));
     }
 
-    fn make_transit(&self, acts: &mut Vec<Act>) {
-        acts.push(call("tgw", "CreateTransitGateway", json!({})));
-        for vpc in 0..self.vpcs.len() {
-            let subnets = self.transit_subnets(vpc);
-            let subnets = subnets.iter().map(|it| format!("$subnet:{}", it.name));
-            let mut parameters = json!({
-                "TransitGatewayId": "$tgw:tgw", "VpcId": format!("$vpc:v{vpc}"),
-                "SubnetIds": subnets.collect::<Vec<_>>(),
-            });
-            if self.ipv6.attaches(vpc) {
-                parameters["Options"] = json!({ "Ipv6Support": "enable" });
-            }
-            let name = format!("att{vpc}");
-            acts.push(call(&name, "CreateTransitGatewayVpcAttachment", parameters));
-        }
-    }
-
-    /// The subnets of a VPC's attachment: the last one of each zone, or, in every third world, the
-    /// last one alone.
-    fn transit_subnets(&self, vpc: usize) -> Vec<&Subnet> {
-        let mut chosen: Vec<&Subnet> = Vec::new();
-        for subnet in self.subnets.iter().rev().filter(|it| it.vpc == vpc) {
-            let alone = self.seed.is_multiple_of(3) && !chosen.is_empty();
-            if !alone && chosen.iter().all(|it| it.zone != subnet.zone) {
-                chosen.push(subnet);
-            }
-        }
-        chosen
-    }
-
     fn make_routes(&self, acts: &mut Vec<Act>) {
         let mut dice = dice(self.seed, "routes");
         for subnet in &self.subnets {
             let table = format!("$rtb:t{}", subnet.name);
             nat::routes(&mut dice, self, subnet, acts);
+            vpn::routes(&mut dice, self, subnet, acts);
             let everything = match (subnet.role, self.nats[subnet.vpc].first()) {
                 (Role::Public, _) => Some(internet(subnet.vpc)),
                 (Role::Private, Some(nat)) => Some(nat.target()),
@@ -327,11 +317,7 @@ impl Network {
                 } else {
                     "10.1.0.0/16"
                 };
-                acts.push(route(
-                    &table,
-                    block,
-                    json!({ "TransitGatewayId": "$tgw:tgw" }),
-                ));
+                acts.push(route(&table, block, self.transit_target(subnet.vpc)));
             }
             for _ in 0..dice.below(3) {
                 let block = *dice.pick(&[
@@ -351,10 +337,11 @@ impl Network {
         let here = |it: &&Instance| self.subnets[it.subnet].vpc == vpc;
         let instances: Vec<_> = self.instances.iter().filter(here).collect();
         match dice.below(5) {
+            0 if self.vpn.vpc == Some(vpc) && dice.chance(50) => vpn::gateway(),
             0 => internet(vpc),
             4 if self.peered && vpc < 2 => peering(),
             1 if !self.nats[vpc].is_empty() => dice.pick(&self.nats[vpc]).target(),
-            2 if self.transit => json!({ "TransitGatewayId": "$tgw:tgw" }),
+            2 if self.transit => self.transit_target(vpc),
             3 if !instances.is_empty() => {
                 let appliance = &dice.pick(&instances).name;
                 json!({ "NetworkInterfaceId": format!("$eni:{appliance}") })
@@ -382,7 +369,8 @@ impl Network {
         }
         if instance.public {
             let address = format!("eip-{}", instance.name);
-            acts.push(call(&address, "AllocateAddress", json!({})));
+            let allocate = call(&address, "AllocateAddress", json!({}));
+            acts.push(at(self.realms[subnet.vpc], allocate));
             let parameters = json!({
                 "AllocationId": format!("$eipalloc:{address}"), "NetworkInterfaceId": id,
             });
@@ -392,6 +380,21 @@ impl Network {
             name: instance.name.as_str().into(),
         }));
     }
+}
+
+/// Whose each VPC is, and whether the last one is at a second transit gateway: one world of three
+/// has a VPC of another account or Region, the second or, where there is a transit gateway, the
+/// last.
+fn realms(seed: u64, vpcs: usize, transit: bool) -> (Vec<Realm>, bool) {
+    let mut dice = dice(seed, "realms");
+    let mut realms = vec![Realm::Home; vpcs];
+    let other = *dice.pick(&[Realm::Region, Realm::Account]);
+    let far = dice.chance(35) && vpcs > 1;
+    if far {
+        realms[if transit { vpcs - 1 } else { 1 }] = other;
+    }
+    let second = dice.chance(25);
+    (realms, transit && (far || second))
 }
 
 pub(super) fn peering() -> Value {

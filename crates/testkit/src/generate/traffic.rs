@@ -60,7 +60,10 @@ struct Flow {
 
 impl Flow {
     fn draw(dice: &mut Dice, network: &Network, label: u32) -> Self {
-        let from = if dice.chance(80) {
+        let devices = network.vpn.devices();
+        let from = if !devices.is_empty() && dice.chance(20) {
+            Sender::Device((*dice.pick(&devices)).into())
+        } else if dice.chance(80) {
             Sender::Instance(dice.pick(&network.instances).name.as_str().into())
         } else {
             Sender::Outside(dice.pick(&SITES).0.into())
@@ -141,6 +144,10 @@ fn destination(dice: &mut Dice, network: &Network, from_outside: bool) -> To {
         1 => IpAddr::V4(Ipv4Addr::new(192, 168, 7, 7)),
         2 => IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)),
         3..=10 => IpAddr::V4(dice.pick(&SITES).1),
+        11 | 12 if !network.vpn.devices().is_empty() => {
+            let offices: Vec<_> = network.vpn.addresses().collect();
+            *dice.pick(&offices)
+        }
         _ => *dice.pick(&network.addresses()),
     };
     To::Address(address)
@@ -201,6 +208,12 @@ pub(super) fn programs(seed: u64, network: &Network) -> Vec<Moment> {
             dice.pick(&SITES).0.into()
         } else {
             dice.pick(&network.instances).name.as_str().into()
+        };
+        let devices = network.vpn.devices();
+        let from = if !devices.is_empty() && dice.chance(20) {
+            (*dice.pick(&devices)).into()
+        } else {
+            from
         };
         let (program, port) = program(&mut dice);
         let spec = TrafficSpec {

@@ -86,6 +86,7 @@ impl Plain {
             RouteTarget::VpcPeeringConnection(peering) => {
                 self.to_peer(id, &peering, packet, coming)
             }
+            RouteTarget::VpnGateway(gateway) => self.to_vpn_gateway(&gateway, packet),
             RouteTarget::TransitGateway(gateway) => self.to_transit(id, &gateway, packet),
             other => Err(Why::new("not evaluated", format!("{other:?} of {table}"))),
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use wirelab_model::{InternetGatewayId, NetworkInterfaceId};
 
-use super::{Coming, Fragment, Made, MadeBy, Packet, Plain, Verdict, Why, owns};
+use super::{Fragment, Made, MadeBy, Packet, Plain, Verdict, Why, owns};
 
 /// Largest packet through an internet gateway.
 pub(super) const INTERNET_MTU: usize = 1500;
@@ -64,22 +64,17 @@ impl Plain {
         if let Some(gateway) = self.comes_by_egress_only(&id, packet.source) {
             return self.back_by_egress_only(&gateway, &id, packet);
         }
-        let gateways = &mut self.resources.internet_gateways.values();
-        if !gateways.any(|it| it.vpc_id.as_ref() == Some(&vpc)) {
-            return Err(Why::new("no internet gateway", vpc));
-        }
+        let mut gateways = self.resources.internet_gateways.values();
+        let gateway = gateways.find(|it| it.vpc_id.as_ref() == Some(&vpc));
+        let gateway = gateway.map(|it| it.internet_gateway_id.clone());
+        let gateway = gateway.ok_or_else(|| Why::new("no internet gateway", &vpc))?;
         if let Some(about) = &mut packet.about
             && about.source == packet.destination
         {
             about.source = private;
         }
         packet.destination = private;
-        let coming = Coming {
-            crosses: true,
-            direct: false,
-            auto_tracked: false,
-        };
-        self.arrive(&id, packet, coming)
+        self.enter_vpc(&vpc, gateway.as_str(), packet)
     }
 
     /// The public address of a private one.

@@ -7,6 +7,7 @@
 //! it takes from what was observed, and checks that it was allowed.
 
 mod egress_only_internet_gateway;
+mod ingress;
 mod interface;
 mod internet_gateway;
 mod nat_gateway;
@@ -17,6 +18,7 @@ mod route_table;
 mod security_group;
 mod tracking;
 mod transit_gateway;
+mod vpn;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,8 +26,8 @@ use std::net::IpAddr;
 
 use smol_str::SmolStr;
 use wirelab_model::{
-    EgressOnlyInternetGatewayId, FlowAction, NatGatewayId, NetworkInterface, NetworkInterfaceId,
-    Resources, SimTime, VpcId,
+    CustomerGatewayId, EgressOnlyInternetGatewayId, FlowAction, NatGatewayId, NetworkInterface,
+    NetworkInterfaceId, Resources, SimTime, VpcId, VpnConnectionId,
 };
 
 pub use packet::{Ends, Fragment, Packet};
@@ -131,6 +133,10 @@ enum MadeBy {
     Gateway(NetworkInterfaceId),
     /// The internet, or a gateway towards it.
     Internet,
+    /// A VPN tunnel, towards a customer's device.
+    Tunnel(String),
+    /// A VPN tunnel, from the customer.
+    Customer(VpnConnectionId),
 }
 
 /// The evaluator, with what it remembers.
@@ -140,6 +146,8 @@ pub struct Plain {
     pub resources: Resources,
     /// Machines on the internet by address.
     pub outside: BTreeMap<IpAddr, SmolStr>,
+    /// Customers' VPN devices: name and address.
+    pub devices: BTreeMap<CustomerGatewayId, (SmolStr, IpAddr)>,
     /// What flow logs of every interface would count, so far.
     pub counted: Vec<Counted>,
     now: SimTime,
@@ -184,6 +192,19 @@ impl Plain {
         self.judge(now, packet, seen, Self::on_the_internet)
     }
 
+    /// The same for a customer's VPN device.
+    pub fn depart_device(
+        &mut self,
+        now: SimTime,
+        customer: &CustomerGatewayId,
+        packet: &Packet,
+        seen: Option<Source>,
+    ) -> Vec<Outcome> {
+        self.judge(now, packet, seen, |it, packet| {
+            it.from_customer(customer, packet)
+        })
+    }
+
     /// What is wrong with the NAT gateways' choices, if anything is.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
@@ -223,6 +244,8 @@ impl Plain {
                 }
                 MadeBy::Gateway(from) => self.from_gateway(&from.clone(), &mut made.packet),
                 MadeBy::Internet => self.on_the_internet(&mut made.packet),
+                MadeBy::Tunnel(device) => Ok(device.clone()),
+                MadeBy::Customer(id) => self.out_of_tunnel(&id.clone(), &mut made.packet),
             };
             outcomes.push(Self::outcome(made.packet, verdict));
         }

@@ -62,7 +62,7 @@ impl Plain {
         })
     }
 
-    fn is_in_vpc(&self, vpc: &VpcId, address: IpAddr) -> bool {
+    pub(super) fn is_in_vpc(&self, vpc: &VpcId, address: IpAddr) -> bool {
         let vpc = self.resources.vpcs.get(vpc);
         vpc.is_some_and(|vpc| match address {
             IpAddr::V4(address) => vpc.cidr_blocks.iter().any(|it| it.contains(&address)),

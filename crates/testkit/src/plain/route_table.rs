@@ -57,7 +57,11 @@ impl Plain {
     /// The longest matching prefix; of equal ones local, then a static route to a block, then one
     /// to a prefix list, then a propagated one. Neither of the last two beats the local one, even
     /// if it is more specific: only static routes to whole subnets do.
-    fn longest<'a>(&self, table: &'a RouteTable, destination: IpAddr) -> Option<&'a Route> {
+    pub(super) fn longest<'a>(
+        &self,
+        table: &'a RouteTable,
+        destination: IpAddr,
+    ) -> Option<&'a Route> {
         let matching = || {
             let all = table.routes.iter();
             all.filter_map(|route| Some((self.prefix(&route.destination, destination)?, route)))

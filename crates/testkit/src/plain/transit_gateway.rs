@@ -1,16 +1,19 @@
-//! Transit gateway with VPC attachments (`facts.md` 2.9, 2.6; NACLs: 2.2).
+//! Transit gateway with attachments of VPCs, VPN connections and peers (`facts.md` 2.9, 2.6;
+//! NACLs: 2.2).
 
 use std::net::IpAddr;
 
 use wirelab_model::{
-    NetworkInterfaceId, RouteState, SmolStr, TransitGatewayAttachment,
-    TransitGatewayAttachmentState, TransitGatewayId, TransitGatewayRoute,
+    NetworkInterfaceId, RouteState, SmolStr, TransitGatewayAttachedResource,
+    TransitGatewayAttachment, TransitGatewayId, TransitGatewayRoute,
 };
 
 use super::{MadeBy, Packet, Plain, Verdict, Why};
 
 /// Largest packet through a transit gateway.
 const TRANSIT_MTU: u16 = 8500;
+/// Largest packet from there to a VPN.
+const VPN_MTU: u16 = 1500;
 
 impl Plain {
     /// A route leads from `from` to a transit gateway: in by the attachment's interface in the
@@ -38,38 +41,83 @@ impl Plain {
         if !allowed {
             return Err(Why::new("network ACL in", subnet));
         }
-        self.fits_transit(packet, &inside, gateway)?;
+        self.through_transit(gateway, &attachment, Some(&inside), packet)
+    }
+
+    /// A packet is in a transit gateway, by an attachment: of a VPC, through `inside`.
+    pub(super) fn through_transit(
+        &mut self,
+        gateway: &TransitGatewayId,
+        by: &TransitGatewayAttachment,
+        inside: Option<&NetworkInterfaceId>,
+        packet: &mut Packet,
+    ) -> Verdict {
+        self.hops += 1;
+        if self.hops > 60 {
+            self.circled = true;
+            return Err(Why::new("a circle", gateway));
+        }
+        self.fits_transit(packet, TRANSIT_MTU, inside, gateway)?;
+        if packet.size > TRANSIT_MTU.into() {
+            // It cuts nothing.
+            return Err(Why::new("MTU", gateway));
+        }
         packet.clamp(TRANSIT_MTU);
-        let onward = self.transit_route(gateway, &attachment, packet.destination)?;
+        let onward = self.transit_route(gateway, by, packet.destination)?;
         let all = &self.resources.transit_gateway_attachments;
         let Some(onward) = onward.attachments.first().and_then(|id| all.get(id)) else {
             return Err(Why::new("not evaluated", gateway));
         };
         let onward = onward.clone();
-        let out = self.in_zone(&onward, &nic.availability_zone);
-        let first = || interfaces(&onward).first().cloned();
-        let out = out.or_else(first);
-        let out = out.ok_or_else(|| Why::new("transit gateway not in the zone", gateway))?;
-        self.from_gateway(&out, packet)
+        let id = &onward.transit_gateway_attachment_id;
+        match &onward.resource {
+            TransitGatewayAttachedResource::Vpc(_) if !serves(&onward) => {
+                Err(Why::new("transit gateway not attached", gateway))
+            }
+            TransitGatewayAttachedResource::Vpc(_) => {
+                let zone = inside.map(|it| self.interface(it).availability_zone.clone());
+                let out = zone.and_then(|zone| self.in_zone(&onward, &zone));
+                let out = out.or_else(|| interfaces(&onward).first().cloned());
+                let out =
+                    out.ok_or_else(|| Why::new("transit gateway not in the zone", gateway))?;
+                self.from_gateway(&out, packet)
+            }
+            _ if !serves(&onward) => Err(Why::new("transit gateway attachment down", id)),
+            TransitGatewayAttachedResource::Vpn(connection) => {
+                self.fits_transit(packet, VPN_MTU, inside, gateway)?;
+                packet.clamp(VPN_MTU);
+                self.to_customer(connection, packet)
+            }
+            TransitGatewayAttachedResource::Peering(peering) => {
+                let far = &peering.peer_transit_gateway_id;
+                let other = if far == gateway {
+                    &onward.transit_gateway_id
+                } else {
+                    far
+                };
+                self.through_transit(&other.clone(), &onward, None, packet)
+            }
+        }
     }
 
-    /// 8500 octets pass; for what is longer the gateway answers on VPC attachments with ICMP, and
-    /// it cuts nothing.
+    /// For what is too long the gateway answers on VPC attachments, and on no others.
     fn fits_transit(
         &mut self,
         packet: &Packet,
-        inside: &NetworkInterfaceId,
+        mtu: u16,
+        inside: Option<&NetworkInterfaceId>,
         gateway: &TransitGatewayId,
     ) -> Result<(), Why> {
-        if packet.size <= TRANSIT_MTU.into() || packet.dont_fragment {
-            return self.fits(
-                packet,
-                TRANSIT_MTU.into(),
-                MadeBy::Gateway(inside.clone()),
-                gateway,
-            );
+        match inside {
+            Some(inside) => {
+                let teller = MadeBy::Gateway(inside.clone());
+                self.fits(packet, mtu.into(), teller, gateway)
+            }
+            None if packet.size > mtu.into() && packet.dont_fragment => {
+                Err(Why::new("MTU", gateway))
+            }
+            None => Ok(()),
         }
-        Err(Why::new("MTU", gateway))
     }
 
     /// The route of the table that the attachment is associated with: the longest prefix, a static
@@ -81,10 +129,8 @@ impl Plain {
         destination: IpAddr,
     ) -> Result<TransitGatewayRoute, Why> {
         let tables = &self.resources.transit_gateway_route_tables;
-        let table = attachment
-            .association
-            .as_ref()
-            .and_then(|id| tables.get(id));
+        let table = attachment.association_at(gateway);
+        let table = table.and_then(|id| tables.get(id));
         let table = table.ok_or_else(|| Why::new("no transit gateway route", gateway))?;
         let all = table.routes.iter();
         let matching = all.filter(|it| it.destination_cidr_block.contains(&destination));
@@ -108,7 +154,7 @@ impl Plain {
 }
 
 fn serves(attachment: &TransitGatewayAttachment) -> bool {
-    attachment.state == TransitGatewayAttachmentState::Available
+    attachment.state.is_in_service()
 }
 
 fn interfaces(attachment: &TransitGatewayAttachment) -> &[NetworkInterfaceId] {

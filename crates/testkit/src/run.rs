@@ -12,8 +12,8 @@ use wirelab_model::{
     NetworkInterfaceId, SecurityGroupId, Seed, SimDuration, SimTime, UnixTime, VpnConnectionId,
 };
 use wirelab_simulator::host::{
-    Attachment, HostRoute, HostSettings, HostSpec, HttpResource, KernelProfile, OutsideInterface,
-    ServerSpec, TunnelSpec,
+    Attachment, HostSettings, HostSpec, HttpResource, KernelProfile, OutsideInterface, ServerSpec,
+    TunnelSpec,
 };
 use wirelab_simulator::{
     CapturePoint, Event, FabricConfig, Input, Observe, SegmentSpec, World, WorldConfig,
@@ -553,16 +553,7 @@ impl Run {
                 (name, attachment)
             }
         };
-        let mut spec = host(name, attachment, self.live);
-        if matches!(machine, Machine::Device { .. }) {
-            spec.routes.push(HostRoute {
-                destination: IpNet::V4(Ipv4Net::new_assert([10, 0, 0, 0].into(), 8)),
-                via: None,
-                device: Some(TUNNELS.into()),
-                mtu: None,
-                advmss: None,
-            });
-        }
+        let spec = host(name, attachment, self.live);
         // Two machines of one name: a script that was put together by hand.
         let _ = self.world.handle(self.now, Input::Host(Box::new(spec)));
     }

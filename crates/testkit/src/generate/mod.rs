@@ -4,6 +4,7 @@
 //! idle times half a second before and after each timeout.
 
 mod faults;
+mod ingress;
 mod ipv6;
 mod nat;
 mod network;

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde_json::{Value, json};
 use wirelab_model::SimDuration;
 
-use super::{at, call, dice, ipv6, nat, rules, vpn};
+use super::{at, call, dice, ingress, ipv6, nat, rules, vpn};
 use crate::dice::Dice;
 use crate::statement::{Act, Machine, Realm, Statement};
 
@@ -29,7 +29,7 @@ pub(super) struct Subnet {
     pub(super) vpc: usize,
     pub(super) block: String,
     /// Third octet of the block.
-    third: u8,
+    pub(super) third: u8,
     pub(super) zone: &'static str,
     pub(super) role: Role,
 }
@@ -222,6 +222,7 @@ impl Network {
         for instance in &self.instances {
             self.make_instance(instance, &mut acts);
         }
+        ingress::make(self, &mut acts);
         let act = |act| Statement {
             wait: SimDuration::ZERO,
             act,

@@ -209,12 +209,6 @@ pub(super) fn programs(seed: u64, network: &Network) -> Vec<Moment> {
         } else {
             dice.pick(&network.instances).name.as_str().into()
         };
-        let devices = network.vpn.devices();
-        let from = if !devices.is_empty() && dice.chance(20) {
-            (*dice.pick(&devices)).into()
-        } else {
-            from
-        };
         let (program, port) = program(&mut dice);
         let spec = TrafficSpec {
             name: format_smolstr!("p{number}"),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde_json::Value;
-use wirelab_model::{IpNet, Resources};
+use wirelab_model::{IpNet, NetworkInterfaceId, Resources, RouteTarget};
 
 use super::ranges::{Interval, IpVersion, Ranges, address_number};
 use crate::fabric::{InterfaceIndex, Owner, Plan, PlanInterface};
@@ -49,7 +49,7 @@ impl Cell {
 pub(super) fn cells(resources: &Resources, plan: &Plan) -> Vec<Cell> {
     let mut blocks = blocks(resources);
     blocks.extend(parsed(&NOWHERE).chain(parsed(&PRIVATE)));
-    let owned = owned(plan);
+    let owned = owned(resources, plan);
     IpVersion::BOTH
         .into_iter()
         .flat_map(|version| cells_of(version, &blocks, &owned, plan))
@@ -225,13 +225,34 @@ fn collect(value: &Value, found: &mut BTreeSet<IpNet>) {
     }
 }
 
+/// What tells interfaces apart, beside what is behind them: VPC, subnet, groups, the check, and
+/// those that routes lead to each from all others: what they get may be for their neighbours.
+type Place = (u32, u32, u32, bool, Option<InterfaceIndex>);
+
+/// Interfaces that are the target of a route.
+fn appliances(resources: &Resources) -> BTreeSet<&NetworkInterfaceId> {
+    let routes = resources.route_tables.values().flat_map(|it| &it.routes);
+    let targets = routes.filter_map(|it| match &it.target {
+        RouteTarget::NetworkInterface(id) => Some(id),
+        _ => None,
+    });
+    targets.collect()
+}
+
 /// Addresses of interfaces, with the classes of their interfaces.
-fn owned(plan: &Plan) -> Owned {
-    let mut classes: BTreeMap<(u32, u32, u32, bool), Vec<&Owner>> = BTreeMap::new();
-    let mut numbers: BTreeMap<((u32, u32, u32, bool), usize), u32> = BTreeMap::new();
+fn owned(resources: &Resources, plan: &Plan) -> Owned {
+    let appliances = appliances(resources);
+    let mut classes: BTreeMap<Place, Vec<&Owner>> = BTreeMap::new();
+    let mut numbers: BTreeMap<(Place, usize), u32> = BTreeMap::new();
     let mut owned = Owned::new();
-    for (_, nic) in plan.live_interfaces() {
-        let key = (nic.vpc.0, nic.subnet.0, nic.groups.0, nic.source_dest_check);
+    for (index, nic) in plan.live_interfaces() {
+        let key = (
+            nic.vpc.0,
+            nic.subnet.0,
+            nic.groups.0,
+            nic.source_dest_check,
+            appliances.contains(&nic.id).then_some(index),
+        );
         let kinds = classes.entry(key).or_default();
         let kind = kinds.iter().position(|it| alike(it, &nic.owner));
         let kind = kind.unwrap_or_else(|| {

@@ -231,6 +231,17 @@ fn reachable_by_the_internet_gateway() {
 }
 
 #[test]
+fn an_appliance_does_not_stand_for_its_neighbours() {
+    let mut led = all_open(&["10.0.2.0/24 eni-db"]);
+    led.instance("db2", "subnet-db", "10.0.2.11", &["sg-db"], None);
+    let rows: Rows<'_> = &[
+        ("2.3", "10.0.1.5:40000 > 10.0.2.10:80", "works"),
+        ("2.3", "10.0.1.5:40000 > 10.0.2.11:80", "dropped"),
+    ];
+    check("a subnet behind an appliance", &of(led), &vpc(), rows);
+}
+
+#[test]
 fn reachable_by_nat_gateway_vpn_and_transit_gateway() {
     let story = reach(&populated(&mut story()).world);
     let rows: Rows<'_> = &[

@@ -18,7 +18,17 @@
 //! | the answer to a packet that was let through passes the same security groups | `check::steps` |
 //! | flow log, capture and [`plain`]'s count of an interface agree | `check::logs` |
 //! | `path` says what then happens | `check::paths` |
-//! | what [`plain`] delivers is in the reachable set, and nothing else | `check::reach` |
+//! | what [`plain`] delivers, sent by instances, VPN devices and strangers, is in the reachable set, and nothing else | `check::reach` |
+//!
+//! | drawn in some worlds | judged by |
+//! | --- | --- |
+//! | IPv6 with egress-only internet gateways | [`plain`] throughout, `egress_only_internet_gateway` |
+//! | NAT gateways: public with one or two addresses, private with up to three | `nat_gateway` |
+//! | site-to-site VPN at a virtual private or a transit gateway | `vpn` |
+//! | peered transit gateways; VPCs of another account or Region | `transit_gateway`, `peering` |
+//! | gateway route tables with appliances | `ingress` |
+//!
+//! Not drawn: endpoints, appliance mode, full tracking tables and port ranges, tunnels that fail.
 //!
 //! It stands outside the levels: nothing that is shipped depends on it.
 

@@ -59,8 +59,8 @@ impl Plain {
         self.out_of_tunnel(&id, packet)
     }
 
-    /// AWS's end of a connection has a packet: to the VPC of its gateway and no further, or into its
-    /// transit gateway.
+    /// AWS's end of a connection has a packet: to the VPC of its gateway and no further, or into
+    /// its transit gateway.
     pub(super) fn out_of_tunnel(&mut self, id: &VpnConnectionId, packet: &mut Packet) -> Verdict {
         let connection = self.resources.vpn_connections[id].clone();
         if let Some(transit) = &connection.transit_gateway_id {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RData, RecordType};
 
 /// Longest message in a UDP datagram without EDNS (RFC 1035 section 4.2.1).
@@ -14,6 +15,8 @@ pub(crate) const UDP_MAX: u16 = 512;
 
 /// The port of DNS.
 pub(crate) const PORT: u16 = 53;
+/// The EDNS option COOKIE (RFC 7873 section 4).
+const COOKIE: u16 = 10;
 
 /// A query for one name and type; nothing for a text that is no name.
 pub(crate) fn query(id: u16, name: &str, kind: RecordType, payload: Option<u16>) -> Option<Bytes> {
@@ -23,6 +26,11 @@ pub(crate) fn query(id: u16, name: &str, kind: RecordType, payload: Option<u16>)
     if let Some(payload) = payload {
         let mut edns = Edns::new();
         edns.set_max_payload(payload).set_version(0);
+        // A client cookie (RFC 7873), which dig sends with every query.
+        let cookie = (u64::from(id) << 48 | u64::from(id)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let octets = cookie.to_be_bytes().to_vec();
+        edns.options_mut()
+            .insert(EdnsOption::Unknown(COOKIE, octets));
         message.set_edns(edns);
         // dig asks so: it would like to know whether the data were verified.
         message.metadata.authentic_data = true;

@@ -1,8 +1,8 @@
 //! What the commands on machines print, and what they do.
 
-mod parity_support;
+mod machines;
 
-use parity_support::Net;
+use machines::Net;
 use wirelab_model::SimDuration;
 use wirelab_simulator::host::{PostgresTable, ServerSpec};
 

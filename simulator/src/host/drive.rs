@@ -189,6 +189,7 @@ impl Host {
             bridged: runner.spec.program.in_container(),
             no_delay: true,
             keepalive,
+            ..SocketOptions::default()
         };
         match self.stack.connect(now, runner.remote(), options) {
             Ok(socket) => {

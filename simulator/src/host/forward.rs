@@ -18,7 +18,9 @@ impl Stack {
         }
         let destination = packet.header.destination;
         let Some(resolved) = self.routes.resolve(destination, &self.interfaces) else {
-            self.send_error(now, &packet, IcmpError::Unreachable(Unreachable::Net));
+            if self.rate_limit.allow_route_error(packet.header.source, now) {
+                self.send_error(now, &packet, IcmpError::Unreachable(Unreachable::Net));
+            }
             self.drop_packet(packet, HostDrop::NoRoute { destination });
             return;
         };

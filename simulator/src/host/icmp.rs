@@ -65,7 +65,21 @@ pub(crate) struct RateLimit {
     peers: BTreeMap<IpAddr, (SimTime, u64)>,
 }
 
+/// What a packet without a route may have saved (`ip_rt_error_burst`), in intervals.
+const ROUTE_ERROR_BURST: u64 = 5;
+
 impl RateLimit {
+    /// `ip_error`: a packet without a route takes from the same bucket before the error does.
+    pub(super) fn allow_route_error(&mut self, to: IpAddr, now: SimTime) -> bool {
+        let full = ERROR_INTERVAL.as_nanos() * ROUTE_ERROR_BURST;
+        let (last, tokens) = self.peers.get(&to).copied().unwrap_or((now, full));
+        let tokens = (tokens + now.since(last).as_nanos()).min(full);
+        let allowed = tokens >= ERROR_INTERVAL.as_nanos();
+        let left = tokens.saturating_sub(u64::from(allowed) * ERROR_INTERVAL.as_nanos());
+        self.peers.insert(to, (now, left));
+        allowed
+    }
+
     fn allow(&mut self, to: IpAddr, now: SimTime) -> bool {
         let full = ERROR_INTERVAL.as_nanos() * ERROR_BURST;
         let (last, tokens) = self.peers.get(&to).copied().unwrap_or((now, full));
@@ -152,14 +166,15 @@ impl Stack {
             return;
         }
         if let Some(mut reply) = packet.echo_reply() {
-            self.stamp(&mut reply);
+            self.stamp(now, &mut reply);
             self.output(now, reply);
         }
     }
 
-    /// Gives a packet that belongs to no connection an identification.
-    fn stamp(&mut self, packet: &mut IpPacket) {
-        let next = self.next_identification();
+    /// Gives a packet that belongs to no connection its TTL and identification.
+    fn stamp(&mut self, now: SimTime, packet: &mut IpPacket) {
+        let next = self.next_identification(now);
+        packet.header.ttl = self.tcp.ttl;
         if let IpVersionFields::V4(fields) = &mut packet.header.version {
             fields.identification = next;
         }
@@ -233,7 +248,7 @@ impl Stack {
         let Some(mut message) = packet.icmp_error(from, error) else {
             return false;
         };
-        self.stamp(&mut message);
+        self.stamp(now, &mut message);
         self.output(now, message);
         true
     }
@@ -265,17 +280,21 @@ impl Stack {
     }
 }
 
-/// What an error means for TCP (`icmp_err_convert`).
+/// What an error means for TCP.
 fn tcp_news(kind: ErrorKind) -> Option<TcpNews> {
     Some(match kind {
-        ErrorKind::Unreachable(Unreachable::FragmentationNeeded { .. }) => TcpNews::PathMtu,
-        ErrorKind::Unreachable(Unreachable::Net) => TcpNews::Error(SocketError::NetUnreachable),
-        ErrorKind::Unreachable(Unreachable::Port | Unreachable::Protocol) => {
-            TcpNews::Error(SocketError::Refused)
-        }
-        ErrorKind::Unreachable(_) | ErrorKind::TimeExceeded(_) => {
-            TcpNews::Error(SocketError::HostUnreachable)
-        }
+        ErrorKind::Unreachable(code) => error_of(code).map_or(TcpNews::PathMtu, TcpNews::Error),
+        ErrorKind::TimeExceeded(_) => TcpNews::Error(SocketError::HostUnreachable),
+    })
+}
+
+/// The error a program sees (`icmp_err_convert`); none for a path MTU.
+pub(super) const fn error_of(code: Unreachable) -> Option<SocketError> {
+    Some(match code {
+        Unreachable::FragmentationNeeded { .. } => return None,
+        Unreachable::Net => SocketError::NetUnreachable,
+        Unreachable::Port | Unreachable::Protocol => SocketError::Refused,
+        _ => SocketError::HostUnreachable,
     })
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod program;
 mod resolver;
 mod route;
 mod serve;
+mod socket;
 mod spec;
 pub(crate) mod stack;
 pub(crate) mod tcp;
@@ -41,10 +42,13 @@ use wirelab_wire::IpPacket;
 
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
 pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
+pub use socket::{SocketSettings, SocketView};
 pub use spec::{
     Attachment, DnsData, DnsRecord, HostConfig, HostRoute, HostSettings, HostSpec, HttpResource,
     InterfaceConfig, KernelProfile, OutsideInterface, PostgresTable, ServerSpec, TunnelSpec,
 };
+pub use stack::SocketId;
+pub use tcp::SocketError;
 pub use traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram, TrafficSpec};
 
 use exec::Exec;
@@ -52,7 +56,7 @@ use firewall::Firewall;
 use program::Moment;
 use program::runner::Runner;
 use serve::Session;
-use stack::{SocketId, Stack, StackEvent};
+use stack::{Stack, StackEvent};
 
 /// Why a machine cannot be set up as its [`HostSpec`] says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +66,8 @@ pub struct HostError(pub String);
 /// Whose a socket is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Owner {
+    /// Whoever drives the machine: see `socket`.
+    Caller,
     Server,
     Traffic(SmolStr),
     Exec(ExecId),
@@ -85,6 +91,7 @@ pub struct Host {
     config: HostConfig,
     stack: Stack,
     owners: BTreeMap<SocketId, Owner>,
+    caller: socket::Sockets,
     sessions: BTreeMap<SocketId, Session>,
     sessions_made: u64,
     runners: BTreeMap<SmolStr, Box<Runner>>,
@@ -133,6 +140,7 @@ impl Host {
             config,
             stack,
             owners: BTreeMap::new(),
+            caller: socket::Sockets::default(),
             sessions: BTreeMap::new(),
             sessions_made: 0,
             runners: BTreeMap::new(),
@@ -265,7 +273,7 @@ impl Host {
                 Some(Owner::Traffic(name)) => self.on_client_touched(now, &name, socket, out),
                 Some(Owner::Exec(id)) => self.on_exec_touched(now, id, out),
                 Some(Owner::Lookup(number)) => self.on_lookup_touched(now, number),
-                None => {}
+                Some(Owner::Caller) | None => {}
             },
             StackEvent::Datagram {
                 port,
@@ -275,6 +283,7 @@ impl Host {
             StackEvent::Heard { port, from } => self.on_scan_heard(now, port, from, out),
             StackEvent::Icmp(heard) => {
                 self.on_lookup_icmp(now, &heard);
+                self.on_caller_icmp(&heard);
                 self.on_traffic_icmp(now, &heard, out);
                 self.on_exec_icmp(now, &heard, out);
             }

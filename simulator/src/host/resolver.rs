@@ -89,6 +89,8 @@ pub(super) struct Lookup {
     round: usize,
     deadline: SimTime,
     found: Vec<IpAddr>,
+    /// `single-request`: one question at a time, since a server answered only one of two.
+    single: bool,
     /// A server did not know; the error at the end depends on it.
     again: bool,
     tcp: Option<SocketId>,
@@ -139,6 +141,7 @@ impl Host {
             round: 0,
             deadline: now,
             found: Vec::new(),
+            single: false,
             again: false,
             tcp: None,
             inbox: BytesMut::new(),
@@ -236,14 +239,33 @@ impl Host {
         };
         lookup.ports.insert(at, port);
         let name = lookup.candidates.first().cloned().unwrap_or_default();
-        let open = lookup.questions.iter().filter(|it| !it.answered);
+        let most = if lookup.single { 1 } else { usize::MAX };
+        let open = lookup.questions.iter().filter(|it| !it.answered).take(most);
         let queries: Vec<_> = open
             .filter_map(|it| dns::query(it.id, &name, RecordType::from(it.kind), None))
             .collect();
-        self.stack.bind_udp(port);
+        self.stack.connect_udp(port);
         for query in queries {
             self.stack.send_udp(now, port, to, query);
         }
+    }
+
+    /// The server's time is over. If it answered one of two questions it is asked both again, the
+    /// second when the first is answered (`send_dg`: a firewall may drop all but one).
+    fn on_silence(&mut self, now: SimTime, number: u64) {
+        let Some(lookup) = self.lookups.get_mut(&number) else {
+            return;
+        };
+        let half = lookup.questions.iter().any(|it| it.answered);
+        if !half || lookup.single || lookup.tcp.is_some() {
+            return self.next_round(now, number);
+        }
+        lookup.single = true;
+        lookup.found.clear();
+        for question in &mut lookup.questions {
+            question.answered = false;
+        }
+        self.ask(now, number);
     }
 
     /// The server's time is over, or it has failed.
@@ -303,7 +325,7 @@ impl Host {
             .get(&number)
             .is_some_and(|it| it.deadline <= now)
         {
-            self.next_round(now, number);
+            self.on_silence(now, number);
         }
     }
 
@@ -344,11 +366,20 @@ impl Host {
                 question.answered = true;
                 lookup.found.extend(dns::addresses(&message));
             }
-            // SERVFAIL, REFUSED: the next server may know.
-            _ => return self.next_round(now, number),
+            // SERVFAIL, REFUSED: the next server may know, and the socket is closed.
+            _ => {
+                let at = lookup.server();
+                if let Some(port) = lookup.ports.remove(&at) {
+                    self.stack.unbind_udp(port);
+                }
+                return self.next_round(now, number);
+            }
         }
         let complete = lookup.questions.iter().all(|it| it.answered);
         if !complete {
+            if lookup.single {
+                self.ask(now, number);
+            }
             return;
         }
         if lookup.found.is_empty() {

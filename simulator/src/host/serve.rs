@@ -31,6 +31,9 @@ pub(super) struct Session {
 impl Host {
     /// A connection to a listening port.
     pub(super) fn on_accept(&mut self, now: SimTime, socket: SocketId, port: u16) {
+        if self.on_caller_accept(now, socket, port) {
+            return;
+        }
         let Some(index) = self.server_index(port) else {
             return;
         };
@@ -137,6 +140,7 @@ impl Host {
     ) {
         if self.on_lookup_datagram(now, port, from, &payload)
             || self.on_exec_datagram(now, port, &payload, out)
+            || self.on_caller_datagram(port, from, &payload)
         {
             return;
         }

@@ -150,6 +150,14 @@ pub struct HostSettings {
     pub tcp_fin_timeout: SimDuration,
     /// `net.ipv4.icmp_echo_ignore_all`.
     pub icmp_echo_ignore_all: bool,
+    /// `net.ipv4.tcp_ecn`: 0 off, 1 asked for and accepted, 2 accepted when asked for.
+    pub tcp_ecn: u8,
+    /// `net.ipv4.ip_default_ttl`.
+    pub ip_default_ttl: u8,
+    /// Octets of kernel memory that the network driver spends on a packet beyond its data
+    /// (`skb->truesize`): the window that a connection announces depends on it. None for a driver
+    /// that receives into pages.
+    pub driver_overhead: Option<u32>,
     /// `net.ipv4.ip_no_pmtu_disc`: send without DF and ignore ICMP 3/4.
     pub ip_no_pmtu_disc: bool,
     /// `nameserver` lines of its own `/etc/resolv.conf`; empty: those that DHCP gave.
@@ -175,6 +183,9 @@ impl Default for HostSettings {
             tcp_keepalive_probes: 9,
             tcp_fin_timeout: SimDuration::from_secs(60),
             icmp_echo_ignore_all: false,
+            tcp_ecn: 2,
+            ip_default_ttl: 64,
+            driver_overhead: None,
             ip_no_pmtu_disc: false,
             nameservers: Vec::new(),
             search: Vec::new(),

@@ -1,7 +1,9 @@
 //! The network stack of a machine: sockets, ports, and the ways in and out.
 
 mod counters;
+mod errors;
 mod handshake;
+mod listening;
 mod numbers;
 mod output;
 
@@ -14,11 +16,10 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream};
-use wirelab_wire::{
-    IpHeader, IpPacket, QuotedPacket, Reassembler, TcpFlags, TcpSegment, Transport,
-};
+use wirelab_wire::{IpHeader, IpPacket, Reassembler, TcpFlags, TcpSegment, Transport};
 
 pub(crate) use counters::Counters;
+pub(crate) use errors::TcpNews;
 
 use super::firewall::{Firewall, Hook, Verdict};
 use super::icmp::{Heard, RateLimit};
@@ -32,7 +33,7 @@ use super::tcp::{
 
 /// A socket's number, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct SocketId(pub(crate) u64);
+pub struct SocketId(pub(crate) u64);
 
 /// What the stack has for the programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,16 @@ enum TimerKey {
     TimeWait(Ends),
 }
 
+/// A listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Listener {
+    /// How many connections may wait for `accept()`, less one (`sk_acceptq_is_full`).
+    backlog: u32,
+    waiting: u32,
+    /// `SO_RCVBUF`, which its connections inherit.
+    receive_buffer: Option<u32>,
+}
+
 /// The stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stack {
@@ -74,8 +85,9 @@ pub(crate) struct Stack {
     pub(crate) echo_ignore: bool,
     pub(crate) tcp: TcpConfig,
     pub(crate) port_range: (u16, u16),
-    listeners: BTreeSet<u16>,
-    udp_ports: BTreeSet<u16>,
+    listeners: BTreeMap<u16, Listener>,
+    /// Bound UDP ports; of a connected socket, its counter of identifications.
+    udp_ports: BTreeMap<u16, Option<u16>>,
     /// Ports whose answers a port scanner listens to.
     pub(super) overheard: BTreeSet<u16>,
     /// Ports of connections from behind a container's bridge.
@@ -89,6 +101,8 @@ pub(crate) struct Stack {
     next_socket: u64,
     draws: Stream,
     pub(crate) identification: u16,
+    /// Tick in which an identification was drawn last.
+    identified_at: u64,
     pub(crate) rate_limit: RateLimit,
     reassembler: Reassembler,
     pub(crate) events: VecDeque<StackEvent>,
@@ -111,8 +125,8 @@ impl Stack {
             echo_ignore: spec.settings.icmp_echo_ignore_all,
             tcp: TcpConfig::new(&spec.settings, spec.kernel),
             port_range: spec.settings.local_port_range,
-            listeners: BTreeSet::new(),
-            udp_ports: BTreeSet::new(),
+            listeners: BTreeMap::new(),
+            udp_ports: BTreeMap::new(),
             overheard: BTreeSet::new(),
             bridged: BTreeSet::new(),
             connections: BTreeMap::new(),
@@ -124,6 +138,7 @@ impl Stack {
             next_socket: 0,
             draws,
             identification,
+            identified_at: 0,
             rate_limit: RateLimit::default(),
             reassembler: Reassembler::new(),
             events: VecDeque::new(),
@@ -158,19 +173,15 @@ impl Stack {
         self.routes.rebuild(&self.interfaces);
     }
 
-    /// `listen()` on every address.
-    pub(crate) fn listen(&mut self, port: u16) {
-        self.listeners.insert(port);
-    }
-
-    /// Ports that are listened on, in order.
-    pub(crate) fn listening(&self) -> impl Iterator<Item = u16> {
-        self.listeners.iter().copied()
-    }
-
     /// `bind()` of a UDP socket.
     pub(crate) fn bind_udp(&mut self, port: u16) {
-        self.udp_ports.insert(port);
+        self.udp_ports.insert(port, None);
+    }
+
+    /// `connect()` of a UDP socket.
+    pub(crate) fn connect_udp(&mut self, port: u16) {
+        let counter = self.identification.rotate_left(5) ^ port;
+        self.udp_ports.entry(port).or_insert(Some(counter));
     }
 
     pub(crate) fn unbind_udp(&mut self, port: u16) {
@@ -179,7 +190,7 @@ impl Stack {
 
     /// UDP ports bound, in order.
     pub(crate) fn udp_bound(&self) -> impl Iterator<Item = u16> {
-        self.udp_ports.iter().copied()
+        self.udp_ports.keys().copied()
     }
 
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
@@ -207,9 +218,18 @@ impl Stack {
     pub(crate) fn path(&self, destination: IpAddr, now: SimTime) -> Option<PathInfo> {
         let resolved = self.resolve(destination)?;
         let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
+        let headers = if destination.is_ipv4() { 40 } else { 60 };
+        let implied = resolved.mtu.saturating_sub(headers);
+        // `ipv4_default_advmss`: what was learned of the path lowers the MSS announced, unless the
+        // route has one of its own.
+        let advertised_mss = if resolved.advertised_mss == implied {
+            mtu.saturating_sub(headers)
+        } else {
+            resolved.advertised_mss
+        };
         Some(PathInfo {
             mtu: u32::from(mtu),
-            advertised_mss: u32::from(resolved.advertised_mss),
+            advertised_mss: u32::from(advertised_mss),
         })
     }
 
@@ -230,8 +250,9 @@ impl Stack {
         let resolved = self
             .resolve(remote.ip())
             .ok_or(SocketError::NetUnreachable)?;
-        let port = self
-            .ephemeral_port(remote, resolved.source)
+        let port = options
+            .local_port
+            .or_else(|| self.ephemeral_port(remote, resolved.source))
             .ok_or(SocketError::TimedOut)?;
         if options.bridged {
             self.bridged.insert(port);
@@ -248,6 +269,7 @@ impl Stack {
         let draws = self.draw();
         let mut config = self.tcp.clone();
         config.keepalive = options.keepalive;
+        config.receive_buffer = options.receive_buffer;
         let mut packets = Vec::new();
         let mut cx = Context {
             now,
@@ -509,7 +531,7 @@ impl Stack {
                 from: ends.remote,
             });
         }
-        let listening = self.listeners.contains(&ends.local.port());
+        let listening = self.listeners.contains_key(&ends.local.port());
         let syn = segment.flags.contains(TcpFlags::SYN) && !segment.flags.contains(TcpFlags::ACK);
         if listening && syn && !segment.flags.contains(TcpFlags::RST) {
             self.on_syn(now, ends, segment);
@@ -524,7 +546,7 @@ impl Stack {
         let Some(datagram) = packet.as_udp() else {
             return;
         };
-        if self.udp_ports.contains(&datagram.destination_port) {
+        if self.udp_ports.contains_key(&datagram.destination_port) {
             self.events.push_back(StackEvent::Datagram {
                 port: datagram.destination_port,
                 from: SocketAddr::new(packet.header.source, datagram.source_port),
@@ -533,26 +555,6 @@ impl Stack {
         } else {
             self.port_unreachable(now, packet);
         }
-    }
-
-    /// Tells the connection that an ICMP error quotes.
-    pub(crate) fn on_quoted_tcp(&mut self, now: SimTime, quoted: &QuotedPacket, what: TcpNews) {
-        let (Some((source, destination)), Some(sequence)) = (quoted.ports, quoted.tcp_sequence)
-        else {
-            return;
-        };
-        let ends = Ends {
-            local: SocketAddr::new(quoted.header.source, source),
-            remote: SocketAddr::new(quoted.header.destination, destination),
-        };
-        let Some(id) = self.by_ends.get(&ends).copied() else {
-            return;
-        };
-        self.with(now, id, |connection, cx| match what {
-            TcpNews::PathMtu => connection.on_path_mtu(sequence, cx),
-            TcpNews::Error(error) => connection.on_unreachable(error, sequence),
-        });
-        self.events.push_back(StackEvent::Touched(id));
     }
 }
 
@@ -571,15 +573,6 @@ pub(crate) fn names(
     (name(from), name(to))
 }
 
-/// What an ICMP error means for a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum TcpNews {
-    /// The path MTU has fallen; the route knows.
-    PathMtu,
-    /// An error for the program.
-    Error(SocketError),
-}
-
 /// Options of a socket, set before `connect()`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SocketOptions {
@@ -587,4 +580,8 @@ pub(crate) struct SocketOptions {
     pub(crate) bridged: bool,
     pub(crate) no_delay: bool,
     pub(crate) keepalive: Option<super::tcp::Keepalive>,
+    /// `SO_RCVBUF` in octets.
+    pub(crate) receive_buffer: Option<u32>,
+    /// `bind()` before `connect()`.
+    pub(crate) local_port: Option<u16>,
 }

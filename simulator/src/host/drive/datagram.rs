@@ -29,7 +29,7 @@ impl Host {
                 return;
             };
             runner.handle = port;
-            self.stack.bind_udp(port);
+            self.stack.connect_udp(port);
         }
         runner.tuple = Some(ClientTuple {
             local: way.source,

@@ -99,7 +99,11 @@ impl Host {
             echo.sequence,
             text::prose(u32::from(echo.size)),
         );
-        let number = self.stack.next_identification();
+        // `ip_select_ident`: with DF and path MTU discovery there is nothing to reassemble.
+        let number = match echo.mode {
+            PathMtu::Do => 0,
+            PathMtu::Want | PathMtu::Dont => self.stack.next_identification(now),
+        };
         request.header.ttl = echo.ttl;
         if let wirelab_wire::IpVersionFields::V4(fields) = &mut request.header.version {
             fields.dont_fragment = echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && fits);

@@ -131,7 +131,7 @@ impl Host {
             let options = SocketOptions {
                 bridged: task.bridged,
                 no_delay: true,
-                keepalive: None,
+                ..SocketOptions::default()
             };
             match self.stack.connect(now, task.to, options) {
                 Ok(socket) => {

@@ -215,8 +215,8 @@ impl Host {
         let query = task.query();
         if let (Some(port), Some(query)) = (port, query) {
             task.port = Some(port);
-            self.stack.bind_udp(port);
-            self.stack.send_udp(now, port, to, query);
+            self.stack.connect_udp(port);
+            self.stack.send_udp_in_pieces(now, port, to, query);
         }
         None
     }

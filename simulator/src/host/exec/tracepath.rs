@@ -153,7 +153,7 @@ impl Host {
             return;
         };
         let ip = packet::Ip {
-            identification: self.stack.next_identification(),
+            identification: self.stack.next_identification(now),
             dont_fragment: true,
         };
         let headers = if task.to.is_ipv4() { 28 } else { 48 };

@@ -1,7 +1,7 @@
 //! Connections that are about to be, and those that have been.
 
 use wirelab_model::SimTime;
-use wirelab_wire::TcpSegment;
+use wirelab_wire::{TcpFlags, TcpSegment};
 
 use super::{Stack, StackEvent, TimerKey};
 use crate::host::tcp::{Context, Ends, Request, RequestInput, TimeWaitInput};
@@ -11,6 +11,15 @@ impl Stack {
         let Some(path) = self.path(ends.remote.ip(), now) else {
             return;
         };
+        let Some(listener) = self.listeners.get(&ends.local.port()) else {
+            return;
+        };
+        if listener.waiting > listener.backlog {
+            // `tcp_conn_request`: the accept queue is full, the SYN is not answered.
+            return;
+        }
+        let mut config = self.tcp.clone();
+        config.receive_buffer = listener.receive_buffer;
         let draws = self.draw();
         let mut packets = Vec::new();
         let mut cx = Context {
@@ -18,13 +27,21 @@ impl Stack {
             path,
             out: &mut packets,
         };
-        let request = Request::new(ends, self.tcp.clone(), draws, segment, &mut cx);
+        let request = Request::new(ends, config, draws, segment, &mut cx);
         self.requests.insert(ends, request);
         self.keep_request(ends, true);
         self.transmit_all(now, packets);
     }
 
     pub(super) fn on_request_segment(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        let full = self
+            .listeners
+            .get(&ends.local.port())
+            .is_some_and(|listener| listener.waiting > listener.backlog);
+        if full && !segment.flags.contains(TcpFlags::RST) {
+            // `tcp_v4_syn_recv_sock`: no room, the ACK is ignored and the request stays.
+            return;
+        }
         let input = self.with_request(now, ends, |request, cx| request.on_segment(segment, cx));
         match input {
             Some(RequestInput::Waiting) => self.keep_request(ends, true),

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use wirelab_model::SimTime;
+
 use super::Stack;
-use crate::host::tcp::{Draws, Ends};
+use crate::host::tcp::{Draws, Ends, clock};
 
 impl Stack {
     pub(super) fn draw(&mut self) -> Draws {
@@ -19,10 +21,27 @@ impl Stack {
         self.draws.next_u32() as u16
     }
 
-    /// The next identification of a packet that belongs to no connection; never 0.
-    pub(crate) fn next_identification(&mut self) -> u16 {
-        self.identification = self.identification.wrapping_add(1).max(1);
+    /// The next identification of a packet that belongs to no connected socket; never 0. The
+    /// counter jumps by as much as the ticks since its last use (`ip_idents_reserve`).
+    pub(crate) fn next_identification(&mut self, now: SimTime) -> u16 {
+        let ticks = clock::jiffies(now).saturating_sub(self.identified_at);
+        let jump = match ticks {
+            0 => 0,
+            ticks => scatter(u64::from(self.identification) << 32 ^ ticks) % ticks,
+        };
+        self.identified_at = clock::jiffies(now);
+        let step = (jump as u16).wrapping_add(1);
+        self.identification = self.identification.wrapping_add(step).max(1);
         self.identification
+    }
+
+    /// The identification of a datagram: a connected socket has a counter of its own.
+    pub(super) fn datagram_identification(&mut self, now: SimTime, port: u16) -> u16 {
+        if let Some(Some(counter)) = self.udp_ports.get_mut(&port) {
+            *counter = counter.wrapping_add(1);
+            return *counter;
+        }
+        self.next_identification(now)
     }
 
     /// A free port of the ephemeral range. Linux takes odd and even ones for different purposes;
@@ -41,9 +60,16 @@ impl Stack {
                     remote,
                 };
                 !self.in_use(&ends)
-                    && !self.listeners.contains(&port)
-                    && !self.udp_ports.contains(&port)
+                    && !self.listeners.contains_key(&port)
+                    && !self.udp_ports.contains_key(&port)
             })
             .map(|offset| low + offset as u16)
     }
+}
+
+/// Mixes the bits of a number (the finisher of SplitMix64).
+const fn scatter(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }

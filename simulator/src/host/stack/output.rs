@@ -15,13 +15,35 @@ use crate::host::route::Resolved;
 impl Stack {
     /// `sendto()` on a UDP socket with path MTU discovery.
     pub(crate) fn send_udp(&mut self, now: SimTime, port: u16, to: SocketAddr, payload: Bytes) {
+        self.send_datagram(now, port, to, payload, true);
+    }
+
+    /// The same without (`IP_PMTUDISC_DONT`): what is too long is fragmented.
+    pub(crate) fn send_udp_in_pieces(
+        &mut self,
+        now: SimTime,
+        port: u16,
+        to: SocketAddr,
+        payload: Bytes,
+    ) {
+        self.send_datagram(now, port, to, payload, false);
+    }
+
+    fn send_datagram(
+        &mut self,
+        now: SimTime,
+        port: u16,
+        to: SocketAddr,
+        payload: Bytes,
+        dont_fragment: bool,
+    ) {
         let Some(resolved) = self.resolve(to.ip()) else {
             return;
         };
         let from = SocketAddr::new(resolved.source, port);
         let ip = packet::Ip {
-            identification: self.next_identification(),
-            dont_fragment: true,
+            identification: self.datagram_identification(now, port),
+            dont_fragment,
         };
         let packet = packet::udp(from, to, ip, payload);
         self.transmit_all(now, vec![packet]);
@@ -29,7 +51,8 @@ impl Stack {
 
     /// Sends packets this machine made.
     pub(crate) fn transmit_all(&mut self, now: SimTime, packets: Vec<IpPacket>) {
-        for packet in packets {
+        for mut packet in packets {
+            packet.header.ttl = self.tcp.ttl;
             self.output(now, packet);
         }
     }

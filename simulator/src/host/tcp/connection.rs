@@ -231,11 +231,8 @@ impl Connection {
         cx: &mut Context<'_>,
     ) -> Self {
         let mss = cx.path.advertised_mss;
-        let receiver = Receiver::new(
-            mss,
-            super::receive::initial_window(mss),
-            config.receive_buffer_max(),
-        );
+        let window = super::receive::initial_window(&config, mss);
+        let receiver = Receiver::new(mss, window, &config);
         let mut connection = Self::new(ends, config, draws, receiver);
         connection.state = State::SynSent;
         connection.peer_mss = mss;

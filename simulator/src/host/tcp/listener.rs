@@ -68,9 +68,10 @@ impl Request {
                 timestamps,
                 sack: config.sack && syn.sack_permitted(),
                 scales,
+                ecn: config.ecn > 0 && syn.flags.contains(TcpFlags::ECE | TcpFlags::CWR),
             },
             advertised_mss: mss,
-            window: initial_window(unit),
+            window: initial_window(&config, unit),
             timeouts: 0,
             retransmitted: false,
             sent_at: cx.now,
@@ -85,6 +86,11 @@ impl Request {
     /// When the SYN-ACK timer is due.
     pub(crate) const fn poll_timeout(&self) -> SimTime {
         self.timer
+    }
+
+    /// The sequence number of the SYN-ACK.
+    pub(crate) const fn initial_sequence(&self) -> u32 {
+        self.draws.initial_sequence
     }
 
     fn arm(&mut self, now: SimTime) {
@@ -108,7 +114,11 @@ impl Request {
             destination_port: self.ends.remote.port(),
             sequence: self.draws.initial_sequence,
             acknowledgment: self.peer_sequence.wrapping_add(1),
-            flags: TcpFlags::SYN | TcpFlags::ACK,
+            flags: if self.agreed.ecn {
+                TcpFlags::SYN | TcpFlags::ACK | TcpFlags::ECE
+            } else {
+                TcpFlags::SYN | TcpFlags::ACK
+            },
             window: self.window as u16,
             urgent_pointer: 0,
             options,
@@ -174,11 +184,7 @@ impl Request {
 
     /// `tcp_v4_syn_recv_sock` and the move to ESTABLISHED.
     fn complete(&self, segment: &TcpSegment, cx: &Context<'_>) -> Connection {
-        let receiver = Receiver::new(
-            self.advertised_mss,
-            self.window,
-            self.config.receive_buffer_max(),
-        );
+        let receiver = Receiver::new(self.advertised_mss, self.window, &self.config);
         let mut connection = Connection::new(self.ends, self.config.clone(), self.draws, receiver);
         let first = self.draws.initial_sequence.wrapping_add(1);
         connection.una = first;
@@ -195,9 +201,12 @@ impl Request {
         connection.window_max = self.peer_window;
         connection.sync_mss(cx.path.mtu);
         connection.mtu_search_low = connection.initial_search_low();
-        connection
-            .receiver
-            .start(self.peer_sequence, connection.mss, cx.now);
+        connection.receiver.start(
+            self.peer_sequence,
+            connection.mss,
+            self.agreed.timestamps,
+            cx.now,
+        );
         let shift = self.agreed.scales.map_or(0, |(_, theirs)| theirs);
         connection.window = u32::from(segment.window) << shift;
         connection.window_max = connection.window_max.max(connection.window);

@@ -60,7 +60,7 @@ const fn headers(peer: std::net::IpAddr) -> u32 {
 
 /// Why a connection ended other than by FIN: the `errno` a program sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum SocketError {
+pub enum SocketError {
     /// `ETIMEDOUT`.
     TimedOut,
     /// `ECONNREFUSED`.
@@ -87,6 +87,14 @@ pub(crate) struct TcpConfig {
     pub(crate) keepalive: Option<Keepalive>,
     pub(crate) fin_timeout: SimDuration,
     pub(crate) dont_fragment: bool,
+    /// `SO_RCVBUF` in octets.
+    pub(crate) receive_buffer: Option<u32>,
+    /// `tcp_ecn`: 0 off, 1 asked for and accepted, 2 accepted.
+    pub(crate) ecn: u8,
+    /// `ip_default_ttl`.
+    pub(crate) ttl: u8,
+    /// Octets of memory a packet takes beyond its data.
+    pub(crate) overhead: Option<u32>,
 }
 
 /// Keepalive of one socket.
@@ -111,6 +119,10 @@ impl TcpConfig {
             keepalive: None,
             fin_timeout: settings.tcp_fin_timeout,
             dont_fragment: !settings.ip_no_pmtu_disc,
+            receive_buffer: None,
+            ecn: settings.tcp_ecn,
+            ttl: settings.ip_default_ttl,
+            overhead: settings.driver_overhead,
         }
     }
 
@@ -124,6 +136,12 @@ impl TcpConfig {
 
     /// The shift that the largest receive buffer needs (`tcp_select_initial_window`).
     pub(crate) const fn window_scale(&self) -> u8 {
+        if let Some(octets) = self.receive_buffer {
+            return match octets {
+                0..=65_535 => 0,
+                more => (more.ilog2() - 15) as u8,
+            };
+        }
         match self.kernel {
             KernelProfile::Linux618 => 10,
             KernelProfile::Linux61 => 7,

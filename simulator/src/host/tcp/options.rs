@@ -9,6 +9,8 @@ pub(crate) struct Agreed {
     pub(crate) sack: bool,
     /// Shifts of our and of the peer's window field.
     pub(crate) scales: Option<(u8, u8)>,
+    /// RFC 3168.
+    pub(crate) ecn: bool,
 }
 
 /// Options of a SYN or SYN-ACK: MSS, SACK-permitted, timestamps, NOP, window scale.

@@ -1,6 +1,7 @@
 //! Arriving data: reassembly, SACK blocks, the window, and when to acknowledge.
 
 mod acknowledging;
+mod window;
 
 use std::collections::VecDeque;
 
@@ -8,9 +9,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 
-use super::clock;
 use super::connection::Connection;
 use super::seq::{after, before, later, touch};
+use super::{TcpConfig, clock};
 
 /// `TCP_MAX_QUICKACKS`.
 const QUICK_ACKS_MAX: u32 = 16;
@@ -22,15 +23,26 @@ const DELAYED_ACK_MAX: u64 = 50;
 const MSS_DEFAULT: u32 = 536;
 /// Second value of `tcp_rmem` in octets.
 const RECEIVE_BUFFER: u64 = 131_072;
-/// What a segment takes of kernel memory beyond its data, in octets.
-const OVERHEAD: u64 = 768;
+/// What a small packet takes of kernel memory beyond its data, in octets.
+const OVERHEAD: u32 = 728;
+/// Longer ones are received into pages, headers included.
+const PAGE_LIMIT: u32 = 3000;
+const PAGE: u32 = 4096;
+const HEADERS: u32 = 80;
+/// What a packet keeps besides its data when it is merged with the one before
+/// (`struct skb_shared_info`).
+const SHARED: u32 = 320;
 /// Duplicate ACKs sent at once before they are compressed (`TCP_FASTRETRANS_THRESH`).
 const DUPLICATES_AT_ONCE: u8 = 3;
 
-/// The window of a SYN (`tcp_select_initial_window`): 64 KiB in whole segments of `unit` octets.
-pub(super) const fn initial_window(unit: u32) -> u32 {
-    let unit = if unit == 0 { 1 } else { unit };
-    65535 / unit * unit
+/// The window of a SYN (`tcp_select_initial_window`): the buffer's space or 64 KiB, in whole
+/// segments of `unit` octets.
+pub(super) fn initial_window(config: &TcpConfig, unit: u32) -> u32 {
+    let space = config.receive_buffer.unwrap_or(65_535).min(65_535);
+    match space / unit.max(1) {
+        0 => space,
+        whole => whole * unit,
+    }
 }
 
 /// What must be acknowledged, and how urgently (`icsk_ack.pending`).
@@ -55,6 +67,8 @@ pub(crate) struct Receiver {
     clamp: u64,
     buffer: u64,
     buffer_max: u64,
+    /// What a segment takes of kernel memory beyond its data in octets, if the driver has no pages.
+    overhead: Option<u32>,
     /// Data per octet of kernel memory, in 1/256.
     ratio: u64,
     rcv_mss: u32,
@@ -75,6 +89,7 @@ pub(crate) struct Receiver {
     duplicate: Option<(u32, u32)>,
     fin: Option<u32>,
     finished: bool,
+    /// Eight times the round trip of the data, in microseconds.
     rtt: u64,
     rtt_echo: u32,
     space: u32,
@@ -83,8 +98,12 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// `buffer_max` is the third value of `tcp_rmem` in octets.
-    pub(super) fn new(advertised_mss: u32, window: u32, buffer_max: u64) -> Self {
+    /// `window` is what the SYN or SYN-ACK announces.
+    pub(super) fn new(advertised_mss: u32, window: u32, config: &TcpConfig) -> Self {
+        // A buffer set by the program is doubled and stays as it is.
+        let fixed = config.receive_buffer.map(|octets| 2 * u64::from(octets));
+        let buffer = fixed.unwrap_or(RECEIVE_BUFFER);
+        let buffer_max = fixed.unwrap_or_else(|| config.receive_buffer_max());
         Self {
             started: false,
             next: 0,
@@ -92,9 +111,10 @@ impl Receiver {
             window,
             advertised_mss,
             threshold: u64::from(window),
-            clamp: RECEIVE_BUFFER / 2,
-            buffer: RECEIVE_BUFFER,
+            clamp: buffer / 2,
+            buffer,
             buffer_max,
+            overhead: config.overhead,
             ratio: 128,
             rcv_mss: MSS_DEFAULT,
             last_segment: 0,
@@ -123,15 +143,21 @@ impl Receiver {
     }
 
     /// The peer's SYN had sequence number `initial`.
-    pub(super) fn start(&mut self, initial: u32, mss: u32, now: SimTime) {
+    pub(super) fn start(&mut self, initial: u32, mss: u32, timestamps: bool, now: SimTime) {
         self.started = true;
+        if timestamps {
+            self.advertised_mss = self.advertised_mss.saturating_sub(12);
+        }
+        self.reserve_a_segment();
         self.next = initial.wrapping_add(1);
         self.acknowledged = self.next;
         self.copied = self.next;
         self.compressed_next = self.next;
         let hint = self.advertised_mss.min(mss).min(self.window / 2);
         self.rcv_mss = hint.clamp(88, MSS_DEFAULT);
-        self.space = self.window.min(10 * self.advertised_mss);
+        self.space = (self.threshold as u32)
+            .min(self.window)
+            .min(10 * self.advertised_mss);
         self.space_seq = self.next;
         self.space_time = now;
     }
@@ -192,109 +218,6 @@ impl Receiver {
         data
     }
 
-    /// Dynamic right sizing (`tcp_rcv_space_adjust`).
-    fn adjust_space(&mut self, now: SimTime) {
-        let passed = now.since(self.space_time).as_nanos() / 1000;
-        if self.rtt == 0 || passed < self.rtt {
-            return;
-        }
-        let copied = self.copied.wrapping_sub(self.space_seq);
-        if copied > self.space && self.space > 0 {
-            let copied_wide = u64::from(copied);
-            let base = 2 * copied_wide + 16 * u64::from(self.advertised_mss);
-            let grow = base * u64::from(copied - self.space) / u64::from(self.space);
-            let wanted = (base + 2 * grow) * 256 / self.ratio;
-            if wanted > self.buffer {
-                self.buffer = wanted.min(self.buffer_max);
-                self.clamp = self.memory_to_window(self.buffer);
-            }
-            self.space = copied;
-        }
-        self.space_seq = self.copied;
-        self.space_time = now;
-    }
-
-    const fn memory_to_window(&self, memory: u64) -> u64 {
-        memory * self.ratio / 256
-    }
-
-    fn free_space(&self) -> u64 {
-        let waiting: u64 = self
-            .out_of_order
-            .iter()
-            .map(|(_, _, data)| data.len() as u64 + OVERHEAD)
-            .sum();
-        self.memory_to_window(self.buffer.saturating_sub(self.unread_memory + waiting))
-    }
-
-    /// The window to announce next, before scaling (`tcp_select_window`).
-    pub(super) fn select_window(&mut self, scale: u8) -> u32 {
-        let current = self.open_window();
-        let wanted = self.candidate_window(scale);
-        let step = 1_u32 << scale;
-        let chosen = if wanted < current {
-            // Never shrink what was promised (RFC 9293 section 3.8.6).
-            current.div_ceil(step) * step
-        } else {
-            wanted
-        };
-        self.window = chosen;
-        self.acknowledged = self.next;
-        chosen
-    }
-
-    fn candidate_window(&mut self, scale: u8) -> u32 {
-        let full = self.clamp.min(self.memory_to_window(self.buffer));
-        let mut free = self.free_space();
-        let step = 1_u64 << scale;
-        if free < full / 2 {
-            self.quick = 0;
-            free = free / step * step;
-            if free < full >> 4 || free < u64::from(self.rcv_mss).min(full) {
-                return 0;
-            }
-        }
-        let window = free.min(self.threshold);
-        (window.div_ceil(step) * step) as u32
-    }
-
-    /// `tcp_grow_window`.
-    fn grow_window(&mut self, len: u32) {
-        let room = self
-            .clamp
-            .min(self.free_space())
-            .saturating_sub(self.threshold);
-        let memory = self.memory_to_window(u64::from(len) + OVERHEAD);
-        if room > 0 && memory <= u64::from(len) {
-            let step = (2 * self.advertised_mss).max(2 * len);
-            self.threshold += room.min(u64::from(step));
-        }
-    }
-
-    /// `tcp_measure_rcv_mss`.
-    fn measure(&mut self, len: u32, push: bool) {
-        if len >= self.rcv_mss {
-            if len != self.rcv_mss {
-                self.ratio = (u64::from(len) * 256 / (u64::from(len) + OVERHEAD)).max(1);
-                self.clamp = self.memory_to_window(self.buffer);
-                self.space = self.space.min(self.clamp as u32);
-            }
-            self.rcv_mss = len.min(self.advertised_mss.max(88));
-            self.pending.pushed |= push;
-            return;
-        }
-        if len >= MSS_DEFAULT - 12 || !push {
-            let same = len == self.last_segment;
-            self.last_segment = len;
-            if same && len >= 88 {
-                self.rcv_mss = len;
-                return;
-            }
-        }
-        self.pending.pushed_again |= self.pending.pushed;
-        self.pending.pushed = true;
-    }
-
     /// `tcp_event_data_recv`.
     fn on_data(&mut self, len: u32, push: bool, now: SimTime, rto: u64) {
         self.pending.scheduled = true;
@@ -316,9 +239,7 @@ impl Receiver {
             }
         }
         self.last_data = Some(now);
-        if len >= 128 {
-            self.grow_window(len);
-        }
+        self.grow_window(len);
     }
 
     fn allow_quick_acks(&mut self, most: u32) {
@@ -327,6 +248,11 @@ impl Receiver {
             fit => fit,
         };
         self.quick = self.quick.max(fit.min(most));
+    }
+
+    /// The peer's FIN waits for an answer to ride on (`tcp_fin`).
+    pub(super) const fn enter_ping_pong_mode(&mut self) {
+        self.ping_pong = true;
     }
 
     pub(super) fn enter_quick_ack_mode(&mut self) {
@@ -353,7 +279,18 @@ impl Receiver {
         }
         self.next = self.next.wrapping_add(data.len() as u32);
         self.unread += data.len() as u32;
-        self.unread_memory += data.len() as u64 + OVERHEAD;
+        // What follows in order is merged with what waits (`tcp_try_coalesce`), if the driver puts
+        // the data into pages.
+        let memory = self.memory(data.len() as u32);
+        let saved = match (
+            self.ready.is_empty() || self.overhead.is_some(),
+            data.len() as u32,
+        ) {
+            (true, _) => 0,
+            (false, 0..=PAGE_LIMIT) => OVERHEAD - SHARED,
+            (false, _) => SHARED,
+        };
+        self.unread_memory += memory - u64::from(saved);
         self.ready.push_back(data);
     }
 
@@ -458,9 +395,9 @@ impl Connection {
         }
         if after(arrival.seq, receiver.next) {
             if len > 0 {
-                receiver.hold(arrival.seq, arrival.data);
+                receiver.hold(arrival.seq, arrival.data.clone());
             }
-            receiver.on_data_out_of_order(len, now);
+            receiver.on_data_out_of_order(len, arrival.push, sack);
             return false;
         }
         let skip = receiver.next.wrapping_sub(arrival.seq) as usize;
@@ -486,14 +423,13 @@ impl Connection {
 }
 
 impl Receiver {
-    fn on_data_out_of_order(&mut self, len: u32, now: SimTime) {
+    /// `tcp_data_queue_ofo`: without SACK the window stays, so that the ACKs are duplicates.
+    fn on_data_out_of_order(&mut self, len: u32, push: bool, sack: bool) {
         self.pending.scheduled = true;
-        if self.last_data.is_none() {
-            self.allow_quick_acks(QUICK_ACKS_MAX);
-            self.ato = ATO_MIN;
+        self.measure(len, push);
+        if sack {
+            self.grow_window(len);
         }
-        self.last_data = Some(now);
-        self.grow_window(len);
     }
 
     /// `tcp_rcv_rtt_measure_ts`: a new echo with a full segment is one round trip old.
@@ -505,12 +441,15 @@ impl Receiver {
             return;
         }
         self.rtt_echo = echo;
-        let sample = u64::from(clock.wrapping_sub(echo).max(1)) * 1000;
-        self.rtt = if self.rtt == 0 {
-            sample
-        } else {
-            // Only downwards at once: the sender's own pauses are in the sample.
-            self.rtt.min(sample.max(self.rtt - self.rtt / 8))
-        };
+        let sample = u64::from(clock.wrapping_sub(echo)) * 1000;
+        if sample == 0 {
+            return;
+        }
+        if self.rtt == 0 || sample << 3 < self.rtt {
+            self.rtt = sample << 3;
+        } else if self.next == self.copied {
+            // Upwards slowly: the sender's own pauses are in the sample.
+            self.rtt = self.rtt - (self.rtt >> 3) + sample;
+        }
     }
 }

@@ -48,7 +48,9 @@ impl Connection {
         self.agree(segment);
         let peer_mss = segment.maximum_segment_size().map_or(536, u32::from);
         self.peer_mss = self.receiver.advertised_mss.min(peer_mss.max(88));
-        self.receiver.start(segment.sequence, self.mss, cx.now);
+        let timestamps = self.agreed.timestamps;
+        self.receiver
+            .start(segment.sequence, self.mss, timestamps, cx.now);
         self.window = u32::from(segment.window);
         self.window_max = self.window;
         self.window_seq = segment.sequence;
@@ -105,6 +107,9 @@ impl Connection {
             scales: theirs
                 .filter(|_| self.config.window_scaling)
                 .map(|theirs| (self.config.window_scale(), theirs.min(14))),
+            ecn: self.asks_for_ecn()
+                && segment.flags.contains(TcpFlags::ECE)
+                && !segment.flags.contains(TcpFlags::CWR),
         };
     }
 
@@ -130,6 +135,8 @@ impl Connection {
         self.note_timestamp(segment);
         self.last_received = cx.now;
         self.keepalive_probes = 0;
+        // `tcp_time_wait`: a small socket has taken over already, which counts no packets.
+        let small = self.state == State::FinWait2 && self.orphan;
         let Some(flags) = self.on_ack(segment, cx) else {
             return;
         };
@@ -153,6 +160,9 @@ impl Connection {
             cx.now,
         );
         if fin_reached {
+            if small {
+                self.identification = 0;
+            }
             self.on_fin(cx);
         }
         self.finish_segment(flags, cx);
@@ -268,7 +278,10 @@ impl Connection {
     /// The peer has nothing more to say (`tcp_fin`).
     fn on_fin(&mut self, cx: &mut Context<'_>) {
         match self.state {
-            State::Established => self.state = State::CloseWait,
+            State::Established => {
+                self.state = State::CloseWait;
+                self.receiver.enter_ping_pong_mode();
+            }
             State::FinWait1 => {
                 self.schedule_ack_now();
                 self.check_ack(cx);

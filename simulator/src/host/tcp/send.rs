@@ -6,7 +6,7 @@ use wirelab_wire::{TcpFlags, TcpSegment};
 
 use super::connection::{CongestionState, Connection, RetransmitTimer, State};
 use super::queue::Piece;
-use super::seq::after;
+use super::seq::{after, before};
 use super::{Context, clock, headers, options, packet};
 
 /// `sk_gso_max_size` in octets.
@@ -15,6 +15,8 @@ const BURST_MAX: u32 = 65_536;
 const TIMESTAMP_LEN: u32 = 12;
 /// Smallest MSS ever used (`tcp_min_snd_mss`).
 const MSS_MIN: u32 = 48;
+/// ECT(0) of the IP header (RFC 3168 section 5).
+const ECT_0: u8 = 0b10;
 /// Milliseconds during which deferring a burst is worth it, in nanoseconds.
 const DEFER_WINDOW: u64 = 1_000_000;
 
@@ -25,6 +27,8 @@ pub(super) enum Push {
     Nagle,
     /// Ignoring Nagle: what is queued is known to be all there is.
     Off,
+    /// The same, but one burst only (`tcp_push_one`): more is on its way.
+    One,
     /// One segment, even beyond the congestion window: a loss probe.
     Probe,
 }
@@ -160,7 +164,7 @@ impl Connection {
             self.mark_push();
             self.write_out(Push::Off, cx);
         } else if self.unsent.len() == 1 {
-            self.write_out(Push::Off, cx);
+            self.write_out(Push::One, cx);
         }
     }
 
@@ -199,7 +203,7 @@ impl Connection {
         while let Some(burst) = self.next_burst(mss, push, sent, &mut cwnd_limited, cx.now) {
             sent += burst;
             self.send_head(burst, mss, cx);
-            if push == Push::Probe {
+            if matches!(push, Push::One | Push::Probe) {
                 break;
             }
         }
@@ -269,11 +273,8 @@ impl Connection {
         if partial == 0 {
             return whole.max(1);
         }
-        // The last short segment goes with the burst unless Nagle holds it or the window cuts it.
-        let cut_by_window = needed < head.data_len();
-        if cut_by_window {
-            return whole.max(1);
-        }
+        // The last short segment goes with the burst unless Nagle holds it, also if it is short
+        // because the window ends there.
         if push == Push::Nagle && last && self.nagle_holds(head) {
             return whole.max(1);
         }
@@ -347,8 +348,10 @@ impl Connection {
             return;
         };
         piece.mss = mss;
-        if piece.data_len() > segments * mss {
-            let rest = piece.split(segments * mss);
+        let window = self.window_end().wrapping_sub(piece.seq).max(mss);
+        let limit = segments.saturating_mul(mss).min(window);
+        if piece.data_len() > limit {
+            let rest = piece.split(limit);
             self.unsent.push_front(rest);
         }
         let first = self.sent.is_empty();
@@ -424,6 +427,11 @@ impl Connection {
         }
     }
 
+    /// Whether the SYN asks for ECN: a repeated one does not (`tcp_ecn_fallback`).
+    pub(super) fn asks_for_ecn(&self) -> bool {
+        self.config.ecn == 1 && self.retransmits == 0
+    }
+
     /// The SYN, first or again; its window is not scaled.
     pub(super) fn transmit_syn(&mut self, cx: &mut Context<'_>) {
         let stamps = self
@@ -436,16 +444,13 @@ impl Connection {
             .then(|| self.config.window_scale());
         let mss = self.receiver.advertised_mss;
         let list = options::handshake(mss, self.config.sack, stamps, scale);
-        let window = super::receive::initial_window(mss);
-        self.emit_raw(
-            TcpFlags::SYN,
-            self.una,
-            0,
-            window as u16,
-            list,
-            Bytes::new(),
-            cx,
-        );
+        let window = super::receive::initial_window(&self.config, mss);
+        let flags = if self.asks_for_ecn() {
+            TcpFlags::SYN | TcpFlags::ECE | TcpFlags::CWR
+        } else {
+            TcpFlags::SYN
+        };
+        self.emit_raw(flags, self.una, 0, window as u16, list, Bytes::new(), cx);
     }
 
     fn emit(&mut self, flags: TcpFlags, seq: u32, payload: Bytes, cx: &mut Context<'_>) {
@@ -501,7 +506,14 @@ impl Connection {
             options,
             payload,
         };
-        cx.out.push(packet::tcp(self.ends, ip, segment));
+        // RFC 3168 section 6.1: new data is ECN-capable; pure ACKs and data sent again are not.
+        let capable =
+            self.agreed.ecn && !segment.payload.is_empty() && !before(sequence, self.next);
+        let mut packet = packet::tcp(self.ends, ip, segment);
+        if capable {
+            packet.header.traffic_class |= ECT_0;
+        }
+        cx.out.push(packet);
     }
 
     /// After an idle time the window falls back (`tcp_slow_start_after_idle_check`, RFC 5681 4.1).

@@ -39,9 +39,11 @@ impl Connection {
             receiver.duplicates += 1;
             self.send_ack(cx);
         } else if self.compressed_ack_timer.is_none() {
-            let rtt = match self.rtt.smoothed() {
-                0 => receiver.rtt,
-                smoothed => smoothed.min(receiver.rtt.max(1)),
+            let measured = receiver.rtt >> 3;
+            let rtt = match (self.rtt.smoothed(), measured) {
+                (0, measured) => measured,
+                (smoothed, 0) => smoothed,
+                (smoothed, measured) => smoothed.min(measured),
             };
             let delay = (rtt * 50).min(1_000_000);
             self.compressed_ack_timer = Some(cx.now + SimDuration::from_nanos(delay));
@@ -51,7 +53,7 @@ impl Connection {
     /// `tcp_send_delayed_ack`.
     fn delay_ack(&mut self, cx: &mut Context<'_>) {
         let receiver = &mut self.receiver;
-        let mut ato = receiver.ato.max(1);
+        let mut ato = receiver.ato;
         if ato > ATO_MIN {
             let lazy = receiver.ping_pong || receiver.pending.pushed;
             let mut most = if lazy { DELAYED_ACK_MAX } else { 125 };

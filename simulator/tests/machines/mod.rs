@@ -1,4 +1,4 @@
-//! Two machines, a router between them, and the comparison with golden captures.
+//! Two machines and a router between them.
 #![allow(
     dead_code,
     missing_docs,
@@ -10,14 +10,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
 
 use wirelab_model::{Seed, SimDuration, SimTime, UnixTime};
 use wirelab_simulator::host::{
     Attachment, ExecId, Host, HostConfig, HostEvent, HostSettings, HostSpec, HttpResource,
     InterfaceConfig, KernelProfile, Output, ServerSpec, TrafficEvent, TrafficProgram, TrafficSpec,
 };
-use wirelab_wire::{IcmpMessage, IpPacket, MacAddr, TcpFlags, TcpOption, link};
+use wirelab_wire::{IpPacket, MacAddr, TcpFlags, TcpOption};
 
 /// Milliseconds, for times that are no whole seconds.
 pub trait Millis: Sized {
@@ -471,169 +470,6 @@ impl Net {
     }
 }
 
-/// Packets of a golden capture.
-pub struct Golden {
-    packets: Vec<(SimTime, IpPacket)>,
-}
-
-impl Golden {
-    pub fn read(name: &str) -> Self {
-        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../tests/golden/kernel", name]
-            .iter()
-            .collect();
-        let octets = std::fs::read(&path)
-            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
-        Self {
-            packets: read_pcap(&octets),
-        }
-    }
-
-    pub fn first_port(&self) -> u16 {
-        self.packets
-            .iter()
-            .find_map(|(_, packet)| packet.as_tcp())
-            .map_or(0, |tcp| tcp.destination_port)
-    }
-
-    /// The first connection to `port`.
-    pub fn flow(&self, port: u16) -> Vec<Seg> {
-        self.flow_until(port, f64::INFINITY)
-    }
-
-    pub fn flow_until(&self, port: u16, seconds: f64) -> Vec<Seg> {
-        let client = self.packets.iter().find_map(|(_, packet)| {
-            let tcp = packet.as_tcp()?;
-            (tcp.destination_port == port).then_some(tcp.source_port)
-        });
-        let mine: Vec<_> = self
-            .packets
-            .iter()
-            .filter(|(_, packet)| {
-                packet.as_tcp().is_some_and(|tcp| {
-                    let ports = (Some(tcp.source_port), Some(tcp.destination_port));
-                    ports == (client, Some(port)) || ports == (Some(port), client)
-                })
-            })
-            .cloned()
-            .collect();
-        let mut flow = normalise(&mine);
-        flow.retain(|seg| seg.at.as_nanos() as f64 <= seconds * 1e9);
-        flow
-    }
-
-    pub fn packets(&self) -> &[(SimTime, IpPacket)] {
-        &self.packets
-    }
-}
-
-/// Ways to look at a part of a flow.
-pub trait Part: Sized {
-    /// Without FINs: the golden programs close, ours keep the connection.
-    fn without_fin(self) -> Self;
-    /// Without the head of the HTTP answer, whose length differs; numbers count from its end.
-    fn after_head(self) -> Self;
-    /// The FINs the client sent, times and numbers counted from the first.
-    fn fins(self) -> Self;
-    /// What the client sent after `seconds`, times and numbers counted from there.
-    fn outbound_after(self, seconds: f64) -> Self;
-}
-
-impl Part for Vec<Seg> {
-    fn without_fin(mut self) -> Self {
-        let fin = self
-            .iter()
-            .position(|seg| seg.flags.contains(TcpFlags::FIN));
-        self.truncate(fin.unwrap_or(self.len()));
-        self
-    }
-
-    fn after_head(mut self) -> Self {
-        let is_head = |seg: &Seg| !seg.from_client && seg.len > 0;
-        let Some(at) = self.iter().position(is_head) else {
-            return self;
-        };
-        let len = self.remove(at).len;
-        for seg in &mut self[at..] {
-            if !seg.from_client {
-                seg.seq -= len;
-            }
-        }
-        self
-    }
-
-    fn fins(mut self) -> Self {
-        self.retain(|seg| seg.from_client && seg.flags.contains(TcpFlags::FIN));
-        self.outbound_after(0.0)
-    }
-
-    fn outbound_after(mut self, seconds: f64) -> Self {
-        self.retain(|seg| seg.from_client && seg.at.as_nanos() as f64 > seconds * 1e9);
-        let Some(first) = self.first().cloned() else {
-            return self;
-        };
-        for seg in &mut self {
-            seg.at = SimTime::from_nanos(seg.at.since(first.at).as_nanos());
-            seg.seq = seg.seq.wrapping_sub(first.seq);
-            seg.ack = 0;
-        }
-        self
-    }
-}
-
-/// ICMP packets of a capture as they are compared: everything but identifiers, checksums and times.
-pub fn icmp(packets: &[(SimTime, IpPacket)]) -> Vec<String> {
-    let client: IpAddr = CLIENT_ADDRESS.parse().expect("an address");
-    let protocol = wirelab_wire::protocol::ICMP;
-    let packets = packets.iter().map(|(_, packet)| packet);
-    let lines = packets
-        .filter(|it| it.protocol() == protocol)
-        .map(|packet| {
-            let way = if packet.source() == client {
-                "out"
-            } else {
-                "in"
-            };
-            let sequence = match packet.as_icmp() {
-                Some(
-                    IcmpMessage::EchoRequest { sequence, .. }
-                    | IcmpMessage::EchoReply { sequence, .. },
-                ) => Some(*sequence),
-                _ => None,
-            };
-            format!(
-                "{way} from {} {:?} seq {sequence:?} {} octets DF {}",
-                packet.source(),
-                packet.icmp_type_code(),
-                packet.total_len(),
-                packet.dont_fragment()
-            )
-        });
-    lines.collect()
-}
-
-fn read_pcap(octets: &[u8]) -> Vec<(SimTime, IpPacket)> {
-    let word = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().expect("4 octets"));
-    assert_eq!(word(0), 0xa1b2_c3d4, "a little-endian microsecond capture");
-    let link_type = word(20);
-    let mut packets = Vec::new();
-    let mut at = 24;
-    while at + 16 <= octets.len() {
-        let time = u64::from(word(at)) * 1_000_000_000 + u64::from(word(at + 4)) * 1000;
-        let len = word(at + 8) as usize;
-        // The captures hold the headers only; the lengths come from the originals.
-        let mut frame = octets[at + 16..at + 16 + len].to_vec();
-        frame.resize(word(at + 12) as usize, 0);
-        at += 16 + len;
-        let link = link::LinkType(link_type);
-        if let Ok(decoded) = link::decode(link, &frame)
-            && let Ok(packet) = IpPacket::parse(decoded.packet)
-        {
-            packets.push((SimTime::from_nanos(time), packet));
-        }
-    }
-    packets
-}
-
 fn kind(option: &TcpOption) -> u8 {
     match option {
         TcpOption::EndOfList => 0,
@@ -679,111 +515,4 @@ fn normalise(packets: &[(SimTime, IpPacket)]) -> Vec<Seg> {
         });
     }
     flow
-}
-
-/// One way in which the machines and the kernel differ.
-#[derive(Clone, Debug)]
-pub struct Difference(String);
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-fn is_pure_ack(seg: &Seg) -> bool {
-    seg.len == 0 && seg.flags == TcpFlags::ACK
-}
-
-/// What a comparison found.
-pub struct Comparison {
-    /// How many of the kernel's segments were compared.
-    pub compared: usize,
-    /// Segments alike but for PSH in the middle of a write, where a burst ended: how long bursts
-    /// are follows from how many ACKs came at once, an accident of scheduling on a LAN.
-    pub bursts: usize,
-    /// Everything else.
-    pub differences: Vec<Difference>,
-    /// How much longer a gap of ours was at most than the kernel's, in microseconds.
-    pub late: u64,
-    /// How much shorter.
-    pub early: u64,
-}
-
-/// Compares both directions.
-pub fn compare(golden: &[Seg], ours: &[Seg]) -> Comparison {
-    if std::env::var_os("PARITY_PRINT").is_some() {
-        for seg in golden {
-            println!("K {seg}");
-        }
-        for seg in ours {
-            println!("W {seg}");
-        }
-    }
-    let mut comparison = Comparison {
-        compared: 0,
-        bursts: 0,
-        differences: Vec::new(),
-        late: 0,
-        early: 0,
-    };
-    for from_client in [true, false] {
-        let pick = |flow: &[Seg]| -> Vec<Seg> {
-            flow.iter()
-                .filter(|seg| seg.from_client == from_client && !is_pure_ack(seg))
-                .cloned()
-                .collect()
-        };
-        comparison.direction(&pick(golden), &pick(ours));
-    }
-    comparison
-}
-
-impl Comparison {
-    fn direction(&mut self, kernel: &[Seg], mine: &[Seg]) {
-        self.compared += kernel.len();
-        let mut last = [SimTime::ZERO; 2];
-        for at in 0..kernel.len().max(mine.len()) {
-            match (kernel.get(at), mine.get(at)) {
-                (Some(k), Some(w)) => {
-                    self.segment(k, w, last);
-                    last = [k.at, w.at];
-                }
-                (Some(k), None) => self.differences.push(Difference(format!("missing  {k}"))),
-                (None, Some(w)) => self.differences.push(Difference(format!("extra    {w}"))),
-                (None, None) => {}
-            }
-        }
-    }
-
-    fn segment(&mut self, k: &Seg, w: &Seg, last: [SimTime; 2]) {
-        let no_push = |flags: TcpFlags| flags.0 & !TcpFlags::PSH.0;
-        let same = no_push(k.flags) == no_push(w.flags)
-            && k.seq == w.seq
-            && k.len == w.len
-            && (k.ack == w.ack || w.flags.contains(TcpFlags::RST))
-            && k.options == w.options;
-        let gaps = [k.at.since(last[0]), w.at.since(last[1])].map(|gap| gap.as_nanos() / 1000);
-        self.late = self.late.max(gaps[1].saturating_sub(gaps[0]));
-        self.early = self.early.max(gaps[0].saturating_sub(gaps[1]));
-        let timely = similar(k.at.since(last[0]), w.at.since(last[1]));
-        if !same || !timely {
-            let what = if same { "timing" } else { "segment" };
-            self.differences.push(Difference(format!(
-                "{what}\n    kernel   {k}\n    wirelab  {w}"
-            )));
-        } else if k.flags != w.flags {
-            self.bursts += 1;
-        }
-    }
-}
-
-/// Our timers fire at most 7 per cent and one tick later than the kernel's did. They may fire
-/// earlier by as much and six ticks more: how late the kernel was beyond its wheel's granularity
-/// is an accident of scheduling on the machine that captured.
-fn similar(kernel: SimDuration, mine: SimDuration) -> bool {
-    const TICK: u64 = 4_000_000;
-    let (kernel, mine) = (kernel.as_nanos(), mine.as_nanos());
-    let part = kernel * 7 / 100;
-    mine <= kernel + part + TICK && mine + part + 7 * TICK >= kernel
 }

@@ -36,6 +36,7 @@ pub mod check;
 mod dice;
 pub mod generate;
 mod packets;
+pub mod parity;
 pub mod plain;
 mod run;
 pub mod shrink;

@@ -1,8 +1,8 @@
 //! What programs say on the wire, against captures of the real ones.
 
-mod parity_support;
+mod machines;
 
-use parity_support::{Golden, Net, Side};
+use machines::{Golden, Net, Side};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_simulator::host::{
     HttpResource, Outcome, ServerSpec, TlsClientSpec, TlsServerSpec, TlsVersion, TrafficEvent,

@@ -10,13 +10,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use wirelab_model::{Seed, SimDuration, SimTime, UnixTime};
 use wirelab_simulator::host::{
     Attachment, ExecId, Host, HostConfig, HostEvent, HostSettings, HostSpec, HttpResource,
     InterfaceConfig, KernelProfile, Output, ServerSpec, TrafficEvent, TrafficProgram, TrafficSpec,
 };
-use wirelab_wire::{IpPacket, MacAddr, TcpFlags, TcpOption};
+use wirelab_wire::{IpPacket, MacAddr, TcpFlags, TcpOption, link};
 
 /// Milliseconds, for times that are no whole seconds.
 pub trait Millis: Sized {
@@ -515,4 +516,49 @@ fn normalise(packets: &[(SimTime, IpPacket)]) -> Vec<Seg> {
         });
     }
     flow
+}
+
+/// Packets of a golden capture.
+pub struct Golden {
+    packets: Vec<(SimTime, IpPacket)>,
+}
+
+impl Golden {
+    pub fn read(name: &str) -> Self {
+        let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../tests/golden/kernel", name]
+            .iter()
+            .collect();
+        let octets = std::fs::read(&path)
+            .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        Self {
+            packets: read_pcap(&octets),
+        }
+    }
+
+    pub fn packets(&self) -> &[(SimTime, IpPacket)] {
+        &self.packets
+    }
+}
+
+fn read_pcap(octets: &[u8]) -> Vec<(SimTime, IpPacket)> {
+    let word = |at: usize| u32::from_le_bytes(octets[at..at + 4].try_into().expect("4 octets"));
+    assert_eq!(word(0), 0xa1b2_c3d4, "a little-endian microsecond capture");
+    let link_type = word(20);
+    let mut packets = Vec::new();
+    let mut at = 24;
+    while at + 16 <= octets.len() {
+        let time = u64::from(word(at)) * 1_000_000_000 + u64::from(word(at + 4)) * 1000;
+        let len = word(at + 8) as usize;
+        // The captures hold the headers only; the lengths come from the originals.
+        let mut frame = octets[at + 16..at + 16 + len].to_vec();
+        frame.resize(word(at + 12) as usize, 0);
+        at += 16 + len;
+        let link = link::LinkType(link_type);
+        if let Ok(decoded) = link::decode(link, &frame)
+            && let Ok(packet) = IpPacket::parse(decoded.packet)
+        {
+            packets.push((SimTime::from_nanos(time), packet));
+        }
+    }
+    packets
 }

@@ -58,11 +58,14 @@ fn programs_do_what_they_are_for() {
     let unknown = "SSL certificate problem: unable to get local issuer certificate";
     let version = "OpenSSL/3.0.19: error:0A00042E:SSL routines::tlsv1 alert protocol version";
     let denied = "root: Permission denied (publickey).";
+    let unencrypted = "FATAL:  no pg_hba.conf entry for host \"10.0.1.10\", user \"app\", \
+                       database \"app\", no encryption";
     let special: BTreeMap<&str, &str> = [
         ("expiring", expired),
         ("stranger", unknown),
         ("too-old", version),
         ("guesser", denied),
+        ("pg-refused", unencrypted),
     ]
     .into();
     let with_status = [
@@ -118,7 +121,7 @@ fn counts(file: &Path, filters: &[&str]) -> Vec<usize> {
 }
 
 /// What must be there: a filter of Wireshark and the least number of packets.
-const DISSECTED: [(&str, usize); 32] = [
+const DISSECTED: [(&str, usize); 35] = [
     (
         "tls.handshake.extensions_server_name == \"www.corp.internal\"",
         2,
@@ -148,6 +151,9 @@ const DISSECTED: [(&str, usize); 32] = [
     ("http.request.uri contains \"/down?bytes=2097152\"", 3),
     ("pgsql.query == \"SELECT * FROM orders\"", 5),
     ("pgsql.type == \"Data row\"", 5),
+    ("pgsql.type == \"SSL request\"", 2),
+    ("tls.handshake.type == 1 && tcp.port == 5432", 2),
+    ("tls.handshake.type == 2 && tcp.port == 5432", 2),
     ("mysql.server_greeting", 5),
     ("mysql.login_request && mysql.user == \"app\"", 5),
     ("mysql.query == \"SELECT * FROM orders\"", 10),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimTime, Stream};
 
 use super::output::Output;
-use super::program::{Act, Server, nameserver, ntp};
+use super::program::{Act, Arrival, Server, nameserver, ntp};
 use super::spec::ServerSpec;
 use super::stack::SocketId;
 use super::tcp::Connection;
@@ -40,7 +40,15 @@ impl Host {
         let number = self.sessions_made;
         let drawn = format!("host/{}/session/{number}", self.spec.name);
         let stream = Stream::new(self.config.seed.traffic, &drawn);
-        let mut server = Server::new(index, &self.spec.servers[index], number, stream);
+        let Some(connection) = self.stack.connection(socket) else {
+            return;
+        };
+        let arrival = Arrival {
+            number,
+            stream,
+            peer: connection.ends.remote.ip(),
+        };
+        let mut server = Server::new(index, &self.spec.servers[index], arrival);
         self.sessions_made += 1;
         let acts = server.on_open();
         self.owners.insert(socket, Owner::Server);

@@ -77,6 +77,13 @@ fn http(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
 
 /// The words of `http`, and those of TLS.
 fn https(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
+    let (tls, rest) = tls(words)?;
+    let inside = Box::new(http(port, &rest)?);
+    Ok(ServerSpec::Tls { tls, inside })
+}
+
+/// What the words say of TLS, and the other words.
+fn tls<'a>(words: &[&'a str]) -> Result<(TlsServerSpec, Vec<&'a str>), String> {
     let mut tls = TlsServerSpec::default();
     let mut rest = Vec::new();
     for word in words {
@@ -95,8 +102,8 @@ fn https(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
             _ => rest.push(*word),
         }
     }
-    let unknown = tls.range.ciphers.iter();
-    if let Some(cipher) = { unknown }.find(|it| !TlsRange::knows_cipher(it)) {
+    let mut ciphers = tls.range.ciphers.iter();
+    if let Some(cipher) = ciphers.find(|it| !TlsRange::knows_cipher(it)) {
         return Err(format!("`{cipher}` is none of OpenSSL's cipher suites"));
     }
     if tls.range.min > tls.range.max {
@@ -105,7 +112,23 @@ fn https(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
     if tls.strict_sni && tls.names.is_empty() {
         return Err("`sni=strict` needs `names=`".to_owned());
     }
-    let inside = Box::new(http(port, &rest)?);
+    Ok((tls, rest))
+}
+
+/// PostgreSQL, behind TLS if a word says `ssl=on` or `ssl=force`.
+fn postgres(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
+    let is_ssl = |word: &&&str| word.starts_with("ssl=");
+    let Some(ssl) = words.iter().find(is_ssl) else {
+        return plain_postgres(port, words);
+    };
+    let (mut tls, mut rest) = tls(words)?;
+    tls.optional = match *ssl {
+        "ssl=on" => true,
+        "ssl=force" => false,
+        _ => return Err("`ssl` is `on` or `force`".to_owned()),
+    };
+    rest.retain(|word| word != ssl);
+    let inside = Box::new(plain_postgres(port, &rest)?);
     Ok(ServerSpec::Tls { tls, inside })
 }
 
@@ -119,7 +142,7 @@ fn resource(path: &str, body: &str) -> Result<HttpResource, String> {
     })
 }
 
-fn postgres(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
+fn plain_postgres(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
     let mut tables = Vec::new();
     let mut think = SimDuration::from_millis(2);
     let mut wal = (SimDuration::from_secs(10), 4096);

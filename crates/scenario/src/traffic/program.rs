@@ -2,7 +2,7 @@
 
 use smol_str::SmolStr;
 use wirelab_model::SimDuration;
-use wirelab_simulator::host::{TlsClientSpec, TlsRange, TrafficProgram};
+use wirelab_simulator::host::{TlsClientSpec, TlsRange, TlsVersion, TrafficProgram};
 
 use crate::fields::{Fields, Sink, Text};
 use crate::size::{Rate, Size};
@@ -33,18 +33,29 @@ pub(super) const fn patience(program: &TrafficProgram) -> SimDuration {
 pub(super) fn read(fields: &Fields<'_>, name: &str, to: Option<&Text>) -> Option<TrafficProgram> {
     let keep_alive = fields.boolean("keep_alive").unwrap_or(false) || fields.has("pool");
     let plain = plain(fields, name, keep_alive);
-    let secure = tls(fields, to);
-    let program = plain.map(|(program, is_https)| match secure {
-        Some(tls) => secured(program, tls),
-        None if is_https => secured(program, default_tls(to)),
+    let libpq = fields.has("postgres") || fields.has("replication");
+    let secure = tls(fields, to, libpq);
+    let (program, is_https) = plain?;
+    let speaks_tls = matches!(
+        program,
+        TrafficProgram::Http { .. }
+            | TrafficProgram::HealthCheck { path: Some(_) }
+            | TrafficProgram::Postgres { .. }
+            | TrafficProgram::PostgresReplication { .. }
+    );
+    let program = match secure.or_else(|| is_https.then(|| default_tls(to))) {
+        Some(tls) if speaks_tls => {
+            let inside = Box::new(program);
+            TrafficProgram::Tls { tls, inside }
+        }
+        Some(_) => {
+            let message = "`tls` goes with `http`, `https`, `postgres`, `replication` and the `health_check` of a path";
+            fields.sink().error(fields.span(), message);
+            return None;
+        }
         None => program,
-    });
-    pool(fields, program?)
-}
-
-fn secured(program: TrafficProgram, tls: TlsClientSpec) -> TrafficProgram {
-    let inside = Box::new(program);
-    TrafficProgram::Tls { tls, inside }
+    };
+    pool(fields, program)
 }
 
 /// The settings that the programs share.
@@ -238,10 +249,16 @@ fn default_tls(to: Option<&Text>) -> TlsClientSpec {
 }
 
 /// `tls = { min = "1.2", server_name = "www.example.com", trusts = ["Corp-CA"] }`.
-fn tls(fields: &Fields<'_>, to: Option<&Text>) -> Option<TlsClientSpec> {
+/// libpq offers TLS 1.2 and 1.3, no protocols, and looks at no certificate unless it is told
+/// (PostgreSQL 15 documentation, section 34.1.2, `sslmode`).
+fn tls(fields: &Fields<'_>, to: Option<&Text>, libpq: bool) -> Option<TlsClientSpec> {
     let node = fields.node("tls")?;
     let fields = Fields::of(node, "`tls`", fields.sink())?;
     let mut spec = default_tls(to);
+    if libpq {
+        spec.range.min = TlsVersion::Tls12;
+        spec.alpn.clear();
+    }
     if let Some(min) = fields.parsed("min") {
         spec.range.min = min;
     }
@@ -258,7 +275,7 @@ fn tls(fields: &Fields<'_>, to: Option<&Text>) -> Option<TlsClientSpec> {
     }
     let trusts = fields.texts("trusts").into_iter();
     spec.trusts = trusts.map(|it| it.text.into()).collect();
-    spec.verify = fields.boolean("verify").unwrap_or(true);
+    spec.verify = fields.boolean("verify").unwrap_or(!libpq);
     if spec.range.min > spec.range.max {
         fields.sink().error(fields.span(), "`min` is above `max`");
     }

@@ -28,7 +28,7 @@ use smol_str::SmolStr;
 use wirelab_model::{SimTime, UnixTime};
 
 pub(crate) use client::Client;
-pub(crate) use server::Server;
+pub(crate) use server::{Arrival, Server};
 
 /// What a program wants done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 
 mod replication;
 
+use std::net::IpAddr;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, SmolStr};
@@ -353,8 +355,17 @@ fn complete(tag: &str, out: &mut BytesMut) {
 }
 
 fn error(code: &str, what: &str, out: &mut BytesMut) {
+    refuse("ERROR", code, what, out);
+}
+
+fn refuse(severity: &str, code: &str, what: &str, out: &mut BytesMut) {
     let mut body = BytesMut::new();
-    for (field, value) in [(b'S', "ERROR"), (b'V', "ERROR"), (b'C', code), (b'M', what)] {
+    for (field, value) in [
+        (b'S', severity),
+        (b'V', severity),
+        (b'C', code),
+        (b'M', what),
+    ] {
         body.put_u8(field);
         cstring(value, &mut body);
     }
@@ -387,6 +398,66 @@ fn query_message(query: &str) -> Bytes {
 fn terminate() -> Bytes {
     let mut out = BytesMut::new();
     message(b'X', &[], &mut out);
+    out.freeze()
+}
+
+/// What asks for TLS before anything else is said.
+pub(crate) fn ssl_request() -> Bytes {
+    let mut out = BytesMut::new();
+    out.put_u32(8);
+    out.put_u32(SSL_REQUEST);
+    out.freeze()
+}
+
+/// What a client's first packet wants.
+pub(crate) enum Opening {
+    Tls,
+    /// GSSAPI, which no server here has.
+    Gss,
+    /// To log in, as this user to this database.
+    LogIn(String, String),
+}
+
+/// Reads the first packet, which stays in the inbox if it is a log-in; nothing if it is not whole.
+pub(crate) fn opening(inbox: &mut Inbox) -> Option<Opening> {
+    let head = inbox.peek(8);
+    let [a, b, c, d, e, f, g, h] = head[..] else {
+        return None;
+    };
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    match u32::from_be_bytes([e, f, g, h]) {
+        SSL_REQUEST => {
+            inbox.skip(8);
+            return Some(Opening::Tls);
+        }
+        GSS_REQUEST => {
+            inbox.skip(8);
+            return Some(Opening::Gss);
+        }
+        _ => {}
+    }
+    if inbox.len() < length {
+        return None;
+    }
+    let body = inbox.peek(length);
+    let texts: Vec<_> = body.get(8..).unwrap_or(&[]).split(|it| *it == 0).collect();
+    let value = |name: &[u8]| {
+        let at = texts.iter().position(|text| *text == name);
+        let value = at.and_then(|at| texts.get(at + 1));
+        value.map_or_else(String::new, |text| {
+            String::from_utf8_lossy(text).into_owned()
+        })
+    };
+    Some(Opening::LogIn(value(b"user"), value(b"database")))
+}
+
+/// The answer of a server with `hostssl` entries only to who does not ask for TLS.
+pub(crate) fn no_encryption(peer: IpAddr, user: &str, database: &str) -> Bytes {
+    let text = format!(
+        "no pg_hba.conf entry for host \"{peer}\", user \"{user}\", database \"{database}\", no encryption"
+    );
+    let mut out = BytesMut::new();
+    refuse("FATAL", "28000", &text, &mut out);
     out.freeze()
 }
 
@@ -439,6 +510,9 @@ impl PostgresClient {
             match kind {
                 b'T' => self.columns = column_names(&body),
                 b'D' => self.rows.push(row_values(&body)),
+                b'E' if !self.logged_in => {
+                    acts.push(Act::Failed(format!("FATAL:  {}", error_text(&body)).into()));
+                }
                 b'E' => self.failure = Some(error_text(&body)),
                 b'Z' if self.logged_in => self.complete(&mut acts),
                 b'Z' => {

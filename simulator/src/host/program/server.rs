@@ -1,5 +1,7 @@
 //! The server's side of a connection.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::Stream;
@@ -28,9 +30,24 @@ pub(crate) enum Server {
     Discard,
 }
 
+/// A connection that has just been accepted.
+pub(crate) struct Arrival {
+    /// How many there were on this machine before.
+    pub(crate) number: u64,
+    /// What the session draws.
+    pub(crate) stream: Stream,
+    /// Who comes.
+    pub(crate) peer: IpAddr,
+}
+
 impl Server {
-    /// A session of the server at `index` among the machine's. What it draws comes from `stream`.
-    pub(crate) fn new(index: usize, spec: &ServerSpec, number: u64, stream: Stream) -> Self {
+    /// A session of the server at `index` among the machine's.
+    pub(crate) fn new(index: usize, spec: &ServerSpec, arrival: Arrival) -> Self {
+        let Arrival {
+            number,
+            stream,
+            peer,
+        } = arrival;
         match spec {
             ServerSpec::Http { .. } => Self::Http(HttpServer::new(index)),
             ServerSpec::Postgres { .. } => Self::Postgres(PostgresServer::new(index, number)),
@@ -41,8 +58,13 @@ impl Server {
             ServerSpec::Dns { .. } => Self::Dns(NameSession::new(index)),
             ServerSpec::Bulk { .. } => Self::Bulk(BulkServer::default()),
             ServerSpec::Tls { inside, .. } => {
-                let inside = Self::new(index, inside, number, stream.clone());
-                Self::Tls(Box::new(Secured::new(index, inside, stream)))
+                let arrival = Arrival {
+                    number,
+                    stream: stream.clone(),
+                    peer,
+                };
+                let inside = Self::new(index, inside, arrival);
+                Self::Tls(Box::new(Secured::new(index, inside, peer, stream)))
             }
             ServerSpec::Echo { .. } => Self::Echo,
             ServerSpec::Discard { .. } | ServerSpec::Ntp => Self::Discard,

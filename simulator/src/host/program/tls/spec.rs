@@ -94,6 +94,9 @@ pub struct TlsServerSpec {
     pub alpn: Vec<SmolStr>,
     /// Refuse clients that do not ask for one of its names (nginx's `ssl_reject_handshake`).
     pub strict_sni: bool,
+    /// Where a client has to ask for TLS (PostgreSQL): take those that do not as well. RDS does not
+    /// (`rds.force_ssl`).
+    pub optional: bool,
 }
 
 impl TlsServerSpec {
@@ -114,6 +117,7 @@ impl Default for TlsServerSpec {
             expires: SimDuration::from_secs(365 * 86_400),
             alpn: vec!["http/1.1".into()],
             strict_sni: false,
+            optional: false,
         }
     }
 }

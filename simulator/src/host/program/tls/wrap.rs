@@ -1,13 +1,26 @@
 //! TLS around the programs of this folder.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::Stream;
 
 use super::{Heard, TlsClient, TlsClientSpec, TlsServer, TlsServerSpec};
-use crate::host::program::{Act, Client, Done, Moment, Server};
+use crate::host::program::{Act, Client, Done, Inbox, Moment, Server, postgres};
 use crate::host::spec::ServerSpec;
+
+/// How a connection comes to TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Opening {
+    /// It does, or has.
+    Tls,
+    /// PostgreSQL's client has to ask (PostgreSQL 15 documentation, section 55.2.10).
+    Postgres,
+    /// It does not.
+    Plain,
+}
 
 /// A server that speaks through TLS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,14 +28,24 @@ pub(crate) struct Secured {
     tls: TlsServer,
     inside: Server,
     index: usize,
+    peer: IpAddr,
+    opening: Opening,
+    inbox: Inbox,
 }
 
 impl Secured {
-    pub(crate) fn new(index: usize, inside: Server, stream: Stream) -> Self {
+    pub(crate) fn new(index: usize, inside: Server, peer: IpAddr, stream: Stream) -> Self {
+        let opening = match inside {
+            Server::Postgres(_) => Opening::Postgres,
+            _ => Opening::Tls,
+        };
         Self {
             tls: TlsServer::new(stream),
             inside,
             index,
+            peer,
+            opening,
+            inbox: Inbox::default(),
         }
     }
 
@@ -37,8 +60,22 @@ impl Secured {
             Some(ServerSpec::Tls { tls, .. }) => tls,
             _ => &plain,
         };
+        let mut data = data;
+        let mut acts = Vec::new();
+        if self.opening == Opening::Postgres {
+            self.inbox.extend(data);
+            self.ask_postgres(spec.optional, &mut acts);
+            if self.opening == Opening::Postgres {
+                return acts;
+            }
+            data = vec![self.inbox.take(self.inbox.len()).into()];
+        }
+        if self.opening == Opening::Plain {
+            acts.extend(self.inside.on_data(specs, data, moment));
+            return acts;
+        }
         let heard = self.tls.on_data(spec, data, moment);
-        let mut acts: Vec<Act> = heard.send.into_iter().map(Act::Send).collect();
+        acts.extend(heard.send.into_iter().map(Act::Send));
         if !heard.data.is_empty() {
             let inner = self.inside.on_data(specs, heard.data, moment);
             self.seal(inner, &mut acts);
@@ -49,8 +86,33 @@ impl Secured {
         acts
     }
 
+    fn ask_postgres(&mut self, optional: bool, acts: &mut Vec<Act>) {
+        while let Some(opening) = postgres::opening(&mut self.inbox) {
+            match opening {
+                postgres::Opening::Gss => acts.push(Act::Send(Bytes::from_static(b"N"))),
+                postgres::Opening::Tls => {
+                    acts.push(Act::Send(Bytes::from_static(b"S")));
+                    self.opening = Opening::Tls;
+                    return;
+                }
+                postgres::Opening::LogIn(..) if optional => {
+                    self.opening = Opening::Plain;
+                    return;
+                }
+                postgres::Opening::LogIn(user, database) => {
+                    let refusal = postgres::no_encryption(self.peer, &user, &database);
+                    acts.extend([Act::Send(refusal), Act::Close]);
+                    return;
+                }
+            }
+        }
+    }
+
     pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
         let inner = self.inside.on_wake(specs, moment);
+        if self.opening == Opening::Plain {
+            return inner;
+        }
         let mut acts = Vec::new();
         self.seal(inner, &mut acts);
         acts
@@ -75,25 +137,41 @@ impl Secured {
 pub(crate) struct SecuredClient {
     tls: TlsClient,
     inside: Client,
+    opening: Opening,
 }
 
 impl SecuredClient {
     pub(crate) fn new(tls: TlsClientSpec, inside: Client, stream: Stream) -> Self {
+        let opening = match inside {
+            Client::Postgres(_) | Client::Replication(_) => Opening::Postgres,
+            _ => Opening::Tls,
+        };
         Self {
             tls: TlsClient::new(tls, stream),
             inside,
+            opening,
         }
     }
 
     pub(crate) fn start(&mut self, fresh: bool, moment: Moment) -> Vec<Act> {
         if fresh {
-            return vec![Act::Send(self.tls.start())];
+            return vec![Act::Send(match self.opening {
+                Opening::Postgres => postgres::ssl_request(),
+                _ => self.tls.start(),
+            })];
         }
         let inner = self.inside.start(false, moment);
         self.seal(inner)
     }
 
     pub(crate) fn on_data(&mut self, data: Vec<Bytes>, moment: Moment) -> Vec<Act> {
+        if self.opening == Opening::Postgres {
+            self.opening = Opening::Tls;
+            return vec![match data.first().and_then(|octets| octets.first()) {
+                Some(b'S') => Act::Send(self.tls.start()),
+                _ => Act::Failed("server does not support SSL, but SSL was required".into()),
+            }];
+        }
         let Heard {
             send,
             data,

@@ -40,7 +40,7 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
     let to = fields.required_text("to");
     let program = program::read(fields, &name, to.as_ref());
     let usual = program.as_ref().and_then(program::usual_port);
-    let to = to.and_then(|text| {
+    let to = to.filter(|_| program.is_some()).and_then(|text| {
         let (end, port) = split_port(&text, usual, fields)?;
         match dns_name(end, resolver) {
             Some(name) => Some((Ipv4Addr::UNSPECIFIED.into(), Some(name), port)),

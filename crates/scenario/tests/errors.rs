@@ -112,6 +112,64 @@ routes = ["0.0.0.0/0 nat_gateway.out", "0.0.0.0/0 -> nat_gateway.out"]
 }
 
 #[test]
+fn servers_and_clients_that_make_no_sense_say_so() {
+    insta::assert_snapshot!(errors_with(
+        r#"servers            = ["http 8080 /=1KiB"]"#,
+        r#"servers = [
+  "https 443 /=1KiB min=1.3 max=1.2",
+  "https 443 /=1KiB ciphers=RC4-MD5",
+  "https 443 /=1KiB sni=strict",
+  "postgres 5432 ssl=maybe",
+  "dns 53 zone=corp.internal www.example.com=10.0.0.1",
+  "ntp 124",
+  "smtp 25",
+]"#
+    ));
+    insta::assert_snapshot!(errors_after(
+        r#"
+[[traffic]]
+name  = "pinging-pool"
+from  = "instance.db"
+to    = "instance.db"
+ping  = 56
+pool  = { size = 3 }
+every = "10s"
+
+[[traffic]]
+name  = "two-things"
+from  = "instance.db"
+to    = "instance.db:80"
+http  = "GET /"
+mysql = "SELECT 1"
+every = "10s"
+
+[[traffic]]
+name  = "scan"
+from  = "instance.db"
+to    = "instance.db"
+scan  = "80-20"
+every = "10s"
+
+[[traffic]]
+name  = "secure-shell"
+from  = "instance.db"
+to    = "instance.db:22"
+ssh   = "ec2-user"
+tls   = { min = "1.4", ciphers = ["ROT13"] }
+every = "10s"
+
+[[traffic]]
+name  = "portless"
+from  = "instance.db"
+to    = "instance.db"
+bulk  = "9TiB"
+rate  = "fast"
+every = "10s"
+"#
+    ));
+}
+
+#[test]
 fn draws_say_what_they_cannot_do() {
     insta::assert_snapshot!(errors_after(
         r#"

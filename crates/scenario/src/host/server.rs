@@ -27,13 +27,27 @@ pub(super) fn read(text: &Text, sink: &Sink) -> Option<ServerSpec> {
         [kind, port, ref rest @ ..] => parse(port).and_then(|port| server(kind, port, rest)),
         _ => Err("kind and port are wanted".to_owned()),
     };
-    let hint = "write `http 8080 /path=64KiB`, `https 443 /=2KiB names=www.example.com`, \
-                `postgres 5432 table(id,name)=100x24`, `mysql 3306 table(id,name)=100x24`, \
-                `ssh 22`, `ntp 123`, `dns 53 zone=corp.internal db.corp.internal=10.0.1.5`, \
-                `bulk 5201`, `echo 7`";
+    let hint = hint(words.first().copied().unwrap_or_default());
     match read {
         Ok(server) => Some(server),
         Err(why) => refuse(text, "server", &why, hint, sink),
+    }
+}
+
+/// How a line of this kind is written.
+fn hint(kind: &str) -> &'static str {
+    match kind {
+        "http" => "write `http 8080 /path=64KiB /gone=0B:404 think=5ms`",
+        "https" => "write `https 443 /path=64KiB names=www.example.com min=1.2 max=1.3`",
+        "postgres" => "write `postgres 5432 table(id,name)=100x24 wal=4KiB/5s ssl=on`",
+        "mysql" => "write `mysql 3306 table(id,name)=100x24 binlog=1KiB/5s`",
+        "ssh" => "write `ssh 22 users=ec2-user`",
+        "ntp" => "write `ntp 123`",
+        "dns" => "write `dns 53 zone=corp.internal db.corp.internal=10.0.1.5`",
+        "bulk" => "write `bulk 5201`",
+        _ => {
+            "write a kind and a port: `http 8080 /path=64KiB`, `postgres 5432 table(id,name)=100x24`, `echo 7`"
+        }
     }
 }
 

@@ -77,6 +77,7 @@ fn plain(fields: &Fields<'_>, name: &str, keep_alive: bool) -> Option<(TrafficPr
         database: or("database", "app"),
         keep_alive,
     };
+    let noted = fields.sink().count();
     let body = fields.parsed::<Size>("body").map_or(0, |size| size.0);
     let user_agent = or("user_agent", name);
     let http = |line: Text| {
@@ -102,6 +103,8 @@ fn plain(fields: &Fields<'_>, name: &str, keep_alive: bool) -> Option<(TrafficPr
     let found: Vec<_> = found.collect();
     match <[_; 1]>::try_from(found) {
         Ok([program]) => Some((program, is_https)),
+        // What could not be read has been complained of.
+        Err(_) if fields.sink().count() > noted => None,
         Err(found) => {
             complain(fields, name, found.len());
             None

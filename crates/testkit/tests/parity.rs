@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use wirelab_testkit::parity::{Report, hold, table};
+use wirelab_testkit::parity::{Report, differences_over_ipv6, hold, table};
 
 fn folder() -> PathBuf {
     [
@@ -70,4 +70,19 @@ fn a_segment_that_linux_did_not_send_is_a_difference() {
     assert!(!report.holds());
     let failures = report.failures();
     assert!(failures.contains("extra"), "{failures}");
+}
+
+/// No capture tells what Linux does over IPv6: the same segments, with an MTU 20 octets larger.
+#[test]
+fn tcp_over_ipv6_is_tcp_over_ipv4() {
+    let mut played = 0;
+    for file in manifests() {
+        let found = differences_over_ipv6(&file).unwrap_or_else(|error| panic!("{error}"));
+        if let Some(differences) = found {
+            played += 1;
+            let first: String = differences.iter().take(5).cloned().collect();
+            assert!(differences.is_empty(), "{}: {first}", file.display());
+        }
+    }
+    assert!(played > 50, "{played} situations");
 }

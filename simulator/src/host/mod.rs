@@ -12,7 +12,6 @@
 //! the machine's stub resolver (`resolver`).
 //!
 //! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it.
-//! IPv6 packets are carried and forwarded; programs and TCP options are made for IPv4.
 
 mod bridge;
 mod drive;

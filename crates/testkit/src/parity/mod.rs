@@ -15,12 +15,14 @@
 //! | `observe` | packets in the form in which they are compared |
 //! | `compare` | alignment and differences |
 //! | `report` | the table |
+//! | `ipv6` | the same situation over IPv6 |
 //!
 //! The format is described beside the captures, in `tests/golden/kernel/README.md`.
 
 mod build;
 mod capture;
 mod compare;
+mod ipv6;
 mod manifest;
 mod names;
 mod nat;
@@ -33,6 +35,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use compare::{Difference, Judged};
+pub use ipv6::differences_over_ipv6;
 pub use manifest::Manifest;
 pub use report::{Report, table};
 

@@ -16,8 +16,8 @@
 //! | `listener` | requests that have not completed their handshake |
 //! | `time_wait` | what is left after closing |
 //!
-//! ECN is negotiated and new data marked ECT(0) (RFC 3168), but nothing on the way marks CE, so that
-//! the answer to it is not modelled. Nor are urgent data, TCP MD5, Fast Open, SYN cookies and probing
+//! ECN is negotiated and new data marked ECT(0) (RFC 3168), but nothing on the way marks CE, so the
+//! answer to it is not modelled. Nor are urgent data, TCP MD5, Fast Open, SYN cookies and probing
 //! upward from a reduced MSS (`tcp_mtu_probe`).
 
 mod acknowledge;

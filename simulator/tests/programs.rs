@@ -209,6 +209,13 @@ fn a_client_says_what_it_does_not_like_of_a_certificate() {
     let last = [21, 3, 3, 0, 2, 2, 48];
     assert!(theirs.ends_with(&last) && client.ends_with(&last));
     assert_eq!(client.len(), theirs.len());
+    // It closes with the rest of the server's flight unread.
+    let golden = Golden::read("tls-unknown-ca.client.pcap");
+    for packets in [net.packets(Side::Client), golden.packets()] {
+        let segments = packets.iter().filter_map(|(_, packet)| packet.as_tcp());
+        let mut sent = segments.filter(|segment| segment.destination_port == 443);
+        assert!(sent.any(|segment| segment.flags == TcpFlags::RST | TcpFlags::ACK));
+    }
     let text = "SSL certificate problem: unable to get local issuer certificate";
     assert_eq!(event.outcome, Outcome::Failed(text.into()));
 
@@ -221,11 +228,14 @@ fn a_client_says_what_it_does_not_like_of_a_certificate() {
     own.issuer = "db.example.com".into();
     let mut strict = misnamed.clone();
     strict.strict_sni = true;
+    let mut nameless = golden_client();
+    nameless.server_name = None;
     for (server, client, alert) in [
         (misnamed, golden_client(), Some(42)),
         (expired, golden_client(), Some(45)),
         (own, stranger, Some(48)),
-        (strict, golden_client(), None),
+        (strict.clone(), golden_client(), None),
+        (strict, nameless, None),
     ] {
         let (net, event) = exchange(over_tls(server), through_tls(client));
         let sent = stream(net.packets(Side::Client), 443, true);
@@ -236,6 +246,22 @@ fn a_client_says_what_it_does_not_like_of_a_certificate() {
             None => assert_eq!(answered, [21, 3, 3, 0, 2, 2, 112]),
         }
     }
+}
+
+#[test]
+fn curl_looks_at_the_name_after_the_handshake() {
+    let mut server = golden_server();
+    server.names = vec!["www.example.com".into()];
+    let mut client = golden_client();
+    client.late_name_check = true;
+    let (net, event) = exchange(over_tls(server), through_tls(client));
+    let text =
+        "SSL: no alternative certificate subject name matches target host name 'db.example.com'";
+    assert_eq!(event.outcome, Outcome::Failed(text.into()));
+    let sent = records(&stream(net.packets(Side::Client), 443, true));
+    // ClientHello, ChangeCipherSpec, Finished and an encrypted close_notify.
+    let kinds: Vec<_> = sent.iter().map(|(kind, _, len)| (*kind, *len)).collect();
+    assert_eq!(kinds, [(22, 512), (20, 1), (23, 69), (23, 19)]);
 }
 
 #[test]

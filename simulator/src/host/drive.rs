@@ -336,6 +336,9 @@ impl Host {
                     });
                 }
                 Act::Close => self.release(now, runner),
+                Act::Abort => {
+                    self.stack.with(now, socket, Connection::abort);
+                }
                 Act::Wake(at) => {
                     let waker = Waker::Client(runner.spec.name.clone());
                     self.wakes.insert((at, waker));

@@ -120,6 +120,10 @@ impl Host {
                     });
                 }
                 Act::Close => self.end_session(now, socket),
+                Act::Abort => {
+                    self.stack.with(now, socket, Connection::abort);
+                    self.end_session(now, socket);
+                }
                 Act::Wake(at) => {
                     self.wakes.insert((at, Waker::Session(socket)));
                     if let Some(session) = self.sessions.get_mut(&socket) {

@@ -37,6 +37,8 @@ pub(crate) enum Act {
     Send(Bytes),
     /// `close()`.
     Close,
+    /// `close()` with octets unread, which resets the connection.
+    Abort,
     /// Call again at this time.
     Wake(SimTime),
     /// The exchange is complete.

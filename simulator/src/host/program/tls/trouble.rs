@@ -47,6 +47,15 @@ impl Trouble {
         }
     }
 
+    /// Whether the client that found it closes with the rest of the server's flight unread: OpenSSL
+    /// reads record by record, so the kernel answers the close with RST [tls-unknown-ca].
+    pub(crate) const fn leaves_unread(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownIssuer | Self::SelfSigned | Self::Expired | Self::WrongName(_)
+        )
+    }
+
     /// The status and the text of `curl: (35) ...`.
     pub(crate) fn curl(&self) -> (i32, String) {
         let openssl = |code: &str, text: &str| {

@@ -192,6 +192,9 @@ impl SecuredClient {
             acts.extend(self.inside.on_end().map(Act::Done));
         }
         if let Some(trouble) = trouble {
+            if trouble.leaves_unread() {
+                acts.push(Act::Abort);
+            }
             acts.push(Act::Failed(SmolStr::from(trouble.curl().1)));
         }
         acts

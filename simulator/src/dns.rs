@@ -19,9 +19,15 @@ pub(crate) const PORT: u16 = 53;
 const COOKIE: u16 = 10;
 
 /// A query for one name and type; nothing for a text that is no name.
-pub(crate) fn query(id: u16, name: &str, kind: RecordType, payload: Option<u16>) -> Option<Bytes> {
+pub(crate) fn query(
+    id: u16,
+    name: &str,
+    kind: RecordType,
+    payload: Option<u16>,
+    recurse: bool,
+) -> Option<Bytes> {
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-    message.metadata.recursion_desired = true;
+    message.metadata.recursion_desired = recurse;
     message.add_query(Query::query(absolute(name)?, kind));
     if let Some(payload) = payload {
         let mut edns = Edns::new();
@@ -92,6 +98,13 @@ pub(crate) fn addresses(message: &Message) -> Vec<IpAddr> {
             _ => None,
         })
         .collect()
+}
+
+/// The name that has the addresses in an answer, without its final dot.
+pub(crate) fn owner(message: &Message) -> Option<String> {
+    let mut records = message.answers.iter();
+    let found = records.find(|it| matches!(it.data, RData::A(_) | RData::AAAA(_)))?;
+    Some(found.name.to_ascii().trim_end_matches('.').to_owned())
 }
 
 /// Whether the message is an answer to the query with this id.

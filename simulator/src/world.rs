@@ -2,6 +2,7 @@
 
 mod dispatch;
 mod live;
+mod neighbors;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -411,6 +412,10 @@ impl World {
         if argv.iter().any(|word| word.ends_with("ethtool")) {
             let statistics = self.statistics(number);
             self.machines[number].host.set_statistics(statistics);
+        }
+        if argv.iter().any(|word| word.starts_with('n')) {
+            let hardware = self.hardware(number);
+            self.machines[number].host.set_hardware(hardware);
         }
         self.with_host(number, |host, now, out| host.exec(now, id, argv, out));
         Ok(())

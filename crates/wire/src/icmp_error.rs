@@ -109,6 +109,7 @@ impl IcmpError {
             Self::Unreachable(
                 Unreachable::HostProhibited | Unreachable::AdministrativelyProhibited,
             ) => 1,
+            Self::Unreachable(Unreachable::Host) => 3,
             Self::Unreachable(_) => 0,
         };
         Icmpv6Message::DestinationUnreachable { code, quoted }

@@ -119,6 +119,11 @@ impl Sites {
         }
     }
 
+    /// Whether it is the internet, where any public address can be reached.
+    pub(crate) fn is_internet(&self, socket: &Socket) -> bool {
+        *socket == Socket::Segment(INTERNET)
+    }
+
     /// The machine that has a public address.
     pub(crate) fn on_internet(&self, address: IpAddr) -> Option<Port> {
         self.neighbor(INTERNET, address)

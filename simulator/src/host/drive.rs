@@ -111,7 +111,7 @@ impl Host {
             if runner.running.is_none() {
                 return;
             }
-            match found.map(|addresses| addresses.first().copied()) {
+            match found.map(|it| it.addresses.first().copied()) {
                 Ok(Some(address)) => {
                     runner.to = address;
                     host.begin_exchange(now, runner, out);

@@ -14,6 +14,9 @@ use wirelab_wire::{IpPacket, TcpFlags, Transport, Unreachable};
 
 pub(crate) use parse::{Command, FirewallError, parse};
 
+/// The name of an address, if it has one.
+pub(crate) type NameOf<'a> = &'a dyn Fn(IpAddr) -> Option<String>;
+
 /// A built-in chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Hook {
@@ -95,6 +98,8 @@ pub(crate) struct Matches {
     pub(crate) icmp_type: Option<Not<(u8, Option<u8>)>>,
     /// `-m length --length LOW:HIGH`, IP total length.
     pub(crate) length: Option<Not<(u16, u16)>>,
+    /// `-m comment`, which every packet fits.
+    pub(crate) comment: Option<String>,
 }
 
 /// A rule.
@@ -112,7 +117,9 @@ struct Chain {
     hook: Hook,
     accepts: bool,
     rules: Vec<Rule>,
-    /// What fell to the policy.
+    /// What fell to the policy. The kernel's tables count it only once the policy was set by hand
+    /// (`iptables-nft` makes its chains without counters).
+    counts: bool,
     packets: u64,
     octets: u64,
 }
@@ -135,6 +142,7 @@ impl Default for Firewall {
                     hook,
                     accepts: true,
                     rules: Vec::new(),
+                    counts: false,
                     packets: 0,
                     octets: 0,
                 })
@@ -171,12 +179,17 @@ impl Firewall {
         Verdict::Accept
     }
 
-    /// Carries out a parsed command; returns what it prints.
+    /// Carries out a parsed command; returns what it prints. `name_of` knows the names of
+    /// addresses, for lists without `-n`.
     ///
     /// # Errors
     /// A rule to be deleted does not exist.
-    pub(crate) fn apply(&mut self, command: Command) -> Result<String, FirewallError> {
-        let printed = self.apply_one(command)?;
+    pub(crate) fn apply(
+        &mut self,
+        command: Command,
+        name_of: NameOf<'_>,
+    ) -> Result<String, FirewallError> {
+        let printed = self.apply_one(command, name_of)?;
         self.idle = self
             .chains
             .iter()
@@ -191,7 +204,11 @@ impl Firewall {
             .expect("every table has every chain")
     }
 
-    fn apply_one(&mut self, command: Command) -> Result<String, FirewallError> {
+    fn apply_one(
+        &mut self,
+        command: Command,
+        name_of: NameOf<'_>,
+    ) -> Result<String, FirewallError> {
         match command {
             Command::Insert {
                 table,
@@ -202,22 +219,29 @@ impl Firewall {
                 let rules = &mut self.chain_mut(table, hook).rules;
                 let at = at.unwrap_or(rules.len() + 1);
                 if at == 0 || at > rules.len() + 1 {
-                    return Err(FirewallError::IndexTooBig);
+                    return Err(FirewallError::IndexTooBig("insertion"));
                 }
                 rules.insert(at - 1, rule);
             }
             Command::Delete { table, hook, rule } => {
                 let rules = &mut self.chain_mut(table, hook).rules;
-                let at = rules
-                    .iter()
-                    .position(|old| old.matches == rule.matches && old.target == rule.target)
-                    .ok_or(FirewallError::NoSuchRule)?;
+                let at = position(rules, &rule)?;
                 rules.remove(at);
+            }
+            Command::Check { table, hook, rule } => {
+                position(&self.chain_mut(table, hook).rules, &rule)?;
+            }
+            Command::Zero { table, hook } => {
+                for chain in self.chains.iter_mut().filter(|it| it.table == table) {
+                    if hook.is_none_or(|hook| hook == chain.hook) {
+                        chain.zero();
+                    }
+                }
             }
             Command::DeleteAt { table, hook, at } => {
                 let rules = &mut self.chain_mut(table, hook).rules;
                 if at == 0 || at > rules.len() {
-                    return Err(FirewallError::IndexTooBig);
+                    return Err(FirewallError::IndexTooBig("deletion"));
                 }
                 rules.remove(at - 1);
             }
@@ -233,9 +257,12 @@ impl Firewall {
                 hook,
                 accepts,
             } => {
-                self.chain_mut(table, hook).accepts = accepts;
+                let chain = self.chain_mut(table, hook);
+                (chain.accepts, chain.counts) = (accepts, true);
             }
-            Command::List { table, hook, look } => return Ok(self.list(table, hook, look)),
+            Command::List { table, hook, look } => {
+                return Ok(self.list(table, hook, look, name_of));
+            }
             Command::Save { table, hook } => return Ok(self.save(table, hook)),
         }
         Ok(String::new())
@@ -263,11 +290,26 @@ impl Firewall {
     }
 }
 
+/// Where a rule stands.
+fn position(rules: &[Rule], rule: &Rule) -> Result<usize, FirewallError> {
+    let same = |old: &Rule| old.matches == rule.matches && old.target == rule.target;
+    rules.iter().position(same).ok_or(FirewallError::NoSuchRule)
+}
+
 impl Chain {
+    fn zero(&mut self) {
+        (self.packets, self.octets) = (0, 0);
+        for rule in &mut self.rules {
+            (rule.packets, rule.octets) = (0, 0);
+        }
+    }
+
     /// A packet falls to the policy.
     fn count(&mut self, len: usize) {
-        self.packets += 1;
-        self.octets += len as u64;
+        if self.counts {
+            self.packets += 1;
+            self.octets += len as u64;
+        }
     }
 
     fn run(&mut self, packet: &mut IpPacket, names: (&str, &str), mtu: Option<u16>) -> Verdict {

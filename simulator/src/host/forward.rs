@@ -1,4 +1,4 @@
-//! A machine that routes: TTL, FORWARD chain, MTU.
+//! A machine that routes: route, TTL, FORWARD chain, MTU.
 
 use wirelab_model::SimTime;
 use wirelab_wire::{IcmpError, IpPacket, Unreachable};
@@ -9,21 +9,22 @@ use super::route::Resolved;
 use super::stack::{Stack, names};
 
 impl Stack {
-    /// `ip_forward`: TTL first, then the route, the firewall and the MTU.
+    /// `ip_rcv_finish`, `ip_forward`: the route first, then TTL, MTU and firewall.
     pub(crate) fn forward(&mut self, now: SimTime, from: usize, mut packet: Box<IpPacket>) {
-        if packet.header.ttl <= 1 {
-            self.send_error(now, &packet, IcmpError::TtlExceeded);
-            self.drop_packet(packet, HostDrop::TtlExpired);
-            return;
-        }
         let destination = packet.header.destination;
         let Some(resolved) = self.routes.resolve(destination, &self.interfaces) else {
-            if self.rate_limit.allow_route_error(packet.header.source, now) {
+            let source = packet.header.source;
+            if destination.is_ipv6() || self.rate_limit.allow_route_error(source, now) {
                 self.send_error(now, &packet, IcmpError::Unreachable(Unreachable::Net));
             }
             self.drop_packet(packet, HostDrop::NoRoute { destination });
             return;
         };
+        if packet.header.ttl <= 1 {
+            self.send_error(now, &packet, IcmpError::TtlExceeded);
+            self.drop_packet(packet, HostDrop::TtlExpired);
+            return;
+        }
         if self.is_too_long(now, &packet, &resolved) {
             return;
         }

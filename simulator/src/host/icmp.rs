@@ -32,6 +32,11 @@ pub(crate) enum Heard {
         /// Octets of ICMP, header included.
         size: usize,
     },
+    /// A TCP segment for the raw socket of a program, by its local port.
+    Segment {
+        from: std::net::SocketAddr,
+        port: u16,
+    },
     /// An error about something this machine sent.
     Error {
         from: IpAddr,
@@ -60,36 +65,43 @@ pub(crate) struct About {
 }
 
 /// Token bucket for errors, per destination (`icmpv4_xrlim_allow`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RateLimit {
+    /// `net.ipv4.icmp_ratelimit`; zero: no limit.
+    pub(crate) interval: SimDuration,
     peers: BTreeMap<IpAddr, (SimTime, u64)>,
 }
 
 /// What a packet without a route may have saved (`ip_rt_error_burst`), in intervals.
 const ROUTE_ERROR_BURST: u64 = 5;
 
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self {
+            interval: ERROR_INTERVAL,
+            peers: BTreeMap::new(),
+        }
+    }
+}
+
 impl RateLimit {
     /// `ip_error`: a packet without a route takes from the same bucket before the error does.
     pub(super) fn allow_route_error(&mut self, to: IpAddr, now: SimTime) -> bool {
-        let full = ERROR_INTERVAL.as_nanos() * ROUTE_ERROR_BURST;
-        let (last, tokens) = self.peers.get(&to).copied().unwrap_or((now, full));
-        let tokens = (tokens + now.since(last).as_nanos()).min(full);
-        let allowed = tokens >= ERROR_INTERVAL.as_nanos();
-        let left = tokens.saturating_sub(u64::from(allowed) * ERROR_INTERVAL.as_nanos());
-        self.peers.insert(to, (now, left));
-        allowed
+        let price = ERROR_INTERVAL.as_nanos();
+        self.take(to, now, price, price * ROUTE_ERROR_BURST)
     }
 
+    /// Takes a token for an error to `to`, if there is one.
     fn allow(&mut self, to: IpAddr, now: SimTime) -> bool {
-        let full = ERROR_INTERVAL.as_nanos() * ERROR_BURST;
+        let price = self.interval.as_nanos();
+        self.take(to, now, price, price * ERROR_BURST)
+    }
+
+    fn take(&mut self, to: IpAddr, now: SimTime, price: u64, full: u64) -> bool {
         let (last, tokens) = self.peers.get(&to).copied().unwrap_or((now, full));
         let tokens = (tokens + now.since(last).as_nanos()).min(full);
-        let allowed = tokens >= ERROR_INTERVAL.as_nanos();
-        let left = if allowed {
-            tokens - ERROR_INTERVAL.as_nanos()
-        } else {
-            tokens
-        };
+        let allowed = tokens >= price;
+        let left = if allowed { tokens - price } else { tokens };
         self.peers.insert(to, (now, left));
         allowed
     }
@@ -230,6 +242,8 @@ impl Stack {
             error,
             IcmpError::Unreachable(Unreachable::FragmentationNeeded { .. })
         );
+        // Nor is there a limit on what goes back to the machine itself.
+        let limited = limited && !self.is_local(to);
         if limited && !self.rate_limit.allow(to, now) {
             return false;
         }

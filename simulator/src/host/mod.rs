@@ -11,7 +11,9 @@
 //! (`exec`). Their answers go back through the stack, and out. Names that they use are looked up by
 //! the machine's stub resolver (`resolver`).
 //!
-//! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it.
+//! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it
+//! and says so ([`Host::asked_neighbor`]), so that a machine knows of silence what it would.
+//! IPv6 packets are carried and forwarded; programs and TCP options are made for IPv4.
 
 mod bridge;
 mod drive;
@@ -37,7 +39,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::SimTime;
-use wirelab_wire::IpPacket;
+use wirelab_wire::{IpPacket, MacAddr};
 
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
 pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
@@ -52,6 +54,7 @@ pub use traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram, TrafficSpe
 
 use exec::Exec;
 use firewall::Firewall;
+use icmp::Heard;
 use program::Moment;
 use program::runner::Runner;
 use serve::Session;
@@ -100,6 +103,8 @@ pub struct Host {
     names: exec::NameTable,
     /// What the drivers of the interfaces have counted, as of the last `ethtool`.
     statistics: Vec<exec::Statistics>,
+    /// Hardware addresses of neighbours, as of the last `ip neigh`.
+    hardware: BTreeMap<(usize, IpAddr), MacAddr>,
     lookups: BTreeMap<u64, resolver::Lookup>,
     lookups_made: u64,
     /// Lookups that have ended, until their askers know.
@@ -120,7 +125,7 @@ impl Host {
                 _ => &words[..],
             };
             firewall::parse(words)
-                .and_then(|command| firewall.apply(command))
+                .and_then(|command| firewall.apply(command, &|_| None))
                 .map_err(|error| HostError(format!("firewall line `{line}`: {error}")))?;
         }
         let mut stack = Stack::new(&spec, &config, firewall);
@@ -148,6 +153,7 @@ impl Host {
             next_echo_identifier,
             names: exec::NameTable::default(),
             statistics: Vec::new(),
+            hardware: BTreeMap::new(),
             lookups: BTreeMap::new(),
             lookups_made: 0,
             resolved: Vec::new(),
@@ -175,6 +181,30 @@ impl Host {
     /// any case; of two entries for one name or address the first counts.
     pub fn set_names(&mut self, names: Vec<(SmolStr, IpAddr)>) {
         self.names = exec::NameTable::new(names);
+    }
+
+    /// The next hop of a packet that was just sent on an interface answers ARP or neighbour
+    /// discovery, or does not: then the packet has gone nowhere.
+    pub(crate) fn asked_neighbor(
+        &mut self,
+        now: SimTime,
+        interface: usize,
+        next_hop: IpAddr,
+        unanswered: Option<IpPacket>,
+    ) {
+        let at = (interface, next_hop);
+        self.stack.asked_neighbor(now, at, unanswered);
+    }
+
+    /// Replaces the hardware addresses of neighbours, for `ip neigh`.
+    pub(crate) fn set_hardware(&mut self, hardware: BTreeMap<(usize, IpAddr), MacAddr>) {
+        self.hardware = hardware;
+    }
+
+    /// Whom it has sent to, by interface.
+    pub(crate) fn neighbors(&self, now: SimTime) -> impl Iterator<Item = (usize, IpAddr)> {
+        let all = self.stack.neighbors(now);
+        all.map(|(interface, address, _)| (interface, address))
     }
 
     /// Replaces what the driver of each interface has counted, for `ethtool -S`.
@@ -279,7 +309,10 @@ impl Host {
                 from,
                 payload,
             } => self.on_datagram(now, port, from, payload, out),
-            StackEvent::Heard { port, from } => self.on_scan_heard(now, port, from, out),
+            StackEvent::Heard { port, from } => {
+                self.on_scan_heard(now, port, from, out);
+                self.on_exec_icmp(now, &Heard::Segment { from, port }, out);
+            }
             StackEvent::Icmp(heard) => {
                 self.on_lookup_icmp(now, &heard);
                 self.on_caller_icmp(&heard);

@@ -63,8 +63,17 @@ impl NameError {
     }
 }
 
+/// What a name leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answer {
+    /// At least one.
+    pub(super) addresses: Vec<IpAddr>,
+    /// The name that has them, after search and CNAMEs.
+    pub(super) canonical: SmolStr,
+}
+
 /// What became of a lookup.
-pub(super) type Found = Result<Vec<IpAddr>, NameError>;
+pub(super) type Found = Result<Answer, NameError>;
 
 /// One question of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +97,7 @@ pub(super) struct Lookup {
     /// Queries of the present candidate so far, less one.
     round: usize,
     deadline: SimTime,
-    found: Vec<IpAddr>,
+    found: Answer,
     /// `single-request`: one question at a time, since a server answered only one of two.
     single: bool,
     /// A server did not know; the error at the end depends on it.
@@ -140,7 +149,7 @@ impl Host {
             ports: BTreeMap::new(),
             round: 0,
             deadline: now,
-            found: Vec::new(),
+            found: Answer::default(),
             single: false,
             again: false,
             tcp: None,
@@ -201,7 +210,7 @@ impl Host {
             self.stack.unbind_udp(*port);
         }
         lookup.round = 0;
-        lookup.found.clear();
+        lookup.found = Answer::default();
         self.ask(now, number);
     }
 
@@ -242,7 +251,7 @@ impl Host {
         let most = if lookup.single { 1 } else { usize::MAX };
         let open = lookup.questions.iter().filter(|it| !it.answered).take(most);
         let queries: Vec<_> = open
-            .filter_map(|it| dns::query(it.id, &name, RecordType::from(it.kind), None))
+            .filter_map(|it| dns::query(it.id, &name, RecordType::from(it.kind), None, true))
             .collect();
         self.stack.connect_udp(port);
         for query in queries {
@@ -261,7 +270,7 @@ impl Host {
             return self.next_round(now, number);
         }
         lookup.single = true;
-        lookup.found.clear();
+        lookup.found = Answer::default();
         for question in &mut lookup.questions {
             question.answered = false;
         }
@@ -364,7 +373,10 @@ impl Host {
         match message.metadata.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain => {
                 question.answered = true;
-                lookup.found.extend(dns::addresses(&message));
+                lookup.found.addresses.extend(dns::addresses(&message));
+                if let Some(owner) = dns::owner(&message) {
+                    lookup.found.canonical = owner.into();
+                }
             }
             // SERVFAIL, REFUSED: the next server may know, and the socket is closed.
             _ => {
@@ -382,7 +394,7 @@ impl Host {
             }
             return;
         }
-        if lookup.found.is_empty() {
+        if lookup.found.addresses.is_empty() {
             self.next_candidate(now, number);
         } else {
             let found = std::mem::take(&mut lookup.found);
@@ -427,7 +439,7 @@ impl Host {
             let name = lookup.candidates.first().cloned().unwrap_or_default();
             let open = lookup.questions.iter().find(|it| !it.answered);
             let query =
-                open.and_then(|it| dns::query(it.id, &name, RecordType::from(it.kind), None));
+                open.and_then(|it| dns::query(it.id, &name, RecordType::from(it.kind), None, true));
             if let Some(query) = query {
                 let framed = dns::framed(&query);
                 self.stack
@@ -475,7 +487,7 @@ fn whole_message(inbox: &[u8]) -> Option<Bytes> {
 }
 
 /// What is asked for, in order (`ndots:1`).
-fn candidates(name: &str, search: &[SmolStr]) -> Vec<String> {
+pub(super) fn candidates(name: &str, search: &[SmolStr]) -> Vec<String> {
     if let Some(absolute) = name.strip_suffix('.') {
         return vec![absolute.to_owned()];
     }

@@ -309,6 +309,21 @@ pub enum DnsData {
 }
 
 impl ServerSpec {
+    /// What its process is called.
+    #[must_use]
+    pub const fn program(&self) -> &'static str {
+        match self {
+            Self::Http { .. } | Self::Bulk { .. } => "nginx",
+            Self::Postgres { .. } => "postgres",
+            Self::Mysql { .. } => "mysqld",
+            Self::Ssh { .. } => "sshd",
+            Self::Ntp => "chronyd",
+            Self::Dns { .. } => "named",
+            Self::Echo { .. } | Self::Discard { .. } => "inetd",
+            Self::Tls { inside, .. } => inside.program(),
+        }
+    }
+
     /// The port it listens on.
     #[must_use]
     pub const fn port(&self) -> u16 {

@@ -4,8 +4,10 @@ mod counters;
 mod errors;
 mod handshake;
 mod listening;
+mod neighbor;
 mod numbers;
 mod output;
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +22,7 @@ use wirelab_wire::{IpHeader, IpPacket, Reassembler, TcpFlags, TcpSegment, Transp
 
 pub(crate) use counters::Counters;
 pub(crate) use errors::TcpNews;
+pub(crate) use neighbor::NeighborState;
 
 use super::firewall::{Firewall, Hook, Verdict};
 use super::icmp::{Heard, RateLimit};
@@ -59,6 +62,7 @@ enum TimerKey {
     Connection(SocketId),
     Request(Ends),
     TimeWait(Ends),
+    Neighbor(usize, IpAddr),
 }
 
 /// A listening socket.
@@ -77,6 +81,7 @@ pub(crate) struct Stack {
     pub(crate) interfaces: Vec<InterfaceConfig>,
     /// By interface, the loopback last.
     counters: Vec<Counters>,
+    neighbors: neighbor::Neighbors,
     /// MTUs set by hand, by name; they stay as long as the device does.
     link_mtus: BTreeMap<SmolStr, u16>,
     pub(crate) routes: RouteTable,
@@ -118,6 +123,7 @@ impl Stack {
         Self {
             interfaces: Vec::new(),
             counters: vec![Counters::default()],
+            neighbors: neighbor::Neighbors::new(),
             link_mtus: BTreeMap::new(),
             routes: RouteTable::new(spec.routes.clone()),
             firewall,
@@ -162,6 +168,9 @@ impl Stack {
             let found = interfaces.iter_mut().find(|new| is_same(name, new));
             found.map(|new| new.mtu = *mtu).is_some()
         });
+        if self.interfaces != old {
+            self.neighbors.clear();
+        }
         self.routes.rebuild(&self.interfaces);
     }
 
@@ -171,26 +180,6 @@ impl Stack {
         self.link_mtus.insert(name, mtu);
         self.interfaces[interface].mtu = mtu;
         self.routes.rebuild(&self.interfaces);
-    }
-
-    /// `bind()` of a UDP socket.
-    pub(crate) fn bind_udp(&mut self, port: u16) {
-        self.udp_ports.insert(port, None);
-    }
-
-    /// `connect()` of a UDP socket.
-    pub(crate) fn connect_udp(&mut self, port: u16) {
-        let counter = self.identification.rotate_left(5) ^ port;
-        self.udp_ports.entry(port).or_insert(Some(counter));
-    }
-
-    pub(crate) fn unbind_udp(&mut self, port: u16) {
-        self.udp_ports.remove(&port);
-    }
-
-    /// UDP ports bound, in order.
-    pub(crate) fn udp_bound(&self) -> impl Iterator<Item = u16> {
-        self.udp_ports.keys().copied()
     }
 
     pub(crate) fn is_local(&self, address: IpAddr) -> bool {
@@ -318,10 +307,12 @@ impl Stack {
         self.connections.values()
     }
 
-    /// Four-tuples in SYN-RECV and in TIME-WAIT.
-    pub(crate) fn half_open(&self) -> impl Iterator<Item = (&'static str, Ends)> {
-        let requests = self.requests.keys().map(|ends| ("SYN-RECV", *ends));
-        let waits = self.time_waits.keys().map(|ends| ("TIME-WAIT", *ends));
+    /// Four-tuples in SYN-RECV and in TIME-WAIT, and until when.
+    pub(crate) fn half_open(&self) -> impl Iterator<Item = (&'static str, Ends, Option<SimTime>)> {
+        let requests = self.requests.keys();
+        let requests = requests.map(|ends| ("SYN-RECV", *ends, None));
+        let waits = self.time_waits.iter();
+        let waits = waits.map(|(ends, wait)| ("TIME-WAIT", *ends, Some(wait.ends_at())));
         requests.chain(waits)
     }
 
@@ -420,6 +411,7 @@ impl Stack {
             TimerKey::TimeWait(ends) => {
                 self.time_waits.remove(&ends);
             }
+            TimerKey::Neighbor(interface, at) => self.neighbor_failed(now, (interface, at)),
             TimerKey::Request(ends) => {
                 let keep = self.with_request(now, ends, |request, cx| request.on_timeout(cx));
                 self.keep_request(ends, keep == Some(true));

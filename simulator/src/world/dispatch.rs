@@ -311,6 +311,7 @@ impl World {
             next_hop,
             packet,
         } = transmit;
+        self.ask_neighbor(number, interface, next_hop, &packet);
         let machine = &mut self.machines[number];
         let host = u32::try_from(number).expect("fewer than 2^32 machines");
         let own = machine.owns(packet.source());
@@ -359,6 +360,23 @@ impl World {
             traffic: whose.traffic,
         };
         self.queue.push(leaves, Scheduled::Packet(place, transit));
+    }
+
+    /// Lets the machine know whether the next hop of what it sends is there.
+    fn ask_neighbor(
+        &mut self,
+        number: usize,
+        interface: usize,
+        next_hop: IpAddr,
+        packet: &IpPacket,
+    ) {
+        let plug = self.machines[number].plugs.get(interface);
+        let Some(answers) = plug.map(|it| self.neighbor_answers(&it.to, next_hop)) else {
+            return;
+        };
+        let unanswered = (!answers).then(|| packet.clone());
+        let host = &mut self.machines[number].host;
+        host.asked_neighbor(self.now, interface, next_hop, unanswered);
     }
 
     fn host_event(&mut self, number: usize, event: HostEvent) {

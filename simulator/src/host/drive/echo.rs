@@ -90,7 +90,8 @@ impl Host {
         let fits = usize::from(echo.size) + headers <= usize::from(path_mtu);
         // Machines here do not cut IPv6 packets.
         if !fits && (echo.mode == PathMtu::Do || echo.to.is_ipv6()) {
-            return Err(format!("message too long, mtu={path_mtu}").into());
+            let sign = if echo.to.is_ipv4() { "=" } else { ": " };
+            return Err(format!("message too long, mtu{sign}{path_mtu}").into());
         }
         let mut request = IpPacket::echo_request(
             way.source,
@@ -109,7 +110,9 @@ impl Host {
             fields.dont_fragment = echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && fits);
             fields.identification = number;
         }
-        self.stack.output(now, request);
+        if !self.stack.output(now, request) {
+            return Err("sendmsg: Operation not permitted".into());
+        }
         Ok(())
     }
 }

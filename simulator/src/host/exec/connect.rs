@@ -1,121 +1,97 @@
-//! `curl` and `nc`: one TCP connection.
+//! One TCP connection for a command: to the first address that answers.
+//!
+//! Addresses are tried in turn. Where the first is IPv6, IPv4 gets its chance after 200 ms (RFC
+//! 8305, and curl's `CURL_HET_DEFAULT`); whoever answers first has the connection.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wirelab_model::SimTime;
+use wirelab_model::{SimDuration, SimTime};
 
-use super::curl::{self, Curl};
-use super::names::service;
-use super::options::{Syntax, Word};
-use super::{Printer, Refusal, Start, Started, Task, number, seconds};
+use super::curl::Curl;
+use super::nc::Nc;
+use super::{Printer, Start, Started, Task};
 use crate::host::output::ExecId;
-use crate::host::program::Act;
 use crate::host::stack::{SocketId, SocketOptions};
 use crate::host::tcp::{Connection, SocketError};
 use crate::host::{Host, Owner};
 
+/// How long the first version of IP has for itself.
+const HEAD_START: SimDuration = SimDuration::from_millis(200);
+
 /// What the connection is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Purpose {
+pub(super) enum Purpose {
     Curl(Box<Curl>),
-    /// `nc -z`: see whether it opens.
-    Probe {
-        verbose: bool,
-    },
+    Nc(Nc),
+}
+
+/// An attempt under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Attempt {
+    socket: SocketId,
+    to: SocketAddr,
 }
 
 /// A command with a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Connect {
-    purpose: Purpose,
+    pub(super) purpose: Purpose,
     /// The host as it was typed.
-    name: String,
-    to: SocketAddr,
-    socket: Option<SocketId>,
-    talking: bool,
-    started: SimTime,
-    deadline: Option<SimTime>,
-    connect_deadline: Option<SimTime>,
+    pub(super) name: String,
+    /// What was tried last.
+    pub(super) to: SocketAddr,
+    /// What is still to be tried.
+    pub(super) targets: Vec<SocketAddr>,
+    attempts: Vec<Attempt>,
+    begun: bool,
+    pub(super) talking: bool,
+    pub(super) started: SimTime,
+    pub(super) deadline: Option<SimTime>,
+    pub(super) connect_deadline: Option<SimTime>,
+    /// Since when nothing has come, for `nc -w`.
+    pub(super) idle_since: SimTime,
     /// The command runs in a container.
     pub(super) bridged: bool,
 }
 
-const NC_USAGE: &str = "usage: nc -z [-v] [-n] [-w SECONDS] HOST PORT\n";
-
-const NC: Syntax = Syntax {
-    program: "nc",
-    letters: "vzn4w:",
-    long: &[],
-    usage: NC_USAGE,
-};
+/// Where and how long.
+pub(super) struct Plan {
+    pub(super) name: String,
+    pub(super) targets: Vec<SocketAddr>,
+    pub(super) limit: Option<SimDuration>,
+    pub(super) connect_limit: Option<SimDuration>,
+}
 
 impl Host {
-    pub(super) fn start_curl(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
-        let command = curl::read(arguments, &self.names)?;
+    pub(super) fn start_connect(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        plan: Plan,
+        purpose: Purpose,
+    ) -> Start {
+        let anywhere = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0);
         let task = Connect {
-            purpose: Purpose::Curl(Box::new(command.curl)),
-            name: command.name,
-            to: command.to,
-            socket: None,
+            purpose,
+            name: plan.name,
+            to: plan.targets.first().copied().unwrap_or(anywhere),
+            targets: plan.targets,
+            attempts: Vec::new(),
+            begun: false,
             talking: false,
             started: now,
-            deadline: command.limit.map(|limit| now + limit),
-            connect_deadline: command.connect_limit.map(|limit| now + limit),
+            deadline: plan.limit.map(|limit| now + limit),
+            connect_deadline: plan.connect_limit.map(|limit| now + limit),
+            idle_since: now,
             bridged: false,
         };
-        self.schedule_connect(id, &task);
-        Ok(Started::Running(Task::Connect(task)))
-    }
-
-    pub(super) fn start_nc(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
-        let (mut verbose, mut probe, mut numeric, mut limit) = (false, false, false, None);
-        let mut places = Vec::new();
-        for word in NC.read(arguments)? {
-            match word {
-                Word::Flag('v') => verbose = true,
-                Word::Flag('z') => probe = true,
-                Word::Flag('n') => numeric = true,
-                Word::Flag(_) => {}
-                Word::Value(_, value) => limit = Some(seconds(&value, "-w")?),
-                Word::Operand(place) => places.push(place),
-            }
-        }
-        let [host, port] = &places[..] else {
-            return Err(Refusal::usage(NC_USAGE));
-        };
-        if !probe {
-            return Err(Refusal::usage(format!(
-                "nc: only -z is supported here\n{NC_USAGE}"
-            )));
-        }
-        let address = match host.parse() {
-            Err(_) if numeric => {
-                let text = format!("nc: {host}: not an address, and -n forbids names\n");
-                return Err(Refusal::with_status(1, text));
-            }
-            Err(_) => self.names.resolve("nc", host)?,
-            Ok(address) => address,
-        };
-        let task = Connect {
-            purpose: Purpose::Probe { verbose },
-            name: host.clone(),
-            to: SocketAddr::new(address, number(port, "port")?),
-            socket: None,
-            talking: false,
-            started: now,
-            deadline: limit.map(|limit| now + limit),
-            connect_deadline: None,
-            bridged: false,
-        };
-        self.schedule_connect(id, &task);
-        Ok(Started::Running(Task::Connect(task)))
-    }
-
-    fn schedule_connect(&mut self, id: ExecId, task: &Connect) {
         for at in [task.deadline, task.connect_deadline].into_iter().flatten() {
             self.wake_exec(at, id);
         }
+        self.wake_exec(now + HEAD_START, id);
+        Ok(Started::Running(Task::Connect(Box::new(task))))
     }
 
     /// Opens the connection, or sees that time is over.
@@ -126,126 +102,246 @@ impl Host {
         task: &mut Connect,
         printer: &mut Printer,
     ) -> Option<i32> {
-        if task.socket.is_none() {
-            task.announce(printer);
-            let options = SocketOptions {
-                bridged: task.bridged,
-                no_delay: true,
-                ..SocketOptions::default()
-            };
-            match self.stack.connect(now, task.to, options) {
-                Ok(socket) => {
-                    task.socket = Some(socket);
-                    self.owners.insert(socket, Owner::Exec(id));
-                }
-                Err(error) => return Some(task.failed(now, error, printer)),
+        if !task.begun {
+            task.begun = true;
+            return self.try_next(now, id, task, printer);
+        }
+        if now.since(task.started) >= HEAD_START && !task.talking {
+            self.try_other_version(now, id, task, printer);
+        }
+        let over = |at: Option<SimTime>| at.is_some_and(|at| at <= now);
+        let connecting = over(task.connect_deadline) && !task.talking;
+        if connecting || over(task.deadline) {
+            let status = task.timed_out(now, connecting && !over(task.deadline), printer);
+            self.end_connect(now, task);
+            return Some(status);
+        }
+        let limit = match &task.purpose {
+            Purpose::Nc(nc) => nc.idle_limit(),
+            Purpose::Curl(_) => None,
+        };
+        let idle = limit.is_some_and(|limit| now.since(task.idle_since) >= limit);
+        if idle {
+            return self.idled(now, id, task, printer);
+        }
+        None
+    }
+
+    /// Nothing came for as long as `nc -w` waits.
+    fn idled(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        self.end_connect(now, task);
+        if task.talking {
+            return Some(0);
+        }
+        if let Purpose::Nc(nc) = &task.purpose {
+            nc.print_timeout(&task.name, task.to, printer);
+        }
+        self.try_next(now, id, task, printer)
+    }
+
+    /// Tries the next address; a status if there is none.
+    fn try_next(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        loop {
+            if task.targets.is_empty() {
+                return Some(task.exhausted(now, printer));
+            }
+            let to = task.targets.remove(0);
+            if let Err(error) = self.try_address(now, id, task, to, printer) {
+                task.failed(to, error, printer);
+                continue;
             }
             return None;
         }
-        let over = |at: Option<SimTime>| at.is_some_and(|at| at <= now);
-        let late = over(task.deadline) || (over(task.connect_deadline) && !task.talking);
-        if !late {
-            return None;
+    }
+
+    fn try_address(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        to: SocketAddr,
+        printer: &mut Printer,
+    ) -> Result<(), SocketError> {
+        task.to = to;
+        task.idle_since = now;
+        task.announce(printer);
+        if let Purpose::Nc(nc) = &task.purpose
+            && let Some(limit) = nc.idle_limit()
+        {
+            self.wake_exec(now + limit, id);
         }
-        let status = task.timed_out(now, printer);
-        self.end_connect(now, task);
-        Some(status)
+        let options = SocketOptions {
+            bridged: task.bridged,
+            no_delay: true,
+            ..SocketOptions::default()
+        };
+        let socket = self.stack.connect(now, to, options)?;
+        self.owners.insert(socket, Owner::Exec(id));
+        task.attempts.push(Attempt { socket, to });
+        Ok(())
+    }
+
+    /// curl gives the other version of IP its chance.
+    fn try_other_version(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        printer: &mut Printer,
+    ) {
+        let is_curl = matches!(task.purpose, Purpose::Curl(_));
+        let [first] = task.attempts[..] else { return };
+        let other = |it: &SocketAddr| it.is_ipv4() != first.to.is_ipv4();
+        let Some(at) = task.targets.iter().position(other).filter(|_| is_curl) else {
+            return;
+        };
+        let to = task.targets.remove(at);
+        if let Err(error) = self.try_address(now, id, task, to, printer) {
+            task.failed(to, error, printer);
+        }
     }
 
     fn end_connect(&mut self, now: SimTime, task: &mut Connect) {
-        if let Some(socket) = task.socket.take() {
-            self.owners.remove(&socket);
-            self.stack.close(now, socket);
+        for attempt in std::mem::take(&mut task.attempts) {
+            self.owners.remove(&attempt.socket);
+            self.stack.close(now, attempt.socket);
         }
     }
 
     pub(super) fn advance_connect(
         &mut self,
         now: SimTime,
-        _id: ExecId,
+        id: ExecId,
         task: &mut Connect,
         printer: &mut Printer,
     ) -> Option<i32> {
-        let socket = task.socket?;
-        let connection = self.stack.connection(socket)?;
-        let established = connection.was_established();
-        let mut status = None;
-        if established && !task.talking {
-            task.talking = true;
-            status = self.opened(now, task, printer);
+        if !task.talking {
+            return self.look_at_attempts(now, id, task, printer);
         }
-        if status.is_none() {
-            status = self.exchange(now, socket, task, printer);
-        }
-        if status.is_some() {
-            self.end_connect(now, task);
-        }
-        status
+        self.exchange(now, task, printer)
     }
 
-    fn opened(&mut self, now: SimTime, task: &mut Connect, printer: &mut Printer) -> Option<i32> {
-        let (to, place) = (task.to, task.place());
-        let socket = task.socket?;
-        match &mut task.purpose {
-            Purpose::Probe { verbose } => {
-                if *verbose {
-                    printer.err(format!(
-                        "Connection to {place} {} port [tcp/{}] succeeded!\n",
-                        to.port(),
-                        service(to.port()).unwrap_or("*")
-                    ));
-                }
-                Some(0)
-            }
-            Purpose::Curl(curl) => {
-                curl.connected_at = Some(now);
-                curl.print_opening(&task.name, to, printer);
-                for act in curl.client.start() {
-                    if let Act::Send(data) = act {
-                        self.stack.with(now, socket, |connection, cx| {
-                            connection.send(data, cx);
-                        });
-                    }
-                }
-                None
-            }
-        }
-    }
-
-    fn exchange(
+    /// Which attempt has succeeded, which has failed.
+    fn look_at_attempts(
         &mut self,
         now: SimTime,
-        socket: SocketId,
+        id: ExecId,
         task: &mut Connect,
         printer: &mut Printer,
     ) -> Option<i32> {
+        for attempt in task.attempts.clone() {
+            let Some(connection) = self.stack.connection(attempt.socket) else {
+                continue;
+            };
+            if connection.was_established() {
+                return self.opened(now, id, task, attempt, printer);
+            }
+            let Some(error) = connection.error else {
+                continue;
+            };
+            task.attempts.retain(|it| *it != attempt);
+            self.owners.remove(&attempt.socket);
+            self.stack.close(now, attempt.socket);
+            task.failed(attempt.to, error, printer);
+            if task.attempts.is_empty() {
+                return self.try_next(now, id, task, printer);
+            }
+        }
+        None
+    }
+
+    fn opened(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        attempt: Attempt,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        for other in task
+            .attempts
+            .clone()
+            .into_iter()
+            .filter(|it| *it != attempt)
+        {
+            self.owners.remove(&other.socket);
+            self.stack.close(now, other.socket);
+        }
+        task.attempts = vec![attempt];
+        task.to = attempt.to;
+        task.idle_since = now;
+        let local = self
+            .stack
+            .connection(attempt.socket)
+            .map(|it| it.ends.local);
+        match &mut task.purpose {
+            Purpose::Nc(nc) => {
+                nc.print_success(&task.name, attempt.to, printer);
+                if nc.probes() {
+                    self.end_connect(now, task);
+                    return self.try_next(now, id, task, printer);
+                }
+                task.talking = true;
+            }
+            Purpose::Curl(curl) => {
+                task.talking = true;
+                curl.local = local;
+                curl.connected_at = Some(now);
+                curl.print_opening(&task.name, attempt.to, printer);
+                for data in curl.request() {
+                    self.send(now, attempt.socket, data);
+                }
+            }
+        }
+        self.exchange(now, task, printer)
+    }
+
+    fn send(&mut self, now: SimTime, socket: SocketId, data: Bytes) {
+        self.stack.with(now, socket, |connection, cx| {
+            connection.send(data, cx);
+        });
+    }
+
+    fn exchange(&mut self, now: SimTime, task: &mut Connect, printer: &mut Printer) -> Option<i32> {
+        let socket = task.attempts.first()?.socket;
         let data = self.stack.with(now, socket, Connection::receive)?;
         let connection = self.stack.connection(socket);
         let error = connection.and_then(|connection| connection.error);
         let ended =
             connection.is_none_or(|connection| connection.at_end() || connection.is_finished());
-        if let Purpose::Curl(curl) = &mut task.purpose {
-            curl.received += data.iter().map(|piece| piece.len() as u64).sum::<u64>();
-            let acts = if data.is_empty() {
-                Vec::new()
-            } else {
-                curl.client.on_data(data)
-            };
-            let done = acts.iter().any(|act| matches!(act, Act::Done(_)));
-            let by_end = if ended && error.is_none() {
-                curl.client.on_end()
-            } else {
-                None
-            };
-            if done || by_end.is_some() {
-                return Some(curl.finished(&task.name, task.started, now, by_end, printer));
+        if !data.is_empty() {
+            task.idle_since = now;
+        }
+        let status = match &mut task.purpose {
+            Purpose::Curl(curl) => {
+                let to = task.to;
+                curl.exchanged(
+                    &task.name,
+                    to,
+                    (task.started, now),
+                    data,
+                    (ended, error),
+                    printer,
+                )
             }
+            Purpose::Nc(nc) => nc.heard(data, ended, error, printer),
+        };
+        if status.is_some() {
+            self.end_connect(now, task);
         }
-        match error {
-            Some(error) => Some(task.failed(now, error, printer)),
-            None if ended => Some(task.closed_early(printer)),
-            None => None,
-        }
+        status
     }
 }
 
@@ -253,116 +349,58 @@ impl Connect {
     /// The command was typed earlier, at `began`: so long its name took.
     pub(super) fn count_from(&mut self, began: SimTime) {
         let took = self.started.since(began);
+        if let Purpose::Curl(curl) = &mut self.purpose {
+            curl.looked_up_at = Some(self.started);
+        }
         self.started = began;
         for deadline in [&mut self.deadline, &mut self.connect_deadline] {
             *deadline = deadline.map(|at| at - took);
         }
     }
 
-    /// As nc names the other end: with its address unless that was typed.
-    fn place(&self) -> String {
-        let address = self.to.ip();
-        if self.name == address.to_string() {
-            self.name.clone()
-        } else {
-            format!("{} ({address})", self.name)
-        }
-    }
-
     fn announce(&self, printer: &mut Printer) {
-        if let Purpose::Curl(curl) = &self.purpose
-            && curl.verbose
-        {
-            printer.err(format!(
-                "*   Trying {}:{}...\n",
-                self.to.ip(),
-                self.to.port()
-            ));
+        if let Purpose::Curl(curl) = &self.purpose {
+            curl.print_trying(self.to, printer);
         }
     }
 
-    fn failed(&self, now: SimTime, error: SocketError, printer: &mut Printer) -> i32 {
-        let reason = match error {
-            SocketError::TimedOut => "Connection timed out",
-            SocketError::Refused => "Connection refused",
-            SocketError::Reset => "Connection reset by peer",
-            SocketError::HostUnreachable => "No route to host",
-            SocketError::NetUnreachable => "Network is unreachable",
-        };
-        let (ip, port) = (self.to.ip(), self.to.port());
-        match &self.purpose {
-            Purpose::Probe { verbose } => {
-                if *verbose {
-                    let place = self.place();
-                    printer.err(format!(
-                        "nc: connect to {place} port {port} (tcp) failed: {reason}\n"
-                    ));
-                }
-                1
-            }
-            Purpose::Curl(curl) if self.talking => {
-                curl.complain(56, &format!("Recv failure: {reason}"), printer)
-            }
-            Purpose::Curl(curl) => {
-                if curl.verbose {
-                    printer.err(format!("* connect to {ip} port {port} failed: {reason}\n"));
-                }
-                let took = now.since(self.started).as_millis();
-                let text = format!(
-                    "Failed to connect to {} port {port} after {took} ms: Couldn't connect to server",
-                    self.name
-                );
-                curl.complain(
-                    if error == SocketError::TimedOut {
-                        28
-                    } else {
-                        7
-                    },
-                    &text,
-                    printer,
-                )
-            }
+    /// An address did not answer as it should.
+    fn failed(&mut self, to: SocketAddr, error: SocketError, printer: &mut Printer) {
+        match &mut self.purpose {
+            Purpose::Nc(nc) => nc.print_failure(&self.name, to, error, printer),
+            Purpose::Curl(curl) => curl.print_failure(to, error, printer),
         }
     }
 
-    fn timed_out(&self, now: SimTime, printer: &mut Printer) -> i32 {
-        let took = now.since(self.started).as_millis();
-        match &self.purpose {
-            Purpose::Probe { verbose } => {
-                if *verbose {
-                    printer.err(format!(
-                        "nc: connect to {} port {} (tcp) timed out: Operation now in progress\n",
-                        self.place(),
-                        self.to.port()
-                    ));
-                }
-                1
-            }
-            Purpose::Curl(curl) if self.talking => {
-                let text = format!(
-                    "Operation timed out after {took} milliseconds with {} bytes received",
-                    curl.client.body_len
-                );
-                curl.complain(28, &text, printer)
-            }
-            Purpose::Curl(curl) => {
-                let text = format!("Connection timed out after {took} milliseconds");
-                curl.complain(28, &text, printer)
-            }
+    /// There is no further address; returns the status.
+    fn exhausted(&mut self, now: SimTime, printer: &mut Printer) -> i32 {
+        let took = now.since(self.started);
+        match &mut self.purpose {
+            Purpose::Nc(nc) => nc.status(),
+            Purpose::Curl(curl) => curl.exhausted(&self.name, self.to, took, printer),
         }
     }
 
-    fn closed_early(&self, printer: &mut Printer) -> i32 {
-        match &self.purpose {
-            Purpose::Probe { .. } => 0,
-            Purpose::Curl(curl) if curl.received == 0 => {
-                curl.complain(52, "Empty reply from server", printer)
+    /// A limit is over: that of the whole, or that of connecting.
+    fn timed_out(&mut self, now: SimTime, connecting: bool, printer: &mut Printer) -> i32 {
+        let took = now.since(self.started);
+        match &mut self.purpose {
+            Purpose::Nc(nc) => nc.status(),
+            Purpose::Curl(curl) if connecting => {
+                curl.connect_timed_out(&self.name, self.to, took, printer)
             }
-            Purpose::Curl(curl) => curl.complain(
-                18,
-                "transfer closed with outstanding read data remaining",
-                printer,
-            ),
+            Purpose::Curl(curl) => curl.timed_out(self.talking, took, printer),
         }
+    }
+}
+
+/// What a failed call says.
+pub(super) const fn reason(error: SocketError) -> &'static str {
+    match error {
+        SocketError::TimedOut => "Connection timed out",
+        SocketError::Refused => "Connection refused",
+        SocketError::Reset => "Connection reset by peer",
+        SocketError::HostUnreachable => "No route to host",
+        SocketError::NetUnreachable => "Network is unreachable",
     }
 }

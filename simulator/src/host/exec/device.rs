@@ -1,12 +1,26 @@
 //! One interface as `ip addr` and `ip link` print it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use wirelab_model::IpNet;
 
-use super::ip::Look;
+use super::ip::{Look, Version};
 use crate::host::spec::InterfaceConfig;
 use crate::host::stack::Counters;
+
+/// The link-local address that the kernel gives a device with a hardware address (RFC 4291,
+/// appendix A).
+pub(super) fn link_local(config: &InterfaceConfig) -> Option<IpNet> {
+    let [a, b, c, d, e, f] = config.mac.0;
+    if config.name.starts_with("tun") {
+        return None;
+    }
+    let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+    let (one, two) = (word(a ^ 2, b), word(c, 0xff));
+    let (three, four) = (word(0xfe, d), word(e, f));
+    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, one, two, three, four);
+    IpNet::new(address.into(), 64).ok()
+}
 
 /// What is printed of an interface.
 pub(super) struct Device<'a> {
@@ -28,7 +42,10 @@ pub(super) struct Device<'a> {
 
 impl<'a> Device<'a> {
     pub(super) fn loopback(counters: Counters) -> Self {
-        let address = IpAddr::from([127, 0, 0, 1]);
+        let (ipv4, ipv6) = (
+            IpAddr::from([127, 0, 0, 1]),
+            IpAddr::from(Ipv6Addr::LOCALHOST),
+        );
         let zero = "00:00:00:00:00:00".to_owned();
         Self {
             index: 1,
@@ -39,7 +56,10 @@ impl<'a> Device<'a> {
             state: "UNKNOWN",
             link: format!("link/loopback {zero} brd {zero}"),
             hardware: zero,
-            addresses: IpNet::new(address, 8).into_iter().collect(),
+            addresses: [IpNet::new(ipv4, 8), IpNet::new(ipv6, 128)]
+                .into_iter()
+                .flatten()
+                .collect(),
             scope: "host",
             broadcasts: false,
             counters,
@@ -67,7 +87,12 @@ impl<'a> Device<'a> {
                 format!("link/ether {mac} brd ff:ff:ff:ff:ff:ff")
             },
             hardware: if tunnel { String::new() } else { mac },
-            addresses: config.addresses.clone(),
+            addresses: config
+                .addresses
+                .iter()
+                .copied()
+                .chain(link_local(config))
+                .collect(),
             scope: "global",
             broadcasts: !tunnel,
             counters,
@@ -75,14 +100,45 @@ impl<'a> Device<'a> {
     }
 
     pub(super) fn show(&self, look: Look) -> String {
+        let Self {
+            index,
+            name,
+            flags,
+            mtu,
+            queueing,
+            state,
+            link,
+            ..
+        } = self;
+        // Asked for addresses of one version, a device that has none is not shown.
+        if look.addresses && look.version != Version::Unsaid && self.shown(look).next().is_none() {
+            return String::new();
+        }
         if look.brief {
             return self.brief(look);
         }
+        if look.one_line && look.addresses {
+            let head = format!("{index}: {name}");
+            let lines = self.shown(look).map(|net| self.address(net));
+            return lines
+                .map(|it| head.clone() + &it.replacen('\n', "\\", 1))
+                .collect();
+        }
         let mode = if look.addresses { "" } else { " mode DEFAULT" };
-        let mut text = format!(
-            "{}: {}: <{}> mtu {} qdisc {} state {}{mode} group default qlen 1000\n    {}\n",
-            self.index, self.name, self.flags, self.mtu, self.queueing, self.state, self.link
-        );
+        let first = format!("{index}: {name}: <{flags}> mtu {mtu} ");
+        let mut text = match look.version {
+            Version::V6 if look.addresses => first + &format!("state {state} qlen 1000\n"),
+            Version::V4 if look.addresses => {
+                first + &format!("qdisc {queueing} state {state} group default qlen 1000\n")
+            }
+            _ => {
+                let end = if look.one_line { "\\" } else { "\n" };
+                first
+                    + &format!(
+                        "qdisc {queueing} state {state}{mode} group default qlen 1000{end}    {link}\n"
+                    )
+            }
+        };
         if look.addresses {
             for net in self.shown(look) {
                 text += &self.address(net);
@@ -116,11 +172,17 @@ impl<'a> Device<'a> {
             IpAddr::V4(last) if self.broadcasts && net.prefix_len() < 31 => format!(" brd {last}"),
             _ => String::new(),
         };
+        let (version, name) = match net.addr() {
+            IpAddr::V4(_) => ("", self.name),
+            IpAddr::V6(_) => ("6", ""),
+        };
+        let scope = match net.addr() {
+            IpAddr::V6(address) if address.is_unicast_link_local() => "link",
+            _ => self.scope,
+        };
         format!(
-            "    inet{} {net}{broadcast} scope {} {}\n       valid_lft forever preferred_lft forever\n",
-            if net.addr().is_ipv4() { "" } else { "6" },
-            self.scope,
-            self.name
+            "    inet{version} {net}{broadcast} scope {scope} {name}\n       \
+             valid_lft forever preferred_lft forever\n"
         )
     }
 

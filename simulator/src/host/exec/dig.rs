@@ -6,40 +6,47 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
-use hickory_proto::op::{Message, Query};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
+use wirelab_wire::{Unreachable, protocol};
 
 use super::{Printer, Refusal, Start, Started, Task};
 use crate::dns;
+use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::program::date;
+use crate::host::resolver::candidates;
 use crate::host::stack::{SocketId, SocketOptions};
 use crate::host::tcp::Connection;
 use crate::host::{Host, Owner};
 
-const VERSION: &str = "9.18.28";
+pub(super) const VERSION: &str = "9.18.28";
 const TIMEOUT: SimDuration = SimDuration::from_secs(5);
 /// Tries of the first server.
 const TRIES: usize = 3;
 /// What dig offers to take by UDP.
 const PAYLOAD: u16 = 1232;
 
-const USAGE: &str = "usage: dig [@SERVER] NAME [TYPE] [-t TYPE] [-x ADDRESS] [+short] [+tcp] \
-    [+noall +answer]\n";
+const USAGE: &str = "usage: dig [@SERVER] [-4|-6] NAME [TYPE] [-t TYPE] [-x ADDRESS] [+short] \
+    [+tcp] [+[no]all|answer|authority|additional|question|comments|stats|cmd] [+[no]recurse] \
+    [+[no]edns] [+[no]search] [+time=SECONDS] [+tries=N]\n";
 
 /// A `dig` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Dig {
     /// As they were typed, for the first line.
-    words: String,
+    pub(super) words: String,
     name: String,
     kind: u16,
-    short: bool,
-    answer_only: bool,
-    tcp: bool,
-    servers: Vec<IpAddr>,
+    pub(super) look: Look,
+    pub(super) tcp: bool,
+    /// Names still to be tried after this one (`+search`).
+    further: Vec<String>,
+    pub(super) servers: Vec<IpAddr>,
+    /// The server was named: its number is said.
+    pub(super) named: bool,
     id: u16,
     /// Queries sent so far.
     asked: usize,
@@ -47,8 +54,77 @@ pub(super) struct Dig {
     socket: Option<SocketId>,
     talking: bool,
     inbox: BytesMut,
-    sent: SimTime,
+    pub(super) sent: SimTime,
     deadline: SimTime,
+}
+
+/// What is printed and how it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Look {
+    pub(super) short: bool,
+    pub(super) command: bool,
+    pub(super) comments: bool,
+    pub(super) question: bool,
+    pub(super) answer: bool,
+    pub(super) authority: bool,
+    pub(super) additional: bool,
+    pub(super) stats: bool,
+    pub(super) recurse: bool,
+    edns: bool,
+    search: bool,
+    time: SimDuration,
+    tries: usize,
+}
+
+impl Look {
+    /// Takes `+WORD`; false for one that is not known.
+    fn take(&mut self, word: &str) -> bool {
+        if let Some((name, value)) = word.split_once('=') {
+            let Ok(value) = value.parse::<u64>() else {
+                return false;
+            };
+            match name {
+                "time" | "timeout" => self.time = SimDuration::from_secs(value.max(1)),
+                "tries" => self.tries = value.max(1) as usize,
+                "retry" => self.tries = value as usize + 1,
+                _ => return false,
+            }
+            return true;
+        }
+        let (word, on) = match word.strip_prefix("no") {
+            Some(word) => (word, false),
+            None => (word, true),
+        };
+        let flag = match word {
+            "short" => &mut self.short,
+            "cmd" => &mut self.command,
+            "comments" => &mut self.comments,
+            "question" => &mut self.question,
+            "answer" => &mut self.answer,
+            "authority" => &mut self.authority,
+            "additional" => &mut self.additional,
+            "stats" => &mut self.stats,
+            "recurse" | "rec" => &mut self.recurse,
+            "edns" => &mut self.edns,
+            "search" => &mut self.search,
+            "all" => {
+                for flag in [
+                    &mut self.comments,
+                    &mut self.question,
+                    &mut self.answer,
+                    &mut self.authority,
+                    &mut self.additional,
+                    &mut self.stats,
+                ] {
+                    *flag = on;
+                }
+                return true;
+            }
+            _ => return false,
+        };
+        *flag = on;
+        true
+    }
 }
 
 /// What was typed.
@@ -56,8 +132,7 @@ struct Asked {
     name: Option<String>,
     kind: Option<RecordType>,
     server: Option<String>,
-    short: bool,
-    answer_only: bool,
+    look: Look,
     tcp: bool,
 }
 
@@ -67,22 +142,39 @@ impl Asked {
             name: None,
             kind: None,
             server: None,
-            short: false,
-            answer_only: false,
+            look: Look {
+                short: false,
+                command: true,
+                comments: true,
+                question: true,
+                answer: true,
+                authority: true,
+                additional: true,
+                stats: true,
+                recurse: true,
+                edns: true,
+                search: false,
+                time: TIMEOUT,
+                tries: TRIES,
+            },
             tcp: false,
         };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             match word.as_str() {
-                "+short" => asked.short = true,
                 "+tcp" | "+vc" => asked.tcp = true,
-                "+noall" | "+answer" => asked.answer_only = true,
-                // What is so anyway.
-                "+norecurse" | "+nosearch" | "+recurse" | "-4" | "+cmd" => {}
-                "-t" | "-x" => {
+                "+notcp" | "+novc" | "-4" | "-u" => {}
+                "-t" | "-x" | "-q" => {
                     let value = super::argument(&mut words, word)?;
                     asked.set(word, value)?;
                 }
+                "+trace" => {
+                    return Err(Refusal::usage(format!(
+                        "dig: +trace (not supported here): machines reach the resolver that \
+                         /etc/resolv.conf names, and no root server\n{USAGE}"
+                    )));
+                }
+                _ if word.strip_prefix('+').is_some_and(|it| asked.look.take(it)) => {}
                 _ if word.starts_with('+') || word.starts_with('-') => {
                     return Err(Refusal::usage(format!(
                         "dig: {word} (not supported here)\n{USAGE}"
@@ -95,19 +187,23 @@ impl Asked {
     }
 
     fn set(&mut self, option: &str, value: &str) -> Result<(), Refusal> {
-        if option == "-t" {
-            let kind = value.to_ascii_uppercase().parse();
-            let kind = kind.map_err(|_| {
-                Refusal::usage(format!(";; Warning, ignoring invalid type {value}\n"))
-            })?;
-            self.kind = Some(kind);
-            return Ok(());
+        match option {
+            "-q" => self.name = Some(value.to_owned()),
+            "-t" => {
+                let kind = value.to_ascii_uppercase().parse();
+                let kind = kind.map_err(|_| {
+                    Refusal::usage(format!(";; Warning, ignoring invalid type {value}\n"))
+                })?;
+                self.kind = Some(kind);
+            }
+            _ => {
+                let address = value.parse();
+                let address =
+                    address.map_err(|_| Refusal::usage(format!("Invalid IP address {value}\n")))?;
+                self.name = Some(dns::reverse_name(address));
+                self.kind = Some(RecordType::PTR);
+            }
         }
-        let address = value.parse();
-        let address =
-            address.map_err(|_| Refusal::usage(format!("Invalid IP address {value}\n")))?;
-        self.name = Some(dns::reverse_name(address));
-        self.kind = Some(RecordType::PTR);
         Ok(())
     }
 
@@ -130,7 +226,11 @@ impl Host {
         let name = asked.name.unwrap_or_else(|| ".".to_owned());
         let servers = match &asked.server {
             None => self.resolv_conf().servers,
-            Some(server) => vec![self.names.resolve("dig", server)?],
+            Some(server) => self.dig_servers(server)?,
+        };
+        let further = match asked.look.search {
+            true => candidates(&name, &self.resolv_conf().search),
+            false => vec![name.clone()],
         };
         if dns::absolute(&name).is_none() {
             let text = format!("dig: '{name}' is not a legal name (bad label type)\n");
@@ -143,11 +243,12 @@ impl Host {
         };
         Ok(Started::Running(Task::Dig(Box::new(Dig {
             words: arguments.join(" "),
-            name,
+            name: further[0].clone(),
             kind: asked.kind.unwrap_or(default).into(),
-            short: asked.short,
-            answer_only: asked.answer_only,
+            look: asked.look,
             tcp: asked.tcp,
+            further: further[1..].to_vec(),
+            named: asked.server.is_some(),
             servers,
             id: self.stack.draw_u16(),
             asked: 0,
@@ -158,6 +259,22 @@ impl Host {
             sent: now,
             deadline: now,
         }))))
+    }
+
+    /// The addresses of the server that was named.
+    fn dig_servers(&self, server: &str) -> Result<Vec<IpAddr>, Refusal> {
+        let unknown = |why: &str| {
+            let text = format!("dig: couldn't get address for '{server}': {why}\n");
+            Refusal::with_status(1, text)
+        };
+        if self.names.failure(server).is_some() {
+            return Err(unknown("not found"));
+        }
+        let all = self.names.all(server);
+        match all.is_empty() {
+            true => Err(unknown("not found").unless_dns_knows(server)),
+            false => Ok(all),
+        }
     }
 
     /// Asks, asks again, or gives up.
@@ -173,7 +290,7 @@ impl Host {
         }
         if task.asked > 0 {
             let server = task.server();
-            printer.err(format!(
+            printer.out(format!(
                 ";; communications error to {server}#53: timed out\n"
             ));
         }
@@ -189,16 +306,12 @@ impl Host {
     ) -> Option<i32> {
         self.dig_close(now, task);
         let Some(server) = task.next_server() else {
-            printer.out(format!(
-                "\n; <<>> DiG {VERSION} <<>> {}\n;; global options: +cmd\n;; no servers could be \
-                 reached\n",
-                task.words
-            ));
+            printer.out(task.first_lines() + ";; no servers could be reached\n");
             return Some(9);
         };
         task.asked += 1;
         task.sent = now;
-        task.deadline = now + TIMEOUT;
+        task.deadline = now + task.look.time;
         self.wake_exec(task.deadline, id);
         let to = SocketAddr::new(server, dns::PORT);
         if task.tcp {
@@ -246,7 +359,7 @@ impl Host {
             return None;
         }
         if message.metadata.truncation && !task.tcp {
-            if !task.short {
+            if !task.look.short {
                 printer.out(";; Truncated, retrying in TCP mode.\n");
             }
             task.tcp = true;
@@ -255,9 +368,42 @@ impl Host {
             return self.dig_ask(now, id, task, printer);
         }
         self.dig_close(now, task);
+        let missing = message.metadata.response_code == ResponseCode::NXDomain;
+        if missing && !task.further.is_empty() {
+            task.name = task.further.remove(0);
+            task.asked = 0;
+            return self.dig_ask(now, id, task, printer);
+        }
         let at = date::dig(self.config.starts.at(now));
         task.print(&message, payload.len(), now, &at, printer);
         Some(0)
+    }
+
+    /// An ICMP error may be about the query at hand.
+    pub(super) fn dig_icmp(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Dig,
+        heard: &Heard,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        let Heard::Error { what, about, .. } = heard else {
+            return None;
+        };
+        let own = task.port.filter(|_| about.protocol == protocol::UDP)?;
+        if about.ports != Some((own, dns::PORT)) {
+            return None;
+        }
+        let why = match what {
+            ErrorKind::Unreachable(Unreachable::Port) => "connection refused",
+            ErrorKind::Unreachable(Unreachable::Net) => "network unreachable",
+            ErrorKind::Unreachable(Unreachable::FragmentationNeeded { .. }) => return None,
+            _ => "host unreachable",
+        };
+        let server = task.server();
+        printer.out(format!(";; communications error to {server}#53: {why}\n"));
+        self.dig_ask(now, id, task, printer)
     }
 
     /// Something happened on the connection of a `dig +tcp`.
@@ -297,147 +443,21 @@ impl Host {
 impl Dig {
     fn query(&self) -> Option<Bytes> {
         let kind = RecordType::from(self.kind);
-        dns::query(self.id, &self.name, kind, Some(PAYLOAD))
+        let payload = self.look.edns.then_some(PAYLOAD);
+        dns::query(self.id, &self.name, kind, payload, self.look.recurse)
     }
 
     /// The server that was asked last.
-    fn server(&self) -> IpAddr {
-        let at = (self.asked).saturating_sub(TRIES);
+    pub(super) fn server(&self) -> IpAddr {
+        let at = self.asked.saturating_sub(self.look.tries);
         self.servers[at.min(self.servers.len() - 1)]
     }
 
     fn next_server(&self) -> Option<IpAddr> {
         let first = *self.servers.first()?;
-        if self.asked < TRIES {
+        if self.asked < self.look.tries {
             return Some(first);
         }
-        self.servers.get(self.asked - TRIES + 1).copied()
-    }
-
-    fn print(&self, message: &Message, size: usize, now: SimTime, at: &str, printer: &mut Printer) {
-        if self.short {
-            let lines = message.answers.iter().map(|it| data(&it.data) + "\n");
-            return printer.out(lines.collect::<String>());
-        }
-        if self.answer_only {
-            return printer.out(message.answers.iter().map(record).collect::<String>());
-        }
-        let server = self.server();
-        let mut text = format!(
-            "\n; <<>> DiG {VERSION} <<>> {}\n;; global options: +cmd\n;; Got answer:\n",
-            self.words
-        );
-        text += &header(message);
-        if let Some(edns) = &message.edns {
-            let udp = edns.max_payload();
-            text += &format!(
-                "\n;; OPT PSEUDOSECTION:\n; EDNS: version: {}, flags:; udp: {udp}\n",
-                edns.version()
-            );
-        } else {
-            text.push('\n');
-        }
-        text += ";; QUESTION SECTION:\n";
-        text.extend(message.queries.iter().map(question));
-        for (title, records) in [
-            ("ANSWER", &message.answers),
-            ("AUTHORITY", &message.authorities),
-            ("ADDITIONAL", &message.additionals),
-        ] {
-            if !records.is_empty() {
-                text += &format!("\n;; {title} SECTION:\n");
-                text.extend(records.iter().map(record));
-            }
-        }
-        let took = now.since(self.sent).as_millis();
-        let transport = if self.tcp { "TCP" } else { "UDP" };
-        text += &format!(
-            "\n;; Query time: {took} msec\n;; SERVER: {server}#53({server}) ({transport})\n;; WHEN: \
-             {at}\n;; MSG SIZE  rcvd: {size}\n\n"
-        );
-        printer.out(text);
-    }
-}
-
-fn header(message: &Message) -> String {
-    let meta = &message.metadata;
-    let flags = [
-        ("qr", true),
-        ("aa", meta.authoritative),
-        ("tc", meta.truncation),
-        ("rd", meta.recursion_desired),
-        ("ra", meta.recursion_available),
-        ("ad", meta.authentic_data),
-    ];
-    let flags: Vec<_> = flags
-        .into_iter()
-        .filter(|(_, on)| *on)
-        .map(|(word, _)| word)
-        .collect();
-    format!(
-        ";; ->>HEADER<<- opcode: QUERY, status: {}, id: {}\n;; flags: {}; QUERY: {}, ANSWER: {}, \
-         AUTHORITY: {}, ADDITIONAL: {}\n",
-        dns::code_word(meta.response_code),
-        meta.id,
-        flags.join(" "),
-        message.queries.len(),
-        message.answers.len(),
-        message.authorities.len(),
-        message.additionals.len() + usize::from(message.edns.is_some()),
-    )
-}
-
-/// `;db.example.internal.		IN	A`
-fn question(query: &Query) -> String {
-    let mut line = format!(";{}", query.name().to_ascii());
-    tab_to(&mut line, 32);
-    format!("{line}IN\t{}\n", query.query_type())
-}
-
-fn record(record: &Record) -> String {
-    let mut line = record.name.to_ascii();
-    tab_to(&mut line, 24);
-    line += &record.ttl.to_string();
-    tab_to(&mut line, 32);
-    format!(
-        "{line}IN\t{}\t{}\n",
-        record.record_type(),
-        data(&record.data)
-    )
-}
-
-/// Tabs to a column, at least one.
-fn tab_to(line: &mut String, column: usize) {
-    loop {
-        line.push('\t');
-        let width = line.chars().fold(0, |width, it| match it {
-            '\t' => width / 8 * 8 + 8,
-            _ => width + 1,
-        });
-        if width >= column {
-            return;
-        }
-    }
-}
-
-/// A record's data as zone files write it.
-fn data(data: &RData) -> String {
-    match data {
-        RData::TXT(text) => {
-            let texts = text.txt_data.iter();
-            let texts = texts.map(|it| format!("\"{}\"", String::from_utf8_lossy(it)));
-            texts.collect::<Vec<_>>().join(" ")
-        }
-        RData::SOA(soa) => format!(
-            "{} {} {} {} {} {} {}",
-            soa.mname.to_ascii(),
-            soa.rname.to_ascii(),
-            soa.serial,
-            soa.refresh,
-            soa.retry,
-            soa.expire,
-            soa.minimum
-        ),
-        other => other.to_string(),
+        self.servers.get(self.asked - self.look.tries + 1).copied()
     }
 }

@@ -1,17 +1,18 @@
-//! `ip` of iproute2: `addr`, `link` and `route`.
+//! `ip` of iproute2: `addr`, `link`, `neigh`, `rule`; `route` has a file of its own.
 
 use std::net::IpAddr;
 
-use wirelab_model::{IpNet, SimTime};
+use wirelab_model::SimTime;
 
 use super::device::Device;
 use super::{Refusal, Start, argument, number, printed};
 use crate::host::Host;
-use crate::host::route::{RouteLine, index_of};
-use crate::host::spec::HostRoute;
+use crate::host::route::index_of;
+use crate::host::stack::NeighborState;
 
-const USAGE: &str = "usage: ip [-4|-6] [-br] [-s] addr|link|route [show]\n       \
+pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] addr|link|neigh|route|rule [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
+    ip route show [PREFIX] [dev NAME]\n       \
     ip route add|change|replace|del PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
     [advmss OCTETS]\n       \
     ip route get ADDRESS\n       ip route flush cache\n";
@@ -21,22 +22,27 @@ const MTU_MIN: u32 = 68;
 /// Largest MTU of the driver of instances.
 const MTU_MAX: u32 = 9216;
 
-fn usage() -> Refusal {
+pub(super) fn usage() -> Refusal {
     Refusal::usage(USAGE)
 }
 
-fn failure(text: &str) -> Refusal {
-    Refusal::usage(format!("{text}\n"))
+pub(super) fn failure(status: i32, text: &str) -> Refusal {
+    Refusal::with_status(status, format!("{text}\n"))
 }
 
 /// An address; iproute2 looks no names up.
-fn address(text: &str) -> Result<IpAddr, Refusal> {
+pub(super) fn address(text: &str) -> Result<IpAddr, Refusal> {
     text.parse().map_err(|_| {
-        failure(&format!(
-            "Error: any valid address is expected rather than \"{text}\"."
-        ))
+        failure(
+            1,
+            &format!("Error: any valid address is expected rather than \"{text}\"."),
+        )
     })
 }
+
+/// `ip rule`: what every machine has.
+const RULES: &str = "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n\
+    32767:\tfrom all lookup default\n";
 
 /// Which IP version is asked about.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -64,6 +70,8 @@ impl Version {
 pub(super) struct Look {
     /// `-br`.
     pub(super) brief: bool,
+    /// `-o`: a line each.
+    pub(super) one_line: bool,
     /// `-s`.
     pub(super) statistics: bool,
     /// `-4` or `-6`.
@@ -80,14 +88,15 @@ impl Look {
         while let Some((option, after)) = rest.split_first().filter(|it| it.0.starts_with('-')) {
             match option.as_str() {
                 "-br" | "-brief" => look.brief = true,
+                "-o" | "-oneline" => look.one_line = true,
                 "-s" | "-stats" | "-statistics" => look.statistics = true,
                 "-4" => look.version = Version::V4,
                 "-6" => look.version = Version::V6,
                 _ => {
-                    return Err(failure(&format!(
-                        "Option \"{option}\" is unknown here.\n{}",
-                        USAGE.trim_end()
-                    )));
+                    return Err(failure(
+                        2,
+                        &format!("Option \"{option}\" is unknown here.\n{}", USAGE.trim_end()),
+                    ));
                 }
             }
             rest = after;
@@ -108,8 +117,11 @@ impl Host {
                 "show" | "list" | "ls" | "lst" | "s" | "sh",
             ) => self.show_interfaces(rest, look),
             ("l" | "link", "set") => self.set_link(&rest[1..]),
-            ("r" | "ro" | "route", "show" | "list" | "ls" | "s" | "sh") if rest.len() < 2 => {
-                printed(self.show_routes(look.version))
+            ("n" | "neigh" | "neighbor" | "neighbour", _) => self.show_neighbors(now, rest, look),
+            ("ru" | "rule", "show" | "list" | "ls") => printed(RULES),
+            ("r" | "ro" | "route", "show" | "list" | "ls" | "lst" | "s" | "sh") => {
+                let words = rest.split_first().map_or(rest, |(_, words)| words);
+                self.show_routes(words, look.version)
             }
             ("r" | "ro" | "route", "get") => self.get_route(now, &rest[1..]),
             ("r" | "ro" | "route", "flush") => match &rest[1..] {
@@ -123,8 +135,58 @@ impl Host {
                 self.set_route(verb, &rest[1..], look.version)
             }
             ("r" | "ro" | "route", "del" | "delete") => self.delete_route(&rest[1..], look.version),
-            _ => Err(usage()),
+            (
+                "a" | "addr" | "address" | "l" | "link" | "r" | "ro" | "route" | "ru" | "rule"
+                | "netns" | "tunnel" | "maddr" | "mroute" | "xfrm" | "monitor" | "help",
+                _,
+            ) => Err(usage()),
+            (object, _) => {
+                let text = format!("Object \"{object}\" is unknown, try \"ip help\".");
+                Err(failure(1, &text))
+            }
         }
+    }
+
+    /// `ip neigh show [dev NAME]`.
+    fn show_neighbors(&self, now: SimTime, words: &[String], look: Look) -> Start {
+        let words = match words.split_first() {
+            Some((verb, words)) if matches!(verb.as_str(), "show" | "list" | "ls" | "s") => words,
+            _ => words,
+        };
+        let device = match words {
+            [] => None,
+            [dev, name] if dev == "dev" => Some(name),
+            _ => return Err(usage()),
+        };
+        if let Some(name) = device.filter(|name| self.find_device(name).is_none()) {
+            return Err(failure(1, &format!("Cannot find device \"{name}\"")));
+        }
+        let mut text = String::new();
+        for (interface, address, state) in self.stack.neighbors(now) {
+            let Some(config) = self.stack.interfaces.get(interface) else {
+                continue;
+            };
+            let wanted = device.is_none_or(|name| config.name == name.as_str());
+            let answers = matches!(state, NeighborState::Reachable | NeighborState::Stale);
+            let mac = self.hardware.get(&(interface, address)).filter(|_| answers);
+            if !wanted || !look.version.shows(address.is_ipv4()) || (answers && mac.is_none()) {
+                continue;
+            }
+            text += &address.to_string();
+            if device.is_none() {
+                text += &format!(" dev {}", config.name);
+            }
+            if let Some(mac) = mac {
+                text += &format!(" lladdr {mac}");
+            }
+            text += match state {
+                NeighborState::Reachable => " REACHABLE \n",
+                NeighborState::Stale => " STALE \n",
+                NeighborState::Incomplete => " INCOMPLETE \n",
+                NeighborState::Failed => " FAILED \n",
+            };
+        }
+        printed(text)
     }
 
     fn show_interfaces(&self, words: &[String], look: Look) -> Start {
@@ -155,7 +217,7 @@ impl Host {
         printed(text)
     }
 
-    fn find_device(&self, name: &str) -> Option<usize> {
+    pub(super) fn find_device(&self, name: &str) -> Option<usize> {
         index_of(&name.into(), &self.stack.interfaces)
     }
 
@@ -174,171 +236,15 @@ impl Host {
         let mtu = mtu.ok_or_else(usage)?;
         let index = self
             .find_device(&name)
-            .ok_or_else(|| failure(&format!("Cannot find device \"{name}\"")))?;
+            .ok_or_else(|| failure(1, &format!("Cannot find device \"{name}\"")))?;
         if mtu < MTU_MIN {
-            return Err(failure("Error: mtu less than device minimum."));
+            return Err(failure(2, "Error: mtu less than device minimum."));
         }
         if mtu > MTU_MAX {
-            return Err(failure("Error: mtu greater than device maximum."));
+            return Err(failure(2, "Error: mtu greater than device maximum."));
         }
         let mtu = u16::try_from(mtu).expect("it is below the maximum");
         self.stack.set_link_mtu(index, mtu);
         printed("")
     }
-
-    fn show_routes(&self, version: Version) -> String {
-        let is_ipv4 = version != Version::V6;
-        let lines = self.stack.routes.lines().iter();
-        let asked = lines.filter(|line| line.route.destination.addr().is_ipv4() == is_ipv4);
-        asked.map(|line| self.show_route(line) + "\n").collect()
-    }
-
-    fn show_route(&self, line: &RouteLine) -> String {
-        let route = &line.route;
-        let mut text = match route.destination.prefix_len() {
-            0 => "default".to_owned(),
-            length if length == route.destination.max_prefix_len() => {
-                route.destination.addr().to_string()
-            }
-            _ => route.destination.to_string(),
-        };
-        if let Some(via) = route.via {
-            text += &format!(" via {via}");
-        }
-        if let Some(config) = self.stack.interfaces.get(line.interface) {
-            text += &format!(" dev {}", config.name);
-        }
-        match line.connected {
-            Some(IpAddr::V6(_)) => text += " proto kernel metric 256",
-            Some(source) => text += &format!(" proto kernel scope link src {source}"),
-            None => {}
-        }
-        if let Some(mtu) = route.mtu {
-            text += &format!(" mtu {mtu}");
-        }
-        if let Some(advmss) = route.advmss {
-            text += &format!(" advmss {advmss}");
-        }
-        text + if route.destination.addr().is_ipv4() {
-            " "
-        } else {
-            " pref medium"
-        }
-    }
-
-    fn get_route(&self, now: SimTime, words: &[String]) -> Start {
-        let to: IpAddr = address(words.first().ok_or_else(usage)?)?;
-        let Some(way) = self.stack.resolve(to) else {
-            return Err(failure("RTNETLINK answers: Network is unreachable"));
-        };
-        if way.interface == usize::MAX {
-            return printed(format!(
-                "local {to} dev lo src {to} uid 0 \n    cache <local> \n"
-            ));
-        }
-        let via = if way.next_hop == to {
-            String::new()
-        } else {
-            format!(" via {}", way.next_hop)
-        };
-        let device = &self.stack.interfaces[way.interface].name;
-        let cache = match self.stack.routes.learned(to, now) {
-            Some((mtu, left)) => format!(" expires {}sec mtu {mtu}", left.as_secs()),
-            None => String::new(),
-        };
-        printed(format!(
-            "{to}{via} dev {device} src {} uid 0 \n    cache{cache} \n",
-            way.source
-        ))
-    }
-
-    fn set_route(&mut self, verb: &str, words: &[String], version: Version) -> Start {
-        let route = parse_route(words, version)?;
-        let lines = self.stack.routes.lines().iter();
-        let old = lines
-            .filter(|line| line.route.destination == route.destination)
-            .map(|line| line.route.clone())
-            .next();
-        match (verb, &old) {
-            ("add", Some(_)) => return Err(failure("RTNETLINK answers: File exists")),
-            ("change", None) => {
-                return Err(failure("RTNETLINK answers: No such file or directory"));
-            }
-            _ => {}
-        }
-        let known = route
-            .device
-            .as_ref()
-            .is_none_or(|name| self.find_device(name).is_some());
-        if !known {
-            let name = route.device.unwrap_or_default();
-            return Err(failure(&format!("Cannot find device \"{name}\"")));
-        }
-        let reachable = route.via.is_none_or(|via| {
-            self.stack
-                .interfaces
-                .iter()
-                .any(|config| config.addresses.iter().any(|net| net.contains(&via)))
-        });
-        if !reachable {
-            return Err(failure("Error: Nexthop has invalid gateway."));
-        }
-        if route.via.is_none() && route.device.is_none() {
-            return Err(failure("RTNETLINK answers: No such device"));
-        }
-        let interfaces = self.stack.interfaces.clone();
-        self.stack.routes.replace(route, &interfaces);
-        printed("")
-    }
-
-    fn delete_route(&mut self, words: &[String], version: Version) -> Start {
-        let destination = parse_net(words.first().ok_or_else(usage)?, version)?;
-        let interfaces = self.stack.interfaces.clone();
-        if self.stack.routes.remove(destination, &interfaces) {
-            printed("")
-        } else {
-            Err(failure("RTNETLINK answers: No such process"))
-        }
-    }
-}
-
-fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> {
-    let text = match (text, version) {
-        ("default", Version::V6) => "::/0",
-        ("default", _) => "0.0.0.0/0",
-        (text, _) => text,
-    };
-    let single = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
-        failure(&format!(
-            "Error: any valid prefix is expected rather than \"{text}\"."
-        ))
-    })
-}
-
-fn parse_route(words: &[String], version: Version) -> Result<HostRoute, Refusal> {
-    let mut words = words.iter();
-    let destination = parse_net(words.next().ok_or_else(usage)?, version)?;
-    let mut route = HostRoute {
-        destination,
-        via: None,
-        device: None,
-        mtu: None,
-        advmss: None,
-    };
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "via" => route.via = Some(address(argument(&mut words, "via")?)?),
-            "dev" => route.device = Some(argument(&mut words, "dev")?.into()),
-            "mtu" => route.mtu = Some(number(argument(&mut words, "mtu")?, "mtu")?),
-            "advmss" => route.advmss = Some(number(argument(&mut words, "advmss")?, "advmss")?),
-            other => {
-                return Err(failure(&format!(
-                    "Error: \"{other}\" is not supported here.\n{}",
-                    USAGE.trim_end()
-                )));
-            }
-        }
-    }
-    Ok(route)
 }

@@ -3,6 +3,8 @@
 //! A command that cannot start for want of an address waits while the name is looked up, and is
 //! then started again with what came of it.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimDuration, SimTime};
@@ -10,7 +12,7 @@ use wirelab_model::{SimDuration, SimTime};
 use super::{Exec, Printer, Refusal, Task, finish};
 use crate::host::Host;
 use crate::host::output::{ExecId, Output};
-use crate::host::resolver::{Asker, Found, NameError};
+use crate::host::resolver::{Asker, Found};
 
 /// What a refused command would have to know.
 pub(super) struct Missing {
@@ -98,14 +100,11 @@ impl Host {
         else {
             return;
         };
-        let answer = found.and_then(|addresses| {
-            let usable = addresses
-                .iter()
-                .find(|it| self.stack.resolve(**it).is_some());
-            usable
-                .or(addresses.first())
-                .copied()
-                .ok_or(NameError::Unknown)
+        // RFC 6724 section 6 as far as it can be told here: what has a route, then IPv6.
+        let answer = found.map(|mut answer| {
+            let rank = |it: &IpAddr| (self.stack.resolve(*it).is_none(), it.is_ipv4());
+            answer.addresses.sort_by_key(rank);
+            answer
         });
         self.names.look_up(Some((task.name, answer)));
         self.begin_exec(now, id, &task.argv, task.began, out);

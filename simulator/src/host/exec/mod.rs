@@ -6,17 +6,24 @@
 
 mod connect;
 mod curl;
+mod curl_command;
 mod device;
 mod dig;
+mod dig_print;
 mod ethtool;
+mod files;
 mod ip;
+mod ip_route;
 mod lookup;
 mod names;
+mod nc;
 mod options;
 mod ping;
 mod settings;
 mod ss;
 mod tracepath;
+mod traceroute;
+mod write_out;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -49,8 +56,10 @@ impl Printer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Task {
     Ping(ping::Ping),
-    Connect(connect::Connect),
+    Connect(Box<connect::Connect>),
+    Datagrams(nc::Datagrams),
     Tracepath(tracepath::Tracepath),
+    Traceroute(Box<traceroute::Traceroute>),
     Dig(Box<dig::Dig>),
     Resolving(Box<lookup::Resolving>),
 }
@@ -81,6 +90,12 @@ impl Refusal {
             status,
             missing: None,
         }
+    }
+
+    /// The same, with another status.
+    const fn status(mut self, status: i32) -> Self {
+        self.status = status;
+        self
     }
 }
 
@@ -129,8 +144,8 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str =
-    "curl, dig, docker exec, ethtool, ip, iptables, nc, ping, ss, sysctl, tracepath";
+const COMMANDS: &str = "cat, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, ss, sysctl, \
+     tracepath, traceroute";
 
 impl Host {
     /// Starts a command.
@@ -157,11 +172,14 @@ impl Host {
             "docker" => self.start_docker(now, id, arguments),
             "dig" => self.start_dig(now, arguments),
             "tracepath" => self.start_tracepath(now, arguments),
+            "traceroute" => self.start_traceroute(arguments),
             "ip" => self.run_ip(now, arguments),
             "iptables" => self.run_iptables(arguments),
             "sysctl" => self.run_sysctl(arguments),
             "ss" => self.run_ss(now, arguments),
             "ethtool" => self.run_ethtool(arguments),
+            "getent" => self.run_getent(arguments),
+            "cat" => self.run_cat(arguments),
             "hostname" => printed(format!("{}\n", self.spec.name)),
             _ => Err(Refusal::with_status(
                 127,
@@ -227,7 +245,13 @@ impl Host {
             self.with_exec(now, id, out, |host, task, printer| match task {
                 Task::Ping(task) => host.ping_heard(now, id, task, heard, printer),
                 Task::Tracepath(task) => host.tracepath_heard(now, id, task, heard, printer),
-                Task::Connect(_) | Task::Dig(_) | Task::Resolving(_) => None,
+                Task::Traceroute(task) => host.traceroute_heard(now, id, task, heard, printer),
+                Task::Datagrams(task) => {
+                    Self::datagrams_heard(task, heard);
+                    None
+                }
+                Task::Dig(task) => host.dig_icmp(now, id, task, heard, printer),
+                Task::Connect(_) | Task::Resolving(_) => None,
             });
         }
     }
@@ -237,7 +261,9 @@ impl Host {
         self.with_exec(now, id, out, |host, task, printer| match task {
             Task::Ping(task) => host.ping_tick(now, id, task, printer),
             Task::Tracepath(task) => host.tracepath_tick(now, id, task, printer),
+            Task::Traceroute(task) => host.traceroute_tick(now, id, task, printer),
             Task::Connect(task) => host.connect_tick(now, id, task, printer),
+            Task::Datagrams(task) => host.datagrams_tick(now, id, task, printer),
             Task::Dig(task) => host.dig_tick(now, id, task, printer),
             Task::Resolving(task) => host.resolving_tick(now, id, task, printer),
         });
@@ -252,8 +278,11 @@ impl Host {
         out: &mut Output,
     ) -> bool {
         let mut execs = self.execs.values();
-        let owner =
-            execs.find(|exec| matches!(&exec.task, Task::Dig(dig) if dig.port == Some(port)));
+        let owner = execs.find(|exec| match &exec.task {
+            Task::Dig(dig) => dig.port == Some(port),
+            Task::Datagrams(task) => task.owns(port),
+            _ => false,
+        });
         let Some(id) = owner.map(|exec| exec.id) else {
             return false;
         };

@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Refusal;
-use crate::host::resolver::NameError;
+use crate::host::resolver::{Answer, Found, NameError};
 
 /// The table; the first entry of a name or an address counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NameTable {
     entries: Vec<(SmolStr, IpAddr)>,
     /// What DNS said about the name that the command at hand needs.
-    looked_up: Option<(SmolStr, Result<IpAddr, NameError>)>,
+    looked_up: Option<(SmolStr, Found)>,
 }
 
 impl NameTable {
@@ -25,29 +25,50 @@ impl NameTable {
     }
 
     /// Takes what DNS said about a name, for the command at hand.
-    pub(crate) fn look_up(&mut self, answer: Option<(SmolStr, Result<IpAddr, NameError>)>) {
+    pub(crate) fn look_up(&mut self, answer: Option<(SmolStr, Found)>) {
         self.looked_up = answer;
+    }
+
+    /// `/etc/hosts`.
+    pub(super) fn file(&self) -> String {
+        let own = self.entries.iter();
+        let lines = own.map(|(name, address)| format!("{address} {name}\n"));
+        "127.0.0.1 localhost\n".to_owned() + &lines.collect::<String>()
     }
 
     /// Why DNS did not know the name, if it was asked.
     pub(super) fn failure(&self, text: &str) -> Option<NameError> {
         let (name, answer) = self.looked_up.as_ref()?;
-        answer.err().filter(|_| name == text)
+        answer.as_ref().err().copied().filter(|_| name == text)
     }
 
-    /// The address of an address or a name.
-    pub(super) fn find(&self, text: &str) -> Option<IpAddr> {
-        let named = || {
-            let entry = self.entries.iter().find(|(name, _)| name == text);
-            entry.map(|(_, address)| *address)
-        };
-        let localhost = || (text == "localhost").then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let looked_up = || {
-            let (name, answer) = self.looked_up.as_ref()?;
-            answer.ok().filter(|_| name == text)
-        };
-        let known = text.parse().ok().or_else(named).or_else(localhost);
-        known.or_else(looked_up)
+    /// What DNS said about the name, if it was asked and knew.
+    fn answer(&self, text: &str) -> Option<&Answer> {
+        let (name, answer) = self.looked_up.as_ref()?;
+        answer.as_ref().ok().filter(|_| name == text)
+    }
+
+    /// Every address of an address or a name, the best first.
+    pub(super) fn all(&self, text: &str) -> Vec<IpAddr> {
+        if let Ok(address) = text.parse() {
+            return vec![address];
+        }
+        let named = self.entries.iter().filter(|(name, _)| name == text);
+        let named: Vec<_> = named.map(|(_, address)| *address).collect();
+        if !named.is_empty() {
+            return named;
+        }
+        if text == "localhost" {
+            return vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        }
+        let answer = self.answer(text);
+        answer.map_or_else(Vec::new, |it| it.addresses.clone())
+    }
+
+    /// The name that a name stands for (`AI_CANONNAME`).
+    pub(super) fn canonical(&self, text: &str) -> String {
+        let answer = self.answer(text);
+        answer.map_or_else(|| text.to_owned(), |it| it.canonical.to_string())
     }
 
     /// As [`Self::resolve`], for `-4` and `-6`: the first address of that version.
@@ -60,23 +81,17 @@ impl NameTable {
         text: &str,
         version: Option<char>,
     ) -> Result<IpAddr, Refusal> {
+        let first = self.resolve(program, text)?;
         let fits = |address: &IpAddr| match version {
             Some('4') => address.is_ipv4(),
             Some('6') => address.is_ipv6(),
             _ => true,
         };
-        let named = self.entries.iter().filter(|(name, _)| name == text);
-        let mut named = named.map(|(_, address)| *address);
-        match named.find(fits) {
-            Some(address) => Ok(address),
-            None => {
-                let address = self.resolve(program, text)?;
-                Some(address).filter(fits).ok_or_else(|| {
-                    let why = "Address family for hostname not supported";
-                    Refusal::usage(format!("{program}: {text}: {why}\n"))
-                })
-            }
-        }
+        let all = std::iter::once(first).chain(self.all(text));
+        all.into_iter().find(fits).ok_or_else(|| {
+            let why = "Address family for hostname not supported";
+            Refusal::usage(format!("{program}: {text}: {why}\n"))
+        })
     }
 
     /// The name of an address.
@@ -105,7 +120,7 @@ impl NameTable {
             let text = format!("{program}: {text}: {}\n", error.text());
             return Err(Refusal::usage(text));
         }
-        self.find(text).ok_or_else(|| {
+        self.all(text).first().copied().ok_or_else(|| {
             let refusal = Refusal::usage(format!(
                 "{program}: {text}: Name or service not known (known are addresses, `localhost` \
                  and the names of machines)\n"
@@ -118,15 +133,37 @@ impl NameTable {
 /// The name of a TCP port in `/etc/services`.
 pub(crate) const fn service(port: u16) -> Option<&'static str> {
     Some(match port {
+        7 => "echo",
+        9 => "discard",
+        21 => "ftp",
         22 => "ssh",
+        23 => "telnet",
         25 => "smtp",
         53 => "domain",
+        67 => "bootps",
+        68 => "bootpc",
         80 => "http",
+        110 => "pop3",
+        123 => "ntp",
+        143 => "imap2",
+        161 => "snmp",
         179 => "bgp",
+        389 => "ldap",
         443 => "https",
+        636 => "ldaps",
+        993 => "imaps",
+        2049 => "nfs",
         3306 => "mysql",
+        3389 => "ms-wbt-server",
         5432 => "postgresql",
+        5672 => "amqp",
+        6379 => "redis",
         8080 => "http-alt",
         _ => return None,
     })
+}
+
+/// The port that `/etc/services` has under a name.
+pub(crate) fn service_port(name: &str) -> Option<u16> {
+    (1..=u16::MAX).find(|port| service(*port) == Some(name))
 }

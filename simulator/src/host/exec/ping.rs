@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::{SimDuration, SimTime, UnixTime};
 use wirelab_wire::Unreachable;
 
 use super::options::{Syntax, Word};
-use super::{Printer, Refusal, Start, Started, Task, number, seconds};
+use super::{Printer, Refusal, Start, Started, Task, seconds};
 use crate::host::Host;
 use crate::host::drive::{Echo, PathMtu};
 use crate::host::icmp::{ErrorKind, Heard};
@@ -25,12 +25,18 @@ pub(super) struct Ping {
     count: u16,
     /// `-w`: from the start; more is sent until then, or until `count` answers.
     deadline: Option<SimDuration>,
-    size: u16,
+    size: u32,
     mode: PathMtu,
     ttl: u8,
     interval: SimDuration,
     linger: SimDuration,
     quiet: bool,
+    /// `-O`: what is not answered is said when the next one is sent.
+    outstanding: bool,
+    /// `-D`: every line has the time, as of this start of the simulation's.
+    stamps: Option<UnixTime>,
+    /// Most requests that were on their way at once.
+    pipe: usize,
     identifier: u16,
     started: Option<SimTime>,
     next: SimTime,
@@ -38,19 +44,25 @@ pub(super) struct Ping {
     rtts: Vec<u64>,
     answered: Vec<u16>,
     errors: u32,
+    /// A firewall of this machine refused the last request, and ping does not know yet.
+    denied: bool,
     ends_at: Option<SimTime>,
 }
 
 const USAGE: &str = "usage: ping [-c COUNT] [-w SECONDS] [-s SIZE] [-M do|want|dont] [-i SECONDS] \
-    [-W SECONDS] [-t TTL] [-n] [-q] [-4|-6] HOST\n";
+    [-W SECONDS] [-t TTL] [-n] [-q] [-O] [-D] [-4|-6] HOST\n";
 
 const SYNTAX: Syntax = Syntax {
     program: "ping",
-    letters: "c:s:t:i:W:w:M:nq46",
+    letters: "c:s:t:i:W:w:M:nqOD46",
     long: &[],
     usage: USAGE,
 };
 
+/// What fits in one IPv4 packet, in octets.
+const SIZE_MAX: u16 = 65_507;
+/// What `-s` takes.
+const SIZE_LIMIT: i64 = i32::MAX as i64;
 /// The shortest `-i` of a user.
 const INTERVAL_MIN: SimDuration = SimDuration::from_millis(2);
 
@@ -63,17 +75,21 @@ impl Host {
             match word {
                 Word::Flag('q') => task.quiet = true,
                 Word::Flag('n') => task.numeric = true,
+                Word::Flag('O') => task.outstanding = true,
+                Word::Flag('D') => task.stamps = Some(self.config.starts),
                 Word::Flag(digit @ ('4' | '6')) => version = Some(digit),
                 Word::Flag(_) => {}
                 Word::Value(letter, value) => task.set(letter, &value)?,
                 Word::Operand(name) => to = Some(name),
             }
         }
-        let name = to.ok_or_else(|| Refusal::usage(USAGE))?;
+        let name = to.ok_or_else(|| {
+            Refusal::with_status(1, "ping: usage error: Destination address required\n")
+        })?;
         task.to = self.names.resolve_version("ping", &name, version)?;
         // An address is not looked up again to be printed as a name.
         task.numeric |= name.parse::<IpAddr>().is_ok();
-        task.name = name;
+        task.name = self.names.canonical(&name);
         task.check()?;
         Ok(Started::Running(Task::Ping(task)))
     }
@@ -110,19 +126,32 @@ impl Host {
     }
 
     fn ping_once(&mut self, now: SimTime, task: &mut Ping, printer: &mut Printer) {
+        let last = task.sent_at.len() as u16;
+        if task.outstanding && last > 0 && !task.answered.contains(&last) {
+            let stamp = task.stamp(now);
+            printer.out(format!("{stamp}no answer yet for icmp_seq={last}\n"));
+        }
         task.sent_at.push(now);
         task.next = now + task.interval;
+        let Some(size) = u16::try_from(task.size).ok().filter(|it| *it <= SIZE_MAX) else {
+            // `sendmsg` fails, and ping says nothing of it.
+            return;
+        };
         let echo = Echo {
             to: task.to,
             identifier: task.identifier,
             sequence: task.sent_at.len() as u16,
-            size: task.size,
+            size,
             mode: task.mode,
             ttl: task.ttl,
         };
         if let Err(text) = self.send_echo(now, &echo) {
-            task.errors += 1;
-            printer.err(format!("ping: local error: {text}\n"));
+            if text.starts_with("sendmsg") {
+                task.denied = true;
+            } else {
+                task.errors += 1;
+                printer.err(format!("ping: local error: {text}\n"));
+            }
         }
     }
 
@@ -172,13 +201,17 @@ impl Host {
                 if task.answered.contains(sequence) {
                     return None;
                 }
+                task.on_their_way(*sequence);
                 task.answered.push(*sequence);
                 task.rtts.push(micros);
                 if !task.quiet {
-                    let from = task.origin(self, *from);
+                    let (stamp, from) = (task.stamp(now), task.origin(self, *from));
+                    let time = match task.is_timed() {
+                        true => format!(" time={} ms", rtt(micros)),
+                        false => String::new(),
+                    };
                     printer.out(format!(
-                        "{size} bytes from {from}: icmp_seq={sequence} ttl={ttl} time={} ms\n",
-                        rtt(micros)
+                        "{stamp}{size} bytes from {from}: icmp_seq={sequence} ttl={ttl}{time}\n",
                     ));
                 }
             }
@@ -191,10 +224,11 @@ impl Host {
                 task.errors += 1;
                 let from_is_ipv6 = from.is_ipv6();
                 let sequence = about.echo.map_or(0, |(_, sequence)| sequence);
+                task.on_their_way(sequence);
                 if !task.quiet {
-                    let from = task.origin(self, *from);
+                    let (stamp, from) = (task.stamp(now), task.origin(self, *from));
                     printer.out(format!(
-                        "From {from} icmp_seq={sequence} {}\n",
+                        "{stamp}From {from} icmp_seq={sequence} {}\n",
                         match from_is_ipv6 {
                             true => describe_v6(*what),
                             false => describe(*what),
@@ -203,6 +237,9 @@ impl Host {
                 }
             }
             _ => return None,
+        }
+        if std::mem::take(&mut task.denied) {
+            printer.err("ping: sendmsg: Operation not permitted\n");
         }
         let heard = task.answered.len() + task.errors as usize;
         let all = usize::from(task.count);
@@ -220,9 +257,21 @@ fn mode(text: &str) -> Result<PathMtu, Refusal> {
         "want" => Ok(PathMtu::Want),
         "dont" => Ok(PathMtu::Dont),
         other => Err(Refusal::usage(format!(
-            "ping: wrong value for -M: {other}: do, dont, want are valid ones\n"
+            "ping: invalid -M argument: {other}\n"
         ))),
     }
+}
+
+/// A number within bounds.
+fn ranged(text: &str, bounds: std::ops::RangeInclusive<i64>) -> Result<i64, Refusal> {
+    let refuse =
+        |why: String| Refusal::with_status(1, format!("ping: invalid argument: '{text}'{why}\n"));
+    let value: i64 = text.parse().map_err(|_| refuse(String::new()))?;
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let (low, high) = (bounds.start(), bounds.end());
+    Err(refuse(format!(": out of range: {low} <= value <= {high}")))
 }
 
 /// Four figures, as ping prints them.
@@ -287,7 +336,7 @@ impl Ping {
         let Self { name, to, size, .. } = self;
         match to {
             IpAddr::V4(_) => {
-                let whole = u32::from(*size) + 28;
+                let whole = size + 28;
                 format!("PING {name} ({to}) {size}({whole}) bytes of data.\n")
             }
             IpAddr::V6(_) => format!("PING {name}({to}) {size} data bytes\n"),
@@ -307,6 +356,9 @@ impl Ping {
             interval: SimDuration::from_secs(1),
             linger: SimDuration::from_secs(10),
             quiet: false,
+            outstanding: false,
+            stamps: None,
+            pipe: 0,
             identifier,
             started: None,
             next: SimTime::ZERO,
@@ -314,6 +366,7 @@ impl Ping {
             rtts: Vec::new(),
             answered: Vec::new(),
             errors: 0,
+            denied: false,
             ends_at: None,
         }
     }
@@ -321,9 +374,9 @@ impl Ping {
     /// Takes an option with a value.
     fn set(&mut self, letter: char, value: &str) -> Result<(), Refusal> {
         match letter {
-            'c' => self.count = number::<std::num::NonZeroU16>(value, "-c")?.get(),
-            's' => self.size = number(value, "-s")?,
-            't' => self.ttl = number::<std::num::NonZeroU8>(value, "-t")?.get(),
+            'c' => self.count = ranged(value, 1..=i64::MAX)?.try_into().unwrap_or(u16::MAX),
+            's' => self.size = ranged(value, 0..=SIZE_LIMIT)? as u32,
+            't' => self.ttl = ranged(value, 0..=255)? as u8,
             'i' => self.interval = seconds(value, "-i")?,
             'W' => self.linger = seconds(value, "-W")?,
             'w' => self.deadline = Some(seconds(value, "-w")?),
@@ -343,10 +396,28 @@ impl Ping {
                 "ping: cannot flood, minimal interval for user must be >= 2 ms, use -i 0.002 (or higher)\n",
             ));
         }
-        if self.size > 65_507 {
-            return Err(Refusal::usage("ping: packet size not supported\n"));
-        }
         Ok(())
+    }
+
+    /// Something came about the request with this number.
+    fn on_their_way(&mut self, sequence: u16) {
+        let sent = self.sent_at.len();
+        self.pipe = self
+            .pipe
+            .max((sent + 1).saturating_sub(usize::from(sequence)));
+    }
+
+    /// There is room for the time in the payload (`struct timeval`).
+    const fn is_timed(&self) -> bool {
+        self.size >= 16
+    }
+
+    fn stamp(&self, now: SimTime) -> String {
+        let Some(starts) = self.stamps else {
+            return String::new();
+        };
+        let (seconds, micros) = (starts.at(now).as_secs(), now.as_nanos() / 1000 % 1_000_000);
+        format!("[{seconds}.{micros:06}] ")
     }
 
     const fn sends_more(&self) -> bool {
@@ -386,15 +457,18 @@ impl Ping {
     }
 
     fn round_trips(&self) -> String {
-        let (Some(low), Some(high)) = (self.rtts.iter().min(), self.rtts.iter().max()) else {
-            return "\n".to_owned();
+        let pipe = (self.pipe > 1).then(|| format!("pipe {}", self.pipe));
+        let limits = (self.rtts.iter().min(), self.rtts.iter().max());
+        let (Some(low), Some(high), true) = (limits.0, limits.1, self.is_timed()) else {
+            return pipe.unwrap_or_default() + "\n";
         };
+        let pipe = pipe.map_or_else(String::new, |it| format!(", {it}"));
         let count = self.rtts.len() as u64;
         let mean = self.rtts.iter().sum::<u64>() / count;
         let squares: u64 = self.rtts.iter().map(|rtt| rtt * rtt).sum();
         let deviation = (squares / count).saturating_sub(mean * mean).isqrt();
         format!(
-            "rtt min/avg/max/mdev = {}/{}/{}/{} ms\n",
+            "rtt min/avg/max/mdev = {}/{}/{}/{} ms{pipe}\n",
             millis(*low),
             millis(mean),
             millis(*high),

@@ -1,5 +1,10 @@
 //! `tracepath` of iputils: UDP to a high port with growing TTL, DF always set.
+//!
+//! Its first datagram is larger than any link (`DEFAULT_MTU`); the kernel's refusal is the line
+//! `[LOCALHOST]`. Whenever the MTU has changed, the TTL at hand is tried once more, which is why
+//! the first hop is there twice.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +25,13 @@ const BASE_PORT: u16 = 44_444;
 const WAIT: SimDuration = SimDuration::from_secs(1);
 /// Probes for each TTL.
 const TRIES: u8 = 3;
+/// What it tries first, in octets.
+const MTU_V4: u32 = 65_535;
+const MTU_V6: u32 = 128_000;
+/// Columns for the host (`HOST_COLUMN_SIZE`).
+const HOST_COLUMNS: usize = 52;
+/// Ports taken in turn (`HIS_ARRAY_SIZE`).
+const HISTORY: u16 = 64;
 
 /// How hops are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,23 +47,27 @@ enum Shown {
 pub(super) struct Tracepath {
     to: IpAddr,
     shown: Shown,
-    /// One before the first destination port.
+    /// The first destination port.
     base: u16,
     port: u16,
     max_hops: u8,
-    mtu: u16,
+    mtu: u32,
+    /// The MTU before the probe at hand.
+    old_mtu: u32,
     hop: u8,
     tries: u8,
+    /// Hop and time of the last probes, by port.
+    history: BTreeMap<u16, (u8, SimTime)>,
     probe: u16,
     sent_at: SimTime,
     waiting: bool,
 }
 
-const USAGE: &str = "usage: tracepath [-n] [-b] [-m HOPS] [-l LENGTH] [-p PORT] HOST\n";
+const USAGE: &str = "usage: tracepath [-4|-6] [-n] [-b] [-m HOPS] [-l LENGTH] [-p PORT] HOST\n";
 
 const SYNTAX: Syntax = Syntax {
     program: "tracepath",
-    letters: "nb4m:l:p:",
+    letters: "nb46m:l:p:",
     long: &[],
     usage: USAGE,
 };
@@ -59,40 +75,40 @@ const SYNTAX: Syntax = Syntax {
 impl Host {
     pub(super) fn start_tracepath(&mut self, now: SimTime, arguments: &[String]) -> Start {
         let (mut to, mut max_hops, mut length, mut base) = (None, 30, None, BASE_PORT);
-        let mut shown = Shown::Name;
+        let (mut shown, mut version) = (Shown::Name, None);
         for word in SYNTAX.read(arguments)? {
             match word {
                 Word::Flag('n') => shown = Shown::Address,
                 Word::Flag('b') => shown = Shown::Both,
-                Word::Flag(_) => {}
+                Word::Flag(digit) => version = Some(digit),
                 Word::Value('m', value) => max_hops = number(&value, "-m")?,
                 Word::Value('l', value) => length = Some(number(&value, "-l")?),
                 Word::Value(_, value) => base = number(&value, "-p")?,
-                Word::Operand(name) => to = Some(self.names.resolve("tracepath", &name)?),
+                Word::Operand(name) => to = Some(name),
             }
         }
         let to = to.ok_or_else(|| Refusal::usage(USAGE))?;
+        let to = self.names.resolve_version("tracepath", &to, version);
+        let to = to.map_err(|refusal| refusal.status(1))?;
         let Some(way) = self.stack.resolve(to) else {
-            return Err(Refusal::with_status(
-                1,
-                "tracepath: Network is unreachable\n".to_owned(),
-            ));
+            let text = "tracepath: Network is unreachable\n";
+            return Err(Refusal::with_status(1, text));
         };
         let remote = SocketAddr::new(to, base);
-        let port = self
-            .stack
-            .ephemeral_port(remote, way.source)
-            .unwrap_or(40_000);
-        let known = self.stack.routes.path_mtu(to, way.mtu, now);
+        let port = self.stack.ephemeral_port(remote, way.source);
+        let largest = if to.is_ipv4() { MTU_V4 } else { MTU_V6 };
+        let mtu = length.unwrap_or(largest);
         Ok(Started::Running(Task::Tracepath(Tracepath {
             to,
             shown,
             base,
-            port,
+            port: port.unwrap_or(40_000),
             max_hops,
-            mtu: length.unwrap_or(known),
+            mtu,
+            old_mtu: mtu,
             hop: 0,
             tries: 0,
+            history: BTreeMap::new(),
             probe: 0,
             sent_at: now,
             waiting: false,
@@ -108,15 +124,17 @@ impl Host {
         printer: &mut Printer,
     ) -> Option<i32> {
         if task.hop == 0 {
-            let head = " 1?: [LOCALHOST]";
-            printer.out(format!("{head:<38} pmtu {}\n", task.mtu));
             return self.next_hop(now, id, task, printer);
         }
         if !task.waiting || now.since(task.sent_at) < WAIT {
             return None;
         }
+        task.waiting = false;
+        if task.mtu != task.old_mtu {
+            task.tries = 0;
+        }
         if task.tries < TRIES {
-            self.probe(now, id, task);
+            self.probe(now, id, task, printer);
             return None;
         }
         printer.out(format!("{:>2}:  no reply\n", task.hop));
@@ -131,35 +149,42 @@ impl Host {
         printer: &mut Printer,
     ) -> Option<i32> {
         if task.hop >= task.max_hops {
-            printer.out(format!(
-                "     Too many hops: pmtu {0}\n     Resume: pmtu {0} \n",
-                task.mtu
-            ));
-            return Some(0);
+            printer.out(format!("     Too many hops: pmtu {}\n", task.mtu));
+            return Some(task.resume("", printer));
         }
         task.hop += 1;
         task.tries = 0;
-        self.probe(now, id, task);
+        self.probe(now, id, task, printer);
         None
     }
 
-    fn probe(&mut self, now: SimTime, id: ExecId, task: &mut Tracepath) {
+    fn probe(&mut self, now: SimTime, id: ExecId, task: &mut Tracepath, printer: &mut Printer) {
         task.tries += 1;
-        task.probe = task.probe.wrapping_add(1);
         task.sent_at = now;
         task.waiting = true;
+        task.old_mtu = task.mtu;
         self.wake_exec(now + WAIT, id);
         let Some(way) = self.stack.resolve(task.to) else {
             return;
         };
+        let path_mtu = u32::from(self.stack.routes.path_mtu(task.to, way.mtu, now));
+        if task.mtu > path_mtu {
+            task.mtu = path_mtu;
+            let time = if task.to.is_ipv4() { "" } else { "  0.001ms " };
+            let hop = task.hop;
+            let here = "[LOCALHOST]";
+            printer.out(format!("{hop:>2}?: {here:<32} {time}pmtu {path_mtu}\n"));
+        }
         let ip = packet::Ip {
             identification: self.stack.next_identification(now),
             dont_fragment: true,
         };
         let headers = if task.to.is_ipv4() { 28 } else { 48 };
-        let payload = text::prose(u32::from(task.mtu.saturating_sub(headers)));
+        let payload = text::prose(task.mtu.saturating_sub(headers));
         let from = SocketAddr::new(way.source, task.port);
         let to = SocketAddr::new(task.to, task.base.wrapping_add(task.probe));
+        task.history.insert(to.port(), (task.hop, now));
+        task.probe = (task.probe + 1) % HISTORY;
         let mut packet = packet::udp(from, to, ip, payload);
         packet.header.ttl = task.hop;
         self.stack.output(now, packet);
@@ -182,56 +207,101 @@ impl Host {
         else {
             return None;
         };
-        let port = task.base.wrapping_add(task.probe);
-        let mine = about.protocol == protocol::UDP
-            && about.ports == Some((task.port, port))
-            && about.destination == task.to;
-        if !mine || !task.waiting {
+        let (own, port) = about.ports.filter(|_| about.protocol == protocol::UDP)?;
+        if own != task.port || about.destination != task.to || !task.waiting {
             return None;
         }
+        let (hop, sent) = task.history.remove(&port)?;
         task.waiting = false;
-        let micros = now.since(task.sent_at).as_nanos() / 1000;
-        let time = format!("{}.{:03}ms", micros / 1000, micros % 1000);
-        let from = match task.shown {
+        let line = line(hop, now.since(sent), &self.shown_host(task.shown, *from));
+        let back = hops_back(*ttl);
+        let ErrorKind::Unreachable(code) = what else {
+            let asymmetric = (back != hop).then(|| format!("asymm {back:>2} "));
+            printer.out(line + &asymmetric.unwrap_or_default() + "\n");
+            return self.progress(now, id, task, printer);
+        };
+        let end = match code {
+            Unreachable::FragmentationNeeded { next_hop_mtu } => {
+                printer.out(format!("{line}pmtu {next_hop_mtu}\n"));
+                task.mtu = u32::from((*next_hop_mtu).max(68));
+                return self.progress(now, id, task, printer);
+            }
+            Unreachable::Port => "reached",
+            // `icmp_err_convert`: what the kernel makes of the codes.
+            Unreachable::Net | Unreachable::Other(6 | 9 | 11) => "!N",
+            Unreachable::Host
+            | Unreachable::HostProhibited
+            | Unreachable::AdministrativelyProhibited
+            | Unreachable::Other(_) => "!H",
+            Unreachable::Protocol => "!P",
+        };
+        let end = match (end, task.to) {
+            ("!H", IpAddr::V6(_)) if *code != Unreachable::Host => "!A",
+            (end, _) => end,
+        };
+        printer.out(format!("{line}{end}\n"));
+        if task.mtu != task.old_mtu {
+            return self.progress(now, id, task, printer);
+        }
+        let reached = match code {
+            Unreachable::Port => format!("hops {hop} back {back} "),
+            _ => String::new(),
+        };
+        Some(task.resume(&reached, printer))
+    }
+
+    /// The hop at hand has answered: the next one's turn, unless the MTU has changed.
+    fn progress(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Tracepath,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        if task.mtu == task.old_mtu {
+            return self.next_hop(now, id, task, printer);
+        }
+        task.tries = 0;
+        self.probe(now, id, task, printer);
+        None
+    }
+
+    fn shown_host(&self, shown: Shown, from: IpAddr) -> String {
+        match shown {
             Shown::Address => from.to_string(),
-            Shown::Both => self.names.describe(*from),
-            Shown::Name => match self.names.name_of(*from) {
+            Shown::Both => match self.names.name_of(from) {
+                Some(name) => format!("{name} ({from})"),
+                None => format!("{from} ({from})"),
+            },
+            Shown::Name => match self.names.name_of(from) {
                 Some(name) => name.to_owned(),
                 None => from.to_string(),
             },
-        };
-        let line = format!("{:>2}:  {from:<52} {time}", task.hop);
-        match what {
-            ErrorKind::TimeExceeded(_) => {
-                printer.out(format!("{line} \n"));
-                self.next_hop(now, id, task, printer)
-            }
-            ErrorKind::Unreachable(Unreachable::FragmentationNeeded { next_hop_mtu }) => {
-                printer.out(format!("{line} pmtu {next_hop_mtu}\n"));
-                task.mtu = (*next_hop_mtu).max(68);
-                task.tries = 0;
-                self.probe(now, id, task);
-                None
-            }
-            ErrorKind::Unreachable(Unreachable::Port) => {
-                let back = u16::from(65_u8.saturating_sub(*ttl)).max(1);
-                printer.out(format!("{line} reached\n"));
-                printer.out(format!(
-                    "     Resume: pmtu {} hops {} back {back} \n",
-                    task.mtu, task.hop
-                ));
-                Some(0)
-            }
-            ErrorKind::Unreachable(code) => {
-                let mark = match code {
-                    Unreachable::Net => "!N",
-                    Unreachable::Host => "!H",
-                    Unreachable::Protocol => "!P",
-                    _ => "!A",
-                };
-                printer.out(format!("{line} {mark}\n     Resume: pmtu {} \n", task.mtu));
-                Some(0)
-            }
         }
+    }
+}
+
+/// ` 1:  router       0.045ms `
+fn line(hop: u8, took: SimDuration, from: &str) -> String {
+    let micros = took.as_nanos() / 1000;
+    let (millis, rest) = (micros / 1000, micros % 1000);
+    let gap = HOST_COLUMNS - from.len().min(HOST_COLUMNS - 1);
+    format!("{hop:>2}:  {from}{:gap$}{millis:>3}.{rest:03}ms ", "")
+}
+
+impl Tracepath {
+    /// The last line; returns the status.
+    fn resume(&self, reached: &str, printer: &mut Printer) -> i32 {
+        printer.out(format!("     Resume: pmtu {} {reached}\n", self.mtu));
+        0
+    }
+}
+
+/// How far away a packet was sent, by the TTL it still has.
+const fn hops_back(ttl: u8) -> u8 {
+    match ttl {
+        0..=64 => 65 - ttl,
+        65..=128 => 129 - ttl,
+        _ => (256 - ttl as u16) as u8,
     }
 }

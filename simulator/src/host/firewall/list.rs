@@ -2,22 +2,28 @@
 
 use wirelab_model::IpNet;
 
-use super::parse::Look;
+use super::parse::{ICMP_TYPES, Look};
 use super::save::{print_range, protocol_name, reject_name};
-use super::{Chain, Firewall, Hook, Matches, Not, Rule, Table, Target};
+use super::{Chain, Firewall, Hook, Matches, NameOf, Not, Rule, Table, Target};
 use crate::host::exec::service;
 
 impl Firewall {
-    pub(super) fn list(&self, table: Table, hook: Option<Hook>, look: Look) -> String {
+    pub(super) fn list(
+        &self,
+        table: Table,
+        hook: Option<Hook>,
+        look: Look,
+        name_of: NameOf<'_>,
+    ) -> String {
         let chains: Vec<_> = self
             .selected(table, hook)
-            .map(|chain| list_chain(chain, look))
+            .map(|chain| list_chain(chain, look, name_of))
             .collect();
         chains.join("\n")
     }
 }
 
-fn list_chain(chain: &Chain, look: Look) -> String {
+fn list_chain(chain: &Chain, look: Look, name_of: NameOf<'_>) -> String {
     let policy = if chain.accepts { "ACCEPT" } else { "DROP" };
     let mut text = format!("Chain {} (policy {policy}", chain.hook.name());
     if look.verbose {
@@ -29,52 +35,70 @@ fn list_chain(chain: &Chain, look: Look) -> String {
         text += "num  ";
     }
     text += if look.verbose {
-        " pkts bytes target     prot opt in     out     source               destination\n"
+        " pkts bytes target     prot opt in     out     source               destination         \n"
     } else {
-        "target     prot opt source               destination\n"
+        "target     prot opt source               destination         \n"
     };
     for (at, rule) in chain.rules.iter().enumerate() {
         if look.numbered {
             text += &format!("{:<5}", at + 1);
         }
-        text += list_rule(rule, look).trim_end();
+        text += &list_rule(rule, look, name_of);
         text.push('\n');
     }
     text
 }
 
-fn list_rule(rule: &Rule, look: Look) -> String {
+fn list_rule(rule: &Rule, look: Look, name_of: NameOf<'_>) -> String {
     let matches = &rule.matches;
     let protocol = match &matches.protocol {
+        Some(protocol) if look.numeric => bang(protocol, u8::to_string),
         Some(protocol) => bang(protocol, |number| protocol_name(*number)),
-        None => "all".to_owned(),
+        None => if look.numeric { "0" } else { "all" }.to_owned(),
     };
     let mut text = String::new();
     if look.verbose {
         let (packets, octets) = (scaled(rule.packets, look), scaled(rule.octets, look));
         text += &format!("{packets:>5} {octets:>5} ");
     }
-    text += &format!("{:<10} {protocol:<4} --  ", target_name(rule.target));
+    text += &format!("{:<10} {protocol:<4} -- ", target_name(rule.target));
     if look.verbose {
         let interface = |test: &Option<Not<String>>| {
             let named = test.as_ref().map(|test| bang(test, Clone::clone));
             named.unwrap_or_else(|| if look.numeric { "*" } else { "any" }.to_owned())
         };
         let (input, output) = (interface(&matches.input), interface(&matches.output));
-        text += &format!("{input:<6} {output:<6}  ");
+        text += &format!(" {input:<6} {output:<6} ");
     }
-    let network = |test: &Option<Not<IpNet>>| match test {
-        Some(test) => bang(test, |net| net_text(*net)),
-        None if look.numeric => "0.0.0.0/0".to_owned(),
-        None => "anywhere".to_owned(),
+    // An inverted one has its mark in the blank before it.
+    let network = |test: &Option<Not<IpNet>>| {
+        let (mark, text) = match test {
+            Some(test) => {
+                let name = name_of(test.value.addr()).filter(|_| !look.numeric);
+                let name = name.filter(|_| is_single(test.value));
+                let mark = if test.inverted { "!" } else { " " };
+                (mark, name.unwrap_or_else(|| net_text(test.value)))
+            }
+            None if look.numeric => (" ", "0.0.0.0/0".to_owned()),
+            None => (" ", "anywhere".to_owned()),
+        };
+        format!("{mark}{text:<19}")
     };
     let (source, destination) = (network(&matches.source), network(&matches.destination));
-    text + &format!("{source:<20} {destination:<20} ") + &conditions(matches, rule.target, look)
+    text += &format!("{source} {destination} ");
+    match conditions(matches, rule.target, look) {
+        words if words.is_empty() => text,
+        words => text + " " + &words,
+    }
+}
+
+fn is_single(net: IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
 }
 
 /// An address without `/32`.
 fn net_text(net: IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() {
+    if is_single(net) {
         net.addr().to_string()
     } else {
         net.to_string()
@@ -117,7 +141,11 @@ fn conditions(matches: &Matches, target: Target, look: Look) -> String {
             }
             [range] => format!("{module} {side}pts:{}", bang(ports, |_| print_range(range))),
             many => {
-                let list: Vec<_> = many.iter().map(print_range).collect();
+                let name = |range: &(u16, u16)| match range {
+                    (low, high) if low == high => port_text(*low, look),
+                    range => print_range(range),
+                };
+                let list: Vec<_> = many.iter().map(name).collect();
                 let not = if ports.inverted { " !" } else { "" };
                 format!("multiport {side}ports{not} {}", list.join(","))
             }
@@ -130,12 +158,21 @@ fn conditions(matches: &Matches, target: Target, look: Look) -> String {
         words.push(format!("tcp flags:{flags}"));
     }
     if let Some(test) = &matches.icmp_type {
-        let kind = bang(test, |(kind, _)| kind.to_string());
-        let code = test.value.1.map(|code| format!(" code {code}"));
-        words.push(format!("icmptype {kind}{}", code.unwrap_or_default()));
+        let named = ICMP_TYPES.iter().find(|(_, known)| *known == test.value);
+        words.push(match named.filter(|_| !look.numeric) {
+            Some((name, _)) => format!("icmp {}", bang(test, |_| (*name).to_owned())),
+            None => {
+                let kind = bang(test, |(kind, _)| kind.to_string());
+                let code = test.value.1.map(|code| format!(" code {code}"));
+                format!("icmptype {kind}{}", code.unwrap_or_default())
+            }
+        });
     }
     if let Some(test) = &matches.length {
         words.push(format!("length {}", bang(test, print_range)));
+    }
+    if let Some(comment) = &matches.comment {
+        words.push(format!("/* {comment} */"));
     }
     match target {
         Target::Reject(with) => words.push(format!("reject-with {}", reject_name(with))),

@@ -20,6 +20,16 @@ pub(crate) enum Command {
         hook: Hook,
         rule: Rule,
     },
+    /// `-C`.
+    Check {
+        table: Table,
+        hook: Hook,
+        rule: Rule,
+    },
+    Zero {
+        table: Table,
+        hook: Option<Hook>,
+    },
     DeleteAt {
         table: Table,
         hook: Hook,
@@ -58,19 +68,19 @@ pub(crate) struct Look {
     pub(crate) numbered: bool,
 }
 
-/// Why a command line is refused.
+/// Why a command line is refused, in the words of iptables.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FirewallError {
-    #[error(
-        "unknown or unsupported option `{0}`; supported here: -t filter|mangle, -A -I -D -L -S -F -P \
-         on INPUT, FORWARD, OUTPUT, with -p -s -d -i -o --sport --dport --sports --dports \
-         --tcp-flags --syn --icmp-type --length -j ACCEPT|DROP|REJECT|TCPMSS"
-    )]
+    #[error("unknown option \"{0}\"")]
     Unknown(String),
-    #[error("option `{0}` requires an argument")]
+    #[error("option \"{0}\" requires an argument")]
     Missing(&'static str),
-    #[error("bad value `{value}` for {what}")]
+    #[error("bad value \"{value}\" for {what}")]
     Bad { what: &'static str, value: String },
+    #[error("unknown protocol \"{0}\" specified")]
+    Protocol(String),
+    #[error("Chain '{0}' does not exist")]
+    Target(String),
     #[error("-n, -v, -x and --line-numbers go with -L only here")]
     OnlyWithList,
     #[error("no command specified")]
@@ -79,10 +89,44 @@ pub(crate) enum FirewallError {
         "TCPMSS target: only valid in the mangle table, with `-p tcp` and SYN set in --tcp-flags"
     )]
     MssNeedsSyn,
+    #[error("No chain/target/match by that name.")]
+    NoChain,
     #[error("Bad rule (does a matching rule exist in that chain?).")]
     NoSuchRule,
-    #[error("Index of insertion or deletion too big.")]
-    IndexTooBig,
+    #[error("Index of {0} too big.")]
+    IndexTooBig(&'static str),
+}
+
+/// What there is, for those who asked for something else.
+const SUPPORTED: &str = "(supported here: -t filter|mangle, -A -I -D -C -L -S -F -P -Z on INPUT, \
+    FORWARD, OUTPUT, with -p -s -d -i -o --sport --dport --sports --dports --tcp-flags --syn \
+    --icmp-type --length --comment -j ACCEPT|DROP|REJECT|TCPMSS)";
+
+impl FirewallError {
+    /// The exit code of iptables: 1 where the kernel said no, 2 for what it does not understand.
+    pub(crate) const fn status(&self) -> i32 {
+        match self {
+            Self::NoChain | Self::NoSuchRule | Self::IndexTooBig(_) => 1,
+            _ => 2,
+        }
+    }
+
+    /// What iptables prints; and, of what is only unknown here, what there is.
+    pub(crate) fn printed(&self) -> String {
+        if self.status() == 1 {
+            return format!("iptables: {self}\n");
+        }
+        let there = match self {
+            Self::Unknown(option) if option.starts_with("--dport") || option == "--sport" => "",
+            Self::Unknown(_) | Self::Bad { .. } => SUPPORTED,
+            _ => "",
+        };
+        let gap = if there.is_empty() { "" } else { "\n" };
+        format!(
+            "iptables v1.8.9 (nf_tables): {self}\n\
+             Try `iptables -h' or 'iptables --help' for more information.{gap}{there}\n"
+        )
+    }
 }
 
 struct Words<'a> {
@@ -102,6 +146,8 @@ enum Verb {
     Append(Hook),
     Insert(Hook, usize),
     Delete(Hook, Option<usize>),
+    Check(Hook),
+    Zero(Option<Hook>),
     Flush(Option<Hook>),
     Policy(Hook, bool),
     List(Option<Hook>),
@@ -147,7 +193,7 @@ fn hook(text: &str) -> Result<Hook, FirewallError> {
     Hook::ALL
         .into_iter()
         .find(|hook| hook.name() == text)
-        .ok_or_else(|| bad("a chain", text))
+        .ok_or(FirewallError::NoChain)
 }
 
 fn bad(what: &'static str, value: &str) -> FirewallError {
@@ -203,6 +249,8 @@ impl Draft {
                 let at = hook(&words.value("-D")?)?;
                 Verb::Delete(at, words.optional_number())
             }
+            "-C" | "--check" => Verb::Check(hook(&words.value("-C")?)?),
+            "-Z" | "--zero" => Verb::Zero(words.optional_hook()),
             "-F" | "--flush" => Verb::Flush(words.optional_hook()),
             "--list" => Verb::List(words.optional_hook()),
             "-S" | "--list-rules" => Verb::Save(words.optional_hook()),
@@ -229,8 +277,13 @@ impl Draft {
         let matches = &mut self.matches;
         match word {
             "-m" | "--match" => match words.value("-m")?.as_str() {
-                "tcp" | "udp" | "icmp" | "multiport" | "length" => {}
-                other => return Err(bad("-m (tcp, udp, icmp, multiport, length)", other)),
+                "tcp" | "udp" | "icmp" | "multiport" | "length" | "comment" => {}
+                other => {
+                    return Err(bad(
+                        "-m (tcp, udp, icmp, multiport, length, comment)",
+                        other,
+                    ));
+                }
             },
             "-p" | "--protocol" => {
                 let value = protocol_number(&words.value("-p")?)?;
@@ -262,6 +315,7 @@ impl Draft {
             "--icmp-type" => {
                 matches.icmp_type = Some(not(inverted, icmp_type(&words.value("--icmp-type")?)?));
             }
+            "--comment" => matches.comment = Some(words.value("--comment")?),
             "--length" => {
                 matches.length = Some(not(inverted, range(&words.value("--length")?, "--length")?))
             }
@@ -278,7 +332,7 @@ impl Draft {
                     "DROP" => Target::Drop,
                     "REJECT" => Target::Reject(RejectWith::Icmp(Unreachable::Port)),
                     "TCPMSS" => Target::Mss(None),
-                    other => return Err(bad("a target", other)),
+                    other => return Err(FirewallError::Target(other.to_owned())),
                 });
             }
             "--reject-with" => {
@@ -307,6 +361,7 @@ impl Draft {
         let rule = || {
             let target = target.ok_or(FirewallError::Missing("-j"))?;
             check_mss(table, &matches, target)?;
+            check_ports(&matches)?;
             Ok(Rule {
                 matches: matches.clone(),
                 target,
@@ -333,6 +388,12 @@ impl Draft {
                 hook,
                 rule: rule()?,
             },
+            Verb::Check(hook) => Command::Check {
+                table,
+                hook,
+                rule: rule()?,
+            },
+            Verb::Zero(hook) => Command::Zero { table, hook },
             Verb::Flush(hook) => Command::Flush { table, hook },
             Verb::Policy(hook, accepts) => Command::Policy {
                 table,
@@ -360,6 +421,23 @@ impl Look {
 fn is_listing(word: &str) -> bool {
     let letters = word.strip_prefix('-').unwrap_or_default();
     !letters.is_empty() && letters.chars().all(|letter| "Lnvx".contains(letter))
+}
+
+/// The options of `-m tcp` and `-m udp` are known only with `-p`.
+fn check_ports(matches: &Matches) -> Result<(), FirewallError> {
+    let protocol = matches.protocol.as_ref().map(|it| it.value);
+    if matches!(protocol, Some(protocol::TCP | protocol::UDP)) {
+        return Ok(());
+    }
+    for (ports, option) in [
+        (&matches.source_ports, "--sport"),
+        (&matches.destination_ports, "--dport"),
+    ] {
+        if ports.is_some() {
+            return Err(FirewallError::Unknown(option.to_owned()));
+        }
+    }
+    Ok(())
 }
 
 fn check_mss(table: Table, matches: &Matches, target: Target) -> Result<(), FirewallError> {
@@ -396,7 +474,12 @@ fn protocol_number(text: &str) -> Result<u8, FirewallError> {
         "tcp" => protocol::TCP,
         "udp" => protocol::UDP,
         "icmp" => protocol::ICMP,
-        other => return number("-p", other),
+        "all" => 0,
+        other => {
+            return other
+                .parse()
+                .map_err(|_| FirewallError::Protocol(other.to_owned()));
+        }
     })
 }
 
@@ -454,20 +537,30 @@ fn flags(text: &str) -> Result<TcpFlags, FirewallError> {
     Ok(set)
 }
 
+/// Types by name.
+pub(super) const ICMP_TYPES: [(&str, (u8, Option<u8>)); 10] = [
+    ("echo-request", (8, None)),
+    ("echo-reply", (0, None)),
+    ("destination-unreachable", (3, None)),
+    ("network-unreachable", (3, Some(0))),
+    ("host-unreachable", (3, Some(1))),
+    ("port-unreachable", (3, Some(3))),
+    ("fragmentation-needed", (3, Some(4))),
+    ("communication-prohibited", (3, Some(13))),
+    ("time-exceeded", (11, None)),
+    ("ttl-zero-during-transit", (11, Some(0))),
+];
+
 fn icmp_type(text: &str) -> Result<(u8, Option<u8>), FirewallError> {
-    Ok(match text {
-        "echo-request" => (8, None),
-        "echo-reply" => (0, None),
-        "destination-unreachable" => (3, None),
-        "fragmentation-needed" => (3, Some(4)),
-        "time-exceeded" => (11, None),
-        other => match other.split_once('/') {
-            Some((kind, code)) => (
-                number("--icmp-type", kind)?,
-                Some(number("--icmp-type", code)?),
-            ),
-            None => (number("--icmp-type", other)?, None),
-        },
+    if let Some((_, known)) = ICMP_TYPES.iter().find(|(name, _)| *name == text) {
+        return Ok(*known);
+    }
+    Ok(match text.split_once('/') {
+        Some((kind, code)) => (
+            number("--icmp-type", kind)?,
+            Some(number("--icmp-type", code)?),
+        ),
+        None => (number("--icmp-type", text)?, None),
     })
 }
 
@@ -518,14 +611,14 @@ mod tests {
         ] {
             let mut firewall = Firewall::default();
             let command = parse(&words(line)).expect(line);
-            firewall.apply(command).expect("it applies");
+            firewall.apply(command, &|_| None).expect("it applies");
             let saved = firewall
-                .apply(parse(&words("-S")).expect("-S"))
+                .apply(parse(&words("-S")).expect("-S"), &|_| None)
                 .expect("a list");
             assert!(saved.lines().any(|printed| printed == line), "{saved}");
             let delete = line.replacen("-A", "-D", 1);
             firewall
-                .apply(parse(&words(&delete)).expect("-D"))
+                .apply(parse(&words(&delete)).expect("-D"), &|_| None)
                 .expect("the rule is found again");
         }
     }

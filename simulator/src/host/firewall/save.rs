@@ -88,6 +88,9 @@ fn print_transport(matches: &Matches, f: &mut fmt::Formatter<'_>) -> fmt::Result
             write!(f, "/{code}")?;
         }
     }
+    if let Some(comment) = &matches.comment {
+        write!(f, " -m comment --comment {comment}")?;
+    }
     if let Some(test) = &matches.length {
         write!(
             f,

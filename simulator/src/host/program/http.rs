@@ -277,6 +277,8 @@ pub(crate) struct HttpClient {
     keep_body: bool,
     /// The request's head, where it is not curl's.
     own_head: Option<String>,
+    /// The request's content, where it is somebody's own.
+    own_body: Option<Bytes>,
 }
 
 impl HttpClient {
@@ -289,13 +291,30 @@ impl HttpClient {
             body_len: 0,
             keep_body: false,
             own_head: None,
+            own_body: None,
         }
     }
 
     /// Writes this head in place of curl's.
-    pub(super) fn with_head(mut self, head: String) -> Self {
+    pub(crate) fn with_head(mut self, head: String) -> Self {
         self.own_head = Some(head);
         self
+    }
+
+    /// Sends this content behind the head.
+    pub(crate) fn with_body(mut self, body: Bytes) -> Self {
+        self.own_body = Some(body);
+        self
+    }
+
+    /// The request's head as it is written.
+    pub(crate) fn request_head(&self) -> String {
+        self.own_head.clone().unwrap_or_else(|| self.ask.head())
+    }
+
+    /// Octets of the content of its own.
+    pub(crate) fn own_body(&self) -> usize {
+        self.own_body.as_ref().map_or(0, Bytes::len)
     }
 
     /// Keeps the body for printing.
@@ -312,8 +331,13 @@ impl HttpClient {
         self.head = None;
         self.body.clear();
         self.body_len = 0;
-        let head = self.own_head.clone().unwrap_or_else(|| self.ask.head());
-        let mut acts = vec![Act::Send(head.into())];
+        if let Some(body) = &self.own_body {
+            // curl writes a short content with the head.
+            let mut whole = BytesMut::from(self.request_head().as_bytes());
+            whole.extend_from_slice(body);
+            return vec![Act::Send(whole.freeze())];
+        }
+        let mut acts = vec![Act::Send(self.request_head().into())];
         acts.extend(text::pieces(self.ask.body_bytes).into_iter().map(Act::Send));
         acts
     }

@@ -167,7 +167,7 @@ impl DnsClient {
         let kind = kind.parse().unwrap_or(RecordType::A);
         Self {
             id,
-            query: dns::query(id, name, kind, None).unwrap_or_default(),
+            query: dns::query(id, name, kind, None, true).unwrap_or_default(),
             inbox: Inbox::default(),
         }
     }

@@ -57,13 +57,14 @@ impl Stack {
         }
     }
 
-    /// One packet of this machine's own: OUTPUT chain, route, fragmentation.
-    pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) {
+    /// One packet of this machine's own: OUTPUT chain, route, fragmentation. `false`: a rule said
+    /// no, and the program learns of it (`EPERM`).
+    pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) -> bool {
         let mut packet = packet.into();
         let destination = packet.header.destination;
         let Some(resolved) = self.resolve(destination) else {
             self.drop_packet(packet, HostDrop::NoRoute { destination });
-            return;
+            return true;
         };
         let names = super::names(&self.interfaces, None, Some(resolved.interface));
         let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
@@ -72,9 +73,14 @@ impl Stack {
             .filter(Hook::Output, &mut packet, names, Some(mtu))
         {
             Verdict::Accept => {}
-            Verdict::Drop { rule } | Verdict::Reject { rule, .. } => {
+            Verdict::Drop { rule } => {
                 self.drop_packet(packet, HostDrop::Firewall { rule });
-                return;
+                return true;
+            }
+            Verdict::Reject { rule, with } => {
+                self.reject(now, &packet, with);
+                self.drop_packet(packet, HostDrop::Firewall { rule });
+                return false;
             }
         }
         if !self.bridged.is_empty() {
@@ -83,7 +89,7 @@ impl Stack {
         if resolved.interface == usize::MAX {
             self.count_loopback(packet.total_len());
             self.loopback.push_back(packet);
-            return;
+            return true;
         }
         let mut resolved = resolved;
         if !packet.dont_fragment() {
@@ -91,6 +97,7 @@ impl Stack {
             resolved.mtu = mtu;
         }
         self.emit(&resolved, packet);
+        true
     }
 
     /// Puts a packet on its interface, in fragments if need be.

@@ -1,0 +1,339 @@
+//! `nc` of OpenBSD as Debian has it: does a port open?
+
+use std::net::{IpAddr, SocketAddr};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wirelab_model::{SimDuration, SimTime};
+use wirelab_wire::protocol;
+
+use super::connect::{Plan, Purpose, reason};
+use super::names::{service, service_port};
+use super::options::{Syntax, Word};
+use super::{Printer, Refusal, Start, Started, Task, seconds};
+use crate::host::Host;
+use crate::host::icmp::{ErrorKind, Heard};
+use crate::host::output::ExecId;
+use crate::host::tcp::SocketError;
+
+const USAGE: &str = "usage: nc [-4|-6] [-u] [-v] [-n] [-w SECONDS] -z HOST PORT[-PORT]\n       \
+    nc [-4|-6] [-v] [-n] -w SECONDS HOST PORT\n";
+
+const SYNTAX: Syntax = Syntax {
+    program: "nc",
+    letters: "vznulN46w:",
+    long: &[],
+    usage: USAGE,
+};
+
+/// `UDP_SCAN_TIMEOUT`: seconds in which a closed port may say so.
+const UDP_PATIENCE: u64 = 3;
+
+/// What a `nc` wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Nc {
+    verbose: bool,
+    probe: bool,
+    numeric: bool,
+    limit: Option<SimDuration>,
+    opened: bool,
+}
+
+/// A `nc -uz` at work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Datagrams {
+    nc: Nc,
+    name: String,
+    to: IpAddr,
+    ports: Vec<u16>,
+    /// The port at hand, and this machine's.
+    at: Option<(u16, u16)>,
+    sent: u64,
+    refused: bool,
+    next: SimTime,
+}
+
+/// What was typed.
+struct Asked {
+    nc: Nc,
+    udp: bool,
+    version: Option<char>,
+    places: Vec<String>,
+}
+
+impl Asked {
+    fn read(arguments: &[String]) -> Result<Self, Refusal> {
+        let mut asked = Self {
+            nc: Nc {
+                verbose: false,
+                probe: false,
+                numeric: false,
+                limit: None,
+                opened: false,
+            },
+            udp: false,
+            version: None,
+            places: Vec::new(),
+        };
+        for word in SYNTAX.read(arguments)? {
+            match word {
+                Word::Flag('v') => asked.nc.verbose = true,
+                Word::Flag('z') => asked.nc.probe = true,
+                Word::Flag('n') => asked.nc.numeric = true,
+                Word::Flag('u') => asked.udp = true,
+                Word::Flag('l') => {
+                    let text = "nc: -l (not supported here): what listens on a machine is in the \
+                                scenario; `ss -tulpn` lists it\n";
+                    return Err(Refusal::usage(format!("{text}{USAGE}")));
+                }
+                Word::Flag('N') => {}
+                Word::Flag(digit) => asked.version = Some(digit),
+                Word::Value(_, value) => asked.nc.limit = Some(seconds(&value, "-w")?),
+                Word::Operand(place) => asked.places.push(place),
+            }
+        }
+        Ok(asked)
+    }
+}
+
+impl Host {
+    pub(super) fn start_nc(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
+        let asked = Asked::read(arguments)?;
+        let refuse = |text: String| Err(Refusal::with_status(1, format!("nc: {text}\n")));
+        let (host, port) = match &asked.places[..] {
+            [host, port] => (host, port),
+            [_] => return refuse("missing port number".to_owned()),
+            _ => return Err(Refusal::usage(USAGE)),
+        };
+        let ports = ports(port)?;
+        if !asked.nc.probe && (asked.udp || asked.nc.limit.is_none()) {
+            let text = "nc: nothing is typed into it here: give -z, or -w SECONDS\n";
+            return Err(Refusal::usage(format!("{text}{USAGE}")));
+        }
+        let all = self.nc_addresses(&asked, host, port)?;
+        if asked.udp {
+            return Ok(Started::Running(Task::Datagrams(Datagrams {
+                nc: asked.nc,
+                name: host.clone(),
+                to: all[0],
+                ports,
+                at: None,
+                sent: 0,
+                refused: false,
+                next: now,
+            })));
+        }
+        let targets = ports
+            .iter()
+            .flat_map(|port| all.iter().map(|it| SocketAddr::new(*it, *port)));
+        let plan = Plan {
+            name: host.clone(),
+            targets: targets.collect(),
+            limit: None,
+            connect_limit: None,
+        };
+        self.start_connect(now, id, plan, Purpose::Nc(asked.nc))
+    }
+
+    /// The addresses of the host; the first alone, for that is where it ends if the port opens.
+    fn nc_addresses(&self, asked: &Asked, host: &str, port: &str) -> Result<Vec<IpAddr>, Refusal> {
+        let numeric = asked.nc.numeric && host.parse::<IpAddr>().is_err();
+        let unknown = |why: &str| {
+            let text = format!("nc: getaddrinfo for host \"{host}\" port {port}: {why}\n");
+            Refusal::with_status(1, text)
+        };
+        if numeric {
+            return Err(unknown("Name or service not known"));
+        }
+        if let Some(error) = self.names.failure(host) {
+            return Err(unknown(error.text()));
+        }
+        let mut all = self.names.all(host);
+        if all.is_empty() {
+            return Err(unknown("Name or service not known").unless_dns_knows(host));
+        }
+        all.retain(|it| match asked.version {
+            Some('4') => it.is_ipv4(),
+            Some(_) => it.is_ipv6(),
+            None => true,
+        });
+        match all.is_empty() {
+            true => Err(unknown("Address family for hostname not supported")),
+            false => Ok(all),
+        }
+    }
+
+    /// Sends what is due, or sees that a port has kept silent, which is taken for open.
+    pub(super) fn datagrams_tick(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Datagrams,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        loop {
+            if task.next > now {
+                return None;
+            }
+            let Some((port, own)) = task.at else {
+                if task.ports.is_empty() {
+                    return Some(task.nc.status());
+                }
+                let port = task.ports.remove(0);
+                let to = SocketAddr::new(task.to, port);
+                let source = self.stack.resolve(task.to)?.source;
+                let own = self.stack.ephemeral_port(to, source)?;
+                self.stack.bind_udp(own);
+                task.at = Some((port, own));
+                (task.sent, task.refused) = (0, false);
+                // Two at once: the second would fail if the first was refused.
+                self.stack.send_udp(now, own, to, Bytes::from_static(b"X"));
+                self.stack.send_udp(now, own, to, Bytes::from_static(b"X"));
+                task.next = now + SimDuration::from_secs(1);
+                self.wake_exec(task.next, id);
+                continue;
+            };
+            let to = SocketAddr::new(task.to, port);
+            let patience = task.nc.limit.map_or(UDP_PATIENCE, SimDuration::as_secs);
+            if !task.refused && task.sent < patience {
+                task.sent += 1;
+                self.stack.send_udp(now, own, to, Bytes::from_static(b"X"));
+                if task.sent < patience {
+                    task.next = now + SimDuration::from_secs(1);
+                    self.wake_exec(task.next, id);
+                    continue;
+                }
+            }
+            self.stack.unbind_udp(own);
+            task.at = None;
+            if !task.refused {
+                task.nc.print_opened("udp", &task.name, to, printer);
+            }
+        }
+    }
+
+    pub(super) fn datagrams_heard(task: &mut Datagrams, heard: &Heard) {
+        let Heard::Error { what, about, .. } = heard else {
+            return;
+        };
+        let mine = task
+            .at
+            .is_some_and(|(port, own)| about.ports == Some((own, port)));
+        let is_error = matches!(what, ErrorKind::Unreachable(_));
+        task.refused |= mine && is_error && about.protocol == protocol::UDP;
+    }
+}
+
+impl Datagrams {
+    /// Whether it is this one's port.
+    pub(super) fn owns(&self, port: u16) -> bool {
+        self.at.is_some_and(|(_, own)| own == port)
+    }
+}
+
+impl Nc {
+    /// How long it waits, connecting or for data.
+    pub(super) const fn idle_limit(&self) -> Option<SimDuration> {
+        self.limit
+    }
+
+    /// `-z`: nothing is said on the connection.
+    pub(super) const fn probes(&self) -> bool {
+        self.probe
+    }
+
+    /// 0 if anything has opened.
+    pub(super) fn status(&self) -> i32 {
+        i32::from(!self.opened)
+    }
+
+    /// As nc names the other end: with its address unless that was typed.
+    fn place(name: &str, to: SocketAddr) -> String {
+        let address = to.ip();
+        if name == address.to_string() {
+            name.to_owned()
+        } else {
+            format!("{name} ({address})")
+        }
+    }
+
+    pub(super) fn print_success(&mut self, name: &str, to: SocketAddr, printer: &mut Printer) {
+        self.print_opened("tcp", name, to, printer);
+    }
+
+    fn print_opened(&mut self, kind: &str, name: &str, to: SocketAddr, printer: &mut Printer) {
+        self.opened = true;
+        if !self.verbose {
+            return;
+        }
+        let (place, port) = (Self::place(name, to), to.port());
+        let service = service(port).filter(|_| !self.numeric).unwrap_or("*");
+        let text = format!("Connection to {place} {port} port [{kind}/{service}] succeeded!\n");
+        printer.err(text);
+    }
+
+    pub(super) fn print_failure(
+        &self,
+        name: &str,
+        to: SocketAddr,
+        error: SocketError,
+        printer: &mut Printer,
+    ) {
+        if self.verbose {
+            let (place, port, why) = (Self::place(name, to), to.port(), reason(error));
+            let text = format!("nc: connect to {place} port {port} (tcp) failed: {why}\n");
+            printer.err(text);
+        }
+    }
+
+    pub(super) fn print_timeout(&self, name: &str, to: SocketAddr, printer: &mut Printer) {
+        if self.verbose {
+            let (place, port) = (Self::place(name, to), to.port());
+            printer.err(format!(
+                "nc: connect to {place} port {port} (tcp) timed out: Operation now in progress\n"
+            ));
+        }
+    }
+
+    /// Without `-z`: what the other end says is printed until it ends.
+    pub(super) fn heard(
+        &self,
+        data: Vec<Bytes>,
+        ended: bool,
+        error: Option<SocketError>,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        for piece in data {
+            printer.out(String::from_utf8_lossy(&piece).into_owned());
+        }
+        match error {
+            Some(_) => Some(1),
+            None => ended.then_some(0),
+        }
+    }
+}
+
+/// One port, a range, or a service's.
+fn ports(text: &str) -> Result<Vec<u16>, Refusal> {
+    let refuse =
+        |why: &str, text: &str| Refusal::with_status(1, format!("nc: port number {why}: {text}\n"));
+    let one = |text: &str| {
+        if let Some(port) = service_port(text) {
+            return Ok(port);
+        }
+        let number: i64 = text.parse().map_err(|_| refuse("invalid", text))?;
+        match number {
+            ..1 => Err(refuse("too small", text)),
+            1..65_536 => Ok(number as u16),
+            _ => Err(refuse("too large", text)),
+        }
+    };
+    let range = text
+        .split_once('-')
+        .filter(|(low, _)| low.parse::<u16>().is_ok());
+    let Some((low, high)) = range else {
+        return Ok(vec![one(text)?]);
+    };
+    let (low, high) = (one(low)?, one(high)?);
+    Ok((low.min(high)..=low.max(high)).collect())
+}

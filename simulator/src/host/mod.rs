@@ -13,7 +13,6 @@
 //!
 //! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it
 //! and says so ([`Host::asked_neighbor`]), so that a machine knows of silence what it would.
-//! IPv6 packets are carried and forwarded; programs and TCP options are made for IPv4.
 
 mod bridge;
 mod drive;

@@ -52,7 +52,12 @@ pub(super) fn build(manifest: &Manifest) -> Result<Net, ParityError> {
         let ends = [find(&table.ends[0])?, find(&table.ends[1])?];
         let delay = table.delay_ms.map(|millis| span(millis / 1000.0));
         let spacing = table.spacing_us.map(|micros| span(micros / 1e6));
-        links.push(Link::new(ends, delay, spacing));
+        let mut link = Link::new(ends, delay, spacing);
+        link.octet_nanos = table
+            .rate_mbit
+            .map(|rate| (8000.0 / rate.max(0.001)) as u64);
+        link.queue = table.queue_kb.map(|size| (size * 1000.0) as u64);
+        links.push(link);
     }
     let mut losses = Vec::new();
     for rule in &manifest.lose {

@@ -135,6 +135,12 @@ pub(super) struct LinkTable {
     /// Between two packets.
     #[serde(default)]
     pub(super) spacing_us: Option<f64>,
+    /// Of Ethernet frames, each way.
+    #[serde(default)]
+    pub(super) rate_mbit: Option<f64>,
+    /// What waits for its turn, in units of 1000 octets; what is more is lost.
+    #[serde(default)]
+    pub(super) queue_kb: Option<f64>,
 }
 
 /// Packets that get lost after the machine that sent them has put them on the link.

@@ -17,6 +17,9 @@ const NEAR: SimDuration = SimDuration::from_micros(10);
 /// Between two packets on a link that says nothing else: the wire takes no two at once.
 const SPACING: SimDuration = SimDuration::from_micros(1);
 
+/// Octets of an Ethernet header.
+const ETHERNET: u64 = 14;
+
 /// What stands at the ends of links.
 #[derive(Debug)]
 pub(super) enum Node {
@@ -41,6 +44,10 @@ pub(super) struct Link {
     pub(super) ends: [(usize, usize); 2],
     pub(super) delay: SimDuration,
     pub(super) spacing: SimDuration,
+    /// Nanoseconds an octet takes.
+    pub(super) octet_nanos: Option<u64>,
+    /// Octets that may wait.
+    pub(super) queue: Option<u64>,
     pub(super) free_at: [SimTime; 2],
 }
 
@@ -54,6 +61,8 @@ impl Link {
             ends,
             delay: delay.unwrap_or(NEAR),
             spacing: spacing.unwrap_or(SPACING),
+            octet_nanos: None,
+            queue: None,
             free_at: [SimTime::ZERO; 2],
         }
     }
@@ -204,8 +213,20 @@ impl Net {
             };
             let (to, to_interface) = link.ends[1 - side];
             let start = link.free_at[side].max(now);
-            link.free_at[side] = start + link.spacing;
-            self.queue.push(Reverse((start + link.delay, number)));
+            let size = packet.total_len() as u64 + ETHERNET;
+            let busy = match link.octet_nanos {
+                None => link.spacing,
+                Some(each) => {
+                    let waiting = start.since(now).as_nanos() / each.max(1);
+                    if link.queue.is_some_and(|most| waiting + size > most) {
+                        return;
+                    }
+                    SimDuration::from_nanos(size * each)
+                }
+            };
+            link.free_at[side] = start + busy;
+            let sent = link.octet_nanos.map_or(start, |_| start + busy);
+            self.queue.push(Reverse((sent + link.delay, number)));
             self.flying.push(Some((to, to_interface, packet)));
             return;
         }

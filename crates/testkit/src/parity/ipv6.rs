@@ -15,7 +15,8 @@ const LONGER: u16 = 20;
 const OF_IP: [&str; 4] = ["id", "df", "ttl", "tos"];
 
 /// Plays a manifest over both versions of IP; tells where TCP differs. None for a situation that is
-/// about IPv4 itself: ping, UDP, name servers, NAT, firewalls, packets of raw sockets.
+/// about IPv4 itself: ping, UDP, name servers, NAT, firewalls, packets of raw sockets, and for a
+/// bottleneck, at which longer headers take longer.
 ///
 /// # Errors
 /// A manifest that cannot be read or played.
@@ -60,6 +61,7 @@ fn translate(manifest: &Manifest) -> Option<Manifest> {
     let about_ipv4 = !manifest.command.is_empty()
         || !manifest.replay.is_empty()
         || manifest.program.is_empty()
+        || manifest.link.iter().any(|link| link.rate_mbit.is_some())
         || manifest.program.iter().any(|program| program.udp);
     if about_ipv4 {
         return None;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use hickory_proto::rr::rdata::{A, AAAA, PTR};
+use hickory_proto::rr::rdata::{A, AAAA, NS, PTR};
 use hickory_proto::rr::{RData, RecordType};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -104,13 +104,60 @@ pub(super) fn ask(view: View<'_>, name: &str, kind: RecordType) -> Option<Said> 
 pub(super) fn ask_internet(view: View<'_>, name: &str, kind: RecordType) -> Said {
     match view.context.names.0.get(name) {
         Some(found) => addresses(name, kind, INTERNET_TTL, found),
-        None => Said::NoName(Soa {
-            zone: name.rsplit('.').next().unwrap_or_default().to_owned(),
-            server: "a.gtld-servers.net".to_owned(),
-            ttl: INTERNET_TTL,
-        }),
+        None => ask_registries(view, name, kind),
     }
 }
+
+/// What the root and the top-level domains say of a name that nobody else knows. The root's name
+/// is empty here.
+fn ask_registries(view: View<'_>, name: &str, kind: RecordType) -> Said {
+    let top = name.rsplit('.').next().unwrap_or_default();
+    let known = TOP_LEVEL_DOMAINS.contains(&top);
+    let (zone, domain) = match known {
+        true => (top, registry(top)),
+        false => ("", "root-servers.net".to_owned()),
+    };
+    let soa = Soa {
+        zone: zone.to_owned(),
+        server: format!("a.{domain}"),
+        ttl: INTERNET_TTL,
+    };
+    if name != zone {
+        let below = format!(".{name}");
+        let mut all = view.context.names.0.keys();
+        return match all.any(|it| it.ends_with(&below)) {
+            true => Said::NoData(soa),
+            false => Said::NoName(soa),
+        };
+    }
+    if kind != RecordType::NS {
+        return Said::NoData(soa);
+    }
+    let servers = ('a'..='m').filter_map(|letter| dns::absolute(&format!("{letter}.{domain}")));
+    let answers = servers.map(|server| Answer {
+        name: name.to_owned(),
+        ttl: REGISTRY_TTL,
+        data: RData::NS(NS(server)),
+    });
+    Said::Answers(answers.collect())
+}
+
+/// Where the name servers of a top-level domain are.
+fn registry(top: &str) -> String {
+    match top {
+        "com" | "net" => "gtld-servers.net".to_owned(),
+        top => format!("nic.{top}"),
+    }
+}
+
+/// Those that a learner may ask about (IANA, "Root Zone Database").
+const TOP_LEVEL_DOMAINS: [&str; 24] = [
+    "app", "au", "aws", "biz", "ca", "ch", "cloud", "co", "com", "de", "dev", "edu", "eu", "fr",
+    "gov", "info", "io", "jp", "me", "net", "nl", "org", "uk", "us",
+];
+
+/// TTL of the root's and the registries' own records in seconds.
+const REGISTRY_TTL: u32 = 172_800;
 
 /// `ip-...` and `ec2-...` of every Region that has a VPC.
 fn ask_instance(view: View<'_>, name: &str, kind: RecordType) -> Option<Said> {

@@ -226,9 +226,17 @@ impl<'a> View<'a> {
 
 impl Soa {
     fn record(&self) -> Option<Record> {
-        let contact = dns::absolute("awsdns-hostmaster.amazon.com")?;
         let server = dns::absolute(&self.server)?;
-        let soa = SOA::new(server, contact, 1, 7200, 900, 1_209_600, 86_400);
+        // Verisign runs the root zone's and the largest registry's.
+        let theirs = ["root-servers.net", "gtld-servers.net"];
+        let is_theirs = theirs.iter().any(|it| self.server.ends_with(it));
+        let soa = if is_theirs {
+            let contact = dns::absolute("nstld.verisign-grs.com")?;
+            SOA::new(server, contact, 1, 1800, 900, 604_800, 86_400)
+        } else {
+            let contact = dns::absolute("awsdns-hostmaster.amazon.com")?;
+            SOA::new(server, contact, 1, 7200, 900, 1_209_600, 86_400)
+        };
         let zone = dns::absolute(&self.zone)?;
         Some(Record::from_rdata(zone, self.ttl, RData::SOA(soa)))
     }

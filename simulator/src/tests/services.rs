@@ -796,6 +796,41 @@ fn traffic_and_commands_take_names() {
 }
 
 #[test]
+fn registries_know_their_servers_and_nobody_answers_arp_for_no_interface() {
+    let mut net = net();
+    zones(&mut net);
+    let mut bench = populated(&mut net);
+    let mut table = Table::default();
+    for (why, words, expected) in [
+        (
+            "the root has servers",
+            &["dig", "+short", "."][..],
+            "a.root-servers.net.",
+        ),
+        (
+            "so has com",
+            &["dig", "+short", "com", "NS"],
+            "a.gtld-servers.net.",
+        ),
+        (
+            "an unknown top-level domain is the root's to deny",
+            &["dig", "+noall", "+authority", "nothing.invalid"],
+            ".\t\t\t300\tIN\tSOA\ta.root-servers.net. nstld.verisign-grs.com. 1 1800 900 604800 86400",
+        ),
+        (
+            "the sender says that the host is unreachable",
+            &["ping", "-c", "1", "10.0.1.99"],
+            "From 10.0.1.10 icmp_seq=1 Destination Host Unreachable",
+        ),
+    ] {
+        let (text, _) = bench.run("app", words);
+        let has = text.lines().any(|line| line == expected);
+        table.row("45", why, (has, text.clone()), (true, text));
+    }
+    table.finish(4);
+}
+
+#[test]
 fn the_peering_option_shows_private_addresses_to_the_peer() {
     let mut net = net();
     let end = |vpc: &str, allows| PeeringVpc {

@@ -2,7 +2,7 @@
 
 use crate::args::{Json, TEMPLATE};
 
-/// Run a program on a simulated host: ping, curl, dig, nc, ss, ip, iptables, ethtool and others
+/// Run a program on a simulated host: ping, traceroute, curl, dig, nc, ss, ip and others
 ///
 /// It takes the virtual time it needs: a ping waits for its answers. The exit code is the
 /// program's.
@@ -12,6 +12,7 @@ Examples:
   wirelab exec app -- ping -M do -s 1472 -c 3 10.0.2.10
   wirelab exec app -- curl -m 5 http://10.0.2.10:8080/
   wirelab exec app -- tracepath -n 10.0.2.10
+  wirelab exec app -- traceroute -T -p 443 10.0.2.10
   wirelab exec app -- ip route
   wirelab exec --json app -- ping -c 3 10.0.2.10      for scripts
 

@@ -4,7 +4,7 @@ mod machines;
 
 use machines::Net;
 use wirelab_model::SimDuration;
-use wirelab_simulator::host::{PostgresTable, ServerSpec};
+use wirelab_simulator::host::{HttpResource, PostgresTable, ServerSpec, TlsServerSpec};
 
 /// A session at the client's prompt.
 fn session(net: &mut Net, commands: &[&str]) -> String {
@@ -53,6 +53,40 @@ fn curl_and_nc_tell_open_closed_and_silent_apart() {
             "nc -vz -w 2 10.0.2.20 81",
             "nc -vz -w 2 10.0.2.20 82",
             "curl https://10.0.2.20/",
+        ]
+    ));
+}
+
+#[test]
+fn curl_speaks_tls_and_refuses_certificates_as_curl_does() {
+    let mut net = Net::new(1500, 1500, 1500);
+    net.add_server(ServerSpec::Tls {
+        tls: TlsServerSpec {
+            names: vec!["server".into()],
+            ..TlsServerSpec::default()
+        },
+        inside: Box::new(ServerSpec::Http {
+            port: 443,
+            resources: vec![HttpResource {
+                path: "/hello".into(),
+                status: 200,
+                bytes: 45,
+            }],
+            think: SimDuration::ZERO,
+        }),
+    });
+    net.serve("/hello", 45);
+    let all = "https://other.example.com/hello --resolve other.example.com:443:10.0.2.20";
+    insta::assert_snapshot!(session(
+        &mut net,
+        &[
+            "curl -s https://server/hello",
+            "curl -sv https://server/hello",
+            "curl -sSk https://10.0.2.20/hello",
+            &format!("curl {all}"),
+            &format!("curl -k {all}"),
+            "curl https://server:80/",
+            "curl -s -o /dev/null -w %{scheme} https://server/hello",
         ]
     ));
 }

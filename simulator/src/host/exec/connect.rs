@@ -214,6 +214,12 @@ impl Host {
     }
 
     fn end_connect(&mut self, now: SimTime, task: &mut Connect) {
+        if let Purpose::Curl(curl) = &mut task.purpose
+            && let Some(attempt) = task.attempts.first().filter(|_| task.talking)
+            && let Some(farewell) = curl.tls.as_mut().and_then(|it| it.close_notify())
+        {
+            self.send(now, attempt.socket, farewell);
+        }
         for attempt in std::mem::take(&mut task.attempts) {
             self.owners.remove(&attempt.socket);
             self.stack.close(now, attempt.socket);
@@ -300,7 +306,7 @@ impl Host {
                 curl.local = local;
                 curl.connected_at = Some(now);
                 curl.print_opening(&task.name, attempt.to, printer);
-                for data in curl.request() {
+                for data in curl.request(printer) {
                     self.send(now, attempt.socket, data);
                 }
             }
@@ -323,6 +329,20 @@ impl Host {
             connection.is_none_or(|connection| connection.at_end() || connection.is_finished());
         if !data.is_empty() {
             task.idle_since = now;
+        }
+        let (mut data, mut ended) = (data, ended);
+        if let Purpose::Curl(curl) = &mut task.purpose
+            && !data.is_empty()
+        {
+            let found = curl.unwrap(data, self.moment(now), printer);
+            for octets in found.send {
+                self.send(now, socket, octets);
+            }
+            if found.status.is_some() {
+                self.end_connect(now, task);
+                return found.status;
+            }
+            (data, ended) = (found.data, ended || found.ended);
         }
         let status = match &mut task.purpose {
             Purpose::Curl(curl) => {

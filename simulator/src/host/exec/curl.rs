@@ -11,8 +11,15 @@ use super::Printer;
 use super::connect::reason;
 use super::write_out::{Facts, write_out};
 use crate::host::program::http::{HttpClient, header};
-use crate::host::program::{Act, Done};
+use crate::host::program::tls::TlsClient;
+use crate::host::program::{Act, Done, Moment};
 use crate::host::tcp::SocketError;
+
+/// Behind the complaint about a certificate.
+const UNTRUSTED: &str = "More details here: https://curl.se/docs/sslcerts.html\n\n\
+    curl failed to verify the legitimacy of the server and therefore could not\n\
+    establish a secure connection to it. To learn more about this situation and\n\
+    how to fix it, please visit the web page mentioned above.\n";
 
 /// What a `curl` does besides the exchange itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +39,8 @@ pub(super) struct Flags {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Curl {
     pub(super) client: HttpClient,
+    /// Of `https`; the request waits until it is open.
+    pub(super) tls: Option<Box<TlsClient>>,
     pub(super) flags: Flags,
     pub(super) write_out: String,
     pub(super) url: String,
@@ -39,6 +48,8 @@ pub(super) struct Curl {
     pub(super) preface: Vec<String>,
     pub(super) looked_up_at: Option<SimTime>,
     pub(super) connected_at: Option<SimTime>,
+    /// The TLS handshake was over then.
+    pub(super) secured_at: Option<SimTime>,
     pub(super) first_at: Option<SimTime>,
     pub(super) local: Option<SocketAddr>,
     pub(super) received: u64,
@@ -46,9 +57,75 @@ pub(super) struct Curl {
     pub(super) error: Option<SocketError>,
 }
 
+/// What came through TLS.
+#[derive(Debug, Default)]
+pub(super) struct Unwrapped {
+    /// One `send()` each.
+    pub(super) send: Vec<Bytes>,
+    pub(super) data: Vec<Bytes>,
+    /// The other side will say no more.
+    pub(super) ended: bool,
+    /// It is over: the exit code.
+    pub(super) status: Option<i32>,
+}
+
 impl Curl {
     /// What is written once the connection is there.
-    pub(super) fn request(&mut self) -> Vec<Bytes> {
+    pub(super) fn request(&mut self, printer: &mut Printer) -> Vec<Bytes> {
+        let Some(tls) = &mut self.tls else {
+            return self.plain_request(printer);
+        };
+        let hello = tls.start();
+        if self.flags.verbose {
+            printer.err("* ALPN: offers h2,http/1.1\n");
+        }
+        vec![hello]
+    }
+
+    /// Octets of the connection through TLS: what they say, and what is to be written.
+    pub(super) fn unwrap(
+        &mut self,
+        data: Vec<Bytes>,
+        moment: Moment,
+        printer: &mut Printer,
+    ) -> Unwrapped {
+        let Some(mut tls) = self.tls.take() else {
+            return Unwrapped {
+                data,
+                ..Unwrapped::default()
+            };
+        };
+        let heard = tls.on_data(data, moment);
+        let mut found = Unwrapped {
+            send: heard.send,
+            data: heard.data,
+            ended: heard.closed,
+            status: None,
+        };
+        if heard.opened {
+            self.secured_at = Some(moment.now);
+            if self.flags.verbose {
+                let (version, suite) = tls.agreed();
+                printer.err(format!("* SSL connection using {version} / {suite}\n"));
+                printer.err("* using HTTP/1.1\n");
+            }
+            let request = self.plain_request(printer);
+            found.send.extend(request.iter().map(|it| tls.seal(it)));
+        }
+        if let Some(trouble) = heard.trouble {
+            let (status, text) = trouble.curl();
+            found.status = Some(self.complain(status, &text, printer));
+        }
+        self.tls = Some(tls);
+        found
+    }
+
+    fn plain_request(&mut self, printer: &mut Printer) -> Vec<Bytes> {
+        if self.flags.verbose {
+            for line in self.client.request_head().lines() {
+                printer.err(format!("> {line}\n"));
+            }
+        }
         let acts = self.client.start().into_iter();
         acts.filter_map(|act| match act {
             Act::Send(data) => Some(data),
@@ -86,9 +163,6 @@ impl Curl {
         }
         let (ip, port) = (to.ip(), to.port());
         printer.err(format!("* Connected to {name} ({ip}) port {port} (#0)\n"));
-        for line in self.client.request_head().lines() {
-            printer.err(format!("> {line}\n"));
-        }
     }
 
     /// No address is left.
@@ -161,6 +235,9 @@ impl Curl {
         }
         if !self.flags.silent || self.flags.show_errors {
             printer.err(format!("curl: ({status}) {text}\n"));
+            if status == 60 {
+                printer.err(UNTRUSTED);
+            }
         }
         let facts = Facts {
             status,

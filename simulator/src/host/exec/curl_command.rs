@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use wirelab_model::{SimDuration, SimTime};
+use smol_str::SmolStr;
+use wirelab_model::{SimDuration, SimTime, Stream};
 
 use super::connect::{Plan, Purpose};
 use super::curl::{Curl, Flags};
@@ -12,10 +13,11 @@ use super::{NameTable, Refusal, Start, number, seconds};
 use crate::host::Host;
 use crate::host::output::ExecId;
 use crate::host::program::http::{Ask, HttpClient};
+use crate::host::program::tls::{TlsClient, TlsClientSpec};
 
 const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-I] [-i] [-k] [-L] [-m SECONDS] \
     [--connect-timeout SECONDS] [-o /dev/null] [-X METHOD] [-A AGENT] [-H HEADER] [-d DATA] \
-    [-w FORMAT] [--resolve HOST:PORT:ADDRESS] http://HOST[:PORT]/PATH\n";
+    [-w FORMAT] [--resolve HOST:PORT:ADDRESS] http[s]://HOST[:PORT]/PATH\n";
 
 /// Stand for options that have no letter.
 const CONNECT_TIMEOUT: char = '\u{1}';
@@ -23,8 +25,8 @@ const RESOLVE: char = '\u{2}';
 
 const SYNTAX: Syntax = Syntax {
     program: "curl",
-    // -g, -N, -k and -L ask for what is so anyway: URLs as they stand, no buffering, no
-    // certificates; servers here send nobody elsewhere.
+    // -g, -N and -L ask for what is so anyway: URLs as they stand, no buffering; servers here send
+    // nobody elsewhere.
     letters: "vsSfiI46gNkLm:o:X:A:H:d:w:\u{1}:\u{2}:",
     long: &[
         ("verbose", 'v'),
@@ -60,6 +62,8 @@ const SYNTAX: Syntax = Syntax {
 struct Asked {
     flags: Flags,
     head: bool,
+    /// `-k`.
+    insecure: bool,
     method: Option<String>,
     agent: Option<String>,
     headers: Vec<String>,
@@ -95,6 +99,7 @@ impl Asked {
             'f' => flags.fail = true,
             'i' => flags.headers = true,
             'I' => self.head = true,
+            'k' => self.insecure = true,
             '4' | '6' => flags.version = Some(letter),
             _ => {}
         }
@@ -218,21 +223,34 @@ impl Host {
         let targets = targets(&asked, &parsed, &self.names, &mut preface)?;
         let client = asked.client(&parsed);
         let plan = Plan {
-            name: parsed.host,
+            name: parsed.host.clone(),
             targets,
             limit: asked.limit,
             connect_limit: asked.connect_limit,
         };
         let mut flags = asked.flags;
         flags.headers |= asked.head;
+        let tls = parsed.secure.then(|| {
+            let spec = TlsClientSpec {
+                server_name: server_name(&parsed.host),
+                verify: !asked.insecure,
+                late_name_check: true,
+                ..TlsClientSpec::default()
+            };
+            let drawn = format!("host/{}/curl/{}", self.spec.name, id.0);
+            let stream = Stream::new(self.config.seed.traffic, &drawn);
+            Box::new(TlsClient::new(spec, stream))
+        });
         let curl = Curl {
             client,
+            tls,
             flags,
             write_out: asked.write_out,
             url,
             preface,
             looked_up_at: None,
             connected_at: None,
+            secured_at: None,
             first_at: None,
             local: None,
             received: 0,
@@ -320,8 +338,16 @@ fn unknown_host(name: &str, names: &NameTable, asked: &Asked) -> Refusal {
     }
 }
 
+/// The name that TLS asks for: none if the host is an address.
+fn server_name(host: &str) -> Option<SmolStr> {
+    let is_name = host.parse::<IpAddr>().is_err();
+    is_name.then(|| host.into())
+}
+
 /// What of a URL matters.
 struct Url {
+    /// `https`.
+    secure: bool,
     host: String,
     port: u16,
     path: String,
@@ -330,14 +356,12 @@ struct Url {
 impl Url {
     fn read(url: &str) -> Result<Self, Refusal> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-        if !scheme.eq_ignore_ascii_case("http") {
-            let known = [
-                "https", "ftp", "file", "telnet", "smtp", "tftp", "scp", "sftp",
-            ];
+        let secure = scheme.eq_ignore_ascii_case("https");
+        if !secure && !scheme.eq_ignore_ascii_case("http") {
+            let known = ["ftp", "file", "telnet", "smtp", "tftp", "scp", "sftp"];
             let hint = match known.contains(&scheme) {
                 true => {
-                    " (this curl was built without TLS and for HTTP alone; to see whether a port \
-                     opens: nc -vz HOST PORT)"
+                    " (HTTP alone is spoken here; to see whether a port opens: nc -vz HOST PORT)"
                 }
                 false => "",
             };
@@ -354,13 +378,14 @@ impl Url {
             true => format!("/{path}"),
             false => path.to_owned(),
         };
+        let usual = if secure { "443" } else { "80" };
         // An IPv6 address stands in brackets (RFC 3986 section 3.2.2).
         let bracketed = authority
             .strip_prefix('[')
             .and_then(|it| it.split_once(']'));
         let (host, port) = match bracketed {
-            Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or("80")),
-            None => authority.split_once(':').unwrap_or((authority, "80")),
+            Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or(usual)),
+            None => authority.split_once(':').unwrap_or((authority, usual)),
         };
         let is_ipv6 = host.parse::<IpAddr>().is_ok_and(|it| it.is_ipv6());
         if host.is_empty() || is_ipv6 != bracketed.is_some() {
@@ -368,6 +393,7 @@ impl Url {
             return Err(Refusal::with_status(3, text));
         }
         Ok(Self {
+            secure,
             host: host.to_owned(),
             port: number(port, "port")?,
             path,
@@ -380,9 +406,9 @@ impl Url {
             true => format!("[{}]", self.host),
             false => self.host.clone(),
         };
-        match self.port {
-            80 => host,
-            port => format!("{host}:{port}"),
+        match (self.secure, self.port) {
+            (false, 80) | (true, 443) => host,
+            (_, port) => format!("{host}:{port}"),
         }
     }
 }

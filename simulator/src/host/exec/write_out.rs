@@ -91,7 +91,7 @@ fn variable(curl: &Curl, facts: &Facts<'_>, name: &str) -> Option<String> {
         "content_type" => header(head, "content-type").unwrap_or_default(),
         "redirect_url" => header(head, "location").unwrap_or_default(),
         "method" => client.ask().method.clone(),
-        "scheme" => "HTTP".to_owned(),
+        "scheme" => if curl.tls.is_some() { "HTTPS" } else { "HTTP" }.to_owned(),
         "url" => curl.url.clone(),
         "url_effective" => match curl.url.contains("://") {
             true => curl.url.clone(),
@@ -105,8 +105,10 @@ fn variable(curl: &Curl, facts: &Facts<'_>, name: &str) -> Option<String> {
         "local_ip" => address(curl.local),
         "local_port" => port(curl.local),
         "time_namelookup" => since(curl.looked_up_at),
-        "time_connect" | "time_pretransfer" => since(curl.connected_at),
-        "time_appconnect" | "time_redirect" => seconds(SimDuration::ZERO),
+        "time_connect" => since(curl.connected_at),
+        "time_pretransfer" => since(curl.secured_at.or(curl.connected_at)),
+        "time_appconnect" => since(curl.secured_at),
+        "time_redirect" => seconds(SimDuration::ZERO),
         "time_starttransfer" => since(curl.first_at),
         "time_total" => since(Some(facts.ended)),
         "speed_download" => {

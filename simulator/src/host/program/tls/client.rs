@@ -73,6 +73,17 @@ impl TlsClient {
         record::plain(record::HANDSHAKE, TlsVersion::Tls10.code(), &hello).into()
     }
 
+    /// Version and cipher suite by OpenSSL's names, once they are agreed.
+    pub(crate) fn agreed(&self) -> (&'static str, &'static str) {
+        let version = match self.version {
+            TlsVersion::Tls10 => "TLSv1",
+            TlsVersion::Tls11 => "TLSv1.1",
+            TlsVersion::Tls12 => "TLSv1.2",
+            TlsVersion::Tls13 => "TLSv1.3",
+        };
+        (version, self.suite.map_or("(NONE)", |it| it.name()))
+    }
+
     /// Whether the handshake is over and data may flow.
     pub(crate) fn is_open(&self) -> bool {
         self.stage == Stage::Open

@@ -148,6 +148,14 @@ const SUITES: [(&str, Suite); 30] = [
     ("AES128-SHA", suite(0x002f, Rsa, Cbc(20), 32, Tls10)),
 ];
 
+impl Suite {
+    /// OpenSSL's name.
+    pub(crate) fn name(&self) -> &'static str {
+        let found = SUITES.iter().find(|(_, suite)| suite.code == self.code);
+        found.map_or("(NONE)", |(name, _)| name)
+    }
+}
+
 /// The suite that OpenSSL calls so.
 pub(crate) fn by_name(name: &str) -> Option<Suite> {
     let found = SUITES.iter().find(|(own, _)| *own == name);

@@ -334,7 +334,7 @@ impl Host {
         if let Purpose::Curl(curl) = &mut task.purpose
             && !data.is_empty()
         {
-            let found = curl.unwrap(data, self.moment(now), printer);
+            let found = curl.through_tls(data, self.moment(now), printer);
             for octets in found.send {
                 self.send(now, socket, octets);
             }

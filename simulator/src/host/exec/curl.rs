@@ -59,7 +59,7 @@ pub(super) struct Curl {
 
 /// What came through TLS.
 #[derive(Debug, Default)]
-pub(super) struct Unwrapped {
+pub(super) struct Decrypted {
     /// One `send()` each.
     pub(super) send: Vec<Bytes>,
     pub(super) data: Vec<Bytes>,
@@ -83,20 +83,20 @@ impl Curl {
     }
 
     /// Octets of the connection through TLS: what they say, and what is to be written.
-    pub(super) fn unwrap(
+    pub(super) fn through_tls(
         &mut self,
         data: Vec<Bytes>,
         moment: Moment,
         printer: &mut Printer,
-    ) -> Unwrapped {
+    ) -> Decrypted {
         let Some(mut tls) = self.tls.take() else {
-            return Unwrapped {
+            return Decrypted {
                 data,
-                ..Unwrapped::default()
+                ..Decrypted::default()
             };
         };
         let heard = tls.on_data(data, moment);
-        let mut found = Unwrapped {
+        let mut found = Decrypted {
             send: heard.send,
             data: heard.data,
             ended: heard.closed,

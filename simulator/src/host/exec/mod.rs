@@ -181,6 +181,15 @@ impl Host {
             "getent" => self.run_getent(arguments),
             "cat" => self.run_cat(arguments),
             "hostname" => printed(format!("{}\n", self.spec.name)),
+            "tcpdump" => Err(Refusal::usage(format!(
+                "tcpdump: captures are taken from outside: wirelab tcpdump {} {}\n",
+                self.spec.name,
+                arguments.join(" ")
+            ))),
+            "conntrack" => Err(Refusal::usage(
+                "conntrack: the firewalls of machines track no connections here; `ss -tan` lists \
+                 the machine's own\n",
+            )),
             _ => Err(Refusal::with_status(
                 127,
                 format!("{program}: command not found (available here: {COMMANDS})\n"),

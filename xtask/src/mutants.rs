@@ -148,6 +148,12 @@ impl Mutants {
             let seed = seed.and_then(|it| it.split(' ').next()).unwrap_or("?");
             who.push(format!("swarm (seed {seed})"));
         }
+        let situations = situations()?;
+        let mut arguments = vec!["parity"];
+        arguments.extend(situations.iter().map(String::as_str));
+        if !copy.swarm(&arguments)?.success {
+            who.push("parity".to_owned());
+        }
         if !self.swarm_only {
             let packages = ["--package", "wirelab-simulator", "--lib", "--no-fail-fast"];
             let tests = copy.cargo(&[&["test"], &packages[..]].concat())?;
@@ -172,6 +178,19 @@ fn noticed_text(noticed: &Noticed) -> String {
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
+}
+
+/// The manifests that hosts are held against.
+fn situations() -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root().join("tests/golden/kernel/situations"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "toml") {
+            files.push(path.to_string_lossy().into_owned());
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 fn catalogue() -> io::Result<Catalogue> {

@@ -31,7 +31,7 @@ impl Names {
                 && let Some(question) = question(&udp.payload)
             {
                 let key = (packet.source(), question);
-                answers.entry(key).or_insert(udp.payload.clone());
+                answers.entry(key).or_insert_with(|| udp.payload.clone());
             }
         }
         Ok(Self { answers })

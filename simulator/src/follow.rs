@@ -11,7 +11,7 @@ use crate::trace::Watch;
 use crate::verdict::{Hop, MachineDrop};
 use crate::world::World;
 
-/// No way is longer; what goes in circles ends here.
+/// No way is longer.
 const MOST_PLACES: usize = 64;
 
 /// A walk without the world's queue.
@@ -23,6 +23,8 @@ pub(crate) struct Follower<'w> {
     hosts: BTreeMap<u32, Host>,
     /// What leaves AWS ends where it leaves, rather than at a machine behind.
     pub(crate) ends_outside: bool,
+    /// At so many places a walk ends, wherever it is: what goes in circles.
+    pub(crate) most_places: usize,
 }
 
 /// Where a packet has ended.
@@ -50,6 +52,7 @@ impl<'w> Follower<'w> {
             state,
             hosts: BTreeMap::new(),
             ends_outside: false,
+            most_places: MOST_PLACES,
         }
     }
 
@@ -67,7 +70,7 @@ impl<'w> Follower<'w> {
         start: (Place, Transit),
     ) -> Option<End> {
         let mut next = Some(start);
-        for _ in 0..MOST_PLACES {
+        for _ in 0..self.most_places {
             let (place, transit) = next.take()?;
             let (machine, place) = match place {
                 Place::Machine(index) => {
@@ -138,13 +141,15 @@ impl<'w> Follower<'w> {
         let destination = transit.packet.destination();
         self.host(number)
             .on_packet(now, interface, transit.packet.clone(), &mut out);
-        let forwarded = out
-            .packets
-            .into_iter()
-            .find(|it| it.packet.destination() == destination);
-        if let Some(forwarded) = forwarded {
-            watch.pass(&transit.packet, || (hop, PassDetail::Plain));
-            return self.departure(number, forwarded, false);
+        for sent in out.packets {
+            if sent.packet.destination() == destination {
+                watch.pass(&transit.packet, || (hop, PassDetail::Plain));
+                return self.departure(number, sent, false);
+            }
+            let tells = sent.packet.is_icmp_error();
+            if let Some((place, error)) = self.departure(number, sent, true).filter(|_| tells) {
+                watch.told(place, error);
+            }
         }
         let reason = out.events.into_iter().find_map(|event| match event {
             HostEvent::Dropped { reason, .. } => Some(reason),

@@ -10,6 +10,7 @@ mod walk;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -107,6 +108,9 @@ pub struct PathReport {
     pub probe: Probe,
     /// The way there.
     pub forward: Journey,
+    /// The way of the ICMP error by which a hop tells the sender why the probe is dropped; none if
+    /// nobody tells it.
+    pub told: Option<Journey>,
     /// What the machine there would say to the probe.
     pub answer: Answer,
     /// The way of the answer; none if the probe could not be led to a machine. Where the machine
@@ -130,10 +134,12 @@ pub enum Answer {
 /// One direction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journey {
-    /// What went: `SYN`, `SYN-ACK`, `UDP`, `echo request`, `echo reply`.
+    /// What went: `SYN`, `SYN-ACK`, `UDP`, `ping`, `pong`, `ICMP 3/4`.
     pub what: SmolStr,
-    /// The hops, in order.
+    /// The hops, in order; of a circle, one round.
     pub steps: Vec<PathStep>,
+    /// The hops that the probe passes again and again until its TTL is used up.
+    pub circle: Option<Range<usize>>,
     /// The machine it ended at, whether or not a rule would have stopped it before.
     pub reached: Option<SmolStr>,
 }
@@ -149,6 +155,14 @@ pub struct PathStep {
     pub source: IpAddr,
     /// Destination address.
     pub destination: IpAddr,
+}
+
+impl PathStep {
+    /// Whether the hop drops the probe.
+    #[must_use]
+    pub const fn is_deny(&self) -> bool {
+        matches!(self.verdict, StepVerdict::Deny(_))
+    }
 }
 
 /// What a hop said about a probe.
@@ -212,6 +226,16 @@ impl Journey {
         })
     }
 
+    /// What to say after hop number `at`, if it is the last one of a circle.
+    #[must_use]
+    pub fn again(&self, at: usize) -> Option<String> {
+        let circle = self.circle.as_ref().filter(|it| it.end == at + 1)?;
+        Some(match circle.len() {
+            1 => "(this hop again and again, until the TTL is used up)".to_owned(),
+            hops => format!("(these {hops} hops again and again, until the TTL is used up)"),
+        })
+    }
+
     /// Whether a packet sent now would arrive.
     #[must_use]
     pub fn delivered(&self) -> bool {
@@ -224,6 +248,22 @@ impl PathReport {
     #[must_use]
     pub fn reachable(&self) -> bool {
         self.forward.delivered() && self.back.as_ref().is_some_and(Journey::delivered)
+    }
+
+    /// What the machine at the end makes of the probe, in words, if that is not to let it in.
+    #[must_use]
+    pub fn said(&self) -> Option<&'static str> {
+        match (self.answer, self.forward.delivered()) {
+            (Answer::Accepted | Answer::NotReached, _) => None,
+            (Answer::Refused, true) => Some("the machine refuses it: nobody listens there"),
+            (Answer::Refused, false) => {
+                Some("if it arrived, the machine would refuse it: nobody listens there")
+            }
+            (Answer::Silent, true) => Some("the machine itself gives no answer"),
+            (Answer::Silent, false) => {
+                Some("if it arrived, the machine itself would give no answer")
+            }
+        }
     }
 
     /// Every deny, there and back.

@@ -7,7 +7,7 @@
 use wirelab_model::{FlowAction, FlowDirection, TrafficPath};
 use wirelab_wire::{IpPacket, MacAddr};
 
-use crate::fabric::{InterfaceIndex, Transit};
+use crate::fabric::{InterfaceIndex, Place, Transit};
 use crate::metrics::{Count, Source};
 use crate::path::PassDetail;
 use crate::verdict::{DropReason, Hop};
@@ -41,6 +41,10 @@ pub(crate) trait Watch {
         path: Option<TrafficPath>,
         packet: &IpPacket,
     );
+
+    /// A hop tells a packet's sender why it is dropped. Walks that go on leave it to the watch what
+    /// becomes of that.
+    fn told(&mut self, _: Place, _: Transit) {}
 
     /// A resource counts something for CloudWatch.
     fn count(&mut self, _: &Source, _: &[Count]) {}

@@ -6,7 +6,7 @@ use std::fmt;
 use smol_str::SmolStr;
 use wirelab_model::{FlowDirection, NetworkAclEntry, RuleAction};
 
-use super::{Answer, Journey, PassDetail, PathReport, PathStep, StepVerdict};
+use super::{Journey, PassDetail, PathReport, PathStep, StepVerdict};
 use crate::verdict::{DropReason, EntryText, Hop, NetworkAclDrop, SecurityGroupDrop, TargetText};
 
 /// Gives ids their names in the scenario.
@@ -84,11 +84,15 @@ impl PathReport {
 /// broken.
 impl fmt::Display for PathDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let back = self.report.back.as_ref();
-        let words = [Some(&self.report.forward), back];
+        let (told, back) = (self.report.told.as_ref(), self.report.back.as_ref());
+        let words = [Some(&self.report.forward), told, back];
         let width = words.iter().flatten().map(|it| it.what.len()).max();
         let width = width.unwrap_or(0);
-        let ways = [(Some(&self.report.forward), true), (back, false)];
+        let ways = [
+            (Some(&self.report.forward), true),
+            (told, false),
+            (back, false),
+        ];
         for (journey, forward) in ways {
             let Some(journey) = journey else { continue };
             if !forward {
@@ -100,10 +104,9 @@ impl fmt::Display for PathDisplay<'_> {
                 self.journey(f, journey, forward, width)?;
             }
         }
-        match self.report.answer {
-            Answer::Refused => f.write_str("\n   the machine refuses it: nobody listens there"),
-            Answer::Silent => f.write_str("\n   the machine itself gives no answer"),
-            Answer::Accepted | Answer::NotReached => Ok(()),
+        match self.report.said() {
+            Some(said) => write!(f, "\n   {said}"),
+            None => Ok(()),
         }
     }
 }
@@ -118,8 +121,11 @@ impl PathDisplay<'_> {
     ) -> fmt::Result {
         let arrow = self.marks.arrow(forward);
         write!(f, " {arrow} {:width$}", journey.what)?;
-        for step in &journey.steps {
+        for (at, step) in journey.steps.iter().enumerate() {
             write!(f, "  {}", self.step(step))?;
+            if let Some(again) = journey.again(at) {
+                write!(f, "  {again}")?;
+            }
         }
         f.write_str(if journey.delivered() {
             "   DELIVERED"
@@ -137,7 +143,10 @@ impl PathDisplay<'_> {
         writeln!(f, " {} {}", self.marks.arrow(forward), journey.what)?;
         let places = journey.steps.iter().map(|step| self.hop(&step.hop));
         let width = places.map(|place| place.chars().count()).max().unwrap_or(0);
-        for step in &journey.steps {
+        for (at, step) in journey.steps.iter().enumerate() {
+            if let Some(again) = at.checked_sub(1).and_then(|it| journey.again(it)) {
+                writeln!(f, "     {again}")?;
+            }
             let place = self.hop(&step.hop);
             let passes = matches!(step.verdict, StepVerdict::Pass(_));
             let mark = self.marks.verdict(passes);

@@ -1,7 +1,8 @@
 //! Path MTU: the largest probe that passes, and what happens to the next larger.
 
 use super::{Probe, ProbeError, explain};
-use crate::verdict::{DropReason, Hop, PacketDrop};
+use crate::host::HostDrop;
+use crate::verdict::{DropReason, Hop, MachineDrop, PacketDrop};
 use crate::world::World;
 
 /// Largest packet of any interface in octets.
@@ -14,7 +15,7 @@ pub struct Fit {
     pub size: u16,
     /// The hop that drops the next larger, and whether the sender is told. `None` if the sender's
     /// own machine sends nothing larger.
-    pub limit: Option<(Hop, PacketDrop)>,
+    pub limit: Option<(Hop, DropReason)>,
 }
 
 /// The largest probe that no hop on the way there finds too long, whatever else would drop it.
@@ -38,10 +39,20 @@ pub fn largest(world: &World, probe: &Probe) -> Result<Fit, ProbeError> {
         }
     }
     // The one found last is about the smallest size that does not fit.
-    let limit = limit.filter(|(_, drop)| {
-        matches!(drop, PacketDrop::MtuExceeded { size, .. } if *size == u32::from(beyond))
-    });
+    let limit = limit.filter(|(_, reason)| too_long(reason) == Some(beyond.into()));
     Ok(Fit { size: fits, limit })
+}
+
+/// The size of a packet that was too long, if that is why it was dropped.
+fn too_long(reason: &DropReason) -> Option<u32> {
+    match reason {
+        DropReason::Packet(PacketDrop::MtuExceeded { size, .. }) => Some(*size),
+        DropReason::Host(MachineDrop {
+            reason: HostDrop::MtuExceeded { size, .. },
+            ..
+        }) => u32::try_from(*size).ok(),
+        _ => None,
+    }
 }
 
 /// The hop that finds a probe of `size` octets too long.
@@ -49,7 +60,7 @@ fn limit_of(
     world: &World,
     probe: &Probe,
     size: u16,
-) -> Result<Option<(Hop, PacketDrop)>, ProbeError> {
+) -> Result<Option<(Hop, DropReason)>, ProbeError> {
     let size = Some(size);
     let report = explain(
         world,
@@ -60,9 +71,7 @@ fn limit_of(
     )?;
     let mut steps = report.forward.steps.into_iter();
     Ok(steps.find_map(|step| match step.verdict {
-        super::StepVerdict::Deny(DropReason::Packet(drop @ PacketDrop::MtuExceeded { .. })) => {
-            Some((step.hop, drop))
-        }
-        _ => None,
+        super::StepVerdict::Deny(reason) => too_long(&reason).map(|_| (step.hop, reason)),
+        super::StepVerdict::Pass(_) => None,
     }))
 }

@@ -5,12 +5,11 @@
 //! way back is asked about as well.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use smol_str::SmolStr;
 use wirelab_model::{Change, FlowAction, FlowDirection, SimDuration, SimTime, TrafficPath};
-use wirelab_wire::{
-    Bytes, IcmpMessage, IpPacket, MacAddr, TcpFlags, TcpSegment, Transport, Unreachable, protocol,
-};
+use wirelab_wire::{Bytes, IpPacket, MacAddr, TcpFlags, TcpSegment, Transport, protocol};
 
 use super::{
     Answer, Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol,
@@ -26,6 +25,10 @@ use crate::world::World;
 
 /// Source port of probes that no program sends: one of every system's ephemeral range.
 const BARE_PORT: u16 = 50_000;
+/// No way leads through one hop so often, unless it is a circle.
+const ROUNDS: usize = 4;
+/// Places of a walk in circles: every hop that takes from the TTL is reached by way of a few others.
+const MOST_PLACES: usize = 64 * 16;
 /// How long a machine may take to answer a probe.
 const PATIENCE: SimDuration = SimDuration::from_secs(1);
 
@@ -39,34 +42,31 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
         follower: Follower::new(world, world.state.clone()),
         stranger: None,
     };
+    explainer.follower.most_places = MOST_PLACES;
     let start = explainer.start(probe)?;
-    let (forward, end) = explainer.journey(start);
-    let Some(end) = end else {
-        return Ok(PathReport {
-            probe: probe.clone(),
-            forward,
-            answer: Answer::NotReached,
-            back: None,
-        });
+    let (forward, end, told) = explainer.journey(start);
+    let told = told.map(|it| explainer.journey(it).0);
+    let (answer, back) = match &end {
+        None => (Answer::NotReached, None),
+        Some(end) => match &end.place {
+            Arrival::Service(service) => explainer.service_reply(service, &end.packet),
+            Arrival::Interface(_) | Arrival::Outside(_) => {
+                let (answer, reply) = explainer.reply(end);
+                (answer, reply.map(|it| explainer.journey(it).0))
+            }
+        },
     };
-    if let Arrival::Service(service) = &end.place {
-        let (answer, back) = explainer.service_reply(service, &end.packet);
-        return Ok(PathReport {
-            probe: probe.clone(),
-            forward,
-            answer,
-            back,
-        });
-    }
-    let (answer, reply) = explainer.reply(&end);
-    let back = reply.map(|it| explainer.journey(it).0);
     Ok(PathReport {
         probe: probe.clone(),
         forward,
+        told,
         answer,
         back,
     })
 }
+
+/// A packet and where it is put on the network.
+type Start = (Place, Transit);
 
 /// The same after `changes` of resources, which take effect at once: what if? The world does not
 /// change.
@@ -228,8 +228,9 @@ impl Explainer<'_> {
             })
     }
 
-    /// Follows a packet from where it is sent to the machine that gets it.
-    fn journey(&mut self, start: (Place, Transit)) -> (Journey, Option<End>) {
+    /// Follows a packet from where it is sent to the machine that gets it; the last is the error
+    /// that the first hop to drop it sends.
+    fn journey(&mut self, start: Start) -> (Journey, Option<End>, Option<Start>) {
         let mut recorder = Recorder {
             stranger: self.stranger,
             ..Recorder::default()
@@ -240,12 +241,14 @@ impl Explainer<'_> {
         if recorder.reached_stranger {
             reached = Some("internet".into());
         }
+        let circle = circle(&mut recorder.steps);
         let journey = Journey {
             what,
             steps: recorder.steps,
+            circle,
             reached,
         };
-        (journey, end)
+        (journey, end, recorder.told)
     }
 
     fn arrived_at(&self, end: &End) -> SmolStr {
@@ -452,16 +455,35 @@ fn what(packet: &IpPacket) -> SmolStr {
         }
         Transport::Tcp(_) => "SYN",
         Transport::Udp(_) => "UDP",
-        Transport::Icmp(IcmpMessage::EchoRequest { .. }) => "ping",
-        Transport::Icmp(IcmpMessage::EchoReply { .. }) => "pong",
-        Transport::Icmp(IcmpMessage::DestinationUnreachable {
-            code: Unreachable::Port,
-            ..
-        }) => "ICMP 3/3",
-        _ if packet.protocol() == protocol::ICMP => "ICMP",
-        _ => "packet",
+        _ => match (packet.protocol(), packet.icmp_type_code()) {
+            (protocol::ICMP, Some((8, 0))) | (protocol::ICMPV6, Some((128, 0))) => "ping",
+            (protocol::ICMP, Some((0, 0))) | (protocol::ICMPV6, Some((129, 0))) => "pong",
+            (protocol::ICMP, Some((kind, code))) => return format!("ICMP {kind}/{code}").into(),
+            (_, Some((kind, code))) => return format!("ICMPv6 {kind}/{code}").into(),
+            (_, None) => "packet",
+        },
     };
     word.into()
+}
+
+/// Leaves one round of a circle, and what ended it: the hops of the round.
+fn circle(steps: &mut Vec<PathStep>) -> Option<Range<usize>> {
+    let passes = steps.iter().enumerate().filter(|(_, it)| !it.is_deny());
+    let (first, _) = passes.clone().find(|(at, step)| {
+        let again = &steps[at + 1..];
+        again.iter().filter(|it| it.hop == step.hop).count() >= ROUNDS
+    })?;
+    let next = steps[first + 1..]
+        .iter()
+        .position(|it| it.hop == steps[first].hop)?;
+    let round = first..first + 1 + next;
+    let (last, _) = steps
+        .iter()
+        .enumerate()
+        .rfind(|(at, it)| it.is_deny() && *at >= round.end)?;
+    steps.truncate(last + 1);
+    steps.drain(round.end..last);
+    Some(round)
 }
 
 /// Writes every hop down.
@@ -470,6 +492,7 @@ struct Recorder {
     steps: Vec<PathStep>,
     stranger: Option<IpAddr>,
     reached_stranger: bool,
+    told: Option<Start>,
 }
 
 impl Recorder {
@@ -506,6 +529,10 @@ impl Watch for Recorder {
             return self.add(&transit.packet, hop, verdict);
         }
         self.add(&transit.packet, hop, StepVerdict::Deny(reason));
+    }
+
+    fn told(&mut self, place: Place, transit: Transit) {
+        self.told.get_or_insert((place, transit));
     }
 
     fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use wirelab_model::{Change, CustomerGatewayId, NetworkInterfaceId, SecurityGroupId};
 
 use super::end_to_end::{net, populated};
-use crate::path::{Origin, Probe, ProbeProtocol, explain, explain_with, largest};
+use super::nat;
+use crate::path::{Marks, Origin, Probe, ProbeProtocol, explain, explain_with, largest};
 use crate::testing::{Net, parse};
 
 fn probe(from: Origin, to: &str) -> Probe {
@@ -90,4 +91,51 @@ fn the_largest_probe_that_passes_is_found_with_what_stops_a_larger_one() {
         assert_eq!(place.word(), hop);
         assert_eq!(drop.to_string().contains("ICMP 3/4 went"), told, "{drop}");
     }
+}
+
+const OPEN: [&str; 2] = [
+    "out 100 allow -1 * 0.0.0.0/0",
+    "in 100 allow -1 * 0.0.0.0/0",
+];
+
+/// What `app` is shown of a ping to the internet.
+fn shown(net: &mut Net, size: Option<u16>) -> String {
+    let id = NetworkInterfaceId::new("eni-app");
+    let probe = Probe {
+        protocol: ProbeProtocol::Icmp,
+        size,
+        ..probe(Origin::Interface { id, source: None }, "203.0.113.80")
+    };
+    let report = explain(&net.build().world, &probe).expect("it can be asked");
+    report.display(&(), Marks::Unicode).to_string()
+}
+
+#[test]
+fn what_the_sender_is_told_is_followed_too() {
+    let told = shown(&mut nat::net(&OPEN, &OPEN), Some(8501));
+    let [_, error, ..] = &told.lines().collect::<Vec<_>>()[..] else {
+        panic!("{told}");
+    };
+    // A group that allows nothing in lets no error in either (ruling C1).
+    let way = " ← ICMP 3/4  acl acl-nat out ✓ 100  route local ✓  acl acl-private in ✓ 100  \
+               sg sg-app in ✗ no rule allows it   DROPPED";
+    assert_eq!(*error, way);
+    let mut open = nat::net(&OPEN, &OPEN);
+    open.group("sg-app", &["out -1 * 0.0.0.0/0", "in -1 * 10.0.2.20/32"]);
+    let told = shown(&mut open, Some(8501));
+    assert!(told.contains("sg sg-app in ✓   DELIVERED"), "{told}");
+}
+
+#[test]
+fn of_a_circle_one_round_is_shown_and_what_ends_it() {
+    let mut net = nat::net(&OPEN, &OPEN);
+    let itself = ["0.0.0.0/0 nat-nat"];
+    net.routes("rtb-nat", "vpc-a", "10.0.0.0/16", &["subnet-nat"], &itself);
+    let text = shown(&mut net, None);
+    assert!(
+        text.contains("again and again, until the TTL is used up"),
+        "{text}"
+    );
+    assert!(text.contains("nat nat-nat ✗ the TTL reached 0"), "{text}");
+    assert!(text.len() < 1000, "{text}");
 }

@@ -46,7 +46,7 @@ impl fmt::Display for RouteTableDrop {
             Self::NoRoute { route_table, destination } =>
                 write!(f, "no route of {route_table} matches {destination}"),
             Self::Blackhole { route_table, destination, target } =>
-                write!(f, "route {destination} of {route_table} is a blackhole: {} is gone", TargetText(target)),
+                write!(f, "route {destination} of {route_table} is a blackhole: {} is gone or not in service", TargetText(target)),
         }
     }
 }

@@ -73,6 +73,8 @@ struct Printed {
     /// What the machine at the end says: `accepts`, `refuses`, `is silent`, `not reached`.
     answer: &'static str,
     forward: words::Way,
+    /// The way of the ICMP error that tells the sender why the packet is dropped.
+    told: Option<words::Way>,
     back: Option<words::Way>,
 }
 
@@ -139,6 +141,7 @@ fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed
             .collect(),
         answer: words::answer(report.answer),
         forward: words::way(&report.forward, names),
+        told: report.told.as_ref().map(|told| words::way(told, names)),
         back: report.back.as_ref().map(|back| words::way(back, names)),
     }
 }

@@ -19,6 +19,9 @@ pub(super) struct Way {
     /// The machine it ends at, whether or not something on the way drops it.
     reaches: Option<String>,
     hops: Vec<Step>,
+    /// The hops, counted from 0, that it passes again and again until its TTL is used up: first,
+    /// last.
+    circle: Option<[usize; 2]>,
 }
 
 /// One place on the way.
@@ -56,6 +59,7 @@ pub(super) fn way(journey: &Journey, names: &Names) -> Way {
         delivered: journey.delivered(),
         reaches: journey.reached.as_ref().map(ToString::to_string),
         hops: journey.steps.iter().map(|it| step(it, names)).collect(),
+        circle: journey.circle.as_ref().map(|it| [it.start, it.end - 1]),
     }
 }
 
@@ -168,10 +172,14 @@ fn pass(detail: &PassDetail, names: &Names) -> Option<String> {
 
 /// One line a hop, for reports that are wider than the terminal.
 pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> String {
-    let back = report.back.as_ref();
-    let ways = [Some(&report.forward), back];
+    let [there, back] = arrows;
+    let ways = [
+        (Some(&report.forward), there),
+        (report.told.as_ref(), back),
+        (report.back.as_ref(), back),
+    ];
     let mut text = String::new();
-    for (journey, arrow) in ways.iter().zip(arrows) {
+    for (journey, arrow) in ways {
         let Some(journey) = journey else { continue };
         let way = way(journey, names);
         let end = if way.delivered {
@@ -180,15 +188,16 @@ pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> Str
             "DROPPED"
         };
         text += &format!(" {arrow} {}   {end}\n", way.packet);
-        for hop in &way.hops {
+        for (at, hop) in way.hops.iter().enumerate() {
             text += &line(hop);
+            if let Some(again) = journey.again(at) {
+                text += &format!("     {again}\n");
+            }
         }
     }
-    text += match report.answer {
-        Answer::Refused => "   the machine refuses it: nobody listens there\n",
-        Answer::Silent => "   the machine itself gives no answer\n",
-        Answer::Accepted | Answer::NotReached => "",
-    };
+    if let Some(said) = report.said() {
+        text += &format!("   {said}\n");
+    }
     text
 }
 

@@ -104,6 +104,30 @@ impl Plan {
         self.endpoints.iter().find(|it| it.id == *id)
     }
 
+    /// Public addresses of AWS's services.
+    pub(crate) fn services(&self) -> impl Iterator<Item = IpAddr> {
+        self.services.iter().copied()
+    }
+
+    /// Addresses of what is behind endpoints, by the number of the endpoint.
+    pub(crate) fn endpoint_services(&self) -> impl Iterator<Item = (usize, IpAddr)> {
+        let endpoints = self.endpoints.iter().enumerate();
+        endpoints.flat_map(|(at, it)| it.addresses.iter().map(move |address| (at, *address)))
+    }
+
+    /// The endpoint that a service is behind.
+    pub(crate) fn endpoint_of(&self, service: &Service) -> Option<&VpcEndpointId> {
+        match service {
+            Service::Gateway(id) => self.find_endpoint(id).map(|it| &it.id),
+            Service::Endpoint(interface) => {
+                let mut all = self.endpoints.iter();
+                let found = all.find(|it| it.interfaces.contains(interface));
+                found.map(|it| &it.id)
+            }
+            Service::LinkLocal(_) | Service::Public(_) => None,
+        }
+    }
+
     /// What people call a service that got a packet to `address`.
     pub(crate) fn service_name(&self, service: &Service, address: IpAddr) -> SmolStr {
         match service {

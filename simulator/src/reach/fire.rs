@@ -11,7 +11,7 @@ use wirelab_wire::{
 use super::fields::{Marks, Rules};
 use super::network::End;
 use super::space;
-use crate::fabric::{InterfaceIndex, Place, Port, Socket, State, Transit};
+use crate::fabric::{InterfaceIndex, Place, Port, Service, Socket, State, Transit};
 use crate::follow::{Arrival, Follower};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -190,11 +190,12 @@ impl<'w> Range<'w> {
         (place, transit(packet(fields)))
     }
 
-    /// `None` for a service of AWS's, which is nobody's endpoint.
+    /// `None` for a service that nothing filters.
     fn end(&self, arrival: Arrival) -> Option<Landed> {
         Some(match arrival {
             Arrival::Interface(interface) => Landed::Interface(interface),
-            Arrival::Service(_) => return None,
+            Arrival::Service(Service::LinkLocal(_)) => return None,
+            Arrival::Service(service) => Landed::Service(service),
             Arrival::Outside(port) => {
                 let mut gateways = self.world.sites.customer_gateways();
                 let gateway = gateways.find(|(_, its)| *its == port);
@@ -218,6 +219,7 @@ impl<'w> Range<'w> {
                 socket: Socket::Tunnel(gateway.clone()),
                 next_hop,
             },
+            Landed::Service(service) => Place::FromService(service.clone()),
         };
         (place, transit(answer))
     }
@@ -230,6 +232,10 @@ impl<'w> Range<'w> {
             }
             Landed::Internet => End::Internet,
             Landed::Tunnel(gateway, _) => End::CustomerGateway(gateway.clone()),
+            Landed::Service(service) => {
+                let endpoint = plan.endpoint_of(service);
+                endpoint.map_or(End::Internet, |id| End::VpcEndpoint(id.clone()))
+            }
         }
     }
 }
@@ -239,6 +245,7 @@ enum Landed {
     Interface(InterfaceIndex),
     Internet,
     Tunnel(CustomerGatewayId, Port),
+    Service(Service),
 }
 
 /// Whether what came back answers the packet, as its sender sees it.

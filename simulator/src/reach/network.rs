@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use wirelab_model::{CustomerGatewayId, NetworkInterfaceId, VpcId};
+use wirelab_model::{CustomerGatewayId, NetworkInterfaceId, VpcEndpointId, VpcId};
 
 use super::fields::Rules;
 use super::fire::{Fields, Range, Start};
@@ -19,10 +19,12 @@ use crate::world::World;
 pub enum End {
     /// The interfaces of a VPC.
     Vpc(VpcId),
-    /// Any public address that is no interface's.
+    /// Any public address that is no interface's; AWS's own public services are there too.
     Internet,
     /// The customer's end of a VPN connection and whatever is behind it.
     CustomerGateway(CustomerGatewayId),
+    /// The service of AWS's behind an endpoint.
+    VpcEndpoint(VpcEndpointId),
 }
 
 /// What gets from one end to another. Packets are those that open flows, as their sender addresses
@@ -48,6 +50,7 @@ pub struct Reach {
 /// that forwards takes part as it is. What a machine does with what it gets (programs, a firewall
 /// of its own) is not asked. A choice by the hash of a flow (appliance mode) is made for one flow
 /// of each cell; of the ports that a NAT gateway draws, one that lets the answer back suffices.
+/// Resolver, metadata and time are not in the set: nothing filters them (`facts.md` 2.1).
 #[must_use]
 pub fn reach(world: &World) -> Reach {
     let topology = &world.topology;
@@ -156,7 +159,8 @@ struct Pieces {
 impl Survey<'_> {
     /// Everything from one kind of client to one kind of server.
     fn pair(&mut self, client: &Client, server: &Cell) {
-        let strangers = client.end == End::Internet && !server.is_owned;
+        let is_outside = !server.is_owned || server.is_service;
+        let strangers = client.end == End::Internet && is_outside;
         if client.version != server.version || strangers {
             return;
         }

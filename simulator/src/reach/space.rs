@@ -20,8 +20,10 @@ pub(super) struct Cell {
     pub(super) addresses: Ranges,
     /// Interfaces that have the addresses, two at most, to stand for all; private addresses only.
     pub(super) owners: Vec<(InterfaceIndex, IpAddr)>,
-    /// Whether interfaces have the addresses, private or public.
+    /// Whether interfaces or services of AWS's have the addresses, private or public.
     pub(super) is_owned: bool,
+    /// Whether services have them.
+    pub(super) is_service: bool,
 }
 
 impl Cell {
@@ -115,8 +117,12 @@ pub const fn is_public(address: IpAddr) -> bool {
     !private && is_routed(address)
 }
 
-/// Classes of the interfaces that have an address; of several VPCs with one block, several.
+/// Classes of the interfaces that have an address; of several VPCs with one block, several. A
+/// service's address is in one from `SERVICES` on.
 type Owned = BTreeMap<IpAddr, BTreeSet<u32>>;
+
+/// The first class of addresses of AWS's services.
+const SERVICES: u32 = 1 << 31;
 
 fn cells_of(version: IpVersion, blocks: &[IpNet], owned: &Owned, plan: &Plan) -> Vec<Cell> {
     let blocks: Vec<Interval> = (blocks.iter())
@@ -163,6 +169,7 @@ fn cells_of(version: IpVersion, blocks: &[IpNet], owned: &Owned, plan: &Plan) ->
             addresses,
             owners,
             is_owned,
+            is_service: classes.last().is_some_and(|it| *it >= SERVICES),
         })
     };
     cells.into_iter().filter_map(cell).collect()
@@ -266,7 +273,27 @@ fn owned(resources: &Resources, plan: &Plan) -> Owned {
             owned.entry(address).or_default().insert(class);
         }
     }
+    for (address, class) in services(plan) {
+        owned.entry(address).or_default().insert(class);
+    }
     owned
+}
+
+/// Addresses of AWS's services, alike where the same gateway endpoints lead there.
+fn services(plan: &Plan) -> Vec<(IpAddr, u32)> {
+    let mut endpoints: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+    for address in plan.services() {
+        endpoints.entry(address).or_default();
+    }
+    for (at, address) in plan.endpoint_services() {
+        endpoints.entry(address).or_default().push(at);
+    }
+    let kinds: BTreeSet<&Vec<usize>> = endpoints.values().collect();
+    let class = |its| SERVICES + kinds.iter().take_while(|kind| **kind < its).count() as u32;
+    let classes = endpoints
+        .iter()
+        .map(|(address, its)| (*address, class(its)));
+    classes.collect()
 }
 
 /// Private addresses without a public one (0), with one (1), public ones (2).

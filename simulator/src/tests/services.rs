@@ -9,6 +9,7 @@ use super::end_to_end::{add, instance, serving};
 use super::table::{Table, outcome};
 use crate::event::Input;
 use crate::path::{Answer, Probe, ProbeProtocol, explain};
+use crate::reach::{End, Packet as ReachPacket, Reach, reach};
 use crate::testing::{Bench, Net, SYN, parse, tcp};
 
 const OPEN: [&str; 2] = ["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
@@ -624,6 +625,28 @@ fn paths(bench: &Bench, table: &mut Table) {
         shut.reachable(),
         false,
     );
+    let set = reach(&bench.world);
+    for (port, expected) in [(443, true), (22, false)] {
+        let what = "the reachable set holds what its groups let in";
+        let arrives = in_set(&set, "10.0.1.10", "10.0.2.50", port);
+        table.row("2.11", what, arrives, expected);
+    }
+    let door = End::VpcEndpoint(VpcEndpointId::new("vpce-sts"));
+    let from_vpc = set.between(&End::Vpc(VpcId::new("vpc-a")), &door);
+    table.row("2.11", "and calls it by its id", from_vpc.is_some(), true);
+}
+
+/// Whether a SYN from an instance of `vpc-a` is in the set, and its answer.
+fn in_set(set: &Reach, from: &str, to: &str, port: u16) -> bool {
+    let packet = ReachPacket {
+        source: parse(from),
+        destination: parse(to),
+        protocol: 6,
+        source_port: 40_000,
+        destination_port: port,
+        reply: false,
+    };
+    set.works(&End::Vpc(VpcId::new("vpc-a")), &packet)
 }
 
 #[test]
@@ -678,7 +701,7 @@ fn an_interface_endpoint_is_an_interface_with_groups_of_its_own() {
         .filter(|it| it.action == FlowAction::Accept)
         .count();
     table.row("2.8", "its flow log has both ways", accepted >= 4, true);
-    table.finish(13);
+    table.finish(16);
 }
 
 #[test]
@@ -720,6 +743,9 @@ fn a_gateway_endpoint_is_a_route_and_no_way_through() {
     table.row("2.8", "S3 without a public address", code, "403".to_owned());
     let address = dig(&mut bench, "db", &[name]);
     let address = address.split(' ').next().unwrap_or_default().to_owned();
+    let set = reach(&bench.world);
+    let reached = in_set(&set, "10.0.2.20", &address, 443);
+    table.row("2.8", "the reachable set knows it", reached, true);
     let foreign = tcp(("172.16.0.9", 40_000), (&address, 443), SYN, 0);
     let mut change = Net::default();
     let id = NetworkInterfaceId::new("eni-db");
@@ -767,7 +793,7 @@ fn a_gateway_endpoint_is_a_route_and_no_way_through() {
         (paths.is_empty(), all),
         (false, true),
     );
-    table.finish(5);
+    table.finish(6);
 }
 
 #[test]

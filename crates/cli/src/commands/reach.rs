@@ -215,6 +215,10 @@ impl Who {
                 let name = name.map_or_else(|| id.as_str(), String::as_str);
                 format!("{name} {}", region.addresses(side))
             }
+            End::VpcEndpoint(id) => {
+                let name = self.gateways.get(id.as_str());
+                name.map_or_else(|| id.to_string(), Clone::clone)
+            }
             End::Vpc(_) => self.hosts(region, side),
         }
     }

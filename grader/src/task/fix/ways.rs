@@ -69,6 +69,7 @@ fn name(plan: &Plan, end: &End) -> String {
         End::Vpc(id) => named(&plan.names, id.as_str()),
         End::Internet => "the internet".to_owned(),
         End::CustomerGateway(id) => named(&plan.names, id.as_str()),
+        End::VpcEndpoint(id) => named(&plan.names, id.as_str()),
     }
 }
 

@@ -23,8 +23,8 @@ const TOLERANCE: SimDuration = SimDuration::from_millis(1);
 const QUEUE: SimDuration = SimDuration::from_millis(10);
 /// Packets a second to link-local services (the resolver, IMDS, the time) of an interface: fixed.
 const LINK_LOCAL: u64 = 1024;
-/// A second's worth of them may come at once (ours): the last of 1,024 is 1,023 ahead of its time.
-const LINK_LOCAL_BURST: SimDuration = SimDuration::from_nanos(1_000_000_000 / 1024 * 1023 + 1023);
+/// They are counted second by second, from the first packet on (ours).
+const LINK_LOCAL_WINDOW: SimDuration = SimDuration::from_secs(1);
 /// How long a type with two vCPUs bursts at its full rate, in seconds; larger ones longer, up to an
 /// hour ("from 5 to 60 minutes").
 const BURST_SECONDS: u64 = 300;
@@ -38,6 +38,26 @@ pub(crate) struct Allowance {
     /// All its interfaces.
     pub(super) interfaces: Vec<InterfaceIndex>,
     pub(crate) kind: InstanceType,
+}
+
+/// Packets to link-local services in the second that has begun.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct LinkLocalSecond {
+    began: Option<SimTime>,
+    packets: u64,
+}
+
+impl LinkLocalSecond {
+    fn take(&mut self, now: SimTime) -> bool {
+        if self
+            .began
+            .is_none_or(|it| now.since(it) >= LINK_LOCAL_WINDOW)
+        {
+            (self.began, self.packets) = (Some(now), 0);
+        }
+        self.packets += 1;
+        self.packets <= LINK_LOCAL
+    }
 }
 
 /// What an instance has used.
@@ -252,13 +272,8 @@ impl<W: Watch> Walk<'_, W> {
             return true;
         }
         let nic = self.plan.interface(interface);
-        let bounds = Bounds {
-            rate: LINK_LOCAL,
-            tolerance: LINK_LOCAL_BURST,
-            queue: SimDuration::ZERO,
-        };
-        let meter = &mut self.state.interface(interface).link_local;
-        if meter.take(self.now, 1, &bounds) == Metered::Passes {
+        let second = &mut self.state.interface(interface).link_local;
+        if second.take(self.now) {
             return true;
         }
         if let Some(allowance) = &nic.allowance {

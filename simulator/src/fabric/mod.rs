@@ -59,6 +59,7 @@ use wirelab_wire::IpPacket;
 
 #[cfg(test)]
 pub(crate) use instance::Counters;
+use instance::LinkLocalSecond;
 pub(crate) use instance::counters;
 pub(crate) use link_local::ADDRESSES as LINK_LOCAL_ADDRESSES;
 pub use link_local::LinkLocal;
@@ -71,7 +72,6 @@ pub(crate) use transit_metrics::METRICS as TRANSIT_GATEWAY_METRICS;
 pub(crate) use vpc_endpoint::service_addresses;
 pub(crate) use vpn_metrics::METRICS as VPN_METRICS;
 
-use crate::allowance::Meter;
 use crate::config::FabricConfig;
 use crate::metrics::Metrics;
 use crate::trace::Watch;
@@ -206,7 +206,7 @@ pub(crate) struct State {
 struct InterfaceState {
     conntrack: Conntrack,
     /// Packets to link-local services.
-    link_local: Meter,
+    link_local: LinkLocalSecond,
     /// On the primary interface of an instance: what its allowances have given.
     used: Option<Box<instance::Used>>,
     /// On the primary interface of a NAT gateway.

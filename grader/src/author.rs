@@ -20,8 +20,8 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
-use wirelab_model::Seed;
-use wirelab_scenario::{Lab, Scenario};
+use wirelab_model::{Seed, SimTime};
+use wirelab_scenario::{Lab, Plan, Scenario};
 
 use crate::error::GradeError;
 use crate::finding::Severity;
@@ -99,11 +99,40 @@ impl fmt::Display for AuthorReport {
         for line in &self.proven {
             writeln!(f, "  ✓ {line}")?;
         }
-        for problem in &self.problems {
+        for (problem, others) in grouped(&self.problems) {
             writeln!(f, "  ✗ {}: {}", problem.place, problem.what)?;
+            if !others.is_empty() {
+                writeln!(f, "    and so on {}", others.join(", "))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Problems that differ in no more than numbers once, with the other places that have them.
+fn grouped(problems: &[Problem]) -> Vec<(&Problem, Vec<&str>)> {
+    let mut groups: Vec<(String, &Problem, Vec<&str>)> = Vec::new();
+    for problem in problems {
+        let alike: String = problem.what.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let known = groups.iter_mut().find(|(key, first, _)| {
+            *key == alike && first.place.starts_with("seed ") && problem.place.starts_with("seed ")
+        });
+        match known {
+            Some((_, _, others)) => others.push(&problem.place),
+            None => groups.push((alike, problem, Vec::new())),
+        }
+    }
+    let groups = groups.into_iter();
+    groups.map(|(_, first, others)| (first, others)).collect()
+}
+
+/// What a scenario says of itself (`[[expect]]`, its timeline) and does not do on the plan's seed,
+/// a line each.
+///
+/// # Errors
+/// A run that the scenario cannot make.
+pub fn broken_expectations(plan: &Plan, opens_at: SimTime) -> Result<Vec<String>, GradeError> {
+    expect::broken(plan, opens_at)
 }
 
 /// Checks the lab in `dir`.
@@ -163,7 +192,7 @@ fn prove(
     grader: &Grader<'_>,
     lab: &Lab,
     seed: Seed,
-    plan: &wirelab_scenario::Plan,
+    plan: &Plan,
     report: &mut AuthorReport,
 ) -> Result<(), GradeError> {
     let place = format!("seed {} ({})", seed.fault, variant(plan));
@@ -211,7 +240,7 @@ fn errors(report: &Report) -> impl Iterator<Item = String> {
 }
 
 /// The variant's name, or `no variants`.
-fn variant(plan: &wirelab_scenario::Plan) -> &str {
+fn variant(plan: &Plan) -> &str {
     if plan.variant.name.is_empty() {
         "no variants"
     } else {

@@ -35,6 +35,14 @@ pub enum GradeError {
         /// Why.
         error: std::io::Error,
     },
+    /// A task has no reference solution.
+    #[error("task `{task}` has no solution: there is neither {} nor one of its own for the variant", path.display())]
+    NoSolution {
+        /// The task.
+        task: String,
+        /// The file that would do for every variant.
+        path: PathBuf,
+    },
     /// The reference solution does not do what a solution must: compile, run, parse.
     #[error("{}: {why}", path.display())]
     Solution {

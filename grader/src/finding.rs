@@ -152,6 +152,10 @@ pub struct Finding {
     pub see: Option<String>,
 }
 
+/// The chapter on the network's order of things, for one who may not have the book at hand.
+pub(crate) const PACKETS_WAY: &str =
+    "\"A packet's way through a VPC\" in wirelab's book: book/src/packets-way.md of its repository";
+
 impl Finding {
     /// A finding with nothing but its summary.
     #[must_use]

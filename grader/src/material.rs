@@ -108,9 +108,15 @@ impl<'a> Material<'a> {
         extension: &str,
     ) -> Result<(PathBuf, String), GradeError> {
         let path = self.solution_path(task, &plan.variant.name, extension);
-        let text = std::fs::read_to_string(&path).map_err(|error| GradeError::File {
-            path: path.clone(),
-            error,
+        let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => GradeError::NoSolution {
+                task: task.name.clone(),
+                path: path.clone(),
+            },
+            _ => GradeError::File {
+                path: path.clone(),
+                error,
+            },
         })?;
         let text = self.fill(task, plan, &text)?;
         Ok((path, text))

@@ -30,6 +30,25 @@ pub(crate) fn find() -> Result<Content, Failure> {
     }
 }
 
+/// Whether these are the labs that came with the binary.
+pub(crate) fn is_built_in(content: &Content) -> bool {
+    content.root().join(".complete").is_file()
+}
+
+/// Which folders were looked in, and what would be found there.
+pub(crate) fn looked_in(content: &Content) -> String {
+    let form = "labs/NAME/lab.toml and scenarios/NAME/scenario.toml";
+    if !is_built_in(content) {
+        return format!("looked in {}, for {form}", content.root().display());
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    format!(
+        "only the built-in labs were looked at: neither {} nor a folder above it has both `labs` \
+         and `scenarios`; labs of your own are {form} in one that has",
+        here.display()
+    )
+}
+
 /// Writes the embedded files into the cache once a build; the marker comes last, so that a copy cut
 /// short is made again.
 fn unpacked() -> Result<PathBuf, Failure> {

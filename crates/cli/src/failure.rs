@@ -97,7 +97,10 @@ impl Failure {
 
     /// Prints to stderr.
     pub(crate) fn print(&self) {
-        let mut text = format!("{} {}\n", terminal::red("error:"), self.message.trim_end());
+        // Mistakes in content files are printed as compilers do, with the word before each.
+        let message = self.message.trim_end();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let mut text = format!("{} {message}\n", terminal::red("error:"));
         for hint in &self.hints {
             text += &format!("{} {hint}\n", terminal::cyan("hint:"));
         }

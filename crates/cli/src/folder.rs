@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::Seed;
 use wirelab_session::{Content, Session};
 
-use crate::content;
 use crate::failure::Failure;
+use crate::{content, output};
 
 const COURSE_FILE: &str = ".wirelab/course.json";
 
@@ -128,5 +128,25 @@ pub(crate) fn known_lab(content: &Content, lab: &str) -> Result<(), Failure> {
     let names: Vec<_> = labs.iter().map(String::as_str).collect();
     Err(Failure::usage(format!("there is no lab `{lab}`"))
         .did_you_mean(lab, &names)
-        .hint("`wirelab list` shows the labs"))
+        .hint("`wirelab list` shows the labs")
+        .hint(content::looked_in(content)))
+}
+
+/// Says where a lab of somebody's own does not do what its scenario says of itself: its chapters
+/// and hints would be wrong. The built-in ones are proven.
+pub(crate) fn warn_of_lies(session: &Session, content: &Content) {
+    if content::is_built_in(content) {
+        return;
+    }
+    let opens_at = session.lab().opens_at;
+    match wirelab_grader::author::broken_expectations(session.plan(), opens_at) {
+        Err(error) => output::note(&format!("warning: {error}")),
+        Ok(lines) => {
+            for line in lines {
+                output::note(&format!(
+                    "warning: the scenario is not what it says of itself: {line}"
+                ));
+            }
+        }
+    }
 }

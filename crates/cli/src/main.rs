@@ -48,6 +48,17 @@ fn misread(error: &clap::Error) -> ExitCode {
         Cli::command().print_help().ok();
         return Code::Passed.into();
     }
+    if let Some(at) = words.iter().position(|word| word == "aws")
+        && error.kind() == ErrorKind::InvalidSubcommand
+    {
+        let meant = commands::call::spelling::command(&words[at + 1..]);
+        let meant = meant.unwrap_or_else(|| "wirelab call ec2:DescribeInstances".to_owned());
+        let failure = Failure::usage("the AWS API is called with `wirelab call`")
+            .hint(format!("for example\n  {meant}"))
+            .hint("`wirelab call --list` shows the operations");
+        failure.print();
+        return failure.code().into();
+    }
     let call = words.iter().position(|word| word == "call");
     let call = call.filter(|_| error.kind() == ErrorKind::UnknownArgument);
     let meant = call.and_then(|at| commands::call::spelling::command(&words[at + 1..]));

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use wirelab_model::{SimDuration, SimTime, UnixTime};
 
 use crate::failure::Failure;
+use crate::when;
 
 const DAY_SECS: u64 = 86_400;
 
@@ -30,6 +31,20 @@ pub(crate) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTi
              (ago), `start` or `now`",
         )
     })
+}
+
+/// Refuses a range that ends before it begins.
+pub(crate) fn in_order(start: UnixTime, end: UnixTime, now: UnixTime) -> Result<(), Failure> {
+    if start <= end {
+        return Ok(());
+    }
+    let utc = when::print_utc;
+    Err(Failure::usage(format!(
+        "the range begins at {} and ends before, at {}",
+        utc(start),
+        utc(end)
+    ))
+    .hint(format!("it is {} UTC in the lab", utc(now))))
 }
 
 fn since_start(text: &str) -> Option<SimTime> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wirelab_model::SimTime;
 use wirelab_session::Session;
 
 use crate::when;
@@ -9,7 +10,19 @@ use crate::when;
 /// The moment reached, in virtual time and UTC.
 pub(crate) fn reached(session: &Session) -> String {
     let utc = when::print_utc(session.run().utc());
-    format!("it is now {} ({utc} UTC)\n", session.now())
+    format!("it is now {} ({utc} UTC)\n", elapsed(session.now()))
+}
+
+/// `00:25:01`; days apart once there are some: `7 days 00:25:01`.
+pub(crate) fn elapsed(moment: SimTime) -> String {
+    const DAY: u64 = 86_400;
+    let seconds = moment.as_secs();
+    let rest = SimTime::from_secs(seconds % DAY);
+    match seconds / DAY {
+        0 => moment.to_string(),
+        1 => format!("1 day {rest}"),
+        days => format!("{days} days {rest}"),
+    }
 }
 
 /// `path` as seen from the current folder; `.` if it is that.

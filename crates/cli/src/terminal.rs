@@ -31,6 +31,11 @@ pub(crate) fn width() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
+/// The columns to write for: the terminal's, or those of a page where stdout is none.
+pub(crate) fn columns() -> usize {
+    width().unwrap_or(100)
+}
+
 /// Whether marks and arrows must be ASCII: a dumb terminal, or a locale that says it is not UTF-8.
 pub(crate) fn ascii_only() -> bool {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use wirelab_control::{CallIds, Control, Input};
 use wirelab_model::{Call, Caller, Changes, SimTime};
 
-use crate::error::suggest;
+use crate::error::{nearest, suggest};
 use crate::fields::{Fields, Sink, Text};
 use crate::names::Names;
 use crate::node::{Table, Value as Content};
@@ -187,10 +187,23 @@ impl Builder<'_> {
             Some(kind) => self.id(kind, text),
             None => {
                 let message = format!("`{}` names no {}", text.text, words(&kinds.join(", ")));
-                let hint = format!("write it as `{}.NAME`", kinds.first().unwrap_or(&"kind"));
+                let hint = self.meant(kinds, &text.text);
                 self.sink.explain(&text.span, message, "", Some(hint));
                 None
             }
+        }
+    }
+
+    /// What `text`, which names nothing of `kinds`, was probably meant to be.
+    fn meant(&self, kinds: &[&str], text: &str) -> String {
+        let (kind, name) = text.split_once('.').unwrap_or(("", text));
+        let has = |kind: &&&str| self.is_declared(kind, name);
+        if let Some(kind) = kinds.iter().find(has) {
+            return format!("did you mean `{kind}.{name}`?");
+        }
+        match nearest(kind, kinds.iter().copied()) {
+            Some(kind) => format!("write it as `{kind}.NAME`"),
+            None => format!("write it as `KIND.NAME`, KIND one of {}", kinds.join(", ")),
         }
     }
 

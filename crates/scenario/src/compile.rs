@@ -120,9 +120,15 @@ fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<P
     for key in ["traffic", "event", "expect", "intent", "public_dns"] {
         let _ = root.has(key);
     }
-    // What a missing resource or machine breaks further on is no mistake of its own.
+    // What a missing resource or machine breaks further on is no mistake of its own; a key that
+    // nobody knows is one.
     if sink.is_clean() {
         behaviour(&mut plan, &root, scenario, &header);
+    } else {
+        let aside = Sink::new(&scenario.source);
+        let root = Fields::new(&drawn.table, &start, "scenario.toml", &aside);
+        behaviour(&mut plan, &root, scenario, &header);
+        sink.add_unknown_keys(aside);
     }
     root.finish();
     Some(plan)

@@ -148,13 +148,21 @@ pub(crate) fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// The candidate that begins with `word` or with which it begins, if there is just one.
+fn longer_or_shorter<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    let alike = |it: &&&str| it.starts_with(word) || word.starts_with(**it);
+    let mut found = candidates.iter().filter(|it| word.len() >= 3 && alike(it));
+    found.next().copied().filter(|_| found.next().is_none())
+}
+
 /// `did you mean ..?` for the nearest candidate, or the list of all.
 pub(crate) fn suggest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
-    if let Some(near) = nearest(word, candidates.iter().copied()) {
+    let near = nearest(word, candidates.iter().copied());
+    if let Some(near) = near.or_else(|| longer_or_shorter(word, &candidates)) {
         return Some(format!("did you mean `{near}`?"));
     }
     let known: Vec<String> = candidates.iter().map(|it| format!("`{it}`")).collect();

@@ -17,6 +17,8 @@ use crate::node::{Node, Table, Value};
 pub(crate) struct Sink {
     source: Arc<Source>,
     errors: RefCell<Vec<ContentError>>,
+    /// Keys that nobody asked for: mistakes that keep nothing else from being read.
+    unknown_keys: RefCell<Vec<ContentError>>,
     keys: RefCell<Keys>,
 }
 
@@ -67,6 +69,7 @@ impl Sink {
         Self {
             source: Arc::clone(source),
             errors: RefCell::default(),
+            unknown_keys: RefCell::default(),
             keys: RefCell::default(),
         }
     }
@@ -104,18 +107,36 @@ impl Sink {
         label: String,
         hint: Option<String>,
     ) {
-        self.errors.borrow_mut().push(ContentError {
+        let error = self.mistake(span, message, label, hint);
+        self.errors.borrow_mut().push(error);
+    }
+
+    fn mistake(
+        &self,
+        span: Option<&Range<usize>>,
+        message: String,
+        label: String,
+        hint: Option<String>,
+    ) -> ContentError {
+        ContentError {
             source: Arc::clone(&self.source),
             span: span.cloned(),
             message,
             label,
             hint,
-        });
+        }
+    }
+
+    /// Takes over the unknown keys that were noted in `other`, and nothing else.
+    pub(crate) fn add_unknown_keys(&self, other: Self) {
+        let keys = other.unknown_keys.into_inner();
+        self.unknown_keys.borrow_mut().extend(keys);
     }
 
     /// The value if nothing was noted, else every mistake.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, ContentErrors> {
-        let errors = self.errors.into_inner();
+        let mut errors = self.errors.into_inner();
+        errors.extend(self.unknown_keys.into_inner());
         match value {
             Some(value) if errors.is_empty() => Ok(value),
             _ => Err(ContentErrors::all(errors)),
@@ -127,7 +148,7 @@ impl Sink {
         self.errors.borrow().len()
     }
 
-    /// Whether nothing was noted so far.
+    /// Whether nothing was noted so far that would break what is read next.
     pub(crate) fn is_clean(&self) -> bool {
         self.count() == 0
     }
@@ -169,7 +190,9 @@ impl Text {
 fn wanted(type_name: &str) -> &str {
     match type_name.rsplit("::").next() {
         Some("IpNet" | "Ipv4Net") => "CIDR block such as `10.0.0.0/16`",
-        Some("IpAddr" | "Ipv4Addr") => "IP address",
+        Some("IpAddr" | "Ipv4Addr") => "IP address such as `10.0.0.10`",
+        Some("SimDuration") => "duration such as `\"20s\"`",
+        Some("Size") => "size such as `\"64KiB\"`",
         _ => "value that fits here",
     }
 }
@@ -295,7 +318,12 @@ impl<'a> Fields<'a> {
         T: FromStr,
         T::Err: std::fmt::Display,
     {
-        self.text(key)?.parse(self.sink)
+        let node = self.shaped(key, Shape::Text)?;
+        if matches!(node.value, Value::String(_)) {
+            return self.text(key)?.parse(self.sink);
+        }
+        let wanted = wanted(std::any::type_name::<T>());
+        self.mistyped(key, node, &format!("a string: a {wanted}"))
     }
 
     pub(crate) fn required_parsed<T>(&self, key: &'static str) -> Option<T>
@@ -303,7 +331,8 @@ impl<'a> Fields<'a> {
         T: FromStr,
         T::Err: std::fmt::Display,
     {
-        self.required_text(key)?.parse(self.sink)
+        self.required(key)?;
+        self.parsed(key)
     }
 
     /// An integer in `T`'s range.
@@ -427,12 +456,14 @@ impl<'a> Fields<'a> {
             if asked.contains(&key.name.as_str()) {
                 continue;
             }
-            self.sink.explain(
-                &key.span,
+            let known: BTreeSet<&str> = asked.iter().copied().collect();
+            let error = self.sink.mistake(
+                Some(&key.span),
                 format!("unknown key `{}` in {}", key.name, self.title),
-                "",
-                suggest(&key.name, asked.iter().copied()),
+                String::new(),
+                suggest(&key.name, known),
             );
+            self.sink.unknown_keys.borrow_mut().push(error);
         }
     }
 

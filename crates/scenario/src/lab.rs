@@ -213,7 +213,11 @@ impl Lab {
     /// Where its scenario is: the sibling of the folder that holds the labs.
     #[must_use]
     pub fn scenario_dir(&self) -> PathBuf {
-        self.dir.join("../../scenarios").join(&self.scenario)
+        let root = self.dir.parent().and_then(Path::parent);
+        match root {
+            Some(root) => root.join("scenarios").join(&self.scenario),
+            None => self.dir.join("../../scenarios").join(&self.scenario),
+        }
     }
 
     /// The task of that name.

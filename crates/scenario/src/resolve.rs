@@ -46,6 +46,12 @@ impl<'a> Resolver<'a> {
             ["instance", _] => self.value(&format!("{text}.private_ip_address")),
             ["nat_gateway" | "address", _] => self.value(&format!("{text}.public_ip")),
             ["host", _] => self.value(&format!("{text}.address")),
+            [name] if self.is_machine("instance", name) => {
+                return self.address(&format!("instance.{name}"));
+            }
+            [name] if self.is_machine("host", name) => {
+                return self.address(&format!("host.{name}"));
+            }
             _ => self.value(text),
         };
         let value = value.map_err(|_| self.nothing(text))?;
@@ -56,8 +62,20 @@ impl<'a> Resolver<'a> {
         })
     }
 
+    /// Whether there is a machine `kind.name`; the name alone is clear, since no host may have an
+    /// instance's name.
+    fn is_machine(self, kind: &str, name: &str) -> bool {
+        let mut hosts = self.hosts.iter().filter(|host| host.name == name);
+        hosts.any(|host| matches!(host.attachment, Attachment::Instance(_)) == (kind == "instance"))
+    }
+
     /// Every address that an end of an intended flow stands for.
     pub(crate) fn end(self, text: &str) -> Result<IntentEnd, FillError> {
+        let full = ["instance", "host"]
+            .into_iter()
+            .find(|kind| self.is_machine(kind, text))
+            .map(|kind| format!("{kind}.{text}"));
+        let text = full.as_deref().unwrap_or(text);
         let blocks = match text.split_once('.') {
             _ if text.parse::<IpNet>().is_ok() => vec![text.parse().expect("it was just parsed")],
             _ if text.parse::<IpAddr>().is_ok() => vec![self.address(text)?.into()],

@@ -82,6 +82,8 @@ pub(crate) fn machine(fields: &Fields<'_>, resolver: Resolver<'_>, text: &Text) 
         .text
         .strip_prefix("instance.")
         .or_else(|| text.text.strip_prefix("host."));
+    // No host has an instance's name: the name alone is clear.
+    let name = name.or(Some(&text.text));
     let found = name.and_then(|name| resolver.hosts.iter().find(|host| host.name == name));
     if let Some(host) = found {
         return Some(host.name.clone());

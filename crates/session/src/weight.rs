@@ -9,11 +9,14 @@ use crate::run::ExecResult;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Weight {
-    /// It changed the network or took time: one undo takes it back.
+    /// It changed the network, or let time pass on purpose: one undo takes it back.
     #[default]
     Step,
     /// It changed nothing and took no time, as a refused call: an undo passes over it.
     Idle,
+    /// It changed nothing and took time, as a ping: an undo passes over it, and takes it back only
+    /// if nothing else is left.
+    Passing,
     /// Time that passed until the call before it had settled: it is taken back with the call.
     Settling,
 }
@@ -34,9 +37,15 @@ impl Weight {
         Self::idle_if(reply.is_err())
     }
 
-    /// A command that took no time and failed, or only shows.
+    /// A command that configures is a step; what only shows or asks is none.
     pub(crate) fn of_command(argv: &[String], at: SimTime, result: &ExecResult) -> Self {
-        Self::idle_if(result.ended_at <= at && !may_configure(argv, result.status))
+        if may_configure(argv, result.status) {
+            Self::Step
+        } else if result.ended_at > at {
+            Self::Passing
+        } else {
+            Self::Idle
+        }
     }
 
     /// Time that stands still changes nothing.
@@ -113,6 +122,6 @@ mod tests {
         }
         assert_eq!(weight("sysctl -w a=1 b=x", 2, at), Weight::Step);
         let later = SimTime::from_secs(61);
-        assert_eq!(weight("ping -c 2 10.0.0.1", 1, later), Weight::Step);
+        assert_eq!(weight("ping -c 2 10.0.0.1", 1, later), Weight::Passing);
     }
 }

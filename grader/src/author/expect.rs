@@ -18,6 +18,15 @@ pub(super) fn check(
     opens_at: SimTime,
     report: &mut AuthorReport,
 ) -> Result<(), GradeError> {
+    let place = format!("seed {} ({})", plan.seed.fault, variant(plan));
+    for what in broken(plan, opens_at)? {
+        report.problem(&place, what);
+    }
+    Ok(())
+}
+
+/// What the scenario says of itself and does not do on the plan's seed, a line each.
+pub(super) fn broken(plan: &Plan, opens_at: SimTime) -> Result<Vec<String>, GradeError> {
     let observe = Observe {
         captures: false,
         flow_records: false,
@@ -28,17 +37,16 @@ pub(super) fn check(
     let end = end.unwrap_or_default().max(opens_at) + PATIENCE;
     let mut run = Run::new(plan.clone(), observe)?;
     run.advance(end)?;
-    let place = format!("seed {} ({})", plan.seed.fault, variant(plan));
-    for (index, why) in &run.evidence().failed_events {
-        let what = format!("event {} of the timeline: {why}", index + 1);
-        report.problem(&place, what);
-    }
+    let events = run.evidence().failed_events.iter();
+    let mut lines: Vec<_> = events
+        .map(|(index, why)| format!("event {} of the timeline: {why}", index + 1))
+        .collect();
     for expect in &plan.expects {
         if let Err(why) = holds(&run, expect) {
-            report.problem(&place, format!("scenario {}: {why}", expect.place));
+            lines.push(format!("scenario {}: {why}", expect.place));
         }
     }
-    Ok(())
+    Ok(lines)
 }
 
 fn holds(run: &Run, expect: &Expect) -> Result<(), String> {

@@ -1,7 +1,8 @@
 //! Submissions made by the author: the solution, and repairs step by step.
 
+use serde_json::Value;
 use wirelab_model::{Call, Seed};
-use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
+use wirelab_scenario::{Lab, LabTask, Names, Plan, TaskKind};
 use wirelab_session::{Entry, EntryKind, Run, Weight};
 
 use crate::calls::{Step, parse_calls};
@@ -83,6 +84,20 @@ pub(super) fn repair(
     Ok(Ok(()))
 }
 
+/// Puts ids for names such as `network_acl.db`, at any depth, as `wirelab call` and events do.
+fn name_ids(value: &mut Value, names: &Names) {
+    match value {
+        Value::String(text) => {
+            if let Some(id) = names.id(text) {
+                *text = id.to_string();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|it| name_ids(it, names)),
+        Value::Object(members) => members.values_mut().for_each(|it| name_ids(it, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 struct Journal {
     run: Run,
     entries: Vec<Entry>,
@@ -91,7 +106,12 @@ struct Journal {
 impl Journal {
     fn step(&mut self, step: &Step, settle: bool) -> Result<Result<(), String>, GradeError> {
         match step {
-            Step::Call(call) => return self.call(call, settle),
+            Step::Call(call) => {
+                let mut call = call.clone();
+                let names = &self.run.plan().names;
+                call.parameters.values_mut().for_each(|it| name_ids(it, names));
+                return self.call(&call, settle);
+            }
             Step::Exec { host, argv } => {
                 let (host, argv) = (host.clone(), argv.clone());
                 self.push(EntryKind::Host {

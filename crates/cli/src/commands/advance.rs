@@ -20,18 +20,31 @@ Examples:
 ")]
 pub(crate) struct Arguments {
     /// How long: `90s`, `10m`, `1h30m`, `1d`
-    #[arg(value_name = "DURATION")]
-    duration: SimDuration,
+    #[arg(value_name = "DURATION", allow_hyphen_values = true)]
+    duration: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let duration = duration(&arguments.duration)?;
     let mut session = folder::open()?;
-    let mut progress = Progress::to(session.now() + arguments.duration);
+    let mut progress = Progress::to(session.now() + duration);
     session.advance_watched(progress.until, &mut |at| progress.passed(at))?;
     progress.end();
     session.write_evidence()?;
     output::text(&print::reached(&session))?;
     Ok(Code::Passed)
+}
+
+fn duration(text: &str) -> Result<SimDuration, Failure> {
+    let is_back = text.strip_prefix('-').is_some_and(|it| it.parse::<SimDuration>().is_ok());
+    if is_back {
+        return Err(Failure::usage("time only goes forward").hint(
+            "`wirelab undo` takes the last step back, and its time with it; `wirelab reset` all",
+        ));
+    }
+    text.parse().map_err(|error| {
+        Failure::usage(error).hint("write how long, as `90s`, `10m`, `1h30m` or `1d`")
+    })
 }
 
 /// How far one has come, on a terminal, once it takes noticeably long.

@@ -68,11 +68,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let outcome = session.call(&caller, &call)?;
     if let Some(settled) = outcome.settled_at {
         session.write_evidence()?;
-        output::note(&format!("settled; it is now {settled}"));
+        let pending = outcome.reply.as_ref().is_ok_and(is_pending);
+        let reply = if pending {
+            "; the reply is of the moment of the call"
+        } else {
+            ""
+        };
+        let now = crate::print::elapsed(settled);
+        output::note(&format!("settled; it is now {now}{reply}"));
     }
     match outcome.reply {
         Ok(reply) => print_reply(&reply),
         Err(error) => Err(refused(&call, &error)),
+    }
+}
+
+/// Whether a reply says of something that it is still on its way.
+fn is_pending(reply: &Value) -> bool {
+    match reply {
+        Value::String(text) => matches!(
+            text.as_str(),
+            "pending" | "provisioning" | "initiating-request" | "modifying" | "deleting"
+        ),
+        Value::Array(items) => items.iter().any(is_pending),
+        Value::Object(members) => members.values().any(is_pending),
+        _ => false,
     }
 }
 
@@ -126,6 +146,7 @@ fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Ca
     let (service, operation) = operation.split_once(':').unwrap_or(("ec2", operation));
     let mut map = Map::new();
     for parameter in parameters {
+        unquoted(parameter)?;
         let (name, text) = parameter.split_once('=').ok_or_else(|| {
             Failure::usage(format!("`{parameter}` is no parameter"))
                 .hint("write `Name=value`, as in `RuleNumber=120`; quote JSON for the shell:")
@@ -142,6 +163,23 @@ fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Ca
         operation: spelling::operation(operation).into(),
         parameters: map,
     })
+}
+
+/// What a shell has made of `PortRange={"From":22,"To":22}`: without quotes it takes the words
+/// apart at the comma and keeps no quotation marks (bash, "Brace Expansion").
+fn unquoted(parameter: &str) -> Result<(), Failure> {
+    let Some((name, text)) = parameter.split_once('=') else {
+        return Ok(());
+    };
+    let is_json = serde_json::from_str::<Value>(text).is_ok();
+    let is_piece = text.split_once(':').is_some_and(|(key, _)| {
+        matches!(key, "From" | "To" | "Name" | "Values" | "Type" | "Code" | "Key" | "Value")
+    });
+    if is_json || !(is_piece || text.starts_with(['{', '['])) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("`{parameter}` is no JSON: the shell took its quotation marks"))
+        .hint(format!("quote it: '{name}={{\"From\":22,\"To\":22}}'")))
 }
 
 fn value(name: &str, text: &str, session: &Session) -> Value {

@@ -16,10 +16,10 @@ Examples:
 
 ")]
 pub(crate) struct Arguments {
-    /// Only this kind of call: `RevokeSecurityGroupIngress`
+    /// Only this kind of call: `RevokeSecurityGroupIngress`; upper and lower case are the same
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
-    /// Only calls about this resource: `security_group.db`, or an id
+    /// Only calls about this resource: `security_group.db`, `db`, or an id
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
     /// Only calls by this user
@@ -37,11 +37,13 @@ pub(crate) struct Arguments {
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use wirelab_control::Control;
 use wirelab_model::{SimDuration, UnixTime};
-use wirelab_scenario::Plan;
-use wirelab_session::{Attribute, HistoryEvent, Lookup, Run, history};
+use wirelab_scenario::{Names, Plan};
+use wirelab_session::{HistoryEvent, Lookup, Run, history};
 
 use crate::failure::{Code, Failure};
+use crate::terminal::dim;
 use crate::when::print_utc;
 use crate::{folder, moment, output};
 
@@ -57,12 +59,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let now = session.now();
     let run = session.run_with_evidence()?;
     let plan = run.plan();
+    let since = moment::parse(&arguments.since, now, plan.starts)?;
     let lookup = Lookup {
-        attributes: attributes(arguments, plan)?,
-        start: Some(moment::parse(&arguments.since, now, plan.starts)?),
+        attributes: Vec::new(),
+        start: Some(since),
         end: None,
     };
-    let (events, waiting) = history(run, &lookup);
+    let filter = Filter::new(arguments, run)?;
+    let (mut events, mut waiting) = history(run, &lookup);
+    events.retain(|it| filter.passes(it));
+    waiting.retain(|it| filter.passes(it));
     if let Some(id) = &arguments.id {
         let event = by_id(&events, id)?;
         return print_record(event, arguments.json.json);
@@ -72,6 +78,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         output::json(&Reply {
             events: events.collect(),
         })?;
+    } else if events.is_empty() {
+        let utc = (print_utc(since), print_utc(plan.starts.at(now)));
+        output::note(&format!(
+            "CloudTrail shows no {} from {} to {} UTC",
+            filter.wanted(),
+            utc.0,
+            utc.1
+        ));
     } else {
         output::text(&table(&events, plan))?;
     }
@@ -81,26 +95,109 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-fn attributes(arguments: &Arguments, plan: &Plan) -> Result<Vec<(Attribute, String)>, Failure> {
-    let mut attributes = Vec::new();
-    if let Some(name) = &arguments.event {
-        attributes.push((Attribute::EventName, name.clone()));
+/// Which events are wanted, in CloudTrail's own spelling.
+#[derive(Default)]
+struct Filter {
+    event: Option<String>,
+    user: Option<String>,
+    resources: Option<Vec<String>>,
+    resource: String,
+}
+
+impl Filter {
+    fn new(arguments: &Arguments, run: &Run) -> Result<Self, Failure> {
+        let names = &run.plan().names;
+        Ok(Self {
+            event: arguments.event.as_deref().map(event_name).transpose()?,
+            user: match &arguments.user {
+                Some(user) => Some(user_name(user, run)?),
+                None => None,
+            },
+            resources: match &arguments.resource {
+                Some(resource) => Some(ids(resource, names)?),
+                None => None,
+            },
+            resource: arguments.resource.clone().unwrap_or_default(),
+        })
     }
-    if let Some(user) = &arguments.user {
-        attributes.push((Attribute::Username, user.clone()));
+
+    fn passes(&self, event: &HistoryEvent) -> bool {
+        let is_event = |it: &String| event.event_name == *it;
+        let is_user = |it: &String| event.username == *it;
+        let names = |ids: &Vec<String>| {
+            let mut resources = event.resources.iter();
+            resources.any(|(_, name)| ids.iter().any(|id| name == id))
+        };
+        self.event.as_ref().is_none_or(is_event)
+            && self.user.as_ref().is_none_or(is_user)
+            && self.resources.as_ref().is_none_or(names)
     }
-    if let Some(resource) = &arguments.resource {
-        let id = plan.names.id(resource).map(ToString::to_string);
-        // A resource that a learner has made has an id and no name.
-        let id = id.or_else(|| (!resource.contains('.')).then(|| resource.clone()));
-        let names: Vec<_> = plan.names.iter().map(|(name, _)| name).collect();
-        let id = id.ok_or_else(|| {
-            Failure::usage(format!("no resource is called `{resource}`"))
-                .did_you_mean(resource, &names)
-        })?;
-        attributes.push((Attribute::ResourceName, id));
+
+    /// `call of CreateRoute by operator about db`.
+    fn wanted(&self) -> String {
+        let mut text = "call".to_owned();
+        if let Some(event) = &self.event {
+            text += &format!(" of {event}");
+        }
+        if let Some(user) = &self.user {
+            text += &format!(" by {user}");
+        }
+        if self.resources.is_some() {
+            text += &format!(" about {}", self.resource);
+        }
+        text
     }
-    Ok(attributes)
+}
+
+/// The operation as the API spells it.
+fn event_name(text: &str) -> Result<String, Failure> {
+    let bare = text.rsplit(':').next().unwrap_or(text).replace('-', "");
+    let operations = || Control::services().flat_map(|(_, operations)| operations.iter());
+    if let Some(known) = operations().find(|it| it.name.eq_ignore_ascii_case(&bare)) {
+        return Ok(known.name.to_owned());
+    }
+    let known: Vec<_> = operations().map(|it| it.name).collect();
+    Err(Failure::usage(format!("no call is named `{text}`"))
+        .did_you_mean(&bare, &known)
+        .hint("`wirelab call --list` shows the calls there are"))
+}
+
+/// Somebody who has made a call.
+fn user_name(text: &str, run: &Run) -> Result<String, Failure> {
+    let (ready, waiting) = history(run, &Lookup::default());
+    let all = ready.iter().chain(&waiting);
+    let mut users: Vec<&str> = all.map(|it| it.username.as_str()).collect();
+    users.sort_unstable();
+    users.dedup();
+    let mut found = users.iter().filter(|it| it.eq_ignore_ascii_case(text));
+    if let Some(user) = found.next() {
+        return Ok((*user).to_owned());
+    }
+    let failure = Failure::usage(format!("`{text}` has made no call"));
+    Err(match users.is_empty() {
+        true => failure.hint("nobody has, so far"),
+        false => failure.hint(format!("those who have: {}", users.join(", "))),
+    })
+}
+
+/// The ids that a name, its last part alone, or an id may mean.
+fn ids(text: &str, names: &Names) -> Result<Vec<String>, Failure> {
+    let is_called = |name: &str| {
+        let bare = name.split_once('.').map_or(name, |(_, bare)| bare);
+        name.eq_ignore_ascii_case(text) || bare.eq_ignore_ascii_case(text)
+    };
+    let found = names.iter().filter(|(name, _)| is_called(name));
+    let found: Vec<_> = found.map(|(_, id)| id.to_string()).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    // A resource that a learner has made has an id and no name.
+    let digits = text.rsplit_once('-').map_or("", |(_, digits)| digits);
+    if digits.len() >= 8 && digits.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Ok(vec![text.to_owned()]);
+    }
+    let known: Vec<_> = names.iter().map(|(name, _)| name).collect();
+    Err(Failure::usage(format!("no resource is called `{text}`")).did_you_mean(text, &known))
 }
 
 fn by_id<'a>(events: &'a [HistoryEvent], id: &str) -> Result<&'a HistoryEvent, Failure> {
@@ -145,20 +242,63 @@ fn shown(event: &HistoryEvent, starts: UnixTime) -> Value {
 
 const HEADINGS: [&str; 6] = ["time (UTC)", "id", "user", "event", "result", "resources"];
 
+/// A line an event, and below it what was asked for.
 fn table(events: &[HistoryEvent], plan: &Plan) -> String {
     let rows: Vec<[String; 6]> = events.iter().map(|it| row(it, plan)).collect();
     let headings = HEADINGS.map(String::from);
     let all = || std::iter::once(&headings).chain(&rows);
     let width = |column: usize| all().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEADINGS.len()).filter_map(width).collect();
-    let lines = all().map(|row| {
+    let line = |row: &[String; 6]| {
         let cells = row.iter().zip(&widths);
         let cells: Vec<_> = cells
             .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
         format!("{}\n", cells.join("  ").trim_end())
-    });
-    lines.collect()
+    };
+    let mut text = line(&headings);
+    for (event, row) in events.iter().zip(&rows) {
+        text += &line(row);
+        let what = what(event);
+        if !what.is_empty() {
+            text += &format!("    {}\n", dim(what));
+        }
+    }
+    text
+}
+
+/// What was asked for beside the resources: `ruleNumber=100 egress=false cidrBlock=10.0.0.0/16`.
+fn what(event: &HistoryEvent) -> String {
+    let mut words = Vec::new();
+    if let Some(parameters) = event.record["requestParameters"].as_object() {
+        for (name, value) in parameters {
+            flatten(name, value, event, &mut words);
+        }
+    }
+    words.join(" ")
+}
+
+/// Leaves with their names; resources have a column of their own, and tags change nothing.
+fn flatten(name: &str, value: &Value, event: &HistoryEvent, words: &mut Vec<String>) {
+    if name.starts_with("tagSpecification") {
+        return;
+    }
+    match value {
+        Value::Object(members) if members.len() == 2 && members.contains_key("from") => {
+            words.push(format!("{name}={}-{}", members["from"], members["to"]));
+        }
+        Value::Object(members) => {
+            for (inner, value) in members {
+                let name = if inner == "items" { name } else { inner };
+                flatten(name, value, event, words);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|it| flatten(name, it, event, words)),
+        Value::String(text) if event.resources.iter().any(|(_, id)| id == text) => {}
+        Value::String(text) => words.push(format!("{name}={text}")),
+        Value::Null => {}
+        other => words.push(format!("{name}={other}")),
+    }
 }
 
 fn row(event: &HistoryEvent, plan: &Plan) -> [String; 6] {

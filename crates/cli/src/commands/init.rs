@@ -39,9 +39,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     folder::known_lab(&content, &lab)?;
     refuse_nested(folder)?;
     refuse_used(folder)?;
+    // A lab with mistakes leaves nothing behind: no course, and no folder that was not there.
+    let was_there = folder.exists();
     std::fs::create_dir_all(folder)?;
-    let course = Course::set(folder, &lab)?;
-    folder::create(&course.lab_folder(&lab), &content, &lab, arguments.seed)?;
+    let session = folder::create(&folder.join(&lab), &content, &lab, arguments.seed);
+    let session = session.inspect_err(|_| {
+        let made = if was_there {
+            folder.join(&lab)
+        } else {
+            folder.clone()
+        };
+        let _ = std::fs::remove_dir_all(made);
+    })?;
+    Course::set(folder, &lab)?;
+    folder::warn_of_lies(&session, &content);
     let shown = folder.display();
     output::text(&format!(
         "{shown}/ is ready, with the lab `{lab}` in {shown}/{lab}/\n\n\

@@ -44,6 +44,9 @@ struct Listed {
 struct List {
     current: Option<String>,
     labs: Vec<Listed>,
+    /// Where labs are looked for.
+    #[serde(skip)]
+    root: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
@@ -71,6 +74,7 @@ fn list() -> Result<List, Failure> {
     Ok(List {
         current: course.as_ref().map(|course| course.current().to_owned()),
         labs: labs.collect::<Result<_, _>>()?,
+        root: content.root().display().to_string(),
     })
 }
 
@@ -111,7 +115,17 @@ fn print(list: &List) -> String {
             lab.minutes,
             lab.title
         );
-        text += &format!("   {:<18}          {}\n", "", dim(lab.teaches.join(", ")));
+        if !lab.teaches.is_empty() {
+            text += &format!("   {:<18}          {}\n", "", dim(lab.teaches.join(", ")));
+        }
+    }
+    if list.labs.is_empty() {
+        return format!(
+            "there are no labs in {0}/labs\n\nA lab is {0}/labs/NAME/lab.toml, its scenario \
+             {0}/scenarios/NAME/scenario.toml;\nelsewhere than below {0}, `wirelab list` shows \
+             the built-in labs.\n",
+            list.root
+        );
     }
     text + "\nnext:  wirelab start LAB\n"
 }

@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         moment::parse(&arguments.start, now, starts)?,
         moment::parse(&arguments.end, now, starts)?,
     );
+    moment::in_order(window.0, window.1, starts.at(now))?;
     let run = session.run_with_records()?;
     let metrics = choose(&run, arguments, window)?;
     if arguments.json.json {
@@ -118,7 +119,13 @@ fn choose<'a>(
             .filter(|it| window.0 <= it.timestamp && it.timestamp <= window.1)
             .collect(),
     });
-    Ok(series.collect())
+    let mut series: Vec<_> = series.collect();
+    // Everything of a resource, or of a tunnel, in one place.
+    series.sort_by(|a, b| {
+        let heading = |it: &Series<'_>| (it.metric.namespace.clone(), it.resource.clone());
+        heading(a).cmp(&heading(b))
+    });
+    Ok(series)
 }
 
 /// Whether the metric is of the resource that somebody calls `wanted`.
@@ -131,13 +138,46 @@ fn is_of(metric: &Metric, wanted: &str, names: &Names) -> bool {
         })
 }
 
-/// `nat_gateway.main`; of several dimensions all, an id where there is no name.
+/// `nat_gateway.main`; of several dimensions all, an id where there is no name; a VPN connection
+/// before its tunnel.
 fn resource(metric: &Metric, names: &Names) -> String {
-    let names = metric.dimensions.iter().map(|it| {
+    let is_tunnel = |name: &str| name == "TunnelIpAddress";
+    let mut dimensions: Vec<_> = metric.dimensions.iter().collect();
+    dimensions.sort_by_key(|it| is_tunnel(&it.name));
+    let names = dimensions.into_iter().map(|it| {
         let id = it.value.as_str();
-        names.name_of(id).unwrap_or(id)
+        match names.name_of(id) {
+            Some(name) => name.to_owned(),
+            None if is_tunnel(&it.name) => format!("tunnel {id}"),
+            None => id.to_owned(),
+        }
     });
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// Metrics that tell a state: their sum says nothing. CloudWatch's useful statistics for them are
+/// average, minimum and maximum (NAT gateway: `ActiveConnectionCount`, "the most useful statistic
+/// is Max"; Site-to-Site VPN: `TunnelState`, 0 down, 1 up).
+fn is_gauge(metric: &Metric) -> bool {
+    matches!(
+        metric.metric_name.as_str(),
+        "ActiveConnectionCount" | "PeakBytesPerSecond" | "PeakPacketsPerSecond" | "TunnelState"
+    )
+}
+
+/// Sum, or `-` for what is not to be summed.
+fn sum(metric: &Metric, it: StatisticSet) -> String {
+    if is_gauge(metric) {
+        "-".to_owned()
+    } else {
+        it.sum.to_string()
+    }
+}
+
+/// The mean of the samples, to hundredths.
+fn average(it: StatisticSet) -> String {
+    let hundredths = (100 * it.sum).checked_div(it.sample_count).unwrap_or(0);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 fn explain_nothing(run: &Run, window: (UnixTime, UnixTime)) -> String {
@@ -164,8 +204,8 @@ fn summary(metrics: &[Series<'_>]) -> String {
             let blank = if last.is_some() { "\n" } else { "" };
             let title = bold(format!("{}  {}", series.resource, series.metric.namespace));
             let columns = format!(
-                "{:wide$}  {:>7}  {:>14}  {:>14}",
-                "metric", "minutes", "sum", "max"
+                "{:wide$}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
+                "metric", "minutes", "sum", "average", "min", "max"
             );
             writeln!(text, "{blank}{title}\n{columns}").expect("a string takes everything");
             last = Some(heading);
@@ -174,15 +214,17 @@ fn summary(metrics: &[Series<'_>]) -> String {
         let all = points.fold(StatisticSet::default(), |all, it| all.merged(it.statistics));
         writeln!(
             text,
-            "{:wide$}  {:>7}  {:>14}  {:>14}",
+            "{:wide$}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
             series.metric.metric_name,
             series.datapoints.len(),
-            all.sum,
+            sum(series.metric, all),
+            average(all),
+            all.minimum,
             all.maximum
         )
         .expect("a string takes everything");
     }
-    text
+    text + "\nminute by minute:  wirelab metrics RESOURCE --metric NAME\n"
 }
 
 /// One line a minute.
@@ -196,11 +238,10 @@ fn minutes(metrics: &[Series<'_>]) -> String {
             series.resource, metric.namespace, metric.metric_name
         );
         writeln!(text, "{blank}{}", bold(title)).expect("a string takes everything");
-        let columns = ("time (UTC)", "samples", "sum", "min", "max");
-        let (time, samples, sum, min, max) = columns;
         writeln!(
             text,
-            "{time:19}  {samples:>7}  {sum:>14}  {min:>14}  {max:>14}"
+            "{:19}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
+            "time (UTC)", "samples", "sum", "average", "min", "max"
         )
         .expect("a string takes everything");
         for point in &series.datapoints {
@@ -208,8 +249,12 @@ fn minutes(metrics: &[Series<'_>]) -> String {
             let time = when::print_utc(point.timestamp);
             writeln!(
                 text,
-                "{time:19}  {:>7}  {:>14}  {:>14}  {:>14}",
-                it.sample_count, it.sum, it.minimum, it.maximum
+                "{time:19}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
+                it.sample_count,
+                sum(metric, it),
+                average(it),
+                it.minimum,
+                it.maximum
             )
             .expect("a string takes everything");
         }

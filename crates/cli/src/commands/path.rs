@@ -17,10 +17,12 @@ Examples:
 
 ")]
 pub(crate) struct Arguments {
-    /// Who sends: a host's name or an address of it, an interface's id, or an address outside
+    /// Who sends: a host's name or an address of it, an interface's id, an address outside, or
+    /// `internet`
     #[arg(value_name = "FROM")]
     from: String,
-    /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`
+    /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`; a DNS name is looked up as the
+    /// sender would
     #[arg(value_name = "TO")]
     to: String,
     /// Source port; one of the sender's ephemeral range by default
@@ -29,14 +31,15 @@ pub(crate) struct Arguments {
     /// IP length of the packet in octets
     #[arg(long, value_name = "OCTETS")]
     size: Option<u16>,
-    /// One line a hop; so it is anyhow where a direction is wider than the terminal
+    /// One line a hop; so it is anyhow where a direction is wider than the terminal, or than 100
+    /// columns where the output goes elsewhere
     #[arg(long)]
     long: bool,
     #[command(flatten)]
     json: Json,
 }
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 use wirelab_model::NetworkInterfaceId;
@@ -81,7 +84,7 @@ struct Printed {
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
     let from = sender(&session, &arguments.from)?;
-    let (mut to, protocol) = target(&session, &arguments.to)?;
+    let (mut to, protocol) = target(&session, &from, &arguments.to)?;
     if let Some(public) = public_for_outside(&session, &from, &arguments.to, to) {
         output::note(&format!("from outside, `{}` is {public}", arguments.to));
         to = public;
@@ -110,6 +113,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         let mut text = shown(&session, &report, arguments.long);
         text += &fit.map(|it| words::fit(&it)).unwrap_or_default();
         output::text(&text)?;
+        if is_public(to) && owner(&session, to).is_none() && !is_interfaces(&session, to) {
+            output::note(&format!(
+                "{to} is on the internet, and no machine of this world has it: what the network \
+                 does on the way there is shown, nobody answers"
+            ));
+        }
     }
     Ok(if report.reachable() {
         Code::Passed
@@ -156,16 +165,49 @@ fn shown(session: &Session, report: &PathReport, long: bool) -> String {
     };
     let short = report.display(names, marks).to_string();
     let widest = short.lines().map(|line| line.chars().count()).max();
-    let fits = terminal::width().is_none_or(|width| widest <= Some(width));
+    let fits = widest <= Some(terminal::columns());
     if fits && !long {
         return format!("{}\n", short.trim_end());
     }
     words::long(report, names, arrows)
 }
 
+/// Addresses of strangers (RFC 5737's documentation blocks stand for nobody in particular).
+const STRANGERS: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(198, 51, 100, 200),
+    Ipv4Addr::new(203, 0, 113, 200),
+    Ipv4Addr::new(192, 0, 2, 200),
+];
+
+/// A public address that nobody has.
+fn stranger(session: &Session) -> Option<IpAddr> {
+    let all = STRANGERS.into_iter().map(IpAddr::from);
+    let mut free = all.filter(|it| is_public(*it) && owner(session, *it).is_none());
+    free.next()
+}
+
+/// Whether some interface has the public address, as a NAT gateway's.
+fn is_interfaces(session: &Session, address: IpAddr) -> bool {
+    let resources = session.run().world().resources();
+    let mut interfaces = resources.network_interfaces.values();
+    interfaces.any(|it| {
+        let mut own = it.private_ip_addresses.iter();
+        own.any(|its| its.association.as_ref().is_some_and(|it| address == it.public_ip))
+            || it.ipv6_addresses.iter().any(|its| address == *its)
+    })
+}
+
 /// The machine, for its name, an address of it, or the id of an interface of it; an interface
 /// without a machine, for its id; the internet, for a public address that nobody else has.
 fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
+    if text == "internet"
+        && let Some(source) = stranger(session)
+    {
+        output::note(&format!(
+            "from the internet: as {source}, a stranger; give an address for a certain one"
+        ));
+        return Ok(Origin::Internet { source });
+    }
     let Ok(source) = text.parse::<IpAddr>() else {
         let id = NetworkInterfaceId::new(text);
         let found = hosts::find(session, text);
@@ -251,15 +293,19 @@ fn refuse_itself(session: &Session, from: &str, to: IpAddr) -> Result<(), Failur
 }
 
 /// `db:5432/tcp`, `198.51.100.7:443`, `db/icmp`; TCP by default.
-fn target(session: &Session, text: &str) -> Result<(IpAddr, ProbeProtocol), Failure> {
+fn target(
+    session: &Session,
+    from: &Origin,
+    text: &str,
+) -> Result<(IpAddr, ProbeProtocol), Failure> {
     let (place, protocol) = text.rsplit_once('/').unwrap_or((text, "tcp"));
     let protocol = protocol.to_ascii_lowercase();
     let whole_address = place.parse::<IpAddr>().is_ok();
     let split = place.rsplit_once(':').filter(|_| !whole_address);
     match (protocol.as_str(), split) {
-        ("icmp", None) => Ok((address(session, place)?, ProbeProtocol::Icmp)),
+        ("icmp", None) => Ok((address(session, from, place)?, ProbeProtocol::Icmp)),
         ("icmp", Some(_)) => Err(bad_target(text).hint("ICMP has no ports")),
-        ("tcp" | "udp", None) => Err(no_port(session, place, &protocol)),
+        ("tcp" | "udp", None) => Err(no_port(session, from, place, &protocol)),
         ("tcp" | "udp", Some((place, port))) => {
             let port: u16 = port.parse().map_err(|_| bad_target(text))?;
             let protocol = if protocol == "tcp" {
@@ -267,7 +313,7 @@ fn target(session: &Session, text: &str) -> Result<(IpAddr, ProbeProtocol), Fail
             } else {
                 ProbeProtocol::Udp(port)
             };
-            Ok((address(session, place)?, protocol))
+            Ok((address(session, from, place)?, protocol))
         }
         _ => Err(bad_target(text)),
     }
@@ -279,8 +325,8 @@ fn bad_target(text: &str) -> Failure {
 }
 
 /// The port is missing; the ports on which the machine has programs are what may be meant.
-fn no_port(session: &Session, place: &str, protocol: &str) -> Failure {
-    let to = match address(session, place) {
+fn no_port(session: &Session, from: &Origin, place: &str, protocol: &str) -> Failure {
+    let to = match address(session, from, place) {
         Ok(address) => address,
         Err(failure) => return failure,
     };
@@ -297,13 +343,46 @@ fn no_port(session: &Session, place: &str, protocol: &str) -> Failure {
     failure.hint(format!("for a ping: `{place}/icmp`"))
 }
 
-/// An address as it stands, or the first address of a host.
-fn address(session: &Session, place: &str) -> Result<IpAddr, Failure> {
+/// An address as it stands, the first address of a host, or what the sender finds for a DNS name.
+fn address(session: &Session, from: &Origin, place: &str) -> Result<IpAddr, Failure> {
     let bare = place.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse() {
         return Ok(address);
     }
-    let interfaces = hosts::find(session, place)?;
+    let interfaces = match hosts::find(session, place) {
+        Err(_) if place.contains('.') => return looked_up(session, from, place),
+        found => found?,
+    };
     let first = interfaces.iter().flat_map(addresses).next();
     first.ok_or_else(|| Failure::usage(format!("host `{place}` has no address")))
+}
+
+/// The address that the sender's resolver gives for a name; one outside asks the public DNS.
+fn looked_up(session: &Session, from: &Origin, name: &str) -> Result<IpAddr, Failure> {
+    let found = match from {
+        Origin::Host(host) => {
+            // A copy asks: the lab's time stands still, and its captures stay as they are.
+            let mut run = session.run().clone();
+            let argv = ["dig", "+short", name].map(str::to_owned);
+            let asked = run.exec(host, &argv).map_err(Failure::internal)?;
+            let mut lines = asked.stdout.lines();
+            lines.find_map(|line| line.trim().parse().ok())
+        }
+        _ => {
+            let mut public = session.plan().public_names.iter();
+            let found = public.find(|(its, _)| its.eq_ignore_ascii_case(name));
+            found.and_then(|(_, addresses)| addresses.first().copied())
+        }
+    };
+    let Some(address) = found else {
+        let failure = Failure::usage(format!("`{name}` is no host, and {from} finds no address for it"));
+        return Err(match from {
+            Origin::Host(host) => {
+                failure.hint(format!("`wirelab exec {host} -- dig {name}` shows what it is told"))
+            }
+            _ => failure.hint("`wirelab status` lists the hosts"),
+        });
+    };
+    output::note(&format!("{name} is {address} for {from}"));
+    Ok(address)
 }

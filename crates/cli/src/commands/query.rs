@@ -65,6 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         now: starts.at(now),
         limit: None,
     };
+    moment::in_order(options.start, options.end, options.now)?;
     let group = log_group(&mut session, arguments.log_group.as_deref())?;
     let result = blocking::insights(&query, &group, &options).map_err(failure)?;
     print(&result, arguments.csv, arguments.json.json)?;

@@ -54,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let mut session = folder::create(&folder, &content, lab, arguments.seed)?;
     output::text(&status::print(&mut session)?)?;
+    folder::warn_of_lies(&session, &content);
     Ok(Code::Passed)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_session::Undone;
+use wirelab_session::{Entry, Undone, Weight};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
@@ -11,22 +11,56 @@ use crate::{folder, output};
 
 /// Take the last step back, and the time it took with it
 ///
-/// Steps are API calls that changed something, commands on hosts that changed something or took
-/// time, and time advanced. Refused calls and commands that only show something are passed over.
+/// Steps are API calls and commands on hosts that changed something, and time advanced. Refused
+/// calls and commands that only ask something, as a ping, are passed over; they go with the step
+/// that they came after.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab undo               again for the step before; `wirelab reset` for all of them
+  wirelab undo --list        the steps that can be taken back, the next one first
 
 ")]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// Show what can be taken back, and take nothing back
+    #[arg(long)]
+    list: bool,
+}
 
-pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
+    if arguments.list {
+        output::text(&list(session.entries()))?;
+        return Ok(Code::Passed);
+    }
     let undone = session.undo()?;
     session.write_evidence()?;
     output::text(&print(&undone))?;
     Ok(Code::Passed)
+}
+
+/// Every step, the last one first, and how much goes with it.
+fn list<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
+    let mut steps: Vec<(&Entry, usize)> = Vec::new();
+    for entry in entries {
+        match steps.last_mut() {
+            _ if entry.weight.is_step() => steps.push((entry, 0)),
+            Some((_, along)) if entry.weight != Weight::Settling => *along += 1,
+            _ => {}
+        }
+    }
+    if steps.is_empty() {
+        return "nothing has been changed\n".to_owned();
+    }
+    let lines = (1..).zip(steps.iter().rev()).map(|(number, (entry, along))| {
+        let with = match along {
+            0 => String::new(),
+            1 => "\n              and a command after it, which changed nothing".to_owned(),
+            many => format!("\n              and {many} commands after it, which changed nothing"),
+        };
+        format!("{number:>3}  {}  {}{with}\n", entry.at, entry.kind)
+    });
+    lines.collect()
 }
 
 /// All that was taken back, and how far time went back.

@@ -68,8 +68,13 @@ fn starts(node: &Node, sink: &Sink) -> Option<UnixTime> {
     };
     let seconds = parsed.and_then(|moment| u64::try_from(moment.as_second()).ok());
     if seconds.is_none() {
-        let message = "`starts` is a moment such as `2024-03-05T00:00:00Z`";
-        sink.error(&node.span, message);
+        let form = "write a moment of UTC without quotes: `starts = 2024-03-05T00:00:00Z`";
+        let message = match &node.value {
+            Value::Datetime(_) => "`starts` is no moment: it needs date, time and offset",
+            Value::String(_) => "`starts` is a string, not a TOML date-time",
+            _ => "`starts` is not a TOML date-time",
+        };
+        sink.explain(&node.span, message, "", Some(form.to_owned()));
     }
     seconds.map(UnixTime::from_secs)
 }

@@ -30,6 +30,17 @@ fn connection(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Opt
         ),
     ];
     let (requester, accepter) = (requester?, accepter?);
+    let overlapping = overlap(builder, &requester, &accepter).filter(|_| accepted);
+    if let Some((one, other)) = overlapping {
+        let message = format!(
+            "[vpc_peering_connection.{name}] connects VPCs whose blocks overlap: {one} of the \
+             requester, {other} of the accepter"
+        );
+        let hint = "AWS makes no peering connection between them: its state becomes `failed`";
+        let hint = Some(hint.to_owned());
+        builder.sink.explain(fields.span(), message, "", hint);
+        return None;
+    }
     let (asks, answers) = (builder.owner(&requester), builder.owner(&accepter));
     let parameters = json!({
         "VpcId": requester,
@@ -60,4 +71,19 @@ fn connection(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Opt
         }
     }
     Some(())
+}
+
+/// The first two blocks of two VPCs that overlap, in words.
+fn overlap(builder: &Builder<'_>, one: &str, other: &str) -> Option<(String, String)> {
+    let blocks = |id: &str| {
+        let mut vpcs = builder.control.resources().vpcs.values();
+        let vpc = vpcs.find(|it| it.vpc_id.as_str() == id);
+        vpc.map_or_else(Vec::new, |it| it.cidr_blocks.clone())
+    };
+    let theirs = blocks(other);
+    blocks(one).iter().find_map(|block| {
+        let mut theirs = theirs.iter();
+        let found = theirs.find(|it| it.contains(block) || block.contains(*it))?;
+        Some((block.to_string(), found.to_string()))
+    })
 }

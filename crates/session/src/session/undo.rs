@@ -22,20 +22,24 @@ pub struct Undone {
 }
 
 impl Session {
-    /// Takes the last step back: the last effective call or command that changed something or took
-    /// time, or the last passing of time, whichever came later. What was refused or only showed
-    /// something is no step: it stays until an older step is taken back.
+    /// Takes the last step back: the last call or command that changed something, or the last
+    /// passing of time that was asked for, whichever came later. What was refused or only asked
+    /// something is no step: it stays until an older step is taken back; the time of pings is taken
+    /// back if nothing else is left.
     ///
     /// # Errors
     /// Nothing to take back; files.
     pub fn undo(&mut self) -> Result<Undone, SessionError> {
         let _lock = self.begin()?;
         let step = self.entries.iter().rposition(|it| it.weight.is_step());
+        let passing = || self.entries.iter().position(|it| it.weight == Weight::Passing);
+        let step = step.or_else(passing);
         let step = step.ok_or(SessionError::NothingToUndo)?;
         let (entry, after) = self.entries[step..]
             .split_first()
             .expect("the step is there");
-        let idle = after.iter().filter(|it| it.weight == Weight::Idle);
+        let along = [Weight::Idle, Weight::Passing];
+        let idle = after.iter().filter(|it| along.contains(&it.weight));
         let undone = Undone {
             what: entry.kind.to_string(),
             with: idle.map(|it| it.kind.to_string()).collect(),

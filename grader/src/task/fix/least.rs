@@ -7,7 +7,7 @@ use wirelab_scenario::{Intent as Declared, IntentEnd, Names, Plan};
 use wirelab_simulator::host::Attachment;
 
 use super::Aftermath;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 use crate::reach::{self, Intent};
 
 /// Ports of clients of which nothing is known: all that systems use (Amazon VPC User Guide,
@@ -37,7 +37,7 @@ fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
     finding
         .evidence
         .extend(lines.map(|line| format!("also {line}")));
-    finding.see("book/src/packets-way.md")
+    finding.see(PACKETS_WAY)
 }
 
 /// The text with the scenario's names for its ids: `network_acl.db (acl-...)`.

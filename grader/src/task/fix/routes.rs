@@ -7,7 +7,7 @@ use wirelab_model::{Resources, RouteTable, RouteTableAssociation, RouteTarget, S
 
 use super::Aftermath;
 use super::least::named;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 
 /// One finding a subnet that has a route to an internet gateway now, and neither had one when the
 /// lab opened nor before something broke.
@@ -24,7 +24,7 @@ pub(super) fn made_public(after: &Aftermath<'_>) -> Vec<Finding> {
         let summary = format!("you also made {subnet} a public subnet");
         let finding = Finding::new(FindingKind::TooOpen, summary);
         let route = format!("by  {}", named(&plan.names, &route));
-        finding.evidence(route).see("book/src/packets-way.md")
+        finding.evidence(route).see(PACKETS_WAY)
     };
     new.map(finding).collect()
 }

@@ -11,7 +11,7 @@ use wirelab_simulator::reach::{Dimension, End, IpVersion, PacketSet, Reach, Regi
 use super::Aftermath;
 use super::least::named;
 use crate::error::GradeError;
-use crate::finding::{Finding, FindingKind};
+use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 use crate::reach::subnet_of;
 
 /// One finding a pair of ends between which something gets through now that neither did when the
@@ -50,7 +50,7 @@ fn findings(plan: &Plan, resources: &Resources, new: &Reach) -> Vec<Finding> {
         let mut finding = finding.evidence(sample);
         let boxes = excess.regions().iter().take(3);
         finding.evidence.extend(boxes.map(line));
-        findings.push(finding.see("book/src/packets-way.md"));
+        findings.push(finding.see(PACKETS_WAY));
     }
     findings
 }

@@ -32,6 +32,9 @@ struct Step {
     /// Its names in the scenario, or ids where it has none.
     names: Vec<String>,
     ids: Vec<String>,
+    /// The subnet whose boundary a network ACL guards.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subnet: Option<String>,
     /// `in` or `out`, where it judges both.
     direction: Option<&'static str>,
     passes: bool,
@@ -77,6 +80,13 @@ fn step(step: &PathStep, names: &Names) -> Step {
         place,
         names: ids.iter().map(short).collect(),
         ids,
+        subnet: match &step.hop {
+            Hop::NetworkAcl { subnet, .. } => {
+                let id = subnet.as_str();
+                Some(names.name_of(id).unwrap_or(id).to_owned())
+            }
+            _ => None,
+        },
         direction: direction(&step.hop),
         passes,
         why,
@@ -188,8 +198,10 @@ pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> Str
             "DROPPED"
         };
         text += &format!(" {arrow} {}   {end}\n", way.packet);
+        let places = way.hops.iter().map(|hop| place_text(hop).chars().count());
+        let wide = places.max().unwrap_or(0).clamp(32, 48);
         for (at, hop) in way.hops.iter().enumerate() {
-            text += &line(hop);
+            text += &line(hop, wide);
             if let Some(again) = journey.again(at) {
                 text += &format!("     {again}\n");
             }
@@ -210,18 +222,28 @@ pub(super) fn fit(fit: &Fit) -> String {
     }
 }
 
-fn line(hop: &Step) -> String {
+fn line(hop: &Step, wide: usize) -> String {
     let mark = if hop.passes { Mark::Good } else { Mark::Bad };
+    let place = place_text(hop);
+    let mut why = hop.why.clone().unwrap_or_default();
+    if let Some(code) = hop.code {
+        why += &format!(" ({code})");
+    }
+    let line = format!("   {} {place:<wide$} {why}", mark.shown());
+    format!("{}\n", line.trim_end())
+}
+
+/// `network ACL private out of subnet.private`.
+fn place_text(hop: &Step) -> String {
     let mut place = hop.place.to_owned();
     for word in [hop.names.join(","), hop.direction.unwrap_or("").to_owned()] {
         if !word.is_empty() {
             place += &format!(" {word}");
         }
     }
-    let mut why = hop.why.clone().unwrap_or_default();
-    if let Some(code) = hop.code {
-        why += &format!(" ({code})");
+    let word = if hop.direction == Some("out") { "of" } else { "to" };
+    if let Some(subnet) = &hop.subnet {
+        place += &format!(" {word} {subnet}");
     }
-    let line = format!("   {} {place:<32} {why}", mark.shown());
-    format!("{}\n", line.trim_end())
+    place
 }

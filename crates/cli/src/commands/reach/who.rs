@@ -1,0 +1,296 @@
+//! Who has which address, and what the ends of flows are called.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use wirelab_model::IpNet;
+use wirelab_session::Session;
+use wirelab_simulator::reach::{
+    Dimension, End, Interval, IpVersion, PacketSet, Ranges, Reach, Region, address_number,
+    is_public,
+};
+
+use super::table::Flow;
+use crate::failure::Failure;
+use crate::hosts;
+
+/// So many names stand in one cell.
+const MOST_NAMES: usize = 3;
+/// So many blocks stand in one cell.
+const MOST_BLOCKS: usize = 2;
+
+/// One side of the question.
+pub(super) enum Side {
+    Anybody,
+    Internet,
+    /// A customer gateway and what is behind it, by id.
+    Behind(String),
+    /// These addresses.
+    In(Vec<(IpVersion, Interval)>),
+}
+
+impl Side {
+    fn of_blocks(blocks: impl IntoIterator<Item = IpNet>) -> Self {
+        let blocks = blocks.into_iter();
+        Self::In(blocks.map(|it| (IpVersion::of(&it), it.into())).collect())
+    }
+
+    /// The one public address that was asked about, if no machine has it.
+    pub(super) fn stranger(&self, who: &Who) -> Option<IpAddr> {
+        let Self::In(blocks) = self else { return None };
+        let [(version, block)] = blocks[..] else {
+            return None;
+        };
+        let address = version.address(block.low);
+        let is_one = block.low == block.high && is_public(address);
+        let is_free = !who.names.contains_key(&address);
+        (is_one && is_free).then_some(address)
+    }
+}
+
+/// Who has which address.
+pub(super) struct Who {
+    names: BTreeMap<IpAddr, String>,
+    subnets: Vec<(IpNet, String)>,
+    /// Id and name.
+    gateways: BTreeMap<String, String>,
+}
+
+impl Who {
+    pub(super) fn new(session: &Session) -> Self {
+        let names = &session.plan().names;
+        let short = |id: &str| names.short(id).unwrap_or(id).to_owned();
+        let resources = session.run().world().resources();
+        let mut by_address = BTreeMap::new();
+        for nic in resources.network_interfaces.values() {
+            let instance = nic.attachment.as_ref();
+            let instance = instance.and_then(|it| it.instance_id.as_ref());
+            let name = match instance {
+                Some(id) => short(id.as_str()),
+                None => short(nic.network_interface_id.as_str()),
+            };
+            for its in &nic.private_ip_addresses {
+                by_address.insert(IpAddr::from(its.private_ip_address), name.clone());
+                if let Some(association) = &its.association {
+                    by_address.insert(association.public_ip.into(), name.clone());
+                }
+            }
+            for its in &nic.ipv6_addresses {
+                by_address.insert((*its).into(), name.clone());
+            }
+        }
+        // Machines outside AWS.
+        for it in hosts::interfaces(session.run()) {
+            for address in addresses(&it) {
+                by_address.entry(address).or_insert_with(|| it.host.clone());
+            }
+        }
+        let subnets = resources.subnets.values().flat_map(|it| {
+            let name = format!("subnet.{}", short(it.subnet_id.as_str()));
+            let v6 = it.ipv6_cidr_block.map(IpNet::V6);
+            let blocks = std::iter::once(IpNet::V4(it.cidr_block)).chain(v6);
+            blocks.map(move |block| (block, name.clone()))
+        });
+        let gateways = resources.customer_gateways.keys();
+        Self {
+            names: by_address,
+            subnets: subnets.collect(),
+            gateways: gateways
+                .map(|id| (id.to_string(), short(id.as_str())))
+                .collect(),
+        }
+    }
+
+    /// Whom a word of the command line, or of a table, means.
+    pub(super) fn find(&self, session: &Session, text: &str) -> Result<Side, Failure> {
+        match text {
+            "any" => return Ok(Side::Anybody),
+            "internet" => return Ok(Side::Internet),
+            _ => {}
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Side::of_blocks([IpNet::from(address)]));
+        }
+        if let Ok(block) = text.parse::<IpNet>() {
+            return Ok(Side::of_blocks([block]));
+        }
+        let bare = ["instance.", "host.", "network_interface.", "nat_gateway."];
+        let bare = bare.into_iter().find_map(|kind| text.strip_prefix(kind));
+        let bare = bare.unwrap_or(text);
+        let found = hosts::find(session, bare);
+        let own = found.iter().flatten().flat_map(addresses);
+        let called = self.names.iter().filter(|(_, name)| *name == bare);
+        let mut all: Vec<IpAddr> = own.chain(called.map(|(address, _)| *address)).collect();
+        all.sort_unstable();
+        all.dedup();
+        if !all.is_empty() {
+            return Ok(Side::of_blocks(all.into_iter().map(IpNet::from)));
+        }
+        let subnet = text.strip_prefix("subnet.").unwrap_or(text);
+        let blocks = self.subnets.iter().filter(|(_, name)| name[7..] == *subnet);
+        let blocks: Vec<_> = blocks.map(|(block, _)| *block).collect();
+        if !blocks.is_empty() {
+            return Ok(Side::of_blocks(blocks));
+        }
+        let gateway = text.strip_prefix("customer_gateway.").unwrap_or(text);
+        let mut gateways = self.gateways.iter();
+        match gateways.find(|(id, name)| *name == gateway || *id == gateway) {
+            Some((id, _)) => Ok(Side::Behind(id.clone())),
+            None => Err(self.nobody(session, text)),
+        }
+    }
+
+    fn nobody(&self, session: &Session, text: &str) -> Failure {
+        let subnets = self.subnets.iter().map(|(_, name)| name.clone());
+        let mut others: Vec<_> = subnets.chain(self.gateways.values().cloned()).collect();
+        others.sort_unstable();
+        others.dedup();
+        hosts::unknown(session, text).hint(format!(
+            "or an address, a block, `internet`, `any`, {}",
+            others.join(", ")
+        ))
+    }
+
+    /// What works first, then what arrives and cannot be answered.
+    pub(super) fn flows(&self, reach: &Reach, ends: &[Side; 2], change: &'static str) -> Vec<Flow> {
+        let mut flows = Vec::new();
+        for (from, to, found) in reach.flows() {
+            let silent = found.delivered.clone().subtract(&found.answered).coalesce();
+            for (set, answered) in [(&found.answered, true), (&silent, false)] {
+                let set = narrow(set, Dimension::Source, from, &ends[0]);
+                let set = narrow(&set, Dimension::Destination, to, &ends[1]);
+                flows.extend(set.regions().iter().map(|region| {
+                    let sender = self.name(from, region, Dimension::Source);
+                    let mut receiver = self.name(to, region, Dimension::Destination);
+                    if sender == receiver && self.is_own_public(region) {
+                        receiver += " (public address)";
+                    }
+                    Flow {
+                        change,
+                        from: sender,
+                        to: receiver,
+                        region: region.clone(),
+                        answered,
+                    }
+                }));
+            }
+        }
+        flows
+    }
+
+    /// Whether the destination is public addresses of one machine, which reaches itself by them.
+    fn is_own_public(&self, region: &Region) -> bool {
+        let side = region.side(Dimension::Destination);
+        let first = side.first().map(|it| region.version.address(it));
+        first.is_some_and(|it| is_public(it) && self.names.contains_key(&it))
+    }
+
+    fn name(&self, end: &End, region: &Region, side: Dimension) -> String {
+        let ranges = region.side(side);
+        match end {
+            End::Internet => match self.hosts(region.version, ranges) {
+                Some(names) if ranges.count() <= 64 => names,
+                _ => internet(region.version, ranges),
+            },
+            End::CustomerGateway(id) => {
+                let name = self.gateways.get(id.as_str());
+                name.map_or_else(|| id.to_string(), Clone::clone)
+            }
+            End::Vpc(_) => self
+                .hosts(region.version, ranges)
+                .unwrap_or_else(|| self.free(region.version, ranges)),
+        }
+    }
+
+    /// The names of those who have addresses among `ranges`.
+    fn hosts(&self, version: IpVersion, ranges: &Ranges) -> Option<String> {
+        let own = self.names.iter().filter(|(address, _)| {
+            IpVersion::of_address(**address) == version
+                && ranges.contains(address_number(**address))
+        });
+        let mut names: Vec<&str> = own.map(|(_, name)| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let more = names.len().saturating_sub(MOST_NAMES);
+        names.truncate(MOST_NAMES);
+        let text = names.join(", ");
+        match (names.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(text),
+            (false, more) => Some(format!("{text} and {more} more")),
+        }
+    }
+
+    /// Addresses that nobody has: by their subnets, if they lie in some.
+    fn free(&self, version: IpVersion, ranges: &Ranges) -> String {
+        let holds = |block: &IpNet| {
+            IpVersion::of(block) == version
+                && !Ranges::from(*block).intersect(ranges).is_empty()
+        };
+        let within = self.subnets.iter().filter(|(block, _)| holds(block));
+        let mut names: Vec<&str> = within.map(|(_, name)| name.as_str()).collect();
+        names.dedup();
+        match names[..] {
+            [one] => format!("{one}, nobody yet"),
+            _ => blocks(version, ranges),
+        }
+    }
+}
+
+fn addresses(interface: &hosts::Interface) -> impl Iterator<Item = IpAddr> {
+    let bare = |text: &String| text.split('/').next()?.parse().ok();
+    interface.addresses.iter().filter_map(bare)
+}
+
+/// `internet`; with exceptions or blocks where it is not all of it.
+fn internet(version: IpVersion, ranges: &Ranges) -> String {
+    // All that nothing else is told apart from is the internet as people think of it.
+    if version == IpVersion::V6 || ranges.count() > 1 << 30 {
+        return "internet".to_owned();
+    }
+    format!("internet {}", blocks(version, ranges))
+}
+
+/// The first blocks, and how many more there are.
+fn blocks(version: IpVersion, ranges: &Ranges) -> String {
+    let all = ranges.intervals();
+    let text = |it: &Interval| {
+        let (low, high) = (version.address(it.low), version.address(it.high));
+        let size = it.high - it.low;
+        let bits = if version == IpVersion::V4 { 32 } else { 128 };
+        match size {
+            0 => low.to_string(),
+            _ if size.wrapping_add(1).is_power_of_two() && it.low & size == 0 => {
+                format!("{low}/{}", bits - size.count_ones())
+            }
+            _ => format!("{low}-{high}"),
+        }
+    };
+    let mut words: Vec<_> = all.iter().take(MOST_BLOCKS).map(text).collect();
+    if all.len() > MOST_BLOCKS {
+        words.push(format!("{} more", all.len() - MOST_BLOCKS));
+    }
+    words.join(", ")
+}
+
+/// The part of a set whose one side is what was asked about.
+fn narrow(set: &PacketSet, side: Dimension, end: &End, wanted: &Side) -> PacketSet {
+    let blocks = match wanted {
+        Side::Anybody => return set.clone(),
+        Side::Internet if *end == End::Internet => return set.clone(),
+        Side::Behind(id) if matches!(end, End::CustomerGateway(its) if its.as_str() == id) => {
+            return set.clone();
+        }
+        Side::Internet | Side::Behind(_) => return PacketSet::empty(),
+        Side::In(blocks) => blocks,
+    };
+    let mut part = PacketSet::empty();
+    for region in set.regions() {
+        let own = blocks.iter().filter(|(version, _)| *version == region.version);
+        let own = Ranges::of(own.map(|(_, block)| *block));
+        if let Some(here) = region.clone().with(side, own) {
+            part.insert(here);
+        }
+    }
+    part
+}

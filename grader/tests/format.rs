@@ -1,0 +1,60 @@
+//! The lab that FORMAT.md shows is one.
+
+use std::path::{Path, PathBuf};
+
+use wirelab_grader::author::{self, Options};
+
+/// Writes each file that FORMAT.md shows in full: its name in a line of its own, then its text
+/// between fences.
+fn written(folder: &Path) {
+    let format = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/scenario/FORMAT.md");
+    let format = std::fs::read_to_string(format).expect("FORMAT.md");
+    let (_, example) = format.split_once("## A complete small lab").expect("the example");
+    let mut blocks = example.split("\n```");
+    while let (Some(before), Some(block)) = (blocks.next(), blocks.next()) {
+        let name = before.trim_end().lines().last().unwrap_or_default();
+        let name = name.trim_matches('`');
+        let (_, text) = block.split_once('\n').expect("a fence is a line");
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a temporary folder");
+        std::fs::write(path, format!("{text}\n")).expect("a temporary folder");
+    }
+}
+
+fn lab(folder: &Path) -> PathBuf {
+    written(folder);
+    folder.join("labs/closed-door")
+}
+
+#[test]
+fn the_complete_small_lab_of_the_format_proves_itself() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = lab(folder.path());
+    let report = author::check(&lab, Options { seeds: 3 });
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    assert!(report.is_sound(), "{report}");
+}
+
+#[test]
+fn a_missing_solution_is_named_with_the_file_that_is_wanted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = lab(folder.path());
+    std::fs::remove_file(lab.join("solution/repair.calls")).expect("the solution");
+    let error = author::check(&lab, Options { seeds: 1 }).expect_err("there is no solution");
+    let error = error.to_string();
+    assert!(error.contains("task `repair` has no solution"), "{error}");
+    assert!(error.contains("solution/repair.calls"), "{error}");
+}
+
+#[test]
+fn what_every_seed_finds_is_said_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = lab(folder.path());
+    let scenario = folder.path().join("scenarios/closed-door/scenario.toml");
+    let text = std::fs::read_to_string(&scenario).expect("the scenario");
+    std::fs::write(&scenario, text.replace("timed_out", "refused")).expect("the scenario");
+    let report = author::check(&lab, Options { seeds: 3 });
+    let report = report.unwrap_or_else(|error| panic!("{error}")).to_string();
+    assert_eq!(report.matches("not refused").count(), 1, "{report}");
+    assert!(report.contains("and so on seed 2"), "{report}");
+}

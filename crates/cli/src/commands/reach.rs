@@ -91,13 +91,13 @@ fn nothing(arguments: &Arguments) -> String {
 
 /// What the table alone might be misread for.
 fn remarks(arguments: &Arguments, who: &Who, ends: &[Side; 2], flows: &[Flow]) {
-    for (text, end) in [&arguments.from, &arguments.to].into_iter().zip(ends) {
+    for end in ends {
         let Some(address) = end.stranger(who).filter(|_| !flows.is_empty()) else {
             continue;
         };
         output::note(&format!(
-            "{text} is on the internet, and no machine of this world has {address}: the network \
-             carries packets there, nobody answers them"
+            "{address} is on the internet, and no machine of this world has it: what the network \
+             does on the way there is shown, nobody answers"
         ));
     }
     if arguments.diff {

@@ -152,11 +152,7 @@ impl Traffic {
         }
         words.extend(self.icmp_words());
         if let Some(others) = &self.others {
-            words.push(match others.count() {
-                253 => "other protocols".to_owned(),
-                1 => format!("protocol {}", list(others)),
-                _ => format!("protocols {}", list(others)),
-            });
+            words.push(self.other_words(others));
         }
         let all = match self.version {
             Some(IpVersion::V6) => ["tcp", "udp", "icmpv6", "other protocols"],
@@ -166,6 +162,20 @@ impl Traffic {
             return vec!["everything".to_owned()];
         }
         words
+    }
+
+    fn other_words(&self, others: &Ranges) -> String {
+        let icmp = self.version.map_or(1, IpVersion::icmp);
+        let named = [u128::from(icmp), 6, 17].map(Interval::single);
+        let missing = Ranges::from(Interval::OCTET)
+            .subtract(&Ranges::of(named))
+            .subtract(others);
+        match (missing.count(), others.count()) {
+            (0, _) => "other protocols".to_owned(),
+            (1..=3, _) => format!("other protocols but {}", list(&missing)),
+            (_, 1) => format!("protocol {}", list(others)),
+            _ => format!("protocols {}", list(others)),
+        }
     }
 
     /// `icmp`; `icmp 8` for a type with every code; `icmp 3/4`.
@@ -179,6 +189,12 @@ impl Traffic {
         let whole = Ranges::of(whole.map(|(kind, _)| Interval::single(*kind)));
         if whole == every {
             return Some(name.to_owned());
+        }
+        if let (255, Some((kind, codes))) = (
+            whole.count(),
+            self.icmp.iter().find(|(_, codes)| **codes != every),
+        ) {
+            return Some(format!("{name} but {kind}/{}", list(&every.subtract(codes))));
         }
         let mut parts = Vec::new();
         if !whole.is_empty() {
@@ -209,54 +225,92 @@ fn list(ranges: &Ranges) -> String {
 /// A column is no wider than this; a longer name has a line of its own.
 const WIDEST: usize = 24;
 
-/// `app > db  tcp 5432, icmp`: a row for each pair of ends, folded at `width` columns; what cannot
-/// be answered says so.
+/// What goes between some senders and some receivers.
+struct Row {
+    change: &'static str,
+    from: String,
+    to: String,
+    answered: Vec<String>,
+    silent: Vec<String>,
+}
+
+/// `app > db  tcp 5432, icmp`: a row for each pair of ends, folded at `width` columns; ends between
+/// which the same goes share a row. What cannot be answered says so.
 pub(super) fn print(flows: &[Flow], width: usize) -> String {
+    let rows = rows(flows);
+    let column = |pick: fn(&Row) -> &String| {
+        let widths = rows.iter().map(|row| pick(row).chars().count());
+        widths.filter(|it| *it <= WIDEST).max().unwrap_or(0)
+    };
+    let columns = (column(|row| &row.from), column(|row| &row.to));
+    rows.iter().map(|it| row(it, columns, width)).collect()
+}
+
+fn rows(flows: &[Flow]) -> Vec<Row> {
     let mut pairs: BTreeMap<(&str, &str, &str), [Traffic; 2]> = BTreeMap::new();
     for flow in flows {
-        let pair = (flow.from.as_str(), flow.to.as_str(), flow.change);
+        let pair = (flow.change, flow.from.as_str(), flow.to.as_str());
         let kinds = pairs.entry(pair).or_default();
         kinds[usize::from(!flow.answered)].add(&flow.region);
     }
-    let column = |pick: fn(&(&str, &str, &str)) -> usize| {
-        let widths = pairs.keys().map(pick).filter(|it| *it <= WIDEST);
-        widths.max().unwrap_or(0)
-    };
-    let from = column(|it| it.0.chars().count());
-    let to = column(|it| it.1.chars().count());
-    let rows = pairs.iter().map(|(pair, kinds)| row(*pair, kinds, (from, to), width));
-    rows.collect()
+    // The receivers of one sender to whom the same goes, then the senders that have the same.
+    let mut receivers: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for ((change, from, to), [answered, silent]) in &pairs {
+        let what = (answered.words(), silent.words());
+        receivers.entry((*change, *from, what)).or_default().push(to);
+    }
+    let mut senders: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for ((change, from, what), to) in receivers {
+        senders.entry((change, to, what)).or_default().push(from);
+    }
+    let rows = senders.into_iter().map(|((change, to, (answered, silent)), from)| Row {
+        change,
+        from: names(&from),
+        to: names(&to),
+        answered,
+        silent,
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    rows.sort_by(|a, b| (&a.from, &a.to, a.change).cmp(&(&b.from, &b.to, b.change)));
+    rows
 }
 
-fn row(
-    (source, destination, change): (&str, &str, &str),
-    [answered, silent]: &[Traffic; 2],
-    (from, to): (usize, usize),
-    width: usize,
-) -> String {
-    let mark = match change {
+/// So many names stand in one cell.
+const MOST_NAMES: usize = 3;
+
+fn names(all: &[&str]) -> String {
+    let some = all.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(MOST_NAMES) {
+        0 => some,
+        more => format!("{some} and {more} more"),
+    }
+}
+
+fn row(row: &Row, (from, to): (usize, usize), width: usize) -> String {
+    let mark = match row.change {
         "new" => "+ ",
         "gone" => "- ",
         _ => "",
     };
-    let mut words = answered.words();
-    let mut unanswered = silent.words();
-    if let Some(last) = unanswered.last_mut() {
-        last.push_str(" (no answer gets back)");
-    }
-    words.extend(unanswered);
     let indent = mark.len() + from + 3 + to + 2;
-    let rows = folded(&words, width.saturating_sub(indent).max(20));
-    let mut rows = rows.iter();
+    let room = width.saturating_sub(indent).max(20);
+    let mut lines = folded(&row.answered, room);
+    if !row.silent.is_empty() {
+        let mut words = row.silent.clone();
+        words[0].insert_str(0, "no answer: ");
+        lines.extend(folded(&words, room));
+    }
+    let mut lines = lines.iter();
+    let (source, destination) = (&row.from, &row.to);
     let sender = bold(format!("{source:<from$}"));
     let head = format!("{mark}{sender} {} {destination:<to$}", dim(">"));
     let fits = source.chars().count() <= from && destination.chars().count() <= to;
-    let mut text = match fits.then(|| rows.next()).flatten() {
+    let mut text = match fits.then(|| lines.next()).flatten() {
         Some(first) => format!("{head}  {first}\n"),
         None => format!("{}\n", head.trim_end()),
     };
-    for row in rows {
-        let _ = writeln!(text, "{:indent$}{row}", "");
+    for line in lines {
+        let _ = writeln!(text, "{:indent$}{line}", "");
     }
     text
 }

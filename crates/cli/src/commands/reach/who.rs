@@ -14,8 +14,8 @@ use super::table::Flow;
 use crate::failure::Failure;
 use crate::hosts;
 
-/// So many names stand in one cell.
-const MOST_NAMES: usize = 3;
+/// In no more addresses of the internet than this are its machines told apart.
+const MOST_APART: u128 = 1024;
 /// So many blocks stand in one cell.
 const MOST_BLOCKS: usize = 2;
 
@@ -159,23 +159,61 @@ impl Who {
             for (set, answered) in [(&found.answered, true), (&silent, false)] {
                 let set = narrow(set, Dimension::Source, from, &ends[0]);
                 let set = narrow(&set, Dimension::Destination, to, &ends[1]);
-                flows.extend(set.regions().iter().map(|region| {
-                    let sender = self.name(from, region, Dimension::Source);
-                    let mut receiver = self.name(to, region, Dimension::Destination);
-                    if sender == receiver && self.is_own_public(region) {
-                        receiver += " (public address)";
+                for region in set.regions() {
+                    for (sender, part) in self.parts(from, region, Dimension::Source) {
+                        for (receiver, part) in self.parts(to, &part, Dimension::Destination) {
+                            let mut receiver = receiver;
+                            if sender == receiver && self.is_own_public(&part) {
+                                receiver += " (public address)";
+                            }
+                            flows.push(Flow {
+                                change,
+                                from: sender.clone(),
+                                to: receiver,
+                                region: part,
+                                answered,
+                            });
+                        }
                     }
-                    Flow {
-                        change,
-                        from: sender,
-                        to: receiver,
-                        region: region.clone(),
-                        answered,
-                    }
-                }));
+                }
             }
         }
         flows
+    }
+
+    /// The region by those who have the addresses of one side, and what is nobody's.
+    fn parts(&self, end: &End, region: &Region, side: Dimension) -> Vec<(String, Region)> {
+        let mut rest = region.side(side).clone();
+        let mut by_name: BTreeMap<&str, Vec<Interval>> = BTreeMap::new();
+        let is_many = *end == End::Internet && rest.count() > MOST_APART;
+        for (address, name) in self.names.iter().filter(|_| !is_many) {
+            let number = address_number(*address);
+            let is_here = IpVersion::of_address(*address) == region.version;
+            if is_here && rest.contains(number) {
+                by_name.entry(name).or_default().push(Interval::single(number));
+            }
+        }
+        if let End::CustomerGateway(id) = end {
+            let name = self.gateways.get(id.as_str());
+            let name = name.map_or_else(|| id.to_string(), Clone::clone);
+            return vec![(name, region.clone())];
+        }
+        let mut parts = Vec::new();
+        for (name, own) in by_name {
+            let own = Ranges::of(own);
+            rest = rest.subtract(&own);
+            let part = region.clone().with(side, own);
+            parts.extend(part.map(|part| (name.to_owned(), part)));
+        }
+        if !rest.is_empty() {
+            let name = match end {
+                End::Internet => internet(region.version, &rest),
+                _ => self.free(region.version, &rest),
+            };
+            let part = region.clone().with(side, rest);
+            parts.extend(part.map(|part| (name, part)));
+        }
+        parts
     }
 
     /// Whether the destination is public addresses of one machine, which reaches itself by them.
@@ -183,42 +221,6 @@ impl Who {
         let side = region.side(Dimension::Destination);
         let first = side.first().map(|it| region.version.address(it));
         first.is_some_and(|it| is_public(it) && self.names.contains_key(&it))
-    }
-
-    fn name(&self, end: &End, region: &Region, side: Dimension) -> String {
-        let ranges = region.side(side);
-        match end {
-            End::Internet => match self.hosts(region.version, ranges) {
-                Some(names) if ranges.count() <= 64 => names,
-                _ => internet(region.version, ranges),
-            },
-            End::CustomerGateway(id) => {
-                let name = self.gateways.get(id.as_str());
-                name.map_or_else(|| id.to_string(), Clone::clone)
-            }
-            End::Vpc(_) => self
-                .hosts(region.version, ranges)
-                .unwrap_or_else(|| self.free(region.version, ranges)),
-        }
-    }
-
-    /// The names of those who have addresses among `ranges`.
-    fn hosts(&self, version: IpVersion, ranges: &Ranges) -> Option<String> {
-        let own = self.names.iter().filter(|(address, _)| {
-            IpVersion::of_address(**address) == version
-                && ranges.contains(address_number(**address))
-        });
-        let mut names: Vec<&str> = own.map(|(_, name)| name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let more = names.len().saturating_sub(MOST_NAMES);
-        names.truncate(MOST_NAMES);
-        let text = names.join(", ");
-        match (names.is_empty(), more) {
-            (true, _) => None,
-            (false, 0) => Some(text),
-            (false, more) => Some(format!("{text} and {more} more")),
-        }
     }
 
     /// Addresses that nobody has: by their subnets, if they lie in some.

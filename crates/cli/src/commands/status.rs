@@ -167,6 +167,9 @@ fn complaints_capture(status: &Status) -> Option<&String> {
     status.evidence.iter().find(own)
 }
 
+/// The data of an echo request that fills an Ethernet frame.
+const LARGEST_PING: u32 = 1472;
+
 /// The traffic that the repair is to make work, as one tries it by hand.
 fn attempt(session: &Session) -> Option<String> {
     let tasks = session.lab().tasks.iter();
@@ -179,6 +182,10 @@ fn attempt(session: &Session) -> Option<String> {
     let (from, to, port) = (&traffic.from, traffic.to, traffic.port);
     Some(match &traffic.program {
         TrafficProgram::Ping { .. } => format!("{from} -- ping -c 3 {to}"),
+        // What the sender's own data meet: curl here sends none.
+        TrafficProgram::Http { body_bytes, .. } if *body_bytes > LARGEST_PING => {
+            format!("{from} -- ping -M do -s {LARGEST_PING} -c 3 {to}")
+        }
         TrafficProgram::Http { path, .. } => {
             format!("{from} -- curl -m 5 http://{to}:{port}{path}")
         }

@@ -113,7 +113,11 @@ impl fmt::Display for AuthorReport {
 fn grouped(problems: &[Problem]) -> Vec<(&Problem, Vec<&str>)> {
     let mut groups: Vec<(String, &Problem, Vec<&str>)> = Vec::new();
     for problem in problems {
-        let alike: String = problem.what.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let alike: String = problem
+            .what
+            .chars()
+            .filter(|c| !c.is_ascii_digit())
+            .collect();
         let known = groups.iter_mut().find(|(key, first, _)| {
             *key == alike && first.place.starts_with("seed ") && problem.place.starts_with("seed ")
         });

@@ -9,7 +9,9 @@ use wirelab_grader::author::{self, Options};
 fn written(folder: &Path) {
     let format = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/scenario/FORMAT.md");
     let format = std::fs::read_to_string(format).expect("FORMAT.md");
-    let (_, example) = format.split_once("## A complete small lab").expect("the example");
+    let (_, example) = format
+        .split_once("## A complete small lab")
+        .expect("the example");
     let mut blocks = example.split("\n```");
     while let (Some(before), Some(block)) = (blocks.next(), blocks.next()) {
         let name = before.trim_end().lines().last().unwrap_or_default();

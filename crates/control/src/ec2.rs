@@ -52,7 +52,9 @@ use wirelab_model::{ResourceRef, SimTime};
 
 use crate::arguments::Common::{DryRun, Filters, Pages, Tags, Token};
 use crate::control::ControlConfig;
-use crate::operation::{Handler, Operation, operations, read_request, write_request};
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
 use crate::state::State;
 use crate::{request, route53};
 

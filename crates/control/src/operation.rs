@@ -8,6 +8,7 @@ use wirelab_model::{ApiError, Reply};
 
 use crate::arguments::Common;
 use crate::describe::Reader;
+use crate::signature::{self, ParameterKind};
 use crate::transaction::Transaction;
 use crate::{ec2, error, request, route53};
 
@@ -17,6 +18,7 @@ pub struct Operation {
     pub name: &'static str,
     pub(crate) common: &'static [Common],
     pub(crate) fields: fn() -> &'static [&'static str],
+    pub(crate) signature: fn() -> Vec<ParameterKind>,
     pub(crate) handler: Handler,
 }
 
@@ -32,6 +34,12 @@ impl Operation {
     pub fn parameters(&self) -> Vec<&'static str> {
         let common = self.common.iter().flat_map(|common| common.names());
         (self.fields)().iter().chain(common).copied().collect()
+    }
+
+    /// What kind its own parameters are, and which of them a call must have.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<ParameterKind> {
+        (self.signature)()
     }
 
     /// Whether the operation changes nothing.
@@ -63,6 +71,20 @@ pub(crate) const fn write_request<R: DeserializeOwned>(
     request::fields::<R>
 }
 
+/// The kinds of the request type's fields.
+pub(crate) const fn read_signature<R: DeserializeOwned>(
+    _: fn(&Reader<'_>, R) -> Reply,
+) -> fn() -> Vec<ParameterKind> {
+    signature::parameters::<R>
+}
+
+/// As [`read_signature`], for a handler that changes something.
+pub(crate) const fn write_signature<R: DeserializeOwned>(
+    _: fn(&mut Transaction<'_>, R) -> Reply,
+) -> fn() -> Vec<ParameterKind> {
+    signature::parameters::<R>
+}
+
 /// A table of operations: name, whether it reads or writes, handler, shared parameters.
 macro_rules! operations {
     ($($name:ident $kind:ident $handler:path, [$($common:ident)*];)*) => {
@@ -71,6 +93,7 @@ macro_rules! operations {
             name: stringify!($name),
             common: &[$($common),*],
             fields: operations!(@fields $kind $handler),
+            signature: operations!(@signature $kind $handler),
             handler: Handler::$kind(|context, parameters| {
                 $handler(context, request::read(parameters)?)
             }),
@@ -78,6 +101,8 @@ macro_rules! operations {
     };
     (@fields Read $handler:path) => { read_request($handler) };
     (@fields Write $handler:path) => { write_request($handler) };
+    (@signature Read $handler:path) => { read_signature($handler) };
+    (@signature Write $handler:path) => { write_signature($handler) };
 }
 pub(crate) use operations;
 

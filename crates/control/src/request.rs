@@ -33,6 +33,29 @@ pub(crate) fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     }
 }
 
+/// What keeps parameters from being a request.
+pub(crate) enum Lack {
+    /// Nothing.
+    Nothing,
+    /// This parameter, with its full path.
+    Missing(String),
+    /// Something else.
+    Wrong,
+}
+
+/// What keeps `parameters` from being a `T`.
+pub(crate) fn lack<T: DeserializeOwned>(parameters: Map<String, Value>) -> Lack {
+    let root = Parameter {
+        path: String::new(),
+        value: Value::Object(parameters),
+    };
+    match T::deserialize(root) {
+        Ok(_) => Lack::Nothing,
+        Err(RequestError::Missing { name }) => Lack::Missing(name),
+        Err(_) => Lack::Wrong,
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum RequestError {
     #[error("unknown parameter `{name}`")]

@@ -17,7 +17,9 @@ use wirelab_model::*;
 
 use crate::ec2::Settled;
 use crate::error;
-use crate::operation::{Handler, Operation, operations, read_request, write_request};
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
 use crate::request;
 use crate::state::State;
 use crate::transaction::Transaction;

@@ -109,7 +109,9 @@ impl Journal {
             Step::Call(call) => {
                 let mut call = call.clone();
                 let names = &self.run.plan().names;
-                call.parameters.values_mut().for_each(|it| name_ids(it, names));
+                call.parameters
+                    .values_mut()
+                    .for_each(|it| name_ids(it, names));
                 return self.call(&call, settle);
             }
             Step::Exec { host, argv } => {

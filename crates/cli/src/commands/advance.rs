@@ -36,7 +36,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 }
 
 fn duration(text: &str) -> Result<SimDuration, Failure> {
-    let is_back = text.strip_prefix('-').is_some_and(|it| it.parse::<SimDuration>().is_ok());
+    let is_back = text
+        .strip_prefix('-')
+        .is_some_and(|it| it.parse::<SimDuration>().is_ok());
     if is_back {
         return Err(Failure::usage("time only goes forward").hint(
             "`wirelab undo` takes the last step back, and its time with it; `wirelab reset` all",

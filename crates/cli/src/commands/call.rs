@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use wirelab_control::Control;
+use wirelab_control::{Control, Operation};
 use wirelab_model::{ApiError, Call};
 use wirelab_scenario::{FillError, Plan};
 use wirelab_session::Session;
@@ -173,13 +173,18 @@ fn unquoted(parameter: &str) -> Result<(), Failure> {
     };
     let is_json = serde_json::from_str::<Value>(text).is_ok();
     let is_piece = text.split_once(':').is_some_and(|(key, _)| {
-        matches!(key, "From" | "To" | "Name" | "Values" | "Type" | "Code" | "Key" | "Value")
+        matches!(
+            key,
+            "From" | "To" | "Name" | "Values" | "Type" | "Code" | "Key" | "Value"
+        )
     });
     if is_json || !(is_piece || text.starts_with(['{', '['])) {
         return Ok(());
     }
-    Err(Failure::usage(format!("`{parameter}` is no JSON: the shell took its quotation marks"))
-        .hint(format!("quote it: '{name}={{\"From\":22,\"To\":22}}'")))
+    Err(Failure::usage(format!(
+        "`{parameter}` is no JSON: the shell took its quotation marks"
+    ))
+    .hint(format!("quote it: '{name}={{\"From\":22,\"To\":22}}'")))
 }
 
 fn value(name: &str, text: &str, session: &Session) -> Value {
@@ -256,6 +261,8 @@ fn snake(name: &str) -> String {
 struct Listed {
     operation: String,
     parameters: Vec<&'static str>,
+    /// Those that a call must have.
+    required: Vec<&'static str>,
     /// Whether it changes nothing.
     read_only: bool,
 }
@@ -265,7 +272,8 @@ struct List {
     operations: Vec<Listed>,
 }
 
-/// Operations whose names contain `word`, one a line, with their parameters.
+/// Operations whose names contain `word`, one a line, with their parameters; of one alone, or of
+/// the one that is named in full, each parameter with its kind.
 fn list(word: &str, json: bool) -> Result<Code, Failure> {
     let operations = operations(word);
     if json {
@@ -278,12 +286,51 @@ fn list(word: &str, json: bool) -> Result<Code, Failure> {
                 .hint("`wirelab call --list` shows all"),
         );
     }
+    if let Some(operation) = named_in_full(word, &operations) {
+        return output::text(&described(operation)).map(|()| Code::Passed);
+    }
     let lines = operations.iter().map(|it| {
         let line = format!("{} {}", it.operation, it.parameters.join(" "));
         line.trim_end().to_owned() + "\n"
     });
     output::text(&lines.collect::<String>())?;
     Ok(Code::Passed)
+}
+
+/// The one operation that was found, or the one that has just this name.
+fn named_in_full(word: &str, found: &[Listed]) -> Option<&'static Operation> {
+    let bare = word.rsplit(':').next().unwrap_or(word);
+    let wanted = spelling::operation(bare);
+    let is_it = |it: &&Listed| it.operation.rsplit(':').next() == Some(wanted.as_str());
+    let listed = match found {
+        [only] => only,
+        several => several.iter().find(is_it)?,
+    };
+    let (service, name) = listed.operation.split_once(':')?;
+    let (_, operations) = Control::services().find(|(it, _)| *it == service)?;
+    operations.iter().find(|it| it.name == name)
+}
+
+/// Each parameter with its kind; those that a call must have are marked.
+fn described(operation: &Operation) -> String {
+    let kinds = operation.kinds();
+    let own: Vec<_> = kinds.iter().map(|it| it.name).collect();
+    let wide = own.iter().map(|name| name.len()).max().unwrap_or(0);
+    let mut text = format!("{}\n", operation.name);
+    for it in kinds.iter() {
+        let mark = if it.required {
+            "required  "
+        } else {
+            "          "
+        };
+        text += &format!("  {:<wide$}  {mark}{}\n", it.name, it.kind);
+    }
+    let common = operation.parameters();
+    let common: Vec<_> = common.into_iter().filter(|it| !own.contains(it)).collect();
+    if !common.is_empty() {
+        text += &format!("  and as many calls do: {}\n", common.join(" "));
+    }
+    text
 }
 
 fn operations(word: &str) -> Vec<Listed> {
@@ -296,6 +343,10 @@ fn operations(word: &str) -> Vec<Listed> {
         .map(|(service, it)| Listed {
             operation: format!("{service}:{}", it.name),
             parameters: it.parameters(),
+            required: {
+                let kinds = it.kinds().into_iter();
+                kinds.filter(|it| it.required).map(|it| it.name).collect()
+            },
             read_only: it.is_read_only(),
         })
         .collect();

@@ -192,8 +192,11 @@ fn is_interfaces(session: &Session, address: IpAddr) -> bool {
     let mut interfaces = resources.network_interfaces.values();
     interfaces.any(|it| {
         let mut own = it.private_ip_addresses.iter();
-        own.any(|its| its.association.as_ref().is_some_and(|it| address == it.public_ip))
-            || it.ipv6_addresses.iter().any(|its| address == *its)
+        own.any(|its| {
+            its.association
+                .as_ref()
+                .is_some_and(|it| address == it.public_ip)
+        }) || it.ipv6_addresses.iter().any(|its| address == *its)
     })
 }
 
@@ -375,11 +378,13 @@ fn looked_up(session: &Session, from: &Origin, name: &str) -> Result<IpAddr, Fai
         }
     };
     let Some(address) = found else {
-        let failure = Failure::usage(format!("`{name}` is no host, and {from} finds no address for it"));
+        let failure = Failure::usage(format!(
+            "`{name}` is no host, and {from} finds no address for it"
+        ));
         return Err(match from {
-            Origin::Host(host) => {
-                failure.hint(format!("`wirelab exec {host} -- dig {name}` shows what it is told"))
-            }
+            Origin::Host(host) => failure.hint(format!(
+                "`wirelab exec {host} -- dig {name}` shows what it is told"
+            )),
             _ => failure.hint("`wirelab status` lists the hosts"),
         });
     };

@@ -69,6 +69,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let group = log_group(&mut session, arguments.log_group.as_deref())?;
     let result = blocking::insights(&query, &group, &options).map_err(failure)?;
     print(&result, arguments.csv, arguments.json.json)?;
+    let is_dash = |row: &Vec<Option<String>>| row.iter().any(|it| it.as_deref() == Some("-"));
+    if result.rows.iter().any(is_dash) && !arguments.csv && !arguments.json.json {
+        output::note(
+            "`-`: records without data (NODATA: nothing seen in that time; SKIPDATA); \
+             `filter srcAddr != \"-\"` leaves them out",
+        );
+    }
     if result.statistics.records_scanned == 0 && !arguments.json.json {
         output::note(&explain_nothing(&group, &options));
     }

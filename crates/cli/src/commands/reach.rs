@@ -84,7 +84,9 @@ fn nothing(arguments: &Arguments) -> String {
     let is_one = |end: &str| end != "any" && end != "internet";
     let (from, to) = (&arguments.from, &arguments.to);
     match is_one(from) && is_one(to) {
-        true => format!("nothing gets through; `wirelab path {from} {to}:PORT` shows what stops it"),
+        true => {
+            format!("nothing gets through; `wirelab path {from} {to}:PORT` shows what stops it")
+        }
         false => "nothing gets through".to_owned(),
     }
 }

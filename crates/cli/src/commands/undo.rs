@@ -52,14 +52,18 @@ fn list<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
     if steps.is_empty() {
         return "nothing has been changed\n".to_owned();
     }
-    let lines = (1..).zip(steps.iter().rev()).map(|(number, (entry, along))| {
-        let with = match along {
-            0 => String::new(),
-            1 => "\n              and a command after it, which changed nothing".to_owned(),
-            many => format!("\n              and {many} commands after it, which changed nothing"),
-        };
-        format!("{number:>3}  {}  {}{with}\n", entry.at, entry.kind)
-    });
+    let lines = (1..)
+        .zip(steps.iter().rev())
+        .map(|(number, (entry, along))| {
+            let with = match along {
+                0 => String::new(),
+                1 => "\n              and a command after it, which changed nothing".to_owned(),
+                many => {
+                    format!("\n              and {many} commands after it, which changed nothing")
+                }
+            };
+            format!("{number:>3}  {}  {}{with}\n", entry.at, entry.kind)
+        });
     lines.collect()
 }
 

@@ -32,7 +32,11 @@ impl Session {
     pub fn undo(&mut self) -> Result<Undone, SessionError> {
         let _lock = self.begin()?;
         let step = self.entries.iter().rposition(|it| it.weight.is_step());
-        let passing = || self.entries.iter().position(|it| it.weight == Weight::Passing);
+        let passing = || {
+            self.entries
+                .iter()
+                .position(|it| it.weight == Weight::Passing)
+        };
         let step = step.or_else(passing);
         let step = step.ok_or(SessionError::NothingToUndo)?;
         let (entry, after) = self.entries[step..]

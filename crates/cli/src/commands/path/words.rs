@@ -241,7 +241,11 @@ fn place_text(hop: &Step) -> String {
             place += &format!(" {word}");
         }
     }
-    let word = if hop.direction == Some("out") { "of" } else { "to" };
+    let word = if hop.direction == Some("out") {
+        "of"
+    } else {
+        "to"
+    };
     if let Some(subnet) = &hop.subnet {
         place += &format!(" {word} {subnet}");
     }

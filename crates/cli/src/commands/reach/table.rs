@@ -194,7 +194,10 @@ impl Traffic {
             whole.count(),
             self.icmp.iter().find(|(_, codes)| **codes != every),
         ) {
-            return Some(format!("{name} but {kind}/{}", list(&every.subtract(codes))));
+            return Some(format!(
+                "{name} but {kind}/{}",
+                list(&every.subtract(codes))
+            ));
         }
         let mut parts = Vec::new();
         if !whole.is_empty() {
@@ -257,19 +260,24 @@ fn rows(flows: &[Flow]) -> Vec<Row> {
     let mut receivers: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for ((change, from, to), [answered, silent]) in &pairs {
         let what = (answered.words(), silent.words());
-        receivers.entry((*change, *from, what)).or_default().push(to);
+        receivers
+            .entry((*change, *from, what))
+            .or_default()
+            .push(to);
     }
     let mut senders: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for ((change, from, what), to) in receivers {
         senders.entry((change, to, what)).or_default().push(from);
     }
-    let rows = senders.into_iter().map(|((change, to, (answered, silent)), from)| Row {
-        change,
-        from: names(&from),
-        to: names(&to),
-        answered,
-        silent,
-    });
+    let rows = senders
+        .into_iter()
+        .map(|((change, to, (answered, silent)), from)| Row {
+            change,
+            from: names(&from),
+            to: names(&to),
+            answered,
+            silent,
+        });
     let mut rows: Vec<Row> = rows.collect();
     rows.sort_by(|a, b| (&a.from, &a.to, a.change).cmp(&(&b.from, &b.to, b.change)));
     rows
@@ -279,7 +287,12 @@ fn rows(flows: &[Flow]) -> Vec<Row> {
 const MOST_NAMES: usize = 3;
 
 fn names(all: &[&str]) -> String {
-    let some = all.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
+    let some = all
+        .iter()
+        .take(MOST_NAMES)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
     match all.len().saturating_sub(MOST_NAMES) {
         0 => some,
         more => format!("{some} and {more} more"),

@@ -190,7 +190,10 @@ impl Who {
             let number = address_number(*address);
             let is_here = IpVersion::of_address(*address) == region.version;
             if is_here && rest.contains(number) {
-                by_name.entry(name).or_default().push(Interval::single(number));
+                by_name
+                    .entry(name)
+                    .or_default()
+                    .push(Interval::single(number));
             }
         }
         if let End::CustomerGateway(id) = end {
@@ -226,8 +229,7 @@ impl Who {
     /// Addresses that nobody has: by their subnets, if they lie in some.
     fn free(&self, version: IpVersion, ranges: &Ranges) -> String {
         let holds = |block: &IpNet| {
-            IpVersion::of(block) == version
-                && !Ranges::from(*block).intersect(ranges).is_empty()
+            IpVersion::of(block) == version && !Ranges::from(*block).intersect(ranges).is_empty()
         };
         let within = self.subnets.iter().filter(|(block, _)| holds(block));
         let mut names: Vec<&str> = within.map(|(_, name)| name.as_str()).collect();
@@ -288,7 +290,9 @@ fn narrow(set: &PacketSet, side: Dimension, end: &End, wanted: &Side) -> PacketS
     };
     let mut part = PacketSet::empty();
     for region in set.regions() {
-        let own = blocks.iter().filter(|(version, _)| *version == region.version);
+        let own = blocks
+            .iter()
+            .filter(|(version, _)| *version == region.version);
         let own = Ranges::of(own.map(|(_, block)| *block));
         if let Some(here) = region.clone().with(side, own) {
             part.insert(here);

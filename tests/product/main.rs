@@ -8,6 +8,7 @@ mod console;
 mod evidence;
 mod harness;
 mod labs;
+mod network;
 mod replay;
 mod steps;
 mod terminal;

@@ -190,6 +190,10 @@ impl Host {
                 "conntrack: the firewalls of machines track no connections here; `ss -tan` lists \
                  the machine's own\n",
             )),
+            "aws" => Err(Refusal::with_status(
+                127,
+                "aws: command not found: the API is called with `wirelab call`, on no host\n",
+            )),
             _ => Err(Refusal::with_status(
                 127,
                 format!("{program}: command not found (available here: {COMMANDS})\n"),

@@ -23,7 +23,7 @@ const MOST_BLOCKS: usize = 2;
 pub(super) enum Side {
     Anybody,
     Internet,
-    /// A customer gateway and what is behind it, by id.
+    /// A customer gateway or an endpoint, and what is behind it, by id.
     Behind(String),
     /// These addresses.
     In(Vec<(IpVersion, Interval)>),
@@ -91,12 +91,14 @@ impl Who {
             let blocks = std::iter::once(IpNet::V4(it.cidr_block)).chain(v6);
             blocks.map(move |block| (block, name.clone()))
         });
-        let gateways = resources.customer_gateways.keys();
+        let gateways = resources.customer_gateways.keys().map(|id| id.as_str());
+        let endpoints = resources.vpc_endpoints.keys().map(|id| id.as_str());
         Self {
             names: by_address,
             subnets: subnets.collect(),
             gateways: gateways
-                .map(|id| (id.to_string(), short(id.as_str())))
+                .chain(endpoints)
+                .map(|id| (id.to_owned(), short(id)))
                 .collect(),
         }
     }
@@ -132,7 +134,9 @@ impl Who {
         if !blocks.is_empty() {
             return Ok(Side::of_blocks(blocks));
         }
-        let gateway = text.strip_prefix("customer_gateway.").unwrap_or(text);
+        let kinds = ["customer_gateway.", "vpc_endpoint."];
+        let gateway = kinds.into_iter().find_map(|kind| text.strip_prefix(kind));
+        let gateway = gateway.unwrap_or(text);
         let mut gateways = self.gateways.iter();
         match gateways.find(|(id, name)| *name == gateway || *id == gateway) {
             Some((id, _)) => Ok(Side::Behind(id.clone())),
@@ -196,10 +200,9 @@ impl Who {
                     .push(Interval::single(number));
             }
         }
-        if let End::CustomerGateway(id) = end {
-            let name = self.gateways.get(id.as_str());
-            let name = name.map_or_else(|| id.to_string(), Clone::clone);
-            return vec![(name, region.clone())];
+        if let Some(id) = behind(end) {
+            let name = self.gateways.get(id).map_or(id, String::as_str);
+            return vec![(name.to_owned(), region.clone())];
         }
         let mut parts = Vec::new();
         for (name, own) in by_name {
@@ -277,14 +280,21 @@ fn blocks(version: IpVersion, ranges: &Ranges) -> String {
     words.join(", ")
 }
 
+/// The customer gateway or endpoint that an end is.
+fn behind(end: &End) -> Option<&str> {
+    match end {
+        End::CustomerGateway(id) => Some(id.as_str()),
+        End::VpcEndpoint(id) => Some(id.as_str()),
+        End::Vpc(_) | End::Internet => None,
+    }
+}
+
 /// The part of a set whose one side is what was asked about.
 fn narrow(set: &PacketSet, side: Dimension, end: &End, wanted: &Side) -> PacketSet {
     let blocks = match wanted {
         Side::Anybody => return set.clone(),
         Side::Internet if *end == End::Internet => return set.clone(),
-        Side::Behind(id) if matches!(end, End::CustomerGateway(its) if its.as_str() == id) => {
-            return set.clone();
-        }
+        Side::Behind(id) if behind(end) == Some(id) => return set.clone(),
         Side::Internet | Side::Behind(_) => return PacketSet::empty(),
         Side::In(blocks) => blocks,
     };

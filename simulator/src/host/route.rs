@@ -147,10 +147,16 @@ impl RouteTable {
 
     /// Longest prefix first.
     pub(crate) fn find(&self, destination: IpAddr) -> Option<&RouteLine> {
-        self.lines
-            .iter()
-            .rev()
-            .find(|line| block::holds(&line.route.destination, destination))
+        // Of equal blocks the first interface's.
+        let mut found: Option<&RouteLine> = None;
+        for line in &self.lines {
+            let length = line.route.destination.prefix_len();
+            let is_longer = found.is_none_or(|it| it.route.destination.prefix_len() < length);
+            if is_longer && block::holds(&line.route.destination, destination) {
+                found = Some(line);
+            }
+        }
+        found
     }
 
     /// The way to `destination`.
@@ -266,6 +272,22 @@ mod tests {
             resolvers: Vec::new(),
             search: Vec::new(),
         }
+    }
+
+    #[test]
+    fn of_two_interfaces_in_one_block_the_first_sends() {
+        let interfaces = [
+            interface("ens5", "10.0.1.10/24", Some("10.0.1.1")),
+            interface("ens6", "10.0.1.50/24", None),
+        ];
+        let mut table = RouteTable::new(Vec::new());
+        table.rebuild(&interfaces);
+        let destination = "10.0.1.77".parse().expect("an address");
+        let found = table.resolve(destination, &interfaces).expect("a route");
+        assert_eq!(
+            (found.interface, found.source.to_string()),
+            (0, "10.0.1.10".into())
+        );
     }
 
     #[test]

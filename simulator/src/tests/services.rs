@@ -517,6 +517,7 @@ fn an_interface_sends_1024_packets_a_second_to_link_local_services() {
     );
     let half = bench.world.now() + SimDuration::from_millis(500);
     bench.world.handle_timeout(half);
+    bench.collect();
     let (again, _) = dropped(&mut bench, 600);
     table.row("2.8", "600 half a second later", again, 600);
     bench.wait(1);

@@ -234,7 +234,7 @@ fn edit(bench: &mut Bench, change: impl FnOnce(&mut NatGateway)) {
 }
 
 #[test]
-fn fragments_lengths_and_errors() {
+fn fragments() {
     let mut table = Table::default();
     let text = str::to_owned;
     let unsupported = || text("Unsupported");
@@ -284,7 +284,14 @@ fn fragments_lengths_and_errors() {
     let large = pieces(tcp((APP, 9), (SITE, 53), ACK, 3000)).swap_remove(0);
     let drops = outcome(&bench.send("eni-app", large));
     table.row("2.4", "a TCP fragment", drops, unsupported());
+    table.finish(8);
+}
 
+#[test]
+fn lengths_and_errors() {
+    let mut table = Table::default();
+    let text = str::to_owned;
+    let mut bench = scene().build();
     let error = |bench: &mut Bench, octets: usize| {
         let drops = bench.send("eni-app", udp((APP, 9), (SITE, 53), octets - 28));
         let told = seen_by_app(bench).map(|it| (it.source(), mtu_told(&it)));
@@ -307,7 +314,7 @@ fn fragments_lengths_and_errors() {
     let options = arrived.as_tcp().map(|it| it.options.clone());
     let clamped = Some(vec![TcpOption::MaximumSegmentSize(8460)].into());
     table.row("2.4", "MSS 8961", options, clamped);
-    table.finish(12);
+    table.finish(4);
 }
 
 /// The next-hop MTU of ICMP 3/4.

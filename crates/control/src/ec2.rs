@@ -37,6 +37,7 @@ mod transit_gateway_route;
 mod transit_gateway_route_table;
 mod transit_gateway_vpc_attachment;
 mod vpc;
+mod vpc_block;
 mod vpc_endpoint;
 pub(crate) mod vpc_peering_connection;
 mod vpn_connection;

@@ -74,6 +74,14 @@ errors! {
         "This network '{vpc}' has met its maximum number of allowed CIDRs";
     cidr_conflict(cidr: impl Display) = "InvalidVpc.Range",
         "The CIDR '{cidr}' conflicts with a CIDR block of the VPC";
+    cidr_restricted(cidr: impl Display, vpc: impl Display) = "InvalidVpc.Range",
+        "The CIDR '{cidr}' is restricted. Use a CIDR from the same private address range as the \
+        current VPC CIDR of {vpc}, or use a publicly-routable CIDR.";
+    vpc_reserved(cidr: impl Display) = "InvalidVpc.Range",
+        "The CIDR '{cidr}' is invalid: it is in a range that is reserved and cannot be a VPC's.";
+    cidr_covers_route(cidr: impl Display, route: impl Display, table: impl Display) =
+        "InvalidVpc.Range",
+        "The CIDR '{cidr}' is the same as or larger than the destination {route} of a route in {table}";
     cidr_association_not_found(id: &str) = "InvalidVpcCidrBlockAssociationID.NotFound",
         "The vpc CIDR block association ID '{id}' does not exist";
     vpc_not_specified() = "VPCIdNotSpecified",
@@ -132,6 +140,8 @@ errors! {
     // VPC endpoints.
     service_name(name: &str) = "InvalidServiceName",
         "The Vpc Endpoint Service '{name}' does not exist";
+    endpoint_type(service: &str, kind: wirelab_model::VpcEndpointType) = "InvalidParameter",
+        "Endpoint type ({kind:?}) does not match available service types of {service}.";
     vpc_endpoint_limit() = "VpcEndpointLimitExceeded",
         "The maximum number of VPC endpoints has been reached.";
     endpoint_route_exists(table: impl Display, destination: impl Display) = "RouteAlreadyExists",
@@ -231,6 +241,10 @@ errors! {
         "Network interface '{id}' is currently in use.";
     attachment_not_found(id: impl Display) = "InvalidAttachmentID.NotFound",
         "The attachment ID '{id}' does not exist";
+    attachment_limit(instance: impl Display, kind: &str, limit: usize) = "AttachmentLimitExceeded",
+        "Interface count exceeds the limit for {kind}: {instance} can have {limit}.";
+    private_address_limit(interface: impl Display, limit: usize) = "PrivateIpAddressLimitExceeded",
+        "Number of private addresses will exceed limit of {limit} for {interface}.";
     address_limit() = "AddressLimitExceeded",
         "The maximum number of addresses has been reached.";
     public_address_not_found(address: impl Display) = "InvalidAddress.NotFound",
@@ -301,6 +315,13 @@ pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
     let hint = did_you_mean(nearest);
     let message = format!("The parameter {name} is not recognized{hint}");
     ApiError::client("UnknownParameter", message)
+}
+
+/// No instance type is called so.
+pub(crate) fn instance_type(name: &str, nearest: Option<&str>) -> ApiError {
+    let hint = did_you_mean(nearest);
+    let message = format!("Invalid value '{name}' for InstanceType{hint}");
+    ApiError::client("InvalidParameterValue", message)
 }
 
 /// A describe call has no such filter.

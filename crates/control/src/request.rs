@@ -131,7 +131,7 @@ impl de::Error for RequestError {
             text if text.contains("IP address syntax") => {
                 "this is not a valid address or CIDR block".to_owned()
             }
-            text => text,
+            text => in_range(&text).unwrap_or(text),
         };
         Self::Invalid { why, place: None }
     }
@@ -155,6 +155,20 @@ impl de::Error for RequestError {
             expected.join(", ")
         ))
     }
+}
+
+/// What serde says of an integer that does not fit, in the words of the API: the range.
+fn in_range(text: &str) -> Option<String> {
+    let (_, wanted) = text.split_once(", expected ")?;
+    let (least, most) = match wanted {
+        "u8" => (0, u64::from(u8::MAX)),
+        "u16" => (0, u64::from(u16::MAX)),
+        "u32" => (0, u64::from(u32::MAX)),
+        "i16" => (i64::from(i16::MIN), u64::from(i16::MAX.unsigned_abs())),
+        "u64" | "usize" => return Some("it must not be negative".to_owned()),
+        _ => return None,
+    };
+    Some(format!("it is outside of the range {least} to {most}"))
 }
 
 /// One parameter with its path from the request's root: `IpPermissions[0].FromPort`.

@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) last_effective: SimTime,
     /// Every id and public address ever given: none is given twice.
     pub(crate) taken: BTreeSet<SmolStr>,
+    /// Elastic IP addresses that were released and whose they were: they may be recovered.
+    pub(crate) released: BTreeMap<Ipv4Addr, SmolStr>,
     /// Whose what is that is not of the scenario's own account and Region.
     pub(crate) realms: Realms,
     /// Replies by caller, operation and `ClientToken`.

@@ -5,7 +5,10 @@
 //! tracked connections are not public; ours grow with the vCPUs, and the one of tracked connections
 //! is what the EC2 User Guide's example of `ethtool -S` shows for two of them.
 
+mod families;
+
 use crate::NitroGeneration;
+use families::FAMILIES;
 
 /// Families before Nitro (EC2 User Guide, "Instances built on the AWS Nitro System").
 const XEN: [&str; 22] = [
@@ -24,126 +27,6 @@ const NITRO_V6: [&str; 16] = [
 const TRACKED_PER_VCPU: u32 = 68_406;
 /// Packets a second for each vCPU, in both directions together (ours).
 const PACKETS_PER_VCPU: u64 = 250_000;
-/// What the network of a type that is not in the table carries, in Mbps (ours).
-const UNKNOWN_MBPS: u32 = 5_000;
-
-/// Sizes in vCPUs and, for each family, Mbps at the baseline and at most.
-type Size = (&'static str, u32, u32, u32);
-
-const M6I: &[Size] = &[
-    ("large", 2, 781, 12_500),
-    ("xlarge", 4, 1_562, 12_500),
-    ("2xlarge", 8, 3_125, 12_500),
-    ("4xlarge", 16, 6_250, 12_500),
-    ("8xlarge", 32, 12_500, 12_500),
-    ("12xlarge", 48, 18_750, 18_750),
-    ("16xlarge", 64, 25_000, 25_000),
-    ("24xlarge", 96, 37_500, 37_500),
-    ("32xlarge", 128, 50_000, 50_000),
-];
-const M6G: &[Size] = &[
-    ("medium", 1, 500, 10_000),
-    ("large", 2, 750, 10_000),
-    ("xlarge", 4, 1_250, 10_000),
-    ("2xlarge", 8, 2_500, 10_000),
-    ("4xlarge", 16, 5_000, 10_000),
-    ("8xlarge", 32, 12_000, 12_000),
-    ("12xlarge", 48, 20_000, 20_000),
-    ("16xlarge", 64, 25_000, 25_000),
-];
-const M5: &[Size] = &[
-    ("large", 2, 750, 10_000),
-    ("xlarge", 4, 1_250, 10_000),
-    ("2xlarge", 8, 2_500, 10_000),
-    ("4xlarge", 16, 5_000, 10_000),
-    ("8xlarge", 32, 10_000, 10_000),
-    ("12xlarge", 48, 12_000, 12_000),
-    ("16xlarge", 64, 20_000, 20_000),
-    ("24xlarge", 96, 25_000, 25_000),
-];
-const C5: &[Size] = &[
-    ("large", 2, 750, 10_000),
-    ("xlarge", 4, 1_250, 10_000),
-    ("2xlarge", 8, 2_500, 10_000),
-    ("4xlarge", 16, 5_000, 10_000),
-    ("9xlarge", 36, 12_000, 12_000),
-    ("12xlarge", 48, 12_000, 12_000),
-    ("18xlarge", 72, 25_000, 25_000),
-    ("24xlarge", 96, 25_000, 25_000),
-];
-const C5N: &[Size] = &[
-    ("large", 2, 3_000, 25_000),
-    ("xlarge", 4, 5_000, 25_000),
-    ("2xlarge", 8, 10_000, 25_000),
-    ("4xlarge", 16, 15_000, 25_000),
-    ("9xlarge", 36, 50_000, 50_000),
-    ("18xlarge", 72, 100_000, 100_000),
-];
-const C6IN: &[Size] = &[
-    ("large", 2, 3_125, 25_000),
-    ("xlarge", 4, 6_250, 30_000),
-    ("2xlarge", 8, 12_500, 40_000),
-    ("4xlarge", 16, 25_000, 50_000),
-    ("8xlarge", 32, 50_000, 50_000),
-    ("12xlarge", 48, 75_000, 75_000),
-    ("16xlarge", 64, 100_000, 100_000),
-    ("24xlarge", 96, 150_000, 150_000),
-    ("32xlarge", 128, 200_000, 200_000),
-];
-const M7G: &[Size] = &[
-    ("medium", 1, 520, 12_500),
-    ("large", 2, 937, 12_500),
-    ("xlarge", 4, 1_876, 12_500),
-    ("2xlarge", 8, 3_750, 15_000),
-    ("4xlarge", 16, 7_500, 15_000),
-    ("8xlarge", 32, 15_000, 15_000),
-    ("12xlarge", 48, 22_500, 22_500),
-    ("16xlarge", 64, 30_000, 30_000),
-];
-const T3: &[Size] = &[
-    ("nano", 2, 32, 5_000),
-    ("micro", 2, 64, 5_000),
-    ("small", 2, 128, 5_000),
-    ("medium", 2, 256, 5_000),
-    ("large", 2, 512, 5_000),
-    ("xlarge", 4, 1_024, 5_000),
-    ("2xlarge", 8, 2_048, 5_000),
-];
-const T2: &[Size] = &[
-    ("nano", 1, 32, 512),
-    ("micro", 1, 64, 1_024),
-    ("small", 1, 128, 1_024),
-    ("medium", 2, 256, 1_024),
-    ("large", 2, 512, 1_024),
-    ("xlarge", 4, 750, 1_024),
-    ("2xlarge", 8, 1_024, 1_024),
-];
-
-const FAMILIES: &[(&str, &[Size])] = &[
-    ("c5", C5),
-    ("c5n", C5N),
-    ("c6g", M6G),
-    ("c6i", M6I),
-    ("c6in", C6IN),
-    ("c7g", M7G),
-    ("c7i", M6I),
-    ("m5", M5),
-    ("m6g", M6G),
-    ("m6i", M6I),
-    ("m6in", C6IN),
-    ("m7g", M7G),
-    ("m7i", M6I),
-    ("r5", M5),
-    ("r6g", M6G),
-    ("r6i", M6I),
-    ("r7g", M7G),
-    ("r7i", M6I),
-    ("t2", T2),
-    ("t3", T3),
-    ("t3a", T3),
-    ("t4g", T3),
-];
-
 /// What is known of an instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstanceType {
@@ -159,26 +42,54 @@ pub struct InstanceType {
     pub packets_per_second: u64,
     /// Connections that its interfaces track together.
     pub tracked_connections: u32,
+    /// Network interfaces that it can have (of its first network card).
+    pub interfaces: usize,
+    /// IPv4 addresses of an interface; and as many IPv6 addresses.
+    pub addresses_per_interface: usize,
 }
 
 impl InstanceType {
-    /// The type `name`. One that is not in the table has two vCPUs and 5 Gbps; what it is built on
-    /// is told by its family.
+    /// EC2's own default would be a type of 2008; ours is one that labs use.
+    pub const DEFAULT: &str = "m6i.large";
+
+    /// The type `name`; `None` for one that is not in the tables. They hold the families that are
+    /// most used; what is not in them has no limits that we could tell.
     #[must_use]
-    pub fn of(name: &str) -> Self {
-        let (family, size) = name.split_once('.').unwrap_or((name, ""));
-        let sizes = FAMILIES.iter().find(|(it, _)| *it == family);
-        let found = sizes.and_then(|(_, sizes)| sizes.iter().find(|(it, ..)| *it == size));
-        let (_, vcpus, baseline, burst) = *found.unwrap_or(&("", 2, UNKNOWN_MBPS, UNKNOWN_MBPS));
+    pub fn find(name: &str) -> Option<Self> {
+        let (family, size) = name.split_once('.')?;
+        let (_, sizes) = FAMILIES.iter().find(|(it, _)| *it == family)?;
+        let (_, vcpus, baseline, burst) = *sizes.iter().find(|(it, ..)| *it == size)?;
         let bits = |mbps: u32| u64::from(mbps) * 1_000_000;
-        Self {
+        let (interfaces, addresses) = interface_limits(family, size, vcpus);
+        Some(Self {
             vcpus,
             nitro_generation: generation(family),
             baseline_bps: bits(baseline),
             burst_bps: bits(burst),
             packets_per_second: PACKETS_PER_VCPU * u64::from(vcpus),
             tracked_connections: TRACKED_PER_VCPU * vcpus,
-        }
+            interfaces,
+            addresses_per_interface: addresses,
+        })
+    }
+
+    /// The type `name`, which the control plane has taken; [`Self::DEFAULT`] for one that it never
+    /// would.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let found = Self::find(name).or_else(|| Self::find(Self::DEFAULT));
+        found.expect("the default is in the tables")
+    }
+
+    /// The names of all types that are known.
+    pub fn names() -> impl Iterator<Item = String> {
+        let of_family = |(family, sizes): &'static (&str, &[families::Size])| {
+            let names = sizes
+                .iter()
+                .map(move |(size, ..)| format!("{family}.{size}"));
+            names.collect::<Vec<_>>()
+        };
+        FAMILIES.iter().flat_map(of_family)
     }
 
     /// Bits per second through an internet gateway or to another Region, at most (EC2 User Guide,
@@ -192,6 +103,33 @@ impl InstanceType {
         } else {
             half
         }
+    }
+}
+
+/// Interfaces of an instance and addresses of each (EC2 User Guide, "IP addresses per network
+/// interface"): they follow the vCPUs, but for the families that can burst.
+fn interface_limits(family: &str, size: &str, vcpus: u32) -> (usize, usize) {
+    if family.starts_with('t') {
+        return match (family, size) {
+            (_, "nano" | "micro") => (2, 2),
+            ("t3a", "small") => (2, 4),
+            (_, "small") => (3, 4),
+            (_, "medium") => (3, 6),
+            (_, "large") => (3, 12),
+            ("t2", _) => (3, 15),
+            _ => (4, 15),
+        };
+    }
+    match (family, size) {
+        // Two network cards; the one that is simulated has half of the interfaces.
+        ("c6in" | "m6in" | "r6in", "32xlarge") => (8, 50),
+        _ => match vcpus {
+            0..=1 => (2, 4),
+            2 => (3, 10),
+            3..=8 => (4, 15),
+            9..=48 => (8, 30),
+            _ => (15, 50),
+        },
     }
 }
 
@@ -223,7 +161,7 @@ mod tests {
             12_500_000_000
         );
         assert_eq!(InstanceType::of("m5.8xlarge").internet_bps(), 5_000_000_000);
-        let generations = ["t2.micro", "x9.large", "m8i.large"].map(|it| InstanceType::of(it));
+        let generations = ["t2.micro", "t3.nano", "m8i.large"].map(|it| InstanceType::of(it));
         assert_eq!(
             generations.map(|it| it.nitro_generation),
             [
@@ -232,5 +170,28 @@ mod tests {
                 NitroGeneration::NitroV6
             ]
         );
+        assert_eq!(InstanceType::find("m6i.lagre"), None);
+        assert_eq!(InstanceType::find("m9z.large"), None);
+    }
+
+    #[test]
+    fn interfaces_and_addresses_are_those_of_the_guide() {
+        let limits = [
+            ("t2.micro", 2, 2),
+            ("t3a.small", 2, 4),
+            ("t3.medium", 3, 6),
+            ("t2.xlarge", 3, 15),
+            ("m6g.medium", 2, 4),
+            ("m6i.large", 3, 10),
+            ("c5.2xlarge", 4, 15),
+            ("c5.9xlarge", 8, 30),
+            ("r5.12xlarge", 8, 30),
+            ("m5.16xlarge", 15, 50),
+        ];
+        for (name, interfaces, addresses) in limits {
+            let kind = InstanceType::find(name);
+            let found = kind.map(|it| (it.interfaces, it.addresses_per_interface));
+            assert_eq!(found, Some((interfaces, addresses)), "{name}");
+        }
     }
 }

@@ -36,7 +36,7 @@ impl Builder<'_> {
     pub(crate) fn caller(&self, fields: &Fields<'_>) -> Caller {
         let account = fields.text("account");
         let account = account.and_then(|text| self.accounts.find(&text, self.sink));
-        let region = fields.text("region").map(|text| text.text.into());
+        let region = accounts::region(fields);
         accounts::caller(
             account.unwrap_or_else(|| self.operator.account.clone()),
             region.unwrap_or_else(|| self.operator.region.clone()),

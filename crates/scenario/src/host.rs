@@ -1,9 +1,11 @@
 //! `[host.*]` and `[segment.*]`: machines and networks outside AWS; and the keys that a machine has
 //! inside AWS as well.
 
+mod address;
 mod line;
 mod server;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -16,7 +18,7 @@ use wirelab_simulator::host::{
 };
 
 use crate::build::Builder;
-use crate::fields::Fields;
+use crate::fields::{Fields, Sink, Text};
 
 const KERNELS: [(&str, KernelProfile); 2] = [
     ("linux-6.18", KernelProfile::Linux618),
@@ -42,12 +44,12 @@ impl Machine {
             ..HostSettings::default()
         };
         sysctl(fields, &mut settings);
-        let servers = fields.texts("nameservers");
-        settings.nameservers = servers.iter().filter_map(|it| it.parse(sink)).collect();
+        let nameservers = fields.texts("nameservers");
+        settings.nameservers = nameservers.iter().filter_map(|it| it.parse(sink)).collect();
         let search = fields.texts("search");
         settings.search = search.into_iter().map(|it| it.text.into()).collect();
         let routes = fields.texts("routes");
-        let servers = fields.texts("servers");
+        let servers = servers(&fields.texts("servers"), sink);
         Some(Self {
             kernel: fields.choice("kernel", &KERNELS).unwrap_or_default(),
             settings,
@@ -60,10 +62,7 @@ impl Machine {
                 .into_iter()
                 .map(|text| text.text)
                 .collect(),
-            servers: servers
-                .iter()
-                .filter_map(|text| server::read(text, sink))
-                .collect(),
+            servers,
         })
     }
 
@@ -80,6 +79,25 @@ impl Machine {
     }
 }
 
+/// The servers, each at a port of its own.
+fn servers(lines: &[Text], sink: &Sink) -> Vec<ServerSpec> {
+    let mut taken = BTreeMap::new();
+    let mut servers = Vec::new();
+    for text in lines {
+        let Some(server) = server::read(text, sink) else {
+            continue;
+        };
+        let port = text.text.split_whitespace().nth(1).unwrap_or_default();
+        if let Some(other) = taken.insert(port, &text.text) {
+            let message = format!("port {port} has a server already: `{other}`");
+            let hint = "a machine listens once on a port".to_owned();
+            sink.explain(&text.span, message, "", Some(hint));
+        }
+        servers.push(server);
+    }
+    servers
+}
+
 /// `sysctl = { tcp_mtu_probing = 1, ... }`, under the kernel's names without `net.ipv4.`.
 fn sysctl(fields: &Fields<'_>, settings: &mut HostSettings) {
     let Some(node) = fields.node("sysctl") else {
@@ -94,6 +112,10 @@ fn sysctl(fields: &Fields<'_>, settings: &mut HostSettings) {
         }
     };
     number(&mut settings.tcp_mtu_probing, "tcp_mtu_probing");
+    if !HostSettings::takes_mtu_probing(settings.tcp_mtu_probing) {
+        let hint = "0 is never, 1 after a black hole is suspected, 2 always";
+        refuse_setting(&fields, "tcp_mtu_probing", hint);
+    }
     number(&mut settings.tcp_retries2, "tcp_retries2");
     number(&mut settings.tcp_syn_retries, "tcp_syn_retries");
     number(&mut settings.tcp_synack_retries, "tcp_synack_retries");
@@ -108,15 +130,36 @@ fn sysctl(fields: &Fields<'_>, settings: &mut HostSettings) {
     flag(&mut settings.tcp_window_scaling, "tcp_window_scaling");
     flag(&mut settings.icmp_echo_ignore_all, "icmp_echo_ignore_all");
     flag(&mut settings.ip_no_pmtu_disc, "ip_no_pmtu_disc");
-    if let [low, high] = fields.integers("ip_local_port_range")[..]
-        && let (Ok(low), Ok(high)) = (u16::try_from(low), u16::try_from(high))
-    {
-        settings.local_port_range = (low, high);
+    if fields.has("ip_local_port_range") {
+        match port_range(&fields.integers("ip_local_port_range")) {
+            Some(range) => settings.local_port_range = range,
+            None => {
+                let hint = "write `[32768, 60999]`: the lowest port, from 1024, and the highest";
+                refuse_setting(&fields, "ip_local_port_range", hint);
+            }
+        }
     }
     if let Some(time) = fields.parsed("tcp_keepalive_time") {
         settings.tcp_keepalive_time = time;
     }
     fields.finish();
+}
+
+/// Two ports that the kernel takes for its range.
+fn port_range(numbers: &[u64]) -> Option<(u16, u16)> {
+    let [low, high] = *numbers else {
+        return None;
+    };
+    let (low, high) = (u16::try_from(low).ok()?, u16::try_from(high).ok()?);
+    HostSettings::takes_port_range(low, high).then_some((low, high))
+}
+
+/// As the kernel does with `EINVAL`.
+fn refuse_setting(fields: &Fields<'_>, key: &'static str, hint: &str) {
+    if let Some(node) = fields.node(key) {
+        let message = format!("the kernel does not take this for `{key}`");
+        (fields.sink()).explain(&node.span, message, "", Some(hint.to_owned()));
+    }
 }
 
 /// `[segment.x] cidr_block, mtu`.
@@ -171,6 +214,8 @@ fn outside(
     let mut interfaces = interfaces(builder, fields, segments);
     let public: Option<Ipv4Addr> = fields.parsed("address");
     let ipv6: Option<Ipv6Addr> = fields.parsed("ipv6_address");
+    address::check(builder, fields, name, "address", public.map(IpAddr::V4));
+    address::check(builder, fields, name, "ipv6_address", ipv6.map(IpAddr::V6));
     interfaces.extend(public.map(|address| on_the_internet(address, ipv6)));
     let gateway = fields.parsed("gateway").or_else(|| public.map(provider));
     let tunnel = tunnel(builder, fields);

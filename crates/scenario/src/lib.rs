@@ -47,6 +47,7 @@ pub use lab::{
 };
 pub use names::Names;
 pub use plan::{
-    Cause, Exec, Expect, FillError, Intent, IntentEnd, Plan, TimedEvent, TimedKind, Variant,
+    CallerError, Cause, Exec, Expect, FillError, Intent, IntentEnd, Plan, TimedEvent, TimedKind,
+    Variant,
 };
 pub use scenario::Scenario;

@@ -6,13 +6,13 @@ use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_control::Control;
 use wirelab_model::{
-    Call, Caller, Changes, IcmpTypeCode, IpNet, IpProtocol, PortRange, Seed, SimTime, UnixTime,
+    Call, Caller, Changes, IcmpTypeCode, IpNet, IpProtocol, PortRange, REGIONS, Seed, SimTime,
+    UnixTime, is_region,
 };
 use wirelab_simulator::host::{HostSpec, TrafficSpec};
 use wirelab_simulator::{CapturePoint, FabricConfig, SegmentSpec, VpnTunnelFault};
 
 use crate::build::accounts;
-use crate::error::suggest;
 use crate::names::Names;
 use crate::resolve::Resolver;
 use crate::{intent, timeline};
@@ -173,6 +173,17 @@ pub struct FillError {
     pub hint: Option<String>,
 }
 
+/// A caller that a scenario cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallerError {
+    /// Neither name nor id of one of its accounts.
+    #[error("this scenario has no account `{0}`")]
+    Account(String),
+    /// None of AWS's Regions.
+    #[error("AWS has no Region `{0}`; the Regions are {list}", list = REGIONS.join(", "))]
+    Region(String),
+}
+
 fn with_hint(hint: Option<&str>) -> String {
     hint.map(|hint| format!("; {hint}")).unwrap_or_default()
 }
@@ -238,25 +249,32 @@ impl Plan {
     /// The learner in another account (by name or id) or Region.
     ///
     /// # Errors
-    /// An account that is no id and has no such name.
+    /// An account that the scenario does not have, by name or id; a Region that AWS does not have.
     pub fn learner_in(
         &self,
         account: Option<&str>,
         region: Option<&str>,
-    ) -> Result<Caller, FillError> {
+    ) -> Result<Caller, CallerError> {
         let account = match account {
             None => self.caller.account.clone(),
-            Some(id) if accounts::is_account_id(id) => id.into(),
+            Some(id) if self.has_account(id) => id.into(),
             Some(name) => {
                 let found = self.accounts.get(name).cloned();
-                found.ok_or_else(|| FillError {
-                    reference: name.to_owned(),
-                    hint: suggest(name, self.accounts.keys().map(SmolStr::as_str)),
-                })?
+                found.ok_or_else(|| CallerError::Account(name.to_owned()))?
             }
         };
+        if let Some(region) = region.filter(|region| !is_region(region)) {
+            return Err(CallerError::Region(region.to_owned()));
+        }
         let region = region.map_or_else(|| self.caller.region.clone(), SmolStr::from);
         Ok(accounts::caller(account, region, "user/learner"))
+    }
+
+    /// Whether the id is of an account that the file declares or that owns something of it.
+    fn has_account(&self, id: &str) -> bool {
+        let mut declared = self.accounts.values().chain([&self.caller.account]);
+        let vpcs = self.control.resources().vpcs.values();
+        declared.any(|it| it == id) || vpcs.into_iter().any(|it| it.owner_id == id)
     }
 
     fn resolver(&self) -> Resolver<'_> {

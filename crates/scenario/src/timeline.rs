@@ -97,7 +97,7 @@ fn caller(fields: &Fields<'_>, (accounts, operator): (&Accounts, &Caller)) -> Op
         Some(text) => accounts.find(&text, fields.sink())?,
         None => operator.account.clone(),
     };
-    let region = fields.text("region").map(|text| text.text.into());
+    let region = build::accounts::region(fields);
     let region = region.unwrap_or_else(|| operator.region.clone());
     Some(build::accounts::caller(account, region, "user/operator"))
 }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 
 use smol_str::SmolStr;
 use wirelab_model::{Seed, SimDuration, SimTime, Stream};
-use wirelab_simulator::host::TrafficSpec;
+use wirelab_simulator::host::{TrafficProgram, TrafficSpec};
 
 use crate::fields::{Fields, Text};
 use crate::resolve::Resolver;
@@ -40,6 +40,9 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
     let to = fields.required_text("to");
     let program = program::read(fields, &name, to.as_ref());
     let usual = program.as_ref().and_then(program::usual_port);
+    if let (Some(program), Some(text)) = (&program, &to) {
+        check_protocol(fields, program, text);
+    }
     let to = to.filter(|_| program.is_some()).and_then(|text| {
         let (end, port) = split_port(&text, usual, fields)?;
         match dns_name(end, resolver) {
@@ -47,9 +50,7 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
             None => Some((resolved(fields, &text, resolver.address(end))?, None, port)),
         }
     });
-    let every = fields
-        .required_parsed("every")
-        .unwrap_or(SimDuration::from_secs(60));
+    let every = period(fields);
     let first_at = fields.parsed::<SimDuration>("first_at");
     let first_at = first_at.unwrap_or_else(|| first(&name, every, seed));
     let timeout = fields.parsed("timeout");
@@ -68,6 +69,19 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
         timeout,
         count,
     })
+}
+
+/// `every`: a program that repeats itself without pause would never let time pass.
+fn period(fields: &Fields<'_>) -> SimDuration {
+    let every = fields.required_parsed("every");
+    if every == Some(SimDuration::ZERO)
+        && let Some(node) = fields.node("every")
+    {
+        let hint = "write the time from one exchange to the next: `10s`, `100ms`".to_owned();
+        let message = "`every` is no time at all";
+        fields.sink().explain(&node.span, message, "", Some(hint));
+    }
+    every.unwrap_or(SimDuration::from_secs(60))
 }
 
 /// Programs do not all start at once: somewhere in the first period, by the `traffic` seed.
@@ -138,6 +152,22 @@ fn split_port<'a>(
                 None
             }
         },
+    }
+}
+
+/// A protocol that is said is the program's.
+fn check_protocol(fields: &Fields<'_>, program: &TrafficProgram, to: &Text) {
+    let Some((_, said)) = to.text.rsplit_once('/') else {
+        return;
+    };
+    let own = program::protocols(program);
+    if matches!(said, "tcp" | "udp") && !own.contains(&said) {
+        let message = format!("this program does not speak {said}");
+        let hint = match own {
+            [] => "leave the protocol out".to_owned(),
+            [one, ..] => format!("leave the protocol out, or write `/{one}`"),
+        };
+        fields.sink().explain(&to.span, message, "", Some(hint));
     }
 }
 

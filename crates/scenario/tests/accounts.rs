@@ -147,6 +147,6 @@ fn the_learner_calls_as_any_account_by_name_or_id_and_in_any_region() {
         (caller.account.as_str(), caller.region.as_str()),
         ("210987654321", "eu-west-1")
     );
-    assert!(plan.learner_in(Some("333333333333"), None).is_ok());
+    assert!(plan.learner_in(Some("333333333333"), None).is_err());
     assert!(plan.learner_in(Some("partnr"), None).is_err());
 }

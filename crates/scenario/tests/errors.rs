@@ -233,3 +233,87 @@ hints  = ["look"]
     let errors = Lab::parse(Path::new("labs/l"), &source).expect_err("mistakes");
     insta::assert_snapshot!(errors.to_string());
 }
+
+/// What the kernel, AWS's Regions and sense refuse, each with the text that is put for another and
+/// a piece of the message.
+#[test]
+fn values_that_nothing_takes_are_shown_where_they_stand() {
+    let servers = "servers            = [\"http 8080 /=1KiB\"]";
+    let cases = [
+        (
+            servers,
+            "sysctl = { ip_local_port_range = [60000, 100] }",
+            "`ip_local_port_range`",
+        ),
+        (
+            servers,
+            "sysctl = { ip_local_port_range = [0, 70000] }",
+            "`ip_local_port_range`",
+        ),
+        (
+            servers,
+            "sysctl = { ip_local_port_range = [1025] }",
+            "`ip_local_port_range`",
+        ),
+        (
+            servers,
+            "sysctl = { tcp_mtu_probing = 9 }",
+            "`tcp_mtu_probing`",
+        ),
+        (
+            servers,
+            "servers = [\"echo 80\", \"discard 80\"]",
+            "port 80 has a server already",
+        ),
+        (servers, "servers = [\"echo 0\"]", "a port from 1 to 65535"),
+        (
+            servers,
+            "instance_type = \"m9z.large\"",
+            "Invalid value 'm9z.large'",
+        ),
+        ("every = \"10s\"", "every = \"0s\"", "no time at all"),
+        ("db:8080", "db:8080/udp", "does not speak udp"),
+        (
+            "format = 1",
+            "format = 1\nregion = \"mars-1\"",
+            "no Region `mars-1`",
+        ),
+        (
+            "format = 1",
+            "format = 1\nfabric = { vpn_latency = \"2h\" }",
+            "`vpn_latency`",
+        ),
+        ("10.0.0.0/16\"", "169.254.0.0/16\"", "InvalidVpc.Range"),
+    ];
+    for (old, new, wanted) in cases {
+        let errors = errors_with(old, new);
+        assert!(errors.contains(wanted), "{new}\n{errors}");
+        assert!(errors.contains('^'), "{new}\n{errors}");
+    }
+}
+
+/// Machines outside AWS with addresses that no such machine can have.
+#[test]
+fn addresses_of_machines_outside_are_their_own() {
+    let cases = [
+        ("address = \"10.0.2.10\"", "is in VPC `app`"),
+        ("address = \"10.0.7.7\"", "is in VPC `app`"),
+        ("address = \"127.0.0.1\"", "is a loopback address"),
+        ("address = \"169.254.169.254\"", "is a link-local address"),
+        ("address = \"224.0.0.1\"", "is a multicast address"),
+        (
+            "address = \"203.0.113.9\"\nipv6_address = \"fe80::1\"",
+            "is a link-local address",
+        ),
+        (
+            "address = \"203.0.113.8\"",
+            "`host.twin` has this address, too",
+        ),
+    ];
+    let twin = "[host.twin]\naddress = \"203.0.113.8\"\n\n[host.x]\n";
+    for (line, wanted) in cases {
+        let errors = errors_after(&format!("{twin}{line}"));
+        assert!(errors.contains(wanted), "{line}\n{errors}");
+        assert!(errors.contains('^'), "{line}\n{errors}");
+    }
+}

@@ -12,6 +12,8 @@
 //!   several share the traffic by flow.
 //! * A peering attachment leads to another gateway, which routes by a table of its own.
 //!
+//! IPv6 passes a VPC attachment with `Ipv6Support` alone.
+//!
 //! 8500 octets pass; who sends more is told if the packet entered from a VPC, and nobody is
 //! otherwise. MSS is clamped on all packets; the TTL is taken down at each gateway.
 
@@ -83,6 +85,7 @@ struct AttachedVpc {
     /// Interfaces by zone, in the attachment's order.
     interfaces: Vec<(SmolStr, InterfaceIndex)>,
     appliance_mode: bool,
+    ipv6: bool,
 }
 
 /// How a packet is in a gateway.
@@ -186,6 +189,7 @@ fn attached_vpc(
         vpc: places.vpcs.get(&attachment.vpc_id).copied(),
         interfaces: interfaces.collect(),
         appliance_mode: attachment.options.appliance_mode_support,
+        ipv6: attachment.options.ipv6_support,
     }
 }
 
@@ -341,6 +345,9 @@ impl<W: Watch> Walk<'_, W> {
         let plan = self.plan;
         let tgw = plan.transit_gateway(entry.gateway);
         let hop = || Hop::TransitGateway(tgw.id.clone());
+        if let Some(reason) = self.ipv6_refused(entry.gateway, entry.by, &transit) {
+            return self.watch.deny(&transit, hop(), reason);
+        }
         let count = |walk: &mut Self, happens, transit: &Transit| {
             walk.transit_count(entry.gateway, entry.by, happens, &transit.packet);
         };
@@ -388,11 +395,29 @@ impl<W: Watch> Walk<'_, W> {
             route_table: table.clone(),
             attachment: plan.attachment(to).id().clone(),
         };
+        if let Some(reason) = self.ipv6_refused(entry.gateway, to, &transit) {
+            return self.watch.deny(&transit, hop(), reason);
+        }
         match &plan.attachment(to).what {
             Attached::Vpc(vpc) => self.out_to_vpc(entry, to, vpc, detail, transit),
             Attached::Vpn(connection) => self.out_to_vpn(entry, to, *connection, detail, transit),
             Attached::Peering(peer) => self.out_to_peer(entry, to, *peer, detail, transit),
         }
+    }
+
+    /// An IPv6 packet at a VPC attachment without IPv6 support.
+    fn ipv6_refused(
+        &self,
+        gateway: TransitIndex,
+        at: AttachmentIndex,
+        transit: &Transit,
+    ) -> Option<TransitGatewayDrop> {
+        let attachment = self.plan.attachment(at);
+        let refuses = matches!(&attachment.what, Attached::Vpc(vpc) if !vpc.ipv6);
+        (refuses && transit.packet.source().is_ipv6()).then(|| TransitGatewayDrop::NoIpv6Support {
+            transit_gateway: self.plan.transit_gateway(gateway).id.clone(),
+            attachment: attachment.id().clone(),
+        })
     }
 
     /// The attachment that a route leads to: of several by VPN one that is up, by flow.

@@ -166,6 +166,21 @@ pub struct HostSettings {
     pub search: Vec<SmolStr>,
 }
 
+impl HostSettings {
+    /// Whether the kernel takes it for `tcp_mtu_probing`: 0 to 2 (Linux `ip-sysctl.rst`).
+    #[must_use]
+    pub const fn takes_mtu_probing(value: u8) -> bool {
+        value <= 2
+    }
+
+    /// Whether the kernel takes them for `ip_local_port_range`: not turned round, and no privileged
+    /// ports at `ip_unprivileged_port_start` 1024 (`ipv4_local_port_range` in `sysctl_net_ipv4.c`).
+    #[must_use]
+    pub const fn takes_port_range(low: u16, high: u16) -> bool {
+        low <= high && low >= 1024
+    }
+}
+
 impl Default for HostSettings {
     fn default() -> Self {
         Self {

@@ -35,6 +35,13 @@ pub enum TransitGatewayDrop {
         /// The zone.
         availability_zone: SmolStr,
     },
+    /// An IPv6 packet at a VPC attachment without `Ipv6Support`.
+    NoIpv6Support {
+        /// The gateway.
+        transit_gateway: TransitGatewayId,
+        /// The attachment.
+        attachment: TransitGatewayAttachmentId,
+    },
     /// The attachment is associated with no route table, or none of the table's routes matches
     /// (`PacketDropCountNoRoute`).
     NoRoute {
@@ -67,6 +74,8 @@ impl Reason for TransitGatewayDrop {
                 route_table: None, ..
             } => Some(ExplanationCode::TgwAttachMissingTgwRtbAssociation),
             Self::NoRoute { .. } => Some(ExplanationCode::TgwRtbCannotRoute),
+            // Reachability Analyzer knows no such reason.
+            Self::NoIpv6Support { .. } => None,
             Self::Blackhole { .. } => Some(ExplanationCode::TgwRtbBadStateRoute),
         }
     }
@@ -81,6 +90,8 @@ impl fmt::Display for TransitGatewayDrop {
                 write!(f, "{transit_gateway} has no attachment in service in {vpc}"),
             Self::AttachmentState { transit_gateway, attachment } =>
                 write!(f, "{attachment} of {transit_gateway} is not in service"),
+            Self::NoIpv6Support { transit_gateway, attachment } =>
+                write!(f, "{attachment} of {transit_gateway} has no IPv6 support"),
             Self::NoZone { transit_gateway, availability_zone } =>
                 write!(f, "the attachment of {transit_gateway} has no subnet in {availability_zone}"),
             Self::NoRoute { transit_gateway, route_table: Some(table), destination } =>

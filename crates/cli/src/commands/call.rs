@@ -44,7 +44,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use wirelab_control::{Control, Operation};
 use wirelab_model::{ApiError, Call};
-use wirelab_scenario::{FillError, Plan};
+use wirelab_scenario::{CallerError, Plan};
 use wirelab_session::Session;
 
 use crate::failure::{Code, Failure};
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     known_service(&call.service)?;
     let (account, region) = (arguments.account.as_deref(), arguments.region.as_deref());
     let caller = session.plan().learner_in(account, region);
-    let caller = caller.map_err(|error| unknown_account(&error, session.plan()))?;
+    let caller = caller.map_err(|error| unknown_caller(&error, session.plan()))?;
     let outcome = session.call(&caller, &call)?;
     if let Some(settled) = outcome.settled_at {
         session.write_evidence()?;
@@ -96,13 +96,18 @@ fn is_pending(reply: &Value) -> bool {
     }
 }
 
-fn unknown_account(error: &FillError, plan: &Plan) -> Failure {
-    let known: Vec<&str> = plan.accounts.keys().map(|name| name.as_str()).collect();
-    let failure = Failure::usage(format!("no account is called `{}`", error.reference));
-    if known.is_empty() {
-        return failure.hint("this scenario has one account; leave `--as` out, or give 12 digits");
+fn unknown_caller(error: &CallerError, plan: &Plan) -> Failure {
+    let failure = Failure::usage(error.to_string());
+    let known: Vec<String> = (plan.accounts.iter())
+        .map(|(name, id)| format!("{name} ({id})"))
+        .collect();
+    match error {
+        CallerError::Region(_) => failure,
+        CallerError::Account(_) if known.is_empty() => {
+            failure.hint("this scenario has one account; leave `--as` out")
+        }
+        CallerError::Account(_) => failure.hint(format!("the accounts are: {}", known.join(", "))),
     }
-    failure.hint(format!("the accounts are: {}", known.join(", ")))
 }
 
 fn print_reply(reply: &Value) -> Result<Code, Failure> {

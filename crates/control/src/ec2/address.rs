@@ -17,12 +17,18 @@ use crate::{error, network};
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct AllocateAddress {
-    #[serde(default, rename = "Domain")]
-    _domain: Option<SmolStr>,
+    domain: Option<SmolStr>,
     address: Option<Ipv4Addr>,
 }
 
 pub(crate) fn allocate_address(tx: &mut Transaction<'_>, request: AllocateAddress) -> Reply {
+    if let Some(domain) = request.domain.filter(|it| it != "vpc") {
+        return Err(error::invalid_value(
+            &domain,
+            "domain",
+            "addresses are allocated for use in a VPC, with the domain vpc",
+        ));
+    }
     if tx.each::<Address>().count() >= tx.config.quotas.addresses && !tx.is_structural() {
         return Err(error::address_limit());
     }
@@ -51,8 +57,14 @@ pub(crate) fn allocate_address(tx: &mut Transaction<'_>, request: AllocateAddres
     }))
 }
 
-/// A caller may ask for an address (to get a released one back, or in a scenario).
+/// A caller may ask for an address that it released, which nobody has got since (EC2 User Guide,
+/// "Recover an Elastic IP address"); a scenario for any that is free.
 fn wanted_address(tx: &mut Transaction<'_>, address: Ipv4Addr) -> Result<Ipv4Addr, ApiError> {
+    let own = tx.state.released.get(&address) == Some(&tx.owner);
+    if !own && !tx.is_structural() {
+        return Err(error::public_address_not_found(address));
+    }
+    tx.state.released.remove(&address);
     let held = tx.each::<Address>().any(|it| it.public_ip == address);
     if held || address.is_private() || address.is_loopback() || address.is_multicast() {
         return Err(error::invalid_value(
@@ -286,7 +298,10 @@ pub(crate) fn release_address(tx: &mut Transaction<'_>, request: ReleaseAddress)
     if address.association_id.is_some() {
         return Err(error::address_locked(&id));
     }
+    let public_ip = address.public_ip;
+    let owner = address.owner_id.clone();
     tx.remove::<Address>(&id);
+    tx.state.released.insert(public_ip, owner);
     Ok(done())
 }
 

@@ -16,6 +16,8 @@ use crate::view::{done, one, tags, word};
 
 /// What EC2 takes if the caller names no AS number.
 const DEFAULT_ASN: u32 = 65_000;
+/// The largest AS number that `BgpAsn` takes.
+const MAX_ASN: u32 = 2_147_483_647;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -39,6 +41,14 @@ pub(crate) fn create_customer_gateway(
     let alive = others.filter(|it| it.owner_id == *owner);
     if alive.count() >= tx.config.quotas.customer_gateways {
         return Err(error::customer_gateway_limit());
+    }
+    // "1 to 2,147,483,647" by default, and more in `BgpAsnExtended` (EC2 API Reference).
+    if let Some(asn) = request.bgp_asn.filter(|asn| !(1..=MAX_ASN).contains(asn)) {
+        return Err(error::invalid_value(
+            &asn.to_string(),
+            "bgpAsn",
+            "an AS number is 1 to 2147483647",
+        ));
     }
     let address = request.ip_address.or(request.public_ip);
     let gateway = CustomerGateway {

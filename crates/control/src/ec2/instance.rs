@@ -15,11 +15,10 @@ use wirelab_model::*;
 
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
-use crate::ec2::instance_type::{DEFAULT_TYPE, generation};
 use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
 use crate::ec2::metadata_options::{self, MetadataRequest};
 use crate::ec2::network_interface::{self, NewInterface};
-use crate::ec2::{instance_state, interface_attachment};
+use crate::ec2::{instance_state, instance_type, interface_attachment};
 use crate::error;
 use crate::kind::Kind;
 use crate::state::{Launch, State};
@@ -208,11 +207,11 @@ fn launch(
     let subnet_id = primary_subnet(tx, &interfaces[0])?;
     let subnet = tx.get::<Subnet>(&subnet_id)?.clone();
     let instance_type = request.instance_type.clone();
-    let instance_type = instance_type.unwrap_or_else(|| DEFAULT_TYPE.into());
+    let instance_type = instance_type.unwrap_or_else(|| InstanceType::DEFAULT.into());
     let id = tx.new_id::<Instance>();
     let instance = Instance {
         instance_id: id.clone(),
-        nitro_generation: generation(&instance_type)?,
+        nitro_generation: instance_type::known(&instance_type)?.nitro_generation,
         instance_type,
         state: InstanceState::Pending,
         vpc_id: subnet.vpc_id.clone(),

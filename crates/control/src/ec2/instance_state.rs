@@ -239,10 +239,21 @@ pub(crate) fn modify_instance_attribute(
                 "stopped",
             ));
         }
-        let generation = instance_type::generation(&text.value)?;
+        let kind = instance_type::known(&text.value)?;
+        if instance.network_interfaces.len() > kind.interfaces {
+            let limit = kind.interfaces;
+            return Err(error::attachment_limit(
+                &request.instance_id,
+                &text.value,
+                limit,
+            ));
+        }
+        for id in &instance.network_interfaces {
+            instance_type::check_interface(&kind, tx.get::<NetworkInterface>(id)?)?;
+        }
         let instance = tx.edit::<Instance>(&request.instance_id)?;
         instance.instance_type = text.value;
-        instance.nitro_generation = generation;
+        instance.nitro_generation = kind.nitro_generation;
         return Ok(done());
     }
     let [interface] = instance.network_interfaces.as_slice() else {

@@ -1,26 +1,57 @@
 //! Instance types by name; what they allow is in `model`.
 
-use wirelab_model::{ApiError, InstanceType, NitroGeneration};
+use wirelab_model::*;
 
 use crate::error;
+use crate::transaction::Transaction;
 
-/// EC2's own default would be a type of 2008; ours is one that labs use.
-pub(crate) const DEFAULT_TYPE: &str = "m6i.large";
-
-/// What `instance_type` is built on.
+/// The type called `name`.
 ///
 /// # Errors
-/// A text that is no instance type by its form, `family.size`.
-pub(crate) fn generation(instance_type: &str) -> Result<NitroGeneration, ApiError> {
-    let form = instance_type.split_once('.');
-    let well_formed = |text: &str| {
-        let valid = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        !text.is_empty() && text.chars().all(valid)
-    };
-    if !form.is_some_and(|(family, size)| well_formed(family) && well_formed(size)) {
-        return Err(error::invalid_parameter_value(format_args!(
-            "Invalid value '{instance_type}' for InstanceType."
-        )));
+/// A name that is in none of the families that are known.
+pub(crate) fn known(name: &str) -> Result<InstanceType, ApiError> {
+    InstanceType::find(name).ok_or_else(|| {
+        let names: Vec<_> = InstanceType::names().collect();
+        error::instance_type(name, error::nearest(name, names.iter().map(String::as_str)))
+    })
+}
+
+/// Whether an instance of the type can have the interface as it is, with its addresses and
+/// settings.
+pub(crate) fn check_interface(
+    kind: &InstanceType,
+    interface: &NetworkInterface,
+) -> Result<(), ApiError> {
+    let most = kind.addresses_per_interface;
+    let longest = interface
+        .private_ip_addresses
+        .len()
+        .max(interface.ipv6_addresses.len());
+    if longest > most {
+        return Err(error::private_address_limit(
+            &interface.network_interface_id,
+            most,
+        ));
     }
-    Ok(InstanceType::of(instance_type).nitro_generation)
+    let untouched = ConnectionTracking::default();
+    if kind.nitro_generation == NitroGeneration::Xen
+        && interface.connection_tracking_configuration != untouched
+    {
+        return Err(error::unsupported(
+            "Connection tracking timeouts can be configured on Nitro-based instances only",
+        ));
+    }
+    Ok(())
+}
+
+/// As [`check_interface`], for the instance that the interface is attached to, if there is one.
+pub(crate) fn check_attached(
+    tx: &Transaction<'_>,
+    interface: &NetworkInterface,
+) -> Result<(), ApiError> {
+    let attachment = interface.attachment.as_ref();
+    let Some(id) = attachment.and_then(|it| it.instance_id.as_ref()) else {
+        return Ok(());
+    };
+    check_interface(&known(&tx.get::<Instance>(id)?.instance_type)?, interface)
 }

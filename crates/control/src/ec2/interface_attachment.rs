@@ -6,10 +6,10 @@ use serde_json::json;
 use wirelab_model::*;
 
 use crate::describe::Reader;
-use crate::ec2::address;
 use crate::ec2::network_interface::{
     checked_groups, checked_timeouts, refuse_managed, show_attachment, show_groups,
 };
+use crate::ec2::{address, instance_type};
 use crate::error;
 use crate::request::{Flag, Text};
 use crate::state::State;
@@ -76,7 +76,14 @@ pub(crate) fn attach(
     device_index: u16,
 ) -> Result<AttachmentId, ApiError> {
     let attachment_id = AttachmentId::new(tx.new_text_id(AttachmentId::PREFIX));
-    let others = tx.get::<Instance>(instance_id)?.network_interfaces.clone();
+    let instance = tx.get::<Instance>(instance_id)?;
+    let others = instance.network_interfaces.clone();
+    let kind = instance_type::known(&instance.instance_type)?;
+    if others.len() >= kind.interfaces {
+        let name = &instance.instance_type;
+        return Err(error::attachment_limit(instance_id, name, kind.interfaces));
+    }
+    instance_type::check_interface(&kind, tx.get::<NetworkInterface>(interface_id)?)?;
     let index_of = |tx: &Transaction<'_>, id: &NetworkInterfaceId| {
         let interface = tx.resources().network_interfaces.get(id);
         interface
@@ -224,6 +231,7 @@ pub(crate) fn modify_network_interface_attribute(
     }
     if let Some(timeouts) = request.connection_tracking_specification {
         interface.connection_tracking_configuration = checked_timeouts(timeouts)?;
+        instance_type::check_attached(tx, &interface)?;
     }
     if let Some(change) = request.attachment {
         let attachment = interface.attachment.as_ref();

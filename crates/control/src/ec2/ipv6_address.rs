@@ -12,6 +12,7 @@ use serde_json::json;
 use smol_str::format_smolstr;
 use wirelab_model::*;
 
+use crate::ec2::instance_type;
 use crate::ec2::network_interface::refuse_managed;
 use crate::error;
 use crate::transaction::Transaction;
@@ -104,6 +105,7 @@ fn add(
         push(tx, id, address)?;
         added.push(address);
     }
+    instance_type::check_attached(tx, tx.get::<NetworkInterface>(id)?)?;
     Ok(added)
 }
 

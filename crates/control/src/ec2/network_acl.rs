@@ -226,6 +226,12 @@ impl EntryRequest {
             .icmp_type_code
             .as_ref()
             .ok_or_else(|| error::missing_parameter("IcmpTypeCode"))?;
+        for (value, name) in [(icmp.icmp_type, "icmpType"), (icmp.code, "icmpCode")] {
+            if !(-1..=255).contains(&value) {
+                let why = "it is -1 for all, or 0 to 255";
+                return Err(error::invalid_value(&value.to_string(), name, why));
+            }
+        }
         Ok(Some(IcmpTypeCode {
             code: icmp.code,
             icmp_type: icmp.icmp_type,

@@ -11,6 +11,7 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
+use crate::ec2::instance_type;
 use crate::ec2::ipv6_address::{self, InstanceIpv6Address, Wanted};
 use crate::kind::Kind;
 use crate::state::State;
@@ -111,6 +112,7 @@ pub(crate) fn add_addresses(
         interface.private_ip_addresses.push(private(address, false));
         added.push(address);
     }
+    instance_type::check_attached(tx, tx.get::<NetworkInterface>(id)?)?;
     Ok(added)
 }
 

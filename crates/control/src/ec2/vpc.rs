@@ -9,7 +9,7 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::{network_acl, route_table, security_group, vpc_peering_connection};
+use crate::ec2::{network_acl, route_table, security_group, vpc_block, vpc_peering_connection};
 use crate::kind::Kind;
 use crate::request::Flag;
 use crate::state::State;
@@ -33,7 +33,7 @@ pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply 
     if tx.each::<Vpc>().count() >= tx.config.quotas.vpcs && !tx.is_structural() {
         return Err(error::vpc_limit());
     }
-    let cidr = checked_block(request.cidr_block)?;
+    let cidr = vpc_block::checked(request.cidr_block)?;
     let vpc_id = tx.new_id::<Vpc>();
     let wanted = WantedIpv6 {
         amazon: request.amazon_provided_ipv6_cidr_block,
@@ -70,14 +70,6 @@ fn check_tenancy(tenancy: Option<&str>) -> Result<(), ApiError> {
         Some(other) => Err(error::unsupported(format_args!(
             "The tenancy '{other}' is not simulated; use default"
         ))),
-    }
-}
-
-fn checked_block(cidr: Ipv4Net) -> Result<Ipv4Net, ApiError> {
-    if (16..=28).contains(&cidr.prefix_len()) {
-        Ok(cidr.trunc())
-    } else {
-        Err(error::vpc_range(cidr))
     }
 }
 
@@ -354,7 +346,8 @@ pub(crate) fn associate_vpc_cidr_block(
     let vpc = tx.edit::<Vpc>(&id)?;
     match (request.cidr_block, ipv6) {
         (Some(cidr), None) => {
-            let cidr = checked_block(cidr)?;
+            let cidr = vpc_block::checked(cidr)?;
+            vpc_block::check_addition(tx, tx.get::<Vpc>(&id)?, cidr)?;
             vpc_peering_connection::check_block(tx, &id, IpNet::V4(cidr))?;
             let vpc = tx.edit::<Vpc>(&id)?;
             if vpc.cidr_blocks.len() >= quota {

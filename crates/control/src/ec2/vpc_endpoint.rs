@@ -108,17 +108,19 @@ pub(crate) fn create_vpc_endpoint(tx: &mut Transaction<'_>, request: CreateVpcEn
     Ok(json!({ "VpcEndpoint": shown }))
 }
 
-/// The service, if the Region has it and the type leads to it.
+/// The service, if the Region has it, reached by an endpoint of this type.
 fn check_service(
     name: &str,
     kind: VpcEndpointType,
     region: &str,
 ) -> Result<&'static AwsService, ApiError> {
     let found = AwsService::find(name).filter(|(_, its)| *its == region);
-    let found = found.filter(|(service, _)| service.offers(kind));
-    found
-        .map(|(service, _)| service)
-        .ok_or_else(|| error::service_name(name))
+    let (service, _) = found.ok_or_else(|| error::service_name(name))?;
+    if service.offers(kind) {
+        Ok(service)
+    } else {
+        Err(error::endpoint_type(name, kind))
+    }
 }
 
 fn check_quota(tx: &Transaction<'_>, kind: VpcEndpointType, vpc: &VpcId) -> Result<(), ApiError> {

@@ -1,7 +1,7 @@
 //! `[account.*]`: who else there is.
 
 use smol_str::SmolStr;
-use wirelab_model::Caller;
+use wirelab_model::{Caller, REGIONS, is_region};
 
 use crate::error::suggest;
 use crate::fields::{Fields, Sink, Text};
@@ -58,6 +58,18 @@ impl Accounts {
         }
         found.map(|(_, id)| id.clone())
     }
+}
+
+/// The Region that a table's key `region` names.
+pub(crate) fn region(fields: &Fields<'_>) -> Option<SmolStr> {
+    let text = fields.text("region")?;
+    if !is_region(&text.text) {
+        let message = format!("AWS has no Region `{}`", text.text);
+        let hint = suggest(&text.text, REGIONS)
+            .unwrap_or_else(|| format!("the Regions are {}", REGIONS.join(", ")));
+        (fields.sink()).explain(&text.span, message, "", Some(hint));
+    }
+    Some(text.text.into())
 }
 
 /// The user `user` of an account, in a Region.

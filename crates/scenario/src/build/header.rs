@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use wirelab_model::{Caller, SimDuration, UnixTime};
 use wirelab_simulator::{FabricConfig, IcmpRelated};
 
-use crate::build::accounts::{Accounts, caller};
+use crate::build::accounts::{self, Accounts, caller};
 use crate::fields::{Fields, Sink};
 use crate::lab::read::{folder_name, format};
 use crate::node::{Node, Value};
@@ -36,9 +36,7 @@ impl Header {
         Some(Self {
             name: name?,
             title: title?.text,
-            region: fields
-                .text("region")
-                .map_or_else(|| "us-east-1".into(), |it| it.text.into()),
+            region: accounts::region(fields).unwrap_or_else(|| "us-east-1".into()),
             accounts: Accounts::read(fields)?,
             starts: starts?,
             fabric,
@@ -79,6 +77,9 @@ fn starts(node: &Node, sink: &Sink) -> Option<UnixTime> {
     seconds.map(UnixTime::from_secs)
 }
 
+/// The longest latency of one way that a network can have: beyond TCP's patience nothing works.
+const LONGEST: SimDuration = SimDuration::from_secs(60);
+
 /// `[fabric]`: how the network behaves where AWS's texts disagree, and latencies.
 fn fabric(fields: &Fields<'_>) -> FabricConfig {
     let mut config = FabricConfig::default();
@@ -94,8 +95,16 @@ fn fabric(fields: &Fields<'_>) -> FabricConfig {
     ];
     let latency = &mut config.latency;
     let set = |slot: &mut SimDuration, key| {
-        if let Some(value) = fields.parsed(key) {
-            *slot = value;
+        let Some(value) = fields.parsed(key) else {
+            return;
+        };
+        *slot = value;
+        if value > LONGEST
+            && let Some(node) = fields.node(key)
+        {
+            let message = format!("`{key}` is longer than any path on Earth takes");
+            let hint = format!("write the time of one way, {LONGEST} at most: `40ms`");
+            (fields.sink()).explain(&node.span, message, "", Some(hint));
         }
     };
     set(&mut latency.internet, "internet_latency");

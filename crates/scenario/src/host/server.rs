@@ -24,7 +24,10 @@ const SERVERS: [&str; 10] = [
 pub(super) fn read(text: &Text, sink: &Sink) -> Option<ServerSpec> {
     let words: Vec<&str> = text.text.split_whitespace().collect();
     let read = match words[..] {
-        [kind, port, ref rest @ ..] => parse(port).and_then(|port| server(kind, port, rest)),
+        [kind, port, ref rest @ ..] => parse(port).and_then(|port| match port {
+            0 => Err("a server has a port from 1 to 65535".to_owned()),
+            port => server(kind, port, rest),
+        }),
         _ => Err("kind and port are wanted".to_owned()),
     };
     let hint = hint(words.first().copied().unwrap_or_default());

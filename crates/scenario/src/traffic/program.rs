@@ -18,6 +18,16 @@ pub(super) const fn usual_port(program: &TrafficProgram) -> Option<u16> {
     }
 }
 
+/// The transport protocols that the program speaks.
+pub(super) const fn protocols(program: &TrafficProgram) -> &'static [&'static str] {
+    match program.inside() {
+        TrafficProgram::Ping { .. } => &[],
+        TrafficProgram::Udp { .. } | TrafficProgram::Ntp => &["udp"],
+        TrafficProgram::Dns { .. } | TrafficProgram::Scan { .. } => &["udp", "tcp"],
+        _ => &["tcp"],
+    }
+}
+
 /// How long the program waits for an exchange, unless it is told: a scan as long as it takes, a
 /// health check five seconds (Elastic Load Balancing guide, "Health check settings").
 pub(super) const fn patience(program: &TrafficProgram) -> SimDuration {

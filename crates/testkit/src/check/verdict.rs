@@ -166,6 +166,9 @@ fn transit_gateway(reason: &TransitGatewayDrop) -> Why {
         TransitGatewayDrop::Blackhole {
             transit_gateway, ..
         } => Why::new("transit gateway blackhole", transit_gateway),
+        TransitGatewayDrop::NoIpv6Support { attachment, .. } => {
+            Why::new("no IPv6 support", attachment)
+        }
         TransitGatewayDrop::AttachmentState { attachment, .. } => {
             Why::new("transit gateway attachment down", attachment)
         }

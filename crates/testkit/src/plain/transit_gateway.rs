@@ -57,6 +57,7 @@ impl Plain {
             self.circled = true;
             return Err(Why::new("a circle", gateway));
         }
+        takes(by, packet)?;
         self.fits_transit(packet, TRANSIT_MTU, inside, gateway)?;
         if packet.size > TRANSIT_MTU.into() {
             // It cuts nothing.
@@ -70,6 +71,7 @@ impl Plain {
         };
         let onward = onward.clone();
         let id = &onward.transit_gateway_attachment_id;
+        takes(&onward, packet)?;
         match &onward.resource {
             TransitGatewayAttachedResource::Vpc(_) if !serves(&onward) => {
                 Err(Why::new("transit gateway not attached", gateway))
@@ -155,6 +157,16 @@ impl Plain {
 
 fn serves(attachment: &TransitGatewayAttachment) -> bool {
     attachment.state.is_in_service()
+}
+
+/// IPv6 passes an attachment of a VPC only if it is made for it.
+fn takes(attachment: &TransitGatewayAttachment, packet: &Packet) -> Result<(), Why> {
+    let refuses = attachment.vpc().is_some_and(|it| !it.options.ipv6_support);
+    if refuses && packet.destination.is_ipv6() {
+        let id = &attachment.transit_gateway_attachment_id;
+        return Err(Why::new("no IPv6 support", id));
+    }
+    Ok(())
 }
 
 fn interfaces(attachment: &TransitGatewayAttachment) -> &[NetworkInterfaceId] {

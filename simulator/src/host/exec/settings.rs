@@ -5,7 +5,7 @@ use wirelab_model::SimDuration;
 use super::options::{Syntax, Word};
 use super::{Printer, Refusal, Start, Started};
 use crate::host::Host;
-use crate::host::firewall;
+use crate::host::{HostSettings, firewall};
 
 /// Reads and writes of one setting; without a write it cannot be changed here.
 struct Setting {
@@ -52,8 +52,7 @@ const SETTINGS: &[Setting] = settings! {
             let mut ends = text.split_whitespace();
             let low: u16 = ends.next()?.parse().ok()?;
             let high: u16 = ends.next()?.parse().ok()?;
-            host.stack.port_range = (low, high);
-            (low != 0 && low <= high).then_some(())
+            HostSettings::takes_port_range(low, high).then(|| host.stack.port_range = (low, high))
         };
     "net.ipv4.ip_no_pmtu_disc":
         |host| u8::from(!host.stack.tcp.dont_fragment).to_string(),
@@ -74,7 +73,11 @@ const SETTINGS: &[Setting] = settings! {
         |host| host.spec.settings.tcp_keepalive_time.as_secs().to_string();
     "net.ipv4.tcp_mtu_probing":
         |host| host.stack.tcp.mtu_probing.to_string(),
-        |host, text| text.parse().ok().map(|value| host.stack.tcp.mtu_probing = value);
+        |host, text| {
+            let value = text.parse().ok().filter(|it| HostSettings::takes_mtu_probing(*it))?;
+            host.stack.tcp.mtu_probing = value;
+            Some(())
+        };
     "net.ipv4.tcp_retries2":
         |host| host.stack.tcp.retries2.to_string(),
         |host, text| text.parse().ok().map(|value| host.stack.tcp.retries2 = value);

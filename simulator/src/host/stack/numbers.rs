@@ -48,7 +48,7 @@ impl Stack {
     /// `connect()` prefers those with the parity of the range's start.
     pub(crate) fn ephemeral_port(&mut self, remote: SocketAddr, local: IpAddr) -> Option<u16> {
         let (low, high) = self.port_range;
-        let size = u32::from(high - low) + 1;
+        let size = u32::from(high.saturating_sub(low)) + 1;
         let start = self.draws.range(0, u64::from(size) - 1) as u32 & !1;
         let candidates = (0..size).step_by(2).chain((1..size).step_by(2));
         let mut offsets = candidates.map(|step| (start + step) % size);

@@ -35,7 +35,7 @@ pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     let route_tables = route_table::create(builder, root);
     prefix_list::all(builder, root);
     prefix_list::bind_aws_lists(builder);
-    security_group::all(builder, root);
+    security_group::create_all(builder, root);
     network_acl::all(builder, root);
     subnet::associate(builder, root);
     instance::all(builder, root);
@@ -44,6 +44,7 @@ pub(crate) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     vpn::all(builder, root);
     transit_gateway::gateways(builder, root);
     vpn::connections(builder, root);
+    security_group::all_rules(builder, root);
     transit_gateway::route_tables(builder, root);
     route_table::fill(builder, &route_tables);
     vpc_endpoint::all(builder, root);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wirelab_model::{RouteState, Seed, SimTime, TransitGatewayAttachmentState};
+use wirelab_model::{RouteState, SecurityGroupId, Seed, SimTime, TransitGatewayAttachmentState};
 use wirelab_scenario::{Plan, Scenario, Source, TimedKind};
 use wirelab_simulator::VpnEnd;
 
@@ -171,5 +171,84 @@ fn tunnels_have_options_of_their_own_and_break_at_their_moment() {
     assert_eq!(
         (fault.tunnel, fault.end, fault.broken),
         (2, VpnEnd::Customer, true)
+    );
+}
+
+/// Rules are made after attachments: one group refers to another behind the transit gateway.
+#[test]
+fn a_rule_may_refer_to_a_group_behind_a_transit_gateway() {
+    let text = r#"
+format = 1
+name   = "s"
+title  = "Groups behind a hub"
+starts = 2024-03-05T00:00:00Z
+
+[vpc.a]
+cidr_block = "10.1.0.0/16"
+[subnet.a]
+route_table = "a"
+vpc        = "a"
+cidr_block = "10.1.1.0/24"
+[vpc.b]
+cidr_block = "10.2.0.0/16"
+[subnet.b]
+route_table = "b"
+vpc        = "b"
+cidr_block = "10.2.1.0/24"
+
+[security_group.client]
+vpc = "a"
+[security_group.server]
+vpc     = "b"
+ingress = ["tcp 8080 from security_group.client"]
+
+[transit_gateway.hub]
+security_group_referencing_support = true
+[transit_gateway_vpc_attachment.a]
+transit_gateway = "hub"
+vpc             = "a"
+subnets         = ["a"]
+security_group_referencing_support = true
+[transit_gateway_vpc_attachment.b]
+transit_gateway = "hub"
+vpc             = "b"
+subnets         = ["b"]
+security_group_referencing_support = true
+
+[route_table.a]
+vpc     = "a"
+routes  = ["10.2.0.0/16 -> transit_gateway.hub"]
+[route_table.b]
+vpc     = "b"
+routes  = ["10.1.0.0/16 -> transit_gateway.hub"]
+
+[instance.client]
+subnet          = "a"
+security_groups = ["client"]
+[instance.server]
+subnet          = "b"
+security_groups = ["server"]
+servers         = ["http 8080 /=1KiB"]
+
+[[traffic]]
+name  = "t"
+from  = "instance.client"
+to    = "instance.server:8080"
+http  = "GET /"
+every = "10s"
+[[expect]]
+during  = "0s..1m"
+traffic = "t"
+outcome = "completed"
+"#;
+    let source = Source::new("scenarios/s/scenario.toml", text.trim_start());
+    let scenario = Scenario::parse(Path::new("scenarios/s"), &source).expect("TOML");
+    let plan = scenario.compile(Seed::whole(1));
+    let plan = plan.unwrap_or_else(|errors| panic!("{errors}"));
+    let group = plan.names.id("security_group.server").expect("it is made");
+    let group = &plan.control.resources().security_groups[&SecurityGroupId::new(group.clone())];
+    assert!(
+        group.rules.iter().any(|it| !it.is_egress),
+        "the rule is there"
     );
 }

@@ -10,18 +10,21 @@ use crate::rule::{self, Rule};
 
 /// `[security_group.x] vpc, description, ingress, egress`. Without `egress` the group has AWS's
 /// default: everything may leave. Groups may name each other, so all are made before their rules.
-pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
-    let groups = root.named("security_group");
-    let mut made = Vec::new();
-    for (name, fields) in &groups {
-        if let Some(id) = create(builder, name, fields) {
-            made.push((name, fields, id));
-        }
+pub(super) fn create_all(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    for (name, fields) in root.named("security_group") {
+        let _ = create(builder, &name, &fields);
         let _ = (fields.texts("ingress"), fields.node("egress"));
         fields.finish();
     }
-    for (name, fields, id) in made {
-        rules(builder, name, fields, &id);
+}
+
+/// Rules come after transit gateways: groups behind one can be named only once it is attached.
+pub(super) fn all_rules(builder: &mut Builder<'_>, root: &Fields<'_>) {
+    for (name, fields) in root.named("security_group") {
+        let id = builder.names.id(&format!("security_group.{name}")).cloned();
+        if let Some(id) = id {
+            rules(builder, &name, &fields, &id);
+        }
     }
 }
 

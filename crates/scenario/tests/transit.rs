@@ -174,10 +174,7 @@ fn tunnels_have_options_of_their_own_and_break_at_their_moment() {
     );
 }
 
-/// Rules are made after attachments: one group refers to another behind the transit gateway.
-#[test]
-fn a_rule_may_refer_to_a_group_behind_a_transit_gateway() {
-    let text = r#"
+const GROUPS: &str = r#"
 format = 1
 name   = "s"
 title  = "Groups behind a hub"
@@ -241,7 +238,11 @@ during  = "0s..1m"
 traffic = "t"
 outcome = "completed"
 "#;
-    let source = Source::new("scenarios/s/scenario.toml", text.trim_start());
+
+/// Rules are made after attachments: one group refers to another behind the transit gateway.
+#[test]
+fn a_rule_may_refer_to_a_group_behind_a_transit_gateway() {
+    let source = Source::new("scenarios/s/scenario.toml", GROUPS.trim_start());
     let scenario = Scenario::parse(Path::new("scenarios/s"), &source).expect("TOML");
     let plan = scenario.compile(Seed::whole(1));
     let plan = plan.unwrap_or_else(|errors| panic!("{errors}"));

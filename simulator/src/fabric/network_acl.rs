@@ -154,8 +154,8 @@ impl<W> Walk<'_, W> {
     pub(super) fn acl_allows(&self, subnet: SubnetIndex, header: &Header, egress: bool) -> bool {
         let acl = self.plan.subnet(subnet).acl.map(|at| self.plan.acl(at));
         acl.is_none_or(|acl| {
-            let entry = acl.decide(header, egress);
-            entry.is_some_and(|it| it.rule_action == RuleAction::Allow)
+            let decisive = acl.decide(header, egress);
+            decisive.is_some_and(|it| it.rule_action == RuleAction::Allow)
         })
     }
 }

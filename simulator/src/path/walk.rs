@@ -27,7 +27,7 @@ use crate::world::World;
 const BARE_PORT: u16 = 50_000;
 /// No way leads through one hop so often, unless it is a circle.
 const ROUNDS: usize = 4;
-/// Places of a walk in circles: every hop that takes from the TTL is reached by way of a few others.
+/// Places of a walk in circles: what takes from the TTL is reached by way of a few others.
 const MOST_PLACES: usize = 64 * 16;
 /// How long a machine may take to answer a probe.
 const PATIENCE: SimDuration = SimDuration::from_secs(1);

@@ -767,10 +767,8 @@ fn a_gateway_endpoint_is_a_route_and_no_way_through() {
         outcome(&drops),
         "EndpointNotTransit".to_owned(),
     );
-    let code = drops
-        .first()
-        .and_then(crate::verdict::DropReason::code)
-        .map(|it| it.as_str());
+    let code = drops.first().and_then(crate::DropReason::code);
+    let code = code.map(crate::ExplanationCode::as_str);
     let expected = "VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION";
     table.row("2.11", "and its code", code, Some(expected));
     let elsewhere = tcp(("10.0.2.20", 40_000), ("52.216.9.9", 443), SYN, 0);

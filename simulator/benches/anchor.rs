@@ -9,6 +9,7 @@ mod workload;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use workload::Anchor;
+use workload::connections::Connections;
 
 /// 5 MB and 100 connections.
 const TENTH: Anchor = Anchor {
@@ -57,6 +58,21 @@ fn packets(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Connections one after the other between two instances.
+fn connections(criterion: &mut Criterion) {
+    const SHORT: Connections = Connections::Short(1000);
+    let mut group = criterion.benchmark_group("connections");
+    group.throughput(Throughput::Elements(1000));
+    group.bench_function("short", |bencher| {
+        bencher.iter_batched_ref(
+            || SHORT.world(),
+            |world| SHORT.run(world),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
 /// The cost of a packet does not depend on how many interfaces there are.
 fn interfaces(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("interfaces");
@@ -82,5 +98,5 @@ fn interfaces(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, packets, interfaces);
+criterion_group!(benches, packets, connections, interfaces);
 criterion_main!(benches);

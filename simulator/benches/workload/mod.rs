@@ -14,6 +14,8 @@
 //! group that tracks its flow, at each subnet's boundary a network ACL of eleven entries, and the
 //! gateway's translation.
 
+#![allow(dead_code, reason = "its users take a part each")]
+
 use wirelab_model::*;
 use wirelab_simulator::host::{
     Attachment as Plug, HostRoute, HostSettings, HostSpec, HttpResource, KernelProfile, Outcome,
@@ -23,6 +25,7 @@ use wirelab_simulator::{Event, FabricConfig, Input, Observe, World, WorldConfig}
 
 use network::Network;
 
+pub(crate) mod connections;
 mod network;
 
 /// One way over a link.

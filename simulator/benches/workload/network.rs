@@ -82,6 +82,21 @@ impl Network {
         }
     }
 
+    /// One VPC with a client and a server in subnets of their own.
+    pub(super) fn pair(&mut self) {
+        self.vpc("vpc-a", "10.0.0.0/16");
+        self.group("clients", "vpc-a", &[(true, "-1", "0.0.0.0/0")]);
+        let serves = [(false, "tcp", "10.0.0.0/16"), (true, "-1", "10.0.0.0/16")];
+        self.group("servers", "vpc-a", &serves);
+        for (name, block) in [("clients", "10.0.1.0/24"), ("servers", "10.0.2.0/24")] {
+            self.subnet(name, "vpc-a", block);
+            self.table(name, "vpc-a", "10.0.0.0/16", &[]);
+        }
+        self.acl("a", "vpc-a", &["clients", "servers"]);
+        self.instance("h1", "clients", "10.0.1.10", "clients", true);
+        self.instance("h2", "servers", "10.0.2.10", "servers", true);
+    }
+
     fn put(&mut self, resource: impl Into<Resource>) {
         self.changes.push(Change::Put(resource.into()));
     }

@@ -349,6 +349,22 @@ impl<'a> Fields<'a> {
         converted
     }
 
+    /// The MTU of a link, within what Linux and its drivers take.
+    pub(crate) fn mtu(&self, key: &'static str) -> Option<u16> {
+        const MTUS: std::ops::RangeInclusive<u16> = 68..=9216;
+        let mtu = self.integer(key)?;
+        if MTUS.contains(&mtu) {
+            return Some(mtu);
+        }
+        let message = format!("`{mtu}` is out of range for `{key}`");
+        let hint = format!("an MTU is {} to {} octets", MTUS.start(), MTUS.end());
+        let span = self
+            .shaped(key, Shape::Integer)
+            .map_or(self.span(), |node| &node.span);
+        self.sink.explain(span, message, "", Some(hint));
+        None
+    }
+
     pub(crate) fn boolean(&self, key: &'static str) -> Option<bool> {
         let node = self.shaped(key, Shape::Boolean)?;
         match node.value {

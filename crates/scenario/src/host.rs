@@ -169,7 +169,7 @@ pub(crate) fn segments(root: &Fields<'_>) -> Vec<SegmentSpec> {
         .into_iter()
         .filter_map(|(name, fields)| {
             let cidr = fields.required_parsed("cidr_block");
-            let mtu = fields.integer("mtu").unwrap_or(1500);
+            let mtu = fields.mtu("mtu").unwrap_or(1500);
             fields.finish();
             Some(SegmentSpec {
                 name: name.into(),
@@ -271,7 +271,7 @@ fn provider(address: Ipv4Addr) -> IpAddr {
 }
 
 fn tunnel(builder: &Builder<'_>, fields: &Fields<'_>) -> Option<TunnelSpec> {
-    let mtu = fields.integer("tunnel_mtu").unwrap_or(1446);
+    let mtu = fields.mtu("tunnel_mtu").unwrap_or(1446);
     let preferred = fields.integer("preferred_tunnel");
     let asymmetric = fields.boolean("asymmetric").unwrap_or(true);
     let text = fields.text("customer_gateway")?;

@@ -34,7 +34,7 @@ pub(crate) fn events(
 
 /// `mtu` of an instance: what a start-up script would do.
 fn interface_mtu(name: &str, fields: &Fields<'_>) -> Option<TimedEvent> {
-    let mtu: u16 = fields.integer("mtu")?;
+    let mtu = fields.mtu("mtu")?;
     let argv = format!("ip link set dev ens5 mtu {mtu}");
     Some(TimedEvent {
         at: SimTime::ZERO,

@@ -118,6 +118,9 @@ impl SessionError {
         let hint = match self {
             Self::Exists { .. } => "`wirelab reset` takes everything back to its beginning",
             Self::Missing { .. } => "`wirelab start LAB` makes one",
+            Self::Run(RunError::Full { .. }) => {
+                "`wirelab undo` takes the last step back, and what was recorded in it"
+            }
             Self::UnknownLab { .. } => "`wirelab list` shows the labs",
             Self::ScenarioChanged { lab, .. } | Self::Drift { lab, .. } => {
                 return Some(start_over(lab));

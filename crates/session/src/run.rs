@@ -23,8 +23,11 @@ use crate::evidence::{ApiEvent, Evidence};
 const SETTLE_AT_MOST: SimDuration = SimDuration::from_secs(15 * 60);
 /// A command that has not ended after this long is reported as running.
 const EXEC_AT_MOST: SimDuration = SimDuration::from_secs(3600);
+/// So many packets, records and other observations a run may keep: about as much as fits into the
+/// memory of a small machine. Time does not go on beyond.
+pub(crate) const OBSERVED_AT_MOST: u64 = 5_000_000;
 
-/// Why something could not be done to a run. The run is unchanged.
+/// Why something could not be done to a run. The run is unchanged unless said so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The data plane refused it.
@@ -43,6 +46,15 @@ pub enum RunError {
     Endless {
         /// Program and arguments.
         command: String,
+    },
+    /// There is no room for more evidence. Time has passed up to `now`.
+    #[error(
+        "time stops at {now}: this lab has recorded {OBSERVED_AT_MOST} packets and records, and \
+         keeps no more"
+    )]
+    Full {
+        /// The moment reached.
+        now: SimTime,
     },
 }
 
@@ -80,6 +92,8 @@ pub(crate) struct State {
     next_event: usize,
     next_exec: u64,
     running: BTreeMap<ExecId, Running>,
+    /// How much has been observed.
+    observed: u64,
 }
 
 /// A command that has been started.
@@ -115,6 +129,7 @@ impl Run {
             next_event: 0,
             next_exec: 0,
             running: BTreeMap::new(),
+            observed: 0,
         };
         let mut run = Self::resume(plan, state);
         run.partial = false;
@@ -135,6 +150,12 @@ impl Run {
     /// What a checkpoint keeps.
     pub(crate) const fn state(&self) -> &State {
         &self.state
+    }
+
+    /// As if so much had been observed that there is room for `more`.
+    #[cfg(test)]
+    pub(crate) const fn leave_room_for(&mut self, more: u64) {
+        self.state.observed = OBSERVED_AT_MOST - more;
     }
 
     /// Takes the evidence out, e.g. to store it; the run goes on without it.
@@ -192,31 +213,57 @@ impl Run {
     /// # Errors
     /// A moment that is over.
     pub fn advance(&mut self, until: SimTime) -> Result<(), RunError> {
-        self.advance_watched(until, &mut |_| {})
+        self.not_over(until)?;
+        while self.step(until) {}
+        self.stand(until);
+        Ok(())
     }
 
     /// Lets time pass, and tells `passed` each moment at which something happens on the way.
     ///
     /// # Errors
-    /// A moment that is over.
+    /// A moment that is over; no room for more evidence: then time has passed up to
+    /// [`Run::now`].
     pub fn advance_watched(
         &mut self,
         until: SimTime,
         passed: &mut dyn FnMut(SimTime),
     ) -> Result<(), RunError> {
-        if until < self.state.now {
-            return Err(RunError::Past {
-                now: self.state.now,
-                until,
-            });
-        }
+        self.not_over(until)?;
+        self.has_room()?;
         while self.step(until) {
             passed(self.state.now);
+            if let Err(full) = self.has_room() {
+                self.advance(self.state.now)?;
+                return Err(full);
+            }
         }
+        self.stand(until);
+        Ok(())
+    }
+
+    const fn not_over(&self, until: SimTime) -> Result<(), RunError> {
+        let now = self.state.now;
+        if until.as_nanos() < now.as_nanos() {
+            return Err(RunError::Past { now, until });
+        }
+        Ok(())
+    }
+
+    const fn has_room(&self) -> Result<(), RunError> {
+        if self.state.observed >= OBSERVED_AT_MOST {
+            return Err(RunError::Full {
+                now: self.state.now,
+            });
+        }
+        Ok(())
+    }
+
+    /// Nothing more is due by `until`, the moment that is reached now.
+    fn stand(&mut self, until: SimTime) {
         self.state.now = until;
         self.state.world.handle_timeout(until);
         self.drain();
-        Ok(())
     }
 
     /// Makes a call. `seq` is the journal's number of it: new ids derive from that. Time stays.
@@ -261,7 +308,8 @@ impl Run {
     /// Runs a command on a machine and lets time pass until it ends.
     ///
     /// # Errors
-    /// An unknown machine; a command that does not end.
+    /// An unknown machine; a command that does not end; no room for more evidence. In the last two
+    /// cases time has passed.
     pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, RunError> {
         let id = self.start(host, argv, None)?;
         let limit = self.state.now + EXEC_AT_MOST;
@@ -269,6 +317,7 @@ impl Run {
             if let Some(result) = self.take_ended(id) {
                 return Ok(result);
             }
+            self.has_room()?;
             if !self.step(limit) {
                 return Err(RunError::Endless {
                     command: argv.join(" "),
@@ -413,6 +462,7 @@ impl Run {
     }
 
     fn observe(&mut self, event: Event) {
+        self.state.observed += 1;
         match event {
             Event::Captured(frame) => self.evidence.push_capture(frame),
             Event::FlowRecord(record) => self.evidence.records.push(record),

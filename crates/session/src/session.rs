@@ -253,7 +253,14 @@ impl Session {
     pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, SessionError> {
         let _lock = self.begin()?;
         let at = self.now();
-        let result = self.replayed.run.exec(host, argv)?;
+        let result = match self.replayed.run.exec(host, argv) {
+            Ok(result) => result,
+            Err(error) => {
+                // The command may have run for a while; back to where the journal ends.
+                self.rebuild()?;
+                return Err(error.into());
+            }
+        };
         let kind = EntryKind::Host {
             host: host.into(),
             argv: argv.to_vec(),
@@ -275,7 +282,8 @@ impl Session {
     /// Lets time pass, and tells `passed` each moment at which something happens on the way.
     ///
     /// # Errors
-    /// A moment that is over; files; drift.
+    /// A moment that is over; files; drift; no room for more evidence: then time has passed up to
+    /// [`Session::now`].
     pub fn advance_watched(
         &mut self,
         until: SimTime,
@@ -283,11 +291,15 @@ impl Session {
     ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
         let at = self.now();
-        self.replayed.run.advance_watched(until, passed)?;
-        let weight = Weight::of_advance(at, until);
-        let kind = EntryKind::Advance { until };
-        self.record(at, kind, SmolStr::default(), weight)?;
-        self.keep()
+        let advanced = self.replayed.run.advance_watched(until, passed);
+        let reached = self.now();
+        if advanced.is_ok() || reached > at {
+            let weight = Weight::of_advance(at, reached);
+            let kind = EntryKind::Advance { until: reached };
+            self.record(at, kind, SmolStr::default(), weight)?;
+            self.keep()?;
+        }
+        Ok(advanced?)
     }
 
     /// The effective journal.
@@ -405,4 +417,38 @@ fn lock(dir: &Path) -> Result<File, SessionError> {
         Ok(file)
     });
     locked.map_err(|error| SessionError::file(&path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::RunError;
+
+    #[test]
+    fn where_no_room_is_left_time_stops_and_is_kept_and_an_undo_makes_room() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        let session = Session::create(dir.path(), &content, "nacl-ephemeral", Seed::whole(3));
+        let mut session = session.unwrap_or_else(|error| panic!("{error}"));
+        let opened = session.now();
+        let hour = opened + wirelab_model::SimDuration::from_secs(3600);
+
+        session.replayed.run.leave_room_for(100);
+        let error = session.advance(hour).expect_err("more than 100 packets");
+        assert!(matches!(error, SessionError::Run(RunError::Full { .. })));
+        let stopped = session.now();
+        assert!(opened < stopped && stopped < hour, "{opened} {stopped}");
+        let kind = &session.log().last().expect("an entry").kind;
+        assert!(matches!(kind, EntryKind::Advance { until } if *until == stopped));
+
+        session.advance(hour).expect_err("no room yet");
+        assert_eq!(session.now(), stopped);
+        session
+            .exec("HOST", &["ping".into(), "-c3".into(), "127.0.0.1".into()])
+            .expect_err("no room for a command");
+
+        session.undo().expect("a step");
+        session.advance(hour).expect("room enough");
+        assert_eq!(session.now(), hour);
+    }
 }

@@ -61,7 +61,7 @@ fn an_internet_gateway_tells_the_sender_from_its_subnets_router() {
     let mut bench = net(&["out -1 * 0.0.0.0/0", "in icmp 3/4 0.0.0.0/0"], &OPEN).build();
     assert_eq!(
         oversize(&mut bench),
-        ["3000 octets exceed the MTU 1500; ICMP 3/4 went to the sender"]
+        ["3000 octets exceed the MTU 1500; ICMP tells the sender"]
     );
     let error = bench.last_in("eni-web").expect("the error comes");
     assert_eq!(error.source(), parse::<std::net::IpAddr>("10.0.1.1"));

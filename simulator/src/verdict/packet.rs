@@ -15,12 +15,13 @@ pub enum PacketDrop {
         mtu: u16,
         /// IP total length in octets.
         size: u32,
-        /// Whether the sender was told by ICMP 3/4.
+        /// Whether the sender was told, by Fragmentation Needed (ICMP 3/4) or Packet Too Big
+        /// (ICMPv6 2).
         icmp_sent: bool,
     },
     /// The TTL reached zero.
     TtlExpired {
-        /// Whether the sender was told by ICMP 11/0.
+        /// Whether the sender was told, by Time Exceeded (ICMP 11/0, ICMPv6 3/0).
         icmp_sent: bool,
     },
 }
@@ -41,11 +42,11 @@ impl fmt::Display for PacketDrop {
         match self {
             Self::MtuExceeded { mtu, size, icmp_sent } => write!(
                 f, "{size} octets exceed the MTU {mtu}; {}",
-                if *icmp_sent { "ICMP 3/4 went to the sender" } else { "the sender is not told" },
+                if *icmp_sent { "ICMP tells the sender" } else { "the sender is not told" },
             ),
             Self::TtlExpired { icmp_sent } => write!(
                 f, "the TTL reached 0; {}",
-                if *icmp_sent { "ICMP 11/0 went to the sender" } else { "the sender is not told" },
+                if *icmp_sent { "ICMP tells the sender" } else { "the sender is not told" },
             ),
         }
     }

@@ -171,7 +171,7 @@ pub(crate) fn host(builder: &Builder<'_>, name: &str, fields: &Fields<'_>) -> Op
         let _ = fields.node(key);
     }
     // What a start-up script does with it is on the timeline.
-    let _ = fields.integer::<u16>("mtu");
+    let _ = fields.node("mtu");
     let machine = Machine::read(builder, fields);
     fields.finish();
     let id = builder.names.id(&format!("instance.{name}"))?;

@@ -443,3 +443,27 @@ fn a_filtered_port_is_asked_twice_from_two_ports() {
     let silent: Vec<_> = sources(25).collect();
     assert!(matches!(silent[..], [first, second] if second == first + 1));
 }
+
+/// As a server of PostgreSQL 15 answers `curl http://db:5432/`, with TLS and without.
+#[test]
+fn a_database_hangs_up_on_who_speaks_http() {
+    let database = || ServerSpec::Postgres {
+        port: 5432,
+        tables: Vec::new(),
+        think: SimDuration::ZERO,
+        wal_every: SimDuration::from_secs(10),
+        wal_bytes: 0,
+    };
+    let behind_tls = ServerSpec::Tls {
+        tls: TlsServerSpec::default(),
+        inside: Box::new(database()),
+    };
+    for server in [database(), behind_tls] {
+        let (net, event) = exchange(server, get(false));
+        let sent = stream(net.packets(Side::Client), 5432, false);
+        assert_eq!(sent, b"");
+        let seconds = event.at.since(event.started).as_secs();
+        assert_eq!(seconds, 0, "{event:?}");
+        assert_ne!(event.outcome, Outcome::Completed);
+    }
+}

@@ -20,6 +20,8 @@ const PROTOCOL: u32 = 196_608;
 /// Request codes of SSLRequest and GSSENCRequest.
 const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
+/// What a server takes for the length of a first packet.
+const START_UP_LENGTHS: std::ops::RangeInclusive<usize> = 8..=10_000;
 /// `text` in `pg_type`.
 const TEXT_OID: u32 = 25;
 /// Microseconds from the Unix epoch to 2000-01-01, where PostgreSQL's time starts.
@@ -132,7 +134,7 @@ impl PostgresServer {
         let mut acts = Vec::new();
         while !self.started {
             match self.start_up() {
-                Some(act) => acts.push(act),
+                Some(some) => acts.extend(some),
                 None => return acts,
             }
         }
@@ -148,26 +150,26 @@ impl PostgresServer {
     }
 
     /// The start-up packet, which has no type, and the requests for encryption before it.
-    fn start_up(&mut self) -> Option<Act> {
-        let head = self.inbox.peek(8);
-        let [a, b, c, d, e, f, g, h] = head[..] else {
-            return None;
-        };
-        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    fn start_up(&mut self) -> Option<Vec<Act>> {
+        let (length, code) = first_words(&self.inbox)?;
+        if !START_UP_LENGTHS.contains(&length) {
+            // No PostgreSQL client: a browser, say. The server hangs up without a word.
+            self.inbox.skip(self.inbox.len());
+            self.started = true;
+            return Some(vec![Act::Close]);
+        }
         if self.inbox.len() < length {
             return None;
         }
-        self.inbox.skip(length.max(8));
-        let code = u32::from_be_bytes([e, f, g, h]);
+        self.inbox.skip(length);
         if code == SSL_REQUEST || code == GSS_REQUEST {
-            return Some(Act::Send(Bytes::from_static(b"N")));
-        }
-        if code != PROTOCOL {
-            self.started = true;
-            return Some(Act::Close);
+            return Some(vec![Act::Send(Bytes::from_static(b"N"))]);
         }
         self.started = true;
-        Some(Act::Send(self.welcome()))
+        if code >> 16 != PROTOCOL >> 16 {
+            return Some(vec![Act::Send(unsupported(code)), Act::Close]);
+        }
+        Some(vec![Act::Send(self.welcome())])
     }
 
     /// AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery.
@@ -373,6 +375,27 @@ fn refuse(severity: &str, code: &str, what: &str, out: &mut BytesMut) {
     message(b'E', &body, out);
 }
 
+/// What a server of protocol 3.0 tells who speaks another one.
+fn unsupported(code: u32) -> Bytes {
+    let (major, minor) = (code >> 16, code & 0xffff);
+    let text = format!(
+        "unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0"
+    );
+    let mut out = BytesMut::new();
+    refuse("FATAL", "0A000", &text, &mut out);
+    out.freeze()
+}
+
+/// Length and code, with which every first packet begins.
+fn first_words(inbox: &Inbox) -> Option<(usize, u32)> {
+    let head = inbox.peek(8);
+    let [a, b, c, d, e, f, g, h] = head[..] else {
+        return None;
+    };
+    let length = u32::from_be_bytes([a, b, c, d]) as usize;
+    Some((length, u32::from_be_bytes([e, f, g, h])))
+}
+
 fn start_up_packet(parameters: &[(&str, &str)]) -> Bytes {
     let mut body = BytesMut::new();
     body.put_u32(PROTOCOL);
@@ -414,18 +437,19 @@ pub(crate) enum Opening {
     Tls,
     /// GSSAPI, which no server here has.
     Gss,
+    /// Nothing that a client of PostgreSQL says.
+    Nonsense,
     /// To log in, as this user to this database.
     LogIn(String, String),
 }
 
 /// Reads the first packet, which stays in the inbox if it is a log-in; nothing if it is not whole.
 pub(crate) fn opening(inbox: &mut Inbox) -> Option<Opening> {
-    let head = inbox.peek(8);
-    let [a, b, c, d, e, f, g, h] = head[..] else {
-        return None;
-    };
-    let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    match u32::from_be_bytes([e, f, g, h]) {
+    let (length, code) = first_words(inbox)?;
+    if !START_UP_LENGTHS.contains(&length) {
+        return Some(Opening::Nonsense);
+    }
+    match code {
         SSL_REQUEST => {
             inbox.skip(8);
             return Some(Opening::Tls);

@@ -95,6 +95,11 @@ impl Secured {
                     self.opening = Opening::Tls;
                     return;
                 }
+                postgres::Opening::Nonsense => {
+                    self.inbox.skip(self.inbox.len());
+                    acts.push(Act::Close);
+                    return;
+                }
                 postgres::Opening::LogIn(..) if optional => {
                     self.opening = Opening::Plain;
                     return;

@@ -12,6 +12,7 @@ mod folder;
 mod hosts;
 mod moment;
 mod output;
+mod pager;
 mod print;
 mod terminal;
 mod when;

@@ -1,5 +1,8 @@
 //! `wirelab query`: Logs Insights over the lab's flow logs.
 
+mod chart;
+
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use crate::args::TEMPLATE;
@@ -13,6 +16,7 @@ Examples:
   wirelab query -f answers/find-the-reject.insights
   wirelab query --start 09:00 --end 09:10 'stats count(*) by action'
   wirelab query -g /vpc/data/flow 'stats count(*) by action' --csv
+  wirelab query --chart 'stats sum(bytes) by bin(1m)'
 
 Times are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` are clock times,
 `2024-03-05T09:04:00Z` says the date too. `+5m` counts from the lab's start, `10m` back from now.
@@ -37,6 +41,9 @@ pub(crate) struct Arguments {
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Draw a chart: lines over time for `by bin(5m)`, bars for `by srcAddr`
+    #[arg(long, conflicts_with_all = ["csv", "json"])]
+    chart: bool,
     #[command(flatten)]
     json: crate::args::Json,
 }
@@ -47,7 +54,7 @@ use wirelab_scenario::Names;
 use wirelab_session::{Run, Session};
 
 use crate::failure::{Code, Failure};
-use crate::{folder, moment, output, when};
+use crate::{folder, moment, output, pager, terminal, when};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let query = match (&arguments.query, &arguments.file) {
@@ -68,7 +75,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     moment::in_order(options.start, options.end, options.now)?;
     let group = log_group(&mut session, arguments.log_group.as_deref())?;
     let result = blocking::insights(&query, &group, &options).map_err(failure)?;
+    if arguments.chart {
+        output::text(&chart::draw(&result, canvas())?)?;
+        statistics(&result);
+        return Ok(Code::Passed);
+    }
     print(&result, arguments.csv, arguments.json.json)?;
+    if chart::is_drawable(&result) && std::io::stdout().is_terminal() {
+        output::note("`--chart` draws it");
+    }
     let is_dash = |row: &Vec<Option<String>>| row.iter().any(|it| it.as_deref() == Some("-"));
     if result.rows.iter().any(is_dash) && !arguments.csv && !arguments.json.json {
         output::note(
@@ -100,7 +115,22 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
     if csv {
         return output::text(&result.to_csv());
     }
-    output::text(&result.to_table())?;
+    pager::text(&result.to_table())?;
+    statistics(result);
+    Ok(())
+}
+
+/// What the chart is drawn on.
+fn canvas() -> chart::Canvas {
+    let color = anstream::AutoStream::choice(&std::io::stdout());
+    chart::Canvas {
+        width: terminal::columns(),
+        color: color != anstream::ColorChoice::Never,
+        ascii: terminal::ascii_only(),
+    }
+}
+
+fn statistics(result: &QueryResult) {
     let cost = result.statistics;
     output::note(&format!(
         "{} {}; {} of {} records matched, {} bytes scanned",
@@ -114,7 +144,6 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
         cost.records_scanned,
         cost.bytes_scanned
     ));
-    Ok(())
 }
 
 /// Why there was nothing to look at: an empty log, or an empty window.

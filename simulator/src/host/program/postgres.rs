@@ -378,9 +378,7 @@ fn refuse(severity: &str, code: &str, what: &str, out: &mut BytesMut) {
 /// What a server of protocol 3.0 tells who speaks another one.
 fn unsupported(code: u32) -> Bytes {
     let (major, minor) = (code >> 16, code & 0xffff);
-    let text = format!(
-        "unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0"
-    );
+    let text = format!("unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0");
     let mut out = BytesMut::new();
     refuse("FATAL", "0A000", &text, &mut out);
     out.freeze()

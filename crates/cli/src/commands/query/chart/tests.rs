@@ -1,0 +1,127 @@
+use wirelab_query::{Column, ColumnKind, QueryResult, Statistics};
+
+use super::{Canvas, draw, is_drawable, scale};
+
+const PLAIN: Canvas = Canvas {
+    width: 60,
+    color: false,
+    ascii: true,
+};
+
+fn result(columns: &[(&str, ColumnKind)], rows: &[&[&str]]) -> QueryResult {
+    let columns = columns.iter().map(|(name, kind)| Column {
+        name: (*name).to_owned(),
+        kind: *kind,
+    });
+    let cell = |value: &&str| (!value.is_empty()).then(|| (*value).to_owned());
+    QueryResult {
+        columns: columns.collect(),
+        rows: rows
+            .iter()
+            .map(|row| row.iter().map(cell).collect())
+            .collect(),
+        events: None,
+        statistics: Statistics::default(),
+        warnings: Vec::new(),
+    }
+}
+
+fn drawn(result: &QueryResult, canvas: Canvas) -> String {
+    draw(result, canvas).unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+#[test]
+fn by_a_field_is_bars() {
+    let columns = [
+        ("srcAddr", ColumnKind::Text),
+        ("sum(bytes)", ColumnKind::Number),
+    ];
+    let rows: &[&[&str]] = &[
+        &["10.0.1.5", "1234567"],
+        &["10.0.2.9", "617000"],
+        &["10.0.3.1", "1"],
+        &["", "0"],
+    ];
+    insta::assert_snapshot!(drawn(&result(&columns, rows), PLAIN));
+    let unicode = Canvas {
+        ascii: false,
+        width: 40,
+        ..PLAIN
+    };
+    insta::assert_snapshot!(drawn(&result(&columns, rows), unicode));
+}
+
+#[test]
+fn over_time_is_lines_and_marks_tell_groups_apart() {
+    let columns = [
+        ("bin(5m)", ColumnKind::Time),
+        ("action", ColumnKind::Text),
+        ("n", ColumnKind::Number),
+    ];
+    let times = ["09:00", "09:05", "09:10", "09:15", "09:20"];
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (at, time) in times.iter().enumerate() {
+        let time = format!("2024-03-05 {time}:00.000");
+        rows.push(vec![
+            time.clone(),
+            "ACCEPT".to_owned(),
+            (at * 400).to_string(),
+        ]);
+        rows.push(vec![
+            time,
+            "REJECT".to_owned(),
+            (900 - at * 200).to_string(),
+        ]);
+    }
+    let rows: Vec<Vec<&str>> = rows
+        .iter()
+        .map(|row| row.iter().map(String::as_str).collect())
+        .collect();
+    let rows: Vec<&[&str]> = rows.iter().map(Vec::as_slice).collect();
+    insta::assert_snapshot!(drawn(&result(&columns, &rows), PLAIN));
+    let colored = Canvas {
+        color: true,
+        ascii: false,
+        ..PLAIN
+    };
+    let text = drawn(&result(&columns, &rows), colored);
+    assert!(text.contains("\u{1b}[36m──\u{1b}[0m ACCEPT"), "{text}");
+    assert!(text.contains("\u{1b}[33m──\u{1b}[0m REJECT"), "{text}");
+}
+
+#[test]
+fn what_has_no_number_or_no_group_is_refused_with_what_would_do() {
+    let only_text = result(&[("srcAddr", ColumnKind::Text)], &[&["10.0.0.1"]]);
+    let only_number = result(&[("n", ColumnKind::Number)], &[&["3"]]);
+    let one_moment = result(
+        &[("bin(5m)", ColumnKind::Time), ("n", ColumnKind::Number)],
+        &[&["2024-03-05 00:05:00.000", "3"]],
+    );
+    for result in [only_text, only_number, one_moment] {
+        assert!(!is_drawable(&result));
+        assert!(draw(&result, PLAIN).is_err());
+    }
+}
+
+#[test]
+fn numbers_are_written_for_people() {
+    for (number, plain, short) in [
+        (0.0, "0", "0"),
+        (999.0, "999", "999"),
+        (1234.5, "1,234.5", "1.23k"),
+        (-1_234_567.0, "-1,234,567", "-1.23M"),
+        (2.5e9, "2,500,000,000", "2.5G"),
+    ] {
+        assert_eq!(scale::plain(number), plain);
+        assert_eq!(scale::short(number), short);
+    }
+    for (number, up) in [
+        (0.3, 0.5),
+        (1.0, 1.0),
+        (21.0, 25.0),
+        (26.0, 50.0),
+        (501.0, 1000.0),
+    ] {
+        assert!((scale::round_up(number) - up).abs() < 1e-9, "{number}");
+    }
+}

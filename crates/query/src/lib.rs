@@ -38,11 +38,13 @@ mod error;
 mod events;
 mod insights;
 mod result;
+mod saved;
 
 pub use error::{Place, QueryError};
 pub use events::{LogEvent, LogEvents, LogGroup};
 pub use insights::{QueryOptions, insights};
 pub use result::{Column, ColumnKind, QueryResult, Statistics, Warning};
+pub use saved::{SAVED_QUERIES, SavedQuery};
 
 /// The same without `async`: makes, once a thread, the runtime that DataFusion needs.
 pub mod blocking {

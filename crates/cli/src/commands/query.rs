@@ -17,6 +17,7 @@ Examples:
   wirelab query --start 09:00 --end 09:10 'stats count(*) by action'
   wirelab query -g /vpc/data/flow 'stats count(*) by action' --csv
   wirelab query --chart 'stats sum(bytes) by bin(1m)'
+  wirelab query --saved                  what there is; `--saved top-talkers` asks it
 
 Times are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` are clock times,
 `2024-03-05T09:04:00Z` says the date too. `+5m` counts from the lab's start, `10m` back from now.
@@ -24,11 +25,15 @@ Times are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` ar
 ")]
 pub(crate) struct Arguments {
     /// The query
-    #[arg(value_name = "QUERY", required_unless_present = "file")]
+    #[arg(value_name = "QUERY", required_unless_present_any = ["file", "saved"])]
     query: Option<String>,
     /// Read the query from a file
     #[arg(short, long, value_name = "FILE", conflicts_with = "query")]
     file: Option<PathBuf>,
+    /// Ask a saved query; without a name, list them
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "",
+        conflicts_with_all = ["query", "file"])]
+    saved: Option<String>,
     /// The log group to ask, by its name; needed only where a lab has several
     #[arg(short = 'g', long, value_name = "NAME")]
     log_group: Option<String>,
@@ -49,7 +54,9 @@ pub(crate) struct Arguments {
 }
 
 use wirelab_model::{FlowLog, UnixTime};
-use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_query::{
+    LogGroup, QueryError, QueryOptions, QueryResult, SAVED_QUERIES, SavedQuery, blocking,
+};
 use wirelab_scenario::Names;
 use wirelab_session::{Run, Session};
 
@@ -57,12 +64,10 @@ use crate::failure::{Code, Failure};
 use crate::{folder, moment, output, pager, terminal, when};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
-    let query = match (&arguments.query, &arguments.file) {
-        (Some(query), _) => query.clone(),
-        (None, Some(file)) => std::fs::read_to_string(file)
-            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?,
-        (None, None) => unreachable!("clap asks for one of them"),
-    };
+    if arguments.saved.as_deref() == Some("") {
+        return list_saved(arguments.json.json);
+    }
+    let query = query_text(arguments)?;
     let mut session = folder::open()?;
     let starts = session.plan().starts;
     let now = session.now();
@@ -94,6 +99,51 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if result.statistics.records_scanned == 0 && !arguments.json.json {
         output::note(&explain_nothing(&group, &options));
     }
+    Ok(Code::Passed)
+}
+
+/// The query that is asked, wherever it stands.
+fn query_text(arguments: &Arguments) -> Result<String, Failure> {
+    if let Some(query) = &arguments.query {
+        return Ok(query.clone());
+    }
+    if let Some(file) = &arguments.file {
+        return std::fs::read_to_string(file)
+            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())));
+    }
+    let name = arguments.saved.as_deref().unwrap_or_default();
+    let Some(saved) = SavedQuery::find(name) else {
+        let names: Vec<&str> = SAVED_QUERIES.iter().map(|it| it.name).collect();
+        return Err(Failure::usage(format!("no saved query is called `{name}`"))
+            .did_you_mean(name, &names)
+            .hint("`wirelab query --saved` lists them"));
+    };
+    output::note(saved.insights.trim_end());
+    Ok(saved.insights.to_owned())
+}
+
+fn list_saved(json: bool) -> Result<Code, Failure> {
+    if json {
+        let items = SAVED_QUERIES.iter().map(|it| {
+            serde_json::json!({
+                "name": it.name,
+                "about": it.about(),
+                "insights": it.insights,
+                "sql": it.sql,
+            })
+        });
+        output::json(&items.collect::<Vec<_>>())?;
+        return Ok(Code::Passed);
+    }
+    let width = SAVED_QUERIES
+        .iter()
+        .map(|it| it.name.len())
+        .max()
+        .unwrap_or(0);
+    let lines = SAVED_QUERIES
+        .iter()
+        .map(|it| format!("{:width$}  {}\n", it.name, it.about()));
+    output::text(&lines.collect::<String>())?;
     Ok(Code::Passed)
 }
 

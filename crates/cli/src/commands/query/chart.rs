@@ -69,18 +69,23 @@ fn shape(result: &QueryResult) -> Option<(Shape, Columns)> {
     };
     let values: Vec<usize> = of_kind(ColumnKind::Number).map(|(at, _)| at).collect();
     let time = of_kind(ColumnKind::Time).map(|(at, _)| at).next();
+    if values.is_empty() {
+        return None;
+    }
+    // A line needs two moments; one alone is a bar among others.
+    let time = time.filter(|time| {
+        let first = &result.rows[0][*time];
+        result.rows.iter().any(|row| row[*time] != *first)
+    });
     let groups = (0..result.columns.len()).filter(|at| !values.contains(at) && Some(*at) != time);
     let columns = Columns {
         groups: groups.collect(),
         values,
     };
-    if columns.values.is_empty() {
-        return None;
-    }
     match time {
-        Some(time) if result.rows.len() > 1 => Some((Shape::Lines { time }, columns)),
-        None if !columns.groups.is_empty() => Some((Shape::Bars, columns)),
-        _ => None,
+        Some(time) => Some((Shape::Lines { time }, columns)),
+        None if columns.groups.is_empty() => None,
+        None => Some((Shape::Bars, columns)),
     }
 }
 

@@ -93,14 +93,20 @@ fn over_time_is_lines_and_marks_tell_groups_apart() {
 fn what_has_no_number_or_no_group_is_refused_with_what_would_do() {
     let only_text = result(&[("srcAddr", ColumnKind::Text)], &[&["10.0.0.1"]]);
     let only_number = result(&[("n", ColumnKind::Number)], &[&["3"]]);
+    for result in [only_text, only_number] {
+        assert!(!is_drawable(&result));
+        assert!(draw(&result, PLAIN).is_err());
+    }
+}
+
+#[test]
+fn one_moment_is_a_bar() {
     let one_moment = result(
         &[("bin(5m)", ColumnKind::Time), ("n", ColumnKind::Number)],
         &[&["2024-03-05 00:05:00.000", "3"]],
     );
-    for result in [only_text, only_number, one_moment] {
-        assert!(!is_drawable(&result));
-        assert!(draw(&result, PLAIN).is_err());
-    }
+    let text = drawn(&one_moment, PLAIN);
+    assert!(text.contains("2024-03-05 00:05:00.000  3 ####"), "{text}");
 }
 
 #[test]

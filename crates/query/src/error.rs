@@ -98,6 +98,9 @@ pub enum QueryError {
     /// A parameter other than the query is out of range; `InvalidParameterException` of the API.
     #[error("{0}")]
     InvalidParameter(String),
+    /// The query needs more than a query may have.
+    #[error("{0}")]
+    TooLarge(String),
     /// Our own bug, or DataFusion's.
     #[error("internal error of the query engine: {0}")]
     Internal(String),
@@ -109,7 +112,7 @@ impl QueryError {
     pub fn place(&self) -> Option<&Place> {
         match self {
             Self::Malformed { place, .. } | Self::Unsupported { place, .. } => Some(place),
-            Self::InvalidParameter(_) | Self::Internal(_) => None,
+            Self::InvalidParameter(_) | Self::TooLarge(_) | Self::Internal(_) => None,
         }
     }
 
@@ -118,7 +121,7 @@ impl QueryError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Malformed { hint, .. } | Self::Unsupported { hint, .. } => hint.as_deref(),
-            Self::InvalidParameter(_) | Self::Internal(_) => None,
+            Self::InvalidParameter(_) | Self::TooLarge(_) | Self::Internal(_) => None,
         }
     }
 

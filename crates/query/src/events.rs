@@ -141,3 +141,41 @@ impl LogGroup {
             .push(timestamp_ms(record), ingestion_ms, &stream, &message);
     }
 }
+
+/// The log groups that a query can reach.
+#[derive(Clone, Debug, Default)]
+pub struct LogGroups<'a> {
+    chosen: Vec<&'a LogGroup>,
+    others: Vec<&'a LogGroup>,
+}
+
+impl<'a> LogGroups<'a> {
+    /// Those over which a query without `SOURCE` runs.
+    pub fn new(chosen: impl IntoIterator<Item = &'a LogGroup>) -> Self {
+        Self {
+            chosen: chosen.into_iter().collect(),
+            others: Vec::new(),
+        }
+    }
+
+    /// With further ones that `SOURCE` can name, in the query, in `join` and in subqueries.
+    #[must_use]
+    pub fn with_others(mut self, others: impl IntoIterator<Item = &'a LogGroup>) -> Self {
+        self.others.extend(others);
+        self
+    }
+
+    pub(crate) fn chosen(&self) -> &[&'a LogGroup] {
+        &self.chosen
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &&'a LogGroup> + Clone {
+        self.chosen.iter().chain(&self.others)
+    }
+}
+
+impl<'a> From<&'a LogGroup> for LogGroups<'a> {
+    fn from(group: &'a LogGroup) -> Self {
+        Self::new([group])
+    }
+}

@@ -41,7 +41,7 @@ mod result;
 mod saved;
 
 pub use error::{Place, QueryError};
-pub use events::{LogEvent, LogEvents, LogGroup};
+pub use events::{LogEvent, LogEvents, LogGroup, LogGroups};
 pub use insights::{QueryOptions, insights};
 pub use result::{Column, ColumnKind, QueryResult, Statistics, Warning};
 pub use saved::{SAVED_QUERIES, SavedQuery};
@@ -53,7 +53,7 @@ pub mod blocking {
 
     use tokio::runtime::{Builder, Runtime};
 
-    use crate::{LogGroup, QueryError, QueryOptions, QueryResult};
+    use crate::{LogGroups, QueryError, QueryOptions, QueryResult};
 
     thread_local! {
         static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
@@ -66,9 +66,9 @@ pub mod blocking {
     ///
     /// # Panics
     /// Inside an asynchronous runtime: there, await [`crate::insights`].
-    pub fn insights(
+    pub fn insights<'a>(
         query: &str,
-        group: &LogGroup,
+        groups: impl Into<LogGroups<'a>>,
         options: &QueryOptions,
     ) -> Result<QueryResult, QueryError> {
         RUNTIME.with(|cell| {
@@ -77,7 +77,7 @@ pub mod blocking {
                 let _ = cell.set(runtime);
             }
             let runtime = cell.get().expect("set above");
-            runtime.block_on(crate::insights(query, group, options))
+            runtime.block_on(crate::insights(query, groups, options))
         })
     }
 

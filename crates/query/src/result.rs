@@ -16,6 +16,8 @@ pub enum ColumnKind {
     Time,
     /// A truth value, printed 1 or 0.
     Bool,
+    /// Maps and lists, printed as JSON, and what was found in such: text or a number.
+    Structure,
 }
 
 /// One column of a result.
@@ -37,6 +39,14 @@ pub struct Statistics {
     pub records_scanned: u64,
     /// Bytes of the messages in the time range.
     pub bytes_scanned: u64,
+}
+
+impl Statistics {
+    /// Adds what another part of the query read; what matched is that of the main part.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.records_scanned += other.records_scanned;
+        self.bytes_scanned += other.bytes_scanned;
+    }
 }
 
 /// Something that is no error in AWS either, but is rarely meant.

@@ -21,6 +21,52 @@ impl Span {
     }
 }
 
+/// A query, or one inside another.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    /// `SOURCE ...`: which log groups; without it those that were chosen outside the query.
+    pub(super) source: Option<Source>,
+    pub(super) steps: Vec<Step>,
+}
+
+impl Query {
+    /// Where it begins in the text: no two inner queries begin at the same place.
+    pub(super) fn place(&self) -> usize {
+        self.source.as_ref().map_or(0, |source| source.span.start)
+    }
+}
+
+/// Which log groups `SOURCE` names, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) groups: Groups,
+    pub(super) start: Option<Moment>,
+    pub(super) end: Option<Moment>,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Groups {
+    /// By name or ARN.
+    Named(Vec<(String, Span)>),
+    /// `logGroups(...)`: empty lists leave nothing out.
+    Matching {
+        prefixes: Vec<String>,
+        accounts: Vec<String>,
+        /// The Standard class is among those asked for.
+        standard: bool,
+    },
+}
+
+/// `START=` and `END=` of `SOURCE`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Moment {
+    /// Seconds from now, mostly negative.
+    Relative(i64),
+    /// Milliseconds since the epoch.
+    Absolute(i64),
+}
+
 /// A command and where it stands.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
@@ -46,6 +92,48 @@ pub(super) enum Command {
     Dedup(Vec<Item>),
     /// Shows data that a data protection policy masks: nothing is masked here.
     Unmask,
+    /// One row for each element of a list; `expand` gives the element the list's name.
+    Unnest {
+        list: Expr,
+        name: String,
+        keyword: &'static str,
+    },
+    /// Rows to the shapes of a text.
+    Pattern(Expr),
+    /// Shapes against those of an earlier time.
+    Diff(Since),
+    Join(Box<Join>),
+    /// A running sum.
+    Accum {
+        of: Expr,
+        name: String,
+    },
+    /// The last value before a gap, in the fields that match, or in all.
+    FillDown(Vec<String>),
+    /// Rows for the empty bins of the `stats ... by bin(...)` before.
+    FillMissing(Vec<(Expr, String)>),
+}
+
+/// The time that `diff` compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// As long as the query's range, right before it.
+    Period,
+    Day,
+    Week,
+    Month,
+}
+
+/// `join type=left left=a right=b where a.x=b.y (SOURCE ...)`.
+#[derive(Clone, Debug)]
+pub(super) struct Join {
+    /// Rows without a partner stay.
+    pub(super) keeps_left: bool,
+    pub(super) left: String,
+    pub(super) right: String,
+    pub(super) left_key: Expr,
+    pub(super) right_key: Expr,
+    pub(super) query: Query,
 }
 
 impl Command {
@@ -61,6 +149,48 @@ impl Command {
             Self::Parse { .. } => "parse",
             Self::Dedup(_) => "dedup",
             Self::Unmask => "unmask",
+            Self::Unnest { keyword, .. } => keyword,
+            Self::Pattern(_) => "pattern",
+            Self::Diff(_) => "diff",
+            Self::Join(_) => "join",
+            Self::Accum { .. } => "accum",
+            Self::FillDown(_) => "filldown",
+            Self::FillMissing(_) => "fillmissing",
+        }
+    }
+}
+
+impl Command {
+    /// Whether it looks at one event alone.
+    pub(super) fn is_row_by_row(&self) -> bool {
+        matches!(
+            self,
+            Self::Fields(_)
+                | Self::Display(_)
+                | Self::Filter(_)
+                | Self::Parse { .. }
+                | Self::Unmask
+        )
+    }
+
+    /// Its expressions, those of inner queries apart.
+    pub(super) fn exprs(&self) -> Vec<&Expr> {
+        match self {
+            Self::Fields(items) | Self::Display(items) | Self::Dedup(items) => {
+                items.iter().map(|item| &item.expr).collect()
+            }
+            Self::Stats { items, by } => items.iter().chain(by).map(|item| &item.expr).collect(),
+            Self::Filter(expr) | Self::Pattern(expr) => vec![expr],
+            Self::Parse { of: expr, .. }
+            | Self::Accum { of: expr, .. }
+            | Self::Unnest { list: expr, .. } => vec![expr],
+            Self::Sort(keys) => keys.iter().map(|key| &key.expr).collect(),
+            Self::Join(join) => vec![&join.left_key],
+            Self::Limit(_)
+            | Self::Unmask
+            | Self::Diff(_)
+            | Self::FillDown(_)
+            | Self::FillMissing(_) => Vec::new(),
         }
     }
 }
@@ -99,6 +229,7 @@ impl Item {
 pub(super) struct SortKey {
     pub(super) expr: Expr,
     pub(super) ascending: bool,
+    pub(super) alias: Option<String>,
 }
 
 /// What `parse` looks for.
@@ -111,6 +242,8 @@ pub(super) enum ParsePattern {
     },
     /// A regex with named groups.
     Regex(regex::Regex),
+    /// `key=value` pairs, as a map of that name.
+    Logfmt(String),
 }
 
 #[derive(Clone, Debug)]
@@ -148,6 +281,16 @@ pub(super) enum ExprKind {
     In {
         value: Box<Expr>,
         list: Vec<Expr>,
+    },
+    /// `value in (SOURCE ... | ...)`.
+    InQuery {
+        value: Box<Expr>,
+        query: Box<Query>,
+    },
+    /// `list[0].key`: what lies in a map or list, keys and places joined by dots.
+    Access {
+        of: Box<Expr>,
+        path: String,
     },
 }
 
@@ -195,7 +338,9 @@ impl Expr {
                 first.walk(visit);
                 rest.iter().for_each(|(_, expr)| expr.walk(visit));
             }
-            ExprKind::Like { value, .. } => value.walk(visit),
+            ExprKind::Like { value, .. }
+            | ExprKind::InQuery { value, .. }
+            | ExprKind::Access { of: value, .. } => value.walk(visit),
             ExprKind::In { value, list } => {
                 value.walk(visit);
                 list.iter().for_each(|expr| expr.walk(visit));
@@ -242,6 +387,10 @@ impl fmt::Display for Expr {
                 write!(f, "({value} like /{regex}/)")
             }
             ExprKind::In { value, list } => write!(f, "({value} in [{}])", joined(list, ",")),
+            ExprKind::InQuery { value, query } => {
+                write!(f, "({value} in query {})", query.place())
+            }
+            ExprKind::Access { of, path } => write!(f, "{of}.{path}"),
         }
     }
 }

@@ -3,12 +3,15 @@
 //! Source: CloudWatch Logs User Guide, "Boolean, comparison, numeric, datetime, and other
 //! functions". A number that is none, or an argument that is missing, makes the result null.
 
-use std::borrow::Cow;
-use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
-use super::base64;
-use super::value::{Value, parse_number};
+use super::address::{address, ipv4_to_number, is_private, is_public, is_reserved};
+use super::text::{
+    both, concat, dec_to_hex, hex_to_ascii, hex_to_dec, replace, str_contains, substr, trimmed,
+    url_decode, url_encode,
+};
+use super::value::Value;
+use super::{base64, json};
 use crate::ColumnKind;
 
 /// A function over the values of one row.
@@ -41,6 +44,7 @@ const NUMBER: Returns = Returns::Kind(ColumnKind::Number);
 const TEXT: Returns = Returns::Kind(ColumnKind::Text);
 const BOOL: Returns = Returns::Kind(ColumnKind::Bool);
 const TIME: Returns = Returns::Kind(ColumnKind::Time);
+const STRUCTURE: Returns = Returns::Kind(ColumnKind::Structure);
 const ANY: usize = 64;
 
 macro_rules! table {
@@ -81,6 +85,7 @@ pub(super) const FUNCTIONS: &[Function] = table! {
     "ipv4ToNumber" 1..=1, NUMBER, ipv4_to_number;
     "isPrivateIP" 1..=1, BOOL, |v| Value::Bool(address(&v[0]).is_some_and(is_private));
     "isPublicIP" 1..=1, BOOL, |v| Value::Bool(address(&v[0]).is_some_and(is_public));
+    "isReservedIP" 1..=1, BOOL, |v| Value::Bool(address(&v[0]).is_some_and(is_reserved));
 
     "isEmpty" 1..=1, BOOL, |v| Value::Bool(v[0].text().is_none_or(|t| t.is_empty()));
     "isBlank" 1..=1, BOOL, |v| Value::Bool(v[0].text().is_none_or(|t| t.trim().is_empty()));
@@ -100,27 +105,36 @@ pub(super) const FUNCTIONS: &[Function] = table! {
     "urlDecode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_decode(&t)));
     "base64encode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| base64::encode(&t)));
     "base64decode" 1..=1, TEXT, |v| Value::of_text(v[0].text().and_then(|t| base64::decode(&t)));
+    "hexToAscii" 1..=1, TEXT, hex_to_ascii;
     "hexToDec" 1..=1, NUMBER, hex_to_dec;
     "decToHex" 1..=1, TEXT, dec_to_hex;
+
+    "jsonParse" 1..=1, STRUCTURE, json::parse;
+    "jsonStringify" 1..=1, TEXT, json::stringify;
+    "jsonArraySize" 1..=1, NUMBER, json::array_size;
+    "jsonArrayContains" 2..=2, BOOL, json::array_contains;
+    "split" 2..=2, STRUCTURE, json::split;
 };
 
-/// Functions of the language that this engine does not answer.
-pub(super) const NOT_HERE: [&str; 15] = [
-    "messagesize",
-    "parsedate",
-    "isreservedip",
-    "split",
-    "hextoascii",
-    "jsonparse",
-    "jsonstringify",
-    "jsonarraysize",
-    "jsonarraycontains",
-    "topk",
-    "histogram",
-    "rate",
-    "countovertime",
-    "sumovertime",
-    "cidrlookup",
+/// Functions of the language that this engine does not answer, in lower case, and what does the
+/// same.
+pub(super) const NOT_HERE: [(&str, &str); 7] = [
+    (
+        "topk",
+        "write `stats count(*) as n by x | sort n desc | limit 10`",
+    ),
+    (
+        "histogram",
+        "group by a rounded value: `stats count(*) by floor(bytes / 1000)`",
+    ),
+    (
+        "rate",
+        "divide by the seconds of a bin: `stats sum(bytes) / 60 by bin(1m)`",
+    ),
+    ("md5", ""),
+    ("sha256", ""),
+    ("cidrlookup", "write `isIpInSubnet(x, \"10.0.1.0/24\")`"),
+    ("tojson", "write `jsonStringify(x)`"),
 ];
 
 fn numeric<'a>(value: &Value<'_>, function: fn(f64) -> f64) -> Value<'a> {
@@ -171,153 +185,4 @@ fn case<'a>(v: &[Value<'a>]) -> Value<'a> {
         }
     }
     Value::Null
-}
-
-fn address(value: &Value<'_>) -> Option<IpAddr> {
-    value.text()?.parse().ok()
-}
-
-fn ipv4_to_number<'a>(v: &[Value<'a>]) -> Value<'a> {
-    Value::of_number(match address(&v[0]) {
-        Some(IpAddr::V4(address)) => Some(f64::from(u32::from(address))),
-        _ => None,
-    })
-}
-
-/// RFC 1918 and RFC 4193.
-fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_private(),
-        IpAddr::V6(v6) => v6.is_unique_local(),
-    }
-}
-
-/// Neither private nor one of the blocks that RFC 6890 sets apart.
-fn is_public(address: IpAddr) -> bool {
-    let shared = |v4: Ipv4Addr| v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64;
-    let apart = match address {
-        IpAddr::V4(v4) => {
-            v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_documentation()
-                || v4.is_unspecified()
-                || v4.octets()[0] == 0
-                || v4.octets()[0] >= 224
-                || shared(v4)
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_unicast_link_local()
-                || v6.is_multicast()
-                || v6.segments()[..2] == [0x2001, 0xdb8]
-        }
-    };
-    !apart && !is_private(address)
-}
-
-/// Missing values are left out.
-fn concat<'a>(v: &[Value<'a>]) -> Value<'a> {
-    let text: String = v.iter().filter_map(Value::text).collect();
-    Value::Text(text.into())
-}
-
-fn trimmed<'a>(v: &[Value<'a>], left: bool, right: bool) -> Value<'a> {
-    let set = v.get(1).and_then(Value::text);
-    let cut = |c: char| {
-        set.as_ref()
-            .map_or_else(|| c.is_whitespace(), |set| set.contains(c))
-    };
-    Value::of_text(v[0].text().map(|text| {
-        let mut rest = &*text;
-        if left {
-            rest = rest.trim_start_matches(cut);
-        }
-        if right {
-            rest = rest.trim_end_matches(cut);
-        }
-        rest.to_owned()
-    }))
-}
-
-fn substr<'a>(v: &[Value<'a>]) -> Value<'a> {
-    let Some((text, start)) = v[0].text().zip(v[1].number()) else {
-        return Value::Null;
-    };
-    let len = v.get(2).map_or(f64::MAX, |len| len.number().unwrap_or(0.0));
-    let part = text
-        .chars()
-        .skip(start.max(0.0) as usize)
-        .take(len.max(0.0) as usize);
-    Value::Text(part.collect::<String>().into())
-}
-
-fn replace<'a>(v: &[Value<'a>]) -> Value<'a> {
-    let Some(((text, from), to)) = v[0].text().zip(v[1].text()).zip(v[2].text()) else {
-        return Value::Null;
-    };
-    if from.is_empty() {
-        return Value::Text(text);
-    }
-    Value::Text(text.replace(&*from, &to).into())
-}
-
-fn str_contains<'a>(v: &[Value<'a>]) -> Value<'a> {
-    let ignore_case = v.get(2).is_some_and(Value::truth);
-    Value::Bool(both(v).is_some_and(|(text, part)| {
-        if ignore_case {
-            text.to_lowercase().contains(&part.to_lowercase())
-        } else {
-            text.contains(&*part)
-        }
-    }))
-}
-
-fn both<'a>(v: &[Value<'a>]) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
-    v[0].text().zip(v[1].text())
-}
-
-/// RFC 3986: everything but unreserved characters.
-fn url_encode(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
-}
-
-fn url_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex_to_dec<'a>(v: &[Value<'a>]) -> Value<'a> {
-    let number = v[0].text().and_then(|text| {
-        let digits = text.trim_start_matches("0x").trim_start_matches("0X");
-        u64::from_str_radix(digits, 16).ok()
-    });
-    Value::of_number(number.map(|number| number as f64))
-}
-
-fn dec_to_hex<'a>(v: &[Value<'a>]) -> Value<'a> {
-    let number = v[0].text().and_then(|text| parse_number(&text));
-    let number = number.filter(|n| n.fract() == 0.0 && (0.0..1.8e19).contains(n));
-    Value::of_text(number.map(|number| format!("{:x}", number as u64)))
 }

@@ -1,67 +1,22 @@
-//! The grammar's commands: a recursive descent over the tokens.
+//! The grammar's frame: a recursive descent over the tokens. Commands are in `parse_command`,
+//! `SOURCE` and what stands in parentheses after it in `parse_source`, expressions in `parse_expr`.
 
-use super::ast::{Command, Expr, ExprKind, Item, ParsePattern, SortKey, Span, Step};
+use super::ast::{Query, Span, Step};
 use super::habit;
+use super::parse_command::COMMANDS;
 use super::token::{Kind, Lexer, Token};
 use crate::QueryError;
 use crate::error::Place;
 
 /// The longest query that `StartQuery` takes, in characters.
 const QUERY_CHARS_MAX: usize = 10_000;
+/// The most commands: more only make the plan deep.
+const COMMANDS_MAX: usize = 100;
+/// The largest regex, in bytes of its compiled form, and how deep it may nest.
+const REGEX_BYTES_MAX: usize = 4 << 20;
+const REGEX_DEPTH_MAX: u32 = 100;
 /// The most rows that `limit` may ask for.
 pub(super) const LIMIT_MAX: u64 = 100_000;
-
-const COMMANDS: [&str; 8] = [
-    "fields", "display", "filter", "stats", "sort", "limit", "parse", "dedup",
-];
-
-/// Commands of the language that this engine does not answer.
-const NOT_HERE: [&str; 22] = [
-    "source",
-    "pattern",
-    "diff",
-    "unnest",
-    "expand",
-    "join",
-    "lookup",
-    "anomaly",
-    "accum",
-    "addtotals",
-    "appendcols",
-    "autoregress",
-    "countfrequent",
-    "estimate",
-    "fillmissing",
-    "filldown",
-    "logcompare",
-    "outlier",
-    "relevantfields",
-    "sessionize",
-    "append",
-    "eval",
-];
-
-/// What other languages call a command, and what to write here.
-const FOREIGN: [(&str, &str); 6] = [
-    (
-        "select",
-        "this is not SQL: write `fields srcAddr, bytes | filter action = \"REJECT\"`",
-    ),
-    (
-        "from",
-        "the log group is chosen outside the query; begin with `fields` or `filter`",
-    ),
-    (
-        "order",
-        "write `sort` and the column: `stats sum(bytes) as total by srcAddr | sort total desc`",
-    ),
-    ("group", "write `stats count(*) by srcAddr`"),
-    (
-        "having",
-        "write `filter` after `stats`: `stats count(*) as n by srcAddr | filter n > 5`",
-    ),
-    ("by", "`by` belongs to `stats`, without a `|` before it"),
-];
 
 /// Reads a query.
 pub(super) struct Parser<'a> {
@@ -71,6 +26,8 @@ pub(super) struct Parser<'a> {
     pub(super) last_end: usize,
     /// How deep the current expression is nested.
     pub(super) depth: usize,
+    /// Inside the parentheses of `join` or of a subquery.
+    pub(super) inner: bool,
     /// Places of things that AWS's guide does not have, with what it has.
     pub(super) doubts: Vec<(Span, String, String)>,
 }
@@ -92,14 +49,36 @@ impl<'a> Parser<'a> {
             token,
             last_end: 0,
             depth: 0,
+            inner: false,
             doubts: Vec::new(),
         })
     }
 
     /// The whole query.
-    pub(super) fn query(&mut self) -> Parsed<Vec<Step>> {
+    pub(super) fn query(&mut self) -> Parsed<Query> {
+        let query = self.commands()?;
+        if self.token.kind != Kind::End {
+            return Err(self.expected_separator());
+        }
+        Ok(query)
+    }
+
+    /// Commands up to what is none.
+    pub(super) fn commands(&mut self) -> Parsed<Query> {
+        let source = if self.at_word("source") {
+            Some(self.source()?)
+        } else {
+            None
+        };
         let mut steps = Vec::new();
+        if source.is_some() && !self.eat("|")? {
+            return Ok(Query { source, steps });
+        }
         loop {
+            if steps.len() == COMMANDS_MAX {
+                let message = format!("a query has at most {COMMANDS_MAX} commands");
+                return Err(self.lexer.malformed(self.token.span, message, None));
+            }
             let start = self.token.span.start;
             let command = self.command()?;
             steps.push(Step {
@@ -109,16 +88,13 @@ impl<'a> Parser<'a> {
                     end: self.last_end,
                 },
             });
-            if self.token.kind == Kind::End {
-                return Ok(steps);
-            }
             if !self.eat("|")? {
-                return Err(self.expected_separator());
+                return Ok(Query { source, steps });
             }
         }
     }
 
-    fn expected_separator(&self) -> QueryError {
+    pub(super) fn expected_separator(&self) -> QueryError {
         self.unexpected("`|` or the end of the query", self.after_condition())
     }
 
@@ -135,234 +111,6 @@ impl<'a> Parser<'a> {
             }
             _ => None,
         }
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let Kind::Name {
-            text,
-            quoted: false,
-        } = &self.token.kind
-        else {
-            let hint = Some("a query is commands separated by `|`, such as `filter`, `stats`");
-            return Err(self.unexpected("a command", hint));
-        };
-        let word = text.to_lowercase();
-        let span = self.token.span;
-        match word.as_str() {
-            "where" => self.doubt(span, "`where` is not in the user guide", "write `filter`"),
-            "head" | "tail" => self.doubt(span, "this command is deprecated", "write `limit`"),
-            _ => {}
-        }
-        match word.as_str() {
-            "fields" => self
-                .advance()
-                .and_then(|()| self.items())
-                .map(Command::Fields),
-            "display" => self
-                .advance()
-                .and_then(|()| self.items())
-                .map(Command::Display),
-            "filter" | "where" | "filterindex" => {
-                self.advance()?;
-                self.expr().map(Command::Filter)
-            }
-            "stats" => self.stats(),
-            "sort" => self.sort(),
-            "limit" | "head" | "tail" => self.limit(),
-            "parse" => self.parse(),
-            "dedup" => self.dedup(),
-            "unmask" => {
-                self.advance()?;
-                self.items().map(|_| Command::Unmask)
-            }
-            _ => Err(self.no_command(&word, span)),
-        }
-    }
-
-    fn no_command(&self, word: &str, span: Span) -> QueryError {
-        if NOT_HERE.contains(&word) {
-            return QueryError::Unsupported {
-                what: format!("the command `{word}`"),
-                place: Place::new(self.lexer.query, span.start, span.end),
-                hint: None,
-            };
-        }
-        let message = format!("`{word}` is not a command");
-        if let Some((_, hint)) = FOREIGN.iter().find(|(name, _)| *name == word) {
-            return self.lexer.malformed(span, message, Some(hint));
-        }
-        let near = super::advice::nearest(word, COMMANDS.into_iter());
-        let hint = near.map_or_else(
-            || format!("the commands are `{}`", COMMANDS.join("`, `")),
-            |near| format!("did you mean `{near}`?"),
-        );
-        self.lexer.malformed(span, message, Some(&hint))
-    }
-
-    fn items(&mut self) -> Parsed<Vec<Item>> {
-        self.list(Self::item)
-    }
-
-    fn list<T>(&mut self, mut one: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
-        let mut list = vec![one(self)?];
-        while self.eat(",")? {
-            list.push(one(self)?);
-        }
-        Ok(list)
-    }
-
-    fn item(&mut self) -> Parsed<Item> {
-        let expr = self.expr()?;
-        let text = self.lexer.query[expr.span.start..self.last_end].to_owned();
-        let alias = if self.eat_word("as")? {
-            Some(self.name()?)
-        } else {
-            None
-        };
-        Ok(Item { expr, alias, text })
-    }
-
-    fn stats(&mut self) -> Parsed<Command> {
-        self.advance()?;
-        let items = self.items()?;
-        let by = if self.eat_word("by")? {
-            self.items()?
-        } else {
-            Vec::new()
-        };
-        Ok(Command::Stats { items, by })
-    }
-
-    fn sort(&mut self) -> Parsed<Command> {
-        self.advance()?;
-        self.eat_word("by")?;
-        let keys = self.list(|parser| {
-            let expr = parser.expr()?;
-            let descending = parser.eat_word("desc")?;
-            // The direction left out is ascending (the guide does not say).
-            if !descending {
-                parser.eat_word("asc")?;
-            }
-            if parser.at_word("descending") || parser.at_word("ascending") {
-                let hint = Some("directions are written `desc` and `asc`");
-                return Err(parser.unexpected("`desc`, `asc` or `|`", hint));
-            }
-            Ok(SortKey {
-                expr,
-                ascending: !descending,
-            })
-        });
-        keys.map(Command::Sort)
-    }
-
-    fn limit(&mut self) -> Parsed<Command> {
-        self.advance()?;
-        self.eat_word("any")?;
-        let Kind::Number(number) = self.token.kind else {
-            return Err(self.unexpected("a number of rows", None));
-        };
-        if number.fract() != 0.0 || !(1.0..=LIMIT_MAX as f64).contains(&number) {
-            let message = format!("`limit` takes a whole number from 1 to {LIMIT_MAX}");
-            return Err(self.lexer.malformed(self.token.span, message, None));
-        }
-        self.advance()?;
-        Ok(Command::Limit(number as u64))
-    }
-
-    fn dedup(&mut self) -> Parsed<Command> {
-        self.advance()?;
-        let items = self.items()?;
-        for item in &items {
-            if !matches!(item.expr.kind, ExprKind::Field(_)) || item.alias.is_some() {
-                let message = "`dedup` takes the names of fields only";
-                return Err(self.lexer.malformed(item.expr.span, message, None));
-            }
-        }
-        Ok(Command::Dedup(items))
-    }
-
-    fn parse(&mut self) -> Parsed<Command> {
-        self.advance()?;
-        let at_pattern = matches!(self.token.kind, Kind::Text(_) | Kind::Symbol("/"));
-        let of = if at_pattern {
-            let kind = ExprKind::Field("@message".to_owned());
-            Expr {
-                kind,
-                span: self.token.span,
-            }
-        } else {
-            self.primary()?
-        };
-        let pattern = match self.token.kind.clone() {
-            Kind::Text(text) => self.parse_glob(&text)?,
-            Kind::Symbol("/") => self.parse_regex()?,
-            Kind::Name { text, .. } if text.eq_ignore_ascii_case("logfmt") => {
-                return Err(QueryError::Unsupported {
-                    what: "`parse ... logfmt`".to_owned(),
-                    place: self.place(self.token.span),
-                    hint: Some(
-                        "write a pattern: `parse @message \"level=* \" as level`".to_owned(),
-                    ),
-                });
-            }
-            _ => {
-                let hint = Some("`parse @message \"user=* \" as user` or `/user=(?<user>\\S+)/`");
-                return Err(self.unexpected("a pattern in quotes or a regex", hint));
-            }
-        };
-        Ok(Command::Parse { of, pattern })
-    }
-
-    fn parse_glob(&mut self, text: &str) -> Parsed<ParsePattern> {
-        let span = self.token.span;
-        self.advance()?;
-        if !self.eat_word("as")? {
-            return Err(self.unexpected("`as` and a name for each `*`", None));
-        }
-        let names = self.new_names()?;
-        let literals: Vec<String> = text.split('*').map(str::to_owned).collect();
-        let stars = literals.len() - 1;
-        let span = Span {
-            start: span.start,
-            end: self.last_end,
-        };
-        if stars != names.len() {
-            let count = names.len();
-            let message = format!("{stars} `*` in the pattern, but {count} after `as`");
-            return Err(self.lexer.malformed(span, message, None));
-        }
-        if text.contains("**") {
-            let message = "two `*` side by side cannot be told apart";
-            return Err(self.lexer.malformed(span, message, None));
-        }
-        Ok(ParsePattern::Glob { literals, names })
-    }
-
-    /// The names after `as`, each once.
-    fn new_names(&mut self) -> Parsed<Vec<String>> {
-        let mut names: Vec<String> = Vec::new();
-        self.list(|parser| {
-            let span = parser.token.span;
-            let name = parser.name()?;
-            if names.contains(&name) {
-                let message = format!("two fields are called `{name}`");
-                let hint = Some("give each `*` a name of its own");
-                return Err(parser.lexer.malformed(span, message, hint));
-            }
-            names.push(name);
-            Ok(())
-        })?;
-        Ok(names)
-    }
-
-    fn parse_regex(&mut self) -> Parsed<ParsePattern> {
-        let (regex, span) = self.regex()?;
-        if regex.capture_names().flatten().next().is_none() {
-            let message = "the regex has no named group, so there is no field to make";
-            let hint = Some("name a group: `(?<user>\\S+)`");
-            return Err(self.lexer.malformed(span, message, hint));
-        }
-        Ok(ParsePattern::Regex(regex))
     }
 
     // --- tokens ---
@@ -398,7 +146,7 @@ impl<'a> Parser<'a> {
         Ok(found)
     }
 
-    fn name(&mut self) -> Parsed<String> {
+    pub(super) fn name(&mut self) -> Parsed<String> {
         let Kind::Name { text, .. } = self.token.kind.clone() else {
             return Err(self.unexpected("a name", None));
         };
@@ -411,16 +159,8 @@ impl<'a> Parser<'a> {
         let (pattern, span) = self.lexer.regex(self.token.span.start)?;
         self.token.span = span;
         self.advance()?;
-        let compiled = regex::RegexBuilder::new(&pattern)
-            .size_limit(4 << 20)
-            .build();
-        let regex = compiled.map_err(|error| {
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            let reason = reason.trim_start_matches("error: ");
-            let message = format!("the regex is malformed: {reason}");
-            self.lexer.malformed(span, message, None)
-        })?;
+        let regex = compile(&pattern)
+            .map_err(|(message, hint)| self.lexer.malformed(span, message, hint))?;
         Ok((regex, span))
     }
 
@@ -438,4 +178,30 @@ impl<'a> Parser<'a> {
         let message = format!("expected {expected}, found {}", self.token.kind);
         self.lexer.malformed(self.token.span, message, hint)
     }
+}
+
+/// A regex of the language, or what is wrong with it and what to do.
+pub(super) fn compile(pattern: &str) -> Result<regex::Regex, (String, Option<&'static str>)> {
+    let compiled = regex::RegexBuilder::new(pattern)
+        .size_limit(REGEX_BYTES_MAX)
+        .nest_limit(REGEX_DEPTH_MAX)
+        .build();
+    compiled.map_err(|error| {
+        if let regex::Error::CompiledTooBig(_) = error {
+            let hint = "repeat less: `{1,1000}` inside another repetition multiplies";
+            return ("the regex is too large".to_owned(), Some(hint));
+        }
+        let text = error.to_string();
+        let reason = text.lines().last().unwrap_or_default();
+        let reason = reason.trim_start_matches("error: ");
+        let around = ["(?=", "(?!", "(?<=", "(?<!"];
+        let hint = if around.iter().any(|token| pattern.contains(token)) {
+            Some("there is no look-around: match the whole and name the group that counts")
+        } else if reason.contains("backreference") {
+            Some("there are no back-references: a regex takes time linear in the text")
+        } else {
+            None
+        };
+        (format!("the regex is malformed: {reason}"), hint)
+    })
 }

@@ -142,6 +142,16 @@ impl Parser<'_> {
     }
 
     fn in_list(&mut self, value: Expr) -> Parsed<Expr> {
+        if self.eat("(")? {
+            let query = self.subquery()?;
+            let span = Span {
+                start: value.span.start,
+                end: self.last_end,
+            };
+            let (value, query) = (Box::new(value), Box::new(query));
+            let kind = ExprKind::InQuery { value, query };
+            return Ok(Expr { kind, span });
+        }
         if !self.eat("[")? {
             let hint = "a list is written `[\"ACCEPT\", \"REJECT\"]`";
             return Err(self.unexpected("`[`", Some(hint)));
@@ -204,7 +214,7 @@ impl Parser<'_> {
         Ok(Expr { kind, span })
     }
 
-    fn negative(&mut self) -> Parsed<Expr> {
+    pub(super) fn negative(&mut self) -> Parsed<Expr> {
         let start = self.token.span;
         if !self.eat("-")? {
             return self.primary();
@@ -221,8 +231,56 @@ impl Parser<'_> {
         Ok(Expr { kind, span })
     }
 
-    /// A literal, a field, a call, or an expression in parentheses.
+    /// A literal, a field, a call, or an expression in parentheses; and what lies in it.
     pub(super) fn primary(&mut self) -> Parsed<Expr> {
+        let mut expr = self.unit()?;
+        let structured = matches!(expr.kind, ExprKind::Field(_) | ExprKind::Call { .. });
+        // `[` and `.` follow at once: `list [0]` is none of this.
+        while structured && self.token.span.start == self.last_end {
+            let step = if self.eat("[")? {
+                self.place_in_list()?
+            } else if self.eat(".")? {
+                self.name()?
+            } else {
+                break;
+            };
+            let span = Span {
+                start: expr.span.start,
+                end: self.last_end,
+            };
+            let kind = match expr.kind {
+                ExprKind::Access { of, path } => ExprKind::Access {
+                    of,
+                    path: format!("{path}.{step}"),
+                },
+                _ => ExprKind::Access {
+                    of: Box::new(expr),
+                    path: step,
+                },
+            };
+            expr = Expr { kind, span };
+        }
+        Ok(expr)
+    }
+
+    /// `0]` or `"key"]`.
+    fn place_in_list(&mut self) -> Parsed<String> {
+        let step = match &self.token.kind {
+            Kind::Number(number) if number.fract() == 0.0 && *number < 1e9 => number.to_string(),
+            Kind::Text(key) => key.clone(),
+            _ => {
+                let hint = Some("elements count from 0: `list[0]`");
+                return Err(self.unexpected("the place of an element", hint));
+            }
+        };
+        self.advance()?;
+        if !self.eat("]")? {
+            return Err(self.unexpected("`]`", None));
+        }
+        Ok(step)
+    }
+
+    fn unit(&mut self) -> Parsed<Expr> {
         let span = self.token.span;
         let kind = match self.token.kind.clone() {
             Kind::Number(number) => ExprKind::Number(number),

@@ -5,19 +5,23 @@
 //! does that to discovered fields) without a clash. `pos` is the event's place in the default
 //! order, newest first; it goes along until `stats` and settles ties in `sort`.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use datafusion::common::Column as DfColumn;
-use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, LogicalPlanBuilder};
 
 use super::QueryOptions;
-use super::ast::{Command, Expr, ExprKind, Item, ParsePattern, SortKey, Span, Step};
-use super::row::{Typed, sortable, split, truth};
-use super::source::{POSITION, SYSTEM_FIELDS};
+use super::ast::{Command, Expr, ExprKind, Item, SortKey, Span, Step};
+use super::period::Period;
+use super::row::{Typed, flat, sortable, truth};
+use super::source::POSITION;
 use crate::error::Place;
-use crate::{ColumnKind, LogGroup, QueryError, Warning};
+use crate::{ColumnKind, QueryError, Warning};
+use wirelab_flowlog::LogFormat;
 
-/// The most `stats` in a query.
-const STATS_MAX: usize = 10;
+/// So many `stats` were allowed before 2026, and are in every account.
+const STATS_PORTABLE: usize = 2;
 
 /// A name in scope.
 #[derive(Clone, Debug)]
@@ -49,8 +53,9 @@ pub(super) struct Finish {
 
 pub(super) struct Planner<'a> {
     pub(super) query: &'a str,
-    pub(super) group: &'a LogGroup,
-    pub(super) options: &'a QueryOptions,
+    /// Format of the flow log that feeds the log groups, if one does.
+    pub(super) format: Option<&'a LogFormat>,
+    pub(super) options: QueryOptions,
     pub(super) slots: Vec<Slot>,
     /// Names that the events have, for advice after `stats`.
     pub(super) event_names: Vec<String>,
@@ -62,7 +67,14 @@ pub(super) struct Planner<'a> {
     pub(super) aliased: Vec<(String, String)>,
     /// In `stats`, a name must be one of its own.
     pub(super) in_stats: bool,
-    shown: Option<Vec<Shown>>,
+    /// What subqueries gave, by where they begin.
+    pub(super) subqueries: HashMap<usize, Arc<HashSet<String>>>,
+    /// The group that the last `stats` made of times, and the period; for `fillmissing`.
+    pub(super) binned: Option<(String, Period)>,
+    pub(super) shown: Option<Vec<Shown>>,
+    /// Expressions to compute beside the plan's columns, each under a fresh name.
+    pending: Vec<(DfExpr, String)>,
+    stats: usize,
     plan: LogicalPlan,
     fresh: usize,
     dedup: Option<Vec<Slot>>,
@@ -75,8 +87,8 @@ impl<'a> Planner<'a> {
     /// Over a plan that yields `slots` and [`POSITION`].
     pub(super) fn new(
         query: &'a str,
-        group: &'a LogGroup,
-        options: &'a QueryOptions,
+        format: Option<&'a LogFormat>,
+        options: QueryOptions,
         plan: LogicalPlan,
         slots: Vec<Slot>,
         event_names: Vec<String>,
@@ -88,7 +100,7 @@ impl<'a> Planner<'a> {
         };
         Self {
             query,
-            group,
+            format,
             options,
             slots,
             event_names,
@@ -97,7 +109,11 @@ impl<'a> Planner<'a> {
             events: true,
             aliased: Vec::new(),
             in_stats: false,
+            subqueries: HashMap::new(),
+            binned: None,
             shown: None,
+            pending: Vec::new(),
+            stats: 0,
             plan,
             fresh: 0,
             dedup: None,
@@ -143,6 +159,12 @@ impl<'a> Planner<'a> {
                 self.rebuild(|builder| builder.filter(condition))
             }
             Command::Stats { items, by } => {
+                self.stats += 1;
+                if self.stats > STATS_PORTABLE {
+                    let message = "more than two `stats` in a query are new in 2026";
+                    let hint = "older accounts and tools take two";
+                    self.warn(step.span, message, Some(hint));
+                }
                 let columns = self.distinct(by.iter().chain(items))?;
                 self.stats(items, by)?;
                 let shown = |slot: &(String, Slot)| Shown {
@@ -163,9 +185,20 @@ impl<'a> Planner<'a> {
             }
             Command::Parse { of, pattern } => self.parse(of, pattern),
             Command::Dedup(items) => {
-                let keys = items.iter().map(|item| self.slot(&item.expr));
+                let keys = items.iter().map(|item| self.flat_slot(&item.expr));
                 self.dedup = Some(keys.collect::<Planned<_>>()?);
                 Ok(())
+            }
+            // These look at rows as a whole: see `stage`.
+            Command::Unnest { .. }
+            | Command::Pattern(_)
+            | Command::Diff(_)
+            | Command::Join(_)
+            | Command::Accum { .. }
+            | Command::FillDown(_)
+            | Command::FillMissing(_) => {
+                let name = step.command.name();
+                Err(QueryError::Internal(format!("`{name}` in a plan")))
             }
         }
     }
@@ -204,18 +237,36 @@ impl<'a> Planner<'a> {
 
     fn shown_items(&mut self, items: &[Item]) -> Planned<Vec<Shown>> {
         let mut shown: Vec<Shown> = Vec::new();
-        for item in self.distinct(items)? {
-            let slot = self.slot(&item.expr)?;
-            if item.alias.is_some() || !matches!(item.expr.kind, ExprKind::Field(_)) {
-                self.slots.push(Slot {
-                    key: item.key(),
-                    ..slot.clone()
-                });
-            }
+        let distinct = self.distinct(items)?;
+        let slots = self.compute(&distinct)?;
+        for (item, slot) in distinct.into_iter().zip(slots) {
             let name = item.name();
             shown.push(Shown { name, slot });
         }
         Ok(shown)
+    }
+
+    /// The columns of items, which are in scope afterwards under their names. An item may refer to
+    /// one before it.
+    pub(super) fn compute(&mut self, items: &[&Item]) -> Planned<Vec<Slot>> {
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut waiting: HashMap<String, Slot> = HashMap::new();
+        for item in items {
+            if !waiting.is_empty() && refers(&item.expr, &waiting) {
+                self.flush()?;
+                self.slots.extend(waiting.drain().map(|(_, slot)| slot));
+            }
+            let slot = self.later_slot(&item.expr)?;
+            let key = item.key();
+            if item.alias.is_some() || !matches!(item.expr.kind, ExprKind::Field(_)) {
+                let slot = slot.clone();
+                waiting.insert(key.clone(), Slot { key, ..slot });
+            }
+            slots.push(slot);
+        }
+        self.flush()?;
+        self.slots.extend(waiting.into_values());
+        Ok(slots)
     }
 
     fn sort(&mut self, keys: &[SortKey]) -> Planned<()> {
@@ -232,6 +283,11 @@ impl<'a> Planner<'a> {
             let typed = self.expr(&key.expr)?;
             order.push((sortable(typed), key.ascending));
         }
+        for key in keys.iter().filter(|key| key.alias.is_some()) {
+            let slot = self.slot(&key.expr)?;
+            let key = key.alias.clone().unwrap_or_default();
+            self.slots.push(Slot { key, ..slot });
+        }
         for tie in self.ties.clone() {
             order.push((sortable(column(&tie)), true));
         }
@@ -246,54 +302,54 @@ impl<'a> Planner<'a> {
         self.rebuild(|builder| builder.sort(sorts))
     }
 
-    fn parse(&mut self, of: &Expr, pattern: &ParsePattern) -> Planned<()> {
-        let value = self.expr(of)?;
-        let (names, structure) = match pattern {
-            ParsePattern::Glob { literals, names } => {
-                let literals = literals.clone();
-                let count = names.len();
-                let split_at = move |text: &str| glob(&literals, text);
-                (names.clone(), parts(value, count, split_at))
-            }
-            ParsePattern::Regex(regex) => {
-                let names: Vec<String> =
-                    regex.capture_names().flatten().map(str::to_owned).collect();
-                let (regex, groups) = (regex.clone(), names.clone());
-                let function = split(value, names.len(), move |text, found| {
-                    if let Some(captures) = regex.captures(text) {
-                        let group = |name: &String| captures.name(name).map(|m| m.as_str());
-                        found.extend(groups.iter().map(group));
-                    }
-                });
-                (names, function)
-            }
-        };
-        let structure = self.extend(vec![structure])?.remove(0);
-        let field = |index: usize| get_field(by_name(&structure), index.to_string());
-        let fields = (0..names.len()).map(field).collect();
-        let columns = self.extend(fields)?;
-        for (key, column) in names.into_iter().zip(columns) {
-            self.slots.push(Slot {
-                key,
-                kind: ColumnKind::Text,
-                column,
-            });
-        }
-        Ok(())
-    }
-
     /// The column of an expression; a fresh one if it is not simply a name.
     pub(super) fn slot(&mut self, expr: &Expr) -> Planned<Slot> {
+        let slot = self.later_slot(expr)?;
+        self.flush()?;
+        Ok(slot)
+    }
+
+    /// The same without maps and lists.
+    pub(super) fn flat_slot(&mut self, expr: &Expr) -> Planned<Slot> {
+        let typed = flat(self.expr(expr)?);
+        let slot = self.later(expr.to_string(), typed);
+        self.flush()?;
+        Ok(slot)
+    }
+
+    /// The column of an expression, which is there after [`flush`](Self::flush).
+    fn later_slot(&mut self, expr: &Expr) -> Planned<Slot> {
         let typed = self.expr(expr)?;
-        let column = match &typed.expr {
-            DfExpr::Column(column) => column.name.clone(),
-            _ => self.extend(vec![typed.expr])?.remove(0),
+        Ok(self.later(expr.to_string(), typed))
+    }
+
+    /// The column of a value, which is there after [`flush`](Self::flush).
+    pub(super) fn later(&mut self, key: String, typed: Typed) -> Slot {
+        let column = match typed.expr {
+            DfExpr::Column(column) => column.name,
+            expr => {
+                let name = self.fresh_name();
+                self.pending.push((expr, name.clone()));
+                name
+            }
         };
-        Ok(Slot {
-            key: expr.to_string(),
+        Slot {
+            key,
             kind: typed.kind,
             column,
-        })
+        }
+    }
+
+    /// Computes what waits, in one projection.
+    pub(super) fn flush(&mut self) -> Planned<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let fields = self.plan.schema().fields().iter();
+        let mut projection: Vec<DfExpr> = fields.map(|field| by_name(field.name())).collect();
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        projection.extend(pending.map(|(expr, name)| expr.alias(name)));
+        self.rebuild(|builder| builder.project(projection))
     }
 
     /// The latest meaning of a name.
@@ -324,17 +380,34 @@ impl<'a> Planner<'a> {
 
     /// Computes expressions beside the columns in scope; returns their names.
     pub(super) fn extend(&mut self, exprs: Vec<DfExpr>) -> Planned<Vec<String>> {
-        let fields = self.plan.schema().fields().iter();
-        let mut projection: Vec<DfExpr> = fields.map(|field| by_name(field.name())).collect();
         let names: Vec<String> = exprs.iter().map(|_| self.fresh_name()).collect();
-        projection.extend(
-            exprs
-                .into_iter()
-                .zip(&names)
-                .map(|(expr, name)| expr.alias(name)),
-        );
-        self.rebuild(|builder| builder.project(projection))?;
+        self.pending.extend(exprs.into_iter().zip(names.clone()));
+        self.flush()?;
         Ok(names)
+    }
+
+    /// Goes on from other rows: `ties` settle what comes first in `sort`.
+    pub(super) fn replace(&mut self, plan: LogicalPlan, ties: Vec<Slot>, events: bool) {
+        self.plan = plan;
+        self.ties = ties;
+        self.events = events;
+    }
+
+    /// Shows a column beside, or instead of, those that are shown.
+    pub(super) fn show(&mut self, name: &str, slot: Slot) {
+        let mut shown = self.shown.take().unwrap_or_else(|| self.default_shown());
+        let name = name.to_owned();
+        match shown.iter_mut().find(|shown| shown.name == name) {
+            Some(known) => known.slot = slot,
+            None => shown.push(Shown { name, slot }),
+        }
+        self.shown = Some(shown);
+    }
+
+    fn default_shown(&self) -> Vec<Shown> {
+        let names = ["@timestamp", "@message"].into_iter();
+        let found = names.filter_map(|name| Some((name.to_owned(), self.find(name)?.clone())));
+        found.map(|(name, slot)| Shown { name, slot }).collect()
     }
 
     pub(super) fn rebuild(
@@ -349,18 +422,7 @@ impl<'a> Planner<'a> {
 
     /// The last plan: the columns shown, then those of `dedup`, then the event's place.
     pub(super) fn finish(mut self) -> Planned<(Finish, Vec<Warning>)> {
-        let shown = match self.shown.take() {
-            Some(shown) => shown,
-            None => ["@timestamp", "@message"]
-                .into_iter()
-                .filter_map(|name| {
-                    Some(Shown {
-                        name: name.to_owned(),
-                        slot: self.find(name)?.clone(),
-                    })
-                })
-                .collect(),
-        };
+        let shown = self.shown.take().unwrap_or_else(|| self.default_shown());
         let mut columns: Vec<DfExpr> = Vec::new();
         let dedup = self.dedup.iter().flatten();
         for slot in shown.iter().map(|shown| &shown.slot).chain(dedup) {
@@ -450,6 +512,23 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// Whether an expression refers to one of the names.
+fn refers(expr: &Expr, names: &HashMap<String, Slot>) -> bool {
+    let mut found = false;
+    expr.walk(&mut |part| {
+        found |= match &part.kind {
+            // A name may begin with that of a map.
+            ExprKind::Field(name) => {
+                let mut dots = name.match_indices('.').map(|(at, _)| at);
+                names.contains_key(name) || dots.any(|at| names.contains_key(&name[..at]))
+            }
+            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Period(_) => false,
+            _ => names.contains_key(&part.to_string()),
+        };
+    });
+    found
+}
+
 /// The plan's column of that name.
 pub(super) fn by_name(name: &str) -> DfExpr {
     DfExpr::Column(DfColumn::new_unqualified(name))
@@ -458,152 +537,4 @@ pub(super) fn by_name(name: &str) -> DfExpr {
 /// A slot as an expression.
 pub(super) fn column(slot: &Slot) -> Typed {
     Typed::new(by_name(&slot.column), slot.kind)
-}
-
-/// What the grammar leaves open: which command may follow which.
-pub(super) fn check_order(query: &str, steps: &[Step]) -> Planned<()> {
-    let refuse = |step: &Step, message: String, hint: Option<&str>| {
-        Err(QueryError::Malformed {
-            message,
-            place: Place::new(query, step.span.start, step.span.end),
-            hint: hint.map(str::to_owned),
-        })
-    };
-    let is_stats = |step: &Step| matches!(step.command, Command::Stats { .. });
-    if let Some(step) = steps.iter().filter(|step| is_stats(step)).nth(STATS_MAX) {
-        return refuse(
-            step,
-            format!("a query has at most {STATS_MAX} `stats`"),
-            None,
-        );
-    }
-    let last_stats = steps.iter().rposition(is_stats).unwrap_or(0);
-    for step in &steps[..last_stats] {
-        let name = step.command.name();
-        if matches!(step.command, Command::Sort(_) | Command::Limit(_)) {
-            let message = format!("`{name}` must come after the last `stats`");
-            return refuse(
-                step,
-                message,
-                Some("aggregates do not depend on the order of rows"),
-            );
-        }
-    }
-    let dedup = steps
-        .iter()
-        .position(|step| matches!(step.command, Command::Dedup(_)));
-    for step in &steps[dedup.map_or(steps.len(), |at| at + 1)..] {
-        if !matches!(step.command, Command::Limit(_)) {
-            let name = step.command.name();
-            let message = format!("`{name}` cannot follow `dedup`");
-            let hint = format!("put `{name}` before `dedup`: only `limit` may follow it");
-            return refuse(step, message, Some(&hint));
-        }
-    }
-    Ok(())
-}
-
-/// The fields that a query names, those it shows by default included.
-pub(super) fn named_fields(steps: &[Step]) -> Vec<String> {
-    let mut names: Vec<String> = SYSTEM_FIELDS[..1]
-        .iter()
-        .map(|name| (*name).to_owned())
-        .collect();
-    let mut visit = |expr: &Expr| {
-        if let ExprKind::Field(name) = &expr.kind {
-            names.push(name.clone());
-        }
-    };
-    let mut shows = false;
-    for step in steps {
-        match &step.command {
-            Command::Fields(items) | Command::Display(items) => {
-                shows = true;
-                items.iter().for_each(|item| item.expr.walk(&mut visit));
-            }
-            Command::Stats { items, by } => {
-                shows = true;
-                items
-                    .iter()
-                    .chain(by)
-                    .for_each(|item| item.expr.walk(&mut visit));
-            }
-            Command::Dedup(items) => items.iter().for_each(|item| item.expr.walk(&mut visit)),
-            Command::Filter(expr) | Command::Parse { of: expr, .. } => expr.walk(&mut visit),
-            Command::Sort(keys) => keys.iter().for_each(|key| key.expr.walk(&mut visit)),
-            Command::Limit(_) | Command::Unmask => {}
-        }
-    }
-    if !shows {
-        names.push("@message".to_owned());
-    }
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-fn parts(
-    value: Typed,
-    count: usize,
-    split_at: impl Fn(&str) -> Option<Vec<(usize, usize)>> + Send + Sync + 'static,
-) -> DfExpr {
-    split(value, count, move |text, found| {
-        if let Some(ranges) = split_at(text) {
-            found.extend(
-                ranges
-                    .into_iter()
-                    .map(|(start, end)| Some(&text[start..end])),
-            );
-        }
-    })
-}
-
-/// Where the `*`s of a pattern lie in a text: the first literal anywhere, then each `*` as short as
-/// the next literal allows, the last one to the end.
-fn glob(literals: &[String], text: &str) -> Option<Vec<(usize, usize)>> {
-    let (first, rest) = literals.split_first()?;
-    let mut at = text.find(first.as_str())? + first.len();
-    let mut ranges = Vec::with_capacity(rest.len());
-    for (index, literal) in rest.iter().enumerate() {
-        let last_to_the_end = literal.is_empty() && index + 1 == rest.len();
-        let len = if last_to_the_end {
-            text.len() - at
-        } else {
-            text[at..].find(literal.as_str())?
-        };
-        ranges.push((at, at + len));
-        at += len + literal.len();
-    }
-    Some(ranges)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn split_by<'t>(pattern: &str, text: &'t str) -> Option<Vec<&'t str>> {
-        let literals: Vec<String> = pattern.split('*').map(str::to_owned).collect();
-        let ranges = glob(&literals, text)?;
-        Some(
-            ranges
-                .into_iter()
-                .map(|(start, end)| &text[start..end])
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn a_star_takes_as_little_as_possible_and_the_last_one_the_rest() {
-        assert_eq!(split_by("* * *", "a b c d"), Some(vec!["a", "b", "c d"]));
-        assert_eq!(
-            split_by("user=*, ", "x user=ann, id=3, "),
-            Some(vec!["ann"])
-        );
-        assert_eq!(
-            split_by("[*] *", "no [warn] text"),
-            Some(vec!["warn", "text"])
-        );
-        assert_eq!(split_by("user=*,", "user=ann"), None);
-        assert_eq!(split_by("*é*", "aéb"), Some(vec!["a", "b"]));
-    }
 }

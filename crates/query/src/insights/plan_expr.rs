@@ -1,42 +1,21 @@
 //! Expressions to DataFusion's.
 
-use datafusion::logical_expr::{Expr as DfExpr, and, lit, not, or};
-use jiff::Timestamp;
-use jiff::fmt::strtime::BrokenDownTime;
-use jiff::tz::TimeZone;
-use regex::Regex;
-use wirelab_model::IpNet;
+use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::QueryOptions;
-use super::advice;
-use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Span};
-use super::function::{FUNCTIONS, Function, NOT_HERE, Returns};
-use super::period::Period;
+use datafusion::logical_expr::{Expr as DfExpr, and, lit, not, or};
+
+use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Query, Span};
 use super::plan::{Planner, column};
-use super::plan_stats::AGGREGATES;
 use super::row::{Typed, call, equals, truth};
-use super::value::{Value, compare};
+use super::value::{Value, compare, equality_key};
+use super::{advice, json};
 use crate::{ColumnKind, QueryError};
 
 type Planned<T> = Result<T, QueryError>;
 
-/// Functions that need more than values, in lower case.
-const SPECIAL: [&str; 14] = [
-    "bin",
-    "datefloor",
-    "dateceil",
-    "formatdate",
-    "now",
-    "querystarttime",
-    "queryendtime",
-    "querytimerange",
-    "isipinsubnet",
-    "isipv4insubnet",
-    "isipv6insubnet",
-    "regexreplace",
-    "regex_replace",
-    "jsonextract",
-];
+/// A list of so few is compared one by one.
+const FEW: usize = 8;
 
 impl Planner<'_> {
     /// An expression over the columns in scope.
@@ -73,6 +52,8 @@ impl Planner<'_> {
             ExprKind::Arithmetic(first, rest) => self.arithmetic(expr, first, rest),
             ExprKind::Like { value, pattern } => self.like(value, pattern, expr.span),
             ExprKind::In { value, list } => self.in_list(value, list),
+            ExprKind::InQuery { value, query } => self.in_query(value, query),
+            ExprKind::Access { of, path } => self.access(of, path, expr.span),
             ExprKind::Call { name, args } => self.call(name, args, expr.span),
             _ => Err(QueryError::Internal(
                 "an expression without a plan".to_owned(),
@@ -84,6 +65,9 @@ impl Planner<'_> {
         if let Some(slot) = self.find(name) {
             return Ok(column(slot));
         }
+        if let Some((of, path)) = self.in_structure(name) {
+            return Ok(access(of, path));
+        }
         if self.in_stats {
             let message = format!("`{name}` stands outside an aggregate");
             let hint = format!("write `count({name})`, `max({name})`, or group by it: `by {name}`");
@@ -91,6 +75,31 @@ impl Planner<'_> {
         }
         self.warn_missing(name, span);
         Ok(Typed::null())
+    }
+
+    /// The map or list in scope with whose name the path begins, and the rest of the path.
+    fn in_structure(&self, name: &str) -> Option<(Typed, String)> {
+        let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
+        dots.find_map(|at| {
+            let slot = self.find(&name[..at])?;
+            let path = name[at + 1..].to_owned();
+            (slot.kind == ColumnKind::Structure).then(|| (column(slot), path))
+        })
+    }
+
+    /// `list[0]`; in fields of JSON events places are part of the name, as in `list.0`.
+    fn access(&mut self, of: &Expr, path: &str, span: Span) -> Planned<Typed> {
+        if let ExprKind::Field(name) = &of.kind {
+            return self.field(&format!("{name}.{path}"), span);
+        }
+        let typed = self.expr(of)?;
+        if typed.kind != ColumnKind::Structure {
+            let message = format!("`{of}` is neither map nor list");
+            let hint = "maps and lists come from `jsonParse(...)` and `split(...)`";
+            self.warn(span, &message, Some(hint));
+            return Ok(Typed::null());
+        }
+        Ok(access(typed, path.to_owned()))
     }
 
     /// A missing field is no error, in AWS as here; but it is rarely meant.
@@ -111,7 +120,7 @@ impl Planner<'_> {
             &known
         };
         let names: Vec<String> = names.iter().chain(&known).cloned().collect();
-        let format = self.group.format.as_ref();
+        let format = self.format;
         let hint = advice::field(name, names.iter().map(String::as_str), format);
         if format.is_some() || hint.is_some() || !self.events {
             let message = format!("no event has a field `{name}`");
@@ -155,7 +164,7 @@ impl Planner<'_> {
     }
 
     fn check_word(&mut self, text: &str, span: Span) {
-        if self.group.format.is_none() {
+        if self.format.is_none() {
             return;
         }
         if let Some(hint) = advice::word_case(text) {
@@ -229,252 +238,37 @@ impl Planner<'_> {
             });
         }
         let value = self.expr(value)?;
-        Ok(call("in", vec![value], ColumnKind::Bool, move |v| {
-            let equal = |element: &Value<'_>| compare(Comparison::Equal, &v[0], element);
-            Value::Bool(elements.iter().any(equal))
-        }))
+        if elements.len() <= FEW {
+            return Ok(call("in", vec![value], ColumnKind::Bool, move |v| {
+                let equal = |element: &Value<'_>| compare(Comparison::Equal, &v[0], element);
+                Value::Bool(elements.iter().any(equal))
+            }));
+        }
+        let keys: HashSet<String> = elements.iter().filter_map(equality_key).collect();
+        Ok(in_set(value, Arc::new(keys)))
     }
 
-    fn call(&mut self, name: &str, args: &[Expr], span: Span) -> Planned<Typed> {
-        if let Some(alias) = self.alias_of(name, args) {
-            let message = format!("`{name}(...)` has the name `{alias}` here");
-            let hint = format!("write `{alias}`");
-            return Err(self.malformed(span, message, Some(&hint)));
-        }
-        if SPECIAL.contains(&name) {
-            return self.special(name, args, span);
-        }
-        let by_name = |function: &&Function| function.name.eq_ignore_ascii_case(name);
-        let Some(function) = FUNCTIONS.iter().find(by_name) else {
-            return Err(self.no_function(name, span));
+    fn in_query(&mut self, value: &Expr, query: &Query) -> Planned<Typed> {
+        let Some(keys) = self.subqueries.get(&query.place()).cloned() else {
+            return Err(QueryError::Internal("a subquery without values".to_owned()));
         };
-        self.check_count(function.name, args, function.args.clone(), span)?;
-        let args = args
-            .iter()
-            .map(|arg| self.expr(arg))
-            .collect::<Planned<Vec<_>>>()?;
-        let kind = match function.returns {
-            Returns::Kind(kind) => kind,
-            Returns::Common { first, step } => common_kind(&args, first, step),
-        };
-        Ok(call(function.name, args, kind, function.run))
+        let value = self.expr(value)?;
+        Ok(in_set(value, keys))
     }
+}
 
-    /// The name that `stats` has given to an aggregate.
-    fn alias_of(&self, name: &str, args: &[Expr]) -> Option<String> {
-        if self.in_stats || !AGGREGATES.contains(&name) {
-            return None;
-        }
-        let kind = ExprKind::Call {
-            name: name.to_owned(),
-            args: args.to_vec(),
-        };
-        let span = Span::default();
-        let text = Expr { kind, span }.to_string();
-        let known = self.aliased.iter().find(|(key, _)| *key == text);
-        known.map(|(_, alias)| alias.clone())
-    }
+/// Whether the value is equal to one of those that the keys stand for.
+fn in_set(value: Typed, keys: Arc<HashSet<String>>) -> Typed {
+    call("in", vec![value], ColumnKind::Bool, move |v| {
+        Value::Bool(equality_key(&v[0]).is_some_and(|key| keys.contains(&key)))
+    })
+}
 
-    fn no_function(&self, name: &str, span: Span) -> QueryError {
-        if AGGREGATES.contains(&name) {
-            let message = format!("`{name}` is an aggregate");
-            let hint = if self.in_stats {
-                "an aggregate cannot stand inside another one"
-            } else {
-                "aggregates stand in `stats`, such as `stats count(*) by srcAddr`"
-            };
-            return self.malformed(span, message, Some(hint));
-        }
-        if NOT_HERE.contains(&name) {
-            let what = format!("the function `{name}`");
-            return QueryError::Unsupported {
-                what,
-                place: self.place(span),
-                hint: None,
-            };
-        }
-        if matches!(name, "isnull" | "isnotnull" | "ifnull" | "nvl") {
-            let message = format!("`{name}` is not a function");
-            let hint = "write `ispresent(x)`, `not ispresent(x)` or `coalesce(x, 0)`";
-            return self.malformed(span, message, Some(hint));
-        }
-        let ours = FUNCTIONS.iter().map(|function| function.name);
-        let known = ours.chain(SPECIAL).chain(AGGREGATES);
-        let lower = |known: &&str| known.to_lowercase();
-        let near = known.min_by_key(|known| strsim::osa_distance(&lower(known), name));
-        let near = near.filter(|near| strsim::osa_distance(&lower(near), name) <= 3);
-        let hint = near.map(|near| format!("did you mean `{near}`?"));
-        self.malformed(span, format!("`{name}` is not a function"), hint.as_deref())
-    }
-
-    pub(super) fn check_count(
-        &self,
-        name: &str,
-        args: &[Expr],
-        count: std::ops::RangeInclusive<usize>,
-        span: Span,
-    ) -> Planned<()> {
-        if count.contains(&args.len()) {
-            return Ok(());
-        }
-        let (min, max) = (*count.start(), *count.end());
-        let wanted = match (min, max) {
-            (min, max) if min == max => format!("{min}"),
-            (min, 64..) => format!("at least {min}"),
-            (min, max) => format!("{min} to {max}"),
-        };
-        let plural = if wanted == "1" { "" } else { "s" };
-        let message = format!(
-            "`{name}` takes {wanted} argument{plural}, not {}",
-            args.len()
-        );
-        Err(self.malformed(span, message, None))
-    }
-
-    fn special(&mut self, name: &str, args: &[Expr], span: Span) -> Planned<Typed> {
-        let millis = |time: wirelab_model::UnixTime| Typed::number(time.as_millis() as f64);
-        let QueryOptions {
-            start, end, now, ..
-        } = *self.options;
-        match name {
-            "bin" => {
-                self.check_count("bin", args, 1..=1, span)?;
-                self.bin(&args[0], span)
-            }
-            "datefloor" | "dateceil" => {
-                self.check_count(name, args, 2..=2, span)?;
-                let time = self.expr(&args[0])?;
-                let period = self.period(&args[1])?;
-                Ok(to_period(time, period, name == "dateceil"))
-            }
-            "formatdate" => self.format_date(args, span),
-            "now" | "querystarttime" | "queryendtime" | "querytimerange" => {
-                self.check_count(name, args, 0..=0, span)?;
-                Ok(match name {
-                    "now" => Typed::number(now.as_secs() as f64),
-                    "querystarttime" => millis(start),
-                    "queryendtime" => millis(end),
-                    _ => Typed::number((end.as_millis() - start.as_millis()) as f64),
-                })
-            }
-            "regexreplace" | "regex_replace" => self.regex_replace(args, span),
-            "isipinsubnet" | "isipv4insubnet" | "isipv6insubnet" => {
-                self.in_subnet(name, args, span)
-            }
-            _ => Err(self.no_function(name, span)),
-        }
-    }
-
-    /// `bin(5m)`: always of `@timestamp`.
-    fn bin(&mut self, period: &Expr, span: Span) -> Planned<Typed> {
-        let period = self.period(period)?;
-        let Some(slot) = self.find("@timestamp") else {
-            let message = "`bin` reads `@timestamp`, which `stats` has left out";
-            let hint = "carry it: `max(@timestamp) as @t`, then `dateceil(@t, 5m)`";
-            return Err(self.malformed(span, message, Some(hint)));
-        };
-        Ok(to_period(column(slot), period, false))
-    }
-
-    fn period(&mut self, expr: &Expr) -> Planned<Period> {
-        let ExprKind::Period(period) = expr.kind else {
-            let hint = Some("periods are written `30s`, `5m`, `1h`, `1d`");
-            return Err(self.malformed(expr.span, "expected a period", hint));
-        };
-        if period.capped_from().is_some() {
-            let message = format!(
-                "the service caps `{period}`: seconds and minutes count to 60, \
-                                   hours to 24, milliseconds to 1000"
-            );
-            let hint = "use the next larger unit, such as `bin(5m)`";
-            self.warn(expr.span, &message, Some(hint));
-        }
-        Ok(period)
-    }
-
-    fn constant<'e>(&self, expr: &'e Expr, what: &str) -> Planned<&'e str> {
-        match &expr.kind {
-            ExprKind::Text(text) => Ok(text),
-            _ => {
-                let message = format!("expected {what} in quotes");
-                Err(self.malformed(expr.span, message, None))
-            }
-        }
-    }
-
-    fn in_subnet(&mut self, name: &str, args: &[Expr], span: Span) -> Planned<Typed> {
-        self.check_count(name, args, 2..=2, span)?;
-        let text = self.constant(&args[1], "a block such as \"10.0.1.0/24\"")?;
-        let Ok(block) = text.parse::<IpNet>() else {
-            let hint = Some("a block is an address and a length: `\"10.0.1.0/24\"`");
-            let message = format!("`{text}` is not a CIDR block");
-            return Err(self.malformed(args[1].span, message, hint));
-        };
-        if block.trunc() != block {
-            let message = format!("`{text}` is not the start of its block");
-            let hint = format!("write `{}`", block.trunc());
-            return Err(self.malformed(args[1].span, message, Some(&hint)));
-        }
-        let is_v4 = matches!(block, IpNet::V4(_));
-        if (name == "isipv4insubnet" && !is_v4) || (name == "isipv6insubnet" && is_v4) {
-            let message = "the block is of the other IP version";
-            return Err(self.malformed(args[1].span, message, Some("write `isIpInSubnet`")));
-        }
-        let value = self.expr(&args[0])?;
-        Ok(text_test("in_subnet", value, move |text| {
-            text.parse()
-                .is_ok_and(|address: std::net::IpAddr| block.contains(&address))
-        }))
-    }
-
-    fn regex_replace(&mut self, args: &[Expr], span: Span) -> Planned<Typed> {
-        self.check_count("regexReplace", args, 3..=3, span)?;
-        let pattern = self.constant(&args[1], "a regex")?;
-        let regex = regex::RegexBuilder::new(pattern)
-            .size_limit(4 << 20)
-            .build();
-        let regex: Regex =
-            regex.map_err(|_| self.malformed(args[1].span, "the regex is malformed", None))?;
-        let values = vec![self.expr(&args[0])?, self.expr(&args[2])?];
-        Ok(call("regex_replace", values, ColumnKind::Text, move |v| {
-            let replaced = v[0].text().zip(v[1].text());
-            let replace = |(text, by): (_, std::borrow::Cow<'_, str>)| {
-                let text: std::borrow::Cow<'_, str> = text;
-                regex.replace_all(&text, &*by).into_owned()
-            };
-            Value::of_text(replaced.map(replace))
-        }))
-    }
-
-    fn format_date(&mut self, args: &[Expr], span: Span) -> Planned<Typed> {
-        self.check_count("formatDate", args, 2..=3, span)?;
-        let format = self
-            .constant(&args[1], "a format such as \"%H:%M\"")?
-            .to_owned();
-        if let Some(zone) = args.get(2)
-            && !matches!(&zone.kind, ExprKind::Text(name) if name == "UTC" || name == "Z")
-        {
-            return Err(QueryError::Unsupported {
-                what: "a time zone other than UTC".to_owned(),
-                place: self.place(zone.span),
-                hint: None,
-            });
-        }
-        if format_time(0, &format).is_none() {
-            let message = format!("`{format}` is not a format of strftime");
-            return Err(self.malformed(args[1].span, message, None));
-        }
-        let time = self.expr(&args[0])?;
-        Ok(call(
-            "format_date",
-            vec![time],
-            ColumnKind::Text,
-            move |v| {
-                let millis = v[0].number().map(|millis| millis as i64);
-                Value::of_text(millis.and_then(|millis| format_time(millis, &format)))
-            },
-        ))
-    }
+/// What lies at a path in a map or list.
+fn access(of: Typed, path: String) -> Typed {
+    call("access", vec![of], ColumnKind::Structure, move |v| {
+        json::access(&v[0], &path)
+    })
 }
 
 fn boolean(expr: DfExpr) -> Typed {
@@ -494,19 +288,6 @@ fn balanced(mut level: Vec<DfExpr>, join: fn(DfExpr, DfExpr) -> DfExpr) -> Optio
         level = next;
     }
     level.pop()
-}
-
-fn common_kind(args: &[Typed], first: usize, step: usize) -> ColumnKind {
-    let last = args.len().saturating_sub(1);
-    let default = (step > 1 && args.len() % 2 == 1).then_some(last);
-    let values = (first..args.len()).step_by(step).chain(default);
-    let mut kinds = values.map(|index| args[index].kind);
-    let kind = kinds.next().unwrap_or(ColumnKind::Text);
-    if kinds.all(|other| other == kind) {
-        kind
-    } else {
-        ColumnKind::Text
-    }
 }
 
 /// What stands right of an operator.
@@ -557,7 +338,7 @@ fn dashed(first: &Expr, rest: &[(Arithmetic, Expr)]) -> Option<String> {
 }
 
 /// A test of a text; false for a missing one.
-fn text_test(
+pub(super) fn text_test(
     name: &str,
     value: Typed,
     test: impl Fn(&str) -> bool + Send + Sync + 'static,
@@ -565,25 +346,4 @@ fn text_test(
     call(name, vec![value], ColumnKind::Bool, move |v| {
         Value::Bool(v[0].text().is_some_and(|text| test(&text)))
     })
-}
-
-fn to_period(time: Typed, period: Period, up: bool) -> Typed {
-    call("to_period", vec![time], ColumnKind::Time, move |v| {
-        let moved = v[0].number().and_then(|millis| {
-            let millis = millis as i64;
-            if up {
-                period.ceil(millis)
-            } else {
-                period.floor(millis)
-            }
-        });
-        moved.map_or(Value::Null, Value::Time)
-    })
-}
-
-fn format_time(millis: i64, format: &str) -> Option<String> {
-    let moment = Timestamp::from_millisecond(millis)
-        .ok()?
-        .to_zoned(TimeZone::UTC);
-    BrokenDownTime::from(&moment).to_string(format).ok()
 }

@@ -8,12 +8,13 @@ use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Expr as DfExpr, cast, lit};
 
 use super::ast::{Expr, ExprKind, Item};
-use super::plan::{Planner, Slot, by_name, column};
-use super::row::{number, sortable};
+use super::period::Period;
+use super::plan::{Planner, Slot, by_name};
+use super::row::{Typed, flat, number, sortable};
 use crate::{ColumnKind, QueryError};
 
 /// The aggregates, in lower case.
-pub(super) const AGGREGATES: [&str; 12] = [
+pub(super) const AGGREGATES: [&str; 14] = [
     "count",
     "count_distinct",
     "sum",
@@ -26,6 +27,8 @@ pub(super) const AGGREGATES: [&str; 12] = [
     "latest",
     "sortsfirst",
     "sortslast",
+    "count_over_time",
+    "sum_over_time",
 ];
 
 type Planned<T> = Result<T, QueryError>;
@@ -43,6 +46,7 @@ impl Planner<'_> {
     /// Groups and aggregates; afterwards only the outputs are in scope.
     pub(super) fn stats(&mut self, items: &[Item], by: &[Item]) -> Planned<()> {
         let groups = self.groups(by)?;
+        self.binned = self.bin_of(by, &groups);
         let mut aggregates: Vec<Aggregate> = Vec::new();
         for item in items {
             let mut calls = Vec::new();
@@ -54,11 +58,15 @@ impl Planner<'_> {
                 }
             }
         }
+        self.flush()?;
         self.apply(&groups, aggregates)?;
         self.in_stats = true;
-        let computed = items.iter().try_for_each(|item| self.output(item));
+        let computed = self.compute(&items.iter().collect::<Vec<_>>());
         self.in_stats = false;
-        computed?;
+        for (item, slot) in items.iter().zip(computed?) {
+            let key = item.key();
+            self.slots.push(Slot { key, ..slot });
+        }
         let kept: Vec<String> = by.iter().chain(items).map(Item::key).collect();
         self.slots.retain(|slot| kept.contains(&slot.key));
         let named = |item: &Item| Some((item.expr.to_string(), item.alias.clone()?));
@@ -74,13 +82,25 @@ impl Planner<'_> {
                 let message = "a constant makes no groups";
                 return Err(self.malformed(item.expr.span, message, None));
             }
-            let slot = self.slot(&item.expr)?;
-            groups.push(Slot {
-                key: item.key(),
-                ..slot
-            });
+            let typed = flat(self.expr(&item.expr)?);
+            groups.push(self.later(item.key(), typed));
         }
+        self.flush()?;
         Ok(groups)
+    }
+
+    /// The group that is made of times.
+    fn bin_of(&self, by: &[Item], groups: &[Slot]) -> Option<(String, Period)> {
+        by.iter().zip(groups).find_map(|(item, slot)| {
+            let ExprKind::Call { name, args } = &item.expr.kind else {
+                return None;
+            };
+            let is_bin = matches!(name.as_str(), "bin" | "datefloor");
+            match args.last()?.kind {
+                ExprKind::Period(period) if is_bin => Some((slot.column.clone(), period)),
+                _ => None,
+            }
+        })
     }
 
     /// The plan's aggregation; puts groups and aggregates, and nothing else, in scope.
@@ -121,16 +141,6 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Computes an item and puts it in scope under its name.
-    fn output(&mut self, item: &Item) -> Planned<()> {
-        let slot = self.slot(&item.expr)?;
-        self.slots.push(Slot {
-            key: item.key(),
-            ..slot
-        });
-        Ok(())
-    }
-
     fn aggregate(&mut self, call: &Expr) -> Planned<Aggregate> {
         let ExprKind::Call { name, args } = &call.kind else {
             return Err(QueryError::Internal(
@@ -144,7 +154,7 @@ impl Planner<'_> {
             expr,
         };
         let counts_rows = args.is_empty() || matches!(args[0].kind, ExprKind::Star);
-        if name == "count" && counts_rows {
+        if matches!(name.as_str(), "count" | "count_over_time") && counts_rows {
             return Ok(numeric(count(lit(1))));
         }
         let arguments = if name == "pct" { 2..=2 } else { 1..=1 };
@@ -156,24 +166,27 @@ impl Planner<'_> {
             let hint = Some("aggregate it in a second `stats`");
             return Err(self.malformed(inner.span, message, hint));
         }
-        let slot = self.slot(&args[0])?;
-        let value = column(&slot);
+        let value = flat(self.expr(&args[0])?);
         match name.as_str() {
-            "count" => return Ok(numeric(count(value.expr))),
-            "count_distinct" => return Ok(numeric(count_distinct(value.expr))),
+            "count" | "count_over_time" => {
+                let slot = self.later(String::new(), value);
+                return Ok(numeric(count(by_name(&slot.column))));
+            }
+            "count_distinct" => {
+                let slot = self.later(String::new(), value);
+                return Ok(numeric(count_distinct(by_name(&slot.column))));
+            }
             "earliest" | "latest" | "sortsfirst" | "sortslast" => {
-                let expr = self.pick(name, &slot, call)?;
-                return Ok(Aggregate {
-                    key,
-                    kind: slot.kind,
-                    expr,
-                });
+                let kind = value.kind;
+                let expr = self.pick(name, value, call)?;
+                return Ok(Aggregate { key, kind, expr });
             }
             _ => {}
         }
-        let number = by_name(&self.extend(vec![number(value)])?[0]);
+        let number = Typed::new(number(value), ColumnKind::Number);
+        let number = by_name(&self.later(String::new(), number).column);
         Ok(numeric(match name.as_str() {
-            "sum" => sum(number),
+            "sum" | "sum_over_time" => sum(number),
             "avg" => avg(number),
             "min" => min(number),
             "max" => max(number),
@@ -196,9 +209,9 @@ impl Planner<'_> {
     }
 
     /// The value of one row of the group: the first or last by time, or by sort order.
-    fn pick(&mut self, name: &str, slot: &Slot, call: &Expr) -> Planned<DfExpr> {
+    fn pick(&mut self, name: &str, value: Typed, call: &Expr) -> Planned<DfExpr> {
         let order = if name.starts_with("sorts") {
-            sortable(column(slot))
+            sortable(value.clone())
         } else {
             let Some(time) = self.find("@timestamp") else {
                 let message = format!("`{name}` reads `@timestamp`, which `stats` has left out");
@@ -206,7 +219,8 @@ impl Planner<'_> {
             };
             by_name(&time.column)
         };
-        let order = by_name(&self.extend(vec![order])?[0]);
+        let order = Typed::new(order, ColumnKind::Text);
+        let order = by_name(&self.later(String::new(), order).column);
         let mut sort = vec![order.sort(true, false)];
         // Of events at the same time, the one that came first is the earlier: places run backward.
         sort.extend(
@@ -214,7 +228,7 @@ impl Planner<'_> {
                 .first()
                 .map(|tie| by_name(&tie.column).sort(false, false)),
         );
-        let value = by_name(&slot.column);
+        let value = by_name(&self.later(String::new(), value).column);
         let function = match name {
             "earliest" | "sortsfirst" => first_value_udaf(),
             _ => last_value_udaf(),
@@ -241,7 +255,10 @@ fn outer_calls<'e>(expr: &'e Expr, calls: &mut Vec<&'e Expr>) {
             outer_calls(first, calls);
             rest.iter().for_each(|(_, expr)| outer_calls(expr, calls));
         }
-        ExprKind::Like { value, .. } | ExprKind::In { value, .. } => outer_calls(value, calls),
+        ExprKind::Like { value, .. }
+        | ExprKind::In { value, .. }
+        | ExprKind::InQuery { value, .. }
+        | ExprKind::Access { of: value, .. } => outer_calls(value, calls),
         _ => {}
     }
 }

@@ -1,11 +1,13 @@
 //! Our functions as DataFusion's: a closure over the values of one row becomes an expression over
-//! columns. Text is `Utf8`, a number `Float64`, a time `Int64`, truth `Boolean` in Arrow.
+//! columns. Text is `Utf8`, a number `Float64`, a time `Int64`, truth `Boolean` in Arrow; what may be
+//! a map or list is `LargeUtf8` with a first byte that tells: `j` before JSON, `t` before text.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, BooleanBuilder, Float64Array,
-    Float64Builder, Int64Array, Int64Builder, StringArray, StringBuilder, StructArray,
+    Float64Builder, Int64Array, Int64Builder, LargeStringArray, LargeStringBuilder, StringArray,
+    StringBuilder, StructArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -47,6 +49,7 @@ pub(super) fn arrow_type(kind: ColumnKind) -> DataType {
         ColumnKind::Number => DataType::Float64,
         ColumnKind::Time => DataType::Int64,
         ColumnKind::Bool => DataType::Boolean,
+        ColumnKind::Structure => DataType::LargeUtf8,
     }
 }
 
@@ -56,6 +59,7 @@ fn kind_of(data_type: &DataType) -> ColumnKind {
         DataType::Float64 => ColumnKind::Number,
         DataType::Int64 => ColumnKind::Time,
         DataType::Boolean => ColumnKind::Bool,
+        DataType::LargeUtf8 => ColumnKind::Structure,
         _ => ColumnKind::Text,
     }
 }
@@ -66,6 +70,7 @@ pub(super) enum Column<'a> {
     Number(&'a Float64Array),
     Time(&'a Int64Array),
     Bool(&'a BooleanArray),
+    Structure(&'a LargeStringArray),
 }
 
 impl<'a> Column<'a> {
@@ -75,10 +80,22 @@ impl<'a> Column<'a> {
             ColumnKind::Number => array.as_primitive_opt::<Float64Type>().map(Self::Number),
             ColumnKind::Time => array.as_primitive_opt::<Int64Type>().map(Self::Time),
             ColumnKind::Bool => array.as_boolean_opt().map(Self::Bool),
+            ColumnKind::Structure => array.as_string_opt::<i64>().map(Self::Structure),
         };
         found.ok_or_else(|| {
             DataFusionError::Internal(format!("column of type {}", array.data_type()))
         })
+    }
+
+    /// What the values are.
+    pub(super) fn kind(&self) -> ColumnKind {
+        match self {
+            Self::Text(_) => ColumnKind::Text,
+            Self::Number(_) => ColumnKind::Number,
+            Self::Time(_) => ColumnKind::Time,
+            Self::Bool(_) => ColumnKind::Bool,
+            Self::Structure(_) => ColumnKind::Structure,
+        }
     }
 
     pub(super) fn get(&self, row: usize) -> Value<'a> {
@@ -87,9 +104,58 @@ impl<'a> Column<'a> {
             Self::Number(array) if array.is_valid(row) => Value::Number(array.value(row)),
             Self::Time(array) if array.is_valid(row) => Value::Time(array.value(row)),
             Self::Bool(array) if array.is_valid(row) => Value::Bool(array.value(row)),
+            Self::Structure(array) if array.is_valid(row) => untagged(array.value(row)),
             _ => Value::Null,
         }
     }
+}
+
+/// A column of the kind with these values.
+pub(super) fn column_of(kind: ColumnKind, values: &[Value<'_>]) -> ArrayRef {
+    match kind {
+        ColumnKind::Text => {
+            let texts = values.iter().map(Value::text);
+            Arc::new(texts.collect::<StringArray>())
+        }
+        ColumnKind::Number => Arc::new(values.iter().map(Value::number).collect::<Float64Array>()),
+        ColumnKind::Time => {
+            let millis = values
+                .iter()
+                .map(|v| v.number().map(|millis| millis as i64));
+            Arc::new(millis.collect::<Int64Array>())
+        }
+        ColumnKind::Bool => {
+            let truths = values
+                .iter()
+                .map(|v| (*v != Value::Null).then(|| v.truth()));
+            Arc::new(truths.collect::<BooleanArray>())
+        }
+        ColumnKind::Structure => Arc::new(values.iter().map(tagged).collect::<LargeStringArray>()),
+    }
+}
+
+fn untagged(tagged: &str) -> Value<'_> {
+    match tagged.split_at_checked(1) {
+        Some(("j", json)) => Value::Structure(json.into()),
+        Some((_, text)) => Value::Text(text.into()),
+        None => Value::Null,
+    }
+}
+
+/// How a value stands in a column of structures.
+pub(super) fn tagged(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Structure(json) => Some(format!("j{json}")),
+        other => other.text().map(|text| format!("t{text}")),
+    }
+}
+
+/// The value without maps and lists, which `stats`, `sort` and `dedup` do not take.
+pub(super) fn flat(typed: Typed) -> Typed {
+    if typed.kind != ColumnKind::Structure {
+        return typed;
+    }
+    call("flat", vec![typed], ColumnKind::Text, |v| v[0].clone())
 }
 
 /// `function` over the values of `args` in each row, its value coerced to `kind`.
@@ -140,6 +206,7 @@ pub(super) fn number(typed: Typed) -> Expr {
 
 /// What to sort by.
 pub(super) fn sortable(typed: Typed) -> Expr {
+    let typed = flat(typed);
     if typed.kind != ColumnKind::Text {
         return typed.expr;
     }
@@ -175,6 +242,7 @@ pub(super) fn split(
         let texts = arrays[0].as_string::<i32>();
         let mut columns: Vec<_> = (0..count).map(|_| StringBuilder::new()).collect();
         let mut parts = Vec::new();
+        let mut room = TEXT_BYTES_MAX;
         for text in texts {
             parts.clear();
             if let Some(text) = text {
@@ -182,6 +250,7 @@ pub(super) fn split(
             }
             parts.resize(count, None);
             for (column, part) in columns.iter_mut().zip(&parts) {
+                take(&mut room, *part)?;
                 column.append_option(*part);
             }
         }
@@ -223,6 +292,17 @@ fn scalar(
     function.call(args.into_iter().map(|arg| arg.expr).collect())
 }
 
+/// The most bytes of text that one expression may make of one batch of rows.
+const TEXT_BYTES_MAX: usize = 1 << 30;
+
+fn take(room: &mut usize, text: Option<&str>) -> Result<()> {
+    let left = room.checked_sub(text.map_or(0, str::len));
+    *room = left.ok_or_else(|| {
+        DataFusionError::ResourcesExhausted("the texts that the query makes are too long".into())
+    })?;
+    Ok(())
+}
+
 fn map_rows(
     arrays: &[ArrayRef],
     kind: ColumnKind,
@@ -239,8 +319,11 @@ fn map_rows(
     Ok(match kind {
         ColumnKind::Text => {
             let mut builder = StringBuilder::with_capacity(rows, 16 * rows);
+            let mut room = TEXT_BYTES_MAX;
             for row in 0..rows {
-                builder.append_option(values(row).text());
+                let text = values(row).text();
+                take(&mut room, text.as_deref())?;
+                builder.append_option(text);
             }
             Arc::new(builder.finish())
         }
@@ -255,6 +338,16 @@ fn map_rows(
             let mut builder = Int64Builder::with_capacity(rows);
             for row in 0..rows {
                 builder.append_option(values(row).number().map(|millis| millis as i64));
+            }
+            Arc::new(builder.finish())
+        }
+        ColumnKind::Structure => {
+            let mut builder = LargeStringBuilder::with_capacity(rows, 16 * rows);
+            let mut room = TEXT_BYTES_MAX;
+            for row in 0..rows {
+                let text = tagged(&values(row));
+                take(&mut room, text.as_deref())?;
+                builder.append_option(text);
             }
             Arc::new(builder.finish())
         }

@@ -1,10 +1,13 @@
 //! Executes plans and prints their rows.
 
 use std::collections::HashSet;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::{MemTable, provider_as_source};
@@ -16,71 +19,67 @@ use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
 use datafusion::prelude::SessionConfig;
 
+use wirelab_model::UnixTime;
+
 use super::QueryOptions;
-use super::ast::{Command, Step};
+use super::ast::{Command, Expr, ExprKind, Query, Since, Span, Step};
+use super::check::{check_order, fields_of, named_fields, subqueries};
+use super::groups;
 use super::parse::{LIMIT_MAX, Parser};
-use super::plan::{Finish, Planner, check_order, named_fields};
+use super::plan::{Finish, Planner};
 use super::row::Column as RowColumn;
 use super::source::{self, Source};
-use super::value::{Value, print_number, print_time};
+use super::value::{Value, equality_key, print_number, print_time};
 use crate::error::Place;
-use crate::{Column, ColumnKind, LogGroup, QueryError, QueryResult, Statistics, Warning};
+use crate::{
+    Column, ColumnKind, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning,
+};
 
 /// Rows if neither the query nor the call says how many.
 const LIMIT_DEFAULT: u64 = 10_000;
 
-type Ran<T> = Result<T, QueryError>;
+pub(super) type Ran<T> = Result<T, QueryError>;
 type Row = Vec<Option<String>>;
 
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
-        Self::Internal(error.strip_backtrace())
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(message) => Self::TooLarge(message.clone()),
+            _ => Self::Internal(error.strip_backtrace()),
+        }
+    }
+}
+
+impl From<ArrowError> for QueryError {
+    fn from(error: ArrowError) -> Self {
+        Self::Internal(error.to_string())
     }
 }
 
 /// Answers a query; see [`super::insights`].
-pub(super) async fn run(query: &str, group: &LogGroup, options: &QueryOptions) -> Ran<QueryResult> {
+pub(super) async fn run(
+    query: &str,
+    groups: &LogGroups<'_>,
+    options: &QueryOptions,
+) -> Ran<QueryResult> {
     check_options(options)?;
     let mut parser = Parser::new(query)?;
-    let steps = parser.query()?;
-    check_order(query, &steps)?;
-    let Source {
-        schema,
-        batches,
-        slots,
+    let tree = parser.query()?;
+    check_order(query, &tree)?;
+    let context = Context { query, groups };
+    let fields = named_fields(&tree.steps);
+    let work = context
+        .execute(&tree, &tree.steps, fields, *options)
+        .await?;
+    let Work {
+        planner,
         order,
-        bytes,
-    } = source::read(group, options, &named_fields(&steps))
-        .map_err(|error| QueryError::Internal(error.to_string()))?;
-
-    let scanned = order.len() as u64;
-    let plan = scan(schema, batches)?;
-    let names = source::event_names(group);
-    let mut planner = Planner::new(query, group, options, plan, slots, names);
-    let matching = steps
-        .iter()
-        .position(|step| !is_row_by_row(step))
-        .unwrap_or(steps.len());
-    let (matching, rest) = steps.split_at(matching);
-    for step in matching {
-        planner.step(step)?;
-    }
-    let mut matched = scanned;
-    if matching
-        .iter()
-        .any(|step| matches!(step.command, Command::Filter(_)))
-    {
-        // What matches is counted before `limit` or `stats` hides it.
-        planner.narrow()?;
-        let (schema, batches) = rows(planner.plan()).await?;
-        matched = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        planner.set_plan(scan(schema, batches)?);
-    }
-    for step in rest {
-        planner.step(step)?;
-    }
+        statistics,
+        ..
+    } = work;
     let (mut finish, mut warnings) = planner.finish()?;
-    let says_limit = steps
+    let says_limit = tree
+        .steps
         .iter()
         .any(|step| matches!(step.command, Command::Limit(_)));
     if options.limit.is_none() && !says_limit {
@@ -88,12 +87,234 @@ pub(super) async fn run(query: &str, group: &LogGroup, options: &QueryOptions) -
     }
     warnings.extend(doubts(query, parser));
     warnings.sort_by_key(|warning| warning.place.start);
-    let statistics = Statistics {
-        records_matched: matched,
-        records_scanned: scanned,
-        bytes_scanned: bytes,
-    };
     answer(finish, &order, statistics, warnings).await
+}
+
+/// What the parts of a query have in common.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    query: &'a str,
+    groups: &'a LogGroups<'a>,
+}
+
+/// A query on its way: the plan so far, and what has been read.
+pub(super) struct Work<'a> {
+    context: Context<'a>,
+    pub(super) planner: Planner<'a>,
+    /// For each place in the default order, the event's index.
+    pub(super) order: Vec<usize>,
+    pub(super) statistics: Statistics,
+}
+
+/// A query's parts are executed the same way as the whole.
+type Part<'f, T> = Pin<Box<dyn Future<Output = Ran<T>> + Send + 'f>>;
+
+impl<'a> Context<'a> {
+    /// The first `steps` of a query, over `fields` of its events.
+    fn execute(
+        self,
+        query: &'a Query,
+        steps: &'a [Step],
+        fields: Vec<String>,
+        options: QueryOptions,
+    ) -> Part<'a, Work<'a>> {
+        Box::pin(async move {
+            let options = groups::range(self.query, &options, query.source.as_ref())?;
+            let chosen = groups::select(self.query, self.groups, query.source.as_ref())?;
+            let mut work = self.read(&chosen, &fields, options)?;
+            work.subqueries(steps).await?;
+            let matching = steps.iter().position(|step| !step.command.is_row_by_row());
+            let (matching, rest) = steps.split_at(matching.unwrap_or(steps.len()));
+            work.matching(matching).await?;
+            for (at, step) in rest.iter().enumerate() {
+                let before = &steps[..matching.len() + at];
+                let follows = rest.get(at + 1);
+                work.step(query, before, step, follows).await?;
+            }
+            Ok(work)
+        })
+    }
+
+    fn read(
+        self,
+        groups: &[&'a LogGroup],
+        fields: &[String],
+        options: QueryOptions,
+    ) -> Ran<Work<'a>> {
+        let Source {
+            schema,
+            batches,
+            slots,
+            order,
+            bytes,
+        } = source::read(groups, &options, fields)?;
+        let format = groups.iter().find_map(|group| group.format.as_ref());
+        let names = source::event_names(groups);
+        let plan = scan(schema, batches)?;
+        let scanned = order.len() as u64;
+        Ok(Work {
+            context: self,
+            planner: Planner::new(self.query, format, options, plan, slots, names),
+            order,
+            statistics: Statistics {
+                records_matched: scanned,
+                records_scanned: scanned,
+                bytes_scanned: bytes,
+            },
+        })
+    }
+}
+
+impl<'a> Work<'a> {
+    /// The commands that look at one event alone. What matches is counted before `limit` or `stats`
+    /// hides it.
+    async fn matching(&mut self, steps: &'a [Step]) -> Ran<()> {
+        for step in steps {
+            self.planner.step(step)?;
+        }
+        let filters = |step: &Step| matches!(step.command, Command::Filter(_));
+        if steps.iter().any(filters) {
+            self.planner.narrow()?;
+            let (schema, batches) = rows(self.planner.plan()).await?;
+            let count = |batch: &RecordBatch| batch.num_rows() as u64;
+            self.statistics.records_matched = batches.iter().map(count).sum();
+            self.planner.set_plan(scan(schema, batches)?);
+        }
+        Ok(())
+    }
+
+    async fn step(
+        &mut self,
+        query: &'a Query,
+        before: &'a [Step],
+        step: &'a Step,
+        follows: Option<&'a Step>,
+    ) -> Ran<()> {
+        match &step.command {
+            Command::Unnest { list, name, .. } => self.unnest(list, name).await,
+            Command::Accum { of, name } => self.accum(of, name).await,
+            Command::FillDown(patterns) => self.fill_down(patterns).await,
+            Command::FillMissing(values) => self.fill_missing(values).await,
+            Command::Join(join) => {
+                let mut fields = named_fields(&join.query.steps);
+                fields.extend(fields_of(&query.steps, &join.right));
+                if let ExprKind::Field(key) = &join.right_key.kind {
+                    fields.push(key.clone());
+                }
+                fields.sort_unstable();
+                fields.dedup();
+                let options = self.planner.options;
+                let inner = &join.query;
+                let right = self.context.execute(inner, &inner.steps, fields, options);
+                let right = right.await?;
+                self.join(join, right).await
+            }
+            Command::Pattern(of) => match follows.map(|step| &step.command) {
+                Some(Command::Diff(since)) => self.compare(query, before, of, *since).await,
+                _ => self.pattern(of).await,
+            },
+            Command::Diff(since) => {
+                let after_pattern = before
+                    .last()
+                    .is_some_and(|step| matches!(step.command, Command::Pattern(_)));
+                if after_pattern {
+                    return Ok(()); // done with it
+                }
+                let message = Expr {
+                    kind: ExprKind::Field("@message".to_owned()),
+                    span: step.span,
+                };
+                self.compare(query, before, &message, *since).await
+            }
+            _ => self.planner.step(step),
+        }
+    }
+
+    /// `diff`: the same steps over an earlier time of the same length.
+    async fn compare(
+        &mut self,
+        query: &'a Query,
+        before: &'a [Step],
+        of: &Expr,
+        since: Since,
+    ) -> Ran<()> {
+        let mut fields = named_fields(before);
+        of.walk(&mut |expr| {
+            if let ExprKind::Field(name) = &expr.kind {
+                fields.push(name.clone());
+            }
+        });
+        let options = earlier(&self.planner.options, since);
+        let chosen = groups::select(
+            self.context.query,
+            self.context.groups,
+            query.source.as_ref(),
+        );
+        let mut work = self.context.read(&chosen?, &fields, options)?;
+        work.planner.subqueries = self.planner.subqueries.clone();
+        work.matching(before).await?;
+        self.diff(of, work).await
+    }
+
+    /// Answers the queries inside conditions.
+    async fn subqueries(&mut self, steps: &'a [Step]) -> Ran<()> {
+        for query in steps.iter().flat_map(subqueries) {
+            let fields = named_fields(&query.steps);
+            let options = self.planner.options;
+            let inner = self.context.execute(query, &query.steps, fields, options);
+            let work = inner.await?;
+            self.statistics.records_scanned += work.statistics.records_scanned;
+            self.statistics.bytes_scanned += work.statistics.bytes_scanned;
+            let shown = work.planner.shown.as_ref().map_or(0, Vec::len);
+            if shown != 1 {
+                let span = query
+                    .source
+                    .as_ref()
+                    .map_or(Span::default(), |source| source.span);
+                let message = "a subquery in `in (...)` gives one field";
+                let hint = Some("end it with `| fields srcAddr`");
+                return Err(self.planner.malformed(span, message, hint));
+            }
+            let mut planner = work.planner;
+            self.planner.warnings.append(&mut planner.warnings);
+            let (finish, _) = planner.finish()?;
+            let keys = first_column(&finish).await?;
+            self.planner
+                .subqueries
+                .insert(query.place(), Arc::new(keys));
+        }
+        Ok(())
+    }
+}
+
+/// The values of the first column, in the form in which equal ones are the same.
+async fn first_column(finish: &Finish) -> Ran<HashSet<String>> {
+    let (_, batches) = rows(&finish.plan).await?;
+    let mut keys = HashSet::new();
+    for batch in &batches {
+        let column = RowColumn::new(batch.column(0))?;
+        keys.extend((0..batch.num_rows()).filter_map(|row| equality_key(&column.get(row))));
+    }
+    Ok(keys)
+}
+
+/// The range that `diff` compares with.
+fn earlier(options: &QueryOptions, since: Since) -> QueryOptions {
+    const DAY: u64 = 86_400;
+    let (start, end) = (options.start.as_secs(), options.end.as_secs());
+    let back = match since {
+        Since::Period => end - start + 1,
+        Since::Day => DAY,
+        Since::Week => 7 * DAY,
+        // The guide does not say how long a month is.
+        Since::Month => 30 * DAY,
+    };
+    let moved = |secs: u64| UnixTime::from_secs(secs.saturating_sub(back));
+    QueryOptions {
+        start: moved(start),
+        end: moved(end),
+        ..*options
+    }
 }
 
 fn check_options(options: &QueryOptions) -> Ran<()> {
@@ -124,18 +345,6 @@ fn doubts(query: &str, parser: Parser<'_>) -> impl Iterator<Item = Warning> {
         })
 }
 
-/// Whether a command looks at one event alone.
-fn is_row_by_row(step: &Step) -> bool {
-    matches!(
-        step.command,
-        Command::Fields(_)
-            | Command::Display(_)
-            | Command::Filter(_)
-            | Command::Parse { .. }
-            | Command::Unmask
-    )
-}
-
 /// One session for the process: queries keep nothing in it.
 ///
 /// One partition, because the order of rows is part of the answer, and a query is small. Of the
@@ -158,7 +367,7 @@ fn session() -> &'static SessionState {
     })
 }
 
-fn scan(schema: SchemaRef, batches: Vec<RecordBatch>) -> Ran<LogicalPlan> {
+pub(super) fn scan(schema: SchemaRef, batches: Vec<RecordBatch>) -> Ran<LogicalPlan> {
     let table = MemTable::try_new(schema, vec![batches])?;
     let source = provider_as_source(Arc::new(table));
     Ok(LogicalPlanBuilder::scan("events", source, None)?.build()?)
@@ -169,7 +378,7 @@ async fn physical(plan: &LogicalPlan) -> Ran<Arc<dyn ExecutionPlan>> {
 }
 
 /// All rows of a plan.
-async fn rows(plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
+pub(super) async fn rows(plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
     let physical = physical(plan).await?;
     let batches = collect(physical.clone(), session().task_ctx()).await?;
     Ok((physical.schema(), batches))
@@ -281,6 +490,7 @@ impl<'a> Printer<'a> {
 fn print(value: &Value<'_>, kind: ColumnKind) -> Option<String> {
     match (value, kind) {
         (Value::Time(millis), ColumnKind::Time) => Some(print_time(*millis)),
+        (Value::Structure(json), _) => Some(json.clone().into_owned()),
         (Value::Number(number), _) if number.is_finite() => Some(print_number(*number)),
         _ => value.text().map(std::borrow::Cow::into_owned),
     }

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use wirelab_flowlog::LogFormat;
 
 use super::QueryOptions;
+use super::json;
 use super::plan::Slot;
 use super::row::arrow_type;
 use crate::{ColumnKind, LogEvent, LogGroup};
@@ -35,30 +36,33 @@ pub(super) struct Source {
     pub(super) schema: SchemaRef,
     pub(super) batches: Vec<RecordBatch>,
     pub(super) slots: Vec<Slot>,
-    /// For each place in the default order, the event's index in the group.
+    /// For each place in the default order, the event's index, counted through the groups.
     pub(super) order: Vec<usize>,
     pub(super) bytes: u64,
 }
 
-/// All names that the group's events have, as far as they can be known without looking.
-pub(super) fn event_names(group: &LogGroup) -> Vec<String> {
-    let fields = group.format.iter().flat_map(LogFormat::fields);
-    let discovered = fields.map(|field| field.insights_name());
-    SYSTEM_FIELDS
+/// All names that the groups' events have, as far as they can be known without looking.
+pub(super) fn event_names(groups: &[&LogGroup]) -> Vec<String> {
+    let formats = groups.iter().flat_map(|group| &group.format);
+    let fields = formats.flat_map(LogFormat::fields);
+    let mut names: Vec<String> = SYSTEM_FIELDS
         .into_iter()
-        .chain(discovered)
+        .chain(fields.map(|field| field.insights_name()))
         .map(str::to_owned)
-        .collect()
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
+    names
 }
 
 /// Reads the events of the time range that have arrived by now.
 pub(super) fn read(
-    group: &LogGroup,
+    groups: &[&LogGroup],
     options: &QueryOptions,
     names: &[String],
 ) -> Result<Source, ArrowError> {
-    let order = select(group, options);
-    let mut columns = Columns::new(group, names);
+    let selected = select(groups, options);
+    let mut columns = Columns::new(groups, names);
     let slots = columns.slots();
     let mut fields: Vec<ArrowField> = slots
         .iter()
@@ -70,13 +74,24 @@ pub(super) fn read(
         false,
     ));
     let schema = Arc::new(Schema::new(fields));
+    let firsts: Vec<usize> = groups
+        .iter()
+        .scan(0, |first, group| {
+            let here = *first;
+            *first += group.events.len();
+            Some(here)
+        })
+        .collect();
     let mut bytes = 0;
     let mut batches = Vec::new();
-    for (index, chunk) in order.chunks(BATCH_ROWS).enumerate() {
-        for event_index in chunk {
-            if let Some(event) = group.events.get(*event_index) {
+    let mut order = Vec::with_capacity(selected.len());
+    for (index, chunk) in selected.chunks(BATCH_ROWS).enumerate() {
+        for (group, place) in chunk {
+            let number = firsts[*group] + place;
+            order.push(number);
+            if let Some(event) = groups[*group].events.get(*place) {
                 bytes += event.message.len() as u64;
-                columns.push(&event, *event_index);
+                columns.push(*group, &event, number);
             }
         }
         let mut arrays = columns.finish();
@@ -95,15 +110,20 @@ pub(super) fn read(
     })
 }
 
-/// Newest first; of events at the same time, the one that arrived last.
-fn select(group: &LogGroup, options: &QueryOptions) -> Vec<usize> {
+/// Groups and places of the events, newest first; of events at the same time, the one that arrived
+/// last.
+fn select(groups: &[&LogGroup], options: &QueryOptions) -> Vec<(usize, usize)> {
     let range = options.start.as_secs() * 1000..=options.end.as_secs() * 1000 + 999;
     let now = options.now.as_millis();
-    let events = group.events.iter().enumerate();
-    let seen = events.filter(|(_, e)| range.contains(&e.timestamp_ms) && e.ingestion_ms <= now);
-    let mut order: Vec<(u64, usize)> = seen.map(|(index, e)| (e.timestamp_ms, index)).collect();
+    let mut order: Vec<(u64, usize, usize)> = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let events = group.events.iter().enumerate();
+        let seen = events.filter(|(_, e)| range.contains(&e.timestamp_ms) && e.ingestion_ms <= now);
+        order.extend(seen.map(|(place, e)| (e.timestamp_ms, number, place)));
+    }
     order.sort_unstable_by(|left, right| right.cmp(left));
-    order.into_iter().map(|(_, index)| index).collect()
+    let places = order.into_iter();
+    places.map(|(_, group, place)| (group, place)).collect()
 }
 
 /// Where a column's values come from.
@@ -127,37 +147,39 @@ enum Builder {
 }
 
 struct Columns<'a> {
-    group: &'a LogGroup,
-    columns: Vec<(String, Origin, Builder)>,
+    groups: &'a [&'a LogGroup],
+    columns: Vec<(String, Builder)>,
+    /// For each group, where its events have the columns' values.
+    origins: Vec<Vec<Option<Origin>>>,
     splits: bool,
     parses: bool,
 }
 
 impl<'a> Columns<'a> {
-    fn new(group: &'a LogGroup, names: &[String]) -> Self {
-        let mut columns = Vec::new();
-        for name in names {
-            if let Some(origin) = origin(group, name) {
-                let builder = match origin {
-                    Origin::Timestamp | Origin::Ingestion => Builder::Time(Int64Builder::new()),
-                    _ => Builder::Text(StringBuilder::new()),
-                };
-                columns.push((name.clone(), origin, builder));
-            }
-        }
-        let any = |test: fn(&Origin) -> bool| columns.iter().any(|(_, origin, _)| test(origin));
+    fn new(groups: &'a [&'a LogGroup], names: &[String]) -> Self {
+        let known = |name: &&String| groups.iter().any(|group| origin(group, name).is_some());
+        let names: Vec<&String> = names.iter().filter(known).collect();
+        let of_group = |group: &&LogGroup| names.iter().map(|name| origin(group, name)).collect();
+        let origins: Vec<Vec<Option<Origin>>> = groups.iter().map(of_group).collect();
+        let builder = |name: &str| match name {
+            "@timestamp" | "@ingestionTime" => Builder::Time(Int64Builder::new()),
+            _ => Builder::Text(StringBuilder::new()),
+        };
+        let columns = names.iter().map(|name| ((*name).clone(), builder(name)));
+        let any = |test: fn(&Origin) -> bool| origins.iter().flatten().flatten().any(test);
         Self {
-            group,
+            groups,
+            columns: columns.collect(),
             splits: any(|origin| matches!(origin, Origin::Value(_))),
             parses: any(|origin| matches!(origin, Origin::Path(_))),
-            columns,
+            origins,
         }
     }
 
     fn slots(&self) -> Vec<Slot> {
         let numbered = self.columns.iter().enumerate();
         numbered
-            .map(|(index, (name, _, builder))| Slot {
+            .map(|(index, (name, builder))| Slot {
                 key: name.clone(),
                 kind: match builder {
                     Builder::Time(_) => ColumnKind::Time,
@@ -168,40 +190,42 @@ impl<'a> Columns<'a> {
             .collect()
     }
 
-    fn push(&mut self, event: &LogEvent<'_>, index: usize) {
+    /// Adds an event of the `number`th group; `index` counts it through all groups.
+    fn push(&mut self, number: usize, event: &LogEvent<'_>, index: usize) {
+        let format = self.groups[number].format.as_ref();
         let mut values: Vec<&str> = Vec::new();
-        if self.splits {
-            let expected = self
-                .group
-                .format
-                .as_ref()
-                .map_or(0, |format| format.fields().len());
+        if let Some(format) = format.filter(|_| self.splits) {
             values.extend(event.message.split_ascii_whitespace());
-            if values.len() != expected {
+            if values.len() != format.fields().len() {
                 values.clear(); // some other line in the group: nothing is discovered in it
             }
         }
-        let object = self.parses.then(|| json_object(event.message)).flatten();
-        for (_, origin, builder) in &mut self.columns {
+        let parses = self.parses && format.is_none();
+        let object = parses.then(|| json_object(event.message)).flatten();
+        for ((_, builder), origin) in self.columns.iter_mut().zip(&self.origins[number]) {
             match (origin, builder) {
-                (Origin::Timestamp, Builder::Time(to)) => {
+                (Some(Origin::Timestamp), Builder::Time(to)) => {
                     to.append_value(event.timestamp_ms as i64)
                 }
                 (_, Builder::Time(to)) => to.append_value(event.ingestion_ms as i64),
-                (Origin::Message, Builder::Text(to)) => to.append_value(event.message),
-                (Origin::Stream, Builder::Text(to)) => to.append_value(event.stream),
-                (Origin::Log(log), Builder::Text(to)) => to.append_value(log),
-                (Origin::Value(at), Builder::Text(to)) => to.append_option(values.get(*at)),
-                (Origin::Path(path), Builder::Text(to)) => {
-                    to.append_option(object.as_ref().and_then(|object| json_path(object, path)));
-                }
-                (_, Builder::Text(to)) => to.append_value(format!("{index:016x}")),
+                (None, Builder::Text(to)) => to.append_null(),
+                (Some(origin), Builder::Text(to)) => match origin {
+                    Origin::Message => to.append_value(event.message),
+                    Origin::Stream => to.append_value(event.stream),
+                    Origin::Log(log) => to.append_value(log),
+                    Origin::Value(at) => to.append_option(values.get(*at)),
+                    Origin::Path(path) => {
+                        let found = object.as_ref().and_then(|object| json_path(object, path));
+                        to.append_option(found);
+                    }
+                    _ => to.append_value(format!("{index:016x}")),
+                },
             }
         }
     }
 
     fn finish(&mut self) -> Vec<ArrayRef> {
-        let builders = self.columns.iter_mut().map(|(_, _, builder)| builder);
+        let builders = self.columns.iter_mut().map(|(_, builder)| builder);
         builders
             .map(|builder| match builder {
                 Builder::Time(builder) => Arc::new(builder.finish()) as Arc<dyn Array>,
@@ -241,24 +265,10 @@ fn json_path(object: &Json, path: &str) -> Option<String> {
         .strip_prefix('@')
         .filter(|rest| rest.starts_with('@'))
         .unwrap_or(path);
-    let found = lookup(object, path)?;
+    let found = json::lookup(object, path)?;
     match found {
         Json::Null | Json::Object(_) | Json::Array(_) => None,
         Json::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
-}
-
-/// Keys may contain dots themselves, so each way to cut the path is tried, longest key first.
-fn lookup<'j>(value: &'j Json, path: &str) -> Option<&'j Json> {
-    let child = |key: &str| match value {
-        Json::Object(map) => map.get(key),
-        Json::Array(list) => list.get(key.parse::<usize>().ok()?),
-        _ => None,
-    };
-    if let Some(found) = child(path) {
-        return Some(found);
-    }
-    let mut dots = path.rmatch_indices('.').map(|(at, _)| at);
-    dots.find_map(|at| lookup(child(&path[..at])?, &path[at + 1..]))
 }

@@ -34,9 +34,9 @@ pub(super) struct Token {
 }
 
 /// Longest first, so that `<=` is not read as `<`.
-const SYMBOLS: [&str; 21] = [
+const SYMBOLS: [&str; 23] = [
     "=~", "==", "!=", "<=", ">=", "|", ",", "(", ")", "[", "]", "=", "<", ">", "!", "+", "-", "*",
-    "/", "%", "^",
+    "/", "%", "^", ".", ":",
 ];
 
 /// What people write who come from SQL or C, and what stands for it here.
@@ -279,6 +279,32 @@ impl<'a> Lexer<'a> {
             text.push('.');
             self.at += 1;
         }
+    }
+
+    /// The text after `=`, in quotes or up to a blank, `|` or `)`; and where it stands.
+    pub(super) fn raw_value(&mut self) -> Result<(String, Span), QueryError> {
+        self.skip_blank();
+        if !self.rest().starts_with('=') {
+            let span = Span {
+                start: self.at,
+                end: self.at + 1,
+            };
+            return Err(self.malformed(span, "expected `=`", None));
+        }
+        self.at += 1;
+        self.skip_blank();
+        let start = self.at;
+        let text = match self.rest().chars().next() {
+            Some(quote @ ('"' | '\'')) => self.string(quote)?,
+            _ => {
+                let ends = |c: char| c.is_whitespace() || c == '|' || c == ')';
+                let len = self.rest().find(ends).unwrap_or(self.rest().len());
+                self.at += len;
+                self.query[start..self.at].to_owned()
+            }
+        };
+        let end = self.at;
+        Ok((text, Span { start, end }))
     }
 
     /// The regex literal that begins at the byte `start`, where a `/` stands.

@@ -20,13 +20,15 @@ pub(super) enum Value<'a> {
     /// Milliseconds since the epoch.
     Time(i64),
     Bool(bool),
+    /// A map or list, as JSON. It is neither a number nor a text: functions of those give null.
+    Structure(Cow<'a, str>),
 }
 
 impl<'a> Value<'a> {
     /// The value as a number; `None` for what is none, and for numbers without end.
     pub(super) fn number(&self) -> Option<f64> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Structure(_) => None,
             Self::Text(text) => parse_number(text),
             Self::Number(number) => Some(*number).filter(|n| n.is_finite()),
             Self::Time(millis) => Some(*millis as f64),
@@ -37,7 +39,7 @@ impl<'a> Value<'a> {
     /// The value as text: times as milliseconds, truth as 1 or 0.
     pub(super) fn text(&self) -> Option<Cow<'a, str>> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Structure(_) => None,
             Self::Text(text) => Some(text.clone()),
             Self::Number(number) => number.is_finite().then(|| print_number(*number).into()),
             Self::Time(millis) => Some(millis.to_string().into()),
@@ -91,6 +93,15 @@ pub(super) fn compare(comparison: Comparison, left: &Value<'_>, right: &Value<'_
 
 fn is_text(value: &Value<'_>) -> bool {
     matches!(value, Value::Text(_))
+}
+
+/// One form for values that are equal to each other: numbers by their size, else the text. `None`
+/// for what is equal to nothing.
+pub(super) fn equality_key(value: &Value<'_>) -> Option<String> {
+    match value.number() {
+        Some(number) => Some(format!("n{}", print_number(number))),
+        None => value.text().map(|text| format!("t{text}")),
+    }
 }
 
 /// Decimal notation with optional sign, fraction and exponent; no `inf`, `nan`, blanks or hex.

@@ -21,7 +21,7 @@ fn value() -> impl Strategy<Value = String> {
             ),
             (inner.clone(), select(PATTERNS)).prop_map(|(a, pattern)| format!("({a} {pattern})")),
             inner.clone().prop_map(|a| format!("(not {a})")),
-            inner.clone().prop_map(|a| format!("(-{a})")),
+            inner.clone().prop_map(|a| format!("(-abs({a}))")),
             (inner.clone(), select(UNARY)).prop_map(|(a, name)| format!("{name}({a})")),
             two.clone().prop_map(|(a, b)| format!("coalesce({a}, {b})")),
             two.prop_map(|(a, b)| format!("if(action = \"REJECT\", {a}, {b})")),

@@ -133,6 +133,9 @@ pub(super) fn named_fields(steps: &[Step]) -> Vec<String> {
     let mut names: Vec<String> = vec!["@timestamp".to_owned()];
     let mut visit = |expr: &Expr| match &expr.kind {
         ExprKind::Field(name) => names.push(name.clone()),
+        ExprKind::Call { name, args } if name == "messagesize" && args.is_empty() => {
+            names.push("@message".to_owned());
+        }
         ExprKind::Access { of, path } => {
             if let ExprKind::Field(name) = &of.kind {
                 names.push(format!("{name}.{path}"));

@@ -98,3 +98,41 @@ pub(super) fn unit(number: &str, unit: &str, after: &str) -> (String, Option<Str
         )),
     )
 }
+
+/// About a function of another language, or one that people expect.
+pub(super) fn function(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "isnull" | "isnotnull" | "ifnull" | "nvl" => {
+            "write `ispresent(x)`, `not ispresent(x)` or `coalesce(x, 0)`"
+        }
+        "length" | "lenght" | "len" | "char_length" => "write `strlen(x)`",
+        "upper" | "ucase" => "write `toupper(x)`",
+        "lower" | "lcase" => "write `tolower(x)`",
+        "substring" => "write `substr(x, start, length)`, counted from 0",
+        "contains" | "includes" | "instr" => {
+            "write `x like \"text\"` or `strcontains(x, \"text\")`"
+        }
+        "regexp_like" | "regex_match" | "match" => "write `x like /regex/`",
+        "regexp_extract" | "extract" | "rex" => "write `parse x /(?<name>regex)/`",
+        "regexp_replace" => "write `regexReplace(x, /regex/, \"text\")`",
+        "jsonextract" | "json_extract" | "json_extract_scalar" => "write `jsonParse(x).key`",
+        "median" | "p50" => "write `pct(x, 50)`",
+        "percentile" | "perc" | "approx_percentile" | "p90" | "p95" | "p99" => "write `pct(x, 95)`",
+        "distinct" | "dc" | "countdistinct" | "distinct_count" | "approx_distinct" => {
+            "write `count_distinct(x)`"
+        }
+        "mean" | "average" => "write `avg(x)`",
+        "stdev" | "stddev_pop" | "std" => "write `stddev(x)`",
+        "first" => "write `earliest(x)`, or `sortsFirst(x)` by value",
+        "last" => "write `latest(x)`, or `sortsLast(x)` by value",
+        "date_trunc" | "trunc" | "date_bin" => "write `datefloor(@timestamp, 1h)` or `bin(1h)`",
+        "date_format" | "format_datetime" => "write `formatDate(@timestamp, \"%Y-%m-%d\")`",
+        "date_parse" | "strptime" | "to_timestamp" => "write `parseDate(x, \"yyyy-MM-dd\")`",
+        "from_unixtime" => "write `fromMillis(1000 * x)`",
+        "cidrmatch" | "cidr_match" => "write `isIpInSubnet(x, \"10.0.1.0/24\")`",
+        "cast" | "try_cast" | "to_number" | "int" => "write `toNumber(x)`",
+        "countif" | "count_if" => "write `sum(action = \"REJECT\")`",
+        "iff" | "iif" => "write `if(condition, a, b)`",
+        _ => return None,
+    })
+}

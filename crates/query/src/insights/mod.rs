@@ -5,6 +5,7 @@ mod advice;
 mod ast;
 mod base64;
 mod check;
+mod discover;
 mod function;
 mod groups;
 mod habit;

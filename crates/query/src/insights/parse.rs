@@ -122,6 +122,11 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// Whether the last token was a comma.
+    pub(super) fn after_comma(&self) -> bool {
+        self.lexer.query[..self.last_end].ends_with(',')
+    }
+
     /// Takes the symbol if it is next.
     pub(super) fn eat(&mut self, symbol: &str) -> Parsed<bool> {
         let found = matches!(self.token.kind, Kind::Symbol(s) if s == symbol);

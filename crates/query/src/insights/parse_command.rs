@@ -307,6 +307,9 @@ impl Parser<'_> {
     }
 
     pub(super) fn item(&mut self) -> Parsed<Item> {
+        if self.after_comma() && self.at_word("by") {
+            return Err(self.unexpected("an expression", Some("leave out the comma before `by`")));
+        }
         let expr = self.expr()?;
         let text = self.lexer.query[expr.span.start..self.last_end].to_owned();
         let alias = if self.eat_word("as")? {

@@ -320,7 +320,12 @@ impl Parser<'_> {
                     Some("`*` stands in `count(*)` alone; `fields @message` shows the event");
                 return Err(self.unexpected("an expression", hint));
             }
-            _ => return Err(self.unexpected("an expression", None)),
+            _ => {
+                let hint = self
+                    .after_comma()
+                    .then_some("a comma separates: leave out the last");
+                return Err(self.unexpected("an expression", hint));
+            }
         };
         self.advance()?;
         Ok(Expr { kind, span })

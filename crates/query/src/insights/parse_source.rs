@@ -234,7 +234,10 @@ impl Parser<'_> {
         let found = of(left).map(|field| (true, field));
         let Some((is_left, field)) = found.or_else(|| of(right).map(|field| (false, field))) else {
             let message = format!("`{name}` belongs to neither side");
-            let hint = format!("write `{left}.{name}` or `{right}.{name}`");
+            let field = name
+                .split_once('.')
+                .map_or(name.as_str(), |(_, field)| field);
+            let hint = format!("write `{left}.{field}` or `{right}.{field}`");
             return Err(self.lexer.malformed(span, message, Some(&hint)));
         };
         let kind = ExprKind::Field(field);

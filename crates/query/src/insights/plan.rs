@@ -23,6 +23,10 @@ use wirelab_flowlog::LogFormat;
 /// So many `stats` were allowed before 2026, and are in every account.
 const STATS_PORTABLE: usize = 2;
 
+/// Projections after which a plan is executed before it goes on, and the most in one command.
+const DEPTH_GOOD: usize = 12;
+const DEPTH_MAX: usize = 48;
+
 /// A name in scope.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
@@ -74,6 +78,8 @@ pub(super) struct Planner<'a> {
     pub(super) shown: Option<Vec<Shown>>,
     /// Expressions to compute beside the plan's columns, each under a fresh name.
     pending: Vec<(DfExpr, String)>,
+    /// Projections one on another: many make planning slow.
+    depth: usize,
     stats: usize,
     plan: LogicalPlan,
     fresh: usize,
@@ -113,6 +119,7 @@ impl<'a> Planner<'a> {
             binned: None,
             shown: None,
             pending: Vec::new(),
+            depth: 0,
             stats: 0,
             plan,
             fresh: 0,
@@ -129,6 +136,12 @@ impl<'a> Planner<'a> {
     /// Goes on from `plan`, which has the same columns.
     pub(super) fn set_plan(&mut self, plan: LogicalPlan) {
         self.plan = plan;
+        self.depth = 0;
+    }
+
+    /// Whether the plan is better executed before it goes on.
+    pub(super) fn is_deep(&self) -> bool {
+        self.depth > DEPTH_GOOD
     }
 
     /// Forgets which columns are shown, when `stats` replaces them.
@@ -271,7 +284,11 @@ impl<'a> Planner<'a> {
 
     fn sort(&mut self, keys: &[SortKey]) -> Planned<()> {
         let mut order = Vec::new();
+        let mut seen = HashSet::new();
         for key in keys {
+            if !seen.insert(key.expr.to_string()) {
+                continue; // what is equal by it is so already
+            }
             if matches!(key.expr.kind, ExprKind::Number(_) | ExprKind::Text(_)) {
                 let hint = "name the field or the column to sort by";
                 self.warn(
@@ -345,6 +362,11 @@ impl<'a> Planner<'a> {
         if self.pending.is_empty() {
             return Ok(());
         }
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            let message = "the names in one command build on each other too often".to_owned();
+            return Err(QueryError::TooLarge(message));
+        }
         let fields = self.plan.schema().fields().iter();
         let mut projection: Vec<DfExpr> = fields.map(|field| by_name(field.name())).collect();
         let pending = std::mem::take(&mut self.pending).into_iter();
@@ -363,6 +385,7 @@ impl<'a> Planner<'a> {
         kept.extend(self.ties.iter().map(|slot| slot.column.as_str()));
         let shown = self.shown.iter().flatten();
         kept.extend(shown.map(|shown| shown.slot.column.as_str()));
+        kept.extend(self.dedup.iter().flatten().map(|slot| slot.column.as_str()));
         kept.sort_unstable();
         kept.dedup();
         let projection: Vec<DfExpr> = kept
@@ -388,7 +411,7 @@ impl<'a> Planner<'a> {
 
     /// Goes on from other rows: `ties` settle what comes first in `sort`.
     pub(super) fn replace(&mut self, plan: LogicalPlan, ties: Vec<Slot>, events: bool) {
-        self.plan = plan;
+        self.set_plan(plan);
         self.ties = ties;
         self.events = events;
     }

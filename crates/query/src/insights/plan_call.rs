@@ -10,6 +10,7 @@ use wirelab_model::IpNet;
 use super::QueryOptions;
 use super::ast::{Expr, ExprKind, Span};
 use super::function::{FUNCTIONS, Function, NOT_HERE, Returns};
+use super::habit;
 use super::java_time::{self, Pattern as DatePattern};
 use super::parse::compile;
 use super::period::Period;
@@ -58,10 +59,16 @@ impl Planner<'_> {
             return Err(self.no_function(name, span));
         };
         self.check_count(function.name, args, function.args.clone(), span)?;
-        let args = args
-            .iter()
-            .map(|arg| self.expr(arg))
-            .collect::<Planned<Vec<_>>>()?;
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
+            values.push(match truth_word(function.name, arg) {
+                Some(truth) if self.find(truth).is_none() => {
+                    Typed::number(f64::from(u8::from(truth == "true")))
+                }
+                _ => self.expr(arg)?,
+            });
+        }
+        let args = values;
         let kind = match function.returns {
             Returns::Kind(kind) => kind,
             Returns::Common { first, step } => common_kind(&args, first, step),
@@ -103,10 +110,8 @@ impl Planner<'_> {
                     .map(str::to_owned),
             };
         }
-        if matches!(name, "isnull" | "isnotnull" | "ifnull" | "nvl") {
-            let message = format!("`{name}` is not a function");
-            let hint = "write `ispresent(x)`, `not ispresent(x)` or `coalesce(x, 0)`";
-            return self.malformed(span, message, Some(hint));
+        if let Some(hint) = habit::function(name) {
+            return self.malformed(span, format!("`{name}` is not a function"), Some(hint));
         }
         let ours = FUNCTIONS.iter().map(|function| function.name);
         let known = ours.chain(SPECIAL).chain(AGGREGATES);
@@ -360,6 +365,16 @@ fn to_period(time: Typed, period: Period, up: bool) -> Typed {
         });
         moved.map_or(Value::Null, Value::Time)
     })
+}
+
+/// `strContains(a, b, true)` is the one place where the guide has a word for truth.
+fn truth_word<'e>(function: &str, arg: &'e Expr) -> Option<&'e str> {
+    match &arg.kind {
+        ExprKind::Field(word) if function == "strContains" => {
+            matches!(word.as_str(), "true" | "false").then_some(word)
+        }
+        _ => None,
+    }
 }
 
 /// Every match replaced; `\\1` and `$1` in the replacement stand for groups.

@@ -22,6 +22,7 @@ impl Planner<'_> {
     pub(super) fn expr(&mut self, expr: &Expr) -> Planned<Typed> {
         match &expr.kind {
             ExprKind::Field(name) => return self.field(name, expr.span),
+            ExprKind::Access { of, path } => return self.access(of, path, expr.span),
             ExprKind::Text(text) => return Ok(Typed::text(text)),
             ExprKind::Number(number) => return Ok(Typed::number(*number)),
             ExprKind::Period(_) => {
@@ -53,7 +54,6 @@ impl Planner<'_> {
             ExprKind::Like { value, pattern } => self.like(value, pattern, expr.span),
             ExprKind::In { value, list } => self.in_list(value, list),
             ExprKind::InQuery { value, query } => self.in_query(value, query),
-            ExprKind::Access { of, path } => self.access(of, path, expr.span),
             ExprKind::Call { name, args } => self.call(name, args, expr.span),
             _ => Err(QueryError::Internal(
                 "an expression without a plan".to_owned(),
@@ -62,11 +62,15 @@ impl Planner<'_> {
     }
 
     fn field(&mut self, name: &str, span: Span) -> Planned<Typed> {
-        if let Some(slot) = self.find(name) {
-            return Ok(column(slot));
+        let named = self.slots.iter().rposition(|slot| slot.key == name);
+        // `j.status` of a map `j` comes before a field of that name that events might have had.
+        if let Some((at, path)) = self.in_structure(name)
+            && named.is_none_or(|named| named < at)
+        {
+            return Ok(access(column(&self.slots[at]), path));
         }
-        if let Some((of, path)) = self.in_structure(name) {
-            return Ok(access(of, path));
+        if let Some(at) = named {
+            return Ok(column(&self.slots[at]));
         }
         if self.in_stats {
             let message = format!("`{name}` stands outside an aggregate");
@@ -77,13 +81,13 @@ impl Planner<'_> {
         Ok(Typed::null())
     }
 
-    /// The map or list in scope with whose name the path begins, and the rest of the path.
-    fn in_structure(&self, name: &str) -> Option<(Typed, String)> {
+    /// Where in scope the map or list is with whose name the path begins; the rest of the path.
+    fn in_structure(&self, name: &str) -> Option<(usize, String)> {
         let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
         dots.find_map(|at| {
-            let slot = self.find(&name[..at])?;
-            let path = name[at + 1..].to_owned();
-            (slot.kind == ColumnKind::Structure).then(|| (column(slot), path))
+            let known = self.slots.iter().rposition(|slot| slot.key == name[..at])?;
+            let is_structure = self.slots[known].kind == ColumnKind::Structure;
+            is_structure.then(|| (known, name[at + 1..].to_owned()))
         })
     }
 
@@ -91,6 +95,10 @@ impl Planner<'_> {
     fn access(&mut self, of: &Expr, path: &str, span: Span) -> Planned<Typed> {
         if let ExprKind::Field(name) = &of.kind {
             return self.field(&format!("{name}.{path}"), span);
+        }
+        // A column may bear the text of an expression.
+        if let Some(slot) = self.find(&format!("{of}.{path}")) {
+            return Ok(column(slot));
         }
         let typed = self.expr(of)?;
         if typed.kind != ColumnKind::Structure {

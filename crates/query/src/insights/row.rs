@@ -1,6 +1,6 @@
 //! Our functions as DataFusion's: a closure over the values of one row becomes an expression over
-//! columns. Text is `Utf8`, a number `Float64`, a time `Int64`, truth `Boolean` in Arrow; what may be
-//! a map or list is `LargeUtf8` with a first byte that tells: `j` before JSON, `t` before text.
+//! columns. Text is `Utf8`, a number `Float64`, a time `Int64`, truth `Boolean` in Arrow; what may
+//! be a map or list is `LargeUtf8` with a first byte that tells: `j` before JSON, `t` before text.
 
 use std::sync::Arc;
 

@@ -170,15 +170,30 @@ impl<'a> Work<'a> {
     /// hides it.
     async fn matching(&mut self, steps: &'a [Step]) -> Ran<()> {
         for step in steps {
+            self.settle().await?;
             self.planner.step(step)?;
         }
         let filters = |step: &Step| matches!(step.command, Command::Filter(_));
         if steps.iter().any(filters) {
-            self.planner.narrow()?;
-            let (schema, batches) = rows(self.planner.plan()).await?;
-            let count = |batch: &RecordBatch| batch.num_rows() as u64;
-            self.statistics.records_matched = batches.iter().map(count).sum();
-            self.planner.set_plan(scan(schema, batches)?);
+            self.statistics.records_matched = self.materialize().await?;
+        }
+        Ok(())
+    }
+
+    /// Executes the plan so far; how many rows it has.
+    async fn materialize(&mut self) -> Ran<u64> {
+        self.planner.narrow()?;
+        let (schema, batches) = rows(self.planner.plan()).await?;
+        let count = |batch: &RecordBatch| batch.num_rows() as u64;
+        let count = batches.iter().map(count).sum();
+        self.planner.set_plan(scan(schema, batches)?);
+        Ok(count)
+    }
+
+    /// Executes a plan that has become deep.
+    async fn settle(&mut self) -> Ran<()> {
+        if self.planner.is_deep() {
+            self.materialize().await?;
         }
         Ok(())
     }
@@ -190,6 +205,7 @@ impl<'a> Work<'a> {
         step: &'a Step,
         follows: Option<&'a Step>,
     ) -> Ran<()> {
+        self.settle().await?;
         match &step.command {
             Command::Unnest { list, name, .. } => self.unnest(list, name).await,
             Command::Accum { of, name } => self.accum(of, name).await,

@@ -1,5 +1,6 @@
 //! Events to Arrow: just the fields that the query names, newest event first.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, Int64Builder, StringBuilder};
@@ -10,9 +11,9 @@ use serde_json::Value as Json;
 use wirelab_flowlog::LogFormat;
 
 use super::QueryOptions;
-use super::json;
 use super::plan::Slot;
 use super::row::arrow_type;
+use super::{discover, json};
 use crate::{ColumnKind, LogEvent, LogGroup};
 
 /// The fields that every event has; the first is always read.
@@ -215,7 +216,10 @@ impl<'a> Columns<'a> {
                     Origin::Log(log) => to.append_value(log),
                     Origin::Value(at) => to.append_option(values.get(*at)),
                     Origin::Path(path) => {
-                        let found = object.as_ref().and_then(|object| json_path(object, path));
+                        let found = match &object {
+                            Some(object) => json_path(object, path).map(Cow::Owned),
+                            None => discover::field(event.message, path),
+                        };
                         to.append_option(found);
                     }
                     _ => to.append_value(format!("{index:016x}")),
@@ -261,10 +265,11 @@ fn json_object(message: &str) -> Option<Json> {
 /// A flattened name in an object: `requestParameters.items.0.id`. A name that begins with `@` in
 /// the object is asked for with `@@`.
 fn json_path(object: &Json, path: &str) -> Option<String> {
-    let path = path
-        .strip_prefix('@')
-        .filter(|rest| rest.starts_with('@'))
-        .unwrap_or(path);
+    let path = match path.strip_prefix('@') {
+        Some(rest) if rest.starts_with('@') => rest,
+        Some(_) => return None,
+        None => path,
+    };
     let found = json::lookup(object, path)?;
     match found {
         Json::Null | Json::Object(_) | Json::Array(_) => None,

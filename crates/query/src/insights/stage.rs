@@ -24,6 +24,8 @@ use crate::{ColumnKind, QueryError};
 
 /// The most rows that `unnest`, `join` or `fillmissing` may make.
 const ROWS_MAX: usize = 10_000_000;
+/// The most rows of bins: a result has no more.
+const BINS_MAX: usize = 100_000;
 /// The most keys on the right side of a join.
 const KEYS_MAX: usize = 50_000;
 
@@ -245,7 +247,7 @@ impl Work<'_> {
                     order.push((time, None, *row));
                 }
             }
-            within("fillmissing", order.len())?;
+            enough_bins(order.len() - batch.num_rows())?;
         }
         order.sort_by_key(|(time, ..)| *time);
         let columns = batch.schema().fields().len();
@@ -275,7 +277,7 @@ impl Work<'_> {
         let mut bins = Vec::new();
         while let Some(time) = next.filter(|time| *time <= last) {
             bins.push(time);
-            within("fillmissing", bins.len())?;
+            enough_bins(bins.len())?;
             next = time.checked_add(1).and_then(|after| period.ceil(after));
         }
         Ok(bins)
@@ -440,6 +442,14 @@ fn named<'b>(batch: &'b RecordBatch, column: &str) -> Ran<&'b ArrayRef> {
 fn within(command: &str, rows: usize) -> Ran<()> {
     if rows > ROWS_MAX {
         let message = format!("`{command}` makes more than {ROWS_MAX} rows");
+        return Err(QueryError::TooLarge(message));
+    }
+    Ok(())
+}
+
+fn enough_bins(rows: usize) -> Ran<()> {
+    if rows > BINS_MAX {
+        let message = format!("`fillmissing` adds more than {BINS_MAX} rows: take a longer period");
         return Err(QueryError::TooLarge(message));
     }
     Ok(())

@@ -1,8 +1,12 @@
-//! A small log group that the tests share.
+//! Small log groups that the tests share: flows, and the files of `tests/logs`.
+
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use wirelab_flowlog::LogFormat;
 use wirelab_model::UnixTime;
-use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_query::{LogGroup, LogGroups, QueryError, QueryOptions, QueryResult, blocking};
 
 /// 5 March 2024, 00:00:00 UTC.
 pub(crate) const MIDNIGHT: u64 = 1_709_596_800;
@@ -64,9 +68,54 @@ pub(crate) fn hour() -> QueryOptions {
     }
 }
 
-/// Asks the shared group.
+/// A log group for each file of `tests/logs`: a line is the seconds after midnight and a message.
+pub(crate) fn logs() -> &'static [LogGroup] {
+    static LOGS: OnceLock<Vec<LogGroup>> = OnceLock::new();
+    LOGS.get_or_init(read_logs)
+}
+
+fn read_logs() -> Vec<LogGroup> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/logs");
+    let entries = fs::read_dir(folder).expect("the folder is part of the repository");
+    let mut paths: Vec<_> = entries.map(|e| e.expect("an entry").path()).collect();
+    paths.sort();
+    let group = |path: &std::path::PathBuf| {
+        let mut group = LogGroup {
+            name: path.file_stem().expect("a name").to_string_lossy().into(),
+            account: "123456789012".into(),
+            format: None,
+            events: Default::default(),
+        };
+        for line in fs::read_to_string(path).expect("a text").lines() {
+            let (seconds, message) = line.split_once(' ').expect("seconds and a message");
+            let seconds: i64 = seconds.parse().expect("seconds");
+            push(&mut group, MIDNIGHT.saturating_add_signed(seconds), message);
+        }
+        group
+    };
+    paths.iter().map(group).collect()
+}
+
+/// Asks the flows, or the group that a first line `# over NAME` names; `SOURCE` finds all.
 pub(crate) fn ask(query: &str) -> Result<QueryResult, QueryError> {
-    blocking::insights(query, &flows(), &hour())
+    let (flows, logs) = (flows(), logs());
+    let first = query
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix("# over "));
+    let chosen = match first {
+        Some(name) => logs
+            .iter()
+            .find(|group| group.name == name.trim())
+            .expect("a log group"),
+        None => &flows,
+    };
+    let others = logs
+        .iter()
+        .chain([&flows])
+        .filter(|group| group.name != chosen.name);
+    let groups = LogGroups::new([chosen]).with_others(others);
+    blocking::insights(query, groups, &hour())
 }
 
 /// The answer as a table with its warnings, or the report of the error.

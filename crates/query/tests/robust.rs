@@ -215,7 +215,17 @@ fn long_and_deep_queries_end_soon() {
     let doubled: String = (0..30)
         .map(|n| format!("| fields concat(x{n},x{n}) as x{}", n + 1))
         .collect();
+    let nested = |open: &str, close: &str, count| {
+        format!(
+            "fields {}@message{} as x",
+            open.repeat(count),
+            close.repeat(count)
+        )
+    };
     let queries = [
+        nested("urlencode(", ")", 38),
+        nested("base64encode(", ")", 38),
+        nested("jsonStringify(split(", ", \"\"))", 19),
         format!("fields {}1{}", "(".repeat(4000), ")".repeat(4000)),
         format!("filter {} 1 = 1", "not ".repeat(2400)),
         format!("fields {}1", "-".repeat(9000)),

@@ -55,7 +55,7 @@ pub(crate) struct Arguments {
 
 use wirelab_model::{FlowLog, UnixTime};
 use wirelab_query::{
-    LogGroup, QueryError, QueryOptions, QueryResult, SAVED_QUERIES, SavedQuery, blocking,
+    LogGroup, LogGroups, QueryError, QueryOptions, QueryResult, SAVED_QUERIES, SavedQuery, blocking,
 };
 use wirelab_scenario::Names;
 use wirelab_session::{Run, Session};
@@ -78,8 +78,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         limit: None,
     };
     moment::in_order(options.start, options.end, options.now)?;
-    let group = log_group(&mut session, arguments.log_group.as_deref())?;
-    let result = blocking::insights(&query, &group, &options).map_err(failure)?;
+    let (group, others) = log_groups(&mut session, arguments.log_group.as_deref(), &query)?;
+    let groups = LogGroups::new(&group).with_others(&others);
+    let result = blocking::insights(&query, groups, &options).map_err(failure)?;
     if arguments.chart {
         output::text(&chart::draw(&result, canvas())?)?;
         statistics(&result);
@@ -97,7 +98,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         );
     }
     if result.statistics.records_scanned == 0 && !arguments.json.json {
-        output::note(&explain_nothing(&group, &options));
+        if let Some(group) = group.iter().chain(&others).next() {
+            output::note(&explain_nothing(group, &options));
+        }
     }
     Ok(Code::Passed)
 }
@@ -215,10 +218,32 @@ fn explain_nothing(group: &LogGroup, options: &QueryOptions) -> String {
     )
 }
 
-/// The flow log `name` of the lab as a log group with everything delivered by now.
-fn log_group(session: &mut Session, name: Option<&str>) -> Result<LogGroup, Failure> {
+/// The log group `name`, with everything delivered by now, and the others that the query can name
+/// in `SOURCE`. Without a name a query that begins with `SOURCE` needs none.
+fn log_groups(
+    session: &mut Session,
+    name: Option<&str>,
+    query: &str,
+) -> Result<(Option<LogGroup>, Vec<LogGroup>), Failure> {
     let run = session.run_with_evidence()?;
-    let flow_log = choose(run, name)?;
+    let lower = query.trim_start().to_lowercase();
+    let chosen = match choose(run, name) {
+        Err(_) if name.is_none() && lower.starts_with("source") => None,
+        chosen => Some(chosen?),
+    };
+    let others = run.world().resources().flow_logs.values().filter(|log| {
+        let is_chosen = chosen.is_some_and(|chosen| chosen.flow_log_id == log.flow_log_id);
+        lower.contains("source") && !is_chosen
+    });
+    let others = others
+        .map(|log| log_group(run, log))
+        .collect::<Result<_, _>>()?;
+    let chosen = chosen.map(|log| log_group(run, log)).transpose()?;
+    Ok((chosen, others))
+}
+
+/// A flow log of the lab as a log group.
+fn log_group(run: &Run, flow_log: &FlowLog) -> Result<LogGroup, Failure> {
     let format = if flow_log.log_format.is_empty() {
         Default::default()
     } else {

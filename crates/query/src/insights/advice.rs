@@ -1,6 +1,9 @@
 //! What looks unintended: names that no event has, and habits from other languages.
 
 use wirelab_flowlog::{Field, LogFormat};
+use wirelab_model::IpNet;
+
+use super::ast::Expr;
 
 /// The name of `known` that is nearest to `name`, within two slips.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -76,6 +79,18 @@ fn prefix(text: &str) -> Option<String> {
     }
     let zeros = ".0".repeat(4 - octets.len());
     Some(format!("{}{zeros}/{}", octets.join("."), 8 * octets.len()))
+}
+
+/// What to say about a comparison of `value` with a block of addresses.
+pub(super) fn block(text: &str, value: &Expr) -> Option<(String, String)> {
+    let is_block = text.contains('/') && text.parse::<IpNet>().is_ok();
+    is_block.then(|| {
+        let message = format!("no address is the text `{text}`: `=` does not look into a block");
+        (
+            message,
+            format!("write `isIpInSubnet({value}, \"{text}\")`"),
+        )
+    })
 }
 
 /// What to say about a text that differs from a flow log's word in its letters' case only.

@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 
 use super::address::{address, ipv4_to_number, is_private, is_public, is_reserved};
 use super::text::{
-    both, concat, dec_to_hex, hex_to_ascii, hex_to_dec, replace, str_contains, substr, trimmed,
-    url_decode, url_encode,
+    both, bounded, concat, dec_to_hex, hex_to_ascii, hex_to_dec, replace, str_contains, substr,
+    trimmed, url_decode, url_encode,
 };
 use super::value::Value;
 use super::{base64, json};
@@ -101,9 +101,9 @@ pub(super) const FUNCTIONS: &[Function] = table! {
     "strContains" 2..=3, BOOL, str_contains;
     "startsWith" 2..=2, BOOL, |v| Value::Bool(both(v).is_some_and(|(a, b)| a.starts_with(&*b)));
     "endsWith" 2..=2, BOOL, |v| Value::Bool(both(v).is_some_and(|(a, b)| a.ends_with(&*b)));
-    "urlEncode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_encode(&t)));
+    "urlEncode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, |t| bounded(url_encode(&t)));
     "urlDecode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_decode(&t)));
-    "base64encode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| base64::encode(&t)));
+    "base64encode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, |t| bounded(base64::encode(&t)));
     "base64decode" 1..=1, TEXT, |v| Value::of_text(v[0].text().and_then(|t| base64::decode(&t)));
     "hexToAscii" 1..=1, TEXT, hex_to_ascii;
     "hexToDec" 1..=1, NUMBER, hex_to_dec;

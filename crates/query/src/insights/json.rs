@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 
+use super::text::TEXT_MAX;
 use super::value::Value;
 
 /// A JSON value as the language has it.
@@ -100,7 +101,10 @@ pub(super) fn split<'a>(v: &[Value<'a>]) -> Value<'a> {
             .map(|part| Json::String(part.to_owned()))
             .collect()
     };
-    value(&Json::Array(parts))
+    match value(&Json::Array(parts)) {
+        Value::Structure(list) if list.len() > TEXT_MAX => Value::Null,
+        list => list,
+    }
 }
 
 /// The rows that `unnest` makes of a value: a list's elements; anything else is a list of one.

@@ -157,6 +157,11 @@ impl Planner<'_> {
                 self.warn(side.span, message, Some(hint));
             }
             self.check_word(text, side.span);
+            if let Some((message, hint)) =
+                advice::block(text, if side.span == left.span { right } else { left })
+            {
+                self.warn(side.span, &message, Some(&hint));
+            }
         }
         // Text that is no number compares as text, without a look at what it could be.
         if let ExprKind::Text(text) = &right.kind

@@ -286,7 +286,7 @@ impl<'a> Work<'a> {
                 let span = query
                     .source
                     .as_ref()
-                    .map_or(Span::default(), |source| source.span);
+                    .map_or_else(Span::default, |source| source.span);
                 let message = "a subquery in `in (...)` gives one field";
                 let hint = Some("end it with `| fields srcAddr`");
                 return Err(self.planner.malformed(span, message, hint));

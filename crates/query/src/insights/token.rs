@@ -298,7 +298,7 @@ impl<'a> Lexer<'a> {
             Some(quote @ ('"' | '\'')) => self.string(quote)?,
             _ => {
                 let ends = |c: char| c.is_whitespace() || c == '|' || c == ')';
-                let len = self.rest().find(ends).unwrap_or(self.rest().len());
+                let len = self.rest().find(ends).unwrap_or_else(|| self.rest().len());
                 self.at += len;
                 self.query[start..self.at].to_owned()
             }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use support::{MIDNIGHT, ask, flows, hour, push, show};
 use wirelab_flowlog::LogFormat;
 use wirelab_model::UnixTime;
-use wirelab_query::{LogGroup, QueryError, QueryOptions, blocking};
+use wirelab_query::{LogGroup, LogGroups, QueryError, QueryOptions, blocking};
 
 fn count(group: &LogGroup, options: &QueryOptions) -> String {
     let result = blocking::insights("stats count(*) as n", group, options).expect("a query");
@@ -122,6 +122,41 @@ fn json_events_are_discovered_by_path() {
         result.to_csv(),
         "eventName,next,x,a.b\n,,,\nCreateRoute,8,x,\nDeleteRoute,,,true\n"
     );
+}
+
+#[test]
+fn several_log_groups_are_one_stream_of_events() {
+    let (flows, logs) = (flows(), support::logs());
+    let trail = logs
+        .iter()
+        .find(|group| group.name == "trail")
+        .expect("a log group");
+    let groups = LogGroups::new([trail, &flows]);
+    let query = "fields @log, coalesce(eventName, dstPort) as what | sort @timestamp asc | limit 3";
+    let result = blocking::insights(query, groups.clone(), &hour()).expect("a query");
+    assert_eq!(
+        result.to_csv(),
+        "@log,what\n123456789012:vpc-flow,40000\n123456789012:vpc-flow,5432\n\
+         123456789012:trail,StartInstances\n"
+    );
+    // The trail's five events are counted first.
+    assert_eq!(result.events, Some(vec![6, 5, 0]));
+    assert_eq!(result.statistics.records_scanned, 13);
+    let none = blocking::insights("limit 1", LogGroups::default(), &hour());
+    assert!(matches!(none, Err(QueryError::InvalidParameter(_))));
+}
+
+#[test]
+fn what_a_join_and_a_subquery_read_is_counted() {
+    let query = r#"join left=a right=b where a.srcAddr = b.region (SOURCE "trail")"#;
+    assert_eq!(
+        ask(query).expect("a query").statistics.records_scanned,
+        8 + 5
+    );
+    let query = r#"filter srcAddr in (SOURCE "dns" | fields resolverIp) | stats count(*)"#;
+    let statistics = ask(query).expect("a query").statistics;
+    assert_eq!(statistics.records_scanned, 8 + 3);
+    assert_eq!(statistics.records_matched, 0);
 }
 
 #[test]

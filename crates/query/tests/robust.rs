@@ -43,6 +43,12 @@ fn survives(query: &str) {
     }
 }
 
+/// How many texts each test tries; `PROPTEST_CASES` in the environment for a long run.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.and_then(|count| count.parse().ok()).unwrap_or(600)
+}
+
 #[derive(Clone, Debug)]
 enum Change {
     Delete(usize, usize),
@@ -94,7 +100,7 @@ fn mutate(query: &str, changes: &[Change]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn a_query_with_slips_is_answered_or_refused(

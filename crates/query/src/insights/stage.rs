@@ -22,8 +22,8 @@ use super::source::POSITION;
 use super::value::{Value, equality_key};
 use crate::{ColumnKind, QueryError};
 
-/// The most rows that `unnest`, `join` or `fillmissing` may make.
-const ROWS_MAX: usize = 10_000_000;
+/// The most rows that `unnest` or `join` may make.
+const ROWS_MAX: usize = 2_000_000;
 /// The most rows of bins: a result has no more.
 const BINS_MAX: usize = 100_000;
 /// The most keys on the right side of a join.

@@ -47,6 +47,8 @@ mod events;
 mod insights;
 mod result;
 mod saved;
+#[allow(dead_code, unused_imports)] // until SQL and files are there
+mod scan;
 
 pub use error::{Place, QueryError};
 pub use events::{LogEvent, LogEvents, LogGroup, LogGroups};

@@ -1,0 +1,302 @@
+//! A text file's bytes in pieces that end where a line ends.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use datafusion::common::{DataFusionError, Result, exec_err};
+use flate2::read::MultiGzDecoder;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use libdeflater::{DecompressionError, Decompressor, crc32};
+use object_store::path::Path;
+use object_store::{GetOptions, GetResultPayload, ObjectMeta, ObjectStore};
+
+/// Bytes read at once from a plain file.
+const PIECE: usize = 256 << 10;
+
+/// Bytes asked for behind a range, for the line that begins in it.
+const BEHIND: u64 = 4 << 10;
+
+/// A gzip file that unpacks to more is unpacked piece by piece, more slowly. AWS closes a file at
+/// 75 MB.
+const WHOLE_MAX: usize = 128 << 20;
+
+/// The longest line, in bytes: a file without line ends must not fill the memory.
+const LINE_MAX: usize = 16 << 20;
+
+/// Memory for pieces, used again by the next file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Buffers {
+    fn take(&self) -> Vec<u8> {
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        free.pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push(buffer);
+    }
+}
+
+enum From {
+    File(std::io::Take<File>),
+    Stream(BoxStream<'static, object_store::Result<Bytes>>),
+    /// Unpacked while it is read.
+    Gzip(Box<MultiGzDecoder<std::io::Cursor<Bytes>>>),
+    /// All of it is in the buffer.
+    Nothing,
+}
+
+/// The lines of a file, or those that begin in a range of it.
+pub(super) struct Input {
+    store: Arc<dyn ObjectStore>,
+    name: Path,
+    from: From,
+    buffers: Buffers,
+    buffer: Vec<u8>,
+    /// What of the buffer has been given out.
+    given: usize,
+    /// Where in the file the range ends, after which no line begins; `None`: with the file.
+    end: Option<u64>,
+    /// Where in the (unpacked) file the buffer begins.
+    at: u64,
+    /// The part of the file that has not been asked for.
+    rest: Range<u64>,
+    finished: bool,
+}
+
+impl Input {
+    /// Opens a file, or the part of a plain file that holds the lines that begin in `range`.
+    pub(super) async fn open(
+        store: Arc<dyn ObjectStore>,
+        object: &ObjectMeta,
+        range: Option<Range<u64>>,
+        buffers: Buffers,
+    ) -> Result<Self> {
+        let name = object.location.clone();
+        // The byte before the range tells whether a line begins with the range.
+        let start = range
+            .as_ref()
+            .map_or(0, |range| range.start.saturating_sub(1));
+        let end = range
+            .as_ref()
+            .map(|range| range.end)
+            .filter(|end| *end < object.size);
+        let asked = end.map_or(object.size, |end| object.size.min(end + BEHIND));
+        let from = get(store.as_ref(), &name, start..asked, object.size).await?;
+        let buffer = buffers.take();
+        let mut input = Self {
+            store,
+            name,
+            from,
+            buffers,
+            buffer,
+            given: 0,
+            end,
+            at: start,
+            rest: asked..object.size,
+            finished: false,
+        };
+        if input.name.as_ref().ends_with(".gz") {
+            input.unpack().await?;
+        }
+        if range.is_some_and(|range| range.start > 0) {
+            input.skip_line().await?;
+        }
+        Ok(input)
+    }
+
+    /// Some whole lines, each with its end; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>> {
+        while !self.finished {
+            let rest = self.given..self.buffer.len();
+            if let Some(last) = memchr::memrchr(b'\n', &self.buffer[rest.clone()]) {
+                let lines = rest.start..self.cut(rest.start + last + 1);
+                self.given = lines.end;
+                if lines.is_empty() {
+                    break;
+                }
+                return Ok(Some(&self.buffer[lines]));
+            }
+            if rest.len() > LINE_MAX {
+                return exec_err!("{}: a line of more than {LINE_MAX} bytes", self.name);
+            }
+            if !self.fill().await? {
+                self.finished = true;
+                if !rest.is_empty() {
+                    let start = self.given;
+                    self.buffer.push(b'\n');
+                    self.given = self.buffer.len();
+                    let begins = self.at + start as u64;
+                    if self.end.is_none_or(|end| begins < end) {
+                        return Ok(Some(&self.buffer[start..]));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where to stop before `end`, so that no line begins after the range; notes that it is done.
+    fn cut(&mut self, end: usize) -> usize {
+        let Some(range_end) = self.end else {
+            return end;
+        };
+        if self.at + end as u64 <= range_end {
+            return end;
+        }
+        self.finished = true;
+        let limit = usize::try_from(range_end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        if limit <= self.given {
+            return self.given;
+        }
+        // The line that holds the range's last byte is the last; it may end with that byte.
+        let last = limit - 1;
+        memchr::memchr(b'\n', &self.buffer[last..end]).map_or(end, |length| last + length + 1)
+    }
+
+    async fn skip_line(&mut self) -> Result<()> {
+        loop {
+            if let Some(end) = memchr::memchr(b'\n', &self.buffer[self.given..]) {
+                self.given += end + 1;
+                return Ok(());
+            }
+            self.given = self.buffer.len();
+            if !self.fill().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads on behind what has not been given out; false at the end.
+    async fn fill(&mut self) -> Result<bool> {
+        self.at += self.given as u64;
+        self.buffer.drain(..self.given);
+        self.given = 0;
+        if self.read().await? {
+            return Ok(true);
+        }
+        if self.rest.is_empty() {
+            return Ok(false);
+        }
+        // A line that begins in the range goes on far behind it.
+        let size = self.rest.end;
+        let asked = self.rest.start..size.min(self.rest.start + PIECE as u64);
+        self.rest.start = asked.end;
+        self.from = get(self.store.as_ref(), &self.name, asked, size).await?;
+        self.read().await
+    }
+
+    async fn read(&mut self) -> Result<bool> {
+        match &mut self.from {
+            From::File(file) => read(file, &mut self.buffer),
+            From::Gzip(decoder) => {
+                read(decoder, &mut self.buffer).map_err(|error| damaged(&self.name, &error))
+            }
+            From::Stream(stream) => match stream.next().await {
+                Some(bytes) => {
+                    self.buffer.extend_from_slice(&bytes?);
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+            From::Nothing => Ok(false),
+        }
+    }
+
+    /// Puts the unpacked file into the buffer, or lets it be unpacked later if it is large.
+    async fn unpack(&mut self) -> Result<()> {
+        let mut packed = self.buffers.take();
+        match std::mem::replace(&mut self.from, From::Nothing) {
+            From::File(mut file) => {
+                file.read_to_end(&mut packed)?;
+            }
+            From::Stream(mut stream) => {
+                while let Some(bytes) = stream.next().await {
+                    packed.extend_from_slice(&bytes?);
+                }
+            }
+            other => self.from = other,
+        }
+        if self.unpack_whole(&packed)? {
+            self.buffers.give(packed);
+        } else {
+            let cursor = std::io::Cursor::new(Bytes::from(packed));
+            self.from = From::Gzip(Box::new(MultiGzDecoder::new(cursor)));
+        }
+        Ok(())
+    }
+
+    /// False if the file is too large, or several gzip members in a row.
+    fn unpack_whole(&mut self, packed: &[u8]) -> Result<bool> {
+        let Some((_, tail)) = packed.split_last_chunk::<8>() else {
+            return Err(damaged(&self.name, &"it is shorter than a gzip header"));
+        };
+        let [crc, size] =
+            [&tail[..4], &tail[4..]].map(|word| word.try_into().map_or(0, u32::from_le_bytes));
+        let size = size as usize;
+        // Deflate never packs better than about 1032 to 1: a larger claim is no claim of this
+        // file, or one of several members.
+        if size > WHOLE_MAX || size / 1100 > packed.len() {
+            return Ok(false);
+        }
+        self.buffer.resize(size, 0);
+        let unpacked = Decompressor::new().gzip_decompress(packed, &mut self.buffer);
+        let whole = match unpacked {
+            Ok(length) => length == size && crc32(&self.buffer) == crc,
+            Err(DecompressionError::InsufficientSpace) => false,
+            Err(error) => return Err(damaged(&self.name, &error)),
+        };
+        if !whole {
+            self.buffer.clear();
+        }
+        Ok(whole)
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.buffers.give(std::mem::take(&mut self.buffer));
+    }
+}
+
+/// The bytes of a range of a file of `size` bytes.
+async fn get(store: &dyn ObjectStore, name: &Path, range: Range<u64>, size: u64) -> Result<From> {
+    let mut options = GetOptions::default();
+    if range != (0..size) {
+        options = options.with_range(Some(range.clone()));
+    }
+    Ok(match store.get_opts(name, options).await?.payload {
+        GetResultPayload::File(mut file, _) => {
+            file.seek(SeekFrom::Start(range.start))?;
+            From::File(file.take(range.end - range.start))
+        }
+        GetResultPayload::Stream(stream) => From::Stream(stream),
+    })
+}
+
+fn read(from: &mut impl Read, buffer: &mut Vec<u8>) -> Result<bool> {
+    let start = buffer.len();
+    buffer.resize(start + PIECE, 0);
+    let mut length = 0;
+    while length < PIECE {
+        match from.read(&mut buffer[start + length..]) {
+            Ok(0) => break,
+            Ok(count) => length += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    buffer.truncate(start + length);
+    Ok(length > 0)
+}
+
+fn damaged(name: &Path, error: &dyn std::fmt::Display) -> DataFusionError {
+    DataFusionError::Execution(format!("{name}: the gzip data is damaged: {error}"))
+}

@@ -1,0 +1,199 @@
+//! The table that DataFusion plans over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectStore;
+
+use super::case::AnyCase;
+use super::counting::CountingStore;
+use super::text::TextSource;
+use super::{Encoding, FileList, TableFile};
+
+/// A table over files: data columns first, then partition columns.
+///
+/// Text files are gzip if their name ends in `.gz`. A filter on partition columns alone is settled
+/// before a file is opened; others are settled in the scan as far as it can.
+#[derive(Debug)]
+pub(crate) struct FileTable {
+    store: Arc<CountingStore>,
+    /// Stands for the store in plans.
+    url: ObjectStoreUrl,
+    files: Arc<dyn FileList>,
+    encoding: Encoding,
+    schema: TableSchema,
+    partition: SchemaRef,
+}
+
+impl FileTable {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        files: Arc<dyn FileList>,
+        encoding: Encoding,
+        columns: Vec<FieldRef>,
+        partition: Vec<FieldRef>,
+    ) -> Self {
+        static TABLES: AtomicU64 = AtomicU64::new(0);
+        let number = TABLES.fetch_add(1, Ordering::Relaxed);
+        let url = ObjectStoreUrl::parse(format!("table://{number}"));
+        let schema = TableSchema::builder(Arc::new(Schema::new(columns)))
+            .with_table_partition_cols(partition.clone())
+            .build();
+        Self {
+            store: Arc::new(CountingStore::new(store)),
+            url: url.expect("a scheme and a number are a URL"),
+            files,
+            encoding,
+            schema,
+            partition: Arc::new(Schema::new(partition)),
+        }
+    }
+
+    /// Bytes read from the store so far: compressed, as Athena bills.
+    pub(crate) fn bytes_scanned(&self) -> u64 {
+        self.store.bytes()
+    }
+
+    fn source(&self, session: &dyn Session) -> Arc<dyn FileSource> {
+        match self.encoding {
+            Encoding::Text {
+                delimiter,
+                skip_header_lines,
+            } => Arc::new(TextSource::new(
+                self.schema.clone(),
+                delimiter,
+                skip_header_lines,
+            )),
+            Encoding::Parquet => {
+                let options = session.config().options().execution.parquet.clone();
+                let options = datafusion::common::config::TableParquetOptions {
+                    global: options,
+                    ..Default::default()
+                };
+                let source = ParquetSource::new(self.schema.clone());
+                Arc::new(source.with_table_parquet_options(options))
+            }
+        }
+    }
+
+    /// Whether all columns that the filter names are partition columns.
+    fn is_on_partition(&self, filter: &Expr) -> bool {
+        let mut within = true;
+        let visited = filter.apply(|expr| {
+            within &= match expr {
+                Expr::Column(column) => self.partition.column_with_name(&column.name).is_some(),
+                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => false,
+                Expr::OuterReferenceColumn(..) => false,
+                _ => true,
+            };
+            Ok(TreeNodeRecursion::Continue)
+        });
+        within && visited.is_ok() && !filter.is_volatile()
+    }
+
+    /// The files of which the filters on partition columns are true.
+    async fn files(&self, session: &dyn Session, filters: &[Expr]) -> Result<Vec<TableFile>> {
+        let files = self.files.list(filters).await?;
+        let width = self.partition.fields().len();
+        if let Some(file) = files.iter().find(|file| file.partition.len() != width) {
+            return exec_err!("{}: not {width} partition values", file.object.location);
+        }
+        let on_partition = filters.iter().filter(|filter| self.is_on_partition(filter));
+        let Some(filter) = conjunction(on_partition.cloned()) else {
+            return Ok(files);
+        };
+        if files.is_empty() {
+            return Ok(files);
+        }
+        let schema = DFSchema::try_from(self.partition.clone())?;
+        let expr = session.create_physical_expr(filter.unalias_nested().data, &schema)?;
+        let columns = (0..width).map(|column| {
+            ScalarValue::iter_to_array(files.iter().map(|file| file.partition[column].clone()))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(files.len()));
+        let rows = RecordBatch::try_new_with_options(self.partition.clone(), columns, &options)?;
+        let kept = expr.evaluate(&rows)?.into_array(files.len())?;
+        let kept = datafusion::common::cast::as_boolean_array(&kept)?;
+        let files = files.into_iter().zip(kept);
+        Ok(files
+            .filter(|(_, kept)| *kept == Some(true))
+            .map(|(file, _)| file)
+            .collect())
+    }
+}
+
+#[async_trait]
+impl TableProvider for FileTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.table_schema().clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = filters.iter().map(|filter| {
+            if self.is_on_partition(filter) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                // The physical optimizer offers it again, to the source of the scan.
+                TableProviderFilterPushDown::Inexact
+            }
+        });
+        Ok(support.collect())
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.files(session, filters).await?;
+        if files.is_empty() {
+            let schema = datafusion::common::project_schema(&self.schema(), projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let files = files.into_iter().map(|file| {
+            PartitionedFile::new_from_meta(file.object).with_partition_values(file.partition)
+        });
+        let cores = session.config().target_partitions();
+        let groups = FileGroup::new(files.collect()).split_files(cores);
+        let store: Arc<dyn ObjectStore> = self.store.clone();
+        session
+            .runtime_env()
+            .register_object_store(self.url.as_ref(), store);
+        let data_filtered = filters.iter().any(|filter| !self.is_on_partition(filter));
+        let config = FileScanConfigBuilder::new(self.url.clone(), self.source(session))
+            .with_file_groups(groups)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit.filter(|_| !data_filtered))
+            .with_expr_adapter(Some(Arc::new(AnyCase)))
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}

@@ -1,0 +1,397 @@
+//! Text files as a source of DataFusion's file scan.
+
+use std::fmt;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    FileGroupPartitioner, FileOpenFuture, FileOpener, FileScanConfig, FileSource,
+};
+use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::physical_expr::{LexOrdering, PhysicalExpr};
+use datafusion::physical_plan::DisplayFormatType;
+use datafusion::physical_plan::filter_pushdown::{FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::projection::ProjectionExprs;
+use futures::StreamExt;
+use object_store::{ObjectMeta, ObjectStore};
+
+use super::columns::{Filling, Lines, Place};
+use super::input::{Buffers, Input};
+use super::predicate::Predicate;
+use super::separators::{Line, Separators};
+
+/// Bytes of text whose separators are looked for at once: small enough to stay in the cache.
+const BLOCK: usize = 64 << 10;
+
+/// Rows a batch, if nobody says.
+const BATCH_ROWS: usize = 8192;
+
+/// Which lines and columns of text files are read, and how.
+#[derive(Clone)]
+pub(super) struct TextSource {
+    schema: TableSchema,
+    projection: SplitProjection,
+    delimiter: u8,
+    skip_header_lines: usize,
+    /// Each is true of every line that is read.
+    filters: Vec<Arc<dyn PhysicalExpr>>,
+    predicates: Vec<Predicate>,
+    batch_rows: usize,
+    buffers: Buffers,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl TextSource {
+    pub(super) fn new(schema: TableSchema, delimiter: u8, skip_header_lines: usize) -> Self {
+        Self {
+            projection: SplitProjection::unprojected(&schema),
+            schema,
+            delimiter,
+            skip_header_lines,
+            filters: Vec::new(),
+            predicates: Vec::new(),
+            batch_rows: BATCH_ROWS,
+            buffers: Buffers::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl FileSource for TextSource {
+    fn create_file_opener(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        _config: &FileScanConfig,
+        _partition: usize,
+    ) -> Result<Arc<dyn FileOpener>> {
+        let file_schema = self.schema.file_schema();
+        let opener = TextOpener {
+            store,
+            source: self.clone(),
+            projected: Arc::new(file_schema.project(&self.projection.file_indices)?),
+        };
+        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), file_schema)
+    }
+
+    fn table_schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
+        let batch_rows = batch_size.max(1);
+        Arc::new(Self {
+            batch_rows,
+            ..self.clone()
+        })
+    }
+
+    fn filter(&self) -> Option<Arc<dyn PhysicalExpr>> {
+        let filters = self.filters.iter().cloned();
+        filters.reduce(|left, right| {
+            let and = datafusion::logical_expr::Operator::And;
+            Arc::new(datafusion::physical_expr::expressions::BinaryExpr::new(
+                left, and, right,
+            ))
+        })
+    }
+
+    fn projection(&self) -> Option<&ProjectionExprs> {
+        Some(&self.projection.source)
+    }
+
+    fn metrics(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    fn file_type(&self) -> &str {
+        "text"
+    }
+
+    fn repartitioned(
+        &self,
+        target_partitions: usize,
+        min_size: usize,
+        ordering: Option<LexOrdering>,
+        config: &FileScanConfig,
+    ) -> Result<Option<FileScanConfig>> {
+        let mut files = config.file_groups.iter().flat_map(|group| group.files());
+        if files.any(|file| is_gzip(&file.object_meta)) {
+            return Ok(None); // a gzip file cannot be read from its middle
+        }
+        let partitioner = FileGroupPartitioner::new()
+            .with_target_partitions(target_partitions)
+            .with_repartition_file_min_size(min_size)
+            .with_preserve_order_within_groups(ordering.is_some());
+        let groups = partitioner.repartition_file_groups(&config.file_groups);
+        Ok(groups.map(|file_groups| {
+            let mut config = config.clone();
+            config.file_groups = file_groups;
+            config
+        }))
+    }
+
+    fn try_pushdown_filters(
+        &self,
+        filters: Vec<Arc<dyn PhysicalExpr>>,
+        _config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
+        let mut source = self.clone();
+        let mut answers = Vec::with_capacity(filters.len());
+        for filter in filters {
+            match Predicate::new(filter.as_ref(), self.schema.file_schema()) {
+                Some(predicate) => {
+                    source.predicates.push(predicate);
+                    source.filters.push(filter);
+                    answers.push(PushedDown::Yes);
+                }
+                None => answers.push(PushedDown::No),
+            }
+        }
+        let changed = source.filters.len() > self.filters.len();
+        let result = FilterPushdownPropagation::with_parent_pushdown_result(answers);
+        if !changed {
+            return Ok(result);
+        }
+        let source: Arc<dyn FileSource> = Arc::new(source);
+        Ok(result.with_updated_node(source))
+    }
+
+    fn try_pushdown_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> Result<Option<Arc<dyn FileSource>>> {
+        let merged = self.projection.source.try_merge(projection)?;
+        let projection = SplitProjection::new(self.schema.file_schema(), &merged);
+        Ok(Some(Arc::new(Self {
+            projection,
+            ..self.clone()
+        })))
+    }
+
+    fn fmt_extra(&self, kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (kind, self.filter()) {
+            (DisplayFormatType::Default | DisplayFormatType::Verbose, Some(filter)) => {
+                write!(f, ", predicate={filter}")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let projected = self
+            .projection
+            .source
+            .iter()
+            .map(|projected| &projected.expr);
+        for expr in self.filters.iter().chain(projected) {
+            if f(expr)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+}
+
+/// Whether a file is unpacked before it is read: by its name, as Athena decides it.
+pub(super) fn is_gzip(object: &ObjectMeta) -> bool {
+    object.location.as_ref().ends_with(".gz")
+}
+
+struct TextOpener {
+    store: Arc<dyn ObjectStore>,
+    source: TextSource,
+    projected: SchemaRef,
+}
+
+impl FileOpener for TextOpener {
+    fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
+        let store = self.store.clone();
+        let range = file
+            .range
+            .as_ref()
+            .map(|range| range.start as u64..range.end as u64);
+        let skip = match &range {
+            Some(range) if range.start > 0 => 0,
+            _ => self.source.skip_header_lines,
+        };
+        let buffers = self.source.buffers.clone();
+        let rows = Rows::new(&self.source, self.projected.clone(), skip)?;
+        Ok(Box::pin(async move {
+            let object = &file.object_meta;
+            let opened = Input::open(store, object, range, buffers).await;
+            let input = opened.map_err(|error| named(object, error))?;
+            let state = (input, rows, file.object_meta);
+            let batches =
+                futures::stream::try_unfold(state, |(mut input, mut rows, object)| async move {
+                    let batch = rows.next(&mut input).await;
+                    let batch = batch.map_err(|error| named(&object, error))?;
+                    Ok(batch.map(|batch| (batch, (input, rows, object))))
+                });
+            Ok(batches.boxed())
+        }))
+    }
+}
+
+/// The error with the file's name before it.
+fn named(object: &ObjectMeta, error: DataFusionError) -> DataFusionError {
+    error.context(object.location.to_string())
+}
+
+/// Batches from the lines of one file.
+struct Rows {
+    schema: SchemaRef,
+    columns: Vec<(Filling, Place)>,
+    /// For each column of the table, where it stands in a line.
+    places: Vec<Place>,
+    predicates: Vec<Predicate>,
+    delimiter: u8,
+    skip: usize,
+    batch_rows: usize,
+    /// Rows in `columns`.
+    rows: usize,
+    /// Lines of the input that no block has been made of yet.
+    text: Vec<u8>,
+    at: usize,
+    separators: Separators,
+    kept: Vec<Line>,
+    /// How many of `kept` are in `columns`.
+    taken: usize,
+    block: std::ops::Range<usize>,
+}
+
+impl Rows {
+    fn new(source: &TextSource, schema: SchemaRef, skip: usize) -> Result<Self> {
+        let width = source.schema.file_schema().fields().len();
+        let places: Vec<Place> = (0..width as u32).map(Place::Value).collect();
+        let fields = schema.fields().iter().zip(&source.projection.file_indices);
+        let columns = fields.map(|(field, index)| {
+            Ok((
+                Filling::new(field.data_type(), source.batch_rows)?,
+                places[*index],
+            ))
+        });
+        Ok(Self {
+            columns: columns.collect::<Result<_>>()?,
+            schema,
+            places,
+            predicates: source.predicates.clone(),
+            delimiter: source.delimiter,
+            skip,
+            batch_rows: source.batch_rows,
+            rows: 0,
+            text: Vec::new(),
+            at: 0,
+            separators: Separators::default(),
+            kept: Vec::new(),
+            taken: 0,
+            block: 0..0,
+        })
+    }
+
+    async fn next(&mut self, input: &mut Input) -> Result<Option<RecordBatch>> {
+        loop {
+            if self.taken < self.kept.len() {
+                self.take();
+                if self.rows == self.batch_rows {
+                    return self.finish().map(Some);
+                }
+            } else if self.at < self.text.len() {
+                self.next_block();
+            } else {
+                match input.next().await? {
+                    Some(text) => {
+                        self.text.clear();
+                        self.text.extend_from_slice(text);
+                        self.at = 0;
+                        self.clean();
+                    }
+                    None if self.rows > 0 => return self.finish().map(Some),
+                    None => return Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Replaces what is not UTF-8.
+    fn clean(&mut self) {
+        if std::str::from_utf8(&self.text).is_err() {
+            self.text = String::from_utf8_lossy(&self.text)
+                .into_owned()
+                .into_bytes();
+        }
+    }
+
+    /// Finds the lines of the next block that the predicates keep.
+    fn next_block(&mut self) {
+        let rest = &self.text[self.at..];
+        let near = memchr::memrchr(b'\n', &rest[..rest.len().min(BLOCK)]);
+        let length = near
+            .or_else(|| memchr::memchr(b'\n', rest))
+            .map_or(rest.len(), |at| at + 1);
+        self.block = self.at..self.at + length;
+        self.at += length;
+        let block = &self.text[self.block.clone()];
+        self.separators
+            .find(block, self.delimiter, self.places.len());
+        let lines = self.separators.lines();
+        let skipped = self.skip.min(lines.len());
+        self.skip -= skipped;
+        let lines = &lines[skipped..];
+        self.kept.clear();
+        self.taken = 0;
+        if self.predicates.is_empty() {
+            self.kept.extend_from_slice(lines);
+            return;
+        }
+        let text = text(block, &self.separators);
+        let kept = lines.iter().filter(|line| {
+            let mut predicates = self.predicates.iter();
+            predicates.all(|predicate| predicate.holds(&text, **line, &self.places))
+        });
+        self.kept.extend(kept);
+    }
+
+    /// Puts as many lines into the columns as the batch has room for.
+    fn take(&mut self) {
+        let room = self.batch_rows - self.rows;
+        let end = self.kept.len().min(self.taken + room);
+        let lines = &self.kept[self.taken..end];
+        let text = text(&self.text[self.block.clone()], &self.separators);
+        for (column, place) in &mut self.columns {
+            column.extend(&text, lines, *place);
+        }
+        self.rows += lines.len();
+        self.taken = end;
+    }
+
+    fn finish(&mut self) -> Result<RecordBatch> {
+        let arrays = self
+            .columns
+            .iter_mut()
+            .map(|(column, _)| column.finish())
+            .collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        Ok(RecordBatch::try_new_with_options(
+            self.schema.clone(),
+            arrays,
+            &options,
+        )?)
+    }
+}
+
+/// The lines of a block that [`Rows::clean`] has seen.
+fn text<'a>(block: &'a [u8], separators: &'a Separators) -> Lines<'a> {
+    let text = std::str::from_utf8(block).unwrap_or_default();
+    Lines { text, separators }
+}

@@ -61,6 +61,8 @@ pub struct World {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Scheduled {
     Packet(Place, Transit),
+    /// A machine looks at what has arrived.
+    Inbox(u32),
     /// The timer of a machine; it may have moved since.
     Timer(u32),
     /// The timer of a service; it may have moved since.

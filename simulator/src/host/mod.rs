@@ -218,7 +218,7 @@ impl Host {
         u16::try_from(path.mtu).ok()
     }
 
-    /// A packet has arrived on `interface`.
+    /// A packet has arrived on `interface`, and nothing else is on its way.
     pub fn on_packet(
         &mut self,
         now: SimTime,
@@ -226,7 +226,30 @@ impl Host {
         packet: impl Into<Box<IpPacket>>,
         out: &mut Output,
     ) {
-        self.stack.on_packet(now, interface, packet.into());
+        self.receive(now, interface, packet.into(), out);
+        self.run_programs(now, out);
+    }
+
+    /// The kernel takes a packet that has arrived on `interface`. Programs do not learn of it
+    /// before [`Self::run_programs`]: what arrives together they find together.
+    pub(crate) fn receive(
+        &mut self,
+        now: SimTime,
+        interface: usize,
+        packet: Box<IpPacket>,
+        out: &mut Output,
+    ) {
+        self.stack.on_packet(now, interface, packet);
+        self.give_out(out);
+    }
+
+    /// Whether the kernel has something for a program.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.stack.events.is_empty()
+    }
+
+    /// Programs look at what has come for them.
+    pub(crate) fn run_programs(&mut self, now: SimTime, out: &mut Output) {
         self.settle(now, out);
     }
 
@@ -289,6 +312,10 @@ impl Host {
                 break;
             }
         }
+        self.give_out(out);
+    }
+
+    fn give_out(&mut self, out: &mut Output) {
         out.packets.append(&mut self.stack.sent);
         out.events.append(&mut self.stack.notices);
     }

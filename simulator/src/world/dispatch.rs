@@ -91,6 +91,7 @@ impl World {
     pub(super) fn perform(&mut self, item: Scheduled) {
         match item {
             Scheduled::Packet(place, transit) => self.packet(place, transit),
+            Scheduled::Inbox(number) => self.inbox(number as usize),
             Scheduled::Timer(number) => self.timer(number as usize),
             Scheduled::ServiceTimer(service) => self.service_timer(&service),
             Scheduled::Window(window) => self.close_window(window),
@@ -112,8 +113,49 @@ impl World {
         }
     }
 
-    /// A packet is at a place: in the fabric or at a machine.
+    /// A packet is at a place: in the fabric, or in the inbox of a machine that comes to it later.
     fn packet(&mut self, place: Place, transit: Transit) {
+        let Some(number) = self.receiver(&place) else {
+            return self.go_on(place, transit);
+        };
+        let pace = &mut self.machines[number].pace;
+        if let Some(at) = pace.arrived(self.now, place, transit) {
+            let number = u32::try_from(number).expect("fewer than 2^32 machines");
+            self.queue.push(at, Scheduled::Inbox(number));
+        }
+    }
+
+    /// The machine whose kernel has to take a packet that is there.
+    fn receiver(&self, place: &Place) -> Option<usize> {
+        match place {
+            Place::Arrive { interface, .. }
+            | Place::Admitted { interface, .. }
+            | Place::FromService(Service::LinkLocal(interface)) => {
+                self.machine_behind(*interface).map(|(number, _)| number)
+            }
+            Place::Outside { port, .. } => Some(port.host as usize),
+            _ => None,
+        }
+    }
+
+    /// A machine takes what has arrived, and then its programs look.
+    fn inbox(&mut self, number: usize) {
+        loop {
+            match self.machines[number].pace.take(self.now) {
+                Ok(Some((place, transit))) => self.go_on(place, transit),
+                Ok(None) => break,
+                Err(busy_until) => {
+                    let number = u32::try_from(number).expect("fewer than 2^32 machines");
+                    return self.queue.push(busy_until, Scheduled::Inbox(number));
+                }
+            }
+        }
+        if self.machines[number].host.has_news() {
+            self.with_host(number, |host, now, out| host.run_programs(now, out));
+        }
+    }
+
+    fn go_on(&mut self, place: Place, transit: Transit) {
         match place {
             Place::Machine(interface) => self.deliver_to_instance(interface, transit),
             Place::Outside { port, from } => self.deliver_outside(port, from, transit),
@@ -256,7 +298,7 @@ impl World {
             .received(host, &transit.packet, whose, forwards);
         let packet = transit.packet;
         self.with_host(number, |host, now, out| {
-            host.on_packet(now, interface, packet, out);
+            host.receive(now, interface, packet, out);
         });
     }
 
@@ -280,8 +322,11 @@ impl World {
     ) {
         let mut output = std::mem::take(&mut self.output);
         act(&mut self.machines[number].host, self.now, &mut output);
-        for transmit in output.packets.drain(..) {
-            self.transmit(number, transmit);
+        if !output.packets.is_empty() {
+            let ready = self.machines[number].pace.sends(self.now);
+            for transmit in output.packets.drain(..) {
+                self.transmit(number, transmit, ready);
+            }
         }
         for event in output.events.drain(..) {
             self.host_event(number, event);
@@ -304,8 +349,8 @@ impl World {
         }
     }
 
-    /// A machine hands a packet to one of its interfaces.
-    fn transmit(&mut self, number: usize, transmit: Transmit) {
+    /// A machine hands a packet, which is `ready` then, to one of its interfaces.
+    fn transmit(&mut self, number: usize, transmit: Transmit, ready: SimTime) {
         let Transmit {
             interface,
             next_hop,
@@ -343,7 +388,6 @@ impl World {
                 (fabric.segment_bps, place)
             }
         };
-        let ready = machine.pace.sends(self.now);
         let leaves = match plug.to {
             PluggedInto::Interface(_) if bps > flow_bps => {
                 let ready = plug.link.departure(ready, packet.total_len(), bps);

@@ -5,12 +5,12 @@
 //! come from, who may read them and how a result is judged is left to others. Nothing of DataFusion
 //! or Arrow shows in the interface.
 //!
-//! A query's way: `token` cuts the text, `parse` builds the tree of commands (`ast`), `groups` finds
-//! the log groups that it names, `source` makes Arrow columns of just the fields that it names,
-//! `plan` turns it into DataFusion plans with our own functions (`function`) for everything in which
-//! Insights QL differs from SQL, `run` executes, [`QueryResult`] prints. A plan ends where the rows
-//! that match are counted, and before commands that look at rows as a whole (`stage`: `unnest`,
-//! `join`, `pattern`, `diff` and the like); a new one goes on from its rows.
+//! A query's way: `token` cuts the text, `parse` builds the tree of commands (`ast`), `groups`
+//! finds the log groups that it names, `source` makes Arrow columns of just the fields that it
+//! names, `plan` turns it into DataFusion plans with our own functions (`function`) for everything
+//! in which Insights QL differs from SQL, `run` executes, [`QueryResult`] prints. A plan ends where
+//! the rows that match are counted, and before commands that look at rows as a whole (`stage`:
+//! `unnest`, `join`, `pattern`, `diff` and the like); a new one goes on from its rows.
 //!
 //! Of the language are missing, and answered with an error that says so: `anomaly`, `lookup` and
 //! the commands and functions of 2026 for which the guide says too little (`addtotals`,

@@ -3,6 +3,7 @@
 //! Source: CloudWatch Logs User Guide, "Boolean, comparison, numeric, datetime, and other
 //! functions". A number that is none, or an argument that is missing, makes the result null.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use super::address::{address, ipv4_to_number, is_private, is_public, is_reserved};
@@ -103,7 +104,7 @@ pub(super) const FUNCTIONS: &[Function] = table! {
     "endsWith" 2..=2, BOOL, |v| Value::Bool(both(v).is_some_and(|(a, b)| a.ends_with(&*b)));
     "urlEncode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, |t| bounded(url_encode(&t)));
     "urlDecode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_decode(&t)));
-    "base64encode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, |t| bounded(base64::encode(&t)));
+    "base64encode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, base64_encode);
     "base64decode" 1..=1, TEXT, |v| Value::of_text(v[0].text().and_then(|t| base64::decode(&t)));
     "hexToAscii" 1..=1, TEXT, hex_to_ascii;
     "hexToDec" 1..=1, NUMBER, hex_to_dec;
@@ -136,6 +137,10 @@ pub(super) const NOT_HERE: [(&str, &str); 7] = [
     ("cidrlookup", "write `isIpInSubnet(x, \"10.0.1.0/24\")`"),
     ("tojson", "write `jsonStringify(x)`"),
 ];
+
+fn base64_encode<'a>(text: Cow<'_, str>) -> Value<'a> {
+    bounded(base64::encode(&text))
+}
 
 fn numeric<'a>(value: &Value<'_>, function: fn(f64) -> f64) -> Value<'a> {
     Value::of_number(value.number().map(function))

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr as DfExpr, LogicalPlan, LogicalPlanBuilder};
 use super::QueryOptions;
 use super::ast::{Command, Expr, ExprKind, Item, SortKey, Span, Step};
 use super::period::Period;
+use super::plan_expr::refers;
 use super::row::{Typed, flat, sortable, truth};
 use super::source::POSITION;
 use crate::error::Place;
@@ -26,6 +27,9 @@ const STATS_PORTABLE: usize = 2;
 /// Projections after which a plan is executed before it goes on, and the most in one command.
 const DEPTH_GOOD: usize = 12;
 const DEPTH_MAX: usize = 48;
+
+/// What a query shows that names nothing to show.
+const DEFAULT_SHOWN: [&str; 2] = ["@timestamp", "@message"];
 
 /// A name in scope.
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ pub(super) struct Slot {
 pub(super) struct Shown {
     pub(super) name: String,
     pub(super) slot: Slot,
+    /// How many names were in scope: those after them may give the name again.
+    given: usize,
 }
 
 /// How the rows of the last plan become the result.
@@ -76,6 +82,10 @@ pub(super) struct Planner<'a> {
     /// The group that the last `stats` made of times, and the period; for `fillmissing`.
     pub(super) binned: Option<(String, Period)>,
     pub(super) shown: Option<Vec<Shown>>,
+    /// Whether a `display` decides what is shown: a `fields` after it only computes.
+    displays: bool,
+    /// Whether the columns of a query that names none are among those shown.
+    defaults: bool,
     /// Expressions to compute beside the plan's columns, each under a fresh name.
     pending: Vec<(DfExpr, String)>,
     /// Projections one on another: many make planning slow.
@@ -118,6 +128,8 @@ impl<'a> Planner<'a> {
             subqueries: HashMap::new(),
             binned: None,
             shown: None,
+            displays: false,
+            defaults: false,
             pending: Vec::new(),
             depth: 0,
             stats: 0,
@@ -147,22 +159,18 @@ impl<'a> Planner<'a> {
     /// Forgets which columns are shown, when `stats` replaces them.
     pub(super) fn clear_shown(&mut self) {
         self.shown = None;
+        self.displays = false;
+        self.defaults = false;
     }
 
     /// Adds a command to the plan.
     pub(super) fn step(&mut self, step: &Step) -> Planned<()> {
         match &step.command {
-            Command::Fields(items) => {
-                let added = self.shown_items(items)?;
-                let mut shown = self.shown.take().unwrap_or_default();
-                // A field named again stands where it is named last.
-                shown.retain(|old| added.iter().all(|new| new.name != old.name));
-                shown.extend(added);
-                self.shown = Some(shown);
-                Ok(())
-            }
+            Command::Fields(items) => self.fields(items),
             Command::Display(items) => {
                 self.shown = Some(self.shown_items(items)?);
+                self.displays = true;
+                self.defaults = false;
                 Ok(())
             }
             Command::Unmask => Ok(()),
@@ -180,9 +188,11 @@ impl<'a> Planner<'a> {
                 }
                 let columns = self.distinct(by.iter().chain(items))?;
                 self.stats(items, by)?;
+                let given = self.slots.len();
                 let shown = |slot: &(String, Slot)| Shown {
                     name: slot.0.clone(),
                     slot: slot.1.clone(),
+                    given,
                 };
                 self.shown = Some(self.stats_columns(&columns).iter().map(shown).collect());
                 Ok(())
@@ -214,6 +224,23 @@ impl<'a> Planner<'a> {
                 Err(QueryError::Internal(format!("`{name}` in a plan")))
             }
         }
+    }
+
+    /// Shows the items beside those of earlier `fields`.
+    fn fields(&mut self, items: &[Item]) -> Planned<()> {
+        let added = self.shown_items(items)?;
+        if self.displays {
+            return Ok(());
+        }
+        let mut shown = self.shown.take().unwrap_or_default();
+        if std::mem::take(&mut self.defaults) {
+            shown.retain(|old| !DEFAULT_SHOWN.contains(&old.name.as_str()));
+        }
+        // A field named again stands where it is named last.
+        shown.retain(|old| added.iter().all(|new| new.name != old.name));
+        shown.extend(added);
+        self.shown = Some(shown);
+        Ok(())
     }
 
     fn stats_columns(&self, items: &[&Item]) -> Vec<(String, Slot)> {
@@ -252,9 +279,10 @@ impl<'a> Planner<'a> {
         let mut shown: Vec<Shown> = Vec::new();
         let distinct = self.distinct(items)?;
         let slots = self.compute(&distinct)?;
+        let given = self.slots.len();
         for (item, slot) in distinct.into_iter().zip(slots) {
             let name = item.name();
-            shown.push(Shown { name, slot });
+            shown.push(Shown { name, slot, given });
         }
         Ok(shown)
     }
@@ -418,19 +446,25 @@ impl<'a> Planner<'a> {
 
     /// Shows a column beside, or instead of, those that are shown.
     pub(super) fn show(&mut self, name: &str, slot: Slot) {
+        self.defaults |= self.shown.is_none();
         let mut shown = self.shown.take().unwrap_or_else(|| self.default_shown());
         let name = name.to_owned();
+        let given = self.slots.len();
         match shown.iter_mut().find(|shown| shown.name == name) {
             Some(known) => known.slot = slot,
-            None => shown.push(Shown { name, slot }),
+            None => shown.push(Shown { name, slot, given }),
         }
         self.shown = Some(shown);
     }
 
     fn default_shown(&self) -> Vec<Shown> {
-        let names = ["@timestamp", "@message"].into_iter();
-        let found = names.filter_map(|name| Some((name.to_owned(), self.find(name)?.clone())));
-        found.map(|(name, slot)| Shown { name, slot }).collect()
+        let found = DEFAULT_SHOWN
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), self.find(name)?.clone())));
+        let given = self.slots.len();
+        found
+            .map(|(name, slot)| Shown { name, slot, given })
+            .collect()
     }
 
     pub(super) fn rebuild(
@@ -445,7 +479,14 @@ impl<'a> Planner<'a> {
 
     /// The last plan: the columns shown, then those of `dedup`, then the event's place.
     pub(super) fn finish(mut self) -> Planned<(Finish, Vec<Warning>)> {
-        let shown = self.shown.take().unwrap_or_else(|| self.default_shown());
+        let mut shown = self.shown.take().unwrap_or_else(|| self.default_shown());
+        for shown in &mut shown {
+            // What is shown are names: one that was given again shows its last value.
+            let later = self.slots.iter().skip(shown.given);
+            if let Some(slot) = later.rev().find(|slot| slot.key == shown.name) {
+                shown.slot = slot.clone();
+            }
+        }
         let mut columns: Vec<DfExpr> = Vec::new();
         let dedup = self.dedup.iter().flatten();
         for slot in shown.iter().map(|shown| &shown.slot).chain(dedup) {
@@ -533,23 +574,6 @@ impl<'a> Planner<'a> {
             });
         }
     }
-}
-
-/// Whether an expression refers to one of the names.
-fn refers(expr: &Expr, names: &HashMap<String, Slot>) -> bool {
-    let mut found = false;
-    expr.walk(&mut |part| {
-        found |= match &part.kind {
-            // A name may begin with that of a map.
-            ExprKind::Field(name) => {
-                let mut dots = name.match_indices('.').map(|(at, _)| at);
-                names.contains_key(name) || dots.any(|at| names.contains_key(&name[..at]))
-            }
-            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Period(_) => false,
-            _ => names.contains_key(&part.to_string()),
-        };
-    });
-    found
 }
 
 /// The plan's column of that name.

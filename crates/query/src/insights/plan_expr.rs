@@ -1,12 +1,12 @@
 //! Expressions to DataFusion's.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::logical_expr::{Expr as DfExpr, and, lit, not, or};
 
 use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Query, Span};
-use super::plan::{Planner, column};
+use super::plan::{Planner, Slot, column};
 use super::row::{Typed, call, equals, truth};
 use super::value::{Value, compare, equality_key};
 use super::{advice, json};
@@ -332,6 +332,23 @@ fn compute(values: &[Value<'_>], steps: &[(Arithmetic, Operand)]) -> Option<f64>
         }
     }
     Some(left)
+}
+
+/// Whether an expression refers to one of the names.
+pub(super) fn refers(expr: &Expr, names: &HashMap<String, Slot>) -> bool {
+    let mut found = false;
+    expr.walk(&mut |part| {
+        found |= match &part.kind {
+            // A name may begin with that of a map.
+            ExprKind::Field(name) => {
+                let mut dots = name.match_indices('.').map(|(at, _)| at);
+                names.contains_key(name) || dots.any(|at| names.contains_key(&name[..at]))
+            }
+            ExprKind::Number(_) | ExprKind::Text(_) | ExprKind::Period(_) => false,
+            _ => names.contains_key(&part.to_string()),
+        };
+    });
+    found
 }
 
 /// `pkt-srcaddr` as it was perhaps meant, if it is only fields with `-` between them.

@@ -9,8 +9,8 @@ use datafusion::logical_expr::{Expr as DfExpr, cast, lit};
 
 use super::ast::{Expr, ExprKind, Item};
 use super::period::Period;
-use super::plan::{Planner, Slot, by_name};
-use super::row::{Typed, flat, number, sortable};
+use super::plan::{Planner, Slot, by_name, column};
+use super::row::{Typed, call, flat, number, sortable};
 use crate::{ColumnKind, QueryError};
 
 /// The aggregates, in lower case.
@@ -167,6 +167,7 @@ impl Planner<'_> {
             return Err(self.malformed(inner.span, message, hint));
         }
         let value = flat(self.expr(&args[0])?);
+        let value = self.of_rows(value);
         match name.as_str() {
             "count" | "count_over_time" => {
                 let slot = self.later(String::new(), value);
@@ -194,6 +195,19 @@ impl Planner<'_> {
             "stddev" => stddev_pop(number),
             _ => percentile_cont(number.sort(true, false), self.percentile(&args[1])?),
         }))
+    }
+
+    /// A constant as a value of each row: DataFusion takes the aggregate of a constant for known
+    /// even if there are no rows.
+    fn of_rows(&self, value: Typed) -> Typed {
+        let row = self.ties.first().or_else(|| self.slots.first());
+        match row.filter(|_| value.expr.column_refs().is_empty()) {
+            Some(row) => {
+                let kind = value.kind;
+                call("of_row", vec![value, column(row)], kind, |v| v[0].clone())
+            }
+            None => value,
+        }
     }
 
     fn percentile(&self, expr: &Expr) -> Planned<DfExpr> {

@@ -38,7 +38,7 @@ impl Typed {
     }
 
     pub(super) fn number(number: f64) -> Self {
-        Self::new(lit(number), ColumnKind::Number)
+        Self::new(lit(number + 0.0), ColumnKind::Number)
     }
 }
 

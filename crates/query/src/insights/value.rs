@@ -56,11 +56,11 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A number, or null.
+    /// A number, or null. There is one zero: `0 * -3` is in the same group as `0 * 3`.
     pub(super) fn of_number(number: Option<f64>) -> Self {
         number
             .filter(|n| n.is_finite())
-            .map_or(Self::Null, Self::Number)
+            .map_or(Self::Null, |number| Self::Number(number + 0.0))
     }
 
     /// Text, or null.
@@ -112,7 +112,8 @@ pub(super) fn parse_number(text: &str) -> Option<f64> {
     {
         return None;
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    let number: f64 = text.parse().ok()?;
+    number.is_finite().then_some(number + 0.0)
 }
 
 /// The shortest form that reads back as the same number; whole numbers without a point.

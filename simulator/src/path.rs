@@ -259,11 +259,20 @@ impl PathReport {
             (Answer::Refused, false) => {
                 Some("if it arrived, the machine would refuse it: nobody listens there")
             }
+            (Answer::Silent, true) if self.reached_service() => {
+                Some("the service is reached; it answers requests, not an empty probe")
+            }
             (Answer::Silent, true) => Some("the machine itself gives no answer"),
             (Answer::Silent, false) => {
                 Some("if it arrived, the machine itself would give no answer")
             }
         }
+    }
+
+    /// Whether the probe ends at a service of AWS's: resolver, metadata, time, behind an endpoint.
+    fn reached_service(&self) -> bool {
+        let last = self.forward.steps.last();
+        last.is_some_and(|step| matches!(step.hop, Hop::LinkLocal(_) | Hop::VpcEndpoint(_)))
     }
 
     /// Every deny, there and back.

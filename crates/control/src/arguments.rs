@@ -92,7 +92,11 @@ impl Arguments {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .partition(|(name, _)| is_common(name));
-        Ok((request::read(shared)?, own))
+        let shared: Self = request::read(shared)?;
+        if let Some(wanted) = shared.max_results {
+            check_page_size(operation.name, wanted)?;
+        }
+        Ok((shared, own))
     }
 
     /// The answer to a dry run that would have succeeded is an error, too.
@@ -102,4 +106,24 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// `MaxResults` as the service model bounds it: 5 to 1,000 for most lists.
+fn check_page_size(operation: &str, wanted: u32) -> Result<(), ApiError> {
+    const MOST: u32 = 1_000;
+    let unbounded = operation.contains("VpcEndpoint");
+    let (least, most) = match operation.starts_with("Describe") && !unbounded {
+        true => (5, MOST),
+        false => (1, MOST),
+    };
+    let bound = if wanted < least {
+        format!("greater than {least}")
+    } else if wanted > most && !unbounded {
+        format!("less than {most}")
+    } else {
+        return Ok(());
+    };
+    Err(error::invalid_parameter_value(format_args!(
+        "Value ( {wanted} ) for parameter maxResults is invalid. Expecting a value {bound}."
+    )))
 }

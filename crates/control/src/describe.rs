@@ -167,11 +167,6 @@ impl<'a> Reader<'a> {
             .arguments
             .max_results
             .map_or(usize::MAX, |limit| limit as usize);
-        if limit == 0 {
-            return Err(error::invalid_parameter_value(
-                "Value ( 0 ) for parameter maxResults is invalid.",
-            ));
-        }
         let next = items.get(limit).map(|it| Value::String(key(*it)));
         let shown = items.into_iter().take(limit).map(show).collect();
         let mut reply = Map::new();

@@ -8,6 +8,7 @@ use wirelab_model::{ApiError, Caller, IdSource, Resources, SimDuration, Tag, Uni
 
 use crate::arguments::Arguments;
 use crate::control::{CallIds, ControlConfig};
+use crate::ec2;
 use crate::error;
 use crate::kind::Kind;
 use crate::realm::{self, Realm};
@@ -170,6 +171,7 @@ impl<'a> Transaction<'a> {
                 }
             }
         }
+        ec2::tag::check_lengths(&tags)?;
         if tags.len() > self.config.quotas.tags_per_resource {
             return Err(error::tag_limit(T::TAG_TYPE));
         }

@@ -4,7 +4,7 @@
 //! PrivateLink"). Their public addresses are ours: plausible blocks of Amazon's, the same in every
 //! world.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use smol_str::{SmolStr, format_smolstr};
 
@@ -119,9 +119,44 @@ impl AwsService {
     }
 }
 
+/// The name of AWS's range that a public address lies in, as flow logs' `pkt-*-aws-service` has it:
+/// S3's and DynamoDB's ranges, `AMAZON` for other services, `EC2` for addresses of resources.
+#[must_use]
+pub fn aws_ip_range(address: IpAddr) -> Option<&'static str> {
+    let IpAddr::V4(address) = address else {
+        return None;
+    };
+    match address.octets() {
+        [3, 5, ..] | [16, 182, ..] | [18, 34, ..] | [52, 216..=219, ..] | [54, 231, ..] => {
+            Some("S3")
+        }
+        [52, 94, ..] | [52, 119, 224..=239, _] => Some("DYNAMODB"),
+        [54, 239, ..] => Some("AMAZON"),
+        [3, 208..=223, ..] => Some("EC2"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn public_addresses_lie_in_the_range_of_their_service() {
+        for service in AWS_SERVICES {
+            let range = match service.name {
+                "s3" => "S3",
+                "dynamodb" => "DYNAMODB",
+                _ => "AMAZON",
+            };
+            for address in service.public_addresses("eu-west-1") {
+                assert_eq!(aws_ip_range(address.into()), Some(range), "{address}");
+            }
+        }
+        assert_eq!(aws_ip_range([3, 215, 1, 9].into()), Some("EC2"));
+        assert_eq!(aws_ip_range([203, 0, 113, 9].into()), None);
+        assert_eq!(aws_ip_range([10, 0, 1, 5].into()), None);
+    }
 
     #[test]
     fn services_are_found_by_their_names_and_have_addresses_of_their_own() {

@@ -34,7 +34,7 @@ mod resources;
 mod seed;
 mod time;
 
-pub use aws_service::{AWS_SERVICES, AwsService};
+pub use aws_service::{AWS_SERVICES, AwsService, aws_ip_range};
 pub use call::{ApiError, ApiErrorKind, Call, Caller, Reply};
 pub use cidr::{CidrError, canonical, parse_cidr};
 pub use dns_name::{private_dns_name, public_dns_name, read_private_name, read_public_name};

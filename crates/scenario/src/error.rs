@@ -165,6 +165,12 @@ pub(crate) fn suggest<'a>(
     if let Some(near) = near.or_else(|| longer_or_shorter(word, &candidates)) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let known: Vec<String> = candidates.iter().map(|it| format!("`{it}`")).collect();
+    let mut known: Vec<String> = Vec::new();
+    for candidate in candidates {
+        let quoted = format!("`{candidate}`");
+        if !known.contains(&quoted) {
+            known.push(quoted);
+        }
+    }
     (!known.is_empty()).then(|| format!("known here: {}", known.join(", ")))
 }

@@ -186,6 +186,7 @@ pub(crate) fn hosts(
     root: &Fields<'_>,
     segments: &[SegmentSpec],
 ) -> Vec<HostSpec> {
+    let mut taken = BTreeMap::new();
     let inside = root.named("instance").into_iter();
     let inside =
         inside.filter_map(|(name, it)| crate::resource::instance_host(builder, &name, &it));
@@ -196,6 +197,7 @@ pub(crate) fn hosts(
             builder.sink.explain(fields.span(), message, "", Some(hint));
         }
         let host = outside(builder, &name, &fields, segments);
+        refuse_taken(builder, &fields, host.as_ref(), &mut taken);
         fields.finish();
         host
     });
@@ -218,6 +220,7 @@ fn outside(
     address::check(builder, fields, name, "ipv6_address", ipv6.map(IpAddr::V6));
     interfaces.extend(public.map(|address| on_the_internet(address, ipv6)));
     let gateway = fields.parsed("gateway").or_else(|| public.map(provider));
+    refuse_far_gateway(builder, fields, gateway, &interfaces);
     let tunnel = tunnel(builder, fields);
     if interfaces.is_empty() && tunnel.is_none() && builder.sink.is_clean() {
         let message = format!("{} is on no network", fields.title());
@@ -233,6 +236,55 @@ fn outside(
         default_gateway: gateway,
     };
     Some(machine?.spec(name, attachment))
+}
+
+/// On a segment an address is one machine's alone.
+fn refuse_taken(
+    builder: &Builder<'_>,
+    fields: &Fields<'_>,
+    host: Option<&HostSpec>,
+    taken: &mut BTreeMap<(SmolStr, IpAddr), SmolStr>,
+) {
+    let Some(host) = host else {
+        return;
+    };
+    let Attachment::Outside { interfaces, .. } = &host.attachment else {
+        return;
+    };
+    let lines = fields.texts("interfaces");
+    for (interface, text) in interfaces.iter().zip(&lines) {
+        let place = (interface.segment.clone(), interface.address.addr());
+        let Some(other) = taken.insert(place, host.name.clone()) else {
+            continue;
+        };
+        let address = interface.address.addr();
+        let message = format!("`{address}` is taken: `host.{other}` has this address, too");
+        let hint = format!("give it another of {}", interface.address.trunc());
+        builder.sink.explain(&text.span, message, "", Some(hint));
+    }
+}
+
+/// A gateway is a neighbour: Linux calls any other one invalid.
+fn refuse_far_gateway(
+    builder: &Builder<'_>,
+    fields: &Fields<'_>,
+    gateway: Option<IpAddr>,
+    interfaces: &[OutsideInterface],
+) {
+    let (Some(gateway), Some(node)) = (gateway, fields.node("gateway")) else {
+        return;
+    };
+    let networks = || interfaces.iter().map(|it| it.address.trunc());
+    if interfaces.is_empty() || networks().any(|it| it.contains(&gateway)) {
+        return;
+    }
+    let networks: Vec<String> = networks().map(|it| it.to_string()).collect();
+    let message = format!("`{gateway}` is on no network of this machine");
+    let hint = format!(
+        "a gateway is a neighbour, here in {}",
+        networks.join(" or ")
+    );
+    builder.sink.explain(&node.span, message, "", Some(hint));
 }
 
 /// `interfaces = ["eth0 segment.lan 192.168.10.5/24 mtu 1400"]`.

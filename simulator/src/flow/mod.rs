@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
     Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, NetworkInterfaceId, Place, TcpFlags,
-    TrafficPath, UnixTime,
+    TrafficPath, UnixTime, aws_ip_range,
 };
 use wirelab_wire::{FiveTuple, IpPacket};
 
@@ -246,8 +246,8 @@ impl WindowFlow {
                 direction,
                 tcp_flags: TcpFlags(self.counters.tcp_flags),
                 traffic_path: self.counters.traffic_path,
-                pkt_src_aws_service: None,
-                pkt_dst_aws_service: None,
+                pkt_src_aws_service: aws_ip_range(flow.source).map(Into::into),
+                pkt_dst_aws_service: aws_ip_range(flow.destination).map(Into::into),
             }),
         )
     }

@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
-use wirelab_model::NetworkInterfaceId;
+use wirelab_model::{NetworkInterfaceId, aws_ip_range};
 use wirelab_session::Session;
 use wirelab_simulator::ExplanationCode;
 use wirelab_simulator::host::ServerSpec;
@@ -113,7 +113,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         let mut text = shown(&session, &report, arguments.long);
         text += &fit.map(|it| words::fit(&it)).unwrap_or_default();
         output::text(&text)?;
-        if is_public(to) && owner(&session, to).is_none() && !is_interfaces(&session, to) {
+        let is_service = aws_ip_range(to).is_some_and(|range| range != "EC2");
+        let is_known = owner(&session, to).is_some() || is_interfaces(&session, to);
+        if is_public(to) && !is_known && !is_service {
             output::note(&format!(
                 "{to} is on the internet, and no machine of this world has it: what the network \
                  does on the way there is shown, nobody answers"

@@ -28,6 +28,7 @@ pub(crate) fn create_security_group(
     let vpc_id = request.vpc_id.ok_or_else(error::vpc_not_specified)?;
     tx.get::<Vpc>(&vpc_id)?;
     check_name(&request.group_name)?;
+    check_description("security group", &request.description)?;
     if tx.each::<SecurityGroup>().count() >= tx.config.quotas.security_groups {
         return Err(error::group_limit());
     }
@@ -57,6 +58,20 @@ fn check_name(name: &str) -> Result<(), ApiError> {
         )));
     }
     Ok(())
+}
+
+/// Descriptions of groups and rules: up to 255 characters of a small set (`AuthorizeSecurityGroup*`,
+/// `CreateSecurityGroup`).
+pub(crate) fn check_description(of: &str, text: &str) -> Result<(), ApiError> {
+    const MARKS: &str = " ._-:/()#,@[]+=&;{}!$*";
+    let allowed = |c: char| c.is_ascii_alphanumeric() || MARKS.contains(c);
+    if text.chars().count() < 256 && text.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(error::invalid_parameter_value(format_args!(
+        "Invalid {of} description. Valid descriptions are strings less than 256 characters from \
+         the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{{}}!$*"
+    )))
 }
 
 /// The group that a VPC is born with: all from itself, all to anywhere.

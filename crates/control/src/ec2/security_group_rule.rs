@@ -139,6 +139,7 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
     let mut made = Vec::new();
     for (key, description) in rules.meant(tx, &group.vpc_id)? {
         check_peer(tx, &group.vpc_id, &key.peer, is_egress)?;
+        security_group::check_description("rule", description.as_deref().unwrap_or_default())?;
         let known =
             |rule: &SecurityGroupRule| rule.is_egress == is_egress && RuleKey::of(rule) == key;
         if group.rules.iter().any(known) {
@@ -272,11 +273,16 @@ fn update_descriptions(
     if request.security_group_rule_descriptions.is_empty() {
         for (key, description) in rules.meant(tx, &group.vpc_id)? {
             let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
+            security_group::check_description("rule", description.as_deref().unwrap_or_default())?;
             group.rules[index].description = description;
         }
     } else {
         for new in request.security_group_rule_descriptions {
             let id = &new.security_group_rule_id;
+            security_group::check_description(
+                "rule",
+                new.description.as_deref().unwrap_or_default(),
+            )?;
             rule_mut(&mut group, id)?.description = new.description;
         }
     }

@@ -20,6 +20,7 @@ pub(crate) struct CreateTags {
 
 pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Reply {
     let quota = tx.config.quotas.tags_per_resource;
+    check_lengths(&request.tags)?;
     if let Some(tag) = request.tags.iter().find(|tag| is_reserved(tag)) {
         return Err(error::invalid_parameter_value(format_args!(
             "Tag keys starting with 'aws:' are reserved for internal use: {}",
@@ -41,6 +42,25 @@ pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Repl
         }
     }
     Ok(done())
+}
+
+/// Keys have 1 to 127 characters, values at most 256 (the service model's `Tag`).
+pub(crate) fn check_lengths(tags: &[Tag]) -> Result<(), ApiError> {
+    for tag in tags {
+        if !(1..=127).contains(&tag.key.chars().count()) {
+            return Err(error::invalid_parameter_value(format_args!(
+                "Tag key '{}' must have 1 to 127 characters",
+                tag.key
+            )));
+        }
+        if tag.value.chars().count() > 256 {
+            return Err(error::invalid_parameter_value(format_args!(
+                "The value of tag '{}' exceeds 256 characters",
+                tag.key
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn is_reserved(tag: &Tag) -> bool {

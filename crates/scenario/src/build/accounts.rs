@@ -27,8 +27,9 @@ impl Accounts {
             None => {}
             Some(Value::Table(_)) => {
                 for (name, table) in fields.named("account") {
-                    let id = table.required_text("id");
-                    let id = id.and_then(|text| account_id(&text, table.sink()));
+                    let text = table.required_text("id");
+                    let id = text.as_ref().and_then(|it| account_id(it, table.sink()));
+                    accounts.refuse_twin(text.as_ref(), table.sink());
                     let is_home = table.boolean("default") == Some(true);
                     table.finish();
                     let id = id?;
@@ -41,6 +42,16 @@ impl Accounts {
             Some(_) => accounts.home = account_id(&fields.text("account")?, fields.sink())?,
         }
         Some(accounts)
+    }
+
+    /// An id is one account's alone.
+    fn refuse_twin(&self, id: Option<&Text>, sink: &Sink) {
+        let twin = |text: &&Text| self.named.iter().find(|(_, id)| *id == text.text);
+        if let Some((text, (name, _))) = id.and_then(|it| Some((it, twin(&it)?))) {
+            let message = format!("`account.{name}` has this id, too");
+            let hint = "every account has twelve digits of its own".to_owned();
+            sink.explain(&text.span, message, "", Some(hint));
+        }
     }
 
     /// The id of the account that `text` names or is.

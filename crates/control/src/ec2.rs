@@ -29,7 +29,7 @@ mod security_group;
 mod security_group_reference;
 mod security_group_rule;
 mod subnet;
-mod tag;
+pub(crate) mod tag;
 mod transit_gateway;
 pub(crate) mod transit_gateway_attachment;
 mod transit_gateway_peering;

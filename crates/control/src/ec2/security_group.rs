@@ -60,8 +60,8 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Descriptions of groups and rules: up to 255 characters of a small set (`AuthorizeSecurityGroup*`,
-/// `CreateSecurityGroup`).
+/// Descriptions of groups and rules: up to 255 characters of a small set (`CreateSecurityGroup`,
+/// `AuthorizeSecurityGroupIngress`).
 pub(crate) fn check_description(of: &str, text: &str) -> Result<(), ApiError> {
     const MARKS: &str = " ._-:/()#,@[]+=&;{}!$*";
     let allowed = |c: char| c.is_ascii_alphanumeric() || MARKS.contains(c);

@@ -287,6 +287,8 @@ impl Net {
             deliver_logs_permission_arn: None,
             log_format: String::new(),
             max_aggregation_interval: 60,
+            destination_options: None,
+            tag_field_specifications: Vec::new(),
             creation_time: UnixTime::default(),
             tags: Vec::new(),
         })

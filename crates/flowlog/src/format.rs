@@ -1,10 +1,7 @@
 //! A flow log's record format: which fields, in which order.
 
-use std::fmt::{self, Write as _};
-use std::net::IpAddr;
+use std::fmt;
 use std::str::FromStr;
-
-use wirelab_model::{Flow, FlowAction, FlowDirection, FlowRecord, LogStatus};
 
 use crate::Field;
 
@@ -12,7 +9,11 @@ use crate::Field;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat {
     fields: Vec<Field>,
+    /// By field: where it stands, or [`ABSENT`].
+    positions: [u8; Field::ALL.len()],
 }
+
+const ABSENT: u8 = u8::MAX;
 
 /// Why a format string is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +43,7 @@ pub enum FormatError {
 impl Default for LogFormat {
     /// The 14 fields of version 2.
     fn default() -> Self {
-        Self {
-            fields: Field::DEFAULT.to_vec(),
-        }
+        Self::of(Field::DEFAULT.to_vec())
     }
 }
 
@@ -90,7 +89,15 @@ impl LogFormat {
         if fields.is_empty() {
             return Err(FormatError::Empty);
         }
-        Ok(Self { fields })
+        Ok(Self::of(fields))
+    }
+
+    fn of(fields: Vec<Field>) -> Self {
+        let mut positions = [ABSENT; Field::ALL.len()];
+        for (position, field) in (0..ABSENT).zip(&fields) {
+            positions[*field as usize] = position;
+        }
+        Self { fields, positions }
     }
 
     /// The fields in order.
@@ -112,94 +119,11 @@ impl LogFormat {
         names.join(" ")
     }
 
-    /// Appends the record as one line without a line end. What does not apply is `-`; a NODATA or
-    /// SKIPDATA record has only version, account, interface, start, end and log status.
-    pub fn write_line(&self, record: &FlowRecord, line: &mut String) {
-        for (index, field) in self.fields.iter().enumerate() {
-            if index > 0 {
-                line.push(' ');
-            }
-            let before = line.len();
-            self.write_value(*field, record, line);
-            if line.len() == before {
-                line.push('-');
-            }
-        }
-    }
-
-    /// Appends one value, or nothing where the record has none.
-    fn write_value(&self, field: Field, record: &FlowRecord, line: &mut String) {
-        match field {
-            Field::Version => put(line, self.version()),
-            Field::AccountId => put(line, &record.account_id),
-            Field::InterfaceId => put(line, &record.interface_id),
-            Field::Start => put(line, record.start.as_secs()),
-            Field::End => put(line, record.end.as_secs()),
-            Field::LogStatus => line.push_str(match record.log_status {
-                LogStatus::Ok => "OK",
-                LogStatus::NoData => "NODATA",
-                LogStatus::SkipData => "SKIPDATA",
-            }),
-            _ => {
-                if let Some(flow) = &record.flow {
-                    write_place(field, record, line);
-                    write_flow(field, flow, line);
-                }
-            }
-        }
-    }
-}
-
-fn write_place(field: Field, record: &FlowRecord, line: &mut String) {
-    let place = &record.place;
-    match field {
-        Field::VpcId => put_some(line, place.vpc_id.as_ref()),
-        Field::SubnetId => put_some(line, place.subnet_id.as_ref()),
-        Field::InstanceId => put_some(line, place.instance_id.as_ref()),
-        Field::Region => put(line, &place.region),
-        Field::AzId => put_some(line, place.az_id.as_ref()),
-        _ => {}
-    }
-}
-
-fn write_flow(field: Field, flow: &Flow, line: &mut String) {
-    match field {
-        Field::SrcAddr => put(line, flow.srcaddr),
-        Field::DstAddr => put(line, flow.dstaddr),
-        Field::SrcPort => put(line, flow.srcport),
-        Field::DstPort => put(line, flow.dstport),
-        Field::Protocol => put(line, flow.protocol),
-        Field::Packets => put(line, flow.packets),
-        Field::Bytes => put(line, flow.bytes),
-        Field::Action => line.push_str(match flow.action {
-            FlowAction::Accept => "ACCEPT",
-            FlowAction::Reject => "REJECT",
-        }),
-        Field::TcpFlags => put(line, flow.tcp_flags.0),
-        Field::Type => line.push_str(match flow.srcaddr {
-            IpAddr::V4(_) => "IPv4",
-            IpAddr::V6(_) => "IPv6",
-        }),
-        Field::PktSrcAddr => put(line, flow.pkt_srcaddr),
-        Field::PktDstAddr => put(line, flow.pkt_dstaddr),
-        Field::PktSrcAwsService => put_some(line, flow.pkt_src_aws_service.as_ref()),
-        Field::PktDstAwsService => put_some(line, flow.pkt_dst_aws_service.as_ref()),
-        Field::FlowDirection => line.push_str(match flow.direction {
-            FlowDirection::Ingress => "ingress",
-            FlowDirection::Egress => "egress",
-        }),
-        Field::TrafficPath => put_some(line, flow.traffic_path.map(|path| path as u8)),
-        _ => {}
-    }
-}
-
-fn put(line: &mut String, value: impl fmt::Display) {
-    write!(line, "{value}").expect("writing to a String cannot fail");
-}
-
-fn put_some(line: &mut String, value: Option<impl fmt::Display>) {
-    if let Some(value) = value {
-        put(line, value);
+    /// Where a field stands in a line, from 0; `None` if the format lacks it.
+    #[must_use]
+    pub fn position(&self, field: Field) -> Option<usize> {
+        let position = self.positions[field as usize];
+        (position != ABSENT).then_some(position.into())
     }
 }
 
@@ -223,7 +147,7 @@ impl FromStr for LogFormat {
 }
 
 /// The field name nearest to `name`: underscores or capitals instead of hyphens, or a slip or two.
-fn nearest(name: &str) -> Option<&'static str> {
+pub(crate) fn nearest(name: &str) -> Option<&'static str> {
     let bare = |text: &str| text.replace(['-', '_'], "").to_lowercase();
     let same = |f: &&Field| bare(f.name()) == bare(name) || bare(f.insights_name()) == bare(name);
     if let Some(field) = Field::ALL.iter().find(same) {

@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use wirelab_model::{
-    Flow, FlowAction, FlowDirection, FlowRecord, InstanceId, LogStatus, NetworkInterfaceId, Place,
-    SubnetId, TcpFlags, TrafficPath, UnixTime, VpcId,
+    Flow, FlowAction, FlowDirection, FlowMetadata, FlowRecord, InstanceId, LogStatus,
+    NetworkInterfaceId, NextHop, Place, SmolStr, SubnetId, TcpFlags, TrafficPath, UnixTime, VpcId,
 };
 
-use crate::{Field, LogFormat};
+use crate::{Field, LogFormat, scan};
 
 /// Why a line is no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,16 +46,28 @@ pub struct Record<'a> {
 /// # Errors
 /// [`LineError::WrongCount`].
 pub fn parse_line<'a>(format: &'a LogFormat, line: &'a str) -> Result<Record<'a>, LineError> {
-    let values: Vec<_> = line.split_ascii_whitespace().collect();
-    let expected = format.fields().len();
-    if values.len() != expected {
-        let found = values.len();
-        return Err(LineError::WrongCount { found, expected });
-    }
-    Ok(Record { format, values })
+    let mut record = Record::new(format);
+    record.read(line)?;
+    Ok(record)
 }
 
 impl<'a> Record<'a> {
+    /// A record without values, to be filled by [`Record::read`].
+    pub(crate) fn new(format: &'a LogFormat) -> Self {
+        let values = Vec::with_capacity(format.fields().len() + 1);
+        Self { format, values }
+    }
+
+    /// Takes the values of another line.
+    pub(crate) fn read(&mut self, line: &'a str) -> Result<(), LineError> {
+        scan::split(line, &mut self.values);
+        let (found, expected) = (self.values.len(), self.format.fields().len());
+        if found != expected {
+            return Err(LineError::WrongCount { found, expected });
+        }
+        Ok(())
+    }
+
     /// The values in the format's order, `-` included.
     #[must_use]
     pub fn values(&self) -> &[&'a str] {
@@ -65,7 +77,7 @@ impl<'a> Record<'a> {
     /// The field's text; `None` if the format lacks the field or the value is `-`.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&'a str> {
-        let index = self.format.fields().iter().position(|f| *f == field)?;
+        let index = self.format.position(field)?;
         Some(self.values[index]).filter(|value| *value != "-")
     }
 
@@ -80,7 +92,7 @@ impl<'a> Record<'a> {
 
     /// The line as a flow record.
     ///
-    /// The format must have at least interface, start, end and log status, and for a line with
+    /// The format must have at least start, end and log status, and for a line with
     /// traffic addresses, ports, protocol, counts and action. Without `pkt-*`, the packet's
     /// addresses are taken to be the record's; without `flow-direction`, a flow is ingress.
     ///
@@ -94,33 +106,36 @@ impl<'a> Record<'a> {
             _ => return Err(self.bad(Field::LogStatus)),
         };
         let flow = (log_status == LogStatus::Ok).then(|| self.flow());
+        let has_metadata = flow.is_some() && self.format.version() >= 8;
+        let metadata = has_metadata.then(|| self.metadata().map(Box::new));
         Ok(FlowRecord {
             account_id: self.get(Field::AccountId).unwrap_or("unknown").into(),
-            interface_id: NetworkInterfaceId::new(self.need_text(Field::InterfaceId)?),
+            interface_id: NetworkInterfaceId::new(self.get(Field::InterfaceId).unwrap_or("-")),
             log_status,
-            start: UnixTime::from_secs(self.need(Field::Start)?),
-            end: UnixTime::from_secs(self.need(Field::End)?),
+            start: self.time(Field::Start)?,
+            end: self.time(Field::End)?,
             flow: flow.transpose()?,
             place: self.place(),
+            metadata: metadata.transpose()?,
         })
     }
 
     fn flow(&self) -> Result<Flow, LineError> {
-        let srcaddr: IpAddr = self.need(Field::SrcAddr)?;
-        let dstaddr: IpAddr = self.need(Field::DstAddr)?;
+        let srcaddr = self.need_address(Field::SrcAddr)?;
+        let dstaddr = self.need_address(Field::DstAddr)?;
         Ok(Flow {
             srcaddr,
             dstaddr,
-            pkt_srcaddr: self.value(Field::PktSrcAddr)?.unwrap_or(srcaddr),
-            pkt_dstaddr: self.value(Field::PktDstAddr)?.unwrap_or(dstaddr),
-            srcport: self.need(Field::SrcPort)?,
-            dstport: self.need(Field::DstPort)?,
-            protocol: self.need(Field::Protocol)?,
-            packets: self.need(Field::Packets)?,
-            bytes: self.need(Field::Bytes)?,
+            pkt_srcaddr: self.address(Field::PktSrcAddr)?.unwrap_or(srcaddr),
+            pkt_dstaddr: self.address(Field::PktDstAddr)?.unwrap_or(dstaddr),
+            srcport: self.need_number(Field::SrcPort)?,
+            dstport: self.need_number(Field::DstPort)?,
+            protocol: self.need_number(Field::Protocol)?,
+            packets: self.need_number(Field::Packets)?,
+            bytes: self.need_number(Field::Bytes)?,
             action: self.action()?,
             direction: self.direction()?,
-            tcp_flags: TcpFlags(self.value(Field::TcpFlags)?.unwrap_or(0)),
+            tcp_flags: TcpFlags(self.number(Field::TcpFlags)?.unwrap_or(0)),
             traffic_path: self.traffic_path()?,
             pkt_src_aws_service: self.get(Field::PktSrcAwsService).map(Into::into),
             pkt_dst_aws_service: self.get(Field::PktDstAwsService).map(Into::into),
@@ -135,6 +150,38 @@ impl<'a> Record<'a> {
             region: self.get(Field::Region).unwrap_or_default().into(),
             az_id: self.get(Field::AzId).map(Into::into),
         }
+    }
+
+    fn metadata(&self) -> Result<FlowMetadata, LineError> {
+        let text = |field| self.get(field).map(SmolStr::new);
+        let tags = |one, two| Ok::<_, LineError>([self.tag(one)?, self.tag(two)?]);
+        Ok(FlowMetadata {
+            reject_reason: text(Field::RejectReason),
+            resource_id: text(Field::ResourceId),
+            encryption_status: self.number(Field::EncryptionStatus)?,
+            instance_tags: tags(Field::InstanceTag, Field::InstanceTag2)?,
+            interface_tags: tags(Field::InterfaceTag, Field::InterfaceTag2)?,
+            asg_tags: tags(Field::AsgTag, Field::AsgTag2)?,
+            interface_type: text(Field::InterfaceType),
+            next_hop: NextHop {
+                interface_id: self
+                    .get(Field::NextHopInterfaceId)
+                    .map(NetworkInterfaceId::new),
+                subnet_id: self.get(Field::NextHopSubnetId).map(SubnetId::new),
+                az_id: text(Field::NextHopAzId),
+                vpc_id: self.get(Field::NextHopVpcId).map(VpcId::new),
+                interface_type: text(Field::NextHopInterfaceType),
+            },
+        })
+    }
+
+    /// A tag's value without its percent-encoding.
+    fn tag(&self, field: Field) -> Result<Option<SmolStr>, LineError> {
+        let Some(text) = self.get(field) else {
+            return Ok(None);
+        };
+        let decoded = percent_decoded(text).ok_or_else(|| self.bad(field))?;
+        Ok(Some(decoded.into()))
     }
 
     fn action(&self) -> Result<FlowAction, LineError> {
@@ -168,8 +215,40 @@ impl<'a> Record<'a> {
         }))
     }
 
-    fn need<T: FromStr>(&self, field: Field) -> Result<T, LineError> {
-        self.value(field)?.ok_or(LineError::Missing(field))
+    /// Seconds since the epoch, as far as [`UnixTime`] reaches.
+    fn time(&self, field: Field) -> Result<UnixTime, LineError> {
+        let secs: u64 = self.need_number(field)?;
+        let latest = UnixTime::from_nanos(u64::MAX).as_secs();
+        if secs > latest {
+            return Err(self.bad(field));
+        }
+        Ok(UnixTime::from_secs(secs))
+    }
+
+    fn number<T: TryFrom<u64>>(&self, field: Field) -> Result<Option<T>, LineError> {
+        let Some(text) = self.get(field) else {
+            return Ok(None);
+        };
+        // The widest field is INT_64.
+        let value = scan::number(text).filter(|it| i64::try_from(*it).is_ok());
+        let value = value.and_then(|it| it.try_into().ok());
+        value.map(Some).ok_or_else(|| self.bad(field))
+    }
+
+    fn need_number<T: TryFrom<u64>>(&self, field: Field) -> Result<T, LineError> {
+        self.number(field)?.ok_or(LineError::Missing(field))
+    }
+
+    fn address(&self, field: Field) -> Result<Option<IpAddr>, LineError> {
+        let Some(text) = self.get(field) else {
+            return Ok(None);
+        };
+        let value = scan::address(text);
+        value.map(Some).ok_or_else(|| self.bad(field))
+    }
+
+    fn need_address(&self, field: Field) -> Result<IpAddr, LineError> {
+        self.address(field)?.ok_or(LineError::Missing(field))
     }
 
     fn need_text(&self, field: Field) -> Result<&'a str, LineError> {
@@ -180,4 +259,21 @@ impl<'a> Record<'a> {
         let value = self.get(field).unwrap_or("-").to_owned();
         LineError::BadValue { field, value }
     }
+}
+
+/// `my-app` of `my%2Dapp`; `None` if a `%` is not followed by two hexadecimal digits, or the
+/// octets are no text.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        let decoded = if octet == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            u8::try_from(digit()? * 16 + digit()?).ok()?
+        } else {
+            octet
+        };
+        octets.push(decoded);
+    }
+    String::from_utf8(octets).ok()
 }

@@ -65,7 +65,7 @@ pub enum TrafficPath {
     InternetGatewayNitro = 8,
 }
 
-/// One flow of one interface in one aggregation interval, versions 2 to 5.
+/// One flow of one interface in one aggregation interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowRecord {
     /// Owner of the interface.
@@ -84,6 +84,8 @@ pub struct FlowRecord {
     pub flow: Option<Flow>,
     /// Where the interface is.
     pub place: Place,
+    /// What versions 8 to 11 add; `None` where the log's format has none of their fields.
+    pub metadata: Option<Box<FlowMetadata>>,
 }
 
 /// The traffic half of a [`FlowRecord`].
@@ -122,7 +124,7 @@ pub struct Flow {
 }
 
 /// The record's fields that say where the interface is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// `vpc-id`.
     pub vpc_id: Option<VpcId>,
@@ -134,4 +136,40 @@ pub struct Place {
     pub region: SmolStr,
     /// `az-id`: `use1-az1`.
     pub az_id: Option<SmolStr>,
+}
+
+/// What versions 8 to 11 of the record add. `None` is `-` in the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowMetadata {
+    /// `reject-reason`: `BPA` or `EC`.
+    pub reject_reason: Option<SmolStr>,
+    /// `resource-id`: of a regional NAT gateway.
+    pub resource_id: Option<SmolStr>,
+    /// `encryption-status`: 0 none, 1 by Nitro, 2 by the application, 3 both.
+    pub encryption_status: Option<u8>,
+    /// `instance-tag` and `instance-tag-2`: values as they are; the log percent-encodes them.
+    pub instance_tags: [Option<SmolStr>; 2],
+    /// `interface-tag` and `interface-tag-2`.
+    pub interface_tags: [Option<SmolStr>; 2],
+    /// `asg-tag` and `asg-tag-2`.
+    pub asg_tags: [Option<SmolStr>; 2],
+    /// `interface-type` of an interface that a service made: `nat_gateway`.
+    pub interface_type: Option<SmolStr>,
+    /// The five `next-hop-*` fields.
+    pub next_hop: NextHop,
+}
+
+/// The interface that an outgoing packet reaches next, or that an incoming one was sent by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextHop {
+    /// `next-hop-interface-id`.
+    pub interface_id: Option<NetworkInterfaceId>,
+    /// `next-hop-subnet-id`.
+    pub subnet_id: Option<SubnetId>,
+    /// `next-hop-az-id`.
+    pub az_id: Option<SmolStr>,
+    /// `next-hop-vpc-id`.
+    pub vpc_id: Option<VpcId>,
+    /// `next-hop-interface-type`.
+    pub interface_type: Option<SmolStr>,
 }

@@ -20,6 +20,7 @@ mod aws_service;
 mod call;
 mod cidr;
 mod dns_name;
+mod flow_field;
 mod flow_record;
 mod id;
 mod instance_type;
@@ -38,8 +39,10 @@ pub use aws_service::{AWS_SERVICES, AwsService, aws_ip_range};
 pub use call::{ApiError, ApiErrorKind, Call, Caller, Reply};
 pub use cidr::{CidrError, canonical, parse_cidr};
 pub use dns_name::{private_dns_name, public_dns_name, read_private_name, read_public_name};
+pub use flow_field::{FlowField, FlowFieldType};
 pub use flow_record::{
-    Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, Place, TcpFlags, TrafficPath,
+    Flow, FlowAction, FlowDirection, FlowMetadata, FlowRecord, LogStatus, NextHop, Place, TcpFlags,
+    TrafficPath,
 };
 pub use id::*;
 pub use instance_type::InstanceType;

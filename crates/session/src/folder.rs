@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use wirelab_flowlog::LogFormat;
 use wirelab_model::FlowLog;
 use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
 use wirelab_simulator::{CapturePoint, Captured};
@@ -13,7 +12,6 @@ use wirelab_wire::pcap::{DEFAULT_SNAPLEN, PcapWriter};
 use crate::cache::write_atomically;
 use crate::captures::Captures;
 use crate::error::SessionError;
-use crate::run::Run;
 
 /// Makes the folders, the page, and a file for each answer. What is there stays.
 pub(crate) fn make(dir: &Path, lab: &Lab, plan: &Plan) -> Result<(), SessionError> {
@@ -96,25 +94,34 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, SessionError>
 }
 
 /// `evidence/`, made again if somebody has removed it.
-fn evidence_dir(dir: &Path) -> Result<PathBuf, SessionError> {
+pub(crate) fn evidence_dir(dir: &Path) -> Result<PathBuf, SessionError> {
     let dir = dir.join("evidence");
     std::fs::create_dir_all(&dir).map_err(|error| SessionError::file(&dir, error))?;
     Ok(dir)
 }
 
-/// The files in `evidence/`, sorted.
+/// The files in `evidence/` and its folders, sorted.
 pub(crate) fn evidence_files(dir: &Path) -> Result<Vec<PathBuf>, SessionError> {
-    let dir = evidence_dir(dir)?;
-    let entries = std::fs::read_dir(&dir).map_err(|error| SessionError::file(&dir, error))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        files.push(
-            entry
-                .map_err(|error| SessionError::file(&dir, error))?
-                .path(),
-        );
-    }
+    let mut files = files_below(&evidence_dir(dir)?)?;
     files.sort();
+    Ok(files)
+}
+
+/// The files in a folder and its folders.
+pub(crate) fn files_below(dir: &Path) -> Result<Vec<PathBuf>, SessionError> {
+    let mut files = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error| SessionError::file(&folder, error);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_type().map_err(failed)?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
     Ok(files)
 }
 
@@ -130,7 +137,7 @@ impl Wanted<'_> {
         self.names.is_empty() || self.names.iter().any(is_wanted)
     }
 
-    fn flow_log(&self, log: &FlowLog) -> bool {
+    pub(crate) fn flow_log(&self, log: &FlowLog) -> bool {
         let name = self.plan.names.name_of(log.flow_log_id.as_str());
         self.names.is_empty() || self.names.iter().any(|it| Some(it.as_str()) == name)
     }
@@ -173,27 +180,6 @@ fn append(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
     appended.map_err(|error| SessionError::file(path, error))
 }
 
-/// Writes the records that were delivered by now, one file a flow log. Gives the names of the
-/// files with their lengths.
-pub(crate) fn write_flow_logs(
-    dir: &Path,
-    wanted: &Wanted<'_>,
-    run: &Run,
-) -> Result<BTreeMap<String, u64>, SessionError> {
-    let dir = evidence_dir(dir)?;
-    let mut files = BTreeMap::new();
-    let logs = run.control().resources().flow_logs.values();
-    for log in logs.filter(|log| wanted.flow_log(log)) {
-        let id = log.flow_log_id.as_str();
-        let name = wanted.plan.names.short(id).unwrap_or(id);
-        let name = format!("flow-log-{name}.log");
-        let text = flow_log(log, run);
-        write_atomically(&dir.join(&name), text.as_bytes())?;
-        files.insert(name, text.len() as u64);
-    }
-    Ok(files)
-}
-
 /// Octets of a pcap file before its first record.
 const PCAP_HEADER: usize = 24;
 
@@ -208,16 +194,4 @@ fn pcap(frames: &[Captured], plan: &Plan) -> Vec<u8> {
             .expect(NEVER);
     }
     writer.finish().expect(NEVER)
-}
-
-/// Header and records that were delivered by now.
-fn flow_log(log: &FlowLog, run: &Run) -> String {
-    let format = LogFormat::parse(&log.log_format).unwrap_or_default();
-    let mut text = format.header();
-    text.push('\n');
-    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
-        format.write_line(&logged.record, &mut text);
-        text.push('\n');
-    }
-    text
 }

@@ -17,6 +17,7 @@ mod captures;
 mod content;
 mod error;
 mod evidence;
+mod flow_files;
 mod folder;
 mod history;
 mod journal;

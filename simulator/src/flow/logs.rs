@@ -1,14 +1,17 @@
 //! Which interface is recorded by which flow log, and when windows end.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use wirelab_model::{
-    FlowAction, FlowLog, FlowLogId, LogDestinationType, NetworkInterface, NetworkInterfaceId,
-    NitroGeneration, Observation, Place, Resources, SimDuration, SimTime, Stream, TrafficType,
-    UnixTime,
+    FlowAction, FlowLog, FlowLogId, FlowMetadata, FlowRecord, LogDestinationType, NetworkInterface,
+    NetworkInterfaceId, NitroGeneration, Observation, Place, Resources, SimDuration, SimTime,
+    Stream, TrafficType, UnixTime,
 };
 
+use super::metadata::{aws_services, metadata};
 use super::{Aggregator, RecordedInterface, Seen, WindowFlow};
 use crate::config::WorldConfig;
 use crate::event::LoggedRecord;
@@ -16,6 +19,9 @@ use crate::fabric::InterfaceIndex;
 
 /// Interfaces of Nitro instances are aggregated over one minute at most.
 const NITRO_INTERVAL: u32 = 60;
+
+/// Files in S3 are published at multiples of five minutes of UTC.
+const S3_PERIOD: SimDuration = SimDuration::from_secs(300);
 
 /// A window of an interface, which ends sometime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +35,8 @@ pub(crate) struct Window {
 pub(crate) struct FlowLogs {
     /// By interface; an interface has one tap for each interval that its logs ask for.
     taps: Vec<Vec<Tap>>,
+    /// The public addresses of AWS, with the names of their ranges.
+    services: BTreeMap<IpAddr, SmolStr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,7 +55,10 @@ struct Tap {
 struct Subscription {
     id: FlowLogId,
     traffic_type: TrafficType,
+    destination: LogDestinationType,
     delay: SimDuration,
+    /// What its format asks for beyond version 7, less what differs between flows.
+    metadata: Option<Box<FlowMetadata>>,
     /// Whether it has had a record: NODATA is written only after that.
     begun: bool,
 }
@@ -72,6 +83,11 @@ impl FlowLogs {
         config: &WorldConfig,
     ) -> Vec<(SimTime, Window)> {
         self.forget_deleted(resources);
+        self.services = if resources.flow_logs.is_empty() {
+            BTreeMap::new()
+        } else {
+            aws_services(resources)
+        };
         let mut opened = Vec::new();
         for interface in resources.network_interfaces.values() {
             let Some(at) = index(&interface.network_interface_id) else {
@@ -142,8 +158,15 @@ impl FlowLogs {
         flows.extend(tap.aggregator.close_ended(end));
         let start =
             UnixTime::from_nanos(end.as_nanos() - u64::from(window.interval) * 1_000_000_000);
+        let ended = Ended {
+            interface: &tap.interface,
+            flows: &flows,
+            window: (start, end),
+            services: &self.services,
+        };
         for log in &mut tap.logs {
-            log.close(now, &tap.interface, &flows, (start, end), &mut closed);
+            let available_at = log.available_at(now, starts);
+            log.close(available_at, &ended, &mut closed);
         }
         if tap.deleted || tap.logs.is_empty() {
             taps.remove(at);
@@ -192,24 +215,28 @@ impl Subscription {
         }
     }
 
-    fn close(
-        &mut self,
-        now: SimTime,
-        interface: &RecordedInterface,
-        flows: &[WindowFlow],
-        window: (UnixTime, UnixTime),
-        closed: &mut Closed,
-    ) {
-        let available_at = now + self.delay;
-        let records = flows.iter().filter(|flow| self.wants(flow));
-        let mut records: Vec<_> = records.map(|flow| flow.record(interface)).collect();
+    /// When the records of a window that ends at `now` can be read. Files in S3 come every five
+    /// minutes, so that those are there at the last such moment before the delay has passed.
+    fn available_at(&self, now: SimTime, starts: UnixTime) -> SimTime {
+        let LogDestinationType::S3 = self.destination else {
+            return now + self.delay;
+        };
+        let period = S3_PERIOD.as_nanos();
+        let earliest = starts.at(now).as_nanos();
+        let latest = earliest + self.delay.as_nanos().max(period);
+        UnixTime::from_nanos(latest / period * period).since_start(starts)
+    }
+
+    fn close(&mut self, available_at: SimTime, ended: &Ended<'_>, closed: &mut Closed) {
+        let flows = ended.flows.iter().filter(|flow| self.wants(flow));
+        let mut records: Vec<_> = flows.map(|flow| self.record(flow, ended)).collect();
         if records.is_empty() && self.begun {
-            records.push(interface.no_data(window));
+            records.push(ended.interface.no_data(ended.window));
         } else if !records.is_empty() && !self.begun {
             self.begun = true;
             let observation = Observation::FirstFlowRecord {
                 flow_log: self.id.clone(),
-                interface: interface.interface_id.clone(),
+                interface: ended.interface.interface_id.clone(),
             };
             closed.observations.push((available_at, observation));
         }
@@ -220,6 +247,25 @@ impl Subscription {
         });
         closed.records.extend(logged);
     }
+
+    fn record(&self, flow: &WindowFlow, ended: &Ended<'_>) -> FlowRecord {
+        let mut record = flow.record(ended.interface);
+        if let Some(flow) = &mut record.flow {
+            let service = |address| ended.services.get(&address).cloned();
+            flow.pkt_src_aws_service = service(flow.pkt_srcaddr);
+            flow.pkt_dst_aws_service = service(flow.pkt_dstaddr);
+        }
+        record.metadata.clone_from(&self.metadata);
+        record
+    }
+}
+
+/// An ended window of an interface.
+struct Ended<'a> {
+    interface: &'a RecordedInterface,
+    flows: &'a [WindowFlow],
+    window: (UnixTime, UnixTime),
+    services: &'a BTreeMap<IpAddr, SmolStr>,
 }
 
 /// The flow logs of an interface by aggregation interval.
@@ -240,6 +286,8 @@ fn subscriptions(
         wanted.entry(interval).or_default().push(Subscription {
             id: log.flow_log_id.clone(),
             traffic_type: log.traffic_type,
+            destination: log.log_destination_type,
+            metadata: metadata(log, interface, resources),
             delay: match log.log_destination_type {
                 LogDestinationType::CloudWatchLogs => config.fabric.flow_logs.cloudwatch_delay,
                 LogDestinationType::S3 => config.fabric.flow_logs.s3_delay,

@@ -8,6 +8,7 @@
 //! aggregated just as well.
 
 mod logs;
+mod metadata;
 
 use std::net::IpAddr;
 
@@ -274,6 +275,7 @@ impl RecordedInterface {
             end,
             flow,
             place: self.place.clone(),
+            metadata: None,
         }
     }
 }

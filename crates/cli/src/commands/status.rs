@@ -125,8 +125,11 @@ fn page(status: &Status) -> String {
         text += &format!("  {:<12} {:<6} {id:<21}  {addresses}\n", it.host, it.name);
     }
     text += &format!("\n{}\n", bold("EVIDENCE"));
-    for file in &status.evidence {
-        text += &format!("  {file}\n");
+    for (place, files) in &evidence_places(&status.evidence) {
+        text += &match files {
+            1 => format!("  {place}\n"),
+            _ => format!("  {place}  ({files} files)\n"),
+        };
     }
     text += &format!("\n{}\n", bold("TASKS"));
     for task in &status.tasks {
@@ -145,7 +148,12 @@ fn next(status: &Status) -> String {
     if let Some(file) = complaints_capture(status).or_else(|| ends_with(".pcap")) {
         text += &format!("  tcpdump -nn -r {file}\n");
     }
-    if ends_with(".log").is_some() {
+    let is_log = |file: &String| [".log", ".log.gz", ".log.parquet"].map(|it| file.ends_with(it));
+    if status
+        .evidence
+        .iter()
+        .any(|file| is_log(file).contains(&true))
+    {
         text += "  wirelab query 'stats sum(packets) by action, srcAddr, dstAddr'\n";
     }
     if let Some(attempt) = &status.attempt {
@@ -155,6 +163,25 @@ fn next(status: &Status) -> String {
     text += "  wirelab check                graded by what the network does\n";
     text += "  wirelab hint                 a nudge, when you are stuck\n";
     text
+}
+
+/// Files by name, those of a bucket together: there is one every five minutes.
+fn evidence_places(files: &[String]) -> Vec<(String, usize)> {
+    let mut places: Vec<(String, usize)> = Vec::new();
+    for file in files {
+        let place = match file.split_once("/evidence/s3/") {
+            Some((folder, key)) => {
+                let bucket = key.split('/').next().unwrap_or_default();
+                format!("{folder}/evidence/s3/{bucket}/")
+            }
+            None => file.clone(),
+        };
+        match places.last_mut().filter(|(last, _)| *last == place) {
+            Some((_, count)) => *count += 1,
+            None => places.push((place, 1)),
+        }
+    }
+    places
 }
 
 /// The capture of the machine that the complaint comes from.

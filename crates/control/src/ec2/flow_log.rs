@@ -2,7 +2,6 @@
 //! log records"). A flow log cannot be changed once made.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
@@ -12,43 +11,6 @@ use crate::describe::{Field, Reader};
 use crate::error;
 use crate::transaction::Transaction;
 use crate::view::{maybe, one, tags, word};
-
-/// The fields of the default format, version 2.
-const DEFAULT_FIELDS: [&str; 14] = [
-    "version",
-    "account-id",
-    "interface-id",
-    "srcaddr",
-    "dstaddr",
-    "srcport",
-    "dstport",
-    "protocol",
-    "packets",
-    "bytes",
-    "start",
-    "end",
-    "action",
-    "log-status",
-];
-
-/// What versions 3 to 5 add.
-const FURTHER_FIELDS: [&str; 15] = [
-    "vpc-id",
-    "subnet-id",
-    "instance-id",
-    "tcp-flags",
-    "type",
-    "pkt-srcaddr",
-    "pkt-dstaddr",
-    "region",
-    "az-id",
-    "sublocation-type",
-    "sublocation-id",
-    "pkt-src-aws-service",
-    "pkt-dst-aws-service",
-    "flow-direction",
-    "traffic-path",
-];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -62,8 +24,9 @@ pub(crate) struct CreateFlowLogs {
     deliver_logs_permission_arn: Option<SmolStr>,
     log_format: Option<String>,
     max_aggregation_interval: Option<u32>,
-    #[serde(default, rename = "DestinationOptions")]
-    _destination_options: Option<IgnoredAny>,
+    destination_options: Option<DestinationOptions>,
+    #[serde(default)]
+    tag_field_specifications: Vec<TagFieldSpecification>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -93,6 +56,7 @@ struct Destination {
     group: Option<SmolStr>,
     arn: Option<SmolStr>,
     role: Option<SmolStr>,
+    options: Option<DestinationOptions>,
 }
 
 pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs) -> Reply {
@@ -101,6 +65,7 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
     }
     let destination = request.destination(tx)?;
     let log_format = checked_format(request.log_format.as_deref())?;
+    request.check_tag_fields()?;
     let interval = request.max_aggregation_interval.unwrap_or(600);
     if !matches!(interval, 60 | 600) {
         return Err(error::invalid_parameter(format_args!(
@@ -124,6 +89,8 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
             deliver_logs_permission_arn: destination.role.clone(),
             log_format: log_format.clone(),
             max_aggregation_interval: interval,
+            destination_options: destination.options,
+            tag_field_specifications: request.tag_field_specifications.clone(),
             creation_time: tx.utc(),
             tags: tx.tags::<FlowLog>()?,
         };
@@ -162,8 +129,32 @@ impl CreateFlowLogs {
         }
     }
 
+    /// Each kind of resource once, with one or two keys: there are two fields for each.
+    fn check_tag_fields(&self) -> Result<(), ApiError> {
+        let mut seen = Vec::new();
+        for specification in &self.tag_field_specifications {
+            if seen.contains(&specification.resource_type) {
+                return Err(error::invalid_parameter(
+                    "TagFieldSpecifications names a ResourceType twice",
+                ));
+            }
+            seen.push(specification.resource_type);
+            if !matches!(specification.tag_keys.len(), 1 | 2) {
+                return Err(error::invalid_parameter(
+                    "TagFieldSpecifications takes one or two TagKeys for a ResourceType",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// CloudWatch Logs: a group, by name or ARN, and a role that may write to it.
     fn log_group(&self, tx: &Transaction<'_>) -> Result<Destination, ApiError> {
+        if self.destination_options.is_some() {
+            return Err(error::invalid_parameter(
+                "DestinationOptions is only for LogDestinationType s3.",
+            ));
+        }
         let by_arn = self.log_destination.as_deref();
         let by_arn = by_arn.and_then(|arn| arn.split(":log-group:").nth(1));
         let by_arn = by_arn.map(|name| name.trim_end_matches(":*"));
@@ -194,6 +185,7 @@ impl CreateFlowLogs {
             group: Some(group),
             arn: Some(arn),
             role: Some(role),
+            options: None,
         })
     }
 
@@ -204,17 +196,26 @@ impl CreateFlowLogs {
             ));
         }
         let arn = self.log_destination.clone();
-        let arn = arn.filter(|arn| arn.starts_with("arn:aws:s3:::"));
+        let arn = arn.filter(|arn| {
+            let name = arn.strip_prefix("arn:aws:s3:::").unwrap_or_default();
+            !name.is_empty() && !name.starts_with('/')
+        });
         let arn = arn.ok_or_else(|| {
             error::invalid_parameter(
                 "LogDestination must be the ARN of a bucket: arn:aws:s3:::NAME",
             )
         })?;
+        if arn.split('/').skip(1).any(|folder| folder == "AWSLogs") {
+            return Err(error::invalid_parameter(
+                "LogDestination must not have a folder AWSLogs: that is a reserved term",
+            ));
+        }
         Ok(Destination {
             kind: LogDestinationType::S3,
             group: None,
             arn: Some(arn),
             role: None,
+            options: Some(self.destination_options.unwrap_or_default()),
         })
     }
 }
@@ -222,32 +223,41 @@ impl CreateFlowLogs {
 /// The format, checked field by field; the default one if there is none.
 fn checked_format(format: Option<&str>) -> Result<String, ApiError> {
     let Some(format) = format else {
-        let fields = DEFAULT_FIELDS.map(|field| format!("${{{field}}}"));
-        return Ok(fields.join(" "));
+        let fields = FlowField::DEFAULT.iter();
+        return Ok(fields
+            .map(|field| format!("${{{field}}}"))
+            .collect::<Vec<_>>()
+            .join(" "));
     };
-    let mut any = false;
+    let mut fields = Vec::new();
     for word in format.split_whitespace() {
-        any = true;
-        let field = word
+        let name = word
             .strip_prefix("${")
             .and_then(|rest| rest.strip_suffix('}'));
-        let known = |field: &&str| DEFAULT_FIELDS.contains(field) || FURTHER_FIELDS.contains(field);
-        if field.filter(known).is_none() {
-            let bare = word.trim_matches(['$', '{', '}']);
-            let fields = DEFAULT_FIELDS.into_iter().chain(FURTHER_FIELDS);
-            let hint = error::nearest(bare, fields)
-                .map_or_else(String::new, |near| format!(". Did you mean ${{{near}}}?"));
+        let Some(field) = name.and_then(FlowField::from_name) else {
+            return Err(unknown_field(word));
+        };
+        if fields.contains(&field) {
             return Err(error::invalid_parameter(format_args!(
-                "Unknown fields provided: {word}{hint}"
+                "LogFormat has {word} twice"
             )));
         }
+        fields.push(field);
     }
-    if !any {
+    if fields.is_empty() {
         return Err(error::invalid_parameter(
             "LogFormat needs at least one field",
         ));
     }
     Ok(format.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+fn unknown_field(word: &str) -> ApiError {
+    let bare = word.trim_matches(['$', '{', '}']);
+    let names = FlowField::ALL.iter().map(|field| field.name());
+    let hint = error::nearest(bare, names)
+        .map_or_else(String::new, |near| format!(". Did you mean ${{{near}}}?"));
+    error::invalid_parameter(format_args!("Unknown fields provided: {word}{hint}"))
 }
 
 #[derive(Deserialize)]
@@ -307,7 +317,14 @@ fn show(flow_log: &FlowLog, reader: &Reader<'_>) -> Value {
         "DeliverLogsStatus": delivered.then_some("SUCCESS"),
         "LogFormat": flow_log.log_format,
         "MaxAggregationInterval": flow_log.max_aggregation_interval,
+        "DestinationOptions": flow_log.destination_options,
+        "TagFieldSpecifications": shown_tag_fields(flow_log),
         "CreationTime": iso8601(flow_log.creation_time),
         "Tags": tags(&flow_log.tags),
     })
+}
+
+fn shown_tag_fields(flow_log: &FlowLog) -> Option<&[TagFieldSpecification]> {
+    let specifications = &flow_log.tag_field_specifications;
+    (!specifications.is_empty()).then_some(specifications)
 }

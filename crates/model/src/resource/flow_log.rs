@@ -28,6 +28,51 @@ pub enum LogDestinationType {
     S3,
 }
 
+/// How files lie in S3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowLogFileFormat {
+    /// Lines, gzip around them.
+    #[default]
+    PlainText,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// `DestinationOptions` of a flow log in S3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default, deny_unknown_fields)]
+pub struct DestinationOptions {
+    /// Text or Parquet.
+    pub file_format: FlowLogFileFormat,
+    /// Folders named `aws-region=us-east-1/year=2024/...`.
+    pub hive_compatible_partitions: bool,
+    /// A folder an hour, not only a day.
+    pub per_hour_partition: bool,
+}
+
+/// Whose tags the fields `instance-tag`, `interface-tag` and `asg-tag` show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagFieldResource {
+    /// The interface's.
+    NetworkInterface,
+    /// Its instance's.
+    Instance,
+    /// The Auto Scaling group's of its instance.
+    AutoScalingGroup,
+}
+
+/// One of `TagFieldSpecifications`: which tags of a resource the record shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct TagFieldSpecification {
+    /// Whose tags.
+    pub resource_type: TagFieldResource,
+    /// One or two keys: the second one's value is in the field whose name ends in `-2`.
+    pub tag_keys: Vec<SmolStr>,
+}
+
 /// A flow log on a VPC, subnet or interface. It cannot be changed once made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -50,6 +95,10 @@ pub struct FlowLog {
     pub log_format: String,
     /// 60 or 600 seconds. Interfaces of Nitro instances never exceed 60.
     pub max_aggregation_interval: u32,
+    /// Layout of the files; for S3 only.
+    pub destination_options: Option<DestinationOptions>,
+    /// Tags that records show.
+    pub tag_field_specifications: Vec<TagFieldSpecification>,
     /// When it was made.
     pub creation_time: UnixTime,
     /// Tags.

@@ -8,8 +8,10 @@ use crate::fields::Fields;
 const RESOURCES: [&str; 4] = ["vpc", "subnet", "network_interface", "instance"];
 const TRAFFIC: [(&str, &str); 3] = [("ALL", "ALL"), ("ACCEPT", "ACCEPT"), ("REJECT", "REJECT")];
 
+const FILE_FORMATS: [(&str, &str); 2] = [("plain-text", "plain-text"), ("parquet", "parquet")];
+
 /// `[flow_log.x] resource, traffic_type, max_aggregation_interval, log_format, log_group,
-/// destination`.
+/// destination, file_format, hive_compatible_partitions, per_hour_partition`.
 pub(super) fn all(builder: &mut Builder<'_>, root: &Fields<'_>) {
     for (name, fields) in root.named("flow_log") {
         let _ = flow_log(builder, &name, &fields);
@@ -24,6 +26,11 @@ fn flow_log(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Optio
     let format = fields.text("log_format").map(|it| it.text);
     let group = fields.text("log_group").map(|it| it.text);
     let bucket = fields.text("destination").map(|it| it.text);
+    let options = json!({
+        "FileFormat": fields.choice("file_format", &FILE_FORMATS).unwrap_or("plain-text"),
+        "HiveCompatiblePartitions": fields.boolean("hive_compatible_partitions").unwrap_or(false),
+        "PerHourPartition": fields.boolean("per_hour_partition").unwrap_or(false),
+    });
     let resource = resource?;
     let resource_id = builder.any_id(&RESOURCES, &resource)?;
     let (resource_type, resource_id) = match resource.text.split('.').next() {
@@ -43,6 +50,7 @@ fn flow_log(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Optio
     if let Some(bucket) = bucket {
         parameters["LogDestinationType"] = json!("s3");
         parameters["LogDestination"] = json!(bucket);
+        parameters["DestinationOptions"] = options;
     } else {
         let account = builder
             .owner(&parameters["ResourceIds"][0].as_str()?)

@@ -12,6 +12,7 @@ use super::{OBSERVE, Session};
 use crate::cache::Written;
 use crate::captures::Captures;
 use crate::error::SessionError;
+use crate::flow_files;
 use crate::folder::{self, Wanted};
 use crate::replay;
 use crate::run::Run;
@@ -58,8 +59,8 @@ impl Session {
         Ok(run)
     }
 
-    /// Writes what can be observed by now into `evidence/`: one pcap a capture point, one text
-    /// file a flow log. Captures that are there already are added to. Gives the files.
+    /// Writes what can be observed by now into `evidence/`: one pcap a capture point, the
+    /// files of each flow log. Captures that are there already are added to. Gives the files.
     ///
     /// # Errors
     /// Files.
@@ -92,7 +93,7 @@ impl Session {
         };
         let (captures, earlier) = self.unwritten()?;
         let mut files = folder::write_captures(&self.dir, &wanted, &captures, earlier)?;
-        files.extend(folder::write_flow_logs(&self.dir, &wanted, &run)?);
+        files.extend(flow_files::write(&self.dir, &wanted, &run)?);
         self.cache.set_written(&Written {
             key: self.replayed.key.clone(),
             files,

@@ -1,10 +1,13 @@
-//! The table of fields: names, versions and types as the user guide lists them.
+//! The table of flow-log fields: names, versions and types as the user guide lists them.
+//!
+//! It is here because two parts read it: the control plane, which refuses what no version has, and
+//! `flowlog`, which writes and reads records.
 
 use std::fmt;
 
 /// How a field is typed in Parquet. In text everything is a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldType {
+pub enum FlowFieldType {
     /// `STRING`.
     Text,
     /// `INT_32`.
@@ -17,16 +20,15 @@ macro_rules! fields {
     ($($name:ident = $text:literal, $insights:literal, $version:literal, $kind:ident;)*) => {
         /// One field of a flow-log record, versions 2 to 11.
         ///
-        /// [`FlowRecord`](wirelab_model::FlowRecord) carries what versions 2 to 5 say. Fields of
-        /// later versions describe things that are not simulated (ECS tasks, block public access,
-        /// tags on request); they are known here so that logs of real accounts can be read, and are
-        /// written as `-`.
+        /// [`FlowRecord`](crate::FlowRecord) carries what versions 2 to 5 say and, where a log
+        /// asks for it, what versions 8 to 11 do. ECS tasks (version 7) are not simulated: they are
+        /// known here so that logs of real accounts can be read, and are written as `-`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Field {
+        pub enum FlowField {
             $(#[doc = concat!("`", $text, "`, version ", $version, ".")] $name,)*
         }
 
-        impl Field {
+        impl FlowField {
             /// Every field, in the order of the user guide's table.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
@@ -53,8 +55,8 @@ macro_rules! fields {
 
             /// Its type in Parquet.
             #[must_use]
-            pub const fn kind(self) -> FieldType {
-                match self { $(Self::$name => FieldType::$kind,)* }
+            pub const fn kind(self) -> FlowFieldType {
+                match self { $(Self::$name => FlowFieldType::$kind,)* }
             }
         }
     };
@@ -117,7 +119,7 @@ fields! {
     NextHopInterfaceType = "next-hop-interface-type", "nextHopInterfaceType", 11, Text;
 }
 
-impl Field {
+impl FlowField {
     /// The fields of the default format, in its order.
     pub const DEFAULT: &'static [Self] = Self::ALL.split_at(14).0;
 
@@ -135,7 +137,7 @@ impl Field {
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for FlowField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -147,14 +149,17 @@ mod tests {
 
     #[test]
     fn the_default_format_is_version_2_alone_and_ends_with_log_status() {
-        assert!(Field::DEFAULT.iter().all(|field| field.version() == 2));
-        assert_eq!(Field::DEFAULT.last(), Some(&Field::LogStatus));
-        assert_eq!(Field::ALL.iter().filter(|f| f.version() == 2).count(), 14);
+        assert!(FlowField::DEFAULT.iter().all(|field| field.version() == 2));
+        assert_eq!(FlowField::DEFAULT.last(), Some(&FlowField::LogStatus));
+        assert_eq!(
+            FlowField::ALL.iter().filter(|f| f.version() == 2).count(),
+            14
+        );
     }
 
     #[test]
     fn undocumented_insights_names_are_the_names_camel_cased_at_hyphens() {
-        for field in Field::ALL.iter().filter(|field| field.version() > 2) {
+        for field in FlowField::ALL.iter().filter(|field| field.version() > 2) {
             let mut camel = String::new();
             for part in field.name().split('-') {
                 // `srcaddr` and `dstaddr` keep the capital of the documented `srcAddr`.

@@ -1,0 +1,115 @@
+//! Flow logs as files in `evidence/`.
+//!
+//! A log in CloudWatch Logs is one text file with a header line, `flow-log-all.log`. A log in S3 is
+//! what `aws s3 sync` would bring: `s3/BUCKET/AWSLogs/...`, the keys and bytes that AWS would
+//! publish. A file in a bucket is never changed, so that each publication makes files of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use wirelab_flowlog::LogFormat;
+use wirelab_flowlog::s3::{self, Destination, Location, LogKey};
+use wirelab_model::{FlowLog, LogDestinationType};
+
+use crate::cache::write_atomically;
+use crate::error::SessionError;
+use crate::folder::{Wanted, evidence_dir, files_below};
+use crate::run::Run;
+
+/// The folder of buckets in `evidence/`.
+const BUCKETS: &str = "s3";
+
+/// Writes the records that were delivered by now. Gives the names of the files with their lengths.
+pub(crate) fn write(
+    dir: &Path,
+    wanted: &Wanted<'_>,
+    run: &Run,
+) -> Result<BTreeMap<String, u64>, SessionError> {
+    let dir = evidence_dir(dir)?;
+    let mut files = BTreeMap::new();
+    let logs = run.control().resources().flow_logs.values();
+    for log in logs.filter(|log| wanted.flow_log(log)) {
+        for (name, bytes) in files_of(log, wanted, run) {
+            let path = dir.join(&name);
+            if let Some(folder) = path.parent() {
+                let made = std::fs::create_dir_all(folder);
+                made.map_err(|error| SessionError::file(folder, error))?;
+            }
+            write_atomically(&path, &bytes)?;
+            files.insert(name, bytes.len() as u64);
+        }
+    }
+    remove_unpublished(&dir, &files.keys().map(String::as_str).collect())?;
+    Ok(files)
+}
+
+/// The files of one log, by name.
+fn files_of(log: &FlowLog, wanted: &Wanted<'_>, run: &Run) -> Vec<(String, Vec<u8>)> {
+    let destination = log.log_destination.as_deref().unwrap_or_default();
+    match (log.log_destination_type, Destination::from_arn(destination)) {
+        (LogDestinationType::S3, Ok(destination)) => published(log, &destination, run),
+        _ => {
+            let id = log.flow_log_id.as_str();
+            let name = wanted.plan.names.short(id).unwrap_or(id);
+            vec![(format!("flow-log-{name}.log"), text(log, run))]
+        }
+    }
+}
+
+/// Header and records.
+fn text(log: &FlowLog, run: &Run) -> Vec<u8> {
+    let format = LogFormat::parse(&log.log_format).unwrap_or_default();
+    let mut text = format.header().into_bytes();
+    text.push(b'\n');
+    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
+        format.write_octets(&logged.record, &mut text);
+        text.push(b'\n');
+    }
+    text
+}
+
+/// The files in the bucket.
+fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<(String, Vec<u8>)> {
+    let format = LogFormat::parse(&log.log_format).unwrap_or_default();
+    let mut publications: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
+        let publication = publications.entry(logged.available_at).or_default();
+        publication.push(&logged.record);
+    }
+    let mut files = Vec::new();
+    for (at, records) in publications {
+        let location = Location {
+            prefix: destination.prefix.clone(),
+            account: records[0].account_id.clone(),
+            region: records[0].place.region.clone(),
+            flow_log: log.flow_log_id.clone(),
+            options: log.destination_options.unwrap_or_default(),
+        };
+        let published = run.plan().starts.at(at);
+        for object in s3::files(&location, &format, published, records) {
+            let name = format!("{BUCKETS}/{}/{}", destination.bucket, object.key);
+            files.push((name, object.bytes));
+        }
+    }
+    files
+}
+
+/// Removes files of flow logs that are not published any more: those after a moment that was undone.
+/// What somebody else has put there stays.
+fn remove_unpublished(dir: &Path, published: &BTreeSet<&str>) -> Result<(), SessionError> {
+    let buckets = dir.join(BUCKETS);
+    if !buckets.is_dir() {
+        return Ok(());
+    }
+    for path in files_below(&buckets)? {
+        let name = path.strip_prefix(dir).ok().and_then(Path::to_str);
+        let is_old = name.is_some_and(|name| {
+            let key = name.splitn(3, '/').nth(2).unwrap_or_default();
+            LogKey::parse(key).is_ok() && !published.contains(name)
+        });
+        if is_old {
+            std::fs::remove_file(&path).map_err(|error| SessionError::file(&path, error))?;
+        }
+    }
+    Ok(())
+}

@@ -9,6 +9,7 @@ use crate::Field;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFormat {
     fields: Vec<Field>,
+    version: u8,
     /// By field: where it stands, or [`ABSENT`].
     positions: [u8; Field::ALL.len()],
 }
@@ -97,7 +98,11 @@ impl LogFormat {
         for (position, field) in (0..ABSENT).zip(&fields) {
             positions[*field as usize] = position;
         }
-        Self { fields, positions }
+        Self {
+            version: fields.iter().map(|f| f.version()).max().unwrap_or(2),
+            fields,
+            positions,
+        }
     }
 
     /// The fields in order.
@@ -109,7 +114,7 @@ impl LogFormat {
     /// What the `version` field prints: the highest version among the fields, at least 2.
     #[must_use]
     pub fn version(&self) -> u8 {
-        self.fields.iter().map(|f| f.version()).max().unwrap_or(2)
+        self.version
     }
 
     /// The first line of a file in S3: the names in order. CloudWatch has no such line.

@@ -1,10 +1,10 @@
 //! Records to lines.
 //!
-//! A busy VPC has millions of records an hour, so that this is done in octets and by hand:
-//! numbers two digits at a time, IPv4 addresses from a table, nothing through `fmt` but IPv6.
+//! A busy VPC has millions of records an hour, so that this is done in octets and by hand: room for
+//! a line is made once, numbers go into it two digits at a time, IPv4 addresses from a table, and
+//! nothing goes through `fmt` but IPv6.
 
-use std::fmt::Display;
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use wirelab_model::{
@@ -24,25 +24,32 @@ impl LogFormat {
     }
 
     /// [`LogFormat::write_line`] for whoever gathers many lines: several times quicker.
-    pub fn write_octets(&self, record: &FlowRecord, line: &mut Vec<u8>) {
+    pub fn write_octets(&self, record: &FlowRecord, lines: &mut Vec<u8>) {
+        let line = &mut Line::with_room(lines, self.fields().len());
         for field in self.fields() {
-            let before = line.len();
+            let before = line.end;
             self.write_value(*field, record, line);
-            if line.len() == before {
-                line.push(b'-');
+            if line.end == before {
+                line.octet(b'-');
             }
-            line.push(b' ');
+            line.octet(b' ');
         }
-        line.pop();
+        line.end -= 1;
+    }
+
+    /// One value as text; empty where the record has none.
+    pub(crate) fn write_one(&self, field: Field, record: &FlowRecord, value: &mut Vec<u8>) {
+        value.clear();
+        self.write_value(field, record, &mut Line::with_room(value, 1));
     }
 
     /// Appends one value, or nothing where the record has none.
     #[inline]
-    pub(crate) fn write_value(&self, field: Field, record: &FlowRecord, line: &mut Vec<u8>) {
+    fn write_value(&self, field: Field, record: &FlowRecord, line: &mut Line<'_>) {
         if field.kind() == FieldType::Text {
             write_text(field, record, line);
         } else if let Some(value) = self.number(field, record) {
-            number(line, value);
+            line.number(value);
         }
     }
 
@@ -74,11 +81,11 @@ impl LogFormat {
 }
 
 #[inline]
-fn write_text(field: Field, record: &FlowRecord, line: &mut Vec<u8>) {
+fn write_text(field: Field, record: &FlowRecord, line: &mut Line<'_>) {
     match field {
-        Field::AccountId => text(line, &record.account_id),
-        Field::InterfaceId => text(line, record.interface_id.as_str()),
-        Field::LogStatus => text(line, status(record.log_status)),
+        Field::AccountId => line.text(&record.account_id),
+        Field::InterfaceId => line.text(record.interface_id.as_str()),
+        Field::LogStatus => line.text(status(record.log_status)),
         _ => {
             if let Some(flow) = &record.flow
                 && !write_flow(field, flow, line)
@@ -102,95 +109,180 @@ const fn status(status: LogStatus) -> &'static str {
 
 /// Writes a text field of a flow; whether it is one.
 #[inline]
-fn write_flow(field: Field, flow: &Flow, line: &mut Vec<u8>) -> bool {
+fn write_flow(field: Field, flow: &Flow, line: &mut Line<'_>) -> bool {
     match field {
-        Field::SrcAddr => address(line, flow.srcaddr),
-        Field::DstAddr => address(line, flow.dstaddr),
-        Field::Action => text(
-            line,
-            match flow.action {
-                FlowAction::Accept => "ACCEPT",
-                FlowAction::Reject => "REJECT",
-            },
-        ),
-        Field::Type => text(
-            line,
-            if flow.srcaddr.is_ipv4() {
-                "IPv4"
-            } else {
-                "IPv6"
-            },
-        ),
-        Field::PktSrcAddr => address(line, flow.pkt_srcaddr),
-        Field::PktDstAddr => address(line, flow.pkt_dstaddr),
-        Field::PktSrcAwsService => some(line, flow.pkt_src_aws_service.as_deref()),
-        Field::PktDstAwsService => some(line, flow.pkt_dst_aws_service.as_deref()),
-        Field::FlowDirection => text(
-            line,
-            match flow.direction {
-                FlowDirection::Ingress => "ingress",
-                FlowDirection::Egress => "egress",
-            },
-        ),
+        Field::SrcAddr => line.address(flow.srcaddr),
+        Field::DstAddr => line.address(flow.dstaddr),
+        Field::Action => line.text(match flow.action {
+            FlowAction::Accept => "ACCEPT",
+            FlowAction::Reject => "REJECT",
+        }),
+        Field::Type => line.text(if flow.srcaddr.is_ipv4() {
+            "IPv4"
+        } else {
+            "IPv6"
+        }),
+        Field::PktSrcAddr => line.address(flow.pkt_srcaddr),
+        Field::PktDstAddr => line.address(flow.pkt_dstaddr),
+        Field::PktSrcAwsService => line.some(flow.pkt_src_aws_service.as_deref()),
+        Field::PktDstAwsService => line.some(flow.pkt_dst_aws_service.as_deref()),
+        Field::FlowDirection => line.text(match flow.direction {
+            FlowDirection::Ingress => "ingress",
+            FlowDirection::Egress => "egress",
+        }),
         _ => return false,
     }
     true
 }
 
-fn write_place(field: Field, place: &Place, line: &mut Vec<u8>) {
+fn write_place(field: Field, place: &Place, line: &mut Line<'_>) {
     match field {
-        Field::VpcId => some(line, place.vpc_id.as_ref().map(|it| it.as_str())),
-        Field::SubnetId => some(line, place.subnet_id.as_ref().map(|it| it.as_str())),
-        Field::InstanceId => some(line, place.instance_id.as_ref().map(|it| it.as_str())),
-        Field::Region => text(line, &place.region),
-        Field::AzId => some(line, place.az_id.as_deref()),
+        Field::VpcId => line.some(place.vpc_id.as_ref().map(|it| it.as_str())),
+        Field::SubnetId => line.some(place.subnet_id.as_ref().map(|it| it.as_str())),
+        Field::InstanceId => line.some(place.instance_id.as_ref().map(|it| it.as_str())),
+        Field::Region => line.text(&place.region),
+        Field::AzId => line.some(place.az_id.as_deref()),
         _ => {}
     }
 }
 
-fn write_metadata(field: Field, metadata: &FlowMetadata, line: &mut Vec<u8>) {
+fn write_metadata(field: Field, metadata: &FlowMetadata, line: &mut Line<'_>) {
     let hop = &metadata.next_hop;
     match field {
-        Field::RejectReason => some(line, metadata.reject_reason.as_deref()),
-        Field::ResourceId => some(line, metadata.resource_id.as_deref()),
-        Field::InstanceTag => tag(line, metadata.instance_tags[0].as_ref()),
-        Field::InstanceTag2 => tag(line, metadata.instance_tags[1].as_ref()),
-        Field::InterfaceTag => tag(line, metadata.interface_tags[0].as_ref()),
-        Field::InterfaceTag2 => tag(line, metadata.interface_tags[1].as_ref()),
-        Field::AsgTag => tag(line, metadata.asg_tags[0].as_ref()),
-        Field::AsgTag2 => tag(line, metadata.asg_tags[1].as_ref()),
-        Field::InterfaceType => some(line, metadata.interface_type.as_deref()),
-        Field::NextHopInterfaceId => some(line, hop.interface_id.as_ref().map(|it| it.as_str())),
-        Field::NextHopSubnetId => some(line, hop.subnet_id.as_ref().map(|it| it.as_str())),
-        Field::NextHopAzId => some(line, hop.az_id.as_deref()),
-        Field::NextHopVpcId => some(line, hop.vpc_id.as_ref().map(|it| it.as_str())),
-        Field::NextHopInterfaceType => some(line, hop.interface_type.as_deref()),
+        Field::RejectReason => line.some(metadata.reject_reason.as_deref()),
+        Field::ResourceId => line.some(metadata.resource_id.as_deref()),
+        Field::InstanceTag => line.tag(metadata.instance_tags[0].as_ref()),
+        Field::InstanceTag2 => line.tag(metadata.instance_tags[1].as_ref()),
+        Field::InterfaceTag => line.tag(metadata.interface_tags[0].as_ref()),
+        Field::InterfaceTag2 => line.tag(metadata.interface_tags[1].as_ref()),
+        Field::AsgTag => line.tag(metadata.asg_tags[0].as_ref()),
+        Field::AsgTag2 => line.tag(metadata.asg_tags[1].as_ref()),
+        Field::InterfaceType => line.some(metadata.interface_type.as_deref()),
+        Field::NextHopInterfaceId => line.some(hop.interface_id.as_ref().map(|it| it.as_str())),
+        Field::NextHopSubnetId => line.some(hop.subnet_id.as_ref().map(|it| it.as_str())),
+        Field::NextHopAzId => line.some(hop.az_id.as_deref()),
+        Field::NextHopVpcId => line.some(hop.vpc_id.as_ref().map(|it| it.as_str())),
+        Field::NextHopInterfaceType => line.some(hop.interface_type.as_deref()),
         _ => {}
     }
 }
 
-#[inline]
-fn text(line: &mut Vec<u8>, value: &str) {
-    line.extend_from_slice(value.as_bytes());
+/// The most octets that a value of a record takes, and the space after it: an IPv6 address. Texts
+/// make room for themselves.
+const ROOM: usize = 64;
+
+/// A line at the end of a vector that has room behind it: what is written last is cut off when it
+/// is dropped.
+struct Line<'a> {
+    octets: &'a mut Vec<u8>,
+    end: usize,
 }
 
-fn some(line: &mut Vec<u8>, value: Option<&str>) {
-    if let Some(value) = value {
-        text(line, value);
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.octets.truncate(self.end);
     }
 }
 
-/// A tag's value: everything but letters and digits as `%2D` (the user guide's `my%2Dapp`).
-fn tag(line: &mut Vec<u8>, value: Option<&SmolStr>) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for octet in value.map_or(&[][..], |it| it.as_bytes()) {
-        if octet.is_ascii_alphanumeric() {
-            line.push(*octet);
-        } else {
-            let (high, low) = (usize::from(octet >> 4), usize::from(octet & 15));
-            line.extend_from_slice(&[b'%', HEX[high], HEX[low]]);
+impl<'a> Line<'a> {
+    /// Begins a line of so many values.
+    #[inline]
+    fn with_room(octets: &'a mut Vec<u8>, values: usize) -> Self {
+        let end = octets.len();
+        octets.resize(end + ROOM * (values + 1), 0);
+        Self { octets, end }
+    }
+
+    #[inline]
+    fn octet(&mut self, octet: u8) {
+        self.octets[self.end] = octet;
+        self.end += 1;
+    }
+
+    #[inline]
+    fn text(&mut self, value: &str) {
+        if value.len() > ROOM / 2 {
+            // It takes the room of what comes after it.
+            let longer = self.octets.len() + value.len();
+            self.octets.resize(longer, 0);
+        }
+        self.octets[self.end..self.end + value.len()].copy_from_slice(value.as_bytes());
+        self.end += value.len();
+    }
+
+    #[inline]
+    fn some(&mut self, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(value);
         }
     }
+
+    /// A tag's value: everything but letters and digits as `%2D` (the user guide's `my%2Dapp`).
+    fn tag(&mut self, value: Option<&SmolStr>) {
+        let mut encoded = String::new();
+        for octet in value.map_or(&[][..], |it| it.as_bytes()) {
+            if octet.is_ascii_alphanumeric() {
+                encoded.push(char::from(*octet));
+            } else {
+                write!(encoded, "%{octet:02X}").expect("writing to a String cannot fail");
+            }
+        }
+        self.text(&encoded);
+    }
+
+    #[inline]
+    fn number(&mut self, mut value: u64) {
+        let start = self.end;
+        self.end += digits(value);
+        let mut at = self.end;
+        while value >= 100 {
+            at -= 2;
+            self.octets[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
+            value /= 100;
+        }
+        if value >= 10 {
+            self.octets[start..start + 2].copy_from_slice(&PAIRS[value as usize]);
+        } else {
+            self.octets[start] = b'0' + value as u8;
+        }
+    }
+
+    #[inline]
+    fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.address_v4(address),
+            IpAddr::V6(address) => self.text(&address.to_string()),
+        }
+    }
+
+    #[inline]
+    fn address_v4(&mut self, address: Ipv4Addr) {
+        for octet in address.octets() {
+            let (digits, length) = OCTETS[usize::from(octet)];
+            self.octets[self.end..self.end + 4].copy_from_slice(&digits);
+            self.end += usize::from(length);
+        }
+        self.end -= 1;
+    }
+}
+
+/// How many decimal digits a number has.
+#[inline]
+const fn digits(value: u64) -> usize {
+    /// The powers of ten that a `u64` holds.
+    const POWERS: [u64; 20] = {
+        let mut powers = [1; 20];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    // 1233 / 4096 is the logarithm of 2, near enough; the power of ten says which side it is.
+    let bits = 64 - (value | 1).leading_zeros() as usize;
+    let about = bits * 1233 >> 12;
+    about + ((value | 1) >= POWERS[about]) as usize
 }
 
 /// `00` to `99`.
@@ -203,29 +295,6 @@ const PAIRS: [[u8; 2]; 100] = {
     }
     pairs
 };
-
-#[inline]
-fn number(line: &mut Vec<u8>, mut value: u64) {
-    if value < 10 {
-        line.push(b'0' + value as u8);
-        return;
-    }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    while value >= 100 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[(value % 100) as usize]);
-        value /= 100;
-    }
-    if value >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[value as usize]);
-    } else {
-        at -= 1;
-        digits[at] = b'0' + value as u8;
-    }
-    line.extend_from_slice(&digits[at..]);
-}
 
 /// `0.` to `255.`, and the length of each.
 const OCTETS: [([u8; 4], u8); 256] = {
@@ -252,33 +321,28 @@ const OCTETS: [([u8; 4], u8); 256] = {
     octets
 };
 
-#[inline]
-fn address(line: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => address_v4(line, address),
-        IpAddr::V6(address) => display(line, &address),
-    }
-}
-
-#[inline]
-fn address_v4(line: &mut Vec<u8>, address: Ipv4Addr) {
-    let mut written = [0; 16];
-    let mut at = 0;
-    for octet in address.octets() {
-        let (digits, length) = OCTETS[usize::from(octet)];
-        written[at..at + 4].copy_from_slice(&digits);
-        at += usize::from(length);
-    }
-    line.extend_from_slice(&written[..at - 1]);
-}
-
-fn display(line: &mut Vec<u8>, value: &dyn Display) {
-    write!(line, "{value}").expect("a Vec takes any amount");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn line(write: impl FnOnce(&mut Line<'_>)) -> String {
+        let mut octets = b"before ".to_vec();
+        write(&mut Line::with_room(&mut octets, 1));
+        let text = String::from_utf8(octets).expect("text");
+        text.strip_prefix("before ").expect("as it was").to_owned()
+    }
+
+    #[test]
+    fn long_texts_make_room_for_themselves() {
+        let long = "x".repeat(1000);
+        let written = line(|line| {
+            line.text(&long);
+            line.octet(b' ');
+            line.tag(Some(&"-".repeat(100).into()));
+            line.number(u64::MAX);
+        });
+        assert_eq!(written, format!("{long} {}{}", "%2D".repeat(100), u64::MAX));
+    }
 
     #[test]
     fn numbers_and_addresses_are_written_as_fmt_writes_them() {
@@ -287,14 +351,12 @@ mod tests {
             [ten - 1, ten, ten + 1, ten / 3 * 5]
         });
         for value in edges.chain([u64::MAX, u64::from(u32::MAX)]) {
-            let mut line = Vec::new();
-            number(&mut line, value);
-            assert_eq!(String::from_utf8_lossy(&line), value.to_string());
+            let written = line(|line| line.number(value));
+            assert_eq!(written, value.to_string());
         }
         for bits in (0..1 << 16).map(|n: u32| n.wrapping_mul(0x9e37_79b1)) {
-            let (mut line, value) = (Vec::new(), Ipv4Addr::from(bits));
-            address_v4(&mut line, value);
-            assert_eq!(String::from_utf8_lossy(&line), value.to_string());
+            let value = Ipv4Addr::from(bits);
+            assert_eq!(line(|line| line.address_v4(value)), value.to_string());
         }
     }
 }

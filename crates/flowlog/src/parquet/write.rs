@@ -117,8 +117,7 @@ impl Builder {
     fn push(&mut self, format: &LogFormat, field: Field, record: &FlowRecord, text: &mut Vec<u8>) {
         match self {
             Self::Text(column) => {
-                text.clear();
-                format.write_value(field, record, text);
+                format.write_one(field, record, text);
                 let value = str::from_utf8(text).expect("every part of it was text");
                 column.append_option((!value.is_empty() && value != "-").then_some(value));
             }

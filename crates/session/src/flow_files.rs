@@ -94,8 +94,8 @@ fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<(String
     files
 }
 
-/// Removes files of flow logs that are not published any more: those after a moment that was undone.
-/// What somebody else has put there stays.
+/// Removes files of flow logs that are not published any more: those after a moment that was
+/// undone. What somebody else has put there stays.
 fn remove_unpublished(dir: &Path, published: &BTreeSet<&str>) -> Result<(), SessionError> {
     let buckets = dir.join(BUCKETS);
     if !buckets.is_dir() {

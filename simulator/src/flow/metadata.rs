@@ -1,5 +1,5 @@
-//! What a record says of AWS and of tags, beside the packet: `pkt-src-aws-service`, `interface-type`,
-//! `instance-tag`.
+//! What a record says of AWS and of tags, beside the packet: `pkt-src-aws-service`,
+//! `interface-type`, `instance-tag`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

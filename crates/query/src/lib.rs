@@ -44,26 +44,33 @@
 mod display;
 mod error;
 mod events;
+mod files;
 mod insights;
 mod result;
 mod saved;
-#[allow(dead_code, unused_imports)] // until SQL and files are there
+#[allow(dead_code, unused_imports)] // until SQL is there
 mod scan;
 
 pub use error::{Place, QueryError};
 pub use events::{LogEvent, LogEvents, LogGroup, LogGroups};
-pub use insights::{QueryOptions, insights};
+pub use files::{FilesError, LogFiles};
+pub use insights::{QueryOptions, insights, insights_over_files};
 pub use result::{Column, ColumnKind, QueryResult, Statistics, Warning};
 pub use saved::{SAVED_QUERIES, SavedQuery};
 
 /// The same without `async`: makes, once a thread, the runtime that DataFusion needs.
 pub mod blocking {
     use std::cell::OnceCell;
+    use std::future::Future;
     use std::io;
 
     use tokio::runtime::{Builder, Runtime};
 
-    use crate::{LogGroups, QueryError, QueryOptions, QueryResult};
+    use std::path::Path;
+
+    use wirelab_flowlog::LogFormat;
+
+    use crate::{FilesError, LogFiles, LogGroups, QueryError, QueryOptions, QueryResult};
 
     thread_local! {
         static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
@@ -81,13 +88,49 @@ pub mod blocking {
         groups: impl Into<LogGroups<'a>>,
         options: &QueryOptions,
     ) -> Result<QueryResult, QueryError> {
+        run(crate::insights(query, groups, options))?
+    }
+
+    /// Runs the query over files to its end, on as many threads as there are cores.
+    ///
+    /// # Errors
+    /// As [`crate::insights_over_files`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime: there, await [`crate::insights_over_files`].
+    pub fn insights_over_files(
+        query: &str,
+        logs: &LogFiles,
+        options: &QueryOptions,
+    ) -> Result<QueryResult, QueryError> {
+        run(crate::insights_over_files(query, logs, options))?
+    }
+
+    /// Finds flow logs below a folder, or opens the file: [`LogFiles::from_path`].
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime.
+    pub fn open_files(path: &Path, format: Option<&LogFormat>) -> Result<LogFiles, FilesError> {
+        let place = path.display().to_string();
+        let opened = run(LogFiles::from_path(path, format));
+        opened.map_err(|error| FilesError::Unreadable {
+            file: place,
+            reason: error.to_string(),
+        })?
+    }
+
+    /// Drives a future with this thread's runtime.
+    fn run<T>(future: impl Future<Output = T>) -> Result<T, QueryError> {
         RUNTIME.with(|cell| {
             if cell.get().is_none() {
                 let runtime = build().map_err(|e| QueryError::Internal(e.to_string()))?;
                 let _ = cell.set(runtime);
             }
             let runtime = cell.get().expect("set above");
-            runtime.block_on(crate::insights(query, groups, options))
+            Ok(runtime.block_on(future))
         })
     }
 

@@ -22,6 +22,8 @@ mod plan_call;
 mod plan_expr;
 mod plan_parse;
 mod plan_stats;
+mod reading;
+mod record_source;
 mod row;
 mod run;
 mod source;
@@ -32,7 +34,7 @@ mod value;
 
 use wirelab_model::UnixTime;
 
-use crate::{LogGroups, QueryError, QueryResult};
+use crate::{LogFiles, LogGroups, QueryError, QueryResult};
 
 /// `StartQuery`'s parameters beside the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,4 +60,23 @@ pub async fn insights<'a>(
     options: &QueryOptions,
 ) -> Result<QueryResult, QueryError> {
     run::run(query, &groups.into(), options).await
+}
+
+/// Answers a query over flow logs in files, which are read as it runs, on as many cores as there
+/// are if the runtime has threads for blocking work.
+///
+/// The records are the events of one log group; `SOURCE` cannot name another. Results are as over a
+/// [`LogGroup`](crate::LogGroup), except that [`QueryResult::events`] is `None`, that
+/// `options.now` hides nothing (what is in a file has arrived), and that
+/// [`bytes_scanned`](crate::Statistics::bytes_scanned) counts the files as they lie in the store.
+///
+/// # Errors
+/// As [`insights()`]; [`QueryError::TooLarge`] if the query needs more memory than
+/// [`LogFiles`] queries may have. A file that cannot be read is named.
+pub async fn insights_over_files(
+    query: &str,
+    logs: &LogFiles,
+    options: &QueryOptions,
+) -> Result<QueryResult, QueryError> {
+    run::run_over_files(query, logs, options).await
 }

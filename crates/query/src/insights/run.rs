@@ -14,6 +14,7 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
@@ -27,12 +28,14 @@ use super::check::{check_order, fields_of, named_fields, subqueries};
 use super::groups;
 use super::parse::{LIMIT_MAX, Parser};
 use super::plan::{Finish, Planner};
+use super::reading::{Reading, counted, file_session, sorted};
+use super::record_source;
 use super::row::Column as RowColumn;
-use super::source::{self, Source};
+use super::source::{self, POSITION, Source};
 use super::value::{Value, equality_key, print_number, print_time};
 use crate::error::Place;
 use crate::{
-    Column, ColumnKind, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning,
+    Column, ColumnKind, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning,
 };
 
 /// Rows if neither the query nor the call says how many.
@@ -62,19 +65,44 @@ pub(super) async fn run(
     groups: &LogGroups<'_>,
     options: &QueryOptions,
 ) -> Ran<QueryResult> {
+    answer_from(query, groups, None, options).await
+}
+
+/// Answers a query; see [`super::insights_over_files`].
+pub(super) async fn run_over_files(
+    query: &str,
+    logs: &LogFiles,
+    options: &QueryOptions,
+) -> Ran<QueryResult> {
+    answer_from(query, &LogGroups::default(), Some(logs), options).await
+}
+
+async fn answer_from(
+    query: &str,
+    groups: &LogGroups<'_>,
+    files: Option<&LogFiles>,
+    options: &QueryOptions,
+) -> Ran<QueryResult> {
     check_options(options)?;
     let mut parser = Parser::new(query)?;
     let tree = parser.query()?;
     check_order(query, &tree)?;
-    let context = Context { query, groups };
+    let context = Context {
+        query,
+        groups,
+        files,
+        session: files.map_or_else(|| Ok(session().clone()), |_| file_session())?,
+    };
     let fields = named_fields(&tree.steps);
     let work = context
         .execute(&tree, &tree.steps, fields, *options)
         .await?;
     let Work {
+        context,
         planner,
         order,
-        statistics,
+        mut statistics,
+        reading,
         ..
     } = work;
     let (mut finish, mut warnings) = planner.finish()?;
@@ -87,14 +115,26 @@ pub(super) async fn run(
     }
     warnings.extend(doubts(query, parser));
     warnings.sort_by_key(|warning| warning.place.start);
-    answer(finish, &order, statistics, warnings).await
+    if let Some(reading) = &reading {
+        reading.order(&mut finish)?;
+    }
+    let mut result = answer(&context.session, finish, &order, statistics, warnings).await?;
+    if let Some(reading) = &reading {
+        reading.count(&mut statistics);
+        result.statistics = statistics;
+        result.events = None;
+    }
+    Ok(result)
 }
 
 /// What the parts of a query have in common.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Context<'a> {
     query: &'a str,
     groups: &'a LogGroups<'a>,
+    /// Where the events are, if not in log groups.
+    files: Option<&'a LogFiles>,
+    session: Arc<SessionState>,
 }
 
 /// A query on its way: the plan so far, and what has been read.
@@ -104,6 +144,8 @@ pub(super) struct Work<'a> {
     /// For each place in the default order, the event's index.
     pub(super) order: Vec<usize>,
     pub(super) statistics: Statistics,
+    /// If the events are read from files while the plan runs.
+    reading: Option<Reading>,
 }
 
 /// A query's parts are executed the same way as the whole.
@@ -120,18 +162,56 @@ impl<'a> Context<'a> {
     ) -> Part<'a, Work<'a>> {
         Box::pin(async move {
             let options = groups::range(self.query, &options, query.source.as_ref())?;
-            let chosen = groups::select(self.query, self.groups, query.source.as_ref())?;
-            let mut work = self.read(&chosen, &fields, options)?;
+            let mut work = self.open(query, &fields, options).await?;
             work.subqueries(steps).await?;
             let matching = steps.iter().position(|step| !step.command.is_row_by_row());
             let (matching, rest) = steps.split_at(matching.unwrap_or(steps.len()));
             work.matching(matching).await?;
             for (at, step) in rest.iter().enumerate() {
+                work.sort_events(&step.command)?;
                 let before = &steps[..matching.len() + at];
                 let follows = rest.get(at + 1);
                 work.step(query, before, step, follows).await?;
             }
             Ok(work)
+        })
+    }
+
+    /// The events that a query or a part of it reads.
+    async fn open(
+        self,
+        query: &'a Query,
+        fields: &[String],
+        options: QueryOptions,
+    ) -> Ran<Work<'a>> {
+        if let (Some(logs), None) = (self.files, &query.source) {
+            return self.read_files(logs, fields, options).await;
+        }
+        let chosen = groups::select(self.query, self.groups, query.source.as_ref())?;
+        self.read(&chosen, fields, options)
+    }
+
+    async fn read_files(
+        self,
+        logs: &'a LogFiles,
+        fields: &[String],
+        options: QueryOptions,
+    ) -> Ran<Work<'a>> {
+        let source = record_source::read(logs, &options, fields)?;
+        let (plan, scanned) = counted(&self.session, &source.plan).await?;
+        let names = record_source::record_names(logs);
+        let format = Some(logs.format());
+        Ok(Work {
+            planner: Planner::new(self.query, format, options, plan, source.slots, names),
+            context: self,
+            order: Vec::new(),
+            statistics: Statistics::default(),
+            reading: Some(Reading {
+                tables: source.tables,
+                matched: scanned.clone(),
+                scanned,
+                sorted: false,
+            }),
         })
     }
 
@@ -153,14 +233,15 @@ impl<'a> Context<'a> {
         let plan = scan(schema, batches)?;
         let scanned = order.len() as u64;
         Ok(Work {
-            context: self,
             planner: Planner::new(self.query, format, options, plan, slots, names),
+            context: self,
             order,
             statistics: Statistics {
                 records_matched: scanned,
                 records_scanned: scanned,
                 bytes_scanned: bytes,
             },
+            reading: None,
         })
     }
 }
@@ -174,20 +255,48 @@ impl<'a> Work<'a> {
             self.planner.step(step)?;
         }
         let filters = |step: &Step| matches!(step.command, Command::Filter(_));
-        if steps.iter().any(filters) {
-            self.statistics.records_matched = self.materialize().await?;
+        if !steps.iter().any(filters) {
+            return Ok(());
         }
+        let Some(reading) = &mut self.reading else {
+            self.statistics.records_matched = self.materialize().await?;
+            return Ok(());
+        };
+        self.planner.narrow()?;
+        let (plan, matched) = counted(&self.context.session, self.planner.plan()).await?;
+        self.planner.set_plan(plan);
+        reading.matched = matched;
+        Ok(())
+    }
+
+    /// Events of files come in no order; before a command that heeds it they are sorted.
+    fn sort_events(&mut self, command: &Command) -> Ran<()> {
+        let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted) else {
+            return Ok(());
+        };
+        let heedless = matches!(command, Command::Stats { .. } | Command::Sort(_));
+        if self.planner.events && !heedless && !command.is_row_by_row() {
+            let sorted = sorted(self.planner.plan().clone(), POSITION)?;
+            self.planner.set_plan(sorted);
+            reading.sorted = true;
+        }
+        reading.sorted |= matches!(command, Command::Sort(_));
         Ok(())
     }
 
     /// Executes the plan so far; how many rows it has.
     async fn materialize(&mut self) -> Ran<u64> {
         self.planner.narrow()?;
-        let (schema, batches) = rows(self.planner.plan()).await?;
+        let (schema, batches) = self.rows(self.planner.plan()).await?;
         let count = |batch: &RecordBatch| batch.num_rows() as u64;
         let count = batches.iter().map(count).sum();
         self.planner.set_plan(scan(schema, batches)?);
         Ok(count)
+    }
+
+    /// All rows of a plan.
+    pub(super) async fn rows(&self, plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
+        rows(&self.context.session, plan).await
     }
 
     /// Executes a plan that has become deep.
@@ -221,7 +330,8 @@ impl<'a> Work<'a> {
                 fields.dedup();
                 let options = self.planner.options;
                 let inner = &join.query;
-                let right = self.context.execute(inner, &inner.steps, fields, options);
+                let context = self.context.clone();
+                let right = context.execute(inner, &inner.steps, fields, options);
                 let right = right.await?;
                 self.join(join, right).await
             }
@@ -261,12 +371,7 @@ impl<'a> Work<'a> {
             }
         });
         let options = earlier(&self.planner.options, since);
-        let chosen = groups::select(
-            self.context.query,
-            self.context.groups,
-            query.source.as_ref(),
-        );
-        let mut work = self.context.read(&chosen?, &fields, options)?;
+        let mut work = self.context.clone().open(query, &fields, options).await?;
         work.planner.subqueries = self.planner.subqueries.clone();
         work.matching(before).await?;
         self.diff(of, work).await
@@ -277,7 +382,10 @@ impl<'a> Work<'a> {
         for query in steps.iter().flat_map(subqueries) {
             let fields = named_fields(&query.steps);
             let options = self.planner.options;
-            let inner = self.context.execute(query, &query.steps, fields, options);
+            let inner = self
+                .context
+                .clone()
+                .execute(query, &query.steps, fields, options);
             let work = inner.await?;
             self.statistics.records_scanned += work.statistics.records_scanned;
             self.statistics.bytes_scanned += work.statistics.bytes_scanned;
@@ -294,7 +402,7 @@ impl<'a> Work<'a> {
             let mut planner = work.planner;
             self.planner.warnings.append(&mut planner.warnings);
             let (finish, _) = planner.finish()?;
-            let keys = first_column(&finish).await?;
+            let keys = first_column(&self.context.session, &finish).await?;
             self.planner
                 .subqueries
                 .insert(query.place(), Arc::new(keys));
@@ -304,8 +412,8 @@ impl<'a> Work<'a> {
 }
 
 /// The values of the first column, in the form in which equal ones are the same.
-async fn first_column(finish: &Finish) -> Ran<HashSet<String>> {
-    let (_, batches) = rows(&finish.plan).await?;
+async fn first_column(session: &SessionState, finish: &Finish) -> Ran<HashSet<String>> {
+    let (_, batches) = rows(session, &finish.plan).await?;
     let mut keys = HashSet::new();
     for batch in &batches {
         let column = RowColumn::new(batch.column(0))?;
@@ -366,21 +474,23 @@ fn doubts(query: &str, parser: Parser<'_>) -> impl Iterator<Item = Warning> {
 /// One partition, because the order of rows is part of the answer, and a query is small. Of the
 /// logical rules only those that a plan of ours can gain by: most of DataFusion's are about joins
 /// and subqueries, and trying them takes longer than a query over a lab's logs.
-fn session() -> &'static SessionState {
-    static SESSION: OnceLock<SessionState> = OnceLock::new();
+fn session() -> &'static Arc<SessionState> {
+    static SESSION: OnceLock<Arc<SessionState>> = OnceLock::new();
     SESSION.get_or_init(|| {
         let mut config = SessionConfig::new()
             .with_target_partitions(1)
             .with_batch_size(8192);
         config.options_mut().optimizer.max_passes = 1;
         let builder = SessionStateBuilder::new().with_config(config);
-        builder
-            .with_optimizer_rules(vec![
-                Arc::new(PushDownLimit::new()),
-                Arc::new(OptimizeProjections::new()),
-            ])
-            .build()
+        Arc::new(builder.with_optimizer_rules(logical_rules()).build())
     })
+}
+
+pub(super) fn logical_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    vec![
+        Arc::new(PushDownLimit::new()),
+        Arc::new(OptimizeProjections::new()),
+    ]
 }
 
 pub(super) fn scan(schema: SchemaRef, batches: Vec<RecordBatch>) -> Ran<LogicalPlan> {
@@ -389,25 +499,26 @@ pub(super) fn scan(schema: SchemaRef, batches: Vec<RecordBatch>) -> Ran<LogicalP
     Ok(LogicalPlanBuilder::scan("events", source, None)?.build()?)
 }
 
-async fn physical(plan: &LogicalPlan) -> Ran<Arc<dyn ExecutionPlan>> {
-    Ok(session().create_physical_plan(plan).await?)
+async fn physical(session: &SessionState, plan: &LogicalPlan) -> Ran<Arc<dyn ExecutionPlan>> {
+    Ok(session.create_physical_plan(plan).await?)
 }
 
 /// All rows of a plan.
-pub(super) async fn rows(plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
-    let physical = physical(plan).await?;
-    let batches = collect(physical.clone(), session().task_ctx()).await?;
+async fn rows(session: &SessionState, plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
+    let physical = physical(session, plan).await?;
+    let batches = collect(physical.clone(), session.task_ctx()).await?;
     Ok((physical.schema(), batches))
 }
 
 async fn answer(
+    session: &SessionState,
     finish: Finish,
     order: &[usize],
     statistics: Statistics,
     warnings: Vec<Warning>,
 ) -> Ran<QueryResult> {
-    let physical = physical(&finish.plan).await?;
-    let stream = execute_stream(physical, session().task_ctx())?;
+    let physical = physical(session, &finish.plan).await?;
+    let stream = execute_stream(physical, session.task_ctx())?;
     let mut printer = Printer::new(&finish, order);
     let mut stream = stream;
     while printer.wants_more() {
@@ -494,7 +605,7 @@ impl<'a> Printer<'a> {
                     .map(|(at, shown)| value(at, shown.slot.kind))
                     .collect(),
             );
-            if let Some(places) = places {
+            if let Some(places) = places.filter(|_| !self.order.is_empty()) {
                 self.events.push(self.order[places.value(row) as usize]);
             }
         }

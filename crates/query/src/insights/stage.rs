@@ -17,7 +17,7 @@ use super::pattern::{Shape, shapes};
 use super::period::Period;
 use super::plan::{Slot, column};
 use super::row::{Column, column_of, flat};
-use super::run::{Ran, Work, rows, scan};
+use super::run::{Ran, Work, scan};
 use super::source::POSITION;
 use super::value::{Value, equality_key};
 use crate::{ColumnKind, QueryError};
@@ -54,7 +54,7 @@ impl Work<'_> {
     /// The rows so far, in one batch.
     async fn batch(&mut self) -> Ran<RecordBatch> {
         self.planner.narrow()?;
-        let (schema, batches) = rows(self.planner.plan()).await?;
+        let (schema, batches) = self.rows(self.planner.plan()).await?;
         Ok(concat_batches(&schema, &batches)?)
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, ArrowPrimitiveType, BooleanBuilder, PrimitiveBuilder, StringViewBuilder,
+    ArrayRef, ArrowPrimitiveType, BooleanBuilder, PrimitiveBuilder, StringBuilder,
+    StringViewBuilder,
 };
 use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::datatypes::{
@@ -16,15 +17,19 @@ use super::separators::{Line, Separators};
 
 /// Where in a line a column's values stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// The value of that number, counted from 0.
     Value(u32),
+    /// The line itself.
+    Line,
+    /// Not in it: the number of the line's first byte in the unpacked file.
+    Offset,
     /// Nowhere: the file has no such column.
     Missing,
 }
 
 /// What Hive writes for NULL in a text file.
-const HIVE_NULL: &str = r"\N";
+const HIVE_NULL: &[u8] = br"\N";
 
 /// A column that is being filled.
 pub(super) enum Filling {
@@ -38,6 +43,8 @@ pub(super) enum Filling {
     Timestamp(PrimitiveBuilder<TimestampMillisecondType>),
     Bool(BooleanBuilder),
     Text(StringViewBuilder),
+    /// Text for those that do not know views.
+    String(StringBuilder),
 }
 
 impl Filling {
@@ -59,6 +66,7 @@ impl Filling {
             }
             DataType::Boolean => Self::Bool(BooleanBuilder::with_capacity(rows)),
             DataType::Utf8View => Self::Text(StringViewBuilder::with_capacity(rows)),
+            DataType::Utf8 => Self::String(StringBuilder::with_capacity(rows, 16 * rows)),
             other => return not_impl_err!("a column of type {other} in a text file"),
         })
     }
@@ -70,16 +78,33 @@ impl Filling {
             Self::Int8(to) => whole(to, values),
             Self::Int16(to) => whole(to, values),
             Self::Int32(to) => whole(to, values),
+            Self::Int64(to) if place == Place::Offset => {
+                let offsets = lines.iter().map(|line| text.offset + line.start() as u64);
+                to.extend(offsets.map(|offset| Some(offset as i64)));
+            }
             Self::Int64(to) => whole(to, values),
             Self::Float32(to) => values.for_each(|v| to.append_option(v.and_then(parse))),
             Self::Float64(to) => values.for_each(|v| to.append_option(v.and_then(parse))),
-            Self::Date(to) => values.for_each(|v| to.append_option(v.and_then(Date32Type::parse))),
+            Self::Date(to) => {
+                let days = values.map(|v| Date32Type::parse(str::from_utf8(v?).ok()?));
+                days.for_each(|day| to.append_option(day));
+            }
             Self::Timestamp(to) => {
-                let times = values.map(|v| v.and_then(TimestampMillisecondType::parse));
+                let times =
+                    values.map(|v| TimestampMillisecondType::parse(str::from_utf8(v?).ok()?));
                 times.for_each(|time| to.append_option(time));
             }
             Self::Bool(to) => values.for_each(|v| to.append_option(v.and_then(truth))),
-            Self::Text(to) => values.for_each(|v| to.append_option(v)),
+            Self::Text(to) => values.for_each(|v| match v.map(str::from_utf8) {
+                Some(Ok(text)) => to.append_value(text),
+                Some(Err(_)) => to.append_option(v.map(String::from_utf8_lossy)),
+                None => to.append_null(),
+            }),
+            Self::String(to) => values.for_each(|v| match v.map(str::from_utf8) {
+                Some(Ok(text)) => to.append_value(text),
+                Some(Err(_)) => to.append_option(v.map(String::from_utf8_lossy)),
+                None => to.append_null(),
+            }),
         }
     }
 
@@ -96,41 +121,64 @@ impl Filling {
             Self::Timestamp(from) => Arc::new(from.finish()),
             Self::Bool(from) => Arc::new(from.finish()),
             Self::Text(from) => Arc::new(from.finish()),
+            Self::String(from) => Arc::new(from.finish()),
         }
     }
 }
 
 /// A text cut into lines.
 pub(super) struct Lines<'a> {
-    pub(super) text: &'a str,
+    pub(super) text: &'a [u8],
     pub(super) separators: &'a Separators,
+    /// Where in the file the text begins.
+    pub(super) offset: u64,
+    /// How many values a line of the file's format has, if others have none of its columns.
+    pub(super) exactly: Option<u32>,
 }
 
 impl<'a> Lines<'a> {
     /// A value; `None` for NULL.
     #[inline]
-    pub(super) fn value(&self, line: Line, place: Place) -> Option<&'a str> {
-        let Place::Value(index) = place else {
-            return None;
-        };
-        let value = &self.text[self.separators.value(line, index)?];
-        let last = index + 1 == self.separators.count(line);
-        let value = if last {
-            value.strip_suffix('\r').unwrap_or(value)
-        } else {
-            value
-        };
-        Some(value).filter(|value| *value != HIVE_NULL)
+    pub(super) fn value(&self, line: Line, place: Place) -> Option<&'a [u8]> {
+        match place {
+            Place::Value(index) => {
+                let count = self.separators.count(line);
+                if self.exactly.is_some_and(|exactly| exactly != count) {
+                    return None;
+                }
+                let value = &self.text[self.separators.value(line, index)?];
+                let value = if index + 1 == count {
+                    trimmed(value)
+                } else {
+                    value
+                };
+                Some(value).filter(|value| *value != HIVE_NULL)
+            }
+            Place::Line => Some(trimmed(&self.text[self.separators.whole(line)])),
+            Place::Offset | Place::Missing => None,
+        }
+    }
+
+    /// Whether there is nothing in the line.
+    pub(super) fn is_blank(&self, line: Line) -> bool {
+        let whole = &self.text[self.separators.whole(line)];
+        whole.iter().all(u8::is_ascii_whitespace)
     }
 }
 
+/// Lines may end as those of Windows do.
 #[inline]
-fn whole<'a, T>(to: &mut PrimitiveBuilder<T>, values: impl Iterator<Item = Option<&'a str>>)
+fn trimmed(value: &[u8]) -> &[u8] {
+    value.strip_suffix(b"\r").unwrap_or(value)
+}
+
+#[inline]
+fn whole<'a, T>(to: &mut PrimitiveBuilder<T>, values: impl Iterator<Item = Option<&'a [u8]>>)
 where
     T: ArrowPrimitiveType<Native: TryFrom<i64>>,
 {
     for value in values {
-        let number = value.and_then(|value| whole_number(value.as_bytes()));
+        let number = value.and_then(whole_number);
         to.append_option(number.and_then(|number| T::Native::try_from(number).ok()));
     }
 }
@@ -153,12 +201,12 @@ pub(super) fn whole_number(text: &[u8]) -> Option<i64> {
     Some(number)
 }
 
-fn parse<T: std::str::FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
+fn parse<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    str::from_utf8(text).ok()?.parse().ok()
 }
 
-fn truth(text: &str) -> Option<bool> {
-    let is = |word: &str| text.eq_ignore_ascii_case(word);
+fn truth(text: &[u8]) -> Option<bool> {
+    let is = |word: &str| text.eq_ignore_ascii_case(word.as_bytes());
     is("true")
         .then_some(true)
         .or_else(|| is("false").then_some(false))

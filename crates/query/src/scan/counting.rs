@@ -16,19 +16,19 @@ use object_store::{
 
 /// Passes everything on to `inner`.
 #[derive(Debug)]
-pub(super) struct CountingStore {
+pub(crate) struct CountingStore {
     inner: Arc<dyn ObjectStore>,
     bytes: AtomicU64,
 }
 
 impl CountingStore {
-    pub(super) fn new(inner: Arc<dyn ObjectStore>) -> Self {
+    pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
         let bytes = AtomicU64::new(0);
         Self { inner, bytes }
     }
 
     /// Bytes of objects asked for so far, as they lie in the store.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 

@@ -37,8 +37,7 @@ impl Buffers {
         free.pop().unwrap_or_default()
     }
 
-    fn give(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    fn give(&self, buffer: Vec<u8>) {
         let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         free.push(buffer);
     }
@@ -59,7 +58,9 @@ pub(super) struct Input {
     name: Path,
     from: From,
     buffers: Buffers,
+    /// Memory, of which the first `filled` bytes are of the file.
     buffer: Vec<u8>,
+    filled: usize,
     /// What of the buffer has been given out.
     given: usize,
     /// Where in the file the range ends, after which no line begins; `None`: with the file.
@@ -97,6 +98,7 @@ impl Input {
             from,
             buffers,
             buffer,
+            filled: 0,
             given: 0,
             end,
             at: start,
@@ -112,35 +114,49 @@ impl Input {
         Ok(input)
     }
 
-    /// Some whole lines, each with its end; `None` after the last.
-    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>> {
+    /// Where in [`Input::bytes`] some whole lines are, each with its end; `None` after the last.
+    pub(super) async fn next(&mut self) -> Result<Option<Range<usize>>> {
         while !self.finished {
-            let rest = self.given..self.buffer.len();
-            if let Some(last) = memchr::memrchr(b'\n', &self.buffer[rest.clone()]) {
-                let lines = rest.start..self.cut(rest.start + last + 1);
-                self.given = lines.end;
-                if lines.is_empty() {
+            let start = self.given;
+            if let Some(last) = memchr::memrchr(b'\n', &self.buffer[start..self.filled]) {
+                let end = self.cut(start + last + 1);
+                self.given = end;
+                if start == end {
                     break;
                 }
-                return Ok(Some(&self.buffer[lines]));
+                return Ok(Some(start..end));
             }
-            if rest.len() > LINE_MAX {
-                return exec_err!("{}: a line of more than {LINE_MAX} bytes", self.name);
+            if self.filled - start > LINE_MAX {
+                return exec_err!("a line of more than {LINE_MAX} bytes");
             }
             if !self.fill().await? {
                 self.finished = true;
-                if !rest.is_empty() {
-                    let start = self.given;
-                    self.buffer.push(b'\n');
-                    self.given = self.buffer.len();
-                    let begins = self.at + start as u64;
-                    if self.end.is_none_or(|end| begins < end) {
-                        return Ok(Some(&self.buffer[start..]));
-                    }
+                let begins = self.at + self.given as u64;
+                if self.given < self.filled && self.end.is_none_or(|end| begins < end) {
+                    return Ok(Some(self.last_line()));
                 }
             }
         }
         Ok(None)
+    }
+
+    /// The memory that [`Input::next`] speaks of, until it is called again.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Where in the (unpacked) file [`Input::bytes`] begin.
+    pub(super) fn offset(&self) -> u64 {
+        self.at
+    }
+
+    /// A line without an end gets one.
+    fn last_line(&mut self) -> Range<usize> {
+        self.buffer.truncate(self.filled);
+        self.buffer.push(b'\n');
+        self.filled += 1;
+        let start = std::mem::replace(&mut self.given, self.filled);
+        start..self.filled
     }
 
     /// Where to stop before `end`, so that no line begins after the range; notes that it is done.
@@ -163,11 +179,12 @@ impl Input {
 
     async fn skip_line(&mut self) -> Result<()> {
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.buffer[self.given..]) {
+            let rest = &self.buffer[self.given..self.filled];
+            if let Some(end) = memchr::memchr(b'\n', rest) {
                 self.given += end + 1;
                 return Ok(());
             }
-            self.given = self.buffer.len();
+            self.given = self.filled;
             if !self.fill().await? {
                 return Ok(());
             }
@@ -177,7 +194,8 @@ impl Input {
     /// Reads on behind what has not been given out; false at the end.
     async fn fill(&mut self) -> Result<bool> {
         self.at += self.given as u64;
-        self.buffer.drain(..self.given);
+        self.buffer.copy_within(self.given..self.filled, 0);
+        self.filled -= self.given;
         self.given = 0;
         if self.read().await? {
             return Ok(true);
@@ -194,25 +212,33 @@ impl Input {
     }
 
     async fn read(&mut self) -> Result<bool> {
+        let before = self.filled;
         match &mut self.from {
-            From::File(file) => read(file, &mut self.buffer),
+            From::File(file) => self.filled += read(file, &mut self.buffer, before)?,
             From::Gzip(decoder) => {
-                read(decoder, &mut self.buffer).map_err(|error| damaged(&self.name, &error))
+                let length = read(decoder, &mut self.buffer, before);
+                self.filled += length.map_err(|error| damaged(&error))?;
             }
-            From::Stream(stream) => match stream.next().await {
-                Some(bytes) => {
-                    self.buffer.extend_from_slice(&bytes?);
-                    Ok(true)
+            From::Stream(stream) => {
+                while let Some(bytes) = stream.next().await {
+                    let bytes = bytes?;
+                    self.buffer.truncate(before);
+                    self.buffer.extend_from_slice(&bytes);
+                    self.filled += bytes.len();
+                    if !bytes.is_empty() {
+                        break;
+                    }
                 }
-                None => Ok(false),
-            },
-            From::Nothing => Ok(false),
+            }
+            From::Nothing => {}
         }
+        Ok(self.filled > before)
     }
 
     /// Puts the unpacked file into the buffer, or lets it be unpacked later if it is large.
     async fn unpack(&mut self) -> Result<()> {
         let mut packed = self.buffers.take();
+        packed.clear();
         match std::mem::replace(&mut self.from, From::Nothing) {
             From::File(mut file) => {
                 file.read_to_end(&mut packed)?;
@@ -236,7 +262,7 @@ impl Input {
     /// False if the file is too large, or several gzip members in a row.
     fn unpack_whole(&mut self, packed: &[u8]) -> Result<bool> {
         let Some((_, tail)) = packed.split_last_chunk::<8>() else {
-            return Err(damaged(&self.name, &"it is shorter than a gzip header"));
+            return Err(damaged(&"it is shorter than a gzip header"));
         };
         let [crc, size] =
             [&tail[..4], &tail[4..]].map(|word| word.try_into().map_or(0, u32::from_le_bytes));
@@ -246,15 +272,15 @@ impl Input {
         if size > WHOLE_MAX || size / 1100 > packed.len() {
             return Ok(false);
         }
-        self.buffer.resize(size, 0);
-        let unpacked = Decompressor::new().gzip_decompress(packed, &mut self.buffer);
+        grow(&mut self.buffer, size);
+        let unpacked = Decompressor::new().gzip_decompress(packed, &mut self.buffer[..size]);
         let whole = match unpacked {
-            Ok(length) => length == size && crc32(&self.buffer) == crc,
+            Ok(length) => length == size && crc32(&self.buffer[..size]) == crc,
             Err(DecompressionError::InsufficientSpace) => false,
-            Err(error) => return Err(damaged(&self.name, &error)),
+            Err(error) => return Err(damaged(&error)),
         };
-        if !whole {
-            self.buffer.clear();
+        if whole {
+            self.filled = size;
         }
         Ok(whole)
     }
@@ -281,22 +307,28 @@ async fn get(store: &dyn ObjectStore, name: &Path, range: Range<u64>, size: u64)
     })
 }
 
-fn read(from: &mut impl Read, buffer: &mut Vec<u8>) -> Result<bool> {
-    let start = buffer.len();
-    buffer.resize(start + PIECE, 0);
+/// Reads a piece into the buffer from `start` on; how many bytes it has.
+fn read(from: &mut impl Read, buffer: &mut Vec<u8>, start: usize) -> std::io::Result<usize> {
+    grow(buffer, start + PIECE);
     let mut length = 0;
     while length < PIECE {
-        match from.read(&mut buffer[start + length..]) {
+        match from.read(&mut buffer[start + length..start + PIECE]) {
             Ok(0) => break,
             Ok(count) => length += count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         }
     }
-    buffer.truncate(start + length);
-    Ok(length > 0)
+    Ok(length)
 }
 
-fn damaged(name: &Path, error: &dyn std::fmt::Display) -> DataFusionError {
-    DataFusionError::Execution(format!("{name}: the gzip data is damaged: {error}"))
+/// Makes the buffer at least so long; what is in it already is not cleared again.
+fn grow(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+}
+
+fn damaged(error: &dyn std::fmt::Display) -> DataFusionError {
+    DataFusionError::Execution(format!("the gzip data is damaged: {error}"))
 }

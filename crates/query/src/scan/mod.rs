@@ -25,7 +25,9 @@ mod input;
 mod predicate;
 mod separators;
 mod table;
+mod tally;
 mod text;
+mod threads;
 
 #[cfg(test)]
 mod tests;
@@ -37,7 +39,12 @@ use datafusion::logical_expr::Expr;
 use futures::future::BoxFuture;
 use object_store::ObjectMeta;
 
-pub(crate) use table::FileTable;
+pub(crate) use columns::Place;
+pub(crate) use counting::CountingStore;
+pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
+pub(crate) use tally::{Counted, counted};
+pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource};
+pub(crate) use threads::Threads;
 
 /// A file of a table, and the values of the partition columns it stands for.
 #[derive(Clone, Debug)]

@@ -41,7 +41,7 @@ pub(super) enum Comparison {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Constant {
     Number(i64, Range),
-    Text(Box<str>),
+    Text(Box<[u8]>),
 }
 
 /// The least and the greatest number of a column's type; others are NULL. `None`: the column is
@@ -155,19 +155,19 @@ impl Comparison {
 impl Constant {
     /// How a value stands to this; `None` if the value is NULL.
     #[inline]
-    fn order(&self, value: &str) -> Option<Ordering> {
+    fn order(&self, value: &[u8]) -> Option<Ordering> {
         match self {
             Self::Number(number, range) => {
-                let value = whole_number(value.as_bytes()).filter(|value| within(*value, *range));
+                let value = whole_number(value).filter(|value| within(*value, *range));
                 value.map(|value| value.cmp(number))
             }
-            Self::Text(text) => Some(value.cmp(text)),
+            Self::Text(text) => Some(value.cmp(&**text)),
         }
     }
 }
 
-fn fits(value: &str, range: Range) -> bool {
-    range.is_none() || whole_number(value.as_bytes()).is_some_and(|number| within(number, range))
+fn fits(value: &[u8], range: Range) -> bool {
+    range.is_none() || whole_number(value).is_some_and(|number| within(number, range))
 }
 
 fn within(number: i64, range: Range) -> bool {
@@ -205,7 +205,7 @@ fn constant(expr: &dyn PhysicalExpr, range: Range) -> Option<Constant> {
     match value {
         ScalarValue::Utf8View(Some(text))
         | ScalarValue::Utf8(Some(text))
-        | ScalarValue::LargeUtf8(Some(text)) => Some(Constant::Text(text.as_str().into())),
+        | ScalarValue::LargeUtf8(Some(text)) => Some(Constant::Text(text.as_bytes().into())),
         _ => None,
     }
 }

@@ -18,6 +18,13 @@ pub(super) struct Line {
     values: u32,
 }
 
+impl Line {
+    /// Its first byte.
+    pub(super) fn start(self) -> u32 {
+        self.start
+    }
+}
+
 /// The lines of a text and the places that cut them.
 #[derive(Debug, Default)]
 pub(super) struct Separators {

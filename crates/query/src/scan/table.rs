@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
 use datafusion::datasource::TableType;
@@ -25,7 +26,7 @@ use object_store::ObjectStore;
 
 use super::case::AnyCase;
 use super::counting::CountingStore;
-use super::text::TextSource;
+use super::text::{TextOptions, TextSource};
 use super::{Encoding, FileList, TableFile};
 
 /// A table over files: data columns first, then partition columns.
@@ -51,15 +52,12 @@ impl FileTable {
         columns: Vec<FieldRef>,
         partition: Vec<FieldRef>,
     ) -> Self {
-        static TABLES: AtomicU64 = AtomicU64::new(0);
-        let number = TABLES.fetch_add(1, Ordering::Relaxed);
-        let url = ObjectStoreUrl::parse(format!("table://{number}"));
         let schema = TableSchema::builder(Arc::new(Schema::new(columns)))
             .with_table_partition_cols(partition.clone())
             .build();
         Self {
             store: Arc::new(CountingStore::new(store)),
-            url: url.expect("a scheme and a number are a URL"),
+            url: new_url(),
             files,
             encoding,
             schema,
@@ -77,20 +75,12 @@ impl FileTable {
             Encoding::Text {
                 delimiter,
                 skip_header_lines,
-            } => Arc::new(TextSource::new(
-                self.schema.clone(),
-                delimiter,
-                skip_header_lines,
-            )),
-            Encoding::Parquet => {
-                let options = session.config().options().execution.parquet.clone();
-                let options = datafusion::common::config::TableParquetOptions {
-                    global: options,
-                    ..Default::default()
-                };
-                let source = ParquetSource::new(self.schema.clone());
-                Arc::new(source.with_table_parquet_options(options))
+            } => {
+                let width = self.schema.file_schema().fields().len();
+                let options = TextOptions::new(delimiter, width, skip_header_lines);
+                Arc::new(TextSource::new(self.schema.clone(), options))
             }
+            Encoding::Parquet => parquet_source(session, self.schema.clone()),
         }
     }
 
@@ -181,19 +171,51 @@ impl TableProvider for FileTable {
         let files = files.into_iter().map(|file| {
             PartitionedFile::new_from_meta(file.object).with_partition_values(file.partition)
         });
-        let cores = session.config().target_partitions();
-        let groups = FileGroup::new(files.collect()).split_files(cores);
-        let store: Arc<dyn ObjectStore> = self.store.clone();
-        session
-            .runtime_env()
-            .register_object_store(self.url.as_ref(), store);
         let data_filtered = filters.iter().any(|filter| !self.is_on_partition(filter));
-        let config = FileScanConfigBuilder::new(self.url.clone(), self.source(session))
-            .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit.filter(|_| !data_filtered))
-            .with_expr_adapter(Some(Arc::new(AnyCase)))
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
+        let limit = limit.filter(|_| !data_filtered);
+        let source = self.source(session);
+        let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
+        scan_files(session, store, source, files.collect(), projection, limit)
     }
+}
+
+/// A plan that reads files of a store, known by its URL in the plan; some columns of the source's
+/// table.
+pub(crate) fn scan_files(
+    session: &dyn Session,
+    (url, store): (&ObjectStoreUrl, Arc<dyn ObjectStore>),
+    source: Arc<dyn FileSource>,
+    files: Vec<PartitionedFile>,
+    projection: Option<&Vec<usize>>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let cores = session.config().target_partitions();
+    let groups = FileGroup::new(files).split_files(cores);
+    session
+        .runtime_env()
+        .register_object_store(url.as_ref(), store);
+    let config = FileScanConfigBuilder::new(url.clone(), source)
+        .with_file_groups(groups)
+        .with_projection_indices(projection.cloned())?
+        .with_limit(limit)
+        .with_expr_adapter(Some(Arc::new(AnyCase)))
+        .build();
+    Ok(DataSourceExec::from_data_source(config))
+}
+
+/// A URL that no other table has in a plan.
+pub(crate) fn new_url() -> ObjectStoreUrl {
+    static TABLES: AtomicU64 = AtomicU64::new(0);
+    let number = TABLES.fetch_add(1, Ordering::Relaxed);
+    let url = ObjectStoreUrl::parse(format!("table://{number}"));
+    url.expect("a scheme and a number are a URL")
+}
+
+/// DataFusion's reader with the session's settings.
+pub(crate) fn parquet_source(session: &dyn Session, schema: TableSchema) -> Arc<dyn FileSource> {
+    let options = TableParquetOptions {
+        global: session.config().options().execution.parquet.clone(),
+        ..Default::default()
+    };
+    Arc::new(ParquetSource::new(schema).with_table_parquet_options(options))
 }

@@ -1,6 +1,7 @@
 //! Text files as a source of DataFusion's file scan.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::SchemaRef;
@@ -33,13 +34,76 @@ const BLOCK: usize = 64 << 10;
 /// Rows a batch, if nobody says.
 const BATCH_ROWS: usize = 8192;
 
+/// What a column of the table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A value, by its number in the [`TextLayout`].
+    Value(usize),
+    /// The line itself.
+    Line,
+    /// The number of the line's first byte in the unpacked file.
+    Offset,
+}
+
+/// What differs between files of one table. A file carries its own as an extension; one without
+/// has its values in the order of the columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TextLayout {
+    /// For each of the table's values, where it is in a line.
+    pub(crate) places: Vec<Place>,
+    /// How many values a line has.
+    pub(crate) values: usize,
+    /// Lines at the start that are no rows.
+    pub(crate) skip: usize,
+}
+
+/// How lines become rows.
+#[derive(Clone, Debug)]
+pub(crate) struct TextOptions {
+    pub(crate) delimiter: u8,
+    /// The columns, in the order of the table's file schema.
+    pub(crate) origins: Vec<Origin>,
+    /// For files without a layout of their own.
+    pub(crate) layout: TextLayout,
+    /// Whether blank lines are no rows.
+    pub(crate) skips_blank: bool,
+    /// Whether a line with another number of values has none of the table's.
+    pub(crate) exact: bool,
+}
+
+impl TextOptions {
+    /// Lines of `width` values, all of them columns.
+    pub(crate) fn new(delimiter: u8, width: usize, skip: usize) -> Self {
+        let places = (0..width as u32).map(Place::Value).collect();
+        Self {
+            delimiter,
+            origins: (0..width).map(Origin::Value).collect(),
+            layout: TextLayout {
+                places,
+                values: width,
+                skip,
+            },
+            skips_blank: false,
+            exact: false,
+        }
+    }
+
+    fn places(&self, layout: &TextLayout) -> Vec<Place> {
+        let place = |origin: &Origin| match origin {
+            Origin::Value(number) => layout.places[*number],
+            Origin::Line => Place::Line,
+            Origin::Offset => Place::Offset,
+        };
+        self.origins.iter().map(place).collect()
+    }
+}
+
 /// Which lines and columns of text files are read, and how.
 #[derive(Clone)]
-pub(super) struct TextSource {
+pub(crate) struct TextSource {
     schema: TableSchema,
     projection: SplitProjection,
-    delimiter: u8,
-    skip_header_lines: usize,
+    options: TextOptions,
     /// Each is true of every line that is read.
     filters: Vec<Arc<dyn PhysicalExpr>>,
     predicates: Vec<Predicate>,
@@ -49,12 +113,11 @@ pub(super) struct TextSource {
 }
 
 impl TextSource {
-    pub(super) fn new(schema: TableSchema, delimiter: u8, skip_header_lines: usize) -> Self {
+    pub(crate) fn new(schema: TableSchema, options: TextOptions) -> Self {
         Self {
             projection: SplitProjection::unprojected(&schema),
             schema,
-            delimiter,
-            skip_header_lines,
+            options,
             filters: Vec::new(),
             predicates: Vec::new(),
             batch_rows: BATCH_ROWS,
@@ -220,12 +283,11 @@ impl FileOpener for TextOpener {
             .range
             .as_ref()
             .map(|range| range.start as u64..range.end as u64);
-        let skip = match &range {
-            Some(range) if range.start > 0 => 0,
-            _ => self.source.skip_header_lines,
-        };
+        let own = file.extension::<TextLayout>();
+        let layout = own.unwrap_or(&self.source.options.layout);
+        let middle = range.as_ref().is_some_and(|range| range.start > 0);
+        let rows = Rows::new(&self.source, layout, self.projected.clone(), middle)?;
         let buffers = self.source.buffers.clone();
-        let rows = Rows::new(&self.source, self.projected.clone(), skip)?;
         Ok(Box::pin(async move {
             let object = &file.object_meta;
             let opened = Input::open(store, object, range, buffers).await;
@@ -255,66 +317,70 @@ struct Rows {
     places: Vec<Place>,
     predicates: Vec<Predicate>,
     delimiter: u8,
+    /// Values of a line of the file's format.
+    values: u32,
+    exact: bool,
+    skips_blank: bool,
     skip: usize,
     batch_rows: usize,
     /// Rows in `columns`.
     rows: usize,
-    /// Lines of the input that no block has been made of yet.
-    text: Vec<u8>,
-    at: usize,
+    /// What of the input's bytes no block has been made of yet.
+    text: Range<usize>,
+    /// The bytes that `separators` and `kept` speak of.
+    block: Range<usize>,
     separators: Separators,
     kept: Vec<Line>,
     /// How many of `kept` are in `columns`.
     taken: usize,
-    block: std::ops::Range<usize>,
 }
 
 impl Rows {
-    fn new(source: &TextSource, schema: SchemaRef, skip: usize) -> Result<Self> {
-        let width = source.schema.file_schema().fields().len();
-        let places: Vec<Place> = (0..width as u32).map(Place::Value).collect();
+    fn new(
+        source: &TextSource,
+        layout: &TextLayout,
+        schema: SchemaRef,
+        middle: bool,
+    ) -> Result<Self> {
+        let options = &source.options;
+        let places = options.places(layout);
         let fields = schema.fields().iter().zip(&source.projection.file_indices);
         let columns = fields.map(|(field, index)| {
-            Ok((
-                Filling::new(field.data_type(), source.batch_rows)?,
-                places[*index],
-            ))
+            let filling = Filling::new(field.data_type(), source.batch_rows)?;
+            Ok((filling, places[*index]))
         });
         Ok(Self {
             columns: columns.collect::<Result<_>>()?,
             schema,
             places,
             predicates: source.predicates.clone(),
-            delimiter: source.delimiter,
-            skip,
+            delimiter: options.delimiter,
+            values: layout.values as u32,
+            exact: options.exact,
+            skips_blank: options.skips_blank,
+            skip: if middle { 0 } else { layout.skip },
             batch_rows: source.batch_rows,
             rows: 0,
-            text: Vec::new(),
-            at: 0,
+            text: 0..0,
+            block: 0..0,
             separators: Separators::default(),
             kept: Vec::new(),
             taken: 0,
-            block: 0..0,
         })
     }
 
     async fn next(&mut self, input: &mut Input) -> Result<Option<RecordBatch>> {
         loop {
             if self.taken < self.kept.len() {
-                self.take();
+                self.take(input);
                 if self.rows == self.batch_rows {
                     return self.finish().map(Some);
                 }
-            } else if self.at < self.text.len() {
-                self.next_block();
+            } else if !self.text.is_empty() {
+                self.next_block(input.bytes());
             } else {
                 match input.next().await? {
-                    Some(text) => {
-                        self.text.clear();
-                        self.text.extend_from_slice(text);
-                        self.at = 0;
-                        self.clean();
-                    }
+                    Some(text) => self.text = text,
                     None if self.rows > 0 => return self.finish().map(Some),
                     None => return Ok(None),
                 }
@@ -322,65 +388,65 @@ impl Rows {
         }
     }
 
-    /// Replaces what is not UTF-8.
-    fn clean(&mut self) {
-        if std::str::from_utf8(&self.text).is_err() {
-            self.text = String::from_utf8_lossy(&self.text)
-                .into_owned()
-                .into_bytes();
-        }
-    }
-
     /// Finds the lines of the next block that the predicates keep.
-    fn next_block(&mut self) {
-        let rest = &self.text[self.at..];
+    fn next_block(&mut self, bytes: &[u8]) {
+        let rest = &bytes[self.text.clone()];
         let near = memchr::memrchr(b'\n', &rest[..rest.len().min(BLOCK)]);
         let length = near
             .or_else(|| memchr::memchr(b'\n', rest))
             .map_or(rest.len(), |at| at + 1);
-        self.block = self.at..self.at + length;
-        self.at += length;
-        let block = &self.text[self.block.clone()];
+        self.block = self.text.start..self.text.start + length;
+        self.text.start += length;
+        let block = &bytes[self.block.clone()];
         self.separators
-            .find(block, self.delimiter, self.places.len());
-        let lines = self.separators.lines();
-        let skipped = self.skip.min(lines.len());
-        self.skip -= skipped;
-        let lines = &lines[skipped..];
-        self.kept.clear();
+            .find(block, self.delimiter, self.values as usize);
+        let mut kept = std::mem::take(&mut self.kept);
+        kept.clear();
         self.taken = 0;
-        if self.predicates.is_empty() {
-            self.kept.extend_from_slice(lines);
-            return;
-        }
-        let text = text(block, &self.separators);
-        let kept = lines.iter().filter(|line| {
-            let mut predicates = self.predicates.iter();
-            predicates.all(|predicate| predicate.holds(&text, **line, &self.places))
+        let lines = self.lines(bytes, 0);
+        let (predicates, places) = (&self.predicates, &self.places);
+        let all = self.separators.lines();
+        let skipped = self.skip.min(all.len());
+        let wanted = all[skipped..].iter().filter(|line| {
+            let blank = self.skips_blank && self.separators.count(**line) <= 1;
+            (!blank || !lines.is_blank(**line))
+                && predicates
+                    .iter()
+                    .all(|predicate| predicate.holds(&lines, **line, places))
         });
-        self.kept.extend(kept);
+        kept.extend(wanted);
+        self.kept = kept;
+        self.skip -= skipped;
+    }
+
+    fn lines<'a>(&'a self, bytes: &'a [u8], offset: u64) -> Lines<'a> {
+        Lines {
+            text: &bytes[self.block.clone()],
+            separators: &self.separators,
+            offset: offset + self.block.start as u64,
+            exactly: self.exact.then_some(self.values),
+        }
     }
 
     /// Puts as many lines into the columns as the batch has room for.
-    fn take(&mut self) {
+    fn take(&mut self, input: &Input) {
         let room = self.batch_rows - self.rows;
         let end = self.kept.len().min(self.taken + room);
+        let mut columns = std::mem::take(&mut self.columns);
+        let text = self.lines(input.bytes(), input.offset());
         let lines = &self.kept[self.taken..end];
-        let text = text(&self.text[self.block.clone()], &self.separators);
-        for (column, place) in &mut self.columns {
+        for (column, place) in &mut columns {
             column.extend(&text, lines, *place);
         }
-        self.rows += lines.len();
+        self.columns = columns;
+        self.rows += end - self.taken;
         self.taken = end;
     }
 
     fn finish(&mut self) -> Result<RecordBatch> {
-        let arrays = self
-            .columns
-            .iter_mut()
-            .map(|(column, _)| column.finish())
-            .collect();
+        let arrays = self.columns.iter_mut().map(|(column, _)| column.finish());
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let arrays = arrays.collect();
         self.rows = 0;
         Ok(RecordBatch::try_new_with_options(
             self.schema.clone(),
@@ -388,10 +454,4 @@ impl Rows {
             &options,
         )?)
     }
-}
-
-/// The lines of a block that [`Rows::clean`] has seen.
-fn text<'a>(block: &'a [u8], separators: &'a Separators) -> Lines<'a> {
-    let text = std::str::from_utf8(block).unwrap_or_default();
-    Lines { text, separators }
 }

@@ -1,0 +1,227 @@
+//! The records as tables of DataFusion.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{DataType, Field as ArrowField, FieldRef, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, ScalarValue, project_schema};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::FileSource;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::parquet::arrow::RowNumber;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
+use object_store::ObjectStore;
+use wirelab_flowlog::{Field, FieldType};
+
+use super::{Content, LogFiles};
+use crate::scan::{
+    CountingStore, Origin, TextLayout, TextOptions, TextSource, new_url, parquet_source, scan_files,
+};
+
+/// The column of a record's place in its file.
+pub(crate) const OFFSET: &str = "@offset";
+
+/// The column of a file's number.
+pub(crate) const FILE: &str = "@file";
+
+/// The column of the whole line; only of text files.
+pub(crate) const LINE: &str = "@line";
+
+/// Which files a table is over, and with which columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// All files, with the columns that Athena's documentation gives the fields.
+    Athena,
+    /// Text files: the columns of `Athena`, then the same fields as the text they are (their
+    /// names in `text_column`), then [`LINE`], [`OFFSET`] and [`FILE`].
+    Lines,
+    /// Parquet files: the columns of `Athena`, then [`FILE`] and [`OFFSET`].
+    Rows,
+}
+
+/// The name of a field's column in which it is text.
+pub(crate) fn text_column(field: Field) -> String {
+    format!("@{}", field.name())
+}
+
+/// The column of a field in the tables of Athena's documentation.
+fn column(field: &Field) -> FieldRef {
+    let data_type = match field.kind() {
+        // `protocol bigint` in the documented tables, of text and of Parquet.
+        _ if *field == Field::Protocol => DataType::Int64,
+        FieldType::Int32 => DataType::Int32,
+        FieldType::Int64 => DataType::Int64,
+        _ => DataType::Utf8View,
+    };
+    Arc::new(ArrowField::new(field.column_name(), data_type, true))
+}
+
+/// The records of [`LogFiles`].
+#[derive(Debug)]
+pub(crate) struct LogTable {
+    logs: LogFiles,
+    kind: Kind,
+    url: ObjectStoreUrl,
+    store: Arc<CountingStore>,
+    schema: SchemaRef,
+}
+
+impl LogTable {
+    pub(super) fn new(logs: &LogFiles, kind: Kind) -> Self {
+        let store = Arc::new(CountingStore::new(logs.store.clone()));
+        let mut table = Self {
+            logs: logs.clone(),
+            kind,
+            url: new_url(),
+            store,
+            schema: Arc::new(Schema::empty()),
+        };
+        let schema = match kind {
+            Kind::Rows => table.parquet_schema(),
+            _ => table.text_schema(),
+        };
+        table.schema = schema.table_schema().clone();
+        table
+    }
+
+    /// Bytes read so far, as they lie in the store.
+    pub(crate) fn bytes_scanned(&self) -> u64 {
+        self.store.bytes()
+    }
+
+    fn columns(&self) -> Vec<FieldRef> {
+        self.logs.fields().iter().map(column).collect()
+    }
+
+    fn partition(&self) -> Vec<FieldRef> {
+        match self.kind {
+            Kind::Athena => Vec::new(),
+            _ => vec![Arc::new(ArrowField::new(FILE, DataType::Int64, false))],
+        }
+    }
+
+    fn text_schema(&self) -> TableSchema {
+        let mut columns = self.columns();
+        if self.kind == Kind::Lines {
+            let text = |name: String| Arc::new(ArrowField::new(name, DataType::Utf8, true));
+            columns.extend(
+                self.logs
+                    .fields()
+                    .iter()
+                    .map(|field| text(text_column(*field))),
+            );
+            columns.push(text(LINE.to_owned()));
+            columns.push(Arc::new(ArrowField::new(OFFSET, DataType::Int64, false)));
+        }
+        let schema = Arc::new(Schema::new(columns));
+        TableSchema::builder(schema)
+            .with_table_partition_cols(self.partition())
+            .build()
+    }
+
+    fn text_source(&self) -> TextSource {
+        let width = self.logs.fields().len();
+        let mut options = TextOptions::new(b' ', width, 0);
+        options.skips_blank = true;
+        if self.kind == Kind::Lines {
+            options.exact = true;
+            options.origins.extend((0..width).map(Origin::Value));
+            options.origins.extend([Origin::Line, Origin::Offset]);
+        }
+        TextSource::new(self.text_schema(), options)
+    }
+
+    fn parquet_schema(&self) -> TableSchema {
+        let schema = Arc::new(Schema::new(self.columns()));
+        let builder = TableSchema::builder(schema).with_table_partition_cols(self.partition());
+        if self.kind == Kind::Athena {
+            return builder.build();
+        }
+        let offset = ArrowField::new(OFFSET, DataType::Int64, false).with_extension_type(RowNumber);
+        builder.with_virtual_columns(vec![Arc::new(offset)]).build()
+    }
+
+    fn files(&self, wanted: impl Fn(&Content) -> bool) -> Vec<PartitionedFile> {
+        let numbered = self.logs.files.iter().enumerate();
+        let files = numbered.filter(|(_, file)| wanted(&file.content));
+        files
+            .map(|(number, file)| {
+                let entry = PartitionedFile::new_from_meta(file.object.clone());
+                let entry = match &file.content {
+                    Content::Text(layout) => {
+                        entry.with_extension::<TextLayout>(layout.as_ref().clone())
+                    }
+                    Content::Parquet => entry,
+                };
+                let number = ScalarValue::Int64(Some(number as i64));
+                let partition = if self.kind == Kind::Athena {
+                    vec![]
+                } else {
+                    vec![number]
+                };
+                entry.with_partition_values(partition)
+            })
+            .collect()
+    }
+}
+
+#[async_trait]
+impl TableProvider for LogTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        // The physical optimizer offers them again, to the source of the scan.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let limit = limit.filter(|_| filters.is_empty());
+        let text = |content: &Content| matches!(content, Content::Text(_));
+        let mut scans = Vec::new();
+        let mut add = |files: Vec<PartitionedFile>, source: Arc<dyn FileSource>| -> Result<()> {
+            if !files.is_empty() {
+                let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
+                scans.push(scan_files(
+                    session, store, source, files, projection, limit,
+                )?);
+            }
+            Ok(())
+        };
+        if self.kind != Kind::Rows {
+            add(self.files(text), Arc::new(self.text_source()))?;
+        }
+        if self.kind != Kind::Lines {
+            let source = parquet_source(session, self.parquet_schema());
+            add(self.files(|content| !text(content)), source)?;
+        }
+        match scans.len() {
+            0 => Ok(Arc::new(EmptyExec::new(project_schema(
+                &self.schema,
+                projection,
+            )?))),
+            1 => Ok(scans.remove(0)),
+            _ => UnionExec::try_new(scans),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Running a plan over files: on all cores, in bounded memory, with rows counted as they pass.
+//!
+//! Over a log group a query's events lie in memory in their order, and what matches is kept while
+//! it is counted. Here nothing is kept: the plan so far becomes a table that counts
+//! ([`counted`]), and the order of events is made where it is heeded, which with a limit needs no
+//! more memory than the rows of the answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::prelude::SessionConfig;
+
+use super::plan::Finish;
+use super::run::{Ran, logical_rules};
+use super::source::POSITION;
+use crate::Statistics;
+use crate::files::LogTable;
+use crate::scan::{Counted, Threads, counted as tally};
+
+/// What a query may keep in memory, in bytes; what sorts or groups more goes to disk.
+const MEMORY_BYTES: usize = 400 << 20;
+
+/// What is counted while a plan reads files.
+pub(super) struct Reading {
+    pub(super) tables: Vec<Arc<LogTable>>,
+    pub(super) scanned: Counted,
+    pub(super) matched: Counted,
+    /// Whether the rows come in an order that the query or the default gives them.
+    pub(super) sorted: bool,
+}
+
+impl Reading {
+    /// Gives the rows of the last plan their order and number, if they are events.
+    pub(super) fn order(&self, finish: &mut Finish) -> Ran<()> {
+        if !finish.events {
+            return Ok(());
+        }
+        if !self.sorted {
+            finish.plan = sorted(finish.plan.clone(), POSITION)?;
+        }
+        if finish.dedup.is_none() {
+            let rows = usize::try_from(finish.limit).unwrap_or(usize::MAX);
+            finish.plan = LogicalPlanBuilder::new(finish.plan.clone())
+                .limit(0, Some(rows))?
+                .build()?;
+        }
+        Ok(())
+    }
+
+    /// Puts the counts, complete now, into the statistics.
+    pub(super) fn count(&self, statistics: &mut Statistics) {
+        statistics.records_scanned += self.scanned.load(Ordering::Relaxed);
+        statistics.records_matched = self.matched.load(Ordering::Relaxed);
+        let bytes = self.tables.iter().map(|table| table.bytes_scanned());
+        statistics.bytes_scanned += bytes.sum::<u64>();
+    }
+}
+
+/// Goes on from a plan whose rows are counted.
+pub(super) async fn counted(
+    session: &SessionState,
+    plan: &LogicalPlan,
+) -> Ran<(LogicalPlan, Counted)> {
+    let (table, rows) = tally(session.create_physical_plan(plan).await?);
+    let plan = LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
+    Ok((plan, rows))
+}
+
+/// The plan's rows by that column, ascending.
+pub(super) fn sorted(plan: LogicalPlan, column: &str) -> Ran<LogicalPlan> {
+    let order = vec![ident(column).sort(true, false)];
+    Ok(LogicalPlanBuilder::new(plan).sort(order)?.build()?)
+}
+
+/// A session for one query: it knows the stores that the query reads.
+pub(super) fn file_session() -> Ran<Arc<SessionState>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut config = SessionConfig::new()
+        .with_target_partitions(cores)
+        .with_batch_size(8192);
+    config.options_mut().optimizer.max_passes = 1;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
+        .build_arc()?;
+    let mut physical_rules = PhysicalOptimizer::new().rules;
+    physical_rules.push(Arc::new(Threads));
+    let session = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_optimizer_rules(logical_rules())
+        .with_physical_optimizer_rules(physical_rules)
+        .build();
+    Ok(Arc::new(session))
+}

@@ -16,9 +16,12 @@
 //! Sources: Amazon VPC User Guide, "Flow log files" (names, layouts, header line); what an event of
 //! CloudWatch Logs has beside the record is described in `insights/record_source.rs`.
 
+mod compact;
 mod find;
 mod head;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path as LocalPath;

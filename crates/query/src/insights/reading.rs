@@ -10,22 +10,14 @@ use std::sync::atomic::Ordering;
 
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident};
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::prelude::SessionConfig;
 
 use super::plan::Finish;
 use super::run::{Ran, logical_rules};
 use super::source::POSITION;
 use crate::Statistics;
 use crate::files::LogTable;
-use crate::scan::{Counted, Threads, counted as tally};
-
-/// What a query may keep in memory, in bytes; what sorts or groups more goes to disk.
-const MEMORY_BYTES: usize = 400 << 20;
+use crate::scan::{Counted, counted as tally, session_builder};
 
 /// What is counted while a plan reads files.
 pub(super) struct Reading {
@@ -79,23 +71,10 @@ pub(super) fn sorted(plan: LogicalPlan, column: &str) -> Ran<LogicalPlan> {
     Ok(LogicalPlanBuilder::new(plan).sort(order)?.build()?)
 }
 
-/// A session for one query: it knows the stores that the query reads.
+/// A session for one query over files.
 pub(super) fn file_session() -> Ran<Arc<SessionState>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut config = SessionConfig::new()
-        .with_target_partitions(cores)
-        .with_batch_size(8192);
+    let mut builder = session_builder()?.with_optimizer_rules(logical_rules());
+    let config = builder.config().get_or_insert_default();
     config.options_mut().optimizer.max_passes = 1;
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY_BYTES)))
-        .build_arc()?;
-    let mut physical_rules = PhysicalOptimizer::new().rules;
-    physical_rules.push(Arc::new(Threads));
-    let session = SessionStateBuilder::new()
-        .with_config(config)
-        .with_runtime_env(runtime)
-        .with_optimizer_rules(logical_rules())
-        .with_physical_optimizer_rules(physical_rules)
-        .build();
-    Ok(Arc::new(session))
+    Ok(Arc::new(builder.build()))
 }

@@ -24,6 +24,7 @@ mod counting;
 mod input;
 mod predicate;
 mod separators;
+mod session;
 mod table;
 mod tally;
 mod text;
@@ -41,10 +42,10 @@ use object_store::ObjectMeta;
 
 pub(crate) use columns::Place;
 pub(crate) use counting::CountingStore;
+pub(crate) use session::session_builder;
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
 pub(crate) use tally::{Counted, counted};
 pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource};
-pub(crate) use threads::Threads;
 
 /// A file of a table, and the values of the partition columns it stands for.
 #[derive(Clone, Debug)]

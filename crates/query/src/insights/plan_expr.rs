@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr as DfExpr, and, lit, not, or};
 
 use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Query, Span};
@@ -192,17 +193,19 @@ impl Planner<'_> {
         first: &Expr,
         rest: &[(Arithmetic, Expr)],
     ) -> Planned<Typed> {
-        if let Some(name) = dashed(first, rest)
-            && self
-                .find(name.split('-').next().unwrap_or_default())
-                .is_none()
+        if let ExprKind::Field(missing) = &first.kind
+            && let Some(name) = dashed(missing, rest)
+            && self.find(missing).is_none()
+            && self.in_structure(missing).is_none()
         {
             let known = self.event_names.iter().map(String::as_str);
             let meant = advice::field(&name, known, None);
             let hint = meant.unwrap_or_else(|| "names with `-` stand in backticks".to_owned());
             let message = format!("`{name}` is a subtraction, not a name");
             self.warn(expr.span, &message, Some(&hint));
-            return Ok(Typed::null()); // as its first field is
+            // Missing, as its first field is.
+            let none = lit(ScalarValue::Float64(None));
+            return Ok(Typed::new(none, ColumnKind::Number));
         }
         let mut args = vec![self.expr(first)?];
         let mut steps = Vec::with_capacity(rest.len());
@@ -352,17 +355,13 @@ pub(super) fn refers(expr: &Expr, names: &HashMap<String, Slot>) -> bool {
 }
 
 /// `pkt-srcaddr` as it was perhaps meant, if it is only fields with `-` between them.
-fn dashed(first: &Expr, rest: &[(Arithmetic, Expr)]) -> Option<String> {
-    let name = |expr: &Expr| match &expr.kind {
-        ExprKind::Field(name) => Some(name.clone()),
-        _ => None,
-    };
-    let mut dashed = name(first)?;
+fn dashed(first: &str, rest: &[(Arithmetic, Expr)]) -> Option<String> {
+    let mut dashed = first.to_owned();
     for (operator, right) in rest {
-        if *operator != Arithmetic::Subtract {
-            return None;
+        match (operator, &right.kind) {
+            (Arithmetic::Subtract, ExprKind::Field(name)) => dashed = format!("{dashed}-{name}"),
+            _ => return None,
         }
-        dashed = format!("{dashed}-{}", name(right)?);
     }
     Some(dashed)
 }

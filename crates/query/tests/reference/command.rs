@@ -124,6 +124,7 @@ impl State {
                 }
                 self.shown = Some(shown);
                 self.displays = false;
+                self.defaults = false;
                 self.events = false;
             }
             Command::Sort(keys) => self.sort(keys),

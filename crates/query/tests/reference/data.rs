@@ -165,7 +165,7 @@ impl Data {
         let mut set = |name: &str, value: Value| row.values.insert(name.to_owned(), value);
         match &self.form {
             Form::Flow(fields) => {
-                let values: Vec<&str> = event.message.split(' ').collect();
+                let values: Vec<&str> = event.message.split_whitespace().collect();
                 // A line of another form has no fields.
                 if values.len() == fields.len() {
                     for ((_, name), value) in fields.iter().zip(values) {

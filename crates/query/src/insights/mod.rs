@@ -22,6 +22,7 @@ mod plan_call;
 mod plan_expr;
 mod plan_parse;
 mod plan_stats;
+mod printer;
 mod reading;
 mod record_source;
 mod row;

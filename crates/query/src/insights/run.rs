@@ -1,12 +1,11 @@
-//! Executes plans and prints their rows.
+//! Executes plans.
 
 use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use datafusion::arrow::array::{ArrayRef, AsArray};
-use datafusion::arrow::datatypes::{Int64Type, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
@@ -28,21 +27,19 @@ use super::check::{check_order, fields_of, named_fields, subqueries};
 use super::groups;
 use super::parse::{LIMIT_MAX, Parser};
 use super::plan::{Finish, Planner};
+use super::printer::Printer;
 use super::reading::{Reading, counted, file_session, sorted};
 use super::record_source;
 use super::row::Column as RowColumn;
 use super::source::{self, POSITION, Source};
-use super::value::{Value, equality_key, print_number, print_time};
+use super::value::equality_key;
 use crate::error::Place;
-use crate::{
-    Column, ColumnKind, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning,
-};
+use crate::{Column, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning};
 
 /// Rows if neither the query nor the call says how many.
 const LIMIT_DEFAULT: u64 = 10_000;
 
 pub(super) type Ran<T> = Result<T, QueryError>;
-type Row = Vec<Option<String>>;
 
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
@@ -544,81 +541,4 @@ async fn next(
     stream: &mut datafusion::execution::SendableRecordBatchStream,
 ) -> Option<Result<RecordBatch, DataFusionError>> {
     std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
-}
-
-/// Turns batches into printed rows, up to the limit, one a combination if the query says `dedup`.
-struct Printer<'a> {
-    finish: &'a Finish,
-    order: &'a [usize],
-    seen: HashSet<Row>,
-    rows: Vec<Row>,
-    events: Vec<usize>,
-}
-
-impl<'a> Printer<'a> {
-    fn new(finish: &'a Finish, order: &'a [usize]) -> Self {
-        let (seen, rows, events) = (HashSet::new(), Vec::new(), Vec::new());
-        Self {
-            finish,
-            order,
-            seen,
-            rows,
-            events,
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        (self.rows.len() as u64) < self.finish.limit
-    }
-
-    fn push(&mut self, batch: &RecordBatch) -> Ran<()> {
-        let arrays: &[ArrayRef] = batch.columns();
-        let columns = arrays
-            .iter()
-            .map(RowColumn::new)
-            .collect::<Result<Vec<_>, _>>()?;
-        let shown = self.finish.shown.len();
-        let keys = self.finish.dedup.as_ref().map_or(0, Vec::len);
-        let places = self
-            .finish
-            .events
-            .then(|| arrays[shown + keys].as_primitive::<Int64Type>());
-        for row in 0..batch.num_rows() {
-            if !self.wants_more() {
-                break;
-            }
-            let value = |at: usize, kind| print(&columns[at].get(row), kind);
-            if let Some(dedup) = &self.finish.dedup {
-                let key = dedup
-                    .iter()
-                    .enumerate()
-                    .map(|(at, slot)| value(shown + at, slot.kind));
-                let key: Row = key.collect();
-                // A row that lacks a field is kept: nothing says that it is the same as another.
-                if key.iter().all(Option::is_some) && !self.seen.insert(key) {
-                    continue;
-                }
-            }
-            let printed = self.finish.shown.iter().enumerate();
-            self.rows.push(
-                printed
-                    .map(|(at, shown)| value(at, shown.slot.kind))
-                    .collect(),
-            );
-            if let Some(places) = places.filter(|_| !self.order.is_empty()) {
-                self.events.push(self.order[places.value(row) as usize]);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The API's form of a value.
-fn print(value: &Value<'_>, kind: ColumnKind) -> Option<String> {
-    match (value, kind) {
-        (Value::Time(millis), ColumnKind::Time) => Some(print_time(*millis)),
-        (Value::Structure(json), _) => Some(json.clone().into_owned()),
-        (Value::Number(number), _) if number.is_finite() => Some(print_number(*number)),
-        _ => value.text().map(std::borrow::Cow::into_owned),
-    }
 }

@@ -198,7 +198,7 @@ impl Host {
                 self.owners
                     .insert(socket, Owner::Traffic(runner.spec.name.clone()));
             }
-            Err(error) => self.finish(now, runner, outcome_of(error), None, out),
+            Err(error) => self.finish(now, runner, outcome_of(error.into()), None, out),
         }
     }
 

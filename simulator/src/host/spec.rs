@@ -167,7 +167,8 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
-    /// Whether the kernel takes it for `tcp_mtu_probing`: 0 to 2 (Linux `ip-sysctl.rst`).
+    /// Whether it means anything as `tcp_mtu_probing`: 0 to 2 (Linux `ip-sysctl.rst`). The kernel
+    /// takes any octet.
     #[must_use]
     pub const fn takes_mtu_probing(value: u8) -> bool {
         value <= 2

@@ -229,20 +229,20 @@ impl Stack {
     /// `connect()`. The options are set before the SYN leaves.
     ///
     /// # Errors
-    /// [`SocketError::NetUnreachable`] without a route, [`SocketError::TimedOut`] without a port.
+    /// No packet was sent: see [`ConnectError`].
     pub(crate) fn connect(
         &mut self,
         now: SimTime,
         remote: SocketAddr,
         options: SocketOptions,
-    ) -> Result<SocketId, SocketError> {
+    ) -> Result<SocketId, ConnectError> {
         let resolved = self
             .resolve(remote.ip())
-            .ok_or(SocketError::NetUnreachable)?;
+            .ok_or(ConnectError::NetUnreachable)?;
         let port = options
             .local_port
             .or_else(|| self.ephemeral_port(remote, resolved.source))
-            .ok_or(SocketError::TimedOut)?;
+            .ok_or(ConnectError::NoPort)?;
         if options.bridged {
             self.bridged.insert(port);
         } else {
@@ -254,7 +254,7 @@ impl Stack {
         };
         let path = self
             .path(remote.ip(), now)
-            .ok_or(SocketError::NetUnreachable)?;
+            .ok_or(ConnectError::NetUnreachable)?;
         let draws = self.draw();
         let mut config = self.tcp.clone();
         config.keepalive = options.keepalive;
@@ -563,6 +563,25 @@ pub(crate) fn names(
             .map_or("lo", |config| config.name.as_str()),
     };
     (name(from), name(to))
+}
+
+/// Why `connect()` fails at once, before any packet is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectError {
+    /// `ENETUNREACH`: there is no route.
+    NetUnreachable,
+    /// `EADDRNOTAVAIL`: every port of `ip_local_port_range` is in use towards that end.
+    NoPort,
+}
+
+impl From<ConnectError> for SocketError {
+    /// For programs that tell no more apart than how a connection ends.
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::NetUnreachable => Self::NetUnreachable,
+            ConnectError::NoPort => Self::TimedOut,
+        }
+    }
 }
 
 /// Options of a socket, set before `connect()`.

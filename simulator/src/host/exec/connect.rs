@@ -13,7 +13,7 @@ use super::curl::Curl;
 use super::nc::Nc;
 use super::{Printer, Start, Started, Task};
 use crate::host::output::ExecId;
-use crate::host::stack::{SocketId, SocketOptions};
+use crate::host::stack::{ConnectError, SocketId, SocketOptions};
 use crate::host::tcp::{Connection, SocketError};
 use crate::host::{Host, Owner};
 
@@ -159,7 +159,7 @@ impl Host {
             }
             let to = task.targets.remove(0);
             if let Err(error) = self.try_address(now, id, task, to, printer) {
-                task.failed(to, error, printer);
+                task.refused(to, error, printer);
                 continue;
             }
             return None;
@@ -173,7 +173,7 @@ impl Host {
         task: &mut Connect,
         to: SocketAddr,
         printer: &mut Printer,
-    ) -> Result<(), SocketError> {
+    ) -> Result<(), ConnectError> {
         task.to = to;
         task.idle_since = now;
         task.announce(printer);
@@ -209,7 +209,7 @@ impl Host {
         };
         let to = task.targets.remove(at);
         if let Err(error) = self.try_address(now, id, task, to, printer) {
-            task.failed(to, error, printer);
+            task.refused(to, error, printer);
         }
     }
 
@@ -387,8 +387,20 @@ impl Connect {
     /// An address did not answer as it should.
     fn failed(&mut self, to: SocketAddr, error: SocketError, printer: &mut Printer) {
         match &mut self.purpose {
-            Purpose::Nc(nc) => nc.print_failure(&self.name, to, error, printer),
+            Purpose::Nc(nc) => nc.print_failure(&self.name, to, reason(error), printer),
             Purpose::Curl(curl) => curl.print_failure(to, error, printer),
+        }
+    }
+
+    /// The machine itself did not even try an address.
+    fn refused(&mut self, to: SocketAddr, error: ConnectError, printer: &mut Printer) {
+        let why = match error {
+            ConnectError::NetUnreachable => "Network is unreachable",
+            ConnectError::NoPort => "Cannot assign requested address",
+        };
+        match &mut self.purpose {
+            Purpose::Nc(nc) => nc.print_failure(&self.name, to, why, printer),
+            Purpose::Curl(curl) => curl.print_refusal(to, why, printer),
         }
     }
 

@@ -157,6 +157,14 @@ impl Curl {
         }
     }
 
+    /// The machine did not even try.
+    pub(super) fn print_refusal(&mut self, to: SocketAddr, why: &str, printer: &mut Printer) {
+        self.preface.clear();
+        if self.flags.verbose {
+            printer.err(format!("* Immediate connect fail for {}: {why}\n", to.ip()));
+        }
+    }
+
     pub(super) fn print_opening(&self, name: &str, to: SocketAddr, printer: &mut Printer) {
         if !self.flags.verbose {
             return;
@@ -269,6 +277,9 @@ impl Curl {
                 Act::Done(done) => Some(done),
                 _ => None,
             });
+        }
+        if self.client.speaks_no_http() {
+            return Some(self.complain(1, "Received HTTP/0.9 when not allowed", printer));
         }
         if done.is_none() && ended && error.is_none() {
             done = self.client.on_end();

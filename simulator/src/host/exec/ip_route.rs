@@ -22,7 +22,7 @@ impl Host {
                 "table" if words.as_slice().first().is_some_and(|it| it == "main") => {
                     words.next();
                 }
-                word => prefix = Some(parse_net(word, version)?),
+                word => prefix = Some(parse_net(word, version)?.trunc()),
             }
         }
         if let Some(name) = device.filter(|name| self.find_device(name).is_none()) {
@@ -140,14 +140,27 @@ impl Host {
             format!(" via {}", way.next_hop)
         };
         let device = &self.stack.interfaces[way.interface].name;
-        let cache = match self.stack.routes.learned(to, now) {
-            Some((mtu, left)) => format!(" expires {}sec mtu {mtu}", left.as_secs()),
-            None => String::new(),
-        };
+        let cache = self.cached(now, to);
         printed(format!(
             "{to}{via} dev {device} src {} uid 0 \n    cache{cache} \n",
             way.source
         ))
+    }
+
+    /// What `ip route get` says of the metrics of the way to `to`.
+    fn cached(&self, now: SimTime, to: IpAddr) -> String {
+        let route = self.stack.routes.find(to).map(|it| &it.route);
+        let mut text = match self.stack.routes.learned(to, now) {
+            Some((mtu, left)) => format!(" expires {}sec mtu {mtu}", left.as_secs()),
+            None => match route.and_then(|it| it.mtu) {
+                Some(mtu) => format!(" mtu {mtu}"),
+                None => String::new(),
+            },
+        };
+        if let Some(advmss) = route.and_then(|it| it.advmss) {
+            text += &format!(" advmss {advmss}");
+        }
+        text
     }
 
     fn get_route_v6(&self, now: SimTime, to: IpAddr, way: &Resolved) -> String {
@@ -173,6 +186,7 @@ impl Host {
 
     pub(super) fn set_route(&mut self, verb: &str, words: &[String], version: Version) -> Start {
         let route = parse_route(words, version)?;
+        check_host_bits(route.destination)?;
         let lines = self.stack.routes.lines().iter();
         let old = lines
             .filter(|line| line.route.destination == route.destination)
@@ -211,7 +225,8 @@ impl Host {
     }
 
     pub(super) fn delete_route(&mut self, words: &[String], version: Version) -> Start {
-        let destination = parse_net(words.first().ok_or_else(usage)?, version)?;
+        let destination = parse_net(words.first().ok_or_else(no_route)?, version)?;
+        check_host_bits(destination)?;
         let interfaces = self.stack.interfaces.clone();
         if self.stack.routes.remove(destination, &interfaces) {
             printed("")
@@ -224,6 +239,19 @@ impl Host {
 /// `fe80::/64`.
 const fn ipnet_link_local() -> Ipv6Net {
     Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64)
+}
+
+/// `ip route add` and the like without a route (`usage()` of `iproute.c` exits with -1).
+fn no_route() -> Refusal {
+    usage().status(255)
+}
+
+/// The kernel takes no prefix with bits of a host (`fib_table_insert`).
+fn check_host_bits(net: IpNet) -> Result<(), Refusal> {
+    match net == net.trunc() {
+        true => Ok(()),
+        false => Err(failure(2, "Error: Invalid prefix for given prefix length.")),
+    }
 }
 
 fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> {
@@ -243,7 +271,7 @@ fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> {
 
 fn parse_route(words: &[String], version: Version) -> Result<HostRoute, Refusal> {
     let mut words = words.iter();
-    let destination = parse_net(words.next().ok_or_else(usage)?, version)?;
+    let destination = parse_net(words.next().ok_or_else(no_route)?, version)?;
     let mut route = HostRoute {
         destination,
         via: None,

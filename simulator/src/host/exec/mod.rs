@@ -12,6 +12,7 @@ mod dig;
 mod dig_print;
 mod ethtool;
 mod files;
+mod hostname;
 mod ip;
 mod ip_route;
 mod lookup;
@@ -180,7 +181,7 @@ impl Host {
             "ethtool" => self.run_ethtool(arguments),
             "getent" => self.run_getent(arguments),
             "cat" => self.run_cat(arguments),
-            "hostname" => printed(format!("{}\n", self.spec.name)),
+            "hostname" => self.run_hostname(arguments),
             "tcpdump" => Err(Refusal::usage(format!(
                 "tcpdump: captures are taken from outside: wirelab tcpdump {} {}\n",
                 self.spec.name,

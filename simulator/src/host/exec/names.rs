@@ -53,6 +53,9 @@ impl NameTable {
         if let Ok(address) = text.parse() {
             return vec![address];
         }
+        if let Some(address) = inet_aton(text) {
+            return vec![address.into()];
+        }
         let named = self.entries.iter().filter(|(name, _)| name == text);
         let named: Vec<_> = named.map(|(_, address)| *address).collect();
         if !named.is_empty() {
@@ -128,6 +131,31 @@ impl NameTable {
             refusal.unless_dns_knows(text)
         })
     }
+}
+
+/// An IPv4 address as `inet_aton` reads it: one to four numbers, of which the last fills what is
+/// left; octal behind `0`, hexadecimal behind `0x`.
+pub(super) fn inet_aton(text: &str) -> Option<Ipv4Addr> {
+    let one = |text: &str| {
+        let lower = text.to_ascii_lowercase();
+        let (digits, radix) = match (lower.strip_prefix("0x"), lower.strip_prefix('0')) {
+            (Some(rest), _) => (rest, 16),
+            (None, Some(rest)) if !rest.is_empty() => (rest, 8),
+            _ => (lower.as_str(), 10),
+        };
+        let is_number = !digits.is_empty() && digits.chars().all(|it| it.is_digit(radix));
+        is_number.then(|| u32::from_str_radix(digits, radix).ok())?
+    };
+    let parts: Option<Vec<u32>> = text.split('.').map(one).collect();
+    let parts = parts.filter(|it| it.len() <= 4)?;
+    let (last, first) = parts.split_last()?;
+    let room = u64::from(u32::MAX) >> (8 * first.len());
+    if first.iter().any(|it| *it > 255) || u64::from(*last) > room {
+        return None;
+    }
+    let high = first.iter().enumerate();
+    let high = high.map(|(at, it)| it << (24 - 8 * at)).sum::<u32>();
+    Some((high | *last).into())
 }
 
 /// The name of a TCP port in `/etc/services`.

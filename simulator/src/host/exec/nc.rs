@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::protocol;
 
-use super::connect::{Plan, Purpose, reason};
+use super::connect::{Plan, Purpose};
 use super::names::{service, service_port};
 use super::options::{Syntax, Word};
 use super::{Printer, Refusal, Start, Started, Task, seconds};
@@ -276,11 +276,11 @@ impl Nc {
         &self,
         name: &str,
         to: SocketAddr,
-        error: SocketError,
+        why: &str,
         printer: &mut Printer,
     ) {
         if self.verbose {
-            let (place, port, why) = (Self::place(name, to), to.port(), reason(error));
+            let (place, port) = (Self::place(name, to), to.port());
             let text = format!("nc: connect to {place} port {port} (tcp) failed: {why}\n");
             printer.err(text);
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, UnixTime};
 use wirelab_wire::Unreachable;
 
+use super::names::inet_aton;
 use super::options::{Syntax, Word};
 use super::{Printer, Refusal, Start, Started, Task, seconds};
 use crate::host::Host;
@@ -61,6 +62,8 @@ const SYNTAX: Syntax = Syntax {
 
 /// What fits in one IPv4 packet, in octets.
 const SIZE_MAX: u16 = 65_507;
+/// With so much data the message is longer than a packet can be (`raw_sendmsg`), in octets.
+const SIZE_SILENT: u32 = 65_528;
 /// What `-s` takes.
 const SIZE_LIMIT: i64 = i32::MAX as i64;
 /// The shortest `-i` of a user.
@@ -87,11 +90,33 @@ impl Host {
             Refusal::with_status(1, "ping: usage error: Destination address required\n")
         })?;
         task.to = self.names.resolve_version("ping", &name, version)?;
+        if task.to == IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED) {
+            // Nowhere is this machine (`ip_route_output_key_hash_rcu`).
+            task.to = std::net::Ipv4Addr::LOCALHOST.into();
+        }
+        if task.ttl == 0 {
+            let text = "ping: cannot set unicast time-to-live: Invalid argument\n";
+            return Err(Refusal::usage(text));
+        }
+        if self.is_broadcast(task.to) {
+            return Err(Refusal::usage(
+                "ping: Do you want to ping broadcast? Then -b. If not, check your local firewall \
+                 rules\n",
+            ));
+        }
         // An address is not looked up again to be printed as a name.
-        task.numeric |= name.parse::<IpAddr>().is_ok();
+        task.numeric |= name.parse::<IpAddr>().is_ok() || inet_aton(&name).is_some();
         task.name = self.names.canonical(&name);
         task.check()?;
         Ok(Started::Running(Task::Ping(task)))
+    }
+
+    /// Everybody on a link, or on one of this machine's blocks.
+    fn is_broadcast(&self, to: IpAddr) -> bool {
+        let IpAddr::V4(to) = to else { return false };
+        let mut blocks = self.interfaces().iter().flat_map(|it| &it.addresses);
+        to.is_broadcast()
+            || blocks.any(|it| it.prefix_len() < 31 && it.addr().is_ipv4() && it.broadcast() == to)
     }
 
     /// Sends what is due, or ends.
@@ -134,7 +159,15 @@ impl Host {
         task.sent_at.push(now);
         task.next = now + task.interval;
         let Some(size) = u16::try_from(task.size).ok().filter(|it| *it <= SIZE_MAX) else {
-            // `sendmsg` fails, and ping says nothing of it.
+            // Too long for the kernel in any case. Of what is too long for ICMP's own buffer
+            // (`ICMP_MAXLEN`), ping says nothing.
+            if task.to.is_ipv4() && task.size < SIZE_SILENT {
+                let way = self.stack.resolve(task.to);
+                let mtu = way.map_or(0, |it| self.stack.routes.path_mtu(task.to, it.mtu, now));
+                task.errors += 1;
+                let text = format!("ping: local error: message too long, mtu={mtu}\n");
+                printer.err(text);
+            }
             return;
         };
         let echo = Echo {

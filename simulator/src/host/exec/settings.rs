@@ -5,13 +5,21 @@ use wirelab_model::SimDuration;
 use super::options::{Syntax, Word};
 use super::{Printer, Refusal, Start, Started};
 use crate::host::Host;
-use crate::host::{HostSettings, firewall};
+use crate::host::{HostSettings, KernelProfile, firewall};
 
 /// Reads and writes of one setting; without a write it cannot be changed here.
 struct Setting {
     name: &'static str,
     get: fn(&Host) -> String,
     set: Option<fn(&mut Host, &str) -> Option<()>>,
+}
+
+/// The largest value of `tcp_rmem`, which decides the window scale that is offered.
+const fn receive_buffer_max(kernel: KernelProfile) -> u32 {
+    match kernel {
+        KernelProfile::Linux618 => 33_554_432,
+        KernelProfile::Linux61 => 6_291_456,
+    }
 }
 
 fn flag(text: &str) -> Option<bool> {
@@ -32,7 +40,11 @@ const SETTINGS: &[Setting] = settings! {
     "net.ipv4.conf.all.rp_filter": |_| "0".to_owned();
     "net.ipv4.icmp_echo_ignore_all":
         |host| u8::from(host.stack.echo_ignore).to_string(),
-        |host, text| flag(text).map(|value| host.stack.echo_ignore = value);
+        |host, text| {
+            let value: u8 = text.parse().ok().filter(|it| *it <= 1)?;
+            host.stack.echo_ignore = value == 1;
+            Some(())
+        };
     "net.ipv4.icmp_ratelimit":
         |host| host.stack.rate_limit.interval.as_millis().to_string(),
         |host, text| {
@@ -74,20 +86,26 @@ const SETTINGS: &[Setting] = settings! {
     "net.ipv4.tcp_mtu_probing":
         |host| host.stack.tcp.mtu_probing.to_string(),
         |host, text| {
-            let value = text.parse().ok().filter(|it| HostSettings::takes_mtu_probing(*it))?;
-            host.stack.tcp.mtu_probing = value;
+            // No bound but an octet's; more than 1 is as 2 (`tcp_mtup_init`).
+            host.stack.tcp.mtu_probing = text.parse().ok()?;
             Some(())
         };
     "net.ipv4.tcp_retries2":
         |host| host.stack.tcp.retries2.to_string(),
         |host, text| text.parse().ok().map(|value| host.stack.tcp.retries2 = value);
-    "net.ipv4.tcp_rmem": |_| "4096\t131072\t6291456".to_owned();
+    "net.ipv4.tcp_rmem":
+        |host| format!("4096\t131072\t{}", receive_buffer_max(host.spec.kernel));
     "net.ipv4.tcp_sack":
         |host| u8::from(host.stack.tcp.sack).to_string(),
         |host, text| flag(text).map(|value| host.stack.tcp.sack = value);
     "net.ipv4.tcp_syn_retries":
         |host| host.stack.tcp.syn_retries.to_string(),
-        |host, text| text.parse().ok().map(|value| host.stack.tcp.syn_retries = value);
+        |host, text| {
+            // `tcp_syn_retries_min` and `_max` of `sysctl_net_ipv4.c`.
+            let value = text.parse().ok().filter(|it| (1..=127).contains(it))?;
+            host.stack.tcp.syn_retries = value;
+            Some(())
+        };
     "net.ipv4.tcp_synack_retries":
         |host| host.stack.tcp.synack_retries.to_string(),
         |host, text| text.parse().ok().map(|value| host.stack.tcp.synack_retries = value);
@@ -187,8 +205,12 @@ impl Host {
             set(self, value)
                 .ok_or_else(|| format!("sysctl: setting key \"{name}\": Invalid argument\n"))?;
         }
-        if value.is_none() || !look.quiet {
-            printer.out(self.show_setting(setting, look));
+        match value {
+            None => printer.out(self.show_setting(setting, look)),
+            Some(_) if look.quiet => {}
+            // What was typed is said, not what the kernel made of it.
+            Some(value) if look.bare => printer.out(format!("{value}\n")),
+            Some(value) => printer.out(format!("{} = {value}\n", setting.name)),
         }
         Ok(())
     }

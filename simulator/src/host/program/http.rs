@@ -346,6 +346,9 @@ impl HttpClient {
         let mut data = data;
         if self.head.is_none() {
             self.inbox.extend(std::mem::take(&mut data));
+            if self.speaks_no_http() {
+                return Vec::new();
+            }
             let Some(head) = take_head(&mut self.inbox) else {
                 return Vec::new();
             };
@@ -360,6 +363,14 @@ impl HttpClient {
             }
         }
         self.finished().map(Act::Done).into_iter().collect()
+    }
+
+    /// What came is no answer of HTTP/1: it does not begin as a status line does (RFC 9112 section
+    /// 4). A banner, say.
+    pub(crate) fn speaks_no_http(&self) -> bool {
+        const START: &[u8] = b"HTTP/";
+        let seen = self.inbox.peek(self.inbox.len().min(START.len()));
+        self.head.is_none() && !START.starts_with(&seen)
     }
 
     pub(crate) fn status(&self) -> Option<u16> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA};
 use hickory_proto::rr::{RData, Record, RecordType};
 use serde::{Deserialize, Serialize};
 use wirelab_model::Stream;
@@ -46,6 +46,9 @@ pub(crate) fn answer(spec: &ServerSpec, octets: &[u8], udp: bool) -> Option<Byte
 fn fill(response: &mut Message, zone: &str, records: &[DnsRecord], name: &str, kind: RecordType) {
     let mut name = name.to_owned();
     let mut found = false;
+    if name == zone {
+        response.add_answers(apex(zone, kind));
+    }
     for _ in 0..ALIASES {
         let at_name = records.iter().filter(|it| it.name == name);
         let mut alias = None;
@@ -67,12 +70,12 @@ fn fill(response: &mut Message, zone: &str, records: &[DnsRecord], name: &str, k
             let Some(owner) = dns::absolute(&name) else {
                 continue;
             };
-            if own == kind || own == RecordType::CNAME {
+            if own == kind || own == RecordType::CNAME || kind == RecordType::ANY {
                 response.add_answer(Record::from_rdata(owner, record.ttl, data));
             }
         }
         match alias {
-            Some(target) if kind != RecordType::CNAME => name = target,
+            Some(target) if !matches!(kind, RecordType::CNAME | RecordType::ANY) => name = target,
             _ => break,
         }
     }
@@ -84,6 +87,19 @@ fn fill(response: &mut Message, zone: &str, records: &[DnsRecord], name: &str, k
         }
         response.add_authorities(authority(zone));
     }
+}
+
+/// What the top of a zone has in any case (RFC 1035 section 5.2): its start of authority, and its
+/// name server.
+fn apex(zone: &str, kind: RecordType) -> Vec<Record> {
+    let is_asked = |own: RecordType| kind == own || kind == RecordType::ANY;
+    let soa = authority(zone).filter(|_| is_asked(RecordType::SOA));
+    let server = dns::absolute(&format!("ns1.{zone}"));
+    let server = server
+        .zip(dns::absolute(zone))
+        .map(|(server, owner)| Record::from_rdata(owner, NEGATIVE_TTL, RData::NS(NS(server))));
+    let server = server.filter(|_| is_asked(RecordType::NS));
+    soa.into_iter().chain(server).collect()
 }
 
 /// The zone's start of authority, for negative answers (RFC 2308).
@@ -206,5 +222,31 @@ impl DnsClient {
             Some(Reply::Act(act)) => vec![act],
             _ => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_top_of_a_zone_has_its_authority_and_its_server() {
+        let spec = ServerSpec::Dns {
+            port: 53,
+            zones: vec!["example.internal".into()],
+            records: Vec::new(),
+        };
+        let kinds = |asked: RecordType, name: &str| -> Vec<String> {
+            let query = dns::query(1, name, asked, None, true).expect("a query");
+            let octets = answer(&spec, &query, true).expect("an answer");
+            let message = dns::read(&octets).expect("a message");
+            let answers = message.answers.iter();
+            answers.map(|it| it.record_type().to_string()).collect()
+        };
+        assert_eq!(kinds(RecordType::SOA, "example.internal"), ["SOA"]);
+        assert_eq!(kinds(RecordType::NS, "example.internal"), ["NS"]);
+        assert_eq!(kinds(RecordType::ANY, "example.internal"), ["SOA", "NS"]);
+        assert_eq!(kinds(RecordType::A, "example.internal").len(), 0);
+        assert_eq!(kinds(RecordType::NS, "a.example.internal").len(), 0);
     }
 }

@@ -12,12 +12,15 @@ use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident};
 
-use super::plan::Finish;
-use super::run::{Ran, logical_rules};
+use super::QueryOptions;
+use super::ast::Command;
+use super::plan::{Finish, Planner};
+use super::record_source;
+use super::run::{Context, Ran, Work, logical_rules};
 use super::source::POSITION;
-use crate::Statistics;
 use crate::files::LogTable;
 use crate::scan::{Counted, counted as tally, session_builder};
+use crate::{LogFiles, Statistics};
 
 /// What is counted while a plan reads files.
 pub(super) struct Reading {
@@ -77,4 +80,48 @@ pub(super) fn file_session() -> Ran<Arc<SessionState>> {
     let config = builder.config().get_or_insert_default();
     config.options_mut().optimizer.max_passes = 1;
     Ok(Arc::new(builder.build()))
+}
+
+impl<'a> Context<'a> {
+    /// The records of the files as events.
+    pub(super) async fn read_files(
+        self,
+        logs: &'a LogFiles,
+        fields: &[String],
+        options: QueryOptions,
+    ) -> Ran<Work<'a>> {
+        let source = record_source::read(logs, &options, fields)?;
+        let (plan, scanned) = counted(&self.session, &source.plan).await?;
+        let names = record_source::record_names(logs);
+        let format = Some(logs.format());
+        Ok(Work {
+            planner: Planner::new(self.query, format, options, plan, source.slots, names),
+            context: self,
+            order: Vec::new(),
+            statistics: Statistics::default(),
+            reading: Some(Reading {
+                tables: source.tables,
+                matched: scanned.clone(),
+                scanned,
+                sorted: false,
+            }),
+        })
+    }
+}
+
+impl Work<'_> {
+    /// Events of files come in no order; before a command that heeds it they are sorted.
+    pub(super) fn sort_events(&mut self, command: &Command) -> Ran<()> {
+        let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted) else {
+            return Ok(());
+        };
+        let heedless = matches!(command, Command::Stats { .. } | Command::Sort(_));
+        if self.planner.events && !heedless && !command.is_row_by_row() {
+            let sorted = sorted(self.planner.plan().clone(), POSITION)?;
+            self.planner.set_plan(sorted);
+            reading.sorted = true;
+        }
+        reading.sorted |= matches!(command, Command::Sort(_));
+        Ok(())
+    }
 }

@@ -28,10 +28,10 @@ use super::groups;
 use super::parse::{LIMIT_MAX, Parser};
 use super::plan::{Finish, Planner};
 use super::printer::Printer;
-use super::reading::{Reading, counted, file_session, sorted};
+use super::reading::{Reading, counted, file_session};
 use super::record_source;
 use super::row::Column as RowColumn;
-use super::source::{self, POSITION, Source};
+use super::source::{self, Source};
 use super::value::equality_key;
 use crate::error::Place;
 use crate::{Column, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning};
@@ -126,23 +126,23 @@ async fn answer_from(
 
 /// What the parts of a query have in common.
 #[derive(Clone)]
-struct Context<'a> {
-    query: &'a str,
+pub(super) struct Context<'a> {
+    pub(super) query: &'a str,
     groups: &'a LogGroups<'a>,
     /// Where the events are, if not in log groups.
     files: Option<&'a LogFiles>,
-    session: Arc<SessionState>,
+    pub(super) session: Arc<SessionState>,
 }
 
 /// A query on its way: the plan so far, and what has been read.
 pub(super) struct Work<'a> {
-    context: Context<'a>,
+    pub(super) context: Context<'a>,
     pub(super) planner: Planner<'a>,
     /// For each place in the default order, the event's index.
     pub(super) order: Vec<usize>,
     pub(super) statistics: Statistics,
     /// If the events are read from files while the plan runs.
-    reading: Option<Reading>,
+    pub(super) reading: Option<Reading>,
 }
 
 /// A query's parts are executed the same way as the whole.
@@ -186,30 +186,6 @@ impl<'a> Context<'a> {
         }
         let chosen = groups::select(self.query, self.groups, query.source.as_ref())?;
         self.read(&chosen, fields, options)
-    }
-
-    async fn read_files(
-        self,
-        logs: &'a LogFiles,
-        fields: &[String],
-        options: QueryOptions,
-    ) -> Ran<Work<'a>> {
-        let source = record_source::read(logs, &options, fields)?;
-        let (plan, scanned) = counted(&self.session, &source.plan).await?;
-        let names = record_source::record_names(logs);
-        let format = Some(logs.format());
-        Ok(Work {
-            planner: Planner::new(self.query, format, options, plan, source.slots, names),
-            context: self,
-            order: Vec::new(),
-            statistics: Statistics::default(),
-            reading: Some(Reading {
-                tables: source.tables,
-                matched: scanned.clone(),
-                scanned,
-                sorted: false,
-            }),
-        })
     }
 
     fn read(
@@ -263,21 +239,6 @@ impl<'a> Work<'a> {
         let (plan, matched) = counted(&self.context.session, self.planner.plan()).await?;
         self.planner.set_plan(plan);
         reading.matched = matched;
-        Ok(())
-    }
-
-    /// Events of files come in no order; before a command that heeds it they are sorted.
-    fn sort_events(&mut self, command: &Command) -> Ran<()> {
-        let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted) else {
-            return Ok(());
-        };
-        let heedless = matches!(command, Command::Stats { .. } | Command::Sort(_));
-        if self.planner.events && !heedless && !command.is_row_by_row() {
-            let sorted = sorted(self.planner.plan().clone(), POSITION)?;
-            self.planner.set_plan(sorted);
-            reading.sorted = true;
-        }
-        reading.sorted |= matches!(command, Command::Sort(_));
         Ok(())
     }
 

@@ -38,6 +38,9 @@
 //! # Ok::<(), wirelab_query::QueryError>(())
 //! ```
 //!
+//! Logs in files are found by [`LogFiles`] and queried by [`insights_over_files`]: the same planner
+//! over a plan that reads them (`scan`), on all cores, with nothing kept but the answer.
+//!
 //! Source: Amazon CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".
 //! What the guide leaves open is decided in one place each and said there.
 

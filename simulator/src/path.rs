@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
     CustomerGatewayId, IpNet, NetworkAclEntry, NetworkInterfaceId, RouteDestination, RouteTarget,
-    SecurityGroupRuleId, TransitGatewayAttachmentId, TransitGatewayRouteTableId,
+    SecurityGroupRuleId, TransitGatewayAttachmentId, TransitGatewayRouteTableId, VpcId,
 };
 
 use crate::verdict::{DropReason, Hop};
@@ -304,6 +304,16 @@ pub enum ProbeError {
     /// No machine is this customer gateway.
     #[error("no machine answers as the customer gateway `{0}`")]
     UnknownCustomerGateway(CustomerGatewayId),
+    /// Nobody on the internet has it.
+    #[error(
+        "{address} is an address of {vpc}: nobody on the internet has it, so nothing comes from it there"
+    )]
+    NotOnInternet {
+        /// The address that was to send.
+        address: IpAddr,
+        /// Whose it is.
+        vpc: VpcId,
+    },
     /// Shorter than its own headers.
     #[error("{size} octets do not hold the headers of the probe: the smallest size is {smallest}")]
     TooSmall {

@@ -37,7 +37,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::SimTime;
+use wirelab_model::{IpNet, SimTime};
 use wirelab_wire::{IpPacket, MacAddr};
 
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
@@ -163,6 +163,12 @@ impl Host {
     #[must_use]
     pub fn spec(&self) -> &HostSpec {
         &self.spec
+    }
+
+    /// Its routes now: block, index of the interface, whether the block is the interface's own.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (IpNet, usize, bool)> {
+        let lines = self.stack.routes.lines().iter();
+        lines.map(|it| (it.route.destination, it.interface, it.connected.is_some()))
     }
 
     /// Its interfaces now, in the order of their indices.

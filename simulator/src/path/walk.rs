@@ -35,7 +35,8 @@ const PATIENCE: SimDuration = SimDuration::from_secs(1);
 /// Follows `probe` through `world`, there and back. The world does not change.
 ///
 /// # Errors
-/// A probe from a machine that does not exist or that does not send it.
+/// A probe from a machine that does not exist or that does not send it, or from an address on the
+/// internet that is a VPC's.
 pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
     let mut explainer = Explainer {
         world,
@@ -147,6 +148,10 @@ impl Explainer<'_> {
                 (place, source.or(own))
             }
             Origin::Internet { source } => {
+                if let Some(vpc) = self.world.vpc_of_address(*source) {
+                    let (address, vpc) = (*source, vpc.clone());
+                    return Err(ProbeError::NotOnInternet { address, vpc });
+                }
                 self.stranger = Some(*source);
                 (Place::FromInternet, Some(*source))
             }

@@ -11,7 +11,7 @@ use wirelab_wire::{
 use super::fields::{Marks, Rules};
 use super::network::End;
 use super::space;
-use crate::fabric::{InterfaceIndex, Place, Port, Service, Socket, State, Transit};
+use crate::fabric::{InterfaceIndex, Owner, Place, Port, Service, Socket, State, Transit};
 use crate::follow::{Arrival, Follower};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -42,6 +42,7 @@ pub(crate) struct Fields {
 }
 
 /// What became of a packet.
+#[derive(PartialEq, Eq)]
 pub(super) struct Fired {
     pub(super) end: End,
     /// Whether its answer gets back; true as well of what asks for none.
@@ -69,6 +70,19 @@ impl<'w> Range<'w> {
             touched: Vec::new(),
             draw: 0,
         }
+    }
+
+    /// Interfaces of machines, with a private address and the public one that it maps to.
+    pub(super) fn public_addresses(
+        &self,
+    ) -> impl Iterator<Item = (InterfaceIndex, IpAddr, IpAddr)> + '_ {
+        let interfaces = self.world.topology.plan.live_interfaces();
+        let machines = interfaces
+            .filter(|(_, nic)| matches!(nic.owner, Owner::Instance { running: true, .. }));
+        machines.flat_map(|(index, nic)| {
+            let public = nic.public.iter();
+            public.map(move |(private, public)| (index, *private, *public))
+        })
     }
 
     /// A start and a destination that stand for all, not an interface and an address of its own
@@ -113,7 +127,7 @@ impl<'w> Range<'w> {
         let end = self.follower.follow(&mut there, first);
         self.touched.append(&mut there.eye.touched);
         let found = end.and_then(|it| Some((self.end(it.place)?, it.packet)));
-        let arrived = found.or_else(|| there.eye.lost.take().map(|it| (Landed::Internet, it)));
+        let arrived = found.or_else(|| self.stranger(there.eye.lost.take()));
         let (landed, packet) = arrived?;
         let mut back = Surveyor::new(rules);
         if let Some(answer) = answer(&packet) {
@@ -165,8 +179,18 @@ impl<'w> Range<'w> {
         self.touched.append(&mut eye.touched);
         match end {
             Some(end) => Some((self.end(end.place)?, end.packet)),
-            None => eye.lost.map(|it| (Landed::Internet, it)),
+            None => self.stranger(eye.lost),
         }
+    }
+
+    /// A packet on the internet that is for nobody there we know, unless it is for nobody at all:
+    /// an IPv6 address of a VPC's, on which no interface is.
+    fn stranger(&self, lost: Option<IpPacket>) -> Option<(Landed, IpPacket)> {
+        let lost = lost.filter(|it| {
+            let to = it.destination();
+            to.is_ipv4() || self.world.vpc_of_address(to).is_none()
+        })?;
+        Some((Landed::Internet, lost))
     }
 
     fn clean(&mut self) {

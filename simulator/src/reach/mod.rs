@@ -7,6 +7,7 @@
 mod fields;
 pub(crate) mod fire;
 mod network;
+mod outside;
 mod print;
 mod ranges;
 mod region;

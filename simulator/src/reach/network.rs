@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use wirelab_model::{CustomerGatewayId, NetworkInterfaceId, VpcEndpointId, VpcId};
 
 use super::fields::Rules;
-use super::fire::{Fields, Range, Start};
-use super::ranges::{IpVersion, Ranges};
+use super::fire::{Fields, Fired, Range, Start};
+use super::outside::{Addresses, Outside};
+use super::ranges::{Interval, IpVersion, Ranges, address_number};
 use super::region::{Dimension, Packet, Region};
 use super::set::PacketSet;
 use super::space::{self, Cell};
@@ -19,16 +20,19 @@ use crate::world::World;
 pub enum End {
     /// The interfaces of a VPC.
     Vpc(VpcId),
-    /// Any public address that is no interface's; AWS's own public services are there too.
+    /// Any public address that is not the world's own: no interface has it, and it lies in no VPC.
+    /// As destinations AWS's own public services are there too.
     Internet,
-    /// The customer's end of a VPN connection and whatever is behind it.
+    /// The customer's end of a VPN connection and what is behind it: the LANs of the device that
+    /// plays it and what it has routes for there, or all that is outside if it has none.
     CustomerGateway(CustomerGatewayId),
     /// The service of AWS's behind an endpoint.
     VpcEndpoint(VpcEndpointId),
 }
 
 /// What gets from one end to another. Packets are those that open flows, as their sender addresses
-/// them: TCP's SYN, a datagram, an ICMP message.
+/// them: TCP's SYN, a datagram, an ICMP message. Of machines that are alike a box holds every pair,
+/// each with itself, too, although that never crosses the network.
 #[derive(Clone, Debug, Default)]
 pub struct Flows {
     /// What arrives.
@@ -42,6 +46,7 @@ pub struct Flows {
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     flows: BTreeMap<(End, End), Flows>,
+    outside: Outside,
 }
 
 /// The reachable set of the world's resources as they are now.
@@ -56,12 +61,13 @@ pub fn reach(world: &World) -> Reach {
     let topology = &world.topology;
     let mut cells = space::cells(&topology.resources, &topology.plan);
     cells.retain(|it| space::is_routed(it.sample()));
+    let outside = Outside::new(world);
     let mut survey = Survey {
         rules: Rules::new(&topology.resources),
         range: Range::new(world),
         found: BTreeMap::new(),
     };
-    for client in clients(world, &cells) {
+    for client in clients(world, &cells, &outside) {
         for server in &cells {
             survey.pair(&client, server);
         }
@@ -79,6 +85,7 @@ pub fn reach(world: &World) -> Reach {
     });
     Reach {
         flows: flows.collect(),
+        outside,
     }
 }
 
@@ -92,7 +99,7 @@ struct Client {
     starts: Vec<(Start, IpAddr)>,
 }
 
-fn clients(world: &World, cells: &[Cell]) -> Vec<Client> {
+fn clients(world: &World, cells: &[Cell], outside: &Outside) -> Vec<Client> {
     let plan = &world.topology.plan;
     let mut clients = Vec::new();
     for cell in cells {
@@ -110,21 +117,23 @@ fn clients(world: &World, cells: &[Cell]) -> Vec<Client> {
             addresses: cell.addresses.clone(),
             starts,
         }));
-        if cell.is_owned {
-            continue;
-        }
-        let outside = |end, start| Client {
-            end,
-            version: cell.version,
-            starts: vec![(start, cell.sample())],
-            addresses: cell.addresses.clone(),
+        let stranger = |end, start, whose: &Ranges| {
+            let addresses = cell.addresses.intersect(whose);
+            let sample = cell.version.address(addresses.first()?);
+            Some(Client {
+                end,
+                version: cell.version,
+                starts: vec![(start, sample)],
+                addresses,
+            })
         };
-        if space::is_public(cell.sample()) {
-            clients.push(outside(End::Internet, Start::Internet));
-        }
+        let strangers = outside.strangers(cell.version);
+        clients.extend(stranger(End::Internet, Start::Internet, strangers));
         for (id, port) in world.sites.customer_gateways() {
             let start = Start::Tunnel(id.clone(), port);
-            clients.push(outside(End::CustomerGateway(id.clone()), start));
+            let end = End::CustomerGateway(id.clone());
+            let senders = outside.senders(id, cell.version);
+            clients.extend(stranger(end, start, senders));
         }
     }
     clients
@@ -147,6 +156,24 @@ struct Survey<'w> {
     range: Range<'w>,
     /// Disjoint boxes, and whether answers get back.
     found: BTreeMap<(End, End), Vec<(Region, bool)>>,
+}
+
+/// A machine and its own public address. What it sends there comes back to it, and a packet
+/// without ports looks like the answer to itself: no other pair is like this one.
+struct Own {
+    start: Start,
+    private: IpAddr,
+    public: IpAddr,
+}
+
+impl Own {
+    fn of(&self, fields: Fields) -> Fields {
+        Fields {
+            source: self.private,
+            destination: self.public,
+            ..fields
+        }
+    }
 }
 
 /// One protocol with its fields cut in pieces.
@@ -202,17 +229,37 @@ impl Survey<'_> {
                     seconds: none(),
                 }),
         );
+        let own = self.own_public(client, server);
         for pieces in all {
             fields.protocol = number(&pieces.protocols) as u8;
-            self.fire_all(client, server, &start, fields, &pieces);
+            self.fire_all(client, server, (&start, &own), fields, &pieces);
         }
+    }
+
+    /// The clients that have public addresses among the server's, if there are other pairs, too.
+    fn own_public(&self, client: &Client, server: &Cell) -> Vec<Own> {
+        let is_pair = client.addresses.count() > 1 || server.addresses.count() > 1;
+        if !is_pair || !matches!(client.end, End::Vpc(_)) {
+            return Vec::new();
+        }
+        let interfaces = self.range.public_addresses();
+        let own = interfaces.filter(|(_, private, public)| {
+            client.addresses.contains(address_number(*private))
+                && server.addresses.contains(address_number(*public))
+        });
+        let own = own.map(|(interface, private, public)| Own {
+            start: Start::Interface(interface),
+            private,
+            public,
+        });
+        own.collect()
     }
 
     fn fire_all(
         &mut self,
         client: &Client,
         server: &Cell,
-        start: &Start,
+        (start, own): (&Start, &[Own]),
         mut fields: Fields,
         pieces: &Pieces,
     ) {
@@ -220,13 +267,16 @@ impl Survey<'_> {
             for first in &pieces.firsts {
                 fields.second = number(second);
                 fields.first = source_number(first, fields.second);
-                let Some(fired) = self.range.fire(start, &fields) else {
-                    // Only ICMP's rules look at the first field of what opens a flow.
-                    if matches!(fields.protocol, 6 | 17) {
-                        break;
-                    }
-                    continue;
-                };
+                let fired = self.range.fire(start, &fields);
+                // All who send to themselves are alike.
+                let to_itself = own
+                    .first()
+                    .map(|it| self.range.fire(&it.start, &it.of(fields)));
+                let is_other = to_itself.as_ref().is_some_and(|it| *it != fired);
+                // Only ICMP's rules look at the first field of what opens a flow.
+                if fired.is_none() && !is_other && matches!(fields.protocol, 6 | 17) {
+                    break;
+                }
                 let sides = [
                     (Dimension::Source, &client.addresses),
                     (Dimension::Destination, &server.addresses),
@@ -240,12 +290,44 @@ impl Survey<'_> {
                     let mut sides = sides.into_iter();
                     sides.try_fold(region, |region, (side, its)| region.with(side, its.clone()))
                 });
-                let ends = (client.end.clone(), fired.end);
-                let found = self.found.entry(ends).or_default();
-                found.extend(region.map(|it| (it, fired.answered)));
+                let Some(region) = region else { continue };
+                let (others, themselves) = if is_other {
+                    apart(region, own)
+                } else {
+                    (vec![region], Vec::new())
+                };
+                self.keep(client, fired, others);
+                self.keep(client, to_itself.flatten(), themselves);
             }
         }
     }
+
+    fn keep(&mut self, client: &Client, fired: Option<Fired>, regions: Vec<Region>) {
+        if let Some(fired) = fired {
+            let ends = (client.end.clone(), fired.end);
+            let found = self.found.entry(ends).or_default();
+            found.extend(regions.into_iter().map(|it| (it, fired.answered)));
+        }
+    }
+}
+
+/// The region without those who send to themselves, and what they send.
+fn apart(region: Region, own: &[Own]) -> (Vec<Region>, Vec<Region>) {
+    let mut others = vec![region.clone()];
+    let mut themselves = Vec::new();
+    for own in own {
+        let [private, public] = [own.private, own.public].map(address_number);
+        let region = region
+            .clone()
+            .with(Dimension::Source, Interval::single(private));
+        let region =
+            region.and_then(|it| it.with(Dimension::Destination, Interval::single(public)));
+        if let Some(region) = region {
+            others = others.iter().flat_map(|it| it.subtract(&region)).collect();
+            themselves.push(region);
+        }
+    }
+    (others, themselves)
 }
 
 /// One number of a piece: its last, so that ports are such as clients use.
@@ -278,40 +360,73 @@ impl Reach {
         self.flows.get(&(from.clone(), to.clone()))
     }
 
-    /// Whether a packet that opens a flow would arrive, and its answer get back.
+    /// Whether a packet that opens a flow would arrive, and its answer get back. What a machine
+    /// sends to the address it sends from never crosses the network.
     #[must_use]
     pub fn works(&self, from: &End, packet: &Packet) -> bool {
         let mut flows = self.flows.iter().filter(|((its, _), _)| its == from);
-        flows.any(|(_, flows)| flows.answered.contains(packet))
+        let crosses = packet.source != packet.destination;
+        crosses && flows.any(|(_, flows)| flows.answered.contains(packet))
     }
 
     /// Whether a packet that opens a flow would arrive.
     #[must_use]
     pub fn delivers(&self, from: &End, packet: &Packet) -> bool {
         let mut flows = self.flows.iter().filter(|((its, _), _)| its == from);
-        flows.any(|(_, flows)| flows.delivered.contains(packet))
+        let crosses = packet.source != packet.destination;
+        crosses && flows.any(|(_, flows)| flows.delivered.contains(packet))
     }
 
-    /// What gets through here and not in `other`.
+    /// The addresses that are at an end outside: those of strangers, and of the site behind a
+    /// customer gateway, if its device has LANs. `None` of other ends.
+    #[must_use]
+    pub fn site(&self, end: &End, version: IpVersion) -> Option<&Ranges> {
+        match end {
+            End::CustomerGateway(id) => self.outside.site(id, version),
+            End::Internet => Some(self.outside.strangers(version)),
+            End::Vpc(_) | End::VpcEndpoint(_) => None,
+        }
+    }
+
+    /// What gets through here and not in `other`, between the same addresses.
+    ///
+    /// An address that is outside here and the network's own in `other` has changed its owner; what
+    /// it could do as a stranger's is not compared with anything, and not told. So a machine that
+    /// takes an address is new, and nothing is gone by it. A public address that has moved to
+    /// another VPC is the same address.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        let flows = self.flows.iter().filter_map(|(ends, flows)| {
-            let left = match other.flows.get(ends) {
-                None => flows.clone(),
-                Some(its) => Flows {
-                    delivered: flows.delivered.clone().subtract(&its.delivered),
-                    answered: flows.answered.clone().subtract(&its.answered),
-                },
+        let taken_sources = other.outside.inside.subtract(&self.outside.inside);
+        let taken = other.outside.interfaces.subtract(&self.outside.interfaces);
+        let flows = self.flows.iter().filter_map(|((from, to), flows)| {
+            let left = |pick: fn(&Flows) -> &PacketSet| {
+                let mut left = pick(flows).clone();
+                for (its, theirs) in other.flows.iter().filter(|((its, _), _)| its == from) {
+                    let theirs = pick(theirs);
+                    match (&its.1, to) {
+                        (there, here) if there == here => left = left.subtract(theirs),
+                        (End::Vpc(_), End::Vpc(_)) => left = left.subtract(&to_public(theirs)),
+                        _ => {}
+                    }
+                }
+                if !matches!(from, End::Vpc(_)) {
+                    left = without(&left, Dimension::Source, &taken_sources);
+                }
+                if !matches!(to, End::Vpc(_)) {
+                    left = without(&left, Dimension::Destination, &taken);
+                }
+                left.coalesce()
             };
             let left = Flows {
-                delivered: left.delivered.coalesce(),
-                answered: left.answered.coalesce(),
+                delivered: left(|it| &it.delivered),
+                answered: left(|it| &it.answered),
             };
             let is_empty = left.delivered.is_empty() && left.answered.is_empty();
-            (!is_empty).then(|| (ends.clone(), left))
+            (!is_empty).then(|| ((from.clone(), to.clone()), left))
         });
         Self {
             flows: flows.collect(),
+            outside: self.outside.clone(),
         }
     }
 
@@ -327,6 +442,25 @@ impl Reach {
     pub fn is_empty(&self) -> bool {
         self.flows.is_empty()
     }
+}
+
+/// The part of a set without some addresses on one side.
+fn without(set: &PacketSet, side: Dimension, addresses: &Addresses) -> PacketSet {
+    let kept = set.regions().iter().filter_map(|region| {
+        let left = (region.side(side)).subtract(addresses.of_version(region.version));
+        region.clone().with(side, left)
+    });
+    PacketSet::of_disjoint(kept.collect())
+}
+
+/// The part of a set whose destinations are public addresses.
+fn to_public(set: &PacketSet) -> PacketSet {
+    let public = |region: &&Region| {
+        let first = region.side(Dimension::Destination).first();
+        first.is_some_and(|it| space::is_public(region.version.address(it)))
+    };
+    let regions = set.regions().iter().filter(public);
+    PacketSet::of_disjoint(regions.cloned().collect())
 }
 
 impl World {

@@ -50,7 +50,7 @@ impl Cell {
 /// Every cell of both versions.
 pub(super) fn cells(resources: &Resources, plan: &Plan) -> Vec<Cell> {
     let mut blocks = blocks(resources);
-    blocks.extend(parsed(&NOWHERE).chain(parsed(&PRIVATE)));
+    blocks.extend(nowhere().chain(private()));
     let owned = owned(resources, plan);
     IpVersion::BOTH
         .into_iter()
@@ -82,8 +82,14 @@ const PRIVATE: [&str; 7] = [
     "8000::/1",
 ];
 
-fn parsed(texts: &[&str]) -> impl Iterator<Item = IpNet> {
-    texts.iter().map(|it| it.parse().expect("a block"))
+/// The blocks in which no address is anybody's, as far as routes go.
+pub(super) fn nowhere() -> impl Iterator<Item = IpNet> {
+    NOWHERE.iter().map(|it| it.parse().expect("a block"))
+}
+
+/// The other blocks that are not on the internet.
+pub(super) fn private() -> impl Iterator<Item = IpNet> {
+    PRIVATE.iter().map(|it| it.parse().expect("a block"))
 }
 
 /// Whether a packet to the address is anybody's business: it lies in no block of `NOWHERE`.

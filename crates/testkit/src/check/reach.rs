@@ -58,6 +58,7 @@ pub(super) fn examine(run: &Run, report: &mut Report) {
             }
         }
     }
+    asked.no_own_address_is_outside(&destinations);
     let strangers: Vec<_> = asked.fresh.outside.keys().copied().collect();
     for (at, from) in strangers.iter().enumerate() {
         for (number, to) in destinations.iter().enumerate() {
@@ -108,6 +109,43 @@ impl Asked<'_> {
                 reply: false,
             };
             self.compare(sender, &packet, &point);
+        }
+    }
+
+    /// The last addresses of the VPCs' blocks are nobody's, and the VPCs': no stranger and no
+    /// customer sends from them, unless the customer's LAN has them.
+    fn no_own_address_is_outside(&mut self, destinations: &[IpAddr]) {
+        let vpcs = self.fresh.resources.vpcs.values();
+        let own = vpcs.flat_map(|it| {
+            let v4 = it.cidr_blocks.iter().map(|it| IpAddr::V4(it.broadcast()));
+            v4.chain(
+                it.ipv6_cidr_blocks
+                    .iter()
+                    .map(|it| IpAddr::V6(it.broadcast())),
+            )
+        });
+        let own: Vec<IpAddr> = own.collect();
+        let gateways = self.fresh.devices.keys().cloned();
+        let gateways = gateways.map(End::CustomerGateway);
+        let ends: Vec<End> = gateways.chain([End::Internet]).collect();
+        for source in own {
+            let to = destinations
+                .iter()
+                .filter(|it| it.is_ipv4() == source.is_ipv4());
+            for (destination, end) in to.flat_map(|to| ends.iter().map(move |end| (*to, end))) {
+                let point = Point {
+                    source,
+                    destination,
+                    protocol: 6,
+                    source_port: 40000,
+                    destination_port: 80,
+                    reply: false,
+                };
+                let is_in = self.reachable.delivers(end, &point);
+                self.report.check(!is_in, || {
+                    format!("reach: {point} of {end:?} is in the set")
+                });
+            }
         }
     }
 

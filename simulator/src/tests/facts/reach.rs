@@ -3,7 +3,8 @@
 
 use wirelab_model::{CustomerGatewayId, VpcId};
 
-use crate::reach::{End, Packet, Reach, reach};
+use crate::path::{Origin, Probe, ProbeProtocol, explain};
+use crate::reach::{Dimension, End, IpVersion, Packet, Reach, address_number, reach};
 use crate::testing::{Net, SYN, parse, tcp};
 use crate::tests::end_to_end::{net as story, populated};
 use crate::tests::table::Table;
@@ -228,6 +229,19 @@ fn reachable_by_the_internet_gateway() {
         ("2.3", "10.0.1.5:40000 > 198.51.100.9:443", "dropped"),
     ];
     check("twins with public addresses", &of(twins), &vpc(), rows);
+
+    // Nor the other way round: a packet without ports that comes back looks like its own answer.
+    let alone = net(outward, &OPEN, &["0.0.0.0/0 igw-a"], Some("198.51.100.9"));
+    let mut twins = net(outward, &OPEN, &["0.0.0.0/0 igw-a"], Some("198.51.100.9"));
+    twins.instance("web2", "subnet-web", twin, &["sg-web"], public);
+    let (alone, twins) = (of(alone), of(twins));
+    for set in [&alone, &twins] {
+        let rows: Rows<'_> = &[("2.1", "10.0.1.5:0 > 198.51.100.9:0 /50", "works")];
+        check("to itself", set, &vpc(), rows);
+    }
+    let rows: Rows<'_> = &[("2.1", "10.0.1.5:0 > 198.51.100.10:0 /50", "dropped")];
+    check("to its twin", &twins, &vpc(), rows);
+    assert!(alone.difference(&twins).is_empty());
 }
 
 #[test]
@@ -256,6 +270,8 @@ fn reachable_by_nat_gateway_vpn_and_transit_gateway() {
     let rows: Rows<'_> = &[
         ("2.7", "192.168.10.9:40000 > 10.0.2.10:8080", "works"),
         ("2.7", "172.31.0.9:40000 > 10.0.2.10:8080", "dropped"),
+        // The routes lead there, but the office has one LAN.
+        ("2.7", "192.168.11.9:40000 > 10.0.2.10:8080", "dropped"),
     ];
     let office = End::CustomerGateway(CustomerGatewayId::new("cgw-a"));
     check("in by VPN", &story, &office, rows);
@@ -266,4 +282,100 @@ fn reachable_by_nat_gateway_vpn_and_transit_gateway() {
         ("2.9", "10.1.1.5:1 > 10.2.7.1:2", "dropped"),
     ];
     check("an outbound list denies answers", &transit, &vpc(), rows);
+}
+
+/// `web` with a public and an IPv6 address, `db` with an IPv6 address; whoever is let in by
+/// everybody's rules.
+fn dual_stack() -> Net {
+    let open: &[&str] = &[
+        "in -1 * 0.0.0.0/0",
+        "in -1 * ::/0",
+        "out -1 * 0.0.0.0/0",
+        "out -1 * ::/0",
+    ];
+    let mut entries = OPEN.to_vec();
+    entries.extend(["in 101 allow -1 * ::/0", "out 101 allow -1 * ::/0"]);
+    let routes = ["0.0.0.0/0 igw-a", "::/0 igw-a"];
+    let mut net = net([open, open], &entries, &routes, Some("198.51.100.9"));
+    net.ipv6(
+        "2001:db8:0:100::/56",
+        &[
+            ("subnet-web", "2001:db8:0:101::/64"),
+            ("subnet-db", "2001:db8:0:102::/64"),
+        ],
+        &[
+            ("eni-web", "2001:db8:0:101::5"),
+            ("eni-db", "2001:db8:0:102::10"),
+        ],
+    );
+    net
+}
+
+#[test]
+fn own_addresses_are_nobody_elses() {
+    let set = of(dual_stack());
+    let version = IpVersion::V6;
+    let number = |text: &str| address_number(parse(text));
+    let sources = set.flows().filter(|it| *it.0 == End::Internet);
+    let sources: Vec<_> = sources
+        .flat_map(|(_, _, flows)| flows.delivered.regions())
+        .map(|it| (it.version, it.side(Dimension::Source).clone()))
+        .collect();
+    let is_source = |version, text: &str| {
+        let mut all = sources.iter().filter(|it| it.0 == version);
+        all.any(|(_, its)| its.contains(number(text)))
+    };
+    assert!(is_source(version, "2001:db8:0:200::99"));
+    assert!(!is_source(version, "2001:db8:0:101::99"), "unused");
+    assert!(!is_source(version, "2001:db8:0:1ff::99"), "in no subnet");
+    assert!(is_source(IpVersion::V4, "198.51.100.10"));
+    assert!(!is_source(IpVersion::V4, "198.51.100.9"), "of web");
+
+    let vpc = vpc();
+    let out = set.between(&vpc, &End::Internet).expect("out");
+    let mut to = out.delivered.regions().iter();
+    let unused = number("2001:db8:0:101::99");
+    assert!(
+        !to.any(|it| it.version == version && it.side(Dimension::Destination).contains(unused))
+    );
+
+    let spoofed = Probe {
+        from: Origin::Internet {
+            source: parse("2001:db8:0:101::99"),
+        },
+        to: parse("2001:db8:0:102::10"),
+        protocol: ProbeProtocol::Tcp(80),
+        source_port: None,
+        size: None,
+    };
+    let refused = explain(&dual_stack().build().world, &spoofed);
+    let refused = refused.expect_err("it is the VPC's own").to_string();
+    assert!(refused.contains("vpc-a"), "{refused}");
+}
+
+#[test]
+fn an_address_that_changes_its_owner_is_new_and_nothing_is_gone() {
+    let before = of(dual_stack());
+    let mut more = dual_stack();
+    let public = Some("198.51.100.30");
+    more.instance("more", "subnet-web", "10.0.1.30", &["sg-web"], public);
+    let after = of(more);
+    let gone = before.difference(&after);
+    assert!(gone.is_empty(), "{gone:?}");
+    let new = after.difference(&before);
+    let rows: Rows<'_> = &[
+        ("2.3", "10.0.1.5:40000 > 10.0.1.30:80", "works"),
+        ("2.3", "10.0.1.30:40000 > 10.0.1.5:80", "works"),
+        // What was a stranger's address is the new machine's.
+        ("2.3", "10.0.1.5:40000 > 198.51.100.30:80", "works"),
+        ("2.3", "10.0.1.5:40000 > 198.51.100.31:80", "dropped"),
+    ];
+    check("new", &new, &vpc(), rows);
+    let rows: Rows<'_> = &[
+        ("2.3", "8.8.8.8:40000 > 198.51.100.30:80", "works"),
+        ("2.3", "8.8.8.8:40000 > 198.51.100.9:80", "dropped"),
+    ];
+    check("new", &new, &End::Internet, rows);
+    let closed = net([&[], &[]], &OPEN, &[], None);
+    assert!(!before.difference(&of(closed)).is_empty());
 }

@@ -1,6 +1,10 @@
 //! `wirelab reach`: what may talk to what.
 
+mod label;
 mod table;
+#[cfg(test)]
+mod tests;
+mod traffic;
 mod who;
 
 use crate::args::{Json, TEMPLATE};
@@ -40,7 +44,7 @@ use std::sync::Arc;
 
 use wirelab_session::{Run, Session};
 use wirelab_simulator::Observe;
-use wirelab_simulator::reach::reach;
+use wirelab_simulator::reach::{Ranges, reach};
 
 use self::table::{Flow, Shown};
 use self::who::{Side, Who};
@@ -49,19 +53,22 @@ use crate::{folder, output, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
-    let who = Who::new(&session);
+    let who = Who::new(&session, session.run());
     let ends = [
         who.find(&session, &arguments.from)?,
         who.find(&session, &arguments.to)?,
     ];
     let now = reach(session.run().world());
     let flows = if arguments.diff {
-        let opening = reach(opening(&session)?.world());
-        let mut flows = who.flows(&now.difference(&opening), &ends, "new");
-        flows.extend(who.flows(&opening.difference(&now), &ends, "gone"));
+        let opened = opening(&session)?;
+        let before = reach(opened.world());
+        let mut flows = who.flows((&now.difference(&before), &now), &ends, "new");
+        let gone = before.difference(&now);
+        let names = Who::new(&session, &opened);
+        flows.extend(names.flows((&gone, &before), &ends, "gone"));
         flows
     } else {
-        who.flows(&now, &ends, "same")
+        who.flows((&now, &now), &ends, "same")
     };
     if arguments.json.json {
         output::json(&Shown::of(&flows))?;
@@ -70,9 +77,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if flows.is_empty() {
         output::note(&nothing(arguments));
     } else {
-        output::text(&table::print(&flows, terminal::columns()))?;
+        let machines = |version, addresses: &Ranges| who.machines(version, addresses);
+        output::text(&table::print(&flows, &machines, terminal::columns()))?;
     }
-    remarks(arguments, &who, &ends, &flows);
+    remarks(arguments, (&who, session.run()), &ends, &flows);
     Ok(Code::Passed)
 }
 
@@ -92,9 +100,9 @@ fn nothing(arguments: &Arguments) -> String {
 }
 
 /// What the table alone might be misread for.
-fn remarks(arguments: &Arguments, who: &Who, ends: &[Side; 2], flows: &[Flow]) {
+fn remarks(arguments: &Arguments, (who, run): (&Who, &Run), ends: &[Side; 2], flows: &[Flow]) {
     for end in ends {
-        let Some(address) = end.stranger(who).filter(|_| !flows.is_empty()) else {
+        let Some(address) = end.stranger(who, run).filter(|_| !flows.is_empty()) else {
             continue;
         };
         output::note(&format!(

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use wirelab_simulator::reach::{Dimension, Interval, IpVersion, Ranges, Region};
+use wirelab_simulator::reach::{Dimension, IpVersion, Ranges, Region};
 
+use super::label::{Label, Machines, names};
+use super::traffic::{Traffic, atoms};
 use crate::terminal::{bold, dim};
 
 /// One box of flows.
@@ -15,6 +17,8 @@ pub(super) struct Flow {
     /// Hosts' names, `internet`, a customer gateway, or blocks.
     pub(super) from: String,
     pub(super) to: String,
+    /// What a table calls them.
+    pub(super) labels: [Label; 2],
     pub(super) region: Region,
     /// Whether the answer gets back.
     pub(super) answered: bool,
@@ -100,131 +104,6 @@ fn exact(flow: &Flow) -> Exact<'_> {
     }
 }
 
-/// Everything that goes between two ends, in one place.
-#[derive(Default)]
-struct Traffic {
-    /// Codes by type.
-    icmp: BTreeMap<u128, Ranges>,
-    /// Protocol and source ports, to destination ports.
-    ports: BTreeMap<(u128, Ranges), Ranges>,
-    others: Option<Ranges>,
-    version: Option<IpVersion>,
-}
-
-impl Traffic {
-    fn add(&mut self, region: &Region) {
-        self.version = Some(region.version);
-        let numbers = region.side(Dimension::Protocol);
-        let from = region.side(Dimension::SourcePort);
-        let to = region.side(Dimension::DestinationPort);
-        let join = |known: &mut Ranges| *known = known.union(to);
-        match numbers.only() {
-            _ if region.is_icmp() => {
-                for kind in from.intervals().iter().flat_map(|it| it.low..=it.high) {
-                    let known = self.icmp.entry(kind);
-                    known.and_modify(join).or_insert_with(|| to.clone());
-                }
-            }
-            Some(number @ (6 | 17)) => {
-                let known = self.ports.entry((number, from.clone()));
-                known.and_modify(join).or_insert_with(|| to.clone());
-            }
-            _ => {
-                let known = self.others.take();
-                self.others = Some(known.map_or_else(|| numbers.clone(), |it| it.union(numbers)));
-            }
-        }
-    }
-
-    /// `tcp 22,5432`, `icmp`, `other protocols`; `everything` if there is nothing else.
-    fn words(&self) -> Vec<String> {
-        let mut words: Vec<String> = Vec::new();
-        for ((number, from), to) in &self.ports {
-            let name = if *number == 6 { "tcp" } else { "udp" };
-            let mut word = name.to_owned();
-            if *to != Ranges::from(Interval::PORTS) {
-                word += &format!(" {}", list(to));
-            }
-            if *from != Ranges::from(Interval::PORTS) {
-                word += &format!(" from ports {}", list(from));
-            }
-            words.push(word);
-        }
-        words.extend(self.icmp_words());
-        if let Some(others) = &self.others {
-            words.push(self.other_words(others));
-        }
-        let all = match self.version {
-            Some(IpVersion::V6) => ["tcp", "udp", "icmpv6", "other protocols"],
-            _ => ["tcp", "udp", "icmp", "other protocols"],
-        };
-        if words == all {
-            return vec!["everything".to_owned()];
-        }
-        words
-    }
-
-    fn other_words(&self, others: &Ranges) -> String {
-        let icmp = self.version.map_or(1, IpVersion::icmp);
-        let named = [u128::from(icmp), 6, 17].map(Interval::single);
-        let missing = Ranges::from(Interval::OCTET)
-            .subtract(&Ranges::of(named))
-            .subtract(others);
-        match (missing.count(), others.count()) {
-            (0, _) => "other protocols".to_owned(),
-            (1..=3, _) => format!("other protocols but {}", list(&missing)),
-            (_, 1) => format!("protocol {}", list(others)),
-            _ => format!("protocols {}", list(others)),
-        }
-    }
-
-    /// `icmp`; `icmp 8` for a type with every code; `icmp 3/4`.
-    fn icmp_words(&self) -> Option<String> {
-        let name = match self.version {
-            Some(IpVersion::V6) => "icmpv6",
-            _ => "icmp",
-        };
-        let every = Ranges::from(Interval::OCTET);
-        let whole = self.icmp.iter().filter(|(_, codes)| **codes == every);
-        let whole = Ranges::of(whole.map(|(kind, _)| Interval::single(*kind)));
-        if whole == every {
-            return Some(name.to_owned());
-        }
-        if let (255, Some((kind, codes))) = (
-            whole.count(),
-            self.icmp.iter().find(|(_, codes)| **codes != every),
-        ) {
-            return Some(format!(
-                "{name} but {kind}/{}",
-                list(&every.subtract(codes))
-            ));
-        }
-        let mut parts = Vec::new();
-        if !whole.is_empty() {
-            parts.push(list(&whole));
-        }
-        let some = self.icmp.iter().filter(|(_, codes)| **codes != every);
-        parts.extend(some.map(|(kind, codes)| format!("{kind}/{}", list(codes))));
-        (!parts.is_empty()).then(|| format!("{name} {}", parts.join(",")))
-    }
-}
-
-/// So many ranges of ports stand in a row; `--json` has all.
-const MOST_RANGES: usize = 8;
-
-fn list(ranges: &Ranges) -> String {
-    let all = ranges.intervals();
-    let text = |it: &Interval| match it.low == it.high {
-        true => it.low.to_string(),
-        false => format!("{}-{}", it.low, it.high),
-    };
-    let mut words: Vec<_> = all.iter().take(MOST_RANGES).map(text).collect();
-    if all.len() > MOST_RANGES {
-        words.push(format!("and {} more", all.len() - MOST_RANGES));
-    }
-    words.join(",")
-}
-
 /// A column is no wider than this; a longer name has a line of its own.
 const WIDEST: usize = 24;
 
@@ -233,14 +112,24 @@ struct Row {
     change: &'static str,
     from: String,
     to: String,
-    answered: Vec<String>,
-    silent: Vec<String>,
+    lines: Vec<Line>,
+}
+
+/// Words of one kind: `IPv4, no answer`, say, and what it is about. Lines are alike if all that
+/// they stand for is, not only their words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    head: String,
+    words: Vec<String>,
+    traffic: Traffic,
 }
 
 /// `app > db  tcp 5432, icmp`: a row for each pair of ends, folded at `width` columns; ends between
-/// which the same goes share a row. What cannot be answered says so.
-pub(super) fn print(flows: &[Flow], width: usize) -> String {
-    let rows = rows(flows);
+/// which the same goes share a row. What cannot be answered says so; what goes over one IP version
+/// alone does, where both ends have both; addresses of an end that are treated otherwise than its
+/// others have a row of their own.
+pub(super) fn print(flows: &[Flow], machines: &Machines<'_>, width: usize) -> String {
+    let rows = rows(flows, machines);
     let column = |pick: fn(&Row) -> &String| {
         let widths = rows.iter().map(|row| pick(row).chars().count());
         widths.filter(|it| *it <= WIDEST).max().unwrap_or(0)
@@ -249,54 +138,143 @@ pub(super) fn print(flows: &[Flow], width: usize) -> String {
     rows.iter().map(|it| row(it, columns, width)).collect()
 }
 
-fn rows(flows: &[Flow]) -> Vec<Row> {
-    let mut pairs: BTreeMap<(&str, &str, &str), [Traffic; 2]> = BTreeMap::new();
+/// Boxes between the same two ends.
+type Pairs<'f> = BTreeMap<(&'static str, &'f [Label; 2]), Vec<&'f Flow>>;
+
+fn rows(flows: &[Flow], machines: &Machines<'_>) -> Vec<Row> {
+    let mut pairs = Pairs::new();
     for flow in flows {
-        let pair = (flow.change, flow.from.as_str(), flow.to.as_str());
-        let kinds = pairs.entry(pair).or_default();
-        kinds[usize::from(!flow.answered)].add(&flow.region);
+        let pair = pairs.entry((flow.change, &flow.labels)).or_default();
+        pair.push(flow);
+    }
+    let mut cells: BTreeMap<(&'static str, String, String), Vec<Line>> = BTreeMap::new();
+    for ((change, labels), flows) in pairs {
+        for ((from, to), parts) in parts(labels, &flows, machines) {
+            let lines = lines(labels, &parts);
+            cells.entry((change, from, to)).or_default().extend(lines);
+        }
     }
     // The receivers of one sender to whom the same goes, then the senders that have the same.
     let mut receivers: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for ((change, from, to), [answered, silent]) in &pairs {
-        let what = (answered.words(), silent.words());
-        receivers
-            .entry((*change, *from, what))
-            .or_default()
-            .push(to);
+    for ((change, from, to), lines) in &cells {
+        let alike = receivers.entry((*change, from.as_str(), lines));
+        alike.or_default().push(to);
     }
     let mut senders: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-    for ((change, from, what), to) in receivers {
-        senders.entry((change, to, what)).or_default().push(from);
+    for ((change, from, lines), to) in receivers {
+        senders.entry((change, to, lines)).or_default().push(from);
     }
-    let rows = senders
-        .into_iter()
-        .map(|((change, to, (answered, silent)), from)| Row {
-            change,
-            from: names(&from),
-            to: names(&to),
-            answered,
-            silent,
-        });
+    let rows = senders.into_iter().map(|((change, to, lines), from)| Row {
+        change,
+        from: names(&from),
+        to: names(&to),
+        lines: lines.clone(),
+    });
     let mut rows: Vec<Row> = rows.collect();
     rows.sort_by(|a, b| (&a.from, &a.to, a.change).cmp(&(&b.from, &b.to, b.change)));
     rows
 }
 
-/// So many names stand in one cell.
-const MOST_NAMES: usize = 3;
+/// What is answered and what is not.
+type Content = [Traffic; 2];
+/// Contents by what their ends are called, of IPv4 and IPv6.
+type Parts = BTreeMap<(String, String), [Content; 2]>;
 
-fn names(all: &[&str]) -> String {
-    let some = all
-        .iter()
-        .take(MOST_NAMES)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match all.len().saturating_sub(MOST_NAMES) {
-        0 => some,
-        more => format!("{some} and {more} more"),
+/// The flows of one pair of ends, by the addresses that are treated alike.
+fn parts(labels: &[Label; 2], flows: &[&Flow], machines: &Machines<'_>) -> Parts {
+    let mut parts = Parts::new();
+    for version in IpVersion::BOTH {
+        let of_version = flows.iter().filter(|it| it.region.version == version);
+        for (from, to, content) in alike(&of_version.copied().collect::<Vec<_>>()) {
+            let name = |at: usize, addresses| labels[at].of(version, addresses, machines);
+            let mut ends = (name(0, &from), name(1, &to));
+            let known = parts.get(&ends).map(|it| &it[version as usize]);
+            if known.is_some_and(|it| it.iter().any(|it| !it.is_empty())) {
+                let [sender, receiver] = labels;
+                ends = (
+                    sender.in_full(version, &from),
+                    receiver.in_full(version, &to),
+                );
+            }
+            parts.entry(ends).or_default()[version as usize] = content;
+        }
     }
+    parts
+}
+
+/// Source and destination addresses, no two alike, and what goes between them.
+fn alike(flows: &[&Flow]) -> Vec<(Ranges, Ranges, Content)> {
+    let side = |dimension| atoms(flows.iter().map(move |it| it.region.side(dimension)));
+    let (sources, destinations) = (side(Dimension::Source), side(Dimension::Destination));
+    let mut by_row: BTreeMap<Vec<Content>, Ranges> = BTreeMap::new();
+    for source in sources {
+        let row = destinations.iter().map(|to| content(flows, &source, to));
+        join(&mut by_row, row.collect(), source);
+    }
+    let (rows, sources): (Vec<_>, Vec<_>) = by_row.into_iter().unzip();
+    let mut by_column: BTreeMap<Vec<Content>, Ranges> = BTreeMap::new();
+    for (at, destination) in destinations.into_iter().enumerate() {
+        let column = rows.iter().map(|row| row[at].clone());
+        join(&mut by_column, column.collect(), destination);
+    }
+    let mut alike = Vec::new();
+    for (column, destination) in by_column {
+        let cells = sources.iter().cloned().zip(column);
+        let cells = cells.filter(|(_, it)| it.iter().any(|it| !it.is_empty()));
+        alike.extend(cells.map(|(source, it)| (source, destination.clone(), it)));
+    }
+    alike
+}
+
+fn join(all: &mut BTreeMap<Vec<Content>, Ranges>, contents: Vec<Content>, addresses: Ranges) {
+    let known = all.entry(contents);
+    let known = known.and_modify(|known| *known = known.union(&addresses));
+    known.or_insert(addresses);
+}
+
+/// What goes between addresses that no box tells apart.
+fn content(flows: &[&Flow], source: &Ranges, destination: &Ranges) -> Content {
+    let holds = |region: &Region, side, addresses: &Ranges| {
+        let first = addresses.first();
+        first.is_some_and(|it| region.side(side).contains(it))
+    };
+    [true, false].map(|answered| {
+        let here = flows.iter().filter(|it| {
+            it.answered == answered
+                && holds(&it.region, Dimension::Source, source)
+                && holds(&it.region, Dimension::Destination, destination)
+        });
+        Traffic::of(&here.map(|it| &it.region).collect::<Vec<_>>())
+    })
+}
+
+/// One line for both versions where they say the same, or where there is but one.
+fn lines(labels: &[Label; 2], parts: &[Content; 2]) -> Vec<Line> {
+    let both = IpVersion::BOTH;
+    let is_dual = both
+        .iter()
+        .all(|it| labels.iter().all(|end| end.speaks(*it)));
+    let mut lines = Vec::new();
+    for (kind, silent) in [(0, ""), (1, "no answer")] {
+        let [v4, v6] = both.map(|version| {
+            let traffic = &parts[version as usize][kind];
+            (traffic, traffic.words(version))
+        });
+        let is_same = v4 == v6;
+        for ((traffic, words), name) in [(v4, "IPv4"), (v6, "IPv6")] {
+            if traffic.is_empty() || (is_same && name == "IPv6") {
+                continue;
+            }
+            let name = if is_dual && !is_same { name } else { "" };
+            let head = [name, silent].into_iter().filter(|it| !it.is_empty());
+            lines.push(Line {
+                head: head.collect::<Vec<_>>().join(", "),
+                words,
+                traffic: traffic.clone(),
+            });
+        }
+    }
+    lines
 }
 
 fn row(row: &Row, (from, to): (usize, usize), width: usize) -> String {
@@ -307,13 +285,14 @@ fn row(row: &Row, (from, to): (usize, usize), width: usize) -> String {
     };
     let indent = mark.len() + from + 3 + to + 2;
     let room = width.saturating_sub(indent).max(20);
-    let mut lines = folded(&row.answered, room);
-    if !row.silent.is_empty() {
-        let mut words = row.silent.clone();
-        words[0].insert_str(0, "no answer: ");
-        lines.extend(folded(&words, room));
-    }
-    let mut lines = lines.iter();
+    let lines = row.lines.iter().flat_map(|line| {
+        let mut words = line.words.clone();
+        if let (Some(first), false) = (words.first_mut(), line.head.is_empty()) {
+            first.insert_str(0, &format!("{}: ", line.head));
+        }
+        folded(&words, room)
+    });
+    let mut lines = lines.collect::<Vec<_>>().into_iter();
     let (source, destination) = (&row.from, &row.to);
     let sender = bold(format!("{source:<from$}"));
     let head = format!("{mark}{sender} {} {destination:<to$}", dim(">"));

@@ -1,23 +1,24 @@
 //! Who has which address, and what the ends of flows are called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use wirelab_model::IpNet;
-use wirelab_session::Session;
+use wirelab_session::{Run, Session};
 use wirelab_simulator::reach::{
     Dimension, End, Interval, IpVersion, PacketSet, Ranges, Reach, Region, address_number,
     is_public,
 };
 
+use super::label::{Kind, Label, blocks};
 use super::table::Flow;
 use crate::failure::Failure;
 use crate::hosts;
 
 /// In no more addresses of the internet than this are its machines told apart.
 const MOST_APART: u128 = 1024;
-/// So many blocks stand in one cell.
-const MOST_BLOCKS: usize = 2;
+/// No more machines outside stand in one cell by their names.
+const MOST_NAMED: u128 = 4;
 
 /// One side of the question.
 pub(super) enum Side {
@@ -35,8 +36,8 @@ impl Side {
         Self::In(blocks.map(|it| (IpVersion::of(&it), it.into())).collect())
     }
 
-    /// The one public address that was asked about, if no machine has it.
-    pub(super) fn stranger(&self, who: &Who) -> Option<IpAddr> {
+    /// The one public address that was asked about, if it is on the internet and no machine has it.
+    pub(super) fn stranger(&self, who: &Who, run: &Run) -> Option<IpAddr> {
         let Self::In(blocks) = self else { return None };
         let [(version, block)] = blocks[..] else {
             return None;
@@ -44,6 +45,7 @@ impl Side {
         let address = version.address(block.low);
         let is_one = block.low == block.high && is_public(address);
         let is_free = !who.names.contains_key(&address);
+        let is_free = is_free && run.world().vpc_of_address(address).is_none();
         (is_one && is_free).then_some(address)
     }
 }
@@ -51,17 +53,21 @@ impl Side {
 /// Who has which address.
 pub(super) struct Who {
     names: BTreeMap<IpAddr, String>,
+    /// Public addresses of interfaces, which a gateway translates.
+    public: BTreeSet<IpAddr>,
     subnets: Vec<(IpNet, String)>,
     /// Id and name.
     gateways: BTreeMap<String, String>,
 }
 
 impl Who {
-    pub(super) fn new(session: &Session) -> Self {
+    /// The names that a session has for what there is in a run of it.
+    pub(super) fn new(session: &Session, run: &Run) -> Self {
         let names = &session.plan().names;
         let short = |id: &str| names.short(id).unwrap_or(id).to_owned();
-        let resources = session.run().world().resources();
+        let resources = run.world().resources();
         let mut by_address = BTreeMap::new();
+        let mut public = BTreeSet::new();
         for nic in resources.network_interfaces.values() {
             let instance = nic.attachment.as_ref();
             let instance = instance.and_then(|it| it.instance_id.as_ref());
@@ -73,6 +79,7 @@ impl Who {
                 by_address.insert(IpAddr::from(its.private_ip_address), name.clone());
                 if let Some(association) = &its.association {
                     by_address.insert(association.public_ip.into(), name.clone());
+                    public.insert(association.public_ip.into());
                 }
             }
             for its in &nic.ipv6_addresses {
@@ -80,7 +87,7 @@ impl Who {
             }
         }
         // Machines outside AWS.
-        for it in hosts::interfaces(session.run()) {
+        for it in hosts::interfaces(run) {
             for address in addresses(&it) {
                 by_address.entry(address).or_insert_with(|| it.host.clone());
             }
@@ -95,6 +102,7 @@ impl Who {
         let endpoints = resources.vpc_endpoints.keys().map(|id| id.as_str());
         Self {
             names: by_address,
+            public,
             subnets: subnets.collect(),
             gateways: gateways
                 .chain(endpoints)
@@ -155,29 +163,49 @@ impl Who {
         ))
     }
 
-    /// What works first, then what arrives and cannot be answered.
-    pub(super) fn flows(&self, reach: &Reach, ends: &[Side; 2], change: &'static str) -> Vec<Flow> {
+    /// What works first, then what arrives and cannot be answered. `reach` is all of `world` or a
+    /// part.
+    pub(super) fn flows(
+        &self,
+        (reach, world): (&Reach, &Reach),
+        ends: &[Side; 2],
+        change: &'static str,
+    ) -> Vec<Flow> {
         let mut flows = Vec::new();
+        let wholes = [Dimension::Source, Dimension::Destination].map(|side| wholes(world, side));
         for (from, to, found) in reach.flows() {
             let silent = found.delivered.clone().subtract(&found.answered).coalesce();
             for (set, answered) in [(&found.answered, true), (&silent, false)] {
                 let set = narrow(set, Dimension::Source, from, &ends[0]);
                 let set = narrow(&set, Dimension::Destination, to, &ends[1]);
-                for region in set.regions() {
-                    for (sender, part) in self.parts(from, region, Dimension::Source) {
-                        for (receiver, part) in self.parts(to, &part, Dimension::Destination) {
-                            let mut receiver = receiver;
-                            if sender == receiver && self.is_own_public(&part) {
-                                receiver += " (public address)";
-                            }
-                            flows.push(Flow {
-                                change,
-                                from: sender.clone(),
-                                to: receiver,
-                                region: part,
-                                answered,
-                            });
+                let senders = set.regions().iter().flat_map(|region| {
+                    self.parts((from, &wholes[0][from]), region, Dimension::Source)
+                });
+                for sender in senders {
+                    let to = (to, &wholes[1][to]);
+                    for receiver in self.parts(to, &sender.region, Dimension::Destination) {
+                        let mut label = receiver.label;
+                        if label.kind == Kind::Machine && label == sender.label {
+                            // It never crosses the network.
+                            continue;
                         }
+                        let is_machine = matches!(label.kind, Kind::Machine | Kind::PublicAddress);
+                        if *from == End::Internet && is_machine {
+                            // There is no other way to it.
+                            label = self.machine(&receiver.name, Kind::Machine, is_public);
+                        }
+                        let mut name = receiver.name;
+                        if sender.name == name && self.is_own_public(&receiver.region) {
+                            name += " (public address)";
+                        }
+                        flows.push(Flow {
+                            change,
+                            from: sender.name.clone(),
+                            to: name,
+                            labels: [sender.label.clone(), label],
+                            region: receiver.region,
+                            answered,
+                        });
                     }
                 }
             }
@@ -186,40 +214,95 @@ impl Who {
     }
 
     /// The region by those who have the addresses of one side, and what is nobody's.
-    fn parts(&self, end: &End, region: &Region, side: Dimension) -> Vec<(String, Region)> {
+    fn parts(&self, (end, whole): (&End, &Whole), region: &Region, side: Dimension) -> Vec<Part> {
+        let version = region.version;
         let mut rest = region.side(side).clone();
-        let mut by_name: BTreeMap<&str, Vec<Interval>> = BTreeMap::new();
+        let mut parts = Vec::new();
+        let mut part = |addresses: Ranges, name: String, label: Label| {
+            let region = region.clone().with(side, addresses);
+            parts.extend(region.map(|region| Part {
+                name,
+                label,
+                region,
+            }));
+        };
+        if let Some(id) = behind(end) {
+            let name = self.gateways.get(id).map_or(id, String::as_str).to_owned();
+            let label = Label {
+                name: name.clone(),
+                kind: Kind::Behind,
+                whole: whole.clone(),
+            };
+            part(rest, name, label);
+            return parts;
+        }
         let is_many = *end == End::Internet && rest.count() > MOST_APART;
+        let mut by_name: BTreeMap<(&str, bool), Vec<Interval>> = BTreeMap::new();
         for (address, name) in self.names.iter().filter(|_| !is_many) {
             let number = address_number(*address);
-            let is_here = IpVersion::of_address(*address) == region.version;
+            let is_here = IpVersion::of_address(*address) == version;
             if is_here && rest.contains(number) {
+                let key = (name.as_str(), self.public.contains(address));
                 by_name
-                    .entry(name)
+                    .entry(key)
                     .or_default()
                     .push(Interval::single(number));
             }
         }
-        if let Some(id) = behind(end) {
-            let name = self.gateways.get(id).map_or(id, String::as_str);
-            return vec![(name.to_owned(), region.clone())];
-        }
-        let mut parts = Vec::new();
-        for (name, own) in by_name {
+        let is_known = |it: IpAddr| self.public.contains(&it);
+        for ((name, is_public), own) in by_name {
             let own = Ranges::of(own);
             rest = rest.subtract(&own);
-            let part = region.clone().with(side, own);
-            parts.extend(part.map(|part| (name.to_owned(), part)));
+            let label = match (end, is_public) {
+                (End::Internet, _) => internet_label(whole),
+                (_, true) => self.machine(name, Kind::PublicAddress, is_known),
+                (_, false) => self.machine(name, Kind::Machine, |it| !is_known(it)),
+            };
+            part(own, name.to_owned(), label);
         }
         if !rest.is_empty() {
-            let name = match end {
-                End::Internet => internet(region.version, &rest),
-                _ => self.free(region.version, &rest),
+            let is_internet = *end == End::Internet;
+            let free = self.free(version, &rest);
+            let (name, label) = if is_internet {
+                (internet(version, &rest), internet_label(whole))
+            } else {
+                let label = Label {
+                    name: free.clone(),
+                    kind: Kind::Free,
+                    whole: IpVersion::BOTH.map(|_| Ranges::of([])),
+                };
+                (free, label)
             };
-            let part = region.clone().with(side, rest);
-            parts.extend(part.map(|part| (name, part)));
+            part(rest, name, label);
         }
         parts
+    }
+
+    /// A machine by some of its addresses.
+    fn machine(&self, name: &str, kind: Kind, is_meant: impl Fn(IpAddr) -> bool) -> Label {
+        let all = self.names.iter();
+        let own = all.filter(|(address, its)| its.as_str() == name && is_meant(**address));
+        let own: Vec<IpAddr> = own.map(|(address, _)| *address).collect();
+        Label {
+            name: name.to_owned(),
+            kind,
+            whole: IpVersion::BOTH.map(|version| {
+                let own = own.iter().copied();
+                let own = own.filter(|it| IpVersion::of_address(*it) == version);
+                Ranges::of(own.map(|it| Interval::single(address_number(it))))
+            }),
+        }
+    }
+
+    /// The machines that have these addresses, if machines have them all.
+    pub(super) fn machines(&self, version: IpVersion, addresses: &Ranges) -> Option<String> {
+        if addresses.count() > MOST_NAMED {
+            return None;
+        }
+        let numbers = addresses.intervals().iter().flat_map(|it| it.low..=it.high);
+        let names = numbers.map(|it| self.names.get(&version.address(it)).map(String::as_str));
+        let names: Option<BTreeSet<&str>> = names.collect();
+        Some(names?.into_iter().collect::<Vec<_>>().join(", "))
     }
 
     /// Whether the destination is public addresses of one machine, which reaches itself by them.
@@ -258,26 +341,46 @@ fn internet(version: IpVersion, ranges: &Ranges) -> String {
     format!("internet {}", blocks(version, ranges))
 }
 
-/// The first blocks, and how many more there are.
-fn blocks(version: IpVersion, ranges: &Ranges) -> String {
-    let all = ranges.intervals();
-    let text = |it: &Interval| {
-        let (low, high) = (version.address(it.low), version.address(it.high));
-        let size = it.high - it.low;
-        let bits = if version == IpVersion::V4 { 32 } else { 128 };
-        match size {
-            0 => low.to_string(),
-            _ if size.wrapping_add(1).is_power_of_two() && it.low & size == 0 => {
-                format!("{low}/{}", bits - size.count_ones())
-            }
-            _ => format!("{low}-{high}"),
-        }
-    };
-    let mut words: Vec<_> = all.iter().take(MOST_BLOCKS).map(text).collect();
-    if all.len() > MOST_BLOCKS {
-        words.push(format!("{} more", all.len() - MOST_BLOCKS));
+/// All addresses of an end, IPv4 and IPv6.
+type Whole = [Ranges; 2];
+
+fn internet_label(whole: &Whole) -> Label {
+    Label {
+        name: "internet".to_owned(),
+        kind: Kind::Internet,
+        whole: whole.clone(),
     }
-    words.join(", ")
+}
+
+/// A part of a region whose one side is one end's.
+struct Part {
+    /// For programs.
+    name: String,
+    label: Label,
+    region: Region,
+}
+
+/// What the ends outside are as a whole. As senders, all that are there; as receivers, all that
+/// anybody reaches, and all that would send.
+fn wholes(reach: &Reach, side: Dimension) -> BTreeMap<End, Whole> {
+    let mut wholes: BTreeMap<End, Whole> = BTreeMap::new();
+    for (from, to, flows) in reach.flows() {
+        let end = if side == Dimension::Source { from } else { to };
+        let site = IpVersion::BOTH.map(|version| {
+            let site = reach.site(end, version).cloned();
+            site.unwrap_or_else(|| Ranges::of([]))
+        });
+        let is_known = site.iter().any(|it| !it.is_empty());
+        let whole = wholes.entry(end.clone()).or_insert(site);
+        if is_known || matches!(end, End::Vpc(_)) {
+            continue;
+        }
+        for region in flows.delivered.regions() {
+            let known = &mut whole[region.version as usize];
+            *known = known.union(region.side(side));
+        }
+    }
+    wholes
 }
 
 /// The customer gateway or endpoint that an end is.

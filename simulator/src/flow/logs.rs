@@ -1,17 +1,15 @@
 //! Which interface is recorded by which flow log, and when windows end.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 use wirelab_model::{
     FlowAction, FlowLog, FlowLogId, FlowMetadata, FlowRecord, LogDestinationType, NetworkInterface,
     NetworkInterfaceId, NitroGeneration, Observation, Place, Resources, SimDuration, SimTime,
     Stream, TrafficType, UnixTime,
 };
 
-use super::metadata::{aws_services, metadata};
+use super::metadata::metadata;
 use super::{Aggregator, RecordedInterface, Seen, WindowFlow};
 use crate::config::WorldConfig;
 use crate::event::LoggedRecord;
@@ -35,8 +33,6 @@ pub(crate) struct Window {
 pub(crate) struct FlowLogs {
     /// By interface; an interface has one tap for each interval that its logs ask for.
     taps: Vec<Vec<Tap>>,
-    /// The public addresses of AWS, with the names of their ranges.
-    services: BTreeMap<IpAddr, SmolStr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,11 +79,6 @@ impl FlowLogs {
         config: &WorldConfig,
     ) -> Vec<(SimTime, Window)> {
         self.forget_deleted(resources);
-        self.services = if resources.flow_logs.is_empty() {
-            BTreeMap::new()
-        } else {
-            aws_services(resources)
-        };
         let mut opened = Vec::new();
         for interface in resources.network_interfaces.values() {
             let Some(at) = index(&interface.network_interface_id) else {
@@ -162,7 +153,6 @@ impl FlowLogs {
             interface: &tap.interface,
             flows: &flows,
             window: (start, end),
-            services: &self.services,
         };
         for log in &mut tap.logs {
             let available_at = log.available_at(now, starts);
@@ -250,11 +240,6 @@ impl Subscription {
 
     fn record(&self, flow: &WindowFlow, ended: &Ended<'_>) -> FlowRecord {
         let mut record = flow.record(ended.interface);
-        if let Some(flow) = &mut record.flow {
-            let service = |address| ended.services.get(&address).cloned();
-            flow.pkt_src_aws_service = service(flow.pkt_srcaddr);
-            flow.pkt_dst_aws_service = service(flow.pkt_dstaddr);
-        }
         record.metadata.clone_from(&self.metadata);
         record
     }
@@ -265,7 +250,6 @@ struct Ended<'a> {
     interface: &'a RecordedInterface,
     flows: &'a [WindowFlow],
     window: (UnixTime, UnixTime),
-    services: &'a BTreeMap<IpAddr, SmolStr>,
 }
 
 /// The flow logs of an interface by aggregation interval.

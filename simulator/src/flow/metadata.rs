@@ -1,42 +1,10 @@
-//! What a record says of AWS and of tags, beside the packet: `pkt-src-aws-service`,
-//! `interface-type`, `instance-tag`.
-
-use std::collections::BTreeMap;
-use std::net::IpAddr;
+//! What a record says of the interface and its tags, beside the packet: versions 8 to 11.
 
 use smol_str::SmolStr;
 use wirelab_model::{
-    AWS_SERVICES, FlowField, FlowLog, FlowMetadata, InterfaceType, NetworkInterface, Resources,
-    Tag, TagFieldResource,
+    FlowField, FlowLog, FlowMetadata, InterfaceType, NetworkInterface, Resources, Tag,
+    TagFieldResource,
 };
-
-use crate::fabric::service_addresses;
-
-/// The public addresses of AWS, with the names that its published ranges have. S3 and DynamoDB have
-/// ranges of their own, other services are in `AMAZON`, and the public addresses of interfaces are
-/// in `EC2` (AWS General Reference, "AWS IP address ranges").
-pub(super) fn aws_services(resources: &Resources) -> BTreeMap<IpAddr, SmolStr> {
-    let mut names = BTreeMap::new();
-    for interface in resources.network_interfaces.values() {
-        let addresses = interface.private_ip_addresses.iter();
-        for association in addresses.filter_map(|it| it.association.as_ref()) {
-            names.insert(association.public_ip.into(), "EC2".into());
-        }
-    }
-    for vpc in resources.vpcs.values() {
-        for service in AWS_SERVICES {
-            let name = match service.name {
-                "s3" => "S3",
-                "dynamodb" => "DYNAMODB",
-                _ => "AMAZON",
-            };
-            for address in service_addresses(resources, service, &vpc.region) {
-                names.insert(address, name.into());
-            }
-        }
-    }
-    names
-}
 
 /// What the log's format asks for beyond version 7, as far as it is the interface's.
 pub(super) fn metadata(

@@ -1,6 +1,9 @@
 //! Windows, delivery and kinds of records.
 
-use wirelab_model::{FlowAction, LogStatus, SimDuration, UnixTime};
+use wirelab_model::{
+    FlowAction, FlowLog, FlowLogId, LogDestinationType, LogStatus, SimDuration, TrafficType,
+    UnixTime,
+};
 
 use crate::testing::{ACK, Net, SYN, tcp};
 
@@ -68,4 +71,38 @@ fn silence_is_logged_only_after_the_first_record() {
     assert_eq!(kinds, [LogStatus::Ok, LogStatus::NoData, LogStatus::NoData]);
     let flow = bench.records[0].record.flow.as_ref().expect("a flow");
     assert_eq!((flow.action, flow.tcp_flags.0), (FlowAction::Reject, 2));
+}
+
+#[test]
+fn files_in_s3_are_there_at_a_multiple_of_five_minutes_within_the_delay() {
+    let mut net = net();
+    net.put(FlowLog {
+        flow_log_id: FlowLogId::new("fl-s3"),
+        resource_id: "subnet-a".into(),
+        traffic_type: TrafficType::All,
+        log_destination_type: LogDestinationType::S3,
+        log_group_name: None,
+        log_destination: Some("arn:aws:s3:::bucket".into()),
+        deliver_logs_permission_arn: None,
+        log_format: "${interface-type} ${srcaddr}".into(),
+        max_aggregation_interval: 60,
+        destination_options: None,
+        tag_field_specifications: Vec::new(),
+        creation_time: UnixTime::default(),
+        tags: Vec::new(),
+    });
+    let mut bench = net.build();
+    bench.send("eni-x", tcp(("10.0.1.5", 1000), ("10.0.1.6", 22), SYN, 0));
+    bench.wait(120);
+    let in_s3 = |it: &&crate::LoggedRecord| it.flow_log.as_str() == "fl-s3";
+    let records: Vec<_> = bench.records.iter().filter(in_s3).collect();
+    assert!(records.len() >= 2, "both ends: {records:?}");
+    for it in records {
+        let published = bench.world.config().starts.at(it.available_at);
+        assert_eq!(published.as_secs() % 300, 0);
+        let late = published.as_secs() - it.record.end.as_secs();
+        assert!((300 - 60..=660).contains(&late), "{late}");
+        let metadata = it.record.metadata.as_ref().expect("version 11");
+        assert_eq!(metadata.interface_type, None, "an instance's");
+    }
 }

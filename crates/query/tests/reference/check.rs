@@ -101,7 +101,7 @@ fn same(left: &Option<String>, right: &Option<String>, near: f64) -> bool {
         || read_number(left)
             .zip(read_number(right))
             .is_some_and(|(l, r)| {
-                let inexact = left.contains('.') || right.contains('.') || l.abs() > 9e15;
+                let inexact = left.contains('.') || right.contains('.') || l.abs() > 1e14;
                 inexact && (l - r).abs() <= near * l.abs().max(r.abs()).max(1.0)
             })
 }

@@ -55,8 +55,11 @@ fn days_of_month(year: i64, month: i64) -> i64 {
 
 const DAY: i64 = 86_400_000;
 
-/// `2024-03-05 00:05:00.000`.
+/// `2024-03-05 00:05:00.000`; the number itself for what is in no year of four digits.
 pub(crate) fn print(millis: i64) -> String {
+    if millis.abs() > 253_402_207_200_999 {
+        return millis.to_string();
+    }
     format!(
         "{}.{:03}",
         format(millis, "%Y-%m-%d %H:%M:%S"),

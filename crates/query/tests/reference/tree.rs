@@ -64,6 +64,7 @@ impl Item {
     pub(crate) fn name(&self) -> String {
         self.alias.clone().unwrap_or_else(|| match &self.expr {
             Expr::Field(name) => name.clone(),
+            expr if expr.is_path() => expr.key(),
             expr => expr.to_string(),
         })
     }
@@ -131,6 +132,13 @@ impl Expr {
 
     pub(crate) fn call(name: &str, args: Vec<Self>) -> Self {
         Self::Call(name.to_owned(), args)
+    }
+
+    /// Whether it is a name with names after it, which reads as one long name.
+    fn is_path(&self) -> bool {
+        let is_name = |step: &Step| matches!(step, Step::Name(_));
+        matches!(self, Self::Access(of, path)
+            if matches!(**of, Self::Field(_)) && path.iter().all(is_name))
     }
 
     pub(crate) fn binary(operator: &'static str, left: Self, right: Self) -> Self {

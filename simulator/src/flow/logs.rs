@@ -57,6 +57,9 @@ struct Subscription {
     metadata: Option<Box<FlowMetadata>>,
     /// Whether it has had a record: NODATA is written only after that.
     begun: bool,
+    /// It was made within a window that others have opened: it records from the next one, because
+    /// no log knows packets of before.
+    waits: bool,
 }
 
 /// What the end of a window gives.
@@ -190,7 +193,9 @@ impl Tap {
     fn subscribe(&mut self, wanted: &[Subscription]) {
         let mut logs = wanted.to_vec();
         for log in &mut logs {
-            log.begun = self.logs.iter().any(|it| it.id == log.id && it.begun);
+            let known = self.logs.iter().find(|it| it.id == log.id);
+            log.begun = known.is_some_and(|it| it.begun);
+            log.waits = known.is_none_or(|it| it.waits);
         }
         self.logs = logs;
     }
@@ -218,6 +223,9 @@ impl Subscription {
     }
 
     fn close(&mut self, available_at: SimTime, ended: &Ended<'_>, closed: &mut Closed) {
+        if std::mem::take(&mut self.waits) {
+            return;
+        }
         let flows = ended.flows.iter().filter(|flow| self.wants(flow));
         let mut records: Vec<_> = flows.map(|flow| self.record(flow, ended)).collect();
         if records.is_empty() && self.begun {
@@ -277,6 +285,7 @@ fn subscriptions(
                 LogDestinationType::S3 => config.fabric.flow_logs.s3_delay,
             },
             begun: false,
+            waits: false,
         });
     }
     wanted

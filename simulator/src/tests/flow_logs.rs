@@ -5,7 +5,7 @@ use wirelab_model::{
     UnixTime,
 };
 
-use crate::testing::{ACK, Net, SYN, tcp};
+use crate::testing::{ACK, Bench, Net, SYN, tcp};
 
 fn net() -> Net {
     let mut net = Net::default();
@@ -73,10 +73,9 @@ fn silence_is_logged_only_after_the_first_record() {
     assert_eq!((flow.action, flow.tcp_flags.0), (FlowAction::Reject, 2));
 }
 
-#[test]
-fn files_in_s3_are_there_at_a_multiple_of_five_minutes_within_the_delay() {
-    let mut net = net();
-    net.put(FlowLog {
+/// Of the subnet, in version 11.
+fn s3_log() -> FlowLog {
+    FlowLog {
         flow_log_id: FlowLogId::new("fl-s3"),
         resource_id: "subnet-a".into(),
         traffic_type: TrafficType::All,
@@ -90,7 +89,35 @@ fn files_in_s3_are_there_at_a_multiple_of_five_minutes_within_the_delay() {
         tag_field_specifications: Vec::new(),
         creation_time: UnixTime::default(),
         tags: Vec::new(),
-    });
+    }
+}
+
+#[test]
+fn a_log_made_within_a_window_knows_nothing_of_before() {
+    let mut net = net();
+    net.flow_log("eni-x");
+    let mut bench = net.build();
+    let send = |bench: &mut Bench, count| {
+        for _ in 0..count {
+            bench.send("eni-x", tcp(("10.0.1.5", 1000), ("10.0.1.6", 80), ACK, 10));
+        }
+    };
+    send(&mut bench, 90);
+    bench.change(net.put(s3_log()));
+    let made = bench.world.config().starts.at(bench.world.now()).as_secs();
+    send(&mut bench, 150);
+    bench.wait(120);
+    let in_s3 = |it: &&crate::LoggedRecord| it.flow_log.as_str() == "fl-s3";
+    let records = bench.records.iter().filter(in_s3);
+    let starts: Vec<_> = records.map(|it| it.record.start.as_secs()).collect();
+    assert!(!starts.is_empty(), "none");
+    assert!(starts.iter().all(|it| *it >= made), "{starts:?}, {made}");
+}
+
+#[test]
+fn files_in_s3_are_there_at_a_multiple_of_five_minutes_within_the_delay() {
+    let mut net = net();
+    net.put(s3_log());
     let mut bench = net.build();
     bench.send("eni-x", tcp(("10.0.1.5", 1000), ("10.0.1.6", 22), SYN, 0));
     bench.wait(120);

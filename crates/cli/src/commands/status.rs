@@ -169,10 +169,10 @@ fn next(status: &Status) -> String {
 fn evidence_places(files: &[String]) -> Vec<(String, usize)> {
     let mut places: Vec<(String, usize)> = Vec::new();
     for file in files {
-        let place = match file.split_once("/evidence/s3/") {
+        let place = match file.split_once("evidence/s3/") {
             Some((folder, key)) => {
                 let bucket = key.split('/').next().unwrap_or_default();
-                format!("{folder}/evidence/s3/{bucket}/")
+                format!("{folder}evidence/s3/{bucket}/")
             }
             None => file.clone(),
         };

@@ -76,9 +76,11 @@ impl<'a> Record<'a> {
 
     /// The field's text; `None` if the format lacks the field or the value is `-`.
     #[must_use]
+    #[inline]
     pub fn get(&self, field: Field) -> Option<&'a str> {
         let index = self.format.position(field)?;
-        Some(self.values[index]).filter(|value| *value != "-")
+        let value = self.values[index];
+        (value.as_bytes() != b"-").then_some(value)
     }
 
     /// The field's value as a number or address; `None` as for [`Record::get`].

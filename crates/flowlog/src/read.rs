@@ -212,14 +212,10 @@ pub fn gunzip(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>, ReadError> {
 }
 
 /// The quick way for a file that is one sound gzip member, as AWS writes them: its last four octets
-/// say how long the text is. `None` for anything else. A further member would have to begin
-/// somewhere behind, so that a second magic number means the slow way, rightly or not.
+/// say how long the text is. `None` for anything else.
 fn gunzip_one(bytes: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
-    let mut others = bytes.get(GZIP_MAGIC.len()..)?.windows(3);
-    if others.any(|it| it == [0x1f, 0x8b, 8]) {
-        return None;
-    }
-    let length = u32::from_le_bytes(*bytes.last_chunk()?) as usize;
+    let ending: [u8; 4] = *bytes.last_chunk()?;
+    let length = u32::from_le_bytes(ending) as usize;
     // Deflate makes at most 1032 octets of one.
     if length as u64 > bytes_max || length / 1032 > bytes.len() {
         return None;
@@ -227,7 +223,11 @@ fn gunzip_one(bytes: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
     let mut unpacked = vec![0; length];
     let mut decompressor = libdeflater::Decompressor::new();
     let written = decompressor.gzip_decompress(bytes, &mut unpacked).ok()?;
-    (written == length).then_some(unpacked)
+    // That was the first member. If there were another, its magic number would come right after
+    // the length of the first.
+    let joint = [&ending[..], GZIP_MAGIC].concat();
+    let is_alone = !bytes.windows(joint.len()).any(|it| it == joint);
+    (written == length && is_alone).then_some(unpacked)
 }
 
 fn into_text(mut octets: Vec<u8>) -> Result<String, ReadError> {

@@ -281,7 +281,7 @@ const fn digits(value: u64) -> usize {
     };
     // 1233 / 4096 is the logarithm of 2, near enough; the power of ten says which side it is.
     let bits = 64 - (value | 1).leading_zeros() as usize;
-    let about = bits * 1233 >> 12;
+    let about = (bits * 1233) >> 12;
     about + ((value | 1) >= POWERS[about]) as usize
 }
 

@@ -207,6 +207,15 @@ fn a_broken_file_says_what_is_wrong_and_where() {
     );
 }
 
+/// Found by fuzzing: pages that make the Parquet library panic.
+#[test]
+fn a_parquet_file_that_contradicts_itself_is_an_error() {
+    let file = include_bytes!("../../../fuzz/corpus/records/contradiction.log.parquet");
+    let error = LogText::from_bytes(file, None).expect_err("damaged");
+    let message = "the Parquet data cannot be read: its pages contradict each other";
+    assert_eq!(error.to_string(), message);
+}
+
 /// Runs a Python program on a file; `None` with a word about it if a module is not there.
 fn python(modules: &str, program: &str, file: &[u8]) -> Option<String> {
     let dir = tempfile::tempdir().expect("a folder");

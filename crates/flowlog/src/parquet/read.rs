@@ -1,6 +1,7 @@
 //! Columns to lines: what a Parquet file would be as text.
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -54,7 +55,16 @@ fn damaged(error: impl std::fmt::Display) -> ParquetError {
 }
 
 /// The file's records as lines in the order of its columns.
+///
+/// The library asserts where a page contradicts itself, instead of answering with an error. A
+/// damaged file must not end the process, so that such a panic ends here: nothing of what it was
+/// working on is used again.
 pub(crate) fn to_text(file: &[u8], bytes_max: u64) -> Result<(LogFormat, String), ParquetError> {
+    let read = AssertUnwindSafe(|| decode(file, bytes_max));
+    catch_unwind(read).unwrap_or_else(|_| Err(damaged("its pages contradict each other")))
+}
+
+fn decode(file: &[u8], bytes_max: u64) -> Result<(LogFormat, String), ParquetError> {
     let file = Bytes::copy_from_slice(file);
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(&file, options).map_err(damaged)?;

@@ -9,8 +9,8 @@ use wirelab_flowlog::read::LogText;
 use wirelab_flowlog::s3::LogKey;
 use wirelab_flowlog::{parquet, s3};
 
-/// libFuzzer ends at the first panic, even at one that is caught; so it is told of none. One that is
-/// not caught still ends it.
+/// libFuzzer ends at the first panic, even at one that is caught; so it is told of none. One that
+/// is not caught still ends it.
 static QUIET: Once = Once::new();
 
 fuzz_target!(|bytes: &[u8]| {

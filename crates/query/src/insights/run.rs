@@ -29,7 +29,6 @@ use super::parse::{LIMIT_MAX, Parser};
 use super::plan::{Finish, Planner};
 use super::printer::Printer;
 use super::reading::{Reading, counted, file_session};
-use super::record_source;
 use super::row::Column as RowColumn;
 use super::source::{self, Source};
 use super::value::equality_key;

@@ -44,6 +44,7 @@
 //! Source: Amazon CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".
 //! What the guide leaves open is decided in one place each and said there.
 
+pub mod athena;
 mod display;
 mod error;
 mod events;
@@ -51,7 +52,6 @@ mod files;
 mod insights;
 mod result;
 mod saved;
-#[allow(dead_code, unused_imports)] // until SQL is there
 mod scan;
 
 pub use error::{Place, QueryError};
@@ -73,6 +73,7 @@ pub mod blocking {
 
     use wirelab_flowlog::LogFormat;
 
+    use crate::athena::{AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets};
     use crate::{FilesError, LogFiles, LogGroups, QueryError, QueryOptions, QueryResult};
 
     thread_local! {
@@ -123,6 +124,23 @@ pub mod blocking {
             file: place,
             reason: error.to_string(),
         })?
+    }
+
+    /// Runs the statement to its end on this thread.
+    ///
+    /// # Errors
+    /// As [`crate::athena::athena`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime: there, await [`crate::athena::athena`].
+    pub fn athena(
+        sql: &str,
+        catalog: &mut AthenaCatalog,
+        buckets: &Buckets,
+        options: &AthenaOptions,
+    ) -> Result<AthenaResult, AthenaError> {
+        let answer = run(crate::athena::athena(sql, catalog, buckets, options));
+        answer.map_err(|error| AthenaError::Internal(error.to_string()))?
     }
 
     /// Drives a future with this thread's runtime.

@@ -65,7 +65,7 @@ pub(super) async fn files(
 }
 
 /// Where in a line of `format` each of `fields` stands.
-fn layout(fields: &[Field], format: &LogFormat, header: bool) -> TextLayout {
+pub(super) fn layout(fields: &[Field], format: &LogFormat, header: bool) -> TextLayout {
     let place = |field: &Field| {
         let mut known = format.fields().iter();
         let at = known.position(|known| known == field);

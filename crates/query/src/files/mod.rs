@@ -27,9 +27,11 @@ use std::fmt;
 use std::path::Path as LocalPath;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use wirelab_flowlog::{Field, LogFormat};
 
 use crate::scan::TextLayout;
@@ -147,6 +149,39 @@ impl LogFiles {
             Err(_) => {}
         }
         files
+    }
+
+    /// One file of lines without a header, in memory.
+    pub(crate) fn from_text(
+        name: &str,
+        text: String,
+        format: LogFormat,
+    ) -> Result<Self, FilesError> {
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let key = Path::from("records.log");
+        let error = |error| FilesError::Store {
+            place: name.to_owned(),
+            error,
+        };
+        let stored = async {
+            store.put(&key, text.into()).await?;
+            store.head(&key).await
+        };
+        // Memory does not keep anyone waiting.
+        let object = stored.now_or_never().unwrap_or_else(|| {
+            let source = "memory is not ready".into();
+            let store = "InMemory";
+            Err(object_store::Error::Generic { store, source })
+        });
+        let object = object.map_err(error)?;
+        let layout = head::layout(format.fields(), &format, false);
+        let content = Content::Text(Arc::new(layout));
+        Ok(Self {
+            name: name.to_owned(),
+            store,
+            files: vec![LogFile { object, content }],
+            format,
+        })
     }
 
     /// How many files.

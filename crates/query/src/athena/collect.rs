@@ -1,0 +1,418 @@
+//! Aggregates that keep rows of values: `max_by`, `histogram`, `array_agg` and the like.
+//!
+//! What one keeps of its rows is again rows, so a partial result is a list a column, and merging
+//! partial results is taking those rows in.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
+
+use super::error::{Checked, Fault};
+use super::types::Type;
+use super::value::{self, Value};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    MaxBy,
+    MinBy,
+    MaxN,
+    MinN,
+    Arbitrary,
+    Array,
+    ListAgg,
+    Histogram,
+    MapAgg,
+    MultimapAgg,
+    Percentile,
+    GeometricMean,
+    SumInterval,
+    Single,
+}
+
+/// The function for arguments of given types.
+#[derive(Debug)]
+pub(super) struct Collect {
+    kind: Kind,
+    args: Vec<Type>,
+    returns: Type,
+    /// `(descending, nulls first)` of the arguments that are sort keys; they are the last ones.
+    keys: Vec<(bool, bool)>,
+    signature: Signature,
+}
+
+impl PartialEq for Collect {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind
+            && self.args == other.args
+            && self.returns == other.returns
+            && self.keys == other.keys
+    }
+}
+
+impl Eq for Collect {}
+
+impl Hash for Collect {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind.hash(state);
+        self.args.hash(state);
+    }
+}
+
+impl Collect {
+    pub(super) fn new(kind: Kind, args: Vec<Type>, returns: Type) -> Self {
+        Self {
+            kind,
+            args,
+            returns,
+            keys: Vec::new(),
+            signature: Signature::variadic_any(Volatility::Immutable),
+        }
+    }
+
+    pub(super) fn sorted(mut self, keys: Vec<(bool, bool)>) -> Self {
+        self.keys = keys;
+        self
+    }
+
+    /// The types of the rows that are kept.
+    fn kept(&self) -> Vec<Type> {
+        match self.kind {
+            Kind::Histogram => vec![self.args[0].clone(), Type::BigInt],
+            _ => self.args.clone(),
+        }
+    }
+}
+
+impl AggregateUDFImpl for Collect {
+    fn name(&self) -> &str {
+        match self.kind {
+            Kind::MaxBy => "max_by",
+            Kind::MinBy => "min_by",
+            Kind::MaxN => "max",
+            Kind::MinN => "min",
+            Kind::Arbitrary => "arbitrary",
+            Kind::Array => "array_agg",
+            Kind::ListAgg => "listagg",
+            Kind::Histogram => "histogram",
+            Kind::MapAgg => "map_agg",
+            Kind::MultimapAgg => "multimap_agg",
+            Kind::Percentile => "approx_percentile",
+            Kind::GeometricMean => "geometric_mean",
+            Kind::SumInterval => "sum",
+            Kind::Single => "single_row",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _args: &[DataType]) -> Result<DataType> {
+        Ok(self.returns.arrow())
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
+        Ok(Box::new(Rows {
+            kind: self.kind,
+            args: self.args.clone(),
+            kept: self.kept(),
+            returns: self.returns.clone(),
+            keys: self.keys.clone(),
+            distinct: args.is_distinct,
+            rows: Vec::new(),
+            places: HashMap::new(),
+            bytes: 0,
+        }))
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
+        let types = self.kept().into_iter().map(Type::array).enumerate();
+        Ok(types
+            .map(|(at, ty)| Arc::new(ty.field(&format!("{}[{at}]", args.name))))
+            .collect())
+    }
+}
+
+type Row = Vec<Value<'static>>;
+
+#[derive(Debug)]
+struct Rows {
+    kind: Kind,
+    args: Vec<Type>,
+    kept: Vec<Type>,
+    returns: Type,
+    keys: Vec<(bool, bool)>,
+    distinct: bool,
+    rows: Vec<Row>,
+    /// Where the row of a key is, for kinds with one row a key.
+    places: HashMap<String, usize>,
+    bytes: usize,
+}
+
+impl Rows {
+    /// Takes a row in.
+    fn take(&mut self, row: Row) -> Checked<()> {
+        match self.kind {
+            Kind::MaxBy | Kind::MinBy | Kind::MaxN | Kind::MinN => self.take_best(row),
+            Kind::Arbitrary => {
+                if self.rows.is_empty() && !row[0].is_null() {
+                    self.keep(row);
+                }
+            }
+            Kind::Single => {
+                if !self.rows.is_empty() {
+                    let message = "Scalar sub-query has returned multiple rows";
+                    return Err(Fault::bare("SUBQUERY_MULTIPLE_ROWS", message));
+                }
+                self.keep(row);
+            }
+            Kind::Histogram | Kind::MapAgg if row[0].is_null() => {}
+            Kind::Histogram => match self.place(&row) {
+                Some(at) => {
+                    let sum = self.rows[at][1].int() + row[1].int();
+                    self.rows[at][1] = Value::Int(sum);
+                }
+                None => self.keep(row),
+            },
+            Kind::MapAgg => {
+                if self.place(&row).is_none() {
+                    self.keep(row);
+                }
+            }
+            Kind::SumInterval | Kind::GeometricMean | Kind::Percentile if row[0].is_null() => {}
+            Kind::MultimapAgg | Kind::ListAgg if row[0].is_null() => {}
+            Kind::SumInterval => match self.rows.first_mut() {
+                Some(sum) => sum[0] = Value::Int(sum[0].int().saturating_add(row[0].int())),
+                None => self.keep(row),
+            },
+            _ if self.distinct => {
+                if self.place(&row).is_none() {
+                    self.keep(row);
+                }
+            }
+            _ => self.keep(row),
+        }
+        Ok(())
+    }
+
+    /// The place of the row with the same first value; notes the next place if there is none.
+    fn place(&mut self, row: &Row) -> Option<usize> {
+        let key = format!("{:?}", row[0]);
+        let next = self.rows.len();
+        let at = *self.places.entry(key).or_insert(next);
+        (at < next).then_some(at)
+    }
+
+    fn keep(&mut self, row: Row) {
+        self.bytes += row.iter().map(weight).sum::<usize>() + size_of::<Row>();
+        self.rows.push(row);
+    }
+
+    /// Keeps the first few in the function's order.
+    fn take_best(&mut self, row: Row) {
+        let by = usize::from(matches!(self.kind, Kind::MaxBy | Kind::MinBy));
+        if row[by].is_null() {
+            return;
+        }
+        let most = row
+            .get(by + 1)
+            .map_or(1, |n| usize::try_from(n.int()).unwrap_or(0));
+        let greatest = matches!(self.kind, Kind::MaxBy | Kind::MaxN);
+        let before = |kept: &Row| {
+            let order = kept[by].order(&row[by]);
+            if greatest {
+                order.is_ge()
+            } else {
+                order.is_le()
+            }
+        };
+        let at = self.rows.partition_point(before);
+        if at < most {
+            self.bytes += row.iter().map(weight).sum::<usize>() + size_of::<Row>();
+            self.rows.insert(at, row);
+            self.rows.truncate(most);
+        }
+    }
+
+    fn sorted(&self) -> Vec<&Row> {
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        let first = self.args.len() - self.keys.len();
+        rows.sort_by(|a, b| {
+            let mut orders = self
+                .keys
+                .iter()
+                .enumerate()
+                .map(|(i, (descending, nulls_first))| {
+                    let (a, b) = (&a[first + i], &b[first + i]);
+                    let order = a.order(b);
+                    if a.is_null() != b.is_null() {
+                        return if *nulls_first { order.reverse() } else { order };
+                    }
+                    if *descending { order.reverse() } else { order }
+                });
+            orders
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
+        rows
+    }
+
+    fn result(&self) -> Checked<Value<'static>> {
+        let firsts = || self.rows.iter().map(|row| row[0].clone());
+        let is_list = matches!(self.returns, Type::Array(_));
+        if self.rows.is_empty() {
+            return Ok(Value::Null);
+        }
+        Ok(match self.kind {
+            Kind::MaxBy | Kind::MinBy if !is_list => self.rows[0][0].clone(),
+            Kind::MaxBy | Kind::MinBy | Kind::MaxN | Kind::MinN => Value::List(firsts().collect()),
+            Kind::Arbitrary | Kind::Single | Kind::SumInterval => self.rows[0][0].clone(),
+            Kind::Array => Value::List(
+                self.sorted()
+                    .into_iter()
+                    .map(|row| row[0].clone())
+                    .collect(),
+            ),
+            Kind::ListAgg => {
+                let rows = self.sorted();
+                let separator = rows.first().map_or("", |row| row[1].text()).to_owned();
+                let texts: Vec<&str> = rows.iter().map(|row| row[0].text()).collect();
+                let text = texts.join(&separator);
+                if text.len() > 1 << 20 {
+                    return Err(Fault::argument(
+                        "Concatenated string has the length in bytes larger than the maximum output length 1048576",
+                    ));
+                }
+                Value::str(text)
+            }
+            Kind::Histogram | Kind::MapAgg => {
+                let entries = self.rows.iter().map(|row| (row[0].clone(), row[1].clone()));
+                Value::Map(entries.collect())
+            }
+            Kind::MultimapAgg => Value::Map(grouped(&self.rows)),
+            Kind::GeometricMean => {
+                let logs: f64 = self.rows.iter().map(|row| row[0].float().ln()).sum();
+                Value::Float((logs / self.rows.len() as f64).exp())
+            }
+            Kind::Percentile => self.percentiles()?,
+        })
+    }
+
+    /// The value at which a share of all weight is reached; exact, which `approx` allows.
+    fn percentiles(&self) -> Checked<Value<'static>> {
+        let share = self.args.len() - 1;
+        let mut rows: Vec<&Row> = self.rows.iter().collect();
+        rows.sort_by(|a, b| a[0].order(&b[0]));
+        let weight = |row: &Row| if share == 2 { row[1].float() } else { 1.0 };
+        let total: f64 = rows.iter().map(|row| weight(row)).sum();
+        let at = |share: &Value<'_>| {
+            let share = share.float();
+            if !(0.0..=1.0).contains(&share) {
+                return Err(Fault::argument("Percentile must be between 0 and 1"));
+            }
+            let mut sum = 0.0;
+            let found = rows.iter().find(|row| {
+                sum += weight(row);
+                sum >= share * total
+            });
+            let found = found.or(rows.last());
+            Ok(found.map_or(Value::Null, |row| row[0].clone()))
+        };
+        match &self.rows[0][share] {
+            Value::List(shares) => {
+                let values = shares.iter().map(at);
+                Ok(Value::List(values.collect::<Checked<_>>()?))
+            }
+            share => at(share),
+        }
+    }
+}
+
+/// All values of each key.
+fn grouped(rows: &[Row]) -> Vec<(Value<'static>, Value<'static>)> {
+    let mut places = HashMap::new();
+    let mut maps: Vec<(Value<'static>, Vec<Value<'static>>)> = Vec::new();
+    for row in rows {
+        let at = *places.entry(format!("{:?}", row[0])).or_insert_with(|| {
+            maps.push((row[0].clone(), Vec::new()));
+            maps.len() - 1
+        });
+        maps[at].1.push(row[1].clone());
+    }
+    let entries = maps.into_iter();
+    entries
+        .map(|(key, values)| (key, Value::List(values)))
+        .collect()
+}
+
+fn weight(value: &Value<'_>) -> usize {
+    let held = match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Map(entries) => entries.iter().map(|(k, v)| weight(k) + weight(v)).sum(),
+        _ => 0,
+    };
+    held + size_of::<Value<'_>>()
+}
+
+impl Accumulator for Rows {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let mut fitted = Vec::with_capacity(values.len());
+        for (array, ty) in values.iter().zip(&self.args) {
+            fitted.push(value::fitted(array, ty)?);
+        }
+        for row in 0..fitted.first().map_or(0, |array| array.len()) {
+            let columns = fitted.iter().zip(&self.args);
+            let mut taken: Row = columns
+                .map(|(array, ty)| value::get(array, ty, row).into_owned())
+                .collect();
+            if self.kind == Kind::Histogram {
+                taken.push(Value::Int(1));
+            }
+            self.take(taken)?;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<ScalarValue> {
+        let array = value::array(&self.returns, &[self.result()?])?;
+        ScalarValue::try_from_array(&array, 0)
+    }
+
+    fn size(&self) -> usize {
+        size_of_val(self) + self.bytes + self.places.len() * 64
+    }
+
+    fn state(&mut self) -> Result<Vec<ScalarValue>> {
+        let mut states = Vec::with_capacity(self.kept.len());
+        for (at, ty) in self.kept.iter().enumerate() {
+            let column = self.rows.iter().map(|row| row[at].clone()).collect();
+            let array = value::array(&Type::array(ty.clone()), &[Value::List(column)])?;
+            states.push(ScalarValue::try_from_array(&array, 0)?);
+        }
+        Ok(states)
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
+        let lists: Vec<Type> = self.kept.iter().cloned().map(Type::array).collect();
+        for state in 0..states.first().map_or(0, |array| array.len()) {
+            let columns: Vec<Value<'_>> = states
+                .iter()
+                .zip(&lists)
+                .map(|(array, ty)| value::get(array, ty, state))
+                .collect();
+            for row in 0..columns.first().map_or(0, |column| column.list().len()) {
+                let taken = columns.iter().map(|column| column.list()[row].clone());
+                self.take(taken.map(Value::into_owned).collect())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,657 @@
+//! Expressions: names become columns, every value gets a type of Trino's, and what the types do
+//! not allow is refused at its place.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::{Case, InList, Like};
+use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, lit, not};
+
+use super::ast::{Comparison, Expr, Kind};
+use super::cast;
+use super::cursor::Name;
+use super::error::{Checked, Fault};
+use super::operators::{Typed, arithmetic};
+use super::plan::Planner;
+use super::result;
+use super::scope::Scope;
+use super::types::Type;
+use super::value::{self, Value};
+
+/// The code of most faults.
+pub(super) const MISMATCH: &str = "TYPE_MISMATCH";
+
+impl Comparison {
+    fn operator(self) -> Operator {
+        match self {
+            Self::Equal => Operator::Eq,
+            Self::NotEqual => Operator::NotEq,
+            Self::Less => Operator::Lt,
+            Self::LessEqual => Operator::LtEq,
+            Self::Greater => Operator::Gt,
+            Self::GreaterEqual => Operator::GtEq,
+        }
+    }
+
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "<>",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+        }
+    }
+}
+
+/// A literal of a value.
+pub(super) fn literal(value: &Value<'_>, ty: &Type) -> Checked<Typed> {
+    let array = value::array(ty, std::slice::from_ref(value))?;
+    let scalar = ScalarValue::try_from_array(&array, 0)?;
+    Ok(Typed::new(lit(scalar), ty.clone()))
+}
+
+fn text(value: &str) -> Typed {
+    let length = value.chars().count();
+    let scalar = ScalarValue::Utf8View(Some(value.to_owned()));
+    Typed::new(lit(scalar), Type::Varchar(Some(length)))
+}
+
+impl Planner<'_> {
+    /// Any expression.
+    pub(super) fn typed(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        let logical = matches!(*expr.kind, Kind::And(_) | Kind::Or(_) | Kind::Not(_));
+        let query = matches!(
+            *expr.kind,
+            Kind::Exists(_) | Kind::InQuery(..) | Kind::Quantified(..)
+        );
+        let predicate = self.predicate.get();
+        self.predicate.set(predicate && (logical || query));
+        let typed = self.any(expr, scope);
+        self.predicate.set(predicate);
+        typed
+    }
+
+    /// The test of WHERE or HAVING.
+    pub(super) fn filter(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        let before = self.predicate.replace(true);
+        let typed = self.typed(expr, scope);
+        self.predicate.set(before);
+        typed
+    }
+
+    fn any(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        match &*expr.kind {
+            Kind::Null => Ok(Typed::new(lit(ScalarValue::Null), Type::Unknown)),
+            Kind::Bool(value) => Ok(Typed::new(lit(*value), Type::Boolean)),
+            Kind::Text(value) => Ok(text(value)),
+            Kind::Double(value) => Ok(Typed::new(lit(*value), Type::Double)),
+            Kind::Integer(digits) => integer(digits, expr.at),
+            Kind::Decimal(digits) => decimal(digits, expr.at),
+            Kind::Typed(ty, text) => self.typed_literal(ty, text, expr.at),
+            Kind::Interval {
+                text,
+                negative,
+                unit,
+                to,
+            } => interval(text, *negative, unit, to.as_ref(), expr.at),
+            Kind::Column(_) | Kind::Field(..) => self.name(expr, scope),
+            Kind::And(terms) => self.junction(terms, scope, true),
+            Kind::Or(terms) => self.junction(terms, scope, false),
+            Kind::Compare(op, left, right) => {
+                let (left, right) = (self.typed(left, scope)?, self.typed(right, scope)?);
+                self.compare(*op, left, right, expr.at)
+            }
+            Kind::Call(call) => self.call(call, expr, scope),
+            Kind::Exists(_) | Kind::Subquery(_) | Kind::InQuery(..) | Kind::Quantified(..) => {
+                self.subquery(expr, scope)
+            }
+            _ => self.operation(expr, scope),
+        }
+    }
+
+    fn operation(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        match &*expr.kind {
+            Kind::Negative(inner) => self.negative(inner, expr.at, scope),
+            Kind::Not(inner) => {
+                let inner = self.boolean(inner, scope, "Value of logical NOT expression")?;
+                Ok(Typed::new(not(inner), Type::Boolean))
+            }
+            Kind::Arithmetic(op, left, right) => {
+                let (left, right) = (self.typed(left, scope)?, self.typed(right, scope)?);
+                let (a, b) = (left.ty.clone(), right.ty.clone());
+                arithmetic(*op, left, right)
+                    .ok_or_else(|| cannot_apply(&format!("{a} {} {b}", op.sign()), expr.at))
+            }
+            Kind::Concat(left, right) => {
+                let args = vec![self.typed(left, scope)?, self.typed(right, scope)?];
+                self.concat(args, expr.at)
+            }
+            Kind::IsNull(inner) => {
+                let inner = self.typed(inner, scope)?.expr;
+                Ok(Typed::new(inner.is_null(), Type::Boolean))
+            }
+            Kind::Distinct(left, right) => self.distinct(left, right, expr.at, scope),
+            Kind::Between(value, low, high) => self.between(value, low, high, expr.at, scope),
+            Kind::InList(value, list) => self.in_list(value, list, scope),
+            Kind::Like(value, pattern, escape) => self.like(value, pattern, escape.as_ref(), scope),
+            Kind::Case {
+                operand,
+                branches,
+                otherwise,
+            } => self.case(operand.as_ref(), branches, otherwise.as_ref(), scope),
+            Kind::Cast { value, to, safe } => self.cast(value, to, *safe, expr.at, scope),
+            Kind::Try(inner) => {
+                let inner = self.typed(inner, scope)?;
+                self.try_of(inner)
+            }
+            Kind::Extract(field, inner) => self.extract(field, inner, scope),
+            Kind::AtTimeZone(inner, zone) => self.at_time_zone(inner, zone, expr.at, scope),
+            Kind::Array(items) => self.array(items, scope),
+            Kind::Row(items) => self.row(items, scope),
+            Kind::Subscript(base, index) => self.subscript(base, index, expr.at, scope),
+            Kind::Current(word) => self.current(word, expr.at),
+            _ => Err(Fault::new(
+                MISMATCH,
+                expr.at,
+                "a lambda is allowed as an argument of a function only",
+            )),
+        }
+    }
+
+    /// An expression that must be a truth value; `what` names it in the fault.
+    pub(super) fn boolean(&self, expr: &Expr, scope: &Scope<'_>, what: &str) -> Checked<Plan> {
+        let typed = self.typed(expr, scope)?;
+        if !matches!(typed.ty, Type::Boolean | Type::Unknown) {
+            let message = format!("{what} must evaluate to a boolean (actual: {})", typed.ty);
+            return Err(Fault::new(MISMATCH, expr.at, message));
+        }
+        Ok(typed.cast(&Type::Boolean).expr)
+    }
+
+    /// AND or OR. What can fail on a value is asked only where the terms before it leave the
+    /// answer open, as Trino evaluates from left to right; engines of columns do not.
+    fn junction(&self, terms: &[Expr], scope: &Scope<'_>, and: bool) -> Checked<Typed> {
+        let mut safe: Vec<Plan> = Vec::new();
+        for term in terms {
+            let plan = self.boolean(term, scope, "Logical expression term")?;
+            if safe.is_empty() || !can_fail(&plan) {
+                safe.push(plan);
+                continue;
+            }
+            // A test that becomes a join cannot stand in a CASE.
+            let tests = safe.iter().filter(|test| !holds_query(test)).cloned();
+            let before = balanced(&tests.collect::<Vec<_>>(), and);
+            let decided = if and {
+                before.is_false()
+            } else {
+                before.is_true()
+            };
+            safe.push(Plan::Case(Case::new(
+                None,
+                vec![(Box::new(decided), Box::new(lit(!and)))],
+                Some(Box::new(plan)),
+            )));
+        }
+        Ok(Typed::new(balanced(&safe, and), Type::Boolean))
+    }
+
+    pub(super) fn compare(
+        &self,
+        op: Comparison,
+        left: Typed,
+        right: Typed,
+        at: usize,
+    ) -> Checked<Typed> {
+        let (a, b) = (&left.ty, &right.ty);
+        let equality = matches!(op, Comparison::Equal | Comparison::NotEqual);
+        let common = a.common(b).filter(|ty| equality || ty.is_orderable());
+        let Some(common) = common else {
+            let fault = cannot_apply(&format!("{a} {} {b}", op.sign()), at);
+            return Err(match advice(a, b) {
+                Some(hint) => fault.with_hint(hint),
+                None => fault,
+            });
+        };
+        let (left, right) = (left.cast(&common), right.cast(&common));
+        let expr = binary_expr(left.expr, op.operator(), right.expr);
+        Ok(Typed::new(expr, Type::Boolean))
+    }
+
+    fn negative(&self, inner: &Expr, at: usize, scope: &Scope<'_>) -> Checked<Typed> {
+        if let Kind::Integer(digits) = &*inner.kind {
+            return integer(&format!("-{digits}"), at);
+        }
+        let inner = self.typed(inner, scope)?;
+        let ty = inner.ty.clone();
+        let zero = match &ty {
+            ty if ty.is_integer() => literal(&Value::Int(0), ty)?,
+            Type::Double | Type::Real => {
+                // Not `0 - x`, which has no negative zero.
+                return Ok(Typed::new(Plan::Negative(Box::new(inner.expr)), ty));
+            }
+            Type::Decimal(..) => literal(&Value::Decimal(0), &ty)?,
+            Type::DayTime | Type::YearMonth => literal(&Value::Int(0), &ty)?,
+            _ => {
+                let message = format!("Cannot negate {ty}");
+                return Err(Fault::new(MISMATCH, at, message));
+            }
+        };
+        let negated = arithmetic(super::ast::Op::Subtract, zero, inner);
+        Ok(negated
+            .ok_or_else(|| cannot_apply(&format!("-{ty}"), at))?
+            .cast(&ty))
+    }
+
+    fn distinct(&self, left: &Expr, right: &Expr, at: usize, scope: &Scope<'_>) -> Checked<Typed> {
+        let (left, right) = (self.typed(left, scope)?, self.typed(right, scope)?);
+        let common = left.ty.common(&right.ty).ok_or_else(|| {
+            cannot_apply(&format!("{} IS DISTINCT FROM {}", left.ty, right.ty), at)
+        })?;
+        let (left, right) = (left.cast(&common).expr, right.cast(&common).expr);
+        let expr = binary_expr(left, Operator::IsDistinctFrom, right);
+        Ok(Typed::new(expr, Type::Boolean))
+    }
+
+    fn between(
+        &self,
+        value: &Expr,
+        low: &Expr,
+        high: &Expr,
+        at: usize,
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
+        let value = self.typed(value, scope)?;
+        let (low, high) = (self.typed(low, scope)?, self.typed(high, scope)?);
+        let common = value.ty.common(&low.ty).and_then(|ty| ty.common(&high.ty));
+        let Some(common) = common.filter(Type::is_orderable) else {
+            let message = format!(
+                "Cannot check if {} is BETWEEN {} and {}",
+                value.ty, low.ty, high.ty
+            );
+            return Err(Fault::new(MISMATCH, at, message));
+        };
+        let value = value.cast(&common).expr;
+        let low = value.clone().gt_eq(low.cast(&common).expr);
+        let high = value.lt_eq(high.cast(&common).expr);
+        Ok(Typed::new(low.and(high), Type::Boolean))
+    }
+
+    /// All of one type, or the fault that says which is not.
+    pub(super) fn unified(
+        &self,
+        all: Vec<(Typed, usize)>,
+        what: &str,
+    ) -> Checked<(Vec<Plan>, Type)> {
+        let mut common = Type::Unknown;
+        for (typed, at) in &all {
+            common = common.common(&typed.ty).ok_or_else(|| {
+                let mut types: Vec<String> = Vec::new();
+                for (typed, _) in &all {
+                    let name = typed.ty.to_string();
+                    if !types.contains(&name) {
+                        types.push(name);
+                    }
+                }
+                let (ty, types) = (&typed.ty, types.join(", "));
+                let fault = Fault::new(MISMATCH, *at, format!("{what} must be the same type or coercible to a common type. Cannot find common type between {common} and {ty}, all types (without duplicates): [{types}]"));
+                match advice(&common, ty) {
+                    Some(hint) => fault.with_hint(hint),
+                    None => fault,
+                }
+            })?;
+        }
+        let plans = all.into_iter().map(|(typed, _)| typed.cast(&common).expr);
+        Ok((plans.collect(), common.clone()))
+    }
+
+    fn in_list(&self, value: &Expr, list: &[Expr], scope: &Scope<'_>) -> Checked<Typed> {
+        let mut all = vec![(self.typed(value, scope)?, value.at)];
+        for item in list {
+            all.push((self.typed(item, scope)?, item.at));
+        }
+        let (mut plans, _) = self.unified(all, "IN value and list items")?;
+        let value = Box::new(plans.remove(0));
+        let expr = Plan::InList(InList::new(value, plans, false));
+        Ok(Typed::new(expr, Type::Boolean))
+    }
+
+    fn like(
+        &self,
+        value: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
+        let escape = match escape.map(|escape| (&*escape.kind, escape.at)) {
+            None => None,
+            Some((Kind::Text(text), _)) if text.chars().count() == 1 => text.chars().next(),
+            Some((_, at)) => {
+                let message = "Escape string must be a single character";
+                return Err(Fault::new("INVALID_FUNCTION_ARGUMENT", at, message));
+            }
+        };
+        let side = |typed: &Typed, side: &str, at: usize| {
+            let fits = typed.ty.is_text() || typed.ty == Type::Unknown;
+            let message = || {
+                let ty = &typed.ty;
+                format!("{side} of LIKE expression must evaluate to a varchar (actual: {ty})")
+            };
+            fits.then_some(())
+                .ok_or_else(|| Fault::new(MISMATCH, at, message()))
+        };
+        let left = self.typed(value, scope)?;
+        side(&left, "Left side", value.at)?;
+        let right = self.typed(pattern, scope)?;
+        side(&right, "Pattern", pattern.at)?;
+        let Kind::Text(pattern) = &*pattern.kind else {
+            return Ok(super::call::like(left, right));
+        };
+        let pattern = lit(ScalarValue::Utf8View(Some(escaped(pattern, escape))));
+        let like = Like::new(
+            false,
+            Box::new(left.cast(&Type::TEXT).expr),
+            Box::new(pattern),
+            None,
+            false,
+        );
+        Ok(Typed::new(Plan::Like(like), Type::Boolean))
+    }
+
+    fn case(
+        &self,
+        operand: Option<&Expr>,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
+        let operand = operand
+            .map(|operand| self.typed(operand, scope))
+            .transpose()?;
+        let (mut tests, mut values) = (Vec::new(), Vec::new());
+        for (when, then) in branches {
+            tests.push(match &operand {
+                None => self.boolean(when, scope, "CASE WHEN clause")?,
+                Some(operand) => {
+                    let when_value = self.typed(when, scope)?;
+                    let equal = Comparison::Equal;
+                    self.compare(equal, operand.clone(), when_value, when.at)?
+                        .expr
+                }
+            });
+            values.push((self.typed(then, scope)?, then.at));
+        }
+        if let Some(otherwise) = otherwise {
+            values.push((self.typed(otherwise, scope)?, otherwise.at));
+        }
+        self.choice(tests, values)
+    }
+
+    /// CASE of tests and their values; one more value is the default.
+    pub(super) fn choice(&self, tests: Vec<Plan>, values: Vec<(Typed, usize)>) -> Checked<Typed> {
+        let (mut plans, ty) = self.unified(values, "All CASE results")?;
+        let otherwise = (plans.len() > tests.len()).then(|| plans.pop()).flatten();
+        let branches = tests.into_iter().zip(plans);
+        let branches = branches.map(|(test, value)| (Box::new(test), Box::new(value)));
+        let case = Case::new(None, branches.collect(), otherwise.map(Box::new));
+        Ok(Typed::new(Plan::Case(case), ty))
+    }
+
+    fn cast(
+        &self,
+        value: &Expr,
+        to: &str,
+        safe: bool,
+        at: usize,
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
+        let value = self.typed(value, scope)?;
+        let to = Type::parse(to, at)?;
+        if !cast::is_allowed(&value.ty, &to) {
+            let message = format!("Cannot cast {} to {to}", value.ty);
+            return Err(Fault::new(MISMATCH, at, message));
+        }
+        let convert = if safe { cast::try_to } else { cast::to };
+        Ok(Typed::new(convert(value.expr, &value.ty, &to), to))
+    }
+
+    fn typed_literal(&self, ty: &str, text: &str, at: usize) -> Checked<Typed> {
+        let mut ty = Type::parse(ty, at)?;
+        let wrong = |what: &str| {
+            Fault::new(
+                "INVALID_LITERAL",
+                at,
+                format!("'{text}' is not a valid {what} literal"),
+            )
+        };
+        if ty == Type::Timestamp {
+            let parsed = super::functions::parse_timestamp(text);
+            let (_, zone) = parsed.ok_or_else(|| wrong("TIMESTAMP"))?;
+            if let Some(zone) = zone {
+                ty = Type::TimestampTz(zone.into());
+            }
+        }
+        if ty == Type::Decimal(38, 0) {
+            return decimal(text, at);
+        }
+        let name = ty.simple_name().to_uppercase();
+        let value = cast::value(&Value::str(text), &Type::TEXT, &ty);
+        literal(&value.map_err(|_| wrong(&name))?, &ty)
+    }
+
+    fn name(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        let Some(path) = path(expr) else {
+            let Kind::Field(base, field) = &*expr.kind else {
+                return Err(Fault::new("COLUMN_NOT_FOUND", expr.at, "no name"));
+            };
+            return self.field(base, field, scope);
+        };
+        if let Some(found) = scope.find(&path, expr.at)? {
+            return Ok(found);
+        }
+        if let Kind::Field(base, field) = &*expr.kind
+            && self
+                .name(base, scope)
+                .is_ok_and(|base| matches!(base.ty, Type::Row(_)))
+        {
+            return self.field(base, field, scope);
+        }
+        let message = format!(
+            "Column '{}' cannot be resolved or requester is not authorized to access requested resources",
+            path.join(".")
+        );
+        let fault = Fault::new("COLUMN_NOT_FOUND", expr.at, message);
+        let wanted = path.last().map(String::as_str).unwrap_or_default();
+        Err(match not_found_advice(self.text, expr, wanted, scope) {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        })
+    }
+}
+
+/// What a name that is none may have meant.
+fn not_found_advice(text: &str, expr: &Expr, wanted: &str, scope: &Scope<'_>) -> Option<String> {
+    if text[expr.start..].starts_with('"')
+        && !wanted.chars().all(|c| c.is_alphanumeric() || c == '_')
+    {
+        return Some("double quotes hold names; a text stands in single quotes".to_owned());
+    }
+    let scored = scope
+        .names()
+        .map(|name| (strsim::jaro_winkler(name, wanted), name));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
+    let near = best.filter(|(score, _)| *score > 0.8).map(|(_, name)| name);
+    match near {
+        Some(name) => Some(format!("did you mean {name}?")),
+        None if text[expr.start..].starts_with('"') => {
+            Some("double quotes hold names; a text stands in single quotes".to_owned())
+        }
+        None => None,
+    }
+}
+
+/// The names of `a.b.c`, as names compare.
+pub(super) fn path(expr: &Expr) -> Option<Vec<String>> {
+    match &*expr.kind {
+        Kind::Column(name) => Some(vec![name.key()]),
+        Kind::Field(base, name) => {
+            let mut path = path(base)?;
+            path.push(name.key());
+            Some(path)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn cannot_apply(what: &str, at: usize) -> Fault {
+    Fault::new(MISMATCH, at, format!("Cannot apply operator: {what}"))
+}
+
+/// What to do where a number and a text meet.
+fn advice(a: &Type, b: &Type) -> Option<String> {
+    let (number, text) = (a.is_number() || b.is_number(), a.is_text() || b.is_text());
+    let date = |ty: &Type| matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz(_));
+    if number && text {
+        return Some("Trino compares no numbers with texts: write the number without quotes, or CAST one of them".into());
+    }
+    if text && (date(a) || date(b)) {
+        return Some(
+            "write DATE '2024-03-05' or TIMESTAMP '2024-03-05 00:00:00', or CAST the text".into(),
+        );
+    }
+    None
+}
+
+fn integer(digits: &str, at: usize) -> Checked<Typed> {
+    let number: i64 = digits.parse().map_err(|_| {
+        Fault::new(
+            "INVALID_LITERAL",
+            at,
+            format!("Invalid numeric literal: {digits}"),
+        )
+    })?;
+    Ok(match i32::try_from(number) {
+        Ok(small) => Typed::new(lit(small), Type::Integer),
+        Err(_) => Typed::new(lit(number), Type::BigInt),
+    })
+}
+
+fn decimal(digits: &str, at: usize) -> Checked<Typed> {
+    let wrong = || {
+        Fault::new(
+            "INVALID_LITERAL",
+            at,
+            format!("Invalid decimal literal: {digits}"),
+        )
+    };
+    let (number, scale) = result::parse_decimal(digits.trim()).ok_or_else(wrong)?;
+    let whole = number.unsigned_abs().to_string().len();
+    let precision = if number == 0 { 1 } else { whole }.max(scale as usize);
+    let ty = Type::Decimal(precision.clamp(1, 38) as u8, scale);
+    literal(&Value::Decimal(number), &ty)
+}
+
+/// `INTERVAL '7' DAY`, `INTERVAL '1 12:00' DAY TO MINUTE`.
+fn interval(
+    text: &str,
+    negative: bool,
+    unit: &Name,
+    to: Option<&Name>,
+    at: usize,
+) -> Checked<Typed> {
+    let wrong = || Fault::new("INVALID_LITERAL", at, format!("Invalid interval: '{text}'"));
+    let sign = if negative { -1 } else { 1 };
+    let unit = unit.key();
+    let millis = |unit: &str| match unit {
+        "second" => Some(1000_i64),
+        "minute" => Some(60_000),
+        "hour" => Some(3_600_000),
+        "day" => Some(86_400_000),
+        "week" => Some(604_800_000),
+        _ => None,
+    };
+    let (value, ty) = if let Some(length) = millis(&unit).filter(|_| to.is_none()) {
+        let count: f64 = text.trim().parse().map_err(|_| wrong())?;
+        if unit != "second" && count.fract() != 0.0 {
+            return Err(wrong());
+        }
+        (count * length as f64, Type::DayTime)
+    } else if unit == "year" && to.is_some() {
+        let (years, months) = text.split_once('-').ok_or_else(wrong)?;
+        let years: i64 = years.trim().parse().map_err(|_| wrong())?;
+        let months: i64 = months.trim().parse().map_err(|_| wrong())?;
+        ((years * 12 + months) as f64, Type::YearMonth)
+    } else if unit == "year" || unit == "month" {
+        let count: i64 = text.trim().parse().map_err(|_| wrong())?;
+        let months = if unit == "year" {
+            count.saturating_mul(12)
+        } else {
+            count
+        };
+        (months as f64, Type::YearMonth)
+    } else if to.is_some() && millis(&unit).is_some() {
+        let units = ["day", "hour", "minute", "second"];
+        let first = units
+            .iter()
+            .position(|known| *known == unit)
+            .ok_or_else(wrong)?;
+        let parts: Vec<&str> = text.trim().split([' ', ':']).collect();
+        let mut sum = 0.0;
+        for (part, unit) in parts.iter().zip(&units[first..]) {
+            let count: f64 = part.parse().map_err(|_| wrong())?;
+            sum += count * millis(unit).unwrap_or(0) as f64;
+        }
+        (sum, Type::DayTime)
+    } else {
+        return Err(wrong());
+    };
+    if value.abs() > 1e15 || (ty == Type::YearMonth && value.abs() > 1e6) {
+        return Err(wrong());
+    }
+    literal(&Value::Int(value as i64 * sign), &ty)
+}
+
+/// A LIKE pattern with the escapes of Arrow's kernel, which has `\` always.
+fn escaped(pattern: &str, escape: Option<char>) -> String {
+    let mut text = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if Some(c) == escape {
+            if let Some(next) = chars.next() {
+                text.push('\\');
+                text.push(next);
+            }
+        } else if c == '\\' {
+            text.push_str("\\\\");
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// All terms as a tree of little depth.
+pub(super) fn balanced(terms: &[Plan], and: bool) -> Plan {
+    match terms {
+        [] => lit(and),
+        [one] => one.clone(),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            let (left, right) = (balanced(left, and), balanced(right, and));
+            if and { left.and(right) } else { left.or(right) }
+        }
+    }
+}
+
+/// Whether IN or EXISTS with a sub-query is in an expression.
+fn holds_query(expr: &Plan) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    let query = |part: &Plan| Ok(matches!(part, Plan::InSubquery(_) | Plan::Exists(_)));
+    expr.exists(query).unwrap_or(false)
+}
+
+/// Whether an expression may fail on a value: calls of functions can, comparisons cannot.
+fn can_fail(expr: &Plan) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    expr.exists(|part| Ok(matches!(part, Plan::ScalarFunction(_))))
+        .unwrap_or(true)
+}

@@ -1,0 +1,287 @@
+//! Functions of dates, timestamps and intervals.
+
+use jiff::civil::DateTime;
+use jiff::{Span, Timestamp, tz::TimeZone};
+
+use super::times::{DAY, civil, local, millis, parse_date, parse_timestamp, unlocal};
+use super::{Function, Given, functions, joda, mysql};
+use crate::athena::error::{Checked, Fault};
+use crate::athena::types::Type;
+use crate::athena::value::Value;
+
+pub(super) const FUNCTIONS: &[Function] = functions! {
+    "year(P):bigint" |g, v| part(g, v, |t| t.year().into());
+    "quarter(P):bigint" |g, v| part(g, v, |t| i64::from(t.month() - 1) / 3 + 1);
+    "month(P):bigint" |g, v| part(g, v, |t| t.month().into());
+    "week(P):bigint" |g, v| part(g, v, |t| t.date().iso_week_date().week().into());
+    "week_of_year(P):bigint" |g, v| part(g, v, |t| t.date().iso_week_date().week().into());
+    "year_of_week(P):bigint" |g, v| part(g, v, |t| t.date().iso_week_date().year().into());
+    "yow(P):bigint" |g, v| part(g, v, |t| t.date().iso_week_date().year().into());
+    "day(P):bigint" |g, v| part(g, v, |t| t.day().into());
+    "day_of_month(P):bigint" |g, v| part(g, v, |t| t.day().into());
+    "day_of_week(P):bigint" |g, v| part(g, v, |t| t.weekday().to_monday_one_offset().into());
+    "dow(P):bigint" |g, v| part(g, v, |t| t.weekday().to_monday_one_offset().into());
+    "day_of_year(P):bigint" |g, v| part(g, v, |t| t.day_of_year().into());
+    "doy(P):bigint" |g, v| part(g, v, |t| t.day_of_year().into());
+    "hour(M):bigint" |g, v| part(g, v, |t| t.hour().into());
+    "minute(M):bigint" |g, v| part(g, v, |t| t.minute().into());
+    "second(M):bigint" |g, v| part(g, v, |t| t.second().into());
+    "millisecond(M):bigint" |g, v| part(g, v, |t| t.millisecond().into());
+    "day(interval day to second):bigint" |_, v| Ok(Value::Int(v[0].int() / DAY));
+    "hour(interval day to second):bigint" |_, v| Ok(Value::Int(v[0].int() / 3_600_000 % 24));
+    "minute(interval day to second):bigint" |_, v| Ok(Value::Int(v[0].int() / 60_000 % 60));
+    "second(interval day to second):bigint" |_, v| Ok(Value::Int(v[0].int() / 1000 % 60));
+    "to_milliseconds(interval day to second):bigint" |_, v| Ok(v[0].clone());
+    "timezone_hour(timestamptz):bigint" |g, v| Ok(Value::Int(offset(&g.types[0], &v[0])? / 3_600_000));
+    "last_day_of_month(P):date" |g, v| {
+        let last = civil(local(&g.types[0], v[0].int())?)?.date().last_of_month();
+        Ok(Value::Int(millis(last.to_datetime(jiff::civil::Time::midnight()))? / DAY))
+    };
+    "date_trunc(varchar,P):P" |g, v| {
+        let clock = civil(local(&g.types[1], v[1].int())?)?;
+        let clock = truncated(v[0].text(), clock, g.types[1] == Type::Date)?;
+        Ok(Value::Int(unlocal(&g.types[1], millis(clock)?)?))
+    };
+    "date_add(varchar,bigint,P):P" |g, v| {
+        let unit = v[0].text().to_lowercase();
+        if g.types[2] == Type::Date && !is_date_unit(&unit) {
+            return Err(Fault::argument(format!("'{unit}' is not a valid DATE field")));
+        }
+        let clock = local(&g.types[2], v[2].int())?;
+        Ok(Value::Int(unlocal(&g.types[2], added(clock, &unit, v[1].int())?)?))
+    };
+    "date_diff(varchar,P,P):bigint" |g, v| {
+        let unit = v[0].text().to_lowercase();
+        if g.types[1] == Type::Date && !is_date_unit(&unit) {
+            return Err(Fault::argument(format!("'{unit}' is not a valid DATE field")));
+        }
+        let (from, to) = (local(&g.types[1], v[1].int())?, local(&g.types[2], v[2].int())?);
+        difference(from, to, &unit).map(Value::Int)
+    };
+    "date_format(P,varchar):varchar" |g, v| {
+        let clock = civil(local(&g.types[0], v[0].int())?)?;
+        mysql::print(&clock, v[1].text()).map(Value::str)
+    };
+    "date_parse(varchar,varchar):timestamp" |_, v| {
+        mysql::parse(v[0].text(), v[1].text()).map(Value::Int)
+    };
+    "format_datetime(P,varchar):varchar" |g, v| {
+        let at = local(&g.types[0], v[0].int())?;
+        let ahead = offset(&g.types[0], &v[0])?;
+        joda::print(&civil(at)?, v[1].text(), zone(&g.types[0]), ahead).map(Value::str)
+    };
+    "parse_datetime(varchar,varchar):timestamptz" |_, v| {
+        joda::parse(v[0].text(), v[1].text()).map(Value::Int)
+    };
+    "from_unixtime(double):timestamptz" |_, v| Ok(from_unix(&v[0]));
+    "from_unixtime(double,bigint,bigint):timestamptz" |_, v| Ok(from_unix(&v[0]));
+    "to_unixtime(P):double" |g, v| {
+        let utc = if g.types[0] == Type::Date { v[0].int() * DAY } else { v[0].int() };
+        Ok(Value::Float(utc as f64 / 1000.0))
+    };
+    "to_iso8601(P):varchar" |g, v| to_iso8601(&g.types[0], &v[0]).map(Value::str);
+    "from_iso8601_timestamp(varchar):timestamptz" |_, v| {
+        let wrong = || Fault::argument(format!("Invalid format: \"{}\"", v[0].text()));
+        let (clock, zone) = parse_timestamp(v[0].text()).ok_or_else(wrong)?;
+        let ahead = zone.map_or(Ok(0), |zone| zone_offset(&zone, clock))?;
+        Ok(Value::Int(clock - ahead))
+    };
+    "from_iso8601_date(varchar):date" |_, v| date(v[0].text());
+    "date(varchar):date" |_, v| date(v[0].text());
+    "date(P):date" |g, v| Ok(Value::Int(local(&g.types[0], v[0].int())?.div_euclid(DAY)));
+    "human_readable_seconds(double):varchar" |_, v| Ok(Value::str(human(v[0].float())));
+};
+
+fn part<'a>(given: &Given<'_>, v: &[Value<'a>], of: fn(&DateTime) -> i64) -> Checked<Value<'a>> {
+    Ok(Value::Int(of(&civil(local(&given.types[0], v[0].int())?)?)))
+}
+
+fn zone(ty: &Type) -> &str {
+    match ty {
+        Type::TimestampTz(zone) => zone,
+        _ => "UTC",
+    }
+}
+
+fn offset(ty: &Type, value: &Value<'_>) -> Checked<i64> {
+    zone_offset(zone(ty), value.int())
+}
+
+/// How many milliseconds a zone is ahead of UTC at a moment.
+pub(in crate::athena) fn zone_offset(zone: &str, at: i64) -> Checked<i64> {
+    if matches!(zone, "UTC" | "Z" | "GMT") {
+        return Ok(0);
+    }
+    let unknown = || Fault::argument(format!("'{zone}' is not a valid time zone"));
+    if let Some((sign, rest)) = zone.split_at_checked(1)
+        && (sign == "+" || sign == "-")
+    {
+        let (hours, minutes) = match rest.split_once(':') {
+            Some(parts) => parts,
+            None if rest.len() == 4 && rest.is_ascii() => rest.split_at(2),
+            None => (rest, "0"),
+        };
+        let hours: i64 = hours.parse().map_err(|_| unknown())?;
+        let minutes: i64 = minutes.parse().map_err(|_| unknown())?;
+        if !(0..=14).contains(&hours) || !(0..60).contains(&minutes) {
+            return Err(unknown());
+        }
+        let ahead = (hours * 60 + minutes) * 60_000;
+        return Ok(if sign == "-" { -ahead } else { ahead });
+    }
+    let known = TimeZone::get(zone).map_err(|_| unknown())?;
+    let moment = Timestamp::from_millisecond(at).map_err(|_| unknown())?;
+    Ok(i64::from(known.to_offset(moment).seconds()) * 1000)
+}
+
+fn is_date_unit(unit: &str) -> bool {
+    matches!(unit, "day" | "week" | "month" | "quarter" | "year")
+}
+
+fn truncated(unit: &str, clock: DateTime, date: bool) -> Checked<DateTime> {
+    let unit = unit.to_lowercase();
+    let midnight = jiff::civil::Time::midnight();
+    let kind = if date { "DATE" } else { "TIMESTAMP" };
+    let wrong = || Fault::argument(format!("'{unit}' is not a valid {kind} field"));
+    if date && !is_date_unit(&unit) {
+        return Err(wrong());
+    }
+    let day = clock.date();
+    let built = match unit.as_str() {
+        "millisecond" => return Ok(clock),
+        "second" => clock.with().subsec_nanosecond(0).build(),
+        "minute" => clock.with().second(0).subsec_nanosecond(0).build(),
+        "hour" => clock
+            .with()
+            .minute(0)
+            .second(0)
+            .subsec_nanosecond(0)
+            .build(),
+        "day" => return Ok(day.to_datetime(midnight)),
+        "week" => {
+            let back = i64::from(day.weekday().to_monday_zero_offset());
+            return added(millis(day.to_datetime(midnight))?, "day", -back).and_then(civil);
+        }
+        "month" => return Ok(day.first_of_month().to_datetime(midnight)),
+        "quarter" => {
+            let month = (day.month() - 1) / 3 * 3 + 1;
+            DateTime::new(day.year(), month, 1, 0, 0, 0, 0)
+        }
+        "year" => return Ok(day.first_of_year().to_datetime(midnight)),
+        _ => return Err(wrong()),
+    };
+    built.map_err(|_| wrong())
+}
+
+/// Milliseconds of a unit of fixed length.
+fn fixed(unit: &str) -> Option<i64> {
+    Some(match unit {
+        "millisecond" => 1,
+        "second" => 1000,
+        "minute" => 60_000,
+        "hour" => 3_600_000,
+        "day" => DAY,
+        "week" => 7 * DAY,
+        _ => return None,
+    })
+}
+
+fn months(unit: &str) -> Option<i64> {
+    Some(match unit {
+        "month" => 1,
+        "quarter" => 3,
+        "year" => 12,
+        _ => return None,
+    })
+}
+
+/// A wall clock so many units later; months keep the day where they have it.
+pub(in crate::athena) fn added(clock: i64, unit: &str, count: i64) -> Checked<i64> {
+    let wrong = || Fault::range(format!("date_add of {count} {unit} is out of range"));
+    if let Some(length) = fixed(unit) {
+        let later = count
+            .checked_mul(length)
+            .and_then(|by| clock.checked_add(by));
+        return later.ok_or_else(wrong);
+    }
+    let unknown = || Fault::argument(format!("'{unit}' is not a valid TIMESTAMP field"));
+    let count = count
+        .checked_mul(months(unit).ok_or_else(unknown)?)
+        .ok_or_else(wrong)?;
+    let span = Span::new().try_months(count).map_err(|_| wrong())?;
+    millis(civil(clock)?.checked_add(span).map_err(|_| wrong())?)
+}
+
+/// Whole units between two wall clocks.
+fn difference(from: i64, to: i64, unit: &str) -> Checked<i64> {
+    if let Some(length) = fixed(unit) {
+        return Ok((to - from) / length);
+    }
+    let unknown = || Fault::argument(format!("'{unit}' is not a valid TIMESTAMP field"));
+    let length = months(unit).ok_or_else(unknown)?;
+    let (a, b) = (civil(from)?, civil(to)?);
+    let month = |t: &DateTime| i64::from(t.year()) * 12 + i64::from(t.month());
+    let mut count = month(&b) - month(&a);
+    // A month is over when the day and time of its start are reached again.
+    while count > 0 && added(from, "month", count)? > to {
+        count -= 1;
+    }
+    while count < 0 && added(from, "month", count)? < to {
+        count += 1;
+    }
+    Ok(count / length)
+}
+
+fn from_unix<'a>(seconds: &Value<'_>) -> Value<'a> {
+    Value::Int((seconds.float() * 1000.0).round() as i64)
+}
+
+fn date<'a>(text: &str) -> Checked<Value<'a>> {
+    let days = parse_date(text);
+    let days = days.ok_or_else(|| Fault::cast(format!("Value cannot be cast to date: {text}")));
+    days.map(Value::Int)
+}
+
+fn to_iso8601(ty: &Type, value: &Value<'_>) -> Checked<String> {
+    let clock = local(ty, value.int())?;
+    let pattern = match ty {
+        Type::Date => "yyyy-MM-dd",
+        _ => "yyyy-MM-dd'T'HH:mm:ss.SSS",
+    };
+    let mut text = joda::print(&civil(clock)?, pattern, "UTC", 0)?;
+    if let Type::TimestampTz(_) = ty {
+        let ahead = offset(ty, value)?;
+        match ahead {
+            0 => text.push('Z'),
+            _ => text.push_str(&joda::print(&civil(clock)?, "ZZ", "", ahead)?),
+        }
+    }
+    Ok(text)
+}
+
+fn human(seconds: f64) -> String {
+    let mut rest = seconds.round() as i64;
+    let mut parts = Vec::new();
+    let units = [
+        ("week", 604_800),
+        ("day", 86_400),
+        ("hour", 3600),
+        ("minute", 60),
+        ("second", 1),
+    ];
+    for (unit, length) in units {
+        let count = rest / length;
+        rest %= length;
+        if count > 0 {
+            parts.push(format!(
+                "{count} {unit}{}",
+                if count == 1 { "" } else { "s" }
+            ));
+        }
+    }
+    if parts.is_empty() {
+        "0 seconds".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}

@@ -1,0 +1,121 @@
+//! Athena SQL over flow logs in buckets.
+//!
+//! A statement's way: `token` cuts the text, `cursor` walks over the tokens, `statement` decides
+//! which language it is in. DDL (`ddl`, Hive's) changes the catalog (`change`, `catalog`). A query
+//! (`parse`, `parse_expr`, `parse_primary`: Trino's grammar, into `ast`) is planned by `plan`,
+//! `select`, `relation`, `subquery`, and its expressions by `expr`, `call`, `operators`, `group`:
+//! every value gets a type of Trino's (`types`), what Trino refuses is refused with its words and
+//! place (`error`), and DataFusion gets a plan in which nothing is left to guess. `files` finds the
+//! files of a table by its partitions (`projection` computes them), `run` executes within limits,
+//! `result` prints as Athena does.
+//!
+//! One case: `SELECT srcaddr, sum(bytes) FROM flow WHERE dstport = '22' GROUP BY 1` stops in `expr`:
+//! `dstport` is an integer and `'22'` a varchar(2), which have no common type, so it is
+//! `TYPE_MISMATCH: line 1:50: Cannot apply operator: integer = varchar(2)`. With `22` it becomes
+//! Projection, Aggregate, Filter and scan, whose columns are called `c1`, `c2` …; the second column
+//! of the result, which has no name, is printed as `_col1`.
+//!
+//! Sources: Amazon Athena User Guide; Trino documentation, "SQL language" and "Functions and
+//! operators". What both leave open is decided in one place each and said there.
+
+mod aggregates;
+mod ast;
+mod call;
+mod cast;
+mod catalog;
+mod change;
+mod collect;
+mod cursor;
+mod ddl;
+mod error;
+mod expr;
+mod files;
+mod functions;
+mod group;
+mod logs;
+mod operators;
+mod parse;
+mod parse_expr;
+mod parse_primary;
+mod plan;
+mod projection;
+mod relation;
+mod reserved;
+mod result;
+mod run;
+mod scope;
+mod select;
+mod statement;
+mod subquery;
+mod token;
+mod types;
+mod value;
+
+use std::time::{Duration, SystemTime};
+
+use wirelab_model::UnixTime;
+
+pub use catalog::{AthenaCatalog, Buckets, Database, Table, TableColumn, TableFormat, View};
+pub use error::AthenaError;
+pub use logs::{FLOW_LOGS, FlowLogs};
+pub use result::{AthenaColumn, AthenaResult, StatementType};
+
+/// What a query may take. Beyond it the query ends with an error, never the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the operators that keep rows (sorts, groups, joins), and of the result.
+    pub memory_bytes: u64,
+    /// Of the wall clock.
+    pub time: Duration,
+    /// Rows of the result.
+    pub rows: u64,
+}
+
+impl Default for Limits {
+    /// 1 GiB, ten minutes, a million rows.
+    fn default() -> Self {
+        Self {
+            memory_bytes: 1 << 30,
+            time: Duration::from_secs(600),
+            rows: 1_000_000,
+        }
+    }
+}
+
+/// What a statement needs beside the catalog.
+#[derive(Clone, Debug)]
+pub struct AthenaOptions {
+    /// The database of names without one.
+    pub database: String,
+    /// The moment of `now()`, `current_date` and a projection's `NOW`.
+    pub now: UnixTime,
+    /// What it may take.
+    pub limits: Limits,
+}
+
+impl Default for AthenaOptions {
+    /// The database `default`, the clock of this machine.
+    fn default() -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            database: "default".to_owned(),
+            now: UnixTime::from_secs(now.map_or(0, |now| now.as_secs())),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Runs one statement: a query over the tables of the catalog, or DDL that changes it. Dropping
+/// the future cancels it.
+///
+/// # Errors
+/// [`AthenaError`]: no statement, a name or type that does not fit, a value that fails, a limit.
+pub async fn athena(
+    sql: &str,
+    catalog: &mut AthenaCatalog,
+    buckets: &Buckets,
+    options: &AthenaOptions,
+) -> Result<AthenaResult, AthenaError> {
+    let ran = run::run(sql, catalog, buckets, options).await;
+    ran.map_err(|fault| fault.into_error(sql))
+}

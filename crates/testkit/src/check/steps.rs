@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use wirelab_model::{NetworkInterfaceId, SimDuration, SimTime};
 use wirelab_simulator::{CapturePoint, Event};
+use wirelab_wire::TcpFlags;
 
 use super::verdict::end;
 use super::{Report, in_order, logs, paths};
@@ -133,7 +134,8 @@ impl Examined {
 
     /// An answer at once, with no change of the network in between, passes the security groups that
     /// let the first packet of the flow pass. Not so where the first packet named somebody else as
-    /// its source, whose groups then know of no flow, or came back to its sender.
+    /// its source, whose groups then know of no flow, or came back to its sender; nor once an RST
+    /// has ended the flow: what comes then answers nobody's first packet.
     fn symmetry(&mut self, at: SimTime, put: &Put, packet: &Packet, ends: &[(Packet, Fate)]) {
         let generation = self.run.generation();
         let back = (put.point.clone(), packet.ends().turned());
@@ -150,11 +152,19 @@ impl Examined {
                 format!("at {at} {packet} answers what was let through and is refused")
             });
         }
+        let resets = packet.has(TcpFlags::RST);
+        if resets {
+            self.opened.remove(&back);
+        }
         let [(there, Fate::Delivered(to))] = ends else {
             return;
         };
         let opens = packet.opens() || packet.protocol == 17 || packet.is_echo_request();
         let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
+        if resets {
+            self.opened.remove(&(point, there.ends()));
+            return;
+        }
         let is_honest = self.run.owns(&put.point, packet.source) && point != put.point;
         if opens && is_honest && there.about.is_none() && to.starts_with("eni-") {
             self.opened.insert((point, there.ends()), (at, generation));

@@ -24,6 +24,7 @@ mod table;
 mod tests;
 
 use std::fmt;
+use std::io;
 use std::path::Path as LocalPath;
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use wirelab_flowlog::{Field, LogFormat};
 
-use crate::scan::TextLayout;
+use crate::scan::{CountingStore, TextLayout};
 
 pub(crate) use table::{FILE, Kind, LINE, LogTable, OFFSET, text_column};
 
@@ -55,7 +56,7 @@ pub enum FilesError {
         /// What the store says.
         error: object_store::Error,
     },
-    /// A file that holds no flow-log records.
+    /// No file, or one that holds no flow-log records.
     #[error("{file}: {reason}")]
     Unreadable {
         /// Key of the file.
@@ -64,6 +65,9 @@ pub enum FilesError {
         reason: String,
     },
 }
+
+/// How much longer a gzip file of records is when unpacked: four times, as a rule.
+const UNPACKED: u64 = 16;
 
 /// How a file holds its records.
 #[derive(Clone, Debug)]
@@ -84,7 +88,7 @@ struct LogFile {
 #[derive(Clone)]
 pub struct LogFiles {
     name: String,
-    store: Arc<dyn ObjectStore>,
+    store: Arc<CountingStore>,
     files: Vec<LogFile>,
     format: LogFormat,
 }
@@ -105,6 +109,7 @@ impl LogFiles {
     ) -> Result<Self, FilesError> {
         let objects = find::objects(store.as_ref(), prefix).await?;
         let (format, files) = head::files(&store, objects, format).await?;
+        let store = Arc::new(CountingStore::new(store));
         let name = if prefix.is_empty() {
             store.to_string()
         } else {
@@ -127,6 +132,16 @@ impl LogFiles {
         format: Option<&LogFormat>,
     ) -> Result<Self, FilesError> {
         let place = path.display().to_string();
+        if let Err(error) = path.metadata() {
+            let reason = match error.kind() {
+                io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+                _ => error.to_string(),
+            };
+            return Err(FilesError::Unreadable {
+                file: place,
+                reason,
+            });
+        }
         let error = |error| FilesError::Store {
             place: place.clone(),
             error,
@@ -178,7 +193,7 @@ impl LogFiles {
         let content = Content::Text(Arc::new(layout));
         Ok(Self {
             name: name.to_owned(),
-            store,
+            store: Arc::new(CountingStore::new(store)),
             files: vec![LogFile { object, content }],
             format,
         })
@@ -202,6 +217,13 @@ impl LogFiles {
         self.files.iter().map(|file| file.object.size).sum()
     }
 
+    /// Bytes of the files that queries have read since they were opened: how far a query is, for
+    /// who watches it from another thread. A query may leave files out, or read some twice.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.store.bytes()
+    }
+
     /// The fields of the records: those of all files.
     #[must_use]
     pub fn format(&self) -> &LogFormat {
@@ -217,6 +239,15 @@ impl LogFiles {
     /// The records as a table with the columns of Athena's documentation.
     pub(crate) fn table(&self, kind: Kind) -> LogTable {
         LogTable::new(self, kind)
+    }
+
+    /// The most bytes that one of the files may unpack to, as a rule.
+    pub(crate) fn longest(&self) -> u64 {
+        let lengths = self.files.iter().map(|file| {
+            let is_packed = file.object.location.as_ref().ends_with(".gz");
+            file.object.size * if is_packed { UNPACKED } else { 1 }
+        });
+        lengths.max().unwrap_or(0)
     }
 
     pub(crate) fn fields(&self) -> &[Field] {

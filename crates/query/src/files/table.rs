@@ -21,7 +21,8 @@ use wirelab_flowlog::{Field, FieldType};
 
 use super::{Content, LogFiles};
 use crate::scan::{
-    CountingStore, Origin, TextLayout, TextOptions, TextSource, new_url, parquet_source, scan_files,
+    Counted, CountingStore, Origin, TextLayout, TextOptions, TextSource, Window, new_url,
+    parquet_source, scan_files,
 };
 
 /// The column of a record's place in its file.
@@ -67,6 +68,7 @@ fn column(field: &Field) -> FieldRef {
 pub(crate) struct LogTable {
     logs: LogFiles,
     kind: Kind,
+    window: Option<Window>,
     url: ObjectStoreUrl,
     store: Arc<CountingStore>,
     schema: SchemaRef,
@@ -78,6 +80,7 @@ impl LogTable {
         let mut table = Self {
             logs: logs.clone(),
             kind,
+            window: None,
             url: new_url(),
             store,
             schema: Arc::new(Schema::empty()),
@@ -88,6 +91,21 @@ impl LogTable {
         };
         table.schema = schema.table_schema().clone();
         table
+    }
+
+    /// Only records with a time, in seconds, from `first` to `last`, counted in `passed` before a
+    /// filter; of a table of text.
+    pub(crate) fn within(mut self, time: Option<Field>, first: i64, last: i64) -> (Self, Counted) {
+        let passed = Counted::default();
+        let mut fields = self.logs.fields().iter();
+        let value = time.and_then(|time| fields.position(|field| *field == time));
+        self.window = Some(Window {
+            value,
+            first,
+            last,
+            passed: passed.clone(),
+        });
+        (self, passed)
     }
 
     /// Bytes read so far, as they lie in the store.
@@ -129,6 +147,7 @@ impl LogTable {
         let width = self.logs.fields().len();
         let mut options = TextOptions::new(b' ', width, 0);
         options.skips_blank = true;
+        options.window = self.window.clone();
         if self.kind == Kind::Lines {
             options.exact = true;
             options.origins.extend((0..width).map(Origin::Value));

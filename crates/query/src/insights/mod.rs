@@ -21,6 +21,7 @@ mod plan;
 mod plan_call;
 mod plan_expr;
 mod plan_parse;
+mod plan_scan;
 mod plan_stats;
 mod printer;
 mod reading;

@@ -82,6 +82,8 @@ pub(super) struct Planner<'a> {
     /// The group that the last `stats` made of times, and the period; for `fillmissing`.
     pub(super) binned: Option<(String, Period)>,
     pub(super) shown: Option<Vec<Shown>>,
+    /// Whether the events come from files, of which a scan can leave lines out.
+    pub(super) reads_files: bool,
     /// Whether a `display` decides what is shown: a `fields` after it only computes.
     displays: bool,
     /// Whether the columns of a query that names none are among those shown.
@@ -128,6 +130,7 @@ impl<'a> Planner<'a> {
             subqueries: HashMap::new(),
             binned: None,
             shown: None,
+            reads_files: false,
             displays: false,
             defaults: false,
             pending: Vec::new(),
@@ -138,6 +141,12 @@ impl<'a> Planner<'a> {
             dedup: None,
             limit: options.limit.unwrap_or(super::parse::LIMIT_MAX),
         }
+    }
+
+    /// Over a plan that reads files.
+    pub(super) fn reading_files(mut self) -> Self {
+        self.reads_files = true;
+        self
     }
 
     /// The plan so far.
@@ -176,7 +185,11 @@ impl<'a> Planner<'a> {
             Command::Unmask => Ok(()),
             Command::Filter(condition) => {
                 self.doubt_constant(condition);
-                let condition = truth(self.expr(condition)?);
+                let told = self.told_to_scans(condition);
+                let mut condition = truth(self.expr(condition)?);
+                if let Some(told) = told {
+                    condition = told.and(condition);
+                }
                 self.rebuild(|builder| builder.filter(condition))
             }
             Command::Stats { items, by } => {

@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, ident};
+use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
 
 use super::QueryOptions;
 use super::ast::Command;
@@ -25,8 +26,9 @@ use crate::{LogFiles, Statistics};
 /// What is counted while a plan reads files.
 pub(super) struct Reading {
     pub(super) tables: Vec<Arc<LogTable>>,
-    pub(super) scanned: Counted,
-    pub(super) matched: Counted,
+    pub(super) scanned: Vec<Counted>,
+    /// What is left of them; `None`: all.
+    pub(super) matched: Option<Counted>,
     /// Whether the rows come in an order that the query or the default gives them.
     pub(super) sorted: bool,
 }
@@ -51,19 +53,19 @@ impl Reading {
 
     /// Puts the counts, complete now, into the statistics.
     pub(super) fn count(&self, statistics: &mut Statistics) {
-        statistics.records_scanned += self.scanned.load(Ordering::Relaxed);
-        statistics.records_matched = self.matched.load(Ordering::Relaxed);
+        let scanned = self.scanned.iter();
+        let scanned: u64 = scanned.map(|it| it.load(Ordering::Relaxed)).sum();
+        statistics.records_scanned += scanned;
+        let matched = self.matched.as_ref();
+        statistics.records_matched = matched.map_or(scanned, |it| it.load(Ordering::Relaxed));
         let bytes = self.tables.iter().map(|table| table.bytes_scanned());
         statistics.bytes_scanned += bytes.sum::<u64>();
     }
 }
 
 /// Goes on from a plan whose rows are counted.
-pub(super) async fn counted(
-    session: &SessionState,
-    plan: &LogicalPlan,
-) -> Ran<(LogicalPlan, Counted)> {
-    let (table, rows) = tally(session.create_physical_plan(plan).await?);
+pub(super) fn counted(plan: LogicalPlan) -> Ran<(LogicalPlan, Counted)> {
+    let (table, rows) = tally(plan);
     let plan = LogicalPlanBuilder::scan("events", provider_as_source(table), None)?.build()?;
     Ok((plan, rows))
 }
@@ -76,7 +78,10 @@ pub(super) fn sorted(plan: LogicalPlan, column: &str) -> Ran<LogicalPlan> {
 
 /// A session for one query over files.
 pub(super) fn file_session() -> Ran<Arc<SessionState>> {
-    let mut builder = session_builder()?.with_optimizer_rules(logical_rules());
+    let mut rules = logical_rules();
+    // Before columns are pruned; one distinct count is much faster as two groupings.
+    rules.insert(0, Arc::new(SingleDistinctToGroupBy::new()));
+    let mut builder = session_builder()?.with_optimizer_rules(rules);
     let config = builder.config().get_or_insert_default();
     config.options_mut().optimizer.max_passes = 1;
     Ok(Arc::new(builder.build()))
@@ -91,18 +96,25 @@ impl<'a> Context<'a> {
         options: QueryOptions,
     ) -> Ran<Work<'a>> {
         let source = record_source::read(logs, &options, fields)?;
-        let (plan, scanned) = counted(&self.session, &source.plan).await?;
         let names = record_source::record_names(logs);
         let format = Some(logs.format());
         Ok(Work {
-            planner: Planner::new(self.query, format, options, plan, source.slots, names),
+            planner: Planner::new(
+                self.query,
+                format,
+                options,
+                source.plan,
+                source.slots,
+                names,
+            )
+            .reading_files(),
             context: self,
             order: Vec::new(),
             statistics: Statistics::default(),
             reading: Some(Reading {
                 tables: source.tables,
-                matched: scanned.clone(),
-                scanned,
+                scanned: source.scanned,
+                matched: None,
                 sorted: false,
             }),
         })

@@ -28,13 +28,11 @@ use super::QueryOptions;
 use super::plan::Slot;
 use super::source::{POSITION, SYSTEM_FIELDS};
 use crate::files::{FILE, Kind, LINE, LogTable, OFFSET, text_column};
+use crate::scan::{Counted, counted};
 use crate::{ColumnKind, LogFiles};
 
 /// From a record's `end` to its arrival, in seconds.
 const DELAY_SECS: i64 = 300;
-
-/// Bits that any place in a file fits: 128 GiB of text.
-const PLACE_BITS: u32 = 37;
 
 /// What a query reads.
 pub(super) struct RecordSource {
@@ -42,6 +40,8 @@ pub(super) struct RecordSource {
     pub(super) slots: Vec<Slot>,
     /// The tables, for what they have read.
     pub(super) tables: Vec<Arc<LogTable>>,
+    /// The records of the time range, counted as they are read.
+    pub(super) scanned: Vec<Counted>,
 }
 
 /// All names that the records have.
@@ -75,17 +75,17 @@ pub(super) fn read(
         .collect();
     let (text, parquet) = logs.kinds();
     let kinds = [(text, Kind::Lines), (parquet, Kind::Rows)];
-    let mut tables = Vec::new();
+    let (mut tables, mut scanned) = (Vec::new(), Vec::new());
     let mut plan: Option<LogicalPlanBuilder> = None;
     for (_, kind) in kinds.into_iter().filter(|(present, _)| *present) {
-        let table = Arc::new(logs.table(kind));
         let records = Records {
             logs,
             kind,
             options,
         };
-        let part = records.plan(table.clone(), &slots)?;
+        let (part, table, counted) = records.plan(&slots)?;
         tables.push(table);
+        scanned.push(counted);
         plan = Some(match plan {
             Some(other) => other.union(part)?,
             None => LogicalPlanBuilder::from(part),
@@ -96,6 +96,7 @@ pub(super) fn read(
         plan,
         slots,
         tables,
+        scanned,
     })
 }
 
@@ -107,17 +108,32 @@ struct Records<'a> {
 }
 
 impl Records<'_> {
-    fn plan(&self, table: Arc<LogTable>, slots: &[Slot]) -> Result<LogicalPlan> {
-        let mut builder = LogicalPlanBuilder::scan("records", provider_as_source(table), None)?;
-        if let Some(time) = self.time() {
-            let (start, end) = self.range();
-            builder = builder.filter(time.clone().gt_eq(lit(start)).and(time.lt_eq(lit(end))))?;
-        }
+    /// The records with the columns of the slots, and their count before any filter: of text the
+    /// scan counts, so that it can go on to leave out lines that a filter leaves out.
+    fn plan(&self, slots: &[Slot]) -> Result<(LogicalPlan, Arc<LogTable>, Counted)> {
+        let table = self.logs.table(self.kind);
+        let (start, end) = self.range();
         let mut columns = vec![self.position().alias(POSITION)];
         for slot in slots {
             columns.push(self.column(&slot.key)?.alias(&slot.column));
         }
-        builder.project(columns)?.build()
+        if self.kind == Kind::Lines {
+            let (table, counted) = table.within(self.time_field(), start, end);
+            let table = Arc::new(table);
+            let source = provider_as_source(table.clone());
+            let builder = LogicalPlanBuilder::scan("records", source, None)?;
+            return Ok((builder.project(columns)?.build()?, table, counted));
+        }
+        let table = Arc::new(table);
+        let source = provider_as_source(table.clone());
+        let mut builder = LogicalPlanBuilder::scan("records", source, None)?;
+        if let Some(time) = self.time() {
+            builder = builder.filter(time.clone().gt_eq(lit(start)).and(time.lt_eq(lit(end))))?;
+        }
+        let (counting, counted) = counted(builder.project(columns)?.build()?);
+        let source = provider_as_source(counting);
+        let plan = LogicalPlanBuilder::scan("events", source, None)?.build()?;
+        Ok((plan, table, counted))
     }
 
     /// First and last second.
@@ -128,9 +144,12 @@ impl Records<'_> {
 
     /// The record's second, of those that it has.
     fn time(&self) -> Option<Expr> {
+        Some(ident(self.time_field()?.column_name()))
+    }
+
+    fn time_field(&self) -> Option<Field> {
         let has = |field: &Field| self.logs.fields().contains(field);
-        let field = [Field::Start, Field::End].into_iter().find(has)?;
-        Some(ident(field.column_name()))
+        [Field::Start, Field::End].into_iter().find(has)
     }
 
     fn secs(&self) -> Expr {
@@ -188,8 +207,15 @@ impl Records<'_> {
         let (start, end) = self.range();
         let files = bits(self.logs.len() as u64);
         let free = 62_u32.saturating_sub(bits(end.abs_diff(start)) + files);
-        // Neighbours in a large file may share a place if range and files leave too few bits.
-        let (places, coarse) = (free.min(PLACE_BITS), PLACE_BITS.saturating_sub(free));
+        // Lines begin at least so far from each other; rows of Parquet are numbered one by one.
+        let apart = match self.logs.kinds() {
+            (true, false) => (2 * self.logs.fields().len() as u64).ilog2(),
+            _ => 0,
+        };
+        // Neighbours in a large file share a place if range and files leave too few bits.
+        let wanted = bits(self.logs.longest()).saturating_sub(apart);
+        let places = wanted.min(free);
+        let coarse = apart + wanted - places;
         let power = |exponent: u32| lit(1_i64 << exponent);
         let arrival = ident(FILE) * power(places) + ident(OFFSET) / power(coarse);
         let backward = lit((1_i64 << (files + places)) - 1) - arrival;

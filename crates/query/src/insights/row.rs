@@ -13,7 +13,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Ty
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, Expr, Volatility, create_udf, lit};
 
-use super::value::{Value, sort_key};
+use super::value::{Value, parse_number, sort_key};
 use crate::ColumnKind;
 
 /// An expression and what its values are.
@@ -195,8 +195,16 @@ pub(super) fn equals(typed: Typed, text: &str) -> Expr {
 
 /// Each row's value as a number.
 pub(super) fn number(typed: Typed) -> Expr {
-    if typed.kind == ColumnKind::Number {
-        return typed.expr;
+    match typed.kind {
+        ColumnKind::Number => return typed.expr,
+        ColumnKind::Text => {
+            return scalar("number", vec![typed], DataType::Float64, |arrays| {
+                let texts = arrays[0].as_string::<i32>().iter();
+                let numbers = texts.map(|text| text.and_then(parse_number));
+                Ok(Arc::new(numbers.collect::<Float64Array>()))
+            });
+        }
+        _ => {}
     }
     call("number", vec![typed], ColumnKind::Number, |v| {
         Value::of_number(v[0].number())

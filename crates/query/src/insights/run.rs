@@ -235,9 +235,9 @@ impl<'a> Work<'a> {
             return Ok(());
         };
         self.planner.narrow()?;
-        let (plan, matched) = counted(&self.context.session, self.planner.plan()).await?;
+        let (plan, matched) = counted(self.planner.plan().clone())?;
         self.planner.set_plan(plan);
-        reading.matched = matched;
+        reading.matched = Some(matched);
         Ok(())
     }
 

@@ -183,7 +183,7 @@ fn column(expr: &dyn PhysicalExpr, schema: &SchemaRef) -> Option<(usize, Range)>
         DataType::Int16 => Some((i16::MIN.into(), i16::MAX.into())),
         DataType::Int32 => Some((i32::MIN.into(), i32::MAX.into())),
         DataType::Int64 => Some((i64::MIN, i64::MAX)),
-        DataType::Utf8View => None,
+        DataType::Utf8View | DataType::Utf8 => None,
         _ => return None,
     };
     Some((index, range))

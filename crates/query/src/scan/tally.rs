@@ -11,10 +11,8 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::TableType;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
@@ -23,24 +21,31 @@ use futures::StreamExt;
 pub(crate) type Counted = Arc<AtomicU64>;
 
 /// The plan as a table to go on from, and the count of its rows: complete once all have been read.
-pub(crate) fn counted(plan: Arc<dyn ExecutionPlan>) -> (Arc<dyn TableProvider>, Counted) {
+///
+/// What of the rows is not asked for is not computed; a filter on the table has no say in the
+/// count.
+pub(crate) fn counted(plan: LogicalPlan) -> (Arc<dyn TableProvider>, Counted) {
     let rows = Counted::default();
-    let properties = plan.properties().clone();
-    let plan = Tally {
-        input: plan,
+    let schema = plan.schema().inner().clone();
+    let table = PlanTable {
+        plan,
+        schema,
         rows: rows.clone(),
-        properties,
     };
-    (Arc::new(PlanTable(Arc::new(plan))), rows)
+    (Arc::new(table), rows)
 }
 
 #[derive(Debug)]
-struct PlanTable(Arc<dyn ExecutionPlan>);
+struct PlanTable {
+    plan: LogicalPlan,
+    schema: SchemaRef,
+    rows: Counted,
+}
 
 #[async_trait]
 impl TableProvider for PlanTable {
     fn schema(&self) -> SchemaRef {
-        self.0.schema()
+        self.schema.clone()
     }
 
     fn table_type(&self) -> TableType {
@@ -49,21 +54,27 @@ impl TableProvider for PlanTable {
 
     async fn scan(
         &self,
-        _session: &dyn Session,
+        session: &dyn Session,
         projection: Option<&Vec<usize>>,
         _filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(projection) = projection else {
-            return Ok(self.0.clone());
-        };
-        let schema = self.0.schema();
-        let columns = projection.iter().map(|index| {
-            let name = schema.field(*index).name();
-            let expr: Arc<dyn PhysicalExpr> = Arc::new(Column::new(name, *index));
-            ProjectionExpr::new(expr, name.clone())
-        });
-        Ok(Arc::new(ProjectionExec::try_new(columns, self.0.clone())?))
+        let mut plan = self.plan.clone();
+        if let Some(projection) = projection {
+            let columns = plan.schema().columns();
+            let columns = projection
+                .iter()
+                .map(|index| Expr::from(columns[*index].clone()));
+            let columns: Vec<Expr> = columns.collect();
+            plan = LogicalPlanBuilder::new(plan).project(columns)?.build()?;
+        }
+        let input = session.create_physical_plan(&plan).await?;
+        let properties = input.properties().clone();
+        Ok(Arc::new(Tally {
+            input,
+            rows: self.rows.clone(),
+            properties,
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
@@ -23,10 +24,11 @@ use datafusion::physical_plan::projection::ProjectionExprs;
 use futures::StreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 
-use super::columns::{Filling, Lines, Place};
+use super::columns::{Filling, Lines, Place, whole_number};
 use super::input::{Buffers, Input};
 use super::predicate::Predicate;
 use super::separators::{Line, Separators};
+use super::tally::Counted;
 
 /// Bytes of text whose separators are looked for at once: small enough to stay in the cache.
 const BLOCK: usize = 64 << 10;
@@ -69,6 +71,29 @@ pub(crate) struct TextOptions {
     pub(crate) skips_blank: bool,
     /// Whether a line with another number of values has none of the table's.
     pub(crate) exact: bool,
+    /// Which lines are rows at all, whatever a query's filters say of them.
+    pub(crate) window: Option<Window>,
+}
+
+/// Lines with a number from `first` to `last`, which are counted as they pass.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    /// The value's number in the [`TextLayout`]; `None`: all lines.
+    pub(crate) value: Option<usize>,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) passed: Counted,
+}
+
+impl Window {
+    #[inline]
+    fn holds(&self, lines: &Lines<'_>, line: Line, place: Option<Place>) -> bool {
+        let Some(place) = place else {
+            return true;
+        };
+        let number = lines.value(line, place).and_then(whole_number);
+        number.is_some_and(|number| (self.first..=self.last).contains(&number))
+    }
 }
 
 impl TextOptions {
@@ -85,6 +110,7 @@ impl TextOptions {
             },
             skips_blank: false,
             exact: false,
+            window: None,
         }
     }
 
@@ -315,6 +341,8 @@ struct Rows {
     columns: Vec<(Filling, Place)>,
     /// For each column of the table, where it stands in a line.
     places: Vec<Place>,
+    /// The window and where its number stands in a line.
+    window: Option<(Window, Option<Place>)>,
     predicates: Vec<Predicate>,
     delimiter: u8,
     /// Values of a line of the file's format.
@@ -352,6 +380,10 @@ impl Rows {
         Ok(Self {
             columns: columns.collect::<Result<_>>()?,
             schema,
+            window: options.window.clone().map(|window| {
+                let place = window.value.map(|value| layout.places[value]);
+                (window, place)
+            }),
             places,
             predicates: source.predicates.clone(),
             delimiter: options.delimiter,
@@ -405,16 +437,22 @@ impl Rows {
         self.taken = 0;
         let lines = self.lines(bytes, 0);
         let (predicates, places) = (&self.predicates, &self.places);
+        let mut passed = 0;
         let all = self.separators.lines();
         let skipped = self.skip.min(all.len());
         let wanted = all[skipped..].iter().filter(|line| {
             let blank = self.skips_blank && self.separators.count(**line) <= 1;
-            (!blank || !lines.is_blank(**line))
-                && predicates
-                    .iter()
-                    .all(|predicate| predicate.holds(&lines, **line, places))
+            let window = self.window.as_ref();
+            let is_row = (!blank || !lines.is_blank(**line))
+                && window.is_none_or(|(window, place)| window.holds(&lines, **line, *place));
+            passed += u64::from(is_row);
+            let mut predicates = predicates.iter();
+            is_row && predicates.all(|predicate| predicate.holds(&lines, **line, places))
         });
         kept.extend(wanted);
+        if let Some((window, _)) = &self.window {
+            window.passed.fetch_add(passed, Ordering::Relaxed);
+        }
         self.kept = kept;
         self.skip -= skipped;
     }

@@ -1,13 +1,19 @@
-//! `wirelab query`: Logs Insights over the lab's flow logs.
+//! `wirelab query`: Logs Insights and Athena SQL over flow logs, of the lab or of anywhere.
 
 mod chart;
+mod files;
+mod lab;
+mod show;
+mod sql;
+mod watch;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
+
+use clap::ValueHint;
 
 use crate::args::TEMPLATE;
 
-/// Ask the flow logs in the CloudWatch Logs Insights language
+/// Ask flow logs in the language of CloudWatch Logs Insights, or in Athena's SQL
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -18,31 +24,58 @@ Examples:
   wirelab query -g /vpc/data/flow 'stats count(*) by action' --csv
   wirelab query --chart 'stats sum(bytes) by bin(1m)'
   wirelab query --saved                  what there is; `--saved top-talkers` asks it
+  wirelab query --sql 'SELECT action, count(*) FROM flow_logs GROUP BY action'
 
-Times are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` are clock times,
-`2024-03-05T09:04:00Z` says the date too. `+5m` counts from the lab's start, `10m` back from now.
+Your own flow logs, in any layout, outside any lab too:
+  aws s3 sync s3://my-flow-logs/AWSLogs AWSLogs
+  wirelab query --logs AWSLogs 'stats sum(bytes) as total by srcAddr | sort total desc'
+  wirelab query --logs AWSLogs --sql 'SELECT srcaddr, sum(bytes) FROM flow_logs GROUP BY 1'
+  wirelab query --logs s3://my-flow-logs=. --ddl table.sql 'SELECT count(*) FROM vpc_flow_logs'
+
+Times in a lab are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` are clock
+times, `2024-03-05T09:04:00Z` says the date too. `+5m` counts from the lab's start, `10m` back from
+now.
 
 ")]
 pub(crate) struct Arguments {
     /// The query
     #[arg(value_name = "QUERY", required_unless_present_any = ["file", "saved"])]
     query: Option<String>,
-    /// Read the query from a file
-    #[arg(short, long, value_name = "FILE", conflicts_with = "query")]
+    /// Read the query from a file; SQL if its name ends in .sql
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(conflicts_with = "query")]
     file: Option<PathBuf>,
     /// Ask a saved query; without a name, list them
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "",
         conflicts_with_all = ["query", "file"])]
     saved: Option<String>,
+    /// The query is SQL as Athena understands it, over the table `flow_logs` and those of `--ddl`
+    #[arg(long)]
+    sql: bool,
+    /// Define tables first: a file of CREATE EXTERNAL TABLE and other statements, `;` between them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    ddl: Option<PathBuf>,
     /// The log group to ask, by its name; needed only where a lab has several
     #[arg(short = 'g', long, value_name = "NAME")]
     log_group: Option<String>,
+    /// Ask the flow logs in this folder or file, not those of a lab: text, .gz or Parquet. For
+    /// `--ddl` a folder stands for the bucket of a table; `s3://BUCKET=FOLDER` says which bucket
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    #[arg(conflicts_with = "log_group")]
+    logs: Vec<String>,
+    /// Fields of text files without a header line: `${version} ${account-id} ...`; else the default
+    /// format
+    #[arg(long, value_name = "FORMAT", requires = "logs")]
+    log_format: Option<String>,
+    /// What `now` is: `2024-03-05T09:04:00Z`; else the computer's clock
+    #[arg(long, value_name = "TIME", requires = "logs")]
+    now: Option<String>,
     /// Begin of the time range: `09:04` (UTC), `2024-03-05T09:04:00Z`, `+5m`, `10m` (ago), `start`
-    #[arg(long, value_name = "TIME", default_value = "start")]
-    start: String,
-    /// End of the time range, in the same forms
-    #[arg(long, value_name = "TIME", default_value = "now")]
-    end: String,
+    #[arg(long, value_name = "TIME")]
+    start: Option<String>,
+    /// End of the time range, in the same forms; else now, and with `--logs` whatever there is
+    #[arg(long, value_name = "TIME")]
+    end: Option<String>,
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -53,60 +86,37 @@ pub(crate) struct Arguments {
     json: crate::args::Json,
 }
 
-use wirelab_model::{FlowLog, UnixTime};
-use wirelab_query::{
-    LogGroup, LogGroups, QueryError, QueryOptions, QueryResult, SAVED_QUERIES, SavedQuery, blocking,
-};
-use wirelab_scenario::Names;
-use wirelab_session::{Run, Session};
+use wirelab_query::{QueryError, SAVED_QUERIES, SavedQuery};
 
 use crate::failure::{Code, Failure};
-use crate::{folder, moment, output, pager, terminal, when};
+use crate::output;
+pub(crate) use show::print;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.saved.as_deref() == Some("") {
         return list_saved(arguments.json.json);
     }
-    let query = query_text(arguments)?;
-    let mut session = folder::open()?;
-    let starts = session.plan().starts;
-    let now = session.now();
-    let options = QueryOptions {
-        start: moment::parse(&arguments.start, now, starts)?,
-        end: moment::parse(&arguments.end, now, starts)?,
-        now: starts.at(now),
-        limit: None,
-    };
-    moment::in_order(options.start, options.end, options.now)?;
-    let (group, others) = log_groups(&mut session, arguments.log_group.as_deref(), &query)?;
-    let groups = LogGroups::new(&group).with_others(&others);
-    let result = blocking::insights(&query, groups, &options).map_err(failure)?;
-    if arguments.chart {
-        output::text(&chart::draw(&result, canvas())?)?;
-        statistics(&result);
-        return Ok(Code::Passed);
+    let is_sql = arguments.is_sql();
+    let query = query_text(arguments, is_sql)?;
+    if is_sql {
+        return sql::run(arguments, &query);
     }
-    print(&result, arguments.csv, arguments.json.json)?;
-    if chart::is_drawable(&result) && std::io::stdout().is_terminal() {
-        output::note("`--chart` draws it");
+    if arguments.logs.is_empty() {
+        lab::insights(arguments, &query)
+    } else {
+        files::insights(arguments, &query)
     }
-    let is_dash = |row: &Vec<Option<String>>| row.iter().any(|it| it.as_deref() == Some("-"));
-    if result.rows.iter().any(is_dash) && !arguments.csv && !arguments.json.json {
-        output::note(
-            "`-`: records without data (NODATA: nothing seen in that time; SKIPDATA); \
-             `filter srcAddr != \"-\"` leaves them out",
-        );
+}
+
+impl Arguments {
+    fn is_sql(&self) -> bool {
+        let file = self.file.as_deref().and_then(|file| file.extension());
+        self.sql || self.ddl.is_some() || file.is_some_and(|it| it.eq_ignore_ascii_case("sql"))
     }
-    if result.statistics.records_scanned == 0 && !arguments.json.json {
-        if let Some(group) = group.iter().chain(&others).next() {
-            output::note(&explain_nothing(group, &options));
-        }
-    }
-    Ok(Code::Passed)
 }
 
 /// The query that is asked, wherever it stands.
-fn query_text(arguments: &Arguments) -> Result<String, Failure> {
+fn query_text(arguments: &Arguments, is_sql: bool) -> Result<String, Failure> {
     if let Some(query) = &arguments.query {
         return Ok(query.clone());
     }
@@ -121,8 +131,9 @@ fn query_text(arguments: &Arguments) -> Result<String, Failure> {
             .did_you_mean(name, &names)
             .hint("`wirelab query --saved` lists them"));
     };
-    output::note(saved.insights.trim_end());
-    Ok(saved.insights.to_owned())
+    let text = if is_sql { saved.sql } else { saved.insights };
+    output::note(text.trim_end());
+    Ok(text.to_owned())
 }
 
 fn list_saved(json: bool) -> Result<Code, Failure> {
@@ -156,138 +167,4 @@ pub(crate) fn failure(error: QueryError) -> Failure {
         QueryError::Internal(_) => Failure::internal(error),
         error => Failure::usage(error.report().trim_start_matches("error: ")),
     }
-}
-
-pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), Failure> {
-    for warning in &result.warnings {
-        output::note(&warning.report());
-    }
-    if json {
-        return output::json(&result.to_json());
-    }
-    if csv {
-        return output::text(&result.to_csv());
-    }
-    pager::text(&result.to_table())?;
-    statistics(result);
-    Ok(())
-}
-
-/// What the chart is drawn on.
-fn canvas() -> chart::Canvas {
-    let color = anstream::AutoStream::choice(&std::io::stdout());
-    chart::Canvas {
-        width: terminal::columns(),
-        color: color != anstream::ColorChoice::Never,
-        ascii: terminal::ascii_only(),
-    }
-}
-
-fn statistics(result: &QueryResult) {
-    let cost = result.statistics;
-    output::note(&format!(
-        "{} {}; {} of {} records matched, {} bytes scanned",
-        result.rows.len(),
-        if result.rows.len() == 1 {
-            "row"
-        } else {
-            "rows"
-        },
-        cost.records_matched,
-        cost.records_scanned,
-        cost.bytes_scanned
-    ));
-}
-
-/// Why there was nothing to look at: an empty log, or an empty window.
-fn explain_nothing(group: &LogGroup, options: &QueryOptions) -> String {
-    let utc = |at: u64| when::print_utc(UnixTime::from_secs(at));
-    let now = when::print_utc(options.now);
-    let seen = || group.events.iter().map(|event| event.timestamp_ms / 1000);
-    let (Some(first), Some(last)) = (seen().min(), seen().max()) else {
-        return format!(
-            "nothing has been delivered to this log yet; it is {now} UTC: `wirelab advance 10m`"
-        );
-    };
-    format!(
-        "no records from {} to {} UTC; the log has records from {} to {}, and it is {now} now",
-        when::print_utc(options.start),
-        when::print_utc(options.end),
-        utc(first),
-        utc(last)
-    )
-}
-
-/// The log group `name`, with everything delivered by now, and the others that the query can name
-/// in `SOURCE`. Without a name a query that begins with `SOURCE` needs none.
-fn log_groups(
-    session: &mut Session,
-    name: Option<&str>,
-    query: &str,
-) -> Result<(Option<LogGroup>, Vec<LogGroup>), Failure> {
-    let run = session.run_with_evidence()?;
-    let lower = query.trim_start().to_lowercase();
-    let chosen = match choose(run, name) {
-        Err(_) if name.is_none() && lower.starts_with("source") => None,
-        chosen => Some(chosen?),
-    };
-    let others = run.world().resources().flow_logs.values().filter(|log| {
-        let is_chosen = chosen.is_some_and(|chosen| chosen.flow_log_id == log.flow_log_id);
-        lower.contains("source") && !is_chosen
-    });
-    let others = others
-        .map(|log| log_group(run, log))
-        .collect::<Result<_, _>>()?;
-    let chosen = chosen.map(|log| log_group(run, log)).transpose()?;
-    Ok((chosen, others))
-}
-
-/// A flow log of the lab as a log group.
-fn log_group(run: &Run, flow_log: &FlowLog) -> Result<LogGroup, Failure> {
-    let format = if flow_log.log_format.is_empty() {
-        Default::default()
-    } else {
-        wirelab_flowlog::LogFormat::parse(&flow_log.log_format).map_err(Failure::usage)?
-    };
-    let id = &flow_log.flow_log_id;
-    let name = group_name(flow_log, &run.plan().names);
-    let mut group = LogGroup::flow_log(name, run.plan().caller.account.clone(), format);
-    for logged in run.evidence().delivered(id, run.now()) {
-        let available = run.plan().starts.at(logged.available_at);
-        group.push_record(&logged.record, flow_log.traffic_type, available);
-    }
-    Ok(group)
-}
-
-/// The name of the log group that a flow log writes to.
-fn group_name<'a>(log: &'a FlowLog, names: &'a Names) -> &'a str {
-    let id = log.flow_log_id.as_str();
-    let group = log.log_group_name.as_deref();
-    group.unwrap_or_else(|| names.short(id).unwrap_or(id))
-}
-
-/// The lab's only flow log, or the one of that log group, name in the scenario, or id.
-fn choose<'a>(run: &'a Run, name: Option<&str>) -> Result<&'a FlowLog, Failure> {
-    let names = &run.plan().names;
-    let logs = &run.world().resources().flow_logs;
-    let groups: Vec<&str> = logs.values().map(|log| group_name(log, names)).collect();
-    let Some(name) = name else {
-        return match logs.values().next() {
-            None => Err(Failure::usage("this lab has no flow logs")),
-            Some(only) if logs.len() == 1 => Ok(only),
-            Some(_) => Err(Failure::usage("this lab has several log groups")
-                .hint(format!("`-g NAME` chooses one: {}", groups.join(", ")))),
-        };
-    };
-    let bare = name.strip_prefix("flow_log.").unwrap_or(name);
-    let is_named = |log: &&FlowLog| {
-        let id = log.flow_log_id.as_str();
-        group_name(log, names) == name || id == name || names.short(id) == Some(bare)
-    };
-    let mut logs = logs.values().map(|log| &**log);
-    logs.find(is_named).ok_or_else(|| {
-        Failure::usage(format!("there is no log group `{name}`"))
-            .did_you_mean(name, &groups)
-            .hint(format!("the log groups are: {}", groups.join(", ")))
-    })
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
+use object_store::local::LocalFileSystem;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Checked, Fault};
 use super::logs::FlowLogs;
+use crate::FilesError;
 
 /// The name of the only catalog: Athena's own.
 pub(super) const CATALOG: &str = "awsdatacatalog";
@@ -166,6 +169,24 @@ impl Buckets {
     /// Adds a bucket, or replaces one.
     pub fn insert(&mut self, name: impl Into<String>, store: Arc<dyn ObjectStore>) {
         self.stores.insert(name.into(), store);
+    }
+
+    /// Adds a bucket that is a folder of this machine.
+    ///
+    /// # Errors
+    /// [`FilesError::Store`] if it cannot be read.
+    pub fn insert_folder(
+        &mut self,
+        name: impl Into<String>,
+        folder: &Path,
+    ) -> Result<(), FilesError> {
+        let store = LocalFileSystem::new_with_prefix(folder);
+        let store = store.map_err(|error| FilesError::Store {
+            place: folder.display().to_string(),
+            error,
+        })?;
+        self.insert(name, Arc::new(store));
+        Ok(())
     }
 
     /// The store of a bucket.

@@ -44,6 +44,7 @@ mod reserved;
 mod result;
 mod run;
 mod scope;
+mod script;
 mod select;
 mod statement;
 mod subquery;
@@ -59,6 +60,7 @@ pub use catalog::{AthenaCatalog, Buckets, Database, Table, TableColumn, TableFor
 pub use error::AthenaError;
 pub use logs::{FLOW_LOGS, FlowLogs};
 pub use result::{AthenaColumn, AthenaResult, StatementType};
+pub use script::statements;
 
 /// What a query may take. Beyond it the query ends with an error, never the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +71,18 @@ pub struct Limits {
     pub time: Duration,
     /// Rows of the result.
     pub rows: u64,
+    /// Threads that read files; with one, rows without ORDER BY come in the same order every time.
+    pub threads: usize,
 }
 
 impl Default for Limits {
-    /// 1 GiB, ten minutes, a million rows.
+    /// 1 GiB, ten minutes, a million rows, one thread.
     fn default() -> Self {
         Self {
             memory_bytes: 1 << 30,
             time: Duration::from_secs(600),
             rows: 1_000_000,
+            threads: 1,
         }
     }
 }

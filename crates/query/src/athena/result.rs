@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::functions::{print_address, print_prefix, zone_offset};
 use super::types::Type;
 use super::value::Value;
+use crate::{Column, ColumnKind, QueryResult, Statistics};
 
 /// The group of a statement: `StatementType` of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,44 @@ impl AthenaResult {
             csv.push('\n');
         }
         csv
+    }
+
+    /// The answer as one of an Insights query, to be printed as a table or drawn: numbers are
+    /// numbers, timestamps lose their ` UTC`.
+    #[must_use]
+    pub fn to_query_result(&self) -> QueryResult {
+        let kind = |column: &AthenaColumn| match column.ty.as_str() {
+            "tinyint" | "smallint" | "integer" | "bigint" | "real" | "double" | "decimal" => {
+                ColumnKind::Number
+            }
+            "timestamp" | "timestamp with time zone" => ColumnKind::Time,
+            "array" | "map" | "row" => ColumnKind::Structure,
+            _ => ColumnKind::Text,
+        };
+        let columns = self.columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            kind: kind(column),
+        });
+        let columns: Vec<Column> = columns.collect();
+        let value = |(value, column): (&Option<String>, &Column)| {
+            let value = value.as_deref()?;
+            let short = match column.kind {
+                ColumnKind::Time => value.strip_suffix(" UTC").unwrap_or(value),
+                _ => value,
+            };
+            Some(short.to_owned())
+        };
+        let row = |row: &Vec<Option<String>>| row.iter().zip(&columns).map(value).collect();
+        QueryResult {
+            rows: self.rows.iter().map(row).collect(),
+            columns: columns.clone(),
+            events: None,
+            statistics: Statistics {
+                bytes_scanned: self.bytes_scanned,
+                ..Statistics::default()
+            },
+            warnings: Vec::new(),
+        }
     }
 
     /// An object: `statement`, `substatement`, `columns`, `rows` (arrays of texts and nulls),

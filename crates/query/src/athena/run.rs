@@ -12,6 +12,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimizer::Optimizer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
@@ -28,11 +29,10 @@ use super::statement::{self, Statement};
 use super::types::Type;
 use super::value;
 use super::{AthenaOptions, Limits};
+use crate::scan::Threads;
 
 /// Bytes of a statement that the API takes.
 const TEXT_MAX: usize = 262_144;
-/// Partitions of a plan; one, so that rows without ORDER BY come in the same order every time.
-const PARTITIONS: usize = 1;
 
 pub(super) async fn run(
     sql: &str,
@@ -116,7 +116,7 @@ fn plan(
 }
 
 fn session(limits: &Limits) -> Checked<SessionState> {
-    let mut config = SessionConfig::new().with_target_partitions(PARTITIONS);
+    let mut config = SessionConfig::new().with_target_partitions(limits.threads.max(1));
     config.options_mut().execution.coalesce_batches = true;
     // Rules that reorder conditions would evaluate what an earlier condition guards.
     let rules = Optimizer::new().rules.into_iter();
@@ -131,11 +131,14 @@ fn session(limits: &Limits) -> Checked<SessionState> {
                 .with_mode(datafusion::execution::disk_manager::DiskManagerMode::Disabled),
         )
         .build()?;
+    let mut physical_rules = PhysicalOptimizer::new().rules;
+    physical_rules.push(Arc::new(Threads));
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime))
         .with_default_features()
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules)
         .build())
 }
 

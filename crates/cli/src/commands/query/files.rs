@@ -1,0 +1,103 @@
+//! Flow logs in files of this machine: a download of one's own bucket, one file.
+
+use std::path::Path;
+
+use wirelab_flowlog::LogFormat;
+use wirelab_model::{SimTime, UnixTime};
+use wirelab_query::{FilesError, LogFiles, QueryOptions, blocking};
+
+use super::{Arguments, failure, show, watch};
+use crate::failure::{Code, Failure};
+use crate::{moment, output, when};
+
+/// Asks the files in Insights QL.
+pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failure> {
+    let logs = open(arguments)?;
+    let now = now(arguments)?;
+    let moment = |text: Option<&str>, default| match text {
+        Some("start") => Ok(UnixTime::from_secs(0)),
+        Some(text) if text.starts_with('+') => Err(Failure::usage(format!(
+            "`{text}` counts from the start of a lab; files have none"
+        ))
+        .hint("write `2024-03-05T09:04:00Z`, or `10m` (ago)")),
+        Some(text) => moment::parse(text, now.since_start(EPOCH), EPOCH),
+        None => Ok(default),
+    };
+    let options = QueryOptions {
+        start: moment(arguments.start.as_deref(), EPOCH)?,
+        end: moment(arguments.end.as_deref(), END)?,
+        now,
+        limit: None,
+    };
+    if options.start > options.end {
+        let (start, end) = (when::print_utc(options.start), when::print_utc(options.end));
+        let message = format!("the range begins at {start} and ends before, at {end} UTC");
+        return Err(Failure::usage(message));
+    }
+    let result = watch::reading(&logs, || {
+        blocking::insights_over_files(query, &logs, &options).map_err(failure)
+    })?;
+    show::answer(&result, arguments)?;
+    if result.statistics.records_scanned == 0 && !arguments.json.json {
+        let (start, end) = (when::print_utc(options.start), when::print_utc(options.end));
+        output::note(&format!(
+            "no records from {start} to {end} UTC in {}",
+            logs.name()
+        ));
+    }
+    Ok(Code::Passed)
+}
+
+/// The moment from which files count, which have no start.
+const EPOCH: UnixTime = UnixTime::from_secs(0);
+
+/// In January 2038: what is in a file is there, whatever this computer's clock says.
+const END: UnixTime = UnixTime::from_secs((1 << 31) - 1);
+
+/// What `now` is for the query.
+pub(super) fn now(arguments: &Arguments) -> Result<UnixTime, Failure> {
+    let Some(text) = &arguments.now else {
+        let seconds = jiff::Timestamp::now().as_second();
+        return Ok(UnixTime::from_secs(
+            u64::try_from(seconds).unwrap_or_default(),
+        ));
+    };
+    match text.as_str() {
+        "now" | "start" => None,
+        text => moment::parse(text, SimTime::ZERO, EPOCH).ok(),
+    }
+    .filter(|moment| *moment > UnixTime::from_secs(366 * 86_400))
+    .ok_or_else(|| {
+        Failure::usage(format!("`{text}` is no moment with a date"))
+            .hint("write UTC as `2024-03-05T09:04:00Z`")
+    })
+}
+
+/// The flow logs in the only folder or file that `--logs` names.
+pub(super) fn open(arguments: &Arguments) -> Result<LogFiles, Failure> {
+    let [path] = &arguments.logs[..] else {
+        return Err(Failure::usage("several folders of logs are several tables")
+            .hint("`--ddl FILE` defines them; or name one folder that holds all"));
+    };
+    let path = path
+        .split_once('=')
+        .map_or(path.as_str(), |(bucket, folder)| {
+            if bucket.starts_with("s3://") {
+                folder
+            } else {
+                path
+            }
+        });
+    let format = arguments.log_format.as_deref().map(LogFormat::parse);
+    let format = format
+        .transpose()
+        .map_err(|error| Failure::usage(format!("--log-format: {error}")))?;
+    blocking::open_files(Path::new(path), format.as_ref()).map_err(unreadable)
+}
+
+fn unreadable(error: FilesError) -> Failure {
+    match error {
+        FilesError::Store { .. } => Failure::environment(error),
+        _ => Failure::usage(error),
+    }
+}

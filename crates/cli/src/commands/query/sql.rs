@@ -1,0 +1,271 @@
+//! SQL as Athena understands it, over the table `flow_logs` and those that DDL defines.
+//!
+//! In a lab the buckets are those of its flow logs (`evidence/s3/BUCKET`), and tables that DDL has
+//! made are there for the next command, as they are in an account.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use wirelab_model::UnixTime;
+use wirelab_query::athena::{
+    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
+    StatementType, TableFormat, statements,
+};
+use wirelab_query::{LogFiles, blocking};
+
+use super::{Arguments, files, lab, show, watch};
+use crate::failure::{Code, Failure};
+use crate::{folder, output};
+
+/// The database of names without one.
+const DATABASE: &str = "default";
+
+pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
+    if arguments.start.is_some() || arguments.end.is_some() {
+        return Err(Failure::usage("SQL says in WHERE from when to when").hint(
+            "`WHERE start BETWEEN 1709629440 AND 1709630040`, or a column of the partition",
+        ));
+    }
+    let mut tables = if arguments.logs.is_empty() {
+        Tables::of_lab(arguments)?
+    } else {
+        Tables::of_files(arguments, sql)?
+    };
+    if let Some(file) = &arguments.ddl {
+        tables.define(file)?;
+    }
+    let before = tables.catalog.clone();
+    let result = tables.ask(sql).map_err(failure)?;
+    if tables.catalog != before || arguments.ddl.is_some() {
+        tables.keep()?;
+    }
+    show_result(&result, arguments)?;
+    if result.statement == StatementType::Ddl && tables.kept_in.is_none() {
+        output::note("outside a lab nothing is kept: `--ddl FILE` defines tables for a query");
+    }
+    Ok(Code::Passed)
+}
+
+/// What a query can name, and where it lies.
+struct Tables {
+    catalog: AthenaCatalog,
+    buckets: Buckets,
+    options: AthenaOptions,
+    /// The files that are watched while they are read.
+    logs: Option<LogFiles>,
+    /// Where the catalog stays.
+    kept_in: Option<PathBuf>,
+}
+
+impl Tables {
+    fn of_lab(arguments: &Arguments) -> Result<Self, Failure> {
+        let mut session = folder::open()?;
+        session.write_evidence()?;
+        let kept_in = session.dir().join(".wirelab/athena.json");
+        let mut tables = Self {
+            catalog: read_catalog(&kept_in)?,
+            buckets: Buckets::new(),
+            options: options(session.plan().starts.at(session.now()), 1),
+            logs: None,
+            kept_in: Some(kept_in),
+        };
+        let dir = session.dir().join("evidence/s3");
+        for bucket in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+            let name = bucket.file_name().to_string_lossy().into_owned();
+            add_folder(&mut tables.buckets, name, &bucket.path())?;
+        }
+        // Without `-g` in a lab of several logs there is no `flow_logs`; the buckets are there.
+        match lab::group(&mut session, arguments.log_group.as_deref()) {
+            Ok(group) => {
+                let buckets = &mut tables.buckets;
+                tables.catalog.add_logs(DATABASE, FLOW_LOGS, group, buckets);
+            }
+            Err(failure) if arguments.log_group.is_some() => return Err(failure),
+            Err(_) => {}
+        }
+        Ok(tables)
+    }
+
+    fn of_files(arguments: &Arguments, sql: &str) -> Result<Self, Failure> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut tables = Self {
+            catalog: AthenaCatalog::default(),
+            buckets: Buckets::new(),
+            options: options(files::now(arguments)?, cores),
+            logs: None,
+            kept_in: None,
+        };
+        tables.add_buckets(arguments, sql)?;
+        let asks_ready_table = sql.to_lowercase().contains(FLOW_LOGS);
+        if arguments.ddl.is_none() || asks_ready_table {
+            match files::open(arguments) {
+                Ok(logs) => {
+                    let buckets = &mut tables.buckets;
+                    tables
+                        .catalog
+                        .add_logs(DATABASE, FLOW_LOGS, logs.clone(), buckets);
+                    tables.logs = Some(logs);
+                }
+                Err(failure) if arguments.ddl.is_none() => return Err(failure),
+                Err(_) => {} // the tables of the DDL may be all that is asked
+            }
+        }
+        Ok(tables)
+    }
+
+    /// A folder is the bucket that it is said to be, or any that the texts name.
+    fn add_buckets(&mut self, arguments: &Arguments, sql: &str) -> Result<(), Failure> {
+        let mut text = sql.to_owned();
+        if let Some(file) = &arguments.ddl {
+            text.push_str(&read(file)?);
+        }
+        let mut named = buckets_in(&text);
+        let mut others = Vec::new();
+        for logs in &arguments.logs {
+            match logs.strip_prefix("s3://").and_then(|it| it.split_once('=')) {
+                Some((bucket, folder)) => {
+                    let bucket = bucket.trim_end_matches('/');
+                    if bucket.contains('/') {
+                        return Err(Failure::usage(format!("`{bucket}` is no bucket"))
+                            .hint("a folder stands for a whole bucket: `s3://BUCKET=FOLDER`"));
+                    }
+                    add_folder(&mut self.buckets, bucket, Path::new(folder))?;
+                    named.remove(bucket);
+                }
+                None => others.push(Path::new(logs)),
+            }
+        }
+        if let [folder] = others[..]
+            && folder.is_dir()
+        {
+            for bucket in named {
+                add_folder(&mut self.buckets, bucket, &bucket_root(folder))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the statements of a file.
+    fn define(&mut self, file: &Path) -> Result<(), Failure> {
+        let text = read(file)?;
+        let within = |error: AthenaError| {
+            let report = error.report();
+            let report = report.trim_start_matches("error: ");
+            Failure::usage(format!("{}: {report}", file.display()))
+        };
+        for statement in statements(&text).map_err(within)? {
+            self.ask(&statement).map_err(within)?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, sql: &str) -> Result<AthenaResult, AthenaError> {
+        let Self {
+            catalog,
+            buckets,
+            options,
+            logs,
+            ..
+        } = self;
+        let mut ask = || blocking::athena(sql, catalog, buckets, options);
+        match logs {
+            Some(logs) => watch::reading(logs, ask),
+            None => ask(),
+        }
+    }
+
+    /// Keeps what DDL has defined for the next command in this lab.
+    fn keep(&mut self) -> Result<(), Failure> {
+        let Some(path) = &self.kept_in else {
+            return Ok(());
+        };
+        let mut catalog = self.catalog.clone();
+        for database in catalog.databases.values_mut() {
+            // Made anew of the lab's records by every command.
+            let tables = &mut database.tables;
+            tables.retain(|_, table| table.format != TableFormat::Logs);
+        }
+        let text = serde_json::to_string_pretty(&catalog).map_err(Failure::internal)?;
+        let new = path.with_extension("json.new");
+        std::fs::write(&new, text + "\n")?;
+        Ok(std::fs::rename(&new, path)?)
+    }
+}
+
+fn read_catalog(path: &Path) -> Result<AthenaCatalog, Failure> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
+        Err(error) => return Err(error.into()),
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Failure::usage(format!("{}: {error}", path.display()))
+            .hint("delete the file and define the tables again")
+    })
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file);
+    text.map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}
+
+fn options(now: UnixTime, threads: usize) -> AthenaOptions {
+    AthenaOptions {
+        database: DATABASE.to_owned(),
+        now,
+        limits: Limits {
+            threads,
+            ..Limits::default()
+        },
+    }
+}
+
+fn add_folder(
+    buckets: &mut Buckets,
+    name: impl Into<String>,
+    folder: &Path,
+) -> Result<(), Failure> {
+    let added = buckets.insert_folder(name, folder);
+    added.map_err(Failure::environment)
+}
+
+/// The names of the buckets in a text.
+fn buckets_in(text: &str) -> BTreeSet<String> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let names = text.split("s3://").skip(1);
+    let names = names.map(|rest| rest.split(|c| !is_of_name(c)).next().unwrap_or_default());
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The folder that stands for the bucket: keys of flow logs have `AWSLogs/` in them, and who has
+/// copied just that part of the bucket names the folder with it.
+fn bucket_root(folder: &Path) -> PathBuf {
+    let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let above = full.ancestors().find(|it| it.ends_with("AWSLogs"));
+    above.and_then(Path::parent).unwrap_or(&full).to_owned()
+}
+
+/// Athena's text names the place, so it is printed as it is.
+fn failure(error: AthenaError) -> Failure {
+    match error {
+        AthenaError::Internal(_) => Failure::internal(error),
+        error => Failure::usage(error.report().trim_start_matches("error: ")),
+    }
+}
+
+fn show_result(result: &AthenaResult, arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.json.json {
+        return output::json(&result.to_json());
+    }
+    if arguments.csv || result.statement != StatementType::Dml {
+        let mut text = result.to_file();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        return output::text(&text);
+    }
+    show::sql(&result.to_query_result(), arguments)
+}

@@ -3,7 +3,8 @@
 //! A lab passes if, on whole seeds 1 to N, an empty submission earns nothing and the solution of
 //! the drawn variant everything; each file in `wrong/` scores exactly what its first line says and
 //! fails with the finding it names; the scenario does what its `expect` says; each task has a
-//! section in the page, and no hint gives its solution away.
+//! section in the page, and no hint gives its solution away. It warns of flow logs that come too
+//! late to be read when it opens.
 //!
 //! ```text
 //! labs/NAME/solution/TASK[.VARIANT].EXT    bpf, insights, calls; values follow from lab.toml
@@ -11,6 +12,7 @@
 //! labs/NAME/wrong/TASK--WHAT[.VARIANT].EXT first line: # points=2 finding=too-open
 //! ```
 
+mod delivery;
 mod expect;
 mod page;
 mod solve;
@@ -66,6 +68,8 @@ pub struct AuthorReport {
     pub proven: Vec<String>,
     /// What does not.
     pub problems: Vec<Problem>,
+    /// What is probably not meant, and proves nothing wrong.
+    pub warnings: Vec<Problem>,
 }
 
 impl AuthorReport {
@@ -75,6 +79,7 @@ impl AuthorReport {
             lab: lab.to_owned(),
             proven: Vec::new(),
             problems: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -82,6 +87,13 @@ impl AuthorReport {
     #[must_use]
     pub const fn is_sound(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    fn warning(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.warnings.push(Problem {
+            place: place.into(),
+            what: what.into(),
+        });
     }
 
     fn problem(&mut self, place: impl Into<String>, what: impl Into<String>) {
@@ -92,12 +104,15 @@ impl AuthorReport {
     }
 }
 
-/// One line each: what holds, then what does not.
+/// One line each: what holds, what is probably not meant, then what does not hold.
 impl fmt::Display for AuthorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.lab)?;
         for line in &self.proven {
             writeln!(f, "  ✓ {line}")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "  ! {}: {}", warning.place, warning.what)?;
         }
         for (problem, others) in grouped(&self.problems) {
             writeln!(f, "  ✗ {}: {}", problem.place, problem.what)?;
@@ -155,6 +170,9 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
         let plan = scenario.compile(seed)?;
         expect::check(&plan, lab.opens_at, &mut report)?;
         prove(&grader, &lab, seed, &plan, &mut report)?;
+        if report.warnings.is_empty() {
+            delivery::check(&lab, grader.material().opening(seed)?.as_ref(), &mut report);
+        }
         trial::check(&grader, &lab, seed, &plan, &mut seen, &mut report)?;
         grader.forget();
     }

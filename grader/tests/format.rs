@@ -60,3 +60,48 @@ fn what_every_seed_finds_is_said_once() {
     assert_eq!(report.matches("not refused").count(), 1, "{report}");
     assert!(report.contains("and so on seed 2"), "{report}");
 }
+
+#[test]
+fn an_expectation_that_fails_says_what_dropped_the_packets() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = lab(folder.path());
+    let scenario = folder.path().join("scenarios/closed-door/scenario.toml");
+    let text = std::fs::read_to_string(&scenario).expect("the scenario");
+    std::fs::write(&scenario, text.replace("timed_out", "completed")).expect("the scenario");
+    let report = author::check(&lab, Options { seeds: 1 });
+    let report = report.unwrap_or_else(|error| panic!("{error}")).to_string();
+    let line = report.lines().find(|line| line.contains("not completed"));
+    insta::assert_snapshot!(line.unwrap_or(&report), @"  ✗ seed 1 (no variants): scenario line 51: `orders` of 00:06:04 is timed_out, not completed: 5 packets dropped: no inbound rule of security_group.db on network_interface.db allows it");
+}
+
+#[test]
+fn a_query_about_records_that_come_later_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = folder.path().join("labs/nat-return-path");
+    for part in ["labs/nat-return-path", "scenarios/nat-return-path"] {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(part);
+        copy(&from, &folder.path().join(part));
+    }
+    let file = lab.join("lab.toml");
+    let text = std::fs::read_to_string(&file).expect("the lab");
+    let early = text.replace("opens_at = \"25m\"", "opens_at = \"18m\"");
+    assert_ne!(early, text);
+    std::fs::write(&file, early).expect("the lab");
+    let report = author::check(&lab, Options { seeds: 1 });
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    let warnings: Vec<&str> = report.warnings.iter().map(|it| it.what.as_str()).collect();
+    insta::assert_snapshot!(warnings.join("\n"), @"its window ends at 00:17:00; 138 records of that time are not delivered by `opens_at` (00:18:00): a record comes when its window is over and some minutes more have passed");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a temporary folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("a file");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("a temporary folder");
+        }
+    }
+}

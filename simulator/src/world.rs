@@ -5,6 +5,7 @@ mod live;
 mod neighbors;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -17,7 +18,7 @@ use crate::config::{Observe, WorldConfig};
 use crate::event::{CapturePoint, Event, Input, InputError, SegmentSpec, VpnTunnelFault};
 use crate::fabric::{Place, Sent, Service, Sites, State, Topology, Transit, counters};
 use crate::flow::{FlowLogs, Window};
-use crate::host::{ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
+use crate::host::{Attachment, ExecId, Host, HostSpec, Output, OutputStream, TrafficSpec};
 use crate::machines::{Machine, Plug, PluggedInto, Power};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -409,7 +410,7 @@ impl World {
             return Ok(());
         }
         machine.running.push(id);
-        let names = self.names();
+        let names = self.names(number);
         self.machines[number].host.set_names(names);
         if argv.iter().any(|word| word.ends_with("ethtool")) {
             let statistics = self.statistics(number);
@@ -438,14 +439,33 @@ impl World {
         self.machines[number].plugs.iter().map(of).collect()
     }
 
-    /// What a common `/etc/hosts` would say: each machine's primary address.
-    fn names(&self) -> Vec<(SmolStr, std::net::IpAddr)> {
-        let primary = |machine: &Machine| {
+    /// What `/etc/hosts` of a machine would say: each machine's primary address; to one on the
+    /// internet the public address of it, if there is one.
+    fn names(&self, of: usize) -> Vec<(SmolStr, IpAddr)> {
+        let asking = &self.machines[of].host;
+        let mut own = asking.interfaces().iter().flat_map(|it| &it.addresses);
+        let is_outside = matches!(asking.spec().attachment, Attachment::Outside { .. })
+            && own.any(|it| crate::reach::is_public(it.addr()));
+        let address = |machine: &Machine| {
             let mut interfaces = machine.host.interfaces().iter();
-            let address = interfaces.find_map(|it| it.addresses.first())?;
-            Some((machine.name().clone(), address.addr()))
+            let primary = interfaces.find_map(|it| it.addresses.first())?.addr();
+            let public = is_outside.then(|| self.public_address(machine)).flatten();
+            Some((machine.name().clone(), public.unwrap_or(primary)))
         };
-        self.machines.iter().filter_map(primary).collect()
+        self.machines.iter().filter_map(address).collect()
+    }
+
+    /// The public address of an instance's primary interface.
+    fn public_address(&self, machine: &Machine) -> Option<IpAddr> {
+        let Attachment::Instance(id) = &machine.host.spec().attachment else {
+            return None;
+        };
+        let resources = &self.topology.resources;
+        let interface = resources.instances.get(id)?.network_interfaces.first()?;
+        let interface = resources.network_interfaces.get(interface)?;
+        let mut own = interface.private_ip_addresses.iter();
+        let public = own.find_map(|it| it.association.as_ref())?.public_ip;
+        Some(public.into())
     }
 
     fn start_traffic(&mut self, spec: &TrafficSpec) -> Result<(), InputError> {

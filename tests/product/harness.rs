@@ -81,6 +81,27 @@ impl Place {
         self.run(command)
     }
 
+    /// Runs a line of shell on a terminal: waits until the screen shows the first word of a turn,
+    /// types the second, and so on. Fails if a word does not come within a minute.
+    #[track_caller]
+    pub(crate) fn terminal(&self, line: &str, turns: &[(&str, &str)]) -> Ran {
+        let typed = turns.iter().map(|(wanted, keys)| {
+            format!(
+                "n=0; until grep -qF -- '{wanted}' screen; do n=$((n+1)); [ $n -lt 1200 ] || \
+                 {{ echo 'no {wanted}' >> failed; exit; }}; sleep 0.05; done; printf '{keys}'; "
+            )
+        });
+        // The keyboard goes when the program has ended: whatever closes it first would end it.
+        let typed: String = typed.collect();
+        let ran = self.shell(&format!(
+            "rm -f screen ended; touch screen; ({typed} until [ -e ended ]; do sleep 0.05; done) | \
+             (TERM=xterm timeout 90 script -qefc '{line}' screen; code=$?; touch ended; exit $code)"
+        ));
+        let failed = std::fs::read_to_string(self.here.join("failed")).unwrap_or_default();
+        assert_eq!(failed, "", "on the screen:\n{}", ran.stdout);
+        ran
+    }
+
     fn run(&self, mut command: Command) -> Ran {
         let tools = std::env::var_os("PATH").unwrap_or_default();
         let ours = binary()

@@ -238,3 +238,30 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }
+
+/// What a lab's page tells a learner to type does what it says: it runs, and shows something.
+#[test]
+fn the_commands_of_a_labs_page_show_something() {
+    for lab in labs() {
+        let mut place = Place::with_lab(&lab, 7);
+        for solution in solutions(&place) {
+            if solution.answer.is_some() {
+                apply(&place, &solution);
+            }
+        }
+        let folder = place.here().join(&lab);
+        let page = std::fs::read_to_string(folder.join("README.md")).expect("a page");
+        place.enter(&folder);
+        let spans = page.split('`').skip(1).step_by(2);
+        let commands = spans.filter(|it| it.starts_with("wirelab ") && !it.contains("..."));
+        for command in commands.filter(|it| it.split(' ').count() > 2) {
+            let ran = place.shell(command).exits(0);
+            assert!(!ran.stdout.is_empty(), "{command}");
+            assert!(
+                !ran.stderr.contains("no records"),
+                "{command}: {}",
+                ran.stderr
+            );
+        }
+    }
+}

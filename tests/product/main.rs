@@ -7,6 +7,7 @@ mod book;
 mod console;
 mod evidence;
 mod harness;
+mod interrupt;
 mod labs;
 mod network;
 mod replay;

@@ -153,7 +153,7 @@ fn status_tells_interfaces_and_points_and_gives_no_cause_away() {
       nacl-ephemeral/evidence/primary.pcap
       nacl-ephemeral/evidence/replica.pcap
 
-    TASKS
+    TASKS  the best of all checks, also of those before an undo or reset
       unanswered         3/3 points  nacl-ephemeral/answers/unanswered.bpf
                                      SYN-ACKs that left and never arrived
       refused-replies    0/3 points  nacl-ephemeral/answers/refused-replies.insights

@@ -38,12 +38,8 @@ fn doctor_finds_tcpdump_and_the_labs_in_the_binary() {
 #[test]
 fn on_a_terminal_the_watch_grades_shows_hints_and_ends_at_q() {
     let place = Place::with_lab("nacl-ephemeral", 7);
-    let ran = place
-        .shell(
-            "for key in '' c h q; do sleep 2; printf \"$key\"; done |
-             TERM=xterm script -qec wirelab /dev/null",
-        )
-        .exits(0);
+    let turns = [("q quit", "c"), ("no-answer", "h"), ("hint 1 of", "q")];
+    let ran = place.terminal("wirelab", &turns).exits(0);
     for wanted in ["TICKET", "no-answer", "hint 1 of", "q quit"] {
         assert!(
             ran.stdout.contains(wanted),

@@ -80,9 +80,9 @@ fn a_tcpdump_in_another_terminal_sees_what_a_command_sends() {
     let place = Place::with_lab(LAB, SEED);
     // The watcher ends when its stdout has been read; `exec` moves time meanwhile.
     let line = "wirelab tcpdump app -l -nn icmp > seen.txt 2> talk.txt & \
-                until grep -q listening talk.txt 2>/dev/null; do :; done; \
+                until grep -q listening talk.txt 2>/dev/null; do sleep 0.05; done; \
                 wirelab exec app -- ping -c 1 198.51.100.9 > /dev/null; \
-                until [ -s seen.txt ]; do :; done; kill %1; cat seen.txt";
+                until [ -s seen.txt ]; do sleep 0.05; done; kill %1; cat seen.txt";
     let ran = bash(&place, line);
     assert!(ran.contains("ICMP echo request"), "{ran}");
 }
@@ -240,4 +240,83 @@ fn a_path_in_json_says_where_it_ends_and_the_exit_code_whether_it_arrives() {
     );
     place.wirelab(&["path", "app", "primary:5432/tcp"]).exits(0);
     place.wirelab(&["path", "app", "primary"]).exits(2);
+}
+
+#[test]
+fn a_name_is_the_same_address_to_path_and_to_programs_of_the_sender() {
+    let place = Place::with_lab("mtu-black-hole", SEED);
+    // `mirror` is on the internet, `client` in an office behind the VPN.
+    for (from, to) in [("mirror", "monitor"), ("client", "app"), ("app", "cgw")] {
+        let found = place.wirelab(&["exec", from, "--", "getent", "ahosts", to]);
+        let found = found.exits(0).stdout;
+        let found = found.split_whitespace().next().expect("an address");
+        let target = format!("{to}:8080/tcp");
+        let path = place.wirelab(&["path", from, &target, "--json"]).json();
+        assert_eq!(path["to"], found, "{to} for {from}");
+    }
+    let public = place.wirelab(&["path", "mirror", "monitor:8080/tcp"]);
+    assert!(
+        public.stderr.starts_with("monitor is "),
+        "{}",
+        public.stderr
+    );
+}
+
+#[test]
+fn where_nobody_can_run_tcpdump_it_says_where_one_can() {
+    let place = Place::with_lab("nat-return-path", SEED);
+    for name in ["nat", "out", "nat_gateway.out"] {
+        let ran = place.wirelab(&["tcpdump", name]).exits(2);
+        let wanted = [
+            "`nat_gateway.out`: AWS's",
+            "filter interfaceId = \"eni-",
+            "worker",
+        ];
+        for wanted in wanted {
+            assert!(ran.stderr.contains(wanted), "{name}: {}", ran.stderr);
+        }
+    }
+    let ran = place.wirelab(&["tcpdump", "workr"]).exits(2);
+    assert!(
+        ran.stderr.contains("did you mean `worker`?"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn metrics_that_are_not_due_say_when_they_are() {
+    let place = Place::with_lab("nat-return-path", SEED);
+    let ran = place
+        .wirelab(&["metrics", "nat", "--start", "22:24"])
+        .exits(0);
+    let wanted = "no datapoint before 2026-03-11 22:26:00 UTC";
+    assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
+    place.wirelab(&["advance", "59s"]).exits(0);
+    let ran = place
+        .wirelab(&["metrics", "nat", "--start", "22:24"])
+        .exits(0);
+    assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
+    place.wirelab(&["advance", "1s"]).exits(0);
+    let ran = place
+        .wirelab(&["metrics", "nat", "--start", "22:24"])
+        .exits(0);
+    assert!(ran.stdout.contains("ErrorPortAllocation"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_name_stands_for_an_id_and_an_unknown_one_is_answered_with_those_there_are() {
+    let place = Place::with_lab(LAB, SEED);
+    let shown = place.wirelab(&["call", "ec2:DescribeSubnets", "SubnetIds=[\"primary\"]"]);
+    let subnets = shown.exits(0).json();
+    assert_eq!(
+        subnets["Subnets"].as_array().map(Vec::len),
+        Some(1),
+        "{subnets}"
+    );
+    let ran = place.wirelab(&["call", "ec2:DescribeSubnets", "SubnetIds=[\"primry\"]"]);
+    let ran = ran.exits(2);
+    let wanted = "SubnetIds is an id, or a name of this lab: ";
+    assert!(ran.stderr.contains(wanted), "{}", ran.stderr);
+    assert!(ran.stderr.contains("subnet.primary"), "{}", ran.stderr);
 }

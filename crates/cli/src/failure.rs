@@ -18,20 +18,30 @@ pub(crate) enum Code {
     Environment,
     /// Our fault.
     Internal,
+    /// Stopped by Ctrl-C, as shells have it: 128 and the signal's number.
+    Interrupted,
     /// What a program on a simulated host answered.
     Program(u8),
 }
 
+impl Code {
+    /// The exit status.
+    pub(crate) const fn status(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::NotPassed => 1,
+            Self::Usage => 2,
+            Self::Environment => 3,
+            Self::Internal => 70,
+            Self::Interrupted => 130,
+            Self::Program(status) => status,
+        }
+    }
+}
+
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
-        Self::from(match code {
-            Code::Passed => 0,
-            Code::NotPassed => 1,
-            Code::Usage => 2,
-            Code::Environment => 3,
-            Code::Internal => 70,
-            Code::Program(status) => status,
-        })
+        Self::from(code.status())
     }
 }
 

@@ -4,6 +4,7 @@
 //! commands in it act on that one. Its file, `.wirelab/course.json`, is all that makes it one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::Seed;
@@ -99,7 +100,28 @@ pub(crate) fn open() -> Result<Session, Failure> {
         return Err(Failure::usage("there is no lab folder here")
             .hint("`wirelab init` makes one; `wirelab list` shows the labs"));
     };
-    Ok(Session::open(&folder, &content::find()?)?)
+    open_in(&folder)
+}
+
+/// Opens the session in `folder`; says so if that takes long because somebody else works on it.
+pub(crate) fn open_in(folder: &Path) -> Result<Session, Failure> {
+    let content = content::find()?;
+    Ok(Session::open_or_wait(folder, &content, Some(wait))?)
+}
+
+/// How often one tries to get at a session that another command works on.
+const EVERY: Duration = Duration::from_millis(20);
+/// So many times one waits in silence: a second.
+const SILENT: u32 = 50;
+
+fn wait(turn: u32, holder: Option<u32>) {
+    if turn == SILENT {
+        let who = holder.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+        output::note(&format!(
+            "waiting for another wirelab command{who} to finish"
+        ));
+    }
+    std::thread::sleep(EVERY);
 }
 
 /// Starts `lab` in `folder`.

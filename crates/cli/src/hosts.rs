@@ -1,6 +1,7 @@
 //! The machines of a lab and where their packets are captured.
 
 use serde::Serialize;
+use wirelab_model::NetworkInterfaceId;
 use wirelab_session::{Run, Session};
 use wirelab_simulator::CapturePoint;
 use wirelab_simulator::host::{Attachment, Host};
@@ -85,15 +86,66 @@ pub(crate) fn find(session: &Session, host: &str) -> Result<Vec<Interface>, Fail
     Ok(found)
 }
 
+/// An interface of AWS's, as a NAT gateway's: no machine that somebody can log in to.
+pub(crate) struct Service {
+    /// Whose: `nat_gateway.out`, or the interface's own name or id.
+    pub(crate) name: String,
+    /// The interface.
+    pub(crate) network_interface_id: String,
+    ids: Vec<String>,
+}
+
+impl Service {
+    /// Whether `word` is an id or name of it, with or without its kind, or a word of its kind:
+    /// `nat`.
+    pub(crate) fn is_meant_by(&self, word: &str) -> bool {
+        let (kind, short) = self.name.split_once('.').unwrap_or(("", &self.name));
+        let is_kind = kind == word || kind.split('_').any(|part| part == word);
+        let is_name = self.name == word || short == word;
+        is_kind || is_name || self.ids.iter().any(|id| id == word)
+    }
+}
+
+/// Interfaces of NAT gateways and endpoints, and those that nobody has.
+pub(crate) fn services(session: &Session) -> Vec<Service> {
+    let resources = session.run().world().resources();
+    let names = &session.plan().names;
+    let bare = resources.network_interfaces.values().filter(|nic| {
+        let attached = nic.attachment.as_ref();
+        attached.is_none_or(|it| it.instance_id.is_none())
+    });
+    let service = |id: &NetworkInterfaceId| {
+        let mut gateways = resources.nat_gateways.values();
+        let gateway = gateways.find(|it| {
+            let mut own = it.nat_gateway_addresses.iter();
+            own.any(|its| its.network_interface_id == *id)
+        });
+        let gateway = gateway.map(|it| it.nat_gateway_id.as_str());
+        let name = names.name_of(gateway.unwrap_or(id.as_str()));
+        let own = names.name_of(id.as_str()).map(str::to_owned);
+        let ids = [Some(id.to_string()), gateway.map(str::to_owned), own];
+        Service {
+            name: name.or(gateway).unwrap_or(id.as_str()).to_owned(),
+            network_interface_id: id.to_string(),
+            ids: ids.into_iter().flatten().collect(),
+        }
+    };
+    let mut all: Vec<Service> = bare.map(|nic| service(&nic.network_interface_id)).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
+/// The machines, sorted.
+pub(crate) fn names(session: &Session) -> Vec<&str> {
+    let hosts = session.run().world().hosts();
+    let mut names: Vec<_> = hosts.map(|it| it.spec().name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// The error for a machine that does not exist, with those that do.
 pub(crate) fn unknown(session: &Session, host: &str) -> Failure {
-    let mut names: Vec<_> = session
-        .run()
-        .world()
-        .hosts()
-        .map(|it| it.spec().name.as_str())
-        .collect();
-    names.sort_unstable();
+    let names = names(session);
     if names.contains(&host) {
         return Failure::usage(format!(
             "host `{host}` has no interface: its instance is not running"

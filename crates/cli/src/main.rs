@@ -10,6 +10,7 @@ mod content;
 mod failure;
 mod folder;
 mod hosts;
+mod interrupt;
 mod moment;
 mod output;
 mod pager;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wirelab_model::SimTime;
+use wirelab_model::{SimDuration, SimTime};
 use wirelab_session::Session;
 
 use crate::when;
@@ -22,6 +22,17 @@ pub(crate) fn elapsed(moment: SimTime) -> String {
         0 => moment.to_string(),
         1 => format!("1 day {rest}"),
         days => format!("{days} days {rest}"),
+    }
+}
+
+/// As people write it: `13m20s`, `1d`, `9d15h30m`.
+pub(crate) fn span(span: SimDuration) -> String {
+    const DAY: u64 = 86_400_000_000_000;
+    let nanos = span.as_nanos();
+    match (nanos / DAY, SimDuration::from_nanos(nanos % DAY)) {
+        (0, _) => span.to_string(),
+        (days, SimDuration::ZERO) => format!("{days}d"),
+        (days, rest) => format!("{days}d{rest}"),
     }
 }
 

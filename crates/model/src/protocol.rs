@@ -56,9 +56,7 @@ impl fmt::Display for IpProtocol {
 
 /// A text that names no protocol.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a protocol; use tcp, udp, icmp, icmpv6, a number from 0 to 255, or -1 for all"
-)]
+#[error("`{0}` is not a protocol; use tcp, udp, icmp, icmpv6, a number from 0 to 255, or all (-1)")]
 pub struct ProtocolError(String);
 
 impl FromStr for IpProtocol {

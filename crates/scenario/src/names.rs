@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use smol_str::SmolStr;
 
 /// `kind.name` to id and back. Ids vary with the seed, names do not.
@@ -45,6 +46,46 @@ impl Names {
         self.ids.iter().map(|(name, id)| (name.as_str(), id))
     }
 
+    /// The id that a call's parameter means by `text`: of `network_acl.db` anywhere, of `db` alone
+    /// where `parameter` takes ids and one resource of the kinds it takes has that name.
+    #[must_use]
+    pub fn id_for(&self, parameter: &str, text: &str) -> Option<&SmolStr> {
+        if let Some(id) = self.id(text) {
+            return Some(id);
+        }
+        let kinds = kinds(parameter).into_iter();
+        let mut ids = kinds.filter_map(|kind| self.id(&format!("{kind}.{text}")));
+        let first = ids.next()?;
+        ids.all(|it| it == first).then_some(first)
+    }
+
+    /// Puts ids for names into the value of a call's parameter, at any depth: as `wirelab call`,
+    /// `.calls` files and events write them.
+    pub fn put_ids(&self, parameter: &str, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Some(id) = self.id_for(parameter, text) {
+                    *text = id.to_string();
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|it| self.put_ids(parameter, it)),
+            Value::Object(members) => members
+                .iter_mut()
+                .for_each(|(name, it)| self.put_ids(name, it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// The full names of everything whose id a call's parameter takes; none if it takes no ids.
+    pub fn takes(&self, parameter: &str) -> Vec<String> {
+        let kinds = kinds(parameter).into_iter();
+        let names = kinds.flat_map(|kind| {
+            let names = self.of_kind(&kind).map(|name| format!("{kind}.{name}"));
+            names.collect::<Vec<_>>()
+        });
+        names.collect()
+    }
+
     /// The names of one kind, without it.
     pub(crate) fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a str> {
         let names = self.ids.keys().filter_map(|name| name.split_once('.'));
@@ -54,9 +95,88 @@ impl Names {
     }
 }
 
+/// The kinds of resource whose ids a parameter takes: `network_acl` for `NetworkAclIds`.
+fn kinds(parameter: &str) -> Vec<String> {
+    let stem = parameter.strip_suffix('s').unwrap_or(parameter);
+    let Some(stem) = stem.strip_suffix("Id") else {
+        return Vec::new();
+    };
+    let kinds: &[&str] = match stem {
+        "Allocation" => &["address"],
+        "DestinationPrefixList" => &["prefix_list"],
+        "Gateway" => &["internet_gateway", "vpn_gateway"],
+        "Group" | "SecurityGroup" | "SourceGroup" | "ReferencedGroup" => &["security_group"],
+        "PeerTransitGateway" => &["transit_gateway"],
+        "PeerVpc" | "VPC" => &["vpc"],
+        "TransitGatewayAttachment" => &[
+            "transit_gateway_vpc_attachment",
+            "transit_gateway_peering_attachment",
+            "transit_gateway_vpn_attachment",
+        ],
+        _ => return vec![snake(stem)],
+    };
+    kinds.iter().map(|kind| (*kind).to_owned()).collect()
+}
+
+/// `network_acl` for `NetworkAcl`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
 /// For printed paths.
 impl wirelab_simulator::path::Names for Names {
     fn name(&self, id: &str) -> Option<SmolStr> {
         self.short(id).map(SmolStr::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_parameter_takes_a_name_alone_where_one_resource_of_its_kinds_has_it() {
+        let mut names = Names::default();
+        for (name, id) in [
+            ("network_acl.db", "acl-1"),
+            ("subnet.db", "subnet-1"),
+            ("transit_gateway_vpc_attachment.spoke", "tgw-attach-1"),
+            ("internet_gateway.edge", "igw-1"),
+            ("vpn_gateway.edge", "vgw-1"),
+        ] {
+            names.bind(name, id);
+        }
+        let mut parameters = json!({
+            "NetworkAclId": "db",
+            "SubnetIds": ["db", "subnet-9"],
+            "TransitGatewayAttachmentId": "spoke",
+            "GatewayId": "edge",
+            "Description": "db",
+            "Any": { "Of": ["internet_gateway.edge"], "SubnetId": "db" },
+        });
+        names.put_ids("", &mut parameters);
+        let wanted = json!({
+            "NetworkAclId": "acl-1",
+            "SubnetIds": ["subnet-1", "subnet-9"],
+            "TransitGatewayAttachmentId": "tgw-attach-1",
+            "GatewayId": "edge",
+            "Description": "db",
+            "Any": { "Of": ["igw-1"], "SubnetId": "subnet-1" },
+        });
+        assert_eq!(parameters, wanted);
+        assert_eq!(
+            names.takes("GatewayId"),
+            ["internet_gateway.edge", "vpn_gateway.edge"]
+        );
+        assert!(names.takes("Description").is_empty());
     }
 }

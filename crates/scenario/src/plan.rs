@@ -212,7 +212,7 @@ impl Plan {
     /// `${network_acl.db}` in longer ones.
     #[must_use]
     pub fn with_ids(&self, parameters: Value) -> Value {
-        timeline::with_ids(parameters, self.resolver())
+        timeline::with_ids("", parameters, self.resolver())
     }
 
     /// Reads a flow in the grammar of `[[intent]]`: `host.client -> instance.app:8080/tcp`,

@@ -155,7 +155,7 @@ fn parse_call(
         fields.sink().explain(&text.span, message, "", hint);
         return None;
     }
-    let parameters = match with_ids(parameters, resolver) {
+    let parameters = match with_ids("", parameters, resolver) {
         Value::Object(parameters) => parameters,
         _ => Map::new(),
     };
@@ -166,18 +166,23 @@ fn parse_call(
     })
 }
 
-/// Puts ids for names: a whole string `network_acl.db`, and `${network_acl.db}` in longer ones.
-pub(crate) fn with_ids(value: Value, resolver: Resolver<'_>) -> Value {
+/// Puts ids for names (a whole string `network_acl.db`, or `db` where `parameter` takes such ids),
+/// and for `${network_acl.db}` in longer strings.
+pub(crate) fn with_ids(parameter: &str, value: Value, resolver: Resolver<'_>) -> Value {
     match value {
-        Value::String(text) => match resolver.names.id(&text) {
+        Value::String(text) => match resolver.names.id_for(parameter, &text) {
             Some(id) => Value::String(id.to_string()),
             None => Value::String(fill(&text, resolver).unwrap_or(text)),
         },
-        Value::Array(items) => items.into_iter().map(|it| with_ids(it, resolver)).collect(),
+        Value::Array(items) => {
+            let items = items.into_iter();
+            items.map(|it| with_ids(parameter, it, resolver)).collect()
+        }
         Value::Object(members) => {
-            let members = members
-                .into_iter()
-                .map(|(key, it)| (key, with_ids(it, resolver)));
+            let members = members.into_iter().map(|(key, it)| {
+                let it = with_ids(&key, it, resolver);
+                (key, it)
+            });
             Value::Object(members.collect())
         }
         other => other,

@@ -317,3 +317,11 @@ fn addresses_of_machines_outside_are_their_own() {
         assert!(errors.contains('^'), "{line}\n{errors}");
     }
 }
+
+#[test]
+fn a_span_that_ends_before_it_begins_is_told_what_was_meant() {
+    let wrong = "[[expect]]\nduring = \"5m..0s\"\ntraffic = \"x\"\noutcome = \"completed\"\n";
+    let errors = errors_after(wrong);
+    let hint = "hint: it ends before it begins; did you mean `0s..5m`?";
+    assert!(errors.contains(hint), "{errors}");
+}

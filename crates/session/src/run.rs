@@ -5,6 +5,7 @@
 //! Changes go from control to world and observations back at the moment they arise.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,14 @@ pub enum RunError {
     Full {
         /// The moment reached.
         now: SimTime,
+    },
+    /// Whoever watches has had enough. Time has passed up to `now`.
+    #[error("stopped at {now}, before {until}")]
+    Stopped {
+        /// The moment reached.
+        now: SimTime,
+        /// The moment asked for.
+        until: SimTime,
     },
 }
 
@@ -219,23 +228,25 @@ impl Run {
         Ok(())
     }
 
-    /// Lets time pass, and tells `passed` each moment at which something happens on the way.
+    /// Lets time pass, and asks `goes_on` at each moment at which something happens on the way.
     ///
     /// # Errors
-    /// A moment that is over; no room for more evidence: then time has passed up to
-    /// [`Run::now`].
+    /// A moment that is over; no room for more evidence, or no wish to go on: then time has passed
+    /// up to [`Run::now`], where everything that is due has happened.
     pub fn advance_watched(
         &mut self,
         until: SimTime,
-        passed: &mut dyn FnMut(SimTime),
+        goes_on: &mut dyn FnMut(SimTime) -> ControlFlow<()>,
     ) -> Result<(), RunError> {
         self.not_over(until)?;
         self.has_room()?;
         while self.step(until) {
-            passed(self.state.now);
-            if let Err(full) = self.has_room() {
-                self.advance(self.state.now)?;
-                return Err(full);
+            let now = self.state.now;
+            let stops = goes_on(now).is_break() && now < until;
+            let room = self.has_room();
+            if stops || room.is_err() {
+                self.advance(now)?;
+                return room.and(Err(RunError::Stopped { now, until }));
             }
         }
         self.stand(until);

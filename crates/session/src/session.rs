@@ -20,7 +20,8 @@ mod work;
 
 pub use undo::Undone;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use crate::content::Content;
 use crate::error::SessionError;
 use crate::folder;
 use crate::journal::{Entry, EntryKind, Header, Journal};
+use crate::lock::{self, Waiting};
 use crate::replay::{self, Replayed};
 use crate::run::{ExecResult, Run};
 use crate::weight::Weight;
@@ -55,6 +57,7 @@ pub struct Session {
     plan: Arc<Plan>,
     journal: Journal,
     cache: Cache,
+    waiting: Option<Waiting>,
     /// The effective journal; `replayed` is the run after it.
     entries: Vec<Entry>,
     replayed: Replayed,
@@ -93,7 +96,7 @@ impl Session {
         let plan = Arc::new(scenario.compile(seed)?);
         folder::make(dir, &lab, &plan)?;
         let journal = Journal::create(&path, Header::new(&lab, &plan))?;
-        let mut session = Self::assemble(dir, lab, scenario, plan, journal)?;
+        let mut session = Self::assemble(dir, (lab, scenario, plan), journal, None)?;
         session.write_evidence()?;
         Ok(session)
     }
@@ -103,13 +106,26 @@ impl Session {
     /// # Errors
     /// No session there; a journal that this build or content does not reproduce.
     pub fn open(dir: &Path, content: &Content) -> Result<Self, SessionError> {
+        Self::open_or_wait(dir, content, None)
+    }
+
+    /// As [`Session::open`], with what to do while another process has the session's lock, now and
+    /// whenever it is taken; without it one sleeps.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_or_wait(
+        dir: &Path,
+        content: &Content,
+        waiting: Option<Waiting>,
+    ) -> Result<Self, SessionError> {
         let path = journal_path(dir);
         if !path.exists() {
             return Err(SessionError::Missing {
                 dir: dir.to_owned(),
             });
         }
-        let _lock = lock(dir)?;
+        let _lock = lock::take(dir, waiting)?;
         let journal = Journal::open(&path)?;
         let header = journal.header();
         let (lab, scenario) = load(content, &header.lab)?;
@@ -122,15 +138,14 @@ impl Session {
             });
         }
         let plan = Arc::new(scenario.compile(header.seed)?);
-        Self::assemble(dir, lab, scenario, plan, journal)
+        Self::assemble(dir, (lab, scenario, plan), journal, waiting)
     }
 
     fn assemble(
         dir: &Path,
-        lab: Lab,
-        scenario: Scenario,
-        plan: Arc<Plan>,
+        (lab, scenario, plan): (Lab, Scenario, Arc<Plan>),
         journal: Journal,
+        waiting: Option<Waiting>,
     ) -> Result<Self, SessionError> {
         let cache = Cache::new(dir.join(".wirelab/cache"));
         let entries = journal.effective();
@@ -144,6 +159,7 @@ impl Session {
             plan,
             journal,
             cache,
+            waiting,
             entries,
             replayed,
             whole: None,
@@ -276,22 +292,22 @@ impl Session {
     /// # Errors
     /// A moment that is over; files; drift.
     pub fn advance(&mut self, until: SimTime) -> Result<(), SessionError> {
-        self.advance_watched(until, &mut |_| {})
+        self.advance_watched(until, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Lets time pass, and tells `passed` each moment at which something happens on the way.
+    /// Lets time pass, and asks `goes_on` at each moment at which something happens on the way.
     ///
     /// # Errors
-    /// A moment that is over; files; drift; no room for more evidence: then time has passed up to
-    /// [`Session::now`].
+    /// A moment that is over; files; drift; no room for more evidence, or no wish to go on: then
+    /// time has passed up to [`Session::now`], and the journal says so.
     pub fn advance_watched(
         &mut self,
         until: SimTime,
-        passed: &mut dyn FnMut(SimTime),
+        goes_on: &mut dyn FnMut(SimTime) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
         let at = self.now();
-        let advanced = self.replayed.run.advance_watched(until, passed);
+        let advanced = self.replayed.run.advance_watched(until, goes_on);
         let reached = self.now();
         if advanced.is_ok() || reached > at {
             let weight = Weight::of_advance(at, reached);
@@ -323,12 +339,6 @@ impl Session {
             .count()
     }
 
-    /// How many undos there are to make.
-    #[must_use]
-    pub fn steps(&self) -> usize {
-        self.entries.iter().filter(|it| it.weight.is_step()).count()
-    }
-
     /// Takes in what other processes have done since the last operation.
     ///
     /// # Errors
@@ -340,7 +350,7 @@ impl Session {
 
     /// Takes the lock and catches up with the journal.
     fn begin(&mut self) -> Result<File, SessionError> {
-        let lock = lock(&self.dir)?;
+        let lock = lock::take(&self.dir, self.waiting)?;
         self.journal.catch_up()?;
         let effective = self.journal.effective();
         if effective != self.entries {
@@ -404,21 +414,6 @@ fn journal_path(dir: &Path) -> PathBuf {
     dir.join(".wirelab/journal.jsonl")
 }
 
-/// Waits for the session's lock; it is released when the file is dropped, or the process dies.
-fn lock(dir: &Path) -> Result<File, SessionError> {
-    let path = dir.join(".wirelab/lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path);
-    let locked = file.and_then(|file| {
-        file.lock()?;
-        Ok(file)
-    });
-    locked.map_err(|error| SessionError::file(&path, error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -450,5 +445,41 @@ mod tests {
         session.undo().expect("a step");
         session.advance(hour).expect("room enough");
         assert_eq!(session.now(), hour);
+    }
+
+    #[test]
+    fn whoever_has_had_enough_keeps_the_time_that_has_passed() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        let session = Session::create(dir.path(), &content, "nacl-ephemeral", Seed::whole(3));
+        let mut session = session.unwrap_or_else(|error| panic!("{error}"));
+        let opened = session.now();
+        let hour = opened + wirelab_model::SimDuration::from_secs(3600);
+
+        let mut asked = 0;
+        let stopped = session.advance_watched(hour, &mut |_| {
+            asked += 1;
+            if asked < 500 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        let error = stopped.expect_err("it was stopped");
+        assert!(matches!(error, SessionError::Run(RunError::Stopped { .. })));
+        let stopped = session.now();
+        assert!(opened < stopped && stopped < hour, "{opened} {stopped}");
+
+        // In one go to the same moment: the same world.
+        let again = Session::open(dir.path(), &content).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(again.now(), stopped);
+        let at_once = tempfile::tempdir().expect("a temporary folder");
+        let other = Session::create(at_once.path(), &content, "nacl-ephemeral", Seed::whole(3));
+        let mut other = other.unwrap_or_else(|error| panic!("{error}"));
+        other.advance(stopped).expect("time to pass");
+        assert_eq!(other.entries, session.entries);
+        let records =
+            |it: &mut Session| it.run_with_evidence().expect("evidence").evidence().clone();
+        assert_eq!(records(&mut other), records(&mut session));
     }
 }

@@ -178,7 +178,34 @@ fn a_call_settles_and_a_refused_one_stays_in_the_journal() {
     assert_eq!(error.code, "NetworkAclEntryAlreadyExists");
     let weights: Vec<Weight> = it.entries().map(|entry| entry.weight).collect();
     assert_eq!(weights, [Weight::Step, Weight::Settling, Weight::Idle]);
-    assert_eq!((it.steps(), it.changes()), (1, 1));
+    assert_eq!((it.undos().len(), it.changes()), (1, 1));
+}
+
+#[test]
+fn what_is_shown_as_undoable_is_what_undo_after_undo_takes_back() {
+    let Started {
+        dir: _dir,
+        session: mut it,
+    } = start();
+    exec(&mut it, "ping -c 2 127.0.0.1");
+    exec(&mut it, "ip route");
+    let entry = allow_entry(&it, 7);
+    call(&mut it, &entry);
+    call(&mut it, &entry);
+    exec(&mut it, "ping -c 2 127.0.0.1");
+    wait(&mut it, 60);
+    let shown = it.undos();
+    let what: Vec<&str> = shown.iter().map(|undone| undone.what.as_str()).collect();
+    let [advance, create, ping] = what[..] else {
+        panic!("{what:?}");
+    };
+    assert!(advance.starts_with("advance to"), "{advance}");
+    assert!(create.starts_with("ec2:CreateNetworkAclEntry"), "{create}");
+    assert_eq!(ping, "exec app -- ping -c 2 127.0.0.1");
+    for undone in shown {
+        assert_eq!(it.undo().expect("it is undoable"), undone);
+    }
+    it.undo().expect_err("nothing is left");
 }
 
 #[test]
@@ -366,6 +393,10 @@ fn reset_returns_to_the_opening_and_keeps_hints_and_checks() {
     assert_eq!((it.now(), it.changes()), (opened, 0));
     assert_eq!((it.hints_taken("repair"), it.best_check()), (1, Some(4)));
     assert_eq!((it.best_of("repair"), it.best_of("cause")), (Some(3), None));
+    // The tasks one by one count together.
+    it.note_check(3, BTreeMap::from([("cause".into(), 3)]))
+        .expect("a journal");
+    assert_eq!(it.best_check(), Some(6));
 }
 
 #[test]

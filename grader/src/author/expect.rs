@@ -1,7 +1,7 @@
 //! What a scenario asserts about itself, held against what happens.
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_scenario::{Expect, Plan};
+use wirelab_scenario::{Expect, Names, Plan};
 use wirelab_session::Run;
 use wirelab_simulator::host::{Outcome, TrafficEvent};
 use wirelab_simulator::{Dropped, Observe};
@@ -58,8 +58,9 @@ fn holds(run: &Run, expect: &Expect) -> Result<(), String> {
         .find(|event| word(&event.outcome) != expect.outcome);
     if let Some(event) = other {
         let (is, at) = (word(&event.outcome), event.started);
+        let lost = lost(run, expect, &[event], (event.started, event.at));
         return Err(format!(
-            "`{}` of {at} is {is}, not {}",
+            "`{}` of {at} is {is}, not {}: {lost}",
             expect.traffic, expect.outcome
         ));
     }
@@ -80,10 +81,57 @@ fn holds(run: &Run, expect: &Expect) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "nothing of `{}` is dropped by {}",
-            expect.traffic, cause.text
+            "nothing of `{}` is dropped by {}: {}",
+            expect.traffic,
+            cause.text,
+            lost(run, expect, &exchanges, (expect.from, expect.to))
         ))
     }
+}
+
+/// So many reasons are told.
+const MOST_REASONS: usize = 3;
+
+/// What was dropped of some exchanges in a span of time, and why, in the words of `wirelab path`:
+/// each reason once, the most frequent first.
+fn lost(
+    run: &Run,
+    expect: &Expect,
+    exchanges: &[&TrafficEvent],
+    (from, to): (SimTime, SimTime),
+) -> String {
+    let within = |drop: &&Dropped| from <= drop.at && drop.at <= to;
+    let drops = run.evidence().drops.iter().filter(within);
+    let mut reasons: Vec<(String, usize)> = Vec::new();
+    for drop in drops.filter(|drop| belongs(drop, expect, exchanges)) {
+        let reason = by_name(&run.plan().names, &drop.reason.to_string());
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    if reasons.is_empty() {
+        return "none of its packets is dropped on the way".to_owned();
+    }
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let told = reasons.iter().take(MOST_REASONS);
+    let told = told.map(|(reason, count)| match count {
+        1 => format!("1 packet dropped: {reason}"),
+        count => format!("{count} packets dropped: {reason}"),
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// The text with the scenario's names in place of ids, which differ from seed to seed.
+fn by_name(names: &Names, text: &str) -> String {
+    let word = |word: &str| {
+        let id = word.trim_matches(|it: char| !it.is_ascii_alphanumeric());
+        match names.name_of(id) {
+            Some(name) => word.replace(id, name),
+            None => word.to_owned(),
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a packet is part of one of the exchanges, or an ICMP error about such a packet: the

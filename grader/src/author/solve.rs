@@ -1,8 +1,7 @@
 //! Submissions made by the author: the solution, and repairs step by step.
 
-use serde_json::Value;
 use wirelab_model::{Call, Seed};
-use wirelab_scenario::{Lab, LabTask, Names, Plan, TaskKind};
+use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
 use wirelab_session::{Entry, EntryKind, Run, Weight};
 
 use crate::calls::{Step, parse_calls};
@@ -84,20 +83,6 @@ pub(super) fn repair(
     Ok(Ok(()))
 }
 
-/// Puts ids for names such as `network_acl.db`, at any depth, as `wirelab call` and events do.
-fn name_ids(value: &mut Value, names: &Names) {
-    match value {
-        Value::String(text) => {
-            if let Some(id) = names.id(text) {
-                *text = id.to_string();
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|it| name_ids(it, names)),
-        Value::Object(members) => members.values_mut().for_each(|it| name_ids(it, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 struct Journal {
     run: Run,
     entries: Vec<Entry>,
@@ -109,9 +94,9 @@ impl Journal {
             Step::Call(call) => {
                 let mut call = call.clone();
                 let names = &self.run.plan().names;
-                call.parameters
-                    .values_mut()
-                    .for_each(|it| name_ids(it, names));
+                for (name, value) in &mut call.parameters {
+                    names.put_ids(name, value);
+                }
                 return self.call(&call, settle);
             }
             Step::Exec { host, argv } => {

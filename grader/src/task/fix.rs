@@ -22,6 +22,8 @@ use crate::report::{Check, Mark, Points};
 use crate::submission::{self, Submission};
 
 const LEAST: &str = "least privilege";
+/// What least privilege measures.
+const MEASURE: &str = "each rule and route by itself, against what is meant to work";
 const UNHARMED: &str = "healthy flows unharmed";
 
 /// A network after the repair.
@@ -164,6 +166,7 @@ fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
         condition(UNHARMED, unharmed, verdict.harm),
     ];
     checks[2].note = cut(verdict.cut, checks[2].mark);
+    checks[1].note = Some(MEASURE.to_owned());
     if changed {
         checks[0].note = Some(format!("run on {} from now", fix.run_on));
     }

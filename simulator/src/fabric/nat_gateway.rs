@@ -193,9 +193,10 @@ impl<W: Watch> Walk<'_, W> {
             self.nat_count(nat, Metric::ConnectionAttemptCount);
         }
         (self.watch).pass(&transit.packet, || {
+            let [port, to_port] = ports(header, [port, header.destination_port]);
             let detail = PassDetail::Translated {
                 source: (address, port),
-                destination: (header.destination, header.destination_port),
+                destination: (header.destination, to_port),
             };
             (nat.hop(), detail)
         });
@@ -228,9 +229,10 @@ impl<W: Watch> Walk<'_, W> {
             self.nat_count(nat, Metric::ConnectionEstablishedCount);
         }
         (self.watch).pass(&transit.packet, || {
+            let [port, to_port] = ports(header, [header.source_port, inside.local_port]);
             let detail = PassDetail::Translated {
-                source: (header.source, header.source_port),
-                destination: (inside.local, inside.local_port),
+                source: (header.source, port),
+                destination: (inside.local, to_port),
             };
             (nat.hop(), detail)
         });
@@ -424,6 +426,11 @@ impl<W: Watch> Walk<'_, W> {
         let nat = &mut self.state.interface(entrance).nat;
         nat.get_or_insert_with(|| Box::new(NatTable::new(seed, &format!("nat_gateway/{id}"))))
     }
+}
+
+/// As a path tells them: an echo's identifier is translated like a port, and is none.
+const fn ports(header: &Header, ports: [u16; 2]) -> [u16; 2] {
+    if header.echo.is_some() { [0, 0] } else { ports }
 }
 
 /// The RST that answers a segment of an unknown connection, as from its destination: SEQ is the

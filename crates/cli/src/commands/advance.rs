@@ -4,12 +4,18 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use wirelab_model::{SimDuration, SimTime};
+use wirelab_session::{RunError, SessionError};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
+use crate::interrupt::Interrupt;
 use crate::{folder, output, print};
 
 /// Let virtual time pass; flow-log records take minutes to be delivered
+///
+/// Ctrl-C stops it where it is and keeps what has happened until then (exit code 130); a second one
+/// ends it at once and keeps nothing. A lab keeps 5 000 000 packets, records and other observations
+/// at most; time does not go on beyond.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -27,13 +33,42 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let duration = duration(&arguments.duration)?;
     let mut session = folder::open()?;
-    let mut progress = Progress::to(session.now() + duration);
-    let advanced = session.advance_watched(progress.until, &mut |at| progress.passed(at));
+    let interrupt = Interrupt::watch()?;
+    let from = session.now();
+    let mut progress = Progress::new(from, from + duration);
+    let advanced = session.advance_watched(from + duration, &mut |at| {
+        progress.passed(at);
+        interrupt.goes_on()
+    });
     progress.end();
     session.write_evidence()?;
-    advanced?;
+    let code = match advanced {
+        Ok(()) => Code::Passed,
+        Err(SessionError::Run(RunError::Stopped { now, until })) => {
+            output::note(&stopped(from, now, until));
+            Code::Interrupted
+        }
+        Err(error) => return Err(error.into()),
+    };
     output::text(&print::reached(&session))?;
-    Ok(Code::Passed)
+    Ok(code)
+}
+
+/// What Ctrl-C has left.
+fn stopped(from: SimTime, now: SimTime, until: SimTime) -> String {
+    const SECOND: u64 = 1_000_000_000;
+    let passed = now.since(from).as_nanos() / SECOND;
+    let rest = until.since(now).as_nanos().div_ceil(SECOND);
+    let [passed, rest] = [passed, rest].map(|it| print::span(SimDuration::from_secs(it)));
+    let undo = if from < now {
+        "; `wirelab undo` takes it back"
+    } else {
+        ""
+    };
+    format!(
+        "stopped by Ctrl-C after {passed}; `wirelab advance {rest}` would go on to {}{undo}",
+        print::elapsed(until)
+    )
 }
 
 fn duration(text: &str) -> Result<SimDuration, Failure> {
@@ -52,6 +87,7 @@ fn duration(text: &str) -> Result<SimDuration, Failure> {
 
 /// How far one has come, on a terminal, once it takes noticeably long.
 struct Progress {
+    from: SimTime,
     until: SimTime,
     next: Option<Instant>,
     shown: bool,
@@ -61,9 +97,10 @@ struct Progress {
 const EVERY: Duration = Duration::from_millis(200);
 
 impl Progress {
-    fn to(until: SimTime) -> Self {
+    fn new(from: SimTime, until: SimTime) -> Self {
         let next = std::io::stderr().is_terminal();
         Self {
+            from,
             until,
             next: next.then(|| Instant::now() + EVERY),
             shown: false,
@@ -75,8 +112,22 @@ impl Progress {
         if self.next.is_some_and(|next| next <= now) {
             self.next = Some(now + EVERY);
             self.shown = true;
-            anstream::eprint!("\r{at} of {}", self.until);
+            anstream::eprint!("\r{}\x1b[K", self.line(at));
         }
+    }
+
+    /// `3d 04:00 of 10d, 31%`; of less than a day `00:13:20 of 20m, 66%`.
+    fn line(&self, at: SimTime) -> String {
+        const DAY: u64 = 86_400;
+        let (passed, all) = (at.since(self.from), self.until.since(self.from));
+        let seconds = passed.as_nanos() / 1_000_000_000;
+        let clock = SimTime::from_secs(seconds % DAY).to_string();
+        let percent = u128::from(passed.as_nanos()) * 100 / u128::from(all.as_nanos().max(1));
+        let reached = match all >= SimDuration::from_secs(DAY) {
+            true => format!("{}d {}", seconds / DAY, &clock[..5]),
+            false => clock,
+        };
+        format!("{reached} of {}, {percent}%", print::span(all))
     }
 
     /// Clears the line.
@@ -84,5 +135,30 @@ impl Progress {
         if self.shown {
             anstream::eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_told_in_days_once_there_are_some() {
+        let from = SimTime::from_secs(1500);
+        let line = |passed: u64, all: &str| {
+            let all: SimDuration = all.parse().expect("a duration");
+            let at = from + SimDuration::from_secs(passed);
+            Progress::new(from, from + all).line(at)
+        };
+        assert_eq!(line(76 * 3600, "10d"), "3d 04:00 of 10d, 31%");
+        assert_eq!(line(59, "1d"), "0d 00:00 of 1d, 0%");
+        assert_eq!(line(800, "20m"), "00:13:20 of 20m, 66%");
+    }
+
+    #[test]
+    fn what_ctrl_c_has_left_says_how_to_go_on_and_how_to_go_back() {
+        let [from, now, until] = [1500, 2301, 5100].map(SimTime::from_secs);
+        insta::assert_snapshot!(stopped(from, now, until), @"stopped by Ctrl-C after 13m21s; `wirelab advance 46m39s` would go on to 01:25:00; `wirelab undo` takes it back");
+        insta::assert_snapshot!(stopped(from, from, until), @"stopped by Ctrl-C after 0s; `wirelab advance 1h` would go on to 01:25:00");
     }
 }

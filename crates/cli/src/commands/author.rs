@@ -200,7 +200,11 @@ fn filled(session: &Session, path: &Path) -> Result<String, Failure> {
 }
 
 fn print(solutions: &Solutions) -> String {
-    let mut text = format!("{}, variant {}\n", bold(&solutions.lab), solutions.variant);
+    let variant = match solutions.variant.as_str() {
+        "" => "no variants".to_owned(),
+        name => format!("variant {name}"),
+    };
+    let mut text = format!("{}, {variant}\n", bold(&solutions.lab));
     for task in &solutions.tasks {
         text += &format!(
             "\n{} ({})\n{}\n",

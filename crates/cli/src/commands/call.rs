@@ -44,7 +44,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use wirelab_control::{Control, Operation};
 use wirelab_model::{ApiError, Call};
-use wirelab_scenario::{CallerError, Plan};
+use wirelab_scenario::{CallerError, Names, Plan};
 use wirelab_session::Session;
 
 use crate::failure::{Code, Failure};
@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     match outcome.reply {
         Ok(reply) => print_reply(&reply),
-        Err(error) => Err(refused(&call, &error)),
+        Err(error) => Err(refused(&call, &error, &session.plan().names)),
     }
 }
 
@@ -117,7 +117,7 @@ fn print_reply(reply: &Value) -> Result<Code, Failure> {
 }
 
 /// As the AWS CLI words it.
-fn refused(call: &Call, error: &ApiError) -> Failure {
+fn refused(call: &Call, error: &ApiError, names: &Names) -> Failure {
     let operation = &call.operation;
     let (code, message) = (&error.code, &error.message);
     let failure = Failure::usage(format!(
@@ -127,8 +127,35 @@ fn refused(call: &Call, error: &ApiError) -> Failure {
         "InvalidAction" | "UnknownParameter" | "MissingParameter" => failure.hint(format!(
             "`wirelab call --list {operation}` shows names and parameters"
         )),
+        code if code.ends_with(".Malformed") || code.ends_with("NotFound") => {
+            match how_ids_are_written(call, message, names) {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        }
         _ => failure,
     }
+}
+
+/// Where the id that AWS complains about could have been a name: the names there are.
+fn how_ids_are_written(call: &Call, message: &str, names: &Names) -> Option<String> {
+    let mut parameters = call.parameters.iter();
+    let (parameter, known) = parameters.find_map(|(name, value)| {
+        let blamed = match value {
+            Value::String(text) => message.contains(text.as_str()),
+            Value::Array(items) => {
+                let mut texts = items.iter().filter_map(Value::as_str);
+                texts.any(|text| message.contains(text))
+            }
+            _ => false,
+        };
+        let known = names.takes(name);
+        (blamed && !known.is_empty()).then_some((name, known))
+    })?;
+    Some(format!(
+        "{parameter} is an id, or a name of this lab: {}",
+        known.join(", ")
+    ))
 }
 
 fn known_service(service: &str) -> Result<(), Failure> {
@@ -194,71 +221,8 @@ fn unquoted(parameter: &str) -> Result<(), Failure> {
 
 fn value(name: &str, text: &str, session: &Session) -> Value {
     let mut value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
-    name_ids(name, &mut value, session);
+    session.plan().names.put_ids(name, &mut value);
     value
-}
-
-/// Puts ids for names, at any depth. `parameter` is the name of what holds the value.
-fn name_ids(parameter: &str, value: &mut Value, session: &Session) {
-    match value {
-        Value::String(text) => {
-            if let Some(id) = id_of(parameter, text, session) {
-                *text = id;
-            }
-        }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| name_ids(parameter, item, session)),
-        Value::Object(members) => members
-            .iter_mut()
-            .for_each(|(name, item)| name_ids(name, item, session)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// The id of `network_acl.db`; of `db` too where `parameter` takes ids and one resource of the
-/// kinds it takes has that name.
-fn id_of(parameter: &str, text: &str, session: &Session) -> Option<String> {
-    let names = &session.plan().names;
-    if let Some(id) = names.id(text) {
-        return Some(id.to_string());
-    }
-    let kinds = kinds(parameter);
-    let ids = kinds
-        .iter()
-        .filter_map(|kind| names.id(&format!("{kind}.{text}")));
-    let mut ids: Vec<_> = ids.collect();
-    ids.dedup();
-    match ids[..] {
-        [id] => Some(id.to_string()),
-        _ => None,
-    }
-}
-
-/// The kinds of resource whose ids a parameter takes: `network_acl` for `NetworkAclIds`.
-fn kinds(parameter: &str) -> Vec<String> {
-    let stem = parameter.strip_suffix('s').unwrap_or(parameter);
-    let Some(stem) = stem.strip_suffix("Id") else {
-        return Vec::new();
-    };
-    let kinds: &[&str] = match stem {
-        "Group" | "SourceGroup" => &["security_group"],
-        "Gateway" => &["internet_gateway", "vpn_gateway"],
-        _ => return vec![snake(stem)],
-    };
-    kinds.iter().map(|kind| (*kind).to_owned()).collect()
-}
-
-/// `network_acl` for `NetworkAcl`.
-fn snake(name: &str) -> String {
-    let mut snake = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !snake.is_empty() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
 }
 
 /// An operation and what it takes.

@@ -182,15 +182,35 @@ fn average(it: StatisticSet) -> String {
 
 fn explain_nothing(run: &Run, window: (UnixTime, UnixTime)) -> String {
     let utc = when::print_utc;
+    let next = format!(
+        "no datapoint before {} UTC: a minute's data can be read a minute after its end",
+        utc(next_datapoint(run))
+    );
     if run.evidence().metrics.is_empty() {
         return format!(
-            "CloudWatch has no metrics of this network at {} UTC; a NAT gateway in service reports \
-             every minute",
+            "CloudWatch has no metrics of this network at {} UTC; NAT gateways, transit gateways \
+             and VPN connections in service report every minute\n{next}",
             utc(run.utc())
         );
     }
     let (start, end) = window;
-    format!("no data from {} to {} UTC", utc(start), utc(end))
+    let nothing = format!("no data from {} to {} UTC", utc(start), utc(end));
+    let known = run.evidence().metrics.values().flatten();
+    match known.map(|it| it.timestamp).max() {
+        Some(last) if last < start => {
+            format!("{nothing}; the last datapoint is of {}\n{next}", utc(last))
+        }
+        _ => nothing,
+    }
+}
+
+/// When the data of the minute can be read that is the first to be over from now on.
+fn next_datapoint(run: &Run) -> UnixTime {
+    const MINUTE: u64 = 60;
+    let delay = run.plan().fabric.metrics_delay.as_nanos();
+    let due = run.utc().as_nanos().saturating_sub(delay);
+    let seconds = (due / 1_000_000_000 / MINUTE + 1) * MINUTE;
+    UnixTime::from_nanos(seconds * 1_000_000_000 + delay)
 }
 
 /// One line a metric, under its resource.

@@ -1,5 +1,6 @@
 //! `wirelab path`: a packet's journey, there and back.
 
+mod names;
 mod words;
 
 use crate::args::{Json, TEMPLATE};
@@ -21,8 +22,10 @@ pub(crate) struct Arguments {
     /// `internet`
     #[arg(value_name = "FROM")]
     from: String,
-    /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`; a DNS name is looked up as the
-    /// sender would
+    /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`. A name means the address that
+    /// the sender itself finds, as `wirelab exec FROM -- getent ahosts NAME` shows: `/etc/hosts`
+    /// has every host (for senders on the internet by its public address), DNS has the others. An
+    /// interface's id, or what its capture is called, means its address
     #[arg(value_name = "TO")]
     to: String,
     /// Source port; one of the sender's ephemeral range by default
@@ -84,11 +87,7 @@ struct Printed {
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
     let from = sender(&session, &arguments.from)?;
-    let (mut to, protocol) = target(&session, &from, &arguments.to)?;
-    if let Some(public) = public_for_outside(&session, &from, &arguments.to, to) {
-        output::note(&format!("from outside, `{}` is {public}", arguments.to));
-        to = public;
-    }
+    let (to, protocol) = target(&session, &from, &arguments.to)?;
     if let Origin::Host(name) = &from {
         refuse_itself(&session, name, to)?;
     }
@@ -111,7 +110,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         output::json(&printed(&session, &report, fit.as_ref()))?;
     } else {
         let mut text = shown(&session, &report, arguments.long);
-        text += &fit.map(|it| words::fit(&it)).unwrap_or_default();
+        let names = &session.plan().names;
+        text += &fit.map(|it| words::fit(&it, names)).unwrap_or_default();
         output::text(&text)?;
         let is_service = aws_ip_range(to).is_some_and(|range| range != "EC2");
         let is_known = owner(&session, to).is_some() || is_interfaces(&session, to);
@@ -235,42 +235,6 @@ fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
     .hint("`wirelab status` lists hosts and addresses"))
 }
 
-/// The public address of a host that was meant by its name, if the sender is outside the network.
-fn public_for_outside(session: &Session, from: &Origin, text: &str, to: IpAddr) -> Option<IpAddr> {
-    let is_outside = match from {
-        Origin::Host(name) => {
-            let interfaces = hosts::interfaces(session.run());
-            let mut own = interfaces.iter().filter(|it| it.host == name.as_str());
-            own.all(|it| it.network_interface_id.is_none())
-                && interfaces
-                    .iter()
-                    .any(|it| it.host == name.as_str() && addresses(it).any(is_public))
-        }
-        Origin::Internet { .. } => true,
-        Origin::Interface { .. } | Origin::CustomerGateway { .. } => false,
-    };
-    if !is_outside {
-        return None;
-    }
-    // Only a name is ambiguous: its interface tells which of equal addresses in two VPCs is meant.
-    let place = text.rsplit_once('/').map_or(text, |(place, _)| place);
-    let name = place.rsplit_once(':').map_or(place, |(name, _)| name);
-    let meant = hosts::find(session, name).ok()?;
-    let meant = meant
-        .into_iter()
-        .find(|it| addresses(it).any(|its| its == to))?;
-    let id = NetworkInterfaceId::new(meant.network_interface_id?);
-    let nic = session
-        .run()
-        .world()
-        .resources()
-        .network_interfaces
-        .get(&id)?;
-    let mut own = nic.private_ip_addresses.iter();
-    let own = own.find(|it| IpAddr::V4(it.private_ip_address) == to)?;
-    Some(IpAddr::V4(own.association.as_ref()?.public_ip))
-}
-
 /// The machine that has `address`.
 fn owner(session: &Session, address: IpAddr) -> Option<String> {
     let interfaces = hosts::interfaces(session.run());
@@ -308,7 +272,7 @@ fn target(
     let whole_address = place.parse::<IpAddr>().is_ok();
     let split = place.rsplit_once(':').filter(|_| !whole_address);
     match (protocol.as_str(), split) {
-        ("icmp", None) => Ok((address(session, from, place)?, ProbeProtocol::Icmp)),
+        ("icmp", None) => Ok((names::address(session, from, place)?, ProbeProtocol::Icmp)),
         ("icmp", Some(_)) => Err(bad_target(text).hint("ICMP has no ports")),
         ("tcp" | "udp", None) => Err(no_port(session, from, place, &protocol)),
         ("tcp" | "udp", Some((place, port))) => {
@@ -318,7 +282,7 @@ fn target(
             } else {
                 ProbeProtocol::Udp(port)
             };
-            Ok((address(session, from, place)?, protocol))
+            Ok((names::address(session, from, place)?, protocol))
         }
         _ => Err(bad_target(text)),
     }
@@ -331,7 +295,7 @@ fn bad_target(text: &str) -> Failure {
 
 /// The port is missing; the ports on which the machine has programs are what may be meant.
 fn no_port(session: &Session, from: &Origin, place: &str, protocol: &str) -> Failure {
-    let to = match address(session, from, place) {
+    let to = match names::address(session, from, place) {
         Ok(address) => address,
         Err(failure) => return failure,
     };
@@ -346,50 +310,4 @@ fn no_port(session: &Session, from: &Origin, place: &str, protocol: &str) -> Fai
         (Some(_), false) => failure.hint(format!("programs listen at {}", forms.join(", "))),
     };
     failure.hint(format!("for a ping: `{place}/icmp`"))
-}
-
-/// An address as it stands, the first address of a host, or what the sender finds for a DNS name.
-fn address(session: &Session, from: &Origin, place: &str) -> Result<IpAddr, Failure> {
-    let bare = place.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(address) = bare.parse() {
-        return Ok(address);
-    }
-    let interfaces = match hosts::find(session, place) {
-        Err(_) if place.contains('.') => return looked_up(session, from, place),
-        found => found?,
-    };
-    let first = interfaces.iter().flat_map(addresses).next();
-    first.ok_or_else(|| Failure::usage(format!("host `{place}` has no address")))
-}
-
-/// The address that the sender's resolver gives for a name; one outside asks the public DNS.
-fn looked_up(session: &Session, from: &Origin, name: &str) -> Result<IpAddr, Failure> {
-    let found = match from {
-        Origin::Host(host) => {
-            // A copy asks: the lab's time stands still, and its captures stay as they are.
-            let mut run = session.run().clone();
-            let argv = ["dig", "+short", name].map(str::to_owned);
-            let asked = run.exec(host, &argv).map_err(Failure::internal)?;
-            let mut lines = asked.stdout.lines();
-            lines.find_map(|line| line.trim().parse().ok())
-        }
-        _ => {
-            let mut public = session.plan().public_names.iter();
-            let found = public.find(|(its, _)| its.eq_ignore_ascii_case(name));
-            found.and_then(|(_, addresses)| addresses.first().copied())
-        }
-    };
-    let Some(address) = found else {
-        let failure = Failure::usage(format!(
-            "`{name}` is no host, and {from} finds no address for it"
-        ));
-        return Err(match from {
-            Origin::Host(host) => failure.hint(format!(
-                "`wirelab exec {host} -- dig {name}` shows what it is told"
-            )),
-            _ => failure.hint("`wirelab status` lists the hosts"),
-        });
-    };
-    output::note(&format!("{name} is {address} for {from}"));
-    Ok(address)
 }

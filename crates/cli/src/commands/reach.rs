@@ -12,7 +12,8 @@ use crate::args::{Json, TEMPLATE};
 /// Show what may talk to what: every flow that the network would carry, there and back
 ///
 /// Exact for all addresses, protocols and ports, by the rules, routes and gateways as they are now.
-/// What programs or a host's own firewall do with it is not asked.
+/// What programs or a host's own firewall do with it is not asked. Messages of ICMP are told by
+/// name or as type/code; codes that no message has, as 1 to 255 of a ping, are in `--json` alone.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

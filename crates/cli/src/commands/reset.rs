@@ -17,7 +17,7 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
-    let steps = session.steps();
+    let steps = session.undos().len();
     session.reset()?;
     session.write_evidence()?;
     let taken_back = match steps {

@@ -68,7 +68,7 @@ fn course_to_be() -> Result<PathBuf, Failure> {
 }
 
 fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
-    let mut session = Session::open(folder, &content::find()?)?;
+    let mut session = folder::open_in(folder)?;
     let running = session.plan().seed.fault;
     if arguments.seed.is_some_and(|seed| seed != running) {
         return Err(

@@ -15,6 +15,8 @@ pub(crate) struct Arguments {
     json: Json,
 }
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::Session;
@@ -38,6 +40,8 @@ struct Status {
     ticket: String,
     evidence: Vec<String>,
     interfaces: Vec<Interface>,
+    /// Flow logs, as `wirelab query -g` names them.
+    log_groups: Vec<String>,
     tasks: Vec<Task>,
     /// What fails, as a command for `wirelab exec`: `replica -- nc -vz -w 3 10.0.2.10 5432`.
     attempt: Option<String>,
@@ -88,9 +92,35 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         evidence: evidence.iter().map(|path| lines::relative(path)).collect(),
         attempt: attempt(session),
         interfaces,
+        log_groups: log_groups(session),
         tasks: lab.tasks.iter().map(|it| task(session, it)).collect(),
         changes: session.changes(),
     })
+}
+
+/// The flow logs as `wirelab query -g` takes them, first those that a task asks about.
+fn log_groups(session: &Session) -> Vec<String> {
+    let names = &session.plan().names;
+    let asked: BTreeSet<&str> = (session.lab().tasks.iter())
+        .filter_map(|task| match &task.kind {
+            TaskKind::LogsInsights(query) => names.id(&query.log_group).map(|id| id.as_str()),
+            _ => None,
+        })
+        .collect();
+    let logs = session.run().control().resources().flow_logs.values();
+    let mut groups: Vec<_> = logs
+        .map(|log| {
+            let id = log.flow_log_id.as_str();
+            let name = log.log_group_name.as_deref();
+            let name = name.unwrap_or_else(|| names.short(id).unwrap_or(id));
+            (!asked.contains(id), log.log_group_name.is_none(), name)
+        })
+        .collect();
+    groups.sort_unstable();
+    groups
+        .into_iter()
+        .map(|(.., name)| name.to_owned())
+        .collect()
 }
 
 fn task(session: &Session, task: &LabTask) -> Task {
@@ -131,7 +161,13 @@ fn page(status: &Status) -> String {
             _ => format!("  {place}  ({files} files)\n"),
         };
     }
-    text += &format!("\n{}\n", bold("TASKS"));
+    let is_graded = status.tasks.iter().any(|task| task.best.is_some());
+    let best = if is_graded {
+        dim("  the best of all checks, also of those before an undo or reset")
+    } else {
+        String::new()
+    };
+    text += &format!("\n{}{best}\n", bold("TASKS"));
     for task in &status.tasks {
         let place = task.answer.as_deref().unwrap_or("repair the network");
         let (best, of) = (task.best.unwrap_or(0), task.points);
@@ -154,7 +190,12 @@ fn next(status: &Status) -> String {
         .iter()
         .any(|file| is_log(file).contains(&true))
     {
-        text += "  wirelab query 'stats sum(packets) by action, srcAddr, dstAddr'\n";
+        let group = match &status.log_groups[..] {
+            [first, _, ..] => format!("-g {first} "),
+            _ => String::new(),
+        };
+        text +=
+            &format!("  wirelab query {group}'stats sum(packets) by action, srcAddr, dstAddr'\n");
     }
     if let Some(attempt) = &status.attempt {
         text += &format!("  wirelab exec {attempt}\n");

@@ -16,7 +16,7 @@ use wirelab_session::Session;
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure, filter_failure};
-use crate::hosts::{self, Interface};
+use crate::hosts::{self, Interface, Service};
 use crate::{folder, output};
 
 use capture::Capture;
@@ -100,21 +100,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 /// The interfaces of a host; what has an interface but no host to log in to is told so.
 fn interfaces(session: &Session, host: &str) -> Result<Vec<Interface>, Failure> {
     hosts::find(session, host).map_err(|failure| {
-        let resources = session.run().world().resources();
-        let id = session.plan().names.id(host).map_or(host, |id| id.as_str());
-        let is_interface = resources
-            .network_interfaces
-            .keys()
-            .any(|it| it.as_str() == id);
-        let is_gateway = resources.nat_gateways.keys().any(|it| it.as_str() == id);
-        if !is_interface && !is_gateway {
-            return failure;
-        }
+        let services = hosts::services(session);
+        let meant: Vec<_> = services.iter().filter(|it| it.is_meant_by(host)).collect();
+        let names = |all: &mut dyn Iterator<Item = &Service>| {
+            let all = all.map(|it| format!("`{}`", it.name));
+            all.collect::<Vec<_>>().join(", ")
+        };
+        let Some(first) = meant.first() else {
+            return match services.is_empty() {
+                true => failure,
+                false => failure.hint(format!(
+                    "AWS's own, where nobody can run tcpdump: {}",
+                    names(&mut services.iter())
+                )),
+            };
+        };
         Failure::usage(format!(
-            "`{host}` is an AWS service's: nobody can run tcpdump there"
+            "{}: AWS's, nobody can run tcpdump there",
+            names(&mut meant.iter().copied())
         ))
-        .hint("a NAT gateway's interface has flow logs: `wirelab query`")
-        .hint("capture on a host behind it, or on the one it talks to")
+        .hint(format!(
+            "flow logs see it: `wirelab query 'filter interfaceId = \"{}\"'`",
+            first.network_interface_id
+        ))
+        .hint(format!(
+            "capture on a host behind it, or on the one it talks to: {}",
+            hosts::names(session).join(", ")
+        ))
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_session::{Entry, Undone, Weight};
+use wirelab_session::{SessionError, Undone};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
@@ -13,7 +13,7 @@ use crate::{folder, output};
 ///
 /// Steps are API calls and commands on hosts that changed something, and time advanced. Refused
 /// calls and commands that only ask something, as a ping, are passed over; they go with the step
-/// that they came after.
+/// that they came after. If nothing else is left, the time that commands took is taken back.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     if arguments.list {
-        output::text(&list(session.entries()))?;
+        output::text(&list(&session.undos()))?;
         return Ok(Code::Passed);
     }
     let undone = session.undo()?;
@@ -39,31 +39,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-/// Every step, the last one first, and how much goes with it.
-fn list<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
-    let mut steps: Vec<(&Entry, usize)> = Vec::new();
-    for entry in entries {
-        match steps.last_mut() {
-            _ if entry.weight.is_step() => steps.push((entry, 0)),
-            Some((_, along)) if entry.weight != Weight::Settling => *along += 1,
-            _ => {}
-        }
+/// What can be taken back, the next one first, and how much goes with each.
+fn list(undos: &[Undone]) -> String {
+    if undos.is_empty() {
+        return format!("{}\n", SessionError::NothingToUndo);
     }
-    if steps.is_empty() {
-        return "nothing has been changed\n".to_owned();
-    }
-    let lines = (1..)
-        .zip(steps.iter().rev())
-        .map(|(number, (entry, along))| {
-            let with = match along {
-                0 => String::new(),
-                1 => "\n              and a command after it, which changed nothing".to_owned(),
-                many => {
-                    format!("\n              and {many} commands after it, which changed nothing")
-                }
-            };
-            format!("{number:>3}  {}  {}{with}\n", entry.at, entry.kind)
-        });
+    let lines = (1..).zip(undos).map(|(number, undone)| {
+        let with = match undone.with.len() {
+            0 => String::new(),
+            1 => "\n              and a command after it, which changed nothing".to_owned(),
+            many => format!("\n              and {many} commands after it, which changed nothing"),
+        };
+        format!("{number:>3}  {}  {}{with}\n", undone.back_to, undone.what)
+    });
     lines.collect()
 }
 

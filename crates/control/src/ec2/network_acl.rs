@@ -228,7 +228,7 @@ impl EntryRequest {
             .ok_or_else(|| error::missing_parameter("IcmpTypeCode"))?;
         for (value, name) in [(icmp.icmp_type, "icmpType"), (icmp.code, "icmpCode")] {
             if !(-1..=255).contains(&value) {
-                let why = "it is -1 for all, or 0 to 255";
+                let why = "it is 0 to 255, or -1 for all";
                 return Err(error::invalid_value(&value.to_string(), name, why));
             }
         }

@@ -238,13 +238,19 @@ pub(crate) fn span(text: &Text, sink: &Sink) -> Option<(SimTime, SimTime)> {
     let ends = text.text.split_once("..").and_then(|(from, to)| {
         let from: SimDuration = from.trim().parse().ok()?;
         let to: SimDuration = to.trim().parse().ok()?;
-        (from < to).then_some((SimTime::ZERO + from, SimTime::ZERO + to))
+        Some((from, to))
     });
-    if ends.is_none() {
-        let message = format!("`{}` is no span of time such as `2m..5m`", text.text);
-        sink.error(&text.span, message);
-    }
-    ends
+    let hint = match ends {
+        Some((from, to)) if from < to => return Some((SimTime::ZERO + from, SimTime::ZERO + to)),
+        Some((from, to)) if from > to => {
+            format!("it ends before it begins; did you mean `{to}..{from}`?")
+        }
+        Some(_) => "it ends when it begins".to_owned(),
+        None => "write `FROM..TO`, two durations from the scenario's start".to_owned(),
+    };
+    let message = format!("`{}` is no span of time such as `2m..5m`", text.text);
+    sink.explain(&text.span, message, "", Some(hint));
+    None
 }
 
 fn fix(fields: &Fields<'_>) -> Option<TaskKind> {

@@ -5,7 +5,7 @@ use wirelab_model::SimTime;
 
 use super::Session;
 use crate::error::SessionError;
-use crate::journal::EntryKind;
+use crate::journal::{Entry, EntryKind};
 use crate::weight::Weight;
 
 /// What an undo took back.
@@ -31,28 +31,22 @@ impl Session {
     /// Nothing to take back; files.
     pub fn undo(&mut self) -> Result<Undone, SessionError> {
         let _lock = self.begin()?;
-        let step = self.entries.iter().rposition(|it| it.weight.is_step());
-        let passing = || {
-            self.entries
-                .iter()
-                .position(|it| it.weight == Weight::Passing)
-        };
-        let step = step.or_else(passing);
-        let step = step.ok_or(SessionError::NothingToUndo)?;
-        let (entry, after) = self.entries[step..]
-            .split_first()
-            .expect("the step is there");
-        let along = [Weight::Idle, Weight::Passing];
-        let idle = after.iter().filter(|it| along.contains(&it.weight));
-        let undone = Undone {
-            what: entry.kind.to_string(),
-            with: idle.map(|it| it.kind.to_string()).collect(),
-            from: self.now(),
-            back_to: entry.at,
-        };
-        let of = entry.seq;
+        let (step, undone) = next(&self.entries, self.now()).ok_or(SessionError::NothingToUndo)?;
+        let of = self.entries[step].seq;
         self.take_back(of)?;
         Ok(undone)
+    }
+
+    /// What one undo after the other would take back, the next one first.
+    #[must_use]
+    pub fn undos(&self) -> Vec<Undone> {
+        let (mut left, mut now) = (&self.entries[..], self.now());
+        let mut undos = Vec::new();
+        while let Some((step, undone)) = next(left, now) {
+            (left, now) = (&left[..step], undone.back_to);
+            undos.push(undone);
+        }
+        undos
     }
 
     /// Takes everything back to the moment the lab opens. Answers stay.
@@ -74,4 +68,22 @@ impl Session {
             .append(at, kind, SmolStr::default(), Weight::Step)?;
         self.rebuild()
     }
+}
+
+/// Which of `entries`, after which it is `now`, an undo cuts along with all behind it, and what it
+/// takes back by that.
+fn next(entries: &[Entry], now: SimTime) -> Option<(usize, Undone)> {
+    let passing = || entries.iter().position(|it| it.weight == Weight::Passing);
+    let step = entries.iter().rposition(|it| it.weight.is_step());
+    let step = step.or_else(passing)?;
+    let (entry, after) = entries[step..].split_first()?;
+    let along = [Weight::Idle, Weight::Passing];
+    let idle = after.iter().filter(|it| along.contains(&it.weight));
+    let undone = Undone {
+        what: entry.kind.to_string(),
+        with: idle.map(|it| it.kind.to_string()).collect(),
+        from: now,
+        back_to: entry.at,
+    };
+    Some((step, undone))
 }

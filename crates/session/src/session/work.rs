@@ -85,10 +85,17 @@ impl Session {
             })
     }
 
-    /// The best check so far.
+    /// The most points so far: of any check, or those of each task's best check together. What was
+    /// taken back since counts all the same. `None`: nothing was graded.
     #[must_use]
     pub fn best_check(&self) -> Option<u32> {
-        self.checks().max()
+        let of_tasks = self
+            .lab
+            .tasks
+            .iter()
+            .filter_map(|it| self.best_of(&it.name));
+        let of_tasks = of_tasks.reduce(|all, it| all + it);
+        self.checks().max().max(of_tasks)
     }
 
     /// The most points that a task has reached in any check; `None` if it was never graded.

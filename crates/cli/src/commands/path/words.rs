@@ -6,7 +6,7 @@ use wirelab_scenario::Names;
 use wirelab_simulator::path::{
     Answer, Fit, Journey, PassDetail, PathReport, PathStep, StepVerdict,
 };
-use wirelab_simulator::{ExplanationCode, Hop, TargetText};
+use wirelab_simulator::{DropReason, ExplanationCode, Hop, TargetText};
 
 use crate::terminal::Mark;
 
@@ -73,7 +73,7 @@ fn step(step: &PathStep, names: &Names) -> Step {
         StepVerdict::Pass(detail) => (true, pass(detail, names), None),
         StepVerdict::Deny(reason) => {
             let code = reason.code().map(ExplanationCode::as_str);
-            (false, Some(reason.to_string()), code)
+            (false, Some(deny(reason)), code)
         }
     };
     Step {
@@ -93,6 +93,14 @@ fn step(step: &PathStep, names: &Names) -> Step {
         code,
         source: step.source.to_string(),
         destination: step.destination.to_string(),
+    }
+}
+
+/// Why a packet is dropped, without the machine, which stands before it.
+fn deny(reason: &DropReason) -> String {
+    match reason {
+        DropReason::Host(machine) => machine.reason.to_string(),
+        reason => reason.to_string(),
     }
 }
 
@@ -214,10 +222,15 @@ pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> Str
 }
 
 /// What size passes, and who drops larger packets.
-pub(super) fn fit(fit: &Fit) -> String {
+pub(super) fn fit(fit: &Fit, names: &Names) -> String {
     let largest = format!("   packets of up to {} octets fit", fit.size);
     match &fit.limit {
-        Some((hop, drop)) => format!("{largest}; at {}, {drop}\n", place(hop).0),
+        Some((hop, drop)) => {
+            let (place, ids) = place(hop);
+            let ids = ids.iter().map(|id| names.short(id).unwrap_or(id));
+            let place = [place].into_iter().chain(ids).collect::<Vec<_>>().join(" ");
+            format!("{largest}; at {place}: {}\n", deny(drop))
+        }
         None => format!("{largest}\n"),
     }
 }

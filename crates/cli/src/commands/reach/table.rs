@@ -238,14 +238,21 @@ fn content(flows: &[&Flow], source: &Ranges, destination: &Ranges) -> Content {
         let first = addresses.first();
         first.is_some_and(|it| region.side(side).contains(it))
     };
-    [true, false].map(|answered| {
+    let [answered, silent] = [true, false].map(|answered| {
         let here = flows.iter().filter(|it| {
             it.answered == answered
                 && holds(&it.region, Dimension::Source, source)
                 && holds(&it.region, Dimension::Destination, destination)
         });
         Traffic::of(&here.map(|it| &it.region).collect::<Vec<_>>())
-    })
+    });
+    let Some(version) = flows.first().map(|it| it.region.version) else {
+        return [answered, silent];
+    };
+    [
+        answered.without_codes_beside(version, &silent),
+        silent.without_codes_beside(version, &answered),
+    ]
 }
 
 /// One line for both versions where they say the same, or where there is but one.

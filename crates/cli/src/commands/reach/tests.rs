@@ -201,3 +201,43 @@ fn ports_of_one_protocol_are_put_together() {
         ],
     );
 }
+
+#[test]
+fn icmp_is_told_by_its_messages_not_by_codes_that_nobody_sends() {
+    let app = label("app", Kind::Machine, &["10.0.1.5"]);
+    let db = label("db", Kind::Machine, &["10.0.2.5"]);
+    let icmp = |kinds: (u16, u16), codes: (u16, u16), answered| {
+        let mut flow = flow([&app, &db], ["10.0.1.5", "10.0.2.5"], [ANY, ANY], answered);
+        let [kinds, codes] = [kinds, codes].map(|(from, to)| PortRange { from, to });
+        let mut whole = Region::rule_protocol(IpVersion::V4, IpProtocol::ICMP);
+        let region = whole.remove(0).with(Dimension::SourcePort, kinds);
+        let region = region.and_then(|it| it.with(Dimension::DestinationPort, codes));
+        flow.region = region.expect("not empty");
+        flow
+    };
+    let every = (0, 255);
+    let ping = icmp((8, 8), (0, 0), true);
+    // A rule for `8/0` here, one for `8` there.
+    let other_codes = icmp((8, 8), (1, 255), false);
+    shows(&[ping, other_codes], &["app > db  icmp echo-request"]);
+    let unused = icmp((8, 8), (1, 255), true);
+    shows(
+        &[unused],
+        &["app > db  icmp type 8 code 1-255 (no such message)"],
+    );
+    let parts = [
+        icmp((0, 7), every, true),
+        icmp((8, 8), (0, 0), false),
+        icmp((8, 8), (1, 255), true),
+        icmp((9, 255), every, true),
+    ];
+    shows(
+        &parts,
+        &[
+            "app > db  icmp but echo-request",
+            "          no answer: icmp echo-request",
+        ],
+    );
+    let errors = [icmp((3, 3), (4, 4), true), icmp((11, 11), every, true)];
+    shows(&errors, &["app > db  icmp time-exceeded,3/4"]);
+}

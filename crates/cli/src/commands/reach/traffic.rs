@@ -19,7 +19,8 @@ pub(super) struct Traffic {
 type Ports = BTreeMap<Ranges, Ranges>;
 
 impl Traffic {
-    /// What is in the boxes, whatever their addresses.
+    /// What is in the boxes, whatever their addresses. A type of ICMP of which there is but one
+    /// message is whole with that: no sender uses its other codes.
     pub(super) fn of(regions: &[&Region]) -> Self {
         let mut all = Self {
             tcp: ports(regions, 6),
@@ -41,7 +42,25 @@ impl Traffic {
                 all.others = Some(known.map_or_else(|| numbers.clone(), |it| it.union(numbers)));
             }
         }
+        if let Some(region) = regions.first() {
+            for (kind, codes) in &mut all.icmp {
+                if has_one_code(region.version, *kind) && codes.contains(0) {
+                    *codes = Interval::OCTET.into();
+                }
+            }
+        }
         all
+    }
+
+    /// Leaves out the codes of ICMP that no sender uses, where `other` has the message itself.
+    pub(super) fn without_codes_beside(&self, version: IpVersion, other: &Self) -> Self {
+        let mut rest = self.clone();
+        rest.icmp.retain(|kind, codes| {
+            let theirs = other.icmp.get(kind);
+            let is_theirs = theirs.is_some_and(|it| it.contains(0));
+            !has_one_code(version, *kind) || !is_theirs || codes.contains(0)
+        });
+        rest
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,7 +83,8 @@ impl Traffic {
         words
     }
 
-    /// `icmp`; `icmp 8` for a type with every code; `icmp 3/4`.
+    /// `icmp`; `icmp echo-request,3/0-3`; `icmp but echo-request`: types with every code by their
+    /// names, or as numbers.
     fn icmp_words(&self, version: IpVersion) -> Option<String> {
         let name = icmp(version);
         let every = Ranges::from(Interval::OCTET);
@@ -73,22 +93,77 @@ impl Traffic {
         if whole == every {
             return Some(name.to_owned());
         }
-        if let (255, Some((kind, codes))) = (
-            whole.count(),
-            self.icmp.iter().find(|(_, codes)| **codes != every),
-        ) {
+        let missing = |kind: u128| match self.icmp.get(&kind) {
+            Some(codes) => every.subtract(codes),
+            None => every.clone(),
+        };
+        if whole.count() == 255
+            && let Some(kind) = every.subtract(&whole).first()
+        {
             return Some(format!(
-                "{name} but {kind}/{}",
-                list(&every.subtract(codes))
+                "{name} but {}",
+                codes(version, kind, &missing(kind))
             ));
         }
-        let mut parts = Vec::new();
-        if !whole.is_empty() {
-            parts.push(list(&whole));
+        let named =
+            |kind: &u128| icmp_name(version, *kind).is_some() && whole.count() <= MOST_NAMED;
+        let all: Vec<u128> = whole
+            .intervals()
+            .iter()
+            .flat_map(|it| it.low..=it.high)
+            .collect();
+        let mut parts: Vec<String> = all
+            .iter()
+            .filter(|kind| named(kind))
+            .map(|kind| codes(version, *kind, &every))
+            .collect();
+        let numbers = Ranges::of(
+            all.into_iter()
+                .filter(|it| !named(it))
+                .map(Interval::single),
+        );
+        if !numbers.is_empty() {
+            parts.push(list(&numbers));
         }
         let some = self.icmp.iter().filter(|(_, codes)| **codes != every);
-        parts.extend(some.map(|(kind, codes)| format!("{kind}/{}", list(codes))));
+        parts.extend(some.map(|(kind, some)| codes(version, *kind, some)));
         (!parts.is_empty()).then(|| format!("{name} {}", parts.join(",")))
+    }
+}
+
+/// So many types of ICMP are named; more are told as ranges of numbers.
+const MOST_NAMED: u128 = 4;
+
+/// What a message of ICMP is called: RFC 792's and RFC 4443's names, as `iptables` has them.
+const fn icmp_name(version: IpVersion, kind: u128) -> Option<&'static str> {
+    Some(match (version, kind) {
+        (IpVersion::V4, 0) | (IpVersion::V6, 129) => "echo-reply",
+        (IpVersion::V4, 3) | (IpVersion::V6, 1) => "destination-unreachable",
+        (IpVersion::V6, 2) => "packet-too-big",
+        (IpVersion::V4, 8) | (IpVersion::V6, 128) => "echo-request",
+        (IpVersion::V4, 11) | (IpVersion::V6, 3) => "time-exceeded",
+        (IpVersion::V4, 12) | (IpVersion::V6, 4) => "parameter-problem",
+        _ => return None,
+    })
+}
+
+/// Whether a type has code 0 alone: echo (RFC 792, RFC 4443), packet too big.
+const fn has_one_code(version: IpVersion, kind: u128) -> bool {
+    matches!(
+        (version, kind),
+        (IpVersion::V4, 0 | 8) | (IpVersion::V6, 2 | 128 | 129)
+    )
+}
+
+/// `echo-request`; `3/4`; `type 8 code 1-255`, which no ping has.
+fn codes(version: IpVersion, kind: u128, codes: &Ranges) -> String {
+    let is_whole = *codes == Ranges::from(Interval::OCTET);
+    let is_one = has_one_code(version, kind);
+    match icmp_name(version, kind) {
+        Some(name) if is_whole || (is_one && codes.contains(0)) => name.to_owned(),
+        None if is_whole => kind.to_string(),
+        _ if is_one => format!("type {kind} code {} (no such message)", list(codes)),
+        _ => format!("{kind}/{}", list(codes)),
     }
 }
 

@@ -172,3 +172,28 @@ fn status_tells_interfaces_and_points_and_gives_no_cause_away() {
       wirelab hint                 a nudge, when you are stuck
     ");
 }
+
+#[test]
+fn where_there_are_several_log_groups_the_suggested_query_names_one() {
+    let place = Place::with_lab("nacl-ephemeral", 7);
+    let suggested = |place: &Place| {
+        let page = place.wirelab(&["status"]).exits(0).stdout;
+        let line = page.lines().find(|line| line.contains("wirelab query"));
+        line.expect("a suggestion").trim().to_owned()
+    };
+    assert!(!suggested(&place).contains(" -g "));
+    let log = [
+        "call",
+        "ec2:CreateFlowLogs",
+        "ResourceType=VPC",
+        "ResourceIds=[\"data\"]",
+        "TrafficType=ALL",
+        "LogGroupName=/another",
+        "DeliverLogsPermissionArn=arn:aws:iam::123456789012:role/logs",
+    ];
+    place.wirelab(&log).exits(0);
+    let query = suggested(&place);
+    assert!(query.contains(" -g /vpc/data/flow "), "{query}");
+    let ran = place.shell(&query).exits(0);
+    assert!(ran.stdout.contains("REJECT"), "{}", ran.stdout);
+}

@@ -108,6 +108,8 @@ fn kinds(parameter: &str) -> Vec<String> {
         "Group" | "SecurityGroup" | "SourceGroup" | "ReferencedGroup" => &["security_group"],
         "PeerTransitGateway" => &["transit_gateway"],
         "PeerVpc" | "VPC" => &["vpc"],
+        // Of a flow log.
+        "Resource" => &["vpc", "subnet", "network_interface", "transit_gateway"],
         "TransitGatewayAttachment" => &[
             "transit_gateway_vpc_attachment",
             "transit_gateway_peering_attachment",
@@ -160,6 +162,7 @@ mod tests {
             "SubnetIds": ["db", "subnet-9"],
             "TransitGatewayAttachmentId": "spoke",
             "GatewayId": "edge",
+            "ResourceIds": ["db"],
             "Description": "db",
             "Any": { "Of": ["internet_gateway.edge"], "SubnetId": "db" },
         });
@@ -169,6 +172,7 @@ mod tests {
             "SubnetIds": ["subnet-1", "subnet-9"],
             "TransitGatewayAttachmentId": "tgw-attach-1",
             "GatewayId": "edge",
+            "ResourceIds": ["subnet-1"],
             "Description": "db",
             "Any": { "Of": ["igw-1"], "SubnetId": "subnet-1" },
         });

@@ -14,8 +14,8 @@ use crate::{folder, output, print};
 /// Let virtual time pass; flow-log records take minutes to be delivered
 ///
 /// Ctrl-C stops it where it is and keeps what has happened until then (exit code 130); a second one
-/// ends it at once and keeps nothing. A lab keeps 5 000 000 packets, records and other observations
-/// at most; time does not go on beyond.
+/// ends the command at once. A lab keeps 5 000 000 packets, records and other observations at most;
+/// time does not go on beyond.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -41,17 +41,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         interrupt.goes_on()
     });
     progress.end();
-    session.write_evidence()?;
-    let code = match advanced {
-        Ok(()) => Code::Passed,
+    let is_stopped = match advanced {
         Err(SessionError::Run(RunError::Stopped { now, until })) => {
             output::note(&stopped(from, now, until));
-            Code::Interrupted
+            true
         }
-        Err(error) => return Err(error.into()),
+        _ => false,
     };
+    session.write_evidence()?;
+    if !is_stopped {
+        advanced?;
+    }
     output::text(&print::reached(&session))?;
-    Ok(code)
+    Ok(if is_stopped {
+        Code::Interrupted
+    } else {
+        Code::Passed
+    })
 }
 
 /// What Ctrl-C has left.

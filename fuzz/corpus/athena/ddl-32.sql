@@ -1,0 +1,1 @@
+SELECT version, account FROM raw ORDER BY version NULLS FIRST LIMIT 2

@@ -1,0 +1,1 @@
+SELECT * FROM bad WHERE y = '2024'

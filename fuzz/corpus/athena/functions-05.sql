@@ -1,0 +1,1 @@
+SELECT date_format(TIMESTAMP '2024-03-05 13:04:09.120', '%Y/%m/%d %H:%i:%s'), date_format(DATE '2024-03-05', '%W, %e %M %y %p'), date_format(from_unixtime(0), '%T %f %j %h')

@@ -1,0 +1,1 @@
+SELECT day_of_week(DATE '2024-03-03'), dow(DATE '2024-03-04'), extract(dow FROM DATE '2024-03-05'), day(DATE '2024-03-05'), month(now()), year(now()), hour(now()), minute(from_unixtime(90)), week(DATE '2024-03-05'), day_of_year(DATE '2024-03-05')

@@ -1,0 +1,1 @@
+SELECT DATE '2024-03-05' - DATE '2024-03-01', interval '2' day + interval '3' hour, interval '1' year

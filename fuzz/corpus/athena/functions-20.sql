@@ -1,0 +1,1 @@
+SELECT arbitrary(version), any_value(version), bool_and(bytes > 0), bool_or(bytes > 1000), every(packets > 100) FROM flow_logs

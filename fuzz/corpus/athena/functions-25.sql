@@ -1,0 +1,1 @@
+SELECT split('a,b,c', ','), split('a,b,c', ',', 2), split_part('10.0.1.5', '.', 3), split_part('a', ',', 2)

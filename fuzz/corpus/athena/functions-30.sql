@@ -1,0 +1,1 @@
+SELECT contains('172.16.0.0/12', IPADDRESS '172.20.1.1'), contains('10.0.0.0/8', CAST('11.0.0.1' AS IPADDRESS)), contains(IPPREFIX '2001:db8::/32', IPADDRESS '2001:db8:1::1'), contains(ARRAY[1, 2], 2)

@@ -1,0 +1,1 @@
+SELECT if(1 > 2, 'a', 'b'), if(1 > 2, 'a'), coalesce(NULL, 3), nullif(1, 1), nullif('a', 'b'), greatest(1, 3, 2), least('b', 'a')

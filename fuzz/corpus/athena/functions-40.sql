@@ -1,0 +1,1 @@
+SELECT transform(ARRAY[1, 2], x -> x * 2), filter(ARRAY[5, 0, 7], x -> x > 0), reduce(ARRAY[1, 2, 3], 0, (s, x) -> s + x, s -> s), any_match(ARRAY['22', '23'], p -> p = '22'), zip_with(ARRAY[1, 2], ARRAY[10, 20], (a, b) -> a + b)

@@ -1,0 +1,1 @@
+SELECT avg(x), sum(x) FROM (VALUES 1.5, 2.0) AS t (x)

@@ -1,0 +1,1 @@
+SELECT CAST(1.5 AS integer), CAST(2.5 AS bigint), CAST(12345678.9e0 AS varchar), CAST(true AS varchar), CAST(0.5e0 AS varchar), CAST('t' AS boolean), CAST(10 AS decimal(5,2)), 1e10, CAST(1 AS double)

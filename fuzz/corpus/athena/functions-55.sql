@@ -1,0 +1,1 @@
+SELECT srcaddr || ':' || CAST(dstport AS varchar) FROM flow_logs WHERE dstport = 3389

@@ -1,0 +1,1 @@
+SELECT end FROM flow_logs

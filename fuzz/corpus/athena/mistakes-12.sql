@@ -1,0 +1,1 @@
+SELECT group_concat(srcaddr) FROM flow_logs

@@ -1,0 +1,1 @@
+SELECT CAST(true AS date)

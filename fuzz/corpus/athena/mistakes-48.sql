@@ -1,0 +1,1 @@
+SELECT * FROM flow_logs ORDER BY nope

@@ -1,0 +1,1 @@
+SELECT * FROM flow_logs WHERE "date" = DATE '2024-03-05' AND dstport = 22;

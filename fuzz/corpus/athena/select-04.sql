@@ -1,0 +1,1 @@
+SELECT dstport FROM flow_logs ORDER BY dstport

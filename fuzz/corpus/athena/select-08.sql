@@ -1,0 +1,1 @@
+SELECT "SrcAddr", SRCADDR AS Source FROM Flow WHERE "DSTPORT" = 53

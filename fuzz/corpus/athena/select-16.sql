@@ -1,0 +1,1 @@
+SELECT srcaddr, bytes FROM flow_logs WHERE dstport NOT IN (22, 443) AND packets <> 4 AND bytes IS NOT NULL ORDER BY bytes

@@ -1,0 +1,1 @@
+SELECT srcaddr FROM flow_logs WHERE action = 'ACCEPT' INTERSECT SELECT dstaddr FROM flow_logs ORDER BY 1

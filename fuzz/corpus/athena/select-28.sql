@@ -1,0 +1,1 @@
+SELECT DISTINCT srcaddr FROM flow_logs f WHERE EXISTS (SELECT 1 FROM flow_logs g WHERE g.dstaddr = f.srcaddr) ORDER BY 1

@@ -1,0 +1,1 @@
+SELECT srcaddr, part FROM flow_logs CROSS JOIN UNNEST(split(srcaddr, '.')) AS t (part) WHERE dstport = 53

@@ -33,6 +33,7 @@ fuzz_target!(|sql: &str| {
             memory_bytes: 64 << 20,
             time: Duration::from_secs(2),
             rows: 10_000,
+            threads: 1,
         },
     };
     match blocking::athena(sql, &mut catalog, &buckets, &options) {

@@ -1,4 +1,4 @@
-//! Logs Insights QL planned onto DataFusion.
+//! Logs Insights QL and Athena SQL, planned onto DataFusion.
 //!
 //! A [`LogGroup`] holds log events as CloudWatch would; [`insights`] answers a query over them as
 //! Logs Insights would: the same fields, the same coercions, the same printed forms. Where logs
@@ -40,6 +40,8 @@
 //!
 //! Logs in files are found by [`LogFiles`] and queried by [`insights_over_files`]: the same planner
 //! over a plan that reads them (`scan`), on all cores, with nothing kept but the answer.
+//!
+//! SQL as Athena has it, over buckets, files and log groups, is in [`athena`].
 //!
 //! Source: Amazon CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".
 //! What the guide leaves open is decided in one place each and said there.

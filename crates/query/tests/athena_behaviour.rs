@@ -3,13 +3,79 @@
 #[path = "athena_support/mod.rs"]
 mod support;
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
 use support::{World, options};
-use wirelab_query::athena::{AthenaCatalog, AthenaError, AthenaOptions, Limits};
+use wirelab_query::athena::{AthenaCatalog, AthenaError, AthenaOptions, Limits, athena};
+
+/// A cross join of a table with itself, so many times: far too many rows.
+fn explosion(tables: usize) -> String {
+    let tables: Vec<String> = (0..tables).map(|n| format!("flow t{n}")).collect();
+    format!(
+        "SELECT count(*), sum(t0.bytes * t1.bytes) FROM {}",
+        tables.join(", ")
+    )
+}
 
 fn with(limits: Limits) -> AthenaOptions {
     AthenaOptions {
         limits,
         ..options()
+    }
+}
+
+#[test]
+fn a_query_that_runs_too_long_ends_with_an_error() {
+    let limits = Limits {
+        time: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let start = Instant::now();
+    let error = World::new()
+        .run(&explosion(12), &with(limits))
+        .expect_err("it never ends");
+    assert_eq!(
+        error.to_string(),
+        "Query timeout: it runs longer than 0.2 s"
+    );
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_query_that_gives_no_row_for_long_ends_too() {
+    let limits = Limits {
+        time: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let numbers = "UNNEST(sequence(1, 9000)) AS t (n)";
+    let lists = "sequence(1, 9000)";
+    let slow = [
+        format!("SELECT 1 FROM {numbers} JOIN (SELECT n AS m FROM {numbers}) ON n + m = -1"),
+        format!(
+            "SELECT 1 FROM (SELECT 1 AS a, n FROM {numbers}) x \
+             JOIN (SELECT 1 AS b, n AS m FROM {numbers}) y ON a = b AND n + m < 0"
+        ),
+        format!(
+            "SELECT transform({lists}, x -> transform({lists}, y -> reduce({lists}, 0, \
+             (s, i) -> s + x * y, s -> s)))"
+        ),
+        format!(
+            "SELECT try(reduce({lists}, 0, (s, i) -> reduce({lists}, s, (u, j) -> u + j % 2, u -> u), s -> s))"
+        ),
+    ];
+    for sql in slow {
+        let start = Instant::now();
+        let error = World::new().run(&sql, &with(limits));
+        let error = error.expect_err("it takes too long");
+        assert_eq!(
+            error.to_string(),
+            "Query timeout: it runs longer than 0.3 s",
+            "{sql}"
+        );
+        assert!(start.elapsed() < Duration::from_secs(10), "{sql}");
     }
 }
 
@@ -48,6 +114,74 @@ fn a_result_of_too_many_rows_is_an_error() {
     );
     let some = world.run("SELECT 1 FROM flow a, flow b LIMIT 99", &with(limits));
     assert_eq!(some.expect("99 rows").rows.len(), 99);
+}
+
+#[test]
+fn a_dropped_query_stops() {
+    let world = World::new();
+    let (mut catalog, buckets) = world.parts();
+    let (sql, options) = (explosion(12), options());
+    let start = Instant::now();
+    tokio_block(async {
+        let mut query = pin!(athena(&sql, &mut catalog, &buckets, &options));
+        // A few turns of it, then it is dropped.
+        for _ in 0..3 {
+            let polled = query.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            assert!(matches!(polled, Poll::Pending));
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(20));
+}
+
+fn tokio_block(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.expect("a runtime").block_on(work);
+}
+
+#[test]
+fn what_nests_too_deep_is_refused_and_what_does_not_is_answered() {
+    let world = World::new();
+    let deep = |n: usize| {
+        [
+            format!("SELECT {}1{}", "(".repeat(n), ")".repeat(n)),
+            format!("SELECT {}1", "- ".repeat(n)),
+            format!("SELECT {}true", "NOT ".repeat(n)),
+            format!("SELECT 1{}", " + 1".repeat(n)),
+            format!("SELECT {}1{}", "abs(".repeat(n), ")".repeat(n)),
+            format!(
+                "SELECT {}1{}",
+                "CASE WHEN true THEN ".repeat(n),
+                " END".repeat(n)
+            ),
+            format!("{}SELECT 1{}", "SELECT * FROM (".repeat(n), ")".repeat(n)),
+            format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(n)),
+            format!("SELECT {}1{}", "(SELECT ".repeat(n), ")".repeat(n)),
+            format!(
+                "SELECT {}1{}",
+                "transform(ARRAY[1], x -> ".repeat(n),
+                ")".repeat(n)
+            ),
+            format!("SELECT 1 FROM {}flow{}", "(".repeat(n), ")".repeat(n)),
+            format!("SELECT try({}1{})", "try(".repeat(n), ")".repeat(n)),
+        ]
+    };
+    for sql in deep(8) {
+        let answer = world.run(&sql, &options());
+        assert!(
+            answer.is_ok(),
+            "{sql}: {}",
+            answer.expect_err("checked").report()
+        );
+    }
+    for sql in [13, 19, 39, 40, 1500].into_iter().flat_map(deep) {
+        // Whatever it is, it is no crash.
+        let _ = world.run(&sql, &options());
+    }
+    let text = "(".repeat(5000);
+    let error = world
+        .run(&format!("SELECT {text}"), &options())
+        .expect_err("it has no end");
+    assert!(error.to_string().contains("too large"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! be the same. Only what both mean alike is drawn; where they write it differently (division of
 //! integers is `//` there) a query is written twice.
 //!
-//! Needs a `python3` on the path that can `import duckdb`; without one it says so and passes.
+//! Needs a Python that can `import duckdb`: `python3` on the path, or the one that `WIRELAB_PYTHON`
+//! names; without one it says so and passes. `WIRELAB_QUERIES` in the environment asks for more
+//! queries, `WIRELAB_SEED` for others.
 
 #[path = "athena_support/draw.rs"]
 mod draw;
@@ -20,7 +22,6 @@ use wirelab_model::UnixTime;
 use wirelab_query::athena::{AthenaCatalog, AthenaOptions, Buckets, Limits};
 use wirelab_query::blocking;
 
-const QUERIES: u64 = 1000;
 const ROWS: u64 = 300;
 
 const TABLE: &str = "CREATE EXTERNAL TABLE flow (id int, srcaddr string, dstaddr string,
@@ -50,20 +51,30 @@ for line in open(sys.argv[2]):
         print(json.dumps(str(e)))
 "#;
 
+/// A number from the environment.
+fn asked(name: &str, usual: u64) -> u64 {
+    let asked = std::env::var(name).ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+fn python() -> Command {
+    let named = std::env::var_os("WIRELAB_PYTHON");
+    Command::new(named.unwrap_or_else(|| "python3".into()))
+}
+
 type Rows = Vec<Vec<Option<String>>>;
 
 #[test]
 fn random_queries_answer_as_duckdb_does() {
-    let able = Command::new("python3")
-        .args(["-c", "import duckdb"])
-        .output();
+    let able = python().args(["-c", "import duckdb"]).output();
     if !able.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no python3 on the path can import duckdb");
+        eprintln!("skipped: {:?} cannot import duckdb", python().get_program());
         return;
     }
-    let mut draw = Draw::new(7);
+    let (seed, count) = (asked("WIRELAB_SEED", 7), asked("WIRELAB_QUERIES", 1000));
+    let mut draw = Draw::new(seed);
     let data = draw.rows(ROWS);
-    let queries: Vec<draw::Query> = (0..QUERIES).map(|_| draw.query()).collect();
+    let queries: Vec<draw::Query> = (0..count).map(|_| draw.query()).collect();
     let theirs = peer(&data, &queries);
     let ours = answers(&data, &queries);
     let mut different = Vec::new();
@@ -96,7 +107,7 @@ fn random_queries_answer_as_duckdb_does() {
         different[..n.min(5)].join("\n\n")
     );
     assert!(
-        failed * 20 < QUERIES,
+        failed * 20 < count,
         "{failed} queries fail in both, which says little"
     );
 }
@@ -150,11 +161,7 @@ fn peer(data: &str, queries: &[draw::Query]) -> Vec<Result<Rows, String>> {
         .map(|query| serde_json::json!(query.duckdb).to_string() + "\n");
     fs::write(&rows, data).expect("a file");
     fs::write(&texts, lines.collect::<String>()).expect("a file");
-    let output = Command::new("python3")
-        .args(["-c", PEER])
-        .arg(&rows)
-        .arg(&texts)
-        .output();
+    let output = python().args(["-c", PEER]).arg(&rows).arg(&texts).output();
     let output = output.expect("python3 runs");
     assert!(
         output.status.success(),

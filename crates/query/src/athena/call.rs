@@ -3,20 +3,18 @@
 
 use std::cell::RefCell;
 
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr as Plan, lit};
 
 use super::ast::{Call, Comparison, Expr, Kind};
 use super::cast;
 use super::cursor::Name;
 use super::error::{Checked, Fault};
-use super::expr::{MISMATCH, cannot_apply, literal};
-use super::functions::{
-    self, Argument, Body, Given, Resolved, Udf, guarded_try, listed, resolve, zone_offset,
-};
+use super::expr::{MISMATCH, cannot_apply};
+use super::functions::{self, Argument, Body, Given, Resolved, Udf, listed, resolve, zone_offset};
+use super::literals::literal;
 use super::operators::Typed;
 use super::plan::Planner;
-use super::scope::{Local, Scope, by_id};
+use super::scope::Scope;
 use super::types::Type;
 use super::value::Value;
 
@@ -222,86 +220,6 @@ impl Planner<'_> {
         );
         let call = udf.with_lambdas(last).call(args);
         Ok(Typed::new(cast::folded(call), resolved.returns))
-    }
-
-    fn lambda(
-        &self,
-        names: &[Name],
-        body: &Expr,
-        types: &[Type],
-        scope: &Scope<'_>,
-    ) -> Checked<Body> {
-        let depth = scope.locals.len();
-        let mut inner = scope.clone();
-        let mut parameters = Vec::new();
-        for (at, (name, ty)) in names.iter().zip(types).enumerate() {
-            let id = format!("p{}", depth + at);
-            parameters.push((id.clone(), ty.clone()));
-            inner.locals.push(Local {
-                name: name.key(),
-                id,
-                ty: ty.clone(),
-            });
-        }
-        let typed = self.typed(body, &inner)?;
-        let ids: Vec<&str> = parameters.iter().map(|(id, _)| id.as_str()).collect();
-        let (expr, captured) = self.capture(typed.expr, &ids)?;
-        Ok(Body {
-            parameters,
-            captured,
-            expr,
-            ty: typed.ty,
-        })
-    }
-
-    /// `TRY(…)`.
-    pub(super) fn try_of(&self, inner: Typed) -> Checked<Typed> {
-        let (expr, captured) = self.capture(inner.expr, &[])?;
-        let ty = inner.ty.clone();
-        let body = Body {
-            parameters: Vec::new(),
-            captured,
-            expr,
-            ty: inner.ty,
-        };
-        Ok(Typed::new(guarded_try(body), ty))
-    }
-
-    /// Takes out what a body reads of the row around it: columns, and whatever only the plan
-    /// can give (aggregates, windows, sub-queries).
-    fn capture(
-        &self,
-        expr: Plan,
-        parameters: &[&str],
-    ) -> Checked<(Plan, Vec<(String, Type, Plan)>)> {
-        let mut captured: Vec<(String, Type, Plan)> = Vec::new();
-        let result = expr.transform_down(|part| {
-            let outside = match &part {
-                Plan::Column(column) => !parameters.contains(&column.name.as_str()),
-                Plan::AggregateFunction(_)
-                | Plan::WindowFunction(_)
-                | Plan::ScalarSubquery(_)
-                | Plan::Exists(_)
-                | Plan::InSubquery(_)
-                | Plan::OuterReferenceColumn(..) => true,
-                _ => false,
-            };
-            if !outside {
-                return Ok(Transformed::no(part));
-            }
-            let known = captured.iter().find(|(_, _, expr)| *expr == part);
-            let id = match known {
-                Some((id, ..)) => id.clone(),
-                None => {
-                    let id = format!("k{}", captured.len());
-                    let ty = self.type_of(&part);
-                    captured.push((id.clone(), ty, part));
-                    id
-                }
-            };
-            Ok(Transformed::new(by_id(&id), true, TreeNodeRecursion::Jump))
-        })?;
-        Ok((result.data, captured))
     }
 
     /// `||` and `concat`: texts, arrays, or an array and an element.

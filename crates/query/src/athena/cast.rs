@@ -274,13 +274,7 @@ fn between<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Value<'a>> 
         (Value::Float(v), Type::Real) => Value::Float(f64::from(*v as f32)),
         (Value::Float(v), Type::Double) => Value::Float(*v),
         (Value::Float(v), Type::Decimal(precision, scale)) => {
-            let unit = 10_f64.powi((*scale).into());
-            let number = (v * unit).round();
-            if !number.is_finite() || number.abs() >= 1e38 {
-                let message = format!("Cannot cast DOUBLE '{v}' to DECIMAL({precision}, {scale})");
-                return Err(Fault::cast(message));
-            }
-            Value::Decimal(rescaled(number as i128, *scale, *precision, *scale)?)
+            float_to_decimal(*v, *precision, *scale)?
         }
         (Value::Decimal(v), ty) => {
             let Type::Decimal(_, scale) = from else {
@@ -314,6 +308,16 @@ fn between<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Value<'a>> 
         }
         (other, _) => other.clone(),
     })
+}
+
+fn float_to_decimal<'a>(v: f64, precision: u8, scale: i8) -> Checked<Value<'a>> {
+    let number = (v * 10_f64.powi(scale.into())).round();
+    if !number.is_finite() || number.abs() >= 1e38 {
+        let message = format!("Cannot cast DOUBLE '{v}' to DECIMAL({precision}, {scale})");
+        return Err(Fault::cast(message));
+    }
+    let number = rescaled(number as i128, scale, precision, scale)?;
+    Ok(Value::Decimal(number))
 }
 
 /// A whole number as an integer type.

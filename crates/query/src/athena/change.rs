@@ -170,29 +170,6 @@ fn change_table(statement: Statement, catalog: &mut AthenaCatalog, current: &str
 
 fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checked<Told> {
     Ok(match statement {
-        Statement::ShowDatabases(pattern) => {
-            let names = catalog.databases.keys();
-            list(
-                "SHOW_DATABASES",
-                "database_name",
-                matched(names, pattern.as_deref())?,
-            )
-        }
-        Statement::ShowTables(database, pattern) => {
-            let database = database_named(catalog, database.as_deref().unwrap_or(current))?;
-            let names = database.tables.keys().chain(database.views.keys());
-            let mut names = matched(names, pattern.as_deref())?;
-            names.sort();
-            list("SHOW_TABLES", "tab_name", names)
-        }
-        Statement::ShowViews(database, pattern) => {
-            let database = database_named(catalog, database.as_deref().unwrap_or(current))?;
-            list(
-                "SHOW_VIEWS",
-                "views",
-                matched(database.views.keys(), pattern.as_deref())?,
-            )
-        }
         Statement::ShowPartitions(name) => {
             let table = table(catalog, name, current)?;
             if table.partition_columns.is_empty() {
@@ -247,6 +224,36 @@ fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checke
             )
         }
         Statement::Describe(name) => describe(table(catalog, name, current)?),
+        other => return names(other, catalog, current),
+    })
+}
+
+/// The names of databases, tables or views.
+fn names(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checked<Told> {
+    Ok(match statement {
+        Statement::ShowDatabases(pattern) => {
+            let names = catalog.databases.keys();
+            list(
+                "SHOW_DATABASES",
+                "database_name",
+                matched(names, pattern.as_deref())?,
+            )
+        }
+        Statement::ShowTables(database, pattern) => {
+            let database = database_named(catalog, database.as_deref().unwrap_or(current))?;
+            let names = database.tables.keys().chain(database.views.keys());
+            let mut names = matched(names, pattern.as_deref())?;
+            names.sort();
+            list("SHOW_TABLES", "tab_name", names)
+        }
+        Statement::ShowViews(database, pattern) => {
+            let database = database_named(catalog, database.as_deref().unwrap_or(current))?;
+            list(
+                "SHOW_VIEWS",
+                "views",
+                matched(database.views.keys(), pattern.as_deref())?,
+            )
+        }
         _ => {
             return Err(Fault::bare(
                 super::error::INTERNAL,

@@ -11,8 +11,8 @@ use super::reserved;
 use super::token::{Kind, Token, tokens};
 
 /// How deep parentheses, sub-queries and operators may nest; beyond it planning would need more
-/// stack than a thread has.
-const DEPTH_MAX: usize = 100;
+/// stack than a thread has (2 MiB, in a build without optimization).
+const DEPTH_MAX: usize = 40;
 
 /// A name, as written.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,6 +237,16 @@ impl<'a> Cursor<'a> {
         let comma = before.is_some_and(|at| self.text[at..].starts_with(','));
         if comma && found.eq_ignore_ascii_case("from") {
             return fault.with_hint("the comma before FROM has nothing behind it");
+        }
+        let before = before.map_or("", |at| &self.text[at..]);
+        if found == "=" && before.starts_with('=') {
+            return fault.with_hint("Trino compares with a single =");
+        }
+        if found == ","
+            && self.expected.len() == 1
+            && self.text[..at].to_uppercase().contains("LIMIT")
+        {
+            return fault.with_hint("in Trino: OFFSET rows LIMIT rows");
         }
         match reserved::advice(found) {
             Some(hint) => fault.with_hint(hint),

@@ -128,6 +128,7 @@ const MARK: char = '\u{1}';
 /// Every code that a fault can have while DataFusion runs a plan.
 const ROW_CODES: &[&str] = &[
     "DIVISION_BY_ZERO",
+    "HIVE_BAD_DATA",
     "HIVE_FILESYSTEM_ERROR",
     "INVALID_CAST_ARGUMENT",
     "INVALID_FUNCTION_ARGUMENT",

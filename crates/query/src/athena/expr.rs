@@ -7,14 +7,13 @@ use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, lit, not};
 
 use super::ast::{Comparison, Expr, Kind};
 use super::cast;
-use super::cursor::Name;
 use super::error::{Checked, Fault};
+use super::literals::{decimal, integer, interval, literal, text};
 use super::operators::{Typed, arithmetic};
 use super::plan::Planner;
-use super::result;
 use super::scope::Scope;
 use super::types::Type;
-use super::value::{self, Value};
+use super::value::Value;
 
 /// The code of most faults.
 pub(super) const MISMATCH: &str = "TYPE_MISMATCH";
@@ -41,19 +40,6 @@ impl Comparison {
             Self::GreaterEqual => ">=",
         }
     }
-}
-
-/// A literal of a value.
-pub(super) fn literal(value: &Value<'_>, ty: &Type) -> Checked<Typed> {
-    let array = value::array(ty, std::slice::from_ref(value))?;
-    let scalar = ScalarValue::try_from_array(&array, 0)?;
-    Ok(Typed::new(lit(scalar), ty.clone()))
-}
-
-fn text(value: &str) -> Typed {
-    let length = value.chars().count();
-    let scalar = ScalarValue::Utf8View(Some(value.to_owned()));
-    Typed::new(lit(scalar), Type::Varchar(Some(length)))
 }
 
 impl Planner<'_> {
@@ -142,7 +128,7 @@ impl Planner<'_> {
             Kind::Cast { value, to, safe } => self.cast(value, to, *safe, expr.at, scope),
             Kind::Try(inner) => {
                 let inner = self.typed(inner, scope)?;
-                self.try_of(inner)
+                self.try_of(inner, scope)
             }
             Kind::Extract(field, inner) => self.extract(field, inner, scope),
             Kind::AtTimeZone(inner, zone) => self.at_time_zone(inner, zone, expr.at, scope),
@@ -519,95 +505,6 @@ fn advice(a: &Type, b: &Type) -> Option<String> {
         );
     }
     None
-}
-
-fn integer(digits: &str, at: usize) -> Checked<Typed> {
-    let number: i64 = digits.parse().map_err(|_| {
-        Fault::new(
-            "INVALID_LITERAL",
-            at,
-            format!("Invalid numeric literal: {digits}"),
-        )
-    })?;
-    Ok(match i32::try_from(number) {
-        Ok(small) => Typed::new(lit(small), Type::Integer),
-        Err(_) => Typed::new(lit(number), Type::BigInt),
-    })
-}
-
-fn decimal(digits: &str, at: usize) -> Checked<Typed> {
-    let wrong = || {
-        Fault::new(
-            "INVALID_LITERAL",
-            at,
-            format!("Invalid decimal literal: {digits}"),
-        )
-    };
-    let (number, scale) = result::parse_decimal(digits.trim()).ok_or_else(wrong)?;
-    let whole = number.unsigned_abs().to_string().len();
-    let precision = if number == 0 { 1 } else { whole }.max(scale as usize);
-    let ty = Type::Decimal(precision.clamp(1, 38) as u8, scale);
-    literal(&Value::Decimal(number), &ty)
-}
-
-/// `INTERVAL '7' DAY`, `INTERVAL '1 12:00' DAY TO MINUTE`.
-fn interval(
-    text: &str,
-    negative: bool,
-    unit: &Name,
-    to: Option<&Name>,
-    at: usize,
-) -> Checked<Typed> {
-    let wrong = || Fault::new("INVALID_LITERAL", at, format!("Invalid interval: '{text}'"));
-    let sign = if negative { -1 } else { 1 };
-    let unit = unit.key();
-    let millis = |unit: &str| match unit {
-        "second" => Some(1000_i64),
-        "minute" => Some(60_000),
-        "hour" => Some(3_600_000),
-        "day" => Some(86_400_000),
-        "week" => Some(604_800_000),
-        _ => None,
-    };
-    let (value, ty) = if let Some(length) = millis(&unit).filter(|_| to.is_none()) {
-        let count: f64 = text.trim().parse().map_err(|_| wrong())?;
-        if unit != "second" && count.fract() != 0.0 {
-            return Err(wrong());
-        }
-        (count * length as f64, Type::DayTime)
-    } else if unit == "year" && to.is_some() {
-        let (years, months) = text.split_once('-').ok_or_else(wrong)?;
-        let years: i64 = years.trim().parse().map_err(|_| wrong())?;
-        let months: i64 = months.trim().parse().map_err(|_| wrong())?;
-        ((years * 12 + months) as f64, Type::YearMonth)
-    } else if unit == "year" || unit == "month" {
-        let count: i64 = text.trim().parse().map_err(|_| wrong())?;
-        let months = if unit == "year" {
-            count.saturating_mul(12)
-        } else {
-            count
-        };
-        (months as f64, Type::YearMonth)
-    } else if to.is_some() && millis(&unit).is_some() {
-        let units = ["day", "hour", "minute", "second"];
-        let first = units
-            .iter()
-            .position(|known| *known == unit)
-            .ok_or_else(wrong)?;
-        let parts: Vec<&str> = text.trim().split([' ', ':']).collect();
-        let mut sum = 0.0;
-        for (part, unit) in parts.iter().zip(&units[first..]) {
-            let count: f64 = part.parse().map_err(|_| wrong())?;
-            sum += count * millis(unit).unwrap_or(0) as f64;
-        }
-        (sum, Type::DayTime)
-    } else {
-        return Err(wrong());
-    };
-    if value.abs() > 1e15 || (ty == Type::YearMonth && value.abs() > 1e6) {
-        return Err(wrong());
-    }
-    literal(&Value::Int(value as i64 * sign), &ty)
 }
 
 /// A LIKE pattern with the escapes of Arrow's kernel, which has `\` always.

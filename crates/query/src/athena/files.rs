@@ -25,7 +25,8 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use super::cast;
-use super::catalog::{Buckets, Table, TableFormat, split_location};
+use super::catalog::{Buckets, Table, TableColumn, TableFormat, split_location};
+use super::csv::{CsvTable, Signs};
 use super::error::{Checked, Fault};
 use super::logs;
 use super::plan::Open;
@@ -45,6 +46,7 @@ pub(super) struct Opener<'b> {
 /// A table that a statement reads.
 enum Opened {
     Files(Arc<FileTable>),
+    Csv(Arc<CsvTable>),
     Logs(String, Arc<LogTable>),
 }
 
@@ -64,6 +66,7 @@ impl<'b> Opener<'b> {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let bytes = opened.iter().map(|table| match table {
             Opened::Files(table) => table.bytes_scanned(),
+            Opened::Csv(table) => table.bytes_scanned(),
             Opened::Logs(_, table) => table.bytes_scanned(),
         });
         bytes.sum()
@@ -75,6 +78,25 @@ impl<'b> Opener<'b> {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         all.push(table);
+    }
+
+    fn csv(
+        &self,
+        store: Arc<dyn ObjectStore>,
+        table: &Table,
+        signs: Signs,
+    ) -> Checked<Arc<dyn TableProvider>> {
+        let files = Arc::new(Partitions {
+            store: Arc::clone(&store),
+            table: table.clone(),
+            now: self.now,
+        });
+        let columns = typed_columns(&table.columns)?;
+        let partition = typed_columns(&table.partition_columns)?;
+        let layout = (signs, table.header_lines());
+        let opened = Arc::new(CsvTable::new(store, files, layout, columns, &partition));
+        self.note(Opened::Csv(Arc::clone(&opened)));
+        Ok(opened)
     }
 
     /// Flow logs without DDL; the same for every mention of the table.
@@ -110,25 +132,23 @@ impl Open for Opener<'_> {
                 skip_header_lines: table.header_lines(),
             },
             TableFormat::Parquet | TableFormat::Logs => Encoding::Parquet,
-            TableFormat::Csv { .. } => {
-                let message = "OpenCSVSerde tables are not read here; LazySimpleSerDe with FIELDS TERMINATED BY ',' reads files without quotes";
-                return Err(Fault::bare("NOT_SUPPORTED", message));
+            TableFormat::Csv {
+                separator,
+                quote,
+                escape,
+            } => {
+                let signs = Signs {
+                    separator: *separator,
+                    quote: *quote,
+                    escape: *escape,
+                };
+                return self.csv(store, table, signs);
             }
         };
-        let fields = |columns: &[super::catalog::TableColumn]| {
-            let fields = columns.iter().map(|column| {
-                let ty = Type::parse(&column.ty, 0)?;
-                if matches!(
-                    ty,
-                    Type::Array(_) | Type::Map(..) | Type::Row(_) | Type::Varbinary
-                ) {
-                    let (name, ty) = (&column.name, &column.ty);
-                    let message = format!("column {name} of type {ty} is not read here");
-                    return Err(Fault::bare("NOT_SUPPORTED", message));
-                }
-                Ok(value::field(&column.name, &ty))
-            });
-            fields.collect::<Checked<Vec<_>>>()
+        let fields = |columns| {
+            let typed = typed_columns(columns)?.into_iter();
+            let fields = typed.map(|(name, ty)| value::field(&name, &ty));
+            Ok::<_, Fault>(fields.collect())
         };
         let partitions = Partitions {
             store: Arc::clone(&store),
@@ -141,6 +161,23 @@ impl Open for Opener<'_> {
         self.note(Opened::Files(Arc::clone(&opened)));
         Ok(opened)
     }
+}
+
+/// Names and types of columns that files can hold here.
+fn typed_columns(columns: &[TableColumn]) -> Checked<Vec<(String, Type)>> {
+    let typed = columns.iter().map(|column| {
+        let ty = Type::parse(&column.ty, 0)?;
+        if matches!(
+            ty,
+            Type::Array(_) | Type::Map(..) | Type::Row(_) | Type::Varbinary
+        ) {
+            let (name, ty) = (&column.name, &column.ty);
+            let message = format!("column {name} of type {ty} is not read here");
+            return Err(Fault::bare("NOT_SUPPORTED", message));
+        }
+        Ok((column.name.clone(), ty))
+    });
+    typed.collect()
 }
 
 /// The files of a table by its partitions.

@@ -2,7 +2,8 @@
 //!
 //! Files that [`LogFiles`] has found say themselves what their columns are, and so does a log group
 //! that a flow log feeds. The catalog holds such a table as any other, with its columns and
-//! [`TableFormat::Logs`]; its location, `logs://NAME`, leads to what [`Buckets`] has under the name.
+//! [`TableFormat::Logs`]; its location, `logs://DATABASE.TABLE`, leads to what [`Buckets`] has
+//! under that name. What is `-` in text and in a log group is NULL in Parquet, as it is at AWS.
 
 use std::sync::Arc;
 

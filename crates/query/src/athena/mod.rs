@@ -6,14 +6,21 @@
 //! `select`, `relation`, `subquery`, and its expressions by `expr`, `call`, `operators`, `group`:
 //! every value gets a type of Trino's (`types`), what Trino refuses is refused with its words and
 //! place (`error`), and DataFusion gets a plan in which nothing is left to guess. `files` finds the
-//! files of a table by its partitions (`projection` computes them), `run` executes within limits,
-//! `result` prints as Athena does.
+//! files of a table by its partitions (`projection` computes them; `csv` reads those that `scan`
+//! does not), `logs` makes tables of flow logs without DDL, `run` executes within limits
+//! (`deadline`, `steady`), `result` prints as Athena does.
 //!
-//! One case: `SELECT srcaddr, sum(bytes) FROM flow WHERE dstport = '22' GROUP BY 1` stops in `expr`:
-//! `dstport` is an integer and `'22'` a varchar(2), which have no common type, so it is
+//! One case: `SELECT srcaddr, sum(bytes) FROM flow WHERE dstport = '22' GROUP BY 1` stops in
+//! `expr`: `dstport` is an integer and `'22'` a varchar(2), which have no common type, so it is
 //! `TYPE_MISMATCH: line 1:50: Cannot apply operator: integer = varchar(2)`. With `22` it becomes
 //! Projection, Aggregate, Filter and scan, whose columns are called `c1`, `c2` …; the second column
 //! of the result, which has no name, is printed as `_col1`.
+//!
+//! What is not here, and is refused with words of its own: statements that write data (INSERT,
+//! CTAS, UNLOAD), prepared statements and parameters, `information_schema`, the hidden columns
+//! `$path` and the like, named time zones, recursive WITH, LATERAL, MATCH_RECOGNIZE, and formats
+//! that flow logs do not come in (ORC, JSON). A statement may nest 40 levels deep, and 8 with
+//! queries in expressions.
 //!
 //! Sources: Amazon Athena User Guide; Trino documentation, "SQL language" and "Functions and
 //! operators". What both leave open is decided in one place each and said there.
@@ -25,13 +32,17 @@ mod cast;
 mod catalog;
 mod change;
 mod collect;
+mod csv;
 mod cursor;
 mod ddl;
+mod deadline;
 mod error;
 mod expr;
 mod files;
 mod functions;
 mod group;
+mod lambdas;
+mod literals;
 mod logs;
 mod operators;
 mod parse;
@@ -47,6 +58,7 @@ mod scope;
 mod script;
 mod select;
 mod statement;
+mod steady;
 mod subquery;
 mod token;
 mod types;
@@ -71,7 +83,8 @@ pub struct Limits {
     pub time: Duration,
     /// Rows of the result.
     pub rows: u64,
-    /// Threads that read files; with one, rows without ORDER BY come in the same order every time.
+    /// Threads of a query that reads 32 MiB of files or more; with one, rows without ORDER BY come
+    /// in the same order every time, as they always do where less is read.
     pub threads: usize,
 }
 

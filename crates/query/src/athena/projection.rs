@@ -1,7 +1,7 @@
 //! Partition projection: partitions that are computed from a table's properties.
 //!
-//! `projection.day.type` = `date` with `range` `2024/03/01,NOW` and `format` `yyyy/MM/dd` stands for
-//! a partition for each day; `storage.location.template` says where each lies.
+//! `projection.day.type` = `date` with `range` `2024/03/01,NOW` and `format` `yyyy/MM/dd` stands
+//! for a partition for each day; `storage.location.template` says where each lies.
 //!
 //! Source: Amazon Athena User Guide, "Supported types for partition projection".
 

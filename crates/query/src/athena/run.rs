@@ -4,8 +4,10 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -13,19 +15,22 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::{displayable, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
+use tokio::runtime::Handle;
 
+use super::ast::Query;
 use super::catalog::{AthenaCatalog, Buckets};
 use super::change;
-use super::cursor::Cursor;
+use super::deadline;
 use super::error::{Checked, Fault, LIMIT};
 use super::files::{Opener, discover};
 use super::plan::Planner;
 use super::result::{AthenaColumn, AthenaResult, StatementType, print};
 use super::scope::Relation;
 use super::statement::{self, Statement};
+use super::steady::{SmallSide, Turns};
 use super::types::Type;
 use super::value;
 use super::{AthenaOptions, Limits};
@@ -33,6 +38,11 @@ use crate::scan::Threads;
 
 /// Bytes of a statement that the API takes.
 const TEXT_MAX: usize = 262_144;
+/// Bytes of files from which on a query may use several threads. Below, one is quick enough, and
+/// rows without ORDER BY come in the same order every time.
+const LARGE_BYTES: u64 = 32 << 20;
+/// A year.
+const UNLIMITED: Duration = Duration::from_secs(365 * 86_400);
 
 pub(super) async fn run(
     sql: &str,
@@ -45,45 +55,32 @@ pub(super) async fn run(
         return Err(Fault::new(super::error::SYNTAX, 0, message));
     }
     let database = options.database.to_lowercase();
+    let now = options.now.as_millis() as i64;
+    let opener = Opener::new(buckets, now);
+    // Far from any moment at which it would have to end, if the time has no limit.
+    let begin = Instant::now();
+    let end = begin
+        .checked_add(options.limits.time)
+        .unwrap_or_else(|| begin + UNLIMITED);
+    // Constants are computed while a query is planned, so its time begins here.
+    let plan = |query: &Query| {
+        let planner = Planner::new(sql, catalog, &opener, &database, now);
+        deadline::within(end, || planner.query(query, None))
+    };
     match statement::parse(sql)? {
-        Statement::Query(_) => {
-            let opener = Opener::new(buckets, options.now.as_millis() as i64);
-            let relation = plan(
-                sql,
-                catalog,
-                &opener,
-                &database,
-                options.now.as_millis() as i64,
-            )?;
-            let rows = limited(&options.limits, rows(&relation, &options.limits)).await?;
+        Statement::Query(query) => {
+            let relation = plan(&query)?;
+            let rows = limited(&options.limits, end, rows(&relation, &options.limits, end)).await?;
             Ok(answer(relation, rows, opener.bytes_scanned()))
         }
-        Statement::Explain(_) => {
-            let opener = Opener::new(buckets, options.now.as_millis() as i64);
-            let relation = plan(
-                sql,
-                catalog,
-                &opener,
-                &database,
-                options.now.as_millis() as i64,
-            )?;
-            explain(relation, &options.limits).await
-        }
+        Statement::Explain(query) => explain(plan(&query)?, &options.limits).await,
         Statement::CreateView {
             name,
             or_replace,
             query,
             parsed,
         } => {
-            let opener = Opener::new(buckets, options.now.as_millis() as i64);
-            let planner = Planner::new(
-                sql,
-                catalog,
-                &opener,
-                &database,
-                options.now.as_millis() as i64,
-            );
-            let relation = planner.query(&parsed, None)?;
+            let relation = plan(&parsed)?;
             for (at, column) in relation.columns.iter().enumerate() {
                 if column.name.is_empty() {
                     let message = format!("Column name not specified at position {}", at + 1);
@@ -101,22 +98,9 @@ pub(super) async fn run(
     }
 }
 
-/// Plans the query of a statement.
-fn plan(
-    sql: &str,
-    catalog: &AthenaCatalog,
-    opener: &Opener<'_>,
-    database: &str,
-    now: i64,
-) -> Checked<Relation> {
-    let mut cursor = Cursor::new(sql)?;
-    cursor.takes("EXPLAIN");
-    let query = cursor.query()?;
-    Planner::new(sql, catalog, opener, database, now).query(&query, None)
-}
-
-fn session(limits: &Limits) -> Checked<SessionState> {
-    let mut config = SessionConfig::new().with_target_partitions(limits.threads.max(1));
+/// A session for one query; without an `end` its plans are only looked at.
+fn session(limits: &Limits, end: Option<Instant>, partitions: usize) -> Checked<SessionState> {
+    let mut config = SessionConfig::new().with_target_partitions(partitions);
     config.options_mut().execution.coalesce_batches = true;
     // Rules that reorder conditions would evaluate what an earlier condition guards.
     let rules = Optimizer::new().rules.into_iter();
@@ -132,7 +116,15 @@ fn session(limits: &Limits) -> Checked<SessionState> {
         )
         .build()?;
     let mut physical_rules = PhysicalOptimizer::new().rules;
+    let chosen = physical_rules
+        .iter()
+        .position(|rule| rule.name() == "join_selection");
+    let behind = chosen.map_or(physical_rules.len(), |at| at + 1);
+    physical_rules.insert(behind, Arc::new(SmallSide));
     physical_rules.push(Arc::new(Threads));
+    if let Some(end) = end {
+        physical_rules.push(Arc::new(Turns { end }));
+    }
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime))
@@ -144,9 +136,37 @@ fn session(limits: &Limits) -> Checked<SessionState> {
 
 type Rows = Vec<Vec<Option<String>>>;
 
-async fn rows(relation: &Relation, limits: &Limits) -> Checked<Rows> {
-    let state = session(limits)?;
+/// Bytes of the files that a plan reads, as they lie in the store.
+fn file_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    let here = plan
+        .downcast_ref::<DataSourceExec>()
+        .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>());
+    let files = here.iter().flat_map(|scan| &scan.file_groups);
+    let files = files.flat_map(|group| group.files());
+    let here: u64 = files.map(|file| file.object_meta.size).sum();
+    here + plan.children().into_iter().map(file_bytes).sum::<u64>()
+}
+
+/// The plan on one thread, or on more if it reads much.
+async fn physical(
+    relation: &Relation,
+    limits: &Limits,
+    end: Instant,
+) -> Checked<(Arc<dyn ExecutionPlan>, SessionState)> {
+    let state = session(limits, Some(end), 1)?;
     let plan = state.create_physical_plan(&relation.plan).await?;
+    let threads = limits.threads.max(1);
+    // Threads are those of a runtime, if there is one.
+    if threads == 1 || file_bytes(&plan) < LARGE_BYTES || Handle::try_current().is_err() {
+        return Ok((plan, state));
+    }
+    let state = session(limits, Some(end), threads)?;
+    let plan = state.create_physical_plan(&relation.plan).await?;
+    Ok((plan, state))
+}
+
+async fn rows(relation: &Relation, limits: &Limits, end: Instant) -> Checked<Rows> {
+    let (plan, state) = physical(relation, limits, end).await?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut rows: Rows = Vec::new();
     let mut bytes = 0_u64;
@@ -199,21 +219,28 @@ async fn give_way() {
     .await;
 }
 
-/// Ends the work at its deadline. DataFusion's operators return to the executor every few
-/// batches, so looking at the clock whenever the work is polled needs no timer.
-async fn limited<T>(limits: &Limits, work: impl Future<Output = Checked<T>>) -> Checked<T> {
-    let start = Instant::now();
+/// Ends the work at its deadline. A plan looks at the clock itself and returns to the executor
+/// every few milliseconds (`steady`), so this needs no timer.
+async fn limited<T>(
+    limits: &Limits,
+    end: Instant,
+    work: impl Future<Output = Checked<T>>,
+) -> Checked<T> {
     let mut work = pin!(work);
-    std::future::poll_fn(|context| {
-        let done = work.as_mut().poll(context);
-        if done.is_pending() && start.elapsed() > limits.time {
-            let seconds = limits.time.as_secs_f64();
-            let message = format!("Query timeout: it runs longer than {seconds} s");
-            return Poll::Ready(Err(Fault::bare(LIMIT, message)));
+    let done = std::future::poll_fn(|context| {
+        let done = deadline::within(end, || work.as_mut().poll(context));
+        if done.is_pending() && Instant::now() > end {
+            return Poll::Ready(Err(deadline::over()));
         }
         done
+    });
+    done.await.map_err(|mut fault| {
+        if fault == deadline::over() {
+            let seconds = limits.time.as_secs_f64();
+            fault.message = format!("Query timeout: it runs longer than {seconds} s");
+        }
+        fault
     })
-    .await
 }
 
 fn answer(relation: Relation, rows: Rows, bytes_scanned: u64) -> AthenaResult {
@@ -237,7 +264,7 @@ fn answer(relation: Relation, rows: Rows, bytes_scanned: u64) -> AthenaResult {
 
 /// The plan as lines of text: DataFusion's, since that is what runs.
 async fn explain(relation: Relation, limits: &Limits) -> Checked<AthenaResult> {
-    let state = session(limits)?;
+    let state = session(limits, None, 1)?;
     let logical: LogicalPlan = state.optimize(&relation.plan)?;
     let physical = state
         .query_planner()

@@ -17,6 +17,9 @@ use super::scope::{Relation, Scope, by_id};
 use super::types::Type;
 use super::value::Value;
 
+/// Queries in expressions of queries in expressions …; each takes the optimizer twice as long.
+const NESTED_MAX: usize = 8;
+
 fn wrapped(plan: LogicalPlan) -> Subquery {
     Subquery {
         outer_ref_columns: plan.all_out_ref_exprs(),
@@ -27,6 +30,12 @@ fn wrapped(plan: LogicalPlan) -> Subquery {
 
 impl Planner<'_> {
     pub(super) fn subquery(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        let around = std::iter::successors(scope.parent, |scope| scope.parent);
+        if around.count() >= NESTED_MAX {
+            let message =
+                format!("statement is too large: more than {NESTED_MAX} sub-queries in each other");
+            return Err(Fault::new("STATEMENT_TOO_LARGE", expr.at, message));
+        }
         let predicate = self.predicate.replace(false);
         match &*expr.kind {
             Kind::Exists(query) => {

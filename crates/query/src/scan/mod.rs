@@ -46,7 +46,7 @@ pub(crate) use session::session_builder;
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
 pub(crate) use tally::{Counted, counted};
 pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource, Window};
-pub(crate) use threads::Threads;
+pub(crate) use threads::{OnThreads, Threads};
 
 /// A file of a table, and the values of the partition columns it stands for.
 #[derive(Clone, Debug)]

@@ -8,8 +8,9 @@ use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result, ScalarValue, exec_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, Statistics, exec_err};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
@@ -190,11 +191,16 @@ pub(crate) fn scan_files(
     limit: Option<usize>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let cores = session.config().target_partitions();
+    let bytes: u64 = files.iter().map(|file| file.object_meta.size).sum();
     let groups = FileGroup::new(files).split_files(cores);
     session
         .runtime_env()
         .register_object_store(url.as_ref(), store);
+    // Known well enough to tell the larger of two tables, which is what joins need.
+    let mut statistics = Statistics::new_unknown(source.table_schema().table_schema());
+    statistics.total_byte_size = Precision::Inexact(usize::try_from(bytes).unwrap_or(usize::MAX));
     let config = FileScanConfigBuilder::new(url.clone(), source)
+        .with_statistics(statistics)
         .with_file_groups(groups)
         .with_projection_indices(projection.cloned())?
         .with_limit(limit)

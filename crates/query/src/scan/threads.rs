@@ -74,13 +74,13 @@ impl PhysicalOptimizerRule for Threads {
 
 /// Runs each partition of its input on a thread.
 #[derive(Debug)]
-struct OnThreads {
+pub(crate) struct OnThreads {
     input: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
 }
 
 impl OnThreads {
-    fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
         let properties = input.properties().clone();
         Self { input, properties }
     }

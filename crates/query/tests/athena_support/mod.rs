@@ -95,6 +95,8 @@ impl World {
             "lists/bad.csv",
             b"110.0.1.7,scanner\n110.0.1.8,botnet\n".to_vec(),
         );
+        let quoted = "ip,why,score\n\"110.0.1.7\",\"scans, \"\"loudly\"\"\",7\n110.0.1.8,,9\n";
+        put(&store, "quoted/2024/list.csv.gz", gzip(quoted));
         let mut buckets = Buckets::new();
         buckets.insert("logs", store);
         let mut world = Self {

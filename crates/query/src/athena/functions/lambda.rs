@@ -15,7 +15,8 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::{Function, Udf, functions};
-use crate::athena::error::{Checked, Fault};
+use crate::athena::deadline;
+use crate::athena::error::{Checked, Fault, INTERNAL, LIMIT};
 use crate::athena::types::Type;
 use crate::athena::value::{self, Value};
 
@@ -65,6 +66,7 @@ impl Compiled {
     }
 
     fn apply(&self, row: usize, rows: &[Vec<Value<'_>>]) -> Result<Vec<Value<'static>>> {
+        deadline::check()?;
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for (at, ty) in self.parameters.iter().enumerate() {
             let values: Vec<Value<'_>> = rows.iter().map(|row| row[at].clone()).collect();
@@ -132,7 +134,7 @@ pub(in crate::athena) fn guarded_try(body: Body) -> Expr {
         let tried = (given.apply)(0, vec![Vec::new()]);
         match tried {
             Ok(mut values) => Ok(values.pop().unwrap_or_default()),
-            Err(fault) if fault.code == crate::athena::error::INTERNAL => Err(fault),
+            Err(fault) if [INTERNAL, LIMIT].contains(&fault.code) => Err(fault),
             Err(_) => Ok(Value::Null),
         }
     };
@@ -172,7 +174,9 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     };
     "zip_with(array(T),array(U),(T,U)->R):array(R)" |given, v| {
         let (a, b) = (v[0].list(), v[1].list());
-        let at = |list: &[Value<'_>], i: usize| list.get(i).cloned().unwrap_or_default().into_owned();
+        let at = |list: &[Value<'_>], i: usize| {
+            list.get(i).cloned().unwrap_or_default().into_owned()
+        };
         let rows = (0..a.len().max(b.len())).map(|i| vec![at(a, i), at(b, i)]);
         (given.apply)(2, rows.collect()).map(Value::List)
     };

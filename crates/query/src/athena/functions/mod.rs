@@ -6,8 +6,8 @@
 //! coerce to; the planner casts them, and [`Udf`] makes DataFusion call the function row by row.
 //!
 //! In signatures `T`, `K`, `V` stand for any type, `N` for any number, `D` for any decimal, `W` for
-//! that decimal without digits behind the point, `P` for a date or timestamp, `M` for a timestamp, `...` for the last argument again and again, `(T)->U`
-//! for a lambda.
+//! that decimal without digits behind the point, `P` for a date or timestamp, `M` for a timestamp,
+//! `...` for the last argument again and again, `(T)->U` for a lambda.
 
 mod arrays;
 mod dates;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::rr::{Name, RData, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, RecordType};
 
 /// Longest message in a UDP datagram without EDNS (RFC 1035 section 4.2.1).
 pub(crate) const UDP_MAX: u16 = 512;
@@ -26,9 +26,23 @@ pub(crate) fn query(
     payload: Option<u16>,
     recurse: bool,
 ) -> Option<Bytes> {
+    query_of(DNSClass::IN, id, name, kind, payload, recurse)
+}
+
+/// The same of any class.
+pub(crate) fn query_of(
+    class: DNSClass,
+    id: u16,
+    name: &str,
+    kind: RecordType,
+    payload: Option<u16>,
+    recurse: bool,
+) -> Option<Bytes> {
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = recurse;
-    message.add_query(Query::query(absolute(name)?, kind));
+    let mut question = Query::query(absolute(name)?, kind);
+    question.set_query_class(class);
+    message.add_query(question);
     if let Some(payload) = payload {
         let mut edns = Edns::new();
         edns.set_max_payload(payload).set_version(0);

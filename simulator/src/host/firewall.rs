@@ -1,18 +1,26 @@
 //! The part of iptables that decides what is seen on the wire: table `filter`, and TCPMSS in
 //! table `mangle`.
 
+mod errors;
 mod list;
+mod matching;
 mod parse;
 mod save;
+pub(super) mod track;
+mod values;
 
 use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::IpNet;
-use wirelab_wire::{IpPacket, TcpFlags, Transport, Unreachable};
+use wirelab_model::SimTime;
+use wirelab_wire::{IpPacket, TcpFlags, Unreachable};
 
-pub(crate) use parse::{Command, FirewallError, parse};
+pub(crate) use errors::FirewallError;
+pub(crate) use matching::{Matches, Module, Not, Ports};
+pub(crate) use parse::{Command, parse};
+pub(crate) use track::CtState;
+use track::Tracker;
 
 /// The name of an address, if it has one.
 pub(crate) type NameOf<'a> = &'a dyn Fn(IpAddr) -> Option<String>;
@@ -23,6 +31,15 @@ pub(crate) enum Hook {
     Input,
     Forward,
     Output,
+}
+
+impl Table {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Filter => "filter",
+            Self::Mangle => "mangle",
+        }
+    }
 }
 
 impl Hook {
@@ -60,46 +77,53 @@ pub(crate) enum RejectWith {
 }
 
 /// Where a matching packet goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Target {
     Accept,
     Drop,
     Reject(RejectWith),
     /// TCPMSS; none for `--clamp-mss-to-pmtu`.
     Mss(Option<u16>),
+    /// LOG: on to the next rule.
+    Log(Log),
+    /// None: the rule only counts.
+    Nothing,
 }
 
-/// A condition that may be turned round with `!`.
+/// LOG. What it would write to the kernel's log is written nowhere: machines have no `dmesg`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Not<T> {
-    pub(crate) inverted: bool,
-    pub(crate) value: T,
+pub(crate) struct Log {
+    /// `--log-prefix`.
+    pub(crate) prefix: Option<String>,
+    /// Syslog's.
+    pub(crate) level: u8,
+    /// `XT_LOG_*`.
+    pub(crate) flags: u8,
 }
 
-impl<T> Not<T> {
-    fn holds(&self, test: impl FnOnce(&T) -> bool) -> bool {
-        test(&self.value) != self.inverted
+impl Log {
+    /// `warning`.
+    pub(crate) const LEVEL: u8 = 4;
+    /// Letters of a prefix.
+    const PREFIX_MAX: usize = 29;
+    /// Options, what `-L` calls them, bits.
+    const FLAGS: [(&'static str, &'static str, u8); 5] = [
+        ("--log-tcp-sequence", "tcp-sequence", 0x01),
+        ("--log-tcp-options", "tcp-options", 0x02),
+        ("--log-ip-options", "ip-options", 0x04),
+        ("--log-uid", "uid", 0x08),
+        ("--log-macdecode", "macdecode", 0x20),
+    ];
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            prefix: None,
+            level: Self::LEVEL,
+            flags: 0,
+        }
     }
-}
-
-/// Conditions of a rule; all must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Matches {
-    pub(crate) protocol: Option<Not<u8>>,
-    pub(crate) source: Option<Not<IpNet>>,
-    pub(crate) destination: Option<Not<IpNet>>,
-    pub(crate) input: Option<Not<String>>,
-    pub(crate) output: Option<Not<String>>,
-    pub(crate) source_ports: Option<Not<Vec<(u16, u16)>>>,
-    pub(crate) destination_ports: Option<Not<Vec<(u16, u16)>>>,
-    /// `--tcp-flags MASK SET`.
-    pub(crate) tcp_flags: Option<Not<(TcpFlags, TcpFlags)>>,
-    /// `--icmp-type`, code optional.
-    pub(crate) icmp_type: Option<Not<(u8, Option<u8>)>>,
-    /// `-m length --length LOW:HIGH`, IP total length.
-    pub(crate) length: Option<Not<(u16, u16)>>,
-    /// `-m comment`, which every packet fits.
-    pub(crate) comment: Option<String>,
 }
 
 /// A rule.
@@ -130,6 +154,8 @@ pub(crate) struct Firewall {
     chains: Vec<Chain>,
     /// No rule and no policy that could matter.
     idle: bool,
+    /// Of connections: at work while a rule asks for states, as the kernel's is.
+    pub(crate) tracker: Tracker,
 }
 
 impl Default for Firewall {
@@ -148,34 +174,45 @@ impl Default for Firewall {
                 })
             })
             .collect();
-        Self { chains, idle: true }
+        Self {
+            chains,
+            idle: true,
+            tracker: Tracker::default(),
+        }
     }
 }
 
 impl Firewall {
     /// Runs a packet through the chains of `hook`, `mangle` first. `names` are the interfaces it
-    /// came from and goes to; `mtu` that of its way out, for clamping.
+    /// came from and goes to; `mtu` that of its way out, for clamping. IPv6 passes.
     pub(crate) fn filter(
         &mut self,
         hook: Hook,
         packet: &mut IpPacket,
         names: (&str, &str),
         mtu: Option<u16>,
+        now: SimTime,
     ) -> Verdict {
+        if packet.header.source.is_ipv6() {
+            // That is `ip6tables`' business, which has no rules here.
+            return Verdict::Accept;
+        }
         if self.idle {
             for chain in self.chains.iter_mut().filter(|chain| chain.hook == hook) {
                 chain.count(packet.total_len());
             }
             return Verdict::Accept;
         }
+        let state = self.tracker.classify(packet, now);
         for chain in &mut self.chains {
             if chain.hook == hook {
-                let verdict = chain.run(packet, names, mtu);
+                let verdict = chain.run(packet, names, mtu, state);
                 if verdict != Verdict::Accept {
                     return verdict;
                 }
             }
         }
+        self.tracker.confirm(packet, state, now);
         Verdict::Accept
     }
 
@@ -194,6 +231,9 @@ impl Firewall {
             .chains
             .iter()
             .all(|chain| chain.accepts && chain.rules.is_empty());
+        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
+        let asks = rules.filter(|rule| rule.matches.states.is_some()).count() > 0;
+        self.tracker.set_active(asks);
         Ok(printed)
     }
 
@@ -227,6 +267,16 @@ impl Firewall {
                 let rules = &mut self.chain_mut(table, hook).rules;
                 let at = position(rules, &rule)?;
                 rules.remove(at);
+            }
+            Command::Replace {
+                table,
+                hook,
+                at,
+                rule,
+            } => {
+                let rules = &mut self.chain_mut(table, hook).rules;
+                let old = at.checked_sub(1).and_then(|at| rules.get_mut(at));
+                *old.ok_or(FirewallError::IndexTooBig("replacement"))? = rule;
             }
             Command::Check { table, hook, rule } => {
                 position(&self.chain_mut(table, hook).rules, &rule)?;
@@ -312,25 +362,32 @@ impl Chain {
         }
     }
 
-    fn run(&mut self, packet: &mut IpPacket, names: (&str, &str), mtu: Option<u16>) -> Verdict {
+    fn run(
+        &mut self,
+        packet: &mut IpPacket,
+        names: (&str, &str),
+        mtu: Option<u16>,
+        state: CtState,
+    ) -> Verdict {
         let hook = self.hook;
         for rule in &mut self.rules {
-            if !rule.matches.hold(packet, names) {
+            if !rule.matches.hold(packet, names, state) {
                 continue;
             }
             rule.packets += 1;
             rule.octets += packet.total_len() as u64;
             let text = |rule: &Rule| format!("-A {}{rule}", hook.name());
-            match rule.target {
+            match &rule.target {
                 Target::Accept => return Verdict::Accept,
                 Target::Drop => return Verdict::Drop { rule: text(rule) },
                 Target::Reject(with) => {
                     return Verdict::Reject {
                         rule: text(rule),
-                        with,
+                        with: *with,
                     };
                 }
-                Target::Mss(size) => clamp(packet, size, mtu),
+                Target::Mss(size) => clamp(packet, *size, mtu),
+                Target::Log(_) | Target::Nothing => {}
             }
         }
         self.count(packet.total_len());
@@ -350,68 +407,6 @@ fn clamp(packet: &mut IpPacket, size: Option<u16>, mtu: Option<u16>) {
         && segment.flags.contains(TcpFlags::SYN)
     {
         segment.clamp_maximum_segment_size(limit);
-    }
-}
-
-impl Matches {
-    fn hold(&self, packet: &IpPacket, names: (&str, &str)) -> bool {
-        let ports = packet.ports();
-        let in_net = |condition: &Option<Not<IpNet>>, address: IpAddr| {
-            let contains = |net: &IpNet| net.contains(&address);
-            condition.as_ref().is_none_or(|test| test.holds(contains))
-        };
-        let named = |condition: &Option<Not<String>>, name: &str| {
-            let same = |wanted: &String| match wanted.strip_suffix('+') {
-                Some(prefix) => name.starts_with(prefix),
-                None => wanted == name,
-            };
-            condition.as_ref().is_none_or(|test| test.holds(same))
-        };
-        let has_port = |condition: &Option<Not<Vec<(u16, u16)>>>, port: Option<u16>| {
-            condition.as_ref().is_none_or(|test| {
-                port.is_some_and(|port| {
-                    test.holds(|ranges| {
-                        ranges
-                            .iter()
-                            .any(|(low, high)| (*low..=*high).contains(&port))
-                    })
-                })
-            })
-        };
-        let protocol = packet.protocol();
-        self.protocol
-            .as_ref()
-            .is_none_or(|test| test.holds(|wanted| *wanted == protocol))
-            && in_net(&self.source, packet.header.source)
-            && in_net(&self.destination, packet.header.destination)
-            && named(&self.input, names.0)
-            && named(&self.output, names.1)
-            && has_port(&self.source_ports, ports.map(|(source, _)| source))
-            && has_port(
-                &self.destination_ports,
-                ports.map(|(_, destination)| destination),
-            )
-            && self.transport_holds(packet)
-    }
-
-    fn transport_holds(&self, packet: &IpPacket) -> bool {
-        let flags = match &packet.transport {
-            Transport::Tcp(segment) => Some(segment.flags),
-            _ => None,
-        };
-        let by_flags = self.tcp_flags.as_ref().is_none_or(|test| {
-            flags.is_some_and(|flags| test.holds(|(mask, set)| flags.0 & mask.0 == set.0))
-        });
-        let by_icmp = self.icmp_type.as_ref().is_none_or(|test| {
-            packet.icmp_type_code().is_some_and(|(kind, code)| {
-                test.holds(|(wanted, of)| *wanted == kind && of.is_none_or(|of| of == code))
-            })
-        });
-        let by_length = self.length.as_ref().is_none_or(|test| {
-            let size = packet.total_len();
-            test.holds(|(low, high)| (usize::from(*low)..=usize::from(*high)).contains(&size))
-        });
-        by_flags && by_icmp && by_length
     }
 }
 

@@ -5,7 +5,7 @@ use wirelab_wire::{IcmpError, IpPacket, Unreachable};
 
 use super::firewall::{Hook, Verdict};
 use super::output::HostDrop;
-use super::route::Resolved;
+use super::route::{Resolved, RouteError};
 use super::stack::{Stack, names};
 
 impl Stack {
@@ -13,12 +13,7 @@ impl Stack {
     pub(crate) fn forward(&mut self, now: SimTime, from: usize, mut packet: Box<IpPacket>) {
         let destination = packet.header.destination;
         let Some(resolved) = self.routes.resolve(destination, &self.interfaces) else {
-            let source = packet.header.source;
-            if destination.is_ipv6() || self.rate_limit.allow_route_error(source, now) {
-                self.send_error(now, &packet, IcmpError::Unreachable(Unreachable::Net));
-            }
-            self.drop_packet(packet, HostDrop::NoRoute { destination });
-            return;
+            return self.no_route(now, packet);
         };
         if packet.header.ttl <= 1 {
             self.send_error(now, &packet, IcmpError::TtlExceeded);
@@ -32,9 +27,9 @@ impl Stack {
             return;
         }
         let names = names(&self.interfaces, Some(from), Some(resolved.interface));
-        let verdict = self
-            .firewall
-            .filter(Hook::Forward, &mut packet, names, Some(resolved.mtu));
+        let verdict =
+            self.firewall
+                .filter(Hook::Forward, &mut packet, names, Some(resolved.mtu), now);
         match verdict {
             Verdict::Accept => self.emit(&resolved, packet),
             Verdict::Drop { rule } => self.drop_packet(packet, HostDrop::Firewall { rule }),
@@ -43,6 +38,24 @@ impl Stack {
                 self.drop_packet(packet, HostDrop::Firewall { rule });
             }
         }
+    }
+
+    /// `ip_error`: says so, unless a route drops it silently.
+    fn no_route(&mut self, now: SimTime, packet: Box<IpPacket>) {
+        let destination = packet.header.destination;
+        let source = packet.header.source;
+        let code = match self.routes.error(destination) {
+            RouteError::Invalid => None,
+            RouteError::Net => Some(Unreachable::Net),
+            RouteError::Host => Some(Unreachable::Host),
+            RouteError::Denied => Some(Unreachable::AdministrativelyProhibited),
+        };
+        if let Some(code) = code
+            && (destination.is_ipv6() || self.rate_limit.allow_route_error(source, now))
+        {
+            self.send_error(now, &packet, IcmpError::Unreachable(code));
+        }
+        self.drop_packet(packet, HostDrop::NoRoute { destination });
     }
 
     /// RFC 1191 section 4: a packet with DF that does not fit is reported and dropped.

@@ -97,6 +97,8 @@ pub struct Host {
     sessions_made: u64,
     runners: BTreeMap<SmolStr, Box<Runner>>,
     execs: BTreeMap<ExecId, Exec>,
+    /// Commands of several transfers.
+    curls: BTreeMap<ExecId, exec::Curls>,
     wakes: BTreeSet<(SimTime, Waker)>,
     next_echo_identifier: u16,
     names: exec::NameTable,
@@ -148,6 +150,7 @@ impl Host {
             sessions_made: 0,
             runners: BTreeMap::new(),
             execs: BTreeMap::new(),
+            curls: BTreeMap::new(),
             wakes: BTreeSet::new(),
             next_echo_identifier,
             names: exec::NameTable::default(),
@@ -168,6 +171,7 @@ impl Host {
     /// Its routes now: block, index of the interface, whether the block is the interface's own.
     pub(crate) fn routes(&self) -> impl Iterator<Item = (IpNet, usize, bool)> {
         let lines = self.stack.routes.lines().iter();
+        let lines = lines.filter(|it| it.kind == route::RouteKind::Unicast);
         lines.map(|it| (it.route.destination, it.interface, it.connected.is_some()))
     }
 
@@ -276,11 +280,30 @@ impl Host {
     /// When [`Self::on_timeout`] is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<SimTime> {
+        [self.poll_timers(), self.stack.poll_loopback()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// When the next timer is due, which fires at the next tick of the machine's clock.
+    pub(crate) fn poll_timers(&self) -> Option<SimTime> {
         let wake = self.wakes.first().map(|(at, _)| *at);
         [wake, self.stack.poll_timeout()]
             .into_iter()
             .flatten()
             .min()
+    }
+
+    /// When the next packet to the machine itself arrives, which no tick holds up.
+    pub(crate) fn poll_loopback(&self) -> Option<SimTime> {
+        self.stack.poll_loopback()
+    }
+
+    /// Takes what the machine has sent to itself.
+    pub(crate) fn on_loopback(&mut self, now: SimTime, out: &mut Output) {
+        self.stack.run_loopback(now);
+        self.settle(now, out);
     }
 
     /// Starts a command. An unknown command prints so and ends with status 127.

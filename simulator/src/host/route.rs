@@ -34,10 +34,82 @@ pub(crate) struct Resolved {
     pub(crate) advertised_mss: u16,
 }
 
+/// What a route does with what it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum RouteKind {
+    /// Sends it on.
+    #[default]
+    Unicast,
+    /// Drops it without a word.
+    Blackhole,
+    /// Refuses it: there is no such host.
+    Unreachable,
+    /// Refuses it: that is forbidden.
+    Prohibit,
+    /// Ends the search in this table, as if nothing fitted.
+    Throw,
+}
+
+/// Why nothing can be sent to a destination: the `errno` of a program (`fib_props`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RouteError {
+    /// `ENETUNREACH`.
+    Net,
+    /// `EHOSTUNREACH`.
+    Host,
+    /// `EINVAL`.
+    Invalid,
+    /// `EACCES`.
+    Denied,
+}
+
+impl RouteKind {
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::Unicast, "unicast"),
+        (Self::Blackhole, "blackhole"),
+        (Self::Unreachable, "unreachable"),
+        (Self::Prohibit, "prohibit"),
+        (Self::Throw, "throw"),
+    ];
+
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        let found = Self::NAMES.iter().find(|(_, name)| *name == text);
+        found.map(|(kind, _)| *kind)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        let found = Self::NAMES.iter().find(|(kind, _)| *kind == self);
+        found.map_or("unicast", |(_, name)| name)
+    }
+
+    const fn error(self) -> RouteError {
+        match self {
+            Self::Unicast | Self::Throw => RouteError::Net,
+            Self::Blackhole => RouteError::Invalid,
+            Self::Unreachable => RouteError::Host,
+            Self::Prohibit => RouteError::Denied,
+        }
+    }
+}
+
+impl RouteError {
+    /// As `strerror` puts it.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Net => "Network is unreachable",
+            Self::Host => "No route to host",
+            Self::Invalid => "Invalid argument",
+            Self::Denied => "Permission denied",
+        }
+    }
+}
+
 /// One line of `ip route`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RouteLine {
     pub(crate) route: HostRoute,
+    pub(crate) kind: RouteKind,
+    /// Index of the interface; none has that of a route that sends nothing on.
     pub(crate) interface: usize,
     /// Made by the kernel for an address.
     pub(crate) connected: Option<IpAddr>,
@@ -53,7 +125,7 @@ struct Learned {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RouteTable {
     /// Configured by the scenario or with `ip route`; they outlive changes of interfaces.
-    configured: Vec<HostRoute>,
+    configured: Vec<(RouteKind, HostRoute)>,
     removed: Vec<IpNet>,
     lines: Vec<RouteLine>,
     learned: BTreeMap<IpAddr, Learned>,
@@ -61,8 +133,9 @@ pub(crate) struct RouteTable {
 
 impl RouteTable {
     pub(crate) fn new(configured: Vec<HostRoute>) -> Self {
+        let configured = configured.into_iter();
         Self {
-            configured,
+            configured: configured.map(|it| (RouteKind::Unicast, it)).collect(),
             ..Self::default()
         }
     }
@@ -73,12 +146,17 @@ impl RouteTable {
         for (interface, config) in interfaces.iter().enumerate() {
             self.add_implied(interface, config);
         }
-        for route in self.configured.clone() {
-            if let Some(interface) = interface_for(&route, interfaces) {
+        for (kind, route) in self.configured.clone() {
+            let interface = match kind {
+                RouteKind::Unicast => interface_for(&route, interfaces),
+                _ => Some(usize::MAX),
+            };
+            if let Some(interface) = interface {
                 self.lines
                     .retain(|line| line.route.destination != route.destination);
                 self.lines.push(RouteLine {
                     route,
+                    kind,
                     interface,
                     connected: None,
                 });
@@ -97,6 +175,7 @@ impl RouteTable {
                 mtu: None,
                 advmss: None,
             },
+            kind: RouteKind::Unicast,
             interface,
             connected,
         };
@@ -128,18 +207,24 @@ impl RouteTable {
     }
 
     /// `ip route replace`.
-    pub(crate) fn replace(&mut self, route: HostRoute, interfaces: &[InterfaceConfig]) {
+    pub(crate) fn replace(
+        &mut self,
+        kind: RouteKind,
+        route: HostRoute,
+        interfaces: &[InterfaceConfig],
+    ) {
         self.removed.retain(|net| *net != route.destination);
         self.configured
-            .retain(|old| old.destination != route.destination);
-        self.configured.push(route);
+            .retain(|(_, old)| old.destination != route.destination);
+        self.configured.push((kind, route));
         self.rebuild(interfaces);
     }
 
     /// `ip route del`; false if there was none.
     pub(crate) fn remove(&mut self, destination: IpNet, interfaces: &[InterfaceConfig]) -> bool {
         let before = self.lines.len();
-        self.configured.retain(|old| old.destination != destination);
+        self.configured
+            .retain(|(_, old)| old.destination != destination);
         self.removed.push(destination);
         self.rebuild(interfaces);
         self.lines.len() < before
@@ -183,6 +268,12 @@ impl RouteTable {
                 .advmss
                 .unwrap_or_else(|| mtu.saturating_sub(headers)),
         })
+    }
+
+    /// Why [`Self::resolve`] finds no way to `destination`.
+    pub(crate) fn error(&self, destination: IpAddr) -> RouteError {
+        let found = self.find(destination);
+        found.map_or(RouteError::Net, |line| line.kind.error())
     }
 
     /// The path MTU to `destination`, given the route's.

@@ -1,9 +1,11 @@
 //! The network stack of a machine: sockets, ports, and the ways in and out.
 
+mod connect;
 mod counters;
 mod errors;
 mod handshake;
 mod listening;
+mod loopback;
 mod neighbor;
 mod numbers;
 mod output;
@@ -20,6 +22,7 @@ use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream};
 use wirelab_wire::{IpHeader, IpPacket, Reassembler, TcpFlags, TcpSegment, Transport};
 
+pub(crate) use connect::{ConnectError, SocketOptions};
 pub(crate) use counters::Counters;
 pub(crate) use errors::TcpNews;
 pub(crate) use neighbor::NeighborState;
@@ -113,7 +116,7 @@ pub(crate) struct Stack {
     pub(crate) events: VecDeque<StackEvent>,
     pub(crate) sent: Vec<Transmit>,
     pub(crate) notices: Vec<HostEvent>,
-    loopback: VecDeque<Box<IpPacket>>,
+    loopback: loopback::Loopback,
 }
 
 impl Stack {
@@ -150,7 +153,7 @@ impl Stack {
             events: VecDeque::new(),
             sent: Vec::new(),
             notices: Vec::new(),
-            loopback: VecDeque::new(),
+            loopback: loopback::Loopback::new(config.seed.traffic, &spec.name),
         }
     }
 
@@ -224,54 +227,6 @@ impl Stack {
 
     fn in_use(&self, ends: &Ends) -> bool {
         self.by_ends.contains_key(ends) || self.time_waits.contains_key(ends)
-    }
-
-    /// `connect()`. The options are set before the SYN leaves.
-    ///
-    /// # Errors
-    /// No packet was sent: see [`ConnectError`].
-    pub(crate) fn connect(
-        &mut self,
-        now: SimTime,
-        remote: SocketAddr,
-        options: SocketOptions,
-    ) -> Result<SocketId, ConnectError> {
-        let resolved = self
-            .resolve(remote.ip())
-            .ok_or(ConnectError::NetUnreachable)?;
-        let port = options
-            .local_port
-            .or_else(|| self.ephemeral_port(remote, resolved.source))
-            .ok_or(ConnectError::NoPort)?;
-        if options.bridged {
-            self.bridged.insert(port);
-        } else {
-            self.bridged.remove(&port);
-        }
-        let ends = Ends {
-            local: SocketAddr::new(resolved.source, port),
-            remote,
-        };
-        let path = self
-            .path(remote.ip(), now)
-            .ok_or(ConnectError::NetUnreachable)?;
-        let draws = self.draw();
-        let mut config = self.tcp.clone();
-        config.keepalive = options.keepalive;
-        config.receive_buffer = options.receive_buffer;
-        let mut packets = Vec::new();
-        let mut cx = Context {
-            now,
-            path,
-            out: &mut packets,
-        };
-        let mut connection = Connection::connect(ends, config, draws, &mut cx);
-        if options.no_delay {
-            connection.set_no_delay();
-        }
-        let id = self.insert(connection);
-        self.transmit_all(now, packets);
-        Ok(id)
     }
 
     fn insert(&mut self, connection: Connection) -> SocketId {
@@ -388,6 +343,11 @@ impl Stack {
         [reassembly, timer].into_iter().flatten().min()
     }
 
+    /// When the next packet to this machine itself arrives.
+    pub(crate) fn poll_loopback(&self) -> Option<SimTime> {
+        self.loopback.due()
+    }
+
     /// Fires every timer that is due.
     pub(crate) fn on_timeout(&mut self, now: SimTime) {
         while let Some((at, key)) = self.deadlines.first().cloned() {
@@ -462,7 +422,7 @@ impl Stack {
     }
 
     pub(crate) fn run_loopback(&mut self, now: SimTime) {
-        while let Some(packet) = self.loopback.pop_front() {
+        while let Some(packet) = self.loopback.take(now) {
             self.deliver(now, usize::MAX, packet);
         }
     }
@@ -478,7 +438,10 @@ impl Stack {
             return self.drop_packet(packet, HostDrop::TtlExpired);
         }
         let names = names(&self.interfaces, Some(interface), None);
-        match self.firewall.filter(Hook::Input, &mut packet, names, None) {
+        let verdict = self
+            .firewall
+            .filter(Hook::Input, &mut packet, names, None, now);
+        match verdict {
             Verdict::Accept => {}
             Verdict::Drop { rule } => {
                 self.drop_packet(packet, HostDrop::Firewall { rule });
@@ -563,36 +526,4 @@ pub(crate) fn names(
             .map_or("lo", |config| config.name.as_str()),
     };
     (name(from), name(to))
-}
-
-/// Why `connect()` fails at once, before any packet is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectError {
-    /// `ENETUNREACH`: there is no route.
-    NetUnreachable,
-    /// `EADDRNOTAVAIL`: every port of `ip_local_port_range` is in use towards that end.
-    NoPort,
-}
-
-impl From<ConnectError> for SocketError {
-    /// For programs that tell no more apart than how a connection ends.
-    fn from(error: ConnectError) -> Self {
-        match error {
-            ConnectError::NetUnreachable => Self::NetUnreachable,
-            ConnectError::NoPort => Self::TimedOut,
-        }
-    }
-}
-
-/// Options of a socket, set before `connect()`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SocketOptions {
-    /// The program is in a container.
-    pub(crate) bridged: bool,
-    pub(crate) no_delay: bool,
-    pub(crate) keepalive: Option<super::tcp::Keepalive>,
-    /// `SO_RCVBUF` in octets.
-    pub(crate) receive_buffer: Option<u32>,
-    /// `bind()` before `connect()`.
-    pub(crate) local_port: Option<u16>,
 }

@@ -15,7 +15,7 @@
 use bytes::Bytes;
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use wirelab_model::{HostedZone, VpcId};
 
 use super::Context;
@@ -72,6 +72,9 @@ pub(super) fn answer(octets: &[u8], vpc: &VpcId, udp: bool, context: Context<'_>
     let question = query.queries.first();
     match question.filter(|_| query.metadata.op_code == OpCode::Query) {
         None => message.metadata.response_code = ResponseCode::NotImp,
+        Some(question) if question.query_class() != DNSClass::IN => {
+            message.metadata.response_code = ResponseCode::Refused;
+        }
         Some(question) => {
             let name = question.name().to_ascii().to_ascii_lowercase();
             let name = name.trim_end_matches('.');

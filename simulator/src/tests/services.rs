@@ -833,7 +833,7 @@ fn registries_know_their_servers_and_nobody_answers_arp_for_no_interface() {
     for (why, words, expected) in [
         (
             "the root has servers",
-            &["dig", "+short", "."][..],
+            &["dig", "+short", ".", "NS"][..],
             "a.root-servers.net.",
         ),
         (

@@ -307,7 +307,10 @@ impl World {
         if machine.timer == Some(self.now) {
             machine.timer = None;
         }
-        if machine.host.poll_timeout().is_some_and(|at| at <= self.now) {
+        let due = |at: Option<SimTime>| at.is_some_and(|at| at <= self.now);
+        if due(machine.host.poll_loopback()) {
+            self.with_host(number, |host, now, out| host.on_loopback(now, out));
+        } else if due(machine.host.poll_timers()) {
             self.with_host(number, |host, now, out| host.on_timeout(now, out));
         } else {
             self.set_timer(number);
@@ -338,10 +341,13 @@ impl World {
     /// Enters the machine's timer into the queue, unless an entry that is due before is there.
     fn set_timer(&mut self, number: usize) {
         let machine = &mut self.machines[number];
-        let Some(at) = machine.host.poll_timeout() else {
+        let timers = machine.host.poll_timers();
+        let timers = timers.map(|at| machine.pace.wakes(at));
+        let next = [timers, machine.host.poll_loopback()];
+        let Some(at) = next.into_iter().flatten().min() else {
             return;
         };
-        let at = machine.pace.wakes(at).max(self.now);
+        let at = at.max(self.now);
         if machine.timer.is_none_or(|entered| at < entered) {
             machine.timer = Some(at);
             let number = u32::try_from(number).expect("fewer than 2^32 machines");

@@ -9,6 +9,7 @@ pub(crate) mod answers;
 pub(crate) mod namespaces;
 pub(crate) mod normal;
 pub(crate) mod simulated;
+pub(crate) mod stages;
 
 /// What a program printed, and its exit code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::answers::Http;
 use super::{ETC_HOSTS, HOSTS, INTERFACES, Interface, Printed, SEARCH, SERVER};
 
 /// What the real half needs.
-pub(crate) const TOOLS: [&str; 14] = [
+pub(crate) const TOOLS: [&str; 15] = [
     "ip",
     "ping",
     "tracepath",
@@ -17,6 +17,7 @@ pub(crate) const TOOLS: [&str; 14] = [
     "dig",
     "nc",
     "ss",
+    "conntrack",
     "iptables",
     "ethtool",
     "sysctl",

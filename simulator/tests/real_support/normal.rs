@@ -12,10 +12,36 @@ pub(crate) fn normal(line: &str) -> String {
         (" link-netns ", " "),
         (" link-netnsid ", " "),
         (" qdisc ", " "),
+        ("for host: 0x", " ["),
     ] {
         line = replaced(&line, before, after);
     }
-    durations(&ports(&line))
+    durations(&ports(&tracked(&line)))
+}
+
+/// An entry of `conntrack -L`: seconds left, echo identifiers, ephemeral ports.
+fn tracked(line: &str) -> String {
+    if !line.ends_with(" mark=0 use=1") {
+        return line.to_owned();
+    }
+    let is_drawn = |text: &str| {
+        text.parse::<u32>()
+            .is_ok_and(|it| (32_768..61_000).contains(&it) && !(33_434..33_534).contains(&it))
+    };
+    let mut seconds = false;
+    let word = |word: &str| {
+        let shown = match word.split_once('=') {
+            Some((name @ ("sport" | "dport"), port)) if is_drawn(port) => format!("{name}=#"),
+            Some(("id", _)) => "id=#".to_owned(),
+            None if seconds && word.parse::<u32>().is_ok() => "#".to_owned(),
+            _ => word.to_owned(),
+        };
+        // They stand behind the protocol's number.
+        seconds = matches!(word, "1" | "6" | "17");
+        shown
+    };
+    let words: Vec<_> = line.split(' ').map(word).collect();
+    words.join(" ")
 }
 
 /// Bold names of header fields, say.

@@ -17,11 +17,13 @@ use super::answers::{self, Http};
 use super::{HOSTS, INTERFACES, Interface, Printed, SEARCH, SERVER};
 
 /// What the server has at port 80.
-const RESOURCES: [(&str, u16, u32); 4] = [
+const RESOURCES: [(&str, u16, u32); 6] = [
     ("/", 200, 25),
     ("/hello", 200, 45),
     ("/moved", 302, 0),
     ("/broken", 500, 30),
+    ("/empty", 204, 0),
+    ("/unchanged", 304, 0),
 ];
 
 pub(crate) struct Simulated {

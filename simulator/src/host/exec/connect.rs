@@ -29,8 +29,8 @@ pub(super) enum Purpose {
 
 /// An attempt under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Attempt {
-    socket: SocketId,
+pub(super) struct Attempt {
+    pub(super) socket: SocketId,
     to: SocketAddr,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Connect {
     pub(super) to: SocketAddr,
     /// What is still to be tried.
     pub(super) targets: Vec<SocketAddr>,
-    attempts: Vec<Attempt>,
+    pub(super) attempts: Vec<Attempt>,
     begun: bool,
     pub(super) talking: bool,
     pub(super) started: SimTime,
@@ -72,13 +72,35 @@ impl Host {
         plan: Plan,
         purpose: Purpose,
     ) -> Start {
+        self.start_connect_with(now, id, plan, purpose, None)
+    }
+
+    /// The same with a connection that is open already, if there is one.
+    pub(super) fn start_connect_with(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        plan: Plan,
+        purpose: Purpose,
+        kept: Option<SocketId>,
+    ) -> Start {
         let anywhere = SocketAddr::new(IpAddr::from([0, 0, 0, 0]), 0);
+        let open = kept.and_then(|it| Some((it, self.stack.connection(it)?.ends)));
+        let mut purpose = purpose;
+        if let (Purpose::Curl(curl), Some((_, ends))) = (&mut purpose, open) {
+            curl.local = Some(ends.local);
+        }
+        let attempt = open.map(|(socket, ends)| Attempt {
+            socket,
+            to: ends.remote,
+        });
+        let first = plan.targets.first().copied();
         let task = Connect {
             purpose,
             name: plan.name,
-            to: plan.targets.first().copied().unwrap_or(anywhere),
+            to: attempt.map(|it| it.to).or(first).unwrap_or(anywhere),
             targets: plan.targets,
-            attempts: Vec::new(),
+            attempts: attempt.into_iter().collect(),
             begun: false,
             talking: false,
             started: now,
@@ -104,6 +126,9 @@ impl Host {
     ) -> Option<i32> {
         if !task.begun {
             task.begun = true;
+            if !task.attempts.is_empty() {
+                return self.talk_again(now, id, task, printer);
+            }
             return self.try_next(now, id, task, printer);
         }
         if now.since(task.started) >= HEAD_START && !task.talking {
@@ -125,6 +150,26 @@ impl Host {
             return self.idled(now, id, task, printer);
         }
         None
+    }
+
+    /// curl goes on with a connection that it has.
+    fn talk_again(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        let attempt = *task.attempts.first()?;
+        task.talking = true;
+        if let Purpose::Curl(curl) = &mut task.purpose {
+            curl.connected_at = Some(now);
+            curl.print_reused(&task.name, printer);
+            for data in curl.request_again(printer) {
+                self.send(now, attempt.socket, data);
+            }
+        }
+        self.exchange(now, id, task, printer)
     }
 
     /// Nothing came for as long as `nc -w` waits.
@@ -236,7 +281,7 @@ impl Host {
         if !task.talking {
             return self.look_at_attempts(now, id, task, printer);
         }
-        self.exchange(now, task, printer)
+        self.exchange(now, id, task, printer)
     }
 
     /// Which attempt has succeeded, which has failed.
@@ -311,16 +356,22 @@ impl Host {
                 }
             }
         }
-        self.exchange(now, task, printer)
+        self.exchange(now, id, task, printer)
     }
 
-    fn send(&mut self, now: SimTime, socket: SocketId, data: Bytes) {
+    pub(super) fn send(&mut self, now: SimTime, socket: SocketId, data: Bytes) {
         self.stack.with(now, socket, |connection, cx| {
             connection.send(data, cx);
         });
     }
 
-    fn exchange(&mut self, now: SimTime, task: &mut Connect, printer: &mut Printer) -> Option<i32> {
+    fn exchange(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Connect,
+        printer: &mut Printer,
+    ) -> Option<i32> {
         let socket = task.attempts.first()?.socket;
         let data = self.stack.with(now, socket, Connection::receive)?;
         let connection = self.stack.connection(socket);
@@ -359,6 +410,7 @@ impl Host {
             Purpose::Nc(nc) => nc.heard(data, ended, error, printer),
         };
         if status.is_some() {
+            self.keep_curl(id, task);
             self.end_connect(now, task);
         }
         status
@@ -387,7 +439,7 @@ impl Connect {
     /// An address did not answer as it should.
     fn failed(&mut self, to: SocketAddr, error: SocketError, printer: &mut Printer) {
         match &mut self.purpose {
-            Purpose::Nc(nc) => nc.print_failure(&self.name, to, reason(error), printer),
+            Purpose::Nc(nc) => nc.print_failure("tcp", &self.name, to, reason(error), printer),
             Purpose::Curl(curl) => curl.print_failure(to, error, printer),
         }
     }
@@ -395,11 +447,11 @@ impl Connect {
     /// The machine itself did not even try an address.
     fn refused(&mut self, to: SocketAddr, error: ConnectError, printer: &mut Printer) {
         let why = match error {
-            ConnectError::NetUnreachable => "Network is unreachable",
+            ConnectError::NoRoute(error) => error.text(),
             ConnectError::NoPort => "Cannot assign requested address",
         };
         match &mut self.purpose {
-            Purpose::Nc(nc) => nc.print_failure(&self.name, to, why, printer),
+            Purpose::Nc(nc) => nc.print_failure("tcp", &self.name, to, why, printer),
             Purpose::Curl(curl) => curl.print_refusal(to, why, printer),
         }
     }

@@ -44,6 +44,19 @@ pub(super) struct Curl {
     pub(super) flags: Flags,
     pub(super) write_out: String,
     pub(super) url: String,
+    /// Which of the command's URLs, from 0.
+    pub(super) nth: usize,
+    pub(super) port: u16,
+    /// `https`.
+    pub(super) secure: bool,
+    /// Who logs in.
+    pub(super) user: Option<String>,
+    /// The number that `-v` gives the connection.
+    pub(super) connection: usize,
+    /// It is that of an earlier URL.
+    pub(super) reused: bool,
+    /// The answer is whole, and the server leaves the connection open.
+    pub(super) whole: bool,
     /// What `--resolve` added, and whether it was used: lines of `-v`.
     pub(super) preface: Vec<String>,
     pub(super) looked_up_at: Option<SimTime>,
@@ -122,6 +135,9 @@ impl Curl {
 
     fn plain_request(&mut self, printer: &mut Printer) -> Vec<Bytes> {
         if self.flags.verbose {
+            if let Some(user) = &self.user {
+                printer.err(format!("* Server auth using Basic with user '{user}'\n"));
+            }
             for line in self.client.request_head().lines() {
                 printer.err(format!("> {line}\n"));
             }
@@ -170,7 +186,34 @@ impl Curl {
             return;
         }
         let (ip, port) = (to.ip(), to.port());
-        printer.err(format!("* Connected to {name} ({ip}) port {port} (#0)\n"));
+        let number = self.connection;
+        printer.err(format!(
+            "* Connected to {name} ({ip}) port {port} (#{number})\n"
+        ));
+    }
+
+    /// The connection of an earlier URL serves this one as well.
+    pub(super) fn print_reused(&self, name: &str, printer: &mut Printer) {
+        if !self.flags.verbose {
+            return;
+        }
+        let number = self.connection;
+        // Where in curl's memory the connection is known.
+        let place = 0x5581_0a20_4440_u64 + 0x40 * number as u64;
+        printer.err(format!(
+            "* Found bundle for host: {place:#x} [serially]\n\
+             * Can not multiplex, even if we wanted to\n\
+             * Re-using existing connection #{number} with host {name}\n"
+        ));
+    }
+
+    /// Writes the request of a connection that is open already.
+    pub(super) fn request_again(&mut self, printer: &mut Printer) -> Vec<Bytes> {
+        let request = self.plain_request(printer);
+        match &mut self.tls {
+            Some(tls) => request.iter().map(|it| tls.seal(it)).collect(),
+            None => request,
+        }
     }
 
     /// No address is left.
@@ -239,7 +282,8 @@ impl Curl {
 
     pub(super) fn complain(&self, status: i32, text: &str, printer: &mut Printer) -> i32 {
         if self.flags.verbose {
-            printer.err(format!("* {text}\n* Closing connection 0\n"));
+            let number = self.connection;
+            printer.err(format!("* {text}\n* Closing connection {number}\n"));
         }
         if !self.flags.silent || self.flags.show_errors {
             printer.err(format!("curl: ({status}) {text}\n"));
@@ -285,6 +329,7 @@ impl Curl {
             done = self.client.on_end();
         }
         if let Some(done) = done {
+            self.whole = !done.last && !ended;
             return Some(self.finished(name, to, (started, now), &done, printer));
         }
         if let Some(error) = error {
@@ -292,6 +337,11 @@ impl Curl {
             return Some(self.complain(56, &text, printer));
         }
         ended.then(|| self.closed_early(printer))
+    }
+
+    /// The answer is whole, and more may be asked for on the connection.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.whole
     }
 
     fn closed_early(&self, printer: &mut Printer) -> i32 {
@@ -344,9 +394,10 @@ impl Curl {
         let rest = body.split_off(body.rfind('\n').map_or(0, |at| at + 1));
         printer.out(body);
         if verbose {
+            let number = self.connection;
             printer.err(match done.last {
-                true => "* Closing connection 0\n".to_owned(),
-                false => format!("* Connection #0 to host {name} left intact\n"),
+                true => format!("* Closing connection {number}\n"),
+                false => format!("* Connection #{number} to host {name} left intact\n"),
             });
         }
         printer.out(rest);

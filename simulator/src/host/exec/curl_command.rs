@@ -8,26 +8,28 @@ use wirelab_model::{SimDuration, SimTime, Stream};
 
 use super::connect::{Plan, Purpose};
 use super::curl::{Curl, Flags};
-use super::options::{Syntax, Word};
-use super::{NameTable, Refusal, Start, number, seconds};
+use super::options::{self, Syntax, TRY_CURL, Word};
+use super::url::{self, Url};
+use super::{NameTable, Refusal, Start, seconds};
 use crate::host::Host;
 use crate::host::output::ExecId;
 use crate::host::program::http::{Ask, HttpClient};
 use crate::host::program::tls::{TlsClient, TlsClientSpec};
 
-const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-I] [-i] [-k] [-L] [-m SECONDS] \
+const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-g] [-I] [-i] [-k] [-L] [-m SECONDS] \
     [--connect-timeout SECONDS] [-o /dev/null] [-X METHOD] [-A AGENT] [-H HEADER] [-d DATA] \
-    [-w FORMAT] [--resolve HOST:PORT:ADDRESS] http[s]://HOST[:PORT]/PATH\n";
+    [-u USER:PASSWORD] [-w FORMAT] [--resolve HOST:PORT:ADDRESS] \
+    http[s]://[USER:PASSWORD@]HOST[:PORT]/PATH ...\n";
 
 /// Stand for options that have no letter.
 const CONNECT_TIMEOUT: char = '\u{1}';
 const RESOLVE: char = '\u{2}';
+const URL: char = '\u{3}';
 
 const SYNTAX: Syntax = Syntax {
     program: "curl",
-    // -g, -N and -L ask for what is so anyway: URLs as they stand, no buffering; servers here send
-    // nobody elsewhere.
-    letters: "vsSfiI46gNkLm:o:X:A:H:d:w:\u{1}:\u{2}:",
+    // -N and -L ask for what is so anyway: no buffering; servers here send nobody elsewhere.
+    letters: "vsSfiI46gNkLm:o:X:A:H:d:w:u:\u{1}:\u{2}:\u{3}:",
     long: &[
         ("verbose", 'v'),
         ("silent", 's'),
@@ -53,8 +55,12 @@ const SYNTAX: Syntax = Syntax {
         ("write-out", 'w'),
         ("connect-timeout", CONNECT_TIMEOUT),
         ("resolve", RESOLVE),
+        ("url", URL),
+        ("user", 'u'),
     ],
     usage: USAGE,
+    status: 2,
+    style: options::Style::Curl,
 };
 
 /// The options, and the operand.
@@ -73,7 +79,13 @@ struct Asked {
     connect_limit: Option<SimDuration>,
     /// `--resolve`: host, port, addresses, and the text of it.
     resolve: Vec<(String, u16, Vec<IpAddr>, String)>,
-    url: Option<String>,
+    /// `-g`: braces and brackets are part of URLs.
+    plain_urls: bool,
+    /// `-u`.
+    user: Option<(String, String)>,
+    urls: Vec<String>,
+    /// Of each `-o`, in the order of the URLs: nothing is to be seen of the answer.
+    outputs: Vec<bool>,
 }
 
 impl Asked {
@@ -82,8 +94,12 @@ impl Asked {
         for word in SYNTAX.read(arguments)? {
             match word {
                 Word::Flag(letter) => asked.flag(letter),
-                Word::Operand(url) if asked.url.is_none() => asked.url = Some(url),
-                Word::Operand(_) => return Err(Refusal::usage("curl: one URL at a time here\n")),
+                Word::Operand(url) | Word::Value(URL, url) => asked.urls.push(url),
+                Word::Value('m', value) => {
+                    let typed = arguments.iter().any(|it| it.starts_with("--max-t"));
+                    let option = if typed { "--max-time" } else { "-m" };
+                    asked.limit = Some(limit(option, &value)?);
+                }
                 Word::Value(letter, value) => asked.set(letter, value)?,
             }
         }
@@ -100,6 +116,7 @@ impl Asked {
             'i' => flags.headers = true,
             'I' => self.head = true,
             'k' => self.insecure = true,
+            'g' => self.plain_urls = true,
             '4' | '6' => flags.version = Some(letter),
             _ => {}
         }
@@ -107,8 +124,14 @@ impl Asked {
 
     fn set(&mut self, letter: char, value: String) -> Result<(), Refusal> {
         match letter {
-            'm' => self.limit = Some(seconds(&value, "-m")?),
-            CONNECT_TIMEOUT => self.connect_limit = Some(seconds(&value, "--connect-timeout")?),
+            CONNECT_TIMEOUT => self.connect_limit = Some(limit("--connect-timeout", &value)?),
+            'u' => {
+                let Some((user, password)) = value.split_once(':') else {
+                    let text = "curl: a password cannot be typed here: -u USER:PASSWORD\n";
+                    return Err(Refusal::usage(text));
+                };
+                self.user = Some((user.to_owned(), password.to_owned()));
+            }
             RESOLVE => self.resolve.push(resolve(&value)?),
             'X' => self.method = Some(value),
             'H' => self.headers.push(value),
@@ -124,8 +147,8 @@ impl Asked {
                     None => value,
                 });
             }
-            _ if value == "/dev/null" => self.flags.discard = true,
-            _ if value == "-" => self.flags.discard = false,
+            _ if value == "/dev/null" => self.outputs.push(true),
+            _ if value == "-" => self.outputs.push(false),
             _ => {
                 return Err(Refusal::usage(format!(
                     "curl: machines keep no files: `-o /dev/null`, not `-o {value}`\n"
@@ -142,7 +165,7 @@ impl Asked {
     }
 
     /// The request: curl's own lines, less those that `-H` takes away or replaces.
-    fn client(&self, url: &Url) -> HttpClient {
+    fn client(&self, url: &Url, login: Option<&(String, String)>, discard: bool) -> HttpClient {
         let implied = match (self.head, &self.data) {
             (true, _) => "HEAD",
             (false, Some(_)) => "POST",
@@ -159,18 +182,18 @@ impl Asked {
             headers: Vec::new(),
             close: false,
         };
-        let head = self.head_of(&ask);
+        let head = self.head_of(&ask, login);
         let mut client = HttpClient::new(ask).with_head(head);
         if let Some(data) = &self.data {
             client = client.with_body(Bytes::from(data.clone()));
         }
-        match self.flags.discard {
+        match discard {
             true => client,
             false => client.keeping_body(),
         }
     }
 
-    fn head_of(&self, ask: &Ask) -> String {
+    fn head_of(&self, ask: &Ask, login: Option<&(String, String)>) -> String {
         let named = |line: &str, name: &str| {
             let field = line.split([':', ';']).next().unwrap_or_default();
             field.eq_ignore_ascii_case(name)
@@ -181,6 +204,10 @@ impl Asked {
         match host.and_then(|it| it.split_once(':')) {
             Some((_, value)) => head += &format!("Host: {}\r\n", value.trim()),
             None => head += &format!("Host: {}\r\n", ask.host),
+        }
+        if let Some((user, password)) = login.filter(|_| is_own("authorization")) {
+            let login = url::base64(format!("{user}:{password}").as_bytes());
+            head += &format!("Authorization: Basic {login}\r\n");
         }
         for (name, value) in [("User-Agent", ask.user_agent.as_str()), ("Accept", "*/*")] {
             if is_own(name) && !value.is_empty() {
@@ -212,41 +239,54 @@ impl Asked {
 }
 
 impl Host {
+    /// The transfer of the first URL, or of the one whose turn it is.
     pub(super) fn start_curl(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
         let asked = Asked::read(arguments)?;
-        let url = asked.url.clone().ok_or_else(|| {
-            let text = "curl: try 'curl --help' or 'curl --manual' for more information\n";
-            Refusal::usage(format!("{text}{USAGE}"))
+        let urls = asked.urls.len();
+        if urls == 0 {
+            let said = match arguments.is_empty() {
+                true => "",
+                false => "curl: no URL specified!\n",
+            };
+            return Err(Refusal::usage(format!("{said}{TRY_CURL}{USAGE}")));
+        }
+        let nth = self.curl_turn(id, urls);
+        let Some(url) = asked.urls.get(nth) else {
+            return Err(Refusal::usage(TRY_CURL));
+        };
+        let quiet = asked.flags.silent && !asked.flags.show_errors;
+        let parsed = Url::read(url, !asked.plain_urls);
+        let parsed = parsed.map_err(|(status, text)| match quiet {
+            true => Refusal::with_status(status, ""),
+            false => Refusal::with_status(status, format!("curl: ({status}) {text}\n")),
         })?;
-        let parsed = Url::read(&url)?;
         let mut preface = Vec::new();
         let targets = targets(&asked, &parsed, &self.names, &mut preface)?;
-        let client = asked.client(&parsed);
+        let login = asked.user.as_ref().or(parsed.credentials.as_ref());
+        let discard = asked.outputs.get(nth).copied().unwrap_or(false);
         let plan = Plan {
             name: parsed.host.clone(),
             targets,
             limit: asked.limit,
             connect_limit: asked.connect_limit,
         };
-        let mut flags = asked.flags;
+        let mut flags = asked.flags.clone();
         flags.headers |= asked.head;
-        let tls = parsed.secure.then(|| {
-            let spec = TlsClientSpec {
-                server_name: server_name(&parsed.host),
-                verify: !asked.insecure,
-                late_name_check: true,
-                ..TlsClientSpec::default()
-            };
-            let drawn = format!("host/{}/curl/{}", self.spec.name, id.0);
-            let stream = Stream::new(self.config.seed.traffic, &drawn);
-            Box::new(TlsClient::new(spec, stream))
-        });
-        let curl = Curl {
-            client,
+        flags.discard = discard;
+        let tls = (parsed.secure).then(|| self.curl_tls(id, nth, &parsed.host, !asked.insecure));
+        let mut curl = Curl {
+            client: asked.client(&parsed, login, discard),
             tls,
             flags,
-            write_out: asked.write_out,
-            url,
+            write_out: asked.write_out.clone(),
+            url: url.clone(),
+            nth,
+            port: parsed.port,
+            secure: parsed.secure,
+            user: login.map(|(user, _)| user.clone()),
+            connection: 0,
+            reused: false,
+            whole: false,
             preface,
             looked_up_at: None,
             connected_at: None,
@@ -256,8 +296,46 @@ impl Host {
             received: 0,
             error: None,
         };
-        self.start_connect(now, id, plan, Purpose::Curl(Box::new(curl)))
+        let kept = self.curl_connection(id, &plan.name, &mut curl);
+        self.start_connect_with(now, id, plan, Purpose::Curl(Box::new(curl)), kept)
     }
+}
+
+impl Host {
+    /// The client's side of TLS; each transfer draws numbers of its own.
+    fn curl_tls(&self, id: ExecId, nth: usize, host: &str, verify: bool) -> Box<TlsClient> {
+        let spec = TlsClientSpec {
+            server_name: server_name(host),
+            verify,
+            late_name_check: true,
+            ..TlsClientSpec::default()
+        };
+        let drawn = match nth {
+            0 => format!("host/{}/curl/{}", self.spec.name, id.0),
+            nth => format!("host/{}/curl/{}/{nth}", self.spec.name, id.0),
+        };
+        let stream = Stream::new(self.config.seed.traffic, &drawn);
+        Box::new(TlsClient::new(spec, stream))
+    }
+}
+
+/// Seconds of `-m` and the like.
+fn limit(option: &str, text: &str) -> Result<SimDuration, Refusal> {
+    let refuse = |what: &str| {
+        let text = format!("curl: option {option}: expected a {what} numerical parameter\n");
+        Refusal::usage(text + TRY_CURL)
+    };
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let is_number = unsigned.bytes().any(|it| it.is_ascii_digit())
+        && unsigned.bytes().all(|it| it.is_ascii_digit() || it == b'.')
+        && unsigned.bytes().filter(|it| *it == b'.').count() <= 1;
+    if !is_number {
+        return Err(refuse("proper"));
+    }
+    if unsigned != text {
+        return Err(refuse("positive"));
+    }
+    seconds(text, option)
 }
 
 /// The addresses of the URL's host, in the order in which they are tried.
@@ -342,73 +420,4 @@ fn unknown_host(name: &str, names: &NameTable, asked: &Asked) -> Refusal {
 fn server_name(host: &str) -> Option<SmolStr> {
     let is_name = host.parse::<IpAddr>().is_err();
     is_name.then(|| host.into())
-}
-
-/// What of a URL matters.
-struct Url {
-    /// `https`.
-    secure: bool,
-    host: String,
-    port: u16,
-    path: String,
-}
-
-impl Url {
-    fn read(url: &str) -> Result<Self, Refusal> {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-        let secure = scheme.eq_ignore_ascii_case("https");
-        if !secure && !scheme.eq_ignore_ascii_case("http") {
-            let known = ["ftp", "file", "telnet", "smtp", "tftp", "scp", "sftp"];
-            let hint = match known.contains(&scheme) {
-                true => {
-                    " (HTTP alone is spoken here; to see whether a port opens: nc -vz HOST PORT)"
-                }
-                false => "",
-            };
-            let text = format!(
-                "curl: (1) Protocol \"{scheme}\" not supported or disabled in libcurl{hint}\n"
-            );
-            return Err(Refusal::with_status(1, text));
-        }
-        let (authority, path) = match rest.find(['/', '?']) {
-            Some(at) => rest.split_at(at),
-            None => (rest, "/"),
-        };
-        let path = match path.starts_with('?') {
-            true => format!("/{path}"),
-            false => path.to_owned(),
-        };
-        let usual = if secure { "443" } else { "80" };
-        // An IPv6 address stands in brackets (RFC 3986 section 3.2.2).
-        let bracketed = authority
-            .strip_prefix('[')
-            .and_then(|it| it.split_once(']'));
-        let (host, port) = match bracketed {
-            Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or(usual)),
-            None => authority.split_once(':').unwrap_or((authority, usual)),
-        };
-        let is_ipv6 = host.parse::<IpAddr>().is_ok_and(|it| it.is_ipv6());
-        if host.is_empty() || is_ipv6 != bracketed.is_some() {
-            let text = "curl: (3) URL using bad/illegal format or missing URL\n";
-            return Err(Refusal::with_status(3, text));
-        }
-        Ok(Self {
-            secure,
-            host: host.to_owned(),
-            port: number(port, "port")?,
-            path,
-        })
-    }
-
-    /// The `Host` field: the port only if it is not the scheme's.
-    fn authority(&self) -> String {
-        let host = match self.host.contains(':') {
-            true => format!("[{}]", self.host),
-            false => self.host.clone(),
-        };
-        match (self.secure, self.port) {
-            (false, 80) | (true, 443) => host,
-            (_, port) => format!("{host}:{port}"),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! `dig` of BIND 9.18: one question, printed with everything that came back.
+//! `dig` of BIND 9.18: questions, one after the other, each printed with everything that came back.
 //!
 //! It asks the first server three times, 5 s each and from a new port each time, then every further
 //! server once; an answer with TC is asked for again over TCP.
@@ -7,46 +7,45 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 use hickory_proto::op::ResponseCode;
-use hickory_proto::rr::RecordType;
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::SimTime;
 use wirelab_wire::{Unreachable, protocol};
 
+use super::dig_command::{Asked, Common, Lookup};
 use super::{Printer, Refusal, Start, Started, Task};
 use crate::dns;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::program::date;
 use crate::host::resolver::candidates;
-use crate::host::stack::{SocketId, SocketOptions};
+use crate::host::route::RouteError;
+use crate::host::stack::{ConnectError, SocketId, SocketOptions};
 use crate::host::tcp::Connection;
 use crate::host::{Host, Owner};
 
-pub(super) const VERSION: &str = "9.18.28";
-const TIMEOUT: SimDuration = SimDuration::from_secs(5);
-/// Tries of the first server.
-const TRIES: usize = 3;
-/// What dig offers to take by UDP.
-const PAYLOAD: u16 = 1232;
-
-const USAGE: &str = "usage: dig [@SERVER] [-4|-6] NAME [TYPE] [-t TYPE] [-x ADDRESS] [+short] \
-    [+tcp] [+[no]all|answer|authority|additional|question|comments|stats|cmd] [+[no]recurse] \
-    [+[no]edns] [+[no]search] [+time=SECONDS] [+tries=N]\n";
+const VERSION: &str = "9.18.28";
 
 /// A `dig` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Dig {
-    /// As they were typed, for the first line.
-    pub(super) words: String,
+    pub(super) common: Common,
+    /// What is looked up now.
+    pub(super) lookup: Lookup,
+    /// What comes after it.
+    rest: Vec<Lookup>,
+    /// The lines that say what was asked, until they are printed.
+    pub(super) greeting: String,
+    /// Complaints about the command line, until they are printed.
+    warnings: String,
+    /// The name as it is asked for.
     name: String,
-    kind: u16,
-    pub(super) look: Look,
-    pub(super) tcp: bool,
     /// Names still to be tried after this one (`+search`).
     further: Vec<String>,
+    /// Servers for names that have none of their own; whether they were named.
+    default: Vec<IpAddr>,
+    named: bool,
     pub(super) servers: Vec<IpAddr>,
-    /// The server was named: its number is said.
-    pub(super) named: bool,
+    pub(super) tcp: bool,
     id: u16,
     /// Queries sent so far.
     asked: usize,
@@ -56,201 +55,41 @@ pub(super) struct Dig {
     inbox: BytesMut,
     pub(super) sent: SimTime,
     deadline: SimTime,
-}
-
-/// What is printed and how it is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Look {
-    pub(super) short: bool,
-    pub(super) command: bool,
-    pub(super) comments: bool,
-    pub(super) question: bool,
-    pub(super) answer: bool,
-    pub(super) authority: bool,
-    pub(super) additional: bool,
-    pub(super) stats: bool,
-    pub(super) recurse: bool,
-    edns: bool,
-    search: bool,
-    time: SimDuration,
-    tries: usize,
-}
-
-impl Look {
-    /// Takes `+WORD`; false for one that is not known.
-    fn take(&mut self, word: &str) -> bool {
-        if let Some((name, value)) = word.split_once('=') {
-            let Ok(value) = value.parse::<u64>() else {
-                return false;
-            };
-            match name {
-                "time" | "timeout" => self.time = SimDuration::from_secs(value.max(1)),
-                "tries" => self.tries = value.max(1) as usize,
-                "retry" => self.tries = value as usize + 1,
-                _ => return false,
-            }
-            return true;
-        }
-        let (word, on) = match word.strip_prefix("no") {
-            Some(word) => (word, false),
-            None => (word, true),
-        };
-        let flag = match word {
-            "short" => &mut self.short,
-            "cmd" => &mut self.command,
-            "comments" => &mut self.comments,
-            "question" => &mut self.question,
-            "answer" => &mut self.answer,
-            "authority" => &mut self.authority,
-            "additional" => &mut self.additional,
-            "stats" => &mut self.stats,
-            "recurse" | "rec" => &mut self.recurse,
-            "edns" => &mut self.edns,
-            "search" => &mut self.search,
-            "all" => {
-                for flag in [
-                    &mut self.comments,
-                    &mut self.question,
-                    &mut self.answer,
-                    &mut self.authority,
-                    &mut self.additional,
-                    &mut self.stats,
-                ] {
-                    *flag = on;
-                }
-                return true;
-            }
-            _ => return false,
-        };
-        *flag = on;
-        true
-    }
-}
-
-/// What was typed.
-struct Asked {
-    name: Option<String>,
-    kind: Option<RecordType>,
-    server: Option<String>,
-    look: Look,
-    tcp: bool,
-}
-
-impl Asked {
-    fn read(arguments: &[String]) -> Result<Self, Refusal> {
-        let mut asked = Self {
-            name: None,
-            kind: None,
-            server: None,
-            look: Look {
-                short: false,
-                command: true,
-                comments: true,
-                question: true,
-                answer: true,
-                authority: true,
-                additional: true,
-                stats: true,
-                recurse: true,
-                edns: true,
-                search: false,
-                time: TIMEOUT,
-                tries: TRIES,
-            },
-            tcp: false,
-        };
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "+tcp" | "+vc" => asked.tcp = true,
-                "+notcp" | "+novc" | "-4" | "-u" => {}
-                "-t" | "-x" | "-q" => {
-                    let value = super::argument(&mut words, word)?;
-                    asked.set(word, value)?;
-                }
-                "+trace" => {
-                    return Err(Refusal::usage(format!(
-                        "dig: +trace (not supported here): machines reach the resolver that \
-                         /etc/resolv.conf names, and no root server\n{USAGE}"
-                    )));
-                }
-                _ if word.strip_prefix('+').is_some_and(|it| asked.look.take(it)) => {}
-                _ if word.starts_with('+') || word.starts_with('-') => {
-                    return Err(Refusal::usage(format!(
-                        "dig: {word} (not supported here)\n{USAGE}"
-                    )));
-                }
-                _ => asked.operand(word),
-            }
-        }
-        Ok(asked)
-    }
-
-    fn set(&mut self, option: &str, value: &str) -> Result<(), Refusal> {
-        match option {
-            "-q" => self.name = Some(value.to_owned()),
-            "-t" => {
-                let kind = value.to_ascii_uppercase().parse();
-                let kind = kind.map_err(|_| {
-                    Refusal::usage(format!(";; Warning, ignoring invalid type {value}\n"))
-                })?;
-                self.kind = Some(kind);
-            }
-            _ => {
-                let address = value.parse();
-                let address =
-                    address.map_err(|_| Refusal::usage(format!("Invalid IP address {value}\n")))?;
-                self.name = Some(dns::reverse_name(address));
-                self.kind = Some(RecordType::PTR);
-            }
-        }
-        Ok(())
-    }
-
-    fn operand(&mut self, word: &str) {
-        if let Some(server) = word.strip_prefix('@') {
-            self.server = Some(server.to_owned());
-        } else if let Some(kind) = (word.to_ascii_uppercase().parse().ok())
-            .filter(|_| self.name.is_some() || word.bytes().all(|it| it.is_ascii_uppercase()))
-        {
-            self.kind = Some(kind);
-        } else {
-            self.name = Some(word.to_owned());
-        }
-    }
+    /// What became of the last name.
+    status: i32,
 }
 
 impl Host {
     pub(super) fn start_dig(&mut self, now: SimTime, arguments: &[String]) -> Start {
         let asked = Asked::read(arguments)?;
-        let name = asked.name.unwrap_or_else(|| ".".to_owned());
-        let servers = match &asked.server {
-            None => self.resolv_conf().servers,
-            Some(server) => self.dig_servers(server)?,
-        };
-        let further = match asked.look.search {
-            true => candidates(&name, &self.resolv_conf().search),
-            false => vec![name.clone()],
-        };
-        if dns::absolute(&name).is_none() {
-            let text = format!("dig: '{name}' is not a legal name (bad label type)\n");
-            return Err(Refusal::with_status(10, text));
+        let mut default = Vec::new();
+        for server in &asked.servers {
+            default.extend(self.dig_servers(server)?);
         }
-        let default = if name == "." {
-            RecordType::NS
-        } else {
-            RecordType::A
+        let greeting = match asked.greets {
+            true => greeting(&arguments.join(" "), default.len()),
+            false => String::new(),
         };
-        Ok(Started::Running(Task::Dig(Box::new(Dig {
-            words: arguments.join(" "),
-            name: further[0].clone(),
-            kind: asked.kind.unwrap_or(default).into(),
-            look: asked.look,
-            tcp: asked.tcp,
-            further: further[1..].to_vec(),
-            named: asked.server.is_some(),
-            servers,
-            id: self.stack.draw_u16(),
+        if asked.servers.is_empty() {
+            default = self.resolv_conf().servers;
+        }
+        let mut lookups = asked.lookups.into_iter();
+        let Some(lookup) = lookups.next() else {
+            return Err(Refusal::with_status(1, ""));
+        };
+        let mut task = Dig {
+            common: asked.common,
+            lookup,
+            rest: lookups.collect(),
+            greeting,
+            warnings: asked.warnings,
+            name: String::new(),
+            further: Vec::new(),
+            named: !asked.servers.is_empty(),
+            default,
+            servers: Vec::new(),
+            tcp: false,
+            id: 0,
             asked: 0,
             port: None,
             socket: None,
@@ -258,7 +97,60 @@ impl Host {
             inbox: BytesMut::new(),
             sent: now,
             deadline: now,
-        }))))
+            status: 0,
+        };
+        self.dig_set_up(&mut task).map_err(|(status, text)| {
+            Refusal::with_status(status, std::mem::take(&mut task.warnings) + &text)
+        })?;
+        Ok(Started::Running(Task::Dig(Box::new(task))))
+    }
+
+    /// Makes ready for the name at hand (`setup_lookup`).
+    fn dig_set_up(&mut self, task: &mut Dig) -> Result<(), (i32, String)> {
+        let lookup = &task.lookup;
+        if let Some(why) = lookup.illegal() {
+            return Err(why);
+        }
+        let mut servers = Vec::new();
+        for server in &lookup.servers {
+            let found = self.dig_servers(server);
+            servers.extend(found.map_err(|refusal| (refusal.status, refusal.text))?);
+        }
+        // A name's own come behind those that were named for all, and in place of resolv.conf's.
+        let shared = task.named || servers.is_empty();
+        let shared = task.default.iter().filter(|_| shared).copied();
+        task.servers = shared.chain(servers).collect();
+        let names = match task.common.search {
+            true => candidates(&lookup.name, &self.resolv_conf().search),
+            false => vec![lookup.name.clone()],
+        };
+        let mut names = names.into_iter();
+        task.name = names.next().unwrap_or_else(|| lookup.name.clone());
+        task.further = names.collect();
+        task.tcp = lookup.look.tcp;
+        task.id = self.stack.draw_u16();
+        task.asked = 0;
+        Ok(())
+    }
+
+    /// The name at hand is done with: the next one's turn, or the end.
+    fn dig_next(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Dig,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        self.dig_close(now, task);
+        if task.rest.is_empty() {
+            return Some(task.status);
+        }
+        task.lookup = task.rest.remove(0);
+        if let Err((status, text)) = self.dig_set_up(task) {
+            printer.err(text);
+            return Some(status);
+        }
+        self.dig_ask(now, id, task, printer)
     }
 
     /// The addresses of the server that was named.
@@ -267,7 +159,7 @@ impl Host {
             let text = format!("dig: couldn't get address for '{server}': {why}\n");
             Refusal::with_status(1, text)
         };
-        if self.names.failure(server).is_some() {
+        if server.is_empty() || self.names.failure(server).is_some() {
             return Err(unknown("not found"));
         }
         let all = self.names.all(server);
@@ -289,10 +181,8 @@ impl Host {
             return None;
         }
         if task.asked > 0 {
-            let server = task.server();
-            printer.out(format!(
-                ";; communications error to {server}#53: timed out\n"
-            ));
+            let end = task.end();
+            printer.out(format!(";; communications error to {end}: timed out\n"));
         }
         self.dig_ask(now, id, task, printer)
     }
@@ -304,34 +194,70 @@ impl Host {
         task: &mut Dig,
         printer: &mut Printer,
     ) -> Option<i32> {
-        self.dig_close(now, task);
-        let Some(server) = task.next_server() else {
-            printer.out(task.first_lines() + ";; no servers could be reached\n");
-            return Some(9);
-        };
-        task.asked += 1;
-        task.sent = now;
-        task.deadline = now + task.look.time;
-        self.wake_exec(task.deadline, id);
-        let to = SocketAddr::new(server, dns::PORT);
-        if task.tcp {
-            let socket = self.stack.connect(now, to, SocketOptions::default()).ok();
-            task.socket = socket;
-            task.talking = false;
-            if let Some(socket) = socket {
-                self.owners.insert(socket, Owner::Exec(id));
+        printer.err(std::mem::take(&mut task.warnings));
+        loop {
+            self.dig_close(now, task);
+            let Some(server) = task.next_server() else {
+                printer.out(std::mem::take(&mut task.greeting));
+                printer.out(";; no servers could be reached\n");
+                task.status = 9;
+                return self.dig_next(now, id, task, printer);
+            };
+            task.asked += 1;
+            task.sent = now;
+            task.deadline = now + task.common.time;
+            let Err(why) = self.dig_send(now, id, task, server) else {
+                self.wake_exec(task.deadline, id);
+                return None;
+            };
+            let (end, name) = (task.end(), &task.name);
+            let what = if task.tcp {
+                "Connection to"
+            } else {
+                "UDP setup with"
+            };
+            printer.out(format!(
+                ";; {what} {end}({server}) for {name} failed: {why}.\n\
+                 ;; no servers could be reached\n"
+            ));
+            if task.next_server().is_none() {
+                task.status = 9;
+                task.greeting.clear();
+                return self.dig_next(now, id, task, printer);
             }
-            return None;
         }
-        let source = self.stack.resolve(server).map(|it| it.source);
-        let port = source.and_then(|it| self.stack.ephemeral_port(to, it));
-        let query = task.query();
-        if let (Some(port), Some(query)) = (port, query) {
+    }
+
+    /// Sends the question, or begins to connect.
+    fn dig_send(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Dig,
+        server: IpAddr,
+    ) -> Result<(), &'static str> {
+        let to = SocketAddr::new(server, task.common.port);
+        if task.tcp {
+            let socket = self.stack.connect(now, to, SocketOptions::default());
+            let socket = socket.map_err(refused)?;
+            task.socket = Some(socket);
+            task.talking = false;
+            self.owners.insert(socket, Owner::Exec(id));
+            return Ok(());
+        }
+        let Some(way) = self.stack.resolve(server) else {
+            return Err(refused(ConnectError::NoRoute(
+                self.stack.routes.error(server),
+            )));
+        };
+        let port = self.stack.ephemeral_port(to, way.source);
+        let port = port.ok_or_else(|| refused(ConnectError::NoPort))?;
+        if let Some(query) = task.query() {
             task.port = Some(port);
             self.stack.connect_udp(port);
             self.stack.send_udp_in_pieces(now, port, to, query);
         }
-        None
+        Ok(())
     }
 
     fn dig_close(&mut self, now: SimTime, task: &mut Dig) {
@@ -359,7 +285,7 @@ impl Host {
             return None;
         }
         if message.metadata.truncation && !task.tcp {
-            if !task.look.short {
+            if !task.common.short {
                 printer.out(";; Truncated, retrying in TCP mode.\n");
             }
             task.tcp = true;
@@ -376,7 +302,8 @@ impl Host {
         }
         let at = date::dig(self.config.starts.at(now));
         task.print(&message, payload.len(), now, &at, printer);
-        Some(0)
+        task.status = 0;
+        self.dig_next(now, id, task, printer)
     }
 
     /// An ICMP error may be about the query at hand.
@@ -392,7 +319,7 @@ impl Host {
             return None;
         };
         let own = task.port.filter(|_| about.protocol == protocol::UDP)?;
-        if about.ports != Some((own, dns::PORT)) {
+        if about.ports != Some((own, task.common.port)) {
             return None;
         }
         let why = match what {
@@ -401,8 +328,8 @@ impl Host {
             ErrorKind::Unreachable(Unreachable::FragmentationNeeded { .. }) => return None,
             _ => "host unreachable",
         };
-        let server = task.server();
-        printer.out(format!(";; communications error to {server}#53: {why}\n"));
+        let end = task.end();
+        printer.out(format!(";; communications error to {end}: {why}\n"));
         self.dig_ask(now, id, task, printer)
     }
 
@@ -417,11 +344,16 @@ impl Host {
         let socket = task.socket?;
         let connection = self.stack.connection(socket)?;
         if connection.error.is_some() {
-            let server = task.server();
-            printer.err(format!(
-                ";; Connection to {server}#53({server}) for {} failed: connection refused.\n",
-                task.name
+            let (end, server, name) = (task.end(), task.server(), &task.name);
+            printer.out(format!(
+                ";; Connection to {end}({server}) for {name} failed: connection refused.\n\
+                 ;; no servers could be reached\n"
             ));
+            if task.next_server().is_none() {
+                task.status = 9;
+                task.greeting.clear();
+                return self.dig_next(now, id, task, printer);
+            }
             return self.dig_ask(now, id, task, printer);
         }
         if connection.was_established() && !task.talking {
@@ -442,22 +374,59 @@ impl Host {
 
 impl Dig {
     fn query(&self) -> Option<Bytes> {
-        let kind = RecordType::from(self.kind);
-        let payload = self.look.edns.then_some(PAYLOAD);
-        dns::query(self.id, &self.name, kind, payload, self.look.recurse)
+        let Lookup { look, .. } = &self.lookup;
+        let (kind, class) = (self.lookup.kind(), self.lookup.class());
+        dns::query_of(
+            class,
+            self.id,
+            &self.name,
+            kind,
+            look.payload(),
+            look.recurse,
+        )
     }
 
     /// The server that was asked last.
     pub(super) fn server(&self) -> IpAddr {
-        let at = self.asked.saturating_sub(self.look.tries);
-        self.servers[at.min(self.servers.len() - 1)]
+        let at = self.asked.saturating_sub(self.lookup.look.tries);
+        let last = self.servers.len().saturating_sub(1);
+        let found = self.servers.get(at.min(last)).copied();
+        found.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+    }
+
+    /// It and its port, as dig writes them: `10.0.0.2#53`.
+    pub(super) fn end(&self) -> String {
+        format!("{}#{}", self.server(), self.common.port)
     }
 
     fn next_server(&self) -> Option<IpAddr> {
+        let tries = self.lookup.look.tries;
         let first = *self.servers.first()?;
-        if self.asked < self.look.tries {
+        if self.asked < tries {
             return Some(first);
         }
-        self.servers.get(self.asked - self.look.tries + 1).copied()
+        self.servers.get(self.asked - tries + 1).copied()
+    }
+}
+
+/// The lines that say what was asked and with what.
+fn greeting(words: &str, servers: usize) -> String {
+    let found = match servers {
+        0 => String::new(),
+        1 => "; (1 server found)\n".to_owned(),
+        many => format!("; ({many} servers found)\n"),
+    };
+    let gap = if words.is_empty() { "" } else { " " };
+    format!("\n; <<>> DiG {VERSION} <<>>{gap}{words}\n{found};; global options: +cmd\n")
+}
+
+/// Why nothing was sent, in the words of BIND's library.
+const fn refused(error: ConnectError) -> &'static str {
+    match error {
+        ConnectError::NoRoute(RouteError::Net) => "network unreachable",
+        ConnectError::NoRoute(RouteError::Host) => "host unreachable",
+        ConnectError::NoRoute(RouteError::Invalid) => "invalid file",
+        ConnectError::NoRoute(RouteError::Denied) => "permission denied",
+        ConnectError::NoPort => "address not available",
     }
 }

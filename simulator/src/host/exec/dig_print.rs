@@ -5,41 +5,37 @@ use hickory_proto::rr::{RData, Record};
 use wirelab_model::SimTime;
 
 use super::Printer;
-use super::dig::{Dig, VERSION};
+use super::dig::Dig;
+use super::dig_command::Look;
 use crate::dns;
 
 impl Dig {
-    /// The lines that say what was asked and with what.
-    pub(super) fn first_lines(&self) -> String {
-        if !self.look.command || self.look.short {
-            return String::new();
-        }
-        let found = match (self.named, self.servers.len()) {
-            (false, _) => String::new(),
-            (true, 1) => "; (1 server found)\n".to_owned(),
-            (true, many) => format!("; ({many} servers found)\n"),
-        };
-        let words = &self.words;
-        format!("\n; <<>> DiG {VERSION} <<>> {words}\n{found};; global options: +cmd\n")
-    }
-
     pub(super) fn print(
-        &self,
+        &mut self,
         message: &Message,
         size: usize,
         now: SimTime,
         at: &str,
         printer: &mut Printer,
     ) {
-        let look = self.look;
-        if look.short {
-            let lines = message.answers.iter().map(|it| data(&it.data) + "\n");
+        let look = self.lookup.look;
+        let span = now.since(self.sent);
+        let took = match self.common.micros {
+            true => format!("{} us", span.as_nanos() / 1000),
+            false => format!("{} ms", span.as_millis()),
+        };
+        let greeting = std::mem::take(&mut self.greeting);
+        if self.common.short {
+            let server = self.server();
+            let end = match look.identify {
+                true => format!(" from server {server} in {took}.\n"),
+                false => "\n".to_owned(),
+            };
+            let lines = message.answers.iter().map(|it| data(&it.data) + &end);
             return printer.out(lines.collect::<String>());
         }
-        let only_data = !look.comments && !look.question && !look.stats;
-        let mut text = match only_data {
-            true => String::new(),
-            false if look.comments => self.first_lines(),
+        let mut text = match self.common.command {
+            true => greeting,
             false => String::new(),
         };
         if look.comments {
@@ -72,19 +68,22 @@ impl Dig {
             if look.comments {
                 text += &format!("\n;; {title} SECTION:\n");
             }
-            text.extend(records.iter().map(record));
+            text.extend(records.iter().map(|it| record(it, look)));
         }
         if look.comments {
             text.push('\n');
         }
         if look.stats {
-            let server = self.server();
-            let took = now.since(self.sent).as_millis();
+            let (end, server) = (self.end(), self.server());
             let transport = if self.tcp { "TCP" } else { "UDP" };
+            let took = took.replace("ms", "msec").replace("us", "usec");
             text += &format!(
-                ";; Query time: {took} msec\n;; SERVER: {server}#53({server}) ({transport})\n\
+                ";; Query time: {took}\n;; SERVER: {end}({server}) ({transport})\n\
                  ;; WHEN: {at}\n;; MSG SIZE  rcvd: {size}\n\n"
             );
+        } else if look.identify {
+            let (end, server) = (self.end(), self.server());
+            text += &format!(";; Received {size} bytes from {end}({server}) in {took}\n\n");
         }
         printer.out(text);
     }
@@ -130,19 +129,21 @@ fn question(query: &Query) -> String {
     if line.len() < 24 {
         tab_to(&mut line, 24);
     }
-    format!(";{line}\tIN\t{}\n", query.query_type())
+    let (class, kind) = (query.query_class(), query.query_type());
+    format!(";{line}\t{class}\t{kind}\n")
 }
 
-fn record(record: &Record) -> String {
+fn record(record: &Record, look: Look) -> String {
     let mut line = record.name.to_ascii();
     tab_to(&mut line, 24);
-    line += &record.ttl.to_string();
-    tab_to(&mut line, 32);
-    format!(
-        "{line}IN\t{}\t{}\n",
-        record.record_type(),
-        data(&record.data)
-    )
+    if look.ttl {
+        line += &record.ttl.to_string();
+        tab_to(&mut line, 32);
+    }
+    if look.class {
+        line += &format!("{}\t", record.dns_class);
+    }
+    format!("{line}{}\t{}\n", record.record_type(), data(&record.data))
 }
 
 /// Tabs to a column, at least one.

@@ -1,6 +1,6 @@
 //! `hostname` of Debian: the machine's name and its addresses.
 
-use super::options::{Syntax, Word};
+use super::options::{self, Syntax, Word};
 use super::{Refusal, Start, printed};
 use crate::host::Host;
 
@@ -19,6 +19,8 @@ const SYNTAX: Syntax = Syntax {
         ("short", 's'),
     ],
     usage: USAGE,
+    status: 255,
+    style: options::Style::Getopt,
 };
 
 impl Host {

@@ -10,12 +10,14 @@ use crate::host::Host;
 use crate::host::route::index_of;
 use crate::host::stack::NeighborState;
 
-pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] addr|link|neigh|route|rule [show]\n       \
+pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] addr|link|neigh|route|rule \
+    [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
-    ip route show [PREFIX] [dev NAME]\n       \
-    ip route add|change|replace|del PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
+    ip route show [PREFIX] [dev NAME] [type TYPE] [table main|local|all]\n       \
+    ip route add|change|replace|del [TYPE] PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
     [advmss OCTETS]\n       \
-    ip route get ADDRESS\n       ip route flush cache\n";
+    ip route get ADDRESS [from ADDRESS] [dev NAME]\n       \
+    TYPE := unicast|blackhole|unreachable|prohibit|throw\n       ip route flush cache\n";
 
 /// Smallest MTU of an IPv4 device (`ETH_MIN_MTU`).
 const MTU_MIN: u32 = 68;

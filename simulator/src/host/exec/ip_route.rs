@@ -1,102 +1,276 @@
-//! `ip route` of iproute2.
+//! `ip route show` of iproute2: tables `main` and `local`.
 
 use std::net::IpAddr;
 
-use wirelab_model::{IpNet, Ipv6Net, SimTime};
+use wirelab_model::{IpNet, Ipv6Net};
 
 use super::device::link_local;
-use super::ip::{USAGE, Version, address, failure, usage};
-use super::{Refusal, Start, argument, number, printed};
+use super::ip::{Version, failure};
+use super::ip_route_change::parse_net;
+use super::{Refusal, Start, argument, printed};
 use crate::host::Host;
-use crate::host::route::{Resolved, RouteLine};
-use crate::host::spec::HostRoute;
+use crate::host::route::{RouteKind, RouteLine};
 
-impl Host {
-    /// `ip route show`, all or some: of a prefix, of a device.
-    pub(super) fn show_routes(&self, words: &[String], version: Version) -> Start {
-        let mut words = words.iter();
-        let (mut prefix, mut device) = (None, None);
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "dev" => device = Some(argument(&mut words, "dev")?),
-                "table" if words.as_slice().first().is_some_and(|it| it == "main") => {
-                    words.next();
-                }
-                word => prefix = Some(parse_net(word, version)?.trunc()),
+/// Which tables are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    Main,
+    Local,
+    All,
+}
+
+impl Tables {
+    /// `main`, `local`, `all`, or a number (`rtnl_rttable_a2n`).
+    fn read(text: &str, version: Version) -> Result<Self, Refusal> {
+        let number = match text {
+            "main" => Some(254),
+            "local" => Some(255),
+            "default" => Some(253),
+            "all" | "unspec" => Some(0),
+            text => match text.strip_prefix("0x") {
+                Some(digits) => u32::from_str_radix(digits, 16).ok(),
+                None => text.parse().ok(),
+            },
+        };
+        match number {
+            Some(0) => Ok(Self::All),
+            Some(254) => Ok(Self::Main),
+            Some(255) => Ok(Self::Local),
+            Some(_) => {
+                let ip = if version == Version::V6 {
+                    "ipv6"
+                } else {
+                    "ipv4"
+                };
+                let text = format!("Error: {ip}: FIB table does not exist.\nDump terminated");
+                Err(failure(2, &text))
+            }
+            None => {
+                let why = "is wrong: table id value is invalid\n";
+                Err(failure(255, &format!("Error: argument \"{text}\" {why}")))
             }
         }
-        if let Some(name) = device.filter(|name| self.find_device(name).is_none()) {
+    }
+}
+
+/// What is asked for.
+struct Wanted<'a> {
+    tables: Tables,
+    prefix: Option<IpNet>,
+    device: Option<&'a str>,
+    kind: Option<&'a str>,
+}
+
+/// A line, and what it is sorted and chosen by.
+struct Shown {
+    local: bool,
+    destination: IpNet,
+    kind: &'static str,
+    device: Option<String>,
+    text: String,
+}
+
+impl Host {
+    /// `ip route show`, all or some: of a table, of a prefix, of a device, of a type.
+    pub(super) fn show_routes(&self, words: &[String], version: Version) -> Start {
+        let mut words = words.iter();
+        let mut wanted = Wanted {
+            tables: Tables::Main,
+            prefix: None,
+            device: None,
+            kind: None,
+        };
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "dev" => wanted.device = Some(argument(&mut words, "dev")?),
+                "table" => {
+                    wanted.tables = Tables::read(argument(&mut words, "table")?, version)?;
+                }
+                "type" => wanted.kind = Some(argument(&mut words, "type")?),
+                word => wanted.prefix = Some(parse_net(word, version)?.trunc()),
+            }
+        }
+        let is_missing = |name: &&str| *name != "lo" && self.find_device(name).is_none();
+        if let Some(name) = wanted.device.filter(is_missing) {
             return Err(failure(1, &format!("Cannot find device \"{name}\"")));
         }
-        let is_ipv4 = prefix.map_or(version != Version::V6, |it| it.addr().is_ipv4());
-        let lines = self.stack.routes.lines().iter().filter(|line| {
-            let destination = line.route.destination;
-            let there = self.stack.interfaces.get(line.interface);
-            destination.addr().is_ipv4() == is_ipv4
-                && prefix.is_none_or(|it| it == destination)
-                && device.is_none_or(|name| there.is_some_and(|it| it.name == name))
-        });
-        let mut shown: Vec<_> = lines
-            .map(|line| {
-                let destination = line.route.destination;
-                let last = !is_ipv4 && destination.prefix_len() == 0;
-                let text = self.show_route(line, device.is_some()) + "\n";
-                (last, destination.addr(), text)
-            })
-            .collect();
-        if !is_ipv4 {
-            shown.extend(self.link_local_routes(prefix, device));
-        }
-        // The kernel's trie is walked in the order of addresses; IPv6's default is the last.
-        shown.sort_by_key(|(last, address, _)| (*last, *address));
+        let of_prefix = wanted.prefix.map(|it| it.addr().is_ipv4());
+        let both = version == Version::Unsaid && wanted.tables == Tables::All;
+        let shows = |ipv4: bool| match of_prefix {
+            Some(is) => is == ipv4,
+            None => both || (version == Version::V6) != ipv4,
+        };
+        let versions = [true, false].into_iter().filter(|it| shows(*it));
         printed(
-            shown
-                .into_iter()
-                .map(|(_, _, text)| text)
+            versions
+                .map(|it| self.listed(it, &wanted))
                 .collect::<String>(),
         )
     }
 
-    /// `fe80::/64` of each device that has a hardware address.
-    fn link_local_routes(
-        &self,
-        prefix: Option<IpNet>,
-        device: Option<&str>,
-    ) -> Vec<(bool, IpAddr, String)> {
-        let block = IpNet::from(ipnet_link_local());
-        let own = self
-            .stack
-            .interfaces
-            .iter()
-            .filter(|it| link_local(it).is_some() && device.is_none_or(|name| it.name == name));
-        let own = own.filter(|_| prefix.is_none_or(|it| it == block));
-        own.map(|it| {
-            let name = match device {
-                Some(_) => String::new(),
-                None => format!("dev {} ", it.name),
+    /// The lines of one version of IP.
+    fn listed(&self, ipv4: bool, wanted: &Wanted<'_>) -> String {
+        let known = wanted.device.is_some();
+        let mut lines = Vec::new();
+        if wanted.tables != Tables::Local {
+            lines.extend(self.main_lines(ipv4, known));
+        }
+        if wanted.tables != Tables::Main {
+            let table = match wanted.tables {
+                Tables::All => " table local",
+                _ => "",
             };
-            let text = format!("{block} {name}proto kernel metric 256 pref medium\n");
-            (false, block.addr(), text)
-        })
-        .collect()
+            lines.extend(self.local_lines(ipv4, known, table));
+        }
+        lines.retain(|it| {
+            wanted.prefix.is_none_or(|net| net == it.destination)
+                && wanted.kind.is_none_or(|kind| kind == it.kind)
+                && (wanted.device).is_none_or(|name| it.device.as_deref() == Some(name))
+        });
+        // The kernel's trie is walked in the order of addresses; IPv6's default is the last.
+        lines.sort_by_key(|it| {
+            let last = !ipv4 && it.destination.prefix_len() == 0;
+            (it.local, last, it.destination.addr())
+        });
+        lines.into_iter().map(|it| it.text + "\n").collect()
+    }
+
+    fn main_lines(&self, ipv4: bool, device_known: bool) -> Vec<Shown> {
+        let own = self.stack.routes.lines().iter();
+        let own = own.filter(|it| it.route.destination.addr().is_ipv4() == ipv4);
+        let mut lines: Vec<_> = own
+            .map(|line| Shown {
+                local: false,
+                destination: line.route.destination,
+                kind: line.kind.name(),
+                device: self.device_of(line).map(str::to_owned),
+                text: self.show_route(line, device_known),
+            })
+            .collect();
+        if !ipv4 {
+            lines.extend(self.link_local_lines(device_known));
+        }
+        lines
+    }
+
+    /// The name of a route's device; of an IPv6 one that sends nothing on, the loopback.
+    pub(super) fn device_of(&self, line: &RouteLine) -> Option<&str> {
+        match self.stack.interfaces.get(line.interface) {
+            Some(config) => Some(config.name.as_str()),
+            None => line.route.destination.addr().is_ipv6().then_some("lo"),
+        }
+    }
+
+    /// `fe80::/64` of each device that has a hardware address.
+    fn link_local_lines(&self, device_known: bool) -> Vec<Shown> {
+        let block = IpNet::from(ipnet_link_local());
+        let own = self.stack.interfaces.iter();
+        own.filter(|it| link_local(it).is_some())
+            .map(|it| {
+                let name = match device_known {
+                    true => String::new(),
+                    false => format!("dev {} ", it.name),
+                };
+                Shown {
+                    local: false,
+                    destination: block,
+                    kind: "unicast",
+                    device: Some(it.name.to_string()),
+                    text: format!("{block} {name}proto kernel metric 256 pref medium"),
+                }
+            })
+            .collect()
+    }
+
+    /// What the kernel keeps for its own addresses.
+    fn local_lines(&self, ipv4: bool, device_known: bool, table: &str) -> Vec<Shown> {
+        let line = |kind, destination: IpNet, device: &str, end: &str| {
+            let shown = match destination.prefix_len() == destination.max_prefix_len() {
+                true => destination.addr().to_string(),
+                false => destination.to_string(),
+            };
+            let dev = match device_known {
+                true => String::new(),
+                false => format!(" dev {device}"),
+            };
+            Shown {
+                local: true,
+                destination,
+                kind,
+                device: Some(device.to_owned()),
+                text: format!("{kind} {shown}{dev}{table} proto kernel {end}"),
+            }
+        };
+        let single = |address: IpAddr| IpNet::from(address);
+        let mut lines = Vec::new();
+        if ipv4 {
+            let loopback: IpNet = IpNet::from(wirelab_model::Ipv4Net::new_assert(LOOPBACK, 8));
+            let host = "scope host src 127.0.0.1 ";
+            let last = single(IpAddr::from([127, 255, 255, 255]));
+            lines.push(line("local", loopback, "lo", host));
+            lines.push(line("local", single(LOOPBACK_HOST.into()), "lo", host));
+            lines.push(line("broadcast", last, "lo", "scope link src 127.0.0.1 "));
+        } else {
+            let metric = "metric 0 pref medium";
+            let loopback = single(std::net::Ipv6Addr::LOCALHOST.into());
+            lines.push(line("local", loopback, "lo", metric));
+        }
+        for config in &self.stack.interfaces {
+            let name = config.name.as_str();
+            let nets = config.addresses.iter();
+            let nets: Vec<_> = nets.filter(|it| it.addr().is_ipv4() == ipv4).collect();
+            for net in &nets {
+                if !ipv4 {
+                    let own = single(net.addr());
+                    lines.push(line("local", own, name, "metric 0 pref medium"));
+                    continue;
+                }
+                // Of a block's addresses the first is the source.
+                let first = nets.iter().find(|it| it.trunc() == net.trunc());
+                let source = first.unwrap_or(net).addr();
+                let end = format!("scope host src {source} ");
+                lines.push(line("local", single(net.addr()), name, &end));
+                if source == net.addr() && net.prefix_len() < 31 {
+                    let end = format!("scope link src {source} ");
+                    lines.push(line("broadcast", single(net.broadcast()), name, &end));
+                }
+            }
+            if !ipv4 {
+                if let Some(own) = link_local(config) {
+                    lines.push(line(
+                        "local",
+                        single(own.addr()),
+                        name,
+                        "metric 0 pref medium",
+                    ));
+                }
+                let everybody = IpNet::from(Ipv6Net::new_assert(MULTICAST, 8));
+                let end = "metric 256 pref medium";
+                lines.push(line("multicast", everybody, name, end));
+            }
+        }
+        lines
     }
 
     fn show_route(&self, line: &RouteLine, device_known: bool) -> String {
         let route = &line.route;
-        let mut text = match route.destination.prefix_len() {
+        let kind = match line.kind {
+            RouteKind::Unicast => String::new(),
+            kind => format!("{} ", kind.name()),
+        };
+        let destination = match route.destination.prefix_len() {
             0 => "default".to_owned(),
             length if length == route.destination.max_prefix_len() => {
                 route.destination.addr().to_string()
             }
             _ => route.destination.to_string(),
         };
+        let mut text = kind + &destination;
         if let Some(via) = route.via {
             text += &format!(" via {via}");
         }
-        if let Some(config) = self.stack.interfaces.get(line.interface)
-            && !device_known
-        {
-            text += &format!(" dev {}", config.name);
+        if let Some(name) = self.device_of(line).filter(|_| !device_known) {
+            text += &format!(" dev {name}");
         }
         match line.connected {
             Some(IpAddr::V6(_)) => text += " proto kernel metric 256",
@@ -116,185 +290,14 @@ impl Host {
             " pref medium"
         }
     }
-
-    pub(super) fn get_route(&self, now: SimTime, words: &[String]) -> Start {
-        let word = words.first().ok_or_else(usage)?;
-        let to: IpAddr = word.parse().map_err(|_| {
-            let text = format!("Error: any valid prefix is expected rather than \"{word}\".");
-            failure(1, &text)
-        })?;
-        let Some(way) = self.stack.resolve(to) else {
-            return Err(failure(2, "RTNETLINK answers: Network is unreachable"));
-        };
-        if to.is_ipv6() {
-            return printed(self.get_route_v6(now, to, &way));
-        }
-        if way.interface == usize::MAX {
-            return printed(format!(
-                "local {to} dev lo src {to} uid 0 \n    cache <local> \n"
-            ));
-        }
-        let via = if way.next_hop == to {
-            String::new()
-        } else {
-            format!(" via {}", way.next_hop)
-        };
-        let device = &self.stack.interfaces[way.interface].name;
-        let cache = self.cached(now, to);
-        printed(format!(
-            "{to}{via} dev {device} src {} uid 0 \n    cache{cache} \n",
-            way.source
-        ))
-    }
-
-    /// What `ip route get` says of the metrics of the way to `to`.
-    fn cached(&self, now: SimTime, to: IpAddr) -> String {
-        let route = self.stack.routes.find(to).map(|it| &it.route);
-        let mut text = match self.stack.routes.learned(to, now) {
-            Some((mtu, left)) => format!(" expires {}sec mtu {mtu}", left.as_secs()),
-            None => match route.and_then(|it| it.mtu) {
-                Some(mtu) => format!(" mtu {mtu}"),
-                None => String::new(),
-            },
-        };
-        if let Some(advmss) = route.and_then(|it| it.advmss) {
-            text += &format!(" advmss {advmss}");
-        }
-        text
-    }
-
-    fn get_route_v6(&self, now: SimTime, to: IpAddr, way: &Resolved) -> String {
-        let Some(config) = self.stack.interfaces.get(way.interface) else {
-            return format!(
-                "local {to} dev lo table local proto kernel src {to} metric 0 pref medium\n"
-            );
-        };
-        let device = &config.name;
-        let cache = match self.stack.routes.learned(to, now) {
-            Some((mtu, left)) => format!(" expires {}sec mtu {mtu}", left.as_secs()),
-            None => String::new(),
-        };
-        let (via, from, metric) = match way.next_hop == to {
-            true => (String::new(), " proto kernel", 256),
-            false => (format!(" via {}", way.next_hop), "", 1024),
-        };
-        let source = way.source;
-        format!(
-            "{to} from ::{via} dev {device}{from} src {source} metric {metric}{cache} pref medium\n"
-        )
-    }
-
-    pub(super) fn set_route(&mut self, verb: &str, words: &[String], version: Version) -> Start {
-        let route = parse_route(words, version)?;
-        check_host_bits(route.destination)?;
-        let lines = self.stack.routes.lines().iter();
-        let old = lines
-            .filter(|line| line.route.destination == route.destination)
-            .map(|line| line.route.clone())
-            .next();
-        match (verb, &old) {
-            ("add", Some(_)) => return Err(failure(2, "RTNETLINK answers: File exists")),
-            ("change", None) => {
-                return Err(failure(2, "RTNETLINK answers: No such file or directory"));
-            }
-            _ => {}
-        }
-        let known = route
-            .device
-            .as_ref()
-            .is_none_or(|name| self.find_device(name).is_some());
-        if !known {
-            let name = route.device.unwrap_or_default();
-            return Err(failure(1, &format!("Cannot find device \"{name}\"")));
-        }
-        let reachable = route.via.is_none_or(|via| {
-            self.stack
-                .interfaces
-                .iter()
-                .any(|config| config.addresses.iter().any(|net| net.contains(&via)))
-        });
-        if !reachable {
-            return Err(failure(2, "Error: Nexthop has invalid gateway."));
-        }
-        if route.via.is_none() && route.device.is_none() {
-            return Err(failure(2, "RTNETLINK answers: No such device"));
-        }
-        let interfaces = self.stack.interfaces.clone();
-        self.stack.routes.replace(route, &interfaces);
-        printed("")
-    }
-
-    pub(super) fn delete_route(&mut self, words: &[String], version: Version) -> Start {
-        let destination = parse_net(words.first().ok_or_else(no_route)?, version)?;
-        check_host_bits(destination)?;
-        let interfaces = self.stack.interfaces.clone();
-        if self.stack.routes.remove(destination, &interfaces) {
-            printed("")
-        } else {
-            Err(failure(2, "RTNETLINK answers: No such process"))
-        }
-    }
 }
+
+const LOOPBACK: std::net::Ipv4Addr = std::net::Ipv4Addr::new(127, 0, 0, 0);
+const LOOPBACK_HOST: std::net::Ipv4Addr = std::net::Ipv4Addr::LOCALHOST;
+/// `ff00::`.
+const MULTICAST: std::net::Ipv6Addr = std::net::Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0);
 
 /// `fe80::/64`.
 const fn ipnet_link_local() -> Ipv6Net {
     Ipv6Net::new_assert(std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64)
-}
-
-/// `ip route add` and the like without a route (`usage()` of `iproute.c` exits with -1).
-fn no_route() -> Refusal {
-    usage().status(255)
-}
-
-/// The kernel takes no prefix with bits of a host (`fib_table_insert`).
-fn check_host_bits(net: IpNet) -> Result<(), Refusal> {
-    match net == net.trunc() {
-        true => Ok(()),
-        false => Err(failure(2, "Error: Invalid prefix for given prefix length.")),
-    }
-}
-
-fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> {
-    let text = match (text, version) {
-        ("default", Version::V6) => "::/0",
-        ("default", _) => "0.0.0.0/0",
-        (text, _) => text,
-    };
-    let single = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
-        failure(
-            1,
-            &format!("Error: any valid prefix is expected rather than \"{text}\"."),
-        )
-    })
-}
-
-fn parse_route(words: &[String], version: Version) -> Result<HostRoute, Refusal> {
-    let mut words = words.iter();
-    let destination = parse_net(words.next().ok_or_else(no_route)?, version)?;
-    let mut route = HostRoute {
-        destination,
-        via: None,
-        device: None,
-        mtu: None,
-        advmss: None,
-    };
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "via" => route.via = Some(address(argument(&mut words, "via")?)?),
-            "dev" => route.device = Some(argument(&mut words, "dev")?.into()),
-            "mtu" => route.mtu = Some(number(argument(&mut words, "mtu")?, "mtu")?),
-            "advmss" => route.advmss = Some(number(argument(&mut words, "advmss")?, "advmss")?),
-            other => {
-                return Err(failure(
-                    1,
-                    &format!(
-                        "Error: \"{other}\" is not supported here.\n{}",
-                        USAGE.trim_end()
-                    ),
-                ));
-            }
-        }
-    }
-    Ok(route)
 }

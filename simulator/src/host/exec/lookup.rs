@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimDuration, SimTime};
 
-use super::{Exec, Printer, Refusal, Task, finish};
+use super::{Exec, Printer, Refusal, Task};
 use crate::host::Host;
 use crate::host::output::{ExecId, Output};
 use crate::host::resolver::{Asker, Found};
@@ -138,6 +138,7 @@ impl Host {
         out: &mut Output,
     ) {
         let started = self.start_command(now, id, argv);
+        self.note_curls(id, argv);
         match started {
             Ok(super::Started::Running(mut task)) => {
                 if let Task::Connect(task) = &mut task {
@@ -146,7 +147,9 @@ impl Host {
                 self.execs.insert(id, Exec { id, task });
                 self.on_exec_wake(now, id, out);
             }
-            Ok(super::Started::Over(printer, status)) => finish(now, id, printer, status, out),
+            Ok(super::Started::Over(printer, status)) => {
+                self.conclude(now, id, printer, status, out);
+            }
             Err(mut refusal) => {
                 let missing = refusal.missing.take();
                 if missing.is_some_and(|it| self.wait_for_name(now, id, argv, it)) {
@@ -154,7 +157,7 @@ impl Host {
                 }
                 let mut printer = Printer::default();
                 printer.err(refusal.text);
-                finish(now, id, printer, refusal.status, out);
+                self.conclude(now, id, printer, refusal.status, out);
             }
         }
     }

@@ -5,16 +5,21 @@
 //! option that is not known is refused with what is supported, status 2.
 
 mod connect;
+mod conntrack;
 mod curl;
 mod curl_command;
+mod curls;
 mod device;
 mod dig;
+mod dig_command;
 mod dig_print;
 mod ethtool;
 mod files;
 mod hostname;
 mod ip;
 mod ip_route;
+mod ip_route_change;
+mod ip_route_get;
 mod lookup;
 mod names;
 mod nc;
@@ -22,16 +27,20 @@ mod options;
 mod ping;
 mod settings;
 mod ss;
+mod ss_filter;
+mod ss_info;
 mod tracepath;
 mod traceroute;
+mod url;
 mod write_out;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 
+pub(super) use curls::Curls;
 pub(crate) use ethtool::Statistics;
-pub(super) use names::{NameTable, service};
+pub(super) use names::{NameTable, service, service_port};
 
 use super::icmp::Heard;
 use super::output::{ExecId, HostEvent, Output, OutputStream};
@@ -56,7 +65,7 @@ impl Printer {
 /// A command that takes time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Task {
-    Ping(ping::Ping),
+    Ping(Box<ping::Ping>),
     Connect(Box<connect::Connect>),
     Datagrams(nc::Datagrams),
     Tracepath(tracepath::Tracepath),
@@ -145,7 +154,7 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str = "cat, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, ss, sysctl, \
+const COMMANDS: &str = "cat, conntrack, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, ss, sysctl, \
      tracepath, traceroute";
 
 impl Host {
@@ -187,10 +196,7 @@ impl Host {
                 self.spec.name,
                 arguments.join(" ")
             ))),
-            "conntrack" => Err(Refusal::usage(
-                "conntrack: the firewalls of machines track no connections here; `ss -tan` lists \
-                 the machine's own\n",
-            )),
+            "conntrack" => self.run_conntrack(now, arguments),
             "aws" => Err(Refusal::with_status(
                 127,
                 "aws: command not found: the API is called with `wirelab call`, on no host\n",
@@ -235,7 +241,7 @@ impl Host {
         };
         let mut printer = Printer::default();
         match act(self, &mut exec.task, &mut printer) {
-            Some(status) => finish(now, id, printer, status, out),
+            Some(status) => self.conclude(now, id, printer, status, out),
             None => {
                 print(now, id, printer, out);
                 self.execs.insert(id, exec);

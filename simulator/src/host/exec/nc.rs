@@ -9,14 +9,14 @@ use wirelab_wire::protocol;
 
 use super::connect::{Plan, Purpose};
 use super::names::{service, service_port};
-use super::options::{Syntax, Word};
-use super::{Printer, Refusal, Start, Started, Task, seconds};
+use super::options::{self, Syntax, Word};
+use super::{Printer, Refusal, Start, Started, Task};
 use crate::host::Host;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::tcp::SocketError;
 
-const USAGE: &str = "usage: nc [-4|-6] [-u] [-v] [-n] [-w SECONDS] -z HOST PORT[-PORT]\n       \
+const USAGE: &str = "usage: nc [-4|-6] [-u] [-v] [-n] [-w SECONDS] -z HOST PORT[-PORT] ...\n       \
     nc [-4|-6] [-v] [-n] -w SECONDS HOST PORT\n";
 
 const SYNTAX: Syntax = Syntax {
@@ -24,10 +24,15 @@ const SYNTAX: Syntax = Syntax {
     letters: "vznulN46w:",
     long: &[],
     usage: USAGE,
+    status: 1,
+    style: options::Style::Getopt,
 };
 
 /// `UDP_SCAN_TIMEOUT`: seconds in which a closed port may say so.
 const UDP_PATIENCE: u64 = 3;
+
+/// Most seconds that `-w` takes: milliseconds fit an `int`.
+const TIMEOUT_MAX: u64 = i32::MAX as u64 / 1000;
 
 /// What a `nc` wants to know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +53,8 @@ pub(super) struct Datagrams {
     ports: Vec<u16>,
     /// The port at hand, and this machine's.
     at: Option<(u16, u16)>,
+    /// What became of the last port is what it ends with.
+    status: i32,
     sent: u64,
     refused: bool,
     next: SimTime,
@@ -84,11 +91,11 @@ impl Asked {
                 Word::Flag('l') => {
                     let text = "nc: -l (not supported here): what listens on a machine is in the \
                                 scenario; `ss -tulpn` lists it\n";
-                    return Err(Refusal::usage(format!("{text}{USAGE}")));
+                    return Err(Refusal::with_status(1, format!("{text}{USAGE}")));
                 }
                 Word::Flag('N') => {}
                 Word::Flag(digit) => asked.version = Some(digit),
-                Word::Value(_, value) => asked.nc.limit = Some(seconds(&value, "-w")?),
+                Word::Value(_, value) => asked.nc.limit = Some(timeout(&value)?),
                 Word::Operand(place) => asked.places.push(place),
             }
         }
@@ -100,15 +107,18 @@ impl Host {
     pub(super) fn start_nc(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
         let asked = Asked::read(arguments)?;
         let refuse = |text: String| Err(Refusal::with_status(1, format!("nc: {text}\n")));
-        let (host, port) = match &asked.places[..] {
-            [host, port] => (host, port),
+        let (host, port, more) = match &asked.places[..] {
+            [host, port, more @ ..] => (host, port, more),
             [_] => return refuse("missing port number".to_owned()),
-            _ => return Err(Refusal::usage(USAGE)),
+            [] => return Err(SYNTAX.refuse_usage()),
         };
-        let ports = ports(port)?;
+        let mut list = ports(port)?;
+        for port in more {
+            list.extend(ports(port)?);
+        }
         if !asked.nc.probe && (asked.udp || asked.nc.limit.is_none()) {
             let text = "nc: nothing is typed into it here: give -z, or -w SECONDS\n";
-            return Err(Refusal::usage(format!("{text}{USAGE}")));
+            return Err(Refusal::with_status(1, format!("{text}{USAGE}")));
         }
         let all = self.nc_addresses(&asked, host, port)?;
         if asked.udp {
@@ -116,14 +126,15 @@ impl Host {
                 nc: asked.nc,
                 name: host.clone(),
                 to: all[0],
-                ports,
+                ports: list,
                 at: None,
+                status: 1,
                 sent: 0,
                 refused: false,
                 next: now,
             })));
         }
-        let targets = ports
+        let targets = list
             .iter()
             .flat_map(|port| all.iter().map(|it| SocketAddr::new(*it, *port)));
         let plan = Plan {
@@ -177,12 +188,17 @@ impl Host {
             }
             let Some((port, own)) = task.at else {
                 if task.ports.is_empty() {
-                    return Some(task.nc.status());
+                    return Some(task.status);
                 }
                 let port = task.ports.remove(0);
                 let to = SocketAddr::new(task.to, port);
-                let source = self.stack.resolve(task.to)?.source;
-                let own = self.stack.ephemeral_port(to, source)?;
+                let own = match self.nc_port(to) {
+                    Ok(own) => own,
+                    Err(why) => {
+                        task.nc.print_failure("udp", &task.name, to, why, printer);
+                        continue;
+                    }
+                };
                 self.stack.bind_udp(own);
                 task.at = Some((port, own));
                 (task.sent, task.refused) = (0, false);
@@ -206,10 +222,20 @@ impl Host {
             }
             self.stack.unbind_udp(own);
             task.at = None;
+            task.status = i32::from(task.refused);
             if !task.refused {
                 task.nc.print_opened("udp", &task.name, to, printer);
             }
         }
+    }
+
+    /// A port of this machine from where to send to `to`.
+    fn nc_port(&mut self, to: SocketAddr) -> Result<u16, &'static str> {
+        let Some(way) = self.stack.resolve(to.ip()) else {
+            return Err(self.stack.routes.error(to.ip()).text());
+        };
+        let own = self.stack.ephemeral_port(to, way.source);
+        own.ok_or("Cannot assign requested address")
     }
 
     pub(super) fn datagrams_heard(task: &mut Datagrams, heard: &Heard) {
@@ -274,6 +300,7 @@ impl Nc {
 
     pub(super) fn print_failure(
         &self,
+        kind: &str,
         name: &str,
         to: SocketAddr,
         why: &str,
@@ -281,7 +308,7 @@ impl Nc {
     ) {
         if self.verbose {
             let (place, port) = (Self::place(name, to), to.port());
-            let text = format!("nc: connect to {place} port {port} (tcp) failed: {why}\n");
+            let text = format!("nc: connect to {place} port {port} ({kind}) failed: {why}\n");
             printer.err(text);
         }
     }
@@ -310,6 +337,17 @@ impl Nc {
             Some(_) => Some(1),
             None => ended.then_some(0),
         }
+    }
+}
+
+/// Seconds of `-w` (`strtonum`).
+fn timeout(text: &str) -> Result<SimDuration, Refusal> {
+    let refuse = |why: &str| Refusal::with_status(1, format!("nc: timeout {why}: {text}\n"));
+    let number: i64 = text.parse().map_err(|_| refuse("invalid"))?;
+    match u64::try_from(number) {
+        Err(_) => Err(refuse("too small")),
+        Ok(seconds) if seconds > TIMEOUT_MAX => Err(refuse("too large")),
+        Ok(seconds) => Ok(SimDuration::from_secs(seconds)),
     }
 }
 

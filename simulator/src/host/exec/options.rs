@@ -13,6 +13,27 @@ pub(super) struct Syntax {
     pub(super) long: &'static [(&'static str, char)],
     /// Printed after a complaint.
     pub(super) usage: &'static str,
+    /// With which the program ends after it.
+    pub(super) status: i32,
+    /// How it complains.
+    pub(super) style: Style,
+}
+
+/// Whose words a program has for options that make no sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Getopt,
+    Curl,
+}
+
+/// What is wrong with an option.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Unknown,
+    /// The value is missing.
+    Bare,
+    /// It takes none.
+    Valued,
 }
 
 /// A word of a command line with its meaning.
@@ -58,7 +79,7 @@ impl Syntax {
     ) -> Result<(), Refusal> {
         for (at, letter) in cluster.char_indices() {
             match self.takes_value(letter) {
-                None => return Err(self.refuse(&format!("invalid option -- '{letter}'"))),
+                None => return Err(self.refuse(Wrong::Unknown, &format!("-{letter}"))),
                 Some(false) => words.push(Word::Flag(letter)),
                 Some(true) => {
                     let attached = &cluster[at + letter.len_utf8()..];
@@ -67,9 +88,8 @@ impl Syntax {
                     } else {
                         Some(attached.to_owned())
                     };
-                    let value = value.ok_or_else(|| {
-                        self.refuse(&format!("option requires an argument -- '{letter}'"))
-                    })?;
+                    let bare = || self.refuse(Wrong::Bare, &format!("-{letter}"));
+                    let value = value.ok_or_else(bare)?;
                     words.push(Word::Value(letter, value));
                     return Ok(());
                 }
@@ -80,24 +100,31 @@ impl Syntax {
 
     fn long(&self, text: &str, rest: &mut std::slice::Iter<'_, String>) -> Result<Word, Refusal> {
         let (name, attached) = match text.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
-            None => (text, None),
+            Some((name, value)) if self.style == Style::Getopt => (name, Some(value.to_owned())),
+            _ => (text, None),
         };
-        let known = self.long.iter().find(|(long, _)| *long == name);
-        let (_, letter) =
-            known.ok_or_else(|| self.refuse(&format!("unrecognized option '--{name}'")))?;
-        if self.takes_value(*letter) != Some(true) {
+        let typed = format!("--{name}");
+        let letter = self.long_letter(name);
+        let letter = letter.ok_or_else(|| self.refuse(Wrong::Unknown, &typed))?;
+        if self.takes_value(letter) != Some(true) {
             return match attached {
-                None => Ok(Word::Flag(*letter)),
-                Some(_) => {
-                    Err(self.refuse(&format!("option '--{name}' doesn't allow an argument")))
-                }
+                None => Ok(Word::Flag(letter)),
+                Some(_) => Err(self.refuse(Wrong::Valued, &typed)),
             };
         }
         let value = attached.or_else(|| rest.next().cloned());
-        let value =
-            value.ok_or_else(|| self.refuse(&format!("option '--{name}' requires an argument")))?;
-        Ok(Word::Value(*letter, value))
+        let value = value.ok_or_else(|| self.refuse(Wrong::Bare, &typed))?;
+        Ok(Word::Value(letter, value))
+    }
+
+    /// What a long name stands for; as much of it as tells it from the others is enough.
+    fn long_letter(&self, name: &str) -> Option<char> {
+        let exact = self.long.iter().find(|(long, _)| *long == name);
+        let begin = |(long, _): &&(&str, char)| !name.is_empty() && long.starts_with(name);
+        let mut all = self.long.iter().filter(begin);
+        let (_, letter) = exact.or_else(|| all.next())?;
+        let alone = exact.is_some() || all.all(|(_, other)| other == letter);
+        alone.then_some(*letter)
     }
 
     /// Whether the letter takes a value; nothing if it is no option.
@@ -106,10 +133,57 @@ impl Syntax {
         Some(self.letters[at + letter.len_utf8()..].starts_with(':'))
     }
 
-    fn refuse(&self, what: &str) -> Refusal {
+    fn refuse(&self, wrong: Wrong, option: &str) -> Refusal {
         let Self { program, usage, .. } = self;
-        Refusal::usage(format!("{program}: {what} (not supported here)\n{usage}"))
+        if self.style == Style::Curl {
+            let why = match wrong {
+                Wrong::Bare => "requires parameter",
+                Wrong::Unknown | Wrong::Valued => "is unknown",
+            };
+            let there = match wrong {
+                Wrong::Bare => "",
+                Wrong::Unknown | Wrong::Valued => usage,
+            };
+            let text = format!("{program}: option {option}: {why}\n{TRY_CURL}{there}");
+            return Refusal::with_status(self.status, text);
+        }
+        let short = option.strip_prefix('-').filter(|it| !it.starts_with('-'));
+        let what = match (wrong, short) {
+            (Wrong::Unknown, Some(letter)) => format!("invalid option -- '{letter}'"),
+            (Wrong::Unknown, None) => format!("unrecognized option '{option}'"),
+            (Wrong::Bare, Some(letter)) => format!("option requires an argument -- '{letter}'"),
+            (Wrong::Bare, None) => format!("option '{option}' requires an argument"),
+            (Wrong::Valued, _) => format!("option '{option}' doesn't allow an argument"),
+        };
+        let text = format!("{program}: {what} (not supported here)\n{usage}");
+        Refusal::with_status(self.status, text)
     }
+
+    /// The complaint about a command line that makes no sense.
+    pub(super) fn refuse_usage(&self) -> Refusal {
+        Refusal::with_status(self.status, self.usage)
+    }
+}
+
+/// Behind curl's complaints.
+pub(super) const TRY_CURL: &str =
+    "curl: try 'curl --help' or 'curl --manual' for more information\n";
+
+/// A number within bounds, as the programs of iputils read it (`strtol_or_err`).
+pub(super) fn ranged(
+    program: &str,
+    text: &str,
+    bounds: std::ops::RangeInclusive<i64>,
+) -> Result<i64, Refusal> {
+    let refuse = |why: String| {
+        Refusal::with_status(1, format!("{program}: invalid argument: '{text}'{why}\n"))
+    };
+    let value: i64 = text.parse().map_err(|_| refuse(String::new()))?;
+    if bounds.contains(&value) {
+        return Ok(value);
+    }
+    let (low, high) = (bounds.start(), bounds.end());
+    Err(refuse(format!(": out of range: {low} <= value <= {high}")))
 }
 
 #[cfg(test)]
@@ -121,6 +195,8 @@ mod tests {
         letters: "vzw:",
         long: &[("wait", 'w')],
         usage: "",
+        status: 2,
+        style: Style::Getopt,
     };
 
     fn read(line: &str) -> Result<Vec<Word>, String> {

@@ -7,12 +7,13 @@ use wirelab_model::{SimDuration, SimTime, UnixTime};
 use wirelab_wire::Unreachable;
 
 use super::names::inet_aton;
-use super::options::{Syntax, Word};
+use super::options::{self, Syntax, Word};
 use super::{Printer, Refusal, Start, Started, Task, seconds};
 use crate::host::Host;
 use crate::host::drive::{Echo, PathMtu};
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
+use crate::host::route::RouteError;
 
 /// A `ping` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +59,12 @@ const SYNTAX: Syntax = Syntax {
     letters: "c:s:t:i:W:w:M:nqOD46",
     long: &[],
     usage: USAGE,
+    status: 2,
+    style: options::Style::Getopt,
 };
+
+const BROADCAST: &str = "ping: Do you want to ping broadcast? Then -b. If not, check your local \
+    firewall rules\n";
 
 /// What fits in one IPv4 packet, in octets.
 const SIZE_MAX: u16 = 65_507;
@@ -99,16 +105,13 @@ impl Host {
             return Err(Refusal::usage(text));
         }
         if self.is_broadcast(task.to) {
-            return Err(Refusal::usage(
-                "ping: Do you want to ping broadcast? Then -b. If not, check your local firewall \
-                 rules\n",
-            ));
+            return Err(Refusal::usage(BROADCAST));
         }
         // An address is not looked up again to be printed as a name.
         task.numeric |= name.parse::<IpAddr>().is_ok() || inet_aton(&name).is_some();
         task.name = self.names.canonical(&name);
         task.check()?;
-        Ok(Started::Running(Task::Ping(task)))
+        Ok(Started::Running(Task::Ping(Box::new(task))))
     }
 
     /// Everybody on a link, or on one of this machine's blocks.
@@ -131,7 +134,12 @@ impl Host {
             task.started = Some(now);
             task.next = now;
             if self.stack.resolve(task.to).is_none() {
-                printer.err("ping: connect: Network is unreachable\n");
+                let error = self.stack.routes.error(task.to);
+                // ping takes `EACCES` for an address of everybody's.
+                printer.err(match (error, task.to) {
+                    (RouteError::Denied, IpAddr::V4(_)) => BROADCAST.to_owned(),
+                    (error, _) => format!("ping: connect: {}\n", error.text()),
+                });
                 return Some(2);
             }
             printer.out(task.opening());
@@ -295,18 +303,6 @@ fn mode(text: &str) -> Result<PathMtu, Refusal> {
     }
 }
 
-/// A number within bounds.
-fn ranged(text: &str, bounds: std::ops::RangeInclusive<i64>) -> Result<i64, Refusal> {
-    let refuse =
-        |why: String| Refusal::with_status(1, format!("ping: invalid argument: '{text}'{why}\n"));
-    let value: i64 = text.parse().map_err(|_| refuse(String::new()))?;
-    if bounds.contains(&value) {
-        return Ok(value);
-    }
-    let (low, high) = (bounds.start(), bounds.end());
-    Err(refuse(format!(": out of range: {low} <= value <= {high}")))
-}
-
 /// Four figures, as ping prints them.
 fn rtt(micros: u64) -> String {
     let (whole, rest) = (micros / 1000, micros % 1000);
@@ -407,9 +403,13 @@ impl Ping {
     /// Takes an option with a value.
     fn set(&mut self, letter: char, value: &str) -> Result<(), Refusal> {
         match letter {
-            'c' => self.count = ranged(value, 1..=i64::MAX)?.try_into().unwrap_or(u16::MAX),
-            's' => self.size = ranged(value, 0..=SIZE_LIMIT)? as u32,
-            't' => self.ttl = ranged(value, 0..=255)? as u8,
+            'c' => {
+                self.count = options::ranged("ping", value, 1..=i64::MAX)?
+                    .try_into()
+                    .unwrap_or(u16::MAX)
+            }
+            's' => self.size = options::ranged("ping", value, 0..=SIZE_LIMIT)? as u32,
+            't' => self.ttl = options::ranged("ping", value, 0..=255)? as u8,
             'i' => self.interval = seconds(value, "-i")?,
             'W' => self.linger = seconds(value, "-W")?,
             'w' => self.deadline = Some(seconds(value, "-w")?),

@@ -2,7 +2,7 @@
 
 use wirelab_model::SimDuration;
 
-use super::options::{Syntax, Word};
+use super::options::{self, Syntax, Word};
 use super::{Printer, Refusal, Start, Started};
 use crate::host::Host;
 use crate::host::{HostSettings, KernelProfile, firewall};
@@ -128,6 +128,8 @@ const SYSCTL: Syntax = Syntax {
         ("all", 'a'),
     ],
     usage: "usage: sysctl [-n] [-q] [-w] NAME[=VALUE] ... | -a\n",
+    status: 1,
+    style: options::Style::Getopt,
 };
 
 /// The options of `sysctl`.

@@ -2,20 +2,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use wirelab_model::{IpNet, SimTime};
+use wirelab_model::SimTime;
 
-use super::names::{service, service_port};
-use super::options::{Syntax, Word};
+use super::names::service;
+use super::options::{self, Syntax, Word};
+use super::ss_filter::Filter;
+use super::ss_info::{details, print_timer};
 use super::{Refusal, Start, printed};
-use crate::host::tcp::{Connection, Ends, Info, State};
+use crate::host::tcp::{Connection, Ends, State};
 use crate::host::{Host, ServerSpec};
 
 const USAGE: &str = "usage: ss [-4|-6] [-t] [-u] [-a] [-l] [-n] [-p] [-i] [-o] [-H] [-s] [state STATE] \
-    [src|dst ADDRESS[:PORT]] [sport|dport = :PORT]\n";
+    [exclude STATE] [EXPRESSION]\n       \
+    EXPRESSION := src|dst ADDRESS[/LENGTH][:PORT] | sport|dport =|!=|<|>|<=|>= :PORT | \
+    not|and|or EXPRESSION | ( EXPRESSION )\n";
 
 const SYNTAX: Syntax = Syntax {
     program: "ss",
-    letters: "tualnpioHs46",
+    letters: "tualnpioHs46A:f:",
     long: &[
         ("tcp", 't'),
         ("udp", 'u'),
@@ -29,8 +33,13 @@ const SYNTAX: Syntax = Syntax {
         ("summary", 's'),
         ("ipv4", '4'),
         ("ipv6", '6'),
+        ("query", 'A'),
+        ("socket", 'A'),
+        ("family", 'f'),
     ],
     usage: USAGE,
+    status: 255,
+    style: options::Style::Getopt,
 };
 
 #[derive(Default)]
@@ -66,11 +75,25 @@ impl Options {
                 Word::Flag('H') => options.no_header = true,
                 Word::Flag('s') => options.summary = true,
                 Word::Flag(digit) => options.version = Some(digit),
-                Word::Value(..) => {}
+                Word::Value('A', list) => {
+                    for kind in list.split(',') {
+                        match kind {
+                            "tcp" => options.tcp = true,
+                            "udp" => options.udp = true,
+                            "inet" | "all" => (options.tcp, options.udp) = (true, true),
+                            _ => return Err(SYNTAX.refuse_usage()),
+                        }
+                    }
+                }
+                Word::Value(_, family) => match family.as_str() {
+                    "inet" => options.version = Some('4'),
+                    "inet6" => options.version = Some('6'),
+                    _ => return Err(SYNTAX.refuse_usage()),
+                },
                 Word::Operand(word) => words.push(word),
             }
         }
-        options.filter = Filter::read(&words).ok_or_else(|| Refusal::usage(USAGE))?;
+        options.filter = Filter::read(&words, USAGE)?;
         if !options.tcp && !options.udp {
             (options.tcp, options.udp) = (true, true);
         }
@@ -78,10 +101,10 @@ impl Options {
     }
 
     /// Which states are shown.
-    fn shows(&self, state: &str) -> bool {
+    fn shows(&self, state: &'static str) -> bool {
         let listens = matches!(state, "LISTEN" | "UNCONN");
         match &self.filter.states {
-            Some(states) => states.iter().any(|it| it == state),
+            Some(states) => states.contains(&state),
             None if self.all => true,
             None if self.listening => listens,
             None => !listens && !matches!(state, "TIME-WAIT" | "SYN-RECV"),
@@ -93,117 +116,6 @@ impl Options {
             Some(name) if !self.numeric => name.to_owned(),
             _ => port.to_string(),
         }
-    }
-}
-
-/// `state ...` and the expression.
-#[derive(Default)]
-struct Filter {
-    states: Option<Vec<String>>,
-    /// The single state that was asked for is not shown again.
-    single: bool,
-    local: (Option<IpNet>, Option<u16>),
-    remote: (Option<IpNet>, Option<u16>),
-}
-
-impl Filter {
-    fn read(words: &[String]) -> Option<Self> {
-        let mut filter = Self::default();
-        let mut words = words
-            .iter()
-            .filter(|it| !matches!(it.as_str(), "(" | ")" | "and"));
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "state" => {
-                    let states = states(words.next()?)?;
-                    filter.single = states.len() == 1;
-                    filter.states = Some(states);
-                }
-                "src" => filter.local = end(words.next()?)?,
-                "dst" => filter.remote = end(words.next()?)?,
-                "sport" | "dport" => {
-                    let mut port = words.next()?;
-                    if matches!(port.as_str(), "=" | "==" | "eq") {
-                        port = words.next()?;
-                    }
-                    let (_, port) = end(port)?;
-                    match word.as_str() {
-                        "sport" => filter.local.1 = port,
-                        _ => filter.remote.1 = port,
-                    }
-                }
-                _ => return None,
-            }
-        }
-        Some(filter)
-    }
-
-    fn lets(&self, local: (Option<IpAddr>, u16), remote: Option<SocketAddr>) -> bool {
-        let fits = |(net, port): (Option<IpNet>, Option<u16>), address: Option<IpAddr>, at: u16| {
-            net.is_none_or(|net| address.is_some_and(|it| net.contains(&it)))
-                && port.is_none_or(|port| port == at)
-        };
-        let (far, far_port) = (remote.map(|it| it.ip()), remote.map_or(0, |it| it.port()));
-        fits(self.local, local.0, local.1) && fits(self.remote, far, far_port)
-    }
-}
-
-/// States by the names that filters have for them.
-fn states(word: &str) -> Option<Vec<String>> {
-    let connected = [
-        "ESTAB",
-        "SYN-SENT",
-        "SYN-RECV",
-        "FIN-WAIT-1",
-        "FIN-WAIT-2",
-        "TIME-WAIT",
-        "CLOSE-WAIT",
-        "LAST-ACK",
-        "CLOSING",
-    ];
-    let some: Vec<&str> = match word {
-        "established" => vec!["ESTAB"],
-        "syn-sent" => vec!["SYN-SENT"],
-        "syn-recv" => vec!["SYN-RECV"],
-        "fin-wait-1" => vec!["FIN-WAIT-1"],
-        "fin-wait-2" => vec!["FIN-WAIT-2"],
-        "time-wait" => vec!["TIME-WAIT"],
-        "close-wait" => vec!["CLOSE-WAIT"],
-        "last-ack" => vec!["LAST-ACK"],
-        "closing" => vec!["CLOSING"],
-        "listening" | "listen" => vec!["LISTEN"],
-        "closed" | "unconnected" => vec!["UNCONN"],
-        "connected" => connected.to_vec(),
-        "synchronized" => connected
-            .iter()
-            .copied()
-            .filter(|it| *it != "SYN-SENT")
-            .collect(),
-        "all" => connected
-            .iter()
-            .copied()
-            .chain(["LISTEN", "UNCONN"])
-            .collect(),
-        _ => return None,
-    };
-    Some(some.into_iter().map(str::to_owned).collect())
-}
-
-/// `10.0.2.20`, `10.0.2.0/24`, `10.0.2.20:80`, `[fd00::1]:80`, `:80`, `:http`.
-fn end(text: &str) -> Option<(Option<IpNet>, Option<u16>)> {
-    let net = |text: &str| -> Option<IpNet> {
-        let text = text.trim_matches(['[', ']']);
-        let single = || text.parse::<IpAddr>().ok().map(IpNet::from);
-        text.parse().ok().or_else(single)
-    };
-    if let Some(net) = net(text) {
-        return Some((Some(net), None));
-    }
-    let (address, port) = text.rsplit_once(':')?;
-    let port = port.parse().ok().or_else(|| service_port(port))?;
-    match address {
-        "" | "*" => Some((None, Some(port))),
-        address => Some((Some(net(address)?), Some(port))),
     }
 }
 
@@ -253,10 +165,13 @@ impl Host {
             rows.extend(self.stack.listening().filter_map(|port| {
                 self.unconnected("tcp", "LISTEN", (0, self.backlog(port)), port, &options)
             }));
-            for connection in self.stack.connections().filter(|one| !one.is_finished()) {
+            // The sockets of a container are in its own namespace.
+            let own = |ends: &Ends| !self.stack.bridged.contains(&ends.local.port());
+            let all = self.stack.connections();
+            for connection in all.filter(|it| !it.is_finished() && own(&it.ends)) {
                 rows.extend(self.connected(connection, &options, now));
             }
-            for (state, ends, until) in self.stack.half_open() {
+            for (state, ends, until) in self.stack.half_open().filter(|it| own(&it.1)) {
                 let Some(mut row) = pair("tcp", state, (0, 0), ends, &options) else {
                     continue;
                 };
@@ -308,7 +223,7 @@ impl Host {
             let left = print_timer(at.since(now).as_millis());
             row.timer = format!(" timer:({name},{left},{})", info.backoff);
         }
-        row.info = options.info.then(|| details(&info));
+        row.info = options.info.then(|| details(&info, options.timers));
         Some(row)
     }
 
@@ -454,71 +369,4 @@ fn render(rows: &[Row], options: &Options) -> String {
         }
     }
     text
-}
-
-/// `print_ms_timer` of iproute2, with its `ms` behind fractions of seconds.
-fn print_timer(millis: u64) -> String {
-    let (minutes, seconds, mut rest) = (millis / 60_000, millis / 1000 % 60, millis % 1000);
-    let mut text = String::new();
-    if minutes > 0 {
-        rest = 0;
-        text += &format!("{minutes}min");
-    }
-    if seconds > 0 && minutes <= 9 {
-        if seconds > 9 {
-            rest = 0;
-        }
-        text += &format!("{seconds}{}", if rest > 0 { "." } else { "sec" });
-    }
-    if rest > 0 {
-        text += &format!("{rest:03}ms");
-    }
-    text
-}
-
-/// The line of `ss -i` (`tcp_stats_print` of iproute2).
-fn details(info: &Info) -> String {
-    let mut text = "\t".to_owned();
-    if info.timestamps {
-        text += " ts";
-    }
-    if info.sack {
-        text += " sack";
-    }
-    text += " cubic";
-    if let Some((ours, theirs)) = info.scales {
-        text += &format!(" wscale:{theirs},{ours}");
-    }
-    text += &format!(" rto:{}", info.rto_ms);
-    if info.backoff > 0 {
-        text += &format!(" backoff:{}", info.backoff);
-    }
-    if info.rtt_us > 0 {
-        let (rtt, variance) = (millis(info.rtt_us), millis(info.rtt_variance_us));
-        text += &format!(" rtt:{rtt}/{variance}");
-    }
-    text += &format!(
-        " mss:{} pmtu:{} rcvmss:{} advmss:{} cwnd:{}",
-        info.mss, info.path_mtu, info.receive_mss, info.advertised_mss, info.cwnd
-    );
-    if let Some(threshold) = info.ssthresh {
-        text += &format!(" ssthresh:{threshold}");
-    }
-    if info.unacknowledged > 0 {
-        text += &format!(" unacked:{}", info.unacknowledged);
-    }
-    if info.total_retransmitted > 0 {
-        let (now, ever) = (info.retransmitted_now, info.total_retransmitted);
-        text += &format!(" retrans:{now}/{ever}");
-    }
-    if info.lost > 0 {
-        text += &format!(" lost:{}", info.lost);
-    }
-    text
-}
-
-/// Milliseconds as `%g` prints them.
-fn millis(micros: u64) -> String {
-    let text = format!("{}.{:03}", micros / 1000, micros % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::{Unreachable, protocol};
 
-use super::options::{Syntax, Word};
-use super::{Printer, Refusal, Start, Started, Task, number};
+use super::options::{self, Syntax, Word, ranged};
+use super::{Printer, Refusal, Start, Started, Task, printed};
 use crate::host::Host;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
@@ -28,6 +28,12 @@ const TRIES: u8 = 3;
 /// What it tries first, in octets.
 const MTU_V4: u32 = 65_535;
 const MTU_V6: u32 = 128_000;
+/// Octets of the headers of IP and UDP.
+const HEADERS_V4: u32 = 28;
+const HEADERS_V6: u32 = 48;
+/// What `-l` takes.
+const LENGTH_MAX: i64 = i32::MAX as i64;
+const PROGRAM: &str = "tracepath";
 /// Columns for the host (`HOST_COLUMN_SIZE`).
 const HOST_COLUMNS: usize = 52;
 /// Ports taken in turn (`HIS_ARRAY_SIZE`).
@@ -63,41 +69,67 @@ pub(super) struct Tracepath {
     waiting: bool,
 }
 
-const USAGE: &str = "usage: tracepath [-4|-6] [-n] [-b] [-m HOPS] [-l LENGTH] [-p PORT] HOST\n";
+const USAGE: &str = "usage: tracepath [-4|-6] [-n] [-b] [-m HOPS] [-l LENGTH] [-p PORT] \
+    HOST[/PORT]\n";
 
 const SYNTAX: Syntax = Syntax {
-    program: "tracepath",
+    program: PROGRAM,
     letters: "nb46m:l:p:",
     long: &[],
     usage: USAGE,
+    status: 255,
+    style: options::Style::Getopt,
 };
+
+fn port(text: &str) -> Result<u16, Refusal> {
+    Ok(ranged(PROGRAM, text, 0..=i64::from(u16::MAX))? as u16)
+}
 
 impl Host {
     pub(super) fn start_tracepath(&mut self, now: SimTime, arguments: &[String]) -> Start {
-        let (mut to, mut max_hops, mut length, mut base) = (None, 30, None, BASE_PORT);
+        let (mut place, mut max_hops, mut length, mut base) = (None, 30, None, BASE_PORT);
         let (mut shown, mut version) = (Shown::Name, None);
         for word in SYNTAX.read(arguments)? {
             match word {
                 Word::Flag('n') => shown = Shown::Address,
                 Word::Flag('b') => shown = Shown::Both,
                 Word::Flag(digit) => version = Some(digit),
-                Word::Value('m', value) => max_hops = number(&value, "-m")?,
-                Word::Value('l', value) => length = Some(number(&value, "-l")?),
-                Word::Value(_, value) => base = number(&value, "-p")?,
-                Word::Operand(name) => to = Some(name),
+                Word::Value('m', value) => max_hops = ranged(PROGRAM, &value, 0..=255)? as u8,
+                Word::Value('l', value) => {
+                    length = Some(ranged(PROGRAM, &value, 0..=LENGTH_MAX)? as u32);
+                }
+                Word::Value(_, value) => base = port(&value)?,
+                Word::Operand(_) if place.is_some() => return Err(SYNTAX.refuse_usage()),
+                Word::Operand(name) => place = Some(name),
             }
         }
-        let to = to.ok_or_else(|| Refusal::usage(USAGE))?;
-        let to = self.names.resolve_version("tracepath", &to, version);
+        let place = place.ok_or_else(|| SYNTAX.refuse_usage())?;
+        let name = match place.split_once('/') {
+            Some((name, number)) => {
+                base = port(number)?;
+                name
+            }
+            None => &place,
+        };
+        let to = self.names.resolve_version(PROGRAM, name, version);
         let to = to.map_err(|refusal| refusal.status(1))?;
+        let least = if to.is_ipv4() { HEADERS_V4 } else { HEADERS_V6 };
+        if length.is_some_and(|length| length <= least) {
+            let text = format!("pktlen must be within: {least} < value <= {LENGTH_MAX}");
+            return Err(Refusal::with_status(1, format!("{PROGRAM}: {text}\n")));
+        }
+        let largest = if to.is_ipv4() { MTU_V4 } else { MTU_V6 };
+        let mtu = length.unwrap_or(largest);
         let Some(way) = self.stack.resolve(to) else {
-            let text = "tracepath: Network is unreachable\n";
-            return Err(Refusal::with_status(1, text));
+            // However often it tries, the socket refuses: for `ip route` says so, or says nothing.
+            let hop = match max_hops {
+                0 => format!("     Too many hops: pmtu {mtu}\n"),
+                _ => format!("{:>2}:  send failed\n", 1),
+            };
+            return printed(format!("{hop}     Resume: pmtu {mtu} \n"));
         };
         let remote = SocketAddr::new(to, base);
         let port = self.stack.ephemeral_port(remote, way.source);
-        let largest = if to.is_ipv4() { MTU_V4 } else { MTU_V6 };
-        let mtu = length.unwrap_or(largest);
         Ok(Started::Running(Task::Tracepath(Tracepath {
             to,
             shown,
@@ -179,7 +211,10 @@ impl Host {
             identification: self.stack.next_identification(now),
             dont_fragment: true,
         };
-        let headers = if task.to.is_ipv4() { 28 } else { 48 };
+        let headers = match task.to {
+            IpAddr::V4(_) => HEADERS_V4,
+            IpAddr::V6(_) => HEADERS_V6,
+        };
         let payload = text::prose(task.mtu.saturating_sub(headers));
         let from = SocketAddr::new(way.source, task.port);
         let to = SocketAddr::new(task.to, task.base.wrapping_add(task.probe));

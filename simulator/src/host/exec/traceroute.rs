@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::{IpPacket, IpVersionFields, TcpFlags, TcpOption, TcpSegment, Unreachable};
 
-use super::options::{Syntax, Word};
+use super::options::{self, Syntax, Word};
 use super::{Printer, Refusal, Start, Started, Task, number, seconds};
 use crate::host::Host;
 use crate::host::icmp::{About, ErrorKind, Heard};
@@ -41,6 +41,8 @@ const SYNTAX: Syntax = Syntax {
         ("port", 'p'),
     ],
     usage: USAGE,
+    status: 2,
+    style: options::Style::Getopt,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,20 +134,20 @@ impl Host {
         printer: &mut Printer,
     ) -> Option<i32> {
         if task.probes.iter().all(|it| it.sent.is_none()) {
-            if self.stack.resolve(task.to).is_none() {
-                printer.err("connect: Network is unreachable\n");
+            let way = self.stack.resolve(task.to);
+            // The line is still in a buffer when a raw socket fails.
+            if way.is_some() || matches!(task.method, Method::Udp | Method::UdpPort) {
+                let (name, to, length) = (&task.name, task.to, task.length);
+                let hops = task.max_ttl;
+                printer.out(format!(
+                    "traceroute to {name} ({to}), {hops} hops max, {length} byte packets"
+                ));
+            }
+            if way.is_none() {
+                let error = self.stack.routes.error(task.to).text();
+                printer.err(format!("\nconnect: {error}\n"));
                 return Some(1);
             }
-            let Traceroute {
-                name,
-                to,
-                max_ttl,
-                length,
-                ..
-            } = task;
-            printer.out(format!(
-                "traceroute to {name} ({to}), {max_ttl} hops max, {length} byte packets"
-            ));
         }
         self.traceroute_turn(now, id, task, printer)
     }

@@ -2,9 +2,10 @@
 
 use wirelab_model::IpNet;
 
-use super::parse::{ICMP_TYPES, Look};
-use super::save::{print_range, protocol_name, reject_name};
-use super::{Chain, Firewall, Hook, Matches, NameOf, Not, Rule, Table, Target};
+use super::parse::Look;
+use super::save::{flag_names, print_range, protocol_name, reject_name, state_names};
+use super::values::{ICMP_TYPES, LEVELS};
+use super::{Chain, Firewall, Hook, Log, Matches, Module, NameOf, Not, Ports, Rule, Table, Target};
 use crate::host::exec::service;
 
 impl Firewall {
@@ -61,7 +62,7 @@ fn list_rule(rule: &Rule, look: Look, name_of: NameOf<'_>) -> String {
         let (packets, octets) = (scaled(rule.packets, look), scaled(rule.octets, look));
         text += &format!("{packets:>5} {octets:>5} ");
     }
-    text += &format!("{:<10} {protocol:<4} -- ", target_name(rule.target));
+    text += &format!("{:<10} {protocol:<4} -- ", target_name(&rule.target));
     if look.verbose {
         let interface = |test: &Option<Not<String>>| {
             let named = test.as_ref().map(|test| bang(test, Clone::clone));
@@ -86,7 +87,7 @@ fn list_rule(rule: &Rule, look: Look, name_of: NameOf<'_>) -> String {
     };
     let (source, destination) = (network(&matches.source), network(&matches.destination));
     text += &format!("{source} {destination} ");
-    match conditions(matches, rule.target, look) {
+    match conditions(matches, &rule.target, look) {
         words if words.is_empty() => text,
         words => text + " " + &words,
     }
@@ -113,74 +114,130 @@ fn bang<T>(test: &Not<T>, print: impl Fn(&T) -> String) -> String {
     )
 }
 
-const fn target_name(target: Target) -> &'static str {
+const fn target_name(target: &Target) -> &'static str {
     match target {
         Target::Accept => "ACCEPT",
         Target::Drop => "DROP",
         Target::Reject(_) => "REJECT",
         Target::Mss(_) => "TCPMSS",
+        Target::Log(_) => "LOG",
+        Target::Nothing => "",
     }
 }
 
 /// What the matches and the target print behind the addresses.
-fn conditions(matches: &Matches, target: Target, look: Look) -> String {
+fn conditions(matches: &Matches, target: &Target, look: Look) -> String {
     let mut words = Vec::new();
-    let module = matches
-        .protocol
-        .as_ref()
-        .map_or_else(|| "tcp".to_owned(), |number| protocol_name(number.value));
+    for module in &matches.modules {
+        match module {
+            Module::Transport => words.extend(transport_words(matches, look)),
+            Module::Multiport => words.extend(list_words(matches, look)),
+            Module::Icmp => words.extend(matches.icmp_type.as_ref().map(|it| icmp_word(it, look))),
+            Module::Length => words.extend(
+                (matches.length.as_ref()).map(|test| format!("length {}", bang(test, print_range))),
+            ),
+            Module::Comment => {
+                words.extend(matches.comment.as_ref().map(|it| format!("/* {it} */")));
+            }
+            Module::Conntrack | Module::State => {
+                words.extend(matches.states.as_ref().map(|test| {
+                    let not = if test.inverted { "! " } else { "" };
+                    let name = match module {
+                        Module::State => "state",
+                        _ => "ctstate",
+                    };
+                    format!("{not}{name} {}", state_names(&test.value))
+                }))
+            }
+        }
+    }
+    match target {
+        Target::Reject(with) => words.push(format!("reject-with {}", reject_name(*with))),
+        Target::Mss(None) => words.push("TCPMSS clamp to PMTU".to_owned()),
+        Target::Mss(Some(size)) => words.push(format!("TCPMSS set {size}")),
+        Target::Log(log) => words.push(log_words(log, look)),
+        Target::Accept | Target::Drop | Target::Nothing => {}
+    }
+    words.join(" ")
+}
+
+/// `tcp spt:1 dpts:22:80 flags:0x17/0x02`.
+fn transport_words(matches: &Matches, look: Look) -> Option<String> {
+    let number = matches.protocol.as_ref()?;
+    let mut text = protocol_name(number.value);
     for (side, ports) in [
         ("s", &matches.source_ports),
         ("d", &matches.destination_ports),
     ] {
         let Some(ports) = ports else { continue };
-        words.push(match &ports.value[..] {
-            [(low, high)] if low == high => {
-                let port = bang(ports, |_| port_text(*low, look));
-                format!("{module} {side}pt:{port}")
-            }
-            [range] => format!("{module} {side}pts:{}", bang(ports, |_| print_range(range))),
-            many => {
-                let name = |range: &(u16, u16)| match range {
-                    (low, high) if low == high => port_text(*low, look),
-                    range => print_range(range),
-                };
-                let list: Vec<_> = many.iter().map(name).collect();
-                let not = if ports.inverted { " !" } else { "" };
-                format!("multiport {side}ports{not} {}", list.join(","))
-            }
-        });
+        let Some((low, high)) = ports.value.first() else {
+            continue;
+        };
+        let range = bang(ports, |_| range_text(&(*low, *high), look));
+        let many = if low == high { "" } else { "s" };
+        text += &format!(" {side}pt{many}:{range}");
     }
     if let Some(test) = &matches.tcp_flags {
-        let flags = bang(test, |(mask, set)| {
-            format!("0x{:02X}/0x{:02X}", mask.0, set.0)
+        let flags = bang(test, |(mask, set)| match look.numeric {
+            true => format!("0x{:02X}/0x{:02X}", mask.0, set.0),
+            false => format!("{}/{}", flag_names(*mask), flag_names(*set)),
         });
-        words.push(format!("tcp flags:{flags}"));
+        text += &format!(" flags:{flags}");
     }
-    if let Some(test) = &matches.icmp_type {
-        let named = ICMP_TYPES.iter().find(|(_, known)| *known == test.value);
-        words.push(match named.filter(|_| !look.numeric) {
-            Some((name, _)) => format!("icmp {}", bang(test, |_| (*name).to_owned())),
-            None => {
-                let kind = bang(test, |(kind, _)| kind.to_string());
-                let code = test.value.1.map(|code| format!(" code {code}"));
-                format!("icmptype {kind}{}", code.unwrap_or_default())
+    Some(text)
+}
+
+fn list_words(matches: &Matches, look: Look) -> Vec<String> {
+    let words = |side: &str, ports: &Option<Not<Ports>>| {
+        let ports = ports.as_ref()?;
+        let list: Vec<_> = ports.value.iter().map(|it| range_text(it, look)).collect();
+        let not = if ports.inverted { " !" } else { "" };
+        Some(format!("multiport {side}ports{not} {}", list.join(",")))
+    };
+    let both = [
+        words("s", &matches.source_list),
+        words("d", &matches.destination_list),
+    ];
+    both.into_iter().flatten().collect()
+}
+
+fn icmp_word(test: &Not<(u8, Option<u8>)>, look: Look) -> String {
+    let named = ICMP_TYPES.iter().find(|(_, known)| *known == test.value);
+    match named.filter(|_| !look.numeric) {
+        Some((name, _)) => format!("icmp {}", bang(test, |_| (*name).to_owned())),
+        None => {
+            let kind = bang(test, |(kind, _)| kind.to_string());
+            let code = test.value.1.map(|code| format!(" code {code}"));
+            format!("icmptype {kind}{}", code.unwrap_or_default())
+        }
+    }
+}
+
+fn log_words(log: &Log, look: Look) -> String {
+    let mut text = String::from("LOG");
+    if look.numeric {
+        text += &format!(" flags {} level {}", log.flags, log.level);
+    } else {
+        let level = LEVELS.get(usize::from(log.level)).unwrap_or(&"warn");
+        text += &format!(" level {level}");
+        for (_, name, flag) in Log::FLAGS {
+            if log.flags & flag != 0 {
+                text += &format!(" {name}");
             }
-        });
+        }
     }
-    if let Some(test) = &matches.length {
-        words.push(format!("length {}", bang(test, print_range)));
+    match &log.prefix {
+        Some(prefix) => text + &format!(" prefix \"{prefix}\""),
+        None => text,
     }
-    if let Some(comment) = &matches.comment {
-        words.push(format!("/* {comment} */"));
+}
+
+/// `80`, `22:80`, or with the names of services.
+fn range_text((low, high): &(u16, u16), look: Look) -> String {
+    match low == high {
+        true => port_text(*low, look),
+        false => format!("{}:{}", port_text(*low, look), port_text(*high, look)),
     }
-    match target {
-        Target::Reject(with) => words.push(format!("reject-with {}", reject_name(with))),
-        Target::Mss(None) => words.push("TCPMSS clamp to PMTU".to_owned()),
-        Target::Mss(Some(size)) => words.push(format!("TCPMSS set {size}")),
-        Target::Accept | Target::Drop => {}
-    }
-    words.join(" ")
 }
 
 fn port_text(port: u16, look: Look) -> String {

@@ -1,9 +1,13 @@
 //! Reading of `iptables` command lines.
 
-use wirelab_model::IpNet;
 use wirelab_wire::{TcpFlags, Unreachable, protocol};
 
-use super::{Hook, Matches, Not, RejectWith, Rule, Table, Target};
+use super::errors::FirewallError;
+use super::values::{
+    flags, icmp_type, log_level, network, number, ports, protocol_number, range, reject_with,
+    states,
+};
+use super::{Hook, Log, Matches, Module, Not, RejectWith, Rule, Table, Target};
 
 /// What an `iptables` command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,13 @@ pub(crate) enum Command {
     Delete {
         table: Table,
         hook: Hook,
+        rule: Rule,
+    },
+    /// `-R`.
+    Replace {
+        table: Table,
+        hook: Hook,
+        at: usize,
         rule: Rule,
     },
     /// `-C`.
@@ -68,67 +79,6 @@ pub(crate) struct Look {
     pub(crate) numbered: bool,
 }
 
-/// Why a command line is refused, in the words of iptables.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FirewallError {
-    #[error("unknown option \"{0}\"")]
-    Unknown(String),
-    #[error("option \"{0}\" requires an argument")]
-    Missing(&'static str),
-    #[error("bad value \"{value}\" for {what}")]
-    Bad { what: &'static str, value: String },
-    #[error("unknown protocol \"{0}\" specified")]
-    Protocol(String),
-    #[error("Chain '{0}' does not exist")]
-    Target(String),
-    #[error("-n, -v, -x and --line-numbers go with -L only here")]
-    OnlyWithList,
-    #[error("no command specified")]
-    NoCommand,
-    #[error(
-        "TCPMSS target: only valid in the mangle table, with `-p tcp` and SYN set in --tcp-flags"
-    )]
-    MssNeedsSyn,
-    #[error("No chain/target/match by that name.")]
-    NoChain,
-    #[error("Bad rule (does a matching rule exist in that chain?).")]
-    NoSuchRule,
-    #[error("Index of {0} too big.")]
-    IndexTooBig(&'static str),
-}
-
-/// What there is, for those who asked for something else.
-const SUPPORTED: &str = "(supported here: -t filter|mangle, -A -I -D -C -L -S -F -P -Z on INPUT, \
-    FORWARD, OUTPUT, with -p -s -d -i -o --sport --dport --sports --dports --tcp-flags --syn \
-    --icmp-type --length --comment -j ACCEPT|DROP|REJECT|TCPMSS)";
-
-impl FirewallError {
-    /// The exit code of iptables: 1 where the kernel said no, 2 for what it does not understand.
-    pub(crate) const fn status(&self) -> i32 {
-        match self {
-            Self::NoChain | Self::NoSuchRule | Self::IndexTooBig(_) => 1,
-            _ => 2,
-        }
-    }
-
-    /// What iptables prints; and, of what is only unknown here, what there is.
-    pub(crate) fn printed(&self) -> String {
-        if self.status() == 1 {
-            return format!("iptables: {self}\n");
-        }
-        let there = match self {
-            Self::Unknown(option) if option.starts_with("--dport") || option == "--sport" => "",
-            Self::Unknown(_) | Self::Bad { .. } => SUPPORTED,
-            _ => "",
-        };
-        let gap = if there.is_empty() { "" } else { "\n" };
-        format!(
-            "iptables v1.8.9 (nf_tables): {self}\n\
-             Try `iptables -h' or 'iptables --help' for more information.{gap}{there}\n"
-        )
-    }
-}
-
 struct Words<'a> {
     words: std::slice::Iter<'a, String>,
 }
@@ -145,6 +95,7 @@ impl Words<'_> {
 enum Verb {
     Append(Hook),
     Insert(Hook, usize),
+    Replace(Hook, usize),
     Delete(Hook, Option<usize>),
     Check(Hook),
     Zero(Option<Hook>),
@@ -161,6 +112,8 @@ struct Draft {
     matches: Matches,
     target: Option<Target>,
     look: Look,
+    /// `-m conntrack` or `-m state` was said, and nothing of it yet.
+    wants_state: bool,
 }
 
 /// Reads the arguments after `iptables`.
@@ -180,6 +133,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command, FirewallError> {
         }
         if !draft.read_verb(word, &mut words)?
             && !draft.read_match(word, inverted, &mut words)?
+            && !draft.read_ports(word, inverted, &mut words)?
             && !draft.read_target(word, &mut words)?
         {
             return Err(FirewallError::Unknown(word.clone()));
@@ -196,17 +150,6 @@ fn hook(text: &str) -> Result<Hook, FirewallError> {
         .ok_or(FirewallError::NoChain)
 }
 
-fn bad(what: &'static str, value: &str) -> FirewallError {
-    FirewallError::Bad {
-        what,
-        value: value.to_owned(),
-    }
-}
-
-fn number<T: std::str::FromStr>(what: &'static str, text: &str) -> Result<T, FirewallError> {
-    text.parse().map_err(|_| bad(what, text))
-}
-
 impl Draft {
     fn read_verb(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, FirewallError> {
         let verb = match word {
@@ -214,7 +157,7 @@ impl Draft {
                 self.table = Some(match words.value("-t")?.as_str() {
                     "filter" => Table::Filter,
                     "mangle" => Table::Mangle,
-                    other => return Err(bad("a table", other)),
+                    other => return Err(FirewallError::table(other)),
                 });
                 return Ok(true);
             }
@@ -238,32 +181,42 @@ impl Draft {
                 if !word.contains('L') {
                     return Ok(true);
                 }
-                Verb::List(words.optional_hook())
+                Verb::List(words.shown_hook(self.table)?)
             }
             "-A" | "--append" => Verb::Append(hook(&words.value("-A")?)?),
             "-I" | "--insert" => {
                 let at = hook(&words.value("-I")?)?;
-                Verb::Insert(at, words.optional_number().unwrap_or(1))
+                Verb::Insert(at, words.optional_number()?.unwrap_or(1))
+            }
+            "-R" | "--replace" => {
+                let at = hook(&words.value("-R")?)?;
+                let number = words.optional_number()?;
+                Verb::Replace(at, number.ok_or(FirewallError::Missing("-R"))?)
             }
             "-D" | "--delete" => {
                 let at = hook(&words.value("-D")?)?;
-                Verb::Delete(at, words.optional_number())
+                Verb::Delete(at, words.optional_number()?)
             }
             "-C" | "--check" => Verb::Check(hook(&words.value("-C")?)?),
-            "-Z" | "--zero" => Verb::Zero(words.optional_hook()),
-            "-F" | "--flush" => Verb::Flush(words.optional_hook()),
-            "--list" => Verb::List(words.optional_hook()),
-            "-S" | "--list-rules" => Verb::Save(words.optional_hook()),
+            "-Z" | "--zero" => Verb::Zero(words.optional_hook()?),
+            "-F" | "--flush" => Verb::Flush(words.optional_hook()?),
+            "--list" => Verb::List(words.shown_hook(self.table)?),
+            "-S" | "--list-rules" => Verb::Save(words.shown_hook(self.table)?),
             "-P" | "--policy" => {
-                let at = hook(&words.value("-P")?)?;
-                match words.value("-P")?.as_str() {
+                let at = words.value("-P")?;
+                let policy = words.words.next().ok_or(FirewallError::NoPolicy)?;
+                let at = hook(&at).map_err(|_| FirewallError::NotBuiltIn)?;
+                match policy.as_str() {
                     "ACCEPT" => Verb::Policy(at, true),
                     "DROP" => Verb::Policy(at, false),
-                    other => return Err(bad("a policy", other)),
+                    _ => return Err(FirewallError::BadPolicy),
                 }
             }
             _ => return Ok(false),
         };
+        if let Some(before) = &self.verb {
+            return Err(FirewallError::TwoCommands(verb.letter(), before.letter()));
+        }
         self.verb = Some(verb);
         Ok(true)
     }
@@ -276,15 +229,12 @@ impl Draft {
     ) -> Result<bool, FirewallError> {
         let matches = &mut self.matches;
         match word {
-            "-m" | "--match" => match words.value("-m")?.as_str() {
-                "tcp" | "udp" | "icmp" | "multiport" | "length" | "comment" => {}
-                other => {
-                    return Err(bad(
-                        "-m (tcp, udp, icmp, multiport, length, comment)",
-                        other,
-                    ));
-                }
-            },
+            "-m" | "--match" => {
+                let name = words.value("-m")?;
+                let module = Module::named(&name);
+                matches.load(module.ok_or(FirewallError::Match(name))?);
+                self.wants_state |= matches!(module, Some(Module::Conntrack | Module::State));
+            }
             "-p" | "--protocol" => {
                 let value = protocol_number(&words.value("-p")?)?;
                 matches.protocol = Some(Not { inverted, value });
@@ -297,27 +247,67 @@ impl Draft {
             }
             "-i" | "--in-interface" => matches.input = Some(not(inverted, words.value("-i")?)),
             "-o" | "--out-interface" => matches.output = Some(not(inverted, words.value("-o")?)),
-            "--sport" | "--source-port" | "--sports" | "--source-ports" => {
-                matches.source_ports = Some(not(inverted, ports(&words.value("--sport")?)?));
-            }
-            "--dport" | "--destination-port" | "--dports" | "--destination-ports" => {
-                matches.destination_ports = Some(not(inverted, ports(&words.value("--dport")?)?));
-            }
             "--tcp-flags" => {
+                matches.load(Module::Transport);
                 let mask = flags(&words.value("--tcp-flags")?)?;
                 let set = flags(&words.value("--tcp-flags")?)?;
                 matches.tcp_flags = Some(not(inverted, (mask, set)));
             }
             "--syn" => {
+                matches.load(Module::Transport);
                 let mask = TcpFlags::FIN | TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK;
                 matches.tcp_flags = Some(not(inverted, (mask, TcpFlags::SYN)));
             }
             "--icmp-type" => {
+                matches.load(Module::Icmp);
                 matches.icmp_type = Some(not(inverted, icmp_type(&words.value("--icmp-type")?)?));
             }
-            "--comment" => matches.comment = Some(words.value("--comment")?),
-            "--length" => {
+            "--comment" if matches.has(Module::Comment) => {
+                matches.comment = Some(words.value("--comment")?);
+            }
+            "--length" if matches.has(Module::Length) => {
                 matches.length = Some(not(inverted, range(&words.value("--length")?, "--length")?))
+            }
+            "--ctstate" if matches.has(Module::Conntrack) => {
+                let wanted = states(&words.value("--ctstate")?, "ctstate")?;
+                matches.states = Some(not(inverted, wanted));
+                self.wants_state = false;
+            }
+            "--state" if matches.has(Module::State) => {
+                let wanted = states(&words.value("--state")?, "state")?;
+                matches.states = Some(not(inverted, wanted));
+                self.wants_state = false;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn read_ports(
+        &mut self,
+        word: &str,
+        inverted: bool,
+        words: &mut Words<'_>,
+    ) -> Result<bool, FirewallError> {
+        let matches = &mut self.matches;
+        match word {
+            "--sport" | "--source-port" => {
+                matches.load(Module::Transport);
+                let ports = one_range(&words.value("--sport")?)?;
+                matches.source_ports = Some(not(inverted, ports));
+            }
+            "--dport" | "--destination-port" => {
+                matches.load(Module::Transport);
+                let ports = one_range(&words.value("--dport")?)?;
+                matches.destination_ports = Some(not(inverted, ports));
+            }
+            "--sports" | "--source-ports" if matches.has(Module::Multiport) => {
+                let ports = ports(&words.value("--sports")?)?;
+                matches.source_list = Some(not(inverted, ports));
+            }
+            "--dports" | "--destination-ports" if matches.has(Module::Multiport) => {
+                let ports = ports(&words.value("--dports")?)?;
+                matches.destination_list = Some(not(inverted, ports));
             }
             _ => return Ok(false),
         }
@@ -325,6 +315,11 @@ impl Draft {
     }
 
     fn read_target(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, FirewallError> {
+        if let Some(Target::Log(log)) = &mut self.target
+            && log.read(word, words)?
+        {
+            return Ok(true);
+        }
         match word {
             "-j" | "--jump" => {
                 self.target = Some(match words.value("-j")?.as_str() {
@@ -332,6 +327,7 @@ impl Draft {
                     "DROP" => Target::Drop,
                     "REJECT" => Target::Reject(RejectWith::Icmp(Unreachable::Port)),
                     "TCPMSS" => Target::Mss(None),
+                    "LOG" => Target::Log(Log::default()),
                     other => return Err(FirewallError::Target(other.to_owned())),
                 });
             }
@@ -358,10 +354,15 @@ impl Draft {
         if look != Look::default() && !shows {
             return Err(FirewallError::OnlyWithList);
         }
-        let rule = || {
-            let target = target.ok_or(FirewallError::Missing("-j"))?;
-            check_mss(table, &matches, target)?;
+        let wants_state = self.wants_state;
+        let rule = |hook: Hook| {
+            let target = target.clone().unwrap_or(Target::Nothing);
+            check_mss(table, &matches, &target)?;
             check_ports(&matches)?;
+            check_devices(hook, &matches)?;
+            if wants_state {
+                return Err(FirewallError::StateMissing);
+            }
             Ok(Rule {
                 matches: matches.clone(),
                 target,
@@ -374,24 +375,30 @@ impl Draft {
                 table,
                 hook,
                 at: None,
-                rule: rule()?,
+                rule: rule(hook)?,
             },
             Verb::Insert(hook, at) => Command::Insert {
                 table,
                 hook,
                 at: Some(at),
-                rule: rule()?,
+                rule: rule(hook)?,
+            },
+            Verb::Replace(hook, at) => Command::Replace {
+                table,
+                hook,
+                at,
+                rule: rule(hook)?,
             },
             Verb::Delete(hook, Some(at)) => Command::DeleteAt { table, hook, at },
             Verb::Delete(hook, None) => Command::Delete {
                 table,
                 hook,
-                rule: rule()?,
+                rule: rule(hook)?,
             },
             Verb::Check(hook) => Command::Check {
                 table,
                 hook,
-                rule: rule()?,
+                rule: rule(hook)?,
             },
             Verb::Zero(hook) => Command::Zero { table, hook },
             Verb::Flush(hook) => Command::Flush { table, hook },
@@ -432,6 +439,8 @@ fn check_ports(matches: &Matches) -> Result<(), FirewallError> {
     for (ports, option) in [
         (&matches.source_ports, "--sport"),
         (&matches.destination_ports, "--dport"),
+        (&matches.source_list, "--sports"),
+        (&matches.destination_list, "--dports"),
     ] {
         if ports.is_some() {
             return Err(FirewallError::Unknown(option.to_owned()));
@@ -440,7 +449,18 @@ fn check_ports(matches: &Matches) -> Result<(), FirewallError> {
     Ok(())
 }
 
-fn check_mss(table: Table, matches: &Matches, target: Target) -> Result<(), FirewallError> {
+/// What comes in has no way out yet, and the other way round.
+fn check_devices(hook: Hook, matches: &Matches) -> Result<(), FirewallError> {
+    let option = match hook {
+        Hook::Input if matches.output.is_some() => "-o",
+        Hook::Output if matches.input.is_some() => "-i",
+        _ => return Ok(()),
+    };
+    let chain = hook.name();
+    Err(FirewallError::Device { option, chain })
+}
+
+fn check_mss(table: Table, matches: &Matches, target: &Target) -> Result<(), FirewallError> {
     let syn_only = matches
         .tcp_flags
         .as_ref()
@@ -452,143 +472,88 @@ fn check_mss(table: Table, matches: &Matches, target: Target) -> Result<(), Fire
 }
 
 impl Words<'_> {
-    fn optional_number(&mut self) -> Option<usize> {
-        let value = self.words.as_slice().first()?.parse().ok()?;
+    /// A rule's number, if there is one.
+    fn optional_number(&mut self) -> Result<Option<usize>, FirewallError> {
+        let first = self.words.as_slice().first();
+        let Some(text) = first.filter(|it| it.starts_with(|it: char| it.is_ascii_digit())) else {
+            return Ok(None);
+        };
+        let number = text.parse().ok().filter(|it| *it > 0);
+        let number = number.ok_or_else(|| FirewallError::RuleNumber(text.clone()))?;
         self.words.next();
-        Some(value)
+        Ok(Some(number))
     }
 
-    fn optional_hook(&mut self) -> Option<Hook> {
-        let value = hook(self.words.as_slice().first()?).ok()?;
+    /// A chain, if there is one.
+    fn optional_hook(&mut self) -> Result<Option<Hook>, FirewallError> {
+        let first = self.words.as_slice().first();
+        let Some(text) = first.filter(|it| !it.starts_with('-')) else {
+            return Ok(None);
+        };
+        let found = hook(text)?;
         self.words.next();
-        Some(value)
+        Ok(Some(found))
+    }
+
+    /// The same for what only shows.
+    fn shown_hook(&mut self, table: Option<Table>) -> Result<Option<Hook>, FirewallError> {
+        let name = self.words.as_slice().first().cloned().unwrap_or_default();
+        let table = table.unwrap_or(Table::Filter).name();
+        self.optional_hook()
+            .map_err(|_| FirewallError::Incompatible(name, table))
+    }
+}
+
+impl Verb {
+    const fn letter(&self) -> &'static str {
+        match self {
+            Self::Append(_) => "-A",
+            Self::Insert(..) => "-I",
+            Self::Replace(..) => "-R",
+            Self::Delete(..) => "-D",
+            Self::Check(_) => "-C",
+            Self::Zero(_) => "-Z",
+            Self::Flush(_) => "-F",
+            Self::Policy(..) => "-P",
+            Self::List(_) => "-L",
+            Self::Save(_) => "-S",
+        }
+    }
+}
+
+impl Log {
+    /// An option of the target; false if it is none.
+    fn read(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, FirewallError> {
+        match word {
+            "--log-prefix" => {
+                let mut prefix = words.value("--log-prefix")?;
+                let end = prefix.char_indices().nth(Self::PREFIX_MAX);
+                prefix.truncate(end.map_or(prefix.len(), |(at, _)| at));
+                self.prefix = Some(prefix);
+            }
+            "--log-level" => self.level = log_level(&words.value("--log-level")?)?,
+            _ => {
+                let mut flags = Self::FLAGS.iter();
+                let Some((_, _, flag)) = flags.find(|(option, ..)| *option == word) else {
+                    return Ok(false);
+                };
+                self.flags |= flag;
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A port or a range of them.
+fn one_range(text: &str) -> Result<Vec<(u16, u16)>, FirewallError> {
+    match text.contains(',') {
+        true => Err(FirewallError::Port(text.to_owned())),
+        false => ports(text),
     }
 }
 
 const fn not<T>(inverted: bool, value: T) -> Not<T> {
     Not { inverted, value }
-}
-
-fn protocol_number(text: &str) -> Result<u8, FirewallError> {
-    Ok(match text {
-        "tcp" => protocol::TCP,
-        "udp" => protocol::UDP,
-        "icmp" => protocol::ICMP,
-        "all" => 0,
-        other => {
-            return other
-                .parse()
-                .map_err(|_| FirewallError::Protocol(other.to_owned()));
-        }
-    })
-}
-
-fn network(text: &str) -> Result<IpNet, FirewallError> {
-    let net: Result<IpNet, _> = text.parse();
-    let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    net.or_else(|_| address())
-        .map(|net| net.trunc())
-        .map_err(|_| bad("an address", text))
-}
-
-fn range(text: &str, what: &'static str) -> Result<(u16, u16), FirewallError> {
-    let Some((low, high)) = text.split_once(':') else {
-        let value = number(what, text)?;
-        return Ok((value, value));
-    };
-    let low = if low.is_empty() {
-        0
-    } else {
-        number(what, low)?
-    };
-    let high = if high.is_empty() {
-        u16::MAX
-    } else {
-        number(what, high)?
-    };
-    Ok((low, high))
-}
-
-fn ports(text: &str) -> Result<Vec<(u16, u16)>, FirewallError> {
-    text.split(',').map(|part| range(part, "a port")).collect()
-}
-
-pub(super) const FLAG_NAMES: [(&str, TcpFlags); 6] = [
-    ("FIN", TcpFlags::FIN),
-    ("SYN", TcpFlags::SYN),
-    ("RST", TcpFlags::RST),
-    ("PSH", TcpFlags::PSH),
-    ("ACK", TcpFlags::ACK),
-    ("URG", TcpFlags::URG),
-];
-
-fn flags(text: &str) -> Result<TcpFlags, FirewallError> {
-    let mut set = TcpFlags::default();
-    for name in text.split(',') {
-        set = match name {
-            "NONE" => set,
-            "ALL" => TcpFlags(0x3f),
-            name => {
-                let known = FLAG_NAMES.iter().find(|(known, _)| *known == name);
-                set | known.ok_or_else(|| bad("--tcp-flags", name))?.1
-            }
-        };
-    }
-    Ok(set)
-}
-
-/// Types by name.
-pub(super) const ICMP_TYPES: [(&str, (u8, Option<u8>)); 10] = [
-    ("echo-request", (8, None)),
-    ("echo-reply", (0, None)),
-    ("destination-unreachable", (3, None)),
-    ("network-unreachable", (3, Some(0))),
-    ("host-unreachable", (3, Some(1))),
-    ("port-unreachable", (3, Some(3))),
-    ("fragmentation-needed", (3, Some(4))),
-    ("communication-prohibited", (3, Some(13))),
-    ("time-exceeded", (11, None)),
-    ("ttl-zero-during-transit", (11, Some(0))),
-];
-
-fn icmp_type(text: &str) -> Result<(u8, Option<u8>), FirewallError> {
-    if let Some((_, known)) = ICMP_TYPES.iter().find(|(name, _)| *name == text) {
-        return Ok(*known);
-    }
-    Ok(match text.split_once('/') {
-        Some((kind, code)) => (
-            number("--icmp-type", kind)?,
-            Some(number("--icmp-type", code)?),
-        ),
-        None => (number("--icmp-type", text)?, None),
-    })
-}
-
-pub(super) const REJECTS: [(&str, RejectWith); 7] = [
-    ("icmp-port-unreachable", RejectWith::Icmp(Unreachable::Port)),
-    ("icmp-host-unreachable", RejectWith::Icmp(Unreachable::Host)),
-    ("icmp-net-unreachable", RejectWith::Icmp(Unreachable::Net)),
-    (
-        "icmp-proto-unreachable",
-        RejectWith::Icmp(Unreachable::Protocol),
-    ),
-    (
-        "icmp-host-prohibited",
-        RejectWith::Icmp(Unreachable::HostProhibited),
-    ),
-    (
-        "icmp-admin-prohibited",
-        RejectWith::Icmp(Unreachable::AdministrativelyProhibited),
-    ),
-    ("tcp-reset", RejectWith::TcpReset),
-];
-
-fn reject_with(text: &str) -> Result<RejectWith, FirewallError> {
-    REJECTS
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, with)| *with)
-        .ok_or_else(|| bad("--reject-with", text))
 }
 
 #[cfg(test)]
@@ -608,6 +573,10 @@ mod tests {
             "-A OUTPUT ! -d 10.0.1.0/24 -o ens5 -j REJECT --reject-with icmp-admin-prohibited",
             "-A INPUT -p tcp -m multiport --dports 80,8000:8080 -j ACCEPT",
             "-A INPUT -p icmp -m icmp --icmp-type 3/4 -j DROP",
+            "-A INPUT -p tcp -m conntrack --ctstate NEW -m tcp --dport 22 -j ACCEPT",
+            "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT",
+            "-A INPUT -j LOG --log-prefix x --log-level 6 --log-uid",
+            "-A INPUT -p tcp",
         ] {
             let mut firewall = Firewall::default();
             let command = parse(&words(line)).expect(line);
@@ -626,7 +595,12 @@ mod tests {
     #[test]
     fn unknown_words_and_misplaced_clamps_are_refused() {
         for line in [
-            "-A INPUT -m conntrack --ctstate NEW -j ACCEPT",
+            "-A INPUT -m conntrack --ctstate LATE -j ACCEPT",
+            "-A INPUT -m conntrack -j ACCEPT",
+            "-A INPUT --ctstate NEW -j ACCEPT",
+            "-A INPUT -j LOG --log-level loud",
+            "-A INPUT -o ens5 -j DROP",
+            "-A INPUT -P",
             "-A FORWARD -p tcp -j TCPMSS --set-mss 1300",
             "-A NOWHERE -j DROP",
             "-j DROP",

@@ -4,8 +4,8 @@ use std::fmt;
 
 use wirelab_wire::{TcpFlags, protocol};
 
-use super::parse::{FLAG_NAMES, REJECTS};
-use super::{Matches, RejectWith, Rule, Target};
+use super::values::{FLAG_NAMES, ICMP_ANY, REJECTS, STATES};
+use super::{CtState, Log, Matches, Module, Not, Ports, RejectWith, Rule, Target};
 
 /// Prints what follows the chain in `iptables -S`.
 pub(super) fn print(rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,8 +31,10 @@ pub(super) fn print(rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             protocol_name(number.value)
         )?;
     }
-    print_transport(matches, f)?;
-    print_target(rule.target, f)
+    for module in &matches.modules {
+        print_module(matches, *module, f)?;
+    }
+    print_target(&rule.target, f)
 }
 
 pub(super) fn protocol_name(number: u8) -> String {
@@ -44,62 +46,87 @@ pub(super) fn protocol_name(number: u8) -> String {
     }
 }
 
-fn print_transport(matches: &Matches, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn print_module(matches: &Matches, module: Module, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let bang = |inverted: bool| if inverted { " !" } else { "" };
-    let module = match &matches.protocol {
-        Some(number) => protocol_name(number.value),
-        None => "tcp".to_owned(),
+    let name = match (module, &matches.protocol) {
+        (Module::Transport, Some(number)) => protocol_name(number.value),
+        _ => module.name().to_owned(),
     };
-    for (option, ports) in [
-        ("sport", &matches.source_ports),
-        ("dport", &matches.destination_ports),
-    ] {
-        let Some(ports) = ports else { continue };
+    write!(f, " -m {name}")?;
+    let ports = |f: &mut fmt::Formatter<'_>, option: &str, ports: &Option<Not<Ports>>| {
+        let Some(ports) = ports else { return Ok(()) };
         let list: Vec<_> = ports.value.iter().map(print_range).collect();
-        if list.len() > 1 {
-            write!(
-                f,
-                " -m multiport{} --{option}s {}",
-                bang(ports.inverted),
-                list.join(",")
-            )?;
-        } else {
-            write!(
-                f,
-                " -m {module}{} --{option} {}",
-                bang(ports.inverted),
-                list.join(",")
-            )?;
+        write!(f, "{} --{option} {}", bang(ports.inverted), list.join(","))
+    };
+    match module {
+        Module::Transport => {
+            ports(f, "sport", &matches.source_ports)?;
+            ports(f, "dport", &matches.destination_ports)?;
+            if let Some(test) = &matches.tcp_flags {
+                let (mask, set) = test.value;
+                let (mask, set) = (flag_names(mask), flag_names(set));
+                write!(f, "{} --tcp-flags {mask} {set}", bang(test.inverted))?;
+            }
         }
-    }
-    if let Some(test) = &matches.tcp_flags {
-        let (mask, set) = test.value;
-        let (mask, set) = (flag_names(mask), flag_names(set));
-        write!(f, " -m tcp{} --tcp-flags {mask} {set}", bang(test.inverted))?;
-    }
-    if let Some(test) = &matches.icmp_type {
-        write!(
-            f,
-            " -m icmp{} --icmp-type {}",
-            bang(test.inverted),
-            test.value.0
-        )?;
-        if let Some(code) = test.value.1 {
-            write!(f, "/{code}")?;
+        Module::Multiport => {
+            ports(f, "sports", &matches.source_list)?;
+            ports(f, "dports", &matches.destination_list)?;
         }
-    }
-    if let Some(comment) = &matches.comment {
-        write!(f, " -m comment --comment {comment}")?;
-    }
-    if let Some(test) = &matches.length {
-        write!(
-            f,
-            " -m length{} --length {}",
-            bang(test.inverted),
-            print_range(&test.value)
-        )?;
+        Module::Icmp => {
+            if let Some(test) = &matches.icmp_type {
+                write!(f, "{} --icmp-type ", bang(test.inverted))?;
+                match test.value {
+                    (ICMP_ANY, _) => f.write_str("any")?,
+                    (kind, None) => write!(f, "{kind}")?,
+                    (kind, Some(code)) => write!(f, "{kind}/{code}")?,
+                }
+            }
+        }
+        Module::Comment => {
+            if let Some(comment) = &matches.comment {
+                write!(f, " --comment {}", quoted(comment))?;
+            }
+        }
+        Module::Length => {
+            if let Some(test) = &matches.length {
+                let range = print_range(&test.value);
+                write!(f, "{} --length {range}", bang(test.inverted))?;
+            }
+        }
+        Module::Conntrack | Module::State => {
+            if let Some(test) = &matches.states {
+                let option = match module {
+                    Module::State => "state",
+                    _ => "ctstate",
+                };
+                let states = state_names(&test.value);
+                write!(f, "{} --{option} {states}", bang(test.inverted))?;
+            }
+        }
     }
     Ok(())
+}
+
+/// As `xtables_save_string` does it: in quotes unless it is plain.
+fn quoted(text: &str) -> String {
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "_-".contains(it);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    let mut out = String::from("\"");
+    for letter in text.chars() {
+        if "\"\\'".contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out + "\""
+}
+
+pub(super) fn state_names(wanted: &[CtState]) -> String {
+    let names = STATES.iter().filter(|(_, state)| wanted.contains(state));
+    let names: Vec<_> = names.map(|(name, _)| *name).collect();
+    names.join(",")
 }
 
 pub(super) fn print_range((low, high): &(u16, u16)) -> String {
@@ -110,7 +137,7 @@ pub(super) fn print_range((low, high): &(u16, u16)) -> String {
     }
 }
 
-fn flag_names(set: TcpFlags) -> String {
+pub(super) fn flag_names(set: TcpFlags) -> String {
     let names: Vec<_> = FLAG_NAMES
         .iter()
         .filter(|(_, flag)| set.contains(*flag))
@@ -129,14 +156,33 @@ pub(super) fn reject_name(with: RejectWith) -> &'static str {
     known.map_or("icmp-port-unreachable", |(name, _)| name)
 }
 
-fn print_target(target: Target, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn print_target(target: &Target, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match target {
         Target::Accept => f.write_str(" -j ACCEPT"),
         Target::Drop => f.write_str(" -j DROP"),
         Target::Reject(with) => {
-            write!(f, " -j REJECT --reject-with {}", reject_name(with))
+            write!(f, " -j REJECT --reject-with {}", reject_name(*with))
         }
         Target::Mss(None) => f.write_str(" -j TCPMSS --clamp-mss-to-pmtu"),
         Target::Mss(Some(size)) => write!(f, " -j TCPMSS --set-mss {size}"),
+        Target::Nothing => Ok(()),
+        Target::Log(log) => print_log(log, f),
     }
+}
+
+fn print_log(log: &Log, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(" -j LOG")?;
+    if let Some(prefix) = &log.prefix {
+        write!(f, " --log-prefix {}", quoted(prefix))?;
+    }
+    if log.level != Log::LEVEL {
+        write!(f, " --log-level {}", log.level)?;
+    }
+    let set = Log::FLAGS
+        .iter()
+        .filter(|(_, _, flag)| log.flags & flag != 0);
+    for (option, ..) in set {
+        write!(f, " {option}")?;
+    }
+    Ok(())
 }

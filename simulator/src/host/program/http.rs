@@ -138,7 +138,7 @@ fn answer(head: &Head, resources: &[HttpResource], moment: Moment, acts: &mut Ve
         None => (404, 10),
     };
     let top = response_head(status, bytes, head.close || head.broken, moment);
-    let body = if head.method == "HEAD" {
+    let body = if head.method == "HEAD" || !has_content(status) {
         Vec::new()
     } else {
         text::pieces(bytes)
@@ -163,11 +163,22 @@ pub(super) fn response_head(
 ) -> String {
     let date = date::http(moment.starts.at(moment.now));
     let connection = if close { "close" } else { "keep-alive" };
+    if !has_content(status) {
+        return format!(
+            "HTTP/1.1 {status} {}\r\nServer: nginx\r\nDate: {date}\r\nConnection: {connection}\r\n\r\n",
+            reason(status)
+        );
+    }
     format!(
         "HTTP/1.1 {status} {}\r\nServer: nginx\r\nDate: {date}\r\nContent-Type: text/plain\r\n\
          Content-Length: {bytes}\r\nConnection: {connection}\r\n\r\n",
         reason(status)
     )
+}
+
+/// Whether an answer with this status has any content (RFC 9112 section 6.3).
+const fn has_content(status: u16) -> bool {
+    !matches!(status, 100..=199 | 204 | 304)
 }
 
 /// The reason phrases of RFC 9110 section 15 that servers here use.
@@ -178,6 +189,7 @@ pub(crate) const fn reason(status: u16) -> &'static str {
         204 => "No Content",
         301 => "Moved Permanently",
         302 => "Found",
+        304 => "Not Modified",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -380,7 +392,8 @@ impl HttpClient {
 
     fn finished(&self) -> Option<Done> {
         let head = self.head.as_ref()?;
-        let expected = if self.ask.method == "HEAD" {
+        let empty = self.status().is_some_and(|it| !has_content(it));
+        let expected = if self.ask.method == "HEAD" || empty {
             0
         } else {
             content_length(head)? as u64

@@ -70,7 +70,7 @@ impl Stack {
         let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
         match self
             .firewall
-            .filter(Hook::Output, &mut packet, names, Some(mtu))
+            .filter(Hook::Output, &mut packet, names, Some(mtu), now)
         {
             Verdict::Accept => {}
             Verdict::Drop { rule } => {
@@ -88,7 +88,7 @@ impl Stack {
         }
         if resolved.interface == usize::MAX {
             self.count_loopback(packet.total_len());
-            self.loopback.push_back(packet);
+            self.loopback.put(now, packet);
             return true;
         }
         let mut resolved = resolved;

@@ -137,6 +137,7 @@ pub(crate) struct Connection {
     pub(super) probes_out: u8,
     pub(super) keepalive_probes: u8,
     pub(super) total_retransmitted: u32,
+    pub(super) totals: Totals,
     pub(super) ack_timer: Option<SimTime>,
     pub(super) compressed_ack_timer: Option<SimTime>,
     pub(super) keepalive_timer: Option<SimTime>,
@@ -213,6 +214,7 @@ impl Connection {
             probes_out: 0,
             keepalive_probes: 0,
             total_retransmitted: 0,
+            totals: Totals::default(),
             ack_timer: None,
             compressed_ack_timer: None,
             keepalive_timer: None,
@@ -404,6 +406,9 @@ impl Connection {
             lost: self.sent.count().lost,
             total_retransmitted: self.total_retransmitted,
             backoff: self.backoff,
+            totals: self.totals,
+            minimum_rtt_us: self.rtt.minimum(),
+            peer_window: self.window,
             timer: self.next_timer(),
         }
     }
@@ -424,6 +429,22 @@ impl Connection {
         self.compressed_ack_timer = None;
         self.keepalive_timer = None;
     }
+}
+
+/// What a connection has carried (`tcpi_bytes_*`, `tcpi_segs_*`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Totals {
+    /// Octets of data sent, those sent again as well.
+    pub(crate) sent: u64,
+    pub(crate) sent_again: u64,
+    /// Sequence numbers acknowledged, SYN and FIN among them.
+    pub(crate) acknowledged: u64,
+    /// Sequence numbers taken.
+    pub(crate) received: u64,
+    pub(crate) segments_out: u64,
+    pub(crate) segments_in: u64,
+    pub(crate) data_out: u64,
+    pub(crate) data_in: u64,
 }
 
 /// A snapshot for `ss -i`.
@@ -451,5 +472,9 @@ pub(crate) struct Info {
     /// Segments retransmitted ever.
     pub(crate) total_retransmitted: u32,
     pub(crate) backoff: u8,
+    pub(crate) totals: Totals,
+    pub(crate) minimum_rtt_us: u64,
+    /// The window that the peer has announced, in octets.
+    pub(crate) peer_window: u32,
     pub(crate) timer: Option<(&'static str, SimTime)>,
 }

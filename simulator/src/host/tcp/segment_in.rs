@@ -17,10 +17,21 @@ const CHALLENGE_INTERVAL: SimDuration = SimDuration::from_millis(500);
 impl Connection {
     /// Handles one segment for this socket.
     pub(crate) fn on_segment(&mut self, segment: &TcpSegment, cx: &mut Context<'_>) {
+        self.totals.segments_in += 1;
+        self.totals.data_in += u64::from(!segment.payload.is_empty());
+        let (una, next) = (self.una, self.receiver.next);
         match self.state {
             State::Closed | State::TimeWait => {}
-            State::SynSent => self.on_segment_in_syn_sent(segment, cx),
-            _ => self.on_segment_synchronised(segment, cx),
+            State::SynSent => {
+                self.on_segment_in_syn_sent(segment, cx);
+                self.totals.acknowledged += u64::from(self.una.wrapping_sub(una));
+            }
+            _ => {
+                self.on_segment_synchronised(segment, cx);
+                self.totals.acknowledged += u64::from(self.una.wrapping_sub(una));
+                let received = self.receiver.next.wrapping_sub(next);
+                self.totals.received += u64::from(received);
+            }
         }
     }
 

@@ -509,6 +509,12 @@ impl Connection {
         // RFC 3168 section 6.1: new data is ECN-capable; pure ACKs and data sent again are not.
         let capable =
             self.agreed.ecn && !segment.payload.is_empty() && !before(sequence, self.next);
+        let octets = segment.payload.len() as u64;
+        let again = octets > 0 && before(sequence, self.next);
+        self.totals.segments_out += 1;
+        self.totals.data_out += u64::from(octets > 0);
+        self.totals.sent += octets;
+        self.totals.sent_again += if again { octets } else { 0 };
         let mut packet = packet::tcp(self.ends, ip, segment);
         if capable {
             packet.header.traffic_class |= ECT_0;

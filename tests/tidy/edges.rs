@@ -41,6 +41,16 @@ const LEVELS: &[Row] = &[
     ),
     row("wirelab-session", 3, Knows::Below),
     row("wirelab-grader", 4, Knows::Below),
+    row(
+        "wirelab-aws-api",
+        4,
+        Knows::Only(&[
+            "wirelab-model",
+            "wirelab-control",
+            "wirelab-scenario",
+            "wirelab-session",
+        ]),
+    ),
     row("wirelab-cli", 5, Knows::Below),
     row("wirelab-tests", 5, Knows::Only(&[])),
     // Outside the levels: nothing that is shipped knows them.

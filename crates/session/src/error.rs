@@ -43,6 +43,12 @@ pub enum SessionError {
         /// The folder.
         dir: PathBuf,
     },
+    /// Another session has been started in the folder since this one was opened.
+    #[error("the session in {} was put aside and another started there", dir.display())]
+    Replaced {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// There is no such lab.
     #[error("no lab is called `{name}`")]
     UnknownLab {

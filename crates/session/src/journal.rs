@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -169,6 +170,8 @@ impl fmt::Display for EntryKind {
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
+    /// Device and inode: another file may come to have the same path.
+    file: (u64, u64),
     header: Header,
     entries: Vec<Entry>,
     /// How much of the file has been read.
@@ -183,11 +186,13 @@ impl Journal {
         let written = OpenOptions::new().write(true).create_new(true).open(path);
         let written = written.and_then(|mut file| {
             file.write_all(line.as_bytes())?;
-            file.sync_all()
+            file.sync_all()?;
+            identity(&file)
         });
-        written.map_err(|error| SessionError::file(path, error))?;
+        let file = written.map_err(|error| SessionError::file(path, error))?;
         Ok(Self {
             path: path.to_owned(),
+            file,
             header,
             entries: Vec::new(),
             offset: line.len() as u64,
@@ -197,8 +202,12 @@ impl Journal {
 
     /// Reads the file.
     pub(crate) fn open(path: &Path) -> Result<Self, SessionError> {
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| SessionError::file(path, error))?;
+        let read = File::open(path).and_then(|mut file| {
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            Ok((text, identity(&file)?))
+        });
+        let (text, file) = read.map_err(|error| SessionError::file(path, error))?;
         let bad = |why: &str| SessionError::Journal {
             path: path.to_owned(),
             line: 1,
@@ -211,6 +220,7 @@ impl Journal {
         }
         let mut journal = Self {
             path: path.to_owned(),
+            file,
             header,
             entries: Vec::new(),
             offset: line.len() as u64,
@@ -242,8 +252,8 @@ impl Journal {
         effective
     }
 
-    /// Reads what other processes have appended. A last line that is cut short or damaged was
-    /// never confirmed: it is cut off. The session's lock must be held.
+    /// Reads what other processes have appended, unless the session was replaced. A last line that
+    /// is cut short or damaged was never confirmed: it is cut off. The session's lock must be held.
     pub(crate) fn catch_up(&mut self) -> Result<(), SessionError> {
         let appended = self.read_from_offset()?;
         let mut lines = appended.split_inclusive('\n').peekable();
@@ -272,9 +282,15 @@ impl Journal {
             let mut bytes = Vec::new();
             file.seek(SeekFrom::Start(self.offset))?;
             file.read_to_end(&mut bytes)?;
-            Ok(bytes)
+            Ok((bytes, identity(&file)?))
         });
-        let bytes = read.map_err(|error| SessionError::file(&self.path, error))?;
+        let (bytes, file) = read.map_err(|error| SessionError::file(&self.path, error))?;
+        if file != self.file {
+            let folder = self.path.ancestors().nth(2).unwrap_or(&self.path);
+            return Err(SessionError::Replaced {
+                dir: folder.to_owned(),
+            });
+        }
         // A line cut in the middle of a character is damaged like any other.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -317,6 +333,12 @@ impl Journal {
     pub(crate) fn next_seq(&self) -> u64 {
         self.entries.last().map_or(1, |entry| entry.seq + 1)
     }
+}
+
+/// Device and inode.
+fn identity(file: &File) -> std::io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 const SEAL: &str = ",\"checksum\":\"";

@@ -1,0 +1,215 @@
+//! A session behind the endpoint: a request in, a response out.
+
+use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::{Request, Response};
+use serde_json::{Map, Value};
+use wirelab_model::ApiError;
+use wirelab_session::{Content, Session, SessionError};
+
+use crate::dialect::Dialect;
+use crate::protocol::form::Form;
+use crate::protocol::xml;
+use crate::service::{self, Refusal};
+use crate::signature::Signature;
+use crate::{error, own};
+
+/// Answers requests from one session, one at a time.
+///
+/// Other processes may work on the session meanwhile: each request takes its lock and reads what
+/// they have done first. A session that was put aside and started again in the same folder is
+/// opened anew.
+#[derive(Debug)]
+pub struct Endpoint {
+    folder: PathBuf,
+    content: Content,
+    session: Mutex<Option<Session>>,
+    /// Whether time has passed since `evidence/` was written.
+    has_evidence: AtomicBool,
+    requests: AtomicU64,
+    salt: RandomState,
+    /// What those who may stop the server know.
+    secret: String,
+}
+
+impl Endpoint {
+    /// An endpoint of the session in `session`'s folder, which is opened again from `content` when
+    /// it was replaced.
+    #[must_use]
+    pub fn new(session: Session, content: Content) -> Self {
+        let salt = RandomState::new();
+        let secret = format!(
+            "{:016x}{:016x}",
+            salt.hash_one(0),
+            RandomState::new().hash_one(0)
+        );
+        Self {
+            folder: session.dir().to_owned(),
+            content,
+            session: Mutex::new(Some(session)),
+            has_evidence: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
+            salt,
+            secret,
+        }
+    }
+
+    /// What [`stop`](crate::stop) must be given.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// Answers one request. Never panics and never fails: what is wrong becomes a response that
+    /// the client can read.
+    pub(crate) fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let id = self.request_id();
+        let answered = catch_unwind(AssertUnwindSafe(|| self.answer_as(request, &id)));
+        answered.unwrap_or_else(|_| {
+            // Whatever the session was in the middle of, the journal is right.
+            *self.lock() = None;
+            let scope = Signature::read(request.headers()).ok();
+            let scope = scope.as_ref().map(|it| it.service.as_str());
+            Dialect::of(request, scope).refusal(&error::internal(), &id)
+        })
+    }
+
+    fn answer_as(&self, request: &Request<Vec<u8>>, id: &str) -> Response<Vec<u8>> {
+        let signature = match Signature::read(request.headers()) {
+            Ok(signature) => signature,
+            Err(error) => return Dialect::of(request, None).refusal(&error, id),
+        };
+        let answered = self.serve(request, &signature, id);
+        answered.unwrap_or_else(|error| {
+            Dialect::of(request, Some(&signature.service)).refusal(&error, id)
+        })
+    }
+
+    fn serve(
+        &self,
+        request: &Request<Vec<u8>>,
+        signature: &Signature,
+        id: &str,
+    ) -> Result<Response<Vec<u8>>, ApiError> {
+        let service = service::find(&signature.service)?;
+        let (table, protocol) = ((service.table)(), service.protocol);
+        let mut form = Form::read(form_of(request))?;
+        let action = form.action.take().ok_or_else(error::missing_action)?;
+        let operation = table.signature(&action);
+        let operation = operation.ok_or_else(|| service.unknown_action(&action))?;
+        let parameters = form.parameters(protocol, table, operation.input.as_deref())?;
+        let reply = self.ask(service, signature, &action, parameters)?;
+        let body = xml::reply(protocol, table, (&action, operation), &reply, id);
+        Ok(xml::response(http::StatusCode::OK, id, body))
+    }
+
+    /// Asks the session; once more if somebody has replaced it.
+    fn ask(
+        &self,
+        service: &service::Service,
+        signature: &Signature,
+        action: &str,
+        parameters: Map<String, Value>,
+    ) -> Result<Value, ApiError> {
+        let again = parameters.clone();
+        match self.ask_once(service, signature, action, parameters) {
+            Err(Refusal::Session(SessionError::Replaced { .. })) => {
+                *self.lock() = None;
+                self.ask_once(service, signature, action, again)
+            }
+            answered => answered,
+        }
+        .map_err(|refusal| match refusal {
+            Refusal::Api(error) => error,
+            Refusal::Session(error) => error::session(&error),
+        })
+    }
+
+    fn ask_once(
+        &self,
+        service: &service::Service,
+        signature: &Signature,
+        action: &str,
+        parameters: Map<String, Value>,
+    ) -> Result<Value, Refusal> {
+        self.with_session(|session| {
+            let caller = signature.caller(session.plan())?;
+            let request = service::Request {
+                caller: &caller,
+                action,
+                parameters,
+            };
+            let before = session.now();
+            let reply = service.answer(session, request);
+            if session.now() > before {
+                self.has_evidence.store(true, Ordering::Relaxed);
+            }
+            reply
+        })
+    }
+
+    /// Writes the evidence of time that has passed: after the reply, so that nobody waits for it.
+    pub(crate) fn write_evidence(&self) {
+        if self.has_evidence.swap(false, Ordering::Relaxed) {
+            // Files that cannot be written now are written by the next command that needs them.
+            let written = self.with_session(|session| Ok(session.write_evidence().map(drop)?));
+            drop(written);
+        }
+    }
+
+    /// What this is an endpoint of.
+    ///
+    /// # Errors
+    /// A session that cannot go on.
+    pub(crate) fn about(&self) -> Result<own::About, SessionError> {
+        let about = self.with_session(|session| {
+            session.catch_up()?;
+            Ok(own::About {
+                lab: session.lab().name.clone(),
+                folder: session.dir().display().to_string(),
+                elapsed_seconds: session.now().as_nanos() / 1_000_000_000,
+                utc_seconds: session.run().utc().as_secs(),
+            })
+        });
+        about.map_err(|refusal| match refusal {
+            Refusal::Session(error) => error,
+            Refusal::Api(error) => unreachable!("only the session was asked: {error}"),
+        })
+    }
+
+    fn with_session<T>(
+        &self,
+        ask: impl FnOnce(&mut Session) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut held = self.lock();
+        let session = match held.take() {
+            Some(session) => session,
+            None => Session::open(&self.folder, &self.content)?,
+        };
+        ask(held.insert(session))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Session>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that nobody else has given, in the form of a UUID.
+    fn request_id(&self) -> String {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let hash = self.salt.hash_one(number + 1);
+        let (a, b, c) = (hash >> 32, (hash >> 16) & 0xffff, hash & 0xfff);
+        format!("{a:08x}-{b:04x}-4{c:03x}-8000-{number:012x}")
+    }
+}
+
+/// The form of a request: its body; of one without, the query of its address.
+fn form_of(request: &Request<Vec<u8>>) -> &[u8] {
+    match request.body().as_slice() {
+        [] => request.uri().query().unwrap_or_default().as_bytes(),
+        body => body,
+    }
+}

@@ -1,0 +1,155 @@
+//! Errors that are the endpoint's own, not the control plane's, and the status of all.
+//!
+//! Codes: Amazon EC2 API Reference, "Error codes for the Amazon EC2 API"; AWS STS API Reference,
+//! "Common errors". A learner whose call cannot be answered reads what exists, in the message that
+//! the client prints anyway.
+
+use http::StatusCode;
+use wirelab_model::{ApiError, ApiErrorKind};
+use wirelab_scenario::Plan;
+use wirelab_session::SessionError;
+
+/// The HTTP status of an error. None that clients retry, unless we are wrong: they would sit and
+/// wait before they print anything.
+pub(crate) fn status(error: &ApiError) -> StatusCode {
+    match (error.kind, error.code.as_str()) {
+        (ApiErrorKind::Server, _) => StatusCode::INTERNAL_SERVER_ERROR,
+        (_, "DryRunOperation") => StatusCode::PRECONDITION_FAILED,
+        (_, "AuthFailure") => StatusCode::UNAUTHORIZED,
+        (
+            _,
+            "UnauthorizedOperation"
+            | "AccessDenied"
+            | "InvalidClientTokenId"
+            | "MissingAuthenticationToken",
+        ) => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+pub(crate) fn missing_authentication() -> ApiError {
+    ApiError::client(
+        "MissingAuthenticationToken",
+        "Request is missing Authentication Token",
+    )
+}
+
+pub(crate) fn incomplete_signature(why: &str) -> ApiError {
+    let message = format!("The Authorization header is no AWS Signature Version 4: {why}");
+    ApiError::client("IncompleteSignature", message)
+}
+
+/// EC2 says it in a code of its own.
+fn credentials(service: &str, message: String) -> ApiError {
+    let code = match service {
+        "ec2" => "AuthFailure",
+        _ => "InvalidClientTokenId",
+    };
+    ApiError::client(code, message)
+}
+
+pub(crate) fn unknown_key(service: &str, key_id: &str, plan: &Plan) -> ApiError {
+    let mut accounts: Vec<String> = plan.accounts.keys().map(ToString::to_string).collect();
+    accounts.insert(0, plan.caller.account.to_string());
+    let accounts = accounts.join(", ");
+    let message = format!(
+        "AWS was not able to validate the provided access credentials: the key {key_id} is of no \
+         account of this lab. `wirelab env` prints the lab's key; as key id, an account is taken \
+         too: {accounts}"
+    );
+    credentials(service, message)
+}
+
+pub(crate) fn bad_token(service: &str) -> ApiError {
+    let message = "The security token included in the request is invalid.".to_owned();
+    credentials(service, message)
+}
+
+pub(crate) fn unknown_region(region: &str) -> ApiError {
+    let message = format!("Credential should be scoped to a valid Region, not '{region}'.");
+    ApiError::client("AuthFailure", message)
+}
+
+/// No service of that name is simulated.
+pub(crate) fn unknown_service(scope: &str, known: &[&str]) -> ApiError {
+    let known = known.join(", ");
+    let message = format!(
+        "wirelab does not simulate the service '{scope}'; what answers at this endpoint: {known}"
+    );
+    ApiError::client("InvalidAction", message)
+}
+
+/// The service has no such action here.
+pub(crate) fn unknown_action(service: &str, name: &str, known: &[&str]) -> ApiError {
+    let near = |other: &&&str| strsim::jaro_winkler(name, other);
+    let nearest = known
+        .iter()
+        .max_by(|one, other| near(one).total_cmp(&near(other)));
+    let nearest = nearest.filter(|it| near(it) > 0.85);
+    let meant = nearest.map_or_else(String::new, |it| format!(" Did you mean {it}?"));
+    let exist = match known.len() {
+        0..10 => format!("There are {}.", known.join(", ")),
+        many => format!("wirelab simulates {many} actions of {service}: `wirelab call --list`."),
+    };
+    let message = format!("The action {name} is not valid for this web service.{meant} {exist}");
+    ApiError::client("InvalidAction", message)
+}
+
+pub(crate) fn missing_action() -> ApiError {
+    ApiError::client(
+        "MissingAction",
+        "The request must contain the parameter Action",
+    )
+}
+
+/// The model has no such parameter.
+pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
+    let meant = nearest.map_or_else(String::new, |it| format!(". Did you mean {it}?"));
+    let message = format!("The parameter {name} is not recognized{meant}");
+    ApiError::client("UnknownParameter", message)
+}
+
+/// EC2 has the parameter, the simulation does not.
+pub(crate) fn not_simulated(action: &str, name: &str) -> ApiError {
+    let message = format!("wirelab does not simulate the parameter {name} of {action}.");
+    ApiError::client("UnsupportedOperation", message)
+}
+
+pub(crate) fn malformed(message: impl Into<String>) -> ApiError {
+    ApiError::client("MalformedQueryString", message)
+}
+
+pub(crate) fn invalid_value(name: &str, why: &str) -> ApiError {
+    let message = format!("The parameter {name} is invalid: {why}");
+    ApiError::client("InvalidParameterValue", message)
+}
+
+pub(crate) fn validation(message: impl Into<String>) -> ApiError {
+    ApiError::client("ValidationError", message)
+}
+
+pub(crate) fn access_denied(message: impl Into<String>) -> ApiError {
+    ApiError::client("AccessDenied", message)
+}
+
+/// The session cannot go on. The code is ours; the status is one that clients do not retry.
+pub(crate) fn session(error: &SessionError) -> ApiError {
+    let hint = error
+        .hint()
+        .map_or_else(String::new, |hint| format!("; {hint}"));
+    ApiError::client(
+        "SessionError",
+        format!("the lab cannot answer: {error}{hint}"),
+    )
+}
+
+/// A defect of ours was met while answering.
+pub(crate) fn internal() -> ApiError {
+    ApiError {
+        code: "InternalError".into(),
+        message: "An internal error has occurred: a defect of wirelab; please report it with the \
+                  lab folder's journal"
+            .to_owned(),
+        kind: ApiErrorKind::Server,
+    }
+}

@@ -1,0 +1,197 @@
+//! The listener: loopback alone, a thread for each connection.
+//!
+//! A session answers one request at a time, so there is nothing that more machinery could do at
+//! once; threads keep slow clients out of each other's way.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode};
+
+use crate::endpoint::Endpoint;
+use crate::http1::{self, Connection, Received};
+use crate::own::{self, Asked, plain};
+
+/// Clients at once. A boto3 client has up to ten.
+const CONNECTIONS_AT_MOST: usize = 128;
+
+/// As the main thread of a program has: long runs of a world nest deep in debug builds.
+const STACK: usize = 8 << 20;
+
+/// An endpoint that listens.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    endpoint: Endpoint,
+    port: u16,
+    stopping: AtomicBool,
+    connections: AtomicUsize,
+}
+
+/// Ends a [`Server`] from another thread.
+#[derive(Clone, Debug)]
+pub struct Stopper(Arc<Shared>);
+
+impl Server {
+    /// Listens on `port` of 127.0.0.1; 0 is any that is free. Connections wait from now on.
+    ///
+    /// # Errors
+    /// The port is taken or not ours to take.
+    pub fn bind(endpoint: Endpoint, port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let port = listener.local_addr()?.port();
+        let shared = Arc::new(Shared {
+            endpoint,
+            port,
+            stopping: AtomicBool::new(false),
+            connections: AtomicUsize::new(0),
+        });
+        Ok(Self { listener, shared })
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.shared.port
+    }
+
+    /// What `AWS_ENDPOINT_URL` is to be.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.shared.port)
+    }
+
+    /// What [`stop`](crate::stop) must be given.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        self.shared.endpoint.secret()
+    }
+
+    /// A handle that ends it.
+    #[must_use]
+    pub fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.shared))
+    }
+
+    /// Answers until it is stopped. Whatever has been answered is written when this returns.
+    ///
+    /// # Errors
+    /// The listening socket's.
+    pub fn run(self) -> io::Result<()> {
+        for stream in self.listener.incoming() {
+            if self.shared.stopping.load(Ordering::Acquire) {
+                break;
+            }
+            match stream {
+                Ok(stream) => accept(&self.shared, stream),
+                // A client that has gone again, or no file descriptor free: others may fare better.
+                Err(_) => thread::sleep(Duration::from_millis(10)),
+            }
+        }
+        self.shared.endpoint.write_evidence();
+        Ok(())
+    }
+}
+
+impl Stopper {
+    /// Ends the server; requests that are being answered are finished.
+    pub fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+impl Shared {
+    fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        // Wakes the accepting thread; if nobody accepts, there is nothing to wake.
+        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+    }
+}
+
+/// Holds one place of [`CONNECTIONS_AT_MOST`].
+struct Place(Arc<Shared>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn accept(shared: &Arc<Shared>, stream: TcpStream) {
+    let before = shared.connections.fetch_add(1, Ordering::Relaxed);
+    let place = Place(Arc::clone(shared));
+    let serve = move || match Connection::new(stream) {
+        Ok(connection) if before < CONNECTIONS_AT_MOST => serve(&place.0, connection),
+        Ok(connection) => turn_away(connection),
+        Err(_) => {}
+    };
+    // Without a thread the connection is closed, and the client says so.
+    drop(thread::Builder::new().stack_size(STACK).spawn(serve));
+}
+
+fn turn_away(mut connection: Connection) {
+    let response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n");
+    if connection.send(&response, &Method::GET, true).is_ok() {
+        connection.end();
+    }
+}
+
+fn serve(shared: &Shared, mut connection: Connection) {
+    loop {
+        let request = match connection.receive() {
+            Received::Request(request) => request,
+            Received::End => return,
+            Received::Refused(response) => {
+                if connection.send(&response, &Method::GET, true).is_ok() {
+                    connection.end();
+                }
+                return;
+            }
+        };
+        let (response, stop) = if !is_to_loopback(&request) {
+            let text = "this endpoint answers to 127.0.0.1 and localhost alone\n";
+            (plain(StatusCode::MISDIRECTED_REQUEST, text), false)
+        } else {
+            match own::answer(&shared.endpoint, &request) {
+                Asked::Nothing => (shared.endpoint.answer(&request), false),
+                Asked::Answer(response) => (response, false),
+                Asked::Stop(response) => (response, true),
+            }
+        };
+        let last = stop || http1::is_last(&request);
+        let sent = connection.send(&response, request.method(), last);
+        shared.endpoint.write_evidence();
+        if stop {
+            shared.stop();
+        }
+        if last || sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whether the request names loopback as its host. A page from elsewhere whose name was made to
+/// lead here (DNS rebinding) names its own.
+fn is_to_loopback(request: &Request<Vec<u8>>) -> bool {
+    let host = request
+        .headers()
+        .get("host")
+        .and_then(|it| it.to_str().ok());
+    let Some(host) = host else {
+        return false;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name == "127.0.0.1" || name == "localhost" || name.ends_with(".localhost")
+}

@@ -1,0 +1,133 @@
+//! What the endpoint says of itself, for the shell around it: `/_wirelab/...`.
+//!
+//! `GET /_wirelab` tells which lab and which moment this is; `POST /_wirelab/stop` ends the server,
+//! for those who know its secret. A browser that is made to ask for these by a page from elsewhere
+//! names another host or an origin, and is refused.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::endpoint::Endpoint;
+
+const ROOT: &str = "/_wirelab";
+const SECRET_HEADER: &str = "x-wirelab-secret";
+
+/// Which session an endpoint serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The lab.
+    pub lab: String,
+    /// The session's folder.
+    pub folder: String,
+    /// Virtual time in whole seconds since the scenario's start.
+    pub elapsed_seconds: u64,
+    /// Virtual UTC in whole seconds since the Unix epoch.
+    pub utc_seconds: u64,
+}
+
+/// What came of a request for the endpoint itself.
+pub(crate) enum Asked {
+    /// It was one for a service.
+    Nothing,
+    /// Answer and go on.
+    Answer(Response<Vec<u8>>),
+    /// Answer and stop.
+    Stop(Response<Vec<u8>>),
+}
+
+/// Answers a request if it is for the endpoint itself.
+pub(crate) fn answer(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> Asked {
+    let path = request.uri().path();
+    if path != ROOT && !path.starts_with("/_wirelab/") {
+        return Asked::Nothing;
+    }
+    if request.headers().contains_key("origin") {
+        return Asked::Answer(plain(StatusCode::FORBIDDEN, "not for pages of browsers\n"));
+    }
+    match (request.method(), path) {
+        (&Method::GET, ROOT) => Asked::Answer(about_response(endpoint)),
+        (&Method::POST, "/_wirelab/stop") => {
+            let secret = request.headers().get(SECRET_HEADER);
+            match secret.is_some_and(|it| it.as_bytes() == endpoint.secret().as_bytes()) {
+                true => Asked::Stop(plain(StatusCode::OK, "stopping\n")),
+                false => Asked::Answer(plain(StatusCode::FORBIDDEN, "the secret is wrong\n")),
+            }
+        }
+        _ => Asked::Answer(plain(
+            StatusCode::NOT_FOUND,
+            "there is no such thing here\n",
+        )),
+    }
+}
+
+fn about_response(endpoint: &Endpoint) -> Response<Vec<u8>> {
+    match endpoint.about() {
+        Ok(about) => {
+            let body = serde_json::to_vec(&about).expect("plain members");
+            let response = Response::builder().header("Content-Type", "application/json");
+            response.body(body).expect("the headers are constants")
+        }
+        Err(error) => plain(StatusCode::CONFLICT, &format!("{error}\n")),
+    }
+}
+
+/// A response for whoever looks.
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Vec<u8>> {
+    let response = Response::builder().status(status);
+    let response = response.header("Content-Type", "text/plain;charset=UTF-8");
+    response
+        .body(text.as_bytes().to_vec())
+        .expect("the headers are constants")
+}
+
+/// Asks the endpoint at `port` of loopback what it serves.
+///
+/// # Errors
+/// Nobody there; somebody else there; a session that cannot go on.
+pub fn about(port: u16) -> io::Result<About> {
+    let body = ask(port, "GET /_wirelab", "")?;
+    serde_json::from_str(&body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Ends the endpoint at `port` of loopback; `secret` is [`Endpoint::secret`].
+///
+/// # Errors
+/// Nobody there; a wrong secret.
+pub fn stop(port: u16, secret: &str) -> io::Result<()> {
+    if !secret.bytes().all(|it| it.is_ascii_alphanumeric()) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "this is no secret",
+        ));
+    }
+    ask(
+        port,
+        "POST /_wirelab/stop",
+        &format!("{SECRET_HEADER}: {secret}\r\n"),
+    )
+    .map(drop)
+}
+
+fn ask(port: u16, line: &str, header: &str) -> io::Result<String> {
+    let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+    let mut stream = TcpStream::connect_timeout(&address.into(), Duration::from_secs(2))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut text = String::new();
+    stream.take(1 << 16).read_to_string(&mut text)?;
+    match text.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
+        Some((_, body)) => Err(io::Error::other(body.trim().to_owned())),
+        None => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "this is no endpoint",
+        )),
+    }
+}

@@ -1,0 +1,53 @@
+//! Bodies to values and back: one codec for all operations of a protocol, driven by a table of
+//! shapes.
+//!
+//! The value in between is JSON with the API's member names, whatever the wire calls them: what a
+//! [`Call`](wirelab_model::Call) takes and a [`Reply`](wirelab_model::Reply) holds. Here are `ec2`
+//! and `query`, which share a form of requests (botocore calls the serialisers `EC2Serializer` and
+//! `QuerySerializer`) and XML for replies; JSON, CBOR and REST-XML get their files when a service
+//! that speaks them exists.
+
+pub(crate) mod form;
+pub(crate) mod xml;
+
+use crate::shape::Member;
+
+/// A form protocol with XML replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// EC2's: every list is `Name.1`, `Name.2`; replies have no wrapper.
+    Ec2,
+    /// STS's and ELB's: lists are `Name.member.1` unless they are flattened.
+    Query,
+}
+
+impl Protocol {
+    /// What a request calls a member.
+    fn request_name(self, name: &str, member: &Member) -> String {
+        match self {
+            // `queryName`, else `locationName` with a capital (Smithy, "AWS EC2 query protocol").
+            Self::Ec2 => match (&member.query_name, &member.location_name) {
+                (Some(query), _) => query.clone(),
+                (None, Some(location)) => capital(location),
+                (None, None) => name.to_owned(),
+            },
+            Self::Query => member
+                .location_name
+                .clone()
+                .unwrap_or_else(|| name.to_owned()),
+        }
+    }
+}
+
+/// What a reply calls a member.
+fn reply_name<'m>(name: &'m str, member: &'m Member) -> &'m str {
+    member.location_name.as_deref().unwrap_or(name)
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}

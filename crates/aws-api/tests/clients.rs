@@ -1,0 +1,317 @@
+//! Real clients on loopback: boto3 and the `aws` command line, where they are installed.
+//!
+//! Each test serves a session of its own. The clients are given fake keys and empty files for their
+//! settings and the address of the endpoint, so that none of them can reach anything else.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread::JoinHandle;
+
+use tempfile::TempDir;
+use wirelab_aws_api::{AccessKey, Endpoint, Server, Stopper};
+use wirelab_model::Seed;
+use wirelab_session::{Content, EntryKind, Session};
+
+/// A session that is served.
+struct Served {
+    home: TempDir,
+    lab: PathBuf,
+    content: Content,
+    url: String,
+    key: AccessKey,
+    region: String,
+    stopper: Stopper,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Served {
+    fn new(lab: &str, seed: u64) -> Self {
+        let home = TempDir::new().expect("a temporary folder");
+        let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+        let folder = home.path().join(lab);
+        let session = Session::create(&folder, &content, lab, Seed::whole(seed));
+        let session = session.unwrap_or_else(|error| panic!("{error}"));
+        let caller = session.plan().caller.clone();
+        let server = Server::bind(Endpoint::new(session, content.clone()), 0).expect("a port");
+        Self {
+            home,
+            lab: folder,
+            content,
+            url: server.url(),
+            key: AccessKey::of_account(&caller.account),
+            region: caller.region.to_string(),
+            stopper: server.stopper(),
+            thread: Some(std::thread::spawn(|| server.run())),
+        }
+    }
+
+    /// A client's process: nothing of the machine's settings but where programs are.
+    fn client(&self, program: &str) -> Command {
+        let empty = self.home.path().join("empty");
+        std::fs::write(&empty, "").expect("a writable folder");
+        let mut command = Command::new(program);
+        command.env_clear().current_dir(self.home.path());
+        for name in ["PATH", "PYENV_ROOT", "PYENV_VERSION", "LD_LIBRARY_PATH"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+            .env("HOME", self.home.path())
+            .env("NO_PROXY", "127.0.0.1")
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", &self.key.id)
+            .env("AWS_SECRET_ACCESS_KEY", &self.key.secret)
+            .env("AWS_DEFAULT_REGION", &self.region)
+            .env("AWS_CONFIG_FILE", &empty)
+            .env("AWS_SHARED_CREDENTIALS_FILE", &empty)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_PAGER", "");
+        command
+    }
+
+    /// `aws` with the words of `line`.
+    fn aws(&self, line: &str) -> Output {
+        let mut words = line.split_whitespace();
+        assert_eq!(words.next(), Some("aws"));
+        let mut command = self.client("aws");
+        command.args(["--endpoint-url", &self.url]).args(words);
+        command.output().expect("aws runs")
+    }
+
+    /// Stdout of an `aws` command that succeeds.
+    #[track_caller]
+    fn done(&self, line: &str) -> String {
+        let output = self.aws(line);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{line}\n{out}{err}");
+        out.trim().to_owned()
+    }
+
+    /// The session as another terminal has it.
+    fn session(&self) -> Session {
+        let session = Session::open(&self.lab, &self.content);
+        session.unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.stopper.stop();
+        let served = self.thread.take().expect("it was started").join();
+        if !std::thread::panicking() {
+            served.expect("no panic").expect("a listening socket");
+        }
+    }
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}
+
+/// Whether the command succeeds here; if not, says that the test is left out.
+fn is_there(program: &str, arguments: &[&str]) -> bool {
+    let output = Command::new(program).args(arguments).output();
+    let there = output.is_ok_and(|it| it.status.success());
+    if !there {
+        eprintln!("skipped: `{program} {}` fails here", arguments.join(" "));
+    }
+    there
+}
+
+fn boto3_is_there() -> bool {
+    is_there("python3", &["-c", "import boto3"])
+}
+
+/// Runs a suite of `tests/clients`, which says how many checks it made.
+fn suite(served: &Served, name: &str) -> u32 {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/clients")
+        .join(name);
+    let actions: Vec<_> = wirelab_aws_api::actions().map(|it| it.1).collect();
+    let mut python = served.client("python3");
+    python.arg(file).env("WIRELAB_ACTIONS", actions.join(" "));
+    let output = python.output().expect("python3 runs");
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    let checks = out
+        .lines()
+        .last()
+        .and_then(|it| it.strip_suffix(" checks")?.parse().ok());
+    checks.unwrap_or_else(|| panic!("no count of checks:\n{out}{err}"))
+}
+
+#[test]
+fn boto3_makes_uses_and_removes_everything_that_is_simulated() {
+    if boto3_is_there() {
+        let served = Served::new("nacl-ephemeral", 7);
+        let checks = suite(&served, "everything.py");
+        assert!(checks >= 400, "only {checks} checks");
+        served.session();
+    }
+}
+
+#[test]
+fn no_input_that_the_models_allow_breaks_the_endpoint() {
+    if boto3_is_there() {
+        let served = Served::new("nacl-ephemeral", 7);
+        let checks = suite(&served, "anything.py");
+        assert!(checks >= 300, "only {checks} checks");
+        served.session();
+    }
+}
+
+#[test]
+fn a_route_that_the_cli_makes_carries_the_next_packets_and_is_in_the_journal() {
+    if !is_there("aws", &["--version"]) {
+        return;
+    }
+    let served = Served::new("nat-return-path", private_route_seed());
+    let mut session = served.session();
+    let id = |name: &str| session.plan().names.id(name).expect("a name").to_string();
+    let (table, gateway) = (id("route_table.private"), id("nat_gateway.out"));
+    let mirror = session.plan().draws["mirror_ip"]
+        .as_str()
+        .expect("an address");
+    let curl = format!("curl -m 5 -s -o /dev/null http://{mirror}/");
+    let curl: Vec<String> = curl.split(' ').map(str::to_owned).collect();
+    let before = session.exec("worker", &curl).expect("a machine");
+    assert_ne!(before.status, 0, "{}", before.combined);
+
+    let routes = served.done(&format!(
+        "aws ec2 describe-route-tables --route-table-ids {table} --output text \
+         --query RouteTables[0].Routes[].DestinationCidrBlock"
+    ));
+    assert!(!routes.contains("0.0.0.0/0"), "{routes}");
+    served.done(&format!(
+        "aws ec2 create-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0 \
+         --nat-gateway-id {gateway}"
+    ));
+    let after = session.exec("worker", &curl).expect("a machine");
+    assert_eq!(after.status, 0, "{}", after.combined);
+    let made = session.entries().filter(|entry| match &entry.kind {
+        EntryKind::Call { call, .. } => call.operation == "CreateRoute",
+        _ => false,
+    });
+    assert_eq!(made.count(), 1);
+
+    // What another terminal takes back is gone for the client.
+    session.undo().expect("the second curl");
+    session.undo().expect("the route");
+    let again = format!(
+        "aws ec2 replace-route --route-table-id {table} --destination-cidr-block 0.0.0.0/0 \
+         --nat-gateway-id {gateway}"
+    );
+    let refused = served.aws(&again);
+    let said = text(&refused.stderr);
+    assert!(
+        said.contains("(InvalidParameterValue)") || said.contains("NotFound"),
+        "{said}"
+    );
+    assert!(
+        matches!(refused.status.code(), Some(254 | 255)),
+        "{:?}",
+        refused.status
+    );
+}
+
+/// A seed that draws the variant whose private subnets have no way out.
+fn private_route_seed() -> u64 {
+    let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    let scenario = content.scenario("nat-return-path").expect("a scenario");
+    let drawn = |seed: &u64| {
+        let plan = scenario.compile(Seed::whole(*seed)).expect("a plan");
+        plan.variant.name == "private-route"
+    };
+    (1..200).find(drawn).expect("a variant in nine")
+}
+
+#[test]
+fn the_cli_says_what_the_service_says() {
+    if !is_there("aws", &["--version"]) {
+        return;
+    }
+    let served = Served::new("nacl-ephemeral", 7);
+    let account = served.session().plan().caller.account.clone();
+    for (line, said) in [
+        (
+            "aws ec2 delete-vpc --vpc-id vpc-0123456789abcdef0",
+            "An error occurred (InvalidVpcID.NotFound) when calling the DeleteVpc operation: The \
+             vpc ID 'vpc-0123456789abcdef0' does not exist",
+        ),
+        (
+            "aws ec2 create-vpc --cidr-block 10.50.0.0/16 --dry-run",
+            "(DryRunOperation) when calling the CreateVpc operation: Request would have \
+             succeeded, but DryRun flag is set.",
+        ),
+        (
+            "aws ec2 describe-vpcs --filters Name=vpcid,Values=x",
+            "(InvalidParameterValue)",
+        ),
+        (
+            "aws ec2 describe-images",
+            "The action DescribeImages is not valid",
+        ),
+        (
+            "aws ec2 describe-vpcs --region mars-north-1",
+            "(AuthFailure)",
+        ),
+        (
+            "aws logs describe-log-groups",
+            "does not simulate the service 'logs'",
+        ),
+        ("aws s3 ls", "does not simulate the service 's3'"),
+        (
+            "aws route53 list-hosted-zones",
+            "does not simulate the service 'route53'",
+        ),
+        (
+            "aws cloudwatch list-metrics",
+            "does not simulate the service 'monitoring'",
+        ),
+        (
+            "aws lambda list-functions",
+            "does not simulate the service 'lambda'",
+        ),
+        (
+            "aws elbv2 describe-load-balancers",
+            "'elasticloadbalancing'",
+        ),
+    ] {
+        let output = served.aws(line);
+        let err = text(&output.stderr);
+        assert!(err.contains(said), "{line}\n{err}");
+        // 255 in version 1, 254 in version 2.
+        assert!(
+            matches!(output.status.code(), Some(254 | 255)),
+            "{line}: {:?}",
+            output.status
+        );
+    }
+    let who = served.done("aws sts get-caller-identity --output text --query Account");
+    assert_eq!(who, account);
+    served.done("aws ec2 wait vpc-available");
+}
+
+#[test]
+fn clients_at_once_lose_nothing() {
+    if !boto3_is_there() {
+        return;
+    }
+    let served = Served::new("nacl-ephemeral", 7);
+    let run = || suite(&served, "at_once.py");
+    let checks: u32 = std::thread::scope(|scope| {
+        let clients = [scope.spawn(run), scope.spawn(run)];
+        clients
+            .map(|client| client.join().expect("a client"))
+            .iter()
+            .sum()
+    });
+    assert!(checks >= 40, "only {checks} checks");
+    let session = served.session();
+    let made = session.entries().filter(|entry| match &entry.kind {
+        EntryKind::Call { call, .. } => call.operation == "CreateSecurityGroup",
+        _ => false,
+    });
+    assert_eq!(made.count(), 20);
+}

@@ -1,0 +1,511 @@
+"""Every action, as boto3 sees it: made, found by filters, changed, removed; refused where it must be.
+
+Each reply is held against the public model; at the end every simulated action must have succeeded
+once. Checks are counted, since a suite that checks nothing passes too.
+"""
+
+import os
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+checks = 0
+succeeded = set()
+config = Config(retries={"max_attempts": 0})
+ec2 = boto3.client("ec2", config=config)
+sts = boto3.client("sts", config=config)
+region = ec2.meta.region_name
+
+
+def check(holds, what):
+    global checks
+    checks += 1
+    assert holds, what
+
+
+def hold_against_the_model(parsed, model, http_response, **_):
+    """Every member has the model's type, and every member on the wire is one of the model's."""
+    if http_response.status_code >= 300:
+        return
+    succeeded.add(model.name)
+    if model.output_shape is not None:
+        members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+        report = ParamValidator().validate(members, model.output_shape)
+        check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
+    check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
+
+
+for client in (ec2, sts):
+    client.meta.events.register("after-call", hold_against_the_model)
+
+
+def refused(code, method, **arguments):
+    status = {"DryRunOperation": 412, "AuthFailure": 401}.get(code, 400)
+    try:
+        reply = method(**arguments)
+    except ClientError as error:
+        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
+        check(error.response["Error"]["Message"], error)
+        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == status, error.response)
+        return
+    raise AssertionError(f"{code} was expected: {reply}")
+
+
+def by(name, *values):
+    return [{"Name": name, "Values": list(values)}]
+
+
+def tags(kind, name):
+    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}, {"Key": "suite", "Value": "yes"}]}]
+
+
+def found(describe, member, key, one, filters=(), **ids):
+    """`one` is found by its id, by each filter and by its tag where it has one; alone, by its id."""
+    listed = describe(**ids)[member]
+    check([it[key] for it in listed] == [one], f"{ids}: {listed}")
+    wanted = "Filter" if describe.__name__ in ("describe_nat_gateways", "describe_flow_logs") else "Filters"
+    for name, value in filters:
+        listed = describe(**{wanted: by(name, value)})[member]
+        check(one in [it[key] for it in listed], f"{name}={value}: {listed}")
+        listed = describe(**{wanted: by(name, "no-such-value")})[member]
+        check(one not in [it[key] for it in listed], f"{name}: {listed}")
+    refused("InvalidParameterValue", describe, **{wanted: by("no-such-filter", "x")})
+    refused("DryRunOperation", describe, DryRun=True)
+
+
+def identity():
+    who = sts.get_caller_identity()
+    check(who["Arn"] == f"arn:aws:iam::{who['Account']}:user/learner", who)
+    check(who["UserId"].startswith("AIDA") and len(who["UserId"]) == 21, who)
+    key = os.environ["AWS_ACCESS_KEY_ID"]
+    check(sts.get_access_key_info(AccessKeyId=key)["Account"] == who["Account"], key)
+    lent = sts.get_session_token()["Credentials"]
+    role = sts.assume_role(RoleArn=f"arn:aws:iam::{who['Account']}:role/path/ops", RoleSessionName="me")
+    check(role["AssumedRoleUser"]["Arn"].endswith(":assumed-role/ops/me"), role)
+    for credentials, arn in ((lent, who["Arn"]), (role["Credentials"], role["AssumedRoleUser"]["Arn"])):
+        as_other = boto3.client(
+            "sts",
+            aws_access_key_id=credentials["AccessKeyId"],
+            aws_secret_access_key=credentials["SecretAccessKey"],
+            aws_session_token=credentials["SessionToken"],
+            config=config,
+        )
+        check(as_other.get_caller_identity()["Arn"] == arn, arn)
+    for key, token in (("AKIAIOSFODNN7EXAMPLE", None), (lent["AccessKeyId"], None), (lent["AccessKeyId"], "x")):
+        other = boto3.client("ec2", aws_access_key_id=key, aws_secret_access_key="x", aws_session_token=token)
+        refused("AuthFailure", other.describe_vpcs)
+    try:
+        sts.assume_role(RoleArn="arn:aws:iam::000000000000:role/ops", RoleSessionName="me")
+        raise AssertionError("a role of another world was assumed")
+    except ClientError as error:
+        check(error.response["Error"]["Code"] == "AccessDenied", error)
+        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 403, error)
+    return who["Account"]
+
+
+account = identity()
+
+# Regions, zones, attributes.
+check(region in [it["RegionName"] for it in ec2.describe_regions()["Regions"]], region)
+zones = [it["ZoneName"] for it in ec2.describe_availability_zones()["AvailabilityZones"]]
+check(len(zones) >= 2 and all(zone.startswith(region) for zone in zones), zones)
+
+# VPC.
+vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16", AmazonProvidedIpv6CidrBlock=True,
+                     TagSpecifications=tags("vpc", "suite"))["Vpc"]["VpcId"]
+ec2.get_waiter("vpc_available").wait(VpcIds=[vpc])
+found(ec2.describe_vpcs, "Vpcs", "VpcId", vpc, VpcIds=[vpc], filters=[
+    ("vpc-id", vpc), ("cidr", "10.99.0.0/16"), ("tag:Name", "suite"), ("tag:Name", "su*"), ("tag:Name", "s?ite"),
+    ("tag-key", "suite")])
+ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
+attribute = ec2.describe_vpc_attribute(VpcId=vpc, Attribute="enableDnsHostnames")
+check(attribute["EnableDnsHostnames"] == {"Value": True}, attribute)
+more = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.98.0.0/16")["CidrBlockAssociation"]["AssociationId"]
+ec2.disassociate_vpc_cidr_block(AssociationId=more)
+refused("InvalidVpc.Range", ec2.create_vpc, CidrBlock="10.0.0.0/8")
+refused("InvalidParameterValue", ec2.create_vpc, CidrBlock="many")
+refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=["vpc-0123456789abcdef0"])
+refused("InvalidVpcID.Malformed", ec2.describe_vpcs, VpcIds=["vpc-x"])
+refused("DryRunOperation", ec2.create_vpc, CidrBlock="10.97.0.0/16", DryRun=True)
+check(not ec2.describe_vpcs(Filters=by("cidr", "10.97.0.0/16"))["Vpcs"], "a dry run made something")
+block6 = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+
+# Subnets.
+subnets = []
+for number in range(3):
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.99.{number}.0/24", AvailabilityZone=zones[number % 2],
+                               TagSpecifications=tags("subnet", f"suite-{number}"))["Subnet"]
+    check(subnet["AvailableIpAddressCount"] == 251, subnet)
+    subnets.append(subnet["SubnetId"])
+ec2.get_waiter("subnet_available").wait(SubnetIds=subnets)
+found(ec2.describe_subnets, "Subnets", "SubnetId", subnets[1], SubnetIds=[subnets[1]], filters=[
+    ("vpc-id", vpc), ("cidr-block", "10.99.1.0/24"), ("availability-zone", zones[1]), ("tag:Name", "suite-1")])
+pages = list(ec2.get_paginator("describe_subnets").paginate(Filters=by("vpc-id", vpc),
+                                                            PaginationConfig={"PageSize": 5}))
+check(sum(len(page["Subnets"]) for page in pages) == 3, pages)
+loose = boto3.client("ec2", config=Config(parameter_validation=False))
+refused("InvalidParameterValue", loose.describe_subnets, MaxResults=2)
+refused("InvalidPaginationToken", ec2.describe_subnets, NextToken="nonsense", MaxResults=5)
+ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
+check(ec2.describe_subnets(SubnetIds=subnets[:1])["Subnets"][0]["MapPublicIpOnLaunch"] is True, "public")
+six = ec2.associate_subnet_cidr_block(SubnetId=subnets[2], Ipv6CidrBlock=block6.replace("::/56", "::/64"))
+ec2.disassociate_subnet_cidr_block(AssociationId=six["Ipv6CidrBlockAssociation"]["AssociationId"])
+ec2.associate_subnet_cidr_block(SubnetId=subnets[0], Ipv6CidrBlock=block6.replace("::/56", "::/64"))
+refused("InvalidSubnet.Conflict", ec2.create_subnet, VpcId=vpc, CidrBlock="10.99.0.0/25")
+refused("InvalidSubnet.Range", ec2.create_subnet, VpcId=vpc, CidrBlock="10.1.0.0/24")
+
+# Internet gateways.
+igw = ec2.create_internet_gateway(TagSpecifications=tags("internet-gateway", "suite"))
+igw = igw["InternetGateway"]["InternetGatewayId"]
+ec2.get_waiter("internet_gateway_exists").wait(InternetGatewayIds=[igw])
+ec2.attach_internet_gateway(InternetGatewayId=igw, VpcId=vpc)
+found(ec2.describe_internet_gateways, "InternetGateways", "InternetGatewayId", igw, InternetGatewayIds=[igw],
+      filters=[("attachment.vpc-id", vpc), ("tag:Name", "suite")])
+refused("Resource.AlreadyAssociated", ec2.attach_internet_gateway, InternetGatewayId=igw, VpcId=vpc)
+eigw = ec2.create_egress_only_internet_gateway(VpcId=vpc)["EgressOnlyInternetGateway"]
+eigw = eigw["EgressOnlyInternetGatewayId"]
+listed = ec2.describe_egress_only_internet_gateways(EgressOnlyInternetGatewayIds=[eigw])
+check(listed["EgressOnlyInternetGateways"][0]["Attachments"][0]["VpcId"] == vpc, listed)
+
+# Route tables and routes.
+table = ec2.create_route_table(VpcId=vpc, TagSpecifications=tags("route-table", "suite"))["RouteTable"]["RouteTableId"]
+other_table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=igw)
+ec2.create_route(RouteTableId=table, DestinationIpv6CidrBlock="::/0", EgressOnlyInternetGatewayId=eigw)
+association = ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[0])["AssociationId"]
+association = ec2.replace_route_table_association(AssociationId=association, RouteTableId=other_table)
+association = association["NewAssociationId"]
+association = ec2.replace_route_table_association(AssociationId=association, RouteTableId=table)["NewAssociationId"]
+found(ec2.describe_route_tables, "RouteTables", "RouteTableId", table, RouteTableIds=[table], filters=[
+    ("vpc-id", vpc), ("association.subnet-id", subnets[0]), ("route.gateway-id", igw),
+    ("route.destination-cidr-block", "0.0.0.0/0"), ("tag:Name", "suite")])
+routes = ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
+check({route.get("GatewayId") for route in routes} >= {"local", igw}, routes)
+check(all(route["State"] == "active" for route in routes), routes)
+refused("RouteAlreadyExists", ec2.create_route, RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=igw)
+refused("InvalidRoute.NotFound", ec2.delete_route, RouteTableId=table, DestinationCidrBlock="192.0.2.0/24")
+refused("InvalidRouteTableID.NotFound", ec2.describe_route_tables, RouteTableIds=["rtb-0123456789abcdef0"])
+refused("UnsupportedOperation", ec2.create_route, RouteTableId=table, DestinationCidrBlock="192.0.2.0/24",
+        CarrierGatewayId="cagw-0123456789abcdef0")
+
+# Network ACLs.
+acl = ec2.create_network_acl(VpcId=vpc, TagSpecifications=tags("network-acl", "suite"))["NetworkAcl"]["NetworkAclId"]
+entry = dict(NetworkAclId=acl, RuleNumber=100, Protocol="6", RuleAction="allow", Egress=False, CidrBlock="0.0.0.0/0",
+             PortRange={"From": 443, "To": 443})
+ec2.create_network_acl_entry(**entry)
+refused("NetworkAclEntryAlreadyExists", ec2.create_network_acl_entry, **entry)
+ec2.replace_network_acl_entry(**{**entry, "RuleAction": "deny", "Protocol": "tcp"})
+ec2.create_network_acl_entry(NetworkAclId=acl, RuleNumber=110, Protocol="1", RuleAction="allow", Egress=True,
+                             CidrBlock="10.0.0.0/8", IcmpTypeCode={"Type": 3, "Code": 4})
+shown = ec2.describe_network_acls(NetworkAclIds=[acl])["NetworkAcls"][0]["Entries"]
+mine = {it["RuleNumber"]: it for it in shown if it["RuleNumber"] < 32767}
+check(mine[100]["RuleAction"] == "deny" and mine[100]["PortRange"] == {"From": 443, "To": 443}, shown)
+check(mine[100]["Protocol"] == "6" and mine[100]["Egress"] is False, shown)
+check(mine[110]["IcmpTypeCode"] == {"Type": 3, "Code": 4}, shown)
+default = ec2.describe_network_acls(Filters=by("association.subnet-id", subnets[1]))["NetworkAcls"][0]
+association_of = {it["SubnetId"]: it["NetworkAclAssociationId"] for it in default["Associations"]}
+ec2.replace_network_acl_association(AssociationId=association_of[subnets[1]], NetworkAclId=acl)
+found(ec2.describe_network_acls, "NetworkAcls", "NetworkAclId", acl, NetworkAclIds=[acl], filters=[
+    ("vpc-id", vpc), ("association.subnet-id", subnets[1]), ("tag:Name", "suite"), ("entry.rule-number", "110")])
+ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=110, Egress=True)
+refused("InvalidNetworkAclEntry.NotFound", ec2.delete_network_acl_entry, NetworkAclId=acl, RuleNumber=110, Egress=True)
+refused("DependencyViolation", ec2.delete_network_acl, NetworkAclId=acl)
+
+# Security groups.
+group = ec2.create_security_group(GroupName="suite", Description="of the suite", VpcId=vpc,
+                                  TagSpecifications=tags("security-group", "suite"))["GroupId"]
+ec2.get_waiter("security_group_exists").wait(GroupIds=[group])
+web = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
+made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+    {**web, "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "inside"}],
+     "UserIdGroupPairs": [{"GroupId": group}], "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}]}])
+rules = [it["SecurityGroupRuleId"] for it in made["SecurityGroupRules"]]
+check(made["Return"] is True and len(rules) == 3, made)
+ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=22, ToPort=22, CidrIp="192.0.2.0/24")
+ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[{**web, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}])
+refused("InvalidPermission.Duplicate", ec2.authorize_security_group_egress, GroupId=group,
+        IpPermissions=[{**web, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}])
+shown = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+check(shown["Description"] == "of the suite" and shown["OwnerId"] == account, shown)
+open_ports = {(it["FromPort"], it["ToPort"]) for it in shown["IpPermissions"]}
+check(open_ports == {(443, 443), (22, 22)}, shown)
+found(ec2.describe_security_groups, "SecurityGroups", "GroupId", group, GroupIds=[group], filters=[
+    ("group-name", "suite"), ("vpc-id", vpc), ("ip-permission.cidr", "192.0.2.0/24"), ("tag:suite", "yes"),
+    ("ip-permission.from-port", "22"), ("description", "of*")])
+listed = ec2.describe_security_group_rules(Filters=by("group-id", group))["SecurityGroupRules"]
+check(len(listed) == 7 and sum(it["IsEgress"] for it in listed) == 3, listed)
+found(ec2.describe_security_group_rules, "SecurityGroupRules", "SecurityGroupRuleId", rules[0],
+      SecurityGroupRuleIds=rules[:1], filters=[("group-id", group)])
+refused("InvalidSecurityGroupRuleId.NotFound", ec2.describe_security_group_rules,
+        SecurityGroupRuleIds=["sgr-0123456789abcdef0"])
+cidr_rule = [it for it in listed if it.get("CidrIpv4") == "10.0.0.0/8"][0]["SecurityGroupRuleId"]
+ec2.modify_security_group_rules(GroupId=group, SecurityGroupRules=[{"SecurityGroupRuleId": cidr_rule,
+    "SecurityGroupRule": {**web, "CidrIpv4": "10.1.0.0/16", "Description": "narrower"}}])
+shown = ec2.describe_security_group_rules(SecurityGroupRuleIds=[cidr_rule])["SecurityGroupRules"][0]
+check(shown["CidrIpv4"] == "10.1.0.0/16" and shown["Description"] == "narrower", shown)
+ec2.update_security_group_rule_descriptions_ingress(GroupId=group, IpPermissions=[
+    {**web, "IpRanges": [{"CidrIp": "10.1.0.0/16", "Description": "again"}]}])
+ec2.update_security_group_rule_descriptions_egress(GroupId=group, IpPermissions=[
+    {**web, "IpRanges": [{"CidrIp": "192.0.2.0/24", "Description": "out"}]}])
+ec2.revoke_security_group_egress(GroupId=group, IpPermissions=[{**web, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}])
+ec2.revoke_security_group_ingress(GroupId=group, SecurityGroupRuleIds=[cidr_rule])
+refused("InvalidPermission.NotFound", ec2.revoke_security_group_ingress, GroupId=group,
+        IpPermissions=[{**web, "FromPort": 1, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}])
+refused("InvalidGroup.Duplicate", ec2.create_security_group, GroupName="suite", Description="x", VpcId=vpc)
+ec2.describe_security_group_references(GroupId=[group])
+ec2.describe_stale_security_groups(VpcId=vpc)
+
+# Tags.
+ec2.create_tags(Resources=[vpc, group], Tags=[{"Key": "team", "Value": "net & <ops>"}, {"Key": "empty", "Value": ""}])
+listed = ec2.describe_tags(Filters=by("key", "team"))["Tags"]
+check({it["ResourceId"] for it in listed} == {vpc, group}, listed)
+check({it["Value"] for it in listed} == {"net & <ops>"}, listed)
+ec2.delete_tags(Resources=[vpc], Tags=[{"Key": "team"}])
+check(len(ec2.describe_tags(Filters=by("key", "team"))["Tags"]) == 1, "a tag was deleted")
+refused("InvalidID", ec2.create_tags, Resources=["thing-1"], Tags=[{"Key": "a", "Value": "b"}])
+
+# Addresses, NAT gateways.
+eips = [ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(3)]
+listed = ec2.describe_addresses(AllocationIds=eips[:1])["Addresses"]
+check(listed[0]["Domain"] == "vpc" and "AssociationId" not in listed[0], listed)
+nat = ec2.create_nat_gateway(SubnetId=subnets[0], AllocationId=eips[0], TagSpecifications=tags("natgateway", "suite"))
+check(nat["NatGateway"]["State"] == "pending", nat)
+nat = nat["NatGateway"]["NatGatewayId"]
+ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[nat])
+found(ec2.describe_nat_gateways, "NatGateways", "NatGatewayId", nat, NatGatewayIds=[nat], filters=[
+    ("vpc-id", vpc), ("subnet-id", subnets[0]), ("state", "available"), ("tag:Name", "suite")])
+ec2.create_route(RouteTableId=other_table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+ec2.replace_route(RouteTableId=other_table, DestinationCidrBlock="0.0.0.0/0", GatewayId=igw)
+ec2.delete_route(RouteTableId=other_table, DestinationCidrBlock="0.0.0.0/0")
+ec2.associate_nat_gateway_address(NatGatewayId=nat, AllocationIds=[eips[1]])
+second = ec2.describe_nat_gateways(NatGatewayIds=[nat])["NatGateways"][0]["NatGatewayAddresses"]
+second = [it["AssociationId"] for it in second if it["AllocationId"] == eips[1]]
+ec2.disassociate_nat_gateway_address(NatGatewayId=nat, AssociationIds=second)
+private = ec2.create_nat_gateway(SubnetId=subnets[1], ConnectivityType="private")["NatGateway"]["NatGatewayId"]
+ec2.get_waiter("nat_gateway_available").wait(NatGatewayIds=[private])
+ec2.assign_private_nat_gateway_address(NatGatewayId=private, PrivateIpAddresses=["10.99.1.77"])
+ec2.unassign_private_nat_gateway_address(NatGatewayId=private, PrivateIpAddresses=["10.99.1.77"])
+once = dict(SubnetId=subnets[1], ConnectivityType="private", ClientToken="once")
+twice = [ec2.create_nat_gateway(**once)["NatGateway"]["NatGatewayId"] for _ in range(2)]
+check(twice[0] == twice[1], twice)
+refused("IdempotentParameterMismatch", ec2.create_nat_gateway, **{**once, "SubnetId": subnets[2]})
+
+# Interfaces and instances.
+eni = ec2.create_network_interface(SubnetId=subnets[0], Groups=[group], Description="suite",
+                                   PrivateIpAddress="10.99.0.50")["NetworkInterface"]["NetworkInterfaceId"]
+ec2.get_waiter("network_interface_available").wait(NetworkInterfaceIds=[eni])
+found(ec2.describe_network_interfaces, "NetworkInterfaces", "NetworkInterfaceId", eni, NetworkInterfaceIds=[eni],
+      filters=[("subnet-id", subnets[0]), ("group-id", group), ("private-ip-address", "10.99.0.50"),
+               ("status", "available"), ("addresses.private-ip-address", "10.99.0.5*")])
+ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=["10.99.0.51"])
+ec2.unassign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=["10.99.0.51"])
+six = ec2.assign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6AddressCount=1)["AssignedIpv6Addresses"]
+ec2.unassign_ipv6_addresses(NetworkInterfaceId=eni, Ipv6Addresses=six)
+ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck={"Value": False})
+shown = ec2.describe_network_interface_attribute(NetworkInterfaceId=eni, Attribute="sourceDestCheck")
+check(shown["SourceDestCheck"] == {"Value": False}, shown)
+run = ec2.run_instances(ImageId="ami-0123456789abcdef0", InstanceType="t3.small", MinCount=2, MaxCount=2,
+                        SubnetId=subnets[0], SecurityGroupIds=[group], TagSpecifications=tags("instance", "suite"))
+check([it["State"]["Name"] for it in run["Instances"]] == ["pending"] * 2, run)
+machines = [it["InstanceId"] for it in run["Instances"]]
+ec2.get_waiter("instance_running").wait(InstanceIds=machines)
+ec2.get_waiter("instance_status_ok").wait(InstanceIds=machines)
+listed = ec2.describe_instances(Filters=by("tag:Name", "suite"))["Reservations"]
+check(sorted(it["InstanceId"] for r in listed for it in r["Instances"]) == sorted(machines), listed)
+check(ec2.describe_instance_status(InstanceIds=machines)["InstanceStatuses"][0]["SystemStatus"]["Status"] == "ok", "ok")
+ec2.modify_instance_attribute(InstanceId=machines[0], SourceDestCheck={"Value": False})
+shown = ec2.describe_instance_attribute(InstanceId=machines[0], Attribute="sourceDestCheck")
+check(shown["SourceDestCheck"] == {"Value": False}, shown)
+shown = ec2.modify_instance_metadata_options(InstanceId=machines[0], HttpPutResponseHopLimit=2, HttpTokens="required")
+check(shown["InstanceMetadataOptions"]["HttpPutResponseHopLimit"] == 2, shown)
+attached = ec2.attach_network_interface(NetworkInterfaceId=eni, InstanceId=machines[0], DeviceIndex=1)["AttachmentId"]
+refused("InvalidNetworkInterface.InUse", ec2.delete_network_interface, NetworkInterfaceId=eni)
+ec2.detach_network_interface(AttachmentId=attached)
+primary = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["Instances"][0]
+primary = primary["NetworkInterfaces"][0]["NetworkInterfaceId"]
+tied = ec2.associate_address(AllocationId=eips[1], NetworkInterfaceId=primary)["AssociationId"]
+ec2.disassociate_address(AssociationId=tied)
+stopped = ec2.stop_instances(InstanceIds=machines)["StoppingInstances"]
+check({it["PreviousState"]["Name"] for it in stopped} == {"running"}, stopped)
+ec2.get_waiter("instance_stopped").wait(InstanceIds=machines)
+ec2.start_instances(InstanceIds=machines)
+ec2.get_waiter("instance_running").wait(InstanceIds=machines)
+refused("InvalidInstanceID.NotFound", ec2.stop_instances, InstanceIds=["i-0123456789abcdef0"])
+refused("UnsupportedOperation", ec2.run_instances, ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnets[0],
+        HibernationOptions={"Configured": True})
+
+# Flow logs.
+role = f"arn:aws:iam::{account}:role/flows"
+flow = ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogGroupName="suite",
+                            DeliverLogsPermissionArn=role, TagSpecifications=tags("vpc-flow-log", "suite"))
+check(flow["Unsuccessful"] == [], flow)
+flow = flow["FlowLogIds"][0]
+found(ec2.describe_flow_logs, "FlowLogs", "FlowLogId", flow, FlowLogIds=[flow], filters=[
+    ("resource-id", vpc), ("log-group-name", "suite"), ("tag:Name", "suite")])
+refused("InvalidParameter", ec2.create_flow_logs, ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL",
+        LogGroupName="suite")
+check(ec2.delete_flow_logs(FlowLogIds=[flow])["Unsuccessful"] == [], flow)
+
+# DHCP options, prefix lists, endpoints.
+dhcp = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name-servers", "Values": ["10.99.0.2", "192.0.2.1"]}])
+dhcp = dhcp["DhcpOptions"]["DhcpOptionsId"]
+shown = ec2.describe_dhcp_options(DhcpOptionsIds=[dhcp])["DhcpOptions"][0]["DhcpConfigurations"]
+check([it["Value"] for it in shown[0]["Values"]] == ["10.99.0.2", "192.0.2.1"], shown)
+ec2.associate_dhcp_options(DhcpOptionsId=dhcp, VpcId=vpc)
+ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+ec2.delete_dhcp_options(DhcpOptionsId=dhcp)
+pl = ec2.create_managed_prefix_list(PrefixListName="suite", MaxEntries=3, AddressFamily="IPv4",
+                                    Entries=[{"Cidr": "192.0.2.0/24", "Description": "documentation"}])
+pl = pl["PrefixList"]["PrefixListId"]
+ec2.modify_managed_prefix_list(PrefixListId=pl, CurrentVersion=1, AddEntries=[{"Cidr": "198.51.100.0/24"}])
+entries = ec2.get_managed_prefix_list_entries(PrefixListId=pl)["Entries"]
+check([it["Cidr"] for it in entries] == ["192.0.2.0/24", "198.51.100.0/24"], entries)
+ec2.restore_managed_prefix_list_version(PrefixListId=pl, PreviousVersion=1, CurrentVersion=2)
+found(ec2.describe_managed_prefix_lists, "PrefixLists", "PrefixListId", pl, PrefixListIds=[pl],
+      filters=[("prefix-list-name", "suite"), ("owner-id", account)])
+ec2.create_route(RouteTableId=table, DestinationPrefixListId=pl, GatewayId=igw)
+check(ec2.get_managed_prefix_list_associations(PrefixListId=pl)["PrefixListAssociations"][0]["ResourceId"] == table, pl)
+ec2.delete_route(RouteTableId=table, DestinationPrefixListId=pl)
+ec2.delete_managed_prefix_list(PrefixListId=pl)
+s3 = f"com.amazonaws.{region}.s3"
+check(s3 in [it["PrefixListName"] for it in ec2.describe_prefix_lists()["PrefixLists"]], s3)
+services = ec2.describe_vpc_endpoint_services(ServiceNames=[s3])["ServiceDetails"]
+check("Gateway" in [it["ServiceType"] for s in services for it in s["ServiceType"]], services)
+endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=s3, VpcEndpointType="Gateway", RouteTableIds=[table])
+endpoint = endpoint["VpcEndpoint"]["VpcEndpointId"]
+ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[other_table])
+found(ec2.describe_vpc_endpoints, "VpcEndpoints", "VpcEndpointId", endpoint, VpcEndpointIds=[endpoint],
+      filters=[("vpc-id", vpc), ("service-name", s3)])
+check(ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])["Unsuccessful"] == [], endpoint)
+
+# Peering.
+peer = ec2.create_vpc(CidrBlock="10.96.0.0/16")["Vpc"]["VpcId"]
+pcx = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=peer)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+ec2.get_waiter("vpc_peering_connection_exists").wait(VpcPeeringConnectionIds=[pcx])
+ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=pcx)
+found(ec2.describe_vpc_peering_connections, "VpcPeeringConnections", "VpcPeeringConnectionId", pcx,
+      VpcPeeringConnectionIds=[pcx], filters=[("status-code", "active"), ("requester-vpc-info.vpc-id", vpc)])
+ec2.modify_vpc_attribute(VpcId=peer, EnableDnsHostnames={"Value": True})
+option = {"AllowDnsResolutionFromRemoteVpc": True}
+ec2.modify_vpc_peering_connection_options(VpcPeeringConnectionId=pcx, RequesterPeeringConnectionOptions=option)
+ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=pcx)
+pcx = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=peer)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+ec2.reject_vpc_peering_connection(VpcPeeringConnectionId=pcx)
+
+# VPN.
+vgw = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+ec2.attach_vpn_gateway(VpnGatewayId=vgw, VpcId=vpc)
+check(ec2.describe_vpn_gateways(VpnGatewayIds=[vgw])["VpnGateways"][0]["VpcAttachments"][0]["VpcId"] == vpc, vgw)
+ec2.enable_vgw_route_propagation(GatewayId=vgw, RouteTableId=table)
+ec2.disable_vgw_route_propagation(GatewayId=vgw, RouteTableId=table)
+cgw = ec2.create_customer_gateway(Type="ipsec.1", IpAddress="203.0.113.200", BgpAsn=65010)["CustomerGateway"]
+cgw = cgw["CustomerGatewayId"]
+other_cgw = ec2.create_customer_gateway(Type="ipsec.1", IpAddress="203.0.113.201", BgpAsn=65010)["CustomerGateway"]
+other_cgw = other_cgw["CustomerGatewayId"]
+check(ec2.describe_customer_gateways(CustomerGatewayIds=[cgw])["CustomerGateways"][0]["BgpAsn"] == "65010", cgw)
+vpn = ec2.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=cgw, VpnGatewayId=vgw,
+                                Options={"StaticRoutesOnly": True})["VpnConnection"]["VpnConnectionId"]
+ec2.get_waiter("vpn_connection_available").wait(VpnConnectionIds=[vpn])
+ec2.create_vpn_connection_route(VpnConnectionId=vpn, DestinationCidrBlock="192.168.0.0/16")
+shown = ec2.describe_vpn_connections(VpnConnectionIds=[vpn])["VpnConnections"][0]
+check([it["DestinationCidrBlock"] for it in shown["Routes"]] == ["192.168.0.0/16"], shown)
+outside = shown["Options"]["TunnelOptions"][0]["OutsideIpAddress"]
+ec2.delete_vpn_connection_route(VpnConnectionId=vpn, DestinationCidrBlock="192.168.0.0/16")
+ec2.modify_vpn_tunnel_options(VpnConnectionId=vpn, VpnTunnelOutsideIpAddress=outside,
+                              TunnelOptions={"DPDTimeoutSeconds": 45})
+ec2.replace_vpn_tunnel(VpnConnectionId=vpn, VpnTunnelOutsideIpAddress=outside)
+shown = ec2.get_vpn_tunnel_replacement_status(VpnConnectionId=vpn, VpnTunnelOutsideIpAddress=outside)
+check(shown["VpnConnectionId"] == vpn, shown)
+ec2.modify_vpn_connection(VpnConnectionId=vpn, CustomerGatewayId=other_cgw)
+ec2.delete_vpn_connection(VpnConnectionId=vpn)
+ec2.get_waiter("vpn_connection_deleted").wait(VpnConnectionIds=[vpn])
+ec2.detach_vpn_gateway(VpnGatewayId=vgw, VpcId=vpc)
+ec2.delete_vpn_gateway(VpnGatewayId=vgw)
+for gateway in (cgw, other_cgw):
+    ec2.delete_customer_gateway(CustomerGatewayId=gateway)
+
+# Transit gateways.
+hubs = [ec2.create_transit_gateway(Description=f"hub {n}")["TransitGateway"]["TransitGatewayId"] for n in range(2)]
+hub = hubs[0]
+ec2.modify_transit_gateway(TransitGatewayId=hub, Description="the hub")
+found(ec2.describe_transit_gateways, "TransitGateways", "TransitGatewayId", hub, TransitGatewayIds=[hub],
+      filters=[("state", "available"), ("transit-gateway-id", hub)])
+spoke = ec2.create_transit_gateway_vpc_attachment(TransitGatewayId=hub, VpcId=vpc, SubnetIds=[subnets[1]])
+spoke = spoke["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+ec2.modify_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=spoke, AddSubnetIds=[subnets[0]])
+found(ec2.describe_transit_gateway_vpc_attachments, "TransitGatewayVpcAttachments", "TransitGatewayAttachmentId", spoke,
+      TransitGatewayAttachmentIds=[spoke], filters=[("vpc-id", vpc), ("state", "available")])
+found(ec2.describe_transit_gateway_attachments, "TransitGatewayAttachments", "TransitGatewayAttachmentId", spoke,
+      TransitGatewayAttachmentIds=[spoke], filters=[("resource-id", vpc), ("resource-type", "vpc")])
+tgw_table = ec2.create_transit_gateway_route_table(TransitGatewayId=hub)["TransitGatewayRouteTable"]
+tgw_table = tgw_table["TransitGatewayRouteTableId"]
+found(ec2.describe_transit_gateway_route_tables, "TransitGatewayRouteTables", "TransitGatewayRouteTableId", tgw_table,
+      TransitGatewayRouteTableIds=[tgw_table], filters=[("transit-gateway-id", hub)])
+both = dict(TransitGatewayRouteTableId=tgw_table, TransitGatewayAttachmentId=spoke)
+default_table = ec2.describe_transit_gateways(TransitGatewayIds=[hub])["TransitGateways"][0]["Options"]
+default_table = default_table["AssociationDefaultRouteTableId"]
+ec2.disassociate_transit_gateway_route_table(TransitGatewayRouteTableId=default_table, TransitGatewayAttachmentId=spoke)
+ec2.associate_transit_gateway_route_table(**both)
+ec2.enable_transit_gateway_route_table_propagation(**both)
+check(ec2.get_transit_gateway_route_table_associations(TransitGatewayRouteTableId=tgw_table)["Associations"], both)
+listed = ec2.get_transit_gateway_route_table_propagations(TransitGatewayRouteTableId=tgw_table)
+check(listed["TransitGatewayRouteTablePropagations"], both)
+check(ec2.get_transit_gateway_attachment_propagations(TransitGatewayAttachmentId=spoke)
+      ["TransitGatewayAttachmentPropagations"], both)
+route = dict(TransitGatewayRouteTableId=tgw_table, DestinationCidrBlock="192.168.0.0/16")
+ec2.create_transit_gateway_route(**route, TransitGatewayAttachmentId=spoke)
+ec2.replace_transit_gateway_route(**route, Blackhole=True)
+listed = ec2.search_transit_gateway_routes(TransitGatewayRouteTableId=tgw_table, Filters=by("type", "static"))
+check([it["State"] for it in listed["Routes"]] == ["blackhole"], listed)
+ec2.delete_transit_gateway_route(**route)
+ec2.disable_transit_gateway_route_table_propagation(**both)
+ec2.create_route(RouteTableId=table, DestinationCidrBlock="192.168.0.0/16", TransitGatewayId=hub)
+ec2.delete_route(RouteTableId=table, DestinationCidrBlock="192.168.0.0/16")
+peering = ec2.create_transit_gateway_peering_attachment(TransitGatewayId=hub, PeerTransitGatewayId=hubs[1],
+                                                        PeerAccountId=account, PeerRegion=region)
+peering = peering["TransitGatewayPeeringAttachment"]["TransitGatewayAttachmentId"]
+ec2.accept_transit_gateway_peering_attachment(TransitGatewayAttachmentId=peering)
+check(ec2.describe_transit_gateway_peering_attachments(TransitGatewayAttachmentIds=[peering])
+      ["TransitGatewayPeeringAttachments"][0]["State"] == "available", peering)
+ec2.delete_transit_gateway_peering_attachment(TransitGatewayAttachmentId=peering)
+again = ec2.create_transit_gateway_peering_attachment(TransitGatewayId=hub, PeerTransitGatewayId=hubs[1],
+                                                      PeerAccountId=account, PeerRegion=region)
+again = again["TransitGatewayPeeringAttachment"]["TransitGatewayAttachmentId"]
+ec2.reject_transit_gateway_peering_attachment(TransitGatewayAttachmentId=again)
+ec2.disassociate_transit_gateway_route_table(**both)
+ec2.delete_transit_gateway_route_table(TransitGatewayRouteTableId=tgw_table)
+ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=spoke)
+for gateway in hubs:
+    ec2.delete_transit_gateway(TransitGatewayId=gateway)
+
+# Everything goes again, in the order that dependencies leave.
+refused("DependencyViolation", ec2.delete_vpc, VpcId=vpc)
+ec2.terminate_instances(InstanceIds=machines)
+ec2.get_waiter("instance_terminated").wait(InstanceIds=machines)
+for gateway in (nat, private, twice[0]):
+    ec2.delete_nat_gateway(NatGatewayId=gateway)
+ec2.get_waiter("nat_gateway_deleted").wait(NatGatewayIds=[nat, private, twice[0]])
+ec2.delete_network_interface(NetworkInterfaceId=eni)
+for eip in eips:
+    ec2.release_address(AllocationId=eip)
+ec2.disassociate_route_table(AssociationId=association)
+for gone in (table, other_table):
+    ec2.delete_route_table(RouteTableId=gone)
+ec2.detach_internet_gateway(InternetGatewayId=igw, VpcId=vpc)
+ec2.delete_internet_gateway(InternetGatewayId=igw)
+ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=eigw)
+for subnet in subnets:
+    ec2.delete_subnet(SubnetId=subnet)
+ec2.delete_network_acl(NetworkAclId=acl)
+ec2.delete_security_group(GroupId=group)
+for gone in (vpc, peer):
+    ec2.delete_vpc(VpcId=gone)
+refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[vpc])
+refused("InvalidAction", ec2.describe_images)
+
+known = set(os.environ["WIRELAB_ACTIONS"].split())
+print("not tried:", " ".join(sorted(known - succeeded)) or "none")
+check(not known - succeeded, known - succeeded)
+print(f"{checks} checks")

@@ -1,0 +1,224 @@
+//! The endpoint as a hand on the wire sees it: what it refuses, and how.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use wirelab_aws_api::{AccessKey, Endpoint, Server};
+use wirelab_model::Seed;
+use wirelab_session::{Content, Session};
+
+struct Served {
+    _home: TempDir,
+    port: u16,
+    secret: String,
+    authorization: String,
+    thread: std::thread::JoinHandle<std::io::Result<()>>,
+}
+
+fn served() -> Served {
+    let home = TempDir::new().expect("a temporary folder");
+    let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    let folder = home.path().join("lab");
+    let session = Session::create(&folder, &content, "nacl-ephemeral", Seed::whole(7));
+    let session = session.unwrap_or_else(|error| panic!("{error}"));
+    let key = AccessKey::of_account(&session.plan().caller.account);
+    let server = Server::bind(Endpoint::new(session, content), 0).expect("a port");
+    Served {
+        _home: home,
+        port: server.port(),
+        secret: server.secret().to_owned(),
+        authorization: format!(
+            "Authorization: AWS4-HMAC-SHA256 Credential={}/20240305/us-east-1/ec2/aws4_request, \
+             SignedHeaders=host, Signature={}\r\n",
+            key.id,
+            "0".repeat(64)
+        ),
+        thread: std::thread::spawn(|| server.run()),
+    }
+}
+
+impl Served {
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a listener");
+        let patience = Some(Duration::from_secs(60));
+        stream.set_read_timeout(patience).expect("a socket");
+        stream
+    }
+
+    /// Sends octets and reads until the endpoint ends the connection.
+    fn exchange(&self, sent: &[u8]) -> String {
+        let mut stream = self.connect();
+        // It may end before everything was sent.
+        stream.write_all(sent).ok();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).ok();
+        String::from_utf8_lossy(&read).into_owned()
+    }
+
+    fn post(&self, headers: &str, body: &str) -> String {
+        let length = body.len();
+        self.exchange(
+            format!(
+                "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\
+                 Content-Length: {length}\r\n\r\n{body}"
+            )
+            .as_bytes(),
+        )
+    }
+}
+
+fn status(response: &str) -> &str {
+    response.split(' ').nth(1).unwrap_or_default()
+}
+
+#[test]
+fn what_is_no_request_for_us_is_refused_and_the_next_one_is_answered() {
+    let served = served();
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: {}\r\n\r\n",
+        "x".repeat(40_000)
+    );
+    let both = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3\r\n\
+                Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let large = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999\r\n\r\n";
+    let chunk =
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n";
+    let negative = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n";
+    let elsewhere = "GET /_wirelab HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n";
+    let page = "GET /_wirelab HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\
+                Connection: close\r\n\r\n";
+    for (sent, expected) in [
+        ("\x16\x03\x01 hello\r\n\r\n", "400"),
+        (&*long, "431"),
+        (both, "400"),
+        (large, "413"),
+        (chunk, "413"),
+        (negative, "400"),
+        (elsewhere, "421"),
+        (page, "403"),
+    ] {
+        let response = served.exchange(sent.as_bytes());
+        assert_eq!(status(&response), expected, "{sent:.80}\n{response}");
+    }
+    let body = "Action=DescribeVpcs&Version=2016-11-15";
+    let response = served.post(&served.authorization, body);
+    assert_eq!(status(&response), "200", "{response}");
+    assert!(
+        response
+            .contains("<DescribeVpcsResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">")
+    );
+    assert!(
+        response.contains("<requestId>") && response.contains("<vpcSet><item>"),
+        "{response}"
+    );
+}
+
+#[test]
+fn bodies_come_with_a_length_or_in_chunks_and_connections_are_kept() {
+    let served = served();
+    let mut stream = served.connect();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: localhost:{}\r\n{}",
+        served.port, served.authorization
+    );
+    let chunked = format!(
+        "{head}Transfer-Encoding: chunked\r\n\r\n7\r\nAction=\r\nC;x=y\r\nDescribeVpcs\r\n0\r\nT: t\r\n\r\n"
+    );
+    stream.write_all(chunked.as_bytes()).expect("a listener");
+    let length = format!(
+        "{head}Expect: 100-continue\r\nContent-Length: 19\r\nConnection: close\r\n\r\nAction=DescribeVpcs"
+    );
+    stream
+        .write_all(length.as_bytes())
+        .expect("the same connection");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("two responses");
+    assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), 2, "{text}");
+    assert_eq!(
+        text.matches("HTTP/1.1 100 Continue\r\n\r\n").count(),
+        1,
+        "{text}"
+    );
+    assert_eq!(text.matches("</DescribeVpcsResponse>").count(), 2, "{text}");
+}
+
+#[test]
+fn each_client_reads_refusals_in_its_own_protocol() {
+    let served = served();
+    let scope = |service: &str| {
+        served
+            .authorization
+            .replace("/ec2/", &format!("/{service}/"))
+    };
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let json =
+        "Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Logs_20140328.GetLogEvents\r\n";
+    let cbor = "Content-Type: application/cbor\r\nSmithy-Protocol: rpc-v2-cbor\r\n";
+    for (headers, body, code, shape) in [
+        (
+            String::new(),
+            "Action=DescribeVpcs&Version=2016-11-15",
+            "403",
+            "<Response><Errors><Error><Code>MissingA",
+        ),
+        (
+            scope("ec2"),
+            "Action=Fly",
+            "400",
+            "<Response><Errors><Error><Code>InvalidAction</Code>",
+        ),
+        (
+            scope("ec2"),
+            "Version=2016-11-15",
+            "400",
+            "<Code>MissingAction</Code>",
+        ),
+        (
+            scope("sts") + form,
+            "Action=Fly",
+            "400",
+            "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction",
+        ),
+        (
+            scope("logs") + json,
+            "{}",
+            "400",
+            "{\"__type\":\"InvalidAction\",\"message\":\"wirelab does not",
+        ),
+        (scope("monitoring") + cbor, "", "400", "\u{6}__type"),
+        (scope("s3"), "", "400", "<Error><Code>InvalidAction</Code>"),
+        (scope("route53"), "", "400", "<ErrorResponse>"),
+        (
+            scope("lambda"),
+            "",
+            "400",
+            "\r\nx-amzn-errortype: InvalidAction\r\n",
+        ),
+    ] {
+        let response = served.post(&headers, body);
+        assert_eq!(status(&response), code, "{headers}{response}");
+        assert!(response.contains(shape), "{headers}{response}");
+    }
+}
+
+#[test]
+fn it_says_what_it_serves_and_stops_for_those_who_know_its_secret() {
+    let served = served();
+    let about = wirelab_aws_api::about(served.port).expect("an endpoint");
+    assert_eq!(about.lab, "nacl-ephemeral");
+    assert!(
+        about.elapsed_seconds > 0 && about.utc_seconds > 1_600_000_000,
+        "{about:?}"
+    );
+    wirelab_aws_api::stop(served.port, "guess").expect_err("a wrong secret");
+    wirelab_aws_api::stop(served.port, &served.secret).expect("the right one");
+    served
+        .thread
+        .join()
+        .expect("no panic")
+        .expect("a listening socket");
+    wirelab_aws_api::about(served.port).expect_err("nobody is there");
+}

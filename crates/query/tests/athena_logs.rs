@@ -51,7 +51,7 @@ fn lines() -> Vec<String> {
     let line = |n: u64| {
         let (start, eni) = (START + n * 7 % 720, n % 3);
         let end = start + 30 + n % 30;
-        if n % 17 == 0 {
+        if n.is_multiple_of(17) {
             return format!("5 eni-{eni} - - - - - - - {start} {end} - NODATA - - -");
         }
         let from = match n % 5 {
@@ -173,7 +173,7 @@ impl World {
     }
 }
 
-fn without_dashes(row: &mut Vec<Option<String>>) {
+fn without_dashes(row: &mut [Option<String>]) {
     let dash = |cell: &&mut Option<String>| cell.as_deref() == Some("-");
     row.iter_mut().filter(dash).for_each(|cell| *cell = None);
 }
@@ -190,7 +190,7 @@ fn the_same_query_gives_the_same_rows_whatever_holds_the_records() {
         for query in QUERIES {
             let of = |table: &str| query.replace("{t}", table);
             let mut memory = world.ask(&of(FLOW_LOGS)).await;
-            memory.rows.iter_mut().for_each(without_dashes);
+            memory.rows.iter_mut().for_each(|row| without_dashes(row));
             assert!(!memory.rows.is_empty(), "{query}");
             let width = memory.columns.len();
             for table in [
@@ -202,7 +202,7 @@ fn the_same_query_gives_the_same_rows_whatever_holds_the_records() {
                 let mut other = world.ask(&of(table)).await;
                 // Behind `*` a table of DDL has its partitions' columns.
                 other.rows.iter_mut().for_each(|row| row.truncate(width));
-                other.rows.iter_mut().for_each(without_dashes);
+                other.rows.iter_mut().for_each(|row| without_dashes(row));
                 assert_eq!(other.columns[..width], memory.columns, "{table}: {query}");
                 assert!(other.bytes_scanned > 0, "{table}");
                 for (at, (mine, theirs)) in memory.rows.iter().zip(&other.rows).enumerate() {

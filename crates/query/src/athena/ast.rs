@@ -32,8 +32,8 @@ pub(super) enum Body {
         op: SetOp,
         all: bool,
         at: usize,
-        left: Box<Body>,
-        right: Box<Body>,
+        left: Box<Self>,
+        right: Box<Self>,
     },
 }
 
@@ -83,13 +83,13 @@ pub(super) enum Relation {
     Query(Box<Query>),
     /// `UNNEST(…) [WITH ORDINALITY]`.
     Unnest(Vec<Expr>, bool, usize),
-    Alias(Box<Relation>, Name, Vec<Name>),
+    Alias(Box<Self>, Name, Vec<Name>),
     /// `TABLESAMPLE BERNOULLI|SYSTEM (percent)`.
-    Sample(Box<Relation>, Expr),
+    Sample(Box<Self>, Expr),
     Join {
         kind: JoinKind,
-        left: Box<Relation>,
-        right: Box<Relation>,
+        left: Box<Self>,
+        right: Box<Self>,
         on: On,
     },
 }

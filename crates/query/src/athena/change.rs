@@ -62,16 +62,14 @@ fn change(statement: Statement, catalog: &mut AthenaCatalog, current: &str) -> C
             comment,
             location,
         } => {
-            if !catalog.databases.contains_key(&name) {
-                let database = Database {
-                    comment,
-                    location,
-                    ..Database::default()
-                };
-                catalog.databases.insert(name, database);
-            } else if !if_not_exists {
+            if catalog.databases.contains_key(&name) && !if_not_exists {
                 return Err(exists(&format!("Database {name}")));
             }
+            catalog.databases.entry(name).or_insert_with(|| Database {
+                comment,
+                location,
+                ..Database::default()
+            });
             Ok(done("CREATE_DATABASE"))
         }
         Statement::DropDatabase {
@@ -123,11 +121,10 @@ fn change_table(statement: Statement, catalog: &mut AthenaCatalog, current: &str
             for (spec, location) in partitions {
                 let values = partition_values(table, &spec)?;
                 let location = location.unwrap_or_else(|| default_location(table, &values));
-                if !table.partitions.contains_key(&values) {
-                    table.partitions.insert(values, location);
-                } else if !if_not_exists {
+                if table.partitions.contains_key(&values) && !if_not_exists {
                     return Err(exists("Partition"));
                 }
+                table.partitions.entry(values).or_insert(location);
             }
             Ok(done("ALTER_TABLE_ADD_PARTITION"))
         }
@@ -395,7 +392,8 @@ fn drop_database(
             Err(no_database(name))
         };
     };
-    if !cascade && !(database.tables.is_empty() && database.views.is_empty()) {
+    let empty = database.tables.is_empty() && database.views.is_empty();
+    if !(cascade || empty) {
         return Err(Fault::ddl(format!(
             "Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. InvalidOperationException(message:Database {name} is not empty. One or more tables exist.)"
         )));

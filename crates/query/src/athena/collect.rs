@@ -321,7 +321,7 @@ impl Rows {
                 sum += weight(row);
                 sum >= share * total
             });
-            let found = found.or(rows.last());
+            let found = found.or_else(|| rows.last());
             Ok(found.map_or(Value::Null, |row| row[0].clone()))
         };
         match &self.rows[0][share] {

@@ -12,6 +12,9 @@ use super::plan::Planner;
 use super::scope::{Local, Scope, by_id};
 use super::types::Type;
 
+/// A column of a body that comes from outside: its name there, its type, what it is outside.
+type Captured = (String, Type, Plan);
+
 impl Planner<'_> {
     /// The body of a lambda whose parameters have these types.
     pub(super) fn lambda(
@@ -65,8 +68,8 @@ impl Planner<'_> {
         expr: Plan,
         parameters: &[&str],
         around: &[Local],
-    ) -> Checked<(Plan, Vec<(String, Type, Plan)>)> {
-        let mut captured: Vec<(String, Type, Plan)> = Vec::new();
+    ) -> Checked<(Plan, Vec<Captured>)> {
+        let mut captured: Vec<Captured> = Vec::new();
         let result = expr.transform_down(|part| {
             let outside = match &part {
                 Plan::Column(column) => !parameters.contains(&column.name.as_str()),

@@ -82,7 +82,7 @@ pub(super) struct Scope<'s> {
     pub(super) aliases: &'s [(String, Typed)],
     pub(super) locals: Vec<Local>,
     /// The query around a sub-query.
-    pub(super) parent: Option<&'s Scope<'s>>,
+    pub(super) parent: Option<&'s Self>,
     pub(super) clause: Clause,
     pub(super) windows: &'s [(Name, super::ast::Window)],
 }

@@ -27,6 +27,7 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
@@ -45,8 +46,11 @@ fn is_join(plan: &dyn ExecutionPlan) -> bool {
     plan.is::<CrossJoinExec>() || plan.is::<HashJoinExec>() || plan.is::<NestedLoopJoinExec>()
 }
 
+/// Whether as many rows come out of a plan as a join makes: one that groups them or takes the first
+/// few has few again.
 fn has_join(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    is_join(plan.as_ref()) || plan.children().into_iter().any(has_join)
+    let few = plan.is::<AggregateExec>() || plan.fetch().is_some();
+    is_join(plan.as_ref()) || (!few && plan.children().into_iter().any(has_join))
 }
 
 /// Turns joins over, so that the side with joins in it passes by.

@@ -32,9 +32,9 @@ pub(super) enum Type {
     YearMonth,
     IpAddress,
     IpPrefix,
-    Array(Box<Type>),
-    Map(Box<Type>, Box<Type>),
-    Row(Vec<(Option<String>, Type)>),
+    Array(Box<Self>),
+    Map(Box<Self>, Box<Self>),
+    Row(Vec<(Option<String>, Self)>),
 }
 
 impl fmt::Display for Type {

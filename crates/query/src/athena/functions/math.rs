@@ -143,7 +143,7 @@ fn round_to<'a>(given: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
 fn modulo<'a>(_: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
     let zero = || Fault::bare("DIVISION_BY_ZERO", "Division by zero");
     Ok(match (&v[0], &v[1]) {
-        (Value::Int(a), Value::Int(b)) if *b == -1 => Value::Int(0 * a),
+        (Value::Int(_), Value::Int(-1)) => Value::Int(0),
         (Value::Int(a), Value::Int(b)) => Value::Int(a.checked_rem(*b).ok_or_else(zero)?),
         (Value::Decimal(a), Value::Decimal(b)) => {
             Value::Decimal(a.checked_rem(*b).ok_or_else(zero)?)

@@ -67,7 +67,7 @@ macro_rules! functions {
         },)*]
     };
 }
-pub(self) use functions;
+use functions;
 
 /// All overloads, in groups by subject.
 fn all() -> impl Iterator<Item = &'static Function> {

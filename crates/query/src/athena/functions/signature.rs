@@ -10,9 +10,9 @@ use crate::athena::types::Type;
 enum Pattern {
     Exact(Type),
     Variable(char),
-    Array(Box<Pattern>),
-    Map(Box<Pattern>, Box<Pattern>),
-    Lambda(Vec<Pattern>, Box<Pattern>),
+    Array(Box<Self>),
+    Map(Box<Self>, Box<Self>),
+    Lambda(Vec<Self>, Box<Self>),
 }
 
 /// What an argument of a call is, as far as it is known before lambdas are.

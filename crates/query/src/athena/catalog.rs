@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Checked, Fault};
 use super::logs::FlowLogs;
 use crate::FilesError;
+use crate::scan::CountingStore;
 
 /// The name of the only catalog: Athena's own.
 pub(super) const CATALOG: &str = "awsdatacatalog";
@@ -147,7 +148,7 @@ impl View {
 /// Where locations lead: each bucket's name and its store, and the logs of tables without DDL.
 #[derive(Clone, Default)]
 pub struct Buckets {
-    stores: BTreeMap<String, Arc<dyn ObjectStore>>,
+    stores: BTreeMap<String, Arc<CountingStore>>,
     /// By `database.table`.
     pub(super) logs: BTreeMap<String, FlowLogs>,
 }
@@ -168,6 +169,7 @@ impl Buckets {
 
     /// Adds a bucket, or replaces one.
     pub fn insert(&mut self, name: impl Into<String>, store: Arc<dyn ObjectStore>) {
+        let store = Arc::new(CountingStore::new(store));
         self.stores.insert(name.into(), store);
     }
 
@@ -191,8 +193,23 @@ impl Buckets {
 
     /// The store of a bucket.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Arc<dyn ObjectStore>> {
-        self.stores.get(name)
+    pub fn get(&self, name: &str) -> Option<Arc<dyn ObjectStore>> {
+        let store = self.stores.get(name)?;
+        Some(store.clone())
+    }
+
+    /// Bytes that have been read: how far a query is, for who watches it from another thread.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        let stores = self.stores.values().map(|store| store.bytes());
+        let logs = self.logs.values().map(FlowLogs::bytes_read);
+        stores.chain(logs).sum()
+    }
+
+    /// Ends what reads these buckets with an error: for who watches a query from another thread.
+    pub fn stop(&self) {
+        self.stores.values().for_each(|store| store.stop());
+        self.logs.values().for_each(FlowLogs::stop);
     }
 
     /// The store of a location, and the key's prefix in it, which ends with `/` if not empty.
@@ -202,7 +219,7 @@ impl Buckets {
             let message = format!("The specified bucket does not exist (Service: Amazon S3; Status Code: 404; Error Code: NoSuchBucket; Bucket: {bucket})");
             Fault::bare("HIVE_FILESYSTEM_ERROR", message)
         })?;
-        Ok((Arc::clone(store), prefix))
+        Ok((store, prefix))
     }
 }
 

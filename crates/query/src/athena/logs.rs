@@ -52,6 +52,19 @@ impl From<LogGroup> for FlowLogs {
 }
 
 impl FlowLogs {
+    pub(super) fn bytes_read(&self) -> u64 {
+        match &self.0 {
+            Source::Files(files) => files.bytes_read(),
+            Source::Group(_) => 0,
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        if let Source::Files(files) = &self.0 {
+            files.stop();
+        }
+    }
+
     /// The records that have arrived by then (milliseconds since the epoch), as files.
     fn files(&self, now: i64) -> Checked<LogFiles> {
         let group = match &self.0 {

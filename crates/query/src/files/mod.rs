@@ -224,6 +224,11 @@ impl LogFiles {
         self.store.bytes()
     }
 
+    /// Ends what reads these files with an error: for who watches a query from another thread.
+    pub fn stop(&self) {
+        self.store.stop();
+    }
+
     /// The fields of the records: those of all files.
     #[must_use]
     pub fn format(&self) -> &LogFormat {

@@ -347,7 +347,10 @@ impl<'a> Planner<'a> {
             self.slots.push(Slot { key, ..slot });
         }
         for tie in self.ties.clone() {
-            order.push((sortable(column(&tie)), true));
+            let tie = sortable(column(&tie));
+            if order.iter().all(|(key, _)| *key != tie) {
+                order.push((tie, true));
+            }
         }
         let (exprs, ascending): (Vec<_>, Vec<_>) = order.into_iter().unzip();
         let columns = self.extend(exprs)?;

@@ -1,5 +1,6 @@
 //! `stats`: aggregates, groups, and expressions over them.
 
+use datafusion::arrow::datatypes::DataType;
 use datafusion::functions_aggregate::expr_fn::{avg, count, count_distinct, max, min, sum};
 use datafusion::functions_aggregate::first_last::{first_value_udaf, last_value_udaf};
 use datafusion::functions_aggregate::percentile_cont::percentile_cont;
@@ -110,19 +111,17 @@ impl Planner<'_> {
         keys.dedup();
         let keys: Vec<DfExpr> = keys.into_iter().map(by_name).collect();
         let mut slots = groups.to_vec();
-        let mut exprs = Vec::new();
-        let mut projection = keys.clone();
-        for (index, aggregate) in aggregates.into_iter().enumerate() {
-            let (raw, name) = (format!("a{index}"), self.fresh_name());
-            let value = match aggregate.kind {
-                ColumnKind::Number => cast(
-                    by_name(&raw),
-                    datafusion::arrow::datatypes::DataType::Float64,
-                ),
-                _ => by_name(&raw),
-            };
-            exprs.push(aggregate.expr.alias(raw));
-            projection.push(value.alias(&name));
+        let mut exprs: Vec<DfExpr> = Vec::new();
+        // Which of `exprs` it is, its kind and its name.
+        let mut values = Vec::new();
+        for aggregate in aggregates {
+            let known = exprs.iter().position(|expr| *expr == aggregate.expr);
+            let index = known.unwrap_or_else(|| {
+                exprs.push(aggregate.expr);
+                exprs.len() - 1
+            });
+            let name = self.fresh_name();
+            values.push((index, aggregate.kind, name.clone()));
             slots.push(Slot {
                 key: aggregate.key,
                 kind: aggregate.kind,
@@ -131,9 +130,22 @@ impl Planner<'_> {
         }
         if exprs.is_empty() {
             // Only groups: one row each.
-            exprs.push(count(lit(1)).alias("a0"));
+            exprs.push(count(lit(1)));
         }
-        self.rebuild(|builder| builder.aggregate(keys, exprs)?.project(projection))?;
+        self.rebuild(|builder| {
+            let mut projection = keys.clone();
+            // Not behind an alias, where DataFusion's rules see no aggregate.
+            let builder = builder.aggregate(keys, exprs)?;
+            let columns = builder.schema().columns().split_off(projection.len());
+            projection.extend(values.into_iter().map(|(index, kind, name)| {
+                let value = DfExpr::from(columns[index].clone());
+                match kind {
+                    ColumnKind::Number => cast(value, DataType::Float64).alias(name),
+                    _ => value.alias(name),
+                }
+            }));
+            builder.project(projection)
+        })?;
         self.slots = slots;
         self.ties = groups.to_vec();
         self.events = false;

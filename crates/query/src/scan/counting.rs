@@ -1,9 +1,9 @@
-//! An object store that counts the bytes read from it.
+//! An object store that counts the bytes read from it, and can be told to give no more.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,12 +19,29 @@ use object_store::{
 pub(crate) struct CountingStore {
     inner: Arc<dyn ObjectStore>,
     bytes: AtomicU64,
+    stopped: AtomicBool,
 }
 
 impl CountingStore {
     pub(crate) fn new(inner: Arc<dyn ObjectStore>) -> Self {
-        let bytes = AtomicU64::new(0);
-        Self { inner, bytes }
+        Self {
+            inner,
+            bytes: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on whoever reads gets an error, so that a query ends soon.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.stopped.load(Ordering::Relaxed) {
+            let (store, source) = ("stopped", "nothing more is read".into());
+            return Err(object_store::Error::Generic { store, source });
+        }
+        Ok(())
     }
 
     /// Bytes of objects asked for so far, as they lie in the store.
@@ -63,6 +80,7 @@ impl ObjectStore for CountingStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.check()?;
         let head = options.head;
         let result = self.inner.get_opts(location, options).await?;
         if !head {
@@ -72,6 +90,7 @@ impl ObjectStore for CountingStore {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.check()?;
         self.count(ranges.iter().map(|range| range.end - range.start).sum());
         self.inner.get_ranges(location, ranges).await
     }

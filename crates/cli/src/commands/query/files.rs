@@ -37,6 +37,9 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
     let result = watch::reading(&logs, || {
         blocking::insights_over_files(query, &logs, &options).map_err(failure)
     })?;
+    let Some(result) = result else {
+        return Ok(Code::Interrupted);
+    };
     show::answer(&result, arguments)?;
     if result.statistics.records_scanned == 0 && !arguments.json.json {
         let (start, end) = (when::print_utc(options.start), when::print_utc(options.end));

@@ -11,7 +11,7 @@ use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
     StatementType, TableFormat, statements,
 };
-use wirelab_query::{LogFiles, blocking};
+use wirelab_query::blocking;
 
 use super::{Arguments, files, lab, show, watch};
 use crate::failure::{Code, Failure};
@@ -35,7 +35,11 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
         tables.define(file)?;
     }
     let before = tables.catalog.clone();
-    let result = tables.ask(sql).map_err(failure)?;
+    let buckets = tables.buckets.clone();
+    let result = watch::reading(&buckets, || tables.ask(sql).map_err(failure))?;
+    let Some(result) = result else {
+        return Ok(Code::Interrupted);
+    };
     if tables.catalog != before || arguments.ddl.is_some() {
         tables.keep()?;
     }
@@ -51,8 +55,6 @@ struct Tables {
     catalog: AthenaCatalog,
     buckets: Buckets,
     options: AthenaOptions,
-    /// The files that are watched while they are read.
-    logs: Option<LogFiles>,
     /// Where the catalog stays.
     kept_in: Option<PathBuf>,
 }
@@ -66,7 +68,6 @@ impl Tables {
             catalog: read_catalog(&kept_in)?,
             buckets: Buckets::new(),
             options: options(session.plan().starts.at(session.now()), 1),
-            logs: None,
             kept_in: Some(kept_in),
         };
         let dir = session.dir().join("evidence/s3");
@@ -92,7 +93,6 @@ impl Tables {
             catalog: AthenaCatalog::default(),
             buckets: Buckets::new(),
             options: options(files::now(arguments)?, cores),
-            logs: None,
             kept_in: None,
         };
         tables.add_buckets(arguments, sql)?;
@@ -101,10 +101,8 @@ impl Tables {
             match files::open(arguments) {
                 Ok(logs) => {
                     let buckets = &mut tables.buckets;
-                    tables
-                        .catalog
-                        .add_logs(DATABASE, FLOW_LOGS, logs.clone(), buckets);
-                    tables.logs = Some(logs);
+                    let catalog = &mut tables.catalog;
+                    catalog.add_logs(DATABASE, FLOW_LOGS, logs, buckets);
                 }
                 Err(failure) if arguments.ddl.is_none() => return Err(failure),
                 Err(_) => {} // the tables of the DDL may be all that is asked
@@ -160,18 +158,7 @@ impl Tables {
     }
 
     fn ask(&mut self, sql: &str) -> Result<AthenaResult, AthenaError> {
-        let Self {
-            catalog,
-            buckets,
-            options,
-            logs,
-            ..
-        } = self;
-        let mut ask = || blocking::athena(sql, catalog, buckets, options);
-        match logs {
-            Some(logs) => watch::reading(logs, ask),
-            None => ask(),
-        }
+        blocking::athena(sql, &mut self.catalog, &self.buckets, &self.options)
     }
 
     /// Keeps what DDL has defined for the next command in this lab.

@@ -1,42 +1,131 @@
-//! How far a query over files is, on a terminal, once it takes noticeably long.
+//! Watching a query over files from another thread: how far it is, on a terminal, once it takes
+//! noticeably long; and whether somebody has pressed Ctrl-C.
 
 use std::io::IsTerminal;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wirelab_query::LogFiles;
+use wirelab_query::athena::Buckets;
 
-/// How often it is shown anew.
-const EVERY: Duration = Duration::from_millis(300);
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output;
 
-/// Does the work; until it is done a line on the terminal says how much of the files has been read.
-pub(super) fn reading<T>(logs: &LogFiles, work: impl FnOnce() -> T) -> T {
-    if !std::io::stderr().is_terminal() {
-        return work();
+/// How often it is looked at, and how often shown anew.
+const LOOK: Duration = Duration::from_millis(50);
+const SHOW: Duration = Duration::from_millis(300);
+
+/// What is read while a query runs.
+pub(super) trait Reading: Sync {
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64;
+    /// Bytes there are, if that is known.
+    fn bytes(&self) -> Option<u64>;
+    /// Ends the query with an error.
+    fn stop(&self);
+}
+
+impl Reading for LogFiles {
+    fn bytes_read(&self) -> u64 {
+        self.bytes_read()
     }
+
+    fn bytes(&self) -> Option<u64> {
+        Some(self.bytes())
+    }
+
+    fn stop(&self) {
+        self.stop();
+    }
+}
+
+impl Reading for Buckets {
+    fn bytes_read(&self) -> u64 {
+        self.bytes_read()
+    }
+
+    fn bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn stop(&self) {
+        self.stop();
+    }
+}
+
+/// Does the work; `None` if Ctrl-C has ended it.
+pub(super) fn reading<T>(
+    what: &impl Reading,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    let interrupt = Interrupt::watch()?;
     let (working, done) = mpsc::channel::<()>();
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            let before = logs.bytes_read();
-            let mut shown = false;
-            while done.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                let read = (logs.bytes_read() - before).min(logs.bytes());
-                anstream::eprint!("\r\x1b[K{}", line(read, logs.bytes()));
-                shown = true;
+    let result = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Moved here, so that the channel's end is this thread's.
+            let done = done;
+            let before = what.bytes_read();
+            let mut line = Line::new();
+            while done.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                if interrupt.goes_on().is_break() {
+                    what.stop();
+                }
+                line.show(what.bytes_read() - before, what.bytes());
             }
-            if shown {
-                anstream::eprint!("\r\x1b[K");
-            }
+            line.clear();
         });
         // Dropped when the work is done or panics: then the other thread ends.
         let _working = working;
         work()
-    })
+    });
+    match result {
+        Err(_) if interrupt.goes_on().is_break() => {
+            output::note("stopped by Ctrl-C; there is no answer");
+            Ok(None)
+        }
+        result => result.map(Some),
+    }
 }
 
-fn line(read: u64, all: u64) -> String {
-    let percent = (read * 100).checked_div(all).unwrap_or(100);
+/// The line on the terminal.
+struct Line {
+    next: Option<Instant>,
+    shown: bool,
+}
+
+impl Line {
+    fn new() -> Self {
+        let on_terminal = std::io::stderr().is_terminal();
+        Self {
+            next: on_terminal.then(|| Instant::now() + SHOW),
+            shown: false,
+        }
+    }
+
+    fn show(&mut self, read: u64, all: Option<u64>) {
+        let now = Instant::now();
+        if self.next.is_none_or(|next| now < next) {
+            return;
+        }
+        self.next = Some(now + SHOW);
+        self.shown = true;
+        anstream::eprint!("\r\x1b[K{}", progress(read, all));
+    }
+
+    fn clear(&self) {
+        if self.shown {
+            anstream::eprint!("\r\x1b[K");
+        }
+    }
+}
+
+fn progress(read: u64, all: Option<u64>) -> String {
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let Some(all) = all.filter(|all| *all >= read && *all > 0) else {
+        return format!("read {:.1} MB", megabytes(read));
+    };
+    let percent = read * 100 / all;
     format!(
         "read {:.1} of {:.1} MB, {percent}%",
         megabytes(read),

@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{
-    CustomerGatewayId, InstanceId, InstanceState, IpNet, Resources, SimTime, private_dns_name,
-};
+use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Resources, SimTime, private_dns_name};
 
 use crate::capture::outside_mac;
 use crate::config::WorldConfig;
@@ -79,6 +77,12 @@ impl Machine {
 
     pub(crate) fn name(&self) -> &SmolStr {
         &self.spec.name
+    }
+
+    /// Whether its programs have ended and its kernel has not: it is shutting down.
+    pub(crate) fn is_ending(&self, topology: &Topology) -> bool {
+        let instance = self.instance();
+        instance.is_some_and(|id| topology.ending.contains_key(id))
     }
 
     /// The instance whose machine this is.
@@ -308,7 +312,7 @@ fn instance_interfaces(
 ) -> Option<Vec<(InterfaceIndex, InterfaceConfig)>> {
     let resources = &topology.resources;
     let instance = resources.instances.get(id)?;
-    if instance.state != InstanceState::Running {
+    if !topology.is_on(id) {
         return None;
     }
     let interfaces = instance.network_interfaces.iter().enumerate();

@@ -3,6 +3,7 @@
 mod dispatch;
 mod live;
 mod neighbors;
+mod power;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -73,6 +74,8 @@ enum Scheduled {
     Minute,
     Changes(Vec<Change>),
     Observation(Observation),
+    /// An operating system is down.
+    PowerOff(InstanceId),
     /// Ends of VPN tunnels may take them to be up or down from now on.
     Tunnels,
 }
@@ -261,6 +264,15 @@ impl World {
         for change in changes {
             self.topology.resources.apply(change);
         }
+        let ending = self.begin_shutdowns();
+        self.obey();
+        for number in ending {
+            self.shut_down(number);
+        }
+    }
+
+    /// Brings everything in step with the resources.
+    fn obey(&mut self) {
         self.topology.compile();
         self.update_flow_logs();
         self.measure();
@@ -348,7 +360,7 @@ impl World {
         }
     }
 
-    /// The commands of a machine that has stopped end as those of a lost SSH connection do.
+    /// The commands of a machine that stops end as those of a lost SSH connection do.
     fn lost_power(&mut self, number: usize) {
         let machine = &mut self.machines[number];
         let text = format!("Connection to {} closed by remote host.\n", machine.name());
@@ -404,8 +416,12 @@ impl World {
     fn exec(&mut self, id: ExecId, host: &str, argv: &[String]) -> Result<(), InputError> {
         let number = self.number_of(host)?;
         let machine = &mut self.machines[number];
-        if !machine.is_up {
-            let text = format!("ssh: connect to host {host} port 22: No route to host\n");
+        if !machine.is_up || machine.is_ending(&self.topology) {
+            let why = match machine.is_up {
+                true => "Connection refused",
+                false => "No route to host",
+            };
+            let text = format!("ssh: connect to host {host} port 22: {why}\n");
             self.end_command(id, text);
             return Ok(());
         }
@@ -473,7 +489,8 @@ impl World {
         if !self.attribution.add(spec) {
             return Err(InputError::DuplicateTraffic(spec.name.clone()));
         }
-        if self.machines[number].is_up {
+        let machine = &self.machines[number];
+        if machine.is_up && !machine.is_ending(&self.topology) {
             self.with_host(number, |host, now, out| host.start_traffic(now, spec, out));
         }
         Ok(())

@@ -225,3 +225,16 @@ fn a_link_mtu_set_by_hand_outlives_a_change_of_other_interfaces() {
     let (printed, _) = net.exec(&["ip", "addr", "show", "ens5"]);
     assert!(printed.contains("mtu 1300") && printed.contains("10.0.1.10/25"));
 }
+
+#[test]
+fn the_sockets_of_a_container_are_not_the_hosts() {
+    let mut net = Net::new(9001, 1500, 9001);
+    net.serve("/hello", 10);
+    let fetch = ["curl", "-s", "http://server/hello"];
+    let inside = [&["docker", "exec", "web"][..], &fetch].concat();
+    assert_eq!(net.exec(&inside).1, 0);
+    assert_eq!(net.exec(&["ss", "-tanH"]).0, "");
+    assert_eq!(net.exec(&fetch).1, 0);
+    let own = net.exec(&["ss", "-tanH"]).0;
+    assert!(own.contains("10.0.2.20:80"), "{own}");
+}

@@ -13,8 +13,8 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
-    EgressOnlyInternetGatewayId, InstanceId, InternetGatewayId, IpNet, NetworkInterfaceId,
-    Resources, SubnetId, VpcId,
+    EgressOnlyInternetGatewayId, InstanceId, InstanceState, InternetGatewayId, IpNet,
+    NetworkInterfaceId, Resources, SimTime, SubnetId, VpcId,
 };
 use wirelab_wire::MacAddr;
 
@@ -341,6 +341,8 @@ pub(crate) struct Topology {
     /// Interfaces in the order in which they were first seen: their indices.
     seen: Vec<NetworkInterfaceId>,
     indices: BTreeMap<NetworkInterfaceId, InterfaceIndex>,
+    /// Instances that are stopping and whose operating systems are not down yet, and until when.
+    pub(crate) ending: BTreeMap<InstanceId, SimTime>,
     pub(crate) plan: Arc<Plan>,
 }
 
@@ -350,6 +352,8 @@ struct Saved {
     resources: Resources,
     config: WorldConfig,
     seen: Vec<NetworkInterfaceId>,
+    #[serde(default)]
+    ending: BTreeMap<InstanceId, SimTime>,
 }
 
 impl From<Saved> for Topology {
@@ -359,6 +363,7 @@ impl From<Saved> for Topology {
             topology.index(&id);
         }
         topology.resources = saved.resources;
+        topology.ending = saved.ending;
         topology.compile();
         topology
     }
@@ -370,6 +375,7 @@ impl From<Topology> for Saved {
             resources: topology.resources,
             config: topology.config,
             seen: topology.seen,
+            ending: topology.ending,
         }
     }
 }
@@ -381,6 +387,7 @@ impl Topology {
             config,
             seen: Vec::new(),
             indices: BTreeMap::new(),
+            ending: BTreeMap::new(),
             plan: Arc::default(),
         }
     }
@@ -401,6 +408,13 @@ impl Topology {
         self.indices.get(id).copied()
     }
 
+    /// Whether an instance's operating system runs.
+    pub(crate) fn is_on(&self, id: &InstanceId) -> bool {
+        let instance = self.resources.instances.get(id);
+        instance.is_some_and(|it| it.state == InstanceState::Running)
+            || self.ending.contains_key(id)
+    }
+
     /// Makes the plan of the resources as they are now.
     pub(crate) fn compile(&mut self) {
         let ids: Vec<_> = self.resources.network_interfaces.keys().cloned().collect();
@@ -410,6 +424,11 @@ impl Topology {
         let fabric = &self.config.fabric;
         let mut plan = compile::compile(&self.resources, &self.indices, fabric);
         plan.interface_ids.clone_from(&self.seen);
+        for nic in plan.interfaces.iter_mut().flatten() {
+            if let Owner::Instance { id, running } = &mut nic.owner {
+                *running |= self.ending.contains_key(id);
+            }
+        }
         self.plan = Arc::new(plan);
     }
 }

@@ -22,6 +22,7 @@ mod forward;
 mod icmp;
 mod output;
 mod packet;
+mod power;
 pub(crate) mod program;
 mod resolver;
 mod route;

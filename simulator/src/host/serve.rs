@@ -90,7 +90,7 @@ impl Host {
             && let Some(session) = self.sessions.get_mut(&socket)
         {
             session.ended = true;
-            if session.wakes == 0 {
+            if session.wakes == 0 || session.server.streams() {
                 self.end_session(now, socket);
             }
         }
@@ -135,7 +135,7 @@ impl Host {
         }
     }
 
-    fn end_session(&mut self, now: SimTime, socket: SocketId) {
+    pub(super) fn end_session(&mut self, now: SimTime, socket: SocketId) {
         self.sessions.remove(&socket);
         self.owners.remove(&socket);
         self.stack.close(now, socket);

@@ -33,8 +33,7 @@ use super::output::{HostDrop, HostEvent, Transmit};
 use super::route::{Resolved, RouteTable};
 use super::spec::{HostConfig, HostSpec, InterfaceConfig};
 use super::tcp::{
-    Connection, Context, Ends, PathInfo, Request, SocketError, State, TcpConfig, TimeWait,
-    reset_for,
+    Connection, Context, Ends, PathInfo, Request, State, TcpConfig, TimeWait, reset_for,
 };
 
 /// A socket's number, never used twice.

@@ -8,6 +8,7 @@ mod ipv6;
 mod mtu;
 mod nat;
 mod origins;
+mod power;
 mod reachable;
 mod security;
 mod services;

@@ -100,6 +100,7 @@ impl World {
             Scheduled::Observation(observation) => {
                 self.events.push_back(Event::Observation(observation));
             }
+            Scheduled::PowerOff(id) => self.power_off(&id),
             Scheduled::Tunnels => self.observe_tunnels(),
         }
     }

@@ -260,6 +260,11 @@ impl MysqlServer {
         }
     }
 
+    /// It sends its binary log for ever.
+    pub(crate) const fn streams(&self) -> bool {
+        self.binlog.is_some()
+    }
+
     pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
         let settings = settings(specs, self.index);
         let mut acts = Vec::new();

@@ -3,6 +3,7 @@
 
 mod answer;
 mod replication;
+mod sender;
 
 use std::net::IpAddr;
 
@@ -10,9 +11,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime, SmolStr};
 
-use super::{Act, Done, Inbox, Moment, text};
+use super::{Act, Done, Inbox, Moment};
 use crate::host::spec::{PostgresTable, ServerSpec};
 use answer::run;
+use sender::Sender;
 
 pub(crate) use replication::ReplicationClient;
 
@@ -71,14 +73,7 @@ pub(crate) struct PostgresServer {
     inbox: Inbox,
     started: bool,
     ready: Vec<(SimTime, String)>,
-    streaming: Option<Streaming>,
-}
-
-/// A replication connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Streaming {
-    position: u64,
-    next: SimTime,
+    streaming: Option<Sender>,
 }
 
 struct Settings<'a> {
@@ -142,6 +137,11 @@ impl PostgresServer {
             match kind {
                 b'Q' => self.on_query(&body, &settings, moment, &mut acts),
                 b'X' => acts.push(Act::Close),
+                b'd' => {
+                    if let Some(sender) = &mut self.streaming {
+                        acts.extend(sender.on_reply(&body, moment));
+                    }
+                }
                 _ => {}
             }
         }
@@ -208,15 +208,12 @@ impl PostgresServer {
     ) {
         let query = String::from_utf8_lossy(body.strip_suffix(&[0]).unwrap_or(body)).into_owned();
         if query.starts_with("START_REPLICATION") {
-            let next = moment.now + settings.wal_every;
-            self.streaming = Some(Streaming {
-                position: WAL_START,
-                next,
-            });
             let mut out = BytesMut::new();
             message(b'W', &[0, 0, 0], &mut out);
             acts.push(Act::Send(out.freeze()));
-            acts.push(Act::Wake(next));
+            let (sender, wakes) = Sender::new(moment.now, settings.wal_every);
+            self.streaming = Some(sender);
+            acts.extend(wakes);
             return;
         }
         let due = moment.now + settings.think;
@@ -226,6 +223,11 @@ impl PostgresServer {
             self.ready.push((due, query));
             acts.push(Act::Wake(due));
         }
+    }
+
+    /// It sends for ever: it ends when the other side does.
+    pub(crate) const fn streams(&self) -> bool {
+        self.streaming.is_some()
     }
 
     pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
@@ -238,38 +240,10 @@ impl PostgresServer {
             let (_, query) = self.ready.remove(0);
             acts.push(Act::Send(run(&query, settings.tables)));
         }
-        if let Some(streaming) = &mut self.streaming
-            && streaming.next <= moment.now
-        {
-            acts.push(Act::Send(streaming.wal(settings.wal_bytes, moment)));
-            streaming.next = moment.now + settings.wal_every;
-            acts.push(Act::Wake(streaming.next));
+        if let Some(sender) = &mut self.streaming {
+            acts.extend(sender.on_wake(settings.wal_every, settings.wal_bytes, moment));
         }
         acts
-    }
-}
-
-impl Streaming {
-    /// XLogData, or a keepalive if there is nothing to send.
-    fn wal(&mut self, bytes: u32, moment: Moment) -> Bytes {
-        let mut body = BytesMut::new();
-        if bytes == 0 {
-            body.put_u8(b'k');
-            body.put_u64(self.position);
-            body.put_u64(clock(moment));
-            body.put_u8(0);
-        } else {
-            let end = self.position + u64::from(bytes);
-            body.put_u8(b'w');
-            body.put_u64(self.position);
-            body.put_u64(end);
-            body.put_u64(clock(moment));
-            body.put_slice(&text::prose(bytes));
-            self.position = end;
-        }
-        let mut out = BytesMut::new();
-        message(b'd', &body, &mut out);
-        out.freeze()
     }
 }
 

@@ -100,6 +100,16 @@ impl Server {
         }
     }
 
+    /// Whether it sends for ever, so that it ends when the other side does.
+    pub(crate) fn streams(&self) -> bool {
+        match self {
+            Self::Postgres(server) => server.streams(),
+            Self::Mysql(server) => server.streams(),
+            Self::Tls(server) => server.streams(),
+            _ => false,
+        }
+    }
+
     /// A time asked for by [`Act::Wake`] has come.
     pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
         match self {

@@ -32,6 +32,18 @@ impl Stack {
         }
     }
 
+    /// Every program has closed its listening and unconnected sockets; half-open connections are
+    /// forgotten with them.
+    pub(crate) fn stop_listening(&mut self) {
+        self.listeners.clear();
+        self.udp_ports.clear();
+        self.overheard.clear();
+        let requests: Vec<_> = self.requests.keys().copied().collect();
+        for ends in requests {
+            self.keep_request(ends, false);
+        }
+    }
+
     /// Ports that are listened on, in order.
     pub(crate) fn listening(&self) -> impl Iterator<Item = u16> {
         self.listeners.keys().copied()

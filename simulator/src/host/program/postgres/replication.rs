@@ -7,6 +7,9 @@ use wirelab_model::{SimDuration, SimTime, SmolStr};
 use super::{WAL_START, clock, message, next_message, query_message, start_up_packet};
 use crate::host::program::{Act, Done, Inbox, Moment};
 
+/// Half of `wal_receiver_timeout`: after such a silence the primary is asked for a sign of life.
+/// The whole of it is the traffic's `timeout`.
+const ASKS_AFTER: SimDuration = SimDuration::from_secs(30);
 /// `wal_receiver_status_interval`.
 const STATUS_INTERVAL: SimDuration = SimDuration::from_secs(10);
 
@@ -19,6 +22,9 @@ pub(crate) struct ReplicationClient {
     logged_in: bool,
     received: u64,
     next_status: SimTime,
+    last_heard: SimTime,
+    /// The primary has been asked, and has not answered yet.
+    asked: bool,
 }
 
 impl ReplicationClient {
@@ -30,6 +36,8 @@ impl ReplicationClient {
             logged_in: false,
             received: WAL_START,
             next_status: SimTime::ZERO,
+            last_heard: SimTime::ZERO,
+            asked: false,
         }
     }
 
@@ -38,6 +46,7 @@ impl ReplicationClient {
             return Vec::new();
         }
         self.next_status = moment.now + STATUS_INTERVAL;
+        (self.last_heard, self.asked) = (moment.now, false);
         let parameters = [
             ("user", self.user.as_str()),
             ("replication", "true"),
@@ -51,6 +60,7 @@ impl ReplicationClient {
 
     pub(crate) fn on_data(&mut self, data: Vec<Bytes>, moment: Moment) -> Vec<Act> {
         self.inbox.extend(data);
+        (self.last_heard, self.asked) = (moment.now, false);
         let mut acts = Vec::new();
         while let Some((kind, body)) = next_message(&mut self.inbox) {
             match kind {
@@ -83,20 +93,24 @@ impl ReplicationClient {
         };
         if let Some(reached) = reached {
             self.received = self.received.max(reached);
-            acts.push(Act::Send(self.status(moment)));
+            // WAL is confirmed when it is flushed; a keepalive only if it asks for that.
+            let asks = body.first() == Some(&b'w') || body.get(17).is_some_and(|it| *it != 0);
+            if asks {
+                acts.push(Act::Send(self.status(false, moment)));
+            }
             acts.push(Act::Done(Done::default()));
         }
     }
 
     /// Standby status update: written, flushed, applied, clock.
-    fn status(&self, moment: Moment) -> Bytes {
+    fn status(&self, asks: bool, moment: Moment) -> Bytes {
         let mut body = BytesMut::new();
         body.put_u8(b'r');
         for _ in 0..3 {
             body.put_u64(self.received);
         }
         body.put_u64(clock(moment));
-        body.put_u8(0);
+        body.put_u8(u8::from(asks));
         let mut out = BytesMut::new();
         message(b'd', &body, &mut out);
         out.freeze()
@@ -109,7 +123,9 @@ impl ReplicationClient {
         self.next_status = moment.now + STATUS_INTERVAL;
         let mut acts = vec![Act::Wake(self.next_status)];
         if self.logged_in {
-            acts.insert(0, Act::Send(self.status(moment)));
+            let asks = !self.asked && moment.now >= self.last_heard + ASKS_AFTER;
+            self.asked |= asks;
+            acts.insert(0, Act::Send(self.status(asks, moment)));
         }
         acts
     }

@@ -113,6 +113,10 @@ impl Secured {
         }
     }
 
+    pub(crate) fn streams(&self) -> bool {
+        self.inside.streams()
+    }
+
     pub(crate) fn on_wake(&mut self, specs: &[ServerSpec], moment: Moment) -> Vec<Act> {
         let inner = self.inside.on_wake(specs, moment);
         if self.opening == Opening::Plain {

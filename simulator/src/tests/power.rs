@@ -1,0 +1,71 @@
+//! Instances that are stopped.
+
+use wirelab_model::{Instance, InstanceId, InstanceState};
+use wirelab_wire::TcpFlags;
+
+use super::end_to_end::{add, net, populated};
+use crate::event::Input;
+use crate::host::ExecId;
+use crate::testing::{Bench, Net, parse};
+
+/// How a packet of TCP is seen: `F` for FIN, `R` for RST, `S` for SYN.
+fn ends_of(bench: &Bench, from: &str) -> Vec<(u64, String)> {
+    let from: std::net::IpAddr = parse(from);
+    let seen = bench.captured.iter().filter_map(|it| {
+        let packet = &it.frame.packet;
+        let segment = packet.as_tcp().filter(|_| packet.source() == from)?;
+        let mut flags = String::new();
+        for (letter, flag) in [
+            ('F', TcpFlags::FIN),
+            ('R', TcpFlags::RST),
+            ('S', TcpFlags::SYN),
+        ] {
+            if segment.flags.contains(flag) {
+                flags.push(letter);
+            }
+        }
+        (!flags.is_empty()).then(|| (it.at.as_nanos() / 1_000_000_000, flags))
+    });
+    seen.collect()
+}
+
+#[test]
+fn a_stopped_instance_shuts_down_before_its_power_goes() {
+    let mut bench = populated(&mut net());
+    let words = ["nc", "-w", "100", "10.0.2.10", "8080"];
+    let argv = words.map(str::to_owned).to_vec();
+    let id = ExecId(1);
+    let host = "app".into();
+    add(&mut bench, Input::Exec { id, host, argv });
+    bench.wait(2);
+    let state = |bench: &mut Bench, state| {
+        let mut change = Net::default();
+        let before = bench.world.resources().instances[&InstanceId::new("i-db")].clone();
+        change.put(Instance {
+            state,
+            ..before.as_ref().clone()
+        });
+        bench.change(&mut change);
+    };
+    bench.captured.clear();
+    let stops = bench.world.now();
+    state(&mut bench, InstanceState::Stopping);
+    bench.wait(1);
+    let second = stops.as_nanos() / 1_000_000_000;
+    assert!(
+        ends_of(&bench, "10.0.2.10").contains(&(second, "F".to_owned())),
+        "{:?}",
+        ends_of(&bench, "10.0.2.10")
+    );
+    // The kernel is still there, its programs are not.
+    let (text, _) = bench.run("app", &["nc", "-vz", "-w", "1", "10.0.2.10", "8080"]);
+    assert!(text.contains("refused"), "{text}");
+    bench.wait(5);
+    let (text, _) = bench.run("app", &["nc", "-vz", "-w", "1", "10.0.2.10", "8080"]);
+    assert!(text.contains("timed out"), "{text}");
+    state(&mut bench, InstanceState::Stopped);
+    state(&mut bench, InstanceState::Running);
+    bench.wait(1);
+    let (text, _) = bench.run("app", &["nc", "-vz", "-w", "1", "10.0.2.10", "8080"]);
+    assert!(text.contains("succeeded"), "{text}");
+}

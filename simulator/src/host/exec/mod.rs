@@ -1,9 +1,9 @@
 //! Commands run on a machine: they send real packets and print what the real programs print.
 //!
-//! `conntrack`, `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`, `curl`, `nc`
-//! and `dig` take their time: each is a [`Task`] that is told of packets and of time passing. An
-//! option that is not known is refused with what is supported, and the status that the real program
-//! has for it.
+//! `conntrack`, `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`,
+//! `curl`, `nc` and `dig` take their time: each is a [`Task`] that is told of packets and of time
+//! passing. An option that is not known is refused with what is supported, and the status that the
+//! real program has for it.
 
 mod connect;
 mod conntrack;

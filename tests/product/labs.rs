@@ -153,14 +153,14 @@ fn wrong(path: PathBuf) -> Wrong {
 }
 
 /// A reference solution with its references filled in.
-struct Solution {
-    task: String,
-    text: String,
+pub(crate) struct Solution {
+    pub(crate) task: String,
+    pub(crate) text: String,
     /// Where the answer goes; `None`: commands to type.
-    answer: Option<PathBuf>,
+    pub(crate) answer: Option<PathBuf>,
 }
 
-fn solutions(place: &Place) -> Vec<Solution> {
+pub(crate) fn solutions(place: &Place) -> Vec<Solution> {
     let printed = place
         .wirelab(&["author", "solution", "--json"])
         .exits(0)
@@ -223,7 +223,7 @@ fn findings(report: &Value) -> Vec<String> {
         .collect()
 }
 
-fn labs() -> Vec<String> {
+pub(crate) fn labs() -> Vec<String> {
     let folders = files(&root().join("labs")).into_iter();
     let mut labs: Vec<_> = folders
         .filter(|folder| folder.join("lab.toml").is_file())

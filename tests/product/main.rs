@@ -2,6 +2,7 @@
 //! what it prints, writes and answers. A test target of `crates/cli`: only a package's own tests
 //! are given its binary.
 
+mod aws;
 mod black_hole;
 mod book;
 mod console;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, exec, hint, history, init, list, metrics, path, query,
-    reach, replay, reset, start, status, tcpdump, undo,
+    advance, author, call, check, doctor, env, exec, hint, history, init, list, metrics, path,
+    query, reach, replay, reset, shell, start, status, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Path(path::Arguments),
     Reach(reach::Arguments),
     Call(call::Arguments),
+    Shell(shell::Arguments),
+    Env(env::Arguments),
     Check(check::Arguments),
     Hint(hint::Arguments),
     History(history::Arguments),

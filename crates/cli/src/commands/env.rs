@@ -1,0 +1,157 @@
+//! `wirelab env`: the lab's endpoint for a shell that is there already.
+//!
+//! `eval "$(wirelab env)"` cannot wait for a server, so the server is a process of its own behind
+//! it. It ends with the terminal, with the lab's folder, or by `--stop`; nothing else keeps it, and
+//! nothing is lost with it: the session is on disk.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, getsid, test_kill_process};
+use wirelab_aws_api::Stopper;
+
+use crate::args::TEMPLATE;
+use crate::commands::shell;
+use crate::commands::shell::surroundings::{Surroundings, farewell};
+use crate::failure::{Code, Failure};
+use crate::{folder, output};
+
+/// Print what makes the present shell's `aws`, boto3 and SDKs speak to the simulated network
+///
+/// The endpoint goes on in the background until the terminal is closed or it is stopped.
+#[derive(clap::Args)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  eval \"$(wirelab env)\"                from now on `aws` in this shell is the lab's
+  eval \"$(wirelab env --stop)\"         and no longer
+  wirelab env --serve --port 4566      serve in the foreground, until Ctrl-C
+
+")]
+pub(crate) struct Arguments {
+    /// End the endpoint that this shell was given, and print what takes its variables away
+    #[arg(long, conflicts_with_all = ["serve", "port"])]
+    stop: bool,
+    /// Serve here, in the foreground
+    #[arg(long)]
+    serve: bool,
+    /// Listen on this port of 127.0.0.1; any that is free without it
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// End when this process does
+    #[arg(long, hide = true, value_name = "PID", requires = "serve")]
+    until: Option<i32>,
+}
+
+/// The last line of what a server in the background prints: all is there.
+const READY: &str = "# the endpoint listens";
+
+/// How often a server looks whether it is still wanted.
+const WATCH: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    if arguments.stop {
+        stop_earlier();
+        return output::text(&farewell()).map(|()| Code::Passed);
+    }
+    if arguments.serve {
+        return serve(arguments);
+    }
+    // What is wrong with the lab is better said here than through the server's mouth.
+    drop(folder::open()?);
+    // A second endpoint for one shell would leave the first behind.
+    stop_earlier();
+    let text = start_behind(arguments.port)?;
+    output::text(&text).map(|()| Code::Passed)
+}
+
+/// Ends the endpoint that the variables of this shell name; one that is gone already is no error.
+fn stop_earlier() {
+    let port = std::env::var("WIRELAB_ENDPOINT").ok();
+    let port = port.and_then(|text| text.parse().ok());
+    if let (Some(port), Ok(secret)) = (port, std::env::var("WIRELAB_ENDPOINT_SECRET")) {
+        wirelab_aws_api::stop(port, &secret).ok();
+    }
+}
+
+fn serve(arguments: &Arguments) -> Result<Code, Failure> {
+    let folder = folder::session_folder()?.unwrap_or_default();
+    let serving = shell::serve(arguments.port.unwrap_or(0))?;
+    let surroundings = Surroundings::of(&serving)?;
+    output::text(&(surroundings.exports() + READY + "\n"))?;
+    std::io::stdout().flush()?;
+    if let Some(pid) = arguments.until.and_then(Pid::from_raw) {
+        let stopper = serving.server.stopper();
+        thread::spawn(move || watch(pid, &folder, &stopper));
+    }
+    serving.server.run()?;
+    Ok(Code::Passed)
+}
+
+/// Stops the server when the process or the lab's folder is gone. A folder that is gone for a
+/// moment is one that is being put aside.
+fn watch(pid: Pid, folder: &Path, stopper: &Stopper) {
+    let mut gone = 0;
+    while gone < 2 {
+        thread::sleep(WATCH);
+        // One of another user is there too, and may not be asked.
+        let over = test_kill_process(pid) == Err(Errno::SRCH);
+        let no_lab = !folder.join(".wirelab").is_dir();
+        gone = match (over, no_lab) {
+            (true, _) => 2,
+            (false, true) => gone + 1,
+            (false, false) => 0,
+        };
+    }
+    stopper.stop();
+}
+
+/// Starts a server that outlives this process, and gives what it prints.
+fn start_behind(port: Option<u16>) -> Result<String, Failure> {
+    let terminal = getsid(None).map_err(std::io::Error::from)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([
+        "env",
+        "--serve",
+        "--until",
+        &terminal.as_raw_nonzero().to_string(),
+    ]);
+    if let Some(port) = port {
+        command.args(["--port", &port.to_string()]);
+    }
+    // A group of its own: Ctrl-C in the terminal is not meant for it.
+    let started = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn();
+    let mut server = started.map_err(Failure::environment)?;
+    let mut text = String::new();
+    let mut lines = BufReader::new(server.stdout.take().expect("it is piped"));
+    loop {
+        let before = text.len();
+        if lines.read_line(&mut text)? == 0 {
+            break;
+        }
+        if text[before..].trim_end() == READY {
+            text.truncate(before);
+            return Ok(text);
+        }
+    }
+    let mut talk = String::new();
+    server
+        .stderr
+        .take()
+        .expect("it is piped")
+        .read_to_string(&mut talk)?;
+    server.wait()?;
+    let talk = talk.trim_start_matches("error: ").trim_end();
+    Err(Failure::environment(format!(
+        "the endpoint did not come up: {talk}"
+    )))
+}

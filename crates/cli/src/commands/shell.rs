@@ -1,0 +1,153 @@
+//! `wirelab shell`: a shell whose `aws` speaks to the simulated network.
+//!
+//! The endpoint lives as long as the shell. What the shell is given, and what keeps an `aws` in it
+//! from ever reaching a real account, is [`surroundings`]' business; `wirelab env` gives the same
+//! to a shell that is there already.
+
+pub(crate) mod surroundings;
+mod tools;
+
+use std::process::Command;
+use std::thread;
+
+use clap::ValueEnum;
+use wirelab_aws_api::{Endpoint, Server, about};
+use wirelab_model::SimTime;
+
+use crate::args::TEMPLATE;
+use crate::commands::shell::surroundings::Surroundings;
+use crate::failure::{Code, Failure};
+use crate::{content, folder, output, print};
+
+/// Start a shell in which `aws`, boto3 and every SDK speak to the simulated network
+///
+/// `date` tells the lab's time there. Keys, settings and addresses of real accounts are left out of
+/// it; several shells may work on one lab.
+#[derive(clap::Args)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  wirelab shell                                    $SHELL, with the lab's time in its prompt
+  wirelab shell aws ec2 describe-network-acls      one command, and its exit code
+  eval \"$(wirelab env)\"                            the same for the shell you are in
+
+")]
+pub(crate) struct Arguments {
+    /// A command to run in place of a shell
+    #[arg(
+        value_name = "COMMAND",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    command: Vec<String>,
+    /// Answer a question of the shell's own programs
+    #[arg(
+        long,
+        hide = true,
+        value_enum,
+        requires = "port",
+        conflicts_with = "command"
+    )]
+    ask: Option<Question>,
+    /// Where the endpoint listens
+    #[arg(long, hide = true, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+/// What `aws`, `date` and the prompt of the shell want to know.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Question {
+    /// Whether the endpoint answers.
+    Ping,
+    /// Virtual UTC in seconds since the Unix epoch.
+    Clock,
+    /// What stands in front of the prompt.
+    Prompt,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    if let (Some(question), Some(port)) = (arguments.ask, arguments.port) {
+        return answer(question, port);
+    }
+    let server = serve(arguments.port.unwrap_or(0))?;
+    let surroundings = Surroundings::of(&server)?;
+    let mut command = match arguments.command.split_first() {
+        Some((program, rest)) => {
+            let mut command = Command::new(program);
+            command.args(rest);
+            command
+        }
+        None => {
+            output::note(&surroundings.greeting());
+            surroundings.shell()
+        }
+    };
+    surroundings.put_around(&mut command);
+    let stopper = server.server.stopper();
+    let serving = thread::spawn(|| server.server.run());
+    let status = command.status();
+    stopper.stop();
+    match serving.join() {
+        Ok(served) => served?,
+        Err(_) => return Err(Failure::internal("the endpoint's thread panicked")),
+    }
+    let status = status.map_err(|error| {
+        let program = command.get_program().to_string_lossy().into_owned();
+        Failure::environment(format!("`{program}` cannot be started: {error}"))
+    })?;
+    // As shells say it of a program that a signal has ended.
+    let code = status.code().unwrap_or(128);
+    Ok(Code::Program(u8::try_from(code).unwrap_or(u8::MAX)))
+}
+
+/// An endpoint of the lab that commands act on, and what its shell must know of the lab.
+pub(crate) struct Serving {
+    pub(crate) server: Server,
+    lab: String,
+    region: String,
+    /// Name and id; the learner's own account first.
+    accounts: Vec<(String, String)>,
+}
+
+/// Opens the session and listens.
+pub(crate) fn serve(port: u16) -> Result<Serving, Failure> {
+    let session = folder::open()?;
+    let content = content::find()?;
+    let caller = session.plan().caller.clone();
+    let others = session
+        .plan()
+        .accounts
+        .iter()
+        .filter(|it| *it.1 != caller.account);
+    let others = others.map(|(name, id)| (name.to_string(), id.to_string()));
+    let mut accounts = vec![("default".to_owned(), caller.account.to_string())];
+    accounts.extend(others);
+    let lab = session.lab().name.clone();
+    let server = Server::bind(Endpoint::new(session, content), port).map_err(|error| {
+        Failure::environment(format!("127.0.0.1:{port} cannot be listened on: {error}"))
+    })?;
+    Ok(Serving {
+        server,
+        lab,
+        region: caller.region.to_string(),
+        accounts,
+    })
+}
+
+fn answer(question: Question, port: u16) -> Result<Code, Failure> {
+    let about = about(port).map_err(|error| {
+        Failure::environment(format!("the lab's endpoint does not answer: {error}"))
+            .hint("`wirelab shell` starts another, `eval \"$(wirelab env)\"` too")
+    });
+    match (question, about) {
+        (Question::Ping, about) => about.map(|_| Code::Passed),
+        (Question::Clock, about) => {
+            let about = about?;
+            output::text(&format!("{}\n", about.utc_seconds)).map(|()| Code::Passed)
+        }
+        (Question::Prompt, Ok(about)) => {
+            let now = print::elapsed(SimTime::from_secs(about.elapsed_seconds));
+            output::text(&format!("{} {now}\n", about.lab)).map(|()| Code::Passed)
+        }
+        (Question::Prompt, Err(_)) => output::text("no endpoint\n").map(|()| Code::Passed),
+    }
+}

@@ -102,46 +102,24 @@ impl Endpoint {
         let operation = table.signature(&action);
         let operation = operation.ok_or_else(|| service.unknown_action(&action))?;
         let parameters = form.parameters(protocol, table, operation.input.as_deref())?;
-        let reply = self.ask(service, signature, &action, parameters)?;
+        let reply = self.ask(service, signature, &action, &parameters)?;
         let body = xml::reply(protocol, table, (&action, operation), &reply, id);
         Ok(xml::response(http::StatusCode::OK, id, body))
     }
 
-    /// Asks the session; once more if somebody has replaced it.
     fn ask(
         &self,
         service: &service::Service,
         signature: &Signature,
         action: &str,
-        parameters: Map<String, Value>,
+        parameters: &Map<String, Value>,
     ) -> Result<Value, ApiError> {
-        let again = parameters.clone();
-        match self.ask_once(service, signature, action, parameters) {
-            Err(Refusal::Session(SessionError::Replaced { .. })) => {
-                *self.lock() = None;
-                self.ask_once(service, signature, action, again)
-            }
-            answered => answered,
-        }
-        .map_err(|refusal| match refusal {
-            Refusal::Api(error) => error,
-            Refusal::Session(error) => error::session(&error),
-        })
-    }
-
-    fn ask_once(
-        &self,
-        service: &service::Service,
-        signature: &Signature,
-        action: &str,
-        parameters: Map<String, Value>,
-    ) -> Result<Value, Refusal> {
-        self.with_session(|session| {
+        let asked = self.with_session(|session| {
             let caller = signature.caller(session.plan())?;
             let request = service::Request {
                 caller: &caller,
                 action,
-                parameters,
+                parameters: parameters.clone(),
             };
             let before = session.now();
             let reply = service.answer(session, request);
@@ -149,6 +127,10 @@ impl Endpoint {
                 self.has_evidence.store(true, Ordering::Relaxed);
             }
             reply
+        });
+        asked.map_err(|refusal| match refusal {
+            Refusal::Api(error) => error,
+            Refusal::Session(error) => error::session(&error),
         })
     }
 
@@ -181,16 +163,22 @@ impl Endpoint {
         })
     }
 
+    /// Asks the session; once more if somebody has started another in its folder.
     fn with_session<T>(
         &self,
-        ask: impl FnOnce(&mut Session) -> Result<T, Refusal>,
+        ask: impl Fn(&mut Session) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         let mut held = self.lock();
         let session = match held.take() {
             Some(session) => session,
             None => Session::open(&self.folder, &self.content)?,
         };
-        ask(held.insert(session))
+        let asked = ask(held.insert(session));
+        let Err(Refusal::Session(SessionError::Replaced { .. })) = asked else {
+            return asked;
+        };
+        *held = None;
+        ask(held.insert(Session::open(&self.folder, &self.content)?))
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Session>> {

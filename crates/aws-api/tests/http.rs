@@ -11,7 +11,8 @@ use wirelab_model::Seed;
 use wirelab_session::{Content, Session};
 
 struct Served {
-    _home: TempDir,
+    home: TempDir,
+    content: Content,
     port: u16,
     secret: String,
     authorization: String,
@@ -25,9 +26,10 @@ fn served() -> Served {
     let session = Session::create(&folder, &content, "nacl-ephemeral", Seed::whole(7));
     let session = session.unwrap_or_else(|error| panic!("{error}"));
     let key = AccessKey::of_account(&session.plan().caller.account);
-    let server = Server::bind(Endpoint::new(session, content), 0).expect("a port");
+    let server = Server::bind(Endpoint::new(session, content.clone()), 0).expect("a port");
     Served {
-        _home: home,
+        home,
+        content,
         port: server.port(),
         secret: server.secret().to_owned(),
         authorization: format!(
@@ -221,4 +223,24 @@ fn it_says_what_it_serves_and_stops_for_those_who_know_its_secret() {
         .expect("no panic")
         .expect("a listening socket");
     wirelab_aws_api::about(served.port).expect_err("nobody is there");
+}
+
+#[test]
+fn a_session_that_is_started_again_in_its_folder_is_served_from_then_on() {
+    let served = served();
+    let lab = served.home.path().join("lab");
+    let make = "Action=CreateVpc&CidrBlock=10.50.0.0%2F16";
+    assert_eq!(status(&served.post(&served.authorization, make)), "200");
+    std::fs::rename(&lab, served.home.path().join("lab.1")).expect("a folder");
+    let again = Session::create(&lab, &served.content, "nacl-ephemeral", Seed::whole(9));
+    let mut again = again.unwrap_or_else(|error| panic!("{error}"));
+
+    let opened = wirelab_aws_api::about(served.port).expect("the new session");
+    assert_eq!(opened.elapsed_seconds, again.now().as_secs());
+    let body = "Action=DescribeVpcs";
+    let response = served.post(&served.authorization, body);
+    assert!(!response.contains("10.50.0.0"), "{response}");
+    assert_eq!(status(&served.post(&served.authorization, make)), "200");
+    again.catch_up().expect("a journal with one call more");
+    assert_eq!(again.changes(), 1);
 }

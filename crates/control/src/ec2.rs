@@ -3,6 +3,7 @@
 //! To add an operation: a request type with EC2's parameter names, a handler that checks and edits
 //! or shows, and a line in the table.
 
+mod account;
 mod address;
 mod customer_gateway;
 mod dhcp_options;
@@ -139,6 +140,7 @@ operations! {
     DeleteVpnConnection Write vpn_connection::delete_vpn_connection, [DryRun];
     DeleteVpnConnectionRoute Write vpn_connection::delete_vpn_connection_route, [];
     DeleteVpnGateway Write vpn_gateway::delete_vpn_gateway, [DryRun];
+    DescribeAccountAttributes Read account::describe_account_attributes, [DryRun];
     DescribeAddresses Read address::describe_addresses, [DryRun Filters];
     DescribeAvailabilityZones Read region::describe_availability_zones, [DryRun Filters];
     DescribeCustomerGateways Read customer_gateway::describe_customer_gateways, [DryRun Filters];

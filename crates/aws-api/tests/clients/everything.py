@@ -108,7 +108,12 @@ def identity():
 account = identity()
 
 # Regions, zones, attributes.
-check(region in [it["RegionName"] for it in ec2.describe_regions()["Regions"]], region)
+found(ec2.describe_regions, "Regions", "RegionName", region, RegionNames=[region], filters=[
+    ("region-name", region), ("endpoint", f"*{region}*")])
+attributes = {it["AttributeName"]: it["AttributeValues"][0]["AttributeValue"]
+              for it in ec2.describe_account_attributes()["AccountAttributes"]}
+check(attributes["supported-platforms"] == "VPC" and int(attributes["max-elastic-ips"]) >= 5, attributes)
+check(len(ec2.describe_account_attributes(AttributeNames=["default-vpc"])["AccountAttributes"]) == 1, attributes)
 zones = [it["ZoneName"] for it in ec2.describe_availability_zones()["AvailabilityZones"]]
 check(len(zones) >= 2 and all(zone.startswith(region) for zone in zones), zones)
 

@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
 use smol_str::SmolStr;
-use wirelab_model::Reply;
+use wirelab_model::{REGIONS, Reply, is_region};
 
 use crate::describe::{Field, Reader};
-use crate::network;
 use crate::view::one;
+use crate::{error, network};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -66,15 +66,63 @@ pub(crate) struct DescribeRegions {
     _all_regions: Option<IgnoredAny>,
 }
 
+const REGION_FIELDS: &[Field<&str>] = &[
+    ("region-name", |it, _| one(it)),
+    ("endpoint", |it, _| one(endpoint(it))),
+    ("opt-in-status", |it, _| one(opt_in_status(it))),
+];
+
+/// Every Region may be called here, so each is one that the account has.
 pub(crate) fn describe_regions(reader: &Reader<'_>, request: DescribeRegions) -> Reply {
-    let region = reader.region();
-    let named = request.region_names.is_empty() || request.region_names.contains(region);
-    let shown = named.then(|| {
-        json!({
-            "RegionName": region,
-            "Endpoint": format!("ec2.{region}.amazonaws.com"),
-            "OptInStatus": "opt-in-not-required",
-        })
-    });
-    Ok(json!({ "Regions": shown.into_iter().collect::<Vec<_>>() }))
+    reader.check_filters(REGION_FIELDS)?;
+    let names = &request.region_names;
+    if let Some(unknown) = names.iter().find(|name| !is_region(name)) {
+        let why = "AWS has no such Region";
+        return Err(error::invalid_value(unknown, "RegionNames", why));
+    }
+    let mut shown = Vec::new();
+    for region in REGIONS {
+        let named = names.is_empty() || names.iter().any(|name| name == region);
+        if named && reader.passes(&region, &[], REGION_FIELDS)? {
+            shown.push(json!({
+                "RegionName": region,
+                "Endpoint": endpoint(region),
+                "OptInStatus": opt_in_status(region),
+            }));
+        }
+    }
+    Ok(json!({ "Regions": shown }))
+}
+
+fn endpoint(region: &str) -> String {
+    format!("ec2.{region}.amazonaws.com")
+}
+
+/// Regions that an account has without asking (AWS Account Management Reference Guide, "Enable or
+/// disable AWS Regions in your account").
+const WITHOUT_ASKING: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+fn opt_in_status(region: &str) -> &'static str {
+    match WITHOUT_ASKING.contains(&region) {
+        true => "opt-in-not-required",
+        false => "opted-in",
+    }
 }

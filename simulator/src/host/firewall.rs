@@ -156,6 +156,8 @@ pub(crate) struct Firewall {
     idle: bool,
     /// Of connections: at work while a rule asks for states, as the kernel's is.
     pub(crate) tracker: Tracker,
+    /// The rules of `ip6tables`, which are a firewall of their own.
+    six: Option<Box<Self>>,
 }
 
 impl Default for Firewall {
@@ -178,13 +180,27 @@ impl Default for Firewall {
             chains,
             idle: true,
             tracker: Tracker::default(),
+            six: None,
         }
     }
 }
 
 impl Firewall {
+    /// Adds a line of a machine's description: arguments of `iptables`, or of the program that is
+    /// named first, which may be `ip6tables`.
+    pub(crate) fn describe(&mut self, line: &str) -> Result<(), FirewallError> {
+        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        let (firewall, arguments) = match words.first().map(String::as_str) {
+            Some("ip6tables") => (&mut **self.six.get_or_insert_default(), &words[1..]),
+            Some("iptables") => (self, &words[1..]),
+            _ => (self, &words[..]),
+        };
+        firewall.apply(parse(arguments)?, &|_| None)?;
+        Ok(())
+    }
+
     /// Runs a packet through the chains of `hook`, `mangle` first. `names` are the interfaces it
-    /// came from and goes to; `mtu` that of its way out, for clamping. IPv6 passes.
+    /// came from and goes to; `mtu` that of its way out, for clamping.
     pub(crate) fn filter(
         &mut self,
         hook: Hook,
@@ -193,10 +209,23 @@ impl Firewall {
         mtu: Option<u16>,
         now: SimTime,
     ) -> Verdict {
-        if packet.header.source.is_ipv6() {
-            // That is `ip6tables`' business, which has no rules here.
-            return Verdict::Accept;
+        if !packet.header.source.is_ipv6() {
+            return self.run(hook, packet, names, mtu, now);
         }
+        match &mut self.six {
+            Some(six) => six.run(hook, packet, names, mtu, now),
+            None => Verdict::Accept,
+        }
+    }
+
+    fn run(
+        &mut self,
+        hook: Hook,
+        packet: &mut IpPacket,
+        names: (&str, &str),
+        mtu: Option<u16>,
+        now: SimTime,
+    ) -> Verdict {
         if self.idle {
             for chain in self.chains.iter_mut().filter(|chain| chain.hook == hook) {
                 chain.count(packet.total_len());

@@ -121,13 +121,8 @@ impl Host {
     pub fn new(spec: HostSpec, config: HostConfig) -> Result<Self, HostError> {
         let mut firewall = Firewall::default();
         for line in &spec.firewall {
-            let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-            let words = match words.first() {
-                Some(first) if first == "iptables" => &words[1..],
-                _ => &words[..],
-            };
-            firewall::parse(words)
-                .and_then(|command| firewall.apply(command, &|_| None))
+            firewall
+                .describe(line)
                 .map_err(|error| HostError(format!("firewall line `{line}`: {error}")))?;
         }
         let mut stack = Stack::new(&spec, &config, firewall);

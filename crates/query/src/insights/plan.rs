@@ -143,12 +143,6 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Over a plan that reads files.
-    pub(super) fn reading_files(mut self) -> Self {
-        self.reads_files = true;
-        self
-    }
-
     /// The plan so far.
     pub(super) fn plan(&self) -> &LogicalPlan {
         &self.plan

@@ -13,6 +13,12 @@ use super::value::parse_number;
 use crate::ColumnKind;
 
 impl Planner<'_> {
+    /// Over a plan that reads files.
+    pub(super) fn reading_files(mut self) -> Self {
+        self.reads_files = true;
+        self
+    }
+
     /// A condition that holds wherever `condition` does, of comparisons that a scan understands.
     pub(super) fn told_to_scans(&self, condition: &Expr) -> Option<DfExpr> {
         if !self.reads_files || !self.events {

@@ -110,7 +110,9 @@ fn host(name: &SmolStr, attachment: Attachment, live: bool) -> HostSpec {
         firewall: if live {
             Vec::new()
         } else {
-            vec!["-A INPUT -j DROP".to_owned()]
+            ["iptables", "ip6tables"]
+                .map(|program| format!("{program} -A INPUT -j DROP"))
+                .into()
         },
         servers: if live {
             vec![http, ServerSpec::Echo { port: 7 }]

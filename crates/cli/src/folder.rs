@@ -103,6 +103,11 @@ pub(crate) fn open() -> Result<Session, Failure> {
     open_in(&folder)
 }
 
+/// Whether the current folder is a lab's or in one.
+pub(crate) fn is_lab() -> Result<bool, Failure> {
+    Ok(session_folder()?.is_some())
+}
+
 /// Opens the session in `folder`; says so if that takes long because somebody else works on it.
 pub(crate) fn open_in(folder: &Path) -> Result<Session, Failure> {
     let content = content::find()?;

@@ -1,9 +1,9 @@
--- Who tried many ports of one host; answers of a busy server go to many ports too, so only refused
--- flows count
-SELECT srcaddr, dstaddr, COUNT(DISTINCT dstport) AS ports, COUNT(*) AS records
+-- Who tried many ports; answers of a busy server go to many ports too, so only refused flows count,
+-- and none from a server's port
+SELECT srcaddr, COUNT(DISTINCT dstport) AS ports, COUNT(DISTINCT dstaddr) AS hosts, COUNT(*) AS records
 FROM flow_logs
-WHERE action = 'REJECT' AND protocol = 6
-GROUP BY srcaddr, dstaddr
+WHERE action = 'REJECT' AND protocol = 6 AND srcport >= 1024
+GROUP BY srcaddr
 HAVING COUNT(DISTINCT dstport) > 10
 ORDER BY ports DESC
 LIMIT 20

@@ -98,13 +98,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let is_sql = arguments.is_sql();
     let query = query_text(arguments, is_sql)?;
-    if is_sql {
-        return sql::run(arguments, &query);
-    }
-    if arguments.logs.is_empty() {
-        lab::insights(arguments, &query)
-    } else {
-        files::insights(arguments, &query)
+    let asked = match (is_sql, arguments.logs.is_empty()) {
+        (true, _) => sql::run(arguments, &query),
+        (false, true) => lab::insights(arguments, &query),
+        (false, false) => files::insights(arguments, &query),
+    };
+    asked.map_err(|failure| match other_language(&query, is_sql) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    })
+}
+
+/// What to do if the query looks like one in the other language.
+fn other_language(query: &str, is_sql: bool) -> Option<&'static str> {
+    const COMMANDS: [&str; 7] = [
+        "fields", "filter", "stats", "display", "parse", "sort", "limit",
+    ];
+    let lines = query.lines().map(str::trim_start);
+    let mut words = lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '-']));
+    let word = words.next()?.split_whitespace().next()?.to_lowercase();
+    match is_sql {
+        true if COMMANDS.contains(&word.as_str()) => {
+            Some("this is Logs Insights' language: ask without `--sql` and `--ddl`")
+        }
+        false if ["select", "with", "create", "show"].contains(&word.as_str()) => {
+            Some("`--sql` asks in Athena's SQL, over the table `flow_logs`")
+        }
+        _ => None,
     }
 }
 

@@ -9,9 +9,17 @@ use super::{Arguments, failure, show};
 use crate::failure::{Code, Failure};
 use crate::{folder, moment, output, when};
 
+/// The lab's session.
+pub(super) fn open() -> Result<Session, Failure> {
+    folder::open().map_err(|failure| match folder::is_lab() {
+        Ok(false) => failure.hint("`--logs FOLDER` asks flow logs outside any lab"),
+        _ => failure,
+    })
+}
+
 /// Asks a log group in Insights QL.
 pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failure> {
-    let mut session = folder::open()?;
+    let mut session = open()?;
     let starts = session.plan().starts;
     let now = session.now();
     let moment = |text: Option<&str>, default| match text {

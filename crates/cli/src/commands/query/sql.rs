@@ -15,7 +15,7 @@ use wirelab_query::blocking;
 
 use super::{Arguments, files, lab, show, watch};
 use crate::failure::{Code, Failure};
-use crate::{folder, output};
+use crate::output;
 
 /// The database of names without one.
 const DATABASE: &str = "default";
@@ -61,7 +61,7 @@ struct Tables {
 
 impl Tables {
     fn of_lab(arguments: &Arguments) -> Result<Self, Failure> {
-        let mut session = folder::open()?;
+        let mut session = lab::open()?;
         session.write_evidence()?;
         let kept_in = session.dir().join(".wirelab/athena.json");
         let mut tables = Self {

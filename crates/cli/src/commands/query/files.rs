@@ -43,10 +43,14 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
     show::answer(&result, arguments)?;
     if result.statistics.records_scanned == 0 && !arguments.json.json {
         let (start, end) = (when::print_utc(options.start), when::print_utc(options.end));
-        output::note(&format!(
-            "no records from {start} to {end} UTC in {}",
-            logs.name()
-        ));
+        let place = logs.name();
+        output::note(&match arguments.end {
+            Some(_) => format!("no records from {start} to {end} UTC in {place}"),
+            None => format!("no records from {start} UTC on in {place}"),
+        });
+        if arguments.start.is_some() && arguments.now.is_none() {
+            output::note("a time without a date is today's, unless `--now TIME` says when now is");
+        }
     }
     Ok(Code::Passed)
 }

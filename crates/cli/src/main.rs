@@ -44,7 +44,8 @@ fn main() -> ExitCode {
 /// Help, the version, or a command line that is wrong: said by clap, except that a call in the AWS
 /// CLI's spelling is told in ours and that `help --help` is help.
 fn misread(error: &clap::Error) -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words = std::env::args_os().skip(1);
+    let words: Vec<String> = words.map(|it| it.to_string_lossy().into_owned()).collect();
     let asks = |word: &String| word == "--help" || word == "-h";
     if words.first().is_some_and(|word| word == "help") && words.iter().any(asks) {
         Cli::command().print_help().ok();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use datafusion::common::DataFusionError;
+
 /// A part of the query's text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -101,9 +103,30 @@ pub enum QueryError {
     /// The query needs more than a query may have.
     #[error("{0}")]
     TooLarge(String),
+    /// A file that the query reads is damaged, or cannot be read to its end.
+    #[error("{0}")]
+    Unreadable(String),
     /// Our own bug, or DataFusion's.
     #[error("internal error of the query engine: {0}")]
     Internal(String),
+}
+
+/// What is wrong with a file, if that is what the error is about.
+pub(crate) fn damage(error: &DataFusionError) -> Option<String> {
+    match error {
+        DataFusionError::Context(file, inner) => {
+            let reason = match &**inner {
+                DataFusionError::Execution(reason) => reason.clone(),
+                inner => damage(inner).unwrap_or_else(|| inner.strip_backtrace()),
+            };
+            Some(format!("{file}: {reason}"))
+        }
+        DataFusionError::Shared(inner) => damage(inner),
+        DataFusionError::ParquetError(error) => Some(error.to_string()),
+        DataFusionError::ObjectStore(error) => Some(error.to_string()),
+        DataFusionError::IoError(error) => Some(error.to_string()),
+        _ => None,
+    }
 }
 
 impl QueryError {
@@ -112,7 +135,10 @@ impl QueryError {
     pub fn place(&self) -> Option<&Place> {
         match self {
             Self::Malformed { place, .. } | Self::Unsupported { place, .. } => Some(place),
-            Self::InvalidParameter(_) | Self::TooLarge(_) | Self::Internal(_) => None,
+            Self::InvalidParameter(_)
+            | Self::TooLarge(_)
+            | Self::Unreadable(_)
+            | Self::Internal(_) => None,
         }
     }
 
@@ -121,7 +147,10 @@ impl QueryError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Malformed { hint, .. } | Self::Unsupported { hint, .. } => hint.as_deref(),
-            Self::InvalidParameter(_) | Self::TooLarge(_) | Self::Internal(_) => None,
+            Self::InvalidParameter(_)
+            | Self::TooLarge(_)
+            | Self::Unreadable(_)
+            | Self::Internal(_) => None,
         }
     }
 

@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 use wirelab_flowlog::LogFormat;
 use wirelab_model::UnixTime;
-use wirelab_query::{FilesError, LogGroup, QueryOptions, QueryResult, blocking};
+use wirelab_query::{FilesError, LogGroup, QueryError, QueryOptions, QueryResult, blocking};
 
 const START: u64 = 1_709_596_800;
 
@@ -228,9 +228,30 @@ fn what_cannot_be_read_is_named() {
     fs::write(folder.path().join("bad.log.gz"), &whole[..whole.len() / 2]).expect("writes");
     let logs = blocking::open_files(folder.path(), None).expect("its head is good");
     let cut = blocking::insights_over_files("stats count(*)", &logs, &options());
-    let cut = cut.expect_err("cut").to_string();
+    let cut = cut.expect_err("cut");
+    assert!(matches!(cut, QueryError::Unreadable(_)), "{cut:?}");
+    let cut = cut.to_string();
     assert!(
-        cut.contains("bad.log.gz") && cut.contains("damaged"),
+        cut.starts_with("bad.log.gz: the gzip data is damaged"),
         "{cut}"
     );
+}
+
+#[test]
+fn every_member_of_a_gzip_file_is_read_even_if_the_last_is_as_the_first() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let lines = lines();
+    write(folder.path(), "a.log.gz", None, &lines[..3]);
+    write(folder.path(), "b.log.gz", None, &lines[3..200]);
+    let member = |name: &str| fs::read(folder.path().join(name)).expect("reads");
+    let (first, second) = (member("a.log.gz"), member("b.log.gz"));
+    let file = folder.path().join("day.log.gz");
+    fs::write(&file, [first.clone(), second, first].concat()).expect("writes");
+    let logs = blocking::open_files(&file, None).expect("gzip");
+    let all = QueryOptions {
+        end: UnixTime::from_secs(START + 86_400),
+        ..options()
+    };
+    let count = blocking::insights_over_files("stats count(*)", &logs, &all).expect("readable");
+    assert_eq!(count.rows[0][0].as_deref(), Some("203"));
 }

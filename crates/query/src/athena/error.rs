@@ -5,7 +5,7 @@
 
 use datafusion::common::DataFusionError;
 
-use crate::error::Place;
+use crate::error::{Place, damage};
 
 /// Why a statement has no answer. `Display` is Athena's text (`StateChangeReason`, or the message
 /// of the exception that `StartQueryExecution` throws).
@@ -258,6 +258,9 @@ impl From<DataFusionError> for Fault {
                 at,
                 hint: None,
             };
+        }
+        if let Some(reason) = damage(&error) {
+            return Self::bare("HIVE_CURSOR_ERROR", reason);
         }
         Self::bare(INTERNAL, text)
     }

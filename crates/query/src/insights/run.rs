@@ -32,7 +32,7 @@ use super::reading::{Reading, counted, file_session};
 use super::row::Column as RowColumn;
 use super::source::{self, Source};
 use super::value::equality_key;
-use crate::error::Place;
+use crate::error::{Place, damage};
 use crate::{Column, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning};
 
 /// Rows if neither the query nor the call says how many.
@@ -44,7 +44,10 @@ impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(message) => Self::TooLarge(message.clone()),
-            _ => Self::Internal(error.strip_backtrace()),
+            _ => match damage(&error) {
+                Some(reason) => Self::Unreadable(reason),
+                None => Self::Internal(error.strip_backtrace()),
+            },
         }
     }
 }

@@ -24,6 +24,8 @@ const BEHIND: u64 = 4 << 10;
 /// 75 MB.
 const WHOLE_MAX: usize = 128 << 20;
 
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+
 /// The longest line, in bytes: a file without line ends must not fill the memory.
 const LINE_MAX: usize = 16 << 20;
 
@@ -275,7 +277,13 @@ impl Input {
         grow(&mut self.buffer, size);
         let unpacked = Decompressor::new().gzip_decompress(packed, &mut self.buffer[..size]);
         let whole = match unpacked {
-            Ok(length) => length == size && crc32(&self.buffer[..size]) == crc,
+            Ok(length) => {
+                // That was the first member. If there were another, it would begin right after
+                // what ends the first: the same checksum and length.
+                let joint = [tail, GZIP_MAGIC].concat();
+                let is_alone = memchr::memmem::find(packed, &joint).is_none();
+                length == size && is_alone && crc32(&self.buffer[..size]) == crc
+            }
             Err(DecompressionError::InsufficientSpace) => false,
             Err(error) => return Err(damaged(&error)),
         };

@@ -8,13 +8,18 @@ use std::time::{Duration, Instant};
 use wirelab_query::LogFiles;
 use wirelab_query::athena::Buckets;
 
-use crate::failure::Failure;
+use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupt;
 use crate::output;
 
 /// How often it is looked at, and how often shown anew.
 const LOOK: Duration = Duration::from_millis(50);
 const SHOW: Duration = Duration::from_millis(300);
+
+/// How long a query may go on computing after Ctrl-C.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const STOPPED: &str = "stopped by Ctrl-C; there is no answer";
 
 /// What is read while a query runs.
 pub(super) trait Reading: Sync {
@@ -67,9 +72,16 @@ pub(super) fn reading<T>(
             let done = done;
             let before = what.bytes_read();
             let mut line = Line::new();
+            let mut asked = None;
             while done.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 if interrupt.goes_on().is_break() {
                     what.stop();
+                    if asked.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                        // It computes and reads no more: nothing of it is kept, so it may end here.
+                        line.clear();
+                        output::note(STOPPED);
+                        std::process::exit(i32::from(Code::Interrupted.status()));
+                    }
                 }
                 line.show(what.bytes_read() - before, what.bytes());
             }
@@ -81,7 +93,7 @@ pub(super) fn reading<T>(
     });
     match result {
         Err(_) if interrupt.goes_on().is_break() => {
-            output::note("stopped by Ctrl-C; there is no answer");
+            output::note(STOPPED);
             Ok(None)
         }
         result => result.map(Some),

@@ -33,8 +33,15 @@ pub(crate) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTi
     })
 }
 
+/// Refuses a range of a lab's time that ends before it begins, and says what time it is there.
+pub(crate) fn in_order_at(now: UnixTime, start: UnixTime, end: UnixTime) -> Result<(), Failure> {
+    let hint =
+        |failure: Failure| failure.hint(format!("it is {} UTC in the lab", when::print_utc(now)));
+    in_order(start, end).map_err(hint)
+}
+
 /// Refuses a range that ends before it begins.
-pub(crate) fn in_order(start: UnixTime, end: UnixTime, now: UnixTime) -> Result<(), Failure> {
+pub(crate) fn in_order(start: UnixTime, end: UnixTime) -> Result<(), Failure> {
     if start <= end {
         return Ok(());
     }
@@ -43,8 +50,7 @@ pub(crate) fn in_order(start: UnixTime, end: UnixTime, now: UnixTime) -> Result<
         "the range begins at {} and ends before, at {}",
         utc(start),
         utc(end)
-    ))
-    .hint(format!("it is {} UTC in the lab", utc(now))))
+    )))
 }
 
 fn since_start(text: &str) -> Option<SimTime> {

@@ -211,23 +211,31 @@ pub fn gunzip(bytes: &[u8], bytes_max: u64) -> Result<Vec<u8>, ReadError> {
     Ok(unpacked)
 }
 
-/// The quick way for a file that is one sound gzip member, as AWS writes them: its last four octets
-/// say how long the text is. `None` for anything else.
+/// The quick way for a file that is one sound gzip member. `None` for anything else.
 fn gunzip_one(bytes: &[u8], bytes_max: u64) -> Option<Vec<u8>> {
-    let ending: [u8; 4] = *bytes.last_chunk()?;
-    let length = u32::from_le_bytes(ending) as usize;
-    // Deflate makes at most 1032 octets of one.
-    if length as u64 > bytes_max || length / 1032 > bytes.len() {
-        return None;
-    }
+    let length = lone_gzip_member(bytes).filter(|length| *length as u64 <= bytes_max)?;
     let mut unpacked = vec![0; length];
     let mut decompressor = libdeflater::Decompressor::new();
     let written = decompressor.gzip_decompress(bytes, &mut unpacked).ok()?;
-    // That was the first member. If there were another, its magic number would come right after
-    // the length of the first.
+    (written == length).then_some(unpacked)
+}
+
+/// The length of the text of a file that is one gzip member, as AWS writes them: its last four
+/// octets say it. If its first member unpacks to just that length, there is no other.
+///
+/// `None` if those octets cannot be that length, or if another member may follow.
+#[must_use]
+pub fn lone_gzip_member(bytes: &[u8]) -> Option<usize> {
+    let ending: [u8; 4] = *bytes.last_chunk()?;
+    let length = u32::from_le_bytes(ending) as usize;
+    // Deflate makes at most 1032 octets of one.
+    if length / 1032 > bytes.len() {
+        return None;
+    }
+    // The magic number of a member behind the first would come right after the first one's length.
     let joint = [&ending[..], GZIP_MAGIC].concat();
-    let is_alone = !bytes.windows(joint.len()).any(|it| it == joint);
-    (written == length && is_alone).then_some(unpacked)
+    let other = memchr::memmem::find(bytes, &joint);
+    other.is_none().then_some(length)
 }
 
 fn into_text(mut octets: Vec<u8>) -> Result<String, ReadError> {

@@ -111,6 +111,22 @@ pub enum QueryError {
     Internal(String),
 }
 
+/// An error as a terminal shows it: message, line with carets, hint; no line end.
+pub(crate) fn report(
+    error: &dyn fmt::Display,
+    place: Option<&Place>,
+    hint: Option<&str>,
+) -> String {
+    let mut report = format!("error: {error}");
+    if let Some(place) = place {
+        report.push_str(&format!("\n{place}"));
+    }
+    if let Some(hint) = hint {
+        report.push_str(&format!("\n\nhint: {hint}"));
+    }
+    report
+}
+
 /// What is wrong with a file, if that is what the error is about.
 pub(crate) fn damage(error: &DataFusionError) -> Option<String> {
     match error {
@@ -157,13 +173,6 @@ impl QueryError {
     /// The whole report for a terminal: message, line with carets, hint; no line end.
     #[must_use]
     pub fn report(&self) -> String {
-        let mut report = format!("error: {self}");
-        if let Some(place) = self.place() {
-            report.push_str(&format!("\n{place}"));
-        }
-        if let Some(hint) = self.hint() {
-            report.push_str(&format!("\n\nhint: {hint}"));
-        }
-        report
+        report(self, self.place(), self.hint())
     }
 }

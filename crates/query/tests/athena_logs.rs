@@ -161,12 +161,11 @@ impl World {
 
     async fn ask(&mut self, sql: &str) -> AthenaResult {
         let options = AthenaOptions {
-            now: UnixTime::from_secs(START + 86_400),
             limits: Limits {
                 threads: self.threads,
                 ..Limits::default()
             },
-            ..AthenaOptions::default()
+            ..AthenaOptions::at(UnixTime::from_secs(START + 86_400))
         };
         let answer = athena(sql, &mut self.catalog, &self.buckets, &options).await;
         answer.unwrap_or_else(|error| panic!("{sql}\n{}", error.report()))
@@ -244,7 +243,7 @@ fn a_catalog_that_comes_back_without_its_logs_says_so() {
     let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
     let group = LogGroup::flow_log("flow", "123456789012", LogFormat::default());
     catalog.add_logs("default", FLOW_LOGS, group, &mut buckets);
-    let options = AthenaOptions::default();
+    let options = AthenaOptions::at(UnixTime::from_secs(START + 86_400));
     let sql = "SELECT count(*) FROM flow_logs";
     let none = blocking::athena(sql, &mut catalog, &buckets, &options).expect("an answer");
     assert_eq!(none.rows, [[Some("0".to_owned())]]);
@@ -317,7 +316,7 @@ fn large_logs_are_read_on_threads_with_the_same_answers() {
                 threads: world.threads,
                 ..Limits::default()
             },
-            ..AthenaOptions::default()
+            ..AthenaOptions::at(UnixTime::from_secs(START + 86_400))
         };
         let sql = "SELECT sum(a.bytes) FROM flow_logs a, flow_logs b, flow_logs c";
         let start = Instant::now();

@@ -1,5 +1,6 @@
 //! Texts that are almost statements: whatever is typed, the engine answers or says what is wrong.
 
+mod slips;
 #[path = "athena_support/mod.rs"]
 mod support;
 
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use slips::{Change, cases, change, mutate};
 use support::{World, options};
 use wirelab_query::athena::{AthenaError, AthenaOptions, Limits};
 
@@ -53,12 +55,6 @@ fn survives(world: &World, sql: &str) {
             }
         }
     }
-}
-
-/// How many texts each test tries; `PROPTEST_CASES` in the environment for a long run.
-fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(400)
 }
 
 /// Words and signs of both languages, and values at the edges of their types.
@@ -186,57 +182,18 @@ const PIECES: &[&str] = &[
     "\u{1}",
 ];
 
-#[derive(Clone, Debug)]
-enum Change {
-    Delete(usize, usize),
-    Insert(usize, String),
-    Double(usize, usize),
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let piece = prop_oneof![
-        proptest::sample::select(PIECES).prop_map(|piece| format!(" {piece} ")),
-        "\\PC{1,3}",
-    ];
-    let at = any::<usize>();
-    prop_oneof![
-        (at, 1..6_usize).prop_map(|(at, len)| Change::Delete(at, len)),
-        (at, piece).prop_map(|(at, text)| Change::Insert(at, text)),
-        (at, 1..20_usize).prop_map(|(at, len)| Change::Double(at, len)),
-    ]
-}
-
-fn mutate(sql: &str, changes: &[Change]) -> String {
-    let mut chars: Vec<char> = sql.chars().collect();
-    for change in changes {
-        let len = chars.len();
-        let within = |at: usize| at.checked_rem(len).unwrap_or(0);
-        match change {
-            Change::Delete(at, count) => {
-                let at = within(*at);
-                chars.drain(at..(at + count).min(len));
-            }
-            Change::Insert(at, text) => {
-                let at = within(*at);
-                chars.splice(at..at, text.chars());
-            }
-            Change::Double(at, count) => {
-                let at = within(*at);
-                let copy = chars[at..(at + count).min(len)].to_vec();
-                chars.splice(at..at, copy);
-            }
-        }
-    }
-    chars.into_iter().collect()
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let piece = proptest::sample::select(PIECES).prop_map(|piece| format!(" {piece} "));
+    proptest::collection::vec(change(piece), 1..4)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(cases()))]
+    #![proptest_config(ProptestConfig::with_cases(cases(400)))]
 
     #[test]
     fn a_statement_with_slips_is_answered_or_refused(
         pick in any::<usize>(),
-        changes in proptest::collection::vec(change(), 1..4),
+        changes in changes(),
     ) {
         let statements = statements();
         survives(&World::new(), &mutate(&statements[pick % statements.len()], &changes));

@@ -419,12 +419,19 @@ mod tests {
     use super::*;
     use crate::run::RunError;
 
+    fn content() -> Content {
+        Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+    }
+
+    fn session_in(dir: &Path) -> Session {
+        let session = Session::create(dir, &content(), "nacl-ephemeral", Seed::whole(3));
+        session.unwrap_or_else(|error| panic!("{error}"))
+    }
+
     #[test]
     fn where_no_room_is_left_time_stops_and_is_kept_and_an_undo_makes_room() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-        let session = Session::create(dir.path(), &content, "nacl-ephemeral", Seed::whole(3));
-        let mut session = session.unwrap_or_else(|error| panic!("{error}"));
+        let mut session = session_in(dir.path());
         let opened = session.now();
         let hour = opened + wirelab_model::SimDuration::from_secs(3600);
 
@@ -450,9 +457,7 @@ mod tests {
     #[test]
     fn whoever_has_had_enough_keeps_the_time_that_has_passed() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
-        let session = Session::create(dir.path(), &content, "nacl-ephemeral", Seed::whole(3));
-        let mut session = session.unwrap_or_else(|error| panic!("{error}"));
+        let mut session = session_in(dir.path());
         let opened = session.now();
         let hour = opened + wirelab_model::SimDuration::from_secs(3600);
 
@@ -471,11 +476,10 @@ mod tests {
         assert!(opened < stopped && stopped < hour, "{opened} {stopped}");
 
         // In one go to the same moment: the same world.
-        let again = Session::open(dir.path(), &content).unwrap_or_else(|error| panic!("{error}"));
+        let again = Session::open(dir.path(), &content()).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(again.now(), stopped);
         let at_once = tempfile::tempdir().expect("a temporary folder");
-        let other = Session::create(at_once.path(), &content, "nacl-ephemeral", Seed::whole(3));
-        let mut other = other.unwrap_or_else(|error| panic!("{error}"));
+        let mut other = session_in(at_once.path());
         other.advance(stopped).expect("time to pass");
         assert_eq!(other.entries, session.entries);
         let records =

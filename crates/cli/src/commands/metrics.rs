@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         moment::parse(&arguments.start, now, starts)?,
         moment::parse(&arguments.end, now, starts)?,
     );
-    moment::in_order(window.0, window.1, starts.at(now))?;
+    moment::in_order_at(starts.at(now), window.0, window.1)?;
     let run = session.run_with_records()?;
     let metrics = choose(&run, arguments, window)?;
     if arguments.json.json {

@@ -7,7 +7,7 @@ mod show;
 mod sql;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 
@@ -141,8 +141,7 @@ fn query_text(arguments: &Arguments, is_sql: bool) -> Result<String, Failure> {
         return Ok(query.clone());
     }
     if let Some(file) = &arguments.file {
-        return std::fs::read_to_string(file)
-            .map_err(|error| Failure::usage(format!("{}: {error}", file.display())));
+        return read_text(file);
     }
     let name = arguments.saved.as_deref().unwrap_or_default();
     let Some(saved) = SavedQuery::find(name) else {
@@ -154,6 +153,11 @@ fn query_text(arguments: &Arguments, is_sql: bool) -> Result<String, Failure> {
     let text = if is_sql { saved.sql } else { saved.insights };
     output::note(text.trim_end());
     Ok(text.to_owned())
+}
+
+fn read_text(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file);
+    text.map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
 fn list_saved(json: bool) -> Result<Code, Failure> {

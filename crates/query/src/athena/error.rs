@@ -5,7 +5,7 @@
 
 use datafusion::common::DataFusionError;
 
-use crate::error::{Place, damage};
+use crate::error::{Place, damage, report};
 
 /// Why a statement has no answer. `Display` is Athena's text (`StateChangeReason`, or the message
 /// of the exception that `StartQueryExecution` throws).
@@ -94,14 +94,7 @@ impl AthenaError {
     /// The whole report for a terminal: Athena's text, the line with carets, hint; no line end.
     #[must_use]
     pub fn report(&self) -> String {
-        let mut report = format!("error: {self}");
-        if let Some(place) = self.place() {
-            report.push_str(&format!("\n{place}"));
-        }
-        if let Some(hint) = self.hint() {
-            report.push_str(&format!("\n\nhint: {hint}"));
-        }
-        report
+        report(self, self.place(), self.hint())
     }
 }
 

@@ -108,6 +108,7 @@ impl AthenaCatalog {
     ///
     /// ```
     /// use wirelab_query::athena::{AthenaCatalog, AthenaOptions, Buckets, FLOW_LOGS};
+    /// use wirelab_model::UnixTime;
     /// use wirelab_query::{LogGroup, blocking};
     ///
     /// let mut group = LogGroup::flow_log("flow", "123456789012", Default::default());
@@ -116,8 +117,9 @@ impl AthenaCatalog {
     /// group.events.push(1_709_596_800_000, 1_709_597_100_000, "eni-1-all", line);
     /// let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
     /// catalog.add_logs("default", FLOW_LOGS, group, &mut buckets);
+    /// let options = AthenaOptions::at(UnixTime::from_secs(1_709_600_400));
     /// let sql = "SELECT srcaddr, sum(packets) FROM flow_logs WHERE dstport = 22 GROUP BY 1";
-    /// let answer = blocking::athena(sql, &mut catalog, &buckets, &AthenaOptions::default())?;
+    /// let answer = blocking::athena(sql, &mut catalog, &buckets, &options)?;
     /// assert_eq!(answer.to_file(), "\"srcaddr\",\"_col1\"\n\"10.0.1.5\",\"3\"\n");
     /// # Ok::<(), wirelab_query::athena::AthenaError>(())
     /// ```

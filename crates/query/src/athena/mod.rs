@@ -64,7 +64,7 @@ mod token;
 mod types;
 mod value;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use wirelab_model::UnixTime;
 
@@ -111,13 +111,13 @@ pub struct AthenaOptions {
     pub limits: Limits,
 }
 
-impl Default for AthenaOptions {
-    /// The database `default`, the clock of this machine.
-    fn default() -> Self {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+impl AthenaOptions {
+    /// At that moment, in the database `default`.
+    #[must_use]
+    pub fn at(now: UnixTime) -> Self {
         Self {
             database: "default".to_owned(),
-            now: UnixTime::from_secs(now.map_or(0, |now| now.as_secs())),
+            now,
             limits: Limits::default(),
         }
     }

@@ -188,14 +188,8 @@ pub(super) fn print(value: &Value<'_>, ty: &Type) -> Option<String> {
             )
         }
         (Value::List(items), Type::Row(fields)) => {
-            let fields = items
-                .iter()
-                .zip(fields)
-                .enumerate()
-                .map(|(i, (value, (name, ty)))| {
-                    let name = name.clone().unwrap_or_else(|| format!("field{i}"));
-                    format!("{name}={}", nested(value, ty))
-                });
+            let fields = named(items, fields);
+            let fields = fields.map(|(name, value, ty)| format!("{name}={}", nested(value, ty)));
             format!("{{{}}}", joined(fields))
         }
         (Value::List(_), _) => return None,
@@ -206,6 +200,19 @@ pub(super) fn print(value: &Value<'_>, ty: &Type) -> Option<String> {
             format!("{{{}}}", joined(entries))
         }
         (Value::Map(_), _) => return None,
+    })
+}
+
+/// The values of a row with the names and types of its fields; one without a name is `field0` and
+/// so on.
+fn named<'a, 'v>(
+    items: &'a [Value<'v>],
+    fields: &'a [(Option<String>, Type)],
+) -> impl Iterator<Item = (String, &'a Value<'v>, &'a Type)> {
+    let items = items.iter().zip(fields).enumerate();
+    items.map(|(i, (value, (name, ty)))| {
+        let name = name.clone().unwrap_or_else(|| format!("field{i}"));
+        (name, value, ty)
     })
 }
 
@@ -319,14 +326,7 @@ pub(super) fn json(value: &Value<'_>, ty: &Type) -> Json {
             Json::Array(items.iter().map(|value| json(value, item)).collect())
         }
         (Value::List(items), Type::Row(fields)) => {
-            let fields = items
-                .iter()
-                .zip(fields)
-                .enumerate()
-                .map(|(i, (value, (name, ty)))| {
-                    let name = name.clone().unwrap_or_else(|| format!("field{i}"));
-                    (name, json(value, ty))
-                });
+            let fields = named(items, fields).map(|(name, value, ty)| (name, json(value, ty)));
             Json::Object(fields.collect::<Map<_, _>>())
         }
         (Value::Map(entries), Type::Map(key, item)) => {

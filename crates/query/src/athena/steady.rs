@@ -21,23 +21,23 @@ use datafusion::arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
 };
 use datafusion::physical_plan::unnest::UnnestExec;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt};
 
 use super::deadline;
-use crate::scan::OnThreads;
+use crate::scan::{Beside, OnThreads, Passing, Thread};
 
 /// How long a plan may run before it returns to the runtime.
 const TURN: Duration = Duration::from_millis(10);
@@ -113,21 +113,24 @@ impl PhysicalOptimizerRule for Turns {
         plan: Arc<dyn ExecutionPlan>,
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let steady = |plan: Arc<dyn ExecutionPlan>| {
+        let taking_turns = |plan: Arc<dyn ExecutionPlan>| {
+            let steady = Steady { end: self.end };
             let long =
                 is_join(plan.as_ref()) || plan.is::<UnnestExec>() || plan.is::<DataSourceExec>();
             if plan.is::<OnThreads>() {
                 let inner = Arc::clone(plan.children()[0]);
-                let inner: Arc<dyn ExecutionPlan> = Arc::new(Steady::new(inner, self.end));
-                return Ok(Transformed::yes(Arc::new(OnThreads::new(inner)) as Arc<_>));
+                let inner: Arc<dyn ExecutionPlan> = Arc::new(Passing::new(inner, steady));
+                return Ok(Transformed::yes(
+                    Arc::new(OnThreads::new(inner, Thread)) as Arc<_>
+                ));
             }
             if !long {
                 return Ok(Transformed::no(plan));
             }
-            let plan: Arc<dyn ExecutionPlan> = Arc::new(Steady::new(guarded(plan)?, self.end));
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(Passing::new(guarded(plan)?, steady));
             Ok(Transformed::yes(plan))
         };
-        plan.transform_up(steady).data()
+        plan.transform_up(taking_turns).data()
     }
 
     fn name(&self) -> &str {
@@ -219,68 +222,16 @@ impl PhysicalExpr for Watched {
     }
 }
 
-/// Passes on what its input gives, looks at the clock and gives others a turn.
-#[derive(Debug)]
+/// Looks at the clock and gives others a turn.
+#[derive(Clone, Copy, Debug)]
 struct Steady {
-    input: Arc<dyn ExecutionPlan>,
     end: Instant,
-    properties: Arc<PlanProperties>,
 }
 
-impl Steady {
-    fn new(input: Arc<dyn ExecutionPlan>, end: Instant) -> Self {
-        let properties = Arc::clone(input.properties());
-        Self {
-            input,
-            end,
-            properties,
-        }
-    }
-}
+impl Beside for Steady {
+    const NAME: &'static str = "Steady";
 
-impl DisplayAs for Steady {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Steady")
-    }
-}
-
-impl ExecutionPlan for Steady {
-    fn name(&self) -> &str {
-        "Steady"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(children.remove(0), self.end)))
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
+    fn pass(&self, input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
         let (end, turn) = (self.end, Instant::now());
         Ok(Box::pin(SteadyStream { input, end, turn }))
     }

@@ -13,6 +13,7 @@ use futures::stream::BoxStream;
 use libdeflater::{DecompressionError, Decompressor, crc32};
 use object_store::path::Path;
 use object_store::{GetOptions, GetResultPayload, ObjectMeta, ObjectStore};
+use wirelab_flowlog::read::lone_gzip_member;
 
 /// Bytes read at once from a plain file.
 const PIECE: usize = 256 << 10;
@@ -23,8 +24,6 @@ const BEHIND: u64 = 4 << 10;
 /// A gzip file that unpacks to more is unpacked piece by piece, more slowly. AWS closes a file at
 /// 75 MB.
 const WHOLE_MAX: usize = 128 << 20;
-
-const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// The longest line, in bytes: a file without line ends must not fill the memory.
 const LINE_MAX: usize = 16 << 20;
@@ -263,27 +262,17 @@ impl Input {
 
     /// False if the file is too large, or several gzip members in a row.
     fn unpack_whole(&mut self, packed: &[u8]) -> Result<bool> {
-        let Some((_, tail)) = packed.split_last_chunk::<8>() else {
+        let Some((_, [a, b, c, d, ..])) = packed.split_last_chunk::<8>() else {
             return Err(damaged(&"it is shorter than a gzip header"));
         };
-        let [crc, size] =
-            [&tail[..4], &tail[4..]].map(|word| word.try_into().map_or(0, u32::from_le_bytes));
-        let size = size as usize;
-        // Deflate never packs better than about 1032 to 1: a larger claim is no claim of this
-        // file, or one of several members.
-        if size > WHOLE_MAX || size / 1100 > packed.len() {
+        let crc = u32::from_le_bytes([*a, *b, *c, *d]);
+        let Some(size) = lone_gzip_member(packed).filter(|size| *size <= WHOLE_MAX) else {
             return Ok(false);
-        }
+        };
         grow(&mut self.buffer, size);
         let unpacked = Decompressor::new().gzip_decompress(packed, &mut self.buffer[..size]);
         let whole = match unpacked {
-            Ok(length) => {
-                // That was the first member. If there were another, it would begin right after
-                // what ends the first: the same checksum and length.
-                let joint = [tail, GZIP_MAGIC].concat();
-                let is_alone = memchr::memmem::find(packed, &joint).is_none();
-                length == size && is_alone && crc32(&self.buffer[..size]) == crc
-            }
+            Ok(length) => length == size && crc32(&self.buffer[..size]) == crc,
             Err(DecompressionError::InsufficientSpace) => false,
             Err(error) => return Err(damaged(&error)),
         };

@@ -22,6 +22,7 @@ mod case;
 mod columns;
 mod counting;
 mod input;
+mod pass;
 mod predicate;
 mod separators;
 mod session;
@@ -42,11 +43,12 @@ use object_store::ObjectMeta;
 
 pub(crate) use columns::Place;
 pub(crate) use counting::CountingStore;
+pub(crate) use pass::{Beside, Passing};
 pub(crate) use session::session_builder;
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
 pub(crate) use tally::{Counted, counted};
 pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource, Window};
-pub(crate) use threads::{OnThreads, Threads};
+pub(crate) use threads::{OnThreads, Thread, Threads};
 
 /// A file of a table, and the values of the partition columns it stands for.
 #[derive(Clone, Debug)]

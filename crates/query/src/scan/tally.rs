@@ -1,6 +1,5 @@
 //! A plan as a table whose rows are counted as they pass.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,14 +7,14 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::TableType;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
+
+use super::pass::{Beside, Passing};
 
 /// Rows that have passed.
 pub(crate) type Counted = Arc<AtomicU64>;
@@ -69,73 +68,19 @@ impl TableProvider for PlanTable {
             plan = LogicalPlanBuilder::new(plan).project(columns)?.build()?;
         }
         let input = session.create_physical_plan(&plan).await?;
-        let properties = input.properties().clone();
-        Ok(Arc::new(Tally {
-            input,
-            rows: self.rows.clone(),
-            properties,
-        }))
+        Ok(Arc::new(Passing::new(input, Tally(self.rows.clone()))))
     }
 }
 
-/// Passes its input on and counts the rows.
-#[derive(Debug)]
-struct Tally {
-    input: Arc<dyn ExecutionPlan>,
-    rows: Counted,
-    properties: Arc<PlanProperties>,
-}
+/// Counts the rows.
+#[derive(Clone, Debug)]
+struct Tally(Counted);
 
-impl DisplayAs for Tally {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tally")
-    }
-}
+impl Beside for Tally {
+    const NAME: &'static str = "Tally";
 
-impl ExecutionPlan for Tally {
-    fn name(&self) -> &str {
-        "Tally"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = children.remove(0);
-        let properties = input.properties().clone();
-        Ok(Arc::new(Self {
-            input,
-            rows: self.rows.clone(),
-            properties,
-        }))
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        let rows = self.rows.clone();
-        let input = self.input.execute(partition, context)?;
+    fn pass(&self, input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
+        let rows = self.0.clone();
         let schema = input.schema();
         let batches = input.inspect(move |batch| {
             let count = batch.as_ref().map_or(0, |batch| batch.num_rows());

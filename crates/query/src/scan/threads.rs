@@ -6,28 +6,27 @@
 //! blocking work. So a scan with its filter and first aggregation uses as many cores as it has
 //! partitions, whatever the runtime.
 
-use std::fmt;
 use std::sync::Arc;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
-    PlanProperties, ReplaceChildrenOptions,
+    ChildrenPropertiesMode, ExecutionPlan, ExecutionPlanProperties, ReplaceChildrenOptions,
 };
 use futures::StreamExt;
 use futures::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::pass::{Beside, Passing};
 
 /// Batches that a thread may be ahead of who reads them.
 const AHEAD: usize = 2;
@@ -54,7 +53,7 @@ impl PhysicalOptimizerRule for Threads {
             if !meets || partitions < 2 || child.is::<OnThreads>() {
                 return Ok(Transformed::no(node));
             }
-            let child: Arc<dyn ExecutionPlan> = Arc::new(OnThreads::new((*child).clone()));
+            let child: Arc<dyn ExecutionPlan> = Arc::new(OnThreads::new((*child).clone(), Thread));
             let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
             Ok(Transformed::yes(
                 node.replace_children(vec![child], options)?,
@@ -73,62 +72,16 @@ impl PhysicalOptimizerRule for Threads {
 }
 
 /// Runs each partition of its input on a thread.
-#[derive(Debug)]
-pub(crate) struct OnThreads {
-    input: Arc<dyn ExecutionPlan>,
-    properties: Arc<PlanProperties>,
-}
+pub(crate) type OnThreads = Passing<Thread>;
 
-impl OnThreads {
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        let properties = input.properties().clone();
-        Self { input, properties }
-    }
-}
+/// The thread of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thread;
 
-impl DisplayAs for OnThreads {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnThreads")
-    }
-}
+impl Beside for Thread {
+    const NAME: &'static str = "OnThreads";
 
-impl ExecutionPlan for OnThreads {
-    fn name(&self) -> &str {
-        "OnThreads"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self::new(children.remove(0))))
-    }
-
-    fn execute(
-        &self,
-        partition: usize,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
+    fn pass(&self, input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
         let schema = input.schema();
         let (sender, receiver) = channel(AHEAD);
         let runtime =

@@ -15,7 +15,7 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
     let logs = open(arguments)?;
     let now = now(arguments)?;
     let moment = |text: Option<&str>, default| match text {
-        Some("start") => Ok(UnixTime::from_secs(0)),
+        Some("start") => Ok(EPOCH),
         Some(text) if text.starts_with('+') => Err(Failure::usage(format!(
             "`{text}` counts from the start of a lab; files have none"
         ))
@@ -29,11 +29,7 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         now,
         limit: None,
     };
-    if options.start > options.end {
-        let (start, end) = (when::print_utc(options.start), when::print_utc(options.end));
-        let message = format!("the range begins at {start} and ends before, at {end} UTC");
-        return Err(Failure::usage(message));
-    }
+    moment::in_order(options.start, options.end)?;
     let result = watch::reading(&logs, || {
         blocking::insights_over_files(query, &logs, &options).map_err(failure)
     })?;
@@ -86,20 +82,19 @@ pub(super) fn open(arguments: &Arguments) -> Result<LogFiles, Failure> {
         return Err(Failure::usage("several folders of logs are several tables")
             .hint("`--ddl FILE` defines them; or name one folder that holds all"));
     };
-    let path = path
-        .split_once('=')
-        .map_or(path.as_str(), |(bucket, folder)| {
-            if bucket.starts_with("s3://") {
-                folder
-            } else {
-                path
-            }
-        });
+    let (_, path) = place(path);
     let format = arguments.log_format.as_deref().map(LogFormat::parse);
     let format = format
         .transpose()
         .map_err(|error| Failure::usage(format!("--log-format: {error}")))?;
     blocking::open_files(Path::new(path), format.as_ref()).map_err(unreadable)
+}
+
+/// `s3://BUCKET=FOLDER` or `FOLDER`: the bucket that it is said to be, and the folder or file.
+pub(super) fn place(logs: &str) -> (Option<&str>, &str) {
+    let named = logs.strip_prefix("s3://");
+    let named = named.and_then(|it| it.split_once('='));
+    named.map_or((None, logs), |(bucket, folder)| (Some(bucket), folder))
 }
 
 fn unreadable(error: FilesError) -> Failure {

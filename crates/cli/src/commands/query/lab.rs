@@ -32,7 +32,7 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         now: starts.at(now),
         limit: None,
     };
-    moment::in_order(options.start, options.end, options.now)?;
+    moment::in_order_at(options.now, options.start, options.end)?;
     let (group, others) = log_groups(&mut session, arguments.log_group.as_deref(), query)?;
     let groups = LogGroups::new(&group).with_others(&others);
     let result = blocking::insights(query, groups, &options).map_err(failure)?;

@@ -17,9 +17,7 @@ pub(super) fn answer(result: &QueryResult, arguments: &Arguments) -> Result<(), 
         return Ok(());
     }
     print(result, arguments.csv, arguments.json.json)?;
-    if chart::is_drawable(result) && std::io::stdout().is_terminal() {
-        output::note("`--chart` draws it");
-    }
+    offer_chart(result);
     let is_dash = |row: &Vec<Option<String>>| row.iter().any(|it| it.as_deref() == Some("-"));
     if result.rows.iter().any(is_dash) && !as_data {
         output::note(
@@ -42,10 +40,17 @@ pub(super) fn sql(result: &QueryResult, arguments: &Arguments) -> Result<(), Fai
         count(result.rows.len()),
         result.statistics.bytes_scanned
     ));
-    if !arguments.chart && chart::is_drawable(result) && std::io::stdout().is_terminal() {
-        output::note("`--chart` draws it");
+    if !arguments.chart {
+        offer_chart(result);
     }
     Ok(())
+}
+
+/// Says on a terminal that there is a chart of this.
+fn offer_chart(result: &QueryResult) {
+    if chart::is_drawable(result) && std::io::stdout().is_terminal() {
+        output::note("`--chart` draws it");
+    }
 }
 
 fn count(rows: usize) -> String {

@@ -13,7 +13,7 @@ use wirelab_query::athena::{
 };
 use wirelab_query::blocking;
 
-use super::{Arguments, files, lab, show, watch};
+use super::{Arguments, files, lab, read_text, show, watch};
 use crate::failure::{Code, Failure};
 use crate::output;
 
@@ -26,13 +26,17 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
             "`WHERE start BETWEEN 1709629440 AND 1709630040`, or a column of the partition",
         ));
     }
+    let ddl = arguments.ddl.as_deref();
+    let ddl = ddl.map(|file| Ok::<_, Failure>((file, read_text(file)?)));
+    let ddl = ddl.transpose()?;
     let mut tables = if arguments.logs.is_empty() {
         Tables::of_lab(arguments)?
     } else {
-        Tables::of_files(arguments, sql)?
+        let ddl = ddl.as_ref().map(|(_, text)| text.as_str());
+        Tables::of_files(arguments, sql, ddl.unwrap_or_default())?
     };
-    if let Some(file) = &arguments.ddl {
-        tables.define(file)?;
+    if let Some((file, text)) = &ddl {
+        tables.define(file, text)?;
     }
     let before = tables.catalog.clone();
     let buckets = tables.buckets.clone();
@@ -87,7 +91,7 @@ impl Tables {
         Ok(tables)
     }
 
-    fn of_files(arguments: &Arguments, sql: &str) -> Result<Self, Failure> {
+    fn of_files(arguments: &Arguments, sql: &str, ddl: &str) -> Result<Self, Failure> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut tables = Self {
             catalog: AthenaCatalog::default(),
@@ -95,7 +99,7 @@ impl Tables {
             options: options(files::now(arguments)?, cores),
             kept_in: None,
         };
-        tables.add_buckets(arguments, sql)?;
+        tables.add_buckets(arguments, &[sql, ddl])?;
         let asks_ready_table = sql.to_lowercase().contains(FLOW_LOGS);
         if arguments.ddl.is_none() || asks_ready_table {
             match files::open(arguments) {
@@ -112,16 +116,13 @@ impl Tables {
     }
 
     /// A folder is the bucket that it is said to be, or any that the texts name.
-    fn add_buckets(&mut self, arguments: &Arguments, sql: &str) -> Result<(), Failure> {
-        let mut text = sql.to_owned();
-        if let Some(file) = &arguments.ddl {
-            text.push_str(&read(file)?);
-        }
-        let mut named = buckets_in(&text);
+    fn add_buckets(&mut self, arguments: &Arguments, texts: &[&str]) -> Result<(), Failure> {
+        let named = texts.iter().copied().flat_map(buckets_in);
+        let mut named: BTreeSet<&str> = named.collect();
         let mut others = Vec::new();
         for logs in &arguments.logs {
-            match logs.strip_prefix("s3://").and_then(|it| it.split_once('=')) {
-                Some((bucket, folder)) => {
+            match files::place(logs) {
+                (Some(bucket), folder) => {
                     let bucket = bucket.trim_end_matches('/');
                     if bucket.contains('/') {
                         return Err(Failure::usage(format!("`{bucket}` is no bucket"))
@@ -130,7 +131,7 @@ impl Tables {
                     add_folder(&mut self.buckets, bucket, Path::new(folder))?;
                     named.remove(bucket);
                 }
-                None => others.push(Path::new(logs)),
+                (None, folder) => others.push(Path::new(folder)),
             }
         }
         if let [folder] = others[..]
@@ -144,14 +145,13 @@ impl Tables {
     }
 
     /// Runs the statements of a file.
-    fn define(&mut self, file: &Path) -> Result<(), Failure> {
-        let text = read(file)?;
+    fn define(&mut self, file: &Path, text: &str) -> Result<(), Failure> {
         let within = |error: AthenaError| {
             let report = error.report();
             let report = report.trim_start_matches("error: ");
             Failure::usage(format!("{}: {report}", file.display()))
         };
-        for statement in statements(&text).map_err(within)? {
+        for statement in statements(text).map_err(within)? {
             self.ask(&statement).map_err(within)?;
         }
         Ok(())
@@ -191,19 +191,14 @@ fn read_catalog(path: &Path) -> Result<AthenaCatalog, Failure> {
     })
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(file);
-    text.map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
-}
-
 fn options(now: UnixTime, threads: usize) -> AthenaOptions {
+    let limits = Limits {
+        threads,
+        ..Limits::default()
+    };
     AthenaOptions {
-        database: DATABASE.to_owned(),
-        now,
-        limits: Limits {
-            threads,
-            ..Limits::default()
-        },
+        limits,
+        ..AthenaOptions::at(now)
     }
 }
 
@@ -217,14 +212,11 @@ fn add_folder(
 }
 
 /// The names of the buckets in a text.
-fn buckets_in(text: &str) -> BTreeSet<String> {
+fn buckets_in(text: &str) -> impl Iterator<Item = &str> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     let names = text.split("s3://").skip(1);
-    let names = names.map(|rest| rest.split(|c| !is_of_name(c)).next().unwrap_or_default());
-    names
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+    let names = names.map(move |rest| rest.split(|c| !is_of_name(c)).next().unwrap_or_default());
+    names.filter(|name| !name.is_empty())
 }
 
 /// The folder that stands for the bucket: keys of flow logs have `AWSLogs/` in them, and who has

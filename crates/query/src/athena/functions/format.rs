@@ -2,6 +2,8 @@
 
 use jiff::civil::{DateTime, Weekday};
 
+use crate::athena::error::Fault;
+
 pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -122,4 +124,13 @@ pub(super) fn named(rest: &mut &str, names: &[&str]) -> Option<i64> {
         }
     }
     None
+}
+
+/// A text that does not follow its format, from `rest` on.
+pub(super) fn malformed(text: &str, rest: &str) -> Fault {
+    let message = format!("Invalid format: \"{text}\"");
+    Fault::argument(match rest {
+        "" => format!("{message} is too short"),
+        rest => format!("{message} is malformed at \"{rest}\""),
+    })
 }

@@ -5,7 +5,9 @@
 
 use jiff::civil::DateTime;
 
-use super::format::{MONTHS, Parts, digits, half, hour12, month_name, named, weekday_name};
+use super::format::{
+    MONTHS, Parts, digits, half, hour12, malformed, month_name, named, weekday_name,
+};
 use crate::athena::error::{Checked, Fault};
 
 enum Piece {
@@ -123,13 +125,7 @@ fn field(
 
 /// Milliseconds of UTC of the moment that a text stands for.
 pub(super) fn parse(text: &str, pattern: &str) -> Checked<i64> {
-    let wrong = |rest: &str| {
-        let message = format!("Invalid format: \"{text}\"");
-        Fault::argument(match rest {
-            "" => format!("{message} is too short"),
-            rest => format!("{message} is malformed at \"{rest}\""),
-        })
-    };
+    let wrong = |rest: &str| malformed(text, rest);
     let (mut parts, mut rest) = (Parts::default(), text);
     let pieces = pieces(pattern);
     for (at, piece) in pieces.iter().enumerate() {

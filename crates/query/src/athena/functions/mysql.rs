@@ -5,7 +5,9 @@
 
 use jiff::civil::DateTime;
 
-use super::format::{MONTHS, Parts, digits, half, hour12, month_name, named, weekday_name};
+use super::format::{
+    MONTHS, Parts, digits, half, hour12, malformed, month_name, named, weekday_name,
+};
 use crate::athena::error::{Checked, Fault};
 
 /// Prints a moment.
@@ -73,13 +75,7 @@ fn code_text(moment: &DateTime, code: char) -> Checked<String> {
 
 /// Milliseconds of the moment that a text stands for.
 pub(super) fn parse(text: &str, format: &str) -> Checked<i64> {
-    let wrong = |rest: &str| {
-        let message = format!("Invalid format: \"{text}\"");
-        Fault::argument(match rest {
-            "" => format!("{message} is too short"),
-            rest => format!("{message} is malformed at \"{rest}\""),
-        })
-    };
+    let wrong = |rest: &str| malformed(text, rest);
     let (mut parts, mut rest) = (Parts::default(), text);
     let mut chars = format.chars();
     while let Some(c) = chars.next() {

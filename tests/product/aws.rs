@@ -169,6 +169,22 @@ fn a_shell_that_is_there_gets_an_endpoint_and_is_rid_of_it() {
     assert_eq!(ran.stdout, format!("{year}\n3\n0\n"), "{}", ran.stderr);
 }
 
+/// In a container that was entered from outside, the session's leader has no number.
+#[test]
+fn a_shell_whose_session_began_elsewhere_gets_an_endpoint_too() {
+    let place = Place::with_lab(LAB, 7);
+    let unshare = "unshare --pid --fork --mount-proc";
+    if place.shell(&format!("{unshare} true")).code != 0 {
+        eprintln!("skipped: no PID namespace can be made here (it takes root and `unshare`)");
+        return;
+    }
+    let script = "eval \"$(wirelab env)\"; sleep 3; wirelab shell --ask ping \
+                  --port $WIRELAB_ENDPOINT 2>&-; echo $?; eval \"$(wirelab env --stop)\"";
+    std::fs::write(place.here().join("script"), script).expect("a writable folder");
+    let ran = place.shell(&format!("{unshare} sh script"));
+    assert_eq!(ran.exits(0).stdout, "0\n");
+}
+
 #[test]
 fn outside_a_lab_there_is_nothing_to_serve() {
     let place = Place::new();

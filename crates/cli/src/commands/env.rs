@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, getsid, test_kill_process};
+use rustix::process::{Pid, test_kill_process};
 use wirelab_aws_api::Stopper;
 
 use crate::args::TEMPLATE;
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Listen on this port of 127.0.0.1; any that is free without it
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
-    /// End when this process does
+    /// End when this process does (0: none), or the lab's folder is gone
     #[arg(long, hide = true, value_name = "PID", requires = "serve")]
     until: Option<i32>,
 }
@@ -84,22 +84,22 @@ fn serve(arguments: &Arguments) -> Result<Code, Failure> {
     let surroundings = Surroundings::of(&serving)?;
     output::text(&(surroundings.exports() + READY + "\n"))?;
     std::io::stdout().flush()?;
-    if let Some(pid) = arguments.until.and_then(Pid::from_raw) {
+    if let Some(pid) = arguments.until {
         let stopper = serving.server.stopper();
-        thread::spawn(move || watch(pid, &folder, &stopper));
+        thread::spawn(move || watch(Pid::from_raw(pid.max(0)), &folder, &stopper));
     }
     serving.server.run()?;
     Ok(Code::Passed)
 }
 
-/// Stops the server when the process or the lab's folder is gone. A folder that is gone for a
-/// moment is one that is being put aside.
-fn watch(pid: Pid, folder: &Path, stopper: &Stopper) {
+/// Stops the server when the process (if there is one to look at) or the lab's folder is gone. A
+/// folder that is gone for a moment is one that is being put aside.
+fn watch(pid: Option<Pid>, folder: &Path, stopper: &Stopper) {
     let mut gone = 0;
     while gone < 2 {
         thread::sleep(WATCH);
         // One of another user is there too, and may not be asked.
-        let over = test_kill_process(pid) == Err(Errno::SRCH);
+        let over = pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
         let no_lab = !folder.join(".wirelab").is_dir();
         gone = match (over, no_lab) {
             (true, _) => 2,
@@ -110,16 +110,28 @@ fn watch(pid: Pid, folder: &Path, stopper: &Stopper) {
     stopper.stop();
 }
 
+/// The process whose end closes this terminal: the leader of the session, 0 where it has no number
+/// here. So it is in a container entered from outside: the leader is in another PID namespace, and
+/// getsid(2) gives 0, which rustix cannot say.
+#[cfg(target_os = "linux")]
+fn session_leader() -> i32 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // `PID (NAME) STATE PPID PGRP SESSION ...`, and a name may hold spaces and brackets.
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let session = after_name.split_ascii_whitespace().nth(3);
+    session.and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn session_leader() -> i32 {
+    rustix::process::getsid(None).map_or(0, |leader| leader.as_raw_nonzero().get())
+}
+
 /// Starts a server that outlives this process, and gives what it prints.
 fn start_behind(port: Option<u16>) -> Result<String, Failure> {
-    let terminal = getsid(None).map_err(std::io::Error::from)?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args([
-        "env",
-        "--serve",
-        "--until",
-        &terminal.as_raw_nonzero().to_string(),
-    ]);
+    let until = session_leader().to_string();
+    command.args(["env", "--serve", "--until", &until]);
     if let Some(port) = port {
         command.args(["--port", &port.to_string()]);
     }

@@ -24,6 +24,11 @@ fn nacl_ephemeral_proves_itself() {
 }
 
 #[test]
+fn nacl_rule_order_proves_itself() {
+    prove("nacl-rule-order");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

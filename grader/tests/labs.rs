@@ -19,6 +19,11 @@ fn prove(name: &str) {
 }
 
 #[test]
+fn hello_filter_proves_itself() {
+    prove("hello-filter");
+}
+
+#[test]
 fn nacl_ephemeral_proves_itself() {
     prove("nacl-ephemeral");
 }

@@ -29,6 +29,7 @@ fn in_shell(place: &Place, script: &str) -> Ran {
 /// The reference repairs, typed as for AWS, solve their labs.
 #[test]
 fn the_real_cli_repairs_each_lab() {
+    let mut repairs = 0;
     for lab in labs() {
         let place = Place::with_lab(&lab, 1);
         if !aws_is_there(&place) {
@@ -38,7 +39,7 @@ fn the_real_cli_repairs_each_lab() {
             .into_iter()
             .filter(|it| it.answer.is_none())
             .collect();
-        assert!(!fixes.is_empty(), "{lab} has nothing to repair");
+        repairs += fixes.len();
         for fix in fixes {
             let lines = fix.text.lines().map(str::trim);
             let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -49,6 +50,7 @@ fn the_real_cli_repairs_each_lab() {
             assert_eq!(checked.code, 0, "{lab} {task}\n{script}{}", checked.stdout);
         }
     }
+    assert!(repairs > 0, "no lab has anything to repair");
 }
 
 /// A line of a `.calls` file as a person types it. Parameters go as JSON, which the CLI checks

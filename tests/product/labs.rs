@@ -47,8 +47,7 @@ fn typical_wrong_answers_are_refused_with_the_finding_they_name() {
 
 #[test]
 fn a_repair_can_be_taken_back_and_the_journal_keeps_it() {
-    let lab = labs().remove(0);
-    let place = Place::with_lab(&lab, SEEDS[0]);
+    let place = Place::with_lab("nacl-ephemeral", SEEDS[0]);
     let opened = place.wirelab(&["status", "--json"]).exits(0).json();
     for solution in solutions(&place) {
         apply(&place, &solution);

@@ -19,6 +19,11 @@ fn prove(name: &str) {
 }
 
 #[test]
+fn flags_and_handshakes_proves_itself() {
+    prove("flags-and-handshakes");
+}
+
+#[test]
 fn hello_filter_proves_itself() {
     prove("hello-filter");
 }

@@ -76,7 +76,12 @@ impl<'a> Grader<'a> {
             TaskKind::TcpdumpFilter(filter) => {
                 task::filter::grade(material, task, filter, submission)?
             }
-            TaskKind::LogsInsights(query) => task::query::grade(material, task, query, submission)?,
+            TaskKind::LogsInsights(query) => {
+                task::query::grade(material, task, query.into(), submission)?
+            }
+            TaskKind::Athena(query) => {
+                task::query::grade(material, task, query.into(), submission)?
+            }
             TaskKind::Fix(fix) => task::fix::grade(material, task, fix, submission)?,
         };
         let extension = task.kind.extension();

@@ -191,11 +191,15 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R
     })
 }
 
-/// The answer without comment lines (`#`) and surrounding space; `None` if nothing is left.
+/// Whether a line of an answer is a comment: `#`, and `--` in SQL.
+pub(crate) fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with('#') || line.starts_with("--")
+}
+
+/// The answer without comment lines and surrounding space; `None` if nothing is left.
 pub(crate) fn answer_text(answer: Option<&String>) -> Option<String> {
-    let lines = answer?
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'));
+    let lines = answer?.lines().filter(|line| !is_comment(line));
     let text = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
 }

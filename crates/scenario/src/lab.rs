@@ -74,6 +74,8 @@ pub enum TaskKind {
     TcpdumpFilter(FilterTask),
     /// `logs-insights`: a query.
     LogsInsights(QueryTask),
+    /// `athena`: a query in SQL, or a script that makes its table first.
+    Athena(AthenaTask),
     /// `fix`: a changed network.
     Fix(FixTask),
 }
@@ -86,6 +88,7 @@ impl TaskKind {
             Self::Answer(_) => "answer",
             Self::TcpdumpFilter(_) => "tcpdump-filter",
             Self::LogsInsights(_) => "logs-insights",
+            Self::Athena(_) => "athena",
             Self::Fix(_) => "fix",
         }
     }
@@ -97,6 +100,7 @@ impl TaskKind {
             Self::Answer(_) => Some("txt"),
             Self::TcpdumpFilter(_) => Some("bpf"),
             Self::LogsInsights(_) => Some("insights"),
+            Self::Athena(_) => Some("sql"),
             Self::Fix(_) => None,
         }
     }
@@ -162,6 +166,23 @@ pub struct QueryTask {
     pub portable: bool,
     /// The time from the scenario's start that the query looks at; the whole run if none.
     pub window: Option<(SimTime, SimTime)>,
+}
+
+/// What an `athena` task wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AthenaTask {
+    /// The flow log that the task is about: `flow_log.all`. It is the table `flow_logs`, unless
+    /// the answer makes its own.
+    pub flow_log: String,
+    /// How the result is compared with the reference's.
+    pub compare: Compare,
+    /// Columns (of the reference solution's result) that count, for [`Compare::Columns`].
+    pub columns: Vec<String>,
+    /// Graded on other addresses and variants as well.
+    pub portable: bool,
+    /// The answer is a script: DDL over the lab's buckets, then one SELECT. There is no ready
+    /// table.
+    pub script: bool,
 }
 
 /// What a `fix` task wants.

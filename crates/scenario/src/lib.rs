@@ -42,8 +42,8 @@ mod traffic;
 
 pub use error::{ContentError, ContentErrors, Source};
 pub use lab::{
-    AnswerPart, AnswerTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask, QueryTask, Succeeds,
-    TaskKind,
+    AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
+    QueryTask, Succeeds, TaskKind,
 };
 pub use names::Names;
 pub use plan::{

@@ -3,6 +3,7 @@
 //! A log in CloudWatch Logs is one text file with a header line, `flow-log-all.log`. A log in S3 is
 //! what `aws s3 sync` would bring: `s3/BUCKET/AWSLogs/...`, the keys and bytes that AWS would
 //! publish. A file in a bucket is never changed, so that each publication makes files of its own.
+//! [`s3_objects`] gives the same without a folder, for runs that are nobody's session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,6 +16,26 @@ use crate::cache::write_atomically;
 use crate::error::SessionError;
 use crate::folder::{Wanted, evidence_dir, files_below};
 use crate::run::Run;
+
+/// A file that a flow log has published to a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Object {
+    /// The bucket.
+    pub bucket: String,
+    /// The key in it.
+    pub key: String,
+    /// What the file holds.
+    pub bytes: Vec<u8>,
+}
+
+/// All files that the run's flow logs have published to buckets by now.
+#[must_use]
+pub fn s3_objects(run: &Run) -> Vec<S3Object> {
+    let logs = run.control().resources().flow_logs.values();
+    let logs = logs.filter_map(|log| Some((log, destination(log)?)));
+    logs.flat_map(|(log, destination)| published(log, &destination, run))
+        .collect()
+}
 
 /// The folder of buckets in `evidence/`.
 const BUCKETS: &str = "s3";
@@ -45,14 +66,26 @@ pub(crate) fn write(
 
 /// The files of one log, by name.
 fn files_of(log: &FlowLog, wanted: &Wanted<'_>, run: &Run) -> Vec<(String, Vec<u8>)> {
-    let destination = log.log_destination.as_deref().unwrap_or_default();
-    match (log.log_destination_type, Destination::from_arn(destination)) {
-        (LogDestinationType::S3, Ok(destination)) => published(log, &destination, run),
-        _ => {
+    match destination(log) {
+        Some(destination) => {
+            let objects = published(log, &destination, run).into_iter();
+            let name = |it: &S3Object| format!("{BUCKETS}/{}/{}", it.bucket, it.key);
+            objects.map(|it| (name(&it), it.bytes)).collect()
+        }
+        None => {
             let id = log.flow_log_id.as_str();
             let name = wanted.plan.names.short(id).unwrap_or(id);
             vec![(format!("flow-log-{name}.log"), text(log, run))]
         }
+    }
+}
+
+/// Where in S3 a log goes, if it goes there.
+fn destination(log: &FlowLog) -> Option<Destination> {
+    let arn = log.log_destination.as_deref().unwrap_or_default();
+    match log.log_destination_type {
+        LogDestinationType::S3 => Destination::from_arn(arn).ok(),
+        _ => None,
     }
 }
 
@@ -69,7 +102,7 @@ fn text(log: &FlowLog, run: &Run) -> Vec<u8> {
 }
 
 /// The files in the bucket.
-fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<(String, Vec<u8>)> {
+fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<S3Object> {
     let format = LogFormat::parse(&log.log_format).unwrap_or_default();
     let mut publications: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
@@ -86,10 +119,12 @@ fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<(String
             options: log.destination_options.unwrap_or_default(),
         };
         let published = run.plan().starts.at(at);
-        for object in s3::files(&location, &format, published, records) {
-            let name = format!("{BUCKETS}/{}/{}", destination.bucket, object.key);
-            files.push((name, object.bytes));
-        }
+        let objects = s3::files(&location, &format, published, records).into_iter();
+        files.extend(objects.map(|object| S3Object {
+            bucket: destination.bucket.to_string(),
+            key: object.key,
+            bytes: object.bytes,
+        }));
     }
     files
 }

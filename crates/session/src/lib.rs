@@ -30,6 +30,7 @@ mod weight;
 pub use content::Content;
 pub use error::SessionError;
 pub use evidence::{ApiEvent, Datapoint, Evidence};
+pub use flow_files::{S3Object, s3_objects};
 pub use history::{Attribute, HistoryEvent, Lookup, history};
 pub use journal::{Entry, EntryKind, Header};
 pub use lock::Waiting;

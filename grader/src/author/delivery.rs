@@ -5,7 +5,7 @@
 //! solution may still be right, with nothing to find: so this is a warning, and no proof fails.
 
 use wirelab_model::{FlowLogId, SimTime};
-use wirelab_scenario::{Lab, LabTask, QueryTask, TaskKind};
+use wirelab_scenario::{Lab, LabTask, TaskKind};
 use wirelab_session::Run;
 
 use super::AuthorReport;
@@ -13,10 +13,12 @@ use super::AuthorReport;
 /// Warns of each query task whose records come later than its learner.
 pub(super) fn check(lab: &Lab, opening: &Run, report: &mut AuthorReport) {
     for task in &lab.tasks {
-        let TaskKind::LogsInsights(query) = &task.kind else {
-            continue;
+        let (name, window) = match &task.kind {
+            TaskKind::LogsInsights(query) => (&query.log_group, query.window),
+            TaskKind::Athena(query) => (&query.flow_log, None),
+            _ => continue,
         };
-        if let Some(what) = late(lab.opens_at, query, opening) {
+        if let Some(what) = late(lab.opens_at, name, window, opening) {
             report.warning(place(task), what);
         }
     }
@@ -27,10 +29,14 @@ fn place(task: &LabTask) -> String {
 }
 
 /// What cannot be read yet; `opening` is the run at `opens_at`.
-fn late(opens_at: SimTime, query: &QueryTask, opening: &Run) -> Option<String> {
+fn late(
+    opens_at: SimTime,
+    name: &str,
+    window: Option<(SimTime, SimTime)>,
+    opening: &Run,
+) -> Option<String> {
     let plan = opening.plan();
-    let log = FlowLogId::new(plan.names.id(&query.log_group)?.clone());
-    let name = &query.log_group;
+    let log = FlowLogId::new(plan.names.id(name)?.clone());
     let (evidence, starts) = (opening.evidence(), plan.starts);
     let last = evidence.delivered(&log, opens_at);
     let Some(last) = last.map(|it| it.record.end).max() else {
@@ -38,7 +44,7 @@ fn late(opens_at: SimTime, query: &QueryTask, opening: &Run) -> Option<String> {
             "no record of {name} is delivered by `opens_at` ({opens_at}): {LATER}"
         ));
     };
-    if let Some((_, to)) = query.window {
+    if let Some((_, to)) = window {
         let open = evidence.records.iter().filter(|it| {
             it.flow_log == log && it.available_at > opens_at && it.record.start < starts.at(to)
         });

@@ -5,6 +5,7 @@ use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
 use super::AuthorReport;
 use crate::error::GradeError;
 use crate::grade::Grader;
+use crate::material::is_comment;
 
 /// The page has a section for each task and none for others.
 pub(super) fn check(lab: &Lab, report: &mut AuthorReport) -> Result<(), GradeError> {
@@ -70,6 +71,7 @@ fn secrets(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<Vec<Strin
         }
         TaskKind::TcpdumpFilter(_) => vec![material.solution(task, plan, "bpf")?.1],
         TaskKind::LogsInsights(_) => vec![material.solution(task, plan, "insights")?.1],
+        TaskKind::Athena(_) => vec![material.solution(task, plan, "sql")?.1],
         TaskKind::Fix(_) => {
             let (_, text) = material.solution(task, plan, "calls")?;
             text.lines().map(str::to_owned).collect()
@@ -81,9 +83,7 @@ fn secrets(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<Vec<Strin
 
 /// Without comment lines.
 fn code(text: &str) -> String {
-    let lines = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'));
+    let lines = text.lines().filter(|line| !is_comment(line));
     lines.collect::<Vec<_>>().join("\n")
 }
 

@@ -23,8 +23,11 @@ pub(super) fn solution(
                 let answer = answer(grader, task, plan)?;
                 submission.answers.insert(task.name.clone(), answer);
             }
-            TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) => {
-                let extension = task.kind.extension().expect("both kinds have answer files");
+            TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) | TaskKind::Athena(_) => {
+                let extension = task
+                    .kind
+                    .extension()
+                    .expect("these kinds have answer files");
                 let (_, text) = grader.material().solution(task, plan, extension)?;
                 submission.answers.insert(task.name.clone(), text);
             }

@@ -168,7 +168,8 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, GradeError> {
     Ok(files)
 }
 
-/// `TASK--WHAT[.VARIANT].EXT`; the first line of a wrong one is `# points=2 finding=too-open`.
+/// `TASK--WHAT[.VARIANT].EXT`; the first line of a wrong one is `# points=2 finding=too-open`,
+/// or the same behind `--`, which begins a comment of SQL.
 fn read(lab: &Lab, path: &Path) -> Result<Trial, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let (task, rest) = name
@@ -210,7 +211,8 @@ fn extension_of(task: &LabTask) -> &'static str {
 
 fn header(line: &str) -> Result<(u32, FindingKind), String> {
     let form = || "the first line is not `# points=N finding=NAME`".to_owned();
-    let words = line.strip_prefix('#').ok_or_else(form)?;
+    let words = line.strip_prefix('#').or_else(|| line.strip_prefix("--"));
+    let words = words.ok_or_else(form)?;
     let (mut points, mut finding) = (None, None);
     for word in words.split_whitespace() {
         match word.split_once('=').ok_or_else(form)? {

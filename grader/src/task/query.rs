@@ -1,18 +1,19 @@
-//! Logs Insights queries: judged by what they answer.
+//! Queries, in Logs Insights' language or in Athena's SQL: judged by what they answer.
 //!
 //! The reference solution and the learner's query run over the same log: what the flow log had
-//! delivered when the lab opened. Column names and their order are free; further columns do no
-//! harm. Then both run over the logs of hidden runs, which separates near misses.
+//! delivered when the lab opened (`language`). Column names and their order are free; further
+//! columns do no harm. Then both run over the logs of hidden runs, which separates near misses.
 
 mod compare;
+mod language;
 mod table;
 
-use wirelab_flowlog::LogFormat;
-use wirelab_model::FlowLogId;
-use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
-use wirelab_scenario::{Compare, LabTask, QueryTask};
+use wirelab_query::QueryResult;
+use wirelab_scenario::{Compare, LabTask};
 use wirelab_session::Run;
 
+pub(crate) use self::language::Language;
+use self::language::{Data, Refused};
 use self::table::Table;
 use super::filter::hidden_points;
 use crate::error::GradeError;
@@ -27,13 +28,14 @@ const ELSEWHERE: &str = "does so on hidden runs";
 pub(crate) fn grade(
     material: &Material<'_>,
     task: &LabTask,
-    query: &QueryTask,
+    query: Language<'_>,
     submission: &Submission,
 ) -> Result<Vec<Check>, GradeError> {
     let hidden = hidden_points(task);
     let shown = task.points - hidden;
     let Some(_) = answer_text(submission.answers.get(&task.name)) else {
-        let why = format!("write it into answers/{}.insights", task.name);
+        let extension = task.kind.extension().unwrap_or_default();
+        let why = format!("write it into answers/{}.{extension}", task.name);
         return Ok(unsolved(
             shown,
             hidden,
@@ -66,7 +68,7 @@ fn unsolved(shown: u32, hidden: u32, finding: Finding) -> Vec<Check> {
 fn elsewhere(
     material: &Material<'_>,
     task: &LabTask,
-    query: &QueryTask,
+    query: Language<'_>,
     submission: &Submission,
     text: &str,
 ) -> Result<Check, GradeError> {
@@ -99,25 +101,24 @@ impl Outcome {
     fn of(
         material: &Material<'_>,
         task: &LabTask,
-        query: &QueryTask,
+        query: Language<'_>,
         run: &Run,
         text: &str,
     ) -> Result<Self, GradeError> {
-        let group = log_group(material, task, query, run)?;
-        let options = options(query, run);
-        let wanted = reference(material, task, query, run, &group, &options)?;
-        let given = match blocking::insights(text, &group, &options) {
+        let data = query.data(material, task, run)?;
+        let wanted = reference(material, task, query, run, &data)?;
+        let given = match data.ask(text) {
             Ok(given) => given,
-            Err(QueryError::Internal(why)) => return Err(material.mistake(task, why)),
-            Err(error) => {
+            Err(Refused::OurFault(why)) => return Err(material.mistake(task, why)),
+            Err(Refused::Query(finding)) => {
                 return Ok(Self {
-                    findings: vec![does_not_run(&error)],
+                    findings: vec![finding],
                     lints: Vec::new(),
                 });
             }
         };
         Ok(Self {
-            findings: compare::findings(&wanted, &Table::of(&given, &[]), query.compare),
+            findings: compare::findings(&wanted, &Table::of(&given, &[]), query.compare()),
             lints: lints(&given),
         })
     }
@@ -127,20 +128,20 @@ impl Outcome {
 fn reference(
     material: &Material<'_>,
     task: &LabTask,
-    query: &QueryTask,
+    query: Language<'_>,
     run: &Run,
-    group: &LogGroup,
-    options: &QueryOptions,
+    data: &Data,
 ) -> Result<Table, GradeError> {
-    let (path, text) = material.solution(task, run.plan(), "insights")?;
+    let extension = task.kind.extension().unwrap_or_default();
+    let (path, text) = material.solution(task, run.plan(), extension)?;
     let wrong = |why: String| GradeError::Solution {
         path: path.clone(),
         why,
     };
-    let result = blocking::insights(&text, group, options);
-    let result = result.map_err(|error| wrong(error.report()))?;
-    let columns: &[String] = match query.compare {
-        Compare::Columns => &query.columns,
+    let result = data.ask(&text);
+    let result = result.map_err(|refused| wrong(refused.to_string()))?;
+    let columns: &[String] = match query.compare() {
+        Compare::Columns => query.columns(),
         _ => &[],
     };
     let table = Table::of(&result, columns);
@@ -154,51 +155,6 @@ fn reference(
         return Err(wrong("it answers with no row".to_owned()));
     }
     Ok(table)
-}
-
-/// What the flow log had delivered when the lab opened.
-pub(crate) fn log_group(
-    material: &Material<'_>,
-    task: &LabTask,
-    query: &QueryTask,
-    run: &Run,
-) -> Result<LogGroup, GradeError> {
-    let missing = || material.mistake(task, format!("there is no `{}`", query.log_group));
-    let plan = run.plan();
-    let id = plan.names.id(&query.log_group).ok_or_else(missing)?;
-    let id = FlowLogId::new(id.clone());
-    let resources = run.control().resources();
-    let log = resources.flow_logs.get(&id).ok_or_else(missing)?;
-    let format = LogFormat::parse(&log.log_format);
-    let format = format.map_err(|error| material.mistake(task, error.to_string()))?;
-    let name = log.log_group_name.clone().unwrap_or_default();
-    let mut group = LogGroup::flow_log(name, plan.caller.account.clone(), format);
-    for logged in run.evidence().delivered(&id, material.lab.opens_at) {
-        let available_at = plan.starts.at(logged.available_at);
-        group.push_record(&logged.record, log.traffic_type, available_at);
-    }
-    Ok(group)
-}
-
-fn options(query: &QueryTask, run: &Run) -> QueryOptions {
-    let starts = run.plan().starts;
-    let (start, end) = match query.window {
-        Some((from, to)) => (starts.at(from), starts.at(to)),
-        None => (starts, run.utc()),
-    };
-    QueryOptions {
-        start,
-        end,
-        now: run.utc(),
-        limit: None,
-    }
-}
-
-fn does_not_run(error: &QueryError) -> Finding {
-    let report = error.report();
-    let mut finding = Finding::new(FindingKind::QueryDoesNotRun, error.to_string());
-    finding.evidence = report.lines().skip(1).map(str::to_owned).collect();
-    finding
 }
 
 fn lints(result: &QueryResult) -> Vec<Finding> {

@@ -104,6 +104,7 @@ fn log_groups(session: &Session) -> Vec<String> {
     let asked: BTreeSet<&str> = (session.lab().tasks.iter())
         .filter_map(|task| match &task.kind {
             TaskKind::LogsInsights(query) => names.id(&query.log_group).map(|id| id.as_str()),
+            TaskKind::Athena(query) => names.id(&query.flow_log).map(|id| id.as_str()),
             _ => None,
         })
         .collect();

@@ -5,8 +5,11 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use object_store::ObjectStore;
+use futures::FutureExt;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectStore, ObjectStoreExt};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Checked, Fault};
@@ -187,6 +190,31 @@ impl Buckets {
             place: folder.display().to_string(),
             error,
         })?;
+        self.insert(name, Arc::new(store));
+        Ok(())
+    }
+
+    /// Adds a bucket that holds these keys and is nowhere but in memory.
+    ///
+    /// # Errors
+    /// [`FilesError::Store`] for a key that is no path.
+    pub fn insert_objects(
+        &mut self,
+        name: impl Into<String>,
+        objects: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> Result<(), FilesError> {
+        let (name, store) = (name.into(), InMemory::new());
+        for (key, bytes) in objects {
+            let put = async { store.put(&StorePath::parse(&key)?, bytes.into()).await };
+            // Memory never keeps anybody waiting.
+            let put = put
+                .now_or_never()
+                .expect("a put into memory is done at once");
+            put.map_err(|error| FilesError::Store {
+                place: format!("s3://{name}/{key}"),
+                error,
+            })?;
+        }
         self.insert(name, Arc::new(store));
         Ok(())
     }

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use wirelab_model::{SimDuration, SimTime};
 
 use super::{
-    AnswerPart, AnswerTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask, QueryTask, Succeeds,
-    TaskKind,
+    AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
+    QueryTask, Succeeds, TaskKind,
 };
 use crate::error::{ContentErrors, Source};
 use crate::fields::{Fields, Keys, Sink, Text};
@@ -140,10 +140,11 @@ fn is_word(name: &str) -> bool {
 
 type Reader = fn(&Fields<'_>) -> Option<TaskKind>;
 
-const KINDS: [(&str, Reader); 4] = [
+const KINDS: [(&str, Reader); 5] = [
     ("answer", answer),
     ("tcpdump-filter", filter),
     ("logs-insights", query),
+    ("athena", athena),
     ("fix", fix),
 ];
 
@@ -217,20 +218,34 @@ const COMPARE: [(&str, Compare); 4] = [
 ];
 
 fn query(fields: &Fields<'_>) -> Option<TaskKind> {
-    let columns = fields
-        .texts("columns")
-        .into_iter()
-        .map(|text| text.text)
-        .collect();
     Some(TaskKind::LogsInsights(QueryTask {
         log_group: fields.required_text("log_group")?.text,
-        compare: fields.choice("compare", &COMPARE).unwrap_or(Compare::Rows),
-        columns,
+        compare: compare(fields),
+        columns: columns(fields),
         portable: fields.boolean("portable").unwrap_or(false),
         window: fields
             .text("window")
             .and_then(|text| span(&text, fields.sink())),
     }))
+}
+
+fn athena(fields: &Fields<'_>) -> Option<TaskKind> {
+    Some(TaskKind::Athena(AthenaTask {
+        flow_log: fields.required_text("flow_log")?.text,
+        compare: compare(fields),
+        columns: columns(fields),
+        portable: fields.boolean("portable").unwrap_or(false),
+        script: fields.boolean("script").unwrap_or(false),
+    }))
+}
+
+fn compare(fields: &Fields<'_>) -> Compare {
+    fields.choice("compare", &COMPARE).unwrap_or(Compare::Rows)
+}
+
+fn columns(fields: &Fields<'_>) -> Vec<String> {
+    let columns = fields.texts("columns").into_iter();
+    columns.map(|text| text.text).collect()
 }
 
 /// `2m..5m`: two moments from the scenario's start.

@@ -1,8 +1,8 @@
 //! The flow logs of the lab that the command is in.
 
+use wirelab_grader::group_name;
 use wirelab_model::{FlowLog, UnixTime};
 use wirelab_query::{LogGroup, LogGroups, QueryOptions, blocking};
-use wirelab_scenario::Names;
 use wirelab_session::{Run, Session};
 
 use super::{Arguments, failure, show};
@@ -95,28 +95,9 @@ pub(super) fn group(session: &mut Session, name: Option<&str>) -> Result<LogGrou
     log_group(run, choose(run, name)?)
 }
 
-/// A flow log of the lab as a log group.
+/// A flow log of the lab as a log group, with everything delivered by now.
 fn log_group(run: &Run, flow_log: &FlowLog) -> Result<LogGroup, Failure> {
-    let format = if flow_log.log_format.is_empty() {
-        Default::default()
-    } else {
-        wirelab_flowlog::LogFormat::parse(&flow_log.log_format).map_err(Failure::usage)?
-    };
-    let id = &flow_log.flow_log_id;
-    let name = group_name(flow_log, &run.plan().names);
-    let mut group = LogGroup::flow_log(name, run.plan().caller.account.clone(), format);
-    for logged in run.evidence().delivered(id, run.now()) {
-        let available = run.plan().starts.at(logged.available_at);
-        group.push_record(&logged.record, flow_log.traffic_type, available);
-    }
-    Ok(group)
-}
-
-/// The name of the log group that a flow log writes to.
-fn group_name<'a>(log: &'a FlowLog, names: &'a Names) -> &'a str {
-    let id = log.flow_log_id.as_str();
-    let group = log.log_group_name.as_deref();
-    group.unwrap_or_else(|| names.short(id).unwrap_or(id))
+    wirelab_grader::log_group(run, flow_log, run.now()).map_err(Failure::usage)
 }
 
 /// The lab's only flow log, or the one of that log group, name in the scenario, or id.

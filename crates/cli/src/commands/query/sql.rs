@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
     }
     let before = tables.catalog.clone();
     let buckets = tables.buckets.clone();
-    let result = watch::reading(&buckets, || tables.ask(sql).map_err(failure))?;
+    let result = watch::reading(&buckets, || tables.run(sql).map_err(failure))?;
     let Some(result) = result else {
         return Ok(Code::Interrupted);
     };
@@ -155,6 +155,18 @@ impl Tables {
             self.ask(&statement).map_err(within)?;
         }
         Ok(())
+    }
+
+    /// Runs the statements of a text in turn; the answer is the last one's.
+    fn run(&mut self, text: &str) -> Result<AthenaResult, AthenaError> {
+        let statements = statements(text)?;
+        let Some((last, before)) = statements.split_last() else {
+            return self.ask(text);
+        };
+        for statement in before {
+            self.ask(statement)?;
+        }
+        self.ask(last)
     }
 
     fn ask(&mut self, sql: &str) -> Result<AthenaResult, AthenaError> {

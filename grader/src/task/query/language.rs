@@ -1,0 +1,246 @@
+//! The languages that a query task can be in, and what queries are asked over.
+//!
+//! A Logs Insights query is asked over a log group. Athena's SQL is asked over the same records as
+//! the table `flow_logs`; or, where the task wants a script, over the files in the lab's buckets,
+//! as tables that the script makes itself:
+//!
+//! ```sql
+//! CREATE EXTERNAL TABLE vpc_flow_logs (version int, ...) ... LOCATION 's3://corp-logs/AWSLogs/';
+//! SELECT srcaddr, sum(packets) FROM vpc_flow_logs WHERE action = 'REJECT' GROUP BY srcaddr
+//! ```
+//!
+//! Each answer begins with an empty catalog, so that no run of one sees another's tables.
+
+use std::fmt;
+
+use wirelab_model::FlowLogId;
+use wirelab_query::athena::{
+    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, StatementType,
+    statements,
+};
+use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_scenario::{AthenaTask, Compare, LabTask, QueryTask};
+use wirelab_session::Run;
+
+use crate::error::GradeError;
+use crate::finding::{Finding, FindingKind};
+use crate::flow_logs;
+use crate::material::Material;
+
+/// A query task in its language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Language<'a> {
+    /// `logs-insights`.
+    Insights(&'a QueryTask),
+    /// `athena`.
+    Athena(&'a AthenaTask),
+}
+
+impl<'a> From<&'a QueryTask> for Language<'a> {
+    fn from(task: &'a QueryTask) -> Self {
+        Self::Insights(task)
+    }
+}
+
+impl<'a> From<&'a AthenaTask> for Language<'a> {
+    fn from(task: &'a AthenaTask) -> Self {
+        Self::Athena(task)
+    }
+}
+
+impl<'a> Language<'a> {
+    pub(super) const fn compare(self) -> Compare {
+        match self {
+            Self::Insights(task) => task.compare,
+            Self::Athena(task) => task.compare,
+        }
+    }
+
+    pub(super) fn columns(self) -> &'a [String] {
+        match self {
+            Self::Insights(task) => &task.columns,
+            Self::Athena(task) => &task.columns,
+        }
+    }
+
+    const fn flow_log(self) -> &'a String {
+        match self {
+            Self::Insights(task) => &task.log_group,
+            Self::Athena(task) => &task.flow_log,
+        }
+    }
+
+    /// What queries of the task are asked over, on one run.
+    pub(super) fn data(
+        self,
+        material: &Material<'_>,
+        task: &LabTask,
+        run: &Run,
+    ) -> Result<Data, GradeError> {
+        let group = self.log_group(material, task, run)?;
+        let Self::Athena(query) = self else {
+            let options = self.options(run);
+            return Ok(Data::Insights { group, options });
+        };
+        let mut catalog = AthenaCatalog::default();
+        let buckets = if query.script {
+            let buckets = flow_logs::buckets(run);
+            buckets.map_err(|error| material.mistake(task, error.to_string()))?
+        } else {
+            let mut buckets = Buckets::new();
+            catalog.add_logs(DATABASE, FLOW_LOGS, group, &mut buckets);
+            buckets
+        };
+        Ok(Data::Athena {
+            catalog,
+            buckets,
+            options: AthenaOptions::at(run.utc()),
+            script: query.script,
+        })
+    }
+
+    /// What the flow log had delivered when the lab opened.
+    fn log_group(
+        self,
+        material: &Material<'_>,
+        task: &LabTask,
+        run: &Run,
+    ) -> Result<LogGroup, GradeError> {
+        let name = self.flow_log();
+        let missing = || material.mistake(task, format!("there is no `{name}`"));
+        let id = FlowLogId::new(run.plan().names.id(name).ok_or_else(missing)?.clone());
+        let resources = run.control().resources();
+        let log = resources.flow_logs.get(&id).ok_or_else(missing)?;
+        let group = flow_logs::log_group(run, log, material.lab.opens_at);
+        group.map_err(|error| material.mistake(task, error.to_string()))
+    }
+
+    fn options(self, run: &Run) -> QueryOptions {
+        let starts = run.plan().starts;
+        let window = match self {
+            Self::Insights(task) => task.window,
+            Self::Athena(_) => None,
+        };
+        let (start, end) = match window {
+            Some((from, to)) => (starts.at(from), starts.at(to)),
+            None => (starts, run.utc()),
+        };
+        QueryOptions {
+            start,
+            end,
+            now: run.utc(),
+            limit: None,
+        }
+    }
+}
+
+/// The database of names without one.
+const DATABASE: &str = "default";
+
+/// What is asked.
+pub(super) enum Data {
+    Insights {
+        group: LogGroup,
+        options: QueryOptions,
+    },
+    Athena {
+        catalog: AthenaCatalog,
+        buckets: Buckets,
+        options: AthenaOptions,
+        script: bool,
+    },
+}
+
+/// Why a query has no answer.
+pub(super) enum Refused {
+    /// It does not parse, or fails.
+    Query(Finding),
+    /// A bug of the engine.
+    OurFault(String),
+}
+
+impl Refused {
+    fn query(why: impl Into<String>, report: &str) -> Self {
+        let mut finding = Finding::new(FindingKind::QueryDoesNotRun, why);
+        finding.evidence = report.lines().skip(1).map(str::to_owned).collect();
+        Self::Query(finding)
+    }
+}
+
+/// For authors, whose solution it is.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OurFault(why) => f.write_str(why),
+            Self::Query(finding) => {
+                f.write_str(&finding.summary)?;
+                let mut lines = finding.evidence.iter();
+                lines.try_for_each(|line| write!(f, "\n{line}"))
+            }
+        }
+    }
+}
+
+impl From<QueryError> for Refused {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Internal(why) => Self::OurFault(why),
+            error => Self::query(error.to_string(), &error.report()),
+        }
+    }
+}
+
+impl From<AthenaError> for Refused {
+    fn from(error: AthenaError) -> Self {
+        match error {
+            AthenaError::Internal(why) => Self::OurFault(why),
+            error => Self::query(error.to_string(), &error.report()),
+        }
+    }
+}
+
+impl Data {
+    pub(super) fn ask(&self, text: &str) -> Result<QueryResult, Refused> {
+        match self {
+            Self::Insights { group, options } => Ok(blocking::insights(text, group, options)?),
+            Self::Athena {
+                catalog,
+                buckets,
+                options,
+                script,
+            } => {
+                let statements = statements(text)?;
+                if !*script && statements.len() > 1 {
+                    let why = format!(
+                        "one SELECT over `{FLOW_LOGS}` is asked for; there are {} statements",
+                        statements.len()
+                    );
+                    return Err(Refused::query(why, ""));
+                }
+                let answer = run(&statements, catalog.clone(), buckets, options)?;
+                Ok(answer.to_query_result())
+            }
+        }
+    }
+}
+
+/// Runs the statements in turn; the last one answers, and is a query.
+fn run(
+    statements: &[String],
+    mut catalog: AthenaCatalog,
+    buckets: &Buckets,
+    options: &AthenaOptions,
+) -> Result<AthenaResult, Refused> {
+    let mut last = None;
+    for statement in statements {
+        last = Some(blocking::athena(statement, &mut catalog, buckets, options)?);
+    }
+    match last {
+        Some(answer) if answer.statement == StatementType::Dml => Ok(answer),
+        Some(_) => {
+            let why = "the last statement is no query: end with the SELECT that answers";
+            Err(Refused::query(why, ""))
+        }
+        None => Err(Refused::query("there is no statement in it", "")),
+    }
+}

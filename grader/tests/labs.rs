@@ -29,6 +29,11 @@ fn hello_filter_proves_itself() {
 }
 
 #[test]
+fn hosts_nets_ports_proves_itself() {
+    prove("hosts-nets-ports");
+}
+
+#[test]
 fn nacl_ephemeral_proves_itself() {
     prove("nacl-ephemeral");
 }

@@ -44,6 +44,11 @@ fn nacl_rule_order_proves_itself() {
 }
 
 #[test]
+fn nat_idle_timeout_proves_itself() {
+    prove("nat-idle-timeout");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

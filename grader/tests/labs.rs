@@ -34,6 +34,11 @@ fn hosts_nets_ports_proves_itself() {
 }
 
 #[test]
+fn icmp_three_four_proves_itself() {
+    prove("icmp-three-four");
+}
+
+#[test]
 fn nacl_ephemeral_proves_itself() {
     prove("nacl-ephemeral");
 }

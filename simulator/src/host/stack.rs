@@ -107,6 +107,8 @@ pub(crate) struct Stack {
     armed: IndexMap<TimerKey, SimTime, FxBuildHasher>,
     next_socket: u64,
     draws: Stream,
+    /// What the offsets of sequence numbers and timestamps are made with.
+    secret: u64,
     pub(crate) identification: u16,
     /// Tick in which an identification was drawn last.
     identified_at: u64,
@@ -122,6 +124,7 @@ impl Stack {
     pub(crate) fn new(spec: &HostSpec, config: &HostConfig, firewall: Firewall) -> Self {
         let mut draws = Stream::new(config.seed.traffic, &format!("host/{}/sockets", spec.name));
         let identification = draws.next_u32() as u16;
+        let secret = draws.next_u64();
         Self {
             interfaces: Vec::new(),
             counters: vec![Counters::default()],
@@ -145,6 +148,7 @@ impl Stack {
             armed: IndexMap::default(),
             next_socket: 0,
             draws,
+            secret,
             identification,
             identified_at: 0,
             rate_limit: RateLimit::default(),

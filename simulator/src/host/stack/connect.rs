@@ -45,7 +45,7 @@ impl Stack {
             remote,
         };
         let path = self.path(remote.ip(), now).ok_or(no_route)?;
-        let draws = self.draw();
+        let draws = self.draw(now, ends);
         let mut config = self.tcp.clone();
         config.keepalive = options.keepalive;
         config.receive_buffer = options.receive_buffer;

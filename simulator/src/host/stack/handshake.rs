@@ -8,6 +8,17 @@ use crate::host::tcp::{Context, Ends, Request, RequestInput, TimeWaitInput};
 
 impl Stack {
     pub(super) fn on_syn(&mut self, now: SimTime, ends: Ends, segment: &TcpSegment) {
+        self.on_syn_after(now, ends, segment, None);
+    }
+
+    /// The same where a connection in TIME-WAIT says which sequence number to start with.
+    fn on_syn_after(
+        &mut self,
+        now: SimTime,
+        ends: Ends,
+        segment: &TcpSegment,
+        initial_sequence: Option<u32>,
+    ) {
         let Some(path) = self.path(ends.remote.ip(), now) else {
             return;
         };
@@ -20,7 +31,8 @@ impl Stack {
         }
         let mut config = self.tcp.clone();
         config.receive_buffer = listener.receive_buffer;
-        let draws = self.draw();
+        let mut draws = self.draw(now, ends);
+        draws.initial_sequence = initial_sequence.unwrap_or(draws.initial_sequence);
         let mut packets = Vec::new();
         let mut cx = Context {
             now,
@@ -62,10 +74,11 @@ impl Stack {
         let Some(wait) = self.time_waits.get_mut(&ends) else {
             return;
         };
-        let input = wait.on_segment(segment, now);
+        let listens = self.listeners.contains_key(&ends.local.port());
+        let input = wait.on_segment(segment, now, listens);
         let until = wait.ends_at();
         match input {
-            TimeWaitInput::Nothing => {}
+            TimeWaitInput::Nothing => self.arm(TimerKey::TimeWait(ends), Some(until)),
             TimeWaitInput::Answer(packet) => {
                 self.arm(TimerKey::TimeWait(ends), Some(until));
                 self.transmit_all(now, vec![*packet]);
@@ -74,10 +87,10 @@ impl Stack {
                 self.time_waits.remove(&ends);
                 self.arm(TimerKey::TimeWait(ends), None);
             }
-            TimeWaitInput::Reopen => {
+            TimeWaitInput::Reopen { initial_sequence } => {
                 self.time_waits.remove(&ends);
                 self.arm(TimerKey::TimeWait(ends), None);
-                self.on_segment_without_socket(now, ends, segment);
+                self.on_syn_after(now, ends, segment, Some(initial_sequence));
             }
         }
     }

@@ -7,11 +7,19 @@ use wirelab_model::SimTime;
 use super::Stack;
 use crate::host::tcp::{Draws, Ends, clock};
 
+/// Sequence numbers start one higher each 64 ns (`seq_scale`, RFC 6528), so a four-tuple that is
+/// used again goes on above its last connection.
+const SEQUENCE_STEP_NANOS: u64 = 64;
+
 impl Stack {
-    pub(super) fn draw(&mut self) -> Draws {
+    /// What a new connection between `ends` starts with. Sequence number and timestamps are offsets
+    /// that the machine keeps for each pair of ends, and clocks (`secure_tcp_seq_and_ts_off`).
+    pub(super) fn draw(&mut self, now: SimTime, ends: Ends) -> Draws {
+        let offsets = mix(mix(self.secret, ends.local), ends.remote);
+        let steps = now.as_nanos() / SEQUENCE_STEP_NANOS;
         Draws {
-            initial_sequence: self.draws.next_u32(),
-            timestamp_offset: self.draws.next_u32(),
+            initial_sequence: (offsets as u32).wrapping_add(steps as u32),
+            timestamp_offset: (offsets >> 32) as u32,
             identification: self.draws.next_u32() as u16,
         }
     }
@@ -65,6 +73,18 @@ impl Stack {
             })
             .map(|offset| low + offset as u16)
     }
+}
+
+/// A number that depends on all bits of a state and of an end.
+fn mix(state: u64, end: SocketAddr) -> u64 {
+    let address = match end.ip() {
+        IpAddr::V4(it) => it.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(it) => it.to_bits(),
+    };
+    let words = [address as u64, (address >> 64) as u64, end.port().into()];
+    words
+        .into_iter()
+        .fold(state, |state, word| scatter(state ^ word))
 }
 
 /// Mixes the bits of a number (the finisher of SplitMix64).

@@ -26,8 +26,11 @@ pub(crate) struct TimeWait {
 pub(crate) enum TimeWaitInput {
     Nothing,
     Answer(Box<IpPacket>),
-    /// A new SYN may take the four-tuple over (RFC 6191).
-    Reopen,
+    /// A new SYN may take the four-tuple over (RFC 6191), and its answer starts above all that was
+    /// sent.
+    Reopen {
+        initial_sequence: u32,
+    },
     Gone,
 }
 
@@ -52,32 +55,48 @@ impl TimeWait {
         self.ends_at
     }
 
-    /// `tcp_timewait_state_process`.
-    pub(crate) fn on_segment(&mut self, segment: &TcpSegment, now: SimTime) -> TimeWaitInput {
+    /// `tcp_timewait_state_process`. A SYN finds somebody who `listens`, or none.
+    pub(crate) fn on_segment(
+        &mut self,
+        segment: &TcpSegment,
+        now: SimTime,
+        listens: bool,
+    ) -> TimeWaitInput {
         let reset = segment.flags.contains(TcpFlags::RST);
-        let newer_stamp = match (segment.timestamps(), self.timestamps) {
-            (Some((value, _)), Some((_, recent))) => !before(value, recent),
-            _ => true,
-        };
+        let value = segment.timestamps().map(|(value, _)| value);
+        let stamps = value.zip(self.timestamps.map(|(_, recent)| recent));
+        let stale = stamps.is_some_and(|(value, recent)| before(value, recent));
         let nothing_new = segment.sequence_len() == 0 || reset;
-        if newer_stamp && segment.sequence == self.receive_next && nothing_new {
-            return if reset {
-                TimeWaitInput::Gone
-            } else {
-                TimeWaitInput::Nothing
-            };
+        if !stale && segment.sequence == self.receive_next && nothing_new {
+            if reset {
+                return TimeWaitInput::Gone;
+            }
+            self.wait_again(now);
+            if let (Some((_, recent)), Some(value)) = (&mut self.timestamps, value) {
+                *recent = value;
+            }
+            return TimeWaitInput::Nothing;
         }
         let syn_only = segment.flags.contains(TcpFlags::SYN)
             && !segment.flags.contains(TcpFlags::ACK)
             && !reset;
-        if syn_only && newer_stamp && after(segment.sequence, self.receive_next) {
-            return TimeWaitInput::Reopen;
+        let newer = stamps.is_some_and(|(value, recent)| after(value, recent));
+        let above = after(segment.sequence, self.receive_next) || newer;
+        if syn_only && !stale && above && listens {
+            let initial_sequence = self.next.wrapping_add(65_535 + 2).max(1);
+            return TimeWaitInput::Reopen { initial_sequence };
         }
         if reset {
             return TimeWaitInput::Nothing;
         }
-        self.ends_at = clock::expiry(now, clock::ticks(LENGTH));
+        if stale || segment.flags.contains(TcpFlags::ACK) {
+            self.wait_again(now);
+        }
         TimeWaitInput::Answer(Box::new(self.acknowledge(now)))
+    }
+
+    fn wait_again(&mut self, now: SimTime) {
+        self.ends_at = clock::expiry(now, clock::ticks(LENGTH));
     }
 
     /// The ACK of a socket that is no more: identification 0.

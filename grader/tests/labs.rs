@@ -54,6 +54,11 @@ fn nat_idle_timeout_proves_itself() {
 }
 
 #[test]
+fn refused_or_dropped_proves_itself() {
+    prove("refused-or-dropped");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

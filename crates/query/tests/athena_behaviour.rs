@@ -289,3 +289,193 @@ fn a_stored_catalog_is_the_same_and_so_is_a_table_made_of_its_own_text() {
     );
     assert_eq!(columns(&catalog, "flow").partition_columns[0].name, "date");
 }
+
+/// `n` of a text with another between.
+fn row(n: usize, one: impl Fn(usize) -> String, between: &str) -> String {
+    (0..n).map(one).collect::<Vec<_>>().join(between)
+}
+
+#[test]
+fn thousands_of_operators_in_a_row_are_answered() {
+    let world = World::new();
+    let n = 3000;
+    let answered = [
+        (format!("SELECT {}", row(n, |_| "1".into(), " + ")), "3000"),
+        (
+            format!(
+                "SELECT {} FROM flow WHERE dstport = 53",
+                row(n, |_| "dstport".into(), " + ")
+            ),
+            "159000",
+        ),
+        (
+            format!(
+                "SELECT {} FROM flow WHERE dstport = 53",
+                row(n, |_| "protocol".into(), " - ")
+            ),
+            "-50966",
+        ),
+        (
+            format!(
+                "SELECT length({}) FROM flow LIMIT 1",
+                row(n, |_| "interface_id".into(), " || ")
+            ),
+            "15000",
+        ),
+        (
+            format!(
+                "SELECT count(*) FROM flow WHERE {}",
+                row(n, |i| format!("(dstport = {i} AND srcport > {i})"), " OR ")
+            ),
+            "4",
+        ),
+        (
+            format!(
+                "SELECT count(*) FROM flow WHERE {}",
+                row(n, |i| format!("dstport + {i} <> 52"), " AND ")
+            ),
+            "6",
+        ),
+        (
+            format!(
+                "SELECT CASE {} END FROM flow WHERE dstport = 53",
+                row(n, |i| format!("WHEN dstport = {i} THEN {i}"), " ")
+            ),
+            "53",
+        ),
+    ];
+    for (sql, expected) in answered {
+        let start = Instant::now();
+        let answer = world.run(&sql, &options());
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", &sql[..60]));
+        assert_eq!(answer.rows, [[Some(expected.to_owned())]], "{}", &sql[..60]);
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?}: {}", &sql[..60]);
+    }
+    let sql = format!("SELECT {}", row(5002, |_| "1".into(), " + "));
+    let error = world.run(&sql, &options()).expect_err("too many");
+    assert_eq!(error.hint(), None);
+    assert!(
+        error
+            .to_string()
+            .ends_with("more than 5000 operators in a row"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_nests_five_thousand_deep_is_refused() {
+    let world = World::new();
+    let n = 5000;
+    let around = |open: &str, inner: &str, close: &str| {
+        format!("SELECT {}{inner}{}", open.repeat(n), close.repeat(n))
+    };
+    let deep = [
+        around("(", "1", ")"),
+        around("NOT ", "true", ""),
+        around("- ", "1", ""),
+        around("CASE WHEN true THEN ", "1", " END"),
+        around("CASE ", "1", " WHEN 1 THEN 1 END"),
+        around("(SELECT ", "1", ")"),
+        around("EXISTS (SELECT ", "1", ")"),
+        around("if(true, ", "1", ", 2)"),
+        around("ARRAY[", "1", "]"),
+        around("try(", "1", ")"),
+        around("CAST(", "1", " AS bigint)"),
+        format!("SELECT now(){}", " AT TIME ZONE 'UTC'".repeat(n)),
+        format!("SELECT a{}", "[1]".repeat(n)),
+        format!("SELECT a{} FROM flow", ".a".repeat(n)),
+        format!(
+            "SELECT CAST(1 AS {}integer{})",
+            "array(".repeat(n),
+            ")".repeat(n)
+        ),
+        format!("SELECT * FROM {}flow{}", "(".repeat(n), ")".repeat(n)),
+        format!("SELECT * FROM flow{}", " JOIN flow ON true".repeat(n)),
+        format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(n)),
+        format!("SELECT 1 IN ({}1{})", "1 IN (".repeat(n), ")".repeat(n)),
+        format!(
+            "SELECT regexp_like('a', '{}a{}')",
+            "(".repeat(n),
+            ")".repeat(n)
+        ),
+    ];
+    for sql in deep {
+        let error = world.run(&sql, &options()).expect_err(&sql[..40]);
+        let internal = matches!(error, AthenaError::Internal(_));
+        assert!(!internal, "{}: {error}", &sql[..40]);
+    }
+    let json = format!(
+        "SELECT json_extract('{}{}', '$.a')",
+        "[".repeat(n),
+        "]".repeat(n)
+    );
+    let answer = world.run(&json, &options()).expect("no JSON is NULL");
+    assert_eq!(answer.rows, [[None]]);
+}
+
+#[test]
+fn queries_that_stand_on_each_other_in_a_long_row_are_refused_or_answered() {
+    let world = World::new();
+    let with = |n: usize| {
+        let tables = row(
+            n,
+            |i| format!("t{} AS (SELECT a + 1 AS a FROM t{i})", i + 1),
+            ", ",
+        );
+        format!("WITH t0 AS (SELECT 1 AS a), {tables} SELECT a FROM t{n}")
+    };
+    let answer = world.run(&with(30), &options()).expect("thirty tables");
+    assert_eq!(answer.rows, [[Some("31".to_owned())]]);
+    let error = world.run(&with(400), &options()).expect_err("too many");
+    assert!(
+        error.to_string().starts_with("STATEMENT_TOO_LARGE"),
+        "{error}"
+    );
+    // Views that stand on views, each of them as deep as a statement may be.
+    let nested = |inner: &str| {
+        format!(
+            "{}SELECT a FROM {inner}{}",
+            "SELECT a FROM (".repeat(15),
+            ")".repeat(15)
+        )
+    };
+    let mut statements = vec!["CREATE VIEW v0 AS SELECT 1 AS a".to_owned()];
+    for n in 1..19 {
+        statements.push(format!(
+            "CREATE VIEW v{n} AS {}",
+            nested(&format!("v{}", n - 1))
+        ));
+    }
+    let shown = world.show(&statements.join("\n;;\n"));
+    assert!(shown.contains("STATEMENT_TOO_LARGE"), "{shown}");
+}
+
+#[test]
+fn long_lists_are_looked_into_quickly() {
+    let world = World::new();
+    let start = Instant::now();
+    let numbers = row(40_000, |i| i.to_string(), ",");
+    let texts = row(12_000, |i| format!("'10.0.{}.{}'", i / 250, i % 250), ",");
+    let equal = row(12_000, |i| format!("dstport={i}"), " OR ");
+    let asked = [
+        (format!("dstport IN ({numbers})"), "8"),
+        (format!("dstport NOT IN ({numbers})"), "1"),
+        (format!("dstport NOT IN (-1,NULL,{numbers})"), "0"),
+        (format!("srcaddr IN ({texts})"), "5"),
+        (format!("({equal})"), "8"),
+        (format!("NOT ({equal}) IS NULL"), "9"),
+    ];
+    for (test, expected) in asked {
+        let sql = format!("SELECT count(*) FROM flow WHERE {test}");
+        let answer = world.run(&sql, &options()).expect("a count");
+        assert_eq!(
+            answer.rows,
+            [[Some(expected.to_owned())]],
+            "{}",
+            &test[..40]
+        );
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
+}

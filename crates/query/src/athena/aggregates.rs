@@ -1,7 +1,8 @@
 //! Aggregate functions: which there are, with what types, and what of DataFusion answers them.
 //!
-//! Those that DataFusion has with Trino's meaning are taken from it (`count`, `sum`, …); the rest
-//! is [`Collect`](super::collect::Collect), which keeps rows of values.
+//! Those that DataFusion has with Trino's meaning are taken from it (`count`, `min`, …); exact sums
+//! are [`Sum`](super::sum::Sum); the rest is [`Collect`](super::collect::Collect), which keeps rows
+//! of values.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::AggregateUDF;
 
 use super::collect::{Collect, Kind};
+use super::sum::Sum;
 use super::types::Type;
 
 /// All names.
@@ -162,14 +164,15 @@ pub(super) fn resolve(name: &str, args: &[Type]) -> Option<Aggregate> {
 
 fn sum(ty: &Type) -> Option<Aggregate> {
     let f = native::sum::sum_udaf();
+    let exact = |ty: Type| {
+        let function = AggregateUDF::new_from_impl(Sum::new(ty.clone()));
+        Aggregate::same(Arc::new(function), vec![ty.clone()], ty)
+    };
     Some(match ty {
-        ty if ty.is_integer() => Aggregate::same(f, vec![Type::BigInt], Type::BigInt),
+        ty if ty.is_integer() => exact(Type::BigInt),
         Type::Real => Aggregate::native(f, vec![Type::Double], Type::Double, Type::Real),
         Type::Double => Aggregate::same(f, vec![Type::Double], Type::Double),
-        Type::Decimal(_, scale) => {
-            let widest = Type::Decimal(38, *scale);
-            Aggregate::same(f, vec![widest.clone()], widest)
-        }
+        Type::Decimal(_, scale) => exact(Type::Decimal(38, *scale)),
         Type::DayTime => Aggregate::collect(Kind::SumInterval, vec![ty.clone()], ty.clone()),
         _ => return None,
     })

@@ -197,8 +197,11 @@ pub(super) enum Kind {
     Column(Name),
     Field(Expr, Name),
     Negative(Expr),
-    Arithmetic(Op, Expr, Expr),
-    Concat(Expr, Expr),
+    /// `a + b - c`: the first value, then each operator, its place and its right side. Operators
+    /// of one binding power in a row are one of these, however many.
+    Arithmetic(Expr, Vec<(Op, usize, Expr)>),
+    /// `a || b || c`.
+    Concat(Expr, Vec<(usize, Expr)>),
     AtTimeZone(Expr, Expr),
     Compare(Comparison, Expr, Expr),
     /// `a op ANY|ALL (query)`.

@@ -10,7 +10,9 @@ use super::cast;
 use super::cursor::Name;
 use super::error::{Checked, Fault};
 use super::expr::{MISMATCH, cannot_apply};
-use super::functions::{self, Argument, Body, Given, Resolved, Udf, listed, resolve, zone_offset};
+use super::functions::{
+    self, Argument, Body, Given, Resolved, Udf, listed, printed_zone, resolve, zone_name,
+};
 use super::literals::literal;
 use super::operators::Typed;
 use super::plan::Planner;
@@ -88,6 +90,15 @@ impl Planner<'_> {
                 let call =
                     self.scalar("from_unixtime", std::slice::from_ref(seconds), at, scope)?;
                 self.in_zone(call, zone)?
+            }
+            ("from_unixtime", [seconds, hours, minutes]) => {
+                let call =
+                    self.scalar("from_unixtime", std::slice::from_ref(seconds), at, scope)?;
+                let zone = distance(hours, minutes).ok_or_else(|| {
+                    let message = "the distance from UTC must be two literals here, at most 14 h";
+                    Fault::new("NOT_SUPPORTED", hours.at, message)
+                })?;
+                call.cast(&Type::TimestampTz(zone.into()))
             }
             ("at_timezone", [moment, zone]) => {
                 let moment = self.typed(moment, scope)?;
@@ -222,6 +233,34 @@ impl Planner<'_> {
         Ok(Typed::new(cast::folded(call), resolved.returns))
     }
 
+    /// `first || value || value …`.
+    pub(super) fn joined(
+        &self,
+        first: &Expr,
+        rest: &[(usize, Expr)],
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
+        let mut args = vec![self.typed(first, scope)?];
+        for (_, arg) in rest {
+            args.push(self.typed(arg, scope)?);
+        }
+        let at = rest.last().map_or(first.at, |(at, _)| *at);
+        let types: Vec<Type> = args.iter().map(|arg| arg.ty.clone()).collect();
+        self.concat(args, at).map_err(|fault| {
+            // Of the operators the first that does not go is at fault.
+            let null =
+                |ty: &Type| Typed::new(lit(datafusion::common::ScalarValue::Null), ty.clone());
+            let mut left = null(&types[0]);
+            for (ty, (at, _)) in types[1..].iter().zip(rest) {
+                match self.concat(vec![left, null(ty)], *at) {
+                    Ok(both) => left = null(&both.ty),
+                    Err(fault) => return fault,
+                }
+            }
+            fault
+        })
+    }
+
     /// `||` and `concat`: texts, arrays, or an array and an element.
     pub(super) fn concat(&self, args: Vec<Typed>, at: usize) -> Checked<Typed> {
         let arrays = args.iter().any(|arg| matches!(arg.ty, Type::Array(_)));
@@ -322,8 +361,11 @@ impl Planner<'_> {
             let message = "a time zone must be a literal here";
             return Err(Fault::new("NOT_SUPPORTED", zone.at, message));
         };
-        zone_offset(name, 0).map_err(|fault| Fault::new(fault.code, zone.at, fault.message))?;
-        Ok(name.clone())
+        zone_name(name).map_err(|fault| {
+            Fault::new(fault.code, zone.at, fault.message).with_hint(
+                "a time zone is a distance such as '+01:00' or a name such as 'America/New_York'",
+            )
+        })
     }
 
     pub(super) fn array(&self, items: &[Expr], scope: &Scope<'_>) -> Checked<Typed> {
@@ -477,6 +519,20 @@ pub(super) fn element(base: Typed, place: usize, ty: Type) -> Typed {
         false,
     );
     Typed::new(udf.call(vec![base.expr, lit(place as i32)]), ty)
+}
+
+/// The zone so many hours and minutes from UTC.
+fn distance(hours: &Expr, minutes: &Expr) -> Option<String> {
+    fn literal(expr: &Expr) -> Option<i64> {
+        match &*expr.kind {
+            Kind::Integer(digits) => digits.parse().ok(),
+            Kind::Negative(inner) => literal(inner).map(|number| -number),
+            _ => None,
+        }
+    }
+    let (hours, minutes) = (literal(hours)?, literal(minutes)?);
+    let within = (-14..=14).contains(&hours) && (-59..=59).contains(&minutes);
+    within.then(|| printed_zone((hours * 60 + minutes) * 60_000))
 }
 
 fn same_zone(a: &Type, b: &Type) -> bool {

@@ -5,7 +5,8 @@ use datafusion::logical_expr::{Expr, cast};
 
 use super::error::{Checked, Fault};
 use super::functions::{
-    Given, Run, Udf, parse_address, parse_date, parse_prefix, parse_timestamp, zone_offset,
+    Given, Run, Udf, parse_address, parse_date, parse_prefix, parse_timestamp, zone_moment,
+    zone_offset,
 };
 use super::result;
 use super::types::Type;
@@ -15,15 +16,16 @@ const DAY: i64 = 86_400_000;
 
 /// The expression as another type.
 pub(super) fn to(expr: Expr, from: &Type, to: &Type) -> Expr {
-    convert(expr, from, to, run)
+    convert(expr, from, to, ("cast to", run))
 }
 
 /// The same, NULL where the value is none of that type.
 pub(super) fn try_to(expr: Expr, from: &Type, to: &Type) -> Expr {
-    convert(expr, from, to, |given, v| run(given, v).or(Ok(Value::Null)))
+    let run: Run = |given, v| run(given, v).or(Ok(Value::Null));
+    convert(expr, from, to, ("try_cast to", run))
 }
 
-fn convert(expr: Expr, from: &Type, to: &Type, run: Run) -> Expr {
+fn convert(expr: Expr, from: &Type, to: &Type, (name, run): (&str, Run)) -> Expr {
     if from == to || (from.arrow() == to.arrow() && is_free(from, to)) {
         return expr;
     }
@@ -35,7 +37,7 @@ fn convert(expr: Expr, from: &Type, to: &Type, run: Run) -> Expr {
         }
         return cast(expr, to.arrow());
     }
-    let name = format!("cast to {to}");
+    let name = format!("{name} {to}");
     let udf = Udf::new(&name, vec![from.clone()], to.clone(), run, false);
     folded(udf.call(vec![expr]))
 }
@@ -228,11 +230,11 @@ fn from_text<'a>(text: &str, to: &Type) -> Checked<Value<'a>> {
         Type::Timestamp | Type::TimestampTz(_) => {
             let wrong = || Fault::cast(format!("Value cannot be cast to timestamp: {text}"));
             let (clock, zone) = parse_timestamp(text).ok_or_else(wrong)?;
-            let ahead = match (&zone, to) {
-                (Some(zone), Type::TimestampTz(_)) => zone_offset(zone, clock)?,
-                _ => 0,
-            };
-            Value::Int(clock - ahead)
+            Value::Int(match (&zone, to) {
+                (Some(zone), Type::TimestampTz(_)) => zone_moment(zone, clock)?,
+                (None, Type::TimestampTz(zone)) => zone_moment(zone, clock)?,
+                _ => clock,
+            })
         }
         Type::IpAddress => Value::Bytes(parse_address(text)?.to_vec().into()),
         Type::IpPrefix => {
@@ -297,7 +299,10 @@ fn between<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Value<'a>> 
         (Value::Int(v), Type::Timestamp) => Value::Int(v + zone(from, *v)?),
         (Value::Int(v), Type::TimestampTz(_)) => {
             let clock = if *from == Type::Date { v * DAY } else { *v };
-            Value::Int(clock - zone(to, clock)?)
+            Value::Int(match to {
+                Type::TimestampTz(zone) => zone_moment(zone, clock)?,
+                _ => clock,
+            })
         }
         (Value::Bytes(v), Type::IpPrefix) => {
             let text = super::functions::print_address(v);

@@ -188,7 +188,11 @@ impl Rows {
             Kind::SumInterval | Kind::GeometricMean | Kind::Percentile if row[0].is_null() => {}
             Kind::MultimapAgg | Kind::ListAgg if row[0].is_null() => {}
             Kind::SumInterval => match self.rows.first_mut() {
-                Some(sum) => sum[0] = Value::Int(sum[0].int().saturating_add(row[0].int())),
+                Some(sum) => {
+                    let both = sum[0].int().checked_add(row[0].int());
+                    let overflow = || Fault::range("interval addition overflow");
+                    sum[0] = Value::Int(both.ok_or_else(overflow)?);
+                }
                 None => self.keep(row),
             },
             _ if self.distinct => {

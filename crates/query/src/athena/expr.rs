@@ -2,7 +2,7 @@
 //! not allow is refused at its place.
 
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::expr::{Case, InList, Like};
+use datafusion::logical_expr::expr::{Case, Like};
 use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, lit, not};
 
 use super::ast::{Comparison, Expr, Kind};
@@ -102,16 +102,8 @@ impl Planner<'_> {
                 let inner = self.boolean(inner, scope, "Value of logical NOT expression")?;
                 Ok(Typed::new(not(inner), Type::Boolean))
             }
-            Kind::Arithmetic(op, left, right) => {
-                let (left, right) = (self.typed(left, scope)?, self.typed(right, scope)?);
-                let (a, b) = (left.ty.clone(), right.ty.clone());
-                arithmetic(*op, left, right)
-                    .ok_or_else(|| cannot_apply(&format!("{a} {} {b}", op.sign()), expr.at))
-            }
-            Kind::Concat(left, right) => {
-                let args = vec![self.typed(left, scope)?, self.typed(right, scope)?];
-                self.concat(args, expr.at)
-            }
+            Kind::Arithmetic(first, rest) => self.arithmetic(first, rest, scope),
+            Kind::Concat(first, rest) => self.joined(first, rest, scope),
             Kind::IsNull(inner) => {
                 let inner = self.typed(inner, scope)?.expr;
                 Ok(Typed::new(inner.is_null(), Type::Boolean))
@@ -154,33 +146,6 @@ impl Planner<'_> {
         Ok(typed.cast(&Type::Boolean).expr)
     }
 
-    /// AND or OR. What can fail on a value is asked only where the terms before it leave the
-    /// answer open, as Trino evaluates from left to right; engines of columns do not.
-    fn junction(&self, terms: &[Expr], scope: &Scope<'_>, and: bool) -> Checked<Typed> {
-        let mut safe: Vec<Plan> = Vec::new();
-        for term in terms {
-            let plan = self.boolean(term, scope, "Logical expression term")?;
-            if safe.is_empty() || !can_fail(&plan) {
-                safe.push(plan);
-                continue;
-            }
-            // A test that becomes a join cannot stand in a CASE.
-            let tests = safe.iter().filter(|test| !holds_query(test)).cloned();
-            let before = balanced(&tests.collect::<Vec<_>>(), and);
-            let decided = if and {
-                before.is_false()
-            } else {
-                before.is_true()
-            };
-            safe.push(Plan::Case(Case::new(
-                None,
-                vec![(Box::new(decided), Box::new(lit(!and)))],
-                Some(Box::new(plan)),
-            )));
-        }
-        Ok(Typed::new(balanced(&safe, and), Type::Boolean))
-    }
-
     pub(super) fn compare(
         &self,
         op: Comparison,
@@ -210,7 +175,7 @@ impl Planner<'_> {
         let inner = self.typed(inner, scope)?;
         let ty = inner.ty.clone();
         let zero = match &ty {
-            ty if ty.is_integer() => literal(&Value::Int(0), ty)?,
+            ty if ty.is_integer() => return Ok(super::operators::negated(inner)),
             Type::Double | Type::Real => {
                 // Not `0 - x`, which has no negative zero.
                 return Ok(Typed::new(Plan::Negative(Box::new(inner.expr)), ty));
@@ -296,9 +261,8 @@ impl Planner<'_> {
             all.push((self.typed(item, scope)?, item.at));
         }
         let (mut plans, _) = self.unified(all, "IN value and list items")?;
-        let value = Box::new(plans.remove(0));
-        let expr = Plan::InList(InList::new(value, plans, false));
-        Ok(Typed::new(expr, Type::Boolean))
+        let value = plans.remove(0);
+        Ok(Typed::new(super::set::among(value, plans), Type::Boolean))
     }
 
     fn like(
@@ -390,8 +354,15 @@ impl Planner<'_> {
         at: usize,
         scope: &Scope<'_>,
     ) -> Checked<Typed> {
+        let text = value;
         let value = self.typed(value, scope)?;
-        let to = Type::parse(to, at)?;
+        let mut to = Type::parse(to, at)?;
+        if let (Type::TimestampTz(_), Kind::Text(text)) = (&to, &*text.kind)
+            && let Some((_, Some(zone))) = super::functions::parse_timestamp(text)
+            && let Ok(zone) = super::functions::zone_name(&zone)
+        {
+            to = Type::TimestampTz(zone.into());
+        }
         if !cast::is_allowed(&value.ty, &to) {
             let message = format!("Cannot cast {} to {to}", value.ty);
             return Err(Fault::new(MISMATCH, at, message));
@@ -413,7 +384,8 @@ impl Planner<'_> {
             let parsed = super::functions::parse_timestamp(text);
             let (_, zone) = parsed.ok_or_else(|| wrong("TIMESTAMP"))?;
             if let Some(zone) = zone {
-                ty = Type::TimestampTz(zone.into());
+                let zone = super::functions::zone_name(&zone);
+                ty = Type::TimestampTz(zone.map_err(|_| wrong("TIMESTAMP"))?.into());
             }
         }
         if ty == Type::Decimal(38, 0) {
@@ -524,31 +496,4 @@ fn escaped(pattern: &str, escape: Option<char>) -> String {
         }
     }
     text
-}
-
-/// All terms as a tree of little depth.
-pub(super) fn balanced(terms: &[Plan], and: bool) -> Plan {
-    match terms {
-        [] => lit(and),
-        [one] => one.clone(),
-        many => {
-            let (left, right) = many.split_at(many.len() / 2);
-            let (left, right) = (balanced(left, and), balanced(right, and));
-            if and { left.and(right) } else { left.or(right) }
-        }
-    }
-}
-
-/// Whether IN or EXISTS with a sub-query is in an expression.
-fn holds_query(expr: &Plan) -> bool {
-    use datafusion::common::tree_node::TreeNode;
-    let query = |part: &Plan| Ok(matches!(part, Plan::InSubquery(_) | Plan::Exists(_)));
-    expr.exists(query).unwrap_or(false)
-}
-
-/// Whether an expression may fail on a value: calls of functions can, comparisons cannot.
-fn can_fail(expr: &Plan) -> bool {
-    use datafusion::common::tree_node::TreeNode;
-    expr.exists(|part| Ok(matches!(part, Plan::ScalarFunction(_))))
-        .unwrap_or(true)
 }

@@ -13,7 +13,7 @@ use super::scope::{Local, Scope, by_id};
 use super::types::Type;
 
 /// A column of a body that comes from outside: its name there, its type, what it is outside.
-type Captured = (String, Type, Plan);
+pub(super) type Captured = (String, Type, Plan);
 
 impl Planner<'_> {
     /// The body of a lambda whose parameters have these types.
@@ -70,6 +70,18 @@ impl Planner<'_> {
         around: &[Local],
     ) -> Checked<(Plan, Vec<Captured>)> {
         let mut captured: Vec<Captured> = Vec::new();
+        let expr = self.captured(expr, parameters, around, &mut captured)?;
+        Ok((expr, captured))
+    }
+
+    /// The same for one of several bodies that share what they read.
+    pub(super) fn captured(
+        &self,
+        expr: Plan,
+        parameters: &[&str],
+        around: &[Local],
+        captured: &mut Vec<Captured>,
+    ) -> Checked<Plan> {
         let result = expr.transform_down(|part| {
             let outside = match &part {
                 Plan::Column(column) => !parameters.contains(&column.name.as_str()),
@@ -97,6 +109,6 @@ impl Planner<'_> {
             };
             Ok(Transformed::new(by_id(&id), true, TreeNodeRecursion::Jump))
         })?;
-        Ok((result.data, captured))
+        Ok(result.data)
     }
 }

@@ -18,7 +18,7 @@
 //!
 //! What is not here, and is refused with words of its own: statements that write data (INSERT,
 //! CTAS, UNLOAD), prepared statements and parameters, `information_schema`, the hidden columns
-//! `$path` and the like, named time zones, recursive WITH, LATERAL, MATCH_RECOGNIZE, and formats
+//! `$path` and the like, recursive WITH, LATERAL, MATCH_RECOGNIZE, and formats
 //! that flow logs do not come in (ORC, JSON). A statement may nest 40 levels deep, and 8 with
 //! queries in expressions.
 //!
@@ -30,6 +30,7 @@ mod ast;
 mod call;
 mod cast;
 mod catalog;
+mod chain;
 mod change;
 mod collect;
 mod csv;
@@ -41,6 +42,7 @@ mod expr;
 mod files;
 mod functions;
 mod group;
+mod junction;
 mod lambdas;
 mod literals;
 mod logs;
@@ -57,9 +59,11 @@ mod run;
 mod scope;
 mod script;
 mod select;
+mod set;
 mod statement;
 mod steady;
 mod subquery;
+mod sum;
 mod token;
 mod types;
 mod value;

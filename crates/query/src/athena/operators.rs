@@ -6,7 +6,6 @@ use std::sync::Arc;
 use datafusion::arrow::array::{ArrayRef, Datum};
 use datafusion::arrow::compute::kernels::numeric;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::error::ArrowError;
 use datafusion::common::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -18,7 +17,7 @@ use super::cast;
 use super::error::{Checked, Fault};
 use super::functions::{Given, Run, Udf};
 use super::types::Type;
-use super::value::Value;
+use super::value::{self, Value};
 
 /// An expression of the plan and what it is in Trino's eyes.
 #[derive(Clone, Debug)]
@@ -153,19 +152,79 @@ impl ScalarUDFImpl for Integers {
             })
         };
         let (left, right) = (datum(&args.args[0])?, datum(&args.args[1])?);
-        let result: ArrayRef = kernel(left.as_ref(), right.as_ref()).map_err(|error| {
-            let (ty, noun) = (&self.ty, self.op.noun());
-            match error {
-                ArrowError::DivideByZero => division_by_zero(),
-                _ => Fault::range(format!("{ty} {noun} overflow")),
-            }
-        })?;
+        let result: ArrayRef = match kernel(left.as_ref(), right.as_ref()) {
+            Ok(result) => result,
+            Err(_) => self.one_by_one(&args)?,
+        };
         if scalar {
             let value = datafusion::common::ScalarValue::try_from_array(&result, 0)?;
             return Ok(ColumnarValue::Scalar(value));
         }
         Ok(ColumnarValue::Array(result))
     }
+}
+
+impl Integers {
+    /// Row by row, for batches that the kernel refuses: the fault of the first row that has one.
+    /// `%` of the least number by -1 is 0, though the kernel takes it for an overflow.
+    fn one_by_one(&self, args: &ScalarFunctionArgs) -> Result<ArrayRef> {
+        let scalar = |value: &ColumnarValue| matches!(value, ColumnarValue::Scalar(_));
+        let rows = if args.args.iter().all(scalar) {
+            1
+        } else {
+            args.number_rows
+        };
+        let column = |value: &ColumnarValue| value.to_array(rows);
+        let (left, right) = (column(&args.args[0])?, column(&args.args[1])?);
+        let mut values = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let pair = (
+                value::get(&left, &self.ty, row),
+                value::get(&right, &self.ty, row),
+            );
+            values.push(match pair {
+                (Value::Int(a), Value::Int(b)) => Value::Int(self.one(a, b)?),
+                _ => Value::Null,
+            });
+        }
+        value::array(&self.ty, &values)
+    }
+
+    fn one(&self, a: i64, b: i64) -> Checked<i64> {
+        let (a, b) = (i128::from(a), i128::from(b));
+        let exact = match self.op {
+            Op::Add => a + b,
+            Op::Subtract => a - b,
+            Op::Multiply => a * b,
+            Op::Divide => a.checked_div(b).ok_or_else(division_by_zero)?,
+            Op::Modulo => a.checked_rem(b).ok_or_else(division_by_zero)?,
+        };
+        let (least, greatest) = self.ty.integers().unwrap_or((i64::MIN, i64::MAX));
+        let within = i64::try_from(exact).ok();
+        within
+            .filter(|number| (least..=greatest).contains(number))
+            .ok_or_else(|| {
+                let (ty, noun, sign) = (&self.ty, self.op.noun(), self.op.sign());
+                Fault::range(format!("{ty} {noun} overflow: {a} {sign} {b}"))
+            })
+    }
+}
+
+/// `-number`, of an integer type.
+pub(super) fn negated(number: Typed) -> Typed {
+    let ty = number.ty;
+    let run: Run = |given, v| {
+        let (least, _) = given.returns.integers().unwrap_or((i64::MIN, i64::MAX));
+        match v[0].int() {
+            n if n == least => {
+                let ty = given.returns;
+                Err(Fault::range(format!("{ty} negation overflow: {n}")))
+            }
+            n => Ok(Value::Int(-n)),
+        }
+    };
+    let udf = Udf::new("negate", vec![ty.clone()], ty.clone(), run, false);
+    Typed::new(cast::folded(udf.call(vec![number.expr])), ty)
 }
 
 fn division_by_zero() -> Fault {
@@ -332,18 +391,8 @@ fn later<'a>(given: &Given<'_>, v: &[Value<'a>], sign: i64) -> Checked<Value<'a>
 }
 
 fn months_later<'a>(given: &Given<'_>, v: &[Value<'a>], sign: i64) -> Checked<Value<'a>> {
-    let date = given.types[0] == Type::Date;
-    let clock = if date {
-        v[0].int() * 86_400_000
-    } else {
-        v[0].int()
-    };
-    let later = super::functions::added(clock, "month", v[1].int() * sign)?;
-    Ok(Value::Int(if date {
-        later.div_euclid(86_400_000)
-    } else {
-        later
-    }))
+    let later = super::functions::moved(&given.types[0], v[0].int(), "month", v[1].int() * sign);
+    later.map(Value::Int)
 }
 
 fn sum<'a>(v: &[Value<'a>], sign: i64) -> Checked<Value<'a>> {

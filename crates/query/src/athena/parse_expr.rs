@@ -25,6 +25,9 @@ const OPERATORS: &[(&str, Option<Op>, u8)] = &[
     ("%", Some(Op::Modulo), 3),
 ];
 
+/// Operators of one binding power in a row.
+const OPERATORS_MAX: usize = 5000;
+
 impl Cursor<'_> {
     /// A finished expression: from `start` to the last token, faults at `at`.
     pub(super) fn node(&self, kind: Kind, at: usize, start: usize) -> Expr {
@@ -179,30 +182,60 @@ impl Cursor<'_> {
     /// Operators that bind tighter than `power`.
     pub(super) fn value(&mut self, power: u8) -> Checked<Expr> {
         let mut left = self.signed()?;
-        let start = left.start;
+        // How tightly the operators of `left` bind, if it is a row of them without parentheses.
+        let mut row = 0;
         let mut steps = 0;
-        'next: loop {
-            for (sign, op, binds) in OPERATORS {
-                if *binds <= power || !self.sign_ahead(0, sign) {
-                    self.could_be(&format!("'{sign}'"));
-                    continue;
-                }
-                let at = self.at();
-                self.advance();
-                let right = self.value(*binds)?;
-                let kind = match op {
-                    Some(op) => Kind::Arithmetic(*op, left, right),
-                    None => Kind::Concat(left, right),
-                };
-                left = self.node(kind, at, start);
-                steps += 1;
-                if steps > self.depth_left() {
-                    return Err(self.too_many());
-                }
-                continue 'next;
+        while let Some((op, binds)) = self.operator(power) {
+            let at = self.at();
+            self.advance();
+            let right = self.value(binds)?;
+            left = self.operated(left, row == binds, op, at, right);
+            row = binds;
+            steps += 1;
+            if steps > OPERATORS_MAX {
+                let message =
+                    format!("statement is too large: more than {OPERATORS_MAX} operators in a row");
+                return Err(Fault::new(SYNTAX, at, message));
             }
-            return Ok(left);
         }
+        Ok(left)
+    }
+
+    /// The operator that stands here, if it binds tighter than `power`.
+    fn operator(&mut self, power: u8) -> Option<(Option<Op>, u8)> {
+        for (sign, op, binds) in OPERATORS {
+            if *binds > power && self.sign_ahead(0, sign) {
+                return Some((*op, *binds));
+            }
+            self.could_be(&format!("'{sign}'"));
+        }
+        None
+    }
+
+    /// `left op right`; as one more of `left`'s operators if that is a row of such.
+    fn operated(
+        &self,
+        mut left: Expr,
+        longer: bool,
+        op: Option<Op>,
+        at: usize,
+        right: Expr,
+    ) -> Expr {
+        match (&mut *left.kind, op) {
+            (Kind::Arithmetic(_, rest), Some(op)) if longer => rest.push((op, at, right)),
+            (Kind::Concat(_, rest), None) if longer => rest.push((at, right)),
+            (_, op) => {
+                let start = left.start;
+                let kind = match op {
+                    Some(op) => Kind::Arithmetic(left, vec![(op, at, right)]),
+                    None => Kind::Concat(left, vec![(at, right)]),
+                };
+                return self.node(kind, at, start);
+            }
+        }
+        // Trino places an operator's value at the operator.
+        (left.at, left.end) = (at, self.end());
+        left
     }
 
     fn signed(&mut self) -> Checked<Expr> {
@@ -222,9 +255,14 @@ impl Cursor<'_> {
             return value;
         }
         let mut value = self.postfix()?;
+        let mut steps = 0;
         while self.takes_all(&["AT", "TIME", "ZONE"]) {
             let zone = self.postfix()?;
             value = self.node(Kind::AtTimeZone(value, zone), at, at);
+            steps += 1;
+            if steps > self.depth_left() {
+                return Err(self.too_many());
+            }
         }
         Ok(value)
     }

@@ -23,6 +23,9 @@ use super::types::Type;
 /// Relations that one statement may have, views and WITH tables counted each time they are named.
 const RELATIONS_MAX: usize = 500;
 
+/// Queries in each other, counted through views and WITH tables.
+const NESTED_MAX: usize = 60;
+
 /// Makes the provider of a table over its files.
 pub(super) trait Open {
     fn open(&self, table: &Table) -> Checked<Arc<dyn TableProvider>>;
@@ -46,6 +49,8 @@ pub(super) struct Planner<'p> {
     ids: Rc<Cell<usize>>,
     pub(super) relations: Rc<Cell<usize>>,
     pub(super) views: usize,
+    /// Queries that are being planned, each for the one before it.
+    nested: Rc<Cell<usize>>,
     pub(super) ctes: RefCell<Vec<Rc<Named>>>,
     known: RefCell<Vec<(Plan, Type)>>,
     /// Whether the expression at hand is WHERE or HAVING, or a term of AND, OR and NOT in it: there
@@ -70,6 +75,7 @@ impl<'p> Planner<'p> {
             ids: Rc::default(),
             relations: Rc::default(),
             views: 0,
+            nested: Rc::default(),
             ctes: RefCell::default(),
             known: RefCell::default(),
             predicate: Cell::new(false),
@@ -90,6 +96,7 @@ impl<'p> Planner<'p> {
             ids: Rc::clone(&self.ids),
             relations: Rc::clone(&self.relations),
             views: self.views + 1,
+            nested: Rc::clone(&self.nested),
             ctes: RefCell::default(),
             known: RefCell::default(),
             predicate: Cell::new(false),
@@ -141,7 +148,17 @@ impl<'p> Planner<'p> {
             };
             self.ctes.borrow_mut().push(Rc::new(named));
         }
-        let planned = self.body_and_order(query, parent);
+        let depth = self.nested.get();
+        let planned = if depth < NESTED_MAX {
+            self.nested.set(depth + 1);
+            self.body_and_order(query, parent)
+        } else {
+            let message = format!(
+                "statement is too large: more than {NESTED_MAX} queries, views and WITH tables stand on each other"
+            );
+            Err(Fault::bare("STATEMENT_TOO_LARGE", message))
+        };
+        self.nested.set(depth);
         self.ctes.borrow_mut().truncate(before);
         planned
     }

@@ -7,6 +7,9 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUn
 
 use super::error::{Checked, Fault};
 
+/// Parentheses of a type's text.
+const NESTED_MAX: usize = 100;
+
 /// A type of a value. `Display` is Trino's name of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Type {
@@ -153,6 +156,17 @@ impl Type {
         )
     }
 
+    /// The least and the greatest value of an integer type.
+    pub(super) fn integers(&self) -> Option<(i64, i64)> {
+        Some(match self {
+            Self::TinyInt => (i8::MIN.into(), i8::MAX.into()),
+            Self::SmallInt => (i16::MIN.into(), i16::MAX.into()),
+            Self::Integer => (i32::MIN.into(), i32::MAX.into()),
+            Self::BigInt => (i64::MIN, i64::MAX),
+            _ => return None,
+        })
+    }
+
     pub(super) fn is_number(&self) -> bool {
         self.is_integer() || matches!(self, Self::Real | Self::Double | Self::Decimal(..))
     }
@@ -236,6 +250,10 @@ impl Type {
 
     /// Reads a type as a query writes it, or (`struct<…>`, `array<…>`, `string`) as DDL does.
     pub(super) fn parse(text: &str, at: usize) -> Checked<Self> {
+        if text.matches(['(', '<']).count() > NESTED_MAX {
+            let message = "statement is too large: a type has too many parts";
+            return Err(Fault::new("STATEMENT_TOO_LARGE", at, message));
+        }
         let text = text.trim().to_lowercase();
         let unknown = || Fault::new("TYPE_NOT_FOUND", at, format!("Unknown type: {text}"));
         let end = text.find(['(', '<']).unwrap_or(text.len());

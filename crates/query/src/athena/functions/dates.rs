@@ -1,9 +1,10 @@
 //! Functions of dates, timestamps and intervals.
 
+use jiff::Span;
 use jiff::civil::DateTime;
-use jiff::{Span, Timestamp, tz::TimeZone};
 
 use super::times::{DAY, civil, local, millis, parse_date, parse_timestamp, unlocal};
+use super::zones::{zone_moment, zone_of, zone_offset};
 use super::{Function, Given, functions, joda, mysql};
 use crate::athena::error::{Checked, Fault};
 use crate::athena::types::Type;
@@ -32,30 +33,41 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "minute(interval day to second):bigint" |_, v| Ok(Value::Int(v[0].int() / 60_000 % 60));
     "second(interval day to second):bigint" |_, v| Ok(Value::Int(v[0].int() / 1000 % 60));
     "to_milliseconds(interval day to second):bigint" |_, v| Ok(v[0].clone());
-    "timezone_hour(timestamptz):bigint" |g, v| Ok(Value::Int(offset(&g.types[0], &v[0])? / 3_600_000));
+    "timezone_hour(M):bigint" |g, v| Ok(Value::Int(offset(&g.types[0], &v[0])? / HOUR));
+    "timezone_minute(M):bigint" |g, v| {
+        Ok(Value::Int(offset(&g.types[0], &v[0])? / 60_000 % 60))
+    };
+    "timezone(M):varchar" |g, _| Ok(Value::str(zone_of(&g.types[0]).to_owned()));
     "last_day_of_month(P):date" |g, v| {
         let last = civil(local(&g.types[0], v[0].int())?)?.date().last_of_month();
         Ok(Value::Int(millis(last.to_datetime(jiff::civil::Time::midnight()))? / DAY))
     };
     "date_trunc(varchar,P):P" |g, v| {
-        let clock = civil(local(&g.types[1], v[1].int())?)?;
-        let clock = truncated(v[0].text(), clock, g.types[1] == Type::Date)?;
-        Ok(Value::Int(unlocal(&g.types[1], millis(clock)?)?))
+        let (ty, at) = (&g.types[1], v[1].int());
+        let clock = local(ty, at)?;
+        let start = millis(truncated(v[0].text(), civil(clock)?, *ty == Type::Date)?)?;
+        // Within an hour the distance from UTC stays; a day may begin at another one.
+        let near = *ty != Type::Date && clock - start < HOUR;
+        Ok(Value::Int(if near { at - (clock - start) } else { unlocal(ty, start)? }))
     };
     "date_add(varchar,bigint,P):P" |g, v| {
         let unit = v[0].text().to_lowercase();
         if g.types[2] == Type::Date && !is_date_unit(&unit) {
             return Err(Fault::argument(format!("'{unit}' is not a valid DATE field")));
         }
-        let clock = local(&g.types[2], v[2].int())?;
-        Ok(Value::Int(unlocal(&g.types[2], added(clock, &unit, v[1].int())?)?))
+        moved(&g.types[2], v[2].int(), &unit, v[1].int()).map(Value::Int)
     };
     "date_diff(varchar,P,P):bigint" |g, v| {
         let unit = v[0].text().to_lowercase();
         if g.types[1] == Type::Date && !is_date_unit(&unit) {
             return Err(Fault::argument(format!("'{unit}' is not a valid DATE field")));
         }
-        let (from, to) = (local(&g.types[1], v[1].int())?, local(&g.types[2], v[2].int())?);
+        // Hours are counted between moments, days and months on the wall clock of the first.
+        let clock = |at: i64| if within_day(&unit) { Ok(at) } else { local(&g.types[1], at) };
+        let (from, to) = match &g.types[1] {
+            Type::TimestampTz(_) => (clock(v[1].int())?, clock(v[2].int())?),
+            ty => (local(ty, v[1].int())?, local(&g.types[2], v[2].int())?),
+        };
         difference(from, to, &unit).map(Value::Int)
     };
     "date_format(P,varchar):varchar" |g, v| {
@@ -68,7 +80,7 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "format_datetime(P,varchar):varchar" |g, v| {
         let at = local(&g.types[0], v[0].int())?;
         let ahead = offset(&g.types[0], &v[0])?;
-        joda::print(&civil(at)?, v[1].text(), zone(&g.types[0]), ahead).map(Value::str)
+        joda::print(&civil(at)?, v[1].text(), zone_of(&g.types[0]), ahead).map(Value::str)
     };
     "parse_datetime(varchar,varchar):timestamptz" |_, v| {
         joda::parse(v[0].text(), v[1].text()).map(Value::Int)
@@ -83,8 +95,8 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "from_iso8601_timestamp(varchar):timestamptz" |_, v| {
         let wrong = || Fault::argument(format!("Invalid format: \"{}\"", v[0].text()));
         let (clock, zone) = parse_timestamp(v[0].text()).ok_or_else(wrong)?;
-        let ahead = zone.map_or(Ok(0), |zone| zone_offset(&zone, clock))?;
-        Ok(Value::Int(clock - ahead))
+        let moment = zone.map_or(Ok(clock), |zone| zone_moment(&zone, clock));
+        moment.map(Value::Int)
     };
     "from_iso8601_date(varchar):date" |_, v| date(v[0].text());
     "date(varchar):date" |_, v| date(v[0].text());
@@ -96,42 +108,24 @@ fn part<'a>(given: &Given<'_>, v: &[Value<'a>], of: fn(&DateTime) -> i64) -> Che
     Ok(Value::Int(of(&civil(local(&given.types[0], v[0].int())?)?)))
 }
 
-fn zone(ty: &Type) -> &str {
-    match ty {
-        Type::TimestampTz(zone) => zone,
-        _ => "UTC",
-    }
-}
-
 fn offset(ty: &Type, value: &Value<'_>) -> Checked<i64> {
-    zone_offset(zone(ty), value.int())
+    zone_offset(zone_of(ty), value.int())
 }
 
-/// How many milliseconds a zone is ahead of UTC at a moment.
-pub(in crate::athena) fn zone_offset(zone: &str, at: i64) -> Checked<i64> {
-    if matches!(zone, "UTC" | "Z" | "GMT") {
-        return Ok(0);
+const HOUR: i64 = 3_600_000;
+
+/// Whether a unit is shorter than a day: then it is one of time, not of the calendar.
+fn within_day(unit: &str) -> bool {
+    fixed(unit).is_some_and(|length| length < DAY)
+}
+
+/// A value so many units later. Days and months go by the wall clock of the value's zone, shorter
+/// units by the time that passes.
+pub(in crate::athena) fn moved(ty: &Type, value: i64, unit: &str, count: i64) -> Checked<i64> {
+    if within_day(unit) && *ty != Type::Date {
+        return added(value, unit, count);
     }
-    let unknown = || Fault::argument(format!("'{zone}' is not a valid time zone"));
-    if let Some((sign, rest)) = zone.split_at_checked(1)
-        && (sign == "+" || sign == "-")
-    {
-        let (hours, minutes) = match rest.split_once(':') {
-            Some(parts) => parts,
-            None if rest.len() == 4 && rest.is_ascii() => rest.split_at(2),
-            None => (rest, "0"),
-        };
-        let hours: i64 = hours.parse().map_err(|_| unknown())?;
-        let minutes: i64 = minutes.parse().map_err(|_| unknown())?;
-        if !(0..=14).contains(&hours) || !(0..60).contains(&minutes) {
-            return Err(unknown());
-        }
-        let ahead = (hours * 60 + minutes) * 60_000;
-        return Ok(if sign == "-" { -ahead } else { ahead });
-    }
-    let known = TimeZone::get(zone).map_err(|_| unknown())?;
-    let moment = Timestamp::from_millisecond(at).map_err(|_| unknown())?;
-    Ok(i64::from(known.to_offset(moment).seconds()) * 1000)
+    unlocal(ty, added(local(ty, value)?, unit, count)?)
 }
 
 fn is_date_unit(unit: &str) -> bool {

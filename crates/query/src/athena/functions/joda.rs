@@ -186,7 +186,7 @@ fn read(parts: &mut Parts, rest: &mut &str, letter: char, count: usize, most: us
         }
         'z' | 'Z' => {
             let end = rest.find(' ').unwrap_or(rest.len());
-            parts.offset = Some(super::zone_offset(&rest[..end], 0).ok()?);
+            parts.offset = Some(super::zones::zone_offset(&rest[..end], 0).ok()?);
             *rest = &rest[end..];
         }
         _ => return None,

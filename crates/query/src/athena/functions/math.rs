@@ -86,11 +86,13 @@ fn map<'a>(
     }
 }
 
-fn abs<'a>(_: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
-    if v[0] == Value::Int(i64::MIN) {
-        return Err(Fault::range(
-            "Value -9223372036854775808 is out of range for abs(bigint)",
-        ));
+fn abs<'a>(given: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
+    if let (Value::Int(number), Some((least, _))) = (&v[0], given.returns.integers())
+        && *number == least
+    {
+        let ty = given.returns;
+        let message = format!("Value {number} is out of range for abs({ty})");
+        return Err(Fault::range(message));
     }
     Ok(map(&v[0], i64::abs, f64::abs, i128::abs))
 }
@@ -132,9 +134,14 @@ fn round_to<'a>(given: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
             let unit = 10_i128.pow(drop);
             Value::Decimal(half_up(*number, unit) * unit)
         }
-        (Value::Int(number), _) if places < 0 => {
+        (Value::Int(number), ty) if places < 0 => {
             let unit = 10_i128.pow((-places).min(20) as u32);
-            Value::Int(i64::try_from(half_up(i128::from(*number), unit) * unit).unwrap_or(0))
+            let rounded = half_up(i128::from(*number), unit) * unit;
+            let (least, greatest) = ty.integers().unwrap_or((i64::MIN, i64::MAX));
+            let within = i64::try_from(rounded).ok();
+            let within = within.filter(|number| (least..=greatest).contains(number));
+            let beyond = || Fault::range(format!("{ty} round overflow: {rounded}"));
+            Value::Int(within.ok_or_else(beyond)?)
         }
         (other, _) => other.clone(),
     })

@@ -23,8 +23,9 @@ mod signature;
 mod text;
 mod times;
 mod udf;
+mod zones;
 
-pub(super) use dates::{added, zone_offset};
+pub(super) use dates::{added, moved};
 pub(super) use ip::{parse_address, parse_prefix, print_address, print_prefix};
 pub(super) use joda::{joda_parse, joda_print};
 pub(super) use lambda::{Body, guarded_try};
@@ -32,6 +33,7 @@ pub(super) use regex::regex;
 pub(super) use signature::{Argument, Resolved, listed, resolve};
 pub(super) use times::{civil, parse_date, parse_timestamp};
 pub(super) use udf::Udf;
+pub(super) use zones::{printed as printed_zone, zone_moment, zone_name, zone_offset};
 
 use super::error::Checked;
 use super::types::Type;

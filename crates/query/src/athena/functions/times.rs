@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::zone_offset;
+use super::zones::{zone_moment, zone_offset};
 use crate::athena::error::{Checked, Fault};
 use crate::athena::types::Type;
 
@@ -37,7 +37,7 @@ pub(super) fn local(ty: &Type, value: i64) -> Checked<i64> {
 pub(super) fn unlocal(ty: &Type, local: i64) -> Checked<i64> {
     Ok(match ty {
         Type::Date => local.div_euclid(DAY),
-        Type::TimestampTz(zone) => local.saturating_sub(zone_offset(zone, local)?),
+        Type::TimestampTz(zone) => zone_moment(zone, local)?,
         _ => local,
     })
 }

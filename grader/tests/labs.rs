@@ -67,3 +67,8 @@ fn nat_return_path_proves_itself() {
 fn mtu_black_hole_proves_itself() {
     prove("mtu-black-hole");
 }
+
+#[test]
+fn tls_on_the_wire_proves_itself() {
+    prove("tls-on-the-wire");
+}

@@ -59,6 +59,11 @@ fn refused_or_dropped_proves_itself() {
 }
 
 #[test]
+fn no_way_out_proves_itself() {
+    prove("no-way-out");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

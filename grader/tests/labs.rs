@@ -64,6 +64,11 @@ fn no_way_out_proves_itself() {
 }
 
 #[test]
+fn egress_empty_proves_itself() {
+    prove("egress-empty");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

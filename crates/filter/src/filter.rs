@@ -42,7 +42,20 @@ impl Filter {
         Ok(Self {
             expression: expression.to_owned(),
             link,
-            program: compile(expression, link)?,
+            program: compile(expression, link, true)?,
+        })
+    }
+
+    /// The same expression without libpcap's optimiser (`tcpdump -O`): another program, and, if
+    /// libpcap is right, the same filter.
+    ///
+    /// # Errors
+    /// [`FilterError`]; none that [`Self::compile`] has not had.
+    pub fn unoptimised(&self) -> Result<Self, FilterError> {
+        let program = compile(&self.expression, self.link, false)?;
+        Ok(Self {
+            program,
+            ..self.clone()
         })
     }
 
@@ -51,6 +64,15 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, frame: &[u8], wire_len: u32) -> bool {
         machine::run(&self.program, frame, wire_len).is_some_and(|kept| kept != 0)
+    }
+
+    /// Whether libpcap's own machine keeps a frame that was captured whole; slower than
+    /// [`Self::matches`], which it is there to confirm.
+    #[must_use]
+    pub fn matches_by_libpcap(&self, frame: &[u8]) -> bool {
+        let dead = data_link(self.link).and_then(|link| Capture::dead(link).ok());
+        let program = dead.and_then(|dead| dead.compile(&self.expression, true).ok());
+        program.is_some_and(|program| program.filter(frame))
     }
 
     /// libpcap's optimised program.
@@ -90,12 +112,16 @@ fn data_link(link: LinkType) -> Option<Linktype> {
     Some(Linktype(number))
 }
 
-fn compile(expression: &str, link: LinkType) -> Result<Vec<Instruction>, FilterError> {
+fn compile(
+    expression: &str,
+    link: LinkType,
+    optimise: bool,
+) -> Result<Vec<Instruction>, FilterError> {
     let unsupported = || FilterError::LinkType(link);
     let data_link = data_link(link).ok_or_else(unsupported)?;
     let dead = Capture::dead(data_link).map_err(|_| unsupported())?;
     let program = dead
-        .compile(expression, true)
+        .compile(expression, optimise)
         .map_err(|error| refused(expression, &error, link))?;
     let instructions = program.get_instructions().iter();
     let instructions = instructions.map(|instruction| {
@@ -109,7 +135,7 @@ fn compile(expression: &str, link: LinkType) -> Result<Vec<Instruction>, FilterE
 /// other.
 fn rejected(expression: &str, link: LinkType) -> String {
     let usual = clause::with_usual_ranks(expression);
-    let is_read_otherwise = usual.is_some_and(|usual| compile(&usual, link).is_ok());
+    let is_read_otherwise = usual.is_some_and(|usual| compile(&usual, link, true).is_ok());
     let skeleton = is_read_otherwise
         .then(|| Skeleton::of(expression))
         .flatten();

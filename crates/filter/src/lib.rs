@@ -13,6 +13,7 @@
 
 mod arithmetic;
 mod clause;
+pub mod equal;
 mod error;
 mod filter;
 mod hint;

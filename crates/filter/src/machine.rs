@@ -45,34 +45,34 @@ impl Instruction {
     }
 }
 
-const CLASS: u16 = 0x07;
-const LD: u16 = 0x00;
-const LDX: u16 = 0x01;
-const ST: u16 = 0x02;
-const STX: u16 = 0x03;
-const ALU: u16 = 0x04;
-const JMP: u16 = 0x05;
-const RET: u16 = 0x06;
+pub(crate) const CLASS: u16 = 0x07;
+pub(crate) const LD: u16 = 0x00;
+pub(crate) const LDX: u16 = 0x01;
+pub(crate) const ST: u16 = 0x02;
+pub(crate) const STX: u16 = 0x03;
+pub(crate) const ALU: u16 = 0x04;
+pub(crate) const JMP: u16 = 0x05;
+pub(crate) const RET: u16 = 0x06;
 
-const SIZE: u16 = 0x18;
-const HALF: u16 = 0x08;
-const BYTE: u16 = 0x10;
+pub(crate) const SIZE: u16 = 0x18;
+pub(crate) const HALF: u16 = 0x08;
+pub(crate) const BYTE: u16 = 0x10;
 
-const MODE: u16 = 0xe0;
-const IMM: u16 = 0x00;
-const ABS: u16 = 0x20;
-const IND: u16 = 0x40;
-const MEM: u16 = 0x60;
-const LEN: u16 = 0x80;
-const MSH: u16 = 0xa0;
+pub(crate) const MODE: u16 = 0xe0;
+pub(crate) const IMM: u16 = 0x00;
+pub(crate) const ABS: u16 = 0x20;
+pub(crate) const IND: u16 = 0x40;
+pub(crate) const MEM: u16 = 0x60;
+pub(crate) const LEN: u16 = 0x80;
+pub(crate) const MSH: u16 = 0xa0;
 
-const OPERATION: u16 = 0xf0;
-const SOURCE_X: u16 = 0x08;
-const RETURN_A: u16 = 0x10;
-const TXA: u16 = 0x80;
+pub(crate) const OPERATION: u16 = 0xf0;
+pub(crate) const SOURCE_X: u16 = 0x08;
+pub(crate) const RETURN_A: u16 = 0x10;
+pub(crate) const TXA: u16 = 0x80;
 
 /// Words of scratch memory.
-const MEMORY: usize = 16;
+pub(crate) const MEMORY: usize = 16;
 
 /// Accumulator, index register, scratch memory.
 struct Machine<'a> {

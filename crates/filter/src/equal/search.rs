@@ -1,0 +1,263 @@
+//! Of all packets on which two filters differ, the one nearest to an ordinary packet.
+//!
+//! Wishes are put to the solver one after the other, the weightiest first: to be no fragment, to be
+//! TCP, to have no options, to carry nothing. Each that can be had together with those before it is
+//! kept. What the structure is then known to be gives the ordinary packet of that structure, and
+//! the octets that are still free are wished to be its octets: fields as wholes, then bit by bit.
+
+use super::GaveUp;
+use super::circuit::{Bit, known, widened};
+use super::frame::{Frame, Octet};
+use super::ordinary::{self, CLIENT, Structure};
+use super::shape::{Between, Kind, Shape};
+use super::solver::Sat;
+
+/// Protocols by how often one sees them; 253 is for experiments (RFC 3692), so it has no form.
+const PROTOCOLS: [u8; 8] = [6, 17, 1, 58, 132, 253, 50, 47];
+/// Control bits in the order of a connection, then those of ECN.
+const FLAGS: [u8; 12] = [
+    0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x19, 0xc2, 0x52, 0x50, 0x90,
+];
+/// Of segments that carry something.
+const DATA_FLAGS: [u8; 5] = [0x18, 0x10, 0x19, 0x11, 0x50];
+const MESSAGES: [u8; 8] = [8, 0, 3, 11, 5, 13, 17, 12];
+const MESSAGES6: [u8; 10] = [128, 129, 1, 2, 3, 135, 136, 133, 134, 4];
+
+/// A search among the packets of one shape.
+pub(super) struct Search<'a> {
+    pub(super) shape: &'a Shape,
+    pub(super) frame: &'a mut Frame,
+    pub(super) sat: &'a mut Sat,
+    granted: Vec<Bit>,
+}
+
+impl<'a> Search<'a> {
+    /// After the solver has found one.
+    pub(super) const fn new(shape: &'a Shape, frame: &'a mut Frame, sat: &'a mut Sat) -> Self {
+        Self {
+            shape,
+            frame,
+            sat,
+            granted: Vec::new(),
+        }
+    }
+
+    /// The packet, without checksums.
+    pub(super) fn nearest(mut self) -> Result<Vec<u8>, GaveUp> {
+        let structure = match self.shape.kind {
+            Kind::Arp => {
+                let asks = self.frame.is(self.shape.network + 7, &[1]);
+                self.wish(&[asks])?;
+                Structure {
+                    len: self.shape.transport() as usize,
+                    ..Structure::default()
+                }
+            }
+            _ => self.structure()?,
+        };
+        let wanted = ordinary::frame(self.shape, &structure);
+        self.ports(structure.protocol)?;
+        self.fields(&wanted)?;
+        Ok(self.model(wanted))
+    }
+
+    /// Grants the first of several wishes that can be had.
+    fn wish(&mut self, wishes: &[Bit]) -> Result<(), GaveUp> {
+        for wish in wishes {
+            match wish.known() {
+                Some(true) => return Ok(()),
+                Some(false) => continue,
+                None => {}
+            }
+            let is_so = self.sat.value(*wish) == Some(true);
+            self.granted.push(*wish);
+            if is_so || self.sat.solve(&self.frame.circuit, &self.granted)? {
+                return Ok(());
+            }
+            self.granted.pop();
+        }
+        Ok(())
+    }
+
+    fn one_of(&mut self, at: u32, octets: &[u8]) -> Result<(), GaveUp> {
+        let wishes: Vec<Bit> = octets.iter().map(|it| self.frame.is(at, &[*it])).collect();
+        self.wish(&wishes)
+    }
+
+    /// Brings the solver back to what was granted, and reads an octet.
+    fn settled(&mut self, at: u32) -> Result<u8, GaveUp> {
+        self.sat.solve(&self.frame.circuit, &self.granted)?;
+        let octet = self.frame.octet(at);
+        Ok(self.octet(&octet, 0))
+    }
+
+    /// The octet in the model; bits that nobody asked about are those of `otherwise`.
+    fn octet(&self, octet: &Octet, otherwise: u8) -> u8 {
+        let bits = octet.iter().enumerate().map(|(place, bit)| {
+            let otherwise = otherwise >> place & 1 == 1;
+            u8::from(self.sat.value(*bit).unwrap_or(otherwise)) << place
+        });
+        bits.sum()
+    }
+
+    fn structure(&mut self) -> Result<Structure, GaveUp> {
+        let mut it = Structure {
+            is_later: self.is_later()?,
+            ..Structure::default()
+        };
+        self.one_of(self.shape.protocol(), &PROTOCOLS)?;
+        it.protocol = self.settled(self.shape.protocol())?;
+        let at = self.shape.transport();
+        match it.protocol {
+            _ if it.is_later => {}
+            6 => self.tcp(&mut it)?,
+            1 | 58 => {
+                let messages: &[u8] = if it.protocol == 1 {
+                    &MESSAGES
+                } else {
+                    &MESSAGES6
+                };
+                self.one_of(at, messages)?;
+                it.message = self.settled(at)?;
+                self.one_of(at + 1, &[0])?;
+            }
+            _ => {}
+        }
+        it.len = self.length()?;
+        Ok(it)
+    }
+
+    /// What carries data is no SYN: the length first, then the control bits.
+    fn tcp(&mut self, it: &mut Structure) -> Result<(), GaveUp> {
+        let at = self.shape.transport();
+        self.one_of(at + 12, &[0x50])?;
+        it.words = self.settled(at + 12)? >> 4;
+        let header = at as usize + usize::from(it.words) * 4;
+        let flags = if self.length()? > header {
+            &DATA_FLAGS[..]
+        } else {
+            &FLAGS
+        };
+        self.one_of(at + 13, flags)?;
+        it.flags = self.settled(at + 13)?;
+        Ok(())
+    }
+
+    /// The shortest length that can be had, in octets of the frame.
+    fn length(&mut self) -> Result<usize, GaveUp> {
+        let at = self.shape.network;
+        let (field, from) = match self.shape.kind {
+            Kind::V4 { .. } => (at + 2, at),
+            _ => (at + 4, at + 40),
+        };
+        for bit in self.frame.number(field, 2)[..16].iter().rev() {
+            self.wish(&[bit.not()])?;
+        }
+        let high = self.settled(field)?;
+        let low = self.settled(field + 1)?;
+        Ok(from as usize + usize::from(u16::from_be_bytes([high, low])))
+    }
+
+    /// Whether the packet is a fragment other than the first: wished to be the second of two.
+    fn is_later(&mut self) -> Result<bool, GaveUp> {
+        let at = self.shape.network;
+        let (offset, more) = match self.shape.kind {
+            Kind::V4 {
+                fragments: true, ..
+            } => (
+                self.frame.bits(at + 6, 2, 0, 13),
+                self.frame.octet(at + 6)[5],
+            ),
+            Kind::V6(Between::Fragment) => (
+                self.frame.bits(at + 42, 2, 3, 13),
+                self.frame.octet(at + 43)[0],
+            ),
+            _ => return Ok(false),
+        };
+        let first = self.frame.circuit.any(offset).not();
+        self.wish(&[first, more.not()])?;
+        self.sat.solve(&self.frame.circuit, &self.granted)?;
+        let bits = widened(offset.map(|bit| Bit::of(self.sat.value(bit) == Some(true))));
+        Ok(known(&bits) != Some(0))
+    }
+
+    /// A client asks a server, or is answered.
+    fn ports(&mut self, protocol: u8) -> Result<(), GaveUp> {
+        if !matches!(protocol, 6 | 17 | 132) || self.shape.kind == Kind::Arp {
+            return Ok(());
+        }
+        let at = self.shape.transport();
+        let (client, server) = ordinary::ports(protocol);
+        let asks = self.frame.is(at, &client.to_be_bytes());
+        let is_asked = self.frame.is(at + 2, &server.to_be_bytes());
+        let answers = self.frame.is(at, &server.to_be_bytes());
+        let is_answered = self.frame.is(at + 2, &CLIENT.to_be_bytes());
+        let there = self.frame.circuit.and(asks, is_asked);
+        let back = self.frame.circuit.and(answers, is_answered);
+        self.wish(&[there, back, asks, is_answered])
+    }
+
+    /// The fields of the header, then every octet that anything depends on.
+    fn fields(&mut self, wanted: &[u8]) -> Result<(), GaveUp> {
+        let (net, transport) = (self.shape.network, self.shape.transport());
+        let mut fields = match self.shape.kind {
+            Kind::V4 { .. } => vec![
+                (net + 1, 1),
+                (net + 8, 1),
+                (net + 6, 2),
+                (net + 12, 4),
+                (net + 16, 4),
+            ],
+            Kind::V6(_) => vec![(net, 4), (net + 7, 1), (net + 8, 16), (net + 24, 16)],
+            Kind::Arp => vec![(net + 8, 6), (net + 14, 4), (net + 18, 6), (net + 24, 4)],
+        };
+        fields.extend([(6, 6), (0, 6)]);
+        if self.shape.kind != Kind::Arp {
+            fields.extend([(transport, 2), (transport + 2, 2)]);
+        }
+        let octets: Vec<u32> = self.frame.octets().map(|(at, _)| at).collect();
+        let is_read = |(at, size): &(u32, u32)| (*at..at + size).all(|at| octets.contains(&at));
+        fields.retain(is_read);
+        fields.extend(octets.iter().map(|at| (*at, 1)));
+        for (at, size) in fields {
+            let Some(wanted) = wanted.get(at as usize..(at + size) as usize) else {
+                continue;
+            };
+            let whole = self.frame.is(at, wanted);
+            let granted = self.granted.len();
+            self.wish(&[whole])?;
+            if self.granted.len() > granted || whole.known() == Some(true) {
+                continue;
+            }
+            self.bit_by_bit(at, wanted)?;
+        }
+        Ok(())
+    }
+
+    fn bit_by_bit(&mut self, at: u32, wanted: &[u8]) -> Result<(), GaveUp> {
+        for (at, wanted) in (at..).zip(wanted) {
+            let octet = self.frame.octet(at);
+            for place in (0..8).rev() {
+                let bit = octet[place];
+                let is_set = wanted >> place & 1 == 1;
+                self.wish(&[if is_set { bit } else { bit.not() }])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The ordinary packet with the octets that the solver has found.
+    fn model(mut self, mut frame: Vec<u8>) -> Vec<u8> {
+        // What was granted can be had, so the model is there whatever was asked last.
+        let _ = self.sat.solve(&self.frame.circuit, &self.granted);
+        let octets: Vec<(u32, Octet)> = self.frame.octets().map(|(at, it)| (at, *it)).collect();
+        for (at, octet) in octets {
+            let at = at as usize;
+            if at < frame.len() {
+                frame[at] = self.octet(&octet, frame[at]);
+            }
+        }
+        self.granted.clear();
+        frame
+    }
+}

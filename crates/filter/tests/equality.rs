@@ -1,0 +1,188 @@
+//! Equivalence of filters: a table of pairs that people write, and random ones.
+
+mod support;
+
+use std::process::Command;
+
+use support::{Packets, Random, frames_of};
+use wirelab_filter::equal::{Difference, Domain, Equality, compare, is_compared};
+use wirelab_filter::{Filter, LinkType};
+
+const PAIRS: &str = include_str!("data/pairs.txt");
+
+/// A line of the table.
+struct Pair<'a> {
+    line: usize,
+    text: &'a str,
+    yours: Filter,
+    wanted: Filter,
+    scope: Option<Filter>,
+    domain: Domain,
+    are_equal: bool,
+}
+
+fn filter(line: usize, expression: &str) -> Filter {
+    let compiled = Filter::compile(expression.trim(), LinkType::ETHERNET);
+    compiled.unwrap_or_else(|error| panic!("line {line}: `{expression}`: {error}"))
+}
+
+fn pairs() -> impl Iterator<Item = Pair<'static>> {
+    let lines = (1..).zip(PAIRS.lines());
+    lines
+        .filter(|(_, text)| !text.is_empty() && !text.starts_with('#'))
+        .map(|(line, text)| {
+            let (yours, wanted, are_equal) = match text.split_once(" <=> ") {
+                Some((yours, wanted)) => (yours, wanted, true),
+                None => {
+                    let (yours, wanted) = text.split_once(" <!> ").expect("a pair");
+                    (yours, wanted, false)
+                }
+            };
+            let (wanted, scope) = match wanted.split_once(" in ") {
+                Some((wanted, scope)) => (wanted, Some(scope)),
+                None => (wanted, None),
+            };
+            Pair {
+                line,
+                text,
+                yours: filter(line, yours),
+                wanted: filter(line, wanted),
+                scope: scope.map(|scope| filter(line, scope)),
+                domain: scope.map(Domain::of_scope).unwrap_or_default(),
+                are_equal,
+            }
+        })
+}
+
+#[test]
+fn every_pair_of_the_table_is_decided() {
+    let (mut wrong, mut count, mut shown) = (Vec::new(), 0, Vec::new());
+    for pair in pairs() {
+        count += 1;
+        let found = compare(&pair.yours, &pair.wanted, pair.scope.as_ref(), pair.domain);
+        let (is_right, what) = match &found {
+            Equality::Equivalent => (pair.are_equal, "equivalent".to_owned()),
+            Equality::Different(it) => (!pair.are_equal, told(it)),
+            Equality::GaveUp(why) => (false, why.to_string()),
+        };
+        if !is_right {
+            wrong.push(format!("{}: {}\n    {what}", pair.line, pair.text));
+        }
+        shown.push(format!("{}\n    {what}\n", pair.text));
+        if let Equality::Different(it) = found {
+            assert!(
+                is_compared(&it.frame, pair.domain),
+                "{}: {}",
+                pair.text,
+                it.line()
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count >= 200, "{count} pairs");
+    insta::assert_snapshot!(shown.concat());
+}
+
+fn told(it: &Difference) -> String {
+    let side = if it.is_kept {
+        "yours also keeps"
+    } else {
+        "yours misses"
+    };
+    let fault = it
+        .fault
+        .as_ref()
+        .map(|it| format!(" (at fault: `{}`)", it.clause));
+    format!("{side}: {}{}", it.line(), fault.unwrap_or_default())
+}
+
+#[test]
+fn optimised_or_not_libpcap_compiles_the_same_filter() {
+    for pair in pairs() {
+        for filter in [&pair.yours, &pair.wanted] {
+            let plain = filter.unoptimised().expect("it compiles");
+            let found = compare(filter, &plain, None, Domain::default());
+            assert_eq!(found, Equality::Equivalent, "`{}`", filter.expression());
+        }
+    }
+}
+
+#[test]
+fn tshark_decodes_every_counterexample() {
+    if Command::new("tshark").arg("-v").output().is_err() {
+        eprintln!("skipped: there is no tshark");
+        return;
+    }
+    let mut frames = Vec::new();
+    for pair in pairs() {
+        let found = compare(&pair.yours, &pair.wanted, pair.scope.as_ref(), pair.domain);
+        if let Equality::Different(it) = found {
+            frames.push((pair.text.to_owned(), it.frame));
+        }
+    }
+    let mut random = Random::new(1);
+    while frames.len() < 300 {
+        let (yours, wanted) = random.pair();
+        if let Equality::Different(it) = compare(&yours, &wanted, None, Domain::default()) {
+            let text = format!("{} <!> {}", yours.expression(), wanted.expression());
+            frames.push((text, it.frame));
+        }
+    }
+    let bad = support::malformed(&frames);
+    assert!(
+        bad.is_empty(),
+        "{} of {}:\n{}",
+        bad.len(),
+        frames.len(),
+        bad.join("\n")
+    );
+}
+
+/// `WIRELAB_PAIRS=10000` compares more of them.
+#[test]
+fn no_packet_refutes_what_is_proved_of_random_pairs() {
+    let count = std::env::var("WIRELAB_PAIRS")
+        .ok()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(300);
+    let packets = Packets::new(&frames_of(&support::traces()));
+    let (mut random, mut equal, mut gave_up) = (Random::new(7), 0, 0);
+    for _ in 0..count {
+        let (yours, wanted) = random.pair();
+        match compare(&yours, &wanted, None, Domain::default()) {
+            Equality::Equivalent => {
+                equal += 1;
+                let refuted = packets.first_difference(&yours, &wanted);
+                let (a, b) = (yours.expression(), wanted.expression());
+                assert_eq!(refuted, None, "`{a}` and `{b}` are not equivalent");
+            }
+            // Confirmed by libpcap before it is returned.
+            Equality::Different(_) => {}
+            Equality::GaveUp(_) => gave_up += 1,
+        }
+    }
+    println!("{count} pairs: {equal} equivalent, {gave_up} given up");
+    assert!(
+        equal * 20 > count,
+        "{equal} of {count} equivalent: nothing was tried"
+    );
+    assert!(gave_up * 100 <= count, "{gave_up} of {count} given up");
+}
+
+#[test]
+fn frames_of_real_kernels_are_well_formed() {
+    let frames = frames_of(&support::traces());
+    let odd = frames
+        .iter()
+        .filter(|frame| !is_compared(frame, Domain::default()));
+    let odd: Vec<String> = odd
+        .map(|it| wirelab_wire::summary::line(LinkType::ETHERNET, it))
+        .collect();
+    assert!(
+        odd.is_empty(),
+        "{} of {}:\n{}",
+        odd.len(),
+        frames.len(),
+        odd.join("\n")
+    );
+}

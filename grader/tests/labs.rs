@@ -69,6 +69,11 @@ fn egress_empty_proves_itself() {
 }
 
 #[test]
+fn phantom_timeouts_proves_itself() {
+    prove("phantom-timeouts");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

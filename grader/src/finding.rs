@@ -64,6 +64,11 @@ finding_kinds! {
     FilterFailsHiddenRun = "filter-fails-hidden-run", Partial;
     /// Right on every capture, wrong on a packet that differs in one field.
     FilterFailsNearMiss = "filter-fails-near-miss", Partial;
+    /// Right on every capture, and yet another filter: a packet of the task's scope tells it from
+    /// the solution.
+    FilterDiffers = "filter-differs", Partial;
+    /// Another filter than the solution's on packets that the task does not ask about.
+    FilterDiffersElsewhere = "filter-differs-elsewhere", Note;
     /// A clause that is always true or always false.
     FilterLint = "filter-lint", Note;
     /// The query does not parse or cannot run.

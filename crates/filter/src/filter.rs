@@ -75,6 +75,14 @@ impl Filter {
         program.is_some_and(|program| program.filter(frame))
     }
 
+    /// Whether libpcap sees that nothing is kept by this filter and by `other` as well.
+    #[must_use]
+    pub fn excludes(&self, other: &str) -> bool {
+        let both = format!("({}) and ({other})", self.expression);
+        let refused = Self::compile(&both, self.link).err();
+        refused.is_some_and(|error| matches!(error, FilterError::RejectsAll { .. }))
+    }
+
     /// libpcap's optimised program.
     #[must_use]
     pub fn program(&self) -> &[Instruction] {

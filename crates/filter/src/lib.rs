@@ -6,10 +6,12 @@
 //! - [`FilterError::hint`] says what was probably meant.
 //! - [`lints`] names clauses that say nothing: constants, clauses implied by others, `tcp[...]`
 //!   where IPv6 was meant to match too, `and` and `or` mixed without parentheses.
+//! - [`equal::compare`] proves that two filters keep the same packets, or makes one that tells
+//!   them apart.
 //! - [`savefile::Reader`] reads pcap and pcapng files through libpcap.
 //!
-//! No live capture, no name look-up, no comparison of two people's filters: the grader does that
-//! with the programs and frames that this crate gives it.
+//! No live capture, no name look-up, no judgement of people's filters: the grader does that with
+//! the programs and frames that this crate gives it.
 
 mod arithmetic;
 mod clause;

@@ -1,19 +1,24 @@
 //! tcpdump filters: judged by which packets they keep.
 //!
 //! What is wanted is what the reference solution keeps. It is held against the learner's filter on
-//! the capture that the lab opens with, then on the same point of hidden runs, then on near misses:
-//! packets of the capture with one telling field changed. Addresses and ports are left as they are
-//! there, since a filter may name those of its own network.
+//! the capture that the lab opens with, then on the same point of hidden runs. Then the two are
+//! compared as filters (`proof`): where the task says for which packets, a packet among them that
+//! tells the two apart costs the point for what cannot be seen. Where it does not, or where the
+//! comparison is too hard, near misses decide: packets of the capture with one telling field
+//! changed. Addresses and ports are left as they are there, since a filter may name those of its
+//! own network.
 
 mod near_miss;
+mod proof;
 
-use wirelab_filter::{Filter, FilterError};
+use wirelab_filter::{Filter, FilterError, LintKind};
 use wirelab_model::Seed;
 use wirelab_scenario::{FillError, FilterTask, LabTask, Plan};
 use wirelab_session::Run;
 use wirelab_wire::Frame;
 use wirelab_wire::link::LinkType;
 
+use self::proof::Proof;
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::material::{Material, answer_text};
@@ -49,7 +54,7 @@ pub(crate) fn grade(
     if !verdict.kept_any {
         return Err(material.mistake(task, "the reference solution keeps nothing"));
     }
-    let lints = lints(&text);
+    let lints = lints(&text, &judge.wanted);
     if let Some(finding) = verdict.finding(&judge.file(opening.plan())) {
         let mut checks = unsolved(task, shown, finding);
         checks[0].findings.extend(lints);
@@ -89,9 +94,12 @@ fn does_not_compile(error: &FilterError) -> Finding {
     }
 }
 
-fn lints(text: &str) -> Vec<Finding> {
+/// Oddities; that IPv6 is missed is none where the solution misses it too.
+fn lints(text: &str, wanted: &Filter) -> Vec<Finding> {
     let lints = wirelab_filter::lints(text, LinkType::ETHERNET).into_iter();
+    let wants_v6 = !wanted.excludes("ip6");
     lints
+        .filter(|lint| wants_v6 || lint.kind != LintKind::Ipv4Only)
         .map(|lint| Finding::new(FindingKind::FilterLint, lint.to_string()))
         .collect()
 }
@@ -115,15 +123,20 @@ fn elsewhere(
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }
     }
+    let proof = judge.proof();
+    if let (true, Some(finding)) = (judge.scope.is_some(), proof.finding()) {
+        return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
+    }
     let near = near_miss::of(frames);
     let near: Vec<_> = near.iter().collect();
-    Ok(match judge.compare(&near).finding("near miss") {
-        Some(finding) => {
-            let finding = renamed(finding, FindingKind::FilterFailsNearMiss);
-            Check::partly(ELSEWHERE, Points { got: 0, of }, finding)
-        }
-        None => Check::passed(ELSEWHERE, of),
-    })
+    if let Some(finding) = judge.compare(&near).finding("near miss") {
+        let finding = renamed(finding, FindingKind::FilterFailsNearMiss);
+        return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
+    }
+    let mut check = Check::passed(ELSEWHERE, of);
+    check.note = proof.note();
+    check.findings.extend(proof.finding());
+    Ok(check)
 }
 
 /// The same finding under the name of the place where it was made.
@@ -173,6 +186,11 @@ impl<'a> Judge<'a> {
             material,
             lab_task,
         })
+    }
+
+    /// The two filters compared on all packets of the scope.
+    fn proof(&self) -> Proof {
+        Proof::of(self.yours, &self.wanted, self.scope.as_ref())
     }
 
     /// What the capture point has seen by the lab's opening.

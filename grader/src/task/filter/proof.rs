@@ -1,0 +1,126 @@
+//! The learner's filter and the solution's compared as such, on packets that no capture need hold.
+
+use wirelab_filter::Filter;
+use wirelab_filter::equal::{Difference, Domain, Equality, compare};
+
+use crate::finding::{Finding, FindingKind};
+
+/// What is known of the two.
+pub(super) struct Proof {
+    found: Equality,
+    /// Whether the task says which packets it is about: a difference among them is wrong.
+    is_asked: bool,
+}
+
+impl Proof {
+    pub(super) fn of(yours: &Filter, wanted: &Filter, scope: Option<&Filter>) -> Self {
+        let named = scope.map(Filter::expression).unwrap_or_default();
+        Self {
+            found: compare(yours, wanted, scope, Domain::of_scope(named)),
+            is_asked: scope.is_some(),
+        }
+    }
+
+    /// The packet that tells them apart.
+    pub(super) fn finding(&self) -> Option<Finding> {
+        match &self.found {
+            Equality::Different(difference) if self.is_asked => Some(wrong(difference)),
+            Equality::Different(difference) => Some(elsewhere(difference)),
+            Equality::Equivalent | Equality::GaveUp(_) => None,
+        }
+    }
+
+    /// A remark on what was proved, or could not be.
+    pub(super) fn note(&self) -> Option<String> {
+        match &self.found {
+            Equality::Equivalent if self.is_asked => {
+                Some("proved for every packet of the task".to_owned())
+            }
+            Equality::Equivalent => Some("proved for every packet".to_owned()),
+            Equality::Different(_) => None,
+            Equality::GaveUp(why) => Some(format!("judged by captures alone: {why}")),
+        }
+    }
+}
+
+fn wrong(it: &Difference) -> Finding {
+    let (verb, yours, wanted) = sides(it);
+    let finding = Finding::new(FindingKind::FilterDiffers, format!("{verb}: {}", it.line()));
+    let finding = finding.expected(wanted).observed(yours);
+    match &it.fault {
+        Some(fault) => finding.evidence(format!("all but `{}` can stay as it is", fault.clause)),
+        None => finding,
+    }
+}
+
+fn elsewhere(it: &Difference) -> Finding {
+    let (verb, ..) = sides(it);
+    let summary = format!(
+        "right for this network, and not the same filter as the solution's; {verb}: {}",
+        it.line()
+    );
+    Finding::new(FindingKind::FilterDiffersElsewhere, summary)
+}
+
+const fn sides(it: &Difference) -> (&'static str, &'static str, &'static str) {
+    if it.is_kept {
+        ("yours also keeps", "KEEP", "DROP")
+    } else {
+        ("yours misses", "DROP", "KEEP")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wirelab_filter::LinkType;
+
+    use super::*;
+
+    fn proof(yours: &str, wanted: &str, scope: Option<&str>) -> Proof {
+        let filter = |text| Filter::compile(text, LinkType::ETHERNET).expect("a filter");
+        let scope = scope.map(filter);
+        Proof::of(&filter(yours), &filter(wanted), scope.as_ref())
+    }
+
+    #[test]
+    fn a_difference_in_the_scope_is_wrong_and_one_without_a_scope_is_told() {
+        let found = proof("tcp port 443", "port 443", Some("tcp or udp")).finding();
+        let found = found.expect("a UDP packet");
+        assert_eq!(found.name, FindingKind::FilterDiffers);
+        let line = "yours misses: IP 10.0.1.5.40000 > 10.0.2.10.443: UDP, length 0";
+        assert_eq!(found.summary, line);
+        let found = proof("tcp port 443", "port 443", None)
+            .finding()
+            .expect("a UDP packet");
+        assert_eq!(found.name, FindingKind::FilterDiffersElsewhere);
+        assert!(
+            proof("tcp port 443", "port 443", Some("tcp"))
+                .finding()
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn what_was_proved_or_not_is_said() {
+        let note = |yours, wanted, scope| proof(yours, wanted, scope).note();
+        let proved = note("tcp port 443", "port 443", Some("tcp"));
+        assert_eq!(
+            proved.as_deref(),
+            Some("proved for every packet of the task")
+        );
+        let proved = note("tcp[13] & 2 = 2", "tcp[tcpflags] & tcp-syn != 0", None);
+        assert_eq!(proved.as_deref(), Some("proved for every packet"));
+        let open = note("ip6 protochain 6", "ip6 proto 6", None).expect("a note");
+        assert!(open.starts_with("judged by captures alone"), "{open}");
+    }
+
+    #[test]
+    fn the_clause_at_fault_is_named() {
+        let yours = "src host 10.0.1.5 and port 80 or port 443";
+        let wanted = "src host 10.0.1.5 and (port 80 or port 443)";
+        let found = proof(yours, wanted, Some("ip"))
+            .finding()
+            .expect("a packet");
+        assert_eq!(found.evidence, ["all but `port 443` can stay as it is"]);
+    }
+}

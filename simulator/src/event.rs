@@ -144,7 +144,7 @@ pub enum Event {
     /// A capture point saw a frame.
     Captured(Captured),
     /// A flow log's record was made.
-    FlowRecord(LoggedRecord),
+    FlowRecord(Box<LoggedRecord>),
     /// A packet was dropped.
     Dropped(Box<Dropped>),
     /// An exchange of a client program ended.

@@ -523,7 +523,7 @@ impl Bench {
         while let Some(event) = self.world.poll_event() {
             match event {
                 Event::Captured(captured) => self.captured.push(captured),
-                Event::FlowRecord(record) => self.records.push(record),
+                Event::FlowRecord(record) => self.records.push(*record),
                 Event::Dropped(dropped) => {
                     if let DropReason::Interface(InterfaceDrop::NoMachine { .. }) = dropped.reason {
                         self.delivered += 1;

@@ -476,7 +476,7 @@ impl Run {
         self.state.observed += 1;
         match event {
             Event::Captured(frame) => self.evidence.push_capture(frame),
-            Event::FlowRecord(record) => self.evidence.records.push(record),
+            Event::FlowRecord(record) => self.evidence.records.push(*record),
             Event::Dropped(dropped) => self.evidence.drops.push(*dropped),
             Event::Traffic(ended) => self.evidence.traffic.push(ended),
             Event::ExecOutput {

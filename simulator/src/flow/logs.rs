@@ -65,7 +65,7 @@ struct Subscription {
 /// What the end of a window gives.
 #[derive(Debug, Default)]
 pub(crate) struct Closed {
-    pub(crate) records: Vec<LoggedRecord>,
+    pub(crate) records: Vec<Box<LoggedRecord>>,
     pub(crate) observations: Vec<(SimTime, Observation)>,
     /// When the next window of the interface ends; none if nobody records it any more.
     pub(crate) next_end: Option<SimTime>,
@@ -127,13 +127,16 @@ impl FlowLogs {
     }
 
     /// Counts one packet of an interface.
+    #[inline]
     pub(crate) fn observe(&mut self, interface: InterfaceIndex, seen: &Seen<'_>) {
         let Some(taps) = self.taps.get_mut(interface.get()) else {
             return;
         };
         for tap in taps {
             let closed = tap.aggregator.observe(seen);
-            tap.ended.extend(closed);
+            if !closed.is_empty() {
+                tap.ended.extend(closed);
+            }
         }
     }
 
@@ -226,11 +229,22 @@ impl Subscription {
         if std::mem::take(&mut self.waits) {
             return;
         }
+        let before = closed.records.len();
+        let logged = |record| {
+            Box::new(LoggedRecord {
+                flow_log: self.id.clone(),
+                record,
+                available_at,
+            })
+        };
         let flows = ended.flows.iter().filter(|flow| self.wants(flow));
-        let mut records: Vec<_> = flows.map(|flow| self.record(flow, ended)).collect();
-        if records.is_empty() && self.begun {
-            records.push(ended.interface.no_data(ended.window));
-        } else if !records.is_empty() && !self.begun {
+        let records = flows.map(|flow| logged(self.record(flow, ended)));
+        closed.records.extend(records);
+        let is_silent = closed.records.len() == before;
+        if is_silent && self.begun {
+            let record = ended.interface.no_data(ended.window);
+            closed.records.push(logged(record));
+        } else if !is_silent && !self.begun {
             self.begun = true;
             let observation = Observation::FirstFlowRecord {
                 flow_log: self.id.clone(),
@@ -238,12 +252,6 @@ impl Subscription {
             };
             closed.observations.push((available_at, observation));
         }
-        let logged = records.into_iter().map(|record| LoggedRecord {
-            flow_log: self.id.clone(),
-            record,
-            available_at,
-        });
-        closed.records.extend(logged);
     }
 
     fn record(&self, flow: &WindowFlow, ended: &Ended<'_>) -> FlowRecord {

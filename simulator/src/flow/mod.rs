@@ -73,6 +73,27 @@ struct Key {
     action: FlowAction,
 }
 
+impl Key {
+    fn of(seen: &Seen<'_>) -> Self {
+        Self {
+            flow: seen.packet.five_tuple(),
+            direction: seen.direction,
+            action: seen.action,
+        }
+    }
+
+    /// Whether it is [`Key::of`] the packet, field by field: no key is made for most packets.
+    #[inline]
+    fn is_of(&self, seen: &Seen<'_>) -> bool {
+        let (packet, flow) = (seen.packet, &self.flow);
+        packet.ports().unwrap_or((0, 0)) == (flow.source_port, flow.destination_port)
+            && packet.source() == flow.source
+            && packet.destination() == flow.destination
+            && packet.protocol() == flow.protocol
+            && (self.direction, self.action) == (seen.direction, seen.action)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Counters {
     start: UnixTime,
@@ -112,20 +133,10 @@ impl Aggregator {
     }
 
     /// Counts one packet. Returns the flows of the window before, if this packet opens a new one.
+    #[inline]
     pub fn observe(&mut self, seen: &Seen<'_>) -> Vec<WindowFlow> {
-        let number = self.number_of(seen.at);
-        let closed = if number == self.window {
-            Vec::new()
-        } else {
-            self.close()
-        };
-        self.window = number;
-        let key = Key {
-            flow: seen.packet.five_tuple(),
-            direction: seen.direction,
-            action: seen.action,
-        };
-        let counters = self.counters(key, seen.at);
+        let closed = self.open(seen.at);
+        let counters = self.counters(seen);
         counters.end = seen.at;
         counters.packets += 1;
         counters.bytes += seen.packet.total_len() as u64;
@@ -134,22 +145,43 @@ impl Aggregator {
         closed
     }
 
-    fn counters(&mut self, key: Key, at: UnixTime) -> &mut Counters {
-        let recent = &mut self.recent[key.direction as usize];
-        let known = self.flows.get_index(*recent).map(|(other, _)| *other);
-        if known != Some(key) {
-            let entry = self.flows.entry(key);
-            *recent = entry.index();
-            entry.or_insert(Counters {
-                start: at,
-                end: at,
-                packets: 0,
-                bytes: 0,
-                tcp_flags: 0,
-                traffic_path: None,
-            });
+    /// Opens the window that holds `at`, and takes the flows of the one before.
+    #[inline]
+    fn open(&mut self, at: UnixTime) -> Vec<WindowFlow> {
+        let number = self.number_of(at);
+        if number == self.window {
+            return Vec::new();
         }
-        &mut self.flows[*recent]
+        self.window = number;
+        self.close()
+    }
+
+    #[inline]
+    fn counters(&mut self, seen: &Seen<'_>) -> &mut Counters {
+        let recent = self.recent[seen.direction as usize];
+        let known = self.flows.get_index(recent);
+        let index = match known {
+            Some((key, _)) if key.is_of(seen) => recent,
+            _ => self.look_up(seen),
+        };
+        &mut self.flows[index]
+    }
+
+    /// The place of a packet's flow among all of the window, from now on the recent one.
+    #[inline(never)]
+    fn look_up(&mut self, seen: &Seen<'_>) -> usize {
+        let entry = self.flows.entry(Key::of(seen));
+        let index = entry.index();
+        entry.or_insert(Counters {
+            start: seen.at,
+            end: seen.at,
+            packets: 0,
+            bytes: 0,
+            tcp_flags: 0,
+            traffic_path: None,
+        });
+        self.recent[seen.direction as usize] = index;
+        index
     }
 
     /// Takes the flows of the open window if it has ended at `now`.

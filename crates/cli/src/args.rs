@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, env, exec, hint, history, init, list, metrics, path,
-    query, reach, replay, reset, shell, start, status, tcpdump, undo,
+    advance, author, call, check, doctor, env, exec, hint, history, init, list, metrics, next,
+    path, query, reach, replay, reset, shell, start, status, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -74,6 +74,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Init(init::Arguments),
     List(list::Arguments),
+    Next(next::Arguments),
     Start(start::Arguments),
     Status(status::Arguments),
     Exec(exec::Arguments),

@@ -13,6 +13,7 @@ pub(crate) mod home;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod metrics;
+pub(crate) mod next;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod reach;

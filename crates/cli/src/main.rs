@@ -86,6 +86,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         None => c::home::run(),
         Some(Command::Init(arguments)) => c::init::run(arguments),
         Some(Command::List(arguments)) => c::list::run(arguments),
+        Some(Command::Next(_)) => c::next::run(),
         Some(Command::Start(arguments)) => c::start::run(arguments),
         Some(Command::Status(arguments)) => c::status::run(arguments),
         Some(Command::Exec(arguments)) => c::exec::run(arguments),

@@ -21,6 +21,7 @@
 mod build;
 mod cause;
 mod compile;
+mod course;
 mod draw;
 mod error;
 mod fields;
@@ -40,6 +41,7 @@ mod size;
 mod timeline;
 mod traffic;
 
+pub use course::{CourseOrder, CoursePart};
 pub use error::{ContentError, ContentErrors, Source};
 pub use lab::{
     AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use wirelab_scenario::{ContentErrors, Lab, Scenario};
+use crate::error::SessionError;
+use wirelab_scenario::{ContentErrors, CourseOrder, Lab, Scenario};
 
 /// A folder with `labs/` and `scenarios/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,17 @@ impl Content {
     /// A folder that cannot be read.
     pub fn labs(&self) -> std::io::Result<Vec<String>> {
         folders_with(&self.root.join("labs"), "lab.toml")
+    }
+
+    /// The order in which the labs are best taken.
+    ///
+    /// # Errors
+    /// Mistakes in `labs/course.toml`; a folder that cannot be read.
+    pub fn course(&self) -> Result<CourseOrder, SessionError> {
+        let folder = self.root.join("labs");
+        let labs = self.labs();
+        let labs = labs.map_err(|error| SessionError::file(&folder, error))?;
+        Ok(CourseOrder::load(&folder, &labs)?)
     }
 
     /// The names of the scenarios, sorted.

@@ -1,11 +1,12 @@
 //! `wirelab author`: for those who write labs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wirelab_grader::author::{AuthorReport, Options};
 use wirelab_scenario::LabTask;
-use wirelab_session::Session;
+use wirelab_session::{Content, Session};
 
 use crate::args::{Json, TEMPLATE};
 use crate::commands::check;
@@ -113,12 +114,23 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
         }
         reports.push(report);
     }
-    let sound = reports.iter().all(AuthorReport::is_sound);
+    let course = if arguments.labs.is_empty() {
+        out_of_order(&content)?
+    } else {
+        Vec::new()
+    };
+    let sound = course.is_empty() && reports.iter().all(AuthorReport::is_sound);
     if arguments.json.json {
         output::json(&Checked {
             sound,
             labs: reports,
+            course,
         })?;
+    } else if !course.is_empty() {
+        output::text(&format!(
+            "labs/course.toml\n  ✗ {}\n",
+            course.join("\n  ✗ ")
+        ))?;
     }
     Ok(if sound { Code::Passed } else { Code::Usage })
 }
@@ -128,6 +140,23 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
 struct Checked {
     sound: bool,
     labs: Vec<AuthorReport>,
+    /// What is wrong with the course's order.
+    course: Vec<String>,
+}
+
+/// Every skill that a lab requires and that no lab before it teaches.
+fn out_of_order(content: &Content) -> Result<Vec<String>, Failure> {
+    let (mut taught, mut mistakes) = (BTreeSet::new(), Vec::new());
+    for name in content.course()?.labs() {
+        let lab = content.lab(name)?;
+        for skill in lab.requires.iter().filter(|it| !taught.contains(*it)) {
+            mistakes.push(format!(
+                "`{name}` requires `{skill}`, which no lab before it teaches"
+            ));
+        }
+        taught.extend(lab.teaches);
+    }
+    Ok(mistakes)
 }
 
 #[derive(Serialize)]

@@ -58,7 +58,7 @@ pub(crate) fn print(report: &Report, whole_lab: bool) -> String {
     };
     let next = match (report.is_passed(), whole_lab) {
         (true, true) => {
-            " solved.  wirelab list = what is next
+            " solved.  wirelab next = the next lab of the course
 "
         }
         (true, false) => {

@@ -62,9 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 }
 
 fn first_lab(content: &Content) -> Result<String, Failure> {
-    let labs = content.labs()?.into_iter();
-    labs.min()
-        .ok_or_else(|| Failure::usage(format!("{} holds no labs", content.root().display())))
+    let course = content.course()?;
+    let first = course.labs().next().map(str::to_owned);
+    first.ok_or_else(|| Failure::usage(format!("{} holds no labs", content.root().display())))
 }
 
 /// A course in a course would hide the outer one's labs.

@@ -1,8 +1,18 @@
 //! `wirelab list`: the labs, and how far you are.
 
-use crate::args::{Json, TEMPLATE};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-/// List the labs: what each teaches, how long it takes, how far you are
+use serde::Serialize;
+use wirelab_session::{Content, Session};
+
+use crate::args::{Json, TEMPLATE};
+use crate::failure::{Code, Failure};
+use crate::folder::Course;
+use crate::terminal::{bold, dim};
+use crate::{content, output};
+
+/// List the labs in the course's order: what each teaches, how long it takes, how far you are
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -15,21 +25,13 @@ pub(crate) struct Arguments {
     json: Json,
 }
 
-use std::path::Path;
-
-use serde::Serialize;
-use wirelab_session::{Content, Session};
-
-use crate::failure::{Code, Failure};
-use crate::folder::Course;
-use crate::terminal::{bold, dim};
-use crate::{content, output};
-
 /// A lab as lists show it.
 #[derive(Serialize)]
 struct Listed {
     name: String,
     title: String,
+    /// The part of the course, empty for a lab that its order does not name.
+    part: String,
     minutes: u32,
     points: u32,
     teaches: Vec<String>,
@@ -40,9 +42,17 @@ struct Listed {
     best: Option<u32>,
 }
 
+impl Listed {
+    fn is_solved(&self) -> bool {
+        self.best == Some(self.points)
+    }
+}
+
 #[derive(Serialize)]
 struct List {
     current: Option<String>,
+    /// The first lab in the order that is not solved.
+    next: Option<String>,
     labs: Vec<Listed>,
     /// Where labs are looked for.
     #[serde(skip)]
@@ -64,27 +74,42 @@ pub(crate) fn page() -> Result<String, Failure> {
     Ok(print(&list()?))
 }
 
+/// The first lab in the course's order that is not solved.
+pub(crate) fn next() -> Result<Option<String>, Failure> {
+    Ok(list()?.next)
+}
+
 fn list() -> Result<List, Failure> {
     let content = content::find()?;
     let course = Course::find()?;
-    let labs = content.labs()?;
-    let labs = labs
-        .iter()
-        .map(|name| listed(&content, course.as_ref(), name));
+    let mut labs = Vec::new();
+    for part in content.course()?.parts {
+        for name in &part.labs {
+            labs.push(listed(&content, course.as_ref(), &part.title, name)?);
+        }
+    }
+    let next = labs.iter().find(|lab| !lab.is_solved());
     Ok(List {
         current: course.as_ref().map(|course| course.current().to_owned()),
-        labs: labs.collect::<Result<_, _>>()?,
+        next: next.map(|lab| lab.name.clone()),
+        labs,
         root: content.root().display().to_string(),
     })
 }
 
-fn listed(content: &Content, course: Option<&Course>, name: &str) -> Result<Listed, Failure> {
+fn listed(
+    content: &Content,
+    course: Option<&Course>,
+    part: &str,
+    name: &str,
+) -> Result<Listed, Failure> {
     let lab = content.lab(name)?;
     let folder = course.map(|course| course.lab_folder(name));
     let folder = folder.filter(|folder| Session::find(folder).as_ref() == Some(folder));
     Ok(Listed {
         name: lab.name,
         title: lab.title,
+        part: part.to_owned(),
         minutes: lab.minutes,
         points: lab.tasks.iter().map(|task| task.points).sum(),
         teaches: lab.teaches,
@@ -100,8 +125,43 @@ fn best(folder: &Path, content: &Content) -> Option<u32> {
 }
 
 fn print(list: &List) -> String {
+    let Some(next) = &list.next else {
+        return none_left(list);
+    };
+    format!("{}\nnext:  wirelab start {next}\n", table(list))
+}
+
+fn none_left(list: &List) -> String {
+    if list.labs.is_empty() {
+        return format!(
+            "there are no labs in {0}/labs\n\nA lab is {0}/labs/NAME/lab.toml, its scenario \
+             {0}/scenarios/NAME/scenario.toml;\nelsewhere than below {0}, `wirelab list` shows \
+             the built-in labs.\n",
+            list.root
+        );
+    }
+    let again = "all solved.  wirelab start LAB --again = a solved lab with another fault";
+    format!("{}\n{again}\n", table(list))
+}
+
+fn table(list: &List) -> String {
+    let width = list.labs.iter().map(|lab| lab.name.len()).max();
+    let width = width.unwrap_or(0);
+    let solved = list.labs.iter().filter(|lab| lab.is_solved());
+    let had: BTreeSet<&String> = solved.flat_map(|lab| &lab.teaches).collect();
     let mut text = String::new();
+    let mut part = "";
     for lab in &list.labs {
+        if lab.part != part {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let title = if lab.part.is_empty() {
+                "Others"
+            } else {
+                lab.part.as_str()
+            };
+            text += &format!("{gap} {}\n", bold(title));
+            part = &lab.part;
+        }
         let current = list.current.as_ref() == Some(&lab.name);
         let done = match lab.best {
             Some(best) => format!("{best}/{}", lab.points),
@@ -111,21 +171,24 @@ fn print(list: &List) -> String {
         let mark = if current { ">" } else { " " };
         text += &format!(
             " {mark} {}  {done:>6}  ~{} min  {}\n",
-            bold(format!("{:<18}", lab.name)),
+            bold(format!("{:<width$}", lab.name)),
             lab.minutes,
             lab.title
         );
-        if !lab.teaches.is_empty() {
-            text += &format!("   {:<18}          {}\n", "", dim(lab.teaches.join(", ")));
+        let missing = lab.requires.iter().filter(|skill| !had.contains(skill));
+        let missing: Vec<_> = missing.map(|skill| skill_from(list, skill)).collect();
+        let mut about = lab.teaches.join(", ");
+        if !missing.is_empty() {
+            about += &format!("; builds on {}", missing.join(", "));
         }
+        text += &format!("   {:<width$}          {}\n", "", dim(about));
     }
-    if list.labs.is_empty() {
-        return format!(
-            "there are no labs in {0}/labs\n\nA lab is {0}/labs/NAME/lab.toml, its scenario \
-             {0}/scenarios/NAME/scenario.toml;\nelsewhere than below {0}, `wirelab list` shows \
-             the built-in labs.\n",
-            list.root
-        );
-    }
-    text + "\nnext:  wirelab start LAB\n"
+    text
+}
+
+/// A skill with the first lab that teaches it.
+fn skill_from(list: &List, skill: &str) -> String {
+    let mut labs = list.labs.iter();
+    let lab = labs.find(|lab| lab.teaches.iter().any(|it| it == skill));
+    lab.map_or_else(|| skill.to_owned(), |lab| format!("{skill} ({})", lab.name))
 }

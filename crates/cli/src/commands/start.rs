@@ -30,6 +30,17 @@ pub(crate) struct Arguments {
     again: bool,
 }
 
+impl Arguments {
+    /// `wirelab start LAB`.
+    pub(crate) const fn of(lab: String) -> Self {
+        Self {
+            lab,
+            seed: None,
+            again: false,
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let content = content::find()?;
     let lab = &arguments.lab;

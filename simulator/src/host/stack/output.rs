@@ -13,12 +13,13 @@ use crate::host::packet;
 use crate::host::route::Resolved;
 
 impl Stack {
-    /// `sendto()` on a UDP socket with path MTU discovery.
+    /// `sendto()` on a UDP socket with path MTU discovery as it is by default (`IP_PMTUDISC_WANT`):
+    /// DF where the packet fits the path as far as that is known, fragments where it does not.
     pub(crate) fn send_udp(&mut self, now: SimTime, port: u16, to: SocketAddr, payload: Bytes) {
-        self.send_datagram(now, port, to, payload, true);
+        self.send_datagram(now, port, to, payload, self.tcp.dont_fragment);
     }
 
-    /// The same without (`IP_PMTUDISC_DONT`): what is too long is fragmented.
+    /// The same without (`IP_PMTUDISC_DONT`): never DF.
     pub(crate) fn send_udp_in_pieces(
         &mut self,
         now: SimTime,
@@ -35,7 +36,7 @@ impl Stack {
         port: u16,
         to: SocketAddr,
         payload: Bytes,
-        dont_fragment: bool,
+        discovers: bool,
     ) {
         let Some(resolved) = self.resolve(to.ip()) else {
             return;
@@ -43,9 +44,13 @@ impl Stack {
         let from = SocketAddr::new(resolved.source, port);
         let ip = packet::Ip {
             identification: self.datagram_identification(now, port),
-            dont_fragment,
+            dont_fragment: discovers,
         };
-        let packet = packet::udp(from, to, ip, payload);
+        let mut packet = packet::udp(from, to, ip, payload);
+        let mtu = self.routes.path_mtu(to.ip(), resolved.mtu, now);
+        if packet.total_len() > usize::from(mtu) {
+            packet.header = packet.header.with_dont_fragment(false);
+        }
         self.transmit_all(now, vec![packet]);
     }
 

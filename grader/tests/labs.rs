@@ -74,6 +74,11 @@ fn phantom_timeouts_proves_itself() {
 }
 
 #[test]
+fn revoke_mid_flight_proves_itself() {
+    prove("revoke-mid-flight");
+}
+
+#[test]
 fn nat_return_path_proves_itself() {
     prove("nat-return-path");
 }

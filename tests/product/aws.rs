@@ -61,6 +61,10 @@ fn typed(line: &str) -> String {
     }
     let (name, parameters) = line.split_once(' ').unwrap_or((line, ""));
     let (service, operation) = name.split_once(':').expect("ec2:Operation");
+    if service != "ec2" {
+        // The lab's endpoint is EC2's and STS's.
+        return format!("wirelab call {line}");
+    }
     let mut input = Map::new();
     for word in words(parameters) {
         let (name, text) = word.split_once('=').expect("Name=value");

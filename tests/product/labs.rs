@@ -201,6 +201,7 @@ fn apply(place: &Place, solution: &Solution) {
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let command = match line.strip_prefix("exec ") {
             Some(rest) => format!("wirelab exec {rest}"),
+            None if line.starts_with("advance ") => format!("wirelab {line}"),
             None => format!("wirelab call {line}"),
         };
         let ran = place.shell(&command);

@@ -10,8 +10,13 @@ use crate::when;
 
 const DAY_SECS: u64 = 86_400;
 
-/// Reads `start`, `now`, `09:04` (UTC), a date with a time (UTC unless it says otherwise), `+5m`
-/// and `+00:05:00` (since the start), `10m` (so long ago).
+/// Numbers of so many digits are seconds since the epoch, of so many more milliseconds.
+const SECONDS_DIGITS: std::ops::RangeInclusive<usize> = 9..=11;
+const MILLIS_DIGITS: std::ops::RangeInclusive<usize> = 12..=14;
+
+/// Reads `start`, `now`, `09:04` (UTC), a date with a time (UTC unless it says otherwise), a date
+/// alone (its midnight), seconds or milliseconds since the epoch, `+5m` and `+00:05:00` (since the
+/// start), `10m` (so long ago).
 pub(crate) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTime, Failure> {
     match text {
         "start" => return Ok(starts),
@@ -23,12 +28,13 @@ pub(crate) fn parse(text: &str, now: SimTime, starts: UnixTime) -> Result<UnixTi
         None => ago(text, now)
             .map(|moment| starts.at(moment))
             .or_else(|| clock(text).map(|clock| nearest(clock, starts, starts.at(now))))
-            .or_else(|| date(text)),
+            .or_else(|| date(text))
+            .or_else(|| epoch(text)),
     };
     read.ok_or_else(|| {
         Failure::usage(format!("`{text}` is no moment")).hint(
-            "write UTC as `09:04` or `2024-03-05T09:04:00Z`, `+5m` (since the start), `10m` \
-             (ago), `start` or `now`",
+            "write UTC as `09:04`, `2024-03-05T09:04:00Z` or `2024-03-05`, seconds since the epoch, \
+             `+5m` (since the start), `10m` (ago), `start` or `now`",
         )
     })
 }
@@ -110,12 +116,31 @@ fn nearest(clock: u64, starts: UnixTime, now: UnixTime) -> UnixTime {
     UnixTime::from_secs(moments.min_by_key(far).unwrap_or(first))
 }
 
-/// RFC 3339, or a date and a time as results print them.
+/// RFC 3339, a date and a time as results print them, or a date.
 fn date(text: &str) -> Option<UnixTime> {
     let zoned = text.parse::<jiff::Timestamp>().ok();
-    let moment = zoned.or_else(|| format!("{text}Z").parse().ok())?;
+    let utc = || format!("{}Z", text.strip_suffix(" UTC").unwrap_or(text));
+    let moment = zoned.or_else(|| utc().parse().ok());
+    let midnight = || {
+        text.parse::<jiff::civil::Date>()
+            .is_ok()
+            .then(|| format!("{text}T00:00Z"))
+    };
+    let moment = moment.or_else(|| midnight()?.parse().ok())?;
     let nanos = u64::try_from(moment.as_nanosecond()).ok()?;
     Some(UnixTime::from_nanos(nanos))
+}
+
+/// Seconds or milliseconds since the epoch.
+fn epoch(text: &str) -> Option<UnixTime> {
+    let number: u64 = text.parse().ok()?;
+    match text.len() {
+        digits if SECONDS_DIGITS.contains(&digits) => Some(UnixTime::from_secs(number)),
+        digits if MILLIS_DIGITS.contains(&digits) => {
+            number.checked_mul(1_000_000).map(UnixTime::from_nanos)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -141,10 +166,19 @@ mod tests {
             "2024-03-05 09:05:00",
             "2024-03-05 09:05",
             "2024-03-05 09:05:00.000",
+            "2024-03-05 09:05:00.000 UTC",
+            "1709629500",
+            "1709629500000",
         ] {
             let moment = parse(text, now, NINE).expect(text);
             assert_eq!(moment.as_secs() - NINE.as_secs(), 300, "{text}");
         }
+    }
+
+    #[test]
+    fn a_date_alone_is_its_midnight() {
+        let moment = parse("2024-03-05", SimTime::from_secs(900), NINE).expect("a date");
+        assert_eq!(NINE.as_secs() - moment.as_secs(), 9 * 3600);
     }
 
     #[test]
@@ -172,7 +206,8 @@ mod tests {
             "1:2:3:4",
             "+",
             "+x",
-            "2024-03-05",
+            "2024-03-32",
+            "12345",
             "-5",
         ] {
             assert!(parse(text, SimTime::ZERO, NINE).is_err(), "{text}");

@@ -31,9 +31,17 @@ pub(crate) fn width() -> Option<usize> {
     (size.ws_col > 0).then_some(usize::from(size.ws_col))
 }
 
-/// The columns to write for: the terminal's, or those of a page where stdout is none.
+/// The columns to write for: the terminal's, or where stdout is none those that `COLUMNS` says,
+/// else those of a page.
 pub(crate) fn columns() -> usize {
-    width().unwrap_or(100)
+    let said = || {
+        std::env::var("COLUMNS")
+            .ok()?
+            .parse()
+            .ok()
+            .filter(|columns| *columns > 0)
+    };
+    width().or_else(said).unwrap_or(100)
 }
 
 /// Whether marks and arrows must be ASCII: a dumb terminal, or a locale that says it is not UTF-8.

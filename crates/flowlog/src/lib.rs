@@ -21,6 +21,7 @@
 //! Source: Amazon VPC User Guide, "Flow log records", "Publish flow logs to CloudWatch Logs",
 //! "Publish flow logs to Amazon S3".
 
+mod column;
 mod format;
 mod line;
 pub mod parquet;
@@ -30,6 +31,7 @@ mod scan;
 mod stream;
 mod write;
 
+pub use column::{ColumnsError, LogColumn};
 pub use format::{FormatError, LogFormat};
 pub use line::{LineError, Record, parse_line};
 pub use stream::{records_traffic, stream_name, timestamp_ms};

@@ -19,7 +19,7 @@ use crate::LogFormat;
 use crate::parquet::Writer;
 
 pub use destination::{Destination, DestinationError};
-pub use key::{KeyError, Location, LogKey};
+pub use key::{KeyError, Location, LogKey, time_in_name};
 
 /// Width of a slot in seconds.
 pub const SLOT_SECS: u64 = 300;

@@ -11,7 +11,7 @@ use wirelab_model::{
 
 /// Every field that a record can have, in an order of its own, tags and reject reason included.
 fn every_field() -> LogFormat {
-    let simulated = |field: &&Field| field.version() != 7;
+    let simulated = |field: &&Field| !matches!(field.version(), 6 | 7);
     let names: Vec<_> = Field::ALL.iter().rev().filter(simulated).collect();
     let header: String = names.iter().map(|it| format!("{it} ")).collect();
     LogFormat::from_header(&header).expect("fields")

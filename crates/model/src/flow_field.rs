@@ -22,7 +22,8 @@ macro_rules! fields {
         ///
         /// [`FlowRecord`](crate::FlowRecord) carries what versions 2 to 5 say and, where a log
         /// asks for it, what versions 8 to 11 do. ECS tasks (version 7) are not simulated: they are
-        /// known here so that logs of real accounts can be read, and are written as `-`.
+        /// known here so that logs of real accounts can be read, and are written as `-`. So are
+        /// the fields that only transit gateways' logs have (version 6).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum FlowField {
             $(#[doc = concat!("`", $text, "`, version ", $version, ".")] $name,)*
@@ -92,6 +93,24 @@ fields! {
     PktDstAwsService = "pkt-dst-aws-service", "pktDstAwsService", 5, Text;
     FlowDirection = "flow-direction", "flowDirection", 5, Text;
     TrafficPath = "traffic-path", "trafficPath", 5, Int32;
+    ResourceType = "resource-type", "resourceType", 6, Text;
+    TgwId = "tgw-id", "tgwId", 6, Text;
+    TgwAttachmentId = "tgw-attachment-id", "tgwAttachmentId", 6, Text;
+    TgwSrcVpcAccountId = "tgw-src-vpc-account-id", "tgwSrcVpcAccountId", 6, Text;
+    TgwDstVpcAccountId = "tgw-dst-vpc-account-id", "tgwDstVpcAccountId", 6, Text;
+    TgwSrcVpcId = "tgw-src-vpc-id", "tgwSrcVpcId", 6, Text;
+    TgwDstVpcId = "tgw-dst-vpc-id", "tgwDstVpcId", 6, Text;
+    TgwSrcSubnetId = "tgw-src-subnet-id", "tgwSrcSubnetId", 6, Text;
+    TgwDstSubnetId = "tgw-dst-subnet-id", "tgwDstSubnetId", 6, Text;
+    TgwSrcEni = "tgw-src-eni", "tgwSrcEni", 6, Text;
+    TgwDstEni = "tgw-dst-eni", "tgwDstEni", 6, Text;
+    TgwSrcAzId = "tgw-src-az-id", "tgwSrcAzId", 6, Text;
+    TgwDstAzId = "tgw-dst-az-id", "tgwDstAzId", 6, Text;
+    TgwPairAttachmentId = "tgw-pair-attachment-id", "tgwPairAttachmentId", 6, Text;
+    PacketsLostNoRoute = "packets-lost-no-route", "packetsLostNoRoute", 6, Int64;
+    PacketsLostBlackhole = "packets-lost-blackhole", "packetsLostBlackhole", 6, Int64;
+    PacketsLostMtuExceeded = "packets-lost-mtu-exceeded", "packetsLostMtuExceeded", 6, Int64;
+    PacketsLostTtlExpired = "packets-lost-ttl-expired", "packetsLostTtlExpired", 6, Int64;
     EcsClusterArn = "ecs-cluster-arn", "ecsClusterArn", 7, Text;
     EcsClusterName = "ecs-cluster-name", "ecsClusterName", 7, Text;
     EcsContainerInstanceArn = "ecs-container-instance-arn", "ecsContainerInstanceArn", 7, Text;
@@ -127,6 +146,12 @@ impl FlowField {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|field| field.name() == name)
+    }
+
+    /// Whether only the flow logs of transit gateways have the field.
+    #[must_use]
+    pub const fn is_of_transit_gateway(self) -> bool {
+        self.version() == 6
     }
 
     /// The column name in Parquet and in the tables that Athena's documentation makes:

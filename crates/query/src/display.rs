@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{ColumnKind, QueryResult};
+use crate::{Column, ColumnKind, QueryResult};
 
 /// Version of the JSON form's layout.
 const SCHEMA_VERSION: u64 = 1;
@@ -63,11 +63,17 @@ impl QueryResult {
     }
 
     /// An object: `schema_version`, `columns` (name, kind), `rows` (one object a row, missing
-    /// fields absent, numbers and truth values as numbers, the rest as strings; a discovered field
-    /// is text even if it looks like a number), `statistics`, `warnings`.
+    /// fields and NULL absent, numbers and truth values as such, the rest as strings; a discovered
+    /// field is text even if it looks like a number), `statistics`, `warnings`. Of two columns of
+    /// the same name the second is called `name (2)`.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let rows: Vec<Value> = self.rows.iter().map(|row| self.row_object(row)).collect();
+        let columns = self.distinct_columns();
+        let rows: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|row| row_object(&columns, row))
+            .collect();
         let warnings: Vec<Value> = self
             .warnings
             .iter()
@@ -78,25 +84,46 @@ impl QueryResult {
             .collect();
         json!({
             "schema_version": SCHEMA_VERSION,
-            "columns": self.columns,
+            "columns": columns,
             "rows": rows,
             "statistics": self.statistics,
             "warnings": warnings,
         })
     }
 
-    fn row_object(&self, row: &[Option<String>]) -> Value {
-        let named = self.columns.iter().zip(row);
-        let present = named.filter_map(|(column, value)| {
-            let value = value.clone()?;
-            let number = matches!(column.kind, ColumnKind::Number | ColumnKind::Bool)
-                .then(|| serde_json::from_str(&value).ok())
-                .flatten();
-            let value = number.map_or(Value::String(value), Value::Number);
-            Some((column.name.clone(), value))
-        });
-        Value::Object(present.collect::<Map<_, _>>())
+    /// The columns under names of which each is there once.
+    fn distinct_columns(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let is_new = |name: &str| columns.iter().all(|known| known.name != name);
+            let mut name = column.name.clone();
+            for number in 2.. {
+                if is_new(&name) {
+                    break;
+                }
+                name = format!("{} ({number})", column.name);
+            }
+            let kind = column.kind;
+            columns.push(Column { name, kind });
+        }
+        columns
     }
+}
+
+fn row_object(columns: &[Column], row: &[Option<String>]) -> Value {
+    let present = columns.iter().zip(row).filter_map(|(column, value)| {
+        let value = value.clone()?;
+        let plain = match (column.kind, value.as_str()) {
+            (ColumnKind::Number, number) => serde_json::from_str(number).ok().map(Value::Number),
+            (ColumnKind::Bool, "true") => Some(Value::Bool(true)),
+            (ColumnKind::Bool, "false") => Some(Value::Bool(false)),
+            (ColumnKind::Bool, number) => serde_json::from_str(number).ok().map(Value::Number),
+            _ => None,
+        };
+        let value = plain.unwrap_or(Value::String(value));
+        Some((column.name.clone(), value))
+    });
+    Value::Object(present.collect::<Map<_, _>>())
 }
 
 fn width(text: &str) -> usize {

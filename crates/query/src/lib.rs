@@ -58,7 +58,7 @@ mod scan;
 
 pub use error::{Place, QueryError};
 pub use events::{LogEvent, LogEvents, LogGroup, LogGroups};
-pub use files::{FilesError, LogFiles};
+pub use files::{FilesError, LogFiles, LogSource};
 pub use insights::{QueryOptions, insights, insights_over_files};
 pub use result::{Column, ColumnKind, QueryResult, Statistics, Warning};
 pub use saved::{SAVED_QUERIES, SavedQuery};
@@ -76,7 +76,9 @@ pub mod blocking {
     use wirelab_flowlog::LogFormat;
 
     use crate::athena::{AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets};
-    use crate::{FilesError, LogFiles, LogGroups, QueryError, QueryOptions, QueryResult};
+    use crate::{
+        FilesError, LogFiles, LogGroups, LogSource, QueryError, QueryOptions, QueryResult,
+    };
 
     thread_local! {
         static RUNTIME: OnceCell<Runtime> = const { OnceCell::new() };
@@ -124,6 +126,24 @@ pub mod blocking {
         let opened = run(LogFiles::from_path(path, format));
         opened.map_err(|error| FilesError::Unreadable {
             file: place,
+            reason: error.to_string(),
+        })?
+    }
+
+    /// Finds flow logs at several places: [`LogFiles::from_sources`].
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime.
+    pub fn open_sources(
+        sources: &[LogSource],
+        format: Option<&LogFormat>,
+    ) -> Result<LogFiles, FilesError> {
+        let opened = run(LogFiles::from_sources(sources, format));
+        opened.map_err(|error| FilesError::Unreadable {
+            file: "logs".to_owned(),
             reason: error.to_string(),
         })?
     }

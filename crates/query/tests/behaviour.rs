@@ -15,6 +15,24 @@ fn count(group: &LogGroup, options: &QueryOptions) -> String {
 }
 
 #[test]
+fn a_percentile_between_two_values_is_the_point_between_them() {
+    let mut group = flows();
+    group.events = Default::default();
+    let format = LogFormat::parse("${bytes}").expect("a format");
+    group.format = Some(format);
+    for bytes in 0..100 {
+        let line = (bytes * 100).to_string();
+        group
+            .events
+            .push(MIDNIGHT * 1000, MIDNIGHT * 1000, "eni-1-all", &line);
+    }
+    let query = "stats pct(bytes, 0) as a, pct(bytes, 50) as b, pct(bytes, 95) as c, \
+                 pct(bytes, 99.9) as d, pct(bytes, 100) as e";
+    let result = blocking::insights(query, &group, &hour()).expect("a query");
+    assert_eq!(result.to_csv(), "a,b,c,d,e\n0,4950,9405,9890.1,9900\n");
+}
+
+#[test]
 fn the_range_includes_its_first_and_last_second() {
     let range = |start, end| QueryOptions {
         start: UnixTime::from_secs(MIDNIGHT + start),

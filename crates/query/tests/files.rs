@@ -8,7 +8,9 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 use wirelab_flowlog::LogFormat;
 use wirelab_model::UnixTime;
-use wirelab_query::{FilesError, LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_query::{
+    FilesError, LogGroup, LogSource, QueryError, QueryOptions, QueryResult, blocking,
+};
 
 const START: u64 = 1_709_596_800;
 
@@ -235,6 +237,264 @@ fn what_cannot_be_read_is_named() {
         cut.starts_with("bad.log.gz: the gzip data is damaged"),
         "{cut}"
     );
+}
+
+/// What a query answers over a folder or file, as CSV.
+fn csv(query: &str, path: &Path) -> String {
+    let logs = blocking::open_files(path, None).unwrap_or_else(|error| panic!("{error}"));
+    let all = QueryOptions {
+        start: UnixTime::from_secs(0),
+        end: UnixTime::from_secs(u32::MAX.into()),
+        ..options()
+    };
+    let result = blocking::insights_over_files(query, &logs, &all);
+    result
+        .unwrap_or_else(|error| panic!("{}", error.report()))
+        .to_csv()
+}
+
+#[test]
+fn what_is_no_flow_log_is_passed_over_and_named() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let put =
+        |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).expect("writes");
+    let default = LogFormat::default().header();
+    write(folder.path(), "a.log", Some(&default), &lines()[..3]);
+    put("README.md", b"# Logs of the network\n");
+    put("SHA256SUMS", b"e3b0c44298fc1c149afbf4c8996fb924  a.log\n");
+    put("empty.log", b"");
+    put(".DS_Store", b"\0\0\0\x01Bud1");
+    put("_SUCCESS", b"");
+    let balancer = ["http 2018-07-02T22:23:00.186641Z app/my-lb 192.168.131.39:2817".to_owned()];
+    write(folder.path(), "elb.log.gz", None, &balancer);
+    write(
+        folder.path(),
+        "trail.json.gz",
+        None,
+        &["{\"Records\":[]}".to_owned()],
+    );
+    let other = "AWSLogs/123456789012/CloudTrail/us-east-1/2024/03/05/t.json.gz";
+    write(folder.path(), other, None, &["{}".to_owned()]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        let odd = std::ffi::OsStr::from_bytes(b"caf\xe9.log");
+        fs::copy(folder.path().join("a.log"), folder.path().join(odd)).expect("copies");
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, folder.path().join(name)).expect("links");
+        };
+        link(".", "loop");
+        link("nowhere", "dangling.log");
+        link("a.log", "again.log");
+    }
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    let expected = if cfg!(unix) { 2 } else { 1 };
+    assert_eq!(logs.len(), expected, "each once");
+    let note = logs.notes().join("\n");
+    let foreign = "4 files that are no flow logs: README.md, SHA256SUMS, elb.log.gz and 1 more";
+    assert!(note.contains(foreign), "{note}");
+    assert!(note.contains("1 file that is empty: empty.log"), "{note}");
+    assert!(
+        !note.contains("DS_Store") && !note.contains("CloudTrail"),
+        "{note}"
+    );
+    if cfg!(unix) {
+        assert!(note.contains("dangling.log (a link to nothing)"), "{note}");
+    }
+    fs::remove_file(folder.path().join("a.log")).expect("removes");
+    let only_others = TempDir::new().expect("a temporary folder");
+    fs::write(only_others.path().join("README"), "hello\n").expect("writes");
+    let error = blocking::open_files(only_others.path(), None).expect_err("nothing");
+    assert!(
+        error
+            .to_string()
+            .contains("1 file that is no flow log: README"),
+        "{error}"
+    );
+    let empty = blocking::open_files(&folder.path().join("empty.log"), None).expect_err("empty");
+    assert!(empty.to_string().contains("is empty"), "{empty}");
+}
+
+#[test]
+fn a_record_counts_at_its_start_else_its_end_else_the_time_of_its_file() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let day = folder
+        .path()
+        .join("AWSLogs/123456789012/vpcflowlogs/us-east-1/2024/03/05");
+    let header = Some("srcaddr start end");
+    let times = [
+        "10.0.0.1 1709596800 1709596850",
+        "10.0.0.2 1709596801123 1709596850",
+        "10.0.0.3 -1 1709596802",
+        "10.0.0.4 - 1709596803",
+        "10.0.0.5 - -",
+        "10.0.0.6 4102444800000000 -",
+    ];
+    let name = "123456789012_vpcflowlogs_us-east-1_fl-1_20240305T0005Z_1a2b3c4d.log";
+    write(&day, name, header, &times.map(str::to_owned));
+    let query = "fields @timestamp, srcAddr | sort srcAddr";
+    assert_eq!(
+        csv(query, folder.path()),
+        "@timestamp,srcAddr\n\
+         2024-03-05 00:00:00.000,10.0.0.1\n\
+         2024-03-05 00:00:01.000,10.0.0.2\n\
+         2024-03-05 00:00:02.000,10.0.0.3\n\
+         2024-03-05 00:00:03.000,10.0.0.4\n\
+         2024-03-05 00:05:00.000,10.0.0.5\n\
+         2100-01-01 00:00:00.000,10.0.0.6\n"
+    );
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    let first = QueryOptions {
+        start: UnixTime::from_secs(START),
+        end: UnixTime::from_secs(START + 2),
+        ..options()
+    };
+    let result = blocking::insights_over_files("stats count(*)", &logs, &first).expect("answers");
+    assert_eq!(result.rows[0][0].as_deref(), Some("3"));
+    assert_eq!(logs.untimed_records(), 0, "that one counts at five past");
+    let whole_day = QueryOptions {
+        end: UnixTime::from_secs(START + 86_400),
+        ..first
+    };
+    blocking::insights_over_files("stats count(*)", &logs, &whole_day).expect("answers");
+    assert_eq!(logs.untimed_records(), 1);
+}
+
+#[test]
+fn fields_of_transit_gateways_are_numbers_and_unknown_ones_are_text() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let header = "version tgw-attachment-id srcaddr start packets-lost-blackhole color-of-packet";
+    let line = "6 tgw-attach-1 10.0.0.1 1709596800 3 blue".to_owned();
+    write(folder.path(), "a.log", Some(header), &[line.clone(), line]);
+    let query = "stats sum(packetsLostBlackhole) as lost by colorOfPacket, @logStream";
+    let answer = "colorOfPacket,@logStream,lost\nblue,tgw-attach-1-all,6\n";
+    assert_eq!(csv(query, folder.path()), answer);
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    let notes = logs.notes().join("\n");
+    assert!(notes.contains("kept as text: `color-of-packet`"), "{notes}");
+}
+
+#[test]
+fn joined_files_packed_files_without_the_name_and_pipes_are_read() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (lines, default) = (lines(), LogFormat::default().header());
+    write(folder.path(), "a.log.gz", Some(&default), &lines[..7]);
+    write(folder.path(), "b.log", Some(&default), &lines[7..20]);
+    let read = |name: &str| fs::read(folder.path().join(name)).expect("reads");
+    let (packed, plain) = (read("a.log.gz"), read("b.log"));
+    let count = "stats count(*) as n";
+    let joined = folder.path().join("joined.log");
+    fs::write(&joined, [&plain[..], &plain].concat()).expect("writes");
+    assert_eq!(
+        csv(count, &joined),
+        "n\n26\n",
+        "a header in the middle is no record"
+    );
+    let unnamed = folder.path().join("packed.log");
+    fs::write(&unnamed, &packed).expect("writes");
+    assert_eq!(csv(count, &unnamed), "n\n7\n");
+    fs::rename(&joined, folder.path().join("named.log.gz")).expect("renames");
+    assert_eq!(
+        csv(count, &folder.path().join("named.log.gz")),
+        "n\n26\n",
+        "plain after all"
+    );
+
+    let (a, b) = (folder.path().join("a.log.gz"), folder.path().join("b.log"));
+    let name = "(standard input)".to_owned();
+    let pipe = LogSource::Bytes {
+        name,
+        bytes: packed,
+    };
+    let sources = [
+        LogSource::Path(a.clone()),
+        LogSource::Path(b),
+        LogSource::Path(a),
+        pipe,
+    ];
+    let logs = blocking::open_sources(&sources, None).expect("flow logs");
+    let result = blocking::insights_over_files(count, &logs, &options()).expect("answers");
+    assert_eq!(
+        result.rows[0][0].as_deref(),
+        Some("27"),
+        "a file named twice is read once"
+    );
+}
+
+#[test]
+fn rows_of_stats_come_by_their_groups_and_files_of_other_times_are_not_read() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let default = LogFormat::default().header();
+    for hour in 0..8 {
+        let name = format!("1_vpcflowlogs_us-east-1_fl-1_20240305T{hour:02}00Z_1.log.gz");
+        let moved = |line: &String| {
+            let start = START + hour * 3600;
+            let values: Vec<&str> = line.split(' ').take(10).collect();
+            format!("{} {start} {} ACCEPT OK", values.join(" "), start + 50)
+        };
+        let moved: Vec<String> = lines().iter().map(moved).collect();
+        write(folder.path(), &name, Some(&default), &moved);
+    }
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    let all = QueryOptions {
+        end: UnixTime::from_secs(START + 86_400),
+        ..options()
+    };
+    let ports = blocking::insights_over_files("stats count(*) as n by dstPort", &logs, &all);
+    let ports = ports.expect("answers");
+    assert_eq!(
+        ports.statistics.bytes_scanned,
+        logs.bytes(),
+        "every byte once"
+    );
+    let column = |result: &QueryResult| -> Vec<String> {
+        result
+            .rows
+            .iter()
+            .map(|row| row[0].clone().unwrap_or_default())
+            .collect()
+    };
+    assert_eq!(column(&ports), ["-", "22", "53", "443"].map(str::to_owned));
+    let two = blocking::insights_over_files("stats count(*) by dstPort | limit 2", &logs, &all);
+    assert_eq!(column(&two.expect("answers")), ["-", "22"]);
+
+    let hour = QueryOptions {
+        start: UnixTime::from_secs(START + 6 * 3600),
+        end: UnixTime::from_secs(START + 7 * 3600),
+        ..options()
+    };
+    let some = blocking::insights_over_files("stats count(*)", &logs, &hour).expect("answers");
+    assert_eq!(some.statistics.records_scanned, 2 * 399);
+    assert!(
+        some.statistics.bytes_scanned < logs.bytes() / 2,
+        "of eight files three"
+    );
+}
+
+#[test]
+fn words_for_numbers_and_fields_that_nobody_sees_are_doubted() {
+    let group = group();
+    for (query, hint) in [
+        ("filter protocol = \"tcp\"", Some("write `protocol = 6`")),
+        ("filter \"UDP\" = protocol", Some("write `protocol = 17`")),
+        ("filter dstPort = \"ssh\"", Some("22 is SSH, 443 is HTTPS")),
+        ("filter protocol = \"6\"", None),
+        (
+            "parse @message \"* *\" as a, b | limit 3",
+            Some("add `| display a, b`"),
+        ),
+        ("parse @message \"* *\" as a, b | filter a = 2", None),
+        ("parse @message \"* *\" as a, b | display b", None),
+        ("fields srcAddr | parse @message \"* *\" as a, b", None),
+    ] {
+        let result = blocking::insights(query, &group, &options()).expect("answers");
+        let hints: Vec<&str> = result
+            .warnings
+            .iter()
+            .filter_map(|w| w.hint.as_deref())
+            .collect();
+        assert_eq!(hints, hint.into_iter().collect::<Vec<_>>(), "{query}");
+    }
 }
 
 #[test]

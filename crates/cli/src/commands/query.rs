@@ -31,6 +31,7 @@ Your own flow logs, in any layout, outside any lab too:
   wirelab query --logs AWSLogs 'stats sum(bytes) as total by srcAddr | sort total desc'
   wirelab query --logs AWSLogs --sql 'SELECT srcaddr, sum(bytes) FROM flow_logs GROUP BY 1'
   wirelab query --logs s3://my-flow-logs=. --ddl table.sql 'SELECT count(*) FROM vpc_flow_logs'
+  zcat *.log.gz | wirelab query --logs - 'stats count(*) by action'
 
 Times in a lab are virtual UTC, as tickets and records have it: `09:04` and `09:04:00` are clock
 times, `2024-03-05T09:04:00Z` says the date too. `+5m` counts from the lab's start, `10m` back from
@@ -58,8 +59,9 @@ pub(crate) struct Arguments {
     /// The log group to ask, by its name; needed only where a lab has several
     #[arg(short = 'g', long, value_name = "NAME")]
     log_group: Option<String>,
-    /// Ask the flow logs in this folder or file, not those of a lab: text, .gz or Parquet. For
-    /// `--ddl` a folder stands for the bucket of a table; `s3://BUCKET=FOLDER` says which bucket
+    /// Ask the flow logs in this folder or file, not those of a lab: text, gzip or Parquet; `-` is
+    /// standard input. Several are taken together. For `--ddl` a folder stands for the bucket of a
+    /// table; `s3://BUCKET=FOLDER` says which bucket
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     #[arg(conflicts_with = "log_group")]
     logs: Vec<String>,
@@ -70,7 +72,8 @@ pub(crate) struct Arguments {
     /// What `now` is: `2024-03-05T09:04:00Z`; else the computer's clock
     #[arg(long, value_name = "TIME", requires = "logs")]
     now: Option<String>,
-    /// Begin of the time range: `09:04` (UTC), `2024-03-05T09:04:00Z`, `+5m`, `10m` (ago), `start`
+    /// Begin of the time range: `09:04` (UTC), `2024-03-05T09:04:00Z`, `2024-03-05` (its midnight),
+    /// seconds since the epoch, `+5m`, `10m` (ago), `start`
     #[arg(long, value_name = "TIME")]
     start: Option<String>,
     /// End of the time range, in the same forms; else now, and with `--logs` whatever there is

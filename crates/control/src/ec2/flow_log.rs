@@ -234,7 +234,8 @@ fn checked_format(format: Option<&str>) -> Result<String, ApiError> {
         let name = word
             .strip_prefix("${")
             .and_then(|rest| rest.strip_suffix('}'));
-        let Some(field) = name.and_then(FlowField::from_name) else {
+        let field = name.and_then(FlowField::from_name);
+        let Some(field) = field.filter(|field| !field.is_of_transit_gateway()) else {
             return Err(unknown_field(word));
         };
         if fields.contains(&field) {
@@ -254,7 +255,9 @@ fn checked_format(format: Option<&str>) -> Result<String, ApiError> {
 
 fn unknown_field(word: &str) -> ApiError {
     let bare = word.trim_matches(['$', '{', '}']);
-    let names = FlowField::ALL.iter().map(|field| field.name());
+    let fields = FlowField::ALL.iter();
+    let fields = fields.filter(|field| !field.is_of_transit_gateway());
+    let names = fields.map(|field| field.name());
     let hint = error::nearest(bare, names)
         .map_or_else(String::new, |near| format!(". Did you mean ${{{near}}}?"));
     error::invalid_parameter(format_args!("Unknown fields provided: {word}{hint}"))

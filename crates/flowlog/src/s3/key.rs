@@ -219,18 +219,37 @@ impl<'a> Name<'a> {
 
 /// The moment of `20240305T0005Z`, at the start of a slot.
 fn slot(text: &str) -> Option<UnixTime> {
+    minute(text).filter(|moment| moment.as_secs() % SLOT_SECS == 0)
+}
+
+/// The moment in the name of a file that AWS has written, whatever its folders and its service are
+/// called.
+///
+/// ```
+/// use wirelab_flowlog::s3::time_in_name;
+///
+/// let name = "1_vpcflowlogs_eu-west-1_fl-0123456789abcdef0_20240305T0905Z_1a2b3c4d.log.gz";
+/// assert_eq!(time_in_name(name).map(|at| at.as_secs()), Some(1_709_629_500));
+/// assert_eq!(time_in_name("flow.log"), None);
+/// ```
+#[must_use]
+pub fn time_in_name(name: &str) -> Option<UnixTime> {
+    name.split(['_', '.']).rev().find_map(minute)
+}
+
+/// The moment of `20240305T0005Z`.
+fn minute(text: &str) -> Option<UnixTime> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let digits = |text: &str| text.bytes().all(|it| it.is_ascii_digit());
     if date.len() != 8 || time.len() != 4 || !digits(date) || !digits(time) {
         return None;
     }
     let part = |text: &str| text.parse().ok();
-    let moment = moment(Civil {
+    moment(Civil {
         year: part(&date[..4])?,
         month: part(&date[4..6])?,
         day: part(&date[6..])?,
         hour: part(&time[..2])?,
         minute: part(&time[2..])?,
-    })?;
-    (moment.as_secs() % SLOT_SECS == 0).then_some(moment)
+    })
 }

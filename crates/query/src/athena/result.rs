@@ -79,7 +79,7 @@ impl AthenaResult {
     }
 
     /// The answer as one of an Insights query, to be printed as a table or drawn: numbers are
-    /// numbers, timestamps lose their ` UTC`.
+    /// numbers.
     #[must_use]
     pub fn to_query_result(&self) -> QueryResult {
         let kind = |column: &AthenaColumn| match column.ty.as_str() {
@@ -87,6 +87,7 @@ impl AthenaResult {
                 ColumnKind::Number
             }
             "timestamp" | "timestamp with time zone" => ColumnKind::Time,
+            "boolean" => ColumnKind::Bool,
             "array" | "map" | "row" => ColumnKind::Structure,
             _ => ColumnKind::Text,
         };
@@ -94,19 +95,9 @@ impl AthenaResult {
             name: column.name.clone(),
             kind: kind(column),
         });
-        let columns: Vec<Column> = columns.collect();
-        let value = |(value, column): (&Option<String>, &Column)| {
-            let value = value.as_deref()?;
-            let short = match column.kind {
-                ColumnKind::Time => value.strip_suffix(" UTC").unwrap_or(value),
-                _ => value,
-            };
-            Some(short.to_owned())
-        };
-        let row = |row: &Vec<Option<String>>| row.iter().zip(&columns).map(value).collect();
         QueryResult {
-            rows: self.rows.iter().map(row).collect(),
-            columns: columns.clone(),
+            rows: self.rows.clone(),
+            columns: columns.collect(),
             events: None,
             statistics: Statistics {
                 bytes_scanned: self.bytes_scanned,

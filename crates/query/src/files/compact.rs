@@ -17,7 +17,7 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
-use wirelab_flowlog::Field;
+use wirelab_flowlog::{Field, LogColumn};
 
 use super::{FilesError, Kind, LogFiles};
 use crate::scan::session_builder;
@@ -46,8 +46,8 @@ impl LogFiles {
         let session = session_builder()?.with_default_features().build();
         let context = SessionContext::new_with_state(session);
         let table = context.read_table(Arc::new(self.table(Kind::Athena)))?;
-        let fields = self.fields();
-        let has = |field: &&Field| fields.contains(field);
+        let columns = self.columns();
+        let has = |field: &&Field| columns.contains(&LogColumn::Field(**field));
         let times = [Field::Start, Field::End];
         let order = times
             .iter()
@@ -55,7 +55,7 @@ impl LogFiles {
             .map(|field| ident(field.column_name()).sort(true, false));
         let sorted = table.sort(order.collect())?;
         let mut rows = sorted
-            .select(fields.iter().map(small))?
+            .select(columns.iter().map(small))?
             .execute_stream()
             .await?;
         let properties = WriterProperties::builder()
@@ -83,13 +83,15 @@ impl LogFiles {
 }
 
 /// A column in the smallest type that holds all its values.
-fn small(field: &Field) -> Expr {
-    let name = field.column_name();
-    let column = ident(&name);
-    let data_type = match field {
-        Field::SrcPort | Field::DstPort => DataType::UInt16,
-        Field::Version | Field::Protocol | Field::TcpFlags | Field::TrafficPath => DataType::UInt8,
-        _ => return column,
+fn small(column: &LogColumn) -> Expr {
+    let name = column.column_name();
+    let value = ident(&name);
+    let data_type = match column.field() {
+        Some(Field::SrcPort | Field::DstPort) => DataType::UInt16,
+        Some(Field::Version | Field::Protocol | Field::TcpFlags | Field::TrafficPath) => {
+            DataType::UInt8
+        }
+        _ => return value,
     };
-    try_cast(column, data_type).alias(name)
+    try_cast(value, data_type).alias(name)
 }

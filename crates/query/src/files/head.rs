@@ -1,168 +1,355 @@
 //! What a file's head says about its records.
+//!
+//! A folder holds what it holds: beside `a.log.gz` there may be a README, a checksum, the log of a
+//! load balancer. A file is a flow log if its first line is a header or its first lines are records
+//! of the given or the default format, or if it is Parquet with columns of a flow log. Anything
+//! else is passed over and counted; a flow log that is damaged is an error.
 
 use std::io::Read;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::DataType;
+use datafusion::parquet::arrow::parquet_to_arrow_schema;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{
     PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader,
 };
 use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use wirelab_flowlog::read::LogText;
-use wirelab_flowlog::{Field, LogFormat};
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
+use wirelab_flowlog::s3::time_in_name;
+use wirelab_flowlog::{Field, FieldType, LogColumn, LogFormat, Record, parse_line};
 
+use super::find::claims_to_be_log;
+use super::skipped::Skipped;
+use super::table::column;
 use super::{Content, FilesError, LogFile, unreadable};
-use crate::scan::{Place, TextLayout};
+use crate::scan::{Moment, Place, TextLayout, fits};
 
-/// Bytes of a text file that are read to find its first line.
+/// Bytes of a text file that are read to find its first lines.
 const HEAD: u64 = 16 << 10;
+
+/// Lines among which a record of the format is looked for: the first may be cut off.
+const LINES: usize = 8;
 
 /// Files that are looked at side by side: each is a request to a bucket.
 const AT_ONCE: usize = 16;
 
+/// Columns of a Parquet file that make it a flow log whatever else it has.
+const KNOWN_ENOUGH: usize = 4;
+
 /// What one file holds.
 struct Head {
     object: ObjectMeta,
-    format: LogFormat,
-    /// For text, whether its first line is a header.
-    header: Option<bool>,
+    columns: Vec<LogColumn>,
+    text: Option<Text>,
 }
 
-/// Looks at all files; the format has the fields of all, those of the first file first.
+/// How a text file holds its records.
+struct Text {
+    /// Its header line, if it has one.
+    header: Option<Vec<u8>>,
+    packed: bool,
+}
+
+/// What a look at a file finds.
+enum Look {
+    Log(Head),
+    /// Something else; what the file says, for who has named it.
+    Foreign(ObjectMeta, String),
+    Empty(ObjectMeta),
+    /// The store does not give it.
+    Denied(ObjectMeta, &'static str),
+}
+
+/// The logs among some files, and the columns of all, those of the first file first. What is no log
+/// is put into `skipped`, or is an error if `named` says that somebody has asked for that file.
 pub(super) async fn files(
     store: &Arc<dyn ObjectStore>,
     objects: Vec<ObjectMeta>,
     format: Option<&LogFormat>,
-) -> Result<(LogFormat, Vec<LogFile>), FilesError> {
-    let heads = futures::stream::iter(objects).map(|object| head(store.clone(), object, format));
-    let heads: Vec<Head> = heads.buffered(AT_ONCE).try_collect().await?;
-    let mut fields: Vec<Field> = Vec::new();
-    for head in &heads {
-        let new = head
-            .format
-            .fields()
-            .iter()
-            .filter(|field| !fields.contains(field));
-        let new: Vec<Field> = new.copied().collect();
-        fields.extend(new);
+    named: impl Fn(&ObjectMeta) -> bool,
+    skipped: &mut Skipped,
+) -> Result<(Vec<LogColumn>, Vec<LogFile>), FilesError> {
+    let looks = futures::stream::iter(objects).map(|object| look(store.clone(), object, format));
+    let looks: Vec<Look> = looks.buffered(AT_ONCE).try_collect().await?;
+    let mut heads = Vec::new();
+    for look in looks {
+        match look {
+            Look::Log(head) => heads.push(head),
+            Look::Foreign(object, reason) if named(&object) => {
+                return Err(unreadable(&object.location, reason));
+            }
+            Look::Empty(object) if named(&object) => {
+                return Err(unreadable(&object.location, "the file is empty"));
+            }
+            Look::Denied(object, why) if named(&object) => {
+                return Err(unreadable(&object.location, why));
+            }
+            Look::Foreign(object, _) => skipped.foreign(object.location.as_ref()),
+            Look::Empty(object) => skipped.empty(&object.location),
+            Look::Denied(object, why) => skipped.denied(&object.location, why),
+        }
     }
-    let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
-    let all = LogFormat::from_header(&names.join(" "));
-    let all = all.map_err(|error| unreadable(&heads[0].object.location, error))?;
-    let file = |head: Head| {
-        let content = match head.header {
-            Some(header) => Content::Text(Arc::new(layout(&fields, &head.format, header))),
+    let mut columns: Vec<LogColumn> = Vec::new();
+    for column in heads.iter().flat_map(|head| &head.columns) {
+        if !columns.contains(column) {
+            columns.push(column.clone());
+        }
+    }
+    let files = heads.into_iter().map(|head| head.file(&columns)).collect();
+    Ok((columns, files))
+}
+
+impl Head {
+    fn file(self, columns: &[LogColumn]) -> LogFile {
+        let name = self.object.location.filename().unwrap_or_default();
+        let key_time = time_in_name(name).map(|time| time.as_secs() as i64);
+        let changed = self.object.last_modified.timestamp();
+        let content = match &self.text {
             None => Content::Parquet,
+            Some(text) => {
+                let mut layout = layout(columns, &self.columns);
+                layout.skip = usize::from(text.header.is_some());
+                layout.header = text.header.as_deref().map(Arc::from);
+                layout.packed = Some(text.packed);
+                layout.moment.otherwise = key_time.unwrap_or(changed);
+                Content::Text(Arc::new(layout))
+            }
         };
         LogFile {
-            object: head.object,
+            object: self.object,
             content,
+            key_time,
+            time: key_time.unwrap_or(changed),
         }
-    };
-    Ok((all, heads.into_iter().map(file).collect()))
-}
-
-/// Where in a line of `format` each of `fields` stands.
-pub(super) fn layout(fields: &[Field], format: &LogFormat, header: bool) -> TextLayout {
-    let place = |field: &Field| {
-        let mut known = format.fields().iter();
-        let at = known.position(|known| known == field);
-        at.map_or(Place::Missing, |at| Place::Value(at as u32))
-    };
-    TextLayout {
-        places: fields.iter().map(place).collect(),
-        values: format.fields().len(),
-        skip: usize::from(header),
     }
 }
 
-async fn head(
+/// Where in a line of the columns `own` each of `columns` stands; without a header.
+pub(super) fn layout(columns: &[LogColumn], own: &[LogColumn]) -> TextLayout {
+    let position = |column: &LogColumn| {
+        let at = own.iter().position(|known| known == column);
+        at.map(|at| at as u32)
+    };
+    let place = |column| position(column).map_or(Place::Missing, Place::Value);
+    TextLayout {
+        places: columns.iter().map(place).collect(),
+        values: own.len(),
+        skip: 0,
+        header: None,
+        packed: None,
+        moment: Moment {
+            start: position(&LogColumn::Field(Field::Start)),
+            end: position(&LogColumn::Field(Field::End)),
+            otherwise: 0,
+        },
+    }
+}
+
+async fn look(
     store: Arc<dyn ObjectStore>,
     object: ObjectMeta,
     format: Option<&LogFormat>,
-) -> Result<Head, FilesError> {
-    let error = |error| FilesError::Store {
-        place: object.location.to_string(),
-        error,
-    };
+) -> Result<Look, FilesError> {
+    if object.size == 0 {
+        return Ok(Look::Empty(object));
+    }
     let range = 0..HEAD.min(object.size);
-    let bytes = store
-        .get_range(&object.location, range)
-        .await
-        .map_err(error)?;
-    if bytes.starts_with(b"PAR1") {
-        let format = parquet_format(store, &object).await?;
-        return Ok(Head {
-            object,
-            format,
-            header: None,
-        });
-    }
-    let gzip = bytes.starts_with(&[0x1f, 0x8b]);
-    if gzip != object.location.as_ref().ends_with(".gz") {
-        let reason = if gzip {
-            "a gzip file whose name does not end in .gz"
-        } else {
-            "not gzip"
-        };
-        return Err(unreadable(&object.location, reason));
-    }
-    let line = if gzip {
-        first_line(MultiGzDecoder::new(&bytes[..]))
-    } else {
-        first_line(&*bytes)
+    let bytes = match store.get_range(&object.location, range).await {
+        Ok(bytes) => bytes,
+        Err(Error::NotFound { .. }) => return Ok(Look::Denied(object, "no longer there")),
+        Err(Error::PermissionDenied { .. }) => {
+            return Ok(Look::Denied(object, "permission denied"));
+        }
+        Err(error) => {
+            let place = object.location.to_string();
+            return Err(FilesError::Store { place, error });
+        }
     };
-    let line = line.map_err(|e| unreadable(&object.location, format!("damaged gzip data: {e}")))?;
-    let text = LogText::from_bytes(&line, format);
-    let text = text.map_err(|error| unreadable(&object.location, error))?;
-    let header = text.lines().next().is_none() && !line.is_empty();
-    let format = text.format().clone();
-    Ok(Head {
-        object,
-        format,
-        header: Some(header),
-    })
-}
-
-/// The first line, its end left out.
-fn first_line(mut from: impl Read) -> std::io::Result<Vec<u8>> {
-    let mut line = Vec::new();
-    let mut piece = [0; 1024];
-    while line.len() < HEAD as usize {
-        let length = match from.read(&mut piece) {
-            Ok(0) => break,
-            Ok(length) => length,
-            // The head of a gzip file ends where it was cut.
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(error),
-        };
-        line.extend_from_slice(&piece[..length]);
-        if let Some(end) = memchr::memchr(b'\n', &line) {
-            line.truncate(end);
-            break;
+    if bytes.starts_with(b"PAR1") {
+        return parquet(store, object).await;
+    }
+    let packed = bytes.starts_with(&[0x1f, 0x8b]);
+    let text = match packed {
+        true => head_of(MultiGzDecoder::new(&bytes[..])),
+        false => Ok(bytes.to_vec()),
+    };
+    let text = match text {
+        Ok(text) => text,
+        Err(error) if claims_to_be_log(&object.location) => {
+            let reason = format!("damaged gzip data: {error}");
+            return Err(unreadable(&object.location, reason));
+        }
+        Err(_) => return Ok(Look::Foreign(object, "damaged gzip data".to_owned())),
+    };
+    let whole = text.len() < HEAD as usize;
+    let lines = first_lines(&text, whole);
+    if whole && lines.is_empty() && text.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Look::Empty(object));
+    }
+    match columns_of(&lines, format) {
+        Ok((columns, header)) => Ok(Look::Log(Head {
+            object,
+            columns,
+            text: Some(Text { header, packed }),
+        })),
+        Err(Not::Sound(reason)) => Err(unreadable(&object.location, reason)),
+        Err(Not::Log(reason)) => {
+            let wants_gzip = object.location.as_ref().ends_with(".gz") && !packed;
+            if wants_gzip && claims_to_be_log(&object.location) {
+                return Err(unreadable(&object.location, "not gzip, and no flow log"));
+            }
+            Ok(Look::Foreign(object, reason))
         }
     }
-    Ok(line)
 }
 
-async fn parquet_format(
-    store: Arc<dyn ObjectStore>,
-    object: &ObjectMeta,
-) -> Result<LogFormat, FilesError> {
-    let metadata = parquet_metadata(&store, object).await?;
-    let columns = metadata.file_metadata().schema_descr().columns().iter();
-    let names = columns.map(|column| column.name().to_lowercase().replace('_', "-"));
-    let known: Vec<String> = names
-        .filter(|name| Field::from_name(name).is_some())
+/// Why lines are no flow log.
+enum Not {
+    Log(String),
+    Sound(String),
+}
+
+/// The columns of a text by its first lines, and its header line if it has one.
+fn columns_of(
+    lines: &[&[u8]],
+    format: Option<&LogFormat>,
+) -> Result<(Vec<LogColumn>, Option<Vec<u8>>), Not> {
+    let texts: Vec<&str> = lines
+        .iter()
+        .map_while(|line| str::from_utf8(line).ok())
         .collect();
-    LogFormat::from_header(&known.join(" ")).map_err(|_| {
-        unreadable(
-            &object.location,
-            "no column of this Parquet file is a flow-log field",
-        )
+    let Some(first) = texts.first() else {
+        return Err(Not::Log(
+            "not text, and neither gzip nor Parquet".to_owned(),
+        ));
+    };
+    let header = LogColumn::of_header(first);
+    let header = header.map_err(|error| Not::Sound(format!("line 1 looks like a header: {error}")));
+    if let Some(columns) = header? {
+        return Ok((columns, Some(first.as_bytes().to_vec())));
+    }
+    let known = |format: &LogFormat| {
+        let fields = format.fields().iter().copied();
+        (fields.map(LogColumn::Field).collect(), None)
+    };
+    if let Some(format) = format.filter(|it| texts.iter().any(|line| is_of(it, line))) {
+        return Ok(known(format));
+    }
+    let default = LogFormat::default();
+    let is_record = |line: &&str| {
+        parse_line(&default, line).is_ok_and(|record| record.to_flow_record().is_ok())
+    };
+    if format.is_none() && texts.iter().any(is_record) {
+        return Ok(known(&default));
+    }
+    let shown: String = first.chars().take(80).collect();
+    Err(Not::Log(match format {
+        Some(format) => format!(
+            "line 1 is neither a header nor a record of the {} fields of the format: `{shown}`",
+            format.fields().len()
+        ),
+        None => format!(
+            "line 1 is neither a header nor a record of the default format: `{shown}`; name the \
+             format, such as `${{version}} ${{srcaddr}}`"
+        ),
+    }))
+}
+
+/// Whether a line has as many values as the format, numbers where they must be.
+fn is_of(format: &LogFormat, line: &str) -> bool {
+    let is_number = |record: &Record<'_>, field: Field| record.value::<i64>(field).is_ok();
+    parse_line(format, line).is_ok_and(|record| {
+        let mut fields = format.fields().iter();
+        fields.all(|field| field.kind() == FieldType::Text || is_number(&record, *field))
     })
+}
+
+/// The first lines that are not blank, without line ends and byte order mark; of a text that goes
+/// on, only whole ones, or the first.
+fn first_lines(text: &[u8], whole: bool) -> Vec<&[u8]> {
+    let text = text.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(text);
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    if !whole && lines.len() > 1 {
+        lines.pop();
+    }
+    let lines = lines
+        .into_iter()
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let some = lines.filter(|line| !line.iter().all(u8::is_ascii_whitespace));
+    some.take(LINES).collect()
+}
+
+/// The first [`HEAD`] bytes of a text.
+fn head_of(mut from: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut piece = [0; 1024];
+    while text.len() < HEAD as usize {
+        match from.read(&mut piece) {
+            Ok(0) => break,
+            Ok(length) => text.extend_from_slice(&piece[..length]),
+            // The head of a gzip file ends where it was cut.
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
+            // What is damaged further on is met when it is read.
+            Err(_) if text.contains(&b'\n') => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(text)
+}
+
+async fn parquet(store: Arc<dyn ObjectStore>, object: ObjectMeta) -> Result<Look, FilesError> {
+    let damaged = |error: ParquetError| unreadable(&object.location, error);
+    let metadata = parquet_metadata(&store, &object).await?;
+    let file = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata());
+    let schema = schema.map_err(damaged)?;
+    let mut columns: Vec<LogColumn> = Vec::new();
+    let mut misfit = None;
+    for has in schema.fields() {
+        let found = LogColumn::of_name(has.name());
+        let wanted = column(&found);
+        let fits = fits(has.data_type(), wanted.data_type());
+        match found.field() {
+            Some(_) if !fits => {
+                misfit.get_or_insert_with(|| {
+                    format!(
+                        "the column `{}` is of type {}; flow logs have {} there",
+                        has.name(),
+                        has.data_type(),
+                        spoken(wanted.data_type())
+                    )
+                });
+            }
+            None if !fits => continue,
+            _ => {}
+        }
+        if !columns.contains(&found) {
+            columns.push(found);
+        }
+    }
+    let known = columns.iter().filter(|it| it.field().is_some()).count();
+    if known == 0 || (known * 2 <= columns.len() && known < KNOWN_ENOUGH) {
+        let reason = "the columns of this Parquet file are not those of a flow log";
+        return Ok(Look::Foreign(object, reason.to_owned()));
+    }
+    if let Some(misfit) = misfit {
+        return Err(unreadable(&object.location, misfit));
+    }
+    Ok(Look::Log(Head {
+        object,
+        columns,
+        text: None,
+    }))
+}
+
+fn spoken(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Int32 => "INT_32, or numbers or digits that fit it",
+        DataType::Int64 => "INT_64, or numbers, digits or times that fit it",
+        _ => "STRING",
+    }
 }
 
 /// What stands at a Parquet file's end.

@@ -19,34 +19,41 @@
 mod compact;
 mod find;
 mod head;
+mod local;
+mod skipped;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io;
-use std::path::Path as LocalPath;
+use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
-use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use wirelab_flowlog::{Field, LogFormat};
+use wirelab_flowlog::{LogColumn, LogFormat};
 
-use crate::scan::{CountingStore, TextLayout};
+use crate::scan::{Counted, CountingStore, TextLayout};
 
-pub(crate) use table::{FILE, Kind, LINE, LogTable, OFFSET, text_column};
+use local::Found;
+use skipped::Skipped;
+
+pub(crate) use table::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
 
 /// Why flow logs cannot be read from files.
 #[derive(Debug, thiserror::Error)]
 pub enum FilesError {
-    /// Nothing there, or nothing that is a log file.
-    #[error("no flow-log file in `{place}`; they end in .log, .log.gz or .parquet")]
+    /// Nothing there, or nothing that is a flow log.
+    #[error("no flow logs in `{place}`{}", others.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
     NoFiles {
         /// Folder, file or prefix.
         place: String,
+        /// What is there instead: how many files, and the names of the first.
+        others: Option<String>,
     },
     /// The folder or the bucket cannot be listed, or a file not be opened.
     #[error("{place}: {error}")]
@@ -82,6 +89,24 @@ enum Content {
 struct LogFile {
     object: ObjectMeta,
     content: Content,
+    /// The time in its name, in seconds: when the records in it ended.
+    key_time: Option<i64>,
+    /// The time of records that say none: that in the name, else that of the last change.
+    time: i64,
+}
+
+/// Where logs are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogSource {
+    /// A folder with all that is below it, or a file.
+    Path(PathBuf),
+    /// The bytes of a file, such as those that came in a pipe.
+    Bytes {
+        /// What the file is called.
+        name: String,
+        /// What is in it: text, gzip or Parquet.
+        bytes: Vec<u8>,
+    },
 }
 
 /// Flow logs in files of an object store.
@@ -90,7 +115,13 @@ pub struct LogFiles {
     name: String,
     store: Arc<CountingStore>,
     files: Vec<LogFile>,
+    /// The columns of all files.
+    columns: Vec<LogColumn>,
+    /// Those among them that are fields.
     format: LogFormat,
+    skipped: Skipped,
+    /// Records without a time of their own that queries have met.
+    untimed: Counted,
 }
 
 impl LogFiles {
@@ -98,7 +129,8 @@ impl LogFiles {
     /// key.
     ///
     /// A text file without a header line has the given format, else the default one. Files of
-    /// several formats may lie together: a record lacks the fields that its file lacks.
+    /// several formats may lie together: a record lacks the fields that its file lacks. What is no
+    /// flow log is left out; [`LogFiles::notes`] tells of it.
     ///
     /// # Errors
     /// [`FilesError`], naming the file.
@@ -107,20 +139,13 @@ impl LogFiles {
         prefix: &str,
         format: Option<&LogFormat>,
     ) -> Result<Self, FilesError> {
-        let objects = find::objects(store.as_ref(), prefix).await?;
-        let (format, files) = head::files(&store, objects, format).await?;
-        let store = Arc::new(CountingStore::new(store));
+        let (objects, named) = find::objects(store.as_ref(), prefix).await?;
         let name = if prefix.is_empty() {
             store.to_string()
         } else {
             prefix.to_owned()
         };
-        Ok(Self {
-            name,
-            store,
-            files,
-            format,
-        })
+        Self::of_objects(store, name, objects, format, |_| named, Skipped::default()).await
     }
 
     /// The same for a folder or file of this machine.
@@ -131,39 +156,58 @@ impl LogFiles {
         path: &LocalPath,
         format: Option<&LogFormat>,
     ) -> Result<Self, FilesError> {
-        let place = path.display().to_string();
-        if let Err(error) = path.metadata() {
-            let reason = match error.kind() {
+        Self::from_sources(&[LogSource::Path(path.to_owned())], format).await
+    }
+
+    /// The same for several folders and files, whose records are taken together.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub async fn from_sources(
+        sources: &[LogSource],
+        format: Option<&LogFormat>,
+    ) -> Result<Self, FilesError> {
+        let names = sources.iter().map(LogSource::name);
+        let name = names.collect::<Vec<_>>().join(", ");
+        let found = Found::at(sources).map_err(|(place, error)| FilesError::Unreadable {
+            file: place,
+            reason: match error.kind() {
                 io::ErrorKind::NotFound => "no such file or folder".to_owned(),
                 _ => error.to_string(),
-            };
-            return Err(FilesError::Unreadable {
-                file: place,
-                reason,
+            },
+        })?;
+        let objects = found.store.objects();
+        let named = found.named;
+        let is_named = |object: &ObjectMeta| named.contains(&object.location);
+        let store = Arc::new(found.store);
+        Self::of_objects(store, name, objects, format, is_named, found.skipped).await
+    }
+
+    async fn of_objects(
+        store: Arc<dyn ObjectStore>,
+        name: String,
+        objects: Vec<ObjectMeta>,
+        format: Option<&LogFormat>,
+        named: impl Fn(&ObjectMeta) -> bool,
+        mut skipped: Skipped,
+    ) -> Result<Self, FilesError> {
+        let (columns, files) = head::files(&store, objects, format, named, &mut skipped).await?;
+        if files.is_empty() {
+            let others = skipped.line();
+            return Err(FilesError::NoFiles {
+                place: name,
+                others,
             });
         }
-        let error = |error| FilesError::Store {
-            place: place.clone(),
-            error,
-        };
-        let (folder, file) = match (path.is_file(), path.parent(), path.file_name()) {
-            (true, Some(folder), Some(name)) => {
-                let here = folder.as_os_str().is_empty();
-                (
-                    if here { LocalPath::new(".") } else { folder },
-                    name.to_str(),
-                )
-            }
-            _ => (path, None),
-        };
-        let store = LocalFileSystem::new_with_prefix(folder).map_err(error)?;
-        let mut files = Self::open(Arc::new(store), file.unwrap_or_default(), format).await;
-        match &mut files {
-            Ok(files) => files.name = place,
-            Err(FilesError::NoFiles { place: nowhere }) => *nowhere = place,
-            Err(_) => {}
-        }
-        files
+        Ok(Self {
+            name,
+            store: Arc::new(CountingStore::new(store)),
+            files,
+            format: known(&columns),
+            columns,
+            skipped,
+            untimed: Counted::default(),
+        })
     }
 
     /// One file of lines without a header, in memory.
@@ -189,13 +233,23 @@ impl LogFiles {
             Err(object_store::Error::Generic { store, source })
         });
         let object = object.map_err(error)?;
-        let layout = head::layout(format.fields(), &format, false);
-        let content = Content::Text(Arc::new(layout));
+        let fields = format.fields().iter().copied();
+        let columns: Vec<LogColumn> = fields.map(LogColumn::Field).collect();
+        let content = Content::Text(Arc::new(head::layout(&columns, &columns)));
+        let file = LogFile {
+            object,
+            content,
+            key_time: None,
+            time: 0,
+        };
         Ok(Self {
             name: name.to_owned(),
             store: Arc::new(CountingStore::new(store)),
-            files: vec![LogFile { object, content }],
+            files: vec![file],
+            columns,
             format,
+            skipped: Skipped::default(),
+            untimed: Counted::default(),
         })
     }
 
@@ -229,7 +283,34 @@ impl LogFiles {
         self.store.stop();
     }
 
-    /// The fields of the records: those of all files.
+    /// What a person should know of these files, a line each: which were left out, and which
+    /// columns are no fields known here.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self.skipped.line().into_iter().collect();
+        let others = self.columns.iter().filter(|it| it.field().is_none());
+        let others: Vec<String> = others.map(|it| format!("`{it}`")).collect();
+        if !others.is_empty() {
+            let (fields, are) = match others.len() {
+                1 => ("field", "is"),
+                _ => ("fields", "are"),
+            };
+            let names = others.join(", ");
+            notes.push(format!(
+                "{fields} not known here {are} kept as text: {names}"
+            ));
+        }
+        notes
+    }
+
+    /// How many records without a usable `start` and `end` Insights queries have met since the
+    /// files were opened. They count as of their file's time.
+    #[must_use]
+    pub fn untimed_records(&self) -> u64 {
+        self.untimed.load(Ordering::Relaxed)
+    }
+
+    /// The fields of the records that are known here: those of all files.
     #[must_use]
     pub fn format(&self) -> &LogFormat {
         &self.format
@@ -249,14 +330,17 @@ impl LogFiles {
     /// The most bytes that one of the files may unpack to, as a rule.
     pub(crate) fn longest(&self) -> u64 {
         let lengths = self.files.iter().map(|file| {
-            let is_packed = file.object.location.as_ref().ends_with(".gz");
+            let is_packed = match &file.content {
+                Content::Text(layout) => layout.packed.unwrap_or(false),
+                Content::Parquet => false,
+            };
             file.object.size * if is_packed { UNPACKED } else { 1 }
         });
         lengths.max().unwrap_or(0)
     }
 
-    pub(crate) fn fields(&self) -> &[Field] {
-        self.format.fields()
+    pub(crate) fn columns(&self) -> &[LogColumn] {
+        &self.columns
     }
 
     /// Whether there are text files, and whether there are Parquet files.
@@ -274,6 +358,22 @@ impl fmt::Debug for LogFiles {
         let Self { name, format, .. } = self;
         write!(f, "{} files in {name}, {format}", self.len())
     }
+}
+
+impl LogSource {
+    fn name(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Bytes { name, .. } => name.clone(),
+        }
+    }
+}
+
+/// The fields among the columns.
+fn known(columns: &[LogColumn]) -> LogFormat {
+    let fields = columns.iter().filter_map(LogColumn::field);
+    let names: Vec<&str> = fields.map(|field| field.name()).collect();
+    LogFormat::from_header(&names.join(" ")).unwrap_or_default()
 }
 
 fn unreadable(file: &Path, reason: impl fmt::Display) -> FilesError {

@@ -17,22 +17,33 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use object_store::ObjectStore;
-use wirelab_flowlog::{Field, FieldType};
+use wirelab_flowlog::{Field, FieldType, LogColumn};
 
-use super::{Content, LogFiles};
+use super::{Content, LogFile, LogFiles};
 use crate::scan::{
-    Counted, CountingStore, Origin, TextLayout, TextOptions, TextSource, Window, new_url,
+    ByName, Counted, CountingStore, Origin, TextLayout, TextOptions, TextSource, Window, new_url,
     parquet_source, scan_files,
 };
 
 /// The column of a record's place in its file.
-pub(crate) const OFFSET: &str = "@offset";
+pub(crate) const OFFSET: &str = "@@offset";
 
 /// The column of a file's number.
-pub(crate) const FILE: &str = "@file";
+pub(crate) const FILE: &str = "@@file";
+
+/// The column of the time of records that say none; only of Parquet files.
+pub(crate) const FILE_TIME: &str = "@@file-time";
+
+/// The column of a record's second; only of text files.
+pub(crate) const MOMENT: &str = "@@moment";
+
+/// From the time in a file's name, how much earlier and later than that its records may have begun,
+/// in seconds: AWS delivers within minutes as a rule, but promises nothing.
+const EARLIER: i64 = 3 * 3600;
+const LATER: i64 = 3600;
 
 /// The column of the whole line; only of text files.
-pub(crate) const LINE: &str = "@line";
+pub(crate) const LINE: &str = "@@line";
 
 /// Which files a table is over, and with which columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,27 +51,31 @@ pub(crate) enum Kind {
     /// All files, with the columns that Athena's documentation gives the fields.
     Athena,
     /// Text files: the columns of `Athena`, then the same fields as the text they are (their
-    /// names in `text_column`), then [`LINE`], [`OFFSET`] and [`FILE`].
+    /// names in `text_column`), then [`LINE`], [`OFFSET`], [`MOMENT`] and [`FILE`].
     Lines,
-    /// Parquet files: the columns of `Athena`, then [`FILE`] and [`OFFSET`].
+    /// Parquet files: the columns of `Athena`, then [`FILE`], [`FILE_TIME`] and [`OFFSET`].
     Rows,
 }
 
 /// The name of a field's column in which it is text.
-pub(crate) fn text_column(field: Field) -> String {
-    format!("@{}", field.name())
+pub(crate) fn text_column(column: &LogColumn) -> String {
+    format!("@{column}")
 }
 
 /// The column of a field in the tables of Athena's documentation.
-fn column(field: &Field) -> FieldRef {
-    let data_type = match field.kind() {
+pub(super) fn column(column: &LogColumn) -> FieldRef {
+    let data_type = match column.kind() {
         // `protocol bigint` in the documented tables, of text and of Parquet.
-        _ if *field == Field::Protocol => DataType::Int64,
+        _ if column.field() == Some(Field::Protocol) => DataType::Int64,
         FieldType::Int32 => DataType::Int32,
         FieldType::Int64 => DataType::Int64,
         _ => DataType::Utf8View,
     };
-    Arc::new(ArrowField::new(field.column_name(), data_type, true))
+    Arc::new(ArrowField::new(column.column_name(), data_type, true))
+}
+
+fn number(name: &str) -> FieldRef {
+    Arc::new(ArrowField::new(name, DataType::Int64, false))
 }
 
 /// The records of [`LogFiles`].
@@ -69,6 +84,8 @@ pub(crate) struct LogTable {
     logs: LogFiles,
     kind: Kind,
     window: Option<Window>,
+    /// First and last second of the records that are wanted.
+    range: Option<(i64, i64)>,
     url: ObjectStoreUrl,
     store: Arc<CountingStore>,
     schema: SchemaRef,
@@ -81,6 +98,7 @@ impl LogTable {
             logs: logs.clone(),
             kind,
             window: None,
+            range: None,
             url: new_url(),
             store,
             schema: Arc::new(Schema::empty()),
@@ -93,19 +111,31 @@ impl LogTable {
         table
     }
 
-    /// Only records with a time, in seconds, from `first` to `last`, counted in `passed` before a
-    /// filter; of a table of text.
-    pub(crate) fn within(mut self, time: Option<Field>, first: i64, last: i64) -> (Self, Counted) {
+    /// Only records with a moment, in seconds, from `first` to `last`, counted before a filter.
+    /// Those of Parquet are left to a filter of the plan: only files of other times are left out.
+    pub(crate) fn within(mut self, first: i64, last: i64) -> (Self, Counted) {
         let passed = Counted::default();
-        let mut fields = self.logs.fields().iter();
-        let value = time.and_then(|time| fields.position(|field| *field == time));
+        self.range = Some((first, last));
         self.window = Some(Window {
-            value,
             first,
             last,
             passed: passed.clone(),
+            untimed: self.untimed(),
         });
         (self, passed)
+    }
+
+    /// Counts records that say no time.
+    pub(crate) fn untimed(&self) -> Counted {
+        self.logs.untimed.clone()
+    }
+
+    /// Whether the name of a file allows records of the time that is wanted in it.
+    fn is_of_range(&self, file: &LogFile) -> bool {
+        let (Some((first, last)), Some(time)) = (self.range, file.key_time) else {
+            return true;
+        };
+        time - EARLIER <= last && time + LATER >= first
     }
 
     /// Bytes read so far, as they lie in the store.
@@ -114,13 +144,14 @@ impl LogTable {
     }
 
     fn columns(&self) -> Vec<FieldRef> {
-        self.logs.fields().iter().map(column).collect()
+        self.logs.columns().iter().map(column).collect()
     }
 
     fn partition(&self) -> Vec<FieldRef> {
         match self.kind {
             Kind::Athena => Vec::new(),
-            _ => vec![Arc::new(ArrowField::new(FILE, DataType::Int64, false))],
+            Kind::Lines => vec![number(FILE)],
+            Kind::Rows => vec![number(FILE), number(FILE_TIME)],
         }
     }
 
@@ -130,12 +161,12 @@ impl LogTable {
             let text = |name: String| Arc::new(ArrowField::new(name, DataType::Utf8, true));
             columns.extend(
                 self.logs
-                    .fields()
+                    .columns()
                     .iter()
-                    .map(|field| text(text_column(*field))),
+                    .map(|column| text(text_column(column))),
             );
             columns.push(text(LINE.to_owned()));
-            columns.push(Arc::new(ArrowField::new(OFFSET, DataType::Int64, false)));
+            columns.extend([number(OFFSET), number(MOMENT)]);
         }
         let schema = Arc::new(Schema::new(columns));
         TableSchema::builder(schema)
@@ -144,14 +175,15 @@ impl LogTable {
     }
 
     fn text_source(&self) -> TextSource {
-        let width = self.logs.fields().len();
+        let width = self.logs.columns().len();
         let mut options = TextOptions::new(b' ', width, 0);
         options.skips_blank = true;
         options.window = self.window.clone();
         if self.kind == Kind::Lines {
             options.exact = true;
             options.origins.extend((0..width).map(Origin::Value));
-            options.origins.extend([Origin::Line, Origin::Offset]);
+            let beside = [Origin::Line, Origin::Offset, Origin::Moment];
+            options.origins.extend(beside);
         }
         TextSource::new(self.text_schema(), options)
     }
@@ -168,7 +200,7 @@ impl LogTable {
 
     fn files(&self, wanted: impl Fn(&Content) -> bool) -> Vec<PartitionedFile> {
         let numbered = self.logs.files.iter().enumerate();
-        let files = numbered.filter(|(_, file)| wanted(&file.content));
+        let files = numbered.filter(|(_, file)| wanted(&file.content) && self.is_of_range(file));
         files
             .map(|(number, file)| {
                 let entry = PartitionedFile::new_from_meta(file.object.clone());
@@ -178,12 +210,15 @@ impl LogTable {
                     }
                     Content::Parquet => entry,
                 };
-                let number = ScalarValue::Int64(Some(number as i64));
-                let partition = if self.kind == Kind::Athena {
-                    vec![]
-                } else {
-                    vec![number]
+                let values = match self.kind {
+                    Kind::Athena => vec![],
+                    Kind::Lines => vec![number as i64],
+                    Kind::Rows => vec![number as i64, file.time],
                 };
+                let values = values
+                    .into_iter()
+                    .map(|value| ScalarValue::Int64(Some(value)));
+                let partition = values.collect();
                 entry.with_partition_values(partition)
             })
             .collect()
@@ -221,9 +256,9 @@ impl TableProvider for LogTable {
         let mut add = |files: Vec<PartitionedFile>, source: Arc<dyn FileSource>| -> Result<()> {
             if !files.is_empty() {
                 let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
-                scans.push(scan_files(
-                    session, store, source, files, projection, limit,
-                )?);
+                let asked = (projection, limit);
+                let columns = ByName::Fitting;
+                scans.push(scan_files(session, store, source, files, columns, asked)?);
             }
             Ok(())
         };

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::SessionContext;
@@ -78,6 +82,87 @@ async fn parquet(logs: &LogFiles) -> LogFiles {
     }
     writer.close().expect("writes");
     open("other.parquet", bytes).await
+}
+
+/// A Parquet file of these columns.
+fn parquet_of(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let columns = columns.into_iter().map(|(name, array)| (name, array, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns);
+    let batch = batch.expect("columns of one length");
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).expect("writes");
+    writer.write(&batch).expect("writes");
+    writer.close().expect("writes");
+    bytes
+}
+
+fn addresses() -> ArrayRef {
+    Arc::new(StringArray::from(vec!["10.0.0.1", "10.0.0.2"]))
+}
+
+#[tokio::test]
+async fn parquet_of_other_hands_is_fitted_where_nothing_is_lost() {
+    let times = TimestampMicrosecondArray::from(vec![1_709_596_800_500_000, 1_709_596_860_000_000]);
+    let bytes = parquet_of(vec![
+        ("SrcAddr", addresses()),
+        (
+            "srcport",
+            Arc::new(Int64Array::from(vec![Some(40_000), None])),
+        ),
+        ("dstport", Arc::new(StringArray::from(vec!["22", "-"]))),
+        (
+            "bytes",
+            Arc::new(Float64Array::from(vec![Some(84.0), None])),
+        ),
+        ("account-id", Arc::new(Int64Array::from(vec![123, 456]))),
+        ("start", Arc::new(times)),
+        ("team", Arc::new(StringArray::from(vec!["red", "blue"]))),
+    ]);
+    let logs = open("a.parquet", bytes).await;
+    let query = "SELECT srcaddr, srcport + 1 AS p, dstport, bytes, account_id, start, team \
+                 FROM flow_logs WHERE start >= 1709596800 ORDER BY 1";
+    insta::assert_snapshot!(sql(&logs, query).await, @r"
+    +----------+-------+---------+-------+------------+------------+------+
+    | srcaddr  | p     | dstport | bytes | account_id | start      | team |
+    +----------+-------+---------+-------+------------+------------+------+
+    | 10.0.0.1 | 40001 | 22      | 84    | 123        | 1709596800 | red  |
+    | 10.0.0.2 |       |         |       | 456        | 1709596860 | blue |
+    +----------+-------+---------+-------+------------+------------+------+
+    ");
+    let options = QueryOptions {
+        start: UnixTime::from_secs(1_709_596_800),
+        end: UnixTime::from_secs(1_709_596_830),
+        now: UnixTime::from_secs(2_000_000_000),
+        limit: None,
+    };
+    let query = "fields @timestamp, srcAddr, dstPort, team";
+    let rows = insights_over_files(query, &logs, &options)
+        .await
+        .expect("answers");
+    let expected = "@timestamp,srcAddr,dstPort,team\n2024-03-05 00:00:00.000,10.0.0.1,22,red\n";
+    assert_eq!(rows.to_csv(), expected);
+    let read = rows.statistics.bytes_scanned;
+    assert!(read <= logs.bytes(), "the file's end counts once");
+}
+
+#[tokio::test]
+async fn parquet_with_a_column_that_cannot_be_the_fields_is_refused_by_its_name() {
+    let bytes = parquet_of(vec![
+        ("srcaddr", addresses()),
+        ("dstaddr", addresses()),
+        ("srcport", Arc::new(BooleanArray::from(vec![true, false]))),
+    ]);
+    let store = InMemory::new();
+    let key = Path::from("logs/bad.parquet");
+    store
+        .put(&key, bytes.into())
+        .await
+        .expect("memory takes it");
+    let error = LogFiles::open(Arc::new(store), "logs", None)
+        .await
+        .expect_err("a truth value");
+    let wanted = "logs/bad.parquet: the column `srcport` is of type Boolean; flow logs have INT_32";
+    assert!(error.to_string().starts_with(wanted), "{error}");
 }
 
 const SQL: [&str; 5] = [

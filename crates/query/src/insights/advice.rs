@@ -93,6 +93,44 @@ pub(super) fn block(text: &str, value: &Expr) -> Option<(String, String)> {
     })
 }
 
+/// Protocols that people know by name, and their numbers.
+const PROTOCOLS: [(&str, u8); 8] = [
+    ("icmp", 1),
+    ("tcp", 6),
+    ("udp", 17),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("icmpv6", 58),
+    ("sctp", 132),
+];
+
+/// What to write for a word that a flow log has as a number.
+pub(super) fn number_for(field: &str, word: &str) -> Option<(String, String)> {
+    let is_word = word.starts_with(|c: char| c.is_ascii_alphabetic());
+    let (message, example) = match field {
+        "protocol" => (
+            "flow logs have protocols as numbers",
+            "6 is TCP, 17 is UDP, 1 is ICMP",
+        ),
+        "srcPort" | "dstPort" => ("flow logs have ports as numbers", "22 is SSH, 443 is HTTPS"),
+        "tcpFlags" => (
+            "flow logs have TCP flags as a number",
+            "2 is SYN, 18 is SYN-ACK, 4 is RST",
+        ),
+        _ => return None,
+    };
+    let lower = word.to_lowercase();
+    let known = PROTOCOLS
+        .iter()
+        .find(|(name, _)| *name == lower && field == "protocol");
+    let hint = match known {
+        Some((_, number)) => format!("write `{field} = {number}`"),
+        None => example.to_owned(),
+    };
+    is_word.then(|| (message.to_owned(), hint))
+}
+
 /// What to say about a text that differs from a flow log's word in its letters' case only.
 pub(super) fn word_case(text: &str) -> Option<String> {
     let upper = text.to_uppercase();

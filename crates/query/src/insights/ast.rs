@@ -246,6 +246,17 @@ pub(super) enum ParsePattern {
     Logfmt(String),
 }
 
+impl ParsePattern {
+    /// The names that it gives.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Glob { names, .. } => names.clone(),
+            Self::Regex(regex) => regex.capture_names().flatten().map(str::to_owned).collect(),
+            Self::Logfmt(name) => vec![name.clone()],
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Expr {
     pub(super) kind: ExprKind,

@@ -340,6 +340,11 @@ impl<'a> Planner<'a> {
             let key = key.alias.clone().unwrap_or_default();
             self.slots.push(Slot { key, ..slot });
         }
+        self.sort_by(order)
+    }
+
+    /// Sorts by these, ascending or not, and then by what settles ties.
+    pub(super) fn sort_by(&mut self, mut order: Vec<(DfExpr, bool)>) -> Planned<()> {
         for tie in self.ties.clone() {
             let tie = sortable(column(&tie));
             if order.iter().all(|(key, _)| *key != tie) {
@@ -525,8 +530,6 @@ impl<'a> Planner<'a> {
             warnings,
         ))
     }
-
-    // --- messages ---
 
     pub(super) fn place(&self, span: Span) -> Place {
         Place::new(self.query, span.start, span.end)

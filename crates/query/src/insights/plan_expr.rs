@@ -158,9 +158,14 @@ impl Planner<'_> {
                 self.warn(side.span, message, Some(hint));
             }
             self.check_word(text, side.span);
-            if let Some((message, hint)) =
-                advice::block(text, if side.span == left.span { right } else { left })
+            let beside = if side.span == left.span { right } else { left };
+            if let ExprKind::Field(name) = &beside.kind
+                && self.format.is_some()
+                && let Some((message, hint)) = advice::number_for(name, text)
             {
+                self.warn(side.span, &message, Some(&hint));
+            }
+            if let Some((message, hint)) = advice::block(text, beside) {
                 self.warn(side.span, &message, Some(&hint));
             }
         }

@@ -34,12 +34,9 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Gives the rows of the last plan their order and number, if they are events.
+    /// Gives the rows of the last plan their order, if they are events, and their number.
     pub(super) fn order(&self, finish: &mut Finish) -> Ran<()> {
-        if !finish.events {
-            return Ok(());
-        }
-        if !self.sorted {
+        if finish.events && !self.sorted {
             finish.plan = sorted(finish.plan.clone(), POSITION)?;
         }
         if finish.dedup.is_none() {
@@ -122,18 +119,47 @@ impl<'a> Context<'a> {
 }
 
 impl Work<'_> {
-    /// Events of files come in no order; before a command that heeds it they are sorted.
-    pub(super) fn sort_events(&mut self, command: &Command) -> Ran<()> {
-        let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted) else {
+    /// Events of files come in no order, and neither do the rows of `stats`; before a command that
+    /// heeds it they are sorted.
+    pub(super) fn sort_rows(&mut self, command: &Command) -> Ran<()> {
+        if self.reading.is_none() {
             return Ok(());
-        };
+        }
         let heedless = matches!(command, Command::Stats { .. } | Command::Sort(_));
-        if self.planner.events && !heedless && !command.is_row_by_row() {
+        if !heedless && !command.is_row_by_row() {
+            match self.planner.events {
+                true => self.sort_events()?,
+                false => self.sort_groups()?,
+            }
+        }
+        if let Some(reading) = &mut self.reading
+            && heedless
+        {
+            reading.sorted = matches!(command, Command::Sort(_));
+        }
+        Ok(())
+    }
+
+    fn sort_events(&mut self) -> Ran<()> {
+        if let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted) {
             let sorted = sorted(self.planner.plan().clone(), POSITION)?;
             self.planner.set_plan(sorted);
             reading.sorted = true;
         }
-        reading.sorted |= matches!(command, Command::Sort(_));
+        Ok(())
+    }
+
+    /// Rows of `stats` come by what they are grouped by where a query does not sort them. AWS
+    /// promises no order; without one they would come as the cores finish, each time another way.
+    pub(super) fn sort_groups(&mut self) -> Ran<()> {
+        if let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted)
+            && !self.planner.events
+        {
+            if !self.planner.ties.is_empty() {
+                self.planner.sort_by(Vec::new())?;
+            }
+            reading.sorted = true;
+        }
         Ok(())
     }
 }

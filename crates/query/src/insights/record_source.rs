@@ -1,12 +1,12 @@
 //! Records in files as the events that CloudWatch Logs would hold.
 //!
 //! An event of a flow log is a record with a few fields beside it, and all of them follow from the
-//! record: `@timestamp` is its `start` in milliseconds, `@logStream` its interface with `-all`,
+//! record: `@timestamp` is its moment in milliseconds, `@logStream` its interface with `-all`,
 //! `@message` the line (of a Parquet file: the values, as the line would have them). Some are not
 //! in a file and are chosen here: `@ingestionTime` is five minutes after the record's `end`, the
 //! usual delay of CloudWatch Logs; `@log` is `files:` and where the files are; `@ptr` is the
-//! event's place. A record without `start` takes `end`, and one without either counts in every
-//! range, at its end.
+//! event's place. A record's moment is its `start`, else its `end`, else the time in its file's
+//! name, else that of the file's last change (`scan/moment.rs`).
 //!
 //! Nothing is kept: the result is a plan that reads the files when it runs. The default order,
 //! newest first and of events at the same time the one that arrived last, needs one number that
@@ -18,17 +18,17 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Result;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions::string::expr_fn::{concat, concat_ws, to_hex};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, ident, lit, when};
-use wirelab_flowlog::Field;
+use wirelab_flowlog::{Field, LogColumn};
 
 use super::QueryOptions;
 use super::plan::Slot;
 use super::source::{POSITION, SYSTEM_FIELDS};
-use crate::files::{FILE, Kind, LINE, LogTable, OFFSET, text_column};
-use crate::scan::{Counted, counted};
+use crate::files::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
+use crate::scan::{Counted, MOMENT_MAX, counted, moment_of};
 use crate::{ColumnKind, LogFiles};
 
 /// From a record's `end` to its arrival, in seconds.
@@ -46,12 +46,10 @@ pub(super) struct RecordSource {
 
 /// All names that the records have.
 pub(super) fn record_names(logs: &LogFiles) -> Vec<String> {
-    let fields = logs.fields().iter().map(|field| field.insights_name());
-    SYSTEM_FIELDS
-        .into_iter()
-        .chain(fields)
-        .map(str::to_owned)
-        .collect()
+    let columns = logs.columns().iter();
+    let columns = columns.map(|column| column.insights_name().into_owned());
+    let system = SYSTEM_FIELDS.into_iter().map(str::to_owned);
+    system.chain(columns).collect()
 }
 
 /// The records of the time range, with the columns of these names.
@@ -111,25 +109,30 @@ impl Records<'_> {
     /// The records with the columns of the slots, and their count before any filter: of text the
     /// scan counts, so that it can go on to leave out lines that a filter leaves out.
     fn plan(&self, slots: &[Slot]) -> Result<(LogicalPlan, Arc<LogTable>, Counted)> {
-        let table = self.logs.table(self.kind);
         let (start, end) = self.range();
+        let (table, passed) = self.logs.table(self.kind).within(start, end);
+        let table = Arc::new(table);
+        let source = provider_as_source(table.clone());
+        let mut builder = LogicalPlanBuilder::scan("records", source, None)?;
         let mut columns = vec![self.position().alias(POSITION)];
         for slot in slots {
             columns.push(self.column(&slot.key)?.alias(&slot.column));
         }
         if self.kind == Kind::Lines {
-            let (table, counted) = table.within(self.time_field(), start, end);
-            let table = Arc::new(table);
-            let source = provider_as_source(table.clone());
-            let builder = LogicalPlanBuilder::scan("records", source, None)?;
-            return Ok((builder.project(columns)?.build()?, table, counted));
+            return Ok((builder.project(columns)?.build()?, table, passed));
         }
-        let table = Arc::new(table);
-        let source = provider_as_source(table.clone());
-        let mut builder = LogicalPlanBuilder::scan("records", source, None)?;
-        if let Some(time) = self.time() {
-            builder = builder.filter(time.clone().gt_eq(lit(start)).and(time.lt_eq(lit(end))))?;
+        if let Some(possible) = self.possible(start, end) {
+            builder = builder.filter(possible)?;
         }
+        let mut with_moment: Vec<Expr> = builder
+            .schema()
+            .columns()
+            .into_iter()
+            .map(Expr::from)
+            .collect();
+        with_moment.push(self.moment(table.untimed()).alias(MOMENT));
+        let within = ident(MOMENT).between(lit(start), lit(end));
+        let builder = builder.project(with_moment)?.filter(within)?;
         let (counting, counted) = counted(builder.project(columns)?.build()?);
         let source = provider_as_source(counting);
         let plan = LogicalPlanBuilder::scan("events", source, None)?.build()?;
@@ -142,53 +145,78 @@ impl Records<'_> {
         (second(self.options.start), second(self.options.end))
     }
 
-    /// The record's second, of those that it has.
-    fn time(&self) -> Option<Expr> {
-        Some(ident(self.time_field()?.column_name()))
+    fn has(&self, field: Field) -> bool {
+        self.logs.columns().contains(&LogColumn::Field(field))
     }
 
-    fn time_field(&self) -> Option<Field> {
-        let has = |field: &Field| self.logs.fields().contains(field);
-        [Field::Start, Field::End].into_iter().find(has)
+    /// A column of numbers; of none if the files have none.
+    fn number(&self, field: Field) -> Expr {
+        match self.has(field) {
+            true => ident(field.column_name()),
+            false => lit(ScalarValue::Int64(None)),
+        }
     }
 
-    fn secs(&self) -> Expr {
-        self.time().unwrap_or_else(|| lit(self.range().1))
+    /// The second of a row of Parquet.
+    fn moment(&self, untimed: Counted) -> Expr {
+        let (start, end) = (self.number(Field::Start), self.number(Field::End));
+        moment_of(start, end, ident(FILE_TIME), untimed)
+    }
+
+    /// A condition of every row whose moment is in the range, by which the reader of Parquet leaves
+    /// out groups of rows: their `start` is in the range, or is no plain time.
+    fn possible(&self, first: i64, last: i64) -> Option<Expr> {
+        let narrow = first > 0 || last < MOMENT_MAX;
+        (narrow && self.has(Field::Start)).then(|| {
+            let start = || ident(Field::Start.column_name());
+            let within = start().between(lit(first), lit(last));
+            let odd = start().lt(lit(0_i64)).or(start().gt(lit(MOMENT_MAX)));
+            within.or(odd).or(start().is_null())
+        })
     }
 
     fn column(&self, name: &str) -> Result<Expr> {
         Ok(match name {
-            "@timestamp" => self.secs() * lit(1000_i64),
+            "@timestamp" => ident(MOMENT) * lit(1000_i64),
             "@ingestionTime" => {
-                let secs = match self.logs.fields().contains(&Field::End) {
-                    true => either(ident(Field::End.column_name()), self.secs())?,
-                    false => self.secs(),
+                let last = match self.has(Field::End) {
+                    true => self.plain_end()?,
+                    false => ident(MOMENT),
                 };
-                (secs + lit(DELAY_SECS)) * lit(1000_i64)
+                (last + lit(DELAY_SECS)) * lit(1000_i64)
             }
             "@message" => self.message()?,
             "@logStream" => {
-                let interface = match self.logs.fields().contains(&Field::InterfaceId) {
-                    true => self.text(Field::InterfaceId)?,
-                    false => lit("unknown"),
+                // A transit gateway's flow log has a stream for each attachment.
+                let of = [Field::InterfaceId, Field::TgwAttachmentId];
+                let interface = match of.into_iter().find(|field| self.has(*field)) {
+                    Some(field) => self.text(&LogColumn::Field(field))?,
+                    None => lit("unknown"),
                 };
                 cast(concat(vec![interface, lit("-all")]), DataType::Utf8)
             }
             "@log" => lit(format!("files:{}", self.logs.name())),
             "@ptr" => cast(to_hex(self.position()), DataType::Utf8),
             _ => {
-                let mut fields = self.logs.fields().iter();
-                let field = fields.find(|field| field.insights_name() == name);
-                field.map_or_else(|| Ok(lit("")), |field| self.text(*field))?
+                let mut columns = self.logs.columns().iter();
+                let column = columns.find(|column| column.insights_name() == name);
+                column.map_or_else(|| Ok(lit("")), |column| self.text(column))?
             }
         })
     }
 
+    /// The second of `end` if it is a plain time, else the record's.
+    fn plain_end(&self) -> Result<Expr> {
+        let end = || ident(Field::End.column_name());
+        let plain = end().between(lit(0_i64), lit(MOMENT_MAX));
+        when(plain, end()).otherwise(ident(MOMENT))
+    }
+
     /// A field as it stands in a line.
-    fn text(&self, field: Field) -> Result<Expr> {
+    fn text(&self, column: &LogColumn) -> Result<Expr> {
         match self.kind {
-            Kind::Lines => Ok(ident(text_column(field))),
-            _ => either(cast(ident(field.column_name()), DataType::Utf8), lit("-")),
+            Kind::Lines => Ok(ident(text_column(column))),
+            _ => either(cast(ident(column.column_name()), DataType::Utf8), lit("-")),
         }
     }
 
@@ -196,7 +224,7 @@ impl Records<'_> {
         if self.kind == Kind::Lines {
             return Ok(ident(LINE));
         }
-        let fields = self.logs.fields().iter().map(|field| self.text(*field));
+        let fields = self.logs.columns().iter().map(|column| self.text(column));
         let fields = fields.collect::<Result<Vec<_>>>()?;
         Ok(cast(concat_ws(lit(" "), fields), DataType::Utf8))
     }
@@ -209,7 +237,7 @@ impl Records<'_> {
         let free = 62_u32.saturating_sub(bits(end.abs_diff(start)) + files);
         // Lines begin at least so far from each other; rows of Parquet are numbered one by one.
         let apart = match self.logs.kinds() {
-            (true, false) => (2 * self.logs.fields().len() as u64).ilog2(),
+            (true, false) => (2 * self.logs.columns().len() as u64).ilog2(),
             _ => 0,
         };
         // Neighbours in a large file share a place if range and files leave too few bits.
@@ -219,7 +247,7 @@ impl Records<'_> {
         let power = |exponent: u32| lit(1_i64 << exponent);
         let arrival = ident(FILE) * power(places) + ident(OFFSET) / power(coarse);
         let backward = lit((1_i64 << (files + places)) - 1) - arrival;
-        (lit(end) - self.secs()) * power(files + places) + backward
+        (lit(end) - ident(MOMENT)) * power(files + places) + backward
     }
 }
 

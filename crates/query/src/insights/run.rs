@@ -93,9 +93,10 @@ async fn answer_from(
         session: files.map_or_else(|| Ok(session().clone()), |_| file_session())?,
     };
     let fields = named_fields(&tree.steps);
-    let work = context
+    let mut work = context
         .execute(&tree, &tree.steps, fields, *options)
         .await?;
+    work.sort_groups()?;
     let Work {
         context,
         planner,
@@ -113,6 +114,7 @@ async fn answer_from(
         finish.limit = LIMIT_DEFAULT;
     }
     warnings.extend(doubts(query, parser));
+    warnings.extend(unseen(query, &tree.steps));
     warnings.sort_by_key(|warning| warning.place.start);
     if let Some(reading) = &reading {
         reading.order(&mut finish)?;
@@ -167,7 +169,7 @@ impl<'a> Context<'a> {
             let (matching, rest) = steps.split_at(matching.unwrap_or(steps.len()));
             work.matching(matching).await?;
             for (at, step) in rest.iter().enumerate() {
-                work.sort_events(&step.command)?;
+                work.sort_rows(&step.command)?;
                 let before = &steps[..matching.len() + at];
                 let follows = rest.get(at + 1);
                 work.step(query, before, step, follows).await?;
@@ -427,6 +429,30 @@ fn doubts(query: &str, parser: Parser<'_>) -> impl Iterator<Item = Warning> {
             place: Place::new(query, span.start, span.end),
             hint: Some(hint),
         })
+}
+
+/// A `parse` whose fields are neither shown nor used: what names nothing to show shows `@timestamp`
+/// and `@message` alone.
+fn unseen(query: &str, steps: &[Step]) -> Option<Warning> {
+    let (first, names) = steps.iter().find_map(|step| match &step.command {
+        Command::Parse { pattern, .. } => Some((step, pattern.names())),
+        _ => None,
+    })?;
+    let only_picks = |step: &Step| {
+        step.command.is_row_by_row() || matches!(step.command, Command::Sort(_) | Command::Limit(_))
+    };
+    let shows = |step: &Step| matches!(step.command, Command::Fields(_) | Command::Display(_));
+    let used = named_fields(steps);
+    let is_used = names.iter().any(|name| used.contains(name));
+    if is_used || !steps.iter().all(only_picks) || steps.iter().any(shows) {
+        return None;
+    }
+    let list = names.join(", ");
+    Some(Warning {
+        message: "what `parse` finds is not shown: the query names nothing to show".to_owned(),
+        place: Place::new(query, first.span.start, first.span.end),
+        hint: Some(format!("add `| display {list}`")),
+    })
 }
 
 /// One session for the process: queries keep nothing in it.

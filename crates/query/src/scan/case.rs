@@ -1,71 +1,155 @@
-//! Parquet columns found by name, whatever their case.
+//! Parquet columns found by name, whatever their case, and fitted to the types of the table.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::expressions::{Column, TryCastExpr};
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapter, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
 
-/// DataFusion's adaption of expressions to a file's schema, after names that differ only in case
-/// have been made equal.
-#[derive(Debug)]
-pub(super) struct AnyCase;
+/// DataFusion's adaption of expressions to a file's schema, after names that mean the same have
+/// been made equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ByName {
+    /// Names may differ in case, and types as far as DataFusion casts.
+    Strictly,
+    /// Names may also have hyphens for underscores. A number may be any kind of number or its
+    /// digits, a time a timestamp; a value that does not fit is NULL, as it is in text.
+    Fitting,
+}
 
 #[derive(Debug)]
 struct Adapter {
     inner: DefaultPhysicalExprAdapter,
     physical: SchemaRef,
+    /// The types, one after the other, that columns by their index are cast to.
+    casts: HashMap<usize, Vec<DataType>>,
 }
 
-impl PhysicalExprAdapterFactory for AnyCase {
+impl PhysicalExprAdapterFactory for ByName {
     fn create(
         &self,
         logical: SchemaRef,
         physical: SchemaRef,
     ) -> Result<Arc<dyn PhysicalExprAdapter>> {
-        let renamed = Arc::new(rename(&logical, &physical));
+        let renamed = Arc::new(self.rename(&logical, &physical));
+        let mut casts = HashMap::new();
+        let mut logical = logical;
+        if *self == Self::Fitting {
+            let fields = logical.fields().iter().map(|wanted| {
+                let Some((index, has)) = renamed.column_with_name(wanted.name()) else {
+                    return wanted.clone();
+                };
+                let steps = steps(has.data_type(), wanted.data_type());
+                if steps.is_empty() {
+                    return wanted.clone();
+                }
+                casts.insert(index, steps);
+                Arc::new(has.clone())
+            });
+            let fields: Vec<FieldRef> = fields.collect();
+            logical = Arc::new(Schema::new_with_metadata(
+                fields,
+                logical.metadata().clone(),
+            ));
+        }
         let inner = DefaultPhysicalExprAdapter::new(logical, renamed);
-        Ok(Arc::new(Adapter { inner, physical }))
+        Ok(Arc::new(Adapter {
+            inner,
+            physical,
+            casts,
+        }))
     }
 }
 
 impl PhysicalExprAdapter for Adapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
         let adapted = self.inner.rewrite(expr)?;
-        // The reader finds statistics by the name that the file has.
-        let own_name = |expr: Arc<dyn PhysicalExpr>| {
+        let own = |expr: Arc<dyn PhysicalExpr>| {
             let Some(column) = expr.downcast_ref::<Column>() else {
                 return Ok(Transformed::no(expr));
             };
-            let field = self.physical.field(column.index());
-            if field.name() == column.name() {
+            let Some(field) = self.physical.fields().get(column.index()) else {
                 return Ok(Transformed::no(expr));
+            };
+            // The reader finds statistics by the name that the file has.
+            let mut own: Arc<dyn PhysicalExpr> = match field.name() == column.name() {
+                true => expr.clone(),
+                false => Arc::new(Column::new(field.name(), column.index())),
+            };
+            for data_type in self.casts.get(&column.index()).into_iter().flatten() {
+                own = Arc::new(TryCastExpr::new(own, data_type.clone()));
             }
-            let renamed = Column::new(field.name(), column.index());
-            Ok(Transformed::yes(Arc::new(renamed) as _))
+            Ok(Transformed::yes(own))
         };
-        adapted.transform(own_name).data()
+        adapted.transform_up(own).data()
     }
 }
 
-/// The file's schema under the table's names. A column with the very name wins over one that
-/// differs in case.
-fn rename(logical: &Schema, physical: &Schema) -> Schema {
-    let fields = physical.fields().iter().map(|field| {
-        let exact = logical.column_with_name(field.name()).is_some();
-        let mut wanted = logical.fields().iter();
-        let same = wanted.find(|known| known.name().eq_ignore_ascii_case(field.name()));
-        match same {
-            Some(known) if !exact && physical.column_with_name(known.name()).is_none() => {
-                Arc::new(Field::clone(field).with_name(known.name()))
+impl ByName {
+    /// The file's schema under the table's names. A column with the very name wins over one that
+    /// means the same.
+    fn rename(self, logical: &Schema, physical: &Schema) -> Schema {
+        let fields = physical.fields().iter().map(|field| {
+            let exact = logical.column_with_name(field.name()).is_some();
+            let mut wanted = logical.fields().iter();
+            let same = wanted.find(|known| self.is_same(known.name(), field.name()));
+            match same {
+                Some(known) if !exact && physical.column_with_name(known.name()).is_none() => {
+                    Arc::new(Field::clone(field).with_name(known.name()))
+                }
+                _ => field.clone(),
             }
-            _ => field.clone(),
+        });
+        Schema::new_with_metadata(fields.collect::<Vec<_>>(), physical.metadata().clone())
+    }
+
+    fn is_same(self, wanted: &str, has: &str) -> bool {
+        match self {
+            Self::Strictly => wanted.eq_ignore_ascii_case(has),
+            Self::Fitting => wanted.eq_ignore_ascii_case(&has.replace('-', "_")),
         }
-    });
-    Schema::new_with_metadata(fields.collect::<Vec<_>>(), physical.metadata().clone())
+    }
+}
+
+/// Over which types a column becomes one of the wanted type; none if DataFusion's own cast does.
+fn steps(has: &DataType, wanted: &DataType) -> Vec<DataType> {
+    use DataType::{
+        Binary, BinaryView, Decimal128, Dictionary, Float16, Float32, Float64, Int32, Int64,
+        LargeBinary, LargeUtf8, Timestamp, UInt32, UInt64, Utf8, Utf8View,
+    };
+    match (has, wanted) {
+        (Timestamp(_, zone), Int64) => {
+            vec![Timestamp(TimeUnit::Second, zone.clone()), Int64]
+        }
+        (Binary | LargeBinary | BinaryView, Int32 | Int64) => vec![Utf8, wanted.clone()],
+        (Binary | LargeBinary | BinaryView, Utf8View) => vec![Utf8, Utf8View],
+        (Int64 | UInt32, Int32)
+        | (
+            Utf8 | LargeUtf8 | Utf8View | Dictionary(..) | Float16 | Float32 | Float64
+            | Decimal128(..) | UInt64,
+            Int32 | Int64,
+        ) => vec![wanted.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether values of such a column can be those of a column of the wanted type.
+pub(crate) fn fits(has: &DataType, wanted: &DataType) -> bool {
+    let has = match has {
+        DataType::Dictionary(_, values) => values,
+        has => has,
+    };
+    let is_text = has.is_string() || has.is_binary();
+    let is_number = has.is_numeric() && !matches!(has, DataType::Decimal256(..));
+    match wanted {
+        DataType::Int64 => is_text || is_number || matches!(has, DataType::Timestamp(..)),
+        DataType::Int32 => is_text || is_number,
+        _ => is_text || is_number || has.is_temporal() || *has == DataType::Boolean,
+    }
 }

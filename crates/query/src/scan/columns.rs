@@ -13,6 +13,7 @@ use datafusion::arrow::datatypes::{
 };
 use datafusion::common::{Result, not_impl_err};
 
+use super::moment::{Moment, second};
 use super::separators::{Line, Separators};
 
 /// Where in a line a column's values stand.
@@ -24,6 +25,8 @@ pub(crate) enum Place {
     Line,
     /// Not in it: the number of the line's first byte in the unpacked file.
     Offset,
+    /// Not a value: the second of the record.
+    Moment,
     /// Nowhere: the file has no such column.
     Missing,
 }
@@ -82,6 +85,9 @@ impl Filling {
                 let offsets = lines.iter().map(|line| text.offset + line.start() as u64);
                 to.extend(offsets.map(|offset| Some(offset as i64)));
             }
+            Self::Int64(to) if place == Place::Moment => {
+                to.extend(lines.iter().map(|line| Some(text.second(*line))));
+            }
             Self::Int64(to) => whole(to, values),
             Self::Float32(to) => values.for_each(|v| to.append_option(v.and_then(parse))),
             Self::Float64(to) => values.for_each(|v| to.append_option(v.and_then(parse))),
@@ -134,6 +140,8 @@ pub(super) struct Lines<'a> {
     pub(super) offset: u64,
     /// How many values a line of the file's format has, if others have none of its columns.
     pub(super) exactly: Option<u32>,
+    /// Where the times of the records are.
+    pub(super) moment: Moment,
 }
 
 impl<'a> Lines<'a> {
@@ -155,8 +163,29 @@ impl<'a> Lines<'a> {
                 Some(value).filter(|value| *value != HIVE_NULL)
             }
             Place::Line => Some(trimmed(&self.text[self.separators.whole(line)])),
-            Place::Offset | Place::Missing => None,
+            Place::Offset | Place::Moment | Place::Missing => None,
         }
+    }
+
+    /// The second that the record itself says it was.
+    #[inline]
+    pub(super) fn own_second(&self, line: Line) -> Option<i64> {
+        let at = |index: Option<u32>| {
+            let value = self.value(line, Place::Value(index?))?;
+            whole_number(value).and_then(second)
+        };
+        at(self.moment.start).or_else(|| at(self.moment.end))
+    }
+
+    /// The second of the record; the file's if it says none.
+    #[inline]
+    fn second(&self, line: Line) -> i64 {
+        self.own_second(line).unwrap_or(self.moment.otherwise)
+    }
+
+    /// Whether the line is that text.
+    pub(super) fn is(&self, line: Line, text: &[u8]) -> bool {
+        trimmed(&self.text[self.separators.whole(line)]) == text
     }
 
     /// Whether there is nothing in the line.

@@ -74,12 +74,14 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Opens a file, or the part of a plain file that holds the lines that begin in `range`.
+    /// Opens a file, `packed` with gzip or not, or the part of a plain file that holds the lines
+    /// that begin in `range`.
     pub(super) async fn open(
         store: Arc<dyn ObjectStore>,
         object: &ObjectMeta,
         range: Option<Range<u64>>,
         buffers: Buffers,
+        packed: bool,
     ) -> Result<Self> {
         let name = object.location.clone();
         // The byte before the range tells whether a line begins with the range.
@@ -106,7 +108,7 @@ impl Input {
             rest: asked..object.size,
             finished: false,
         };
-        if input.name.as_ref().ends_with(".gz") {
+        if packed {
             input.unpack().await?;
         }
         if range.is_some_and(|range| range.start > 0) {

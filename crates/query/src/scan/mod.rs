@@ -22,6 +22,7 @@ mod case;
 mod columns;
 mod counting;
 mod input;
+mod moment;
 mod pass;
 mod predicate;
 mod separators;
@@ -41,8 +42,10 @@ use datafusion::logical_expr::Expr;
 use futures::future::BoxFuture;
 use object_store::ObjectMeta;
 
+pub(crate) use case::{ByName, fits};
 pub(crate) use columns::Place;
 pub(crate) use counting::CountingStore;
+pub(crate) use moment::{MOMENT_MAX, Moment, moment_of};
 pub(crate) use pass::{Beside, Passing};
 pub(crate) use session::session_builder;
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};

@@ -25,7 +25,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectStore;
 
-use super::case::AnyCase;
+use super::case::ByName;
 use super::counting::CountingStore;
 use super::text::{TextOptions, TextSource};
 use super::{Encoding, FileList, TableFile};
@@ -176,7 +176,9 @@ impl TableProvider for FileTable {
         let limit = limit.filter(|_| !data_filtered);
         let source = self.source(session);
         let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
-        scan_files(session, store, source, files.collect(), projection, limit)
+        let columns = ByName::Strictly;
+        let files = files.collect();
+        scan_files(session, store, source, files, columns, (projection, limit))
     }
 }
 
@@ -187,8 +189,8 @@ pub(crate) fn scan_files(
     (url, store): (&ObjectStoreUrl, Arc<dyn ObjectStore>),
     source: Arc<dyn FileSource>,
     files: Vec<PartitionedFile>,
-    projection: Option<&Vec<usize>>,
-    limit: Option<usize>,
+    columns: ByName,
+    (projection, limit): (Option<&Vec<usize>>, Option<usize>),
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let cores = session.config().target_partitions();
     let bytes: u64 = files.iter().map(|file| file.object_meta.size).sum();
@@ -204,7 +206,7 @@ pub(crate) fn scan_files(
         .with_file_groups(groups)
         .with_projection_indices(projection.cloned())?
         .with_limit(limit)
-        .with_expr_adapter(Some(Arc::new(AnyCase)))
+        .with_expr_adapter(Some(Arc::new(columns)))
         .build();
     Ok(DataSourceExec::from_data_source(config))
 }

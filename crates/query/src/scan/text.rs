@@ -24,8 +24,9 @@ use datafusion::physical_plan::projection::ProjectionExprs;
 use futures::StreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 
-use super::columns::{Filling, Lines, Place, whole_number};
+use super::columns::{Filling, Lines, Place};
 use super::input::{Buffers, Input};
+use super::moment::Moment;
 use super::predicate::Predicate;
 use super::separators::{Line, Separators};
 use super::tally::Counted;
@@ -45,6 +46,8 @@ pub(crate) enum Origin {
     Line,
     /// The number of the line's first byte in the unpacked file.
     Offset,
+    /// The second of the record.
+    Moment,
 }
 
 /// What differs between files of one table. A file carries its own as an extension; one without
@@ -57,6 +60,12 @@ pub(crate) struct TextLayout {
     pub(crate) values: usize,
     /// Lines at the start that are no rows.
     pub(crate) skip: usize,
+    /// A line that is no row wherever it stands: files with header lines have been joined.
+    pub(crate) header: Option<Arc<[u8]>>,
+    /// Whether it is gzip; `None`: by its name.
+    pub(crate) packed: Option<bool>,
+    /// Where the times of the records are.
+    pub(crate) moment: Moment,
 }
 
 /// How lines become rows.
@@ -75,24 +84,24 @@ pub(crate) struct TextOptions {
     pub(crate) window: Option<Window>,
 }
 
-/// Lines with a number from `first` to `last`, which are counted as they pass.
+/// Lines with a moment from `first` to `last`, which are counted as they pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
-    /// The value's number in the [`TextLayout`]; `None`: all lines.
-    pub(crate) value: Option<usize>,
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) passed: Counted,
+    /// Those among them that say no time themselves.
+    pub(crate) untimed: Counted,
 }
 
 impl Window {
+    /// Whether the line is in it, and whether it says no time itself.
     #[inline]
-    fn holds(&self, lines: &Lines<'_>, line: Line, place: Option<Place>) -> bool {
-        let Some(place) = place else {
-            return true;
-        };
-        let number = lines.value(line, place).and_then(whole_number);
-        number.is_some_and(|number| (self.first..=self.last).contains(&number))
+    fn holds(&self, lines: &Lines<'_>, line: Line) -> (bool, bool) {
+        let own = lines.own_second(line);
+        let second = own.unwrap_or(lines.moment.otherwise);
+        let holds = (self.first..=self.last).contains(&second);
+        (holds, holds && own.is_none())
     }
 }
 
@@ -107,6 +116,9 @@ impl TextOptions {
                 places,
                 values: width,
                 skip,
+                header: None,
+                packed: None,
+                moment: Moment::default(),
             },
             skips_blank: false,
             exact: false,
@@ -119,6 +131,7 @@ impl TextOptions {
             Origin::Value(number) => layout.places[*number],
             Origin::Line => Place::Line,
             Origin::Offset => Place::Offset,
+            Origin::Moment => Place::Moment,
         };
         self.origins.iter().map(place).collect()
     }
@@ -211,7 +224,7 @@ impl FileSource for TextSource {
         config: &FileScanConfig,
     ) -> Result<Option<FileScanConfig>> {
         let mut files = config.file_groups.iter().flat_map(|group| group.files());
-        if files.any(|file| is_gzip(&file.object_meta)) {
+        if files.any(is_gzip) {
             return Ok(None); // a gzip file cannot be read from its middle
         }
         let partitioner = FileGroupPartitioner::new()
@@ -291,9 +304,11 @@ impl FileSource for TextSource {
     }
 }
 
-/// Whether a file is unpacked before it is read: by its name, as Athena decides it.
-pub(super) fn is_gzip(object: &ObjectMeta) -> bool {
-    object.location.as_ref().ends_with(".gz")
+/// Whether a file is unpacked before it is read: as its layout says, else by its name, as Athena
+/// decides it.
+fn is_gzip(file: &PartitionedFile) -> bool {
+    let known = file.extension::<TextLayout>().and_then(|it| it.packed);
+    known.unwrap_or_else(|| file.object_meta.location.as_ref().ends_with(".gz"))
 }
 
 struct TextOpener {
@@ -314,9 +329,10 @@ impl FileOpener for TextOpener {
         let middle = range.as_ref().is_some_and(|range| range.start > 0);
         let rows = Rows::new(&self.source, layout, self.projected.clone(), middle)?;
         let buffers = self.source.buffers.clone();
+        let packed = is_gzip(&file);
         Ok(Box::pin(async move {
             let object = &file.object_meta;
-            let opened = Input::open(store, object, range, buffers).await;
+            let opened = Input::open(store, object, range, buffers, packed).await;
             let input = opened.map_err(|error| named(object, error))?;
             let state = (input, rows, file.object_meta);
             let batches =
@@ -341,8 +357,9 @@ struct Rows {
     columns: Vec<(Filling, Place)>,
     /// For each column of the table, where it stands in a line.
     places: Vec<Place>,
-    /// The window and where its number stands in a line.
-    window: Option<(Window, Option<Place>)>,
+    window: Option<Window>,
+    header: Option<Arc<[u8]>>,
+    moment: Moment,
     predicates: Vec<Predicate>,
     delimiter: u8,
     /// Values of a line of the file's format.
@@ -380,10 +397,9 @@ impl Rows {
         Ok(Self {
             columns: columns.collect::<Result<_>>()?,
             schema,
-            window: options.window.clone().map(|window| {
-                let place = window.value.map(|value| layout.places[value]);
-                (window, place)
-            }),
+            window: options.window.clone(),
+            header: layout.header.clone(),
+            moment: layout.moment,
             places,
             predicates: source.predicates.clone(),
             delimiter: options.delimiter,
@@ -437,21 +453,27 @@ impl Rows {
         self.taken = 0;
         let lines = self.lines(bytes, 0);
         let (predicates, places) = (&self.predicates, &self.places);
-        let mut passed = 0;
+        let (mut passed, mut untimed) = (0, 0);
         let all = self.separators.lines();
         let skipped = self.skip.min(all.len());
         let wanted = all[skipped..].iter().filter(|line| {
             let blank = self.skips_blank && self.separators.count(**line) <= 1;
-            let window = self.window.as_ref();
+            let header = self.header.as_deref();
             let is_row = (!blank || !lines.is_blank(**line))
-                && window.is_none_or(|(window, place)| window.holds(&lines, **line, *place));
+                && header.is_none_or(|header| !lines.is(**line, header))
+                && self.window.as_ref().is_none_or(|window| {
+                    let (holds, says_none) = window.holds(&lines, **line);
+                    untimed += u64::from(says_none);
+                    holds
+                });
             passed += u64::from(is_row);
             let mut predicates = predicates.iter();
             is_row && predicates.all(|predicate| predicate.holds(&lines, **line, places))
         });
         kept.extend(wanted);
-        if let Some((window, _)) = &self.window {
+        if let Some(window) = &self.window {
             window.passed.fetch_add(passed, Ordering::Relaxed);
+            window.untimed.fetch_add(untimed, Ordering::Relaxed);
         }
         self.kept = kept;
         self.skip -= skipped;
@@ -463,6 +485,7 @@ impl Rows {
             separators: &self.separators,
             offset: offset + self.block.start as u64,
             exactly: self.exact.then_some(self.values),
+            moment: self.moment,
         }
     }
 

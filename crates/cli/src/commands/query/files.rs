@@ -1,10 +1,10 @@
 //! Flow logs in files of this machine: a download of one's own bucket, one file.
 
-use std::path::Path;
+use std::io::{IsTerminal, Read};
 
 use wirelab_flowlog::LogFormat;
 use wirelab_model::{SimTime, UnixTime};
-use wirelab_query::{FilesError, LogFiles, QueryOptions, blocking};
+use wirelab_query::{FilesError, LogFiles, LogSource, QueryOptions, blocking};
 
 use super::{Arguments, failure, show, watch};
 use crate::failure::{Code, Failure};
@@ -13,6 +13,7 @@ use crate::{moment, output, when};
 /// Asks the files in Insights QL.
 pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failure> {
     let logs = open(arguments)?;
+    tell(&logs);
     let now = now(arguments)?;
     let moment = |text: Option<&str>, default| match text {
         Some("start") => Ok(EPOCH),
@@ -37,6 +38,13 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         return Ok(Code::Interrupted);
     };
     show::answer(&result, arguments)?;
+    match logs.untimed_records() {
+        0 => {}
+        1 => output::note("1 record has no usable start and end: it counts at its file's time"),
+        count => output::note(&format!(
+            "{count} records have no usable start and end: they count at their file's time"
+        )),
+    }
     if result.statistics.records_scanned == 0 && !arguments.json.json {
         let (start, end) = (when::print_utc(options.start), when::print_utc(options.end));
         let place = logs.name();
@@ -54,8 +62,8 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
 /// The moment from which files count, which have no start.
 const EPOCH: UnixTime = UnixTime::from_secs(0);
 
-/// In January 2038: what is in a file is there, whatever this computer's clock says.
-const END: UnixTime = UnixTime::from_secs((1 << 31) - 1);
+/// In February 2106: what is in a file is there, whatever this computer's clock says.
+const END: UnixTime = UnixTime::from_secs(u32::MAX as u64);
 
 /// What `now` is for the query.
 pub(super) fn now(arguments: &Arguments) -> Result<UnixTime, Failure> {
@@ -76,18 +84,38 @@ pub(super) fn now(arguments: &Arguments) -> Result<UnixTime, Failure> {
     })
 }
 
-/// The flow logs in the only folder or file that `--logs` names.
+/// The flow logs in the folders and files that `--logs` names; `-` is what comes in a pipe.
 pub(super) fn open(arguments: &Arguments) -> Result<LogFiles, Failure> {
-    let [path] = &arguments.logs[..] else {
-        return Err(Failure::usage("several folders of logs are several tables")
-            .hint("`--ddl FILE` defines them; or name one folder that holds all"));
-    };
-    let (_, path) = place(path);
+    let sources = arguments.logs.iter().map(|logs| match place(logs).1 {
+        "-" => piped(),
+        path => Ok(LogSource::Path(path.into())),
+    });
+    let sources: Vec<LogSource> = sources.collect::<Result<_, _>>()?;
     let format = arguments.log_format.as_deref().map(LogFormat::parse);
     let format = format
         .transpose()
         .map_err(|error| Failure::usage(format!("--log-format: {error}")))?;
-    blocking::open_files(Path::new(path), format.as_ref()).map_err(unreadable)
+    blocking::open_sources(&sources, format.as_ref()).map_err(unreadable)
+}
+
+/// What comes on standard input, to its end.
+fn piped() -> Result<LogSource, Failure> {
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(Failure::usage("`--logs -` reads flow logs from a pipe")
+            .hint("`zcat *.log.gz | wirelab query --logs - QUERY`"));
+    }
+    let mut bytes = Vec::new();
+    stdin.read_to_end(&mut bytes)?;
+    let name = "(standard input)".to_owned();
+    Ok(LogSource::Bytes { name, bytes })
+}
+
+/// Says what of the files was left out, or is read in an unusual way.
+pub(super) fn tell(logs: &LogFiles) {
+    for note in logs.notes() {
+        output::note(&note);
+    }
 }
 
 /// `s3://BUCKET=FOLDER` or `FOLDER`: the bucket that it is said to be, and the folder or file.
@@ -100,6 +128,10 @@ pub(super) fn place(logs: &str) -> (Option<&str>, &str) {
 fn unreadable(error: FilesError) -> Failure {
     match error {
         FilesError::Store { .. } => Failure::environment(error),
+        FilesError::NoFiles { .. } => Failure::usage(error).hint(
+            "a flow log is text with a header line or in the default format, gzip of that, or \
+             Parquet; `--log-format` says the fields of text without a header",
+        ),
         _ => Failure::usage(error),
     }
 }

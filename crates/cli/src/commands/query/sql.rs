@@ -104,6 +104,7 @@ impl Tables {
         if arguments.ddl.is_none() || asks_ready_table {
             match files::open(arguments) {
                 Ok(logs) => {
+                    files::tell(&logs);
                     let buckets = &mut tables.buckets;
                     let catalog = &mut tables.catalog;
                     catalog.add_logs(DATABASE, FLOW_LOGS, logs, buckets);
@@ -249,7 +250,10 @@ fn failure(error: AthenaError) -> Failure {
 
 fn show_result(result: &AthenaResult, arguments: &Arguments) -> Result<(), Failure> {
     if arguments.json.json {
-        return output::json(&result.to_json());
+        let mut shown = result.to_query_result().to_json();
+        // Of rows that a table holds nothing is counted here.
+        shown["statistics"] = serde_json::json!({ "bytes_scanned": result.bytes_scanned });
+        return output::json(&shown);
     }
     if arguments.csv || result.statement != StatementType::Dml {
         let mut text = result.to_file();

@@ -12,51 +12,99 @@ const ROWS_MAX: usize = 40;
 const LABEL_SHARE: usize = 40;
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
+/// A line of a chart.
+enum Row {
+    /// What the bars below it are of.
+    Group(String),
+    /// Its name, and its value.
+    Bar(String, Option<f64>),
+}
+
 pub(super) fn draw(result: &QueryResult, columns: &Columns, canvas: Canvas) -> String {
-    let rows = &result.rows[..result.rows.len().min(ROWS_MAX)];
-    let mut bars: Vec<(String, Option<f64>)> = Vec::new();
-    for row in rows {
-        let mut name = label(row, &columns.groups);
-        for value in &columns.values {
-            if columns.values.len() > 1 {
-                name = format!("{name} {}", result.columns[*value].name);
-            }
-            bars.push((name, number(row, *value)));
-            name = String::new();
-        }
-    }
-    let printed: Vec<String> = bars
-        .iter()
-        .map(|(_, value)| value.map_or_else(|| "-".to_owned(), scale::plain))
-        .collect();
-    let widest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
-    let value_width = widest(&mut printed.iter().map(String::len));
-    let label_width = widest(&mut bars.iter().map(|(name, _)| name.chars().count()));
+    let shown = &result.rows[..result.rows.len().min(ROWS_MAX)];
+    let rows = rows(shown, result, columns, canvas);
+    let bars = || {
+        rows.iter().filter_map(|row| match row {
+            Row::Bar(name, value) => Some((name, *value)),
+            Row::Group(_) => None,
+        })
+    };
+    let printed = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), scale::plain);
+    let value_width = bars()
+        .map(|(_, value)| printed(value).len())
+        .max()
+        .unwrap_or(0);
+    let label_width = bars()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let label_width = label_width.min(canvas.width * LABEL_SHARE / 100);
+    let gaps = if label_width > 0 { 3 } else { 1 };
     let room = canvas
         .width
-        .saturating_sub(label_width + value_width + 3)
+        .saturating_sub(label_width + value_width + gaps)
         .max(8);
-    let largest = bars
-        .iter()
-        .filter_map(|(_, value)| *value)
-        .fold(0.0, f64::max);
+    let largest = bars().filter_map(|(_, value)| value).fold(0.0, f64::max);
 
     let mut text = String::new();
     if let [value] = columns.values[..] {
         let _ = writeln!(text, "{}", result.columns[value].name);
     }
-    for ((name, value), printed) in bars.iter().zip(&printed) {
-        let name = cut(name, label_width, canvas.ascii);
-        let length = value.map_or(0.0, |value| value.max(0.0) / largest.max(f64::MIN_POSITIVE));
-        let bar = bar(length.min(1.0), room, canvas.ascii);
-        let line = format!("{name:<label_width$}  {printed:>value_width$} {bar}");
+    for row in &rows {
+        let line = match row {
+            Row::Group(name) => cut(name, canvas.width, canvas.ascii),
+            Row::Bar(name, value) => {
+                let length =
+                    value.map_or(0.0, |value| value.max(0.0) / largest.max(f64::MIN_POSITIVE));
+                let bar = bar(length.min(1.0), room, canvas.ascii);
+                let (name, printed) = (cut(name, label_width, canvas.ascii), printed(*value));
+                let gap = if label_width > 0 { "  " } else { "" };
+                format!("{name:<label_width$}{gap}{printed:>value_width$} {bar}")
+            }
+        };
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    if result.rows.len() > rows.len() {
-        let _ = writeln!(text, "and {} rows more", result.rows.len() - rows.len());
+    if result.rows.len() > shown.len() {
+        let _ = writeln!(text, "and {} rows more", result.rows.len() - shown.len());
     }
     text
+}
+
+/// The lines: a bar beside its group's name, or below it if there are several values or the name
+/// leaves the bars no room.
+fn rows(
+    shown: &[Vec<Option<String>>],
+    result: &QueryResult,
+    columns: &Columns,
+    canvas: Canvas,
+) -> Vec<Row> {
+    let names = shown.iter().map(|row| label(row, &columns.groups));
+    let names: Vec<String> = names.collect();
+    let longest = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let beside = longest <= canvas.width * LABEL_SHARE / 100;
+    let mut rows = Vec::new();
+    for (row, name) in shown.iter().zip(names) {
+        match columns.values[..] {
+            [value] if beside => rows.push(Row::Bar(name, number(row, value))),
+            [value] => {
+                rows.push(Row::Group(name));
+                rows.push(Row::Bar(String::new(), number(row, value)));
+            }
+            _ => {
+                rows.push(Row::Group(name));
+                let bar = |value: &usize| {
+                    let name = format!("  {}", result.columns[*value].name);
+                    Row::Bar(name, number(row, *value))
+                };
+                rows.extend(columns.values.iter().map(bar));
+            }
+        }
+    }
+    rows
 }
 
 /// A bar of this part of `room` columns; what is more than nothing can be seen.
@@ -70,7 +118,8 @@ fn bar(part: f64, room: usize, ascii: bool) -> String {
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
 }
 
-fn cut(name: &str, width: usize, ascii: bool) -> String {
+/// A text of at most so many columns; what is cut off shows.
+pub(super) fn cut(name: &str, width: usize, ascii: bool) -> String {
     if name.chars().count() <= width {
         return name.to_owned();
     }

@@ -12,9 +12,11 @@ use ratatui_core::widgets::Widget;
 use ratatui_widgets::chart::{Axis, Chart, Dataset, GraphType};
 use wirelab_query::QueryResult;
 
+use super::bars::cut;
 use super::{Canvas, Columns, label, number, scale};
 
 const HEIGHT: u16 = 16;
+const WIDTH_MIN: usize = 24;
 const WIDTH_MAX: usize = 160;
 /// Series that can be told apart.
 const SERIES_MAX: usize = 6;
@@ -58,19 +60,23 @@ pub(super) fn draw(result: &QueryResult, time: usize, columns: &Columns, canvas:
     });
     let clock = |at: f64| clock(at, last - first);
     let values = [lowest, f64::midpoint(lowest, top), top].map(scale::short);
-    let times = [first, f64::midpoint(first, last), last].map(clock);
+    let width = canvas.width.clamp(WIDTH_MIN, WIDTH_MAX);
+    let mut times = vec![clock(first), clock(f64::midpoint(first, last)), clock(last)];
+    if times.iter().map(|time| time.len() + 4).sum::<usize>() > width {
+        times.remove(1); // they would run into one another
+    }
     let chart = Chart::new(datasets.collect())
         .x_axis(Axis::default().bounds([first, last]).labels(times))
         .y_axis(Axis::default().bounds([lowest, top]).labels(values))
         .legend_position(None);
-    let width = canvas.width.clamp(40, WIDTH_MAX);
     let area = Rect::new(0, 0, u16::try_from(width).unwrap_or(u16::MAX), HEIGHT);
     let mut buffer = Buffer::empty(area);
     chart.render(area, &mut buffer);
 
     let mut text = print(&buffer, canvas);
     for (at, series) in series.iter().enumerate() {
-        let _ = writeln!(text, "{} {}", key(at, canvas), series.name);
+        let name = cut(&series.name, width.saturating_sub(3), canvas.ascii);
+        let _ = writeln!(text, "{} {name}", key(at, canvas));
     }
     if !left_out.is_empty() {
         let _ = writeln!(text, "{} smaller series are not drawn", left_out.len());
@@ -115,6 +121,7 @@ fn series(result: &QueryResult, time: usize, columns: &Columns) -> Vec<Series> {
 
 /// `2024-03-05 00:05:00.000` as seconds since the epoch.
 fn seconds(time: &str) -> Option<f64> {
+    let time = time.strip_suffix(" UTC").unwrap_or(time);
     let civil: jiff::civil::DateTime = time.parse().ok()?;
     let zoned = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
     Some(zoned.timestamp().as_millisecond() as f64 / 1000.0)

@@ -52,6 +52,57 @@ fn by_a_field_is_bars() {
 }
 
 #[test]
+fn a_name_that_leaves_bars_no_room_stands_above_its_bar_and_so_does_that_of_several_values() {
+    let columns = [
+        ("srcAddr", ColumnKind::Text),
+        ("dstAddr", ColumnKind::Text),
+        ("bytes", ColumnKind::Number),
+    ];
+    let rows: &[&[&str]] = &[
+        &["2001:db8::1:2:3", "2001:db8::4:5:6", "400"],
+        &["2001:db8::1:2:3", "2001:db8::4:5:7", "200"],
+    ];
+    let narrow = Canvas { width: 50, ..PLAIN };
+    let text = drawn(&result(&columns, rows), narrow);
+    let bar = "#".repeat(46);
+    let wanted = format!("2001:db8::1:2:3 2001:db8::4:5:6\n400 {bar}\n");
+    assert!(text.starts_with(&format!("bytes\n{wanted}")), "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 50),
+        "{text}"
+    );
+
+    let columns = [
+        columns[0],
+        ("total_bytes", ColumnKind::Number),
+        ("n", ColumnKind::Number),
+    ];
+    let rows: &[&[&str]] = &[&["10.0.0.1", "90", "9"]];
+    let text = drawn(&result(&columns, rows), Canvas { width: 40, ..PLAIN });
+    assert!(text.contains("10.0.0.1\n  total_bytes  90 ##"), "{text}");
+    assert!(text.contains("\n  n             9 #"), "{text}");
+}
+
+#[test]
+fn times_that_would_run_into_one_another_are_left_out() {
+    let columns = [("bin(1d)", ColumnKind::Time), ("n", ColumnKind::Number)];
+    let rows: &[&[&str]] = &[
+        &["2024-03-05 00:00:00.000 UTC", "3"],
+        &["2024-03-09 00:00:00.000 UTC", "4"],
+    ];
+    let axis = |width| {
+        let text = drawn(&result(&columns, rows), Canvas { width, ..PLAIN });
+        let is_axis = |line: &&str| line.contains("03-05 00:00") && line.contains("03-09 00:00");
+        text.lines()
+            .find(is_axis)
+            .map(str::to_owned)
+            .unwrap_or_else(|| panic!("{text}"))
+    };
+    assert!(axis(60).contains("03-07 00:00"), "{}", axis(60));
+    assert!(!axis(38).contains("03-07"), "{}", axis(38));
+}
+
+#[test]
 fn over_time_is_lines_and_marks_tell_groups_apart() {
     let columns = [
         ("bin(5m)", ColumnKind::Time),

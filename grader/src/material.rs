@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use wirelab_filter::Frames;
 use wirelab_model::{Seed, UnixTime};
 use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario};
 use wirelab_session::{Entry, Run, Session};
@@ -22,6 +23,8 @@ pub(crate) struct Material<'a> {
     /// Whose cache serves runs; without one they are made from the start.
     session: Option<&'a Session>,
     openings: Mutex<BTreeMap<Seed, Arc<Run>>>,
+    /// Frames of capture points at the opening, as octets.
+    frames: Mutex<BTreeMap<(Seed, String), Arc<Frames>>>,
 }
 
 impl<'a> Material<'a> {
@@ -31,6 +34,7 @@ impl<'a> Material<'a> {
             scenario,
             session,
             openings: Mutex::new(BTreeMap::new()),
+            frames: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -68,6 +72,19 @@ impl<'a> Material<'a> {
         Ok(run)
     }
 
+    /// The frames of a capture point at the opening on `seed`: made once, for all who are graded.
+    pub(crate) fn frames(
+        &self,
+        seed: Seed,
+        capture: &str,
+        make: impl FnOnce() -> Frames,
+    ) -> Arc<Frames> {
+        let frames = self.frames.lock();
+        let mut frames = frames.unwrap_or_else(PoisonError::into_inner);
+        let frames = frames.entry((seed, capture.to_owned()));
+        Arc::clone(frames.or_insert_with(|| Arc::new(make())))
+    }
+
     /// Makes the openings of several seeds side by side.
     pub(crate) fn prepare(&self, seeds: &[Seed]) -> Result<(), GradeError> {
         let openings = side_by_side(seeds, |seed| self.opening(*seed).map(drop));
@@ -97,6 +114,8 @@ impl<'a> Material<'a> {
     /// Forgets the runs.
     pub(crate) fn forget(&self) {
         self.kept().clear();
+        let frames = self.frames.lock();
+        frames.unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The reference solution of a task: `solution/NAME.VARIANT.EXT`, else `solution/NAME.EXT`,

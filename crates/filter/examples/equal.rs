@@ -1,8 +1,9 @@
 //! How long comparisons of filters take.
 //!
-//! `cargo run --release -p wirelab-filter --example equal [COUNT]` compares so many random pairs
+//! `cargo run --release -p wirelab-filter --example equal [COUNT [SLOW]]` compares so many random pairs
 //! (10,000 unless said otherwise) and prints median, 99th percentile and longest time; every
-//! "equivalent" is held against real and mutated packets.
+//! "equivalent" is held against real and mutated packets. Pairs that take longer than SLOW
+//! milliseconds are shown.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -17,6 +18,10 @@ fn main() {
         .nth(1)
         .and_then(|it| it.parse().ok())
         .unwrap_or(10_000);
+    let slow = std::env::args()
+        .nth(2)
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(1000);
     let packets = Packets::new(&frames_of(&traces()));
     let mut random = Random::new(2026);
     let mut times: Vec<Duration> = Vec::new();
@@ -26,6 +31,9 @@ fn main() {
         let start = Instant::now();
         let found = compare(&yours, &wanted, None, Domain::default());
         let time = start.elapsed();
+        if time > Duration::from_millis(slow) {
+            println!("{time:?}: {} / {}", yours.expression(), wanted.expression());
+        }
         times.push(time);
         match found {
             Equality::Equivalent => {

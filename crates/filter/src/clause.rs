@@ -130,6 +130,16 @@ impl Node {
         }
     }
 
+    /// The value of the expression, given those of its clauses.
+    pub(crate) fn value(&self, clauses: &[bool]) -> bool {
+        match self {
+            Self::Clause(at) => clauses[*at],
+            Self::Not(inner) => !inner.value(clauses),
+            Self::And(left, right) => left.value(clauses) && right.value(clauses),
+            Self::Or(left, right) => left.value(clauses) || right.value(clauses),
+        }
+    }
+
     /// The clauses that must hold as well wherever `clause` counts: those joined to it by `and`.
     pub(crate) fn conjuncts_of(&self, clause: usize) -> Vec<usize> {
         let mut conjuncts = Vec::new();

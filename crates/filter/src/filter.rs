@@ -5,7 +5,8 @@ use wirelab_wire::link::LinkType;
 
 use crate::clause::{self, Skeleton};
 use crate::error::FilterError;
-use crate::machine::{self, Instruction};
+use crate::frames::{Frames, Kept};
+use crate::machine::{self, Instruction, Step};
 use crate::{hint, lex, name};
 
 /// The longest expression that is given to libpcap, in octets.
@@ -23,6 +24,7 @@ pub struct Filter {
     expression: String,
     link: LinkType,
     program: Vec<Instruction>,
+    steps: Vec<Step>,
 }
 
 impl Filter {
@@ -39,10 +41,12 @@ impl Filter {
             return Err(FilterError::TooLong);
         }
         name::check(expression, &tokens)?;
+        let program = compile(expression, link, true)?;
         Ok(Self {
             expression: expression.to_owned(),
             link,
-            program: compile(expression, link, true)?,
+            steps: machine::steps(&program),
+            program,
         })
     }
 
@@ -54,6 +58,7 @@ impl Filter {
     pub fn unoptimised(&self) -> Result<Self, FilterError> {
         let program = compile(&self.expression, self.link, false)?;
         Ok(Self {
+            steps: machine::steps(&program),
             program,
             ..self.clone()
         })
@@ -63,7 +68,16 @@ impl Filter {
     /// the wire. As in libpcap, a frame cut in front of what the filter reads does not match.
     #[must_use]
     pub fn matches(&self, frame: &[u8], wire_len: u32) -> bool {
-        machine::run(&self.program, frame, wire_len).is_some_and(|kept| kept != 0)
+        machine::run(&self.steps, frame, wire_len).is_some_and(|kept| kept != 0)
+    }
+
+    /// Which frames of a capture the filter keeps.
+    #[must_use]
+    pub fn select(&self, frames: &Frames) -> Kept {
+        frames
+            .iter()
+            .map(|(frame, wire_len)| self.matches(frame, wire_len))
+            .collect()
     }
 
     /// Whether libpcap's own machine keeps a frame that was captured whole; slower than

@@ -3,6 +3,7 @@
 //!
 //! - [`Filter::compile`] takes a pcap-filter(7) expression, refuses names that would be looked up
 //!   on the network, and keeps libpcap's optimised program; [`Filter::matches`] runs it.
+//! - [`Filter::select`] runs it over the [`Frames`] of a capture, and [`Kept`] sets are compared.
 //! - [`FilterError::hint`] says what was probably meant.
 //! - [`lints`] names clauses that say nothing: constants, clauses implied by others, `tcp[...]`
 //!   where IPv6 was meant to match too, `and` and `or` mixed without parentheses.
@@ -18,6 +19,7 @@ mod clause;
 pub mod equal;
 mod error;
 mod filter;
+mod frames;
 mod hint;
 mod lex;
 mod lint;
@@ -27,6 +29,7 @@ pub mod savefile;
 
 pub use error::FilterError;
 pub use filter::Filter;
+pub use frames::{Frames, Kept};
 pub use lint::{Lint, LintKind, lints};
 pub use machine::Instruction;
 pub use wirelab_wire::link::LinkType;

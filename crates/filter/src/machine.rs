@@ -3,6 +3,9 @@
 //! libpcap's own interpreter is not used, because the `pcap` crate gives it the captured length for
 //! the length on the wire, which `len`, `greater` and `less` ask for. Differences between the two
 //! are looked for by the tests.
+//!
+//! A program is read once into steps ([`steps`]) whose jumps say where they go, and then run over
+//! many frames: `ldh [12]; jeq #0x800` is two matches on two small values.
 
 use std::fmt;
 
@@ -74,118 +77,186 @@ pub(crate) const TXA: u16 = 0x80;
 /// Words of scratch memory.
 pub(crate) const MEMORY: usize = 16;
 
-/// Accumulator, index register, scratch memory.
-struct Machine<'a> {
-    a: u32,
-    x: u32,
-    memory: [u32; MEMORY],
-    frame: &'a [u8],
-    wire_len: u32,
+/// How often a program may jump backwards: `protochain` does so once a header.
+const MAX_LOOPS: usize = 1 << 12;
+
+/// What an instruction does, with the places that it goes on at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Byte(u32),
+    Half(u32),
+    Word(u32),
+    ByteAtX(u32),
+    HalfAtX(u32),
+    WordAtX(u32),
+    HeaderToX(u32),
+    Length,
+    LengthToX,
+    Set(u32),
+    SetX(u32),
+    Recall(u8),
+    RecallX(u8),
+    Store(u8),
+    StoreX(u8),
+    Compute(u8, u32),
+    ComputeX(u8),
+    Equal(u32, u16, u16),
+    Greater(u32, u16, u16),
+    NotLess(u32, u16, u16),
+    Common(u32, u16, u16),
+    CompareX(u8, u16, u16),
+    Jump(u16),
+    ToX,
+    FromX,
+    Keep(u32),
+    KeepA,
+    /// Where BPF rejects the packet: what it does not have, and what is behind its end.
+    Reject,
+}
+
+/// Reads a program. The last step, behind its end, rejects.
+pub(crate) fn steps(program: &[Instruction]) -> Vec<Step> {
+    let end = program.len();
+    let steps = program.iter().enumerate();
+    let steps = steps.map(|(at, it)| step(*it, at, end).unwrap_or(Step::Reject));
+    steps.chain([Step::Reject]).collect()
+}
+
+fn step(it: Instruction, at: usize, end: usize) -> Option<Step> {
+    let k = it.k;
+    let memory = u8::try_from(k).ok().filter(|it| usize::from(*it) < MEMORY);
+    let target = |by: usize| u16::try_from((at + 1 + by).min(end)).ok();
+    let operation = (it.code & OPERATION) as u8;
+    let is_x = it.code & SOURCE_X != 0;
+    Some(match (it.code & CLASS, it.code & MODE) {
+        (LD, IMM) => Step::Set(k),
+        (LD, ABS) => match it.code & SIZE {
+            BYTE => Step::Byte(k),
+            HALF => Step::Half(k),
+            _ => Step::Word(k),
+        },
+        (LD, IND) => match it.code & SIZE {
+            BYTE => Step::ByteAtX(k),
+            HALF => Step::HalfAtX(k),
+            _ => Step::WordAtX(k),
+        },
+        (LD, MEM) => Step::Recall(memory?),
+        (LD, LEN) => Step::Length,
+        (LDX, IMM) => Step::SetX(k),
+        (LDX, MEM) => Step::RecallX(memory?),
+        (LDX, LEN) => Step::LengthToX,
+        (LDX, MSH) => Step::HeaderToX(k),
+        (ST, _) => Step::Store(memory?),
+        (STX, _) => Step::StoreX(memory?),
+        (ALU, _) if operation > 0xa0 => return None,
+        (ALU, _) if is_x => Step::ComputeX(operation),
+        (ALU, _) => Step::Compute(operation, k),
+        (JMP, _) if operation == 0 => {
+            let to = at as i64 + 1 + i64::from(k as i32);
+            Step::Jump(u16::try_from(to.clamp(0, end as i64)).ok()?)
+        }
+        (JMP, _) => {
+            let (yes, no) = (target(it.jt.into())?, target(it.jf.into())?);
+            match operation {
+                0x10..=0x40 if is_x => Step::CompareX(operation, yes, no),
+                0x10 => Step::Equal(k, yes, no),
+                0x20 => Step::Greater(k, yes, no),
+                0x30 => Step::NotLess(k, yes, no),
+                0x40 => Step::Common(k, yes, no),
+                _ => return None,
+            }
+        }
+        (RET, _) if it.code & RETURN_A != 0 => Step::KeepA,
+        (RET, _) => Step::Keep(k),
+        (LD | LDX, _) => return None,
+        _ if it.code & TXA != 0 => Step::FromX,
+        _ => Step::ToX,
+    })
 }
 
 /// Runs a program; `None` where BPF rejects the packet: a load behind its end, a division by zero,
-/// an instruction that does not exist. Jumps go forward only, so it ends.
-pub(crate) fn run(program: &[Instruction], frame: &[u8], wire_len: u32) -> Option<u32> {
-    let mut machine = Machine {
-        a: 0,
-        x: 0,
-        memory: [0; MEMORY],
-        frame,
-        wire_len,
-    };
-    let mut at = 0_usize;
+/// an instruction that does not exist, a loop without end.
+pub(crate) fn run(steps: &[Step], frame: &[u8], wire_len: u32) -> Option<u32> {
+    let (mut a, mut x, mut memory) = (0_u32, 0_u32, [0_u32; MEMORY]);
+    let (mut at, mut loops) = (0_usize, 0);
+    let choose = |holds: bool, yes: u16, no: u16| usize::from(if holds { yes } else { no });
     loop {
-        let instruction = *program.get(at)?;
+        let step = *steps.get(at)?;
         at += 1;
-        match instruction.code & CLASS {
-            LD => machine.a = machine.load(instruction)?,
-            LDX => machine.x = machine.load_index(instruction)?,
-            ST => *machine.memory.get_mut(instruction.k as usize)? = machine.a,
-            STX => *machine.memory.get_mut(instruction.k as usize)? = machine.x,
-            ALU => machine.a = machine.arithmetic(instruction)?,
-            JMP => at = at.checked_add(machine.jump(instruction)?)?,
-            RET if instruction.code & RETURN_A != 0 => return Some(machine.a),
-            RET => return Some(instruction.k),
-            _ if instruction.code & TXA != 0 => machine.a = machine.x,
-            _ => machine.x = machine.a,
+        match step {
+            Step::Byte(k) => a = byte(frame, k)?,
+            Step::Half(k) => a = half(frame, k)?,
+            Step::Word(k) => a = word(frame, k)?,
+            Step::ByteAtX(k) => a = byte(frame, x.checked_add(k)?)?,
+            Step::HalfAtX(k) => a = half(frame, x.checked_add(k)?)?,
+            Step::WordAtX(k) => a = word(frame, x.checked_add(k)?)?,
+            Step::HeaderToX(k) => x = 4 * (byte(frame, k)? & 0x0f),
+            Step::Equal(k, yes, no) => at = choose(a == k, yes, no),
+            Step::Greater(k, yes, no) => at = choose(a > k, yes, no),
+            Step::NotLess(k, yes, no) => at = choose(a >= k, yes, no),
+            Step::Common(k, yes, no) => at = choose(a & k != 0, yes, no),
+            Step::CompareX(operation, yes, no) => at = choose(compare(operation, a, x), yes, no),
+            Step::Compute(operation, k) => a = compute(operation, a, k)?,
+            Step::ComputeX(operation) => a = compute(operation, a, x)?,
+            Step::Keep(kept) => return Some(kept),
+            Step::KeepA => return Some(a),
+            Step::Length => a = wire_len,
+            Step::LengthToX => x = wire_len,
+            Step::Set(k) => a = k,
+            Step::SetX(k) => x = k,
+            Step::Recall(place) => a = memory[usize::from(place)],
+            Step::RecallX(place) => x = memory[usize::from(place)],
+            Step::Store(place) => memory[usize::from(place)] = a,
+            Step::StoreX(place) => memory[usize::from(place)] = x,
+            Step::ToX => x = a,
+            Step::FromX => a = x,
+            Step::Jump(to) => {
+                loops += usize::from(usize::from(to) < at);
+                at = usize::from(to);
+                if loops > MAX_LOOPS {
+                    return None;
+                }
+            }
+            Step::Reject => return None,
         }
     }
 }
 
-impl Machine<'_> {
-    fn load(&self, instruction: Instruction) -> Option<u32> {
-        let size = instruction.code & SIZE;
-        match instruction.code & MODE {
-            IMM => Some(instruction.k),
-            ABS => self.packet(instruction.k, size),
-            IND => self.packet(self.x.checked_add(instruction.k)?, size),
-            MEM => self.memory.get(instruction.k as usize).copied(),
-            LEN => Some(self.wire_len),
-            _ => None,
-        }
-    }
+fn byte(frame: &[u8], at: u32) -> Option<u32> {
+    frame.get(at as usize).map(|it| u32::from(*it))
+}
 
-    fn load_index(&self, instruction: Instruction) -> Option<u32> {
-        match instruction.code & MODE {
-            IMM => Some(instruction.k),
-            MEM => self.memory.get(instruction.k as usize).copied(),
-            LEN => Some(self.wire_len),
-            MSH => Some(4 * (self.packet(instruction.k, BYTE)? & 0x0f)),
-            _ => None,
-        }
-    }
+fn half(frame: &[u8], at: u32) -> Option<u32> {
+    let octets = frame.get(at as usize..)?.first_chunk()?;
+    Some(u32::from(u16::from_be_bytes(*octets)))
+}
 
-    fn packet(&self, at: u32, size: u16) -> Option<u32> {
-        let tail = self.frame.get(at as usize..)?;
-        match (size, tail) {
-            (BYTE, [a, ..]) => Some(u32::from(*a)),
-            (HALF, [a, b, ..]) => Some(u32::from(u16::from_be_bytes([*a, *b]))),
-            (0, [a, b, c, d, ..]) => Some(u32::from_be_bytes([*a, *b, *c, *d])),
-            _ => None,
-        }
-    }
+fn word(frame: &[u8], at: u32) -> Option<u32> {
+    let octets = frame.get(at as usize..)?.first_chunk()?;
+    Some(u32::from_be_bytes(*octets))
+}
 
-    fn operand(&self, instruction: Instruction) -> u32 {
-        if instruction.code & SOURCE_X == 0 {
-            instruction.k
-        } else {
-            self.x
-        }
+const fn compare(operation: u8, a: u32, b: u32) -> bool {
+    match operation {
+        0x10 => a == b,
+        0x20 => a > b,
+        0x30 => a >= b,
+        _ => a & b != 0,
     }
+}
 
-    fn arithmetic(&self, instruction: Instruction) -> Option<u32> {
-        let (a, b) = (self.a, self.operand(instruction));
-        match instruction.code & OPERATION {
-            0x00 => Some(a.wrapping_add(b)),
-            0x10 => Some(a.wrapping_sub(b)),
-            0x20 => Some(a.wrapping_mul(b)),
-            0x30 => a.checked_div(b),
-            0x40 => Some(a | b),
-            0x50 => Some(a & b),
-            0x60 => Some(a.checked_shl(b).unwrap_or(0)),
-            0x70 => Some(a.checked_shr(b).unwrap_or(0)),
-            0x80 => Some(a.wrapping_neg()),
-            0x90 => a.checked_rem(b),
-            0xa0 => Some(a ^ b),
-            _ => None,
-        }
-    }
-
-    /// How many instructions to skip.
-    fn jump(&self, instruction: Instruction) -> Option<usize> {
-        let (a, b) = (self.a, self.operand(instruction));
-        let holds = match instruction.code & OPERATION {
-            0x00 => return Some(instruction.k as usize),
-            0x10 => a == b,
-            0x20 => a > b,
-            0x30 => a >= b,
-            0x40 => a & b != 0,
-            _ => return None,
-        };
-        Some(usize::from(if holds {
-            instruction.jt
-        } else {
-            instruction.jf
-        }))
+fn compute(operation: u8, a: u32, b: u32) -> Option<u32> {
+    match operation {
+        0x00 => Some(a.wrapping_add(b)),
+        0x10 => Some(a.wrapping_sub(b)),
+        0x20 => Some(a.wrapping_mul(b)),
+        0x30 => a.checked_div(b),
+        0x40 => Some(a | b),
+        0x50 => Some(a & b),
+        0x60 => Some(a.checked_shl(b).unwrap_or(0)),
+        0x70 => Some(a.checked_shr(b).unwrap_or(0)),
+        0x80 => Some(a.wrapping_neg()),
+        0x90 => a.checked_rem(b),
+        _ => Some(a ^ b),
     }
 }

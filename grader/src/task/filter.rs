@@ -11,7 +11,9 @@
 mod near_miss;
 mod proof;
 
-use wirelab_filter::{Filter, FilterError, LintKind};
+use std::sync::Arc;
+
+use wirelab_filter::{Filter, FilterError, Frames, Kept, LintKind};
 use wirelab_model::Seed;
 use wirelab_scenario::{FillError, FilterTask, LabTask, Plan};
 use wirelab_session::Run;
@@ -49,20 +51,20 @@ pub(crate) fn grade(
     };
     let judge = Judge::new(material, task, filter, submission.seed, &yours)?;
     let opening = material.opening(submission.seed)?;
-    let frames = judge.frames(&opening)?;
-    let verdict = judge.compare(&frames);
-    if !verdict.kept_any {
+    let seen = judge.seen(&opening)?;
+    let verdict = judge.compare(&seen);
+    if verdict.wanted == 0 {
         return Err(material.mistake(task, "the reference solution keeps nothing"));
     }
     let lints = lints(&text, &judge.wanted);
-    if let Some(finding) = verdict.finding(&judge.file(opening.plan())) {
+    if let Some(finding) = verdict.finding(&seen, &judge.file(opening.plan())) {
         let mut checks = unsolved(task, shown, finding);
         checks[0].findings.extend(lints);
         return Ok(checks);
     }
     let mut first = Check::passed(KEEPS, shown.of);
     first.findings = lints;
-    let second = elsewhere(material, task, submission, &judge, &frames)?;
+    let second = elsewhere(material, task, submission, &judge, &seen)?;
     Ok(vec![first, second])
 }
 
@@ -109,7 +111,7 @@ fn elsewhere(
     task: &LabTask,
     submission: &Submission,
     judge: &Judge<'_>,
-    frames: &[&Frame],
+    seen: &Seen<'_>,
 ) -> Result<Check, GradeError> {
     let of = hidden_points(task);
     let hidden = material.hidden(submission.seed);
@@ -117,8 +119,8 @@ fn elsewhere(
     for seed in hidden {
         let run = material.opening(seed)?;
         let other = Judge::new(material, task, judge.task, seed, judge.yours)?;
-        let verdict = other.compare(&other.frames(&run)?);
-        if let Some(finding) = verdict.finding("hidden run") {
+        let hidden = other.seen(&run)?;
+        if let Some(finding) = other.compare(&hidden).finding(&hidden, "hidden run") {
             let finding = renamed(finding, FindingKind::FilterFailsHiddenRun);
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }
@@ -127,9 +129,11 @@ fn elsewhere(
     if let (true, Some(finding)) = (judge.scope.is_some(), proof.finding()) {
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
-    let near = near_miss::of(frames);
-    let near: Vec<_> = near.iter().collect();
-    if let Some(finding) = judge.compare(&near).finding("near miss") {
+    let near = near_miss::of(&seen.packets);
+    let packets: Vec<&Frame> = near.iter().collect();
+    let octets = Arc::new(octets(&packets));
+    let near = Seen { packets, octets };
+    if let Some(finding) = judge.compare(&near).finding(&near, "near miss") {
         let finding = renamed(finding, FindingKind::FilterFailsNearMiss);
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
@@ -194,12 +198,17 @@ impl<'a> Judge<'a> {
     }
 
     /// What the capture point has seen by the lab's opening.
-    fn frames<'r>(&self, run: &'r Run) -> Result<Vec<&'r Frame>, GradeError> {
+    fn seen<'r>(&self, run: &'r Run) -> Result<Seen<'r>, GradeError> {
         let point = run.plan().capture_point(&self.task.capture);
         let wrong = |error: FillError| self.material.mistake(self.lab_task, error.to_string());
         let point = point.map_err(wrong)?;
-        let frames = run.evidence().captured(&point).iter();
-        Ok(frames.map(|captured| &captured.frame).collect())
+        let packets = run.evidence().captured(&point).iter();
+        let packets: Vec<&Frame> = packets.map(|captured| &captured.frame).collect();
+        let make = || octets(&packets);
+        let octets = self
+            .material
+            .frames(run.plan().seed, &self.task.capture, make);
+        Ok(Seen { packets, octets })
     }
 
     /// The learner's file of that capture.
@@ -209,65 +218,57 @@ impl<'a> Judge<'a> {
         format!("evidence/{name}.pcap")
     }
 
-    fn compare(&self, frames: &[&Frame]) -> Verdict {
-        let mut verdict = Verdict::default();
-        for (number, frame) in (1..).zip(frames) {
-            let bytes = frame.to_bytes();
-            let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-            let in_scope = |filter: &Filter| filter.matches(&bytes, len);
-            let (wanted, kept) = (in_scope(&self.wanted), in_scope(self.yours));
-            verdict.kept_any |= wanted;
-            verdict.kept += usize::from(kept);
-            verdict.wanted += usize::from(wanted);
-            if wanted == kept || !self.scope.as_ref().is_none_or(in_scope) {
-                continue;
-            }
-            let wrong = Wrong {
-                number,
-                len: bytes.len(),
-                line: format!("{:#}", frame.packet.summary()),
-            };
-            let list = if kept {
-                &mut verdict.extra
-            } else {
-                &mut verdict.missed
-            };
-            list.push(wrong);
+    fn compare(&self, seen: &Seen<'_>) -> Verdict {
+        let kept = self.yours.select(&seen.octets);
+        let wanted = self.wanted.select(&seen.octets);
+        let scope = self.scope.as_ref().map(|scope| scope.select(&seen.octets));
+        let of = |these: &Kept, those: &Kept| {
+            let numbers = these.without(those);
+            let in_scope = numbers.filter(|it| scope.as_ref().is_none_or(|scope| scope.has(*it)));
+            in_scope.collect()
+        };
+        Verdict {
+            kept: kept.count(),
+            wanted: wanted.count(),
+            extra: of(&kept, &wanted),
+            missed: of(&wanted, &kept),
         }
-        verdict
     }
 }
 
-/// A packet on which the two filters differ.
-struct Wrong {
-    number: usize,
-    len: usize,
-    line: String,
+/// The packets of a capture, as values and as octets.
+struct Seen<'a> {
+    packets: Vec<&'a Frame>,
+    octets: Arc<Frames>,
+}
+
+fn octets(packets: &[&Frame]) -> Frames {
+    let mut frames = Frames::new();
+    for packet in packets {
+        let octets = packet.to_bytes();
+        frames.push(&octets, u32::try_from(octets.len()).unwrap_or(u32::MAX));
+    }
+    frames
 }
 
 /// How the learner's filter compares on one capture.
 #[derive(Default)]
 struct Verdict {
-    kept_any: bool,
     kept: usize,
     wanted: usize,
-    extra: Vec<Wrong>,
-    missed: Vec<Wrong>,
+    /// Numbers of the packets that are kept and should not be.
+    extra: Vec<usize>,
+    missed: Vec<usize>,
 }
 
 impl Verdict {
     /// The worse of the two sides, with the smallest packet that shows it.
-    fn finding(&self, place: &str) -> Option<Finding> {
+    fn finding(&self, seen: &Seen<'_>, place: &str) -> Option<Finding> {
         let (name, summary, list, yours, wanted) = if self.missed.is_empty() {
             let (wrong, kept) = (self.extra.len(), self.kept);
             let summary = format!("{wrong} of the {kept} packets it keeps are wrong");
-            (
-                FindingKind::FilterKeepsTooMuch,
-                summary,
-                &self.extra,
-                "KEEP",
-                "DROP",
-            )
+            let name = FindingKind::FilterKeepsTooMuch;
+            (name, summary, &self.extra, "KEEP", "DROP")
         } else {
             let (missed, wanted) = (self.missed.len(), self.wanted);
             let summary = format!("it drops {missed} of the {wanted} packets to keep");
@@ -279,9 +280,11 @@ impl Verdict {
                 "KEEP",
             )
         };
-        let smallest = list.iter().min_by_key(|wrong| (wrong.len, wrong.number))?;
+        let size = |number: &&usize| seen.packets[**number].to_bytes().len();
+        let smallest = *list.iter().min_by_key(size)?;
         let finding = Finding::new(name, summary).expected(wanted).observed(yours);
-        let place = format!("{place} #{}", smallest.number);
-        Some(finding.evidence(place).evidence(smallest.line.clone()))
+        let place = format!("{place} #{}", smallest + 1);
+        let line = format!("{:#}", seen.packets[smallest].packet.summary());
+        Some(finding.evidence(place).evidence(line))
     }
 }

@@ -13,12 +13,13 @@ use super::solver::Sat;
 use super::{Fault, GaveUp, MAX_CONFLICTS, Pair};
 use crate::clause::{Node, Skeleton};
 use crate::filter::Filter;
+use crate::machine;
 
 /// More clauses are not looked at one by one.
 const MAX_CLAUSES: usize = 16;
 
 /// The only clause that is at fault alone.
-pub(super) fn fault(filter: &Filter, pair: &Pair<'_>) -> Option<Fault> {
+pub(super) fn fault(filter: &Filter, pair: &Pair<'_>, found: &[u8]) -> Option<Fault> {
     let skeleton = Skeleton::of(filter.expression())?;
     if !(2..=MAX_CLAUSES).contains(&skeleton.clauses.len()) {
         return None;
@@ -28,7 +29,7 @@ pub(super) fn fault(filter: &Filter, pair: &Pair<'_>) -> Option<Fault> {
         whole.ok()
     });
     let clauses: Vec<Filter> = compiled.collect::<Option<_>>()?;
-    let mut suspects = vec![true; clauses.len()];
+    let mut suspects = suspects_by(found, &skeleton, &clauses, pair);
     for shape in Shape::all(pair.domain) {
         acquit(&shape, pair, &skeleton, &clauses, &mut suspects).ok()?;
         if !suspects.contains(&true) {
@@ -44,6 +45,27 @@ pub(super) fn fault(filter: &Filter, pair: &Pair<'_>) -> Option<Fault> {
         clause: clause.written.clone(),
         span: clause.span.clone(),
     })
+}
+
+/// The clauses that may be at fault, as far as one packet can tell on which the filter is wrong:
+/// with another value of the clause it is right.
+fn suspects_by(
+    packet: &[u8],
+    skeleton: &Skeleton,
+    clauses: &[Filter],
+    pair: &Pair<'_>,
+) -> Vec<bool> {
+    let len = u32::try_from(packet.len()).unwrap_or(u32::MAX);
+    let keeps = |program| machine::run(&machine::steps(program), packet, len);
+    let wanted = keeps(pair.wanted).is_some_and(|kept| kept != 0);
+    let mut values: Vec<bool> = clauses.iter().map(|it| it.matches(packet, len)).collect();
+    let other = (0..values.len()).map(|at| {
+        values[at] = !values[at];
+        let is_right = skeleton.root.value(&values) == wanted;
+        values[at] = !values[at];
+        is_right
+    });
+    other.collect()
 }
 
 /// Strikes out the clauses with which alone nothing would be mended, on the frames of a shape.
@@ -75,15 +97,21 @@ fn acquit(
         }
         wrong.push(both);
     }
-    let mut rules = None;
+    let (mut free, mut ruled) = (Sat::new(MAX_CONFLICTS), None);
     for (at, wrong) in wrong.into_iter().enumerate() {
         let wrong = pair.in_scope(&mut frame, wrong)?;
         if wrong == Bit::FALSE || at > 0 && !suspects[at - 1] {
             continue;
         }
-        let rules = *rules.get_or_insert_with(|| shape.rules(&mut frame, pair.domain));
-        let mut sat = Sat::new(MAX_CONFLICTS);
-        sat.demand(&frame.circuit, rules);
+        if !free.solve(&frame.circuit, &[wrong])? {
+            continue;
+        }
+        let sat = ruled.get_or_insert_with(|| {
+            let mut sat = Sat::new(MAX_CONFLICTS);
+            let rules = shape.rules(&mut frame, pair.domain);
+            sat.demand(&frame.circuit, rules);
+            sat
+        });
         if !sat.solve(&frame.circuit, &[wrong])? {
             continue;
         }

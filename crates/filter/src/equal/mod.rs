@@ -140,7 +140,7 @@ pub fn compare(
                 return Equality::GaveUp(GaveUp::Unconfirmed);
             }
             Equality::Different(Difference {
-                fault: blame::fault(yours, &pair),
+                fault: blame::fault(yours, &pair, &frame),
                 frame,
                 is_kept,
             })
@@ -190,11 +190,11 @@ impl Pair<'_> {
                 continue;
             }
             let read: Vec<usize> = frame.octets().map(|(at, _)| at as usize).collect();
-            let rules = shape.rules(&mut frame, self.domain);
             let mut sat = Sat::new(left);
             sat.demand(&frame.circuit, differ);
-            sat.demand(&frame.circuit, rules);
-            if sat.solve(&frame.circuit, &[])? {
+            // Most proofs need no rule.
+            let may_differ = sat.solve(&frame.circuit, &[])?;
+            if may_differ && self.is_possible(&shape, &mut frame, &mut sat)? {
                 let mut found = Search::new(&shape, &mut frame, &mut sat).nearest()?;
                 checksum::write(&shape, &mut found, |at| read.binary_search(&at).is_ok());
                 return Ok(Some(found));
@@ -202,6 +202,13 @@ impl Pair<'_> {
             left = left.saturating_sub(sat.conflicts());
         }
         Ok(None)
+    }
+
+    /// Whether what was demanded can be had of a well-formed frame.
+    fn is_possible(&self, shape: &Shape, frame: &mut Frame, sat: &mut Sat) -> Result<bool, GaveUp> {
+        let rules = shape.rules(frame, self.domain);
+        sat.demand(&frame.circuit, rules);
+        sat.solve(&frame.circuit, &[])
     }
 
     /// `bit`, where the scope keeps the frame.

@@ -28,18 +28,12 @@ pub(super) struct Search<'a> {
     pub(super) shape: &'a Shape,
     pub(super) frame: &'a mut Frame,
     pub(super) sat: &'a mut Sat,
-    granted: Vec<Bit>,
 }
 
 impl<'a> Search<'a> {
     /// After the solver has found one.
     pub(super) const fn new(shape: &'a Shape, frame: &'a mut Frame, sat: &'a mut Sat) -> Self {
-        Self {
-            shape,
-            frame,
-            sat,
-            granted: Vec::new(),
-        }
+        Self { shape, frame, sat }
     }
 
     /// The packet, without checksums.
@@ -61,41 +55,49 @@ impl<'a> Search<'a> {
         Ok(self.model(wanted))
     }
 
-    /// Grants the first of several wishes that can be had.
-    fn wish(&mut self, wishes: &[Bit]) -> Result<(), GaveUp> {
+    /// Grants the first of several wishes that can be had; whether one can.
+    fn wish(&mut self, wishes: &[Bit]) -> Result<bool, GaveUp> {
         for wish in wishes {
             match wish.known() {
-                Some(true) => return Ok(()),
+                Some(true) => return Ok(true),
                 Some(false) => continue,
                 None => {}
             }
-            let is_so = self.sat.value(*wish) == Some(true);
-            self.granted.push(*wish);
-            if is_so || self.sat.solve(&self.frame.circuit, &self.granted)? {
-                return Ok(());
+            let circuit = &self.frame.circuit;
+            let is_so = self.sat.value(circuit, *wish) == Some(true);
+            if is_so || self.sat.solve(circuit, &[*wish])? {
+                self.sat.demand(circuit, *wish);
+                return Ok(true);
             }
-            self.granted.pop();
         }
-        Ok(())
+        // The solver answers from the last inputs found: those before what was refused.
+        self.sat.solve(&self.frame.circuit, &[])?;
+        Ok(false)
     }
 
-    fn one_of(&mut self, at: u32, octets: &[u8]) -> Result<(), GaveUp> {
+    fn one_of(&mut self, at: u32, octets: &[u8]) -> Result<bool, GaveUp> {
         let wishes: Vec<Bit> = octets.iter().map(|it| self.frame.is(at, &[*it])).collect();
         self.wish(&wishes)
     }
 
-    /// Brings the solver back to what was granted, and reads an octet.
-    fn settled(&mut self, at: u32) -> Result<u8, GaveUp> {
-        self.sat.solve(&self.frame.circuit, &self.granted)?;
+    /// An octet in the model, which stays what it is from now on.
+    fn settled(&mut self, at: u32) -> u8 {
         let octet = self.frame.octet(at);
-        Ok(self.octet(&octet, 0))
+        let value = self.octet(&octet, 0);
+        let is = self.frame.is(at, &[value]);
+        self.sat.demand(&self.frame.circuit, is);
+        value
     }
 
     /// The octet in the model; bits that nobody asked about are those of `otherwise`.
     fn octet(&self, octet: &Octet, otherwise: u8) -> u8 {
         let bits = octet.iter().enumerate().map(|(place, bit)| {
             let otherwise = otherwise >> place & 1 == 1;
-            u8::from(self.sat.value(*bit).unwrap_or(otherwise)) << place
+            u8::from(
+                self.sat
+                    .value(&self.frame.circuit, *bit)
+                    .unwrap_or(otherwise),
+            ) << place
         });
         bits.sum()
     }
@@ -106,7 +108,7 @@ impl<'a> Search<'a> {
             ..Structure::default()
         };
         self.one_of(self.shape.protocol(), &PROTOCOLS)?;
-        it.protocol = self.settled(self.shape.protocol())?;
+        it.protocol = self.settled(self.shape.protocol());
         let at = self.shape.transport();
         match it.protocol {
             _ if it.is_later => {}
@@ -118,7 +120,7 @@ impl<'a> Search<'a> {
                     &MESSAGES6
                 };
                 self.one_of(at, messages)?;
-                it.message = self.settled(at)?;
+                it.message = self.settled(at);
                 self.one_of(at + 1, &[0])?;
             }
             _ => {}
@@ -130,16 +132,19 @@ impl<'a> Search<'a> {
     /// What carries data is no SYN: the length first, then the control bits.
     fn tcp(&mut self, it: &mut Structure) -> Result<(), GaveUp> {
         let at = self.shape.transport();
-        self.one_of(at + 12, &[0x50])?;
-        it.words = self.settled(at + 12)? >> 4;
+        let sizes: Vec<u8> = (5..=15).map(|words| words << 4).collect();
+        self.one_of(at + 12, &sizes)?;
+        it.words = self.settled(at + 12) >> 4;
         let header = at as usize + usize::from(it.words) * 4;
         let flags = if self.length()? > header {
             &DATA_FLAGS[..]
         } else {
             &FLAGS
         };
-        self.one_of(at + 13, flags)?;
-        it.flags = self.settled(at + 13)?;
+        if !self.one_of(at + 13, flags)? {
+            self.bit_by_bit(at + 13, &[0])?;
+        }
+        it.flags = self.settled(at + 13);
         Ok(())
     }
 
@@ -153,8 +158,8 @@ impl<'a> Search<'a> {
         for bit in self.frame.number(field, 2)[..16].iter().rev() {
             self.wish(&[bit.not()])?;
         }
-        let high = self.settled(field)?;
-        let low = self.settled(field + 1)?;
+        let high = self.settled(field);
+        let low = self.settled(field + 1);
         Ok(from as usize + usize::from(u16::from_be_bytes([high, low])))
     }
 
@@ -176,8 +181,8 @@ impl<'a> Search<'a> {
         };
         let first = self.frame.circuit.any(offset).not();
         self.wish(&[first, more.not()])?;
-        self.sat.solve(&self.frame.circuit, &self.granted)?;
-        let bits = widened(offset.map(|bit| Bit::of(self.sat.value(bit) == Some(true))));
+        let is_set = |bit| Bit::of(self.sat.value(&self.frame.circuit, bit) == Some(true));
+        let bits = widened(offset.map(is_set));
         Ok(known(&bits) != Some(0))
     }
 
@@ -194,7 +199,8 @@ impl<'a> Search<'a> {
         let is_answered = self.frame.is(at + 2, &CLIENT.to_be_bytes());
         let there = self.frame.circuit.and(asks, is_asked);
         let back = self.frame.circuit.and(answers, is_answered);
-        self.wish(&[there, back, asks, is_answered])
+        self.wish(&[there, back, asks, is_answered])?;
+        Ok(())
     }
 
     /// The fields of the header, then every octet that anything depends on.
@@ -224,12 +230,9 @@ impl<'a> Search<'a> {
                 continue;
             };
             let whole = self.frame.is(at, wanted);
-            let granted = self.granted.len();
-            self.wish(&[whole])?;
-            if self.granted.len() > granted || whole.known() == Some(true) {
-                continue;
+            if !self.wish(&[whole])? {
+                self.bit_by_bit(at, wanted)?;
             }
-            self.bit_by_bit(at, wanted)?;
         }
         Ok(())
     }
@@ -247,17 +250,13 @@ impl<'a> Search<'a> {
     }
 
     /// The ordinary packet with the octets that the solver has found.
-    fn model(mut self, mut frame: Vec<u8>) -> Vec<u8> {
-        // What was granted can be had, so the model is there whatever was asked last.
-        let _ = self.sat.solve(&self.frame.circuit, &self.granted);
-        let octets: Vec<(u32, Octet)> = self.frame.octets().map(|(at, it)| (at, *it)).collect();
-        for (at, octet) in octets {
+    fn model(&self, mut frame: Vec<u8>) -> Vec<u8> {
+        for (at, octet) in self.frame.octets() {
             let at = at as usize;
             if at < frame.len() {
-                frame[at] = self.octet(&octet, frame[at]);
+                frame[at] = self.octet(octet, frame[at]);
             }
         }
-        self.granted.clear();
         frame
     }
 }

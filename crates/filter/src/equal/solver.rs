@@ -74,15 +74,30 @@ impl Sat {
         }
     }
 
-    /// The value of a bit in the inputs found last; `None` if nobody has asked about it.
-    pub(super) fn value(&self, bit: Bit) -> Option<bool> {
-        if let Some(known) = bit.known() {
-            return Some(known);
-        }
-        let literal = (*self.literals.get(bit.node())?)?;
+    /// The value of a bit for the inputs found last; `None` if it depends on some that nobody has
+    /// asked about.
+    pub(super) fn value(&self, circuit: &Circuit, bit: Bit) -> Option<bool> {
+        let value = match circuit.node(bit.node()) {
+            Node::Constant => false,
+            node => match (self.found(bit.node()), node) {
+                (Some(value), _) => value,
+                (None, Node::And(a, b)) => match self.value(circuit, a) {
+                    Some(false) => false,
+                    Some(true) => self.value(circuit, b)?,
+                    None if self.value(circuit, b)? => return None,
+                    None => false,
+                },
+                (None, _) => return None,
+            },
+        };
+        Some(value ^ bit.is_inverted())
+    }
+
+    /// The value that the solver found for a node that it has.
+    fn found(&self, node: usize) -> Option<bool> {
+        let literal = (*self.literals.get(node)?)?;
         let value = self.solver.value_lit(literal);
-        let value = (value != lbool::UNDEF).then_some(value == lbool::TRUE);
-        value.map(|value| value ^ bit.is_inverted())
+        (value != lbool::UNDEF).then_some(value == lbool::TRUE)
     }
 
     fn literal(&mut self, circuit: &Circuit, bit: Bit) -> Lit {

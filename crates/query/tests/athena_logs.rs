@@ -239,6 +239,35 @@ fn a_ready_table_is_in_the_catalog_like_any_other() {
 }
 
 #[test]
+fn a_ready_table_is_no_ones_to_change() {
+    run(async {
+        let mut world = World::new().await;
+        let options = AthenaOptions::at(UnixTime::from_secs(START + 86_400));
+        let own = "CREATE EXTERNAL TABLE flow_logs (version int) LOCATION 's3://logs/text/'";
+        for sql in [
+            "DROP TABLE flow_logs",
+            "DROP TABLE IF EXISTS default.flow_logs",
+            "DROP DATABASE default CASCADE",
+            "ALTER TABLE flow_logs SET LOCATION 's3://logs/text/'",
+            "ALTER TABLE flow_logs SET TBLPROPERTIES ('a'='b')",
+            own,
+        ] {
+            let error = athena(sql, &mut world.catalog, &world.buckets, &options).await;
+            let error = error.expect_err(sql);
+            assert!(error.to_string().starts_with("FAILED: "), "{sql}: {error}");
+            let hint = error.hint().unwrap_or_default();
+            assert!(hint.contains("another name"), "{sql}: {hint}");
+        }
+        let kept = own.replace("TABLE", "TABLE IF NOT EXISTS");
+        let notes = world.ask(&kept).await.notes;
+        assert!(notes[0].contains("stays as it is"), "{notes:?}");
+        let counted = world.ask("SELECT count(*) > 0 FROM flow_logs").await;
+        assert_eq!(counted.rows, [[Some("true".to_owned())]]);
+        assert_eq!(counted.notes, Vec::<String>::new());
+    });
+}
+
+#[test]
 fn a_catalog_that_comes_back_without_its_logs_says_so() {
     let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
     let group = LogGroup::flow_log("flow", "123456789012", LogFormat::default());

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 
 use datafusion::logical_expr::{Expr as Plan, lit};
 
+use super::advice::habit;
 use super::ast::{Call, Comparison, Expr, Kind};
 use super::cast;
 use super::cursor::Name;
@@ -562,32 +563,4 @@ pub(super) fn unexpected(name: &str, arguments: &[Argument], expected: &str, at:
         types.join(", ")
     );
     Fault::new(NOT_FOUND, at, message)
-}
-
-/// What does in Trino what another dialect's function does.
-fn habit(name: &str) -> Option<String> {
-    let instead = match name {
-        "ifnull" | "nvl" | "isnull" => "coalesce(a, b)",
-        "getdate" | "sysdate" => "current_timestamp",
-        "len" => "length(text)",
-        "charindex" | "instr" | "locate" => "strpos(text, part)",
-        "to_char" => "date_format(t, '%Y-%m-%d') or format_datetime(t, 'yyyy-MM-dd')",
-        "to_timestamp" | "str_to_date" => "date_parse(text, '%Y-%m-%d')",
-        "to_date" => "date(text)",
-        "datediff" | "timestampdiff" => "date_diff('day', from, to)",
-        "dateadd" | "timestampadd" => "date_add('day', n, t)",
-        "date_part" | "datepart" => "extract(field FROM t)",
-        "unix_timestamp" => "to_unixtime(t)",
-        "string_agg" | "group_concat" => "listagg(x, ',') WITHIN GROUP (ORDER BY x)",
-        "median" | "percentile_cont" => "approx_percentile(x, 0.5)",
-        "collect_list" => "array_agg(x)",
-        "collect_set" => "array_agg(DISTINCT x)",
-        "array_contains" => "contains(array, x)",
-        "array_length" | "size" => "cardinality(array)",
-        "iff" => "if(condition, a, b)",
-        "left" => "substr(text, 1, n)",
-        "right" => "substr(text, -n)",
-        _ => return None,
-    };
-    Some(format!("in Trino: {instead}"))
 }

@@ -80,6 +80,13 @@ impl Table {
         self.columns.iter().chain(&self.partition_columns)
     }
 
+    /// `year=2024/month=03`: a partition's name by its values.
+    pub(super) fn partition_name(&self, values: &[String]) -> String {
+        let parts = self.partition_columns.iter().zip(values);
+        let parts = parts.map(|(column, value)| format!("{}={value}", column.name));
+        parts.collect::<Vec<_>>().join("/")
+    }
+
     /// Whether partitions are computed from properties instead of added.
     #[must_use]
     pub fn is_projected(&self) -> bool {
@@ -245,7 +252,11 @@ impl Buckets {
         let (bucket, prefix) = split_location(location)?;
         let store = self.get(bucket).ok_or_else(|| {
             let message = format!("The specified bucket does not exist (Service: Amazon S3; Status Code: 404; Error Code: NoSuchBucket; Bucket: {bucket})");
-            Fault::bare("HIVE_FILESYSTEM_ERROR", message)
+            let known: Vec<&str> = self.stores.keys().map(String::as_str).collect();
+            Fault::bare("HIVE_FILESYSTEM_ERROR", message).with_hint(match known.as_slice() {
+                [] => "no bucket is at hand".to_owned(),
+                known => format!("the buckets at hand: {}", known.join(", ")),
+            })
         })?;
         Ok((store, prefix))
     }

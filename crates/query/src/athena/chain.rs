@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::create_physical_expr;
 
+use super::advice::on_arithmetic;
 use super::ast::{Expr, Op};
 use super::error::Checked;
 use super::expr::cannot_apply;
@@ -84,7 +85,14 @@ impl Planner<'_> {
 fn applied(op: Op, left: Typed, right: Typed, at: usize) -> Checked<Typed> {
     let (a, b) = (left.ty.clone(), right.ty.clone());
     let value = arithmetic(op, left, right);
-    value.ok_or_else(|| cannot_apply(&format!("{a} {} {b}", op.sign()), at))
+    value.ok_or_else(|| {
+        let fault = cannot_apply(&format!("{a} {} {b}", op.sign()), at);
+        let hint = matches!(op, Op::Add | Op::Subtract).then(|| on_arithmetic(&a, &b));
+        match hint.flatten() {
+            Some(hint) => fault.with_hint(hint),
+            None => fault,
+        }
+    })
 }
 
 /// One operator over the value so far and its right operand.

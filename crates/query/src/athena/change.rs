@@ -1,8 +1,7 @@
 //! Statements about the catalog: they change it, or tell what is in it.
 
-use std::collections::BTreeMap;
-
 use super::catalog::{AthenaCatalog, Database, Table, TableFormat, View};
+use super::definition::create_table;
 use super::error::{Checked, Fault};
 use super::result::{AthenaColumn, AthenaResult, StatementType};
 use super::statement::{PartitionSpec, Statement, TableName};
@@ -31,8 +30,28 @@ pub(super) fn run(
     catalog: &mut AthenaCatalog,
     database: &str,
 ) -> Checked<AthenaResult> {
-    let told = change(statement, catalog, database)?;
-    Ok(result(told))
+    let note = ignored(&statement, catalog, database);
+    let mut result = result(change(statement, catalog, database)?);
+    result.notes.extend(note);
+    Ok(result)
+}
+
+/// That a table stays what it is, though the statement defines it otherwise.
+fn ignored(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Option<String> {
+    let Statement::CreateTable {
+        name,
+        table: new,
+        if_not_exists: true,
+    } = statement
+    else {
+        return None;
+    };
+    let old = table(catalog, name, current).ok()?;
+    let same = old.columns == new.columns && old.location == new.location;
+    (!same).then(|| {
+        let name = &name.name;
+        format!("there is a table {name} already, and it stays as it is: IF NOT EXISTS")
+    })
 }
 
 fn result((statement, substatement, columns, rows): Told) -> AthenaResult {
@@ -51,6 +70,7 @@ fn result((statement, substatement, columns, rows): Told) -> AthenaResult {
             .map(|row| row.into_iter().map(Some).collect())
             .collect(),
         bytes_scanned: 0,
+        notes: Vec::new(),
     }
 }
 
@@ -88,12 +108,22 @@ fn change(statement: Statement, catalog: &mut AthenaCatalog, current: &str) -> C
             if !taken {
                 database.tables.insert(name.name, *table);
             } else if !if_not_exists {
-                return Err(exists(&format!("Table {}", name.name)));
+                let fault = exists(&format!("Table {}", name.name));
+                return Err(match database.tables.get(&name.name) {
+                    Some(table) if table.format == TableFormat::Logs => fault.with_hint(format!(
+                        "{} is the ready-made table of the flow logs: give yours another name",
+                        name.name
+                    )),
+                    _ => fault,
+                });
             }
             Ok(done("CREATE_TABLE"))
         }
         Statement::DropTable { name, if_exists } => {
             let database = database_mut(catalog, &name, current)?;
+            if let Some(table) = database.tables.get(&name.name) {
+                changeable(&name.name, table)?;
+            }
             if database.tables.remove(&name.name).is_none() && !if_exists {
                 return Err(not_found(&name.name));
             }
@@ -179,7 +209,7 @@ fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checke
             let rows = table
                 .partitions
                 .keys()
-                .map(|values| partition_name(table, values));
+                .map(|values| table.partition_name(values));
             list("SHOW_PARTITIONS", "partition", rows.collect())
         }
         Statement::ShowColumns(name) => {
@@ -296,7 +326,7 @@ pub(super) fn repair(
         if table.partitions.contains_key(&values) {
             continue;
         }
-        let partition = partition_name(table, &values);
+        let partition = table.partition_name(&values);
         missing.push(format!("{}:{partition}", name.name));
         added.push(format!(
             "Repair: Added partition to metastore {}:{partition}",
@@ -373,10 +403,26 @@ fn table_mut<'c>(
     current: &str,
 ) -> Checked<&'c mut Table> {
     let database = database_mut(catalog, name, current)?;
-    database
-        .tables
-        .get_mut(&name.name)
-        .ok_or_else(|| not_found(&name.name))
+    let table = database.tables.get_mut(&name.name);
+    let table = table.ok_or_else(|| not_found(&name.name))?;
+    changeable(&name.name, table)?;
+    Ok(table)
+}
+
+/// Fails for a table that is no one's to change: it stands for the flow logs themselves, so every
+/// session has it again.
+fn changeable(name: &str, table: &Table) -> Checked<()> {
+    if table.format != TableFormat::Logs {
+        return Ok(());
+    }
+    let message = format!(
+        "Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. \
+         InvalidOperationException(message:Table {name} is ready-made)"
+    );
+    Err(Fault::ddl(message).with_hint(format!(
+        "{name} stands for the flow logs themselves and is always there; SHOW CREATE TABLE {name} \
+         is the start of a table of your own, under another name"
+    )))
 }
 
 fn drop_database(
@@ -397,6 +443,9 @@ fn drop_database(
         return Err(Fault::ddl(format!(
             "Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask. InvalidOperationException(message:Database {name} is not empty. One or more tables exist.)"
         )));
+    }
+    for (table, definition) in &database.tables {
+        changeable(table, definition)?;
     }
     catalog.databases.remove(name);
     Ok(done("DROP_DATABASE"))
@@ -449,17 +498,9 @@ fn matching(table: &Table, spec: &PartitionSpec) -> Checked<Vec<Vec<String>>> {
     Ok(table.partitions.keys().filter(fits).cloned().collect())
 }
 
-fn partition_name(table: &Table, values: &[String]) -> String {
-    let parts = table.partition_columns.iter().zip(values);
-    let parts: Vec<String> = parts
-        .map(|(column, value)| format!("{}={value}", column.name))
-        .collect();
-    parts.join("/")
-}
-
 fn default_location(table: &Table, values: &[String]) -> String {
     let folder = table.location.trim_end_matches('/');
-    format!("{folder}/{}/", partition_name(table, values))
+    format!("{folder}/{}/", table.partition_name(values))
 }
 
 /// Names that match Hive's pattern: `*` for anything, `|` between alternatives.
@@ -504,69 +545,4 @@ fn describe(table: &Table) -> Told {
         vec!["col_name", "data_type", "comment"],
         rows,
     )
-}
-
-/// The statement that makes the table again.
-fn create_table(name: &str, table: &Table) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let columns = |columns: &[super::catalog::TableColumn]| {
-        let lines = columns.iter().map(|column| {
-            let comment = column.comment.as_deref();
-            let comment = comment.map(|text| format!(" COMMENT {}", quoted(text)));
-            format!(
-                "  `{}` {}{}",
-                column.name,
-                column.ty,
-                comment.unwrap_or_default()
-            )
-        });
-        lines.collect::<Vec<_>>().join(", \n")
-    };
-    let mut text = format!(
-        "CREATE EXTERNAL TABLE `{name}`(\n{})\n",
-        columns(&table.columns)
-    );
-    if let Some(comment) = &table.comment {
-        text.push_str(&format!("COMMENT {}\n", quoted(comment)));
-    }
-    if !table.partition_columns.is_empty() {
-        text.push_str(&format!(
-            "PARTITIONED BY ( \n{})\n",
-            columns(&table.partition_columns)
-        ));
-    }
-    text.push_str(&stored(&table.format));
-    text.push_str(&format!("LOCATION\n  {}\n", quoted(&table.location)));
-    let properties: BTreeMap<_, _> = table.properties.iter().collect();
-    let properties: Vec<String> = properties
-        .into_iter()
-        .map(|(key, value)| format!("  {}={}", quoted(key), quoted(value)))
-        .collect();
-    if !properties.is_empty() {
-        text.push_str(&format!("TBLPROPERTIES (\n{})\n", properties.join(", \n")));
-    }
-    text
-}
-
-fn stored(format: &TableFormat) -> String {
-    let text = "STORED AS INPUTFORMAT \n  'org.apache.hadoop.mapred.TextInputFormat' \nOUTPUTFORMAT \n  'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'\n";
-    match format {
-        TableFormat::Logs => {
-            format!("ROW FORMAT DELIMITED \n  FIELDS TERMINATED BY ' ' \n{text}")
-        }
-        TableFormat::Text { delimiter } => {
-            let delimiter = match delimiter {
-                '\t' => "\\t".to_owned(),
-                c if c.is_ascii_control() => format!("\\{:03o}", u32::from(*c)),
-                c => c.to_string(),
-            };
-            format!("ROW FORMAT DELIMITED \n  FIELDS TERMINATED BY '{delimiter}' \n{text}")
-        }
-        TableFormat::Csv {
-            separator,
-            quote,
-            escape,
-        } => format!("ROW FORMAT SERDE \n  'org.apache.hadoop.hive.serde2.OpenCSVSerde' \nWITH SERDEPROPERTIES ( \n  'separatorChar'='{separator}', \n  'quoteChar'='{quote}', \n  'escapeChar'='{escape}{}') \n{text}", if *escape == '\\' { "\\" } else { "" }),
-        TableFormat::Parquet => "ROW FORMAT SERDE \n  'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe' \nSTORED AS INPUTFORMAT \n  'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat' \nOUTPUTFORMAT \n  'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat'\n".to_owned(),
-    }
 }

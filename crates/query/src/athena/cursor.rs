@@ -114,6 +114,11 @@ impl<'a> Cursor<'a> {
         self.token(ahead).kind == Kind::Word && self.slice(ahead).eq_ignore_ascii_case(word)
     }
 
+    /// Whether a keyword stands so many tokens ahead; notes nothing.
+    pub(super) fn word_ahead(&self, ahead: usize, word: &str) -> bool {
+        self.is_word_ahead(ahead, word)
+    }
+
     /// Whether a keyword stands here.
     pub(super) fn sees(&mut self, word: &str) -> bool {
         let here = self.is_word_ahead(0, word);

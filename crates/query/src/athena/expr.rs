@@ -5,6 +5,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Case, Like};
 use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, lit, not};
 
+use super::advice::{on_protocol, on_types};
 use super::ast::{Comparison, Expr, Kind};
 use super::cast;
 use super::error::{Checked, Fault};
@@ -84,8 +85,11 @@ impl Planner<'_> {
             Kind::And(terms) => self.junction(terms, scope, true),
             Kind::Or(terms) => self.junction(terms, scope, false),
             Kind::Compare(op, left, right) => {
-                let (left, right) = (self.typed(left, scope)?, self.typed(right, scope)?);
-                self.compare(*op, left, right, expr.at)
+                let (a, b) = (self.typed(left, scope)?, self.typed(right, scope)?);
+                self.note_text(&a, right);
+                self.note_text(&b, left);
+                let compared = self.compare(*op, a, b, expr.at);
+                compared.map_err(|fault| on_protocol(fault, &[left, right]))
             }
             Kind::Call(call) => self.call(call, expr, scope),
             Kind::Exists(_) | Kind::Subquery(_) | Kind::InQuery(..) | Kind::Quantified(..) => {
@@ -158,7 +162,7 @@ impl Planner<'_> {
         let common = a.common(b).filter(|ty| equality || ty.is_orderable());
         let Some(common) = common else {
             let fault = cannot_apply(&format!("{a} {} {b}", op.sign()), at);
-            return Err(match advice(a, b) {
+            return Err(match on_types(a, b) {
                 Some(hint) => fault.with_hint(hint),
                 None => fault,
             });
@@ -219,7 +223,12 @@ impl Planner<'_> {
                 "Cannot check if {} is BETWEEN {} and {}",
                 value.ty, low.ty, high.ty
             );
-            return Err(Fault::new(MISMATCH, at, message));
+            let fault = Fault::new(MISMATCH, at, message);
+            let hint = on_types(&value.ty, &low.ty).or_else(|| on_types(&value.ty, &high.ty));
+            return Err(match hint {
+                Some(hint) => fault.with_hint(hint),
+                None => fault,
+            });
         };
         let value = value.cast(&common).expr;
         let low = value.clone().gt_eq(low.cast(&common).expr);
@@ -245,7 +254,7 @@ impl Planner<'_> {
                 }
                 let (ty, types) = (&typed.ty, types.join(", "));
                 let fault = Fault::new(MISMATCH, *at, format!("{what} must be the same type or coercible to a common type. Cannot find common type between {common} and {ty}, all types (without duplicates): [{types}]"));
-                match advice(&common, ty) {
+                match on_types(&common, ty) {
                     Some(hint) => fault.with_hint(hint),
                     None => fault,
                 }
@@ -258,9 +267,12 @@ impl Planner<'_> {
     fn in_list(&self, value: &Expr, list: &[Expr], scope: &Scope<'_>) -> Checked<Typed> {
         let mut all = vec![(self.typed(value, scope)?, value.at)];
         for item in list {
+            self.note_text(&all[0].0, item);
             all.push((self.typed(item, scope)?, item.at));
         }
-        let (mut plans, _) = self.unified(all, "IN value and list items")?;
+        let unified = self.unified(all, "IN value and list items");
+        let (mut plans, _) =
+            unified.map_err(|fault| on_protocol(fault, &list.iter().collect::<Vec<_>>()))?;
         let value = plans.remove(0);
         Ok(Typed::new(super::set::among(value, plans), Type::Boolean))
     }
@@ -439,6 +451,7 @@ fn not_found_advice(text: &str, expr: &Expr, wanted: &str, scope: &Scope<'_>) ->
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0));
     let near = best.filter(|(score, _)| *score > 0.8).map(|(_, name)| name);
     match near {
+        Some(name) if name.starts_with('$') => Some(format!("did you mean \"{name}\"?")),
         Some(name) => Some(format!("did you mean {name}?")),
         None if text[expr.start..].starts_with('"') => {
             Some("double quotes hold names; a text stands in single quotes".to_owned())
@@ -462,21 +475,6 @@ pub(super) fn path(expr: &Expr) -> Option<Vec<String>> {
 
 pub(super) fn cannot_apply(what: &str, at: usize) -> Fault {
     Fault::new(MISMATCH, at, format!("Cannot apply operator: {what}"))
-}
-
-/// What to do where a number and a text meet.
-fn advice(a: &Type, b: &Type) -> Option<String> {
-    let (number, text) = (a.is_number() || b.is_number(), a.is_text() || b.is_text());
-    let date = |ty: &Type| matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz(_));
-    if number && text {
-        return Some("Trino compares no numbers with texts: write the number without quotes, or CAST one of them".into());
-    }
-    if text && (date(a) || date(b)) {
-        return Some(
-            "write DATE '2024-03-05' or TIMESTAMP '2024-03-05 00:00:00', or CAST the text".into(),
-        );
-    }
-    None
 }
 
 /// A LIKE pattern with the escapes of Arrow's kernel, which has `\` always.

@@ -28,7 +28,9 @@ use super::cast;
 use super::catalog::{Buckets, Table, TableColumn, TableFormat, split_location};
 use super::csv::{CsvTable, Signs};
 use super::error::{Checked, Fault};
+use super::explain::Read;
 use super::logs;
+use super::notes::{Listed, unread};
 use super::plan::Open;
 use super::projection::{self, PARTITIONS_MAX};
 use super::types::Type;
@@ -41,6 +43,8 @@ pub(super) struct Opener<'b> {
     pub(super) buckets: &'b Buckets,
     pub(super) now: i64,
     opened: Mutex<Vec<Opened>>,
+    /// The tables of DDL, as often as they were opened.
+    partitions: Mutex<Vec<Arc<Partitions>>>,
 }
 
 /// A table that a statement reads.
@@ -56,7 +60,58 @@ impl<'b> Opener<'b> {
             buckets,
             now,
             opened: Mutex::default(),
+            partitions: Mutex::default(),
         }
+    }
+
+    /// What was found of the files of each table that was asked for them, in order.
+    pub(super) fn read(&self) -> Vec<Read> {
+        let tables = self.all_partitions();
+        let read = tables.iter().filter_map(|table| {
+            let listed = table.listed.lock().ok()?.clone()?;
+            let known = match table.table.is_projected() {
+                true => listed.partitions,
+                false => table.table.partitions.len(),
+            };
+            Some((table.name.clone(), known, listed))
+        });
+        read.collect()
+    }
+
+    /// Why tables were not read, each once.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for table in self.all_partitions() {
+            let listed = table.listed.lock().ok().and_then(|listed| listed.clone());
+            let note = listed.and_then(|listed| unread(&table.name, &table.table, &listed));
+            notes.extend(note.filter(|note| !notes.contains(note)));
+        }
+        notes
+    }
+
+    fn all_partitions(&self) -> Vec<Arc<Partitions>> {
+        let all = self.partitions.lock();
+        all.unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    fn partitions(
+        &self,
+        store: &Arc<dyn ObjectStore>,
+        table: &Table,
+        name: &str,
+    ) -> Arc<Partitions> {
+        let partitions = Arc::new(Partitions {
+            store: Arc::clone(store),
+            table: table.clone(),
+            name: name.to_owned(),
+            now: self.now,
+            listed: Mutex::default(),
+        });
+        let all = self.partitions.lock();
+        all.unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(Arc::clone(&partitions));
+        partitions
     }
 
     pub(super) fn bytes_scanned(&self) -> u64 {
@@ -83,16 +138,13 @@ impl<'b> Opener<'b> {
     fn csv(
         &self,
         store: Arc<dyn ObjectStore>,
-        table: &Table,
+        (table, name): (&Table, &str),
         signs: Signs,
     ) -> Checked<Arc<dyn TableProvider>> {
-        let files = Arc::new(Partitions {
-            store: Arc::clone(&store),
-            table: table.clone(),
-            now: self.now,
-        });
+        let files = self.partitions(&store, table, name);
         let columns = typed_columns(&table.columns)?;
-        let partition = typed_columns(&table.partition_columns)?;
+        let mut partition = typed_columns(&table.partition_columns)?;
+        partition.extend(hidden_columns());
         let layout = (signs, table.header_lines());
         let opened = Arc::new(CsvTable::new(store, files, layout, columns, &partition));
         self.note(Opened::Csv(Arc::clone(&opened)));
@@ -120,7 +172,7 @@ impl<'b> Opener<'b> {
 }
 
 impl Open for Opener<'_> {
-    fn open(&self, table: &Table) -> Checked<Arc<dyn TableProvider>> {
+    fn open(&self, table: &Table, name: &str) -> Checked<Arc<dyn TableProvider>> {
         if table.format == TableFormat::Logs {
             let table: Arc<dyn TableProvider> = self.logs(&table.location)?;
             return Ok(table);
@@ -142,21 +194,18 @@ impl Open for Opener<'_> {
                     quote: *quote,
                     escape: *escape,
                 };
-                return self.csv(store, table, signs);
+                return self.csv(store, (table, name), signs);
             }
         };
-        let fields = |columns| {
-            let typed = typed_columns(columns)?.into_iter();
-            let fields = typed.map(|(name, ty)| value::field(&name, &ty));
-            Ok::<_, Fault>(fields.collect())
+        let fields = |columns: Vec<(String, Type)>| {
+            let fields = columns.into_iter();
+            fields.map(|(name, ty)| value::field(&name, &ty)).collect()
         };
-        let partitions = Partitions {
-            store: Arc::clone(&store),
-            table: table.clone(),
-            now: self.now,
-        };
-        let (columns, partition) = (fields(&table.columns)?, fields(&table.partition_columns)?);
-        let files = Arc::new(partitions);
+        let columns = fields(typed_columns(&table.columns)?);
+        let mut partition = typed_columns(&table.partition_columns)?;
+        partition.extend(hidden_columns());
+        let partition = fields(partition);
+        let files = self.partitions(&store, table, name);
         let opened = Arc::new(FileTable::new(store, files, encoding, columns, partition));
         self.note(Opened::Files(Arc::clone(&opened)));
         Ok(opened)
@@ -180,11 +229,51 @@ fn typed_columns(columns: &[TableColumn]) -> Checked<Vec<(String, Type)>> {
     typed.collect()
 }
 
+/// Columns that every table over files has beside its own: which file a row is of.
+///
+/// Source: Trino, "Hive connector", metadata columns; Amazon Athena User Guide, `"$path"`.
+pub(super) fn hidden_columns() -> [(String, Type); 4] {
+    [
+        ("$path".to_owned(), Type::TEXT),
+        ("$file_size".to_owned(), Type::BigInt),
+        ("$file_modified_time".to_owned(), Type::utc()),
+        ("$partition".to_owned(), Type::TEXT),
+    ]
+}
+
+/// The values of [`hidden_columns`] for a file of a partition.
+fn hidden_values(
+    table: &Table,
+    file: &ObjectMeta,
+    partition: &[String],
+) -> Checked<Vec<ScalarValue>> {
+    let (bucket, _) = split_location(&table.location)?;
+    let values = [
+        Value::str(format!("s3://{bucket}/{}", file.location)),
+        Value::Int(i64::try_from(file.size).unwrap_or(i64::MAX)),
+        Value::Int(file.last_modified.timestamp_millis()),
+        match partition {
+            [] => Value::Null,
+            values => Value::str(table.partition_name(values)),
+        },
+    ];
+    let mut scalars = Vec::new();
+    for ((_, ty), value) in hidden_columns().iter().zip(values) {
+        let array = value::array(ty, &[value])?;
+        scalars.push(ScalarValue::try_from_array(&array, 0)?);
+    }
+    Ok(scalars)
+}
+
 /// The files of a table by its partitions.
 struct Partitions {
     store: Arc<dyn ObjectStore>,
     table: Table,
+    /// As the query finds it.
+    name: String,
     now: i64,
+    /// What was found, once files were asked for.
+    listed: Mutex<Option<Listed>>,
 }
 
 impl fmt::Debug for Partitions {
@@ -200,14 +289,26 @@ impl FileList for Partitions {
     fn list<'a>(&'a self, filters: &'a [Expr]) -> BoxFuture<'a, Result<Vec<TableFile>>> {
         async move {
             let mut files = Vec::new();
-            for (values, location) in self.wanted(filters)? {
+            let wanted = self.wanted(filters)?;
+            let mut listed = Listed {
+                partitions: wanted.len(),
+                first: wanted.first().map(|(_, location)| location.clone()),
+                ..Listed::default()
+            };
+            for (values, location) in wanted {
                 let scalars = self.scalars(&values)?;
                 for object in list(&self.store, &self.table.location, &location).await? {
+                    listed.files += 1;
+                    listed.bytes += object.size;
+                    let hidden = hidden_values(&self.table, &object, &values)?;
                     files.push(TableFile {
                         object,
-                        partition: scalars.clone(),
+                        partition: [scalars.as_slice(), &hidden].concat(),
                     });
                 }
+            }
+            if let Ok(mut noted) = self.listed.lock() {
+                *noted = Some(listed);
             }
             Ok(files)
         }
@@ -378,13 +479,18 @@ async fn list(
     Ok(objects)
 }
 
-/// The partitions that lie below a table's location in Hive's layout, `column=value/`.
-pub(super) async fn discover(buckets: &Buckets, table: &Table) -> Checked<Vec<Partition>> {
+/// The partitions that lie below a table's location in Hive's layout, `column=value/`, and a key
+/// that lies there too but in no such folder.
+pub(super) async fn discover(
+    buckets: &Buckets,
+    table: &Table,
+) -> Checked<(Vec<Partition>, Option<String>)> {
     let (store, prefix) = buckets.resolve(&table.location)?;
     let prefix = Path::from(prefix.as_str());
     let listed: Result<Vec<ObjectMeta>, _> = store.list(Some(&prefix)).try_collect().await;
     let listed = listed.map_err(|error| Fault::bare("HIVE_FILESYSTEM_ERROR", error.to_string()))?;
     let mut found: Vec<Partition> = Vec::new();
+    let mut other = None;
     for object in listed {
         let Some(parts) = object.location.prefix_match(&prefix) else {
             continue;
@@ -403,10 +509,13 @@ pub(super) async fn discover(buckets: &Buckets, table: &Table) -> Checked<Vec<Pa
             values.push(value.to_owned());
         }
         let partition = (values, format!("{folder}/"));
-        if partition.0.len() == table.partition_columns.len() && !found.contains(&partition) {
+        if partition.0.len() != table.partition_columns.len() {
+            other.get_or_insert_with(|| object.location.to_string());
+        } else if found.last() != Some(&partition) {
             found.push(partition);
         }
     }
     found.sort();
-    Ok(found)
+    found.dedup();
+    Ok((found, other))
 }

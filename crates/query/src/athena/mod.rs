@@ -3,12 +3,13 @@
 //! A statement's way: `token` cuts the text, `cursor` walks over the tokens, `statement` decides
 //! which language it is in. DDL (`ddl`, Hive's) changes the catalog (`change`, `catalog`). A query
 //! (`parse`, `parse_expr`, `parse_primary`: Trino's grammar, into `ast`) is planned by `plan`,
-//! `select`, `relation`, `subquery`, and its expressions by `expr`, `call`, `operators`, `group`:
-//! every value gets a type of Trino's (`types`), what Trino refuses is refused with its words and
-//! place (`error`), and DataFusion gets a plan in which nothing is left to guess. `files` finds the
-//! files of a table by its partitions (`projection` computes them; `csv` reads those that `scan`
-//! does not), `logs` makes tables of flow logs without DDL, `run` executes within limits
-//! (`deadline`, `steady`), `result` prints as Athena does.
+//! `select`, `relation`, `subquery`, and its expressions by `expr`, `call`, `operators`, `chain`,
+//! `junction`, `group`: every value gets a type of Trino's (`types`), what Trino refuses is refused
+//! with its words and place (`error`, `advice`), and DataFusion gets a plan in which nothing is left
+//! to guess. `files` finds the files of a table by its partitions (`projection` computes them;
+//! `csv` reads those that `scan` does not), `logs` makes tables of flow logs without DDL, `run`
+//! executes within limits (`deadline`, `steady`), `result` prints as Athena does, with what a
+//! person should know of it (`notes`).
 //!
 //! One case: `SELECT srcaddr, sum(bytes) FROM flow WHERE dstport = '22' GROUP BY 1` stops in
 //! `expr`: `dstport` is an integer and `'22'` a varchar(2), which have no common type, so it is
@@ -17,14 +18,14 @@
 //! of the result, which has no name, is printed as `_col1`.
 //!
 //! What is not here, and is refused with words of its own: statements that write data (INSERT,
-//! CTAS, UNLOAD), prepared statements and parameters, `information_schema`, the hidden columns
-//! `$path` and the like, recursive WITH, LATERAL, MATCH_RECOGNIZE, and formats
-//! that flow logs do not come in (ORC, JSON). A statement may nest 40 levels deep, and 8 with
-//! queries in expressions.
+//! CTAS, UNLOAD), prepared statements and parameters, `information_schema`, recursive WITH,
+//! LATERAL, MATCH_RECOGNIZE, and formats that flow logs do not come in (ORC, JSON). A statement may
+//! nest 40 levels deep, and 8 with queries in expressions.
 //!
 //! Sources: Amazon Athena User Guide; Trino documentation, "SQL language" and "Functions and
 //! operators". What both leave open is decided in one place each and said there.
 
+mod advice;
 mod aggregates;
 mod ast;
 mod call;
@@ -37,7 +38,9 @@ mod csv;
 mod cursor;
 mod ddl;
 mod deadline;
+mod definition;
 mod error;
+mod explain;
 mod expr;
 mod files;
 mod functions;
@@ -46,6 +49,7 @@ mod junction;
 mod lambdas;
 mod literals;
 mod logs;
+mod notes;
 mod operators;
 mod parse;
 mod parse_expr;

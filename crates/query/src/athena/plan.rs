@@ -5,6 +5,7 @@
 //! before DataFusion sees a plan that is already typed and has no ambiguous name left.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,9 +27,9 @@ const RELATIONS_MAX: usize = 500;
 /// Queries in each other, counted through views and WITH tables.
 const NESTED_MAX: usize = 60;
 
-/// Makes the provider of a table over its files.
+/// Makes the provider of a table, which a query calls by `name`, over its files.
 pub(super) trait Open {
-    fn open(&self, table: &Table) -> Checked<Arc<dyn TableProvider>>;
+    fn open(&self, table: &Table, name: &str) -> Checked<Arc<dyn TableProvider>>;
 }
 
 /// A table of WITH, and which tables before it its own query sees.
@@ -49,6 +50,10 @@ pub(super) struct Planner<'p> {
     ids: Rc<Cell<usize>>,
     pub(super) relations: Rc<Cell<usize>>,
     pub(super) views: usize,
+    /// Columns that come straight from a table: the plan's name and the table's.
+    pub(super) stored: Rc<RefCell<HashMap<String, String>>>,
+    /// For a person: what is right and will find nothing.
+    pub(super) notes: Rc<RefCell<Vec<String>>>,
     /// Queries that are being planned, each for the one before it.
     nested: Rc<Cell<usize>>,
     pub(super) ctes: RefCell<Vec<Rc<Named>>>,
@@ -75,6 +80,8 @@ impl<'p> Planner<'p> {
             ids: Rc::default(),
             relations: Rc::default(),
             views: 0,
+            stored: Rc::default(),
+            notes: Rc::default(),
             nested: Rc::default(),
             ctes: RefCell::default(),
             known: RefCell::default(),
@@ -96,6 +103,8 @@ impl<'p> Planner<'p> {
             ids: Rc::clone(&self.ids),
             relations: Rc::clone(&self.relations),
             views: self.views + 1,
+            stored: Rc::clone(&self.stored),
+            notes: Rc::clone(&self.notes),
             nested: Rc::clone(&self.nested),
             ctes: RefCell::default(),
             known: RefCell::default(),
@@ -187,7 +196,15 @@ impl<'p> Planner<'p> {
         match body {
             Body::Select(select) => self.select(select, &[], parent),
             Body::Query(query) => self.query(query, parent),
-            Body::Table(path) => self.table(path, parent),
+            Body::Table(path) => {
+                let mut relation = self.table(path, parent)?;
+                relation.columns.retain(|column| !column.hidden);
+                let cells = relation.columns.iter().map(|column| by_id(&column.id));
+                let cells = cells.collect::<Vec<_>>();
+                let plan = LogicalPlanBuilder::new(relation.plan).project(cells)?;
+                relation.plan = plan.build()?;
+                Ok(relation)
+            }
             Body::Values(rows) => self.values(rows, parent),
             Body::Set {
                 op,
@@ -303,6 +320,7 @@ impl<'p> Planner<'p> {
             shown: name.to_owned(),
             id: self.id(),
             ty,
+            hidden: false,
         }
     }
 

@@ -5,10 +5,11 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr as Plan, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::ast::{Expr, JoinKind, On, Path, Relation as Ast};
-use super::catalog::CATALOG;
+use super::catalog::{CATALOG, TableFormat};
 use super::cursor::{Cursor, Name};
 use super::error::{Checked, Fault};
 use super::expr::MISMATCH;
+use super::files::hidden_columns;
 use super::functions::{self, Udf};
 use super::operators::Typed;
 use super::plan::Planner;
@@ -134,17 +135,27 @@ impl Planner<'_> {
     }
 
     fn scan(&self, table: &super::catalog::Table, qualifier: Vec<String>) -> Checked<Relation> {
-        let provider = self.open.open(table)?;
+        let name = qualifier[1..].join(".");
+        let provider = self.open.open(table, &name)?;
         let source = provider_as_source(provider);
         let plan = LogicalPlanBuilder::scan("t", source, None)?.build()?;
         let mut columns = Vec::new();
         let mut cells = Vec::new();
+        let mut named = Vec::new();
         for column in table.all_columns() {
-            let ty = Type::parse(&column.ty, 0)?;
-            let mut planned = self.column(&column.name, ty);
+            named.push((column.name.clone(), Type::parse(&column.ty, 0)?));
+        }
+        let shown = named.len();
+        if table.format != TableFormat::Logs {
+            named.extend(hidden_columns());
+        }
+        for (at, (name, ty)) in named.into_iter().enumerate() {
+            let mut planned = self.column(&name, ty);
             planned.qualifier.clone_from(&qualifier);
-            let cell = Plan::Column(PlanColumn::new(Some("t"), &column.name));
+            planned.hidden = at >= shown;
+            let cell = Plan::Column(PlanColumn::new(Some("t"), &name));
             cells.push(cell.alias(&planned.id));
+            self.stored.borrow_mut().insert(planned.id.clone(), name);
             columns.push(planned);
         }
         self.know_all(&columns);
@@ -443,17 +454,20 @@ fn ordinals(lists: &[Typed]) -> Typed {
 
 /// Gives a relation's columns a new qualifier and, if there are some, new names.
 fn rename(columns: &mut [Column], name: &Name, names: &[Name]) -> Checked<()> {
-    if !names.is_empty() && names.len() != columns.len() {
-        let (have, given) = (columns.len(), names.len());
+    let have = columns.iter().filter(|column| !column.hidden).count();
+    if !names.is_empty() && names.len() != have {
+        let given = names.len();
         let message = format!(
             "Column alias list has {given} entries but '{}' has {have} columns available",
             name.text
         );
         return Err(Fault::new("MISMATCHED_COLUMN_ALIASES", name.at, message));
     }
-    for (place, column) in columns.iter_mut().enumerate() {
+    let mut names = names.iter();
+    for column in columns {
         column.qualifier = vec![name.key()];
-        if let Some(name) = names.get(place) {
+        let new = (!column.hidden).then(|| names.next()).flatten();
+        if let Some(name) = new {
             column.name = name.key();
             column.shown.clone_from(&name.text);
         }

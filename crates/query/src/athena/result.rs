@@ -47,6 +47,9 @@ pub struct AthenaResult {
     pub rows: Vec<Vec<Option<String>>>,
     /// Bytes read from the buckets: `DataScannedInBytes`.
     pub bytes_scanned: u64,
+    /// What may have been meant otherwise, in sentences for a person: a table without a file, say.
+    /// Athena has no such thing.
+    pub notes: Vec<String>,
 }
 
 impl AthenaResult {
@@ -108,7 +111,7 @@ impl AthenaResult {
     }
 
     /// An object: `statement`, `substatement`, `columns`, `rows` (arrays of texts and nulls),
-    /// `bytes_scanned`.
+    /// `bytes_scanned`, `notes`.
     #[must_use]
     pub fn to_json(&self) -> Json {
         json!({
@@ -117,6 +120,7 @@ impl AthenaResult {
             "columns": self.columns,
             "rows": self.rows,
             "bytes_scanned": self.bytes_scanned,
+            "notes": self.notes,
         })
     }
 }

@@ -12,10 +12,9 @@ use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 use tokio::runtime::Handle;
@@ -25,11 +24,12 @@ use super::catalog::{AthenaCatalog, Buckets};
 use super::change;
 use super::deadline;
 use super::error::{Checked, Fault, LIMIT};
+use super::explain;
 use super::files::{Opener, discover};
 use super::plan::Planner;
 use super::result::{AthenaColumn, AthenaResult, StatementType, print};
 use super::scope::Relation;
-use super::statement::{self, Statement};
+use super::statement::{self, Statement, TableName};
 use super::steady::{SmallSide, Turns};
 use super::types::Type;
 use super::value;
@@ -65,22 +65,43 @@ pub(super) async fn run(
     // Constants are computed while a query is planned, so its time begins here.
     let plan = |query: &Query| {
         let planner = Planner::new(sql, catalog, &opener, &database, now);
-        deadline::within(end, || planner.query(query, None))
+        let relation = deadline::within(end, || planner.query(query, None))?;
+        let notes = planner.notes.take();
+        Ok::<_, Fault>((relation, notes))
     };
     match statement::parse(sql)? {
         Statement::Query(query) => {
-            let relation = plan(&query)?;
+            let (relation, notes) = plan(&query)?;
             let rows = limited(&options.limits, end, rows(&relation, &options.limits, end)).await?;
-            Ok(answer(relation, rows, opener.bytes_scanned()))
+            let mut answer = answer(relation, rows, opener.bytes_scanned());
+            answer.notes = [notes, opener.notes()].concat();
+            Ok(answer)
         }
-        Statement::Explain(query) => explain(plan(&query)?, &options.limits).await,
+        Statement::Explain(query, analyze) => {
+            let (relation, notes) = plan(&query)?;
+            let work = explained(&relation, &options.limits, end, analyze);
+            let footer = limited(&options.limits, end, work).await?;
+            let names: Vec<String> = columns(&relation).into_iter().map(|c| c.name).collect();
+            let mut lines = explain::lines(sql, &query, &names, opener.read());
+            lines.extend(footer.map(|rows| {
+                let bytes = opener.bytes_scanned();
+                format!("Output: {rows} rows, read: {bytes} bytes")
+            }));
+            let mut answer = told("Query Plan", lines);
+            answer.notes = notes;
+            Ok(answer)
+        }
+        Statement::Validate(query) => {
+            plan(&query)?;
+            Ok(told("Valid", vec!["true".to_owned()]))
+        }
         Statement::CreateView {
             name,
             or_replace,
             query,
             parsed,
         } => {
-            let relation = plan(&parsed)?;
+            let (relation, _) = plan(&parsed)?;
             for (at, column) in relation.columns.iter().enumerate() {
                 if column.name.is_empty() {
                     let message = format!("Column name not specified at position {}", at + 1);
@@ -89,17 +110,30 @@ pub(super) async fn run(
             }
             change::create_view(catalog, &database, name, or_replace, query)
         }
-        Statement::Repair(name) => {
-            let table = change::table(catalog, &name, &database)?.clone();
-            let found = discover(buckets, &table).await?;
-            change::repair(catalog, &name, &database, found)
-        }
+        Statement::Repair(name) => repair(&name, &database, catalog, buckets).await,
         other => change::run(other, catalog, &database),
     }
 }
 
-/// A session for one query; without an `end` its plans are only looked at.
-fn session(limits: &Limits, end: Option<Instant>, partitions: usize) -> Checked<SessionState> {
+/// MSCK REPAIR: adds what it finds, or says why it finds nothing.
+async fn repair(
+    name: &TableName,
+    database: &str,
+    catalog: &mut AthenaCatalog,
+    buckets: &Buckets,
+) -> Checked<AthenaResult> {
+    let table = change::table(catalog, name, database)?.clone();
+    let (found, other) = discover(buckets, &table).await?;
+    let note = found
+        .is_empty()
+        .then(|| super::notes::unrepaired(&name.name, &table, other.as_deref()));
+    let mut repaired = change::repair(catalog, name, database, found)?;
+    repaired.notes.extend(note);
+    Ok(repaired)
+}
+
+/// A session for one query.
+fn session(limits: &Limits, end: Instant, partitions: usize) -> Checked<SessionState> {
     let mut config = SessionConfig::new().with_target_partitions(partitions);
     config.options_mut().execution.coalesce_batches = true;
     // Rules that reorder conditions would evaluate what an earlier condition guards.
@@ -122,9 +156,7 @@ fn session(limits: &Limits, end: Option<Instant>, partitions: usize) -> Checked<
     let behind = chosen.map_or(physical_rules.len(), |at| at + 1);
     physical_rules.insert(behind, Arc::new(SmallSide));
     physical_rules.push(Arc::new(Threads));
-    if let Some(end) = end {
-        physical_rules.push(Arc::new(Turns { end }));
-    }
+    physical_rules.push(Arc::new(Turns { end }));
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime))
@@ -153,14 +185,14 @@ async fn physical(
     limits: &Limits,
     end: Instant,
 ) -> Checked<(Arc<dyn ExecutionPlan>, SessionState)> {
-    let state = session(limits, Some(end), 1)?;
+    let state = session(limits, end, 1)?;
     let plan = state.create_physical_plan(&relation.plan).await?;
     let threads = limits.threads.max(1);
     // Threads are those of a runtime, if there is one.
     if threads == 1 || file_bytes(&plan) < LARGE_BYTES || Handle::try_current().is_err() {
         return Ok((plan, state));
     }
-    let state = session(limits, Some(end), threads)?;
+    let state = session(limits, end, threads)?;
     let plan = state.create_physical_plan(&relation.plan).await?;
     Ok((plan, state))
 }
@@ -243,7 +275,7 @@ async fn limited<T>(
     })
 }
 
-fn answer(relation: Relation, rows: Rows, bytes_scanned: u64) -> AthenaResult {
+fn columns(relation: &Relation) -> Vec<AthenaColumn> {
     let columns = relation.columns.iter().enumerate().map(|(at, column)| {
         let unnamed = format!("_col{at}");
         let name = if column.shown.is_empty() {
@@ -253,33 +285,42 @@ fn answer(relation: Relation, rows: Rows, bytes_scanned: u64) -> AthenaResult {
         };
         AthenaColumn::new(name, &column.ty)
     });
+    columns.collect()
+}
+
+fn answer(relation: Relation, rows: Rows, bytes_scanned: u64) -> AthenaResult {
     AthenaResult {
         statement: StatementType::Dml,
         substatement: "SELECT",
-        columns: columns.collect(),
+        columns: columns(&relation),
         rows,
         bytes_scanned,
+        notes: Vec::new(),
     }
 }
 
-/// The plan as lines of text: DataFusion's, since that is what runs.
-async fn explain(relation: Relation, limits: &Limits) -> Checked<AthenaResult> {
-    let state = session(limits, None, 1)?;
-    let logical: LogicalPlan = state.optimize(&relation.plan)?;
-    let physical = state
-        .query_planner()
-        .create_physical_plan(&logical, &state)
-        .await?;
-    let text = displayable(physical.as_ref()).indent(false).to_string();
-    let rows = text
-        .lines()
-        .map(|line| vec![Some(line.to_owned())])
-        .collect();
-    Ok(AthenaResult {
+/// Finds the files of a query; runs it and counts its rows if they are asked for.
+async fn explained(
+    relation: &Relation,
+    limits: &Limits,
+    end: Instant,
+    analyze: bool,
+) -> Checked<Option<usize>> {
+    if analyze {
+        return Ok(Some(rows(relation, limits, end).await?.len()));
+    }
+    physical(relation, limits, end).await?;
+    Ok(None)
+}
+
+/// Lines under one name.
+fn told(name: &str, lines: Vec<String>) -> AthenaResult {
+    AthenaResult {
         statement: StatementType::Utility,
         substatement: "EXPLAIN",
-        columns: vec![AthenaColumn::new("Query Plan", &Type::TEXT)],
-        rows,
+        columns: vec![AthenaColumn::new(name, &Type::TEXT)],
+        rows: lines.into_iter().map(|line| vec![Some(line)]).collect(),
         bytes_scanned: 0,
-    })
+        notes: Vec::new(),
+    }
 }

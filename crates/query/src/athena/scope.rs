@@ -31,6 +31,8 @@ pub(super) struct Column {
     /// In the plan.
     pub(super) id: String,
     pub(super) ty: Type,
+    /// Seen by its name only, not by `*`: `"$path"` and its like.
+    pub(super) hidden: bool,
 }
 
 impl Column {

@@ -3,6 +3,7 @@
 
 use datafusion::logical_expr::{Expr as Plan, GroupingSet, LogicalPlan, LogicalPlanBuilder};
 
+use super::advice::on_alias;
 use super::ast::{Expr, Group, Item, Order, Path, Select};
 use super::cursor::Name;
 use super::error::{Checked, Fault};
@@ -43,7 +44,8 @@ impl Planner<'_> {
         scope.windows = &select.windows;
         if let Some(filter) = &select.filter {
             let inner = scope.within(Clause::Scalar("WHERE clause"));
-            let test = self.filter(filter, &inner)?;
+            let test = self.filter(filter, &inner);
+            let test = test.map_err(|fault| on_alias(fault, select, "WHERE"))?;
             if !matches!(
                 test.ty,
                 super::types::Type::Boolean | super::types::Type::Unknown
@@ -59,7 +61,8 @@ impl Planner<'_> {
         }
         let mut outputs = self.outputs(select, &scope)?;
         let having = select.having.as_ref().map(|having| -> Checked<_> {
-            let test = self.filter(having, &scope)?;
+            let test = self.filter(having, &scope);
+            let test = test.map_err(|fault| on_alias(fault, select, "HAVING"))?;
             if !matches!(
                 test.ty,
                 super::types::Type::Boolean | super::types::Type::Unknown
@@ -104,7 +107,9 @@ impl Planner<'_> {
                     }));
                 }
                 Item::One(expr, alias) => outputs.push(Output {
-                    typed: self.typed(expr, scope)?,
+                    typed: self
+                        .typed(expr, scope)
+                        .map_err(|fault| on_alias(fault, select, "the SELECT list"))?,
                     name: output_name(expr, alias.as_ref()),
                     source: (expr.start, expr.end),
                 }),
@@ -124,10 +129,15 @@ impl Planner<'_> {
                 let message = "SELECT * not allowed in queries without FROM clause";
                 return Err(Fault::new("COLUMN_NOT_FOUND", at, message));
             }
-            return Ok(scope.columns.iter().collect());
+            return Ok(scope
+                .columns
+                .iter()
+                .filter(|column| !column.hidden)
+                .collect());
         };
         let keys: Vec<String> = path.parts.iter().map(Name::key).collect();
-        let columns = scope.columns.iter().filter(|column| column.is_of(&keys));
+        let columns = scope.columns.iter().filter(|column| !column.hidden);
+        let columns = columns.filter(|column| column.is_of(&keys));
         let columns: Vec<&Column> = columns.collect();
         if columns.is_empty() {
             let message = format!("Unable to resolve reference {}", keys.join("."));

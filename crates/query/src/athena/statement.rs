@@ -21,7 +21,10 @@ pub(super) type PartitionSpec = (Vec<(String, String)>, Option<String>);
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Statement {
     Query(Query),
-    Explain(Query),
+    /// With ANALYZE or without.
+    Explain(Query, bool),
+    /// `EXPLAIN (TYPE VALIDATE)`.
+    Validate(Query),
     CreateDatabase {
         name: String,
         if_not_exists: bool,
@@ -158,11 +161,7 @@ fn trino(cursor: &mut Cursor<'_>) -> Checked<Statement> {
         return cursor.query().map(Statement::Query);
     }
     if cursor.takes("EXPLAIN") {
-        if cursor.sees_all(&["ANALYZE"]) || cursor.sign_ahead(0, "(") {
-            let fault = cursor.mismatch();
-            return Err(fault.with_hint("only plain EXPLAIN of a query is answered here"));
-        }
-        return cursor.query().map(Statement::Explain);
+        return explain(cursor);
     }
     if cursor.takes_all(&["DROP", "VIEW"]) {
         let if_exists = cursor.takes_all(&["IF", "EXISTS"]);
@@ -202,6 +201,44 @@ fn trino(cursor: &mut Cursor<'_>) -> Checked<Statement> {
     Err(match near.filter(|_| first.len() > 3) {
         Some(word) => fault.with_hint(format!("did you mean {word}?")),
         None => fault,
+    })
+}
+
+/// What stands behind EXPLAIN: `[ANALYZE [VERBOSE]] [(option, …)] query`.
+fn explain(cursor: &mut Cursor<'_>) -> Checked<Statement> {
+    let analyze = cursor.takes("ANALYZE");
+    if analyze {
+        cursor.takes("VERBOSE");
+    }
+    let mut validate = false;
+    // `(SELECT …)` is a query, `(TYPE …)` are options.
+    let options = ["TYPE", "FORMAT"];
+    let is_option = options.iter().any(|word| cursor.word_ahead(1, word));
+    if cursor.sign_ahead(0, "(") && is_option {
+        cursor.advance();
+        let all = cursor.list(|cursor| {
+            let at = cursor.at();
+            let (name, value) = (cursor.name()?, cursor.name()?);
+            Ok((at, name.key(), value.key()))
+        })?;
+        cursor.expects_sign(")")?;
+        for (at, name, value) in all {
+            match (name.as_str(), value.as_str()) {
+                ("type", "validate") => validate = true,
+                ("type", "logical" | "distributed") | ("format", "text") => {}
+                _ => {
+                    let (name, value) = (name.to_uppercase(), value.to_uppercase());
+                    let message = format!("EXPLAIN ({name} {value}) is not answered here");
+                    let hint = "there are TYPE LOGICAL, DISTRIBUTED and VALIDATE, and FORMAT TEXT";
+                    return Err(Fault::new("NOT_SUPPORTED", at, message).with_hint(hint));
+                }
+            }
+        }
+    }
+    let query = cursor.query()?;
+    Ok(match validate {
+        true => Statement::Validate(query),
+        false => Statement::Explain(query, analyze),
     })
 }
 

@@ -159,7 +159,7 @@ fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().expect("memory takes it")
 }
 
-/// Names and types, then rows; NULL as `∅`.
+/// Names and types, then rows, then notes; NULL as `∅`.
 fn table(result: &AthenaResult) -> String {
     let mut lines = Vec::new();
     if result.statement == StatementType::Dml {
@@ -169,7 +169,7 @@ fn table(result: &AthenaResult) -> String {
             .map(|c| format!("{} {}", c.name, c.ty));
         lines.push(heads.collect::<Vec<_>>().join(" | "));
     } else if result.rows.is_empty() {
-        return "done".to_owned();
+        lines.push("done".to_owned());
     }
     for row in &result.rows {
         let cells = row
@@ -177,5 +177,6 @@ fn table(result: &AthenaResult) -> String {
             .map(|cell| cell.clone().unwrap_or_else(|| "∅".to_owned()));
         lines.push(cells.collect::<Vec<_>>().join(" | ").trim_end().to_owned());
     }
+    lines.extend(result.notes.iter().map(|note| format!("note: {note}")));
     lines.join("\n")
 }

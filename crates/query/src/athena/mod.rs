@@ -18,7 +18,7 @@
 //! of the result, which has no name, is printed as `_col1`.
 //!
 //! What is not here, and is refused with words of its own: statements that write data (INSERT,
-//! CTAS, UNLOAD), prepared statements and parameters, `information_schema`, recursive WITH,
+//! CTAS, UNLOAD), prepared statements and parameters, recursive WITH,
 //! LATERAL, MATCH_RECOGNIZE, and formats that flow logs do not come in (ORC, JSON). A statement may
 //! nest 40 levels deep, and 8 with queries in expressions.
 //!
@@ -60,6 +60,7 @@ mod relation;
 mod reserved;
 mod result;
 mod run;
+mod schema;
 mod scope;
 mod script;
 mod select;

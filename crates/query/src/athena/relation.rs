@@ -114,6 +114,9 @@ impl Planner<'_> {
             [] => return Err(Fault::new("TABLE_NOT_FOUND", at, "no name")),
         };
         let qualifier = vec![CATALOG.to_owned(), database.clone(), table.clone()];
+        if database == super::schema::SCHEMA {
+            return self.information(&table, qualifier, at);
+        }
         let found = self.catalog.database(&database).ok_or_else(|| {
             let message = format!("Schema '{database}' does not exist");
             Fault::new("SCHEMA_NOT_FOUND", at, message)
@@ -184,7 +187,7 @@ impl Planner<'_> {
         Ok(Some(relation))
     }
 
-    fn view(
+    pub(super) fn view(
         &self,
         sql: &str,
         database: &str,

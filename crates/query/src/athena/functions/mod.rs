@@ -23,6 +23,7 @@ mod signature;
 mod text;
 mod times;
 mod udf;
+mod url;
 mod zones;
 
 pub(super) use dates::{added, moved};
@@ -83,6 +84,7 @@ fn all() -> impl Iterator<Item = &'static Function> {
         arrays::WITH_NULLS,
         lambda::FUNCTIONS,
         json::FUNCTIONS,
+        url::FUNCTIONS,
     ];
     groups.into_iter().flatten()
 }

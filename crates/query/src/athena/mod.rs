@@ -5,8 +5,8 @@
 //! (`parse`, `parse_expr`, `parse_primary`: Trino's grammar, into `ast`) is planned by `plan`,
 //! `select`, `relation`, `subquery`, and its expressions by `expr`, `call`, `operators`, `chain`,
 //! `junction`, `group`: every value gets a type of Trino's (`types`), what Trino refuses is refused
-//! with its words and place (`error`, `advice`), and DataFusion gets a plan in which nothing is left
-//! to guess. `files` finds the files of a table by its partitions (`projection` computes them;
+//! with its words and place (`error`, `advice`), and DataFusion gets a plan in which nothing is
+//! left to guess. `files` finds the files of a table by its partitions (`projection` computes them;
 //! `csv` reads those that `scan` does not), `logs` makes tables of flow logs without DDL, `run`
 //! executes within limits (`deadline`, `steady`), `result` prints as Athena does, with what a
 //! person should know of it (`notes`).

@@ -10,7 +10,9 @@ use wirelab_model::{
 };
 use wirelab_wire::{Frame, IpPacket};
 
-use crate::host::{ExecId, HostError, HostSpec, OutputStream, TrafficEvent, TrafficSpec};
+use crate::host::{
+    ExecId, HostError, HostSpec, OutputStream, ServerSpec, TrafficEvent, TrafficSpec,
+};
 use crate::verdict::{DropReason, Hop};
 
 /// Something that is done to a world.
@@ -24,6 +26,16 @@ pub enum Input {
     Host(Box<HostSpec>),
     /// Names on the internet, for the resolvers of VPCs.
     PublicNames(Vec<(SmolStr, Vec<IpAddr>)>),
+    /// Somebody starts a server on a machine, where it stays: it comes up again with the machine.
+    /// Whether it could be started is told as the output of a command.
+    Serve {
+        /// As of [`Input::Exec`].
+        id: ExecId,
+        /// The machine.
+        host: SmolStr,
+        /// What is to listen.
+        server: Box<ServerSpec>,
+    },
     /// Somebody runs a command on a machine.
     Exec {
         /// Chosen by the caller, unique; the output bears it.

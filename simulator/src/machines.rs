@@ -9,7 +9,8 @@ use crate::config::WorldConfig;
 use crate::event::InputError;
 use crate::fabric::{CustomerDevice, InterfaceIndex, Port, Sites, Socket, Topology};
 use crate::host::{
-    Attachment, ExecId, Host, HostConfig, HostSpec, InterfaceConfig, OutsideInterface, TunnelSpec,
+    Attachment, ExecId, Host, HostConfig, HostSpec, InterfaceConfig, OutsideInterface, ServerSpec,
+    TunnelSpec,
 };
 use crate::link::{FlowLinks, Link};
 use crate::pace::Pace;
@@ -91,6 +92,15 @@ impl Machine {
             Attachment::Instance(id) => Some(id),
             Attachment::Outside { .. } => None,
         }
+    }
+
+    /// Starts a server, now and whenever the machine boots; `false` if its port is taken.
+    pub(crate) fn serve(&mut self, server: ServerSpec) -> bool {
+        let started = self.host.serve(server.clone());
+        if started {
+            self.spec.servers.push(server);
+        }
+        started
     }
 
     /// Plugs a machine outside AWS in.

@@ -58,6 +58,7 @@ impl Net {
             ipv6_cidr_block: None,
             availability_zone: zone.into(),
             availability_zone_id: format!("use1-az{}", zone.len()).into(),
+            default_for_az: false,
             state: ResourceState::Available,
             map_public_ip_on_launch: false,
             assign_ipv6_address_on_creation: false,

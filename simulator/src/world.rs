@@ -4,6 +4,7 @@ mod dispatch;
 mod live;
 mod neighbors;
 mod power;
+mod tags;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -142,6 +143,7 @@ impl World {
                 Ok(())
             }
             Input::Exec { id, host, argv } => self.exec(id, &host, &argv),
+            Input::Serve { id, host, server } => self.start_server(id, &host, *server),
             Input::Traffic(spec) => self.start_traffic(&spec),
             Input::StopTraffic(name) => self.stop_traffic(&name),
             Input::Packet { point, packet } => self.put_on_wire(&point, packet),
@@ -188,11 +190,12 @@ impl World {
         &self.topology.resources
     }
 
-    /// The machine `name`.
+    /// The machine `name`: by its own name, its instance's id, or the `Name` tag of its instance if
+    /// no other that runs has the same.
     #[must_use]
     pub fn host(&self, name: &str) -> Option<&Host> {
-        let number = self.by_name.get(name)?;
-        Some(&self.machines[*number as usize].host)
+        let number = self.machine_number(name)?;
+        Some(&self.machines[number as usize].host)
     }
 
     /// The machines, in the order in which they were added.
@@ -204,10 +207,10 @@ impl World {
     /// Empty for an unknown machine and for an instance that is not running.
     #[must_use]
     pub fn capture_points(&self, host: &str) -> Vec<CapturePoint> {
-        let Some(number) = self.by_name.get(host) else {
+        let Some(number) = self.machine_number(host) else {
             return Vec::new();
         };
-        let machine = &self.machines[*number as usize];
+        let machine = &self.machines[number as usize];
         let interfaces = 0..machine.plugs.len();
         interfaces
             .map(|at| self.capture_point(machine, at))
@@ -235,7 +238,16 @@ impl World {
     }
 
     pub(crate) fn machine_number(&self, name: &str) -> Option<u32> {
-        self.by_name.get(name).copied()
+        let own = self.by_name.get(name).copied();
+        let by_instance = || self.by_instance.get(&InstanceId::new(name)).copied();
+        own.or_else(by_instance)
+            .or_else(|| self.machine_tagged(name))
+    }
+
+    /// Whether the instance has a machine.
+    #[must_use]
+    pub fn has_machine(&self, instance: &InstanceId) -> bool {
+        self.by_instance.contains_key(instance)
     }
 
     fn capture_point(&self, machine: &Machine, interface: usize) -> CapturePoint {
@@ -413,19 +425,27 @@ impl World {
         Ok(())
     }
 
-    fn exec(&mut self, id: ExecId, host: &str, argv: &[String]) -> Result<(), InputError> {
+    /// The number of a machine that can be worked on; a command on one that cannot ends.
+    fn at_work(&mut self, id: ExecId, host: &str) -> Result<Option<usize>, InputError> {
         let number = self.number_of(host)?;
-        let machine = &mut self.machines[number];
-        if !machine.is_up || machine.is_ending(&self.topology) {
-            let why = match machine.is_up {
-                true => "Connection refused",
-                false => "No route to host",
-            };
-            let text = format!("ssh: connect to host {host} port 22: {why}\n");
-            self.end_command(id, text);
-            return Ok(());
+        let machine = &self.machines[number];
+        if machine.is_up && !machine.is_ending(&self.topology) {
+            return Ok(Some(number));
         }
-        machine.running.push(id);
+        let why = match machine.is_up {
+            true => "Connection refused",
+            false => "No route to host",
+        };
+        let text = format!("ssh: connect to host {host} port 22: {why}\n");
+        self.end_command(id, text);
+        Ok(None)
+    }
+
+    fn exec(&mut self, id: ExecId, host: &str, argv: &[String]) -> Result<(), InputError> {
+        let Some(number) = self.at_work(id, host)? else {
+            return Ok(());
+        };
+        self.machines[number].running.push(id);
         let names = self.names(number);
         self.machines[number].host.set_names(names);
         if argv.iter().any(|word| word.ends_with("ethtool")) {
@@ -468,7 +488,14 @@ impl World {
             let public = is_outside.then(|| self.public_address(machine)).flatten();
             Some((machine.name().clone(), public.unwrap_or(primary)))
         };
-        self.machines.iter().filter_map(address).collect()
+        let own = self.machines.iter().filter_map(address);
+        let tagged = self.machines.iter().filter_map(|machine| {
+            let tag = self.name_tag(machine)?;
+            let is_known = self.by_name.contains_key(tag.as_str());
+            let (_, its) = address(machine).filter(|_| !is_known)?;
+            Some((tag, its))
+        });
+        own.chain(tagged).collect()
     }
 
     /// The public address of an instance's primary interface.

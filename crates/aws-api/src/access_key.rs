@@ -53,6 +53,11 @@ impl AccessKey {
     }
 }
 
+/// Whether a key id has AWS's form, rather than being an account's digits or name.
+pub(crate) fn has_form(id: &str) -> bool {
+    id.len() == 20 && (id.starts_with("AKIA") || id.starts_with("ASIA"))
+}
+
 /// Whether a key id only works with a session token.
 pub(crate) fn is_temporary(id: &str) -> bool {
     id.starts_with("ASIA")

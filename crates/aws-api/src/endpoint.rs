@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use wirelab_model::ApiError;
 use wirelab_session::{Content, Session, SessionError};
@@ -32,6 +33,8 @@ pub struct Endpoint {
     has_evidence: AtomicBool,
     requests: AtomicU64,
     salt: RandomState,
+    /// Whether signatures are verified.
+    strict: bool,
     /// What those who may stop the server know.
     secret: String,
 }
@@ -54,8 +57,17 @@ impl Endpoint {
             has_evidence: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             salt,
+            strict: false,
             secret,
         }
+    }
+
+    /// Whether a request whose signature is not that of its key's secret, or is too old, is refused
+    /// as AWS does. Without it whoever reaches the endpoint is who they say they are.
+    #[must_use]
+    pub fn with_strict(mut self, strict: bool) -> Self {
+        self.strict = strict;
+        self
     }
 
     /// What [`stop`](crate::stop) must be given.
@@ -66,20 +78,20 @@ impl Endpoint {
 
     /// Answers one request. Never panics and never fails: what is wrong becomes a response that
     /// the client can read.
-    pub(crate) fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+    pub fn answer(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         let id = self.request_id();
         let answered = catch_unwind(AssertUnwindSafe(|| self.answer_as(request, &id)));
         answered.unwrap_or_else(|_| {
             // Whatever the session was in the middle of, the journal is right.
             *self.lock() = None;
-            let scope = Signature::read(request.headers()).ok();
+            let scope = Signature::read(request).ok();
             let scope = scope.as_ref().map(|it| it.service.as_str());
             Dialect::of(request, scope).refusal(&error::internal(), &id)
         })
     }
 
     fn answer_as(&self, request: &Request<Vec<u8>>, id: &str) -> Response<Vec<u8>> {
-        let signature = match Signature::read(request.headers()) {
+        let signature = match Signature::read(request) {
             Ok(signature) => signature,
             Err(error) => return Dialect::of(request, None).refusal(&error, id),
         };
@@ -95,6 +107,9 @@ impl Endpoint {
         signature: &Signature,
         id: &str,
     ) -> Result<Response<Vec<u8>>, ApiError> {
+        if self.strict {
+            self.verify(request, signature)?;
+        }
         let service = service::find(&signature.service)?;
         let (table, protocol) = ((service.table)(), service.protocol);
         let mut form = Form::read(form_of(request))?;
@@ -105,6 +120,12 @@ impl Endpoint {
         let reply = self.ask(service, signature, &action, &parameters)?;
         let body = xml::reply(protocol, table, (&action, operation), &reply, id);
         Ok(xml::response(http::StatusCode::OK, id, body))
+    }
+
+    fn verify(&self, request: &Request<Vec<u8>>, signature: &Signature) -> Result<(), ApiError> {
+        let caller = self.with_session(|session| Ok(signature.caller(session.plan())?));
+        let caller = caller.map_err(Refusal::into_api)?;
+        signature.verify(request, &caller.account, Timestamp::now())
     }
 
     fn ask(
@@ -128,19 +149,43 @@ impl Endpoint {
             }
             reply
         });
-        asked.map_err(|refusal| match refusal {
-            Refusal::Api(error) => error,
-            Refusal::Session(error) => error::session(&error),
-        })
+        asked.map_err(Refusal::into_api)
     }
 
-    /// Writes the evidence of time that has passed: after the reply, so that nobody waits for it.
-    pub(crate) fn write_evidence(&self) {
-        if self.has_evidence.swap(false, Ordering::Relaxed) {
-            // Files that cannot be written now are written by the next command that needs them.
-            let written = self.with_session(|session| Ok(session.write_evidence().map(drop)?));
-            drop(written);
+    /// Does what no reply waits for: the journal is handed to the disk, a checkpoint is made, and,
+    /// if the clients are quiet, the evidence of time that has passed is written.
+    pub(crate) fn settle_down(&self, is_quiet: bool) {
+        let mut held = self.lock();
+        let Some(session) = held.as_mut() else {
+            return;
+        };
+        // What cannot be written now is written by the next command that needs it.
+        if is_quiet && self.has_evidence.swap(false, Ordering::Relaxed) {
+            session.write_evidence().map(drop).ok();
         }
+        session.settle_down().ok();
+    }
+
+    /// How many requests there have been.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Takes everything back to where the lab opened. Of a sandbox anybody may ask for it, of a lab
+    /// those who know the secret.
+    ///
+    /// # Errors
+    /// A session that cannot go on.
+    pub(crate) fn reset(&self, knows_secret: bool) -> Result<bool, SessionError> {
+        let reset = self.with_session(|session| {
+            let may = knows_secret || session.lab().name == Content::SANDBOX;
+            if may {
+                session.reset()?;
+                self.has_evidence.store(true, Ordering::Relaxed);
+            }
+            Ok(may)
+        });
+        reset.map_err(Refusal::into_session)
     }
 
     /// What this is an endpoint of.
@@ -157,10 +202,7 @@ impl Endpoint {
                 utc_seconds: session.run().utc().as_secs(),
             })
         });
-        about.map_err(|refusal| match refusal {
-            Refusal::Session(error) => error,
-            Refusal::Api(error) => unreachable!("only the session was asked: {error}"),
-        })
+        about.map_err(Refusal::into_session)
     }
 
     /// Asks the session; once more if somebody has started another in its folder.

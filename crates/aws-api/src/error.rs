@@ -5,6 +5,7 @@
 //! the client prints anyway.
 
 use http::StatusCode;
+use jiff::Timestamp;
 use wirelab_model::{ApiError, ApiErrorKind};
 use wirelab_scenario::Plan;
 use wirelab_session::SessionError;
@@ -21,6 +22,7 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             "UnauthorizedOperation"
             | "AccessDenied"
             | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
             | "MissingAuthenticationToken",
         ) => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
@@ -37,6 +39,38 @@ pub(crate) fn missing_authentication() -> ApiError {
 pub(crate) fn incomplete_signature(why: &str) -> ApiError {
     let message = format!("The Authorization header is no AWS Signature Version 4: {why}");
     ApiError::client("IncompleteSignature", message)
+}
+
+/// The signature is not that of the key's secret. JSON services say it in a code of their own.
+pub(crate) fn signature_mismatch(service: &str) -> ApiError {
+    let message = "The request signature we calculated does not match the signature you provided. \
+                   Check your AWS Secret Access Key and signing method. Consult the service \
+                   documentation for details.";
+    ApiError::client(signature_code(service), message)
+}
+
+/// The moment that was signed is too far from now.
+pub(crate) fn expired(service: &str, signed: &str, now: Timestamp) -> ApiError {
+    let now = now.strftime("%Y%m%dT%H%M%SZ");
+    match service {
+        "ec2" => {
+            let message = format!("Request has expired: it was signed at {signed}, it is {now}.");
+            ApiError::client("RequestExpired", message)
+        }
+        _ => {
+            let message = format!("Signature expired: {signed} is too far from {now}");
+            ApiError::client(signature_code(service), message)
+        }
+    }
+}
+
+fn signature_code(service: &str) -> &'static str {
+    match service {
+        "ec2" | "sts" | "iam" | "elasticloadbalancing" | "monitoring" | "route53" | "s3" => {
+            "SignatureDoesNotMatch"
+        }
+        _ => "InvalidSignatureException",
+    }
 }
 
 /// EC2 says it in a code of its own.

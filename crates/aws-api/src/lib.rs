@@ -40,7 +40,8 @@
 //! it yet, its protocol beside `form` and `xml`.
 //!
 //! Left to others: what calls do (`control`), sharing, journal and time (`session`), the shell that
-//! points clients here (`cli`). Signatures are read and not verified.
+//! points clients here (`cli`). Signatures are read, and verified in strict mode
+//! alone.
 
 mod access_key;
 mod dialect;

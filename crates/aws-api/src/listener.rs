@@ -7,6 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -87,6 +88,7 @@ impl Server {
     /// # Errors
     /// The listening socket's.
     pub fn run(self) -> io::Result<()> {
+        let tidying = Tidying::start(&self.shared)?;
         for stream in self.listener.incoming() {
             if self.shared.stopping.load(Ordering::Acquire) {
                 break;
@@ -97,7 +99,8 @@ impl Server {
                 Err(_) => thread::sleep(Duration::from_millis(10)),
             }
         }
-        self.shared.endpoint.write_evidence();
+        drop(tidying);
+        self.shared.endpoint.settle_down(true);
         Ok(())
     }
 }
@@ -114,6 +117,50 @@ impl Shared {
         self.stopping.store(true, Ordering::Release);
         // Wakes the accepting thread; if nobody accepts, there is nothing to wake.
         drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)));
+    }
+}
+
+/// How often it is looked whether something waits to be written.
+const TIDY: Duration = Duration::from_millis(250);
+/// After so many looks it is written while clients are busy.
+const BUSY_AT_MOST: u32 = 8;
+
+/// The thread that writes what no client waits for.
+struct Tidying {
+    over: mpsc::Sender<()>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Tidying {
+    fn start(shared: &Arc<Shared>) -> io::Result<Self> {
+        let shared = Arc::clone(shared);
+        let (over, told) = mpsc::channel();
+        let tidy = move || {
+            let (mut before, mut busy) = (0, 0);
+            while told.recv_timeout(TIDY) == Err(RecvTimeoutError::Timeout) {
+                let requests = shared.endpoint.requests();
+                let is_quiet = requests == before;
+                before = requests;
+                busy = if is_quiet { 0 } else { busy + 1 };
+                if is_quiet || busy % BUSY_AT_MOST == 0 {
+                    shared.endpoint.settle_down(is_quiet);
+                }
+            }
+        };
+        let thread = thread::Builder::new().stack_size(STACK).spawn(tidy)?;
+        Ok(Self {
+            over,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Tidying {
+    fn drop(&mut self) {
+        self.over.send(()).ok();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
     }
 }
 
@@ -169,7 +216,6 @@ fn serve(shared: &Shared, mut connection: Connection) {
         };
         let last = stop || http1::is_last(&request);
         let sent = connection.send(&response, request.method(), last);
-        shared.endpoint.write_evidence();
         if stop {
             shared.stop();
         }

@@ -1,8 +1,9 @@
 //! What the endpoint says of itself, for the shell around it: `/_wirelab/...`.
 //!
-//! `GET /_wirelab` tells which lab and which moment this is; `POST /_wirelab/stop` ends the server,
-//! for those who know its secret. A browser that is made to ask for these by a page from elsewhere
-//! names another host or an origin, and is refused.
+//! `GET /_wirelab` tells which lab and which moment this is; `POST /_wirelab/reset` takes a sandbox
+//! back to where it began; `POST /_wirelab/stop` ends the server. Stopping, and resetting a lab,
+//! are for those who know the endpoint's secret. A browser that is made to ask for these by a page
+//! from elsewhere names another host or an origin, and is refused.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
@@ -50,17 +51,31 @@ pub(crate) fn answer(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> Asked {
     }
     match (request.method(), path) {
         (&Method::GET, ROOT) => Asked::Answer(about_response(endpoint)),
-        (&Method::POST, "/_wirelab/stop") => {
-            let secret = request.headers().get(SECRET_HEADER);
-            match secret.is_some_and(|it| it.as_bytes() == endpoint.secret().as_bytes()) {
-                true => Asked::Stop(plain(StatusCode::OK, "stopping\n")),
-                false => Asked::Answer(plain(StatusCode::FORBIDDEN, "the secret is wrong\n")),
-            }
-        }
+        (&Method::POST, "/_wirelab/stop") => match knows_secret(endpoint, request) {
+            true => Asked::Stop(plain(StatusCode::OK, "stopping\n")),
+            false => Asked::Answer(plain(StatusCode::FORBIDDEN, "the secret is wrong\n")),
+        },
+        (&Method::POST, "/_wirelab/reset") => Asked::Answer(reset(endpoint, request)),
         _ => Asked::Answer(plain(
             StatusCode::NOT_FOUND,
             "there is no such thing here\n",
         )),
+    }
+}
+
+fn knows_secret(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> bool {
+    let secret = request.headers().get(SECRET_HEADER);
+    secret.is_some_and(|it| it.as_bytes() == endpoint.secret().as_bytes())
+}
+
+fn reset(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+    match endpoint.reset(knows_secret(endpoint, request)) {
+        Ok(true) => about_response(endpoint),
+        Ok(false) => {
+            let text = "a lab is taken back by `wirelab reset`, or with the endpoint's secret\n";
+            plain(StatusCode::FORBIDDEN, text)
+        }
+        Err(error) => plain(StatusCode::CONFLICT, &format!("{error}\n")),
     }
 }
 

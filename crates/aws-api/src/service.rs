@@ -41,6 +41,24 @@ pub(crate) enum Refusal {
     Session(#[from] SessionError),
 }
 
+impl Refusal {
+    /// What the client is told.
+    pub(crate) fn into_api(self) -> ApiError {
+        match self {
+            Self::Api(error) => error,
+            Self::Session(error) => error::session(&error),
+        }
+    }
+
+    /// The session's reason, where nothing else was asked.
+    pub(crate) fn into_session(self) -> SessionError {
+        match self {
+            Self::Session(error) => error,
+            Self::Api(error) => unreachable!("only the session was asked: {error}"),
+        }
+    }
+}
+
 static SERVICES: [Service; 2] = [
     Service {
         name: "ec2",

@@ -2,10 +2,17 @@
 //!
 //! Signature Version 4 puts the access key and the scope of the signature into the `Authorization`
 //! header (AWS Signature Version 4, "Create a signed AWS API request"); the host's name says
-//! nothing here, since it is loopback for every Region and service. The signature itself is not
-//! verified: who reaches loopback may play with the lab.
+//! nothing here, since it is loopback for every Region and service. A presigned request has the
+//! same in the query of its address ("Authenticating requests: using query parameters").
+//!
+//! Whether the signature is the key's own is asked in strict mode alone ([`verify`]): else who
+//! reaches loopback may play with the lab.
 
-use http::HeaderMap;
+mod verify;
+
+use std::borrow::Cow;
+
+use http::Request;
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Caller};
 use wirelab_scenario::{CallerError, Plan};
@@ -24,38 +31,98 @@ pub(crate) struct Signature {
     pub(crate) service: SmolStr,
     /// The token that goes with a temporary key.
     pub(crate) token: Option<SmolStr>,
+    /// What the client has signed, and how.
+    claim: Claim,
+}
+
+/// A signature, and what is needed to make it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Claim {
+    /// `20240305/us-east-1/ec2/aws4_request`.
+    scope: String,
+    /// `20240305T090000Z`; empty if the request does not say.
+    date: SmolStr,
+    /// Names of headers, in order.
+    signed_headers: String,
+    /// 64 hex digits.
+    signature: String,
+    /// Seconds that a presigned request is good for.
+    expires: Option<SmolStr>,
 }
 
 impl Signature {
-    /// Reads the `Authorization` header.
+    /// Reads the `Authorization` header, or the query of a presigned request.
     ///
     /// # Errors
-    /// `MissingAuthenticationToken`; `IncompleteSignature` for a header that is none.
-    pub(crate) fn read(headers: &HeaderMap) -> Result<Self, ApiError> {
+    /// `MissingAuthenticationToken`; `IncompleteSignature` for one that is none.
+    pub(crate) fn read<B>(request: &Request<B>) -> Result<Self, ApiError> {
+        let headers = request.headers();
         let text = |name: &str| headers.get(name).and_then(|it| it.to_str().ok());
-        let header = text("authorization").ok_or_else(error::missing_authentication)?;
-        let parts = header.strip_prefix("AWS4-HMAC-SHA256 ");
+        let Some(header) = text("authorization") else {
+            return Self::read_query(request.uri().query().unwrap_or_default());
+        };
+        let parts = header.strip_prefix(ALGORITHM).map(str::trim_start);
         let parts = parts.ok_or_else(|| error::incomplete_signature("its algorithm is unknown"))?;
-        let part = |name: &str| {
+        let part = |name: &'static str| {
             let mut all = parts.split(',').map(str::trim);
             all.find_map(|it| it.strip_prefix(name)?.strip_prefix('='))
                 .ok_or_else(|| error::incomplete_signature(&format!("it has no {name}")))
         };
-        let credential: Vec<&str> = part("Credential")?.rsplitn(5, '/').collect();
-        let signature = part("Signature")?;
-        part("SignedHeaders")?;
-        let ["aws4_request", service, region, _date, key_id] = credential[..] else {
+        let claim = Claim {
+            scope: String::new(),
+            date: text("x-amz-date")
+                .or_else(|| text("date"))
+                .unwrap_or_default()
+                .into(),
+            signed_headers: part("SignedHeaders")?.to_owned(),
+            signature: part("Signature")?.to_owned(),
+            expires: None,
+        };
+        let token = text("x-amz-security-token").map(SmolStr::from);
+        Self::of(part("Credential")?, claim, token)
+    }
+
+    /// Reads the query of a presigned request.
+    fn read_query(query: &str) -> Result<Self, ApiError> {
+        let find = |name: &str| {
+            let mut all = form_urlencoded::parse(query.as_bytes());
+            all.find(|(its, _)| its == name).map(|(_, value)| value)
+        };
+        let algorithm = find("X-Amz-Algorithm").ok_or_else(error::missing_authentication)?;
+        if algorithm != ALGORITHM {
+            return Err(error::incomplete_signature("its algorithm is unknown"));
+        }
+        let part = |name: &'static str| -> Result<Cow<'_, str>, ApiError> {
+            find(name).ok_or_else(|| error::incomplete_signature(&format!("it has no {name}")))
+        };
+        let claim = Claim {
+            scope: String::new(),
+            date: part("X-Amz-Date")?.into(),
+            signed_headers: part("X-Amz-SignedHeaders")?.into_owned(),
+            signature: part("X-Amz-Signature")?.into_owned(),
+            expires: Some(find("X-Amz-Expires").unwrap_or_default().into()),
+        };
+        let token = find("X-Amz-Security-Token").map(SmolStr::from);
+        Self::of(&part("X-Amz-Credential")?, claim, token)
+    }
+
+    fn of(credential: &str, mut claim: Claim, token: Option<SmolStr>) -> Result<Self, ApiError> {
+        let parts: Vec<&str> = credential.rsplitn(5, '/').collect();
+        let ["aws4_request", service, region, _date, key_id] = parts[..] else {
             let why = "its Credential is not KEY/DATE/REGION/SERVICE/aws4_request";
             return Err(error::incomplete_signature(why));
         };
-        if signature.len() != 64 || !signature.bytes().all(|it| it.is_ascii_hexdigit()) {
+        let is_hex = claim.signature.bytes().all(|it| it.is_ascii_hexdigit());
+        if claim.signature.len() != 64 || !is_hex {
             return Err(error::incomplete_signature("it is not 64 hex digits"));
         }
+        claim.scope = credential[key_id.len() + 1..].to_owned();
         Ok(Self {
             key_id: key_id.into(),
             region: region.into(),
             service: service.into(),
-            token: text("x-amz-security-token").map(SmolStr::from),
+            token,
+            claim,
         })
     }
 
@@ -83,6 +150,8 @@ impl Signature {
         })
     }
 }
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// Whom temporary credentials stand for. The token says it in the clear: there is nobody to
 /// deceive but oneself.
@@ -132,10 +201,8 @@ mod tests {
     use super::*;
 
     fn signature(header: &str) -> Result<Signature, ApiError> {
-        let mut headers = HeaderMap::new();
-        let value = header.parse().expect("a header's value");
-        headers.insert("authorization", value);
-        Signature::read(&headers)
+        let request = Request::builder().header("authorization", header);
+        Signature::read(&request.body(()).expect("a header's value"))
     }
 
     #[test]
@@ -167,7 +234,7 @@ mod tests {
             let error = signature(header).expect_err(header);
             assert_eq!(error.code, "IncompleteSignature", "{header}");
         }
-        let error = Signature::read(&HeaderMap::new()).expect_err("no header");
+        let error = Signature::read(&Request::new(())).expect_err("no header");
         assert_eq!(error.code, "MissingAuthenticationToken");
     }
 

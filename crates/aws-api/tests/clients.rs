@@ -26,13 +26,18 @@ struct Served {
 
 impl Served {
     fn new(lab: &str, seed: u64) -> Self {
+        Self::with(lab, seed, false)
+    }
+
+    fn with(lab: &str, seed: u64, strict: bool) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
         let folder = home.path().join(lab);
         let session = Session::create(&folder, &content, lab, Seed::whole(seed));
         let session = session.unwrap_or_else(|error| panic!("{error}"));
         let caller = session.plan().caller.clone();
-        let server = Server::bind(Endpoint::new(session, content.clone()), 0).expect("a port");
+        let endpoint = Endpoint::new(session, content.clone()).with_strict(strict);
+        let server = Server::bind(endpoint, 0).expect("a port");
         Self {
             home,
             lab: folder,
@@ -152,6 +157,68 @@ fn boto3_makes_uses_and_removes_everything_that_is_simulated() {
 }
 
 #[test]
+fn signatures_are_verified_in_strict_mode() {
+    if boto3_is_there() {
+        let served = Served::with("nacl-ephemeral", 7, true);
+        let checks = suite(&served, "strict.py");
+        assert!(checks >= 15, "only {checks} checks");
+    }
+}
+
+#[test]
+fn a_network_that_is_built_in_the_sandbox_carries_packets() {
+    if !boto3_is_there() {
+        return;
+    }
+    let served = Served::new("sandbox", 1);
+    let checks = suite(&served, "sandbox.py");
+    assert!(checks >= 12, "only {checks} checks");
+    let mut session = served.session();
+    let mut run = |host: &str, line: &str| {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let result = session.exec(host, &words).expect("a machine");
+        (result.status, result.combined)
+    };
+    let curl = "curl -m 5 -s -o /dev/null -w %{http_code} http://web/";
+    assert_eq!(run("app", curl), (28, "000".to_owned()));
+    let group = "aws ec2 describe-security-groups --group-names web --output text --query \
+                 SecurityGroups[0].GroupId";
+    let group = served.done(group);
+    served.done(&format!(
+        "aws ec2 authorize-security-group-ingress --group-id {group} --protocol tcp --port 80 \
+         --cidr 172.31.0.0/16"
+    ));
+    assert_eq!(run("app", curl), (0, "200".to_owned()));
+    served.done(&format!(
+        "aws ec2 authorize-security-group-ingress --group-id {group} --protocol icmp --port -1 \
+         --cidr 172.31.0.0/16"
+    ));
+    assert_eq!(run("app", "ping -c 1 web").0, 0);
+    assert_eq!(run("web", "serve http 80 /=1KiB").0, 1, "the port is taken");
+    assert_eq!(run("web", "serve nothing").0, 2);
+    assert_eq!(run("web", "python3 -m http.server 8080").0, 0);
+    assert_eq!(
+        run("web", "curl -s -o /dev/null http://localhost:8080/").0,
+        0
+    );
+
+    let reset = served
+        .client("curl")
+        .args(["-sf", "-X", "POST"])
+        .arg(format!("{}/_wirelab/reset", served.url))
+        .status();
+    assert!(reset.expect("curl runs").success());
+    assert_eq!(
+        served.done("aws ec2 describe-instances --query length(Reservations)"),
+        "0"
+    );
+    assert_eq!(
+        served.done("aws ec2 describe-security-groups --query length(SecurityGroups)"),
+        "1"
+    );
+}
+
+#[test]
 fn no_input_that_the_models_allow_breaks_the_endpoint() {
     if boto3_is_there() {
         let served = Served::new("nacl-ephemeral", 7);
@@ -249,8 +316,8 @@ fn the_cli_says_what_the_service_says() {
             "(InvalidParameterValue)",
         ),
         (
-            "aws ec2 describe-images",
-            "The action DescribeImages is not valid",
+            "aws ec2 describe-key-pairs",
+            "The action DescribeKeyPairs is not valid",
         ),
         (
             "aws ec2 describe-vpcs --region mars-north-1",

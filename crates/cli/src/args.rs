@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
     advance, author, call, check, doctor, env, exec, hint, history, init, list, metrics, next,
-    path, query, reach, replay, reset, shell, start, status, tcpdump, undo,
+    path, query, reach, replay, reset, sandbox, shell, start, status, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -86,6 +86,7 @@ pub(crate) enum Command {
     Call(call::Arguments),
     Shell(shell::Arguments),
     Env(env::Arguments),
+    Sandbox(sandbox::Arguments),
     Check(check::Arguments),
     Hint(hint::Arguments),
     History(history::Arguments),

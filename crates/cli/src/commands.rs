@@ -19,6 +19,7 @@ pub(crate) mod query;
 pub(crate) mod reach;
 pub(crate) mod replay;
 pub(crate) mod reset;
+pub(crate) mod sandbox;
 pub(crate) mod shell;
 pub(crate) mod start;
 pub(crate) mod status;

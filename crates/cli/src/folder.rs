@@ -13,6 +13,9 @@ use wirelab_session::{Content, Session};
 use crate::failure::Failure;
 use crate::{content, output};
 
+/// The variable that names the folder whose endpoint a shell has.
+pub(crate) const SERVED: &str = "WIRELAB_ENDPOINT_FOLDER";
+
 const COURSE_FILE: &str = ".wirelab/course.json";
 
 /// What a course folder remembers.
@@ -90,8 +93,12 @@ pub(crate) fn session_folder() -> Result<Option<PathBuf>, Failure> {
     if let Some(folder) = Session::find(&std::env::current_dir()?) {
         return Ok(Some(folder));
     }
-    let current = Course::find()?.map(|course| course.lab_folder(course.current()));
-    Ok(current.and_then(|folder| Session::find(&folder)))
+    if let Some(course) = Course::find()? {
+        return Ok(Session::find(&course.lab_folder(course.current())));
+    }
+    // Elsewhere it is the one that this shell's endpoint serves.
+    let served = std::env::var_os(SERVED).map(PathBuf::from);
+    Ok(served.and_then(|folder| Session::find(&folder)))
 }
 
 /// Opens the session that a command acts on.

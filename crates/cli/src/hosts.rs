@@ -21,6 +21,9 @@ pub(crate) struct Interface {
     pub(crate) addresses: Vec<String>,
     /// MTU in octets.
     pub(crate) mtu: u16,
+    /// The machine's own name, where people call it by another.
+    #[serde(skip)]
+    own_name: String,
     #[serde(skip)]
     pub(crate) point: CapturePoint,
 }
@@ -28,7 +31,8 @@ pub(crate) struct Interface {
 impl Interface {
     /// Whether `name` is the machine's name or the ENI's id.
     fn is_called(&self, name: &str) -> bool {
-        self.host == name || self.network_interface_id.as_deref() == Some(name)
+        let names = [&self.host, &self.own_name];
+        names.iter().any(|it| *it == name) || self.network_interface_id.as_deref() == Some(name)
     }
 }
 
@@ -58,7 +62,8 @@ fn of_host(run: &Run, host: &Host) -> Vec<Interface> {
         .filter_map(|(index, config)| {
             let point = point(index, &config.name)?;
             Some(Interface {
-                host: spec.name.to_string(),
+                host: run.world().called(host).to_string(),
+                own_name: spec.name.to_string(),
                 name: config.name.to_string(),
                 network_interface_id: match &point {
                     CapturePoint::Interface(eni) => Some(eni.to_string()),
@@ -136,9 +141,12 @@ pub(crate) fn services(session: &Session) -> Vec<Service> {
 }
 
 /// The machines, sorted.
-pub(crate) fn names(session: &Session) -> Vec<&str> {
-    let hosts = session.run().world().hosts();
-    let mut names: Vec<_> = hosts.map(|it| it.spec().name.as_str()).collect();
+pub(crate) fn names(session: &Session) -> Vec<String> {
+    let world = session.run().world();
+    let mut names: Vec<_> = world
+        .hosts()
+        .map(|it| world.called(it).to_string())
+        .collect();
     names.sort_unstable();
     names
 }
@@ -146,7 +154,8 @@ pub(crate) fn names(session: &Session) -> Vec<&str> {
 /// The error for a machine that does not exist, with those that do.
 pub(crate) fn unknown(session: &Session, host: &str) -> Failure {
     let names = names(session);
-    if names.contains(&host) {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if session.run().world().host(host).is_some() {
         return Failure::usage(format!(
             "host `{host}` has no interface: its instance is not running"
         ))

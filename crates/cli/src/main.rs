@@ -97,6 +97,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Reach(arguments)) => c::reach::run(arguments),
         Some(Command::Call(arguments)) => c::call::run(arguments),
         Some(Command::Shell(arguments)) => c::shell::run(arguments),
+        Some(Command::Sandbox(arguments)) => c::sandbox::run(arguments),
         Some(Command::Env(arguments)) => c::env::run(arguments),
         Some(Command::Check(arguments)) => c::check::run(arguments),
         Some(Command::Hint(arguments)) => c::hint::run(arguments),

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{
-    Call, Caller, Changes, IdSpace, Observation, Reply, Resources, SimTime, UnixTime,
+    Call, Caller, Changes, IdSpace, Observation, Reply, Resources, SimTime, UnixTime, is_region,
 };
 
 use crate::arguments::Arguments;
 use crate::describe::Reader;
-use crate::ec2::prefix_list;
+use crate::ec2::{Question, default_vpc, prefix_list};
 use crate::operation::{self, Handler, Operation};
 use crate::quota::Quotas;
+use crate::realm::Realm;
 use crate::state::{Remembered, State};
 use crate::timer::Delays;
 use crate::transaction::Transaction;
@@ -35,6 +36,8 @@ pub struct ControlConfig {
     pub delays: Delays,
     /// How many of each are allowed.
     pub quotas: Quotas,
+    /// Whether an account has a default VPC in every Region, from its first call there on.
+    pub default_vpcs: bool,
 }
 
 impl ControlConfig {
@@ -48,6 +51,7 @@ impl ControlConfig {
             starts,
             delays: Delays::default(),
             quotas: Quotas::default(),
+            default_vpcs: false,
         }
     }
 }
@@ -78,6 +82,13 @@ pub enum Input<'a> {
     },
     /// A fact of the data plane.
     Observation(Observation),
+    /// The data plane's answer to a [`Question`].
+    Answer {
+        /// The analysis that asks.
+        analysis: &'a str,
+        /// The members of the answer, by the API's names, or why there is none.
+        outcome: Result<Value, String>,
+    },
 }
 
 /// What [`Control::handle`] gives.
@@ -87,6 +98,8 @@ pub struct Output {
     pub reply: Reply,
     /// What the data plane must do; `None` if nothing changed for it.
     pub changes: Option<Changes>,
+    /// What the call wants to know of the data plane, answered by [`Input::Answer`].
+    pub question: Option<Question>,
 }
 
 /// The control plane of a world: of every account and Region in it.
@@ -97,7 +110,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// An empty account: no default VPC.
+    /// An empty account; whether it has default VPCs is the configuration's to say.
     #[must_use]
     pub fn new(config: ControlConfig) -> Self {
         Self {
@@ -112,6 +125,14 @@ impl Control {
         match input {
             Input::Call { caller, call, ids } => self.call(caller, call, ids),
             Input::Observation(observation) => self.observe(observation),
+            Input::Answer { analysis, outcome } => {
+                self.state.insights.answer(analysis, outcome);
+                Output {
+                    reply: Ok(Value::Null),
+                    changes: None,
+                    question: None,
+                }
+            }
         }
     }
 
@@ -156,7 +177,8 @@ impl Control {
     #[must_use]
     pub fn settled_at(&self) -> Option<SimTime> {
         let effective = Some(self.state.last_effective).filter(|at| *at > self.state.now);
-        self.state.timers.settled_at().max(effective)
+        let insights = self.state.insights.settled_at(self.state.now);
+        self.state.timers.settled_at().max(effective).max(insights)
     }
 
     /// Services by their names in calls, each with its operations sorted by name.
@@ -171,13 +193,15 @@ impl Control {
 
     fn call(&mut self, caller: &Caller, call: &Call, ids: CallIds<'_>) -> Output {
         match self.dispatch(caller, call, ids) {
-            Ok((reply, changes)) => Output {
+            Ok((reply, changes, question)) => Output {
                 reply: Ok(view::without_nulls(reply)),
                 changes,
+                question,
             },
             Err(error) => Output {
                 reply: Err(error),
                 changes: None,
+                question: None,
             },
         }
     }
@@ -187,37 +211,43 @@ impl Control {
         caller: &Caller,
         call: &Call,
         ids: CallIds<'_>,
-    ) -> Result<(Value, Option<Changes>), wirelab_model::ApiError> {
+    ) -> Result<(Value, Option<Changes>, Option<Question>), wirelab_model::ApiError> {
         let operation = operation::find(&call.service, &call.operation)?;
         let (arguments, rest) = Arguments::split(operation, &call.parameters)?;
         match operation.handler {
             Handler::Read(handler) => {
                 let mut state = Cow::Borrowed(&self.state);
-                if !prefix_list::has_aws_lists(&state.resources, &caller.region) {
-                    prefix_list::add_aws_lists(&mut state.to_mut().resources, &caller.region);
+                let realm = Realm::of(caller);
+                if !is_prepared(&state, &self.config, &realm) {
+                    prepare(state.to_mut(), &self.config, &realm);
                 }
                 let reader = Reader::new(&self.config, &state, caller, &arguments);
                 let reply = handler(&reader, rest)?;
                 arguments.refuse_dry_run()?;
-                Ok((reply, None))
+                Ok((reply, None, None))
             }
             Handler::Write(handler) => {
                 if let Some(reply) = self.remembered(&arguments, caller, call)? {
-                    return Ok((reply, None));
+                    return Ok((reply, None, None));
                 }
                 let before = self.state.clone();
-                prefix_list::add_aws_lists(&mut self.state.resources, &caller.region);
+                prepare(&mut self.state, &self.config, &Realm::of(caller));
+                if let Some(peer) = peer(caller, call) {
+                    default_vpc::prepare(&mut self.state, &self.config, &peer);
+                }
                 let mut transaction =
                     Transaction::new(&self.config, &mut self.state, caller, ids, &arguments);
                 let result = handler(&mut transaction, rest)
                     .and_then(|reply| transaction.finish().map(|()| reply))
                     .and_then(|reply| arguments.refuse_dry_run().map(|()| reply));
+                let question = transaction.question.take();
                 match result {
                     Ok(reply) => {
                         reconcile::all(&mut self.state.resources);
                         self.remember(&arguments, caller, call, &reply);
                         let effective = self.effective_at(ids);
-                        Ok((reply, self.changes(&before.resources, effective)))
+                        let changes = self.changes(&before.resources, effective);
+                        Ok((reply, changes, question))
                     }
                     Err(error) => {
                         self.state = before;
@@ -254,6 +284,7 @@ impl Control {
         Output {
             reply: Ok(Value::Null),
             changes: self.changes(&before, effective),
+            question: None,
         }
     }
 
@@ -307,6 +338,29 @@ impl Control {
                 .insert(token_key(caller, call, token), remembered);
         }
     }
+}
+
+/// Whether everything is there that a Region has before anybody makes something.
+fn is_prepared(state: &State, config: &ControlConfig, realm: &Realm) -> bool {
+    prefix_list::has_aws_lists(&state.resources, &realm.region)
+        && default_vpc::is_ready(state, config, realm)
+}
+
+fn prepare(state: &mut State, config: &ControlConfig, realm: &Realm) {
+    prefix_list::add_aws_lists(&mut state.resources, &realm.region);
+    default_vpc::prepare(state, config, realm);
+}
+
+/// The other account or Region that a call names: what it has there is wanted now.
+fn peer(caller: &Caller, call: &Call) -> Option<Realm> {
+    let text = |name: &str| call.parameters.get(name).and_then(Value::as_str);
+    let (account, region) = (text("PeerOwnerId"), text("PeerRegion"));
+    let named = account.is_some() || region.is_some();
+    let region = region.map_or_else(|| caller.region.clone(), SmolStr::from);
+    (named && is_region(&region)).then(|| Realm {
+        account: account.map_or_else(|| caller.account.clone(), SmolStr::from),
+        region,
+    })
 }
 
 fn token_key(caller: &Caller, call: &Call, token: &str) -> String {

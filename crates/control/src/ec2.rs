@@ -6,10 +6,12 @@
 mod account;
 mod address;
 mod customer_gateway;
+pub(crate) mod default_vpc;
 mod dhcp_options;
 mod egress_only_internet_gateway;
 mod flow_log;
 pub(crate) mod gateway_route_table;
+mod image;
 mod instance;
 mod instance_state;
 mod instance_type;
@@ -20,6 +22,7 @@ mod metadata_options;
 mod nat_gateway;
 mod nat_gateway_address;
 mod network_acl;
+mod network_insights;
 mod network_interface;
 mod permission;
 pub(crate) mod prefix_list;
@@ -46,6 +49,8 @@ mod vpn_gateway;
 mod vpn_modification;
 mod vpn_tunnel;
 
+pub(crate) use network_insights::Insights;
+pub use network_insights::{Question, QuestionSource};
 pub(crate) use prefix_list::Versions;
 pub(crate) use security_group_reference::ForeignGroup;
 pub(crate) use vpn_connection::observe as observe_vpn_tunnel;
@@ -81,6 +86,8 @@ operations! {
     AuthorizeSecurityGroupEgress Write security_group_rule::authorize_egress, [DryRun Tags];
     AuthorizeSecurityGroupIngress Write security_group_rule::authorize_ingress, [DryRun Tags];
     CreateCustomerGateway Write customer_gateway::create_customer_gateway, [DryRun Tags];
+    CreateDefaultSubnet Write default_vpc::create_default_subnet, [DryRun];
+    CreateDefaultVpc Write default_vpc::create_default_vpc, [DryRun];
     CreateDhcpOptions Write dhcp_options::create_dhcp_options, [DryRun Tags];
     CreateEgressOnlyInternetGateway Write
         egress_only_internet_gateway::create_egress_only_internet_gateway, [DryRun Tags Token];
@@ -90,6 +97,7 @@ operations! {
     CreateNatGateway Write nat_gateway::create_nat_gateway, [DryRun Tags Token];
     CreateNetworkAcl Write network_acl::create_network_acl, [DryRun Tags Token];
     CreateNetworkAclEntry Write network_acl::create_network_acl_entry, [DryRun];
+    CreateNetworkInsightsPath Write network_insights::create_path, [DryRun Tags Token];
     CreateNetworkInterface Write network_interface::create_network_interface, [DryRun Tags Token];
     CreateRoute Write route::create_route, [DryRun];
     CreateRouteTable Write route_table::create_route_table, [DryRun Tags Token];
@@ -120,6 +128,8 @@ operations! {
     DeleteNatGateway Write nat_gateway::delete_nat_gateway, [DryRun];
     DeleteNetworkAcl Write network_acl::delete_network_acl, [DryRun];
     DeleteNetworkAclEntry Write network_acl::delete_network_acl_entry, [DryRun];
+    DeleteNetworkInsightsAnalysis Write network_insights::delete_analysis, [DryRun];
+    DeleteNetworkInsightsPath Write network_insights::delete_path, [DryRun];
     DeleteNetworkInterface Write network_interface::delete_network_interface, [DryRun];
     DeleteRoute Write route::delete_route, [DryRun];
     DeleteRouteTable Write route_table::delete_route_table, [DryRun];
@@ -149,6 +159,7 @@ operations! {
         egress_only_internet_gateway::describe_egress_only_internet_gateways,
         [DryRun Filters Pages];
     DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
+    DescribeImages Read image::describe_images, [DryRun Filters Pages];
     DescribeInstanceAttribute Read instance_state::describe_instance_attribute, [DryRun];
     DescribeInstanceStatus Read instance_state::describe_instance_status, [DryRun Filters Pages];
     DescribeInstances Read instance::describe_instances, [DryRun Filters Pages];
@@ -158,6 +169,9 @@ operations! {
         [DryRun Filters Pages];
     DescribeNatGateways Read nat_gateway::describe_nat_gateways, [DryRun Filters Pages];
     DescribeNetworkAcls Read network_acl::describe_network_acls, [DryRun Filters Pages];
+    DescribeNetworkInsightsAnalyses Read network_insights::describe_analyses,
+        [DryRun Filters Pages];
+    DescribeNetworkInsightsPaths Read network_insights::describe_paths, [DryRun Filters Pages];
     DescribeNetworkInterfaceAttribute Read
         interface_attachment::describe_network_interface_attribute, [DryRun];
     DescribeNetworkInterfaces Read network_interface::describe_network_interfaces,
@@ -250,6 +264,7 @@ operations! {
     SearchTransitGatewayRoutes Read transit_gateway_route::search_transit_gateway_routes,
         [DryRun Filters Pages];
     StartInstances Write instance_state::start_instances, [DryRun];
+    StartNetworkInsightsAnalysis Write network_insights::start, [DryRun Tags Token];
     StopInstances Write instance_state::stop_instances, [DryRun];
     TerminateInstances Write instance_state::terminate_instances, [DryRun];
     UnassignIpv6Addresses Write ipv6_address::unassign_ipv6_addresses, [];

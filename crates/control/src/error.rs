@@ -84,6 +84,12 @@ errors! {
         "The CIDR '{cidr}' is the same as or larger than the destination {route} of a route in {table}";
     cidr_association_not_found(id: &str) = "InvalidVpcCidrBlockAssociationID.NotFound",
         "The vpc CIDR block association ID '{id}' does not exist";
+    default_vpc_exists() = "DefaultVpcAlreadyExists",
+        "A Default VPC already exists for this account in this region.";
+    no_default_vpc() = "DefaultVpcDoesNotExist",
+        "No default VPC exists for this account in this region.";
+    default_subnet_exists(zone: &str) = "DefaultSubnetAlreadyExistsInAvailabilityZone",
+        "'{zone}' already has a default subnet.";
     vpc_not_specified() = "VPCIdNotSpecified",
         "No default VPC for this user. Name a SubnetId or NetworkInterfaces.";
     subnet_limit(vpc: impl Display) = "SubnetLimitExceeded",
@@ -228,6 +234,8 @@ errors! {
         "You are not authorized to change the prefix list {id}: another account owns it.";
 
     // Interfaces, addresses, instances.
+    image_malformed(id: &str) = "InvalidAMIID.Malformed",
+        "Invalid id: \"{id}\" (expecting \"ami-...\")";
     no_free_address(subnet: impl Display) = "InsufficientFreeAddressesInSubnet",
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number \
         of instances.";
@@ -253,6 +261,14 @@ errors! {
         "The address with allocation id [{id}] is in use";
     incorrect_instance_state(id: impl Display, wanted: &str) = "IncorrectInstanceState",
         "The instance '{id}' is not in the '{wanted}' state.";
+
+    // Reachability Analyzer.
+    insights_path_not_found(id: &str) = "InvalidNetworkInsightsPathId.NotFound",
+        "The network insights path ID '{id}' does not exist";
+    insights_analysis_not_found(id: &str) = "InvalidNetworkInsightsAnalysisId.NotFound",
+        "The network insights analysis ID '{id}' does not exist";
+    insights_path_in_use(id: &str) = "AnalysisExistsForNetworkInsightsPath",
+        "The network insights path '{id}' has analyses: delete them first";
 
     // VPC peering.
     peering_exists(one: impl Display, other: impl Display) = "VpcPeeringConnectionAlreadyExists",

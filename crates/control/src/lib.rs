@@ -42,6 +42,7 @@ mod transaction;
 mod view;
 
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
+pub use ec2::{Question, QuestionSource};
 pub use operation::Operation;
 pub use quota::Quotas;
 pub use signature::ParameterKind;

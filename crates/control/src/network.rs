@@ -92,8 +92,9 @@ const ZONES: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
 
 /// Names and ids of the Region's zones: `us-east-1a`, `use1-az1`. In AWS the pairing differs from
 /// account to account; here letter and number agree.
-pub(crate) fn zones(region: &str) -> impl Iterator<Item = (SmolStr, SmolStr)> {
+pub(crate) fn zones(region: &str) -> impl Iterator<Item = (SmolStr, SmolStr)> + use<> {
     let short = short_region(region);
+    let region = SmolStr::new(region);
     ZONES.iter().zip(1..).map(move |(letter, number)| {
         let name = format_smolstr!("{region}{letter}");
         (name, format_smolstr!("{short}-az{number}"))

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv6Net;
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ use wirelab_model::{
     UnixTime, VpnConnectionId,
 };
 
-use crate::ec2::{ForeignGroup, TunnelSettings, Versions};
-use crate::realm::Realms;
+use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
+use crate::realm::{Realm, Realms};
 use crate::timer::Timers;
 
 /// The control plane's memory.
@@ -28,7 +29,7 @@ pub(crate) struct State {
     /// When the latest change takes effect in the data plane.
     pub(crate) last_effective: SimTime,
     /// Every id and public address ever given: none is given twice.
-    pub(crate) taken: BTreeSet<SmolStr>,
+    pub(crate) taken: Taken,
     /// Elastic IP addresses that were released and whose they were: they may be recovered.
     pub(crate) released: BTreeMap<Ipv4Addr, SmolStr>,
     /// Whose what is that is not of the scenario's own account and Region.
@@ -51,8 +52,36 @@ pub(crate) struct State {
     pub(crate) zone_changes: BTreeMap<SmolStr, ZoneChange>,
     /// Groups of other VPCs that rules refer to.
     pub(crate) foreign_groups: BTreeMap<SecurityGroupId, ForeignGroup>,
+    /// Paths and analyses of Reachability Analyzer.
+    pub(crate) insights: Insights,
+    /// Accounts in Regions that somebody has called: their default VPC was made.
+    pub(crate) used_realms: BTreeSet<Realm>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
+}
+
+/// Texts that are each given once. A copy is cheap however many there are: all but the latest are
+/// shared with it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    old: Arc<BTreeSet<SmolStr>>,
+    new: BTreeSet<SmolStr>,
+}
+
+impl Taken {
+    /// So many are kept apart from those that are shared.
+    const NEW_AT_MOST: usize = 256;
+
+    /// Takes a text; `false` if it is taken.
+    pub(crate) fn insert(&mut self, text: SmolStr) -> bool {
+        if self.old.contains(&text) || !self.new.insert(text) {
+            return false;
+        }
+        if self.new.len() > Self::NEW_AT_MOST {
+            Arc::make_mut(&mut self.old).append(&mut self.new);
+        }
+        true
+    }
 }
 
 /// A change of Route 53's.

@@ -45,6 +45,8 @@ pub struct Delays {
     pub vpc_endpoint: SimDuration,
     /// `PENDING` of a change of Route 53's: within 60 s (Route 53 API Reference, `ChangeInfo`).
     pub route53_change: SimDuration,
+    /// `running` of an analysis of Reachability Analyzer.
+    pub network_insights: SimDuration,
     /// How long what is gone is still described: about an hour (Amazon VPC User Guide, "NAT
     /// gateways").
     pub forget: SimDuration,
@@ -70,6 +72,7 @@ impl Default for Delays {
             vpc_peering_delete: SimDuration::from_secs(30),
             vpc_endpoint: SimDuration::from_secs(75),
             route53_change: SimDuration::from_secs(30),
+            network_insights: SimDuration::from_secs(30),
             forget: SimDuration::from_secs(3600),
         }
     }

@@ -8,7 +8,7 @@ use wirelab_model::{ApiError, Caller, IdSource, Resources, SimDuration, Tag, Uni
 
 use crate::arguments::Arguments;
 use crate::control::{CallIds, ControlConfig};
-use crate::ec2;
+use crate::ec2::{self, Question};
 use crate::error;
 use crate::kind::Kind;
 use crate::realm::{self, Realm};
@@ -28,6 +28,8 @@ pub(crate) struct Transaction<'a> {
     ids: CallIds<'a>,
     ordinals: BTreeMap<&'static str, u32>,
     tagged: Vec<&'static str>,
+    /// What the call asks of the data plane.
+    pub(crate) question: Option<Question>,
 }
 
 impl<'a> Transaction<'a> {
@@ -48,6 +50,7 @@ impl<'a> Transaction<'a> {
             ids,
             ordinals: BTreeMap::new(),
             tagged: Vec::new(),
+            question: None,
         }
     }
 
@@ -161,10 +164,15 @@ impl<'a> Transaction<'a> {
 
     /// The tags that the call gives to new resources of type `T`.
     pub(crate) fn tags<T: Kind>(&mut self) -> Result<Vec<Tag>, ApiError> {
-        self.tagged.push(T::TAG_TYPE);
+        self.tags_of(T::TAG_TYPE)
+    }
+
+    /// As [`Self::tags`], for what is no resource of the data plane.
+    pub(crate) fn tags_of(&mut self, kind: &'static str) -> Result<Vec<Tag>, ApiError> {
+        self.tagged.push(kind);
         let mut tags: Vec<Tag> = Vec::new();
         for specification in &self.arguments.tag_specifications {
-            if specification.resource_type == T::TAG_TYPE {
+            if specification.resource_type == kind {
                 for tag in &specification.tags {
                     tags.retain(|old| old.key != tag.key);
                     tags.push(tag.clone());
@@ -173,7 +181,7 @@ impl<'a> Transaction<'a> {
         }
         ec2::tag::check_lengths(&tags)?;
         if tags.len() > self.config.quotas.tags_per_resource {
-            return Err(error::tag_limit(T::TAG_TYPE));
+            return Err(error::tag_limit(kind));
         }
         Ok(tags)
     }

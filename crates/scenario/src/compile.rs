@@ -178,10 +178,9 @@ fn control(header: &Header, seed: Seed) -> Control {
         scenario: header.name.as_str().into(),
         names_seed: seed.names,
     };
-    Control::new(ControlConfig::new(
-        ids,
-        header.accounts.home.clone(),
-        header.region.clone(),
-        header.starts,
-    ))
+    let (account, region) = (header.accounts.home.clone(), header.region.clone());
+    Control::new(ControlConfig {
+        default_vpcs: header.default_vpcs,
+        ..ControlConfig::new(ids, account, region, header.starts)
+    })
 }

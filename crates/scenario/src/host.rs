@@ -5,6 +5,8 @@ mod address;
 mod line;
 mod server;
 
+pub use server::server_line;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -231,6 +231,28 @@ impl Lab {
         read::lab(dir, source)
     }
 
+    /// A lab that asks nothing of anybody, on the scenario of the same name.
+    #[must_use]
+    pub fn without_tasks(name: &str, title: &str) -> Self {
+        let source = Source::new(name, "");
+        Self {
+            dir: PathBuf::from(name),
+            name: name.to_owned(),
+            title: title.to_owned(),
+            scenario: name.to_owned(),
+            opens_at: SimTime::ZERO,
+            minutes: 0,
+            teaches: Vec::new(),
+            requires: Vec::new(),
+            hidden_traffic_seeds: Vec::new(),
+            settle: true,
+            evidence: Vec::new(),
+            tasks: Vec::new(),
+            hash: String::new(),
+            source,
+        }
+    }
+
     /// Where its scenario is: the sibling of the folder that holds the labs.
     #[must_use]
     pub fn scenario_dir(&self) -> PathBuf {

@@ -43,6 +43,7 @@ mod traffic;
 
 pub use course::{CourseOrder, CoursePart};
 pub use error::{ContentError, ContentErrors, Source};
+pub use host::server_line;
 pub use lab::{
     AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
     QueryTask, Succeeds, TaskKind,

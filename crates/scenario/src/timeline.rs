@@ -242,14 +242,15 @@ const OUTCOMES: [(&str, &str); 6] = [
     ("failed", "failed"),
 ];
 
-/// The expectations; a scenario without any is rejected.
+/// The expectations; a scenario without any is rejected, unless it has no machines: in a network
+/// that others are to fill there is nothing to expect.
 pub(crate) fn expects(
     root: &Fields<'_>,
     plan: &Plan,
     line: impl Fn(usize) -> usize,
 ) -> Vec<Expect> {
     let tables = root.tables("expect");
-    if tables.is_empty() {
+    if tables.is_empty() && !plan.hosts.is_empty() {
         let hint = "add an `[[expect]]` with `during`, `traffic` and `outcome`".to_owned();
         let message = "a scenario that asserts nothing is rejected";
         root.sink().file(message, Some(hint));

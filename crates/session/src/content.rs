@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::error::SessionError;
 use wirelab_scenario::{ContentErrors, CourseOrder, Lab, Scenario};
 
+use crate::sandbox;
+
 /// A folder with `labs/` and `scenarios/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {
@@ -23,6 +25,15 @@ impl Content {
     pub fn find(start: &Path) -> Option<Self> {
         let holds = |dir: &&Path| dir.join("labs").is_dir() && dir.join("scenarios").is_dir();
         start.ancestors().find(holds).map(Self::new)
+    }
+
+    /// The name of the lab that is no file: empty accounts to build in.
+    pub const SANDBOX: &str = sandbox::NAME;
+
+    /// Whether there is a lab of that name.
+    #[must_use]
+    pub fn has_lab(&self, name: &str) -> bool {
+        name == Self::SANDBOX || self.lab_dir(name).join("lab.toml").is_file()
     }
 
     /// The folder.
@@ -69,7 +80,10 @@ impl Content {
     /// # Errors
     /// Mistakes in the file.
     pub fn lab(&self, name: &str) -> Result<Lab, ContentErrors> {
-        Lab::load(&self.lab_dir(name))
+        match name {
+            Self::SANDBOX => Ok(sandbox::lab()),
+            name => Lab::load(&self.lab_dir(name)),
+        }
     }
 
     /// Reads a scenario.
@@ -77,7 +91,10 @@ impl Content {
     /// # Errors
     /// Mistakes in the file.
     pub fn scenario(&self, name: &str) -> Result<Scenario, ContentErrors> {
-        Scenario::load(&self.root.join("scenarios").join(name))
+        match name {
+            Self::SANDBOX => sandbox::scenario(),
+            name => Scenario::load(&self.root.join("scenarios").join(name)),
+        }
     }
 }
 

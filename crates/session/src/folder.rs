@@ -12,6 +12,7 @@ use wirelab_wire::pcap::{DEFAULT_SNAPLEN, PcapWriter};
 use crate::cache::write_atomically;
 use crate::captures::Captures;
 use crate::error::SessionError;
+use crate::sandbox;
 
 /// Makes the folders, the page, and a file for each answer. What is there stays.
 pub(crate) fn make(dir: &Path, lab: &Lab, plan: &Plan) -> Result<(), SessionError> {
@@ -19,7 +20,11 @@ pub(crate) fn make(dir: &Path, lab: &Lab, plan: &Plan) -> Result<(), SessionErro
         let path = dir.join(part);
         std::fs::create_dir_all(&path).map_err(|error| SessionError::file(&path, error))?;
     }
-    if let Some(page) = read_if_there(&lab.dir.join("README.md"))? {
+    let page = match lab.name.as_str() {
+        sandbox::NAME => Some(sandbox::PAGE.to_owned()),
+        _ => read_if_there(&lab.dir.join("README.md"))?,
+    };
+    if let Some(page) = page {
         let page = fill(plan, "README.md", &page)?;
         write_atomically(&page_path(dir), page.as_bytes())?;
     }

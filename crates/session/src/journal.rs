@@ -4,13 +4,19 @@
 //! checksum of itself. A last line whose checksum is wrong was never confirmed and is cut. What
 //! counts is the *effective* journal: an `undo` cuts the entry it names and all after it; the
 //! abandoned branch stays in the file.
+//!
+//! An entry is confirmed when it is written: it survives the end of the process, however that
+//! comes. What is written is handed to the disk every second, and when the journal is closed, so
+//! that a machine that loses its power takes a second's work with it at most.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -166,48 +172,70 @@ impl fmt::Display for EntryKind {
     }
 }
 
+/// How long what is written may wait until it is on the disk.
+const UNSYNCED_AT_MOST: Duration = Duration::from_secs(1);
+
 /// The journal of a session: the file, and what was read of it.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
+    file: File,
     /// Device and inode: another file may come to have the same path.
-    file: (u64, u64),
+    identity: (u64, u64),
     header: Header,
     entries: Vec<Entry>,
+    /// Which of them are in effect.
+    effective: Vec<usize>,
     /// How much of the file has been read.
     offset: u64,
     lines: usize,
+    /// When it was last on the disk; none if all of it is.
+    unsynced: Option<Instant>,
+}
+
+/// What others have appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Nothing that moves the world, or so many entries that go on from where it was.
+    Appended(usize),
+    /// Something was taken back.
+    Undone,
 }
 
 impl Journal {
     /// Makes the file with its header.
     pub(crate) fn create(path: &Path, header: Header) -> Result<Self, SessionError> {
         let line = sealed(&header);
-        let written = OpenOptions::new().write(true).create_new(true).open(path);
+        let written = opening().create_new(true).open(path);
         let written = written.and_then(|mut file| {
             file.write_all(line.as_bytes())?;
             file.sync_all()?;
-            identity(&file)
+            Ok((identity(&file.metadata()?), file))
         });
-        let file = written.map_err(|error| SessionError::file(path, error))?;
+        let (identity, file) = written.map_err(|error| SessionError::file(path, error))?;
         Ok(Self {
             path: path.to_owned(),
             file,
+            identity,
             header,
             entries: Vec::new(),
+            effective: Vec::new(),
             offset: line.len() as u64,
             lines: 1,
+            unsynced: None,
         })
     }
 
     /// Reads the file.
     pub(crate) fn open(path: &Path) -> Result<Self, SessionError> {
-        let read = File::open(path).and_then(|mut file| {
-            let mut text = String::new();
-            file.read_to_string(&mut text)?;
-            Ok((text, identity(&file)?))
+        let read = opening().open(path).and_then(|mut file| {
+            let mut octets = Vec::new();
+            file.read_to_end(&mut octets)?;
+            Ok((octets, identity(&file.metadata()?), file))
         });
-        let (text, file) = read.map_err(|error| SessionError::file(path, error))?;
+        let (octets, identity, file) = read.map_err(|error| SessionError::file(path, error))?;
+        // A line cut in the middle of a character is damaged like any other.
+        let text = String::from_utf8_lossy(&octets);
         let bad = |why: &str| SessionError::Journal {
             path: path.to_owned(),
             line: 1,
@@ -221,10 +249,13 @@ impl Journal {
         let mut journal = Self {
             path: path.to_owned(),
             file,
+            identity,
             header,
             entries: Vec::new(),
+            effective: Vec::new(),
             offset: line.len() as u64,
             lines: 1,
+            unsynced: None,
         };
         journal.catch_up()?;
         Ok(journal)
@@ -240,31 +271,41 @@ impl Journal {
     }
 
     /// The entries that move the world and were not taken back.
-    pub(crate) fn effective(&self) -> Vec<Entry> {
-        let mut effective: Vec<Entry> = Vec::new();
-        for entry in &self.entries {
-            match entry.kind {
-                EntryKind::Undo { of } => effective.retain(|earlier| earlier.seq < of),
-                _ if entry.kind.moves() => effective.push(entry.clone()),
-                _ => {}
+    pub(crate) fn effective(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.effective.iter().map(|index| &self.entries[*index])
+    }
+
+    fn push(&mut self, entry: Entry) {
+        match entry.kind {
+            EntryKind::Undo { of } => {
+                let entries = &self.entries;
+                let left = self
+                    .effective
+                    .partition_point(|index| entries[*index].seq < of);
+                self.effective.truncate(left);
             }
+            _ if entry.kind.moves() => self.effective.push(self.entries.len()),
+            _ => {}
         }
-        effective
+        self.entries.push(entry);
     }
 
     /// Reads what other processes have appended, unless the session was replaced. A last line that
     /// is cut short or damaged was never confirmed: it is cut off. The session's lock must be held.
-    pub(crate) fn catch_up(&mut self) -> Result<(), SessionError> {
+    pub(crate) fn catch_up(&mut self) -> Result<News, SessionError> {
+        let before = self.effective.len();
+        let mut undone = false;
         let appended = self.read_from_offset()?;
         let mut lines = appended.split_inclusive('\n').peekable();
         while let Some(line) = lines.next() {
-            match opened(line) {
+            match opened::<Entry>(line) {
                 Some(entry) => {
-                    self.entries.push(entry);
+                    undone |= matches!(entry.kind, EntryKind::Undo { .. });
+                    self.push(entry);
                     self.offset += line.len() as u64;
                     self.lines += 1;
                 }
-                None if lines.peek().is_none() => return self.cut(),
+                None if lines.peek().is_none() => self.cut()?,
                 None => {
                     return Err(SessionError::Journal {
                         path: self.path.clone(),
@@ -274,30 +315,32 @@ impl Journal {
                 }
             }
         }
-        Ok(())
+        Ok(match undone {
+            true => News::Undone,
+            false => News::Appended(self.effective.len() - before),
+        })
     }
 
     fn read_from_offset(&self) -> Result<String, SessionError> {
-        let read = File::open(&self.path).and_then(|mut file| {
-            let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(self.offset))?;
-            file.read_to_end(&mut bytes)?;
-            Ok((bytes, identity(&file)?))
-        });
-        let (bytes, file) = read.map_err(|error| SessionError::file(&self.path, error))?;
-        if file != self.file {
+        let failed = |error| SessionError::file(&self.path, error);
+        let there = std::fs::metadata(&self.path).map_err(failed)?;
+        if identity(&there) != self.identity {
             let folder = self.path.ancestors().nth(2).unwrap_or(&self.path);
             return Err(SessionError::Replaced {
                 dir: folder.to_owned(),
             });
         }
+        let length = there.len().saturating_sub(self.offset);
+        let mut octets = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        self.file
+            .read_exact_at(&mut octets, self.offset)
+            .map_err(failed)?;
         // A line cut in the middle of a character is damaged like any other.
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
     fn cut(&self) -> Result<(), SessionError> {
-        let file = OpenOptions::new().write(true).open(&self.path);
-        let cut = file.and_then(|file| file.set_len(self.offset));
+        let cut = self.file.set_len(self.offset);
         cut.map_err(|error| SessionError::file(&self.path, error))
     }
 
@@ -317,16 +360,28 @@ impl Journal {
             weight,
         };
         let line = sealed(&entry);
-        let file = OpenOptions::new().append(true).open(&self.path);
-        let written = file.and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
-            file.sync_data()
-        });
-        written.map_err(|error| SessionError::file(&self.path, error))?;
+        if let Err(error) = self.file.write_all(line.as_bytes()) {
+            // What was written of it would stand in the way of the next line.
+            self.cut()?;
+            return Err(SessionError::file(&self.path, error));
+        }
         self.offset += line.len() as u64;
         self.lines += 1;
-        self.entries.push(entry);
+        self.push(entry);
+        let since = *self.unsynced.get_or_insert_with(Instant::now);
+        if since.elapsed() >= UNSYNCED_AT_MOST {
+            self.sync()?;
+        }
         Ok(self.entries.last().expect("an entry was pushed"))
+    }
+
+    /// Hands everything to the disk.
+    pub(crate) fn sync(&mut self) -> Result<(), SessionError> {
+        if self.unsynced.take().is_some() {
+            let synced = self.file.sync_data();
+            synced.map_err(|error| SessionError::file(&self.path, error))?;
+        }
+        Ok(())
     }
 
     /// The number of the next entry.
@@ -335,10 +390,23 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Nobody is left who could be told.
+        self.sync().ok();
+    }
+}
+
+/// The file is read, and added to at its end, whoever else adds to it.
+fn opening() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true);
+    options
+}
+
 /// Device and inode.
-fn identity(file: &File) -> std::io::Result<(u64, u64)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.dev(), metadata.ino()))
+fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 const SEAL: &str = ",\"checksum\":\"";
@@ -410,7 +478,7 @@ mod tests {
             advance(9),
         ];
         let (_dir, journal) = journal_of(kinds);
-        let left: Vec<u64> = journal.effective().iter().map(|entry| entry.seq).collect();
+        let left: Vec<u64> = journal.effective().map(|entry| entry.seq).collect();
         assert_eq!(left, [1, 4]);
         assert_eq!(journal.next_seq(), 5);
     }

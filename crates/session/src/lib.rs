@@ -20,11 +20,15 @@ mod evidence;
 mod flow_files;
 mod folder;
 mod history;
+mod insights;
 mod journal;
 mod lock;
 mod replay;
 mod run;
+mod sandbox;
+mod servers;
 mod session;
+mod waiting;
 mod weight;
 
 pub use content::Content;

@@ -5,8 +5,10 @@
 //! gives [`Waiting`]: it is called again and again while the lock is taken.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::SessionError;
 
@@ -14,28 +16,55 @@ use crate::error::SessionError;
 /// number of the other process, if it is known. It returns when it is time to try again.
 pub type Waiting = fn(turn: u32, holder: Option<u32>);
 
-/// Takes the lock of the session in `dir`.
-pub(crate) fn take(dir: &Path, waiting: Option<Waiting>) -> Result<File, SessionError> {
-    let path = dir.join(".wirelab/lock");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path);
-    let locked = file.and_then(|mut file| {
-        match waiting {
-            Some(waiting) => wait(&mut file, waiting)?,
-            None => file.lock()?,
-        }
-        // Who it is only helps others to understand: no reason to fail.
-        sign(&mut file).ok();
-        Ok(file)
-    });
-    locked.map_err(|error| SessionError::file(&path, error))
+/// The lock of a session, taken or not.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: Arc<File>,
+    path: PathBuf,
 }
 
-fn wait(file: &mut File, waiting: Waiting) -> io::Result<()> {
+/// The lock is held until this goes.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<File>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It would be released with the file at the latest.
+        self.0.unlock().ok();
+    }
+}
+
+impl Lock {
+    /// The lock of the session in `dir`.
+    pub(crate) fn open(dir: &Path) -> Result<Self, SessionError> {
+        let path = dir.join(".wirelab/lock");
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path);
+        let file = file.map_err(|error| SessionError::file(&path, error))?;
+        Ok(Self {
+            file: Arc::new(file),
+            path,
+        })
+    }
+
+    /// Waits until nobody else has it.
+    pub(crate) fn take(&mut self, waiting: Option<Waiting>) -> Result<Held, SessionError> {
+        let locked = match waiting {
+            Some(waiting) => wait(&self.file, waiting),
+            None => self.file.lock(),
+        };
+        locked.map_err(|error| SessionError::file(&self.path, error))?;
+        // Who it is only helps others to understand: no reason to fail.
+        sign(&self.file).ok();
+        Ok(Held(Arc::clone(&self.file)))
+    }
+}
+
+fn wait(file: &File, waiting: Waiting) -> io::Result<()> {
     let mut turn = 0;
     loop {
         match file.try_lock() {
@@ -47,18 +76,23 @@ fn wait(file: &mut File, waiting: Waiting) -> io::Result<()> {
     }
 }
 
+/// Octets of the number in the file: it is always written whole, in one piece.
+const DIGITS: usize = 11;
+
 /// The number that the process which has the lock wrote into it.
-fn holder(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+fn holder(file: &File) -> Option<u32> {
+    let mut text = [0; DIGITS];
+    let length = file.read_at(&mut text, 0).ok()?;
+    std::str::from_utf8(&text[..length])
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
-fn sign(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "{}", std::process::id())
+fn sign(file: &File) -> io::Result<()> {
+    let text = format!("{:<10}\n", std::process::id());
+    file.write_all_at(text.as_bytes(), 0)
 }
 
 #[cfg(test)]
@@ -69,11 +103,12 @@ mod tests {
 
     #[test]
     fn whoever_waits_is_told_for_whom_until_the_lock_is_free() {
-        static OTHER: Mutex<Option<File>> = Mutex::new(None);
+        static OTHER: Mutex<Option<Held>> = Mutex::new(None);
         static TOLD: Mutex<Vec<(u32, Option<u32>)>> = Mutex::new(Vec::new());
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(dir.path().join(".wirelab")).expect("a session's folder");
-        let other = take(dir.path(), None).expect("nobody has it");
+        let take = |waiting| Lock::open(dir.path()).and_then(|mut it| it.take(waiting));
+        let other = take(None).expect("nobody has it");
         *OTHER.lock().expect("not poisoned") = Some(other);
 
         let waiting: Waiting = |turn, holder| {
@@ -82,7 +117,7 @@ mod tests {
                 *OTHER.lock().expect("not poisoned") = None;
             }
         };
-        take(dir.path(), Some(waiting)).expect("free after three turns");
+        take(Some(waiting)).expect("free after three turns");
         let own = Some(std::process::id());
         let told = TOLD.lock().expect("not poisoned");
         assert_eq!(*told, [(0, own), (1, own), (2, own)]);

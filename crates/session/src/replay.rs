@@ -23,13 +23,14 @@ pub(crate) struct Replayed {
 }
 
 impl Replayed {
-    /// Keeps the run as a checkpoint, if it went on since the last one.
-    pub(crate) fn keep(&mut self, cache: &Cache) -> Result<(), SessionError> {
-        if self.key != self.reached {
-            cache.store(&self.reached, Some(&self.key), &mut self.run)?;
-            self.key = self.reached.clone();
+    /// Keeps the run as a checkpoint, if it went on since the last one. Gives whether it did.
+    pub(crate) fn keep(&mut self, cache: &Cache) -> Result<bool, SessionError> {
+        if self.key == self.reached {
+            return Ok(false);
         }
-        Ok(())
+        cache.store(&self.reached, Some(&self.key), &mut self.run)?;
+        self.key = self.reached.clone();
+        Ok(true)
     }
 }
 
@@ -41,7 +42,7 @@ pub(crate) fn run(
     plan: &Arc<Plan>,
     opens_at: SimTime,
     observe: Observe,
-    entries: &[Entry],
+    entries: &[&Entry],
     recorded: Option<&Header>,
 ) -> Result<Replayed, SessionError> {
     let mut keys = vec![Key::opening(plan, opens_at, observe)];
@@ -62,15 +63,24 @@ pub(crate) fn run(
         reached: keys[entries.len()].clone(),
     };
     for entry in &entries[done..] {
-        let reply = apply(&mut replayed.run, entry)?;
-        if let Some(header) = recorded
-            && reply != entry.reply
-        {
-            return Err(drift(entry, header));
+        match recorded {
+            Some(header) => repeat(&mut replayed.run, entry, header)?,
+            None => drop(apply(&mut replayed.run, entry)?),
         }
     }
     replayed.keep(cache)?;
     Ok(replayed)
+}
+
+/// Does what an entry of the journal says.
+///
+/// # Errors
+/// Drift: it brought another reply than the one recorded.
+pub(crate) fn repeat(run: &mut Run, entry: &Entry, header: &Header) -> Result<(), SessionError> {
+    match apply(run, entry)? == entry.reply {
+        true => Ok(()),
+        false => Err(drift(entry, header)),
+    }
 }
 
 fn opening(

@@ -9,16 +9,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use wirelab_control::{CallIds, Control, Input as ControlInput};
 use wirelab_model::{
-    ApiError, ApiErrorKind, Call, Caller, Changes, Observation, Reply, SimDuration, SimTime,
-    UnixTime,
+    ApiError, ApiErrorKind, Call, Caller, Change, Changes, Observation, Reply, Resource,
+    SimDuration, SimTime, UnixTime,
 };
 use wirelab_scenario::{Plan, TimedKind};
 use wirelab_simulator::host::{ExecId, OutputStream};
 use wirelab_simulator::{Event, Input, InputError, Observe, World, WorldConfig};
 
 use crate::evidence::{ApiEvent, Evidence};
+use crate::{insights, servers};
 
 /// Settling stops here (`design.md` section 5).
 const SETTLE_AT_MOST: SimDuration = SimDuration::from_secs(15 * 60);
@@ -360,10 +362,23 @@ impl Run {
             ..Running::default()
         };
         self.state.running.insert(id, running);
-        let input = Input::Exec {
-            id,
-            host: host.into(),
-            argv: argv.to_vec(),
+        let host: SmolStr = host.into();
+        let input = match servers::asked(argv) {
+            Some(Ok(server)) => Input::Serve {
+                id,
+                host,
+                server: Box::new(server),
+            },
+            Some(Err(why)) => {
+                self.state.next_exec += 1;
+                self.refused(id, &servers::refusal(argv, &why));
+                return Ok(id);
+            }
+            None => Input::Exec {
+                id,
+                host,
+                argv: argv.to_vec(),
+            },
         };
         if let Err(error) = self.input(input) {
             self.state.running.remove(&id);
@@ -371,6 +386,12 @@ impl Run {
         }
         self.state.next_exec += 1;
         Ok(id)
+    }
+
+    /// A command ends before it has begun.
+    fn refused(&mut self, id: ExecId, text: &str) {
+        self.printed(id, OutputStream::Stderr, text);
+        self.ended(id, 2, self.state.now);
     }
 
     fn take_ended(&mut self, id: ExecId) -> Option<ExecResult> {
@@ -398,8 +419,32 @@ impl Run {
                 reply: output.reply.clone(),
             });
         }
+        self.launch(output.changes.as_ref(), Some(call));
         self.change(output.changes);
+        if let Some(question) = output.question {
+            let (control, world) = (&self.state.control, &self.state.world);
+            let outcome = insights::answer(&question, control, world);
+            let answer = ControlInput::Answer {
+                analysis: &question.analysis,
+                outcome,
+            };
+            self.state.control.handle(self.state.now, answer);
+        }
         output.reply
+    }
+
+    /// Gives new instances their machines; those of the scenario have theirs already.
+    fn launch(&mut self, changes: Option<&Changes>, call: Option<&Call>) {
+        for change in changes.iter().flat_map(|it| &it.changes) {
+            let Change::Put(Resource::Instance(instance)) = change else {
+                continue;
+            };
+            if !self.state.world.has_machine(&instance.instance_id) {
+                let spec = servers::machine(&instance.instance_id, call);
+                let made = self.input(Input::Host(Box::new(spec)));
+                made.expect("ids are nobody's names, and the firewall was understood");
+            }
+        }
     }
 
     fn change(&mut self, changes: Option<Changes>) {

@@ -20,7 +20,6 @@ mod work;
 
 pub use undo::Undone;
 
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,10 +33,11 @@ use crate::cache::Cache;
 use crate::content::Content;
 use crate::error::SessionError;
 use crate::folder;
-use crate::journal::{Entry, EntryKind, Header, Journal};
-use crate::lock::{self, Waiting};
+use crate::journal::{Entry, EntryKind, Header, Journal, News};
+use crate::lock::{Held, Lock, Waiting};
 use crate::replay::{self, Replayed};
 use crate::run::{ExecResult, Run};
+use crate::waiting;
 use crate::weight::Weight;
 
 /// What a session observes: everything.
@@ -58,9 +58,12 @@ pub struct Session {
     journal: Journal,
     cache: Cache,
     waiting: Option<Waiting>,
-    /// The effective journal; `replayed` is the run after it.
-    entries: Vec<Entry>,
+    /// The session's lock, held while something is done.
+    lock: Option<Lock>,
+    /// The run after the effective journal.
     replayed: Replayed,
+    /// Whether the run may be ahead of the journal: something was begun and not written.
+    ahead: bool,
     /// The same run with its whole evidence, once somebody has asked for it.
     whole: Option<Run>,
 }
@@ -125,7 +128,8 @@ impl Session {
                 dir: dir.to_owned(),
             });
         }
-        let _lock = lock::take(dir, waiting)?;
+        let mut lock = Lock::open(dir)?;
+        let _held = lock.take(waiting)?;
         let journal = Journal::open(&path)?;
         let header = journal.header();
         let (lab, scenario) = load(content, &header.lab)?;
@@ -148,7 +152,7 @@ impl Session {
         waiting: Option<Waiting>,
     ) -> Result<Self, SessionError> {
         let cache = Cache::new(dir.join(".wirelab/cache"));
-        let entries = journal.effective();
+        let entries: Vec<&Entry> = journal.effective().collect();
         let header = journal.header();
         let opens_at = header.opens_at;
         let replayed = replay::run(&cache, &plan, opens_at, OBSERVE, &entries, Some(header))?;
@@ -160,8 +164,9 @@ impl Session {
             journal,
             cache,
             waiting,
-            entries,
+            lock: None,
             replayed,
+            ahead: false,
             whole: None,
         })
     }
@@ -212,21 +217,24 @@ impl Session {
         self.run().now()
     }
 
-    /// Makes a call. Reads leave no trace; anything else is journalled, refused or not, and then,
-    /// unless the lab says otherwise, time runs on until what it started has settled.
+    /// Makes a call. Reads leave no trace, but for the time of who waits where the lab lets calls
+    /// take theirs; anything else is journalled, refused or not, and then, unless the lab says
+    /// otherwise, time runs on until what it started has settled.
     ///
     /// # Errors
     /// Files; drift. A refused call is no error: see [`CallOutcome::reply`].
     pub fn call(&mut self, caller: &Caller, call: &Call) -> Result<CallOutcome, SessionError> {
+        let _lock = self.begin()?;
         if call.is_read_only() {
-            self.catch_up()?;
+            let reply = self.run().read(caller, call);
+            self.poll(&reply)?;
             return Ok(CallOutcome {
-                reply: self.run().read(caller, call),
+                reply,
                 settled_at: None,
             });
         }
-        let _lock = self.begin()?;
         let at = self.now();
+        self.ahead = true;
         let reply = self
             .replayed
             .run
@@ -242,14 +250,30 @@ impl Session {
         } else {
             None
         };
-        self.keep()?;
         Ok(CallOutcome { reply, settled_at })
+    }
+
+    /// Where a lab lets calls take their time, whoever looks at something that is on its way has
+    /// waited for it as long as clients do: so a waiter of the CLI comes to its end.
+    fn poll(&mut self, reply: &Reply) -> Result<(), SessionError> {
+        let waits = |reply: &Reply| reply.as_ref().is_ok_and(waiting::is_on_its_way);
+        if self.lab.settle || self.run().control().settled_at().is_none() || !waits(reply) {
+            return Ok(());
+        }
+        let at = self.now();
+        let until = at + waiting::BETWEEN_POLLS;
+        self.ahead = true;
+        self.replayed.run.advance(until)?;
+        let kind = EntryKind::Advance { until };
+        self.record(at, kind, SmolStr::default(), Weight::Settling)
     }
 
     /// Lets time pass until a call of that weight has settled.
     fn settle(&mut self, of: Weight) -> Result<Option<SimTime>, SessionError> {
         let at = self.now();
+        self.ahead = true;
         let Some(until) = self.replayed.run.settle() else {
+            self.ahead = false;
             return Ok(None);
         };
         let weight = if of.is_step() {
@@ -269,6 +293,7 @@ impl Session {
     pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, SessionError> {
         let _lock = self.begin()?;
         let at = self.now();
+        self.ahead = true;
         let result = match self.replayed.run.exec(host, argv) {
             Ok(result) => result,
             Err(error) => {
@@ -307,8 +332,10 @@ impl Session {
     ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
         let at = self.now();
+        self.ahead = true;
         let advanced = self.replayed.run.advance_watched(until, goes_on);
         let reached = self.now();
+        self.ahead = advanced.is_ok() || reached > at;
         if advanced.is_ok() || reached > at {
             let weight = Weight::of_advance(at, reached);
             let kind = EntryKind::Advance { until: reached };
@@ -320,7 +347,7 @@ impl Session {
 
     /// The effective journal.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+        self.journal.effective()
     }
 
     /// The whole journal: what was taken back, hints and checks included.
@@ -333,8 +360,7 @@ impl Session {
     /// none.
     #[must_use]
     pub fn changes(&self) -> usize {
-        self.entries
-            .iter()
+        self.entries()
             .filter(|entry| entry.kind.changes() && entry.weight.is_step())
             .count()
     }
@@ -349,19 +375,44 @@ impl Session {
     }
 
     /// Takes the lock and catches up with the journal.
-    fn begin(&mut self) -> Result<File, SessionError> {
-        let lock = lock::take(&self.dir, self.waiting)?;
-        self.journal.catch_up()?;
-        let effective = self.journal.effective();
-        if effective != self.entries {
-            self.rebuild()?;
+    fn begin(&mut self) -> Result<Held, SessionError> {
+        let lock = match &mut self.lock {
+            Some(lock) => lock,
+            none => none.insert(Lock::open(&self.dir)?),
+        };
+        let held = lock.take(self.waiting)?;
+        match self.journal.catch_up()? {
+            _ if self.ahead => self.rebuild()?,
+            News::Appended(0) => {}
+            News::Appended(entries) => self.follow(entries)?,
+            News::Undone => self.rebuild()?,
         }
-        Ok(lock)
+        Ok(held)
+    }
+
+    /// Does what the last `entries` of the journal say: others have done it.
+    fn follow(&mut self, entries: usize) -> Result<(), SessionError> {
+        self.whole = None;
+        let count = self.journal.effective().count();
+        let (replayed, header) = (&mut self.replayed, self.journal.header());
+        let mut followed = Ok(());
+        for entry in self.journal.effective().skip(count - entries) {
+            followed = replay::repeat(&mut replayed.run, entry, header);
+            if followed.is_err() {
+                break;
+            }
+            replayed.reached = replayed.reached.after(entry);
+        }
+        match followed {
+            Ok(()) => Ok(()),
+            // From the last checkpoint it may go better; if not, that says why.
+            Err(_) => self.rebuild(),
+        }
     }
 
     /// Makes the run of the effective journal, from the nearest checkpoint.
     fn rebuild(&mut self) -> Result<(), SessionError> {
-        let entries = self.journal.effective();
+        let entries: Vec<&Entry> = self.journal.effective().collect();
         let header = self.journal.header();
         self.replayed = replay::run(
             &self.cache,
@@ -371,7 +422,7 @@ impl Session {
             &entries,
             Some(header),
         )?;
-        self.entries = entries;
+        self.ahead = false;
         self.whole = None;
         self.cache.prune(&self.replayed.key);
         Ok(())
@@ -384,23 +435,50 @@ impl Session {
         reply: SmolStr,
         weight: Weight,
     ) -> Result<(), SessionError> {
-        let entry = self.journal.append(at, kind, reply, weight)?.clone();
-        self.replayed.reached = self.replayed.reached.after(&entry);
-        self.entries.push(entry);
+        let entry = self.journal.append(at, kind, reply, weight)?;
+        self.replayed.reached = self.replayed.reached.after(entry);
+        self.ahead = false;
         self.whole = None;
         Ok(())
     }
 
     /// Keeps the run as a checkpoint, and lets old ones go.
     fn keep(&mut self) -> Result<(), SessionError> {
-        self.replayed.keep(&self.cache)?;
-        self.cache.prune(&self.replayed.key);
+        // A folder that was removed meanwhile stays so.
+        let is_there = journal_path(&self.dir).exists();
+        if is_there && !self.ahead && self.replayed.keep(&self.cache)? {
+            self.cache.prune(&self.replayed.key);
+        }
         Ok(())
+    }
+
+    /// Whether something has been done since the last checkpoint.
+    #[must_use]
+    pub fn has_unkept(&self) -> bool {
+        self.replayed.key != self.replayed.reached
+    }
+
+    /// Does what may wait until there is time for it: hands the journal to the disk, and makes a
+    /// checkpoint, so that the next process need not do everything again. Calls leave both to this,
+    /// and to the end of the session.
+    ///
+    /// # Errors
+    /// Files.
+    pub fn settle_down(&mut self) -> Result<(), SessionError> {
+        self.journal.sync()?;
+        self.keep()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A checkpoint saves time and nothing else.
+        self.keep().ok();
     }
 }
 
 fn load(content: &Content, lab: &str) -> Result<(Lab, Scenario), SessionError> {
-    if !content.lab_dir(lab).join("lab.toml").is_file() {
+    if !content.has_lab(lab) {
         return Err(SessionError::UnknownLab {
             name: lab.to_owned(),
         });
@@ -481,7 +559,7 @@ mod tests {
         let at_once = tempfile::tempdir().expect("a temporary folder");
         let mut other = session_in(at_once.path());
         other.advance(stopped).expect("time to pass");
-        assert_eq!(other.entries, session.entries);
+        assert!(other.entries().eq(session.entries()));
         let records =
             |it: &mut Session| it.run_with_evidence().expect("evidence").evidence().clone();
         assert_eq!(records(&mut other), records(&mut session));

@@ -64,6 +64,7 @@ fn may_configure(argv: &[String], status: i32) -> bool {
         // Of several assignments the first ones may have been made before one fails.
         "sysctl" => arguments.iter().any(|it| it.contains('=')),
         "ip" => status == 0 && any(IP_VERBS),
+        "serve" | "python" | "python3" => status == 0,
         "iptables" => status == 0 && !any(IPTABLES_LISTS),
         _ => false,
     }

@@ -227,6 +227,7 @@ fn subnet(n: u8) -> Subnet {
         ipv6_cidr_block: None,
         availability_zone: "us-east-1a".into(),
         availability_zone_id: "use1-az1".into(),
+        default_for_az: false,
         state: ResourceState::Available,
         map_public_ip_on_launch: false,
         assign_ipv6_address_on_creation: false,

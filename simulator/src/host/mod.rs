@@ -158,7 +158,8 @@ impl Host {
         })
     }
 
-    /// What it was made from; commands such as `ip` and `sysctl` do not change it.
+    /// What it was made from, and the servers that were started since; commands such as `ip` and
+    /// `sysctl` do not change it.
     #[must_use]
     pub fn spec(&self) -> &HostSpec {
         &self.spec

@@ -65,6 +65,25 @@ impl Host {
         self.apply_session(now, socket, acts);
     }
 
+    /// Starts a server; `false` if somebody listens at its port.
+    pub(crate) fn serve(&mut self, server: ServerSpec) -> bool {
+        let port = server.port();
+        let (tcp, udp) = server.transports();
+        let shares = |(its_tcp, its_udp): (bool, bool)| tcp && its_tcp || udp && its_udp;
+        let mut others = self.spec.servers.iter();
+        if others.any(|it| it.port() == port && shares(it.transports())) {
+            return false;
+        }
+        if tcp {
+            self.stack.listen(port);
+        }
+        if udp {
+            self.stack.bind_udp(port);
+        }
+        self.spec.servers.push(server);
+        true
+    }
+
     fn server_index(&self, port: u16) -> Option<usize> {
         let same = |server: &ServerSpec| server.port() == port && server.transports().0;
         self.spec.servers.iter().position(same)

@@ -508,7 +508,96 @@ ec2.delete_security_group(GroupId=group)
 for gone in (vpc, peer):
     ec2.delete_vpc(VpcId=gone)
 refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[vpc])
-refused("InvalidAction", ec2.describe_images)
+refused("InvalidAction", ec2.describe_key_pairs)
+
+# Images: some that scripts look for, and whatever they name.
+amazon = ec2.describe_images(Owners=["amazon"], Filters=by("name", "al2023-ami-*-x86_64"))["Images"]
+check(len(amazon) == 1 and amazon[0]["Architecture"] == "x86_64", amazon)
+named = ec2.describe_images(ImageIds=["ami-12345678", amazon[0]["ImageId"]])["Images"]
+check({it["ImageId"] for it in named} == {"ami-12345678", amazon[0]["ImageId"]}, named)
+check(ec2.describe_images(Owners=["self"])["Images"] == [], "nobody has made an image")
+refused("InvalidAMIID.Malformed", ec2.describe_images, ImageIds=["emi-1"])
+refused("InvalidParameterValue", ec2.describe_images, Filters=by("nam", "x"))
+
+# Default VPCs: an account of a lab has none until it asks for one.
+refused("VPCIdNotSpecified", ec2.create_security_group, GroupName="x", Description="x")
+refused("DefaultVpcDoesNotExist", ec2.create_default_subnet, AvailabilityZone=f"{region}a")
+default = ec2.create_default_vpc()["Vpc"]["VpcId"]
+refused("DefaultVpcAlreadyExists", ec2.create_default_vpc)
+found = ec2.describe_vpcs(Filters=by("is-default", "true"))["Vpcs"]
+check([it["VpcId"] for it in found] == [default] and found[0]["CidrBlock"] == "172.31.0.0/16", found)
+of_default = by("vpc-id", default)
+subnets = ec2.describe_subnets(Filters=of_default)["Subnets"]
+check(len(subnets) == 6 and all(it["DefaultForAz"] and it["MapPublicIpOnLaunch"] for it in subnets), subnets)
+refused("DefaultSubnetAlreadyExistsInAvailabilityZone", ec2.create_default_subnet,
+        AvailabilityZone=f"{region}a")
+first = next(it["SubnetId"] for it in subnets if it["AvailabilityZone"] == f"{region}a")
+ec2.delete_subnet(SubnetId=first)
+again = ec2.create_default_subnet(AvailabilityZone=f"{region}a")["Subnet"]
+check(again["CidrBlock"] == "172.31.0.0/20" and again["DefaultForAz"], again)
+group = ec2.create_security_group(GroupName="web", Description="web")["GroupId"]
+launched = ec2.run_instances(ImageId="ami-12345678", MinCount=2, MaxCount=2, SecurityGroups=["web"],
+                             Placement={"AvailabilityZone": f"{region}b"})["Instances"]
+machines = [it["InstanceId"] for it in launched]
+check(all(it["VpcId"] == default for it in launched), launched)
+ec2.get_waiter("instance_running").wait(InstanceIds=machines)
+one, other = (it["NetworkInterfaces"][0]["NetworkInterfaceId"] for it in launched)
+
+# Reachability: what the path engine says, in the analyzer's words.
+refused("InvalidNetworkInterfaceID.NotFound", ec2.create_network_insights_path,
+        Source="eni-0123456789abcdef0", Destination=one, Protocol="tcp")
+refused("MissingParameter", ec2.create_network_insights_path, Source=one, Protocol="tcp")
+path = ec2.create_network_insights_path(Source=one, Destination=machines[1], Protocol="tcp", DestinationPort=80,
+                                        TagSpecifications=tags("network-insights-path", "p"))
+path = path["NetworkInsightsPath"]["NetworkInsightsPathId"]
+listed = ec2.describe_network_insights_paths(Filters=by("source", one))["NetworkInsightsPaths"]
+check([it["NetworkInsightsPathId"] for it in listed] == [path], listed)
+
+
+def analysed():
+    started = ec2.start_network_insights_analysis(NetworkInsightsPathId=path)["NetworkInsightsAnalysis"]
+    check(started["Status"] == "running", started)
+    ids = [started["NetworkInsightsAnalysisId"]]
+    return ec2.describe_network_insights_analyses(NetworkInsightsAnalysisIds=ids)["NetworkInsightsAnalyses"][0]
+
+
+def codes(analysis):
+    return [it["ExplanationCode"] for it in analysis.get("Explanations", [])]
+
+
+denied = analysed()
+check(denied["Status"] == "succeeded" and not denied["NetworkPathFound"], denied)
+check(codes(denied) == ["ENI_SG_RULES_MISMATCH"], denied)
+why = denied["Explanations"][0]
+check(why["Direction"] == "ingress" and why["SecurityGroups"][0]["Id"] == group, why)
+ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80,
+                                     CidrIp="172.31.0.0/16")
+found = analysed()
+check(found["NetworkPathFound"] and "Explanations" not in found, found)
+forward = [it["Component"]["Id"] for it in found["ForwardPathComponents"]]
+check(forward[0] == one and forward[-1] == other and group in forward, forward)
+rules = [it["SecurityGroupRule"] for it in found["ForwardPathComponents"] if "SecurityGroupRule" in it]
+check(rules[-1]["Cidr"] == "172.31.0.0/16" and rules[-1]["PortRange"] == {"From": 80, "To": 80}, rules)
+check(found["ReturnPathComponents"][0]["SequenceNumber"] == 1, found)
+acl = ec2.describe_network_acls(Filters=of_default)["NetworkAcls"][0]["NetworkAclId"]
+away = ec2.create_network_insights_path(Source=one, DestinationIp="203.0.113.9", Protocol="udp", DestinationPort=53)
+away = away["NetworkInsightsPath"]["NetworkInsightsPathId"]
+path, inside = away, path
+check(analysed()["NetworkPathFound"], "a public address leads out of a default VPC")
+ec2.create_network_acl_entry(NetworkAclId=acl, RuleNumber=50, Egress=True, Protocol="17", RuleAction="deny",
+                             CidrBlock="0.0.0.0/0", PortRange={"From": 53, "To": 53})
+check(codes(analysed()) == ["SUBNET_ACL_RESTRICTION"], "the list lets no question out")
+refused("AnalysisExistsForNetworkInsightsPath", ec2.delete_network_insights_path, NetworkInsightsPathId=path)
+analyses = ec2.describe_network_insights_analyses()["NetworkInsightsAnalyses"]
+check(len(analyses) == 4, analyses)
+check(len(ec2.describe_network_insights_analyses(Filters=by("path-found", "true"))["NetworkInsightsAnalyses"]) == 2,
+      analyses)
+for analysis in analyses:
+    ec2.delete_network_insights_analysis(NetworkInsightsAnalysisId=analysis["NetworkInsightsAnalysisId"])
+for gone in (path, inside):
+    ec2.delete_network_insights_path(NetworkInsightsPathId=gone)
+refused("InvalidNetworkInsightsPathId.NotFound", ec2.delete_network_insights_path, NetworkInsightsPathId=path)
+ec2.terminate_instances(InstanceIds=machines)
 
 known = set(os.environ["WIRELAB_ACTIONS"].split())
 print("not tried:", " ".join(sorted(known - succeeded)) or "none")

@@ -36,6 +36,8 @@ pub(crate) struct Arguments {
     /// End the endpoint that this shell was given, and print what takes its variables away
     #[arg(long, conflicts_with_all = ["serve", "port"])]
     stop: bool,
+    #[command(flatten)]
+    signatures: shell::Signatures,
     /// Serve here, in the foreground
     #[arg(long)]
     serve: bool,
@@ -65,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     drop(folder::open()?);
     // A second endpoint for one shell would leave the first behind.
     stop_earlier();
-    let text = start_behind(arguments.port)?;
+    let text = start_behind(arguments)?;
     output::text(&text).map(|()| Code::Passed)
 }
 
@@ -80,7 +82,11 @@ fn stop_earlier() {
 
 fn serve(arguments: &Arguments) -> Result<Code, Failure> {
     let folder = folder::session_folder()?.unwrap_or_default();
-    let serving = shell::serve(arguments.port.unwrap_or(0))?;
+    let serving = shell::serve(&shell::Place {
+        folder: None,
+        port: arguments.port.unwrap_or(0),
+        signatures: arguments.signatures,
+    })?;
     let surroundings = Surroundings::of(&serving)?;
     output::text(&(surroundings.exports() + READY + "\n"))?;
     std::io::stdout().flush()?;
@@ -128,11 +134,14 @@ fn session_leader() -> i32 {
 }
 
 /// Starts a server that outlives this process, and gives what it prints.
-fn start_behind(port: Option<u16>) -> Result<String, Failure> {
+fn start_behind(arguments: &Arguments) -> Result<String, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     let until = session_leader().to_string();
     command.args(["env", "--serve", "--until", &until]);
-    if let Some(port) = port {
+    if arguments.signatures.strict {
+        command.arg("--strict");
+    }
+    if let Some(port) = arguments.port {
         command.args(["--port", &port.to_string()]);
     }
     // A group of its own: Ctrl-C in the terminal is not meant for it.

@@ -4,9 +4,12 @@
 //! from ever reaching a real account, is [`surroundings`]' business; `wirelab env` gives the same
 //! to a shell that is there already.
 
+mod shelf;
 pub(crate) mod surroundings;
 mod tools;
 
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
@@ -39,6 +42,8 @@ pub(crate) struct Arguments {
         allow_hyphen_values = true
     )]
     command: Vec<String>,
+    #[command(flatten)]
+    signatures: Signatures,
     /// Answer a question of the shell's own programs
     #[arg(
         long,
@@ -51,6 +56,23 @@ pub(crate) struct Arguments {
     /// Where the endpoint listens
     #[arg(long, hide = true, value_name = "PORT")]
     port: Option<u16>,
+}
+
+/// What the endpoint makes of signatures.
+#[derive(clap::Args, Clone, Copy)]
+pub(crate) struct Signatures {
+    /// Refuse requests whose signature is not that of their key, or is too old
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Which session is served, and where.
+pub(crate) struct Place<'p> {
+    /// Its folder; the one that commands act on if none.
+    pub(crate) folder: Option<&'p Path>,
+    /// The port; 0 is any that is free.
+    pub(crate) port: u16,
+    pub(crate) signatures: Signatures,
 }
 
 /// What `aws`, `date` and the prompt of the shell want to know.
@@ -68,9 +90,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if let (Some(question), Some(port)) = (arguments.ask, arguments.port) {
         return answer(question, port);
     }
-    let server = serve(arguments.port.unwrap_or(0))?;
+    let place = Place {
+        folder: None,
+        port: arguments.port.unwrap_or(0),
+        signatures: arguments.signatures,
+    };
+    run_in(&place, &arguments.command)
+}
+
+/// Runs a command, or a shell, beside an endpoint.
+pub(crate) fn run_in(place: &Place<'_>, words: &[String]) -> Result<Code, Failure> {
+    let server = serve(place)?;
     let surroundings = Surroundings::of(&server)?;
-    let mut command = match arguments.command.split_first() {
+    let mut command = match words.split_first() {
         Some((program, rest)) => {
             let mut command = Command::new(program);
             command.args(rest);
@@ -78,7 +110,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         }
         None => {
             output::note(&surroundings.greeting());
-            surroundings.shell()
+            let mut shell = surroundings.shell();
+            if let Some(folder) = place.folder {
+                shell.current_dir(folder);
+            }
+            shell
         }
     };
     surroundings.put_around(&mut command);
@@ -99,9 +135,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     Ok(Code::Program(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
+/// Serves in the foreground, until it is stopped.
+pub(crate) fn serve_here(place: &Place<'_>) -> Result<Code, Failure> {
+    let serving = serve(place)?;
+    let surroundings = Surroundings::of(&serving)?;
+    output::text(&surroundings.exports())?;
+    std::io::stdout().flush()?;
+    serving.server.run()?;
+    Ok(Code::Passed)
+}
+
 /// An endpoint of the lab that commands act on, and what its shell must know of the lab.
 pub(crate) struct Serving {
     pub(crate) server: Server,
+    folder: PathBuf,
     lab: String,
     region: String,
     /// Name and id; the learner's own account first.
@@ -109,8 +156,13 @@ pub(crate) struct Serving {
 }
 
 /// Opens the session and listens.
-pub(crate) fn serve(port: u16) -> Result<Serving, Failure> {
-    let session = folder::open()?;
+pub(crate) fn serve(place: &Place<'_>) -> Result<Serving, Failure> {
+    let port = place.port;
+    let session = match place.folder {
+        Some(folder) => folder::open_in(folder)?,
+        None => folder::open()?,
+    };
+    let folder = std::path::absolute(session.dir())?;
     let content = content::find()?;
     let caller = session.plan().caller.clone();
     let others = session
@@ -122,11 +174,13 @@ pub(crate) fn serve(port: u16) -> Result<Serving, Failure> {
     let mut accounts = vec![("default".to_owned(), caller.account.to_string())];
     accounts.extend(others);
     let lab = session.lab().name.clone();
-    let server = Server::bind(Endpoint::new(session, content), port).map_err(|error| {
+    let endpoint = Endpoint::new(session, content).with_strict(place.signatures.strict);
+    let server = Server::bind(endpoint, port).map_err(|error| {
         Failure::environment(format!("127.0.0.1:{port} cannot be listened on: {error}"))
     })?;
     Ok(Serving {
         server,
+        folder,
         lab,
         region: caller.region.to_string(),
         accounts,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use wirelab_model::Reply;
+use wirelab_model::{Reply, Vpc};
 
 use crate::describe::Reader;
 use crate::error;
@@ -20,6 +20,8 @@ pub(crate) fn describe_account_attributes(
     request: DescribeAccountAttributes,
 ) -> Reply {
     let quotas = &reader.config.quotas;
+    let default_vpc = reader.each::<Vpc>().find(|it| it.is_default);
+    let default_vpc = default_vpc.map(|it| it.vpc_id.to_string());
     let attributes: [(&str, String); 6] = [
         ("supported-platforms", "VPC".to_owned()),
         (
@@ -31,7 +33,10 @@ pub(crate) fn describe_account_attributes(
         // vCPU limit": it is 20 for everybody.
         ("max-instances", "20".to_owned()),
         ("vpc-max-elastic-ips", quotas.addresses.to_string()),
-        ("default-vpc", "none".to_owned()),
+        (
+            "default-vpc",
+            default_vpc.unwrap_or_else(|| "none".to_owned()),
+        ),
     ];
     let names = &request.attribute_names;
     let known = |name: &&SmolStr| attributes.iter().any(|it| it.0 == name.as_str());

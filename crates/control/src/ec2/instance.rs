@@ -18,7 +18,7 @@ use crate::describe::{Field, Reader};
 use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
 use crate::ec2::metadata_options::{self, MetadataRequest};
 use crate::ec2::network_interface::{self, NewInterface};
-use crate::ec2::{instance_state, instance_type, interface_attachment};
+use crate::ec2::{default_vpc, instance_state, instance_type, interface_attachment};
 use crate::error;
 use crate::kind::Kind;
 use crate::state::{Launch, State};
@@ -42,8 +42,13 @@ pub(crate) struct RunInstances {
     ipv6_address_count: Option<usize>,
     #[serde(default)]
     security_group_ids: Vec<SecurityGroupId>,
+    /// By name, in the default VPC.
+    #[serde(default)]
+    security_groups: Vec<SmolStr>,
     #[serde(default)]
     network_interfaces: Vec<InterfaceRequest>,
+    #[serde(default)]
+    placement: Placement,
     // Taken, and without effect on the network.
     #[serde(default, rename = "BlockDeviceMappings")]
     _block_device_mappings: Option<IgnoredAny>,
@@ -66,12 +71,35 @@ pub(crate) struct RunInstances {
     _maintenance_options: Option<IgnoredAny>,
     #[serde(default, rename = "Monitoring")]
     _monitoring: Option<IgnoredAny>,
-    #[serde(default, rename = "Placement")]
-    _placement: Option<IgnoredAny>,
     #[serde(default, rename = "PrivateDnsNameOptions")]
     _private_dns_name_options: Option<IgnoredAny>,
     #[serde(default, rename = "UserData")]
     _user_data: Option<IgnoredAny>,
+}
+
+/// Where an instance is to stand. Beyond the zone nothing is simulated.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Placement {
+    availability_zone: Option<SmolStr>,
+    #[serde(default, rename = "AvailabilityZoneId")]
+    _availability_zone_id: Option<IgnoredAny>,
+    #[serde(default, rename = "Affinity")]
+    _affinity: Option<IgnoredAny>,
+    #[serde(default, rename = "GroupName")]
+    _group_name: Option<IgnoredAny>,
+    #[serde(default, rename = "PartitionNumber")]
+    _partition_number: Option<IgnoredAny>,
+    #[serde(default, rename = "HostId")]
+    _host_id: Option<IgnoredAny>,
+    #[serde(default, rename = "Tenancy")]
+    _tenancy: Option<IgnoredAny>,
+    #[serde(default, rename = "SpreadDomain")]
+    _spread_domain: Option<IgnoredAny>,
+    #[serde(default, rename = "HostResourceGroupArn")]
+    _host_resource_group_arn: Option<IgnoredAny>,
+    #[serde(default, rename = "GroupId")]
+    _group_id: Option<IgnoredAny>,
 }
 
 /// Profile and role share their name, as the console makes them.
@@ -121,7 +149,7 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
             last",
         ));
     }
-    let interfaces = request.interfaces()?;
+    let interfaces = request.interfaces(tx)?;
     let reservation_id = SmolStr::new(tx.new_text_id("r"));
     let mut made = Vec::new();
     for index in 0..request.max_count {
@@ -154,17 +182,19 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
 impl RunInstances {
     /// The interfaces wanted, in the order of their device indices. The parameters at the top level
     /// stand for a single new one.
-    fn interfaces(&self) -> Result<Vec<InterfaceRequest>, ApiError> {
+    fn interfaces(&self, tx: &Transaction<'_>) -> Result<Vec<InterfaceRequest>, ApiError> {
         if self.network_interfaces.is_empty() {
+            let subnet_id = match &self.subnet_id {
+                Some(id) => id.clone(),
+                None => self.default_subnet(tx)?,
+            };
+            let mut groups = self.security_group_ids.clone();
+            groups.extend(self.named_groups(tx, &subnet_id)?);
             return Ok(vec![InterfaceRequest {
                 device_index: 0,
                 network_interface_id: None,
-                subnet_id: Some(
-                    self.subnet_id
-                        .clone()
-                        .ok_or_else(error::vpc_not_specified)?,
-                ),
-                groups: self.security_group_ids.clone(),
+                subnet_id: Some(subnet_id),
+                groups,
                 private_ip_address: self.private_ip_address,
                 secondary_private_ip_address_count: 0,
                 ipv6_addresses: self.ipv6_addresses.clone(),
@@ -174,13 +204,19 @@ impl RunInstances {
                 description: String::new(),
             }]);
         }
-        if self.subnet_id.is_some() || !self.security_group_ids.is_empty() {
+        let groups = !self.security_group_ids.is_empty() || !self.security_groups.is_empty();
+        if self.subnet_id.is_some() || groups {
             return Err(error::combination(
                 "Network interfaces and an instance-level subnet ID or security groups may not be \
                 specified on the same request",
             ));
         }
         let mut interfaces = self.network_interfaces.clone();
+        for wanted in &mut interfaces {
+            if wanted.network_interface_id.is_none() && wanted.subnet_id.is_none() {
+                wanted.subnet_id = Some(self.default_subnet(tx)?);
+            }
+        }
         interfaces.sort_by_key(|it| it.device_index);
         if interfaces[0].device_index != 0 {
             return Err(error::invalid_parameter_value(
@@ -196,6 +232,37 @@ impl RunInstances {
             ));
         }
         Ok(interfaces)
+    }
+
+    /// The subnet that a call without one means: of the default VPC, in the zone asked for or the
+    /// first.
+    fn default_subnet(&self, tx: &Transaction<'_>) -> Result<SubnetId, ApiError> {
+        let zone = self.placement.availability_zone.as_deref();
+        default_vpc::subnet(tx, zone).ok_or_else(error::vpc_not_specified)
+    }
+
+    /// The groups that are given by their names.
+    fn named_groups(
+        &self,
+        tx: &Transaction<'_>,
+        subnet: &SubnetId,
+    ) -> Result<Vec<SecurityGroupId>, ApiError> {
+        if self.security_groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let vpc_id = &tx.get::<Subnet>(subnet)?.vpc_id;
+        if !tx.get::<Vpc>(vpc_id)?.is_default {
+            return Err(error::combination(
+                "The parameter groupName cannot be used with the parameter subnet",
+            ));
+        }
+        let group = |name: &SmolStr| {
+            let mut groups = tx.each::<SecurityGroup>();
+            let found = groups.find(|it| it.vpc_id == *vpc_id && it.group_name == *name);
+            let found = found.ok_or_else(|| error::group_name_not_found(name));
+            found.map(|it| it.group_id.clone())
+        };
+        self.security_groups.iter().map(group).collect()
     }
 }
 

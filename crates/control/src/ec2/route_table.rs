@@ -41,6 +41,16 @@ pub(crate) fn create_main(tx: &mut Transaction<'_>, vpc_id: &VpcId) {
     tx.put(table);
 }
 
+/// Adds a route to the table that the VPC was born with.
+pub(crate) fn add_to_main(tx: &mut Transaction<'_>, vpc_id: &VpcId, route: Route) {
+    let main = |it: &&RouteTable| it.vpc_id == *vpc_id && is_main(it);
+    let found = tx.each::<RouteTable>().find(main);
+    if let Some(mut table) = found.cloned() {
+        table.routes.push(route);
+        tx.put(table);
+    }
+}
+
 fn new_table(tx: &mut Transaction<'_>, vpc_id: &VpcId, tags: Vec<Tag>) -> RouteTable {
     let vpc = tx.resources().vpcs.get(vpc_id);
     let routes = vpc.map_or_else(Vec::new, |vpc| route::local_routes(vpc));

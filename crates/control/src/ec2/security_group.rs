@@ -7,7 +7,7 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::permission;
+use crate::ec2::{default_vpc, permission};
 use crate::error;
 use crate::state::State;
 use crate::transaction::Transaction;
@@ -25,7 +25,8 @@ pub(crate) fn create_security_group(
     tx: &mut Transaction<'_>,
     request: CreateSecurityGroup,
 ) -> Reply {
-    let vpc_id = request.vpc_id.ok_or_else(error::vpc_not_specified)?;
+    let vpc_id = request.vpc_id.or_else(|| default_vpc::id(tx));
+    let vpc_id = vpc_id.ok_or_else(error::vpc_not_specified)?;
     tx.get::<Vpc>(&vpc_id)?;
     check_name(&request.group_name)?;
     check_description("security group", &request.description)?;

@@ -42,6 +42,7 @@ pub(crate) fn create_subnet(tx: &mut Transaction<'_>, request: CreateSubnet) -> 
         ipv6_cidr_block,
         availability_zone,
         availability_zone_id,
+        default_for_az: false,
         state: ResourceState::Available,
         map_public_ip_on_launch: false,
         assign_ipv6_address_on_creation: false,
@@ -265,7 +266,7 @@ const FIELDS: &[Field<Subnet>] = &[
     ("available-ip-address-count", |it, resources| {
         one(network::free_addresses(resources, it))
     }),
-    ("default-for-az", |_, _| one(false)),
+    ("default-for-az", |it, _| one(it.default_for_az)),
     ("map-public-ip-on-launch", |it, _| {
         one(it.map_public_ip_on_launch)
     }),
@@ -279,7 +280,7 @@ pub(crate) fn describe_subnets(reader: &Reader<'_>, request: DescribeSubnets) ->
     })
 }
 
-fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
+pub(crate) fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
     let arn = format!(
         "arn:aws:ec2:{region}:{}:subnet/{}",
         subnet.owner_id, subnet.subnet_id
@@ -299,7 +300,7 @@ fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
         "AvailabilityZoneId": subnet.availability_zone_id,
         "AvailableIpAddressCount": network::free_addresses(resources, subnet),
         "AssignIpv6AddressOnCreation": subnet.assign_ipv6_address_on_creation,
-        "DefaultForAz": false,
+        "DefaultForAz": subnet.default_for_az,
         "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
         "OwnerId": subnet.owner_id,
         "SubnetArn": arn,

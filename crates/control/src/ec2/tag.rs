@@ -30,13 +30,17 @@ pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Repl
     for id in &request.resources {
         let mut count = 0;
         let is_owned = tx.owns(id);
-        kind::edit_tags(&mut tx.state.resources, id, is_owned, |tags| {
+        let mut edit = |tags: &mut Vec<Tag>| {
             for tag in &request.tags {
                 tags.retain(|old| old.key != tag.key);
                 tags.push(tag.clone());
             }
             count = tags.len();
-        })?;
+        };
+        match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
+            Some(tags) => edit(tags),
+            None => kind::edit_tags(&mut tx.state.resources, id, is_owned, edit)?,
+        }
         if count > quota {
             return Err(error::tag_limit(id));
         }
@@ -93,12 +97,16 @@ impl TagPattern {
 pub(crate) fn delete_tags(tx: &mut Transaction<'_>, request: DeleteTags) -> Reply {
     for id in &request.resources {
         let is_owned = tx.owns(id);
-        kind::edit_tags(&mut tx.state.resources, id, is_owned, |tags| {
+        let edit = |tags: &mut Vec<Tag>| {
             let goes = |tag: &Tag| {
                 request.tags.is_empty() || request.tags.iter().any(|it| it.matches(tag))
             };
             tags.retain(|tag| !goes(tag));
-        })?;
+        };
+        match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
+            Some(tags) => edit(tags),
+            None => kind::edit_tags(&mut tx.state.resources, id, is_owned, edit)?,
+        }
     }
     Ok(done())
 }

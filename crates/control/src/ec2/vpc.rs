@@ -207,7 +207,7 @@ pub(crate) fn describe_vpcs(reader: &Reader<'_>, request: DescribeVpcs) -> Reply
     })
 }
 
-fn show(vpc: &Vpc, state: &State) -> Value {
+pub(crate) fn show(vpc: &Vpc, state: &State) -> Value {
     json!({
         "VpcId": vpc.vpc_id,
         "State": vpc.state,

@@ -23,6 +23,8 @@ pub struct Subnet {
     pub availability_zone: SmolStr,
     /// `use1-az1`.
     pub availability_zone_id: SmolStr,
+    /// Whether this is its zone's subnet of the Region's default VPC.
+    pub default_for_az: bool,
     /// State.
     pub state: ResourceState,
     /// Whether instances get a public address.

@@ -19,6 +19,8 @@ pub(crate) struct Header {
     pub(crate) accounts: Accounts,
     pub(crate) starts: UnixTime,
     pub(crate) fabric: FabricConfig,
+    /// Whether accounts have default VPCs.
+    pub(crate) default_vpcs: bool,
 }
 
 impl Header {
@@ -40,6 +42,7 @@ impl Header {
             accounts: Accounts::read(fields)?,
             starts: starts?,
             fabric,
+            default_vpcs: fields.boolean("default_vpcs").unwrap_or(false),
         })
     }
 

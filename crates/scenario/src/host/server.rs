@@ -22,7 +22,22 @@ const SERVERS: [&str; 10] = [
 /// `ssh 22 users=ec2-user`, `ntp 123`, `dns 53 zone=corp.internal db.corp.internal=10.0.1.5`,
 /// `bulk 5201`, `echo 7`, `discard 9`.
 pub(super) fn read(text: &Text, sink: &Sink) -> Option<ServerSpec> {
-    let words: Vec<&str> = text.text.split_whitespace().collect();
+    match words(&text.text) {
+        Ok(server) => Some(server),
+        Err((why, hint)) => refuse(text, "server", &why, hint, sink),
+    }
+}
+
+/// Reads a line of a machine's `servers`.
+///
+/// # Errors
+/// Why it is none, and how one of its kind is written.
+pub fn server_line(line: &str) -> Result<ServerSpec, String> {
+    words(line).map_err(|(why, hint)| format!("{why}; {hint}"))
+}
+
+fn words(line: &str) -> Result<ServerSpec, (String, &'static str)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
     let read = match words[..] {
         [kind, port, ref rest @ ..] => parse(port).and_then(|port| match port {
             0 => Err("a server has a port from 1 to 65535".to_owned()),
@@ -30,11 +45,8 @@ pub(super) fn read(text: &Text, sink: &Sink) -> Option<ServerSpec> {
         }),
         _ => Err("kind and port are wanted".to_owned()),
     };
-    let hint = hint(words.first().copied().unwrap_or_default());
-    match read {
-        Ok(server) => Some(server),
-        Err(why) => refuse(text, "server", &why, hint, sink),
-    }
+    let kind = words.first().copied().unwrap_or_default();
+    read.map_err(|why| (why, hint(kind)))
 }
 
 /// How a line of this kind is written.

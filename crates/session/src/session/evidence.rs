@@ -43,7 +43,8 @@ impl Session {
     pub fn replica(&self, seed: Seed, observe: Observe) -> Result<Run, SessionError> {
         let plan = Arc::new(self.scenario.compile(seed)?);
         let opens_at = self.journal.header().opens_at;
-        let replayed = replay::run(&self.cache, &plan, opens_at, observe, &self.entries, None)?;
+        let entries: Vec<_> = self.journal.effective().collect();
+        let replayed = replay::run(&self.cache, &plan, opens_at, observe, &entries, None)?;
         match self.cache.evidence(&replayed.key) {
             Some(earlier) => Ok(replayed.run.with_earlier(earlier)),
             None => self.run_from_the_start(&plan, observe),
@@ -53,7 +54,7 @@ impl Session {
     fn run_from_the_start(&self, plan: &Arc<Plan>, observe: Observe) -> Result<Run, SessionError> {
         let mut run = Run::new(Arc::clone(plan), observe)?;
         run.advance(self.journal.header().opens_at)?;
-        for entry in &self.entries {
+        for entry in self.journal.effective() {
             replay::apply(&mut run, entry)?;
         }
         Ok(run)
@@ -66,6 +67,7 @@ impl Session {
     /// Files.
     pub fn write_evidence(&mut self) -> Result<Vec<PathBuf>, SessionError> {
         let _lock = self.begin()?;
+        self.keep()?;
         self.write_all()
     }
 
@@ -76,6 +78,7 @@ impl Session {
     /// Files.
     pub fn restore_evidence(&mut self) -> Result<Vec<PathBuf>, SessionError> {
         let _lock = self.begin()?;
+        self.keep()?;
         let is_whole = |written: Written| {
             written.key == self.replayed.key && folder::are_unchanged(&self.dir, &written.files)
         };

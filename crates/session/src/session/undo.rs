@@ -31,8 +31,9 @@ impl Session {
     /// Nothing to take back; files.
     pub fn undo(&mut self) -> Result<Undone, SessionError> {
         let _lock = self.begin()?;
-        let (step, undone) = next(&self.entries, self.now()).ok_or(SessionError::NothingToUndo)?;
-        let of = self.entries[step].seq;
+        let entries: Vec<&Entry> = self.journal.effective().collect();
+        let (step, undone) = next(&entries, self.now()).ok_or(SessionError::NothingToUndo)?;
+        let of = entries[step].seq;
         self.take_back(of)?;
         Ok(undone)
     }
@@ -40,7 +41,8 @@ impl Session {
     /// What one undo after the other would take back, the next one first.
     #[must_use]
     pub fn undos(&self) -> Vec<Undone> {
-        let (mut left, mut now) = (&self.entries[..], self.now());
+        let entries: Vec<&Entry> = self.journal.effective().collect();
+        let (mut left, mut now) = (&entries[..], self.now());
         let mut undos = Vec::new();
         while let Some((step, undone)) = next(left, now) {
             (left, now) = (&left[..step], undone.back_to);
@@ -55,7 +57,8 @@ impl Session {
     /// Files.
     pub fn reset(&mut self) -> Result<(), SessionError> {
         let _lock = self.begin()?;
-        match self.entries.first().map(|entry| entry.seq) {
+        let first = self.journal.effective().next();
+        match first.map(|entry| entry.seq) {
             Some(of) => self.take_back(of),
             None => Ok(()),
         }
@@ -72,7 +75,7 @@ impl Session {
 
 /// Which of `entries`, after which it is `now`, an undo cuts along with all behind it, and what it
 /// takes back by that.
-fn next(entries: &[Entry], now: SimTime) -> Option<(usize, Undone)> {
+fn next(entries: &[&Entry], now: SimTime) -> Option<(usize, Undone)> {
     let passing = || entries.iter().position(|it| it.weight == Weight::Passing);
     let step = entries.iter().rposition(|it| it.weight.is_step());
     let step = step.or_else(passing)?;

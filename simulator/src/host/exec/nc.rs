@@ -89,8 +89,8 @@ impl Asked {
                 Word::Flag('n') => asked.nc.numeric = true,
                 Word::Flag('u') => asked.udp = true,
                 Word::Flag('l') => {
-                    let text = "nc: -l (not supported here): what listens on a machine is in the \
-                                scenario; `ss -tulpn` lists it\n";
+                    let text = "nc: -l (not supported here): `serve` starts what listens on a \
+                                machine; `ss -tulpn` lists it\n";
                     return Err(Refusal::with_status(1, format!("{text}{USAGE}")));
                 }
                 Word::Flag('N') => {}

@@ -11,19 +11,23 @@
 //!   one finds none.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 use wirelab_aws_api::AccessKey;
 
-use super::{Serving, tools};
+use super::{Serving, shelf, tools};
 use crate::failure::Failure;
+use crate::folder;
 
 /// A folder of programs and settings, and the variables that lead to them. The folder goes with
 /// this value.
 pub(crate) struct Surroundings {
     folder: TempDir,
+    /// Says to others that the folder is in use.
+    _lock: File,
     lab: String,
     variables: Vec<(&'static str, OsString)>,
 }
@@ -34,7 +38,9 @@ const FOLDER_PREFIX: &str = "wirelab-shell-";
 impl Surroundings {
     /// Writes the folder.
     pub(crate) fn of(serving: &Serving) -> Result<Self, Failure> {
+        shelf::clean(&std::env::temp_dir(), FOLDER_PREFIX);
         let folder = tempfile::Builder::new().prefix(FOLDER_PREFIX).tempdir()?;
+        let lock = shelf::hold(folder.path())?;
         let bin = folder.path().join("bin");
         std::fs::create_dir(&bin)?;
         let port = serving.server.port();
@@ -82,9 +88,11 @@ impl Surroundings {
             ("no_proxy", without_proxy()),
             ("WIRELAB_ENDPOINT", port.to_string().into()),
             ("WIRELAB_ENDPOINT_SECRET", serving.server.secret().into()),
+            (folder::SERVED, serving.folder.clone().into()),
         ];
         Ok(Self {
             folder,
+            _lock: lock,
             lab: serving.lab.clone(),
             variables,
         })

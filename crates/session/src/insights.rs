@@ -1,0 +1,410 @@
+//! Reachability Analyzer: the control plane's question, answered by the path engine in the API's
+//! words.
+//!
+//! The analyzer knows configuration alone (Reachability Analyzer Guide, "How Reachability Analyzer
+//! works"): what a machine's own firewall does or whether somebody listens is not its business, nor
+//! are lengths of packets and allowances. It looks at what the API shows now, so a change counts
+//! before the network obeys it.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+use wirelab_control::{Control, Question, QuestionSource};
+use wirelab_model::{
+    FlowDirection, IpProtocol, NetworkAclEntry, NetworkInterfaceId, PortRange, RouteDestination,
+    RouteTarget, RulePeer, SecurityGroupRuleId,
+};
+use wirelab_simulator::path::{
+    Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeProtocol, StepVerdict,
+    explain_with,
+};
+use wirelab_simulator::{DropReason, Hop, World};
+
+/// Answers `question` about what `control` shows, on `world`.
+pub(crate) fn answer(
+    question: &Question,
+    control: &Control,
+    world: &World,
+) -> Result<Value, String> {
+    let mut first = None;
+    for port in &question.ports {
+        let report = ask(question, *port, control, world)?;
+        if is_found(&report) {
+            return Ok(found(question, &report, control));
+        }
+        first.get_or_insert(report);
+    }
+    let report = first.ok_or("no port was asked about")?;
+    Ok(json!({
+        "NetworkPathFound": false,
+        "Explanations": explanations(&report, control),
+    }))
+}
+
+fn ask(
+    question: &Question,
+    port: u16,
+    control: &Control,
+    world: &World,
+) -> Result<PathReport, String> {
+    let from = match &question.from {
+        QuestionSource::Interface(id, source) => Origin::Interface {
+            id: id.clone(),
+            source: *source,
+        },
+        QuestionSource::Internet(source) => Origin::Internet { source: *source },
+    };
+    let probe = Probe {
+        from,
+        to: question.to,
+        protocol: match question.udp {
+            true => ProbeProtocol::Udp(port),
+            false => ProbeProtocol::Tcp(port),
+        },
+        source_port: question.source_port,
+        size: None,
+    };
+    let ahead = world.resources().diff(control.resources());
+    explain_with(world, &ahead, &probe).map_err(|error| error.to_string())
+}
+
+fn journeys(report: &PathReport) -> impl Iterator<Item = &Journey> {
+    std::iter::once(&report.forward).chain(&report.back)
+}
+
+/// Why a hop denies, if the analyzer knows of such reasons. What is beyond the internet gateway is
+/// not its business.
+const fn denial(step: &PathStep) -> Option<&DropReason> {
+    match (&step.hop, &step.verdict) {
+        (Hop::Internet, _)
+        | (
+            _,
+            StepVerdict::Pass(_)
+            | StepVerdict::Deny(
+                DropReason::Host(_) | DropReason::Packet(_) | DropReason::Instance(_),
+            ),
+        ) => None,
+        (_, StepVerdict::Deny(reason)) => Some(reason),
+    }
+}
+
+fn is_found(report: &PathReport) -> bool {
+    let denied = journeys(report)
+        .flat_map(|it| &it.steps)
+        .any(|it| denial(it).is_some());
+    let leaves = |step: &PathStep| matches!(step.hop, Hop::InternetGateway(_));
+    let arrives = report.forward.reached.is_some() || report.forward.steps.iter().any(leaves);
+    arrives && !denied
+}
+
+fn found(question: &Question, report: &PathReport, control: &Control) -> Value {
+    let from = match &question.from {
+        QuestionSource::Interface(id, _) => Some(id.clone()),
+        QuestionSource::Internet(_) => None,
+    };
+    let to = report.forward.steps.last();
+    let to = to.and_then(|step| interface_with(step.destination, control));
+    let ends = (from.as_ref(), to.as_ref());
+    let back = report.back.as_ref();
+    let back = back.map(|it| components(it, (ends.1, ends.0), control));
+    json!({
+        "NetworkPathFound": true,
+        "ForwardPathComponents": components(&report.forward, ends, control),
+        "ReturnPathComponents": back.unwrap_or_default(),
+    })
+}
+
+/// The interface that has a private address.
+fn interface_with(address: IpAddr, control: &Control) -> Option<NetworkInterfaceId> {
+    let mut interfaces = control.resources().network_interfaces.values();
+    let found = interfaces.find(|it| {
+        let mut own = it.private_ip_addresses.iter();
+        own.any(|its| IpAddr::V4(its.private_ip_address) == address)
+            || it.ipv6_addresses.iter().any(|its| address == *its)
+    });
+    found.map(|it| it.network_interface_id.clone())
+}
+
+/// The hops, between the interfaces at both ends.
+fn components(
+    journey: &Journey,
+    (from, to): (Option<&NetworkInterfaceId>, Option<&NetworkInterfaceId>),
+    control: &Control,
+) -> Vec<Value> {
+    let end = |id: Option<&NetworkInterfaceId>| {
+        let shown = id.and_then(|id| place(&Hop::Interface(id.clone()), control));
+        shown.into_iter()
+    };
+    let is_end =
+        |hop: &Hop| matches!(hop, Hop::Interface(id) if Some(id) == from || Some(id) == to);
+    let steps = journey.steps.iter().filter(|step| !is_end(&step.hop));
+    let steps = steps.filter_map(|step| component(step, control));
+    let shown = end(from).chain(steps).chain(end(to));
+    let numbered = (1..).zip(shown).map(|(number, mut shown)| {
+        shown.insert("SequenceNumber".to_owned(), Value::from(number));
+        Value::Object(shown)
+    });
+    numbered.collect()
+}
+
+/// A hop as the API shows it; none for machines, which it does not show.
+fn component(step: &PathStep, control: &Control) -> Option<Map<String, Value>> {
+    let mut shown = place(&step.hop, control)?;
+    let mut add = |name: &str, value: Value| {
+        shown.insert(name.to_owned(), value);
+    };
+    match &step.verdict {
+        StepVerdict::Pass(PassDetail::Rule(id)) => {
+            if let Some(rule) = rule(id, control) {
+                add("SecurityGroupRule", rule);
+            }
+        }
+        StepVerdict::Pass(PassDetail::Entry(entry)) => add("AclRule", acl_rule(entry)),
+        StepVerdict::Pass(PassDetail::Route {
+            destination,
+            target,
+        }) => add("RouteTableRoute", route(destination, target)),
+        StepVerdict::Pass(PassDetail::TransitRoute {
+            destination,
+            attachment,
+            ..
+        }) => add(
+            "TransitGatewayRouteTableRoute",
+            json!({ "DestinationCidr": destination, "AttachmentId": attachment }),
+        ),
+        StepVerdict::Pass(PassDetail::Translated {
+            source,
+            destination,
+        }) => add("OutboundHeader", header(*source, *destination)),
+        _ => {}
+    }
+    if !matches!(step.hop, Hop::SecurityGroup { .. } | Hop::NetworkAcl { .. }) {
+        let (source, destination) = (step.source, step.destination);
+        let inbound = json!({
+            "SourceAddresses": [source],
+            "DestinationAddresses": [destination],
+        });
+        shown.insert("InboundHeader".to_owned(), inbound);
+    }
+    Some(shown)
+}
+
+/// Which component a hop is, and where it stands.
+fn place(hop: &Hop, control: &Control) -> Option<Map<String, Value>> {
+    let of = |kind: &str, id: &str| named(kind, id, control);
+    let shown = match hop {
+        Hop::Interface(id) | Hop::SourceDestCheck(id) => interface(id, control),
+        Hop::SecurityGroup {
+            interface, groups, ..
+        } => json!({
+            "Component": of("security-group", groups.first()?.as_str()),
+            "AttachedTo": of("network-interface", interface.as_str()),
+        }),
+        Hop::NetworkAcl { acl, subnet, .. } => json!({
+            "Component": of("network-acl", acl.as_str()),
+            "Subnet": of("subnet", subnet.as_str()),
+        }),
+        Hop::RouteTable {
+            route_table,
+            subnet,
+        } => json!({
+            "Component": of("route-table", route_table.as_str()),
+            "Subnet": of("subnet", subnet.as_str()),
+        }),
+        Hop::GatewayRouteTable { route_table, .. } => {
+            json!({ "Component": of("route-table", route_table.as_str()) })
+        }
+        Hop::EgressOnlyInternetGateway(id) => {
+            json!({ "Component": of("egress-only-internet-gateway", id.as_str()) })
+        }
+        Hop::InternetGateway(id) => json!({ "Component": of("internet-gateway", id.as_str()) }),
+        Hop::NatGateway(id) => json!({ "Component": of("natgateway", id.as_str()) }),
+        Hop::TransitGateway(id) => json!({ "Component": of("transit-gateway", id.as_str()) }),
+        Hop::VpcPeeringConnection(id) => {
+            json!({ "Component": of("vpc-peering-connection", id.as_str()) })
+        }
+        Hop::VpnGateway(id) => json!({ "Component": of("vpn-gateway", id.as_str()) }),
+        Hop::VpnConnection(id) => json!({ "Component": of("vpn-connection", id.as_str()) }),
+        Hop::Vpc(id) => json!({ "Component": of("vpc", id.as_str()) }),
+        Hop::VpcEndpoint(id) => json!({ "Component": of("vpc-endpoint", id.as_str()) }),
+        _ => return None,
+    };
+    match shown {
+        Value::Object(shown) => Some(shown),
+        _ => None,
+    }
+}
+
+fn interface(id: &NetworkInterfaceId, control: &Control) -> Value {
+    let found = control.resources().network_interfaces.get(id);
+    let attached = found.and_then(|it| it.attachment.as_ref()?.instance_id.as_ref());
+    let mut shown = json!({ "Component": named("network-interface", id.as_str(), control) });
+    if let Some(instance) = attached {
+        shown["AttachedTo"] = named("instance", instance.as_str(), control);
+    }
+    if let Some(interface) = found {
+        shown["Subnet"] = named("subnet", interface.subnet_id.as_str(), control);
+        shown["Vpc"] = named("vpc", interface.vpc_id.as_str(), control);
+    }
+    shown
+}
+
+fn named(kind: &str, id: &str, control: &Control) -> Value {
+    let (account, region) = control.owner_of(id);
+    let arn = format!("arn:aws:ec2:{region}:{account}:{kind}/{id}");
+    json!({ "Id": id, "Arn": arn })
+}
+
+fn rule(id: &SecurityGroupRuleId, control: &Control) -> Option<Value> {
+    let groups = control.resources().security_groups.values();
+    let mut rules = groups.flat_map(|it| &it.rules);
+    let rule = rules.find(|it| it.security_group_rule_id == *id)?;
+    let mut shown = json!({
+        "Direction": if rule.is_egress { "egress" } else { "ingress" },
+        "Protocol": rule.ip_protocol.to_string(),
+    });
+    match &rule.peer {
+        RulePeer::Cidr(cidr) => shown["Cidr"] = json!(cidr),
+        RulePeer::PrefixList(id) => shown["PrefixListId"] = json!(id),
+        RulePeer::Group(id) => shown["SecurityGroupId"] = json!(id),
+    }
+    if let Some(ports) = rule.ports() {
+        shown["PortRange"] = port_range(ports);
+    }
+    Some(shown)
+}
+
+fn port_range(ports: PortRange) -> Value {
+    json!({ "From": ports.from, "To": ports.to })
+}
+
+fn acl_rule(entry: &NetworkAclEntry) -> Value {
+    let protocol = match entry.protocol {
+        IpProtocol::All => "all".to_owned(),
+        protocol => protocol.to_string(),
+    };
+    let mut shown = json!({
+        "Cidr": entry.cidr_block,
+        "Egress": entry.egress,
+        "Protocol": protocol,
+        "RuleAction": entry.rule_action,
+        "RuleNumber": entry.rule_number,
+    });
+    if let Some(ports) = entry.port_range {
+        shown["PortRange"] = port_range(ports);
+    }
+    shown
+}
+
+fn route(destination: &RouteDestination, target: &RouteTarget) -> Value {
+    let mut shown = match destination {
+        RouteDestination::Cidr(cidr) => json!({ "DestinationCidr": cidr }),
+        RouteDestination::PrefixList(id) => json!({ "DestinationPrefixListId": id }),
+    };
+    let (member, id) = match target {
+        RouteTarget::Local => ("GatewayId", "local"),
+        RouteTarget::InternetGateway(id) => ("GatewayId", id.as_str()),
+        RouteTarget::VpnGateway(id) => ("GatewayId", id.as_str()),
+        RouteTarget::VpcEndpoint(id) => ("GatewayId", id.as_str()),
+        RouteTarget::EgressOnlyInternetGateway(id) => ("EgressOnlyInternetGatewayId", id.as_str()),
+        RouteTarget::NatGateway(id) => ("NatGatewayId", id.as_str()),
+        RouteTarget::NetworkInterface(id) => ("NetworkInterfaceId", id.as_str()),
+        RouteTarget::TransitGateway(id) => ("TransitGatewayId", id.as_str()),
+        RouteTarget::VpcPeeringConnection(id) => ("VpcPeeringConnectionId", id.as_str()),
+    };
+    shown[member] = id.into();
+    shown["State"] = "active".into();
+    shown
+}
+
+fn header(source: (IpAddr, u16), destination: (IpAddr, u16)) -> Value {
+    let port = |port: u16| json!([{ "From": port, "To": port }]);
+    json!({
+        "SourceAddresses": [source.0],
+        "SourcePortRanges": port(source.1),
+        "DestinationAddresses": [destination.0],
+        "DestinationPortRanges": port(destination.1),
+    })
+}
+
+/// Every reason, there and back; where nothing stops the packet and nobody gets it, that.
+fn explanations(report: &PathReport, control: &Control) -> Vec<Value> {
+    let steps = journeys(report).flat_map(|it| &it.steps);
+    let all = steps.filter_map(|step| Some(explanation(step, denial(step)?, control)));
+    let mut all: Vec<Value> = all.collect();
+    if all.is_empty() {
+        let address = report.probe.to;
+        all.push(json!({ "ExplanationCode": "NO_POSSIBLE_DESTINATION", "Address": address }));
+    }
+    all
+}
+
+fn explanation(step: &PathStep, reason: &DropReason, control: &Control) -> Value {
+    let mut shown = place(&step.hop, control).unwrap_or_default();
+    let mut add = |name: &str, value: Value| {
+        shown.insert(name.to_owned(), value);
+    };
+    if let Some(code) = reason.code() {
+        add("ExplanationCode", code.as_str().into());
+    }
+    if let Some(direction) = reason.direction() {
+        let word = match direction {
+            FlowDirection::Egress => "egress",
+            FlowDirection::Ingress => "ingress",
+        };
+        add("Direction", word.into());
+    }
+    match &step.hop {
+        Hop::SecurityGroup {
+            interface, groups, ..
+        } => {
+            let groups = groups.iter();
+            let groups: Vec<Value> = groups
+                .map(|it| named("security-group", it.as_str(), control))
+                .collect();
+            add("SecurityGroups", groups.into());
+            add(
+                "NetworkInterface",
+                named("network-interface", interface.as_str(), control),
+            );
+        }
+        Hop::NetworkAcl { acl, .. } => {
+            add("Acl", named("network-acl", acl.as_str(), control));
+            if let Some(vpc) = control
+                .resources()
+                .network_acls
+                .get(acl)
+                .map(|it| &it.vpc_id)
+            {
+                add("Vpc", named("vpc", vpc.as_str(), control));
+            }
+        }
+        Hop::RouteTable { route_table, .. } | Hop::GatewayRouteTable { route_table, .. } => {
+            add(
+                "RouteTable",
+                named("route-table", route_table.as_str(), control),
+            );
+            add("Destination", json!({ "Id": step.destination }));
+        }
+        Hop::InternetGateway(id) => {
+            add(
+                "InternetGateway",
+                named("internet-gateway", id.as_str(), control),
+            );
+        }
+        Hop::NatGateway(id) => add("NatGateway", named("natgateway", id.as_str(), control)),
+        Hop::TransitGateway(id) => {
+            add(
+                "TransitGateway",
+                named("transit-gateway", id.as_str(), control),
+            );
+        }
+        Hop::VpcPeeringConnection(id) => {
+            let shown = named("vpc-peering-connection", id.as_str(), control);
+            add("VpcPeeringConnection", shown);
+        }
+        _ => {}
+    }
+    add("Address", json!(step.destination));
+    Value::Object(shown)
+}

@@ -1,0 +1,155 @@
+//! Servers that people put on machines: what they type, and what user data says.
+//!
+//! `serve KIND PORT ...` starts one, in the grammar of a scenario's `servers`; `python3 -m
+//! http.server 8080` is what people know it as. Of an instance's user data, a script that EC2 runs
+//! when the instance boots first, the lines that begin with these commands and with `iptables` are
+//! taken: servers and rules that are there from the start. Nothing else of a script is simulated.
+
+use serde_json::Value;
+use wirelab_model::{Call, InstanceId, Seed, SimDuration, UnixTime};
+use wirelab_scenario::server_line;
+use wirelab_simulator::host::{
+    Attachment, Host, HostConfig, HostSettings, HostSpec, HttpResource, KernelProfile, ServerSpec,
+};
+
+/// What a command asks for, if it is one that starts a server.
+///
+/// # Errors
+/// How the command is written.
+pub(crate) fn asked(argv: &[String]) -> Option<Result<ServerSpec, String>> {
+    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    match words[..] {
+        ["sudo", ..] => asked(&argv[1..]),
+        ["serve"] => Some(Err(
+            "usage: serve http|https|postgres|mysql|ssh|dns|ntp|bulk|echo|discard PORT ...".into(),
+        )),
+        ["serve", ref line @ ..] => Some(server_line(&line.join(" "))),
+        ["python3" | "python", "-m", "http.server", ref rest @ ..] => Some(python(rest)),
+        _ => None,
+    }
+}
+
+/// A folder with nothing in it: `/` lists it, everything else is not found.
+fn python(arguments: &[&str]) -> Result<ServerSpec, String> {
+    let port = match arguments {
+        [] => Some(8000),
+        [port] => port.parse().ok().filter(|port| *port != 0),
+        _ => None,
+    };
+    let port = port.ok_or("usage: python3 -m http.server [PORT]")?;
+    Ok(ServerSpec::Http {
+        port,
+        resources: vec![HttpResource {
+            path: "/".into(),
+            status: 200,
+            bytes: LISTING,
+        }],
+        think: SimDuration::from_millis(1),
+    })
+}
+
+/// Octets of the page with which Python lists an empty folder.
+const LISTING: u32 = 297;
+
+/// The machine of an instance that is not in the scenario: Amazon Linux 2023 with OpenSSH, and what
+/// the call that launched it says.
+pub(crate) fn machine(instance: &InstanceId, launched_by: Option<&Call>) -> HostSpec {
+    let mut spec = HostSpec {
+        name: instance.as_str().into(),
+        attachment: Attachment::Instance(instance.clone()),
+        kernel: KernelProfile::Linux61,
+        settings: HostSettings::default(),
+        routes: Vec::new(),
+        firewall: Vec::new(),
+        servers: vec![ServerSpec::Ssh {
+            port: 22,
+            users: Vec::new(),
+        }],
+    };
+    let script = launched_by.and_then(|call| call.parameters.get("UserData"));
+    if let Some(script) = script.and_then(Value::as_str).and_then(text) {
+        script.lines().for_each(|line| run(line, &mut spec));
+    }
+    spec
+}
+
+/// A line of user data. One that is not understood fails, as in a script, and the next one runs.
+fn run(line: &str, spec: &mut HostSpec) {
+    let line = line.trim().trim_end_matches('&').trim();
+    let line = line.strip_prefix("sudo ").unwrap_or(line);
+    let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    if let Some(Ok(server)) = asked(&argv) {
+        let taken = |it: &ServerSpec| it.port() == server.port();
+        if !spec.servers.iter().any(taken) {
+            spec.servers.push(server);
+        }
+    } else if let Some(rule) = line.strip_prefix("iptables ") {
+        let before = spec.firewall.len();
+        spec.firewall.push(rule.to_owned());
+        let config = HostConfig {
+            seed: Seed::whole(0),
+            starts: UnixTime::default(),
+        };
+        if Host::new(spec.clone(), config).is_err() {
+            spec.firewall.truncate(before);
+        }
+    }
+}
+
+/// User data as the API takes it: base64 (RFC 4648, section 4).
+fn text(encoded: &str) -> Option<String> {
+    let digit = |octet: u8| match octet {
+        b'A'..=b'Z' => Some(octet - b'A'),
+        b'a'..=b'z' => Some(octet - b'a' + 26),
+        b'0'..=b'9' => Some(octet - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let digits = encoded.bytes().filter(|it| !it.is_ascii_whitespace());
+    let digits: Vec<u8> = digits
+        .take_while(|it| *it != b'=')
+        .map(digit)
+        .collect::<Option<_>>()?;
+    let octets = digits.chunks(4).flat_map(|four| {
+        let bits = four
+            .iter()
+            .fold(0_u32, |bits, six| bits << 6 | u32::from(*six));
+        let bits = bits << (6 * (4 - four.len()));
+        let octets = bits.to_be_bytes();
+        octets[1..four.len()].to_vec()
+    });
+    String::from_utf8(octets.collect()).ok()
+}
+
+/// The output of a command that started no server.
+pub(crate) fn refusal(argv: &[String], why: &str) -> String {
+    let program = argv.first().map_or("serve", String::as_str);
+    format!("{program}: {why}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_data_puts_servers_and_rules_on_a_machine() {
+        // printf '#!/bin/bash\nserve http 80 /=2KiB\npython3 -m http.server 8080 &\n
+        // iptables -A INPUT -p tcp --dport 9 -j DROP\ndnf install -y nginx\n' | base64
+        let encoded = "IyEvYmluL2Jhc2gKc2VydmUgaHR0cCA4MCAvPTJLaUIKcHl0aG9uMyAtbSBodHRwLnNlcn\
+                       ZlciA4MDgwICYKaXB0YWJsZXMgLUEgSU5QVVQgLXAgdGNwIC0tZHBvcnQgOSAtaiBEUk9Q\
+                       CmRuZiBpbnN0YWxsIC15IG5naW54Cg==";
+        let mut call = Call {
+            service: "ec2".into(),
+            operation: "RunInstances".into(),
+            parameters: serde_json::Map::new(),
+        };
+        call.parameters
+            .insert("UserData".to_owned(), encoded.into());
+        let spec = machine(&InstanceId::new("i-1"), Some(&call));
+        let ports: Vec<u16> = spec.servers.iter().map(ServerSpec::port).collect();
+        assert_eq!(ports, [22, 80, 8080]);
+        assert_eq!(spec.firewall, ["-A INPUT -p tcp --dport 9 -j DROP"]);
+        assert_eq!(spec.name, "i-1");
+    }
+}

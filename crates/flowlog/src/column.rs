@@ -159,7 +159,7 @@ mod tests {
         ] {
             assert_eq!(LogColumn::of_header(values), Ok(None), "{values}");
         }
-        let twice = LogColumn::of_header("version srcaddr future-field future_field");
+        let twice = LogColumn::of_header("version srcaddr dstaddr future-field future_field");
         let twice = twice.expect_err("twice").to_string();
         assert_eq!(twice, "the field `future-field` appears twice");
     }

@@ -7,7 +7,7 @@ use crate::clause::{self, Node, Skeleton};
 use crate::error::FilterError;
 use crate::filter::Filter;
 use crate::hint::SAME_RANK;
-use crate::{LinkType, arithmetic, lex};
+use crate::{LinkType, arithmetic, equal, lex};
 
 /// Expressions of more clauses are made by machines, and compiling them often takes long.
 const MAX_CLAUSES: usize = 16;
@@ -32,6 +32,12 @@ pub enum LintKind {
     },
     /// The other clauses say the same without it.
     Redundant,
+    /// The filter never keeps a packet with it, or all with it: the clause contradicts the others,
+    /// or says with them what is always so.
+    Contradicted {
+        /// What the filter always says: false for "keeps nothing".
+        value: bool,
+    },
     /// `tcp[...]` and `udp[...]` read IPv4 packets alone.
     Ipv4Only,
     /// `and` and `or` have the same rank and are taken from left to right.
@@ -79,6 +85,13 @@ impl fmt::Display for Lint {
                 f,
                 "`{clause}` changes nothing: the same packets match without it"
             ),
+            LintKind::Contradicted { value: false } => write!(
+                f,
+                "`{clause}` keeps no packet: its conditions exclude each other"
+            ),
+            LintKind::Contradicted { value: true } => {
+                write!(f, "`{clause}` keeps every packet: it says nothing")
+            }
             LintKind::Ipv4Only => write!(
                 f,
                 "`{clause}` reads IPv4 packets only; IPv6 packets never match it"
@@ -91,10 +104,9 @@ impl fmt::Display for Lint {
 /// Looks for oddities in an expression, in the order of their places. Nothing for one that does not
 /// compile.
 ///
-/// Each is proved with libpcap: a clause is redundant if the program without it is the same, or if
-/// libpcap finds that no packet tells the two apart, and
-/// constant if its own program is one instruction. What libpcap's optimiser does not see is not
-/// found.
+/// Each is proved: with libpcap, where its optimiser sees it, else by comparing programs
+/// ([`equal::compare`]). A clause is redundant if no packet tells the filter from the one without
+/// it, and constant if its own program is one instruction.
 #[must_use]
 pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
     let Ok(filter) = Filter::compile(expression, link) else {
@@ -117,10 +129,28 @@ pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
         filter: &filter,
     };
     let mut lints = linter.mixed_and_or();
-    lints.extend(linter.clauses());
+    match linter.always() {
+        Some(lint) => lints.push(lint),
+        None => lints.extend(linter.clauses()),
+    }
     lints.sort_by_key(|lint| lint.span.start);
     lints
 }
+
+/// Words of what comparisons of programs do not cover: lengths, which padding changes, and frames
+/// that are neither IP nor ARP.
+const NOT_COMPARED: [&str; 24] = [
+    "aarp", "atalk", "byte", "clnp", "decnet", "ether", "geneve", "greater", "ipx", "iso", "len",
+    "length", "less", "link", "llc", "mpls", "netbeui", "pppoed", "pppoes", "rarp", "stp",
+    "vlan", "vxlan", "wlan",
+];
+
+/// A frame that is neither IP nor ARP: of LLDP.
+const OTHER: [u8; 60] = {
+    let mut frame = [0; 60];
+    (frame[12], frame[13]) = (0x88, 0xcc);
+    frame
+};
 
 /// Looks at one expression.
 struct Linter<'a> {
@@ -217,8 +247,42 @@ impl Linter<'_> {
         let (with, without) = (self.skeleton.render(rest), self.skeleton.render(&shorter));
         let programs = (self.compile(&with).ok()?, self.compile(&without).ok()?);
         let is_same = programs.0.program() == programs.1.program()
-            || self.implies(&with, &without) && self.implies(&without, &with);
+            || self.implies(&with, &without) && self.implies(&without, &with)
+            || self.is_proved(&programs.0, &programs.1);
         is_same.then_some(shorter)
+    }
+
+    /// Whether no packet tells the two apart.
+    fn is_proved(&self, one: &Filter, other: &Filter) -> bool {
+        let tokens = lex::tokens(self.filter.expression());
+        let domain = equal::Domain {
+            any_flags: true,
+            ..equal::Domain::default()
+        };
+        !tokens
+            .iter()
+            .any(|token| NOT_COMPARED.contains(&token.text))
+            && one.matches(&OTHER, 60) == other.matches(&OTHER, 60)
+            && equal::are_equivalent(one, other, None, domain)
+    }
+
+    /// Whether all clauses together say nothing, where libpcap has not seen it.
+    fn always(&self) -> Option<Lint> {
+        let expression = self.filter.expression();
+        if self.filter.constant().is_some() || self.skeleton.clauses.len() < 2 {
+            return None;
+        }
+        // libpcap compiles no expression that it knows to keep nothing: a length that no frame has.
+        let constants = [("len > 1000000", false), ("len >= 0", true)];
+        let value = constants.into_iter().find_map(|(constant, value)| {
+            let constant = self.compile(constant).ok()?;
+            self.is_proved(self.filter, &constant).then_some(value)
+        })?;
+        Some(Lint {
+            kind: LintKind::Contradicted { value },
+            clause: expression.trim().to_owned(),
+            span: 0..expression.len(),
+        })
     }
 
     /// Whether libpcap sees that nothing matches `this` and not `that`.

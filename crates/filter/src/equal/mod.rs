@@ -149,6 +149,26 @@ pub fn compare(
     }
 }
 
+/// Whether it is proved that two filters keep the same packets of the scope: [`compare`] without the
+/// search for the nearest packet.
+#[must_use]
+pub fn are_equivalent(
+    one: &Filter,
+    other: &Filter,
+    scope: Option<&Filter>,
+    domain: Domain,
+) -> bool {
+    let is_ethernet = |it: &Filter| it.link() == crate::LinkType::ETHERNET;
+    let pair = Pair {
+        yours: one.program(),
+        wanted: other.program(),
+        scope: scope.map(Filter::program),
+        domain,
+    };
+    let ends = |_: &Shape, _: &mut Frame, _: &mut Sat| Ok(());
+    is_ethernet(one) && is_ethernet(other) && matches!(pair.first(ends), Ok(None))
+}
+
 /// Whether a frame is one that filters are compared on.
 #[must_use]
 pub fn is_compared(frame: &[u8], domain: Domain) -> bool {
@@ -177,31 +197,53 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// A frame that tells the two apart; `None` if there is none.
+    /// The frame nearest to an ordinary one that tells the two apart; `None` if there is none.
     fn find(&self) -> Result<Option<Vec<u8>>, GaveUp> {
+        self.first(|shape, frame, sat| {
+            let read: Vec<usize> = self.read(shape)?;
+            let mut found = Search::new(shape, frame, sat).nearest()?;
+            checksum::write(shape, &mut found, |at| read.binary_search(&at).is_ok());
+            Ok(found)
+        })
+    }
+
+    /// What `end` makes of the first shape with a frame that tells the two apart.
+    fn first<T>(
+        &self,
+        end: impl Fn(&Shape, &mut Frame, &mut Sat) -> Result<T, GaveUp>,
+    ) -> Result<Option<T>, GaveUp> {
         let mut left = MAX_CONFLICTS;
         for shape in Shape::all(self.domain) {
             let mut frame = shape.frame();
-            let yours = execute::execute(&mut frame, self.yours)?;
-            let wanted = execute::execute(&mut frame, self.wanted)?;
-            let differ = frame.circuit.xor(yours, wanted);
-            let differ = self.in_scope(&mut frame, differ)?;
+            let differ = self.differ(&mut frame)?;
             if differ == Bit::FALSE {
                 continue;
             }
-            let read: Vec<usize> = frame.octets().map(|(at, _)| at as usize).collect();
             let mut sat = Sat::new(left);
             sat.demand(&frame.circuit, differ);
             // Most proofs need no rule.
             let may_differ = sat.solve(&frame.circuit, &[])?;
             if may_differ && self.is_possible(&shape, &mut frame, &mut sat)? {
-                let mut found = Search::new(&shape, &mut frame, &mut sat).nearest()?;
-                checksum::write(&shape, &mut found, |at| read.binary_search(&at).is_ok());
-                return Ok(Some(found));
+                return end(&shape, &mut frame, &mut sat).map(Some);
             }
             left = left.saturating_sub(sat.conflicts());
         }
         Ok(None)
+    }
+
+    /// Where exactly one of the two keeps a frame of the scope.
+    fn differ(&self, frame: &mut Frame) -> Result<Bit, GaveUp> {
+        let yours = execute::execute(frame, self.yours)?;
+        let wanted = execute::execute(frame, self.wanted)?;
+        let differ = frame.circuit.xor(yours, wanted);
+        self.in_scope(frame, differ)
+    }
+
+    /// The octets of a shape that the programs read.
+    fn read(&self, shape: &Shape) -> Result<Vec<usize>, GaveUp> {
+        let mut frame = shape.frame();
+        self.differ(&mut frame)?;
+        Ok(frame.octets().map(|(at, _)| at as usize).collect())
     }
 
     /// Whether what was demanded can be had of a well-formed frame.

@@ -141,8 +141,8 @@ pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
 /// that are neither IP nor ARP.
 const NOT_COMPARED: [&str; 24] = [
     "aarp", "atalk", "byte", "clnp", "decnet", "ether", "geneve", "greater", "ipx", "iso", "len",
-    "length", "less", "link", "llc", "mpls", "netbeui", "pppoed", "pppoes", "rarp", "stp",
-    "vlan", "vxlan", "wlan",
+    "length", "less", "link", "llc", "mpls", "netbeui", "pppoed", "pppoes", "rarp", "stp", "vlan",
+    "vxlan", "wlan",
 ];
 
 /// A frame that is neither IP nor ARP: of LLDP.

@@ -56,15 +56,15 @@ pub(crate) fn grade(
     if verdict.wanted == 0 {
         return Err(material.mistake(task, "the reference solution keeps nothing"));
     }
-    let lints = lints(&text, &judge.wanted);
+    let lints_of = |v6_is_missed| lints(&text, v6_is_missed && !judge.wanted.excludes("ip6"));
     if let Some(finding) = verdict.finding(&seen, &judge.file(opening.plan())) {
         let mut checks = unsolved(task, shown, finding);
-        checks[0].findings.extend(lints);
+        checks[0].findings.extend(lints_of(true));
         return Ok(checks);
     }
     let mut first = Check::passed(KEEPS, shown.of);
-    first.findings = lints;
     let second = elsewhere(material, task, submission, &judge, &seen)?;
+    first.findings = lints_of(!second.points.is_full());
     Ok(vec![first, second])
 }
 
@@ -96,12 +96,11 @@ fn does_not_compile(error: &FilterError) -> Finding {
     }
 }
 
-/// Oddities; that IPv6 is missed is none where the solution misses it too.
-fn lints(text: &str, wanted: &Filter) -> Vec<Finding> {
+/// Oddities; that a clause misses IPv6 is one only where the whole does, and should not.
+fn lints(text: &str, v6_is_missed: bool) -> Vec<Finding> {
     let lints = wirelab_filter::lints(text, LinkType::ETHERNET).into_iter();
-    let wants_v6 = !wanted.excludes("ip6");
     lints
-        .filter(|lint| wants_v6 || lint.kind != LintKind::Ipv4Only)
+        .filter(|lint| v6_is_missed || lint.kind != LintKind::Ipv4Only)
         .map(|lint| Finding::new(FindingKind::FilterLint, lint.to_string()))
         .collect()
 }

@@ -97,22 +97,17 @@ fn acquit(
         }
         wrong.push(both);
     }
-    let (mut free, mut ruled) = (Sat::new(MAX_CONFLICTS), None);
+    let (mut sat, mut rules) = (Sat::new(MAX_CONFLICTS), None);
     for (at, wrong) in wrong.into_iter().enumerate() {
         let wrong = pair.in_scope(&mut frame, wrong)?;
         if wrong == Bit::FALSE || at > 0 && !suspects[at - 1] {
             continue;
         }
-        if !free.solve(&frame.circuit, &[wrong])? {
+        if !sat.solve(&frame.circuit, &[wrong])? {
             continue;
         }
-        let sat = ruled.get_or_insert_with(|| {
-            let mut sat = Sat::new(MAX_CONFLICTS);
-            let rules = shape.rules(&mut frame, pair.domain);
-            sat.demand(&frame.circuit, rules);
-            sat
-        });
-        if !sat.solve(&frame.circuit, &[wrong])? {
+        let rules = rules.get_or_insert_with(|| shape.rules(&mut frame, pair.domain));
+        if !sat.solve_within(&frame.circuit, rules, &[wrong])? {
             continue;
         }
         match at {

@@ -184,7 +184,8 @@ impl Shape {
         let rules = self.rules(&mut frame, domain);
         // All that rules read is known, so they are.
         let len = circuit::known(&frame.len);
-        rules == Bit::TRUE && len.is_some_and(|len| len as usize == octets.len())
+        rules.iter().all(|rule| *rule == Bit::TRUE)
+            && len.is_some_and(|len| len as usize == octets.len())
     }
 }
 
@@ -248,9 +249,8 @@ impl Pair<'_> {
 
     /// Whether what was demanded can be had of a well-formed frame.
     fn is_possible(&self, shape: &Shape, frame: &mut Frame, sat: &mut Sat) -> Result<bool, GaveUp> {
-        let rules = shape.rules(frame, self.domain);
-        sat.demand(&frame.circuit, rules);
-        sat.solve(&frame.circuit, &[])
+        let mut rules = shape.rules(frame, self.domain);
+        sat.solve_within(&frame.circuit, &mut rules, &[])
     }
 
     /// `bit`, where the scope keeps the frame.

@@ -193,8 +193,8 @@ impl Shape {
         })
     }
 
-    /// Whether a frame of the shape is well-formed.
-    pub(super) fn rules(&self, frame: &mut Frame, domain: Domain) -> Bit {
+    /// What holds of a frame of the shape that is well-formed.
+    pub(super) fn rules(&self, frame: &mut Frame, domain: Domain) -> Vec<Bit> {
         let at = self.network;
         let mut rules = vec![frame.octet(6)[0].not()];
         match self.kind {
@@ -208,7 +208,7 @@ impl Shape {
                 rules.push(unicast_or_broadcast(frame));
             }
         }
-        frame.circuit.all(rules)
+        rules
     }
 
     fn v4_rules(

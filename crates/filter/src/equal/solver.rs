@@ -74,6 +74,38 @@ impl Sat {
         }
     }
 
+    /// Whether there are inputs for which also `rules` hold. Rules are demanded when what was found
+    /// breaks them, so that a proof is not burdened with those that it does not need; what was
+    /// demanded is gone from `rules`.
+    pub(super) fn solve_within(
+        &mut self,
+        circuit: &Circuit,
+        rules: &mut Vec<Bit>,
+        assumed: &[Bit],
+    ) -> Result<bool, GaveUp> {
+        while self.solve(circuit, assumed)? {
+            let is_broken = |rule: &Bit| self.value(circuit, *rule) == Some(false);
+            let (broken, rest): (Vec<Bit>, Vec<Bit>) = rules.iter().partition(|it| is_broken(it));
+            let demanded = if broken.is_empty() {
+                rules.clone()
+            } else {
+                broken
+            };
+            if demanded.is_empty() {
+                return Ok(true);
+            }
+            *rules = if demanded.len() == rules.len() {
+                Vec::new()
+            } else {
+                rest
+            };
+            for rule in demanded {
+                self.demand(circuit, rule);
+            }
+        }
+        Ok(false)
+    }
+
     /// The value of a bit for the inputs found last; `None` if it depends on some that nobody has
     /// asked about.
     pub(super) fn value(&self, circuit: &Circuit, bit: Bit) -> Option<bool> {

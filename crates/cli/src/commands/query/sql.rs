@@ -49,7 +49,10 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
     }
     show_result(&result, arguments)?;
     if !arguments.json.json {
-        result.notes.iter().for_each(|note| output::note(&format!("note: {note}")));
+        result
+            .notes
+            .iter()
+            .for_each(|note| output::note(&format!("note: {note}")));
     }
     if result.statement == StatementType::Ddl && tables.kept_in.is_none() {
         output::note("outside a lab nothing is kept: `--ddl FILE` defines tables for a query");

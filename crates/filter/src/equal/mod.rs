@@ -149,8 +149,8 @@ pub fn compare(
     }
 }
 
-/// Whether it is proved that two filters keep the same packets of the scope: [`compare`] without the
-/// search for the nearest packet.
+/// Whether it is proved that two filters keep the same packets of the scope: [`compare`] without
+/// the search for the nearest packet.
 #[must_use]
 pub fn are_equivalent(
     one: &Filter,

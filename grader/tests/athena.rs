@@ -97,7 +97,7 @@ fn sql_is_graded_by_its_rows_over_the_ready_table_and_over_one_of_its_own() {
         found.unwrap_or_else(|| panic!("{}", report.print(&Style::default())))
     };
     let by_hand = "-- other names, other order\nWITH r AS (SELECT * FROM flow_logs WHERE srcport = \
-        5432 AND action = 'REJECT')\nSELECT sum(packets), dstaddr AS d, srcaddr FROM r GROUP BY 2, 3";
+        5432 AND action = 'REJECT')\nSELECT sum(packets), dstaddr, srcaddr FROM r GROUP BY 2, 3";
     for (task, answer) in [("ready", by_hand.to_owned()), ("own", own(by_hand))] {
         let report = grade(task, &answer);
         assert!(report.is_passed(), "{}", report.print(&Style::default()));

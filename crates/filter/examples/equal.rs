@@ -1,7 +1,7 @@
 //! How long comparisons of filters take.
 //!
-//! `cargo run --release -p wirelab-filter --example equal [COUNT [SLOW]]` compares so many random pairs
-//! (10,000 unless said otherwise) and prints median, 99th percentile and longest time; every
+//! `cargo run --release -p wirelab-filter --example equal [COUNT [SLOW]]` compares so many random
+//! pairs (10,000 unless said otherwise) and prints median, 99th percentile and longest time; every
 //! "equivalent" is held against real and mutated packets. Pairs that take longer than SLOW
 //! milliseconds are shown.
 

@@ -58,6 +58,7 @@ pub(crate) fn grade(
     }
     let lints_of = |v6_is_missed| lints(&text, v6_is_missed && !judge.wanted.excludes("ip6"));
     if let Some(finding) = verdict.finding(&seen, &judge.file(opening.plan())) {
+        let finding = judge.proof().blame(finding);
         let mut checks = unsolved(task, shown, finding);
         checks[0].findings.extend(lints_of(true));
         return Ok(checks);

@@ -24,9 +24,19 @@ impl Proof {
     /// The packet that tells them apart.
     pub(super) fn finding(&self) -> Option<Finding> {
         match &self.found {
-            Equality::Different(difference) if self.is_asked => Some(wrong(difference)),
+            Equality::Different(difference) if self.is_asked => Some(self.blame(wrong(difference))),
             Equality::Different(difference) => Some(elsewhere(difference)),
             Equality::Equivalent | Equality::GaveUp(_) => None,
+        }
+    }
+
+    /// Adds the only clause that need change, if there is one, to a finding about the filter.
+    pub(super) fn blame(&self, finding: Finding) -> Finding {
+        match &self.found {
+            Equality::Different(Difference {
+                fault: Some(fault), ..
+            }) => finding.evidence(format!("all but `{}` can stay as it is", fault.clause)),
+            _ => finding,
         }
     }
 
@@ -46,11 +56,7 @@ impl Proof {
 fn wrong(it: &Difference) -> Finding {
     let (verb, yours, wanted) = sides(it);
     let finding = Finding::new(FindingKind::FilterDiffers, format!("{verb}: {}", it.line()));
-    let finding = finding.expected(wanted).observed(yours);
-    match &it.fault {
-        Some(fault) => finding.evidence(format!("all but `{}` can stay as it is", fault.clause)),
-        None => finding,
-    }
+    finding.expected(wanted).observed(yours)
 }
 
 fn elsewhere(it: &Difference) -> Finding {

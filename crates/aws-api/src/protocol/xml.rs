@@ -130,6 +130,11 @@ impl Writing<'_> {
 
 /// `text` as character data. What XML 1.0 cannot hold (section 2.2) becomes U+FFFD.
 fn escape(text: &str, out: &mut String) {
+    // Most texts are plain: ids, states, blocks. Above 0xee begins what has to be looked at.
+    let is_plain = |it: u8| (0x20..0xef).contains(&it) && !matches!(it, b'&' | b'<' | b'>');
+    if text.bytes().all(is_plain) {
+        return out.push_str(text);
+    }
     for letter in text.chars() {
         match letter {
             '&' => out.push_str("&amp;"),

@@ -47,7 +47,9 @@ const LEVELS: &[Row] = &[
         Knows::Only(&[
             "wirelab-model",
             "wirelab-control",
+            "wirelab-flowlog",
             "wirelab-scenario",
+            "wirelab-query",
             "wirelab-session",
         ]),
     ),

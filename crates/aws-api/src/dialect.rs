@@ -6,11 +6,10 @@
 //! service's "Common errors").
 
 use http::{HeaderMap, Request, Response, StatusCode};
-use serde_json::json;
 use wirelab_model::ApiError;
 
 use crate::error;
-use crate::protocol::xml;
+use crate::protocol::{json, xml};
 
 /// How errors are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl Dialect {
                 xml::response(status, id, xml::query_error(fault, code, message, id))
             }
             Self::S3 => xml::response(status, id, xml::s3_error(code, message, id)),
-            Self::Json { version } => json_error(version, status, error, id),
+            Self::Json { version } => json::refusal(version, status, error, id),
             Self::Cbor => cbor_error(status, error, id),
         }
     }
@@ -82,18 +81,6 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
 /// EC2's date, for requests that are not signed.
 fn is_ec2_form(body: &[u8]) -> bool {
     form_urlencoded::parse(body).any(|(name, value)| name == "Version" && value == "2016-11-15")
-}
-
-fn json_error(version: &str, status: StatusCode, error: &ApiError, id: &str) -> Response<Vec<u8>> {
-    let body = json!({ "__type": error.code, "message": error.message });
-    let response = Response::builder()
-        .status(status)
-        .header("Content-Type", format!("application/x-amz-json-{version}"))
-        .header("x-amzn-RequestId", id)
-        .header("x-amzn-ErrorType", error.code.as_str());
-    response
-        .body(body.to_string().into_bytes())
-        .expect("codes are header values")
 }
 
 fn cbor_error(status: StatusCode, error: &ApiError, id: &str) -> Response<Vec<u8>> {

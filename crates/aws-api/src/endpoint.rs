@@ -13,9 +13,7 @@ use wirelab_model::ApiError;
 use wirelab_session::{Content, Session, SessionError};
 
 use crate::dialect::Dialect;
-use crate::protocol::form::Form;
-use crate::protocol::xml;
-use crate::service::{self, Refusal};
+use crate::service::{self, Desk, Refusal};
 use crate::signature::Signature;
 use crate::{error, own};
 
@@ -37,6 +35,8 @@ pub struct Endpoint {
     strict: bool,
     /// What those who may stop the server know.
     secret: String,
+    /// Queries, for as long as the endpoint runs.
+    desk: Desk,
 }
 
 impl Endpoint {
@@ -59,6 +59,7 @@ impl Endpoint {
             salt,
             strict: false,
             secret,
+            desk: Desk::default(),
         }
     }
 
@@ -111,15 +112,9 @@ impl Endpoint {
             self.verify(request, signature)?;
         }
         let service = service::find(&signature.service)?;
-        let (table, protocol) = ((service.table)(), service.protocol);
-        let mut form = Form::read(form_of(request))?;
-        let action = form.action.take().ok_or_else(error::missing_action)?;
-        let operation = table.signature(&action);
-        let operation = operation.ok_or_else(|| service.unknown_action(&action))?;
-        let parameters = form.parameters(protocol, table, operation.input.as_deref())?;
-        let reply = self.ask(service, signature, &action, &parameters)?;
-        let body = xml::reply(protocol, table, (&action, operation), &reply, id);
-        Ok(xml::response(http::StatusCode::OK, id, body))
+        let (action, parameters) = service.read(request)?;
+        let reply = self.ask(service, signature, (&action, &parameters), id)?;
+        Ok(service.write(&action, &reply, id))
     }
 
     fn verify(&self, request: &Request<Vec<u8>>, signature: &Signature) -> Result<(), ApiError> {
@@ -132,8 +127,8 @@ impl Endpoint {
         &self,
         service: &service::Service,
         signature: &Signature,
-        action: &str,
-        parameters: &Map<String, Value>,
+        (action, parameters): (&str, &Map<String, Value>),
+        id: &str,
     ) -> Result<Value, ApiError> {
         let asked = self.with_session(|session| {
             let caller = signature.caller(session.plan())?;
@@ -141,6 +136,8 @@ impl Endpoint {
                 caller: &caller,
                 action,
                 parameters: parameters.clone(),
+                id,
+                desk: &self.desk,
             };
             let before = session.now();
             let reply = service.answer(session, request);
@@ -181,6 +178,8 @@ impl Endpoint {
             let may = knows_secret || session.lab().name == Content::SANDBOX;
             if may {
                 session.reset()?;
+                self.desk.clear();
+                service::forget_tables(session)?;
                 self.has_evidence.store(true, Ordering::Relaxed);
             }
             Ok(may)
@@ -220,6 +219,7 @@ impl Endpoint {
             return asked;
         };
         *held = None;
+        self.desk.clear();
         ask(held.insert(Session::open(&self.folder, &self.content)?))
     }
 
@@ -233,13 +233,5 @@ impl Endpoint {
         let hash = self.salt.hash_one(number + 1);
         let (a, b, c) = (hash >> 32, (hash >> 16) & 0xffff, hash & 0xfff);
         format!("{a:08x}-{b:04x}-4{c:03x}-8000-{number:012x}")
-    }
-}
-
-/// The form of a request: its body; of one without, the query of its address.
-fn form_of(request: &Request<Vec<u8>>) -> &[u8] {
-    match request.body().as_slice() {
-        [] => request.uri().query().unwrap_or_default().as_bytes(),
-        body => body,
     }
 }

@@ -114,7 +114,7 @@ pub(crate) fn unknown_service(scope: &str, known: &[&str]) -> ApiError {
 }
 
 /// The service has no such action here.
-pub(crate) fn unknown_action(service: &str, name: &str, known: &[&str]) -> ApiError {
+pub(crate) fn unknown_action(code: &str, service: &str, name: &str, known: &[&str]) -> ApiError {
     let near = |other: &&&str| strsim::jaro_winkler(name, other);
     let nearest = known
         .iter()
@@ -122,11 +122,11 @@ pub(crate) fn unknown_action(service: &str, name: &str, known: &[&str]) -> ApiEr
     let nearest = nearest.filter(|it| near(it) > 0.85);
     let meant = nearest.map_or_else(String::new, |it| format!(" Did you mean {it}?"));
     let exist = match known.len() {
-        0..10 => format!("There are {}.", known.join(", ")),
+        0..60 => format!("There are {}.", known.join(", ")),
         many => format!("wirelab simulates {many} actions of {service}: `wirelab call --list`."),
     };
     let message = format!("The action {name} is not valid for this web service.{meant} {exist}");
-    ApiError::client("InvalidAction", message)
+    ApiError::client(code, message)
 }
 
 pub(crate) fn missing_action() -> ApiError {
@@ -136,6 +136,20 @@ pub(crate) fn missing_action() -> ApiError {
     )
 }
 
+/// No JSON, or a value of a wrong type.
+pub(crate) fn serialization(message: impl Into<String>) -> ApiError {
+    ApiError::client("SerializationException", message)
+}
+
+/// What breaks the model's constraints, as the services' own front says it.
+pub(crate) fn violations(code: &str, found: &[String]) -> ApiError {
+    let errors = match found.len() {
+        1 => "1 validation error".to_owned(),
+        many => format!("{many} validation errors"),
+    };
+    ApiError::client(code, format!("{errors} detected: {}", found.join("; ")))
+}
+
 /// The model has no such parameter.
 pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
     let meant = nearest.map_or_else(String::new, |it| format!(". Did you mean {it}?"));
@@ -143,10 +157,10 @@ pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
     ApiError::client("UnknownParameter", message)
 }
 
-/// EC2 has the parameter, the simulation does not.
-pub(crate) fn not_simulated(action: &str, name: &str) -> ApiError {
+/// The service has the parameter, the simulation does not.
+pub(crate) fn not_simulated(code: &str, action: &str, name: &str) -> ApiError {
     let message = format!("wirelab does not simulate the parameter {name} of {action}.");
-    ApiError::client("UnsupportedOperation", message)
+    ApiError::client(code, message)
 }
 
 pub(crate) fn malformed(message: impl Into<String>) -> ApiError {

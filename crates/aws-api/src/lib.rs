@@ -33,11 +33,19 @@
 //! `RouteAlreadyExists` would be journalled too and become `<Response><Errors><Error>...` with
 //! status 400. Whoever gets a 200 finds the call in the journal.
 //!
+//! # `aws logs filter-log-events --log-group-name flow --filter-pattern REJECT`
+//!
+//! A `POST` to the same `/`, with the action in `X-Amz-Target` and JSON as body, which
+//! `protocol::json` holds against the model: what is missing or out of range is refused as the
+//! service does. `service::logs` takes the group from the control plane and the events from the
+//! session's evidence, those delivered by now. Queries, of Logs and of Athena, run on a thread of
+//! their own, and their answers are kept by the endpoint while it runs, for whoever asks next.
+//!
 //! # To add an action
 //!
 //! Behaviour in `crates/control`, then the table anew (`tests/shapes`): its wire names are not
 //! written by hand. To add a service: its table, an entry in `service`, and, if no service speaks
-//! it yet, its protocol beside `form` and `xml`.
+//! it yet, its protocol beside `form`, `json` and `xml`.
 //!
 //! Left to others: what calls do (`control`), sharing, journal and time (`session`), the shell that
 //! points clients here (`cli`). Signatures are read, and verified in strict mode

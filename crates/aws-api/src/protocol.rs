@@ -4,21 +4,29 @@
 //! The value in between is JSON with the API's member names, whatever the wire calls them: what a
 //! [`Call`](wirelab_model::Call) takes and a [`Reply`](wirelab_model::Reply) holds. Here are `ec2`
 //! and `query`, which share a form of requests (botocore calls the serialisers `EC2Serializer` and
-//! `QuerySerializer`) and XML for replies; JSON, CBOR and REST-XML get their files when a service
-//! that speaks them exists.
+//! `QuerySerializer`) and XML for replies, and JSON; CBOR and REST-XML get their files when a
+//! service that speaks them exists.
 
 pub(crate) mod form;
+pub(crate) mod json;
 pub(crate) mod xml;
 
 use crate::shape::Member;
 
-/// A form protocol with XML replies.
+/// How a service is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// EC2's: every list is `Name.1`, `Name.2`; replies have no wrapper.
     Ec2,
     /// STS's and ELB's: lists are `Name.member.1` unless they are flattened.
     Query,
+    /// An action in `X-Amz-Target`, and JSON both ways.
+    Json {
+        /// `1.0` or `1.1`: how bodies are called.
+        version: &'static str,
+        /// The service's code for a parameter that breaks a constraint.
+        invalid: &'static str,
+    },
 }
 
 impl Protocol {
@@ -31,7 +39,7 @@ impl Protocol {
                 (None, Some(location)) => capital(location),
                 (None, None) => name.to_owned(),
             },
-            Self::Query => member
+            Self::Query | Self::Json { .. } => member
                 .location_name
                 .clone()
                 .unwrap_or_else(|| name.to_owned()),

@@ -1,15 +1,23 @@
 //! The services that answer here: an entry each, and how one answers.
 
+mod athena;
+mod desk;
 mod ec2;
+mod kept;
+mod logs;
 mod sts;
+mod task;
 
+pub(crate) use athena::forget_tables;
+pub(crate) use desk::Desk;
 use serde_json::{Map, Value};
 use wirelab_control::Control;
 use wirelab_model::{ApiError, Caller};
 use wirelab_session::{Session, SessionError};
 
 use crate::error;
-use crate::protocol::Protocol;
+use crate::protocol::form::Form;
+use crate::protocol::{Protocol, json, xml};
 use crate::shape::{self, Table};
 
 /// A service.
@@ -20,6 +28,8 @@ pub(crate) struct Service {
     /// The shapes of its operations.
     pub(crate) table: fn() -> &'static Table,
     answer: fn(&mut Session, Request<'_>) -> Result<Value, Refusal>,
+    /// What it answers, sorted.
+    actions: fn() -> Vec<&'static str>,
 }
 
 /// What is asked of a service.
@@ -28,6 +38,10 @@ pub(crate) struct Request<'r> {
     pub(crate) action: &'r str,
     /// By the API's names.
     pub(crate) parameters: Map<String, Value>,
+    /// The request's, which no other has.
+    pub(crate) id: &'r str,
+    /// What the endpoint remembers of questions.
+    pub(crate) desk: &'r Desk,
 }
 
 /// Why a service does not.
@@ -59,25 +73,47 @@ impl Refusal {
     }
 }
 
-static SERVICES: [Service; 2] = [
+static SERVICES: [Service; 4] = [
+    Service {
+        name: "athena",
+        protocol: Protocol::Json {
+            version: "1.1",
+            invalid: athena::INVALID,
+        },
+        table: shape::athena,
+        answer: athena::answer,
+        actions: athena::actions,
+    },
     Service {
         name: "ec2",
         protocol: Protocol::Ec2,
         table: shape::ec2,
         answer: ec2::answer,
+        actions: || Control::operations().map(|it| it.name).collect(),
+    },
+    Service {
+        name: "logs",
+        protocol: Protocol::Json {
+            version: "1.1",
+            invalid: logs::INVALID,
+        },
+        table: shape::logs,
+        answer: logs::answer,
+        actions: logs::actions,
     },
     Service {
         name: "sts",
         protocol: Protocol::Query,
         table: shape::sts,
         answer: sts::answer,
+        actions: || sts::ACTIONS.to_vec(),
     },
 ];
 
 /// Every action that is answered: (service, action).
 pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let ec2 = Control::operations().map(|it| ("ec2", it.name));
-    ec2.chain(sts::ACTIONS.iter().map(|it| ("sts", *it)))
+    let each = |it: &'static Service| (it.actions)().into_iter().map(|name| (it.name, name));
+    SERVICES.iter().flat_map(each)
 }
 
 /// The service of a scope.
@@ -102,12 +138,57 @@ impl Service {
         (self.answer)(session, request)
     }
 
+    /// The action that a request asks for, which exists, and its parameters by the API's names.
+    ///
+    /// # Errors
+    /// No such action; what the protocol or the shapes do not allow.
+    pub(crate) fn read(
+        &self,
+        request: &http::Request<Vec<u8>>,
+    ) -> Result<(String, Map<String, Value>), ApiError> {
+        let table = (self.table)();
+        let input = |action: &str| match table.signature(action) {
+            Some(signature) => Ok(signature.input.as_deref()),
+            None => Err(self.unknown_action(action)),
+        };
+        if let Protocol::Json { invalid, .. } = self.protocol {
+            let action = json::action(request.headers());
+            let action = action.ok_or_else(|| self.unknown_action(""))?;
+            let body = request.body();
+            let parameters = json::parameters(body, table, input(&action)?, invalid)?;
+            return Ok((action, parameters));
+        }
+        let mut form = Form::read(form_of(request))?;
+        let action = form.action.take().ok_or_else(error::missing_action)?;
+        let parameters = form.parameters(self.protocol, table, input(&action)?)?;
+        Ok((action, parameters))
+    }
+
+    /// The response with the reply to an action that [`Self::read`] gave.
+    pub(crate) fn write(&self, action: &str, reply: &Value, id: &str) -> http::Response<Vec<u8>> {
+        let table = (self.table)();
+        let signature = table.signature(action).expect("reading has found it");
+        if let Protocol::Json { version, .. } = self.protocol {
+            return json::response(version, id, json::reply(table, signature, reply));
+        }
+        let body = xml::reply(self.protocol, table, (action, signature), reply, id);
+        xml::response(http::StatusCode::OK, id, body)
+    }
+
     /// The error for an action that does not exist here.
-    pub(crate) fn unknown_action(&self, name: &str) -> ApiError {
-        let known: Vec<_> = actions()
-            .filter(|it| it.0 == self.name)
-            .map(|it| it.1)
-            .collect();
-        error::unknown_action(self.name, name, &known)
+    fn unknown_action(&self, name: &str) -> ApiError {
+        let code = match self.protocol {
+            Protocol::Json { .. } => "UnknownOperationException",
+            Protocol::Ec2 | Protocol::Query => "InvalidAction",
+        };
+        error::unknown_action(code, self.name, name, &(self.actions)())
+    }
+}
+
+/// The form of a request: its body; of one without, the query of its address.
+fn form_of(request: &http::Request<Vec<u8>>) -> &[u8] {
+    match request.body().as_slice() {
+        [] => request.uri().query().unwrap_or_default().as_bytes(),
+        body => body,
     }
 }

@@ -23,7 +23,8 @@ pub(crate) struct Table {
     /// The date in requests: `2016-11-15`.
     #[serde(rename = "apiVersion")]
     _api_version: String,
-    /// The namespace of XML replies.
+    /// The namespace of XML replies; empty where replies are not XML.
+    #[serde(default)]
     pub(crate) xml_namespace: String,
     /// What the table was made from: `botocore 1.44.8`.
     #[serde(rename = "madeFrom")]
@@ -47,13 +48,20 @@ pub(crate) struct Signature {
 #[serde(rename_all = "camelCase", deny_unknown_fields, tag = "type")]
 pub(crate) enum Shape {
     /// Members by the API's names, in the model's order, which is that of replies.
-    Structure { members: IndexMap<String, Member> },
+    Structure {
+        members: IndexMap<String, Member>,
+        /// Members without which it is none.
+        #[serde(default)]
+        required: Vec<String>,
+    },
     /// Elements of one shape.
     List {
         member: Member,
         #[serde(default)]
         flattened: bool,
     },
+    /// Values of one shape by texts.
+    Map { value: Member },
 }
 
 /// A member of a structure, or what a list's elements are.
@@ -64,13 +72,21 @@ pub(crate) struct Member {
     shape: String,
     pub(crate) location_name: Option<String>,
     pub(crate) query_name: Option<String>,
+    /// The texts that it may be; any, if there is none.
+    #[serde(default, rename = "enum")]
+    pub(crate) values: Vec<String>,
+    /// The least number, length of a text or count of elements.
+    pub(crate) min: Option<i64>,
+    /// The most of that.
+    pub(crate) max: Option<i64>,
 }
 
 /// A type, with what is needed to look at its parts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Type<'t> {
-    Structure(&'t IndexMap<String, Member>),
+    Structure(&'t IndexMap<String, Member>, &'t [String]),
     List { member: &'t Member, flattened: bool },
+    Map { value: &'t Member },
     Scalar(Scalar),
 }
 
@@ -79,7 +95,11 @@ pub(crate) enum Type<'t> {
 pub(crate) enum Scalar {
     Boolean,
     Integer,
-    /// Texts, moments and octets: texts on the wire.
+    /// A number with a fraction.
+    Double,
+    /// A moment.
+    Timestamp,
+    /// Texts, and octets, which are base64 outside.
     Text,
 }
 
@@ -98,7 +118,9 @@ impl Table {
         match member.shape.as_str() {
             "boolean" => Type::Scalar(Scalar::Boolean),
             "integer" | "long" => Type::Scalar(Scalar::Integer),
-            "string" | "timestamp" | "blob" | "double" | "float" => Type::Scalar(Scalar::Text),
+            "double" | "float" => Type::Scalar(Scalar::Double),
+            "timestamp" => Type::Scalar(Scalar::Timestamp),
+            "string" | "blob" => Type::Scalar(Scalar::Text),
             name => self.named(name),
         }
     }
@@ -106,37 +128,53 @@ impl Table {
     /// The composite type of that name.
     pub(crate) fn named(&self, name: &str) -> Type<'_> {
         match &self.shapes[name] {
-            Shape::Structure { members } => Type::Structure(members),
+            Shape::Structure { members, required } => Type::Structure(members, required),
             Shape::List { member, flattened } => Type::List {
                 member,
                 flattened: *flattened,
             },
+            Shape::Map { value } => Type::Map { value },
         }
     }
 }
 
-/// EC2's table.
-pub(crate) fn ec2() -> &'static Table {
-    static TABLE: LazyLock<Table> =
-        LazyLock::new(|| Table::read(include_str!("../shapes/ec2.json")));
-    &TABLE
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        $($(#[$doc])*
+        pub(crate) fn $name() -> &'static Table {
+            static TABLE: LazyLock<Table> = LazyLock::new(|| {
+                Table::read(include_str!(concat!("../shapes/", stringify!($name), ".json")))
+            });
+            &TABLE
+        })*
+
+        /// The table of a service.
+        fn of_service(name: &str) -> Option<&'static Table> {
+            match name {
+                $(stringify!($name) => Some($name()),)*
+                _ => None,
+            }
+        }
+    };
 }
 
-/// STS's table.
-pub(crate) fn sts() -> &'static Table {
-    static TABLE: LazyLock<Table> =
-        LazyLock::new(|| Table::read(include_str!("../shapes/sts.json")));
-    &TABLE
+tables! {
+    /// Athena's table.
+    athena
+    /// EC2's table.
+    ec2
+    /// CloudWatch Logs' table.
+    logs
+    /// STS's table.
+    sts
 }
 
 /// The paths in a reply to `operation` of `service` that its table has no place for, and so would
 /// not reach a client. Holds what answers against the public models.
 #[must_use]
 pub fn misfits(service: &str, operation: &str, reply: &Value) -> Vec<String> {
-    let table = match service {
-        "ec2" => ec2(),
-        "sts" => sts(),
-        _ => return vec![format!("no table for {service}")],
+    let Some(table) = of_service(service) else {
+        return vec![format!("no table for {service}")];
     };
     let Some(signature) = table.signature(operation) else {
         return vec![format!("{operation} has no shapes")];
@@ -159,7 +197,7 @@ pub fn misfits(service: &str, operation: &str, reply: &Value) -> Vec<String> {
 impl Table {
     fn misfit(&self, kind: Type<'_>, value: &Value, path: &str, found: &mut Vec<String>) {
         match (kind, value) {
-            (Type::Structure(members), Value::Object(values)) => {
+            (Type::Structure(members, _), Value::Object(values)) => {
                 for (name, value) in values {
                     let path = format!("{path}.{name}");
                     match members.get(name) {
@@ -174,9 +212,18 @@ impl Table {
                     self.misfit(self.type_of(member), value, &path, found);
                 }
             }
+            (Type::Map { value: member }, Value::Object(values)) => {
+                for (key, value) in values {
+                    let path = format!("{path}.{key}");
+                    self.misfit(self.type_of(member), value, &path, found);
+                }
+            }
             (Type::Scalar(Scalar::Boolean), Value::Bool(_))
             | (Type::Scalar(Scalar::Integer), Value::Number(_))
-            | (Type::Scalar(Scalar::Text), Value::String(_) | Value::Number(_)) => {}
+            | (
+                Type::Scalar(Scalar::Text | Scalar::Double | Scalar::Timestamp),
+                Value::String(_) | Value::Number(_),
+            ) => {}
             _ => found.push(path.to_owned()),
         }
     }

@@ -93,6 +93,19 @@ impl Served {
         out.trim().to_owned()
     }
 
+    /// Stdout as text of an `aws` command of these words that succeeds.
+    #[track_caller]
+    fn said(&self, words: &[&str]) -> String {
+        let mut command = self.client("aws");
+        command
+            .args(["--endpoint-url", &self.url, "--output", "text"])
+            .args(words);
+        let output = command.output().expect("aws runs");
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{words:?}\n{out}{err}");
+        out.trim().to_owned()
+    }
+
     /// The session as another terminal has it.
     fn session(&self) -> Session {
         let session = Session::open(&self.lab, &self.content);
@@ -128,12 +141,14 @@ fn boto3_is_there() -> bool {
     is_there("python3", &["-c", "import boto3"])
 }
 
-/// Runs a suite of `tests/clients`, which says how many checks it made.
-fn suite(served: &Served, name: &str) -> u32 {
+/// Runs a suite of `tests/clients` over the actions of some services, which says how many checks it
+/// made.
+fn suite(served: &Served, name: &str, services: &[&str]) -> u32 {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/clients")
         .join(name);
-    let actions: Vec<_> = wirelab_aws_api::actions().map(|it| it.1).collect();
+    let actions = wirelab_aws_api::actions().filter(|it| services.contains(&it.0));
+    let actions: Vec<_> = actions.map(|it| it.1).collect();
     let mut python = served.client("python3");
     python.arg(file).env("WIRELAB_ACTIONS", actions.join(" "));
     let output = python.output().expect("python3 runs");
@@ -150,7 +165,7 @@ fn suite(served: &Served, name: &str) -> u32 {
 fn boto3_makes_uses_and_removes_everything_that_is_simulated() {
     if boto3_is_there() {
         let served = Served::new("nacl-ephemeral", 7);
-        let checks = suite(&served, "everything.py");
+        let checks = suite(&served, "everything.py", &["ec2", "sts"]);
         assert!(checks >= 400, "only {checks} checks");
         served.session();
     }
@@ -160,7 +175,7 @@ fn boto3_makes_uses_and_removes_everything_that_is_simulated() {
 fn signatures_are_verified_in_strict_mode() {
     if boto3_is_there() {
         let served = Served::with("nacl-ephemeral", 7, true);
-        let checks = suite(&served, "strict.py");
+        let checks = suite(&served, "strict.py", &[]);
         assert!(checks >= 15, "only {checks} checks");
     }
 }
@@ -171,7 +186,7 @@ fn a_network_that_is_built_in_the_sandbox_carries_packets() {
         return;
     }
     let served = Served::new("sandbox", 1);
-    let checks = suite(&served, "sandbox.py");
+    let checks = suite(&served, "sandbox.py", &[]);
     assert!(checks >= 12, "only {checks} checks");
     let mut session = served.session();
     let mut run = |host: &str, line: &str| {
@@ -219,10 +234,117 @@ fn a_network_that_is_built_in_the_sandbox_carries_packets() {
 }
 
 #[test]
+fn boto3_asks_the_logs_of_the_world() {
+    if boto3_is_there() {
+        let served = Served::new("nacl-ephemeral", 7);
+        let checks = suite(&served, "logs.py", &["logs"]);
+        assert!(checks >= 200, "only {checks} checks");
+        served.session();
+    }
+}
+
+#[test]
+fn boto3_asks_athena() {
+    if boto3_is_there() {
+        let served = Served::new("nacl-ephemeral", 7);
+        let checks = suite(&served, "athena.py", &["athena"]);
+        assert!(checks >= 150, "only {checks} checks");
+        served.session();
+    }
+}
+
+/// The log group of the lab, and how many of its records are REJECT.
+fn refused_records(session: &mut Session) -> (String, String) {
+    let run = session.run_with_evidence().expect("evidence");
+    let log = run.world().resources().flow_logs.values().next();
+    let log = log.expect("a flow log");
+    let name = log.log_group_name.as_deref().expect("a log group");
+    let refused = run.evidence().delivered(&log.flow_log_id, run.now());
+    let refused = refused.filter(|it| {
+        let flow = it.record.flow.as_ref();
+        flow.is_some_and(|flow| flow.action == wirelab_model::FlowAction::Reject)
+    });
+    (name.to_owned(), refused.count().to_string())
+}
+
+/// `aws` starts a query, another process of it reads the rows: those of the engine over the flow
+/// log, as `wirelab query` has them.
+#[test]
+fn the_cli_asks_insights_and_athena_what_the_engine_answers() {
+    if !is_there("aws", &["--version"]) {
+        return;
+    }
+    let served = Served::new("nacl-ephemeral", 7);
+    let mut session = served.session();
+    let (name, refused) = refused_records(&mut session);
+    let (start, end) = (
+        session.plan().starts.as_secs(),
+        session.run().utc().as_secs(),
+    );
+    let query = "filter action = 'REJECT' | stats count(*) as n";
+    let id = served.said(&[
+        "logs",
+        "start-query",
+        "--log-group-name",
+        &name,
+        "--start-time",
+        &start.to_string(),
+        "--end-time",
+        &end.to_string(),
+        "--query-string",
+        query,
+        "--query",
+        "queryId",
+    ]);
+    let rows = "results[0][0].value";
+    let answer = served.said(&[
+        "logs",
+        "get-query-results",
+        "--query-id",
+        &id,
+        "--query",
+        rows,
+    ]);
+    assert_eq!(answer, refused);
+    let lines = ["logs", "filter-log-events", "--log-group-name", &name];
+    let lines = [
+        &lines[..],
+        &["--filter-pattern", "REJECT", "--query", "length(events)"],
+    ]
+    .concat();
+    assert_eq!(served.said(&lines), refused);
+
+    let sql = "SELECT count(*) AS n FROM flow_logs WHERE action = 'REJECT'";
+    let id = served.said(&[
+        "athena",
+        "start-query-execution",
+        "--query-string",
+        sql,
+        "--result-configuration",
+        "OutputLocation=s3://results/",
+        "--query",
+        "QueryExecutionId",
+    ]);
+    let rows = "ResultSet.Rows[*].Data[0].VarCharValue";
+    let results = [
+        "athena",
+        "get-query-results",
+        "--query-execution-id",
+        &id,
+        "--query",
+        rows,
+    ];
+    assert_eq!(served.said(&results), format!("n\t{refused}"));
+    let file = served.lab.join(format!("evidence/s3/results/{id}.csv"));
+    let file = std::fs::read_to_string(file).expect("the result lies in its bucket");
+    assert_eq!(file, format!("\"n\"\n\"{refused}\"\n"));
+}
+
+#[test]
 fn no_input_that_the_models_allow_breaks_the_endpoint() {
     if boto3_is_there() {
         let served = Served::new("nacl-ephemeral", 7);
-        let checks = suite(&served, "anything.py");
+        let checks = suite(&served, "anything.py", &["ec2"]);
         assert!(checks >= 300, "only {checks} checks");
         served.session();
     }
@@ -293,6 +415,63 @@ fn private_route_seed() -> u64 {
     (1..200).find(drawn).expect("a variant in nine")
 }
 
+/// What the command line prints where a service refuses.
+const SAID: &[(&str, &str)] = &[
+    (
+        "aws ec2 delete-vpc --vpc-id vpc-0123456789abcdef0",
+        "An error occurred (InvalidVpcID.NotFound) when calling the DeleteVpc operation: The \
+         vpc ID 'vpc-0123456789abcdef0' does not exist",
+    ),
+    (
+        "aws ec2 create-vpc --cidr-block 10.50.0.0/16 --dry-run",
+        "(DryRunOperation) when calling the CreateVpc operation: Request would have \
+         succeeded, but DryRun flag is set.",
+    ),
+    (
+        "aws ec2 describe-vpcs --filters Name=vpcid,Values=x",
+        "(InvalidParameterValue)",
+    ),
+    (
+        "aws ec2 describe-key-pairs",
+        "The action DescribeKeyPairs is not valid",
+    ),
+    (
+        "aws ec2 describe-vpcs --region mars-north-1",
+        "(AuthFailure)",
+    ),
+    (
+        "aws logs describe-log-streams --log-group-name nobody",
+        "An error occurred (ResourceNotFoundException) when calling the DescribeLogStreams \
+         operation: The specified log group does not exist.",
+    ),
+    (
+        "aws logs describe-export-tasks",
+        "(UnknownOperationException) when calling the DescribeExportTasks operation: The action \
+         DescribeExportTasks is not valid for this web service. Did you mean",
+    ),
+    (
+        "aws athena start-query-execution --query-string SELEC",
+        "(InvalidRequestException) when calling the StartQueryExecution operation: ",
+    ),
+    ("aws s3 ls", "does not simulate the service 's3'"),
+    (
+        "aws route53 list-hosted-zones",
+        "does not simulate the service 'route53'",
+    ),
+    (
+        "aws cloudwatch list-metrics",
+        "does not simulate the service 'monitoring'",
+    ),
+    (
+        "aws lambda list-functions",
+        "does not simulate the service 'lambda'",
+    ),
+    (
+        "aws elbv2 describe-load-balancers",
+        "'elasticloadbalancing'",
+    ),
+];
+
 #[test]
 fn the_cli_says_what_the_service_says() {
     if !is_there("aws", &["--version"]) {
@@ -300,51 +479,7 @@ fn the_cli_says_what_the_service_says() {
     }
     let served = Served::new("nacl-ephemeral", 7);
     let account = served.session().plan().caller.account.clone();
-    for (line, said) in [
-        (
-            "aws ec2 delete-vpc --vpc-id vpc-0123456789abcdef0",
-            "An error occurred (InvalidVpcID.NotFound) when calling the DeleteVpc operation: The \
-             vpc ID 'vpc-0123456789abcdef0' does not exist",
-        ),
-        (
-            "aws ec2 create-vpc --cidr-block 10.50.0.0/16 --dry-run",
-            "(DryRunOperation) when calling the CreateVpc operation: Request would have \
-             succeeded, but DryRun flag is set.",
-        ),
-        (
-            "aws ec2 describe-vpcs --filters Name=vpcid,Values=x",
-            "(InvalidParameterValue)",
-        ),
-        (
-            "aws ec2 describe-key-pairs",
-            "The action DescribeKeyPairs is not valid",
-        ),
-        (
-            "aws ec2 describe-vpcs --region mars-north-1",
-            "(AuthFailure)",
-        ),
-        (
-            "aws logs describe-log-groups",
-            "does not simulate the service 'logs'",
-        ),
-        ("aws s3 ls", "does not simulate the service 's3'"),
-        (
-            "aws route53 list-hosted-zones",
-            "does not simulate the service 'route53'",
-        ),
-        (
-            "aws cloudwatch list-metrics",
-            "does not simulate the service 'monitoring'",
-        ),
-        (
-            "aws lambda list-functions",
-            "does not simulate the service 'lambda'",
-        ),
-        (
-            "aws elbv2 describe-load-balancers",
-            "'elasticloadbalancing'",
-        ),
-    ] {
+    for (line, said) in SAID {
         let output = served.aws(line);
         let err = text(&output.stderr);
         assert!(err.contains(said), "{line}\n{err}");
@@ -366,7 +501,7 @@ fn clients_at_once_lose_nothing() {
         return;
     }
     let served = Served::new("nacl-ephemeral", 7);
-    let run = || suite(&served, "at_once.py");
+    let run = || suite(&served, "at_once.py", &["ec2"]);
     let checks: u32 = std::thread::scope(|scope| {
         let clients = [scope.spawn(run), scope.spawn(run)];
         clients

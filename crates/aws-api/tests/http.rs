@@ -185,10 +185,16 @@ fn each_client_reads_refusals_in_its_own_protocol() {
             "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction",
         ),
         (
-            scope("logs") + json,
+            scope("cloudtrail") + json,
             "{}",
             "400",
             "{\"__type\":\"InvalidAction\",\"message\":\"wirelab does not",
+        ),
+        (
+            scope("logs") + json,
+            "{\"logStreamName\":1}",
+            "400",
+            "\r\nx-amzn-errortype: SerializationException\r\n",
         ),
         (scope("monitoring") + cbor, "", "400", "\u{6}__type"),
         (scope("s3"), "", "400", "<Error><Code>InvalidAction</Code>"),

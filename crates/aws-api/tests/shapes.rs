@@ -47,6 +47,8 @@ impl Botocore {
 /// What tables keep of a model.
 struct Cut<'m> {
     shapes: &'m Map<String, Value>,
+    /// Whether what a request must be is kept: of JSON protocols, where the codec says so.
+    constraints: bool,
     kept: Map<String, Value>,
 }
 
@@ -54,8 +56,10 @@ impl Cut<'_> {
     /// The table of `actions`; those that the model does not have are left out.
     fn table(service: &str, model: &Value, version: &str, actions: &[&str]) -> Value {
         let shapes = model["shapes"].as_object().expect("shapes");
+        let metadata = &model["metadata"];
         let mut cut = Cut {
             shapes,
+            constraints: metadata["protocol"] == "json",
             kept: Map::new(),
         };
         let mut operations = Map::new();
@@ -75,18 +79,19 @@ impl Cut<'_> {
             }
             operations.insert((*action).to_owned(), signature.into());
         }
-        let metadata = &model["metadata"];
-        let namespace = metadata["xmlNamespace"].as_str().expect("a namespace");
         cut.kept.sort_keys();
-        json!({
+        let mut table = json!({
             "service": service,
             "apiVersion": metadata["apiVersion"],
-            // Replies have the slash, whether the model has it or not.
-            "xmlNamespace": format!("{}/", namespace.trim_end_matches('/')),
             "madeFrom": format!("botocore {version}"),
             "operations": operations,
             "shapes": cut.kept,
-        })
+        });
+        if let Some(namespace) = metadata["xmlNamespace"].as_str() {
+            // Replies have the slash, whether the model has it or not.
+            table["xmlNamespace"] = format!("{}/", namespace.trim_end_matches('/')).into();
+        }
+        table
     }
 
     fn keep(&mut self, name: &str) {
@@ -102,7 +107,16 @@ impl Cut<'_> {
                 for (name, member) in shape["members"].as_object().into_iter().flatten() {
                     members.insert(name.clone(), self.member(member));
                 }
-                let kept = json!({ "type": "structure", "members": members });
+                let mut kept = json!({ "type": "structure", "members": members });
+                if self.constraints && shape["required"].is_array() {
+                    kept["required"] = shape["required"].clone();
+                }
+                self.kept.insert(name.to_owned(), kept);
+            }
+            Some("map") => {
+                self.kept.insert(name.to_owned(), Value::Null);
+                let value = self.member(&shape["value"]);
+                let kept = json!({ "type": "map", "value": value });
                 self.kept.insert(name.to_owned(), kept);
             }
             Some("list") => {
@@ -134,6 +148,13 @@ impl Cut<'_> {
                 kept[name] = text.clone();
             }
         }
+        for constraint in ["enum", "min", "max"] {
+            if let Some(value) = self.shapes[name].get(constraint)
+                && self.constraints
+            {
+                kept[constraint] = value.clone();
+            }
+        }
         kept
     }
 }
@@ -142,7 +163,9 @@ impl Cut<'_> {
 fn lines(table: &Value) -> String {
     let mut text = "{\n".to_owned();
     for name in ["service", "apiVersion", "xmlNamespace", "madeFrom"] {
-        writeln!(text, "\"{name}\": {},", table[name]).expect("a string takes it");
+        if let Some(value) = table.get(name) {
+            writeln!(text, "\"{name}\": {value},").expect("a string takes it");
+        }
     }
     for (name, end) in [("operations", "},"), ("shapes", "}")] {
         writeln!(text, "\"{name}\": {{").expect("a string takes it");

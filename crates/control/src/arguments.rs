@@ -15,6 +15,10 @@ pub(crate) enum Common {
     DryRun,
     /// `ClientToken`: the same token gives the same reply.
     Token,
+    /// `ClientToken` as Logs writes it.
+    ClientTokenOfLogs,
+    /// `ClientToken` as Athena calls it.
+    ClientRequestToken,
     /// `TagSpecifications`.
     Tags,
     /// `Filters`; `Filter` with some operations, so both are taken.
@@ -28,6 +32,8 @@ impl Common {
         match self {
             Self::DryRun => &["DryRun"],
             Self::Token => &["ClientToken"],
+            Self::ClientTokenOfLogs => &["clientToken"],
+            Self::ClientRequestToken => &["ClientRequestToken"],
             Self::Tags => &["TagSpecifications"],
             Self::Filters => &["Filters", "Filter"],
             Self::Pages => &["MaxResults", "NextToken"],
@@ -59,6 +65,7 @@ pub(crate) struct TagSpecification {
 pub(crate) struct Arguments {
     #[serde(default)]
     pub(crate) dry_run: bool,
+    #[serde(alias = "clientToken", alias = "ClientRequestToken")]
     pub(crate) client_token: Option<SmolStr>,
     #[serde(default)]
     pub(crate) tag_specifications: Vec<TagSpecification>,

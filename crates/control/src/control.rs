@@ -10,8 +10,10 @@ use wirelab_model::{
 };
 
 use crate::arguments::Arguments;
+use crate::athena::{self, WorkGroup};
 use crate::describe::Reader;
 use crate::ec2::{Question, default_vpc, prefix_list};
+use crate::logs::LogGroup;
 use crate::operation::{self, Handler, Operation};
 use crate::quota::Quotas;
 use crate::realm::Realm;
@@ -166,6 +168,34 @@ impl Control {
         self.state.realms.owner(id, &self.config)
     }
 
+    /// The log groups that there are now for an account in a Region, by name.
+    pub fn log_groups(&self, account: &str, region: &str) -> impl Iterator<Item = &LogGroup> {
+        let realm = Realm {
+            account: account.into(),
+            region: region.into(),
+        };
+        let groups = self.state.logs.0.get(&realm);
+        let groups = groups.into_iter().flat_map(|it| it.groups.values());
+        groups.filter(|it| it.exists(self.state.now))
+    }
+
+    /// A workgroup of Athena's, of an account in a Region.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn work_group(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+    ) -> Result<WorkGroup, wirelab_model::ApiError> {
+        let realm = Realm {
+            account: account.into(),
+            region: region.into(),
+        };
+        athena::work_group(&self.state, &self.config, &realm, name)
+    }
+
     /// What was configured.
     #[must_use]
     pub fn config(&self) -> &ControlConfig {
@@ -199,7 +229,7 @@ impl Control {
                 question,
             },
             Err(error) => Output {
-                reply: Err(error),
+                reply: Err(error::of_service(&call.service, error)),
                 changes: None,
                 question: None,
             },

@@ -48,6 +48,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Account and Region of the caller.
+    pub(crate) const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
     /// The resources of all accounts and Regions.
     pub(crate) fn resources(&self) -> &'a Resources {
         &self.state.resources

@@ -27,6 +27,23 @@ fn did_you_mean(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |name| format!(". Did you mean {name}?"))
 }
 
+/// An error in the words of the service: the request itself is read for all in EC2's.
+pub(crate) fn of_service(service: &str, error: ApiError) -> ApiError {
+    let code = match service {
+        "logs" => "InvalidParameterException",
+        "athena" => "InvalidRequestException",
+        _ => return error,
+    };
+    match error.code.as_str() {
+        "InvalidParameter"
+        | "InvalidParameterValue"
+        | "MissingParameter"
+        | "UnknownParameter"
+        | "IdempotentParameterMismatch" => ApiError::client(code, error.message),
+        _ => error,
+    }
+}
+
 macro_rules! errors {
     ($(
         $(#[$doc:meta])*
@@ -42,7 +59,7 @@ macro_rules! errors {
 errors! {
     // The request itself.
     unknown_service(service: &str) = "InvalidAction",
-        "The service {service} is not simulated. Simulated: ec2, route53";
+        "The service {service} is not simulated. Simulated: athena, ec2, logs, route53";
     dry_run_operation() = "DryRunOperation",
         "Request would have succeeded, but DryRun flag is set.";
     idempotent_parameter_mismatch() = "IdempotentParameterMismatch",
@@ -269,6 +286,30 @@ errors! {
         "The network insights analysis ID '{id}' does not exist";
     insights_path_in_use(id: &str) = "AnalysisExistsForNetworkInsightsPath",
         "The network insights path '{id}' has analyses: delete them first";
+
+    // CloudWatch Logs and Athena.
+    log_parameter(message: impl Display) = "InvalidParameterException", "{message}";
+    next_token() = "InvalidParameterException", "The specified nextToken is invalid.";
+    no_log_group() = "ResourceNotFoundException", "The specified log group does not exist.";
+    log_group_exists() = "ResourceAlreadyExistsException",
+        "The specified log group already exists";
+    no_log_stream() = "ResourceNotFoundException", "The specified log stream does not exist.";
+    log_stream_exists() = "ResourceAlreadyExistsException",
+        "The specified log stream already exists";
+    no_metric_filter() = "ResourceNotFoundException",
+        "The specified metric filter does not exist.";
+    no_subscription_filter() = "ResourceNotFoundException",
+        "The specified subscription filter does not exist.";
+    no_query_definition() = "ResourceNotFoundException",
+        "The specified query definition does not exist.";
+    no_destination() = "ResourceNotFoundException", "The specified destination does not exist.";
+    no_log_resource() = "ResourceNotFoundException", "The specified resource does not exist.";
+    log_limit() = "LimitExceededException", "Resource limit exceeded.";
+    log_tag_limit() = "TooManyTagsException", "A resource can have no more than 50 tags.";
+    log_access_denied(account: &str, destination: &str) = "AccessDeniedException",
+        "The access policy of the destination {destination} does not let the account {account} \
+        call logs:PutSubscriptionFilter";
+    athena_request(message: impl Display) = "InvalidRequestException", "{message}";
 
     // VPC peering.
     peering_exists(one: impl Display, other: impl Display) = "VpcPeeringConnectionAlreadyExists",

@@ -1,7 +1,8 @@
-//! The EC2 control plane, sans-IO: calls and observations in, replies and changes out.
+//! The control plane, sans-IO: calls and observations in, replies and changes out.
 //!
 //! [`Control`] holds what the EC2 API would show: resources with their states, and the timers that
-//! move them (`pending` to `available`). It answers with EC2's member names and error codes. It
+//! move them (`pending` to `available`). It answers with EC2's member names and error codes.
+//! Route 53, CloudWatch Logs and Athena have operations beside EC2's as far as they keep things. It
 //! knows no packets: what a call does to the network leaves as [`Changes`](wirelab_model::Changes)
 //! with the moment at which the data plane obeys, and the caller carries them to the simulator.
 //!
@@ -22,12 +23,14 @@
 //! packets, time itself.
 
 mod arguments;
+mod athena;
 mod clock;
 mod control;
 mod describe;
 mod ec2;
 mod error;
 mod kind;
+mod logs;
 mod network;
 mod operation;
 mod quota;
@@ -41,8 +44,13 @@ mod timer;
 mod transaction;
 mod view;
 
+pub use athena::WorkGroup;
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
 pub use ec2::{Question, QuestionSource};
+pub use logs::{
+    Extracted, FilterPattern, FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricTransformation,
+    PatternError, PutEvent, SubscriptionFilter,
+};
 pub use operation::Operation;
 pub use quota::Quotas;
 pub use signature::ParameterKind;

@@ -10,7 +10,7 @@ use crate::arguments::Common;
 use crate::describe::Reader;
 use crate::signature::{self, ParameterKind};
 use crate::transaction::Transaction;
-use crate::{ec2, error, request, route53};
+use crate::{athena, ec2, error, logs, request, route53};
 
 /// One API operation.
 pub struct Operation {
@@ -107,8 +107,12 @@ macro_rules! operations {
 pub(crate) use operations;
 
 /// Services and their operations, sorted by name.
-pub(crate) const SERVICES: [(&str, &[Operation]); 2] =
-    [("ec2", ec2::OPERATIONS), ("route53", route53::OPERATIONS)];
+pub(crate) const SERVICES: [(&str, &[Operation]); 4] = [
+    ("athena", athena::OPERATIONS),
+    ("ec2", ec2::OPERATIONS),
+    ("logs", logs::OPERATIONS),
+    ("route53", route53::OPERATIONS),
+];
 
 /// EC2's operations, sorted by name.
 pub(crate) fn all() -> &'static [Operation] {

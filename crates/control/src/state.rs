@@ -13,7 +13,9 @@ use wirelab_model::{
     UnixTime, VpnConnectionId,
 };
 
+use crate::athena::Athena;
 use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
+use crate::logs::Logs;
 use crate::realm::{Realm, Realms};
 use crate::timer::Timers;
 
@@ -58,6 +60,23 @@ pub(crate) struct State {
     pub(crate) used_realms: BTreeSet<Realm>,
     /// Log streams that exist: flow log and interface.
     pub(crate) flow_log_streams: BTreeSet<(FlowLogId, NetworkInterfaceId)>,
+    /// CloudWatch Logs'. Shared until changed, since every call of any service keeps a copy of the
+    /// state to go back to.
+    pub(crate) logs: Arc<Logs>,
+    /// Athena's.
+    pub(crate) athena: Arc<Athena>,
+}
+
+impl State {
+    /// CloudWatch Logs', to be changed.
+    pub(crate) fn logs_mut(&mut self) -> &mut Logs {
+        Arc::make_mut(&mut self.logs)
+    }
+
+    /// Athena's, to be changed.
+    pub(crate) fn athena_mut(&mut self) -> &mut Athena {
+        Arc::make_mut(&mut self.athena)
+    }
 }
 
 /// Texts that are each given once. A copy is cheap however many there are: all but the latest are

@@ -54,6 +54,11 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// Account and Region of the caller.
+    pub(crate) const fn realm(&self) -> &Realm {
+        &self.realm
+    }
+
     /// The resources of all accounts and Regions.
     pub(crate) fn resources(&self) -> &Resources {
         &self.state.resources
@@ -111,6 +116,19 @@ impl<'a> Transaction<'a> {
             let id = format!("{prefix}-{hex}");
             if self.state.taken.insert(SmolStr::new(&id)) {
                 self.state.realms.note(&id, &self.realm, self.config);
+                return id;
+            }
+        }
+    }
+
+    /// A new UUID, for services that call their things so.
+    pub(crate) fn new_uuid(&mut self, kind: &'static str) -> SmolStr {
+        loop {
+            let source = self.next_source(kind);
+            let (head, tail) = (self.hex17(kind, &source), self.hex17("uuid", &source));
+            let (a, b, c) = (&head[..8], &head[8..12], &head[12..15]);
+            let id = format_smolstr!("{a}-{b}-4{c}-8{}-{}", &tail[..3], &tail[3..15]);
+            if self.state.taken.insert(id.clone()) {
                 return id;
             }
         }

@@ -32,9 +32,10 @@ impl Call {
     /// Whether the operation reads only. Reads are no journal entries and cost no virtual time.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        ["Describe", "Get", "List", "Search", "Lookup", "Filter"]
-            .iter()
-            .any(|verb| self.operation.starts_with(verb))
+        const VERBS: [&str; 8] = [
+            "BatchGet", "Describe", "Filter", "Get", "List", "Lookup", "Search", "Test",
+        ];
+        VERBS.iter().any(|verb| self.operation.starts_with(verb))
     }
 }
 

@@ -70,7 +70,7 @@ impl Form {
     ) -> Result<Map<String, Value>, ApiError> {
         let none = IndexMap::new();
         let members = match input.map(|name| table.named(name)) {
-            Some(Type::Structure(members)) => members,
+            Some(Type::Structure(members, _)) => members,
             _ => &none,
         };
         Reading { protocol, table }.structure(members, self.root, "")
@@ -128,7 +128,7 @@ impl Reading<'_> {
 
     fn value(&self, kind: Type<'_>, node: Node, path: &str) -> Result<Value, ApiError> {
         match kind {
-            Type::Structure(members) => match node.text {
+            Type::Structure(members, _) => match node.text {
                 Some(_) => Err(error::invalid_value(path, "a structure is wanted")),
                 None => self.structure(members, node, path).map(Value::Object),
             },
@@ -139,6 +139,8 @@ impl Reading<'_> {
                 };
                 self.list(member, node, &path).map(Value::Array)
             }
+            // No form protocol's operation here has one.
+            Type::Map { .. } => Err(error::invalid_value(path, "a map is not taken here")),
             Type::Scalar(kind) => match (node.text, node.below.is_empty()) {
                 (Some(text), true) => Ok(scalar(kind, text)),
                 _ => Err(error::invalid_value(path, "a single value is wanted")),
@@ -193,7 +195,7 @@ fn scalar(kind: Scalar, text: String) -> Value {
             Ok(number) => number.into(),
             Err(_) => Value::String(text),
         },
-        Scalar::Boolean | Scalar::Text => Value::String(text),
+        Scalar::Boolean | Scalar::Double | Scalar::Timestamp | Scalar::Text => Value::String(text),
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn reply(
             writing.text_element("requestId", id);
             writing.members_of(signature, reply);
         }
-        Protocol::Query => {
+        Protocol::Query | Protocol::Json { .. } => {
             let wrapper = signature.result_wrapper.clone();
             let wrapper = wrapper.unwrap_or_else(|| format!("{action}Result"));
             writing.open(&wrapper);
@@ -62,7 +62,7 @@ impl Writing<'_> {
             .as_deref()
             .map(|name| self.table.named(name));
         match (output, reply) {
-            (Some(Type::Structure(members)), Value::Object(values)) => {
+            (Some(Type::Structure(members, _)), Value::Object(values)) => {
                 self.members(members.iter(), values);
             }
             _ if self.protocol == Protocol::Ec2 => self.text_element("return", "true"),
@@ -84,7 +84,7 @@ impl Writing<'_> {
 
     fn element(&mut self, name: &str, kind: Type<'_>, value: &Value) {
         match (kind, value) {
-            (Type::Structure(members), Value::Object(values)) => {
+            (Type::Structure(members, _), Value::Object(values)) => {
                 self.open(name);
                 self.members(members.iter(), values);
                 self.close(name);

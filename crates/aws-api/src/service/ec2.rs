@@ -25,7 +25,10 @@ fn refuse_what_is_not_simulated(request: &Request<'_>) -> Result<(), ApiError> {
     let known = operation.map_or_else(Vec::new, |it| it.parameters());
     let mut names = request.parameters.keys();
     match names.find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(error::not_simulated(request.action, name)),
+        Some(name) => {
+            let code = "UnsupportedOperation";
+            Err(error::not_simulated(code, request.action, name))
+        }
         None => Ok(()),
     }
 }

@@ -9,6 +9,7 @@ use wirelab_model::*;
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::error;
+use crate::logs;
 use crate::transaction::Transaction;
 use crate::view::{maybe, one, tags, word};
 
@@ -98,6 +99,7 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
             return Err(error::flow_log_exists());
         }
         made.push(flow_log.flow_log_id.clone());
+        logs::feed(tx, &flow_log);
         tx.put(flow_log);
     }
     Ok(json!({ "FlowLogIds": made, "Unsuccessful": unsuccessful }))

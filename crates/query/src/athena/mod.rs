@@ -7,9 +7,9 @@
 //! `junction`, `group`: every value gets a type of Trino's (`types`), what Trino refuses is refused
 //! with its words and place (`error`, `advice`), and DataFusion gets a plan in which nothing is
 //! left to guess. `files` finds the files of a table by its partitions (`projection` computes them;
-//! `csv` reads those that `scan` does not), `logs` makes tables of flow logs without DDL, `run`
-//! executes within limits (`deadline`, `steady`), `result` prints as Athena does, with what a
-//! person should know of it (`notes`).
+//! `csv` reads those that `scan` does not), `logs` makes tables of flow logs without DDL, `kept`
+//! has a lab's catalog in a file, `run` executes within limits (`deadline`, `steady`), `result`
+//! prints as Athena does, with what a person should know of it (`notes`).
 //!
 //! One case: `SELECT srcaddr, sum(bytes) FROM flow WHERE dstport = '22' GROUP BY 1` stops in
 //! `expr`: `dstport` is an integer and `'22'` a varchar(2), which have no common type, so it is
@@ -46,6 +46,7 @@ mod files;
 mod functions;
 mod group;
 mod junction;
+mod kept;
 mod lambdas;
 mod literals;
 mod logs;

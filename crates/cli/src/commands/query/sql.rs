@@ -4,12 +4,13 @@
 //! made are there for the next command, as they are in an account.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use wirelab_model::UnixTime;
 use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
-    StatementType, TableFormat, statements,
+    StatementType, statements,
 };
 use wirelab_query::blocking;
 
@@ -80,11 +81,9 @@ impl Tables {
             options: options(session.plan().starts.at(session.now()), 1),
             kept_in: Some(kept_in),
         };
-        let dir = session.dir().join("evidence/s3");
-        for bucket in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-            let name = bucket.file_name().to_string_lossy().into_owned();
-            add_folder(&mut tables.buckets, name, &bucket.path())?;
-        }
+        let buckets = session.dir().join("evidence/s3");
+        let added = tables.buckets.insert_folders(&buckets);
+        added.map_err(Failure::environment)?;
         // Without `-g` in a lab of several logs there is no `flow_logs`; the buckets are there.
         match lab::group(&mut session, arguments.log_group.as_deref()) {
             Ok(group) => {
@@ -185,28 +184,17 @@ impl Tables {
         let Some(path) = &self.kept_in else {
             return Ok(());
         };
-        let mut catalog = self.catalog.clone();
-        for database in catalog.databases.values_mut() {
-            // Made anew of the lab's records by every command.
-            let tables = &mut database.tables;
-            tables.retain(|_, table| table.format != TableFormat::Logs);
-        }
-        let text = serde_json::to_string_pretty(&catalog).map_err(Failure::internal)?;
-        let new = path.with_extension("json.new");
-        std::fs::write(&new, text + "\n")?;
-        Ok(std::fs::rename(&new, path)?)
+        Ok(self.catalog.keep(path)?)
     }
 }
 
 fn read_catalog(path: &Path) -> Result<AthenaCatalog, Failure> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
-        Err(error) => return Err(error.into()),
-    };
-    serde_json::from_str(&text).map_err(|error| {
-        Failure::usage(format!("{}: {error}", path.display()))
-            .hint("delete the file and define the tables again")
+    AthenaCatalog::read(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData | ErrorKind::UnexpectedEof => {
+            Failure::usage(format!("{}: {error}", path.display()))
+                .hint("delete the file and define the tables again")
+        }
+        _ => error.into(),
     })
 }
 

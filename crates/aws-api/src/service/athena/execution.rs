@@ -1,0 +1,532 @@
+//! Executions: started, shown, stopped.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use smol_str::SmolStr;
+use wirelab_flowlog::LogFormat;
+use wirelab_model::{ApiError, UnixTime};
+use wirelab_query::athena::{
+    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, StatementType,
+};
+use wirelab_query::{LogGroup, blocking};
+use wirelab_session::{Run, Session};
+
+use super::{ENGINE, catalog, invalid, only, page, text};
+use crate::service::desk::{self, Owner};
+use crate::service::task::{Done, Task};
+use crate::service::{Refusal, Request};
+
+/// Executions that may run at once.
+const RUNNING_AT_MOST: usize = 20;
+/// Executions on a page.
+const PAGE: u64 = 50;
+/// Longest statement in octets (Amazon Athena User Guide, "Service Quotas").
+const LONGEST: usize = 262_144;
+
+type Outcome = Result<AthenaResult, AthenaError>;
+
+/// A statement that was started.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    pub(super) id: String,
+    pub(super) owner: Owner,
+    /// `ClientRequestToken`: the same one again is the same execution.
+    token: Option<String>,
+    sql: String,
+    database: String,
+    work_group: SmolStr,
+    /// Where the result lies: `s3://bucket/prefix/ID.csv`.
+    output: String,
+    submitted: UnixTime,
+    /// More octets must not be read.
+    cutoff: Option<u64>,
+    is_cancelled: bool,
+    buckets: Buckets,
+    task: Task<Outcome>,
+}
+
+impl Execution {
+    pub(super) fn state(&self) -> &'static str {
+        let done = self.done();
+        match done.as_ref().map(|it| &*it.value) {
+            _ if self.is_cancelled => "CANCELLED",
+            None => "RUNNING",
+            Some(Ok(result)) if self.exceeds(result) => "CANCELLED",
+            Some(Ok(_)) => "SUCCEEDED",
+            Some(Err(_)) => "FAILED",
+        }
+    }
+
+    fn exceeds(&self, result: &AthenaResult) -> bool {
+        self.cutoff.is_some_and(|most| result.bytes_scanned > most)
+    }
+
+    pub(super) fn done(&self) -> Option<Done<Outcome>> {
+        self.task.done()
+    }
+
+    fn reason(&self) -> Option<String> {
+        let done = self.done();
+        match done.as_ref().map(|it| &*it.value) {
+            _ if self.is_cancelled => Some("Query cancelled by user".to_owned()),
+            Some(Ok(result)) if self.exceeds(result) => {
+                Some("Bytes scanned limit was exceeded".to_owned())
+            }
+            Some(Err(error)) => Some(words(error)),
+            // An answer may be empty for a reason that a person should know.
+            Some(Ok(result)) if !result.notes.is_empty() => Some(result.notes.join("; ")),
+            _ => None,
+        }
+    }
+}
+
+/// The engine's text, and what to write instead where it knows.
+fn words(error: &AthenaError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error} (hint: {hint})"),
+        None => error.to_string(),
+    }
+}
+
+/// `StartQueryExecution`: what is no statement is refused at once.
+pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Value, Refusal> {
+    only(
+        request.action,
+        &request.parameters,
+        &[
+            "QueryString",
+            "ClientRequestToken",
+            "QueryExecutionContext",
+            "ResultConfiguration",
+            "WorkGroup",
+        ],
+    )?;
+    let owner = Owner::of(request.caller);
+    let sql = text(request, "QueryString").unwrap_or_default();
+    let token = text(request, "ClientRequestToken").map(str::to_owned);
+    if let Some(before) = same(request, &owner, token.as_deref(), sql)? {
+        return Ok(json!({ "QueryExecutionId": before }));
+    }
+    if sql.len() > LONGEST {
+        return Err(invalid(format!("A statement has at most {LONGEST} octets.")).into());
+    }
+    let id = desk::new_id(request.id);
+    session.restore_evidence()?;
+    let place = Place::of(session, request, &id)?;
+    let mut prepared = Prepared::of(session, &place.database)?;
+    prepared.changes = Arc::clone(&request.desk.catalog);
+    let buckets = prepared.buckets.clone();
+    let submitted = session.run().utc();
+    let (statement, output) = (sql.to_owned(), place.file.clone());
+    let task = Task::start(
+        move || {
+            let result = prepared.run(&statement)?;
+            keep(&output, &result)?;
+            Ok(result)
+        },
+        || Err(AthenaError::Internal("it has failed".to_owned())),
+    );
+    let done = task.done();
+    if let Some(Err(error @ AthenaError::Malformed { .. })) = done.as_ref().map(|it| &*it.value) {
+        return Err(invalid(words(error)).into());
+    }
+    request.desk.executions.put(Execution {
+        id: id.clone(),
+        owner,
+        token,
+        sql: sql.to_owned(),
+        database: place.database,
+        work_group: place.work_group,
+        output: place.location,
+        submitted,
+        cutoff: place.cutoff,
+        is_cancelled: false,
+        buckets,
+        task,
+    });
+    Ok(json!({ "QueryExecutionId": id }))
+}
+
+/// The execution that the same token has started.
+fn same(
+    request: &Request<'_>,
+    owner: &Owner,
+    token: Option<&str>,
+    sql: &str,
+) -> Result<Option<String>, ApiError> {
+    let executions = request.desk.executions.lock();
+    let running = executions.iter().filter(|it| it.state() == "RUNNING");
+    let is_same = |it: &&Execution| it.owner == *owner && it.token.as_deref() == token;
+    match executions.iter().find(is_same).filter(|_| token.is_some()) {
+        Some(before) if before.sql == sql => Ok(Some(before.id.clone())),
+        Some(_) => Err(invalid("Idempotent parameters do not match")),
+        None if running.count() >= RUNNING_AT_MOST => {
+            let message = "Too many queries are running; wait for one, or stop it.";
+            Err(ApiError::client("TooManyRequestsException", message))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Where a statement runs, and where its result goes.
+struct Place {
+    database: String,
+    work_group: SmolStr,
+    cutoff: Option<u64>,
+    /// `s3://bucket/prefix/ID.csv`.
+    location: String,
+    /// The file that this is.
+    file: PathBuf,
+}
+
+impl Place {
+    fn of(session: &Session, request: &Request<'_>, id: &str) -> Result<Self, ApiError> {
+        let none = Map::new();
+        let part = |name: &str| match request.parameters.get(name) {
+            Some(Value::Object(members)) => members,
+            _ => &none,
+        };
+        let context = part("QueryExecutionContext");
+        let results = part("ResultConfiguration");
+        only(request.action, context, &["Database", "Catalog"])?;
+        only(request.action, results, &["OutputLocation"])?;
+        let of = |members: &Map<String, Value>, name: &str| {
+            let value = members.get(name).and_then(Value::as_str);
+            value.map(str::to_owned)
+        };
+        let other = of(context, "Catalog").filter(|it| !it.eq_ignore_ascii_case("AwsDataCatalog"));
+        if let Some(other) = other {
+            return Err(invalid(format!("Data catalog {other} was not found")));
+        }
+        let caller = request.caller;
+        let name = text(request, "WorkGroup").unwrap_or("primary");
+        let control = session.run().control();
+        let group = control.work_group(&caller.account, &caller.region, name)?;
+        if !group.is_enabled {
+            return Err(invalid(format!("WorkGroup {name} is disabled.")));
+        }
+        let own = of(results, "OutputLocation").filter(|_| !group.is_enforced);
+        let folder = own.or_else(|| group.output_location.as_ref().map(ToString::to_string));
+        let folder = folder.ok_or_else(|| {
+            invalid(
+                "No output location provided. An output location is required either through the \
+                 Workgroup result configuration setting or as an API input.",
+            )
+        })?;
+        let (location, file) = output(session.dir(), &folder, id, text(request, "QueryString"))?;
+        Ok(Self {
+            database: of(context, "Database").unwrap_or_else(|| "default".to_owned()),
+            work_group: group.name,
+            cutoff: group.bytes_scanned_cutoff,
+            location,
+            file,
+        })
+    }
+}
+
+/// The object that a result becomes, and the file that this is.
+fn output(
+    lab: &Path,
+    folder: &str,
+    id: &str,
+    sql: Option<&str>,
+) -> Result<(String, PathBuf), ApiError> {
+    let path = folder.strip_prefix("s3://").unwrap_or_default();
+    let path = path.trim_end_matches('/');
+    let bucket = path.split('/').next().unwrap_or_default();
+    let is_name = |it: &str| !it.is_empty() && it != "." && it != "..";
+    let fits = |it: char| it.is_ascii_alphanumeric() || "-._".contains(it);
+    if !bucket.chars().all(fits) || !path.split('/').all(is_name) || path.contains(['\\', '\0']) {
+        return Err(invalid(format!(
+            "outputLocation is not a valid S3 path: {folder}"
+        )));
+    }
+    let kind = match is_query(sql.unwrap_or_default()) {
+        true => "csv",
+        false => "txt",
+    };
+    let location = format!("s3://{path}/{id}.{kind}");
+    let file = lab
+        .join("evidence/s3")
+        .join(path)
+        .join(format!("{id}.{kind}"));
+    Ok((location, file))
+}
+
+/// Whether a statement reads data, by its first word.
+fn is_query(sql: &str) -> bool {
+    statement_type(sql) == "DML"
+}
+
+/// The group of a statement, of which nothing is known yet but its text.
+fn statement_type(sql: &str) -> &'static str {
+    let lines = sql.lines().map(str::trim);
+    let mut lines = lines.filter(|it| !it.is_empty() && !it.starts_with("--"));
+    let line = lines.next().unwrap_or_default().trim_start_matches('(');
+    let word = line.split(|it: char| !it.is_ascii_alphabetic()).next();
+    match word.unwrap_or_default().to_ascii_lowercase().as_str() {
+        "select" | "with" | "values" | "table" | "insert" => "DML",
+        "show" | "describe" | "desc" | "explain" => "UTILITY",
+        _ => "DDL",
+    }
+}
+
+/// Everything that a statement needs, away from the session.
+struct Prepared {
+    catalog: AthenaCatalog,
+    kept_in: PathBuf,
+    buckets: Buckets,
+    options: AthenaOptions,
+    /// Held by statements that may change the catalog.
+    changes: Arc<Mutex<()>>,
+}
+
+impl Prepared {
+    fn of(session: &mut Session, database: &str) -> Result<Self, Refusal> {
+        let (catalog, kept_in) = (catalog::read(session)?, catalog::path(session));
+        let dir = session.dir().join("evidence/s3");
+        let run = session.run_with_evidence()?;
+        let options = AthenaOptions {
+            database: database.to_lowercase(),
+            ..AthenaOptions::at(run.utc())
+        };
+        let mut prepared = Self {
+            catalog,
+            kept_in,
+            buckets: Buckets::new(),
+            options,
+            changes: Arc::default(),
+        };
+        let added = prepared.buckets.insert_folders(&dir);
+        added.map_err(|error| invalid(error.to_string()))?;
+        if let Some(logs) = only_flow_log(run) {
+            let buckets = &mut prepared.buckets;
+            prepared
+                .catalog
+                .add_logs("default", FLOW_LOGS, logs, buckets);
+        }
+        Ok(prepared)
+    }
+
+    fn run(&mut self, sql: &str) -> Outcome {
+        if is_query(sql) {
+            return self.ask(sql);
+        }
+        let changes = Arc::clone(&self.changes);
+        let _changing = changes.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another may have changed it meanwhile; the ready table stays as it is.
+        let broken = |why: std::io::Error| AthenaError::Internal(why.to_string());
+        let mut catalog = AthenaCatalog::read(&self.kept_in).map_err(broken)?;
+        for (name, database) in std::mem::take(&mut self.catalog).databases {
+            let tables = &mut catalog.databases.entry(name).or_default().tables;
+            let ready = database.tables.into_iter();
+            let ready = ready.filter(|(_, it)| it.location.starts_with("logs://"));
+            for (name, table) in ready {
+                tables.entry(name).or_insert(table);
+            }
+        }
+        self.catalog = catalog;
+        let before = self.catalog.clone();
+        let result = self.ask(sql)?;
+        if self.catalog != before {
+            self.catalog.keep(&self.kept_in).map_err(broken)?;
+        }
+        Ok(result)
+    }
+
+    fn ask(&mut self, sql: &str) -> Outcome {
+        blocking::athena(sql, &mut self.catalog, &self.buckets, &self.options)
+    }
+}
+
+/// The lab's flow log, if there is one alone: what the table `flow_logs` is made of.
+fn only_flow_log(run: &Run) -> Option<LogGroup> {
+    let mut logs = run.world().resources().flow_logs.values();
+    let log = logs.next().filter(|_| logs.next().is_none())?;
+    let format = LogFormat::parse(&log.log_format).unwrap_or_default();
+    let name = log.log_group_name.as_deref();
+    let name = name.unwrap_or(log.flow_log_id.as_str());
+    let mut group = LogGroup::flow_log(name, run.plan().caller.account.clone(), format);
+    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
+        let available = run.plan().starts.at(logged.available_at);
+        group.push_record(&logged.record, log.traffic_type, available);
+    }
+    Some(group)
+}
+
+/// Puts a result where it belongs.
+fn keep(file: &Path, result: &AthenaResult) -> Result<(), AthenaError> {
+    let folder = file.parent().unwrap_or(file);
+    let made = std::fs::create_dir_all(folder);
+    let written = made.and_then(|()| std::fs::write(file, result.to_file()));
+    written.map_err(|why| AthenaError::Internal(format!("{}: {why}", file.display())))
+}
+
+fn unknown(id: &str) -> ApiError {
+    invalid(format!("QueryExecution {id} was not found"))
+}
+
+/// What `look` sees of the caller's execution of that id.
+pub(super) fn with<T>(
+    request: &Request<'_>,
+    id: &str,
+    look: impl FnOnce(&mut Execution) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let owner = Owner::of(request.caller);
+    let mut executions = request.desk.executions.lock();
+    let mut all = executions.iter_mut();
+    let found = all.find(|it| it.id == id && it.owner == owner);
+    look(found.ok_or_else(|| unknown(id))?)
+}
+
+pub(super) fn id_of<'r>(request: &'r Request<'_>) -> &'r str {
+    text(request, "QueryExecutionId").unwrap_or_default()
+}
+
+pub(super) fn get(request: &Request<'_>) -> Result<Value, ApiError> {
+    with(request, id_of(request), |it| {
+        Ok(json!({ "QueryExecution": show(it) }))
+    })
+}
+
+pub(super) fn batch_get(request: &Request<'_>) -> Result<Value, ApiError> {
+    let ids = request.parameters.get("QueryExecutionIds");
+    let ids = ids.and_then(Value::as_array).into_iter().flatten();
+    let (mut found, mut lacking) = (Vec::new(), Vec::new());
+    for id in ids.filter_map(Value::as_str) {
+        match with(request, id, |it| Ok(show(it))) {
+            Ok(shown) => found.push(shown),
+            Err(error) => lacking.push(json!({
+                "QueryExecutionId": id,
+                "ErrorCode": "INVALID_INPUT",
+                "ErrorMessage": error.message,
+            })),
+        }
+    }
+    Ok(json!({ "QueryExecutions": found, "UnprocessedQueryExecutionIds": lacking }))
+}
+
+/// Milliseconds of the parts of an execution: it neither queues nor waits for services.
+fn times(done: Option<&Done<Outcome>>) -> (u64, u64) {
+    let took = done.map_or(0, |it| it.took.as_millis());
+    let took = u64::try_from(took).unwrap_or(u64::MAX).max(1);
+    (took, took)
+}
+
+fn show(it: &Execution) -> Value {
+    let done = it.done();
+    let result = done.as_ref().and_then(|it| it.value.as_ref().as_ref().ok());
+    let (engine, total) = times(done.as_ref());
+    let ended = (it.state() != "RUNNING").then(|| iso8601(it.submitted, engine));
+    let kind = match result.map(|it| it.statement) {
+        Some(StatementType::Ddl) => "DDL",
+        Some(StatementType::Dml) => "DML",
+        Some(StatementType::Utility) => "UTILITY",
+        None => statement_type(&it.sql),
+    };
+    json!({
+        "QueryExecutionId": it.id,
+        "Query": it.sql,
+        "StatementType": kind,
+        "SubstatementType": result.map(|it| it.substatement),
+        "ResultConfiguration": { "OutputLocation": it.output },
+        "QueryExecutionContext": { "Database": it.database, "Catalog": "awsdatacatalog" },
+        "WorkGroup": it.work_group,
+        "EngineVersion": { "SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": ENGINE },
+        "Status": {
+            "State": it.state(),
+            "StateChangeReason": it.reason(),
+            "SubmissionDateTime": iso8601(it.submitted, 0),
+            "CompletionDateTime": ended,
+            "AthenaError": fault(it),
+        },
+        "Statistics": {
+            "EngineExecutionTimeInMillis": engine,
+            "DataScannedInBytes": result.map_or(0, |it| it.bytes_scanned),
+            "TotalExecutionTimeInMillis": total,
+            "QueryQueueTimeInMillis": 0,
+            "ServicePreProcessingTimeInMillis": 0,
+            "QueryPlanningTimeInMillis": 0,
+            "ServiceProcessingTimeInMillis": 0,
+            "ResultReuseInformation": { "ReusedPreviousResult": false },
+        },
+    })
+}
+
+/// `AthenaError` of a statement that has failed: by its category, the user's fault or ours.
+fn fault(it: &Execution) -> Option<Value> {
+    let done = it.done()?;
+    let error = done.value.as_ref().as_ref().err()?;
+    let category = match error {
+        AthenaError::Internal(_) => 1,
+        _ => 2,
+    };
+    (it.state() == "FAILED").then(|| {
+        json!({
+            "ErrorCategory": category,
+            "ErrorType": category * 1000,
+            "Retryable": false,
+            "ErrorMessage": error.to_string(),
+        })
+    })
+}
+
+/// A moment some milliseconds after another.
+fn iso8601(time: UnixTime, after_ms: u64) -> String {
+    let millis = time.as_millis().saturating_add(after_ms);
+    let moment = i64::try_from(millis).ok();
+    let moment = moment.and_then(|it| Timestamp::from_millisecond(it).ok());
+    moment.unwrap_or(Timestamp::MAX).to_string()
+}
+
+/// `ListQueryExecutions`: a workgroup's, newest first.
+pub(super) fn list(session: &Session, request: &Request<'_>) -> Result<Value, Refusal> {
+    let (caller, owner) = (request.caller, Owner::of(request.caller));
+    let name = text(request, "WorkGroup").unwrap_or("primary");
+    let control = session.run().control();
+    control.work_group(&caller.account, &caller.region, name)?;
+    let executions = request.desk.executions.lock();
+    let wanted = executions.iter().rev();
+    let wanted = wanted.filter(|it| it.owner == owner && it.work_group == name);
+    let ids = wanted.map(|it| (SmolStr::new(&it.id), json!(it.id)));
+    Ok(page(request, "QueryExecutionIds", ids.collect(), PAGE)?)
+}
+
+/// `StopQueryExecution`: one that has ended stays as it is.
+pub(super) fn stop(request: &Request<'_>) -> Result<Value, ApiError> {
+    with(request, id_of(request), |it| {
+        if it.state() == "RUNNING" {
+            it.is_cancelled = true;
+            it.buckets.stop();
+        }
+        Ok(json!({}))
+    })
+}
+
+pub(super) fn runtime_statistics(request: &Request<'_>) -> Result<Value, ApiError> {
+    with(request, id_of(request), |it| {
+        let done = it.done();
+        let result = done.as_ref().and_then(|it| it.value.as_ref().as_ref().ok());
+        let result = result.ok_or_else(|| {
+            invalid("Query has not yet finished, or did not finish successfully.")
+        })?;
+        let (engine, total) = times(done.as_ref());
+        Ok(json!({ "QueryRuntimeStatistics": {
+            "Timeline": {
+                "QueryQueueTimeInMillis": 0,
+                "QueryPlanningTimeInMillis": 0,
+                "EngineExecutionTimeInMillis": engine,
+                "ServiceProcessingTimeInMillis": 0,
+                "TotalExecutionTimeInMillis": total,
+            },
+            "Rows": {
+                "InputBytes": result.bytes_scanned,
+                "OutputRows": result.rows.len(),
+                "OutputBytes": result.to_file().len(),
+            },
+        } }))
+    })
+}

@@ -1,0 +1,151 @@
+"""Athena as boto3 sees it: every action, over the bucket and the ready table of the lab's flow log.
+
+Each reply is held against the public model; at the end every action must have succeeded once.
+"""
+
+import os
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+checks = 0
+succeeded = set()
+athena = boto3.client("athena", config=Config(retries={"max_attempts": 0}))
+
+
+def check(holds, what):
+    global checks
+    checks += 1
+    assert holds, what
+
+
+def hold_against_the_model(parsed, model, http_response, **_):
+    if http_response.status_code >= 300:
+        return
+    succeeded.add(model.name)
+    members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+    report = ParamValidator().validate(members, model.output_shape)
+    check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
+    check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
+
+
+athena.meta.events.register("after-call", hold_against_the_model)
+
+
+def refused(code, method, **arguments):
+    try:
+        reply = method(**arguments)
+    except ClientError as error:
+        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
+        check(error.response["Error"]["Message"], error)
+        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response)
+        return
+    raise AssertionError(f"{code} was expected: {reply}")
+
+
+invalid = "InvalidRequestException"
+place = {"OutputLocation": "s3://suite-results/athena/"}
+
+
+def start(sql, **more):
+    more.setdefault("ResultConfiguration", place)
+    return athena.start_query_execution(QueryString=sql, **more)["QueryExecutionId"]
+
+
+def ended(sql, state="SUCCEEDED", **more):
+    execution = athena.get_query_execution(QueryExecutionId=start(sql, **more))["QueryExecution"]
+    check(execution["Status"]["State"] == state, execution)
+    return execution
+
+
+def rows(sql, **more):
+    pages = athena.get_paginator("get_query_results").paginate(
+        QueryExecutionId=ended(sql, **more)["QueryExecutionId"], PaginationConfig={"PageSize": 2})
+    return [[it.get("VarCharValue") for it in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]]
+
+
+# Queries.
+listed = rows("SELECT * FROM (VALUES (1, 'a'), (2, NULL), (3, 'c')) AS t (number, word) ORDER BY 1")
+check(listed == [["number", "word"], ["1", "a"], ["2", None], ["3", "c"]], listed)
+actions = rows("SELECT action, count(*) AS n FROM flow_logs GROUP BY action ORDER BY action")
+check(actions[0] == ["action", "n"] and {it[0] for it in actions[1:]} >= {"ACCEPT", "REJECT"}, actions)
+execution = ended("SELECT 1 AS one")
+check(execution["StatementType"] == "DML" and execution["WorkGroup"] == "primary", execution)
+identifier = execution["QueryExecutionId"]
+location = f"s3://suite-results/athena/{identifier}.csv"
+check(execution["ResultConfiguration"]["OutputLocation"] == location, execution)
+day = athena.get_work_group(WorkGroup="primary")["WorkGroup"]["CreationTime"].date()
+check(execution["Status"]["SubmissionDateTime"].date() == day, execution)
+check(execution["Statistics"]["EngineExecutionTimeInMillis"] > 0, execution)
+columns = athena.get_query_results(QueryExecutionId=identifier)["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+check([(it["Name"], it["Type"], it["Precision"]) for it in columns] == [("one", "integer", 10)], columns)
+failed = ended("SELECT nobody FROM flow_logs", state="FAILED")
+check("COLUMN_NOT_FOUND" in failed["Status"]["StateChangeReason"], failed)
+check(failed["Status"]["AthenaError"]["ErrorCategory"] == 2, failed)
+refused(invalid, athena.get_query_results, QueryExecutionId=failed["QueryExecutionId"])
+refused(invalid, start, sql="SELEC 1")
+refused(invalid, athena.start_query_execution, QueryString="SELECT 1")
+refused(invalid, start, sql="SELECT 1", ResultConfiguration={"OutputLocation": "s3://x/../y"})
+refused(invalid, start, sql="SELECT 1", QueryExecutionContext={"Catalog": "other"})
+refused(invalid, start, sql="SELECT 1", WorkGroup="nobody")
+refused(invalid, athena.get_query_execution, QueryExecutionId="nobody")
+token = "0123456789" * 4
+again = [start("SELECT 2", ClientRequestToken=token) for _ in range(2)]
+check(again[0] == again[1], again)
+refused(invalid, start, sql="SELECT 3", ClientRequestToken=token)
+check(athena.list_query_executions()["QueryExecutionIds"][0] == again[0], "newest first")
+page = athena.list_query_executions(MaxResults=2)
+check(len(page["QueryExecutionIds"]) == 2 and page["NextToken"], page)
+batch = athena.batch_get_query_execution(QueryExecutionIds=[identifier, "nobody"])
+check(len(batch["QueryExecutions"]) == len(batch["UnprocessedQueryExecutionIds"]) == 1, batch)
+athena.stop_query_execution(QueryExecutionId=identifier)
+check(athena.get_query_execution(QueryExecutionId=identifier)["QueryExecution"]["Status"]["State"] == "SUCCEEDED", identifier)
+statistics = athena.get_query_runtime_statistics(QueryExecutionId=identifier)["QueryRuntimeStatistics"]
+check(statistics["Rows"]["OutputRows"] == 1, statistics)
+
+# The catalog.
+check(ended("CREATE DATABASE net")["StatementType"] == "DDL", "DDL")
+ddl = """CREATE EXTERNAL TABLE IF NOT EXISTS net.flows (version int, account string) PARTITIONED BY (day string)
+ROW FORMAT DELIMITED FIELDS TERMINATED BY ' ' LOCATION 's3://suite-results/flows/'"""
+ended(ddl)
+check(rows("SHOW TABLES IN net") == [["flows"]], "no header")
+check(rows("SELECT count(*) AS n FROM flows", QueryExecutionContext={"Database": "net"}) == [["n"], ["0"]], "empty")
+ended("CREATE TABLE", state="FAILED")
+databases = athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
+check([it["Name"] for it in databases] == ["default", "net"], databases)
+check(athena.get_database(CatalogName="AwsDataCatalog", DatabaseName="net")["Database"]["Name"] == "net", "net")
+refused("MetadataException", athena.get_database, CatalogName="AwsDataCatalog", DatabaseName="nobody")
+refused(invalid, athena.list_databases, CatalogName="nobody")
+tables = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="net")["TableMetadataList"]
+table = athena.get_table_metadata(CatalogName="awsdatacatalog", DatabaseName="NET", TableName="flows")["TableMetadata"]
+check(tables == [table] and table["PartitionKeys"] == [{"Name": "day", "Type": "string"}], table)
+check(table["Parameters"]["location"].startswith("s3://suite-results/flows"), table)
+refused("MetadataException", athena.get_table_metadata, CatalogName="AwsDataCatalog", DatabaseName="net", TableName="x")
+check(athena.list_data_catalogs()["DataCatalogsSummary"][0]["CatalogName"] == "AwsDataCatalog", "catalogs")
+check(athena.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]["Type"] == "GLUE", "catalog")
+check(athena.list_engine_versions()["EngineVersions"], "engines")
+
+# Workgroups and named queries.
+athena.create_work_group(Name="suite", Configuration={"ResultConfiguration": {"OutputLocation": "s3://suite-group/"}})
+refused(invalid, athena.create_work_group, Name="suite")
+check({it["Name"] for it in athena.list_work_groups()["WorkGroups"]} == {"primary", "suite"}, "two")
+own = ended("SELECT 1", WorkGroup="suite")["ResultConfiguration"]["OutputLocation"]
+check(own.startswith("s3://suite-group/"), own)
+named = athena.create_named_query(Name="one", Database="default", QueryString="SELECT 1", WorkGroup="suite")["NamedQueryId"]
+check(athena.get_named_query(NamedQueryId=named)["NamedQuery"]["QueryString"] == "SELECT 1", named)
+athena.update_named_query(NamedQueryId=named, Name="two", QueryString="SELECT 2")
+check(athena.list_named_queries(WorkGroup="suite")["NamedQueryIds"] == [named], named)
+check(athena.batch_get_named_query(NamedQueryIds=[named])["NamedQueries"][0]["Name"] == "two", named)
+refused(invalid, athena.delete_work_group, WorkGroup="suite")
+athena.delete_named_query(NamedQueryId=named)
+athena.update_work_group(WorkGroup="suite", State="DISABLED")
+check(athena.get_work_group(WorkGroup="suite")["WorkGroup"]["State"] == "DISABLED", "suite")
+refused(invalid, start, sql="SELECT 1", WorkGroup="suite")
+athena.delete_work_group(WorkGroup="suite")
+refused("UnknownOperationException", athena.list_prepared_statements, WorkGroup="primary")
+
+known = set(os.environ["WIRELAB_ACTIONS"].split())
+check(not known - succeeded, known - succeeded)
+print(f"{checks} checks")

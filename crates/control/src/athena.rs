@@ -1,0 +1,82 @@
+//! Athena's operations (Amazon Athena API Reference), as far as they keep something: workgroups and
+//! named queries. What queries do, and the catalog that DDL changes, is its business who has the
+//! buckets.
+//!
+//! Every account has the workgroup `primary` in every Region; it can be changed and not deleted.
+
+mod named_query;
+mod work_group;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use smol_str::SmolStr;
+use wirelab_model::{ApiError, Reply};
+
+use crate::error;
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
+use crate::realm::Realm;
+use crate::request;
+
+use named_query::NamedQuery;
+pub use work_group::WorkGroup;
+pub(crate) use work_group::of_name as work_group;
+
+use crate::arguments::Common::ClientRequestToken as Token;
+
+operations! {
+    BatchGetNamedQuery Read named_query::batch_get, [];
+    CreateNamedQuery Write named_query::create, [Token];
+    CreateWorkGroup Write work_group::create, [];
+    DeleteNamedQuery Write named_query::delete, [];
+    DeleteWorkGroup Write work_group::delete, [];
+    GetNamedQuery Read named_query::get, [];
+    GetWorkGroup Read work_group::get, [];
+    ListNamedQueries Read named_query::list, [];
+    ListWorkGroups Read work_group::list, [];
+    UpdateNamedQuery Write named_query::update, [];
+    UpdateWorkGroup Write work_group::update, [];
+}
+
+/// Everything, by account and Region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Athena(BTreeMap<Realm, AthenaOfRealm>);
+
+/// What an account has in a Region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct AthenaOfRealm {
+    /// By name; `primary` only once it was changed.
+    work_groups: BTreeMap<SmolStr, WorkGroup>,
+    /// By id.
+    named_queries: BTreeMap<SmolStr, NamedQuery>,
+}
+
+/// One page of `items` in their order; the token of a page is the key of its first item.
+fn page<T>(
+    member: &str,
+    items: impl IntoIterator<Item = (SmolStr, T)>,
+    (token, limit): (Option<&SmolStr>, Option<usize>),
+    show: impl Fn(T) -> Value,
+) -> Reply {
+    const MOST: usize = 50;
+    let limit = limit.unwrap_or(MOST);
+    if !(1..=MOST).contains(&limit) {
+        return Err(invalid(format!("MaxResults must be 1 to {MOST}")));
+    }
+    let mut items: Vec<_> = items.into_iter().collect();
+    if let Some(token) = token {
+        let start = items.iter().position(|(key, _)| key == token);
+        let start = start.ok_or_else(|| invalid("Invalid NextToken"))?;
+        items.drain(..start);
+    }
+    let next = items.get(limit).map(|(key, _)| key.clone());
+    let shown = items.into_iter().take(limit).map(|(_, it)| show(it));
+    Ok(json!({ member: shown.collect::<Vec<_>>(), "NextToken": next }))
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    error::athena_request(message.into())
+}

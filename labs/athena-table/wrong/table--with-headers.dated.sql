@@ -1,0 +1,19 @@
+-- points=0 finding=query-keeps-too-much
+-- The first line of each file is a row, whose action is `action`.
+CREATE EXTERNAL TABLE vpc_flow_logs (
+  version int, account_id string, interface_id string, srcaddr string, dstaddr string,
+  srcport int, dstport int, protocol bigint, packets bigint, bytes bigint,
+  start bigint, `end` bigint, action string, log_status string
+)
+PARTITIONED BY (dt string)
+ROW FORMAT DELIMITED FIELDS TERMINATED BY ' '
+LOCATION 's3://corp-flow-logs/AWSLogs/815273946021/vpcflowlogs/us-east-1/'
+TBLPROPERTIES ('classification' = 'csv');
+
+ALTER TABLE vpc_flow_logs ADD
+  PARTITION (dt = '2026-06-09') LOCATION 's3://corp-flow-logs/AWSLogs/815273946021/vpcflowlogs/us-east-1/2026/06/09/'
+  PARTITION (dt = '2026-06-10') LOCATION 's3://corp-flow-logs/AWSLogs/815273946021/vpcflowlogs/us-east-1/2026/06/10/';
+
+SELECT dt AS day, action, count(*) AS records, sum(packets) AS packets
+FROM vpc_flow_logs
+GROUP BY 1, 2

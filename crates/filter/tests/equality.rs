@@ -5,7 +5,7 @@ mod support;
 use std::process::Command;
 
 use support::{Packets, Random, frames_of};
-use wirelab_filter::equal::{Difference, Domain, Equality, compare, is_compared};
+use wirelab_filter::equal::{Difference, Domain, Equality, GaveUp, compare, is_compared};
 use wirelab_filter::{Filter, LinkType};
 
 const PAIRS: &str = include_str!("data/pairs.txt");
@@ -136,6 +136,33 @@ fn tshark_decodes_every_counterexample() {
         frames.len(),
         bad.join("\n")
     );
+}
+
+#[test]
+fn what_is_too_hard_is_given_up_by_counted_work() {
+    let found = |yours, wanted| {
+        compare(
+            &filter(0, yours),
+            &filter(0, wanted),
+            None,
+            Domain::default(),
+        )
+    };
+    let multiplied = found(
+        "ip[4:4] * ip[12:4] = ip[16:4]",
+        "ip[12:4] * ip[4:4] = ip[16:4]",
+    );
+    assert_eq!(multiplied, Equality::GaveUp(GaveUp::Work));
+    let computed = found("ether[ip[2:2]] = 3", "ether[ip[2:2]] = 4");
+    assert_eq!(computed, Equality::GaveUp(GaveUp::Index));
+    let looped = found("ip6 protochain 6", "ip6 proto 6");
+    assert_eq!(looped, Equality::GaveUp(GaveUp::Loop));
+    // A checksum is had by the choice of a field that no filter reads, or not at all.
+    let summed = found("tcp[16:2] = 0x1234", "tcp[16:2] = 0x1235");
+    assert!(matches!(summed, Equality::Different(_)), "{summed:?}");
+    let divided = "tcp[((tcp[12] & 0xf0) >> 2):4] * 3 / 7 = 12345";
+    let divided = found(divided, "tcp[((tcp[12] & 0xf0) >> 2):4] * 3 / 7 = 12346");
+    assert!(matches!(divided, Equality::Different(_)), "{divided:?}");
 }
 
 /// `WIRELAB_PAIRS=10000` compares more of them.

@@ -19,7 +19,7 @@ use crate::machine::{
 const MAX_INDEX_BITS: usize = 8;
 
 /// The most gates that one shape may take.
-const MAX_GATES: usize = 2_000_000;
+const MAX_GATES: usize = 500_000;
 
 /// What is true where an instruction is reached.
 #[derive(Clone, Debug)]

@@ -45,7 +45,7 @@ use crate::machine::Instruction;
 pub use shape::Domain;
 
 /// The most conflicts of the solver, all shapes of a pair together.
-const MAX_CONFLICTS: u64 = 20_000;
+const MAX_CONFLICTS: u64 = 10_000;
 
 /// Whether two filters keep the same packets.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Circuits given to a SAT solver.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface, SolverOpts, lbool};
 
@@ -12,8 +12,12 @@ use super::circuit::{Bit, Circuit, Node};
 struct Counter {
     conflicts: u64,
     limit: u64,
-    was_stopped: Cell<bool>,
+    /// Decisions of the solver, each of which asks whether to stop.
+    decisions: Cell<u64>,
 }
+
+/// The most decisions of the solver about one shape.
+const MAX_DECISIONS: u64 = 1_000_000;
 
 impl Callbacks for Counter {
     fn on_new_clause(&mut self, _: &[Lit], kind: ClauseKind) {
@@ -21,9 +25,8 @@ impl Callbacks for Counter {
     }
 
     fn stop(&self) -> bool {
-        let stops = self.conflicts >= self.limit;
-        self.was_stopped.set(stops);
-        stops
+        self.decisions.set(self.decisions.get() + 1);
+        self.conflicts >= self.limit || self.decisions.get() > MAX_DECISIONS
     }
 }
 
@@ -31,6 +34,8 @@ impl Callbacks for Counter {
 pub(super) struct Sat {
     solver: Solver<Counter>,
     literals: Vec<Option<Lit>>,
+    /// Values of nodes for the inputs found last, as far as they were looked at.
+    known: RefCell<Vec<Option<Option<bool>>>>,
 }
 
 impl Sat {
@@ -39,11 +44,12 @@ impl Sat {
         let counter = Counter {
             conflicts: 0,
             limit,
-            was_stopped: Cell::new(false),
+            decisions: Cell::new(0),
         };
         Self {
             solver: Solver::new(SolverOpts::default(), counter),
             literals: Vec::new(),
+            known: RefCell::new(Vec::new()),
         }
     }
 
@@ -64,6 +70,7 @@ impl Sat {
             .iter()
             .map(|it| self.literal(circuit, *it))
             .collect();
+        self.known.borrow_mut().clear();
         let answer = self.solver.solve_limited(&assumed);
         if answer == lbool::TRUE {
             Ok(true)
@@ -109,20 +116,37 @@ impl Sat {
     /// The value of a bit for the inputs found last; `None` if it depends on some that nobody has
     /// asked about.
     pub(super) fn value(&self, circuit: &Circuit, bit: Bit) -> Option<bool> {
-        let value = match circuit.node(bit.node()) {
-            Node::Constant => false,
-            node => match (self.found(bit.node()), node) {
-                (Some(value), _) => value,
-                (None, Node::And(a, b)) => match self.value(circuit, a) {
-                    Some(false) => false,
-                    Some(true) => self.value(circuit, b)?,
-                    None if self.value(circuit, b)? => return None,
-                    None => false,
-                },
-                (None, _) => return None,
+        let mut known = self.known.borrow_mut();
+        known.resize(circuit.len(), None);
+        self.node_value(circuit, bit, &mut known)
+    }
+
+    /// Gates are shared, so each is looked at once: a chain of carries has no end otherwise.
+    fn node_value(
+        &self,
+        circuit: &Circuit,
+        bit: Bit,
+        known: &mut [Option<Option<bool>>],
+    ) -> Option<bool> {
+        let at = bit.node();
+        let value = match (known[at], circuit.node(at)) {
+            (Some(value), _) => value,
+            (None, Node::Constant) => Some(false),
+            (None, node) => match (self.found(at), node) {
+                (None, Node::And(a, b)) => {
+                    let a = self.node_value(circuit, a, known);
+                    let b = self.node_value(circuit, b, known);
+                    match (a, b) {
+                        (Some(false), _) | (_, Some(false)) => Some(false),
+                        (Some(true), Some(true)) => Some(true),
+                        _ => None,
+                    }
+                }
+                (found, _) => found,
             },
         };
-        Some(value ^ bit.is_inverted())
+        known[at] = Some(value);
+        value.map(|value| value ^ bit.is_inverted())
     }
 
     /// The value that the solver found for a node that it has.

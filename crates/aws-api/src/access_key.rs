@@ -11,6 +11,8 @@
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
+use crate::signature::Session as Identity;
+
 /// RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -28,6 +30,23 @@ impl AccessKey {
     #[must_use]
     pub fn of_account(account: &str) -> Self {
         Self::with_prefix("AKIA", account, "")
+    }
+
+    /// The key that a principal signs with, who is called `arn`: the learner's, a role's, or one of
+    /// somebody who works in the account while the lab runs.
+    pub(crate) fn of_principal(account: &str, arn: &str) -> Self {
+        let who = arn.rsplit(':').next().unwrap_or(arn);
+        match who.split('/').collect::<Vec<_>>()[..] {
+            ["user", "learner"] => Self::of_account(account),
+            ["assumed-role", role, session] => {
+                let identity = Identity::Role {
+                    role: role.into(),
+                    session: session.into(),
+                };
+                Self::temporary(account, &identity.token())
+            }
+            _ => Self::with_prefix("AKIA", account, arn),
+        }
     }
 
     /// A key that only works with a session token.

@@ -41,6 +41,9 @@
 //! session's evidence, those delivered by now. Queries, of Logs and of Athena, run on a thread of
 //! their own, and their answers are kept by the endpoint while it runs, for whoever asks next.
 //!
+//! What has changed, CloudTrail tells: `service::cloudtrail` takes the session's API history, so
+//! the route above is in `aws cloudtrail lookup-events` some minutes of the lab's time later.
+//!
 //! # To add an action
 //!
 //! Behaviour in `crates/control`, then the table anew (`tests/shapes`): its wire names are not

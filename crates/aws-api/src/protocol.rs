@@ -24,9 +24,35 @@ pub(crate) enum Protocol {
     Json {
         /// `1.0` or `1.1`: how bodies are called.
         version: &'static str,
-        /// The service's code for a parameter that breaks a constraint.
-        invalid: &'static str,
+        /// What parameters that break the model are refused with.
+        codes: Codes,
     },
+}
+
+/// A service's codes for parameters that break a constraint of the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Codes {
+    /// Of those that have no code of their own.
+    pub(crate) others: &'static str,
+    /// Of members of requests: `("MaxResults", "InvalidMaxResultsException")`.
+    pub(crate) of: &'static [(&'static str, &'static str)],
+}
+
+impl Codes {
+    /// One code for all.
+    pub(crate) const fn all(code: &'static str) -> Self {
+        Self {
+            others: code,
+            of: &[],
+        }
+    }
+
+    /// The code of what is at `path`: `LookupAttributes.1.member.AttributeKey`.
+    pub(crate) fn at(self, path: &str) -> &'static str {
+        let member = path.split('.').next();
+        let own = self.of.iter().find(|(name, _)| Some(*name) == member);
+        own.map_or(self.others, |(_, code)| code)
+    }
 }
 
 impl Protocol {

@@ -1,6 +1,7 @@
 //! The services that answer here: an entry each, and how one answers.
 
 mod athena;
+mod cloudtrail;
 mod desk;
 mod ec2;
 mod kept;
@@ -17,7 +18,7 @@ use wirelab_session::{Session, SessionError};
 
 use crate::error;
 use crate::protocol::form::Form;
-use crate::protocol::{Protocol, json, xml};
+use crate::protocol::{Codes, Protocol, json, xml};
 use crate::shape::{self, Table};
 
 /// A service.
@@ -73,16 +74,26 @@ impl Refusal {
     }
 }
 
-static SERVICES: [Service; 4] = [
+static SERVICES: [Service; 5] = [
     Service {
         name: "athena",
         protocol: Protocol::Json {
             version: "1.1",
-            invalid: athena::INVALID,
+            codes: Codes::all(athena::INVALID),
         },
         table: shape::athena,
         answer: athena::answer,
         actions: athena::actions,
+    },
+    Service {
+        name: "cloudtrail",
+        protocol: Protocol::Json {
+            version: "1.1",
+            codes: cloudtrail::CODES,
+        },
+        table: shape::cloudtrail,
+        answer: cloudtrail::answer,
+        actions: || cloudtrail::ACTIONS.to_vec(),
     },
     Service {
         name: "ec2",
@@ -95,7 +106,7 @@ static SERVICES: [Service; 4] = [
         name: "logs",
         protocol: Protocol::Json {
             version: "1.1",
-            invalid: logs::INVALID,
+            codes: Codes::all(logs::INVALID),
         },
         table: shape::logs,
         answer: logs::answer,
@@ -151,11 +162,11 @@ impl Service {
             Some(signature) => Ok(signature.input.as_deref()),
             None => Err(self.unknown_action(action)),
         };
-        if let Protocol::Json { invalid, .. } = self.protocol {
+        if let Protocol::Json { codes, .. } = self.protocol {
             let action = json::action(request.headers());
             let action = action.ok_or_else(|| self.unknown_action(""))?;
             let body = request.body();
-            let parameters = json::parameters(body, table, input(&action)?, invalid)?;
+            let parameters = json::parameters(body, table, input(&action)?, codes)?;
             return Ok((action, parameters));
         }
         let mut form = Form::read(form_of(request))?;

@@ -161,6 +161,8 @@ macro_rules! tables {
 tables! {
     /// Athena's table.
     athena
+    /// CloudTrail's table.
+    cloudtrail
     /// EC2's table.
     ec2
     /// CloudWatch Logs' table.

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use wirelab_model::ApiError;
 
+use super::Codes;
 use crate::error;
 use crate::shape::{Member, Scalar, Signature, Table, Type};
 
@@ -28,16 +29,16 @@ pub(crate) fn action(headers: &HeaderMap) -> Option<String> {
     Some(action.to_owned())
 }
 
-/// The parameters of an operation whose input is `input`. `invalid` is the code of what breaks a
+/// The parameters of an operation whose input is `input`. `codes` are those of what breaks a
 /// constraint.
 ///
 /// # Errors
-/// `SerializationException` for what is no JSON or of a wrong type; `invalid`.
+/// `SerializationException` for what is no JSON or of a wrong type; one of `codes`.
 pub(crate) fn parameters(
     body: &[u8],
     table: &Table,
     input: Option<&str>,
-    invalid: &'static str,
+    codes: Codes,
 ) -> Result<Map<String, Value>, ApiError> {
     let none = (IndexMap::new(), Vec::new());
     let (members, required) = match input.map(|name| table.named(name)) {
@@ -57,16 +58,18 @@ pub(crate) fn parameters(
         return Err(error::serialization("the body is no JSON object"));
     };
     let read = reading.structure((members, required), values, "")?;
-    match reading.violations.is_empty() {
-        true => Ok(read),
-        false => Err(error::violations(invalid, &reading.violations)),
-    }
+    let Some((path, _)) = reading.violations.first() else {
+        return Ok(read);
+    };
+    let code = codes.at(path);
+    let sentences: Vec<_> = reading.violations.into_iter().map(|it| it.1).collect();
+    Err(error::violations(code, &sentences))
 }
 
 struct Reading<'t> {
     table: &'t Table,
-    /// What breaks the model's constraints, a sentence each.
-    violations: Vec<String>,
+    /// What breaks the model's constraints: where, and a sentence each.
+    violations: Vec<(String, String)>,
 }
 
 impl Reading<'_> {
@@ -151,9 +154,9 @@ impl Reading<'_> {
     }
 
     fn violated(&mut self, value: &str, path: &str, wanted: &str) {
-        self.violations.push(format!(
-            "Value {value} at '{path}' failed to satisfy constraint: Member must {wanted}"
-        ));
+        let sentence =
+            format!("Value {value} at '{path}' failed to satisfy constraint: Member must {wanted}");
+        self.violations.push((path.to_owned(), sentence));
     }
 }
 
@@ -306,7 +309,8 @@ mod tests {
             .input
             .as_deref();
         let body = body.to_string();
-        parameters(body.as_bytes(), table, input, "InvalidParameterException").map(Value::Object)
+        let codes = Codes::all("InvalidParameterException");
+        parameters(body.as_bytes(), table, input, codes).map(Value::Object)
     }
 
     #[test]
@@ -366,7 +370,8 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         let input = Some("StartQueryRequest");
-        let error = parameters(deep.as_bytes(), shape::logs(), input, "X").expect_err("too deep");
+        let codes = Codes::all("X");
+        let error = parameters(deep.as_bytes(), shape::logs(), input, codes).expect_err("too deep");
         assert_eq!(error.code, "SerializationException");
     }
 

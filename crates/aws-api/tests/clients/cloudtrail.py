@@ -1,0 +1,104 @@
+"""CloudTrail as boto3 sees it: the event history of a lab whose day has had changes.
+
+Each reply is held against the public model. Needs events that can be looked up, and one that is
+still on its way, DeleteSecurityGroup.
+"""
+
+import datetime
+import json
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+checks = 0
+trail = boto3.client("cloudtrail", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
+
+
+def check(holds, what):
+    global checks
+    checks += 1
+    assert holds, what
+
+
+def hold_against_the_model(parsed, model, http_response, **_):
+    if http_response.status_code < 300:
+        members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+        report = ParamValidator().validate(members, model.output_shape)
+        check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
+
+
+trail.meta.events.register("after-call", hold_against_the_model)
+
+
+def refused(code, **arguments):
+    try:
+        reply = trail.lookup_events(**arguments)
+    except ClientError as error:
+        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
+        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response)
+        return
+    raise AssertionError(f"{code} was expected: {reply}")
+
+
+def by(key, value, **more):
+    return trail.lookup_events(LookupAttributes=[{"AttributeKey": key, "AttributeValue": value}], **more)["Events"]
+
+
+everything = trail.lookup_events()["Events"]
+check(len(everything) >= 3, everything)
+times = [it["EventTime"] for it in everything]
+check(times == sorted(times, reverse=True), times)
+check("DeleteSecurityGroup" not in {it["EventName"] for it in everything}, everything)
+
+for event in everything:
+    record = json.loads(event["CloudTrailEvent"])
+    check(record["eventID"] == event["EventId"] and record["eventName"] == event["EventName"], record)
+    check(record["eventSource"] == event["EventSource"], record)
+    check(record["userIdentity"]["accessKeyId"] == event["AccessKeyId"], record)
+    check(record["eventTime"] == event["EventTime"].astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), record)
+    check(record["awsRegion"] == trail.meta.region_name, record)
+    for key in ["EventName", "Username", "EventSource", "EventId", "ReadOnly", "AccessKeyId"]:
+        found = by(key, event[key])
+        check(event in found and all(it[key] == event[key] for it in found), (key, event))
+    for resource in event["Resources"]:
+        for key in ["ResourceName", "ResourceType"]:
+            found = by(key, resource[key])
+            check(event in found, (key, event))
+            check(all(resource[key] in [r[key] for r in it["Resources"]] for it in found), found)
+mine = boto3.session.Session().get_credentials().access_key
+check(by("AccessKeyId", mine), mine)
+for key in ["EventName", "Username", "EventSource", "EventId", "AccessKeyId", "ResourceName", "ResourceType"]:
+    check(by(key, "nobody") == [], key)
+check(by("ReadOnly", "true") == [] and by("ReadOnly", "false") == everything, "reads are no events")
+check(trail.lookup_events(EventCategory="insight")["Events"] == [], "no Insights events")
+
+# Time ranges hold both their ends.
+middle = everything[len(everything) // 2]["EventTime"]
+before, since = trail.lookup_events(EndTime=middle)["Events"], trail.lookup_events(StartTime=middle)["Events"]
+check(all(it["EventTime"] <= middle for it in before) and all(it["EventTime"] >= middle for it in since), middle)
+exact = trail.lookup_events(StartTime=middle, EndTime=middle)["Events"]
+check(exact and len(before) + len(since) == len(everything) + len(exact), exact)
+
+# Pages.
+for size in [1, 2, 50]:
+    pages = list(trail.get_paginator("lookup_events").paginate(PaginationConfig={"PageSize": size}))
+    check(all(len(it["Events"]) <= size for it in pages), size)
+    check([it for page in pages for it in page["Events"]] == everything, size)
+token = trail.lookup_events(MaxResults=1)["NextToken"]
+check(trail.lookup_events(NextToken=token)["Events"] == everything[1:], token)
+
+refused("InvalidNextTokenException", NextToken="6e6f7065")
+refused("InvalidNextTokenException", NextToken=token, StartTime=middle)
+refused("InvalidMaxResultsException", MaxResults=0)
+refused("InvalidMaxResultsException", MaxResults=51)
+refused("InvalidTimeRangeException", StartTime=middle, EndTime=middle - datetime.timedelta(seconds=1))
+one = {"AttributeKey": "EventName", "AttributeValue": "CreateRoute"}
+refused("InvalidLookupAttributesException", LookupAttributes=[one, one])
+refused("InvalidLookupAttributesException", LookupAttributes=[{"AttributeKey": "Colour", "AttributeValue": "red"}])
+refused("InvalidLookupAttributesException", LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": ""}])
+refused("InvalidLookupAttributesException", LookupAttributes=[{"AttributeKey": "EventName"}])
+refused("InvalidEventCategoryException", EventCategory="data")
+
+print(checks, "checks")

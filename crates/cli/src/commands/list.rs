@@ -170,25 +170,26 @@ fn table(list: &List) -> String {
         };
         let mark = if current { ">" } else { " " };
         text += &format!(
-            " {mark} {}  {done:>6}  ~{} min  {}\n",
+            " {mark} {}  {done:>6}  ~{:>2} min  {}\n",
             bold(format!("{:<width$}", lab.name)),
             lab.minutes,
             lab.title
         );
         let missing = lab.requires.iter().filter(|skill| !had.contains(skill));
-        let missing: Vec<_> = missing.map(|skill| skill_from(list, skill)).collect();
+        let sources: BTreeSet<_> = missing.map(|skill| taught_by(list, skill)).collect();
         let mut about = lab.teaches.join(", ");
-        if !missing.is_empty() {
-            about += &format!("; builds on {}", missing.join(", "));
+        if !sources.is_empty() {
+            let sources: Vec<_> = sources.into_iter().collect();
+            about += &format!("; builds on {}", sources.join(", "));
         }
         text += &format!("   {:<width$}          {}\n", "", dim(about));
     }
     text
 }
 
-/// A skill with the first lab that teaches it.
-fn skill_from(list: &List, skill: &str) -> String {
+/// The first lab that teaches a skill; the skill itself if none does.
+fn taught_by<'a>(list: &'a List, skill: &'a str) -> &'a str {
     let mut labs = list.labs.iter();
     let lab = labs.find(|lab| lab.teaches.iter().any(|it| it == skill));
-    lab.map_or_else(|| skill.to_owned(), |lab| format!("{skill} ({})", lab.name))
+    lab.map_or(skill, |lab| &lab.name)
 }

@@ -57,6 +57,12 @@ impl Submission {
     pub(crate) fn changes_something(&self) -> bool {
         self.entries.iter().any(is_change)
     }
+
+    /// How long ago the network was changed last.
+    pub(crate) fn since_last_change(&self) -> SimDuration {
+        let last = self.entries.iter().rfind(|entry| is_change(entry));
+        last.map_or(SimDuration::ZERO, |entry| self.now.since(entry.at))
+    }
 }
 
 const fn is_change(entry: &Entry) -> bool {

@@ -17,7 +17,7 @@ use crate::fields::{Fields, Sink};
 use crate::node::{Key, Node, Table, Value};
 
 /// The sections of a scenario file: what a variant may lay over the rest.
-pub(crate) const SECTIONS: [&str; 25] = [
+pub(crate) const SECTIONS: &[&str] = &[
     "vpc",
     "dhcp_options",
     "subnet",
@@ -34,6 +34,12 @@ pub(crate) const SECTIONS: [&str; 25] = [
     "transit_gateway",
     "transit_gateway_route_table",
     "transit_gateway_vpc_attachment",
+    "transit_gateway_peering_attachment",
+    "vpc_peering_connection",
+    "vpc_endpoint",
+    "egress_only_internet_gateway",
+    "prefix_list",
+    "hosted_zone",
     "flow_log",
     "segment",
     "host",

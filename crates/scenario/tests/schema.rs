@@ -32,3 +32,15 @@ fn the_published_schema_of_scenarios_is_what_is_read() {
 fn the_published_schema_of_labs_is_what_is_read() {
     published("labs/lab.schema.json", schema::lab());
 }
+
+#[test]
+fn a_variant_may_lay_any_section_over_the_rest() {
+    let schema = schema::scenario().expect("a schema");
+    let variant = &schema["$defs"]["variant"]["properties"];
+    let root = schema["properties"].as_object().expect("keys of the file");
+    let is_section = |it: &Value| it["type"] == "object" || it["type"] == "array";
+    let sections = root.iter().filter(|(_, it)| is_section(it));
+    let missing = sections.filter(|(name, _)| *name != "variant" && variant[*name].is_null());
+    let missing: Vec<_> = missing.map(|(name, _)| name).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}

@@ -101,16 +101,20 @@ fn judge(
 ) -> Result<Verdict, GradeError> {
     let own = seed == submission.seed;
     let opening = material.opening(seed)?;
+    let longest = longest_wait(&opening, fix);
     let entries = if own {
         submission.entries.clone()
     } else {
-        let longest = longest_wait(&opening, fix);
         submission::hurried(&submission.entries, opening.now(), longest)
     };
     let mut run = material.after(seed, &entries)?;
-    if own {
-        submission::advance(&mut run, submission.now)?;
-    }
+    // What the repair started may still have been settling when the learner asked.
+    let now = if own {
+        submission.now
+    } else {
+        run.now() + submission.since_last_change().min(longest)
+    };
+    submission::advance(&mut run, now)?;
     let repaired = run.now();
     run.advance(repaired + fix.run_on)?;
     let after = Aftermath {

@@ -18,7 +18,7 @@ use super::program::runner::Runner;
 use super::program::{Act, Client, Done};
 use super::resolver::{Asker, Found, NameError};
 use super::stack::{SocketId, SocketOptions};
-use super::tcp::{Connection, Keepalive, SocketError};
+use super::tcp::{Connection, SocketError};
 use super::traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram};
 use super::{Host, Owner, Waker};
 
@@ -169,6 +169,15 @@ impl Host {
         Stream::new(self.config.seed.traffic, &name)
     }
 
+    /// The machine's `tcp_keepalive` settings are others now: sockets without times of their own
+    /// look at them when their timers fire (`keepalive_time_when`).
+    pub(in crate::host) fn change_keepalive(&mut self) {
+        let keepalive = self.spec.settings.keepalive();
+        for socket in self.runners.values().filter_map(|it| it.socket) {
+            self.stack.change_keepalive(socket, keepalive);
+        }
+    }
+
     /// Opens a connection for `client`.
     fn open(
         &mut self,
@@ -179,12 +188,8 @@ impl Host {
     ) {
         runner.client = client;
         runner.uses = 0;
-        let settings = &self.spec.settings;
-        let keepalive = runner.spec.program.keeps_alive().then_some(Keepalive {
-            time: settings.tcp_keepalive_time,
-            interval: settings.tcp_keepalive_interval,
-            probes: settings.tcp_keepalive_probes,
-        });
+        let keepalive = self.spec.settings.keepalive();
+        let keepalive = runner.spec.program.keeps_alive().then_some(keepalive);
         let options = SocketOptions {
             bridged: runner.spec.program.in_container(),
             no_delay: true,

@@ -8,6 +8,7 @@ use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Seed, SimDuration, Uni
 use wirelab_wire::MacAddr;
 
 use super::program::tls::TlsServerSpec;
+use super::tcp::Keepalive;
 
 /// A machine: an EC2 instance's operating system, or a machine outside AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +168,15 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
+    /// What a socket with `SO_KEEPALIVE` and no times of its own goes by.
+    pub(crate) const fn keepalive(&self) -> Keepalive {
+        Keepalive {
+            time: self.tcp_keepalive_time,
+            interval: self.tcp_keepalive_interval,
+            probes: self.tcp_keepalive_probes,
+        }
+    }
+
     /// Whether it means anything as `tcp_mtu_probing`: 0 to 2 (Linux `ip-sysctl.rst`). The kernel
     /// takes any octet.
     #[must_use]

@@ -33,7 +33,7 @@ use super::output::{HostDrop, HostEvent, Transmit};
 use super::route::{Resolved, RouteTable};
 use super::spec::{HostConfig, HostSpec, InterfaceConfig};
 use super::tcp::{
-    Connection, Context, Ends, PathInfo, Request, State, TcpConfig, TimeWait, reset_for,
+    Connection, Context, Ends, Keepalive, PathInfo, Request, State, TcpConfig, TimeWait, reset_for,
 };
 
 /// A socket's number, never used twice.
@@ -157,6 +157,14 @@ impl Stack {
             sent: Vec::new(),
             notices: Vec::new(),
             loopback: loopback::Loopback::new(config.seed.traffic, &spec.name),
+        }
+    }
+
+    /// Other times for a socket with `SO_KEEPALIVE`; a timer that runs is not touched.
+    pub(crate) fn change_keepalive(&mut self, socket: SocketId, keepalive: Keepalive) {
+        let connection = self.connections.get_mut(&socket);
+        if let Some(present) = connection.and_then(|it| it.keepalive_mut()) {
+            *present = keepalive;
         }
     }
 

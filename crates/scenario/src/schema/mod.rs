@@ -70,7 +70,7 @@ pub fn scenario() -> Result<Value, SchemaError> {
         }),
     );
     let mut variant = schema.properties("variant");
-    for section in draw::SECTIONS {
+    for &section in draw::SECTIONS {
         if let Some(property) = schema.root.get(section) {
             variant.insert(section.to_owned(), property.clone());
         }

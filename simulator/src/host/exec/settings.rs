@@ -78,11 +78,28 @@ const SETTINGS: &[Setting] = settings! {
             Some(())
         };
     "net.ipv4.tcp_keepalive_intvl":
-        |host| host.spec.settings.tcp_keepalive_interval.as_secs().to_string();
+        |host| host.spec.settings.tcp_keepalive_interval.as_secs().to_string(),
+        |host, text| {
+            let interval = SimDuration::from_secs(text.parse::<u32>().ok()?.into());
+            host.spec.settings.tcp_keepalive_interval = interval;
+            host.change_keepalive();
+            Some(())
+        };
     "net.ipv4.tcp_keepalive_probes":
-        |host| host.spec.settings.tcp_keepalive_probes.to_string();
+        |host| host.spec.settings.tcp_keepalive_probes.to_string(),
+        |host, text| {
+            host.spec.settings.tcp_keepalive_probes = text.parse().ok()?;
+            host.change_keepalive();
+            Some(())
+        };
     "net.ipv4.tcp_keepalive_time":
-        |host| host.spec.settings.tcp_keepalive_time.as_secs().to_string();
+        |host| host.spec.settings.tcp_keepalive_time.as_secs().to_string(),
+        |host, text| {
+            let time = SimDuration::from_secs(text.parse::<u32>().ok()?.into());
+            host.spec.settings.tcp_keepalive_time = time;
+            host.change_keepalive();
+            Some(())
+        };
     "net.ipv4.tcp_mtu_probing":
         |host| host.stack.tcp.mtu_probing.to_string(),
         |host, text| {

@@ -266,6 +266,11 @@ impl Connection {
         }
     }
 
+    /// What keepalive goes by, if the socket has it.
+    pub(crate) const fn keepalive_mut(&mut self) -> Option<&mut Keepalive> {
+        self.config.keepalive.as_mut()
+    }
+
     /// `send()` of one buffer. Ignored after [`Self::close`].
     pub(crate) fn send(&mut self, data: Bytes, cx: &mut Context<'_>) {
         if data.is_empty() || self.fin_queued || !self.may_send() {

@@ -269,7 +269,21 @@ fn a_result_file_is_as_athena_writes_it() {
 #[test]
 fn a_stored_catalog_is_the_same_and_so_is_a_table_made_of_its_own_text() {
     let world = World::new();
-    let (catalog, _) = world.parts();
+    let (mut catalog, _) = world.parts();
+    let tables = &mut catalog
+        .databases
+        .get_mut("default")
+        .expect("it is there")
+        .tables;
+    let flow = tables.get_mut("flow").expect("it is there");
+    let day = vec!["2024-03-05".to_owned()];
+    flow.partitions
+        .insert(day, "s3://logs/elsewhere/".to_owned());
+    let stored = serde_json::to_string(&catalog).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<AthenaCatalog>(&stored).expect("a catalog"),
+        catalog
+    );
     let columns =
         |catalog: &AthenaCatalog, name: &str| catalog.databases["default"].tables[name].clone();
     let shown = world

@@ -114,21 +114,24 @@ fn not_a_choice(plan: &Plan, part: &AnswerPart, value: &str) -> Option<Finding> 
 }
 
 /// Words by which a part of an answer says what kind of resource it asks for.
-const KINDS: [(&str, &str); 8] = [
-    ("acl", "network_acl"),
-    ("nacl", "network_acl"),
-    ("network-acl", "network_acl"),
-    ("route-table", "route_table"),
-    ("group", "security_group"),
-    ("security-group", "security_group"),
-    ("interface", "network_interface"),
-    ("subnet", "subnet"),
+const KINDS: [&str; 11] = [
+    "acl",
+    "nacl",
+    "network-acl",
+    "route-table",
+    "group",
+    "security-group",
+    "interface",
+    "subnet",
+    "instance",
+    "machine",
+    "host",
 ];
 
 /// A short name that several resources share, unless the part says which kind it asks for.
 fn several(plan: &Plan, part: &AnswerPart, value: &str) -> Option<Finding> {
     let asked = word(&part.name);
-    if !part.choices.is_empty() || KINDS.iter().any(|(name, _)| *name == asked) {
+    if !part.choices.is_empty() || KINDS.contains(&asked.as_str()) {
         return None;
     }
     let all = plan.names.iter().map(|(name, _)| name);

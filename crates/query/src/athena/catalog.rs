@@ -71,7 +71,26 @@ pub struct Table {
     /// TBLPROPERTIES, keys in lower case.
     pub properties: BTreeMap<String, String>,
     /// Partitions that were added, by their values in the order of `partition_columns`.
+    #[serde(with = "pairs")]
     pub partitions: BTreeMap<Vec<String>, String>,
+}
+
+/// A map whose keys are no texts as a list of pairs: JSON knows no other keys.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    type Partitions = BTreeMap<Vec<String>, String>;
+
+    pub(super) fn serialize<S: Serializer>(map: &Partitions, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Partitions, D::Error> {
+        let pairs = Vec::<(Vec<String>, String)>::deserialize(from)?;
+        Ok(pairs.into_iter().collect())
+    }
 }
 
 impl Table {

@@ -5,11 +5,11 @@
 //! the learner as "unable to parse response" (`api-surface`: AWS documents each shape in the
 //! service's "Common errors").
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response};
 use wirelab_model::ApiError;
 
 use crate::error;
-use crate::protocol::{json, xml};
+use crate::protocol::{cbor, json, xml};
 
 /// How errors are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,9 +21,12 @@ pub(crate) enum Dialect {
     /// S3: `<Error>`.
     S3,
     /// JSON 1.0, 1.1 and REST-JSON: `{"__type": ...}`, and the code in a header.
-    Json { version: &'static str },
+    Json {
+        version: &'static str,
+        is_query: bool,
+    },
     /// Smithy RPC v2 CBOR: the same as a map.
-    Cbor,
+    Cbor { is_query: bool },
 }
 
 impl Dialect {
@@ -31,15 +34,18 @@ impl Dialect {
     pub(crate) fn of(request: &Request<Vec<u8>>, scope: Option<&str>) -> Self {
         let header = |name: &str| header(request.headers(), name);
         let content_type = header("content-type");
+        // A client that once spoke the query protocol wants that one's codes as well.
+        let is_query = header("x-amzn-query-mode") == "true";
+        let json = |version| Self::Json { version, is_query };
         if header("smithy-protocol") == "rpc-v2-cbor" {
-            return Self::Cbor;
+            return Self::Cbor { is_query };
         }
         if content_type.starts_with("application/x-amz-json-1.0") {
-            return Self::Json { version: "1.0" };
+            return json("1.0");
         }
         if content_type.starts_with("application/x-amz-json") || !header("x-amz-target").is_empty()
         {
-            return Self::Json { version: "1.1" };
+            return json("1.1");
         }
         match scope {
             Some("ec2") => Self::Ec2,
@@ -47,7 +53,7 @@ impl Dialect {
             Some("route53" | "cloudfront") => Self::Query,
             _ if content_type.starts_with("application/x-www-form-urlencoded") => Self::Query,
             None if is_ec2_form(request.body()) => Self::Ec2,
-            _ => Self::Json { version: "1.1" },
+            _ => json("1.1"),
         }
     }
 
@@ -65,8 +71,16 @@ impl Dialect {
                 xml::response(status, id, xml::query_error(fault, code, message, id))
             }
             Self::S3 => xml::response(status, id, xml::s3_error(code, message, id)),
-            Self::Json { version } => json::refusal(version, status, error, id),
-            Self::Cbor => cbor_error(status, error, id),
+            Self::Json { version, is_query } => {
+                let named = exception(error, is_query);
+                let response = json::refusal(version, status, &named, id);
+                with_query_code(response, is_query, error)
+            }
+            Self::Cbor { is_query } => {
+                let body = cbor::refusal(&exception(error, is_query));
+                let response = cbor::response(status, id, body);
+                with_query_code(response, is_query, error)
+            }
         }
     }
 }
@@ -83,24 +97,37 @@ fn is_ec2_form(body: &[u8]) -> bool {
     form_urlencoded::parse(body).any(|(name, value)| name == "Version" && value == "2016-11-15")
 }
 
-fn cbor_error(status: StatusCode, error: &ApiError, id: &str) -> Response<Vec<u8>> {
-    // A map of two pairs (RFC 8949, section 3.1, major type 5).
-    let mut body = vec![0xa2];
-    for text in ["__type", &error.code, "message", &error.message] {
-        cbor_text(text, &mut body);
+/// The error under its name in the model, where the query protocol has another code for it.
+fn exception(error: &ApiError, is_query: bool) -> ApiError {
+    let name = match error.code.as_str() {
+        "InvalidParameterCombination" => "InvalidParameterCombinationException",
+        "InvalidParameterValue" => "InvalidParameterValueException",
+        "MissingParameter" => "MissingRequiredParameterException",
+        "ResourceNotFound" => "ResourceNotFoundException",
+        same => same,
+    };
+    let code = if is_query { name } else { &error.code };
+    ApiError {
+        code: code.into(),
+        message: error.message.clone(),
+        kind: error.kind,
     }
-    let response = Response::builder()
-        .status(status)
-        .header("Content-Type", "application/cbor")
-        .header("Smithy-Protocol", "rpc-v2-cbor")
-        .header("x-amzn-RequestId", id);
-    response.body(body).expect("the headers are constants")
 }
 
-/// A text string with its length in four octets (RFC 8949, section 3.1, major type 3).
-fn cbor_text(text: &str, out: &mut Vec<u8>) {
-    let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-    out.push(0x7a);
-    out.extend(length.to_be_bytes());
-    out.extend(&text.as_bytes()[..length as usize]);
+/// The response with the query protocol's code in a header (Smithy, "AWS query compatible").
+fn with_query_code(
+    mut response: Response<Vec<u8>>,
+    is_query: bool,
+    error: &ApiError,
+) -> Response<Vec<u8>> {
+    if is_query {
+        let fault = match response.status().is_server_error() {
+            true => "Receiver",
+            false => "Sender",
+        };
+        let code = format!("{};{fault}", error.code).parse();
+        let code = code.expect("codes are header values");
+        response.headers_mut().insert("x-amzn-query-error", code);
+    }
+    response
 }

@@ -114,7 +114,7 @@ impl Endpoint {
         let service = service::find(&signature.service)?;
         let (action, parameters) = service.read(request)?;
         let reply = self.ask(service, signature, (&action, &parameters), id)?;
-        Ok(service.write(&action, &reply, id))
+        Ok(service.write(request, &action, &reply, id))
     }
 
     fn verify(&self, request: &Request<Vec<u8>>, signature: &Signature) -> Result<(), ApiError> {

@@ -44,11 +44,14 @@
 //! What has changed, CloudTrail tells: `service::cloudtrail` takes the session's API history, so
 //! the route above is in `aws cloudtrail lookup-events` some minutes of the lab's time later.
 //!
+//! CloudWatch answers old and new clients: `service` chooses among its protocols by the request,
+//! the query form, JSON or `protocol::cbor`, and all three lead to the same handler.
+//!
 //! # To add an action
 //!
 //! Behaviour in `crates/control`, then the table anew (`tests/shapes`): its wire names are not
 //! written by hand. To add a service: its table, an entry in `service`, and, if no service speaks
-//! it yet, its protocol beside `form`, `json` and `xml`.
+//! it yet, its protocol beside `form`, `json`, `cbor` and `xml`.
 //!
 //! Left to others: what calls do (`control`), sharing, journal and time (`session`), the shell that
 //! points clients here (`cli`). Signatures are read, and verified in strict mode

@@ -4,9 +4,10 @@
 //! The value in between is JSON with the API's member names, whatever the wire calls them: what a
 //! [`Call`](wirelab_model::Call) takes and a [`Reply`](wirelab_model::Reply) holds. Here are `ec2`
 //! and `query`, which share a form of requests (botocore calls the serialisers `EC2Serializer` and
-//! `QuerySerializer`) and XML for replies, and JSON; CBOR and REST-XML get their files when a
-//! service that speaks them exists.
+//! `QuerySerializer`) and XML for replies, and JSON, and CBOR, which holds what JSON does;
+//! REST-XML gets its file when a service that speaks it exists.
 
+pub(crate) mod cbor;
 pub(crate) mod form;
 pub(crate) mod json;
 pub(crate) mod xml;
@@ -19,12 +20,20 @@ pub(crate) enum Protocol {
     /// EC2's: every list is `Name.1`, `Name.2`; replies have no wrapper.
     Ec2,
     /// STS's and ELB's: lists are `Name.member.1` unless they are flattened.
-    Query,
+    Query {
+        /// What parameters that break the model are refused with, where the codec says so.
+        codes: Option<Codes>,
+    },
     /// An action in `X-Amz-Target`, and JSON both ways.
     Json {
         /// `1.0` or `1.1`: how bodies are called.
         version: &'static str,
         /// What parameters that break the model are refused with.
+        codes: Codes,
+    },
+    /// Smithy RPC v2: an action in the path, and CBOR both ways.
+    Cbor {
+        /// As JSON's.
         codes: Codes,
     },
 }
@@ -56,6 +65,18 @@ impl Codes {
 }
 
 impl Protocol {
+    /// Whether the request is written in it.
+    pub(crate) fn is_of(self, request: &http::Request<Vec<u8>>) -> bool {
+        let headers = request.headers();
+        let is_cbor = headers.contains_key("smithy-protocol");
+        let is_json = !is_cbor && headers.contains_key("x-amz-target");
+        match self {
+            Self::Cbor { .. } => is_cbor,
+            Self::Json { .. } => is_json,
+            Self::Ec2 | Self::Query { .. } => !is_cbor && !is_json,
+        }
+    }
+
     /// What a request calls a member.
     fn request_name(self, name: &str, member: &Member) -> String {
         match self {
@@ -65,7 +86,7 @@ impl Protocol {
                 (None, Some(location)) => capital(location),
                 (None, None) => name.to_owned(),
             },
-            Self::Query | Self::Json { .. } => member
+            Self::Query { .. } | Self::Json { .. } | Self::Cbor { .. } => member
                 .location_name
                 .clone()
                 .unwrap_or_else(|| name.to_owned()),

@@ -2,6 +2,7 @@
 
 mod athena;
 mod cloudtrail;
+mod cloudwatch;
 mod desk;
 mod ec2;
 mod kept;
@@ -18,14 +19,15 @@ use wirelab_session::{Session, SessionError};
 
 use crate::error;
 use crate::protocol::form::Form;
-use crate::protocol::{Codes, Protocol, json, xml};
+use crate::protocol::{Codes, Protocol, cbor, json, xml};
 use crate::shape::{self, Table};
 
 /// A service.
 pub(crate) struct Service {
     /// Its name in scopes, in calls and on the command line.
     pub(crate) name: &'static str,
-    pub(crate) protocol: Protocol,
+    /// What it is spoken to in.
+    protocols: &'static [Protocol],
     /// The shapes of its operations.
     pub(crate) table: fn() -> &'static Table,
     answer: fn(&mut Session, Request<'_>) -> Result<Value, Refusal>,
@@ -74,47 +76,65 @@ impl Refusal {
     }
 }
 
-static SERVICES: [Service; 5] = [
+static SERVICES: [Service; 6] = [
     Service {
         name: "athena",
-        protocol: Protocol::Json {
+        protocols: &[Protocol::Json {
             version: "1.1",
             codes: Codes::all(athena::INVALID),
-        },
+        }],
         table: shape::athena,
         answer: athena::answer,
         actions: athena::actions,
     },
     Service {
         name: "cloudtrail",
-        protocol: Protocol::Json {
+        protocols: &[Protocol::Json {
             version: "1.1",
             codes: cloudtrail::CODES,
-        },
+        }],
         table: shape::cloudtrail,
         answer: cloudtrail::answer,
         actions: || cloudtrail::ACTIONS.to_vec(),
     },
     Service {
         name: "ec2",
-        protocol: Protocol::Ec2,
+        protocols: &[Protocol::Ec2],
         table: shape::ec2,
         answer: ec2::answer,
         actions: || Control::operations().map(|it| it.name).collect(),
     },
     Service {
         name: "logs",
-        protocol: Protocol::Json {
+        protocols: &[Protocol::Json {
             version: "1.1",
             codes: Codes::all(logs::INVALID),
-        },
+        }],
         table: shape::logs,
         answer: logs::answer,
         actions: logs::actions,
     },
     Service {
+        name: "monitoring",
+        protocols: &[
+            Protocol::Json {
+                version: "1.0",
+                codes: cloudwatch::CODES,
+            },
+            Protocol::Cbor {
+                codes: cloudwatch::CODES,
+            },
+            Protocol::Query {
+                codes: Some(cloudwatch::CODES),
+            },
+        ],
+        table: shape::monitoring,
+        answer: cloudwatch::answer,
+        actions: || cloudwatch::ACTIONS.to_vec(),
+    },
+    Service {
         name: "sts",
-        protocol: Protocol::Query,
+        protocols: &[Protocol::Query { codes: None }],
         table: shape::sts,
         answer: sts::answer,
         actions: || sts::ACTIONS.to_vec(),
@@ -162,35 +182,69 @@ impl Service {
             Some(signature) => Ok(signature.input.as_deref()),
             None => Err(self.unknown_action(action)),
         };
-        if let Protocol::Json { codes, .. } = self.protocol {
-            let action = json::action(request.headers());
-            let action = action.ok_or_else(|| self.unknown_action(""))?;
-            let body = request.body();
-            let parameters = json::parameters(body, table, input(&action)?, codes)?;
-            return Ok((action, parameters));
+        let protocol = self.protocol(request);
+        let body = request.body();
+        match protocol {
+            Protocol::Json { codes, .. } => {
+                let action = json::action(request.headers());
+                let action = action.ok_or_else(|| self.unknown_action(""))?;
+                let parameters = json::parameters(body, table, input(&action)?, codes)?;
+                Ok((action, parameters))
+            }
+            Protocol::Cbor { codes } => {
+                let action = cbor::action(request.uri().path()).unwrap_or_default();
+                let input = input(action)?;
+                let parameters = json::checked(cbor::value(body)?, table, input, codes)?;
+                Ok((action.to_owned(), parameters))
+            }
+            Protocol::Ec2 | Protocol::Query { .. } => {
+                let mut form = Form::read(form_of(request))?;
+                let action = form.action.take().ok_or_else(error::missing_action)?;
+                let input = input(&action)?;
+                let mut parameters = form.parameters(protocol, table, input)?;
+                if let Protocol::Query { codes: Some(codes) } = protocol {
+                    parameters = json::checked(parameters.into(), table, input, codes)?;
+                }
+                Ok((action, parameters))
+            }
         }
-        let mut form = Form::read(form_of(request))?;
-        let action = form.action.take().ok_or_else(error::missing_action)?;
-        let parameters = form.parameters(self.protocol, table, input(&action)?)?;
-        Ok((action, parameters))
     }
 
-    /// The response with the reply to an action that [`Self::read`] gave.
-    pub(crate) fn write(&self, action: &str, reply: &Value, id: &str) -> http::Response<Vec<u8>> {
+    /// The protocol that the request is written in, or else the first.
+    fn protocol(&self, request: &http::Request<Vec<u8>>) -> Protocol {
+        let mut all = self.protocols.iter();
+        *all.find(|it| it.is_of(request))
+            .unwrap_or(&self.protocols[0])
+    }
+
+    /// The response with the reply to an action that [`Self::read`] gave for the request.
+    pub(crate) fn write(
+        &self,
+        request: &http::Request<Vec<u8>>,
+        action: &str,
+        reply: &Value,
+        id: &str,
+    ) -> http::Response<Vec<u8>> {
         let table = (self.table)();
         let signature = table.signature(action).expect("reading has found it");
-        if let Protocol::Json { version, .. } = self.protocol {
-            return json::response(version, id, json::reply(table, signature, reply));
+        let ok = http::StatusCode::OK;
+        match self.protocol(request) {
+            Protocol::Json { version, .. } => {
+                json::response(version, id, json::reply(table, signature, reply))
+            }
+            Protocol::Cbor { .. } => cbor::response(ok, id, cbor::reply(table, signature, reply)),
+            protocol => {
+                let body = xml::reply(protocol, table, (action, signature), reply, id);
+                xml::response(ok, id, body)
+            }
         }
-        let body = xml::reply(self.protocol, table, (action, signature), reply, id);
-        xml::response(http::StatusCode::OK, id, body)
     }
 
     /// The error for an action that does not exist here.
     fn unknown_action(&self, name: &str) -> ApiError {
-        let code = match self.protocol {
-            Protocol::Json { .. } => "UnknownOperationException",
-            Protocol::Ec2 | Protocol::Query => "InvalidAction",
+        let code = match self.protocols[0] {
+            Protocol::Json { .. } | Protocol::Cbor { .. } => "UnknownOperationException",
+            Protocol::Ec2 | Protocol::Query { .. } => "InvalidAction",
         };
         error::unknown_action(code, self.name, name, &(self.actions)())
     }

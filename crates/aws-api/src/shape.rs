@@ -167,6 +167,8 @@ tables! {
     ec2
     /// CloudWatch Logs' table.
     logs
+    /// CloudWatch's table.
+    monitoring
     /// STS's table.
     sts
 }

@@ -462,8 +462,10 @@ const SAID: &[(&str, &str)] = &[
         "does not simulate the service 'route53'",
     ),
     (
-        "aws cloudwatch list-metrics",
-        "does not simulate the service 'monitoring'",
+        "aws cloudwatch get-metric-statistics --namespace AWS/NATGateway --metric-name X --period 7 \
+         --start-time 2024-03-05T09:00:00Z --end-time 2024-03-05T10:00:00Z --statistics Sum",
+        "An error occurred (InvalidParameterValue) when calling the GetMetricStatistics operation: \
+         The parameter Period must be",
     ),
     (
         "aws lambda list-functions",

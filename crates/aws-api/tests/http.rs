@@ -185,7 +185,7 @@ fn each_client_reads_refusals_in_its_own_protocol() {
             "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction",
         ),
         (
-            scope("cloudtrail") + json,
+            scope("directconnect") + json,
             "{}",
             "400",
             "{\"__type\":\"InvalidAction\",\"message\":\"wirelab does not",
@@ -196,7 +196,7 @@ fn each_client_reads_refusals_in_its_own_protocol() {
             "400",
             "\r\nx-amzn-errortype: SerializationException\r\n",
         ),
-        (scope("monitoring") + cbor, "", "400", "\u{6}__type"),
+        (scope("monitoring") + cbor, "", "400", "f__type"),
         (scope("s3"), "", "400", "<Error><Code>InvalidAction</Code>"),
         (scope("route53"), "", "400", "<ErrorResponse>"),
         (

@@ -136,6 +136,18 @@ proptest! {
         let response = endpoint().answer(&request);
         prop_assert!((200..500).contains(&response.status().as_u16()));
     }
+
+    #[test]
+    fn octets_that_may_be_cbor_are_answered(octets in prop::collection::vec(any::<u8>(), 0..100)) {
+        let header = Some(("Smithy-Protocol", "rpc-v2-cbor"));
+        let path = "/service/GraniteServiceVersion20100801/operation/GetMetricData";
+        for octets in [octets.clone(), [&b"\xbf\x71MetricDataQueries"[..], &octets].concat()] {
+            let mut request = request("monitoring", header, octets);
+            *request.uri_mut() = path.parse().expect("a path");
+            let response = endpoint().answer(&request);
+            prop_assert!((200..500).contains(&response.status().as_u16()));
+        }
+    }
 }
 
 #[test]

@@ -32,7 +32,10 @@ impl Botocore {
 
     /// The newest model of a service.
     fn model(&self, service: &str) -> Value {
-        let folder = self.data.join(service);
+        let folder = self.data.join(match service {
+            "monitoring" => "cloudwatch",
+            same => same,
+        });
         let versions = std::fs::read_dir(&folder).expect("a folder of versions");
         let versions = versions.map(|entry| entry.expect("an entry").path());
         let newest = versions.max().expect("a version");
@@ -57,9 +60,10 @@ impl Cut<'_> {
     fn table(service: &str, model: &Value, version: &str, actions: &[&str]) -> Value {
         let shapes = model["shapes"].as_object().expect("shapes");
         let metadata = &model["metadata"];
+        let protocols = metadata["protocols"].as_array();
         let mut cut = Cut {
             shapes,
-            constraints: metadata["protocol"] == "json",
+            constraints: protocols.is_some_and(|all| all.iter().any(|it| it == "json")),
             kept: Map::new(),
         };
         let mut operations = Map::new();

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use wirelab_model::ApiError;
 
@@ -134,7 +135,7 @@ impl Reading<'_> {
             },
             Type::List { member, flattened } => {
                 let (node, path) = match self.protocol {
-                    Protocol::Query if !flattened => unwrapped(node, member, path),
+                    Protocol::Query { .. } if !flattened => unwrapped(node, member, path),
                     _ => (node, path.to_owned()),
                 };
                 self.list(member, node, &path).map(Value::Array)
@@ -142,7 +143,7 @@ impl Reading<'_> {
             // No form protocol's operation here has one.
             Type::Map { .. } => Err(error::invalid_value(path, "a map is not taken here")),
             Type::Scalar(kind) => match (node.text, node.below.is_empty()) {
-                (Some(text), true) => Ok(scalar(kind, text)),
+                (Some(text), true) => Ok(self.scalar(kind, text)),
                 _ => Err(error::invalid_value(path, "a single value is wanted")),
             },
         }
@@ -155,7 +156,7 @@ impl Reading<'_> {
             // An empty text is the query protocol's empty list.
             return match (text.is_empty(), kind) {
                 (true, _) => Ok(Vec::new()),
-                (false, Type::Scalar(kind)) => Ok(vec![scalar(kind, text)]),
+                (false, Type::Scalar(kind)) => Ok(vec![self.scalar(kind, text)]),
                 (false, _) => Err(error::invalid_value(path, "a list is wanted")),
             };
         }
@@ -171,6 +172,26 @@ impl Reading<'_> {
         elements
             .map(|(node, path)| self.value(kind, node, &path))
             .collect()
+    }
+}
+
+impl Reading<'_> {
+    /// A value by its type. Where the codec holds values against the model, numbers and moments are
+    /// JSON's, too.
+    fn scalar(&self, kind: Scalar, text: String) -> Value {
+        let is_checked = matches!(self.protocol, Protocol::Query { codes: Some(_) });
+        let number = match kind {
+            Scalar::Double if is_checked => text.parse::<f64>().ok(),
+            Scalar::Timestamp if is_checked => {
+                let moment = text.parse::<Timestamp>().ok();
+                moment.map(|it| it.as_millisecond() as f64 / 1000.0)
+            }
+            _ => None,
+        };
+        match number {
+            Some(number) => number.into(),
+            None => scalar(kind, text),
+        }
     }
 }
 

@@ -40,22 +40,35 @@ pub(crate) fn parameters(
     input: Option<&str>,
     codes: Codes,
 ) -> Result<Map<String, Value>, ApiError> {
-    let none = (IndexMap::new(), Vec::new());
-    let (members, required) = match input.map(|name| table.named(name)) {
-        Some(Type::Structure(members, required)) => (members, required),
-        _ => (&none.0, none.1.as_slice()),
-    };
     let value = match body {
         [] => Value::Object(Map::new()),
         body => serde_json::from_slice(body)
             .map_err(|why| error::serialization(format!("the body is no JSON: {why}")))?,
+    };
+    checked(value, table, input, codes)
+}
+
+/// The parameters that a body holds, whatever it was written in.
+///
+/// # Errors
+/// As [`parameters`].
+pub(crate) fn checked(
+    value: Value,
+    table: &Table,
+    input: Option<&str>,
+    codes: Codes,
+) -> Result<Map<String, Value>, ApiError> {
+    let none = (IndexMap::new(), Vec::new());
+    let (members, required) = match input.map(|name| table.named(name)) {
+        Some(Type::Structure(members, required)) => (members, required),
+        _ => (&none.0, none.1.as_slice()),
     };
     let mut reading = Reading {
         table,
         violations: Vec::new(),
     };
     let Value::Object(values) = value else {
-        return Err(error::serialization("the body is no JSON object"));
+        return Err(error::serialization("the body is no structure"));
     };
     let read = reading.structure((members, required), values, "")?;
     let Some((path, _)) = reading.violations.first() else {
@@ -226,12 +239,15 @@ fn join(path: &str, name: &str) -> String {
 
 /// The body of a reply: nothing for an operation without output, as the services answer.
 pub(crate) fn reply(table: &Table, signature: &Signature, reply: &Value) -> Vec<u8> {
-    let Some(output) = &signature.output else {
-        return Vec::new();
-    };
-    written(table, table.named(output), reply)
-        .to_string()
-        .into_bytes()
+    let written = members(table, signature, reply);
+    written.map_or_else(Vec::new, |it| it.to_string().into_bytes())
+}
+
+/// The members of a reply that its shape has, as JSON has them; `None` for an operation without
+/// output.
+pub(crate) fn members(table: &Table, signature: &Signature, reply: &Value) -> Option<Value> {
+    let output = signature.output.as_ref()?;
+    Some(written(table, table.named(output), reply))
 }
 
 /// The value less what its type has no place for.
@@ -362,7 +378,7 @@ mod tests {
                 "SerializationException",
                 "a list is wanted",
             ),
-            (json!([]), "SerializationException", "no JSON object"),
+            (json!([]), "SerializationException", "no structure"),
         ] {
             let error = read("StartQuery", body.clone()).expect_err("it is wrong");
             assert_eq!(error.code, code, "{body}");

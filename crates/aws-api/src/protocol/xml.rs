@@ -33,7 +33,7 @@ pub(crate) fn reply(
             writing.text_element("requestId", id);
             writing.members_of(signature, reply);
         }
-        Protocol::Query | Protocol::Json { .. } => {
+        Protocol::Query { .. } | Protocol::Json { .. } | Protocol::Cbor { .. } => {
             let wrapper = signature.result_wrapper.clone();
             let wrapper = wrapper.unwrap_or_else(|| format!("{action}Result"));
             writing.open(&wrapper);

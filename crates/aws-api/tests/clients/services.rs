@@ -44,3 +44,34 @@ fn a_call_is_in_cloudtrail_minutes_after_it_was_made() {
     let checks = suite(&served, "cloudtrail.py", &[]);
     assert!(checks >= 60, "only {checks} checks");
 }
+
+#[test]
+fn cloudwatch_has_the_metrics_of_the_evidence() {
+    if !is_there("aws", &["--version"]) || !boto3_is_there() {
+        return;
+    }
+    let served = Served::new("nat-return-path", 7);
+    minutes_pass(&served, 10);
+    let mut session = served.session();
+    let (start, end) = (
+        session.plan().starts.as_secs() / 60 * 60,
+        session.run().utc().as_secs(),
+    );
+    let run = session.run_with_evidence().expect("evidence");
+    let is_wanted = |name: &str| name == "BytesOutToDestination";
+    let mut metrics = run.evidence().metrics.iter();
+    let found = metrics.find(|(metric, _)| is_wanted(&metric.metric_name));
+    let (metric, points) = found.expect("a NAT gateway reports");
+    let sum: u64 = points.iter().map(|it| it.statistics.sum).sum();
+    assert!(sum > 0, "nothing went through the gateway");
+    let gateway = &metric.dimensions[0].value;
+    let line = format!(
+        "cloudwatch get-metric-statistics --namespace AWS/NATGateway --metric-name \
+         BytesOutToDestination --dimensions Name=NatGatewayId,Value={gateway} --start-time {start} \
+         --end-time {end} --period 86400 --statistics Sum --query Datapoints[0].Sum"
+    );
+    let said = served.said(&line.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(said.parse::<f64>().ok(), Some(sum as f64), "{said}");
+    let checks = suite(&served, "cloudwatch.py", &["monitoring"]);
+    assert!(checks >= 100, "only {checks} checks");
+}

@@ -1,0 +1,139 @@
+//! `GetMetricData`: many metrics in one reply, page by page.
+
+use serde_json::{Map, Value, json};
+use wirelab_model::ApiError;
+
+use super::statistics::{Window, iso, no_distribution, points, statistic};
+use super::{Asked, only, place};
+
+/// Data in one reply, unless fewer are asked for.
+const DATA_AT_MOST: u64 = 100_800;
+
+const STATISTICS: [&str; 5] = ["Average", "Maximum", "Minimum", "SampleCount", "Sum"];
+
+pub(super) fn get(asked: Asked<'_>) -> Result<Value, ApiError> {
+    let parameters = asked.2;
+    let none = Vec::new();
+    let queries = parameters.get("MetricDataQueries");
+    let queries = queries.and_then(Value::as_array).unwrap_or(&none);
+    let mut ids: Vec<&str> = queries.iter().filter_map(|it| it["Id"].as_str()).collect();
+    if let Some(bad) = ids.iter().find(|it| !is_id(it)) {
+        let text = format!(
+            "The value {bad} for parameter MetricDataQueries is not matching the expected \
+                            pattern ^[a-z][a-zA-Z0-9_]*$."
+        );
+        return Err(wrong(text));
+    }
+    ids.sort_unstable();
+    if ids.windows(2).any(|two| two[0] == two[1]) {
+        return Err(wrong(
+            "The values for parameter id in MetricDataQueries are not unique.",
+        ));
+    }
+    let most = parameters.get("MaxDatapoints").and_then(Value::as_u64);
+    let most = most.unwrap_or(DATA_AT_MOST).clamp(1, DATA_AT_MOST);
+    let from = match parameters.get("NextToken").and_then(Value::as_str) {
+        None => 0,
+        Some(token) => place(token, usize::MAX)?,
+    };
+    let mut page = Page {
+        skip: from,
+        left: usize::try_from(most).unwrap_or(usize::MAX),
+        has_more: false,
+    };
+    let mut results = Vec::new();
+    for query in queries.iter().filter_map(Value::as_object) {
+        results.extend(result(asked, query, &mut page)?);
+    }
+    let mut reply = json!({ "MetricDataResults": results, "Messages": [] });
+    if page.has_more {
+        reply["NextToken"] = (from as u64 + most).to_string().into();
+    }
+    Ok(reply)
+}
+
+/// The part of all data that a reply has.
+struct Page {
+    /// Data to leave out.
+    skip: usize,
+    /// Data to show.
+    left: usize,
+    has_more: bool,
+}
+
+impl Page {
+    /// The part of a series that is on the page, and whether that is its end.
+    fn part<T>(&mut self, series: Vec<T>) -> (Vec<T>, bool) {
+        let skipped = self.skip.min(series.len());
+        self.skip -= skipped;
+        let count = series.len() - skipped;
+        let shown = self.left.min(count);
+        self.left -= shown;
+        self.has_more |= shown < count;
+        let part = series.into_iter().skip(skipped).take(shown).collect();
+        (part, shown == count)
+    }
+}
+
+/// What a query gives, unless its data are not to be returned.
+fn result(
+    (run, caller, parameters): Asked<'_>,
+    query: &Map<String, Value>,
+    page: &mut Page,
+) -> Result<Option<Value>, ApiError> {
+    only("GetMetricData", query, &["AccountId"])?;
+    let Some(Value::Object(of)) = query.get("MetricStat") else {
+        return Err(match query.get("Expression") {
+            Some(text) => wrong(format!(
+                "wirelab does not simulate metric math: {text} of {}.",
+                query["Id"]
+            )),
+            None => wrong("Either MetricStat or Expression must be given in MetricDataQueries."),
+        });
+    };
+    if query.contains_key("Expression") {
+        let text = "MetricStat and Expression are mutually exclusive in MetricDataQueries.";
+        return Err(wrong(text));
+    }
+    let name = of["Stat"].as_str().unwrap_or_default();
+    if !STATISTICS.contains(&name) {
+        return Err(no_distribution(name));
+    }
+    let window = Window::read(parameters, of)?;
+    if window.start >= window.end {
+        return Err(wrong(
+            "The parameter EndTime must be greater than StartTime.",
+        ));
+    }
+    let metric = of["Metric"].as_object().cloned().unwrap_or_default();
+    let mut series = window.periods(points((run, caller, &metric)));
+    let is_ascending = parameters
+        .get("ScanBy")
+        .is_some_and(|it| it == "TimestampAscending");
+    if !is_ascending {
+        series.reverse();
+    }
+    if query.get("ReturnData") == Some(&Value::Bool(false)) {
+        return Ok(None);
+    }
+    let (part, is_end) = page.part(series);
+    let label = query.get("Label").or_else(|| metric.get("MetricName"));
+    let times = part.iter().map(|(at, ..)| iso(*at));
+    let values = part.iter().map(|(_, set, _)| statistic(name, *set));
+    Ok(Some(json!({
+        "Id": query["Id"],
+        "Label": label,
+        "Timestamps": times.collect::<Vec<_>>(),
+        "Values": values.collect::<Vec<_>>(),
+        "StatusCode": if is_end { "Complete" } else { "PartialData" },
+    })))
+}
+
+fn is_id(text: &str) -> bool {
+    let rest = |it: char| it.is_ascii_alphanumeric() || it == '_';
+    text.starts_with(|it: char| it.is_ascii_lowercase()) && text.chars().all(rest)
+}
+
+fn wrong(message: impl Into<String>) -> ApiError {
+    ApiError::client("ValidationError", message)
+}

@@ -1,0 +1,153 @@
+"""CloudWatch as boto3 sees it, in each of the three protocols that clients speak to it.
+
+Each reply is held against the public model. Needs a NAT gateway that has reported for minutes.
+"""
+
+import copy
+import datetime
+import os
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+checks = 0
+succeeded = set()
+
+
+def check(holds, what):
+    global checks
+    checks += 1
+    assert holds, what
+
+
+def hold_against_the_model(parsed, model, http_response, **_):
+    if http_response.status_code < 300:
+        succeeded.add(model.name)
+        members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+        report = ParamValidator().validate(members, model.output_shape)
+        check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
+        check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
+
+
+def speaking(protocol):
+    """A client that knows one protocol alone."""
+    session = botocore.session.get_session()
+    loader = session.get_component("data_loader")
+    load = loader.load_service_model
+
+    def only(name, kind, api_version=None):
+        model = load(name, kind, api_version)
+        if kind == "service-2":
+            model = copy.deepcopy(model)
+            model["metadata"].update(protocol=protocol, protocols=[protocol])
+        return model
+
+    loader.load_service_model = only
+    config = Config(retries={"max_attempts": 0}, parameter_validation=False)
+    client = session.create_client("cloudwatch", config=config)
+    client.meta.events.register("after-call", hold_against_the_model)
+    return client
+
+
+def suite(watch):
+    def refused(code, operation, **arguments):
+        try:
+            reply = getattr(watch, operation)(**arguments)
+        except ClientError as error:
+            check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
+            check(error.response["Error"]["Message"], error)
+            check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response)
+            return
+        raise AssertionError(f"{code} was expected: {reply}")
+
+    everything = watch.list_metrics()["Metrics"]
+    check(everything and {it["Namespace"] for it in everything} == {"AWS/NATGateway"}, everything)
+    of = {"Namespace": "AWS/NATGateway", "MetricName": "ActiveConnectionCount"}
+    (metric,) = watch.list_metrics(**of)["Metrics"]
+    (dimension,) = metric["Dimensions"]
+    check(dimension["Name"] == "NatGatewayId", dimension)
+    check(watch.list_metrics(Dimensions=[dimension])["Metrics"] == everything, dimension)
+    check(watch.list_metrics(Dimensions=[{"Name": "NatGatewayId"}])["Metrics"] == everything, dimension)
+    check(watch.list_metrics(RecentlyActive="PT3H")["Metrics"] == everything, "all report")
+    for none in [{"Namespace": "AWS/EC2"}, {"MetricName": "X"}, {"Dimensions": [{"Name": "X"}]},
+                 {"Dimensions": [{"Name": "NatGatewayId", "Value": "X"}]}]:
+        check(watch.list_metrics(**none)["Metrics"] == [], none)
+    refused("InvalidNextToken", "list_metrics", NextToken="x")
+    refused("ValidationError", "list_metrics", Namespace="")
+    refused("ValidationError", "list_metrics", RecentlyActive="PT4H")
+
+    minute = datetime.timedelta(minutes=1)
+    day = datetime.timedelta(days=1)
+    names = ["Average", "Maximum", "Minimum", "SampleCount", "Sum"]
+    reply = watch.get_metric_data(StartTime=0, EndTime=4e9, ScanBy="TimestampAscending", MetricDataQueries=[
+        {"Id": name.lower(), "MetricStat": {"Metric": metric, "Period": 60, "Stat": name}} for name in names])
+    results = {it["Id"]: it for it in reply["MetricDataResults"]}
+    times = results["sum"]["Timestamps"]
+    check(len(times) >= 5 and times == sorted(times), times)
+    check(all(it["Timestamps"] == times and it["StatusCode"] == "Complete" for it in results.values()), results)
+    check(all(it["Label"] == "ActiveConnectionCount" for it in results.values()), results)
+    start, end = times[0], times[-1] + minute
+
+    # The same by the other action, and by longer periods.
+    asked = {**of, "Dimensions": [dimension], "StartTime": start, "EndTime": end, "Period": 60}
+    points = watch.get_metric_statistics(**asked, Statistics=names)
+    check(points["Label"] == "ActiveConnectionCount", points)
+    points = sorted(points["Datapoints"], key=lambda it: it["Timestamp"])
+    check([it["Timestamp"] for it in points] == times, points)
+    for name in names:
+        check([it[name] for it in points] == results[name.lower()]["Values"], (name, points))
+    for it in points:
+        check(it["Unit"] == "Count" and it["Average"] == it["Sum"] / it["SampleCount"], it)
+        check(it["Minimum"] <= it["Average"] <= it["Maximum"], it)
+    five = {**asked, "Period": 300, "Statistics": ["Sum", "Maximum"]}
+    for it in watch.get_metric_statistics(**five)["Datapoints"]:
+        inside = [p for p in points if it["Timestamp"] <= p["Timestamp"] < it["Timestamp"] + 5 * minute]
+        check(it["Sum"] == sum(p["Sum"] for p in inside), it)
+        check(it["Maximum"] == max(p["Maximum"] for p in inside), it)
+        check(set(it) == {"Timestamp", "Unit", "Sum", "Maximum"}, it)
+    one = {**asked, "EndTime": start + minute, "Statistics": ["Sum"]}
+    check([it["Timestamp"] for it in watch.get_metric_statistics(**one)["Datapoints"]] == [start], one)
+    for none in [{"Dimensions": []}, {"Unit": "Bytes"}, {"MetricName": "X"},
+                 {"StartTime": end + day, "EndTime": end + 2 * day, "Period": 3600}]:
+        check(watch.get_metric_statistics(**{**one, **none})["Datapoints"] == [], none)
+
+    # Pages, the newest first.
+    query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+    several = {"StartTime": start, "EndTime": end, "MetricDataQueries": [query, {**query, "Id": "n", "Label": "twice"}]}
+    pages = [watch.get_metric_data(**several, MaxDatapoints=len(times) + 2)]
+    check([it["StatusCode"] for it in pages[0]["MetricDataResults"]] == ["Complete", "PartialData"], pages)
+    while "NextToken" in pages[-1]:
+        pages.append(watch.get_metric_data(**several, MaxDatapoints=len(times) + 2, NextToken=pages[-1]["NextToken"]))
+    for name in ["m", "n"]:
+        shown = [it for page in pages for it in page["MetricDataResults"] if it["Id"] == name]
+        check([t for it in shown for t in it["Timestamps"]] == times[::-1], shown)
+        check([v for it in shown for v in it["Values"]] == results["sum"]["Values"][::-1], shown)
+    check(pages[0]["MetricDataResults"][1]["Label"] == "twice", pages)
+    hidden = {**several, "MetricDataQueries": [{**query, "ReturnData": False}]}
+    check(watch.get_metric_data(**hidden)["MetricDataResults"] == [], hidden)
+
+    refused("InvalidParameterCombination", "get_metric_statistics", **asked)
+    refused("InvalidParameterCombination", "get_metric_statistics", **{**one, "StartTime": end + day})
+    refused("InvalidParameterCombination", "get_metric_statistics", **{**one, "StartTime": end - 9 * day})
+    refused("InvalidParameterValue", "get_metric_statistics", **{**one, "Period": 61})
+    refused("InvalidParameterValue", "get_metric_statistics", **{**one, "ExtendedStatistics": ["p99"]})
+    refused("ValidationError", "get_metric_statistics", **{**one, "Period": 0})
+    refused("ValidationError", "get_metric_statistics", **{**one, "Statistics": ["Median"]})
+    refused("ValidationError", "get_metric_statistics", **{**one, "Unit": "Furlongs"})
+    refused("ValidationError", "get_metric_statistics", Namespace="AWS/NATGateway")
+    bad = lambda code, **it: refused(code, "get_metric_data", **{**several, "MetricDataQueries": [it, query]})
+    bad("ValidationError", **{**query, "Id": "M"})
+    bad("ValidationError", **query)
+    bad("ValidationError", Id="e", Expression="m * 2")
+    bad("ValidationError", Id="e")
+    bad("InvalidParameterValue", Id="e", MetricStat={"Metric": metric, "Period": 60, "Stat": "p99"})
+    refused("ValidationError", "get_metric_data", **{**several, "EndTime": start})
+
+
+for protocol in ["json", "smithy-rpc-v2-cbor", "query"]:
+    suite(speaking(protocol))
+missing = set(os.environ["WIRELAB_ACTIONS"].split()) - succeeded
+check(not missing, missing)
+print(checks, "checks")

@@ -41,7 +41,7 @@ fn a_command_that_ends_at_once_leaves_a_session_that_goes_on() {
     // As the second Ctrl-C does, and worse, once the command works on the session.
     let line = format!(
         "wirelab advance 10d & n=0; \
-         until [ \"$(cat {LAB}/.wirelab/lock)\" = $! ] || [ $n -gt 1000 ]; \
+         until [ $(cat {LAB}/.wirelab/lock) = $! ] || [ $n -gt 1000 ]; \
          do n=$((n+1)); sleep 0.02; done; kill -9 $!; wait $!"
     );
     place.shell(&line).exits(137);

@@ -16,7 +16,15 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
     match (error.kind, error.code.as_str()) {
         (ApiErrorKind::Server, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (_, "DryRunOperation") => StatusCode::PRECONDITION_FAILED,
-        (_, "AuthFailure") => StatusCode::UNAUTHORIZED,
+        (_, "AuthFailure" | "NotAuthorizedException") => StatusCode::UNAUTHORIZED,
+        (
+            _,
+            "NoSuchChange"
+            | "NoSuchHostedZone"
+            | "VPCAssociationAuthorizationNotFound"
+            | "VPCAssociationNotFound",
+        ) => StatusCode::NOT_FOUND,
+        (_, "HostedZoneAlreadyExists") => StatusCode::CONFLICT,
         (
             _,
             "UnauthorizedOperation"

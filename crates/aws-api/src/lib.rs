@@ -47,11 +47,17 @@
 //! CloudWatch answers old and new clients: `service` chooses among its protocols by the request,
 //! the query form, JSON or `protocol::cbor`, and all three lead to the same handler.
 //!
+//! # `aws route53 list-resource-record-sets --hosted-zone-id Z1`
+//!
+//! `GET /2013-04-01/hostedzone/Z1/rrset`, signed for `us-east-1/route53`: method and path fit the
+//! template that the table has of the action, and `protocol::rest_xml` reads the parameters out of
+//! path, query and, where there is one, a body of XML. From there it is a call as any other.
+//!
 //! # To add an action
 //!
 //! Behaviour in `crates/control`, then the table anew (`tests/shapes`): its wire names are not
 //! written by hand. To add a service: its table, an entry in `service`, and, if no service speaks
-//! it yet, its protocol beside `form`, `json`, `cbor` and `xml`.
+//! it yet, its protocol beside those in `protocol`.
 //!
 //! Left to others: what calls do (`control`), sharing, journal and time (`session`), the shell that
 //! points clients here (`cli`). Signatures are read, and verified in strict mode

@@ -4,12 +4,13 @@
 //! The value in between is JSON with the API's member names, whatever the wire calls them: what a
 //! [`Call`](wirelab_model::Call) takes and a [`Reply`](wirelab_model::Reply) holds. Here are `ec2`
 //! and `query`, which share a form of requests (botocore calls the serialisers `EC2Serializer` and
-//! `QuerySerializer`) and XML for replies, and JSON, and CBOR, which holds what JSON does;
-//! REST-XML gets its file when a service that speaks it exists.
+//! `QuerySerializer`) and XML for replies, and JSON, CBOR, which holds what JSON does, and
+//! REST-XML.
 
 pub(crate) mod cbor;
 pub(crate) mod form;
 pub(crate) mod json;
+pub(crate) mod rest_xml;
 pub(crate) mod xml;
 
 use crate::shape::Member;
@@ -29,6 +30,11 @@ pub(crate) enum Protocol {
         /// `1.0` or `1.1`: how bodies are called.
         version: &'static str,
         /// What parameters that break the model are refused with.
+        codes: Codes,
+    },
+    /// A method and a path that say the action, and XML both ways.
+    RestXml {
+        /// As JSON's.
         codes: Codes,
     },
     /// Smithy RPC v2: an action in the path, and CBOR both ways.
@@ -73,7 +79,7 @@ impl Protocol {
         match self {
             Self::Cbor { .. } => is_cbor,
             Self::Json { .. } => is_json,
-            Self::Ec2 | Self::Query { .. } => !is_cbor && !is_json,
+            Self::Ec2 | Self::Query { .. } | Self::RestXml { .. } => !is_cbor && !is_json,
         }
     }
 
@@ -86,7 +92,7 @@ impl Protocol {
                 (None, Some(location)) => capital(location),
                 (None, None) => name.to_owned(),
             },
-            Self::Query { .. } | Self::Json { .. } | Self::Cbor { .. } => member
+            _ => member
                 .location_name
                 .clone()
                 .unwrap_or_else(|| name.to_owned()),

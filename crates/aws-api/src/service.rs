@@ -7,6 +7,7 @@ mod desk;
 mod ec2;
 mod kept;
 mod logs;
+mod route53;
 mod sts;
 mod task;
 
@@ -19,7 +20,7 @@ use wirelab_session::{Session, SessionError};
 
 use crate::error;
 use crate::protocol::form::Form;
-use crate::protocol::{Codes, Protocol, cbor, json, xml};
+use crate::protocol::{Codes, Protocol, cbor, json, rest_xml, xml};
 use crate::shape::{self, Table};
 
 /// A service.
@@ -76,7 +77,7 @@ impl Refusal {
     }
 }
 
-static SERVICES: [Service; 6] = [
+static SERVICES: [Service; 7] = [
     Service {
         name: "athena",
         protocols: &[Protocol::Json {
@@ -131,6 +132,15 @@ static SERVICES: [Service; 6] = [
         table: shape::monitoring,
         answer: cloudwatch::answer,
         actions: || cloudwatch::ACTIONS.to_vec(),
+    },
+    Service {
+        name: "route53",
+        protocols: &[Protocol::RestXml {
+            codes: route53::CODES,
+        }],
+        table: shape::route53,
+        answer: route53::answer,
+        actions: || kept::actions("route53"),
     },
     Service {
         name: "sts",
@@ -197,6 +207,14 @@ impl Service {
                 let parameters = json::checked(cbor::value(body)?, table, input, codes)?;
                 Ok((action.to_owned(), parameters))
             }
+            Protocol::RestXml { .. } => {
+                let found = rest_xml::action(table, request);
+                let unknown = || rest_xml::unknown(self.name, request, &(self.actions)());
+                let found = found.ok_or_else(unknown)?;
+                let action = found.0.to_owned();
+                let parameters = rest_xml::parameters(protocol, table, found, request)?;
+                Ok((action, parameters))
+            }
             Protocol::Ec2 | Protocol::Query { .. } => {
                 let mut form = Form::read(form_of(request))?;
                 let action = form.action.take().ok_or_else(error::missing_action)?;
@@ -233,6 +251,9 @@ impl Service {
                 json::response(version, id, json::reply(table, signature, reply))
             }
             Protocol::Cbor { .. } => cbor::response(ok, id, cbor::reply(table, signature, reply)),
+            protocol @ Protocol::RestXml { .. } => {
+                rest_xml::response(protocol, table, action, reply, id)
+            }
             protocol => {
                 let body = xml::reply(protocol, table, (action, signature), reply, id);
                 xml::response(ok, id, body)
@@ -244,7 +265,7 @@ impl Service {
     fn unknown_action(&self, name: &str) -> ApiError {
         let code = match self.protocols[0] {
             Protocol::Json { .. } | Protocol::Cbor { .. } => "UnknownOperationException",
-            Protocol::Ec2 | Protocol::Query { .. } => "InvalidAction",
+            _ => "InvalidAction",
         };
         error::unknown_action(code, self.name, name, &(self.actions)())
     }

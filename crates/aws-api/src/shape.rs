@@ -41,6 +41,19 @@ pub(crate) struct Signature {
     pub(crate) output: Option<String>,
     /// The element around a reply's members in the `query` protocol.
     pub(crate) result_wrapper: Option<String>,
+    /// How it is asked for in REST protocols.
+    pub(crate) http: Option<Http>,
+}
+
+/// An operation's place in a REST API.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) method: String,
+    /// `/2013-04-01/hostedzone/{Id}`.
+    pub(crate) request_uri: String,
+    /// The status of replies, if not 200.
+    pub(crate) response_code: Option<u16>,
 }
 
 /// A composite type.
@@ -72,6 +85,8 @@ pub(crate) struct Member {
     shape: String,
     pub(crate) location_name: Option<String>,
     pub(crate) query_name: Option<String>,
+    /// Where it is, if not in the body: `uri`, `querystring`, `header`.
+    pub(crate) location: Option<String>,
     /// The texts that it may be; any, if there is none.
     #[serde(default, rename = "enum")]
     pub(crate) values: Vec<String>,
@@ -106,6 +121,11 @@ pub(crate) enum Scalar {
 impl Table {
     fn read(text: &str) -> Self {
         serde_json::from_str(text).expect("tests/shapes reads every table")
+    }
+
+    /// Every operation by name.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = (&String, &Signature)> {
+        self.operations.iter()
     }
 
     /// The operation's shapes, if it exists here.
@@ -169,6 +189,8 @@ tables! {
     logs
     /// CloudWatch's table.
     monitoring
+    /// Route 53's table.
+    route53
     /// STS's table.
     sts
 }

@@ -458,8 +458,13 @@ const SAID: &[(&str, &str)] = &[
     ),
     ("aws s3 ls", "does not simulate the service 's3'"),
     (
-        "aws route53 list-hosted-zones",
-        "does not simulate the service 'route53'",
+        "aws route53 get-hosted-zone --id Z0123456789",
+        "An error occurred (NoSuchHostedZone) when calling the GetHostedZone operation: No hosted \
+         zone found with ID: Z0123456789",
+    ),
+    (
+        "aws route53 list-health-checks",
+        "The action GET /2013-04-01/healthcheck is not valid for this web service. There are",
     ),
     (
         "aws cloudwatch get-metric-statistics --namespace AWS/NATGateway --metric-name X --period 7 \

@@ -32,11 +32,13 @@ fn replies_in(text: &str) -> Vec<(&'static str, String, Value)> {
     let mut found = Vec::new();
     let mut lines = text.lines().peekable();
     while let Some(line) = lines.next() {
-        let operation = ["athena", "ec2", "logs"].into_iter().find_map(|service| {
-            let mut words = line.split(' ');
-            let operation = words.find_map(|it| it.strip_prefix(service)?.strip_prefix(':'))?;
-            Some((service, operation))
-        });
+        let operation = ["athena", "ec2", "logs", "route53"]
+            .into_iter()
+            .find_map(|service| {
+                let mut words = line.split(' ');
+                let operation = words.find_map(|it| it.strip_prefix(service)?.strip_prefix(':'))?;
+                Some((service, operation))
+            });
         let mut json = String::new();
         while let Some(more) = lines.peek().and_then(|it| it.strip_prefix("    ")) {
             json += more;

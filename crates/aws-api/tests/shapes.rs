@@ -50,7 +50,7 @@ impl Botocore {
 /// What tables keep of a model.
 struct Cut<'m> {
     shapes: &'m Map<String, Value>,
-    /// Whether what a request must be is kept: of JSON protocols, where the codec says so.
+    /// Whether what a request must be is kept: of protocols whose codec says so.
     constraints: bool,
     kept: Map<String, Value>,
 }
@@ -63,10 +63,12 @@ impl Cut<'_> {
         let protocols = metadata["protocols"].as_array();
         let mut cut = Cut {
             shapes,
-            constraints: protocols.is_some_and(|all| all.iter().any(|it| it == "json")),
+            constraints: protocols
+                .is_some_and(|all| all.iter().any(|it| it == "json" || it == "rest-xml")),
             kept: Map::new(),
         };
         let mut operations = Map::new();
+        let mut namespace = metadata["xmlNamespace"].as_str();
         for action in actions {
             let Some(operation) = model["operations"].get(action) else {
                 continue;
@@ -81,6 +83,12 @@ impl Cut<'_> {
             if let Some(wrapper) = operation["output"].get("resultWrapper") {
                 signature.insert("resultWrapper".to_owned(), wrapper.clone());
             }
+            if metadata["protocol"] == "rest-xml" {
+                signature.insert("http".to_owned(), operation["http"].clone());
+                if let Some(uri) = operation["input"]["xmlNamespace"]["uri"].as_str() {
+                    namespace = Some(uri);
+                }
+            }
             operations.insert((*action).to_owned(), signature.into());
         }
         cut.kept.sort_keys();
@@ -91,7 +99,7 @@ impl Cut<'_> {
             "operations": operations,
             "shapes": cut.kept,
         });
-        if let Some(namespace) = metadata["xmlNamespace"].as_str() {
+        if let Some(namespace) = namespace {
             // Replies have the slash, whether the model has it or not.
             table["xmlNamespace"] = format!("{}/", namespace.trim_end_matches('/')).into();
         }
@@ -147,7 +155,7 @@ impl Cut<'_> {
             scalar => scalar,
         };
         let mut kept = json!({ "shape": shape });
-        for name in ["locationName", "queryName"] {
+        for name in ["locationName", "queryName", "location"] {
             if let Some(text) = member.get(name) {
                 kept[name] = text.clone();
             }

@@ -35,6 +35,7 @@ operations! {
     GetChange Read change::get_change, [];
     GetHostedZone Read hosted_zone::get_hosted_zone, [];
     ListHostedZones Read hosted_zone::list_hosted_zones, [];
+    ListHostedZonesByName Read hosted_zone::list_hosted_zones_by_name, [];
     ListHostedZonesByVPC Read hosted_zone::list_hosted_zones_by_vpc, [];
     ListResourceRecordSets Read record::list_resource_record_sets, [];
     ListVPCAssociationAuthorizations Read association::list_authorizations, [];

@@ -33,6 +33,7 @@ pub(crate) fn reply(
             writing.text_element("requestId", id);
             writing.members_of(signature, reply);
         }
+        Protocol::RestXml { .. } => writing.members_of(signature, reply),
         Protocol::Query { .. } | Protocol::Json { .. } | Protocol::Cbor { .. } => {
             let wrapper = signature.result_wrapper.clone();
             let wrapper = wrapper.unwrap_or_else(|| format!("{action}Result"));
@@ -76,7 +77,9 @@ impl Writing<'_> {
         values: &Map<String, Value>,
     ) {
         for (name, member) in members {
-            if let Some(value) = values.get(name) {
+            if let Some(value) = values.get(name)
+                && member.location.is_none()
+            {
                 self.element(reply_name(name, member), self.table.type_of(member), value);
             }
         }

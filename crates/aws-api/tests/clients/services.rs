@@ -75,3 +75,13 @@ fn cloudwatch_has_the_metrics_of_the_evidence() {
     let checks = suite(&served, "cloudwatch.py", &["monitoring"]);
     assert!(checks >= 100, "only {checks} checks");
 }
+
+#[test]
+fn boto3_makes_zones_for_two_accounts() {
+    if boto3_is_there() {
+        let served = Served::new("sandbox", 1);
+        let checks = suite(&served, "route53.py", &["route53"]);
+        assert!(checks >= 130, "only {checks} checks");
+        served.session();
+    }
+}

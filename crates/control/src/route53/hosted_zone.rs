@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
+use super::record::order;
 use super::{VpcRequest, conflicts, domain_name, keep, own_zone, show_vpc};
 use crate::describe::Reader;
 use crate::error;
@@ -201,6 +202,53 @@ pub(super) fn list_hosted_zones(reader: &Reader<'_>, request: ListHostedZones) -
         "Marker": request.marker,
         "IsTruncated": next.is_some(),
         "NextMarker": next,
+        "MaxItems": limit.to_string(),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListHostedZonesByName {
+    #[serde(rename = "DNSName")]
+    dns_name: Option<SmolStr>,
+    #[serde(rename = "HostedZoneId")]
+    hosted_zone_id: Option<SmolStr>,
+    #[serde(rename = "MaxItems")]
+    max_items: Option<usize>,
+}
+
+/// From a name on, in the order of labels from the last to the first; zones of one name by id.
+pub(super) fn list_hosted_zones_by_name(
+    reader: &Reader<'_>,
+    request: ListHostedZonesByName,
+) -> Reply {
+    if request.hosted_zone_id.is_some() && request.dns_name.is_none() {
+        return Err(error::invalid_input(
+            "HostedZoneId may be given only together with DNSName.",
+        ));
+    }
+    let name = request.dns_name.as_deref().map(domain_name).transpose()?;
+    let id = request.hosted_zone_id.as_deref().unwrap_or_default();
+    let id = id.trim_start_matches("/hostedzone/");
+    let start = name.as_deref().map(|name| (order(name), id));
+    let owner = reader.account();
+    let zones = reader.resources().hosted_zones.values();
+    let zones = zones.filter(|it| it.owner_id == *owner);
+    let placed = zones.map(|it| ((order(&it.name), it.hosted_zone_id.as_str()), it));
+    let mut placed: Vec<_> = placed
+        .filter(|(place, _)| start.as_ref().is_none_or(|start| place >= start))
+        .collect();
+    placed.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let zones: Vec<_> = placed.into_iter().map(|(_, zone)| zone).collect();
+    let limit = request.max_items.unwrap_or(PAGE).clamp(1, PAGE);
+    let next = zones.get(limit);
+    Ok(json!({
+        "HostedZones": zones.iter().take(limit).map(|it| show(it)).collect::<Vec<_>>(),
+        "DNSName": name,
+        "HostedZoneId": request.hosted_zone_id,
+        "IsTruncated": next.is_some(),
+        "NextDNSName": next.map(|it| &it.name),
+        "NextHostedZoneId": next.map(|it| &it.hosted_zone_id),
         "MaxItems": limit.to_string(),
     }))
 }

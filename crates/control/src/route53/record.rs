@@ -87,7 +87,7 @@ pub(super) fn change_resource_record_sets(
 }
 
 /// Route 53 sorts by the labels from the last to the first.
-fn order(name: &str) -> Vec<&str> {
+pub(super) fn order(name: &str) -> Vec<&str> {
     name.trim_end_matches('.').rsplit('.').collect()
 }
 

@@ -64,6 +64,11 @@ impl<'a> Grader<'a> {
         &self.material
     }
 
+    /// The lab and its scenario, as this grader has them.
+    pub(crate) const fn subject(&self) -> (&Lab, &Scenario) {
+        self.material.subject()
+    }
+
     /// Forgets the runs that were kept.
     pub(crate) fn forget(&self) {
         self.material.forget();

@@ -12,11 +12,15 @@
 //!                              │ Material: the lab's opening on each seed, reference solutions
 //! ```
 //!
+//! [`submitted`] is the file that a learner hands in; [`batch`] grades such files by replay, trusts
+//! nothing in them, and says of those it does not grade why.
+//!
 //! [`author`] turns the grader on a lab itself: its solutions must earn everything, its wrong
 //! answers exactly what they say. Running, files and the journal are `session`'s; printing beyond
 //! [`Report::print`] is the command line's.
 
 pub mod author;
+pub mod batch;
 mod calls;
 mod error;
 pub mod finding;
@@ -27,6 +31,7 @@ mod moment;
 pub mod reach;
 pub mod report;
 mod submission;
+pub mod submitted;
 mod task;
 
 pub use calls::{CallsError, Step, parse_calls};

@@ -38,6 +38,10 @@ impl<'a> Material<'a> {
         }
     }
 
+    pub(crate) const fn subject(&self) -> (&Lab, &Scenario) {
+        (&self.lab, &self.scenario)
+    }
+
     /// The lab on `seed` as it opens, with all evidence up to then.
     pub(crate) fn opening(&self, seed: Seed) -> Result<Arc<Run>, GradeError> {
         if let Some(run) = self.kept().get(&seed) {

@@ -7,6 +7,7 @@ mod black_hole;
 mod book;
 mod console;
 mod evidence;
+mod grade;
 mod harness;
 mod interrupt;
 mod labs;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, env, exec, hint, history, init, list, metrics, next,
-    path, query, reach, replay, reset, sandbox, shell, start, status, tcpdump, undo,
+    advance, author, call, check, doctor, env, exec, grade, hint, history, init, list, metrics,
+    next, path, query, reach, replay, reset, sandbox, shell, start, status, submit, tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -93,8 +93,10 @@ pub(crate) enum Command {
     Undo(undo::Arguments),
     Reset(reset::Arguments),
     Advance(advance::Arguments),
+    Submit(submit::Arguments),
     Replay(replay::Arguments),
     Author(author::Arguments),
+    Grade(grade::Arguments),
     Doctor(doctor::Arguments),
 }
 

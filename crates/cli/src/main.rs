@@ -105,8 +105,10 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Undo(arguments)) => c::undo::run(arguments),
         Some(Command::Reset(arguments)) => c::reset::run(arguments),
         Some(Command::Advance(arguments)) => c::advance::run(arguments),
+        Some(Command::Submit(arguments)) => c::submit::run(arguments),
         Some(Command::Replay(arguments)) => c::replay::run(arguments),
         Some(Command::Author(arguments)) => c::author::run(arguments),
+        Some(Command::Grade(arguments)) => c::grade::run(arguments),
         Some(Command::Doctor(arguments)) => c::doctor::run(arguments),
     }
 }

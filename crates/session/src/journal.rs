@@ -66,7 +66,8 @@ impl Header {
 }
 
 /// The build, as journals name it.
-pub(crate) const fn build() -> &'static str {
+#[must_use]
+pub const fn build() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
@@ -170,6 +171,23 @@ impl fmt::Display for EntryKind {
             Self::Check { points, .. } => write!(f, "check: {points} points"),
         }
     }
+}
+
+/// The entries of a whole log that move the world and were not taken back. Numbers in `log` must
+/// rise.
+#[must_use]
+pub fn effective(log: &[Entry]) -> Vec<&Entry> {
+    let mut kept: Vec<&Entry> = Vec::new();
+    for entry in log {
+        match entry.kind {
+            EntryKind::Undo { of } => {
+                kept.truncate(kept.partition_point(|earlier| earlier.seq < of));
+            }
+            _ if entry.kind.moves() => kept.push(entry),
+            _ => {}
+        }
+    }
+    kept
 }
 
 /// How long what is written may wait until it is on the disk.

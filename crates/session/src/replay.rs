@@ -98,7 +98,10 @@ fn opening(
 
 /// Does what an entry says, at the time it says or, if a command before it took longer on this
 /// plan, as soon as that has ended. Gives the hash of the reply.
-pub(crate) fn apply(run: &mut Run, entry: &Entry) -> Result<SmolStr, RunError> {
+///
+/// # Errors
+/// A command that cannot be run there, or does not end; no room for more evidence.
+pub fn apply(run: &mut Run, entry: &Entry) -> Result<SmolStr, RunError> {
     run.advance(entry.at.max(run.now()))?;
     match &entry.kind {
         EntryKind::Call { caller, call } => Ok(reply_hash(&run.call(caller, call, entry.seq))),

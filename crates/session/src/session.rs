@@ -350,6 +350,12 @@ impl Session {
         self.journal.effective()
     }
 
+    /// What the journal is a journal of.
+    #[must_use]
+    pub const fn header(&self) -> &Header {
+        self.journal.header()
+    }
+
     /// The whole journal: what was taken back, hints and checks included.
     #[must_use]
     pub fn log(&self) -> &[Entry] {

@@ -1,0 +1,145 @@
+//! `wirelab grade`: submissions of many learners.
+//!
+//! ```text
+//! files ─▶ ordered by lab and seed ─▶ queue ─▶ workers, each with a process ─▶ results by name
+//! ```
+//!
+//! Submissions are graded in processes of their own (`worker`), with a limit of memory, so that one
+//! that takes all there is, or never ends, costs itself and no other. Results are sorted by name
+//! and hold no wall time: they are the same on every run.
+
+mod find;
+mod print;
+mod store;
+mod worker;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use clap::ValueHint;
+use serde_json::Value;
+
+use crate::args::{Json, TEMPLATE};
+use crate::content;
+use crate::failure::{Code, Failure};
+
+use self::find::Found;
+use self::print::Progress;
+use self::store::Store;
+use self::worker::Worker;
+
+/// Grade submissions: files that `wirelab submit` has written, or folders of them
+///
+/// Each is replayed; nothing in it is trusted. What cannot be graded is listed with the reason, and
+/// gets no zero. Exit code 0: all are graded; 1: some are not.
+#[derive(clap::Args)]
+#[command(help_template = TEMPLATE, before_help = "\
+Examples:
+  wirelab grade submissions/ --out results/     again: grades only what is new
+  wirelab grade ada.json --json
+  wirelab export results/ --to csv
+
+")]
+pub(crate) struct Arguments {
+    /// Submissions, and folders that hold them
+    #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath, required_unless_present = "worker")]
+    paths: Vec<PathBuf>,
+    /// Keep the results here; those that are here already for the same file are not made again
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+    /// Grade all of them again
+    #[arg(long)]
+    again: bool,
+    /// How many are graded side by side; as many as there are cores by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: Option<u16>,
+    /// Seconds after which one is given up, and listed as not graded
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    time_limit: u64,
+    #[command(flatten)]
+    json: Json,
+    /// Grade what stdin names
+    #[arg(long, hide = true)]
+    worker: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let content = content::find()?;
+    if arguments.worker {
+        return worker::serve(content);
+    }
+    let mut found = find::find(&arguments.paths)?;
+    let store = match &arguments.out {
+        Some(out) => Some(Store::open(out, &content)?),
+        None => None,
+    };
+    let mut results = Vec::new();
+    if let Some(store) = store.as_ref().filter(|_| !arguments.again) {
+        found.retain(|file| match store.kept(file) {
+            Some(kept) => {
+                results.push(kept);
+                false
+            }
+            None => true,
+        });
+    }
+    results.extend(grade(found, arguments, store.as_ref())?);
+    results.sort_by(|a, b| print::name(a).cmp(print::name(b)));
+    print::results(&results, arguments.json.json)?;
+    let graded = results.iter().all(print::is_graded);
+    Ok(if graded {
+        Code::Passed
+    } else {
+        Code::NotPassed
+    })
+}
+
+/// Grades the files side by side, and keeps each result as soon as it is there.
+fn grade(
+    mut found: Vec<Found>,
+    arguments: &Arguments,
+    store: Option<&Store>,
+) -> Result<Vec<Value>, Failure> {
+    // Neighbours share their lab's runs.
+    found.sort_by_cached_key(|file| (find::runs(file), file.name.clone()));
+    let progress = Progress::new(found.len());
+    let cores = || std::thread::available_parallelism().map_or(2, usize::from);
+    let jobs = arguments.jobs.map_or_else(cores, usize::from);
+    let jobs = jobs.min(found.len());
+    let limit = Duration::from_secs(arguments.time_limit);
+    let queue = Mutex::new(VecDeque::from(found));
+    let results = Mutex::new(Vec::new());
+    let work = || -> Result<(), Failure> {
+        let mut worker = Worker::new(limit);
+        while let Some(file) = next(&queue) {
+            let result = worker.grade(&file)?;
+            if let Some(store) = store {
+                store.keep(&file, &result)?;
+            }
+            progress.one_more();
+            lock(&results).push(result);
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let started: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let ended = started.into_iter().map(|thread| match thread.join() {
+            Ok(ended) => ended,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ended.collect::<Result<Vec<()>, Failure>>()
+    })?;
+    progress.end();
+    Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn next(queue: &Mutex<VecDeque<Found>>) -> Option<Found> {
+    lock(queue).pop_front()
+}
+
+/// What is behind these locks is whole after each step.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

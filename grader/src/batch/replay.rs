@@ -1,0 +1,107 @@
+//! A journal from outside, replayed on its own seed within limits.
+//!
+//! This comes before any grading: what a journal takes here it takes about once more on each hidden
+//! seed, so whatever would run for ever is found out first.
+
+use std::ops::ControlFlow;
+
+use wirelab_model::{Seed, SimTime};
+use wirelab_session::{Entry, EntryKind, Run, RunError, apply};
+
+use super::{Limits, Ungraded};
+use crate::material::Material;
+
+/// Where a journal ends.
+pub(super) struct Replayed {
+    pub(super) now: SimTime,
+    /// The first entry whose reply is not the one recorded.
+    pub(super) drift: Option<String>,
+}
+
+/// Replays `entries` on `seed`.
+pub(super) fn replay(
+    material: &Material<'_>,
+    seed: Seed,
+    entries: &[Entry],
+    limits: &Limits,
+) -> Result<Replayed, Ungraded> {
+    let opens_at = material.lab.opens_at;
+    let mut replayed = Replayed {
+        now: opens_at,
+        drift: None,
+    };
+    if entries.is_empty() {
+        return Ok(replayed);
+    }
+    let mut within = Within {
+        run: (*material.opening(seed)?).clone(),
+        until: opens_at + limits.virtual_time,
+        moments: limits.moments,
+    };
+    for entry in entries {
+        let reply = within.repeat(entry)?;
+        if reply != entry.reply && replayed.drift.is_none() {
+            replayed.drift = Some(format!(
+                "entry {} of its journal ({:.60}) brings another reply than the one recorded",
+                entry.seq,
+                entry.kind.to_string()
+            ));
+        }
+    }
+    replayed.now = within.run.now();
+    Ok(replayed)
+}
+
+/// A run, and what it may still take.
+struct Within {
+    run: Run,
+    until: SimTime,
+    moments: u64,
+}
+
+impl Within {
+    fn repeat(&mut self, entry: &Entry) -> Result<String, Ungraded> {
+        self.pass(entry, entry.at)?;
+        if let EntryKind::Advance { until } = entry.kind {
+            self.pass(entry, until)?;
+        }
+        let reply = apply(&mut self.run, entry).map_err(|error| refused(entry, &error))?;
+        self.not_beyond(entry, self.run.now())?;
+        Ok(reply.to_string())
+    }
+
+    fn pass(&mut self, entry: &Entry, until: SimTime) -> Result<(), Ungraded> {
+        self.not_beyond(entry, until)?;
+        let until = until.max(self.run.now());
+        let moments = &mut self.moments;
+        let passed = self.run.advance_watched(until, &mut |_| {
+            *moments = moments.saturating_sub(1);
+            match *moments {
+                0 => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        match passed {
+            Err(RunError::Stopped { .. }) => Err(Ungraded::refused(format!(
+                "entry {} of its journal: more happens than is simulated for one submission",
+                entry.seq
+            ))),
+            passed => passed.map_err(|error| refused(entry, &error)),
+        }
+    }
+
+    fn not_beyond(&self, entry: &Entry, at: SimTime) -> Result<(), Ungraded> {
+        if at <= self.until {
+            return Ok(());
+        }
+        Err(Ungraded::refused(format!(
+            "entry {} of its journal is later than {}, the end of what is replayed",
+            entry.seq, self.until
+        )))
+    }
+}
+
+/// A journal that was recorded holds nothing that a run refuses.
+fn refused(entry: &Entry, error: &RunError) -> Ungraded {
+    Ungraded::refused(format!("entry {} of its journal: {error}", entry.seq))
+}

@@ -1,0 +1,179 @@
+//! Submissions: handed in, graded in a folder, broken in many ways.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::harness::Place;
+
+const LAB: &str = "nacl-ephemeral";
+
+/// A course folder with submissions `empty`, `wrong` and `solved` of one lab.
+fn class() -> (Place, PathBuf) {
+    let place = Place::with_lab(LAB, 3);
+    let folder = place.here().join("submissions");
+    std::fs::create_dir(&folder).expect("a fresh folder");
+    let submit = |name: &str| {
+        let file = format!("submissions/{name}.json");
+        place.wirelab(&["submit", "--to", &file]).exits(0);
+    };
+    submit("empty");
+    let answers = place.here().join(LAB).join("answers");
+    std::fs::write(answers.join("unanswered.bpf"), "tcp").expect("an answer");
+    submit("wrong");
+    let solution = place.wirelab(&["author", "solution", "--json"]).json();
+    for task in solution["tasks"].as_array().expect("tasks") {
+        let text = |member: &str| task[member].as_str().expect("text").to_owned();
+        let file = PathBuf::from(text("file"));
+        let name = file.file_name().expect("a name");
+        match text("kind").as_str() {
+            "fix" => text("solution").lines().for_each(|call| {
+                place.shell(&format!("wirelab call {call}")).exits(0);
+            }),
+            _ => std::fs::write(answers.join(name), text("solution")).expect("an answer"),
+        }
+    }
+    submit("solved");
+    (place, folder)
+}
+
+fn result<'a>(graded: &'a Value, file: &str) -> &'a Value {
+    let results = graded["results"].as_array().expect("results");
+    let found = results.iter().find(|it| it["file"] == file);
+    found.unwrap_or_else(|| panic!("no result of {file}"))
+}
+
+/// A copy of a submission with something done to it.
+fn altered(folder: &Path, from: &str, to: &str, alter: impl FnOnce(&mut Value)) {
+    let text = std::fs::read(folder.join(from)).expect("a submission");
+    let mut value: Value = serde_json::from_slice(&text).expect("JSON");
+    alter(&mut value);
+    std::fs::write(folder.join(to), value.to_string()).expect("a submission");
+}
+
+#[test]
+fn a_folder_of_submissions_is_graded_alike_on_every_run_and_not_twice() {
+    let (place, _) = class();
+    let grade = |more: &[&str]| {
+        let first = ["grade", "submissions", "--json"];
+        place.wirelab(&[&first[..], more].concat()).exits(0)
+    };
+    let first = grade(&["--jobs", "2", "--out", "results"]);
+    let graded = first.json();
+    let score = |file| result(&graded, file)["report"]["score"].as_u64();
+    let of = result(&graded, "solved.json")["report"]["points"]["of"].as_u64();
+    assert_eq!(score("empty.json"), Some(0));
+    assert_eq!(score("wrong.json"), Some(0));
+    assert_eq!(score("solved.json"), of);
+    assert_eq!(graded["incomplete"], 2);
+    assert_eq!(grade(&["--jobs", "1"]).stdout, first.stdout);
+
+    // A result that is kept is not made again: this one says so by a word of its own.
+    let kept = place.here().join("results/wrong.json.result.json");
+    let text = std::fs::read_to_string(&kept).expect("a result");
+    let marked = text.replace("\"remarks\": []", "\"remarks\": [\"kept\"]");
+    std::fs::write(&kept, marked).expect("a result");
+    let again = grade(&["--out", "results"]).json();
+    assert_eq!(result(&again, "wrong.json")["remarks"], json!(["kept"]));
+    let again = grade(&["--out", "results", "--again"]);
+    assert_eq!(again.stdout, first.stdout);
+}
+
+#[test]
+fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
+    let (place, folder) = class();
+    let solved = std::fs::read(folder.join("solved.json")).expect("a submission");
+    let put = |name: &str, octets: &[u8]| std::fs::write(folder.join(name), octets).expect("room");
+    put("cut.json", &solved[..solved.len() / 2]);
+    put("noise.json", &[0xff; 100]);
+    put("bomb.zip", b"PK\x03\x04 never unpacked");
+    altered(&folder, "solved.json", "lab.json", |it| {
+        it["lab"] = json!("../labs")
+    });
+    altered(&folder, "solved.json", "text.json", |it| {
+        it["scenario_hash"] = json!("00")
+    });
+    altered(&folder, "empty.json", "late.json", |it| {
+        let until = 90 * 24 * 3600 * 1_000_000_000_u64;
+        let at = it["opens_at"].clone();
+        it["journal"] = json!([
+            {"seq": 1, "at": at, "kind": {"advance": {"until": until}}, "reply": ""}
+        ]);
+    });
+    let many = |it: &mut Value, entries: u64| {
+        let at = it["opens_at"].clone();
+        let entry = |seq| json!({"seq": seq, "at": at, "kind": {"host": {"host": "a", "argv": []}}, "reply": ""});
+        it["journal"] = (1..=entries).map(entry).collect();
+    };
+    altered(&folder, "empty.json", "many.json", |it| many(it, 20_000));
+    altered(&folder, "empty.json", "million.json", |it| {
+        many(it, 1_000_000)
+    });
+
+    let graded = place.wirelab(&["grade", "submissions", "--json"]).exits(1);
+    let graded = graded.json();
+    for (file, status, reason) in [
+        ("cut.json", "unreadable", "EOF"),
+        ("noise.json", "unreadable", "no submission"),
+        ("bomb.zip", "refused", "unpack it"),
+        ("lab.json", "refused", "no lab `../labs`"),
+        ("text.json", "refused", "another text of the scenario"),
+        ("late.json", "refused", "entry 1"),
+        ("many.json", "refused", "20000 entries"),
+        ("million.json", "refused", "larger than 4 MiB"),
+    ] {
+        let result = result(&graded, file);
+        assert_eq!(result["status"], status, "{file}: {result}");
+        assert!(result["report"].is_null(), "{file}");
+        let said = result["reason"].as_str().unwrap_or_default();
+        assert!(said.contains(reason), "{file}: {said}");
+    }
+    assert_eq!(graded["graded"], 3);
+    assert_eq!(graded["our_fault"], 0);
+}
+
+#[test]
+fn nothing_that_a_submission_claims_is_believed() {
+    let (place, folder) = class();
+    altered(&folder, "solved.json", "forged.json", |it| {
+        it["journal"][0]["reply"] = json!("0000000000000000");
+        it["claimed"]["hints"] = json!({"repair": 3});
+    });
+    let graded = place.wirelab(&["grade", "submissions", "--json"]).exits(0);
+    let graded = graded.json();
+    let (forged, solved) = (
+        result(&graded, "forged.json"),
+        result(&graded, "solved.json"),
+    );
+    assert_eq!(forged["report"], solved["report"]);
+    assert_eq!(solved["remarks"], json!([]));
+    let remarks = forged["remarks"].to_string();
+    for part in [
+        "hash chain breaks at entry 1",
+        "another reply",
+        "other hints",
+    ] {
+        assert!(remarks.contains(part), "{part}: {remarks}");
+    }
+}
+
+#[test]
+fn a_query_without_end_costs_itself_and_no_other() {
+    let (place, folder) = class();
+    let endless = (0..12).map(|n| format!("flow_logs AS t{n}"));
+    let endless = endless.collect::<Vec<_>>().join(" CROSS JOIN ");
+    let lab = Place::with_lab("athena-table", 3);
+    let file = folder.join("endless.json");
+    lab.wirelab(&["submit", "--to", &file.display().to_string()])
+        .exits(0);
+    altered(&folder, "endless.json", "endless.json", |it| {
+        let query = format!("SELECT max(t0.bytes * t1.bytes + t11.bytes) FROM {endless}");
+        it["answers"]["blocked-ssh"] = json!(query);
+    });
+    let graded = place.wirelab(&["grade", "submissions", "--json", "--time-limit", "20"]);
+    let graded = graded.exits(1).json();
+    let endless = result(&graded, "endless.json");
+    assert_eq!(endless["status"], "our-fault", "{endless}");
+    assert!(endless["report"].is_null());
+    assert_eq!(graded["graded"], 3);
+}

@@ -111,6 +111,13 @@ impl Endpoint {
         if self.strict {
             self.verify(request, signature)?;
         }
+        if signature.service == "s3" {
+            let answered = self.with_session(|session| {
+                signature.caller(session.plan())?;
+                service::s3::answer(session, request, id)
+            });
+            return answered.map_err(Refusal::into_api);
+        }
         let service = service::find(&signature.service)?;
         let (action, parameters) = service.read(request)?;
         let reply = self.ask(service, signature, (&action, &parameters), id)?;

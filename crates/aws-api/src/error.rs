@@ -19,11 +19,14 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
         (_, "AuthFailure" | "NotAuthorizedException") => StatusCode::UNAUTHORIZED,
         (
             _,
-            "NoSuchChange"
+            "NoSuchBucket"
+            | "NoSuchChange"
             | "NoSuchHostedZone"
+            | "NoSuchKey"
             | "VPCAssociationAuthorizationNotFound"
             | "VPCAssociationNotFound",
         ) => StatusCode::NOT_FOUND,
+        (_, "InvalidRange") => StatusCode::RANGE_NOT_SATISFIABLE,
         (_, "HostedZoneAlreadyExists") => StatusCode::CONFLICT,
         (
             _,

@@ -53,6 +53,9 @@
 //! template that the table has of the action, and `protocol::rest_xml` reads the parameters out of
 //! path, query and, where there is one, a body of XML. From there it is a call as any other.
 //!
+//! S3 is the exception: an object is octets, not a structure, so `service::s3` answers requests
+//! itself. It shows the buckets in `evidence/s3`, to read.
+//!
 //! # To add an action
 //!
 //! Behaviour in `crates/control`, then the table anew (`tests/shapes`): its wire names are not

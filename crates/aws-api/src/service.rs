@@ -8,6 +8,7 @@ mod ec2;
 mod kept;
 mod logs;
 mod route53;
+pub(crate) mod s3;
 mod sts;
 mod task;
 
@@ -163,7 +164,12 @@ pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {
 /// A service that is not simulated; the error says which are.
 pub(crate) fn find(scope: &str) -> Result<&'static Service, ApiError> {
     let found = SERVICES.iter().find(|it| it.name == scope);
-    found.ok_or_else(|| error::unknown_service(scope, &SERVICES.each_ref().map(|it| it.name)))
+    found.ok_or_else(|| {
+        let mut names = SERVICES.each_ref().map(|it| it.name).to_vec();
+        names.push("s3");
+        names.sort_unstable();
+        error::unknown_service(scope, &names)
+    })
 }
 
 impl Service {

@@ -456,7 +456,11 @@ const SAID: &[(&str, &str)] = &[
         "aws athena start-query-execution --query-string SELEC",
         "(InvalidRequestException) when calling the StartQueryExecution operation: ",
     ),
-    ("aws s3 ls", "does not simulate the service 's3'"),
+    (
+        "aws s3 ls s3://nowhere",
+        "An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: The specified \
+         bucket does not exist",
+    ),
     (
         "aws route53 get-hosted-zone --id Z0123456789",
         "An error occurred (NoSuchHostedZone) when calling the GetHostedZone operation: No hosted \

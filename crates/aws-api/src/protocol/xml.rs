@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Protocol, reply_name};
 use crate::shape::{Member, Signature, Table, Type};
 
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// The body of a reply to `action`.
 pub(crate) fn reply(
@@ -151,7 +151,7 @@ fn escape(text: &str, out: &mut String) {
     }
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::new();
     escape(text, &mut out);
     out

@@ -1,5 +1,7 @@
 //! Services that tell of what the others have done, by real clients.
 
+use std::collections::BTreeMap;
+
 use wirelab_model::SimDuration;
 
 use super::{Served, boto3_is_there, is_there, suite};
@@ -84,4 +86,27 @@ fn boto3_makes_zones_for_two_accounts() {
         assert!(checks >= 130, "only {checks} checks");
         served.session();
     }
+}
+
+#[test]
+fn flow_logs_are_read_from_their_bucket() {
+    if !is_there("aws", &["--version"]) || !boto3_is_there() {
+        return;
+    }
+    let served = Served::new("athena-table", 7);
+    let mut session = served.session();
+    let run = session.run_with_evidence().expect("evidence");
+    let published = wirelab_session::s3_objects(run);
+    let objects: BTreeMap<_, _> = published.into_iter().map(|it| (it.key, it.bytes)).collect();
+    assert!(objects.len() >= 3, "{} files", objects.len());
+    let bucket = served.said(&["s3api", "list-buckets", "--query", "Buckets[0].Name"]);
+    served.done(&format!("aws s3 cp --recursive s3://{bucket} copy"));
+    for (key, octets) in &objects {
+        let copy = std::fs::read(served.home.path().join("copy").join(key));
+        assert_eq!(copy.ok().as_ref(), Some(octets), "{key}");
+    }
+    let listed = served.said(&["s3", "ls", "--recursive", &format!("s3://{bucket}")]);
+    assert_eq!(listed.lines().count(), objects.len(), "{listed}");
+    let checks = suite(&served, "s3.py", &[]);
+    assert!(checks >= 20, "only {checks} checks");
 }

@@ -1,0 +1,162 @@
+//! What buckets there are, and what is in one.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use http::{Request, Response};
+use wirelab_model::ApiError;
+use wirelab_session::Session;
+
+use super::{NAMESPACE, Objects, mark, modified, read, response};
+use crate::protocol::xml::escaped;
+use crate::service::Refusal;
+
+/// Keys on a page at most.
+const PAGE: usize = 1000;
+
+/// `ListBuckets`.
+pub(super) fn buckets<'b>(
+    session: &Session,
+    names: impl Iterator<Item = &'b String>,
+    id: &str,
+) -> Response<Vec<u8>> {
+    let created = modified(session, "");
+    let buckets: String = names
+        .map(|name| {
+            let name = escaped(name);
+            format!("<Bucket><Name>{name}</Name><CreationDate>{created}</CreationDate></Bucket>")
+        })
+        .collect();
+    let account = &session.plan().caller.account;
+    let body = format!(
+        "<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner><ID>{account}</ID></Owner>\
+         <Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
+    );
+    response(id, &body)
+}
+
+/// What is asked of a bucket: where it is, or `ListObjectsV2`.
+pub(super) fn objects(
+    session: &Session,
+    (bucket, objects): (&str, &Objects),
+    request: &Request<Vec<u8>>,
+    id: &str,
+) -> Result<Response<Vec<u8>>, Refusal> {
+    let query = request.uri().query().unwrap_or_default();
+    let query: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    if request.method() == http::Method::HEAD {
+        return Ok(response(id, ""));
+    }
+    if query.contains_key("location") {
+        let region = match session.plan().caller.region.as_str() {
+            "us-east-1" => "",
+            other => other,
+        };
+        let tag = "LocationConstraint";
+        return Ok(response(
+            id,
+            &format!("<{tag} xmlns=\"{NAMESPACE}\">{region}</{tag}>"),
+        ));
+    }
+    if query.get("list-type").is_none_or(|it| it != "2") {
+        let message = "wirelab simulates of a bucket HeadBucket, GetBucketLocation and \
+                       ListObjectsV2.";
+        return Err(ApiError::client("NotImplemented", message).into());
+    }
+    let body = Listing {
+        session,
+        bucket,
+        objects,
+        query: &query,
+    }
+    .body()?;
+    Ok(response(id, &body))
+}
+
+struct Listing<'l> {
+    session: &'l Session,
+    bucket: &'l str,
+    objects: &'l Objects,
+    query: &'l BTreeMap<String, String>,
+}
+
+impl Listing<'_> {
+    fn of(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    /// A key or a part of one, as the client wants them written.
+    fn shown(&self, key: &str) -> String {
+        match self.of("encoding-type") {
+            "url" => form_urlencoded::byte_serialize(key.as_bytes())
+                .collect::<String>()
+                .replace("%2F", "/"),
+            _ => escaped(key),
+        }
+    }
+
+    fn body(&self) -> Result<String, Refusal> {
+        let (prefix, delimiter) = (self.of("prefix"), self.of("delimiter"));
+        let most = match self.of("max-keys") {
+            "" => PAGE,
+            text => text.parse().map_err(|_| {
+                let message = "Provided max-keys not an integer or within integer range";
+                ApiError::client("InvalidArgument", message)
+            })?,
+        };
+        let most = most.min(PAGE);
+        let after = self.of("start-after").max(self.of("continuation-token"));
+        let (mut contents, mut groups) = (String::new(), String::new());
+        let (mut count, mut last, mut is_truncated) = (0, String::new(), false);
+        for (key, file) in self
+            .objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix))
+        {
+            let rest = &key[prefix.len()..];
+            let group = rest.find(delimiter).filter(|_| !delimiter.is_empty());
+            let name = &key[..group.map_or(key.len(), |at| prefix.len() + at + delimiter.len())];
+            if name <= after || (count > 0 && name == last) {
+                continue;
+            }
+            if count == most {
+                is_truncated = most > 0;
+                break;
+            }
+            (count, last) = (count + 1, name.to_owned());
+            let shown = self.shown(name);
+            if group.is_some() {
+                groups += &format!("<CommonPrefixes><Prefix>{shown}</Prefix></CommonPrefixes>");
+                continue;
+            }
+            let octets = read(file)?;
+            let (time, mark, size) = (modified(self.session, key), mark(&octets), octets.len());
+            contents += &format!(
+                "<Contents><Key>{shown}</Key><LastModified>{time}</LastModified>\
+                 <ETag>{mark}</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass>\
+                 </Contents>"
+            );
+        }
+        let mut body = format!("<ListBucketResult xmlns=\"{NAMESPACE}\">");
+        let next = if is_truncated { last.as_str() } else { "" };
+        for (name, value) in [
+            ("Name", escaped(self.bucket)),
+            ("Prefix", self.shown(prefix)),
+            ("Delimiter", self.shown(delimiter)),
+            ("StartAfter", self.shown(self.of("start-after"))),
+            ("ContinuationToken", escaped(self.of("continuation-token"))),
+            ("NextContinuationToken", escaped(next)),
+            ("EncodingType", escaped(self.of("encoding-type"))),
+            ("KeyCount", count.to_string()),
+            ("MaxKeys", most.to_string()),
+            ("IsTruncated", is_truncated.to_string()),
+        ] {
+            if !value.is_empty() {
+                write!(body, "<{name}>{value}</{name}>").expect("a string takes it");
+            }
+        }
+        Ok(format!("{body}{contents}{groups}</ListBucketResult>"))
+    }
+}

@@ -11,7 +11,7 @@
 //! Each link is the SHA-256 of the one before and of the JSON of an entry, so that an accident or a
 //! hand in the file shows, and where. Whoever has the program can make a new chain: it proves
 //! integrity, not authorship, and nothing is scored by it. Wall times are what the learner's
-//! machine said, and stand under `claimed`.
+//! machine said, and stand under `claimed`. `labs/submission.schema.json` describes the form.
 
 use std::collections::BTreeMap;
 

@@ -177,3 +177,98 @@ fn a_query_without_end_costs_itself_and_no_other() {
     assert!(endless["report"].is_null());
     assert_eq!(graded["graded"], 3);
 }
+
+/// What `schema` says against `value`, for the words that our schema uses.
+fn against(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+    let kind = match value {
+        Value::Object(_) => "object",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Number(number) if number.is_u64() => "integer",
+        _ => "other",
+    };
+    let is_type = schema["type"].as_str().is_none_or(|wanted| wanted == kind);
+    let is_const = schema.get("const").is_none_or(|wanted| wanted == value);
+    let options = schema["enum"].as_array();
+    if !is_type || !is_const || options.is_some_and(|it| !it.contains(value)) {
+        found.push(format!("{path}: {value:.40}"));
+    }
+    let required = schema["required"].as_array().into_iter().flatten();
+    let missing = required
+        .filter_map(Value::as_str)
+        .filter(|it| value.get(it).is_none());
+    found.extend(missing.map(|it| format!("{path}/{it} is missing")));
+    for (name, member) in value.as_object().into_iter().flatten() {
+        let path = format!("{path}/{name}");
+        match (&schema["properties"][name], &schema["additionalProperties"]) {
+            (Value::Null, Value::Bool(false)) => found.push(format!("{path} is unknown")),
+            (Value::Null, others) => against(others, member, &path, found),
+            (known, _) => against(known, member, &path, found),
+        }
+    }
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        against(&schema["items"], item, &format!("{path}/{index}"), found);
+    }
+}
+
+#[test]
+fn the_published_schema_of_submissions_is_what_is_written_and_read() {
+    let (place, folder) = class();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../labs/submission.schema.json");
+    let text = std::fs::read_to_string(path).expect("the schema");
+    let schema: Value = serde_json::from_str(&text).expect("JSON");
+    let text = std::fs::read_to_string(folder.join("solved.json")).expect("a submission");
+    let solved: Value = serde_json::from_str(&text).expect("JSON");
+    let said = |value: &Value| {
+        let mut found = Vec::new();
+        against(&schema, value, "", &mut found);
+        found
+    };
+    assert_eq!(said(&solved), Vec::<String>::new());
+
+    // What the schema requires the reader requires, and both refuse what they do not know.
+    let required = schema["required"].as_array().expect("members");
+    let names = required.iter().filter_map(Value::as_str).chain(["more"]);
+    for name in names.clone() {
+        altered(&folder, "solved.json", &format!("{name}.json"), |it| {
+            let members = it.as_object_mut().expect("an object");
+            if members.remove(name).is_none() {
+                members.insert(name.to_owned(), json!(1));
+            }
+            assert!(!said(it).is_empty(), "{name}");
+        });
+    }
+    let graded = place.wirelab(&["grade", "submissions", "--json"]).exits(1);
+    let graded = graded.json();
+    for name in names {
+        let result = result(&graded, &format!("{name}.json"));
+        assert_eq!(result["status"], "unreadable", "{name}: {result}");
+    }
+}
+
+#[test]
+fn results_are_exported() {
+    let (place, folder) = class();
+    std::fs::write(folder.join("cut.json"), "{").expect("a file");
+    place
+        .wirelab(&["grade", "submissions", "--out", "results"])
+        .exits(1);
+    let csv = place
+        .wirelab(&["export", "results", "--to", "csv"])
+        .exits(0)
+        .stdout;
+    let scores: Vec<_> = csv.lines().map(|line| line.split(',').nth(3)).collect();
+    let full = scores[3].expect("a score").to_owned();
+    assert_eq!(scores, ["score", "", "0", &full, "0"].map(Some), "{csv}");
+    place
+        .wirelab(&["export", "results", "--to", "gradescope", "--out", "scope"])
+        .exits(0);
+    let text = std::fs::read_to_string(place.here().join("scope/solved/results.json"));
+    let form: Value = serde_json::from_str(&text.expect("a form")).expect("JSON");
+    assert_eq!(form["score"].to_string(), full);
+    assert!(!place.here().join("scope/cut").exists());
+    let xml = place
+        .wirelab(&["export", "results", "--to", "junit"])
+        .exits(0);
+    assert_eq!(xml.stdout.matches("<testsuite ").count(), 4);
+}

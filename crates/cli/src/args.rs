@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, env, exec, grade, hint, history, init, list, metrics,
-    next, path, query, reach, replay, reset, sandbox, shell, start, status, submit, tcpdump, undo,
+    advance, author, call, check, doctor, env, exec, export, grade, hint, history, init, list,
+    metrics, next, path, query, reach, replay, reset, sandbox, shell, start, status, submit,
+    tcpdump, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -97,6 +98,7 @@ pub(crate) enum Command {
     Replay(replay::Arguments),
     Author(author::Arguments),
     Grade(grade::Arguments),
+    Export(export::Arguments),
     Doctor(doctor::Arguments),
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod env;
 pub(crate) mod exec;
+pub(crate) mod export;
 pub(crate) mod grade;
 pub(crate) mod hint;
 pub(crate) mod history;

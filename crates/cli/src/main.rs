@@ -109,6 +109,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Replay(arguments)) => c::replay::run(arguments),
         Some(Command::Author(arguments)) => c::author::run(arguments),
         Some(Command::Grade(arguments)) => c::grade::run(arguments),
+        Some(Command::Export(arguments)) => c::export::run(arguments),
         Some(Command::Doctor(arguments)) => c::doctor::run(arguments),
     }
 }

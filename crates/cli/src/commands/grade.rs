@@ -27,6 +27,7 @@ use crate::failure::{Code, Failure};
 
 use self::find::Found;
 use self::print::Progress;
+pub(crate) use self::store::ENDING;
 use self::store::Store;
 use self::worker::Worker;
 

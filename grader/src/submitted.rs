@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
-use wirelab_model::{Seed, SimTime};
+use wirelab_model::{Seed, SimTime, hex};
 use wirelab_session::{Entry, EntryKind, Session};
 
 use crate::error::GradeError;
@@ -185,8 +185,4 @@ fn digest(before: &[u8], value: &impl Serialize) -> Vec<u8> {
 #[must_use]
 pub fn fingerprint(octets: &[u8]) -> String {
     hex(&Sha256::digest(octets))
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

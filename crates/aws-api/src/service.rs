@@ -4,7 +4,6 @@ mod athena;
 mod cloudtrail;
 mod cloudwatch;
 mod desk;
-mod ec2;
 mod kept;
 mod logs;
 mod route53;
@@ -15,7 +14,6 @@ mod task;
 pub(crate) use athena::forget_tables;
 pub(crate) use desk::Desk;
 use serde_json::{Map, Value};
-use wirelab_control::Control;
 use wirelab_model::{ApiError, Caller};
 use wirelab_session::{Session, SessionError};
 
@@ -103,8 +101,8 @@ static SERVICES: [Service; 7] = [
         name: "ec2",
         protocols: &[Protocol::Ec2],
         table: shape::ec2,
-        answer: ec2::answer,
-        actions: || Control::operations().map(|it| it.name).collect(),
+        answer: |session, request| kept::answer(session, "ec2", request, "UnsupportedOperation"),
+        actions: || kept::actions("ec2"),
     },
     Service {
         name: "logs",

@@ -154,6 +154,8 @@ fn suite(served: &Served, name: &str, services: &[&str]) -> u32 {
     let actions: Vec<_> = actions.map(|it| it.1).collect();
     let mut python = served.client("python3");
     python.arg(file).env("WIRELAB_ACTIONS", actions.join(" "));
+    // What the suites share is imported: no trace of that in the tree.
+    python.env("PYTHONDONTWRITEBYTECODE", "1");
     let output = python.output().expect("python3 runs");
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}{err}");

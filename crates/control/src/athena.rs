@@ -18,6 +18,7 @@ use crate::error;
 use crate::operation::{
     Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
 };
+use crate::page::page_from;
 use crate::realm::Realm;
 use crate::request;
 
@@ -66,15 +67,10 @@ fn page<T>(
     if !(1..=MOST).contains(&limit) {
         return Err(invalid(format!("MaxResults must be 1 to {MOST}")));
     }
-    let mut items: Vec<_> = items.into_iter().collect();
-    if let Some(token) = token {
-        let start = items.iter().position(|(key, _)| key == token);
-        let start = start.ok_or_else(|| invalid("Invalid NextToken"))?;
-        items.drain(..start);
-    }
-    let next = items.get(limit).map(|(key, _)| key.clone());
-    let shown = items.into_iter().take(limit).map(|(_, it)| show(it));
-    Ok(json!({ member: shown.collect::<Vec<_>>(), "NextToken": next }))
+    let page = page_from(items, token, limit);
+    let (items, next) = page.ok_or_else(|| invalid("Invalid NextToken"))?;
+    let shown: Vec<_> = items.map(show).collect();
+    Ok(json!({ member: shown, "NextToken": next }))
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {

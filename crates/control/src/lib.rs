@@ -33,6 +33,7 @@ mod kind;
 mod logs;
 mod network;
 mod operation;
+mod page;
 mod quota;
 mod realm;
 mod reconcile;

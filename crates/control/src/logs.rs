@@ -20,6 +20,7 @@ mod stream;
 mod subscription_filter;
 mod tag;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply};
@@ -29,6 +30,7 @@ use crate::error;
 use crate::operation::{
     Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
 };
+use crate::page::page_from;
 use crate::realm::Realm;
 use crate::request;
 use crate::transaction::Transaction;
@@ -101,6 +103,14 @@ fn group<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r LogGroup, ApiError> 
     group.ok_or_else(error::no_log_group)
 }
 
+/// A filter of a group.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct FilterName {
+    log_group_name: SmolStr,
+    filter_name: SmolStr,
+}
+
 /// The ARN of something of Logs'.
 fn arn(realm: &Realm, what: &str) -> String {
     format!("arn:aws:logs:{}:{}:{what}", realm.region, realm.account)
@@ -125,18 +135,8 @@ fn page<T>(
     limit: usize,
     show: impl Fn(T) -> Value,
 ) -> Reply {
-    let mut items: Vec<_> = items.into_iter().collect();
-    if let Some(token) = token {
-        let start = items.iter().position(|(key, _)| key == token);
-        let start = start.ok_or_else(error::next_token)?;
-        items.drain(..start);
-    }
-    let next = items.get(limit).map(|(key, _)| key.clone());
-    let shown: Vec<_> = items
-        .into_iter()
-        .take(limit)
-        .map(|(_, it)| show(it))
-        .collect();
+    let (items, next) = page_from(items, token, limit).ok_or_else(error::next_token)?;
+    let shown: Vec<_> = items.map(show).collect();
     Ok(json!({ member: shown, "nextToken": next }))
 }
 

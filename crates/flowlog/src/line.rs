@@ -6,6 +6,7 @@ use std::str::FromStr;
 use wirelab_model::{
     Flow, FlowAction, FlowDirection, FlowMetadata, FlowRecord, InstanceId, LogStatus,
     NetworkInterfaceId, NextHop, Place, SmolStr, SubnetId, TcpFlags, TrafficPath, UnixTime, VpcId,
+    percent_decoded,
 };
 
 use crate::{Field, LogFormat, scan};
@@ -261,21 +262,4 @@ impl<'a> Record<'a> {
         let value = self.get(field).unwrap_or("-").to_owned();
         LineError::BadValue { field, value }
     }
-}
-
-/// `my-app` of `my%2Dapp`; `None` if a `%` is not followed by two hexadecimal digits, or the
-/// octets are no text.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(octet) = rest.next() {
-        let decoded = if octet == b'%' {
-            let mut digit = || char::from(rest.next()?).to_digit(16);
-            u8::try_from(digit()? * 16 + digit()?).ok()?
-        } else {
-            octet
-        };
-        octets.push(decoded);
-    }
-    String::from_utf8(octets).ok()
 }

@@ -33,6 +33,7 @@ mod region;
 mod resource;
 mod resources;
 mod seed;
+mod text;
 mod time;
 
 pub use aws_service::{AWS_SERVICES, AwsService, aws_ip_range};
@@ -57,4 +58,5 @@ pub use resource::*;
 pub use resources::{Change, Changes, Resource, ResourceRef, Resources};
 pub use seed::{Seed, Stream};
 pub use smol_str::SmolStr;
+pub use text::{fits_stars, hex, percent_decoded};
 pub use time::{DurationParseError, SimDuration, SimTime, UnixTime};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use wirelab_model::Seed;
+use wirelab_model::{Seed, hex};
 
 use crate::error::{ContentErrors, Source};
 use crate::node::{self, Table};
@@ -78,12 +78,4 @@ impl Scenario {
     pub fn source(&self) -> &Source {
         &self.source
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use wirelab_model::SimTime;
+use wirelab_model::{SimTime, hex};
 use wirelab_scenario::Plan;
 use wirelab_simulator::Observe;
 
@@ -72,10 +72,6 @@ fn executable() -> String {
         |_| String::new(),
         |file| format!("{} {:?}", file.len(), file.modified().ok()),
     )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The part of a checkpoint that every command reads.

@@ -97,7 +97,8 @@ fn ports(line: &str) -> String {
     text + rest
 }
 
-/// Milliseconds, seconds, and lists of them.
+/// Milliseconds, seconds, and lists of them. Where they stand in a column (`%3d.%03dms` of
+/// tracepath), the column stays.
 fn durations(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
@@ -111,7 +112,9 @@ fn durations(line: &str) -> String {
             .iter()
             .any(|it| unit.starts_with(it))
             || tail.starts_with("sec");
+        let in_column = head.ends_with(' ') && number.contains('.') && tail.starts_with("ms");
         text += &match timed {
+            true if in_column => format!("{:>width$}", '#', width = number.len()),
             true => vec!["#"; number.split('/').count()].join("/"),
             false => number.to_owned(),
         };

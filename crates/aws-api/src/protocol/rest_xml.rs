@@ -8,7 +8,7 @@
 
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Map, Value};
-use wirelab_model::ApiError;
+use wirelab_model::{ApiError, percent_decoded};
 
 use super::{Protocol, json, reply_name, xml};
 use crate::error;
@@ -36,7 +36,7 @@ fn labels<'t>(template: &'t str, path: &str) -> Option<Vec<(&'t str, String)>> {
     let mut parts = path.trim_end_matches('/').split('/');
     let mut labels = Vec::new();
     for wanted in template.trim_end_matches('/').split('/') {
-        let given = decoded(parts.next()?)?;
+        let given = percent_decoded(parts.next()?)?;
         let label = wanted.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
         match label {
             Some(label) if !given.is_empty() => labels.push((label, given)),
@@ -45,23 +45,6 @@ fn labels<'t>(template: &'t str, path: &str) -> Option<Vec<(&'t str, String)>> {
         }
     }
     parts.next().is_none().then_some(labels)
-}
-
-/// A part of a path less its `%` (RFC 3986, section 2.1).
-fn decoded(part: &str) -> Option<String> {
-    let mut octets = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first != b'%' {
-            octets.push(*first);
-            continue;
-        }
-        let (digits, behind) = rest.split_at_checked(2)?;
-        octets.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
-        rest = behind;
-    }
-    String::from_utf8(octets).ok()
 }
 
 /// The parameters of the operation `action`, whose path has said `labels`.

@@ -12,7 +12,7 @@
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wirelab_model::{ApiError, Caller};
+use wirelab_model::{ApiError, Caller, hex};
 use wirelab_session::{Attribute, HistoryEvent, Lookup, Run, Session, history};
 
 use super::{Refusal, Request};
@@ -138,7 +138,7 @@ impl Asked {
     /// The token of the page that begins with the event. Newer events do not move it.
     fn token(&self, event: &Value) -> String {
         let id = event["EventId"].as_str().unwrap_or_default();
-        hex(&format!("{} {id}", self.fingerprint))
+        hex(format!("{} {id}", self.fingerprint).as_bytes())
     }
 }
 
@@ -193,9 +193,5 @@ fn fingerprint(parameters: &Map<String, Value>) -> String {
     same.remove("NextToken");
     same.remove("MaxResults");
     let digest = Sha256::digest(Value::Object(same).to_string());
-    digest[..4].iter().map(|it| format!("{it:02x}")).collect()
-}
-
-fn hex(text: &str) -> String {
-    text.bytes().map(|it| format!("{it:02x}")).collect()
+    hex(&digest[..4])
 }

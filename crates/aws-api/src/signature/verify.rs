@@ -9,7 +9,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use wirelab_model::ApiError;
+use wirelab_model::{ApiError, hex};
 
 use super::{ALGORITHM, Signature};
 use crate::access_key::{self, AccessKey};
@@ -188,10 +188,6 @@ fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
     let inner = inner.chain_update(text).finalize();
     let outer = Sha256::new().chain_update(block.map(|it| it ^ 0x5c));
     outer.chain_update(inner).finalize().into()
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]

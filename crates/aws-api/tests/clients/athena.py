@@ -3,47 +3,11 @@
 Each reply is held against the public model; at the end every action must have succeeded once.
 """
 
-import os
-
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
+from suite import check, done, held, refused, untried
 
-checks = 0
-succeeded = set()
-athena = boto3.client("athena", config=Config(retries={"max_attempts": 0}))
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    assert holds, what
-
-
-def hold_against_the_model(parsed, model, http_response, **_):
-    if http_response.status_code >= 300:
-        return
-    succeeded.add(model.name)
-    members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
-    report = ParamValidator().validate(members, model.output_shape)
-    check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
-    check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
-
-
-athena.meta.events.register("after-call", hold_against_the_model)
-
-
-def refused(code, method, **arguments):
-    try:
-        reply = method(**arguments)
-    except ClientError as error:
-        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
-        check(error.response["Error"]["Message"], error)
-        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response)
-        return
-    raise AssertionError(f"{code} was expected: {reply}")
-
+athena = held(boto3.client("athena", config=Config(retries={"max_attempts": 0})))
 
 invalid = "InvalidRequestException"
 place = {"OutputLocation": "s3://suite-results/athena/"}
@@ -146,6 +110,5 @@ refused(invalid, start, sql="SELECT 1", WorkGroup="suite")
 athena.delete_work_group(WorkGroup="suite")
 refused("UnknownOperationException", athena.list_prepared_statements, WorkGroup="primary")
 
-known = set(os.environ["WIRELAB_ACTIONS"].split())
-check(not known - succeeded, known - succeeded)
-print(f"{checks} checks")
+check(not untried(), untried())
+done()

@@ -9,37 +9,13 @@ import json
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
+from suite import check, done, held, refused as refused_by
 
-checks = 0
-trail = boto3.client("cloudtrail", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    assert holds, what
-
-
-def hold_against_the_model(parsed, model, http_response, **_):
-    if http_response.status_code < 300:
-        members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
-        report = ParamValidator().validate(members, model.output_shape)
-        check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
-
-
-trail.meta.events.register("after-call", hold_against_the_model)
+trail = held(boto3.client("cloudtrail", config=Config(retries={"max_attempts": 0}, parameter_validation=False)))
 
 
 def refused(code, **arguments):
-    try:
-        reply = trail.lookup_events(**arguments)
-    except ClientError as error:
-        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
-        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response)
-        return
-    raise AssertionError(f"{code} was expected: {reply}")
+    refused_by(code, trail.lookup_events, **arguments)
 
 
 def by(key, value, **more):
@@ -101,4 +77,4 @@ refused("InvalidLookupAttributesException", LookupAttributes=[{"AttributeKey": "
 refused("InvalidLookupAttributesException", LookupAttributes=[{"AttributeKey": "EventName"}])
 refused("InvalidEventCategoryException", EventCategory="data")
 
-print(checks, "checks")
+done()

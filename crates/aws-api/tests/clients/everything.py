@@ -9,48 +9,12 @@ import os
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
+from suite import check, done, held, refused, untried
 
-checks = 0
-succeeded = set()
 config = Config(retries={"max_attempts": 0})
-ec2 = boto3.client("ec2", config=config)
-sts = boto3.client("sts", config=config)
+ec2 = held(boto3.client("ec2", config=config))
+sts = held(boto3.client("sts", config=config))
 region = ec2.meta.region_name
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    assert holds, what
-
-
-def hold_against_the_model(parsed, model, http_response, **_):
-    """Every member has the model's type, and every member on the wire is one of the model's."""
-    if http_response.status_code >= 300:
-        return
-    succeeded.add(model.name)
-    if model.output_shape is not None:
-        members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
-        report = ParamValidator().validate(members, model.output_shape)
-        check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
-    check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
-
-
-for client in (ec2, sts):
-    client.meta.events.register("after-call", hold_against_the_model)
-
-
-def refused(code, method, **arguments):
-    status = {"DryRunOperation": 412, "AuthFailure": 401}.get(code, 400)
-    try:
-        reply = method(**arguments)
-    except ClientError as error:
-        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
-        check(error.response["Error"]["Message"], error)
-        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == status, error.response)
-        return
-    raise AssertionError(f"{code} was expected: {reply}")
 
 
 def by(name, *values):
@@ -599,7 +563,6 @@ for gone in (path, inside):
 refused("InvalidNetworkInsightsPathId.NotFound", ec2.delete_network_insights_path, NetworkInsightsPathId=path)
 ec2.terminate_instances(InstanceIds=machines)
 
-known = set(os.environ["WIRELAB_ACTIONS"].split())
-print("not tried:", " ".join(sorted(known - succeeded)) or "none")
-check(not known - succeeded, known - succeeded)
-print(f"{checks} checks")
+print("not tried:", " ".join(sorted(untried())) or "none")
+check(not untried(), untried())
+done()

@@ -3,50 +3,13 @@
 Each reply is held against the public model; at the end every action must have succeeded once.
 """
 
-import os
-
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
-from botocore.validate import ParamValidator
+from suite import check, done, held, refused, succeeded, untried
 
-checks = 0
-succeeded = set()
-logs = boto3.client("logs", config=Config(retries={"max_attempts": 0}))
+logs = held(boto3.client("logs", config=Config(retries={"max_attempts": 0})))
 loose = boto3.client("logs", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
 region = logs.meta.region_name
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    assert holds, what
-
-
-def hold_against_the_model(parsed, model, http_response, **_):
-    if http_response.status_code >= 300:
-        return
-    succeeded.add(model.name)
-    if model.output_shape is not None:
-        members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
-        report = ParamValidator().validate(members, model.output_shape)
-        check(not report.has_errors(), f"{model.name}: {report.generate_report()}")
-    check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
-
-
-logs.meta.events.register("after-call", hold_against_the_model)
-
-
-def refused(code, method, **arguments):
-    try:
-        reply = method(**arguments)
-    except ClientError as error:
-        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
-        check(error.response["Error"]["Message"], error)
-        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == 400, error.response)
-        return
-    raise AssertionError(f"{code} was expected: {reply}")
-
 
 missing, invalid = "ResourceNotFoundException", "InvalidParameterException"
 
@@ -231,6 +194,5 @@ refused(missing, logs.filter_log_events, logGroupName=name)
 refused("UnknownOperationException", logs.create_export_task, logGroupName=flow, to=1, destination="x", **{"from": 0})
 refused(invalid, logs.create_log_group, logGroupName="keyed", kmsKeyId="arn:aws:kms:us-east-1:1:key/x")
 
-known = set(os.environ["WIRELAB_ACTIONS"].split())
-check(not known - succeeded, known - succeeded)
-print(f"{checks} checks")
+check(not untried(), untried())
+done()

@@ -2,27 +2,9 @@
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from suite import check, done, refused_with as refused
 
-checks = 0
 s3 = boto3.client("s3", config=Config(retries={"max_attempts": 0}))
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    assert holds, what
-
-
-def refused(code, status, method, **arguments):
-    try:
-        reply = method(**arguments)
-    except ClientError as error:
-        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
-        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == status, error.response)
-        return
-    raise AssertionError(f"{code} was expected: {reply}")
-
 
 bucket = s3.list_buckets()["Buckets"][0]["Name"]
 s3.head_bucket(Bucket=bucket)
@@ -58,4 +40,4 @@ refused("404", 404, s3.head_object, Bucket=bucket, Key="nothing")
 refused("NoSuchBucket", 404, s3.list_objects_v2, Bucket="no-such-bucket")
 refused("404", 404, s3.head_bucket, Bucket="no-such-bucket")
 refused("NotImplemented", 400, s3.put_object, Bucket=bucket, Key="x", Body=b"x")
-print(checks, "checks")
+done()

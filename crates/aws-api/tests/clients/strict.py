@@ -10,15 +10,9 @@ import boto3
 import botocore.auth
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from suite import check, done
 
-checks = 0
 config = Config(retries={"max_attempts": 0})
-
-
-def check(holds, what):
-    global checks
-    checks += 1
-    assert holds, what
 
 
 def refused(code, status, client, action="describe_vpcs"):
@@ -81,4 +75,4 @@ if hasattr(botocore.auth, "get_current_datetime"):
             refused("RequestExpired", 400, client())
             late = ec2.generate_presigned_url("describe_vpcs", ExpiresIn=60, HttpMethod="GET")
         check("RequestExpired" in got(late)[1], got(late))
-print(f"{checks} checks")
+done()

@@ -8,8 +8,8 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply};
 
 use super::{
-    FilterPattern, LogGroup, MetricFilter, MetricTransformation, check_free_name, group, group_mut,
-    own, page, page_size,
+    FilterName, FilterPattern, LogGroup, MetricFilter, MetricTransformation, check_free_name,
+    group, group_mut, own, page, page_size,
 };
 use crate::describe::Reader;
 use crate::error;
@@ -144,14 +144,7 @@ fn no_field(pattern: &str, name: &str) -> ApiError {
     ))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Delete {
-    log_group_name: SmolStr,
-    filter_name: SmolStr,
-}
-
-pub(super) fn delete(tx: &mut Transaction<'_>, request: Delete) -> Reply {
+pub(super) fn delete(tx: &mut Transaction<'_>, request: FilterName) -> Reply {
     let group = group_mut(tx, &request.log_group_name)?;
     match group.metric_filters.remove(&request.filter_name) {
         Some(_) => Ok(done()),

@@ -10,7 +10,8 @@ use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply};
 
 use super::{
-    SubscriptionFilter, check_free_name, group, group_mut, metric_filter, page, page_size,
+    FilterName, SubscriptionFilter, check_free_name, group, group_mut, metric_filter, page,
+    page_size,
 };
 use crate::describe::Reader;
 use crate::error;
@@ -112,14 +113,7 @@ fn logical_destination(
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Delete {
-    log_group_name: SmolStr,
-    filter_name: SmolStr,
-}
-
-pub(super) fn delete(tx: &mut Transaction<'_>, request: Delete) -> Reply {
+pub(super) fn delete(tx: &mut Transaction<'_>, request: FilterName) -> Reply {
     let group = group_mut(tx, &request.log_group_name)?;
     match group.subscription_filters.remove(&request.filter_name) {
         Some(_) => Ok(done()),

@@ -11,6 +11,7 @@ use datafusion::arrow::array::{ArrayRef, AsArray, Int64Array, UInt64Array};
 use datafusion::arrow::compute::{concat_batches, take};
 use datafusion::arrow::datatypes::{Field, Int64Type, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
+use wirelab_model::fits_stars;
 
 use super::ast::{Expr, ExprKind, Join};
 use super::pattern::{Shape, shapes};
@@ -181,7 +182,9 @@ impl Work<'_> {
         let batch = self.batch().await?;
         let shown = self.planner.shown.iter().flatten();
         let meant: Vec<Slot> = shown
-            .filter(|shown| patterns.is_empty() || patterns.iter().any(|p| matches(p, &shown.name)))
+            .filter(|shown| {
+                patterns.is_empty() || patterns.iter().any(|p| fits_stars(p, &shown.name))
+            })
             .map(|shown| shown.slot.clone())
             .collect();
         let mut filled = Vec::new();
@@ -476,26 +479,4 @@ fn change(now: f64, then: f64) -> String {
         let percent = ((now - then).abs() / then * 100.0).round();
         format!("{word} by {percent}%")
     }
-}
-
-/// Whether a name matches a pattern in which `*` stands for anything.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = name.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }

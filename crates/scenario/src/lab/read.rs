@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::{SimDuration, SimTime, hex};
 
 use super::{
     AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
@@ -13,7 +13,6 @@ use super::{
 use crate::error::{ContentErrors, Source};
 use crate::fields::{Fields, Keys, Sink, Text};
 use crate::node::{self, Node, Value};
-use crate::scenario::hex;
 
 pub(crate) fn lab(dir: &Path, source: &Arc<Source>) -> Result<Lab, ContentErrors> {
     lab_noting(dir, source)?.0

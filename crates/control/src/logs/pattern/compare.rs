@@ -1,6 +1,7 @@
 //! What values are compared with: texts with `*`, numbers, regular expressions.
 
 use regex::Regex;
+use wirelab_model::fits_stars;
 
 use super::PatternError;
 use super::lex::Cursor;
@@ -150,7 +151,7 @@ impl Comparison {
                     None => self.operator == Operator::NotEqual,
                 };
             }
-            Wanted::Text(wanted) => fits(wanted, given),
+            Wanted::Text(wanted) => fits_stars(wanted, given),
             Wanted::Regex(regex) => regex.is_match(given),
         };
         equals == (self.operator == Operator::Equal)
@@ -166,27 +167,4 @@ fn number(text: &str) -> Option<f64> {
     let looks = text.starts_with(|it: char| it.is_ascii_digit() || "+-.".contains(it));
     let number = looks.then(|| text.parse::<f64>().ok()).flatten();
     number.filter(|it| it.is_finite())
-}
-
-/// Whether `text` is `pattern`, in which `*` stands for any run of characters.
-fn fits(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    true
 }

@@ -6,7 +6,7 @@
 //! thing, and cannot be read with keys. The peer reads them back; nobody checks a tag.
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::Stream;
+use wirelab_model::{Stream, hex};
 
 use super::spec::TlsVersion;
 use super::suite::{Bulk, Suite};
@@ -86,7 +86,6 @@ impl Protection {
         randoms: [&[u8; 32]; 2],
         label: &str,
     ) -> Self {
-        let hex = |octets: &[u8]| octets.iter().map(|it| format!("{it:02x}")).collect();
         let [client, server]: [String; 2] = randoms.map(|random| hex(random));
         Self {
             version,

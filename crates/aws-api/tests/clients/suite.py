@@ -1,0 +1,59 @@
+"""What the suites here share: checks that are counted, since a suite that checks nothing passes too; replies
+held against the public models; refusals."""
+
+import os
+
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+checks = 0
+succeeded = set()
+
+
+def check(holds, what):
+    global checks
+    checks += 1
+    assert holds, what
+
+
+def held(client, absent=frozenset()):
+    """The client, with each of its replies held against the model: every member has the model's type, and every
+    member on the wire is one of the model's. `absent`: what the validator may say all the same."""
+
+    def hold_against_the_model(parsed, model, http_response, **_):
+        if http_response.status_code >= 300:
+            return
+        succeeded.add(model.name)
+        if model.output_shape is not None:
+            members = {k: v for k, v in parsed.items() if k != "ResponseMetadata"}
+            report = ParamValidator().validate(members, model.output_shape).generate_report()
+            check(set(report.splitlines()) <= absent, f"{model.name}: {report}")
+        check(parsed["ResponseMetadata"].get("RequestId"), f"{model.name} has no request id")
+
+    client.meta.events.register("after-call", hold_against_the_model)
+    return client
+
+
+def refused_with(code, status, method, **arguments):
+    try:
+        reply = method(**arguments)
+    except ClientError as error:
+        check(error.response["Error"]["Code"] == code, f"{code} was expected: {error}")
+        check(error.response["Error"]["Message"], error)
+        check(error.response["ResponseMetadata"]["HTTPStatusCode"] == status, error.response)
+        return
+    raise AssertionError(f"{code} was expected: {reply}")
+
+
+def refused(code, method, **arguments):
+    status = {"DryRunOperation": 412, "AuthFailure": 401}.get(code, 400)
+    refused_with(code, status, method, **arguments)
+
+
+def untried():
+    """The actions of the endpoint's services of which none has succeeded yet."""
+    return set(os.environ["WIRELAB_ACTIONS"].split()) - succeeded
+
+
+def done():
+    print(f"{checks} checks")

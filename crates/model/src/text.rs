@@ -1,0 +1,54 @@
+//! Forms of text that several formats share.
+
+use std::fmt::Write;
+
+/// `0aff` of 10 and 255.
+#[must_use]
+pub fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut text, octet| {
+        write!(text, "{octet:02x}").expect("a string takes it");
+        text
+    })
+}
+
+/// `my-app` of `my%2Dapp` (RFC 3986, section 2.1); `None` if a `%` is not followed by two
+/// hexadecimal digits, or the octets are no text.
+#[must_use]
+pub fn percent_decoded(text: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        let decoded = if octet == b'%' {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            u8::try_from(digit()? * 16 + digit()?).ok()?
+        } else {
+            octet
+        };
+        octets.push(decoded);
+    }
+    String::from_utf8(octets).ok()
+}
+
+/// Whether `text` is `pattern`, in which `*` stands for any run of characters.
+#[must_use]
+pub fn fits_stars(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}

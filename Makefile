@@ -32,8 +32,7 @@ fmt:               ## format the code
 	$(CARGO) fmt --all
 
 book: build        ## build the book into target/book (needs mdbook)
-	@command -v mdbook >/dev/null || { echo "mdbook is missing: cargo install mdbook --locked" >&2; exit 3; }
-	mdbook build book
+	$(TARGET)/debug/wirelab book
 
 deny:              ## licences and advisories of the dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 3; }

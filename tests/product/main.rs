@@ -16,3 +16,4 @@ mod replay;
 mod steps;
 mod terminal;
 mod tools;
+mod tour;

@@ -53,6 +53,16 @@ const LEVELS: &[Row] = &[
             "wirelab-session",
         ]),
     ),
+    row(
+        "wirelab-book",
+        4,
+        Knows::Only(&[
+            "wirelab-model",
+            "wirelab-scenario",
+            "wirelab-session",
+            "wirelab-simulator",
+        ]),
+    ),
     row("wirelab-cli", 5, Knows::Below),
     row("wirelab-tests", 5, Knows::Only(&[])),
     // Outside the levels: nothing that is shipped knows them.

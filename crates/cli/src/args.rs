@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, call, check, doctor, env, exec, export, grade, hint, history, init, list,
-    metrics, next, path, query, reach, replay, reset, sandbox, shell, start, status, submit,
-    tcpdump, undo,
+    advance, author, book, call, check, doctor, env, exec, export, grade, hint, history, init,
+    list, metrics, next, path, query, reach, replay, reset, sandbox, shell, start, status, submit,
+    tcpdump, tour, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Author(author::Arguments),
     Grade(grade::Arguments),
     Export(export::Arguments),
+    Tour(tour::Arguments),
+    Book(book::Arguments),
     Doctor(doctor::Arguments),
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod advance;
 pub(crate) mod author;
+pub(crate) mod book;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod doctor;
@@ -27,4 +28,5 @@ pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod tcpdump;
+pub(crate) mod tour;
 pub(crate) mod undo;

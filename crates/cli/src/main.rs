@@ -110,6 +110,8 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Author(arguments)) => c::author::run(arguments),
         Some(Command::Grade(arguments)) => c::grade::run(arguments),
         Some(Command::Export(arguments)) => c::export::run(arguments),
+        Some(Command::Tour(arguments)) => c::tour::run(arguments),
+        Some(Command::Book(arguments)) => c::book::run(arguments),
         Some(Command::Doctor(arguments)) => c::doctor::run(arguments),
     }
 }

@@ -53,6 +53,13 @@ const TOOLS: &[Tool] = &[
         purpose: "the same in a window",
         install: "apt install wireshark | dnf install wireshark | brew install --cask wireshark",
     },
+    Tool {
+        name: "mdbook",
+        version: &["--version"],
+        needed: false,
+        purpose: "makes the book's pages: `wirelab book`",
+        install: "cargo install mdbook --locked",
+    },
 ];
 
 /// What was found.

@@ -45,6 +45,7 @@ pub(crate) struct Arguments {
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
+use wirelab_book::way::{self, Way};
 use wirelab_model::{NetworkInterfaceId, aws_ip_range};
 use wirelab_session::Session;
 use wirelab_simulator::ExplanationCode;
@@ -78,10 +79,10 @@ struct Printed {
     explanation_codes: Vec<&'static str>,
     /// What the machine at the end says: `accepts`, `refuses`, `is silent`, `not reached`.
     answer: &'static str,
-    forward: words::Way,
+    forward: Way,
     /// The way of the ICMP error that tells the sender why the packet is dropped.
-    told: Option<words::Way>,
-    back: Option<words::Way>,
+    told: Option<Way>,
+    back: Option<Way>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
@@ -150,10 +151,10 @@ fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed
             .blockers()
             .filter_map(|it| it.code().map(ExplanationCode::as_str))
             .collect(),
-        answer: words::answer(report.answer),
-        forward: words::way(&report.forward, names),
-        told: report.told.as_ref().map(|told| words::way(told, names)),
-        back: report.back.as_ref().map(|back| words::way(back, names)),
+        answer: way::answer(report.answer),
+        forward: way::way(&report.forward, names),
+        told: report.told.as_ref().map(|told| way::way(told, names)),
+        back: report.back.as_ref().map(|back| way::way(back, names)),
     }
 }
 

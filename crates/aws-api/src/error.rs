@@ -23,6 +23,7 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             | "NoSuchChange"
             | "NoSuchHostedZone"
             | "NoSuchKey"
+            | "ResourceNotFound"
             | "VPCAssociationAuthorizationNotFound"
             | "VPCAssociationNotFound",
         ) => StatusCode::NOT_FOUND,

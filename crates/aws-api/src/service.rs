@@ -130,7 +130,7 @@ static SERVICES: [Service; 7] = [
         ],
         table: shape::monitoring,
         answer: cloudwatch::answer,
-        actions: || cloudwatch::ACTIONS.to_vec(),
+        actions: cloudwatch::actions,
     },
     Service {
         name: "route53",

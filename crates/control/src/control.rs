@@ -6,14 +6,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{
-    Call, Caller, Changes, IdSpace, Observation, Reply, Resources, SimTime, UnixTime, is_region,
+    Call, Caller, Changes, IdSpace, Metric, Observation, Reply, Resources, SimTime, UnixTime,
+    is_region,
 };
 
 use crate::arguments::Arguments;
 use crate::athena::{self, WorkGroup};
+use crate::cloudwatch::{AlarmEvent, PutDatum};
 use crate::describe::Reader;
 use crate::ec2::{Question, default_vpc, prefix_list};
-use crate::logs::LogGroup;
+use crate::logs::{self, LogGroup, MetricPublication};
 use crate::operation::{self, Handler, Operation};
 use crate::quota::Quotas;
 use crate::realm::Realm;
@@ -170,13 +172,41 @@ impl Control {
 
     /// The log groups that there are now for an account in a Region, by name.
     pub fn log_groups(&self, account: &str, region: &str) -> impl Iterator<Item = &LogGroup> {
-        let realm = Realm {
-            account: account.into(),
-            region: region.into(),
-        };
-        let groups = self.state.logs.0.get(&realm);
+        let groups = self.state.logs.0.get(&realm_of(account, region));
         let groups = groups.into_iter().flat_map(|it| it.groups.values());
         groups.filter(|it| it.exists(self.state.now))
+    }
+
+    /// What was said of the alarms of an account in a Region, by name: of deleted ones, too.
+    pub fn alarms(
+        &self,
+        account: &str,
+        region: &str,
+    ) -> impl Iterator<Item = (&SmolStr, &[AlarmEvent])> {
+        let own = self.state.cloudwatch.0.get(&realm_of(account, region));
+        let alarms = own.into_iter().flat_map(|it| &it.alarms);
+        alarms.map(|(name, events)| (name, events.as_slice()))
+    }
+
+    /// The metric data that clients of an account have put in a Region.
+    pub fn put_metrics(
+        &self,
+        account: &str,
+        region: &str,
+    ) -> impl Iterator<Item = (&Metric, &[PutDatum])> {
+        let own = self.state.cloudwatch.0.get(&realm_of(account, region));
+        let data = own.into_iter().flat_map(|it| &it.data);
+        data.map(|(metric, data)| (metric, data.as_slice()))
+    }
+
+    /// What metric filters have published, or do, of the flow logs of an account in a Region.
+    pub fn metric_publications(
+        &self,
+        account: &str,
+        region: &str,
+    ) -> impl Iterator<Item = MetricPublication> {
+        let own = self.state.logs.0.get(&realm_of(account, region));
+        own.into_iter().flat_map(logs::publications)
     }
 
     /// A workgroup of Athena's, of an account in a Region.
@@ -189,10 +219,7 @@ impl Control {
         region: &str,
         name: &str,
     ) -> Result<WorkGroup, wirelab_model::ApiError> {
-        let realm = Realm {
-            account: account.into(),
-            region: region.into(),
-        };
+        let realm = realm_of(account, region);
         athena::work_group(&self.state, &self.config, &realm, name)
     }
 
@@ -367,6 +394,13 @@ impl Control {
                 .tokens
                 .insert(token_key(caller, call, token), remembered);
         }
+    }
+}
+
+fn realm_of(account: &str, region: &str) -> Realm {
+    Realm {
+        account: account.into(),
+        region: region.into(),
     }
 }
 

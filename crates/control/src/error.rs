@@ -59,7 +59,7 @@ macro_rules! errors {
 errors! {
     // The request itself.
     unknown_service(service: &str) = "InvalidAction",
-        "The service {service} is not simulated. Simulated: athena, ec2, logs, route53";
+        "The service {service} is not simulated. Simulated: athena, ec2, logs, monitoring, route53";
     dry_run_operation() = "DryRunOperation",
         "Request would have succeeded, but DryRun flag is set.";
     idempotent_parameter_mismatch() = "IdempotentParameterMismatch",
@@ -304,6 +304,9 @@ errors! {
         "The specified query definition does not exist.";
     no_destination() = "ResourceNotFoundException", "The specified destination does not exist.";
     no_log_resource() = "ResourceNotFoundException", "The specified resource does not exist.";
+    no_alarm(names: &str) = "ResourceNotFound", "The alarm does not exist: {names}";
+    alarm_validation(message: impl Display) = "ValidationError", "{message}";
+    alarm_format(message: impl Display) = "InvalidFormat", "{message}";
     log_limit() = "LimitExceededException", "Resource limit exceeded.";
     log_tag_limit() = "TooManyTagsException", "A resource can have no more than 50 tags.";
     log_access_denied(account: &str, destination: &str) = "AccessDeniedException",

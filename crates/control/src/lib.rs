@@ -2,9 +2,10 @@
 //!
 //! [`Control`] holds what the EC2 API would show: resources with their states, and the timers that
 //! move them (`pending` to `available`). It answers with EC2's member names and error codes.
-//! Route 53, CloudWatch Logs and Athena have operations beside EC2's as far as they keep things. It
-//! knows no packets: what a call does to the network leaves as [`Changes`](wirelab_model::Changes)
-//! with the moment at which the data plane obeys, and the caller carries them to the simulator.
+//! Route 53, CloudWatch, CloudWatch Logs and Athena have operations beside EC2's as far as they
+//! keep things. It knows no packets: what a call does to the network leaves as
+//! [`Changes`](wirelab_model::Changes) with the moment at which the data plane obeys, and the
+//! caller carries them to the simulator.
 //!
 //! A call's way through the modules:
 //!
@@ -25,6 +26,7 @@
 mod arguments;
 mod athena;
 mod clock;
+mod cloudwatch;
 mod control;
 mod describe;
 mod ec2;
@@ -46,11 +48,15 @@ mod transaction;
 mod view;
 
 pub use athena::WorkGroup;
+pub use cloudwatch::{
+    AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, PutDatum, Samples,
+    TreatMissingData,
+};
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
 pub use ec2::{Question, QuestionSource};
 pub use logs::{
-    Extracted, FilterPattern, FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricTransformation,
-    PatternError, PutEvent, SubscriptionFilter,
+    Extracted, FilterPattern, FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricPublication,
+    MetricTransformation, PatternError, PutEvent, SubscriptionFilter,
 };
 pub use operation::Operation;
 pub use quota::Quotas;

@@ -7,13 +7,15 @@
 //! ([`FlowLogFeed`]); who has the records joins the two ([`LogGroup`] says what is gone of them).
 //! What reads events (`FilterLogEvents`, queries) is therefore no operation here.
 //!
-//! Metric filters and subscription filters are kept and checked; who has the events runs them, with
-//! [`FilterPattern`](crate::FilterPattern).
+//! Metric filters and subscription filters are kept and checked. What a metric filter makes of
+//! events that are put becomes a metric's data at once (`publish`); of flow-log records, who has
+//! them runs it ([`MetricPublication`]).
 
 mod destination;
 mod group;
 mod metric_filter;
 mod pattern;
+mod publish;
 mod query_definition;
 mod state;
 mod stream;
@@ -37,9 +39,10 @@ use crate::transaction::Transaction;
 
 pub(crate) use group::feed;
 pub use pattern::{Extracted, FilterPattern, PatternError};
+pub(crate) use publish::publications;
 pub use state::{
-    FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricTransformation, PutEvent,
-    SubscriptionFilter,
+    FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricPublication, MetricTransformation,
+    PutEvent, SubscriptionFilter,
 };
 pub(crate) use state::{Logs, LogsOfRealm};
 

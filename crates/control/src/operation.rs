@@ -10,7 +10,7 @@ use crate::arguments::Common;
 use crate::describe::Reader;
 use crate::signature::{self, ParameterKind};
 use crate::transaction::Transaction;
-use crate::{athena, ec2, error, logs, request, route53};
+use crate::{athena, cloudwatch, ec2, error, logs, request, route53};
 
 /// One API operation.
 pub struct Operation {
@@ -107,10 +107,11 @@ macro_rules! operations {
 pub(crate) use operations;
 
 /// Services and their operations, sorted by name.
-pub(crate) const SERVICES: [(&str, &[Operation]); 4] = [
+pub(crate) const SERVICES: [(&str, &[Operation]); 5] = [
     ("athena", athena::OPERATIONS),
     ("ec2", ec2::OPERATIONS),
     ("logs", logs::OPERATIONS),
+    ("monitoring", cloudwatch::OPERATIONS),
     ("route53", route53::OPERATIONS),
 ];
 

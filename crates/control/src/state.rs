@@ -14,6 +14,7 @@ use wirelab_model::{
 };
 
 use crate::athena::Athena;
+use crate::cloudwatch::CloudWatch;
 use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
 use crate::logs::Logs;
 use crate::realm::{Realm, Realms};
@@ -65,6 +66,8 @@ pub(crate) struct State {
     pub(crate) logs: Arc<Logs>,
     /// Athena's.
     pub(crate) athena: Arc<Athena>,
+    /// CloudWatch's.
+    pub(crate) cloudwatch: Arc<CloudWatch>,
 }
 
 impl State {
@@ -76,6 +79,11 @@ impl State {
     /// Athena's, to be changed.
     pub(crate) fn athena_mut(&mut self) -> &mut Athena {
         Arc::make_mut(&mut self.athena)
+    }
+
+    /// CloudWatch's, to be changed.
+    pub(crate) fn cloudwatch_mut(&mut self) -> &mut CloudWatch {
+        Arc::make_mut(&mut self.cloudwatch)
     }
 }
 

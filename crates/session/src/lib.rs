@@ -14,6 +14,7 @@
 
 mod cache;
 mod captures;
+mod cloudwatch;
 mod content;
 mod error;
 mod evidence;
@@ -31,6 +32,9 @@ mod session;
 mod waiting;
 mod weight;
 
+pub use cloudwatch::{
+    Aggregate, Alarm, CloudWatch, HistoryItem, HistoryItemType, Series, Statistics, is_percentile,
+};
 pub use content::Content;
 pub use error::SessionError;
 pub use evidence::{ApiEvent, Datapoint, Evidence};

@@ -20,6 +20,7 @@ mod work;
 
 pub use undo::Undone;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use wirelab_scenario::{Lab, Plan, Scenario};
 use wirelab_simulator::Observe;
 
 use crate::cache::Cache;
+use crate::cloudwatch::CloudWatch;
 use crate::content::Content;
 use crate::error::SessionError;
 use crate::folder;
@@ -66,6 +68,8 @@ pub struct Session {
     ahead: bool,
     /// The same run with its whole evidence, once somebody has asked for it.
     whole: Option<Run>,
+    /// What CloudWatch has of that, by account and Region, once somebody has asked for it.
+    cloudwatch: BTreeMap<(SmolStr, SmolStr), CloudWatch>,
 }
 
 /// What a call brought.
@@ -168,6 +172,7 @@ impl Session {
             replayed,
             ahead: false,
             whole: None,
+            cloudwatch: BTreeMap::new(),
         })
     }
 
@@ -398,7 +403,7 @@ impl Session {
 
     /// Does what the last `entries` of the journal say: others have done it.
     fn follow(&mut self, entries: usize) -> Result<(), SessionError> {
-        self.whole = None;
+        self.forget_whole();
         let count = self.journal.effective().count();
         let (replayed, header) = (&mut self.replayed, self.journal.header());
         let mut followed = Ok(());
@@ -429,7 +434,7 @@ impl Session {
             Some(header),
         )?;
         self.ahead = false;
-        self.whole = None;
+        self.forget_whole();
         self.cache.prune(&self.replayed.key);
         Ok(())
     }
@@ -444,8 +449,14 @@ impl Session {
         let entry = self.journal.append(at, kind, reply, weight)?;
         self.replayed.reached = self.replayed.reached.after(entry);
         self.ahead = false;
-        self.whole = None;
+        self.forget_whole();
         Ok(())
+    }
+
+    /// What follows from the evidence must be made anew.
+    fn forget_whole(&mut self) {
+        self.whole = None;
+        self.cloudwatch.clear();
     }
 
     /// Keeps the run as a checkpoint, and lets old ones go.

@@ -107,6 +107,17 @@ impl Writing<'_> {
                     .for_each(|value| self.element(each, kind, value));
                 self.close(name);
             }
+            (Type::Map { value: member }, Value::Object(values)) => {
+                let kind = self.table.type_of(member);
+                self.open(name);
+                for (key, value) in values {
+                    self.open("entry");
+                    self.text_element("key", key);
+                    self.element("value", kind, value);
+                    self.close("entry");
+                }
+                self.close(name);
+            }
             (Type::Scalar(_), Value::String(text)) => self.text_element(name, text),
             (Type::Scalar(_), Value::Bool(_) | Value::Number(_)) => {
                 self.text_element(name, &value.to_string());

@@ -78,6 +78,57 @@ fn cloudwatch_has_the_metrics_of_the_evidence() {
     assert!(checks >= 100, "only {checks} checks");
 }
 
+/// `--name value` each, as words.
+fn words<'w>(line: &'w str, options: &[(&'w str, &'w str)]) -> Vec<&'w str> {
+    let options = options.iter().flat_map(|(name, value)| [*name, *value]);
+    line.split(' ').chain(options).collect()
+}
+
+#[test]
+fn an_alarm_fires_on_what_a_metric_filter_counts_and_never_on_what_nobody_reports() {
+    if !is_there("aws", &["--version"]) || !boto3_is_there() {
+        return;
+    }
+    let served = Served::new("nacl-ephemeral", 7);
+    let filter = words(
+        "logs put-metric-filter --log-group-name /vpc/data/flow --filter-name rejects",
+        &[
+            ("--filter-pattern", "REJECT"),
+            (
+                "--metric-transformations",
+                "metricName=Rejects,metricNamespace=Lab,metricValue=1,defaultValue=0",
+            ),
+        ],
+    );
+    served.said(&filter);
+    let alarm = |name: &str, space: &str, metric: &str, missing: &str| {
+        let line = format!(
+            "cloudwatch put-metric-alarm --alarm-name {name} --namespace {space} --metric-name \
+             {metric} --statistic Sum --period 60 --evaluation-periods 1 --threshold 0 \
+             --comparison-operator GreaterThanThreshold --treat-missing-data {missing} \
+             --alarm-actions arn:aws:sns:us-east-1:123456789012:ops"
+        );
+        served.said(&line.split_whitespace().collect::<Vec<_>>());
+    };
+    alarm("rejects", "Lab", "Rejects", "notBreaching");
+    // What is found in many a note: there is no such metric.
+    alarm("never", "AWS/Logs", "RejectedPackets", "missing");
+    let states = words(
+        "cloudwatch describe-alarms --query MetricAlarms[].[AlarmName,StateValue]",
+        &[],
+    );
+    let new = "never\tINSUFFICIENT_DATA\nrejects\tINSUFFICIENT_DATA";
+    assert_eq!(served.said(&states), new);
+    minutes_pass(&served, 15);
+    assert_eq!(
+        served.said(&states),
+        "never\tINSUFFICIENT_DATA\nrejects\tALARM"
+    );
+    let checks = suite(&served, "alarms.py", &["monitoring"]);
+    assert!(checks >= 150, "only {checks} checks");
+    served.session();
+}
+
 #[test]
 fn boto3_makes_zones_for_two_accounts() {
     if boto3_is_there() {

@@ -9,6 +9,7 @@ use wirelab_model::{ApiError, FlowLog, Reply, SimDuration};
 
 use super::{
     FlowLogFeed, LogGroup, arn, check_name, group_mut, name_of, own, own_mut, page, page_size,
+    publish,
 };
 use crate::describe::Reader;
 use crate::error;
@@ -103,6 +104,7 @@ pub(super) fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
         .iter()
         .filter(|it| flow_logs.contains_key(&it.flow_log_id));
     let alive: Vec<FlowLogFeed> = alive.cloned().collect();
+    publish::end(tx, &name, None)?;
     let groups = &mut own_mut(tx).groups;
     groups.remove(&name);
     let soonest = alive.iter().map(|it| it.max_aggregation_interval).min();

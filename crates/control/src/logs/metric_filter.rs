@@ -9,7 +9,7 @@ use wirelab_model::{ApiError, Reply};
 
 use super::{
     FilterName, FilterPattern, LogGroup, MetricFilter, MetricTransformation, check_free_name,
-    group, group_mut, own, page, page_size,
+    group, group_mut, own, page, page_size, publish,
 };
 use crate::describe::Reader;
 use crate::error;
@@ -54,7 +54,7 @@ pub(super) fn put(tx: &mut Transaction<'_>, request: Put) -> Reply {
     let [transformation] = <[Transformation; 1]>::try_from(request.metric_transformations)
         .map_err(|_| error::log_parameter("A metric filter has one metric transformation."))?;
     let transformation = transformation.checked(&pattern, &request.filter_pattern)?;
-    let utc = tx.utc();
+    let (now, utc) = (tx.state.now, tx.utc());
     let group = group_mut(tx, &request.log_group_name)?;
     let before = group.metric_filters.get(&request.filter_name);
     check_limits(group, before.is_some(), &pattern)?;
@@ -63,7 +63,10 @@ pub(super) fn put(tx: &mut Transaction<'_>, request: Put) -> Reply {
         pattern: request.filter_pattern,
         transformations: vec![transformation],
         creation_time: before.map_or(utc, |it| it.creation_time),
+        since: now,
     };
+    publish::end(tx, &request.log_group_name, Some(&request.filter_name))?;
+    let group = group_mut(tx, &request.log_group_name)?;
     group.metric_filters.insert(request.filter_name, filter);
     Ok(done())
 }
@@ -146,10 +149,13 @@ fn no_field(pattern: &str, name: &str) -> ApiError {
 
 pub(super) fn delete(tx: &mut Transaction<'_>, request: FilterName) -> Reply {
     let group = group_mut(tx, &request.log_group_name)?;
-    match group.metric_filters.remove(&request.filter_name) {
-        Some(_) => Ok(done()),
-        None => Err(error::no_metric_filter()),
+    if !group.metric_filters.contains_key(&request.filter_name) {
+        return Err(error::no_metric_filter());
     }
+    publish::end(tx, &request.log_group_name, Some(&request.filter_name))?;
+    let group = group_mut(tx, &request.log_group_name)?;
+    group.metric_filters.remove(&request.filter_name);
+    Ok(done())
 }
 
 #[derive(Deserialize)]

@@ -21,6 +21,8 @@ pub(crate) struct LogsOfRealm {
     /// By id.
     pub(super) definitions: BTreeMap<SmolStr, QueryDefinition>,
     pub(super) destinations: BTreeMap<SmolStr, Destination>,
+    /// Metric filters that were replaced or deleted, and of which flow logs they published.
+    pub(super) ended_filters: Vec<MetricPublication>,
 }
 
 /// A log group: `DescribeLogGroups`.
@@ -119,8 +121,21 @@ pub struct MetricFilter {
     pub pattern: String,
     /// What each that does is counted as; one.
     pub transformations: Vec<MetricTransformation>,
-    /// When it was made: earlier events are not counted.
+    /// When it was made.
     pub creation_time: UnixTime,
+    /// Since when it is as it is: events that arrived before are not counted.
+    pub since: SimTime,
+}
+
+/// What a metric filter publishes of flow logs: their records that are delivered in a span of time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricPublication {
+    /// The filter.
+    pub filter: MetricFilter,
+    /// The flow logs.
+    pub feeds: Vec<FlowLogFeed>,
+    /// The moment after which nothing more is published: the filter or its group is gone.
+    pub until: Option<SimTime>,
 }
 
 /// What becomes of an event that a metric filter matches.

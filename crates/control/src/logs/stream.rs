@@ -5,7 +5,7 @@ use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, FlowLogId, NetworkInterfaceId, Reply, TrafficType};
 
-use super::{LogGroup, LogStream, PutEvent, check_free_name, group_mut};
+use super::{LogGroup, LogStream, PutEvent, check_free_name, group_mut, publish};
 use crate::error;
 use crate::state::State;
 use crate::transaction::Transaction;
@@ -133,6 +133,10 @@ pub(super) fn put_events(tx: &mut Transaction<'_>, request: PutLogEvents) -> Rep
     let utc = tx.utc().as_millis();
     let group = group_mut(tx, &named.log_group_name)?;
     let window = Window::of(group, utc);
+    let taken = events.iter().filter(|it| window.takes(it));
+    let taken: Vec<&str> = taken.map(|it| it.message.as_str()).collect();
+    publish::put(tx, &named.log_group_name, &taken)?;
+    let group = group_mut(tx, &named.log_group_name)?;
     let stream = group
         .streams
         .entry(named.log_stream_name.clone())

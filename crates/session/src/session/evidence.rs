@@ -11,6 +11,7 @@ use wirelab_simulator::Observe;
 use super::{OBSERVE, Session};
 use crate::cache::Written;
 use crate::captures::Captures;
+use crate::cloudwatch::CloudWatch;
 use crate::error::SessionError;
 use crate::flow_files;
 use crate::folder::{self, Wanted};
@@ -33,6 +34,18 @@ impl Session {
             self.whole = Some(whole);
         }
         Ok(self.whole.as_ref().expect("it was just made"))
+    }
+
+    /// What CloudWatch has for an account in a Region, as of now.
+    ///
+    /// # Errors
+    /// Files that cannot be read; drift.
+    pub fn cloudwatch(&mut self, account: &str, region: &str) -> Result<&CloudWatch, SessionError> {
+        self.run_with_evidence()?;
+        let run = self.whole.as_ref().expect("it was just made");
+        let owner = (account.into(), region.into());
+        let known = self.cloudwatch.entry(owner);
+        Ok(known.or_insert_with(|| CloudWatch::of(run, account, region)))
     }
 
     /// The same journal on another seed, run to the same moment, with its whole evidence. Kept in

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use wirelab_model::ApiError;
+use wirelab_session::is_percentile;
 
-use super::statistics::{Window, iso, no_distribution, points, statistic};
+use super::statistics::{Window, iso, no_statistic};
 use super::{Asked, only, place};
 
 /// Data in one reply, unless fewer are asked for.
@@ -11,8 +12,8 @@ const DATA_AT_MOST: u64 = 100_800;
 
 const STATISTICS: [&str; 5] = ["Average", "Maximum", "Minimum", "SampleCount", "Sum"];
 
-pub(super) fn get(asked: Asked<'_>) -> Result<Value, ApiError> {
-    let parameters = asked.2;
+pub(super) fn get(asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let parameters = asked.parameters;
     let none = Vec::new();
     let queries = parameters.get("MetricDataQueries");
     let queries = queries.and_then(Value::as_array).unwrap_or(&none);
@@ -77,7 +78,7 @@ impl Page {
 
 /// What a query gives, unless its data are not to be returned.
 fn result(
-    (run, caller, parameters): Asked<'_>,
+    asked: &Asked<'_>,
     query: &Map<String, Value>,
     page: &mut Page,
 ) -> Result<Option<Value>, ApiError> {
@@ -96,21 +97,20 @@ fn result(
         return Err(wrong(text));
     }
     let name = of["Stat"].as_str().unwrap_or_default();
-    if !STATISTICS.contains(&name) {
-        return Err(no_distribution(name));
+    if !STATISTICS.contains(&name) && !is_percentile(name) {
+        return Err(no_statistic(name));
     }
-    let window = Window::read(parameters, of)?;
+    let window = Window::read(asked.parameters, of)?;
     if window.start >= window.end {
         return Err(wrong(
             "The parameter EndTime must be greater than StartTime.",
         ));
     }
     let metric = of["Metric"].as_object().cloned().unwrap_or_default();
-    let mut series = window.periods(points((run, caller, &metric)));
-    let is_ascending = parameters
-        .get("ScanBy")
-        .is_some_and(|it| it == "TimestampAscending");
-    if !is_ascending {
+    let periods = window.periods(asked.series(&metric)).into_iter();
+    let series = periods.filter_map(|(at, data)| Some((at, data.statistic(name)?)));
+    let mut series: Vec<_> = series.collect();
+    if asked.text("ScanBy") != Some("TimestampAscending") {
         series.reverse();
     }
     if query.get("ReturnData") == Some(&Value::Bool(false)) {
@@ -118,8 +118,8 @@ fn result(
     }
     let (part, is_end) = page.part(series);
     let label = query.get("Label").or_else(|| metric.get("MetricName"));
-    let times = part.iter().map(|(at, ..)| iso(*at));
-    let values = part.iter().map(|(_, set, _)| statistic(name, *set));
+    let times = part.iter().map(|(at, _)| iso(*at));
+    let values = part.iter().map(|(_, value)| *value);
     Ok(Some(json!({
         "Id": query["Id"],
         "Label": label,

@@ -2,26 +2,28 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use wirelab_model::{ApiError, MetricUnit, StatisticSet};
-use wirelab_session::Datapoint;
+use wirelab_model::{ApiError, SimTime};
+use wirelab_session::{Aggregate, Series, is_percentile};
 
-use super::{Asked, invalid, is_of};
+use super::{Asked, invalid};
 
 /// Periods in one reply.
 const PERIODS_AT_MOST: u64 = 1440;
 
 const MINUTE: u64 = 60;
 
-pub(super) fn get((run, caller, parameters): Asked<'_>) -> Result<Value, ApiError> {
+pub(super) fn get(asked: &Asked<'_>) -> Result<Value, ApiError> {
+    let parameters = asked.parameters;
     let combination = |text: String| ApiError::client("InvalidParameterCombination", text);
-    let wanted = texts(parameters, "Statistics");
-    if parameters.contains_key("ExtendedStatistics") {
-        return Err(no_distribution("ExtendedStatistics"));
-    }
-    if wanted.is_empty() {
+    let wanted = asked.texts("Statistics");
+    let extended = asked.texts("ExtendedStatistics");
+    if wanted.is_empty() && extended.is_empty() {
         let message = "At least one of the parameters Statistics and ExtendedStatistics must be \
                        specified.";
         return Err(combination(message.to_owned()));
+    }
+    if let Some(other) = extended.iter().find(|it| !is_percentile(it)) {
+        return Err(no_statistic(other));
     }
     let window = Window::read(parameters, parameters)?;
     if window.start >= window.end {
@@ -36,13 +38,21 @@ pub(super) fn get((run, caller, parameters): Asked<'_>) -> Result<Value, ApiErro
              decreasing the time range."
         )));
     }
-    let points = points((run, caller, parameters));
-    let shown = window.periods(points).into_iter().map(|(at, set, unit)| {
-        let mut shown = json!({ "Timestamp": iso(at), "Unit": unit });
+    let periods = window.periods(asked.series(parameters)).into_iter();
+    let shown = periods.filter_map(|(at, data)| {
+        let mut shown = json!({ "Timestamp": iso(at), "Unit": data.unit });
         for name in &wanted {
-            shown[*name] = statistic(name, set).into();
+            shown[*name] = data.statistic(name).into();
         }
-        shown
+        let percentiles = extended.iter();
+        let percentiles =
+            percentiles.filter_map(|name| Some(((*name).to_owned(), data.statistic(name)?.into())));
+        let percentiles: Map<String, Value> = percentiles.collect();
+        let says_something = !wanted.is_empty() || !percentiles.is_empty();
+        if !percentiles.is_empty() {
+            shown["ExtendedStatistics"] = percentiles.into();
+        }
+        says_something.then_some(shown)
     });
     Ok(json!({
         "Label": parameters["MetricName"],
@@ -50,45 +60,12 @@ pub(super) fn get((run, caller, parameters): Asked<'_>) -> Result<Value, ApiErro
     }))
 }
 
-fn texts<'p>(parameters: &'p Map<String, Value>, name: &str) -> Vec<&'p str> {
-    let all = parameters.get(name).and_then(Value::as_array);
-    all.into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
-}
-
-/// What is kept of a minute has no percentiles.
-pub(super) fn no_distribution(what: &str) -> ApiError {
+/// Beside the five statistics there are percentiles.
+pub(super) fn no_statistic(what: &str) -> ApiError {
     invalid(format!(
-        "wirelab keeps SampleCount, Sum, Minimum and Maximum of each minute; {what} cannot be told \
-         from these."
+        "wirelab has SampleCount, Average, Sum, Minimum, Maximum and percentiles (p99.9), not \
+         {what}."
     ))
-}
-
-/// The data of the metric that `parameters` name by namespace, name and all its dimensions.
-pub(super) fn points<'r>((run, caller, parameters): Asked<'r>) -> &'r [Datapoint] {
-    let none = Vec::new();
-    let given = parameters.get("Dimensions").and_then(Value::as_array);
-    let mut given: Vec<_> = given
-        .unwrap_or(&none)
-        .iter()
-        .map(|it| (it["Name"].as_str(), it["Value"].as_str()))
-        .collect();
-    given.sort_unstable();
-    let is = |name: &str, text: &str| parameters.get(name).is_some_and(|it| it == text);
-    let mut all = run.evidence().metrics.iter();
-    let found = all.find(|(metric, _)| {
-        let dimensions = metric.dimensions.iter();
-        let dimensions = dimensions.map(|it| (Some(it.name.as_str()), Some(it.value.as_str())));
-        let mut dimensions: Vec<_> = dimensions.collect();
-        dimensions.sort_unstable();
-        is("Namespace", &metric.namespace)
-            && is("MetricName", &metric.metric_name)
-            && dimensions == given
-            && is_of(metric, run, caller)
-    });
-    found.map_or(&[], |(_, points)| points)
 }
 
 /// Periods of time.
@@ -129,37 +106,13 @@ impl Window {
         })
     }
 
-    /// The data by periods, which begin at the start: begin, statistics, unit. Periods without
-    /// data are left out.
-    pub(super) fn periods(&self, points: &[Datapoint]) -> Vec<(u64, StatisticSet, MetricUnit)> {
-        let mut periods: Vec<(u64, StatisticSet, MetricUnit)> = Vec::new();
-        for point in points {
-            let at = point.timestamp.as_secs();
-            let is_unit = self
-                .unit
-                .as_ref()
-                .is_none_or(|it| json!(point.unit) == **it);
-            if at < self.start || at >= self.end || !is_unit {
-                continue;
-            }
-            let begin = self.start + (at - self.start) / self.period * self.period;
-            match periods.last_mut() {
-                Some((last, set, _)) if *last == begin => *set = set.merged(point.statistics),
-                _ => periods.push((begin, point.statistics, point.unit)),
-            }
-        }
-        periods
-    }
-}
-
-/// One statistic of a set.
-pub(super) fn statistic(name: &str, set: StatisticSet) -> f64 {
-    match name {
-        "SampleCount" => set.sample_count as f64,
-        "Sum" => set.sum as f64,
-        "Minimum" => set.minimum as f64,
-        "Maximum" => set.maximum as f64,
-        _ => set.sum as f64 / set.sample_count.max(1) as f64,
+    /// The data by periods, which begin at the start. Periods without data are left out.
+    pub(super) fn periods(&self, series: Option<&Series>) -> Vec<(u64, Aggregate)> {
+        let span = (self.start, self.end);
+        let unit = self.unit.as_deref();
+        series.map_or_else(Vec::new, |it| {
+            it.periods(span, self.period, unit, SimTime::MAX)
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::console;
-use crate::harness::root;
+use crate::harness::{Place, root};
 
 #[test]
 fn the_readme_shows_what_is_printed() {
@@ -79,4 +79,69 @@ fn pages() -> Vec<PathBuf> {
     }
     found.sort();
     found
+}
+
+#[test]
+fn the_preprocessor_says_for_whom_it_works_and_hands_the_book_back_with_pictures() {
+    let place = Place::new();
+    let asks = |renderer| place.wirelab(&["book", "--preprocess", "supports", renderer]);
+    asks("html").exits(0);
+    asks("latex").exits(1);
+    let chapter = serde_json::json!({"Chapter": {
+        "content": "{{#topology nacl-ephemeral seed=7}}\n", "path": "a.md", "sub_items": [],
+    }});
+    let root = root().join("book");
+    let sent = serde_json::json!([{"root": root}, {"items": [chapter, "Separator"]}]);
+    std::fs::write(place.here().join("sent"), sent.to_string()).expect("a file");
+    let book = place
+        .shell("wirelab book --preprocess < sent")
+        .exits(0)
+        .json();
+    let made = book["items"][0]["Chapter"]["content"]
+        .as_str()
+        .expect("a text");
+    assert!(
+        made.contains("<svg") && made.contains("subnet replica"),
+        "{made}"
+    );
+    assert_eq!(book["items"][1], "Separator");
+}
+
+#[test]
+fn without_mdbook_it_is_said_how_to_get_it() {
+    let line = format!(
+        "w=$(command -v wirelab); PATH=; \"$w\" -C '{}' book --dest here",
+        root().display()
+    );
+    let ran = Place::new().shell(&line).exits(3);
+    assert!(
+        ran.stderr.contains("cargo install mdbook --locked"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn the_book_is_built_without_a_directive_left_over() {
+    let place = Place::new();
+    if place.shell("command -v mdbook").code != 0 {
+        eprintln!("skipped: mdbook is not installed");
+        return;
+    }
+    let line = format!(
+        "wirelab -C '{}' book --dest \"$PWD/built\"",
+        root().display()
+    );
+    place.shell(&line).exits(0);
+    let built = place.here().join("built");
+    let page = std::fs::read_to_string(built.join("stories/nacl-ephemeral.html"));
+    let page = page.expect("a page");
+    assert!(page.contains("<svg class=\"wl "), "no picture");
+    for folder in ["stories", "quizzes", "first-packets"] {
+        for entry in std::fs::read_dir(built.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).expect("a page");
+            assert!(!text.contains("{{#"), "{}", path.display());
+        }
+    }
 }

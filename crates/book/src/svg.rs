@@ -121,15 +121,19 @@ pub(crate) fn wrap(text: &str, size: i32, width: i32) -> Vec<String> {
     lines
 }
 
+/// A word in pieces that fit, broken behind a mark where it has one.
 fn pieces(word: &str, size: i32, width: i32) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for c in word.chars() {
         let last = pieces.last_mut().expect("never empty");
-        if !last.is_empty() && measure(&format!("{last}{c}"), size) > width {
-            pieces.push(String::from(c));
-        } else {
-            last.push(c);
+        last.push(c);
+        if measure(last, size) <= width || last.chars().count() == 1 {
+            continue;
         }
+        let before = last.len() - c.len_utf8();
+        let mark = last[..before].rfind([':', '/', '-', '_', '.', ',']);
+        let rest = last.split_off(mark.map_or(before, |at| at + 1));
+        pieces.push(rest);
     }
     pieces
 }
@@ -137,6 +141,8 @@ fn pieces(word: &str, size: i32, width: i32) -> Vec<String> {
 /// Width of a text in units: that of a wide sans-serif face, so that a narrower one fits as well.
 pub(crate) fn measure(text: &str, size: i32) -> i32 {
     let em: i32 = text.chars().map(milli_em).sum();
+    // Notes are not bold.
+    let em = if size == NOTE { em * 94 / 100 } else { em };
     (em * size + 999) / 1000
 }
 

@@ -4,7 +4,8 @@
 //! the drawn variant everything; each file in `wrong/` scores exactly what its first line says and
 //! fails with the finding it names; the scenario does what its `expect` says; each task has a
 //! section in the page, and no hint gives its solution away. It warns of flow logs that come too
-//! late to be read when it opens.
+//! late to be read when it opens. What an answer is said to be is held against what the evidence
+//! gives (`proof`), where the lab says how to ask it.
 //!
 //! ```text
 //! labs/NAME/solution/TASK[.VARIANT].EXT    bpf, insights, calls; values follow from lab.toml
@@ -15,8 +16,11 @@
 mod delivery;
 mod expect;
 mod page;
+mod proof;
 mod solve;
 mod trial;
+
+pub(crate) use self::expect::{by_name, word};
 
 use std::fmt;
 use std::path::Path;
@@ -170,6 +174,7 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
         let plan = scenario.compile(seed)?;
         expect::check(&plan, lab.opens_at, &mut report)?;
         prove(&grader, &lab, seed, &plan, &mut report)?;
+        proof::check(&grader, &lab, seed, &plan, &mut report)?;
         if report.warnings.is_empty() {
             delivery::check(&lab, grader.material().opening(seed)?.as_ref(), &mut report);
         }
@@ -177,6 +182,7 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
         grader.forget();
     }
     seen.finish(&lab, &scenario, &mut report);
+    report.proven.extend(proof::proven(&lab));
     if report.is_sound() {
         report.proven.push(format!(
             "empty earns 0, the solution {} points, on {} seeds; every variant was drawn",

@@ -22,7 +22,7 @@ use crate::error::GradeError;
 use crate::finding::FindingKind;
 use crate::grade::Grader;
 use crate::report::Report;
-use crate::submission::Submission;
+use crate::submission::{Said, Submission};
 use crate::submitted::{Claimed, FORMAT, KIND, Submitted, fingerprint};
 
 /// Version of a result's JSON form.
@@ -233,6 +233,7 @@ impl Batch {
             entries,
             answers: submitted.answers,
             hints: hints.map(|(task, rungs)| (task, rungs as usize)).collect(),
+            said: Said::of(grader.subject().0, &submitted.journal),
             now: replayed.now,
         };
         let report = grader.grade(&submission)?;

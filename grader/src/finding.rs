@@ -54,6 +54,12 @@ finding_kinds! {
     UnreadableAnswer = "unreadable-answer", Error;
     /// The answer is not the value that was drawn.
     WrongAnswer = "wrong-answer", Error;
+    /// The prediction stands; what it is about is still to come.
+    PredictionOpen = "prediction-open", Note;
+    /// Nothing was predicted before it could be seen.
+    NotPredicted = "not-predicted", Error;
+    /// It came otherwise than predicted.
+    WrongPrediction = "wrong-prediction", Error;
     /// libpcap refuses the expression.
     FilterDoesNotCompile = "filter-does-not-compile", Error;
     /// The filter keeps packets that were to be dropped.

@@ -87,6 +87,9 @@ impl<'a> Grader<'a> {
             TaskKind::Athena(query) => {
                 task::query::grade(material, task, query.into(), submission)?
             }
+            TaskKind::Prediction(prediction) => {
+                task::prediction::grade(material, task, prediction, submission)?
+            }
             TaskKind::Fix(fix) => task::fix::grade(material, task, fix, submission)?,
         };
         let extension = task.kind.extension();
@@ -102,7 +105,9 @@ impl<'a> Grader<'a> {
         let hints = tasks.iter().map(|task| self.hints_cost(task, submission));
         let hints = hints.sum();
         let at = Moment::of(self.material.starts(submission.seed)?, submission.now);
-        Ok(Report::new(&self.material.lab.name, at, hints, tasks))
+        let mut report = Report::new(&self.material.lab.name, at, hints, tasks);
+        report.notes.clone_from(&submission.said.notes);
+        Ok(report)
     }
 
     /// Hints are paid for when their task is solved, and never more than it gave.

@@ -8,7 +8,7 @@
 //! scenario's intent ([`reach`]).
 //!
 //! ```text
-//! Session ─▶ Submission ─▶ Grader::grade ─▶ task::{answer, filter, query, fix} ─▶ Report
+//! Session ─▶ Submission ─▶ Grader::grade ─▶ task::{answer, filter, query, fix, ..} ─▶ Report
 //!                              │ Material: the lab's opening on each seed, reference solutions
 //! ```
 //!
@@ -33,6 +33,7 @@ pub mod report;
 mod submission;
 pub mod submitted;
 mod task;
+mod truth;
 
 pub use calls::{CallsError, Step, parse_calls};
 pub use error::GradeError;
@@ -41,4 +42,4 @@ pub use flow_logs::{group_name, log_group};
 pub use grade::{Grader, check};
 pub use moment::Moment;
 pub use report::{Report, Style};
-pub use submission::Submission;
+pub use submission::{Said, Submission};

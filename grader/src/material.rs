@@ -58,7 +58,7 @@ impl<'a> Material<'a> {
 
     fn opening_from_the_start(&self, seed: Seed) -> Result<Run, GradeError> {
         let observe = Observe {
-            drops: false,
+            drops: self.lab.asks_for_drops(),
             ..Observe::default()
         };
         let mut run = Run::new(self.scenario.compile(seed)?, observe)?;

@@ -6,6 +6,7 @@
 use serde::{Serialize, Serializer};
 use smol_str::SmolStr;
 use wirelab_model::{SimTime, UnixTime};
+use wirelab_session::Note;
 
 use crate::finding::{Finding, Severity};
 use crate::moment::{Moment, date_and_time};
@@ -201,6 +202,9 @@ pub struct Report {
     pub score: u32,
     /// The tasks in the lab's order.
     pub tasks: Vec<TaskReport>,
+    /// What the learner noted on the way.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 impl Report {
@@ -217,6 +221,7 @@ impl Report {
             hints,
             score: points.got.saturating_sub(hints),
             tasks,
+            notes: Vec::new(),
         }
     }
 
@@ -238,6 +243,12 @@ impl Report {
         let mut out = String::new();
         for task in &self.tasks {
             print_task(task, style, &mut out);
+        }
+        for note in &self.notes {
+            out.push_str(&format!(" note of {}: {}\n", note.at, note.text));
+        }
+        if !self.notes.is_empty() {
+            out.push('\n');
         }
         out.push_str(&self.footer());
         out

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use smol_str::SmolStr;
 use wirelab_model::{Seed, SimDuration, SimTime};
-use wirelab_session::{Entry, EntryKind, Run, RunError, Session};
+use wirelab_scenario::{Lab, TaskKind};
+use wirelab_session::{Entry, EntryKind, Note, Run, RunError, Session};
 
 use crate::error::GradeError;
 
@@ -18,19 +20,52 @@ pub struct Submission {
     pub answers: BTreeMap<String, String>,
     /// How many rungs of each task's hint ladder were taken.
     pub hints: BTreeMap<String, usize>,
+    /// Predictions and notes.
+    pub said: Said,
     /// Virtual time.
     pub now: SimTime,
+}
+
+/// What a whole journal says beside what it does, whatever was taken back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The prediction that counts, by task: see [`wirelab_session::prediction`].
+    pub predictions: BTreeMap<SmolStr, String>,
+    /// The latest moment that was reached: what could be seen.
+    pub reached: SimTime,
+    /// Notes, in their order.
+    pub notes: Vec<Note>,
+}
+
+impl Said {
+    /// What a whole journal of `lab` says.
+    #[must_use]
+    pub fn of(lab: &Lab, log: &[Entry]) -> Self {
+        let predictions = lab.tasks.iter().filter_map(|task| match &task.kind {
+            TaskKind::Prediction(prediction) => {
+                let said = wirelab_session::prediction(log, &task.name, prediction)?;
+                Some((SmolStr::from(&task.name), said.to_owned()))
+            }
+            _ => None,
+        });
+        Self {
+            predictions: predictions.collect(),
+            reached: wirelab_session::reached(log),
+            notes: wirelab_session::notes(log).collect(),
+        }
+    }
 }
 
 impl Submission {
     /// Nothing done yet.
     #[must_use]
-    pub const fn new(seed: Seed, now: SimTime) -> Self {
+    pub fn new(seed: Seed, now: SimTime) -> Self {
         Self {
             seed,
             entries: Vec::new(),
             answers: BTreeMap::new(),
             hints: BTreeMap::new(),
+            said: Said::default(),
             now,
         }
     }
@@ -42,6 +77,7 @@ impl Submission {
     pub fn of_session(session: &Session) -> Result<Self, GradeError> {
         let mut submission = Self::new(session.plan().seed, session.now());
         submission.entries = session.entries().cloned().collect();
+        submission.said = Said::of(session.lab(), session.log());
         for task in &session.lab().tasks {
             if let Some(answer) = session.answer(&task.name)? {
                 submission.answers.insert(task.name.clone(), answer);
@@ -98,7 +134,11 @@ pub(crate) fn replay(run: &mut Run, entries: &[Entry]) -> Result<(), RunError> {
                 run.exec(host, argv)?;
             }
             EntryKind::Advance { until } => advance(run, *until)?,
-            EntryKind::Undo { .. } | EntryKind::Hint { .. } | EntryKind::Check { .. } => {}
+            EntryKind::Undo { .. }
+            | EntryKind::Hint { .. }
+            | EntryKind::Check { .. }
+            | EntryKind::Predict { .. }
+            | EntryKind::Note { .. } => {}
         }
     }
     Ok(())

@@ -108,3 +108,56 @@ fn hints_cost_only_what_is_solved() {
     let report = learner.check();
     assert_eq!((report.points.got, report.hints, report.score()), (6, 1, 5));
 }
+
+#[test]
+fn a_prediction_counts_if_it_was_made_before_it_could_be_seen() {
+    let mut learner = Learner::on("revoke-mid-flight", "untracked");
+    let guess = "partner: cut\noffice: goes-on\nworker: goes-on\nagain: times-out";
+    learner.write("fate", guess);
+    let report = learner.check();
+    assert_eq!(findings(&report, "fate"), [FindingKind::PredictionOpen; 4]);
+
+    let (opened, window) = (
+        learner.session.now(),
+        wirelab_model::SimDuration::from_secs(1200),
+    );
+    learner
+        .session
+        .advance(opened + window)
+        .expect("time to pass");
+    let report = learner.check();
+    assert_eq!(findings(&report, "fate"), [FindingKind::WrongPrediction]);
+    let fate = report.tasks.iter().find(|task| task.task == "fate");
+    let fate = fate.expect("the task");
+    assert_eq!(fate.points.got, 3);
+    let finding = fate.findings().next().expect("what came otherwise");
+    let shown = finding.evidence.join("\n");
+    assert!(
+        shown.contains("`worker` of") && shown.contains("api"),
+        "{shown}"
+    );
+
+    // Who has seen it does not predict any more, not even after an undo.
+    learner.session.undo().expect("time to take back");
+    learner.write("fate", &guess.replace("worker: goes-on", "worker: cut"));
+    learner
+        .session
+        .advance(opened + window)
+        .expect("time to pass");
+    let report = learner.check();
+    assert_eq!(findings(&report, "fate"), [FindingKind::WrongPrediction]);
+}
+
+#[test]
+fn notes_are_kept_and_shown_beside_the_findings() {
+    let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    learner
+        .session
+        .note("the list of the primary?")
+        .expect("a note");
+    let printed = print(&learner.check());
+    assert!(
+        printed.contains("note of 00:25:00: the list of the primary?"),
+        "{printed}"
+    );
+}

@@ -20,6 +20,7 @@ fn labs_open_unsolved_and_their_solutions_solve_them() {
             for solution in solutions(&place) {
                 apply(&place, &solution);
             }
+            show_predictions(&place);
             let after = place.wirelab(&["check"]);
             assert_eq!(
                 after.code, 0,
@@ -97,6 +98,7 @@ fn refuses(lab: &str, wrong: &Wrong, variants: &mut Variants) -> bool {
         answer: answer_file(&place, &wrong.task),
     };
     apply(&place, &solution);
+    show_predictions(&place);
     let report = place
         .wirelab(&["check", &wrong.task, "--json"])
         .exits(1)
@@ -210,6 +212,22 @@ fn apply(place: &Place, solution: &Solution) {
             "{}: {command}\n{}{}",
             solution.task, ran.stdout, ran.stderr
         );
+    }
+}
+
+/// Makes the predictions, and lets time show what they are about.
+fn show_predictions(place: &Place) {
+    let printed = place.wirelab(&["predict", "--json"]).exits(0).json();
+    let predictions = printed["items"].as_array().expect("a list");
+    for it in predictions {
+        let task = it["task"].as_str().expect("a name");
+        if place.wirelab(&["predict", task]).code == 2 {
+            // Nothing is predicted; another task is tried.
+            return;
+        }
+    }
+    if predictions.iter().any(|it| it["until"].is_string()) {
+        place.wirelab(&["advance", "20m"]).exits(0);
     }
 }
 

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
     advance, author, book, call, check, doctor, env, exec, export, grade, hint, history, init,
-    list, metrics, next, path, query, reach, replay, reset, sandbox, shell, start, status, submit,
-    tcpdump, tour, undo,
+    list, metrics, next, note, path, predict, query, reach, replay, reset, sandbox, shell, start,
+    status, submit, tcpdump, tour, undo,
 };
 
 /// Examples come first: they answer most questions.
@@ -89,6 +89,8 @@ pub(crate) enum Command {
     Env(env::Arguments),
     Sandbox(sandbox::Arguments),
     Check(check::Arguments),
+    Predict(predict::Arguments),
+    Note(note::Arguments),
     Hint(hint::Arguments),
     History(history::Arguments),
     Undo(undo::Arguments),

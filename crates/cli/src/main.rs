@@ -100,6 +100,8 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Sandbox(arguments)) => c::sandbox::run(arguments),
         Some(Command::Env(arguments)) => c::env::run(arguments),
         Some(Command::Check(arguments)) => c::check::run(arguments),
+        Some(Command::Predict(arguments)) => c::predict::run(arguments),
+        Some(Command::Note(arguments)) => c::note::run(arguments),
         Some(Command::Hint(arguments)) => c::hint::run(arguments),
         Some(Command::History(arguments)) => c::history::run(arguments),
         Some(Command::Undo(arguments)) => c::undo::run(arguments),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_session::Session;
+use wirelab_session::{Note, Session};
 
 use crate::when;
 
@@ -23,6 +23,11 @@ pub(crate) fn elapsed(moment: SimTime) -> String {
         1 => format!("1 day {rest}"),
         days => format!("{days} days {rest}"),
     }
+}
+
+/// `  00:25:01  the SYN-ACK is lost on the way back`.
+pub(crate) fn note(note: &Note) -> String {
+    format!("  {}  {}\n", elapsed(note.at), note.text)
 }
 
 /// As people write it: `13m20s`, `1d`, `9d15h30m`.

@@ -1,5 +1,7 @@
 //! `lab.toml`: tasks posed on a scenario.
 
+pub mod expression;
+mod prediction;
 pub(crate) mod read;
 
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::sync::Arc;
 
 use wirelab_model::{SimDuration, SimTime};
 
+use self::expression::Expression;
 use crate::error::{ContentErrors, Source};
 
 /// A lab: a story on a scenario, with tasks.
@@ -76,6 +79,8 @@ pub enum TaskKind {
     LogsInsights(QueryTask),
     /// `athena`: a query in SQL, or a script that makes its table first.
     Athena(AthenaTask),
+    /// `prediction`: what will happen, said before it does.
+    Prediction(PredictionTask),
     /// `fix`: a changed network.
     Fix(FixTask),
 }
@@ -89,6 +94,7 @@ impl TaskKind {
             Self::TcpdumpFilter(_) => "tcpdump-filter",
             Self::LogsInsights(_) => "logs-insights",
             Self::Athena(_) => "athena",
+            Self::Prediction(_) => "prediction",
             Self::Fix(_) => "fix",
         }
     }
@@ -97,7 +103,7 @@ impl TaskKind {
     #[must_use]
     pub const fn extension(&self) -> Option<&'static str> {
         match self {
-            Self::Answer(_) => Some("txt"),
+            Self::Answer(_) | Self::Prediction(_) => Some("txt"),
             Self::TcpdumpFilter(_) => Some("bpf"),
             Self::LogsInsights(_) => Some("insights"),
             Self::Athena(_) => Some("sql"),
@@ -127,6 +133,37 @@ pub struct AnswerPart {
     pub accepts: Vec<String>,
     /// If not empty: the answer is one of these words.
     pub choices: Vec<String>,
+    /// What the evidence at the lab's opening gives as the answer: the proof of `expected`.
+    pub proof: Option<Expression>,
+}
+
+/// What a `prediction` task wants: an answer that is given before its evidence is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PredictionTask {
+    /// The question, in one line.
+    pub question: String,
+    /// When the evidence begins to show the answer. What is said later is no prediction. A
+    /// prediction that is not about the timeline has [`Lab::opens_at`] here: it is played at once
+    /// when it has been made.
+    pub at: SimTime,
+    /// The time from the scenario's start that the expressions look at.
+    pub window: (SimTime, SimTime),
+    /// One value, or several parts that are all asked for.
+    pub parts: Vec<PredictionPart>,
+}
+
+/// One value of a prediction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PredictionPart {
+    /// What it is called in the answer file; empty if the prediction is one value alone.
+    pub name: String,
+    /// If not empty: the prediction is one of these words.
+    pub choices: Vec<String>,
+    /// What is done to a copy of the network at `at`, in the lines of `.calls` files; may be
+    /// nothing: time shows it.
+    pub play: Vec<String>,
+    /// What the evidence then gives.
+    pub truth: Expression,
 }
 
 /// What a `tcpdump-filter` task wants.
@@ -213,6 +250,15 @@ pub struct Succeeds {
     pub exchanges: u64,
 }
 
+impl PredictionTask {
+    /// Whether it is about something that is done to a copy of the network once the prediction has
+    /// been made; else time shows it.
+    #[must_use]
+    pub fn is_played(&self) -> bool {
+        self.parts.iter().any(|part| !part.play.is_empty())
+    }
+}
+
 impl Lab {
     /// Reads `lab.toml` in `dir`.
     ///
@@ -267,6 +313,16 @@ impl Lab {
     #[must_use]
     pub fn task(&self, name: &str) -> Option<&LabTask> {
         self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// Whether its predictions or proofs may ask which packets were dropped.
+    #[must_use]
+    pub fn asks_for_drops(&self) -> bool {
+        self.tasks.iter().any(|task| match &task.kind {
+            TaskKind::Answer(answer) => answer.parts.iter().any(|part| part.proof.is_some()),
+            TaskKind::Prediction(_) => true,
+            _ => false,
+        })
     }
 
     /// The file as it was read.

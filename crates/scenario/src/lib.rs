@@ -44,9 +44,10 @@ mod traffic;
 pub use course::{CourseOrder, CoursePart};
 pub use error::{ContentError, ContentErrors, Source};
 pub use host::server_line;
+pub use lab::expression;
 pub use lab::{
     AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
-    QueryTask, Succeeds, TaskKind,
+    PredictionPart, PredictionTask, QueryTask, Succeeds, TaskKind,
 };
 pub use names::Names;
 pub use plan::{

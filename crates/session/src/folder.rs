@@ -48,14 +48,24 @@ fn first_answer(lab: &Lab, task: &LabTask) -> Result<String, SessionError> {
     }
     Ok(match &task.kind {
         TaskKind::Answer(answer) => {
-            let mut form = format!("# {}\n", answer.question);
-            for part in answer.parts.iter().filter(|part| !part.name.is_empty()) {
-                form.push_str(&format!("{}:\n", part.name));
-            }
-            form
+            let parts = answer.parts.iter().map(|part| part.name.as_str());
+            form(&answer.question, parts)
+        }
+        TaskKind::Prediction(prediction) => {
+            let parts = prediction.parts.iter().map(|part| part.name.as_str());
+            form(&prediction.question, parts)
         }
         _ => String::new(),
     })
+}
+
+/// The question, and a line to fill in for each part that has a name.
+fn form<'a>(question: &str, parts: impl Iterator<Item = &'a str>) -> String {
+    let mut form = format!("# {question}\n");
+    for part in parts.filter(|part| !part.is_empty()) {
+        form.push_str(&format!("{part}:\n"));
+    }
+    form
 }
 
 /// Where the answer of a task is.

@@ -131,6 +131,18 @@ pub enum EntryKind {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         tasks: BTreeMap<SmolStr, u32>,
     },
+    /// A prediction was made. Moves nothing; an undo does not unsay it.
+    Predict {
+        /// The task.
+        task: SmolStr,
+        /// The text of its answer file.
+        answer: String,
+    },
+    /// A note: what somebody supposes. Moves nothing.
+    Note {
+        /// What was written.
+        text: String,
+    },
 }
 
 impl EntryKind {
@@ -169,6 +181,8 @@ impl fmt::Display for EntryKind {
             Self::Undo { of } => write!(f, "undo of entry {of}"),
             Self::Hint { task, rung } => write!(f, "hint {} for {task}", rung + 1),
             Self::Check { points, .. } => write!(f, "check: {points} points"),
+            Self::Predict { task, .. } => write!(f, "prediction of {task}"),
+            Self::Note { text } => write!(f, "note: {text}"),
         }
     }
 }

@@ -44,5 +44,5 @@ pub use journal::{Entry, EntryKind, Header, build, effective};
 pub use lock::Waiting;
 pub use replay::apply;
 pub use run::{ExecResult, Run, RunError};
-pub use session::{CallOutcome, Session, Undone};
+pub use session::{CallOutcome, Note, Session, Undone, notes, prediction, reached, says_nothing};
 pub use weight::Weight;

@@ -110,9 +110,12 @@ pub fn apply(run: &mut Run, entry: &Entry) -> Result<SmolStr, RunError> {
             run.advance((*until).max(run.now()))?;
             Ok(SmolStr::default())
         }
-        EntryKind::Undo { .. } | EntryKind::Hint { .. } | EntryKind::Check { .. } => {
-            Ok(SmolStr::default())
-        }
+        // These move nothing.
+        EntryKind::Undo { .. }
+        | EntryKind::Hint { .. }
+        | EntryKind::Check { .. }
+        | EntryKind::Predict { .. }
+        | EntryKind::Note { .. } => Ok(SmolStr::default()),
     }
 }
 

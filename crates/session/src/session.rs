@@ -15,9 +15,11 @@
 
 mod evidence;
 mod opening;
+mod said;
 mod undo;
 mod work;
 
+pub use said::{Note, notes, prediction, reached, says_nothing};
 pub use undo::Undone;
 
 use std::collections::BTreeMap;
@@ -238,6 +240,7 @@ impl Session {
                 settled_at: None,
             });
         }
+        self.keep_predictions()?;
         let at = self.now();
         self.ahead = true;
         let reply = self
@@ -297,6 +300,7 @@ impl Session {
     /// An unknown machine; files; drift.
     pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, SessionError> {
         let _lock = self.begin()?;
+        self.keep_predictions()?;
         let at = self.now();
         self.ahead = true;
         let result = match self.replayed.run.exec(host, argv) {
@@ -336,6 +340,7 @@ impl Session {
         goes_on: &mut dyn FnMut(SimTime) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
+        self.keep_predictions()?;
         let at = self.now();
         self.ahead = true;
         let advanced = self.replayed.run.advance_watched(until, goes_on);

@@ -123,7 +123,7 @@ fn lost(
 }
 
 /// The text with the scenario's names in place of ids, which differ from seed to seed.
-fn by_name(names: &Names, text: &str) -> String {
+pub(crate) fn by_name(names: &Names, text: &str) -> String {
     let word = |word: &str| {
         let id = word.trim_matches(|it: char| !it.is_ascii_alphanumeric());
         match names.name_of(id) {
@@ -160,7 +160,8 @@ fn belongs(drop: &Dropped, expect: &Expect, exchanges: &[&TrafficEvent]) -> bool
     about.is_some_and(|about| flows.any(|flow| flow.canonical() == about.canonical()))
 }
 
-const fn word(outcome: &Outcome) -> &'static str {
+/// How an exchange ended, as expectations name it.
+pub(crate) const fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Completed => "completed",
         Outcome::TimedOut => "timed_out",

@@ -69,6 +69,8 @@ fn secrets(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<Vec<Strin
             let told = |value: &String| value.len() < 2 || holds(&asked, value);
             values.into_iter().filter(|value| !told(value)).collect()
         }
+        // Their choices stand in the page; what they are about is still to come.
+        TaskKind::Prediction(_) => Vec::new(),
         TaskKind::TcpdumpFilter(_) => vec![material.solution(task, plan, "bpf")?.1],
         TaskKind::LogsInsights(_) => vec![material.solution(task, plan, "insights")?.1],
         TaskKind::Athena(_) => vec![material.solution(task, plan, "sql")?.1],

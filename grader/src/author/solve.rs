@@ -1,13 +1,14 @@
 //! Submissions made by the author: the solution, and repairs step by step.
 
 use wirelab_model::{Call, Seed};
-use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
+use wirelab_scenario::{Lab, LabTask, Plan, PredictionTask, TaskKind};
 use wirelab_session::{Entry, EntryKind, Run, Weight};
 
 use crate::calls::{Step, parse_calls};
 use crate::error::GradeError;
 use crate::grade::Grader;
 use crate::submission::Submission;
+use crate::task::prediction;
 
 /// The full solution on one seed; `Err` is what is wrong with it.
 pub(super) fn solution(
@@ -22,6 +23,14 @@ pub(super) fn solution(
             TaskKind::Answer(_) => {
                 let answer = answer(grader, task, plan)?;
                 submission.answers.insert(task.name.clone(), answer);
+            }
+            TaskKind::Prediction(prediction) => {
+                let text = match grader.material().solution(task, plan, "txt") {
+                    Ok((_, text)) => text,
+                    Err(GradeError::NoSolution { .. }) => truth(grader, task, prediction, seed)?,
+                    Err(error) => return Err(error),
+                };
+                answered(&mut submission, task, text);
             }
             TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) | TaskKind::Athena(_) => {
                 let extension = task
@@ -42,6 +51,40 @@ pub(super) fn solution(
     Ok(Ok(submission))
 }
 
+/// What the run itself gives, as a learner would have predicted it.
+fn truth(
+    grader: &Grader<'_>,
+    task: &LabTask,
+    prediction: &PredictionTask,
+    seed: Seed,
+) -> Result<String, GradeError> {
+    let mut text = String::new();
+    for part in &prediction.parts {
+        let truth = prediction::truth(grader.material(), task, prediction, part, seed)?;
+        text.push_str(&line(&part.name, &truth.value));
+    }
+    Ok(text)
+}
+
+/// Puts an answer into a submission; a prediction as it was made in time, and is over.
+pub(super) fn answered(submission: &mut Submission, task: &LabTask, text: String) {
+    if let TaskKind::Prediction(prediction) = &task.kind {
+        let said = &mut submission.said;
+        said.predictions
+            .insert(task.name.as_str().into(), text.clone());
+        said.reached = said.reached.max(prediction.window.1);
+    }
+    submission.answers.insert(task.name.clone(), text);
+}
+
+/// `mtu: 1446`, or the value alone.
+fn line(name: &str, value: &str) -> String {
+    match name {
+        "" => value.to_owned(),
+        name => format!("{name}: {value}\n"),
+    }
+}
+
 /// The right answer, written as a learner would.
 fn answer(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<String, GradeError> {
     let TaskKind::Answer(wanted) = &task.kind else {
@@ -50,11 +93,7 @@ fn answer(grader: &Grader<'_>, task: &LabTask, plan: &Plan) -> Result<String, Gr
     let mut text = String::new();
     for part in &wanted.parts {
         let value = grader.material().resolve(task, plan, &part.expected)?;
-        if part.name.is_empty() {
-            text.push_str(&value);
-        } else {
-            text.push_str(&format!("{}: {value}\n", part.name));
-        }
+        text.push_str(&line(&part.name, &value));
     }
     Ok(text)
 }

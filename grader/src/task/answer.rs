@@ -31,7 +31,7 @@ pub(crate) fn grade(
         };
         let found = match &text {
             None => Err(no_answer(task)),
-            Some(text) => given(text, part).map_err(|finding| *finding),
+            Some(text) => given(text, &part.name).map_err(|finding| *finding),
         };
         checks.push(match found {
             Err(finding) => Check::failed(what, of, finding),
@@ -48,24 +48,24 @@ fn no_answer(task: &LabTask) -> Finding {
 
 /// The value that the answer gives for a part: the whole text of a single one, the line
 /// `name: value` of several.
-fn given(text: &str, part: &AnswerPart) -> Result<String, Box<Finding>> {
+pub(super) fn given(text: &str, part: &str) -> Result<String, Box<Finding>> {
     let unreadable = |why: String| Box::new(Finding::new(FindingKind::UnreadableAnswer, why));
-    if part.name.is_empty() {
+    if part.is_empty() {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         return match (lines.next(), lines.next()) {
             (Some(line), None) => Ok(line.to_owned()),
             _ => Err(unreadable("one line is wanted".to_owned())),
         };
     }
-    let mut values = text.lines().filter_map(|line| value_of(line, &part.name));
+    let mut values = text.lines().filter_map(|line| value_of(line, part));
     match (values.next(), values.next()) {
         (Some(value), None) if !value.is_empty() => Ok(value),
         (Some(_), Some(_)) => {
-            let why = format!("`{}` is answered twice", part.name);
+            let why = format!("`{part}` is answered twice");
             Err(unreadable(why))
         }
         _ => {
-            let why = format!("`{}: ...` is missing", part.name);
+            let why = format!("`{part}: ...` is missing");
             Err(Box::new(Finding::new(FindingKind::NoAnswer, why)))
         }
     }
@@ -91,7 +91,12 @@ fn judge(
     } else {
         &part.name
     };
-    if let Some(finding) = not_a_choice(plan, part, value).or_else(|| several(plan, part, value)) {
+    let said = Said {
+        part: &part.name,
+        choices: &part.choices,
+        value,
+    };
+    if let Some(finding) = said.unreadable(plan) {
         return Ok(Check::failed(what, of, finding));
     }
     for reference in std::iter::once(&part.expected).chain(&part.accepts) {
@@ -102,15 +107,6 @@ fn judge(
     }
     let finding = Finding::new(FindingKind::WrongAnswer, format!("it is not `{value}`"));
     Ok(Check::failed(what, of, finding))
-}
-
-fn not_a_choice(plan: &Plan, part: &AnswerPart, value: &str) -> Option<Finding> {
-    let mut choices = part.choices.iter();
-    if part.choices.is_empty() || choices.any(|choice| same(&plan.names, choice, value)) {
-        return None;
-    }
-    let why = format!("`{value}` is none of: {}", part.choices.join(", "));
-    Some(Finding::new(FindingKind::UnreadableAnswer, why))
 }
 
 /// Words by which a part of an answer says what kind of resource it asks for.
@@ -128,31 +124,54 @@ const KINDS: [&str; 11] = [
     "host",
 ];
 
-/// A short name that several resources share, unless the part says which kind it asks for.
-fn several(plan: &Plan, part: &AnswerPart, value: &str) -> Option<Finding> {
-    let asked = word(&part.name);
-    if !part.choices.is_empty() || KINDS.contains(&asked.as_str()) {
-        return None;
+/// A value that was said for a part.
+pub(super) struct Said<'a> {
+    pub(super) part: &'a str,
+    pub(super) choices: &'a [String],
+    pub(super) value: &'a str,
+}
+
+impl Said<'_> {
+    /// Why it cannot be judged.
+    pub(super) fn unreadable(&self, plan: &Plan) -> Option<Finding> {
+        self.not_a_choice(plan).or_else(|| self.several(plan))
     }
-    let all = plan.names.iter().map(|(name, _)| name);
-    let meant = all.filter(|name| {
-        name.split_once('.')
-            .is_some_and(|it| words_equal(it.1, value))
-    });
-    let meant: Vec<_> = meant.collect();
-    if meant.len() < 2 {
-        return None;
+
+    fn not_a_choice(&self, plan: &Plan) -> Option<Finding> {
+        let (value, mut choices) = (self.value, self.choices.iter());
+        if self.choices.is_empty() || choices.any(|choice| same(&plan.names, choice, value)) {
+            return None;
+        }
+        let why = format!("`{value}` is none of: {}", self.choices.join(", "));
+        Some(Finding::new(FindingKind::UnreadableAnswer, why))
     }
-    let why = format!(
-        "`{value}` may be any of: {}; write one of these or its id",
-        meant.join(", ")
-    );
-    Some(Finding::new(FindingKind::UnreadableAnswer, why))
+
+    /// A short name that several resources share, unless the part says which kind it asks for.
+    fn several(&self, plan: &Plan) -> Option<Finding> {
+        let value = self.value;
+        if !self.choices.is_empty() || KINDS.contains(&word(self.part).as_str()) {
+            return None;
+        }
+        let all = plan.names.iter().map(|(name, _)| name);
+        let meant = all.filter(|name| {
+            name.split_once('.')
+                .is_some_and(|it| words_equal(it.1, value))
+        });
+        let meant: Vec<_> = meant.collect();
+        if meant.len() < 2 {
+            return None;
+        }
+        let why = format!(
+            "`{value}` may be any of: {}; write one of these or its id",
+            meant.join(", ")
+        );
+        Some(Finding::new(FindingKind::UnreadableAnswer, why))
+    }
 }
 
 /// Whether `given` is one of the forms of `expected`: a value, or a resource of the scenario by its
 /// id, full name or short name. Words may follow a resource: `network_acl.app ingress`.
-fn same(names: &Names, expected: &str, given: &str) -> bool {
+pub(crate) fn same(names: &Names, expected: &str, given: &str) -> bool {
     if values_equal(expected, given) {
         return true;
     }
@@ -271,19 +290,13 @@ mod tests {
 
     #[test]
     fn parts_are_read_by_name_and_an_empty_template_is_no_answer() {
-        let part = |name: &str| AnswerPart {
-            name: name.to_owned(),
-            expected: "variant.x".to_owned(),
-            accepts: Vec::new(),
-            choices: Vec::new(),
-        };
         let text = "Rule: 90\ndirection =\nsubnet: subnet-1\nsubnet: subnet-2";
-        assert_eq!(given(text, &part("rule")).ok().as_deref(), Some("90"));
-        let missing = given(text, &part("direction")).expect_err("nothing written");
+        assert_eq!(given(text, "rule").ok().as_deref(), Some("90"));
+        let missing = given(text, "direction").expect_err("nothing written");
         assert_eq!(missing.name, FindingKind::NoAnswer);
-        let twice = given(text, &part("subnet")).expect_err("two of them");
+        let twice = given(text, "subnet").expect_err("two of them");
         assert_eq!(twice.name, FindingKind::UnreadableAnswer);
-        let lines = given("1446\n1400", &part("")).expect_err("two lines");
+        let lines = given("1446\n1400", "").expect_err("two lines");
         assert_eq!(lines.name, FindingKind::UnreadableAnswer);
     }
 }

@@ -3,4 +3,5 @@
 pub(crate) mod answer;
 pub(crate) mod filter;
 pub(crate) mod fix;
+pub(crate) mod prediction;
 pub(crate) mod query;

@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_session::{RunError, SessionError};
+use wirelab_scenario::TaskKind;
+use wirelab_session::{RunError, Session, SessionError, prediction, says_nothing};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
@@ -28,11 +29,17 @@ pub(crate) struct Arguments {
     /// How long: `90s`, `10m`, `1h30m`, `1d`
     #[arg(value_name = "DURATION", allow_hyphen_values = true)]
     duration: String,
+    /// Let the moment of a prediction pass though nothing was predicted
+    #[arg(long)]
+    unpredicted: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let duration = duration(&arguments.duration)?;
     let mut session = folder::open()?;
+    if !arguments.unpredicted {
+        predicted(&session, session.now() + duration)?;
+    }
     let interrupt = Interrupt::watch()?;
     let from = session.now();
     let mut progress = Progress::new(from, from + duration);
@@ -58,6 +65,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     } else {
         Code::Passed
     })
+}
+
+/// Refuses to show what was to be predicted, and is not.
+fn predicted(session: &Session, until: SimTime) -> Result<(), Failure> {
+    for task in &session.lab().tasks {
+        let TaskKind::Prediction(it) = &task.kind else {
+            continue;
+        };
+        if it.is_played() || session.reached() > it.at || until <= it.at {
+            continue;
+        }
+        let answer = session.answer(&task.name)?.unwrap_or_default();
+        if prediction(session.log(), &task.name, it).is_none() && says_nothing(&answer) {
+            let (name, at) = (&task.name, print::elapsed(it.at));
+            let why = format!("nothing is predicted for `{name}` yet; at {at} it can be seen");
+            let first = format!("write answers/{name}.txt first, or go on with `--unpredicted`");
+            return Err(Failure::usage(why).hint(first));
+        }
+    }
+    Ok(())
 }
 
 /// What Ctrl-C has left.

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use wirelab_scenario::{LabTask, TaskKind};
-use wirelab_session::Session;
+use wirelab_session::{Note, Session};
 use wirelab_simulator::host::TrafficProgram;
 
 use crate::failure::{Code, Failure};
@@ -39,6 +39,8 @@ struct Status {
     utc: String,
     ticket: String,
     evidence: Vec<String>,
+    /// What the learner noted on the way.
+    notes: Vec<Note>,
     interfaces: Vec<Interface>,
     /// Flow logs, as `wirelab query -g` names them.
     log_groups: Vec<String>,
@@ -90,6 +92,7 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         utc: crate::when::print_utc(session.run().utc()),
         ticket: session.ticket()?,
         evidence: evidence.iter().map(|path| lines::relative(path)).collect(),
+        notes: session.notes(),
         attempt: attempt(session),
         interfaces,
         log_groups: log_groups(session),
@@ -161,6 +164,10 @@ fn page(status: &Status) -> String {
             1 => format!("  {place}\n"),
             _ => format!("  {place}  ({files} files)\n"),
         };
+    }
+    if !status.notes.is_empty() {
+        text += &format!("\n{}\n", bold("NOTES"));
+        text.extend(status.notes.iter().map(lines::note));
     }
     let is_graded = status.tasks.iter().any(|task| task.best.is_some());
     let best = if is_graded {

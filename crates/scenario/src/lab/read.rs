@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wirelab_model::{SimDuration, SimTime, hex};
 
+use super::prediction;
 use super::{
     AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
     QueryTask, Succeeds, TaskKind,
@@ -35,13 +36,15 @@ pub(crate) fn lab_noting(
 
 fn read(dir: &Path, source: &Arc<Source>, fields: &Fields<'_>) -> Option<Lab> {
     format(fields);
-    let tasks: Vec<LabTask> = fields.tables("task").iter().filter_map(task).collect();
+    let mut tasks: Vec<LabTask> = fields.tables("task").iter().filter_map(task).collect();
     if tasks.is_empty() {
         fields
             .sink()
             .file("a lab has at least one `[[task]]`", None);
     }
     unique(&tasks, fields.sink());
+    let opens_at = moment(fields, "opens_at").unwrap_or_default();
+    prediction::place(&mut tasks, opens_at, fields.sink());
     let words = |key| {
         fields
             .texts(key)
@@ -54,7 +57,7 @@ fn read(dir: &Path, source: &Arc<Source>, fields: &Fields<'_>) -> Option<Lab> {
         name: folder_name(dir, fields)?,
         title: fields.required_text("title")?.text,
         scenario: fields.required_text("scenario")?.text,
-        opens_at: moment(fields, "opens_at").unwrap_or_default(),
+        opens_at,
         minutes: fields.integer("minutes").unwrap_or(15),
         teaches: words("teaches"),
         requires: words("requires"),
@@ -139,11 +142,12 @@ fn is_word(name: &str) -> bool {
 
 type Reader = fn(&Fields<'_>) -> Option<TaskKind>;
 
-const KINDS: [(&str, Reader); 5] = [
+const KINDS: [(&str, Reader); 6] = [
     ("answer", answer),
     ("tcpdump-filter", filter),
     ("logs-insights", query),
     ("athena", athena),
+    ("prediction", prediction::read),
     ("fix", fix),
 ];
 
@@ -187,6 +191,7 @@ fn answer_part(fields: &Fields<'_>, name: String) -> Option<AnswerPart> {
         expected,
         accepts,
         choices,
+        proof: fields.parsed("proof"),
     })
 }
 

@@ -20,7 +20,7 @@ mod proof;
 mod solve;
 mod trial;
 
-pub(crate) use self::expect::{by_name, word};
+pub(crate) use self::expect::{belongs, by_name, word};
 
 use std::fmt;
 use std::path::Path;

@@ -76,7 +76,8 @@ fn holds(run: &Run, expect: &Expect) -> Result<(), String> {
         return Ok(());
     };
     let drops = run.evidence().drops.iter();
-    let mut drops = drops.filter(|drop| within(drop.at) && belongs(drop, expect, &exchanges));
+    let mut drops =
+        drops.filter(|drop| within(drop.at) && belongs(drop, &expect.traffic, &exchanges));
     if drops.any(|drop| cause.matches(drop)) {
         Ok(())
     } else {
@@ -103,7 +104,7 @@ fn lost(
     let within = |drop: &&Dropped| from <= drop.at && drop.at <= to;
     let drops = run.evidence().drops.iter().filter(within);
     let mut reasons: Vec<(String, usize)> = Vec::new();
-    for drop in drops.filter(|drop| belongs(drop, expect, exchanges)) {
+    for drop in drops.filter(|drop| belongs(drop, &expect.traffic, exchanges)) {
         let reason = by_name(&run.plan().names, &drop.reason.to_string());
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
@@ -136,8 +137,8 @@ pub(crate) fn by_name(names: &Names, text: &str) -> String {
 
 /// Whether a packet is part of one of the exchanges, or an ICMP error about such a packet: the
 /// world says so, or its addresses and ports do.
-fn belongs(drop: &Dropped, expect: &Expect, exchanges: &[&TrafficEvent]) -> bool {
-    if drop.traffic.as_ref() == Some(&expect.traffic) {
+pub(crate) fn belongs(drop: &Dropped, traffic: &str, exchanges: &[&TrafficEvent]) -> bool {
+    if drop.traffic.as_deref() == Some(traffic) {
         return true;
     }
     let about = match &drop.packet.transport {

@@ -143,7 +143,8 @@ fn judge(
     let truth = truth(material, task, prediction, part, seed)?;
     if answer::same(&opening.plan().names, &truth.value, given) {
         let mut check = Check::passed(what, of);
-        check.note = truth.shown.into_iter().next();
+        let shown = truth.shown.into_iter().next();
+        check.note = shown.map(|line| line.trim_end_matches(':').to_owned());
         return Ok(check);
     }
     let summary = format!("you said `{given}`; it is `{}`", truth.value);

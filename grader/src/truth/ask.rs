@@ -11,7 +11,7 @@ use wirelab_wire::FiveTuple;
 use wirelab_wire::link::LinkType;
 
 use super::{Evidence, Value};
-use crate::author::{by_name, word};
+use crate::author::{belongs, by_name, word};
 use crate::flow_logs;
 use crate::moment::Moment;
 
@@ -81,9 +81,10 @@ fn outcome(evidence: &Evidence<'_>, traffic: &str) -> Answer {
     let at = evidence.moment(first.started);
     let mut shown = vec![format!("`{traffic}` of {at}: {}", is.replace('_', " "))];
     if first.outcome != Outcome::Completed {
-        let drops = evidence.run.evidence().drops.iter();
-        let mut drops = drops.filter(|drop| first.started <= drop.at && drop.at <= first.at);
-        let lost = drops.find(|drop| drop.traffic.as_deref() == Some(traffic));
+        // A connection whose packets are lost sends less and less often: the last one before that.
+        let drops = evidence.run.evidence().drops.iter().rev();
+        let mut drops = drops.filter(|drop| drop.at <= first.at);
+        let lost = drops.find(|drop| belongs(drop, traffic, &[first]));
         shown.extend(lost.map(|drop| lost_packet(evidence, drop)));
     }
     Ok((Value::Text(is.to_owned()), shown))

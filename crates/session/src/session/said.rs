@@ -1,8 +1,8 @@
 //! What a learner says before the evidence is there, and what they suppose: predictions and notes.
 //!
-//! Both are entries of the journal, which knows what could be seen when they were made. One about the
-//! timeline is kept by itself: whatever lets time pass first writes down what the answer file says.
-//! One that is played at once is made with [`Session::predict`], and stands.
+//! Both are entries of the journal, which knows what could be seen when they were made.
+//! One about the timeline is kept by itself: whatever lets time pass first writes down what the
+//! answer file says. One that is played at once is made with [`Session::predict`], and stands.
 
 use smol_str::SmolStr;
 use wirelab_model::SimTime;

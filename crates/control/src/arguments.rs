@@ -117,15 +117,21 @@ impl Arguments {
 
 /// `MaxResults` as the service model bounds it: 5 to 1,000 for most lists.
 fn check_page_size(operation: &str, wanted: u32) -> Result<(), ApiError> {
-    const MOST: u32 = 1_000;
-    let unbounded = operation.contains("VpcEndpoint");
-    let (least, most) = match operation.starts_with("Describe") && !unbounded {
-        true => (5, MOST),
-        false => (1, MOST),
+    let (least, most) = match operation {
+        "DescribeManagedPrefixLists"
+        | "DescribeNetworkInsightsAnalyses"
+        | "DescribeNetworkInsightsPaths"
+        | "GetManagedPrefixListEntries" => (1, 100),
+        "DescribeEgressOnlyInternetGateways"
+        | "DescribeStaleSecurityGroups"
+        | "GetManagedPrefixListAssociations" => (5, 255),
+        "DescribeRouteTables" => (5, 100),
+        _ if operation.contains("VpcEndpoint") => (1, u32::MAX),
+        _ => (5, 1_000),
     };
     let bound = if wanted < least {
         format!("greater than {least}")
-    } else if wanted > most && !unbounded {
+    } else if wanted > most {
         format!("less than {most}")
     } else {
         return Ok(());

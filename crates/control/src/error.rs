@@ -139,6 +139,9 @@ errors! {
         "EgressOnlyInternetGatewayLimitExceeded",
         "The maximum number of egress-only internet gateways has been reached, or {vpc} has one.";
     route_not_supported(message: impl Display) = "RouteNotSupported", "{message}";
+    vpn_gateway_not_attached(gateway: impl Display, vpc: impl Display) =
+        "InvalidVpnGatewayAttachment.NotFound",
+        "The attachment with vpn gateway ID '{gateway}' and vpc ID '{vpc}' does not exist";
     vpn_attachment_limit(gateway: impl Display, vpc: impl Display) =
         "VpnGatewayAttachmentLimitExceeded",
         "{gateway} can be attached to one VPC, and {vpc} can have one virtual private gateway";

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SecurityGroupId, SimTime,
-    UnixTime, VpnConnectionId,
+    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SecurityGroupId,
+    SecurityGroupRuleId, SimTime, Tag, UnixTime, VpnConnectionId,
 };
 
 use crate::athena::Athena;
@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) zone_changes: BTreeMap<SmolStr, ZoneChange>,
     /// Groups of other VPCs that rules refer to.
     pub(crate) foreign_groups: BTreeMap<SecurityGroupId, ForeignGroup>,
+    /// Tags of rules of security groups.
+    pub(crate) rule_tags: BTreeMap<SecurityGroupRuleId, Vec<Tag>>,
     /// Paths and analyses of Reachability Analyzer.
     pub(crate) insights: Insights,
     /// Accounts in Regions that somebody has called: their default VPC was made.

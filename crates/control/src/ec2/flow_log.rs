@@ -73,6 +73,7 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
             "Invalid Flow Log Max Aggregation Interval {interval}: 60 or 600 seconds"
         )));
     }
+    let tags = tx.tags::<FlowLog>()?;
     let mut made = Vec::new();
     let mut unsuccessful = Vec::new();
     for resource_id in &request.resource_ids {
@@ -93,7 +94,7 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
             destination_options: destination.options,
             tag_field_specifications: request.tag_field_specifications.clone(),
             creation_time: tx.utc(),
-            tags: tx.tags::<FlowLog>()?,
+            tags: tags.clone(),
         };
         if tx.each::<FlowLog>().any(|other| is_same(other, &flow_log)) {
             return Err(error::flow_log_exists());

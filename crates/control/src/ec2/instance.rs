@@ -17,7 +17,7 @@ use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
 use crate::ec2::metadata_options::{self, MetadataRequest};
-use crate::ec2::network_interface::{self, NewInterface};
+use crate::ec2::network_interface::{self, AddressRequest, NewInterface};
 use crate::ec2::{default_vpc, instance_state, instance_type, interface_attachment};
 use crate::error;
 use crate::kind::Kind;
@@ -131,6 +131,9 @@ struct InterfaceRequest {
     #[serde(default)]
     groups: Vec<SecurityGroupId>,
     private_ip_address: Option<Ipv4Addr>,
+    /// The CLI's form of `--private-ip-address` beside `--associate-public-ip-address`.
+    #[serde(default)]
+    private_ip_addresses: Vec<AddressRequest>,
     #[serde(default)]
     secondary_private_ip_address_count: usize,
     #[serde(default)]
@@ -196,6 +199,7 @@ impl RunInstances {
                 subnet_id: Some(subnet_id),
                 groups,
                 private_ip_address: self.private_ip_address,
+                private_ip_addresses: Vec::new(),
                 secondary_private_ip_address_count: 0,
                 ipv6_addresses: self.ipv6_addresses.clone(),
                 ipv6_address_count: self.ipv6_address_count,
@@ -333,13 +337,14 @@ fn interface(
         }
         return Ok(id.clone());
     }
+    let (listed, secondary) = AddressRequest::split(&wanted.private_ip_addresses);
     let new = NewInterface {
         subnet: wanted
             .subnet_id
             .clone()
             .ok_or_else(error::vpc_not_specified)?,
-        address: wanted.private_ip_address,
-        secondary: Vec::new(),
+        address: wanted.private_ip_address.or(listed),
+        secondary,
         secondary_count: wanted.secondary_private_ip_address_count,
         ipv6: Wanted::new(&wanted.ipv6_addresses, wanted.ipv6_address_count)?,
         groups: wanted.groups.clone(),

@@ -120,6 +120,16 @@ impl Insights {
         }
     }
 
+    /// What is tagged: id, type, tags.
+    pub(crate) fn all_tags(&self) -> impl Iterator<Item = (&str, &'static str, &[Tag])> {
+        let paths = self.paths.iter();
+        let paths = paths.map(|(id, it)| (id.as_str(), "network-insights-path", &it.tags[..]));
+        let analyses = self.analyses.iter();
+        paths.chain(
+            analyses.map(|(id, it)| (id.as_str(), "network-insights-analysis", &it.tags[..])),
+        )
+    }
+
     /// The tags of a path or an analysis.
     pub(crate) fn tags_mut(&mut self, id: &str) -> Option<&mut Vec<Tag>> {
         let path = self.paths.get_mut(id).map(|it| &mut it.tags);

@@ -162,27 +162,36 @@ pub(crate) struct CreateNetworkInterface {
     connection_tracking_specification: Option<ConnectionTracking>,
 }
 
-#[derive(Deserialize)]
+/// An address that a new interface is to have, the primary one or another.
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct AddressRequest {
+pub(crate) struct AddressRequest {
     private_ip_address: Ipv4Addr,
     #[serde(default)]
     primary: bool,
+}
+
+impl AddressRequest {
+    /// The primary address, if one is marked so, and the others.
+    pub(crate) fn split(wanted: &[Self]) -> (Option<Ipv4Addr>, Vec<Ipv4Addr>) {
+        let (primary, secondary): (Vec<_>, Vec<_>) = wanted.iter().partition(|it| it.primary);
+        let secondary = secondary.iter().map(|it| it.private_ip_address);
+        (
+            primary.first().map(|it| it.private_ip_address),
+            secondary.collect(),
+        )
+    }
 }
 
 pub(crate) fn create_network_interface(
     tx: &mut Transaction<'_>,
     request: CreateNetworkInterface,
 ) -> Reply {
-    let (primary, secondary): (Vec<_>, Vec<_>) = request
-        .private_ip_addresses
-        .iter()
-        .partition(|it| it.primary);
-    let listed = primary.first().map(|it| it.private_ip_address);
+    let (listed, secondary) = AddressRequest::split(&request.private_ip_addresses);
     let new = NewInterface {
         subnet: request.subnet_id,
         address: request.private_ip_address.or(listed),
-        secondary: secondary.iter().map(|it| it.private_ip_address).collect(),
+        secondary,
         secondary_count: request.secondary_private_ip_address_count,
         ipv6: Wanted::new(&request.ipv6_addresses, request.ipv6_address_count)?,
         groups: request.groups,

@@ -136,6 +136,7 @@ pub(crate) fn authorize_egress(tx: &mut Transaction<'_>, request: Authorize) -> 
 fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> Reply {
     let rules = request.into_rules();
     let mut group = rules.group(tx)?;
+    let tags = tx.tags_of("security-group-rule")?;
     let mut made = Vec::new();
     for (key, description) in rules.meant(tx, &group.vpc_id)? {
         check_peer(tx, &group.vpc_id, &key.peer, is_egress)?;
@@ -148,14 +149,12 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
         let id = tx.new_text_id(SecurityGroupRuleId::PREFIX);
         let rule = SecurityGroupRule {
             security_group_rule_id: SecurityGroupRuleId::new(id),
-            group_id: group.group_id.clone(),
-            is_egress,
-            ip_protocol: key.protocol,
-            from_port: key.from_port,
-            to_port: key.to_port,
-            peer: key.peer,
-            description,
+            ..described(&group, is_egress, key, description)
         };
+        if !tags.is_empty() {
+            let id = rule.security_group_rule_id.clone();
+            tx.state.rule_tags.insert(id, tags.clone());
+        }
         made.push(rule.clone());
         group.rules.push(rule);
     }
@@ -166,6 +165,18 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
         .collect();
     tx.put(group);
     Ok(json!({ "Return": true, "SecurityGroupRules": shown }))
+}
+
+/// Refuses a rule that none of the caller's groups has.
+///
+/// # Errors
+/// `InvalidSecurityGroupRuleId.NotFound`.
+pub(crate) fn require(tx: &Transaction<'_>, id: &SecurityGroupRuleId) -> Result<(), ApiError> {
+    let mut rules = tx.each::<SecurityGroup>().flat_map(|it| &it.rules);
+    let known = rules.any(|it| it.security_group_rule_id == *id);
+    known
+        .then_some(())
+        .ok_or_else(|| error::rule_id_not_found(id))
 }
 
 fn check_limit(
@@ -214,11 +225,16 @@ fn revoke(tx: &mut Transaction<'_>, mut request: Revoke, is_egress: bool) -> Rep
     let ids = std::mem::take(&mut request.security_group_rule_ids);
     let rules = request.into_rules();
     let mut group = rules.group(tx)?;
-    let mut revoked = Vec::new();
+    let is_default = tx.get::<Vpc>(&group.vpc_id)?.is_default;
+    let (mut revoked, mut unknown) = (Vec::new(), Vec::new());
     if ids.is_empty() {
-        for (key, _) in rules.meant(tx, &group.vpc_id)? {
-            let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
-            revoked.push(group.rules.remove(index));
+        for (key, description) in rules.meant(tx, &group.vpc_id)? {
+            match position(&group, is_egress, &key) {
+                Some(index) => revoked.push(group.rules.remove(index)),
+                // In a default VPC this is no error (the action's page in the API reference).
+                None if is_default => unknown.push(described(&group, is_egress, key, description)),
+                None => return Err(error::rule_not_found()),
+            }
         }
     } else {
         for id in &ids {
@@ -230,9 +246,36 @@ fn revoke(tx: &mut Transaction<'_>, mut request: Revoke, is_egress: bool) -> Rep
             revoked.push(group.rules.remove(index));
         }
     }
+    for rule in &revoked {
+        tx.state.rule_tags.remove(&rule.security_group_rule_id);
+    }
     let shown: Vec<_> = revoked.iter().map(show_revoked).collect();
+    let mut reply = json!({ "Return": true, "RevokedSecurityGroupRules": shown });
+    if !unknown.is_empty() {
+        let unknown: Vec<_> = unknown.iter().collect();
+        reply["UnknownIpPermissions"] = permission::show(&unknown, &group, tx.state);
+    }
     tx.put(group);
-    Ok(json!({ "Return": true, "RevokedSecurityGroupRules": shown }))
+    Ok(reply)
+}
+
+/// A rule that a call describes and no group has.
+fn described(
+    group: &SecurityGroup,
+    is_egress: bool,
+    key: RuleKey,
+    description: Option<SmolStr>,
+) -> SecurityGroupRule {
+    SecurityGroupRule {
+        security_group_rule_id: SecurityGroupRuleId::new(""),
+        group_id: group.group_id.clone(),
+        is_egress,
+        ip_protocol: key.protocol,
+        from_port: key.from_port,
+        to_port: key.to_port,
+        peer: key.peer,
+        description,
+    }
 }
 
 fn position(group: &SecurityGroup, is_egress: bool, key: &RuleKey) -> Option<usize> {
@@ -409,7 +452,9 @@ pub(crate) fn describe_security_group_rules(
     for group in reader.each::<SecurityGroup>() {
         for rule in &group.rules {
             let named = wanted.is_empty() || wanted.contains(&rule.security_group_rule_id);
-            if named && reader.passes(rule, &[], FIELDS)? {
+            let tags = reader.state.rule_tags.get(&rule.security_group_rule_id);
+            let tags = tags.map_or(&[][..], |it| &it[..]);
+            if named && reader.passes(rule, tags, FIELDS)? {
                 chosen.push((rule, group));
             }
         }
@@ -455,7 +500,8 @@ fn show(rule: &SecurityGroupRule, group: &SecurityGroup, state: &State) -> Value
     };
     shown[member] = value;
     shown["Description"] = json!(rule.description);
-    shown["Tags"] = json!([]);
+    let tags = state.rule_tags.get(&rule.security_group_rule_id);
+    shown["Tags"] = json!(tags.map_or(&[][..], |it| &it[..]));
     shown
 }
 

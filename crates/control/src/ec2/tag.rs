@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
+use crate::ec2::security_group_rule;
 use crate::error;
 use crate::kind;
 use crate::transaction::Transaction;
@@ -29,18 +30,13 @@ pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Repl
     }
     for id in &request.resources {
         let mut count = 0;
-        let is_owned = tx.owns(id);
-        let mut edit = |tags: &mut Vec<Tag>| {
+        edit_tags(tx, id, |tags| {
             for tag in &request.tags {
                 tags.retain(|old| old.key != tag.key);
                 tags.push(tag.clone());
             }
             count = tags.len();
-        };
-        match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
-            Some(tags) => edit(tags),
-            None => kind::edit_tags(&mut tx.state.resources, id, is_owned, edit)?,
-        }
+        })?;
         if count > quota {
             return Err(error::tag_limit(id));
         }
@@ -96,19 +92,34 @@ impl TagPattern {
 
 pub(crate) fn delete_tags(tx: &mut Transaction<'_>, request: DeleteTags) -> Reply {
     for id in &request.resources {
-        let is_owned = tx.owns(id);
-        let edit = |tags: &mut Vec<Tag>| {
-            let goes = |tag: &Tag| {
-                request.tags.is_empty() || request.tags.iter().any(|it| it.matches(tag))
-            };
-            tags.retain(|tag| !goes(tag));
-        };
-        match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
-            Some(tags) => edit(tags),
-            None => kind::edit_tags(&mut tx.state.resources, id, is_owned, edit)?,
-        }
+        let goes =
+            |tag: &Tag| request.tags.is_empty() || request.tags.iter().any(|it| it.matches(tag));
+        edit_tags(tx, id, |tags| tags.retain(|tag| !goes(tag)))?;
     }
     Ok(done())
+}
+
+/// Applies `edit` to the tags of whatever has this id, if it is the caller's.
+fn edit_tags(
+    tx: &mut Transaction<'_>,
+    id: &SmolStr,
+    edit: impl FnOnce(&mut Vec<Tag>),
+) -> Result<(), ApiError> {
+    let prefix = id.rsplit_once('-').map_or("", |(prefix, _)| prefix);
+    if prefix == SecurityGroupRuleId::PREFIX {
+        let id = SecurityGroupRuleId::new(id.clone());
+        security_group_rule::require(tx, &id)?;
+        edit(tx.state.rule_tags.entry(id).or_default());
+        return Ok(());
+    }
+    let is_owned = tx.owns(id);
+    match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
+        Some(tags) => {
+            edit(tags);
+            Ok(())
+        }
+        None => kind::edit_tags(&mut tx.state.resources, id, is_owned, edit),
+    }
 }
 
 #[derive(Deserialize)]
@@ -126,8 +137,17 @@ const FIELDS: &[Field<Described>] = &[
 
 pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
     reader.check_filters(FIELDS)?;
+    let mut all = kind::all_tags(reader.resources(), |id| reader.owns(id));
+    let insights = reader.state.insights.all_tags();
+    let insights = insights.filter(|(id, ..)| reader.owns(id));
+    all.extend(insights.map(|(id, kind, tags)| (id.to_owned(), kind, tags)));
+    for group in reader.each::<SecurityGroup>() {
+        let rules = group.rules.iter().map(|it| &it.security_group_rule_id);
+        let tagged = rules.filter_map(|id| Some((id, reader.state.rule_tags.get(id)?)));
+        all.extend(tagged.map(|(id, it)| (id.to_string(), "security-group-rule", &it[..])));
+    }
     let mut chosen = Vec::new();
-    for (id, resource_type, tags) in kind::all_tags(reader.resources(), |id| reader.owns(id)) {
+    for (id, resource_type, tags) in all {
         for tag in tags {
             let described = (id.clone(), resource_type, tag.clone());
             if reader.passes(&described, std::slice::from_ref(tag), FIELDS)? {

@@ -103,7 +103,7 @@ pub(crate) fn attach_vpn_gateway(tx: &mut Transaction<'_>, request: Attachment) 
 pub(crate) fn detach_vpn_gateway(tx: &mut Transaction<'_>, request: Attachment) -> Reply {
     let gateway = tx.edit::<VpnGateway>(&request.vpn_gateway_id)?;
     if gateway.vpc_id.as_ref() != Some(&request.vpc_id) {
-        return Err(error::gateway_not_attached(
+        return Err(error::vpn_gateway_not_attached(
             &request.vpn_gateway_id,
             &request.vpc_id,
         ));

@@ -321,3 +321,29 @@ pub(crate) fn is_last(request: &Request<Vec<u8>>) -> bool {
         _ => says("close"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_client_that_stops_in_the_middle_of_a_request_is_told_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address");
+        let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\n";
+        for sent in [head.to_owned(), format!("{head}\r\nAct")] {
+            let mut client = TcpStream::connect(port).expect("a listener");
+            client.write_all(sent.as_bytes()).expect("a connection");
+            let (stream, _) = listener.accept().expect("a client");
+            let mut connection = Connection::new(stream).expect("a connection");
+            let request = connection.request(Instant::now() + Duration::from_millis(50));
+            let status = match request {
+                Err(Fault::Refused(status, _)) => status,
+                _ => panic!("half a request was taken for one, or for an end"),
+            };
+            assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+        }
+    }
+}

@@ -171,3 +171,30 @@ fn forms_that_are_too_large_or_too_deep_are_refused_at_once() {
         );
     }
 }
+
+#[test]
+fn bodies_that_nest_too_deep_are_refused_in_each_dialect() {
+    const LEVELS: usize = 100_000;
+    let target = ("X-Amz-Target", "Logs_20140328.FilterLogEvents");
+    let cbor = ("Smithy-Protocol", "rpc-v2-cbor");
+    let metrics = "/service/GraniteServiceVersion20100801/operation/ListMetrics";
+    let json = format!("{{\"logGroupName\": {}", "[".repeat(LEVELS));
+    let objects = "{\"a\":".repeat(LEVELS);
+    for (service, path, header, body) in [
+        ("logs", "/", Some(target), json.into_bytes()),
+        ("logs", "/", Some(target), objects.into_bytes()),
+        ("monitoring", metrics, Some(cbor), vec![0x81; LEVELS]),
+        ("monitoring", metrics, Some(cbor), vec![0xc1; LEVELS]),
+        (
+            "route53",
+            "/2013-04-01/hostedzone",
+            None,
+            "<a>".repeat(LEVELS).into_bytes(),
+        ),
+    ] {
+        let mut request = request(service, header, body);
+        *request.uri_mut() = path.parse().expect("a path");
+        let response = endpoint().answer(&request);
+        assert_eq!(response.status().as_u16(), 400, "{service}: {response:?}");
+    }
+}

@@ -9,10 +9,12 @@ import os
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from probes import Probes
 from suite import check, done, held, refused, untried
 
 config = Config(retries={"max_attempts": 0})
 ec2 = held(boto3.client("ec2", config=config))
+probes = Probes(ec2)
 sts = held(boto3.client("sts", config=config))
 region = ec2.meta.region_name
 
@@ -563,6 +565,7 @@ for gone in (path, inside):
 refused("InvalidNetworkInsightsPathId.NotFound", ec2.delete_network_insights_path, NetworkInsightsPathId=path)
 ec2.terminate_instances(InstanceIds=machines)
 
+check(not probes.odd, "\n".join(probes.odd))
 print("not tried:", " ".join(sorted(untried())) or "none")
 check(not untried(), untried())
 done()

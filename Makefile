@@ -4,10 +4,10 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup play build test lint fmt book deny install
+.PHONY: help setup play build test sdk-test lint fmt book deny install
 
 help:              ## what can be made
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup:             ## install what is missing (libpcap headers, tcpdump, Rust)
 	@scripts/setup.sh play
@@ -22,6 +22,10 @@ test:              ## everything CI runs: format, all tests, the book's console 
 	@scripts/setup.sh test
 	$(CARGO) fmt --all -- --check
 	$(CARGO) test --locked --workspace --no-fail-fast
+
+sdk-test: build    ## the AWS SDK for Rust against a sandbox (builds aws-sdk-ec2: minutes, 8 GB of memory)
+	nice $(abspath $(TARGET))/debug/wirelab sandbox --temporary --strict -- \
+	    $(CARGO) test --locked --manifest-path sdk/Cargo.toml
 
 lint:              ## clippy and rustdoc without a warning
 	@scripts/setup.sh test

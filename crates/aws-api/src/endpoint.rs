@@ -113,8 +113,8 @@ impl Endpoint {
         }
         if signature.service == "s3" {
             let answered = self.with_session(|session| {
-                signature.caller(session.plan())?;
-                service::s3::answer(session, request, id)
+                let caller = signature.caller(session.plan())?;
+                service::s3::answer(session, request, &caller, id)
             });
             return answered.map_err(Refusal::into_api);
         }
@@ -187,6 +187,7 @@ impl Endpoint {
                 session.reset()?;
                 self.desk.clear();
                 service::forget_tables(session)?;
+                service::s3::forget(session)?;
                 self.has_evidence.store(true, Ordering::Relaxed);
             }
             Ok(may)

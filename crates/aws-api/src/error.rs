@@ -28,7 +28,9 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             | "VPCAssociationNotFound",
         ) => StatusCode::NOT_FOUND,
         (_, "InvalidRange") => StatusCode::RANGE_NOT_SATISFIABLE,
-        (_, "HostedZoneAlreadyExists") => StatusCode::CONFLICT,
+        (_, "HostedZoneAlreadyExists" | "BucketAlreadyOwnedByYou" | "BucketNotEmpty") => {
+            StatusCode::CONFLICT
+        }
         (
             _,
             "UnauthorizedOperation"

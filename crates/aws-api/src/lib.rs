@@ -54,7 +54,7 @@
 //! path, query and, where there is one, a body of XML. From there it is a call as any other.
 //!
 //! S3 is the exception: an object is octets, not a structure, so `service::s3` answers requests
-//! itself. It shows the buckets in `evidence/s3`, to read.
+//! itself. It shows the buckets in `evidence/s3`, and puts there what clients put.
 //!
 //! # To add an action
 //!

@@ -2,12 +2,19 @@
 //!
 //! A by-product of the journal: every mutating call of the timeline and of the effective journal,
 //! refused ones too, becomes one management event. What was undone never happened. Reads are no
-//! events here, since the journal does not hold them.
+//! events here, since the journal does not hold them; data that are put (`PutLogEvents`,
+//! `PutMetricData`) are data events, which the event history does not have (CloudTrail User Guide,
+//! "Logging data events").
 //!
 //! An event can be looked up about 5 minutes after its call (CloudTrail User Guide; `facts.md` 2.14
-//! and row 130), drawn for each call from [`DELAY_SECS`]. Records are shaped as EC2's are: member
-//! names begin in lower case, lists are `{"items": [...]}`, an error's code begins with `Client.`
-//! and leaves no response elements.
+//! and row 130), drawn for each call from [`DELAY_SECS`]. Member names of records begin in lower
+//! case (CloudTrail User Guide, "CloudTrail record contents"). EC2's records have its wire's shape
+//! besides: lists are `{"items": [...]}`, and an error's code begins with `Client.`; those of other
+//! services have their JSON. An error leaves no response elements, nor does a reply without
+//! members.
+//!
+//! [`Events`] makes events one by one, the newest first, and only those that are wanted: what a
+//! call tells without its record (name, service, caller, time) is looked at first.
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -90,6 +97,18 @@ impl Attribute {
             Self::Username => event.username == value,
         }
     }
+
+    /// Whether the call's event may have this value, as far as the call alone tells.
+    fn may_match(self, call: &ApiEvent, value: &str) -> bool {
+        match self {
+            Self::EventName => call.call.operation == value,
+            Self::EventSource => value.strip_suffix(".amazonaws.com") == Some(&call.call.service),
+            Self::ReadOnly => value == "false",
+            Self::ResourceName => resources(call).iter().any(|(_, name)| name == value),
+            Self::Username => username(call) == value,
+            Self::EventId | Self::ResourceType => true,
+        }
+    }
 }
 
 /// Which events are asked for.
@@ -103,36 +122,96 @@ pub struct Lookup {
     pub end: Option<UnixTime>,
 }
 
-/// The events of a run that can be looked up now, newest first, and how many are still on their
+/// The events of a run that can be looked up now, newest first, and those that are still on their
 /// way. The run must hold its whole evidence.
 #[must_use]
 pub fn history(run: &Run, lookup: &Lookup) -> (Vec<HistoryEvent>, Vec<HistoryEvent>) {
-    let calls = run.evidence().calls.iter().enumerate();
-    let events = calls.map(|(at, call)| event(run, at, call));
-    let wanted = events.filter(|event| {
-        let utc = run.plan().starts.at(event.at);
-        let in_time = lookup.start.is_none_or(|start| start <= utc)
-            && lookup.end.is_none_or(|end| utc <= end);
-        let mut attributes = lookup.attributes.iter();
-        in_time && attributes.all(|(attribute, value)| attribute.matches(event, value))
-    });
     let now = run.now();
-    let (mut ready, mut waiting): (Vec<_>, Vec<_>) =
-        wanted.partition(|event| event.available_at <= now);
-    ready.reverse();
-    waiting.reverse();
-    (ready, waiting)
+    let events = Events::new(run, lookup).map(|(_, event)| event);
+    events.partition(|event| event.available_at <= now)
+}
+
+/// The events that a lookup wants, newest first, those included that are still on their way, each
+/// with its number: the first of a run has 0. The run must hold its whole evidence.
+#[derive(Debug)]
+pub struct Events<'r> {
+    run: &'r Run,
+    lookup: &'r Lookup,
+    /// Calls that have not been looked at.
+    left: usize,
+}
+
+impl<'r> Events<'r> {
+    /// All of them.
+    #[must_use]
+    pub fn new(run: &'r Run, lookup: &'r Lookup) -> Self {
+        let left = run.evidence().calls.len();
+        Self { run, lookup, left }
+    }
+
+    /// Those up to the number `last`, and that one.
+    #[must_use]
+    pub fn up_to(mut self, last: usize) -> Self {
+        self.left = self.left.min(last.saturating_add(1));
+        self
+    }
+
+    fn wants(&self, call: &ApiEvent) -> bool {
+        let utc = self.run.plan().starts.at(call.at);
+        let lookup = self.lookup;
+        let mut attributes = lookup.attributes.iter();
+        lookup.start.is_none_or(|start| start <= utc)
+            && lookup.end.is_none_or(|end| utc <= end)
+            && is_management(call)
+            && attributes.all(|(attribute, value)| attribute.may_match(call, value))
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = (usize, HistoryEvent);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.left > 0 {
+            self.left -= 1;
+            let call = &self.run.evidence().calls[self.left];
+            if !self.wants(call) {
+                continue;
+            }
+            let event = event(self.run, self.left, call);
+            let mut attributes = self.lookup.attributes.iter();
+            if attributes.all(|(attribute, value)| attribute.matches(&event, value)) {
+                return Some((self.left, event));
+            }
+        }
+        None
+    }
+}
+
+/// Whether the call is a management event.
+fn is_management(call: &ApiEvent) -> bool {
+    !matches!(
+        call.call.operation.as_str(),
+        "PutLogEvents" | "PutMetricData"
+    )
+}
+
+/// When an event can be looked up.
+fn available_at(run: &Run, name: &str, call: &ApiEvent) -> SimTime {
+    let mut stream = Stream::new(run.plan().seed.names, name);
+    call.at + SimDuration::from_secs(stream.range(DELAY_SECS.0, DELAY_SECS.1))
 }
 
 fn event(run: &Run, index: usize, call: &ApiEvent) -> HistoryEvent {
     let plan = run.plan();
     let name = format!("api history {index} {}", call.at.as_nanos());
-    let mut stream = Stream::new(plan.seed.names, &name);
-    let delay = SimDuration::from_secs(stream.range(DELAY_SECS.0, DELAY_SECS.1));
+    let is_ec2 = call.call.service == "ec2";
     let event_id = uuid(&format!("{} {name} event", plan.seed.names));
     let request_id = uuid(&format!("{} {name} request", plan.seed.names));
     let error = call.reply.as_ref().err();
-    let error_code = error.map(|error| format_smolstr!("Client.{}", error.code));
+    let error_code = error.map(|error| match is_ec2 {
+        true => format_smolstr!("Client.{}", error.code),
+        false => error.code.clone(),
+    });
     let event_source = format_smolstr!("{}.amazonaws.com", call.call.service);
     let mut record = Map::new();
     let mut member = |key: &str, value: Value| record.insert(key.to_owned(), value);
@@ -154,8 +233,8 @@ fn event(run: &Run, index: usize, call: &ApiEvent) -> HistoryEvent {
         member("errorCode", json!(error_code));
         member("errorMessage", json!(error.message));
     }
-    member("requestParameters", members(&call.call.parameters));
-    member("responseElements", response(call, &request_id));
+    member("requestParameters", request(call, is_ec2));
+    member("responseElements", response(call, &request_id, is_ec2));
     member("requestID", json!(request_id));
     member("eventID", json!(event_id));
     member("readOnly", json!(false));
@@ -165,7 +244,7 @@ fn event(run: &Run, index: usize, call: &ApiEvent) -> HistoryEvent {
     member("eventCategory", json!("Management"));
     HistoryEvent {
         at: call.at,
-        available_at: call.at + delay,
+        available_at: available_at(run, &name, call),
         event_id,
         event_name: call.call.operation.clone(),
         event_source,
@@ -218,10 +297,29 @@ fn source_address(seed: u64, call: &ApiEvent) -> String {
     format!("198.51.100.{host}")
 }
 
-fn response(call: &ApiEvent, request_id: &str) -> Value {
+/// What was asked for; `null` if nothing was.
+fn request(call: &ApiEvent, is_ec2: bool) -> Value {
+    let parameters = &call.call.parameters;
+    match is_ec2 {
+        true => members(parameters),
+        false if parameters.is_empty() => Value::Null,
+        false => lowered(&Value::Object(parameters.clone())),
+    }
+}
+
+fn response(call: &ApiEvent, request_id: &str, is_ec2: bool) -> Value {
     let Ok(reply) = &call.reply else {
         return Value::Null;
     };
+    if !is_ec2 {
+        // Operations without output say no more here than on the wire.
+        let mut members = reply.as_object().cloned().unwrap_or_default();
+        members.remove("Return");
+        return match members.is_empty() {
+            true => Value::Null,
+            false => lowered(&Value::Object(members)),
+        };
+    }
     let mut elements = json!({ "requestId": request_id });
     if let (Some(elements), Some(members)) = (elements.as_object_mut(), reply.as_object()) {
         for (key, value) in members {
@@ -249,6 +347,19 @@ fn shaped(value: &Value) -> Value {
         Value::Object(object) => members(object),
         Value::Array(list) if list.is_empty() => json!({}),
         Value::Array(list) => json!({ "items": list.iter().map(shaped).collect::<Vec<_>>() }),
+        other => other.clone(),
+    }
+}
+
+/// Names in lower case at the front, and all else as it is.
+fn lowered(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let members = object.iter();
+            let members = members.map(|(key, value)| (lower_first(key), lowered(value)));
+            members.collect::<Map<_, _>>().into()
+        }
+        Value::Array(list) => list.iter().map(lowered).collect(),
         other => other.clone(),
     }
 }

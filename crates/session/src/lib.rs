@@ -39,7 +39,7 @@ pub use content::Content;
 pub use error::SessionError;
 pub use evidence::{ApiEvent, Datapoint, Evidence};
 pub use flow_files::{S3Object, s3_objects};
-pub use history::{Attribute, HistoryEvent, Lookup, history};
+pub use history::{Attribute, Events, HistoryEvent, Lookup, history};
 pub use journal::{Entry, EntryKind, Header, build, effective};
 pub use lock::Waiting;
 pub use replay::apply;

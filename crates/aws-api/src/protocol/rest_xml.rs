@@ -15,7 +15,7 @@ use crate::error;
 use crate::shape::{Scalar, Table, Type};
 use document::Element;
 
-mod document;
+pub(crate) mod document;
 
 /// The action of a method and a path, and what the path says of its parameters, by their names in
 /// the template.

@@ -12,8 +12,8 @@
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use wirelab_model::{ApiError, Caller, hex};
-use wirelab_session::{Attribute, HistoryEvent, Lookup, Run, Session, history};
+use wirelab_model::{ApiError, Caller, UnixTime, hex};
+use wirelab_session::{Attribute, Events, HistoryEvent, Lookup, Run, Session};
 
 use super::{Refusal, Request};
 use crate::access_key::AccessKey;
@@ -43,18 +43,17 @@ const ACCESS_KEY_ID: &str = "AccessKeyId";
 
 pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Value, Refusal> {
     let asked = Asked::read(&request.parameters)?;
-    let events = asked.events(session.run_with_evidence()?, request.caller);
-    Ok(asked.page(&events)?)
+    Ok(asked.page(session.run_with_evidence()?, request.caller)?)
 }
 
 /// A request.
 struct Asked {
     /// Name and value.
     attribute: Option<(String, String)>,
-    /// Seconds since the epoch; the begin of time, if it was not said.
-    start: f64,
-    /// The same, and the end of time.
-    end: f64,
+    /// Seconds since the epoch, if that was said.
+    start: Option<f64>,
+    /// The same.
+    end: Option<f64>,
     /// Insights events, of which there are none here.
     insights: bool,
     most: usize,
@@ -66,9 +65,8 @@ struct Asked {
 impl Asked {
     fn read(parameters: &Map<String, Value>) -> Result<Self, ApiError> {
         let moment = |name: &str| parameters.get(name).and_then(Value::as_f64);
-        let start = moment("StartTime").unwrap_or(f64::MIN);
-        let end = moment("EndTime").unwrap_or(f64::MAX);
-        if start > end {
+        let (start, end) = (moment("StartTime"), moment("EndTime"));
+        if start.is_some_and(|start| end.is_some_and(|end| start > end)) {
             let message = "The start time of the time range is after its end time.";
             return Err(ApiError::client("InvalidTimeRangeException", message));
         }
@@ -85,11 +83,13 @@ impl Asked {
         })
     }
 
-    /// What the caller may see of what is asked for, newest first.
-    fn events(&self, run: &Run, caller: &Caller) -> Vec<Value> {
-        if self.insights {
-            return Vec::new();
-        }
+    /// A page of what the caller may see of what is asked for, newest first. No event is made that
+    /// is not on it, but for the one behind it.
+    fn page(&self, run: &Run, caller: &Caller) -> Result<Value, ApiError> {
+        let last = match &self.next {
+            None => usize::MAX,
+            Some(token) => self.number(token)?,
+        };
         let known = self.attribute.as_ref().and_then(|(name, value)| {
             let mut all = Attribute::ALL.iter();
             let (_, known) = all.find(|(known, _)| known == name)?;
@@ -97,38 +97,31 @@ impl Asked {
         });
         let lookup = Lookup {
             attributes: known.into_iter().collect(),
-            ..Lookup::default()
+            start: self.start.map(|it| UnixTime::from_secs(it.ceil() as u64)),
+            // Events are of whole seconds.
+            end: self.end.map(|it| {
+                let next = UnixTime::from_secs((it.floor() as u64).saturating_add(1));
+                UnixTime::from_nanos(next.as_nanos().saturating_sub(1))
+            }),
         };
-        let (events, _) = history(run, &lookup);
-        let shown = events.into_iter().filter_map(|event| {
+        let events = Events::new(run, &lookup).up_to(last);
+        let seen = events.filter_map(|(number, event)| {
             let here = event.record["recipientAccountId"] == caller.account.as_str()
-                && event.aws_region == caller.region;
-            let second = run.plan().starts.at(event.at).as_secs();
-            let in_time = (self.start..=self.end).contains(&(second as f64));
+                && event.aws_region == caller.region
+                && event.available_at <= run.now();
             let key = access_key(&event, caller);
             let is_key = match &self.attribute {
                 Some((name, value)) if name == ACCESS_KEY_ID => *value == key,
                 _ => true,
             };
-            (here && in_time && is_key).then(|| shown(event, second, &key))
+            let second = run.plan().starts.at(event.at).as_secs();
+            (here && is_key && !self.insights).then(|| (number, shown(event, second, &key)))
         });
-        shown.collect()
-    }
-
-    fn page(&self, events: &[Value]) -> Result<Value, ApiError> {
-        let from = match &self.next {
-            None => 0,
-            Some(token) => {
-                let mut all = events.iter();
-                let from = all.position(|it| self.token(it) == *token);
-                let message = "The token is of no page, or of one that was asked for otherwise.";
-                from.ok_or_else(|| ApiError::client(NEXT_TOKEN, message))?
-            }
-        };
-        let rest = &events[from..];
-        let next = rest.get(self.most).map(|it| self.token(it));
-        let shown = &rest[..rest.len().min(self.most)];
-        let mut reply = json!({ "Events": shown });
+        let mut seen: Vec<_> = seen.take(self.most + 1).collect();
+        let next = seen.get(self.most).map(|(number, _)| self.token(*number));
+        seen.truncate(self.most);
+        let events: Vec<Value> = seen.into_iter().map(|it| it.1).collect();
+        let mut reply = json!({ "Events": events });
         if let Some(next) = next {
             reply["NextToken"] = next.into();
         }
@@ -136,9 +129,24 @@ impl Asked {
     }
 
     /// The token of the page that begins with the event. Newer events do not move it.
-    fn token(&self, event: &Value) -> String {
-        let id = event["EventId"].as_str().unwrap_or_default();
-        hex(format!("{} {id}", self.fingerprint).as_bytes())
+    fn token(&self, number: usize) -> String {
+        hex(format!("{} {number}", self.fingerprint).as_bytes())
+    }
+
+    /// The number of the event that a token is of.
+    fn number(&self, token: &str) -> Result<usize, ApiError> {
+        let octet = |at: usize| u8::from_str_radix(token.get(at..at + 2)?, 16).ok();
+        let octets: Option<Vec<u8>> = (0..token.len()).step_by(2).map(octet).collect();
+        let text = octets.and_then(|it| String::from_utf8(it).ok());
+        let number = text.as_deref().and_then(|text| {
+            let (fingerprint, number) = text.split_once(' ')?;
+            (fingerprint == self.fingerprint)
+                .then_some(number)?
+                .parse()
+                .ok()
+        });
+        let message = "The token is of no page, or of one that was asked for otherwise.";
+        number.ok_or_else(|| ApiError::client(NEXT_TOKEN, message))
     }
 }
 

@@ -1,15 +1,17 @@
-//! S3, to read: the buckets into which flow logs are published and Athena writes its results.
+//! S3: the buckets into which flow logs are published and Athena writes its results, and those that
+//! clients make.
 //!
 //! The buckets are the folders in `evidence/s3`, as for Athena and `wirelab query`, and those to
-//! which flow logs go that have published nothing yet; every account of the lab may read them. A
+//! which flow logs go that have published nothing yet; every account of the lab may use them. A
 //! client names bucket and key in the path (`GET /BUCKET/AWSLogs/...`), so S3 has no table: method,
-//! path and query say the operation, and an object is its octets. What would write is refused.
+//! path and query say the operation, and an object is its octets.
 //!
 //! `aws s3 ls s3://flow-logs/AWSLogs/` is `GET /flow-logs?list-type=2&prefix=AWSLogs/&delimiter=/
 //! &encoding-type=url` and lists the accounts as `CommonPrefixes`; `aws s3 cp` asks for the head of
 //! the object first, then for the object.
 
 mod list;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,46 +20,64 @@ use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use wirelab_flowlog::s3::LogKey;
-use wirelab_model::{ApiError, LogDestinationType};
+use wirelab_model::{ApiError, Caller, LogDestinationType};
 use wirelab_session::Session;
 
 use super::Refusal;
 use crate::protocol::xml;
+pub(crate) use write::forget;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// The objects of a bucket: files by their keys.
 type Objects = BTreeMap<String, PathBuf>;
 
+/// Buckets by their names.
+type Buckets = BTreeMap<String, Objects>;
+
 pub(crate) fn answer(
     session: &mut Session,
     request: &Request<Vec<u8>>,
+    caller: &Caller,
     id: &str,
 ) -> Result<Response<Vec<u8>>, Refusal> {
     let (bucket, key) = place(request.uri().path())
         .ok_or_else(|| ApiError::client("InvalidURI", "Couldn't parse the specified URI."))?;
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let message = "wirelab simulates S3 to be read: ListBuckets, HeadBucket, \
-                       GetBucketLocation, ListObjectsV2, HeadObject, GetObject.";
-        return Err(ApiError::client("NotImplemented", message).into());
-    }
     session.restore_evidence()?;
     let buckets = buckets(session);
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        let target = write::Target {
+            session,
+            caller,
+            buckets: &buckets,
+            bucket: &bucket,
+            key: &key,
+            id,
+        };
+        return write::answer(&target, request);
+    }
     if bucket.is_empty() {
         return Ok(list::buckets(session, buckets.keys(), id));
     }
-    let objects = buckets.get(&bucket).ok_or_else(|| {
-        let message = format!("The specified bucket does not exist: {bucket}");
-        ApiError::client("NoSuchBucket", message)
-    })?;
     if key.is_empty() {
+        let objects = objects_of(&buckets, &bucket)?;
         return list::objects(session, (&bucket, objects), request, id);
     }
-    let file = objects.get(&key);
-    let file =
-        file.ok_or_else(|| ApiError::client("NoSuchKey", "The specified key does not exist."))?;
-    let octets = read(file)?;
+    let octets = read(object_file(&buckets, &bucket, &key)?)?;
     Ok(object(session, request, (&key, &octets), id)?)
+}
+
+fn objects_of<'b>(buckets: &'b Buckets, bucket: &str) -> Result<&'b Objects, ApiError> {
+    buckets.get(bucket).ok_or_else(|| {
+        let message = format!("The specified bucket does not exist: {bucket}");
+        ApiError::client("NoSuchBucket", message)
+    })
+}
+
+fn object_file<'b>(buckets: &'b Buckets, bucket: &str, key: &str) -> Result<&'b Path, ApiError> {
+    let file = objects_of(buckets, bucket)?.get(key);
+    let missing = || ApiError::client("NoSuchKey", "The specified key does not exist.");
+    file.map(PathBuf::as_path).ok_or_else(missing)
 }
 
 /// Bucket and key of a path.
@@ -73,17 +93,38 @@ fn place(path: &str) -> Option<(String, String)> {
     Some((decoded(bucket)?, decoded(key)?))
 }
 
-/// Every bucket with its objects.
-fn buckets(session: &Session) -> BTreeMap<String, Objects> {
-    let folder = session.dir().join("evidence/s3");
-    let mut buckets: BTreeMap<String, Objects> = BTreeMap::new();
+/// The folder of buckets.
+fn folder(session: &Session) -> PathBuf {
+    session.dir().join("evidence/s3")
+}
+
+/// The buckets to which flow logs go.
+fn destinations(session: &Session) -> impl Iterator<Item = &str> {
     let resources = session.run().control().resources();
-    for log in resources.flow_logs.values() {
+    resources.flow_logs.values().filter_map(|log| {
         let arn = log.log_destination.as_deref().unwrap_or_default();
         let place = arn.strip_prefix("arn:aws:s3:::");
-        if let (Some(place), LogDestinationType::S3) = (place, log.log_destination_type) {
-            let bucket = place.split('/').next().unwrap_or(place);
-            buckets.entry(bucket.to_owned()).or_default();
+        let place = place.filter(|_| log.log_destination_type == LogDestinationType::S3)?;
+        place.split('/').next()
+    })
+}
+
+/// Whether a flow log goes to the bucket.
+fn publishes(session: &Session, bucket: &str) -> bool {
+    destinations(session).any(|it| it == bucket)
+}
+
+/// Every bucket with its objects.
+fn buckets(session: &Session) -> Buckets {
+    let folder = folder(session);
+    let mut buckets = Buckets::new();
+    for bucket in destinations(session) {
+        buckets.entry(bucket.to_owned()).or_default();
+    }
+    let made = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+    for entry in made.filter(|it| it.path().is_dir()) {
+        if let Ok(name) = entry.file_name().into_string() {
+            buckets.entry(name).or_default();
         }
     }
     let mut all = BTreeSet::new();

@@ -9,14 +9,14 @@ const DEPTH_AT_MOST: usize = 32;
 
 /// An element.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) children: Vec<Self>,
+pub(crate) struct Element {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) children: Vec<Self>,
 }
 
 /// The root of a document; `None` if it is not well-formed, or more than is taken here.
-pub(super) fn read(text: &str) -> Option<Element> {
+pub(crate) fn read(text: &str) -> Option<Element> {
     let mut reading = Reading {
         rest: text.trim_start_matches('\u{feff}'),
     };

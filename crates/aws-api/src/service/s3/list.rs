@@ -1,4 +1,7 @@
 //! What buckets there are, and what is in one.
+//!
+//! `ListObjects` is the older form of `ListObjectsV2`: a page begins behind a key that the client
+//! names, `marker`, where the newer form has tokens.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -60,15 +63,27 @@ pub(super) fn objects(
             &format!("<{tag} xmlns=\"{NAMESPACE}\">{region}</{tag}>"),
         ));
     }
-    if query.get("list-type").is_none_or(|it| it != "2") {
-        let message = "wirelab simulates of a bucket HeadBucket, GetBucketLocation and \
-                       ListObjectsV2.";
-        return Err(ApiError::client("NotImplemented", message).into());
+    // Other parameters without a value ask for something else of the bucket: `?policy`.
+    let of_lists = [
+        "continuation-token",
+        "delimiter",
+        "encoding-type",
+        "fetch-owner",
+        "list-type",
+        "marker",
+        "max-keys",
+        "prefix",
+        "start-after",
+        "x-id",
+    ];
+    if query.keys().any(|it| !of_lists.contains(&it.as_str())) {
+        return Err(super::write::not_simulated().into());
     }
     let body = Listing {
         session,
         bucket,
         objects,
+        is_old: query.get("list-type").is_none_or(|it| it != "2"),
         query: &query,
     }
     .body()?;
@@ -79,6 +94,8 @@ struct Listing<'l> {
     session: &'l Session,
     bucket: &'l str,
     objects: &'l Objects,
+    /// `ListObjects`.
+    is_old: bool,
     query: &'l BTreeMap<String, String>,
 }
 
@@ -107,7 +124,10 @@ impl Listing<'_> {
             })?,
         };
         let most = most.min(PAGE);
-        let after = self.of("start-after").max(self.of("continuation-token"));
+        let after = match self.is_old {
+            true => self.of("marker"),
+            false => self.of("start-after").max(self.of("continuation-token")),
+        };
         let (mut contents, mut groups) = (String::new(), String::new());
         let (mut count, mut last, mut is_truncated) = (0, String::new(), false);
         for (key, file) in self
@@ -141,18 +161,27 @@ impl Listing<'_> {
         }
         let mut body = format!("<ListBucketResult xmlns=\"{NAMESPACE}\">");
         let next = if is_truncated { last.as_str() } else { "" };
-        for (name, value) in [
+        let place = match self.is_old {
+            true => vec![
+                ("Marker", self.shown(after)),
+                ("NextMarker", self.shown(next)),
+            ],
+            false => vec![
+                ("StartAfter", self.shown(self.of("start-after"))),
+                ("ContinuationToken", escaped(self.of("continuation-token"))),
+                ("NextContinuationToken", escaped(next)),
+                ("KeyCount", count.to_string()),
+            ],
+        };
+        let common = [
             ("Name", escaped(self.bucket)),
             ("Prefix", self.shown(prefix)),
             ("Delimiter", self.shown(delimiter)),
-            ("StartAfter", self.shown(self.of("start-after"))),
-            ("ContinuationToken", escaped(self.of("continuation-token"))),
-            ("NextContinuationToken", escaped(next)),
             ("EncodingType", escaped(self.of("encoding-type"))),
-            ("KeyCount", count.to_string()),
             ("MaxKeys", most.to_string()),
             ("IsTruncated", is_truncated.to_string()),
-        ] {
+        ];
+        for (name, value) in common.into_iter().chain(place) {
             if !value.is_empty() {
                 write!(body, "<{name}>{value}</{name}>").expect("a string takes it");
             }

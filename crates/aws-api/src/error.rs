@@ -21,6 +21,7 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             _,
             "NoSuchBucket"
             | "NoSuchChange"
+            | "NoSuchEntity"
             | "NoSuchHostedZone"
             | "NoSuchKey"
             | "ResourceNotFound"
@@ -28,9 +29,15 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             | "VPCAssociationNotFound",
         ) => StatusCode::NOT_FOUND,
         (_, "InvalidRange") => StatusCode::RANGE_NOT_SATISFIABLE,
-        (_, "HostedZoneAlreadyExists" | "BucketAlreadyOwnedByYou" | "BucketNotEmpty") => {
-            StatusCode::CONFLICT
-        }
+        (
+            _,
+            "BucketAlreadyOwnedByYou"
+            | "BucketNotEmpty"
+            | "DeleteConflict"
+            | "EntityAlreadyExists"
+            | "HostedZoneAlreadyExists"
+            | "LimitExceeded",
+        ) => StatusCode::CONFLICT,
         (
             _,
             "UnauthorizedOperation"

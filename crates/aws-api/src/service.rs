@@ -76,7 +76,7 @@ impl Refusal {
     }
 }
 
-static SERVICES: [Service; 7] = [
+static SERVICES: [Service; 9] = [
     Service {
         name: "athena",
         protocols: &[Protocol::Json {
@@ -95,7 +95,7 @@ static SERVICES: [Service; 7] = [
         }],
         table: shape::cloudtrail,
         answer: cloudtrail::answer,
-        actions: || cloudtrail::ACTIONS.to_vec(),
+        actions: cloudtrail::actions,
     },
     Service {
         name: "ec2",
@@ -103,6 +103,13 @@ static SERVICES: [Service; 7] = [
         table: shape::ec2,
         answer: |session, request| kept::answer(session, "ec2", request, "UnsupportedOperation"),
         actions: || kept::actions("ec2"),
+    },
+    Service {
+        name: "iam",
+        protocols: &[Protocol::Query { codes: None }],
+        table: shape::iam,
+        answer: |session, request| kept::answer(session, "iam", request, "ValidationError"),
+        actions: || kept::actions("iam"),
     },
     Service {
         name: "logs",
@@ -140,6 +147,16 @@ static SERVICES: [Service; 7] = [
         table: shape::route53,
         answer: route53::answer,
         actions: || kept::actions("route53"),
+    },
+    Service {
+        name: "ssm",
+        protocols: &[Protocol::Json {
+            version: "1.1",
+            codes: Codes::all("ValidationException"),
+        }],
+        table: shape::ssm,
+        answer: |session, request| kept::answer(session, "ssm", request, "ValidationException"),
+        actions: || kept::actions("ssm"),
     },
     Service {
         name: "sts",

@@ -183,6 +183,10 @@ tables! {
     athena
     /// CloudTrail's table.
     cloudtrail
+    /// IAM's table.
+    iam
+    /// Systems Manager's table.
+    ssm
     /// EC2's table.
     ec2
     /// CloudWatch Logs' table.

@@ -11,7 +11,7 @@ mod dhcp_options;
 mod egress_only_internet_gateway;
 mod flow_log;
 pub(crate) mod gateway_route_table;
-mod image;
+pub(crate) mod image;
 mod instance;
 mod instance_state;
 mod instance_type;
@@ -152,6 +152,7 @@ operations! {
     DeleteVpnGateway Write vpn_gateway::delete_vpn_gateway, [DryRun];
     DescribeAccountAttributes Read account::describe_account_attributes, [DryRun];
     DescribeAddresses Read address::describe_addresses, [DryRun Filters];
+    DescribeAddressesAttribute Read address::describe_addresses_attribute, [DryRun Pages];
     DescribeAvailabilityZones Read region::describe_availability_zones, [DryRun Filters];
     DescribeCustomerGateways Read customer_gateway::describe_customer_gateways, [DryRun Filters];
     DescribeDhcpOptions Read dhcp_options::describe_dhcp_options, [DryRun Filters Pages];
@@ -161,7 +162,10 @@ operations! {
     DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
     DescribeImages Read image::describe_images, [DryRun Filters Pages];
     DescribeInstanceAttribute Read instance_state::describe_instance_attribute, [DryRun];
+    DescribeInstanceCreditSpecifications Read instance_type::describe_credits,
+        [DryRun Filters Pages];
     DescribeInstanceStatus Read instance_state::describe_instance_status, [DryRun Filters Pages];
+    DescribeInstanceTypes Read instance_type::describe_instance_types, [DryRun Filters Pages];
     DescribeInstances Read instance::describe_instances, [DryRun Filters Pages];
     DescribeInternetGateways Read internet_gateway::describe_internet_gateways,
         [DryRun Filters Pages];
@@ -257,6 +261,8 @@ operations! {
     ReplaceRouteTableAssociation Write route_table::replace_route_table_association, [DryRun];
     ReplaceTransitGatewayRoute Write transit_gateway_route::replace_transit_gateway_route, [DryRun];
     ReplaceVpnTunnel Write vpn_modification::replace_vpn_tunnel, [DryRun];
+    ResetNetworkInterfaceAttribute Write
+        interface_attachment::reset_network_interface_attribute, [DryRun];
     RestoreManagedPrefixListVersion Write prefix_list::restore_version, [DryRun];
     RevokeSecurityGroupEgress Write security_group_rule::revoke_egress, [DryRun];
     RevokeSecurityGroupIngress Write security_group_rule::revoke_ingress, [DryRun];

@@ -32,6 +32,9 @@ pub(crate) fn of_service(service: &str, error: ApiError) -> ApiError {
     let code = match service {
         "logs" => "InvalidParameterException",
         "athena" => "InvalidRequestException",
+        "cloudtrail" => "InvalidParameterCombinationException",
+        "iam" => "ValidationError",
+        "ssm" => "ValidationException",
         _ => return error,
     };
     match error.code.as_str() {
@@ -59,7 +62,8 @@ macro_rules! errors {
 errors! {
     // The request itself.
     unknown_service(service: &str) = "InvalidAction",
-        "The service {service} is not simulated. Simulated: athena, ec2, logs, monitoring, route53";
+        "The service {service} is not simulated. Simulated: athena, cloudtrail, ec2, iam, \
+        logs, monitoring, route53, ssm";
     dry_run_operation() = "DryRunOperation",
         "Request would have succeeded, but DryRun flag is set.";
     idempotent_parameter_mismatch() = "IdempotentParameterMismatch",
@@ -307,6 +311,24 @@ errors! {
         "The specified query definition does not exist.";
     no_destination() = "ResourceNotFoundException", "The specified destination does not exist.";
     no_log_resource() = "ResourceNotFoundException", "The specified resource does not exist.";
+    no_parameter(name: &str) = "ParameterNotFound", "Parameter {name} not found.";
+    parameter_path(path: &str) = "ValidationException",
+        "The parameter path {path} must begin with a slash";
+    no_role(name: &str) = "NoSuchEntity", "The role with name {name} cannot be found.";
+    no_role_policy(name: &str) = "NoSuchEntity",
+        "The role policy with name {name} cannot be found.";
+    no_policy(arn: &str) = "NoSuchEntity", "Policy {arn} was not found.";
+    role_exists(name: &str) = "EntityAlreadyExists", "Role with name {name} already exists.";
+    role_in_use(what: &str) = "DeleteConflict", "Cannot delete entity, {what}.";
+    iam_limit(what: &str, most: usize) = "LimitExceeded", "Cannot exceed quota for {what}: {most}";
+    malformed_policy(message: &str) = "MalformedPolicyDocument", "{message}";
+    iam_validation(message: impl Display) = "ValidationError", "{message}";
+    trail_exists(name: &str) = "TrailAlreadyExistsException", "Trail {name} already exists";
+    trail_limit(most: usize, region: &str) = "MaximumNumberOfTrailsExceededException",
+        "{region} already has {most} trails.";
+    trail_name(name: &str) = "InvalidTrailNameException",
+        "Trail name {name} must be 3 to 128 letters, digits, periods, underscores and dashes.";
+    no_trail(name: &str) = "TrailNotFoundException", "Unknown trail: {name}";
     no_alarm(names: &str) = "ResourceNotFound", "The alarm does not exist: {names}";
     alarm_validation(message: impl Display) = "ValidationError", "{message}";
     alarm_format(message: impl Display) = "InvalidFormat", "{message}";

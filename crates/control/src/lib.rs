@@ -2,8 +2,8 @@
 //!
 //! [`Control`] holds what the EC2 API would show: resources with their states, and the timers that
 //! move them (`pending` to `available`). It answers with EC2's member names and error codes.
-//! Route 53, CloudWatch, CloudWatch Logs and Athena have operations beside EC2's as far as they
-//! keep things. It knows no packets: what a call does to the network leaves as
+//! Route 53, CloudWatch, its Logs, CloudTrail, Athena, IAM and SSM have operations beside EC2's as
+//! far as they keep things. It knows no packets: what a call does to the network leaves as
 //! [`Changes`](wirelab_model::Changes) with the moment at which the data plane obeys, and the
 //! caller carries them to the simulator.
 //!
@@ -26,11 +26,13 @@
 mod arguments;
 mod athena;
 mod clock;
+mod cloudtrail;
 mod cloudwatch;
 mod control;
 mod describe;
 mod ec2;
 mod error;
+mod iam;
 mod kind;
 mod logs;
 mod network;
@@ -42,6 +44,7 @@ mod reconcile;
 mod request;
 mod route53;
 mod signature;
+mod ssm;
 mod state;
 mod timer;
 mod transaction;

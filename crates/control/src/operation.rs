@@ -10,7 +10,7 @@ use crate::arguments::Common;
 use crate::describe::Reader;
 use crate::signature::{self, ParameterKind};
 use crate::transaction::Transaction;
-use crate::{athena, cloudwatch, ec2, error, logs, request, route53};
+use crate::{athena, cloudtrail, cloudwatch, ec2, error, iam, logs, request, route53, ssm};
 
 /// One API operation.
 pub struct Operation {
@@ -107,12 +107,15 @@ macro_rules! operations {
 pub(crate) use operations;
 
 /// Services and their operations, sorted by name.
-pub(crate) const SERVICES: [(&str, &[Operation]); 5] = [
+pub(crate) const SERVICES: [(&str, &[Operation]); 8] = [
     ("athena", athena::OPERATIONS),
+    ("cloudtrail", cloudtrail::OPERATIONS),
     ("ec2", ec2::OPERATIONS),
+    ("iam", iam::OPERATIONS),
     ("logs", logs::OPERATIONS),
     ("monitoring", cloudwatch::OPERATIONS),
     ("route53", route53::OPERATIONS),
+    ("ssm", ssm::OPERATIONS),
 ];
 
 /// EC2's operations, sorted by name.

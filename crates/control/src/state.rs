@@ -14,8 +14,10 @@ use wirelab_model::{
 };
 
 use crate::athena::Athena;
+use crate::cloudtrail::CloudTrail;
 use crate::cloudwatch::CloudWatch;
 use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
+use crate::iam::Iam;
 use crate::logs::Logs;
 use crate::realm::{Realm, Realms};
 use crate::timer::Timers;
@@ -70,6 +72,10 @@ pub(crate) struct State {
     pub(crate) athena: Arc<Athena>,
     /// CloudWatch's.
     pub(crate) cloudwatch: Arc<CloudWatch>,
+    /// CloudTrail's.
+    pub(crate) cloudtrail: Arc<CloudTrail>,
+    /// IAM's.
+    pub(crate) iam: Arc<Iam>,
 }
 
 impl State {
@@ -81,6 +87,16 @@ impl State {
     /// Athena's, to be changed.
     pub(crate) fn athena_mut(&mut self) -> &mut Athena {
         Arc::make_mut(&mut self.athena)
+    }
+
+    /// CloudTrail's, to be changed.
+    pub(crate) fn cloudtrail_mut(&mut self) -> &mut CloudTrail {
+        Arc::make_mut(&mut self.cloudtrail)
+    }
+
+    /// IAM's, to be changed.
+    pub(crate) fn iam_mut(&mut self) -> &mut Iam {
+        Arc::make_mut(&mut self.iam)
     }
 
     /// CloudWatch's, to be changed.

@@ -2,7 +2,7 @@
 //!
 //! The events are the session's (`history` there says which, and when each can be looked up);
 //! here is how they are asked for: one attribute at most, a time range in whole seconds, pages of
-//! 50, newest first (AWS CloudTrail API Reference, "LookupEvents").
+//! 50, newest first (AWS CloudTrail API Reference, "LookupEvents"). Trails are the control plane's.
 //!
 //! `aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=
 //! CreateRoute --max-items 1`, asked a quarter of an hour after a learner has made a route, shows
@@ -15,18 +15,18 @@ use sha2::{Digest, Sha256};
 use wirelab_model::{ApiError, Caller, UnixTime, hex};
 use wirelab_session::{Attribute, Events, HistoryEvent, Lookup, Run, Session};
 
-use super::{Refusal, Request};
+use super::{Refusal, Request, kept};
 use crate::access_key::AccessKey;
 use crate::protocol::Codes;
 
-pub(super) const ACTIONS: [&str; 1] = ["LookupEvents"];
+const LOOKUP: &str = "LookupEvents";
 
 const ATTRIBUTES: &str = "InvalidLookupAttributesException";
 const MAX_RESULTS: &str = "InvalidMaxResultsException";
 const NEXT_TOKEN: &str = "InvalidNextTokenException";
 
 pub(super) const CODES: Codes = Codes {
-    others: "InvalidParameterException",
+    others: "InvalidParameterCombinationException",
     of: &[
         ("EventCategory", "InvalidEventCategoryException"),
         ("LookupAttributes", ATTRIBUTES),
@@ -41,7 +41,17 @@ const PAGE: u64 = 50;
 /// The attribute that the session does not know: keys are the endpoint's.
 const ACCESS_KEY_ID: &str = "AccessKeyId";
 
+pub(super) fn actions() -> Vec<&'static str> {
+    let mut actions = kept::actions("cloudtrail");
+    actions.push(LOOKUP);
+    actions.sort_unstable();
+    actions
+}
+
 pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Value, Refusal> {
+    if request.action != LOOKUP {
+        return kept::answer(session, "cloudtrail", request, CODES.others);
+    }
     let asked = Asked::read(&request.parameters)?;
     Ok(asked.page(session.run_with_evidence()?, request.caller)?)
 }

@@ -15,8 +15,9 @@ use crate::access_key::{self, AccessKey};
 use crate::error;
 use crate::signature::Session as Identity;
 
-pub(super) const ACTIONS: [&str; 4] = [
+pub(super) const ACTIONS: [&str; 5] = [
     "AssumeRole",
+    "DecodeAuthorizationMessage",
     "GetAccessKeyInfo",
     "GetCallerIdentity",
     "GetSessionToken",
@@ -26,6 +27,7 @@ pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Valu
     let parameters = &request.parameters;
     Ok(match request.action {
         "AssumeRole" => assume_role(session, parameters)?,
+        "DecodeAuthorizationMessage" => return Err(not_decoded().into()),
         "GetAccessKeyInfo" => {
             let key = text(parameters, "AccessKeyId")?;
             json!({ "Account": access_key::account_of(key) })
@@ -37,6 +39,15 @@ pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Valu
             json!({ "Credentials": credentials(account, &Identity::Learner, life) })
         }
     })
+}
+
+/// Encoded messages come with refusals for want of permission, which nobody gets here, so no text
+/// is one.
+fn not_decoded() -> ApiError {
+    ApiError::client(
+        "InvalidAuthorizationMessageException",
+        "Message is not valid",
+    )
 }
 
 fn caller_identity(caller: &Caller) -> Value {

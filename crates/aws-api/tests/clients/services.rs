@@ -140,6 +140,16 @@ fn boto3_makes_zones_for_two_accounts() {
 }
 
 #[test]
+fn boto3_makes_roles_and_trails_and_finds_images() {
+    if boto3_is_there() {
+        let served = Served::new("sandbox", 1);
+        let checks = suite(&served, "roles.py", &["iam", "cloudtrail", "ssm"]);
+        assert!(checks >= 100, "only {checks} checks");
+        served.session();
+    }
+}
+
+#[test]
 fn flow_logs_are_read_from_their_bucket() {
     if !is_there("aws", &["--version"]) || !boto3_is_there() {
         return;

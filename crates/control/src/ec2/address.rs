@@ -341,6 +341,36 @@ pub(crate) fn describe_addresses(reader: &Reader<'_>, request: DescribeAddresses
     reader.describe("Addresses", &ids, FIELDS, |it| show(it, reader.region()))
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeAddressesAttribute {
+    #[serde(default)]
+    allocation_ids: Vec<AllocationId>,
+    /// There is one: `domain-name`.
+    #[serde(rename = "Attribute")]
+    _attribute: Option<DomainName>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DomainName {
+    DomainName,
+}
+
+/// No address has a name of its own for reverse look-ups: `ModifyAddressAttribute` gives them, and
+/// it is not simulated.
+pub(crate) fn describe_addresses_attribute(
+    reader: &Reader<'_>,
+    request: DescribeAddressesAttribute,
+) -> Reply {
+    reader.describe(
+        "Addresses",
+        &request.allocation_ids,
+        FIELDS,
+        |it| json!({ "PublicIp": it.public_ip, "AllocationId": it.allocation_id }),
+    )
+}
+
 fn show(address: &Address, region: &str) -> Value {
     json!({
         "AllocationId": address.allocation_id,

@@ -16,6 +16,8 @@ use crate::view::one;
 
 /// A public image, less its Region.
 struct Public {
+    /// The public parameter of Systems Manager that holds its id.
+    parameter: &'static str,
     name: &'static str,
     description: &'static str,
     owner: &'static str,
@@ -30,6 +32,7 @@ const DEBIAN: &str = "136693071363";
 
 const PUBLIC: [Public; 6] = [
     Public {
+        parameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
         name: "al2023-ami-2023.6.20241212.0-kernel-6.1-x86_64",
         description: "Amazon Linux 2023 AMI 2023.6.20241212.0 x86_64 HVM kernel-6.1",
         owner: AMAZON,
@@ -38,6 +41,7 @@ const PUBLIC: [Public; 6] = [
         created: "2024-12-12T20:21:44.000Z",
     },
     Public {
+        parameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
         name: "al2023-ami-2023.6.20241212.0-kernel-6.1-arm64",
         description: "Amazon Linux 2023 AMI 2023.6.20241212.0 arm64 HVM kernel-6.1",
         owner: AMAZON,
@@ -46,6 +50,7 @@ const PUBLIC: [Public; 6] = [
         created: "2024-12-12T20:21:40.000Z",
     },
     Public {
+        parameter: "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2",
         name: "amzn2-ami-hvm-2.0.20241217.0-x86_64-gp2",
         description: "Amazon Linux 2 AMI 2.0.20241217.0 x86_64 HVM gp2",
         owner: AMAZON,
@@ -54,6 +59,7 @@ const PUBLIC: [Public; 6] = [
         created: "2024-12-18T01:13:31.000Z",
     },
     Public {
+        parameter: "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
         name: "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20241206",
         description: "Canonical, Ubuntu, 24.04, amd64 noble image",
         owner: CANONICAL,
@@ -62,6 +68,7 @@ const PUBLIC: [Public; 6] = [
         created: "2024-12-06T10:04:15.000Z",
     },
     Public {
+        parameter: "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
         name: "ubuntu/images/hvm-ssd/ubuntu-jammy-22.04-amd64-server-20241206",
         description: "Canonical, Ubuntu, 22.04 LTS, amd64 jammy image",
         owner: CANONICAL,
@@ -70,6 +77,7 @@ const PUBLIC: [Public; 6] = [
         created: "2024-12-06T09:12:30.000Z",
     },
     Public {
+        parameter: "/aws/service/debian/release/12/latest/amd64",
         name: "debian-12-amd64-20241125-1942",
         description: "Debian 12 (20241125-1942)",
         owner: DEBIAN,
@@ -165,6 +173,13 @@ pub(crate) fn describe_images(reader: &Reader<'_>, request: DescribeImages) -> R
         }
     }
     reader.page("Images", chosen, |it| it.id.to_string(), show)
+}
+
+/// Public parameters of Systems Manager that hold images' ids: name, id, when the image was made.
+pub(crate) fn parameters(reader: &Reader<'_>) -> Vec<(&'static str, SmolStr, &'static str)> {
+    let all = PUBLIC.iter().map(|it| (it, of_region(it, reader)));
+    all.map(|(it, image)| (it.parameter, image.id, it.created))
+        .collect()
 }
 
 /// Its id differs from Region to Region.

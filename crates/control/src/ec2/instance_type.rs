@@ -1,9 +1,15 @@
-//! Instance types by name; what they allow is in `model`.
+//! Instance types by name (Amazon EC2 API Reference: `DescribeInstanceTypes`,
+//! `DescribeInstanceCreditSpecifications`); what they allow is in `model`.
 
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::SmolStr;
 use wirelab_model::*;
 
+use crate::describe::{Field, Reader};
 use crate::error;
 use crate::transaction::Transaction;
+use crate::view::one;
 
 /// The type called `name`.
 ///
@@ -54,4 +60,196 @@ pub(crate) fn check_attached(
         return Ok(());
     };
     check_interface(&known(&tx.get::<Instance>(id)?.instance_type)?, interface)
+}
+
+/// A type with its name.
+struct Named {
+    name: String,
+    kind: InstanceType,
+}
+
+impl Named {
+    fn is_burstable(&self) -> bool {
+        is_burstable(&self.name)
+    }
+
+    fn hypervisor(&self) -> &'static str {
+        match self.kind.nitro_generation {
+            NitroGeneration::Xen => "xen",
+            NitroGeneration::Nitro | NitroGeneration::NitroV6 => "nitro",
+        }
+    }
+
+    /// Arm's families have a `g` behind their generation: `m7g`, `c6gn`.
+    fn architecture(&self) -> &'static str {
+        let family = self.name.split('.').next().unwrap_or_default();
+        let behind = family.trim_start_matches(|it: char| it.is_ascii_lowercase());
+        let behind = behind.trim_start_matches(|it: char| it.is_ascii_digit());
+        match behind.starts_with('g') {
+            true => "arm64",
+            false => "x86_64",
+        }
+    }
+
+    /// `Up to 12.5 Gigabit`, where that is not always there.
+    fn performance(&self) -> String {
+        let burst = gigabits(self.kind.burst_bps);
+        match self.kind.burst_bps > self.kind.baseline_bps {
+            true => format!("Up to {burst} Gigabit"),
+            false => format!("{burst} Gigabit"),
+        }
+    }
+}
+
+/// Types whose processors have credits: the families of T.
+fn is_burstable(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next() == Some('t') && letters.next().is_some_and(|it| it.is_ascii_digit())
+}
+
+/// Bits per second in gigabits, with the digits that they need: `12.5`.
+fn gigabits(bps: u64) -> String {
+    let (whole, rest) = (bps / 1_000_000_000, bps % 1_000_000_000 / 1_000_000);
+    let text = format!("{whole}.{rest:03}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeInstanceTypes {
+    #[serde(default)]
+    instance_types: Vec<SmolStr>,
+}
+
+const FIELDS: &[Field<Named>] = &[
+    ("bare-metal", |_, _| one(false)),
+    ("burstable-performance-supported", |it, _| {
+        one(it.is_burstable())
+    }),
+    ("hypervisor", |it, _| one(it.hypervisor())),
+    ("instance-type", |it, _| one(&it.name)),
+    ("network-info.ipv4-addresses-per-interface", |it, _| {
+        one(it.kind.addresses_per_interface)
+    }),
+    ("network-info.maximum-network-interfaces", |it, _| {
+        one(it.kind.interfaces)
+    }),
+    ("network-info.network-performance", |it, _| {
+        one(it.performance())
+    }),
+    ("processor-info.supported-architecture", |it, _| {
+        one(it.architecture())
+    }),
+    ("vcpu-info.default-vcpus", |it, _| one(it.kind.vcpus)),
+];
+
+/// The types of the tables: what the simulation knows of them, which is their network.
+pub(crate) fn describe_instance_types(
+    reader: &Reader<'_>,
+    request: DescribeInstanceTypes,
+) -> Reply {
+    reader.check_filters(FIELDS)?;
+    let mut types = Vec::new();
+    let names: Vec<String> = match request.instance_types.is_empty() {
+        true => InstanceType::names().collect(),
+        false => request
+            .instance_types
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    };
+    for name in names {
+        let kind = known(&name)?;
+        types.push(Named { name, kind });
+    }
+    let mut chosen = Vec::new();
+    for it in &types {
+        if reader.passes(it, &[], FIELDS)? {
+            chosen.push(it);
+        }
+    }
+    reader.page("InstanceTypes", chosen, |it| it.name.clone(), show)
+}
+
+fn show(it: &Named) -> Value {
+    let number = |text: String| text.parse::<f64>().ok();
+    let (baseline, peak) = (gigabits(it.kind.baseline_bps), gigabits(it.kind.burst_bps));
+    let tracking_is_configurable = it.kind.nitro_generation != NitroGeneration::Xen;
+    json!({
+        "InstanceType": it.name,
+        "BareMetal": false,
+        "Hypervisor": it.hypervisor(),
+        "SupportedUsageClasses": ["on-demand", "spot"],
+        "SupportedRootDeviceTypes": ["ebs"],
+        "SupportedVirtualizationTypes": ["hvm"],
+        "BurstablePerformanceSupported": it.is_burstable(),
+        "ProcessorInfo": { "SupportedArchitectures": [it.architecture()] },
+        "VCpuInfo": { "DefaultVCpus": it.kind.vcpus },
+        "NetworkInfo": {
+            "NetworkPerformance": it.performance(),
+            "MaximumNetworkInterfaces": it.kind.interfaces,
+            "MaximumNetworkCards": 1,
+            "DefaultNetworkCardIndex": 0,
+            "NetworkCards": [{
+                "NetworkCardIndex": 0,
+                "NetworkPerformance": it.performance(),
+                "MaximumNetworkInterfaces": it.kind.interfaces,
+                "BaselineBandwidthInGbps": number(baseline),
+                "PeakBandwidthInGbps": number(peak),
+            }],
+            "Ipv4AddressesPerInterface": it.kind.addresses_per_interface,
+            "Ipv6AddressesPerInterface": it.kind.addresses_per_interface,
+            "Ipv6Supported": true,
+            "EnaSupport": if tracking_is_configurable { "required" } else { "supported" },
+        },
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeCredits {
+    #[serde(default)]
+    instance_ids: Vec<InstanceId>,
+}
+
+const CREDIT_FIELDS: &[Field<Instance>] = &[("instance-id", |it, _| one(&it.instance_id))];
+
+/// How instances of T pay for bursts: by their family's default, which nothing here changes.
+/// Without ids those that pay without limit are shown (API Reference,
+/// "DescribeInstanceCreditSpecifications").
+pub(crate) fn describe_credits(reader: &Reader<'_>, request: DescribeCredits) -> Reply {
+    let ids = &request.instance_ids;
+    for id in ids {
+        let kind = &reader.get::<Instance>(id)?.instance_type;
+        if !is_burstable(kind) {
+            return Err(error::unsupported(format_args!(
+                "The instance {id} is not of a burstable type: {kind}"
+            )));
+        }
+    }
+    let mut chosen = reader.select::<Instance>(ids, CREDIT_FIELDS)?;
+    chosen.retain(|it| match ids.is_empty() {
+        true => is_burstable(&it.instance_type) && credits(&it.instance_type) == "unlimited",
+        false => true,
+    });
+    let member = "InstanceCreditSpecifications";
+    reader.page(
+        member,
+        chosen,
+        |it| it.instance_id.to_string(),
+        |it| {
+            json!({
+                "InstanceId": it.instance_id,
+                "CpuCredits": credits(&it.instance_type),
+            })
+        },
+    )
+}
+
+/// EC2 User Guide, "Unlimited mode for burstable performance instances".
+fn credits(kind: &str) -> &'static str {
+    match kind.starts_with("t2.") {
+        true => "standard",
+        false => "unlimited",
+    }
 }

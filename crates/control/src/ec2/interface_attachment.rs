@@ -250,6 +250,28 @@ pub(crate) fn modify_network_interface_attribute(
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct ResetNetworkInterfaceAttribute {
+    network_interface_id: NetworkInterfaceId,
+    source_dest_check: Option<SmolStr>,
+}
+
+/// The one attribute that can be reset: whether packets must be from or to the interface. What its
+/// value is called makes no difference.
+pub(crate) fn reset_network_interface_attribute(
+    tx: &mut Transaction<'_>,
+    request: ResetNetworkInterfaceAttribute,
+) -> Reply {
+    if request.source_dest_check.is_none() {
+        return Err(error::missing_parameter("SourceDestCheck"));
+    }
+    let interface = tx.edit::<NetworkInterface>(&request.network_interface_id)?;
+    refuse_managed(interface)?;
+    interface.source_dest_check = true;
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct DescribeNetworkInterfaceAttribute {
     network_interface_id: NetworkInterfaceId,
     attribute: InterfaceAttribute,

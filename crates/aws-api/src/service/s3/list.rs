@@ -159,8 +159,13 @@ impl Listing<'_> {
                  </Contents>"
             );
         }
-        let mut body = format!("<ListBucketResult xmlns=\"{NAMESPACE}\">");
         let next = if is_truncated { last.as_str() } else { "" };
+        let head = self.head(after, next, count, most);
+        Ok(format!("{head}{contents}{groups}</ListBucketResult>"))
+    }
+
+    /// What a page says before its keys; `next` is empty on the last.
+    fn head(&self, after: &str, next: &str, count: usize, most: usize) -> String {
         let place = match self.is_old {
             true => vec![
                 ("Marker", self.shown(after)),
@@ -175,17 +180,18 @@ impl Listing<'_> {
         };
         let common = [
             ("Name", escaped(self.bucket)),
-            ("Prefix", self.shown(prefix)),
-            ("Delimiter", self.shown(delimiter)),
+            ("Prefix", self.shown(self.of("prefix"))),
+            ("Delimiter", self.shown(self.of("delimiter"))),
             ("EncodingType", escaped(self.of("encoding-type"))),
             ("MaxKeys", most.to_string()),
-            ("IsTruncated", is_truncated.to_string()),
+            ("IsTruncated", (!next.is_empty()).to_string()),
         ];
+        let mut head = format!("<ListBucketResult xmlns=\"{NAMESPACE}\">");
         for (name, value) in common.into_iter().chain(place) {
             if !value.is_empty() {
-                write!(body, "<{name}>{value}</{name}>").expect("a string takes it");
+                write!(head, "<{name}>{value}</{name}>").expect("a string takes it");
             }
         }
-        Ok(format!("{body}{contents}{groups}</ListBucketResult>"))
+        head
     }
 }

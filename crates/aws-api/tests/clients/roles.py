@@ -1,0 +1,97 @@
+"""IAM's roles, CloudTrail's trails and Systems Manager's image parameters as boto3 has them.
+
+Each reply is held against the public model.
+"""
+
+import json
+
+import boto3
+from botocore.config import Config
+from suite import check, done, held, refused, refused_with, untried
+
+config = Config(retries={"max_attempts": 0})
+iam, trail, ssm, ec2 = (held(boto3.client(it, config=config)) for it in ["iam", "cloudtrail", "ssm", "ec2"])
+
+# The role of a flow log, as the VPC guide makes it.
+trust = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+policy = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}]}
+role = iam.create_role(RoleName="flows", AssumeRolePolicyDocument=json.dumps(trust), Description="delivery",
+                       Tags=[{"Key": "team", "Value": "net"}])["Role"]
+check(role["Arn"].endswith(":role/flows") and role["RoleId"].startswith("AROA") and len(role["RoleId"]) == 21, role)
+check(role["AssumeRolePolicyDocument"] == trust and role["MaxSessionDuration"] == 3600, role)
+check(iam.get_role(RoleName="flows")["Role"] == role, role)
+deep = iam.create_role(RoleName="deep", Path="/net/lab/", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+check(deep["Arn"].endswith(":role/net/lab/deep"), deep)
+check([it["RoleName"] for it in iam.list_roles()["Roles"]] == ["deep", "flows"], "by name")
+check([it["RoleName"] for it in iam.list_roles(PathPrefix="/net/")["Roles"]] == ["deep"], "by path")
+pages = list(iam.get_paginator("list_roles").paginate(PaginationConfig={"PageSize": 1}))
+check([it["RoleName"] for page in pages for it in page["Roles"]] == ["deep", "flows"], pages)
+iam.put_role_policy(RoleName="flows", PolicyName="logs", PolicyDocument=json.dumps(policy))
+shown = iam.get_role_policy(RoleName="flows", PolicyName="logs")
+check(shown["PolicyDocument"] == policy and shown["RoleName"] == "flows", shown)
+check(iam.list_role_policies(RoleName="flows")["PolicyNames"] == ["logs"], "one")
+arn = "arn:aws:iam::aws:policy/CloudWatchLogsFullAccess"
+iam.attach_role_policy(RoleName="flows", PolicyArn=arn)
+attached = iam.list_attached_role_policies(RoleName="flows")["AttachedPolicies"]
+check(attached == [{"PolicyName": "CloudWatchLogsFullAccess", "PolicyArn": arn}], attached)
+iam.update_assume_role_policy(RoleName="deep", PolicyDocument=json.dumps(policy))
+check(iam.get_role(RoleName="deep")["Role"]["AssumeRolePolicyDocument"] == policy, "updated")
+vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+made = ec2.create_flow_logs(ResourceType="VPC", ResourceIds=[vpc], TrafficType="ALL", LogGroupName="flow",
+                            DeliverLogsPermissionArn=role["Arn"])
+check(len(made["FlowLogIds"]) == 1 and not made["Unsuccessful"], made)
+refused_with("NoSuchEntity", 404, iam.get_role, RoleName="nobody")
+refused_with("NoSuchEntity", 404, iam.get_role_policy, RoleName="flows", PolicyName="none")
+refused_with("EntityAlreadyExists", 409, iam.create_role, RoleName="flows", AssumeRolePolicyDocument=json.dumps(trust))
+refused("MalformedPolicyDocument", iam.put_role_policy, RoleName="flows", PolicyName="x", PolicyDocument="{")
+refused("ValidationError", iam.create_role, RoleName="a b", AssumeRolePolicyDocument=json.dumps(trust))
+refused_with("DeleteConflict", 409, iam.delete_role, RoleName="flows")
+iam.delete_role_policy(RoleName="flows", PolicyName="logs")
+iam.detach_role_policy(RoleName="flows", PolicyArn=arn)
+for name in ["flows", "deep"]:
+    iam.delete_role(RoleName=name)
+check(iam.list_roles()["Roles"] == [], "none are left")
+other = held(boto3.client("iam", config=config, aws_access_key_id="210987654321", aws_secret_access_key="any"))
+other.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
+check(iam.list_roles()["Roles"] == [], "another account's")
+
+# Trails.
+made = trail.create_trail(Name="all", S3BucketName="trails", S3KeyPrefix="lab", IsMultiRegionTrail=True)
+check(made["TrailARN"].endswith(":trail/all") and made["IsMultiRegionTrail"], made)
+check(trail.describe_trails()["trailList"] == [trail.get_trail(Name="all")["Trail"]], "one")
+check(trail.describe_trails(trailNameList=["none"])["trailList"] == [], "no such")
+check(trail.list_trails()["Trails"][0]["Name"] == "all", "one")
+check(not trail.get_trail_status(Name="all")["IsLogging"], "not yet")
+trail.start_logging(Name=made["TrailARN"])
+status = trail.get_trail_status(Name="all")
+check(status["IsLogging"] and "StartLoggingTime" in status, status)
+trail.stop_logging(Name="all")
+check(not trail.get_trail_status(Name="all")["IsLogging"], "stopped")
+check(trail.update_trail(Name="all", S3BucketName="others")["S3BucketName"] == "others", "updated")
+refused("TrailAlreadyExistsException", trail.create_trail, Name="all", S3BucketName="trails")
+refused("TrailNotFoundException", trail.get_trail, Name="none")
+refused("InvalidTrailNameException", trail.create_trail, Name="-all", S3BucketName="trails")
+trail.delete_trail(Name="all")
+check(trail.describe_trails()["trailList"] == [], "deleted")
+
+# The newest image, by its public parameter.
+name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+found = ssm.get_parameter(Name=name)["Parameter"]
+image = ec2.describe_images(ImageIds=[found["Value"]])["Images"][0]
+check(image["Name"].startswith("al2023-ami-") and image["Architecture"] == "x86_64", image)
+check(found["DataType"] == "aws:ec2:image" and found["Version"] == 1, found)
+several = ssm.get_parameters(Names=[name, "/own"])
+check(several["Parameters"] == [found] and several["InvalidParameters"] == ["/own"], several)
+below = ssm.get_parameters_by_path(Path="/aws/service/ami-amazon-linux-latest")["Parameters"]
+check(found in below and len(below) == 3, below)
+check(ssm.get_parameters_by_path(Path="/aws/service")["Parameters"] == [], "deeper")
+everything = ssm.get_paginator("get_parameters_by_path").paginate(Path="/aws", Recursive=True, PaginationConfig={"PageSize": 2})
+check(len([it for page in everything for it in page["Parameters"]]) == 6, "all")
+refused("ParameterNotFound", ssm.get_parameter, Name="/own")
+far = held(boto3.client("ssm", config=config, region_name="eu-west-1"))
+check(far.get_parameter(Name=name)["Parameter"]["Value"] != found["Value"], "each Region has its own")
+
+check(not untried() - {"LookupEvents"}, untried())
+done()

@@ -1,0 +1,275 @@
+//! CloudTrail's operations that keep something: trails (AWS CloudTrail API Reference).
+//!
+//! The event history needs no trail, and is there without one. A trail is kept and switched on and
+//! off; the files that it would deliver to its bucket are not made, so it has delivered nothing,
+//! and says so.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_model::{ApiError, Reply, UnixTime};
+
+use crate::clock::iso8601;
+use crate::describe::Reader;
+use crate::error;
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
+use crate::realm::Realm;
+use crate::request;
+use crate::transaction::Transaction;
+use crate::view::done;
+
+operations! {
+    CreateTrail Write create, [];
+    DeleteTrail Write delete, [];
+    DescribeTrails Read describe, [];
+    GetTrail Read get, [];
+    GetTrailStatus Read status, [];
+    ListTrails Read list, [];
+    StartLogging Write start, [];
+    StopLogging Write stop, [];
+    UpdateTrail Write update, [];
+}
+
+/// Trails by account, Region and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CloudTrail(BTreeMap<Realm, BTreeMap<SmolStr, Trail>>);
+
+/// So many an account has in a Region.
+const AT_MOST: usize = 5;
+
+/// A trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Trail {
+    name: SmolStr,
+    bucket: SmolStr,
+    prefix: Option<SmolStr>,
+    is_global: bool,
+    is_multi_region: bool,
+    validates: bool,
+    is_logging: bool,
+    started: Option<UnixTime>,
+    stopped: Option<UnixTime>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Create {
+    name: SmolStr,
+    s3_bucket_name: SmolStr,
+    s3_key_prefix: Option<SmolStr>,
+    include_global_service_events: Option<bool>,
+    #[serde(default)]
+    is_multi_region_trail: bool,
+    #[serde(default)]
+    enable_log_file_validation: bool,
+}
+
+fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
+    check_name(&request.name)?;
+    let realm = tx.realm().clone();
+    let trails = own_mut(tx);
+    if trails.contains_key(&request.name) {
+        return Err(error::trail_exists(&request.name));
+    }
+    if trails.len() >= AT_MOST {
+        return Err(error::trail_limit(AT_MOST, &realm.region));
+    }
+    let trail = Trail {
+        name: request.name.clone(),
+        bucket: request.s3_bucket_name,
+        prefix: request.s3_key_prefix,
+        is_global: request.include_global_service_events.unwrap_or(true),
+        is_multi_region: request.is_multi_region_trail,
+        validates: request.enable_log_file_validation,
+        is_logging: false,
+        started: None,
+        stopped: None,
+    };
+    let shown = show(&trail, &realm);
+    trails.insert(request.name, trail);
+    Ok(shown)
+}
+
+/// 3 to 128 of letters, digits and `._-`, the first of them a letter or a digit.
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let fits = |it: char| it.is_ascii_alphanumeric() || "._-".contains(it);
+    let begins = name.starts_with(|it: char| it.is_ascii_alphanumeric());
+    match (3..=128).contains(&name.len()) && name.chars().all(fits) && begins {
+        true => Ok(()),
+        false => Err(error::trail_name(name)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Update {
+    name: SmolStr,
+    s3_bucket_name: Option<SmolStr>,
+    s3_key_prefix: Option<SmolStr>,
+    include_global_service_events: Option<bool>,
+    is_multi_region_trail: Option<bool>,
+    enable_log_file_validation: Option<bool>,
+}
+
+fn update(tx: &mut Transaction<'_>, request: Update) -> Reply {
+    let realm = tx.realm().clone();
+    let trail = trail_mut(tx, &request.name)?;
+    if let Some(bucket) = request.s3_bucket_name {
+        trail.bucket = bucket;
+    }
+    trail.prefix = request.s3_key_prefix.or(trail.prefix.take());
+    let flag = |new: Option<bool>, old: &mut bool| *old = new.unwrap_or(*old);
+    flag(request.include_global_service_events, &mut trail.is_global);
+    flag(request.is_multi_region_trail, &mut trail.is_multi_region);
+    flag(request.enable_log_file_validation, &mut trail.validates);
+    Ok(show(trail, &realm))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Named {
+    name: SmolStr,
+}
+
+fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
+    let name = trail_mut(tx, &request.name)?.name.clone();
+    own_mut(tx).remove(&name);
+    Ok(done())
+}
+
+fn start(tx: &mut Transaction<'_>, request: Named) -> Reply {
+    let utc = tx.utc();
+    let trail = trail_mut(tx, &request.name)?;
+    if !trail.is_logging {
+        (trail.is_logging, trail.started) = (true, Some(utc));
+    }
+    Ok(done())
+}
+
+fn stop(tx: &mut Transaction<'_>, request: Named) -> Reply {
+    let utc = tx.utc();
+    let trail = trail_mut(tx, &request.name)?;
+    if trail.is_logging {
+        (trail.is_logging, trail.stopped) = (false, Some(utc));
+    }
+    Ok(done())
+}
+
+fn get(reader: &Reader<'_>, request: Named) -> Reply {
+    let trail = trail(reader, &request.name)?;
+    Ok(json!({ "Trail": show(trail, reader.realm()) }))
+}
+
+fn status(reader: &Reader<'_>, request: Named) -> Reply {
+    let trail = trail(reader, &request.name)?;
+    let moment = |it: Option<UnixTime>| it.map(iso8601);
+    Ok(json!({
+        "IsLogging": trail.is_logging,
+        "StartLoggingTime": moment(trail.started),
+        "StopLoggingTime": moment(trail.stopped),
+        "TimeLoggingStarted": moment(trail.started),
+        "TimeLoggingStopped": moment(trail.stopped),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Describe {
+    #[serde(default, rename = "trailNameList")]
+    names: Vec<SmolStr>,
+    /// Trails of other Regions that this one is covered by are shown there.
+    #[serde(rename = "includeShadowTrails")]
+    _include_shadow_trails: Option<bool>,
+}
+
+/// Names that no trail has are passed over.
+fn describe(reader: &Reader<'_>, request: Describe) -> Reply {
+    let realm = reader.realm();
+    let wanted = |it: &&Trail| {
+        let mut names = request.names.iter();
+        request.names.is_empty() || names.any(|name| bare(name, realm) == Some(&it.name))
+    };
+    let shown = own(reader).filter(wanted).map(|it| show(it, realm));
+    Ok(json!({ "trailList": shown.collect::<Vec<_>>() }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct List {
+    /// All are on one page.
+    #[serde(rename = "NextToken")]
+    _next_token: Option<SmolStr>,
+}
+
+fn list(reader: &Reader<'_>, _: List) -> Reply {
+    let realm = reader.realm();
+    let shown = own(reader).map(|it| {
+        json!({
+            "TrailARN": arn(&it.name, realm),
+            "Name": it.name,
+            "HomeRegion": realm.region,
+        })
+    });
+    Ok(json!({ "Trails": shown.collect::<Vec<_>>() }))
+}
+
+fn own<'r>(reader: &Reader<'r>) -> impl Iterator<Item = &'r Trail> + use<'r> {
+    let own = reader.state.cloudtrail.0.get(reader.realm());
+    own.into_iter().flat_map(|it| it.values())
+}
+
+fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut BTreeMap<SmolStr, Trail> {
+    let realm = tx.realm().clone();
+    tx.state.cloudtrail_mut().0.entry(realm).or_default()
+}
+
+fn trail<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Trail, ApiError> {
+    let bare = bare(name, reader.realm());
+    let own = reader.state.cloudtrail.0.get(reader.realm());
+    let found = bare.and_then(|name| own?.get(name));
+    found.ok_or_else(|| error::no_trail(name))
+}
+
+fn trail_mut<'t>(tx: &'t mut Transaction<'_>, name: &str) -> Result<&'t mut Trail, ApiError> {
+    let realm = tx.realm().clone();
+    let own = own_mut(tx);
+    let found = bare(name, &realm).and_then(|name| own.get_mut(name));
+    found.ok_or_else(|| error::no_trail(name))
+}
+
+/// A trail's name, given as that or as its ARN.
+fn bare<'n>(name: &'n str, realm: &Realm) -> Option<&'n str> {
+    match name.starts_with("arn:") {
+        true => name.strip_prefix(arn("", realm).as_str()),
+        false => Some(name),
+    }
+}
+
+fn arn(name: &str, realm: &Realm) -> SmolStr {
+    format_smolstr!(
+        "arn:aws:cloudtrail:{}:{}:trail/{name}",
+        realm.region,
+        realm.account
+    )
+}
+
+/// A trail as `GetTrail` has it, of whose members the replies of the others have a part.
+fn show(trail: &Trail, realm: &Realm) -> Value {
+    json!({
+        "Name": trail.name,
+        "S3BucketName": trail.bucket,
+        "S3KeyPrefix": trail.prefix,
+        "IncludeGlobalServiceEvents": trail.is_global,
+        "IsMultiRegionTrail": trail.is_multi_region,
+        "HomeRegion": realm.region,
+        "TrailARN": arn(&trail.name, realm),
+        "LogFileValidationEnabled": trail.validates,
+        "HasCustomEventSelectors": false,
+        "HasInsightSelectors": false,
+        "IsOrganizationTrail": false,
+    })
+}

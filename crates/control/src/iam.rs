@@ -1,0 +1,116 @@
+//! IAM's operations, as far as scripts need them that make a role for something else to put on:
+//! that of flow logs which deliver to CloudWatch Logs (Amazon VPC User Guide, "IAM role for
+//! publishing flow logs to CloudWatch Logs").
+//!
+//! Roles and their policies are kept and shown. What they allow is not evaluated: every caller may
+//! do everything in its account, any role may be assumed, and a flow log delivers whatever its role
+//! says. IAM is one for all Regions, so roles are of an account.
+
+mod policy;
+mod role;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+use wirelab_model::{ApiError, UnixTime};
+
+use crate::describe::Reader;
+use crate::error;
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
+use crate::request;
+use crate::transaction::Transaction;
+
+operations! {
+    AttachRolePolicy Write policy::attach, [];
+    CreateRole Write role::create, [];
+    DeleteRole Write role::delete, [];
+    DeleteRolePolicy Write policy::delete, [];
+    DetachRolePolicy Write policy::detach, [];
+    GetRole Read role::get, [];
+    GetRolePolicy Read policy::get, [];
+    ListAttachedRolePolicies Read policy::list_attached, [];
+    ListRolePolicies Read policy::list, [];
+    ListRoles Read role::list, [];
+    PutRolePolicy Write policy::put, [];
+    UpdateAssumeRolePolicy Write role::update_trust, [];
+}
+
+/// Roles by account and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Iam(BTreeMap<SmolStr, BTreeMap<SmolStr, Role>>);
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Role {
+    name: SmolStr,
+    path: SmolStr,
+    id: SmolStr,
+    arn: SmolStr,
+    created: UnixTime,
+    description: Option<SmolStr>,
+    max_session_duration: u32,
+    /// Who may put it on.
+    trust: String,
+    /// Policies of its own, by name.
+    policies: BTreeMap<SmolStr, String>,
+    /// ARNs of policies that are attached.
+    attached: Vec<SmolStr>,
+    tags: Vec<(SmolStr, SmolStr)>,
+}
+
+fn role<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Role, ApiError> {
+    let own = reader.state.iam.0.get(reader.account());
+    let found = own.and_then(|it| it.get(name));
+    found.ok_or_else(|| error::no_role(name))
+}
+
+fn role_mut<'t>(tx: &'t mut Transaction<'_>, name: &str) -> Result<&'t mut Role, ApiError> {
+    let found = own_mut(tx).get_mut(name);
+    found.ok_or_else(|| error::no_role(name))
+}
+
+fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut BTreeMap<SmolStr, Role> {
+    let account = tx.owner.clone();
+    tx.state.iam_mut().0.entry(account).or_default()
+}
+
+/// Refuses a text that is no policy: JSON with a statement (IAM User Guide, "Grammar of the IAM
+/// JSON policy language").
+fn check_policy(text: &str) -> Result<(), ApiError> {
+    let read = serde_json::from_str::<serde_json::Value>(text);
+    let read = read.map_err(|_| error::malformed_policy("Syntax errors in policy."))?;
+    match &read["Statement"] {
+        serde_json::Value::Object(_) => Ok(()),
+        serde_json::Value::Array(all) if !all.is_empty() => Ok(()),
+        _ => Err(error::malformed_policy("Missing required field Statement")),
+    }
+}
+
+/// A name of letters, digits and `_+=,.@-`.
+fn check_name(member: &str, name: &str, longest: usize) -> Result<(), ApiError> {
+    let fits = |it: char| it.is_ascii_alphanumeric() || "_+=,.@-".contains(it);
+    match (1..=longest).contains(&name.len()) && name.chars().all(fits) {
+        true => Ok(()),
+        false => Err(error::iam_validation(format_args!(
+            "The specified value for {member} is invalid. It must contain only alphanumeric \
+             characters and/or the following: +=,.@_- and have 1 to {longest} of them"
+        ))),
+    }
+}
+
+/// A document as IAM shows it: with percents, as in a query.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
+    for octet in text.bytes() {
+        match octet {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                out.push(char::from(octet));
+            }
+            other => out += &format!("%{other:02X}"),
+        }
+    }
+    out
+}

@@ -1,0 +1,176 @@
+//! Roles.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_model::Reply;
+
+use super::{Role, check_name, check_policy, encoded, own_mut, role, role_mut};
+use crate::clock::iso8601;
+use crate::describe::Reader;
+use crate::error;
+use crate::page::page_from;
+use crate::transaction::Transaction;
+use crate::view::done;
+
+/// So many an account has, and a page shows.
+const AT_MOST: usize = 1000;
+const PAGE: usize = 100;
+/// Seconds for which a role can be put on.
+const HOUR: u32 = 3600;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Create {
+    role_name: SmolStr,
+    assume_role_policy_document: String,
+    path: Option<SmolStr>,
+    description: Option<SmolStr>,
+    max_session_duration: Option<u32>,
+    #[serde(default)]
+    tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Tag {
+    key: SmolStr,
+    value: SmolStr,
+}
+
+pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
+    let name = request.role_name;
+    check_name("roleName", &name, 64)?;
+    check_policy(&request.assume_role_policy_document)?;
+    let path = request.path.unwrap_or_else(|| "/".into());
+    if !path.starts_with('/') || !path.ends_with('/') {
+        return Err(error::iam_validation(
+            "The specified value for path is invalid. It must begin and end with /",
+        ));
+    }
+    let longest = request.max_session_duration.unwrap_or(HOUR);
+    if !(HOUR..=12 * HOUR).contains(&longest) {
+        return Err(error::iam_validation(
+            "maxSessionDuration must be 3600 to 43200",
+        ));
+    }
+    // 17 letters that say nothing, as AWS's do not.
+    let letters = tx.new_text_id("role");
+    let letters = letters.bytes().skip("role-".len()).map(|it| match it {
+        b'0'..=b'9' => char::from(it - b'0' + b'G'),
+        other => char::from(other.to_ascii_uppercase()),
+    });
+    let id = letters.collect::<String>();
+    let (created, owner) = (tx.utc(), tx.owner.clone());
+    let roles = own_mut(tx);
+    if roles.contains_key(&name) {
+        return Err(error::role_exists(&name));
+    }
+    if roles.len() >= AT_MOST {
+        return Err(error::iam_limit("RolesPerAccount", AT_MOST));
+    }
+    let role = Role {
+        id: format_smolstr!("AROA{id}"),
+        arn: format_smolstr!("arn:aws:iam::{owner}:role{path}{name}"),
+        name: name.clone(),
+        path,
+        created,
+        description: request.description,
+        max_session_duration: longest,
+        trust: request.assume_role_policy_document,
+        policies: std::collections::BTreeMap::new(),
+        attached: Vec::new(),
+        tags: request
+            .tags
+            .into_iter()
+            .map(|it| (it.key, it.value))
+            .collect(),
+    };
+    let shown = show(&role);
+    roles.insert(name, role);
+    Ok(json!({ "Role": shown }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Named {
+    role_name: SmolStr,
+}
+
+pub(super) fn get(reader: &Reader<'_>, request: Named) -> Reply {
+    Ok(json!({ "Role": show(role(reader, &request.role_name)?) }))
+}
+
+pub(super) fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
+    let role = role_mut(tx, &request.role_name)?;
+    if !role.policies.is_empty() {
+        return Err(error::role_in_use("must delete policies first"));
+    }
+    if !role.attached.is_empty() {
+        return Err(error::role_in_use("must detach all policies first"));
+    }
+    own_mut(tx).remove(&request.role_name);
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct UpdateTrust {
+    role_name: SmolStr,
+    policy_document: String,
+}
+
+pub(super) fn update_trust(tx: &mut Transaction<'_>, request: UpdateTrust) -> Reply {
+    check_policy(&request.policy_document)?;
+    role_mut(tx, &request.role_name)?.trust = request.policy_document;
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct List {
+    path_prefix: Option<SmolStr>,
+    marker: Option<SmolStr>,
+    max_items: Option<usize>,
+}
+
+/// By name. Descriptions and tags are left out, as in IAM's lists.
+pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
+    let prefix = request.path_prefix.unwrap_or_else(|| "/".into());
+    let own = reader.state.iam.0.get(reader.account());
+    let roles = own.into_iter().flat_map(|it| it.values());
+    let roles = roles.filter(|it| it.path.starts_with(prefix.as_str()));
+    let roles = roles.map(|it| (it.name.clone(), it));
+    let limit = request.max_items.unwrap_or(PAGE).clamp(1, 1000);
+    let page = page_from(roles, request.marker.as_ref(), limit);
+    let (roles, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
+    let shown = roles.map(|it| {
+        let mut shown = show(it);
+        if let Some(members) = shown.as_object_mut() {
+            members.remove("Tags");
+        }
+        shown
+    });
+    Ok(json!({
+        "Roles": shown.collect::<Vec<_>>(),
+        "IsTruncated": next.is_some(),
+        "Marker": next,
+    }))
+}
+
+fn show(role: &Role) -> Value {
+    let tags = role.tags.iter();
+    let tags = tags.map(|(key, value)| json!({ "Key": key, "Value": value }));
+    let tags: Vec<_> = tags.collect();
+    json!({
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "Arn": role.arn,
+        "CreateDate": iso8601(role.created),
+        "AssumeRolePolicyDocument": encoded(&role.trust),
+        "Description": role.description,
+        "MaxSessionDuration": role.max_session_duration,
+        "Tags": (!tags.is_empty()).then_some(tags),
+    })
+}

@@ -43,6 +43,19 @@ for event in everything:
             found = by(key, resource[key])
             check(event in found, (key, event))
             check(all(resource[key] in [r[key] for r in it["Resources"]] for it in found), found)
+
+# A service that speaks JSON is told of in its own names, lists as lists, errors by their bare codes.
+(event,) = by("EventName", "PutMetricFilter")
+record = json.loads(event["CloudTrailEvent"])
+check(event["EventSource"] == record["eventSource"] == "logs.amazonaws.com", record)
+asked = record["requestParameters"]
+check(asked["logGroupName"] == "/vpc/data/flow" and asked["metricTransformations"][0]["metricName"] == "Rejects", asked)
+check(record["responseElements"] is None and "errorCode" not in record, record)
+(event,) = by("EventName", "DeleteLogGroup")
+record = json.loads(event["CloudTrailEvent"])
+check(record["errorCode"] == "ResourceNotFoundException" and record["requestParameters"] == {"logGroupName": "nothing"}, record)
+refusal = [json.loads(it["CloudTrailEvent"]) for it in by("EventName", "RevokeSecurityGroupIngress")][0]
+check(refusal["errorCode"].startswith("Client."), refusal)
 mine = boto3.session.Session().get_credentials().access_key
 check(by("AccessKeyId", mine), mine)
 for key in ["EventName", "Username", "EventSource", "EventId", "AccessKeyId", "ResourceName", "ResourceType"]:

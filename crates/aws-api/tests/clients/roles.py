@@ -10,7 +10,11 @@ from botocore.config import Config
 from suite import check, done, held, refused, refused_with, untried
 
 config = Config(retries={"max_attempts": 0})
-iam, trail, ssm, ec2 = (held(boto3.client(it, config=config)) for it in ["iam", "cloudtrail", "ssm", "ec2"])
+trail, ssm, ec2 = (held(boto3.client(it, config=config)) for it in ["cloudtrail", "ssm", "ec2"])
+# boto3 has read the documents before it shows them.
+documents = {f"Invalid type for parameter {it}PolicyDocument" for it in
+             ["", "Role.AssumeRole", "Roles[0].AssumeRole", "Roles[1].AssumeRole"]}
+iam = held(boto3.client("iam", config=config), documents)
 
 # The role of a flow log, as the VPC guide makes it.
 trust = {"Version": "2012-10-17", "Statement": [
@@ -53,7 +57,8 @@ iam.detach_role_policy(RoleName="flows", PolicyArn=arn)
 for name in ["flows", "deep"]:
     iam.delete_role(RoleName=name)
 check(iam.list_roles()["Roles"] == [], "none are left")
-other = held(boto3.client("iam", config=config, aws_access_key_id="210987654321", aws_secret_access_key="any"))
+theirs = {"aws_access_key_id": "210987654321", "aws_secret_access_key": "any"}
+other = held(boto3.client("iam", config=config, **theirs), documents)
 other.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
 check(iam.list_roles()["Roles"] == [], "another account's")
 

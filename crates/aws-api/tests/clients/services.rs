@@ -28,6 +28,17 @@ fn a_call_is_in_cloudtrail_minutes_after_it_was_made() {
         "aws ec2 revoke-security-group-ingress --group-id {group} --security-group-rule-ids \
          sgr-0123456789abcdef0"
     ));
+    served.said(&words(
+        "logs put-metric-filter --log-group-name /vpc/data/flow --filter-name rejects",
+        &[
+            ("--filter-pattern", "REJECT"),
+            (
+                "--metric-transformations",
+                "metricName=Rejects,metricNamespace=Lab,metricValue=1",
+            ),
+        ],
+    ));
+    served.aws("aws logs delete-log-group --log-group-name nothing");
     let lookup = format!(
         "cloudtrail lookup-events --lookup-attributes \
          AttributeKey=ResourceName,AttributeValue={group} --query Events[].[EventName,Username]"

@@ -125,7 +125,8 @@ fn check_page_size(operation: &str, wanted: u32) -> Result<(), ApiError> {
         "DescribeEgressOnlyInternetGateways"
         | "DescribeStaleSecurityGroups"
         | "GetManagedPrefixListAssociations" => (5, 255),
-        "DescribeRouteTables" => (5, 100),
+        "DescribeAddressesAttribute" => (1, 1_000),
+        "DescribeInstanceTypes" | "DescribeRouteTables" => (5, 100),
         _ if operation.contains("VpcEndpoint") => (1, u32::MAX),
         _ => (5, 1_000),
     };

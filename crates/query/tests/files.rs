@@ -152,7 +152,9 @@ fn group() -> LogGroup {
     group
 }
 
-const QUERIES: [&str; 11] = [
+const QUERIES: [&str; 13] = [
+    "stats sum(bytes) as b, count_distinct(srcPort) as ports by dstAddr, srcAddr | sort b desc | limit 9",
+    "stats count(*) as n by srcAddr, dstPort, action | sort n desc, srcAddr, dstPort, action",
     "fields @timestamp, @ingestionTime, @logStream, srcAddr, dstPort | limit 25",
     "filter action = \"REJECT\" | stats count(*) as n, sum(bytes) as b by bin(5m) as t | sort t",
     "stats count_distinct(dstPort) as ports by srcAddr | filter ports > 1 | sort ports desc, srcAddr",

@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::DataType;
-use datafusion::catalog::TableProvider;
 
 use super::catalog::{AthenaCatalog, Buckets, Table, TableColumn, TableFormat};
 use super::error::{Checked, Fault};
@@ -86,7 +85,7 @@ impl FlowLogs {
 
     fn columns(&self) -> Checked<Vec<TableColumn>> {
         let table = self.files(0)?.table(Kind::Athena);
-        let columns = table.schema();
+        let columns = table.documented();
         let column = |field: &Arc<datafusion::arrow::datatypes::Field>| TableColumn {
             name: field.name().clone(),
             ty: match field.data_type() {
@@ -97,7 +96,7 @@ impl FlowLogs {
             .to_owned(),
             comment: None,
         };
-        Ok(columns.fields().iter().map(column).collect())
+        Ok(columns.iter().map(column).collect())
     }
 }
 

@@ -12,6 +12,7 @@ use datafusion::execution::SessionState;
 use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -34,6 +35,7 @@ use super::steady::{SmallSide, Turns};
 use super::types::Type;
 use super::value;
 use super::{AthenaOptions, Limits};
+use crate::files::ByCode;
 use crate::scan::Threads;
 
 /// Bytes of a statement that the API takes.
@@ -138,9 +140,9 @@ fn session(limits: &Limits, end: Instant, partitions: usize) -> Checked<SessionS
     config.options_mut().execution.coalesce_batches = true;
     // Rules that reorder conditions would evaluate what an earlier condition guards.
     let rules = Optimizer::new().rules.into_iter();
-    let rules = rules
-        .filter(|rule| rule.name() != "simplify_expressions")
-        .collect();
+    let rules = rules.filter(|rule| rule.name() != "simplify_expressions");
+    let by_code: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(ByCode);
+    let rules = std::iter::once(by_code).chain(rules).collect();
     let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))

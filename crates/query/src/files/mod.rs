@@ -18,6 +18,7 @@
 
 mod compact;
 mod find;
+mod grouping;
 mod head;
 mod local;
 mod skipped;
@@ -37,11 +38,12 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use wirelab_flowlog::{LogColumn, LogFormat};
 
-use crate::scan::{Counted, CountingStore, TextLayout};
+use crate::scan::{Codes, Counted, CountingStore, TextLayout};
 
 use local::Found;
 use skipped::Skipped;
 
+pub(crate) use grouping::ByCode;
 pub(crate) use table::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
 
 /// Why flow logs cannot be read from files.
@@ -122,6 +124,8 @@ pub struct LogFiles {
     skipped: Skipped,
     /// Records without a time of their own that queries have met.
     untimed: Counted,
+    /// Codes of the texts in them.
+    codes: Arc<Codes>,
 }
 
 impl LogFiles {
@@ -207,6 +211,7 @@ impl LogFiles {
             columns,
             skipped,
             untimed: Counted::default(),
+            codes: Arc::default(),
         })
     }
 
@@ -250,6 +255,7 @@ impl LogFiles {
             format,
             skipped: Skipped::default(),
             untimed: Counted::default(),
+            codes: Arc::default(),
         })
     }
 

@@ -20,9 +20,10 @@ use object_store::ObjectStore;
 use wirelab_flowlog::{Field, FieldType, LogColumn};
 
 use super::{Content, LogFile, LogFiles};
+use crate::insights::parse_number;
 use crate::scan::{
-    ByName, Counted, CountingStore, Origin, TextLayout, TextOptions, TextSource, Window, new_url,
-    parquet_source, scan_files,
+    ByName, CODED, Codes, Counted, CountingStore, Origin, TextLayout, TextOptions, TextSource,
+    Window, new_url, parquet_source, scan_files,
 };
 
 /// The column of a record's place in its file.
@@ -55,6 +56,29 @@ pub(crate) enum Kind {
     Lines,
     /// Parquet files: the columns of `Athena`, then [`FILE`], [`FILE_TIME`] and [`OFFSET`].
     Rows,
+}
+
+/// What the name of a column begins with in which a field is the number that Insights reads.
+const NUMBER: &str = "@@number-";
+
+/// A second form of a column's values, in which a query is faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twin {
+    /// [`Codes`] of its texts.
+    Code,
+    /// Numbers as Insights reads them.
+    Number,
+}
+
+/// Whether a field has a column of codes: what records are grouped by.
+fn is_coded(column: &LogColumn) -> bool {
+    use Field::{DstAddr, DstPort, PktDstAddr, PktSrcAddr, SrcAddr, SrcPort};
+    let coded = [SrcAddr, DstAddr, PktSrcAddr, PktDstAddr, SrcPort, DstPort];
+    column.field().is_some_and(|field| coded.contains(&field))
+}
+
+fn is_number(column: &LogColumn) -> bool {
+    column.field().is_some() && matches!(column.kind(), FieldType::Int32 | FieldType::Int64)
 }
 
 /// The name of a field's column in which it is text.
@@ -138,6 +162,42 @@ impl LogTable {
         time - EARLIER <= last && time + LATER >= first
     }
 
+    /// The codes of its columns of codes.
+    pub(crate) fn codes(&self) -> &Arc<Codes> {
+        &self.logs.codes
+    }
+
+    /// The name of a column that holds the values of that one in another form, if there is one.
+    pub(crate) fn twin(&self, name: &str, wanted: Twin) -> Option<String> {
+        let mut columns = self.logs.columns().iter();
+        let is_named = |column: &&LogColumn| match self.kind {
+            Kind::Lines => text_column(column) == name,
+            _ => column.column_name() == name,
+        };
+        let column = columns.find(is_named)?;
+        let name = column.column_name();
+        match (wanted, self.kind) {
+            (Twin::Code, _) => is_coded(column).then(|| format!("{CODED}{name}")),
+            (Twin::Number, Kind::Lines) => is_number(column).then(|| format!("{NUMBER}{name}")),
+            (Twin::Number, Kind::Rows) => is_number(column).then_some(name),
+            (Twin::Number, Kind::Athena) => None,
+        }
+    }
+
+    /// The fields that Athena's documentation gives the table, and those alone.
+    pub(crate) fn documented(&self) -> Vec<FieldRef> {
+        self.columns()
+    }
+
+    /// The columns of codes.
+    fn coded(&self) -> impl Iterator<Item = FieldRef> {
+        let coded = self.logs.columns().iter().filter(|column| is_coded(column));
+        coded.map(|column| {
+            let name = format!("{CODED}{}", column.column_name());
+            Arc::new(ArrowField::new(name, DataType::UInt32, false))
+        })
+    }
+
     /// Bytes read so far, as they lie in the store.
     pub(crate) fn bytes_scanned(&self) -> u64 {
         self.store.bytes()
@@ -167,11 +227,22 @@ impl LogTable {
             );
             columns.push(text(LINE.to_owned()));
             columns.extend([number(OFFSET), number(MOMENT)]);
+            columns.extend(self.numbered().map(|(_, column)| {
+                let name = format!("{NUMBER}{}", column.column_name());
+                Arc::new(ArrowField::new(name, DataType::Float64, true))
+            }));
         }
+        columns.extend(self.coded());
         let schema = Arc::new(Schema::new(columns));
         TableSchema::builder(schema)
             .with_table_partition_cols(self.partition())
             .build()
+    }
+
+    /// The fields that have a column of numbers, with their places.
+    fn numbered(&self) -> impl Iterator<Item = (usize, &LogColumn)> {
+        let columns = self.logs.columns().iter().enumerate();
+        columns.filter(|(_, column)| is_number(column))
     }
 
     fn text_source(&self) -> TextSource {
@@ -184,12 +255,23 @@ impl LogTable {
             options.origins.extend((0..width).map(Origin::Value));
             let beside = [Origin::Line, Origin::Offset, Origin::Moment];
             options.origins.extend(beside);
+            let numbers = self.numbered().map(|(at, _)| Origin::Number(at));
+            options.origins.extend(numbers);
+            options.read_number = parse_number;
         }
+        let columns = self.logs.columns().iter().enumerate();
+        let coded = columns.filter(|(_, column)| is_coded(column));
+        options
+            .origins
+            .extend(coded.map(|(at, _)| Origin::Code(at)));
+        options.codes = self.codes().clone();
         TextSource::new(self.text_schema(), options)
     }
 
     fn parquet_schema(&self) -> TableSchema {
-        let schema = Arc::new(Schema::new(self.columns()));
+        let mut columns = self.columns();
+        columns.extend(self.coded());
+        let schema = Arc::new(Schema::new(columns));
         let builder = TableSchema::builder(schema).with_table_partition_cols(self.partition());
         if self.kind == Kind::Athena {
             return builder.build();
@@ -257,7 +339,7 @@ impl TableProvider for LogTable {
             if !files.is_empty() {
                 let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
                 let asked = (projection, limit);
-                let columns = ByName::Fitting;
+                let columns = ByName::Fitting(self.codes().clone());
                 scans.push(scan_files(session, store, source, files, columns, asked)?);
             }
             Ok(())

@@ -7,6 +7,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
@@ -15,7 +16,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use wirelab_model::UnixTime;
 
-use super::{Kind, LogFiles};
+use super::{ByCode, Kind, LogFiles};
 use crate::scan::session_builder;
 use crate::{QueryOptions, insights_over_files};
 
@@ -29,6 +30,9 @@ fn text() -> String {
         let end = start + 59;
         text += &match n % 10 {
             9 => format!("2 1 eni-{} - - - - - - - {start} {end} - NODATA\n", n % 3),
+            8 => {
+                format!("2 1 eni-0 010.0.0.1 255.255.255.255 - 0 1 1 70 {start} {end} ACCEPT OK\n")
+            }
             _ => format!(
                 "2 1 eni-{} 10.0.0.{} 2001:db8::1 {} {} 6 {} {} {start} {end} {} OK\n",
                 n % 3,
@@ -44,10 +48,15 @@ fn text() -> String {
     text
 }
 
-fn context(logs: &LogFiles) -> SessionContext {
+fn context(logs: &LogFiles, by_code: bool) -> SessionContext {
+    let mut rules = Optimizer::new().rules;
+    if by_code {
+        rules.insert(0, Arc::new(ByCode));
+    }
     let builder = session_builder()
         .expect("a session")
-        .with_default_features();
+        .with_default_features()
+        .with_optimizer_rules(rules);
     let context = SessionContext::new_with_state(builder.build());
     let table = Arc::new(logs.table(Kind::Athena));
     context
@@ -56,10 +65,17 @@ fn context(logs: &LogFiles) -> SessionContext {
     context
 }
 
+/// The answer, which is the same with groups by code and by text.
 async fn sql(logs: &LogFiles, sql: &str) -> String {
-    let frame = context(logs).sql(sql).await.expect("plans");
-    let rows = frame.collect().await.expect("runs");
-    pretty_format_batches(&rows).expect("prints").to_string()
+    let mut answers = Vec::new();
+    for by_code in [false, true] {
+        let frame = context(logs, by_code).sql(sql).await.expect("plans");
+        let rows = frame.collect().await.expect("runs");
+        answers.push(pretty_format_batches(&rows).expect("prints").to_string());
+    }
+    let by_code = answers.pop().expect("two");
+    assert_eq!(answers, [by_code.as_str()], "{sql}");
+    by_code
 }
 
 async fn open(name: &str, bytes: Vec<u8>) -> LogFiles {
@@ -73,7 +89,15 @@ async fn open(name: &str, bytes: Vec<u8>) -> LogFiles {
 
 /// The table as another's Parquet file.
 async fn parquet(logs: &LogFiles) -> LogFiles {
-    let frame = context(logs).table("flow_logs").await.expect("the table");
+    let frame = context(logs, false).table("flow_logs").await;
+    let columns = logs.table(Kind::Athena).documented();
+    let columns: Vec<&str> = columns
+        .iter()
+        .map(|column| column.name().as_str())
+        .collect();
+    let frame = frame
+        .and_then(|frame| frame.select_columns(&columns))
+        .expect("the table");
     let mut rows = frame.execute_stream().await.expect("runs");
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), None).expect("writes");
@@ -165,17 +189,25 @@ async fn parquet_with_a_column_that_cannot_be_the_fields_is_refused_by_its_name(
     assert!(error.to_string().starts_with(wanted), "{error}");
 }
 
-const SQL: [&str; 5] = [
+const SQL: [&str; 9] = [
+    "SELECT dstaddr, srcaddr, interface_id, count(DISTINCT dstport) AS p, count(DISTINCT action), \
+     count(DISTINCT srcaddr) FROM flow_logs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    "SELECT count(DISTINCT srcport), count(DISTINCT srcaddr) FROM flow_logs",
+    "SELECT s, n FROM (SELECT srcaddr AS s, count(*) AS n FROM flow_logs AS f \
+     WHERE protocol = 6 AND srcaddr LIKE '10.%' GROUP BY srcaddr) AS g WHERE n > 13 ORDER BY s DESC",
+    "SELECT DISTINCT srcaddr, dstaddr FROM flow_logs ORDER BY srcaddr DESC, dstaddr",
     "SELECT srcaddr, dstaddr, sum(bytes) AS b FROM flow_logs WHERE bytes IS NOT NULL \
      GROUP BY srcaddr, dstaddr ORDER BY b DESC, srcaddr LIMIT 5",
     "SELECT start - start % 300 AS t, count(*) AS n FROM flow_logs WHERE action = 'REJECT' \
      GROUP BY 1 ORDER BY t",
     "SELECT srcaddr, count(DISTINCT dstport) AS n FROM flow_logs GROUP BY srcaddr ORDER BY srcaddr",
     "SELECT log_status, count(*), count(srcport), min(\"end\") FROM flow_logs GROUP BY 1 ORDER BY 1",
-    "SELECT * FROM flow_logs WHERE dstport = 22 AND action = 'REJECT' ORDER BY start, srcport LIMIT 9",
+    "SELECT version, srcaddr, srcport, bytes, start FROM flow_logs WHERE dstport = 22 AND action = 'REJECT' ORDER BY start, srcport LIMIT 9",
 ];
 
-const INSIGHTS: [&str; 4] = [
+const INSIGHTS: [&str; 6] = [
+    "stats sum(bytes) as b, count_distinct(dstPort), count_distinct(srcAddr) by dstAddr, srcAddr | sort dstAddr, srcAddr",
+    "filter bytes > 2000 | stats max(bytes) as m, count(*) by srcPort | sort m desc | limit 7",
     "fields @timestamp, srcAddr, dstPort, @message | sort srcPort desc | limit 9",
     "filter action = \"REJECT\" and dstPort = 22 | stats sum(bytes) as b by srcAddr | sort b desc, srcAddr",
     "stats count(*) as n, count_distinct(dstPort) as p by interfaceId, logStatus | sort interfaceId, logStatus",

@@ -36,6 +36,8 @@ mod value;
 
 use wirelab_model::UnixTime;
 
+pub(crate) use value::parse_number;
+
 use crate::{LogFiles, LogGroups, QueryError, QueryResult};
 
 /// `StartQuery`'s parameters beside the query.

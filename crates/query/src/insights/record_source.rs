@@ -28,7 +28,7 @@ use super::QueryOptions;
 use super::plan::Slot;
 use super::source::{POSITION, SYSTEM_FIELDS};
 use crate::files::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
-use crate::scan::{Counted, MOMENT_MAX, counted, moment_of};
+use crate::scan::{Counted, MOMENT_MAX, as_record, counted, moment_of};
 use crate::{ColumnKind, LogFiles};
 
 /// From a record's `end` to its arrival, in seconds.
@@ -216,7 +216,7 @@ impl Records<'_> {
     fn text(&self, column: &LogColumn) -> Result<Expr> {
         match self.kind {
             Kind::Lines => Ok(ident(text_column(column))),
-            _ => either(cast(ident(column.column_name()), DataType::Utf8), lit("-")),
+            _ => Ok(as_record(ident(column.column_name()))),
         }
     }
 
@@ -249,9 +249,4 @@ impl Records<'_> {
         let backward = lit((1_i64 << (files + places)) - 1) - arrival;
         (lit(end) - ident(MOMENT)) * power(files + places) + backward
     }
-}
-
-/// The first value that is not NULL.
-fn either(value: Expr, other: Expr) -> Result<Expr> {
-    when(value.clone().is_not_null(), value).otherwise(other)
 }

@@ -105,7 +105,7 @@ pub(super) fn equality_key(value: &Value<'_>) -> Option<String> {
 }
 
 /// Decimal notation with optional sign, fraction and exponent; no `inf`, `nan`, blanks or hex.
-pub(super) fn parse_number(text: &str) -> Option<f64> {
+pub(crate) fn parse_number(text: &str) -> Option<f64> {
     let first = *text.as_bytes().first()?;
     // What flow logs hold mostly: so many digits are exact.
     if text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit()) {

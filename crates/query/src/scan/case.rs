@@ -5,28 +5,38 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, TryCastExpr};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_expr_adapter::{
     DefaultPhysicalExprAdapter, PhysicalExprAdapter, PhysicalExprAdapterFactory,
 };
 
+use super::codes::Codes;
+use super::coding::code_function;
+
 /// DataFusion's adaption of expressions to a file's schema, after names that mean the same have
 /// been made equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum ByName {
     /// Names may differ in case, and types as far as DataFusion casts.
     Strictly,
     /// Names may also have hyphens for underscores. A number may be any kind of number or its
-    /// digits, a time a timestamp; a value that does not fit is NULL, as it is in text.
-    Fitting,
+    /// digits, a time a timestamp; a value that does not fit is NULL, as it is in text. A column
+    /// called [`CODED`] and the name of another has the codes of its values.
+    Fitting(Arc<Codes>),
 }
+
+/// What the name of a column of codes begins with.
+pub(crate) const CODED: &str = "@@code-";
 
 #[derive(Debug)]
 struct Adapter {
     inner: DefaultPhysicalExprAdapter,
+    logical: SchemaRef,
     physical: SchemaRef,
+    codes: Option<Arc<Codes>>,
     /// The types, one after the other, that columns by their index are cast to.
     casts: HashMap<usize, Vec<DataType>>,
 }
@@ -40,7 +50,9 @@ impl PhysicalExprAdapterFactory for ByName {
         let renamed = Arc::new(self.rename(&logical, &physical));
         let mut casts = HashMap::new();
         let mut logical = logical;
-        if *self == Self::Fitting {
+        let mut codes = None;
+        if let Self::Fitting(own) = self {
+            codes = Some(own.clone());
             let fields = logical.fields().iter().map(|wanted| {
                 let Some((index, has)) = renamed.column_with_name(wanted.name()) else {
                     return wanted.clone();
@@ -58,10 +70,12 @@ impl PhysicalExprAdapterFactory for ByName {
                 logical.metadata().clone(),
             ));
         }
-        let inner = DefaultPhysicalExprAdapter::new(logical, renamed);
+        let inner = DefaultPhysicalExprAdapter::new(logical.clone(), renamed);
         Ok(Arc::new(Adapter {
             inner,
+            logical,
             physical,
+            codes,
             casts,
         }))
     }
@@ -69,6 +83,7 @@ impl PhysicalExprAdapterFactory for ByName {
 
 impl PhysicalExprAdapter for Adapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+        let expr = expr.transform_up(|expr| self.coded(expr)).data()?;
         let adapted = self.inner.rewrite(expr)?;
         let own = |expr: Arc<dyn PhysicalExpr>| {
             let Some(column) = expr.downcast_ref::<Column>() else {
@@ -91,10 +106,29 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
+impl Adapter {
+    /// The codes of a column's values in place of the column of its codes.
+    fn coded(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
+        let name = expr.downcast_ref::<Column>().map(Column::name);
+        let of = name.and_then(|name| name.strip_prefix(CODED));
+        let (Some(of), Some(codes)) = (of, &self.codes) else {
+            return Ok(Transformed::no(expr));
+        };
+        let Ok(index) = self.logical.index_of(of) else {
+            return Ok(Transformed::no(expr));
+        };
+        let value = Arc::new(Column::new(of, index));
+        let function = code_function(codes);
+        let options = Arc::new(ConfigOptions::default());
+        let code = ScalarFunctionExpr::try_new(function, vec![value], &self.logical, options)?;
+        Ok(Transformed::yes(Arc::new(code)))
+    }
+}
+
 impl ByName {
     /// The file's schema under the table's names. A column with the very name wins over one that
     /// means the same.
-    fn rename(self, logical: &Schema, physical: &Schema) -> Schema {
+    fn rename(&self, logical: &Schema, physical: &Schema) -> Schema {
         let fields = physical.fields().iter().map(|field| {
             let exact = logical.column_with_name(field.name()).is_some();
             let mut wanted = logical.fields().iter();
@@ -109,10 +143,10 @@ impl ByName {
         Schema::new_with_metadata(fields.collect::<Vec<_>>(), physical.metadata().clone())
     }
 
-    fn is_same(self, wanted: &str, has: &str) -> bool {
+    fn is_same(&self, wanted: &str, has: &str) -> bool {
         match self {
             Self::Strictly => wanted.eq_ignore_ascii_case(has),
-            Self::Fitting => wanted.eq_ignore_ascii_case(&has.replace('-', "_")),
+            Self::Fitting(_) => wanted.eq_ignore_ascii_case(&has.replace('-', "_")),
         }
     }
 }

@@ -9,10 +9,11 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::kernels::cast_utils::Parser;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimeUnit, TimestampMillisecondType,
+    TimeUnit, TimestampMillisecondType, UInt32Type,
 };
 use datafusion::common::{Result, not_impl_err};
 
+use super::codes::{Codes, NULL};
 use super::moment::{Moment, second};
 use super::separators::{Line, Separators};
 
@@ -48,7 +49,14 @@ pub(super) enum Filling {
     Text(StringViewBuilder),
     /// Text for those that do not know views.
     String(StringBuilder),
+    /// The codes of texts.
+    Code(PrimitiveBuilder<UInt32Type>, Arc<Codes>),
+    /// Numbers as this function reads them.
+    Number(PrimitiveBuilder<Float64Type>, ReadNumber),
 }
+
+/// What number a text is, if it is one.
+pub(crate) type ReadNumber = fn(&str) -> Option<f64>;
 
 impl Filling {
     /// An empty column of that type.
@@ -74,8 +82,21 @@ impl Filling {
         })
     }
 
+    /// An empty column of codes.
+    pub(super) fn of_codes(codes: &Arc<Codes>, rows: usize) -> Self {
+        Self::Code(PrimitiveBuilder::with_capacity(rows), codes.clone())
+    }
+
+    /// An empty column of numbers.
+    pub(super) fn of_numbers(read: ReadNumber, rows: usize) -> Self {
+        Self::Number(PrimitiveBuilder::with_capacity(rows), read)
+    }
+
     /// Adds the values of some lines.
-    pub(super) fn extend(&mut self, text: &Lines<'_>, lines: &[Line], place: Place) {
+    ///
+    /// # Errors
+    /// If there are no more codes.
+    pub(super) fn extend(&mut self, text: &Lines<'_>, lines: &[Line], place: Place) -> Result<()> {
         let values = lines.iter().map(|line| text.value(*line, place));
         match self {
             Self::Int8(to) => whole(to, values),
@@ -111,7 +132,18 @@ impl Filling {
                 Some(Err(_)) => to.append_option(v.map(String::from_utf8_lossy)),
                 None => to.append_null(),
             }),
+            Self::Code(to, codes) => {
+                for value in values {
+                    let code = value.map(|value| codes.of_bytes(value));
+                    to.append_value(code.transpose()?.unwrap_or(NULL));
+                }
+            }
+            Self::Number(to, read) => values.for_each(|v| {
+                let number = v.and_then(|value| read(&String::from_utf8_lossy(value)));
+                to.append_option(number);
+            }),
         }
+        Ok(())
     }
 
     /// The array; the column is empty again.
@@ -128,6 +160,8 @@ impl Filling {
             Self::Bool(from) => Arc::new(from.finish()),
             Self::Text(from) => Arc::new(from.finish()),
             Self::String(from) => Arc::new(from.finish()),
+            Self::Code(from, _) => Arc::new(from.finish()),
+            Self::Number(from, _) => Arc::new(from.finish()),
         }
     }
 }

@@ -18,9 +18,17 @@
 //!
 //! so parses `22`, then copies `10.0.1.5`; the other twelve fields are never looked at.
 
+//!
+//! Rows are grouped by `codes`, numbers of 32 bits that stand for texts, which `columns` makes of a
+//! line without the text; `coding` has the functions between the two, `distinct` the distinct
+//! counts, and `files/grouping.rs` the rule that makes plans so.
+
 mod case;
+mod codes;
+mod coding;
 mod columns;
 mod counting;
+mod distinct;
 mod input;
 mod moment;
 mod pass;
@@ -42,14 +50,17 @@ use datafusion::logical_expr::Expr;
 use futures::future::BoxFuture;
 use object_store::ObjectMeta;
 
-pub(crate) use case::{ByName, fits};
+pub(crate) use case::{ByName, CODED, fits};
+pub(crate) use codes::Codes;
+pub(crate) use coding::{as_record, dashed, recorded, text_of};
 pub(crate) use columns::Place;
 pub(crate) use counting::CountingStore;
+pub(crate) use distinct::CountDistinct;
 pub(crate) use moment::{MOMENT_MAX, Moment, moment_of};
 pub(crate) use pass::{Beside, Passing};
 pub(crate) use session::session_builder;
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
-pub(crate) use tally::{Counted, counted};
+pub(crate) use tally::{Counted, PlanTable, counted};
 pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource, Window};
 pub(crate) use threads::{OnThreads, Thread, Threads};
 

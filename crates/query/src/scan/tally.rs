@@ -34,11 +34,28 @@ pub(crate) fn counted(plan: LogicalPlan) -> (Arc<dyn TableProvider>, Counted) {
     (Arc::new(table), rows)
 }
 
+/// The plan as a table.
 #[derive(Debug)]
-struct PlanTable {
+pub(crate) struct PlanTable {
     plan: LogicalPlan,
     schema: SchemaRef,
     rows: Counted,
+}
+
+impl PlanTable {
+    pub(crate) fn plan(&self) -> &LogicalPlan {
+        &self.plan
+    }
+
+    /// The same rows, counted together with these, with further columns.
+    pub(crate) fn with_plan(&self, plan: LogicalPlan) -> Self {
+        let schema = plan.schema().inner().clone();
+        Self {
+            plan,
+            schema,
+            rows: self.rows.clone(),
+        }
+    }
 }
 
 #[async_trait]

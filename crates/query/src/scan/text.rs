@@ -24,7 +24,8 @@ use datafusion::physical_plan::projection::ProjectionExprs;
 use futures::StreamExt;
 use object_store::{ObjectMeta, ObjectStore};
 
-use super::columns::{Filling, Lines, Place};
+use super::codes::Codes;
+use super::columns::{Filling, Lines, Place, ReadNumber};
 use super::input::{Buffers, Input};
 use super::moment::Moment;
 use super::predicate::Predicate;
@@ -48,6 +49,10 @@ pub(crate) enum Origin {
     Offset,
     /// The second of the record.
     Moment,
+    /// The code of a value.
+    Code(usize),
+    /// A value as a number.
+    Number(usize),
 }
 
 /// What differs between files of one table. A file carries its own as an extension; one without
@@ -82,6 +87,10 @@ pub(crate) struct TextOptions {
     pub(crate) exact: bool,
     /// Which lines are rows at all, whatever a query's filters say of them.
     pub(crate) window: Option<Window>,
+    /// The codes of columns of codes.
+    pub(crate) codes: Arc<Codes>,
+    /// How values are read as numbers.
+    pub(crate) read_number: ReadNumber,
 }
 
 /// Lines with a moment from `first` to `last`, which are counted as they pass.
@@ -123,12 +132,16 @@ impl TextOptions {
             skips_blank: false,
             exact: false,
             window: None,
+            codes: Arc::default(),
+            read_number: |text| text.parse().ok(),
         }
     }
 
     fn places(&self, layout: &TextLayout) -> Vec<Place> {
         let place = |origin: &Origin| match origin {
-            Origin::Value(number) => layout.places[*number],
+            Origin::Value(number) | Origin::Code(number) | Origin::Number(number) => {
+                layout.places[*number]
+            }
             Origin::Line => Place::Line,
             Origin::Offset => Place::Offset,
             Origin::Moment => Place::Moment,
@@ -391,7 +404,12 @@ impl Rows {
         let places = options.places(layout);
         let fields = schema.fields().iter().zip(&source.projection.file_indices);
         let columns = fields.map(|(field, index)| {
-            let filling = Filling::new(field.data_type(), source.batch_rows)?;
+            let rows = source.batch_rows;
+            let filling = match options.origins[*index] {
+                Origin::Code(_) => Filling::of_codes(&options.codes, rows),
+                Origin::Number(_) => Filling::of_numbers(options.read_number, rows),
+                _ => Filling::new(field.data_type(), rows)?,
+            };
             Ok((filling, places[*index]))
         });
         Ok(Self {
@@ -420,7 +438,7 @@ impl Rows {
     async fn next(&mut self, input: &mut Input) -> Result<Option<RecordBatch>> {
         loop {
             if self.taken < self.kept.len() {
-                self.take(input);
+                self.take(input)?;
                 if self.rows == self.batch_rows {
                     return self.finish().map(Some);
                 }
@@ -490,18 +508,19 @@ impl Rows {
     }
 
     /// Puts as many lines into the columns as the batch has room for.
-    fn take(&mut self, input: &Input) {
+    fn take(&mut self, input: &Input) -> Result<()> {
         let room = self.batch_rows - self.rows;
         let end = self.kept.len().min(self.taken + room);
         let mut columns = std::mem::take(&mut self.columns);
         let text = self.lines(input.bytes(), input.offset());
         let lines = &self.kept[self.taken..end];
         for (column, place) in &mut columns {
-            column.extend(&text, lines, *place);
+            column.extend(&text, lines, *place)?;
         }
         self.columns = columns;
         self.rows += end - self.taken;
         self.taken = end;
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<RecordBatch> {

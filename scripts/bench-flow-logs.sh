@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Queries over flow logs in files, beside DuckDB: scripts/bench-flow-logs.sh [RECORDS] [RUNS]
+# Queries over flow logs in files, beside DuckDB and DataFusion: scripts/bench-flow-logs.sh [RECORDS] [RUNS]
 # Four questions (top talkers, REJECT by five minutes, port scan, blocked SSH) over one day of records in
-# the S3 layout: plain text, .log.gz and Parquet, in Insights QL and in SQL. One fresh process a run,
-# engines in turn; the answers are compared first. Times are median (least-most) of the query's
-# wall-clock seconds, processor seconds and MiB at the peak. FLOW_LOGS=FOLDER keeps the records for the
-# next time. DuckDB is that of WIRELAB_PYTHON (else python3); without it wirelab is measured alone.
+# the S3 layout, plain text and .log.gz, over Parquet of DuckDB's, and over the compact layout; in Insights
+# QL and in SQL. One fresh process a run, engines in turn; the answers are compared first. Times are median
+# (least-most) of the query's wall-clock seconds, processor seconds and MiB at the peak. Then records a
+# second that one core writes. FLOW_LOGS=FOLDER keeps the records for the next time. DuckDB and DataFusion
+# are those of WIRELAB_PYTHON (else python3); which of them is not there is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,11 +17,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 data=${FLOW_LOGS:-$work/data}
 
-cargo build --locked --release -p wirelab-flowlog --example generate
-cargo build --locked --release -p wirelab-query --example files
+# With the CLI, so that both are built of the same features.
+cargo build --locked --release -p wirelab-cli -p wirelab-query -p wirelab-flowlog \
+    --bin wirelab --example files --example generate --example speed
 ours=$target/release/examples/files
-duckdb=$("$python" -c 'import duckdb; print(duckdb.__version__)' 2>/dev/null || true)
-[ -n "$duckdb" ] || echo "no DuckDB here (pip install duckdb): wirelab alone" >&2
+version() { "$python" -c "import $1; print($1.__version__)" 2>/dev/null || true; }
+duckdb=$(version duckdb)
+datafusion=$(version datafusion)
+[ -n "$duckdb" ] || echo "no DuckDB here (pip install duckdb)" >&2
+[ -n "$datafusion" ] || echo "no DataFusion here (pip install datafusion pyarrow)" >&2
 
 if [ ! -d "$data/log" ]; then
     "$target/release/examples/generate" "$records" "$data/log"
@@ -43,6 +48,44 @@ print(f"seconds {seconds:.3f} mib {peak}", file=sys.stderr)
 for row in rows:
     print(",".join("" if value is None else str(value) for value in row))
 PY
+cat >"$work/fusion.py" <<'PY'
+import os, resource, sys, time
+import datafusion, pyarrow
+data, form, sql = sys.argv[1:]
+columns = ["version", "account_id", "interface_id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol",
+           "packets", "bytes", "start", "end", "action", "log_status"]
+types = {name: "int" for name in ("version", "srcport", "dstport", "protocol")}
+types |= {name: "bigint" for name in ("packets", "bytes", "start", "end")}
+config = datafusion.SessionConfig().with_target_partitions(os.cpu_count())
+# Without it the files below the folders of a day are not seen.
+config = config.set("datafusion.execution.listing_table_ignore_subdirectory", "false")
+context = datafusion.SessionContext(config)
+begun = time.perf_counter()
+if form == "parquet":
+    context.register_parquet("flow_logs", f"{data}/parquet")
+else:
+    # `-` is no number for its reader: all is text first.
+    schema = pyarrow.schema([(name, pyarrow.string()) for name in columns])
+    packed = form == "gz"
+    options = datafusion.CsvReadOptions(
+        delimiter=" ", has_header=True, schema=schema, file_extension=".log.gz" if packed else ".log",
+        file_compression_type="gzip" if packed else "")
+    context.register_csv("raw", f"{data}/{form}/AWSLogs/", options=options)
+    cells = (f'TRY_CAST("{name}" AS {types[name]}) AS "{name}"' if name in types else f'"{name}"'
+             for name in columns)
+    context.sql("CREATE VIEW flow_logs AS SELECT " + ", ".join(cells) + " FROM raw")
+batches = context.sql(sql).collect()
+rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
+seconds = time.perf_counter() - begun
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+print(f"seconds {seconds:.3f} mib {peak}", file=sys.stderr)
+for row in rows:
+    print(",".join("" if value is None else str(value) for value in row))
+PY
+if [ ! -d "$data/store" ]; then
+    mkdir -p "$data/store"
+    "$ours" "$data/gz" compact "$data/store/day.parquet"
+fi
 if [ -n "$duckdb" ] && [ ! -d "$data/parquet" ]; then
     mkdir -p "$data/parquet"
     for hour in $(seq -w 0 23); do
@@ -83,31 +126,48 @@ figure() {
         END { m = int((NR + 1) / 2); printf "%.2f (%.2f-%.2f) / %.2f / %d", wall[m], wall[1], wall[NR], cpu[m], peak }'
 }
 
-printf '%-8s %-8s %-32s %-32s %s\n' from question "Insights QL" SQL "${duckdb:+DuckDB $duckdb}"
-for format in log gz parquet; do
-    [ -d "$data/$format" ] || continue
+# asked FORMAT QUESTION: one run of each engine.
+asked() {
+    local format=$1 question=$2 source=''
+    once "insights-$format-$question" "$ours" "$data/$format" insights "${insights[$question]}"
+    once "sql-$format-$question" "$ours" "$data/$format" sql "${sql[$question]}"
     case $format in
         log) source=$(text log '') ;;
         gz) source=$(text gz .gz) ;;
         parquet) source="read_parquet('$data/parquet/*.parquet')" ;;
+        store) return ;;
     esac
+    if [ -n "$duckdb" ]; then
+        once "duckdb-$format-$question" "$python" "$work/duck.py" "${sql[$question]/FROM flow_logs/FROM $source}"
+    fi
+    if [ -n "$datafusion" ]; then
+        once "datafusion-$format-$question" "$python" "$work/fusion.py" "$data" "$format" "${sql[$question]}"
+    fi
+}
+
+line='%-8s %-8s %-32s %-32s %-32s %s\n'
+printf "$line" from question "Insights QL" SQL "${duckdb:+DuckDB $duckdb}" "${datafusion:+DataFusion $datafusion}"
+for format in log gz parquet store; do
+    [ -d "$data/$format" ] || continue
     for question in "${questions[@]}"; do
         for ((run = 0; run < runs; run++)); do
-            once "insights-$format-$question" "$ours" "$data/$format" insights "${insights[$question]}"
-            once "sql-$format-$question" "$ours" "$data/$format" sql "${sql[$question]}"
-            if [ -n "$duckdb" ]; then
-                ducks=${sql[$question]/FROM flow_logs/FROM $source}
-                once "duckdb-$format-$question" "$python" "$work/duck.py" "$ducks"
-            fi
+            asked "$format" "$question"
         done
-        for other in insights "${duckdb:+duckdb}"; do
-            if [ -n "$other" ] && ! cmp -s "$work/sql-$format-$question.rows" "$work/$other-$format-$question.rows"; then
-                echo "$format, $question: SQL and $other differ" >&2
+        figures=()
+        for engine in insights sql duckdb datafusion; do
+            name=$engine-$format-$question
+            if [ ! -f "$work/$name" ]; then
+                figures+=('')
+                continue
+            fi
+            if ! cmp -s "$work/sql-log-$question.rows" "$work/$name.rows"; then
+                echo "$format, $question: $engine answers other rows than SQL over text" >&2
                 exit 1
             fi
+            figures+=("$(figure "$name")")
         done
-        printf '%-8s %-8s %-32s %-32s %s\n' "$format" "$question" \
-            "$(figure "insights-$format-$question")" "$(figure "sql-$format-$question")" \
-            "$([ -z "$duckdb" ] || figure "duckdb-$format-$question")"
+        printf "$line" "$format" "$question" "${figures[@]}"
     done
 done
+echo 'records a second, one core:'
+"$target/release/examples/speed"

@@ -1,5 +1,6 @@
 //! Answers one query over flow logs in files, for measuring:
 //! `cargo run --release -p wirelab-query --example files -- FOLDER insights|sql QUERY`.
+//! `FOLDER compact FILE` writes their records into a file of the compact layout.
 //!
 //! Rows go to stdout as CSV without quotes and names, seconds and peak memory to stderr.
 
@@ -16,13 +17,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(folder), Some(language), Some(query)) = (args.next(), args.next(), args.next())
     else {
-        return Err("a folder, `insights` or `sql`, and a query".into());
+        return Err("a folder, `insights`, `sql` or `compact`, and a query or a file".into());
     };
     let begun = Instant::now();
     let logs = blocking::open_files(folder.as_ref(), None)?;
     let rows = match language.as_str() {
         "insights" => insights(&logs, &query)?,
         "sql" => sql(logs, &query)?,
+        "compact" => {
+            let records = blocking::compact(&logs, query.as_ref())?;
+            vec![vec![Some(format!("{records} records"))]]
+        }
         other => return Err(format!("`{other}` is no language").into()),
     };
     let seconds = begun.elapsed().as_secs_f64();

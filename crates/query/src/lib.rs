@@ -68,11 +68,14 @@ pub mod blocking {
     use std::cell::OnceCell;
     use std::future::Future;
     use std::io;
+    use std::sync::Arc;
 
     use tokio::runtime::{Builder, Runtime};
 
     use std::path::Path;
 
+    use object_store::ObjectStore;
+    use object_store::local::LocalFileSystem;
     use wirelab_flowlog::LogFormat;
 
     use crate::athena::{AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets};
@@ -146,6 +149,29 @@ pub mod blocking {
             file: "logs".to_owned(),
             reason: error.to_string(),
         })?
+    }
+
+    /// Writes the records into one file of the compact layout, in which queries are faster:
+    /// [`LogFiles::compact`]. How many they are.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime.
+    pub fn compact(logs: &LogFiles, to: &Path) -> Result<u64, FilesError> {
+        let unreadable = |reason: String| FilesError::Unreadable {
+            file: to.display().to_string(),
+            reason,
+        };
+        let name = to.file_name().unwrap_or_default().to_string_lossy();
+        let folder = to.parent().filter(|folder| *folder != Path::new(""));
+        let folder = folder.unwrap_or(Path::new("."));
+        let store = LocalFileSystem::new_with_prefix(folder);
+        let store: Arc<dyn ObjectStore> =
+            Arc::new(store.map_err(|error| unreadable(error.to_string()))?);
+        let written = run(logs.compact(&store, &name));
+        written.map_err(|error| unreadable(error.to_string()))?
     }
 
     /// Runs the statement to its end on this thread.

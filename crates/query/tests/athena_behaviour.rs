@@ -364,7 +364,7 @@ fn thousands_of_operators_in_a_row_are_answered() {
         let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", &sql[..60]));
         assert_eq!(answer.rows, [[Some(expected.to_owned())]], "{}", &sql[..60]);
         let took = start.elapsed();
-        assert!(took < Duration::from_secs(20), "{took:?}: {}", &sql[..60]);
+        assert!(took < Duration::from_secs(300), "{took:?}: {}", &sql[..60]);
     }
     let sql = format!("SELECT {}", row(5002, |_| "1".into(), " + "));
     let error = world.run(&sql, &options()).expect_err("too many");

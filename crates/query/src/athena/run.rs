@@ -35,8 +35,8 @@ use super::steady::{SmallSide, Turns};
 use super::types::Type;
 use super::value;
 use super::{AthenaOptions, Limits};
-use crate::files::ByCode;
-use crate::scan::Threads;
+use crate::files::{ByCode, Direct};
+use crate::scan::{BestFirst, Threads};
 
 /// Bytes of a statement that the API takes.
 const TEXT_MAX: usize = 262_144;
@@ -141,8 +141,8 @@ fn session(limits: &Limits, end: Instant, partitions: usize) -> Checked<SessionS
     // Rules that reorder conditions would evaluate what an earlier condition guards.
     let rules = Optimizer::new().rules.into_iter();
     let rules = rules.filter(|rule| rule.name() != "simplify_expressions");
-    let by_code: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(ByCode);
-    let rules = std::iter::once(by_code).chain(rules).collect();
+    let own: [Arc<dyn OptimizerRule + Send + Sync>; 2] = [Arc::new(Direct), Arc::new(ByCode)];
+    let rules = own.into_iter().chain(rules).collect();
     let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))
@@ -157,6 +157,7 @@ fn session(limits: &Limits, end: Instant, partitions: usize) -> Checked<SessionS
         .position(|rule| rule.name() == "join_selection");
     let behind = chosen.map_or(physical_rules.len(), |at| at + 1);
     physical_rules.insert(behind, Arc::new(SmallSide));
+    physical_rules.push(Arc::new(BestFirst));
     physical_rules.push(Arc::new(Threads));
     physical_rules.push(Arc::new(Turns { end }));
     Ok(SessionStateBuilder::new()

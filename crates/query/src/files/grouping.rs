@@ -59,15 +59,15 @@ impl OptimizerRule for ByCode {
 }
 
 /// A plan with a further column, its twin of another.
-struct Exposed {
-    plan: LogicalPlan,
-    column: Column,
-    codes: Arc<Codes>,
+pub(super) struct Exposed {
+    pub(super) plan: LogicalPlan,
+    pub(super) column: Column,
+    pub(super) codes: Arc<Codes>,
 }
 
 /// The plan with the twin of one of its columns beside it; `None` if that is not a field of a
 /// record.
-fn expose(plan: &LogicalPlan, column: &Column, wanted: Twin) -> Result<Option<Exposed>> {
+pub(super) fn expose(plan: &LogicalPlan, column: &Column, wanted: Twin) -> Result<Option<Exposed>> {
     let Some(at) = plan.schema().maybe_index_of_column(column) else {
         return Ok(None);
     };
@@ -174,7 +174,7 @@ fn exposed_projection(projection: &Projection, at: usize, wanted: Twin) -> Resul
 }
 
 /// The expression without its name.
-fn plain(mut expr: &Expr) -> &Expr {
+pub(super) fn plain(mut expr: &Expr) -> &Expr {
     while let Expr::Alias(alias) = expr {
         expr = &alias.expr;
     }
@@ -321,6 +321,11 @@ fn by_code(
 
 /// The projection with columns of numbers in place of `number` of a field.
 fn numbered(projection: &Projection) -> Result<Option<LogicalPlan>> {
+    let reads = |expr: &Expr| expr.exists(|expr| Ok(read_as_number(expr).is_some()));
+    let reads = projection.expr.iter().map(reads);
+    if !reads.collect::<Result<Vec<_>>>()?.contains(&true) {
+        return Ok(None);
+    }
     let mut input = projection.input.as_ref().clone();
     let mut changed = false;
     let mut exprs = Vec::with_capacity(projection.expr.len());

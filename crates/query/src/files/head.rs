@@ -24,7 +24,7 @@ use super::find::claims_to_be_log;
 use super::skipped::Skipped;
 use super::table::column;
 use super::{Content, FilesError, LogFile, unreadable};
-use crate::scan::{Moment, Place, TextLayout, fits};
+use crate::scan::{KEY, Moment, Place, Stored, StoredFiles, TextLayout, fits};
 
 /// Bytes of a text file that are read to find its first lines.
 const HEAD: u64 = 16 << 10;
@@ -43,6 +43,8 @@ struct Head {
     object: ObjectMeta,
     columns: Vec<LogColumn>,
     text: Option<Text>,
+    /// Of Parquet of the compact layout, what its codes mean.
+    stored: Option<Stored>,
 }
 
 /// How a text file holds its records.
@@ -70,7 +72,7 @@ pub(super) async fn files(
     format: Option<&LogFormat>,
     named: impl Fn(&ObjectMeta) -> bool,
     skipped: &mut Skipped,
-) -> Result<(Vec<LogColumn>, Vec<LogFile>), FilesError> {
+) -> Result<(Vec<LogColumn>, Vec<LogFile>, StoredFiles), FilesError> {
     let looks = futures::stream::iter(objects).map(|object| look(store.clone(), object, format));
     let looks: Vec<Look> = looks.buffered(AT_ONCE).try_collect().await?;
     let mut heads = Vec::new();
@@ -97,8 +99,11 @@ pub(super) async fn files(
             columns.push(column.clone());
         }
     }
+    let stored = heads.iter().filter_map(|head| head.stored.clone());
+    let stored = stored.map(|stored| (stored.mark.clone(), Arc::new(stored)));
+    let stored = stored.collect();
     let files = heads.into_iter().map(|head| head.file(&columns)).collect();
-    Ok((columns, files))
+    Ok((columns, files, stored))
 }
 
 impl Head {
@@ -120,6 +125,7 @@ impl Head {
         LogFile {
             object: self.object,
             content,
+            stored: self.stored.is_some(),
             key_time,
             time: key_time.unwrap_or(changed),
         }
@@ -193,6 +199,7 @@ async fn look(
             object,
             columns,
             text: Some(Text { header, packed }),
+            stored: None,
         })),
         Err(Not::Sound(reason)) => Err(unreadable(&object.location, reason)),
         Err(Not::Log(reason)) => {
@@ -305,6 +312,10 @@ async fn parquet(store: Arc<dyn ObjectStore>, object: ObjectMeta) -> Result<Look
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata());
     let schema = schema.map_err(damaged)?;
+    let stored = Stored::of(&schema).map_err(|error| {
+        let reason = format!("the metadata `{KEY}` is damaged: {error}");
+        unreadable(&object.location, reason)
+    })?;
     let mut columns: Vec<LogColumn> = Vec::new();
     let mut misfit = None;
     for has in schema.fields() {
@@ -341,6 +352,7 @@ async fn parquet(store: Arc<dyn ObjectStore>, object: ObjectMeta) -> Result<Look
         object,
         columns,
         text: None,
+        stored,
     }))
 }
 

@@ -17,6 +17,7 @@
 //! CloudWatch Logs has beside the record is described in `insights/record_source.rs`.
 
 mod compact;
+mod direct;
 mod find;
 mod grouping;
 mod head;
@@ -38,11 +39,12 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use wirelab_flowlog::{LogColumn, LogFormat};
 
-use crate::scan::{Codes, Counted, CountingStore, TextLayout};
+use crate::scan::{Codes, Counted, CountingStore, StoredFiles, TextLayout};
 
 use local::Found;
 use skipped::Skipped;
 
+pub(crate) use direct::Direct;
 pub(crate) use grouping::ByCode;
 pub(crate) use table::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
 
@@ -91,6 +93,8 @@ enum Content {
 struct LogFile {
     object: ObjectMeta,
     content: Content,
+    /// Whether it is Parquet of the compact layout, with codes in it.
+    stored: bool,
     /// The time in its name, in seconds: when the records in it ended.
     key_time: Option<i64>,
     /// The time of records that say none: that in the name, else that of the last change.
@@ -126,6 +130,8 @@ pub struct LogFiles {
     untimed: Counted,
     /// Codes of the texts in them.
     codes: Arc<Codes>,
+    /// Texts of the codes in those of the compact layout.
+    stored: Arc<StoredFiles>,
 }
 
 impl LogFiles {
@@ -195,7 +201,8 @@ impl LogFiles {
         named: impl Fn(&ObjectMeta) -> bool,
         mut skipped: Skipped,
     ) -> Result<Self, FilesError> {
-        let (columns, files) = head::files(&store, objects, format, named, &mut skipped).await?;
+        let found = head::files(&store, objects, format, named, &mut skipped).await?;
+        let (columns, files, stored) = found;
         if files.is_empty() {
             let others = skipped.line();
             return Err(FilesError::NoFiles {
@@ -212,6 +219,7 @@ impl LogFiles {
             skipped,
             untimed: Counted::default(),
             codes: Arc::default(),
+            stored: Arc::new(stored),
         })
     }
 
@@ -244,6 +252,7 @@ impl LogFiles {
         let file = LogFile {
             object,
             content,
+            stored: false,
             key_time: None,
             time: 0,
         };
@@ -256,6 +265,7 @@ impl LogFiles {
             skipped: Skipped::default(),
             untimed: Counted::default(),
             codes: Arc::default(),
+            stored: Arc::default(),
         })
     }
 
@@ -343,6 +353,11 @@ impl LogFiles {
             file.object.size * if is_packed { UNPACKED } else { 1 }
         });
         lengths.max().unwrap_or(0)
+    }
+
+    /// Whether all files are of the compact layout.
+    pub(crate) fn are_stored(&self) -> bool {
+        self.files.iter().all(|file| file.stored)
     }
 
     pub(crate) fn columns(&self) -> &[LogColumn] {

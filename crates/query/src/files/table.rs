@@ -66,15 +66,23 @@ const NUMBER: &str = "@@number-";
 pub(crate) enum Twin {
     /// [`Codes`] of its texts.
     Code,
+    /// The same, if it is in the files.
+    Stored,
     /// Numbers as Insights reads them.
     Number,
 }
 
-/// Whether a field has a column of codes: what records are grouped by.
-fn is_coded(column: &LogColumn) -> bool {
-    use Field::{DstAddr, DstPort, PktDstAddr, PktSrcAddr, SrcAddr, SrcPort};
-    let coded = [SrcAddr, DstAddr, PktSrcAddr, PktDstAddr, SrcPort, DstPort];
-    column.field().is_some_and(|field| coded.contains(&field))
+/// Whether a field is an address.
+pub(super) fn is_address(column: &LogColumn) -> bool {
+    use Field::{DstAddr, PktDstAddr, PktSrcAddr, SrcAddr};
+    let addresses = [SrcAddr, DstAddr, PktSrcAddr, PktDstAddr];
+    column.field().is_some_and(|it| addresses.contains(&it))
+}
+
+/// Whether the compact layout has codes of the field.
+pub(super) fn is_stored(column: &LogColumn) -> bool {
+    let words = [Some(Field::Action), Some(Field::LogStatus)];
+    is_address(column) || words.contains(&column.field())
 }
 
 fn is_number(column: &LogColumn) -> bool {
@@ -177,7 +185,11 @@ impl LogTable {
         let column = columns.find(is_named)?;
         let name = column.column_name();
         match (wanted, self.kind) {
-            (Twin::Code, _) => is_coded(column).then(|| format!("{CODED}{name}")),
+            (Twin::Code, _) => self.is_coded(column).then(|| format!("{CODED}{name}")),
+            (Twin::Stored, _) => {
+                let stored = self.logs.are_stored() && is_stored(column);
+                stored.then(|| format!("{CODED}{name}"))
+            }
             (Twin::Number, Kind::Lines) => is_number(column).then(|| format!("{NUMBER}{name}")),
             (Twin::Number, Kind::Rows) => is_number(column).then_some(name),
             (Twin::Number, Kind::Athena) => None,
@@ -189,9 +201,18 @@ impl LogTable {
         self.columns()
     }
 
+    /// Whether a field has a column of codes: what records are grouped by, and what the files hold
+    /// as codes.
+    fn is_coded(&self, column: &LogColumn) -> bool {
+        let ports = [Some(Field::SrcPort), Some(Field::DstPort)];
+        let stored = self.logs.are_stored() && is_stored(column);
+        stored || is_address(column) || ports.contains(&column.field())
+    }
+
     /// The columns of codes.
     fn coded(&self) -> impl Iterator<Item = FieldRef> {
-        let coded = self.logs.columns().iter().filter(|column| is_coded(column));
+        let columns = self.logs.columns().iter();
+        let coded = columns.filter(|column| self.is_coded(column));
         coded.map(|column| {
             let name = format!("{CODED}{}", column.column_name());
             Arc::new(ArrowField::new(name, DataType::UInt32, false))
@@ -260,7 +281,7 @@ impl LogTable {
             options.read_number = parse_number;
         }
         let columns = self.logs.columns().iter().enumerate();
-        let coded = columns.filter(|(_, column)| is_coded(column));
+        let coded = columns.filter(|(_, column)| self.is_coded(column));
         options
             .origins
             .extend(coded.map(|(at, _)| Origin::Code(at)));
@@ -339,7 +360,7 @@ impl TableProvider for LogTable {
             if !files.is_empty() {
                 let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
                 let asked = (projection, limit);
-                let columns = ByName::Fitting(self.codes().clone());
+                let columns = ByName::Fitting(self.codes().clone(), self.logs.stored.clone());
                 scans.push(scan_files(session, store, source, files, columns, asked)?);
             }
             Ok(())

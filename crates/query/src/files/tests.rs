@@ -16,7 +16,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use wirelab_model::UnixTime;
 
-use super::{ByCode, Kind, LogFiles};
+use super::{ByCode, Direct, Kind, LogFiles};
 use crate::scan::session_builder;
 use crate::{QueryOptions, insights_over_files};
 
@@ -52,6 +52,7 @@ fn context(logs: &LogFiles, by_code: bool) -> SessionContext {
     let mut rules = Optimizer::new().rules;
     if by_code {
         rules.insert(0, Arc::new(ByCode));
+        rules.insert(0, Arc::new(Direct));
     }
     let builder = session_builder()
         .expect("a session")

@@ -19,7 +19,7 @@ use super::plan::{Finish, Planner};
 use super::record_source;
 use super::run::{Context, Ran, Work, logical_rules};
 use super::source::POSITION;
-use crate::files::{ByCode, LogTable};
+use crate::files::{ByCode, Direct, LogTable};
 use crate::scan::{Counted, counted as tally, session_builder};
 use crate::{LogFiles, Statistics};
 
@@ -79,6 +79,7 @@ pub(super) fn file_session() -> Ran<Arc<SessionState>> {
     // Before columns are pruned; one distinct count is much faster as two groupings.
     rules.insert(0, Arc::new(SingleDistinctToGroupBy::new()));
     rules.insert(0, Arc::new(ByCode));
+    rules.insert(0, Arc::new(Direct));
     let mut builder = session_builder()?.with_optimizer_rules(rules);
     let config = builder.config().get_or_insert_default();
     config.options_mut().optimizer.max_passes = 1;

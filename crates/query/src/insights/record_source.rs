@@ -133,10 +133,11 @@ impl Records<'_> {
         with_moment.push(self.moment(table.untimed()).alias(MOMENT));
         let within = ident(MOMENT).between(lit(start), lit(end));
         let builder = builder.project(with_moment)?.filter(within)?;
-        let (counting, counted) = counted(builder.project(columns)?.build()?);
+        let (counting, counted) = counted(builder.build()?);
         let source = provider_as_source(counting);
-        let plan = LogicalPlanBuilder::scan("events", source, None)?.build()?;
-        Ok((plan, table, counted))
+        // Behind the count, so that a filter can look at what is in the file.
+        let events = LogicalPlanBuilder::scan("events", source, None)?;
+        Ok((events.project(columns)?.build()?, table, counted))
     }
 
     /// First and last second.

@@ -7,6 +7,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef,
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_expr::expressions::{Column, TryCastExpr};
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_expr_adapter::{
@@ -14,7 +15,8 @@ use datafusion::physical_expr_adapter::{
 };
 
 use super::codes::Codes;
-use super::coding::code_function;
+use super::coding::{code_function, kind_of, recoding_function, text_function};
+use super::stored::{StoredFiles, file_of};
 
 /// DataFusion's adaption of expressions to a file's schema, after names that mean the same have
 /// been made equal.
@@ -25,7 +27,7 @@ pub(crate) enum ByName {
     /// Names may also have hyphens for underscores. A number may be any kind of number or its
     /// digits, a time a timestamp; a value that does not fit is NULL, as it is in text. A column
     /// called [`CODED`] and the name of another has the codes of its values.
-    Fitting(Arc<Codes>),
+    Fitting(Arc<Codes>, Arc<StoredFiles>),
 }
 
 /// What the name of a column of codes begins with.
@@ -39,6 +41,8 @@ struct Adapter {
     codes: Option<Arc<Codes>>,
     /// The types, one after the other, that columns by their index are cast to.
     casts: HashMap<usize, Vec<DataType>>,
+    /// Columns that hold codes, and the query's codes of the file's texts if those are others.
+    stored: HashMap<usize, Option<Arc<[u32]>>>,
 }
 
 impl PhysicalExprAdapterFactory for ByName {
@@ -51,12 +55,21 @@ impl PhysicalExprAdapterFactory for ByName {
         let mut casts = HashMap::new();
         let mut logical = logical;
         let mut codes = None;
-        if let Self::Fitting(own) = self {
+        let mut coded = HashMap::new();
+        if let Self::Fitting(own, files) = self {
             codes = Some(own.clone());
+            for (index, field) in physical.fields().iter().enumerate() {
+                if let Some(file) = file_of(field, files)? {
+                    coded.insert(index, file.codes(own)?);
+                }
+            }
             let fields = logical.fields().iter().map(|wanted| {
                 let Some((index, has)) = renamed.column_with_name(wanted.name()) else {
                     return wanted.clone();
                 };
+                if coded.contains_key(&index) {
+                    return Arc::new(has.clone());
+                }
                 let steps = steps(has.data_type(), wanted.data_type());
                 if steps.is_empty() {
                     return wanted.clone();
@@ -77,6 +90,7 @@ impl PhysicalExprAdapterFactory for ByName {
             physical,
             codes,
             casts,
+            stored: coded,
         }))
     }
 }
@@ -85,28 +99,41 @@ impl PhysicalExprAdapter for Adapter {
     fn rewrite(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
         let expr = expr.transform_up(|expr| self.coded(expr)).data()?;
         let adapted = self.inner.rewrite(expr)?;
-        let own = |expr: Arc<dyn PhysicalExpr>| {
-            let Some(column) = expr.downcast_ref::<Column>() else {
-                return Ok(Transformed::no(expr));
-            };
-            let Some(field) = self.physical.fields().get(column.index()) else {
-                return Ok(Transformed::no(expr));
-            };
-            // The reader finds statistics by the name that the file has.
-            let mut own: Arc<dyn PhysicalExpr> = match field.name() == column.name() {
-                true => expr.clone(),
-                false => Arc::new(Column::new(field.name(), column.index())),
-            };
-            for data_type in self.casts.get(&column.index()).into_iter().flatten() {
-                own = Arc::new(TryCastExpr::new(own, data_type.clone()));
-            }
-            Ok(Transformed::yes(own))
-        };
+        let own = |expr| self.own(expr);
         adapted.transform_up(own).data()
     }
 }
 
 impl Adapter {
+    /// A column as the file has it, made what the table has.
+    fn own(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
+        if let Some(code) = code_of_text(&expr) {
+            return Ok(Transformed::yes(code));
+        }
+        let Some(column) = expr.downcast_ref::<Column>() else {
+            return Ok(Transformed::no(expr));
+        };
+        let Some(field) = self.physical.fields().get(column.index()) else {
+            return Ok(Transformed::no(expr));
+        };
+        // The reader finds statistics by the name that the file has.
+        let mut own: Arc<dyn PhysicalExpr> = match field.name() == column.name() {
+            true => expr.clone(),
+            false => Arc::new(Column::new(field.name(), column.index())),
+        };
+        for data_type in self.casts.get(&column.index()).into_iter().flatten() {
+            own = Arc::new(TryCastExpr::new(own, data_type.clone()));
+        }
+        if let (Some(texts), Some(codes)) = (self.stored.get(&column.index()), &self.codes) {
+            if let Some(texts) = texts {
+                let recoded = recoding_function(texts.clone(), codes);
+                own = function(recoded, own, &self.physical)?;
+            }
+            own = function(text_function(codes), own, &self.physical)?;
+        }
+        Ok(Transformed::yes(own))
+    }
+
     /// The codes of a column's values in place of the column of its codes.
     fn coded(&self, expr: Arc<dyn PhysicalExpr>) -> Result<Transformed<Arc<dyn PhysicalExpr>>> {
         let name = expr.downcast_ref::<Column>().map(Column::name);
@@ -118,11 +145,34 @@ impl Adapter {
             return Ok(Transformed::no(expr));
         };
         let value = Arc::new(Column::new(of, index));
-        let function = code_function(codes);
-        let options = Arc::new(ConfigOptions::default());
-        let code = ScalarFunctionExpr::try_new(function, vec![value], &self.logical, options)?;
-        Ok(Transformed::yes(Arc::new(code)))
+        let code = function(code_function(codes), value, &self.logical)?;
+        Ok(Transformed::yes(code))
     }
+}
+
+fn function(
+    function: Arc<ScalarUDF>,
+    of: Arc<dyn PhysicalExpr>,
+    schema: &Schema,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    let options = Arc::new(ConfigOptions::default());
+    let called = ScalarFunctionExpr::try_new(function, vec![of], schema, options)?;
+    Ok(Arc::new(called))
+}
+
+/// The code that a text is made of of which it is the code.
+fn code_of_text(expr: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
+    let argument = |expr: &Arc<dyn PhysicalExpr>| {
+        let called = expr.downcast_ref::<ScalarFunctionExpr>()?;
+        Some((kind_of(called.fun()), called.args().first()?.clone()))
+    };
+    let ((true, _), text) = argument(expr)? else {
+        return None;
+    };
+    let ((_, true), code) = argument(&text)? else {
+        return None;
+    };
+    Some(code)
 }
 
 impl ByName {
@@ -146,7 +196,7 @@ impl ByName {
     fn is_same(&self, wanted: &str, has: &str) -> bool {
         match self {
             Self::Strictly => wanted.eq_ignore_ascii_case(has),
-            Self::Fitting(_) => wanted.eq_ignore_ascii_case(&has.replace('-', "_")),
+            Self::Fitting(..) => wanted.eq_ignore_ascii_case(&has.replace('-', "_")),
         }
     }
 }

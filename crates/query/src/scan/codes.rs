@@ -88,11 +88,17 @@ impl Codes {
         Ok(code)
     }
 
+    /// The texts that have no code of their own, in the order in which they got theirs.
+    pub(crate) fn texts(&self) -> Vec<Arc<str>> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        others.texts.clone()
+    }
+
     /// Gives the text of a code to `to`; nothing for NULL and for what is no code.
     #[inline]
     pub(crate) fn text(&self, code: u32, to: &mut impl FnMut(&str)) {
         if (ADDRESSES.0..ADDRESSES.1).contains(&code) {
-            let mut text = [0; 15];
+            let mut text = [0; 16];
             return to(address(code, &mut text));
         }
         if (NUMBERS..BEHIND).contains(&code) {
@@ -167,7 +173,7 @@ fn free(number: usize) -> Option<u32> {
 }
 
 /// The inverse of [`free`].
-fn number_of(code: u32) -> Option<usize> {
+pub(super) fn number_of(code: u32) -> Option<usize> {
     let number = match code.checked_sub(BEHIND) {
         Some(more) => ADDRESSES.0 + more,
         None => code,
@@ -175,22 +181,40 @@ fn number_of(code: u32) -> Option<usize> {
     (code < ADDRESSES.0 || code >= BEHIND).then_some(number as usize)
 }
 
-/// The address in dotted decimal.
-fn address(code: u32, text: &mut [u8; 15]) -> &str {
-    let mut length = 0;
-    for (nth, octet) in code.to_be_bytes().into_iter().enumerate() {
-        if nth > 0 {
-            text[length] = b'.';
-            length += 1;
+/// Each octet's digits with a point behind them, and how many bytes that is.
+const OCTETS: [([u8; 4], usize); 256] = {
+    let mut octets = [([b'.'; 4], 0); 256];
+    let mut octet = 0;
+    while octet < 256 {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let skipped = if octet < 10 {
+            2
+        } else if octet < 100 {
+            1
+        } else {
+            0
+        };
+        let mut digit = skipped;
+        while digit < 3 {
+            octets[octet].0[digit - skipped] = b'0' + digits[digit] as u8;
+            digit += 1;
         }
-        for (from, power) in [(100, 100), (10, 10), (0, 1)] {
-            if octet >= from {
-                text[length] = b'0' + octet / power % 10;
-                length += 1;
-            }
-        }
+        octets[octet].1 = 4 - skipped;
+        octet += 1;
     }
-    str::from_utf8(&text[..length]).unwrap_or_default()
+    octets
+};
+
+/// The address in dotted decimal.
+#[inline]
+fn address(code: u32, text: &mut [u8; 16]) -> &str {
+    let mut length = 0;
+    for octet in code.to_be_bytes() {
+        let (digits, count) = OCTETS[usize::from(octet)];
+        text[length..length + 4].copy_from_slice(&digits);
+        length += count;
+    }
+    str::from_utf8(&text[..length - 1]).unwrap_or_default()
 }
 
 #[cfg(test)]

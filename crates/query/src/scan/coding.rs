@@ -6,8 +6,9 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, StringBuilder, StringViewBuilder, UInt32Array,
+    Array, ArrayRef, AsArray, BooleanArray, StringBuilder, StringViewBuilder, UInt32Array,
 };
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Int64Type, UInt32Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
@@ -16,7 +17,7 @@ use datafusion::logical_expr::{
     Volatility,
 };
 
-use super::codes::{Codes, NULL, NUMBERS};
+use super::codes::{Codes, NULL, NUMBERS, number_of};
 
 /// What such a function does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,12 +28,16 @@ enum Step {
     Text(DataType),
     /// The code of NULL to that of `-`.
     Dashed,
+    /// A code of a file to that of the query, by the file's number of a text.
+    Recoded(Arc<[u32]>),
+    /// Whether a code is this one; NULL for that of NULL.
+    Is(u32),
     /// Text, or a number, to text as a record has it: `-` for NULL.
     AsRecord,
 }
 
 /// A function for the codes of one query. None ever gives NULL but
-/// `text_of_code`.
+/// `text_of_code` and `is_code`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Coding {
     step: Step,
@@ -62,6 +67,30 @@ pub(crate) fn text_of(code: Expr, data_type: &DataType, codes: &Arc<Codes>) -> E
     call(Step::Text(data_type.clone()), codes, vec![code])
 }
 
+/// The function from codes to texts.
+pub(crate) fn text_function(codes: &Arc<Codes>) -> Arc<ScalarUDF> {
+    Arc::new(coding(Step::Text(DataType::Utf8View), codes))
+}
+
+/// The function from the codes of a file, whose texts have these codes in the query.
+pub(crate) fn recoding_function(texts: Arc<[u32]>, codes: &Arc<Codes>) -> Arc<ScalarUDF> {
+    Arc::new(coding(Step::Recoded(texts), codes))
+}
+
+/// Whether a function is [`code_function`], and whether it is [`text_function`].
+pub(crate) fn kind_of(function: &ScalarUDF) -> (bool, bool) {
+    let step = function.inner().downcast_ref::<Coding>().map(|it| &it.step);
+    (
+        matches!(step, Some(Step::Code)),
+        matches!(step, Some(Step::Text(_))),
+    )
+}
+
+/// Whether a code is that of the text.
+pub(crate) fn is_text(code: Expr, text: &str, codes: &Arc<Codes>) -> Result<Expr> {
+    Ok(call(Step::Is(codes.of(text)?), codes, vec![code]))
+}
+
 /// The code, that of `-` instead of NULL's.
 pub(crate) fn dashed(code: Expr, codes: &Arc<Codes>) -> Expr {
     call(Step::Dashed, codes, vec![code])
@@ -87,6 +116,8 @@ impl ScalarUDFImpl for Coding {
             Step::Code => "code",
             Step::Text(_) => "text_of_code",
             Step::Dashed => "dashed_code",
+            Step::Recoded(_) => "recoded",
+            Step::Is(_) => "is_code",
             Step::AsRecord => "as_record",
         }
     }
@@ -97,14 +128,15 @@ impl ScalarUDFImpl for Coding {
 
     fn return_type(&self, _args: &[DataType]) -> Result<DataType> {
         Ok(match &self.step {
-            Step::Code | Step::Dashed => DataType::UInt32,
+            Step::Code | Step::Dashed | Step::Recoded(_) => DataType::UInt32,
+            Step::Is(_) => DataType::Boolean,
             Step::Text(data_type) => data_type.clone(),
             Step::AsRecord => DataType::Utf8,
         })
     }
 
     fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let nullable = matches!(self.step, Step::Text(_));
+        let nullable = matches!(self.step, Step::Text(_) | Step::Is(_));
         let field = Field::new(self.name(), self.return_type(&[])?, nullable);
         Ok(Arc::new(field))
     }
@@ -136,6 +168,21 @@ impl Coding {
                 let values = codes(0).values().iter();
                 let values = values.map(|code| if *code == NULL { dash } else { *code });
                 Arc::new(UInt32Array::from_iter_values(values))
+            }
+            Step::Recoded(texts) => {
+                let known = |code: u32| texts.get(number_of(code)?).copied();
+                let values = codes(0).values().iter();
+                let values = values.map(|code| known(*code).unwrap_or(*code));
+                Arc::new(UInt32Array::from_iter_values(values))
+            }
+            Step::Is(wanted) => {
+                let values = codes(0).values();
+                let equal = BooleanBuffer::collect_bool(values.len(), |at| values[at] == *wanted);
+                let nulls = values.contains(&NULL).then(|| {
+                    let present = |at: usize| values[at] != NULL;
+                    NullBuffer::new(BooleanBuffer::collect_bool(values.len(), present))
+                });
+                Arc::new(BooleanArray::new(equal, nulls))
             }
             Step::AsRecord => as_text(&args[0])?,
         })

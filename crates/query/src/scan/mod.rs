@@ -21,8 +21,10 @@
 //!
 //! Rows are grouped by `codes`, numbers of 32 bits that stand for texts, which `columns` makes of a
 //! line without the text; `coding` has the functions between the two, `distinct` the distinct
-//! counts, and `files/grouping.rs` the rule that makes plans so.
+//! counts, and `files/grouping.rs` the rule that makes plans so. `best` keeps away from a sort with a
+//! limit what cannot be among its rows.
 
+mod best;
 mod case;
 mod codes;
 mod coding;
@@ -35,6 +37,7 @@ mod pass;
 mod predicate;
 mod separators;
 mod session;
+mod stored;
 mod table;
 mod tally;
 mod text;
@@ -50,15 +53,17 @@ use datafusion::logical_expr::Expr;
 use futures::future::BoxFuture;
 use object_store::ObjectMeta;
 
+pub(crate) use best::BestFirst;
 pub(crate) use case::{ByName, CODED, fits};
 pub(crate) use codes::Codes;
-pub(crate) use coding::{as_record, dashed, recorded, text_of};
+pub(crate) use coding::{as_record, code_function, dashed, is_text, recorded, text_of};
 pub(crate) use columns::Place;
 pub(crate) use counting::CountingStore;
 pub(crate) use distinct::CountDistinct;
 pub(crate) use moment::{MOMENT_MAX, Moment, moment_of};
 pub(crate) use pass::{Beside, Passing};
 pub(crate) use session::session_builder;
+pub(crate) use stored::{KEY, Stored, StoredFiles};
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
 pub(crate) use tally::{Counted, PlanTable, counted};
 pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource, Window};

@@ -9,6 +9,7 @@ use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 
+use super::best::BestFirst;
 use super::threads::Threads;
 
 /// What a query may keep in memory, in bytes; what sorts or groups more goes to disk.
@@ -23,6 +24,7 @@ pub(crate) fn session_builder() -> Result<SessionStateBuilder> {
         .with_memory_pool(Arc::new(GreedyMemoryPool::new(MEMORY_BYTES)))
         .build_arc()?;
     let mut physical_rules = PhysicalOptimizer::new().rules;
+    physical_rules.push(Arc::new(BestFirst));
     physical_rules.push(Arc::new(Threads));
     Ok(SessionStateBuilder::new()
         .with_config(config)

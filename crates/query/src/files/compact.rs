@@ -3,9 +3,9 @@
 //! It holds what the records hold, and the same queries over it are faster: addresses, actions and
 //! states are codes of 32 bits (`scan/stored.rs`), ports take two bytes and a protocol one, and a
 //! query over an hour opens the row groups of that hour. Nothing is compressed, and what has many
-//! values is kept as it is: to unpack takes longer than to read. The codes of IPv4 addresses are the
-//! addresses, `10.0.1.5` is 167772421; what other codes mean is in the file's metadata. Logs with
-//! very many IPv6 addresses keep their addresses as text.
+//! values is kept as it is: to unpack takes longer than to read. The codes of IPv4 addresses are
+//! the addresses, `10.0.1.5` is 167772421; what other codes mean is in the file's metadata. Logs
+//! with very many IPv6 addresses keep their addresses as text.
 
 use std::sync::Arc;
 

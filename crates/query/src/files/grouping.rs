@@ -1,9 +1,10 @@
 //! Groups by code: a rule for plans over [`LogTable`]s.
 //!
-//! `SELECT srcaddr, dstaddr, sum(bytes) ... GROUP BY srcaddr, dstaddr` over millions of pairs spends
-//! its time on texts: they are copied, hashed, compared and sent from core to core. The tables have
-//! a second column for each address and port, of codes of four bytes ([`Codes`]). The rule brings
-//! these columns up to the aggregation, groups by them, and puts the texts of the groups behind it:
+//! `SELECT srcaddr, dstaddr, sum(bytes) ... GROUP BY srcaddr, dstaddr` over millions of pairs
+//! spends its time on texts: they are copied, hashed, compared and sent from core to core. The
+//! tables have a second column for each address and port, of codes of four bytes ([`Codes`]). The
+//! rule brings these columns up to the aggregation, groups by them, and puts the texts of the
+//! groups behind it:
 //!
 //! ```text
 //! Aggregate: groupBy=[srcaddr, dstaddr]    Projection: text_of(@src), text_of(@dst), b

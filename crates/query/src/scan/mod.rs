@@ -21,8 +21,8 @@
 //!
 //! Rows are grouped by `codes`, numbers of 32 bits that stand for texts, which `columns` makes of a
 //! line without the text; `coding` has the functions between the two, `distinct` the distinct
-//! counts, and `files/grouping.rs` the rule that makes plans so. `best` keeps away from a sort with a
-//! limit what cannot be among its rows.
+//! counts, `stored` the codes in files, `files/grouping.rs` the rule that makes plans so. `best`
+//! keeps away from a sort with a limit what cannot be among its rows.
 
 mod best;
 mod case;

@@ -1,9 +1,10 @@
 //! Codes in a file: which of its columns have them, and the texts that they stand for.
 //!
 //! A Parquet file of the compact layout has addresses, actions and states as codes of 32 bits. Such
-//! a column's field has the file's mark in its metadata, under [`KEY`]; the file's own metadata has,
-//! under the same key and as JSON, the mark and the texts that have no code of their own, in the
-//! order of their codes. The mark leads from a column to its texts where only its field is at hand.
+//! a column's field has the file's mark in its metadata, under [`KEY`]; the file's own metadata
+//! has, under the same key and as JSON, the mark and the texts that have no code of their own, in
+//! the order of their codes. The mark leads from a column to its texts where only its field is at
+//! hand.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

@@ -1,5 +1,5 @@
-//! Requests to the AWS endpoint: the first octet chooses service and dialect, the rest is the body.
-//! Whatever comes is answered with a status that blames the client.
+//! Requests to the AWS endpoint: the first octet chooses what is asked and how, the rest is the
+//! body. Whatever comes is answered with a status that blames the client.
 
 #![no_main]
 
@@ -10,13 +10,52 @@ use wirelab_aws_api::{AccessKey, Endpoint};
 use wirelab_model::Seed;
 use wirelab_session::{Content, Session};
 
-const SERVICES: [&str; 8] = ["ec2", "sts", "logs", "athena", "monitoring", "route53", "s3", ""];
-const DIALECTS: [(&str, &str); 4] = [
-    ("Content-Type", "application/x-www-form-urlencoded"),
-    ("Content-Type", "application/x-amz-json-1.1"),
-    ("X-Amz-Target", "Logs_20140328.DescribeLogGroups"),
-    ("Smithy-Protocol", "rpc-v2-cbor"),
+/// Service, path, header: the protocols with some of their actions.
+const ASKED: [(&str, &str, (&str, &str)); 20] = [
+    ("ec2", "/", FORM),
+    ("sts", "/", FORM),
+    ("monitoring", "/", FORM),
+    ("logs", "/", target("Logs_20140328.FilterLogEvents")),
+    ("logs", "/", target("Logs_20140328.StartQuery")),
+    ("logs", "/", target("Logs_20140328.PutLogEvents")),
+    ("logs", "/", target("Logs_20140328.PutMetricFilter")),
+    ("athena", "/", target("AmazonAthena.CreateWorkGroup")),
+    ("athena", "/", target("AmazonAthena.StartQueryExecution")),
+    (
+        "cloudtrail",
+        "/",
+        target("CloudTrail_20131101.LookupEvents"),
+    ),
+    (
+        "monitoring",
+        "/",
+        target("GraniteServiceVersion20100801.GetMetricData"),
+    ),
+    (
+        "monitoring",
+        "/service/GraniteServiceVersion20100801/operation/GetMetricData",
+        CBOR,
+    ),
+    (
+        "monitoring",
+        "/service/GraniteServiceVersion20100801/operation/ListMetrics",
+        CBOR,
+    ),
+    ("route53", "/2013-04-01/hostedzone", XML),
+    ("route53", "/2013-04-01/hostedzone/Z1/rrset", XML),
+    ("route53", "/2013-04-01/hostedzone/Z1/associatevpc", XML),
+    ("s3", "/bucket/key", XML),
+    ("s3", "/bucket?delete", XML),
+    ("", "/", FORM),
+    ("ec2", "/", ("Content-Type", "application/x-amz-json-1.1")),
 ];
+const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+const CBOR: (&str, &str) = ("Smithy-Protocol", "rpc-v2-cbor");
+const XML: (&str, &str) = ("Content-Type", "text/xml");
+
+const fn target(action: &'static str) -> (&'static str, &'static str) {
+    ("X-Amz-Target", action)
+}
 
 static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| {
     let folder = std::env::temp_dir().join(format!("wirelab-fuzz-{}", std::process::id()));
@@ -29,11 +68,10 @@ fuzz_target!(|octets: &[u8]| {
     let Some((choice, body)) = octets.split_first() else {
         return;
     };
-    let service = SERVICES[usize::from(choice & 7)];
-    let (name, value) = DIALECTS[usize::from(choice >> 3 & 3)];
+    let (service, path, (name, value)) = ASKED[usize::from(*choice) % ASKED.len()];
     let key = AccessKey::of_account("123456789012").id;
     let hex = "0".repeat(64);
-    let request = http::Request::post("/").header(name, value).header(
+    let request = http::Request::post(path).header(name, value).header(
         "Authorization",
         format!(
             "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, \

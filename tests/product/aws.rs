@@ -1,7 +1,9 @@
 //! The real `aws` in the shell that `wirelab shell` and `wirelab env` make: it repairs labs, tells
 //! their time, and reaches nothing else. Where `aws` is missing, that is said and nothing tested.
 
+mod components;
 mod killed;
+mod transcripts;
 
 use std::fmt::Write as _;
 

@@ -15,6 +15,7 @@
 
 mod delivery;
 mod expect;
+mod mutants;
 mod page;
 mod proof;
 mod solve;
@@ -190,6 +191,26 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
             options.seeds
         ));
     }
+    Ok(report)
+}
+
+/// Tries every first-order mutant of the reference queries of the lab in `dir`, once a variant:
+/// each must be refused, or declared to be the same query.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_mutants(dir: &Path) -> Result<AuthorReport, GradeError> {
+    let lab = Lab::load(dir)?;
+    let scenario = Scenario::load(&lab.scenario_dir())?;
+    let grader = Grader::new(lab.clone(), scenario.clone());
+    let mut report = AuthorReport::new(&lab.name);
+    let mut tried = mutants::Tried::default();
+    for seed in seeds(&scenario, Options { seeds: 1 })? {
+        let plan = scenario.compile(seed)?;
+        tried.check(&grader, &lab, seed, &plan, &mut report)?;
+        grader.forget();
+    }
+    tried.finish(&lab, &mut report);
     Ok(report)
 }
 

@@ -89,6 +89,8 @@ finding_kinds! {
     QueryOrder = "query-order", Partial;
     /// Right on the learner's log, wrong on another run of the same network.
     QueryFailsHiddenRun = "query-fails-hidden-run", Partial;
+    /// Right on every log of the network, wrong on one with records that differ in one field.
+    QueryFailsNearMiss = "query-fails-near-miss", Partial;
     /// A warning of the query engine.
     QueryLint = "query-lint", Note;
     /// Nothing was changed yet.
@@ -107,6 +109,43 @@ finding_kinds! {
     MustAllowClosed = "must-allow-closed", Error;
     /// A control lets in more than is meant to work.
     TooOpen = "too-open", Error;
+}
+
+impl FindingKind {
+    /// Whether there is always something to show: a packet, a row, a flow, what came instead. What
+    /// is not of these kinds gives its reason in words.
+    pub(crate) const fn has_counterexample(self) -> bool {
+        matches!(
+            self,
+            Self::WrongPrediction
+                | Self::FilterKeepsTooMuch
+                | Self::FilterMisses
+                | Self::FilterFailsHiddenRun
+                | Self::FilterFailsNearMiss
+                | Self::FilterDiffers
+                | Self::QueryMisses
+                | Self::QueryKeepsTooMuch
+                | Self::QueryFailsNearMiss
+                | Self::SymptomRemains
+                | Self::HealthyBroken
+                | Self::ConnectionsCut
+                | Self::MustDenyOpen
+                | Self::MustAllowClosed
+                | Self::TooOpen
+        )
+    }
+
+    /// Whether it is about rows of a result.
+    pub(crate) const fn shows_rows(self) -> bool {
+        matches!(
+            self,
+            Self::QueryMisses
+                | Self::QueryKeepsTooMuch
+                | Self::QueryOrder
+                | Self::QueryFailsHiddenRun
+                | Self::QueryFailsNearMiss
+        )
+    }
 }
 
 impl fmt::Display for FindingKind {
@@ -168,6 +207,13 @@ pub(crate) const PACKETS_WAY: &str =
     "\"A packet's way through a VPC\" in wirelab's book: book/src/packets-way.md of its repository";
 
 impl Finding {
+    /// Whether it says no more than that something is wrong.
+    pub(crate) fn is_bare(&self) -> bool {
+        let shows = self.observed.is_some() || !self.evidence.is_empty();
+        let shows = shows || self.expected.is_some();
+        self.summary.is_empty() || (self.name.has_counterexample() && !shows)
+    }
+
     /// A finding with nothing but its summary.
     #[must_use]
     pub fn new(name: FindingKind, summary: impl Into<String>) -> Self {

@@ -190,6 +190,62 @@ pub enum Compare {
     Columns,
 }
 
+/// A kind of record that a log could have, made from one that it has so that a query is separated
+/// from its near misses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NearMiss {
+    /// Accepted for refused, refused for accepted.
+    OtherAction,
+    /// The service's port, one more.
+    OtherPort,
+    /// UDP for TCP; TCP for any other.
+    OtherProtocol,
+    /// No TCP flags for some, SYN for none.
+    OtherFlags,
+    /// The way back.
+    Reversed,
+    /// The far end beside each address and block that the reference names, and with an address
+    /// whose text ends alike.
+    Neighbours,
+    /// Each number that the reference names, and those beside it, as port, flags, packets, bytes.
+    Boundaries,
+    /// The same flow in the next minute, with more packets.
+    Again,
+    /// Intervals with NODATA and SKIPDATA.
+    NoData,
+}
+
+impl NearMiss {
+    /// Every kind with its word in the file.
+    pub const ALL: [(&'static str, Self); 9] = [
+        ("other-action", Self::OtherAction),
+        ("other-port", Self::OtherPort),
+        ("other-protocol", Self::OtherProtocol),
+        ("other-flags", Self::OtherFlags),
+        ("reversed", Self::Reversed),
+        ("neighbours", Self::Neighbours),
+        ("boundaries", Self::Boundaries),
+        ("again", Self::Again),
+        ("no-data", Self::NoData),
+    ];
+
+    /// The word in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(_, it)| *it == self);
+        known.map_or("", |(name, _)| name)
+    }
+}
+
+/// A mutant of a reference query that is the same query, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Equivalent {
+    /// Which: as `author check` names it.
+    pub mutant: String,
+    /// Why no record of the network tells the two apart.
+    pub because: String,
+}
+
 /// What a `logs-insights` task wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryTask {
@@ -203,6 +259,10 @@ pub struct QueryTask {
     pub portable: bool,
     /// The time from the scenario's start that the query looks at; the whole run if none.
     pub window: Option<(SimTime, SimTime)>,
+    /// Kinds of records that are added to the learner's log for one hidden comparison.
+    pub near_misses: Vec<NearMiss>,
+    /// Mutants of the reference that cannot be told from it.
+    pub equivalents: Vec<Equivalent>,
 }
 
 /// What an `athena` task wants.
@@ -220,6 +280,10 @@ pub struct AthenaTask {
     /// The answer is a script: DDL over the lab's buckets, then one SELECT. There is no ready
     /// table.
     pub script: bool,
+    /// As [`QueryTask::near_misses`].
+    pub near_misses: Vec<NearMiss>,
+    /// As [`QueryTask::equivalents`].
+    pub equivalents: Vec<Equivalent>,
 }
 
 /// What a `fix` task wants.

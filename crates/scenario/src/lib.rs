@@ -46,8 +46,8 @@ pub use error::{ContentError, ContentErrors, Source};
 pub use host::server_line;
 pub use lab::expression;
 pub use lab::{
-    AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
-    PredictionPart, PredictionTask, QueryTask, Succeeds, TaskKind,
+    AnswerPart, AnswerTask, AthenaTask, Compare, Equivalent, FilterTask, FixTask, Hint, Lab,
+    LabTask, NearMiss, PredictionPart, PredictionTask, QueryTask, Succeeds, TaskKind,
 };
 pub use names::Names;
 pub use plan::{

@@ -120,6 +120,10 @@ fn try_it(
         solve::answered(&mut submission, task, text);
     }
     let graded = grader.grade_task(&submission, &task.name)?;
+    let findings = graded.tasks.iter().flat_map(|task| task.findings());
+    for bare in findings.filter(|finding| finding.is_bare()) {
+        report.problem(&place, format!("`{}` shows no counterexample", bare.name));
+    }
     match trial.wanted {
         Wanted::Right if graded.is_passed() => {}
         Wanted::Right => {

@@ -2,16 +2,24 @@
 //!
 //! The reference solution and the learner's query run over the same log: what the flow log had
 //! delivered when the lab opened (`language`). Column names and their order are free; further
-//! columns do no harm. Then both run over the logs of hidden runs, which separates near misses.
+//! columns do no harm. Then both run over the logs of hidden runs, and over the learner's log with
+//! records that it could have had (`near_miss`), which separates near misses. Where they differ,
+//! the finding has a row, and the fewest records that show the difference (`shown`).
 
+mod bench;
 mod compare;
 mod language;
+mod near_miss;
+mod shown;
 mod table;
+
+use std::path::PathBuf;
 
 use wirelab_query::QueryResult;
 use wirelab_scenario::{Compare, LabTask};
 use wirelab_session::Run;
 
+pub(crate) use self::bench::{Bench, Source};
 pub(crate) use self::language::Language;
 use self::language::{Data, Refused};
 use self::table::Table;
@@ -45,9 +53,14 @@ pub(crate) fn grade(
     // The query itself keeps its comments, so that places in messages are right.
     let text = submission.answers[&task.name].as_str();
     let opening = material.opening(submission.seed)?;
-    let outcome = Outcome::of(material, task, query, &opening, text)?;
+    let both = Both::new(material, task, query, &opening, text)?;
+    let outcome = both.outcome(&query.data(material, task, &opening)?)?;
     let mut found = outcome.findings.into_iter();
-    if let Some(finding) = found.next() {
+    if let Some(mut finding) = found.next() {
+        if finding.name.shows_rows() && !query.reads_files() {
+            let group = query.log_group(material, task, &opening)?;
+            finding.evidence.extend(both.smallest_log(&opening, &group));
+        }
         let mut checks = unsolved(shown, hidden, finding);
         checks[0].findings.extend(found.chain(outcome.lints));
         return Ok(checks);
@@ -77,84 +90,118 @@ fn elsewhere(
     material.prepare(&hidden)?;
     for seed in hidden {
         let run = material.opening(seed)?;
-        let outcome = Outcome::of(material, task, query, &run, text)?;
+        let both = Both::new(material, task, query, &run, text)?;
+        let outcome = both.outcome(&query.data(material, task, &run)?)?;
         if let Some(found) = outcome.findings.into_iter().next() {
-            let name = FindingKind::QueryFailsHiddenRun;
-            let finding = Finding {
-                name,
-                severity: name.severity(),
-                ..found
-            };
+            let mut finding = renamed(found, FindingKind::QueryFailsHiddenRun);
+            if !query.reads_files() {
+                let group = query.log_group(material, task, &run)?;
+                finding.evidence.extend(both.smallest_log(&run, &group));
+            }
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }
+    }
+    let opening = material.opening(submission.seed)?;
+    let both = Both::new(material, task, query, &opening, text)?;
+    if let Some(finding) = both.near_miss(query.near_misses())? {
+        return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
     Ok(Check::passed(ELSEWHERE, of))
 }
 
-/// What the learner's query gives on one run, held against the reference.
-struct Outcome {
-    findings: Vec<Finding>,
-    lints: Vec<Finding>,
+/// The same finding under the name of the place where it was made.
+fn renamed(finding: Finding, name: FindingKind) -> Finding {
+    Finding {
+        name,
+        severity: name.severity(),
+        ..finding
+    }
 }
 
-impl Outcome {
-    fn of(
-        material: &Material<'_>,
-        task: &LabTask,
-        query: Language<'_>,
-        run: &Run,
-        text: &str,
+/// The learner's query beside the reference, on one run.
+struct Both<'a> {
+    material: &'a Material<'a>,
+    task: &'a LabTask,
+    query: Language<'a>,
+    run: &'a Run,
+    text: &'a str,
+    path: PathBuf,
+    reference: String,
+}
+
+impl<'a> Both<'a> {
+    fn new(
+        material: &'a Material<'a>,
+        task: &'a LabTask,
+        query: Language<'a>,
+        run: &'a Run,
+        text: &'a str,
     ) -> Result<Self, GradeError> {
-        let data = query.data(material, task, run)?;
-        let wanted = reference(material, task, query, run, &data)?;
-        let given = match data.ask(text) {
+        let extension = task.kind.extension().unwrap_or_default();
+        let (path, reference) = material.solution(task, run.plan(), extension)?;
+        Ok(Self {
+            material,
+            task,
+            query,
+            run,
+            text,
+            path,
+            reference,
+        })
+    }
+
+    /// What the two give over `data`.
+    fn outcome(&self, data: &Data) -> Result<Outcome, GradeError> {
+        let wanted = self.wanted(data)?;
+        if wanted.rows.is_empty() {
+            // Nothing would be easy to equal.
+            return Err(self.wrong("it answers with no row".to_owned()));
+        }
+        let given = match data.ask(self.text) {
             Ok(given) => given,
-            Err(Refused::OurFault(why)) => return Err(material.mistake(task, why)),
+            Err(Refused::OurFault(why)) => return Err(self.material.mistake(self.task, why)),
             Err(Refused::Query(finding)) => {
-                return Ok(Self {
+                return Ok(Outcome {
                     findings: vec![finding],
                     lints: Vec::new(),
                 });
             }
         };
-        Ok(Self {
-            findings: compare::findings(&wanted, &Table::of(&given, &[]), query.compare()),
+        let given_table = Table::of(&given, &[]);
+        Ok(Outcome {
+            findings: compare::findings(&wanted, &given_table, self.query.compare()),
             lints: lints(&given),
         })
     }
+
+    /// What the reference answers.
+    fn wanted(&self, data: &Data) -> Result<Table, GradeError> {
+        let result = data.ask(&self.reference);
+        let result = result.map_err(|refused| self.wrong(refused.to_string()))?;
+        let columns: &[String] = match self.query.compare() {
+            Compare::Columns => self.query.columns(),
+            _ => &[],
+        };
+        let table = Table::of(&result, columns);
+        if table.width() < columns.len() {
+            let columns = columns.join(", ");
+            return Err(self.wrong(format!("its result lacks one of {columns}")));
+        }
+        Ok(table)
+    }
+
+    fn wrong(&self, why: String) -> GradeError {
+        GradeError::Solution {
+            path: self.path.clone(),
+            why,
+        }
+    }
 }
 
-/// What the reference solution answers: never nothing, since nothing would be easy to equal.
-fn reference(
-    material: &Material<'_>,
-    task: &LabTask,
-    query: Language<'_>,
-    run: &Run,
-    data: &Data,
-) -> Result<Table, GradeError> {
-    let extension = task.kind.extension().unwrap_or_default();
-    let (path, text) = material.solution(task, run.plan(), extension)?;
-    let wrong = |why: String| GradeError::Solution {
-        path: path.clone(),
-        why,
-    };
-    let result = data.ask(&text);
-    let result = result.map_err(|refused| wrong(refused.to_string()))?;
-    let columns: &[String] = match query.compare() {
-        Compare::Columns => query.columns(),
-        _ => &[],
-    };
-    let table = Table::of(&result, columns);
-    if table.width() < columns.len() {
-        return Err(wrong(format!(
-            "its result lacks one of {}",
-            columns.join(", ")
-        )));
-    }
-    if table.rows.is_empty() {
-        return Err(wrong("it answers with no row".to_owned()));
-    }
-    Ok(table)
+/// What the learner's query gives, held against the reference.
+struct Outcome {
+    findings: Vec<Finding>,
+    lints: Vec<Finding>,
 }
 
 fn lints(result: &QueryResult) -> Vec<Finding> {

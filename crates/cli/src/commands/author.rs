@@ -44,6 +44,7 @@ enum AuthorCommand {
 Examples:
   wirelab author check
   wirelab author check mtu-black-hole --seeds 4
+  wirelab author check top-talkers --mutants    what queries go through that are not quite right
 
 ")]
 struct CheckArguments {
@@ -53,6 +54,9 @@ struct CheckArguments {
     /// How many whole seeds the solution must solve
     #[arg(long, default_value_t = 16, value_name = "N")]
     seeds: u64,
+    /// Instead: try every first-order mutant of the reference queries, which must be refused
+    #[arg(long)]
+    mutants: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -107,7 +111,11 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
     let mut reports = Vec::new();
     for lab in &labs {
         folder::known_lab(&content, lab)?;
-        let report = wirelab_grader::author::check(&content.lab_dir(lab), options);
+        let dir = content.lab_dir(lab);
+        let report = match arguments.mutants {
+            true => wirelab_grader::author::check_mutants(&dir),
+            false => wirelab_grader::author::check(&dir, options),
+        };
         let report = report.map_err(check::failure)?;
         if !arguments.json.json {
             output::text(&report.to_string())?;

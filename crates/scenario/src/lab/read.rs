@@ -8,8 +8,8 @@ use wirelab_model::{SimDuration, SimTime, hex};
 
 use super::prediction;
 use super::{
-    AnswerPart, AnswerTask, AthenaTask, Compare, FilterTask, FixTask, Hint, Lab, LabTask,
-    QueryTask, Succeeds, TaskKind,
+    AnswerPart, AnswerTask, AthenaTask, Compare, Equivalent, FilterTask, FixTask, Hint, Lab,
+    LabTask, NearMiss, QueryTask, Succeeds, TaskKind,
 };
 use crate::error::{ContentErrors, Source};
 use crate::fields::{Fields, Keys, Sink, Text};
@@ -230,6 +230,8 @@ fn query(fields: &Fields<'_>) -> Option<TaskKind> {
         window: fields
             .text("window")
             .and_then(|text| span(&text, fields.sink())),
+        near_misses: near_misses(fields),
+        equivalents: equivalents(fields),
     }))
 }
 
@@ -240,6 +242,8 @@ fn athena(fields: &Fields<'_>) -> Option<TaskKind> {
         columns: columns(fields),
         portable: fields.boolean("portable").unwrap_or(false),
         script: fields.boolean("script").unwrap_or(false),
+        near_misses: near_misses(fields),
+        equivalents: equivalents(fields),
     }))
 }
 
@@ -250,6 +254,36 @@ fn compare(fields: &Fields<'_>) -> Compare {
 fn columns(fields: &Fields<'_>) -> Vec<String> {
     let columns = fields.texts("columns").into_iter();
     columns.map(|text| text.text).collect()
+}
+
+fn near_misses(fields: &Fields<'_>) -> Vec<NearMiss> {
+    let words = fields.texts("near_misses").into_iter();
+    let known = words.filter_map(|word| {
+        let known = NearMiss::ALL.iter().find(|(name, _)| *name == word.text);
+        if known.is_none() {
+            let names = NearMiss::ALL.map(|(name, _)| name).join(", ");
+            let message = format!(
+                "`{}` is no kind of near miss; there are: {names}",
+                word.text
+            );
+            fields.sink().error(&word.span, message);
+        }
+        known.map(|(_, kind)| *kind)
+    });
+    known.collect()
+}
+
+fn equivalents(fields: &Fields<'_>) -> Vec<Equivalent> {
+    let tables = fields.tables("equivalent");
+    let read = tables.iter().filter_map(|fields| {
+        let equivalent = Equivalent {
+            mutant: fields.required_text("mutant")?.text,
+            because: fields.required_text("because")?.text,
+        };
+        fields.finish();
+        Some(equivalent)
+    });
+    read.collect()
 }
 
 /// `2m..5m`: two moments from the scenario's start.

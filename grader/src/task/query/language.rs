@@ -13,13 +13,13 @@
 
 use std::fmt;
 
-use wirelab_model::FlowLogId;
+use wirelab_model::{FlowLog, FlowLogId};
 use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, StatementType,
     statements,
 };
 use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
-use wirelab_scenario::{AthenaTask, Compare, LabTask, QueryTask};
+use wirelab_scenario::{AthenaTask, Compare, Equivalent, LabTask, NearMiss, QueryTask};
 use wirelab_session::Run;
 
 use crate::error::GradeError;
@@ -49,7 +49,7 @@ impl<'a> From<&'a AthenaTask> for Language<'a> {
 }
 
 impl<'a> Language<'a> {
-    pub(super) const fn compare(self) -> Compare {
+    pub(crate) const fn compare(self) -> Compare {
         match self {
             Self::Insights(task) => task.compare,
             Self::Athena(task) => task.compare,
@@ -61,6 +61,25 @@ impl<'a> Language<'a> {
             Self::Insights(task) => &task.columns,
             Self::Athena(task) => &task.columns,
         }
+    }
+
+    pub(crate) fn near_misses(self) -> &'a [NearMiss] {
+        match self {
+            Self::Insights(task) => &task.near_misses,
+            Self::Athena(task) => &task.near_misses,
+        }
+    }
+
+    pub(crate) fn equivalents(self) -> &'a [Equivalent] {
+        match self {
+            Self::Insights(task) => &task.equivalents,
+            Self::Athena(task) => &task.equivalents,
+        }
+    }
+
+    /// Whether answers read the lab's files themselves.
+    pub(crate) const fn reads_files(self) -> bool {
+        matches!(self, Self::Athena(task) if task.script)
     }
 
     const fn flow_log(self) -> &'a String {
@@ -77,45 +96,61 @@ impl<'a> Language<'a> {
         task: &LabTask,
         run: &Run,
     ) -> Result<Data, GradeError> {
-        let group = self.log_group(material, task, run)?;
-        let Self::Athena(query) = self else {
-            let options = self.options(run);
-            return Ok(Data::Insights { group, options });
-        };
-        let mut catalog = AthenaCatalog::default();
-        let buckets = if query.script {
+        if self.reads_files() {
             let buckets = flow_logs::buckets(run);
-            buckets.map_err(|error| material.mistake(task, error.to_string()))?
-        } else {
-            let mut buckets = Buckets::new();
-            catalog.add_logs(DATABASE, FLOW_LOGS, group, &mut buckets);
-            buckets
-        };
-        Ok(Data::Athena {
+            return Ok(Data::Athena {
+                catalog: AthenaCatalog::default(),
+                buckets: buckets.map_err(|error| material.mistake(task, error.to_string()))?,
+                options: AthenaOptions::at(run.utc()),
+                script: true,
+            });
+        }
+        Ok(self.over(run, self.log_group(material, task, run)?))
+    }
+
+    /// The same over another log, for tasks that do not read files.
+    pub(super) fn over(self, run: &Run, group: LogGroup) -> Data {
+        if matches!(self, Self::Insights(_)) {
+            let options = self.options(run);
+            return Data::Insights { group, options };
+        }
+        let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
+        catalog.add_logs(DATABASE, FLOW_LOGS, group, &mut buckets);
+        Data::Athena {
             catalog,
             buckets,
             options: AthenaOptions::at(run.utc()),
-            script: query.script,
-        })
+            script: false,
+        }
+    }
+
+    /// The flow log that the task is about, as it is in the run.
+    pub(super) fn log(
+        self,
+        material: &Material<'_>,
+        task: &LabTask,
+        run: &Run,
+    ) -> Result<FlowLog, GradeError> {
+        let name = self.flow_log();
+        let missing = || material.mistake(task, format!("there is no `{name}`"));
+        let id = FlowLogId::new(run.plan().names.id(name).ok_or_else(missing)?.clone());
+        let logs = &run.control().resources().flow_logs;
+        Ok(FlowLog::clone(logs.get(&id).ok_or_else(missing)?))
     }
 
     /// What the flow log had delivered when the lab opened.
-    fn log_group(
+    pub(super) fn log_group(
         self,
         material: &Material<'_>,
         task: &LabTask,
         run: &Run,
     ) -> Result<LogGroup, GradeError> {
-        let name = self.flow_log();
-        let missing = || material.mistake(task, format!("there is no `{name}`"));
-        let id = FlowLogId::new(run.plan().names.id(name).ok_or_else(missing)?.clone());
-        let resources = run.control().resources();
-        let log = resources.flow_logs.get(&id).ok_or_else(missing)?;
-        let group = flow_logs::log_group(run, log, material.lab.opens_at);
+        let log = self.log(material, task, run)?;
+        let group = flow_logs::log_group(run, &log, material.lab.opens_at);
         group.map_err(|error| material.mistake(task, error.to_string()))
     }
 
-    fn options(self, run: &Run) -> QueryOptions {
+    pub(super) fn options(self, run: &Run) -> QueryOptions {
         let starts = run.plan().starts;
         let window = match self {
             Self::Insights(task) => task.window,

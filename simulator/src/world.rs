@@ -1,12 +1,13 @@
 //! The world: everything below it, driven by inputs and virtual time.
 
 mod dispatch;
+mod events;
 mod live;
 mod neighbors;
 mod power;
 mod tags;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ use crate::machines::{Machine, Plug, PluggedInto, Power};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::service::{Context, PublicNames, Services};
+use events::Events;
 
 /// A simulated network at a moment of virtual time.
 ///
@@ -50,7 +52,7 @@ pub struct World {
     metrics: Metrics,
     pub(crate) services: Services,
     pub(crate) names: PublicNames,
-    events: VecDeque<Event>,
+    events: Events,
     transmissions: u64,
     /// Empty between steps; kept for its memory.
     #[serde(skip)]
@@ -100,7 +102,7 @@ impl World {
             metrics: Metrics::default(),
             services: Services::default(),
             names: PublicNames::default(),
-            events: VecDeque::new(),
+            events: Events::default(),
             transmissions: 0,
             sent: Vec::new(),
             output: Output::default(),
@@ -168,7 +170,7 @@ impl World {
 
     /// What happened next, in the order of virtual time.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// The moment the world has reached.
@@ -384,14 +386,14 @@ impl World {
     fn end_command(&mut self, id: ExecId, text: String) {
         let at = self.now;
         let stream = OutputStream::Stderr;
-        self.events.push_back(Event::ExecOutput {
+        self.events.push(Event::ExecOutput {
             id,
             stream,
             text,
             at,
         });
         let status = 255;
-        self.events.push_back(Event::ExecDone { id, status, at });
+        self.events.push(Event::ExecDone { id, status, at });
     }
 
     fn add_segment(&mut self, spec: SegmentSpec) -> Result<(), InputError> {

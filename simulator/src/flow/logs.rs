@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{
-    FlowAction, FlowLog, FlowLogId, FlowMetadata, FlowRecord, LogDestinationType, NetworkInterface,
-    NetworkInterfaceId, NitroGeneration, Observation, Place, Resources, SimDuration, SimTime,
-    Stream, TrafficType, UnixTime,
+    FlowLog, FlowLogId, FlowMetadata, LogDestinationType, NetworkInterface, NetworkInterfaceId,
+    NitroGeneration, Observation, Place, Resources, SimDuration, SimTime, Stream, TrafficType,
+    UnixTime,
 };
 
 use super::metadata::metadata;
+use super::records::{Delivery, Wanted, WindowRecords};
 use super::{Aggregator, RecordedInterface, Seen, WindowFlow};
 use crate::config::WorldConfig;
-use crate::event::LoggedRecord;
 use crate::fabric::InterfaceIndex;
 
 /// Interfaces of Nitro instances are aggregated over one minute at most.
@@ -65,7 +65,7 @@ struct Subscription {
 /// What the end of a window gives.
 #[derive(Debug, Default)]
 pub(crate) struct Closed {
-    pub(crate) records: Vec<Box<LoggedRecord>>,
+    pub(crate) records: Option<WindowRecords>,
     pub(crate) observations: Vec<(SimTime, Observation)>,
     /// When the next window of the interface ends; none if nobody records it any more.
     pub(crate) next_end: Option<SimTime>,
@@ -133,8 +133,7 @@ impl FlowLogs {
             return;
         };
         for tap in taps {
-            let closed = tap.aggregator.observe(seen);
-            if !closed.is_empty() {
+            if let Some(closed) = tap.aggregator.observe(seen) {
                 tap.ended.extend(closed);
             }
         }
@@ -155,15 +154,13 @@ impl FlowLogs {
         flows.extend(tap.aggregator.close_ended(end));
         let start =
             UnixTime::from_nanos(end.as_nanos() - u64::from(window.interval) * 1_000_000_000);
-        let ended = Ended {
-            interface: &tap.interface,
-            flows: &flows,
-            window: (start, end),
-        };
+        let mut records = WindowRecords::new(&tap.interface, (start, end), flows);
         for log in &mut tap.logs {
             let available_at = log.available_at(now, starts);
-            log.close(available_at, &ended, &mut closed);
+            let first = log.close(available_at, &mut records);
+            closed.observations.extend(first);
         }
+        closed.records = Some(records);
         if tap.deleted || tap.logs.is_empty() {
             taps.remove(at);
         } else {
@@ -205,14 +202,6 @@ impl Tap {
 }
 
 impl Subscription {
-    fn wants(&self, flow: &WindowFlow) -> bool {
-        match self.traffic_type {
-            TrafficType::All => true,
-            TrafficType::Accept => flow.action() == FlowAction::Accept,
-            TrafficType::Reject => flow.action() == FlowAction::Reject,
-        }
-    }
-
     /// When the records of a window that ends at `now` can be read. Files in S3 come every five
     /// minutes, so that those are there at the last such moment before the delay has passed.
     fn available_at(&self, now: SimTime, starts: UnixTime) -> SimTime {
@@ -225,47 +214,36 @@ impl Subscription {
         UnixTime::from_nanos(latest / period * period).since_start(starts)
     }
 
-    fn close(&mut self, available_at: SimTime, ended: &Ended<'_>, closed: &mut Closed) {
+    /// Says what it gets of an ended window, and when there first is anything to read.
+    fn close(
+        &mut self,
+        available_at: SimTime,
+        records: &mut WindowRecords,
+    ) -> Option<(SimTime, Observation)> {
         if std::mem::take(&mut self.waits) {
-            return;
+            return None;
         }
-        let before = closed.records.len();
-        let logged = |record| {
-            Box::new(LoggedRecord {
-                flow_log: self.id.clone(),
-                record,
-                available_at,
-            })
+        let is_silent = !records.flows.iter().any(|it| it.is_of(self.traffic_type));
+        let (wanted, is_first) = match (is_silent, self.begun) {
+            (true, false) => return None,
+            (true, true) => (Wanted::NoData, false),
+            (false, begun) => (Wanted::Flows(self.traffic_type), !begun),
         };
-        let flows = ended.flows.iter().filter(|flow| self.wants(flow));
-        let records = flows.map(|flow| logged(self.record(flow, ended)));
-        closed.records.extend(records);
-        let is_silent = closed.records.len() == before;
-        if is_silent && self.begun {
-            let record = ended.interface.no_data(ended.window);
-            closed.records.push(logged(record));
-        } else if !is_silent && !self.begun {
-            self.begun = true;
+        self.begun = true;
+        records.deliveries.push(Delivery {
+            flow_log: self.id.clone(),
+            available_at,
+            metadata: self.metadata.clone(),
+            wanted,
+        });
+        is_first.then(|| {
             let observation = Observation::FirstFlowRecord {
                 flow_log: self.id.clone(),
-                interface: ended.interface.interface_id.clone(),
+                interface: records.interface.interface_id.clone(),
             };
-            closed.observations.push((available_at, observation));
-        }
+            (available_at, observation)
+        })
     }
-
-    fn record(&self, flow: &WindowFlow, ended: &Ended<'_>) -> FlowRecord {
-        let mut record = flow.record(ended.interface);
-        record.metadata.clone_from(&self.metadata);
-        record
-    }
-}
-
-/// An ended window of an interface.
-struct Ended<'a> {
-    interface: &'a RecordedInterface,
-    flows: &'a [WindowFlow],
-    window: (UnixTime, UnixTime),
 }
 
 /// The flow logs of an interface by aggregation interval.

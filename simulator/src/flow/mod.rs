@@ -9,8 +9,10 @@
 
 mod logs;
 mod metadata;
+mod records;
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -18,11 +20,12 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{
     Flow, FlowAction, FlowDirection, FlowRecord, LogStatus, NetworkInterfaceId, Place, TcpFlags,
-    TrafficPath, UnixTime, aws_ip_range,
+    TrafficPath, TrafficType, UnixTime, aws_ip_range,
 };
 use wirelab_wire::{FiveTuple, IpPacket};
 
 pub(crate) use logs::{FlowLogs, Window};
+pub(crate) use records::WindowRecords;
 
 /// What is the same in every record of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +61,27 @@ pub struct Seen<'a> {
 pub struct Aggregator {
     interval: u64,
     offset: u64,
-    /// Number of the open window, which holds `flows`.
-    window: u64,
+    /// The open window, which holds `flows`: nanoseconds since the epoch.
+    window: Range<u64>,
     flows: IndexMap<Key, Counters, FxBuildHasher>,
-    /// Where the last packet of each direction was counted: the next is often of the same flow.
+    /// Where flows are counted: the next packet is often of one of the last.
     #[serde(skip)]
-    recent: [usize; 2],
+    recent: Recent,
+}
+
+/// Places of flows. A wrong one costs a look-up, no more: whoever uses it compares the keys.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent([u32; Recent::SLOTS]);
+
+impl Recent {
+    const SLOTS: usize = 16;
+
+    /// Ephemeral ports of connections that overlap differ in their last bits.
+    #[inline]
+    fn slot(direction: FlowDirection, (source, destination): (u16, u16)) -> usize {
+        let bits = (usize::from(source ^ destination) << 1) | direction as usize;
+        bits % Self::SLOTS
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,9 +102,9 @@ impl Key {
 
     /// Whether it is [`Key::of`] the packet, field by field: no key is made for most packets.
     #[inline]
-    fn is_of(&self, seen: &Seen<'_>) -> bool {
+    fn is_of(&self, seen: &Seen<'_>, ports: (u16, u16)) -> bool {
         let (packet, flow) = (seen.packet, &self.flow);
-        packet.ports().unwrap_or((0, 0)) == (flow.source_port, flow.destination_port)
+        ports == (flow.source_port, flow.destination_port)
             && packet.source() == flow.source
             && packet.destination() == flow.destination
             && packet.protocol() == flow.protocol
@@ -118,24 +136,26 @@ impl Aggregator {
         Self {
             interval: u64::from(interval) * NANOS,
             offset: u64::from(offset % interval) * NANOS,
-            window: 0,
+            window: 0..0,
             flows: IndexMap::default(),
-            recent: [0; 2],
+            recent: Recent::default(),
         }
     }
 
     /// Start and end of the window that holds `at`; the end is the start of the next one.
     #[must_use]
     pub fn window_of(&self, at: UnixTime) -> (UnixTime, UnixTime) {
-        let number = self.number_of(at);
-        let start = |number: u64| UnixTime::from_nanos(number * self.interval + self.offset);
-        (start(number), start(number + 1))
+        let Range { start, end } = self.window_at(at);
+        (UnixTime::from_nanos(start), UnixTime::from_nanos(end))
     }
 
     /// Counts one packet. Returns the flows of the window before, if this packet opens a new one.
     #[inline]
-    pub fn observe(&mut self, seen: &Seen<'_>) -> Vec<WindowFlow> {
-        let closed = self.open(seen.at);
+    pub fn observe(&mut self, seen: &Seen<'_>) -> Option<Vec<WindowFlow>> {
+        let closed = match self.window.contains(&seen.at.as_nanos()) {
+            true => None,
+            false => Some(self.open(seen.at)),
+        };
         let counters = self.counters(seen);
         counters.end = seen.at;
         counters.packets += 1;
@@ -146,30 +166,28 @@ impl Aggregator {
     }
 
     /// Opens the window that holds `at`, and takes the flows of the one before.
-    #[inline]
+    #[cold]
     fn open(&mut self, at: UnixTime) -> Vec<WindowFlow> {
-        let number = self.number_of(at);
-        if number == self.window {
-            return Vec::new();
-        }
-        self.window = number;
+        self.window = self.window_at(at);
         self.close()
     }
 
     #[inline]
     fn counters(&mut self, seen: &Seen<'_>) -> &mut Counters {
-        let recent = self.recent[seen.direction as usize];
+        let ports = seen.packet.ports().unwrap_or((0, 0));
+        let slot = Recent::slot(seen.direction, ports);
+        let recent = self.recent.0[slot] as usize;
         let known = self.flows.get_index(recent);
         let index = match known {
-            Some((key, _)) if key.is_of(seen) => recent,
-            _ => self.look_up(seen),
+            Some((key, _)) if key.is_of(seen, ports) => recent,
+            _ => self.look_up(seen, slot),
         };
         &mut self.flows[index]
     }
 
     /// The place of a packet's flow among all of the window, from now on the recent one.
     #[inline(never)]
-    fn look_up(&mut self, seen: &Seen<'_>) -> usize {
+    fn look_up(&mut self, seen: &Seen<'_>, slot: usize) -> usize {
         let entry = self.flows.entry(Key::of(seen));
         let index = entry.index();
         entry.or_insert(Counters {
@@ -180,16 +198,15 @@ impl Aggregator {
             tcp_flags: 0,
             traffic_path: None,
         });
-        self.recent[seen.direction as usize] = index;
+        self.recent.0[slot] = u32::try_from(index).unwrap_or(u32::MAX);
         index
     }
 
     /// Takes the flows of the open window if it has ended at `now`.
     pub fn close_ended(&mut self, now: UnixTime) -> Vec<WindowFlow> {
-        if self.window < self.number_of(now) {
-            self.close()
-        } else {
-            Vec::new()
+        match self.window.end <= now.as_nanos() {
+            true => self.close(),
+            false => Vec::new(),
         }
     }
 
@@ -207,13 +224,15 @@ impl Aggregator {
         self.flows.len()
     }
 
-    fn number_of(&self, at: UnixTime) -> u64 {
-        let since = at.as_nanos().saturating_sub(self.offset);
-        // Mostly it is the open one: a multiplication instead of a division.
-        match since.checked_sub(self.window * self.interval) {
-            Some(passed) if passed < self.interval => self.window,
-            _ => since / self.interval,
-        }
+    /// The window that holds `at`. What is before the first multiple belongs to the first window.
+    fn window_at(&self, at: UnixTime) -> Range<u64> {
+        let number = at.as_nanos().saturating_sub(self.offset) / self.interval;
+        let start = match number {
+            0 => 0,
+            _ => number * self.interval + self.offset,
+        };
+        let end = (number * self.interval).saturating_add(self.interval + self.offset);
+        start..end
     }
 }
 
@@ -243,6 +262,15 @@ impl WindowFlow {
     #[must_use]
     pub const fn action(&self) -> FlowAction {
         self.key.action
+    }
+
+    /// Whether a log of this type records it.
+    fn is_of(&self, traffic_type: TrafficType) -> bool {
+        match traffic_type {
+            TrafficType::All => true,
+            TrafficType::Accept => self.action() == FlowAction::Accept,
+            TrafficType::Reject => self.action() == FlowAction::Reject,
+        }
     }
 
     /// The flow's record at `interface`.

@@ -98,7 +98,7 @@ impl World {
             Scheduled::Minute => self.close_minute(),
             Scheduled::Changes(changes) => self.apply(&changes),
             Scheduled::Observation(observation) => {
-                self.events.push_back(Event::Observation(observation));
+                self.events.push(Event::Observation(observation));
             }
             Scheduled::PowerOff(id) => self.power_off(&id),
             Scheduled::Tunnels => self.observe_tunnels(),
@@ -107,8 +107,9 @@ impl World {
 
     fn observe_tunnels(&mut self) {
         let (observations, next) = self.state.tunnels.observe(self.now);
-        let events = observations.into_iter().map(Event::Observation);
-        self.events.extend(events);
+        for observation in observations {
+            self.events.push(Event::Observation(observation));
+        }
         if let Some(at) = next {
             self.queue.push(at, Scheduled::Tunnels);
         }
@@ -453,7 +454,7 @@ impl World {
                 return self.host_dropped(number, packet, reason);
             }
         };
-        self.events.push_back(event);
+        self.events.push(event);
     }
 
     fn host_dropped(
@@ -486,7 +487,7 @@ impl World {
         }
         let name = |number: u32| self.machines[number as usize].name().clone();
         let traffic = transit.traffic.map(|it| self.attribution.name(it).clone());
-        self.events.push_back(Event::Dropped(Box::new(Dropped {
+        self.events.push(Event::Dropped(Box::new(Dropped {
             at: self.now,
             packet: *transit.packet,
             hop,
@@ -528,7 +529,7 @@ impl World {
             PluggedInto::Outside(Socket::Tunnel(_))
         );
         let peer = if is_tunnel { own } else { peer };
-        self.events.push_back(Event::Captured(Captured {
+        self.events.push(Event::Captured(Captured {
             at: self.now,
             point: self.capture_point(machine, at),
             outbound,
@@ -563,8 +564,9 @@ impl World {
 
     fn close_window(&mut self, window: Window) {
         let closed = self.flow_logs.close(self.now, window, self.config.starts);
-        self.events
-            .extend(closed.records.into_iter().map(Event::FlowRecord));
+        if let Some(records) = closed.records {
+            self.events.push_records(records);
+        }
         for (at, observation) in closed.observations {
             self.queue.push(at, Scheduled::Observation(observation));
         }

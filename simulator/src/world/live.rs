@@ -1,7 +1,5 @@
 //! The watcher of packets that are really sent: captures, flow logs, drops.
 
-use std::collections::VecDeque;
-
 use wirelab_model::{FlowAction, FlowDirection, SimTime, TrafficPath};
 use wirelab_wire::{IpPacket, MacAddr};
 
@@ -17,6 +15,8 @@ use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{DropReason, Hop};
 
+use super::events::Events;
+
 pub(super) struct Live<'a> {
     pub(super) now: SimTime,
     pub(super) config: &'a WorldConfig,
@@ -25,7 +25,7 @@ pub(super) struct Live<'a> {
     pub(super) attribution: &'a Attribution,
     pub(super) flow_logs: &'a mut FlowLogs,
     pub(super) metrics: &'a mut Metrics,
-    pub(super) events: &'a mut VecDeque<Event>,
+    pub(super) events: &'a mut Events,
 }
 
 impl Watch for Live<'_> {
@@ -39,7 +39,7 @@ impl Watch for Live<'_> {
         }
         let name = |number: u32| self.machines[number as usize].name().clone();
         let traffic = transit.traffic.map(|it| self.attribution.name(it).clone());
-        self.events.push_back(Event::Dropped(Box::new(Dropped {
+        self.events.push(Event::Dropped(Box::new(Dropped {
             at: self.now,
             packet: (*transit.packet).clone(),
             hop,
@@ -60,7 +60,7 @@ impl Watch for Live<'_> {
             return;
         }
         let nic = self.plan.interface(interface);
-        self.events.push_back(Event::Captured(Captured {
+        self.events.push(Event::Captured(Captured {
             at: self.now,
             point: CapturePoint::Interface(nic.id.clone()),
             outbound,

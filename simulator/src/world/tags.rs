@@ -74,13 +74,13 @@ impl World {
                 (OutputStream::Stderr, text, 1)
             }
         };
-        self.events.push_back(Event::ExecOutput {
+        self.events.push(Event::ExecOutput {
             id,
             stream,
             text,
             at,
         });
-        self.events.push_back(Event::ExecDone { id, status, at });
+        self.events.push(Event::ExecDone { id, status, at });
         Ok(())
     }
 }

@@ -47,6 +47,7 @@
 //! What the guide leaves open is decided in one place each and said there.
 
 pub mod athena;
+mod budget;
 mod display;
 mod error;
 mod events;

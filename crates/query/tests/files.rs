@@ -152,7 +152,7 @@ fn group() -> LogGroup {
     group
 }
 
-const QUERIES: [&str; 13] = [
+const QUERIES: [&str; 18] = [
     "stats sum(bytes) as b, count_distinct(srcPort) as ports by dstAddr, srcAddr | sort b desc | limit 9",
     "stats count(*) as n by srcAddr, dstPort, action | sort n desc, srcAddr, dstPort, action",
     "fields @timestamp, @ingestionTime, @logStream, srcAddr, dstPort | limit 25",
@@ -166,6 +166,11 @@ const QUERIES: [&str; 13] = [
     "filter isIpv4InSubnet(srcAddr, \"10.0.1.0/28\") | stats avg(bytes) as a, count(*) by action | sort a",
     "stats count(*), sum(bytes), min(bytes), max(bytes)",
     "fields bytes * 8 as bits | filter bits > 30000 | sort bits desc, srcPort | display bits, srcPort",
+    "fields split(srcAddr, \".\") as o | unnest o into v | display srcPort, v | limit 30",
+    "fields split(srcAddr, \".\") as o | unnest o into v | filter v = \"39\" | stats count(*) as n by v",
+    "filter action = \"REJECT\" | accum bytes as t | display srcPort, bytes, t",
+    "fields srcPort, if(dstPort = 22, bytes, missing) as b | filldown b | limit 50",
+    "stats sum(bytes) as b by bin(1m) as t | sort t | accum b as total",
 ];
 
 /// `@message` differs in the order of its fields where the format does.

@@ -214,7 +214,7 @@ impl Rows {
     }
 
     fn keep(&mut self, row: Row) {
-        self.bytes += row.iter().map(weight).sum::<usize>() + size_of::<Row>();
+        self.bytes += row.iter().map(Value::weight).sum::<usize>() + size_of::<Row>();
         self.rows.push(row);
     }
 
@@ -238,7 +238,7 @@ impl Rows {
         };
         let at = self.rows.partition_point(before);
         if at < most {
-            self.bytes += row.iter().map(weight).sum::<usize>() + size_of::<Row>();
+            self.bytes += row.iter().map(Value::weight).sum::<usize>() + size_of::<Row>();
             self.rows.insert(at, row);
             self.rows.truncate(most);
         }
@@ -353,17 +353,6 @@ fn grouped(rows: &[Row]) -> Vec<(Value<'static>, Value<'static>)> {
     entries
         .map(|(key, values)| (key, Value::List(values)))
         .collect()
-}
-
-fn weight(value: &Value<'_>) -> usize {
-    let held = match value {
-        Value::Text(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-        Value::List(items) => items.iter().map(weight).sum(),
-        Value::Map(entries) => entries.iter().map(|(k, v)| weight(k) + weight(v)).sum(),
-        _ => 0,
-    };
-    held + size_of::<Value<'_>>()
 }
 
 impl Accumulator for Rows {

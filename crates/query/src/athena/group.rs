@@ -37,7 +37,7 @@ impl Planner<'_> {
         scope: &Scope<'_>,
     ) -> Checked<Typed> {
         match scope.clause {
-            Clause::Free => {}
+            Clause::Free | Clause::Window => {}
             Clause::Aggregate => {
                 let text = &self.text[expr.start..expr.end];
                 let message = format!("Cannot nest aggregations inside aggregation: [{text}]");
@@ -48,8 +48,9 @@ impl Planner<'_> {
         if name == "grouping" {
             return self.grouping(call, scope);
         }
-        let (aggregate, args) = self.aggregate(name, call, expr, scope)?;
-        let filter = self.filter_of(call, scope)?;
+        let inner = scope.within(Clause::Aggregate);
+        let (aggregate, args) = self.aggregate(name, call, expr, &inner)?;
+        let filter = self.filter_of(call, &inner)?;
         let function = Plan::AggregateFunction(AggregateFunction::new_udf(
             aggregate.function,
             args,
@@ -76,11 +77,10 @@ impl Planner<'_> {
         }
     }
 
-    fn filter_of(&self, call: &Call, scope: &Scope<'_>) -> Checked<Option<Plan>> {
-        let inner = scope.within(Clause::Aggregate);
+    fn filter_of(&self, call: &Call, inner: &Scope<'_>) -> Checked<Option<Plan>> {
         let filter = call.filter.as_ref();
         filter
-            .map(|filter| self.boolean(filter, &inner, "FILTER expression"))
+            .map(|filter| self.boolean(filter, inner, "FILTER expression"))
             .transpose()
     }
 
@@ -90,12 +90,11 @@ impl Planner<'_> {
         name: &str,
         call: &Call,
         expr: &Expr,
-        scope: &Scope<'_>,
+        inner: &Scope<'_>,
     ) -> Checked<(Aggregate, Vec<Plan>)> {
-        let inner = scope.within(Clause::Aggregate);
         let mut args = Vec::new();
         for arg in &call.args {
-            args.push(self.typed(arg, &inner)?);
+            args.push(self.typed(arg, inner)?);
         }
         if name == "listagg" && args.len() == 1 {
             args.push(literal(&Value::str(""), &Type::TEXT)?);
@@ -124,7 +123,7 @@ impl Planner<'_> {
         if aggregate.sorts && !call.order.is_empty() {
             let mut keys = Vec::new();
             for order in &call.order {
-                let key = self.typed(&order.expr, &inner)?;
+                let key = self.typed(&order.expr, inner)?;
                 keys.push((key.ty, order.descending, order.nulls_first));
                 plans.push(key.expr);
             }
@@ -165,8 +164,14 @@ impl Planner<'_> {
                 let message = "Cannot nest window functions inside aggregation";
                 return Err(Fault::new("NESTED_WINDOW", expr.at, message));
             }
+            Clause::Window => {
+                let message = "Cannot nest window functions or row pattern measures inside \
+                               window function arguments";
+                return Err(Fault::new("NESTED_WINDOW", expr.at, message));
+            }
             Clause::Scalar(clause) => return Err(self.not_scalar(clause, expr)),
         }
+        let scope = &scope.within(Clause::Window);
         let window = self.over(call.over.as_ref(), scope)?;
         let (function, args, raw, returns) = self.window_function(name, call, expr, scope)?;
         let partition = window

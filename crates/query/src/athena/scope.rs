@@ -75,6 +75,9 @@ pub(super) enum Clause {
     Scalar(&'static str),
     /// The arguments of an aggregate.
     Aggregate,
+    /// Arguments, partition and order of a window: it goes over the rows of groups, so aggregates
+    /// may stand in them.
+    Window,
 }
 
 #[derive(Clone)]

@@ -175,6 +175,14 @@ impl Type {
         matches!(self, Self::Varchar(_))
     }
 
+    /// Whether values hold others, or are texts of JSON that may hold as much.
+    pub(super) fn is_nested(&self) -> bool {
+        matches!(
+            self,
+            Self::Array(_) | Self::Map(..) | Self::Row(_) | Self::Json | Self::Varbinary
+        )
+    }
+
     /// Whether values have an order.
     pub(super) fn is_orderable(&self) -> bool {
         match self {

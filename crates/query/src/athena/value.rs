@@ -4,6 +4,7 @@
 //! Arrow arrays. It costs a match a value, which is little beside a date format or a regex.
 
 use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -60,6 +61,43 @@ impl Value<'_> {
                 let owned = v.into_iter().map(|(k, v)| (k.into_owned(), v.into_owned()));
                 Value::Map(owned.collect())
             }
+        }
+    }
+
+    /// Bytes that it takes in memory.
+    pub(super) fn weight(&self) -> usize {
+        let held = match self {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::List(items) => items.iter().map(Value::weight).sum(),
+            Value::Map(entries) => entries.iter().map(|(k, v)| k.weight() + v.weight()).sum(),
+            _ => 0,
+        };
+        held + size_of::<Value<'_>>()
+    }
+
+    /// The same for equal values.
+    pub(super) fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.feed(&mut hasher);
+        hasher.finish()
+    }
+
+    fn feed(&self, hasher: &mut DefaultHasher) {
+        match self {
+            Value::Null => hasher.write_u8(0),
+            Value::Bool(v) => v.hash(hasher),
+            Value::Int(v) => v.hash(hasher),
+            // Zeros are equal whatever their sign.
+            Value::Float(v) => (v + 0.0).to_bits().hash(hasher),
+            Value::Decimal(v) => v.hash(hasher),
+            Value::Text(v) => v.hash(hasher),
+            Value::Bytes(v) => v.hash(hasher),
+            Value::List(items) => items.iter().for_each(|item| item.feed(hasher)),
+            Value::Map(entries) => entries.iter().for_each(|(key, value)| {
+                key.feed(hasher);
+                value.feed(hasher);
+            }),
         }
     }
 

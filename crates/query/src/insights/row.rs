@@ -15,6 +15,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, Volatility, create_udf, lit}
 
 use super::value::{Value, parse_number, sort_key};
 use crate::ColumnKind;
+use crate::budget::Held;
 
 /// An expression and what its values are.
 #[derive(Clone, Debug)]
@@ -284,7 +285,7 @@ fn scalar(
     let implementation = move |values: &[ColumnarValue]| {
         let constant = values.iter().all(|v| matches!(v, ColumnarValue::Scalar(_)));
         let arrays = ColumnarValue::values_to_arrays(values)?;
-        let result = run(&arrays)?;
+        let result = Held::default().keep(run(&arrays)?)?;
         if constant {
             return ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar);
         }
@@ -301,7 +302,7 @@ fn scalar(
 }
 
 /// The most bytes of text that one expression may make of one batch of rows.
-const TEXT_BYTES_MAX: usize = 1 << 30;
+const TEXT_BYTES_MAX: usize = 1 << 28;
 
 fn take(room: &mut usize, text: Option<&str>) -> Result<()> {
     let left = room.checked_sub(text.map_or(0, str::len));

@@ -94,8 +94,11 @@ impl Work<'_> {
         let tie = if events {
             let at = fields.iter().position(|field| field.name() == POSITION);
             let at = at.ok_or_else(|| QueryError::Internal("events without places".to_owned()))?;
-            let places = arrays[at].as_primitive::<Int64Type>().values();
-            self.order = places.iter().map(|at| self.order[*at as usize]).collect();
+            // Events of files have no index: their place says where they lie.
+            if !self.order.is_empty() {
+                let places = arrays[at].as_primitive::<Int64Type>().values();
+                self.order = places.iter().map(|at| self.order[*at as usize]).collect();
+            }
             arrays[at] = numbers;
             POSITION.to_owned()
         } else {
@@ -113,6 +116,9 @@ impl Work<'_> {
         };
         self.planner
             .replace(scan(schema, vec![batch])?, vec![tie], events);
+        if let Some(reading) = &mut self.reading {
+            reading.sorted = false; // on all cores again, in the order of the new numbers
+        }
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Functions of arrays and maps. Positions count from 1.
 
-use super::{Function, Given, functions};
+use std::collections::HashMap;
+
+use super::{Function, Given, functions, within};
 use crate::athena::error::{Checked, Fault};
 use crate::athena::result;
 use crate::athena::types::Type;
@@ -46,19 +48,20 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         Ok(Value::List(v[0].list().iter().filter(|item| **item != v[1]).cloned().collect()))
     };
     "array_intersect(array(T),array(T)):array(T)" |_, v| {
-        let items = distinct(v[0].list()).into_iter();
-        Ok(Value::List(items.filter(|item| v[1].list().contains(item)).collect()))
+        let (items, others) = (distinct(v[0].list()).into_iter(), Set::of(v[1].list()));
+        Ok(Value::List(items.filter(|item| others.contains(item)).collect()))
     };
     "array_except(array(T),array(T)):array(T)" |_, v| {
-        let items = distinct(v[0].list()).into_iter();
-        Ok(Value::List(items.filter(|item| !v[1].list().contains(item)).collect()))
+        let (items, others) = (distinct(v[0].list()).into_iter(), Set::of(v[1].list()));
+        Ok(Value::List(items.filter(|item| !others.contains(item)).collect()))
     };
     "array_union(array(T),array(T)):array(T)" |_, v| {
         Ok(Value::List(distinct(&[v[0].list(), v[1].list()].concat())))
     };
     "arrays_overlap(array(T),array(T)):boolean" |_, v| {
-        let both = |item: &&Value<'_>| !item.is_null() && v[1].list().contains(item);
-        Ok(Value::Bool(v[0].list().iter().any(|item| both(&item))))
+        let others = Set::of(v[1].list());
+        let both = |item: &Value<'_>| !item.is_null() && others.contains(item);
+        Ok(Value::Bool(v[0].list().iter().any(both)))
     };
     "array_join(array(T),varchar):varchar" |given, v| join(given, v, None);
     "array_join(array(T),varchar,varchar):varchar" |given, v| join(given, v, Some(v[2].text()));
@@ -93,12 +96,10 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     };
     "map(array(K),array(V)):map(K,V)" map;
     "map_concat(map(K,V),map(K,V)):map(K,V)" |_, v| {
-        let mut all = entries(&v[0]).to_vec();
-        for (key, value) in entries(&v[1]) {
-            all.retain(|(known, _)| known != key);
-            all.push((key.clone(), value.clone()));
-        }
-        Ok(Value::Map(all))
+        let later: Vec<Value<'_>> = entries(&v[1]).iter().map(|(key, _)| key.clone()).collect();
+        let later = Set::of(&later);
+        let first = entries(&v[0]).iter().filter(|(key, _)| !later.contains(key));
+        Ok(Value::Map(first.chain(entries(&v[1])).cloned().collect()))
     };
 };
 
@@ -115,6 +116,7 @@ pub(super) const WITH_NULLS: &[Function] = &[
                     "count argument of repeat function must be less than or equal to 10000",
                 )
             })?;
+            within(v[0].weight().saturating_mul(count))?;
             Ok(Value::List(vec![v[0].clone(); count]))
         },
         nulls: true,
@@ -164,14 +166,40 @@ fn subscript<'a>(_: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
     })
 }
 
+/// Each value once, in the order in which they are first seen.
 fn distinct<'a>(items: &[Value<'a>]) -> Vec<Value<'a>> {
-    let mut kept: Vec<Value<'a>> = Vec::new();
-    for item in items {
-        if !kept.contains(item) {
-            kept.push(item.clone());
+    let mut known = Set::default();
+    let kept = items.iter().filter(|item| known.insert(item));
+    kept.cloned().collect()
+}
+
+/// Values of one type, found by their hash; lists may have a million elements.
+#[derive(Default)]
+struct Set<'v, 'a>(HashMap<u64, Vec<&'v Value<'a>>>);
+
+impl<'v, 'a> Set<'v, 'a> {
+    fn of(items: &'v [Value<'a>]) -> Self {
+        let mut set = Self::default();
+        for item in items {
+            set.insert(item);
         }
+        set
     }
-    kept
+
+    /// Whether it is new.
+    fn insert(&mut self, value: &'v Value<'a>) -> bool {
+        let same = self.0.entry(value.hash()).or_default();
+        let new = !same.contains(&value);
+        if new {
+            same.push(value);
+        }
+        new
+    }
+
+    fn contains(&self, value: &Value<'_>) -> bool {
+        let same = self.0.get(&value.hash());
+        same.is_some_and(|same| same.iter().any(|known| **known == *value))
+    }
 }
 
 fn best<'a>(items: &[Value<'a>], wanted: std::cmp::Ordering) -> Value<'a> {
@@ -199,7 +227,7 @@ fn join<'a>(given: &Given<'_>, v: &[Value<'a>], null: Option<&str>) -> Checked<V
             Some(text) => Some(text),
             None => null.map(str::to_owned),
         });
-    super::text::bounded(texts.collect::<Vec<_>>().join(v[1].text()))
+    super::text::joined(texts, v[1].text())
 }
 
 fn concat_ws<'a>(v: &[Value<'a>], parts: &[Value<'a>]) -> Checked<Value<'a>> {
@@ -207,7 +235,7 @@ fn concat_ws<'a>(v: &[Value<'a>], parts: &[Value<'a>]) -> Checked<Value<'a>> {
         return Ok(Value::Null);
     }
     let parts = parts.iter().filter(|part| !part.is_null()).map(Value::text);
-    super::text::bounded(parts.collect::<Vec<_>>().join(v[0].text()))
+    super::text::joined(parts, v[0].text())
 }
 
 fn slice<'a>(_: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {

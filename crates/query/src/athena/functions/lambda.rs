@@ -14,7 +14,7 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
-use super::{Function, Udf, functions};
+use super::{Function, Udf, functions, within};
 use crate::athena::deadline;
 use crate::athena::error::{Checked, Fault, INTERNAL, LIMIT};
 use crate::athena::types::Type;
@@ -82,9 +82,14 @@ impl Compiled {
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?;
         let array = self.expr.evaluate(&batch)?.into_array(rows.len())?;
         let array = value::fitted(&array, &self.ty)?;
-        Ok((0..rows.len())
-            .map(|at| value::get(&array, &self.ty, at).into_owned())
-            .collect())
+        let (mut values, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+        for at in 0..rows.len() {
+            let value = value::get(&array, &self.ty, at);
+            bytes += value.weight();
+            within(bytes)?;
+            values.push(value.into_owned());
+        }
+        Ok(values)
     }
 }
 

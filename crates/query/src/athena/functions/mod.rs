@@ -36,9 +36,25 @@ pub(super) use times::{civil, parse_date, parse_timestamp};
 pub(super) use udf::Udf;
 pub(super) use zones::{printed as printed_zone, zone_moment, zone_name, zone_offset};
 
-use super::error::Checked;
+use super::error::{Checked, Fault, LIMIT};
 use super::types::Type;
 use super::value::Value;
+use crate::budget::VALUE_MAX;
+
+/// Whether a value of so many bytes may be built.
+pub(super) fn within(bytes: usize) -> Checked<()> {
+    if bytes > VALUE_MAX {
+        let most = VALUE_MAX >> 20;
+        return Err(Fault::bare(
+            LIMIT,
+            format!(
+                "Query exhausted resources at this scale factor: one value of a function needs \
+                 more than {most} MiB"
+            ),
+        ));
+    }
+    Ok(())
+}
 
 /// What a function may know beside its arguments.
 pub(super) struct Given<'c> {

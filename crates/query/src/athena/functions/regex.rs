@@ -104,19 +104,20 @@ fn extract_all<'a>(v: &[Value<'a>], number: i64) -> Checked<Value<'a>> {
 
 fn replace<'a>(v: &[Value<'a>]) -> Checked<Value<'a>> {
     let regex = regex(v[1].text())?;
-    let with = v[2].text();
-    let mut wrong = None;
-    let text = regex.replace_all(v[0].text(), |captures: &Captures<'_>| {
-        expand(with, captures).unwrap_or_else(|fault| {
-            wrong = Some(fault);
-            String::new()
-        })
-    });
-    let text = text.into_owned();
-    match wrong {
-        Some(fault) => Err(fault),
-        None => super::text::bounded(text),
+    let (text, with) = (v[0].text(), v[2].text());
+    let (mut replaced, mut rest) = (String::new(), 0);
+    for captures in regex.captures_iter(text) {
+        let Some(found) = captures.get(0) else {
+            continue;
+        };
+        replaced.push_str(&text[rest..found.start()]);
+        replaced.push_str(&expand(with, &captures)?);
+        super::text::bounded_len(replaced.len())?;
+        rest = found.end();
     }
+    replaced.push_str(&text[rest..]);
+    super::text::bounded_len(replaced.len())?;
+    Ok(Value::str(replaced))
 }
 
 /// `$1` and `${name}` stand for groups, `\` before a character for itself.

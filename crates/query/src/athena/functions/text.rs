@@ -47,7 +47,7 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     };
     "lpad(varchar,bigint,varchar):varchar" |_, v| pad(v, true);
     "rpad(varchar,bigint,varchar):varchar" |_, v| pad(v, false);
-    "concat(varchar,varchar...):varchar" |_, v| bounded(v.iter().map(Value::text).collect());
+    "concat(varchar,varchar...):varchar" |_, v| joined(v.iter().map(Value::text), "");
     "translate(varchar,varchar,varchar):varchar" translate;
     "chr(bigint):varchar" |_, v| {
         let code = u32::try_from(v[0].int()).ok().and_then(char::from_u32);
@@ -64,7 +64,7 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         }
     };
     "levenshtein_distance(varchar,varchar):bigint" |_, v| {
-        Ok(Value::Int(strsim::levenshtein(v[0].text(), v[1].text()) as i64))
+        levenshtein(v[0].text(), v[1].text())
     };
     "to_utf8(varchar):varbinary" |_, v| Ok(Value::Bytes(v[0].text().as_bytes().to_vec().into()));
     "from_utf8(varbinary):varchar" |_, v| {
@@ -80,11 +80,17 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
 /// The longest text that a function may make.
 pub(super) const LENGTH_MAX: usize = 1 << 20;
 
-pub(super) fn bounded<'a>(text: String) -> Checked<Value<'a>> {
-    if text.len() > LENGTH_MAX {
-        return Err(Fault::argument(format!(
-            "the text of a function is longer than {LENGTH_MAX} bytes"
-        )));
+/// The parts with a separator between, as far as a text may be long.
+pub(super) fn joined<'a, T: AsRef<str>>(
+    parts: impl Iterator<Item = T>,
+    separator: &str,
+) -> Checked<Value<'a>> {
+    let mut text = String::new();
+    for (at, part) in parts.enumerate() {
+        let between = if at == 0 { "" } else { separator };
+        bounded_len(text.len() + between.len() + part.as_ref().len())?;
+        text.push_str(between);
+        text.push_str(part.as_ref());
     }
     Ok(Value::str(text))
 }
@@ -99,13 +105,24 @@ fn replace<'a>(v: &[Value<'a>]) -> Checked<Value<'a>> {
     Ok(Value::str(text.replace(v[1].text(), with)))
 }
 
-fn bounded_len(len: usize) -> Checked<()> {
+pub(super) fn bounded_len(len: usize) -> Checked<()> {
     if len > LENGTH_MAX {
         return Err(Fault::argument(format!(
             "the text of a function is longer than {LENGTH_MAX} bytes"
         )));
     }
     Ok(())
+}
+
+/// Time grows with the product of the lengths, which Trino bounds.
+fn levenshtein<'a>(a: &str, b: &str) -> Checked<Value<'a>> {
+    const PRODUCT_MAX: usize = 1_000_000;
+    let lengths = [a, b].map(|text| text.chars().count().saturating_sub(1));
+    if lengths[0].saturating_mul(lengths[1]) > PRODUCT_MAX {
+        let message = "The combined inputs for Levenshtein distance are too large";
+        return Err(Fault::argument(message));
+    }
+    Ok(Value::Int(strsim::levenshtein(a, b) as i64))
 }
 
 /// From a position, counted from the end if negative; nothing outside.

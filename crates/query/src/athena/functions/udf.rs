@@ -2,7 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
-use datafusion::arrow::array::ArrayRef;
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::compute::concat;
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
@@ -11,9 +12,14 @@ use datafusion::logical_expr::{
 };
 
 use super::lambda::{Body, Lambdas};
-use super::{Given, Run};
+use super::{Given, Run, within};
+use crate::athena::deadline;
 use crate::athena::types::Type;
 use crate::athena::value::{self, Value};
+use crate::budget::Held;
+
+/// Bytes of values that become an array at once.
+const PART_BYTES: usize = 16 << 20;
 
 /// A function with the types of one call.
 #[derive(Debug)]
@@ -89,6 +95,39 @@ impl Udf {
         ScalarUDF::new_from_impl(self).call(args)
     }
 
+    /// The values of all rows. Where they are large they become Arrow arrays bit by bit, which are
+    /// several times smaller than `Value`s.
+    fn rows(&self, columns: &[ArrayRef], rows: usize, lambdas: &Lambdas<'_>) -> Result<ArrayRef> {
+        let sized = self.returns.is_nested() || self.returns.is_text();
+        let mut values = Vec::with_capacity(columns.len());
+        let mut results = Vec::with_capacity(rows);
+        let (mut parts, mut bytes, mut held) = (Vec::new(), 0, Held::default());
+        for row in 0..rows {
+            let result = self.row(columns, row, lambdas, &mut values)?;
+            if sized {
+                let size = result.weight();
+                within(size)?;
+                bytes += size;
+            }
+            results.push(result);
+            if bytes > PART_BYTES {
+                deadline::check()?;
+                let part = value::array(&self.returns, &results)?;
+                held.grow(part.get_buffer_memory_size())?;
+                parts.push(part);
+                results.clear();
+                bytes = 0;
+            }
+        }
+        let last = value::array(&self.returns, &results)?;
+        if parts.is_empty() {
+            return held.keep(last);
+        }
+        parts.push(last);
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
+        held.keep(concat(&parts)?)
+    }
+
     fn row<'a>(
         &self,
         columns: &'a [ArrayRef],
@@ -97,9 +136,15 @@ impl Udf {
         values: &mut Vec<Value<'a>>,
     ) -> Result<Value<'a>> {
         values.clear();
+        let mut bytes = 0;
         for (column, ty) in columns.iter().zip(&self.args) {
             let row = if column.len() == 1 { 0 } else { row };
-            values.push(value::get(column, ty, row));
+            let value = value::get(column, ty, row);
+            if ty.is_nested() {
+                bytes += value.weight();
+                within(bytes)?;
+            }
+            values.push(value);
         }
         let is_lambda = |at: usize| self.lambdas.iter().any(|(place, _)| *place == at);
         let null = |(at, value): (usize, &Value<'_>)| value.is_null() && !is_lambda(at);
@@ -150,12 +195,7 @@ impl ScalarUDFImpl for Udf {
         }
         let captured = columns.split_off(self.args.len().min(columns.len()));
         let lambdas = Lambdas::new(&self.lambdas, captured)?;
-        let mut values = Vec::with_capacity(columns.len());
-        let mut results = Vec::with_capacity(rows);
-        for row in 0..rows {
-            results.push(self.row(&columns, row, &lambdas, &mut values)?);
-        }
-        let array = value::array(&self.returns, &results)?;
+        let array = self.rows(&columns, rows, &lambdas)?;
         if all_scalar {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
                 &array, 0,

@@ -1,6 +1,6 @@
 //! What goes to stdout: text, or JSON with a version.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -13,6 +13,16 @@ const SCHEMA_VERSION: u32 = 1;
 /// Prints text to stdout, without styles where nobody would see them.
 pub(crate) fn text(text: &str) -> Result<(), Failure> {
     Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Prints data: byte for byte to a file or a pipe; on a terminal, which control characters in it
+/// would steer, with those made visible.
+pub(crate) fn data(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    if stdout.is_terminal() {
+        return Ok(stdout.write_all(wirelab_query::visible(text).as_bytes())?);
+    }
+    Ok(stdout.write_all(text.as_bytes())?)
 }
 
 /// Prints talk to stderr.

@@ -13,7 +13,9 @@ impl QueryResult {
     #[must_use]
     pub fn to_table(&self) -> String {
         let names: Vec<_> = self.columns.iter().map(|c| c.name.as_str()).collect();
-        let cell = |value: &Option<String>| value.as_deref().unwrap_or_default().replace('\n', " ");
+        let cell = |value: &Option<String>| {
+            visible(&value.as_deref().unwrap_or_default().replace('\n', " "))
+        };
         let cells: Vec<Vec<String>> = self
             .rows
             .iter()
@@ -126,6 +128,29 @@ fn row_object(columns: &[Column], row: &[Option<String>]) -> Value {
     Value::Object(present.collect::<Map<_, _>>())
 }
 
+/// The text for a terminal: control characters, with which a log could move the cursor, clear the
+/// screen or turn text around, as JSON escapes them. Line ends stay.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let hidden = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || (c.is_control() && c != '\n')
+    };
+    if !text.contains(hidden) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => shown.push_str("\\t"),
+            '\r' => shown.push_str("\\r"),
+            c if hidden(c) => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
 fn width(text: &str) -> usize {
     text.chars().count()
 }
@@ -168,5 +193,18 @@ fn csv_field(value: &str) -> String {
         format!("\"{}\"", value.replace('"', "\"\""))
     } else {
         value.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn control_characters_are_shown_and_do_nothing() {
+        let text = "a\u{1b}]0;x\u{7}\u{9b}2J\u{202e}b\tc\r\n";
+        let shown = "a\\u001b]0;x\\u0007\\u009b2J\\u202eb\\tc\\r\n";
+        assert_eq!(visible(text), shown);
+        assert_eq!(visible("ünı ✓"), "ünı ✓");
     }
 }

@@ -39,6 +39,31 @@ impl Place {
     }
 }
 
+/// Characters of a line that are shown, and how many of them stand before the place.
+const SHOWN: usize = 120;
+const BEFORE: usize = 50;
+/// So few more are shown rather than left out.
+const SPARED: usize = 20;
+
+impl Place {
+    /// The part of a long line around the place, and the column of the place in it.
+    fn window(&self) -> (String, usize) {
+        let count = self.text.chars().count();
+        if count <= SHOWN + SPARED {
+            return (self.text.clone(), self.column);
+        }
+        let first = (self.column - 1).saturating_sub(BEFORE).min(count - SHOWN);
+        let part = self.text.chars().skip(first).take(SHOWN);
+        let before = if first > 0 { "…" } else { "" };
+        let after = if first + SHOWN < count { "…" } else { "" };
+        let column = self.column - first + before.chars().count();
+        (
+            format!("{before}{}{after}", part.collect::<String>()),
+            column,
+        )
+    }
+}
+
 fn floor_char(text: &str, mut at: usize) -> usize {
     at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -59,12 +84,13 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = self.line.to_string();
         let bar = " ".repeat(number.len());
-        let room = (self.text.chars().count() + 1).saturating_sub(self.column);
+        let (text, column) = self.window();
+        let room = (text.chars().count() + 1).saturating_sub(column);
         let carets = (self.end - self.start).clamp(1, room.max(1));
-        let pad: String = self.text.chars().take(self.column - 1).map(blank).collect();
+        let pad: String = text.chars().take(column - 1).map(blank).collect();
         writeln!(f, " {bar}--> query:{number}:{}", self.column)?;
         writeln!(f, " {bar} |")?;
-        writeln!(f, " {number} | {}", self.text)?;
+        writeln!(f, " {number} | {text}")?;
         write!(f, " {bar} | {pad}{}", "^".repeat(carets))
     }
 }
@@ -174,5 +200,28 @@ impl QueryError {
     #[must_use]
     pub fn report(&self) -> String {
         report(self, self.place(), self.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let query = format!("{}HERE{}", "a ".repeat(200), " b".repeat(200));
+        let shown = Place::new(&query, 400, 404).to_string();
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], "  --> query:1:401");
+        assert!(
+            lines.iter().all(|line| line.chars().count() < 130),
+            "{shown}"
+        );
+        let column = |line: &str, what: &str| line.find(what).map(|at| line[..at].chars().count());
+        assert_eq!(column(lines[2], "HERE"), column(lines[3], "^^^^"));
+        assert!(
+            lines[2].contains("| …") && lines[2].ends_with('…'),
+            "{shown}"
+        );
     }
 }

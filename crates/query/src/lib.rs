@@ -57,6 +57,7 @@ mod result;
 mod saved;
 mod scan;
 
+pub use display::visible;
 pub use error::{Place, QueryError};
 pub use events::{LogEvent, LogEvents, LogGroup, LogGroups};
 pub use files::{FilesError, LogFiles, LogSource};

@@ -522,3 +522,37 @@ fn every_member_of_a_gzip_file_is_read_even_if_the_last_is_as_the_first() {
     let count = blocking::insights_over_files("stats count(*)", &logs, &all).expect("readable");
     assert_eq!(count.rows[0][0].as_deref(), Some("203"));
 }
+
+#[test]
+fn a_line_cut_short_or_with_more_behind_it_has_the_same_values_in_both_languages() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let lines = [
+        "2 123456789010 eni-1 10.0.0.1 10.0.2.7 1025 22 6 1 101 1709629441 1709629491 ACCEPT OK ",
+        "2 123456789010 eni-1 10.0.0.2 10.0.2.7 1025 22 6 1 102 1709629441 1709629491 ACCEPT OK x y",
+        "2 123456789010 eni-1 10.0.0.3 10.0.2.7 1025 22 6 1 103 17",
+    ];
+    let default = LogFormat::default().header();
+    write(
+        folder.path(),
+        "a.log",
+        Some(&default),
+        &lines.map(str::to_owned),
+    );
+    let query = "stats sum(bytes) as b, count(*) as n by srcAddr | sort srcAddr";
+    let expected = "srcAddr,b,n\n10.0.0.1,101,1\n10.0.0.2,102,1\n10.0.0.3,103,1\n";
+    assert_eq!(csv(query, folder.path()), expected);
+}
+
+#[test]
+fn where_there_are_no_log_groups_a_source_is_told_so() {
+    let folder = TempDir::new().expect("a temporary folder");
+    write(folder.path(), "a.log", None, &lines());
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    let query = "SOURCE logGroups(namePrefix: [\"x\"]) | stats count(*)";
+    let error = blocking::insights_over_files(query, &logs, &options()).expect_err("no group");
+    assert!(
+        error.report().contains("there are no log groups here"),
+        "{}",
+        error.report()
+    );
+}

@@ -8,6 +8,7 @@ mod sql;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueHint;
 
@@ -41,6 +42,7 @@ now.
 pub(crate) struct Arguments {
     /// The query
     #[arg(value_name = "QUERY", required_unless_present_any = ["file", "saved"])]
+    #[arg(allow_hyphen_values = true, value_parser = query_or_comment)]
     query: Option<String>,
     /// Read the query from a file; SQL if its name ends in .sql
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -79,6 +81,10 @@ pub(crate) struct Arguments {
     /// End of the time range, in the same forms; else now, and with `--logs` whatever there is
     #[arg(long, value_name = "TIME")]
     end: Option<String>,
+    /// Seconds after which a query is given up; ctrl-C gives it up at any time
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    timeout: u64,
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
@@ -89,7 +95,7 @@ pub(crate) struct Arguments {
     json: crate::args::Json,
 }
 
-use wirelab_query::{QueryError, SAVED_QUERIES, SavedQuery};
+use wirelab_query::{QueryError, SAVED_QUERIES, SavedQuery, visible};
 
 use crate::failure::{Code, Failure};
 use crate::output;
@@ -112,6 +118,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })
 }
 
+/// A query may begin with a comment, `-- top talkers`; one word that begins so is no query.
+fn query_or_comment(text: &str) -> Result<String, String> {
+    if text.starts_with('-') && !text.contains(char::is_whitespace) {
+        return Err("there is no such option; `wirelab query --help` lists them".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// What to do if the query looks like one in the other language.
 fn other_language(query: &str, is_sql: bool) -> Option<&'static str> {
     const COMMANDS: [&str; 7] = [
@@ -132,6 +146,11 @@ fn other_language(query: &str, is_sql: bool) -> Option<&'static str> {
 }
 
 impl Arguments {
+    /// How long a query may take.
+    fn time(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
     fn is_sql(&self) -> bool {
         let file = self.file.as_deref().and_then(|file| file.extension());
         self.sql || self.ddl.is_some() || file.is_some_and(|it| it.eq_ignore_ascii_case("sql"))
@@ -192,6 +211,6 @@ fn list_saved(json: bool) -> Result<Code, Failure> {
 pub(crate) fn failure(error: QueryError) -> Failure {
     match error {
         QueryError::Internal(_) => Failure::internal(error),
-        error => Failure::usage(error.report().trim_start_matches("error: ")),
+        error => Failure::usage(visible(error.report().trim_start_matches("error: "))),
     }
 }

@@ -35,6 +35,7 @@ pub(super) const NAMES: &[&str] = &[
     "geometric_mean",
     "grouping",
     "histogram",
+    "kurtosis",
     "listagg",
     "map_agg",
     "max",
@@ -42,6 +43,9 @@ pub(super) const NAMES: &[&str] = &[
     "min",
     "min_by",
     "multimap_agg",
+    "regr_intercept",
+    "regr_slope",
+    "skewness",
     "stddev",
     "stddev_pop",
     "stddev_samp",
@@ -148,6 +152,8 @@ pub(super) fn resolve(name: &str, args: &[Type]) -> Option<Aggregate> {
         "corr" => double(native::correlation::corr_udaf(), 2),
         "covar_samp" => double(native::covariance::covar_samp_udaf(), 2),
         "covar_pop" => double(native::covariance::covar_pop_udaf(), 2),
+        "regr_slope" => double(native::regr::regr_slope_udaf(), 2),
+        "regr_intercept" => double(native::regr::regr_intercept_udaf(), 2),
         "bool_and" | "every" => truth(native::bool_and_or::bool_and_udaf()),
         "bool_or" => truth(native::bool_and_or::bool_or_udaf()),
         "bitwise_and_agg" => bits(native::bit_and_or_xor::bit_and_udaf()),
@@ -233,6 +239,12 @@ fn collected(name: &str, args: &[Type]) -> Option<Aggregate> {
         }
         ("geometric_mean", 1) if first.coerces_to(&Double) => {
             Aggregate::collect(Kind::GeometricMean, vec![Double], Double)
+        }
+        ("skewness", 1) if first.coerces_to(&Double) => {
+            Aggregate::collect(Kind::Skewness, vec![Double], Double)
+        }
+        ("kurtosis", 1) if first.coerces_to(&Double) => {
+            Aggregate::collect(Kind::Kurtosis, vec![Double], Double)
         }
         ("approx_percentile", 2..=4) if first.is_number() => return percentile(args),
         _ => return None,

@@ -121,6 +121,7 @@ pub(super) fn is_allowed(from: &Type, to: &Type) -> bool {
         }
         (Map(k, v), Map(l, w)) => is_allowed(k, l) && is_allowed(v, w),
         (Array(_) | Map(..) | Row(_), Json) | (Varchar(_), Json) => true,
+        (Json, Array(_) | Map(..) | Row(_)) => true,
         (Array(_) | Map(..) | Row(_), _) | (_, Array(_) | Map(..) | Row(_)) => false,
         (a, b) if a.is_number() && b.is_number() => true,
         (a, Boolean) | (Boolean, a) if a.is_number() => true,
@@ -175,6 +176,9 @@ pub(super) fn value<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Va
             Ok(Value::str(shortened(text, *length, from)?))
         }
         (_, Type::Json) => Ok(Value::str(result::json(value, from).to_string())),
+        (Type::Json, Type::Array(_) | Type::Map(..) | Type::Row(_)) => {
+            super::functions::cast_json(value.text(), to)
+        }
         (Type::Varchar(_) | Type::Json, _) => from_text(value.text(), to),
         _ => between(value, from, to),
     }
@@ -191,7 +195,7 @@ fn shortened(text: String, length: Option<usize>, from: &Type) -> Checked<String
     Err(Fault::cast(message))
 }
 
-fn from_text<'a>(text: &str, to: &Type) -> Checked<Value<'a>> {
+pub(super) fn from_text<'a>(text: &str, to: &Type) -> Checked<Value<'a>> {
     let wrong = || Fault::cast(format!("Cannot cast '{text}' to {}", word(to)));
     let trimmed = text.trim();
     Ok(match to {
@@ -233,6 +237,7 @@ fn from_text<'a>(text: &str, to: &Type) -> Checked<Value<'a>> {
             Value::Int(match (&zone, to) {
                 (Some(zone), Type::TimestampTz(_)) => zone_moment(zone, clock)?,
                 (None, Type::TimestampTz(zone)) => zone_moment(zone, clock)?,
+                (Some(_), _) => return Err(wrong()),
                 _ => clock,
             })
         }

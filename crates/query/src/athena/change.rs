@@ -1,5 +1,7 @@
 //! Statements about the catalog: they change it, or tell what is in it.
 
+use std::collections::BTreeSet;
+
 use super::catalog::{AthenaCatalog, Database, Table, TableFormat, View};
 use super::definition::create_table;
 use super::error::{Checked, Fault};
@@ -255,7 +257,16 @@ fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checke
     })
 }
 
-/// The names of databases, tables or views.
+/// All names that a query can call.
+fn functions() -> BTreeSet<&'static str> {
+    let scalar = super::functions::signatures().filter_map(|it| it.split('(').next());
+    let aggregates = super::aggregates::NAMES.iter().copied();
+    let windows = super::group::WINDOWS.iter().copied();
+    let all = scalar.chain(aggregates).chain(windows);
+    all.filter(|name| *name != "subscript").collect()
+}
+
+/// The names of functions, databases, tables or views.
 fn names(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checked<Told> {
     Ok(match statement {
         Statement::ShowDatabases(pattern) => {
@@ -265,6 +276,13 @@ fn names(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Check
                 "database_name",
                 matched(names, pattern.as_deref())?,
             )
+        }
+        Statement::ShowFunctions(pattern) => {
+            // Trino's patterns are SQL's.
+            let pattern = pattern.as_ref().map(|pattern| pattern.replace('%', "*"));
+            let names: Vec<String> = functions().into_iter().map(str::to_owned).collect();
+            let names = matched(names.iter(), pattern.as_deref())?;
+            list("SHOW_FUNCTIONS", "Function", names)
         }
         Statement::ShowTables(database, pattern) => {
             let database = database_named(catalog, database.as_deref().unwrap_or(current))?;

@@ -31,6 +31,8 @@ pub(super) enum Kind {
     MultimapAgg,
     Percentile,
     GeometricMean,
+    Skewness,
+    Kurtosis,
     SumInterval,
     Single,
 }
@@ -104,6 +106,8 @@ impl AggregateUDFImpl for Collect {
             Kind::MultimapAgg => "multimap_agg",
             Kind::Percentile => "approx_percentile",
             Kind::GeometricMean => "geometric_mean",
+            Kind::Skewness => "skewness",
+            Kind::Kurtosis => "kurtosis",
             Kind::SumInterval => "sum",
             Kind::Single => "single_row",
         }
@@ -185,7 +189,12 @@ impl Rows {
                     self.keep(row);
                 }
             }
-            Kind::SumInterval | Kind::GeometricMean | Kind::Percentile if row[0].is_null() => {}
+            Kind::SumInterval
+            | Kind::GeometricMean
+            | Kind::Skewness
+            | Kind::Kurtosis
+            | Kind::Percentile
+                if row[0].is_null() => {}
             Kind::MultimapAgg | Kind::ListAgg if row[0].is_null() => {}
             Kind::SumInterval => match self.rows.first_mut() {
                 Some(sum) => {
@@ -304,8 +313,26 @@ impl Rows {
                 let logs: f64 = self.rows.iter().map(|row| row[0].float().ln()).sum();
                 Value::Float((logs / self.rows.len() as f64).exp())
             }
+            Kind::Skewness => {
+                self.moments(|n, [m2, m3, _]| (n >= 3.0).then(|| n.sqrt() * m3 / m2.powf(1.5)))
+            }
+            Kind::Kurtosis => self.moments(|n, [m2, _, m4]| {
+                let below = (n - 2.0) * (n - 3.0);
+                let peak = (n - 1.0) * n * (n + 1.0) / below * m4 / (m2 * m2);
+                (n >= 4.0).then(|| peak - 3.0 * (n - 1.0).powi(2) / below)
+            }),
             Kind::Percentile => self.percentiles()?,
         })
+    }
+
+    /// What follows from the number of values and the sums of the second to fourth powers of
+    /// their distances from the mean.
+    fn moments(&self, of: impl Fn(f64, [f64; 3]) -> Option<f64>) -> Value<'static> {
+        let values = || self.rows.iter().map(|row| row[0].float());
+        let count = self.rows.len() as f64;
+        let mean = values().sum::<f64>() / count;
+        let sums = [2, 3, 4].map(|power| values().map(|v| (v - mean).powi(power)).sum());
+        of(count, sums).map_or(Value::Null, Value::Float)
     }
 
     /// The value at which a share of all weight is reached; exact, which `approx` allows.

@@ -253,6 +253,15 @@ impl<'a> Cursor<'a> {
         {
             return fault.with_hint("in Trino: OFFSET rows LIMIT rows");
         }
+        if matches!(self.kind(), Kind::Integer)
+            && before[..before.len() - self.text[at..].len()]
+                .trim_end()
+                .eq_ignore_ascii_case("top")
+        {
+            return fault.with_hint(format!(
+                "Trino has no TOP: end the query with LIMIT {found}"
+            ));
+        }
         match reserved::advice(found) {
             Some(hint) => fault.with_hint(hint),
             None => fault,

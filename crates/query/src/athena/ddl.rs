@@ -392,6 +392,9 @@ impl Cursor<'_> {
         if self.takes("DATABASES") || self.takes("SCHEMAS") {
             return Ok(Statement::ShowDatabases(self.pattern()?));
         }
+        if self.takes("FUNCTIONS") {
+            return Ok(Statement::ShowFunctions(self.pattern()?));
+        }
         let tables = self.takes("TABLES");
         if tables || self.takes("VIEWS") {
             let within = self.takes("IN") || self.takes("FROM");
@@ -491,9 +494,20 @@ fn format(storage: Storage) -> Checked<TableFormat> {
             quote: sign("quotechar", '"')?,
             escape: sign("escapechar", '\\')?,
         }),
-        other => Err(Fault::ddl(format!(
-            "SemanticException Cannot validate serde: {other}"
-        ))),
+        other => {
+            let fault = Fault::ddl(format!("SemanticException Cannot validate serde: {other}"));
+            let known = ["regexserde", "grokserde", "jsonserde", "orcserde"];
+            let known = known
+                .iter()
+                .any(|name| other.to_lowercase().ends_with(name));
+            Err(match known {
+                true => fault.with_hint(
+                    "Athena has this serde, which is not read here: flow logs are read by ROW \
+                     FORMAT DELIMITED, OpenCSVSerde or STORED AS PARQUET",
+                ),
+                false => fault,
+            })
+        }
     }
 }
 

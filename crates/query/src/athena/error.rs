@@ -245,12 +245,30 @@ impl From<DataFusionError> for Fault {
             && let Some(code) = ROW_CODES.iter().find(|known| **known == code)
         {
             let (message, at) = (message.to_owned(), at.parse().ok());
+            let hint = message
+                .contains("look-around")
+                .then(|| LOOK_AROUND.to_owned());
             return Self {
                 code,
                 message,
                 at,
-                hint: None,
+                hint,
             };
+        }
+        let unplanned = "Physical plan does not support logical expression";
+        if text.contains(unplanned)
+            && ["Subquery", "OuterRef", "Exists"]
+                .iter()
+                .any(|it| text.contains(it))
+        {
+            return Self::bare(
+                "NOT_SUPPORTED",
+                "Given correlated subquery is not supported",
+            )
+            .with_hint(
+                "a sub-query may compare with the query around it by `=` (or by any sign in \
+                     EXISTS); a join on the same condition, grouped, answers the rest",
+            );
         }
         if let Some(reason) = damage(&error) {
             return Self::bare("HIVE_CURSOR_ERROR", reason);
@@ -258,6 +276,11 @@ impl From<DataFusionError> for Fault {
         Self::bare(INTERNAL, text)
     }
 }
+
+/// Java's regexes have what takes time without bound; these do not.
+const LOOK_AROUND: &str = "regexes take time linear in the text here, which look-around cannot: \
+    match more and take a group out with regexp_extract(text, pattern, 1), or say what must not \
+    be there by AND NOT regexp_like(...)";
 
 /// What every step gives.
 pub(super) type Checked<T> = Result<T, Fault>;

@@ -384,6 +384,17 @@ impl Planner<'_> {
     }
 
     fn typed_literal(&self, ty: &str, text: &str, at: usize) -> Checked<Typed> {
+        if ty == "x" {
+            let octets = super::functions::from_hex(&text.replace(' ', ""));
+            let octets = octets.ok_or_else(|| {
+                Fault::new(
+                    "INVALID_LITERAL",
+                    at,
+                    format!("Invalid binary literal: X'{text}'"),
+                )
+            })?;
+            return literal(&Value::Bytes(octets.into()), &Type::Varbinary);
+        }
         let mut ty = Type::parse(ty, at)?;
         let wrong = |what: &str| {
             Fault::new(
@@ -402,6 +413,10 @@ impl Planner<'_> {
         }
         if ty == Type::Decimal(38, 0) {
             return decimal(text, at);
+        }
+        if ty == Type::Json {
+            let parsed = super::functions::parsed_json(text).ok_or_else(|| wrong("JSON"))?;
+            return literal(&Value::str(parsed), &ty);
         }
         let name = ty.simple_name().to_uppercase();
         let value = cast::value(&Value::str(text), &Type::TEXT, &ty);

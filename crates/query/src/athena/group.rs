@@ -27,6 +27,21 @@ use super::scope::{Clause, Scope, by_id};
 use super::types::Type;
 use super::value::Value;
 
+/// Functions that stand only before OVER.
+pub(super) const WINDOWS: &[&str] = &[
+    "row_number",
+    "rank",
+    "dense_rank",
+    "percent_rank",
+    "cume_dist",
+    "ntile",
+    "lag",
+    "lead",
+    "first_value",
+    "last_value",
+    "nth_value",
+];
+
 impl Planner<'_> {
     /// A call of an aggregate function that is no window.
     pub(super) fn aggregate_call(
@@ -284,11 +299,7 @@ impl Planner<'_> {
                 windows::nth_value::nth_value_udwf(),
                 (of_value.clone(), of_value),
             ),
-            (
-                "row_number" | "rank" | "dense_rank" | "ntile" | "lag" | "lead" | "first_value"
-                | "last_value" | "nth_value" | "percent_rank" | "cume_dist",
-                _,
-            ) => {
+            (name, _) if WINDOWS.contains(&name) => {
                 return Err(unexpected(name, &arguments(), &expected(name), expr.at));
             }
             _ => {

@@ -24,13 +24,9 @@ pub(super) fn text(value: &str) -> Typed {
 }
 
 pub(super) fn integer(digits: &str, at: usize) -> Checked<Typed> {
-    let number: i64 = digits.parse().map_err(|_| {
-        Fault::new(
-            "INVALID_LITERAL",
-            at,
-            format!("Invalid numeric literal: {digits}"),
-        )
-    })?;
+    let Ok(number) = digits.parse::<i64>() else {
+        return decimal(digits, at); // as Trino reads what no bigint holds
+    };
     Ok(match i32::try_from(number) {
         Ok(small) => Typed::new(lit(small), Type::Integer),
         Err(_) => Typed::new(lit(number), Type::BigInt),

@@ -17,7 +17,14 @@ const CURRENT: &[&str] = &[
     "CURRENT_CATALOG",
 ];
 /// Reserved words that are function names too.
-const FUNCTION_WORDS: &[&str] = &["LISTAGG", "GROUPING", "NORMALIZE"];
+const FUNCTION_WORDS: &[&str] = &[
+    "LISTAGG",
+    "GROUPING",
+    "NORMALIZE",
+    "JSON_EXISTS",
+    "JSON_QUERY",
+    "JSON_VALUE",
+];
 
 impl Cursor<'_> {
     pub(super) fn primary(&mut self) -> Checked<Expr> {
@@ -76,6 +83,7 @@ impl Cursor<'_> {
             }),
             "TRIM" if call => self.trim(at),
             "POSITION" if call => self.position(at),
+            "SUBSTRING" if call => self.substring(at),
             "ROW" if call => self.with_parens(at, |c| c.list(Self::expr).map(Kind::Row)),
             "ARRAY" if self.sign_ahead(1, "[") => self.array(at),
             _ if call && FUNCTION_WORDS.contains(&word.as_str()) => {
@@ -286,6 +294,19 @@ impl Cursor<'_> {
             cursor.expects("IN")?;
             let whole = cursor.value(0)?;
             Ok(Kind::Call(Call::simple("strpos", at, vec![whole, part])))
+        })
+    }
+
+    /// `substring(text FROM 2 FOR 3)`, or with commas.
+    fn substring(&mut self, at: usize) -> Checked<Expr> {
+        self.with_parens(at, |cursor| {
+            let mut args = vec![cursor.expr()?];
+            for word in ["FROM", "FOR"] {
+                if cursor.takes(word) || cursor.takes_sign(",") {
+                    args.push(cursor.expr()?);
+                }
+            }
+            Ok(Kind::Call(Call::simple("substring", at, args)))
         })
     }
 

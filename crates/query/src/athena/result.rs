@@ -326,7 +326,9 @@ pub(super) fn json(value: &Value<'_>, ty: &Type) -> Json {
         }
         (Value::Map(entries), Type::Map(key, item)) => {
             let entries = entries.iter().map(|(k, v)| (nested(k, key), json(v, item)));
-            Json::Object(entries.collect::<Map<_, _>>())
+            let mut entries: Vec<(String, Json)> = entries.collect();
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+            Json::Object(entries.into_iter().collect::<Map<_, _>>())
         }
         (value, ty) => Json::String(nested(value, ty)),
     }

@@ -76,6 +76,7 @@ pub(super) enum Statement {
     },
     Repair(TableName),
     ShowDatabases(Option<String>),
+    ShowFunctions(Option<String>),
     ShowTables(Option<String>, Option<String>),
     ShowViews(Option<String>, Option<String>),
     ShowPartitions(TableName),

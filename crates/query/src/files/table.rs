@@ -272,7 +272,6 @@ impl LogTable {
         options.skips_blank = true;
         options.window = self.window.clone();
         if self.kind == Kind::Lines {
-            options.exact = true;
             options.origins.extend((0..width).map(Origin::Value));
             let beside = [Origin::Line, Origin::Offset, Origin::Moment];
             options.origins.extend(beside);

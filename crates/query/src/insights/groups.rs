@@ -36,9 +36,9 @@ pub(super) fn select<'a>(
                 };
                 let Some(group) = groups.all().find(is_meant) else {
                     let known = groups.all().map(|group| group.name.as_str());
-                    let near = nearest(name, known.clone());
+                    let near = nearest(name, known);
                     let hint = near.map_or_else(
-                        || format!("the log groups are {}", list(known)),
+                        || known_groups(groups),
                         |near| format!("did you mean `{near}`?"),
                     );
                     let message = format!("there is no log group `{name}`");
@@ -63,8 +63,10 @@ pub(super) fn select<'a>(
         }
     };
     if found.is_empty() {
-        let known = list(groups.all().map(|group| group.name.as_str()));
-        let hint = format!("the log groups are {known}; all are of the Standard class");
+        let mut hint = known_groups(groups);
+        if groups.all().next().is_some() {
+            hint.push_str("; all are of the Standard class");
+        }
         return Err(malformed(
             source.span,
             "no log group matches".to_owned(),
@@ -72,6 +74,16 @@ pub(super) fn select<'a>(
         ));
     }
     Ok(found)
+}
+
+/// What there is to choose from.
+fn known_groups(groups: &LogGroups<'_>) -> String {
+    let known = list(groups.all().map(|group| group.name.as_str()));
+    if known.is_empty() {
+        return "there are no log groups here: files are asked without SOURCE and without joins"
+            .to_owned();
+    }
+    format!("the log groups are {known}")
 }
 
 /// The first few names.

@@ -5,7 +5,7 @@ mod bars;
 mod lines;
 mod scale;
 
-use wirelab_query::{ColumnKind, QueryResult};
+use wirelab_query::{ColumnKind, QueryResult, visible};
 
 use crate::failure::Failure;
 
@@ -93,7 +93,7 @@ fn shape(result: &QueryResult) -> Option<(Shape, Columns)> {
 fn label(row: &[Option<String>], groups: &[usize]) -> String {
     let values = groups
         .iter()
-        .map(|at| row[*at].as_deref().unwrap_or("-").replace('\n', " "));
+        .map(|at| visible(&row[*at].as_deref().unwrap_or("-").replace('\n', " ")));
     values.collect::<Vec<_>>().join(" ")
 }
 

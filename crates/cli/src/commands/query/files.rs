@@ -31,7 +31,7 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         limit: None,
     };
     moment::in_order(options.start, options.end)?;
-    let result = watch::reading(&logs, || {
+    let result = watch::reading(&logs, Some(arguments.time()), || {
         blocking::insights_over_files(query, &logs, &options).map_err(failure)
     })?;
     let Some(result) = result else {

@@ -65,7 +65,7 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
         return output::json(&result.to_json());
     }
     if csv {
-        return output::text(&result.to_csv());
+        return output::data(&result.to_csv());
     }
     pager::text(&result.to_table())?;
     statistics(result);

@@ -12,7 +12,7 @@ use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
     StatementType, statements,
 };
-use wirelab_query::blocking;
+use wirelab_query::{blocking, visible};
 
 use super::{Arguments, files, lab, read_text, show, watch};
 use crate::failure::{Code, Failure};
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
     }
     let before = tables.catalog.clone();
     let buckets = tables.buckets.clone();
-    let result = watch::reading(&buckets, || tables.run(sql).map_err(failure))?;
+    let result = watch::reading(&buckets, None, || tables.run(sql))?;
     let Some(result) = result else {
         return Ok(Code::Interrupted);
     };
@@ -78,7 +78,7 @@ impl Tables {
         let mut tables = Self {
             catalog: read_catalog(&kept_in)?,
             buckets: Buckets::new(),
-            options: options(session.plan().starts.at(session.now()), 1),
+            options: options(session.plan().starts.at(session.now()), 1, arguments),
             kept_in: Some(kept_in),
         };
         let buckets = session.dir().join("evidence/s3");
@@ -101,7 +101,7 @@ impl Tables {
         let mut tables = Self {
             catalog: AthenaCatalog::default(),
             buckets: Buckets::new(),
-            options: options(files::now(arguments)?, cores),
+            options: options(files::now(arguments)?, cores, arguments),
             kept_in: None,
         };
         tables.add_buckets(arguments, &[sql, ddl])?;
@@ -164,15 +164,20 @@ impl Tables {
     }
 
     /// Runs the statements of a text in turn; the answer is the last one's.
-    fn run(&mut self, text: &str) -> Result<AthenaResult, AthenaError> {
-        let statements = statements(text)?;
+    fn run(&mut self, text: &str) -> Result<AthenaResult, Failure> {
+        let statements = statements(text).map_err(failure)?;
         let Some((last, before)) = statements.split_last() else {
-            return self.ask(text);
+            return self.ask(text).map_err(failure);
         };
         for statement in before {
-            self.ask(statement)?;
+            let answer = self.ask(statement).map_err(failure)?;
+            if answer.statement == StatementType::Dml {
+                return Err(Failure::usage("Only one sql statement is allowed").hint(
+                    "before a query may stand statements that define tables, no other query",
+                ));
+            }
         }
-        self.ask(last)
+        self.ask(last).map_err(failure)
     }
 
     fn ask(&mut self, sql: &str) -> Result<AthenaResult, AthenaError> {
@@ -198,9 +203,10 @@ fn read_catalog(path: &Path) -> Result<AthenaCatalog, Failure> {
     })
 }
 
-fn options(now: UnixTime, threads: usize) -> AthenaOptions {
+fn options(now: UnixTime, threads: usize, arguments: &Arguments) -> AthenaOptions {
     let limits = Limits {
         threads,
+        time: arguments.time(),
         ..Limits::default()
     };
     AthenaOptions {
@@ -238,7 +244,10 @@ fn bucket_root(folder: &Path) -> PathBuf {
 fn failure(error: AthenaError) -> Failure {
     match error {
         AthenaError::Internal(_) => Failure::internal(error),
-        error => Failure::usage(error.report().trim_start_matches("error: ")),
+        AthenaError::Limit(message) if message.starts_with("Query timeout") => {
+            Failure::usage(message).hint(watch::MORE_TIME)
+        }
+        error => Failure::usage(visible(error.report().trim_start_matches("error: "))),
     }
 }
 
@@ -254,7 +263,7 @@ fn show_result(result: &AthenaResult, arguments: &Arguments) -> Result<(), Failu
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        return output::text(&text);
+        return output::data(&text);
     }
     show::sql(&result.to_query_result(), arguments)
 }

@@ -19,6 +19,10 @@ const SHOW: Duration = Duration::from_millis(300);
 /// How long a query may go on computing after Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What to do about a query that ends at its limit of time.
+pub(super) const MORE_TIME: &str =
+    "`--timeout SECONDS` gives it more; a condition on the time range or a partition reads less";
+
 const STOPPED: &str = "stopped by Ctrl-C; there is no answer";
 
 /// What is read while a query runs.
@@ -59,13 +63,21 @@ impl Reading for Buckets {
     }
 }
 
-/// Does the work; `None` if Ctrl-C has ended it.
+/// Does the work; `None` if Ctrl-C has ended it. Work that has a limit of time, but does not look
+/// at the clock itself, is ended at its limit.
 pub(super) fn reading<T>(
     what: &impl Reading,
+    limit: Option<Duration>,
     work: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<Option<T>, Failure> {
     let interrupt = Interrupt::watch()?;
     let (working, done) = mpsc::channel::<()>();
+    let begin = Instant::now();
+    let is_over = || limit.is_some_and(|limit| begin.elapsed() > limit);
+    let late = || {
+        let seconds = limit.unwrap_or_default().as_secs();
+        Failure::usage(format!("Query timeout: it runs longer than {seconds} s")).hint(MORE_TIME)
+    };
     let result = std::thread::scope(|scope| {
         scope.spawn(|| {
             // Moved here, so that the channel's end is this thread's.
@@ -74,13 +86,19 @@ pub(super) fn reading<T>(
             let mut line = Line::new();
             let mut asked = None;
             while done.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                if interrupt.goes_on().is_break() {
+                let interrupted = interrupt.goes_on().is_break();
+                if interrupted || is_over() {
                     what.stop();
                     if asked.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                         // It computes and reads no more: nothing of it is kept, so it may end here.
                         line.clear();
-                        output::note(STOPPED);
-                        std::process::exit(i32::from(Code::Interrupted.status()));
+                        if interrupted {
+                            output::note(STOPPED);
+                            std::process::exit(i32::from(Code::Interrupted.status()));
+                        }
+                        let late = late();
+                        late.print();
+                        std::process::exit(i32::from(late.code().status()));
                     }
                 }
                 line.show(what.bytes_read() - before, what.bytes());
@@ -96,6 +114,7 @@ pub(super) fn reading<T>(
             output::note(STOPPED);
             Ok(None)
         }
+        Err(_) if is_over() => Err(late()),
         result => result.map(Some),
     }
 }

@@ -95,6 +95,42 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         Ok(Value::List(entries(&v[0]).iter().map(|(_, value)| value.clone()).collect()))
     };
     "map(array(K),array(V)):map(K,V)" map;
+    "map_entries(map(K,V)):array(row(K,V))" |_, v| {
+        let entries = entries(&v[0]).iter().map(|(k, v)| Value::List(vec![k.clone(), v.clone()]));
+        Ok(Value::List(entries.collect()))
+    };
+    "map_from_entries(array(row(K,V))):map(K,V)" |given, v| {
+        let part = |at: usize| {
+            let parts = v[0].list().iter().map(|entry| entry.list().get(at).cloned());
+            Value::List(parts.map(Option::unwrap_or_default).collect())
+        };
+        if v[0].list().iter().any(Value::is_null) {
+            return Err(Fault::argument("map entry cannot be null"));
+        }
+        map(given, &[part(0), part(1)])
+    };
+    "zip(array(T),array(U)):array(row(T,U))" |_, v| Ok(zip(v));
+    "zip(array(T),array(U),array(V)):array(row(T,U,V))" |_, v| Ok(zip(v));
+    "ngrams(array(T),bigint):array(array(T))" |_, v| {
+        let size = usize::try_from(v[1].int()).ok().filter(|size| *size > 0);
+        let size = size.ok_or_else(|| Fault::argument("N must be positive"))?;
+        let items = v[0].list();
+        let size = size.min(items.len().max(1));
+        within((items.len().saturating_sub(size) + 1).saturating_mul(size * 32))?;
+        let grams = match items.len() {
+            0 => vec![Value::List(Vec::new())],
+            _ => items.windows(size).map(|gram| Value::List(gram.to_vec())).collect(),
+        };
+        Ok(Value::List(grams))
+    };
+    "trim_array(array(T),bigint):array(T)" |_, v| {
+        let items = v[0].list();
+        let left = usize::try_from(v[1].int()).ok().and_then(|n| items.len().checked_sub(n));
+        let left = left.ok_or_else(|| {
+            Fault::argument(format!("size must not exceed array cardinality: {}", v[1].int()))
+        })?;
+        Ok(Value::List(items[..left].to_vec()))
+    };
     "map_concat(map(K,V),map(K,V)):map(K,V)" |_, v| {
         let later: Vec<Value<'_>> = entries(&v[1]).iter().map(|(key, _)| key.clone()).collect();
         let later = Set::of(&later);
@@ -236,6 +272,16 @@ fn concat_ws<'a>(v: &[Value<'a>], parts: &[Value<'a>]) -> Checked<Value<'a>> {
     }
     let parts = parts.iter().filter(|part| !part.is_null()).map(Value::text);
     super::text::joined(parts, v[0].text())
+}
+
+/// The lists side by side; what is missing at the end of one is NULL.
+fn zip<'a>(v: &[Value<'a>]) -> Value<'a> {
+    let longest = v.iter().map(|list| list.list().len()).max().unwrap_or(0);
+    let row = |at: usize| {
+        let items = v.iter().map(|list| list.list().get(at).cloned());
+        Value::List(items.map(Option::unwrap_or_default).collect())
+    };
+    Value::List((0..longest).map(row).collect())
 }
 
 fn slice<'a>(_: &Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {

@@ -191,6 +191,22 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         let entries = entries.iter().zip(kept).filter(|(_, kept)| kept.bool());
         Ok(Value::Map(entries.map(|(entry, _)| entry.clone()).collect()))
     };
+    "array_sort(array(T),(T,T)->bigint):array(T)" |given, v| sorted_by(given, v);
+    "transform_keys(map(K,V),(K,V)->U):map(U,V)" |given, v| {
+        let keys = (given.apply)(1, pairs(&v[0]))?;
+        let Value::Map(entries) = &v[0] else { return Ok(Value::Null) };
+        let mut renamed: Vec<(Value<'_>, Value<'_>)> = Vec::with_capacity(entries.len());
+        for ((_, value), key) in entries.iter().zip(keys) {
+            if key.is_null() {
+                return Err(Fault::argument("map key cannot be null"));
+            }
+            if renamed.iter().any(|(known, _)| *known == key) {
+                return Err(Fault::argument("Duplicate map keys are not allowed"));
+            }
+            renamed.push((key, value.clone()));
+        }
+        Ok(Value::Map(renamed))
+    };
     "transform_values(map(K,V),(K,V)->U):map(K,U)" |given, v| {
         let values = (given.apply)(1, pairs(&v[0]))?;
         let Value::Map(entries) = &v[0] else { return Ok(Value::Null) };
@@ -198,6 +214,45 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         Ok(Value::Map(entries.map(|((key, _), value)| (key.clone(), value)).collect()))
     };
 };
+
+/// Sorted by a lambda that says -1, 0 or 1: by merging, so that an order that is none still ends.
+fn sorted_by<'a>(given: &super::Given<'_>, v: &[Value<'a>]) -> Checked<Value<'a>> {
+    let mut runs: Vec<Vec<Value<'a>>> = v[0].list().iter().map(|item| vec![item.clone()]).collect();
+    while runs.len() > 1 {
+        let mut merged = Vec::with_capacity(runs.len().div_ceil(2));
+        let mut pairs = runs.into_iter();
+        while let Some(left) = pairs.next() {
+            merged.push(match pairs.next() {
+                Some(right) => merge(given, left, right)?,
+                None => left,
+            });
+        }
+        runs = merged;
+    }
+    Ok(Value::List(runs.pop().unwrap_or_default()))
+}
+
+fn merge<'a>(
+    given: &super::Given<'_>,
+    left: Vec<Value<'a>>,
+    right: Vec<Value<'a>>,
+) -> Checked<Vec<Value<'a>>> {
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let order = (given.apply)(1, vec![vec![a.clone(), b.clone()]])?.pop();
+        let order = match order {
+            Some(Value::Int(order @ -1..=1)) => order,
+            _ => {
+                let message = "Lambda comparator must return either -1, 0, or 1";
+                return Err(Fault::argument(message));
+            }
+        };
+        merged.extend(if order > 0 { right.next() } else { left.next() });
+    }
+    merged.extend(left.chain(right));
+    Ok(merged)
+}
 
 fn singles<'a>(items: &[Value<'a>]) -> Vec<Vec<Value<'a>>> {
     items.iter().map(|item| vec![item.clone()]).collect()

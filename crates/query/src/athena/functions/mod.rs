@@ -7,10 +7,12 @@
 //!
 //! In signatures `T`, `K`, `V` stand for any type, `N` for any number, `D` for any decimal, `W` for
 //! that decimal without digits behind the point, `P` for a date or timestamp, `M` for a timestamp,
+//! `A` for any type, another each time, `row(...)` for a row of such fields,
 //! `...` for the last argument again and again, `(T)->U` for a lambda.
 
 mod arrays;
 mod dates;
+mod digest;
 mod format;
 mod ip;
 mod joda;
@@ -18,6 +20,7 @@ mod json;
 mod lambda;
 mod math;
 mod mysql;
+mod printf;
 mod regex;
 mod signature;
 mod text;
@@ -27,8 +30,10 @@ mod url;
 mod zones;
 
 pub(super) use dates::{added, moved};
+pub(super) use digest::from_hex;
 pub(super) use ip::{parse_address, parse_prefix, print_address, print_prefix};
 pub(super) use joda::{joda_parse, joda_print};
+pub(super) use json::{cast_json, parsed as parsed_json};
 pub(super) use lambda::{Body, guarded_try};
 pub(super) use regex::regex;
 pub(super) use signature::{Argument, Resolved, listed, resolve};
@@ -101,6 +106,9 @@ fn all() -> impl Iterator<Item = &'static Function> {
         lambda::FUNCTIONS,
         json::FUNCTIONS,
         url::FUNCTIONS,
+        digest::FUNCTIONS,
+        printf::FUNCTIONS,
+        printf::WITH_NULLS,
     ];
     groups.into_iter().flatten()
 }
@@ -109,6 +117,11 @@ fn all() -> impl Iterator<Item = &'static Function> {
 pub(super) fn named(name: &str) -> Vec<&'static Function> {
     let is_named = |function: &&Function| function.signature.split('(').next() == Some(name);
     all().filter(is_named).collect()
+}
+
+/// Every signature, in Trino's words, for SHOW FUNCTIONS.
+pub(super) fn signatures() -> impl Iterator<Item = &'static str> {
+    all().map(|function| function.signature)
 }
 
 /// The known name nearest to a misspelt one.

@@ -12,6 +12,7 @@ enum Pattern {
     Variable(char),
     Array(Box<Self>),
     Map(Box<Self>, Box<Self>),
+    Row(Vec<Self>),
     Lambda(Vec<Self>, Box<Self>),
 }
 
@@ -85,7 +86,11 @@ fn fit<E>(
         function,
         args: patterns
             .iter()
-            .map(|pattern| fill(pattern, &bound))
+            .zip(args)
+            .map(|(pattern, arg)| match (pattern, arg) {
+                (Pattern::Variable('A'), Argument::Value(ty)) => ty.clone(),
+                (pattern, _) => fill(pattern, &bound),
+            })
             .collect(),
         returns: fill(&returns, &bound),
     }))
@@ -99,6 +104,7 @@ fn bind(pattern: &Pattern, ty: &Type, exact: bool, bound: &mut Bound) -> bool {
             let zoned = |ty: &Type| matches!(ty, Type::TimestampTz(_));
             same || (zoned(want) && zoned(ty)) || (!exact && ty.coerces_to(want))
         }
+        (Pattern::Variable('A'), _) => true,
         (Pattern::Variable('D'), ty) if !matches!(ty, Type::Decimal(..)) => false,
         (Pattern::Variable('N'), ty) if !ty.is_number() && *ty != Type::Unknown => false,
         (Pattern::Variable('P'), ty) if !is_point(ty) => false,
@@ -117,6 +123,10 @@ fn bind(pattern: &Pattern, ty: &Type, exact: bool, bound: &mut Bound) -> bool {
         (Pattern::Array(item), Type::Array(ty)) => bind(item, ty, exact, bound),
         (Pattern::Map(k, v), Type::Map(key, value)) => {
             bind(k, key, exact, bound) && bind(v, value, exact, bound)
+        }
+        (Pattern::Row(items), Type::Row(fields)) if items.len() == fields.len() => {
+            let mut both = items.iter().zip(fields);
+            both.all(|(item, (_, ty))| bind(item, ty, exact, bound))
         }
         (Pattern::Array(item), Type::Unknown) => bind(item, ty, exact, bound),
         _ => false,
@@ -142,6 +152,9 @@ fn fill(pattern: &Pattern, bound: &Bound) -> Type {
         Pattern::Array(item) => Type::array(fill(item, bound)),
         Pattern::Map(key, value) => {
             Type::Map(Box::new(fill(key, bound)), Box::new(fill(value, bound)))
+        }
+        Pattern::Row(items) => {
+            Type::Row(items.iter().map(|item| (None, fill(item, bound))).collect())
         }
         Pattern::Lambda(..) => Type::Unknown,
     }
@@ -181,6 +194,10 @@ fn pattern(text: &str) -> Pattern {
     if let Some(entry) = text.strip_prefix("map(") {
         let parts = split(&entry[..entry.len() - 1]);
         return Pattern::Map(Box::new(pattern(parts[0])), Box::new(pattern(parts[1])));
+    }
+    if let Some(fields) = text.strip_prefix("row(") {
+        let fields = split(&fields[..fields.len() - 1]);
+        return Pattern::Row(fields.into_iter().map(pattern).collect());
     }
     let named = if text == "timestamptz" {
         Ok(Type::utc())
@@ -238,7 +255,7 @@ mod tests {
                 .skip(1)
             {
                 let known = word.len() < 2
-                    || ["array", "map"].contains(&word)
+                    || ["array", "map", "row"].contains(&word)
                     || pattern(word) != super::Pattern::Exact(Type::Unknown);
                 assert!(known, "{word} in {}", function.signature);
             }

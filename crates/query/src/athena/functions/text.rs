@@ -66,6 +66,14 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "levenshtein_distance(varchar,varchar):bigint" |_, v| {
         levenshtein(v[0].text(), v[1].text())
     };
+    "hamming_distance(varchar,varchar):bigint" |_, v| {
+        let (a, b) = (v[0].text().chars(), v[1].text().chars());
+        if a.clone().count() != b.clone().count() {
+            let message = "The input strings to hamming_distance function must have the same length";
+            return Err(Fault::argument(message));
+        }
+        Ok(Value::Int(a.zip(b).filter(|(a, b)| a != b).count() as i64))
+    };
     "to_utf8(varchar):varbinary" |_, v| Ok(Value::Bytes(v[0].text().as_bytes().to_vec().into()));
     "from_utf8(varbinary):varchar" |_, v| {
         Ok(Value::str(String::from_utf8_lossy(v[0].bytes()).into_owned()))

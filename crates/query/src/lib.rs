@@ -41,6 +41,9 @@
 //! Logs in files are found by [`LogFiles`] and queried by [`insights_over_files`]: the same planner
 //! over a plan that reads them (`scan`), on all cores, with nothing kept but the answer.
 //!
+//! What expressions of either language make in memory is counted and bounded (`budget`); DataFusion
+//! bounds the rest.
+//!
 //! SQL as Athena has it, over buckets, files and log groups, is in [`athena`].
 //!
 //! Source: Amazon CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax".

@@ -243,6 +243,7 @@ impl<'a> Cursor<'a> {
         if comma && found.eq_ignore_ascii_case("from") {
             return fault.with_hint("the comma before FROM has nothing behind it");
         }
+        let word = before.and_then(|start| self.text.get(start..at));
         let before = before.map_or("", |at| &self.text[at..]);
         if found == "=" && before.starts_with('=') {
             return fault.with_hint("Trino compares with a single =");
@@ -253,11 +254,8 @@ impl<'a> Cursor<'a> {
         {
             return fault.with_hint("in Trino: OFFSET rows LIMIT rows");
         }
-        if matches!(self.kind(), Kind::Integer)
-            && before[..before.len() - self.text[at..].len()]
-                .trim_end()
-                .eq_ignore_ascii_case("top")
-        {
+        let is_top = word.is_some_and(|it| it.trim_end().eq_ignore_ascii_case("top"));
+        if is_top && matches!(self.kind(), Kind::Integer) {
             return fault.with_hint(format!(
                 "Trino has no TOP: end the query with LIMIT {found}"
             ));

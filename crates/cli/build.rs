@@ -1,4 +1,7 @@
 //! Embeds `labs` and `scenarios`, so that an installed binary needs no other file.
+//!
+//! What it watches is named from the package's folder: clones that share a target folder each embed
+//! their own.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -8,8 +11,7 @@ fn main() {
     let root = root.canonicalize().expect("the repository's root exists");
     let mut files = Vec::new();
     for folder in ["labs", "scenarios"] {
-        println!("cargo::rerun-if-changed={}", root.join(folder).display());
-        collect(&root.join(folder), &mut files);
+        collect(&root, Path::new(folder), &mut files);
     }
     files.sort();
     let mut table = String::from("&[\n");
@@ -27,18 +29,18 @@ fn env(name: &str) -> String {
     std::env::var(name).expect("cargo sets it")
 }
 
-/// Every file below `folder`; hidden ones are somebody's editor's.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with('.') {
+/// Every file below `folder` of the repository; hidden ones are somebody's editor's.
+fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
+    println!("cargo::rerun-if-changed=../../{}", folder.display());
+    let entries = std::fs::read_dir(root.join(folder));
+    for entry in entries.into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with('.') {
             continue;
         }
-        if path.is_dir() {
-            println!("cargo::rerun-if-changed={}", path.display());
-            collect(&path, files);
-        } else {
-            files.push(path);
+        match entry.path().is_dir() {
+            true => collect(root, &folder.join(name), files),
+            false => files.push(entry.path()),
         }
     }
 }

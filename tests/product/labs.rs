@@ -203,7 +203,7 @@ fn apply(place: &Place, solution: &Solution) {
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let command = match line.strip_prefix("exec ") {
             Some(rest) => format!("wirelab exec {rest}"),
-            None if line.starts_with("advance ") => format!("wirelab {line}"),
+            None if line.starts_with("advance ") => format!("wirelab {line} --unpredicted"),
             None => format!("wirelab call {line}"),
         };
         let ran = place.shell(&command);
@@ -267,6 +267,7 @@ fn the_commands_of_a_labs_page_show_something() {
                 apply(&place, &solution);
             }
         }
+        show_predictions(&place);
         let folder = place.here().join(&lab);
         let page = std::fs::read_to_string(folder.join("README.md")).expect("a page");
         place.enter(&folder);

@@ -133,7 +133,8 @@ fn row_object(columns: &[Column], row: &[Option<String>]) -> Value {
 #[must_use]
 pub fn visible(text: &str) -> String {
     let hidden = |c: char| {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let marks = matches!(c, '\u{200e}' | '\u{200f}');
+        let turns = marks || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         turns || (c.is_control() && c != '\n')
     };
     if !text.contains(hidden) {

@@ -1,8 +1,8 @@
 //! The records of an ended window, made one at a time.
 //!
 //! A window of a busy interface ends with thousands of flows. What a record takes is several times
-//! what a flow takes, and each is taken out of the world right after the one before: made when it is
-//! asked for, it is where the last one was in memory.
+//! what a flow takes, and each is taken out of the world right after the one before: made when it
+//! is asked for, it is where the last one was in memory.
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{FlowLogId, FlowMetadata, FlowRecord, SimTime, TrafficType, UnixTime};

@@ -98,7 +98,6 @@ impl Aggregate {
 /// The function of a name for arguments of given types; `None` if they do not fit.
 pub(super) fn resolve(name: &str, args: &[Type]) -> Option<Aggregate> {
     use Type::{BigInt, Boolean, Double};
-    let udaf = |f: fn() -> Arc<AggregateUDF>| f();
     let first = args.first();
     let double = |f: Arc<AggregateUDF>, n: usize| {
         let fits = args.len() == n && args.iter().all(|ty| ty.coerces_to(&Double));
@@ -114,12 +113,12 @@ pub(super) fn resolve(name: &str, args: &[Type]) -> Option<Aggregate> {
     };
     match name {
         "count" if args.len() <= 1 => {
-            let f = udaf(native::count::count_udaf);
+            let f = native::count::count_udaf();
             Some(Aggregate::same(f, args.to_vec(), BigInt))
         }
         "count_if" if args.len() == 1 && first?.coerces_to(&Boolean) => {
             // The caller turns false into NULL, which `count` leaves out.
-            let f = udaf(native::count::count_udaf);
+            let f = native::count::count_udaf();
             Some(Aggregate::same(f, vec![Boolean], BigInt))
         }
         "sum" if args.len() == 1 => sum(first?),
@@ -160,7 +159,7 @@ pub(super) fn resolve(name: &str, args: &[Type]) -> Option<Aggregate> {
         "bitwise_or_agg" => bits(native::bit_and_or_xor::bit_or_udaf()),
         "bitwise_xor_agg" => bits(native::bit_and_or_xor::bit_xor_udaf()),
         "approx_distinct" if (1..=2).contains(&args.len()) => {
-            let f = udaf(native::approx_distinct::approx_distinct_udaf);
+            let f = native::approx_distinct::approx_distinct_udaf();
             // The second argument is the error that one accepts.
             Some(Aggregate::native(f, args[..1].to_vec(), BigInt, BigInt))
         }

@@ -1,7 +1,7 @@
 //! Embeds `labs` and `scenarios`, so that an installed binary needs no other file.
 //!
-//! What it watches is named from the package's folder: clones that share a target folder each embed
-//! their own.
+//! Files are named from the package's folder, those it watches and those in the table: clones that
+//! share a target folder each embed their own files, also once the first of them is gone.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,9 @@ fn main() {
     for file in &files {
         let name = file.strip_prefix(&root).expect("below the root");
         let name = name.to_str().expect("names are UTF-8").replace('\\', "/");
-        writeln!(table, "({name:?}, include_bytes!({file:?}) as &[u8]),").expect("a string grows");
+        let file = format!("/../../{name}");
+        let bytes = format!("include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {file:?}))");
+        writeln!(table, "({name:?}, {bytes} as &[u8]),").expect("a string grows");
     }
     table.push(']');
     let out = Path::new(&env("OUT_DIR")).join("content.rs");

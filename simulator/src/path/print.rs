@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use smol_str::SmolStr;
-use wirelab_model::{FlowDirection, NetworkAclEntry, RuleAction};
+use wirelab_model::{FlowDirection, NetworkAclEntry, RuleAction, wrapped};
 
 use super::{Journey, PassDetail, PathReport, PathStep, StepVerdict};
 use crate::verdict::{DropReason, EntryText, Hop, NetworkAclDrop, SecurityGroupDrop, TargetText};
@@ -273,21 +273,6 @@ impl PathDisplay<'_> {
 const COLUMNS: usize = 80;
 /// Before the sentences below a hop.
 const INDENT: usize = 11;
-
-/// Breaks a sentence between words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
 
 const fn way(egress: bool) -> &'static str {
     if egress { "out" } else { "in" }

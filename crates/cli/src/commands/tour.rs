@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use wirelab_model::wrapped;
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
@@ -213,7 +214,7 @@ impl Stage {
     /// Says something, and leaves time to read it.
     fn tell(&self, text: &str) -> Result<(), Stop> {
         self.print("\n")?;
-        for line in wrap(text, terminal::columns().min(80)) {
+        for line in wrapped(text, terminal::columns().min(80)) {
             self.print(&format!("{}\n", bold(line)))?;
         }
         self.rest(text)
@@ -340,18 +341,4 @@ fn quoted(word: &str) -> String {
     } else {
         format!("'{word}'")
     }
-}
-
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

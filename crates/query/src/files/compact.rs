@@ -78,6 +78,7 @@ impl LogFiles {
         let mut count = 0;
         while let Some(batch) = rows.next().await {
             let batch: RecordBatch = batch?;
+            self.store.check().map_err(DataFusionError::from)?;
             count += batch.num_rows() as u64;
             if coded && codes.texts().len() > TEXTS_MAX {
                 upload.abort().await.map_err(DataFusionError::from)?;

@@ -368,7 +368,7 @@ impl TableProvider for LogTable {
             add(self.files(text), Arc::new(self.text_source()))?;
         }
         if self.kind != Kind::Lines {
-            let source = parquet_source(session, self.parquet_schema());
+            let source = parquet_source(session, self.parquet_schema(), filters);
             add(self.files(|content| !text(content)), source)?;
         }
         match scans.len() {

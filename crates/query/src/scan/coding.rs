@@ -86,6 +86,12 @@ pub(crate) fn kind_of(function: &ScalarUDF) -> (bool, bool) {
     )
 }
 
+/// Whether a function says if a code is a certain one.
+pub(super) fn is_code(function: &ScalarUDF) -> bool {
+    let coding = function.inner().downcast_ref::<Coding>();
+    coding.is_some_and(|coding| matches!(coding.step, Step::Is(_)))
+}
+
 /// Whether a code is that of the text.
 pub(crate) fn is_text(code: Expr, text: &str, codes: &Arc<Codes>) -> Result<Expr> {
     Ok(call(Step::Is(codes.of(text)?), codes, vec![code]))

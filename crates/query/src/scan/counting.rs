@@ -43,7 +43,8 @@ impl CountingStore {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
-    fn check(&self) -> Result<()> {
+    /// An error if nothing more is to be read.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.stopped.load(Ordering::Relaxed) {
             let (store, source) = ("stopped", "nothing more is read".into());
             return Err(object_store::Error::Generic { store, source });

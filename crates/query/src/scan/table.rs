@@ -20,12 +20,13 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectStore;
 
 use super::case::ByName;
+use super::coding::is_code;
 use super::counting::CountingStore;
 use super::text::{TextOptions, TextSource};
 use super::{Encoding, FileList, TableFile};
@@ -71,7 +72,7 @@ impl FileTable {
         self.store.bytes()
     }
 
-    fn source(&self, session: &dyn Session) -> Arc<dyn FileSource> {
+    fn source(&self, session: &dyn Session, filters: &[Expr]) -> Arc<dyn FileSource> {
         match self.encoding {
             Encoding::Text {
                 delimiter,
@@ -81,7 +82,7 @@ impl FileTable {
                 let options = TextOptions::new(delimiter, width, skip_header_lines);
                 Arc::new(TextSource::new(self.schema.clone(), options))
             }
-            Encoding::Parquet => parquet_source(session, self.schema.clone()),
+            Encoding::Parquet => parquet_source(session, self.schema.clone(), filters),
         }
     }
 
@@ -174,7 +175,7 @@ impl TableProvider for FileTable {
         });
         let data_filtered = filters.iter().any(|filter| !self.is_on_partition(filter));
         let limit = limit.filter(|_| !data_filtered);
-        let source = self.source(session);
+        let source = self.source(session, filters);
         let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
         let columns = ByName::Strictly;
         let files = files.collect();
@@ -219,11 +220,35 @@ pub(crate) fn new_url() -> ObjectStoreUrl {
     url.expect("a scheme and a number are a URL")
 }
 
-/// DataFusion's reader with the session's settings.
-pub(crate) fn parquet_source(session: &dyn Session, schema: TableSchema) -> Arc<dyn FileSource> {
+/// DataFusion's reader with the session's settings, for rows of which these filters are true.
+///
+/// Where a filter asks for one value of many, it is settled before the other columns are decoded,
+/// and those only for the rows that are left. Where most rows pass, that costs more than it saves.
+pub(crate) fn parquet_source(
+    session: &dyn Session,
+    schema: TableSchema,
+    filters: &[Expr],
+) -> Arc<dyn FileSource> {
+    let mut global = session.config().options().execution.parquet.clone();
+    global.pushdown_filters |= filters.iter().any(asks_for_one);
     let options = TableParquetOptions {
-        global: session.config().options().execution.parquet.clone(),
+        global,
         ..Default::default()
     };
     Arc::new(ParquetSource::new(schema).with_table_parquet_options(options))
+}
+
+/// Whether few rows can be expected to pass: a column is compared with values for being equal.
+fn asks_for_one(filter: &Expr) -> bool {
+    match filter {
+        Expr::BinaryExpr(both) => match both.op {
+            Operator::Eq => true,
+            Operator::And => asks_for_one(&both.left) || asks_for_one(&both.right),
+            Operator::Or => asks_for_one(&both.left) && asks_for_one(&both.right),
+            _ => false,
+        },
+        Expr::InList(list) => !list.negated,
+        Expr::ScalarFunction(function) => is_code(&function.func),
+        _ => false,
+    }
 }

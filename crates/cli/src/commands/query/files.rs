@@ -1,6 +1,7 @@
 //! Flow logs in files of this machine: a download of one's own bucket, one file.
 
 use std::io::{IsTerminal, Read};
+use std::path::Path;
 
 use wirelab_flowlog::LogFormat;
 use wirelab_model::{SimTime, UnixTime};
@@ -57,6 +58,44 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         }
     }
     Ok(Code::Passed)
+}
+
+/// Writes the records of the files into one file of the compact layout.
+pub(super) fn compact(arguments: &Arguments, to: &Path) -> Result<Code, Failure> {
+    if let Some(logs) = arguments.logs.iter().find(|logs| holds(place(logs).1, to)) {
+        let message = format!("{} would be one of the files of `{logs}`", to.display());
+        return Err(Failure::usage(message).hint(
+            "name a file outside it: beside the logs it is made of, each record would count twice",
+        ));
+    }
+    let logs = open(arguments)?;
+    tell(&logs);
+    let written = watch::reading(&logs, None, || {
+        blocking::compact(&logs, to).map_err(unreadable)
+    })?;
+    let Some(records) = written else {
+        return Ok(Code::Interrupted);
+    };
+    let bytes = std::fs::metadata(to)?.len();
+    output::text(&format!(
+        "{}: {records} records, {bytes} bytes of {}\n",
+        to.display(),
+        logs.bytes()
+    ))?;
+    Ok(Code::Passed)
+}
+
+/// Whether a file is in a folder, or below it.
+fn holds(folder: &str, file: &Path) -> bool {
+    let folder = Path::new(folder);
+    let above = match file.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    let (Ok(folder), Ok(above)) = (folder.canonicalize(), above.canonicalize()) else {
+        return false;
+    };
+    folder.is_dir() && above.starts_with(folder)
 }
 
 /// The moment from which files count, which have no start.

@@ -42,6 +42,8 @@ struct Tap {
     aggregator: Aggregator,
     /// Flows of the ended window that a packet at its very end has closed.
     ended: Vec<WindowFlow>,
+    /// Flows of the window that were counted before a log came: the log knows nothing of them.
+    parts: Vec<Vec<WindowFlow>>,
     logs: Vec<Subscription>,
     /// The interface is gone.
     deleted: bool,
@@ -57,9 +59,8 @@ struct Subscription {
     metadata: Option<Box<FlowMetadata>>,
     /// Whether it has had a record: NODATA is written only after that.
     begun: bool,
-    /// It was made within a window that others have opened: it records from the next one, because
-    /// no log knows packets of before.
-    waits: bool,
+    /// The first of the window's parts that it records: it was made after those before.
+    from: usize,
 }
 
 /// What the end of a window gives.
@@ -154,7 +155,9 @@ impl FlowLogs {
         flows.extend(tap.aggregator.close_ended(end));
         let start =
             UnixTime::from_nanos(end.as_nanos() - u64::from(window.interval) * 1_000_000_000);
-        let mut records = WindowRecords::new(&tap.interface, (start, end), flows);
+        let mut parts = std::mem::take(&mut tap.parts);
+        parts.push(flows);
+        let mut records = WindowRecords::new(&tap.interface, (start, end), parts);
         for log in &mut tap.logs {
             let available_at = log.available_at(now, starts);
             let first = log.close(available_at, &mut records);
@@ -185,19 +188,35 @@ impl Tap {
             interface,
             aggregator: Aggregator::new(interval, u32::try_from(offset).unwrap_or(0)),
             ended: Vec::new(),
+            parts: Vec::new(),
             logs,
             deleted: false,
         }
     }
 
     fn subscribe(&mut self, wanted: &[Subscription]) {
+        let known = |log: &Subscription| self.logs.iter().find(|it| it.id == log.id);
+        if wanted.iter().any(|log| known(log).is_none()) {
+            self.part();
+        }
         let mut logs = wanted.to_vec();
         for log in &mut logs {
             let known = self.logs.iter().find(|it| it.id == log.id);
             log.begun = known.is_some_and(|it| it.begun);
-            log.waits = known.is_none_or(|it| it.waits);
+            log.from = known.map_or(self.parts.len(), |it| it.from);
         }
         self.logs = logs;
+    }
+
+    /// Makes what the window has counted so far a part of its own.
+    fn part(&mut self) {
+        let mut flows = std::mem::take(&mut self.ended);
+        if flows.is_empty() {
+            flows = self.aggregator.close();
+        }
+        if !flows.is_empty() {
+            self.parts.push(flows);
+        }
     }
 }
 
@@ -220,10 +239,11 @@ impl Subscription {
         available_at: SimTime,
         records: &mut WindowRecords,
     ) -> Option<(SimTime, Observation)> {
-        if std::mem::take(&mut self.waits) {
-            return None;
-        }
-        let is_silent = !records.flows.iter().any(|it| it.is_of(self.traffic_type));
+        let from = std::mem::take(&mut self.from);
+        let flows = records.flows_from(from);
+        let is_silent = !records.flows[flows]
+            .iter()
+            .any(|it| it.is_of(self.traffic_type));
         let (wanted, is_first) = match (is_silent, self.begun) {
             (true, false) => return None,
             (true, true) => (Wanted::NoData, false),
@@ -235,6 +255,7 @@ impl Subscription {
             available_at,
             metadata: self.metadata.clone(),
             wanted,
+            flows,
         });
         is_first.then(|| {
             let observation = Observation::FirstFlowRecord {
@@ -271,7 +292,7 @@ fn subscriptions(
                 LogDestinationType::S3 => config.fabric.flow_logs.s3_delay,
             },
             begun: false,
-            waits: false,
+            from: 0,
         });
     }
     wanted

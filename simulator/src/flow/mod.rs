@@ -257,6 +257,33 @@ pub struct WindowFlow {
     counters: Counters,
 }
 
+/// The flows of a window that was counted in parts, each added up; in the order of their first
+/// packets.
+fn joined<'p>(parts: impl IntoIterator<Item = &'p Vec<WindowFlow>>) -> Vec<WindowFlow> {
+    let mut flows: IndexMap<Key, Counters, FxBuildHasher> = IndexMap::default();
+    for WindowFlow { key, counters } in parts.into_iter().flatten() {
+        let earlier = flows.entry(*key);
+        earlier
+            .and_modify(|earlier| earlier.go_on(counters))
+            .or_insert(*counters);
+    }
+    let flows = flows.into_iter();
+    flows
+        .map(|(key, counters)| WindowFlow { key, counters })
+        .collect()
+}
+
+impl Counters {
+    /// Adds what came later of the same flow.
+    fn go_on(&mut self, later: &Self) {
+        self.end = later.end;
+        self.packets += later.packets;
+        self.bytes += later.bytes;
+        self.tcp_flags |= later.tcp_flags;
+        self.traffic_path = later.traffic_path.or(self.traffic_path);
+    }
+}
+
 impl WindowFlow {
     /// ACCEPT or REJECT.
     #[must_use]

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use wirelab_model::{FlowLogId, FlowMetadata, FlowRecord, SimTime, TrafficType, UnixTime};
 
-use super::{RecordedInterface, WindowFlow};
+use super::{RecordedInterface, WindowFlow, joined};
 use crate::event::LoggedRecord;
 
 /// What is still to come of a window's records: log by log, in the order of the flows.
@@ -15,7 +15,12 @@ use crate::event::LoggedRecord;
 pub(crate) struct WindowRecords {
     pub(super) interface: RecordedInterface,
     pub(super) window: (UnixTime, UnixTime),
-    pub(super) flows: Vec<WindowFlow>,
+    /// The parts that the window was counted in; nearly always one.
+    parts: Vec<Vec<WindowFlow>>,
+    /// The flows of the window as logs know them, each once however many do.
+    pub(super) flows: Vec<Vec<WindowFlow>>,
+    /// The first part of each of `flows`.
+    from: Vec<usize>,
     pub(super) deliveries: Vec<Delivery>,
     /// The delivery that it stands at.
     delivery: usize,
@@ -30,6 +35,8 @@ pub(super) struct Delivery {
     pub(super) available_at: SimTime,
     pub(super) metadata: Option<Box<FlowMetadata>>,
     pub(super) wanted: Wanted,
+    /// Which flows of [`WindowRecords::flows`].
+    pub(super) flows: usize,
 }
 
 /// Which flows a log records.
@@ -45,20 +52,36 @@ impl WindowRecords {
     pub(super) fn new(
         interface: &RecordedInterface,
         window: (UnixTime, UnixTime),
-        flows: Vec<WindowFlow>,
+        parts: Vec<Vec<WindowFlow>>,
     ) -> Self {
         Self {
             interface: interface.clone(),
             window,
-            flows,
+            parts,
+            flows: Vec::new(),
+            from: Vec::new(),
             deliveries: Vec::new(),
             delivery: 0,
             flow: 0,
         }
     }
 
-    fn next_of(&mut self, traffic_type: TrafficType) -> Option<FlowRecord> {
-        let rest = self.flows.get(self.flow..)?;
+    /// Which of `flows` a log knows that came before the part `from`, or in the midst of none.
+    pub(super) fn flows_from(&mut self, from: usize) -> usize {
+        if let Some(known) = self.from.iter().position(|it| *it == from) {
+            return known;
+        }
+        self.from.push(from);
+        self.flows.push(match (self.parts.as_mut_slice(), from) {
+            ([only], 0) => std::mem::take(only),
+            (parts, from) => joined(&parts[from.min(parts.len())..]),
+        });
+        self.flows.len() - 1
+    }
+
+    fn next_of(&mut self, delivery: usize, traffic_type: TrafficType) -> Option<FlowRecord> {
+        let flows = self.deliveries[delivery].flows;
+        let rest = self.flows[flows].get(self.flow..)?;
         let passed = rest.iter().position(|flow| flow.is_of(traffic_type))?;
         self.flow += passed + 1;
         Some(rest[passed].record(&self.interface))
@@ -72,7 +95,7 @@ impl Iterator for WindowRecords {
         loop {
             let wanted = self.deliveries.get(self.delivery)?.wanted;
             let record = match wanted {
-                Wanted::Flows(traffic_type) => self.next_of(traffic_type),
+                Wanted::Flows(traffic_type) => self.next_of(self.delivery, traffic_type),
                 Wanted::NoData if self.flow == 0 => {
                     self.flow = 1;
                     Some(self.interface.no_data(self.window))

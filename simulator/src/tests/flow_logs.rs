@@ -107,11 +107,22 @@ fn a_log_made_within_a_window_knows_nothing_of_before() {
     let made = bench.world.config().starts.at(bench.world.now()).as_secs();
     send(&mut bench, 150);
     bench.wait(120);
-    let in_s3 = |it: &&crate::LoggedRecord| it.flow_log.as_str() == "fl-s3";
-    let records = bench.records.iter().filter(in_s3);
-    let starts: Vec<_> = records.map(|it| it.record.start.as_secs()).collect();
-    assert!(!starts.is_empty(), "none");
+    let in_s3 = |it: &crate::LoggedRecord| it.flow_log.as_str() == "fl-s3";
+    let (late, early): (Vec<_>, Vec<_>) = bench.records.iter().partition(|it| in_s3(it));
+    let starts: Vec<_> = late.iter().map(|it| it.record.start.as_secs()).collect();
     assert!(starts.iter().all(|it| *it >= made), "{starts:?}, {made}");
+    // Each packet at both ends, and once in the flow of each log.
+    let packets = |records: &[&crate::LoggedRecord]| -> u64 {
+        let flows = records.iter().filter_map(|it| it.record.flow.as_ref());
+        flows.map(|flow| flow.packets).sum()
+    };
+    assert_eq!((packets(&early), packets(&late)), (2 * (90 + 150), 2 * 150));
+    let with_flow: Vec<_> = early.iter().filter(|it| it.record.flow.is_some()).collect();
+    let windows: std::collections::BTreeSet<_> = with_flow
+        .iter()
+        .map(|it| (&it.record.interface_id, it.available_at))
+        .collect();
+    assert_eq!(with_flow.len(), windows.len(), "one record a window");
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! Front ends of AWS's services: what an HTTP client hears from S3, STS or SSM without a signed
 //! request.
 //!
-//! They speak plain HTTP on both ports: TLS and the services' own APIs are no part of the network.
+//! HTTP at port 80, and inside TLS at port 443; the services' own APIs are no part of the network.
 
 use std::net::IpAddr;
 
-use wirelab_model::AWS_SERVICES;
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_model::{AWS_SERVICES, AwsService};
 
 use super::Context;
 use super::http::{Request, Response};
 use crate::fabric::{Owner, Service, service_addresses};
+use crate::host::TlsServerSpec;
 
 /// The answer to a request that came by `service` to `local`.
 pub(super) fn answer(
@@ -21,7 +23,7 @@ pub(super) fn answer(
     if request.broken {
         return Response::empty(400);
     }
-    let name = service_name(service, local, context).unwrap_or_default();
+    let name = identity(service, local, context).map_or("", |(it, _)| it.name);
     let id = format!("{:016X}", context.now.as_nanos());
     if request.path == "/ping" || request.path == "/healthcheck" {
         // DynamoDB's own health check, and what others answer as well.
@@ -42,9 +44,28 @@ pub(super) fn answer(
         .with_header("x-amzn-RequestId", id)
 }
 
-/// Which service answers there.
-fn service_name(service: &Service, local: IpAddr, context: Context<'_>) -> Option<&'static str> {
-    let plan = context.plan;
+/// The certificate shown there: for the service's public name, for what is below it, and for the
+/// names of endpoints.
+pub(super) fn certificate(service: &Service, local: IpAddr, context: Context<'_>) -> TlsServerSpec {
+    let names = |(service, region): (&AwsService, SmolStr)| {
+        let public = service.public_name(&region);
+        let below = format_smolstr!("*.{public}");
+        let endpoints = format_smolstr!("*.{}.{region}.vpce.amazonaws.com", service.name);
+        vec![public, below, endpoints]
+    };
+    TlsServerSpec {
+        names: identity(service, local, context).map_or_else(Vec::new, names),
+        ..TlsServerSpec::default()
+    }
+}
+
+/// Which service answers there, and in which Region.
+fn identity(
+    service: &Service,
+    local: IpAddr,
+    context: Context<'_>,
+) -> Option<(&'static AwsService, SmolStr)> {
+    let (plan, resources) = (context.plan, context.resources);
     match service {
         Service::LinkLocal(_) => None,
         Service::Endpoint(interface) => {
@@ -52,17 +73,21 @@ fn service_name(service: &Service, local: IpAddr, context: Context<'_>) -> Optio
             let Owner::VpcEndpoint(at) = nic.owner else {
                 return None;
             };
-            Some(plan.endpoint(at).service?.name)
+            let vpc = resources.vpcs.get(&plan.vpc(nic.vpc).id)?;
+            Some((plan.endpoint(at).service?, vpc.region.clone()))
         }
-        Service::Gateway(id) => Some(plan.find_endpoint(id)?.service?.name),
+        Service::Gateway(id) => {
+            let vpc = &resources.vpc_endpoints.get(id)?.vpc_id;
+            let region = resources.vpcs.get(vpc)?.region.clone();
+            Some((plan.find_endpoint(id)?.service?, region))
+        }
         Service::Public(_) => {
-            let resources = context.resources;
             let mut regions = resources.vpcs.values().map(|it| &it.region);
             regions.find_map(|region| {
                 let mut services = AWS_SERVICES.iter();
                 let found =
                     services.find(|it| service_addresses(resources, it, region).contains(&local));
-                found.map(|it| it.name)
+                Some((found?, region.clone()))
             })
         }
     }

@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | UDP 53, TCP 53 | [`resolver`] | |
 //! | TCP 80 | [`metadata`] | [`front`] |
-//! | TCP 443 | | [`front`] |
+//! | TCP 443 | | [`front`], inside TLS |
 //! | UDP 123 | [`time_sync`] | |
 
 mod front;

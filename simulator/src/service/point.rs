@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
-use wirelab_model::{IpNet, SimTime};
+use wirelab_model::{IpNet, SimTime, Stream};
 use wirelab_wire::{IpPacket, MacAddr};
 
 use super::http::{Request, Response};
@@ -14,6 +14,8 @@ use super::{Context, front, resolver, time_sync};
 use crate::dns;
 use crate::fabric::{LINK_LOCAL_ADDRESSES, LinkLocal, Service};
 use crate::host::firewall::Firewall;
+use crate::host::program::Moment;
+use crate::host::program::tls::TlsServer;
 use crate::host::stack::{SocketId, Stack, StackEvent};
 use crate::host::tcp::Connection;
 use crate::host::{
@@ -34,6 +36,10 @@ pub(super) struct Point {
     service: Service,
     stack: Stack,
     inboxes: BTreeMap<SocketId, BytesMut>,
+    /// TLS of the connections that have it.
+    tls: BTreeMap<SocketId, TlsServer>,
+    /// How many connections began with TLS.
+    handshakes: u64,
     metadata: Metadata,
     /// Peers that asked for a token last: what goes to them bears the hop limit.
     limited: BTreeSet<SocketAddr>,
@@ -80,6 +86,8 @@ impl Point {
             service: service.clone(),
             stack,
             inboxes: BTreeMap::new(),
+            tls: BTreeMap::new(),
+            handshakes: 0,
             metadata: Metadata::default(),
             limited: BTreeSet::new(),
             timer: None,
@@ -137,6 +145,7 @@ impl Point {
             match event {
                 StackEvent::Accepted { socket, .. } => {
                     self.inboxes.insert(socket, BytesMut::new());
+                    self.secure(socket, context);
                     self.touched(socket, context);
                 }
                 StackEvent::Touched(socket) => self.touched(socket, context),
@@ -178,32 +187,82 @@ impl Point {
     fn touched(&mut self, socket: SocketId, context: Context<'_>) {
         let now = context.now;
         let data = self.stack.with(now, socket, Connection::receive);
-        let Some(inbox) = self.inboxes.get_mut(&socket) else {
+        if !self.inboxes.contains_key(&socket) {
             return;
-        };
-        for piece in data.unwrap_or_default() {
-            inbox.extend_from_slice(&piece);
         }
         let Some(connection) = self.stack.connection(socket) else {
-            self.inboxes.remove(&socket);
-            return;
+            return self.forget(socket);
         };
         let (ends, over) = (
             connection.ends,
             connection.at_end() || connection.is_finished(),
         );
         let (local, peer) = (ends.local, ends.remote);
-        let mut close = over;
+        let (data, broken) = self.plain(socket, local.ip(), data.unwrap_or_default(), context);
+        if let Some(inbox) = self.inboxes.get_mut(&socket) {
+            data.iter().for_each(|piece| inbox.extend_from_slice(piece));
+        }
+        let mut close = over || broken;
         while let Some(said) = self.next_answer(socket, local, peer, context) {
             close |= said.close;
-            self.stack.with(now, socket, |connection, cx| {
-                connection.send(said.octets, cx)
-            });
+            let octets = match self.tls.get_mut(&socket) {
+                Some(tls) => tls.seal(&said.octets),
+                None => said.octets,
+            };
+            self.say(now, socket, octets);
         }
         if close {
-            self.inboxes.remove(&socket);
+            let farewell = self.tls.get_mut(&socket).and_then(TlsServer::close_notify);
+            farewell
+                .into_iter()
+                .for_each(|it| self.say(now, socket, it));
+            self.forget(socket);
             self.stack.close(now, socket);
         }
+    }
+
+    /// A connection to port 443 begins with TLS.
+    fn secure(&mut self, socket: SocketId, context: Context<'_>) {
+        let port = self.stack.connection(socket).map(|it| it.ends.local.port());
+        if port == Some(HTTPS) {
+            let drawn = format!("{}/tls/{}", name(&self.service, context), self.handshakes);
+            let stream = Stream::new(context.config.seed.traffic, &drawn);
+            self.tls.insert(socket, TlsServer::new(stream));
+            self.handshakes += 1;
+        }
+    }
+
+    /// What has arrived without its TLS, and whether that is over; the handshake is answered.
+    fn plain(
+        &mut self,
+        socket: SocketId,
+        local: IpAddr,
+        data: Vec<Bytes>,
+        context: Context<'_>,
+    ) -> (Vec<Bytes>, bool) {
+        let Some(tls) = self.tls.get_mut(&socket).filter(|_| !data.is_empty()) else {
+            return (data, false);
+        };
+        let certificate = front::certificate(&self.service, local, context);
+        let moment = Moment {
+            now: context.now,
+            starts: context.config.starts,
+        };
+        let heard = tls.on_data(&certificate, data, moment);
+        for octets in heard.send {
+            self.say(context.now, socket, octets);
+        }
+        (heard.data, heard.closed || heard.trouble.is_some())
+    }
+
+    fn say(&mut self, now: SimTime, socket: SocketId, octets: Bytes) {
+        self.stack
+            .with(now, socket, |connection, cx| connection.send(octets, cx));
+    }
+
+    fn forget(&mut self, socket: SocketId) {
+        self.inboxes.remove(&socket);
+        self.tls.remove(&socket);
     }
 
     /// The answer to the next whole request, if there is one.

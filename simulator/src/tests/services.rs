@@ -113,6 +113,7 @@ fn zones(net: &mut Net) {
     use RecordSetType::{A, CNAME, SRV, TXT};
     let outer = vec![
         record("a.corp.internal.", A, 60, &["10.0.2.20"]),
+        record("pair.corp.internal.", A, 0, &["10.0.2.20", "10.0.3.30"]),
         record("db.corp.internal.", A, 30, &["10.0.2.20"]),
         record("www.corp.internal.", CNAME, 60, &["db.corp.internal."]),
         record("ext.corp.internal.", CNAME, 60, &["www.example.com."]),
@@ -683,8 +684,19 @@ fn an_interface_endpoint_is_an_interface_with_groups_of_its_own() {
         code,
         "403".to_owned(),
     );
-    let (_, code) = bench.run("app", &["nc", "-z", "-w", "2", STS, "443"]);
-    table.row("30", "and on 443", code, 0);
+    for name in [STS, regional] {
+        let code = status(&mut bench, "app", &[&format!("https://{name}/")]);
+        table.row("30", "and inside TLS on 443", code, "403".to_owned());
+    }
+    let other = [
+        "--resolve",
+        "other.example.com:443:10.0.2.50",
+        "https://other.example.com/",
+    ];
+    let mut line = vec!["curl", "-s", "-m", "3"];
+    line.extend(other);
+    let (_, code) = bench.run("app", &line);
+    table.row("30", "its certificate is for its own names", code, 60);
     let drops = bench.send(
         "eni-app",
         tcp(("10.0.1.10", 40_000), ("10.0.2.50", 22), SYN, 0),
@@ -706,7 +718,26 @@ fn an_interface_endpoint_is_an_interface_with_groups_of_its_own() {
         .filter(|it| it.action == FlowAction::Accept)
         .count();
     table.row("2.8", "its flow log has both ways", accepted >= 4, true);
-    table.finish(16);
+    table.finish(18);
+}
+
+#[test]
+fn nc_asks_no_further_address_for_a_port_that_is_open() {
+    let mut net = net();
+    zones(&mut net);
+    let mut bench = populated(&mut net);
+    for _ in 0..6 {
+        let (text, status) = bench.run(
+            "app",
+            &["nc", "-vz", "-w", "1", "pair.corp.internal", "8080"],
+        );
+        let last = text.lines().last().unwrap_or_default();
+        assert!(
+            last.contains("10.0.2.20") && last.contains("succeeded"),
+            "{text}"
+        );
+        assert_eq!(status, 0);
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod network_insights;
 mod network_interface;
 mod permission;
 pub(crate) mod prefix_list;
+mod private_ip_address;
 mod region;
 pub(crate) mod route;
 mod route_table;
@@ -71,7 +72,7 @@ operations! {
     AcceptVpcPeeringConnection Write vpc_peering_connection::accept, [DryRun];
     AllocateAddress Write address::allocate_address, [DryRun Tags];
     AssignIpv6Addresses Write ipv6_address::assign_ipv6_addresses, [];
-    AssignPrivateIpAddresses Write network_interface::assign_private_ip_addresses, [];
+    AssignPrivateIpAddresses Write private_ip_address::assign_private_ip_addresses, [];
     AssignPrivateNatGatewayAddress Write nat_gateway_address::assign, [DryRun];
     AssociateAddress Write address::associate_address, [DryRun];
     AssociateDhcpOptions Write dhcp_options::associate_dhcp_options, [DryRun];
@@ -274,7 +275,7 @@ operations! {
     StopInstances Write instance_state::stop_instances, [DryRun];
     TerminateInstances Write instance_state::terminate_instances, [DryRun];
     UnassignIpv6Addresses Write ipv6_address::unassign_ipv6_addresses, [];
-    UnassignPrivateIpAddresses Write network_interface::unassign_private_ip_addresses, [];
+    UnassignPrivateIpAddresses Write private_ip_address::unassign_private_ip_addresses, [];
     UnassignPrivateNatGatewayAddress Write nat_gateway_address::unassign, [DryRun];
     UpdateSecurityGroupRuleDescriptionsEgress Write security_group_rule::update_egress_descriptions,
         [DryRun];

@@ -43,6 +43,12 @@ pub(crate) trait Kind: Clone + Sized + 'static {
     }
 }
 
+/// Every resource with its type, as tag calls have it, and its tags.
+#[must_use]
+pub fn tagged(resources: &Resources) -> Vec<(&str, &'static str, &[Tag])> {
+    all_tags(resources, |_| true)
+}
+
 macro_rules! kinds {
     ($($kind:ident, $id:ident, $map:ident, $key:ident, $tags:ident, $tag_type:literal,
        $not_found:literal, $malformed:literal, $message:literal
@@ -88,14 +94,14 @@ macro_rules! kinds {
             })?
         })*
 
-        /// Tags of the resources whose ids `owned` takes: (resource id, resource type, tags).
+        /// Tags of the resources whose ids `owned` takes: resource id, resource type, tags.
         pub(crate) fn all_tags(
             resources: &Resources,
             owned: impl Fn(&str) -> bool,
-        ) -> Vec<(String, &'static str, &[Tag])> {
+        ) -> Vec<(&str, &'static str, &[Tag])> {
             let mut all = Vec::new();
             $(for (id, it) in resources.$map.iter().filter(|(id, _)| owned(id.as_str())) {
-                all.push((id.to_string(), $tag_type, it.tags()));
+                all.push((id.as_str(), $tag_type, it.tags()));
             })*
             all
         }

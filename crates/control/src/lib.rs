@@ -57,6 +57,7 @@ pub use cloudwatch::{
 };
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
 pub use ec2::{Question, QuestionSource};
+pub use kind::tagged;
 pub use logs::{
     Extracted, FilterPattern, FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricPublication,
     MetricTransformation, PatternError, PutEvent, SubscriptionFilter,

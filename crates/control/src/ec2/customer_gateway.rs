@@ -27,21 +27,16 @@ pub(crate) struct CreateCustomerGateway {
     bgp_asn: Option<u32>,
     ip_address: Option<Ipv4Addr>,
     public_ip: Option<Ipv4Addr>,
-    #[serde(default, rename = "DeviceName")]
-    _device_name: Option<SmolStr>,
+    device_name: Option<SmolStr>,
 }
 
+/// "An identical request returns information about the existing customer gateway" (EC2 API
+/// Reference); a device name of its own makes another one.
 pub(crate) fn create_customer_gateway(
     tx: &mut Transaction<'_>,
     request: CreateCustomerGateway,
 ) -> Reply {
     check_type(&request.gateway_type)?;
-    let owner = &tx.owner;
-    let others = tx.each::<CustomerGateway>();
-    let alive = others.filter(|it| it.owner_id == *owner);
-    if alive.count() >= tx.config.quotas.customer_gateways {
-        return Err(error::customer_gateway_limit());
-    }
     // "1 to 2,147,483,647" by default, and more in `BgpAsnExtended` (EC2 API Reference).
     if let Some(asn) = request.bgp_asn.filter(|asn| !(1..=MAX_ASN).contains(asn)) {
         return Err(error::invalid_value(
@@ -51,10 +46,28 @@ pub(crate) fn create_customer_gateway(
         ));
     }
     let address = request.ip_address.or(request.public_ip);
+    let ip_address = address.ok_or_else(|| error::missing_parameter("IpAddress"))?;
+    let bgp_asn = request.bgp_asn.unwrap_or(DEFAULT_ASN);
+    let device_name = request.device_name;
+    let owner = &tx.owner;
+    let mine = tx
+        .each::<CustomerGateway>()
+        .filter(|it| it.owner_id == *owner);
+    let mine: Vec<_> = mine.collect();
+    let is_it = |it: &&&CustomerGateway| {
+        it.ip_address == ip_address && it.bgp_asn == bgp_asn && it.device_name == device_name
+    };
+    if let Some(known) = mine.iter().find(is_it) {
+        return Ok(json!({ "CustomerGateway": show(known) }));
+    }
+    if mine.len() >= tx.config.quotas.customer_gateways {
+        return Err(error::customer_gateway_limit());
+    }
     let gateway = CustomerGateway {
         customer_gateway_id: tx.new_id::<CustomerGateway>(),
-        ip_address: address.ok_or_else(|| error::missing_parameter("IpAddress"))?,
-        bgp_asn: request.bgp_asn.unwrap_or(DEFAULT_ASN),
+        ip_address,
+        bgp_asn,
+        device_name,
         state: ResourceState::Available,
         owner_id: tx.owner.clone(),
         tags: tx.tags::<CustomerGateway>()?,
@@ -118,6 +131,7 @@ fn show(gateway: &CustomerGateway) -> Value {
     json!({
         "CustomerGatewayId": gateway.customer_gateway_id,
         "BgpAsn": gateway.bgp_asn.to_string(),
+        "DeviceName": gateway.device_name,
         "IpAddress": gateway.ip_address,
         "State": gateway.state,
         "Type": "ipsec.1",

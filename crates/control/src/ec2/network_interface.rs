@@ -276,69 +276,6 @@ pub(crate) fn delete(state: &mut State, id: &NetworkInterfaceId) {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct AssignPrivateIpAddresses {
-    network_interface_id: NetworkInterfaceId,
-    #[serde(default)]
-    private_ip_addresses: Vec<Ipv4Addr>,
-    #[serde(default)]
-    secondary_private_ip_address_count: usize,
-}
-
-pub(crate) fn assign_private_ip_addresses(
-    tx: &mut Transaction<'_>,
-    request: AssignPrivateIpAddresses,
-) -> Reply {
-    let id = request.network_interface_id;
-    let count = request.secondary_private_ip_address_count;
-    refuse_managed(tx.get::<NetworkInterface>(&id)?)?;
-    if request.private_ip_addresses.is_empty() && count == 0 {
-        return Err(error::missing_one_of(
-            "PrivateIpAddresses, SecondaryPrivateIpAddressCount",
-        ));
-    }
-    let added = add_addresses(tx, &id, &request.private_ip_addresses, count)?;
-    let shown: Vec<_> = added
-        .iter()
-        .map(|it| json!({ "PrivateIpAddress": it }))
-        .collect();
-    Ok(json!({ "NetworkInterfaceId": id, "AssignedPrivateIpAddresses": shown }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct UnassignPrivateIpAddresses {
-    network_interface_id: NetworkInterfaceId,
-    private_ip_addresses: Vec<Ipv4Addr>,
-}
-
-pub(crate) fn unassign_private_ip_addresses(
-    tx: &mut Transaction<'_>,
-    request: UnassignPrivateIpAddresses,
-) -> Reply {
-    let interface = tx.edit::<NetworkInterface>(&request.network_interface_id)?;
-    refuse_managed(interface)?;
-    for address in request.private_ip_addresses {
-        let known = interface
-            .private_ip_addresses
-            .iter()
-            .position(|it| it.private_ip_address == address && !it.primary);
-        let Some(index) = known else {
-            return Err(error::invalid_parameter_value(format_args!(
-                "Some of the specified addresses are not assigned to interface {} as secondary \
-                ones: {address}",
-                interface.network_interface_id
-            )));
-        };
-        if interface.private_ip_addresses[index].association.is_some() {
-            return Err(error::address_in_use(address));
-        }
-        interface.private_ip_addresses.remove(index);
-    }
-    Ok(done())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct DescribeNetworkInterfaces {
     #[serde(default)]
     network_interface_ids: Vec<NetworkInterfaceId>,

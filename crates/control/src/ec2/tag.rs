@@ -140,16 +140,16 @@ pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
     let mut all = kind::all_tags(reader.resources(), |id| reader.owns(id));
     let insights = reader.state.insights.all_tags();
     let insights = insights.filter(|(id, ..)| reader.owns(id));
-    all.extend(insights.map(|(id, kind, tags)| (id.to_owned(), kind, tags)));
+    all.extend(insights);
     for group in reader.each::<SecurityGroup>() {
         let rules = group.rules.iter().map(|it| &it.security_group_rule_id);
         let tagged = rules.filter_map(|id| Some((id, reader.state.rule_tags.get(id)?)));
-        all.extend(tagged.map(|(id, it)| (id.to_string(), "security-group-rule", &it[..])));
+        all.extend(tagged.map(|(id, it)| (id.as_str(), "security-group-rule", &it[..])));
     }
     let mut chosen = Vec::new();
     for (id, resource_type, tags) in all {
         for tag in tags {
-            let described = (id.clone(), resource_type, tag.clone());
+            let described = (id.to_owned(), resource_type, tag.clone());
             if reader.passes(&described, std::slice::from_ref(tag), FIELDS)? {
                 chosen.push(described);
             }

@@ -35,6 +35,8 @@ pub struct CustomerGateway {
     pub ip_address: Ipv4Addr,
     /// Its AS number.
     pub bgp_asn: u32,
+    /// What the caller calls the device, which tells apart gateways that are alike.
+    pub device_name: Option<SmolStr>,
     /// State.
     pub state: ResourceState,
     /// Owner.

@@ -72,3 +72,50 @@ fn a_lab_with_mistakes_leaves_nothing_behind_and_names_where_it_was_looked_for()
         .exits(2);
     assert!(ran.stderr.contains("labs/NAME/lab.toml"), "{}", ran.stderr);
 }
+
+/// A call's parameter that names what it makes.
+fn named(kind: &str, name: &str) -> String {
+    format!(
+        r#"TagSpecifications=[{{"ResourceType":"{kind}","Tags":[{{"Key":"Name","Value":"{name}"}}]}}]"#
+    )
+}
+
+#[test]
+fn networks_of_one_block_are_told_apart_and_everything_goes_by_its_name_tag() {
+    let place = Place::new();
+    place.wirelab(&["sandbox", ".", "--", "true"]).exits(0);
+    let call = |words: &[&str], kind: &str, name: &str| {
+        let tag = named(kind, name);
+        let words = [&["call"], words, &[&tag]].concat();
+        place.wirelab(&words).exits(0);
+    };
+    for vpc in ["one", "two"] {
+        call(&["ec2:CreateVpc", "CidrBlock=10.1.0.0/16"], "vpc", vpc);
+        let of = format!("VpcId={vpc}");
+        let subnet = ["ec2:CreateSubnet", &of, "CidrBlock=10.1.1.0/24"];
+        call(&subnet, "subnet", vpc);
+    }
+    for (machine, subnet, address) in [
+        ("app", "one", "10.1.1.10"),
+        ("db", "one", "10.1.1.11"),
+        ("other", "two", "10.1.1.10"),
+    ] {
+        let subnet = format!("SubnetId={subnet}");
+        let address = format!("PrivateIpAddress={address}");
+        let mut run = vec!["ec2:RunInstances", "ImageId=ami-12345678", "MinCount=1"];
+        run.extend(["MaxCount=1", &subnet, &address]);
+        call(&run, "instance", machine);
+    }
+    let table = place.wirelab(&["reach"]).exits(0).stdout;
+    assert_eq!(table, "app > db   everything\ndb  > app  everything\n");
+    for end in ["app", "subnet.one", "one"] {
+        let table = place.wirelab(&["reach", end, "db"]).exits(0).stdout;
+        assert!(table.starts_with("app > db  everything"), "{table}");
+    }
+    for end in ["other", "subnet.two"] {
+        let none = place.wirelab(&["reach", end]).exits(0);
+        assert_eq!(none.stdout, "", "{end}");
+    }
+    let both = place.wirelab(&["path", "10.1.1.10", "10.1.1.11:80"]);
+    assert!(both.exits(2).stderr.contains("app, other"));
+}

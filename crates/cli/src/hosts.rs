@@ -114,7 +114,7 @@ impl Service {
 /// Interfaces of NAT gateways and endpoints, and those that nobody has.
 pub(crate) fn services(session: &Session) -> Vec<Service> {
     let resources = session.run().world().resources();
-    let names = &session.plan().names;
+    let names = &session.names();
     let bare = resources.network_interfaces.values().filter(|nic| {
         let attached = nic.attachment.as_ref();
         attached.is_none_or(|it| it.instance_id.is_none())

@@ -22,6 +22,25 @@ impl Names {
         self.ids.insert(name, id);
     }
 
+    /// These names, and those of what was made since: kind, id and name of each. Who has a name
+    /// keeps it, and one that two of a kind have means neither.
+    #[must_use]
+    pub fn and<'a>(&self, made: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
+        let mut found: BTreeMap<String, Option<&str>> = BTreeMap::new();
+        for (kind, id, name) in made {
+            if !self.names.contains_key(id) && is_word(name) {
+                let known = found.entry(format!("{kind}.{name}"));
+                known.and_modify(|it| *it = None).or_insert(Some(id));
+            }
+        }
+        let mut all = self.clone();
+        found.retain(|name, _| !self.ids.contains_key(name));
+        for (name, id) in found {
+            id.into_iter().for_each(|id| all.bind(name.as_str(), id));
+        }
+        all
+    }
+
     /// The id of `network_acl.db`.
     #[must_use]
     pub fn id(&self, name: &str) -> Option<&SmolStr> {
@@ -120,6 +139,12 @@ fn kinds(parameter: &str) -> Vec<String> {
     kinds.iter().map(|kind| (*kind).to_owned()).collect()
 }
 
+/// Whether something can be called by it on a command line.
+fn is_word(name: &str) -> bool {
+    let fits = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_' | '/');
+    !name.is_empty() && name.chars().all(fits)
+}
+
 /// `network_acl` for `NetworkAcl`.
 fn snake(name: &str) -> String {
     let mut snake = String::new();
@@ -182,5 +207,30 @@ mod tests {
             ["internet_gateway.edge", "vpn_gateway.edge"]
         );
         assert!(names.takes("Description").is_empty());
+    }
+
+    #[test]
+    fn what_was_made_since_is_called_by_its_tag_if_that_says_which() {
+        let mut names = Names::default();
+        names.bind("subnet.db", "subnet-1");
+        let made = [
+            ("subnet", "subnet-1", "other"),
+            ("subnet", "subnet-2", "web"),
+            ("subnet", "subnet-3", "db"),
+            ("subnet", "subnet-4", "twin"),
+            ("subnet", "subnet-5", "twin"),
+            ("subnet", "subnet-6", "no word"),
+            ("vpc", "vpc-1", "web"),
+        ];
+        let names = names.and(made);
+        let known: Vec<_> = names.iter().map(|(name, id)| (name, id.as_str())).collect();
+        let wanted = [
+            ("subnet.db", "subnet-1"),
+            ("subnet.web", "subnet-2"),
+            ("vpc.web", "vpc-1"),
+        ];
+        assert_eq!(known, wanted);
+        assert_eq!(names.short("subnet-1"), Some("db"));
+        assert_eq!(names.short("vpc-1"), Some("web"));
     }
 }

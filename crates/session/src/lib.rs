@@ -24,6 +24,7 @@ mod history;
 mod insights;
 mod journal;
 mod lock;
+mod names;
 mod replay;
 mod run;
 mod sandbox;

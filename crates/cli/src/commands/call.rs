@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     match outcome.reply {
         Ok(reply) => print_reply(&reply),
-        Err(error) => Err(refused(&call, &error, &session.plan().names)),
+        Err(error) => Err(refused(&call, &error, &session.names())),
     }
 }
 
@@ -171,11 +171,12 @@ fn known_service(service: &str) -> Result<(), Failure> {
     )
 }
 
-/// `ec2:CreateRoute` with `Name=value` pairs. A value that is a name in the scenario
+/// `ec2:CreateRoute` with `Name=value` pairs. A value that is a name in the scenario or a `Name` tag
 /// (`network_acl.db`, or `db` where a network ACL's id is due) stands for that resource's id, as
-/// it does in scenario files.
+/// names do in scenario files.
 fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Call, Failure> {
     let (service, operation) = operation.split_once(':').unwrap_or(("ec2", operation));
+    let names = session.names();
     let mut map = Map::new();
     for parameter in parameters {
         unquoted(parameter)?;
@@ -184,7 +185,7 @@ fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Ca
                 .hint("write `Name=value`, as in `RuleNumber=120`; quote JSON for the shell:")
                 .hint("'PortRange={\"From\":22,\"To\":22}'")
         })?;
-        let value = value(name, text, session);
+        let value = value(name, text, &names);
         if map.insert(name.to_owned(), value).is_some() {
             return Err(Failure::usage(format!("`{name}` is given twice"))
                 .hint("lists are JSON: 'GroupIds=[\"sg-1\",\"sg-2\"]'"));
@@ -219,9 +220,9 @@ fn unquoted(parameter: &str) -> Result<(), Failure> {
     .hint(format!("quote it: '{name}={{\"From\":22,\"To\":22}}'")))
 }
 
-fn value(name: &str, text: &str, session: &Session) -> Value {
+fn value(name: &str, text: &str, names: &Names) -> Value {
     let mut value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
-    session.plan().names.put_ids(name, &mut value);
+    names.put_ids(name, &mut value);
     value
 }
 

@@ -106,7 +106,7 @@ struct Filter {
 
 impl Filter {
     fn new(arguments: &Arguments, run: &Run) -> Result<Self, Failure> {
-        let names = &run.plan().names;
+        let names = &run.names();
         Ok(Self {
             event: arguments.event.as_deref().map(event_name).transpose()?,
             user: match &arguments.user {

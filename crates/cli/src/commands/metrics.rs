@@ -88,7 +88,7 @@ fn choose<'a>(
     arguments: &Arguments,
     window: (UnixTime, UnixTime),
 ) -> Result<Vec<Series<'a>>, Failure> {
-    let names = &run.plan().names;
+    let names = &run.names();
     let all = &run.evidence().metrics;
     let wanted = arguments.resource.as_deref();
     let of_resource = |metric: &&Metric| wanted.is_none_or(|it| is_of(metric, it, names));

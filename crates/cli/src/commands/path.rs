@@ -18,8 +18,8 @@ Examples:
 
 ")]
 pub(crate) struct Arguments {
-    /// Who sends: a host's name or an address of it, an interface's id, an address outside, or
-    /// `internet`
+    /// Who sends: a host's name or an address of it, a NAT gateway's name, an interface's id, an
+    /// address outside, or `internet`
     #[arg(value_name = "FROM")]
     from: String,
     /// Where to: `HOST:PORT/tcp`, `ADDRESS:PORT/udp`, `HOST/icmp`. A name means the address that
@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         output::json(&printed(&session, &report, fit.as_ref()))?;
     } else {
         let mut text = shown(&session, &report, arguments.long);
-        let names = &session.plan().names;
+        let names = &session.names();
         text += &fit.map(|it| words::fit(&it, names)).unwrap_or_default();
         output::text(&text)?;
         let is_service = aws_ip_range(to).is_some_and(|range| range != "EC2");
@@ -131,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 }
 
 fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed {
-    let names = &session.plan().names;
+    let names = &session.names();
     let (protocol, port) = match report.probe.protocol {
         ProbeProtocol::Tcp(port) => ("tcp", Some(port)),
         ProbeProtocol::Udp(port) => ("udp", Some(port)),
@@ -160,7 +160,7 @@ fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed
 
 /// A line a direction if that fits, else a line a hop.
 fn shown(session: &Session, report: &PathReport, long: bool) -> String {
-    let names = &session.plan().names;
+    let names = &session.names();
     let (marks, arrows) = if terminal::ascii_only() {
         (Marks::Ascii, ["->", "<-"])
     } else {
@@ -215,7 +215,9 @@ fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
         return Ok(Origin::Internet { source });
     }
     let Ok(source) = text.parse::<IpAddr>() else {
-        let id = NetworkInterfaceId::new(text);
+        let named = format!("network_interface.{text}");
+        let id = session.names().id(&named).cloned();
+        let id = NetworkInterfaceId::new(id.unwrap_or_else(|| text.into()));
         let found = hosts::find(session, text);
         let resources = session.run().world().resources();
         if found.is_err() && resources.network_interfaces.contains_key(&id) {
@@ -224,8 +226,15 @@ fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
         }
         return Ok(found?[0].host.as_str().into());
     };
-    if let Some(host) = owner(session, source) {
-        return Ok(host.as_str().into());
+    match &owners(session, source)[..] {
+        [host] => return Ok(host.as_str().into()),
+        [] => {}
+        several => {
+            let several = several.join(", ");
+            let many =
+                format!("{source} is an address of each of {several}, in networks of their own");
+            return Err(Failure::usage(many).hint("give the name of the one that sends"));
+        }
     }
     if is_public(source) {
         return Ok(Origin::Internet { source });
@@ -236,13 +245,18 @@ fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
     .hint("`wirelab status` lists hosts and addresses"))
 }
 
-/// The machine that has `address`.
+/// The machine that has `address`, or the first of those that do.
 fn owner(session: &Session, address: IpAddr) -> Option<String> {
-    let interfaces = hosts::interfaces(session.run());
-    let found = interfaces
-        .into_iter()
-        .find(|it| addresses(it).any(|its| its == address));
-    found.map(|it| it.host)
+    owners(session, address).into_iter().next()
+}
+
+/// The machines that have `address`, in networks of their own where there are several.
+fn owners(session: &Session, address: IpAddr) -> Vec<String> {
+    let interfaces = hosts::interfaces(session.run()).into_iter();
+    let found = interfaces.filter(|it| addresses(it).any(|its| its == address));
+    let mut found: Vec<String> = found.map(|it| it.host).collect();
+    found.dedup();
+    found
 }
 
 fn addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> {
@@ -251,7 +265,7 @@ fn addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> {
 }
 
 fn refuse_itself(session: &Session, from: &str, to: IpAddr) -> Result<(), Failure> {
-    if owner(session, to).as_deref() != Some(from) {
+    if !owners(session, to).iter().any(|it| it == from) {
         return Ok(());
     }
     Err(Failure::usage(format!(

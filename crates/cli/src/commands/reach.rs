@@ -13,7 +13,8 @@ use crate::args::{Json, TEMPLATE};
 ///
 /// Exact for all addresses, protocols and ports, by the rules, routes and gateways as they are now.
 /// What programs or a host's own firewall do with it is not asked. Messages of ICMP are told by
-/// name or as type/code; codes that no message has, as 1 to 255 of a ping, are in `--json` alone.
+/// name or as type/code; what nobody sends (codes that no message has, as 1 to 255 of a ping; ICMP's
+/// number of the other IP version) is in `--json` alone.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -54,7 +55,7 @@ use crate::{folder, output, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
-    let who = Who::new(&session, session.run());
+    let who = Who::new(session.run());
     let ends = [
         who.find(&session, &arguments.from)?,
         who.find(&session, &arguments.to)?,
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         let before = reach(opened.world());
         let mut flows = who.flows((&now.difference(&before), &now), &ends, "new");
         let gone = before.difference(&now);
-        let names = Who::new(&session, &opened);
+        let names = Who::new(&opened);
         flows.extend(names.flows((&gone, &before), &ends, "gone"));
         flows
     } else {

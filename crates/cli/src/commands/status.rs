@@ -103,7 +103,7 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
 
 /// The flow logs as `wirelab query -g` takes them, first those that a task asks about.
 fn log_groups(session: &Session) -> Vec<String> {
-    let names = &session.plan().names;
+    let names = &session.names();
     let asked: BTreeSet<&str> = (session.lab().tasks.iter())
         .filter_map(|task| match &task.kind {
             TaskKind::LogsInsights(query) => names.id(&query.log_group).map(|id| id.as_str()),

@@ -102,7 +102,7 @@ fn log_group(run: &Run, flow_log: &FlowLog) -> Result<LogGroup, Failure> {
 
 /// The lab's only flow log, or the one of that log group, name in the scenario, or id.
 fn choose<'a>(run: &'a Run, name: Option<&str>) -> Result<&'a FlowLog, Failure> {
-    let names = &run.plan().names;
+    let names = &run.names();
     let logs = &run.world().resources().flow_logs;
     let groups: Vec<&str> = logs.values().map(|log| group_name(log, names)).collect();
     let Some(name) = name else {

@@ -203,6 +203,29 @@ fn ports_of_one_protocol_are_put_together() {
 }
 
 #[test]
+fn the_number_of_the_other_icmp_is_not_told() {
+    let app = label("app", Kind::Machine, &["10.0.1.5"]);
+    let db = label("db", Kind::Machine, &["10.0.2.5"]);
+    let protocols = |low: u128, high: u128, answered| {
+        let mut flow = flow([&app, &db], ["10.0.1.5", "10.0.2.5"], [ANY, ANY], answered);
+        let mut whole = Region::protocol(IpVersion::V4, &Interval { low, high }.into());
+        let region = whole.remove(0).with(Dimension::Source, block("10.0.1.5"));
+        let region = region.and_then(|it| it.with(Dimension::Destination, block("10.0.2.5")));
+        flow.region = region.expect("not empty");
+        flow
+    };
+    let parts = [
+        protocols(0, 0, true),
+        protocols(2, 5, true),
+        protocols(7, 16, true),
+        protocols(18, 57, true),
+        protocols(58, 58, false),
+        protocols(59, 255, true),
+    ];
+    shows(&parts, &["app > db  other protocols"]);
+}
+
+#[test]
 fn icmp_is_told_by_its_messages_not_by_codes_that_nobody_sends() {
     let app = label("app", Kind::Machine, &["10.0.1.5"]);
     let db = label("db", Kind::Machine, &["10.0.2.5"]);

@@ -20,7 +20,8 @@ type Ports = BTreeMap<Ranges, Ranges>;
 
 impl Traffic {
     /// What is in the boxes, whatever their addresses. A type of ICMP of which there is but one
-    /// message is whole with that: no sender uses its other codes.
+    /// message is whole with that: no sender uses its other codes. Nor does one use the number that
+    /// ICMP has in the other version of IP.
     pub(super) fn of(regions: &[&Region]) -> Self {
         let mut all = Self {
             tcp: ports(regions, 6),
@@ -38,8 +39,10 @@ impl Traffic {
                     known.and_modify(join).or_insert_with(|| codes.clone());
                 }
             } else if !matches!(numbers.only(), Some(6 | 17)) {
+                let numbers = numbers.subtract(&foreign_icmp(region.version));
                 let known = all.others.take();
-                all.others = Some(known.map_or_else(|| numbers.clone(), |it| it.union(numbers)));
+                let known = known.map_or_else(|| numbers.clone(), |it| it.union(&numbers));
+                all.others = Some(known).filter(|it| !it.is_empty());
             }
         }
         if let Some(region) = regions.first() {
@@ -228,10 +231,20 @@ fn port_words(name: &str, from: &Ranges, to: &Ranges) -> String {
     word
 }
 
+/// The number that ICMP has in the other version of IP.
+fn foreign_icmp(version: IpVersion) -> Ranges {
+    let other = match version {
+        IpVersion::V4 => IpVersion::V6,
+        IpVersion::V6 => IpVersion::V4,
+    };
+    Interval::single(other.icmp().into()).into()
+}
+
 fn other_words(version: IpVersion, others: &Ranges) -> String {
     let named = [u128::from(version.icmp()), 6, 17].map(Interval::single);
     let missing = Ranges::from(Interval::OCTET)
         .subtract(&Ranges::of(named))
+        .subtract(&foreign_icmp(version))
         .subtract(others);
     match (missing.count(), others.count()) {
         (0, _) => "other protocols".to_owned(),

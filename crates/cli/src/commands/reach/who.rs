@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use wirelab_model::IpNet;
+use wirelab_model::{IpNet, VpcId};
 use wirelab_session::{Run, Session};
 use wirelab_simulator::reach::{
     Dimension, End, Interval, IpVersion, PacketSet, Ranges, Reach, Region, address_number,
@@ -20,6 +20,12 @@ const MOST_APART: u128 = 1024;
 /// No more machines outside stand in one cell by their names.
 const MOST_NAMED: u128 = 4;
 
+/// Where an address is: in a VPC, or outside. Two VPCs may have the same addresses.
+type Place = Option<VpcId>;
+
+/// Addresses that are meant by one side; none instead of a place: wherever they are.
+type Block = (Option<Place>, IpVersion, Interval);
+
 /// One side of the question.
 pub(super) enum Side {
     Anybody,
@@ -27,24 +33,29 @@ pub(super) enum Side {
     /// A customer gateway or an endpoint, and what is behind it, by id.
     Behind(String),
     /// These addresses.
-    In(Vec<(IpVersion, Interval)>),
+    In(Vec<Block>),
 }
 
 impl Side {
-    fn of_blocks(blocks: impl IntoIterator<Item = IpNet>) -> Self {
+    fn anywhere(block: IpNet) -> Self {
+        Self::In(vec![(None, IpVersion::of(&block), block.into())])
+    }
+
+    fn at(blocks: impl IntoIterator<Item = (Place, IpNet)>) -> Self {
         let blocks = blocks.into_iter();
-        Self::In(blocks.map(|it| (IpVersion::of(&it), it.into())).collect())
+        let blocks = blocks.map(|(at, it)| (Some(at), IpVersion::of(&it), it.into()));
+        Self::In(blocks.collect())
     }
 
     /// The one public address that was asked about, if it is on the internet and no machine has it.
     pub(super) fn stranger(&self, who: &Who, run: &Run) -> Option<IpAddr> {
         let Self::In(blocks) = self else { return None };
-        let [(version, block)] = blocks[..] else {
+        let [(_, version, block)] = blocks[..] else {
             return None;
         };
         let address = version.address(block.low);
         let is_one = block.low == block.high && is_public(address);
-        let is_free = !who.names.contains_key(&address);
+        let is_free = !who.names.keys().any(|(_, it)| *it == address);
         let is_free = is_free && run.world().vpc_of_address(address).is_none();
         (is_one && is_free).then_some(address)
     }
@@ -52,63 +63,65 @@ impl Side {
 
 /// Who has which address.
 pub(super) struct Who {
-    names: BTreeMap<IpAddr, String>,
+    names: BTreeMap<(Place, IpAddr), String>,
     /// Public addresses of interfaces, which a gateway translates.
     public: BTreeSet<IpAddr>,
-    subnets: Vec<(IpNet, String)>,
+    /// Everything at an interface, public addresses too, by its id.
+    interfaces: BTreeMap<String, Vec<(Place, IpAddr)>>,
+    subnets: Vec<(VpcId, IpNet, String)>,
     /// Id and name.
     gateways: BTreeMap<String, String>,
 }
 
 impl Who {
-    /// The names that a session has for what there is in a run of it.
-    pub(super) fn new(session: &Session, run: &Run) -> Self {
-        let names = &session.plan().names;
+    /// Whoever is there in a run.
+    pub(super) fn new(run: &Run) -> Self {
+        let names = run.names();
         let short = |id: &str| names.short(id).unwrap_or(id).to_owned();
         let resources = run.world().resources();
-        let mut by_address = BTreeMap::new();
-        let mut public = BTreeSet::new();
+        let mut who = Self {
+            names: BTreeMap::new(),
+            public: BTreeSet::new(),
+            interfaces: BTreeMap::new(),
+            subnets: Vec::new(),
+            gateways: BTreeMap::new(),
+        };
         for nic in resources.network_interfaces.values() {
             let instance = nic.attachment.as_ref();
             let instance = instance.and_then(|it| it.instance_id.as_ref());
-            let name = match instance {
-                Some(id) => short(id.as_str()),
-                None => short(nic.network_interface_id.as_str()),
-            };
-            for its in &nic.private_ip_addresses {
-                by_address.insert(IpAddr::from(its.private_ip_address), name.clone());
-                if let Some(association) = &its.association {
-                    by_address.insert(association.public_ip.into(), name.clone());
-                    public.insert(association.public_ip.into());
-                }
-            }
-            for its in &nic.ipv6_addresses {
-                by_address.insert((*its).into(), name.clone());
-            }
+            let id = nic.network_interface_id.as_str();
+            let name = short(instance.map_or(id, |it| it.as_str()));
+            let private = nic.private_ip_addresses.iter();
+            let public = private.clone().filter_map(|it| it.association.as_ref());
+            who.public
+                .extend(public.clone().map(|it| IpAddr::from(it.public_ip)));
+            let own = private.map(|it| it.private_ip_address);
+            let own = own.chain(public.map(|it| it.public_ip)).map(IpAddr::from);
+            let own = own.chain(nic.ipv6_addresses.iter().copied().map(IpAddr::from));
+            let own = own.map(|it| (Some(nic.vpc_id.clone()), it));
+            let own: Vec<(Place, IpAddr)> = own.collect();
+            who.names
+                .extend(own.iter().map(|it| (it.clone(), name.clone())));
+            who.interfaces.insert(id.to_owned(), own);
         }
-        // Machines outside AWS.
         for it in hosts::interfaces(run) {
-            for address in addresses(&it) {
-                by_address.entry(address).or_insert_with(|| it.host.clone());
+            if it.network_interface_id.is_none() {
+                let own = addresses(&it).map(|address| ((None, address), it.host.clone()));
+                who.names.extend(own);
             }
         }
-        let subnets = resources.subnets.values().flat_map(|it| {
+        for it in resources.subnets.values() {
             let name = format!("subnet.{}", short(it.subnet_id.as_str()));
             let v6 = it.ipv6_cidr_block.map(IpNet::V6);
             let blocks = std::iter::once(IpNet::V4(it.cidr_block)).chain(v6);
-            blocks.map(move |block| (block, name.clone()))
-        });
+            let own = blocks.map(|block| (it.vpc_id.clone(), block, name.clone()));
+            who.subnets.extend(own);
+        }
         let gateways = resources.customer_gateways.keys().map(|id| id.as_str());
         let endpoints = resources.vpc_endpoints.keys().map(|id| id.as_str());
-        Self {
-            names: by_address,
-            public,
-            subnets: subnets.collect(),
-            gateways: gateways
-                .chain(endpoints)
-                .map(|id| (id.to_owned(), short(id)))
-                .collect(),
-        }
+        let gateways = gateways.chain(endpoints);
+        who.gateways = gateways.map(|id| (id.to_owned(), short(id))).collect();
+        who
     }
 
     /// Whom a word of the command line, or of a table, means.
@@ -119,28 +132,34 @@ impl Who {
             _ => {}
         }
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Side::of_blocks([IpNet::from(address)]));
+            return Ok(Side::anywhere(IpNet::from(address)));
         }
         if let Ok(block) = text.parse::<IpNet>() {
-            return Ok(Side::of_blocks([block]));
+            return Ok(Side::anywhere(block));
         }
         let bare = ["instance.", "host.", "network_interface.", "nat_gateway."];
         let bare = bare.into_iter().find_map(|kind| text.strip_prefix(kind));
         let bare = bare.unwrap_or(text);
         let found = hosts::find(session, bare);
-        let own = found.iter().flatten().flat_map(addresses);
+        let own = found.iter().flatten().flat_map(|it| self.at(it));
+        let interface = self.interfaces.get(bare).into_iter().flatten().cloned();
         let called = self.names.iter().filter(|(_, name)| *name == bare);
-        let mut all: Vec<IpAddr> = own.chain(called.map(|(address, _)| *address)).collect();
-        all.sort_unstable();
-        all.dedup();
+        let all: BTreeSet<_> = own
+            .chain(interface)
+            .chain(called.map(|(at, _)| at.clone()))
+            .collect();
         if !all.is_empty() {
-            return Ok(Side::of_blocks(all.into_iter().map(IpNet::from)));
+            return Ok(Side::at(all.into_iter().map(|(at, it)| (at, it.into()))));
         }
         let subnet = text.strip_prefix("subnet.").unwrap_or(text);
-        let blocks = self.subnets.iter().filter(|(_, name)| name[7..] == *subnet);
-        let blocks: Vec<_> = blocks.map(|(block, _)| *block).collect();
+        let blocks = self
+            .subnets
+            .iter()
+            .filter(|(.., name)| name[7..] == *subnet);
+        let blocks = blocks.map(|(vpc, block, _)| (Some(vpc.clone()), *block));
+        let blocks: Vec<_> = blocks.collect();
         if !blocks.is_empty() {
-            return Ok(Side::of_blocks(blocks));
+            return Ok(Side::at(blocks));
         }
         let kinds = ["customer_gateway.", "vpc_endpoint."];
         let gateway = kinds.into_iter().find_map(|kind| text.strip_prefix(kind));
@@ -152,8 +171,17 @@ impl Who {
         }
     }
 
+    /// Everything at an interface of a machine.
+    fn at(&self, interface: &hosts::Interface) -> Vec<(Place, IpAddr)> {
+        let id = interface.network_interface_id.as_ref();
+        match id.and_then(|id| self.interfaces.get(id)) {
+            Some(all) => all.clone(),
+            None => addresses(interface).map(|it| (None, it)).collect(),
+        }
+    }
+
     fn nobody(&self, session: &Session, text: &str) -> Failure {
-        let subnets = self.subnets.iter().map(|(_, name)| name.clone());
+        let subnets = self.subnets.iter().map(|(.., name)| name.clone());
         let mut others: Vec<_> = subnets.chain(self.gateways.values().cloned()).collect();
         others.sort_unstable();
         others.dedup();
@@ -182,7 +210,7 @@ impl Who {
                     self.parts((from, &wholes[0][from]), region, Dimension::Source)
                 });
                 for sender in senders {
-                    let to = (to, &wholes[1][to]);
+                    let (at, to) = (place(to), (to, &wholes[1][to]));
                     for receiver in self.parts(to, &sender.region, Dimension::Destination) {
                         let mut label = receiver.label;
                         if label.kind == Kind::Machine && label == sender.label {
@@ -192,10 +220,11 @@ impl Who {
                         let is_machine = matches!(label.kind, Kind::Machine | Kind::PublicAddress);
                         if *from == End::Internet && is_machine {
                             // There is no other way to it.
-                            label = self.machine(&receiver.name, Kind::Machine, is_public);
+                            let name = &receiver.name;
+                            label = self.machine(&at, name, Kind::Machine, is_public);
                         }
                         let mut name = receiver.name;
-                        if sender.name == name && self.is_own_public(&receiver.region) {
+                        if sender.name == name && self.is_own_public(&at, &receiver.region) {
                             name += " (public address)";
                         }
                         flows.push(Flow {
@@ -236,9 +265,14 @@ impl Who {
             part(rest, name, label);
             return parts;
         }
+        let at = place(end);
         let is_many = *end == End::Internet && rest.count() > MOST_APART;
         let mut by_name: BTreeMap<(&str, bool), Vec<Interval>> = BTreeMap::new();
-        for (address, name) in self.names.iter().filter(|_| !is_many) {
+        let here = self
+            .names
+            .iter()
+            .filter(|((its, _), _)| *its == at && !is_many);
+        for ((_, address), name) in here {
             let number = address_number(*address);
             let is_here = IpVersion::of_address(*address) == version;
             if is_here && rest.contains(number) {
@@ -255,14 +289,14 @@ impl Who {
             rest = rest.subtract(&own);
             let label = match (end, is_public) {
                 (End::Internet, _) => internet_label(whole),
-                (_, true) => self.machine(name, Kind::PublicAddress, is_known),
-                (_, false) => self.machine(name, Kind::Machine, |it| !is_known(it)),
+                (_, true) => self.machine(&at, name, Kind::PublicAddress, is_known),
+                (_, false) => self.machine(&at, name, Kind::Machine, |it| !is_known(it)),
             };
             part(own, name.to_owned(), label);
         }
         if !rest.is_empty() {
             let is_internet = *end == End::Internet;
-            let free = self.free(version, &rest);
+            let free = self.free(end, version, &rest);
             let (name, label) = if is_internet {
                 (internet(version, &rest), internet_label(whole))
             } else {
@@ -279,10 +313,17 @@ impl Who {
     }
 
     /// A machine by some of its addresses.
-    fn machine(&self, name: &str, kind: Kind, is_meant: impl Fn(IpAddr) -> bool) -> Label {
+    fn machine(
+        &self,
+        at: &Place,
+        name: &str,
+        kind: Kind,
+        is_meant: impl Fn(IpAddr) -> bool,
+    ) -> Label {
         let all = self.names.iter();
-        let own = all.filter(|(address, its)| its.as_str() == name && is_meant(**address));
-        let own: Vec<IpAddr> = own.map(|(address, _)| *address).collect();
+        let own = all.filter(|((place, _), its)| place == at && its.as_str() == name);
+        let own = own.map(|((_, address), _)| *address);
+        let own: Vec<IpAddr> = own.filter(|it| is_meant(*it)).collect();
         Label {
             name: name.to_owned(),
             kind,
@@ -300,25 +341,34 @@ impl Who {
             return None;
         }
         let numbers = addresses.intervals().iter().flat_map(|it| it.low..=it.high);
-        let names = numbers.map(|it| self.names.get(&version.address(it)).map(String::as_str));
+        let names = numbers.map(|it| {
+            let outside = (None, version.address(it));
+            self.names.get(&outside).map(String::as_str)
+        });
         let names: Option<BTreeSet<&str>> = names.collect();
         Some(names?.into_iter().collect::<Vec<_>>().join(", "))
     }
 
     /// Whether the destination is public addresses of one machine, which reaches itself by them.
-    fn is_own_public(&self, region: &Region) -> bool {
+    fn is_own_public(&self, at: &Place, region: &Region) -> bool {
         let side = region.side(Dimension::Destination);
         let first = side.first().map(|it| region.version.address(it));
-        first.is_some_and(|it| is_public(it) && self.names.contains_key(&it))
+        first.is_some_and(|it| is_public(it) && self.names.contains_key(&(at.clone(), it)))
     }
 
     /// Addresses that nobody has: by their subnets, if they lie in some.
-    fn free(&self, version: IpVersion, ranges: &Ranges) -> String {
-        let holds = |block: &IpNet| {
-            IpVersion::of(block) == version && !Ranges::from(*block).intersect(ranges).is_empty()
+    fn free(&self, end: &End, version: IpVersion, ranges: &Ranges) -> String {
+        let at = place(end);
+        let holds = |vpc: &VpcId, block: &IpNet| {
+            at.as_ref() == Some(vpc)
+                && IpVersion::of(block) == version
+                && !Ranges::from(*block).intersect(ranges).is_empty()
         };
-        let within = self.subnets.iter().filter(|(block, _)| holds(block));
-        let mut names: Vec<&str> = within.map(|(_, name)| name.as_str()).collect();
+        let within = self
+            .subnets
+            .iter()
+            .filter(|(vpc, block, _)| holds(vpc, block));
+        let mut names: Vec<&str> = within.map(|(.., name)| name.as_str()).collect();
         names.dedup();
         match names[..] {
             [one] => format!("{one}, nobody yet"),
@@ -383,6 +433,14 @@ fn wholes(reach: &Reach, side: Dimension) -> BTreeMap<End, Whole> {
     wholes
 }
 
+/// Where an end's addresses are.
+fn place(end: &End) -> Place {
+    match end {
+        End::Vpc(id) => Some(id.clone()),
+        End::Internet | End::CustomerGateway(_) | End::VpcEndpoint(_) => None,
+    }
+}
+
 /// The customer gateway or endpoint that an end is.
 fn behind(end: &End) -> Option<&str> {
     match end {
@@ -401,12 +459,13 @@ fn narrow(set: &PacketSet, side: Dimension, end: &End, wanted: &Side) -> PacketS
         Side::Internet | Side::Behind(_) => return PacketSet::empty(),
         Side::In(blocks) => blocks,
     };
+    let at = place(end);
+    let here = |wanted: &Option<Place>| wanted.as_ref().is_none_or(|it| *it == at);
     let mut part = PacketSet::empty();
     for region in set.regions() {
-        let own = blocks
-            .iter()
-            .filter(|(version, _)| *version == region.version);
-        let own = Ranges::of(own.map(|(_, block)| *block));
+        let own = blocks.iter();
+        let own = own.filter(|(at, version, _)| *version == region.version && here(at));
+        let own = Ranges::of(own.map(|(.., block)| *block));
         if let Some(here) = region.clone().with(side, own) {
             part.insert(here);
         }

@@ -1,0 +1,143 @@
+//! What resources are called: those of the scenario file by the names they have there, what was
+//! made since by its `Name` tag, as the console shows it.
+//!
+//! `web`, tagged on an instance that was launched in a sandbox, is `instance.web` then, and its
+//! primary interface `network_interface.web`. A security group and a prefix list without the tag
+//! have a name all the same. A name that says not which (two subnets of it, or one with a space) is
+//! no name; what is gone gives its name free.
+
+use wirelab_control::tagged;
+use wirelab_model::{
+    InstanceId, InstanceState, NatGatewayId, NatGatewayState, PrefixListId, Resources,
+    SecurityGroupId, Tag, TransitGatewayAttachedResource, TransitGatewayAttachmentId,
+};
+use wirelab_scenario::Names;
+
+use crate::run::Run;
+use crate::session::Session;
+
+impl Session {
+    /// The names of everything there is.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.run().names()
+    }
+}
+
+impl Run {
+    /// The names of everything there is.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let resources = self.control().resources();
+        let made = tagged(resources).into_iter();
+        let made = made.filter_map(|(id, resource_type, tags)| {
+            let name = name(resources, id, resource_type, tags)?;
+            Some((kind(resources, id, resource_type)?, id, name))
+        });
+        let made: Vec<(String, &str, &str)> = made.collect();
+        let interfaces = interfaces(resources, &made);
+        let interfaces = interfaces
+            .iter()
+            .map(|(id, name)| (INTERFACE, *id, name.as_str()));
+        let made = made
+            .iter()
+            .map(|(kind, id, name)| (kind.as_str(), *id, *name));
+        self.plan().names.and(made.chain(interfaces))
+    }
+}
+
+const INTERFACE: &str = "network_interface";
+
+/// The tag, or what else it is called.
+fn name<'r>(
+    resources: &'r Resources,
+    id: &str,
+    resource_type: &str,
+    tags: &'r [Tag],
+) -> Option<&'r str> {
+    let tag = tags.iter().find(|it| it.key == "Name");
+    if let Some(tag) = tag {
+        return Some(tag.value.as_str());
+    }
+    match resource_type {
+        "security-group" => {
+            let group = resources.security_groups.get(&SecurityGroupId::new(id))?;
+            Some(group.group_name.as_str())
+        }
+        "prefix-list" => {
+            let list = resources.managed_prefix_lists.get(&PrefixListId::new(id))?;
+            Some(list.prefix_list_name.as_str())
+        }
+        _ => None,
+    }
+}
+
+/// The kind of resource as scenario files have it; none if it is gone.
+fn kind(resources: &Resources, id: &str, resource_type: &str) -> Option<String> {
+    let kind = match resource_type {
+        "natgateway" => {
+            let state = resources.nat_gateways.get(&NatGatewayId::new(id))?.state;
+            let is_gone = matches!(state, NatGatewayState::Deleted | NatGatewayState::Failed);
+            (!is_gone).then_some("nat_gateway")?
+        }
+        "instance" => {
+            let state = resources.instances.get(&InstanceId::new(id))?.state;
+            (state != InstanceState::Terminated).then_some("instance")?
+        }
+        "transit-gateway-attachment" => {
+            let id = TransitGatewayAttachmentId::new(id);
+            let attachment = resources.transit_gateway_attachments.get(&id)?;
+            if attachment.state.has_ended() {
+                return None;
+            }
+            match attachment.resource {
+                TransitGatewayAttachedResource::Vpc(_) => "transit_gateway_vpc_attachment",
+                TransitGatewayAttachedResource::Vpn(_) => "transit_gateway_vpn_attachment",
+                TransitGatewayAttachedResource::Peering(_) => "transit_gateway_peering_attachment",
+            }
+        }
+        "elastic-ip" => "address",
+        "vpc-flow-log" => "flow_log",
+        "hostedzone" => "hosted_zone",
+        other => return Some(other.replace('-', "_")),
+    };
+    Some(kind.to_owned())
+}
+
+/// Names of interfaces without a tag, by whose they are: `web`, `web-1` the next one's.
+fn interfaces<'r>(
+    resources: &'r Resources,
+    made: &[(String, &str, &str)],
+) -> Vec<(&'r str, String)> {
+    let owners = made.iter().filter_map(|(kind, id, name)| {
+        let own: Vec<&str> = match kind.as_str() {
+            "instance" => {
+                let all = &resources
+                    .instances
+                    .get(&InstanceId::new(*id))?
+                    .network_interfaces;
+                all.iter().map(|it| it.as_str()).collect()
+            }
+            "nat_gateway" => {
+                let all = &resources
+                    .nat_gateways
+                    .get(&NatGatewayId::new(*id))?
+                    .nat_gateway_addresses;
+                all.iter()
+                    .map(|it| it.network_interface_id.as_str())
+                    .collect()
+            }
+            _ => return None,
+        };
+        let name = *name;
+        Some(own.into_iter().enumerate().map(move |(at, id)| match at {
+            0 => (id, name.to_owned()),
+            at => (id, format!("{name}-{at}")),
+        }))
+    });
+    let is_tagged = |id: &str| {
+        made.iter()
+            .any(|(kind, its, _)| kind == INTERFACE && *its == id)
+    };
+    owners.flatten().filter(|(id, _)| !is_tagged(id)).collect()
+}

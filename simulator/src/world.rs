@@ -478,7 +478,7 @@ impl World {
     }
 
     /// What `/etc/hosts` of a machine would say: each machine's primary address; to one on the
-    /// internet the public address of it, if there is one.
+    /// internet the public address of it, if there is one. An address has its `Name` tag first.
     fn names(&self, of: usize) -> Vec<(SmolStr, IpAddr)> {
         let asking = &self.machines[of].host;
         let mut own = asking.interfaces().iter().flat_map(|it| &it.addresses);
@@ -497,7 +497,7 @@ impl World {
             let (_, its) = address(machine).filter(|_| !is_known)?;
             Some((tag, its))
         });
-        own.chain(tagged).collect()
+        tagged.chain(own).collect()
     }
 
     /// The public address of an instance's primary interface.

@@ -185,8 +185,11 @@ impl RouteTable {
                     && line.route.destination.addr().is_ipv4() == v4
             })
         };
-        for address in &config.addresses {
-            if address.prefix_len() < address.max_prefix_len() {
+        for (at, address) in config.addresses.iter().enumerate() {
+            // A secondary address is in the block that the first one's route is for.
+            let mut before = config.addresses[..at].iter();
+            let is_secondary = before.any(|it| it.trunc() == address.trunc());
+            if address.prefix_len() < address.max_prefix_len() && !is_secondary {
                 let connected = Some(address.addr());
                 self.lines.push(line(address.trunc(), None, connected));
             }

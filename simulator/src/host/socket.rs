@@ -42,6 +42,7 @@ impl SocketSettings {
             }),
             receive_buffer: self.receive_buffer,
             local_port: self.local_port,
+            local_address: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     Answer, Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol,
     StepVerdict,
 };
-use crate::fabric::{InterfaceIndex, Place, Service, Socket, Transit};
+use crate::fabric::{InterfaceIndex, Owner, Place, Service, Socket, Transit};
 use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
 use crate::reach::fire;
@@ -141,9 +141,15 @@ impl Explainer<'_> {
                 let (interface, nic) = found.ok_or(ProbeError::UnknownInterface(id.clone()))?;
                 let is_version = |it: &&IpAddr| it.is_ipv4() == probe.to.is_ipv4();
                 let own = nic.addresses.iter().find(is_version).copied();
-                let place = Place::Depart {
-                    interface,
-                    next_hop: probe.to,
+                let place = match nic.owner {
+                    // No security group knows what these send.
+                    Owner::NatGateway(_) | Owner::TransitGateway(_) => {
+                        Place::FromGateway(interface)
+                    }
+                    _ => Place::Depart {
+                        interface,
+                        next_hop: probe.to,
+                    },
                 };
                 (place, source.or(own))
             }

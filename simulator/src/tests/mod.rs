@@ -1,5 +1,6 @@
 //! The fabric's behaviour, packet by packet, against AWS documentation.
 
+mod addresses;
 mod agreement;
 mod end_to_end;
 mod facts;

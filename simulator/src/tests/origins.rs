@@ -111,6 +111,19 @@ fn shown(net: &mut Net, size: Option<u16>) -> String {
 }
 
 #[test]
+fn no_group_is_asked_of_what_a_nat_gateway_sends() {
+    let bench = nat::net(&OPEN, &OPEN).build();
+    let id = NetworkInterfaceId::new("eni-nat");
+    let probe = probe(Origin::Interface { id, source: None }, "203.0.113.80");
+    let report = explain(&bench.world, &probe).expect("it can be asked");
+    let shown = report.display(&(), Marks::Unicode).to_string();
+    assert!(
+        shown.starts_with(" → SYN      acl acl-nat out ✓ 100"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_the_sender_is_told_is_followed_too() {
     let told = shown(&mut nat::net(&OPEN, &OPEN), Some(8501));
     let [_, error, ..] = &told.lines().collect::<Vec<_>>()[..] else {

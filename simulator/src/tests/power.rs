@@ -1,6 +1,6 @@
 //! Instances that are stopped.
 
-use wirelab_model::{Instance, InstanceId, InstanceState};
+use wirelab_model::{Instance, InstanceId, InstanceState, Tag};
 use wirelab_wire::TcpFlags;
 
 use super::end_to_end::{add, net, populated};
@@ -68,4 +68,34 @@ fn a_stopped_instance_shuts_down_before_its_power_goes() {
     bench.wait(1);
     let (text, _) = bench.run("app", &["nc", "-vz", "-w", "1", "10.0.2.10", "8080"]);
     assert!(text.contains("succeeded"), "{text}");
+}
+
+#[test]
+fn a_stopped_instance_keeps_its_name_until_another_that_runs_has_it() {
+    let mut bench = populated(&mut net());
+    let change = |bench: &mut Bench, id: &str, state| {
+        let mut change = Net::default();
+        let before = bench.world.resources().instances[&InstanceId::new(id)].clone();
+        change.put(Instance {
+            state,
+            tags: vec![Tag {
+                key: "Name".into(),
+                value: "base".into(),
+            }],
+            ..before.as_ref().clone()
+        });
+        bench.change(&mut change);
+    };
+    let base = |bench: &Bench| {
+        let host = bench.world.host("base")?;
+        Some(host.spec().name.to_string())
+    };
+    change(&mut bench, "i-db", InstanceState::Stopped);
+    assert_eq!(base(&bench).as_deref(), Some("db"));
+    change(&mut bench, "i-app", InstanceState::Running);
+    assert_eq!(base(&bench).as_deref(), Some("app"));
+    change(&mut bench, "i-app", InstanceState::Stopped);
+    assert_eq!(base(&bench), None, "it does not say which");
+    change(&mut bench, "i-app", InstanceState::Terminated);
+    assert_eq!(base(&bench).as_deref(), Some("db"));
 }

@@ -5,6 +5,7 @@
 //! is a word and says which.
 
 use smol_str::SmolStr;
+use wirelab_model::InstanceState;
 
 use super::World;
 use crate::event::{Event, InputError};
@@ -12,12 +13,24 @@ use crate::host::{ExecId, Host, OutputStream, ServerSpec};
 use crate::machines::Machine;
 
 impl World {
-    /// The machine with this `Name` tag, if it alone of those that run has it.
+    /// The machine with this `Name` tag, if it alone of those that run has it; or, where none runs,
+    /// alone of those that are stopped.
     pub(super) fn machine_tagged(&self, name: &str) -> Option<u32> {
-        let fits = |machine: &Machine| machine.is_up && self.has_tag(machine, name);
-        let mut found = (0_u32..).zip(&self.machines).filter(|(_, it)| fits(it));
-        let (first, _) = found.next()?;
-        found.next().is_none().then_some(first)
+        let only = |fits: &dyn Fn(&Machine) -> bool| {
+            let machines = (0_u32..).zip(&self.machines);
+            let mut found = machines.filter(|(_, it)| fits(it) && self.has_tag(it, name));
+            let first = found.next();
+            first.map(|(number, _)| found.next().is_none().then_some(number))
+        };
+        let up = only(&|machine| machine.is_up);
+        up.or_else(|| only(&|machine| !self.is_terminated(machine)))
+            .flatten()
+    }
+
+    fn is_terminated(&self, machine: &Machine) -> bool {
+        let instances = &self.topology.resources.instances;
+        let instance = machine.instance().and_then(|id| instances.get(id));
+        instance.is_none_or(|it| it.state == InstanceState::Terminated)
     }
 
     /// What people call the machine: by its own name, or, where that is an instance's id, by the

@@ -26,6 +26,8 @@ pub(in crate::host) enum PathMtu {
 /// An echo request to be sent.
 pub(in crate::host) struct Echo {
     pub(in crate::host) to: std::net::IpAddr,
+    /// The address that it is sent from; none: what the route says.
+    pub(in crate::host) source: Option<std::net::IpAddr>,
     pub(in crate::host) identifier: u16,
     pub(in crate::host) sequence: u16,
     /// Octets of data.
@@ -54,6 +56,7 @@ impl Host {
         };
         let echo = Echo {
             to: runner.to,
+            source: None,
             identifier: runner.handle,
             sequence,
             size,
@@ -94,7 +97,7 @@ impl Host {
             return Err(format!("message too long, mtu{sign}{path_mtu}").into());
         }
         let mut request = IpPacket::echo_request(
-            way.source,
+            echo.source.unwrap_or(way.source),
             echo.to,
             echo.identifier,
             echo.sequence,

@@ -44,6 +44,7 @@ pub(super) struct Connect {
     pub(super) to: SocketAddr,
     /// What is still to be tried.
     pub(super) targets: Vec<SocketAddr>,
+    source: Option<IpAddr>,
     pub(super) attempts: Vec<Attempt>,
     begun: bool,
     pub(super) talking: bool,
@@ -62,6 +63,8 @@ pub(super) struct Plan {
     pub(super) targets: Vec<SocketAddr>,
     pub(super) limit: Option<SimDuration>,
     pub(super) connect_limit: Option<SimDuration>,
+    /// The address of this machine that it is bound to.
+    pub(super) source: Option<IpAddr>,
 }
 
 impl Host {
@@ -100,6 +103,7 @@ impl Host {
             name: plan.name,
             to: attempt.map(|it| it.to).or(first).unwrap_or(anywhere),
             targets: plan.targets,
+            source: plan.source,
             attempts: attempt.into_iter().collect(),
             begun: false,
             talking: false,
@@ -230,6 +234,7 @@ impl Host {
         let options = SocketOptions {
             bridged: task.bridged,
             no_delay: true,
+            local_address: task.source,
             ..SocketOptions::default()
         };
         let socket = self.stack.connect(now, to, options)?;
@@ -341,6 +346,9 @@ impl Host {
             Purpose::Nc(nc) => {
                 nc.print_success(&task.name, attempt.to, printer);
                 if nc.probes() {
+                    // The name's other addresses are not asked for a port that is open.
+                    let port = attempt.to.port();
+                    task.targets.retain(|it| it.port() != port);
                     self.end_connect(now, task);
                     return self.try_next(now, id, task, printer);
                 }

@@ -17,7 +17,7 @@ use crate::host::program::http::{Ask, HttpClient};
 use crate::host::program::tls::{TlsClient, TlsClientSpec};
 
 const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-g] [-I] [-i] [-k] [-L] [-m SECONDS] \
-    [--connect-timeout SECONDS] [-o /dev/null] [-X METHOD] [-A AGENT] [-H HEADER] [-d DATA] \
+    [--connect-timeout SECONDS] [--interface ADDRESS] [-o /dev/null] [-X METHOD] [-A AGENT] [-H HEADER] [-d DATA] \
     [-u USER:PASSWORD] [-w FORMAT] [--resolve HOST:PORT:ADDRESS] \
     http[s]://[USER:PASSWORD@]HOST[:PORT]/PATH ...\n";
 
@@ -25,11 +25,12 @@ const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-g] [-I] [-i] [-k]
 const CONNECT_TIMEOUT: char = '\u{1}';
 const RESOLVE: char = '\u{2}';
 const URL: char = '\u{3}';
+const INTERFACE: char = '\u{4}';
 
 const SYNTAX: Syntax = Syntax {
     program: "curl",
     // -N and -L ask for what is so anyway: no buffering; servers here send nobody elsewhere.
-    letters: "vsSfiI46gNkLm:o:X:A:H:d:w:u:\u{1}:\u{2}:\u{3}:",
+    letters: "vsSfiI46gNkLm:o:X:A:H:d:w:u:\u{1}:\u{2}:\u{3}:\u{4}:",
     long: &[
         ("verbose", 'v'),
         ("silent", 's'),
@@ -56,6 +57,7 @@ const SYNTAX: Syntax = Syntax {
         ("connect-timeout", CONNECT_TIMEOUT),
         ("resolve", RESOLVE),
         ("url", URL),
+        ("interface", INTERFACE),
         ("user", 'u'),
     ],
     usage: USAGE,
@@ -79,6 +81,8 @@ struct Asked {
     connect_limit: Option<SimDuration>,
     /// `--resolve`: host, port, addresses, and the text of it.
     resolve: Vec<(String, u16, Vec<IpAddr>, String)>,
+    /// `--interface`: an address of this machine, or a device.
+    interface: Option<String>,
     /// `-g`: braces and brackets are part of URLs.
     plain_urls: bool,
     /// `-u`.
@@ -132,6 +136,7 @@ impl Asked {
                 };
                 self.user = Some((user.to_owned(), password.to_owned()));
             }
+            INTERFACE => self.interface = Some(value),
             RESOLVE => self.resolve.push(resolve(&value)?),
             'X' => self.method = Some(value),
             'H' => self.headers.push(value),
@@ -261,7 +266,8 @@ impl Host {
             false => Refusal::with_status(status, format!("curl: ({status}) {text}\n")),
         })?;
         let mut preface = Vec::new();
-        let targets = targets(&asked, &parsed, &self.names, &mut preface)?;
+        let mut targets = targets(&asked, &parsed, &self.names, &mut preface)?;
+        let source = self.curl_source(&asked, &mut targets, quiet)?;
         let login = asked.user.as_ref().or(parsed.credentials.as_ref());
         let discard = asked.outputs.get(nth).copied().unwrap_or(false);
         let plan = Plan {
@@ -269,6 +275,7 @@ impl Host {
             targets,
             limit: asked.limit,
             connect_limit: asked.connect_limit,
+            source,
         };
         let mut flags = asked.flags.clone();
         flags.headers |= asked.head;
@@ -302,6 +309,36 @@ impl Host {
 }
 
 impl Host {
+    /// What `--interface` binds to; targets of the other version of IP are none then.
+    fn curl_source(
+        &self,
+        asked: &Asked,
+        targets: &mut Vec<SocketAddr>,
+        quiet: bool,
+    ) -> Result<Option<IpAddr>, Refusal> {
+        let Some(text) = &asked.interface else {
+            return Ok(None);
+        };
+        let refuse = |why: String| match quiet {
+            true => Refusal::with_status(45, ""),
+            false => Refusal::with_status(45, format!("curl: (45) {why}\n")),
+        };
+        let wants_v4 = targets.first().is_some_and(SocketAddr::is_ipv4);
+        let source = text
+            .parse()
+            .ok()
+            .or_else(|| self.address_of(text, wants_v4));
+        let Some(source) = source else {
+            return Err(refuse(format!("Couldn't bind to '{text}'")));
+        };
+        targets.retain(|it| it.is_ipv4() == source.is_ipv4());
+        if targets.is_empty() || !self.stack.is_local(source) {
+            let why = "bind failed with errno 99: Cannot assign requested address";
+            return Err(refuse(why.to_owned()));
+        }
+        Ok(Some(source))
+    }
+
     /// The client's side of TLS; each transfer draws numbers of its own.
     fn curl_tls(&self, id: ExecId, nth: usize, host: &str, verify: bool) -> Box<TlsClient> {
         let spec = TlsClientSpec {

@@ -180,10 +180,22 @@ impl<'a> Device<'a> {
             IpAddr::V6(address) if address.is_unicast_link_local() => "link",
             _ => self.scope,
         };
+        let secondary = if self.is_secondary(net) {
+            "secondary "
+        } else {
+            ""
+        };
         format!(
-            "    inet{version} {net}{broadcast} scope {scope} {name}\n       \
+            "    inet{version} {net}{broadcast} scope {scope} {secondary}{name}\n       \
              valid_lft forever preferred_lft forever\n"
         )
+    }
+
+    /// An IPv4 address in the block of an earlier one (`IFA_F_SECONDARY`).
+    fn is_secondary(&self, net: &IpNet) -> bool {
+        let before = self.addresses.iter().take_while(|it| *it != net);
+        let mut block = before.filter(|it| it.trunc() == net.trunc());
+        net.addr().is_ipv4() && block.next().is_some()
     }
 
     /// Nothing is lost between a driver and its queue here, so the other columns are 0.

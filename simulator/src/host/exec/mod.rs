@@ -35,6 +35,8 @@ mod traceroute;
 mod url;
 mod write_out;
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
@@ -159,6 +161,14 @@ const COMMANDS: &str = "cat, conntrack, curl, dig, docker exec, ethtool, getent,
      tracepath, traceroute";
 
 impl Host {
+    /// The first address of a device of this machine.
+    fn address_of(&self, device: &str, ipv4: bool) -> Option<IpAddr> {
+        let mut all = self.interfaces().iter();
+        let own = all.find(|it| it.name == device)?.addresses.iter();
+        let mut own = own.map(|it| it.addr());
+        own.find(|it| it.is_ipv4() == ipv4)
+    }
+
     /// Starts a command.
     pub(super) fn start_exec(
         &mut self,

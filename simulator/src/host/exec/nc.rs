@@ -16,12 +16,12 @@ use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::tcp::SocketError;
 
-const USAGE: &str = "usage: nc [-4|-6] [-u] [-v] [-n] [-w SECONDS] -z HOST PORT[-PORT] ...\n       \
-    nc [-4|-6] [-v] [-n] -w SECONDS HOST PORT\n";
+const USAGE: &str = "usage: nc [-4|-6] [-u] [-v] [-n] [-s ADDRESS] [-w SECONDS] -z HOST PORT[-PORT] ...\n       \
+    nc [-4|-6] [-v] [-n] [-s ADDRESS] -w SECONDS HOST PORT\n";
 
 const SYNTAX: Syntax = Syntax {
     program: "nc",
-    letters: "vznulN46w:",
+    letters: "vznulN46w:s:",
     long: &[],
     usage: USAGE,
     status: 1,
@@ -65,6 +65,8 @@ struct Asked {
     nc: Nc,
     udp: bool,
     version: Option<char>,
+    /// `-s`
+    source: Option<String>,
     places: Vec<String>,
 }
 
@@ -80,6 +82,7 @@ impl Asked {
             },
             udp: false,
             version: None,
+            source: None,
             places: Vec::new(),
         };
         for word in SYNTAX.read(arguments)? {
@@ -95,6 +98,7 @@ impl Asked {
                 }
                 Word::Flag('N') => {}
                 Word::Flag(digit) => asked.version = Some(digit),
+                Word::Value('s', value) => asked.source = Some(value),
                 Word::Value(_, value) => asked.nc.limit = Some(timeout(&value)?),
                 Word::Operand(place) => asked.places.push(place),
             }
@@ -120,7 +124,23 @@ impl Host {
             let text = "nc: nothing is typed into it here: give -z, or -w SECONDS\n";
             return Err(Refusal::with_status(1, format!("{text}{USAGE}")));
         }
-        let all = self.nc_addresses(&asked, host, port)?;
+        let mut all = self.nc_addresses(&asked, host, port)?;
+        let source = match &asked.source {
+            None => None,
+            Some(_) if asked.udp => {
+                return refuse("-s with -u (not supported here)".to_owned());
+            }
+            Some(text) => {
+                let Ok(source) = text.parse::<IpAddr>() else {
+                    return refuse("getaddrinfo: Name or service not known".to_owned());
+                };
+                all.retain(|it| it.is_ipv4() == source.is_ipv4());
+                if all.is_empty() || !self.stack.is_local(source) {
+                    return refuse("bind failed: Cannot assign requested address".to_owned());
+                }
+                Some(source)
+            }
+        };
         if asked.udp {
             return Ok(Started::Running(Task::Datagrams(Datagrams {
                 nc: asked.nc,
@@ -142,11 +162,12 @@ impl Host {
             targets: targets.collect(),
             limit: None,
             connect_limit: None,
+            source,
         };
         self.start_connect(now, id, plan, Purpose::Nc(asked.nc))
     }
 
-    /// The addresses of the host; the first alone, for that is where it ends if the port opens.
+    /// The addresses of the host, to be tried in turn.
     fn nc_addresses(&self, asked: &Asked, host: &str, port: &str) -> Result<Vec<IpAddr>, Refusal> {
         let numeric = asked.nc.numeric && host.parse::<IpAddr>().is_err();
         let unknown = |why: &str| {

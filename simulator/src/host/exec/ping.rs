@@ -23,6 +23,10 @@ pub(super) struct Ping {
     name: String,
     /// Addresses are printed without names.
     numeric: bool,
+    /// `-I`: the address that it is sent from.
+    source: Option<IpAddr>,
+    /// `-I` with a device.
+    device: Option<String>,
     /// 0: no end.
     count: u16,
     /// `-w`: from the start; more is sent until then, or until `count` answers.
@@ -52,11 +56,11 @@ pub(super) struct Ping {
 }
 
 const USAGE: &str = "usage: ping [-c COUNT] [-w SECONDS] [-s SIZE] [-M do|want|dont] [-i SECONDS] \
-    [-W SECONDS] [-t TTL] [-n] [-q] [-O] [-D] [-4|-6] HOST\n";
+    [-W SECONDS] [-t TTL] [-I ADDRESS] [-n] [-q] [-O] [-D] [-4|-6] HOST\n";
 
 const SYNTAX: Syntax = Syntax {
     program: "ping",
-    letters: "c:s:t:i:W:w:M:nqOD46",
+    letters: "c:s:t:i:W:w:M:I:nqOD46",
     long: &[],
     usage: USAGE,
     status: 2,
@@ -79,7 +83,7 @@ impl Host {
     pub(super) fn start_ping_command(&mut self, arguments: &[String]) -> Start {
         let mut to = None;
         let mut task = Ping::new(self.echo_identifier());
-        let mut version = None;
+        let (mut version, mut bound) = (None, None);
         for word in SYNTAX.read(arguments)? {
             match word {
                 Word::Flag('q') => task.quiet = true,
@@ -88,6 +92,7 @@ impl Host {
                 Word::Flag('D') => task.stamps = Some(self.config.starts),
                 Word::Flag(digit @ ('4' | '6')) => version = Some(digit),
                 Word::Flag(_) => {}
+                Word::Value('I', value) => bound = Some(value),
                 Word::Value(letter, value) => task.set(letter, &value)?,
                 Word::Operand(name) => to = Some(name),
             }
@@ -107,11 +112,40 @@ impl Host {
         if self.is_broadcast(task.to) {
             return Err(Refusal::usage(BROADCAST));
         }
+        if let Some(bound) = bound {
+            self.bind_ping(&mut task, &bound)?;
+        }
         // An address is not looked up again to be printed as a name.
         task.numeric |= name.parse::<IpAddr>().is_ok() || inet_aton(&name).is_some();
         task.name = self.names.canonical(&name);
         task.check()?;
         Ok(Started::Running(Task::Ping(Box::new(task))))
+    }
+
+    /// `ping -I`. A device is one that the route leads through anyway.
+    fn bind_ping(&self, task: &mut Ping, bound: &str) -> Result<(), Refusal> {
+        let refuse = |why: &str| Err(Refusal::usage(format!("ping: {why}\n")));
+        let address = bound.parse::<IpAddr>().ok();
+        let source = address.or_else(|| self.address_of(bound, task.to.is_ipv4()));
+        let Some(source) = source else {
+            return refuse(&format!("SO_BINDTODEVICE {bound}: No such device"));
+        };
+        if source.is_ipv4() != task.to.is_ipv4() || !self.stack.is_local(source) {
+            return refuse("bind: Cannot assign requested address");
+        }
+        task.source = Some(source);
+        if address.is_none() {
+            let way = self.stack.resolve(task.to);
+            let through = way.and_then(|way| self.interfaces().get(way.interface));
+            if through.is_none_or(|it| it.name != bound) {
+                let hint = "an address of it works, and leaves as the routes say";
+                return refuse(&format!(
+                    "-I {bound} (not supported here: no route leads there through it; {hint})"
+                ));
+            }
+            task.device = Some(bound.to_owned());
+        }
+        Ok(())
     }
 
     /// Everybody on a link, or on one of this machine's blocks.
@@ -180,6 +214,7 @@ impl Host {
         };
         let echo = Echo {
             to: task.to,
+            source: task.source,
             identifier: task.identifier,
             sequence: task.sent_at.len() as u16,
             size,
@@ -363,12 +398,16 @@ impl Ping {
     /// The first line.
     fn opening(&self) -> String {
         let Self { name, to, size, .. } = self;
+        let from = self.source.map_or_else(String::new, |source| {
+            let device = self.device.as_deref().unwrap_or_default();
+            format!("from {source} {device}: ")
+        });
         match to {
             IpAddr::V4(_) => {
                 let whole = size + 28;
-                format!("PING {name} ({to}) {size}({whole}) bytes of data.\n")
+                format!("PING {name} ({to}) {from}{size}({whole}) bytes of data.\n")
             }
-            IpAddr::V6(_) => format!("PING {name}({to}) {size} data bytes\n"),
+            IpAddr::V6(_) => format!("PING {name}({to}) {from}{size} data bytes\n"),
         }
     }
 
@@ -377,6 +416,8 @@ impl Ping {
             to: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
             name: String::new(),
             numeric: false,
+            source: None,
+            device: None,
             count: 0,
             deadline: None,
             size: 56,

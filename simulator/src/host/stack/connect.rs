@@ -31,9 +31,10 @@ impl Stack {
         };
         let no_route = ConnectError::NoRoute(self.routes.error(remote.ip()));
         let resolved = self.resolve(remote.ip()).ok_or(no_route)?;
+        let source = options.local_address.unwrap_or(resolved.source);
         let port = options
             .local_port
-            .or_else(|| self.ephemeral_port(remote, resolved.source))
+            .or_else(|| self.ephemeral_port(remote, source))
             .ok_or(ConnectError::NoPort)?;
         if options.bridged {
             self.bridged.insert(port);
@@ -41,7 +42,7 @@ impl Stack {
             self.bridged.remove(&port);
         }
         let ends = Ends {
-            local: SocketAddr::new(resolved.source, port),
+            local: SocketAddr::new(source, port),
             remote,
         };
         let path = self.path(remote.ip(), now).ok_or(no_route)?;
@@ -94,6 +95,7 @@ pub(crate) struct SocketOptions {
     pub(crate) keepalive: Option<Keepalive>,
     /// `SO_RCVBUF` in octets.
     pub(crate) receive_buffer: Option<u32>,
-    /// `bind()` before `connect()`.
+    /// `bind()` before `connect()`: to a port, to an address of this machine.
     pub(crate) local_port: Option<u16>,
+    pub(crate) local_address: Option<IpAddr>,
 }

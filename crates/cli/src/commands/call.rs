@@ -171,9 +171,9 @@ fn known_service(service: &str) -> Result<(), Failure> {
     )
 }
 
-/// `ec2:CreateRoute` with `Name=value` pairs. A value that is a name in the scenario or a `Name` tag
-/// (`network_acl.db`, or `db` where a network ACL's id is due) stands for that resource's id, as
-/// names do in scenario files.
+/// `ec2:CreateRoute` with `Name=value` pairs. A value that is a name in the scenario or a `Name`
+/// tag (`network_acl.db`, or `db` where a network ACL's id is due) stands for that resource's id,
+/// as names do in scenario files.
 fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Call, Failure> {
     let (service, operation) = operation.split_once(':').unwrap_or(("ec2", operation));
     let names = session.names();

@@ -13,8 +13,8 @@ use crate::args::{Json, TEMPLATE};
 ///
 /// Exact for all addresses, protocols and ports, by the rules, routes and gateways as they are now.
 /// What programs or a host's own firewall do with it is not asked. Messages of ICMP are told by
-/// name or as type/code; what nobody sends (codes that no message has, as 1 to 255 of a ping; ICMP's
-/// number of the other IP version) is in `--json` alone.
+/// name or as type/code; what nobody sends (codes that no message has, as 1 to 255 of a ping; the
+/// number that ICMP has in the other IP version) is in `--json` alone.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

@@ -17,8 +17,8 @@ use crate::host::program::http::{Ask, HttpClient};
 use crate::host::program::tls::{TlsClient, TlsClientSpec};
 
 const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-g] [-I] [-i] [-k] [-L] [-m SECONDS] \
-    [--connect-timeout SECONDS] [--interface ADDRESS] [-o /dev/null] [-X METHOD] [-A AGENT] [-H HEADER] [-d DATA] \
-    [-u USER:PASSWORD] [-w FORMAT] [--resolve HOST:PORT:ADDRESS] \
+    [--connect-timeout SECONDS] [--interface ADDRESS] [-o /dev/null] [-X METHOD] [-A AGENT] \
+    [-H HEADER] [-d DATA] [-u USER:PASSWORD] [-w FORMAT] [--resolve HOST:PORT:ADDRESS] \
     http[s]://[USER:PASSWORD@]HOST[:PORT]/PATH ...\n";
 
 /// Stand for options that have no letter.

@@ -24,6 +24,7 @@ use crate::grade::Grader;
 use crate::report::Report;
 use crate::submission::{Said, Submission};
 use crate::submitted::{Claimed, FORMAT, KIND, Submitted, fingerprint};
+use crate::variant;
 
 /// Version of a result's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -87,6 +88,8 @@ pub struct Graded {
     pub lab: Option<String>,
     /// The seed.
     pub seed: Option<Seed>,
+    /// Whose it says it is; with a course, its seed is that learner's.
+    pub learner: Option<String>,
     /// What graded it.
     pub grader: GradedBy,
     /// What does not fit, and changes no score.
@@ -108,6 +111,8 @@ pub struct GradedBy {
     pub lab_hash: Option<String>,
     /// The SHA-256 of the scenario's text in hex.
     pub scenario_hash: Option<String>,
+    /// Whose seeds were asked for: see [`variant::fingerprint`].
+    pub course: Option<String>,
 }
 
 impl Graded {
@@ -122,6 +127,7 @@ impl Graded {
             reason: Some(reason.into()),
             lab: None,
             seed: None,
+            learner: None,
             grader: GradedBy {
                 build: wirelab_session::build().to_owned(),
                 ..GradedBy::default()
@@ -166,6 +172,7 @@ impl From<GradeError> for Ungraded {
 pub struct Batch {
     content: Content,
     limits: Limits,
+    course: Option<String>,
     last: Option<(String, Seed, Grader<'static>)>,
 }
 
@@ -176,14 +183,22 @@ impl Batch {
         Self {
             content,
             limits,
+            course: None,
             last: None,
         }
+    }
+
+    /// From now on takes only submissions whose seed is their learner's in the course with that
+    /// code; `None`: any seed.
+    pub fn set_course(&mut self, code: Option<String>) {
+        self.course = code;
     }
 
     /// Grades the submission that is in `octets`, called `file`.
     pub fn grade(&mut self, file: &str, octets: &[u8]) -> Graded {
         let mut graded = Graded::without_report(file, Status::Graded, "");
         graded.reason = None;
+        graded.grader.course = self.course.as_deref().map(variant::fingerprint);
         graded.sha256 = fingerprint(octets);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.fill(&mut graded, octets)));
         let ungraded = match outcome {
@@ -207,8 +222,12 @@ impl Batch {
         let submitted = read(octets, &limits)?;
         graded.lab = Some(submitted.lab.clone());
         graded.seed = Some(submitted.seed);
+        graded.learner.clone_from(&submitted.learner);
         graded.claimed = Some(submitted.claimed.clone());
         graded.remarks.extend(submitted.broken_chain());
+        if let Some(code) = &self.course {
+            is_learners(code, &submitted)?;
+        }
         let grader = self.grader(&submitted)?;
         let (lab, scenario) = grader.subject();
         graded.grader.lab_hash = Some(lab.hash.clone());
@@ -270,6 +289,20 @@ impl Batch {
         let scenario = scenario.map_err(GradeError::from)?;
         Ok(Grader::new(lab, scenario))
     }
+}
+
+/// Refuses a seed that is not the learner's.
+fn is_learners(code: &str, submitted: &Submitted) -> Result<(), Ungraded> {
+    let Some(learner) = &submitted.learner else {
+        return Err(Ungraded::refused("it names no learner of the course"));
+    };
+    let seed = Seed::whole(variant::seed(code, learner, &submitted.lab));
+    if seed == submitted.seed {
+        return Ok(());
+    }
+    Err(Ungraded::refused(format!(
+        "its seed is not that of the learner `{learner:.60}` in this course"
+    )))
 }
 
 /// Reads a file, and refuses what is beyond the limits.

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! [`submitted`] is the file that a learner hands in; [`batch`] grades such files by replay, trusts
-//! nothing in them, and says of those it does not grade why.
+//! nothing in them, and says of those it does not grade why. [`variant`] draws a course's seeds.
 //!
 //! [`author`] turns the grader on a lab itself: its solutions must earn everything, its wrong
 //! answers exactly what they say. Running, files and the journal are `session`'s; printing beyond
@@ -36,6 +36,7 @@ mod submission;
 pub mod submitted;
 mod task;
 mod truth;
+pub mod variant;
 
 pub use calls::{CallsError, Step, parse_calls};
 pub use error::GradeError;

@@ -57,7 +57,9 @@ impl<'a> Material<'a> {
     }
 
     fn opening_from_the_start(&self, seed: Seed) -> Result<Run, GradeError> {
+        // What nobody asks for need not be kept: packets are most of what a run keeps.
         let observe = Observe {
+            captures: self.lab.asks_for_captures(),
             drops: self.lab.asks_for_drops(),
             ..Observe::default()
         };

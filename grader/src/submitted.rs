@@ -51,6 +51,9 @@ pub struct Submitted {
     pub opens_at: SimTime,
     /// The build that started the journal.
     pub build: String,
+    /// Whose it is, in a course: see [`variant`](crate::variant).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learner: Option<String>,
     /// What only the learner's machine says.
     pub claimed: Claimed,
     /// The whole journal: what was taken back, hints and checks included.
@@ -106,6 +109,7 @@ impl Submitted {
             seed: header.seed,
             opens_at: header.opens_at,
             build: header.build.clone(),
+            learner: None,
             claimed: Claimed {
                 started_at,
                 submitted_at,
@@ -163,6 +167,9 @@ impl Submitted {
             (self.opens_at, &self.build),
         );
         let mut link = digest(&[], &head);
+        if let Some(learner) = &self.learner {
+            link = digest(&link, learner);
+        }
         let mut links = Vec::with_capacity(self.journal.len());
         for entry in &self.journal {
             link = digest(&link, entry);

@@ -1,5 +1,6 @@
 //! Submissions: handed in, graded in a folder, broken in many ways.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -86,7 +87,7 @@ fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
     let put = |name: &str, octets: &[u8]| std::fs::write(folder.join(name), octets).expect("room");
     put("cut.json", &solved[..solved.len() / 2]);
     put("noise.json", &[0xff; 100]);
-    put("bomb.zip", b"PK\x03\x04 never unpacked");
+    put("half.zip", b"PK\x03\x04 and no more");
     altered(&folder, "solved.json", "lab.json", |it| {
         it["lab"] = json!("../labs")
     });
@@ -115,7 +116,7 @@ fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
     for (file, status, reason) in [
         ("cut.json", "unreadable", "EOF"),
         ("noise.json", "unreadable", "no submission"),
-        ("bomb.zip", "refused", "unpack it"),
+        ("half.zip", "unreadable", "central directory"),
         ("lab.json", "refused", "no lab `../labs`"),
         ("text.json", "refused", "another text of the scenario"),
         ("late.json", "refused", "entry 1"),
@@ -178,6 +179,211 @@ fn a_query_without_end_costs_itself_and_no_other() {
     assert_eq!(graded["graded"], 3);
 }
 
+/// A zip file of members, packed by deflate.
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut archive = rawzip::ZipArchiveWriter::new(&mut octets);
+    for (name, plain) in members {
+        let file = archive
+            .new_file(name)
+            .compression_method(rawzip::CompressionMethod::DEFLATE);
+        let (mut entry, config) = file.start().expect("a member");
+        let packer = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::best());
+        let mut writer = config.wrap(packer);
+        writer.write_all(plain).expect("room");
+        let (packer, descriptor) = writer.finish().expect("room");
+        packer.finish().expect("room");
+        entry.finish(descriptor).expect("room");
+    }
+    archive.finish().expect("room");
+    octets
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packer.write_all(plain).expect("room");
+    packer.finish().expect("room")
+}
+
+#[test]
+fn archives_are_graded_as_folders_are_and_bombs_cost_little() {
+    let (place, folder) = class();
+    let solved = std::fs::read(folder.join("solved.json")).expect("a submission");
+    let put = |name: &str, octets: &[u8]| std::fs::write(folder.join(name), octets).expect("room");
+    let zeros = vec![0; 8 << 20];
+    let mut packed = zip(&[
+        ("ada/solved.json", &solved),
+        ("../../escaped.json", &solved),
+        ("readme.txt", b"not handed in"),
+        ("zeros.json", &zeros),
+        ("inner.zip", &zip(&[("solved.json", &solved)])),
+    ]);
+    put("class.zip", &packed);
+    packed.truncate(packed.len() / 2);
+    put("cut.zip", &packed);
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, octets) in [("bob.json", &solved), ("zeros.json", &zeros)] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(octets.len() as u64);
+        tar.append_data(&mut header, name, &octets[..])
+            .expect("room");
+    }
+    let tar = tar.into_inner().expect("room");
+    put("class.tar", &tar);
+    put("class.tar.gz", &gzip(&tar));
+    put("solved.json.gz", &gzip(&solved));
+    // 64 MiB of nothing in 64 KiB.
+    let mut bomb = tar::Header::new_ustar();
+    bomb.set_path("bomb.json").expect("a name");
+    bomb.set_size(64 << 20);
+    bomb.set_cksum();
+    let nothing = vec![0; 64 << 20];
+    put(
+        "bomb.tar.gz",
+        &gzip(&[&bomb.as_bytes()[..], &nothing].concat()),
+    );
+
+    let graded = place.wirelab(&["grade", "submissions", "--json", "--out", "results"]);
+    let graded = graded.exits(1).json();
+    let plain = &result(&graded, "solved.json")["report"];
+    for name in [
+        "class.zip/ada/solved.json",
+        "class.zip/member 1.json",
+        "class.tar/bob.json",
+        "class.tar.gz/bob.json",
+        "solved.json.gz",
+    ] {
+        assert_eq!(&result(&graded, name)["report"], plain, "{name}");
+    }
+    for (name, status, reason) in [
+        ("class.zip/zeros.json", "refused", "larger than 4 MiB"),
+        ("class.zip/inner.zip", "refused", "archive"),
+        ("class.tar/zeros.json", "refused", "larger than 4 MiB"),
+        ("cut.zip", "unreadable", "central directory"),
+        ("bomb.tar.gz", "refused", "unpacks to far more"),
+        ("bomb.tar.gz/bomb.json", "refused", "larger than 4 MiB"),
+    ] {
+        let result = result(&graded, name);
+        assert_eq!(result["status"], status, "{name}: {result}");
+        let said = result["reason"].as_str().unwrap_or_default();
+        assert!(said.contains(reason), "{name}: {said}");
+    }
+    assert!(!place.here().join("escaped.json.result.json").exists());
+}
+
+#[test]
+fn grading_that_was_killed_goes_on_where_it_was() {
+    let (place, folder) = class();
+    for n in 0..30 {
+        std::fs::copy(folder.join("wrong.json"), folder.join(format!("{n}.json"))).expect("room");
+    }
+    let killed = place.shell(
+        "wirelab grade submissions --out results --jobs 1 > /dev/null 2>&1 & pid=$!; \
+         until ls results 2> /dev/null | grep -q 'result.json$'; do sleep 0.01; done; \
+         kill -9 $pid; wait $pid; ls results | wc -l",
+    );
+    let kept: usize = killed.stdout.trim().parse().expect("a number");
+    assert!(kept > 0);
+    let on = place.wirelab(&["grade", "submissions", "--json", "--out", "results"]);
+    let anew = place.wirelab(&["grade", "submissions", "--json"]);
+    assert_eq!(on.exits(0).stdout, anew.exits(0).stdout);
+}
+
+#[test]
+fn in_a_course_a_seed_is_its_learners() {
+    let mut place = Place::new();
+    let ada = ["--course", "net-201", "--learner", "ada"];
+    let init = ["init", "ada", "--lab", "nacl-ephemeral"];
+    place.wirelab(&[&init[..], &ada].concat()).exits(0);
+    let folder = place.here().join("submissions");
+    std::fs::create_dir(&folder).expect("a fresh folder");
+    let home = place.here().to_owned();
+    place.enter(&home.join("ada"));
+    place
+        .wirelab(&["submit", "--to", "../submissions/ada.json"])
+        .exits(0);
+    place.wirelab(&["start", "hello-filter"]).exits(0);
+    place
+        .wirelab(&["submit", "--to", "../submissions/other-lab.json"])
+        .exits(0);
+    place
+        .wirelab(&["start", "port-scan", "--seed", "5"])
+        .exits(0);
+    let own = place
+        .wirelab(&["submit", "--to", "../submissions/own-seed.json"])
+        .exits(0);
+    assert!(own.stderr.contains("another seed"), "{}", own.stderr);
+    place.enter(&home);
+    altered(&folder, "ada.json", "bob.json", |it| {
+        it["learner"] = json!("bob")
+    });
+    altered(&folder, "ada.json", "nobody.json", |it| {
+        it.as_object_mut()
+            .expect("an object")
+            .shift_remove("learner");
+    });
+    let grade = |code: &str| {
+        let all = [
+            "grade",
+            "submissions",
+            "--json",
+            "--out",
+            "results",
+            "--course",
+            code,
+        ];
+        place.wirelab(&all).exits(1).json()
+    };
+    let graded = grade("net-201");
+    for (file, status) in [
+        ("ada.json", "graded"),
+        ("other-lab.json", "graded"),
+        ("own-seed.json", "refused"),
+        ("bob.json", "refused"),
+        ("nobody.json", "refused"),
+    ] {
+        assert_eq!(result(&graded, file)["status"], status, "{file}");
+    }
+    assert_eq!(result(&graded, "ada.json")["learner"], "ada");
+    // What was graded for one course is not kept for another.
+    assert_eq!(grade("net-202")["refused"], 5);
+}
+
+#[test]
+fn what_grading_again_would_change_is_told_before_anything_is_written() {
+    let (place, _) = class();
+    place
+        .wirelab(&["grade", "submissions", "--out", "results"])
+        .exits(0);
+    let again = ["grade", "submissions", "--regrade", "results"];
+    let same = place.wirelab(&again).exits(0);
+    assert!(
+        same.stdout.contains("3 submissions, 0 change"),
+        "{}",
+        same.stdout
+    );
+    // As if an earlier build had been more generous.
+    let path = place.here().join("results/wrong.json.result.json");
+    let text = std::fs::read_to_string(&path).expect("a result");
+    let mut before: Value = serde_json::from_str(&text).expect("JSON");
+    before["report"]["score"] = json!(2);
+    before["report"]["tasks"][0]["checks"][0]["points"]["got"] = json!(2);
+    std::fs::write(&path, before.to_string()).expect("a result");
+    let told = place
+        .wirelab(&[&again[..], &["--explain-diff"]].concat())
+        .exits(0);
+    for part in ["wrong.json", "2 → 0", "0 gain, 1 lose"] {
+        assert!(told.stdout.contains(part), "no {part} in\n{}", told.stdout);
+    }
+    let json = place
+        .wirelab(&[&again[..], &["--json"]].concat())
+        .exits(0)
+        .json();
+    assert_eq!(json["changes"][0]["file"], "wrong.json");
+    let kept = std::fs::read_to_string(&path).expect("a result");
+    assert_eq!(kept, before.to_string(), "the earlier result stays");
+}
+
 /// What `schema` says against `value`, for the words that our schema uses.
 fn against(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     let kind = match value {
@@ -185,9 +391,12 @@ fn against(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
         Value::Array(_) => "array",
         Value::String(_) => "string",
         Value::Number(number) if number.is_u64() => "integer",
+        Value::Number(_) => "number",
         _ => "other",
     };
-    let is_type = schema["type"].as_str().is_none_or(|wanted| wanted == kind);
+    let is_type = schema["type"]
+        .as_str()
+        .is_none_or(|wanted| wanted == kind || (wanted == "number" && kind == "integer"));
     let is_const = schema.get("const").is_none_or(|wanted| wanted == value);
     let options = schema["enum"].as_array();
     if !is_type || !is_const || options.is_some_and(|it| !it.contains(value)) {
@@ -266,6 +475,15 @@ fn results_are_exported() {
     let text = std::fs::read_to_string(place.here().join("scope/solved/results.json"));
     let form: Value = serde_json::from_str(&text.expect("a form")).expect("JSON");
     assert_eq!(form["score"].to_string(), full);
+    let schema = include_str!("gradescope.schema.json");
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    for name in ["solved", "wrong", "empty"] {
+        let text = std::fs::read_to_string(place.here().join(format!("scope/{name}/results.json")));
+        let form: Value = serde_json::from_str(&text.expect("a form")).expect("JSON");
+        let mut found = Vec::new();
+        against(&schema, &form, "", &mut found);
+        assert_eq!(found, Vec::<String>::new(), "{name}");
+    }
     assert!(!place.here().join("scope/cut").exists());
     let xml = place
         .wirelab(&["export", "results", "--to", "junit"])

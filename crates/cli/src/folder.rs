@@ -23,19 +23,43 @@ const COURSE_FILE: &str = ".wirelab/course.json";
 struct CourseFile {
     format: u32,
     current: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enrolled: Option<Enrolled>,
+}
+
+/// Who learns here, in a course whose seeds are drawn for each learner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Enrolled {
+    /// The course's code.
+    pub(crate) course: String,
+    /// The learner, as the instructor knows them.
+    pub(crate) learner: String,
+}
+
+impl Enrolled {
+    /// What the learner's network of `lab` is drawn from.
+    pub(crate) fn seed(&self, lab: &str) -> u64 {
+        wirelab_grader::variant::seed(&self.course, &self.learner, lab)
+    }
 }
 
 /// A folder with lab folders in it.
 pub(crate) struct Course {
     folder: PathBuf,
     current: String,
+    enrolled: Option<Enrolled>,
 }
 
 impl Course {
     /// The course folder in or above the current one.
     pub(crate) fn find() -> Result<Option<Self>, Failure> {
         let here = std::env::current_dir()?;
-        let Some(folder) = course_above(&here) else {
+        Self::above(&here)
+    }
+
+    /// The course folder that `folder` is in.
+    pub(crate) fn above(folder: &Path) -> Result<Option<Self>, Failure> {
+        let Some(folder) = course_above(folder) else {
             return Ok(None);
         };
         let path = folder.join(COURSE_FILE);
@@ -47,16 +71,22 @@ impl Course {
         Ok(Some(Self {
             folder: folder.to_owned(),
             current: file.current,
+            enrolled: file.enrolled,
         }))
     }
 
     /// Makes `folder` a course folder whose current lab is `lab`, or changes the current lab.
-    pub(crate) fn set(folder: &Path, lab: &str) -> Result<Self, Failure> {
+    pub(crate) fn set(
+        folder: &Path,
+        lab: &str,
+        enrolled: Option<Enrolled>,
+    ) -> Result<Self, Failure> {
         let path = folder.join(COURSE_FILE);
         std::fs::create_dir_all(path.parent().expect("the file is in a folder"))?;
         let file = CourseFile {
             format: 1,
             current: lab.to_owned(),
+            enrolled: enrolled.clone(),
         };
         let text = serde_json::to_string(&file).map_err(Failure::internal)?;
         let temporary = path.with_extension("json.new");
@@ -65,6 +95,7 @@ impl Course {
         Ok(Self {
             folder: folder.to_owned(),
             current: lab.to_owned(),
+            enrolled,
         })
     }
 
@@ -74,6 +105,11 @@ impl Course {
 
     pub(crate) fn current(&self) -> &str {
         &self.current
+    }
+
+    /// Who learns here; `None`: anybody, with any seed.
+    pub(crate) const fn enrolled(&self) -> Option<&Enrolled> {
+        self.enrolled.as_ref()
     }
 
     pub(crate) fn lab_folder(&self, lab: &str) -> PathBuf {

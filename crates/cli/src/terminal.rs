@@ -21,6 +21,12 @@ pub(crate) fn is_interactive() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
+/// Whether the terminal has a screen that can be drawn on, and not only lines.
+pub(crate) fn has_screen() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    !["", "dumb", "unknown"].contains(&term.as_str())
+}
+
 /// The columns of the terminal that stdout is; `None`: it is no terminal.
 pub(crate) fn width() -> Option<usize> {
     let stdout = std::io::stdout();

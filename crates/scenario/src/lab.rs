@@ -389,6 +389,13 @@ impl Lab {
         })
     }
 
+    /// Whether its filters, predictions or proofs may ask for captured packets.
+    #[must_use]
+    pub fn asks_for_captures(&self) -> bool {
+        let is_filter = |task: &LabTask| matches!(task.kind, TaskKind::TcpdumpFilter(_));
+        self.tasks.iter().any(is_filter) || self.asks_for_drops()
+    }
+
     /// The file as it was read.
     #[must_use]
     pub fn source(&self) -> &Source {

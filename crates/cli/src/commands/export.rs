@@ -49,14 +49,7 @@ enum Form {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
-    let mut results = Vec::new();
-    read(&arguments.folder, &mut results)?;
-    results.sort_by(|a, b| forms::text(&a["file"]).cmp(forms::text(&b["file"])));
-    if results.is_empty() {
-        let shown = arguments.folder.display();
-        return Err(Failure::usage(format!("there are no results in {shown}"))
-            .hint("make them with `wirelab grade SUBMISSIONS --out FOLDER`"));
-    }
+    let results = results(&arguments.folder)?;
     match arguments.to {
         Form::Csv => output::text(&forms::csv(&results))?,
         Form::Junit => output::text(&forms::junit(&results))?,
@@ -64,6 +57,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         Form::Gradescope => gradescope(&results, arguments.out.as_deref())?,
     }
     Ok(Code::Passed)
+}
+
+/// The results in a folder that `wirelab grade --out` has filled, by name.
+pub(crate) fn results(folder: &Path) -> Result<Vec<Value>, Failure> {
+    let mut results = Vec::new();
+    read(folder, &mut results)?;
+    results.sort_by(|a, b| forms::text(&a["file"]).cmp(forms::text(&b["file"])));
+    if results.is_empty() {
+        let shown = folder.display();
+        return Err(Failure::usage(format!("there are no results in {shown}"))
+            .hint("make them with `wirelab grade SUBMISSIONS --out FOLDER`"));
+    }
+    Ok(results)
 }
 
 fn gradescope(results: &[Value], out: Option<&Path>) -> Result<(), Failure> {

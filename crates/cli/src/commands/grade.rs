@@ -1,7 +1,7 @@
 //! `wirelab grade`: submissions of many learners.
 //!
 //! ```text
-//! files ─▶ ordered by lab and seed ─▶ queue ─▶ workers, each with a process ─▶ results by name
+//! files, archives ─▶ groups of one lab and seed ─▶ workers, each with a process ─▶ results by name
 //! ```
 //!
 //! Submissions are graded in processes of their own (`worker`), with a limit of memory, so that one
@@ -10,10 +10,12 @@
 
 mod find;
 mod print;
+mod queue;
+mod regrade;
 mod store;
+mod unpack;
 mod worker;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -27,25 +29,28 @@ use crate::failure::{Code, Failure};
 
 use self::find::Found;
 use self::print::Progress;
+use self::queue::Queue;
 pub(crate) use self::store::ENDING;
 use self::store::Store;
+use self::unpack::Scratch;
 use self::worker::Worker;
 
-/// Grade submissions: files that `wirelab submit` has written, or folders of them
+/// Grade submissions: files that `wirelab submit` has written, or folders or archives of them
 ///
-/// Each is replayed; nothing in it is trusted. What cannot be graded is listed with the reason, and
+/// Zip, tar, tar.gz and gzip are read as if they were folders. Each is replayed; nothing in it is trusted. What cannot be graded is listed with the reason, and
 /// gets no zero. Exit code 0: all are graded; 1: some are not.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab grade submissions/ --out results/     again: grades only what is new
   wirelab grade ada.json --json
+  wirelab grade class.zip --regrade results/ --explain-diff     what another build changes
   wirelab export results/ --to csv
 
 ")]
 pub(crate) struct Arguments {
-    /// Submissions, and folders that hold them
-    #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath, required_unless_present = "worker")]
+    /// Submissions, and folders and archives that hold them
+    #[arg(value_name = "FILE|FOLDER|ARCHIVE", value_hint = ValueHint::AnyPath, required_unless_present = "worker")]
     paths: Vec<PathBuf>,
     /// Keep the results here; those that are here already for the same file are not made again
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
@@ -53,6 +58,15 @@ pub(crate) struct Arguments {
     /// Grade all of them again
     #[arg(long)]
     again: bool,
+    /// Show only what differs from the results in this folder, which stays as it is
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    regrade: Option<PathBuf>,
+    /// With --regrade: say which conditions changed, and what was found there
+    #[arg(long, requires = "regrade")]
+    explain_diff: bool,
+    /// The code of the course: a seed that is not its learner's is refused
+    #[arg(long, value_name = "CODE")]
+    course: Option<String>,
     /// How many are graded side by side; as many as there are cores by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -71,9 +85,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.worker {
         return worker::serve(content);
     }
-    let mut found = find::find(&arguments.paths)?;
+    // The earlier results are read before any is written.
+    let earlier = match &arguments.regrade {
+        Some(folder) => Some(regrade::earlier(folder)?),
+        None => None,
+    };
+    let mut scratch = Scratch::new()?;
+    let mut found = find::find(&arguments.paths, &mut scratch)?;
     let store = match &arguments.out {
-        Some(out) => Some(Store::open(out, &content)?),
+        Some(out) => Some(Store::open(out, &content, arguments.course.as_deref())?),
         None => None,
     };
     let mut results = Vec::new();
@@ -88,7 +108,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     results.extend(grade(found, arguments, store.as_ref())?);
     results.sort_by(|a, b| print::name(a).cmp(print::name(b)));
-    print::results(&results, arguments.json.json)?;
+    match earlier {
+        Some(earlier) => {
+            let changes = regrade::changes(&earlier, &results);
+            print::changes(&changes, results.len(), arguments)?;
+        }
+        None => print::results(&results, arguments.json.json)?,
+    }
     let graded = results.iter().all(print::is_graded);
     Ok(if graded {
         Code::Passed
@@ -99,22 +125,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 
 /// Grades the files side by side, and keeps each result as soon as it is there.
 fn grade(
-    mut found: Vec<Found>,
+    found: Vec<Found>,
     arguments: &Arguments,
     store: Option<&Store>,
 ) -> Result<Vec<Value>, Failure> {
-    // Neighbours share their lab's runs.
-    found.sort_by_cached_key(|file| (find::runs(file), file.name.clone()));
     let progress = Progress::new(found.len());
     let cores = || std::thread::available_parallelism().map_or(2, usize::from);
     let jobs = arguments.jobs.map_or_else(cores, usize::from);
     let jobs = jobs.min(found.len());
     let limit = Duration::from_secs(arguments.time_limit);
-    let queue = Mutex::new(VecDeque::from(found));
+    let queue = Queue::new(found, jobs);
     let results = Mutex::new(Vec::new());
-    let work = || -> Result<(), Failure> {
-        let mut worker = Worker::new(limit);
-        while let Some(file) = next(&queue) {
+    let work = |number| -> Result<(), Failure> {
+        let mut worker = Worker::new(limit, arguments.course.clone());
+        while let Some(file) = queue.next(number) {
             let result = worker.grade(&file)?;
             if let Some(store) = store {
                 store.keep(&file, &result)?;
@@ -125,7 +149,8 @@ fn grade(
         Ok(())
     };
     std::thread::scope(|scope| {
-        let started: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
+        let work = &work;
+        let started: Vec<_> = (0..jobs).map(|n| scope.spawn(move || work(n))).collect();
         let ended = started.into_iter().map(|thread| match thread.join() {
             Ok(ended) => ended,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -134,10 +159,6 @@ fn grade(
     })?;
     progress.end();
     Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn next(queue: &Mutex<VecDeque<Found>>) -> Option<Found> {
-    lock(queue).pop_front()
 }
 
 /// What is behind these locks is whole after each step.

@@ -1,9 +1,13 @@
 //! `wirelab` alone: in a lab, its page, and on a terminal the watch; else how to get one.
 
 mod keys;
+mod screen;
+mod styled;
 mod watch;
+mod written;
 
-use crate::commands::status;
+use self::watch::Ended;
+use crate::commands::{next, status};
 use crate::failure::{Code, Failure};
 use crate::{folder, output, terminal};
 
@@ -22,8 +26,14 @@ pub(crate) fn run() -> Result<Code, Failure> {
         return Ok(Code::Passed);
     }
     let mut session = folder::open()?;
-    if terminal::is_interactive() {
-        return watch::run(session);
+    while terminal::is_interactive() && terminal::has_screen() {
+        match watch::run(session)? {
+            Ended::Quit => return Ok(Code::Passed),
+            Ended::Next => {
+                next::run()?;
+            }
+        };
+        session = folder::open()?;
     }
     output::text(&status::print(&mut session)?)?;
     Ok(Code::Passed)

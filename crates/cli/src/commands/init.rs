@@ -6,7 +6,7 @@ use wirelab_session::Content;
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
-use crate::folder::Course;
+use crate::folder::{Course, Enrolled};
 use crate::{content, folder, output};
 
 /// Create a course folder and start its first lab
@@ -15,6 +15,7 @@ use crate::{content, folder, output};
 Examples:
   wirelab init && cd wirelab && wirelab
   wirelab init team-red --lab nacl-ephemeral --seed 7
+  wirelab init net-201 --course k3y-0f-the-c0urse --learner ada@example.com
 
 ")]
 pub(crate) struct Arguments {
@@ -27,6 +28,26 @@ pub(crate) struct Arguments {
     /// What the seed draws is yours: fault, addresses, traffic. The same number gives the same lab
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// The code of the course that you take: every learner gets other faults and addresses
+    #[arg(
+        long,
+        value_name = "CODE",
+        requires = "learner",
+        conflicts_with = "seed"
+    )]
+    course: Option<String>,
+    /// Who you are in that course, as your instructor writes it
+    #[arg(long, value_name = "NAME", requires = "course")]
+    learner: Option<String>,
+}
+
+impl Arguments {
+    fn enrolled(&self) -> Option<Enrolled> {
+        Some(Enrolled {
+            course: self.course.clone()?,
+            learner: self.learner.clone()?,
+        })
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
@@ -42,7 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     // A lab with mistakes leaves nothing behind: no course, and no folder that was not there.
     let was_there = folder.exists();
     std::fs::create_dir_all(folder)?;
-    let session = folder::create(&folder.join(&lab), &content, &lab, arguments.seed);
+    let enrolled = arguments.enrolled();
+    let seed = enrolled.as_ref().map(|it| it.seed(&lab)).or(arguments.seed);
+    let session = folder::create(&folder.join(&lab), &content, &lab, seed);
     let session = session.inspect_err(|_| {
         let made = if was_there {
             folder.join(&lab)
@@ -51,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         };
         let _ = std::fs::remove_dir_all(made);
     })?;
-    Course::set(folder, &lab)?;
+    Course::set(folder, &lab, enrolled)?;
     folder::warn_of_lies(&session, &content);
     let shown = folder.display();
     output::text(&format!(

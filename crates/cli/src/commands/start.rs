@@ -25,7 +25,8 @@ pub(crate) struct Arguments {
     /// The seed; the same number gives the same lab
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Put the present run aside and start over with a fresh seed
+    /// Put the present run aside and start over with a fresh seed; in a course that has drawn one
+    /// for you, with that one
     #[arg(long)]
     again: bool,
 }
@@ -49,8 +50,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         refuse_below(lab)?;
     }
     let course = match Course::find()? {
-        Some(course) => Course::set(course.folder(), lab)?,
-        None => Course::set(&course_to_be()?, lab)?,
+        Some(course) => Course::set(course.folder(), lab, course.enrolled().cloned())?,
+        None => Course::set(&course_to_be()?, lab, None)?,
     };
     let folder = course.lab_folder(lab);
     if Session::find(&folder).is_some_and(|found| found == folder) {
@@ -63,7 +64,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
             print::relative(&aside)
         ));
     }
-    let mut session = folder::create(&folder, &content, lab, arguments.seed)?;
+    let own = course.enrolled().map(|it| it.seed(lab));
+    let mut session = folder::create(&folder, &content, lab, arguments.seed.or(own))?;
     output::text(&status::print(&mut session)?)?;
     folder::warn_of_lies(&session, &content);
     Ok(Code::Passed)

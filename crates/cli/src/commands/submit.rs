@@ -7,11 +7,13 @@ use clap::ValueHint;
 use jiff::Timestamp;
 use serde::Serialize;
 use wirelab_grader::submitted::Submitted;
+use wirelab_model::Seed;
 use wirelab_session::Session;
 
 use crate::args::{Json, TEMPLATE};
 use crate::commands::check;
 use crate::failure::{Code, Failure};
+use crate::folder::Course;
 use crate::{folder, output};
 
 /// Write what you hand in: one small file with journal and answers
@@ -51,7 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let started = started_at(&session);
     let submitted = Submitted::of_session(&session, started, Some(now()));
-    let submitted = submitted.map_err(check::failure)?;
+    let mut submitted = submitted.map_err(check::failure)?;
+    enrol(&mut submitted, &session)?;
     let own = || {
         session
             .dir()
@@ -72,6 +75,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         output::text(&print(&written))?;
     }
     Ok(Code::Passed)
+}
+
+/// In a course, whose it is. A run with another seed is for practice, and is handed in as that.
+fn enrol(submitted: &mut Submitted, session: &Session) -> Result<(), Failure> {
+    let course = Course::above(session.dir())?;
+    let Some(enrolled) = course.as_ref().and_then(Course::enrolled) else {
+        return Ok(());
+    };
+    submitted.learner = Some(enrolled.learner.clone());
+    submitted.seal();
+    if submitted.seed != Seed::whole(enrolled.seed(&submitted.lab)) {
+        output::note(
+            "warning: this run has another seed than your course has drawn for you, and may be \
+             refused there; `wirelab start LAB --again` starts that one",
+        );
+    }
+    Ok(())
 }
 
 fn print(written: &Written) -> String {

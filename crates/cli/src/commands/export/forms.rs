@@ -81,7 +81,7 @@ pub(super) fn csv(results: &[Value]) -> String {
         })
         .collect();
     let mut head: Vec<String> = [
-        "file", "lab", "status", "score", "points", "of", "hints", "reason",
+        "file", "lab", "status", "score", "points", "of", "hints", "reason", "learner",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -103,7 +103,7 @@ pub(super) fn csv(results: &[Value]) -> String {
             ]
             .map(number),
         );
-        row.push(text(&result["reason"]).to_owned());
+        row.extend(["reason", "learner"].map(|it| text(&result[it]).to_owned()));
         row.extend(tasks.iter().map(|(lab, name)| {
             let mut own = items(&report["tasks"]).filter(|_| result["lab"] == *lab);
             let task = own.find(|task| task["task"] == *name);
@@ -170,7 +170,9 @@ fn suite(result: &Value) -> String {
         }
         let (got, of) = (&check["points"]["got"], &check["points"]["of"]);
         out += &format!(
-            "{head}>\n      <failure message=\"{got} of {of} points\">{}</failure>\n    </testcase>\n",
+            "{head}>\n      <failure type=\"{}\" message=\"{got} of {of} points\">{}</failure>\n    \
+             </testcase>\n",
+            xml(text(&check["findings"][0]["name"])),
             xml(&findings(check))
         );
     }
@@ -202,7 +204,8 @@ mod tests {
         let finding = json!({"name": "too-open", "summary": "a < b", "evidence": ["one packet"]});
         let points = |got: u32, of: u32| json!({"got": got, "of": of});
         json!({
-            "file": "=ada.json", "lab": "l", "status": "graded", "remarks": ["chain"],
+            "file": "=ada.json", "lab": "l", "status": "graded", "learner": "ada",
+            "remarks": ["chain"],
             "report": {
                 "score": 4, "hints": 1, "points": points(5, 8),
                 "tasks": [{"task": "t", "points": points(5, 8), "checks": [
@@ -234,9 +237,9 @@ mod tests {
     fn a_table_has_no_score_for_what_is_broken_and_no_formulas() {
         assert_eq!(
             csv(&[result(), broken()]),
-            "file,lab,status,score,points,of,hints,reason,l/t\r\n\
-             '=ada.json,l,graded,4,5,8,1,,5\r\n\
-             b.json,,unreadable,,,,,\"cut, \"\"short\"\"\",\r\n"
+            "file,lab,status,score,points,of,hints,reason,learner,l/t\r\n\
+             '=ada.json,l,graded,4,5,8,1,,ada,5\r\n\
+             b.json,,unreadable,,,,,\"cut, \"\"short\"\"\",,\r\n"
         );
     }
 
@@ -245,7 +248,7 @@ mod tests {
         let xml = junit(&[result(), broken()]);
         for part in [
             "<testsuite name=\"=ada.json\" tests=\"2\" failures=\"1\" errors=\"0\">",
-            "<failure message=\"0 of 3 points\">too-open: a &lt; b",
+            "<failure type=\"too-open\" message=\"0 of 3 points\">too-open: a &lt; b",
             "<error type=\"unreadable\" message=\"cut, &quot;short&quot;\"/>",
         ] {
             assert!(xml.contains(part), "{part} is not in\n{xml}");

@@ -5,9 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use wirelab_grader::batch::Limits;
+use wirelab_grader::batch::{Graded, Limits, Status};
+use wirelab_grader::submitted::fingerprint;
 use wirelab_model::Seed;
 
+use super::unpack::{Scratch, unpack};
 use crate::failure::Failure;
 use crate::output;
 
@@ -17,51 +19,86 @@ pub(super) struct Found {
     /// Its name in results: relative to the folder that was named.
     pub(super) name: String,
     pub(super) path: PathBuf,
+    /// Why it is none, where that is known without reading it.
+    pub(super) trouble: Option<(Status, String)>,
+}
+
+impl Found {
+    pub(super) const fn file(name: String, path: PathBuf) -> Self {
+        Self {
+            name,
+            path,
+            trouble: None,
+        }
+    }
+
+    pub(super) const fn trouble(
+        name: String,
+        path: PathBuf,
+        status: Status,
+        reason: String,
+    ) -> Self {
+        Self {
+            name,
+            path,
+            trouble: Some((status, reason)),
+        }
+    }
+
+    /// The result of one that is not graded.
+    pub(super) fn ungraded(&self, status: Status, reason: &str) -> Graded {
+        let mut graded = Graded::without_report(&self.name, status, reason);
+        if let Ok(Some(octets)) = read(&self.path, &Limits::default()) {
+            graded.sha256 = fingerprint(&octets);
+        }
+        graded
+    }
 }
 
 /// The files that are named, and those in the folders that are, however deep, whose names end as
-/// submissions' do. Links are not followed.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>, Failure> {
-    let mut found = Vec::new();
+/// submissions' do, and what archives among them hold. Links are not followed.
+pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found>, Failure> {
+    let mut files = Vec::new();
     for path in paths {
         let failed = |error| Failure::usage(format!("{}: {error}", path.display()));
-        if std::fs::metadata(path).map_err(failed)?.is_dir() {
-            below(path, path, &mut found)?;
-        } else {
+        let kind = std::fs::metadata(path).map_err(failed)?;
+        if kind.is_dir() {
+            below(path, path, &mut files)?;
+        } else if kind.is_file() {
             let name = path.file_name().unwrap_or_default();
-            found.push(Found {
-                name: name.to_string_lossy().into_owned(),
-                path: path.clone(),
-            });
+            files.push((name.to_string_lossy().into_owned(), path.clone()));
+        } else {
+            let shown = path.display();
+            return Err(Failure::usage(format!("{shown} is no file and no folder")));
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pair) = found.windows(2).find(|it| it[0].name == it[1].name) {
-        let (name, first, second) = (
-            &pair[0].name,
-            pair[0].path.display(),
-            pair[1].path.display(),
-        );
+    files.sort();
+    if let Some(pair) = files.windows(2).find(|it| it[0].0 == it[1].0) {
+        let (name, first, second) = (&pair[0].0, pair[0].1.display(), pair[1].1.display());
         return Err(Failure::usage(format!(
             "{first} and {second} would both be `{name}` in the results"
         ))
         .hint("grade the folder that holds both"));
     }
-    if found.is_empty() {
-        return Err(Failure::usage("there are no submissions there")
-            .hint("in a folder, files whose names end in `.json` are taken"));
+    if files.is_empty() {
+        return Err(Failure::usage("there are no submissions there").hint(
+            "in a folder, files whose names end in `.json`, `.gz`, `.zip`, `.tar` or `.tgz` are taken",
+        ));
     }
-    Ok(found)
+    let unpacked = files
+        .into_iter()
+        .map(|(name, path)| unpack(name, path, scratch));
+    Ok(unpacked.flatten().collect())
 }
 
-/// Archives are taken too, so that they are listed and not passed over.
-fn is_handed_in(ending: &std::ffi::OsStr) -> bool {
+/// Whether a name ends as a submission's does, or an archive's of them.
+pub(super) fn is_handed_in(ending: &std::ffi::OsStr) -> bool {
     ["json", "zip", "gz", "tgz", "tar"]
         .iter()
         .any(|it| ending == *it)
 }
 
-fn below(root: &Path, folder: &Path, found: &mut Vec<Found>) -> Result<(), Failure> {
+fn below(root: &Path, folder: &Path, found: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
     let failed = |error| Failure::environment(format!("{}: {error}", folder.display()));
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -73,8 +110,7 @@ fn below(root: &Path, folder: &Path, found: &mut Vec<Found>) -> Result<(), Failu
             below(root, &path, found)?;
         } else if kind.is_file() && path.extension().is_some_and(is_handed_in) {
             let name = path.strip_prefix(root).unwrap_or(&path);
-            let name = name.to_string_lossy().into_owned();
-            found.push(Found { name, path });
+            found.push((name.to_string_lossy().into_owned(), path.clone()));
         } else {
             output::note(&format!("not a submission: {}", path.display()));
         }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::lock;
+use super::regrade::{self, Changed};
+use super::{Arguments, lock};
 use crate::failure::Failure;
 use crate::output;
 use crate::terminal::Mark;
@@ -58,6 +59,18 @@ pub(super) fn results(results: &[Value], as_json: bool) -> Result<(), Failure> {
         text += &format!(", {count} {what}");
     }
     output::text(&(text + "\n"))
+}
+
+/// Prints what grading again changes.
+pub(super) fn changes(
+    changes: &[Changed],
+    graded: usize,
+    arguments: &Arguments,
+) -> Result<(), Failure> {
+    if arguments.json.json {
+        return output::json(&json!({ "submissions": graded, "changes": changes }));
+    }
+    output::text(&regrade::text(changes, graded, arguments.explain_diff))
 }
 
 fn row(result: &Value, width: usize) -> String {

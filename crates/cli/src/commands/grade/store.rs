@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wirelab_grader::batch::Limits;
 use wirelab_grader::submitted::fingerprint;
+use wirelab_grader::variant;
 use wirelab_session::{Content, build};
 
 use super::find::{self, Found};
@@ -19,11 +20,16 @@ pub(super) struct Store {
     folder: PathBuf,
     /// Hashes of lab and scenario, by lab.
     hashes: BTreeMap<String, (String, String)>,
+    course: Option<String>,
 }
 
 impl Store {
     /// Makes the folder if there is none.
-    pub(super) fn open(folder: &Path, content: &Content) -> Result<Self, Failure> {
+    pub(super) fn open(
+        folder: &Path,
+        content: &Content,
+        course: Option<&str>,
+    ) -> Result<Self, Failure> {
         let failed = |error| Failure::environment(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
         let mut hashes = BTreeMap::new();
@@ -38,6 +44,7 @@ impl Store {
         Ok(Self {
             folder: folder.to_owned(),
             hashes,
+            course: course.map(variant::fingerprint),
         })
     }
 
@@ -50,7 +57,8 @@ impl Store {
         let same = result["file"] == file.name.as_str()
             && result["sha256"] == fingerprint(&octets)
             && result["status"] == "graded"
-            && result["grader"]["build"] == build();
+            && result["grader"]["build"] == build()
+            && result["grader"]["course"].as_str() == self.course.as_deref();
         let lab = result["lab"].as_str()?;
         let (lab_hash, scenario_hash) = self.hashes.get(lab)?;
         let same = same

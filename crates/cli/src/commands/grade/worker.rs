@@ -13,7 +13,6 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wirelab_grader::batch::{Batch, Graded, Limits, Status, too_large};
-use wirelab_grader::submitted::fingerprint;
 use wirelab_session::Content;
 
 use super::find::{self, Found};
@@ -27,6 +26,7 @@ const MEMORY_BYTES: u64 = 6 << 30;
 struct Asked {
     name: String,
     path: PathBuf,
+    course: Option<String>,
 }
 
 /// Answers what stdin asks until it ends.
@@ -47,6 +47,7 @@ pub(super) fn serve(content: Content) -> Result<Code, Failure> {
     let mut stdout = std::io::stdout().lock();
     for line in std::io::stdin().lines() {
         let asked: Asked = serde_json::from_str(&line?).map_err(Failure::internal)?;
+        batch.set_course(asked.course);
         let graded = match find::read(&asked.path, &limits) {
             Ok(Some(octets)) => batch.grade(&asked.name, &octets),
             Ok(None) => Graded::without_report(&asked.name, Status::Refused, too_large(&limits)),
@@ -65,6 +66,7 @@ pub(super) fn serve(content: Content) -> Result<Code, Failure> {
 /// The asking end.
 pub(super) struct Worker {
     limit: Duration,
+    course: Option<String>,
     process: Option<Process>,
 }
 
@@ -75,20 +77,25 @@ struct Process {
 }
 
 impl Worker {
-    pub(super) const fn new(limit: Duration) -> Self {
+    pub(super) const fn new(limit: Duration, course: Option<String>) -> Self {
         Self {
             limit,
+            course,
             process: None,
         }
     }
 
     /// The result of one file, whatever becomes of the process.
     pub(super) fn grade(&mut self, file: &Found) -> Result<Value, Failure> {
+        if let Some((status, reason)) = &file.trouble {
+            let graded = file.ungraded(*status, reason);
+            return serde_json::to_value(graded).map_err(Failure::internal);
+        }
         let mut process = match self.process.take() {
             Some(process) => process,
             None => Process::start()?,
         };
-        let reason = match process.ask(file, self.limit) {
+        let reason = match process.ask(file, self.course.clone(), self.limit) {
             Ok(answer) => {
                 self.process = Some(process);
                 return serde_json::from_str(&answer).map_err(Failure::internal);
@@ -103,10 +110,7 @@ impl Worker {
             }
         };
         process.stop();
-        let mut graded = Graded::without_report(&file.name, Status::OurFault, reason);
-        if let Ok(Some(octets)) = find::read(&file.path, &Limits::default()) {
-            graded.sha256 = fingerprint(&octets);
-        }
+        let graded = file.ungraded(Status::OurFault, &reason);
         serde_json::to_value(graded).map_err(Failure::internal)
     }
 }
@@ -147,10 +151,16 @@ impl Process {
         })
     }
 
-    fn ask(&mut self, file: &Found, limit: Duration) -> Result<String, RecvTimeoutError> {
+    fn ask(
+        &mut self,
+        file: &Found,
+        course: Option<String>,
+        limit: Duration,
+    ) -> Result<String, RecvTimeoutError> {
         let asked = Asked {
             name: file.name.clone(),
             path: file.path.clone(),
+            course,
         };
         let line = serde_json::to_string(&asked).map_err(|_| RecvTimeoutError::Disconnected)?;
         // Who has ended reads nothing, and answers nothing either.

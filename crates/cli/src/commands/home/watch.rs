@@ -1,55 +1,145 @@
 //! The watch: grades again whenever an answer is saved or the network changed.
+//!
+//! ```text
+//! save ─▶ the kernel tells (`written`) ─▶ stamps differ ─▶ check ─▶ page (`screen`)
+//! ```
+//!
+//! Every way to save is seen, renaming over the file as editors do included. What the kernel does
+//! not tell of, since the folder is on another machine, is seen a quarter of a second later.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use wirelab_session::Session;
 
-use super::keys::Keys;
+use super::keys::{Key, Keys};
+use super::screen::Screen;
 use crate::commands::{check, hint, list, status};
-use crate::failure::{Code, Failure};
-use crate::output;
+use crate::failure::Failure;
 use crate::print::relative;
 use crate::terminal::dim;
 
-/// How often files are looked at, in wall-clock time.
+/// How often files are looked at anyway, in wall-clock time.
 const EVERY: Duration = Duration::from_millis(250);
-const CLEAR: &str = "\x1b[2J\x1b[H";
 const KEYS: &str = "h hint  t ticket  c check again  l list  q quit";
+const SOLVED: &str = "n next lab  h hint  t ticket  c check again  l list  q quit";
 const ASK: &str = "h again = the next hint  any other key = not now";
 
-/// Watches until `q`.
-pub(super) fn run(mut session: Session) -> Result<Code, Failure> {
-    let keys = Keys::take()?;
+/// Why the watch ended.
+pub(super) enum Ended {
+    /// Enough for now.
+    Quit,
+    /// On to the next lab.
+    Next,
+}
+
+/// Watches until `q`, or `n` once the lab is solved.
+pub(super) fn run(session: Session) -> Result<Ended, Failure> {
     let dir = session.dir().to_owned();
-    screen(&status::print(&mut session)?, KEYS)?;
-    let mut seen = stamp(&dir);
-    // Whether the screen asks if the next hint is wanted.
-    let mut asked = false;
+    let folders = [dir.join("answers"), dir.join(".wirelab")];
+    let keys = Keys::take(&folders.each_ref().map(PathBuf::as_path))?;
+    let screen = Screen::enter()?;
+    let mut watch = Watch {
+        session,
+        screen,
+        asked: false,
+        solved: false,
+    };
+    watch.ticket()?;
+    let files = watched(&watch.session);
+    let mut seen = stamps(&files);
     loop {
         let key = keys.next(EVERY)?;
-        let now = stamp(&dir);
+        watch.screen.fit()?;
+        let now = stamps(&files);
         let changed = changed(&seen, &now);
-        if changed.is_none() && key.is_none() {
-            continue;
+        match (key, &changed) {
+            (None, None) => continue,
+            (Some(Key::Char('q' | '\x03' | '\x04')), _) => return Ok(Ended::Quit),
+            (Some(Key::Char('n')), None) if watch.solved => return Ok(Ended::Next),
+            (Some(key), None) if watch.screen.moved(key)? => continue,
+            _ => {}
         }
-        session.catch_up()?;
-        let asks = key == Some('h') && !asked && has_hints(&session);
+        watch.session.catch_up()?;
+        watch.turn(key, changed.as_deref())?;
+        // What was saved while that was graded differs from `now`; the check itself is in the journal.
+        seen = now;
+        if let Some(journal) = seen.last_mut() {
+            *journal = stamp(&journal.0);
+        }
+    }
+}
+
+struct Watch {
+    session: Session,
+    screen: Screen,
+    /// Whether the screen asks if the next hint is wanted.
+    asked: bool,
+    solved: bool,
+}
+
+impl Watch {
+    /// A key was pressed, or a file changed.
+    fn turn(&mut self, key: Option<Key>, changed: Option<&Path>) -> Result<(), Failure> {
+        let asked = std::mem::take(&mut self.asked);
         match key {
-            Some('q' | '\x03' | '\x04') => return Ok(Code::Passed),
-            Some('h') if asks => screen(&hints(&session)?, ASK)?,
-            Some('h') => screen(&hint::next(&mut session)?, KEYS)?,
-            Some('t') => screen(&status::print(&mut session)?, KEYS)?,
-            Some('l') => screen(&list::page()?, KEYS)?,
-            Some('c') => graded(&mut session, "")?,
+            Some(Key::Char('h')) if !asked && self.has_hints() => {
+                self.asked = true;
+                let hints = self.hints()?;
+                self.screen.show(hints, ASK)
+            }
+            Some(Key::Char('h')) => {
+                let hint = hint::next(&mut self.session)?;
+                self.screen.show(hint, self.keys())
+            }
+            Some(Key::Char('t')) => self.ticket(),
+            Some(Key::Char('l')) => self.screen.show(list::page()?, self.keys()),
+            Some(Key::Char('c')) => self.grade(String::new()),
             _ => match changed {
-                Some(path) => graded(&mut session, &reason(&path))?,
-                None if asked => screen(&status::print(&mut session)?, KEYS)?,
-                None => {}
+                Some(path) => self.grade(reason(path)),
+                None if asked => self.ticket(),
+                None => Ok(()),
             },
         }
-        asked = asks;
-        seen = stamp(&dir);
+    }
+
+    fn ticket(&mut self) -> Result<(), Failure> {
+        let page = status::print(&mut self.session)?;
+        self.screen.show(page, self.keys())
+    }
+
+    /// An answer that cannot be graded, or content that cannot be read, ends no watch.
+    fn grade(&mut self, reason: String) -> Result<(), Failure> {
+        let result = match check::grade(&mut self.session, None) {
+            Ok(report) => {
+                self.solved = report.is_passed();
+                check::print(&report, true)
+            }
+            Err(failure) => format!("{failure}\n"),
+        };
+        self.screen.show(reason + &result, self.keys())
+    }
+
+    const fn keys(&self) -> &'static str {
+        if self.solved { SOLVED } else { KEYS }
+    }
+
+    fn has_hints(&self) -> bool {
+        let mut tasks = self.session.lab().tasks.iter();
+        tasks.any(|task| self.session.hints_taken(&task.name) > 0)
+    }
+
+    /// The hints taken so far.
+    fn hints(&self) -> Result<String, Failure> {
+        let mut text = String::new();
+        for task in &self.session.lab().tasks {
+            for (index, hint) in self.session.hints(&task.name)?.iter().enumerate() {
+                let (task, of) = (&task.name, task.hints.len());
+                text += &format!(" {task} · hint {} of {of}\n", index + 1);
+                text += &format!("   {}\n", hint.text.trim_end().replace('\n', "\n   "));
+            }
+        }
+        Ok(text)
     }
 }
 
@@ -63,37 +153,6 @@ fn reason(path: &Path) -> String {
     dim(format!("{what}: checked again")) + "\n"
 }
 
-/// An answer that cannot be graded, or content that cannot be read, ends no watch.
-fn graded(session: &mut Session, reason: &str) -> Result<(), Failure> {
-    let result = match check::grade(session, None) {
-        Ok(report) => check::print(&report, true),
-        Err(failure) => format!("{failure}\n"),
-    };
-    screen(&format!("{reason}{result}"), KEYS)
-}
-
-fn has_hints(session: &Session) -> bool {
-    let mut tasks = session.lab().tasks.iter();
-    tasks.any(|task| session.hints_taken(&task.name) > 0)
-}
-
-/// The hints taken so far.
-fn hints(session: &Session) -> Result<String, Failure> {
-    let mut text = String::new();
-    for task in &session.lab().tasks {
-        for (index, hint) in session.hints(&task.name)?.iter().enumerate() {
-            let (task, of) = (&task.name, task.hints.len());
-            text += &format!(" {task} · hint {} of {of}\n", index + 1);
-            text += &format!("   {}\n", hint.text.trim_end().replace('\n', "\n   "));
-        }
-    }
-    Ok(text)
-}
-
-fn screen(text: &str, keys: &str) -> Result<(), Failure> {
-    output::text(&format!("{CLEAR}{text}\n{}\n", dim(keys)))
-}
-
 const JOURNAL: &str = ".wirelab/journal.jsonl";
 
 /// A file, its length, and when it was last written.
@@ -101,26 +160,33 @@ type Stamp = (PathBuf, u64, Option<SystemTime>);
 
 /// The first file that differs, new and deleted ones included.
 fn changed(before: &[Stamp], now: &[Stamp]) -> Option<PathBuf> {
-    let new = now.iter().find(|it| !before.contains(it));
-    let gone = || {
-        let is_there = |path: &PathBuf| now.iter().any(|it| it.0 == *path);
-        before.iter().find(|it| !is_there(&it.0))
-    };
-    new.or_else(gone).map(|it| it.0.clone())
+    let mut pairs = before.iter().zip(now);
+    let (_, now) = pairs.find(|(before, now)| before != now)?;
+    Some(now.0.clone())
 }
 
-/// The answers and the journal.
-fn stamp(dir: &Path) -> Vec<Stamp> {
-    let answers = std::fs::read_dir(dir.join("answers"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut files: Vec<_> = answers.map(|entry| entry.path()).collect();
-    files.sort();
-    files.push(dir.join(JOURNAL));
-    let stamp = |path: PathBuf| match std::fs::metadata(&path) {
-        Ok(file) => (path, file.len(), file.modified().ok()),
-        Err(_) => (path, 0, None),
-    };
-    files.into_iter().map(stamp).collect()
+/// The answers, whether they are there or not, and last the journal. What editors keep beside an
+/// answer is none.
+fn watched(session: &Session) -> Vec<PathBuf> {
+    let answers = session.dir().join("answers");
+    let tasks = session.lab().tasks.iter();
+    let mut files: Vec<PathBuf> = tasks
+        .filter_map(|task| {
+            let extension = task.kind.extension()?;
+            Some(answers.join(format!("{}.{extension}", task.name)))
+        })
+        .collect();
+    files.push(session.dir().join(JOURNAL));
+    files
+}
+
+fn stamps(files: &[PathBuf]) -> Vec<Stamp> {
+    files.iter().map(|file| stamp(file)).collect()
+}
+
+fn stamp(path: &Path) -> Stamp {
+    match std::fs::metadata(path) {
+        Ok(file) => (path.to_owned(), file.len(), file.modified().ok()),
+        Err(_) => (path.to_owned(), 0, None),
+    }
 }

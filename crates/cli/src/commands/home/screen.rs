@@ -1,0 +1,272 @@
+//! The watch's screen: a page, and below it a row that says which keys there are.
+//!
+//! What is drawn is what differs from what the terminal shows, so that nothing flickers; a page
+//! that is longer than the screen is moved through. It is drawn on the terminal's other screen:
+//! what was on the terminal before is there again afterwards, after a panic too.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anstream::{AutoStream, ColorChoice};
+use ratatui_core::buffer::{Buffer, Cell};
+use ratatui_core::layout::Rect;
+use ratatui_core::style::{Color, Modifier};
+use ratatui_core::text::{Line, Span};
+
+use super::keys::Key;
+use super::styled;
+use crate::failure::Failure;
+use crate::terminal;
+
+/// To the other screen, without cursor; and back.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
+const LEAVE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
+
+/// Whether the terminal shows the other screen.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// The terminal's other screen; left when dropped.
+pub(super) struct Screen {
+    shown: Buffer,
+    color: bool,
+    page: String,
+    keys: String,
+    /// The page's row that is the screen's first.
+    top: usize,
+}
+
+impl Screen {
+    pub(super) fn enter() -> Result<Self, Failure> {
+        leave_at_panic();
+        ENTERED.store(true, Ordering::SeqCst);
+        print(ENTER)?;
+        let stdout = std::io::stdout();
+        Ok(Self {
+            shown: Buffer::empty(Rect::ZERO),
+            color: AutoStream::choice(&stdout) != ColorChoice::Never,
+            page: String::new(),
+            keys: String::new(),
+            top: 0,
+        })
+    }
+
+    /// Shows another page, from its beginning.
+    pub(super) fn show(&mut self, page: String, keys: &str) -> Result<(), Failure> {
+        (self.page, self.keys, self.top) = (page, keys.to_owned(), 0);
+        self.draw()
+    }
+
+    /// Moves through the page; whether that is what the key asks for.
+    pub(super) fn moved(&mut self, key: Key) -> Result<bool, Failure> {
+        let (width, height) = size();
+        let most = self.rows(width).len().saturating_sub(page_height(height));
+        let by = |rows: i64| {
+            let top = (self.top as i64).saturating_add(rows);
+            usize::try_from(top).unwrap_or(0)
+        };
+        let page = i64::from(height.saturating_sub(2)).max(1);
+        let top = match key {
+            Key::Lines(lines) => by(i64::from(lines)),
+            Key::Pages(pages) => by(page * i64::from(pages)),
+            Key::Top => 0,
+            Key::Bottom => most,
+            Key::Char(_) => return Ok(false),
+        };
+        self.top = top.min(most);
+        self.draw()?;
+        Ok(true)
+    }
+
+    /// Draws again if the terminal has another size now.
+    pub(super) fn fit(&mut self) -> Result<(), Failure> {
+        let (width, height) = size();
+        if self.shown.area == Rect::new(0, 0, width, height) {
+            return Ok(());
+        }
+        self.draw()
+    }
+
+    fn rows(&self, width: u16) -> Vec<Line<'static>> {
+        styled::rows(&self.page, usize::from(width))
+    }
+
+    fn draw(&mut self) -> Result<(), Failure> {
+        let (width, height) = size();
+        let area = Rect::new(0, 0, width, height);
+        let rows = self.rows(width);
+        let room = page_height(height);
+        self.top = self.top.min(rows.len().saturating_sub(room));
+        let mut next = Buffer::empty(area);
+        for (y, row) in (0..height).zip(rows.iter().skip(self.top).take(room)) {
+            next.set_line(0, y, row, width);
+        }
+        if let Some(last) = height.checked_sub(1).filter(|last| *last > 0) {
+            let keys = footer(&self.keys, self.top, room, rows.len());
+            next.set_line(0, last, &Line::raw(keys).style(Modifier::DIM), width);
+        }
+        let mut out = String::new();
+        if self.shown.area != area {
+            out.push_str("\x1b[0m\x1b[2J");
+            self.shown = Buffer::empty(area);
+        }
+        for y in 0..height {
+            if row(&self.shown, y) != row(&next, y) {
+                put(&mut out, y, row(&next, y), self.color);
+            }
+        }
+        self.shown = next;
+        print(&out)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+/// The rows of the page: all but the last, if there is more than one.
+fn page_height(height: u16) -> usize {
+    usize::from(height).saturating_sub(1).max(1)
+}
+
+/// The keys, and where in the page one is if there is more than the screen shows.
+fn footer(keys: &str, top: usize, room: usize, of: usize) -> String {
+    if of <= room {
+        return keys.to_owned();
+    }
+    let (more, last) = (
+        if terminal::ascii_only() {
+            "j/k"
+        } else {
+            "↓↑"
+        },
+        (top + room).min(of),
+    );
+    format!("{more} {}-{last} of {of}  {keys}", top + 1)
+}
+
+/// Columns and rows; those of old terminals if nobody says.
+fn size() -> (u16, u16) {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => (80, 24),
+    }
+}
+
+fn row(buffer: &Buffer, y: u16) -> &[Cell] {
+    let width = usize::from(buffer.area.width);
+    let begin = usize::from(y) * width;
+    buffer.content.get(begin..begin + width).unwrap_or_default()
+}
+
+/// A row in place of the one that is there, its text in one piece.
+fn put(out: &mut String, y: u16, row: &[Cell], color: bool) {
+    let _ = write!(out, "\x1b[{};1H\x1b[0m", y + 1);
+    let blank = row.iter().rev().take_while(|cell| **cell == Cell::EMPTY);
+    let shown = &row[..row.len() - blank.count()];
+    let mut last = String::from("0");
+    let mut at = 0;
+    while let Some(cell) = shown.get(at) {
+        let style = if color { style(cell) } else { last.clone() };
+        if style != last {
+            let _ = write!(out, "\x1b[{style}m");
+            last = style;
+        }
+        out.push_str(cell.symbol());
+        // A wide character covers the cell after its own.
+        at += Span::raw(cell.symbol()).width().max(1);
+    }
+    out.push_str("\x1b[0m\x1b[K");
+}
+
+/// The numbers of its attributes.
+fn style(cell: &Cell) -> String {
+    let mut style = String::from("0");
+    for (modifier, code) in [
+        (Modifier::BOLD, 1),
+        (Modifier::DIM, 2),
+        (Modifier::UNDERLINED, 4),
+    ] {
+        if cell.modifier.contains(modifier) {
+            let _ = write!(style, ";{code}");
+        }
+    }
+    if let Some(code) = code(cell.fg) {
+        let _ = write!(style, ";{code}");
+    }
+    style
+}
+
+const fn code(color: Color) -> Option<u8> {
+    Some(match color {
+        Color::Black => 30,
+        Color::Red => 31,
+        Color::Green => 32,
+        Color::Yellow => 33,
+        Color::Blue => 34,
+        Color::Magenta => 35,
+        Color::Cyan => 36,
+        Color::Gray => 37,
+        _ => return None,
+    })
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
+fn leave() {
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        // Nothing is left to do if the terminal is gone.
+        print(LEAVE).ok();
+    }
+}
+
+/// What a panic says would be on the other screen, and gone with it.
+fn leave_at_panic() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::io::stdout().is_terminal() {
+                leave();
+            }
+            before(panic);
+        }));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui_core::style::Stylize;
+
+    use super::*;
+
+    #[test]
+    fn the_last_row_says_where_in_a_long_page_one_is() {
+        assert_eq!(footer("q quit", 0, 23, 20), "q quit");
+        assert!(footer("q quit", 3, 10, 40).ends_with(" 4-13 of 40  q quit"));
+    }
+
+    #[test]
+    fn a_row_is_written_in_one_piece_with_colours_only_where_they_are_wanted() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 3));
+        let line = Line::from(vec![Span::raw("no ").red(), Span::raw("文 yes")]);
+        buffer.set_line(0, 2, &line, 20);
+        let drawn = |color| {
+            let mut out = String::new();
+            put(&mut out, 2, row(&buffer, 2), color);
+            out
+        };
+        assert_eq!(drawn(false), "\x1b[3;1H\x1b[0mno 文 yes\x1b[0m\x1b[K");
+        assert_eq!(
+            drawn(true),
+            "\x1b[3;1H\x1b[0m\x1b[0;31mno \x1b[0m文 yes\x1b[0m\x1b[K"
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! The variant of a lab that a learner of a course gets.
+//!
+//! ```text
+//! seed = the first 48 bits of HMAC-SHA-256(key = course code, text = learner, lab)
+//! ```
+//!
+//! So everybody in a course has a fault and addresses of their own, the same again on another
+//! machine, and whoever knows the code can say of a submission whether its seed is its learner's.
+//! 48 bits, since programs that read JSON take numbers for doubles.
+
+use sha2::{Digest, Sha256};
+use wirelab_model::hex;
+
+/// Octets of a block of SHA-256.
+const BLOCK: usize = 64;
+
+/// The seed of `learner` in `lab`, in the course with that code.
+#[must_use]
+pub fn seed(course: &str, learner: &str, lab: &str) -> u64 {
+    // The length keeps `ab`, `c` and `a`, `bc` apart.
+    let length = (learner.len() as u64).to_be_bytes();
+    let code = hmac(
+        course.as_bytes(),
+        &[&length, learner.as_bytes(), lab.as_bytes()],
+    );
+    let first = code.iter().take(6);
+    first.fold(0, |number, octet| number << 8 | u64::from(*octet))
+}
+
+/// What results say of the course that they were checked against, without telling its code.
+#[must_use]
+pub fn fingerprint(course: &str) -> String {
+    hex(&hmac(course.as_bytes(), &[b"wirelab course"])[..8])
+}
+
+/// HMAC with SHA-256 (RFC 2104).
+fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut block = [0; BLOCK];
+    match key.len() > BLOCK {
+        true => block[..32].copy_from_slice(&Sha256::digest(key)),
+        false => block[..key.len()].copy_from_slice(key),
+    }
+    let mut inner = Sha256::new().chain_update(block.map(|it| it ^ 0x36));
+    for part in parts {
+        inner.update(part);
+    }
+    let outer = Sha256::new().chain_update(block.map(|it| it ^ 0x5c));
+    outer.chain_update(inner.finalize()).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231, test cases 2 and 6.
+    #[test]
+    fn the_hmac_is_the_standards() {
+        let made = hmac(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+        let wanted = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hex(&made), wanted);
+        let text = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        let wanted = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54";
+        assert_eq!(hex(&hmac(&[0xaa; 131], &[text])), wanted);
+    }
+
+    #[test]
+    fn a_seed_is_its_learners_and_its_labs_and_exact_in_json() {
+        let ada = seed("net-201", "ada", "top-talkers");
+        assert_eq!(ada, seed("net-201", "ada", "top-talkers"));
+        for other in [
+            seed("net-202", "ada", "top-talkers"),
+            seed("net-201", "bob", "top-talkers"),
+            seed("net-201", "ada", "port-scan"),
+            seed("net-201", "adat", "op-talkers"),
+        ] {
+            assert_ne!(ada, other);
+        }
+        assert!(ada < 1 << 53);
+    }
+}

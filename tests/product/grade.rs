@@ -213,11 +213,17 @@ fn archives_are_graded_as_folders_are_and_bombs_cost_little() {
     let zeros = vec![0; 8 << 20];
     let mut packed = zip(&[
         ("ada/solved.json", &solved),
-        ("../../escaped.json", &solved),
+        ("aa/bb/escaped.json", &solved),
         ("readme.txt", b"not handed in"),
         ("zeros.json", &zeros),
         ("inner.zip", &zip(&[("solved.json", &solved)])),
     ]);
+    // The writer would make such a name harmless.
+    for at in 0..packed.len() {
+        if packed[at..].starts_with(b"aa/bb/escaped") {
+            packed[at..at + 6].copy_from_slice(b"../../");
+        }
+    }
     put("class.zip", &packed);
     packed.truncate(packed.len() / 2);
     put("cut.zip", &packed);

@@ -5,9 +5,10 @@
 //! ada.json.gz ─▶ one file
 //! ```
 //!
-//! What is in an archive is graded as if it had been a folder; results name `class.zip/ada/nacl.json`.
-//! Names of members are never ways on the disk. An archive unpacks to no more than [`Bounds`] allow:
-//! what comes beyond, or after damage, is not read, and the archive itself is listed with the reason.
+//! What is in an archive is graded as if it had been a folder; results name
+//! `class.zip/ada/nacl.json`. Names of members are never ways on the disk. An archive unpacks to no
+//! more than [`Bounds`] allow: what comes beyond, or after damage, is not read, and the archive
+//! itself is listed with the reason.
 
 use std::collections::BTreeSet;
 use std::fs::File;

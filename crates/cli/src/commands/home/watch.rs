@@ -62,7 +62,7 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
         }
         watch.session.catch_up()?;
         watch.turn(key, changed.as_deref())?;
-        // What was saved while that was graded differs from `now`; the check itself is in the journal.
+        // What was saved meanwhile differs from `now`; the check itself is in the journal.
         seen = now;
         if let Some(journal) = seen.last_mut() {
             *journal = stamp(&journal.0);

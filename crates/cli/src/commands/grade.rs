@@ -37,9 +37,9 @@ use self::worker::Worker;
 
 /// Grade submissions: files that `wirelab submit` has written, or folders or archives of them
 ///
-/// Zip, tar, tar.gz and gzip are read as if they were folders. Each submission is replayed; nothing
-/// in it is trusted. What cannot be graded is listed with the reason, and gets no zero. Exit code 0:
-/// all are graded; 1: some are not.
+/// Zip, tar, tar.gz and gzip are read as if they were folders. Each submission is replayed;
+/// nothing in it is trusted. What cannot be graded is listed with the reason, and gets no zero.
+/// Exit code 0: all are graded; 1: some are not.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:

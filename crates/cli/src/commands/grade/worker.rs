@@ -19,7 +19,7 @@ use super::find::{self, Found};
 use crate::failure::{Code, Failure};
 
 /// A process may address so much: far more than any lab takes.
-const MEMORY_BYTES: u64 = 6 << 30;
+const MEMORY_BYTES: u64 = 4 << 30;
 
 /// What is asked.
 #[derive(Serialize, Deserialize)]

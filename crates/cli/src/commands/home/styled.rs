@@ -20,6 +20,40 @@ pub(super) fn rows(text: &str, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
+/// A page that was written for long lines, its paragraphs in one line each, for a screen that breaks
+/// lines itself. Where a line ends although the next word would have fit, it was meant to end.
+pub(super) fn joined(page: &str) -> String {
+    let mut joined = String::new();
+    let mut last = ("", 0);
+    for line in page.lines() {
+        let (lead, text) = lead(line);
+        let word = text.split(' ').next().unwrap_or_default();
+        let goes_on = last.0 == lead
+            && !text.is_empty()
+            && last.1 + 1 + word.chars().count() > WRITTEN_FOR
+            && !word.starts_with(['-', '*', '|', '#', '`']);
+        if goes_on {
+            joined += &format!(" {text}");
+        } else {
+            if last != ("", 0) || !joined.is_empty() {
+                joined.push('\n');
+            }
+            joined += line;
+        }
+        last = (lead, line.chars().count());
+    }
+    joined + "\n"
+}
+
+/// Pages have lines of about so many columns.
+const WRITTEN_FOR: usize = 90;
+
+/// The indentation of a line, with the marks of a quotation, and the rest.
+fn lead(line: &str) -> (&str, &str) {
+    let text = line.trim_start_matches([' ', '>']);
+    line.split_at(line.len() - text.len())
+}
+
 /// The parts of a line; `style` is what the lines before left behind.
 fn spans(line: &str, style: &mut Style) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
@@ -83,6 +117,11 @@ fn wrap(spans: &[Span<'_>], width: usize, rows: &mut Vec<Line<'static>>) {
         .map(|it| (it.symbol, it.style, Span::raw(it.symbol).width()))
         .collect();
     let indent = pieces.iter().take_while(|piece| piece.0 == " ").count();
+    let pieces = if columns(&pieces) > width {
+        closer(pieces, indent)
+    } else {
+        pieces
+    };
     // A line that is indented far goes on from further left.
     let indent = if indent + 2 > width / 2 {
         0
@@ -101,6 +140,23 @@ fn wrap(spans: &[Span<'_>], width: usize, rows: &mut Vec<Line<'static>>) {
         }
         (rest, first) = (after, false);
     }
+}
+
+fn columns(pieces: &[Piece<'_>]) -> usize {
+    pieces.iter().map(|piece| piece.2).sum()
+}
+
+/// Columns of a table that is too wide are moved together, to two spaces.
+fn closer<'a>(pieces: Vec<Piece<'a>>, indent: usize) -> Vec<Piece<'a>> {
+    let mut spaces = 0;
+    let mut at = 0;
+    let mut closer = pieces;
+    closer.retain(|piece| {
+        spaces = if piece.0 == " " { spaces + 1 } else { 0 };
+        at += 1;
+        at <= indent || spaces <= 2
+    });
+    closer
 }
 
 /// What fits, broken after a space where there is one, and what is left without leading spaces.
@@ -150,8 +206,18 @@ mod tests {
             ["  one two", "    three", "    four", "", "five"]
         );
         assert_eq!(texts("abcdefghij", 4), ["abcd", "  ef", "  gh", "  ij"]);
+        assert_eq!(texts(" works      5/5", 12), [" works  5/5"]);
         assert_eq!(texts("文文文", 3), ["文", "文", "文"], "wide as they are");
         assert_eq!(texts("文", 1), ["文"], "no row is without end");
+    }
+
+    #[test]
+    fn paragraphs_are_joined_and_what_was_meant_to_end_ends() {
+        let long = "word ".repeat(18);
+        let page =
+            format!("TICKET\n  > {long}\n  > and on.\n  >\n  > {long}\n\n  {long}\n  - item\n");
+        let wanted = format!("TICKET\n  > {long} and on.\n  >\n  > {long}\n\n  {long}\n  - item\n");
+        assert_eq!(joined(&page), wanted);
     }
 
     #[test]

@@ -14,13 +14,16 @@ use wirelab_session::Session;
 
 use super::keys::{Key, Keys};
 use super::screen::Screen;
+use super::styled;
 use crate::commands::{check, hint, list, status};
 use crate::failure::Failure;
 use crate::print::relative;
-use crate::terminal::dim;
+use crate::terminal::{ascii_only, dim};
 
 /// How often files are looked at anyway, in wall-clock time.
 const EVERY: Duration = Duration::from_millis(250);
+/// So many lines of an answer are shown above what it is worth.
+const SHOWN: usize = 6;
 const KEYS: &str = "h hint  t ticket  c check again  l list  q quit";
 const SOLVED: &str = "n next lab  h hint  t ticket  c check again  l list  q quit";
 const ASK: &str = "h again = the next hint  any other key = not now";
@@ -104,7 +107,7 @@ impl Watch {
     }
 
     fn ticket(&mut self) -> Result<(), Failure> {
-        let page = status::print(&mut self.session)?;
+        let page = styled::joined(&status::print(&mut self.session)?);
         self.screen.show(page, self.keys())
     }
 
@@ -143,14 +146,19 @@ impl Watch {
     }
 }
 
-/// Why there is a new result on the screen.
+/// Why there is a new result on the screen; an answer as it was saved.
 fn reason(path: &Path) -> String {
-    let what = if path.ends_with(JOURNAL) {
-        "the lab went on".to_owned()
-    } else {
-        format!("{} was saved", relative(path))
-    };
-    dim(format!("{what}: checked again")) + "\n"
+    if path.ends_with(JOURNAL) {
+        return dim("the lab went on: checked again") + "\n";
+    }
+    let bar = if ascii_only() { "|" } else { "│" };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let lines = text.lines().take(SHOWN).enumerate();
+    let lines: String = lines
+        .map(|(number, line)| format!(" {} {line}\n", dim(format!("{:>2} {bar}", number + 1))))
+        .collect();
+    let said = format!("{} was saved: checked again", relative(path));
+    format!("{}\n{lines}\n", dim(said))
 }
 
 const JOURNAL: &str = ".wirelab/journal.jsonl";

@@ -11,7 +11,7 @@ use super::find::{self, Found};
 use super::lock;
 
 /// A smaller rest is not shared: its runs would be made again for it.
-const SHARED: usize = 8;
+const SHARED: usize = 16;
 
 /// Groups of submissions.
 pub(super) struct Queue(Mutex<Groups>);
@@ -88,7 +88,7 @@ mod tests {
         while next(0).is_some() {
             rest += 1;
         }
-        assert_eq!(rest, 9 + 4, "half of the other's eight as well");
-        assert_eq!(std::iter::from_fn(|| next(1)).count(), 4);
+        assert_eq!(rest, 9, "eight are too few to share");
+        assert_eq!(std::iter::from_fn(|| next(1)).count(), 8);
     }
 }

@@ -46,7 +46,7 @@ shows() {
         fi
         sleep 0.05
     done
-    tmux -L "$socket" capture-pane "$keep" > "$to/$2.$form" -p
+    tmux -L "$socket" capture-pane -p "$keep" | sed 's/ *$//' > "$to/$2.$form"
 }
 
 journey() {
@@ -58,7 +58,7 @@ journey() {
     printf 'tcp port 443 and tcp[tcpflags] & tcp-syn != 0\n' > "$answer"
     shows '9/10' 4-nearly
     tmux -L "$socket" send-keys h
-    shows 'hint' 5-hint
+    shows 'hint 1 of' 5-hint
     cat "$root/labs/hello-filter/solution/filter.bpf" > "$answer"
     shows '10/10' 6-right
     tmux -L "$socket" resize-window -x 46 -y 16

@@ -1,10 +1,10 @@
 #!/bin/sh
 # The watch as tmux shows it, through a learner's first minutes with the lab `hello-filter`.
 #
-#   scripts/watch-screens.sh BINARY [--check]     needs tmux
+#   scripts/watch-screens.sh BINARY [--check]     needs tmux, python3
 #
-# Writes tests/golden/screens/NAME.txt, what is on the screen, and NAME.ansi, the same with colours;
-# with --check it compares instead. From the first screen to the last an answer gets right, and the terminal
+# Writes tests/golden/screens/NAME.txt, what is on the screen with NO_COLOR, and NAME.svg, the same
+# with colours; with --check it compares instead. From the first screen to the last an answer gets right, and the terminal
 # narrower.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -78,6 +78,8 @@ keep=-e
 form=ansi
 watch ''
 journey
+python3 "$root/scripts/screen-svg.py" "$to"/*.ansi
+rm "$to"/*.ansi
 if [ "${2:-}" = --check ]; then
     diff -r "$golden" "$to" && echo 'the same screens'
 fi

@@ -20,8 +20,8 @@ pub(super) fn rows(text: &str, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
-/// A page that was written for long lines, its paragraphs in one line each, for a screen that breaks
-/// lines itself. Where a line ends although the next word would have fit, it was meant to end.
+/// A page that was written for long lines, its paragraphs in one line each, for a screen that
+/// breaks lines itself. Where a line ends although the next word would have fit, it was meant to.
 pub(super) fn joined(page: &str) -> String {
     let mut joined = String::new();
     let mut last = ("", 0);

@@ -4,8 +4,8 @@
 #   scripts/watch-screens.sh BINARY [--check]     needs tmux, python3
 #
 # Writes tests/golden/screens/NAME.txt, what is on the screen with NO_COLOR, and NAME.svg, the same
-# with colours; with --check it compares instead. From the first screen to the last an answer gets right, and the terminal
-# narrower.
+# with colours; with --check it compares instead. From the first screen to the last an answer gets
+# right, and the terminal narrower.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 wirelab=$(realpath "$1")

@@ -1,6 +1,7 @@
 //! The real `aws` in the shell that `wirelab shell` and `wirelab env` make: it repairs labs, tells
 //! their time, and reaches nothing else. Where `aws` is missing, that is said and nothing tested.
 
+mod away;
 mod components;
 mod killed;
 mod transcripts;

@@ -28,7 +28,12 @@ use failure::{Code, Failure};
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return misread(&error),
+        Err(error) => {
+            if error.use_stderr() && asks_for_variables() {
+                commands::env::refuse(Code::Usage);
+            }
+            return misread(&error);
+        }
     };
     terminal::set_color(cli.color);
     match run(&cli) {
@@ -36,9 +41,19 @@ fn main() -> ExitCode {
         Err(failure) if failure.is_closed_pipe() => Code::Passed.into(),
         Err(failure) => {
             failure.print();
+            if matches!(cli.command, Some(Command::Env(_))) {
+                commands::env::refuse(failure.code());
+            }
             failure.code().into()
         }
     }
+}
+
+/// Whether a command line that cannot be read was to be `wirelab env`: `eval` waits for its words.
+fn asks_for_variables() -> bool {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let at = words.iter().position(|word| word == "env");
+    at.is_some_and(|at| at == 0 || words[0].starts_with('-'))
 }
 
 /// Help, the version, or a command line that is wrong: said by clap, except that a call in the AWS

@@ -3,8 +3,12 @@
 //! `eval "$(wirelab env)"` cannot wait for a server, so the server is a process of its own behind
 //! it. It ends with the terminal, with the lab's folder, or by `--stop`; nothing else keeps it, and
 //! nothing is lost with it: the session is on disk.
+//!
+//! What `eval` gets decides where the next `aws` goes. When there is no endpoint to be had it is
+//! lines after which `aws` refuses ([`refuse`]): with nothing at all, the script would go on and
+//! work on the account that the shell had before. `--stop` gives that back, as it was.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -18,6 +22,8 @@ use wirelab_aws_api::Stopper;
 use crate::args::TEMPLATE;
 use crate::commands::shell;
 use crate::commands::shell::surroundings::{Surroundings, farewell};
+use crate::commands::shell::syntax::Syntax;
+use crate::commands::shell::{before, gone};
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
 
@@ -28,14 +34,21 @@ use crate::{folder, output};
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   eval \"$(wirelab env)\"                from now on `aws` in this shell is the lab's
-  eval \"$(wirelab env --stop)\"         and no longer
+  eval \"$(wirelab env --stop)\"         and no longer: what the shell had before is back
+  wirelab env | source                 the same in fish
   wirelab env --serve --port 4566      serve in the foreground, until Ctrl-C
 
 ")]
 pub(crate) struct Arguments {
-    /// End the endpoint that this shell was given, and print what takes its variables away
+    /// End the endpoint that this shell was given, and print what gives it back what it had before
     #[arg(long, conflicts_with_all = ["serve", "port"])]
     stop: bool,
+    /// For which shell to print; the one that asks without it
+    #[arg(long, value_enum, value_name = "SHELL")]
+    shell: Option<Syntax>,
+    /// Print what the shell has now
+    #[arg(long, hide = true, conflicts_with_all = ["serve", "stop", "port"])]
+    before: bool,
     #[command(flatten)]
     signatures: shell::Signatures,
     /// Serve here, in the foreground
@@ -56,31 +69,82 @@ const READY: &str = "# the endpoint listens";
 const WATCH: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
+    let syntax = arguments.shell.unwrap_or_else(Syntax::of_parent);
+    if arguments.before {
+        return output::text(&before::text()).map(|()| Code::Passed);
+    }
     if arguments.stop {
-        stop_earlier();
-        return output::text(&farewell()).map(|()| Code::Passed);
+        return stop(syntax);
     }
     if arguments.serve {
-        return serve(arguments);
+        return serve(arguments, syntax);
     }
     // What is wrong with the lab is better said here than through the server's mouth.
     drop(folder::open()?);
     // A second endpoint for one shell would leave the first behind.
     stop_earlier();
-    let text = start_behind(arguments)?;
+    let text = start_behind(arguments, syntax)?;
     output::text(&text).map(|()| Code::Passed)
+}
+
+/// Prints what `eval` must get when this command has failed with `code`. A shell whose earlier
+/// endpoint still answers keeps it; a person at a terminal has read what was wrong.
+pub(crate) fn refuse(code: Code) {
+    let words: Vec<String> = std::env::args().collect();
+    let serves = words.iter().any(|it| it == "--serve" || it == "--before");
+    if serves || std::io::stdout().is_terminal() {
+        return;
+    }
+    let fish = words.iter().any(|it| it == "fish" || it == "--shell=fish");
+    let syntax = if fish {
+        Syntax::Fish
+    } else {
+        Syntax::of_parent()
+    };
+    let answers = endpoint().is_some_and(|(port, _)| wirelab_aws_api::about(port).is_ok());
+    let text = match answers {
+        true => syntax.fails(code.status()),
+        false => match gone::refusal(syntax, code.status()) {
+            Ok(text) => text,
+            Err(failure) => return failure.print(),
+        },
+    };
+    if output::text(&text).is_ok() && !answers {
+        output::note(
+            "`aws` in this shell refuses until it has an endpoint; `eval \"$(wirelab env --stop)\"` \
+             gives back what it had",
+        );
+    }
+}
+
+/// Ends the endpoint and gives the shell back what it had.
+fn stop(syntax: Syntax) -> Result<Code, Failure> {
+    stop_earlier();
+    match farewell(syntax) {
+        Some(text) => output::text(&text)?,
+        // To take the lab's variables away would leave the learner's real account in their place.
+        None if endpoint().is_some() => {
+            output::note("this shell is the lab's own: `aws` refuses now, and `exit` leaves it")
+        }
+        None => output::note("this shell has no endpoint"),
+    }
+    Ok(Code::Passed)
+}
+
+/// Port and secret of the endpoint that this shell's variables name.
+fn endpoint() -> Option<(u16, String)> {
+    let port = std::env::var("WIRELAB_ENDPOINT").ok()?.parse().ok()?;
+    Some((port, std::env::var("WIRELAB_ENDPOINT_SECRET").ok()?))
 }
 
 /// Ends the endpoint that the variables of this shell name; one that is gone already is no error.
 fn stop_earlier() {
-    let port = std::env::var("WIRELAB_ENDPOINT").ok();
-    let port = port.and_then(|text| text.parse().ok());
-    if let (Some(port), Ok(secret)) = (port, std::env::var("WIRELAB_ENDPOINT_SECRET")) {
+    if let Some((port, secret)) = endpoint() {
         wirelab_aws_api::stop(port, &secret).ok();
     }
 }
 
-fn serve(arguments: &Arguments) -> Result<Code, Failure> {
+fn serve(arguments: &Arguments, syntax: Syntax) -> Result<Code, Failure> {
     let folder = folder::session_folder()?.unwrap_or_default();
     let serving = shell::serve(&shell::Place {
         folder: None,
@@ -88,7 +152,7 @@ fn serve(arguments: &Arguments) -> Result<Code, Failure> {
         signatures: arguments.signatures,
     })?;
     let surroundings = Surroundings::of(&serving)?;
-    output::text(&(surroundings.exports() + READY + "\n"))?;
+    output::text(&(surroundings.exports(syntax) + READY + "\n"))?;
     std::io::stdout().flush()?;
     if let Some(pid) = arguments.until {
         let stopper = serving.server.stopper();
@@ -134,10 +198,17 @@ fn session_leader() -> i32 {
 }
 
 /// Starts a server that outlives this process, and gives what it prints.
-fn start_behind(arguments: &Arguments) -> Result<String, Failure> {
+fn start_behind(arguments: &Arguments, syntax: Syntax) -> Result<String, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     let until = session_leader().to_string();
-    command.args(["env", "--serve", "--until", &until]);
+    command.args([
+        "env",
+        "--serve",
+        "--until",
+        &until,
+        "--shell",
+        syntax.name(),
+    ]);
     if arguments.signatures.strict {
         command.arg("--strict");
     }

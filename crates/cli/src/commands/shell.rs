@@ -4,8 +4,11 @@
 //! from ever reaching a real account, is [`surroundings`]' business; `wirelab env` gives the same
 //! to a shell that is there already.
 
+pub(crate) mod before;
+pub(crate) mod gone;
 mod shelf;
 pub(crate) mod surroundings;
+pub(crate) mod syntax;
 mod tools;
 
 use std::io::Write;
@@ -139,7 +142,7 @@ pub(crate) fn run_in(place: &Place<'_>, words: &[String]) -> Result<Code, Failur
 pub(crate) fn serve_here(place: &Place<'_>) -> Result<Code, Failure> {
     let serving = serve(place)?;
     let surroundings = Surroundings::of(&serving)?;
-    output::text(&surroundings.exports())?;
+    output::text(&surroundings.exports(syntax::Syntax::of_parent()))?;
     std::io::stdout().flush()?;
     serving.server.run()?;
     Ok(Code::Passed)

@@ -3,7 +3,7 @@
 IFS=:
 real=
 for folder in $PATH; do
-    case $folder in @BIN@ | '') continue ;; esac
+    case $folder in @BIN@ | */wirelab-shell-*/bin | '') continue ;; esac
     if [ -z "$real" ] && [ -x "$folder/date" ]; then real=$folder/date; fi
 done
 unset IFS

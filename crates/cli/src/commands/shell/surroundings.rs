@@ -1,16 +1,19 @@
 //! What a shell needs so that AWS's clients in it reach the simulated network and nothing else.
 //!
-//! Three fences, each enough alone against a mistake:
+//! Four fences, each enough alone against a mistake:
 //!
 //! - the variables: a key that only the lab knows, files for settings and credentials of the
 //!   shell's own, no metadata service, no proxy; every other `AWS_` variable is taken away, since
 //!   one that is left may name a real profile, role or address;
 //! - the `aws` wrapper, first on the path: it names the endpoint on the command line, for old
 //!   versions that do not read it from the environment, and runs nothing when the endpoint is gone;
+//!   behind it stand programs that refuse, for the time when its folder is gone too ([`gone`]);
 //! - the profiles in the shell's files: they are the lab's accounts, so that `--profile` of a real
-//!   one finds none.
+//!   one finds none;
+//! - for shells that are started here, lines that are read after the learner's own start-up files
+//!   and before each prompt: those files may set keys and aliases again ([`Surroundings::keep`]).
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +21,9 @@ use std::process::Command;
 use tempfile::TempDir;
 use wirelab_aws_api::AccessKey;
 
-use super::{Serving, shelf, tools};
+use super::before::BEFORE;
+use super::syntax::Syntax;
+use super::{Serving, before, gone, shelf, tools};
 use crate::failure::Failure;
 use crate::folder;
 
@@ -30,10 +35,21 @@ pub(crate) struct Surroundings {
     _lock: File,
     lab: String,
     variables: Vec<(&'static str, OsString)>,
+    /// This program.
+    wirelab: PathBuf,
 }
 
+/// Variables without which a client may leave the lab, whatever else a learner sets.
+const PINNED: [&str; 5] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_EC2_METADATA_DISABLED",
+];
+
 /// What tells one endpoint's `PATH` from another's.
-const FOLDER_PREFIX: &str = "wirelab-shell-";
+pub(super) const FOLDER_PREFIX: &str = "wirelab-shell-";
 
 impl Surroundings {
     /// Writes the folder.
@@ -43,9 +59,11 @@ impl Surroundings {
         let lock = shelf::hold(folder.path())?;
         let bin = folder.path().join("bin");
         std::fs::create_dir(&bin)?;
+        let refusing = gone::folder()?;
         let port = serving.server.port();
+        let wirelab = std::env::current_exe()?;
         let tools = tools::Tools {
-            wirelab: std::env::current_exe()?,
+            wirelab: wirelab.clone(),
             bin: bin.clone(),
             url: serving.server.url(),
             port,
@@ -73,7 +91,7 @@ impl Surroundings {
         )?;
         let key = AccessKey::of_account(&serving.accounts[0].1);
         let variables = vec![
-            ("PATH", path_with(&bin)?),
+            ("PATH", path_with(&[&bin, &refusing])?),
             ("AWS_ENDPOINT_URL", serving.server.url().into()),
             ("AWS_ACCESS_KEY_ID", key.id.into()),
             ("AWS_SECRET_ACCESS_KEY", key.secret.into()),
@@ -90,12 +108,31 @@ impl Surroundings {
             ("WIRELAB_ENDPOINT_SECRET", serving.server.secret().into()),
             (folder::SERVED, serving.folder.clone().into()),
         ];
-        Ok(Self {
+        let surroundings = Self {
             folder,
             _lock: lock,
             lab: serving.lab.clone(),
             variables,
-        })
+            wirelab,
+        };
+        for (name, syntax) in [("keep.sh", Syntax::Sh), ("keep.fish", Syntax::Fish)] {
+            let path = surroundings.folder.path().join(name);
+            std::fs::write(path, surroundings.keep(syntax, &[&bin, &refusing]))?;
+        }
+        Ok(surroundings)
+    }
+
+    /// Lines for a shell that is started here, after its start-up files and before each prompt.
+    /// First they undo what those files did to AWS's variables; later a learner may set keys,
+    /// profile and Region of the lab, and what leads elsewhere is put right alone.
+    fn keep(&self, syntax: Syntax, folders: &[&Path]) -> String {
+        let all = self.variables.iter().filter(|it| it.0 != "PATH");
+        let all = all.map(|(name, value)| syntax.export(name, &value.to_string_lossy()));
+        let first = syntax.unset_all("AWS_") + &all.collect::<String>();
+        let pinned = self.variables.iter().filter(|it| PINNED.contains(&it.0));
+        let pinned = pinned.map(|(name, value)| syntax.export(name, &value.to_string_lossy()));
+        let always = syntax.unset_all("AWS_ENDPOINT_URL_") + &pinned.collect::<String>();
+        tools::keep(syntax, &first, &(always + &syntax.forget_all()), folders)
     }
 
     /// What a shell says before its first prompt.
@@ -119,51 +156,41 @@ impl Surroundings {
         for name in strange_variables() {
             command.env_remove(name);
         }
+        // `exit` gives the learner's shell back; within this one there is nothing to go back to.
+        command.env_remove(BEFORE);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 
-    /// The same as lines for a POSIX shell.
-    pub(crate) fn exports(&self) -> String {
-        let mut text = unset(strange_variables().iter().map(OsString::as_os_str));
+    /// The same as lines for a shell that is there already.
+    pub(crate) fn exports(&self, syntax: Syntax) -> String {
+        let ask = syntax.word(&self.wirelab.to_string_lossy()) + " env --before";
+        let mut text = syntax.export_output(BEFORE, &ask) + &syntax.unset_all("AWS_");
         for (name, value) in &self.variables {
-            text += &format!(
-                "export {name}={}\n",
-                tools::quoted(&value.to_string_lossy())
-            );
+            text += &syntax.export(name, &value.to_string_lossy());
         }
-        text
+        text + &syntax.set_aside()
     }
 }
 
-/// Lines for a POSIX shell that take the variables away again.
-pub(crate) fn farewell() -> String {
-    let ours = std::env::vars_os().map(|it| it.0).filter(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with("AWS_") || name.starts_with("WIRELAB_ENDPOINT")
-    });
-    let ours: Vec<OsString> = ours.collect();
-    let mut text = unset(ours.iter().map(OsString::as_os_str));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let others = std::env::split_paths(&path).filter(|it| !is_ours(it));
-    if let Ok(path) = std::env::join_paths(others) {
-        text += &format!("export PATH={}\n", tools::quoted(&path.to_string_lossy()));
-    }
-    text
+/// Lines that give a shell back what it had before; `None`: `wirelab env` has given it nothing.
+pub(crate) fn farewell(syntax: Syntax) -> Option<String> {
+    let mut text = before::restored(syntax, &before::carried()?);
+    let path = path_with(&[]).unwrap_or_default();
+    text += &syntax.export("PATH", &path.to_string_lossy());
+    Some(text)
 }
 
-fn unset<'n>(names: impl Iterator<Item = &'n OsStr>) -> String {
-    let names: Vec<_> = names.map(OsStr::to_string_lossy).collect();
-    match names.is_empty() {
-        true => String::new(),
-        false => format!("unset {}\n", names.join(" ")),
-    }
-}
-
-/// `AWS_` variables that are set here, by whomever.
+/// What would stand in a client's way to the lab: `AWS_` variables that are set here, by whomever,
+/// and functions that bash hands to its programs.
 fn strange_variables() -> Vec<OsString> {
     let names = std::env::vars_os().map(|it| it.0);
+    let strange = ["AWS_", "BASH_FUNC_aws", "BASH_FUNC_date"];
     names
-        .filter(|name| name.to_string_lossy().starts_with("AWS_"))
+        .filter(|name| {
+            strange
+                .iter()
+                .any(|it| name.to_string_lossy().starts_with(it))
+        })
         .collect()
 }
 
@@ -176,22 +203,17 @@ fn profiles(serving: &Serving, word: &str, lines: impl Fn(&str) -> String) -> St
     serving.accounts.iter().map(section).collect()
 }
 
-/// The path with `bin` in front, and no other endpoint's.
-fn path_with(bin: &Path) -> Result<OsString, Failure> {
+/// The path with `folders` in front, and no other endpoint's.
+pub(super) fn path_with(folders: &[&Path]) -> Result<OsString, Failure> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let others = std::env::split_paths(&path).filter(|it| !is_ours(it));
-    let all: Vec<PathBuf> = std::iter::once(bin.to_owned()).chain(others).collect();
+    let others = std::env::split_paths(&path).filter(|it| !gone::is_ours(it));
+    let ours = folders.iter().map(|it| it.to_path_buf());
+    let all: Vec<PathBuf> = ours.chain(others).collect();
     std::env::join_paths(all).map_err(Failure::environment)
 }
 
-fn is_ours(folder: &Path) -> bool {
-    let parent = folder.parent().and_then(Path::file_name);
-    let parent = parent.is_some_and(|it| it.to_string_lossy().starts_with(FOLDER_PREFIX));
-    parent && folder.ends_with("bin")
-}
-
 /// `NO_PROXY` with loopback in it: a proxy would be asked for the lab.
-fn without_proxy() -> OsString {
+pub(super) fn without_proxy() -> OsString {
     let set = ["NO_PROXY", "no_proxy"]
         .into_iter()
         .find_map(std::env::var_os);

@@ -1,6 +1,8 @@
 //! Submissions: handed in, graded in a folder, broken in many ways.
 
+use std::ffi::OsStr;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -87,6 +89,8 @@ fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
     let put = |name: &str, octets: &[u8]| std::fs::write(folder.join(name), octets).expect("room");
     put("cut.json", &solved[..solved.len() / 2]);
     put("noise.json", &[0xff; 100]);
+    let escape = folder.join(OsStr::from_bytes(b"\xff\x1b[2J.json"));
+    std::fs::write(escape, &solved).expect("room");
     put("half.zip", b"PK\x03\x04 and no more");
     altered(&folder, "solved.json", "lab.json", |it| {
         it["lab"] = json!("../labs")
@@ -129,7 +133,10 @@ fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
         let said = result["reason"].as_str().unwrap_or_default();
         assert!(said.contains(reason), "{file}: {said}");
     }
-    assert_eq!(graded["graded"], 3);
+    // A name that is no text, and would clear the screen.
+    let named = result(&graded, "\u{fffd}\u{fffd}[2J.json");
+    assert_eq!(named["status"], "graded", "{named}");
+    assert_eq!(graded["graded"], 4);
     assert_eq!(graded["our_fault"], 0);
 }
 

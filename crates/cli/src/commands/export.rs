@@ -80,7 +80,8 @@ fn gradescope(results: &[Value], out: Option<&Path>) -> Result<(), Failure> {
     for result in results {
         let file = forms::text(&result["file"]);
         let Some(form) = forms::gradescope(result) else {
-            output::note(&format!("{file}: {}", forms::text(&result["reason"])));
+            let why = wirelab_query::visible(forms::text(&result["reason"]));
+            output::note(&format!("{file}: {why}"));
             continue;
         };
         let folder = out.join(file.strip_suffix(".json").unwrap_or(file));

@@ -66,7 +66,7 @@ pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found
             below(path, path, &mut files)?;
         } else if kind.is_file() {
             let name = path.file_name().unwrap_or_default();
-            files.push((name.to_string_lossy().into_owned(), path.clone()));
+            files.push((shown(Path::new(name)), path.clone()));
         } else {
             let shown = path.display();
             return Err(Failure::usage(format!("{shown} is no file and no folder")));
@@ -91,6 +91,16 @@ pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found
     Ok(unpacked.flatten().collect())
 }
 
+/// A name as results have it: text without control characters, which would steer a terminal.
+fn shown(name: &Path) -> String {
+    name.to_string_lossy().chars().map(plain).collect()
+}
+
+/// The character, unless it is a control character.
+pub(super) fn plain(c: char) -> char {
+    if c.is_control() { '\u{fffd}' } else { c }
+}
+
 /// Whether a name ends as a submission's does, or an archive's of them.
 pub(super) fn is_handed_in(ending: &std::ffi::OsStr) -> bool {
     ["json", "zip", "gz", "tgz", "tar"]
@@ -110,9 +120,9 @@ fn below(root: &Path, folder: &Path, found: &mut Vec<(String, PathBuf)>) -> Resu
             below(root, &path, found)?;
         } else if kind.is_file() && path.extension().is_some_and(is_handed_in) {
             let name = path.strip_prefix(root).unwrap_or(&path);
-            found.push((name.to_string_lossy().into_owned(), path.clone()));
+            found.push((shown(name), path.clone()));
         } else {
-            output::note(&format!("not a submission: {}", path.display()));
+            output::note(&format!("not a submission: {}", shown(&path)));
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use wirelab_query::visible;
 
 use super::regrade::{self, Changed};
 use super::{Arguments, lock};
@@ -80,8 +81,9 @@ fn row(result: &Value, width: usize) -> String {
         let (status, reason) = (&result["status"], &result["reason"]);
         let [status, reason] = [status, reason].map(|it| it.as_str().unwrap_or_default());
         return format!(
-            " {} {name:width$}  {status}: {reason}\n",
-            Mark::Partly.shown()
+            " {} {name:width$}  {status}: {}\n",
+            Mark::Partly.shown(),
+            visible(reason)
         );
     }
     let number = |value: &Value| value.as_u64().unwrap_or_default();
@@ -94,7 +96,7 @@ fn row(result: &Value, width: usize) -> String {
     let lab = result["lab"].as_str().unwrap_or_default();
     let mut row = format!(" {} {name:width$}  {lab}  {score}/{of}\n", mark.shown());
     for remark in result["remarks"].as_array().into_iter().flatten() {
-        row += &format!("     ! {}\n", remark.as_str().unwrap_or_default());
+        row += &format!("     ! {}\n", visible(remark.as_str().unwrap_or_default()));
     }
     row
 }

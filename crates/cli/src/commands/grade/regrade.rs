@@ -9,6 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use wirelab_query::visible;
 
 use super::print;
 use crate::commands::export;
@@ -144,7 +145,7 @@ pub(super) fn text(changes: &[Changed], graded: usize, explained: bool) -> Strin
     let (mut up, mut down) = (0, 0);
     for changed in changes {
         let [before, now] = [&changed.before, &changed.now].map(said);
-        let lab = changed.lab.as_deref().unwrap_or("-");
+        let lab = visible(changed.lab.as_deref().unwrap_or("-"));
         text += &format!(" {}  {lab}  {before} → {now}\n", changed.file);
         match (score(&changed.before), score(&changed.now)) {
             (Some(before), Some(now)) if now > before => up += 1,
@@ -180,7 +181,7 @@ fn said(stood: &Option<Stood>) -> String {
             score: Some(score), ..
         }) => score.to_string(),
         Some(stood) => match &stood.reason {
-            Some(reason) => format!("{} ({reason})", stood.status),
+            Some(reason) => format!("{} ({})", stood.status, visible(reason)),
             None => stood.status.clone(),
         },
     }
@@ -190,7 +191,8 @@ fn because(condition: &Condition) -> String {
     let number = |points: Option<u64>| points.map_or_else(|| "-".to_owned(), |it| it.to_string());
     let (before, now) = (number(condition.before), number(condition.now));
     let (task, what) = (&condition.task, &condition.what);
-    let found = condition.found.iter().map(|it| format!("       {it}\n"));
+    let found = condition.found.iter();
+    let found = found.map(|it| format!("       {}\n", visible(it)));
     format!(
         "     {task}: {what}  {before} → {now}\n{}",
         found.collect::<String>()

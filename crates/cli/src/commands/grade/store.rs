@@ -15,6 +15,18 @@ use crate::failure::Failure;
 /// The ending of results.
 pub(crate) const ENDING: &str = ".result.json";
 
+/// A part of a name may have so many octets; file systems take 255, the ending included.
+const NAME: usize = 200;
+
+/// A part of a name that a file can be called by: a longer one is cut, and told from its like by
+/// its hash.
+fn short(part: &str) -> String {
+    if part.len() <= NAME {
+        return part.to_owned();
+    }
+    format!("{:.40}-{:.16}", part, fingerprint(part.as_bytes()))
+}
+
 /// A folder of results.
 pub(super) struct Store {
     folder: PathBuf,
@@ -82,6 +94,7 @@ impl Store {
     }
 
     fn path(&self, file: &Found) -> PathBuf {
-        self.folder.join(format!("{}{ENDING}", file.name))
+        let parts: Vec<String> = file.name.split('/').map(short).collect();
+        self.folder.join(parts.join("/") + ENDING)
     }
 }

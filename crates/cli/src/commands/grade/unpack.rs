@@ -21,7 +21,7 @@ use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 use tempfile::TempDir;
 use wirelab_grader::batch::{Limits, Status, too_large};
 
-use super::find::{Found, is_handed_in};
+use super::find::{Found, is_handed_in, plain};
 use super::store::ENDING;
 use crate::failure::Failure;
 use crate::output;
@@ -289,11 +289,6 @@ impl Members<'_> {
         }
         Some(name)
     }
-}
-
-/// No control characters: names are printed.
-fn plain(c: char) -> char {
-    if c.is_control() { '\u{fffd}' } else { c }
 }
 
 /// How much an archive may unpack to.

@@ -3,8 +3,10 @@
 //! One line of JSON a submission goes in, one comes out. The asking end waits so long and no
 //! longer, and starts another process when one has ended or was stopped.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -25,7 +27,8 @@ const MEMORY_BYTES: u64 = 4 << 30;
 #[derive(Serialize, Deserialize)]
 struct Asked {
     name: String,
-    path: PathBuf,
+    /// Its octets: a path need not be UTF-8.
+    path: Vec<u8>,
     course: Option<String>,
 }
 
@@ -48,7 +51,7 @@ pub(super) fn serve(content: Content) -> Result<Code, Failure> {
     for line in std::io::stdin().lines() {
         let asked: Asked = serde_json::from_str(&line?).map_err(Failure::internal)?;
         batch.set_course(asked.course);
-        let graded = match find::read(&asked.path, &limits) {
+        let graded = match find::read(Path::new(OsStr::from_bytes(&asked.path)), &limits) {
             Ok(Some(octets)) => batch.grade(&asked.name, &octets),
             Ok(None) => Graded::without_report(&asked.name, Status::Refused, too_large(&limits)),
             Err(error) => {
@@ -159,7 +162,7 @@ impl Process {
     ) -> Result<String, RecvTimeoutError> {
         let asked = Asked {
             name: file.name.clone(),
-            path: file.path.clone(),
+            path: file.path.as_os_str().as_bytes().to_vec(),
             course,
         };
         let line = serde_json::to_string(&asked).map_err(|_| RecvTimeoutError::Disconnected)?;

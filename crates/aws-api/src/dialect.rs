@@ -53,6 +53,7 @@ impl Dialect {
             Some("route53" | "cloudfront") => Self::Query,
             _ if content_type.starts_with("application/x-www-form-urlencoded") => Self::Query,
             None if is_ec2_form(request.body()) => Self::Ec2,
+            None if is_of_object(request) => Self::S3,
             _ => json("1.1"),
         }
     }
@@ -90,6 +91,12 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
         .get(name)
         .and_then(|it| it.to_str().ok())
         .unwrap_or_default()
+}
+
+/// Whether a request that is not signed has the form of S3's: a path that is not Route 53's.
+fn is_of_object(request: &Request<Vec<u8>>) -> bool {
+    let path = request.uri().path();
+    request.method() != http::Method::POST && path != "/" && !path.starts_with("/2013-04-01/")
 }
 
 /// EC2's date, for requests that are not signed.

@@ -13,6 +13,7 @@ use wirelab_model::ApiError;
 use wirelab_session::{Content, Session, SessionError};
 
 use crate::dialect::Dialect;
+use crate::http1::TooLarge;
 use crate::service::{self, Desk, Refusal};
 use crate::signature::Signature;
 use crate::{error, own};
@@ -91,10 +92,29 @@ impl Endpoint {
         })
     }
 
+    /// Answers a request whose body was not read.
+    pub(crate) fn too_large(&self, head: &Request<Vec<u8>>, why: TooLarge) -> Response<Vec<u8>> {
+        let scope = Signature::read(head).ok();
+        let scope = scope.as_ref().map(|it| it.service.as_str());
+        let error = match why {
+            TooLarge::Body(most) => error::too_large(scope, most),
+            TooLarge::Now => error::slow_down(),
+        };
+        Dialect::of(head, scope).refusal(&error, &self.request_id())
+    }
+
     fn answer_as(&self, request: &Request<Vec<u8>>, id: &str) -> Response<Vec<u8>> {
         let signature = match Signature::read(request) {
             Ok(signature) => signature,
-            Err(error) => return Dialect::of(request, None).refusal(&error, id),
+            Err(error) => {
+                let dialect = Dialect::of(request, None);
+                let error = match dialect {
+                    // Who does not sign is anybody, and S3 says no more to them.
+                    Dialect::S3 => error::access_denied("Access Denied"),
+                    _ => error,
+                };
+                return dialect.refusal(&error, id);
+            }
         };
         let answered = self.serve(request, &signature, id);
         answered.unwrap_or_else(|error| {

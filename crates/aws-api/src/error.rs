@@ -14,24 +14,32 @@ use wirelab_session::SessionError;
 /// wait before they print anything.
 pub(crate) fn status(error: &ApiError) -> StatusCode {
     match (error.kind, error.code.as_str()) {
+        // For a moment, and clients try again.
+        (_, "SlowDown") => StatusCode::SERVICE_UNAVAILABLE,
         (ApiErrorKind::Server, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (_, "DryRunOperation") => StatusCode::PRECONDITION_FAILED,
         (_, "AuthFailure" | "NotAuthorizedException") => StatusCode::UNAUTHORIZED,
         (
             _,
             "NoSuchBucket"
+            | "NoSuchBucketPolicy"
             | "NoSuchChange"
             | "NoSuchEntity"
             | "NoSuchHostedZone"
             | "NoSuchKey"
+            | "NoSuchTagSet"
+            | "NoSuchUpload"
             | "ResourceNotFound"
             | "VPCAssociationAuthorizationNotFound"
             | "VPCAssociationNotFound",
         ) => StatusCode::NOT_FOUND,
         (_, "InvalidRange") => StatusCode::RANGE_NOT_SATISFIABLE,
+        (_, "PreconditionFailed") => StatusCode::PRECONDITION_FAILED,
+        (_, "RequestEntityTooLarge") => StatusCode::PAYLOAD_TOO_LARGE,
         (
             _,
-            "BucketAlreadyOwnedByYou"
+            "BucketAlreadyExists"
+            | "BucketAlreadyOwnedByYou"
             | "BucketNotEmpty"
             | "DeleteConflict"
             | "EntityAlreadyExists"
@@ -44,7 +52,8 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             | "AccessDenied"
             | "InvalidClientTokenId"
             | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken",
+            | "MissingAuthenticationToken"
+            | "RequestTimeTooSkewed",
         ) => StatusCode::FORBIDDEN,
         _ => StatusCode::BAD_REQUEST,
     }
@@ -74,6 +83,10 @@ pub(crate) fn signature_mismatch(service: &str) -> ApiError {
 pub(crate) fn expired(service: &str, signed: &str, now: Timestamp) -> ApiError {
     let now = now.strftime("%Y%m%dT%H%M%SZ");
     match service {
+        "s3" => {
+            let message = format!("Request has expired: it was signed at {signed}, it is {now}.");
+            ApiError::client("AccessDenied", message)
+        }
         "ec2" => {
             let message = format!("Request has expired: it was signed at {signed}, it is {now}.");
             ApiError::client("RequestExpired", message)
@@ -83,6 +96,16 @@ pub(crate) fn expired(service: &str, signed: &str, now: Timestamp) -> ApiError {
             ApiError::client(signature_code(service), message)
         }
     }
+}
+
+/// S3 of a signed moment, not a presigned one.
+pub(crate) fn skewed(signed: &str, now: Timestamp) -> ApiError {
+    let now = now.strftime("%Y%m%dT%H%M%SZ");
+    let message = format!(
+        "The difference between the request time and the current time is too large: it was signed \
+         at {signed}, it is {now}."
+    );
+    ApiError::client("RequestTimeTooSkewed", message)
 }
 
 fn signature_code(service: &str) -> &'static str {
@@ -199,6 +222,33 @@ pub(crate) fn validation(message: impl Into<String>) -> ApiError {
 
 pub(crate) fn access_denied(message: impl Into<String>) -> ApiError {
     ApiError::client("AccessDenied", message)
+}
+
+/// A body of more octets than such a request may have.
+pub(crate) fn too_large(service: Option<&str>, most: usize) -> ApiError {
+    let most = most >> 20;
+    match service {
+        Some("s3") => {
+            let message = format!(
+                "Your proposed upload exceeds the maximum allowed size: {most} MiB in one request \
+                 here, more in parts"
+            );
+            ApiError::client("EntityTooLarge", message)
+        }
+        _ => {
+            let message = format!("The request's body has more than {most} MiB");
+            ApiError::client("RequestEntityTooLarge", message)
+        }
+    }
+}
+
+/// No room for another large body.
+pub(crate) fn slow_down() -> ApiError {
+    ApiError {
+        code: "SlowDown".into(),
+        message: "Please reduce your request rate.".to_owned(),
+        kind: ApiErrorKind::Server,
+    }
 }
 
 /// The session cannot go on. The code is ours; the status is one that clients do not retry.

@@ -2,11 +2,13 @@
 //!
 //! What AWS's clients use and no more: bodies with a length or in chunks, `Expect: 100-continue`,
 //! connections that are kept. `httparse` reads heads. A client that sends too much or too slowly is
-//! told so and let go; no request can hold more than [`BODY_AT_MOST`] of memory or
-//! [`REQUEST_TIME`] of a thread.
+//! told so and let go; no request can hold more than [`body_at_most`] of memory or
+//! [`REQUEST_TIME`] of a thread, and all that are large share [`LARGE_AT_MOST`].
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, TRANSFER_ENCODING};
@@ -14,12 +16,20 @@ use http::{Method, Request, Response, StatusCode, Version};
 use jiff::Timestamp;
 
 use crate::own::plain;
+use crate::signature::Signature;
 
 /// Octets of a request's line and headers.
 const HEAD_AT_MOST: usize = 32 << 10;
 const HEADERS_AT_MOST: usize = 64;
 /// Octets of a body: ten times what EC2's longest calls have.
-pub(crate) const BODY_AT_MOST: usize = 1 << 20;
+const BODY_AT_MOST: usize = 1 << 20;
+/// Of one in JSON or CBOR: what a megabyte of log events becomes when every letter of theirs must
+/// be escaped, and ten thousand frames around them.
+const DOCUMENT_AT_MOST: usize = 8 << 20;
+/// Of an object, or of a part of one: clients send parts of 8 MiB.
+const OBJECT_AT_MOST: usize = 64 << 20;
+/// Of all bodies of more than [`BODY_AT_MOST`] that are there at once.
+const LARGE_AT_MOST: usize = 256 << 20;
 /// From a request's first octet to its last.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(20);
 /// From one request to the next.
@@ -30,6 +40,16 @@ const IDLE_TIME: Duration = Duration::from_secs(90);
 pub(crate) struct Connection {
     stream: TcpStream,
     ahead: Vec<u8>,
+    /// Octets of large bodies that all connections have now.
+    large: Arc<AtomicUsize>,
+    /// How many of them are this one's.
+    held: usize,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.release();
+    }
 }
 
 /// What a client did next.
@@ -40,12 +60,24 @@ pub(crate) enum Received {
     End,
     /// What it sent cannot be answered; the connection ends after this.
     Refused(Response<Vec<u8>>),
+    /// The head of a request whose body is not read; the connection ends after the answer.
+    TooLarge(Box<Request<Vec<u8>>>, TooLarge),
+}
+
+/// Why a body is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooLarge {
+    /// It has more octets than this.
+    Body(usize),
+    /// There is no room now.
+    Now,
 }
 
 /// Why a request cannot be read.
 enum Fault {
     End,
     Refused(StatusCode, &'static str),
+    TooLarge(TooLarge),
 }
 
 impl From<io::Error> for Fault {
@@ -59,40 +91,80 @@ impl From<io::Error> for Fault {
     }
 }
 
+impl Fault {
+    /// What is made of it, and of as much of the request as was read.
+    fn of(self, head: Request<Vec<u8>>) -> Received {
+        match self {
+            Self::End => Received::End,
+            Self::Refused(status, text) => Received::Refused(plain(status, text)),
+            Self::TooLarge(why) => Received::TooLarge(Box::new(head), why),
+        }
+    }
+}
+
 const BAD: Fault = Fault::Refused(StatusCode::BAD_REQUEST, "this is no HTTP request\n");
-const TOO_LARGE: Fault = Fault::Refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large\n");
 
 impl Connection {
     /// Takes a connection that was accepted.
     ///
     /// # Errors
     /// The socket's.
-    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream, large: Arc<AtomicUsize>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(REQUEST_TIME))?;
         Ok(Self {
             stream,
             ahead: Vec::new(),
+            large,
+            held: 0,
         })
+    }
+
+    /// Takes room for a body of so many octets, or says that there is none.
+    fn reserve(&mut self, length: usize) -> Result<(), Fault> {
+        if length <= BODY_AT_MOST {
+            return Ok(());
+        }
+        self.held = length;
+        let before = self.large.fetch_add(length, Ordering::Relaxed);
+        match before + length <= LARGE_AT_MOST {
+            true => Ok(()),
+            false => Err(Fault::TooLarge(TooLarge::Now)),
+        }
+    }
+
+    /// Gives the room of the last body back: it is answered.
+    fn release(&mut self) {
+        self.large.fetch_sub(self.held, Ordering::Relaxed);
+        self.held = 0;
     }
 
     /// Waits for the next request.
     pub(crate) fn receive(&mut self) -> Received {
+        self.release();
         if self.ahead.is_empty() {
             match self.fill(Instant::now() + IDLE_TIME) {
                 Ok(()) => {}
                 Err(_) => return Received::End,
             }
         }
-        match self.request(Instant::now() + REQUEST_TIME) {
-            Ok(request) => Received::Request(request),
-            Err(Fault::End) => Received::End,
-            Err(Fault::Refused(status, text)) => Received::Refused(plain(status, text)),
-        }
+        self.request(Instant::now() + REQUEST_TIME)
     }
 
-    fn request(&mut self, deadline: Instant) -> Result<Request<Vec<u8>>, Fault> {
-        let mut request = loop {
+    fn request(&mut self, deadline: Instant) -> Received {
+        let mut request = match self.head(deadline) {
+            Ok(head) => head,
+            Err(fault) => return fault.of(Request::default()),
+        };
+        match self.body(&request, deadline) {
+            Ok(body) => *request.body_mut() = body,
+            Err(fault) => return fault.of(request),
+        }
+        Received::Request(request)
+    }
+
+    fn head(&mut self, deadline: Instant) -> Result<Request<Vec<u8>>, Fault> {
+        loop {
             let read = head(&self.ahead)?;
             let length = read.as_ref().map_or(self.ahead.len(), |it| it.1);
             if length > HEAD_AT_MOST {
@@ -102,21 +174,32 @@ impl Connection {
             match read {
                 Some((request, length)) => {
                     self.ahead.drain(..length);
-                    break request;
+                    return Ok(request);
                 }
                 None => self.fill(deadline)?,
             }
+        }
+    }
+
+    fn body(&mut self, head: &Request<Vec<u8>>, deadline: Instant) -> Result<Vec<u8>, Fault> {
+        let most = body_at_most(head);
+        let length = Length::of(head.headers())?;
+        let wanted = match length {
+            Length::Known(length) if length > most => {
+                return Err(Fault::TooLarge(TooLarge::Body(most)));
+            }
+            Length::Known(length) => length,
+            Length::Chunked => most,
         };
-        let length = Length::of(request.headers())?;
-        let expects = request.headers().get(EXPECT);
+        self.reserve(wanted)?;
+        let expects = head.headers().get(EXPECT);
         if expects.is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
             self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        *request.body_mut() = match length {
-            Length::Known(length) => self.take(length, deadline)?,
-            Length::Chunked => self.chunks(deadline)?,
-        };
-        Ok(request)
+        match length {
+            Length::Known(length) => self.take(length, deadline),
+            Length::Chunked => self.chunks(most, deadline),
+        }
     }
 
     /// The next `length` octets.
@@ -128,7 +211,8 @@ impl Connection {
         Ok(std::mem::replace(&mut self.ahead, rest))
     }
 
-    fn chunks(&mut self, deadline: Instant) -> Result<Vec<u8>, Fault> {
+    fn chunks(&mut self, most: usize, deadline: Instant) -> Result<Vec<u8>, Fault> {
+        let too_large = Fault::TooLarge(TooLarge::Body(most));
         let mut body = Vec::new();
         loop {
             let size = loop {
@@ -143,10 +227,12 @@ impl Connection {
                     httparse::Status::Partial => self.fill(deadline)?,
                 }
             };
-            let size = usize::try_from(size).map_err(|_| TOO_LARGE)?;
-            if size > BODY_AT_MOST || body.len() + size > BODY_AT_MOST {
-                return Err(TOO_LARGE);
-            }
+            let Some(size) = usize::try_from(size)
+                .ok()
+                .filter(|it| *it <= most - body.len())
+            else {
+                return Err(too_large);
+            };
             if size == 0 {
                 self.trailers(deadline)?;
                 return Ok(body);
@@ -208,7 +294,13 @@ impl Connection {
         let reason = status.canonical_reason().unwrap_or_default();
         // The wall clock's date: clients compare it with their own (RFC 9110, section 6.6.1).
         let date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
-        let length = response.body().len();
+        // What is asked for by HEAD may have said how long it would be.
+        let said = response
+            .headers()
+            .get(CONTENT_LENGTH)
+            .filter(|_| *to == Method::HEAD);
+        let said = said.and_then(|it| it.to_str().ok()?.parse().ok());
+        let length: usize = said.unwrap_or(response.body().len());
         let connection = if close { "close" } else { "keep-alive" };
         let mut octets = format!(
             "HTTP/1.1 {} {reason}\r\nDate: {date}\r\nConnection: {connection}\r\n\
@@ -216,7 +308,11 @@ impl Connection {
             status.as_u16()
         )
         .into_bytes();
-        for (name, value) in response.headers() {
+        for (name, value) in response
+            .headers()
+            .iter()
+            .filter(|it| it.0 != CONTENT_LENGTH)
+        {
             octets.extend(name.as_str().bytes().chain(*b": "));
             octets.extend(value.as_bytes().iter().chain(b"\r\n"));
         }
@@ -243,6 +339,17 @@ impl Connection {
     }
 }
 
+/// Octets that the body of such a request may have.
+fn body_at_most(head: &Request<Vec<u8>>) -> usize {
+    let signed = Signature::read(head);
+    let is_cbor = head.headers().contains_key("smithy-protocol");
+    match signed.is_ok_and(|it| it.service == "s3") {
+        true => OBJECT_AT_MOST,
+        false if is_cbor || head.headers().contains_key("x-amz-target") => DOCUMENT_AT_MOST,
+        false => BODY_AT_MOST,
+    }
+}
+
 /// How long a body is.
 enum Length {
     Known(usize),
@@ -263,11 +370,9 @@ impl Length {
                     .to_str()
                     .ok()
                     .filter(|it| it.bytes().all(|it| it.is_ascii_digit()));
-                let length: usize = length.and_then(|it| it.parse().ok()).ok_or(BAD)?;
-                match length <= BODY_AT_MOST {
-                    true => Ok(Self::Known(length)),
-                    false => Err(TOO_LARGE),
-                }
+                let length = length.ok_or(BAD)?;
+                // More digits than a number has are too large in any case.
+                Ok(Self::Known(length.parse().unwrap_or(usize::MAX)))
             }
             (Some(coding), None, _) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
                 Ok(Self::Chunked)
@@ -337,10 +442,10 @@ mod tests {
             let mut client = TcpStream::connect(port).expect("a listener");
             client.write_all(sent.as_bytes()).expect("a connection");
             let (stream, _) = listener.accept().expect("a client");
-            let mut connection = Connection::new(stream).expect("a connection");
+            let mut connection = Connection::new(stream, Arc::default()).expect("a connection");
             let request = connection.request(Instant::now() + Duration::from_millis(50));
             let status = match request {
-                Err(Fault::Refused(status, _)) => status,
+                Received::Refused(response) => response.status(),
                 _ => panic!("half a request was taken for one, or for an end"),
             };
             assert_eq!(status, StatusCode::REQUEST_TIMEOUT);

@@ -36,6 +36,8 @@ struct Shared {
     port: u16,
     stopping: AtomicBool,
     connections: AtomicUsize,
+    /// Octets of large bodies that are being answered.
+    large: Arc<AtomicUsize>,
 }
 
 /// Ends a [`Server`] from another thread.
@@ -55,6 +57,7 @@ impl Server {
             port,
             stopping: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
+            large: Arc::default(),
         });
         Ok(Self { listener, shared })
     }
@@ -176,7 +179,8 @@ impl Drop for Place {
 fn accept(shared: &Arc<Shared>, stream: TcpStream) {
     let before = shared.connections.fetch_add(1, Ordering::Relaxed);
     let place = Place(Arc::clone(shared));
-    let serve = move || match Connection::new(stream) {
+    let large = Arc::clone(&shared.large);
+    let serve = move || match Connection::new(stream, large) {
         Ok(connection) if before < CONNECTIONS_AT_MOST => serve(&place.0, connection),
         Ok(connection) => turn_away(connection),
         Err(_) => {}
@@ -197,6 +201,13 @@ fn serve(shared: &Shared, mut connection: Connection) {
         let request = match connection.receive() {
             Received::Request(request) => request,
             Received::End => return,
+            Received::TooLarge(request, why) => {
+                let response = shared.endpoint.too_large(&request, why);
+                if connection.send(&response, request.method(), true).is_ok() {
+                    connection.end();
+                }
+                return;
+            }
             Received::Refused(response) => {
                 if connection.send(&response, &Method::GET, true).is_ok() {
                     connection.end();

@@ -3,6 +3,7 @@
 mod athena;
 mod cloudtrail;
 mod cloudwatch;
+mod delivery;
 mod desk;
 mod kept;
 mod logs;
@@ -101,7 +102,7 @@ static SERVICES: [Service; 9] = [
         name: "ec2",
         protocols: &[Protocol::Ec2],
         table: shape::ec2,
-        answer: |session, request| kept::answer(session, "ec2", request, "UnsupportedOperation"),
+        answer: ec2,
         actions: || kept::actions("ec2"),
     },
     Service {
@@ -166,6 +167,14 @@ static SERVICES: [Service; 9] = [
         actions: || sts::ACTIONS.to_vec(),
     },
 ];
+
+/// EC2 is the control plane's, but for what it must ask S3 before.
+fn ec2(session: &mut Session, request: Request<'_>) -> Result<Value, Refusal> {
+    match delivery::undeliverable(session, &request)? {
+        Some(reply) => Ok(reply),
+        None => kept::answer(session, "ec2", request, "UnsupportedOperation"),
+    }
+}
 
 /// Every action that is answered: (service, action).
 pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -8,6 +8,7 @@
 //! Whether the signature is the key's own is asked in strict mode alone ([`verify`]): else who
 //! reaches loopback may play with the lab.
 
+mod old;
 mod verify;
 
 use std::borrow::Cow;
@@ -46,8 +47,11 @@ struct Claim {
     signed_headers: String,
     /// 64 hex digits.
     signature: String,
-    /// Seconds that a presigned request is good for.
+    /// Seconds that a presigned request is good for; of the old version, the moment until which it
+    /// is, in seconds since the Unix epoch.
     expires: Option<SmolStr>,
+    /// Whether it is of Signature Version 2.
+    is_old: bool,
 }
 
 impl Signature {
@@ -77,6 +81,7 @@ impl Signature {
             signed_headers: part("SignedHeaders")?.to_owned(),
             signature: part("Signature")?.to_owned(),
             expires: None,
+            is_old: false,
         };
         let token = text("x-amz-security-token").map(SmolStr::from);
         Self::of(part("Credential")?, claim, token)
@@ -88,6 +93,25 @@ impl Signature {
             let mut all = form_urlencoded::parse(query.as_bytes());
             all.find(|(its, _)| its == name).map(|(_, value)| value)
         };
+        if let (Some(key_id), Some(signature)) = (find("AWSAccessKeyId"), find("Signature"))
+            && let Some(expires) = find("Expires")
+        {
+            // S3's alone, and it does not name a Region: only us-east-1 takes it.
+            return Ok(Self {
+                key_id: key_id.into(),
+                region: "us-east-1".into(),
+                service: "s3".into(),
+                token: find("x-amz-security-token").map(SmolStr::from),
+                claim: Claim {
+                    scope: String::new(),
+                    date: SmolStr::default(),
+                    signed_headers: String::new(),
+                    signature: signature.into_owned(),
+                    expires: Some(expires.into()),
+                    is_old: true,
+                },
+            });
+        }
         let algorithm = find("X-Amz-Algorithm").ok_or_else(error::missing_authentication)?;
         if algorithm != ALGORITHM {
             return Err(error::incomplete_signature("its algorithm is unknown"));
@@ -101,6 +125,7 @@ impl Signature {
             signed_headers: part("X-Amz-SignedHeaders")?.into_owned(),
             signature: part("X-Amz-Signature")?.into_owned(),
             expires: Some(find("X-Amz-Expires").unwrap_or_default().into()),
+            is_old: false,
         };
         let token = find("X-Amz-Security-Token").map(SmolStr::from);
         Self::of(&part("X-Amz-Credential")?, claim, token)

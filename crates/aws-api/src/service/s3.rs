@@ -1,83 +1,168 @@
 //! S3: the buckets into which flow logs are published and Athena writes its results, and those that
 //! clients make.
 //!
-//! The buckets are the folders in `evidence/s3`, as for Athena and `wirelab query`, and those to
-//! which flow logs go that have published nothing yet; every account of the lab may use them. A
-//! client names bucket and key in the path (`GET /BUCKET/AWSLogs/...`), so S3 has no table: method,
-//! path and query say the operation, and an object is its octets.
+//! A client names bucket and key in the path (`GET /BUCKET/AWSLogs/...`), so S3 has no table:
+//! method, path and query say the operation, and an object is its octets.
 //!
 //! `aws s3 ls s3://flow-logs/AWSLogs/` is `GET /flow-logs?list-type=2&prefix=AWSLogs/&delimiter=/
-//! &encoding-type=url` and lists the accounts as `CommonPrefixes`; `aws s3 cp` asks for the head of
-//! the object first, then for the object.
+//! &encoding-type=url`: `access` lets the bucket's owner pass, and `list` shows the accounts as
+//! `CommonPrefixes`. `aws s3 cp` asks for the head of the object first, then for the object, a part
+//! at a time if it is large (`read`); the other way it puts it whole (`write`) or in parts
+//! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket.
 
+mod access;
+mod body;
 mod list;
+mod md5;
+mod note;
+mod parts;
+mod read;
+mod settings;
+mod store;
 mod write;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
-use wirelab_flowlog::s3::LogKey;
-use wirelab_model::{ApiError, Caller, LogDestinationType};
+use wirelab_model::{ApiError, Caller};
 use wirelab_session::Session;
 
 use super::Refusal;
 use crate::protocol::xml;
-pub(crate) use write::forget;
+pub(super) use note::Arrival;
+use note::Bucket;
+use store::Store;
+pub(crate) use store::forget;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
-/// The objects of a bucket: files by their keys.
-type Objects = BTreeMap<String, PathBuf>;
+/// Octets of an object at most. AWS's limit is 5 TiB; this one is what a lab's disk is good for.
+pub(super) const OBJECT_AT_MOST: u64 = 256 << 20;
 
-/// Buckets by their names.
-type Buckets = BTreeMap<String, Objects>;
+/// One request.
+struct Asked<'a> {
+    store: Store<'a>,
+    caller: &'a Caller,
+    request: &'a Request<Vec<u8>>,
+    query: BTreeMap<String, String>,
+    bucket: String,
+    key: String,
+    /// The request's.
+    id: &'a str,
+}
+
+type Answer = Result<Response<Vec<u8>>, Refusal>;
 
 pub(crate) fn answer(
     session: &mut Session,
     request: &Request<Vec<u8>>,
     caller: &Caller,
     id: &str,
-) -> Result<Response<Vec<u8>>, Refusal> {
+) -> Answer {
     let (bucket, key) = place(request.uri().path())
         .ok_or_else(|| ApiError::client("InvalidURI", "Couldn't parse the specified URI."))?;
     session.restore_evidence()?;
-    let buckets = buckets(session);
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let target = write::Target {
-            session,
-            caller,
-            buckets: &buckets,
-            bucket: &bucket,
-            key: &key,
-            id,
+    let asked = Asked {
+        store: Store::of(session),
+        caller,
+        request,
+        query: body::query(request),
+        bucket,
+        key,
+        id,
+    };
+    match (request.method(), asked.bucket.as_str(), asked.key.as_str()) {
+        (&Method::GET, "", _) => Ok(list::buckets(&asked)),
+        (_, "", _) => Err(not_simulated().into()),
+        (_, _, "") => asked.bucket_answer(),
+        _ => asked.object_answer(),
+    }
+}
+
+impl Asked<'_> {
+    /// Whether the query has a parameter.
+    fn has(&self, name: &str) -> bool {
+        self.query.contains_key(name)
+    }
+
+    /// A parameter's value; empty if it is not there.
+    fn of(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    fn header(&self, name: &str) -> &str {
+        body::header(self.request.headers(), name)
+    }
+
+    /// Whether the query asks for nothing but the operation of the method.
+    fn is_plain(&self) -> bool {
+        let signs = |it: &String| {
+            it == "x-id"
+                || it.starts_with("X-Amz-")
+                || it.starts_with("response-")
+                || matches!(it.as_str(), "AWSAccessKeyId" | "Signature" | "Expires")
         };
-        return write::answer(&target, request);
+        self.query.keys().all(signs)
     }
-    if bucket.is_empty() {
-        return Ok(list::buckets(session, buckets.keys(), id));
+
+    /// The bucket, if the caller may do this with it, or with the object of the key.
+    fn bucket_for(&self, action: &str, key: &str) -> Result<Bucket, ApiError> {
+        let bucket = self.store.bucket(&self.bucket)?;
+        access::check((&self.bucket, &bucket), self.caller, action, key)?;
+        Ok(bucket)
     }
-    if key.is_empty() {
-        let objects = objects_of(&buckets, &bucket)?;
-        return list::objects(session, (&bucket, objects), request, id);
+
+    fn bucket_answer(&self) -> Answer {
+        match *self.request.method() {
+            Method::HEAD => self.head_bucket(),
+            Method::POST if self.has("delete") => write::delete_objects(self),
+            Method::GET if self.has("uploads") => parts::uploads(self),
+            Method::PUT if self.is_plain() => write::create_bucket(self),
+            Method::DELETE if self.is_plain() => write::delete_bucket(self),
+            _ => match settings::answer(self) {
+                Some(answer) => answer,
+                None if *self.request.method() == Method::GET => list::objects(self),
+                None => Err(not_simulated().into()),
+            },
+        }
     }
-    let octets = read(object_file(&buckets, &bucket, &key)?)?;
-    Ok(object(session, request, (&key, &octets), id)?)
+
+    fn object_answer(&self) -> Answer {
+        match *self.request.method() {
+            Method::POST if self.has("uploads") => parts::create(self),
+            Method::POST if self.has("uploadId") => parts::complete(self),
+            Method::PUT if self.has("uploadId") => parts::upload(self),
+            Method::GET if self.has("uploadId") => parts::list(self),
+            Method::DELETE if self.has("uploadId") => parts::abort(self),
+            _ if !self.is_plain() => Err(not_simulated().into()),
+            Method::GET | Method::HEAD => read::object(self),
+            Method::DELETE => write::delete_object(self),
+            Method::PUT if self.request.headers().contains_key("x-amz-copy-source") => {
+                write::copy_object(self)
+            }
+            Method::PUT => write::put_object(self),
+            _ => Err(not_simulated().into()),
+        }
+    }
+
+    fn head_bucket(&self) -> Answer {
+        let bucket = self.bucket_for("ListBucket", "")?;
+        let mut response = body::empty(StatusCode::OK, self.id);
+        if let Ok(region) = bucket.region.parse() {
+            response.headers_mut().insert("x-amz-bucket-region", region);
+        }
+        Ok(response)
+    }
 }
 
-fn objects_of<'b>(buckets: &'b Buckets, bucket: &str) -> Result<&'b Objects, ApiError> {
-    buckets.get(bucket).ok_or_else(|| {
-        let message = format!("The specified bucket does not exist: {bucket}");
-        ApiError::client("NoSuchBucket", message)
-    })
-}
-
-fn object_file<'b>(buckets: &'b Buckets, bucket: &str, key: &str) -> Result<&'b Path, ApiError> {
-    let file = objects_of(buckets, bucket)?.get(key);
-    let missing = || ApiError::client("NoSuchKey", "The specified key does not exist.");
-    file.map(PathBuf::as_path).ok_or_else(missing)
+/// What is simulated of S3.
+fn not_simulated() -> ApiError {
+    let message = "wirelab simulates of S3: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, \
+                   GetBucketLocation, GetBucketVersioning, the policy and the tags of a bucket, \
+                   ListObjects, ListObjectsV2, HeadObject, GetObject, PutObject, CopyObject, \
+                   DeleteObject, DeleteObjects, and uploads in parts.";
+    ApiError::client("NotImplemented", message)
 }
 
 /// Bucket and key of a path.
@@ -93,144 +178,46 @@ fn place(path: &str) -> Option<(String, String)> {
     Some((decoded(bucket)?, decoded(key)?))
 }
 
-/// The folder of buckets.
-fn folder(session: &Session) -> PathBuf {
-    session.dir().join("evidence/s3")
+/// A moment as XML has it.
+fn moment(seconds: u64) -> String {
+    stamp(seconds)
+        .strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        .to_string()
 }
 
-/// The buckets to which flow logs go.
-fn destinations(session: &Session) -> impl Iterator<Item = &str> {
-    let resources = session.run().control().resources();
-    resources.flow_logs.values().filter_map(|log| {
-        let arn = log.log_destination.as_deref().unwrap_or_default();
-        let place = arn.strip_prefix("arn:aws:s3:::");
-        let place = place.filter(|_| log.log_destination_type == LogDestinationType::S3)?;
-        place.split('/').next()
-    })
+/// A moment as headers have it (RFC 9110, section 5.6.7).
+fn http_date(seconds: u64) -> String {
+    stamp(seconds)
+        .strftime("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
 }
 
-/// Whether a flow log goes to the bucket.
-fn publishes(session: &Session, bucket: &str) -> bool {
-    destinations(session).any(|it| it == bucket)
-}
-
-/// Every bucket with its objects.
-fn buckets(session: &Session) -> Buckets {
-    let folder = folder(session);
-    let mut buckets = Buckets::new();
-    for bucket in destinations(session) {
-        buckets.entry(bucket.to_owned()).or_default();
-    }
-    let made = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-    for entry in made.filter(|it| it.path().is_dir()) {
-        if let Ok(name) = entry.file_name().into_string() {
-            buckets.entry(name).or_default();
-        }
-    }
-    let mut all = BTreeSet::new();
-    below(&folder, 0, &mut all);
-    for file in all {
-        let Ok(inside) = file.strip_prefix(&folder) else {
-            continue;
-        };
-        let parts = inside.iter().map(|it| it.to_str());
-        let parts = parts.collect::<Option<Vec<_>>>().unwrap_or_default();
-        if let Some((bucket, key)) = parts.split_first().filter(|it| !it.1.is_empty()) {
-            let objects = buckets.entry((*bucket).to_owned()).or_default();
-            objects.insert(key.join("/"), file);
-        }
-    }
-    buckets
-}
-
-/// The octets of an object.
-fn read(file: &Path) -> Result<Vec<u8>, ApiError> {
-    let octets = std::fs::read(file);
-    octets.map_err(|why| ApiError::client("SessionError", format!("{}: {why}", file.display())))
-}
-
-/// Files below a folder; what cannot be read is not there.
-fn below(folder: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
-    let entries = std::fs::read_dir(folder).ok();
-    for entry in entries.into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth < 64 => below(&entry.path(), depth + 1, found),
-            Ok(kind) if kind.is_file() => drop(found.insert(entry.path())),
-            _ => {}
-        }
-    }
-}
-
-/// When an object came, in the lab's time: a flow log's file after its five minutes. Of other
-/// files nothing is known, and the lab's begin is said.
-fn modified(session: &Session, key: &str) -> Timestamp {
-    let seconds = match LogKey::parse(key) {
-        Ok(key) => key.slot.as_secs() + 300,
-        Err(_) => session.plan().starts.as_secs(),
-    };
+fn stamp(seconds: u64) -> Timestamp {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }
 
-/// An opaque mark of the content, not its MD5, as of objects that S3 encrypts by KMS.
-fn mark(octets: &[u8]) -> String {
-    let digest = Sha256::digest(octets);
-    let digits: String = digest[..16].iter().map(|it| format!("{it:02x}")).collect();
-    format!("\"{digits}\"")
-}
-
-fn object(
-    session: &Session,
-    request: &Request<Vec<u8>>,
-    (key, octets): (&str, &[u8]),
-    id: &str,
-) -> Result<Response<Vec<u8>>, ApiError> {
-    let range = request
-        .headers()
-        .get("range")
-        .and_then(|it| it.to_str().ok());
-    let range = range.and_then(|it| it.strip_prefix("bytes="));
-    let all = octets.len();
-    let part = range.and_then(|it| part(it, all));
-    if part.as_ref().is_some_and(|it| it.start >= all) {
-        let message = "The requested range is not satisfiable";
-        return Err(ApiError::client("InvalidRange", message));
-    }
-    let modified = modified(session, key).strftime("%a, %d %b %Y %H:%M:%S GMT");
-    let mut response = Response::builder()
-        .header("x-amz-request-id", id)
-        .header("Content-Type", "binary/octet-stream")
-        .header("Accept-Ranges", "bytes")
-        .header("ETag", mark(octets))
-        .header("Last-Modified", modified.to_string());
-    let body = match part {
-        Some(part) => {
-            let shown = format!("bytes {}-{}/{all}", part.start, part.end - 1);
-            response = response
-                .status(StatusCode::PARTIAL_CONTENT)
-                .header("Content-Range", shown);
-            octets[part].to_vec()
-        }
-        None => octets.to_vec(),
-    };
-    Ok(response.body(body).expect("headers of our own"))
-}
-
-/// `0-99`, `100-`, `-5` of `all` octets; several ranges are read as none, as S3 does.
-fn part(text: &str, all: usize) -> Option<std::ops::Range<usize>> {
-    let (first, last) = text.split_once('-')?;
-    if first.is_empty() {
-        let count: usize = last.parse().ok()?;
-        return Some(all.saturating_sub(count)..all);
-    }
-    let first: usize = first.parse().ok()?;
-    let end = match last {
-        "" => all,
-        last => last.parse::<usize>().ok()?.saturating_add(1).min(all),
-    };
-    (first < end || first >= all).then_some(first..end)
-}
-
 fn response(id: &str, body: &str) -> Response<Vec<u8>> {
     xml::response(StatusCode::OK, id, format!("{}{body}", xml::DECLARATION))
+}
+
+/// Whether a flow log of the caller can be delivered to a bucket; if not, what EC2 says of it
+/// (`CreateFlowLogs`, `Unsuccessful`). Makes way for the log's folders if it can.
+pub(super) fn destination(session: &Session, caller: &Caller, arn: &str) -> Result<(), String> {
+    let Some(place) = arn.strip_prefix("arn:aws:s3:::") else {
+        // Not for us to say.
+        return Ok(());
+    };
+    let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+    let store = Store::of(session);
+    let Ok(bucket) = store.bucket(name) else {
+        return Err(format!("LogDestination: {name} does not exist"));
+    };
+    if bucket.account != caller.account.as_str() && !access::lets_deliver(&bucket) {
+        return Err(format!(
+            "Access Denied for LogDestination: {name}. Please check LogDestination permission"
+        ));
+    }
+    store.make_way(name, prefix);
+    Ok(())
 }

@@ -161,6 +161,16 @@ fn boto3_makes_roles_and_trails_and_finds_images() {
 }
 
 #[test]
+fn boto3_makes_buckets_and_objects_in_two_accounts() {
+    if boto3_is_there() {
+        let served = Served::new("sandbox", 1);
+        let checks = suite(&served, "s3_own.py", &[]);
+        assert!(checks >= 90, "only {checks} checks");
+        served.session();
+    }
+}
+
+#[test]
 fn flow_logs_are_read_from_their_bucket() {
     if !is_there("aws", &["--version"]) || !boto3_is_there() {
         return;

@@ -61,6 +61,18 @@ check(got(url)[0] == 200 and "<vpcSet>" in got(url)[1], got(url))
 check("SignatureDoesNotMatch" in got(url + "&MaxResults=5")[1], "what was added is not signed")
 check("MissingAuthenticationToken" in got(url.split("?")[0] + "?Action=DescribeVpcs")[1], "no signature")
 
+# S3's are of two versions, and say themselves until when they are good.
+for version in ["s3v4", "s3"]:
+    s3 = boto3.client("s3", config=Config(signature_version=version))
+    boto3.client("s3").create_bucket(Bucket="signed")
+    boto3.client("s3").put_object(Bucket="signed", Key="a b", Body=b"x")
+    wanted = {"Bucket": "signed", "Key": "a b", "ResponseContentType": "text/plain"}
+    url = s3.generate_presigned_url("get_object", Params=wanted)
+    check(got(url) == (200, "x"), (url, got(url)))
+    check("<Code>SignatureDoesNotMatch" in got(url.replace("signed/", "signed/a"))[1], got(url.replace("signed/", "signed/a")))
+old = url.split("Expires=")[0] + "Expires=1000"
+check(got(old)[0] == 403 and "<Code>AccessDenied</Code><Message>Request has expired" in got(old)[1], got(old))
+
 real = datetime.datetime
 
 
@@ -74,5 +86,8 @@ if hasattr(botocore.auth, "get_current_datetime"):
         with at(hours):
             refused("RequestExpired", 400, client())
             late = ec2.generate_presigned_url("describe_vpcs", ExpiresIn=60, HttpMethod="GET")
+            late_object = boto3.client("s3", config=Config(signature_version="s3v4")).generate_presigned_url(
+                "get_object", Params=wanted, ExpiresIn=60)
         check("RequestExpired" in got(late)[1], got(late))
+        check("<Code>AccessDenied</Code><Message>Request has expired" in got(late_object)[1], got(late_object))
 done()

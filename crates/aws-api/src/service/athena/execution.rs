@@ -17,7 +17,7 @@ use wirelab_session::{Run, Session};
 use super::{ENGINE, catalog, invalid, only, page, text};
 use crate::service::desk::{self, Owner};
 use crate::service::task::{Done, Task};
-use crate::service::{Refusal, Request};
+use crate::service::{Refusal, Request, s3};
 
 /// Executions that may run at once.
 const RUNNING_AT_MOST: usize = 20;
@@ -121,10 +121,12 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     let buckets = prepared.buckets.clone();
     let submitted = session.run().utc();
     let (statement, output) = (sql.to_owned(), place.file.clone());
+    let arrival = s3::Arrival::now(session);
     let task = Task::start(
         move || {
             let result = prepared.run(&statement)?;
             keep(&output, &result)?;
+            arrival.note(&output);
             Ok(result)
         },
         || Err(AthenaError::Internal("it has failed".to_owned())),

@@ -3,67 +3,50 @@
 //! `ListObjects` is the older form of `ListObjectsV2`: a page begins behind a key that the client
 //! names, `marker`, where the newer form has tokens.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use http::{Request, Response};
+use http::Response;
 use wirelab_model::ApiError;
-use wirelab_session::Session;
 
-use super::{NAMESPACE, Objects, mark, modified, read, response};
+use super::{Answer, Asked, NAMESPACE, moment, response};
 use crate::protocol::xml::escaped;
 use crate::service::Refusal;
 
 /// Keys on a page at most.
 const PAGE: usize = 1000;
 
-/// `ListBuckets`.
-pub(super) fn buckets<'b>(
-    session: &Session,
-    names: impl Iterator<Item = &'b String>,
-    id: &str,
-) -> Response<Vec<u8>> {
-    let created = modified(session, "");
-    let buckets: String = names
-        .map(|name| {
-            let name = escaped(name);
-            format!("<Bucket><Name>{name}</Name><CreationDate>{created}</CreationDate></Bucket>")
+/// `ListBuckets`: the caller's own.
+pub(super) fn buckets(asked: &Asked<'_>) -> Response<Vec<u8>> {
+    let (prefix, region) = (asked.of("prefix"), asked.of("bucket-region"));
+    let names = asked.store.names().into_iter();
+    let found = names.filter(|it| it.starts_with(prefix));
+    let found = found.filter_map(|name| Some((asked.store.bucket(&name).ok()?, name)));
+    let found = found.filter(|(bucket, _)| {
+        let is_there = region.is_empty() || region == bucket.region;
+        bucket.account == asked.caller.account.as_str() && is_there
+    });
+    let buckets: String = found
+        .map(|(bucket, name)| {
+            let (name, created) = (escaped(&name), moment(bucket.created));
+            let region = escaped(&bucket.region);
+            format!(
+                "<Bucket><Name>{name}</Name><CreationDate>{created}</CreationDate>\
+                 <BucketRegion>{region}</BucketRegion></Bucket>"
+            )
         })
         .collect();
-    let account = &session.plan().caller.account;
+    let account = &asked.caller.account;
     let body = format!(
         "<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner><ID>{account}</ID></Owner>\
          <Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
     );
-    response(id, &body)
+    response(asked.id, &body)
 }
 
-/// What is asked of a bucket: where it is, or `ListObjectsV2`.
-pub(super) fn objects(
-    session: &Session,
-    (bucket, objects): (&str, &Objects),
-    request: &Request<Vec<u8>>,
-    id: &str,
-) -> Result<Response<Vec<u8>>, Refusal> {
-    let query = request.uri().query().unwrap_or_default();
-    let query: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    if request.method() == http::Method::HEAD {
-        return Ok(response(id, ""));
-    }
-    if query.contains_key("location") {
-        let region = match session.plan().caller.region.as_str() {
-            "us-east-1" => "",
-            other => other,
-        };
-        let tag = "LocationConstraint";
-        return Ok(response(
-            id,
-            &format!("<{tag} xmlns=\"{NAMESPACE}\">{region}</{tag}>"),
-        ));
-    }
-    // Other parameters without a value ask for something else of the bucket: `?policy`.
+/// `ListObjectsV2`, or the older form.
+pub(super) fn objects(asked: &Asked<'_>) -> Answer {
+    asked.bucket_for("ListBucket", "")?;
+    // Other parameters ask for something else of the bucket: `?acl`.
     let of_lists = [
         "continuation-token",
         "delimiter",
@@ -76,32 +59,25 @@ pub(super) fn objects(
         "start-after",
         "x-id",
     ];
-    if query.keys().any(|it| !of_lists.contains(&it.as_str())) {
-        return Err(super::write::not_simulated().into());
+    let mut names = asked.query.keys();
+    if names.any(|it| !of_lists.contains(&it.as_str()) && !it.starts_with("X-Amz-")) {
+        return Err(super::not_simulated().into());
     }
-    let body = Listing {
-        session,
-        bucket,
-        objects,
-        is_old: query.get("list-type").is_none_or(|it| it != "2"),
-        query: &query,
-    }
-    .body()?;
-    Ok(response(id, &body))
+    let is_old = asked.of("list-type") != "2";
+    let body = Listing { asked, is_old }.body()?;
+    Ok(response(asked.id, &body))
 }
 
+/// A page.
 struct Listing<'l> {
-    session: &'l Session,
-    bucket: &'l str,
-    objects: &'l Objects,
+    asked: &'l Asked<'l>,
     /// `ListObjects`.
     is_old: bool,
-    query: &'l BTreeMap<String, String>,
 }
 
 impl Listing<'_> {
     fn of(&self, name: &str) -> &str {
-        self.query.get(name).map_or("", String::as_str)
+        self.asked.of(name)
     }
 
     /// A key or a part of one, as the client wants them written.
@@ -130,11 +106,9 @@ impl Listing<'_> {
         };
         let (mut contents, mut groups) = (String::new(), String::new());
         let (mut count, mut last, mut is_truncated) = (0, String::new(), false);
-        for (key, file) in self
-            .objects
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix))
-        {
+        let (store, bucket) = (&self.asked.store, self.asked.bucket.as_str());
+        let all = store.objects(bucket);
+        for (key, file) in all.iter().filter(|(key, _)| key.starts_with(prefix)) {
             let rest = &key[prefix.len()..];
             let group = rest.find(delimiter).filter(|_| !delimiter.is_empty());
             let name = &key[..group.map_or(key.len(), |at| prefix.len() + at + delimiter.len())];
@@ -151,8 +125,8 @@ impl Listing<'_> {
                 groups += &format!("<CommonPrefixes><Prefix>{shown}</Prefix></CommonPrefixes>");
                 continue;
             }
-            let octets = read(file)?;
-            let (time, mark, size) = (modified(self.session, key), mark(&octets), octets.len());
+            let object = store.object(bucket, key, file)?;
+            let (time, mark, size) = (moment(object.modified), object.tag, object.size);
             contents += &format!(
                 "<Contents><Key>{shown}</Key><LastModified>{time}</LastModified>\
                  <ETag>{mark}</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass>\
@@ -179,7 +153,7 @@ impl Listing<'_> {
             ],
         };
         let common = [
-            ("Name", escaped(self.bucket)),
+            ("Name", escaped(&self.asked.bucket)),
             ("Prefix", self.shown(self.of("prefix"))),
             ("Delimiter", self.shown(self.of("delimiter"))),
             ("EncodingType", escaped(self.of("encoding-type"))),

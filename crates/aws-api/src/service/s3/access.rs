@@ -1,0 +1,225 @@
+//! Who may do what with a bucket: its owner everything, others what its policy allows (Amazon S3
+//! User Guide, "Bucket policies"; IAM User Guide, "Policy evaluation logic").
+//!
+//! Of a policy's statement effect, principals, actions and resources are heeded. One with a
+//! condition allows and denies nothing here: what its keys would say of a caller is not simulated.
+
+use serde_json::Value;
+use wirelab_model::{ApiError, Caller};
+
+use super::note::Bucket;
+
+/// Holds that the caller may do this: `action` without its `s3:`, `key` of an object or empty.
+///
+/// # Errors
+/// `AccessDenied`.
+pub(super) fn check(
+    (name, bucket): (&str, &Bucket),
+    caller: &Caller,
+    action: &str,
+    key: &str,
+) -> Result<(), ApiError> {
+    let resource = match key {
+        "" => format!("arn:aws:s3:::{name}"),
+        key => format!("arn:aws:s3:::{name}/{key}"),
+    };
+    let is_owner = bucket.account == caller.account.as_str();
+    // An owner cannot be locked out of the policy itself.
+    if is_owner && action.ends_with("BucketPolicy") {
+        return Ok(());
+    }
+    let effect = effect(bucket, &(caller, action, &resource));
+    if effect == Some(Effect::Allow) || (is_owner && effect != Some(Effect::Deny)) {
+        return Ok(());
+    }
+    let why = match effect {
+        Some(Effect::Deny) => "with an explicit deny in a resource-based policy",
+        _ => "because no resource-based policy allows the action",
+    };
+    let principal = &caller.principal;
+    let message = format!(
+        "User: {principal} is not authorized to perform: s3:{action} on resource: \"{resource}\" \
+         {why}"
+    );
+    Err(ApiError::client("AccessDenied", message))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+/// What the policy says; a deny before all.
+fn effect(bucket: &Bucket, asked: &(&Caller, &str, &str)) -> Option<Effect> {
+    let policy: Value = serde_json::from_str(bucket.policy.as_deref()?).ok()?;
+    let statements = many(&policy["Statement"]);
+    let mut effects = statements.filter_map(|it| said(it, asked));
+    let mut found = None;
+    for effect in &mut effects {
+        if effect == Effect::Deny {
+            return Some(effect);
+        }
+        found = Some(effect);
+    }
+    found
+}
+
+fn said(statement: &Value, (caller, action, resource): &(&Caller, &str, &str)) -> Option<Effect> {
+    let has = |name: &str| !statement[name].is_null();
+    let any = |name: &str, asked: &str| texts(&statement[name]).any(|it| fits(it, asked));
+    let action = format!("s3:{action}").to_ascii_lowercase();
+    let acts = |name: &str| texts(&statement[name]).any(|it| fits(&it.to_lowercase(), &action));
+    let applies = !has("Condition")
+        && (if has("NotAction") {
+            !acts("NotAction")
+        } else {
+            acts("Action")
+        })
+        && (if has("NotResource") {
+            !any("NotResource", resource)
+        } else {
+            any("Resource", resource)
+        })
+        && (if has("NotPrincipal") {
+            !is_principal(&statement["NotPrincipal"], caller)
+        } else {
+            is_principal(&statement["Principal"], caller)
+        });
+    match statement["Effect"].as_str() {
+        Some("Allow") if applies => Some(Effect::Allow),
+        Some("Deny") if applies => Some(Effect::Deny),
+        _ => None,
+    }
+}
+
+/// Whether the caller is one of a statement's principals.
+fn is_principal(said: &Value, caller: &Caller) -> bool {
+    let account = caller.account.as_str();
+    let root = format!("arn:aws:iam::{account}:root");
+    let is =
+        |text: &str| text == "*" || text == account || text == root || text == caller.principal;
+    match said {
+        Value::String(text) => text == "*",
+        said => texts(&said["AWS"]).any(is),
+    }
+}
+
+/// Whether the bucket's policy lets the delivery service of flow logs put objects (Amazon VPC User
+/// Guide, "Amazon S3 bucket permissions for flow logs"). Its conditions name accounts and ARNs that
+/// the delivery has.
+pub(super) fn lets_deliver(bucket: &Bucket) -> bool {
+    let Some(policy) = &bucket.policy else {
+        return false;
+    };
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    many(&policy["Statement"]).any(|it| {
+        let principals = &it["Principal"];
+        let is_delivery = principals == "*"
+            || texts(&principals["Service"]).any(|it| it == "delivery.logs.amazonaws.com")
+            || texts(&principals["AWS"]).any(|it| it == "*");
+        let puts = texts(&it["Action"]).any(|it| fits(&it.to_lowercase(), "s3:putobject"));
+        it["Effect"] == "Allow" && is_delivery && puts
+    })
+}
+
+/// Holds that a text is a policy for the bucket.
+///
+/// # Errors
+/// `MalformedPolicy`.
+pub(super) fn check_policy(name: &str, text: &str) -> Result<(), ApiError> {
+    let malformed = |why: &str| Err(ApiError::client("MalformedPolicy", why));
+    let Ok(policy) = serde_json::from_str::<Value>(text) else {
+        return malformed("Policies must be valid JSON and the first byte must be '{'");
+    };
+    if !policy.is_object() {
+        return malformed("Policies must be valid JSON and the first byte must be '{'");
+    }
+    if many(&policy["Statement"]).next().is_none() {
+        return malformed("Missing required field Statement");
+    }
+    let ours = format!("arn:aws:s3:::{name}");
+    for statement in many(&policy["Statement"]) {
+        let has = |name: &str| !statement[name].is_null();
+        if !matches!(statement["Effect"].as_str(), Some("Allow" | "Deny")) {
+            return malformed("Missing required field Effect");
+        }
+        if !has("Principal") && !has("NotPrincipal") {
+            return malformed("Missing required field Principal");
+        }
+        let mut actions = texts(&statement["Action"]).chain(texts(&statement["NotAction"]));
+        let is_ours = |it: &str| it == "*" || it.to_lowercase().starts_with("s3:");
+        if !has("Action") && !has("NotAction") {
+            return malformed("Missing required field Action");
+        }
+        if !actions.all(is_ours) {
+            return malformed("Policy has invalid action");
+        }
+        let mut resources = texts(&statement["Resource"]).chain(texts(&statement["NotResource"]));
+        let is_here = |it: &str| {
+            let head = it.split('/').next().unwrap_or_default();
+            it == "*" || fits(head, &ours)
+        };
+        if (!has("Resource") && !has("NotResource")) || !resources.all(is_here) {
+            return malformed("Policy has invalid resource");
+        }
+    }
+    Ok(())
+}
+
+/// One value or many.
+fn many(value: &Value) -> impl Iterator<Item = &Value> {
+    let (one, all) = match value {
+        Value::Array(all) => (None, Some(all)),
+        Value::Null => (None, None),
+        one => (Some(one), None),
+    };
+    one.into_iter().chain(all.into_iter().flatten())
+}
+
+fn texts(value: &Value) -> impl Iterator<Item = &str> {
+    many(value).filter_map(Value::as_str)
+}
+
+/// Whether a text fits a pattern of policies: `*` is any text, `?` any one letter.
+fn fits(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t, mut back) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                back = Some((p, t));
+                p += 1;
+            }
+            Some(it) if *it == b'?' || *it == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match back {
+                Some((star, from)) => {
+                    back = Some((star, from + 1));
+                    (p, t) = (star + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|it| *it == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_in_policies() {
+        for (pattern, text, wanted) in [
+            ("s3:*", "s3:getobject", true),
+            ("s3:get*", "s3:putobject", false),
+            ("arn:aws:s3:::b/*", "arn:aws:s3:::b/a/c", true),
+            ("arn:aws:s3:::b/*", "arn:aws:s3:::b", false),
+            ("*a*b", "aab", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+        ] {
+            assert_eq!(fits(pattern, text), wanted, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a request to S3 carries: octets, XML, a query, headers that stay with an object.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, Request, Response, StatusCode};
+use wirelab_model::ApiError;
+
+use super::md5::Md5;
+use crate::protocol::rest_xml::document::{self, Element};
+
+/// Octets of a client's own headers at most (Amazon S3 User Guide, "Working with object metadata").
+const METADATA_AT_MOST: usize = 2048;
+
+/// Headers that S3 keeps with an object and says when it is read.
+const KEPT: [&str; 6] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+];
+
+/// A header's value as text; empty if it is not there.
+pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    let value = headers.get(name).and_then(|it| it.to_str().ok());
+    value.unwrap_or_default()
+}
+
+/// The parameters of a query.
+pub(super) fn query(request: &Request<Vec<u8>>) -> BTreeMap<String, String> {
+    let query = request.uri().query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect()
+}
+
+/// The headers that are to stay with an object.
+///
+/// # Errors
+/// `MetadataTooLarge`.
+pub(super) fn kept(headers: &HeaderMap) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut kept = BTreeMap::new();
+    let mut own = 0;
+    for (name, value) in headers {
+        let name = name.as_str();
+        let is_own = name.starts_with("x-amz-meta-");
+        if !is_own && !KEPT.contains(&name) {
+            continue;
+        }
+        let mut value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        if name == "content-encoding" {
+            // How the request was sent is not what the object is.
+            let parts = value.split(',').map(str::trim);
+            let parts: Vec<&str> = parts.filter(|it| *it != "aws-chunked").collect();
+            value = parts.join(",");
+        }
+        if is_own {
+            own += name.len() - "x-amz-meta-".len() + value.len();
+        }
+        if !value.is_empty() || is_own {
+            kept.insert(name.to_owned(), value);
+        }
+    }
+    if own > METADATA_AT_MOST {
+        let message = "Your metadata headers exceed the maximum allowed metadata size";
+        return Err(ApiError::client("MetadataTooLarge", message));
+    }
+    Ok(kept)
+}
+
+/// The octets of a body: as they are, or in the chunks of `aws-chunked`, whose signatures and
+/// trailing checksums are not looked at (Amazon S3 API Reference, "Signature calculations:
+/// transferring payload in multiple chunks").
+///
+/// # Errors
+/// `IncompleteBody`; `BadDigest`, `InvalidDigest`: they are not what `Content-MD5` says.
+pub(super) fn content(request: &Request<Vec<u8>>) -> Result<std::borrow::Cow<'_, [u8]>, ApiError> {
+    let headers = request.headers();
+    let streams = header(headers, "x-amz-content-sha256").starts_with("STREAMING-");
+    let chunked = header(headers, "content-encoding").contains("aws-chunked");
+    let octets: std::borrow::Cow<'_, [u8]> = match streams || chunked {
+        false => request.body().as_slice().into(),
+        true => unchunked(request.body())?.into(),
+    };
+    let said = header(headers, "content-md5");
+    if !said.is_empty() {
+        let wanted = base64(said).ok_or_else(|| {
+            let message = "The Content-MD5 you specified is not valid.";
+            ApiError::client("InvalidDigest", message)
+        })?;
+        if wanted != Md5::of(&octets) {
+            let message = "The Content-MD5 you specified did not match what we received.";
+            return Err(ApiError::client("BadDigest", message));
+        }
+    }
+    Ok(octets)
+}
+
+fn unchunked(body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    let broken = || {
+        let message = "The request's chunks are not what their sizes say.";
+        ApiError::client("IncompleteBody", message)
+    };
+    let mut rest = body;
+    let mut octets = Vec::new();
+    loop {
+        let end = rest.windows(2).position(|it| it == b"\r\n");
+        let (line, behind) = rest.split_at(end.ok_or_else(broken)?);
+        let line = std::str::from_utf8(line).map_err(|_| broken())?;
+        let size = line.split(';').next().unwrap_or_default();
+        let size = usize::from_str_radix(size.trim(), 16).map_err(|_| broken())?;
+        if size == 0 {
+            return Ok(octets);
+        }
+        let end = size.checked_add(2).ok_or_else(broken)?;
+        let chunk = behind.get(2..end).ok_or_else(broken)?;
+        octets.extend_from_slice(chunk);
+        rest = behind.get(end..).ok_or_else(broken)?;
+        rest = rest.strip_prefix(b"\r\n").ok_or_else(broken)?;
+    }
+}
+
+/// The 16 octets that 24 letters of base64 stand for (RFC 4648, section 4).
+fn base64(text: &str) -> Option<[u8; 16]> {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let text = text.strip_suffix("==").filter(|it| it.len() == 22)?;
+    let mut bits = 0_u32;
+    let mut octets = Vec::new();
+    let mut held = 0;
+    for letter in text.bytes() {
+        let value = LETTERS.iter().position(|it| *it == letter)?;
+        bits = (bits << 6) | u32::try_from(value).ok()?;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            octets.push((bits >> held) as u8);
+        }
+    }
+    octets.try_into().ok()
+}
+
+/// The root of a body of XML.
+///
+/// # Errors
+/// `MalformedXML`.
+pub(super) fn document(body: &[u8]) -> Result<Element, ApiError> {
+    let root = std::str::from_utf8(body).ok().and_then(document::read);
+    root.ok_or_else(malformed)
+}
+
+pub(super) fn malformed() -> ApiError {
+    let message = "The XML you provided was not well-formed or did not validate against our \
+                   published schema";
+    ApiError::client("MalformedXML", message)
+}
+
+/// The text of an element's child; empty if there is none.
+pub(super) fn child<'e>(element: &'e Element, name: &str) -> &'e str {
+    let mut children = element.children.iter();
+    children
+        .find(|it| it.name == name)
+        .map_or("", |it| &it.text)
+}
+
+/// A response without a body.
+pub(super) fn empty(status: StatusCode, id: &str) -> Response<Vec<u8>> {
+    let response = Response::builder().status(status);
+    let response = response.header("x-amz-request-id", id);
+    response.body(Vec::new()).expect("headers of our own")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_in_base64_is_read() {
+        // RFC 1321's of "abc", as `openssl md5 -binary | base64` writes it.
+        let read = base64("kAFQmDzST7DWlj99KOF/cg==").expect("22 letters");
+        assert_eq!(read, Md5::of(b"abc"));
+        assert_eq!(base64("kAFQmDzST7DWlj99KOF/c!=="), None);
+    }
+}

@@ -1,0 +1,137 @@
+//! What is known of buckets and objects beyond their octets, each in a small file of JSON.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wirelab_model::{ApiError, hex};
+use wirelab_session::{Session, SessionError};
+
+use super::md5::Md5;
+use super::store::Store;
+use crate::service::Refusal;
+
+/// What is known of a bucket.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Bucket {
+    /// The account that has made it.
+    pub(super) account: String,
+    pub(super) region: String,
+    /// Virtual UTC in whole seconds.
+    pub(super) created: u64,
+    /// The policy as it was put.
+    pub(super) policy: Option<String>,
+    pub(super) tags: Vec<(String, String)>,
+}
+
+/// What is known of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Object {
+    pub(super) key: String,
+    /// Virtual UTC in whole seconds.
+    pub(super) modified: u64,
+    pub(super) size: u64,
+    /// In quotation marks.
+    pub(super) tag: String,
+    /// What the client has said of it: names in small letters.
+    pub(super) headers: BTreeMap<String, String>,
+}
+
+/// When a file that a service is about to write as an object comes: it may be on a thread of its
+/// own, away from the session.
+pub(crate) struct Arrival {
+    files: PathBuf,
+    notes: PathBuf,
+    at: u64,
+}
+
+impl Arrival {
+    pub(crate) fn now(session: &Session) -> Self {
+        let store = Store::of(session);
+        Self {
+            at: store.now(),
+            files: store.files,
+            notes: store.notes,
+        }
+    }
+
+    /// Notes what is known of the object in `file`. Without the note it came at the lab's begin.
+    pub(crate) fn note(&self, file: &Path) {
+        let inside = file.strip_prefix(&self.files).ok().and_then(Path::to_str);
+        let Some((bucket, key)) = inside.and_then(|it| it.split_once('/')) else {
+            return;
+        };
+        let (Ok(data), Ok(digest)) = (fs::metadata(file), digest(file)) else {
+            return;
+        };
+        let object = Object {
+            key: key.to_owned(),
+            modified: self.at,
+            size: data.len(),
+            tag: quoted(&digest),
+            headers: BTreeMap::new(),
+        };
+        write_note(&note_of(&self.notes, bucket, key), &object).ok();
+    }
+}
+
+/// Where the note of an object is.
+pub(super) fn note_of(notes: &Path, bucket: &str, key: &str) -> PathBuf {
+    let name = hex(&Sha256::digest(key));
+    notes.join(bucket).join(format!("objects/{name}.json"))
+}
+
+/// An entity tag of a digest.
+pub(super) fn quoted(digest: &[u8]) -> String {
+    format!("\"{}\"", hex(digest))
+}
+
+/// The MD5 of a file, read piece by piece.
+pub(super) fn digest(file: &Path) -> Result<[u8; 16], ApiError> {
+    let read = || -> io::Result<[u8; 16]> {
+        let mut opened = File::open(file)?;
+        let (mut digest, mut piece) = (Md5::new(), vec![0; 64 << 10]);
+        loop {
+            match opened.read(&mut piece)? {
+                0 => return Ok(digest.finish()),
+                length => digest.update(&piece[..length]),
+            }
+        }
+    };
+    read().map_err(|why| unreadable(file, &why))
+}
+
+/// A note; `None` if it is not there or cannot be read.
+pub(super) fn read_note<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}
+
+/// Writes a note whole or not at all.
+pub(super) fn write_note<T: Serialize>(path: &Path, note: &T) -> Result<(), Refusal> {
+    let text = serde_json::to_vec(note).expect("plain members");
+    let unnamed = path.with_extension("new");
+    let written = fs::create_dir_all(path.parent().expect("a note is in a folder"))
+        .and_then(|()| fs::write(&unnamed, text))
+        .and_then(|()| fs::rename(&unnamed, path));
+    written.map_err(|error| file_error(path, error))
+}
+
+pub(super) fn file_error(path: &Path, error: io::Error) -> Refusal {
+    let path = path.to_owned();
+    SessionError::File { path, error }.into()
+}
+
+pub(super) fn unreadable(file: &Path, why: &io::Error) -> ApiError {
+    ApiError::client("SessionError", format!("{}: {why}", file.display()))
+}
+
+pub(super) fn not_found(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}

@@ -1,0 +1,139 @@
+//! What is said of a bucket: where it is, its policy, its tags.
+
+use http::{Method, StatusCode};
+use wirelab_model::ApiError;
+
+use super::body::{child, content, document, empty, malformed};
+use super::{Answer, Asked, NAMESPACE, access, response};
+use crate::protocol::xml::{self, escaped};
+use crate::service::Refusal;
+
+/// Tags of a bucket at most (Amazon S3 User Guide, "Using cost allocation S3 bucket tags").
+const TAGS_AT_MOST: usize = 50;
+
+/// Octets of a policy at most (Amazon S3 User Guide, "Bucket policies").
+const POLICY_AT_MOST: usize = 20 << 10;
+
+/// Answers, if the request is about one of these.
+pub(super) fn answer(asked: &Asked<'_>) -> Option<Answer> {
+    let name = ["location", "versioning", "policy", "tagging"];
+    let name = name.into_iter().find(|it| asked.has(it))?;
+    Some(match (asked.request.method(), name) {
+        (&Method::GET, "location") => location(asked),
+        (&Method::GET, "versioning") => versioning(asked),
+        (&Method::GET, "policy") => policy(asked),
+        (&Method::PUT, "policy") => put_policy(asked),
+        (&Method::DELETE, "policy") => set(asked, "DeleteBucketPolicy", |it| it.policy = None),
+        (&Method::GET, "tagging") => tags(asked),
+        (&Method::PUT, "tagging") => put_tags(asked),
+        (&Method::DELETE, "tagging") => set(asked, "PutBucketTagging", |it| it.tags.clear()),
+        _ => return None,
+    })
+}
+
+fn location(asked: &Asked<'_>) -> Answer {
+    let bucket = asked.bucket_for("GetBucketLocation", "")?;
+    let region = match bucket.region.as_str() {
+        "us-east-1" => "",
+        other => other,
+    };
+    let tag = "LocationConstraint";
+    let body = format!("<{tag} xmlns=\"{NAMESPACE}\">{region}</{tag}>");
+    Ok(response(asked.id, &body))
+}
+
+/// No bucket here has ever had versions.
+fn versioning(asked: &Asked<'_>) -> Answer {
+    asked.bucket_for("GetBucketVersioning", "")?;
+    let body = format!("<VersioningConfiguration xmlns=\"{NAMESPACE}\"/>");
+    Ok(response(asked.id, &body))
+}
+
+fn policy(asked: &Asked<'_>) -> Answer {
+    let bucket = asked.bucket_for("GetBucketPolicy", "")?;
+    let policy = bucket.policy.ok_or_else(|| {
+        let message = "The bucket policy does not exist";
+        ApiError::client("NoSuchBucketPolicy", message)
+    })?;
+    let mut response = empty(StatusCode::OK, asked.id);
+    let kind = "application/json".parse().expect("a header's value");
+    response.headers_mut().insert("Content-Type", kind);
+    *response.body_mut() = policy.into_bytes();
+    Ok(response)
+}
+
+fn put_policy(asked: &Asked<'_>) -> Answer {
+    let text = String::from_utf8_lossy(&content(asked.request)?).into_owned();
+    asked.bucket_for("PutBucketPolicy", "")?;
+    if text.len() > POLICY_AT_MOST {
+        let message = "Policy exceeds the maximum allowed document size.";
+        return Err(ApiError::client("PolicyTooLarge", message).into());
+    }
+    access::check_policy(&asked.bucket, &text)?;
+    set(asked, "PutBucketPolicy", |it| it.policy = Some(text))
+}
+
+fn tags(asked: &Asked<'_>) -> Answer {
+    let bucket = asked.bucket_for("GetBucketTagging", "")?;
+    if bucket.tags.is_empty() {
+        let message = "The TagSet does not exist";
+        return Err(ApiError::client("NoSuchTagSet", message).into());
+    }
+    let tag = |(key, value): &(String, String)| {
+        let (key, value) = (escaped(key), escaped(value));
+        format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>")
+    };
+    let tags: String = bucket.tags.iter().map(tag).collect();
+    let body = format!("<Tagging xmlns=\"{NAMESPACE}\"><TagSet>{tags}</TagSet></Tagging>");
+    Ok(xml::response(
+        StatusCode::OK,
+        asked.id,
+        xml::DECLARATION.to_owned() + &body,
+    ))
+}
+
+fn put_tags(asked: &Asked<'_>) -> Answer {
+    let body = document(&content(asked.request)?)?;
+    let set_of = body.children.iter().find(|it| it.name == "TagSet");
+    let elements = set_of.ok_or_else(malformed)?.children.iter();
+    let tags: Vec<(String, String)> = elements
+        .map(|it| (child(it, "Key").to_owned(), child(it, "Value").to_owned()))
+        .collect();
+    check_tags(&tags)?;
+    set(asked, "PutBucketTagging", |it| it.tags = tags)
+}
+
+fn check_tags(tags: &[(String, String)]) -> Result<(), ApiError> {
+    let invalid = |why: &str| Err(ApiError::client("InvalidTag", why));
+    if tags.len() > TAGS_AT_MOST {
+        let message = "Bucket tag count cannot be greater than 50";
+        return Err(ApiError::client("BadRequest", message));
+    }
+    for (at, (key, value)) in tags.iter().enumerate() {
+        if key.is_empty() || key.chars().count() > 128 {
+            return invalid("The TagKey you have provided is invalid");
+        }
+        if value.chars().count() > 256 {
+            return invalid("The TagValue you have provided is invalid");
+        }
+        if key.to_lowercase().starts_with("aws:") {
+            return invalid("System tags cannot be added/updated by requester");
+        }
+        if tags[..at].iter().any(|it| it.0 == *key) {
+            return invalid("Cannot provide multiple Tags with the same key");
+        }
+    }
+    Ok(())
+}
+
+/// Changes what is known of the bucket.
+fn set(
+    asked: &Asked<'_>,
+    action: &str,
+    change: impl FnOnce(&mut super::Bucket),
+) -> Result<http::Response<Vec<u8>>, Refusal> {
+    let mut bucket = asked.bucket_for(action, "")?;
+    change(&mut bucket);
+    asked.store.set_bucket(&asked.bucket, &bucket)?;
+    Ok(empty(StatusCode::NO_CONTENT, asked.id))
+}

@@ -51,7 +51,7 @@ pub enum IcmpRelated {
     /// A rule is needed.
     #[default]
     Strict,
-    /// The tracked flow suffices.
+    /// The flow suffices: a tracked one, or one that passes untracked.
     Related,
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 use wirelab_model::{Call, Caller, FlowDirection, NetworkAclEntry, SimTime, VpnConnectionId};
+use wirelab_simulator::host::{Attachment, HostSpec};
 use wirelab_simulator::{VpnEnd, VpnTunnelFault};
 
 use crate::build::{self, Accounts};
@@ -242,15 +243,17 @@ const OUTCOMES: [(&str, &str); 6] = [
     ("failed", "failed"),
 ];
 
-/// The expectations; a scenario without any is rejected, unless it has no machines: in a network
-/// that others are to fill there is nothing to expect.
+/// The expectations; a scenario without any is rejected, unless it has no instances and no traffic:
+/// of accounts that others are to fill, and an internet around them, there is nothing to expect.
 pub(crate) fn expects(
     root: &Fields<'_>,
     plan: &Plan,
     line: impl Fn(usize) -> usize,
 ) -> Vec<Expect> {
     let tables = root.tables("expect");
-    if tables.is_empty() && !plan.hosts.is_empty() {
+    let is_inside = |it: &HostSpec| matches!(it.attachment, Attachment::Instance(_));
+    let is_busy = plan.hosts.iter().any(is_inside) || !plan.traffic.is_empty();
+    if tables.is_empty() && is_busy {
         let hint = "add an `[[expect]]` with `during`, `traffic` and `outcome`".to_owned();
         let message = "a scenario that asserts nothing is rejected";
         root.sink().file(message, Some(hint));

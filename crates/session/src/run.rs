@@ -207,6 +207,12 @@ impl Run {
         &self.evidence
     }
 
+    /// How many packets, records and other observations there have been.
+    #[must_use]
+    pub const fn observed(&self) -> u64 {
+        self.state.observed
+    }
+
     /// The moment reached.
     #[must_use]
     pub const fn now(&self) -> SimTime {

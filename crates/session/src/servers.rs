@@ -23,6 +23,12 @@ pub(crate) fn asked(argv: &[String]) -> Option<Result<ServerSpec, String>> {
         ["serve"] => Some(Err(
             "usage: serve http|https|postgres|mysql|ssh|dns|ntp|bulk|echo|discard PORT ...".into(),
         )),
+        // It would know what no packet has told it.
+        ["serve", "resolver", ..] => Some(Err(
+            "resolvers of the public DNS stand on the internet: ask 8.8.8.8, or serve zones of \
+             your own, `serve dns 53 zone=corp.internal db.corp.internal=10.0.1.5`"
+                .into(),
+        )),
         ["serve", ref line @ ..] => Some(server_line(&line.join(" "))),
         ["python3" | "python", "-m", "http.server", ref rest @ ..] => Some(python(rest)),
         _ => None,

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
-use wirelab_model::{Call, Caller, Reply, Seed, SimTime};
+use wirelab_model::{Call, Caller, Reply, Seed, SimDuration, SimTime};
 use wirelab_scenario::{Lab, Plan, Scenario};
 use wirelab_simulator::Observe;
 
@@ -66,6 +66,8 @@ pub struct Session {
     lock: Option<Lock>,
     /// The run after the effective journal.
     replayed: Replayed,
+    /// Whether time follows the wall clock, so that nobody runs ahead of it.
+    paced: bool,
     /// Whether the run may be ahead of the journal: something was begun and not written.
     ahead: bool,
     /// The same run with its whole evidence, once somebody has asked for it.
@@ -172,6 +174,7 @@ impl Session {
             waiting,
             lock: None,
             replayed,
+            paced: false,
             ahead: false,
             whole: None,
             cloudwatch: BTreeMap::new(),
@@ -253,7 +256,7 @@ impl Session {
         };
         let weight = Weight::of_call(&reply);
         self.record(at, kind, replay::reply_hash(&reply), weight)?;
-        let settled_at = if self.lab.settle {
+        let settled_at = if self.lab.settle && !self.paced {
             self.settle(weight)?
         } else {
             None
@@ -265,7 +268,8 @@ impl Session {
     /// waited for it as long as clients do: so a waiter of the CLI comes to its end.
     fn poll(&mut self, reply: &Reply) -> Result<(), SessionError> {
         let waits = |reply: &Reply| reply.as_ref().is_ok_and(waiting::is_on_its_way);
-        if self.lab.settle || self.run().control().settled_at().is_none() || !waits(reply) {
+        let by_itself = self.lab.settle || self.paced;
+        if by_itself || self.run().control().settled_at().is_none() || !waits(reply) {
             return Ok(());
         }
         let at = self.now();
@@ -321,6 +325,24 @@ impl Session {
         Ok(result)
     }
 
+    /// Whether the caller lets time pass as the wall clock does, by [`Session::pass`]. Then what a
+    /// call starts settles when that time has come, and not before the next request.
+    pub fn set_paced(&mut self, paced: bool) {
+        self.paced = paced;
+    }
+
+    /// Lets time pass by itself. It is no step of its own: it is taken back with the one before it.
+    ///
+    /// # Errors
+    /// Files; drift; no room for more evidence.
+    pub fn pass(&mut self, by: SimDuration) -> Result<(), SessionError> {
+        let _lock = self.begin()?;
+        let at = self.now();
+        self.run_to(at + by, Some(Weight::Settling), &mut |_| {
+            ControlFlow::Continue(())
+        })
+    }
+
     /// Lets time pass.
     ///
     /// # Errors
@@ -340,6 +362,18 @@ impl Session {
         goes_on: &mut dyn FnMut(SimTime) -> ControlFlow<()>,
     ) -> Result<(), SessionError> {
         let _lock = self.begin()?;
+        self.run_to(until, None, goes_on)?;
+        self.keep()
+    }
+
+    /// Lets time pass up to `until`, and writes down how far it came: as a step, or with a weight
+    /// of its own.
+    fn run_to(
+        &mut self,
+        until: SimTime,
+        weight: Option<Weight>,
+        goes_on: &mut dyn FnMut(SimTime) -> ControlFlow<()>,
+    ) -> Result<(), SessionError> {
         self.keep_predictions()?;
         let at = self.now();
         self.ahead = true;
@@ -347,10 +381,9 @@ impl Session {
         let reached = self.now();
         self.ahead = advanced.is_ok() || reached > at;
         if advanced.is_ok() || reached > at {
-            let weight = Weight::of_advance(at, reached);
+            let weight = weight.unwrap_or_else(|| Weight::of_advance(at, reached));
             let kind = EntryKind::Advance { until: reached };
             self.record(at, kind, SmolStr::default(), weight)?;
-            self.keep()?;
         }
         Ok(advanced?)
     }

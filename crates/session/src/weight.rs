@@ -17,7 +17,8 @@ pub enum Weight {
     /// It changed nothing and took time, as a ping: an undo passes over it, and takes it back only
     /// if nothing else is left.
     Passing,
-    /// Time that passed until the call before it had settled: it is taken back with the call.
+    /// Time that passed by itself, as until the call before it had settled: it is taken back with
+    /// what is before it.
     Settling,
 }
 

@@ -202,6 +202,21 @@ impl FlowKey {
         }
     }
 
+    /// The header of a packet of the flow that its owner sends.
+    pub(crate) const fn header(&self) -> Header {
+        Header {
+            source: self.local,
+            destination: self.remote,
+            protocol: self.protocol,
+            source_port: self.local_port,
+            destination_port: self.remote_port,
+            icmp: (0, 0),
+            echo: None,
+            tcp_flags: None,
+            later_fragment: false,
+        }
+    }
+
     /// The flow of a quoted packet, seen from its sender.
     pub(crate) fn of_quoted(quoted: &QuotedPacket) -> Self {
         let (local_port, remote_port) = match quoted.echo_identifier {

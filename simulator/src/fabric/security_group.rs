@@ -300,7 +300,9 @@ impl<W: Watch> Walk<'_, W> {
             return Decision::Tracked;
         }
         if self.config.icmp_related == IcmpRelated::Related
-            && quoted_flow(transit, direction).is_some_and(|key| table.knows(self.now, &key))
+            && let Some(flow) = quoted_flow(transit, direction)
+            && (table.knows(self.now, &flow)
+                || self.passes_untracked(groups, &flow, transit.direct))
         {
             return Decision::Related;
         }
@@ -330,6 +332,21 @@ impl<W: Watch> Walk<'_, W> {
                     && anybody(opposite, &header.mirrored())));
         let tracked = !untracked;
         Decision::Rule { at, tracked }
+    }
+
+    /// Whether a flow passes without being tracked, since rules let all of it pass to and from
+    /// anybody: then no table can know it, and an error about it belongs to it all the same.
+    fn passes_untracked(&self, groups: &GroupSet, flow: &FlowKey, direct: bool) -> bool {
+        let out = flow.header();
+        let (protocol, is_ipv4) = (out.protocol, out.destination.is_ipv4());
+        let anybody = |list: &RuleList, header: &Header| {
+            let mut rules = list.rules.iter().filter(|rule| rule.is_for_anybody());
+            let members = &self.plan.members;
+            rules.any(|rule| rule.matches(header, out.destination, members, direct))
+        };
+        let (inbound, outbound) = (&groups.inbound, &groups.outbound);
+        (outbound.is_open(protocol, is_ipv4) && anybody(inbound, &out.mirrored()))
+            || (inbound.is_open(protocol, is_ipv4) && anybody(outbound, &out))
     }
 
     fn track(

@@ -353,6 +353,8 @@ impl Host {
                         self.finish(now, runner, Outcome::Completed, Some(done), out);
                     }
                 }
+                // Clients ask by packets.
+                Act::Ask(_) => {}
                 Act::Failed(text) => {
                     self.end_connection(now, runner, Outcome::Failed(text), out);
                 }

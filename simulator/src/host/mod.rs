@@ -24,6 +24,7 @@ mod output;
 mod packet;
 mod power;
 pub(crate) mod program;
+mod question;
 mod resolver;
 mod route;
 mod serve;
@@ -43,6 +44,7 @@ use wirelab_wire::{IpPacket, MacAddr};
 
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
 pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
+pub(crate) use question::Question;
 pub use socket::{SocketSettings, SocketView};
 pub use spec::{
     Attachment, DnsData, DnsRecord, HostConfig, HostRoute, HostSettings, HostSpec, HttpResource,
@@ -111,6 +113,8 @@ pub struct Host {
     lookups_made: u64,
     /// Lookups that have ended, until their askers know.
     resolved: Vec<(resolver::Asker, resolver::Found)>,
+    /// Queries of the DNS that only the world can answer.
+    questions: Vec<Question>,
 }
 
 impl Host {
@@ -155,6 +159,7 @@ impl Host {
             lookups: BTreeMap::new(),
             lookups_made: 0,
             resolved: Vec::new(),
+            questions: Vec::new(),
         })
     }
 

@@ -8,6 +8,7 @@ use wirelab_model::{SimTime, Stream};
 
 use super::output::Output;
 use super::program::{Act, Arrival, Server, nameserver, ntp};
+use super::question::{Question, Way};
 use super::spec::ServerSpec;
 use super::stack::SocketId;
 use super::tcp::Connection;
@@ -130,7 +131,7 @@ impl Host {
         }
     }
 
-    fn apply_session(&mut self, now: SimTime, socket: SocketId, acts: Vec<Act>) {
+    pub(super) fn apply_session(&mut self, now: SimTime, socket: SocketId, acts: Vec<Act>) {
         for act in acts {
             match act {
                 Act::Send(data) => {
@@ -148,6 +149,10 @@ impl Host {
                     if let Some(session) = self.sessions.get_mut(&socket) {
                         session.wakes += 1;
                     }
+                }
+                Act::Ask(octets) => {
+                    let way = Way::Tcp(socket);
+                    self.questions.push(Question { octets, way });
                 }
                 Act::Done(_) | Act::Failed(_) => {}
             }
@@ -182,6 +187,11 @@ impl Host {
         let answer = match server {
             ServerSpec::Ntp => ntp::answer(&payload, NTP_SOURCE, self.config.starts.at(now)),
             ServerSpec::Dns { .. } => nameserver::answer(server, &payload, true),
+            ServerSpec::Resolver { .. } => {
+                let way = Way::Udp { port, from };
+                let octets = payload;
+                return self.questions.push(Question { octets, way });
+            }
             _ => Some(payload),
         };
         if let Some(answer) = answer {

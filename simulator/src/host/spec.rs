@@ -300,6 +300,18 @@ pub enum ServerSpec {
         /// What is in the zones.
         records: Vec<DnsRecord>,
     },
+    /// A resolver of the public DNS, over UDP and TCP: what Route 53's public zones, AWS's public
+    /// names and the world's `public_dns` say, to whoever asks. Whom it asks in turn is not shown.
+    Resolver {
+        /// Port of both.
+        port: u16,
+    },
+    /// An HTTP/1.1 server that answers every path with the address it is asked from, and a line
+    /// end: what <https://checkip.amazonaws.com> does.
+    CallersAddress {
+        /// TCP port.
+        port: u16,
+    },
     /// A speed test over HTTP: `GET /down?bytes=N&rate=BITS` and `POST /up`.
     Bulk {
         /// TCP port.
@@ -339,12 +351,13 @@ impl ServerSpec {
     #[must_use]
     pub const fn program(&self) -> &'static str {
         match self {
-            Self::Http { .. } | Self::Bulk { .. } => "nginx",
+            Self::Http { .. } | Self::CallersAddress { .. } | Self::Bulk { .. } => "nginx",
             Self::Postgres { .. } => "postgres",
             Self::Mysql { .. } => "mysqld",
             Self::Ssh { .. } => "sshd",
             Self::Ntp => "chronyd",
             Self::Dns { .. } => "named",
+            Self::Resolver { .. } => "unbound",
             Self::Echo { .. } | Self::Discard { .. } => "inetd",
             Self::Tls { inside, .. } => inside.program(),
         }
@@ -359,6 +372,8 @@ impl ServerSpec {
             | Self::Mysql { port, .. }
             | Self::Ssh { port, .. }
             | Self::Dns { port, .. }
+            | Self::Resolver { port }
+            | Self::CallersAddress { port }
             | Self::Bulk { port }
             | Self::Echo { port }
             | Self::Discard { port } => *port,
@@ -389,7 +404,7 @@ impl ServerSpec {
     pub const fn transports(&self) -> (bool, bool) {
         match self {
             Self::Ntp => (false, true),
-            Self::Echo { .. } | Self::Dns { .. } => (true, true),
+            Self::Echo { .. } | Self::Dns { .. } | Self::Resolver { .. } => (true, true),
             _ => (true, false),
         }
     }

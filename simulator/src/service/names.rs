@@ -55,8 +55,7 @@ pub(super) struct HiddenZone<'a> {
 /// Whether the asking VPC has `enableDnsSupport` and `enableDnsHostnames`, without which no private
 /// zone answers.
 pub(super) fn has_both_attributes(view: View<'_>) -> bool {
-    let vpc = view.context.resources.vpcs.get(view.vpc);
-    vpc.is_some_and(|it| it.enable_dns_support && it.enable_dns_hostnames)
+    own_vpc(view).is_some_and(|it| it.enable_dns_support && it.enable_dns_hostnames)
 }
 
 /// The hidden zone of the asking VPC that covers a name.
@@ -66,7 +65,10 @@ pub(super) fn hidden_zone<'a>(view: View<'a>, name: &str) -> Option<HiddenZone<'
     }
     let endpoints = view.context.resources.vpc_endpoints.values();
     let own = endpoints.filter(|it| {
-        it.vpc_id == *view.vpc && it.private_dns_enabled && it.is_available() && is_interface(it)
+        Some(&it.vpc_id) == view.vpc
+            && it.private_dns_enabled
+            && it.is_available()
+            && is_interface(it)
     });
     let zones = own.filter_map(|endpoint| {
         let (service, region) = AwsService::find(&endpoint.service_name)?;
@@ -163,11 +165,11 @@ const REGISTRY_TTL: u32 = 172_800;
 fn ask_instance(view: View<'_>, name: &str, kind: RecordType) -> Option<Said> {
     let vpcs = &view.context.resources.vpcs;
     let regions = vpcs.values().map(|it| &it.region);
-    let own = vpcs.get(view.vpc).map(|it| it.region.as_str());
+    let own = own_vpc(view).map(|it| it.region.as_str());
     for region in regions {
         if let Some(private) = read_private_name(region, name) {
             let here = own == Some(region.as_str());
-            let found = here && interface_at(view, view.vpc, private).is_some();
+            let found = here && interface_at(view, private).is_some();
             return Some(if found {
                 addresses(name, kind, TTL, &[private.into()])
             } else {
@@ -195,7 +197,7 @@ fn seen_from(view: View<'_>, public: Ipv4Addr) -> Option<IpAddr> {
     if !vpc.enable_dns_hostnames {
         return None;
     }
-    let inside = interface.vpc_id == *view.vpc || lets_peer_resolve(view, vpc);
+    let inside = Some(&interface.vpc_id) == view.vpc || lets_peer_resolve(view, vpc);
     Some(if inside {
         private.into()
     } else {
@@ -207,15 +209,14 @@ fn seen_from(view: View<'_>, public: Ipv4Addr) -> Option<IpAddr> {
 /// (`AllowDnsResolutionFromRemoteVpc` of its side; both DNS attributes of both VPCs).
 fn lets_peer_resolve(view: View<'_>, vpc: &Vpc) -> bool {
     let resources = view.context.resources;
-    let asking = resources.vpcs.get(view.vpc);
     let named = |it: &Vpc| it.enable_dns_support && it.enable_dns_hostnames;
-    if !named(vpc) || !asking.is_some_and(|it| named(it)) {
+    let Some(asking) = own_vpc(view).filter(|it| named(vpc) && named(it)) else {
         return false;
-    }
+    };
     let mut connections = resources.vpc_peering_connections.values();
     connections.any(|it| {
         let own = it.ends(&vpc.vpc_id).map(|(own, _)| own);
-        it.connects(&vpc.vpc_id, view.vpc)
+        it.connects(&vpc.vpc_id, &asking.vpc_id)
             && own.is_some_and(|own| own.allow_dns_resolution_from_remote_vpc)
     })
 }
@@ -236,12 +237,14 @@ fn behind(view: View<'_>, public: Ipv4Addr) -> Option<(&NetworkInterface, Ipv4Ad
     }
 }
 
-fn interface_at<'a>(
-    view: View<'a>,
-    vpc: &wirelab_model::VpcId,
-    address: Ipv4Addr,
-) -> Option<&'a NetworkInterface> {
-    let id = view.context.plan.interface_in(vpc, address.into())?;
+/// The VPC that asks.
+fn own_vpc(view: View<'_>) -> Option<&Arc<Vpc>> {
+    view.context.resources.vpcs.get(view.vpc?)
+}
+
+/// The interface of the asking VPC with the address.
+fn interface_at(view: View<'_>, address: Ipv4Addr) -> Option<&NetworkInterface> {
+    let id = view.context.plan.interface_in(view.vpc?, address.into())?;
     let interface = view.context.resources.network_interfaces.get(id)?;
     Some(interface)
 }
@@ -251,14 +254,14 @@ fn ask_reverse(view: View<'_>, name: &str, kind: RecordType) -> Option<Said> {
     let Some(IpAddr::V4(address)) = dns::read_reverse_name(name) else {
         return None;
     };
-    let vpcs = &view.context.resources.vpcs;
-    let own = vpcs.get(view.vpc)?;
-    let told = if interface_at(view, view.vpc, address).is_some() {
-        private_dns_name(&own.region, address)
-    } else {
-        let (interface, _) = behind(view, address)?;
-        let vpc = vpc_of(view, interface).filter(|it| it.enable_dns_hostnames)?;
-        public_dns_name(&vpc.region, address)
+    let own = own_vpc(view).filter(|_| interface_at(view, address).is_some());
+    let told = match own {
+        Some(own) => private_dns_name(&own.region, address),
+        None => {
+            let (interface, _) = behind(view, address)?;
+            let vpc = vpc_of(view, interface).filter(|it| it.enable_dns_hostnames)?;
+            public_dns_name(&vpc.region, address)
+        }
     };
     if kind != RecordType::PTR {
         return Some(Said::NoData(soa("in-addr.arpa")));
@@ -301,8 +304,10 @@ fn zone_in_name<'a>(endpoint: &VpcEndpoint, name: &'a str) -> Option<&'a str> {
 
 /// Public names of AWS's services.
 fn ask_service(view: View<'_>, name: &str, kind: RecordType) -> Option<Said> {
-    let mut regions = view.context.resources.vpcs.values().map(|it| &it.region);
-    regions.find_map(|region| {
+    // The internet knows the world's own Region before there is a VPC in it.
+    let home = view.vpc.is_none().then_some(&view.context.config.region);
+    let regions = view.context.resources.vpcs.values().map(|it| &it.region);
+    home.into_iter().chain(regions).find_map(|region| {
         AWS_SERVICES.iter().find_map(|service| {
             let rest = name.strip_suffix(service.public_name(region).as_str())?;
             let below = rest.ends_with('.') && has_names_below(service);

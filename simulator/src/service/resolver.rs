@@ -56,12 +56,24 @@ pub(super) enum Said {
 /// Who asks, in which world.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
-    pub(super) vpc: &'a VpcId,
+    /// The VPC whose resolver is asked; none is a resolver on the internet.
+    pub(super) vpc: Option<&'a VpcId>,
     pub(super) context: Context<'a>,
 }
 
 /// The answer to a query that came from an interface of the VPC; nothing for what is no query.
 pub(super) fn answer(octets: &[u8], vpc: &VpcId, udp: bool, context: Context<'_>) -> Option<Bytes> {
+    let vpc = Some(vpc);
+    answer_seen(octets, udp, View { vpc, context })
+}
+
+/// The answer of a resolver on the internet: it sees what is public, and public addresses alone.
+pub(crate) fn ask_public(octets: &[u8], udp: bool, context: Context<'_>) -> Option<Bytes> {
+    let vpc = None;
+    answer_seen(octets, udp, View { vpc, context })
+}
+
+fn answer_seen(octets: &[u8], udp: bool, view: View<'_>) -> Option<Bytes> {
     let Some(query) = dns::read(octets) else {
         return malformed(octets);
     };
@@ -78,7 +90,6 @@ pub(super) fn answer(octets: &[u8], vpc: &VpcId, udp: bool, context: Context<'_>
         Some(question) => {
             let name = question.name().to_ascii().to_ascii_lowercase();
             let name = name.trim_end_matches('.');
-            let view = View { vpc, context };
             fill(&mut message, view, name, question.query_type());
         }
     }
@@ -179,7 +190,7 @@ impl<'a> View<'a> {
         }
         self.longest_zone(name, |zone| {
             let mut vpcs = zone.served_vpcs.iter();
-            zone.private_zone && vpcs.any(|it| it.vpc_id == *self.vpc)
+            zone.private_zone && vpcs.any(|it| Some(&it.vpc_id) == self.vpc)
         })
     }
 

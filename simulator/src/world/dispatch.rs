@@ -12,9 +12,10 @@ use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
 use crate::event::{CapturePoint, Captured, Dropped, Event, InputError};
 use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Service, Socket, Transit, Walk};
 use crate::flow::Window;
-use crate::host::{Host, HostEvent, Output, Transmit};
+use crate::host::{Host, HostEvent, Output, Question, Transmit};
 use crate::machines::PluggedInto;
 use crate::metrics;
+use crate::service;
 use crate::verdict::{DropReason, Hop, InterfaceDrop, MachineDrop};
 
 impl World {
@@ -337,7 +338,19 @@ impl World {
             self.host_event(number, event);
         }
         self.output = output;
+        for question in self.machines[number].host.take_questions() {
+            self.answer_question(number, &question);
+        }
         self.set_timer(number);
+    }
+
+    /// Answers what a resolver of the public DNS was asked.
+    fn answer_question(&mut self, number: usize, question: &Question) {
+        let is_datagram = question.is_datagram();
+        let answer = service::ask_public(&question.octets, is_datagram, self.context());
+        self.with_host(number, |host, now, out| {
+            host.answer_question(now, question, answer, out);
+        });
     }
 
     /// Enters the machine's timer into the queue, unless an entry that is due before is there.

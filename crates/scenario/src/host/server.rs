@@ -13,14 +13,15 @@ use crate::error::suggest;
 use crate::fields::{Sink, Text};
 use crate::size::Size;
 
-const SERVERS: [&str; 10] = [
-    "http", "https", "postgres", "mysql", "ssh", "ntp", "dns", "bulk", "echo", "discard",
+const SERVERS: [&str; 11] = [
+    "http", "https", "postgres", "mysql", "ssh", "ntp", "dns", "resolver", "bulk", "echo",
+    "discard",
 ];
 
 /// `http 8080 /health=120B /report=64KiB think=5ms`, `https 443 /=2KiB names=www.example.com`,
 /// `postgres 5432 orders(id,total)=100x24 wal=4KiB/5s`, `mysql 3306 orders(id)=9x8`,
 /// `ssh 22 users=ec2-user`, `ntp 123`, `dns 53 zone=corp.internal db.corp.internal=10.0.1.5`,
-/// `bulk 5201`, `echo 7`, `discard 9`.
+/// `resolver 53`, `http 80 caller`, `bulk 5201`, `echo 7`, `discard 9`.
 pub(super) fn read(text: &Text, sink: &Sink) -> Option<ServerSpec> {
     match words(&text.text) {
         Ok(server) => Some(server),
@@ -59,6 +60,7 @@ fn hint(kind: &str) -> &'static str {
         "ssh" => "write `ssh 22 users=ec2-user`",
         "ntp" => "write `ntp 123`",
         "dns" => "write `dns 53 zone=corp.internal db.corp.internal=10.0.1.5`",
+        "resolver" => "write `resolver 53`",
         "bulk" => "write `bulk 5201`",
         _ => {
             "write a kind and a port: `http 8080 /path=64KiB`, `postgres 5432 table(id,name)=100x24`, `echo 7`"
@@ -81,6 +83,7 @@ fn server(kind: &str, port: u16, words: &[&str]) -> Result<ServerSpec, String> {
         )),
         _ if !words.is_empty() => Err(format!("`{kind}` has nothing but a port")),
         "ntp" => Ok(ServerSpec::Ntp),
+        "resolver" => Ok(ServerSpec::Resolver { port }),
         "bulk" => Ok(ServerSpec::Bulk { port }),
         "echo" => Ok(ServerSpec::Echo { port }),
         _ => Ok(ServerSpec::Discard { port }),
@@ -88,6 +91,9 @@ fn server(kind: &str, port: u16, words: &[&str]) -> Result<ServerSpec, String> {
 }
 
 fn http(port: u16, words: &[&str]) -> Result<ServerSpec, String> {
+    if words == ["caller"] {
+        return Ok(ServerSpec::CallersAddress { port });
+    }
     let mut resources = Vec::new();
     let mut think = SimDuration::from_millis(2);
     for word in words {

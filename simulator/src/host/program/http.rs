@@ -1,5 +1,7 @@
 //! HTTP/1.1 (RFC 9112), both sides.
 
+use std::net::IpAddr;
+
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
@@ -14,6 +16,8 @@ const HEAD_MAX: usize = 65_536;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HttpServer {
     index: usize,
+    /// Who asks, where that is the answer.
+    tells: Option<IpAddr>,
     inbox: Inbox,
     body_left: usize,
     reading: Option<Head>,
@@ -33,10 +37,19 @@ impl HttpServer {
     pub(crate) fn new(index: usize) -> Self {
         Self {
             index,
+            tells: None,
             inbox: Inbox::default(),
             body_left: 0,
             reading: None,
             ready: Vec::new(),
+        }
+    }
+
+    /// A server of [`ServerSpec::CallersAddress`].
+    pub(crate) fn telling(index: usize, peer: IpAddr) -> Self {
+        Self {
+            tells: Some(peer),
+            ..Self::new(index)
         }
     }
 
@@ -96,7 +109,10 @@ impl HttpServer {
                 break;
             }
             let (_, head) = self.ready.remove(0);
-            answer(&head, resources, moment, &mut acts);
+            match self.tells {
+                Some(peer) => tell(&head, peer, moment, &mut acts),
+                None => answer(&head, resources, moment, &mut acts),
+            }
             if head.close || head.broken {
                 acts.push(Act::Close);
                 self.ready.clear();
@@ -153,6 +169,21 @@ fn answer(head: &Head, resources: &[HttpResource], moment: Moment, acts: &mut Ve
         joined.extend_from_slice(&piece);
     }
     acts.push(Act::Send(joined.freeze()));
+}
+
+/// Every path is answered with the caller's address.
+fn tell(head: &Head, peer: IpAddr, moment: Moment, acts: &mut Vec<Act>) {
+    let body = format!("{peer}\n");
+    let (status, body) = if head.broken {
+        (400, "")
+    } else {
+        (200, &*body)
+    };
+    let mut joined = response_head(status, body.len(), head.close || head.broken, moment);
+    if head.method != "HEAD" {
+        joined += body;
+    }
+    acts.push(Act::Send(joined.into()));
 }
 
 pub(super) fn response_head(

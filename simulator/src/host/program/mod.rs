@@ -41,6 +41,8 @@ pub(crate) enum Act {
     Abort,
     /// Call again at this time.
     Wake(SimTime),
+    /// A query of the DNS for the world to answer.
+    Ask(Bytes),
     /// The exchange is complete.
     Done(Done),
     /// The exchange has failed for this reason, and the connection is of no use.

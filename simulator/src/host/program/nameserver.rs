@@ -149,6 +149,10 @@ impl NameSession {
             return acts;
         };
         while let Some(query) = next_framed(&mut self.inbox) {
+            if matches!(spec, ServerSpec::Resolver { .. }) {
+                acts.push(Act::Ask(query.into()));
+                continue;
+            }
             match answer(spec, &query, false) {
                 Some(octets) => acts.push(Act::Send(dns::framed(&octets))),
                 None => acts.push(Act::Close),

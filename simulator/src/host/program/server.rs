@@ -50,12 +50,15 @@ impl Server {
         } = arrival;
         match spec {
             ServerSpec::Http { .. } => Self::Http(HttpServer::new(index)),
+            ServerSpec::CallersAddress { .. } => Self::Http(HttpServer::telling(index, peer)),
             ServerSpec::Postgres { .. } => Self::Postgres(PostgresServer::new(index, number)),
             ServerSpec::Mysql { .. } => {
                 Self::Mysql(Box::new(MysqlServer::new(index, number, stream)))
             }
             ServerSpec::Ssh { .. } => Self::Ssh(Box::new(SshServer::new(index, stream))),
-            ServerSpec::Dns { .. } => Self::Dns(NameSession::new(index)),
+            ServerSpec::Dns { .. } | ServerSpec::Resolver { .. } => {
+                Self::Dns(NameSession::new(index))
+            }
             ServerSpec::Bulk { .. } => Self::Bulk(BulkServer::default()),
             ServerSpec::Tls { inside, .. } => {
                 let arrival = Arrival {

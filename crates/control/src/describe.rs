@@ -10,6 +10,7 @@ use crate::arguments::{Arguments, Filter};
 use crate::control::ControlConfig;
 use crate::error;
 use crate::kind::Kind;
+use crate::page::{start_of, token_of};
 use crate::realm::{self, Realm};
 use crate::state::State;
 
@@ -155,7 +156,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// One page of `items`; `key` orders them and is the token of the page that follows.
+    /// One page of `items`; `key` orders them and is in the token of the page that follows.
     pub(crate) fn page<T: Copy>(
         &self,
         member: &str,
@@ -164,7 +165,7 @@ impl<'a> Reader<'a> {
         show: impl Fn(T) -> Value,
     ) -> Reply {
         if let Some(token) = &self.arguments.next_token {
-            let start = items.iter().position(|it| key(*it) == token.as_str());
+            let start = start_of(items.iter().map(|it| key(*it)), token);
             let start = start.ok_or_else(error::pagination_token)?;
             items.drain(..start);
         }
@@ -172,7 +173,9 @@ impl<'a> Reader<'a> {
             .arguments
             .max_results
             .map_or(usize::MAX, |limit| limit as usize);
-        let next = items.get(limit).map(|it| Value::String(key(*it)));
+        let next = items
+            .get(limit)
+            .map(|it| Value::String(token_of(&key(*it)).to_string()));
         let shown = items.into_iter().take(limit).map(show).collect();
         let mut reply = Map::new();
         reply.insert(member.to_owned(), Value::Array(shown));

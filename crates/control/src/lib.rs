@@ -63,6 +63,7 @@ pub use logs::{
     MetricTransformation, PatternError, PutEvent, SubscriptionFilter,
 };
 pub use operation::Operation;
+pub use page::{page_from, start_of, token_of};
 pub use quota::Quotas;
 pub use signature::ParameterKind;
 pub use timer::Delays;

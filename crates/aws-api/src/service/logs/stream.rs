@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use wirelab_control::{start_of, token_of};
 use wirelab_session::Session;
 
 use super::events;
@@ -49,17 +50,17 @@ pub(super) fn describe(session: &mut Session, request: &Request<'_>) -> Result<V
         streams.reverse();
     }
     if let Some(token) = token {
-        let start = streams.iter().position(|(name, _)| *name == token);
+        let start = start_of(streams.iter().map(|(name, _)| name), &token);
         let start = start.ok_or_else(|| invalid("The specified nextToken is invalid."))?;
         streams.drain(..start);
     }
-    let next = streams.get(limit).map(|(name, _)| name.clone());
+    let next = streams.get(limit).map(|(name, _)| token_of(name));
     let arn = format!("{}:log-group:{}", events::arn_prefix(caller), group.name);
     let shown = streams.iter().take(limit);
     let shown: Vec<Value> = shown.map(|(name, seen)| show(&arn, name, *seen)).collect();
     let mut reply = Map::from_iter([("logStreams".to_owned(), Value::Array(shown))]);
     if let Some(next) = next {
-        reply.insert("nextToken".to_owned(), next.into());
+        reply.insert("nextToken".to_owned(), next.as_str().into());
     }
     Ok(reply.into())
 }

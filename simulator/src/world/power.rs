@@ -54,12 +54,16 @@ impl World {
         self.with_host(number, |host, now, out| host.shut_down(now, out));
     }
 
-    /// The operating system is down, unless the instance has been started again since.
+    /// The operating system is down, unless the instance has been started again since. Of many that
+    /// go down at one moment, as those of one call do, the last one has everything obey.
     pub(super) fn power_off(&mut self, id: &InstanceId) {
+        let now = self.now;
         let ending = &mut self.topology.ending;
-        if ending.get(id).is_some_and(|until| *until <= self.now) {
+        if ending.get(id).is_some_and(|until| *until <= now) {
             ending.remove(id);
-            self.obey();
+            if !ending.values().any(|until| *until <= now) {
+                self.obey();
+            }
         }
     }
 }

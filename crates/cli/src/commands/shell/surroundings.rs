@@ -40,12 +40,13 @@ pub(crate) struct Surroundings {
 }
 
 /// Variables without which a client may leave the lab, whatever else a learner sets.
-const PINNED: [&str; 5] = [
+const PINNED: [&str; 6] = [
     "AWS_ENDPOINT_URL",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     "AWS_EC2_METADATA_DISABLED",
+    "AWS_DISABLE_HOST_PREFIX_INJECTION",
 ];
 
 /// What tells one endpoint's `PATH` from another's.
@@ -100,6 +101,8 @@ impl Surroundings {
             ("AWS_CONFIG_FILE", config.into()),
             ("AWS_SHARED_CREDENTIALS_FILE", credentials.into()),
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
+            // Some actions have a host of their own, `stream-` before the endpoint's.
+            ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".into()),
             ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".into()),
             ("AWS_PAGER", "".into()),
             ("NO_PROXY", without_proxy()),

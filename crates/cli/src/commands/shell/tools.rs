@@ -25,6 +25,8 @@ impl Tools {
     pub(crate) fn write(&self) -> io::Result<()> {
         self.program("aws", include_str!("aws.sh"))?;
         self.program("date", include_str!("date.sh"))?;
+        // It may have been started by its path, and a shell has to find it by its name.
+        self.program("wirelab", "#!/bin/sh\nexec @WIRELAB@ \"$@\"\n")?;
         let folder = self.bin.parent().expect("`bin` is in a folder");
         for (name, text) in [
             ("bashrc", BASH),

@@ -11,6 +11,7 @@ mod route53;
 pub(crate) mod s3;
 mod sts;
 mod task;
+mod turn;
 
 pub(crate) use athena::forget_tables;
 pub(crate) use desk::Desk;

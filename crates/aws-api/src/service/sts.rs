@@ -77,7 +77,7 @@ fn assume_role(session: &Session, parameters: &Map<String, Value>) -> Result<Val
             "{arn} is invalid: arn:aws:iam::ACCOUNT:role/NAME is wanted"
         ))
     })?;
-    if !is_name(name) {
+    if !is_name(name, 2) {
         let message =
             format!("roleSessionName {name} must be 2 to 64 of A-Z a-z 0-9 _ + = , . @ -");
         return Err(error::validation(message));
@@ -101,14 +101,16 @@ fn assume_role(session: &Session, parameters: &Map<String, Value>) -> Result<Val
 /// Account and name of a role's ARN; paths between them are left out, as STS does.
 fn role_of(arn: &str) -> Option<(&str, &str)> {
     let (account, path) = arn.strip_prefix("arn:aws:iam::")?.split_once(":role/")?;
-    let name = path.rsplit('/').next().filter(|name| is_name(name))?;
+    let name = path.rsplit('/').next().filter(|name| is_name(name, 1))?;
     let is_account = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
     is_account.then_some((account, name))
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether a text is a name of so many characters at least: a role has one, a session two (IAM API
+/// Reference, `CreateRole`; AWS STS API Reference, `AssumeRole`).
+fn is_name(text: &str, least: usize) -> bool {
     let fits = |it: char| it.is_ascii_alphanumeric() || "_+=,.@-".contains(it);
-    (2..=64).contains(&text.len()) && text.chars().all(fits)
+    (least..=64).contains(&text.len()) && text.chars().all(fits)
 }
 
 fn credentials(account: &str, identity: &Identity, life: SignedDuration) -> Value {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use object_store::local::LocalFileSystem;
@@ -180,6 +181,7 @@ pub struct Buckets {
     stores: BTreeMap<String, Arc<CountingStore>>,
     /// By `database.table`.
     pub(super) logs: BTreeMap<String, FlowLogs>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Buckets {
@@ -260,10 +262,17 @@ impl Buckets {
         stores.chain(logs).sum()
     }
 
-    /// Ends what reads these buckets with an error: for who watches a query from another thread.
+    /// Ends queries over these buckets, and over clones of them, with an error, whether they read
+    /// or compute: for who watches a query from another thread.
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         self.stores.values().for_each(|store| store.stop());
         self.logs.values().for_each(FlowLogs::stop);
+    }
+
+    /// Whether [`Buckets::stop`] was called, now or later.
+    pub(super) fn stopped(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stopped)
     }
 
     /// The store of a location, and the key's prefix in it, which ends with `/` if not empty.

@@ -147,3 +147,12 @@ pub async fn athena(
     let ran = run::run(sql, catalog, buckets, options).await;
     ran.map_err(|fault| fault.into_error(sql))
 }
+
+/// Reads a statement without running it.
+///
+/// # Errors
+/// [`AthenaError::Malformed`] if it is none; a statement may be one that Athena has not.
+pub fn check(sql: &str) -> Result<(), AthenaError> {
+    let read = statement::parse(sql).map(drop);
+    read.map_err(|fault| fault.into_error(sql))
+}

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ use tokio::runtime::Handle;
 use super::ast::Query;
 use super::catalog::{AthenaCatalog, Buckets};
 use super::change;
-use super::deadline;
+use super::deadline::{self, End};
 use super::error::{Checked, Fault, LIMIT};
 use super::explain;
 use super::files::{Opener, discover};
@@ -61,9 +62,11 @@ pub(super) async fn run(
     let opener = Opener::new(buckets, now);
     // Far from any moment at which it would have to end, if the time has no limit.
     let begin = Instant::now();
-    let end = begin
+    let at = begin
         .checked_add(options.limits.time)
         .unwrap_or_else(|| begin + UNLIMITED);
+    let stopped = buckets.stopped();
+    let end = &End { at, stopped };
     // Constants are computed while a query is planned, so its time begins here.
     let plan = |query: &Query| {
         let planner = Planner::new(sql, catalog, &opener, &database, now);
@@ -135,7 +138,7 @@ async fn repair(
 }
 
 /// A session for one query.
-fn session(limits: &Limits, end: Instant, partitions: usize) -> Checked<SessionState> {
+fn session(limits: &Limits, end: &End, partitions: usize) -> Checked<SessionState> {
     let mut config = SessionConfig::new().with_target_partitions(partitions);
     config.options_mut().execution.coalesce_batches = true;
     // Rules that reorder conditions would evaluate what an earlier condition guards.
@@ -159,7 +162,7 @@ fn session(limits: &Limits, end: Instant, partitions: usize) -> Checked<SessionS
     physical_rules.insert(behind, Arc::new(SmallSide));
     physical_rules.push(Arc::new(BestFirst));
     physical_rules.push(Arc::new(Threads));
-    physical_rules.push(Arc::new(Turns { end }));
+    physical_rules.push(Arc::new(Turns { end: end.clone() }));
     Ok(SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime))
@@ -186,7 +189,7 @@ fn file_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
 async fn physical(
     relation: &Relation,
     limits: &Limits,
-    end: Instant,
+    end: &End,
 ) -> Checked<(Arc<dyn ExecutionPlan>, SessionState)> {
     let state = session(limits, end, 1)?;
     let plan = state.create_physical_plan(&relation.plan).await?;
@@ -200,7 +203,7 @@ async fn physical(
     Ok((plan, state))
 }
 
-async fn rows(relation: &Relation, limits: &Limits, end: Instant) -> Checked<Rows> {
+async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> {
     let (plan, state) = physical(relation, limits, end).await?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut rows: Rows = Vec::new();
@@ -258,13 +261,13 @@ async fn give_way() {
 /// every few milliseconds (`steady`), so this needs no timer.
 async fn limited<T>(
     limits: &Limits,
-    end: Instant,
+    end: &End,
     work: impl Future<Output = Checked<T>>,
 ) -> Checked<T> {
     let mut work = pin!(work);
     let done = std::future::poll_fn(|context| {
         let done = deadline::within(end, || work.as_mut().poll(context));
-        if done.is_pending() && Instant::now() > end {
+        if done.is_pending() && end.is_over() {
             return Poll::Ready(Err(deadline::over()));
         }
         done
@@ -272,7 +275,10 @@ async fn limited<T>(
     done.await.map_err(|mut fault| {
         if fault == deadline::over() {
             let seconds = limits.time.as_secs_f64();
-            fault.message = format!("Query timeout: it runs longer than {seconds} s");
+            fault.message = match end.stopped.load(Ordering::Relaxed) {
+                true => "Query was stopped".to_owned(),
+                false => format!("Query timeout: it runs longer than {seconds} s"),
+            };
         }
         fault
     })
@@ -306,7 +312,7 @@ fn answer(relation: Relation, rows: Rows, bytes_scanned: u64) -> AthenaResult {
 async fn explained(
     relation: &Relation,
     limits: &Limits,
-    end: Instant,
+    end: &End,
     analyze: bool,
 ) -> Checked<Option<usize>> {
     if analyze {

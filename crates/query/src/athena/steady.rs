@@ -36,7 +36,7 @@ use datafusion::physical_plan::joins::{
 use datafusion::physical_plan::unnest::UnnestExec;
 use futures::{Stream, StreamExt};
 
-use super::deadline;
+use super::deadline::{self, End};
 use crate::scan::{Beside, OnThreads, Passing, Thread};
 
 /// How long a plan may run before it returns to the runtime.
@@ -104,7 +104,7 @@ fn turned(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionP
 #[derive(Debug)]
 pub(super) struct Turns {
     /// When the query ends.
-    pub(super) end: Instant,
+    pub(super) end: End,
 }
 
 impl PhysicalOptimizerRule for Turns {
@@ -114,7 +114,8 @@ impl PhysicalOptimizerRule for Turns {
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let taking_turns = |plan: Arc<dyn ExecutionPlan>| {
-            let steady = Steady { end: self.end };
+            let end = self.end.clone();
+            let steady = Steady { end };
             let long =
                 is_join(plan.as_ref()) || plan.is::<UnnestExec>() || plan.is::<DataSourceExec>();
             if plan.is::<OnThreads>() {
@@ -164,7 +165,7 @@ fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     Ok(plan)
 }
 
-/// An expression that fails once the query's time is over.
+/// An expression that fails once the query has to end.
 #[derive(Debug)]
 struct Watched(Arc<dyn PhysicalExpr>);
 
@@ -223,23 +224,23 @@ impl PhysicalExpr for Watched {
 }
 
 /// Looks at the clock and gives others a turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Steady {
-    end: Instant,
+    end: End,
 }
 
 impl Beside for Steady {
     const NAME: &'static str = "Steady";
 
     fn pass(&self, input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
-        let (end, turn) = (self.end, Instant::now());
+        let (end, turn) = (self.end.clone(), Instant::now());
         Ok(Box::pin(SteadyStream { input, end, turn }))
     }
 }
 
 struct SteadyStream {
     input: SendableRecordBatchStream,
-    end: Instant,
+    end: End,
     /// When it last returned to the runtime.
     turn: Instant,
 }
@@ -248,19 +249,20 @@ impl Stream for SteadyStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let now = Instant::now();
-        if now > self.end {
+        let this = &mut *self;
+        if this.end.is_over() {
             return Poll::Ready(Some(Err(deadline::over().into())));
         }
-        if now.duration_since(self.turn) > TURN {
-            self.turn = now;
+        let now = Instant::now();
+        if now.duration_since(this.turn) > TURN {
+            this.turn = now;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let end = self.end;
-        let polled = deadline::within(end, || self.input.poll_next_unpin(cx));
+        let input = &mut this.input;
+        let polled = deadline::within(&this.end, || input.poll_next_unpin(cx));
         if polled.is_pending() {
-            self.turn = Instant::now();
+            this.turn = Instant::now();
         }
         polled
     }

@@ -1,7 +1,10 @@
 //! Executions: started, shown, stopped.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -9,7 +12,8 @@ use smol_str::SmolStr;
 use wirelab_flowlog::LogFormat;
 use wirelab_model::{ApiError, UnixTime};
 use wirelab_query::athena::{
-    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, StatementType,
+    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
+    StatementType, check,
 };
 use wirelab_query::{LogGroup, blocking};
 use wirelab_session::{Run, Session};
@@ -17,10 +21,15 @@ use wirelab_session::{Run, Session};
 use super::{ENGINE, catalog, invalid, only, page, text};
 use crate::service::desk::{self, Owner};
 use crate::service::task::{Done, Task};
-use crate::service::{Refusal, Request, s3};
+use crate::service::{Refusal, Request, s3, turn};
 
-/// Executions that may run at once.
-const RUNNING_AT_MOST: usize = 20;
+/// Executions that may run or be queued: active DML queries of an account (Amazon Athena User
+/// Guide, "Service Quotas").
+const ACTIVE_AT_MOST: usize = 20;
+/// Octets of results that are remembered; the oldest executions are forgotten for newer ones.
+const KEPT_AT_MOST: u64 = 512 << 20;
+/// What a cell takes beside its text.
+const CELL: u64 = 48;
 /// Executions on a page.
 const PAGE: u64 = 50;
 /// Longest statement in octets (Amazon Athena User Guide, "Service Quotas").
@@ -45,6 +54,8 @@ pub(crate) struct Execution {
     cutoff: Option<u64>,
     is_cancelled: bool,
     buckets: Buckets,
+    /// Octets of the result, once it is there.
+    weight: Arc<AtomicU64>,
     task: Task<Outcome>,
 }
 
@@ -53,11 +64,16 @@ impl Execution {
         let done = self.done();
         match done.as_ref().map(|it| &*it.value) {
             _ if self.is_cancelled => "CANCELLED",
+            None if self.task.is_queued() => "QUEUED",
             None => "RUNNING",
             Some(Ok(result)) if self.exceeds(result) => "CANCELLED",
             Some(Ok(_)) => "SUCCEEDED",
             Some(Err(_)) => "FAILED",
         }
+    }
+
+    pub(super) fn is_active(&self) -> bool {
+        matches!(self.state(), "QUEUED" | "RUNNING")
     }
 
     fn exceeds(&self, result: &AthenaResult) -> bool {
@@ -113,6 +129,9 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     if sql.len() > LONGEST {
         return Err(invalid(format!("A statement has at most {LONGEST} octets.")).into());
     }
+    if let Err(error @ AthenaError::Malformed { .. }) = check(sql) {
+        return Err(invalid(words(&error)).into());
+    }
     let id = desk::new_id(request.id);
     session.restore_evidence()?;
     let place = Place::of(session, request, &id)?;
@@ -122,10 +141,13 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     let submitted = session.run().utc();
     let (statement, output) = (sql.to_owned(), place.file.clone());
     let arrival = s3::Arrival::now(session);
+    let weight = Arc::new(AtomicU64::new(0));
+    let weighed = Arc::clone(&weight);
     let task = Task::start(
         move || {
             let result = prepared.run(&statement)?;
-            keep(&output, &result)?;
+            let octets = keep(&output, &result)?;
+            weighed.store(octets, Ordering::Relaxed);
             arrival.note(&output);
             Ok(result)
         },
@@ -147,9 +169,22 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
         cutoff: place.cutoff,
         is_cancelled: false,
         buckets,
+        weight,
         task,
     });
+    forget_what_is_too_much(&mut request.desk.executions.lock());
     Ok(json!({ "QueryExecutionId": id }))
+}
+
+/// Results are kept in memory, so there is a limit for all of them.
+fn forget_what_is_too_much(executions: &mut VecDeque<Execution>) {
+    let weigh = |it: &Execution| it.weight.load(Ordering::Relaxed);
+    let mut all: u64 = executions.iter().map(weigh).sum();
+    while all > KEPT_AT_MOST
+        && let Some(oldest) = executions.iter().position(|it| weigh(it) > 0)
+    {
+        all -= executions.remove(oldest).as_ref().map_or(0, weigh);
+    }
 }
 
 /// The execution that the same token has started.
@@ -160,12 +195,12 @@ fn same(
     sql: &str,
 ) -> Result<Option<String>, ApiError> {
     let executions = request.desk.executions.lock();
-    let running = executions.iter().filter(|it| it.state() == "RUNNING");
+    let active = executions.iter().filter(|it| it.is_active());
     let is_same = |it: &&Execution| it.owner == *owner && it.token.as_deref() == token;
     match executions.iter().find(is_same).filter(|_| token.is_some()) {
         Some(before) if before.sql == sql => Ok(Some(before.id.clone())),
         Some(_) => Err(invalid("Idempotent parameters do not match")),
-        None if running.count() >= RUNNING_AT_MOST => {
+        None if active.count() >= ACTIVE_AT_MOST => {
             let message = "Too many queries are running; wait for one, or stop it.";
             Err(ApiError::client("TooManyRequestsException", message))
         }
@@ -293,6 +328,10 @@ impl Prepared {
         let run = session.run_with_evidence()?;
         let options = AthenaOptions {
             database: database.to_lowercase(),
+            limits: Limits {
+                memory_bytes: turn::MEMORY,
+                ..Limits::default()
+            },
             ..AthenaOptions::at(run.utc())
         };
         let mut prepared = Self {
@@ -359,12 +398,16 @@ fn only_flow_log(run: &Run) -> Option<LogGroup> {
     Some(group)
 }
 
-/// Puts a result where it belongs.
-fn keep(file: &Path, result: &AthenaResult) -> Result<(), AthenaError> {
+/// Puts a result where it belongs, and says what it weighs in memory.
+fn keep(file: &Path, result: &AthenaResult) -> Result<u64, AthenaError> {
     let folder = file.parent().unwrap_or(file);
+    let text = result.to_file();
+    let cells = (result.rows.len() as u64).saturating_mul(result.columns.len() as u64);
+    let weight = (text.len() as u64).saturating_add(cells.saturating_mul(CELL));
     let made = std::fs::create_dir_all(folder);
-    let written = made.and_then(|()| std::fs::write(file, result.to_file()));
-    written.map_err(|why| AthenaError::Internal(format!("{}: {why}", file.display())))
+    let written = made.and_then(|()| std::fs::write(file, text));
+    written.map_err(|why| AthenaError::Internal(format!("{}: {why}", file.display())))?;
+    Ok(weight)
 }
 
 fn unknown(id: &str) -> ApiError {
@@ -411,18 +454,32 @@ pub(super) fn batch_get(request: &Request<'_>) -> Result<Value, ApiError> {
     Ok(json!({ "QueryExecutions": found, "UnprocessedQueryExecutionIds": lacking }))
 }
 
-/// Milliseconds of the parts of an execution: it neither queues nor waits for services.
-fn times(done: Option<&Done<Outcome>>) -> (u64, u64) {
-    let took = done.map_or(0, |it| it.took.as_millis());
-    let took = u64::try_from(took).unwrap_or(u64::MAX).max(1);
-    (took, took)
+/// Milliseconds of the parts of an execution.
+struct Times {
+    queued: u64,
+    engine: u64,
+    total: u64,
+}
+
+impl Times {
+    fn of(done: Option<&Done<Outcome>>) -> Self {
+        let millis = |it: Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
+        let queued = done.map_or(0, |it| millis(it.queued));
+        let engine = done.map_or(0, |it| millis(it.took)).max(1);
+        let total = queued.saturating_add(engine);
+        Self {
+            queued,
+            engine,
+            total,
+        }
+    }
 }
 
 fn show(it: &Execution) -> Value {
     let done = it.done();
     let result = done.as_ref().and_then(|it| it.value.as_ref().as_ref().ok());
-    let (engine, total) = times(done.as_ref());
-    let ended = (it.state() != "RUNNING").then(|| iso8601(it.submitted, engine));
+    let times = Times::of(done.as_ref());
+    let ended = (!it.is_active()).then(|| iso8601(it.submitted, times.total));
     let kind = match result.map(|it| it.statement) {
         Some(StatementType::Ddl) => "DDL",
         Some(StatementType::Dml) => "DML",
@@ -446,10 +503,10 @@ fn show(it: &Execution) -> Value {
             "AthenaError": fault(it),
         },
         "Statistics": {
-            "EngineExecutionTimeInMillis": engine,
+            "EngineExecutionTimeInMillis": times.engine,
             "DataScannedInBytes": result.map_or(0, |it| it.bytes_scanned),
-            "TotalExecutionTimeInMillis": total,
-            "QueryQueueTimeInMillis": 0,
+            "TotalExecutionTimeInMillis": times.total,
+            "QueryQueueTimeInMillis": times.queued,
             "ServicePreProcessingTimeInMillis": 0,
             "QueryPlanningTimeInMillis": 0,
             "ServiceProcessingTimeInMillis": 0,
@@ -500,8 +557,9 @@ pub(super) fn list(session: &Session, request: &Request<'_>) -> Result<Value, Re
 /// `StopQueryExecution`: one that has ended stays as it is.
 pub(super) fn stop(request: &Request<'_>) -> Result<Value, ApiError> {
     with(request, id_of(request), |it| {
-        if it.state() == "RUNNING" {
+        if it.is_active() {
             it.is_cancelled = true;
+            it.task.call_off();
             it.buckets.stop();
         }
         Ok(json!({}))
@@ -515,14 +573,14 @@ pub(super) fn runtime_statistics(request: &Request<'_>) -> Result<Value, ApiErro
         let result = result.ok_or_else(|| {
             invalid("Query has not yet finished, or did not finish successfully.")
         })?;
-        let (engine, total) = times(done.as_ref());
+        let times = Times::of(done.as_ref());
         Ok(json!({ "QueryRuntimeStatistics": {
             "Timeline": {
-                "QueryQueueTimeInMillis": 0,
+                "QueryQueueTimeInMillis": times.queued,
                 "QueryPlanningTimeInMillis": 0,
-                "EngineExecutionTimeInMillis": engine,
+                "EngineExecutionTimeInMillis": times.engine,
                 "ServiceProcessingTimeInMillis": 0,
-                "TotalExecutionTimeInMillis": total,
+                "TotalExecutionTimeInMillis": times.total,
             },
             "Rows": {
                 "InputBytes": result.bytes_scanned,

@@ -28,9 +28,9 @@ pub(super) fn get(request: &Request<'_>) -> Result<Value, ApiError> {
         let result = done.as_ref().and_then(|it| it.value.as_ref().as_ref().ok());
         match (it.state(), result) {
             ("SUCCEEDED", Some(result)) => Ok(shown(result, from.unwrap_or(0), limit as usize)),
-            ("RUNNING", _) => Err(invalid(
-                "Query has not yet finished. Current state: RUNNING",
-            )),
+            (state @ ("QUEUED" | "RUNNING"), _) => Err(invalid(format!(
+                "Query has not yet finished. Current state: {state}"
+            ))),
             (state, _) => Err(invalid(format!(
                 "Query did not finish successfully. Final query state: {state}"
             ))),

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 use wirelab_model::{ApiError, UnixTime};
-use wirelab_query::{LogGroup, LogGroups, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_query::{
+    LogEvents, LogGroup, LogGroups, QueryError, QueryOptions, QueryResult, blocking,
+};
 use wirelab_session::{Run, Session};
 
 use super::parameters::{Parameters, invalid, not_found};
@@ -13,8 +15,9 @@ use crate::service::{Refusal, Request};
 
 /// Groups that a query may name.
 const GROUPS_AT_MOST: usize = 50;
-/// Queries that may run at once.
-const RUNNING_AT_MOST: usize = 30;
+/// Queries that may run or be queued: an account's quota (Amazon CloudWatch Logs User Guide,
+/// "CloudWatch Logs quotas").
+const ACTIVE_AT_MOST: usize = 30;
 /// Queries on a page of `DescribeQueries`.
 const PAGE: u64 = 1000;
 /// Rows on a page of `GetQueryResults`.
@@ -45,10 +48,15 @@ impl Query {
     fn status(&self) -> &'static str {
         match self.done().map(|it| it.value) {
             _ if self.is_cancelled => "Cancelled",
+            None if self.task.is_queued() => "Scheduled",
             None => "Running",
             Some(value) if value.is_ok() => "Complete",
             Some(_) => "Failed",
         }
+    }
+
+    fn is_active(&self) -> bool {
+        matches!(self.status(), "Scheduled" | "Running")
     }
 
     fn done(&self) -> Option<Done<Result<Answer, QueryError>>> {
@@ -125,7 +133,7 @@ impl Asked {
 pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Value, Refusal> {
     let asked = Asked::read(request)?;
     let running = request.desk.queries.lock();
-    if running.iter().filter(|it| it.status() == "Running").count() >= RUNNING_AT_MOST {
+    if running.iter().filter(|it| it.is_active()).count() >= ACTIVE_AT_MOST {
         let message = "Too many queries are running; wait for one, or stop it.";
         return Err(ApiError::client("LimitExceededException", message).into());
     }
@@ -141,10 +149,18 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     let created = run.utc();
     let names = chosen.iter().map(|it| it.name.to_string()).collect();
     let text = asked.text.clone();
+    let (empty, empty_others) = (emptied(&chosen), emptied(&others));
     let task = Task::start(
         move || answer(&text, &chosen, &others, &options),
         || Err(QueryError::Internal("it has failed".to_owned())),
     );
+    if task.is_queued()
+        && let Err(error) = answer(&asked.text, &empty, &empty_others, &options)
+        && let Some(refused) = refusal(&error)
+    {
+        task.call_off();
+        return Err(refused.into());
+    }
     if let Some(Err(error)) = task.done().as_ref().map(|it| &*it.value)
         && let Some(refused) = refusal(error)
     {
@@ -162,6 +178,18 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
         task,
     });
     Ok(json!({ "queryId": id }))
+}
+
+/// The same groups without events: over these a query is read and planned, which is all that says
+/// at once whether it is one.
+fn emptied(groups: &[LogGroup]) -> Vec<LogGroup> {
+    let emptied = groups.iter().map(|it| LogGroup {
+        name: it.name.clone(),
+        account: it.account.clone(),
+        format: it.format.clone(),
+        events: LogEvents::new(),
+    });
+    emptied.collect()
 }
 
 /// The chosen groups in the order in which they were named, and, for a query that can name
@@ -311,8 +339,9 @@ pub(super) fn stop(request: &Request<'_>) -> Result<Value, ApiError> {
         .find(|it| it.id == id && it.owner == owner);
     let query = query.ok_or_else(unknown)?;
     match query.status() {
-        "Running" => {
+        "Scheduled" | "Running" => {
             query.is_cancelled = true;
+            query.task.call_off();
             Ok(json!({ "success": true }))
         }
         ended => Err(invalid(format!(

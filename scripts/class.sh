@@ -67,13 +67,13 @@ for lab in $labs; do
         dir=$lab-$seed
         "$wirelab" init "$dir" --lab "$lab" --seed "$seed" > /dev/null
         cd "$dir"
-        # Of one learner a seed, each third seed is of a kind.
+        # With one learner a seed, each third seed is of a kind.
         kind=$((seed % 3))
         [ "$each" -gt 1 ] || [ "$kind" -eq 0 ] && repeat $(((each + 2) / 3)) hand_in "$lab"
         first=$(find "$lab/answers" -type f | sort | head -n 1)
         cp "$first" first
         echo 'nothing of the kind' > "$first"
-        [ "$each" -gt 1 ] || [ "$kind" -eq 1 ] && repeat $(((each + 1) / 3)) hand_in "$lab"
+        [ "$each" -gt 1 ] || [ "$kind" -eq 1 ] && repeat $((each > 1 ? (each + 1) / 3 : 1)) hand_in "$lab"
         cp first "$first"
         if [ "$each" -gt 1 ] || [ "$kind" -eq 2 ]; then
             solve "$lab"

@@ -204,11 +204,17 @@ pub enum NearMiss {
     OtherFlags,
     /// The way back.
     Reversed,
-    /// The far end beside each address and block that the reference names, and with an address
-    /// whose text ends alike.
+    /// An end beside each address and block that the reference names, and at addresses that hold
+    /// the text of these.
     Neighbours,
-    /// Each number that the reference names, and those beside it, as port, flags, packets, bytes.
+    /// Each number that the reference names, and those beside it, as port, flags, packets, bytes,
+    /// and as the seconds that a conversation lasts.
     Boundaries,
+    /// Sources that try as many ports, or as many addresses, as each number that the reference
+    /// names says, and one less and one more.
+    FanOut,
+    /// What a NAT gateway's interface records of a flow to or from an address that is not here.
+    Translated,
     /// The same flow in the next minute, with more packets.
     Again,
     /// Intervals with NODATA and SKIPDATA.
@@ -217,7 +223,7 @@ pub enum NearMiss {
 
 impl NearMiss {
     /// Every kind with its word in the file.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 11] = [
         ("other-action", Self::OtherAction),
         ("other-port", Self::OtherPort),
         ("other-protocol", Self::OtherProtocol),
@@ -225,6 +231,8 @@ impl NearMiss {
         ("reversed", Self::Reversed),
         ("neighbours", Self::Neighbours),
         ("boundaries", Self::Boundaries),
+        ("fan-out", Self::FanOut),
+        ("translated", Self::Translated),
         ("again", Self::Again),
         ("no-data", Self::NoData),
     ];

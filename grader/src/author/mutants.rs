@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use wirelab_model::Seed;
 use wirelab_scenario::{Compare, Lab, LabTask, NearMiss, Plan, TaskKind};
 
-use super::{AuthorReport, variant};
+use super::{AuthorReport, Variants, variant};
 use crate::error::GradeError;
 use crate::grade::Grader;
 use crate::material::side_by_side;
 use crate::mutant::{self, Counts, Mutant};
-use crate::task::query::{Bench, Language, Source};
+use crate::task::query::{Bench, Language, Shown, Source};
 
 /// Mutants are tried by threads, each so many.
 const MUTANTS_A_THREAD: usize = 24;
@@ -23,7 +23,8 @@ pub(super) struct Tried {
     references: BTreeSet<(String, String)>,
     /// Whether a declared mutant was the same query on some variant, by task and mutant.
     declared: BTreeMap<(String, String), bool>,
-    refused: usize,
+    /// Refused by rows, for want of a column, for not running.
+    refused: [usize; 3],
     same: usize,
 }
 
@@ -69,27 +70,40 @@ impl Tried {
             order: query.compare() == Compare::OrderedRows,
         };
         let place = format!("{} on seed {} ({})", task.name, seed.fault, variant(plan));
-        let bench = Bench::new(material, task, query, seed)?;
         let mutants = mutant::of(&reference, counts);
-        let parts: Vec<_> = mutants.chunks(MUTANTS_A_THREAD).collect();
-        let told = side_by_side(&parts, |part| {
-            let told = part.iter().map(|mutant| bench.tells_apart(&mutant.text));
-            told.collect::<Vec<_>>()
-        });
-        for (mutant, told) in mutants.iter().zip(told.into_iter().flatten()) {
+        let declared = |mutant: &Mutant| {
             let mut equivalents = query.equivalents().iter();
-            let declared = equivalents.find(|it| it.mutant == mutant.name);
+            equivalents.any(|it| it.mutant == mutant.name)
+        };
+        // What passes one bench goes to the next; a remark for the author is not looked for in
+        // what the author declares.
+        let mut bench = Bench::new(material, task, query, seed);
+        let mut told: Vec<Option<(Source, Shown)>> = vec![None; mutants.len()];
+        bench.own()?;
+        tell(&bench, &mutants, &mut told, |_| true);
+        if told.contains(&None) {
+            bench.hidden()?;
+            tell(&bench, &mutants, &mut told, |_| true);
+        }
+        let is_open = |(mutant, told): (&Mutant, &Option<_>)| told.is_none() && !declared(mutant);
+        if mutants.iter().zip(&told).any(is_open) {
+            bench.not_asked_for()?;
+            tell(&bench, &mutants, &mut told, |mutant| !declared(mutant));
+        }
+        for (mutant, told) in mutants.iter().zip(told) {
             let verdict = match told {
                 None => Err(None),
-                Some(Source::NotAskedFor(kind)) => Err(Some(kind)),
-                Some(Source::Own | Source::Hidden | Source::NearMisses) => Ok(()),
+                Some((Source::NotAskedFor(kind), _)) => Err(Some(kind)),
+                Some((Source::Own | Source::Hidden | Source::NearMisses, shown)) => Ok(shown),
             };
-            self.refused += usize::from(verdict.is_ok());
-            match (verdict, declared) {
-                (Ok(()), None) => {}
-                (Err(kind), None) => report.problem(&place, survives(mutant, kind)),
+            if let Ok(shown) = verdict {
+                self.refused[shown as usize] += 1;
+            }
+            match (verdict, declared(mutant)) {
+                (Ok(_), false) => {}
+                (Err(kind), false) => report.problem(&place, survives(mutant, kind)),
                 // On one variant two queries may be the same that another tells apart.
-                (verdict, Some(_)) => {
+                (verdict, true) => {
                     self.same += usize::from(verdict.is_err());
                     let known = (task.name.clone(), mutant.name.clone());
                     *self.declared.entry(known).or_default() |= verdict.is_err();
@@ -100,11 +114,13 @@ impl Tried {
     }
 
     /// What was proven; and what is declared to be the same and never was.
-    pub(super) fn finish(&self, lab: &Lab, report: &mut AuthorReport) {
-        let (refused, same) = (self.refused, self.same);
+    pub(super) fn finish(&self, lab: &Lab, variants: Variants, report: &mut AuthorReport) {
+        let ([rows, columns, fails], same) = (self.refused, self.same);
+        let refused = rows + columns + fails;
         if refused + same > 0 {
             report.proven.push(format!(
-                "{refused} mutants of the queries are refused, {same} are the same as declared"
+                "{refused} mutants of the queries are refused ({rows} by rows, {columns} for want \
+                 of a column, {fails} do not run), {same} are the same as declared"
             ));
         }
         for task in &lab.tasks {
@@ -118,6 +134,8 @@ impl Tried {
                 let known = (task.name.clone(), mutant.clone());
                 let what = match self.declared.get(&known) {
                     Some(true) => continue,
+                    // It may be so on another variant.
+                    _ if variants == Variants::First => continue,
                     Some(false) => {
                         format!("`{mutant}` is declared to be the same query; it is refused")
                     }
@@ -126,6 +144,25 @@ impl Tried {
                 report.problem(format!("task `{}`", task.name), what);
             }
         }
+    }
+}
+
+/// Asks the bench about the mutants of which nothing is known and that are `wanted`, side by side.
+fn tell(
+    bench: &Bench<'_>,
+    mutants: &[Mutant],
+    told: &mut [Option<(Source, Shown)>],
+    wanted: impl Fn(&Mutant) -> bool,
+) {
+    let open = |at: &usize| told[*at].is_none() && wanted(&mutants[*at]);
+    let open: Vec<usize> = (0..mutants.len()).filter(open).collect();
+    let parts: Vec<&[usize]> = open.chunks(MUTANTS_A_THREAD).collect();
+    let answers = side_by_side(&parts, |part| {
+        let answers = part.iter().map(|at| bench.tells_apart(&mutants[*at].text));
+        answers.collect::<Vec<_>>()
+    });
+    for (at, answer) in open.into_iter().zip(answers.into_iter().flatten()) {
+        told[at] = answer;
     }
 }
 

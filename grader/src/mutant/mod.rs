@@ -20,6 +20,7 @@ mod text;
 mod values;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use self::text::{Token, tokens};
 
@@ -72,6 +73,21 @@ pub(crate) fn numbers(query: &str) -> Vec<u64> {
     numbers.sort_unstable();
     numbers.dedup();
     numbers
+}
+
+/// The texts in quotes that a query names, in order.
+pub(crate) fn texts(query: &str) -> impl Iterator<Item = &str> {
+    tokens(query).into_iter().filter_map(|token| token.quoted())
+}
+
+/// `110.0.1.9` and `10.0.1.91` for `10.0.1.9`: other addresses that hold its text. Many have none.
+pub(crate) fn holding_text(address: Ipv4Addr) -> impl Iterator<Item = Ipv4Addr> {
+    let [a, b, c, d] = address.octets();
+    let longer = d.checked_mul(10).and_then(|it| it.checked_add(1));
+    // 127 is no host's.
+    let front = (a < 100 && a != 27).then(|| Ipv4Addr::new(a + 100, b, c, d));
+    let back = longer.map(|d| Ipv4Addr::new(a, b, c, d));
+    front.into_iter().chain(back)
 }
 
 /// The mutants so far, and what they are made from.
@@ -150,6 +166,41 @@ mod tests {
         assert!(text(query, "desc#1 -> asc").contains("sort n asc"));
         assert!(text(query, "without filter#1").starts_with("stats sum"));
         assert!(text(query, "without limit#1").ends_with("sort n desc\n"));
+    }
+
+    #[test]
+    fn texts_are_searched_for_and_arithmetic_is_turned_around() {
+        let query = "filter srcAddr = \"10.0.1.5\" and isIpv4InSubnet(dstAddr, \"10.1.0.0/20\")\n\
+                     | stats count(*) as n, max(endTime) - min(startTime) as t by dstPort";
+        assert!(text(query, "address =#1 -> like").contains("srcAddr  like \"10.0.1.5\" and"));
+        assert!(text(query, "block#1 -> like").contains("and dstAddr like \"10.1.0.\"\n"));
+        assert!(text(query, "count#1 -> sum").contains("stats sum(packets) as n"));
+        assert!(text(query, "-#1 -> +").contains("max(endTime) + min"));
+        assert!(names(query).iter().all(|name| !name.starts_with('*')));
+    }
+
+    #[test]
+    fn a_search_for_text_is_a_mistake_where_another_address_holds_it() {
+        let found = |text: &str| {
+            let found = holding_text(text.parse().expect("an address"));
+            found.map(|it| it.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(found("10.0.1.9"), ["110.0.1.9", "10.0.1.91"]);
+        assert!(found("198.51.100.50").is_empty());
+        let same = "filter dstAddr = \"198.51.100.50\"";
+        assert!(names(same).iter().all(|name| !name.ends_with("like")));
+    }
+
+    #[test]
+    fn what_only_orders_rows_is_no_mistake_where_order_is_free() {
+        let query = "stats sum(bytes) as n by srcPort, dstPort | sort srcPort desc";
+        let free = Counts { order: false };
+        let names: Vec<_> = of(query, free).into_iter().map(|it| it.name).collect();
+        assert!(names.iter().any(|name| name.starts_with("srcPort#1")));
+        assert!(
+            !names.iter().any(|name| name.starts_with("srcPort#2")),
+            "{names:?}"
+        );
     }
 
     #[test]

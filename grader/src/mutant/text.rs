@@ -23,7 +23,7 @@ pub(super) struct Token<'a> {
     pub(super) depth: usize,
 }
 
-impl Token<'_> {
+impl<'a> Token<'a> {
     pub(super) const fn end(&self) -> usize {
         self.start + self.text.len()
     }
@@ -34,7 +34,7 @@ impl Token<'_> {
     }
 
     /// What stands in the quotes.
-    pub(super) fn quoted(&self) -> Option<&str> {
+    pub(super) fn quoted(&self) -> Option<&'a str> {
         (self.kind == Kind::Text && self.text.len() >= 2)
             .then(|| &self.text[1..self.text.len() - 1])
     }

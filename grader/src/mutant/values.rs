@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::Made;
-use super::text::Kind;
+use super::text::{Kind, Token};
 
 /// Comparisons, and what is written for them by mistake: the boundary, then the opposite.
 const COMPARISONS: [(&str, &[&str]); 8] = [
@@ -75,8 +75,15 @@ const CONDITIONS: [&str; 4] = [
     "ispresent",
 ];
 
+/// Operators of arithmetic that are taken for each other.
+const ARITHMETIC: [(&str, &str); 4] = [("+", "-"), ("-", "+"), ("*", "/"), ("/", "*")];
+
 pub(super) fn mutate(made: &mut Made<'_>) {
+    let idle = idle(made);
     for index in 0..made.tokens.len() {
+        if idle[index] {
+            continue;
+        }
         match made.tokens[index].kind {
             Kind::Symbol => symbol(made, index),
             Kind::Word => word(made, index),
@@ -86,8 +93,28 @@ pub(super) fn mutate(made: &mut Made<'_>) {
     }
 }
 
+/// Which tokens only order rows, where no order counts: those of `sort` and ORDER BY. That of a
+/// window or an aggregate is in brackets, and counts.
+fn idle(made: &Made<'_>) -> Vec<bool> {
+    let ordered = made.counts.order || has_limit(made);
+    let mut sorts = false;
+    let sort = |(index, token): (usize, &Token<'_>)| {
+        let sql = token.is("order") && made.is(index + 1, "by");
+        let insights = token.is("sort") && (index == 0 || made.is(index - 1, "|"));
+        if token.depth == 0 && (sql || insights) {
+            sorts = true;
+        } else if token.depth == 0 && (token.is("|") || token.is(";")) {
+            sorts = false;
+        }
+        sorts && !ordered
+    };
+    made.tokens.iter().enumerate().map(sort).collect()
+}
+
 fn symbol(made: &mut Made<'_>, index: usize) {
     let is = made.tokens[index].text;
+    arithmetic(made, index);
+    searched(made, index);
     let known = COMPARISONS.iter().find(|(sign, _)| *sign == is);
     let Some((sign, others)) = known else {
         return;
@@ -96,6 +123,72 @@ fn symbol(made: &mut Made<'_>, index: usize) {
     for other in *others {
         made.put(format!("{name} -> {other}"), index, other);
     }
+}
+
+fn arithmetic(made: &mut Made<'_>, index: usize) {
+    let is = made.tokens[index].text;
+    let Some((sign, other)) = ARITHMETIC.iter().find(|(sign, _)| *sign == is) else {
+        return;
+    };
+    let stands = |at: usize| {
+        made.tokens
+            .get(at)
+            .map(|it| (it.kind, it.is(")"), it.is("(")))
+    };
+    // `count(*)` and `select *` multiply nothing.
+    let before = index.checked_sub(1).and_then(stands);
+    let ends = before.is_some_and(|(kind, closes, _)| kind != Kind::Symbol || closes);
+    let begins = stands(index + 1).is_some_and(|(kind, _, opens)| kind != Kind::Symbol || opens);
+    let selects = index > 0 && (made.is(index - 1, "select") || made.is(index - 1, "distinct"));
+    if ends && begins && !selects {
+        let name = made.nth(sign);
+        made.put(format!("{name} -> {other}"), index, other);
+    }
+}
+
+/// A search for the text of an address in place of the address.
+fn searched(made: &mut Made<'_>, index: usize) {
+    let Some(address) = made.tokens.get(index + 1).copied() else {
+        return;
+    };
+    let in_insights = address.text.starts_with('"');
+    let is_other = |own: Ipv4Addr, other: Ipv4Addr| {
+        // SQL's pattern is anchored at its beginning.
+        in_insights || other.octets()[..3] == own.octets()[..3]
+    };
+    let is_held = |own: Ipv4Addr| super::holding_text(own).any(|other| is_other(own, other));
+    let quoted = address.quoted();
+    let quoted = quoted.filter(|it| it.parse::<Ipv4Addr>().is_ok_and(is_held));
+    let (true, Some(quoted)) = (made.is(index, "=") || made.is(index, "=="), quoted) else {
+        return;
+    };
+    let text = if in_insights {
+        format!(" like \"{quoted}\"")
+    } else {
+        format!(" LIKE '{quoted}%'")
+    };
+    let name = made.nth("address =");
+    let start = made.tokens[index].start;
+    made.replace(format!("{name} -> like"), (start, address.end()), &text);
+}
+
+/// A search for the text of a block's first octets in place of the block.
+fn prefix_searched(made: &mut Made<'_>, index: usize) {
+    let [field, block, close] = [2, 4, 5].map(|at| made.tokens.get(index + at).copied());
+    let (Some(field), Some(block), Some(close)) = (field, block, close) else {
+        return;
+    };
+    let net = block.quoted().and_then(|it| it.parse::<Ipv4Net>().ok());
+    let (true, Some(net)) = (made.is(index + 3, ",") && close.is(")"), net) else {
+        return;
+    };
+    let whole = usize::from(net.prefix_len().div_ceil(8)).clamp(1, 3);
+    let octets = net.network().octets();
+    let octets: String = octets[..whole].iter().map(|it| format!("{it}.")).collect();
+    let name = made.nth("block");
+    let start = made.tokens[index].start;
+    let text = format!("{} like \"{octets}\"", field.text);
+    made.replace(format!("{name} -> like"), (start, close.end()), &text);
 }
 
 fn word(made: &mut Made<'_>, index: usize) {
@@ -136,6 +229,11 @@ fn word(made: &mut Made<'_>, index: usize) {
             made.put(format!("{name} -> {other}"), index, other);
         }
     }
+    if is.eq_ignore_ascii_case("count") && made.is(index + 1, "(") && made.is(index + 2, "*") {
+        let name = made.nth("count");
+        let octets = (start, made.tokens[index + 2].end());
+        made.replace(format!("{name} -> sum"), octets, "sum(packets");
+    }
     let alias = index > 0 && made.is(index - 1, "as");
     if let (false, false, Some((field, others))) = (called, alias, known(&FIELDS, is)) {
         let name = made.nth(field);
@@ -147,6 +245,9 @@ fn word(made: &mut Made<'_>, index: usize) {
     if let (true, false, Some(condition)) = (called, after_not, condition) {
         let name = made.nth(condition);
         made.replace(format!("not {name}"), (start, start), "not ");
+    }
+    if called && condition.is_some_and(|it| *it == "isIpv4InSubnet") {
+        prefix_searched(made, index);
     }
 }
 

@@ -19,7 +19,7 @@ use wirelab_query::QueryResult;
 use wirelab_scenario::{Compare, LabTask};
 use wirelab_session::Run;
 
-pub(crate) use self::bench::{Bench, Source};
+pub(crate) use self::bench::{Bench, Shown, Source};
 pub(crate) use self::language::Language;
 use self::language::{Data, Refused};
 use self::table::Table;

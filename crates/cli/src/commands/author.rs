@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wirelab_grader::author::{AuthorReport, Options};
+use wirelab_grader::author::{self, AuthorReport, Options};
 use wirelab_scenario::LabTask;
 use wirelab_session::{Content, Session};
 
@@ -113,8 +113,8 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
         folder::known_lab(&content, lab)?;
         let dir = content.lab_dir(lab);
         let report = match arguments.mutants {
-            true => wirelab_grader::author::check_mutants(&dir),
-            false => wirelab_grader::author::check(&dir, options),
+            true => author::check_mutants(&dir, author::Variants::All),
+            false => author::check(&dir, options),
         };
         let report = report.map_err(check::failure)?;
         if !arguments.json.json {

@@ -7,6 +7,7 @@ use super::language::{Data, Language, Refused};
 use super::table::Table;
 use super::{Both, compare};
 use crate::error::GradeError;
+use crate::finding::FindingKind;
 use crate::material::Material;
 
 /// Where a query was found to differ.
@@ -22,65 +23,111 @@ pub(crate) enum Source {
     NotAskedFor(NearMiss),
 }
 
+/// How it shows that a query differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// By rows: missing, too many, in another order.
+    Rows,
+    /// It has fewer columns than were asked for.
+    Columns,
+    /// It does not run.
+    Fails,
+}
+
 /// Logs, with what the reference answers over each.
 pub(crate) struct Bench<'a> {
+    material: &'a Material<'a>,
+    task: &'a LabTask,
     query: Language<'a>,
+    seed: Seed,
     logs: Vec<(Source, Data, Table)>,
 }
 
 impl<'a> Bench<'a> {
-    /// The logs that answers to `task` are graded on, on one seed, and those that they might be.
-    pub(crate) fn new(
-        material: &Material<'_>,
-        task: &LabTask,
+    /// A bench without a log.
+    pub(crate) const fn new(
+        material: &'a Material<'a>,
+        task: &'a LabTask,
         query: Language<'a>,
         seed: Seed,
-    ) -> Result<Self, GradeError> {
-        let own = material.opening(seed)?;
-        let both = Both::new(material, task, query, &own, "")?;
-        let mut logs = Vec::new();
-        let mut add = |both: &Both<'_>, source: Source, data: Data| {
-            let wanted = both.wanted(&data)?;
-            logs.push((source, data, wanted));
-            Ok::<(), GradeError>(())
-        };
-        add(&both, Source::Own, query.data(material, task, &own)?)?;
-        let mut near = Vec::new();
-        if !query.near_misses().is_empty() {
-            near.push((Source::NearMisses, query.near_misses().to_vec()));
+    ) -> Self {
+        Self {
+            material,
+            task,
+            query,
+            seed,
+            logs: Vec::new(),
         }
-        let all = NearMiss::ALL.into_iter().map(|(_, kind)| kind);
-        let others = all.filter(|kind| !query.near_misses().contains(kind));
-        let others = others.map(|kind| (Source::NotAskedFor(kind), vec![kind]));
-        let (asked, not_asked) = (near, others);
-        for (source, kinds) in asked {
-            if let Some(data) = both.with_near_misses(&kinds)? {
-                add(&both, source, data)?;
-            }
-        }
-        for hidden in material.hidden(seed) {
-            let run = material.opening(hidden)?;
-            let other = Both::new(material, task, query, &run, "")?;
-            add(&other, Source::Hidden, query.data(material, task, &run)?)?;
-        }
-        for (source, kinds) in not_asked {
-            if let Some(data) = both.with_near_misses(&kinds)? {
-                add(&both, source, data)?;
-            }
-        }
-        Ok(Self { query, logs })
     }
 
-    /// The first log over which `text` answers otherwise than the reference.
-    pub(crate) fn tells_apart(&self, text: &str) -> Option<Source> {
-        let differs = |(_, data, wanted): &&(Source, Data, Table)| match data.ask(text) {
-            Ok(given) => {
-                let given = Table::of(&given, &[]);
-                !compare::findings(wanted, &given, self.query.compare()).is_empty()
+    /// In place of what it has: the learner's log, as it is and with the lab's near misses.
+    pub(crate) fn own(&mut self) -> Result<(), GradeError> {
+        self.logs.clear();
+        let run = self.material.opening(self.seed)?;
+        let both = Both::new(self.material, self.task, self.query, &run, "")?;
+        let data = self.query.data(self.material, self.task, &run)?;
+        self.add(&both, Source::Own, data)?;
+        if let Some(data) = both.with_near_misses(self.query.near_misses())? {
+            self.add(&both, Source::NearMisses, data)?;
+        }
+        Ok(())
+    }
+
+    /// In place of what it has: the logs of the hidden runs.
+    pub(crate) fn hidden(&mut self) -> Result<(), GradeError> {
+        self.logs.clear();
+        for hidden in self.material.hidden(self.seed) {
+            let run = self.material.opening(hidden)?;
+            let both = Both::new(self.material, self.task, self.query, &run, "")?;
+            let data = self.query.data(self.material, self.task, &run)?;
+            self.add(&both, Source::Hidden, data)?;
+        }
+        Ok(())
+    }
+
+    /// In place of what it has: the learner's log with each kind of near misses that the lab does
+    /// not ask for.
+    pub(crate) fn not_asked_for(&mut self) -> Result<(), GradeError> {
+        self.logs.clear();
+        let run = self.material.opening(self.seed)?;
+        let both = Both::new(self.material, self.task, self.query, &run, "")?;
+        for (_, kind) in NearMiss::ALL {
+            let asked = self.query.near_misses().contains(&kind);
+            let data = if asked {
+                None
+            } else {
+                both.with_near_misses(&[kind])?
+            };
+            if let Some(data) = data {
+                self.add(&both, Source::NotAskedFor(kind), data)?;
             }
-            Err(Refused::Query(_)) => true,
-            Err(Refused::OurFault(_)) => false,
-        };
-        self.logs.iter().find(differs).map(|(source, ..)| *source)
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, both: &Both<'_>, source: Source, data: Data) -> Result<(), GradeError> {
+        let wanted = both.wanted(&data)?;
+        self.logs.push((source, data, wanted));
+        Ok(())
+    }
+
+    /// The first log over which `text` answers otherwise than the reference, and how that shows.
+    pub(crate) fn tells_apart(&self, text: &str) -> Option<(Source, Shown)> {
+        let mut differences = self.logs.iter().map(|(source, data, wanted)| {
+            let shown = match data.ask(text) {
+                Ok(given) => {
+                    let given = Table::of(&given, &[]);
+                    let found = compare::findings(wanted, &given, self.query.compare());
+                    found.first().map(|finding| match finding.name {
+                        FindingKind::QueryLacksColumns => Shown::Columns,
+                        _ => Shown::Rows,
+                    })
+                }
+                Err(Refused::Query(_)) => Some(Shown::Fails),
+                Err(Refused::OurFault(_)) => None,
+            };
+            shown.map(|shown| (*source, shown))
+        });
+        differences.find_map(|found| found)
     }
 }

@@ -1,31 +1,42 @@
 //! Records that a log could have, and this one does not: they separate a query from its neighbours.
 //!
-//! Each is a record of the run with one thing changed, or an empty interval. Which kinds are made
-//! is the lab's choice: those that refuse mutants of its reference ([`crate::mutant`]) which its
-//! runs let pass. The network is kept in mind: the address at the recorded interface stays, only
-//! the far end moves.
+//! Each is a record of the run with one thing changed, an empty interval, or one of a few that are
+//! alike. Which kinds are made is the lab's choice: those that refuse mutants of its reference
+//! ([`crate::mutant`]) which its runs let pass, and no other right answer. The network is kept in
+//! mind: an address stays with its interface, whoever moves is a machine that is not there yet, a
+//! service's port is below Linux's clients', flags are such as flow logs report, and nobody talks
+//! to himself.
+//!
+//! No two made records weigh the same: where the way out and the way in of one conversation are
+//! both changed, a query that adds up the wrong one of the two has another sum.
+
+mod models;
+mod neighbours;
+mod numbers;
+mod said;
+mod translated;
+mod world;
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
 
-use ipnet::Ipv4Net;
 use wirelab_model::{
     Flow, FlowAction, FlowDirection, FlowLog, FlowRecord, LogStatus, SimTime, TcpFlags, UnixTime,
 };
 use wirelab_scenario::NearMiss;
 use wirelab_session::Run;
 
+use self::models::Model;
+use self::said::Said;
+use self::world::World;
+
 /// A made record, and when it could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Made {
     pub(super) record: FlowRecord,
     pub(super) available_at: UnixTime,
+    /// Whether its packets and octets are the point of it.
+    is_exact: bool,
 }
-
-/// So many records of the run are models for others.
-const MODELS: usize = 48;
-/// So many of them are moved to each address and number that the reference names.
-const MOVED: usize = 12;
 
 /// The records of the kinds `kinds` that `reference` may have to tell apart.
 pub(super) fn records(
@@ -35,88 +46,46 @@ pub(super) fn records(
     log: &FlowLog,
     window: (UnixTime, UnixTime),
 ) -> Vec<Made> {
-    let models = models(run, log, window);
+    let said = Said::by(reference);
+    let models = models::of(&said, run, log, window);
+    let mut world = World::of(run);
     let mut made: Vec<Made> = Vec::new();
     for kind in kinds {
-        for (number, model) in models.iter().enumerate() {
-            let flows = match kind {
-                NearMiss::NoData => continue,
-                NearMiss::Neighbours if number >= MOVED => continue,
-                NearMiss::Neighbours => neighbours(reference, &model.flow),
-                NearMiss::Boundaries if number >= MOVED => continue,
-                NearMiss::Boundaries => boundaries(reference, &model.flow),
-                kind => vec![varied(*kind, &model.flow)],
-            };
-            let changed = flows
-                .into_iter()
-                .filter(|flow| *flow != model.flow || *kind == NearMiss::Again);
-            made.extend(changed.map(|flow| model.with(flow, *kind)));
+        match kind {
+            NearMiss::NoData => made.extend(no_data(&models)),
+            NearMiss::Neighbours => made.extend(neighbours::of(&said, &models, &world)),
+            NearMiss::Boundaries => made.extend(numbers::boundaries(&said, &models)),
+            NearMiss::FanOut => made.extend(numbers::fan_out(&said, &models, &mut world)),
+            NearMiss::Translated => made.extend(translated::of(&models, &world)),
+            kind => made.extend(models.iter().filter_map(|model| varied(*kind, model))),
         }
-        if *kind == NearMiss::NoData {
-            made.extend(no_data(&models));
-        }
+    }
+    made.retain(is_possible);
+    for (made, weight) in made.iter_mut().zip(1..) {
+        made.weigh(weight);
     }
     made
 }
 
-/// A record of the run that others are made from.
-struct Model<'a> {
-    record: &'a FlowRecord,
-    flow: Flow,
-    available_at: UnixTime,
-}
-
-impl Model<'_> {
-    fn with(&self, flow: Flow, kind: NearMiss) -> Made {
-        let mut record = self.record.clone();
-        record.flow = Some(flow);
-        if kind == NearMiss::Again {
-            let later = SimTime::from_secs(60);
-            record.start = record.start.at(later);
-            record.end = record.end.at(later);
-        }
-        Made {
-            record,
-            available_at: self.available_at,
+impl Made {
+    /// Adds to what it counts, so that no two made records count the same.
+    fn weigh(&mut self, weight: u64) {
+        if let (false, Some(flow)) = (self.is_exact, &mut self.record.flow) {
+            flow.packets += weight;
+            flow.bytes += 60 * weight;
         }
     }
 }
 
-/// One record of each kind of traffic in the window.
-fn models<'a>(run: &'a Run, log: &'a FlowLog, window: (UnixTime, UnixTime)) -> Vec<Model<'a>> {
-    let starts = run.plan().starts;
-    let mut seen = BTreeSet::new();
-    let mut models = Vec::new();
-    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
-        let record = &logged.record;
-        let Some(flow) = &record.flow else {
-            continue;
-        };
-        if record.start < window.0 || record.start > window.1 {
-            continue;
-        }
-        let kind = (
-            record.interface_id.clone(),
-            (flow.srcaddr, flow.dstaddr, flow.srcport.min(flow.dstport)),
-            (flow.protocol, flow.action == FlowAction::Accept),
-            flow.direction == FlowDirection::Ingress,
-        );
-        if seen.insert(kind) {
-            models.push(Model {
-                record,
-                flow: flow.clone(),
-                available_at: starts.at(logged.available_at),
-            });
-        }
-    }
-    // Spread over the log, whose parts may differ.
-    let step = models.len().div_ceil(MODELS).max(1);
-    models.into_iter().step_by(step).collect()
+/// Nobody sends to himself by way of the network.
+fn is_possible(made: &Made) -> bool {
+    let flow = made.record.flow.as_ref();
+    flow.is_none_or(|flow| flow.srcaddr != flow.dstaddr && flow.pkt_srcaddr != flow.pkt_dstaddr)
 }
 
-/// The flow with one thing changed.
-fn varied(kind: NearMiss, flow: &Flow) -> Flow {
-    let mut flow = flow.clone();
+/// The record with one thing changed, if that is a change.
+fn varied(kind: NearMiss, model: &Model<'_>) -> Option<Made> {
+    let mut flow = model.flow.clone();
     match kind {
         NearMiss::OtherAction => {
             flow.action = match flow.action {
@@ -138,112 +107,54 @@ fn varied(kind: NearMiss, flow: &Flow) -> Flow {
             flow.protocol = if flow.protocol == 6 { 17 } else { 6 };
             flow.tcp_flags = TcpFlags::default();
         }
+        NearMiss::OtherFlags if flow.protocol != 6 => return None,
         NearMiss::OtherFlags => {
-            let other = if flow.tcp_flags == TcpFlags::default() {
-                2
-            } else {
-                0
-            };
-            flow.tcp_flags = TcpFlags(other);
+            let had_none = flow.tcp_flags == TcpFlags::default();
+            flow.tcp_flags = TcpFlags(if had_none { 2 } else { 0 });
         }
-        NearMiss::Reversed => {
-            std::mem::swap(&mut flow.srcaddr, &mut flow.dstaddr);
-            std::mem::swap(&mut flow.pkt_srcaddr, &mut flow.pkt_dstaddr);
-            std::mem::swap(&mut flow.srcport, &mut flow.dstport);
-            flow.direction = match flow.direction {
-                FlowDirection::Ingress => FlowDirection::Egress,
-                FlowDirection::Egress => FlowDirection::Ingress,
-            };
-        }
-        NearMiss::Again => {
-            flow.packets += 3;
-            flow.bytes += 777;
-        }
-        NearMiss::NoData | NearMiss::Neighbours | NearMiss::Boundaries => {}
+        NearMiss::Reversed => reverse(&mut flow),
+        NearMiss::Again => return Some(model.with(flow).later(SimTime::from_secs(60))),
+        // Those are not made one by one.
+        NearMiss::NoData
+        | NearMiss::Neighbours
+        | NearMiss::Boundaries
+        | NearMiss::FanOut
+        | NearMiss::Translated => {}
     }
-    flow
+    (flow != model.flow).then(|| model.with(flow))
 }
 
-/// The flow with a far end on either side of each address and block that the reference names, and
-/// with one whose text begins alike: `110.0.1.9` for `10.0.1.9`.
-fn neighbours(reference: &str, flow: &Flow) -> Vec<Flow> {
-    let literals = reference.split(['"', '\'']).skip(1).step_by(2);
-    let mut addresses = BTreeSet::new();
-    for literal in literals {
-        if let Ok(net) = literal.parse::<Ipv4Net>() {
-            let (first, last) = (u32::from(net.network()), u32::from(net.broadcast()));
-            addresses.extend([first.wrapping_sub(1), first, last, last.wrapping_add(1)]);
-        } else if let Ok(address) = literal.parse::<Ipv4Addr>() {
-            let address = u32::from(address);
-            addresses.extend([address.wrapping_sub(1), address, address.wrapping_add(1)]);
-        }
-    }
-    let twins: Vec<u32> = addresses
-        .iter()
-        .map(|it| twin(Ipv4Addr::from(*it)))
-        .collect();
-    addresses.extend(twins);
-    let moved = addresses.into_iter().map(|address| {
-        let address = IpAddr::from(Ipv4Addr::from(address));
-        let mut flow = flow.clone();
-        let (far, in_packet) = match flow.direction {
-            FlowDirection::Egress => (&mut flow.dstaddr, &mut flow.pkt_dstaddr),
-            FlowDirection::Ingress => (&mut flow.srcaddr, &mut flow.pkt_srcaddr),
-        };
-        if far == in_packet {
-            *far = address;
-        }
-        *in_packet = address;
-        flow
-    });
-    moved.collect()
+/// The way back, at the same interface.
+fn reverse(flow: &mut Flow) {
+    std::mem::swap(&mut flow.srcaddr, &mut flow.dstaddr);
+    std::mem::swap(&mut flow.pkt_srcaddr, &mut flow.pkt_dstaddr);
+    std::mem::swap(&mut flow.srcport, &mut flow.dstport);
+    flow.direction = match flow.direction {
+        FlowDirection::Ingress => FlowDirection::Egress,
+        FlowDirection::Egress => FlowDirection::Ingress,
+    };
 }
 
-/// `110.0.1.9` for `10.0.1.9`: what a search for text takes for the same.
-fn twin(address: Ipv4Addr) -> u32 {
-    let [a, b, c, d] = address.octets();
-    u32::from(Ipv4Addr::new(
-        if a < 100 { a + 100 } else { a - 100 },
-        b,
-        c,
-        d,
-    ))
-}
-
-/// The flow with each number that the reference names, and those beside it, as a port and a size.
-fn boundaries(reference: &str, flow: &Flow) -> Vec<Flow> {
-    let mut flows = Vec::new();
-    for number in crate::mutant::numbers(reference) {
-        for value in [number.saturating_sub(1), number, number + 1] {
-            if let Ok(port) = u16::try_from(value) {
-                flows.push(Flow {
-                    srcport: port,
-                    ..flow.clone()
-                });
-                flows.push(Flow {
-                    dstport: port,
-                    ..flow.clone()
-                });
-            }
-            if let Ok(flags) = u8::try_from(value)
-                && flow.protocol == 6
-            {
-                flows.push(Flow {
-                    tcp_flags: TcpFlags(flags),
-                    ..flow.clone()
-                });
-            }
-            flows.push(Flow {
-                packets: value,
-                ..flow.clone()
-            });
-            flows.push(Flow {
-                bytes: value,
-                ..flow.clone()
-            });
-        }
+impl Made {
+    /// The same, so much later.
+    fn later(mut self, time: SimTime) -> Self {
+        self.record.start = self.record.start.at(time);
+        self.record.end = self.record.end.at(time);
+        self
     }
-    flows
+
+    /// The same, of an instant: it begins and ends after `time` from where it began.
+    fn instant(mut self, time: SimTime) -> Self {
+        self.record.start = self.record.start.at(time);
+        self.record.end = self.record.start;
+        self
+    }
+
+    /// The same, with packets and octets that stay as they are.
+    const fn exact(mut self) -> Self {
+        self.is_exact = true;
+        self
+    }
 }
 
 /// An interval without traffic, and one that was skipped, at each interface.
@@ -259,6 +170,7 @@ fn no_data(models: &[Model<'_>]) -> Vec<Made> {
             ..model.record.clone()
         },
         available_at: model.available_at,
+        is_exact: true,
     };
     first
         .flat_map(|it| [empty(it, LogStatus::NoData), empty(it, LogStatus::SkipData)])

@@ -66,6 +66,7 @@ impl Both<'_> {
             for Made {
                 record,
                 available_at,
+                ..
             } in part.iter().map(|index| &made[*index])
             {
                 more.push_record(record, log.traffic_type, *available_at);
@@ -112,6 +113,7 @@ impl Both<'_> {
         for Made {
             record,
             available_at,
+            ..
         } in &made
         {
             group.push_record(record, log.traffic_type, *available_at);

@@ -14,6 +14,8 @@ use super::turn::{self, Place};
 
 /// How long a starting request waits for work that runs, or for a line that does not move.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it waits at most, however the line moves: all clients wait with it.
+const LONGEST: Duration = Duration::from_secs(2);
 /// How often one that waits looks at the line.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -90,9 +92,10 @@ impl<T: Send + Sync + 'static> Task<T> {
     }
 
     fn wait(&self) {
+        let asked = Instant::now();
         let mut runs_since: Option<Instant> = None;
         let mut done = self.lock();
-        while done.is_none() {
+        while done.is_none() && asked.elapsed() < LONGEST {
             let is_enough = match self.place.is_queued() {
                 true => self.place.is_stuck(PATIENCE),
                 false => {

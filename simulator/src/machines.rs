@@ -33,6 +33,8 @@ pub(crate) struct Machine {
     pub(crate) running: Vec<ExecId>,
     /// Whether it has interfaces, that is, power.
     pub(crate) is_up: bool,
+    /// The reboots of its instance that it knows of.
+    pub(crate) reboots: u32,
     /// How long it takes over things.
     pub(crate) pace: Pace,
 }
@@ -73,6 +75,7 @@ impl Machine {
             timer: None,
             running: Vec::new(),
             is_up: false,
+            reboots: 0,
         })
     }
 

@@ -186,6 +186,7 @@ impl Net {
             metadata_options: MetadataOptions::default(),
             iam_role: None,
             launch_time: UnixTime::default(),
+            reboots: 0,
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),
         });

@@ -79,6 +79,8 @@ enum Scheduled {
     Observation(Observation),
     /// An operating system is down.
     PowerOff(InstanceId),
+    /// An operating system is up again after a reboot.
+    PowerOn(InstanceId),
     /// Ends of VPN tunnels may take them to be up or down from now on.
     Tunnels,
 }
@@ -278,7 +280,8 @@ impl World {
         for change in changes {
             self.topology.resources.apply(change);
         }
-        let ending = self.begin_shutdowns();
+        let mut ending = self.begin_shutdowns();
+        ending.extend(self.begin_reboots());
         self.obey();
         for number in ending {
             self.shut_down(number);

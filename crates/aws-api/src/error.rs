@@ -25,6 +25,7 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             | "NoSuchBucketPolicy"
             | "NoSuchChange"
             | "NoSuchEntity"
+            | "NoSuchHealthCheck"
             | "NoSuchHostedZone"
             | "NoSuchKey"
             | "NoSuchTagSet"

@@ -5,6 +5,7 @@ mod cloudtrail;
 mod cloudwatch;
 mod delivery;
 mod desk;
+mod ec2;
 mod kept;
 mod logs;
 mod route53;
@@ -103,8 +104,8 @@ static SERVICES: [Service; 9] = [
         name: "ec2",
         protocols: &[Protocol::Ec2],
         table: shape::ec2,
-        answer: ec2,
-        actions: || kept::actions("ec2"),
+        answer: ec2::answer,
+        actions: ec2::actions,
     },
     Service {
         name: "iam",
@@ -168,14 +169,6 @@ static SERVICES: [Service; 9] = [
         actions: || sts::ACTIONS.to_vec(),
     },
 ];
-
-/// EC2 is the control plane's, but for what it must ask S3 before.
-fn ec2(session: &mut Session, request: Request<'_>) -> Result<Value, Refusal> {
-    match delivery::undeliverable(session, &request)? {
-        Some(reply) => Ok(reply),
-        None => kept::answer(session, "ec2", request, "UnsupportedOperation"),
-    }
-}
 
 /// Every action that is answered: (service, action).
 pub fn actions() -> impl Iterator<Item = (&'static str, &'static str)> {

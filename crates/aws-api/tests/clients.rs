@@ -437,8 +437,8 @@ const SAID: &[(&str, &str)] = &[
         "(InvalidParameterValue)",
     ),
     (
-        "aws ec2 describe-key-pairs",
-        "The action DescribeKeyPairs is not valid",
+        "aws ec2 describe-volumes",
+        "The action DescribeVolumes is not valid",
     ),
     (
         "aws ec2 describe-vpcs --region mars-north-1",

@@ -106,6 +106,17 @@ impl Arguments {
         Ok((shared, own))
     }
 
+    /// The same with the filters whose names `chosen` picks, and with the others.
+    pub(crate) fn by_filters(&self, chosen: impl Fn(&str) -> bool) -> (Self, Self) {
+        let filters = self.filters.iter().cloned();
+        let (picked, others) = filters.partition(|it| chosen(&it.name));
+        let with = |filters| Self {
+            filters,
+            ..self.clone()
+        };
+        (with(picked), with(others))
+    }
+
     /// The answer to a dry run that would have succeeded is an error, too.
     pub(crate) fn refuse_dry_run(&self) -> Result<(), ApiError> {
         if self.dry_run {

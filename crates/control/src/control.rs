@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{
-    Call, Caller, Changes, IdSpace, Metric, Observation, Reply, Resources, SimTime, UnixTime,
-    is_region,
+    Call, Caller, Changes, IdSpace, InstanceId, Metric, Observation, Reply, Resources, SimTime,
+    UnixTime, VpcId, is_region,
 };
 
 use crate::arguments::Arguments;
@@ -42,6 +42,8 @@ pub struct ControlConfig {
     pub quotas: Quotas,
     /// Whether an account has a default VPC in every Region, from its first call there on.
     pub default_vpcs: bool,
+    /// The accounts that the scenario names beside its own.
+    pub accounts: Vec<SmolStr>,
 }
 
 impl ControlConfig {
@@ -56,6 +58,7 @@ impl ControlConfig {
             delays: Delays::default(),
             quotas: Quotas::default(),
             default_vpcs: false,
+            accounts: Vec::new(),
         }
     }
 }
@@ -168,6 +171,12 @@ impl Control {
     #[must_use]
     pub fn owner_of(&self, id: &str) -> (&SmolStr, &SmolStr) {
         self.state.realms.owner(id, &self.config)
+    }
+
+    /// The user data with which an instance was launched, in base64.
+    #[must_use]
+    pub fn launched_with(&self, id: &InstanceId) -> Option<&str> {
+        self.state.launches.get(id)?.user_data.as_deref()
     }
 
     /// The log groups that there are now for an account in a Region, by name.
@@ -292,6 +301,7 @@ impl Control {
                 if let Some(peer) = peer(caller, call) {
                     default_vpc::prepare(&mut self.state, &self.config, &peer);
                 }
+                self.prepare_zone_vpc(call);
                 let mut transaction =
                     Transaction::new(&self.config, &mut self.state, caller, ids, &arguments);
                 let result = handler(&mut transaction, rest)
@@ -311,6 +321,35 @@ impl Control {
                         Err(error)
                     }
                 }
+            }
+        }
+    }
+
+    /// The VPC that a call of Route 53's names may be a default one to which nobody has written
+    /// yet, in any account.
+    fn prepare_zone_vpc(&mut self, call: &Call) {
+        let vpc = call
+            .parameters
+            .get("VPC")
+            .filter(|_| call.service == "route53");
+        let text = |name: &str| vpc.and_then(|it| it.get(name)).and_then(Value::as_str);
+        let (Some(id), Some(region)) = (text("VPCId"), text("VPCRegion")) else {
+            return;
+        };
+        let id = VpcId::new(id);
+        if !is_region(region) || self.state.resources.vpcs.contains_key(&id) {
+            return;
+        }
+        for account in std::iter::once(&self.config.account).chain(&self.config.accounts) {
+            let realm = realm_of(account, region);
+            if is_prepared(&self.state, &self.config, &realm) {
+                continue;
+            }
+            let mut tried = self.state.clone();
+            prepare(&mut tried, &self.config, &realm);
+            if tried.resources.vpcs.contains_key(&id) {
+                self.state = tried;
+                return;
             }
         }
     }

@@ -13,11 +13,13 @@ mod flow_log;
 pub(crate) mod gateway_route_table;
 pub(crate) mod image;
 mod instance;
+pub(crate) mod instance_attribute;
 mod instance_state;
 mod instance_type;
 mod interface_attachment;
 mod internet_gateway;
 mod ipv6_address;
+pub(crate) mod key_pair;
 mod metadata_options;
 mod nat_gateway;
 mod nat_gateway_address;
@@ -50,6 +52,7 @@ mod vpn_gateway;
 mod vpn_modification;
 mod vpn_tunnel;
 
+pub use key_pair::base64;
 pub(crate) use network_insights::Insights;
 pub use network_insights::{Question, QuestionSource};
 pub(crate) use prefix_list::Versions;
@@ -94,6 +97,7 @@ operations! {
         egress_only_internet_gateway::create_egress_only_internet_gateway, [DryRun Tags Token];
     CreateFlowLogs Write flow_log::create_flow_logs, [DryRun Tags Token];
     CreateInternetGateway Write internet_gateway::create_internet_gateway, [DryRun Tags];
+    CreateKeyPair Write key_pair::create_key_pair, [DryRun Tags];
     CreateManagedPrefixList Write prefix_list::create_managed_prefix_list, [DryRun Tags Token];
     CreateNatGateway Write nat_gateway::create_nat_gateway, [DryRun Tags Token];
     CreateNetworkAcl Write network_acl::create_network_acl, [DryRun Tags Token];
@@ -125,6 +129,7 @@ operations! {
         egress_only_internet_gateway::delete_egress_only_internet_gateway, [DryRun];
     DeleteFlowLogs Write flow_log::delete_flow_logs, [DryRun];
     DeleteInternetGateway Write internet_gateway::delete_internet_gateway, [DryRun];
+    DeleteKeyPair Write key_pair::delete_key_pair, [DryRun];
     DeleteManagedPrefixList Write prefix_list::delete_managed_prefix_list, [DryRun];
     DeleteNatGateway Write nat_gateway::delete_nat_gateway, [DryRun];
     DeleteNetworkAcl Write network_acl::delete_network_acl, [DryRun];
@@ -162,7 +167,7 @@ operations! {
         [DryRun Filters Pages];
     DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
     DescribeImages Read image::describe_images, [DryRun Filters Pages];
-    DescribeInstanceAttribute Read instance_state::describe_instance_attribute, [DryRun];
+    DescribeInstanceAttribute Read instance_attribute::describe_instance_attribute, [DryRun];
     DescribeInstanceCreditSpecifications Read instance_type::describe_credits,
         [DryRun Filters Pages];
     DescribeInstanceStatus Read instance_state::describe_instance_status, [DryRun Filters Pages];
@@ -170,6 +175,7 @@ operations! {
     DescribeInstances Read instance::describe_instances, [DryRun Filters Pages];
     DescribeInternetGateways Read internet_gateway::describe_internet_gateways,
         [DryRun Filters Pages];
+    DescribeKeyPairs Read key_pair::describe_key_pairs, [DryRun Filters];
     DescribeManagedPrefixLists Read prefix_list::describe_managed_prefix_lists,
         [DryRun Filters Pages];
     DescribeNatGateways Read nat_gateway::describe_nat_gateways, [DryRun Filters Pages];
@@ -236,7 +242,8 @@ operations! {
         [DryRun Filters Pages];
     GetVpnTunnelReplacementStatus Read vpn_modification::get_vpn_tunnel_replacement_status,
         [DryRun];
-    ModifyInstanceAttribute Write instance_state::modify_instance_attribute, [DryRun];
+    ImportKeyPair Write key_pair::import_key_pair, [DryRun Tags];
+    ModifyInstanceAttribute Write instance_attribute::modify_instance_attribute, [DryRun];
     ModifyInstanceMetadataOptions Write metadata_options::modify_instance_metadata_options,
         [DryRun];
     ModifyManagedPrefixList Write prefix_list::modify_managed_prefix_list, [DryRun];
@@ -252,6 +259,7 @@ operations! {
     ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
     ModifyVpnConnection Write vpn_modification::modify_vpn_connection, [DryRun];
     ModifyVpnTunnelOptions Write vpn_modification::modify_vpn_tunnel_options, [DryRun];
+    RebootInstances Write instance_state::reboot_instances, [DryRun];
     RejectTransitGatewayPeeringAttachment Write
         transit_gateway_peering::reject_transit_gateway_peering_attachment, [DryRun];
     RejectVpcPeeringConnection Write vpc_peering_connection::reject, [DryRun];

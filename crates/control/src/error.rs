@@ -111,6 +111,17 @@ errors! {
         "No default VPC exists for this account in this region.";
     default_subnet_exists(zone: &str) = "DefaultSubnetAlreadyExistsInAvailabilityZone",
         "'{zone}' already has a default subnet.";
+    several_interfaces(id: impl Display) = "InvalidInstanceID",
+        "There are multiple interfaces attached to instance '{id}'. Please specify an interface ID \
+        for the operation instead.";
+    key_pair_not_found(name: &str) = "InvalidKeyPair.NotFound",
+        "The key pair '{name}' does not exist";
+    key_pair_exists(name: &str) = "InvalidKeyPair.Duplicate",
+        "The key pair '{name}' already exists";
+    key_format() = "InvalidKey.Format", "Key is not in valid OpenSSH public key format";
+    protected(id: impl Display, done: &str, attribute: &str) = "OperationNotPermitted",
+        "The instance '{id}' may not be {done}. Modify its '{attribute}' instance attribute and try \
+        again.";
     vpc_not_specified() = "VPCIdNotSpecified",
         "No default VPC for this user. Name a SubnetId or NetworkInterfaces.";
     subnet_limit(vpc: impl Display) = "SubnetLimitExceeded",
@@ -183,6 +194,8 @@ errors! {
     // Route 53.
     no_such_hosted_zone(id: impl Display) = "NoSuchHostedZone",
         "No hosted zone found with ID: {id}";
+    no_such_health_check(id: &str) = "NoSuchHealthCheck",
+        "No health check exists with the specified ID {id}.";
     no_such_change(id: &str) = "NoSuchChange", "A change with the specified change ID {id} does not exist.";
     invalid_domain_name(name: &str) = "InvalidDomainName", "{name} is not a valid domain name";
     invalid_input(message: impl Display) = "InvalidInput", "{message}";

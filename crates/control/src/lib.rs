@@ -56,6 +56,7 @@ pub use cloudwatch::{
     TreatMissingData,
 };
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
+pub use ec2::base64;
 pub use ec2::{Question, QuestionSource};
 pub use kind::tagged;
 pub use logs::{

@@ -5,10 +5,12 @@
 //! another account may be associated by *its* owner once the zone's owner has authorised it
 //! (`facts.md` row 45).
 
+mod answer;
 mod association;
 mod change;
 mod hosted_zone;
 mod record;
+mod tag;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,6 +29,7 @@ use crate::transaction::Transaction;
 operations! {
     AssociateVPCWithHostedZone Write association::associate, [];
     ChangeResourceRecordSets Write record::change_resource_record_sets, [];
+    ChangeTagsForResource Write tag::change, [];
     CreateHostedZone Write hosted_zone::create_hosted_zone, [];
     CreateVPCAssociationAuthorization Write association::create_authorization, [];
     DeleteHostedZone Write hosted_zone::delete_hosted_zone, [];
@@ -34,11 +37,16 @@ operations! {
     DisassociateVPCFromHostedZone Write association::disassociate, [];
     GetChange Read change::get_change, [];
     GetHostedZone Read hosted_zone::get_hosted_zone, [];
+    GetHostedZoneCount Read hosted_zone::get_hosted_zone_count, [];
     ListHostedZones Read hosted_zone::list_hosted_zones, [];
     ListHostedZonesByName Read hosted_zone::list_hosted_zones_by_name, [];
     ListHostedZonesByVPC Read hosted_zone::list_hosted_zones_by_vpc, [];
     ListResourceRecordSets Read record::list_resource_record_sets, [];
+    ListTagsForResource Read tag::list, [];
+    ListTagsForResources Read tag::list_of_many, [];
     ListVPCAssociationAuthorizations Read association::list_authorizations, [];
+    TestDNSAnswer Read answer::test_dns_answer, [];
+    UpdateHostedZoneComment Write hosted_zone::update_comment, [];
 }
 
 /// A VPC as calls write it.

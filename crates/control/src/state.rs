@@ -16,6 +16,8 @@ use wirelab_model::{
 use crate::athena::Athena;
 use crate::cloudtrail::CloudTrail;
 use crate::cloudwatch::CloudWatch;
+use crate::ec2::instance_attribute::Attributes;
+use crate::ec2::key_pair::KeyPairs;
 use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
 use crate::iam::Iam;
 use crate::logs::Logs;
@@ -47,6 +49,8 @@ pub(crate) struct State {
     pub(crate) public_when_started: BTreeSet<InstanceId>,
     /// What an instance was started with.
     pub(crate) launches: BTreeMap<InstanceId, Launch>,
+    /// Key pairs by account and Region, and name.
+    pub(crate) key_pairs: Arc<KeyPairs>,
     /// Versions of prefix lists, and what becomes of them.
     pub(crate) prefix_lists: BTreeMap<PrefixListId, Versions>,
     /// Settings of VPN tunnels by connection and outside address.
@@ -145,6 +149,9 @@ pub(crate) struct Launch {
     pub(crate) index: u16,
     pub(crate) image_id: Option<SmolStr>,
     pub(crate) key_name: Option<SmolStr>,
+    /// The script of its first boot, in base64.
+    pub(crate) user_data: Option<SmolStr>,
+    pub(crate) attributes: Attributes,
 }
 
 /// A call that came with a `ClientToken`, and what it answered. Both are JSON texts: `Value` itself

@@ -181,6 +181,12 @@ fn control(header: &Header, seed: Seed) -> Control {
     let (account, region) = (header.accounts.home.clone(), header.region.clone());
     Control::new(ControlConfig {
         default_vpcs: header.default_vpcs,
+        accounts: header
+            .accounts
+            .named
+            .iter()
+            .map(|it| it.1.clone())
+            .collect(),
         ..ControlConfig::new(ids, account, region, header.starts)
     })
 }

@@ -79,6 +79,33 @@ pub(crate) fn machine(instance: &InstanceId, launched_by: Option<&Call>) -> Host
     spec
 }
 
+/// What a machine's console says of the user data of its first boot: which lines were done, and
+/// which nothing here does.
+pub(crate) fn console(encoded: &str) -> String {
+    let Some(script) = text(encoded) else {
+        return "cloud-init: the user data is no text, and nothing was done\n".to_owned();
+    };
+    let mut spec = machine(&InstanceId::new("i-0"), None);
+    let mut said = String::new();
+    for (number, line) in script.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let before = (spec.servers.len(), spec.firewall.len());
+        run(line, &mut spec);
+        let outcome = match before == (spec.servers.len(), spec.firewall.len()) {
+            true => "not done; `serve`, `python3 -m http.server` and `iptables` are simulated",
+            false => "done",
+        };
+        said += &format!(
+            "cloud-init: user data, line {}: {line}: {outcome}\n",
+            number + 1
+        );
+    }
+    said
+}
+
 /// A line of user data. One that is not understood fails, as in a script, and the next one runs.
 fn run(line: &str, spec: &mut HostSpec) {
     let line = line.trim().trim_end_matches('&').trim();
@@ -157,5 +184,16 @@ mod tests {
         assert_eq!(ports, [22, 80, 8080]);
         assert_eq!(spec.firewall, ["-A INPUT -p tcp --dport 9 -j DROP"]);
         assert_eq!(spec.name, "i-1");
+        let said = console(encoded);
+        let ends = said.lines().map(|it| it.ends_with(": done"));
+        assert_eq!(
+            ends.collect::<Vec<_>>(),
+            [true, true, true, false],
+            "{said}"
+        );
+        assert!(
+            said.contains("line 5: dnf install -y nginx: not done"),
+            "{said}"
+        );
     }
 }

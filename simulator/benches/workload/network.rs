@@ -291,6 +291,7 @@ impl Network {
             metadata_options: MetadataOptions::default(),
             iam_role: None,
             launch_time: UnixTime::default(),
+            reboots: 0,
             owner_id: ACCOUNT.into(),
             tags: Vec::new(),
         });

@@ -343,6 +343,9 @@ pub(crate) struct Topology {
     indices: BTreeMap<NetworkInterfaceId, InterfaceIndex>,
     /// Instances that are stopping and whose operating systems are not down yet, and until when.
     pub(crate) ending: BTreeMap<InstanceId, SimTime>,
+    /// Running instances whose operating systems go down or are down for a reboot, and when they
+    /// are up again.
+    pub(crate) rebooting: BTreeMap<InstanceId, SimTime>,
     pub(crate) plan: Arc<Plan>,
 }
 
@@ -354,6 +357,8 @@ struct Saved {
     seen: Vec<NetworkInterfaceId>,
     #[serde(default)]
     ending: BTreeMap<InstanceId, SimTime>,
+    #[serde(default)]
+    rebooting: BTreeMap<InstanceId, SimTime>,
 }
 
 impl From<Saved> for Topology {
@@ -364,6 +369,7 @@ impl From<Saved> for Topology {
         }
         topology.resources = saved.resources;
         topology.ending = saved.ending;
+        topology.rebooting = saved.rebooting;
         topology.compile();
         topology
     }
@@ -376,6 +382,7 @@ impl From<Topology> for Saved {
             config: topology.config,
             seen: topology.seen,
             ending: topology.ending,
+            rebooting: topology.rebooting,
         }
     }
 }
@@ -388,6 +395,7 @@ impl Topology {
             seen: Vec::new(),
             indices: BTreeMap::new(),
             ending: BTreeMap::new(),
+            rebooting: BTreeMap::new(),
             plan: Arc::default(),
         }
     }
@@ -411,8 +419,8 @@ impl Topology {
     /// Whether an instance's operating system runs.
     pub(crate) fn is_on(&self, id: &InstanceId) -> bool {
         let instance = self.resources.instances.get(id);
-        instance.is_some_and(|it| it.state == InstanceState::Running)
-            || self.ending.contains_key(id)
+        let is_running = instance.is_some_and(|it| it.state == InstanceState::Running);
+        (is_running && !self.rebooting.contains_key(id)) || self.ending.contains_key(id)
     }
 
     /// Makes the plan of the resources as they are now.
@@ -426,6 +434,7 @@ impl Topology {
         plan.interface_ids.clone_from(&self.seen);
         for nic in plan.interfaces.iter_mut().flatten() {
             if let Owner::Instance { id, running } = &mut nic.owner {
+                *running &= !self.rebooting.contains_key(id);
                 *running |= self.ending.contains_key(id);
             }
         }

@@ -1,4 +1,4 @@
-//! Instances that are stopped.
+//! Instances that are stopped or rebooted.
 
 use wirelab_model::{Instance, InstanceId, InstanceState, Tag};
 use wirelab_wire::TcpFlags;
@@ -98,4 +98,43 @@ fn a_stopped_instance_keeps_its_name_until_another_that_runs_has_it() {
     assert_eq!(base(&bench), None, "it does not say which");
     change(&mut bench, "i-app", InstanceState::Terminated);
     assert_eq!(base(&bench).as_deref(), Some("db"));
+}
+
+#[test]
+fn a_rebooted_instance_loses_its_connections_and_keeps_its_servers_and_addresses() {
+    let mut bench = populated(&mut net());
+    let words = ["nc", "-w", "100", "10.0.2.10", "8080"];
+    let argv = words.map(str::to_owned).to_vec();
+    let id = ExecId(1);
+    let host = "app".into();
+    add(&mut bench, Input::Exec { id, host, argv });
+    bench.wait(2);
+    let mut change = Net::default();
+    let before = bench.world.resources().instances[&InstanceId::new("i-db")].clone();
+    change.put(Instance {
+        reboots: 1,
+        ..before.as_ref().clone()
+    });
+    bench.captured.clear();
+    let asked = bench.world.now();
+    bench.change(&mut change);
+    bench.wait(1);
+    let second = asked.as_nanos() / 1_000_000_000;
+    let ends = ends_of(&bench, "10.0.2.10");
+    assert!(ends.contains(&(second, "F".to_owned())), "{ends:?}");
+    let looks = ["nc", "-vz", "-w", "1", "10.0.2.10", "8080"];
+    for (seconds, wanted) in [(0, "refused"), (5, "timed out"), (14, "succeeded")] {
+        bench.wait(seconds);
+        let (text, _) = bench.run("app", &looks);
+        assert!(text.contains(wanted), "{seconds} {text}");
+    }
+    // The same again is a change of nothing.
+    change.put(Instance {
+        reboots: 1,
+        ..before.as_ref().clone()
+    });
+    bench.change(&mut change);
+    bench.wait(1);
+    let (text, _) = bench.run("app", &looks);
+    assert!(text.contains("succeeded"), "{text}");
 }

@@ -102,6 +102,7 @@ impl World {
                 self.events.push(Event::Observation(observation));
             }
             Scheduled::PowerOff(id) => self.power_off(&id),
+            Scheduled::PowerOn(id) => self.power_on(&id),
             Scheduled::Tunnels => self.observe_tunnels(),
         }
     }

@@ -16,6 +16,7 @@ mod results;
 
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
+use wirelab_control::page_from;
 use wirelab_model::ApiError;
 use wirelab_session::Session;
 
@@ -110,16 +111,8 @@ fn page(
 ) -> Result<Value, ApiError> {
     let limit = request.parameters.get("MaxResults").and_then(Value::as_u64);
     let limit = usize::try_from(limit.unwrap_or(most)).unwrap_or(usize::MAX);
-    let start = match text(request, "NextToken") {
-        None => 0,
-        Some(token) => {
-            let start = items.iter().position(|(key, _)| key == token);
-            start.ok_or_else(|| invalid("Invalid NextToken"))?
-        }
-    };
-    let next = items
-        .get(start.saturating_add(limit))
-        .map(|(key, _)| key.clone());
-    let shown = items.into_iter().skip(start).take(limit).map(|(_, it)| it);
+    let token = text(request, "NextToken").map(SmolStr::new);
+    let page = page_from(items, token.as_ref(), limit);
+    let (shown, next) = page.ok_or_else(|| invalid("Invalid NextToken"))?;
     Ok(json!({ member: shown.collect::<Vec<_>>(), "NextToken": next }))
 }

@@ -4,13 +4,22 @@ Each reply is held against the public model; at the end every simulated action m
 once. Checks are counted, since a suite that checks nothing passes too.
 """
 
+import hashlib
 import os
+import shutil
+import subprocess
+import tempfile
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from probes import Probes
 from suite import check, done, held, refused, untried
+
+try:
+    from cryptography.hazmat.primitives import serialization
+except ImportError:
+    serialization = None
 
 config = Config(retries={"max_attempts": 0})
 ec2 = held(boto3.client("ec2", config=config))
@@ -319,6 +328,77 @@ primary = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["I
 primary = primary["NetworkInterfaces"][0]["NetworkInterfaceId"]
 tied = ec2.associate_address(AllocationId=eips[1], NetworkInterfaceId=primary)["AssociationId"]
 ec2.disassociate_address(AssociationId=tied)
+ec2.reboot_instances(InstanceIds=machines)
+check({it["InstanceState"]["Name"] for it in ec2.describe_instance_status(InstanceIds=machines)["InstanceStatuses"]}
+      == {"running"}, "a reboot is no state")
+refused("InvalidInstanceID.NotFound", ec2.reboot_instances, InstanceIds=["i-0123456789abcdef0"])
+
+
+def attribute(name, key):
+    return ec2.describe_instance_attribute(InstanceId=machines[0], Attribute=name)[key]
+
+
+def protect(flag):
+    ec2.modify_instance_attribute(InstanceId=machines[0], DisableApiTermination={"Value": flag})
+    ec2.modify_instance_attribute(InstanceId=machines[0], Attribute="disableApiStop", Value=str(flag).lower())
+    check(attribute("disableApiTermination", "DisableApiTermination") == {"Value": flag}, flag)
+    check(attribute("disableApiStop", "DisableApiStop") == {"Value": flag}, flag)
+
+
+protect(True)
+for forbidden in (ec2.terminate_instances, ec2.stop_instances):
+    refused("OperationNotPermitted", forbidden, InstanceIds=machines)
+protect(False)
+ec2.modify_instance_attribute(InstanceId=machines[0], InstanceInitiatedShutdownBehavior={"Value": "terminate"})
+for name, key, value in [("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", {"Value": "terminate"}),
+                         ("userData", "UserData", {}), ("rootDeviceName", "RootDeviceName", {"Value": "/dev/xvda"}),
+                         ("blockDeviceMapping", "BlockDeviceMappings", []), ("ebsOptimized", "EbsOptimized", {"Value": False}),
+                         ("enaSupport", "EnaSupport", {"Value": True}), ("instanceType", "InstanceType", {"Value": "t3.small"})]:
+    check(attribute(name, key) == value, f"{name}: {attribute(name, key)}")
+refused("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=machines[0], UserData={"Value": b"x"})
+for name, value in [("image-id", "ami-0123456789abcdef0"), ("architecture", "x86_64"), ("reservation-id", run["ReservationId"]),
+                    ("metadata-options.http-tokens", "required"), ("network-interface.status", "in-use")]:
+    listed = ec2.describe_instances(Filters=by(name, value) + by("tag:Name", "suite"))["Reservations"]
+    check(machines[0] in [it["InstanceId"] for r in listed for it in r["Instances"]], f"{name}: {listed}")
+    check(ec2.describe_instances(Filters=by(name, "none"))["Reservations"] == [], name)
+
+# The console says what became of user data.
+said = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnets[0],
+                         UserData="#!/bin/sh\nserve http 80 /=1KiB\nyum install -y httpd\n",
+                         TagSpecifications=tags("volume", "suite"))["Instances"][0]["InstanceId"]
+output = ec2.get_console_output(InstanceId=said)["Output"]
+check("line 2: serve http 80 /=1KiB: done" in output and "line 3: yum install -y httpd: not done" in output, output)
+check(ec2.get_console_output(InstanceId=machines[0])["Output"] == "", "nothing was to be done")
+ec2.terminate_instances(InstanceIds=[said])
+
+# Key pairs.
+made = ec2.create_key_pair(KeyName="suite", TagSpecifications=tags("key-pair", "suite"))
+check(made["KeyMaterial"].startswith("-----BEGIN RSA PRIVATE KEY-----\n"), made)
+check(len(made["KeyFingerprint"]) == 59 and made["KeyPairId"].startswith("key-"), made)
+refused("InvalidKeyPair.Duplicate", ec2.create_key_pair, KeyName="suite")
+found(ec2.describe_key_pairs, "KeyPairs", "KeyName", "suite",
+      [("key-name", "suite"), ("key-type", "rsa"), ("fingerprint", made["KeyFingerprint"]), ("tag:Name", "suite")],
+      KeyNames=["suite"])
+public = ec2.describe_key_pairs(KeyPairIds=[made["KeyPairId"]], IncludePublicKey=True)["KeyPairs"][0]["PublicKey"]
+if shutil.which("ssh-keygen"):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "key.pem")
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(made["KeyMaterial"] + "\n")
+        said = subprocess.run(["ssh-keygen", "-y", "-P", "", "-f", path], capture_output=True, text=True, check=True)
+        check(said.stdout.split()[:2] == public.split()[:2], said)
+imported = ec2.import_key_pair(KeyName="theirs", PublicKeyMaterial=public.encode())
+md5 = hashlib.md5(serialization.load_ssh_public_key(public.encode()).public_bytes(
+    serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest() if serialization else None
+check(md5 in (None, imported["KeyFingerprint"].replace(":", "")), imported)
+refused("InvalidKey.Format", ec2.import_key_pair, KeyName="odd", PublicKeyMaterial=b"ssh-dss AAAA")
+refused("InvalidKeyPair.NotFound", ec2.run_instances, ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subnets[0],
+        KeyName="nobodys")
+check(ec2.delete_key_pair(KeyName="theirs")["KeyPairId"] == imported["KeyPairId"], imported)
+ec2.delete_key_pair(KeyPairId=made["KeyPairId"])
+check(ec2.delete_key_pair(KeyName="suite")["Return"], "what is not there is deleted, too")
+refused("InvalidKeyPair.NotFound", ec2.describe_key_pairs, KeyNames=["suite"])
+
 stopped = ec2.stop_instances(InstanceIds=machines)["StoppingInstances"]
 check({it["PreviousState"]["Name"] for it in stopped} == {"running"}, stopped)
 ec2.get_waiter("instance_stopped").wait(InstanceIds=machines)
@@ -495,7 +575,7 @@ ec2.delete_security_group(GroupId=group)
 for gone in (vpc, peer):
     ec2.delete_vpc(VpcId=gone)
 refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[vpc])
-refused("InvalidAction", ec2.describe_key_pairs)
+refused("InvalidAction", ec2.describe_volumes)
 
 # Images: some that scripts look for, and whatever they name.
 amazon = ec2.describe_images(Owners=["amazon"], Filters=by("name", "al2023-ami-*-x86_64"))["Images"]

@@ -23,6 +23,7 @@ KINDS = {
     "CreateDefaultVpc": None,
     "CreateFlowLogs": "vpc-flow-log",
     "CreateManagedPrefixList": "prefix-list",
+    "ImportKeyPair": "key-pair",
     "CreateNatGateway": "natgateway",
     "CreateTransitGatewayPeeringAttachment": "transit-gateway-attachment",
     "CreateTransitGatewayVpcAttachment": "transit-gateway-attachment",

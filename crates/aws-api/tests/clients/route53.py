@@ -124,6 +124,47 @@ refused("NoSuchHostedZone", 404, their_zones.get_hosted_zone, Id=zone)
 refused("NoSuchChange", 404, zones.get_change, Id="C0")
 refused("UnknownOperationException", 400, zones.list_health_checks)
 
+# Default VPCs to which nobody has written yet, of both accounts.
+for client, region in [(boto3.client("ec2", region_name="eu-west-3"), "eu-west-3"), (their_ec2, their_ec2.meta.region_name)]:
+    (default,) = client.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    default = {"VPCRegion": region, "VPCId": default["VPCId"] if "VPCId" in default else default["VpcId"]}
+    zones.create_vpc_association_authorization(HostedZoneId=zone, VPC=default)
+    zones.delete_vpc_association_authorization(HostedZoneId=zone, VPC=default)
+
+# Comments, tags, and what a public zone answers.
+check(zones.get_hosted_zone_count()["HostedZoneCount"] == 2, "two zones")
+check(zones.update_hosted_zone_comment(Id=zone, Comment="new")["HostedZone"]["Config"]["Comment"] == "new", zone)
+check("Comment" not in zones.update_hosted_zone_comment(Id=zone)["HostedZone"]["Config"], zone)
+of_zone = {"ResourceType": "hostedzone", "ResourceId": zone}
+zones.change_tags_for_resource(**of_zone, AddTags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+zones.change_tags_for_resource(**of_zone, AddTags=[{"Key": "a", "Value": "3"}], RemoveTagKeys=["b"])
+tagged = zones.list_tags_for_resource(**of_zone)["ResourceTagSet"]
+check(tagged == {**of_zone, "Tags": [{"Key": "a", "Value": "3"}]}, tagged)
+check(zones.list_tags_for_resources(ResourceType="hostedzone", ResourceIds=[zone])["ResourceTagSets"] == [tagged], tagged)
+refused("NoSuchHostedZone", 404, zones.list_tags_for_resource, ResourceType="hostedzone", ResourceId="Z0")
+refused("NoSuchHealthCheck", 404, zones.list_tags_for_resource, ResourceType="healthcheck", ResourceId="x")
+refused("InvalidInput", 400, zones.change_tags_for_resource, **of_zone)
+refused("NoSuchHostedZone", 404, their_zones.change_tags_for_resource, **of_zone, AddTags=[{"Key": "a", "Value": "1"}])
+public_sets = [{"Name": name, "Type": kind, "TTL": 5, "ResourceRecords": [{"Value": value}]} for name, kind, value in
+               [("www.example.org.", "A", "192.0.2.1"), ("*.lab.example.org.", "A", "192.0.2.2"),
+                ("web.example.org.", "CNAME", "www.example.org.")]]
+
+
+def change_public(action):
+    changes = [{"Action": action, "ResourceRecordSet": it} for it in public_sets]
+    zones.change_resource_record_sets(HostedZoneId=public, ChangeBatch={"Changes": changes})
+
+
+change_public("CREATE")
+for name, kind, code, data in [("www.example.org", "A", "NOERROR", ["192.0.2.1"]), ("www.example.org", "TXT", "NOERROR", []),
+                               ("x.y.lab.example.org", "A", "NOERROR", ["192.0.2.2"]),
+                               ("web.example.org", "A", "NOERROR", ["www.example.org."]),
+                               ("lab.example.org", "A", "NOERROR", []), ("no.example.org", "A", "NXDOMAIN", [])]:
+    said = zones.test_dns_answer(HostedZoneId=public, RecordName=name, RecordType=kind)
+    check((said["ResponseCode"], said["RecordData"]) == (code, data), f"{name}: {said}")
+refused("InvalidInput", 400, zones.test_dns_answer, HostedZoneId=zone, RecordName="db.corp.example", RecordType="A")
+change_public("DELETE")
+
 change("DELETE", {**records[0], "TTL": 30}, *records[1:])
 zones.delete_hosted_zone(Id=zone)
 zones.delete_hosted_zone(Id=public)

@@ -118,6 +118,9 @@ fn interface(
     match (instance, interface) {
         (Some(id), None) => {
             let instance = tx.get::<Instance>(&id)?;
+            if instance.network_interfaces.len() > 1 && !tx.is_structural() {
+                return Err(error::several_interfaces(&id));
+            }
             let primary = instance.network_interfaces.first().cloned();
             primary.ok_or_else(|| error::incorrect_instance_state(&id, "running"))
         }

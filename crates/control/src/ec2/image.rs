@@ -138,7 +138,7 @@ const FIELDS: &[Field<Image>] = &[
     ("virtualization-type", |_, _| one("hvm")),
 ];
 
-const ROOT_DEVICE: &str = "/dev/xvda";
+pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
 
 pub(crate) fn describe_images(reader: &Reader<'_>, request: DescribeImages) -> Reply {
     reader.check_filters(FIELDS)?;

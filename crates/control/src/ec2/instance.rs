@@ -1,29 +1,30 @@
-//! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`,
-//! `DescribeInstances`). Their life is in [`super::instance_state`].
+//! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`). How they
+//! are found and shown is in `show`, their life in [`super::instance_state`].
 //!
-//! Images, keys and volumes are taken and not simulated; of an instance profile the name counts,
-//! which the metadata service shows as its role.
+//! Images and volumes are taken and not simulated; of an instance profile the name counts, which
+//! the metadata service shows as its role. What makes no difference to packets is in
+//! [`super::instance_attribute`].
 
-use std::collections::BTreeMap;
+mod show;
+
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::{Value, json};
-use smol_str::SmolStr;
+use serde_json::json;
+use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
-use crate::clock::iso8601;
-use crate::describe::{Field, Reader};
+use crate::ec2::instance_attribute::{Attributes, ShutdownBehavior};
 use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
-use crate::ec2::metadata_options::{self, MetadataRequest};
+use crate::ec2::metadata_options::MetadataRequest;
 use crate::ec2::network_interface::{self, AddressRequest, NewInterface};
-use crate::ec2::{default_vpc, instance_state, instance_type, interface_attachment};
+use crate::ec2::{default_vpc, instance_state, instance_type, interface_attachment, key_pair};
 use crate::error;
-use crate::kind::Kind;
-use crate::state::{Launch, State};
+use crate::state::Launch;
 use crate::transaction::Transaction;
-use crate::view::{each, maybe, one, tags, word};
+
+pub(crate) use show::describe_instances;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -56,25 +57,31 @@ pub(crate) struct RunInstances {
     _credit_specification: Option<IgnoredAny>,
     #[serde(default, rename = "CpuOptions")]
     _cpu_options: Option<IgnoredAny>,
-    #[serde(default, rename = "DisableApiStop")]
-    _disable_api_stop: Option<IgnoredAny>,
-    #[serde(default, rename = "DisableApiTermination")]
-    _disable_api_termination: Option<IgnoredAny>,
-    #[serde(default, rename = "EbsOptimized")]
-    _ebs_optimized: Option<IgnoredAny>,
+    #[serde(default)]
+    disable_api_stop: bool,
+    #[serde(default)]
+    disable_api_termination: bool,
+    #[serde(default)]
+    ebs_optimized: bool,
     iam_instance_profile: Option<InstanceProfile>,
     #[serde(default)]
     metadata_options: MetadataRequest,
-    #[serde(default, rename = "InstanceInitiatedShutdownBehavior")]
-    _instance_initiated_shutdown_behavior: Option<IgnoredAny>,
+    #[serde(default)]
+    instance_initiated_shutdown_behavior: ShutdownBehavior,
     #[serde(default, rename = "MaintenanceOptions")]
     _maintenance_options: Option<IgnoredAny>,
-    #[serde(default, rename = "Monitoring")]
-    _monitoring: Option<IgnoredAny>,
+    #[serde(default)]
+    monitoring: Monitoring,
     #[serde(default, rename = "PrivateDnsNameOptions")]
     _private_dns_name_options: Option<IgnoredAny>,
-    #[serde(default, rename = "UserData")]
-    _user_data: Option<IgnoredAny>,
+    user_data: Option<SmolStr>,
+}
+
+/// Whether metrics come every minute; they do so here in any case.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Monitoring {
+    enabled: bool,
 }
 
 /// Where an instance is to stand. Beyond the zone nothing is simulated.
@@ -111,6 +118,12 @@ struct InstanceProfile {
 }
 
 impl InstanceProfile {
+    fn arn(&self, account: &str) -> Option<SmolStr> {
+        let named =
+            |name: &SmolStr| format_smolstr!("arn:aws:iam::{account}:instance-profile/{name}");
+        self.arn.clone().or_else(|| self.name.as_ref().map(named))
+    }
+
     fn role(&self) -> Option<SmolStr> {
         let from_arn = || self.arn.as_ref()?.rsplit('/').next().map(SmolStr::from);
         self.name.clone().or_else(from_arn)
@@ -152,7 +165,14 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
             last",
         ));
     }
+    if let Some(name) = &request.key_name
+        && !tx.is_structural()
+    {
+        key_pair::require(tx, name)?;
+    }
     let interfaces = request.interfaces(tx)?;
+    // Volumes are not simulated, and neither are their tags.
+    tx.tags_of("volume")?;
     let reservation_id = SmolStr::new(tx.new_text_id("r"));
     let mut made = Vec::new();
     for index in 0..request.max_count {
@@ -162,6 +182,8 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
             index,
             image_id: request.image_id.clone(),
             key_name: request.key_name.clone(),
+            user_data: request.user_data.clone(),
+            attributes: request.attributes(&tx.owner),
         };
         tx.state.launches.insert(id.clone(), launch);
         made.push(id);
@@ -169,7 +191,7 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
     let mut shown = Vec::new();
     for id in &made {
         let instance = tx.get::<Instance>(id)?;
-        shown.push(show(instance, tx.state, &tx.region));
+        shown.push(show::show(instance, tx.state, &tx.region));
     }
     for id in &made {
         tx.settle_after::<Instance>(id, tx.config.delays.instance_start);
@@ -183,6 +205,19 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
 }
 
 impl RunInstances {
+    fn attributes(&self, account: &str) -> Attributes {
+        let profile = self.iam_instance_profile.as_ref();
+        Attributes {
+            disable_api_stop: self.disable_api_stop,
+            disable_api_termination: self.disable_api_termination,
+            shutdown_behavior: self.instance_initiated_shutdown_behavior,
+            ebs_optimized: self.ebs_optimized,
+            user_data: self.user_data.clone(),
+            is_monitored: self.monitoring.enabled,
+            profile: profile.and_then(|it| it.arn(account)),
+        }
+    }
+
     /// The interfaces wanted, in the order of their device indices. The parameters at the top level
     /// stand for a single new one.
     fn interfaces(&self, tx: &Transaction<'_>) -> Result<Vec<InterfaceRequest>, ApiError> {
@@ -296,6 +331,7 @@ fn launch(
             .as_ref()
             .and_then(InstanceProfile::role),
         launch_time: tx.utc(),
+        reboots: 0,
         owner_id: tx.owner.clone(),
         tags: tx.tags::<Instance>()?,
     };
@@ -359,149 +395,4 @@ fn interface(
         tx.state.delete_on_termination.insert(id.clone());
     }
     Ok(id)
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct DescribeInstances {
-    #[serde(default)]
-    instance_ids: Vec<InstanceId>,
-}
-
-pub(crate) const FIELDS: &[Field<Instance>] = &[
-    ("instance-id", |it, _| one(&it.instance_id)),
-    ("instance-type", |it, _| one(&it.instance_type)),
-    ("instance-state-name", |it, _| one(word(it.state))),
-    ("instance-state-code", |it, _| {
-        one(instance_state::code(it.state))
-    }),
-    ("subnet-id", |it, _| one(&it.subnet_id)),
-    ("vpc-id", |it, _| one(&it.vpc_id)),
-    ("owner-id", |it, _| one(&it.owner_id)),
-    ("availability-zone", |it, resources| {
-        maybe(
-            resources
-                .subnets
-                .get(&it.subnet_id)
-                .map(|subnet| &subnet.availability_zone),
-        )
-    }),
-    ("private-ip-address", |it, resources| {
-        maybe(primary(it, resources).map(|interface| interface.private_ip_address))
-    }),
-    ("ip-address", |it, resources| {
-        maybe(public_ip(it, resources))
-    }),
-    ("source-dest-check", |it, resources| {
-        maybe(primary(it, resources).map(|interface| interface.source_dest_check))
-    }),
-    ("instance.group-id", |it, resources| {
-        each(primary(it, resources).into_iter().flat_map(|it| &it.groups))
-    }),
-    ("network-interface.network-interface-id", |it, _| {
-        each(&it.network_interfaces)
-    }),
-    (
-        "network-interface.addresses.private-ip-address",
-        |it, resources| {
-            let interfaces = interfaces(it, resources).flat_map(|it| &it.private_ip_addresses);
-            each(interfaces.map(|it| it.private_ip_address))
-        },
-    ),
-    ("network-interface.subnet-id", |it, resources| {
-        each(interfaces(it, resources).map(|it| &it.subnet_id))
-    }),
-    ("network-interface.vpc-id", |it, resources| {
-        each(interfaces(it, resources).map(|it| &it.vpc_id))
-    }),
-    ("network-interface.group-id", |it, resources| {
-        each(interfaces(it, resources).flat_map(|it| &it.groups))
-    }),
-];
-
-fn interfaces<'a>(
-    instance: &'a Instance,
-    resources: &'a Resources,
-) -> impl Iterator<Item = &'a NetworkInterface> {
-    let ids = instance.network_interfaces.iter();
-    ids.filter_map(|id| resources.network_interfaces.get(id))
-        .map(|it| it.as_ref())
-}
-
-fn primary<'a>(instance: &'a Instance, resources: &'a Resources) -> Option<&'a NetworkInterface> {
-    interfaces(instance, resources).next()
-}
-
-fn public_ip(instance: &Instance, resources: &Resources) -> Option<Ipv4Addr> {
-    let address = primary(instance, resources)?.private_ip_addresses.first()?;
-    Some(address.association.as_ref()?.public_ip)
-}
-
-pub(crate) fn describe_instances(reader: &Reader<'_>, request: DescribeInstances) -> Reply {
-    if !request.instance_ids.is_empty() && reader.arguments.max_results.is_some() {
-        return Err(error::combination(
-            "The parameter instancesSet cannot be used with the parameter maxResults",
-        ));
-    }
-    let mut reservations: BTreeMap<SmolStr, Vec<&Instance>> = BTreeMap::new();
-    for instance in reader.select(&request.instance_ids, FIELDS)? {
-        let launch = reader.state.launches.get(&instance.instance_id);
-        let id = launch.map_or_else(SmolStr::default, |it| it.reservation_id.clone());
-        reservations.entry(id).or_default().push(instance);
-    }
-    let all: Vec<_> = reservations.iter().collect();
-    reader.page(
-        "Reservations",
-        all,
-        |(id, _)| id.to_string(),
-        |(id, instances)| {
-            let region = reader.region();
-            let shown: Vec<_> = instances
-                .iter()
-                .map(|it| show(it, reader.state, region))
-                .collect();
-            let owner = instances.first().map(|it| &it.owner_id);
-            json!({ "ReservationId": id, "OwnerId": owner, "Groups": [], "Instances": shown })
-        },
-    )
-}
-
-fn show(instance: &Instance, state: &State, region: &str) -> Value {
-    let resources = &state.resources;
-    let launch = state.launches.get(&instance.instance_id);
-    let primary = primary(instance, resources);
-    let zone = resources
-        .subnets
-        .get(&instance.subnet_id)
-        .map(|it| &it.availability_zone);
-    let private_ip = primary.map(|it| it.private_ip_address);
-    let public_ip = public_ip(instance, resources);
-    let lives = primary.is_some();
-    json!({
-        "InstanceId": instance.instance_id,
-        "InstanceType": instance.instance_type,
-        "State": instance_state::show(instance.state),
-        "ImageId": launch.and_then(|it| it.image_id.as_ref()),
-        "KeyName": launch.and_then(|it| it.key_name.as_ref()),
-        "AmiLaunchIndex": launch.map_or(0, |it| it.index),
-        "LaunchTime": iso8601(instance.launch_time),
-        "Placement": { "AvailabilityZone": zone, "Tenancy": "default" },
-        "Monitoring": { "State": "disabled" },
-        "Architecture": "x86_64",
-        "PrivateIpAddress": private_ip,
-        "PrivateDnsName": private_ip.map(|it| private_dns_name(region, it)),
-        "PublicIpAddress": public_ip,
-        "PublicDnsName": public_ip.map(|it| public_dns_name(region, it)),
-        "SubnetId": lives.then_some(&instance.subnet_id),
-        "VpcId": lives.then_some(&instance.vpc_id),
-        "NetworkInterfaces": interfaces(instance, resources)
-            .map(|it| network_interface::show_on_instance(it, state, region)).collect::<Vec<_>>(),
-        "SecurityGroups": primary.map(|it| network_interface::show_groups(&it.groups, resources)),
-        "SourceDestCheck": primary.map(|it| it.source_dest_check),
-        "MetadataOptions": metadata_options::show(&instance.metadata_options),
-        "Hypervisor": "xen",
-        "VirtualizationType": "hvm",
-        "RootDeviceType": "ebs",
-        "Tags": tags(instance.tags()),
-    })
 }

@@ -1,21 +1,18 @@
 //! The life of an instance (Amazon EC2 API Reference: `StartInstances`, `StopInstances`,
-//! `TerminateInstances`, `ModifyInstanceAttribute`; EC2 User Guide, "Instance lifecycle").
+//! `TerminateInstances`, `RebootInstances`; EC2 User Guide, "Instance lifecycle").
 
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use smol_str::SmolStr;
 use wirelab_model::*;
 
-use crate::describe::Reader;
-use crate::ec2::network_interface::{checked_groups, show_groups};
-use crate::ec2::{Settled, instance, instance_type, interface_attachment, network_interface};
-use crate::request::{Flag, Text};
+use crate::describe::{Field, Reader};
+use crate::ec2::{Settled, instance_attribute, interface_attachment, network_interface};
 use crate::state::State;
 use crate::transaction::Transaction;
-use crate::view::done;
+use crate::view::{done, maybe, one, word};
 use crate::{error, network};
 
 #[derive(Deserialize)]
@@ -90,7 +87,10 @@ fn stop(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<(), ApiError> {
         InstanceState::Running | InstanceState::Pending => {}
         _ => return Err(wrong_state(id, "stopped")),
     }
-    instance.state = InstanceState::Stopping;
+    if instance_attribute::of(tx.state, id).disable_api_stop {
+        return Err(error::protected(id, "stopped", "disableApiStop"));
+    }
+    tx.edit::<Instance>(id)?.state = InstanceState::Stopping;
     if take_public_address(tx, id)? {
         tx.state.public_when_started.insert(id.clone());
     }
@@ -106,9 +106,31 @@ fn terminate(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<(), ApiError> 
     ) {
         return Ok(());
     }
-    instance.state = InstanceState::ShuttingDown;
+    if instance_attribute::of(tx.state, id).disable_api_termination {
+        return Err(error::protected(id, "terminated", "disableApiTermination"));
+    }
+    tx.edit::<Instance>(id)?.state = InstanceState::ShuttingDown;
     tx.state.public_when_started.remove(id);
     tx.settle_after::<Instance>(id, tx.config.delays.instance_stop);
+    Ok(())
+}
+
+pub(crate) fn reboot_instances(tx: &mut Transaction<'_>, request: StartInstances) -> Reply {
+    for id in &request.instance_ids {
+        reboot(tx, id)?;
+    }
+    Ok(done())
+}
+
+/// The state stays; what a reboot means to the machine is the data plane's. Of terminated instances
+/// it is not heeded.
+fn reboot(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<(), ApiError> {
+    let instance = tx.edit::<Instance>(id)?;
+    match instance.state {
+        InstanceState::Running => instance.reboots += 1,
+        InstanceState::Terminated | InstanceState::ShuttingDown => {}
+        _ => return Err(wrong_state(id, "rebooted")),
+    }
     Ok(())
 }
 
@@ -202,118 +224,6 @@ pub(crate) fn show(state: InstanceState) -> Value {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct ModifyInstanceAttribute {
-    instance_id: InstanceId,
-    source_dest_check: Option<Flag>,
-    instance_type: Option<Text>,
-    groups: Option<Vec<SecurityGroupId>>,
-}
-
-pub(crate) fn modify_instance_attribute(
-    tx: &mut Transaction<'_>,
-    request: ModifyInstanceAttribute,
-) -> Reply {
-    let instance = tx.get::<Instance>(&request.instance_id)?.clone();
-    let given = [
-        request.source_dest_check.is_some(),
-        request.instance_type.is_some(),
-        request.groups.is_some(),
-    ];
-    match given.iter().filter(|given| **given).count() {
-        1 => {}
-        0 => {
-            return Err(error::missing_one_of(
-                "SourceDestCheck, InstanceType, Groups",
-            ));
-        }
-        _ => {
-            return Err(error::combination(
-                "Fields for multiple attribute types specified",
-            ));
-        }
-    }
-    if let Some(text) = request.instance_type {
-        if instance.state != InstanceState::Stopped {
-            return Err(error::incorrect_instance_state(
-                &request.instance_id,
-                "stopped",
-            ));
-        }
-        let kind = instance_type::known(&text.value)?;
-        if instance.network_interfaces.len() > kind.interfaces {
-            let limit = kind.interfaces;
-            return Err(error::attachment_limit(
-                &request.instance_id,
-                &text.value,
-                limit,
-            ));
-        }
-        for id in &instance.network_interfaces {
-            instance_type::check_interface(&kind, tx.get::<NetworkInterface>(id)?)?;
-        }
-        let instance = tx.edit::<Instance>(&request.instance_id)?;
-        instance.instance_type = text.value;
-        instance.nitro_generation = kind.nitro_generation;
-        return Ok(done());
-    }
-    let [interface] = instance.network_interfaces.as_slice() else {
-        return Err(error::invalid_parameter_value(format_args!(
-            "There are multiple interfaces attached to instance '{}'. Please specify an interface \
-            ID for the operation instead.",
-            request.instance_id
-        )));
-    };
-    if let Some(groups) = request.groups {
-        let groups = checked_groups(tx, &instance.vpc_id, groups)?;
-        tx.edit::<NetworkInterface>(interface)?.groups = groups;
-    }
-    if let Some(flag) = request.source_dest_check {
-        tx.edit::<NetworkInterface>(interface)?.source_dest_check = flag.value;
-    }
-    Ok(done())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(crate) struct DescribeInstanceAttribute {
-    instance_id: InstanceId,
-    attribute: InstanceAttribute,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum InstanceAttribute {
-    GroupSet,
-    InstanceType,
-    SourceDestCheck,
-}
-
-pub(crate) fn describe_instance_attribute(
-    reader: &Reader<'_>,
-    request: DescribeInstanceAttribute,
-) -> Reply {
-    let instance = reader.get::<Instance>(&request.instance_id)?;
-    let interfaces = &reader.resources().network_interfaces;
-    let primary = instance.network_interfaces.first();
-    let primary = primary.and_then(|id| interfaces.get(id));
-    let (name, value) = match request.attribute {
-        InstanceAttribute::GroupSet => {
-            let groups = primary.map(|it| show_groups(&it.groups, reader.resources()));
-            ("Groups", json!(groups))
-        }
-        InstanceAttribute::InstanceType => {
-            ("InstanceType", json!({ "Value": instance.instance_type }))
-        }
-        InstanceAttribute::SourceDestCheck => {
-            let value = primary.map(|it| it.source_dest_check);
-            ("SourceDestCheck", json!({ "Value": value }))
-        }
-    };
-    Ok(json!({ "InstanceId": request.instance_id, name: value }))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct DescribeInstanceStatus {
     #[serde(default)]
     instance_ids: Vec<InstanceId>,
@@ -321,29 +231,55 @@ pub(crate) struct DescribeInstanceStatus {
     include_all_instances: bool,
 }
 
+/// What `DescribeInstanceStatus` says of an instance's checks: status and reachability.
+fn checks(state: InstanceState) -> (&'static str, Option<&'static str>) {
+    match state {
+        InstanceState::Running => ("ok", Some("passed")),
+        InstanceState::Pending => ("initializing", Some("initializing")),
+        _ => ("not-applicable", None),
+    }
+}
+
+const STATUS_FIELDS: &[Field<Instance>] = &[
+    ("availability-zone", |it, resources| {
+        let subnet = resources.subnets.get(&it.subnet_id);
+        maybe(subnet.map(|it| &it.availability_zone))
+    }),
+    ("event.code", |_, _| Vec::new()),
+    ("instance-state-code", |it, _| one(code(it.state))),
+    ("instance-state-name", |it, _| one(word(it.state))),
+    ("instance-status.status", |it, _| one(checks(it.state).0)),
+    ("instance-status.reachability", |it, _| {
+        maybe(checks(it.state).1)
+    }),
+    ("operator.managed", |_, _| one(false)),
+    ("system-status.status", |it, _| one(checks(it.state).0)),
+    ("system-status.reachability", |it, _| {
+        maybe(checks(it.state).1)
+    }),
+];
+
 pub(crate) fn describe_instance_status(
     reader: &Reader<'_>,
     request: DescribeInstanceStatus,
 ) -> Reply {
-    let mut chosen = reader.select(&request.instance_ids, instance::FIELDS)?;
+    let mut chosen = reader.select(&request.instance_ids, STATUS_FIELDS)?;
     chosen.retain(|it| request.include_all_instances || it.state == InstanceState::Running);
     reader.page(
         "InstanceStatuses",
         chosen,
         |it| it.instance_id.to_string(),
         |it| {
-            let status: SmolStr = match it.state {
-                InstanceState::Running => "ok".into(),
-                InstanceState::Pending => "initializing".into(),
-                _ => "not-applicable".into(),
-            };
+            let (status, reachability) = checks(it.state);
+            let details = reachability.map(|it| json!([{ "Name": "reachability", "Status": it }]));
+            let status = json!({ "Status": status, "Details": details });
             let subnet = reader.resources().subnets.get(&it.subnet_id);
             json!({
                 "InstanceId": it.instance_id,
                 "AvailabilityZone": subnet.map(|it| &it.availability_zone),
                 "InstanceState": show(it.state),
-                "InstanceStatus": { "Status": status },
-                "SystemStatus": { "Status": status },
+                "InstanceStatus": status,
+                "SystemStatus": status,
             })
         },
     )

@@ -409,6 +409,10 @@ const FIELDS: &[Field<NetworkAcl>] = &[
     ("entry.cidr", |it, _| {
         each(it.entries.iter().map(|it| it.cidr_block))
     }),
+    ("entry.ipv6-cidr", |it, _| {
+        let blocks = it.entries.iter().map(|it| it.cidr_block);
+        each(blocks.filter(|it| matches!(it, IpNet::V6(_))))
+    }),
     ("entry.egress", |it, _| {
         each(it.entries.iter().map(|it| it.egress))
     }),

@@ -305,6 +305,24 @@ const FIELDS: &[Field<NetworkInterface>] = &[
         each(groups.map(|group| &group.group_name))
     }),
     ("private-ip-address", |it, _| one(it.private_ip_address)),
+    ("private-dns-name", |it, resources| {
+        maybe(region(it, resources).map(|region| private_dns_name(region, it.private_ip_address)))
+    }),
+    ("addresses.association.owner-id", |it, _| {
+        each(associations(it).map(|association| ip_owner(association, &it.owner_id)))
+    }),
+    ("association.ip-owner-id", |it, _| {
+        each(associations(it).map(|association| ip_owner(association, &it.owner_id)))
+    }),
+    ("association.public-dns-name", |it, resources| {
+        let region = region(it, resources);
+        let names = associations(it).map(|it| Some(public_dns_name(region?, it.public_ip)));
+        each(names.flatten())
+    }),
+    ("attachment.instance-owner-id", |it, _| {
+        maybe(it.attachment.as_ref().map(|_| &it.owner_id))
+    }),
+    ("operator.managed", |_, _| one(false)),
     ("addresses.private-ip-address", |it, _| {
         each(
             it.private_ip_addresses
@@ -348,12 +366,24 @@ const FIELDS: &[Field<NetworkInterface>] = &[
     }),
 ];
 
+fn region<'a>(interface: &NetworkInterface, resources: &'a Resources) -> Option<&'a SmolStr> {
+    resources.vpcs.get(&interface.vpc_id).map(|it| &it.region)
+}
+
+/// Addresses that nobody allocated are Amazon's.
+fn ip_owner<'a>(association: &InterfaceAssociation, owner: &'a str) -> &'a str {
+    match association.allocation_id {
+        Some(_) => owner,
+        None => "amazon",
+    }
+}
+
 fn associations(interface: &NetworkInterface) -> impl Iterator<Item = &InterfaceAssociation> {
     let addresses = interface.private_ip_addresses.iter();
     addresses.filter_map(|address| address.association.as_ref())
 }
 
-fn status(interface: &NetworkInterface) -> &'static str {
+pub(crate) fn status(interface: &NetworkInterface) -> &'static str {
     if interface.attachment.is_some() {
         "in-use"
     } else {

@@ -22,13 +22,27 @@ pub(crate) struct DescribeAvailabilityZones {
     _all_availability_zones: Option<IgnoredAny>,
 }
 
+/// Name and id.
 type Zone = (SmolStr, SmolStr);
+
+/// The Region of a zone: its name less the letter.
+fn region_of(zone: &Zone) -> &str {
+    &zone.0[..zone.0.len() - 1]
+}
 
 const FIELDS: &[Field<Zone>] = &[
     ("zone-name", |it, _| one(&it.0)),
     ("zone-id", |it, _| one(&it.1)),
     ("state", |_, _| one("available")),
     ("zone-type", |_, _| one("availability-zone")),
+    ("region-name", |it, _| one(region_of(it))),
+    ("group-name", |it, _| one(region_of(it))),
+    ("group-long-name", |it, _| one(region_of(it))),
+    ("network-border-group", |it, _| one(region_of(it))),
+    ("opt-in-status", |_, _| one("opt-in-not-required")),
+    ("message", |_, _| Vec::new()),
+    ("parent-zone-id", |_, _| Vec::new()),
+    ("parent-zone-name", |_, _| Vec::new()),
 ];
 
 pub(crate) fn describe_availability_zones(

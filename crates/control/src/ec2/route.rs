@@ -345,16 +345,26 @@ fn other_network(table: &RouteTable, what: &str, id: &str) -> ApiError {
     ))
 }
 
+/// Routes call every gateway that is not there the same.
+fn of_routes(id: &str, error: ApiError) -> ApiError {
+    match error.code.ends_with(".NotFound") {
+        true => error::gateway_not_found(id),
+        false => error,
+    }
+}
+
 /// `GatewayId` names an internet gateway or a virtual private gateway.
 fn gateway(tx: &Transaction<'_>, table: &RouteTable, id: &str) -> Result<RouteTarget, ApiError> {
     let (vpc_id, target) = if id.starts_with("igw-") {
-        let gateway = tx.get::<InternetGateway>(&InternetGatewayId::new(id))?;
+        let gateway = tx.get::<InternetGateway>(&InternetGatewayId::new(id));
+        let gateway = gateway.map_err(|error| of_routes(id, error))?;
         (
             &gateway.vpc_id,
             RouteTarget::InternetGateway(gateway.internet_gateway_id.clone()),
         )
     } else if id.starts_with("vgw-") {
-        let gateway = tx.get::<VpnGateway>(&VpnGatewayId::new(id))?;
+        let gateway = tx.get::<VpnGateway>(&VpnGatewayId::new(id));
+        let gateway = gateway.map_err(|error| of_routes(id, error))?;
         (
             &gateway.vpc_id,
             RouteTarget::VpnGateway(gateway.vpn_gateway_id.clone()),

@@ -29,6 +29,9 @@ pub(crate) fn create_security_group(
     let vpc_id = vpc_id.ok_or_else(error::vpc_not_specified)?;
     tx.get::<Vpc>(&vpc_id)?;
     check_name(&request.group_name)?;
+    if request.description.is_empty() && !tx.is_structural() {
+        return Err(error::missing_parameter("GroupDescription"));
+    }
     check_description("security group", &request.description)?;
     if tx.each::<SecurityGroup>().count() >= tx.config.quotas.security_groups {
         return Err(error::group_limit());

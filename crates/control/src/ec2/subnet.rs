@@ -10,7 +10,7 @@ use crate::describe::{Field, Reader};
 use crate::ec2::{network_acl, route_table};
 use crate::request::Flag;
 use crate::transaction::Transaction;
-use crate::view::{done, maybe, one, tags, word};
+use crate::view::{done, each, maybe, one, tags, word};
 use crate::{error, network};
 
 #[derive(Deserialize)]
@@ -267,6 +267,26 @@ const FIELDS: &[Field<Subnet>] = &[
         one(network::free_addresses(resources, it))
     }),
     ("default-for-az", |it, _| one(it.default_for_az)),
+    ("defaultForAz", |it, _| one(it.default_for_az)),
+    ("subnet-arn", |it, resources| {
+        let vpc = resources.vpcs.get(&it.vpc_id);
+        maybe(vpc.map(|vpc| arn(it, &vpc.region)))
+    }),
+    ("ipv6-cidr-block-association.association-id", |it, _| {
+        let blocks = it.ipv6_cidr_block.iter();
+        each(blocks.filter_map(|cidr| {
+            let shown = show_ipv6_block(&it.subnet_id, *cidr, "associated");
+            shown["AssociationId"].as_str().map(str::to_owned)
+        }))
+    }),
+    ("ipv6-cidr-block-association.state", |it, _| {
+        maybe(it.ipv6_cidr_block.map(|_| "associated"))
+    }),
+    ("ipv6-native", |_, _| one(false)),
+    ("enable-dns64", |_, _| one(false)),
+    ("map-customer-owned-ip-on-launch", |_, _| one(false)),
+    ("outpost-arn", |_, _| Vec::new()),
+    ("customer-owned-ipv4-pool", |_, _| Vec::new()),
     ("map-public-ip-on-launch", |it, _| {
         one(it.map_public_ip_on_launch)
     }),
@@ -280,11 +300,12 @@ pub(crate) fn describe_subnets(reader: &Reader<'_>, request: DescribeSubnets) ->
     })
 }
 
+fn arn(subnet: &Subnet, region: &str) -> String {
+    let (owner, id) = (&subnet.owner_id, &subnet.subnet_id);
+    format!("arn:aws:ec2:{region}:{owner}:subnet/{id}")
+}
+
 pub(crate) fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Value {
-    let arn = format!(
-        "arn:aws:ec2:{region}:{}:subnet/{}",
-        subnet.owner_id, subnet.subnet_id
-    );
     let ipv6: Vec<_> = subnet
         .ipv6_cidr_block
         .iter()
@@ -303,7 +324,7 @@ pub(crate) fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Valu
         "DefaultForAz": subnet.default_for_az,
         "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
         "OwnerId": subnet.owner_id,
-        "SubnetArn": arn,
+        "SubnetArn": arn(subnet, region),
         "Tags": tags(&subnet.tags),
     })
 }

@@ -1,11 +1,14 @@
 //! Tags on resources of every type (Amazon EC2 API Reference: `CreateTags` and its kin).
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::json;
 use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
+use crate::ec2::key_pair::KeyPairs;
 use crate::ec2::security_group_rule;
 use crate::error;
 use crate::kind;
@@ -112,6 +115,13 @@ fn edit_tags(
         edit(tx.state.rule_tags.entry(id).or_default());
         return Ok(());
     }
+    if prefix == KeyPairs::PREFIX {
+        let realm = tx.realm().clone();
+        let all = Arc::make_mut(&mut tx.state.key_pairs);
+        let tags = all.tags_mut(&realm, id);
+        edit(tags.ok_or_else(|| error::key_pair_not_found(id))?);
+        return Ok(());
+    }
     let is_owned = tx.owns(id);
     match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
         Some(tags) => {
@@ -141,6 +151,8 @@ pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
     let insights = reader.state.insights.all_tags();
     let insights = insights.filter(|(id, ..)| reader.owns(id));
     all.extend(insights);
+    let pairs = reader.state.key_pairs.all_tags(reader.realm());
+    all.extend(pairs.map(|(id, tags)| (id, KeyPairs::TAG_TYPE, tags)));
     for group in reader.each::<SecurityGroup>() {
         let rules = group.rules.iter().map(|it| &it.security_group_rule_id);
         let tagged = rules.filter_map(|id| Some((id, reader.state.rule_tags.get(id)?)));

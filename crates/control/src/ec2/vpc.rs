@@ -196,7 +196,19 @@ const FIELDS: &[Field<Vpc>] = &[
         each(&it.ipv6_cidr_blocks)
     }),
     ("dhcp-options-id", |it, _| one(dhcp_options(it))),
+    ("cidr-block-association.state", |it, _| {
+        each(it.cidr_blocks.iter().map(|_| "associated"))
+    }),
+    ("ipv6-cidr-block-association.association-id", |it, _| {
+        let blocks = it.ipv6_cidr_blocks.iter();
+        each(blocks.map(|cidr| association_id(&it.vpc_id, *cidr)))
+    }),
+    ("ipv6-cidr-block-association.state", |it, _| {
+        each(it.ipv6_cidr_blocks.iter().map(|_| "associated"))
+    }),
     ("is-default", |it, _| one(it.is_default)),
+    ("isDefault", |it, _| one(it.is_default)),
+    ("dhcpOptionsId", |it, _| one(dhcp_options(it))),
     ("owner-id", |it, _| one(&it.owner_id)),
     ("state", |it, _| one(word(it.state))),
 ];

@@ -126,7 +126,7 @@ fn first_records(name: &SmolStr, private: bool, tx: &Transaction<'_>) -> Vec<Rec
     ]
 }
 
-fn name_servers(zone: &HostedZone) -> Vec<SmolStr> {
+pub(super) fn name_servers(zone: &HostedZone) -> Vec<SmolStr> {
     let mut records = zone.records.iter();
     let servers = records.find(|it| it.record_type == RecordSetType::NS && it.name == zone.name);
     let values = servers.into_iter().flat_map(|it| &it.values);
@@ -158,6 +158,32 @@ pub(super) fn get_hosted_zone(reader: &Reader<'_>, request: ZoneRequest) -> Repl
         reply["DelegationSet"] = json!({ "NameServers": name_servers(zone) });
     }
     Ok(reply)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+pub(super) fn get_hosted_zone_count(reader: &Reader<'_>, _: Nothing) -> Reply {
+    let zones = reader.resources().hosted_zones.values();
+    let own = zones.filter(|it| it.owner_id == *reader.account());
+    Ok(json!({ "HostedZoneCount": own.count() }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct UpdateComment {
+    id: SmolStr,
+    comment: Option<SmolStr>,
+}
+
+/// Without a comment the old one goes.
+pub(super) fn update_comment(tx: &mut Transaction<'_>, request: UpdateComment) -> Reply {
+    let mut zone = own_zone(tx.resources(), &request.id, &tx.owner)?.clone();
+    zone.comment = request.comment.filter(|it| !it.is_empty());
+    let shown = show(&zone);
+    let zones = &mut tx.state.resources.hosted_zones;
+    zones.insert(zone.hosted_zone_id.clone(), zone.into());
+    Ok(json!({ "HostedZone": shown }))
 }
 
 pub(super) fn delete_hosted_zone(tx: &mut Transaction<'_>, request: ZoneRequest) -> Reply {

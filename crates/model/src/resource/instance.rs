@@ -97,6 +97,9 @@ pub struct Instance {
     pub iam_role: Option<SmolStr>,
     /// When it was started.
     pub launch_time: UnixTime,
+    /// How often it was asked to reboot. When it grows, the operating system shuts down and comes
+    /// up again; addresses and state stay.
+    pub reboots: u32,
     /// Owner.
     pub owner_id: SmolStr,
     /// Tags.

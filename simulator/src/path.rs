@@ -125,7 +125,7 @@ pub enum Answer {
     NotReached,
     /// Somebody listens, or answers the ping.
     Accepted,
-    /// RST or ICMP port unreachable: nobody listens.
+    /// RST or ICMP port unreachable: nobody listens, or the machine's firewall rejects.
     Refused,
     /// Nothing comes back, as from a port without answer or behind a firewall that drops.
     Silent,
@@ -244,6 +244,21 @@ impl Journey {
 }
 
 impl PathReport {
+    /// How a direction ends, in capitals; of an answer to a probe that does not arrive, how it would.
+    #[must_use]
+    pub fn outcome(&self, journey: &Journey) -> &'static str {
+        let is_answer = self
+            .back
+            .as_ref()
+            .is_some_and(|back| std::ptr::eq(back, journey));
+        match (is_answer && !self.forward.delivered(), journey.delivered()) {
+            (false, true) => "DELIVERED",
+            (false, false) => "DROPPED",
+            (true, true) => "WOULD BE DELIVERED",
+            (true, false) => "WOULD BE DROPPED",
+        }
+    }
+
     /// Whether the network would carry the probe and its answer, whatever the answer is.
     #[must_use]
     pub fn reachable(&self) -> bool {
@@ -255,9 +270,11 @@ impl PathReport {
     pub fn said(&self) -> Option<&'static str> {
         match (self.answer, self.forward.delivered()) {
             (Answer::Accepted | Answer::NotReached, _) => None,
-            (Answer::Refused, true) => Some("the machine refuses it: nobody listens there"),
+            (Answer::Refused, true) => {
+                Some("the machine refuses it: nobody listens there, or its own firewall rejects")
+            }
             (Answer::Refused, false) => {
-                Some("if it arrived, the machine would refuse it: nobody listens there")
+                Some("if it arrived, the machine would refuse it: no listener, or its firewall")
             }
             (Answer::Silent, true) if self.reached_service() => {
                 Some("the service is reached; it answers requests, not an empty probe")

@@ -224,6 +224,24 @@ fn a_single_file_of_any_name_is_opened_with_the_format_given() {
 }
 
 #[test]
+fn what_cloudwatch_has_exported_is_read_behind_the_time_of_each_event() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let exported: Vec<String> = lines()
+        .iter()
+        .filter(|line| !line.starts_with("version"))
+        .map(|line| format!("2024-03-05T09:00:00.000Z {line}"))
+        .collect();
+    write(folder.path(), "000000.gz", None, &exported);
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    // The message is the line as it was exported.
+    for query in QUERIES.iter().filter(|query| !query.contains("@message")) {
+        let expected = blocking::insights(query, &group(), &options()).expect("answers");
+        let result = blocking::insights_over_files(query, &logs, &options()).expect("answers");
+        assert_same("an export", query, &expected, &result);
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_named() {
     let folder = TempDir::new().expect("a temporary folder");
     let nothing = blocking::open_files(folder.path(), None).expect_err("nothing there");

@@ -127,11 +127,7 @@ impl PathDisplay<'_> {
                 write!(f, "  {again}")?;
             }
         }
-        f.write_str(if journey.delivered() {
-            "   DELIVERED"
-        } else {
-            "   DROPPED"
-        })
+        write!(f, "   {}", self.report.outcome(journey))
     }
 
     fn hop_by_hop(
@@ -164,11 +160,7 @@ impl PathDisplay<'_> {
                 writeln!(f, "{:INDENT$}{part}", "")?;
             }
         }
-        f.write_str(if journey.delivered() {
-            "     DELIVERED"
-        } else {
-            "     DROPPED"
-        })
+        write!(f, "     {}", self.report.outcome(journey))
     }
 
     /// Why a hop lets the probe pass, in words.

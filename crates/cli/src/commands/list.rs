@@ -1,12 +1,13 @@
 //! `wirelab list`: the labs, and how far you are.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde::Serialize;
+use wirelab_scenario::TaskKind;
 use wirelab_session::{Content, Session};
 
 use crate::args::{Json, TEMPLATE};
+use crate::commands::predict;
 use crate::failure::{Code, Failure};
 use crate::folder::Course;
 use crate::terminal::{bold, dim};
@@ -40,6 +41,9 @@ struct Listed {
     started: bool,
     /// Best result of a check so far.
     best: Option<u32>,
+    /// Whether nothing of it can be won any more: each task has its points, or is a prediction,
+    /// which counts once.
+    settled: bool,
 }
 
 impl Listed {
@@ -51,7 +55,7 @@ impl Listed {
 #[derive(Serialize)]
 struct List {
     current: Option<String>,
-    /// The first lab in the order that is not solved.
+    /// The first lab in the order in which something can still be won.
     next: Option<String>,
     labs: Vec<Listed>,
     /// Where labs are looked for.
@@ -74,7 +78,7 @@ pub(crate) fn page() -> Result<String, Failure> {
     Ok(print(&list()?))
 }
 
-/// The first lab in the course's order that is not solved.
+/// The first lab in the course's order in which something can still be won.
 pub(crate) fn next() -> Result<Option<String>, Failure> {
     Ok(list()?.next)
 }
@@ -88,7 +92,7 @@ fn list() -> Result<List, Failure> {
             labs.push(listed(&content, course.as_ref(), &part.title, name)?);
         }
     }
-    let next = labs.iter().find(|lab| !lab.is_solved());
+    let next = labs.iter().find(|lab| !lab.settled);
     Ok(List {
         current: course.as_ref().map(|course| course.current().to_owned()),
         next: next.map(|lab| lab.name.clone()),
@@ -106,7 +110,12 @@ fn listed(
     let lab = content.lab(name)?;
     let folder = course.map(|course| course.lab_folder(name));
     let folder = folder.filter(|folder| Session::find(folder).as_ref() == Some(folder));
+    let session = folder
+        .as_ref()
+        .and_then(|it| Session::open(it, content).ok());
     Ok(Listed {
+        best: session.as_ref().and_then(Session::best_check),
+        settled: session.is_some_and(|session| is_settled(&session)),
         name: lab.name,
         title: lab.title,
         part: part.to_owned(),
@@ -115,13 +124,18 @@ fn listed(
         teaches: lab.teaches,
         requires: lab.requires,
         started: folder.is_some(),
-        best: folder.as_deref().and_then(|folder| best(folder, content)),
     })
 }
 
-/// The best result noted in the journal.
-fn best(folder: &Path, content: &Content) -> Option<u32> {
-    Session::open(folder, content).ok()?.best_check()
+fn is_settled(session: &Session) -> bool {
+    let mut tasks = session.lab().tasks.iter();
+    tasks.all(|task| {
+        let is_over = match &task.kind {
+            TaskKind::Prediction(it) => !predict::is_open(session, task, it),
+            _ => false,
+        };
+        is_over || session.best_of(&task.name) == Some(task.points)
+    })
 }
 
 fn print(list: &List) -> String {

@@ -92,13 +92,18 @@ fn predictions(session: &Session) -> Vec<(LabTask, PredictionTask)> {
     tasks.collect()
 }
 
+/// Whether a prediction can still be made.
+pub(crate) fn is_open(session: &Session, task: &LabTask, it: &PredictionTask) -> bool {
+    match it.is_played() {
+        true => prediction(session.log(), &task.name, it).is_none(),
+        false => session.reached() <= it.at,
+    }
+}
+
 fn stands(session: &Session, task: &LabTask, it: &PredictionTask) -> Stands {
     let said = prediction(session.log(), &task.name, it).map(str::to_owned);
     Stands {
-        open: match it.is_played() {
-            true => said.is_none(),
-            false => session.reached() <= it.at,
-        },
+        open: is_open(session, task, it),
         until: (!it.is_played()).then(|| it.at.to_string()),
         task: task.name.clone(),
         said,
@@ -120,7 +125,7 @@ fn list(session: &Session, json: bool) -> Result<Code, Failure> {
     }
     for it in all {
         let state = match (&it.until, it.open) {
-            (Some(until), true) => format!("open until {until}"),
+            (Some(until), true) => format!("open until time goes on from {until}"),
             (None, true) => format!("open: `wirelab predict {}` makes it", it.task),
             (_, false) if it.said.is_none() => "over, and nothing was said".to_owned(),
             (_, false) => "made: `wirelab check` says what came of it".to_owned(),

@@ -85,7 +85,8 @@ pub(crate) struct Arguments {
     /// seconds since the epoch, `+5m`, `10m` (ago), `start`
     #[arg(long, value_name = "TIME")]
     start: Option<String>,
-    /// End of the time range, in the same forms; else now, and with `--logs` whatever there is
+    /// End of the time range, in the same forms; else now, and with `--logs`, unless `--now` says
+    /// when that is, whatever there is
     #[arg(long, value_name = "TIME")]
     end: Option<String>,
     /// Seconds after which a query is given up; ctrl-C gives it up at any time

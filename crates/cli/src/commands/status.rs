@@ -208,7 +208,17 @@ fn next(status: &Status) -> String {
     if let Some(attempt) = &status.attempt {
         text += &format!("  wirelab exec {attempt}\n");
     }
-    text += "  wirelab call --list Describe\n";
+    if status.tasks.iter().any(|task| task.kind == "fix") {
+        text += "  wirelab call --list Describe\n";
+    }
+    if status
+        .tasks
+        .iter()
+        .all(|task| task.best == Some(task.points))
+    {
+        text += "  wirelab next                 the next lab: every task of this one is solved\n";
+        return text;
+    }
     text += "  wirelab check                graded by what the network does\n";
     text += "  wirelab hint                 a nudge, when you are stuck\n";
     text
@@ -255,7 +265,9 @@ fn attempt(session: &Session) -> Option<String> {
     })?;
     let mut traffic = session.plan().traffic.iter();
     let traffic = traffic.find(|it| it.name == fix.traffic)?;
-    let (from, to, port) = (&traffic.from, traffic.to, traffic.port);
+    let (from, port) = (&traffic.from, traffic.port);
+    let address = traffic.to.to_string();
+    let to = traffic.to_name.as_deref().unwrap_or(&address);
     Some(match &traffic.program {
         TrafficProgram::Ping { .. } => format!("{from} -- ping -c 3 {to}"),
         // What the sender's own data meet: curl here sends none.

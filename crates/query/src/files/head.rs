@@ -2,7 +2,8 @@
 //!
 //! A folder holds what it holds: beside `a.log.gz` there may be a README, a checksum, the log of a
 //! load balancer. A file is a flow log if its first line is a header or its first lines are records
-//! of the given or the default format, or if it is Parquet with columns of a flow log. Anything
+//! of the given or the default format, each behind the time of its event where CloudWatch Logs has
+//! exported them, or if it is Parquet with columns of a flow log. Anything
 //! else is passed over and counted; a flow log that is damaged is an error.
 
 use std::io::Read;
@@ -237,19 +238,19 @@ fn columns_of(
     if let Some(columns) = header? {
         return Ok((columns, Some(first.as_bytes().to_vec())));
     }
-    let known = |format: &LogFormat| {
-        let fields = format.fields().iter().copied();
-        (fields.map(LogColumn::Field).collect(), None)
-    };
-    if let Some(format) = format.filter(|it| texts.iter().any(|line| is_of(it, line))) {
-        return Ok(known(format));
-    }
     let default = LogFormat::default();
-    let is_record = |line: &&str| {
-        parse_line(&default, line).is_ok_and(|record| record.to_flow_record().is_ok())
+    let fits = |line: &str| match format {
+        Some(format) => is_of(format, line),
+        None => parse_line(&default, line).is_ok_and(|record| record.to_flow_record().is_ok()),
     };
-    if format.is_none() && texts.iter().any(is_record) {
-        return Ok(known(&default));
+    let fields = format.unwrap_or(&default).fields().iter().copied();
+    let fields = fields.map(LogColumn::Field);
+    if texts.iter().any(|line| fits(line)) {
+        return Ok((fields.collect(), None));
+    }
+    if texts.iter().any(|line| exported(line).is_some_and(fits)) {
+        let event_time = LogColumn::of_name("timestamp");
+        return Ok((std::iter::once(event_time).chain(fields).collect(), None));
     }
     let shown: String = first.chars().take(80).collect();
     Err(Not::Log(match format {
@@ -262,6 +263,12 @@ fn columns_of(
              format, such as `${{version}} ${{srcaddr}}`"
         ),
     }))
+}
+
+/// The record of a line that CloudWatch Logs has exported, with the time of the event before it.
+fn exported(line: &str) -> Option<&str> {
+    let (time, record) = line.split_once(' ')?;
+    time.parse::<jiff::Timestamp>().is_ok().then_some(record)
 }
 
 /// Whether a line has as many values as the format, numbers where they must be.

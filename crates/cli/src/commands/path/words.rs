@@ -18,11 +18,7 @@ pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> Str
     for (journey, arrow) in ways {
         let Some(journey) = journey else { continue };
         let way = way(journey, names);
-        let end = if way.delivered {
-            "DELIVERED"
-        } else {
-            "DROPPED"
-        };
+        let end = report.outcome(journey);
         text += &format!(" {arrow} {}   {end}\n", way.packet);
         let places = way.hops.iter().map(|hop| hop.title().chars().count());
         let wide = places.max().unwrap_or(0).clamp(32, 48);

@@ -45,7 +45,7 @@ pub(crate) fn draw(result: &QueryResult, canvas: Canvas) -> Result<String, Failu
     let Some((shape, columns)) = shape(result) else {
         return Err(Failure::usage("this result has nothing to draw").hint(
             "a chart shows numbers by time or by a field: `stats sum(bytes) by bin(5m)`, \
-             `stats count(*) as n by srcAddr`",
+             `stats count(*) as n by srcAddr`; in SQL `SELECT action, count(*) ... GROUP BY action`",
         ));
     };
     Ok(match shape {
@@ -78,10 +78,16 @@ fn shape(result: &QueryResult) -> Option<(Shape, Columns)> {
         result.rows.iter().any(|row| row[*time] != *first)
     });
     let groups = (0..result.columns.len()).filter(|at| !values.contains(at) && Some(*at) != time);
-    let columns = Columns {
+    let mut columns = Columns {
         groups: groups.collect(),
         values,
     };
+    if columns.groups.is_empty() && time.is_none() && columns.values.len() > 1 {
+        // `GROUP BY dstport`: what SQL groups by may be a number, and stands first.
+        if result.rows.len() > 1 {
+            columns.groups.push(columns.values.remove(0));
+        }
+    }
     match time {
         Some(time) => Some((Shape::Lines { time }, columns)),
         None if columns.groups.is_empty() => None,

@@ -27,7 +27,10 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
     };
     let options = QueryOptions {
         start: moment(arguments.start.as_deref(), EPOCH)?,
-        end: moment(arguments.end.as_deref(), END)?,
+        end: moment(
+            arguments.end.as_deref(),
+            arguments.now.as_ref().map_or(END, |_| now),
+        )?,
         now,
         limit: None,
     };

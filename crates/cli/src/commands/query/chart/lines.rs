@@ -47,15 +47,23 @@ pub(super) fn draw(result: &QueryResult, time: usize, columns: &Columns, canvas:
     let lowest = points().map(|it| it.1).fold(0.0, f64::min);
     let top = scale::round_up(points().map(|it| it.1).fold(0.0, f64::max)).max(lowest + 1.0);
 
-    let datasets = series.iter().zip(COLORS).map(|(series, (color, _))| {
+    let step = step(&series);
+    let runs = series.iter().zip(COLORS).flat_map(|(series, (color, _))| {
+        let runs = series.points.chunk_by(|a, b| b.0 - a.0 < 1.5 * step);
+        runs.map(move |run| (run, color))
+    });
+    let datasets = runs.map(|(run, color)| {
         Dataset::default()
-            .data(&series.points)
+            .data(run)
             .marker(if canvas.color && !canvas.ascii {
                 Marker::Braille
             } else {
                 Marker::Dot
             })
-            .graph_type(GraphType::Line)
+            .graph_type(match run.len() {
+                1 => GraphType::Scatter,
+                _ => GraphType::Line,
+            })
             .style(Style::default().fg(color))
     });
     let clock = |at: f64| clock(at, last - first);
@@ -82,6 +90,18 @@ pub(super) fn draw(result: &QueryResult, time: usize, columns: &Columns, canvas:
         let _ = writeln!(text, "{} smaller series are not drawn", left_out.len());
     }
     text
+}
+
+/// Seconds between two bins: a line goes from each to the next, not over bins in which nothing was.
+fn step(series: &[Series]) -> f64 {
+    let mut times: Vec<f64> = series
+        .iter()
+        .flat_map(|it| &it.points)
+        .map(|it| it.0)
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+    gaps.filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min)
 }
 
 /// The largest first.

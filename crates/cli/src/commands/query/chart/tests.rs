@@ -182,3 +182,22 @@ fn numbers_are_written_for_people() {
         assert!((scale::round_up(number) - up).abs() < 1e-9, "{number}");
     }
 }
+
+#[test]
+fn no_line_is_drawn_over_bins_without_a_row_and_numbers_may_be_groups() {
+    let columns = [
+        ("bin(5m)", ColumnKind::Time),
+        ("count(*)", ColumnKind::Number),
+    ];
+    let rows: &[&[&str]] = &[
+        &["2024-03-05 12:30:00.000", "10"],
+        &["2024-03-05 12:35:00.000", "20"],
+        &["2024-03-05 14:30:00.000", "90"],
+        &["2024-03-05 14:35:00.000", "100"],
+        &["2024-03-05 15:30:00.000", "50"],
+    ];
+    insta::assert_snapshot!(drawn(&result(&columns, rows), PLAIN));
+    let columns = [("dstport", ColumnKind::Number), ("n", ColumnKind::Number)];
+    let rows: &[&[&str]] = &[&["443", "10"], &["22", "5"]];
+    insta::assert_snapshot!(drawn(&result(&columns, rows), PLAIN));
+}

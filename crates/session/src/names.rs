@@ -8,7 +8,7 @@
 
 use wirelab_control::tagged;
 use wirelab_model::{
-    InstanceId, InstanceState, NatGatewayId, NatGatewayState, PrefixListId, Resources,
+    Caller, InstanceId, InstanceState, NatGatewayId, NatGatewayState, PrefixListId, Resources,
     SecurityGroupId, Tag, TransitGatewayAttachedResource, TransitGatewayAttachmentId,
 };
 use wirelab_scenario::Names;
@@ -22,28 +22,48 @@ impl Session {
     pub fn names(&self) -> Names {
         self.run().names()
     }
+
+    /// The same as a caller means them: what is theirs first, where others have a name too.
+    #[must_use]
+    pub fn names_for(&self, caller: &Caller) -> Names {
+        let control = self.run().control();
+        let is_theirs = |id: &str| {
+            let (account, region) = control.owner_of(id);
+            *account == caller.account && *region == caller.region
+        };
+        let made = self.run().made();
+        let theirs = made.iter().filter(|(_, id, _)| is_theirs(id));
+        let theirs = self.plan().names.and(theirs.map(borrowed));
+        theirs.and(made.iter().map(borrowed))
+    }
 }
 
 impl Run {
     /// The names of everything there is.
     #[must_use]
     pub fn names(&self) -> Names {
+        self.plan().names.and(self.made().iter().map(borrowed))
+    }
+
+    fn made(&self) -> Vec<Made<'_>> {
         let resources = self.control().resources();
         let made = tagged(resources).into_iter();
         let made = made.filter_map(|(id, resource_type, tags)| {
             let name = name(resources, id, resource_type, tags)?;
-            Some((kind(resources, id, resource_type)?, id, name))
+            Some((kind(resources, id, resource_type)?, id, name.to_owned()))
         });
-        let made: Vec<(String, &str, &str)> = made.collect();
+        let mut made: Vec<Made<'_>> = made.collect();
         let interfaces = interfaces(resources, &made);
-        let interfaces = interfaces
-            .iter()
-            .map(|(id, name)| (INTERFACE, *id, name.as_str()));
-        let made = made
-            .iter()
-            .map(|(kind, id, name)| (kind.as_str(), *id, *name));
-        self.plan().names.and(made.chain(interfaces))
+        made.extend(interfaces);
+        made
     }
+}
+
+/// Kind, id, name.
+type Made<'r> = (String, &'r str, String);
+
+fn borrowed<'a>((kind, id, name): &'a Made<'_>) -> (&'a str, &'a str, &'a str) {
+    (kind, id, name)
 }
 
 const INTERFACE: &str = "network_interface";
@@ -105,39 +125,34 @@ fn kind(resources: &Resources, id: &str, resource_type: &str) -> Option<String> 
 }
 
 /// Names of interfaces without a tag, by whose they are: `web`, `web-1` the next one's.
-fn interfaces<'r>(
-    resources: &'r Resources,
-    made: &[(String, &str, &str)],
-) -> Vec<(&'r str, String)> {
-    let owners = made.iter().filter_map(|(kind, id, name)| {
+fn interfaces<'r>(resources: &'r Resources, made: &[Made<'r>]) -> Vec<Made<'r>> {
+    let is_tagged = |id: &str| {
+        let mut tagged = made.iter();
+        tagged.any(|(kind, its, _)| kind == INTERFACE && *its == id)
+    };
+    let mut all = Vec::new();
+    for (kind, id, name) in made {
         let own: Vec<&str> = match kind.as_str() {
             "instance" => {
-                let all = &resources
-                    .instances
-                    .get(&InstanceId::new(*id))?
-                    .network_interfaces;
-                all.iter().map(|it| it.as_str()).collect()
+                let instance = resources.instances.get(&InstanceId::new(*id));
+                let own = instance.map(|it| it.network_interfaces.iter());
+                own.into_iter().flatten().map(|it| it.as_str()).collect()
             }
             "nat_gateway" => {
-                let all = &resources
-                    .nat_gateways
-                    .get(&NatGatewayId::new(*id))?
-                    .nat_gateway_addresses;
-                all.iter()
-                    .map(|it| it.network_interface_id.as_str())
-                    .collect()
+                let gateway = resources.nat_gateways.get(&NatGatewayId::new(*id));
+                let own = gateway.map(|it| it.nat_gateway_addresses.iter());
+                let own = own.into_iter().flatten();
+                own.map(|it| it.network_interface_id.as_str()).collect()
             }
-            _ => return None,
+            _ => continue,
         };
-        let name = *name;
-        Some(own.into_iter().enumerate().map(move |(at, id)| match at {
-            0 => (id, name.to_owned()),
-            at => (id, format!("{name}-{at}")),
-        }))
-    });
-    let is_tagged = |id: &str| {
-        made.iter()
-            .any(|(kind, its, _)| kind == INTERFACE && *its == id)
-    };
-    owners.flatten().filter(|(id, _)| !is_tagged(id)).collect()
+        for (at, id) in own.into_iter().enumerate().filter(|(_, id)| !is_tagged(id)) {
+            let name = match at {
+                0 => name.clone(),
+                at => format!("{name}-{at}"),
+            };
+            all.push((INTERFACE.to_owned(), id, name));
+        }
+    }
+    all
 }

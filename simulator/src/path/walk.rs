@@ -174,6 +174,7 @@ impl Explainer<'_> {
                 (place, Some(*source))
             }
         };
+        let source = source.filter(|it| it.is_ipv4() == probe.to.is_ipv4());
         let source = source.ok_or_else(|| ProbeError::NotSent {
             host: probe.from.to_string().into(),
             why: "it has no address of that IP version".to_owned(),

@@ -53,6 +53,21 @@ fn interfaces_strangers_and_customers_can_ask() {
 }
 
 #[test]
+fn nobody_asks_over_the_other_version_of_ip() {
+    let bench = populated(&mut net());
+    let id = NetworkInterfaceId::new("eni-app");
+    let source = Some(parse("10.0.1.10"));
+    let source_only = Origin::Interface { id, source };
+    let stranger = Origin::Internet {
+        source: parse("8.8.8.8"),
+    };
+    for from in [stranger, source_only] {
+        let asked = explain(&bench.world, &probe(from, "2001:db8::7"));
+        assert!(asked.is_err(), "{asked:?}");
+    }
+}
+
+#[test]
 fn what_a_change_would_do_is_known_before_it_is_made() {
     let bench = populated(&mut net());
     let probe = probe("app".into(), "10.0.2.10");

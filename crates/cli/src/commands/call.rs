@@ -45,7 +45,6 @@ use serde_json::{Map, Value};
 use wirelab_control::{Control, Operation};
 use wirelab_model::{ApiError, Call};
 use wirelab_scenario::{CallerError, Names, Plan};
-use wirelab_session::Session;
 
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
@@ -56,15 +55,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let operation = arguments.operation.as_deref().unwrap_or_default();
     let mut session = folder::open()?;
-    // `ec2 describe-subnets`, as the AWS CLI has it.
-    let call = match (operation, arguments.parameters.split_first()) {
-        ("ec2", Some((name, rest))) if !name.contains('=') => parse(name, rest, &session)?,
-        _ => parse(operation, &arguments.parameters, &session)?,
-    };
-    known_service(&call.service)?;
     let (account, region) = (arguments.account.as_deref(), arguments.region.as_deref());
     let caller = session.plan().learner_in(account, region);
     let caller = caller.map_err(|error| unknown_caller(&error, session.plan()))?;
+    let names = session.names_for(&caller);
+    // `ec2 describe-subnets`, as the AWS CLI has it.
+    let call = match (operation, arguments.parameters.split_first()) {
+        ("ec2", Some((name, rest))) if !name.contains('=') => parse(name, rest, &names)?,
+        _ => parse(operation, &arguments.parameters, &names)?,
+    };
+    known_service(&call.service)?;
     let outcome = session.call(&caller, &call)?;
     if let Some(settled) = outcome.settled_at {
         session.write_evidence()?;
@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     match outcome.reply {
         Ok(reply) => print_reply(&reply),
-        Err(error) => Err(refused(&call, &error, &session.names())),
+        Err(error) => Err(refused(&call, &error, &names)),
     }
 }
 
@@ -174,9 +174,8 @@ fn known_service(service: &str) -> Result<(), Failure> {
 /// `ec2:CreateRoute` with `Name=value` pairs. A value that is a name in the scenario or a `Name`
 /// tag (`network_acl.db`, or `db` where a network ACL's id is due) stands for that resource's id,
 /// as names do in scenario files.
-fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Call, Failure> {
+fn parse(operation: &str, parameters: &[String], names: &Names) -> Result<Call, Failure> {
     let (service, operation) = operation.split_once(':').unwrap_or(("ec2", operation));
-    let names = session.names();
     let mut map = Map::new();
     for parameter in parameters {
         unquoted(parameter)?;
@@ -185,7 +184,7 @@ fn parse(operation: &str, parameters: &[String], session: &Session) -> Result<Ca
                 .hint("write `Name=value`, as in `RuleNumber=120`; quote JSON for the shell:")
                 .hint("'PortRange={\"From\":22,\"To\":22}'")
         })?;
-        let value = value(name, text, &names);
+        let value = value(name, text, names);
         if map.insert(name.to_owned(), value).is_some() {
             return Err(Failure::usage(format!("`{name}` is given twice"))
                 .hint("lists are JSON: 'GroupIds=[\"sg-1\",\"sg-2\"]'"));

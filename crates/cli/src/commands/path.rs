@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     json: Json,
 }
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 use wirelab_book::way::{self, Way};
@@ -87,7 +87,7 @@ struct Printed {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
-    let from = sender(&session, &arguments.from)?;
+    let from = sender(&session, &arguments.from, is_ipv6(&arguments.to))?;
     let (to, protocol) = target(&session, &from, &arguments.to)?;
     if let Origin::Host(name) = &from {
         refuse_itself(&session, name, to)?;
@@ -176,15 +176,24 @@ fn shown(session: &Session, report: &PathReport, long: bool) -> String {
 }
 
 /// Addresses of strangers (RFC 5737's documentation blocks stand for nobody in particular).
-const STRANGERS: [Ipv4Addr; 3] = [
-    Ipv4Addr::new(198, 51, 100, 200),
-    Ipv4Addr::new(203, 0, 113, 200),
-    Ipv4Addr::new(192, 0, 2, 200),
+const STRANGERS: [IpAddr; 5] = [
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(203, 0, 113, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 200)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0x200)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xfffe, 0, 0, 0, 0, 0x200)),
 ];
 
+/// Whether a destination as it is typed is an IPv6 address.
+fn is_ipv6(text: &str) -> bool {
+    let bare = text.trim_start_matches('[');
+    let address = bare.split([']', '/']).next().unwrap_or_default();
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
 /// A public address that nobody has.
-fn stranger(session: &Session) -> Option<IpAddr> {
-    let all = STRANGERS.into_iter().map(IpAddr::from);
+fn stranger(session: &Session, ipv6: bool) -> Option<IpAddr> {
+    let all = STRANGERS.into_iter().filter(|it| it.is_ipv6() == ipv6);
     let mut free = all.filter(|it| is_public(*it) && owner(session, *it).is_none());
     free.next()
 }
@@ -205,9 +214,9 @@ fn is_interfaces(session: &Session, address: IpAddr) -> bool {
 
 /// The machine, for its name, an address of it, or the id of an interface of it; an interface
 /// without a machine, for its id; the internet, for a public address that nobody else has.
-fn sender(session: &Session, text: &str) -> Result<Origin, Failure> {
+fn sender(session: &Session, text: &str, ipv6: bool) -> Result<Origin, Failure> {
     if text == "internet"
-        && let Some(source) = stranger(session)
+        && let Some(source) = stranger(session, ipv6)
     {
         output::note(&format!(
             "from the internet: as {source}, a stranger; give an address for a certain one"

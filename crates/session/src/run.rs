@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_control::{CallIds, Control, Input as ControlInput};
 use wirelab_model::{
-    ApiError, ApiErrorKind, Call, Caller, Change, Changes, InstanceId, Observation, Reply,
-    Resource, SimDuration, SimTime, UnixTime,
+    ApiError, ApiErrorKind, Call, Caller, Change, Changes, Observation, Reply, Resource,
+    SimDuration, SimTime, UnixTime,
 };
 use wirelab_scenario::{Plan, TimedKind};
-use wirelab_simulator::host::{Attachment, ExecId, HostSpec, OutputStream};
+use wirelab_simulator::host::{ExecId, OutputStream};
 use wirelab_simulator::{Event, Input, InputError, Observe, World, WorldConfig};
 
 use crate::evidence::{ApiEvent, Evidence};
@@ -437,16 +437,6 @@ impl Run {
             self.state.control.handle(self.state.now, answer);
         }
         output.reply
-    }
-
-    /// What an instance's console says of its first boot: of machines that are the scenario's,
-    /// nothing, since their programs are the scenario's too.
-    #[must_use]
-    pub fn console(&self, id: &InstanceId) -> Option<String> {
-        let is_it = |it: &HostSpec| it.attachment == Attachment::Instance(id.clone());
-        let script = self.state.control.launched_with(id);
-        let script = script.filter(|_| !self.plan.hosts.iter().any(is_it));
-        script.map(servers::console)
     }
 
     /// Gives new instances their machines; those of the scenario have theirs already.

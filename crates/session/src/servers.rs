@@ -12,6 +12,8 @@ use wirelab_simulator::host::{
     Attachment, Host, HostConfig, HostSettings, HostSpec, HttpResource, KernelProfile, ServerSpec,
 };
 
+use crate::run::Run;
+
 /// What a command asks for, if it is one that starts a server.
 ///
 /// # Errors
@@ -104,6 +106,18 @@ pub(crate) fn console(encoded: &str) -> String {
         );
     }
     said
+}
+
+impl Run {
+    /// What an instance's console says of its first boot: of machines that are the scenario's,
+    /// nothing, since their programs are the scenario's too.
+    #[must_use]
+    pub fn console(&self, id: &InstanceId) -> Option<String> {
+        let is_it = |it: &HostSpec| it.attachment == Attachment::Instance(id.clone());
+        let script = self.control().launched_with(id);
+        let script = script.filter(|_| !self.plan().hosts.iter().any(is_it));
+        script.map(console)
+    }
 }
 
 /// A line of user data. One that is not understood fails, as in a script, and the next one runs.

@@ -12,6 +12,9 @@
 //! labs/NAME/right/TASK--WHAT[.VARIANT].EXT other answers that must earn everything
 //! labs/NAME/wrong/TASK--WHAT[.VARIANT].EXT first line: # points=2 finding=too-open
 //! ```
+//!
+//! `VARIANT` may be several with `+` between them. A finding that shows nothing is a problem;
+//! one that may show more than is needed, and a fault with few repairs to try, are warned of.
 
 mod delivery;
 mod expect;
@@ -44,13 +47,29 @@ const SEARCHED: u64 = 500;
 pub struct Options {
     /// How many whole seeds the solution must solve.
     pub seeds: u64,
+    /// On which of them the answers in `right/` and `wrong/` are tried.
+    pub trials: Trials,
 }
 
 impl Default for Options {
-    /// 16 seeds.
+    /// 16 seeds, each answer once a variant.
     fn default() -> Self {
-        Self { seeds: 16 }
+        Self {
+            seeds: 16,
+            trials: Trials::EachVariant,
+        }
     }
+}
+
+/// How often an answer in `right/` or `wrong/` is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trials {
+    /// On one of the variants that it fits; different answers on different ones.
+    Once,
+    /// On the first seed of each variant that it fits.
+    EachVariant,
+    /// On every seed of every variant that it fits.
+    EachSeed,
 }
 
 /// What is wrong with a lab.
@@ -170,8 +189,8 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
     let grader = Grader::new(lab.clone(), scenario.clone());
     let mut report = AuthorReport::new(&lab.name);
     page::check(&lab, &mut report)?;
-    let mut seen = trial::Seen::default();
-    for seed in seeds(&scenario, options)? {
+    let mut seen = trial::Seen::new(&scenario, options.trials);
+    for seed in seeds(&scenario, options.seeds)? {
         let plan = scenario.compile(seed)?;
         expect::check(&plan, lab.opens_at, &mut report)?;
         prove(&grader, &lab, seed, &plan, &mut report)?;
@@ -182,7 +201,7 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
         trial::check(&grader, &lab, seed, &plan, &mut seen, &mut report)?;
         grader.forget();
     }
-    seen.finish(&lab, &scenario, &mut report);
+    seen.finish(&lab, &mut report)?;
     report.proven.extend(proof::proven(&lab));
     if report.is_sound() {
         report.proven.push(format!(
@@ -215,7 +234,7 @@ pub fn check_mutants(dir: &Path, variants: Variants) -> Result<AuthorReport, Gra
     let grader = Grader::new(lab.clone(), scenario.clone());
     let mut report = AuthorReport::new(&lab.name);
     let mut tried = mutants::Tried::default();
-    let mut seeds = seeds(&scenario, Options { seeds: 1 })?;
+    let mut seeds = seeds(&scenario, 1)?;
     if variants == Variants::First {
         seeds.truncate(1);
     }
@@ -229,14 +248,14 @@ pub fn check_mutants(dir: &Path, variants: Variants) -> Result<AuthorReport, Gra
 }
 
 /// Seeds 1 to N, then the first of each variant that none of them draws.
-fn seeds(scenario: &Scenario, options: Options) -> Result<Vec<Seed>, GradeError> {
-    let mut seeds: Vec<_> = (1..=options.seeds).map(Seed::whole).collect();
+fn seeds(scenario: &Scenario, wanted: u64) -> Result<Vec<Seed>, GradeError> {
+    let mut seeds: Vec<_> = (1..=wanted).map(Seed::whole).collect();
     let mut missing = scenario.variants();
     for seed in &seeds {
         let drawn = scenario.compile(*seed)?.variant.name;
         missing.retain(|name| *name != drawn);
     }
-    for number in options.seeds + 1..=options.seeds + SEARCHED {
+    for number in wanted + 1..=wanted + SEARCHED {
         if missing.is_empty() {
             break;
         }

@@ -8,7 +8,13 @@
 //! ```
 //!
 //! The lines are what a learner types after `wirelab call`, `wirelab` and `wirelab`: words as a
-//! shell splits them, values that are JSON as JSON, all others as text.
+//! shell splits them, values that are JSON as JSON, all others as text. What a call has made is
+//! named by its place in the reply, as `--query` of the AWS CLI does:
+//!
+//! ```text
+//! ec2:CreateNetworkAcl VpcId=vpc-1
+//! ec2:CreateNetworkAclEntry NetworkAclId=$NetworkAcl.NetworkAclId RuleNumber=100 ...
+//! ```
 
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
@@ -28,6 +34,44 @@ pub enum Step {
     },
     /// Time passes.
     Advance(SimDuration),
+}
+
+/// What the calls of a file were answered.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replies(Vec<Value>);
+
+impl Replies {
+    /// Remembers a reply.
+    pub(crate) fn push(&mut self, reply: Value) {
+        self.0.push(reply);
+    }
+
+    /// Puts what replies hold in the place of `$NetworkAcl.NetworkAclId` and
+    /// `$NetworkAcls.0.VpcId`, whole strings at any depth: of the last reply that has it.
+    ///
+    /// # Errors
+    /// The reference that no reply answers.
+    pub(crate) fn fill(&self, value: &mut Value) -> Result<(), String> {
+        match value {
+            Value::String(text) if text.starts_with('$') => {
+                let found = self.0.iter().rev().find_map(|reply| at(reply, &text[1..]));
+                *value = found.cloned().ok_or_else(|| text.clone())?;
+            }
+            Value::Array(items) => items.iter_mut().try_for_each(|it| self.fill(it))?,
+            Value::Object(members) => members.values_mut().try_for_each(|it| self.fill(it))?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What stands at `NetworkAcls.0.VpcId`.
+fn at<'a>(reply: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut parts = path.split('.');
+    parts.try_fold(reply, |value, part| match value {
+        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
+        other => other.get(part),
+    })
 }
 
 /// A line that is no step.
@@ -152,6 +196,26 @@ mod tests {
         assert_eq!(Value::Object(call.parameters.clone()), wanted);
         assert!(matches!(&steps[1], Step::Exec { host, argv } if host == "app" && argv.len() == 6));
         assert_eq!(steps[2], Step::Advance(SimDuration::from_secs(90)));
+    }
+
+    #[test]
+    fn what_a_call_has_made_is_named_by_its_place_in_the_last_reply_that_has_it() {
+        let mut replies = Replies::default();
+        replies.push(serde_json::json!({ "NetworkAcl": { "NetworkAclId": "acl-1" } }));
+        replies.push(serde_json::json!({ "Associations": [{ "Id": "a-1" }, { "Id": "a-2" }] }));
+        replies.push(serde_json::json!({ "NetworkAcl": { "NetworkAclId": "acl-2" } }));
+        let mut filled = serde_json::json!({
+            "NetworkAclId": "$NetworkAcl.NetworkAclId",
+            "Of": [{ "Id": "$Associations.1.Id" }],
+            "Description": "5 $",
+        });
+        assert_eq!(replies.fill(&mut filled), Ok(()));
+        let wanted = serde_json::json!({
+            "NetworkAclId": "acl-2", "Of": [{ "Id": "a-2" }], "Description": "5 $",
+        });
+        assert_eq!(filled, wanted);
+        let mut unknown = Value::from("$GroupId");
+        assert_eq!(replies.fill(&mut unknown), Err("$GroupId".to_owned()));
     }
 
     #[test]

@@ -200,6 +200,10 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// Where to read on: a page of the book.
     pub see: Option<String>,
+    /// Whether nothing of what it shows can be left out: one packet, one exchange, one row, or
+    /// records of which each was tried to be. For authors; learners read it in `evidence`.
+    #[serde(skip)]
+    pub is_minimal: bool,
 }
 
 /// The chapter on the network's order of things, for one who may not have the book at hand.
@@ -225,6 +229,7 @@ impl Finding {
             observed: None,
             evidence: Vec::new(),
             see: None,
+            is_minimal: true,
         }
     }
 

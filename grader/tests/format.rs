@@ -23,6 +23,13 @@ fn written(folder: &Path) {
     }
 }
 
+fn seeds(seeds: u64) -> Options {
+    Options {
+        seeds,
+        ..Options::default()
+    }
+}
+
 fn lab(folder: &Path) -> PathBuf {
     written(folder);
     folder.join("labs/closed-door")
@@ -32,9 +39,32 @@ fn lab(folder: &Path) -> PathBuf {
 fn the_complete_small_lab_of_the_format_proves_itself() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let lab = lab(folder.path());
-    let report = author::check(&lab, Options { seeds: 3 });
+    let report = author::check(&lab, seeds(3));
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     assert!(report.is_sound(), "{report}");
+    assert_eq!(report.warnings, [], "{report}");
+}
+
+#[test]
+fn a_fault_with_few_repairs_is_warned_of_and_a_variant_that_is_none_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = lab(folder.path());
+    std::fs::remove_file(lab.join("right/repair--by-address.calls")).expect("a right answer");
+    let wrong = lab.join("wrong");
+    let (old, new) = (
+        "repair--all-ports.calls",
+        "repair--all-ports.blakchole.calls",
+    );
+    std::fs::rename(wrong.join(old), wrong.join(new)).expect("a wrong answer");
+    let report = author::check(&lab, seeds(1));
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    let warned = report.warnings.first().map_or("", |it| it.what.as_str());
+    assert!(warned.starts_with("2 right repairs"), "{report}");
+    let problem = report.problems.first().map_or("", |it| it.what.as_str());
+    assert!(
+        problem.starts_with("there is no variant `blakchole`"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -42,7 +72,7 @@ fn a_missing_solution_is_named_with_the_file_that_is_wanted() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let lab = lab(folder.path());
     std::fs::remove_file(lab.join("solution/repair.calls")).expect("the solution");
-    let error = author::check(&lab, Options { seeds: 1 }).expect_err("there is no solution");
+    let error = author::check(&lab, seeds(1)).expect_err("there is no solution");
     let error = error.to_string();
     assert!(error.contains("task `repair` has no solution"), "{error}");
     assert!(error.contains("solution/repair.calls"), "{error}");
@@ -55,7 +85,7 @@ fn what_every_seed_finds_is_said_once() {
     let scenario = folder.path().join("scenarios/closed-door/scenario.toml");
     let text = std::fs::read_to_string(&scenario).expect("the scenario");
     std::fs::write(&scenario, text.replace("timed_out", "refused")).expect("the scenario");
-    let report = author::check(&lab, Options { seeds: 3 });
+    let report = author::check(&lab, seeds(3));
     let report = report.unwrap_or_else(|error| panic!("{error}")).to_string();
     assert_eq!(report.matches("not refused").count(), 1, "{report}");
     assert!(report.contains("and so on seed 2"), "{report}");
@@ -68,7 +98,7 @@ fn an_expectation_that_fails_says_what_dropped_the_packets() {
     let scenario = folder.path().join("scenarios/closed-door/scenario.toml");
     let text = std::fs::read_to_string(&scenario).expect("the scenario");
     std::fs::write(&scenario, text.replace("timed_out", "completed")).expect("the scenario");
-    let report = author::check(&lab, Options { seeds: 1 });
+    let report = author::check(&lab, seeds(1));
     let report = report.unwrap_or_else(|error| panic!("{error}")).to_string();
     let line = report.lines().find(|line| line.contains("not completed"));
     insta::assert_snapshot!(line.unwrap_or(&report), @"  ✗ seed 1 (no variants): scenario line 51: `orders` of 00:06:04 is timed_out, not completed: 5 packets dropped: no inbound rule of security_group.db on network_interface.db allows it");
@@ -87,7 +117,7 @@ fn a_query_about_records_that_come_later_is_warned_of() {
     let early = text.replace("opens_at = \"25m\"", "opens_at = \"18m\"");
     assert_ne!(early, text);
     std::fs::write(&file, early).expect("the lab");
-    let report = author::check(&lab, Options { seeds: 1 });
+    let report = author::check(&lab, seeds(1));
     let report = report.unwrap_or_else(|error| panic!("{error}"));
     let warnings: Vec<&str> = report.warnings.iter().map(|it| it.what.as_str()).collect();
     insta::assert_snapshot!(warnings.join("\n"), @"its window ends at 00:17:00; 138 records of that time are not delivered by `opens_at` (00:18:00): a record comes when its window is over and some minutes more have passed");

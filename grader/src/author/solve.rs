@@ -1,10 +1,11 @@
 //! Submissions made by the author: the solution, and repairs step by step.
 
+use serde_json::Value;
 use wirelab_model::{Call, Seed};
 use wirelab_scenario::{Lab, LabTask, Plan, PredictionTask, TaskKind};
 use wirelab_session::{Entry, EntryKind, Run, Weight};
 
-use crate::calls::{Step, parse_calls};
+use crate::calls::{Replies, Step, parse_calls};
 use crate::error::GradeError;
 use crate::grade::Grader;
 use crate::submission::Submission;
@@ -114,6 +115,7 @@ pub(super) fn repair(
     let mut journal = Journal {
         run: (*opening).clone(),
         entries: std::mem::take(&mut submission.entries),
+        replies: Replies::default(),
     };
     for step in steps {
         if let Err(why) = journal.step(&step, lab.settle)? {
@@ -128,6 +130,7 @@ pub(super) fn repair(
 struct Journal {
     run: Run,
     entries: Vec<Entry>,
+    replies: Replies,
 }
 
 impl Journal {
@@ -136,8 +139,12 @@ impl Journal {
             Step::Call(call) => {
                 let mut call = call.clone();
                 let names = &self.run.plan().names;
-                for (name, value) in &mut call.parameters {
+                let mut fill = |(name, value): (&String, &mut Value)| {
                     names.put_ids(name, value);
+                    self.replies.fill(value)
+                };
+                if let Err(unknown) = call.parameters.iter_mut().try_for_each(&mut fill) {
+                    return Ok(Err(format!("{call}: no reply before has `{unknown}`")));
                 }
                 return self.call(&call, settle);
             }
@@ -169,8 +176,9 @@ impl Journal {
             call: call.clone(),
         });
         let seq = self.entries.len() as u64;
-        if let Err(error) = self.run.call(&caller, call, seq) {
-            return Ok(Err(format!("{call}: {error}")));
+        match self.run.call(&caller, call, seq) {
+            Ok(reply) => self.replies.push(reply),
+            Err(error) => return Ok(Err(format!("{call}: {error}"))),
         }
         let before = self.entries.len();
         let at = self.run.now();

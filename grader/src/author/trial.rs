@@ -7,22 +7,33 @@ use std::path::{Path, PathBuf};
 use wirelab_model::Seed;
 use wirelab_scenario::{Lab, LabTask, Plan, Scenario, TaskKind};
 
-use super::{AuthorReport, solve, variant};
+use super::{AuthorReport, Trials, solve, variant};
 use crate::error::GradeError;
 use crate::finding::FindingKind;
 use crate::grade::Grader;
 use crate::report::Report;
 use crate::submission::Submission;
 
+/// So many repairs that are right, the solution among them, are wanted for each fault.
+const RIGHT: usize = 3;
+/// So many wrong ones.
+const WRONG: usize = 5;
+
 /// A file in `right/` or `wrong/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Trial {
     path: PathBuf,
     task: String,
-    /// `None`: it fits every variant.
-    variant: Option<String>,
+    /// None: it fits every variant.
+    variants: Vec<String>,
     wanted: Wanted,
     text: String,
+}
+
+impl Trial {
+    fn fits(&self, variant: &str) -> bool {
+        self.variants.is_empty() || self.variants.iter().any(|it| it == variant)
+    }
 }
 
 /// What grading must say.
@@ -34,22 +45,62 @@ enum Wanted {
     Wrong(u32, FindingKind),
 }
 
-/// What has been tried so far: each file once a variant.
-#[derive(Debug, Default)]
+/// What has been tried so far.
+#[derive(Debug)]
 pub(super) struct Seen {
+    trials: Trials,
+    /// The scenario's.
+    variants: Vec<String>,
+    drawn: BTreeSet<String>,
     tried: BTreeSet<(PathBuf, String)>,
-    variants: BTreeSet<String>,
+    times: usize,
 }
 
 impl Seen {
-    /// Complains about files that no seed came to, and about a lab with too few of them.
-    pub(super) fn finish(self, lab: &Lab, scenario: &Scenario, report: &mut AuthorReport) {
-        for name in scenario.variants() {
-            if !self.variants.contains(&name) {
-                let what = "was not drawn on any seed; nothing is proven of it";
-                report.problem(format!("variant {name}"), what);
+    pub(super) fn new(scenario: &Scenario, trials: Trials) -> Self {
+        Self {
+            trials,
+            variants: scenario.variants(),
+            drawn: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            times: 0,
+        }
+    }
+
+    /// Whether the answer, the `number`th, is to be tried on a seed that drew this variant.
+    fn is_due(&mut self, trial: &Trial, number: usize, drawn: &str) -> bool {
+        if !trial.fits(drawn) {
+            return false;
+        }
+        let fitting: Vec<_> = self.variants.iter().filter(|it| trial.fits(it)).collect();
+        let elsewhere = fitting.get(number % fitting.len().max(1));
+        if self.trials == Trials::Once && elsewhere.is_some_and(|it| **it != drawn) {
+            return false;
+        }
+        let is_new = self.tried.insert((trial.path.clone(), drawn.to_owned()));
+        is_new || self.trials == Trials::EachSeed
+    }
+
+    /// Complains about variants that no seed drew or that there are not, about a lab with too few
+    /// wrong answers, and warns of faults with few repairs.
+    pub(super) fn finish(self, lab: &Lab, report: &mut AuthorReport) -> Result<(), GradeError> {
+        for name in self.variants.iter().filter(|it| !self.drawn.contains(*it)) {
+            let what = "was not drawn on any seed; nothing is proven of it";
+            report.problem(format!("variant {name}"), what);
+        }
+        let all: Vec<_> = answers(lab)?
+            .iter()
+            .filter_map(|it| read(lab, it).ok())
+            .collect();
+        for trial in &all {
+            let mut named = trial.variants.iter();
+            if let Some(unknown) = named.find(|it| !self.variants.contains(it)) {
+                let known = self.variants.join(", ");
+                let what = format!("there is no variant `{unknown}`; there are: {known}");
+                report.problem(trial.path.display().to_string(), what);
             }
         }
+        few_repairs(lab, &self.variants, &all, report);
         let files: BTreeSet<_> = self.tried.iter().map(|(path, _)| path).collect();
         let is_wrong = |path: &&&PathBuf| path.parent().is_some_and(|dir| dir.ends_with("wrong"));
         let wrong = files.iter().filter(is_wrong).count();
@@ -58,14 +109,50 @@ impl Seen {
             report.problem(lab.dir.join("wrong").display().to_string(), what);
         }
         let right = files.len() - wrong;
-        let times = self.tried.len();
+        let times = self.times;
         report.proven.push(format!(
             "{wrong} wrong answers and {right} other right ones, tried {times} times"
         ));
+        Ok(())
     }
 }
 
-/// Tries every answer that fits the drawn variant and was not tried on it before.
+/// Warns of each fault for which the grader was shown too few repairs to be trusted with others'.
+fn few_repairs(lab: &Lab, variants: &[String], all: &[Trial], report: &mut AuthorReport) {
+    let whole = [String::new()];
+    let variants = if variants.is_empty() {
+        &whole
+    } else {
+        variants
+    };
+    let fixes = lab
+        .tasks
+        .iter()
+        .filter(|it| matches!(it.kind, TaskKind::Fix(_)));
+    for task in fixes {
+        for variant in variants {
+            let fitting = all
+                .iter()
+                .filter(|it| it.task == task.name && it.fits(variant));
+            let (right, wrong): (Vec<_>, Vec<_>) =
+                fitting.partition(|it| it.wanted == Wanted::Right);
+            let (right, wrong) = (right.len() + 1, wrong.len());
+            if right < RIGHT || wrong < WRONG {
+                let place = match variant.as_str() {
+                    "" => format!("task `{}`", task.name),
+                    name => format!("task `{}` ({name})", task.name),
+                };
+                let what = format!(
+                    "{right} right repairs, the solution among them, and {wrong} wrong ones; \
+                     {RIGHT} and {WRONG} show that the grader knows a repair from what looks like one"
+                );
+                report.warning(place, what);
+            }
+        }
+    }
+}
+
+/// Tries every answer that fits the drawn variant and is due on it.
 pub(super) fn check(
     grader: &Grader<'_>,
     lab: &Lab,
@@ -74,24 +161,27 @@ pub(super) fn check(
     seen: &mut Seen,
     report: &mut AuthorReport,
 ) -> Result<(), GradeError> {
-    let drawn = plan.variant.name.clone();
-    seen.variants.insert(drawn.clone());
-    let right = files(&lab.dir.join("right"))?;
-    for path in right.into_iter().chain(files(&lab.dir.join("wrong"))?) {
-        if !seen.tried.insert((path.clone(), drawn.clone())) {
-            continue;
-        }
-        match read(lab, &path) {
-            Err(why) => report.problem(path.display().to_string(), why),
-            Ok(trial) if trial.variant.as_ref().is_none_or(|it| *it == drawn) => {
+    let drawn = &plan.variant.name;
+    let is_first = seen.drawn.is_empty();
+    seen.drawn.insert(drawn.clone());
+    for (number, path) in answers(lab)?.iter().enumerate() {
+        match read(lab, path) {
+            Err(why) if is_first => report.problem(path.display().to_string(), why),
+            Ok(trial) if seen.is_due(&trial, number, drawn) => {
+                seen.times += 1;
                 try_it(grader, lab, seed, plan, &trial, report)?;
             }
-            Ok(_) => {
-                seen.tried.remove(&(path, drawn.clone()));
-            }
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(())
+}
+
+/// The files of `right/` and `wrong/`.
+fn answers(lab: &Lab) -> Result<Vec<PathBuf>, GradeError> {
+    let mut all = files(&lab.dir.join("right"))?;
+    all.extend(files(&lab.dir.join("wrong"))?);
+    Ok(all)
 }
 
 fn try_it(
@@ -121,8 +211,18 @@ fn try_it(
     }
     let graded = grader.grade_task(&submission, &task.name)?;
     let findings = graded.tasks.iter().flat_map(|task| task.findings());
-    for bare in findings.filter(|finding| finding.is_bare()) {
-        report.problem(&place, format!("`{}` shows no counterexample", bare.name));
+    for finding in findings {
+        if finding.is_bare() {
+            let what = format!("`{}` shows no counterexample", finding.name);
+            report.problem(&place, what);
+        }
+        if !finding.is_minimal {
+            let what = format!(
+                "the counterexample of `{}` may be made smaller",
+                finding.name
+            );
+            report.warning(&place, what);
+        }
     }
     match trial.wanted {
         Wanted::Right if graded.is_passed() => {}
@@ -172,7 +272,8 @@ fn files(dir: &Path) -> Result<Vec<PathBuf>, GradeError> {
     Ok(files)
 }
 
-/// `TASK--WHAT[.VARIANT].EXT`; the first line of a wrong one is `# points=2 finding=too-open`,
+/// `TASK--WHAT[.VARIANT].EXT`, `TASK--WHAT.VARIANT+VARIANT.EXT`; the first line of a wrong one is
+/// `# points=2 finding=too-open`,
 /// or the same behind `--`, which begins a comment of SQL.
 fn read(lab: &Lab, path: &Path) -> Result<Trial, String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -180,9 +281,11 @@ fn read(lab: &Lab, path: &Path) -> Result<Trial, String> {
         .split_once("--")
         .ok_or("is not called TASK--WHAT.EXT")?;
     let mut parts = rest.split('.').skip(1);
-    let (variant, extension) = match (parts.next(), parts.next()) {
-        (Some(extension), None) => (None, extension),
-        (Some(variant), Some(extension)) => (Some(variant.to_owned()), extension),
+    let (variants, extension) = match (parts.next(), parts.next()) {
+        (Some(extension), None) => (Vec::new(), extension),
+        (Some(named), Some(extension)) => {
+            (named.split('+').map(str::to_owned).collect(), extension)
+        }
         _ => return Err("is not called TASK--WHAT.EXT".to_owned()),
     };
     let known = lab
@@ -203,7 +306,7 @@ fn read(lab: &Lab, path: &Path) -> Result<Trial, String> {
     Ok(Trial {
         path: path.to_owned(),
         task: task.to_owned(),
-        variant,
+        variants,
         wanted,
         text,
     })

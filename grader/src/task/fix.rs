@@ -11,6 +11,8 @@ mod routes;
 mod traffic;
 mod ways;
 
+use std::sync::Arc;
+
 use wirelab_model::{Seed, SimDuration, SimTime};
 use wirelab_scenario::{FixTask, LabTask};
 use wirelab_session::Run;
@@ -31,6 +33,9 @@ struct Aftermath<'a> {
     task: &'a FixTask,
     /// The network as the lab opened.
     opening: &'a Run,
+    /// The network as it would be by now if nobody had done anything: what it lets through is not
+    /// the repair's doing, and what its timeline has closed since is not to be opened again.
+    untouched: &'a Run,
     /// The network now: repaired, and run on.
     run: &'a Run,
     /// When the last entry of the journal was done.
@@ -117,9 +122,11 @@ fn judge(
     submission::advance(&mut run, now)?;
     let repaired = run.now();
     run.advance(repaired + fix.run_on)?;
+    let untouched = untouched(&opening, run.now())?;
     let after = Aftermath {
         task: fix,
         opening: &opening,
+        untouched: &untouched,
         run: &run,
         repaired,
     };
@@ -141,6 +148,20 @@ fn judge(
         verdict.harm.extend(closed::shut(material, task, &after)?);
     }
     Ok(verdict)
+}
+
+/// How long after an event its effect is looked at.
+const AFTER_EVENT: SimDuration = SimDuration::from_secs(60);
+
+/// What the timeline alone has made of the network by `now`.
+fn untouched(opening: &Arc<Run>, now: SimTime) -> Result<Arc<Run>, GradeError> {
+    let events = opening.plan().events.iter().map(|event| event.at);
+    let Some(last) = events.filter(|at| *at > opening.now() && *at <= now).max() else {
+        return Ok(Arc::clone(opening));
+    };
+    let mut run = (**opening).clone();
+    run.advance(now.min(last + AFTER_EVENT))?;
+    Ok(Arc::new(run))
 }
 
 /// On hidden traffic nobody waits longer than all timers of the lab take, so that a repair after

@@ -59,7 +59,7 @@ pub(crate) fn grade(
     if let Some(mut finding) = found.next() {
         if finding.name.shows_rows() && !query.reads_files() {
             let group = query.log_group(material, task, &opening)?;
-            finding.evidence.extend(both.smallest_log(&opening, &group));
+            both.show_smallest_log(&mut finding, &opening, &group);
         }
         let mut checks = unsolved(shown, hidden, finding);
         checks[0].findings.extend(found.chain(outcome.lints));
@@ -96,7 +96,7 @@ fn elsewhere(
             let mut finding = renamed(found, FindingKind::QueryFailsHiddenRun);
             if !query.reads_files() {
                 let group = query.log_group(material, task, &run)?;
-                finding.evidence.extend(both.smallest_log(&run, &group));
+                both.show_smallest_log(&mut finding, &run, &group);
             }
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }

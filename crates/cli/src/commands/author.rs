@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wirelab_grader::author::{self, AuthorReport, Options};
+use wirelab_grader::author::{self, AuthorReport, Options, Trials};
 use wirelab_scenario::LabTask;
 use wirelab_session::{Content, Session};
 
@@ -54,6 +54,9 @@ struct CheckArguments {
     /// How many whole seeds the solution must solve
     #[arg(long, default_value_t = 16, value_name = "N")]
     seeds: u64,
+    /// Try the answers in right/ and wrong/ on every seed, not once a variant
+    #[arg(long)]
+    every_seed: bool,
     /// Instead: try every first-order mutant of the reference queries, which must be refused
     #[arg(long)]
     mutants: bool,
@@ -107,6 +110,10 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
     };
     let options = Options {
         seeds: arguments.seeds,
+        trials: match arguments.every_seed {
+            true => Trials::EachSeed,
+            false => Trials::EachVariant,
+        },
     };
     let mut reports = Vec::new();
     for lab in &labs {

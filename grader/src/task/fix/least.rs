@@ -21,7 +21,7 @@ const ANY_CLIENT: PortRange = PortRange {
 pub(super) fn excess(after: &Aftermath<'_>) -> Vec<Finding> {
     let plan = after.run.plan();
     let intents: Vec<_> = plan.intents.iter().map(|it| intent(plan, it)).collect();
-    let before = after.opening.control().resources();
+    let before = after.untouched.control().resources();
     let found = reach::excess(before, after.run.control().resources(), &intents);
     found.iter().map(|it| finding(plan, it)).collect()
 }

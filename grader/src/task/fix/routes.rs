@@ -1,32 +1,95 @@
-//! Routes that make a subnet public: no list or group shows that, and every control behind counts
-//! on it not being so.
+//! What puts machines on the internet: routes that make a subnet public, and public addresses in a
+//! public subnet. No list or group shows either, and every control behind counts on its absence.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use wirelab_model::{Resources, RouteTable, RouteTableAssociation, RouteTarget, SubnetId, VpcId};
+use wirelab_model::{
+    InterfaceType, NetworkInterface, NetworkInterfaceId, Resources, RouteTable,
+    RouteTableAssociation, RouteTarget, SubnetId, VpcId,
+};
+use wirelab_scenario::Plan;
 
 use super::Aftermath;
 use super::least::named;
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 
-/// One finding a subnet that has a route to an internet gateway now, and neither had one when the
-/// lab opened nor before something broke.
+/// One finding a subnet that has a route to an internet gateway now, and one a machine that has a
+/// public address there; neither of which would be so if nobody had done anything, nor was before
+/// something broke.
 pub(super) fn made_public(after: &Aftermath<'_>) -> Vec<Finding> {
     let plan = after.run.plan();
-    let mut meant = public(plan.control.resources());
-    meant.extend(public(after.opening.control().resources()));
-    let now = public(after.run.control().resources());
-    let new = now
-        .into_iter()
-        .filter(|(subnet, _)| !meant.contains_key(subnet));
-    let finding = |(subnet, route): (SubnetId, String)| {
-        let subnet = named(&plan.names, subnet.as_str());
-        let summary = format!("you also made {subnet} a public subnet");
-        let finding = Finding::new(FindingKind::TooOpen, summary);
-        let route = format!("by  {}", named(&plan.names, &route));
-        finding.evidence(route).see(PACKETS_WAY)
+    let before = [
+        after.untouched.control().resources(),
+        plan.control.resources(),
+    ];
+    let now = after.run.control().resources();
+    let subnets = new(public(now), before.map(public));
+    let machines = new(reachable(now), before.map(reachable));
+    let machines = machines.iter().filter(|(id, _)| {
+        let interface = &now.network_interfaces[*id];
+        !subnets.contains_key(&interface.subnet_id) && !is_meant(plan, interface)
+    });
+    let finding = |what: String, by: &str| {
+        let finding = Finding::new(FindingKind::TooOpen, what);
+        let by = format!("by  {}", named(&plan.names, by));
+        finding.evidence(by).see(PACKETS_WAY)
     };
-    new.map(finding).collect()
+    let public = subnets.iter().map(|(subnet, route)| {
+        let subnet = named(&plan.names, subnet.as_str());
+        finding(format!("you also made {subnet} a public subnet"), route)
+    });
+    let reached = machines.map(|(id, by)| {
+        let interface = named(&plan.names, id.as_str());
+        let found = finding(format!("you also put {interface} on the internet"), by);
+        let sample = "counterexample  any packet from the internet to that address";
+        found.evidence(format!(
+            "{sample}  had no way in, meets its lists and groups now"
+        ))
+    });
+    public.chain(reached).collect()
+}
+
+/// What is there now and was in neither.
+fn new<K: Ord, V, const N: usize>(
+    now: BTreeMap<K, V>,
+    before: [BTreeMap<K, V>; N],
+) -> BTreeMap<K, V> {
+    let is_new = |(key, _): &(K, V)| before.iter().all(|it| !it.contains_key(key));
+    now.into_iter().filter(is_new).collect()
+}
+
+/// Machines' interfaces with a public address in a public subnet, and what makes them so.
+fn reachable(resources: &Resources) -> BTreeMap<NetworkInterfaceId, String> {
+    let public = public(resources);
+    let interfaces = resources.network_interfaces.values();
+    let machines = interfaces.filter(|it| it.interface_type == InterfaceType::Interface);
+    let reached = machines.filter_map(|interface| {
+        let route = public.get(&interface.subnet_id)?;
+        let mut own = interface.private_ip_addresses.iter();
+        let address = own.find_map(|it| it.association.as_ref())?.public_ip;
+        let id = &interface.network_interface_id;
+        Some((id.clone(), format!("{address} -> {id}, {route}")))
+    });
+    reached.collect()
+}
+
+/// Whether somebody outside its VPC is meant to open flows to it.
+fn is_meant(plan: &Plan, interface: &NetworkInterface) -> bool {
+    let address = IpAddr::from(interface.private_ip_address);
+    let vpc = plan.control.resources().vpcs.get(&interface.vpc_id);
+    let inside = |client: &wirelab_model::IpNet| {
+        let mut blocks = vpc.iter().flat_map(|vpc| &vpc.cidr_blocks);
+        blocks.any(|block| wirelab_model::IpNet::from(*block).contains(client))
+    };
+    plan.intents.iter().any(|intent| {
+        let serves = intent
+            .to
+            .blocks
+            .iter()
+            .any(|block| block.contains(&address));
+        serves && intent.from.blocks.iter().any(|client| !inside(client))
+    })
 }
 
 /// Subnets with a route to an internet gateway, and that route.

@@ -14,8 +14,9 @@ use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 use crate::reach::subnet_of;
 
-/// One finding a pair of ends between which something gets through now that neither did when the
-/// lab opened nor before something broke, and between whose subnets no flow is meant.
+/// One finding a pair of ends between which something gets through now that neither would if
+/// nobody had done anything nor did before something broke, and between whose subnets no flow is
+/// meant.
 ///
 /// Routes tell no ports, so neither does this; what lists and groups let in beyond what is meant is
 /// found control by control.
@@ -29,7 +30,7 @@ pub(super) fn opened(after: &Aftermath<'_>) -> Result<Vec<Finding>, GradeError> 
     };
     let unbroken = Run::new(plan.clone(), observe)?;
     let new = reach(after.run.world())
-        .difference(&reach(after.opening.world()))
+        .difference(&reach(after.untouched.world()))
         .difference(&reach(unbroken.world()));
     let resources = after.run.control().resources();
     Ok(findings(plan, resources, &new))

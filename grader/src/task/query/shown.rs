@@ -19,8 +19,8 @@ const TRIES: usize = 64;
 const SHOWN: usize = 4;
 
 impl Both<'_> {
-    /// Lines that name the fewest records of `group` over which the two still differ.
-    pub(super) fn smallest_log(&self, run: &Run, group: &LogGroup) -> Vec<String> {
+    /// Adds the fewest records of `group` over which the two still differ to what was found.
+    pub(super) fn show_smallest_log(&self, finding: &mut Finding, run: &Run, group: &LogGroup) {
         let some = |part: &[usize]| {
             let mut fewer = LogGroup {
                 events: wirelab_query::LogEvents::new(),
@@ -35,9 +35,10 @@ impl Both<'_> {
         let all: Vec<usize> = (0..count).collect();
         if !differ(&all) {
             // The result does not run, or lacks columns whatever the log holds.
-            return Vec::new();
+            return;
         }
         let found = smallest(count, TRIES, differ);
+        finding.is_minimal = found.is_minimal;
         let mut lines = vec![match (found.kept.len(), found.is_minimal) {
             (1, _) => "one record alone shows it:".to_owned(),
             (records, true) => format!("{records} records show it, and none less:"),
@@ -50,7 +51,7 @@ impl Both<'_> {
             lines.push(format!("  and {} more", found.kept.len() - SHOWN));
         }
         lines.extend(sides(&self.differences(run, shown)));
-        lines
+        finding.evidence.extend(lines);
     }
 
     /// What differs if the log has records of these kinds as well, with the fewest of them.
@@ -85,6 +86,7 @@ impl Both<'_> {
             return Ok(None);
         };
         let mut finding = renamed(first, FindingKind::QueryFailsNearMiss);
+        finding.is_minimal = found.is_minimal;
         let count = found.kept.len();
         finding.summary = format!("on a log that has {count} more: {}", finding.summary);
         let added = (group.events.len()..shown.events.len()).filter_map(|at| shown.events.get(at));

@@ -244,7 +244,7 @@ impl Journey {
 }
 
 impl PathReport {
-    /// How a direction ends, in capitals; of an answer to a probe that does not arrive, how it would.
+    /// How a direction ends; of an answer to a probe that does not arrive, how it would end.
     #[must_use]
     pub fn outcome(&self, journey: &Journey) -> &'static str {
         let is_answer = self

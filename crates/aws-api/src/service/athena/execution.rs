@@ -129,12 +129,12 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     if sql.len() > LONGEST {
         return Err(invalid(format!("A statement has at most {LONGEST} octets.")).into());
     }
-    if let Err(error @ AthenaError::Malformed { .. }) = check(sql) {
-        return Err(invalid(words(&error)).into());
-    }
     let id = desk::new_id(request.id);
     session.restore_evidence()?;
     let place = Place::of(session, request, &id)?;
+    if let Err(error @ AthenaError::Malformed { .. }) = check(sql) {
+        return Err(invalid(words(&error)).into());
+    }
     let mut prepared = Prepared::of(session, &place.database)?;
     prepared.changes = Arc::clone(&request.desk.catalog);
     let buckets = prepared.buckets.clone();

@@ -13,7 +13,6 @@
 mod access;
 mod body;
 mod list;
-mod md5;
 mod note;
 mod parts;
 mod read;

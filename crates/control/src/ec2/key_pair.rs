@@ -6,15 +6,17 @@
 //! replay gives the same; it protects nothing. Made are RSA pairs in PEM; imported are RSA and
 //! ED25519 ones.
 
-mod digest;
 mod encode;
 mod prime;
 mod rsa;
 
 use std::collections::BTreeMap;
 
+use md5::Md5;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply, Tag, UnixTime};
 
@@ -122,7 +124,7 @@ pub(crate) fn create_key_pair(tx: &mut Transaction<'_>, request: CreateKeyPair) 
     let id = SmolStr::new(tx.new_text_id(KeyPairs::PREFIX));
     let key = rsa::PrivateKey::generate(|number| tx.bits("key-pair", &format!("{id}/{number}")));
     let pair = KeyPair {
-        fingerprint: encode::with_colons(&digest::sha1(&key.pkcs8())).into(),
+        fingerprint: encode::with_colons(&Sha1::digest(key.pkcs8())).into(),
         public_key: encode::openssh(&key.public_blob(), &request.key_name).into(),
         id,
         name: request.key_name,
@@ -153,9 +155,9 @@ pub(crate) fn import_key_pair(tx: &mut Transaction<'_>, request: ImportKeyPair) 
     let fingerprint = match key_type {
         KeyType::Rsa => {
             let key = rsa::public_key_info(&blob).ok_or_else(error::key_format)?;
-            encode::with_colons(&digest::md5(&key))
+            encode::with_colons(&Md5::digest(&key))
         }
-        KeyType::Ed25519 => base64(&digest::sha256(&blob)),
+        KeyType::Ed25519 => base64(&Sha256::digest(&blob)),
     };
     let pair = KeyPair {
         id: tx.new_text_id(KeyPairs::PREFIX).into(),

@@ -5,13 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use md5::Md5;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wirelab_model::{ApiError, hex};
 use wirelab_session::{Session, SessionError};
 
-use super::md5::Md5;
 use super::store::Store;
 use crate::service::Refusal;
 
@@ -97,7 +97,7 @@ pub(super) fn digest(file: &Path) -> Result<[u8; 16], ApiError> {
         let (mut digest, mut piece) = (Md5::new(), vec![0; 64 << 10]);
         loop {
             match opened.read(&mut piece)? {
-                0 => return Ok(digest.finish()),
+                0 => return Ok(digest.finalize().into()),
                 length => digest.update(&piece[..length]),
             }
         }

@@ -10,12 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use http::StatusCode;
+use md5::Md5;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wirelab_model::{ApiError, hex};
 
 use super::body::{child, content, document, empty, kept, malformed};
-use super::md5::Md5;
 use super::note::{file_error, quoted, read_note, write_note};
 use super::read::part as range;
 use super::store::{Fresh, Store};
@@ -104,7 +104,7 @@ pub(super) fn upload(asked: &Asked<'_>) -> Answer {
     let part = Part {
         modified: asked.store.now(),
         size: octets.len() as u64,
-        digest: hex(&Md5::of(&octets)),
+        digest: hex(&Md5::digest(&octets)),
     };
     let fresh = asked.store.write(&octets, asked.id)?;
     let file = folder.join(format!("{number:05}.octets"));
@@ -227,7 +227,7 @@ fn joined(
             let octets: Result<Vec<u8>, _> = octets.collect();
             tag.update(&octets.map_err(io::Error::other)?);
         }
-        Ok(tag.finish())
+        Ok(tag.finalize().into())
     };
     let digest = write().map_err(|error| {
         fs::remove_file(&file).ok();

@@ -16,11 +16,11 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use md5::{Digest, Md5};
 use wirelab_flowlog::s3::LogKey;
 use wirelab_model::{ApiError, LogDestinationType};
 use wirelab_session::{Session, SessionError};
 
-use super::md5::Md5;
 use super::note::{
     Bucket, Object, digest, file_error, not_found, note_of, quoted, read_note, unreadable,
     write_note,
@@ -234,7 +234,7 @@ impl<'s> Store<'s> {
         Ok(Fresh {
             file,
             size: octets.len() as u64,
-            tag: quoted(&Md5::of(octets)),
+            tag: quoted(&Md5::digest(octets)),
         })
     }
 

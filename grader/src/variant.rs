@@ -8,11 +8,9 @@
 //! machine, and whoever knows the code can say of a submission whether its seed is its learner's.
 //! 48 bits, since programs that read JSON take numbers for doubles.
 
-use sha2::{Digest, Sha256};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use wirelab_model::hex;
-
-/// Octets of a block of SHA-256.
-const BLOCK: usize = 64;
 
 /// The seed of `learner` in `lab`, in the course with that code.
 #[must_use]
@@ -35,17 +33,9 @@ pub fn fingerprint(course: &str) -> String {
 
 /// HMAC with SHA-256 (RFC 2104).
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut block = [0; BLOCK];
-    match key.len() > BLOCK {
-        true => block[..32].copy_from_slice(&Sha256::digest(key)),
-        false => block[..key.len()].copy_from_slice(key),
-    }
-    let mut inner = Sha256::new().chain_update(block.map(|it| it ^ 0x36));
-    for part in parts {
-        inner.update(part);
-    }
-    let outer = Sha256::new().chain_update(block.map(|it| it ^ 0x5c));
-    outer.chain_update(inner.finalize()).finalize().into()
+    let hmac = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
+    let hmac = parts.iter().fold(hmac, Hmac::chain_update);
+    hmac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -118,6 +118,17 @@ pub struct PathReport {
     pub back: Option<Journey>,
 }
 
+/// One direction as it is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<'a> {
+    /// The hops.
+    pub journey: &'a Journey,
+    /// Whether it is the way there.
+    pub forward: bool,
+    /// How it ends; of an answer to a probe that does not arrive, how it would end.
+    pub outcome: &'static str,
+}
+
 /// What the machine at the end makes of a probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
@@ -244,19 +255,28 @@ impl Journey {
 }
 
 impl PathReport {
-    /// How a direction ends; of an answer to a probe that does not arrive, how it would end.
-    #[must_use]
-    pub fn outcome(&self, journey: &Journey) -> &'static str {
-        let is_answer = self
-            .back
-            .as_ref()
-            .is_some_and(|back| std::ptr::eq(back, journey));
-        match (is_answer && !self.forward.delivered(), journey.delivered()) {
-            (false, true) => "DELIVERED",
-            (false, false) => "DROPPED",
-            (true, true) => "WOULD BE DELIVERED",
-            (true, false) => "WOULD BE DROPPED",
-        }
+    /// The ways in the order in which they are told: there, what a hop tells the sender, back.
+    pub fn ways(&self) -> impl Iterator<Item = Way<'_>> {
+        let arrives = self.forward.delivered();
+        let ways = [
+            (Some(&self.forward), true, true),
+            (self.told.as_ref(), false, true),
+            (self.back.as_ref(), false, arrives),
+        ];
+        ways.into_iter().filter_map(|(journey, forward, is_sent)| {
+            let journey = journey?;
+            let outcome = match (is_sent, journey.delivered()) {
+                (true, true) => "DELIVERED",
+                (true, false) => "DROPPED",
+                (false, true) => "WOULD BE DELIVERED",
+                (false, false) => "WOULD BE DROPPED",
+            };
+            Some(Way {
+                journey,
+                forward,
+                outcome,
+            })
+        })
     }
 
     /// Whether the network would carry the probe and its answer, whatever the answer is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
-use wirelab_model::{ApiError, Caller, Reply, Resources, Tag};
+use wirelab_model::{ApiError, Caller, Reply, Resources, Tag, fits_wildcards};
 
 use crate::arguments::{Arguments, Filter};
 use crate::control::ControlConfig;
@@ -223,47 +223,12 @@ fn matches_any(filter: &Filter, value: &str) -> bool {
     filter
         .values
         .iter()
-        .any(|pattern| wildcard(pattern.as_bytes(), value.as_bytes()))
-}
-
-/// Whether `text` fits `pattern`: `*` is any run, `?` any one octet, `\` takes the next literally.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
-    // Where to go on if what follows the latest `*` does not fit: one octet later in the text.
-    let mut retry: Option<(usize, usize)> = None;
-    let (mut p, mut t) = (0, 0);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((p + 1, t));
-                p += 1;
-                continue;
-            }
-            Some(b'?') => {
-                (p, t) = (p + 1, t + 1);
-                continue;
-            }
-            Some(b'\\') if pattern.get(p + 1) == Some(&text[t]) => {
-                (p, t) = (p + 2, t + 1);
-                continue;
-            }
-            Some(octet) if *octet == text[t] => {
-                (p, t) = (p + 1, t + 1);
-                continue;
-            }
-            _ => {}
-        }
-        let Some((after_star, at)) = retry else {
-            return false;
-        };
-        retry = Some((after_star, at + 1));
-        (p, t) = (after_star, at + 1);
-    }
-    pattern[p..].iter().all(|octet| *octet == b'*')
+        .any(|pattern| fits_wildcards(pattern, value, true))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wildcard;
+    use super::fits_wildcards;
 
     #[test]
     fn wildcards_are_ec2s() {
@@ -280,7 +245,7 @@ mod tests {
             ("ab", "abc", false),
         ] {
             assert_eq!(
-                wildcard(pattern.as_bytes(), text.as_bytes()),
+                fits_wildcards(pattern, text, true),
                 fits,
                 "{pattern} {text}"
             );

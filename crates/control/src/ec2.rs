@@ -52,7 +52,6 @@ mod vpn_gateway;
 mod vpn_modification;
 mod vpn_tunnel;
 
-pub use key_pair::base64;
 pub(crate) use network_insights::Insights;
 pub use network_insights::{Question, QuestionSource};
 pub(crate) use prefix_list::Versions;

@@ -100,17 +100,3 @@ fn check_name(member: &str, name: &str, longest: usize) -> Result<(), ApiError> 
         ))),
     }
 }
-
-/// A document as IAM shows it: with percents, as in a query.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() * 2);
-    for octet in text.bytes() {
-        match octet {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(octet));
-            }
-            other => out += &format!("%{other:02X}"),
-        }
-    }
-    out
-}

@@ -56,7 +56,6 @@ pub use cloudwatch::{
     TreatMissingData,
 };
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
-pub use ec2::base64;
 pub use ec2::{Question, QuestionSource};
 pub use kind::tagged;
 pub use logs::{

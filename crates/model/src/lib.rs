@@ -58,5 +58,5 @@ pub use resource::*;
 pub use resources::{Change, Changes, Resource, ResourceRef, Resources};
 pub use seed::{Seed, Stream};
 pub use smol_str::SmolStr;
-pub use text::{fits_stars, hex, percent_decoded, wrapped};
+pub use text::{fits_stars, fits_wildcards, hex, percent_decoded, percent_encoded, wrapped};
 pub use time::{DurationParseError, SimDuration, SimTime, UnixTime};

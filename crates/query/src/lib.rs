@@ -51,6 +51,7 @@
 
 pub mod athena;
 mod budget;
+mod codec;
 mod display;
 mod error;
 mod events;

@@ -240,10 +240,8 @@ impl Subscription {
         records: &mut WindowRecords,
     ) -> Option<(SimTime, Observation)> {
         let from = std::mem::take(&mut self.from);
-        let flows = records.flows_from(from);
-        let is_silent = !records.flows[flows]
-            .iter()
-            .any(|it| it.is_of(self.traffic_type));
+        let (flows, known) = records.flows_from(from);
+        let is_silent = !known.iter().any(|it| it.is_of(self.traffic_type));
         let (wanted, is_first) = match (is_silent, self.begun) {
             (true, false) => return None,
             (true, true) => (Wanted::NoData, false),

@@ -17,10 +17,9 @@ pub(crate) struct WindowRecords {
     pub(super) window: (UnixTime, UnixTime),
     /// The parts that the window was counted in; nearly always one.
     parts: Vec<Vec<WindowFlow>>,
-    /// The flows of the window as logs know them, each once however many do.
-    pub(super) flows: Vec<Vec<WindowFlow>>,
-    /// The first part of each of `flows`.
-    from: Vec<usize>,
+    /// The flows of the window as logs know them, with the first part that is in them: each once,
+    /// however many logs know just those.
+    flows: Vec<(usize, Vec<WindowFlow>)>,
     pub(super) deliveries: Vec<Delivery>,
     /// The delivery that it stands at.
     delivery: usize,
@@ -59,29 +58,28 @@ impl WindowRecords {
             window,
             parts,
             flows: Vec::new(),
-            from: Vec::new(),
             deliveries: Vec::new(),
             delivery: 0,
             flow: 0,
         }
     }
 
-    /// Which of `flows` a log knows that came before the part `from`, or in the midst of none.
-    pub(super) fn flows_from(&mut self, from: usize) -> usize {
-        if let Some(known) = self.from.iter().position(|it| *it == from) {
-            return known;
-        }
-        self.from.push(from);
-        self.flows.push(match (self.parts.as_mut_slice(), from) {
-            ([only], 0) => std::mem::take(only),
-            (parts, from) => joined(&parts[from.min(parts.len())..]),
+    /// Which of `flows` a log knows that records from that part on, and those.
+    pub(super) fn flows_from(&mut self, from: usize) -> (usize, &[WindowFlow]) {
+        let known = self.flows.iter().position(|(first, _)| *first == from);
+        let at = known.unwrap_or_else(|| {
+            let flows = match (self.parts.as_mut_slice(), from) {
+                ([only], 0) => std::mem::take(only),
+                (parts, from) => joined(&parts[from..]),
+            };
+            self.flows.push((from, flows));
+            self.flows.len() - 1
         });
-        self.flows.len() - 1
+        (at, &self.flows[at].1)
     }
 
-    fn next_of(&mut self, delivery: usize, traffic_type: TrafficType) -> Option<FlowRecord> {
-        let flows = self.deliveries[delivery].flows;
-        let rest = self.flows[flows].get(self.flow..)?;
+    fn next_of(&mut self, flows: usize, traffic_type: TrafficType) -> Option<FlowRecord> {
+        let rest = self.flows[flows].1.get(self.flow..)?;
         let passed = rest.iter().position(|flow| flow.is_of(traffic_type))?;
         self.flow += passed + 1;
         Some(rest[passed].record(&self.interface))
@@ -93,9 +91,9 @@ impl Iterator for WindowRecords {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let wanted = self.deliveries.get(self.delivery)?.wanted;
-            let record = match wanted {
-                Wanted::Flows(traffic_type) => self.next_of(self.delivery, traffic_type),
+            let Delivery { wanted, flows, .. } = self.deliveries.get(self.delivery)?;
+            let record = match *wanted {
+                Wanted::Flows(traffic_type) => self.next_of(*flows, traffic_type),
                 Wanted::NoData if self.flow == 0 => {
                     self.flow = 1;
                     Some(self.interface.no_data(self.window))

@@ -6,7 +6,7 @@ use std::fmt;
 use smol_str::SmolStr;
 use wirelab_model::{FlowDirection, NetworkAclEntry, RuleAction, wrapped};
 
-use super::{Journey, PassDetail, PathReport, PathStep, StepVerdict};
+use super::{PassDetail, PathReport, PathStep, StepVerdict, Way};
 use crate::verdict::{DropReason, EntryText, Hop, NetworkAclDrop, SecurityGroupDrop, TargetText};
 
 /// Gives ids their names in the scenario.
@@ -84,24 +84,16 @@ impl PathReport {
 /// broken.
 impl fmt::Display for PathDisplay<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (told, back) = (self.report.told.as_ref(), self.report.back.as_ref());
-        let words = [Some(&self.report.forward), told, back];
-        let width = words.iter().flatten().map(|it| it.what.len()).max();
+        let width = self.report.ways().map(|way| way.journey.what.len()).max();
         let width = width.unwrap_or(0);
-        let ways = [
-            (Some(&self.report.forward), true),
-            (told, false),
-            (back, false),
-        ];
-        for (journey, forward) in ways {
-            let Some(journey) = journey else { continue };
-            if !forward {
+        for way in self.report.ways() {
+            if !way.forward {
                 f.write_str("\n")?;
             }
             if f.alternate() {
-                self.hop_by_hop(f, journey, forward)?;
+                self.hop_by_hop(f, way)?;
             } else {
-                self.journey(f, journey, forward, width)?;
+                self.journey(f, way, width)?;
             }
         }
         match self.report.said() {
@@ -115,8 +107,11 @@ impl PathDisplay<'_> {
     fn journey(
         &self,
         f: &mut fmt::Formatter<'_>,
-        journey: &Journey,
-        forward: bool,
+        Way {
+            journey,
+            forward,
+            outcome,
+        }: Way<'_>,
         width: usize,
     ) -> fmt::Result {
         let arrow = self.marks.arrow(forward);
@@ -127,14 +122,17 @@ impl PathDisplay<'_> {
                 write!(f, "  {again}")?;
             }
         }
-        write!(f, "   {}", self.report.outcome(journey))
+        write!(f, "   {outcome}")
     }
 
     fn hop_by_hop(
         &self,
         f: &mut fmt::Formatter<'_>,
-        journey: &Journey,
-        forward: bool,
+        Way {
+            journey,
+            forward,
+            outcome,
+        }: Way<'_>,
     ) -> fmt::Result {
         writeln!(f, " {} {}", self.marks.arrow(forward), journey.what)?;
         let places = journey.steps.iter().map(|step| self.hop(&step.hop));
@@ -160,7 +158,7 @@ impl PathDisplay<'_> {
                 writeln!(f, "{:INDENT$}{part}", "")?;
             }
         }
-        write!(f, "     {}", self.report.outcome(journey))
+        write!(f, "     {outcome}")
     }
 
     /// Why a hop lets the probe pass, in words.

@@ -29,8 +29,8 @@ fn ends_of(bench: &Bench, from: &str) -> Vec<(u64, String)> {
     seen.collect()
 }
 
-#[test]
-fn a_stopped_instance_shuts_down_before_its_power_goes() {
+/// A connection from `app` to `db`, open for two seconds.
+fn connected() -> Bench {
     let mut bench = populated(&mut net());
     let words = ["nc", "-w", "100", "10.0.2.10", "8080"];
     let argv = words.map(str::to_owned).to_vec();
@@ -38,6 +38,12 @@ fn a_stopped_instance_shuts_down_before_its_power_goes() {
     let host = "app".into();
     add(&mut bench, Input::Exec { id, host, argv });
     bench.wait(2);
+    bench
+}
+
+#[test]
+fn a_stopped_instance_shuts_down_before_its_power_goes() {
+    let mut bench = connected();
     let state = |bench: &mut Bench, state| {
         let mut change = Net::default();
         let before = bench.world.resources().instances[&InstanceId::new("i-db")].clone();
@@ -102,13 +108,7 @@ fn a_stopped_instance_keeps_its_name_until_another_that_runs_has_it() {
 
 #[test]
 fn a_rebooted_instance_loses_its_connections_and_keeps_its_servers_and_addresses() {
-    let mut bench = populated(&mut net());
-    let words = ["nc", "-w", "100", "10.0.2.10", "8080"];
-    let argv = words.map(str::to_owned).to_vec();
-    let id = ExecId(1);
-    let host = "app".into();
-    add(&mut bench, Input::Exec { id, host, argv });
-    bench.wait(2);
+    let mut bench = connected();
     let mut change = Net::default();
     let before = bench.world.resources().instances[&InstanceId::new("i-db")].clone();
     change.put(Instance {

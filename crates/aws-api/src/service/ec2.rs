@@ -1,6 +1,8 @@
 //! EC2: every action is a call of the session, but for what a machine itself tells and what S3 must
 //! be asked before.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use wirelab_model::{ApiError, Call, InstanceId};
@@ -50,7 +52,7 @@ fn console_output(session: &mut Session, request: &Request<'_>) -> Result<Value,
     let time = time.ok_or_else(|| ApiError::client("InternalError", "no such moment"))?;
     Ok(json!({
         "InstanceId": id,
-        "Output": wirelab_control::base64(said.as_bytes()),
+        "Output": STANDARD.encode(said.as_bytes()),
         "Timestamp": time.to_string(),
     }))
 }

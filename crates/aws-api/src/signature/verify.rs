@@ -4,19 +4,18 @@
 //! A request is good for five minutes before and after the moment that it names, a presigned one
 //! for as long as it says, by the wall clock: it is the one that clients sign by.
 
+use hmac::{Hmac, KeyInit, Mac};
 use http::Request;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use wirelab_model::{ApiError, hex};
+use wirelab_model::{ApiError, hex, percent_encoded};
 
 use super::{ALGORITHM, Signature};
 use crate::access_key::{self, AccessKey};
 use crate::error;
 
-/// Octets of a block of SHA-256 (RFC 2104).
-const BLOCK: usize = 64;
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 /// A presigned request is good for a week at most.
 const LONGEST: i64 = 604_800;
@@ -130,7 +129,7 @@ impl Signature {
             _ => uri
                 .path()
                 .split('/')
-                .map(encoded)
+                .map(percent_encoded)
                 .collect::<Vec<_>>()
                 .join("/"),
         };
@@ -165,7 +164,7 @@ fn canonical_query(query: &str) -> String {
     let parameters = form_urlencoded::parse(query.as_bytes());
     let parameters = parameters.filter(|(name, _)| name != "X-Amz-Signature");
     let mut parameters: Vec<(String, String)> = parameters
-        .map(|(name, value)| (encoded(&name), encoded(&value)))
+        .map(|(name, value)| (percent_encoded(&name), percent_encoded(&value)))
         .collect();
     parameters.sort();
     let parameters = parameters
@@ -174,31 +173,10 @@ fn canonical_query(query: &str) -> String {
     parameters.collect::<Vec<_>>().join("&")
 }
 
-/// RFC 3986's unreserved characters as they are, all others as `%XX`.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for octet in text.bytes() {
-        match octet {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(octet));
-            }
-            _ => encoded += &format!("%{octet:02X}"),
-        }
-    }
-    encoded
-}
-
 /// HMAC with SHA-256 (RFC 2104).
 fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
-    let mut block = [0; BLOCK];
-    match key.len() > BLOCK {
-        true => block[..32].copy_from_slice(&Sha256::digest(key)),
-        false => block[..key.len()].copy_from_slice(key),
-    }
-    let inner = Sha256::new().chain_update(block.map(|it| it ^ 0x36));
-    let inner = inner.chain_update(text).finalize();
-    let outer = Sha256::new().chain_update(block.map(|it| it ^ 0x5c));
-    outer.chain_update(inner).finalize().into()
+    let hmac = Hmac::<Sha256>::new_from_slice(key).expect("a key may have any length");
+    hmac.chain_update(text).finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use wirelab_model::wrapped;
 
 use crate::args::TEMPLATE;
+use crate::commands::call::spelling::quoted;
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupt;
 use crate::terminal::{self, bold, cyan, dim};
@@ -331,14 +332,4 @@ fn is_plain() -> bool {
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-}
-
-/// A word as a shell wants it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{word}'")
-    }
 }

@@ -12,6 +12,8 @@ mod rsa;
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use md5::Md5;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -26,8 +28,6 @@ use crate::error;
 use crate::realm::Realm;
 use crate::transaction::Transaction;
 use crate::view::{one, tags};
-
-pub use encode::base64;
 
 /// The key pairs of all accounts and Regions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -157,7 +157,7 @@ pub(crate) fn import_key_pair(tx: &mut Transaction<'_>, request: ImportKeyPair) 
             let key = rsa::public_key_info(&blob).ok_or_else(error::key_format)?;
             encode::with_colons(&Md5::digest(&key))
         }
-        KeyType::Ed25519 => base64(&Sha256::digest(&blob)),
+        KeyType::Ed25519 => STANDARD.encode(Sha256::digest(&blob)),
     };
     let pair = KeyPair {
         id: tx.new_text_id(KeyPairs::PREFIX).into(),

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::json;
 use smol_str::SmolStr;
-use wirelab_model::Reply;
+use wirelab_model::{Reply, percent_encoded};
 
-use super::{check_name, check_policy, encoded, role, role_mut};
+use super::{check_name, check_policy, role, role_mut};
 use crate::describe::Reader;
 use crate::error;
 use crate::page::page_from;
@@ -47,7 +47,7 @@ pub(super) fn get(reader: &Reader<'_>, request: Named) -> Reply {
     Ok(json!({
         "RoleName": role.name,
         "PolicyName": request.policy_name,
-        "PolicyDocument": encoded(document),
+        "PolicyDocument": percent_encoded(document),
     }))
 }
 

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
-use wirelab_model::Reply;
+use wirelab_model::{Reply, percent_encoded};
 
-use super::{Role, check_name, check_policy, encoded, own_mut, role, role_mut};
+use super::{Role, check_name, check_policy, own_mut, role, role_mut};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
@@ -168,7 +168,7 @@ fn show(role: &Role) -> Value {
         "RoleId": role.id,
         "Arn": role.arn,
         "CreateDate": iso8601(role.created),
-        "AssumeRolePolicyDocument": encoded(&role.trust),
+        "AssumeRolePolicyDocument": percent_encoded(&role.trust),
         "Description": role.description,
         "MaxSessionDuration": role.max_session_duration,
         "Tags": (!tags.is_empty()).then_some(tags),

@@ -6,14 +6,18 @@
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
+use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, alphabet};
+
 use super::address::{address, ipv4_to_number, is_private, is_public, is_reserved};
+use super::json;
 use super::text::{
     both, bounded, concat, dec_to_hex, hex_to_ascii, hex_to_dec, replace, str_contains, substr,
     trimmed, url_decode, url_encode,
 };
 use super::value::Value;
-use super::{base64, json};
 use crate::ColumnKind;
+use crate::codec::decode_base64;
 
 /// A function over the values of one row.
 pub(super) type RowFunction = for<'a> fn(&[Value<'a>]) -> Value<'a>;
@@ -105,7 +109,7 @@ pub(super) const FUNCTIONS: &[Function] = table! {
     "urlEncode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, |t| bounded(url_encode(&t)));
     "urlDecode" 1..=1, TEXT, |v| Value::of_text(v[0].text().map(|t| url_decode(&t)));
     "base64encode" 1..=1, TEXT, |v| v[0].text().map_or(Value::Null, base64_encode);
-    "base64decode" 1..=1, TEXT, |v| Value::of_text(v[0].text().and_then(|t| base64::decode(&t)));
+    "base64decode" 1..=1, TEXT, |v| Value::of_text(v[0].text().and_then(|t| base64_decode(&t)));
     "hexToAscii" 1..=1, TEXT, hex_to_ascii;
     "hexToDec" 1..=1, NUMBER, hex_to_dec;
     "decToHex" 1..=1, TEXT, dec_to_hex;
@@ -139,7 +143,12 @@ pub(super) const NOT_HERE: [(&str, &str); 7] = [
 ];
 
 fn base64_encode<'a>(text: Cow<'_, str>) -> Value<'a> {
-    bounded(base64::encode(&text))
+    bounded(STANDARD.encode(&*text))
+}
+
+/// The text that a base 64 stands for; `None` if it is no UTF-8.
+fn base64_decode(text: &str) -> Option<String> {
+    String::from_utf8(decode_base64(text, &alphabet::STANDARD)?).ok()
 }
 
 fn numeric<'a>(value: &Value<'_>, function: fn(f64) -> f64) -> Value<'a> {

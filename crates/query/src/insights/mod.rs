@@ -3,7 +3,6 @@
 mod address;
 mod advice;
 mod ast;
-mod base64;
 mod check;
 mod discover;
 mod function;

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use smol_str::SmolStr;
 use wirelab_model::{SimDuration, SimTime, Stream};
@@ -9,7 +11,7 @@ use wirelab_model::{SimDuration, SimTime, Stream};
 use super::connect::{Plan, Purpose};
 use super::curl::{Curl, Flags};
 use super::options::{self, Syntax, TRY_CURL, Word};
-use super::url::{self, Url};
+use super::url::Url;
 use super::{NameTable, Refusal, Start, seconds};
 use crate::host::Host;
 use crate::host::output::ExecId;
@@ -211,7 +213,7 @@ impl Asked {
             None => head += &format!("Host: {}\r\n", ask.host),
         }
         if let Some((user, password)) = login.filter(|_| is_own("authorization")) {
-            let login = url::base64(format!("{user}:{password}").as_bytes());
+            let login = STANDARD.encode(format!("{user}:{password}"));
             head += &format!("Authorization: Basic {login}\r\n");
         }
         for (name, value) in [("User-Agent", ask.user_agent.as_str()), ("Accept", "*/*")] {

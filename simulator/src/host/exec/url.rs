@@ -185,24 +185,3 @@ fn pointed(what: &str, url: &str, column: usize) -> (i32, String) {
     let text = format!("{what} in URL position {column}:\n{url}\n{:>column$}", "^");
     (3, text)
 }
-
-/// Base64 (RFC 4648 section 4), for `Authorization: Basic`.
-pub(super) fn base64(octets: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in octets.chunks(3) {
-        let mut bits = 0_u32;
-        for at in 0..3 {
-            bits = bits << 8 | u32::from(three.get(at).copied().unwrap_or(0));
-        }
-        for at in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * at)) as usize & 63];
-            text.push(if at > three.len() {
-                '='
-            } else {
-                char::from(letter)
-            });
-        }
-    }
-    text
-}

@@ -5,7 +5,7 @@
 //! condition allows and denies nothing here: what its keys would say of a caller is not simulated.
 
 use serde_json::Value;
-use wirelab_model::{ApiError, Caller};
+use wirelab_model::{ApiError, Caller, fits_wildcards};
 
 use super::note::Bucket;
 
@@ -183,25 +183,7 @@ fn texts(value: &Value) -> impl Iterator<Item = &str> {
 
 /// Whether a text fits a pattern of policies: `*` is any text, `?` any one letter.
 fn fits(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut p, mut t, mut back) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                back = Some((p, t));
-                p += 1;
-            }
-            Some(it) if *it == b'?' || *it == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match back {
-                Some((star, from)) => {
-                    back = Some((star, from + 1));
-                    (p, t) = (star + 1, from + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|it| *it == b'*')
+    fits_wildcards(pattern, text, false)
 }
 
 #[cfg(test)]

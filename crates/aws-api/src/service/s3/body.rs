@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use http::{HeaderMap, Request, Response, StatusCode};
 use md5::{Digest, Md5};
 use wirelab_model::ApiError;
@@ -123,21 +126,9 @@ fn unchunked(body: &[u8]) -> Result<Vec<u8>, ApiError> {
 
 /// The 16 octets that 24 letters of base64 stand for (RFC 4648, section 4).
 fn base64(text: &str) -> Option<[u8; 16]> {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let text = text.strip_suffix("==").filter(|it| it.len() == 22)?;
-    let mut bits = 0_u32;
-    let mut octets = Vec::new();
-    let mut held = 0;
-    for letter in text.bytes() {
-        let value = LETTERS.iter().position(|it| *it == letter)?;
-        bits = (bits << 6) | u32::try_from(value).ok()?;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            octets.push((bits >> held) as u8);
-        }
-    }
-    octets.try_into().ok()
+    const LENIENT: GeneralPurpose =
+        GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
+    LENIENT.decode(text).ok()?.try_into().ok()
 }
 
 /// The root of a body of XML.

@@ -166,7 +166,7 @@ fn camel(name: &str) -> String {
 }
 
 /// For the shell, in quotes where it would read something into it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "=-_./:,".contains(c);
     if word.chars().all(plain) {
         return word.to_owned();

@@ -2,24 +2,23 @@
 
 use wirelab_book::way::{Step, deny, place, way};
 use wirelab_scenario::Names;
-use wirelab_simulator::path::{Fit, PathReport};
+use wirelab_simulator::path::{Fit, PathReport, Way};
 
 use crate::terminal::Mark;
 
 /// One line a hop, for reports that are wider than the terminal.
 pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> String {
     let [there, back] = arrows;
-    let ways = [
-        (Some(&report.forward), there),
-        (report.told.as_ref(), back),
-        (report.back.as_ref(), back),
-    ];
     let mut text = String::new();
-    for (journey, arrow) in ways {
-        let Some(journey) = journey else { continue };
+    for Way {
+        journey,
+        forward,
+        outcome,
+    } in report.ways()
+    {
+        let arrow = if forward { there } else { back };
         let way = way(journey, names);
-        let end = report.outcome(journey);
-        text += &format!(" {arrow} {}   {end}\n", way.packet);
+        text += &format!(" {arrow} {}   {outcome}\n", way.packet);
         let places = way.hops.iter().map(|hop| hop.title().chars().count());
         let wide = places.max().unwrap_or(0).clamp(32, 48);
         for (at, hop) in way.hops.iter().enumerate() {

@@ -82,11 +82,10 @@ fn shape(result: &QueryResult) -> Option<(Shape, Columns)> {
         groups: groups.collect(),
         values,
     };
-    if columns.groups.is_empty() && time.is_none() && columns.values.len() > 1 {
+    let is_plain = columns.groups.is_empty() && time.is_none();
+    if is_plain && columns.values.len() > 1 && result.rows.len() > 1 {
         // `GROUP BY dstport`: what SQL groups by may be a number, and stands first.
-        if result.rows.len() > 1 {
-            columns.groups.push(columns.values.remove(0));
-        }
+        columns.groups.push(columns.values.remove(0));
     }
     match time {
         Some(time) => Some((Shape::Lines { time }, columns)),

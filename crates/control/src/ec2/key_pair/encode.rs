@@ -1,42 +1,20 @@
 //! How keys are written: base64 (RFC 4648), PEM, DER (X.690), OpenSSH's blobs (RFC 4253, section
 //! 6.6).
 
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
+use base64::{Engine, alphabet};
+
 use super::KeyType;
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Octets in base64, with padding (RFC 4648, section 4).
-#[must_use]
-pub fn base64(octets: &[u8]) -> String {
-    let mut text = String::new();
-    for three in octets.chunks(3) {
-        let octet = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
-        let bits = octet(0) << 16 | octet(1) << 8 | octet(2);
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at)) as usize % 64];
-            text.push(if at > three.len() {
-                '='
-            } else {
-                char::from(digit)
-            });
-        }
-    }
-    text
-}
-
-/// The octets of base64 text, white space apart.
+/// Octets of base64 text, white space apart; padding may be there or not.
 pub(super) fn base64_octets(text: &str) -> Option<Vec<u8>> {
-    let digits = text.bytes().filter(|it| !it.is_ascii_whitespace());
-    let digits = digits.take_while(|it| *it != b'=');
-    let digits = digits.map(|it| DIGITS.iter().position(|digit| *digit == it));
-    let digits = digits.collect::<Option<Vec<_>>>()?;
-    let mut octets = Vec::new();
-    for four in digits.chunks(4) {
-        let bits = four.iter().fold(0_u32, |bits, it| bits << 6 | *it as u32);
-        let bits = bits << (6 * (4 - four.len()));
-        octets.extend(&bits.to_be_bytes()[1..four.len().max(1)]);
-    }
-    Some(octets)
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        NO_PAD.with_decode_allow_trailing_bits(true),
+    );
+    let letters = text.bytes().filter(|it| !it.is_ascii_whitespace());
+    let letters: Vec<_> = letters.take_while(|it| *it != b'=').collect();
+    LENIENT.decode(letters).ok()
 }
 
 /// `ab:cd:...`.
@@ -46,7 +24,7 @@ pub(super) fn with_colons(octets: &[u8]) -> String {
 }
 
 pub(super) fn pem(label: &str, octets: &[u8]) -> String {
-    let text = base64(octets);
+    let text = STANDARD.encode(octets);
     let lines: Vec<_> = text.as_bytes().chunks(64).collect();
     let lines = lines.iter().map(|it| String::from_utf8_lossy(it));
     let body: Vec<_> = lines.collect();
@@ -107,7 +85,7 @@ pub(super) fn openssh_as(key_type: KeyType, blob: &[u8], comment: &str) -> Strin
         KeyType::Rsa => "ssh-rsa",
         KeyType::Ed25519 => "ssh-ed25519",
     };
-    format!("{name} {} {comment}", base64(blob))
+    format!("{name} {} {comment}", STANDARD.encode(blob))
 }
 
 /// Type and blob of a line as OpenSSH writes it.

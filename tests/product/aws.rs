@@ -164,6 +164,14 @@ fn date_tells_the_labs_time() {
 }
 
 #[test]
+fn a_loop_that_waits_ends_in_a_sandbox_whose_time_is_the_wall_clocks() {
+    let script = "wirelab sandbox --temporary --pace real -- \
+        sh -c 't=$(date +%s); while [ $(date +%s) = $t ]; do :; done; echo later'";
+    let ran = Place::new().shell(script).exits(0);
+    assert_eq!(ran.stdout, "later\n", "{}", ran.stderr);
+}
+
+#[test]
 fn a_shell_that_is_there_gets_an_endpoint_and_is_rid_of_it() {
     let place = Place::with_lab(LAB, 7);
     let ran = place.shell(

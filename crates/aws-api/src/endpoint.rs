@@ -5,15 +5,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::{Request, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use wirelab_model::ApiError;
+use wirelab_model::{ApiError, SimDuration};
 use wirelab_session::{Content, Session, SessionError};
 
 use crate::dialect::Dialect;
 use crate::http1::TooLarge;
+use crate::pace::Pace;
 use crate::service::{self, Desk, Refusal};
 use crate::signature::Signature;
 use crate::{error, own};
@@ -34,6 +36,8 @@ pub struct Endpoint {
     salt: RandomState,
     /// Whether signatures are verified.
     strict: bool,
+    /// The clock that virtual time follows, if it follows one.
+    pace: Option<Pace>,
     /// What those who may stop the server know.
     secret: String,
     /// Queries, for as long as the endpoint runs.
@@ -59,6 +63,7 @@ impl Endpoint {
             requests: AtomicU64::new(0),
             salt,
             strict: false,
+            pace: None,
             secret,
             desk: Desk::default(),
         }
@@ -70,6 +75,32 @@ impl Endpoint {
     pub fn with_strict(mut self, strict: bool) -> Self {
         self.strict = strict;
         self
+    }
+
+    /// Virtual time follows `clock`, which counts from some moment, from now on. Then what a call
+    /// starts takes as long as in AWS: nothing settles at once.
+    #[must_use]
+    pub fn with_pace(mut self, clock: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.pace = Some(Pace::new(Box::new(clock)));
+        self
+    }
+
+    /// Lets virtual time forward by what has passed on the clock. A session that cannot go on
+    /// says so to whoever asks it next.
+    pub(crate) fn keep_pace(&self, asks: bool) {
+        let Some(by) = self.pace.as_ref().and_then(|it| it.due(asks)) else {
+            return;
+        };
+        let minute = |session: &Session| session.now().as_secs() / 60;
+        let is_another = self.with_session(|session| {
+            let before = minute(session);
+            session.pass(by)?;
+            Ok(minute(session) != before)
+        });
+        // What a second brings is not worth a file.
+        if is_another.unwrap_or(false) {
+            self.has_evidence.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What [`stop`](crate::stop) must be given.
@@ -104,6 +135,7 @@ impl Endpoint {
     }
 
     fn answer_as(&self, request: &Request<Vec<u8>>, id: &str) -> Response<Vec<u8>> {
+        self.keep_pace(true);
         let signature = match Signature::read(request) {
             Ok(signature) => signature,
             Err(error) => {
@@ -190,6 +222,14 @@ impl Endpoint {
         session.settle_down().ok();
     }
 
+    /// Writes everything, at the end.
+    pub(crate) fn end(&self) {
+        if self.pace.is_some() {
+            self.has_evidence.store(true, Ordering::Relaxed);
+        }
+        self.settle_down(true);
+    }
+
     /// How many requests there have been.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
@@ -215,11 +255,34 @@ impl Endpoint {
         reset.map_err(Refusal::into_session)
     }
 
+    /// Lets time pass, as `wirelab advance` does. Of a sandbox anybody may ask for it, of a lab
+    /// those who know the secret.
+    ///
+    /// # Errors
+    /// A session that cannot go on, or has no room for more evidence.
+    pub(crate) fn advance(
+        &self,
+        knows_secret: bool,
+        by: SimDuration,
+    ) -> Result<bool, SessionError> {
+        let advanced = self.with_session(|session| {
+            let may = knows_secret || session.lab().name == Content::SANDBOX;
+            if may {
+                session.catch_up()?;
+                self.has_evidence.store(true, Ordering::Relaxed);
+                session.advance(session.now() + by)?;
+            }
+            Ok(may)
+        });
+        advanced.map_err(Refusal::into_session)
+    }
+
     /// What this is an endpoint of.
     ///
     /// # Errors
     /// A session that cannot go on.
     pub(crate) fn about(&self) -> Result<own::About, SessionError> {
+        self.keep_pace(true);
         let about = self.with_session(|session| {
             session.catch_up()?;
             Ok(own::About {
@@ -242,13 +305,17 @@ impl Endpoint {
             Some(session) => session,
             None => Session::open(&self.folder, &self.content)?,
         };
-        let asked = ask(held.insert(session));
+        let session = held.insert(session);
+        session.set_paced(self.pace.is_some());
+        let asked = ask(session);
         let Err(Refusal::Session(SessionError::Replaced { .. })) = asked else {
             return asked;
         };
         *held = None;
         self.desk.clear();
-        ask(held.insert(Session::open(&self.folder, &self.content)?))
+        let session = held.insert(Session::open(&self.folder, &self.content)?);
+        session.set_paced(self.pace.is_some());
+        ask(session)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Session>> {

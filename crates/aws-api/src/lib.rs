@@ -73,6 +73,7 @@ mod error;
 mod http1;
 mod listener;
 mod own;
+mod pace;
 mod protocol;
 mod service;
 mod shape;

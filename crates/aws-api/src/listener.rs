@@ -103,7 +103,7 @@ impl Server {
             }
         }
         drop(tidying);
-        self.shared.endpoint.settle_down(true);
+        self.shared.endpoint.end();
         Ok(())
     }
 }
@@ -141,6 +141,7 @@ impl Tidying {
         let tidy = move || {
             let (mut before, mut busy) = (0, 0);
             while told.recv_timeout(TIDY) == Err(RecvTimeoutError::Timeout) {
+                shared.endpoint.keep_pace(false);
                 let requests = shared.endpoint.requests();
                 let is_quiet = requests == before;
                 before = requests;

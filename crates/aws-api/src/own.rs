@@ -1,8 +1,9 @@
 //! What the endpoint says of itself, for the shell around it: `/_wirelab/...`.
 //!
 //! `GET /_wirelab` tells which lab and which moment this is; `POST /_wirelab/reset` takes a sandbox
-//! back to where it began; `POST /_wirelab/stop` ends the server. Stopping, and resetting a lab,
-//! are for those who know the endpoint's secret. A browser that is made to ask for these by a page
+//! back to where it began; `POST /_wirelab/advance` with a body such as `10m` lets time pass in it;
+//! `POST /_wirelab/stop` ends the server. Stopping, and resetting or advancing a lab, are for those
+//! who know the endpoint's secret. A browser that is made to ask for these by a page
 //! from elsewhere names another host or an origin, and is refused.
 
 use std::io::{self, Read, Write};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
+use wirelab_model::SimDuration;
 
 use crate::endpoint::Endpoint;
 
@@ -56,6 +58,7 @@ pub(crate) fn answer(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> Asked {
             false => Asked::Answer(plain(StatusCode::FORBIDDEN, "the secret is wrong\n")),
         },
         (&Method::POST, "/_wirelab/reset") => Asked::Answer(reset(endpoint, request)),
+        (&Method::POST, "/_wirelab/advance") => Asked::Answer(advance(endpoint, request)),
         _ => Asked::Answer(plain(
             StatusCode::NOT_FOUND,
             "there is no such thing here\n",
@@ -73,6 +76,27 @@ fn reset(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         Ok(true) => about_response(endpoint),
         Ok(false) => {
             let text = "a lab is taken back by `wirelab reset`, or with the endpoint's secret\n";
+            plain(StatusCode::FORBIDDEN, text)
+        }
+        Err(error) => plain(StatusCode::CONFLICT, &format!("{error}\n")),
+    }
+}
+
+/// No request lets more time pass than this: a client waits for its answer.
+const AT_MOST: SimDuration = SimDuration::from_secs(366 * 86_400);
+
+fn advance(endpoint: &Endpoint, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+    let text = std::str::from_utf8(request.body()).unwrap_or_default();
+    let by: Option<SimDuration> = text.trim().parse().ok();
+    let Some(by) = by.filter(|it| *it <= AT_MOST) else {
+        let text = "the body says how long, as `90s`, `10m`, `1h30m` or `1d`; 366d at most\n";
+        return plain(StatusCode::BAD_REQUEST, text);
+    };
+    match endpoint.advance(knows_secret(endpoint, request), by) {
+        Ok(true) => about_response(endpoint),
+        Ok(false) => {
+            let text =
+                "a lab's time is passed by `wirelab advance`, or with the endpoint's secret\n";
             plain(StatusCode::FORBIDDEN, text)
         }
         Err(error) => plain(StatusCode::CONFLICT, &format!("{error}\n")),

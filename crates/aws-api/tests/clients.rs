@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use wirelab_aws_api::{AccessKey, Endpoint, Server, Stopper};
@@ -33,13 +35,17 @@ impl Served {
     }
 
     fn with(lab: &str, seed: u64, strict: bool) -> Self {
+        Self::of(lab, seed, |endpoint| endpoint.with_strict(strict))
+    }
+
+    fn of(lab: &str, seed: u64, set: impl FnOnce(Endpoint) -> Endpoint) -> Self {
         let home = TempDir::new().expect("a temporary folder");
         let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
         let folder = home.path().join(lab);
         let session = Session::create(&folder, &content, lab, Seed::whole(seed));
         let session = session.unwrap_or_else(|error| panic!("{error}"));
         let caller = session.plan().caller.clone();
-        let endpoint = Endpoint::new(session, content.clone()).with_strict(strict);
+        let endpoint = set(Endpoint::new(session, content.clone()));
         let server = Server::bind(endpoint, 0).expect("a port");
         Self {
             home,
@@ -183,6 +189,28 @@ fn signatures_are_verified_in_strict_mode() {
         let checks = suite(&served, "strict.py", &[]);
         assert!(checks >= 15, "only {checks} checks");
     }
+}
+
+/// Each look at the clock finds it twenty seconds later, so the test takes as many looks, however
+/// fast the machine is.
+#[test]
+fn programs_that_wait_come_to_their_end_where_time_goes_on_by_itself() {
+    if !boto3_is_there() {
+        return;
+    }
+    let looks = AtomicU64::new(0);
+    let clock = move || Duration::from_secs(20 * looks.fetch_add(1, Ordering::Relaxed));
+    let served = Served::of("nacl-ephemeral", 7, |endpoint| endpoint.with_pace(clock));
+    let checks = suite(&served, "waiting.py", &[]);
+    assert_eq!(checks, 4);
+    // The journal has all of it: what is made from it alone, with no checkpoint, is the same.
+    let now = served.session().now();
+    let copy = served.home.path().join("copy");
+    std::fs::create_dir_all(copy.join(".wirelab")).expect("a writable folder");
+    let journal = ".wirelab/journal.jsonl";
+    std::fs::copy(served.lab.join(journal), copy.join(journal)).expect("a journal");
+    let again = Session::open(&copy, &served.content).unwrap_or_else(|error| panic!("{error}"));
+    assert!(again.now() >= now, "{} {now}", again.now());
 }
 
 #[test]

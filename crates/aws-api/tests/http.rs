@@ -250,3 +250,32 @@ fn a_session_that_is_started_again_in_its_folder_is_served_from_then_on() {
     again.catch_up().expect("a journal with one call more");
     assert_eq!(again.changes(), 1);
 }
+
+#[test]
+fn time_passes_for_those_who_may_let_it() {
+    let served = served();
+    let advance = |secret: &str, body: &str| {
+        let length = body.len();
+        let request = format!(
+            "POST /_wirelab/advance HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             {secret}Content-Length: {length}\r\n\r\n{body}"
+        );
+        served.exchange(request.as_bytes())
+    };
+    let elapsed = |response: &str| -> u64 {
+        let (_, body) = response.split_once("\r\n\r\n").expect("a body");
+        let about: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        about["elapsed_seconds"].as_u64().expect("seconds")
+    };
+    assert_eq!(
+        status(&advance("", "10m")),
+        "403",
+        "a lab is not everybody's"
+    );
+    let secret = format!("X-Wirelab-Secret: {}\r\n", served.secret);
+    for wrong in ["", "10", "-10m", "soon", "400d"] {
+        assert_eq!(status(&advance(&secret, wrong)), "400", "{wrong}");
+    }
+    let first = elapsed(&advance(&secret, "10m"));
+    assert_eq!(elapsed(&advance(&secret, "1m30s\n")) - first, 90);
+}

@@ -52,6 +52,9 @@ const OBSERVE: Observe = Observe {
     metrics: true,
 };
 
+/// The time between two checkpoints while nothing but time passes.
+const IDLE_CHECKPOINTS: SimDuration = SimDuration::from_secs(300);
+
 /// A lab in play: its folder, its journal, its run.
 #[derive(Debug)]
 pub struct Session {
@@ -70,6 +73,8 @@ pub struct Session {
     paced: bool,
     /// Whether the run may be ahead of the journal: something was begun and not written.
     ahead: bool,
+    /// The moment of the last checkpoint, if nothing but time by itself has passed since.
+    idle_since: Option<SimTime>,
     /// The same run with its whole evidence, once somebody has asked for it.
     whole: Option<Run>,
     /// What CloudWatch has of that, by account and Region, once somebody has asked for it.
@@ -176,6 +181,7 @@ impl Session {
             replayed,
             paced: false,
             ahead: false,
+            idle_since: None,
             whole: None,
             cloudwatch: BTreeMap::new(),
         })
@@ -452,6 +458,7 @@ impl Session {
             }
             replayed.reached = replayed.reached.after(entry);
         }
+        self.idle_since = None;
         match followed {
             Ok(()) => Ok(()),
             // From the last checkpoint it may go better; if not, that says why.
@@ -472,6 +479,7 @@ impl Session {
             Some(header),
         )?;
         self.ahead = false;
+        self.idle_since = None;
         self.forget_whole();
         self.cache.prune(&self.replayed.key);
         Ok(())
@@ -485,6 +493,7 @@ impl Session {
         weight: Weight,
     ) -> Result<(), SessionError> {
         let entry = self.journal.append(at, kind, reply, weight)?;
+        self.idle_since = self.idle_since.filter(|_| weight == Weight::Settling);
         self.replayed.reached = self.replayed.reached.after(entry);
         self.ahead = false;
         self.forget_whole();
@@ -501,8 +510,11 @@ impl Session {
     fn keep(&mut self) -> Result<(), SessionError> {
         // A folder that was removed meanwhile stays so.
         let is_there = journal_path(&self.dir).exists();
-        if is_there && !self.ahead && self.replayed.keep(&self.cache)? {
-            self.cache.prune(&self.replayed.key);
+        if is_there && !self.ahead {
+            if self.replayed.keep(&self.cache)? {
+                self.cache.prune(&self.replayed.key);
+            }
+            self.idle_since = Some(self.now());
         }
         Ok(())
     }
@@ -515,13 +527,17 @@ impl Session {
 
     /// Does what may wait until there is time for it: hands the journal to the disk, and makes a
     /// checkpoint, so that the next process need not do everything again. Calls leave both to this,
-    /// and to the end of the session.
+    /// and to the end of the session. Seconds that pass by themselves are not worth a checkpoint.
     ///
     /// # Errors
     /// Files.
     pub fn settle_down(&mut self) -> Result<(), SessionError> {
         self.journal.sync()?;
-        self.keep()
+        let is_soon = |since: SimTime| self.now() < since + IDLE_CHECKPOINTS;
+        match self.idle_since {
+            Some(since) if is_soon(since) => Ok(()),
+            _ => self.keep(),
+        }
     }
 }
 

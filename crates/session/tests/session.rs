@@ -209,6 +209,36 @@ fn what_is_shown_as_undoable_is_what_undo_after_undo_takes_back() {
 }
 
 #[test]
+fn time_that_passes_by_itself_is_in_the_journal_and_goes_back_with_the_step_before_it() {
+    let Started {
+        dir,
+        session: mut it,
+    } = start();
+    let opened = it.now();
+    it.set_paced(true);
+    let second = SimDuration::from_secs(1);
+    it.pass(second).expect("a second");
+    it.undo().expect_err("a second alone is no step");
+    let entry = allow_entry(&it, 7);
+    let made = call(&mut it, &entry);
+    assert_eq!(made.settled_at, None, "whoever is paced waits");
+    for _ in 0..3 {
+        it.pass(second).expect("a second");
+    }
+    let weights: Vec<Weight> = it.entries().map(|entry| entry.weight).collect();
+    let passed = Weight::Settling;
+    assert_eq!(weights, [passed, Weight::Step, passed, passed, passed]);
+    assert_eq!(it.now(), opened + SimDuration::from_secs(4));
+    it.settle_down().expect("a disk");
+    remove_cache(dir.path());
+    assert_eq!(reopen(dir.path()).now(), it.now());
+    it.undo().expect("the call");
+    assert_eq!(it.now(), opened + second);
+    it.pass(second).expect("time goes on from there");
+    assert_eq!(it.now(), opened + SimDuration::from_secs(2));
+}
+
+#[test]
 fn reading_leaves_no_trace() {
     let Started { dir, mut session } = start();
     let journal = dir.path().join(".wirelab/journal.jsonl");

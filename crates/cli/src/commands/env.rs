@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long, hide = true, conflicts_with_all = ["serve", "stop", "port"])]
     before: bool,
     #[command(flatten)]
-    signatures: shell::Signatures,
+    manner: shell::Manner,
     /// Serve here, in the foreground
     #[arg(long)]
     serve: bool,
@@ -149,7 +149,7 @@ fn serve(arguments: &Arguments, syntax: Syntax) -> Result<Code, Failure> {
     let serving = shell::serve(&shell::Place {
         folder: None,
         port: arguments.port.unwrap_or(0),
-        signatures: arguments.signatures,
+        manner: arguments.manner,
     })?;
     let surroundings = Surroundings::of(&serving)?;
     output::text(&(surroundings.exports(syntax) + READY + "\n"))?;
@@ -209,8 +209,11 @@ fn start_behind(arguments: &Arguments, syntax: Syntax) -> Result<String, Failure
         "--shell",
         syntax.name(),
     ]);
-    if arguments.signatures.strict {
+    if arguments.manner.strict {
         command.arg("--strict");
+    }
+    if arguments.manner.pace.is_some() {
+        command.args(["--pace", "real"]);
     }
     if let Some(port) = arguments.port {
         command.args(["--port", &port.to_string()]);

@@ -19,6 +19,7 @@ Examples:
   wirelab sandbox                                  a shell in ./sandbox
   wirelab sandbox my-network -- python3 build.py   one command, and its exit code
   wirelab sandbox --temporary -- pytest            a network that goes with the command
+  wirelab sandbox --pace real -- ./wait.sh         time goes by the wall clock
   wirelab sandbox --serve --port 4566              serve until Ctrl-C; prints the variables
 
 ")]
@@ -39,7 +40,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     #[command(flatten)]
-    signatures: shell::Signatures,
+    manner: shell::Manner,
     /// A command to run in place of a shell
     #[arg(value_name = "COMMAND", last = true)]
     command: Vec<String>,
@@ -59,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let place = shell::Place {
         folder: Some(&whole),
         port: arguments.port.unwrap_or(0),
-        signatures: arguments.signatures,
+        manner: arguments.manner,
     };
     if arguments.serve {
         return shell::serve_here(&place);

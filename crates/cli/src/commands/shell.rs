@@ -15,6 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
+use std::time::Instant;
 
 use clap::ValueEnum;
 use wirelab_aws_api::{Endpoint, Server, about};
@@ -46,7 +47,7 @@ pub(crate) struct Arguments {
     )]
     command: Vec<String>,
     #[command(flatten)]
-    signatures: Signatures,
+    manner: Manner,
     /// Answer a question of the shell's own programs
     #[arg(
         long,
@@ -61,12 +62,22 @@ pub(crate) struct Arguments {
     port: Option<u16>,
 }
 
-/// What the endpoint makes of signatures.
+/// How the endpoint answers: what it makes of signatures, and of time.
 #[derive(clap::Args, Clone, Copy)]
-pub(crate) struct Signatures {
+pub(crate) struct Manner {
     /// Refuse requests whose signature is not that of their key, or is too old
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Let virtual time follow the wall clock while the endpoint runs: for programs that wait
+    #[arg(long, value_enum, value_name = "PACE")]
+    pub(crate) pace: Option<Pace>,
+}
+
+/// What virtual time goes by.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pace {
+    /// The wall clock; what a call starts takes as long as in AWS.
+    Real,
 }
 
 /// Which session is served, and where.
@@ -75,7 +86,7 @@ pub(crate) struct Place<'p> {
     pub(crate) folder: Option<&'p Path>,
     /// The port; 0 is any that is free.
     pub(crate) port: u16,
-    pub(crate) signatures: Signatures,
+    pub(crate) manner: Manner,
 }
 
 /// What `aws`, `date` and the prompt of the shell want to know.
@@ -96,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let place = Place {
         folder: None,
         port: arguments.port.unwrap_or(0),
-        signatures: arguments.signatures,
+        manner: arguments.manner,
     };
     run_in(&place, &arguments.command)
 }
@@ -177,7 +188,11 @@ pub(crate) fn serve(place: &Place<'_>) -> Result<Serving, Failure> {
     let mut accounts = vec![("default".to_owned(), caller.account.to_string())];
     accounts.extend(others);
     let lab = session.lab().name.clone();
-    let endpoint = Endpoint::new(session, content).with_strict(place.signatures.strict);
+    let mut endpoint = Endpoint::new(session, content).with_strict(place.manner.strict);
+    if let Some(Pace::Real) = place.manner.pace {
+        let begun = Instant::now();
+        endpoint = endpoint.with_pace(move || begun.elapsed());
+    }
     let server = Server::bind(endpoint, port).map_err(|error| {
         Failure::environment(format!("127.0.0.1:{port} cannot be listened on: {error}"))
     })?;

@@ -3,7 +3,8 @@
 //! An alarm looks at its last periods, each `period` long and the last of them ending at the moment
 //! of evaluation. It takes in two periods more than it evaluates, since data come late; how many
 //! AWS takes is not documented beyond its example, five for three. Then (Amazon CloudWatch User
-//! Guide, "Configuring how CloudWatch alarms treat missing data"):
+//! Guide, "Configuring how CloudWatch alarms treat missing data", and there "Avoiding premature
+//! transitions to alarm state"):
 //!
 //! - with enough data, the newest are evaluated, and what is missing makes no difference;
 //! - with fewer, the missing ones are taken for what the alarm says. `missing` and `ignore` fill
@@ -177,38 +178,49 @@ mod tests {
         series
     }
 
-    /// The tables of the guide: data, then what comes of them with each treatment.
+    /// The tables of the guide, row by row, and what the text beneath them says of data that begin
+    /// late: data, how many are filled in, what comes of them with each treatment.
     #[test]
     fn missing_data_are_treated_as_the_guide_draws_it() {
         use TreatMissingData::{Breaching, Ignore, Missing, NotBreaching};
         let treatments = [Missing, Ignore, Breaching, NotBreaching];
         let three_of_three = [
-            ("0 - X - X", ["OK", "OK", "OK", "OK"]),
-            ("0 - - - -", ["OK", "OK", "OK", "OK"]),
-            ("- - - - -", ["INSUFFICIENT", "stays", "ALARM", "OK"]),
-            ("0 X X - X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
-            ("- - X - -", ["ALARM", "stays", "ALARM", "OK"]),
-            ("- - - - X", ["stays", "stays", "ALARM", "OK"]),
+            ("0 - X - X", 0, ["OK", "OK", "OK", "OK"]),
+            ("0 - - - -", 2, ["OK", "OK", "OK", "OK"]),
+            ("- - - - -", 3, ["INSUFFICIENT", "stays", "ALARM", "OK"]),
+            ("0 X X - X", 0, ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            ("- - X - -", 2, ["ALARM", "stays", "ALARM", "OK"]),
+            // "Avoiding premature transitions to alarm state".
+            ("- - - - X", 2, ["stays", "stays", "ALARM", "OK"]),
+            ("- - - X -", 2, ["stays", "stays", "ALARM", "OK"]),
+            ("- - - X 0", 1, ["OK", "OK", "OK", "OK"]),
+            ("- - X - 0", 1, ["OK", "OK", "OK", "OK"]),
         ];
         let two_of_three = [
-            ("0 - X - X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
-            ("0 0 X 0 X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
-            ("0 - X - -", ["OK", "OK", "ALARM", "OK"]),
-            ("- - - - 0", ["OK", "OK", "ALARM", "OK"]),
-            ("- - - X -", ["ALARM", "stays", "ALARM", "OK"]),
+            ("0 - X - X", 0, ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            ("0 0 X 0 X", 0, ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            ("0 - X - -", 1, ["OK", "OK", "ALARM", "OK"]),
+            ("- - - - 0", 2, ["OK", "OK", "ALARM", "OK"]),
+            ("- - - X -", 2, ["ALARM", "stays", "ALARM", "OK"]),
         ];
         let rows = three_of_three.into_iter().map(|row| (3, row));
-        for (wanted, (drawn, expected)) in rows.chain(two_of_three.map(|row| (2, row))) {
+        for (wanted, (drawn, filled, expected)) in rows.chain(two_of_three.map(|row| (2, row))) {
             for (treatment, expected) in treatments.into_iter().zip(expected) {
                 let alarm = alarm(3, wanted, treatment);
                 let verdict = evaluate(&alarm, Some(&series(drawn)), 300, SimTime::MAX);
+                let row = format!("{wanted} of 3, {drawn}, {treatment:?}");
+                if let (Breaching | NotBreaching, Verdict::Decided { filled: its, .. }) =
+                    (treatment, &verdict)
+                {
+                    assert_eq!(*its, filled, "{row}");
+                }
                 let said = match verdict {
                     Verdict::Stays => "stays",
                     Verdict::Insufficient => "INSUFFICIENT",
                     Verdict::Decided { breached: true, .. } => "ALARM",
                     Verdict::Decided { .. } => "OK",
                 };
-                assert_eq!(said, expected, "{wanted} of 3, {drawn}, {treatment:?}");
+                assert_eq!(said, expected, "{row}");
             }
         }
     }

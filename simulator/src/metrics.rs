@@ -5,6 +5,9 @@
 //! sampled ([`fabric::measure`](crate::fabric::measure)). At the end of each minute of virtual UTC
 //! everything becomes data, which CloudWatch shows after a delay. Nothing is counted, and no minute
 //! ends, while nobody observes metrics.
+//!
+//! What machines' interfaces carry is counted at every capture, so by the machine's number, with
+//! nothing to look up.
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
@@ -28,6 +31,9 @@ pub(crate) struct Table {
 /// The kinds of resources that report metrics; each has its table in the file of its component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Family {
+    Endpoint,
+    InstanceNetwork,
+    InstanceStatus,
     NatGateway,
     TransitGateway,
     Vpn,
@@ -36,6 +42,9 @@ pub(crate) enum Family {
 impl Family {
     const fn table(self) -> &'static Table {
         match self {
+            Self::Endpoint => &crate::fabric::ENDPOINT_METRICS,
+            Self::InstanceNetwork => &crate::fabric::INSTANCE_NETWORK_METRICS,
+            Self::InstanceStatus => &crate::fabric::INSTANCE_STATUS_METRICS,
             Self::NatGateway => &crate::fabric::NAT_GATEWAY_METRICS,
             Self::TransitGateway => &crate::fabric::TRANSIT_GATEWAY_METRICS,
             Self::Vpn => &crate::fabric::VPN_METRICS,
@@ -67,6 +76,15 @@ impl Source {
     }
 }
 
+/// What the interfaces of a machine have carried: packets, and octets of IP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) packets_in: u64,
+    pub(crate) octets_in: u64,
+    pub(crate) packets_out: u64,
+    pub(crate) octets_out: u64,
+}
+
 /// A metric's number in its table, and by how much it rises.
 pub(crate) type Count = (usize, u64);
 
@@ -74,6 +92,8 @@ pub(crate) type Count = (usize, u64);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     counts: IndexMap<Source, Vec<u64>, FxBuildHasher>,
+    /// By the machine's number.
+    carried: Vec<Carried>,
     /// Whether the end of the minute is in the world's queue.
     pub(crate) is_running: bool,
 }
@@ -91,6 +111,27 @@ impl Metrics {
         for (metric, amount) in counts {
             values[*metric] += amount;
         }
+    }
+
+    /// An interface of a machine has carried a packet of so many octets.
+    #[inline]
+    pub(crate) fn carry(&mut self, machine: usize, outbound: bool, octets: usize) {
+        if machine >= self.carried.len() {
+            self.carried.resize(machine + 1, Carried::default());
+        }
+        let carried = &mut self.carried[machine];
+        let (packets, sum) = match outbound {
+            true => (&mut carried.packets_out, &mut carried.octets_out),
+            false => (&mut carried.packets_in, &mut carried.octets_in),
+        };
+        *packets += 1;
+        *sum += octets as u64;
+    }
+
+    /// What a machine's interfaces have carried in the minute; the next begins with nothing.
+    pub(crate) fn take_carried(&mut self, machine: usize) -> Carried {
+        let carried = self.carried.get_mut(machine);
+        carried.map(std::mem::take).unwrap_or_default()
     }
 
     /// The minute that ends at `end` is over: its data, and counting starts again.

@@ -3,6 +3,7 @@
 mod dispatch;
 mod events;
 mod live;
+mod minute;
 mod neighbors;
 mod power;
 mod tags;
@@ -297,6 +298,8 @@ impl World {
         for number in 0..self.machines.len() {
             self.follow(number);
         }
+        // Machines that are up now are measured from now on.
+        self.measure();
     }
 
     /// Brings VPN tunnels in step. What comes of it is told a moment later: a world is set up in

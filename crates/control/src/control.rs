@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{
-    Call, Caller, Changes, IdSpace, InstanceId, Metric, Observation, Reply, Resources, SimTime,
-    UnixTime, VpcId, is_region,
+    Call, Caller, Changes, IdSpace, InstanceId, Metric, Observation, Reply, Resources, SimDuration,
+    SimTime, UnixTime, VpcId, is_region,
 };
 
 use crate::arguments::Arguments;
@@ -171,6 +171,28 @@ impl Control {
     #[must_use]
     pub fn owner_of(&self, id: &str) -> (&SmolStr, &SmolStr) {
         self.state.realms.owner(id, &self.config)
+    }
+
+    /// In periods of which length CloudWatch publishes the minutes of a metric of the network:
+    /// those of instances in five minutes, unless their monitoring is detailed; packets in five
+    /// minutes in any case (EC2 User Guide, "CloudWatch metrics that are available for your
+    /// instances").
+    #[must_use]
+    pub fn metric_period(&self, metric: &Metric) -> SimDuration {
+        const BASIC: SimDuration = SimDuration::from_secs(300);
+        const DETAILED: SimDuration = SimDuration::from_secs(60);
+        let name = metric.metric_name.as_str();
+        if metric.namespace != "AWS/EC2" || !name.starts_with("Network") {
+            return DETAILED;
+        }
+        let mut dimensions = metric.dimensions.iter();
+        let id = dimensions.find(|it| it.name == "InstanceId");
+        let launch = id.and_then(|it| self.state.launches.get(&InstanceId::new(it.value.clone())));
+        let is_detailed = launch.is_some_and(|it| it.attributes.is_monitored);
+        match is_detailed && !name.starts_with("NetworkPackets") {
+            true => DETAILED,
+            false => BASIC,
+        }
     }
 
     /// The user data with which an instance was launched, in base64.

@@ -32,19 +32,23 @@ use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
 use wirelab_control::Samples;
-use wirelab_model::{Metric, MetricUnit, SimDuration, UnixTime};
+use wirelab_model::{Metric, MetricUnit, UnixTime};
 
 pub use alarm::{Alarm, HistoryItem, HistoryItemType};
 pub use series::{Aggregate, Series, Statistics, is_percentile};
 
+use crate::datapoints::MINUTE;
 use crate::run::Run;
 use series::Sample;
 
-/// The period of the network's metrics.
-const MINUTE: SimDuration = SimDuration::from_secs(60);
-
 /// Dimensions that name a resource, and so whose a metric is.
-const OWNED: [&str; 3] = ["NatGatewayId", "TransitGateway", "VpnId"];
+const OWNED: [&str; 5] = [
+    "InstanceId",
+    "NatGatewayId",
+    "TransitGateway",
+    "VPC Endpoint Id",
+    "VpnId",
+];
 
 /// What CloudWatch has for an account in a Region.
 #[derive(Clone, Debug, Default)]
@@ -98,21 +102,9 @@ fn reported(run: &Run, owner: (&str, &str), metrics: &mut BTreeMap<Metric, Serie
         let mut sorted = metric.clone();
         sorted.dimensions.sort();
         let series: &mut Series = metrics.entry(sorted).or_default();
-        for point in points {
-            let set = point.statistics;
-            let sample = Sample {
-                available_at: point.timestamp.since_start(starts) + MINUTE + delay,
-                unit: SmolStr::new_static(unit_name(point.unit)),
-                statistics: Statistics {
-                    sample_count: set.sample_count as f64,
-                    sum: set.sum as f64,
-                    minimum: set.minimum as f64,
-                    maximum: set.maximum as f64,
-                },
-                values: None,
-                is_default: false,
-            };
-            series.push(point.timestamp.as_secs(), sample);
+        for minutes in points.runs() {
+            let first = UnixTime::from_secs(minutes.begin + MINUTE).since_start(starts);
+            series.report(*minutes, first + delay);
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{
-    Call, Caller, FlowLogId, Metric, MetricDatum, MetricUnit, Reply, SimTime, StatisticSet,
-    UnixTime,
-};
+use wirelab_model::{Call, Caller, FlowLogId, Metric, MetricDatum, Reply, SimDuration, SimTime};
 use wirelab_simulator::host::TrafficEvent;
 use wirelab_simulator::{CapturePoint, Captured, Dropped, LoggedRecord};
+
+use crate::datapoints::{Datapoints, Minutes};
 
 /// Everything observed so far, each kind in the order of virtual time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,20 +23,9 @@ pub struct Evidence {
     /// Calls that were made, refused ones and those of the timeline included; reads are not.
     pub calls: Vec<ApiEvent>,
     /// What CloudWatch has of each metric, in the order of time.
-    pub metrics: BTreeMap<Metric, Vec<Datapoint>>,
+    pub metrics: BTreeMap<Metric, Datapoints>,
     /// Events of the timeline (by index) that could not be done, and why: a mistake of the author.
     pub failed_events: Vec<(usize, String)>,
-}
-
-/// One period of a metric in CloudWatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Datapoint {
-    /// Begin of the period.
-    pub timestamp: UnixTime,
-    /// What was measured.
-    pub statistics: StatisticSet,
-    /// In which unit.
-    pub unit: MetricUnit,
 }
 
 /// One call in the API history.
@@ -91,19 +79,29 @@ impl Evidence {
         self.traffic.extend(later.traffic);
         self.drops.extend(later.drops);
         self.calls.extend(later.calls);
-        for (metric, mut points) in later.metrics {
-            self.metrics.entry(metric).or_default().append(&mut points);
+        for (metric, points) in later.metrics {
+            self.metrics.entry(metric).or_default().append(points);
         }
         self.failed_events.extend(later.failed_events);
     }
 
-    pub(crate) fn push_metric(&mut self, datum: MetricDatum) {
-        let point = Datapoint {
-            timestamp: datum.timestamp,
-            statistics: datum.statistic_values,
-            unit: datum.unit,
-        };
-        self.metrics.entry(datum.metric).or_default().push(point);
+    /// A minute's samples, and in which periods each metric is published.
+    pub(crate) fn push_metrics(
+        &mut self,
+        data: &[MetricDatum],
+        period: impl Fn(&Metric) -> SimDuration,
+    ) {
+        for datum in data {
+            let what = (datum.statistic_values, datum.unit);
+            let minute = Minutes::one(datum.timestamp, period(&datum.metric), what);
+            match self.metrics.get_mut(&datum.metric) {
+                Some(points) => points.push(minute),
+                None => {
+                    let points = self.metrics.entry(datum.metric.clone());
+                    points.or_default().push(minute);
+                }
+            }
+        }
     }
 
     pub(crate) fn push_capture(&mut self, frame: Captured) {

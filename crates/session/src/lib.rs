@@ -16,6 +16,7 @@ mod cache;
 mod captures;
 mod cloudwatch;
 mod content;
+mod datapoints;
 mod error;
 mod evidence;
 mod flow_files;
@@ -37,8 +38,9 @@ pub use cloudwatch::{
     Aggregate, Alarm, CloudWatch, HistoryItem, HistoryItemType, Series, Statistics, is_percentile,
 };
 pub use content::Content;
+pub use datapoints::{Datapoint, Datapoints};
 pub use error::SessionError;
-pub use evidence::{ApiEvent, Datapoint, Evidence};
+pub use evidence::{ApiEvent, Evidence};
 pub use flow_files::{S3Object, s3_objects};
 pub use history::{Attribute, Events, HistoryEvent, Lookup, history};
 pub use journal::{Entry, EntryKind, Header, build, effective};

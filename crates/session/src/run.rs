@@ -536,9 +536,8 @@ impl Run {
             Event::ExecDone { id, status, at } => self.ended(id, status, at),
             Event::Observation(observation) => {
                 if let Observation::MetricData(data) = &observation {
-                    for datum in data {
-                        self.evidence.push_metric(datum.clone());
-                    }
+                    let period = |it: &_| self.state.control.metric_period(it);
+                    self.evidence.push_metrics(data, period);
                 }
                 let input = ControlInput::Observation(observation);
                 let output = self.state.control.handle(self.state.now, input);

@@ -63,6 +63,8 @@ pub(crate) struct Conntrack {
     fragments: IndexMap<FragmentKey, SimTime, FxBuildHasher>,
     sweep_at: usize,
     swept: SimTime,
+    /// TCP connections that were established since somebody asked.
+    established: u64,
 }
 
 type FragmentKey = (IpAddr, IpAddr, u16, u8);
@@ -107,7 +109,9 @@ impl Conntrack {
         if header.has(TcpFlags::RST) {
             self.flows.swap_remove(&key);
         } else {
+            let was = flow.established;
             flow.follow(header, direction);
+            self.established += u64::from(flow.established && !was);
             flow.expires = now + flow.idle_timeout(header.protocol, timeouts);
         }
         self.remember_fragments(now, packet);
@@ -186,6 +190,19 @@ impl Conntrack {
     /// Flows that are tracked at `now`.
     pub(crate) fn live(&self, now: SimTime) -> usize {
         self.flows.values().filter(|it| it.expires > now).count()
+    }
+
+    /// TCP connections at `now`, from the SYN to the first FIN.
+    pub(super) fn active(&self, now: SimTime) -> u64 {
+        let is_active = |(key, flow): &(&FlowKey, &Tracked)| {
+            key.protocol == protocol::TCP && flow.expires > now && flow.fins == (false, false)
+        };
+        self.flows.iter().filter(is_active).count() as u64
+    }
+
+    /// How many TCP connections were established since the last time.
+    pub(super) const fn take_established(&mut self) -> u64 {
+        std::mem::replace(&mut self.established, 0)
     }
 
     fn make_room(&mut self, now: SimTime, limit: u32) -> bool {

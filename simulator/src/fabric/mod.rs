@@ -19,9 +19,11 @@
 mod compile;
 mod conntrack;
 mod egress_only_internet_gateway;
+mod endpoint_metrics;
 mod header;
 mod ingress;
 mod instance;
+pub(crate) mod instance_metrics;
 mod internet_gateway;
 mod link_local;
 mod lpm;
@@ -57,10 +59,15 @@ use wirelab_model::{
 };
 use wirelab_wire::IpPacket;
 
+pub(crate) use endpoint_metrics::METRICS as ENDPOINT_METRICS;
+use endpoint_metrics::Processed;
 #[cfg(test)]
 pub(crate) use instance::Counters;
 use instance::LinkLocalSecond;
 pub(crate) use instance::counters;
+pub(crate) use instance_metrics::{
+    NETWORK as INSTANCE_NETWORK_METRICS, STATUS as INSTANCE_STATUS_METRICS,
+};
 pub(crate) use link_local::ADDRESSES as LINK_LOCAL_ADDRESSES;
 pub use link_local::LinkLocal;
 pub(crate) use nat_metrics::METRICS as NAT_GATEWAY_METRICS;
@@ -211,6 +218,8 @@ struct InterfaceState {
     used: Option<Box<instance::Used>>,
     /// On the primary interface of a NAT gateway.
     nat: Option<Box<NatTable>>,
+    /// Of an endpoint.
+    processed: Processed,
 }
 
 impl State {
@@ -260,6 +269,7 @@ impl State {
 /// Whether there is anything whose metrics CloudWatch shows.
 pub(crate) fn is_measured(plan: &Plan) -> bool {
     nat_metrics::is_measured(plan)
+        || endpoint_metrics::is_measured(plan)
         || transit_metrics::is_measured(plan)
         || vpn_metrics::is_measured(plan)
 }
@@ -267,6 +277,7 @@ pub(crate) fn is_measured(plan: &Plan) -> bool {
 /// The minute ends at `now`: every component samples what it has in service.
 pub(crate) fn measure(plan: &Plan, state: &mut State, now: SimTime, metrics: &mut Metrics) {
     nat_metrics::measure(plan, state, now, metrics);
+    endpoint_metrics::measure(plan, state, now, metrics);
     transit_metrics::measure(plan, metrics);
     vpn_metrics::measure(plan, state, now, metrics);
 }

@@ -23,7 +23,8 @@ use super::compile::Places;
 use super::header::Header;
 use super::network_interface::Via;
 use super::plan::{EndpointIndex, InterfaceIndex, Plan, VpcIndex};
-use super::{Oversize, Place, Service, Transit, Walk, mtu};
+use super::{Oversize, Place, Service, Transit, Walk, endpoint_metrics, mtu};
+use crate::metrics::Source;
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, InterfaceDrop, ServiceDrop, VpcDrop};
@@ -39,6 +40,9 @@ pub(crate) struct Endpoint {
     /// Its public addresses.
     pub(crate) addresses: Vec<IpAddr>,
     pub(super) interfaces: Vec<InterfaceIndex>,
+    pub(super) metrics: Source,
+    /// Beside `interfaces`.
+    pub(super) metrics_by_subnet: Vec<Source>,
 }
 
 /// Where a service is reached from outside. Addresses of S3 and DynamoDB lie in the first block of
@@ -70,16 +74,22 @@ pub(super) fn compile(resources: &Resources, places: &Places<'_>) -> Vec<Endpoin
         let addresses =
             found.map(|(service, region)| service_addresses(resources, service, region));
         let ids = endpoint.network_interface_ids.iter();
+        let known = ids.filter_map(|id| Some((id, *places.interfaces.get(id)?)));
+        let by_subnet = known.map(|(id, index)| {
+            let nic = resources.network_interfaces.get(id);
+            let subnet = nic.map_or("", |it| it.subnet_id.as_str());
+            (index, endpoint_metrics::source_in(endpoint, subnet))
+        });
+        let (interfaces, metrics_by_subnet) = by_subnet.unzip();
         Endpoint {
             vpc: places.vpcs.get(&endpoint.vpc_id).copied(),
             id: endpoint.vpc_endpoint_id.clone(),
             is_available: endpoint.is_available(),
             service: found.map(|(service, _)| service),
             addresses: addresses.unwrap_or_default(),
-            interfaces: ids
-                .filter_map(|id| places.interfaces.get(id))
-                .copied()
-                .collect(),
+            interfaces,
+            metrics: endpoint_metrics::source(endpoint),
+            metrics_by_subnet,
         }
     });
     endpoints.collect()
@@ -247,7 +257,9 @@ impl<W: Watch> Walk<'_, W> {
         if !passed && !W::GOES_ON {
             return;
         }
+        self.endpoint_received(interface, &transit.packet);
         if !endpoint.is_available {
+            self.endpoint_dropped(interface);
             let vpc_endpoint = endpoint.id.clone();
             let reason = ServiceDrop::EndpointNotAvailable { vpc_endpoint };
             return self.watch.deny(&transit, hop(), reason);
@@ -258,10 +270,11 @@ impl<W: Watch> Walk<'_, W> {
             tell: None,
         };
         if !self.fits(&transit, &oversize, hop) {
-            return;
+            return self.endpoint_dropped(interface);
         }
         self.watch
             .pass(&transit.packet, || (hop(), PassDetail::Plain));
+        self.endpoint_processed(interface, &transit.packet);
         mtu::clamp(&mut transit.packet, mtu::VPC_ENDPOINT);
         let place = Place::Service(Service::Endpoint(interface));
         self.send(SimDuration::ZERO, place, transit);
@@ -272,6 +285,7 @@ impl<W: Watch> Walk<'_, W> {
         let Some(nic) = self.plan.find_interface(interface) else {
             return self.interface_gone(interface, &transit);
         };
+        self.endpoint_processed(interface, &transit.packet);
         mtu::clamp(&mut transit.packet, mtu::VPC_ENDPOINT);
         let header = Header::of(&transit.packet);
         let way = self.way(nic, header.destination, header.destination);

@@ -6,6 +6,7 @@ mod end_to_end;
 mod facts;
 mod flow_logs;
 mod ipv6;
+mod metrics;
 mod mtu;
 mod nat;
 mod origins;

@@ -65,7 +65,7 @@ fn net() -> Net {
     net
 }
 
-fn populated(net: &mut Net) -> Bench {
+pub(super) fn populated(net: &mut Net) -> Bench {
     let mut bench = net.build();
     for name in ["app", "bare", "far"] {
         add(&mut bench, Input::Host(Box::new(instance(name))));
@@ -571,7 +571,7 @@ fn endpoint(kind: VpcEndpointType, service: &str) -> VpcEndpoint {
 }
 
 /// An interface endpoint for STS with the group `sg-door`, whose rules are given.
-fn with_endpoint(rules: &[&str]) -> Net {
+pub(super) fn with_endpoint(rules: &[&str]) -> Net {
     let mut net = net();
     net.group("sg-door", rules);
     let mut nic = net.interface("sts", "subnet-b", "10.0.2.50", &["sg-door"], None);
@@ -581,7 +581,7 @@ fn with_endpoint(rules: &[&str]) -> Net {
     net
 }
 
-const STS: &str = "sts.us-east-1.amazonaws.com";
+pub(super) const STS: &str = "sts.us-east-1.amazonaws.com";
 
 fn sizes(bench: &mut Bench, table: &mut Table) {
     let big = |size| tcp(("10.0.1.10", 40_001), ("10.0.2.50", 443), SYN, size);

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use wirelab_model::{Observation, SimDuration, SimTime};
+use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::IpPacket;
 
 use super::live::Live;
@@ -10,11 +10,10 @@ use super::{Scheduled, World};
 use crate::attribution::Owner as Whose;
 use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
 use crate::event::{CapturePoint, Captured, Dropped, Event, InputError};
-use crate::fabric::{self, InterfaceIndex, Place, Port, Sent, Service, Socket, Transit, Walk};
+use crate::fabric::{InterfaceIndex, Place, Port, Sent, Service, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Question, Transmit};
 use crate::machines::PluggedInto;
-use crate::metrics;
 use crate::service;
 use crate::verdict::{DropReason, Hop, InterfaceDrop, MachineDrop};
 
@@ -181,6 +180,7 @@ impl World {
             config: &self.config,
             plan: &self.topology.plan,
             machines: &self.machines,
+            behind: &self.behind,
             attribution: &self.attribution,
             flow_logs: &mut self.flow_logs,
             metrics: &mut self.metrics,
@@ -549,31 +549,6 @@ impl World {
             outbound,
             frame: frame(own, peer, outbound, packet),
         }));
-    }
-
-    /// Waits for the end of the minute, if there is anything to be measured then.
-    pub(super) fn measure(&mut self) {
-        let wanted = self.config.observe.metrics && fabric::is_measured(&self.topology.plan);
-        if wanted && !self.metrics.is_running {
-            self.metrics.is_running = true;
-            let starts = self.config.starts;
-            let end = metrics::next_end(starts.at(self.now)).since_start(starts);
-            self.queue.push(end, Scheduled::Minute);
-        }
-    }
-
-    fn close_minute(&mut self) {
-        self.metrics.is_running = false;
-        let (plan, state) = (&self.topology.plan, &mut self.state);
-        fabric::measure(plan, state, self.now, &mut self.metrics);
-        let data = self.metrics.take(self.config.starts.at(self.now));
-        if !data.is_empty() && self.config.observe.metrics {
-            let available_at = self.now + self.config.fabric.metrics_delay;
-            let observation = Observation::MetricData(data);
-            self.queue
-                .push(available_at, Scheduled::Observation(observation));
-        }
-        self.measure();
     }
 
     fn close_window(&mut self, window: Window) {

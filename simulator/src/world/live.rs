@@ -22,6 +22,8 @@ pub(super) struct Live<'a> {
     pub(super) config: &'a WorldConfig,
     pub(super) plan: &'a Plan,
     pub(super) machines: &'a [Machine],
+    /// By interface, the machine behind it.
+    pub(super) behind: &'a [Option<(u32, u32)>],
     pub(super) attribution: &'a Attribution,
     pub(super) flow_logs: &'a mut FlowLogs,
     pub(super) metrics: &'a mut Metrics,
@@ -56,6 +58,12 @@ impl Watch for Live<'_> {
         peer: MacAddr,
         packet: &IpPacket,
     ) {
+        if self.config.observe.metrics
+            && let Some(Some((machine, _))) = self.behind.get(interface.get())
+        {
+            let octets = packet.total_len();
+            self.metrics.carry(*machine as usize, outbound, octets);
+        }
         if !self.config.observe.captures {
             return;
         }

@@ -13,7 +13,8 @@ def suite(watch):
     def refused(code, operation, **arguments):
         refused_by(code, getattr(watch, operation), **arguments)
 
-    check({it["Namespace"] for it in watch.list_metrics()["Metrics"]} == {"AWS/NATGateway", "AWS/Logs"}, "two report")
+    spaces = {it["Namespace"] for it in watch.list_metrics()["Metrics"]}
+    check(spaces == {"AWS/EC2", "AWS/NATGateway", "AWS/Logs"}, spaces)
     everything = watch.list_metrics(Namespace="AWS/NATGateway")["Metrics"]
     check(everything, "a gateway reports")
     of = {"Namespace": "AWS/NATGateway", "MetricName": "ActiveConnectionCount"}
@@ -23,7 +24,7 @@ def suite(watch):
     check(watch.list_metrics(Dimensions=[dimension])["Metrics"] == everything, dimension)
     check(watch.list_metrics(Dimensions=[{"Name": "NatGatewayId"}])["Metrics"] == everything, dimension)
     check(watch.list_metrics(RecentlyActive="PT3H", Namespace="AWS/NATGateway")["Metrics"] == everything, "all report")
-    for none in [{"Namespace": "AWS/EC2"}, {"MetricName": "X"}, {"Dimensions": [{"Name": "X"}]},
+    for none in [{"Namespace": "AWS/ECS"}, {"MetricName": "X"}, {"Dimensions": [{"Name": "X"}]},
                  {"Dimensions": [{"Name": "NatGatewayId", "Value": "X"}]}]:
         check(watch.list_metrics(**none)["Metrics"] == [], none)
     refused("InvalidNextToken", "list_metrics", NextToken="x")
@@ -97,6 +98,18 @@ def suite(watch):
     bad("InvalidParameterValue", Id="e", MetricStat={"Metric": metric, "Period": 60, "Stat": "tm99"})
     refused("ValidationError", "get_metric_data", **{**several, "EndTime": start})
 
+
+    # The network of an instance comes in five minutes, with a sample of each; its checks in one.
+    instances = watch.list_metrics(Namespace="AWS/EC2", MetricName="NetworkIn")["Metrics"]
+    for name, period, most in [("NetworkOut", 300, 5), ("NetworkPacketsIn", 300, 5), ("StatusCheckFailed", 60, 1)]:
+        of_instance = {"Namespace": "AWS/EC2", "MetricName": name, "Dimensions": instances[0]["Dimensions"]}
+        check(watch.list_metrics(**of_instance)["Metrics"], of_instance)
+        span = {"StartTime": start - day / 4, "EndTime": end, "Statistics": ["SampleCount", "Sum", "Maximum"]}
+        found = watch.get_metric_statistics(**of_instance, **span, Period=60)["Datapoints"]
+        check(found and all(it["Timestamp"].timestamp() % period == 0 for it in found), found)
+        check(all(0 < it["SampleCount"] <= most and it["Maximum"] <= it["Sum"] for it in found), found)
+        check(name == "StatusCheckFailed" or any(it["SampleCount"] == most for it in found), found)
+        check({it["Unit"] for it in found} == {"Bytes" if name == "NetworkOut" else "Count"}, found)
 
     # A minute of a gateway is one sample, so its percentiles are that.
     percentile = {**one, "ExtendedStatistics": ["p99", "p50"]}

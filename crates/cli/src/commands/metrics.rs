@@ -2,17 +2,19 @@
 
 use crate::args::{Json, TEMPLATE};
 
-/// Show the CloudWatch metrics of NAT gateways and other resources
+/// Show the CloudWatch metrics of instances, NAT gateways and other resources
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab metrics
+  wirelab metrics app
   wirelab metrics nat
   wirelab metrics nat_gateway.main --metric ErrorPortAllocation
   wirelab metrics nat --start 09:00 --end 09:10 --json
 
 Times are virtual UTC, as for `wirelab query`. Data come a minute at a time, and a minute's data can
-be read a minute after its end.
+be read a minute after its end. Those of an instance's network are of five minutes each, unless its
+monitoring is detailed.
 
 ")]
 pub(crate) struct Arguments {
@@ -37,7 +39,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use wirelab_model::{Metric, StatisticSet, UnixTime};
 use wirelab_scenario::Names;
-use wirelab_session::{Datapoint, Run};
+use wirelab_session::{Datapoint, Datapoints, Run};
 
 use crate::failure::{Code, Failure};
 use crate::terminal::bold;
@@ -51,7 +53,7 @@ struct Series<'a> {
     /// Whose it is, by its name in the scenario.
     resource: String,
     #[serde(serialize_with = "points")]
-    datapoints: Vec<&'a Datapoint>,
+    datapoints: Vec<Datapoint>,
 }
 
 #[derive(Serialize)]
@@ -139,11 +141,14 @@ fn is_of(metric: &Metric, wanted: &str, names: &Names) -> bool {
 }
 
 /// `nat_gateway.main`; of several dimensions all, an id where there is no name; a VPN connection
-/// before its tunnel.
+/// before its tunnel, an endpoint before its subnet and without what is the same in both.
 fn resource(metric: &Metric, names: &Names) -> String {
     let is_tunnel = |name: &str| name == "TunnelIpAddress";
-    let mut dimensions: Vec<_> = metric.dimensions.iter().collect();
-    dimensions.sort_by_key(|it| is_tunnel(&it.name));
+    let is_part = |name: &str| is_tunnel(name) || name == "Subnet Id";
+    let is_said = |name: &str| ["Endpoint Type", "Service Name", "VPC Id"].contains(&name);
+    let dimensions = metric.dimensions.iter();
+    let mut dimensions: Vec<_> = dimensions.filter(|it| !is_said(&it.name)).collect();
+    dimensions.sort_by_key(|it| is_part(&it.name));
     let names = dimensions.into_iter().map(|it| {
         let id = it.value.as_str();
         match names.name_of(id) {
@@ -161,7 +166,11 @@ fn resource(metric: &Metric, names: &Names) -> String {
 fn is_gauge(metric: &Metric) -> bool {
     matches!(
         metric.metric_name.as_str(),
-        "ActiveConnectionCount" | "PeakBytesPerSecond" | "PeakPacketsPerSecond" | "TunnelState"
+        "ActiveConnectionCount"
+            | "ActiveConnections"
+            | "PeakBytesPerSecond"
+            | "PeakPacketsPerSecond"
+            | "TunnelState"
     )
 }
 
@@ -188,15 +197,15 @@ fn explain_nothing(run: &Run, window: (UnixTime, UnixTime)) -> String {
     );
     if run.evidence().metrics.is_empty() {
         return format!(
-            "CloudWatch has no metrics of this network at {} UTC; NAT gateways, transit gateways \
-             and VPN connections in service report every minute\n{next}",
+            "CloudWatch has no metrics of this network at {} UTC; instances, interface endpoints, \
+             NAT gateways, transit gateways and VPN connections in service report every minute\n{next}",
             utc(run.utc())
         );
     }
     let (start, end) = window;
     let nothing = format!("no data from {} to {} UTC", utc(start), utc(end));
-    let known = run.evidence().metrics.values().flatten();
-    match known.map(|it| it.timestamp).max() {
+    let known = run.evidence().metrics.values();
+    match known.filter_map(Datapoints::latest).max() {
         Some(last) if last < start => {
             format!("{nothing}; the last datapoint is of {}\n{next}", utc(last))
         }
@@ -236,7 +245,7 @@ fn summary(metrics: &[Series<'_>]) -> String {
             text,
             "{:wide$}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
             series.metric.metric_name,
-            series.datapoints.len(),
+            all.sample_count,
             sum(series.metric, all),
             average(all),
             all.minimum,
@@ -287,7 +296,7 @@ fn widest<'a>(words: impl Iterator<Item = &'a str>) -> usize {
 }
 
 /// Data as CloudWatch's replies have it.
-fn points<S: serde::Serializer>(points: &[&Datapoint], serializer: S) -> Result<S::Ok, S::Error> {
+fn points<S: serde::Serializer>(points: &[Datapoint], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(points.iter().map(|point| {
         let it = point.statistics;
         serde_json::json!({

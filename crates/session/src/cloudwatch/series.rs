@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
-use wirelab_model::SimTime;
+use wirelab_model::{SimDuration, SimTime};
+
+use super::unit_name;
+use crate::datapoints::{MINUTE, Minutes};
 
 /// Statistics of samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -72,14 +75,85 @@ impl Sample {
     }
 }
 
+/// Minutes that a resource has reported.
+#[derive(Clone, Copy, Debug)]
+struct Reported {
+    minutes: Minutes,
+    /// When the first of them was there; each further one was a minute later.
+    available_at: SimTime,
+}
+
+impl Reported {
+    /// How many of them were there at `by`.
+    const fn available(&self, by: SimTime) -> u64 {
+        match by.as_nanos().checked_sub(self.available_at.as_nanos()) {
+            Some(since) => {
+                let since = since / SimDuration::from_secs(MINUTE).as_nanos();
+                if since < self.minutes.count {
+                    since + 1
+                } else {
+                    self.minutes.count
+                }
+            }
+            None => 0,
+        }
+    }
+
+    /// Those of the periods that begin from `start` to before `end` which were there at `by`, as
+    /// one sample.
+    fn sample(&self, span: (u64, u64), by: SimTime) -> Option<Sample> {
+        let numbers = self.minutes.published_in(span);
+        let count = numbers
+            .end
+            .min(self.available(by))
+            .checked_sub(numbers.start);
+        let count = count.filter(|it| *it > 0)? as f64;
+        let one = self.minutes.statistics;
+        Some(Sample {
+            available_at: self.available_at,
+            unit: SmolStr::new_static(unit_name(self.minutes.unit)),
+            statistics: Statistics {
+                sample_count: count * one.sample_count as f64,
+                sum: count * one.sum as f64,
+                minimum: one.minimum as f64,
+                maximum: one.maximum as f64,
+            },
+            values: None,
+            is_default: false,
+        })
+    }
+}
+
+/// The longest period in which minutes are published, in seconds.
+const LONGEST: u64 = 300;
+
 /// The data of a metric.
 #[derive(Clone, Debug, Default)]
 pub struct Series {
     /// By their time, in seconds since the epoch.
     samples: BTreeMap<u64, Vec<Sample>>,
+    /// In the order of time.
+    reported: Vec<Reported>,
 }
 
 impl Series {
+    /// Adds minutes, the first of which was there at `available_at`.
+    pub(super) fn report(&mut self, minutes: Minutes, available_at: SimTime) {
+        self.reported.push(Reported {
+            minutes,
+            available_at,
+        });
+    }
+
+    /// Those that may be published under a time from `start` to before `end`.
+    fn reported(&self, (start, end): (u64, u64)) -> impl Iterator<Item = &Reported> {
+        let first = self
+            .reported
+            .partition_point(|it| it.minutes.end() <= start);
+        let from = self.reported[first..].iter();
+        from.take_while(move |it| it.minutes.begin < end.saturating_add(LONGEST))
+    }
+
     pub(super) fn push(&mut self, second: u64, sample: Sample) {
         self.samples.entry(second).or_default().push(sample);
     }
@@ -90,26 +164,29 @@ impl Series {
             all.retain(|it| it.available_at <= now);
             !all.is_empty()
         });
-        !self.samples.is_empty()
+        !self.samples.is_empty() || !self.reported.is_empty()
     }
 
     /// The time of the latest datum, in seconds since the epoch.
     #[must_use]
     pub fn latest(&self) -> Option<u64> {
-        self.samples.keys().next_back().copied()
+        let reported = self.reported.last().map(|it| it.minutes);
+        let reported = reported.map(|it| it.timestamp(it.count - 1));
+        self.samples.keys().next_back().copied().max(reported)
     }
 
     /// The units that the data of a span have, each once.
     #[must_use]
     pub fn units(&self, start: u64, end: u64) -> Vec<&str> {
+        let span = (start, end.max(start));
+        let put = self.samples.range(span.0..span.1).flat_map(|it| it.1);
+        let put = put.map(|it| it.unit.as_str());
+        let reported = self.reported(span).map(|it| it.minutes);
+        let reported = reported.filter(|it| !it.published_in(span).is_empty());
         let mut units: Vec<&str> = Vec::new();
-        for sample in self
-            .samples
-            .range(start..end.max(start))
-            .flat_map(|it| it.1)
-        {
-            if !units.contains(&sample.unit.as_str()) {
-                units.push(&sample.unit);
+        for unit in put.chain(reported.map(|it| unit_name(it.unit))) {
+            if !units.contains(&unit) {
+                units.push(unit);
             }
         }
         units
@@ -143,6 +220,11 @@ impl Series {
                 whole.add(sample);
             }
         }
+        let span = (start, end.max(start));
+        let reported = self.reported(span).filter_map(|it| it.sample(span, by));
+        for sample in reported.filter(|it| unit.is_none_or(|unit| it.unit == unit)) {
+            whole.add(&sample);
+        }
         (whole.statistics.sample_count > 0.0).then_some(whole)
     }
 
@@ -157,7 +239,7 @@ impl Series {
     ) -> Vec<(u64, Aggregate)> {
         let mut periods = Vec::new();
         let mut from = start;
-        while let Some((next, _)) = self.samples.range(from..end.max(from)).next() {
+        while let Some(next) = self.next(from, end) {
             let begin = start + (next - start) / period * period;
             let until = begin.saturating_add(period).min(end);
             if let Some(aggregate) = self.aggregate((begin.max(start), until), unit, by) {
@@ -166,6 +248,17 @@ impl Series {
             from = until.max(from + 1);
         }
         periods
+    }
+
+    /// The first time from `from` to before `end` that has data.
+    fn next(&self, from: u64, end: u64) -> Option<u64> {
+        let end = end.max(from);
+        let put = self.samples.range(from..end).next().map(|it| *it.0);
+        let reported = self.reported((from, end)).find_map(|it| {
+            let numbers = it.minutes.published_in((from, end));
+            (!numbers.is_empty()).then(|| it.minutes.timestamp(numbers.start))
+        });
+        put.into_iter().chain(reported).min()
     }
 }
 
@@ -239,4 +332,57 @@ pub fn is_percentile(name: &str) -> bool {
     let digits = |it: char| it.is_ascii_digit() || it == '.';
     let value = number.parse::<f64>().ok();
     number.chars().all(digits) && value.is_some_and(|it| (0.0..=100.0).contains(&it))
+}
+
+#[cfg(test)]
+mod tests {
+    use wirelab_model::{MetricUnit, StatisticSet, UnixTime};
+
+    use super::*;
+    use crate::datapoints::Datapoints;
+
+    /// Minutes by their runs come to what each of them as a sample comes to.
+    #[test]
+    fn what_is_reported_adds_up_as_samples_do() {
+        let values = [0, 0, 0, 5, 5, 9, 0, 0, 0, 0, 3, 3];
+        for period in [60, 300] {
+            let (mut runs, mut one_by_one) = (Datapoints::default(), Series::default());
+            for (at, value) in (0..).zip(values) {
+                let begin = 1_020 + 60 * at;
+                let set = StatisticSet::of(value);
+                let length = SimDuration::from_secs(period);
+                let begun = UnixTime::from_secs(begin);
+                runs.push(Minutes::one(begun, length, (set, MetricUnit::Count)));
+                let sample = Sample {
+                    available_at: SimTime::from_secs(begin + 120),
+                    unit: "Count".into(),
+                    ..Sample::of_values(vec![(value as f64, 1.0)])
+                };
+                one_by_one.push(begin / period * period, sample);
+            }
+            let mut reported = Series::default();
+            for run in runs.runs() {
+                reported.report(*run, SimTime::from_secs(run.begin + 120));
+            }
+            assert!(reported.reported.len() < values.len());
+            assert_eq!(reported.latest(), one_by_one.latest());
+            let shown = |series: &Series, span, by| {
+                let all = series.periods(span, 120, Some("Count"), SimTime::from_secs(by));
+                let shown = all.into_iter().map(|(begin, it)| {
+                    (begin, it.statistics, it.statistic("p50").map(f64::to_bits))
+                });
+                (
+                    shown.collect::<Vec<_>>(),
+                    series.units(span.0, span.1).len(),
+                )
+            };
+            for start in (900..1_900).step_by(30) {
+                for (length, by) in [(60, 9_999), (300, 1_500), (600, 1_331), (900, 9_999)] {
+                    let span = (start, start + length);
+                    let (one, other) = (shown(&reported, span, by), shown(&one_by_one, span, by));
+                    assert_eq!(one, other, "{period} {span:?} {by}");
+                }
+            }
+        }
+    }
 }

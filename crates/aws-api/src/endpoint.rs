@@ -134,6 +134,14 @@ impl Endpoint {
         Dialect::of(head, scope).refusal(&error, &self.request_id())
     }
 
+    /// Answers a request for which there is no place.
+    pub(crate) fn no_place(&self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let scope = Signature::read(request).ok();
+        let scope = scope.as_ref().map(|it| it.service.as_str());
+        let error = error::no_place(scope);
+        Dialect::of(request, scope).refusal(&error, &self.request_id())
+    }
+
     fn answer_as(&self, request: &Request<Vec<u8>>, id: &str) -> Response<Vec<u8>> {
         self.keep_pace(true);
         let signature = match Signature::read(request) {

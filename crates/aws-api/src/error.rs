@@ -15,7 +15,7 @@ use wirelab_session::SessionError;
 pub(crate) fn status(error: &ApiError) -> StatusCode {
     match (error.kind, error.code.as_str()) {
         // For a moment, and clients try again.
-        (_, "SlowDown") => StatusCode::SERVICE_UNAVAILABLE,
+        (_, "ServiceUnavailable" | "SlowDown") => StatusCode::SERVICE_UNAVAILABLE,
         (ApiErrorKind::Server, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (_, "DryRunOperation") => StatusCode::PRECONDITION_FAILED,
         (_, "AuthFailure" | "NotAuthorizedException") => StatusCode::UNAUTHORIZED,
@@ -249,6 +249,18 @@ pub(crate) fn slow_down() -> ApiError {
         code: "SlowDown".into(),
         message: "Please reduce your request rate.".to_owned(),
         kind: ApiErrorKind::Server,
+    }
+}
+
+/// Every connection that there may be is at work.
+pub(crate) fn no_place(service: Option<&str>) -> ApiError {
+    match service {
+        Some("s3") => slow_down(),
+        _ => ApiError {
+            code: "ServiceUnavailable".into(),
+            message: "Too many connections at once: try again.".to_owned(),
+            kind: ApiErrorKind::Server,
+        },
     }
 }
 

@@ -32,6 +32,8 @@ const OBJECT_AT_MOST: usize = 64 << 20;
 const LARGE_AT_MOST: usize = 256 << 20;
 /// From a request's first octet to its last.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(20);
+/// What a client has who is turned away.
+const SOON: Duration = Duration::from_secs(5);
 /// From one request to the next.
 const IDLE_TIME: Duration = Duration::from_secs(90);
 
@@ -139,16 +141,22 @@ impl Connection {
         self.held = 0;
     }
 
-    /// Waits for the next request.
-    pub(crate) fn receive(&mut self) -> Received {
+    /// Waits for the next request. When something comes, `begins` is asked whether it is to be
+    /// read.
+    pub(crate) fn receive(&mut self, begins: impl FnOnce() -> bool) -> Received {
         self.release();
-        if self.ahead.is_empty() {
-            match self.fill(Instant::now() + IDLE_TIME) {
-                Ok(()) => {}
-                Err(_) => return Received::End,
-            }
+        if self.ahead.is_empty() && self.fill(Instant::now() + IDLE_TIME).is_err() {
+            return Received::End;
         }
-        self.request(Instant::now() + REQUEST_TIME)
+        match begins() {
+            true => self.request(Instant::now() + REQUEST_TIME),
+            false => Received::End,
+        }
+    }
+
+    /// A request that is there, or about to be.
+    pub(crate) fn receive_soon(&mut self) -> Received {
+        self.request(Instant::now() + SOON)
     }
 
     fn request(&mut self, deadline: Instant) -> Received {

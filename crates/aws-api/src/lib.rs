@@ -74,6 +74,7 @@ mod http1;
 mod listener;
 mod own;
 mod pace;
+mod places;
 mod protocol;
 mod service;
 mod shape;

@@ -16,9 +16,13 @@ use http::{Method, Request, StatusCode};
 use crate::endpoint::Endpoint;
 use crate::http1::{self, Connection, Received};
 use crate::own::{self, Asked, plain};
+use crate::places::{Place, Places};
 
 /// Clients at once. A boto3 client has up to ten.
 const CONNECTIONS_AT_MOST: usize = 128;
+
+/// Clients at once that are told that there is no place.
+const TURNED_AWAY_AT_MOST: usize = 32;
 
 /// As the main thread of a program has: long runs of a world nest deep in debug builds.
 const STACK: usize = 8 << 20;
@@ -35,7 +39,9 @@ struct Shared {
     endpoint: Endpoint,
     port: u16,
     stopping: AtomicBool,
-    connections: AtomicUsize,
+    places: Arc<Places>,
+    /// Clients that are told that there is no place.
+    turned_away: AtomicUsize,
     /// Octets of large bodies that are being answered.
     large: Arc<AtomicUsize>,
 }
@@ -50,13 +56,22 @@ impl Server {
     /// # Errors
     /// The port is taken or not ours to take.
     pub fn bind(endpoint: Endpoint, port: u16) -> io::Result<Self> {
+        Self::bind_for(endpoint, port, CONNECTIONS_AT_MOST)
+    }
+
+    /// The same for so many connections at once.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub fn bind_for(endpoint: Endpoint, port: u16, connections: usize) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
             endpoint,
             port,
             stopping: AtomicBool::new(false),
-            connections: AtomicUsize::new(0),
+            places: Arc::new(Places::new(connections)),
+            turned_away: AtomicUsize::new(0),
             large: Arc::default(),
         });
         Ok(Self { listener, shared })
@@ -168,38 +183,37 @@ impl Drop for Tidying {
     }
 }
 
-/// Holds one place of [`CONNECTIONS_AT_MOST`].
-struct Place(Arc<Shared>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 fn accept(shared: &Arc<Shared>, stream: TcpStream) {
-    let before = shared.connections.fetch_add(1, Ordering::Relaxed);
-    let place = Place(Arc::clone(shared));
+    let Ok(place) = shared.places.take(&stream) else {
+        return;
+    };
+    let shared = Arc::clone(shared);
     let large = Arc::clone(&shared.large);
-    let serve = move || match Connection::new(stream, large) {
-        Ok(connection) if before < CONNECTIONS_AT_MOST => serve(&place.0, connection),
-        Ok(connection) => turn_away(connection),
-        Err(_) => {}
+    let serve = move || match (Connection::new(stream, large), place) {
+        (Ok(connection), Some(place)) => serve(&shared, connection, &place),
+        (Ok(connection), None) => turn_away(&shared, connection),
+        (Err(_), _) => {}
     };
     // Without a thread the connection is closed, and the client says so.
     drop(thread::Builder::new().stack_size(STACK).spawn(serve));
 }
 
-fn turn_away(mut connection: Connection) {
-    let response = plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n");
-    if connection.send(&response, &Method::GET, true).is_ok() {
-        connection.end();
+/// Says in the client's dialect that it may try again, if it asks soon.
+fn turn_away(shared: &Shared, mut connection: Connection) {
+    if shared.turned_away.fetch_add(1, Ordering::Relaxed) < TURNED_AWAY_AT_MOST {
+        if let Received::Request(request) = connection.receive_soon() {
+            let response = shared.endpoint.no_place(&request);
+            if connection.send(&response, request.method(), true).is_ok() {
+                connection.end();
+            }
+        }
     }
+    shared.turned_away.fetch_sub(1, Ordering::Relaxed);
 }
 
-fn serve(shared: &Shared, mut connection: Connection) {
+fn serve(shared: &Shared, mut connection: Connection, place: &Place) {
     loop {
-        let request = match connection.receive() {
+        let request = match connection.receive(|| place.idle.is_asked()) {
             Received::Request(request) => request,
             Received::End => return,
             Received::TooLarge(request, why) => {
@@ -234,6 +248,7 @@ fn serve(shared: &Shared, mut connection: Connection) {
         if last || sent.is_err() {
             return;
         }
+        place.waits();
     }
 }
 

@@ -20,13 +20,19 @@ struct Served {
 }
 
 fn served() -> Served {
+    served_for(128)
+}
+
+/// With room for so many connections.
+fn served_for(connections: usize) -> Served {
     let home = TempDir::new().expect("a temporary folder");
     let content = Content::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     let folder = home.path().join("lab");
     let session = Session::create(&folder, &content, "nacl-ephemeral", Seed::whole(7));
     let session = session.unwrap_or_else(|error| panic!("{error}"));
     let key = AccessKey::of_account(&session.plan().caller.account);
-    let server = Server::bind(Endpoint::new(session, content.clone()), 0).expect("a port");
+    let endpoint = Endpoint::new(session, content.clone());
+    let server = Server::bind_for(endpoint, 0, connections).expect("a port");
     Served {
         home,
         content,
@@ -210,6 +216,41 @@ fn each_client_reads_refusals_in_its_own_protocol() {
         assert_eq!(status(&response), code, "{headers}{response}");
         assert!(response.contains(shape), "{headers}{response}");
     }
+}
+
+#[test]
+fn connections_that_wait_make_room_and_who_finds_none_is_told_in_its_dialect() {
+    let served = served_for(2);
+    let ask = || {
+        served.post(
+            &served.authorization,
+            "Action=DescribeVpcs&Version=2016-11-15",
+        )
+    };
+    let mut kept: Vec<TcpStream> = (0..2).map(|_| served.connect()).collect();
+    assert_eq!(status(&ask()), "200", "who only waits goes");
+    // The first octets of requests that do not come to their end. One that the server has not seen
+    // yet only waits, and may go for the next: so there are more, until all places are at work.
+    let mut response = String::new();
+    for _ in 0..100 {
+        let mut slow = served.connect();
+        slow.write_all(b"POST / HTTP/1.1\r\n")
+            .expect("a connection");
+        kept.push(slow);
+        response = ask();
+        if status(&response) == "503" {
+            break;
+        }
+    }
+    assert_eq!(status(&response), "503", "{response}");
+    assert!(
+        response.contains("<Response><Errors><Error><Code>ServiceUnavailable</Code>"),
+        "{response}"
+    );
+    drop(kept);
+    // Their places are free once the server has seen that they are gone.
+    let answered = (0..1000).any(|_| status(&ask()) == "200");
+    assert!(answered);
 }
 
 #[test]

@@ -137,13 +137,35 @@ pub(crate) fn session_folder() -> Result<Option<PathBuf>, Failure> {
     Ok(served.and_then(|folder| Session::find(&folder)))
 }
 
-/// Opens the session that a command acts on.
+/// Opens the session that a command acts on. If `aws` in this shell acts on another, says so.
 pub(crate) fn open() -> Result<Session, Failure> {
+    let session = open_for_endpoint()?;
+    if let Some(served) = std::env::var_os(SERVED) {
+        note_two_worlds(session.dir(), Path::new(&served));
+    }
+    Ok(session)
+}
+
+/// The same where an endpoint begins, or another one.
+pub(crate) fn open_for_endpoint() -> Result<Session, Failure> {
     let Some(folder) = session_folder()? else {
         return Err(Failure::usage("there is no lab folder here")
             .hint("`wirelab init` makes one; `wirelab list` shows the labs"));
     };
     open_in(&folder)
+}
+
+/// Whoever has an endpoint and goes into another lab's folder has two networks at one prompt.
+pub(crate) fn note_two_worlds(here: &Path, served: &Path) {
+    let same = |one: &Path| one.canonicalize().unwrap_or_else(|_| one.to_owned());
+    if same(here) != same(served) {
+        output::note(&format!(
+            "`wirelab` acts on {} here, and `aws` on {}; `eval \"$(wirelab env)\"` gives `aws` \
+             this one",
+            here.display(),
+            served.display()
+        ));
+    }
 }
 
 /// Whether the current folder is a lab's or in one.

@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         return serve(arguments, syntax);
     }
     // What is wrong with the lab is better said here than through the server's mouth.
-    drop(folder::open()?);
+    drop(folder::open_for_endpoint()?);
     // A second endpoint for one shell would leave the first behind.
     stop_earlier();
     let text = start_behind(arguments, syntax)?;

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         .as_ref()
         .map_or(&*arguments.folder, |it| it.path());
     make(folder, arguments.seed)?;
-    // Commands in the shell act on this folder, wherever they are started from.
+    // Commands in the shell act on this folder, wherever but in another lab they are started.
     let whole = std::path::absolute(folder)?;
     let place = shell::Place {
         folder: Some(&whole),

@@ -174,7 +174,7 @@ pub(crate) fn serve(place: &Place<'_>) -> Result<Serving, Failure> {
     let port = place.port;
     let session = match place.folder {
         Some(folder) => folder::open_in(folder)?,
-        None => folder::open()?,
+        None => folder::open_for_endpoint()?,
     };
     let folder = std::path::absolute(session.dir())?;
     let content = content::find()?;
@@ -211,7 +211,13 @@ fn answer(question: Question, port: u16) -> Result<Code, Failure> {
             .hint("`wirelab shell` starts another, `eval \"$(wirelab env)\"` too")
     });
     match (question, about) {
-        (Question::Ping, about) => about.map(|_| Code::Passed),
+        (Question::Ping, about) => {
+            let about = about?;
+            if let Some(here) = folder::session_folder()? {
+                folder::note_two_worlds(&here, Path::new(&about.folder));
+            }
+            Ok(Code::Passed)
+        }
         (Question::Clock, about) => {
             let about = about?;
             output::text(&format!("{}\n", about.utc_seconds)).map(|()| Code::Passed)

@@ -1,20 +1,24 @@
 //! Plays a script on the control plane and the simulator.
 
 mod machines;
+mod power;
+mod tunnels;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_control::{CallIds, Control, ControlConfig, Input as ControlInput};
 use wirelab_model::{
-    Call, Caller, Changes, CustomerGatewayId, IdSpace, NatGatewayId, NetworkInterfaceId,
-    SecurityGroupId, Seed, SimDuration, SimTime, UnixTime, VpnConnectionId,
+    Call, Caller, Changes, CustomerGatewayId, IdSpace, InstanceId, NatGatewayId,
+    NetworkInterfaceId, SecurityGroupId, Seed, SimDuration, SimTime, UnixTime, VpnConnectionId,
 };
 use wirelab_simulator::{CapturePoint, Event, FabricConfig, Input, Observe, World, WorldConfig};
 use wirelab_wire::IpPacket;
 
+use self::power::Power;
+use self::tunnels::Tunnels;
 use crate::packets;
 use crate::statement::{Act, Answer, Realm, Script, Send, Sender, Statement, To};
 
@@ -38,6 +42,9 @@ pub(crate) struct Run {
     outside: BTreeMap<IpAddr, SmolStr>,
     /// VPN devices.
     devices: BTreeMap<SmolStr, (CustomerGatewayId, Ipv4Addr)>,
+    /// Which instances have an operating system, and whether it runs.
+    power: Power,
+    tunnels: Tunnels,
     /// When changes that have been made take effect.
     pending: Vec<SimTime>,
     calls: u64,
@@ -83,6 +90,8 @@ impl Run {
             ids: BTreeMap::new(),
             outside: BTreeMap::new(),
             devices: BTreeMap::new(),
+            power: Power::default(),
+            tunnels: Tunnels::default(),
             pending: Vec::new(),
             calls: 0,
             packets: 0,
@@ -123,6 +132,16 @@ impl Run {
         let all = self.devices.iter();
         all.map(|(name, (id, address))| (id.clone(), (name.clone(), IpAddr::V4(*address))))
             .collect()
+    }
+
+    /// Whether the operating systems of the instances that have one are on.
+    pub(crate) fn powered(&self) -> BTreeMap<InstanceId, bool> {
+        self.power.is_on(self.now)
+    }
+
+    /// VPN connections that are gone and whose devices do not know it.
+    pub(crate) fn unnoticed(&self) -> BTreeSet<VpnConnectionId> {
+        self.tunnels.unnoticed(self.now)
     }
 
     /// The calls that were refused, and why.
@@ -171,12 +190,22 @@ impl Run {
                 (_, Some(at)) => {
                     self.now = at.max(self.now);
                     self.world.handle_timeout(self.now);
+                    self.look();
                 }
                 _ => break,
             }
         }
         self.now = self.now.max(until);
         self.world.handle_timeout(self.now);
+    }
+
+    /// A machine that goes off, or comes back, and a device that finds its tunnel down are changes
+    /// of the network.
+    fn look(&mut self) {
+        let resources = self.world.resources();
+        self.pending.extend(self.power.observe(self.now, resources));
+        let notices = self.tunnels.observe(self.now, resources);
+        self.pending.extend(notices);
     }
 
     /// Waits until no change of the network can meet a packet that is sent now.
@@ -390,6 +419,7 @@ impl Run {
             self.changes += 1;
             let taken = self.world.handle(self.now, Input::Changes(changes));
             taken.expect("changes are never refused");
+            self.look();
         }
     }
 

@@ -62,6 +62,8 @@ impl Examined {
         self.plain.resources = self.run.world.resources().clone();
         self.plain.outside = self.run.outside();
         self.plain.devices = self.run.devices();
+        self.plain.powered = self.run.powered();
+        self.plain.unnoticed = self.run.unnoticed();
         let asked = paths::ask(&self.run.world, put, &packet);
         let at = self.run.now;
         self.events.extend(self.run.events());
@@ -145,29 +147,39 @@ impl Examined {
             && packet.about.is_none()
         {
             let refused = ends.iter().any(|(it, fate)| {
-                it.protocol == packet.protocol
+                let is_answer = it.protocol == packet.protocol && it.about.is_none();
+                is_answer
                     && matches!(fate, Fate::Dropped(why) if why.what.starts_with("security group"))
             });
             self.report.check(!refused, || {
                 format!("at {at} {packet} answers what was let through and is refused")
             });
         }
-        let resets = packet.has(TcpFlags::RST);
-        if resets {
+        if packet.has(TcpFlags::RST) {
             self.opened.remove(&back);
         }
+        self.forget_reset(ends);
         let [(there, Fate::Delivered(to))] = ends else {
             return;
         };
         let opens = packet.opens() || packet.protocol == 17 || packet.is_echo_request();
         let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
-        if resets {
-            self.opened.remove(&(point, there.ends()));
-            return;
-        }
         let is_honest = self.run.owns(&put.point, packet.source) && point != put.point;
         if opens && is_honest && there.about.is_none() && to.starts_with("eni-") {
             self.opened.insert((point, there.ends()), (at, generation));
+        }
+    }
+
+    /// Forgets the flows that an RST has ended where it arrived: one that was sent, or one that a
+    /// NAT gateway made.
+    fn forget_reset(&mut self, ends: &[(Packet, Fate)]) {
+        for (packet, fate) in ends {
+            if let Fate::Delivered(to) = fate
+                && packet.has(TcpFlags::RST)
+            {
+                let point = CapturePoint::Interface(NetworkInterfaceId::new(to.as_str()));
+                self.opened.remove(&(point, packet.ends()));
+            }
         }
     }
 

@@ -111,7 +111,7 @@ fn route_fault(dice: &mut Dice, network: &Network) -> Act {
 fn machine_fault(dice: &mut Dice, network: &Network) -> Act {
     let instance = dice.pick(&network.instances);
     let id = format!("$i:{}", instance.name);
-    match dice.below(5) {
+    match dice.below(6) {
         0 => call("", "StopInstances", json!({ "InstanceIds": [id] })),
         1 => call("", "StartInstances", json!({ "InstanceIds": [id] })),
         2 => {
@@ -125,6 +125,7 @@ fn machine_fault(dice: &mut Dice, network: &Network) -> Act {
             let parameters = json!({ "AssociationId": association });
             call("", "DisassociateAddress", parameters)
         }
+        4 => call("", "RebootInstances", json!({ "InstanceIds": [id] })),
         _ => call("", "TerminateInstances", json!({ "InstanceIds": [id] })),
     }
 }

@@ -149,14 +149,16 @@ impl Plain {
         Ok(id.to_string())
     }
 
-    /// An interface takes packets while its instance runs.
+    /// An interface takes packets while its instance runs, and until that has shut down.
     fn instance_runs(&self, id: &NetworkInterfaceId) -> Result<(), Why> {
         let attachment = self.interface(id).attachment.as_ref();
         let instance = attachment.and_then(|it| it.instance_id.as_ref());
         let instance = instance.ok_or_else(|| Why::new("not attached", id))?;
-        match self.resources.instances.get(instance).map(|it| it.state) {
-            Some(InstanceState::Running) => Ok(()),
-            _ => Err(Why::new("instance not running", instance)),
+        let state = self.resources.instances.get(instance).map(|it| it.state);
+        let runs = state == Some(InstanceState::Running);
+        match self.powered.get(instance).copied().unwrap_or(runs) {
+            true => Ok(()),
+            false => Err(Why::new("instance not running", instance)),
         }
     }
 

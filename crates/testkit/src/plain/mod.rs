@@ -20,14 +20,14 @@ mod tracking;
 mod transit_gateway;
 mod vpn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
 use smol_str::SmolStr;
 use wirelab_model::{
-    CustomerGatewayId, EgressOnlyInternetGatewayId, FlowAction, NatGatewayId, NetworkInterface,
-    NetworkInterfaceId, Resources, SimTime, VpcId, VpnConnectionId,
+    CustomerGatewayId, EgressOnlyInternetGatewayId, FlowAction, InstanceId, NatGatewayId,
+    NetworkInterface, NetworkInterfaceId, Resources, SimTime, VpcId, VpnConnectionId,
 };
 
 pub use packet::{Ends, Fragment, Packet};
@@ -148,6 +148,11 @@ pub struct Plain {
     pub outside: BTreeMap<IpAddr, SmolStr>,
     /// Customers' VPN devices: name and address.
     pub devices: BTreeMap<CustomerGatewayId, (SmolStr, IpAddr)>,
+    /// Whether the operating system is on, of the instances that have one; their state alone does
+    /// not tell while they shut down and reboot.
+    pub powered: BTreeMap<InstanceId, bool>,
+    /// VPN connections that are gone and whose devices do not know it yet.
+    pub unnoticed: BTreeSet<VpnConnectionId>,
     /// What flow logs of every interface would count, so far.
     pub counted: Vec<Counted>,
     now: SimTime,

@@ -54,6 +54,19 @@ impl Plain {
         let own = connections.find(|it| it.customer_gateway_id == *customer);
         let id = own.map(|it| it.vpn_connection_id.clone());
         let id = id.ok_or_else(|| Why::new("no VPN route", customer))?;
+        if self.unnoticed.contains(&id) {
+            // Only its own end is there to mind anything.
+            let tunnels = &self.resources.vpn_connections[&id].tunnels;
+            let fits = tunnels
+                .first()
+                .is_none_or(|it| packet.size <= usize::from(it.mtu));
+            let what = if fits || !packet.dont_fragment {
+                "VPN tunnel down"
+            } else {
+                "MTU"
+            };
+            return Err(Why::new(what, id));
+        }
         let rest = self.through_tunnel(&id, packet)?;
         self.send_pieces(packet, rest, &MadeBy::Customer(id.clone()));
         self.out_of_tunnel(&id, packet)

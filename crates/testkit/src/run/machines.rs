@@ -46,7 +46,10 @@ impl Run {
                 let Some(id) = self.id("i", name) else {
                     return;
                 };
-                (name, Attachment::Instance(InstanceId::new(id.as_str())))
+                let id = InstanceId::new(id.as_str());
+                self.power.install(id.clone(), self.world.resources());
+                self.look();
+                (name, Attachment::Instance(id))
             }
             Machine::Device {
                 name,

@@ -1,5 +1,6 @@
 //! Plays a script on the control plane and the simulator.
 
+mod ids;
 mod machines;
 mod power;
 mod tunnels;
@@ -8,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::Value;
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use wirelab_control::{CallIds, Control, ControlConfig, Input as ControlInput};
 use wirelab_model::{
     Call, Caller, Changes, CustomerGatewayId, IdSpace, InstanceId, NatGatewayId,
-    NetworkInterfaceId, SecurityGroupId, Seed, SimDuration, SimTime, UnixTime, VpnConnectionId,
+    NetworkInterfaceId, Seed, SimDuration, SimTime, UnixTime, VpnConnectionId,
 };
 use wirelab_simulator::{CapturePoint, Event, FabricConfig, Input, Observe, World, WorldConfig};
 use wirelab_wire::IpPacket;
@@ -330,11 +331,6 @@ impl Run {
         std::iter::from_fn(|| self.world.poll_event()).collect()
     }
 
-    /// The id with the prefix `kind` that the call `name` answered first.
-    pub(crate) fn id(&self, kind: &str, name: &str) -> Option<&SmolStr> {
-        self.ids.get(&(name.into(), kind.into()))
-    }
-
     fn address(&self, to: &To) -> Option<IpAddr> {
         match to {
             To::Address(address) => Some(*address),
@@ -420,92 +416,6 @@ impl Run {
             let taken = self.world.handle(self.now, Input::Changes(changes));
             taken.expect("changes are never refused");
             self.look();
-        }
-    }
-
-    /// Replaces `$kind:name` by ids; `None` if one is unknown.
-    fn resolve(&self, value: &Value) -> Option<Value> {
-        match value {
-            Value::String(text) => match text.strip_prefix('$') {
-                None => Some(value.clone()),
-                Some(reference) => {
-                    let (kind, name) = reference.split_once(':')?;
-                    Some(Value::from(self.reference(kind, name)?.as_str()))
-                }
-            },
-            Value::Array(all) => {
-                let all: Option<Vec<_>> = all.iter().map(|it| self.resolve(it)).collect();
-                Some(Value::Array(all?))
-            }
-            Value::Object(members) => {
-                let members = members.iter();
-                let members: Option<serde_json::Map<_, _>> = members
-                    .map(|(key, value)| Some((key.clone(), self.resolve(value)?)))
-                    .collect();
-                Some(Value::Object(members?))
-            }
-            _ => Some(value.clone()),
-        }
-    }
-
-    /// An id that a reply told, or one of what belongs to it now: `aclassoc-of` a subnet,
-    /// `eipassoc-of` an instance's interface, `sgr-of` a group (an inbound rule), `natip-of` and
-    /// `nateipassoc-of` a NAT gateway (its last address), `vpn-attach-of` a VPN connection.
-    fn reference(&self, kind: &str, name: &str) -> Option<SmolStr> {
-        let all = self.control.resources();
-        match kind {
-            "aclassoc-of" => {
-                let subnet = self.id("subnet", name)?;
-                let mut associations = all.network_acls.values().flat_map(|it| &it.associations);
-                let found = associations.find(|it| it.subnet_id.as_str() == subnet)?;
-                Some(found.network_acl_association_id.as_str().into())
-            }
-            "eipassoc-of" => {
-                let interface = NetworkInterfaceId::new(self.id("eni", name)?.as_str());
-                let mut addresses = all.addresses.values();
-                let here = Some(&interface);
-                let found = addresses.find(|it| it.network_interface_id.as_ref() == here)?;
-                Some(found.association_id.as_ref()?.as_str().into())
-            }
-            "natip-of" | "nateipassoc-of" => {
-                let id = NatGatewayId::new(self.id("nat", name)?.as_str());
-                let last = all.nat_gateways.get(&id)?.nat_gateway_addresses.last()?;
-                match kind {
-                    "natip-of" => Some(format_smolstr!("{}", last.private_ip)),
-                    _ => Some(last.association_id.as_ref()?.as_str().into()),
-                }
-            }
-            "vpn-attach-of" => {
-                let id = VpnConnectionId::new(self.id("vpn", name)?.as_str());
-                let mut attachments = all.transit_gateway_attachments.values();
-                let own = attachments.find(|it| it.vpn_connection_id() == Some(&id))?;
-                Some(own.transit_gateway_attachment_id.as_str().into())
-            }
-            "sgr-of" => {
-                let group = SecurityGroupId::new(self.id("sg", name)?.as_str());
-                let rules = &all.security_groups.get(&group)?.rules;
-                let rule = rules.iter().find(|it| !it.is_egress)?;
-                Some(rule.security_group_rule_id.as_str().into())
-            }
-            _ => self.id(kind, name).cloned(),
-        }
-    }
-
-    /// Remembers the ids in a reply.
-    fn learn(&mut self, name: &SmolStr, reply: &Value) {
-        match reply {
-            Value::String(text) => {
-                if let Some((kind, number)) = text.rsplit_once('-')
-                    && number.len() == 17
-                    && number.bytes().all(|it| it.is_ascii_hexdigit())
-                {
-                    let key = (name.clone(), SmolStr::from(kind));
-                    self.ids.entry(key).or_insert_with(|| text.into());
-                }
-            }
-            Value::Array(all) => all.iter().for_each(|it| self.learn(name, it)),
-            Value::Object(members) => members.values().for_each(|it| self.learn(name, it)),
-            _ => {}
         }
     }
 }

@@ -30,20 +30,17 @@ pub(super) struct Mappings {
 }
 
 impl Mappings {
-    /// The flow of a packet; later fragments belong to that of the first one.
-    fn flow_of(&mut self, packet: &Packet) -> Ends {
+    /// The flow of a packet; later fragments belong to that of the first one, and to none if that
+    /// did not come by.
+    fn flow_of(&mut self, packet: &Packet) -> Option<Ends> {
         match packet.fragment {
             Fragment::Whole => {}
             Fragment::First => {
                 self.datagrams.insert(packet.datagram(), packet.ends());
             }
-            Fragment::Later => {
-                if let Some(first) = self.datagrams.get(&packet.datagram()) {
-                    return *first;
-                }
-            }
+            Fragment::Later => return self.datagrams.get(&packet.datagram()).copied(),
         }
-        packet.ends()
+        Some(packet.ends())
     }
 }
 
@@ -158,7 +155,9 @@ impl Plain {
         let now = self.now;
         self.forget(nat);
         let known = self.mappings.entry(nat.clone()).or_default();
-        let inside = known.flow_of(packet);
+        let Some(inside) = known.flow_of(packet) else {
+            return Err(Why::new("NAT gateway has no such connection", nat));
+        };
         let is_known = known.by_inside.contains_key(&inside);
         let begins = match packet.protocol {
             TCP => packet.opens(),
@@ -281,11 +280,11 @@ impl Plain {
         self.forget(nat);
         let known = self.mappings.entry(nat.clone()).or_default();
         let sought = match &packet.about {
-            Some(about) => **about,
-            None => known.flow_of(packet).turned(),
+            Some(about) => Some(**about),
+            None => known.flow_of(packet).map(|it| it.turned()),
         };
         let mut all = known.by_inside.iter_mut();
-        let found = all.find(|(inside, mapping)| mapping.outside(inside) == sought);
+        let found = all.find(|(inside, mapping)| Some(mapping.outside(inside)) == sought);
         let is_answer = packet.protocol != ICMP || packet.is_echo_reply() || packet.about.is_some();
         let Some((inside, mapping)) = found.filter(|_| is_answer) else {
             return Err(Why::new("NAT gateway has no such connection", nat));

@@ -574,3 +574,65 @@ fn where_there_are_no_log_groups_a_source_is_told_so() {
         error.report()
     );
 }
+
+#[test]
+fn tabs_and_commas_stand_between_values_as_spaces_do() {
+    let folder = TempDir::new().expect("a folder");
+    let header = LogFormat::default().header();
+    for (name, sign) in [("spaces.log", " "), ("tabs.tsv", "\t"), ("commas.csv", ",")] {
+        let lines = lines()
+            .iter()
+            .map(|line| line.replace(' ', sign))
+            .collect::<Vec<_>>();
+        write(
+            folder.path(),
+            name,
+            Some(&header.replace(' ', sign)),
+            &lines,
+        );
+        write(folder.path(), &format!("bare-{name}"), None, &lines);
+    }
+    let query = "stats count(*), sum(bytes) by action, srcAddr";
+    let expected = csv(query, &folder.path().join("spaces.log"));
+    assert!(expected.contains("REJECT,10.0.1."), "{expected}");
+    for name in ["tabs.tsv", "commas.csv", "bare-tabs.tsv", "bare-commas.csv"] {
+        assert_eq!(csv(query, &folder.path().join(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn lines_that_do_not_fit_their_format_are_counted_and_their_file_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let mut lines = lines();
+    write(folder.path(), "whole.log", None, &lines);
+    lines[3] = "2 123456789012 eni-1".to_owned();
+    let path = folder.path().join("cut.log");
+    write(folder.path(), "cut.log", None, &lines);
+    let ever = QueryOptions {
+        start: UnixTime::from_secs(0),
+        end: UnixTime::from_secs(u32::MAX.into()),
+        ..options()
+    };
+    let asked = |path: &Path| {
+        let logs = blocking::open_files(path, None).expect("flow logs");
+        // Twice over the same files: what is met again is not counted again.
+        for _ in 0..2 {
+            blocking::insights_over_files("stats count(*)", &logs, &ever).expect("an answer");
+        }
+        logs.misfits()
+    };
+    assert_eq!(asked(&folder.path().join("whole.log")), None);
+    let one = asked(&path).expect("a line to tell of");
+    assert!(
+        one.starts_with("1 line has 3 fields instead of 14, in "),
+        "{one}"
+    );
+    assert!(one.ends_with("cut.log: what it lacks is empty"), "{one}");
+    lines[9] += " more";
+    write(folder.path(), "cut.log", None, &lines);
+    let two = asked(folder.path()).expect("a line to tell of");
+    assert!(
+        two.starts_with("2 lines have another number of fields"),
+        "{two}"
+    );
+}

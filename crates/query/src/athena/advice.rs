@@ -10,6 +10,8 @@ use datafusion::logical_expr::Expr as Plan;
 
 use super::ast::{Expr, Item, Kind, Select};
 use super::error::Fault;
+use super::expr::MISMATCH;
+use super::functions::parse_timestamp;
 use super::operators::Typed;
 use super::plan::Planner;
 use super::types::Type;
@@ -37,10 +39,16 @@ const PROTOCOLS: &[(&str, u8)] = &[
     ("icmpv6", 58),
 ];
 
+/// The value of flow logs that a name without quotes may have meant.
+pub(super) fn value_named(name: &str) -> Option<&'static str> {
+    let mut values = VALUES.iter().flat_map(|(_, values)| values.iter().copied());
+    values.find(|value| value.eq_ignore_ascii_case(name))
+}
+
 /// What to do where two types do not meet.
 pub(super) fn on_types(a: &Type, b: &Type) -> Option<String> {
     let either = |is: fn(&Type) -> bool| is(a) || is(b);
-    let point = |ty: &Type| matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz(_));
+    let point = Type::is_point;
     let interval = |ty: &Type| matches!(ty, Type::DayTime | Type::YearMonth);
     let number = either(Type::is_number);
     let text = either(Type::is_text);
@@ -64,7 +72,7 @@ pub(super) fn on_types(a: &Type, b: &Type) -> Option<String> {
 
 /// What to do where `+` or `-` does not take two types.
 pub(super) fn on_arithmetic(a: &Type, b: &Type) -> Option<String> {
-    let point = |ty: &Type| matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz(_));
+    let point = Type::is_point;
     if point(a) && b.is_number() {
         return Some("a span of time is INTERVAL '1' HOUR or INTERVAL '7' DAY".to_owned());
     }
@@ -74,8 +82,24 @@ pub(super) fn on_arithmetic(a: &Type, b: &Type) -> Option<String> {
     on_types(a, b)
 }
 
-/// The fault of a comparison, with a hint if a number meets a protocol's name.
+/// The fault of a comparison, with a hint if a number meets a protocol's name or a date.
 pub(super) fn on_protocol(fault: Fault, sides: &[&Expr]) -> Fault {
+    let date = sides.iter().find_map(|side| match &*side.kind {
+        Kind::Text(text) => parse_timestamp(text).is_some().then_some(text),
+        _ => None,
+    });
+    if let Some(text) = date.filter(|_| fault.code == MISMATCH && fault.message.contains("bigint"))
+    {
+        let start = if text.trim().len() > 10 {
+            ""
+        } else {
+            " 00:00:00"
+        };
+        return fault.with_hint(format!(
+            "start and end are seconds since 1970: from_unixtime(start) >= TIMESTAMP \
+             '{text}{start}'"
+        ));
+    }
     let named = sides.iter().find_map(|side| {
         let Kind::Text(text) = &*side.kind else {
             return None;
@@ -84,7 +108,7 @@ pub(super) fn on_protocol(fault: Fault, sides: &[&Expr]) -> Fault {
             .iter()
             .find(|(name, _)| text.eq_ignore_ascii_case(name))
     });
-    match named.filter(|_| fault.code == super::expr::MISMATCH) {
+    match named.filter(|_| fault.code == MISMATCH) {
         Some((name, number)) => fault.with_hint(format!(
             "protocols are numbers in flow logs: {name} is {number} (tcp 6, udp 17, icmp 1)"
         )),
@@ -120,6 +144,20 @@ pub(super) fn on_alias(fault: Fault, select: &Select, clause: &str) -> Fault {
 /// What does in Trino what a function of another dialect, or of Logs Insights, does.
 pub(super) fn habit(name: &str) -> Option<String> {
     let instead = match name {
+        "approx_set" | "empty_approx_set" | "make_set_digest" => {
+            return Some(
+                "HyperLogLog sketches are not supported here: approx_distinct(x) counts".into(),
+            );
+        }
+        "tdigest_agg"
+        | "qdigest_agg"
+        | "value_at_quantile"
+        | "values_at_quantiles"
+        | "quantile_at_value" => {
+            return Some(
+                "digests are not supported here: approx_percentile(x, 0.99) answers".into(),
+            );
+        }
         "ifnull" | "nvl" | "isnull" => "coalesce(a, b)",
         "getdate" | "sysdate" => "current_timestamp",
         "len" | "strlen" => "length(text)",

@@ -1,8 +1,9 @@
 //! Aggregate functions: which there are, with what types, and what of DataFusion answers them.
 //!
 //! Those that DataFusion has with Trino's meaning are taken from it (`count`, `min`, …); exact sums
-//! are [`Sum`](super::sum::Sum); the rest is [`Collect`](super::collect::Collect), which keeps rows
-//! of values.
+//! are [`Sum`](super::sum::Sum), shares of a distribution
+//! [`Percentile`](super::percentile::Percentile); the rest is [`Collect`](super::collect::Collect),
+//! which keeps rows of values.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::AggregateUDF;
 
 use super::collect::{Collect, Kind};
+use super::percentile::Percentile;
 use super::sum::Sum;
 use super::types::Type;
 
@@ -275,7 +277,9 @@ fn percentile(args: &[Type]) -> Option<Aggregate> {
         types.push(Type::Double);
     }
     types.push(share);
-    Some(Aggregate::collect(Kind::Percentile, types, returns))
+    let function = Percentile::new(types.clone(), returns.clone());
+    let function = Arc::new(AggregateUDF::new_from_impl(function));
+    Some(Aggregate::same(function, types, returns))
 }
 
 /// Fails if a sub-query that stands for a value gives more than one row.

@@ -83,6 +83,8 @@ pub(super) enum Relation {
     Query(Box<Query>),
     /// `UNNEST(…) [WITH ORDINALITY]`.
     Unnest(Vec<Expr>, bool, usize),
+    /// `LATERAL (query)`.
+    Lateral(Box<Query>, usize),
     Alias(Box<Self>, Name, Vec<Name>),
     /// `TABLESAMPLE BERNOULLI|SYSTEM (percent)`.
     Sample(Box<Self>, Expr),
@@ -167,7 +169,7 @@ pub(super) enum Op {
     Modulo,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Comparison {
     Equal,
     NotEqual,

@@ -90,7 +90,7 @@ impl Planner<'_> {
             ("from_unixtime", [seconds, zone]) => {
                 let call =
                     self.scalar("from_unixtime", std::slice::from_ref(seconds), at, scope)?;
-                self.in_zone(call, zone)?
+                self.in_zone(call, zone, scope)?
             }
             ("from_unixtime", [seconds, hours, minutes]) => {
                 let call =
@@ -103,11 +103,11 @@ impl Planner<'_> {
             }
             ("at_timezone", [moment, zone]) => {
                 let moment = self.typed(moment, scope)?;
-                self.in_zone(moment, zone)?
+                self.in_zone(moment, zone, scope)?
             }
-            ("with_timezone", [clock, zone]) => {
-                let zone = Type::TimestampTz(self.zone(zone)?.into());
-                self.typed(clock, scope)?.cast(&Type::Timestamp).cast(&zone)
+            ("with_timezone", [clock, zone]) if is_text(zone) => {
+                let clock = self.typed(clock, scope)?;
+                return self.with_zone(clock, zone);
             }
             ("rand" | "random", _) => self.random(args, scope)?,
             ("concat", [first, ..]) if args.len() > 1 => {
@@ -337,24 +337,48 @@ impl Planner<'_> {
         scope: &Scope<'_>,
     ) -> Checked<Typed> {
         let inner = self.typed(inner, scope)?;
-        if !matches!(inner.ty, Type::Timestamp | Type::TimestampTz(_)) {
+        if inner.ty != Type::Timestamp && !inner.ty.has_zone() {
             let message = format!(
                 "Type of value must be a time or timestamp with or without time zone (actual {})",
                 inner.ty
             );
             return Err(Fault::new(MISMATCH, at, message));
         }
-        self.in_zone(inner, zone)
+        self.in_zone(inner, zone, scope)
     }
 
     /// The same moment, shown in another zone.
-    fn in_zone(&self, moment: Typed, zone: &Expr) -> Checked<Typed> {
-        let zone = Type::TimestampTz(self.zone(zone)?.into());
-        let moment = match moment.ty {
-            Type::TimestampTz(_) => moment,
-            _ => moment.cast(&Type::utc()),
+    fn in_zone(&self, moment: Typed, zone: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
+        let moment = match moment.ty.has_zone() {
+            true => moment,
+            false => moment.cast(&Type::utc()),
         };
-        Ok(moment.cast(&zone))
+        if is_text(zone) {
+            return Ok(moment.cast(&Type::TimestampTz(self.zone(zone)?.into())));
+        }
+        // Every row may name another.
+        let name = self.typed(zone, scope)?;
+        let arguments = [&moment, &name].map(|it| Argument::Value(it.ty.clone()));
+        let mut none = |_: usize, _: &[Type]| -> Checked<Type> { Ok(Type::Unknown) };
+        let overloads = functions::named("at_timezone");
+        let resolved = resolve(&overloads, &arguments, &mut none)?;
+        let unfit = || unexpected("at_timezone", &arguments, &listed(&overloads), zone.at);
+        let resolved = resolved.ok_or_else(unfit)?;
+        self.apply(
+            "at_timezone",
+            resolved,
+            vec![Some(moment), Some(name)],
+            Vec::new(),
+        )
+    }
+
+    /// The moment at which the clock of a zone shows that; `None` if it is no clock without a zone.
+    fn with_zone(&self, clock: Typed, zone: &Expr) -> Checked<Option<Typed>> {
+        if !matches!(clock.ty, Type::Date | Type::Timestamp | Type::Unknown) {
+            return Ok(None);
+        }
+        let zone = Type::TimestampTz(self.zone(zone)?.into());
+        Ok(Some(clock.cast(&Type::Timestamp).cast(&zone)))
     }
 
     fn zone(&self, zone: &Expr) -> Checked<String> {
@@ -456,6 +480,7 @@ impl Planner<'_> {
         match word {
             "CURRENT_DATE" => literal(&Value::Int(now.div_euclid(86_400_000)), &Type::Date),
             "CURRENT_TIMESTAMP" => literal(&Value::Int(now), &Type::utc()),
+            "LOCALTIME" => literal(&Value::Int(now.rem_euclid(86_400_000)), &Type::Time),
             "LOCALTIMESTAMP" => literal(&Value::Int(now), &Type::Timestamp),
             "CURRENT_SCHEMA" => literal(&Value::str(self.database.borrow().clone()), &Type::TEXT),
             "CURRENT_CATALOG" => literal(&Value::str("awsdatacatalog"), &Type::TEXT),
@@ -484,6 +509,10 @@ pub(super) fn random_unit() -> Typed {
     };
     let udf = Udf::new("random", Vec::new(), Type::Double, run, true).volatile();
     Typed::new(udf.call(Vec::new()), Type::Double)
+}
+
+fn is_text(expr: &Expr) -> bool {
+    matches!(*expr.kind, Kind::Text(_))
 }
 
 /// LIKE with a pattern that is no literal.

@@ -5,8 +5,8 @@ use datafusion::logical_expr::{Expr, cast};
 
 use super::error::{Checked, Fault};
 use super::functions::{
-    Given, Run, Udf, parse_address, parse_date, parse_prefix, parse_timestamp, zone_moment,
-    zone_offset,
+    Given, Run, Udf, moment_and_zone, packed, parse_address, parse_date, parse_prefix, parse_time,
+    parse_timestamp, zone_moment, zone_name, zone_offset,
 };
 use super::result;
 use super::types::Type;
@@ -109,8 +109,8 @@ pub(super) fn folded(call: Expr) -> Expr {
 /// Whether CAST between the types is allowed at all.
 pub(super) fn is_allowed(from: &Type, to: &Type) -> bool {
     use Type::{
-        Array, Boolean, Date, IpAddress, IpPrefix, Json, Map, Row, Timestamp, TimestampTz, Unknown,
-        Varbinary, Varchar,
+        Array, Boolean, IpAddress, IpPrefix, Json, Map, Row, Time, Timestamp, Unknown, Varbinary,
+        Varchar,
     };
     match (from, to) {
         (Unknown, _) => true,
@@ -127,7 +127,9 @@ pub(super) fn is_allowed(from: &Type, to: &Type) -> bool {
         (a, Boolean) | (Boolean, a) if a.is_number() => true,
         (Varbinary, Varchar(_)) | (Varchar(_), Varbinary) => false,
         (_, Varchar(_)) | (Varchar(_), _) => true,
-        (Date | Timestamp | TimestampTz(_), Date | Timestamp | TimestampTz(_)) => true,
+        (a, b) if a.is_point() && b.is_point() => true,
+        (Timestamp, Time) => true,
+        (a, Time) => a.has_zone(),
         (IpAddress, IpPrefix) | (IpPrefix, IpAddress) => true,
         (Varbinary, IpAddress) | (IpAddress, Varbinary) => true,
         (a, Json) | (Json, a) => a.is_number() || *a == Boolean,
@@ -231,10 +233,19 @@ pub(super) fn from_text<'a>(text: &str, to: &Type) -> Checked<Value<'a>> {
             let wrong = || Fault::cast(format!("Value cannot be cast to date: {text}"));
             Value::Int(days.ok_or_else(wrong)?)
         }
-        Type::Timestamp | Type::TimestampTz(_) => {
+        Type::Time => {
+            let millis = parse_time(trimmed);
+            let wrong = || Fault::cast(format!("Value cannot be cast to time: {text}"));
+            Value::Int(millis.ok_or_else(wrong)?)
+        }
+        Type::Timestamp | Type::TimestampTz(_) | Type::Zoned => {
             let wrong = || Fault::cast(format!("Value cannot be cast to timestamp: {text}"));
             let (clock, zone) = parse_timestamp(text).ok_or_else(wrong)?;
             Value::Int(match (&zone, to) {
+                (zone, Type::Zoned) => {
+                    let zone = zone_name(zone.as_deref().unwrap_or("UTC")).map_err(|_| wrong())?;
+                    packed(zone_moment(&zone, clock)?, &zone)?
+                }
                 (Some(zone), Type::TimestampTz(_)) => zone_moment(zone, clock)?,
                 (None, Type::TimestampTz(zone)) => zone_moment(zone, clock)?,
                 (Some(_), _) => return Err(wrong()),
@@ -252,11 +263,10 @@ pub(super) fn from_text<'a>(text: &str, to: &Type) -> Checked<Value<'a>> {
 }
 
 fn between<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Value<'a>> {
-    let zone = |ty: &Type, at: i64| match ty {
-        Type::TimestampTz(zone) => zone_offset(zone, at),
-        _ => Ok(0),
-    };
     Ok(match (value, to) {
+        (Value::Int(v), to) if from.is_point() && (to.is_point() || *to == Type::Time) => {
+            Value::Int(point(*v, from, to)?)
+        }
         (Value::Bool(v), Type::Double | Type::Real) => Value::Float(f64::from(u8::from(*v))),
         (Value::Bool(v), Type::Decimal(precision, scale)) => {
             Value::Decimal(rescaled(i128::from(*v), 0, *precision, *scale)?)
@@ -299,16 +309,6 @@ fn between<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Value<'a>> 
                 ty => integer(rescaled(*v, *scale, 38, 0)?, ty)?,
             }
         }
-        (Value::Int(v), Type::Date) => Value::Int((v + zone(from, *v)?).div_euclid(DAY)),
-        (Value::Int(v), Type::Timestamp) if *from == Type::Date => Value::Int(v * DAY),
-        (Value::Int(v), Type::Timestamp) => Value::Int(v + zone(from, *v)?),
-        (Value::Int(v), Type::TimestampTz(_)) => {
-            let clock = if *from == Type::Date { v * DAY } else { *v };
-            Value::Int(match to {
-                Type::TimestampTz(zone) => zone_moment(zone, clock)?,
-                _ => clock,
-            })
-        }
         (Value::Bytes(v), Type::IpPrefix) => {
             let text = super::functions::print_address(v);
             return from_text(&text, to);
@@ -317,6 +317,24 @@ fn between<'a>(value: &Value<'a>, from: &Type, to: &Type) -> Checked<Value<'a>> 
             Value::Bytes(v[..16].to_vec().into())
         }
         (other, _) => other.clone(),
+    })
+}
+
+/// A date, timestamp or moment as another of them, or as its time of day.
+fn point(value: i64, from: &Type, to: &Type) -> Checked<i64> {
+    let (moment, zone) = moment_and_zone(from, value);
+    let clock = match from {
+        Type::Date => value * DAY,
+        _ => moment.saturating_add(zone_offset(&zone, moment)?),
+    };
+    Ok(match to {
+        Type::Date => clock.div_euclid(DAY),
+        Type::Time => clock.rem_euclid(DAY),
+        Type::TimestampTz(_) if from.has_zone() => moment,
+        Type::TimestampTz(zone) => zone_moment(zone, clock)?,
+        Type::Zoned if from.has_zone() => packed(moment, &zone)?,
+        Type::Zoned => packed(clock, "UTC")?,
+        _ => clock,
     })
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{AthenaCatalog, Database, Table, TableFormat, View};
+use super::catalog::{AthenaCatalog, Database, Table, TableColumn, TableFormat, View};
+use super::ddl::check_columns;
 use super::definition::create_table;
 use super::error::{Checked, Fault};
 use super::result::{AthenaColumn, AthenaResult, StatementType};
@@ -183,6 +184,18 @@ fn change_table(statement: Statement, catalog: &mut AthenaCatalog, current: &str
             }
             Ok(done("ALTER_TABLE_DROP_PARTITION"))
         }
+        Statement::Columns {
+            name,
+            columns,
+            replaces,
+        } => {
+            let table = table_mut(catalog, &name, current)?;
+            change_columns(table, columns, replaces)?;
+            Ok(done(match replaces {
+                true => "ALTER_TABLE_REPLACE_COLUMNS",
+                false => "ALTER_TABLE_ADD_COLUMNS",
+            }))
+        }
         Statement::SetProperties { name, properties } => {
             table_mut(catalog, &name, current)?
                 .properties
@@ -195,6 +208,21 @@ fn change_table(statement: Statement, catalog: &mut AthenaCatalog, current: &str
         }
         other => tell(&other, catalog, current),
     }
+}
+
+fn change_columns(table: &mut Table, columns: Vec<TableColumn>, replaces: bool) -> Checked<()> {
+    if table.format == TableFormat::Logs {
+        let message = "the columns of this table are the fields of its flow logs";
+        return Err(Fault::ddl(message));
+    }
+    let mut changed = table.clone();
+    if replaces {
+        changed.columns.clear();
+    }
+    changed.columns.extend(columns);
+    check_columns(&changed)?;
+    *table = changed;
+    Ok(())
 }
 
 fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checked<Told> {

@@ -14,6 +14,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 
 use super::error::{Checked, Fault};
+use super::functions::within;
 use super::types::Type;
 use super::value::{self, Value};
 
@@ -29,7 +30,6 @@ pub(super) enum Kind {
     Histogram,
     MapAgg,
     MultimapAgg,
-    Percentile,
     GeometricMean,
     Skewness,
     Kurtosis,
@@ -104,7 +104,6 @@ impl AggregateUDFImpl for Collect {
             Kind::Histogram => "histogram",
             Kind::MapAgg => "map_agg",
             Kind::MultimapAgg => "multimap_agg",
-            Kind::Percentile => "approx_percentile",
             Kind::GeometricMean => "geometric_mean",
             Kind::Skewness => "skewness",
             Kind::Kurtosis => "kurtosis",
@@ -132,6 +131,7 @@ impl AggregateUDFImpl for Collect {
             rows: Vec::new(),
             places: HashMap::new(),
             bytes: 0,
+            result_bytes: 0,
         }))
     }
 
@@ -156,8 +156,17 @@ struct Rows {
     rows: Vec<Row>,
     /// Where the row of a key is, for kinds with one row a key.
     places: HashMap<String, usize>,
+    /// What rows and keys take.
     bytes: usize,
+    /// What the result takes, if every row is a part of it.
+    result_bytes: usize,
 }
+
+/// What the allocator adds to each block.
+const BLOCK: usize = 16;
+
+/// Bytes of a text that `listagg` may make.
+const TEXT_MAX: usize = 1 << 20;
 
 impl Rows {
     /// Takes a row in.
@@ -166,7 +175,7 @@ impl Rows {
             Kind::MaxBy | Kind::MinBy | Kind::MaxN | Kind::MinN => self.take_best(row),
             Kind::Arbitrary => {
                 if self.rows.is_empty() && !row[0].is_null() {
-                    self.keep(row);
+                    self.keep(row)?;
                 }
             }
             Kind::Single => {
@@ -174,7 +183,7 @@ impl Rows {
                     let message = "Scalar sub-query has returned multiple rows";
                     return Err(Fault::bare("SUBQUERY_MULTIPLE_ROWS", message));
                 }
-                self.keep(row);
+                self.keep(row)?;
             }
             Kind::Histogram | Kind::MapAgg if row[0].is_null() => {}
             Kind::Histogram => match self.place(&row) {
@@ -182,18 +191,14 @@ impl Rows {
                     let sum = self.rows[at][1].int() + row[1].int();
                     self.rows[at][1] = Value::Int(sum);
                 }
-                None => self.keep(row),
+                None => self.keep(row)?,
             },
             Kind::MapAgg => {
                 if self.place(&row).is_none() {
-                    self.keep(row);
+                    self.keep(row)?;
                 }
             }
-            Kind::SumInterval
-            | Kind::GeometricMean
-            | Kind::Skewness
-            | Kind::Kurtosis
-            | Kind::Percentile
+            Kind::SumInterval | Kind::GeometricMean | Kind::Skewness | Kind::Kurtosis
                 if row[0].is_null() => {}
             Kind::MultimapAgg | Kind::ListAgg if row[0].is_null() => {}
             Kind::SumInterval => match self.rows.first_mut() {
@@ -202,14 +207,14 @@ impl Rows {
                     let overflow = || Fault::range("interval addition overflow");
                     sum[0] = Value::Int(both.ok_or_else(overflow)?);
                 }
-                None => self.keep(row),
+                None => self.keep(row)?,
             },
             _ if self.distinct => {
                 if self.place(&row).is_none() {
-                    self.keep(row);
+                    self.keep(row)?;
                 }
             }
-            _ => self.keep(row),
+            _ => self.keep(row)?,
         }
         Ok(())
     }
@@ -217,14 +222,39 @@ impl Rows {
     /// The place of the row with the same first value; notes the next place if there is none.
     fn place(&mut self, row: &Row) -> Option<usize> {
         let key = format!("{:?}", row[0]);
-        let next = self.rows.len();
+        let (next, length) = (self.rows.len(), key.len());
         let at = *self.places.entry(key).or_insert(next);
+        if at == next {
+            self.bytes += length + 4 * BLOCK;
+        }
         (at < next).then_some(at)
     }
 
-    fn keep(&mut self, row: Row) {
-        self.bytes += row.iter().map(Value::weight).sum::<usize>() + size_of::<Row>();
+    /// Keeps a row more.
+    fn keep(&mut self, row: Row) -> Checked<()> {
+        // Vectors grow by doubling.
+        let blocks = (1 + row.len()) * BLOCK + 2 * size_of::<Row>();
+        self.bytes += row.iter().map(Value::weight).sum::<usize>() + blocks;
+        if self.is_list() {
+            self.result_bytes += row[0].weight();
+            within(self.result_bytes)?;
+        }
+        if self.kind == Kind::ListAgg {
+            self.result_bytes -= size_of::<Value<'_>>();
+            if self.result_bytes > TEXT_MAX {
+                return Err(too_long());
+            }
+        }
         self.rows.push(row);
+        Ok(())
+    }
+
+    /// Whether all rows are parts of the result, so that they are copied on the way into it.
+    fn is_list(&self) -> bool {
+        matches!(
+            self.kind,
+            Kind::Array | Kind::ListAgg | Kind::Histogram | Kind::MapAgg | Kind::MultimapAgg
+        )
     }
 
     /// Keeps the first few in the function's order.
@@ -297,10 +327,8 @@ impl Rows {
                 let separator = rows.first().map_or("", |row| row[1].text()).to_owned();
                 let texts: Vec<&str> = rows.iter().map(|row| row[0].text()).collect();
                 let text = texts.join(&separator);
-                if text.len() > 1 << 20 {
-                    return Err(Fault::argument(
-                        "Concatenated string has the length in bytes larger than the maximum output length 1048576",
-                    ));
+                if text.len() > TEXT_MAX {
+                    return Err(too_long());
                 }
                 Value::str(text)
             }
@@ -321,7 +349,6 @@ impl Rows {
                 let peak = (n - 1.0) * n * (n + 1.0) / below * m4 / (m2 * m2);
                 (n >= 4.0).then(|| peak - 3.0 * (n - 1.0).powi(2) / below)
             }),
-            Kind::Percentile => self.percentiles()?,
         })
     }
 
@@ -334,35 +361,12 @@ impl Rows {
         let sums = [2, 3, 4].map(|power| values().map(|v| (v - mean).powi(power)).sum());
         of(count, sums).map_or(Value::Null, Value::Float)
     }
+}
 
-    /// The value at which a share of all weight is reached; exact, which `approx` allows.
-    fn percentiles(&self) -> Checked<Value<'static>> {
-        let share = self.args.len() - 1;
-        let mut rows: Vec<&Row> = self.rows.iter().collect();
-        rows.sort_by(|a, b| a[0].order(&b[0]));
-        let weight = |row: &Row| if share == 2 { row[1].float() } else { 1.0 };
-        let total: f64 = rows.iter().map(|row| weight(row)).sum();
-        let at = |share: &Value<'_>| {
-            let share = share.float();
-            if !(0.0..=1.0).contains(&share) {
-                return Err(Fault::argument("Percentile must be between 0 and 1"));
-            }
-            let mut sum = 0.0;
-            let found = rows.iter().find(|row| {
-                sum += weight(row);
-                sum >= share * total
-            });
-            let found = found.or_else(|| rows.last());
-            Ok(found.map_or(Value::Null, |row| row[0].clone()))
-        };
-        match &self.rows[0][share] {
-            Value::List(shares) => {
-                let values = shares.iter().map(at);
-                Ok(Value::List(values.collect::<Checked<_>>()?))
-            }
-            share => at(share),
-        }
-    }
+fn too_long() -> Fault {
+    Fault::argument(format!(
+        "Concatenated string has the length in bytes larger than the maximum output length {TEXT_MAX}"
+    ))
 }
 
 /// All values of each key.
@@ -407,7 +411,7 @@ impl Accumulator for Rows {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.bytes + self.places.len() * 64
+        size_of_val(self) + self.bytes * if self.is_list() { 3 } else { 1 }
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {

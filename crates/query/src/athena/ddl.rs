@@ -331,7 +331,18 @@ impl Cursor<'_> {
     fn alter(&mut self) -> Checked<Statement> {
         self.expects("TABLE")?;
         let name = self.table_name()?;
-        if self.takes("ADD") {
+        let replaces = self.takes("REPLACE");
+        let adds = !replaces && self.takes("ADD");
+        if replaces || (adds && self.sees("COLUMNS")) {
+            self.expects("COLUMNS")?;
+            let columns = self.columns()?;
+            return Ok(Statement::Columns {
+                name,
+                columns,
+                replaces,
+            });
+        }
+        if adds {
             let if_not_exists = self.if_not_exists();
             let partitions = self.partitions(true)?;
             return Ok(Statement::AddPartitions {
@@ -511,7 +522,8 @@ fn format(storage: Storage) -> Checked<TableFormat> {
     }
 }
 
-fn check_columns(table: &Table) -> Checked<()> {
+/// That no column has the name of another.
+pub(super) fn check_columns(table: &Table) -> Checked<()> {
     let mut seen: Vec<&str> = Vec::new();
     for column in table.all_columns() {
         if seen.contains(&column.name.as_str()) {

@@ -123,6 +123,7 @@ const ROW_CODES: &[&str] = &[
     "DIVISION_BY_ZERO",
     "HIVE_BAD_DATA",
     "HIVE_FILESYSTEM_ERROR",
+    "HIVE_INVALID_PARTITION_VALUE",
     "INVALID_CAST_ARGUMENT",
     "INVALID_FUNCTION_ARGUMENT",
     "INVALID_TABLE_PROPERTY",
@@ -245,9 +246,13 @@ impl From<DataFusionError> for Fault {
             && let Some(code) = ROW_CODES.iter().find(|known| **known == code)
         {
             let (message, at) = (message.to_owned(), at.parse().ok());
-            let hint = message
-                .contains("look-around")
-                .then(|| LOOK_AROUND.to_owned());
+            let hints = [
+                ("look-around", LOOK_AROUND),
+                ("for DATE partition key", DATE_KEY),
+                ("to IPADDRESS: -", NO_ADDRESS),
+            ];
+            let hint = hints.iter().find(|(part, _)| message.contains(part));
+            let hint = hint.map(|(_, hint)| (*hint).to_owned());
             return Self {
                 code,
                 message,
@@ -281,6 +286,15 @@ impl From<DataFusionError> for Fault {
 const LOOK_AROUND: &str = "regexes take time linear in the text here, which look-around cannot: \
     match more and take a group out with regexp_extract(text, pattern, 1), or say what must not \
     be there by AND NOT regexp_like(...)";
+
+/// Of records without data.
+const NO_ADDRESS: &str = "records without data have `-` for an address: AND log_status = 'OK' \
+    before the CAST, or TRY_CAST";
+
+/// A projection's format says how a folder is named, not what a DATE is.
+const DATE_KEY: &str = "a partition column of type date holds values such as 2024-03-05; with \
+    another `projection.*.format`, such as yyyy/MM/dd, it is a string: PARTITIONED BY (day string), \
+    and WHERE day >= '2024/03/05'";
 
 /// What every step gives.
 pub(super) type Checked<T> = Result<T, Fault>;

@@ -251,7 +251,7 @@ impl<'q> Explainer<'q> {
     fn relation(&mut self, relation: &'q Relation) -> Node {
         match relation {
             Relation::Table(path) => self.table(path),
-            Relation::Query(query) => self.query(query),
+            Relation::Query(query) | Relation::Lateral(query, _) => self.query(query),
             Relation::Unnest(arrays, ..) => {
                 Node::new(format!("Unnest[{}]", self.sources(arrays)), Vec::new())
             }

@@ -5,10 +5,12 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{Case, Like};
 use datafusion::logical_expr::{Expr as Plan, Operator, binary_expr, lit, not};
 
-use super::advice::{on_protocol, on_types};
+use super::advice::{on_protocol, on_types, value_named};
 use super::ast::{Comparison, Expr, Kind};
 use super::cast;
 use super::error::{Checked, Fault};
+use super::floats;
+use super::functions::{Run, Udf, at_moment, moment_and_zone};
 use super::literals::{decimal, integer, interval, literal, text};
 use super::operators::{Typed, arithmetic};
 use super::plan::Planner;
@@ -160,15 +162,18 @@ impl Planner<'_> {
         let (a, b) = (&left.ty, &right.ty);
         let equality = matches!(op, Comparison::Equal | Comparison::NotEqual);
         let common = a.common(b).filter(|ty| equality || ty.is_orderable());
-        let Some(common) = common else {
+        let Some(common) = common.map(Type::compared) else {
             let fault = cannot_apply(&format!("{a} {} {b}", op.sign()), at);
             return Err(match on_types(a, b) {
                 Some(hint) => fault.with_hint(hint),
                 None => fault,
             });
         };
-        let (left, right) = (left.cast(&common), right.cast(&common));
-        let expr = binary_expr(left.expr, op.operator(), right.expr);
+        let (left, right) = (left.cast(&common).expr, right.cast(&common).expr);
+        let expr = match common {
+            Type::Real | Type::Double => floats::compared(op, left, right),
+            _ => binary_expr(left, op.operator(), right),
+        };
         Ok(Typed::new(expr, Type::Boolean))
     }
 
@@ -202,6 +207,7 @@ impl Planner<'_> {
         let common = left.ty.common(&right.ty).ok_or_else(|| {
             cannot_apply(&format!("{} IS DISTINCT FROM {}", left.ty, right.ty), at)
         })?;
+        let common = common.compared();
         let (left, right) = (left.cast(&common).expr, right.cast(&common).expr);
         let expr = binary_expr(left, Operator::IsDistinctFrom, right);
         Ok(Typed::new(expr, Type::Boolean))
@@ -230,10 +236,10 @@ impl Planner<'_> {
                 None => fault,
             });
         };
-        let value = value.cast(&common).expr;
-        let low = value.clone().gt_eq(low.cast(&common).expr);
-        let high = value.lt_eq(high.cast(&common).expr);
-        Ok(Typed::new(low.and(high), Type::Boolean))
+        let value = value.cast(&common.compared());
+        let low = self.compare(Comparison::GreaterEqual, value.clone(), low, at)?;
+        let high = self.compare(Comparison::LessEqual, value, high, at)?;
+        Ok(Typed::new(low.expr.and(high.expr), Type::Boolean))
     }
 
     /// All of one type, or the fault that says which is not.
@@ -271,8 +277,13 @@ impl Planner<'_> {
             all.push((self.typed(item, scope)?, item.at));
         }
         let unified = self.unified(all, "IN value and list items");
-        let (mut plans, _) =
+        let (plans, common) =
             unified.map_err(|fault| on_protocol(fault, &list.iter().collect::<Vec<_>>()))?;
+        let compared = common.clone().compared();
+        let plans = plans.into_iter();
+        let mut plans: Vec<Plan> = plans
+            .map(|plan| cast::to(plan, &common, &compared))
+            .collect();
         let value = plans.remove(0);
         Ok(Typed::new(super::set::among(value, plans), Type::Boolean))
     }
@@ -366,21 +377,25 @@ impl Planner<'_> {
         at: usize,
         scope: &Scope<'_>,
     ) -> Checked<Typed> {
-        let text = value;
         let value = self.typed(value, scope)?;
+        let digits = fraction_digits(to);
         let mut to = Type::parse(to, at)?;
-        if let (Type::TimestampTz(_), Kind::Text(text)) = (&to, &*text.kind)
-            && let Some((_, Some(zone))) = super::functions::parse_timestamp(text)
-            && let Ok(zone) = super::functions::zone_name(&zone)
-        {
-            to = Type::TimestampTz(zone.into());
+        if to.has_zone() && (value.ty.has_zone() || value.ty.is_text()) {
+            to = match value.ty.is_text() {
+                true => Type::Zoned,
+                false => value.ty.clone(),
+            };
         }
         if !cast::is_allowed(&value.ty, &to) {
             let message = format!("Cannot cast {} to {to}", value.ty);
             return Err(Fault::new(MISMATCH, at, message));
         }
         let convert = if safe { cast::try_to } else { cast::to };
-        Ok(Typed::new(convert(value.expr, &value.ty, &to), to))
+        let typed = Typed::new(convert(value.expr, &value.ty, &to), to);
+        match digits {
+            Some(digits) if digits < 3 => Ok(rounded(typed, digits)),
+            _ => Ok(typed),
+        }
     }
 
     fn typed_literal(&self, ty: &str, text: &str, at: usize) -> Checked<Typed> {
@@ -460,6 +475,9 @@ fn not_found_advice(text: &str, expr: &Expr, wanted: &str, scope: &Scope<'_>) ->
     {
         return Some("double quotes hold names; a text stands in single quotes".to_owned());
     }
+    if let Some(value) = value_named(wanted).filter(|_| !text[expr.start..].starts_with('"')) {
+        return Some(format!("a text stands in single quotes: '{value}'"));
+    }
     let scored = scope
         .names()
         .map(|name| (strsim::jaro_winkler(name, wanted), name));
@@ -473,6 +491,36 @@ fn not_found_advice(text: &str, expr: &Expr, wanted: &str, scope: &Scope<'_>) ->
         }
         None => None,
     }
+}
+
+/// The digits of seconds that `timestamp(p)` or `time(p)` says.
+fn fraction_digits(ty: &str) -> Option<u32> {
+    let ty = ty.trim().to_lowercase();
+    let rest = ty
+        .strip_prefix("timestamp")
+        .or_else(|| ty.strip_prefix("time"))?;
+    let (digits, _) = rest.trim_start().strip_prefix('(')?.split_once(')')?;
+    digits.trim().parse().ok()
+}
+
+/// A moment or time of day to so many digits of a second, which is still printed with three.
+fn rounded(typed: Typed, digits: u32) -> Typed {
+    let run: Run = |given, v| {
+        let (ty, at) = (&given.types[0], v[0].int());
+        let unit = v[1].int();
+        let (moment, _) = moment_and_zone(ty, at);
+        let moment = (moment + unit / 2).div_euclid(unit) * unit;
+        let of_day = if *ty == Type::Time {
+            moment % 86_400_000
+        } else {
+            moment
+        };
+        at_moment(ty, at, of_day).map(Value::Int)
+    };
+    let (types, ty) = (vec![typed.ty.clone(), Type::BigInt], typed.ty);
+    let udf = Udf::new("rounded", types, ty.clone(), run, false);
+    let call = udf.call(vec![typed.expr, lit(10_i64.pow(3 - digits))]);
+    Typed::new(cast::folded(call), ty)
 }
 
 /// The names of `a.b.c`, as names compare.

@@ -24,13 +24,13 @@ use futures::{FutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
-use super::cast;
 use super::catalog::{Buckets, Table, TableColumn, TableFormat, split_location};
 use super::csv::{CsvTable, Signs};
 use super::error::{Checked, Fault};
 use super::explain::Read;
 use super::logs;
 use super::notes::{Listed, unread};
+use super::partitions::typed;
 use super::plan::Open;
 use super::projection::{self, PARTITIONS_MAX};
 use super::types::Type;
@@ -78,9 +78,18 @@ impl<'b> Opener<'b> {
         read.collect()
     }
 
-    /// Why tables were not read, each once.
+    /// Why tables were not read, and what of those that were is damaged, each once.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
+        let opened = self
+            .opened
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let damaged = opened.iter().filter_map(|opened| match opened {
+            Opened::Logs(_, table) => table.misfits(),
+            _ => None,
+        });
+        let mut notes: Vec<String> = damaged.collect();
+        drop(opened);
         for table in self.all_partitions() {
             let listed = table.listed.lock().ok().and_then(|listed| listed.clone());
             let note = listed.and_then(|listed| unread(&table.name, &table.table, &listed));
@@ -330,11 +339,12 @@ impl Partitions {
         columns.map(|column| Type::parse(&column.ty, 0)).collect()
     }
 
-    /// The values as their columns' types; NULL where they are none.
+    /// The values as their columns' types.
     fn scalars(&self, values: &[String]) -> Result<Vec<ScalarValue>> {
         let mut scalars = Vec::new();
-        for (text, ty) in values.iter().zip(self.types()?) {
-            let array = value::array(&ty, &[typed(text, &ty)])?;
+        let columns = self.columns().into_iter().zip(self.types()?);
+        for (text, (column, ty)) in values.iter().zip(columns) {
+            let array = value::array(&ty, &[typed(text, &ty, column)?])?;
             scalars.push(ScalarValue::try_from_array(&array, 0)?);
         }
         Ok(scalars)
@@ -363,8 +373,7 @@ impl Partitions {
                 .collect();
             let alone = self.kept(alone, &[at], &filters)?;
             if rows.len().saturating_mul(alone.len()) > PARTITIONS_MAX {
-                let message = "the table's projection has too many partitions for this query";
-                return Err(Fault::bare("CONSTRAINT_VIOLATION", message).into());
+                return Err(projection::too_many().into());
             }
             let crossed = rows.iter().flat_map(|row| {
                 alone
@@ -393,10 +402,10 @@ impl Partitions {
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
         for (nth, place) in places.iter().enumerate() {
-            let values: Vec<Value<'_>> = partitions
-                .iter()
-                .map(|(values, _)| typed(&values[nth], &types[*place]))
-                .collect();
+            let values = partitions.iter();
+            let values =
+                values.map(|(values, _)| typed(&values[nth], &types[*place], columns[*place]));
+            let values = values.collect::<Checked<Vec<_>>>()?;
             fields.push(types[*place].field(columns[*place]));
             arrays.push(value::array(&types[*place], &values)?);
         }
@@ -436,10 +445,6 @@ impl Partitions {
             .map(|(_, partition)| partition)
             .collect())
     }
-}
-
-fn typed<'v>(text: &'v str, ty: &Type) -> Value<'v> {
-    cast::value(&Value::str(text), &Type::TEXT, ty).unwrap_or_default()
 }
 
 fn unqualified(filters: &[Expr]) -> Result<Vec<Expr>> {

@@ -117,7 +117,11 @@ impl Planner<'_> {
         let types: Vec<Type> = args.iter().map(|arg| arg.ty.clone()).collect();
         let Some(mut aggregate) = aggregates::resolve(name, &types) else {
             let arguments: Vec<Argument> = types.into_iter().map(Argument::Value).collect();
-            return Err(unexpected(name, &arguments, &expected(name), expr.at));
+            let fault = unexpected(name, &arguments, &expected(name), expr.at);
+            return Err(match name == "count" && call.distinct {
+                true => fault.with_hint("count different rows of values: count(DISTINCT (a, b))"),
+                false => fault,
+            });
         };
         let mut plans: Vec<Plan> = args
             .into_iter()

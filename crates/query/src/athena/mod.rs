@@ -18,9 +18,9 @@
 //! of the result, which has no name, is printed as `_col1`.
 //!
 //! What is not here, and is refused with words of its own: statements that write data (INSERT,
-//! CTAS, UNLOAD), prepared statements and parameters, recursive WITH,
-//! LATERAL, MATCH_RECOGNIZE, and formats that flow logs do not come in (ORC, JSON). A statement may
-//! nest 40 levels deep, and 8 with queries in expressions.
+//! CTAS, UNLOAD), prepared statements and parameters, recursive WITH, LATERAL over tables, sketches
+//! as values (HyperLogLog, digests), MATCH_RECOGNIZE, and formats that flow logs do not come in
+//! (ORC, JSON). A statement may nest 40 levels deep, and 8 with queries in expressions.
 //!
 //! Sources: Amazon Athena User Guide; Trino documentation, "SQL language" and "Functions and
 //! operators". What both leave open is decided in one place each and said there.
@@ -43,11 +43,13 @@ mod error;
 mod explain;
 mod expr;
 mod files;
+mod floats;
 mod functions;
 mod group;
 mod junction;
 mod kept;
 mod lambdas;
+mod lateral;
 mod literals;
 mod logs;
 mod notes;
@@ -55,6 +57,8 @@ mod operators;
 mod parse;
 mod parse_expr;
 mod parse_primary;
+mod partitions;
+mod percentile;
 mod plan;
 mod projection;
 mod relation;
@@ -72,6 +76,7 @@ mod subquery;
 mod sum;
 mod token;
 mod types;
+mod unicode;
 mod value;
 
 use std::time::Duration;

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
 use super::ast::Op;
 use super::cast;
 use super::error::{Checked, Fault};
-use super::functions::{Given, Run, Udf};
+use super::functions::{Given, Run, Udf, at_moment, moment_and_zone};
 use super::types::Type;
 use super::value::{self, Value};
 
@@ -325,11 +325,11 @@ fn decimal<'a>(
 
 /// Dates, timestamps and intervals.
 fn calendar(op: Op, left: Typed, right: Typed) -> Option<Typed> {
-    use Type::{Date, DayTime, Double, Timestamp, TimestampTz, YearMonth};
-    let point = |ty: &Type| matches!(ty, Date | Timestamp | TimestampTz(_));
+    use Type::{DayTime, Double, Time, YearMonth};
+    let point = Type::is_point;
     let interval = |ty: &Type| matches!(ty, DayTime | YearMonth);
     let (a, b) = (left.ty.clone(), right.ty.clone());
-    if op == Op::Add && interval(&a) && point(&b) {
+    if op == Op::Add && interval(&a) && (point(&b) || b == Time) {
         return calendar(op, right, left);
     }
     if op == Op::Multiply && a.is_number() && interval(&b) {
@@ -341,10 +341,12 @@ fn calendar(op: Op, left: Typed, right: Typed) -> Option<Typed> {
         (Op::Add, p, YearMonth) if point(p) => (a.clone(), |g, v| months_later(g, v, 1)),
         (Op::Subtract, p, YearMonth) if point(p) => (a.clone(), |g, v| months_later(g, v, -1)),
         (Op::Subtract, p, q) if point(p) && point(q) => {
-            let common = p.common(q)?;
+            let common = p.common(q)?.compared();
             let (left, right) = (left.cast(&common), right.cast(&common));
             return Some(difference(&common, left, right));
         }
+        (Op::Add, Time, DayTime) => (a.clone(), |_, v| Ok(of_day(v, 1))),
+        (Op::Subtract, Time, DayTime) => (a.clone(), |_, v| Ok(of_day(v, -1))),
         (Op::Add, p, q) if p == q && interval(p) => (a.clone(), |_, v| sum(v, 1)),
         (Op::Subtract, p, q) if p == q && interval(p) => (a.clone(), |_, v| sum(v, -1)),
         (Op::Multiply, p, q) if interval(p) && q.is_number() => {
@@ -380,14 +382,21 @@ fn difference(common: &Type, left: Typed, right: Typed) -> Typed {
 
 fn later<'a>(given: &Given<'_>, v: &[Value<'a>], sign: i64) -> Checked<Value<'a>> {
     let by = v[1].int() * sign;
-    if given.types[0] != Type::Date {
-        return Ok(Value::Int(v[0].int().saturating_add(by)));
+    let (ty, at) = (&given.types[0], v[0].int());
+    if *ty != Type::Date {
+        let (moment, _) = moment_and_zone(ty, at);
+        return at_moment(ty, at, moment.saturating_add(by)).map(Value::Int);
     }
     if by % 86_400_000 != 0 {
         let message = "Cannot add hour, minutes or seconds to a date";
         return Err(Fault::argument(message));
     }
     Ok(Value::Int(v[0].int() + by / 86_400_000))
+}
+
+/// A time of day so much later, past midnight if need be.
+fn of_day<'a>(v: &[Value<'a>], sign: i64) -> Value<'a> {
+    Value::Int((v[0].int() + v[1].int() * sign).rem_euclid(86_400_000))
 }
 
 fn months_later<'a>(given: &Given<'_>, v: &[Value<'a>], sign: i64) -> Checked<Value<'a>> {

@@ -440,8 +440,10 @@ impl Cursor<'_> {
             return Ok(Relation::Unnest(arrays, ordinality, at));
         }
         if self.takes("LATERAL") {
-            let fault = self.mismatch();
-            return Err(fault.with_hint("LATERAL is not answered here; join a sub-query"));
+            self.expects_sign("(")?;
+            let query = self.query()?;
+            self.expects_sign(")")?;
+            return Ok(Relation::Lateral(Box::new(query), at));
         }
         if !self.takes_sign("(") {
             return self.path().map(Relation::Table);

@@ -75,6 +75,29 @@ pub(super) fn values(
     }
 }
 
+/// The values of all partitions, in order.
+pub(super) fn all(table: &Table, now: i64) -> Checked<Vec<Vec<String>>> {
+    let mut rows: Vec<Vec<String>> = vec![Vec::new()];
+    for column in &table.partition_columns {
+        let values = values(table, &column.name, now, &[])?;
+        if rows.len().saturating_mul(values.len()) > PARTITIONS_MAX {
+            return Err(too_many());
+        }
+        let crossed = rows.iter().flat_map(|row| {
+            let longer = values.iter().cloned();
+            longer.map(|value| [row.as_slice(), &[value]].concat())
+        });
+        rows = crossed.collect();
+    }
+    Ok(rows)
+}
+
+/// More partitions than a query may have to look at.
+pub(super) fn too_many() -> Fault {
+    let message = "the table's projection has too many partitions for this query";
+    Fault::bare("CONSTRAINT_VIOLATION", message)
+}
+
 fn range(text: &str) -> Checked<(&str, &str)> {
     let parts = text
         .split_once(',')

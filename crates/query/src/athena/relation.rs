@@ -5,13 +5,14 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr as Plan, JoinType, LogicalPlan, LogicalPlanBuilder};
 
 use super::ast::{Expr, JoinKind, On, Path, Relation as Ast};
-use super::catalog::{CATALOG, TableFormat};
+use super::catalog::CATALOG;
 use super::cursor::{Cursor, Name};
 use super::error::{Checked, Fault};
 use super::expr::MISMATCH;
 use super::files::hidden_columns;
 use super::functions::{self, Udf};
 use super::operators::Typed;
+use super::partitions;
 use super::plan::Planner;
 use super::scope::{Clause, Column, Relation, Scope, by_id};
 use super::types::Type;
@@ -28,30 +29,31 @@ impl Planner<'_> {
             let columns = Vec::new();
             return Ok(Relation { plan, columns });
         };
-        let mut left = self.relation(first, None, parent)?;
+        let mut left = self.relation(first, (None, false), parent)?;
         for right in rest {
             left = self.join(JoinKind::Cross, left, right, &On::Nothing, parent)?;
         }
         Ok(left)
     }
 
-    /// One relation. UNNEST reads the columns of what stands `before` it.
-    fn relation(
+    /// One relation. UNNEST and LATERAL read the columns of what stands `before` them; whether
+    /// rows before stay for which there is none is said beside it.
+    pub(super) fn relation(
         &self,
         relation: &Ast,
-        before: Option<Relation>,
+        before: (Option<Relation>, bool),
         parent: Option<&Scope<'_>>,
     ) -> Checked<Relation> {
         match relation {
             Ast::Table(path) => self.table(path, parent),
             Ast::Query(query) => self.query(query, parent),
             Ast::Unnest(arrays, ordinality, at) => {
-                self.unnest(arrays, *ordinality, *at, before, parent)
+                self.unnest(arrays, (*ordinality, *at), before, parent)
             }
+            Ast::Lateral(query, at) => self.lateral(query, *at, before, parent),
             Ast::Alias(inner, name, columns) => {
-                let before_width = before.as_ref().map_or(0, |before| before.columns.len());
-                let is_unnest = matches!(**inner, Ast::Unnest(..));
-                let kept = if is_unnest { before_width } else { 0 };
+                let before_width = before.0.as_ref().map_or(0, |before| before.columns.len());
+                let kept = if reads_before(inner) { before_width } else { 0 };
                 let mut relation = self.relation(inner, before, parent)?;
                 rename(&mut relation.columns[kept..], name, columns)?;
                 Ok(relation)
@@ -63,14 +65,14 @@ impl Planner<'_> {
                 right,
                 on,
             } => {
-                let left = self.relation(left, None, parent)?;
+                let left = self.relation(left, (None, false), parent)?;
                 self.join(*kind, left, right, on, parent)
             }
         }
     }
 
     fn sample(&self, inner: &Ast, percent: &Expr, parent: Option<&Scope<'_>>) -> Checked<Relation> {
-        let relation = self.relation(inner, None, parent)?;
+        let relation = self.relation(inner, (None, false), parent)?;
         let scope = Scope::new(&[], None, Clause::Scalar("TABLESAMPLE"));
         let share = self.typed(percent, &scope)?;
         if !share.ty.is_number() {
@@ -124,6 +126,12 @@ impl Planner<'_> {
         if let Some(view) = found.views.get(&table) {
             return self.view(view.sql(), &view.database, qualifier, at);
         }
+        let base = table.strip_suffix(partitions::SUFFIX);
+        if let Some(base) = base.and_then(|base| found.tables.get(base))
+            && let Some(relation) = self.partitions(base, &qualifier)?
+        {
+            return Ok(relation);
+        }
         let Some(table) = found.tables.get(&table) else {
             let message = format!("Table '{}' does not exist", qualifier.join("."));
             let fault = Fault::new("TABLE_NOT_FOUND", at, message);
@@ -140,6 +148,11 @@ impl Planner<'_> {
     fn scan(&self, table: &super::catalog::Table, qualifier: Vec<String>) -> Checked<Relation> {
         let name = qualifier[1..].join(".");
         let provider = self.open.open(table, &name)?;
+        let has = |name: &str| provider.schema().column_with_name(name).is_some();
+        let hidden: Vec<_> = hidden_columns()
+            .into_iter()
+            .filter(|(name, _)| has(name))
+            .collect();
         let source = provider_as_source(provider);
         let plan = LogicalPlanBuilder::scan("t", source, None)?.build()?;
         let mut columns = Vec::new();
@@ -149,9 +162,7 @@ impl Planner<'_> {
             named.push((column.name.clone(), Type::parse(&column.ty, 0)?));
         }
         let shown = named.len();
-        if table.format != TableFormat::Logs {
-            named.extend(hidden_columns());
-        }
+        named.extend(hidden);
         for (at, (name, ty)) in named.into_iter().enumerate() {
             let mut planned = self.column(&name, ty);
             planned.qualifier.clone_from(&qualifier);
@@ -235,7 +246,7 @@ impl Planner<'_> {
         on: &On,
         parent: Option<&Scope<'_>>,
     ) -> Checked<Relation> {
-        if is_unnest(right) {
+        if reads_before(right) {
             let fits = matches!(kind, JoinKind::Cross | JoinKind::Inner | JoinKind::Left);
             let on_true = match on {
                 On::Nothing => true,
@@ -243,12 +254,14 @@ impl Planner<'_> {
                 On::Using(_) => false,
             };
             if !fits || !on_true {
-                let message = "UNNEST may be joined by CROSS JOIN, or by LEFT JOIN … ON TRUE";
+                let message =
+                    "UNNEST and LATERAL may be joined by CROSS JOIN, or by LEFT JOIN … ON TRUE";
                 return Err(Fault::bare("NOT_SUPPORTED", message));
             }
-            return self.relation(right, Some(left), parent);
+            let keeps = kind == JoinKind::Left;
+            return self.relation(right, (Some(left), keeps), parent);
         }
-        let right = self.relation(right, None, parent)?;
+        let right = self.relation(right, (None, false), parent)?;
         let columns = [left.columns.clone(), right.columns.clone()].concat();
         let join_type = match kind {
             JoinKind::Inner => JoinType::Inner,
@@ -338,9 +351,8 @@ impl Planner<'_> {
     fn unnest(
         &self,
         arrays: &[Expr],
-        ordinality: bool,
-        at: usize,
-        before: Option<Relation>,
+        (ordinality, at): (bool, usize),
+        (before, keeps): (Option<Relation>, bool),
         parent: Option<&Scope<'_>>,
     ) -> Checked<Relation> {
         let before = match before {
@@ -366,6 +378,9 @@ impl Planner<'_> {
         if ordinality {
             lists.push(ordinals(&lists));
         }
+        if keeps {
+            lists = lists.into_iter().map(filled).collect();
+        }
         let mut columns = before.columns.clone();
         let mut cells: Vec<Plan> = columns.iter().map(|column| by_id(&column.id)).collect();
         let mut unnested = Vec::new();
@@ -379,15 +394,18 @@ impl Planner<'_> {
             columns.push(column);
         }
         self.know_all(&columns);
-        let options = UnnestOptions::new().with_preserve_nulls(false);
+        let options = UnnestOptions::new().with_preserve_nulls(keeps);
         let plan = LogicalPlanBuilder::new(before.plan)
             .project(cells)?
             .unnest_columns_with_options(unnested, options)?
             .build()?;
-        // A row of an array of rows is its fields.
+        self.flattened(plan, columns, before.columns.len())
+    }
+
+    /// The columns behind the first `kept`, a row of an array of rows as its fields.
+    fn flattened(&self, plan: LogicalPlan, columns: Vec<Column>, kept: usize) -> Checked<Relation> {
         let mut cells = Vec::new();
         let mut flat = Vec::new();
-        let kept = before.columns.len();
         for (place, column) in columns.into_iter().enumerate() {
             match column.ty.clone() {
                 Type::Row(fields) if place >= kept => {
@@ -413,12 +431,31 @@ impl Planner<'_> {
     }
 }
 
-fn is_unnest(relation: &Ast) -> bool {
+pub(super) fn is_unnest(relation: &Ast) -> bool {
     match relation {
         Ast::Unnest(..) => true,
         Ast::Alias(inner, ..) => is_unnest(inner),
         _ => false,
     }
+}
+
+/// Whether a relation sees the columns of what stands before it.
+fn reads_before(relation: &Ast) -> bool {
+    match relation {
+        Ast::Unnest(..) | Ast::Lateral(..) => true,
+        Ast::Alias(inner, ..) => reads_before(inner),
+        _ => false,
+    }
+}
+
+/// A list that is NULL where it is empty, which then is one row.
+fn filled(list: Typed) -> Typed {
+    let run: functions::Run = |_, v| {
+        let empty = v[0].list().is_empty();
+        Ok(if empty { Value::Null } else { v[0].clone() })
+    };
+    let udf = Udf::new("filled", vec![list.ty.clone()], list.ty.clone(), run, false);
+    Typed::new(udf.call(vec![list.expr]), list.ty)
 }
 
 /// A join that keeps the right side in memory and lets the left one pass, as Trino does; so

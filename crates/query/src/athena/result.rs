@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
-use super::functions::{print_address, print_prefix, zone_offset};
+use super::functions::{moment_and_zone, print_address, print_prefix, zone_offset};
 use super::types::Type;
 use super::value::Value;
 use crate::{Column, ColumnKind, QueryResult, Statistics};
@@ -136,7 +136,7 @@ impl AthenaColumn {
             Type::Decimal(precision, scale) => (u32::from(*precision), (*scale).max(0) as u32),
             Type::Varchar(Some(length)) => (u32::try_from(*length).unwrap_or(u32::MAX), 0),
             Type::Varchar(None) => (i32::MAX as u32, 0),
-            Type::Timestamp | Type::TimestampTz(_) => (3, 0),
+            Type::Timestamp | Type::TimestampTz(_) | Type::Zoned | Type::Time => (3, 0),
             _ => (0, 0),
         };
         Self {
@@ -155,10 +155,12 @@ pub(super) fn print(value: &Value<'_>, ty: &Type) -> Option<String> {
         (Value::Bool(v), _) => v.to_string(),
         (Value::Int(v), Type::Date) => print_date(*v),
         (Value::Int(v), Type::Timestamp) => print_clock(*v),
-        (Value::Int(v), Type::TimestampTz(zone)) => {
-            let clock = v.saturating_add(zone_offset(zone, *v).unwrap_or(0));
+        (Value::Int(v), Type::TimestampTz(_) | Type::Zoned) => {
+            let (moment, zone) = moment_and_zone(ty, *v);
+            let clock = moment.saturating_add(zone_offset(&zone, moment).unwrap_or(0));
             format!("{} {zone}", print_clock(clock))
         }
+        (Value::Int(v), Type::Time) => print_clock(*v)[11..].to_owned(),
         (Value::Int(v), Type::DayTime) => print_day_time(*v),
         (Value::Int(v), Type::YearMonth) => {
             let sign = if *v < 0 { "-" } else { "" };

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::SessionState;
-use datafusion::execution::memory_pool::GreedyMemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::optimizer::OptimizerRule;
@@ -36,6 +35,7 @@ use super::steady::{SmallSide, Turns};
 use super::types::Type;
 use super::value;
 use super::{AthenaOptions, Limits};
+use crate::budget::{QueryPool, reservation};
 use crate::files::{ByCode, Direct};
 use crate::scan::{BestFirst, Threads};
 
@@ -148,7 +148,7 @@ fn session(limits: &Limits, end: &End, partitions: usize) -> Checked<SessionStat
     let rules = own.into_iter().chain(rules).collect();
     let memory = usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(GreedyMemoryPool::new(memory)))
+        .with_memory_pool(QueryPool::new(memory))
         .with_disk_manager_builder(
             datafusion::execution::disk_manager::DiskManagerBuilder::default()
                 .with_mode(datafusion::execution::disk_manager::DiskManagerMode::Disabled),
@@ -173,6 +173,9 @@ fn session(limits: &Limits, end: &End, partitions: usize) -> Checked<SessionStat
 }
 
 type Rows = Vec<Vec<Option<String>>>;
+
+/// Bytes of a cell of the result beside its text, and of a row beside its cells.
+const CELL: usize = 40;
 
 /// Bytes of the files that a plan reads, as they lie in the store.
 fn file_bytes(plan: &Arc<dyn ExecutionPlan>) -> u64 {
@@ -207,7 +210,7 @@ async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> 
     let (plan, state) = physical(relation, limits, end).await?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut rows: Rows = Vec::new();
-    let mut bytes = 0_u64;
+    let held = reservation(&state.runtime_env().memory_pool, "result");
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let columns = batch.columns().iter().zip(&relation.columns);
@@ -218,11 +221,9 @@ async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> 
             let cells: Vec<Option<String>> = cells
                 .map(|(array, column)| print(&value::get(array, &column.ty, row), &column.ty))
                 .collect();
-            bytes += cells
-                .iter()
-                .flatten()
-                .map(|cell| cell.len() as u64 + 24)
-                .sum::<u64>();
+            let texts: usize = cells.iter().flatten().map(String::len).sum();
+            held.try_grow(texts + (cells.len() + 1) * CELL)
+                .map_err(|_| too_large())?;
             rows.push(cells);
             if rows.len() as u64 > limits.rows {
                 let message = format!(
@@ -231,16 +232,17 @@ async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> 
                 );
                 return Err(Fault::bare(LIMIT, message));
             }
-            if bytes > limits.memory_bytes {
-                return Err(Fault::bare(
-                    LIMIT,
-                    "Query exhausted resources at this scale factor: its result needs more memory than it may use",
-                ));
-            }
         }
         give_way().await;
     }
     Ok(rows)
+}
+
+fn too_large() -> Fault {
+    Fault::bare(
+        LIMIT,
+        "Query exhausted resources at this scale factor: its result needs more memory than it may use",
+    )
 }
 
 /// Lets the deadline, and whoever drops the query, have a turn.

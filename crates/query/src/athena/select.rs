@@ -451,7 +451,7 @@ fn scope_start(exprs: &[Expr]) -> usize {
 }
 
 /// The alias, or the name of a column; nothing for other expressions.
-fn output_name(expr: &Expr, alias: Option<&Name>) -> String {
+pub(super) fn output_name(expr: &Expr, alias: Option<&Name>) -> String {
     if let Some(alias) = alias {
         return alias.text.clone();
     }

@@ -4,7 +4,7 @@
 //! begin with `FAILED: ParseException`) and everything else as Trino's.
 
 use super::ast::Query;
-use super::catalog::Table;
+use super::catalog::{Table, TableColumn};
 use super::cursor::Cursor;
 use super::error::{Checked, DDL, Fault, SYNTAX};
 
@@ -65,6 +65,12 @@ pub(super) enum Statement {
         name: TableName,
         if_exists: bool,
         partitions: Vec<PartitionSpec>,
+    },
+    /// Columns behind those that there are, or in their place.
+    Columns {
+        name: TableName,
+        columns: Vec<TableColumn>,
+        replaces: bool,
     },
     SetProperties {
         name: TableName,

@@ -151,6 +151,7 @@ impl Planner<'_> {
             );
             Fault::new(MISMATCH, at, message)
         })?;
+        let common = common.compared();
         if !predicate {
             return self.in_value(value.cast(&common), relation.plan, inner.cast(&common));
         }

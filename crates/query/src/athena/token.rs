@@ -2,6 +2,7 @@
 //! DDL: they differ in quotes (`"x"` against `` `x` ``), which the parsers judge.
 
 use super::error::{Checked, Fault, SYNTAX};
+use super::unicode::unescaped;
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +89,7 @@ fn token(text: &str, start: usize) -> Checked<Token> {
         '\'' => quoted(rest, start, '\'').map(|(text, len)| (Kind::Text(text), len))?,
         '"' => quoted(rest, start, '"').map(|(text, len)| (Kind::Quoted(text), len))?,
         '`' => quoted(rest, start, '`').map(|(text, len)| (Kind::Backticked(text), len))?,
+        'U' | 'u' if rest[1..].starts_with("&'") => unicode(rest, start)?,
         c if c.is_ascii_digit() => number(rest),
         '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => number(rest),
         c if c.is_alphabetic() || c == '_' => {
@@ -122,6 +124,36 @@ fn quoted(rest: &str, at: usize, quote: char) -> Checked<(String, usize)> {
         format!("mismatched input '{quote}'. Expecting: <expression>"),
     );
     Err(fault.with_hint(format!("the text that begins here has no closing {quote}")))
+}
+
+/// `U&'…'`, perhaps with `UESCAPE '…'` behind it.
+fn unicode(rest: &str, at: usize) -> Checked<(Kind, usize)> {
+    let (text, len) = quoted(&rest[2..], at + 2, '\'')?;
+    let mut len = len + 2;
+    let mut escape = '\\';
+    let behind = skip_blanks(rest, len)?;
+    let word = "UESCAPE";
+    if rest
+        .get(behind..behind + word.len())
+        .is_some_and(|it| it.eq_ignore_ascii_case(word))
+    {
+        let from = skip_blanks(rest, behind + word.len())?;
+        if !rest[from..].starts_with('\'') {
+            let message = "mismatched input. Expecting: <string>";
+            return Err(Fault::new(SYNTAX, at + from, message));
+        }
+        let (sign, length) = quoted(&rest[from..], at + from, '\'')?;
+        let mut chars = sign.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) if !c.is_ascii_hexdigit() && !"+'\" ".contains(c) => escape = c,
+            _ => {
+                let message = "Invalid Unicode escape character";
+                return Err(Fault::new("INVALID_LITERAL", at + from, message));
+            }
+        }
+        len = from + length;
+    }
+    Ok((Kind::Text(unescaped(&text, escape, at)?), len))
 }
 
 fn number(rest: &str) -> (Kind, usize) {

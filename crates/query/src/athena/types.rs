@@ -29,8 +29,12 @@ pub(super) enum Type {
     Json,
     Date,
     Timestamp,
-    /// A moment and the zone it is shown in.
+    /// A moment and the zone it is shown in, the same for all values.
     TimestampTz(Arc<str>),
+    /// A moment and the zone it is shown in, which every value has of its own.
+    Zoned,
+    /// A time of day.
+    Time,
     DayTime,
     YearMonth,
     IpAddress,
@@ -46,7 +50,8 @@ impl fmt::Display for Type {
             Self::Decimal(precision, scale) => write!(f, "decimal({precision},{scale})"),
             Self::Varchar(Some(length)) => write!(f, "varchar({length})"),
             Self::Timestamp => f.write_str("timestamp(3)"),
-            Self::TimestampTz(_) => f.write_str("timestamp(3) with time zone"),
+            Self::TimestampTz(_) | Self::Zoned => f.write_str("timestamp(3) with time zone"),
+            Self::Time => f.write_str("time(3)"),
             Self::Array(item) => write!(f, "array({item})"),
             Self::Map(key, value) => write!(f, "map({key}, {value})"),
             Self::Row(fields) => {
@@ -93,7 +98,8 @@ impl Type {
             Self::Json => "json",
             Self::Date => "date",
             Self::Timestamp => "timestamp",
-            Self::TimestampTz(_) => "timestamp with time zone",
+            Self::TimestampTz(_) | Self::Zoned => "timestamp with time zone",
+            Self::Time => "time",
             Self::DayTime => "interval day to second",
             Self::YearMonth => "interval year to month",
             Self::IpAddress => "ipaddress",
@@ -112,7 +118,8 @@ impl Type {
             Self::TinyInt => DataType::Int8,
             Self::SmallInt => DataType::Int16,
             Self::Integer => DataType::Int32,
-            Self::BigInt => DataType::Int64,
+            Self::BigInt | Self::Zoned => DataType::Int64,
+            Self::Time => DataType::Time32(TimeUnit::Millisecond),
             Self::Real => DataType::Float32,
             Self::Double => DataType::Float64,
             Self::Decimal(precision, scale) => DataType::Decimal128(*precision, *scale),
@@ -175,6 +182,23 @@ impl Type {
         matches!(self, Self::Varchar(_))
     }
 
+    /// Whether values lie on the calendar.
+    pub(super) fn is_point(&self) -> bool {
+        matches!(self, Self::Date | Self::Timestamp) || self.has_zone()
+    }
+
+    pub(super) fn has_zone(&self) -> bool {
+        matches!(self, Self::TimestampTz(_) | Self::Zoned)
+    }
+
+    /// The type in which values of this one are compared: of moments the zones do not count.
+    pub(super) fn compared(self) -> Self {
+        match self {
+            Self::Zoned => Self::utc(),
+            other => other,
+        }
+    }
+
     /// Whether values hold others, or are texts of JSON that may hold as much.
     pub(super) fn is_nested(&self) -> bool {
         matches!(
@@ -230,9 +254,15 @@ impl Type {
                 Self::Decimal((whole + scale).min(38) as u8, scale)
             }
             (Self::Date, Self::Timestamp) | (Self::Timestamp, Self::Date) => Self::Timestamp,
-            (Self::Date | Self::Timestamp, zoned @ Self::TimestampTz(_))
-            | (zoned @ Self::TimestampTz(_), Self::Date | Self::Timestamp) => zoned.clone(),
-            (zoned @ Self::TimestampTz(_), Self::TimestampTz(_)) => zoned.clone(),
+            // What has no zone is of UTC, whatever the zone of the other.
+            (a, b) if a.is_point() && b.is_point() => {
+                let utc = |ty: &Self| !ty.has_zone() || *ty == Self::utc();
+                if utc(a) && utc(b) {
+                    Self::utc()
+                } else {
+                    Self::Zoned
+                }
+            }
             (Self::Array(a), Self::Array(b)) => Self::array(a.common(b)?),
             (Self::Map(k, v), Self::Map(l, w)) => {
                 Self::Map(Box::new(k.common(l)?), Box::new(v.common(w)?))
@@ -299,6 +329,7 @@ impl Type {
             ("timestamp", 0 | 1) if rest == "with time zone" => Self::utc(),
             ("timestamp with time zone", 0) => Self::utc(),
             ("timestamp", 0 | 1) => Self::Timestamp,
+            ("time", 0 | 1) if rest.is_empty() => Self::Time,
             ("ipaddress", 0) => Self::IpAddress,
             ("ipprefix", 0) => Self::IpPrefix,
             ("interval day to second", 0) => Self::DayTime,

@@ -11,13 +11,14 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Decimal128Array,
     DurationMillisecondArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array,
     Int64Array, IntervalYearMonthArray, ListArray, MapArray, StringViewArray, StructArray,
-    TimestampMillisecondArray, new_null_array,
+    Time32MillisecondArray, TimestampMillisecondArray, new_null_array,
 };
 use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMillisecondType, Field, Float32Type, Float64Type,
-    Int8Type, Int16Type, Int32Type, Int64Type, IntervalYearMonthType, TimestampMillisecondType,
+    Int8Type, Int16Type, Int32Type, Int64Type, IntervalYearMonthType, Time32MillisecondType,
+    TimestampMillisecondType,
 };
 use datafusion::common::Result;
 
@@ -29,7 +30,8 @@ pub(super) enum Value<'a> {
     #[default]
     Null,
     Bool(bool),
-    /// Integers; days of a date; milliseconds of a timestamp or interval; months.
+    /// Integers; days of a date; milliseconds of a timestamp, time or interval; months; a moment
+    /// packed with its zone.
     Int(i64),
     Float(f64),
     /// Without its scale.
@@ -190,6 +192,13 @@ pub(super) fn get<'a>(array: &'a dyn Array, ty: &Type, row: usize) -> Value<'a> 
             Value::Bytes(array.as_binary::<i32>().value(row).into())
         }
         Type::Date => Value::Int(array.as_primitive::<Date32Type>().value(row).into()),
+        Type::Zoned => Value::Int(array.as_primitive::<Int64Type>().value(row)),
+        Type::Time => Value::Int(
+            array
+                .as_primitive::<Time32MillisecondType>()
+                .value(row)
+                .into(),
+        ),
         Type::Timestamp | Type::TimestampTz(_) => {
             Value::Int(array.as_primitive::<TimestampMillisecondType>().value(row))
         }
@@ -239,7 +248,10 @@ pub(super) fn array(ty: &Type, values: &[Value<'_>]) -> Result<ArrayRef> {
         Type::TinyInt => Arc::new(Int8Array::from_iter(ints().map(|v| v.map(|v| v as i8)))),
         Type::SmallInt => Arc::new(Int16Array::from_iter(ints().map(|v| v.map(|v| v as i16)))),
         Type::Integer => Arc::new(Int32Array::from_iter(ints().map(|v| v.map(|v| v as i32)))),
-        Type::BigInt => Arc::new(Int64Array::from_iter(ints())),
+        Type::BigInt | Type::Zoned => Arc::new(Int64Array::from_iter(ints())),
+        Type::Time => Arc::new(Time32MillisecondArray::from_iter(
+            ints().map(|v| v.map(|v| v as i32)),
+        )),
         Type::Real => Arc::new(Float32Array::from_iter(
             floats().map(|v| v.map(|v| v as f32)),
         )),

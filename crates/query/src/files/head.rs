@@ -53,6 +53,8 @@ struct Text {
     /// Its header line, if it has one.
     header: Option<Vec<u8>>,
     packed: bool,
+    /// What stands between its values.
+    delimiter: u8,
 }
 
 /// What a look at a file finds.
@@ -119,6 +121,7 @@ impl Head {
                 layout.skip = usize::from(text.header.is_some());
                 layout.header = text.header.as_deref().map(Arc::from);
                 layout.packed = Some(text.packed);
+                layout.delimiter = Some(text.delimiter);
                 layout.moment.otherwise = key_time.unwrap_or(changed);
                 Content::Text(Arc::new(layout))
             }
@@ -151,6 +154,7 @@ pub(super) fn layout(columns: &[LogColumn], own: &[LogColumn]) -> TextLayout {
             end: position(&LogColumn::Field(Field::End)),
             otherwise: 0,
         },
+        delimiter: None,
     }
 }
 
@@ -195,11 +199,16 @@ async fn look(
     if whole && lines.is_empty() && text.iter().all(u8::is_ascii_whitespace) {
         return Ok(Look::Empty(object));
     }
-    match columns_of(&lines, format) {
+    let delimiter = delimiter(&lines);
+    match columns_of(&lines, delimiter, format) {
         Ok((columns, header)) => Ok(Look::Log(Head {
             object,
             columns,
-            text: Some(Text { header, packed }),
+            text: Some(Text {
+                header,
+                packed,
+                delimiter,
+            }),
             stored: None,
         })),
         Err(Not::Sound(reason)) => Err(unreadable(&object.location, reason)),
@@ -219,16 +228,26 @@ enum Not {
     Sound(String),
 }
 
+/// What stands between the values of a line: a space, as AWS writes records. Who has had them in
+/// a spreadsheet or another program has tabs or commas there.
+fn delimiter(lines: &[&[u8]]) -> u8 {
+    let first = lines.first().copied().unwrap_or_default();
+    let stands = |byte: &u8| first.contains(byte);
+    [b' ', b'\t', b','].into_iter().find(stands).unwrap_or(b' ')
+}
+
 /// The columns of a text by its first lines, and its header line if it has one.
 fn columns_of(
     lines: &[&[u8]],
+    delimiter: u8,
     format: Option<&LogFormat>,
 ) -> Result<(Vec<LogColumn>, Option<Vec<u8>>), Not> {
-    let texts: Vec<&str> = lines
+    let texts = lines
         .iter()
         .map_while(|line| str::from_utf8(line).ok())
-        .collect();
-    let Some(first) = texts.first() else {
+        .map(|line| line.replace(char::from(delimiter), " "));
+    let texts: Vec<String> = texts.collect();
+    let (Some(first), Some(line)) = (texts.first(), lines.first()) else {
         return Err(Not::Log(
             "not text, and neither gzip nor Parquet".to_owned(),
         ));
@@ -236,7 +255,7 @@ fn columns_of(
     let header = LogColumn::of_header(first);
     let header = header.map_err(|error| Not::Sound(format!("line 1 looks like a header: {error}")));
     if let Some(columns) = header? {
-        return Ok((columns, Some(first.as_bytes().to_vec())));
+        return Ok((columns, Some(line.to_vec())));
     }
     let default = LogFormat::default();
     let fits = |line: &str| match format {
@@ -252,7 +271,7 @@ fn columns_of(
         let event_time = LogColumn::of_name("timestamp");
         return Ok((std::iter::once(event_time).chain(fields).collect(), None));
     }
-    let shown: String = first.chars().take(80).collect();
+    let shown: String = String::from_utf8_lossy(line).chars().take(80).collect();
     Err(Not::Log(match format {
         Some(format) => format!(
             "line 1 is neither a header nor a record of the {} fields of the format: `{shown}`",

@@ -39,7 +39,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use wirelab_flowlog::{LogColumn, LogFormat};
 
-use crate::scan::{Codes, Counted, CountingStore, StoredFiles, TextLayout};
+use crate::scan::{Codes, Counted, CountingStore, Misfits, StoredFiles, TextLayout};
 
 use local::Found;
 use skipped::Skipped;
@@ -128,6 +128,8 @@ pub struct LogFiles {
     skipped: Skipped,
     /// Records without a time of their own that queries have met.
     untimed: Counted,
+    /// Lines that do not fit the format of their file, which queries have met.
+    misfits: Option<Misfits>,
     /// Codes of the texts in them.
     codes: Arc<Codes>,
     /// Texts of the codes in those of the compact layout.
@@ -218,6 +220,7 @@ impl LogFiles {
             columns,
             skipped,
             untimed: Counted::default(),
+            misfits: Some(Misfits::default()),
             codes: Arc::default(),
             stored: Arc::new(stored),
         })
@@ -264,6 +267,7 @@ impl LogFiles {
             format,
             skipped: Skipped::default(),
             untimed: Counted::default(),
+            misfits: None,
             codes: Arc::default(),
             stored: Arc::default(),
         })
@@ -326,6 +330,13 @@ impl LogFiles {
         self.untimed.load(Ordering::Relaxed)
     }
 
+    /// How many lines that queries have met since the files were opened have another number of
+    /// fields than their file's format, in a line for a person; `None` if there were none.
+    #[must_use]
+    pub fn misfits(&self) -> Option<String> {
+        self.misfits.as_ref()?.line()
+    }
+
     /// The fields of the records that are known here: those of all files.
     #[must_use]
     pub fn format(&self) -> &LogFormat {
@@ -353,6 +364,11 @@ impl LogFiles {
             file.object.size * if is_packed { UNPACKED } else { 1 }
         });
         lengths.max().unwrap_or(0)
+    }
+
+    /// Whether the files have names that say something to a person.
+    pub(crate) fn has_names(&self) -> bool {
+        self.misfits.is_some()
     }
 
     /// Whether all files are of the compact layout.

@@ -46,10 +46,13 @@ const LATER: i64 = 3600;
 /// The column of the whole line; only of text files.
 pub(crate) const LINE: &str = "@@line";
 
+/// The column of the name of a record's file, which SQL has where the files have names.
+const PATH: &str = "$path";
+
 /// Which files a table is over, and with which columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// All files, with the columns that Athena's documentation gives the fields.
+    /// All files, with the columns that Athena's documentation gives the fields, then [`PATH`].
     Athena,
     /// Text files: the columns of `Athena`, then the same fields as the text they are (their
     /// names in `text_column`), then [`LINE`], [`OFFSET`], [`MOMENT`] and [`FILE`].
@@ -219,6 +222,11 @@ impl LogTable {
         })
     }
 
+    /// What a person should know of lines that do not fit the format of their file.
+    pub(crate) fn misfits(&self) -> Option<String> {
+        self.logs.misfits()
+    }
+
     /// Bytes read so far, as they lie in the store.
     pub(crate) fn bytes_scanned(&self) -> u64 {
         self.store.bytes()
@@ -230,6 +238,9 @@ impl LogTable {
 
     fn partition(&self) -> Vec<FieldRef> {
         match self.kind {
+            Kind::Athena if self.logs.has_names() => {
+                vec![Arc::new(ArrowField::new(PATH, DataType::Utf8View, false))]
+            }
             Kind::Athena => Vec::new(),
             Kind::Lines => vec![number(FILE)],
             Kind::Rows => vec![number(FILE), number(FILE_TIME)],
@@ -271,6 +282,7 @@ impl LogTable {
         let mut options = TextOptions::new(b' ', width, 0);
         options.skips_blank = true;
         options.window = self.window.clone();
+        options.misfits = self.logs.misfits.clone();
         if self.kind == Kind::Lines {
             options.origins.extend((0..width).map(Origin::Value));
             let beside = [Origin::Line, Origin::Offset, Origin::Moment];
@@ -312,16 +324,16 @@ impl LogTable {
                     }
                     Content::Parquet => entry,
                 };
-                let values = match self.kind {
+                let number = ScalarValue::from(number as i64);
+                entry.with_partition_values(match self.kind {
+                    Kind::Athena if self.logs.has_names() => {
+                        let path = file.object.location.to_string();
+                        vec![ScalarValue::Utf8View(Some(path))]
+                    }
                     Kind::Athena => vec![],
-                    Kind::Lines => vec![number as i64],
-                    Kind::Rows => vec![number as i64, file.time],
-                };
-                let values = values
-                    .into_iter()
-                    .map(|value| ScalarValue::Int64(Some(value)));
-                let partition = values.collect();
-                entry.with_partition_values(partition)
+                    Kind::Lines => vec![number],
+                    Kind::Rows => vec![number, ScalarValue::from(file.time)],
+                })
             })
             .collect()
     }

@@ -21,8 +21,14 @@ pub(super) fn field<'a>(
     known: impl Iterator<Item = &'a str> + Clone,
     format: Option<&LogFormat>,
 ) -> Option<String> {
-    if is_word_of_flow_logs(name) {
-        return Some(format!("text stands in quotes: `\"{name}\"`"));
+    let upper = name.to_uppercase();
+    if is_word_of_flow_logs(&upper) {
+        return Some(format!("text stands in quotes: `\"{upper}\"`"));
+    }
+    // A column of `stats` without an alias is called as it is written: `count(*)`.
+    let mut columns = known.clone().filter(|known| known.ends_with(')'));
+    if let Some(column) = columns.find(|known| known.split('(').next() == Some(name)) {
+        return Some(format!("the column is called `{column}`"));
     }
     match name.to_lowercase().as_str() {
         "true" | "false" => {
@@ -45,6 +51,14 @@ pub(super) fn field<'a>(
         .iter()
         .find(|f| f.insights_name() == name || f.name() == name)?;
     format.map(|_| format!("the flow log's format has no `${{{field}}}`"))
+}
+
+/// The milliseconds of UTC that a readable date or time means.
+pub(super) fn millis(text: &str) -> Option<i64> {
+    let text = text.trim().trim_end_matches(['Z', 'z']);
+    let clock: jiff::civil::DateTime = text.parse().ok()?;
+    let moment = jiff::tz::TimeZone::UTC.to_timestamp(clock).ok()?;
+    Some(moment.as_millisecond())
 }
 
 fn is_word_of_flow_logs(name: &str) -> bool {

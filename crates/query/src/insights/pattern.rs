@@ -12,11 +12,14 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::value::parse_number;
+use crate::QueryError;
 
 /// Words of one text that are looked at; the rest counts as one.
 const WORDS_MAX: usize = 200;
 /// Shapes of one length that a further one is compared with.
 const COMPARED_MAX: usize = 100;
+/// Shapes that are kept until those near to each other become one.
+const SHAPES_MAX: usize = 100_000;
 /// Values of a dynamic word that are listed.
 const VALUES_MAX: usize = 10;
 
@@ -41,11 +44,20 @@ enum Word {
     },
 }
 
-/// The shapes of texts, each with the number of its period (0 or 1); the most frequent first.
-pub(super) fn shapes<'t>(texts: impl Iterator<Item = (&'t str, usize)>) -> Vec<Shape> {
-    let mut index: HashMap<String, usize> = HashMap::new();
-    let mut shapes: Vec<Shape> = Vec::new();
-    for (text, period) in texts {
+/// The shapes of texts that come one by one.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    /// Where the shape of a text with these fixed words is.
+    index: HashMap<String, usize>,
+    shapes: Vec<Shape>,
+}
+
+impl Shapes {
+    /// Adds a text of a period (0 or 1).
+    ///
+    /// # Errors
+    /// If the texts have too many shapes to keep.
+    pub(super) fn add(&mut self, text: &str, period: usize) -> Result<(), QueryError> {
         let (gaps, words) = cut(text);
         let mut key = String::with_capacity(text.len());
         for (gap, word) in gaps.iter().zip(words.iter().chain([&""])) {
@@ -53,13 +65,30 @@ pub(super) fn shapes<'t>(texts: impl Iterator<Item = (&'t str, usize)>) -> Vec<S
             key.push('\u{0}');
             key.push_str(if is_dynamic(word) { "\u{1}" } else { word });
         }
-        let at = *index.entry(key).or_insert_with(|| {
-            shapes.push(Shape::new(&gaps, &words));
-            shapes.len() - 1
-        });
-        shapes[at].add(&words, period);
+        if let Some(at) = self.index.get(&key) {
+            self.shapes[*at].add(&words, period);
+            return Ok(());
+        }
+        if self.shapes.len() == SHAPES_MAX {
+            self.index.clear();
+            self.shapes = merge(std::mem::take(&mut self.shapes));
+            if self.shapes.len() > SHAPES_MAX / 2 {
+                let message = format!("the texts have more than {SHAPES_MAX} shapes");
+                return Err(QueryError::TooLarge(message));
+            }
+        }
+        self.index.insert(key, self.shapes.len());
+        self.shapes.push(Shape::new(&gaps, &words));
+        if let Some(shape) = self.shapes.last_mut() {
+            shape.add(&words, period);
+        }
+        Ok(())
     }
-    merge(shapes)
+
+    /// All of them, those that are near to each other as one; the most frequent first.
+    pub(super) fn merged(self) -> Vec<Shape> {
+        merge(self.shapes)
+    }
 }
 
 impl Shape {
@@ -286,8 +315,12 @@ mod tests {
     use super::*;
 
     fn patterns(texts: &[&str]) -> Vec<(String, u64)> {
-        let shapes = shapes(texts.iter().map(|text| (*text, 0)));
+        let mut shapes = Shapes::default();
+        for text in texts {
+            shapes.add(text, 0).expect("few shapes");
+        }
         shapes
+            .merged()
             .iter()
             .map(|shape| (shape.text(), shape.total()))
             .collect()

@@ -154,8 +154,9 @@ impl Planner<'_> {
             };
             if other.kind == ColumnKind::Time && super::value::parse_number(text).is_none() {
                 let message = "a time is never equal to a readable date";
-                let hint = "compare milliseconds: `toMillis(@timestamp) > 1709596800000`";
-                self.warn(side.span, message, Some(hint));
+                let millis = advice::millis(text).unwrap_or(1_709_596_800_000);
+                let hint = format!("compare milliseconds: `toMillis(@timestamp) > {millis}`");
+                self.warn(side.span, message, Some(&hint));
             }
             self.check_word(text, side.span);
             let beside = if side.span == left.span { right } else { left };

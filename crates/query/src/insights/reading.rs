@@ -116,6 +116,7 @@ impl<'a> Context<'a> {
                 matched: None,
                 sorted: false,
             }),
+            held: Vec::new(),
         })
     }
 }

@@ -10,13 +10,15 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::datasource::{MemTable, provider_as_source};
-use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::push_down_limit::PushDownLimit;
-use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::SessionConfig;
 
 use wirelab_model::UnixTime;
@@ -32,7 +34,9 @@ use super::reading::{Reading, counted, file_session};
 use super::row::Column as RowColumn;
 use super::source::{self, Source};
 use super::value::equality_key;
+use crate::budget::{QueryPool, Weight, reservation};
 use crate::error::{Place, damage};
+use crate::scan::MEMORY_BYTES;
 use crate::{Column, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning};
 
 /// Rows if neither the query nor the call says how many.
@@ -43,7 +47,15 @@ pub(super) type Ran<T> = Result<T, QueryError>;
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         match error.find_root() {
-            DataFusionError::ResourcesExhausted(message) => Self::TooLarge(message.clone()),
+            DataFusionError::ResourcesExhausted(message) if message.starts_with("the ") => {
+                Self::TooLarge(message.clone())
+            }
+            // Which operator has asked for how much says nothing to a person.
+            DataFusionError::ResourcesExhausted(_) => Self::TooLarge(
+                "the query needs more memory than it may use: a `filter` or a shorter time gives \
+                 it less to keep"
+                    .to_owned(),
+            ),
             _ => match damage(&error) {
                 Some(reason) => Self::Unreadable(reason),
                 None => Self::Internal(error.strip_backtrace()),
@@ -147,7 +159,12 @@ pub(super) struct Work<'a> {
     pub(super) statistics: Statistics,
     /// If the events are read from files while the plan runs.
     pub(super) reading: Option<Reading>,
+    /// What rows in memory, from which the plan goes on, take of the session's memory.
+    pub(super) held: Vec<MemoryReservation>,
 }
+
+/// Rows in memory, and what they take of the session's.
+pub(super) type Rows = (SchemaRef, Vec<RecordBatch>, MemoryReservation);
 
 /// A query's parts are executed the same way as the whole.
 type Part<'f, T> = Pin<Box<dyn Future<Output = Ran<T>> + Send + 'f>>;
@@ -192,6 +209,19 @@ impl<'a> Context<'a> {
         self.read(&chosen, fields, options)
     }
 
+    /// What a batch takes of the session's memory.
+    pub(super) fn hold(&self, batch: &RecordBatch) -> Ran<MemoryReservation> {
+        let held = reservation(&self.session.runtime_env().memory_pool, "rows");
+        held.try_grow(Weight::default().add(batch))?;
+        Ok(held)
+    }
+
+    /// The rows of a plan as they come.
+    pub(super) async fn stream(&self, plan: &LogicalPlan) -> Ran<SendableRecordBatchStream> {
+        let physical = physical(&self.session, plan).await?;
+        Ok(execute_stream(physical, self.session.task_ctx())?)
+    }
+
     fn read(
         self,
         groups: &[&'a LogGroup],
@@ -219,6 +249,7 @@ impl<'a> Context<'a> {
                 bytes_scanned: bytes,
             },
             reading: None,
+            held: Vec::new(),
         })
     }
 }
@@ -249,15 +280,16 @@ impl<'a> Work<'a> {
     /// Executes the plan so far; how many rows it has.
     async fn materialize(&mut self) -> Ran<u64> {
         self.planner.narrow()?;
-        let (schema, batches) = self.rows(self.planner.plan()).await?;
+        let (schema, batches, held) = self.rows(self.planner.plan()).await?;
         let count = |batch: &RecordBatch| batch.num_rows() as u64;
         let count = batches.iter().map(count).sum();
         self.planner.set_plan(scan(schema, batches)?);
+        self.held = vec![held];
         Ok(count)
     }
 
-    /// All rows of a plan.
-    pub(super) async fn rows(&self, plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
+    /// All rows of a plan, and what they take of the session's memory.
+    pub(super) async fn rows(&self, plan: &LogicalPlan) -> Ran<Rows> {
         rows(&self.context.session, plan).await
     }
 
@@ -375,7 +407,7 @@ impl<'a> Work<'a> {
 
 /// The values of the first column, in the form in which equal ones are the same.
 async fn first_column(session: &SessionState, finish: &Finish) -> Ran<HashSet<String>> {
-    let (_, batches) = rows(session, &finish.plan).await?;
+    let (_, batches, _held) = rows(session, &finish.plan).await?;
     let mut keys = HashSet::new();
     for batch in &batches {
         let column = RowColumn::new(batch.column(0))?;
@@ -455,7 +487,7 @@ fn unseen(query: &str, steps: &[Step]) -> Option<Warning> {
     })
 }
 
-/// One session for the process: queries keep nothing in it.
+/// One session for the process: queries keep nothing in it beyond their end, and share its memory.
 ///
 /// One partition, because the order of rows is part of the answer, and a query is small. Of the
 /// logical rules only those that a plan of ours can gain by: most of DataFusion's are about joins
@@ -467,7 +499,13 @@ fn session() -> &'static Arc<SessionState> {
             .with_target_partitions(1)
             .with_batch_size(8192);
         config.options_mut().optimizer.max_passes = 1;
-        let builder = SessionStateBuilder::new().with_config(config);
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(QueryPool::new(MEMORY_BYTES))
+            .build_arc();
+        let mut builder = SessionStateBuilder::new().with_config(config);
+        if let Ok(runtime) = runtime {
+            builder = builder.with_runtime_env(runtime);
+        }
         Arc::new(builder.with_optimizer_rules(logical_rules()).build())
     })
 }
@@ -490,10 +528,17 @@ async fn physical(session: &SessionState, plan: &LogicalPlan) -> Ran<Arc<dyn Exe
 }
 
 /// All rows of a plan.
-async fn rows(session: &SessionState, plan: &LogicalPlan) -> Ran<(SchemaRef, Vec<RecordBatch>)> {
+async fn rows(session: &SessionState, plan: &LogicalPlan) -> Ran<Rows> {
     let physical = physical(session, plan).await?;
-    let batches = collect(physical.clone(), session.task_ctx()).await?;
-    Ok((physical.schema(), batches))
+    let mut stream = execute_stream(physical.clone(), session.task_ctx())?;
+    let held = reservation(&session.runtime_env().memory_pool, "rows");
+    let (mut batches, mut weight) = (Vec::new(), Weight::default());
+    while let Some(batch) = next(&mut stream).await {
+        let batch = batch?;
+        held.try_grow(weight.add(&batch))?;
+        batches.push(batch);
+    }
+    Ok((physical.schema(), batches, held))
 }
 
 async fn answer(
@@ -526,8 +571,8 @@ async fn answer(
     })
 }
 
-async fn next(
-    stream: &mut datafusion::execution::SendableRecordBatchStream,
+pub(super) async fn next(
+    stream: &mut SendableRecordBatchStream,
 ) -> Option<Result<RecordBatch, DataFusionError>> {
     std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }

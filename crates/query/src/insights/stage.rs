@@ -14,11 +14,11 @@ use datafusion::arrow::record_batch::RecordBatch;
 use wirelab_model::fits_stars;
 
 use super::ast::{Expr, ExprKind, Join};
-use super::pattern::{Shape, shapes};
+use super::pattern::{Shape, Shapes};
 use super::period::Period;
 use super::plan::{Slot, column};
 use super::row::{Column, column_of, flat};
-use super::run::{Ran, Work, scan};
+use super::run::{Ran, Work, next, scan};
 use super::source::POSITION;
 use super::value::{Value, equality_key};
 use crate::{ColumnKind, QueryError};
@@ -55,8 +55,14 @@ impl Work<'_> {
     /// The rows so far, in one batch.
     async fn batch(&mut self) -> Ran<RecordBatch> {
         self.planner.narrow()?;
-        let (schema, batches) = self.rows(self.planner.plan()).await?;
-        Ok(concat_batches(&schema, &batches)?)
+        let (schema, batches, held) = self.rows(self.planner.plan()).await?;
+        // For a moment they are there twice.
+        let bytes = held.size();
+        held.try_grow(bytes)?;
+        let batch = concat_batches(&schema, &batches)?;
+        held.shrink(bytes);
+        self.held.push(held);
+        Ok(batch)
     }
 
     /// Goes on from rows that `sources` (rows of the batch) and `added` columns make up.
@@ -109,6 +115,7 @@ impl Work<'_> {
         };
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(schema.clone(), arrays)?;
+        self.held = vec![self.context.hold(&batch)?];
         let tie = Slot {
             key: String::new(),
             kind: ColumnKind::Time,
@@ -353,22 +360,33 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The texts that `pattern` clusters.
-    async fn texts(&mut self, of: &Expr) -> Ran<Vec<Option<String>>> {
+    /// Adds the texts that `pattern` clusters, batch by batch.
+    async fn texts(&mut self, of: &Expr, period: usize, shapes: &mut Shapes) -> Ran<()> {
         let slot = self.planner.slot(of)?;
         let flat = flat(column(&slot));
         let slot = self.planner.later(String::new(), flat);
         self.planner.flush()?;
-        let (batch, slot) = self.with(slot).await?;
-        let texts = Column::new(named(&batch, &slot.column)?)?;
-        let text = |row| texts.get(row).text().map(std::borrow::Cow::into_owned);
-        Ok((0..batch.num_rows()).map(text).collect())
+        self.planner.slots.push(slot.clone());
+        self.planner.narrow()?;
+        self.planner.slots.pop();
+        let mut stream = self.context.stream(self.planner.plan()).await?;
+        while let Some(batch) = next(&mut stream).await {
+            let batch = batch?;
+            let texts = Column::new(named(&batch, &slot.column)?)?;
+            for row in 0..batch.num_rows() {
+                if let Some(text) = texts.get(row).text() {
+                    shapes.add(&text, period)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Rows to shapes of a text, the most frequent first.
     pub(super) async fn pattern(&mut self, of: &Expr) -> Ran<()> {
-        let texts = self.texts(of).await?;
-        let shapes = shapes(texts.iter().flatten().map(|text| (text.as_str(), 0)));
+        let mut shapes = Shapes::default();
+        self.texts(of, 0, &mut shapes).await?;
+        let shapes = shapes.merged();
         let total: u64 = shapes.iter().map(|shape| shape.counts[0]).sum();
         let cells = |shape: &Shape| {
             let count = shape.counts[0] as f64;
@@ -385,11 +403,10 @@ impl Work<'_> {
 
     /// Shapes with how often they were seen now and in the time before, the most changed first.
     pub(super) async fn diff(&mut self, of: &Expr, mut before: Work<'_>) -> Ran<()> {
-        let now = self.texts(of).await?;
-        let then = before.texts(of).await?;
-        let now = now.iter().flatten().map(|text| (text.as_str(), 0));
-        let then = then.iter().flatten().map(|text| (text.as_str(), 1));
-        let mut shapes = shapes(now.chain(then));
+        let mut shapes = Shapes::default();
+        self.texts(of, 0, &mut shapes).await?;
+        before.texts(of, 1, &mut shapes).await?;
+        let mut shapes = shapes.merged();
         shapes.sort_by_key(|shape| std::cmp::Reverse(shape.counts[0].abs_diff(shape.counts[1])));
         let cells = |shape: &Shape| {
             let [now, then] = shape.counts.map(|count| count as f64);

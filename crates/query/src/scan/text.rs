@@ -27,6 +27,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use super::codes::Codes;
 use super::columns::{Filling, Lines, Place, ReadNumber};
 use super::input::{Buffers, Input};
+use super::misfits::{Misfit, Misfits};
 use super::moment::Moment;
 use super::predicate::Predicate;
 use super::separators::{Line, Separators};
@@ -71,6 +72,8 @@ pub(crate) struct TextLayout {
     pub(crate) packed: Option<bool>,
     /// Where the times of the records are.
     pub(crate) moment: Moment,
+    /// What stands between the values, if it is not the table's delimiter.
+    pub(crate) delimiter: Option<u8>,
 }
 
 /// How lines become rows.
@@ -91,6 +94,8 @@ pub(crate) struct TextOptions {
     pub(crate) codes: Arc<Codes>,
     /// How values are read as numbers.
     pub(crate) read_number: ReadNumber,
+    /// Counts lines with another number of values.
+    pub(crate) misfits: Option<Misfits>,
 }
 
 /// Lines with a moment from `first` to `last`, which are counted as they pass.
@@ -128,12 +133,14 @@ impl TextOptions {
                 header: None,
                 packed: None,
                 moment: Moment::default(),
+                delimiter: None,
             },
             skips_blank: false,
             exact: false,
             window: None,
             codes: Arc::default(),
             read_number: |text| text.parse().ok(),
+            misfits: None,
         }
     }
 
@@ -339,8 +346,9 @@ impl FileOpener for TextOpener {
             .map(|range| range.start as u64..range.end as u64);
         let own = file.extension::<TextLayout>();
         let layout = own.unwrap_or(&self.source.options.layout);
-        let middle = range.as_ref().is_some_and(|range| range.start > 0);
-        let rows = Rows::new(&self.source, layout, self.projected.clone(), middle)?;
+        let start = range.as_ref().map_or(0, |range| range.start);
+        let mut rows = Rows::new(&self.source, layout, self.projected.clone(), start > 0)?;
+        rows.part = (file.object_meta.location.to_string(), start);
         let buffers = self.source.buffers.clone();
         let packed = is_gzip(&file);
         Ok(Box::pin(async move {
@@ -391,6 +399,11 @@ struct Rows {
     kept: Vec<Line>,
     /// How many of `kept` are in `columns`.
     taken: usize,
+    misfits: Option<Misfits>,
+    /// Lines with another number of values so far.
+    misfit: Misfit,
+    /// The file, and the byte at which what is read of it begins.
+    part: (String, u64),
 }
 
 impl Rows {
@@ -420,7 +433,7 @@ impl Rows {
             moment: layout.moment,
             places,
             predicates: source.predicates.clone(),
-            delimiter: options.delimiter,
+            delimiter: layout.delimiter.unwrap_or(options.delimiter),
             values: layout.values as u32,
             exact: options.exact,
             skips_blank: options.skips_blank,
@@ -432,6 +445,9 @@ impl Rows {
             separators: Separators::default(),
             kept: Vec::new(),
             taken: 0,
+            misfits: options.misfits.clone(),
+            misfit: Misfit::default(),
+            part: (String::new(), 0),
         })
     }
 
@@ -472,6 +488,7 @@ impl Rows {
         let lines = self.lines(bytes, 0);
         let (predicates, places) = (&self.predicates, &self.places);
         let (mut passed, mut untimed) = (0, 0);
+        let (mut misfits, mut found) = (0, None);
         let all = self.separators.lines();
         let skipped = self.skip.min(all.len());
         let wanted = all[skipped..].iter().filter(|line| {
@@ -485,6 +502,11 @@ impl Rows {
                     holds
                 });
             passed += u64::from(is_row);
+            let count = self.separators.count(**line);
+            if is_row && count != self.values {
+                misfits += 1;
+                found.get_or_insert(count);
+            }
             let mut predicates = predicates.iter();
             is_row && predicates.all(|predicate| predicate.holds(&lines, **line, places))
         });
@@ -495,6 +517,13 @@ impl Rows {
         }
         self.kept = kept;
         self.skip -= skipped;
+        if let (Some(counted), Some(found)) = (&self.misfits, found) {
+            if self.misfit.lines == 0 {
+                (self.misfit.found, self.misfit.expected) = (found, self.values);
+            }
+            self.misfit.lines += misfits;
+            counted.note(&self.part.0, self.part.1, self.misfit);
+        }
     }
 
     fn lines<'a>(&'a self, bytes: &'a [u8], offset: u64) -> Lines<'a> {

@@ -14,7 +14,6 @@ use crate::{moment, output, when};
 /// Asks the files in Insights QL.
 pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failure> {
     let logs = open(arguments)?;
-    tell(&logs);
     let now = now(arguments)?;
     let moment = |text: Option<&str>, default| match text {
         Some("start") => Ok(EPOCH),
@@ -42,6 +41,7 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         return Ok(Code::Interrupted);
     };
     show::answer(&result, arguments)?;
+    tell(&logs);
     match logs.untimed_records() {
         0 => {}
         1 => output::note("1 record has no usable start and end: it counts at its file's time"),
@@ -72,7 +72,6 @@ pub(super) fn compact(arguments: &Arguments, to: &Path) -> Result<Code, Failure>
         ));
     }
     let logs = open(arguments)?;
-    tell(&logs);
     let written = watch::reading(&logs, None, || {
         blocking::compact(&logs, to).map_err(unreadable)
     })?;
@@ -85,6 +84,7 @@ pub(super) fn compact(arguments: &Arguments, to: &Path) -> Result<Code, Failure>
         to.display(),
         logs.bytes()
     ))?;
+    tell(&logs);
     Ok(Code::Passed)
 }
 
@@ -153,9 +153,9 @@ fn piped() -> Result<LogSource, Failure> {
     Ok(LogSource::Bytes { name, bytes })
 }
 
-/// Says what of the files was left out, or is read in an unusual way.
-pub(super) fn tell(logs: &LogFiles) {
-    for note in logs.notes() {
+/// Says what of the files was left out, is damaged, or is read in an unusual way.
+fn tell(logs: &LogFiles) {
+    for note in logs.notes().into_iter().chain(logs.misfits()) {
         output::note(&note);
     }
 }

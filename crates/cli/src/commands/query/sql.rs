@@ -49,6 +49,7 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
         tables.keep()?;
     }
     show_result(&result, arguments)?;
+    tables.notes.iter().for_each(|note| output::note(note));
     if !arguments.json.json {
         result
             .notes
@@ -68,6 +69,8 @@ struct Tables {
     options: AthenaOptions,
     /// Where the catalog stays.
     kept_in: Option<PathBuf>,
+    /// What of the files was left out.
+    notes: Vec<String>,
 }
 
 impl Tables {
@@ -80,6 +83,7 @@ impl Tables {
             buckets: Buckets::new(),
             options: options(session.plan().starts.at(session.now()), 1, arguments),
             kept_in: Some(kept_in),
+            notes: Vec::new(),
         };
         let buckets = session.dir().join("evidence/s3");
         let added = tables.buckets.insert_folders(&buckets);
@@ -103,13 +107,14 @@ impl Tables {
             buckets: Buckets::new(),
             options: options(files::now(arguments)?, cores, arguments),
             kept_in: None,
+            notes: Vec::new(),
         };
         tables.add_buckets(arguments, &[sql, ddl])?;
         let asks_ready_table = sql.to_lowercase().contains(FLOW_LOGS);
         if arguments.ddl.is_none() || asks_ready_table {
             match files::open(arguments) {
                 Ok(logs) => {
-                    files::tell(&logs);
+                    tables.notes = logs.notes();
                     let buckets = &mut tables.buckets;
                     let catalog = &mut tables.catalog;
                     catalog.add_logs(DATABASE, FLOW_LOGS, logs, buckets);

@@ -4,7 +4,7 @@ use jiff::Span;
 use jiff::civil::DateTime;
 
 use super::times::{DAY, civil, local, millis, parse_date, parse_timestamp, unlocal};
-use super::zones::{zone_moment, zone_of, zone_offset};
+use super::zones::{at_moment, moment_and_zone, packed, zone_moment, zone_name, zone_offset};
 use super::{Function, Given, functions, joda, mysql};
 use crate::athena::error::{Checked, Fault};
 use crate::athena::types::Type;
@@ -37,7 +37,21 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "timezone_minute(M):bigint" |g, v| {
         Ok(Value::Int(offset(&g.types[0], &v[0])? / 60_000 % 60))
     };
-    "timezone(M):varchar" |g, _| Ok(Value::str(zone_of(&g.types[0]).to_owned()));
+    "timezone(M):varchar" |g, v| {
+        Ok(Value::str(moment_and_zone(&g.types[0], v[0].int()).1.to_string()))
+    };
+    "hour(time):bigint" |_, v| Ok(Value::Int(v[0].int() / HOUR));
+    "minute(time):bigint" |_, v| Ok(Value::Int(v[0].int() / 60_000 % 60));
+    "second(time):bigint" |_, v| Ok(Value::Int(v[0].int() / 1000 % 60));
+    "millisecond(time):bigint" |_, v| Ok(Value::Int(v[0].int() % 1000));
+    "at_timezone(zoned,varchar):zoned" |_, v| {
+        let moment = moment_and_zone(&Type::Zoned, v[0].int()).0;
+        packed(moment, &zone_name(v[1].text())?).map(Value::Int)
+    };
+    "with_timezone(timestamp,varchar):zoned" |_, v| {
+        let zone = zone_name(v[1].text())?;
+        packed(zone_moment(&zone, v[0].int())?, &zone).map(Value::Int)
+    };
     "last_day_of_month(P):date" |g, v| {
         let last = civil(local(&g.types[0], v[0].int())?)?.date().last_of_month();
         Ok(Value::Int(millis(last.to_datetime(jiff::civil::Time::midnight()))? / DAY))
@@ -48,7 +62,11 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         let start = millis(truncated(v[0].text(), civil(clock)?, *ty == Type::Date)?)?;
         // Within an hour the distance from UTC stays; a day may begin at another one.
         let near = *ty != Type::Date && clock - start < HOUR;
-        Ok(Value::Int(if near { at - (clock - start) } else { unlocal(ty, start)? }))
+        let (moment, _) = moment_and_zone(ty, at);
+        Ok(Value::Int(match near {
+            true => at_moment(ty, at, moment - (clock - start))?,
+            false => unlocal(ty, at, start)?,
+        }))
     };
     "date_add(varchar,bigint,P):P" |g, v| {
         let unit = v[0].text().to_lowercase();
@@ -62,11 +80,19 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         if g.types[1] == Type::Date && !is_date_unit(&unit) {
             return Err(Fault::argument(format!("'{unit}' is not a valid DATE field")));
         }
-        // Hours are counted between moments, days and months on the wall clock of the first.
-        let clock = |at: i64| if within_day(&unit) { Ok(at) } else { local(&g.types[1], at) };
+        let (from, to) = (v[1].int(), v[2].int());
         let (from, to) = match &g.types[1] {
-            Type::TimestampTz(_) => (clock(v[1].int())?, clock(v[2].int())?),
-            ty => (local(ty, v[1].int())?, local(&g.types[2], v[2].int())?),
+            // Hours are counted between moments, days and months on the wall clock of the first.
+            ty if ty.has_zone() => {
+                let ((from, zone), (to, _)) =
+                    (moment_and_zone(ty, from), moment_and_zone(&g.types[2], to));
+                let clock = |at: i64| match within_day(&unit) {
+                    true => Ok(at),
+                    false => zone_offset(&zone, at).map(|ahead| at + ahead),
+                };
+                (clock(from)?, clock(to)?)
+            }
+            ty => (local(ty, from)?, local(&g.types[2], to)?),
         };
         difference(from, to, &unit).map(Value::Int)
     };
@@ -80,23 +106,27 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "format_datetime(P,varchar):varchar" |g, v| {
         let at = local(&g.types[0], v[0].int())?;
         let ahead = offset(&g.types[0], &v[0])?;
-        joda::print(&civil(at)?, v[1].text(), zone_of(&g.types[0]), ahead).map(Value::str)
+        let (_, zone) = moment_and_zone(&g.types[0], v[0].int());
+        joda::print(&civil(at)?, v[1].text(), &zone, ahead).map(Value::str)
     };
-    "parse_datetime(varchar,varchar):timestamptz" |_, v| {
-        joda::parse(v[0].text(), v[1].text()).map(Value::Int)
+    "parse_datetime(varchar,varchar):zoned" |_, v| {
+        let (moment, zone) = joda::parse(v[0].text(), v[1].text())?;
+        packed(moment, &zone).map(Value::Int)
     };
     "from_unixtime(double):timestamptz" |_, v| Ok(from_unix(&v[0]));
     "from_unixtime(double,bigint,bigint):timestamptz" |_, v| Ok(from_unix(&v[0]));
     "to_unixtime(P):double" |g, v| {
-        let utc = if g.types[0] == Type::Date { v[0].int() * DAY } else { v[0].int() };
+        let (at, _) = moment_and_zone(&g.types[0], v[0].int());
+        let utc = if g.types[0] == Type::Date { at * DAY } else { at };
         Ok(Value::Float(utc as f64 / 1000.0))
     };
     "to_iso8601(P):varchar" |g, v| to_iso8601(&g.types[0], &v[0]).map(Value::str);
-    "from_iso8601_timestamp(varchar):timestamptz" |_, v| {
+    "from_iso8601_timestamp(varchar):zoned" |_, v| {
         let wrong = || Fault::argument(format!("Invalid format: \"{}\"", v[0].text()));
         let (clock, zone) = parse_timestamp(v[0].text()).ok_or_else(wrong)?;
-        let moment = zone.map_or(Ok(clock), |zone| zone_moment(&zone, clock));
-        moment.map(Value::Int)
+        let zone = zone.map_or(Ok("UTC".to_owned()), |zone| zone_name(&zone));
+        let zone = zone.map_err(|_| wrong())?;
+        packed(zone_moment(&zone, clock)?, &zone).map(Value::Int)
     };
     "from_iso8601_date(varchar):date" |_, v| date(v[0].text());
     "date(varchar):date" |_, v| date(v[0].text());
@@ -109,7 +139,8 @@ fn part<'a>(given: &Given<'_>, v: &[Value<'a>], of: fn(&DateTime) -> i64) -> Che
 }
 
 fn offset(ty: &Type, value: &Value<'_>) -> Checked<i64> {
-    zone_offset(zone_of(ty), value.int())
+    let (moment, zone) = moment_and_zone(ty, value.int());
+    zone_offset(&zone, moment)
 }
 
 const HOUR: i64 = 3_600_000;
@@ -123,9 +154,10 @@ fn within_day(unit: &str) -> bool {
 /// units by the time that passes.
 pub(in crate::athena) fn moved(ty: &Type, value: i64, unit: &str, count: i64) -> Checked<i64> {
     if within_day(unit) && *ty != Type::Date {
-        return added(value, unit, count);
+        let (moment, _) = moment_and_zone(ty, value);
+        return at_moment(ty, value, added(moment, unit, count)?);
     }
-    unlocal(ty, added(local(ty, value)?, unit, count)?)
+    unlocal(ty, value, added(local(ty, value)?, unit, count)?)
 }
 
 fn is_date_unit(unit: &str) -> bool {
@@ -243,7 +275,7 @@ fn to_iso8601(ty: &Type, value: &Value<'_>) -> Checked<String> {
         _ => "yyyy-MM-dd'T'HH:mm:ss.SSS",
     };
     let mut text = joda::print(&civil(clock)?, pattern, "UTC", 0)?;
-    if let Type::TimestampTz(_) = ty {
+    if ty.has_zone() {
         let ahead = offset(ty, value)?;
         match ahead {
             0 => text.push('Z'),

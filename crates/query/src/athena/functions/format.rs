@@ -48,7 +48,7 @@ pub(super) fn half(moment: &DateTime) -> &'static str {
 }
 
 /// The parts of a moment as they are read from a text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Parts {
     pub(super) year: i64,
     pub(super) month: i64,
@@ -58,8 +58,8 @@ pub(super) struct Parts {
     pub(super) second: i64,
     pub(super) millis: i64,
     pub(super) afternoon: Option<bool>,
-    /// Offset from UTC in milliseconds, if the text has one.
-    pub(super) offset: Option<i64>,
+    /// The zone that the text names.
+    pub(super) zone: Option<String>,
 }
 
 impl Default for Parts {
@@ -73,7 +73,7 @@ impl Default for Parts {
             second: 0,
             millis: 0,
             afternoon: None,
-            offset: None,
+            zone: None,
         }
     }
 }

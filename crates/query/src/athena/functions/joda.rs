@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use super::format::{
     MONTHS, Parts, digits, half, hour12, malformed, month_name, named, weekday_name,
 };
+use super::zones::{zone_moment, zone_name};
 use crate::athena::error::{Checked, Fault};
 
 enum Piece {
@@ -123,8 +124,8 @@ fn field(
     })
 }
 
-/// Milliseconds of UTC of the moment that a text stands for.
-pub(super) fn parse(text: &str, pattern: &str) -> Checked<i64> {
+/// The moment that a text stands for, in milliseconds, and the zone that it names, or UTC.
+pub(super) fn parse(text: &str, pattern: &str) -> Checked<(i64, String)> {
     let wrong = |rest: &str| malformed(text, rest);
     let (mut parts, mut rest) = (Parts::default(), text);
     let pieces = pieces(pattern);
@@ -147,7 +148,8 @@ pub(super) fn parse(text: &str, pattern: &str) -> Checked<i64> {
         return Err(wrong(rest));
     }
     let local = parts.local().ok_or_else(|| wrong(text))?;
-    Ok(local - parts.offset.unwrap_or(0))
+    let zone = parts.zone.unwrap_or_else(|| "UTC".to_owned());
+    Ok((zone_moment(&zone, local)?, zone))
 }
 
 fn read(parts: &mut Parts, rest: &mut &str, letter: char, count: usize, most: usize) -> Option<()> {
@@ -186,7 +188,7 @@ fn read(parts: &mut Parts, rest: &mut &str, letter: char, count: usize, most: us
         }
         'z' | 'Z' => {
             let end = rest.find(' ').unwrap_or(rest.len());
-            parts.offset = Some(super::zones::zone_offset(&rest[..end], 0).ok()?);
+            parts.zone = Some(zone_name(&rest[..end]).ok()?);
             *rest = &rest[end..];
         }
         _ => return None,
@@ -201,5 +203,5 @@ pub(in crate::athena) fn joda_print(moment: &DateTime, pattern: &str) -> Checked
 
 /// The date that a projection's value stands for, in UTC.
 pub(in crate::athena) fn joda_parse(text: &str, pattern: &str) -> Checked<i64> {
-    parse(text, pattern)
+    parse(text, pattern).map(|(moment, _)| moment)
 }

@@ -37,9 +37,12 @@ pub(super) use json::{cast_json, parsed as parsed_json};
 pub(super) use lambda::{Body, guarded_try};
 pub(super) use regex::regex;
 pub(super) use signature::{Argument, Resolved, listed, resolve};
-pub(super) use times::{civil, parse_date, parse_timestamp};
+pub(super) use times::{civil, parse_date, parse_time, parse_timestamp};
 pub(super) use udf::Udf;
-pub(super) use zones::{printed as printed_zone, zone_moment, zone_name, zone_offset};
+pub(super) use zones::{
+    at_moment, moment_and_zone, packed, printed as printed_zone, zone_moment, zone_name,
+    zone_offset,
+};
 
 use super::error::{Checked, Fault, LIMIT};
 use super::types::Type;

@@ -101,14 +101,13 @@ fn bind(pattern: &Pattern, ty: &Type, exact: bool, bound: &mut Bound) -> bool {
     match (pattern, ty) {
         (Pattern::Exact(want), ty) => {
             let same = want == ty || (want.is_text() && ty.is_text());
-            let zoned = |ty: &Type| matches!(ty, Type::TimestampTz(_));
-            same || (zoned(want) && zoned(ty)) || (!exact && ty.coerces_to(want))
+            same || (want.has_zone() && ty.has_zone()) || (!exact && ty.coerces_to(want))
         }
         (Pattern::Variable('A'), _) => true,
         (Pattern::Variable('D'), ty) if !matches!(ty, Type::Decimal(..)) => false,
         (Pattern::Variable('N'), ty) if !ty.is_number() && *ty != Type::Unknown => false,
-        (Pattern::Variable('P'), ty) if !is_point(ty) => false,
-        (Pattern::Variable('M'), ty) if !is_point(ty) || *ty == Type::Date => false,
+        (Pattern::Variable('P'), ty) if !ty.is_point() => false,
+        (Pattern::Variable('M'), ty) if !ty.is_point() || *ty == Type::Date => false,
         (Pattern::Variable(name), ty) => {
             let common = match bound.get(name) {
                 Some(known) => known.common(ty),
@@ -131,11 +130,6 @@ fn bind(pattern: &Pattern, ty: &Type, exact: bool, bound: &mut Bound) -> bool {
         (Pattern::Array(item), Type::Unknown) => bind(item, ty, exact, bound),
         _ => false,
     }
-}
-
-/// Whether a type's values lie on the calendar.
-fn is_point(ty: &Type) -> bool {
-    matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz(_))
 }
 
 fn fill(pattern: &Pattern, bound: &Bound) -> Type {
@@ -199,10 +193,10 @@ fn pattern(text: &str) -> Pattern {
         let fields = split(&fields[..fields.len() - 1]);
         return Pattern::Row(fields.into_iter().map(pattern).collect());
     }
-    let named = if text == "timestamptz" {
-        Ok(Type::utc())
-    } else {
-        Type::parse(text, 0)
+    let named = match text {
+        "timestamptz" => Ok(Type::utc()),
+        "zoned" => Ok(Type::Zoned),
+        text => Type::parse(text, 0),
     };
     Pattern::Exact(named.unwrap_or(Type::Unknown))
 }

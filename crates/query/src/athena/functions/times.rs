@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use super::zones::{zone_moment, zone_offset};
+use super::zones::{at_moment, moment_and_zone, unpacked, zone_moment, zone_offset};
 use crate::athena::error::{Checked, Fault};
 use crate::athena::types::Type;
 
@@ -28,16 +28,20 @@ pub(in crate::athena) fn millis(civil: DateTime) -> Checked<i64> {
 pub(super) fn local(ty: &Type, value: i64) -> Checked<i64> {
     Ok(match ty {
         Type::Date => value.saturating_mul(DAY),
-        Type::TimestampTz(zone) => value.saturating_add(zone_offset(zone, value)?),
+        ty if ty.has_zone() => {
+            let (moment, zone) = moment_and_zone(ty, value);
+            moment.saturating_add(zone_offset(&zone, moment)?)
+        }
         _ => value,
     })
 }
 
-/// The value of the type that stands at milliseconds of the wall clock.
-pub(super) fn unlocal(ty: &Type, local: i64) -> Checked<i64> {
+/// The value of the type that stands at milliseconds of the wall clock, in the zone of `like`.
+pub(super) fn unlocal(ty: &Type, like: i64, local: i64) -> Checked<i64> {
     Ok(match ty {
         Type::Date => local.div_euclid(DAY),
         Type::TimestampTz(zone) => zone_moment(zone, local)?,
+        Type::Zoned => at_moment(ty, like, zone_moment(&unpacked(like).1, local)?)?,
         _ => local,
     })
 }
@@ -72,7 +76,18 @@ pub(in crate::athena) fn parse_timestamp(text: &str) -> Option<(i64, Option<Stri
         .find(|c: char| !(c.is_ascii_digit() || matches!(c, ':' | '.')))
         .unwrap_or(rest.len());
     let (time, zone) = (&rest[..end], rest[end..].trim());
-    let mut parts = time.splitn(3, ':');
+    let millis = parse_time(time)?;
+    let zone = match zone {
+        "" => None,
+        "Z" | "UTC" | "GMT" => Some("UTC".to_owned()),
+        zone => Some(zone.to_owned()),
+    };
+    Some((days * DAY + millis, zone))
+}
+
+/// Milliseconds of `HH:mm[:ss[.fff]]` from midnight.
+pub(in crate::athena) fn parse_time(text: &str) -> Option<i64> {
+    let mut parts = text.splitn(3, ':');
     let hour = part(parts.next()?, 1, 2).filter(|hour| *hour < 24)?;
     let minute = part(parts.next()?, 1, 2).filter(|minute| *minute < 60)?;
     let (second, fraction) = match parts.next() {
@@ -85,11 +100,5 @@ pub(in crate::athena) fn parse_timestamp(text: &str) -> Option<(i64, Option<Stri
     } else {
         part(&format!("{fraction:0<3}")[..3], 3, 3)?
     };
-    let millis = ((hour * 60 + minute) * 60 + second) * 1000 + fraction;
-    let zone = match zone {
-        "" => None,
-        "Z" | "UTC" | "GMT" => Some("UTC".to_owned()),
-        zone => Some(zone.to_owned()),
-    };
-    Some((days * DAY + millis, zone))
+    Some(((hour * 60 + minute) * 60 + second) * 1000 + fraction)
 }

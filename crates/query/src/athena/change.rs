@@ -572,7 +572,7 @@ fn matched<'n>(
 }
 
 fn describe(table: &Table) -> Told {
-    let row = |column: &super::catalog::TableColumn| {
+    let row = |column: &TableColumn| {
         let comment = column.comment.clone().unwrap_or_default();
         vec![column.name.clone(), column.ty.clone(), comment]
     };

@@ -293,8 +293,8 @@ const NO_ADDRESS: &str = "records without data have `-` for an address: AND log_
 
 /// A projection's format says how a folder is named, not what a DATE is.
 const DATE_KEY: &str = "a partition column of type date holds values such as 2024-03-05; with \
-    another `projection.*.format`, such as yyyy/MM/dd, it is a string: PARTITIONED BY (day string), \
-    and WHERE day >= '2024/03/05'";
+    another `projection.*.format`, such as yyyy/MM/dd, it is a string: PARTITIONED BY (day \
+    string), and WHERE day >= '2024/03/05'";
 
 /// What every step gives.
 pub(super) type Checked<T> = Result<T, Fault>;

@@ -3,22 +3,17 @@
 //!
 //! A pair that is made is a real one: `ssh-keygen -y` reads it, and its fingerprint is what
 //! `openssl` says. Like an id it follows from the scenario's seed and the call alone, so that a
-//! replay gives the same; it protects nothing. Made are RSA pairs in PEM; imported are RSA and
-//! ED25519 ones.
+//! replay gives the same; it protects nothing. Made and imported are RSA and ED25519 pairs.
 
-mod encode;
-mod prime;
-mod rsa;
+mod material;
 
 use std::collections::BTreeMap;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use md5::Md5;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply, Tag, UnixTime};
 
@@ -28,6 +23,7 @@ use crate::error;
 use crate::realm::Realm;
 use crate::transaction::Transaction;
 use crate::view::{one, tags};
+use material::Public;
 
 /// The key pairs of all accounts and Regions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -44,6 +40,25 @@ pub(crate) struct KeyPair {
     public_key: SmolStr,
     created: UnixTime,
     tags: Vec<Tag>,
+}
+
+impl KeyPair {
+    fn new(
+        (id, name): (SmolStr, SmolStr),
+        public: Public,
+        created: UnixTime,
+        tags: Vec<Tag>,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            key_type: public.key_type,
+            fingerprint: public.fingerprint,
+            public_key: public.line,
+            created,
+            tags,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,27 +130,30 @@ pub(crate) struct CreateKeyPair {
 
 pub(crate) fn create_key_pair(tx: &mut Transaction<'_>, request: CreateKeyPair) -> Reply {
     check_name(tx, &request.key_name)?;
-    let wanted = (request.key_type, request.key_format);
-    if !matches!(wanted, (KeyType::Rsa, KeyFormat::Pem)) {
+    if let KeyFormat::Ppk = request.key_format {
         return Err(error::unsupported(
-            "wirelab makes RSA key pairs in PEM; others can be imported",
+            "wirelab writes key pairs as PEM, which puttygen converts to PPK",
         ));
     }
     let id = SmolStr::new(tx.new_text_id(KeyPairs::PREFIX));
-    let key = rsa::PrivateKey::generate(|number| tx.bits("key-pair", &format!("{id}/{number}")));
-    let pair = KeyPair {
-        fingerprint: encode::with_colons(&Sha1::digest(key.pkcs8())).into(),
-        public_key: encode::openssh(&key.public_blob(), &request.key_name).into(),
-        id,
-        name: request.key_name,
-        key_type: request.key_type,
-        created: tx.utc(),
-        tags: tx.tags_of(KeyPairs::TAG_TYPE)?,
-    };
+    let tags = tx.tags_of(KeyPairs::TAG_TYPE)?;
+    let name = request.key_name;
+    let (public, file) = material::make(request.key_type, &name, seed(tx, &id));
+    let pair = KeyPair::new((id, name), public, tx.utc(), tags);
     let mut shown = show(&pair);
-    shown["KeyMaterial"] = encode::pem("RSA PRIVATE KEY", &key.pkcs1()).into();
+    shown["KeyMaterial"] = file.into();
     insert(tx, pair);
     Ok(shown)
+}
+
+/// What a pair is made from.
+fn seed(tx: &Transaction<'_>, id: &str) -> [u8; 32] {
+    let mut seed = [0; 32];
+    for (at, part) in seed.chunks_mut(8).enumerate() {
+        let bits = tx.bits("key-pair", &format!("{id}/{at}"));
+        part.copy_from_slice(&bits.to_be_bytes());
+    }
+    seed
 }
 
 #[derive(Deserialize)]
@@ -148,29 +166,27 @@ pub(crate) struct ImportKeyPair {
 
 pub(crate) fn import_key_pair(tx: &mut Transaction<'_>, request: ImportKeyPair) -> Reply {
     check_name(tx, &request.key_name)?;
-    let text = encode::base64_octets(&request.public_key_material);
+    let text = base64_octets(&request.public_key_material);
     let text = text.and_then(|octets| String::from_utf8(octets).ok());
-    let text = text.ok_or_else(error::key_format)?;
-    let (key_type, blob) = encode::read_openssh(&text).ok_or_else(error::key_format)?;
-    let fingerprint = match key_type {
-        KeyType::Rsa => {
-            let key = rsa::public_key_info(&blob).ok_or_else(error::key_format)?;
-            encode::with_colons(&Md5::digest(&key))
-        }
-        KeyType::Ed25519 => STANDARD.encode(Sha256::digest(&blob)),
-    };
-    let pair = KeyPair {
-        id: tx.new_text_id(KeyPairs::PREFIX).into(),
-        public_key: encode::openssh_as(key_type, &blob, &request.key_name).into(),
-        name: request.key_name,
-        key_type,
-        fingerprint: fingerprint.into(),
-        created: tx.utc(),
-        tags: tx.tags_of(KeyPairs::TAG_TYPE)?,
-    };
+    let public = text.and_then(|text| material::read(&text, &request.key_name));
+    let public = public.ok_or_else(error::key_format)?;
+    let id = SmolStr::new(tx.new_text_id(KeyPairs::PREFIX));
+    let tags = tx.tags_of(KeyPairs::TAG_TYPE)?;
+    let pair = KeyPair::new((id, request.key_name), public, tx.utc(), tags);
     let shown = show(&pair);
     insert(tx, pair);
     Ok(shown)
+}
+
+/// Octets of base64 text, white space apart; padding may be there or not.
+fn base64_octets(text: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        NO_PAD.with_decode_allow_trailing_bits(true),
+    );
+    let letters = text.bytes().filter(|it| !it.is_ascii_whitespace());
+    let letters: Vec<_> = letters.take_while(|it| *it != b'=').collect();
+    LENIENT.decode(letters).ok()
 }
 
 fn check_name(tx: &Transaction<'_>, name: &str) -> Result<(), ApiError> {

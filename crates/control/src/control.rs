@@ -332,6 +332,9 @@ impl Control {
                 let question = transaction.question.take();
                 match result {
                     Ok(reply) => {
+                        if call.service == "iam" {
+                            ec2::heed_roles(&mut self.state, &self.config);
+                        }
                         reconcile::all(&mut self.state.resources);
                         self.remember(&arguments, caller, call, &reply);
                         let effective = self.effective_at(ids);

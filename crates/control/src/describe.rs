@@ -11,6 +11,7 @@ use crate::control::ControlConfig;
 use crate::error;
 use crate::kind::Kind;
 use crate::page::{start_of, token_of};
+use crate::quota::Quotas;
 use crate::realm::{self, Realm};
 use crate::state::State;
 
@@ -52,6 +53,12 @@ impl<'a> Reader<'a> {
     /// Account and Region of the caller.
     pub(crate) const fn realm(&self) -> &Realm {
         &self.realm
+    }
+
+    /// How many of each the caller may have.
+    pub(crate) fn quotas(&self) -> Quotas {
+        let raised = &self.state.service_quotas;
+        raised.applied(&self.config.quotas, &self.realm)
     }
 
     /// The resources of all accounts and Regions.

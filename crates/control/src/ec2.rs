@@ -10,6 +10,7 @@ pub(crate) mod default_vpc;
 mod dhcp_options;
 mod egress_only_internet_gateway;
 mod flow_log;
+mod flow_log_template;
 pub(crate) mod gateway_route_table;
 pub(crate) mod image;
 mod instance;
@@ -43,6 +44,7 @@ mod transit_gateway_peering;
 mod transit_gateway_route;
 mod transit_gateway_route_table;
 mod transit_gateway_vpc_attachment;
+mod volume;
 mod vpc;
 mod vpc_block;
 mod vpc_endpoint;
@@ -52,6 +54,7 @@ mod vpn_gateway;
 mod vpn_modification;
 mod vpn_tunnel;
 
+pub(crate) use flow_log::heed_roles;
 pub(crate) use network_insights::Insights;
 pub use network_insights::{Question, QuestionSource};
 pub(crate) use prefix_list::Versions;
@@ -207,6 +210,7 @@ operations! {
         transit_gateway_vpc_attachment::describe_transit_gateway_vpc_attachments,
         [DryRun Filters Pages];
     DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
+    DescribeVolumes Read volume::describe_volumes, [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
     DescribeVpcEndpointServices Read vpc_endpoint::describe_vpc_endpoint_services,
         [DryRun Filters Pages];
@@ -230,6 +234,7 @@ operations! {
     EnableTransitGatewayRouteTablePropagation Write transit_gateway_route_table::enable_propagation,
         [DryRun];
     EnableVgwRoutePropagation Write vpn_gateway::enable_propagation, [DryRun];
+    GetFlowLogsIntegrationTemplate Read flow_log_template::get_template, [DryRun];
     GetManagedPrefixListAssociations Read prefix_list::get_associations, [DryRun Pages];
     GetManagedPrefixListEntries Read prefix_list::get_entries, [DryRun Pages];
     GetTransitGatewayAttachmentPropagations Read

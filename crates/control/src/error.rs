@@ -34,6 +34,7 @@ pub(crate) fn of_service(service: &str, error: ApiError) -> ApiError {
         "athena" => "InvalidRequestException",
         "cloudtrail" => "InvalidParameterCombinationException",
         "iam" => "ValidationError",
+        "servicequotas" => "IllegalArgumentException",
         "ssm" => "ValidationException",
         _ => return error,
     };
@@ -63,7 +64,7 @@ errors! {
     // The request itself.
     unknown_service(service: &str) = "InvalidAction",
         "The service {service} is not simulated. Simulated: athena, cloudtrail, ec2, iam, \
-        logs, monitoring, route53, ssm";
+        logs, monitoring, route53, servicequotas, ssm";
     dry_run_operation() = "DryRunOperation",
         "Request would have succeeded, but DryRun flag is set.";
     idempotent_parameter_mismatch() = "IdempotentParameterMismatch",
@@ -199,6 +200,9 @@ errors! {
     no_such_change(id: &str) = "NoSuchChange", "A change with the specified change ID {id} does not exist.";
     invalid_domain_name(name: &str) = "InvalidDomainName", "{name} is not a valid domain name";
     invalid_input(message: impl Display) = "InvalidInput", "{message}";
+    zone_policy(name: &str) = "InvalidInput",
+        "wirelab does not simulate {name} of a resource record set: routing is simple, and there are \
+        no health checks";
     zone_vpc_not_found(vpc: impl Display) = "InvalidVPCId",
         "The VPC: {vpc} that you provided is not authorized to make the association, or does not exist.";
     hosted_zone_exists(reference: &str) = "HostedZoneAlreadyExists",
@@ -273,6 +277,14 @@ errors! {
     // Interfaces, addresses, instances.
     image_malformed(id: &str) = "InvalidAMIID.Malformed",
         "Invalid id: \"{id}\" (expecting \"ami-...\")";
+    volume_not_found(id: &str) = "InvalidVolume.NotFound", "The volume '{id}' does not exist.";
+    image_parameter(name: &str) = "InvalidParameterValue",
+        "The SSM parameter {name} does not exist or holds no image";
+    image_architecture(of_type: &str, of_image: &str) = "InvalidParameterValue",
+        "The architecture '{of_type}' of the specified instance type does not match the architecture \
+        '{of_image}' of the specified AMI. Specify an instance type and an AMI that have matching \
+        architectures, and try again.";
+    user_data_limit() = "InvalidParameterValue", "User data is limited to 16384 bytes";
     no_free_address(subnet: impl Display) = "InsufficientFreeAddressesInSubnet",
         "There are not enough free addresses in subnet '{subnet}' to satisfy the requested number \
         of instances.";
@@ -342,6 +354,12 @@ errors! {
     trail_name(name: &str) = "InvalidTrailNameException",
         "Trail name {name} must be 3 to 128 letters, digits, periods, underscores and dashes.";
     no_trail(name: &str) = "TrailNotFoundException", "Unknown trail: {name}";
+    no_quota() = "NoSuchResourceException", "The specified resource does not exist.";
+    quota_page() = "InvalidPaginationTokenException", "Invalid pagination token.";
+    quota_not_higher(now: usize) = "IllegalArgumentException",
+        "You must provide a quota value greater than the current quota value of {now}";
+    quota_too_high(most: usize) = "IllegalArgumentException",
+        "The desired value is more than can be had here: {most}";
     no_alarm(names: &str) = "ResourceNotFound", "The alarm does not exist: {names}";
     alarm_validation(message: impl Display) = "ValidationError", "{message}";
     alarm_format(message: impl Display) = "InvalidFormat", "{message}";

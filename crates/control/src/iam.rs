@@ -2,12 +2,16 @@
 //! that of flow logs which deliver to CloudWatch Logs (Amazon VPC User Guide, "IAM role for
 //! publishing flow logs to CloudWatch Logs").
 //!
-//! Roles and their policies are kept and shown. What they allow is not evaluated: every caller may
-//! do everything in its account, any role may be assumed, and a flow log delivers whatever its role
-//! says. IAM is one for all Regions, so roles are of an account.
+//! Roles and their policies are kept and shown. One thing of what they allow is heeded: whether a
+//! flow log may put its role on and write with it (`delivery`). In all else every caller may do
+//! everything in its account, and any role may be assumed. IAM is one for all Regions, so roles are
+//! of an account.
 
+mod delivery;
 mod policy;
 mod role;
+
+pub(crate) use delivery::lets_flow_logs_write;
 
 use std::collections::BTreeMap;
 
@@ -32,9 +36,13 @@ operations! {
     GetRole Read role::get, [];
     GetRolePolicy Read policy::get, [];
     ListAttachedRolePolicies Read policy::list_attached, [];
+    ListInstanceProfilesForRole Read role::list_instance_profiles, [];
     ListRolePolicies Read policy::list, [];
+    ListRoleTags Read role::list_tags, [];
     ListRoles Read role::list, [];
     PutRolePolicy Write policy::put, [];
+    TagRole Write role::tag, [];
+    UntagRole Write role::untag, [];
     UpdateAssumeRolePolicy Write role::update_trust, [];
 }
 

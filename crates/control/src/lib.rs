@@ -43,6 +43,7 @@ mod realm;
 mod reconcile;
 mod request;
 mod route53;
+mod service_quotas;
 mod signature;
 mod ssm;
 mod state;

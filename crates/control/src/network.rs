@@ -87,15 +87,32 @@ pub(crate) fn mac_address(tx: &Transaction<'_>, interface: &NetworkInterfaceId) 
     format_smolstr!("02:{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}")
 }
 
-/// The letters of the Region's simulated zones.
-const ZONES: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
+/// The zones of Regions that have not just a, b and c (AWS Regions and Availability Zones, "AWS
+/// Availability Zones"): their letters, each with the number of its id. Zones that are closed to
+/// new accounts are left out. In AWS the pairing differs from account to account in old Regions;
+/// here it is the same for all.
+const ZONES: [(&str, &[(char, u8)]); 6] = [
+    (
+        "us-east-1",
+        &[('a', 1), ('b', 2), ('c', 3), ('d', 4), ('e', 5), ('f', 6)],
+    ),
+    ("us-west-1", &[('a', 1), ('c', 3)]),
+    ("us-west-2", &[('a', 1), ('b', 2), ('c', 3), ('d', 4)]),
+    ("ca-central-1", &[('a', 1), ('b', 2), ('d', 4)]),
+    ("ap-northeast-1", &[('a', 4), ('c', 1), ('d', 2)]),
+    ("ap-northeast-2", &[('a', 1), ('b', 2), ('c', 3), ('d', 4)]),
+];
 
-/// Names and ids of the Region's zones: `us-east-1a`, `use1-az1`. In AWS the pairing differs from
-/// account to account; here letter and number agree.
+/// Those of all other Regions.
+const THREE: &[(char, u8)] = &[('a', 1), ('b', 2), ('c', 3)];
+
+/// Names and ids of the Region's zones: `us-east-1a`, `use1-az1`.
 pub(crate) fn zones(region: &str) -> impl Iterator<Item = (SmolStr, SmolStr)> + use<> {
     let short = short_region(region);
+    let known = ZONES.iter().find(|(name, _)| *name == region);
+    let zones = known.map_or(THREE, |(_, zones)| *zones);
     let region = SmolStr::new(region);
-    ZONES.iter().zip(1..).map(move |(letter, number)| {
+    zones.iter().map(move |(letter, number)| {
         let name = format_smolstr!("{region}{letter}");
         (name, format_smolstr!("{short}-az{number}"))
     })
@@ -119,6 +136,20 @@ fn short_region(region: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn regions_have_the_zones_that_aws_has() {
+        for (region, names) in [
+            ("us-east-1", "a1 b2 c3 d4 e5 f6"),
+            ("us-west-1", "a1 c3"),
+            ("eu-west-1", "a1 b2 c3"),
+            ("ap-northeast-1", "a4 c1 d2"),
+        ] {
+            let last = |text: SmolStr| text.chars().last().unwrap_or_default();
+            let zones = zones(region).map(|(name, id)| format!("{}{}", last(name), last(id)));
+            assert_eq!(zones.collect::<Vec<_>>().join(" "), names, "{region}");
+        }
+    }
 
     #[test]
     fn zone_ids_shorten_the_region_as_amazon_does() {

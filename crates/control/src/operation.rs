@@ -8,9 +8,12 @@ use wirelab_model::{ApiError, Reply};
 
 use crate::arguments::Common;
 use crate::describe::Reader;
+use crate::request::Lack;
 use crate::signature::{self, ParameterKind};
 use crate::transaction::Transaction;
-use crate::{athena, cloudtrail, cloudwatch, ec2, error, iam, logs, request, route53, ssm};
+use crate::{
+    athena, cloudtrail, cloudwatch, ec2, error, iam, logs, request, route53, service_quotas, ssm,
+};
 
 /// One API operation.
 pub struct Operation {
@@ -19,6 +22,7 @@ pub struct Operation {
     pub(crate) common: &'static [Common],
     pub(crate) fields: fn() -> &'static [&'static str],
     pub(crate) signature: fn() -> Vec<ParameterKind>,
+    pub(crate) lack: fn(Map<String, Value>) -> Lack,
     pub(crate) handler: Handler,
 }
 
@@ -40,6 +44,24 @@ impl Operation {
     #[must_use]
     pub fn kinds(&self) -> Vec<ParameterKind> {
         (self.signature)()
+    }
+
+    /// The first of a call's parameters that the operation does not take, with its full path:
+    /// `ChangeBatch.Changes[0].Comment`.
+    #[must_use]
+    pub fn unknown(&self, parameters: &Map<String, Value>) -> Option<String> {
+        let known = self.parameters();
+        let mut names = parameters.keys();
+        if let Some(name) = names.find(|name| !known.contains(&name.as_str())) {
+            return Some(name.clone());
+        }
+        let own = parameters.iter();
+        let own = own.filter(|(name, _)| (self.fields)().contains(&name.as_str()));
+        let own = own.map(|(name, value)| (name.clone(), value.clone()));
+        match (self.lack)(own.collect()) {
+            Lack::Unknown(name) => Some(name),
+            _ => None,
+        }
     }
 
     /// Whether the operation changes nothing.
@@ -71,6 +93,20 @@ pub(crate) const fn write_request<R: DeserializeOwned>(
     request::fields::<R>
 }
 
+/// What keeps parameters from being the request of a handler that reads.
+pub(crate) const fn read_lack<R: DeserializeOwned>(
+    _: fn(&Reader<'_>, R) -> Reply,
+) -> fn(Map<String, Value>) -> Lack {
+    request::lack::<R>
+}
+
+/// As [`read_lack`], for a handler that changes something.
+pub(crate) const fn write_lack<R: DeserializeOwned>(
+    _: fn(&mut Transaction<'_>, R) -> Reply,
+) -> fn(Map<String, Value>) -> Lack {
+    request::lack::<R>
+}
+
 /// The kinds of the request type's fields.
 pub(crate) const fn read_signature<R: DeserializeOwned>(
     _: fn(&Reader<'_>, R) -> Reply,
@@ -94,6 +130,7 @@ macro_rules! operations {
             common: &[$($common),*],
             fields: operations!(@fields $kind $handler),
             signature: operations!(@signature $kind $handler),
+            lack: operations!(@lack $kind $handler),
             handler: Handler::$kind(|context, parameters| {
                 $handler(context, request::read(parameters)?)
             }),
@@ -103,11 +140,13 @@ macro_rules! operations {
     (@fields Write $handler:path) => { write_request($handler) };
     (@signature Read $handler:path) => { read_signature($handler) };
     (@signature Write $handler:path) => { write_signature($handler) };
+    (@lack Read $handler:path) => { crate::operation::read_lack($handler) };
+    (@lack Write $handler:path) => { crate::operation::write_lack($handler) };
 }
 pub(crate) use operations;
 
 /// Services and their operations, sorted by name.
-pub(crate) const SERVICES: [(&str, &[Operation]); 8] = [
+pub(crate) const SERVICES: [(&str, &[Operation]); 9] = [
     ("athena", athena::OPERATIONS),
     ("cloudtrail", cloudtrail::OPERATIONS),
     ("ec2", ec2::OPERATIONS),
@@ -115,6 +154,7 @@ pub(crate) const SERVICES: [(&str, &[Operation]); 8] = [
     ("logs", logs::OPERATIONS),
     ("monitoring", cloudwatch::OPERATIONS),
     ("route53", route53::OPERATIONS),
+    ("servicequotas", service_quotas::OPERATIONS),
     ("ssm", ssm::OPERATIONS),
 ];
 

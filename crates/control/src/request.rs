@@ -39,6 +39,8 @@ pub(crate) enum Lack {
     Nothing,
     /// This parameter, with its full path.
     Missing(String),
+    /// That there is no such parameter, with its full path.
+    Unknown(String),
     /// Something else.
     Wrong,
 }
@@ -52,6 +54,7 @@ pub(crate) fn lack<T: DeserializeOwned>(parameters: Map<String, Value>) -> Lack 
     match T::deserialize(root) {
         Ok(_) => Lack::Nothing,
         Err(RequestError::Missing { name }) => Lack::Missing(name),
+        Err(RequestError::Unknown { name, .. }) => Lack::Unknown(name),
         Err(_) => Lack::Wrong,
     }
 }

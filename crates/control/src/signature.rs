@@ -52,7 +52,7 @@ fn required<T: DeserializeOwned>(fields: &[&'static str]) -> Vec<&'static str> {
             match request::lack::<T>(given.clone()) {
                 Lack::Nothing => true,
                 Lack::Missing(next) => !next.starts_with(&name),
-                Lack::Wrong => false,
+                Lack::Unknown(_) | Lack::Wrong => false,
             }
         });
         if fitting.is_none() {

@@ -22,6 +22,7 @@ use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
 use crate::iam::Iam;
 use crate::logs::Logs;
 use crate::realm::{Realm, Realms};
+use crate::service_quotas::ServiceQuotas;
 use crate::timer::Timers;
 
 /// The control plane's memory.
@@ -80,6 +81,8 @@ pub(crate) struct State {
     pub(crate) cloudtrail: Arc<CloudTrail>,
     /// IAM's.
     pub(crate) iam: Arc<Iam>,
+    /// Service Quotas'.
+    pub(crate) service_quotas: Arc<ServiceQuotas>,
 }
 
 impl State {
@@ -101,6 +104,11 @@ impl State {
     /// IAM's, to be changed.
     pub(crate) fn iam_mut(&mut self) -> &mut Iam {
         Arc::make_mut(&mut self.iam)
+    }
+
+    /// Service Quotas', to be changed.
+    pub(crate) fn service_quotas_mut(&mut self) -> &mut ServiceQuotas {
+        Arc::make_mut(&mut self.service_quotas)
     }
 
     /// CloudWatch's, to be changed.

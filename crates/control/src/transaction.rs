@@ -11,6 +11,7 @@ use crate::control::{CallIds, ControlConfig};
 use crate::ec2::{self, Question};
 use crate::error;
 use crate::kind::Kind;
+use crate::quota::Quotas;
 use crate::realm::{self, Realm};
 use crate::state::State;
 use crate::timer::{self, Transition};
@@ -57,6 +58,12 @@ impl<'a> Transaction<'a> {
     /// Account and Region of the caller.
     pub(crate) const fn realm(&self) -> &Realm {
         &self.realm
+    }
+
+    /// How many of each the caller may have.
+    pub(crate) fn quotas(&self) -> Quotas {
+        let raised = &self.state.service_quotas;
+        raised.applied(&self.config.quotas, &self.realm)
     }
 
     /// The resources of all accounts and Regions.

@@ -24,8 +24,8 @@ pub use address::Address;
 pub use dhcp_options::{DhcpConfiguration, DhcpOptions};
 pub use egress_only_internet_gateway::EgressOnlyInternetGateway;
 pub use flow_log::{
-    DestinationOptions, FlowLog, FlowLogFileFormat, LogDestinationType, TagFieldResource,
-    TagFieldSpecification, TrafficType,
+    DeliverLogsStatus, DestinationOptions, FlowLog, FlowLogFileFormat, LogDestinationType,
+    TagFieldResource, TagFieldSpecification, TrafficType,
 };
 pub use hosted_zone::{AliasTarget, HostedZone, RecordSet, RecordSetType, ZoneVpc};
 pub use instance::{HttpTokens, Instance, InstanceState, MetadataOptions, NitroGeneration};

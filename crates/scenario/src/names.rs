@@ -1,6 +1,7 @@
 //! The names an author gave, and the ids that stand for them in this run.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,7 +29,8 @@ impl Names {
     pub fn and<'a>(&self, made: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>) -> Self {
         let mut found: BTreeMap<String, Option<&str>> = BTreeMap::new();
         for (kind, id, name) in made {
-            if !self.names.contains_key(id) && is_word(name) {
+            let is_taken = kind == "instance" && name == "internet";
+            if !self.names.contains_key(id) && is_word(name) && !is_taken {
                 let known = found.entry(format!("{kind}.{name}"));
                 known.and_modify(|it| *it = None).or_insert(Some(id));
             }
@@ -139,10 +141,12 @@ fn kinds(parameter: &str) -> Vec<String> {
     kinds.iter().map(|kind| (*kind).to_owned()).collect()
 }
 
-/// Whether something can be called by it on a command line.
+/// Whether something can be called by it on a command line: it is one word, and neither an option
+/// nor an address.
 fn is_word(name: &str) -> bool {
     let fits = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_' | '/');
-    !name.is_empty() && name.chars().all(fits)
+    let is_other = name.starts_with('-') || name.parse::<IpAddr>().is_ok();
+    !name.is_empty() && name.chars().all(fits) && !is_other
 }
 
 /// `network_acl` for `NetworkAcl`.
@@ -169,6 +173,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn tags_that_would_be_taken_for_something_else_are_no_names() {
+        let names = Names::default().and([
+            ("instance", "i-1", "web"),
+            ("instance", "i-2", "-rf"),
+            ("instance", "i-3", "10.0.0.9"),
+            ("instance", "i-4", "internet"),
+            ("internet_gateway", "igw-1", "internet"),
+        ]);
+        let named = ["i-1", "i-2", "i-3", "i-4", "igw-1"].map(|id| names.name_of(id));
+        let wanted = [
+            Some("instance.web"),
+            None,
+            None,
+            None,
+            Some("internet_gateway.internet"),
+        ];
+        assert_eq!(named, wanted);
+    }
 
     #[test]
     fn a_parameter_takes_a_name_alone_where_one_resource_of_its_kinds_has_it() {

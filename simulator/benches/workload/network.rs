@@ -389,6 +389,7 @@ impl Network {
                 log_group_name: Some("flows".into()),
                 log_destination: None,
                 deliver_logs_permission_arn: None,
+                deliver_logs_status: DeliverLogsStatus::Success,
                 log_format: String::new(),
                 max_aggregation_interval: 60,
                 destination_options: None,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::{
-    FlowLog, FlowLogId, FlowMetadata, LogDestinationType, NetworkInterface, NetworkInterfaceId,
-    NitroGeneration, Observation, Place, Resources, SimDuration, SimTime, Stream, TrafficType,
-    UnixTime,
+    DeliverLogsStatus, FlowLog, FlowLogId, FlowMetadata, LogDestinationType, NetworkInterface,
+    NetworkInterfaceId, NitroGeneration, Observation, Place, Resources, SimDuration, SimTime,
+    Stream, TrafficType, UnixTime,
 };
 
 use super::metadata::metadata;
@@ -278,6 +278,7 @@ fn subscriptions(
     ];
     let mut wanted: BTreeMap<u32, Vec<_>> = BTreeMap::new();
     let logs = resources.flow_logs.values();
+    let logs = logs.filter(|log| log.deliver_logs_status == DeliverLogsStatus::Success);
     for log in logs.filter(|log| ids.contains(&log.resource_id.as_str())) {
         let interval = interval(log, interface, resources);
         wanted.entry(interval).or_default().push(Subscription {

@@ -1,8 +1,8 @@
 //! Windows, delivery and kinds of records.
 
 use wirelab_model::{
-    FlowAction, FlowLog, FlowLogId, LogDestinationType, LogStatus, SimDuration, TrafficType,
-    UnixTime,
+    DeliverLogsStatus, FlowAction, FlowLog, FlowLogId, LogDestinationType, LogStatus, SimDuration,
+    TrafficType, UnixTime,
 };
 
 use crate::testing::{ACK, Bench, Net, SYN, tcp};
@@ -83,12 +83,42 @@ fn s3_log() -> FlowLog {
         log_group_name: None,
         log_destination: Some("arn:aws:s3:::bucket".into()),
         deliver_logs_permission_arn: None,
+        deliver_logs_status: DeliverLogsStatus::Success,
         log_format: "${interface-type} ${srcaddr}".into(),
         max_aggregation_interval: 60,
         destination_options: None,
         tag_field_specifications: Vec::new(),
         creation_time: UnixTime::default(),
         tags: Vec::new(),
+    }
+}
+
+#[test]
+fn a_log_whose_role_may_not_write_loses_what_comes_until_it_may() {
+    let mut net = net();
+    let mut bench = net.build();
+    let packets_with = |net: &mut Net, bench: &mut Bench, deliver_logs_status| {
+        let log = FlowLog {
+            deliver_logs_status,
+            ..s3_log()
+        };
+        bench.change(net.put(log));
+        let before = bench.records.len();
+        for _ in 0..30 {
+            bench.send("eni-x", tcp(("10.0.1.5", 1000), ("10.0.1.6", 80), ACK, 10));
+        }
+        bench.wait(900);
+        let new = bench.records[before..].iter();
+        let new = new.filter(|it| it.flow_log.as_str() == "fl-s3");
+        new.filter_map(|it| Some(it.record.flow.as_ref()?.packets))
+            .sum::<u64>()
+    };
+    for (status, packets) in [
+        (DeliverLogsStatus::Failed, 0),
+        (DeliverLogsStatus::Success, 60),
+        (DeliverLogsStatus::Failed, 0),
+    ] {
+        assert_eq!(packets_with(&mut net, &mut bench, status), packets);
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn describe_account_attributes(
     reader: &Reader<'_>,
     request: DescribeAccountAttributes,
 ) -> Reply {
-    let quotas = &reader.config.quotas;
+    let quotas = &reader.quotas();
     let default_vpc = reader.each::<Vpc>().find(|it| it.is_default);
     let default_vpc = default_vpc.map(|it| it.vpc_id.to_string());
     let attributes: [(&str, String); 6] = [

@@ -29,7 +29,7 @@ pub(crate) fn allocate_address(tx: &mut Transaction<'_>, request: AllocateAddres
             "addresses are allocated for use in a VPC, with the domain vpc",
         ));
     }
-    if tx.each::<Address>().count() >= tx.config.quotas.addresses && !tx.is_structural() {
+    if tx.each::<Address>().count() >= tx.quotas().addresses && !tx.is_structural() {
         return Err(error::address_limit());
     }
     let allocation_id = tx.new_id::<Address>();

@@ -60,7 +60,7 @@ pub(crate) fn create_customer_gateway(
     if let Some(known) = mine.iter().find(is_it) {
         return Ok(json!({ "CustomerGateway": show(known) }));
     }
-    if mine.len() >= tx.config.quotas.customer_gateways {
+    if mine.len() >= tx.quotas().customer_gateways {
         return Err(error::customer_gateway_limit());
     }
     let gateway = CustomerGateway {

@@ -22,7 +22,7 @@ pub(crate) fn create_egress_only_internet_gateway(
 ) -> Reply {
     tx.get::<Vpc>(&request.vpc_id)?;
     let of_vpc = |it: &EgressOnlyInternetGateway| it.vpc_id == request.vpc_id;
-    let quota = tx.config.quotas.egress_only_internet_gateways;
+    let quota = tx.quotas().egress_only_internet_gateways;
     let all = tx.each::<EgressOnlyInternetGateway>().count();
     if all >= quota || tx.each::<EgressOnlyInternetGateway>().any(of_vpc) {
         return Err(error::egress_only_internet_gateway_limit(&request.vpc_id));

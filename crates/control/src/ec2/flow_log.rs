@@ -1,17 +1,20 @@
 //! Flow logs (Amazon EC2 API Reference: `CreateFlowLogs` and its kin; Amazon VPC User Guide, "Flow
 //! log records"). A flow log cannot be changed once made.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
 use crate::clock::iso8601;
+use crate::control::ControlConfig;
 use crate::describe::{Field, Reader};
-use crate::error;
-use crate::logs;
+use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{maybe, one, tags, word};
+use crate::{error, iam, logs};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -19,7 +22,7 @@ pub(crate) struct CreateFlowLogs {
     resource_ids: Vec<SmolStr>,
     resource_type: ResourceType,
     traffic_type: TrafficType,
-    log_destination_type: Option<LogDestinationType>,
+    log_destination_type: Option<DestinationType>,
     log_group_name: Option<SmolStr>,
     log_destination: Option<SmolStr>,
     deliver_logs_permission_arn: Option<SmolStr>,
@@ -28,6 +31,15 @@ pub(crate) struct CreateFlowLogs {
     destination_options: Option<DestinationOptions>,
     #[serde(default)]
     tag_field_specifications: Vec<TagFieldSpecification>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum DestinationType {
+    #[default]
+    CloudWatchLogs,
+    S3,
+    KinesisDataFirehose,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -89,6 +101,7 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
             log_group_name: destination.group.clone(),
             log_destination: destination.arn.clone(),
             deliver_logs_permission_arn: destination.role.clone(),
+            deliver_logs_status: status(destination.role.as_deref(), tx.state, tx.config),
             log_format: log_format.clone(),
             max_aggregation_interval: interval,
             destination_options: destination.options,
@@ -104,6 +117,33 @@ pub(crate) fn create_flow_logs(tx: &mut Transaction<'_>, request: CreateFlowLogs
         tx.put(flow_log);
     }
     Ok(json!({ "FlowLogIds": made, "Unsuccessful": unsuccessful }))
+}
+
+/// Whether records come where they belong: the role of a log in CloudWatch Logs must be there, let
+/// the service of flow logs put it on, and allow it to write (Amazon VPC User Guide, "IAM role for
+/// publishing flow logs to CloudWatch Logs").
+fn status(role: Option<&str>, state: &State, config: &ControlConfig) -> DeliverLogsStatus {
+    match role.is_none_or(|arn| iam::lets_flow_logs_write(arn, state, config)) {
+        true => DeliverLogsStatus::Success,
+        false => DeliverLogsStatus::Failed,
+    }
+}
+
+/// Brings all flow logs in step with what their roles may do now.
+pub(crate) fn heed_roles(state: &mut State, config: &ControlConfig) {
+    let logs = state.resources.flow_logs.values();
+    let logs = logs.map(|log| {
+        let role = log.deliver_logs_permission_arn.as_deref();
+        (Arc::clone(log), status(role, state, config))
+    });
+    let changed = logs.filter(|(log, now)| log.deliver_logs_status != *now);
+    for (mut log, now) in changed.collect::<Vec<_>>() {
+        Arc::make_mut(&mut log).deliver_logs_status = now;
+        state
+            .resources
+            .flow_logs
+            .insert(log.flow_log_id.clone(), log);
+    }
 }
 
 fn is_same(one: &FlowLog, other: &FlowLog) -> bool {
@@ -123,12 +163,12 @@ fn failed(resource_id: &str, error: &ApiError) -> Value {
 
 impl CreateFlowLogs {
     fn destination(&self, tx: &Transaction<'_>) -> Result<Destination, ApiError> {
-        let kind = self
-            .log_destination_type
-            .unwrap_or(LogDestinationType::CloudWatchLogs);
-        match kind {
-            LogDestinationType::CloudWatchLogs => self.log_group(tx),
-            LogDestinationType::S3 => self.bucket(),
+        match self.log_destination_type.unwrap_or_default() {
+            DestinationType::CloudWatchLogs => self.log_group(tx),
+            DestinationType::S3 => self.bucket(),
+            DestinationType::KinesisDataFirehose => Err(error::unsupported(
+                "wirelab delivers flow logs to cloud-watch-logs and s3, and simulates no Firehose",
+            )),
         }
     }
 
@@ -298,19 +338,17 @@ const FIELDS: &[Field<FlowLog>] = &[
         one(word(it.log_destination_type))
     }),
     ("log-group-name", |it, _| maybe(it.log_group_name.as_ref())),
-    ("deliver-log-status", |_, _| one("SUCCESS")),
+    ("deliver-log-status", |it, _| {
+        one(word(it.deliver_logs_status))
+    }),
 ];
 
 pub(crate) fn describe_flow_logs(reader: &Reader<'_>, request: DescribeFlowLogs) -> Reply {
-    reader.describe("FlowLogs", &request.flow_log_ids, FIELDS, |it| {
-        show(it, reader)
-    })
+    reader.describe("FlowLogs", &request.flow_log_ids, FIELDS, show)
 }
 
-/// `DeliverLogsStatus` is there once something was delivered.
-fn show(flow_log: &FlowLog, reader: &Reader<'_>) -> Value {
-    let mut streams = reader.state.flow_log_streams.iter();
-    let delivered = streams.any(|(id, _)| *id == flow_log.flow_log_id);
+fn show(flow_log: &FlowLog) -> Value {
+    let has_failed = flow_log.deliver_logs_status == DeliverLogsStatus::Failed;
     json!({
         "FlowLogId": flow_log.flow_log_id,
         "FlowLogStatus": "ACTIVE",
@@ -320,7 +358,8 @@ fn show(flow_log: &FlowLog, reader: &Reader<'_>) -> Value {
         "LogGroupName": flow_log.log_group_name,
         "LogDestination": flow_log.log_destination,
         "DeliverLogsPermissionArn": flow_log.deliver_logs_permission_arn,
-        "DeliverLogsStatus": delivered.then_some("SUCCESS"),
+        "DeliverLogsStatus": flow_log.deliver_logs_status,
+        "DeliverLogsErrorMessage": has_failed.then_some("Access error"),
         "LogFormat": flow_log.log_format,
         "MaxAggregationInterval": flow_log.max_aggregation_interval,
         "DestinationOptions": flow_log.destination_options,

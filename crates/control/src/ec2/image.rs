@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
-use wirelab_model::{IdSource, IdSpace, Reply, Resources};
+use wirelab_model::{ApiError, IdSource, IdSpace, Reply, Resources};
 
 use crate::describe::{Field, Reader};
+use crate::ec2::instance_type::architecture;
 use crate::error;
 use crate::view::one;
 
@@ -142,7 +143,8 @@ pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
 
 pub(crate) fn describe_images(reader: &Reader<'_>, request: DescribeImages) -> Reply {
     reader.check_filters(FIELDS)?;
-    let mut images: Vec<Image> = PUBLIC.iter().map(|it| of_region(it, reader)).collect();
+    let of_region = |it| of_region(it, reader.region());
+    let mut images: Vec<Image> = PUBLIC.iter().map(of_region).collect();
     for id in &request.image_ids {
         if !id.starts_with("ami-") || id.len() == 4 {
             return Err(error::image_malformed(id));
@@ -177,19 +179,48 @@ pub(crate) fn describe_images(reader: &Reader<'_>, request: DescribeImages) -> R
 
 /// Public parameters of Systems Manager that hold images' ids: name, id, when the image was made.
 pub(crate) fn parameters(reader: &Reader<'_>) -> Vec<(&'static str, SmolStr, &'static str)> {
-    let all = PUBLIC.iter().map(|it| (it, of_region(it, reader)));
-    all.map(|(it, image)| (it.parameter, image.id, it.created))
-        .collect()
+    let all = PUBLIC.iter();
+    all.map(|it| {
+        let image = of_region(it, reader.region());
+        (it.parameter, image.id, it.created)
+    })
+    .collect()
+}
+
+/// The image that an instance is to be launched from: `id`, or what the parameter has that
+/// `resolve:ssm:` names (EC2 User Guide, "Reference AMIs using Systems Manager parameters").
+///
+/// # Errors
+/// No such parameter; an image for processors that the type does not have.
+pub(crate) fn resolved(id: &str, region: &str, instance_type: &str) -> Result<SmolStr, ApiError> {
+    let mut images = PUBLIC.iter().map(|it| of_region(it, region));
+    let found = match id.strip_prefix("resolve:ssm:") {
+        Some(name) => {
+            // A version or a label may follow: there is one.
+            let name = name.split(':').next().unwrap_or_default();
+            let found = images.find(|it| it.public.parameter == name);
+            Some(found.ok_or_else(|| error::image_parameter(name))?)
+        }
+        None => images.find(|it| it.id == id),
+    };
+    let Some(image) = found else {
+        return Ok(id.into());
+    };
+    let (wanted, is) = (image.public.architecture, architecture(instance_type));
+    match wanted == is {
+        true => Ok(image.id),
+        false => Err(error::image_architecture(is, wanted)),
+    }
 }
 
 /// Its id differs from Region to Region.
-fn of_region(public: &'static Public, reader: &Reader<'_>) -> Image {
+fn of_region(public: &'static Public, region: &str) -> Image {
     let space = IdSpace {
         scenario: "public images".into(),
         names_seed: 0,
     };
     let name = IdSource::Named(public.name);
-    let hex = space.hex17(public.owner, reader.region(), "ami", &name);
+    let hex = space.hex17(public.owner, region, "ami", &name);
     Image {
         id: format_smolstr!("ami-{hex}"),
         public,

@@ -15,11 +15,13 @@ use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
-use crate::ec2::instance_attribute::{Attributes, ShutdownBehavior};
+use crate::ec2::instance_attribute::{self, Attributes, ShutdownBehavior};
 use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
 use crate::ec2::metadata_options::MetadataRequest;
 use crate::ec2::network_interface::{self, AddressRequest, NewInterface};
-use crate::ec2::{default_vpc, instance_state, instance_type, interface_attachment, key_pair};
+use crate::ec2::{
+    default_vpc, image, instance_state, instance_type, interface_attachment, key_pair,
+};
 use crate::error;
 use crate::state::Launch;
 use crate::transaction::Transaction;
@@ -170,6 +172,8 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
     {
         key_pair::require(tx, name)?;
     }
+    instance_attribute::check_user_data(request.user_data.as_deref())?;
+    let image_id = request.image(tx)?;
     let interfaces = request.interfaces(tx)?;
     // Volumes are not simulated, and neither are their tags.
     tx.tags_of("volume")?;
@@ -180,7 +184,7 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
         let launch = Launch {
             reservation_id: reservation_id.clone(),
             index,
-            image_id: request.image_id.clone(),
+            image_id: image_id.clone(),
             key_name: request.key_name.clone(),
             user_data: request.user_data.clone(),
             attributes: request.attributes(&tx.owner),
@@ -205,6 +209,15 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
 }
 
 impl RunInstances {
+    /// What a scenario's machines are launched from is not told.
+    fn image(&self, tx: &Transaction<'_>) -> Result<Option<SmolStr>, ApiError> {
+        let kind = self.instance_type.as_deref();
+        let kind = kind.unwrap_or(InstanceType::DEFAULT);
+        let id = self.image_id.as_ref();
+        id.map(|id| image::resolved(id, &tx.region, kind))
+            .transpose()
+    }
+
     fn attributes(&self, account: &str) -> Attributes {
         let profile = self.iam_instance_profile.as_ref();
         Attributes {

@@ -11,8 +11,8 @@ use wirelab_model::*;
 
 use crate::describe::Reader;
 use crate::ec2::image::ROOT_DEVICE;
-use crate::ec2::instance_type;
 use crate::ec2::network_interface::{checked_groups, show_groups};
+use crate::ec2::{instance_type, volume};
 use crate::error;
 use crate::request::{Flag, Text};
 use crate::state::State;
@@ -93,7 +93,7 @@ fn show(attribute: Attribute, instance: &Instance, state: &State) -> (&'static s
     let primary = primary.and_then(|id| interfaces.get(id));
     let value = |value: Value| json!({ "Value": value });
     match attribute {
-        Attribute::BlockDeviceMapping => ("BlockDeviceMappings", json!([])),
+        Attribute::BlockDeviceMapping => ("BlockDeviceMappings", volume::mappings(instance)),
         Attribute::DisableApiStop => ("DisableApiStop", value(kept.disable_api_stop.into())),
         Attribute::DisableApiTermination => (
             "DisableApiTermination",
@@ -278,13 +278,28 @@ fn keep(tx: &mut Transaction<'_>, instance: &Instance, change: Change) -> Result
         Change::DisableApiStop(flag) => kept.disable_api_stop = flag,
         Change::DisableApiTermination(flag) => kept.disable_api_termination = flag,
         Change::ShutdownBehavior(behavior) => kept.shutdown_behavior = behavior,
-        Change::UserData(text) => kept.user_data = text,
+        Change::UserData(text) => {
+            check_user_data(text.as_deref())?;
+            kept.user_data = text;
+        }
         Change::EbsOptimized(flag) => kept.ebs_optimized = flag,
         Change::SourceDestCheck(_) | Change::InstanceType(_) | Change::Groups(_) => {
             unreachable!("the network's")
         }
     }
     Ok(())
+}
+
+/// User data has at most 16 KiB before it is written in base64 (EC2 User Guide, "Run commands when
+/// you launch an EC2 instance with user data input").
+pub(crate) fn check_user_data(text: Option<&str>) -> Result<(), ApiError> {
+    const AT_MOST: usize = 16 << 10;
+    let letters = text.unwrap_or_default().bytes();
+    let letters = letters.filter(|it| !it.is_ascii_whitespace() && *it != b'=');
+    match letters.count() * 3 / 4 > AT_MOST {
+        true => Err(error::user_data_limit()),
+        false => Ok(()),
+    }
 }
 
 fn change_type(

@@ -9,7 +9,7 @@ use wirelab_model::*;
 use crate::describe::{Field, Reader};
 use crate::error;
 use crate::transaction::Transaction;
-use crate::view::one;
+use crate::view::{each, one};
 
 /// The type called `name`.
 ///
@@ -80,14 +80,10 @@ impl Named {
         }
     }
 
-    /// Arm's families have a `g` behind their generation: `m7g`, `c6gn`.
-    fn architecture(&self) -> &'static str {
-        let family = self.name.split('.').next().unwrap_or_default();
-        let behind = family.trim_start_matches(|it: char| it.is_ascii_lowercase());
-        let behind = behind.trim_start_matches(|it: char| it.is_ascii_digit());
-        match behind.starts_with('g') {
-            true => "arm64",
-            false => "x86_64",
+    fn ena_support(&self) -> &'static str {
+        match self.kind.nitro_generation {
+            NitroGeneration::Xen => "supported",
+            NitroGeneration::Nitro | NitroGeneration::NitroV6 => "required",
         }
     }
 
@@ -98,6 +94,17 @@ impl Named {
             true => format!("Up to {burst} Gigabit"),
             false => format!("{burst} Gigabit"),
         }
+    }
+}
+
+/// What a type's processors are. Arm's families have a `g` behind their generation: `m7g`, `c6gn`.
+pub(crate) fn architecture(name: &str) -> &'static str {
+    let family = name.split('.').next().unwrap_or_default();
+    let behind = family.trim_start_matches(|it: char| it.is_ascii_lowercase());
+    let behind = behind.trim_start_matches(|it: char| it.is_ascii_digit());
+    match behind.starts_with('g') || family == "a1" {
+        true => "arm64",
+        false => "x86_64",
     }
 }
 
@@ -131,6 +138,12 @@ const FIELDS: &[Field<Named>] = &[
     ("network-info.ipv4-addresses-per-interface", |it, _| {
         one(it.kind.addresses_per_interface)
     }),
+    ("network-info.ena-support", |it, _| one(it.ena_support())),
+    ("network-info.ipv6-addresses-per-interface", |it, _| {
+        one(it.kind.addresses_per_interface)
+    }),
+    ("network-info.ipv6-supported", |_, _| one(true)),
+    ("network-info.maximum-network-cards", |_, _| one(1)),
     ("network-info.maximum-network-interfaces", |it, _| {
         one(it.kind.interfaces)
     }),
@@ -138,10 +151,15 @@ const FIELDS: &[Field<Named>] = &[
         one(it.performance())
     }),
     ("processor-info.supported-architecture", |it, _| {
-        one(it.architecture())
+        one(architecture(&it.name))
     }),
+    ("supported-root-device-type", |_, _| one("ebs")),
+    ("supported-usage-class", |_, _| each(USAGE_CLASSES)),
+    ("supported-virtualization-type", |_, _| one("hvm")),
     ("vcpu-info.default-vcpus", |it, _| one(it.kind.vcpus)),
 ];
+
+const USAGE_CLASSES: [&str; 2] = ["on-demand", "spot"];
 
 /// The types of the tables: what the simulation knows of them, which is their network.
 pub(crate) fn describe_instance_types(
@@ -174,16 +192,15 @@ pub(crate) fn describe_instance_types(
 fn show(it: &Named) -> Value {
     let number = |text: String| text.parse::<f64>().ok();
     let (baseline, peak) = (gigabits(it.kind.baseline_bps), gigabits(it.kind.burst_bps));
-    let tracking_is_configurable = it.kind.nitro_generation != NitroGeneration::Xen;
     json!({
         "InstanceType": it.name,
         "BareMetal": false,
         "Hypervisor": it.hypervisor(),
-        "SupportedUsageClasses": ["on-demand", "spot"],
+        "SupportedUsageClasses": USAGE_CLASSES,
         "SupportedRootDeviceTypes": ["ebs"],
         "SupportedVirtualizationTypes": ["hvm"],
         "BurstablePerformanceSupported": it.is_burstable(),
-        "ProcessorInfo": { "SupportedArchitectures": [it.architecture()] },
+        "ProcessorInfo": { "SupportedArchitectures": [architecture(&it.name)] },
         "VCpuInfo": { "DefaultVCpus": it.kind.vcpus },
         "NetworkInfo": {
             "NetworkPerformance": it.performance(),
@@ -200,7 +217,7 @@ fn show(it: &Named) -> Value {
             "Ipv4AddressesPerInterface": it.kind.addresses_per_interface,
             "Ipv6AddressesPerInterface": it.kind.addresses_per_interface,
             "Ipv6Supported": true,
-            "EnaSupport": if tracking_is_configurable { "required" } else { "supported" },
+            "EnaSupport": it.ena_support(),
         },
     })
 }

@@ -178,7 +178,7 @@ fn check_quota(tx: &Transaction<'_>, subnet: &Subnet) -> Result<(), ApiError> {
         let counts = !matches!(it.state, NatGatewayState::Deleted | NatGatewayState::Failed);
         counts && subnet.is_some_and(|subnet| subnet.availability_zone == *zone)
     };
-    if tx.each::<NatGateway>().filter(in_zone).count() >= tx.config.quotas.nat_gateways_per_zone {
+    if tx.each::<NatGateway>().filter(in_zone).count() >= tx.quotas().nat_gateways_per_zone {
         return Err(error::nat_gateway_limit(zone));
     }
     Ok(())

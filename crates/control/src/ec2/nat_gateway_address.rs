@@ -252,7 +252,7 @@ pub(crate) fn check_quota(
     gateway: &NatGateway,
     count: usize,
 ) -> Result<(), ApiError> {
-    let quotas = &tx.config.quotas;
+    let quotas = &tx.quotas();
     let limit = match gateway.connectivity_type {
         ConnectivityType::Public => quotas.elastic_ips_per_nat_gateway,
         ConnectivityType::Private => quotas.addresses_per_nat_gateway,

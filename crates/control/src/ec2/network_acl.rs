@@ -27,7 +27,7 @@ pub(crate) fn create_network_acl(tx: &mut Transaction<'_>, request: CreateNetwor
     let siblings = tx
         .each::<NetworkAcl>()
         .filter(|it| it.vpc_id == request.vpc_id);
-    if siblings.count() >= tx.config.quotas.network_acls_per_vpc {
+    if siblings.count() >= tx.quotas().network_acls_per_vpc {
         return Err(error::network_acl_limit(&request.vpc_id));
     }
     let tags = tx.tags::<NetworkAcl>()?;
@@ -251,7 +251,7 @@ fn rule_number(number: i64) -> Result<u16, ApiError> {
 }
 
 pub(crate) fn create_network_acl_entry(tx: &mut Transaction<'_>, request: EntryRequest) -> Reply {
-    let quota = tx.config.quotas.entries_per_network_acl;
+    let quota = tx.quotas().entries_per_network_acl;
     let acl = tx.edit::<NetworkAcl>(&request.network_acl_id)?;
     let entry = request.entry()?;
     let place = acl

@@ -129,7 +129,7 @@ pub(crate) fn checked_groups(
             )));
         }
     }
-    let limit = tx.config.quotas.security_groups_per_interface;
+    let limit = tx.quotas().security_groups_per_interface;
     if groups.len() > limit {
         return Err(error::interface_group_limit(limit));
     }

@@ -89,8 +89,7 @@ struct Ipv6Range {
 struct GroupPair {
     group_id: Option<SecurityGroupId>,
     group_name: Option<SmolStr>,
-    #[serde(rename = "UserId")]
-    _user_id: Option<SmolStr>,
+    user_id: Option<SmolStr>,
     #[serde(rename = "VpcId")]
     _vpc_id: Option<VpcId>,
     description: Option<SmolStr>,
@@ -112,14 +111,24 @@ pub(crate) struct Permissions {
     pub(crate) to_port: Option<i32>,
     pub(crate) cidr_ip: Option<Ipv4Net>,
     pub(crate) source_security_group_name: Option<SmolStr>,
+    pub(crate) source_security_group_owner_id: Option<SmolStr>,
+}
+
+/// A rule that a call means.
+#[derive(Clone, Debug)]
+pub(crate) struct Meant {
+    pub(crate) key: RuleKey,
+    pub(crate) description: Option<SmolStr>,
+    /// The account that the call says a group is of.
+    pub(crate) owner: Option<SmolStr>,
 }
 
 impl Permissions {
-    /// The rules meant, with descriptions. `group` finds a group of the same VPC by its name.
+    /// The rules meant. `group` finds a group of the same VPC by its name.
     pub(crate) fn rules(
         self,
         group: impl Fn(&str) -> Result<SecurityGroupId, ApiError>,
-    ) -> Result<Vec<(RuleKey, Option<SmolStr>)>, ApiError> {
+    ) -> Result<Vec<Meant>, ApiError> {
         let mut permissions = self.ip_permissions.clone();
         permissions.extend(self.flat()?);
         if permissions.is_empty() {
@@ -154,7 +163,7 @@ impl Permissions {
         let pairs = self.source_security_group_name.map(|name| GroupPair {
             group_id: None,
             group_name: Some(name),
-            _user_id: None,
+            user_id: self.source_security_group_owner_id,
             _vpc_id: None,
             description: None,
         });
@@ -174,16 +183,16 @@ impl IpPermission {
     fn rules(
         self,
         group: impl Fn(&str) -> Result<SecurityGroupId, ApiError>,
-    ) -> Result<Vec<(RuleKey, Option<SmolStr>)>, ApiError> {
+    ) -> Result<Vec<Meant>, ApiError> {
         let (from_port, to_port) = checked_ports(self.ip_protocol, self.from_port, self.to_port)?;
         let mut peers = Vec::new();
         for range in self.ip_ranges {
             let cidr = canonical(IpNet::V4(range.cidr_ip));
-            peers.push((RulePeer::Cidr(cidr), range.description));
+            peers.push((RulePeer::Cidr(cidr), range.description, None));
         }
         for range in self.ipv6_ranges {
             let cidr = canonical(IpNet::V6(range.cidr_ipv6));
-            peers.push((RulePeer::Cidr(cidr), range.description));
+            peers.push((RulePeer::Cidr(cidr), range.description, None));
         }
         for pair in self.user_id_group_pairs {
             let id = match (pair.group_id, pair.group_name) {
@@ -191,11 +200,11 @@ impl IpPermission {
                 (None, Some(name)) => group(&name)?,
                 (None, None) => return Err(error::missing_parameter("UserIdGroupPairs.GroupId")),
             };
-            peers.push((RulePeer::Group(id), pair.description));
+            peers.push((RulePeer::Group(id), pair.description, pair.user_id));
         }
         for list in self.prefix_list_ids {
             let peer = RulePeer::PrefixList(list.prefix_list_id);
-            peers.push((peer, list.description));
+            peers.push((peer, list.description, None));
         }
         if peers.is_empty() {
             return Err(error::missing_one_of(
@@ -203,16 +212,17 @@ impl IpPermission {
                 IpPermissions.PrefixListIds, IpPermissions.UserIdGroupPairs",
             ));
         }
-        let key = |peer| RuleKey {
-            protocol: self.ip_protocol,
-            from_port,
-            to_port,
-            peer,
+        let meant = |(peer, description, owner)| Meant {
+            key: RuleKey {
+                protocol: self.ip_protocol,
+                from_port,
+                to_port,
+                peer,
+            },
+            description,
+            owner,
         };
-        Ok(peers
-            .into_iter()
-            .map(|(peer, text)| (key(peer), text))
-            .collect())
+        Ok(peers.into_iter().map(meant).collect())
     }
 }
 

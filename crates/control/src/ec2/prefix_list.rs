@@ -67,7 +67,7 @@ pub(crate) fn create_managed_prefix_list(
     let owned = tx
         .each::<ManagedPrefixList>()
         .filter(|it| it.owner_id == owner);
-    if owned.count() >= tx.config.quotas.prefix_lists {
+    if owned.count() >= tx.quotas().prefix_lists {
         return Err(error::prefix_list_limit());
     }
     let mut entries: Vec<PrefixListEntry> = Vec::new();
@@ -109,7 +109,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 fn check_size(tx: &Transaction<'_>, max_entries: u32) -> Result<(), ApiError> {
-    let limit = tx.config.quotas.entries_per_prefix_list;
+    let limit = tx.quotas().entries_per_prefix_list;
     if max_entries == 0 || max_entries as usize > limit {
         return Err(error::invalid_parameter_value(format_args!(
             "Value ({max_entries}) for parameter MaxEntries is invalid. It is 1 to {limit}."

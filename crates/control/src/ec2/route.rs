@@ -86,7 +86,7 @@ pub(crate) fn create_route(tx: &mut Transaction<'_>, request: CreateRoute) -> Re
         state: RouteState::Active,
         origin: RouteOrigin::CreateRoute,
     };
-    let quota = tx.config.quotas.routes_per_table;
+    let quota = tx.quotas().routes_per_table;
     let table = tx.edit::<RouteTable>(&request.route_table_id)?;
     table.routes.push(route);
     let table = tx.get::<RouteTable>(&request.route_table_id)?;

@@ -23,7 +23,7 @@ pub(crate) fn create_route_table(tx: &mut Transaction<'_>, request: CreateRouteT
     let siblings = tx
         .each::<RouteTable>()
         .filter(|it| it.vpc_id == request.vpc_id);
-    if siblings.count() >= tx.config.quotas.route_tables_per_vpc {
+    if siblings.count() >= tx.quotas().route_tables_per_vpc {
         return Err(error::route_table_limit(&request.vpc_id));
     }
     let tags = tx.tags::<RouteTable>()?;

@@ -33,7 +33,7 @@ pub(crate) fn create_security_group(
         return Err(error::missing_parameter("GroupDescription"));
     }
     check_description("security group", &request.description)?;
-    if tx.each::<SecurityGroup>().count() >= tx.config.quotas.security_groups {
+    if tx.each::<SecurityGroup>().count() >= tx.quotas().security_groups {
         return Err(error::group_limit());
     }
     let same = |it: &SecurityGroup| it.vpc_id == vpc_id && it.group_name == request.group_name;
@@ -227,30 +227,35 @@ macro_rules! rule_fields {
             ("description", |it, _| one(&it.description)),
             ("owner-id", |it, _| one(&it.owner_id)),
             ("vpc-id", |it, _| one(&it.vpc_id)),
-            $(($name, |it, _| {
-                let value: fn(&Rule) -> Option<String> = $value;
+            $(($name, |it, resources| {
+                let value: fn(&Rule, &Resources) -> Option<String> = $value;
                 let rules = it.rules.iter().filter(|rule| rule.is_egress == $egress);
-                each(rules.filter_map(value))
+                each(rules.filter_map(|rule| value(rule, resources)))
             })),*
         ]
     };
 }
 
 const FIELDS: &[Field<SecurityGroup>] = rule_fields! {
-    false "ip-permission.protocol" |rule| Some(permission::protocol_text(rule.ip_protocol));
-    false "ip-permission.from-port" |rule| Some(rule.from_port.to_string());
-    false "ip-permission.to-port" |rule| Some(rule.to_port.to_string());
-    false "ip-permission.cidr" |rule| ipv4(rule);
-    false "ip-permission.ipv6-cidr" |rule| ipv6(rule);
-    false "ip-permission.group-id" |rule| group(rule);
-    false "ip-permission.prefix-list-id" |rule| prefix_list(rule);
-    true "egress.ip-permission.protocol" |rule| Some(permission::protocol_text(rule.ip_protocol));
-    true "egress.ip-permission.from-port" |rule| Some(rule.from_port.to_string());
-    true "egress.ip-permission.to-port" |rule| Some(rule.to_port.to_string());
-    true "egress.ip-permission.cidr" |rule| ipv4(rule);
-    true "egress.ip-permission.ipv6-cidr" |rule| ipv6(rule);
-    true "egress.ip-permission.group-id" |rule| group(rule);
-    true "egress.ip-permission.prefix-list-id" |rule| prefix_list(rule);
+    false "ip-permission.protocol" |rule, _| Some(permission::protocol_text(rule.ip_protocol));
+    false "ip-permission.from-port" |rule, _| Some(rule.from_port.to_string());
+    false "ip-permission.to-port" |rule, _| Some(rule.to_port.to_string());
+    false "ip-permission.cidr" |rule, _| ipv4(rule);
+    false "ip-permission.ipv6-cidr" |rule, _| ipv6(rule);
+    false "ip-permission.group-id" |rule, _| group(rule);
+    false "ip-permission.group-name" group_name;
+    false "ip-permission.user-id" group_owner;
+    false "ip-permission.prefix-list-id" |rule, _| prefix_list(rule);
+    true "egress.ip-permission.protocol"
+        |rule, _| Some(permission::protocol_text(rule.ip_protocol));
+    true "egress.ip-permission.from-port" |rule, _| Some(rule.from_port.to_string());
+    true "egress.ip-permission.to-port" |rule, _| Some(rule.to_port.to_string());
+    true "egress.ip-permission.cidr" |rule, _| ipv4(rule);
+    true "egress.ip-permission.ipv6-cidr" |rule, _| ipv6(rule);
+    true "egress.ip-permission.group-id" |rule, _| group(rule);
+    true "egress.ip-permission.group-name" group_name;
+    true "egress.ip-permission.user-id" group_owner;
+    true "egress.ip-permission.prefix-list-id" |rule, _| prefix_list(rule);
 };
 
 fn ipv4(rule: &Rule) -> Option<String> {
@@ -272,6 +277,21 @@ fn group(rule: &Rule) -> Option<String> {
         RulePeer::Group(id) => Some(id.to_string()),
         _ => None,
     }
+}
+
+fn referenced<'r>(rule: &Rule, resources: &'r Resources) -> Option<&'r SecurityGroup> {
+    match &rule.peer {
+        RulePeer::Group(id) => resources.security_groups.get(id).map(AsRef::as_ref),
+        _ => None,
+    }
+}
+
+fn group_name(rule: &Rule, resources: &Resources) -> Option<String> {
+    referenced(rule, resources).map(|it| it.group_name.to_string())
+}
+
+fn group_owner(rule: &Rule, resources: &Resources) -> Option<String> {
+    referenced(rule, resources).map(|it| it.owner_id.to_string())
 }
 
 fn prefix_list(rule: &Rule) -> Option<String> {

@@ -10,9 +10,10 @@ use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::permission::{self, IpPermission, Permissions, RuleKey};
+use crate::ec2::permission::{self, IpPermission, Meant, Permissions, RuleKey};
 use crate::ec2::{prefix_list, security_group, security_group_reference};
 use crate::error;
+use crate::kind::Kind;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, one};
@@ -32,8 +33,7 @@ macro_rules! rules_requests {
             to_port: Option<i32>,
             cidr_ip: Option<Ipv4Net>,
             source_security_group_name: Option<SmolStr>,
-            #[serde(rename = "SourceSecurityGroupOwnerId")]
-            _source_security_group_owner_id: Option<SmolStr>,
+            source_security_group_owner_id: Option<SmolStr>,
             $(#[serde(default)]
             $further: $list,)?
         }
@@ -50,6 +50,7 @@ macro_rules! rules_requests {
                         to_port: self.to_port,
                         cidr_ip: self.cidr_ip,
                         source_security_group_name: self.source_security_group_name,
+                        source_security_group_owner_id: self.source_security_group_owner_id,
                     },
                 }
             }
@@ -88,8 +89,6 @@ struct RuleDescription {
     description: Option<SmolStr>,
 }
 
-type Meant = Vec<(RuleKey, Option<SmolStr>)>;
-
 impl Rules {
     fn group(&self, tx: &Transaction<'_>) -> Result<SecurityGroup, ApiError> {
         let (id, name) = (self.group_id.clone(), self.group_name.as_deref());
@@ -99,7 +98,7 @@ impl Rules {
     }
 
     /// The rules that the call describes; groups that are named are of the same VPC.
-    fn meant(self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Meant, ApiError> {
+    fn meant(self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Vec<Meant>, ApiError> {
         let by_name = |name: &str| {
             tx.each::<SecurityGroup>()
                 .find(|it| it.vpc_id == *vpc_id && it.group_name == name)
@@ -107,6 +106,27 @@ impl Rules {
                 .ok_or_else(|| error::group_name_not_found(name))
         };
         self.permissions.rules(by_name)
+    }
+}
+
+/// A group of another account must be said to be that account's (VPC Peering Guide, "Update your
+/// security groups to reference peer security groups"), but in a scenario's file.
+fn check_owner(
+    tx: &Transaction<'_>,
+    peer: &RulePeer,
+    said: Option<&SmolStr>,
+) -> Result<(), ApiError> {
+    let RulePeer::Group(id) = peer else {
+        return Ok(());
+    };
+    let said = match said {
+        None if tx.is_structural() => return Ok(()),
+        said => said.unwrap_or(&tx.owner),
+    };
+    let group = tx.resources().security_groups.get(id);
+    match group.is_some_and(|it| it.owner_id != *said) {
+        true => Err(SecurityGroup::missing(id)),
+        false => Ok(()),
     }
 }
 
@@ -138,7 +158,9 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
     let mut group = rules.group(tx)?;
     let tags = tx.tags_of("security-group-rule")?;
     let mut made = Vec::new();
-    for (key, description) in rules.meant(tx, &group.vpc_id)? {
+    for meant in rules.meant(tx, &group.vpc_id)? {
+        let (key, description) = (meant.key, meant.description);
+        check_owner(tx, &key.peer, meant.owner.as_ref())?;
         check_peer(tx, &group.vpc_id, &key.peer, is_egress)?;
         security_group::check_description("rule", description.as_deref().unwrap_or_default())?;
         let known =
@@ -184,7 +206,7 @@ fn check_limit(
     group: &SecurityGroup,
     is_egress: bool,
 ) -> Result<(), ApiError> {
-    let quota = tx.config.quotas.rules_per_security_group;
+    let quota = tx.quotas().rules_per_security_group;
     if rule_count(group, is_egress, tx.resources()) > quota {
         return Err(error::group_rule_limit());
     }
@@ -228,11 +250,13 @@ fn revoke(tx: &mut Transaction<'_>, mut request: Revoke, is_egress: bool) -> Rep
     let is_default = tx.get::<Vpc>(&group.vpc_id)?.is_default;
     let (mut revoked, mut unknown) = (Vec::new(), Vec::new());
     if ids.is_empty() {
-        for (key, description) in rules.meant(tx, &group.vpc_id)? {
-            match position(&group, is_egress, &key) {
+        for meant in rules.meant(tx, &group.vpc_id)? {
+            match position(&group, is_egress, &meant.key) {
                 Some(index) => revoked.push(group.rules.remove(index)),
                 // In a default VPC this is no error (the action's page in the API reference).
-                None if is_default => unknown.push(described(&group, is_egress, key, description)),
+                None if is_default => {
+                    unknown.push(described(&group, is_egress, meant.key, meant.description));
+                }
                 None => return Err(error::rule_not_found()),
             }
         }
@@ -314,8 +338,10 @@ fn update_descriptions(
     };
     let mut group = rules.group(tx)?;
     if request.security_group_rule_descriptions.is_empty() {
-        for (key, description) in rules.meant(tx, &group.vpc_id)? {
-            let index = position(&group, is_egress, &key).ok_or_else(error::rule_not_found)?;
+        for meant in rules.meant(tx, &group.vpc_id)? {
+            let description = meant.description;
+            let index = position(&group, is_egress, &meant.key);
+            let index = index.ok_or_else(error::rule_not_found)?;
             security_group::check_description("rule", description.as_deref().unwrap_or_default())?;
             group.rules[index].description = description;
         }

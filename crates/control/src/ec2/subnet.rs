@@ -27,7 +27,7 @@ pub(crate) fn create_subnet(tx: &mut Transaction<'_>, request: CreateSubnet) -> 
     let vpc = tx.get::<Vpc>(&request.vpc_id)?.clone();
     let (availability_zone, availability_zone_id) = zone(tx, &request)?;
     let siblings = tx.each::<Subnet>().filter(|it| it.vpc_id == vpc.vpc_id);
-    if siblings.count() >= tx.config.quotas.subnets_per_vpc {
+    if siblings.count() >= tx.quotas().subnets_per_vpc {
         return Err(error::subnet_limit(&vpc.vpc_id));
     }
     let cidr_block = checked_block(tx, &vpc, request.cidr_block)?;
@@ -287,6 +287,18 @@ const FIELDS: &[Field<Subnet>] = &[
     ("map-customer-owned-ip-on-launch", |_, _| one(false)),
     ("outpost-arn", |_, _| Vec::new()),
     ("customer-owned-ipv4-pool", |_, _| Vec::new()),
+    (
+        "private-dns-name-options-on-launch.hostname-type",
+        |_, _| one("ip-name"),
+    ),
+    (
+        "private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
+        |_, _| one(false),
+    ),
+    (
+        "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",
+        |_, _| one(false),
+    ),
     ("map-public-ip-on-launch", |it, _| {
         one(it.map_public_ip_on_launch)
     }),
@@ -322,6 +334,14 @@ pub(crate) fn show(subnet: &Subnet, resources: &Resources, region: &str) -> Valu
         "AvailableIpAddressCount": network::free_addresses(resources, subnet),
         "AssignIpv6AddressOnCreation": subnet.assign_ipv6_address_on_creation,
         "DefaultForAz": subnet.default_for_az,
+        "EnableDns64": false,
+        "Ipv6Native": false,
+        "MapCustomerOwnedIpOnLaunch": false,
+        "PrivateDnsNameOptionsOnLaunch": {
+            "HostnameType": "ip-name",
+            "EnableResourceNameDnsARecord": false,
+            "EnableResourceNameDnsAAAARecord": false,
+        },
         "MapPublicIpOnLaunch": subnet.map_public_ip_on_launch,
         "OwnerId": subnet.owner_id,
         "SubnetArn": arn(subnet, region),

@@ -23,7 +23,7 @@ pub(crate) struct CreateTags {
 }
 
 pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Reply {
-    let quota = tx.config.quotas.tags_per_resource;
+    let quota = tx.quotas().tags_per_resource;
     check_lengths(&request.tags)?;
     if let Some(tag) = request.tags.iter().find(|tag| is_reserved(tag)) {
         return Err(error::invalid_parameter_value(format_args!(

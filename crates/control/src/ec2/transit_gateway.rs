@@ -76,7 +76,7 @@ pub(crate) fn create_transit_gateway(
     let owner = tx.owner.clone();
     let others = tx.each::<TransitGateway>();
     let alive = others.filter(|it| it.owner_id == owner && it.state != ResourceState::Deleted);
-    if alive.count() >= tx.config.quotas.transit_gateways {
+    if alive.count() >= tx.quotas().transit_gateways {
         return Err(error::transit_gateway_limit());
     }
     let mut options = TransitGatewayOptions::default();

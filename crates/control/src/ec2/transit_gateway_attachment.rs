@@ -35,7 +35,7 @@ pub(crate) fn make(
     let gateway_id = &gateway.transit_gateway_id;
     let others = tx.each::<TransitGatewayAttachment>();
     let alive = others.filter(|it| it.is_at(gateway_id) && !it.state.has_ended());
-    let limit = tx.config.quotas.attachments_per_transit_gateway;
+    let limit = tx.quotas().attachments_per_transit_gateway;
     if alive.count() >= limit {
         return Err(error::transit_gateway_attachment_limit(gateway_id, limit));
     }

@@ -111,7 +111,7 @@ fn check_others(
             gateway_id, peer_id,
         ));
     }
-    let quotas = &tx.config.quotas;
+    let quotas = &tx.quotas();
     let waits =
         |it: &&TransitGatewayAttachment| matches!(it.state, InitiatingRequest | PendingAcceptance);
     let waiting = peerings.iter().copied().filter(waits).count();

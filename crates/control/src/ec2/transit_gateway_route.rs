@@ -96,7 +96,7 @@ fn check_quota(tx: &Transaction<'_>, table: &TransitGatewayRouteTable) -> Result
     let tables = tx.each::<TransitGatewayRouteTable>();
     let of_gateway = tables.filter(|it| it.transit_gateway_id == *gateway);
     let routes: usize = of_gateway.map(|it| it.routes.len()).sum();
-    let limit = tx.config.quotas.routes_per_transit_gateway;
+    let limit = tx.quotas().routes_per_transit_gateway;
     if routes >= limit {
         return Err(error::transit_gateway_route_limit(gateway, limit));
     }

@@ -33,7 +33,7 @@ pub(crate) fn create_transit_gateway_route_table(
     let alive = |it: &&TransitGatewayRouteTable| {
         it.transit_gateway_id == *gateway && it.state != ResourceState::Deleted
     };
-    let limit = tx.config.quotas.route_tables_per_transit_gateway;
+    let limit = tx.quotas().route_tables_per_transit_gateway;
     if tables.filter(alive).count() >= limit {
         return Err(error::transit_gateway_route_table_limit(gateway, limit));
     }

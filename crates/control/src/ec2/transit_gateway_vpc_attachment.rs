@@ -84,7 +84,7 @@ fn check_others(
     gateway_id: &TransitGatewayId,
     vpc_id: &VpcId,
 ) -> Result<(), ApiError> {
-    let limit = tx.config.quotas.transit_gateways_per_vpc;
+    let limit = tx.quotas().transit_gateways_per_vpc;
     let of_vpc = |it: &&TransitGatewayAttachment| {
         it.vpc().is_some_and(|it| it.vpc_id == *vpc_id)
             && it.state != TransitGatewayAttachmentState::Deleted

@@ -30,7 +30,7 @@ pub(crate) struct CreateVpc {
 
 pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply {
     check_tenancy(request.instance_tenancy.as_deref())?;
-    if tx.each::<Vpc>().count() >= tx.config.quotas.vpcs && !tx.is_structural() {
+    if tx.each::<Vpc>().count() >= tx.quotas().vpcs && !tx.is_structural() {
         return Err(error::vpc_limit());
     }
     let cidr = vpc_block::checked(request.cidr_block)?;
@@ -345,8 +345,8 @@ pub(crate) fn associate_vpc_cidr_block(
     tx: &mut Transaction<'_>,
     request: AssociateVpcCidrBlock,
 ) -> Reply {
-    let quota = tx.config.quotas.cidr_blocks_per_vpc;
-    let ipv6_quota = tx.config.quotas.ipv6_cidr_blocks_per_vpc;
+    let quota = tx.quotas().cidr_blocks_per_vpc;
+    let ipv6_quota = tx.quotas().ipv6_cidr_blocks_per_vpc;
     let id = request.vpc_id;
     let number = tx.get::<Vpc>(&id)?.ipv6_cidr_blocks.len();
     let wanted = WantedIpv6 {

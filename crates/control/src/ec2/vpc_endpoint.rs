@@ -124,7 +124,7 @@ fn check_service(
 }
 
 fn check_quota(tx: &Transaction<'_>, kind: VpcEndpointType, vpc: &VpcId) -> Result<(), ApiError> {
-    let quotas = &tx.config.quotas;
+    let quotas = &tx.quotas();
     let alike =
         |it: &&VpcEndpoint| it.vpc_endpoint_type == kind && it.state != VpcEndpointState::Deleted;
     let in_region = tx.each::<VpcEndpoint>().filter(alike);

@@ -110,7 +110,7 @@ fn check_request(
     let unanswered = |it: &&Arc<VpcPeeringConnection>| {
         it.status == PeeringStatus::PendingAcceptance && it.requester.owner_id == tx.owner
     };
-    if all().filter(unanswered).count() >= tx.config.quotas.outstanding_vpc_peering_connections {
+    if all().filter(unanswered).count() >= tx.quotas().outstanding_vpc_peering_connections {
         return Err(error::outstanding_peering_limit());
     }
     check_quota(tx, one)
@@ -125,7 +125,7 @@ fn check_quota(tx: &Transaction<'_>, vpc: &VpcId) -> Result<(), ApiError> {
         counts && it.ends(vpc).is_some()
     };
     let all = tx.resources().vpc_peering_connections.values();
-    if all.filter(active).count() >= tx.config.quotas.vpc_peering_connections_per_vpc {
+    if all.filter(active).count() >= tx.quotas().vpc_peering_connections_per_vpc {
         return Err(error::peering_limit(vpc));
     }
     Ok(())

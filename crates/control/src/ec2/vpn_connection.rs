@@ -131,7 +131,7 @@ fn check_quotas(tx: &Transaction<'_>, end: &End) -> Result<(), ApiError> {
         _ => false,
     };
     let at_gateway = alive.iter().filter(of_gateway).count();
-    let quotas = &tx.config.quotas;
+    let quotas = &tx.quotas();
     if alive.len() >= quotas.vpn_connections || at_gateway >= quotas.vpn_connections_per_gateway {
         return Err(error::vpn_connection_limit());
     }
@@ -343,7 +343,7 @@ pub(crate) fn create_vpn_connection_route(
     request: ConnectionRoute,
 ) -> Reply {
     let destination_cidr_block = request.destination_cidr_block.trunc();
-    let limit = tx.config.quotas.routes_per_vpn_connection;
+    let limit = tx.quotas().routes_per_vpn_connection;
     let connection = takes_routes(tx, &request.vpn_connection_id)?;
     let known = |it: &VpnStaticRoute| it.destination_cidr_block == destination_cidr_block;
     if connection.routes.iter().any(known) {

@@ -28,7 +28,7 @@ pub(crate) fn create_vpn_gateway(tx: &mut Transaction<'_>, request: CreateVpnGat
     check_type(&request.gateway_type)?;
     let owner = &tx.owner;
     let others = tx.each::<VpnGateway>();
-    if others.filter(|it| it.owner_id == *owner).count() >= tx.config.quotas.vpn_gateways {
+    if others.filter(|it| it.owner_id == *owner).count() >= tx.quotas().vpn_gateways {
         return Err(error::vpn_gateway_limit());
     }
     let gateway = VpnGateway {

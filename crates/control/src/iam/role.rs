@@ -16,6 +16,8 @@ use crate::view::done;
 /// So many an account has, and a page shows.
 const AT_MOST: usize = 1000;
 const PAGE: usize = 100;
+/// Tags of a role.
+const TAGS_AT_MOST: usize = 50;
 /// Seconds for which a role can be put on.
 const HOUR: u32 = 3600;
 
@@ -158,10 +160,69 @@ pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
     }))
 }
 
-fn show(role: &Role) -> Value {
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct OfRole {
+    role_name: SmolStr,
+    /// All are on one page.
+    #[serde(rename = "Marker")]
+    _marker: Option<SmolStr>,
+    #[serde(rename = "MaxItems")]
+    _max_items: Option<usize>,
+}
+
+/// Instance profiles are called as their roles are and not kept, so a role is in none that would
+/// have to go before it.
+pub(super) fn list_instance_profiles(reader: &Reader<'_>, request: OfRole) -> Reply {
+    role(reader, &request.role_name)?;
+    Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
+}
+
+pub(super) fn list_tags(reader: &Reader<'_>, request: OfRole) -> Reply {
+    let role = role(reader, &request.role_name)?;
+    Ok(json!({ "Tags": show_tags(role), "IsTruncated": false }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct TagRole {
+    role_name: SmolStr,
+    tags: Vec<Tag>,
+}
+
+pub(super) fn tag(tx: &mut Transaction<'_>, request: TagRole) -> Reply {
+    let role = role_mut(tx, &request.role_name)?;
+    for tag in request.tags {
+        role.tags.retain(|(key, _)| *key != tag.key);
+        role.tags.push((tag.key, tag.value));
+    }
+    match role.tags.len() > TAGS_AT_MOST {
+        true => Err(error::iam_limit("TagsPerRole", TAGS_AT_MOST)),
+        false => Ok(done()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct UntagRole {
+    role_name: SmolStr,
+    tag_keys: Vec<SmolStr>,
+}
+
+pub(super) fn untag(tx: &mut Transaction<'_>, request: UntagRole) -> Reply {
+    let role = role_mut(tx, &request.role_name)?;
+    role.tags.retain(|(key, _)| !request.tag_keys.contains(key));
+    Ok(done())
+}
+
+fn show_tags(role: &Role) -> Vec<Value> {
     let tags = role.tags.iter();
-    let tags = tags.map(|(key, value)| json!({ "Key": key, "Value": value }));
-    let tags: Vec<_> = tags.collect();
+    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
+}
+
+fn show(role: &Role) -> Value {
+    let tags = show_tags(role);
     json!({
         "Path": role.path,
         "RoleName": role.name,

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
@@ -52,6 +53,41 @@ struct RecordRequest {
     #[serde(default)]
     resource_records: Vec<ValueRequest>,
     alias_target: Option<AliasTarget>,
+    // Routing policies and health checks.
+    set_identifier: Option<IgnoredAny>,
+    weight: Option<IgnoredAny>,
+    region: Option<IgnoredAny>,
+    geo_location: Option<IgnoredAny>,
+    failover: Option<IgnoredAny>,
+    multi_value_answer: Option<IgnoredAny>,
+    health_check_id: Option<IgnoredAny>,
+    traffic_policy_instance_id: Option<IgnoredAny>,
+    cidr_routing_config: Option<IgnoredAny>,
+    geo_proximity_location: Option<IgnoredAny>,
+}
+
+impl RecordRequest {
+    /// Refuses what would have the answer depend on who asks, on a draw or on a health check: every
+    /// record set here is answered as it is (Amazon Route 53 Developer Guide, "Choosing a routing
+    /// policy": simple routing).
+    fn refuse_policies(&self) -> Result<(), ApiError> {
+        let given = [
+            ("Weight", &self.weight),
+            ("Region", &self.region),
+            ("GeoLocation", &self.geo_location),
+            ("Failover", &self.failover),
+            ("MultiValueAnswer", &self.multi_value_answer),
+            ("CidrRoutingConfig", &self.cidr_routing_config),
+            ("GeoProximityLocation", &self.geo_proximity_location),
+            ("TrafficPolicyInstanceId", &self.traffic_policy_instance_id),
+            ("HealthCheckId", &self.health_check_id),
+            ("SetIdentifier", &self.set_identifier),
+        ];
+        match given.into_iter().find(|(_, value)| value.is_some()) {
+            Some((name, _)) => Err(error::zone_policy(name)),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -92,6 +128,7 @@ pub(super) fn order(name: &str) -> Vec<&str> {
 }
 
 fn checked(request: RecordRequest, zone: &HostedZone) -> Result<RecordSet, ApiError> {
+    request.refuse_policies()?;
     let name = domain_name(&request.name)?;
     let kind = request.record_type;
     let refuse = |why: String| Err(error::invalid_change_batch(why));

@@ -28,6 +28,17 @@ pub enum LogDestinationType {
     S3,
 }
 
+/// What becomes of the records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum DeliverLogsStatus {
+    /// They are delivered.
+    #[default]
+    Success,
+    /// They are lost: the role may not write to CloudWatch Logs.
+    Failed,
+}
+
 /// How files lie in S3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -73,7 +84,7 @@ pub struct TagFieldSpecification {
     pub tag_keys: Vec<SmolStr>,
 }
 
-/// A flow log on a VPC, subnet or interface. It cannot be changed once made.
+/// A flow log on a VPC, subnet or interface. It cannot be changed once made; what its role may do can.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct FlowLog {
@@ -91,6 +102,8 @@ pub struct FlowLog {
     pub log_destination: Option<SmolStr>,
     /// Role for CloudWatch delivery.
     pub deliver_logs_permission_arn: Option<SmolStr>,
+    /// Whether records come there.
+    pub deliver_logs_status: DeliverLogsStatus,
     /// `${version} ${account-id} ...`; the default format if the caller named none.
     pub log_format: String,
     /// 60 or 600 seconds. Interfaces of Nitro instances never exceed 60.

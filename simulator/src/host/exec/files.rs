@@ -18,7 +18,7 @@ impl Host {
         for name in arguments {
             match name.as_str() {
                 "/etc/hosts" => printer.out(self.names.file()),
-                "/etc/hostname" => printer.out(format!("{}\n", self.spec.name)),
+                "/etc/hostname" => printer.out(self.hostname() + "\n"),
                 "/etc/resolv.conf" => printer.out(self.resolv_conf_file()),
                 option if option.starts_with('-') => {
                     let text = format!("cat: {option} (not supported here): cat FILE ...\n");

@@ -1,8 +1,10 @@
 //! `hostname` of Debian: the machine's name and its addresses.
 
+use std::net::IpAddr;
+
 use super::options::{self, Syntax, Word};
 use super::{Refusal, Start, printed};
-use crate::host::Host;
+use crate::host::{Attachment, Host};
 
 const USAGE: &str = "usage: hostname [-A|-d|-f|-i|-I|-s]\n";
 
@@ -38,12 +40,12 @@ impl Host {
                 }
             }
         }
-        let name = self.spec.name.as_str();
+        let name = &self.hostname();
         let (short, domain) = name.split_once('.').unwrap_or((name, ""));
         printed(match asked {
             Some('I') => self.own_addresses(),
             Some('i') => {
-                let known = self.names.all(name);
+                let known = self.names.all(&self.spec.name);
                 let own = known.first().ok_or_else(|| {
                     let text = "hostname: Name or service not known\n";
                     Refusal::with_status(1, text)
@@ -56,6 +58,25 @@ impl Host {
             Some('s') => format!("{short}\n"),
             _ => format!("{name}\n"),
         })
+    }
+
+    /// What the machine calls itself: its name, and where that is only an instance's id, as of one
+    /// that was launched, what Amazon Linux takes from the metadata: `ip-10-0-0-114.ec2.internal`
+    /// (EC2 User Guide, "EC2 instance hostnames and domains").
+    pub(super) fn hostname(&self) -> String {
+        let Attachment::Instance(id) = &self.spec.attachment else {
+            return self.spec.name.to_string();
+        };
+        let addresses = self.interfaces().iter().flat_map(|it| &it.addresses);
+        let first = addresses.map(|it| it.addr()).find(IpAddr::is_ipv4);
+        match first.filter(|_| self.spec.name == id.as_str()) {
+            Some(address) => {
+                let short = format!("ip-{}", address.to_string().replace('.', "-"));
+                let domain = self.resolv_conf().search.into_iter().next();
+                domain.map_or(short.clone(), |domain| format!("{short}.{domain}"))
+            }
+            None => self.spec.name.to_string(),
+        }
     }
 
     /// Every address of its interfaces, a blank behind each.

@@ -10,8 +10,9 @@ use wirelab_model::*;
 
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
+use crate::ec2::image::ROOT_DEVICE;
 use crate::ec2::instance_attribute::Attributes;
-use crate::ec2::{instance_state, metadata_options, network_interface};
+use crate::ec2::{instance_state, instance_type, metadata_options, network_interface, volume};
 use crate::error;
 use crate::kind::Kind;
 use crate::state::{Launch, State};
@@ -64,7 +65,23 @@ pub(crate) const FIELDS: &[Field<Instance>] = &[
             each(interfaces.map(|it| it.private_ip_address))
         },
     ),
-    ("architecture", |_, _| one("x86_64")),
+    ("architecture", |it, _| {
+        one(instance_type::architecture(&it.instance_type))
+    }),
+    ("block-device-mapping.device-name", |_, _| one(ROOT_DEVICE)),
+    ("block-device-mapping.status", |_, _| one("attached")),
+    ("block-device-mapping.delete-on-termination", |_, _| {
+        one(true)
+    }),
+    ("block-device-mapping.volume-id", |it, _| {
+        one(volume::id(it))
+    }),
+    ("root-device-name", |_, _| one(ROOT_DEVICE)),
+    ("platform-details", |_, _| one(PLATFORM)),
+    ("usage-operation", |_, _| one("RunInstances")),
+    ("private-dns-name-options.hostname-type", |_, _| {
+        one("ip-name")
+    }),
     ("hypervisor", |_, _| one("xen")),
     ("virtualization-type", |_, _| one("hvm")),
     ("root-device-type", |_, _| one("ebs")),
@@ -151,6 +168,16 @@ const LAUNCH_FIELDS: &[Field<Launch>] = &[
     ("monitoring-state", |it, _| one(monitoring(&it.attributes))),
 ];
 
+const PLATFORM: &str = "Linux/UNIX";
+
+/// Two virtual CPUs are the threads of a core, but for Arm's processors and the families of T2.
+fn cpu_options(kind: &str) -> Value {
+    let vcpus = InstanceType::find(kind).map_or(1, |it| it.vcpus);
+    let is_split = instance_type::architecture(kind) == "arm64" || kind.starts_with("t2.");
+    let threads = if is_split || vcpus < 2 { 1 } else { 2 };
+    json!({ "CoreCount": vcpus / threads, "ThreadsPerCore": threads })
+}
+
 const fn monitoring(attributes: &Attributes) -> &'static str {
     match attributes.is_monitored {
         true => "enabled",
@@ -225,7 +252,7 @@ pub(super) fn show(instance: &Instance, state: &State, region: &str) -> Value {
     let private_ip = primary.map(|it| it.private_ip_address);
     let public_ip = public_ip(instance, resources);
     let lives = primary.is_some();
-    json!({
+    let shown = json!({
         "InstanceId": instance.instance_id,
         "InstanceType": instance.instance_type,
         "State": instance_state::show(instance.state),
@@ -233,13 +260,14 @@ pub(super) fn show(instance: &Instance, state: &State, region: &str) -> Value {
         "KeyName": launch.and_then(|it| it.key_name.as_ref()),
         "AmiLaunchIndex": launch.map_or(0, |it| it.index),
         "LaunchTime": iso8601(instance.launch_time),
-        "Placement": { "AvailabilityZone": zone, "Tenancy": "default" },
+        "Placement": { "AvailabilityZone": zone, "GroupName": "", "Tenancy": "default" },
         "Monitoring": { "State": monitoring(attributes) },
         "EbsOptimized": attributes.ebs_optimized,
-        "EnaSupport": true,
         "IamInstanceProfile": attributes.profile.as_ref().map(|arn| json!({ "Arn": arn })),
-        "ClientToken": "",
-        "Architecture": "x86_64",
+        "Architecture": instance_type::architecture(&instance.instance_type),
+        "BlockDeviceMappings": volume::mappings(instance),
+        "CpuOptions": cpu_options(&instance.instance_type),
+        "UsageOperationUpdateTime": iso8601(instance.launch_time),
         "PrivateIpAddress": private_ip,
         "PrivateDnsName": private_ip.map(|it| private_dns_name(region, it)),
         "PublicIpAddress": public_ip,
@@ -251,9 +279,37 @@ pub(super) fn show(instance: &Instance, state: &State, region: &str) -> Value {
         "SecurityGroups": primary.map(|it| network_interface::show_groups(&it.groups, resources)),
         "SourceDestCheck": primary.map(|it| it.source_dest_check),
         "MetadataOptions": metadata_options::show(&instance.metadata_options),
-        "Hypervisor": "xen",
-        "VirtualizationType": "hvm",
-        "RootDeviceType": "ebs",
         "Tags": tags(instance.tags()),
-    })
+    });
+    with_the_rest(shown)
+}
+
+/// What is the same for every instance, and always there in AWS.
+fn with_the_rest(mut shown: Value) -> Value {
+    let same = json!({
+        "CapacityReservationSpecification": { "CapacityReservationPreference": "open" },
+        "ClientToken": "",
+        "CurrentInstanceBootMode": "legacy-bios",
+        "EnaSupport": true,
+        "EnclaveOptions": { "Enabled": false },
+        "HibernationOptions": { "Configured": false },
+        "Hypervisor": "xen",
+        "MaintenanceOptions": { "AutoRecovery": "default" },
+        "PlatformDetails": PLATFORM,
+        "PrivateDnsNameOptions": {
+            "HostnameType": "ip-name",
+            "EnableResourceNameDnsARecord": false,
+            "EnableResourceNameDnsAAAARecord": false,
+        },
+        "ProductCodes": [],
+        "RootDeviceName": ROOT_DEVICE,
+        "RootDeviceType": "ebs",
+        "StateTransitionReason": "",
+        "UsageOperation": "RunInstances",
+        "VirtualizationType": "hvm",
+    });
+    if let (Value::Object(shown), Value::Object(same)) = (&mut shown, same) {
+        shown.extend(same);
+    }
+    shown
 }

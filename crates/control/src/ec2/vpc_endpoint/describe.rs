@@ -9,7 +9,7 @@ use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
 use crate::error;
 use crate::network;
-use crate::view::{one, tags, word};
+use crate::view::{maybe, one, tags, word};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -24,7 +24,14 @@ const FIELDS: &[Field<VpcEndpoint>] = &[
     ("vpc-endpoint-id", |it, _| one(&it.vpc_endpoint_id)),
     ("vpc-endpoint-state", |it, _| one(word(it.state))),
     ("vpc-endpoint-type", |it, _| one(word(it.vpc_endpoint_type))),
+    ("ip-address-type", |it, _| maybe(ip_address_type(it))),
 ];
+
+/// Of what has addresses; a gateway endpoint has none.
+fn ip_address_type(endpoint: &VpcEndpoint) -> Option<&'static str> {
+    let interface = endpoint.vpc_endpoint_type == VpcEndpointType::Interface;
+    interface.then_some("ipv4")
+}
 
 pub(crate) fn describe_vpc_endpoints(reader: &Reader<'_>, request: DescribeVpcEndpoints) -> Reply {
     let resources = reader.resources();
@@ -34,7 +41,6 @@ pub(crate) fn describe_vpc_endpoints(reader: &Reader<'_>, request: DescribeVpcEn
 }
 
 pub(super) fn show(endpoint: &VpcEndpoint, resources: &Resources) -> Value {
-    let interface = endpoint.vpc_endpoint_type == VpcEndpointType::Interface;
     let groups = endpoint.groups.iter().map(|id| {
         let group = resources.security_groups.get(id);
         json!({ "GroupId": id, "GroupName": group.map(|it| &it.group_name) })
@@ -50,7 +56,7 @@ pub(super) fn show(endpoint: &VpcEndpoint, resources: &Resources) -> Value {
         "RouteTableIds": endpoint.route_table_ids,
         "SubnetIds": endpoint.subnet_ids,
         "Groups": groups,
-        "IpAddressType": interface.then_some("ipv4"),
+        "IpAddressType": ip_address_type(endpoint),
         "PrivateDnsEnabled": endpoint.private_dns_enabled,
         "RequesterManaged": false,
         "NetworkInterfaceIds": endpoint.network_interface_ids,

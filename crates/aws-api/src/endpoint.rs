@@ -10,13 +10,13 @@ use std::time::Duration;
 use http::{Request, Response};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
-use wirelab_model::{ApiError, SimDuration};
+use wirelab_model::{ApiError, Caller, SimDuration};
 use wirelab_session::{Content, Session, SessionError};
 
 use crate::dialect::Dialect;
 use crate::http1::TooLarge;
 use crate::pace::Pace;
-use crate::service::{self, Desk, Refusal};
+use crate::service::{self, Desk, Refusal, trail};
 use crate::signature::Signature;
 use crate::{error, own};
 
@@ -174,13 +174,16 @@ impl Endpoint {
         if signature.service == "s3" {
             let answered = self.with_session(|session| {
                 let caller = signature.caller(session.plan())?;
-                service::s3::answer(session, request, &caller, id)
+                let answered = service::s3::answer(session, request, &caller, id);
+                note_bucket(session, request, &caller, answered.as_ref().map(drop));
+                answered
             });
             return answered.map_err(Refusal::into_api);
         }
         let service = service::find(&signature.service)?;
         let (action, parameters) = service.read(request)?;
-        let reply = self.ask(service, signature, (&action, &parameters), id)?;
+        let agent = agent(request);
+        let reply = self.ask(service, signature, (&action, &parameters), (id, agent))?;
         Ok(service.write(request, &action, &reply, id))
     }
 
@@ -195,7 +198,7 @@ impl Endpoint {
         service: &service::Service,
         signature: &Signature,
         (action, parameters): (&str, &Map<String, Value>),
-        id: &str,
+        (id, agent): (&str, &str),
     ) -> Result<Value, ApiError> {
         let asked = self.with_session(|session| {
             let caller = signature.caller(session.plan())?;
@@ -207,7 +210,20 @@ impl Endpoint {
                 desk: &self.desk,
             };
             let before = session.now();
+            let calls = session.run().evidence().calls.len();
             let reply = service.answer(session, request);
+            let asked = trail::Asked {
+                caller: &caller,
+                service: service.name,
+                action,
+                parameters: parameters.clone(),
+                agent,
+            };
+            match &reply {
+                Ok(reply) => asked.note(session, calls, Ok(reply)),
+                Err(Refusal::Api(error)) => asked.note(session, calls, Err(error)),
+                Err(Refusal::Session(_)) => {}
+            }
             if session.now() > before {
                 self.has_evidence.store(true, Ordering::Relaxed);
             }
@@ -256,6 +272,7 @@ impl Endpoint {
                 self.desk.clear();
                 service::forget_tables(session)?;
                 service::s3::forget(session)?;
+                trail::forget(session)?;
                 self.has_evidence.store(true, Ordering::Relaxed);
             }
             Ok(may)
@@ -336,5 +353,35 @@ impl Endpoint {
         let hash = self.salt.hash_one(number + 1);
         let (a, b, c) = (hash >> 32, (hash >> 16) & 0xffff, hash & 0xfff);
         format!("{a:08x}-{b:04x}-4{c:03x}-8000-{number:012x}")
+    }
+}
+
+/// The program that a client says it is.
+fn agent(request: &Request<Vec<u8>>) -> &str {
+    let agent = request.headers().get("user-agent");
+    agent.and_then(|it| it.to_str().ok()).unwrap_or_default()
+}
+
+/// Notes what was done with a bucket, if that is an event.
+fn note_bucket(
+    session: &Session,
+    request: &Request<Vec<u8>>,
+    caller: &Caller,
+    answered: Result<(), &Refusal>,
+) {
+    let reply = match answered {
+        Ok(()) => Ok(&Value::Null),
+        Err(Refusal::Api(error)) => Err(error),
+        Err(Refusal::Session(_)) => return,
+    };
+    if let Some((action, bucket)) = service::s3::management_event(request) {
+        let asked = trail::Asked {
+            caller,
+            service: "s3",
+            action,
+            parameters: Map::from_iter([("bucketName".to_owned(), bucket.into())]),
+            agent: agent(request),
+        };
+        asked.note_event(session, false, reply);
     }
 }

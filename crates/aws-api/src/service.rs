@@ -12,6 +12,7 @@ mod route53;
 pub(crate) mod s3;
 mod sts;
 mod task;
+pub(crate) mod trail;
 mod turn;
 
 pub(crate) use athena::forget_tables;
@@ -79,7 +80,10 @@ impl Refusal {
     }
 }
 
-static SERVICES: [Service; 9] = [
+/// The code of Service Quotas for parameters that it does not take.
+const ILLEGAL_ARGUMENT: &str = "IllegalArgumentException";
+
+static SERVICES: [Service; 10] = [
     Service {
         name: "athena",
         protocols: &[Protocol::Json {
@@ -150,6 +154,18 @@ static SERVICES: [Service; 9] = [
         table: shape::route53,
         answer: route53::answer,
         actions: || kept::actions("route53"),
+    },
+    Service {
+        name: "servicequotas",
+        protocols: &[Protocol::Json {
+            version: "1.1",
+            codes: Codes::all(ILLEGAL_ARGUMENT),
+        }],
+        table: shape::servicequotas,
+        answer: |session, request| {
+            kept::answer(session, "servicequotas", request, ILLEGAL_ARGUMENT)
+        },
+        actions: || kept::actions("servicequotas"),
     },
     Service {
         name: "ssm",

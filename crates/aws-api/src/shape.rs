@@ -185,6 +185,8 @@ tables! {
     cloudtrail
     /// IAM's table.
     iam
+    /// Service Quotas' table.
+    servicequotas
     /// Systems Manager's table.
     ssm
     /// EC2's table.

@@ -348,6 +348,7 @@ fn the_cli_asks_insights_and_athena_what_the_engine_answers() {
     assert_eq!(served.said(&lines), refused);
 
     let sql = "SELECT count(*) AS n FROM flow_logs WHERE action = 'REJECT'";
+    served.done("aws s3 mb s3://results");
     let id = served.said(&[
         "athena",
         "start-query-execution",
@@ -465,8 +466,8 @@ const SAID: &[(&str, &str)] = &[
         "(InvalidParameterValue)",
     ),
     (
-        "aws ec2 describe-volumes",
-        "The action DescribeVolumes is not valid",
+        "aws ec2 describe-snapshots",
+        "The action DescribeSnapshots is not valid",
     ),
     (
         "aws ec2 describe-vpcs --region mars-north-1",

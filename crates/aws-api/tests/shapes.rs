@@ -34,6 +34,7 @@ impl Botocore {
     fn model(&self, service: &str) -> Value {
         let folder = self.data.join(match service {
             "monitoring" => "cloudwatch",
+            "servicequotas" => "service-quotas",
             same => same,
         });
         let versions = std::fs::read_dir(&folder).expect("a folder of versions");

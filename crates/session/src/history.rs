@@ -91,7 +91,7 @@ impl Attribute {
             Self::EventId => event.event_id == value,
             Self::EventName => event.event_name == value,
             Self::EventSource => event.event_source == value,
-            Self::ReadOnly => value == "false",
+            Self::ReadOnly => event.record["readOnly"].to_string() == value,
             Self::ResourceName => resources().any(|(_, name)| name == value),
             Self::ResourceType => resources().any(|(kind, _)| *kind == value),
             Self::Username => event.username == value,
@@ -201,9 +201,22 @@ fn available_at(run: &Run, name: &str, call: &ApiEvent) -> SimTime {
     call.at + SimDuration::from_secs(stream.range(DELAY_SECS.0, DELAY_SECS.1))
 }
 
+impl HistoryEvent {
+    /// The event of a call that something else than the journal remembers; `name` tells it from
+    /// all others.
+    #[must_use]
+    pub fn of(run: &Run, name: &str, call: &ApiEvent) -> Self {
+        event_of(run, &format!("beside the api history {name}"), call)
+    }
+}
+
 fn event(run: &Run, index: usize, call: &ApiEvent) -> HistoryEvent {
-    let plan = run.plan();
     let name = format!("api history {index} {}", call.at.as_nanos());
+    event_of(run, &name, call)
+}
+
+fn event_of(run: &Run, name: &str, call: &ApiEvent) -> HistoryEvent {
+    let plan = run.plan();
     let is_ec2 = call.call.service == "ec2";
     let event_id = uuid(&format!("{} {name} event", plan.seed.names));
     let request_id = uuid(&format!("{} {name} request", plan.seed.names));
@@ -244,7 +257,7 @@ fn event(run: &Run, index: usize, call: &ApiEvent) -> HistoryEvent {
     member("eventCategory", json!("Management"));
     HistoryEvent {
         at: call.at,
-        available_at: available_at(run, &name, call),
+        available_at: available_at(run, name, call),
         event_id,
         event_name: call.call.operation.clone(),
         event_source,

@@ -1,7 +1,7 @@
 //! Athena: SQL over the buckets of the world's flow logs.
 //!
 //! Workgroups and named queries are the control plane's (`kept`); executions are here (`execution`
-//! starts, shows and stops them, `results` gives their rows), and what the catalog says
+//! starts, shows and stops them, with their `parameters`; `results` gives their rows), and what the catalog says
 //! (`catalog`). The catalog is the lab's, `.wirelab/athena.json`, the same that `wirelab query
 //! --sql` has; the buckets are the folders in `evidence/s3`.
 //!
@@ -12,6 +12,7 @@
 
 mod catalog;
 mod execution;
+mod parameters;
 mod results;
 
 use serde_json::{Map, Value, json};

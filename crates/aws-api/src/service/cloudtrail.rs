@@ -1,7 +1,7 @@
 //! CloudTrail: who changed what, as the event history of an account in a Region tells it.
 //!
 //! The events are the session's (`history` there says which, and when each can be looked up);
-//! here is how they are asked for: one attribute at most, a time range in whole seconds, pages of
+//! here is how they are asked for, with those that the endpoint alone knows (`trail`): one attribute at most, a time range in whole seconds, pages of
 //! 50, newest first (AWS CloudTrail API Reference, "LookupEvents"). Trails are the control plane's.
 //!
 //! `aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=
@@ -10,12 +10,15 @@
 //! the whole record as text. Asked at once it shows nothing, as in AWS: the event is on its way for
 //! about five minutes of the lab's time.
 
+use std::iter::Peekable;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wirelab_model::{ApiError, Caller, UnixTime, hex};
 use wirelab_session::{Attribute, Events, HistoryEvent, Lookup, Run, Session};
 
-use super::{Refusal, Request, kept};
+use super::trail::Trail;
+use super::{Refusal, Request, kept, sts};
 use crate::access_key::AccessKey;
 use crate::protocol::Codes;
 
@@ -53,7 +56,41 @@ pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Valu
         return kept::answer(session, "cloudtrail", request, CODES.others);
     }
     let asked = Asked::read(&request.parameters)?;
-    Ok(asked.page(session.run_with_evidence()?, request.caller)?)
+    let trail = Trail::read(session);
+    Ok(asked.page(session.run_with_evidence()?, &trail, request.caller)?)
+}
+
+/// How many are still to come: calls of the journal, and the events beside it.
+type Left = (usize, usize);
+
+/// Both kinds of events as one list, newest first.
+struct Merged<C: Iterator, O: Iterator> {
+    calls: Peekable<C>,
+    others: Peekable<O>,
+}
+
+impl<C, O> Iterator for Merged<C, O>
+where
+    C: Iterator<Item = (usize, HistoryEvent)>,
+    O: Iterator<Item = (usize, HistoryEvent)>,
+{
+    /// What was left with the event, and the event.
+    type Item = (Left, HistoryEvent);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (call, other) = (self.calls.peek(), self.others.peek());
+        let number = |it: Option<&(usize, HistoryEvent)>| it.map_or(0, |it| it.0 + 1);
+        let left = (number(call), number(other));
+        let is_call = match (call, other) {
+            (Some(call), Some(other)) => call.1.at > other.1.at,
+            (call, _) => call.is_some(),
+        };
+        let next = match is_call {
+            true => self.calls.next(),
+            false => self.others.next(),
+        };
+        next.map(|it| (left, it.1))
+    }
 }
 
 /// A request.
@@ -93,29 +130,29 @@ impl Asked {
         })
     }
 
-    /// A page of what the caller may see of what is asked for, newest first. No event is made that
-    /// is not on it, but for the one behind it.
-    fn page(&self, run: &Run, caller: &Caller) -> Result<Value, ApiError> {
-        let last = match &self.next {
-            None => usize::MAX,
-            Some(token) => self.number(token)?,
+    /// A page of what the caller may see of what is asked for, newest first. No event of a call is
+    /// made that is not on it, but for the one behind it.
+    fn page(&self, run: &Run, trail: &Trail, caller: &Caller) -> Result<Value, ApiError> {
+        let left = match &self.next {
+            None => (usize::MAX, usize::MAX),
+            Some(token) => self.left(token)?,
         };
-        let known = self.attribute.as_ref().and_then(|(name, value)| {
-            let mut all = Attribute::ALL.iter();
-            let (_, known) = all.find(|(known, _)| known == name)?;
-            Some((*known, value.clone()))
+        let lookup = self.lookup();
+        let starts = run.plan().starts;
+        let calls = Events::new(run, &lookup).up_to(left.0.saturating_sub(1));
+        let others = trail.events(run).filter(|(number, event)| {
+            let utc = starts.at(event.at);
+            let mut attributes = lookup.attributes.iter();
+            *number < left.1
+                && lookup.start.is_none_or(|start| start <= utc)
+                && lookup.end.is_none_or(|end| utc <= end)
+                && attributes.all(|(attribute, value)| attribute.matches(event, value))
         });
-        let lookup = Lookup {
-            attributes: known.into_iter().collect(),
-            start: self.start.map(|it| UnixTime::from_secs(it.ceil() as u64)),
-            // Events are of whole seconds.
-            end: self.end.map(|it| {
-                let next = UnixTime::from_secs((it.floor() as u64).saturating_add(1));
-                UnixTime::from_nanos(next.as_nanos().saturating_sub(1))
-            }),
+        let events = Merged {
+            calls: calls.filter(|_| left.0 > 0).peekable(),
+            others: others.peekable(),
         };
-        let events = Events::new(run, &lookup).up_to(last);
-        let seen = events.filter_map(|(number, event)| {
+        let seen = events.filter_map(|(left, event)| {
             let here = event.record["recipientAccountId"] == caller.account.as_str()
                 && event.aws_region == caller.region
                 && event.available_at <= run.now();
@@ -124,11 +161,12 @@ impl Asked {
                 Some((name, value)) if name == ACCESS_KEY_ID => *value == key,
                 _ => true,
             };
-            let second = run.plan().starts.at(event.at).as_secs();
-            (here && is_key && !self.insights).then(|| (number, shown(event, second, &key)))
+            let second = starts.at(event.at).as_secs();
+            let wanted = here && is_key && !self.insights;
+            wanted.then(|| (left, shown(event, trail, second, &key)))
         });
         let mut seen: Vec<_> = seen.take(self.most + 1).collect();
-        let next = seen.get(self.most).map(|(number, _)| self.token(*number));
+        let next = seen.get(self.most).map(|(left, _)| self.token(*left));
         seen.truncate(self.most);
         let events: Vec<Value> = seen.into_iter().map(|it| it.1).collect();
         let mut reply = json!({ "Events": events });
@@ -138,25 +176,42 @@ impl Asked {
         Ok(reply)
     }
 
-    /// The token of the page that begins with the event. Newer events do not move it.
-    fn token(&self, number: usize) -> String {
-        hex(format!("{} {number}", self.fingerprint).as_bytes())
+    fn lookup(&self) -> Lookup {
+        let known = self.attribute.as_ref().and_then(|(name, value)| {
+            let mut all = Attribute::ALL.iter();
+            let (_, known) = all.find(|(known, _)| known == name)?;
+            Some((*known, value.clone()))
+        });
+        Lookup {
+            attributes: known.into_iter().collect(),
+            start: self.start.map(|it| UnixTime::from_secs(it.ceil() as u64)),
+            // Events are of whole seconds.
+            end: self.end.map(|it| {
+                let next = UnixTime::from_secs((it.floor() as u64).saturating_add(1));
+                UnixTime::from_nanos(next.as_nanos().saturating_sub(1))
+            }),
+        }
     }
 
-    /// The number of the event that a token is of.
-    fn number(&self, token: &str) -> Result<usize, ApiError> {
+    /// The token of the page that begins where so much is left. Newer events do not move it.
+    fn token(&self, (calls, others): Left) -> String {
+        hex(format!("{} {calls} {others}", self.fingerprint).as_bytes())
+    }
+
+    /// What is left where the page of a token begins.
+    fn left(&self, token: &str) -> Result<Left, ApiError> {
         let octet = |at: usize| u8::from_str_radix(token.get(at..at + 2)?, 16).ok();
         let octets: Option<Vec<u8>> = (0..token.len()).step_by(2).map(octet).collect();
         let text = octets.and_then(|it| String::from_utf8(it).ok());
-        let number = text.as_deref().and_then(|text| {
-            let (fingerprint, number) = text.split_once(' ')?;
-            (fingerprint == self.fingerprint)
-                .then_some(number)?
-                .parse()
-                .ok()
+        let left = text.as_deref().and_then(|text| {
+            let [fingerprint, calls, others] = text.split(' ').collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            let left = (calls.parse().ok()?, others.parse().ok()?);
+            (fingerprint == self.fingerprint).then_some(left)
         });
         let message = "The token is of no page, or of one that was asked for otherwise.";
-        number.ok_or_else(|| ApiError::client(NEXT_TOKEN, message))
+        left.ok_or_else(|| ApiError::client(NEXT_TOKEN, message))
     }
 }
 
@@ -179,10 +234,15 @@ fn attribute(parameters: &Map<String, Value>) -> Result<Option<(String, String)>
     }
 }
 
-/// The event as LookupEvents has it. The record says the key, too.
-fn shown(mut event: HistoryEvent, second: u64, key: &str) -> Value {
+/// The event as LookupEvents has it. The record says the key, too, and with what program and as
+/// whose session the call was made.
+fn shown(mut event: HistoryEvent, trail: &Trail, second: u64, key: &str) -> Value {
+    if let Some(agent) = trail.agent(&event) {
+        event.record["userAgent"] = agent.into();
+    }
+    let time = event.record["eventTime"].clone();
     if let Some(identity) = event.record["userIdentity"].as_object_mut() {
-        identity.insert("accessKeyId".to_owned(), key.into());
+        identify(identity, time, key);
     }
     let resources = event.resources.iter();
     let resources = resources
@@ -191,7 +251,7 @@ fn shown(mut event: HistoryEvent, second: u64, key: &str) -> Value {
     json!({
         "EventId": event.event_id,
         "EventName": event.event_name,
-        "ReadOnly": "false",
+        "ReadOnly": event.record["readOnly"].to_string(),
         "AccessKeyId": key,
         "EventTime": second,
         "EventSource": event.event_source,
@@ -199,6 +259,33 @@ fn shown(mut event: HistoryEvent, second: u64, key: &str) -> Value {
         "Resources": resources,
         "CloudTrailEvent": event.record.to_string(),
     })
+}
+
+/// Adds what STS knows of a principal (CloudTrail User Guide, "CloudTrail userIdentity element"):
+/// for an assumed role the role itself as its session's issuer.
+fn identify(identity: &mut Map<String, Value>, time: Value, key: &str) {
+    identity.insert("accessKeyId".to_owned(), key.into());
+    let arn = identity.get("arn").and_then(Value::as_str);
+    let arn = arn.unwrap_or_default().to_owned();
+    let principal = sts::user_id(&arn);
+    let parts = arn.split_once(":assumed-role/");
+    let parts = parts.and_then(|(head, tail)| Some((head, tail.rsplit_once('/')?.0)));
+    if let Some((head, role)) = parts {
+        let account = head.rsplit(':').next().unwrap_or_default();
+        let issuer = json!({
+            "type": "Role",
+            "principalId": principal.split(':').next(),
+            "arn": format!("arn:aws:iam::{account}:role/{role}"),
+            "accountId": account,
+            "userName": role,
+        });
+        let context = json!({
+            "sessionIssuer": issuer,
+            "attributes": { "creationDate": time, "mfaAuthenticated": "false" },
+        });
+        identity.insert("sessionContext".to_owned(), context);
+    }
+    identity.insert("principalId".to_owned(), principal.into());
 }
 
 fn access_key(event: &HistoryEvent, caller: &Caller) -> String {

@@ -24,9 +24,24 @@ pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Valu
     if request.action == "GetConsoleOutput" {
         return console_output(session, &request);
     }
+    if request.action == "RunInstances" {
+        require(&request, &["ImageId", "MinCount", "MaxCount"])?;
+    }
     match delivery::undeliverable(session, &request)? {
         Some(reply) => Ok(reply),
         None => kept::answer(session, "ec2", request, INVALID),
+    }
+}
+
+/// Parameters that clients must give, and scenarios' files may leave out.
+fn require(request: &Request<'_>, names: &[&str]) -> Result<(), ApiError> {
+    let given = |name: &&&str| request.parameters.contains_key(**name);
+    match names.iter().find(|name| !given(name)) {
+        Some(name) => {
+            let message = format!("The request must contain the parameter {name}");
+            Err(ApiError::client("MissingParameter", message))
+        }
+        None => Ok(()),
     }
 }
 

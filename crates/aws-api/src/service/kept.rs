@@ -44,10 +44,8 @@ fn refuse_what_is_not_simulated(
     let operations = services.find(|(name, _)| *name == service);
     let mut operations = operations.into_iter().flat_map(|(_, all)| all);
     let operation = operations.find(|it| it.name == request.action);
-    let known = operation.map_or_else(Vec::new, |it| it.parameters());
-    let mut names = request.parameters.keys();
-    match names.find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(error::not_simulated(invalid, request.action, name)),
+    match operation.and_then(|it| it.unknown(&request.parameters)) {
+        Some(name) => Err(error::not_simulated(invalid, request.action, &name)),
         None => Ok(()),
     }
 }

@@ -200,6 +200,34 @@ fn response(id: &str, body: &str) -> Response<Vec<u8>> {
     xml::response(StatusCode::OK, id, format!("{}{body}", xml::DECLARATION))
 }
 
+/// The management event that a request is, with the bucket (Amazon S3 User Guide, "Amazon S3
+/// CloudTrail events"); what is done with objects is none.
+pub(crate) fn management_event(request: &Request<Vec<u8>>) -> Option<(&'static str, String)> {
+    let (bucket, key) = place(request.uri().path())?;
+    if bucket.is_empty() || !key.is_empty() {
+        return None;
+    }
+    let query = body::query(request);
+    let what = ["policy", "tagging", "versioning", "acl", "encryption"];
+    let what = what.into_iter().find(|it| query.contains_key(*it));
+    let name = match (request.method(), what) {
+        (&Method::PUT, None) => "CreateBucket",
+        (&Method::DELETE, None) => "DeleteBucket",
+        (&Method::PUT, Some("policy")) => "PutBucketPolicy",
+        (&Method::DELETE, Some("policy")) => "DeleteBucketPolicy",
+        (&Method::PUT, Some("tagging")) => "PutBucketTagging",
+        (&Method::DELETE, Some("tagging")) => "DeleteBucketTagging",
+        _ => return None,
+    };
+    Some((name, bucket))
+}
+
+/// Whether there is such a bucket, and the caller may put objects into it.
+pub(super) fn may_write(session: &Session, caller: &Caller, name: &str) -> bool {
+    let bucket = Store::of(session).bucket(name);
+    bucket.is_ok_and(|it| access::check((name, &it), caller, "PutObject", "*").is_ok())
+}
+
 /// Whether a flow log of the caller can be delivered to a bucket; if not, what EC2 says of it
 /// (`CreateFlowLogs`, `Unsuccessful`). Makes way for the log's folders if it can.
 pub(super) fn destination(session: &Session, caller: &Caller, arn: &str) -> Result<(), String> {

@@ -59,7 +59,7 @@ fn caller_identity(caller: &Caller) -> Value {
 }
 
 /// A user's unique id; a role's, and the session's name behind it.
-fn user_id(arn: &str) -> String {
+pub(super) fn user_id(arn: &str) -> String {
     let role = arn
         .split_once(":assumed-role/")
         .and_then(|(_, it)| it.rsplit_once('/'));

@@ -10,6 +10,9 @@ from suite import check, done, held, refused, untried
 athena = held(boto3.client("athena", config=Config(retries={"max_attempts": 0})))
 
 invalid = "InvalidRequestException"
+s3 = boto3.client("s3")
+for bucket in ["suite-results", "suite-group"]:
+    s3.create_bucket(Bucket=bucket)
 place = {"OutputLocation": "s3://suite-results/athena/"}
 
 
@@ -52,7 +55,13 @@ refused(invalid, athena.get_query_results, QueryExecutionId=failed["QueryExecuti
 refused(invalid, start, sql="SELEC 1")
 refused(invalid, athena.start_query_execution, QueryString="SELECT 1")
 refused(invalid, start, sql="SELECT 1", ResultConfiguration={"OutputLocation": "s3://x/../y"})
+refused(invalid, start, sql="SELECT 1", ResultConfiguration={"OutputLocation": "s3://no-such-bucket/"})
 refused(invalid, start, sql="SELECT 1", QueryExecutionContext={"Catalog": "other"})
+given = rows("SELECT ? AS a, '?' AS b, ? + 1 AS c", ExecutionParameters=["'x'", "41"])
+check(given == [["a", "b", "c"], ["x", "?", "42"]], given)
+failed = ended("SELECT ?", state="FAILED", ExecutionParameters=["1", "2"])
+check("Incorrect number of parameters: expected 1 but found 2" in failed["Status"]["StateChangeReason"], failed)
+check(failed["ExecutionParameters"] == ["1", "2"] and failed["Query"] == "SELECT ?", failed)
 refused(invalid, start, sql="SELECT 1", WorkGroup="nobody")
 refused(invalid, athena.get_query_execution, QueryExecutionId="nobody")
 token = "0123456789" * 4

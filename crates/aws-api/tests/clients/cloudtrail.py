@@ -56,6 +56,26 @@ record = json.loads(event["CloudTrailEvent"])
 check(record["errorCode"] == "ResourceNotFoundException" and record["requestParameters"] == {"logGroupName": "nothing"}, record)
 refusal = [json.loads(it["CloudTrailEvent"]) for it in by("EventName", "RevokeSecurityGroupIngress")][0]
 check(refusal["errorCode"].startswith("Client."), refusal)
+# With which program; and what services tell that the journal does not know.
+(event,) = by("EventName", "PutMetricFilter")
+check(json.loads(event["CloudTrailEvent"])["userAgent"].startswith("aws-cli/"), event)
+(event,) = by("ResourceName", "trail-suite")
+record = json.loads(event["CloudTrailEvent"])
+check(event["EventName"] == "CreateBucket" and record["requestParameters"] == {"bucketName": "trail-suite"}, record)
+check(event["EventSource"] == "s3.amazonaws.com" and record["userAgent"].startswith("aws-cli/"), record)
+(event,) = by("EventName", "AssumeRole")
+record = json.loads(event["CloudTrailEvent"])
+check(event["ReadOnly"] == "true" and event["Resources"][0]["ResourceType"] == "AWS::IAM::Role", event)
+check("SecretAccessKey" not in event["CloudTrailEvent"] and "secretAccessKey" not in event["CloudTrailEvent"], event)
+(event,) = by("EventName", "StartQueryExecution")
+check(json.loads(event["CloudTrailEvent"])["responseElements"]["queryExecutionId"], event)
+(event,) = by("Username", "auditor")
+identity = json.loads(event["CloudTrailEvent"])["userIdentity"]
+issuer = identity["sessionContext"]["sessionIssuer"]
+check(identity["type"] == "AssumedRole" and issuer["arn"].endswith(":role/ops") and issuer["userName"] == "ops", identity)
+check(identity["principalId"] == f"{issuer['principalId']}:auditor", identity)
+pages = list(trail.get_paginator("lookup_events").paginate(PaginationConfig={"PageSize": 2}))
+check([it for page in pages for it in page["Events"]] == everything, "no page lacks one, none has one twice")
 mine = boto3.session.Session().get_credentials().access_key
 check(by("AccessKeyId", mine), mine)
 for key in ["EventName", "Username", "EventSource", "EventId", "AccessKeyId", "ResourceName", "ResourceType"]:

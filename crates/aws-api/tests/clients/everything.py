@@ -5,6 +5,7 @@ once. Checks are counted, since a suite that checks nothing passes too.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -325,6 +326,14 @@ attached = ec2.attach_network_interface(NetworkInterfaceId=eni, InstanceId=machi
 refused("InvalidNetworkInterface.InUse", ec2.delete_network_interface, NetworkInterfaceId=eni)
 ec2.detach_network_interface(AttachmentId=attached)
 primary = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["Instances"][0]
+check({"ClientToken", "CpuOptions", "EbsOptimized", "EnaSupport", "PlatformDetails", "PrivateDnsNameOptions",
+       "RootDeviceName", "StateTransitionReason", "UsageOperation"} <= set(primary), primary)
+volume = primary["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+found(ec2.describe_volumes, "Volumes", "VolumeId", volume, VolumeIds=[volume], filters=[
+    ("attachment.instance-id", machines[0]), ("volume-id", volume), ("status", "in-use")])
+refused("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=["vol-0123456789abcdef0"])
+refused("MissingParameter", loose.run_instances, MinCount=1, MaxCount=1, SubnetId=subnets[0])
+refused("MissingParameter", loose.run_instances, ImageId="ami-1", SubnetId=subnets[0])
 primary = primary["NetworkInterfaces"][0]["NetworkInterfaceId"]
 tied = ec2.associate_address(AllocationId=eips[1], NetworkInterfaceId=primary)["AssociationId"]
 ec2.disassociate_address(AssociationId=tied)
@@ -387,6 +396,16 @@ if shutil.which("ssh-keygen"):
             file.write(made["KeyMaterial"] + "\n")
         said = subprocess.run(["ssh-keygen", "-y", "-P", "", "-f", path], capture_output=True, text=True, check=True)
         check(said.stdout.split()[:2] == public.split()[:2], said)
+curve = ec2.create_key_pair(KeyName="curve", KeyType="ed25519")
+check(curve["KeyMaterial"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n"), curve)
+if shutil.which("ssh-keygen"):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "key.pem")
+        with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(curve["KeyMaterial"] + "\n")
+        said = subprocess.run(["ssh-keygen", "-l", "-f", path], capture_output=True, text=True, check=True)
+        check(f"SHA256:{curve['KeyFingerprint'].rstrip('=')}" in said.stdout, said)
+ec2.delete_key_pair(KeyName="curve")
 imported = ec2.import_key_pair(KeyName="theirs", PublicKeyMaterial=public.encode())
 md5 = hashlib.md5(serialization.load_ssh_public_key(public.encode()).public_bytes(
     serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)).hexdigest() if serialization else None
@@ -410,15 +429,27 @@ refused("UnsupportedOperation", ec2.run_instances, ImageId="ami-1", MinCount=1, 
 
 # Flow logs.
 role = f"arn:aws:iam::{account}:role/flows"
+refused("UnsupportedOperation", ec2.create_flow_logs, ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL",
+        LogDestinationType="kinesis-data-firehose", LogDestination="arn:aws:firehose:us-east-1:123456789012:deliverystream/x")
 flow = ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogGroupName="suite",
                             DeliverLogsPermissionArn=role, TagSpecifications=tags("vpc-flow-log", "suite"))
 check(flow["Unsuccessful"] == [], flow)
 flow = flow["FlowLogIds"][0]
 found(ec2.describe_flow_logs, "FlowLogs", "FlowLogId", flow, FlowLogIds=[flow], filters=[
-    ("resource-id", vpc), ("log-group-name", "suite"), ("tag:Name", "suite")])
+    ("resource-id", vpc), ("log-group-name", "suite"), ("tag:Name", "suite"), ("deliver-log-status", "SUCCESS")])
 refused("InvalidParameter", ec2.create_flow_logs, ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL",
         LogGroupName="suite")
-check(ec2.delete_flow_logs(FlowLogIds=[flow])["Unsuccessful"] == [], flow)
+boto3.client("s3").create_bucket(Bucket="suite-flow-logs")
+files = ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3",
+                             LogDestination="arn:aws:s3:::suite-flow-logs")["FlowLogIds"]
+integration = {"IntegrationResultS3DestinationArn": "arn:aws:s3:::suite-flow-logs/results", "PartitionLoadFrequency": "daily"}
+template = {"ConfigDeliveryS3DestinationArn": "arn:aws:s3:::suite-flow-logs", "IntegrateServices": {"AthenaIntegrations": [integration]}}
+made = json.loads(ec2.get_flow_logs_integration_template(FlowLogId=files[0], **template)["Result"])
+table = made["Resources"]["Table"]["Properties"]["TableInput"]
+check([it["Name"] for it in table["StorageDescriptor"]["Columns"]][:3] == ["version", "account_id", "interface_id"], table)
+check(table["StorageDescriptor"]["Location"].startswith("s3://suite-flow-logs/AWSLogs/"), table)
+refused("InvalidParameter", ec2.get_flow_logs_integration_template, FlowLogId=flow, **template)
+check(ec2.delete_flow_logs(FlowLogIds=[flow, *files])["Unsuccessful"] == [], flow)
 
 # DHCP options, prefix lists, endpoints.
 dhcp = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name-servers", "Values": ["10.99.0.2", "192.0.2.1"]}])

@@ -31,8 +31,8 @@ KINDS = {
     "StartNetworkInsightsAnalysis": "network-insights-analysis",
 }
 
-# One instance is made where neither is said, as files of scenarios have it; any image will do.
-OPTIONAL = {("RunInstances", "MinCount"), ("RunInstances", "MaxCount"), ("RunInstances", "ImageId")}
+# Any image will do.
+ANY = {("RunInstances", "ImageId")}
 
 
 class Probes:
@@ -85,13 +85,13 @@ class Probes:
         if "DryRun" in shape.members:
             tried.append(("dry", "412 DryRunOperation", {**arguments, "DryRun": True}))
         for member in shape.required_members:
-            if (name, member) not in OPTIONAL and member in arguments:
+            if member in arguments:
                 without = {k: v for k, v in arguments.items() if k != member}
                 tried.append((f"without {member}", "400 MissingParameter", without))
         for member, value in arguments.items():
             listed = value if isinstance(value, list) else [value]
             matches = [ID.fullmatch(it) for it in listed if isinstance(it, str)]
-            if member == "ClientToken" or (name, member) in OPTIONAL or not matches or not all(matches):
+            if member == "ClientToken" or (name, member) in ANY or not matches or not all(matches):
                 continue
             for text, wanted in (("0123456789abcdef0", "NotFound"), ("x", "(Malformed|NotFound)")):
                 other = f"{matches[0]['kind']}-{text}"

@@ -1,4 +1,4 @@
-"""IAM's roles, CloudTrail's trails and Systems Manager's image parameters as boto3 has them.
+"""IAM's roles, Service Quotas, CloudTrail's trails and Systems Manager's image parameters as boto3 has them.
 
 Each reply is held against the public model.
 """
@@ -46,14 +46,32 @@ vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
 made = ec2.create_flow_logs(ResourceType="VPC", ResourceIds=[vpc], TrafficType="ALL", LogGroupName="flow",
                             DeliverLogsPermissionArn=role["Arn"])
 check(len(made["FlowLogIds"]) == 1 and not made["Unsuccessful"], made)
+
+
+def delivery(ids):
+    log = ec2.describe_flow_logs(FlowLogIds=ids)["FlowLogs"][0]
+    return log["DeliverLogsStatus"], log.get("DeliverLogsErrorMessage")
+
+
+# Whether it delivers is the role's to say: one that nobody has made does not.
+check(delivery(made["FlowLogIds"]) == ("SUCCESS", None), made)
+lost = ec2.create_flow_logs(ResourceType="VPC", ResourceIds=[vpc], TrafficType="ALL", LogGroupName="lost",
+                            DeliverLogsPermissionArn=role["Arn"] + "s")
+check(lost["FlowLogIds"] and delivery(lost["FlowLogIds"]) == ("FAILED", "Access error"), lost)
 refused_with("NoSuchEntity", 404, iam.get_role, RoleName="nobody")
 refused_with("NoSuchEntity", 404, iam.get_role_policy, RoleName="flows", PolicyName="none")
 refused_with("EntityAlreadyExists", 409, iam.create_role, RoleName="flows", AssumeRolePolicyDocument=json.dumps(trust))
 refused("MalformedPolicyDocument", iam.put_role_policy, RoleName="flows", PolicyName="x", PolicyDocument="{")
 refused("ValidationError", iam.create_role, RoleName="a b", AssumeRolePolicyDocument=json.dumps(trust))
 refused_with("DeleteConflict", 409, iam.delete_role, RoleName="flows")
+iam.tag_role(RoleName="flows", Tags=[{"Key": "team", "Value": "ops"}, {"Key": "cost", "Value": "7"}])
+iam.untag_role(RoleName="flows", TagKeys=["cost", "none"])
+check(iam.list_role_tags(RoleName="flows")["Tags"] == [{"Key": "team", "Value": "ops"}], "one is left")
+check(iam.list_instance_profiles_for_role(RoleName="flows")["InstanceProfiles"] == [], "what Terraform asks before it deletes one")
 iam.delete_role_policy(RoleName="flows", PolicyName="logs")
+check(delivery(made["FlowLogIds"])[0] == "SUCCESS", "the other policy allows it, too")
 iam.detach_role_policy(RoleName="flows", PolicyArn=arn)
+check(delivery(made["FlowLogIds"])[0] == "FAILED", "none allows it")
 for name in ["flows", "deep"]:
     iam.delete_role(RoleName=name)
 check(iam.list_roles()["Roles"] == [], "none are left")
@@ -61,6 +79,30 @@ theirs = {"aws_access_key_id": "210987654321", "aws_secret_access_key": "any"}
 other = held(boto3.client("iam", config=config, **theirs), documents)
 other.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
 check(iam.list_roles()["Roles"] == [], "another account's")
+
+# Quotas that are raised.
+quotas = held(boto3.client("service-quotas", config=config))
+vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
+check(quotas.get_service_quota(**vpcs)["Quota"]["Value"] == 5, "VPCs")
+check({it["ServiceCode"] for it in quotas.list_services()["Services"]} == {"ec2", "vpc"}, "services")
+listed = [it for page in quotas.get_paginator("list_service_quotas").paginate(
+    ServiceCode="vpc", PaginationConfig={"PageSize": 3}) for it in page["Quotas"]]
+check(len(listed) > 10 and {it["ServiceCode"] for it in listed} == {"vpc"}, listed)
+for number in range(4):
+    ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")
+refused("VpcLimitExceeded", ec2.create_vpc, CidrBlock="10.9.0.0/16")
+asked = quotas.request_service_quota_increase(**vpcs, DesiredValue=20)["RequestedQuota"]
+check(asked["Status"] == "PENDING" and asked["DesiredValue"] == 20, asked)
+change = quotas.get_requested_service_quota_change(RequestId=asked["Id"])["RequestedQuota"]
+check(change["Status"] == "APPROVED" and change["Created"] == asked["Created"], change)
+ec2.create_vpc(CidrBlock="10.9.0.0/16")
+check(quotas.get_service_quota(**vpcs)["Quota"]["Value"] == 20, "raised")
+check(quotas.get_aws_default_service_quota(**vpcs)["Quota"]["Value"] == 5, "as it was")
+check(quotas.list_aws_default_service_quotas(ServiceCode="ec2")["Quotas"][0]["QuotaCode"] == "L-0263D0A3", "EC2's")
+check(quotas.list_requested_service_quota_change_history()["RequestedQuotas"] == [change], "one")
+check(quotas.list_requested_service_quota_change_history_by_quota(**vpcs, Status="DENIED")["RequestedQuotas"] == [], "none")
+refused("NoSuchResourceException", quotas.get_service_quota, ServiceCode="vpc", QuotaCode="L-00000000")
+refused("IllegalArgumentException", quotas.request_service_quota_increase, **vpcs, DesiredValue=19)
 
 # Trails.
 made = trail.create_trail(Name="all", S3BucketName="trails", S3KeyPrefix="lab", IsMultiRegionTrail=True)

@@ -39,6 +39,40 @@ fn a_call_is_in_cloudtrail_minutes_after_it_was_made() {
         ],
     ));
     served.aws("aws logs delete-log-group --log-group-name nothing");
+    served.done("aws s3api create-bucket --bucket trail-suite");
+    served.done("aws s3api put-object --bucket trail-suite --key one");
+    let account = served.said(&["sts", "get-caller-identity", "--query", "Account"]);
+    let role = format!("arn:aws:iam::{account}:role/ops");
+    let credentials = served.said(&[
+        "sts",
+        "assume-role",
+        "--role-arn",
+        &role,
+        "--role-session-name",
+        "auditor",
+        "--query",
+        "Credentials.[AccessKeyId,SecretAccessKey,SessionToken]",
+    ]);
+    let [id, secret, token] = credentials.split('\t').collect::<Vec<_>>()[..] else {
+        panic!("{credentials}");
+    };
+    let mut audit = served.client("aws");
+    let line = "iam create-role --role-name seen --assume-role-policy-document \
+                {\"Statement\":{\"Effect\":\"Allow\"}} --region us-east-1";
+    audit
+        .args(["--endpoint-url", &served.url])
+        .args(line.split_whitespace());
+    audit.env("AWS_ACCESS_KEY_ID", id);
+    audit.env("AWS_SECRET_ACCESS_KEY", secret);
+    audit.env("AWS_SESSION_TOKEN", token);
+    assert!(audit.status().expect("aws runs").success());
+    served.said(&words(
+        "athena start-query-execution --query-string",
+        &[
+            ("SELECT 1", "--result-configuration"),
+            ("OutputLocation=s3://trail-suite/", "--output=text"),
+        ],
+    ));
     let lookup = format!(
         "cloudtrail lookup-events --lookup-attributes \
          AttributeKey=ResourceName,AttributeValue={group} --query Events[].[EventName,Username]"
@@ -154,7 +188,11 @@ fn boto3_makes_zones_for_two_accounts() {
 fn boto3_makes_roles_and_trails_and_finds_images() {
     if boto3_is_there() {
         let served = Served::new("sandbox", 1);
-        let checks = suite(&served, "roles.py", &["iam", "cloudtrail", "ssm"]);
+        let checks = suite(
+            &served,
+            "roles.py",
+            &["iam", "cloudtrail", "servicequotas", "ssm"],
+        );
         assert!(checks >= 100, "only {checks} checks");
         served.session();
     }

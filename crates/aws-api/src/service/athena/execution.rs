@@ -18,7 +18,7 @@ use wirelab_query::athena::{
 use wirelab_query::{LogGroup, blocking};
 use wirelab_session::{Run, Session};
 
-use super::{ENGINE, catalog, invalid, only, page, text};
+use super::{ENGINE, catalog, invalid, only, page, parameters, text};
 use crate::service::desk::{self, Owner};
 use crate::service::task::{Done, Task};
 use crate::service::{Refusal, Request, s3, turn};
@@ -45,6 +45,8 @@ pub(crate) struct Execution {
     /// `ClientRequestToken`: the same one again is the same execution.
     token: Option<String>,
     sql: String,
+    /// What stands for the question marks of the statement.
+    parameters: Vec<String>,
     database: String,
     work_group: SmolStr,
     /// Where the result lies: `s3://bucket/prefix/ID.csv`.
@@ -117,6 +119,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
             "ClientRequestToken",
             "QueryExecutionContext",
             "ResultConfiguration",
+            "ExecutionParameters",
             "WorkGroup",
         ],
     )?;
@@ -132,20 +135,22 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     let id = desk::new_id(request.id);
     session.restore_evidence()?;
     let place = Place::of(session, request, &id)?;
-    if let Err(error @ AthenaError::Malformed { .. }) = check(sql) {
+    let parameters = values_of(request);
+    let filled = parameters::filled(sql, &parameters);
+    if let Err(error @ AthenaError::Malformed { .. }) = check(filled.as_deref().unwrap_or(sql)) {
         return Err(invalid(words(&error)).into());
     }
     let mut prepared = Prepared::of(session, &place.database)?;
     prepared.changes = Arc::clone(&request.desk.catalog);
     let buckets = prepared.buckets.clone();
     let submitted = session.run().utc();
-    let (statement, output) = (sql.to_owned(), place.file.clone());
+    let output = place.file.clone();
     let arrival = s3::Arrival::now(session);
     let weight = Arc::new(AtomicU64::new(0));
     let weighed = Arc::clone(&weight);
     let task = Task::start(
         move || {
-            let result = prepared.run(&statement)?;
+            let result = prepared.run(&filled?)?;
             let octets = keep(&output, &result)?;
             weighed.store(octets, Ordering::Relaxed);
             arrival.note(&output);
@@ -162,6 +167,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
         owner,
         token,
         sql: sql.to_owned(),
+        parameters,
         database: place.database,
         work_group: place.work_group,
         output: place.location,
@@ -174,6 +180,13 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     });
     forget_what_is_too_much(&mut request.desk.executions.lock());
     Ok(json!({ "QueryExecutionId": id }))
+}
+
+/// `ExecutionParameters`.
+fn values_of(request: &Request<'_>) -> Vec<String> {
+    let given = request.parameters.get("ExecutionParameters");
+    let given = given.and_then(Value::as_array).into_iter().flatten();
+    given.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Results are kept in memory, so there is a limit for all of them.
@@ -254,6 +267,12 @@ impl Place {
             )
         })?;
         let (location, file) = output(session.dir(), &folder, id, text(request, "QueryString"))?;
+        let bucket = location.split('/').nth(2).unwrap_or_default();
+        if !s3::may_write(session, caller, bucket) {
+            return Err(invalid(format!(
+                "Unable to verify/create output bucket {bucket}"
+            )));
+        }
         Ok(Self {
             database: of(context, "Database").unwrap_or_else(|| "default".to_owned()),
             work_group: group.name,
@@ -489,6 +508,7 @@ fn show(it: &Execution) -> Value {
     json!({
         "QueryExecutionId": it.id,
         "Query": it.sql,
+        "ExecutionParameters": (!it.parameters.is_empty()).then_some(&it.parameters),
         "StatementType": kind,
         "SubstatementType": result.map(|it| it.substatement),
         "ResultConfiguration": { "OutputLocation": it.output },

@@ -384,6 +384,7 @@ fn show(quota: &Quota, quotas: &mut Quotas, realm: &Realm) -> Value {
 fn show_increase(increase: &Increase, status: &str, realm: &Realm) -> Value {
     let quota = QUOTAS.iter().find(|it| it.code == increase.quota_code);
     let quota = quota.expect("it was asked for");
+    let requester = json!({ "accountId": realm.account, "callerArn": increase.requester });
     json!({
         "Id": increase.id,
         "ServiceCode": quota.service,
@@ -394,7 +395,7 @@ fn show_increase(increase: &Increase, status: &str, realm: &Realm) -> Value {
         "Status": status,
         "Created": iso8601(increase.created),
         "LastUpdated": iso8601(increase.created),
-        "Requester": json!({ "accountId": realm.account, "callerArn": increase.requester }).to_string(),
+        "Requester": requester.to_string(),
         "QuotaArn": arn(quota, realm),
         "GlobalQuota": false,
         "Unit": "None",

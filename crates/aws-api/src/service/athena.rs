@@ -1,8 +1,8 @@
 //! Athena: SQL over the buckets of the world's flow logs.
 //!
 //! Workgroups and named queries are the control plane's (`kept`); executions are here (`execution`
-//! starts, shows and stops them, with their `parameters`; `results` gives their rows), and what the catalog says
-//! (`catalog`). The catalog is the lab's, `.wirelab/athena.json`, the same that `wirelab query
+//! starts, shows and stops them, with their `parameters`; `results` gives their rows), and what the
+//! catalog says (`catalog`). The catalog is the lab's, `.wirelab/athena.json`, the same that `wirelab query
 //! --sql` has; the buckets are the folders in `evidence/s3`.
 //!
 //! `aws athena start-query-execution --query-string 'SELECT ...' --result-configuration
@@ -14,6 +14,7 @@ mod catalog;
 mod execution;
 mod parameters;
 mod results;
+mod times;
 
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;

@@ -13,6 +13,35 @@ fn minutes_pass(served: &Served, minutes: u64) {
     session.advance(until).expect("time passes");
 }
 
+/// A call of somebody who has put a role on.
+fn a_role_makes_a_role(served: &Served) {
+    let account = served.said(&["sts", "get-caller-identity", "--query", "Account"]);
+    let role = format!("arn:aws:iam::{account}:role/ops");
+    let credentials = served.said(&[
+        "sts",
+        "assume-role",
+        "--role-arn",
+        &role,
+        "--role-session-name",
+        "auditor",
+        "--query",
+        "Credentials.[AccessKeyId,SecretAccessKey,SessionToken]",
+    ]);
+    let [id, secret, token] = credentials.split('\t').collect::<Vec<_>>()[..] else {
+        panic!("{credentials}");
+    };
+    let mut audit = served.client("aws");
+    let line = "iam create-role --role-name seen --assume-role-policy-document \
+                {\"Statement\":{\"Effect\":\"Allow\"}} --region us-east-1";
+    audit
+        .args(["--endpoint-url", &served.url])
+        .args(line.split_whitespace());
+    audit.env("AWS_ACCESS_KEY_ID", id);
+    audit.env("AWS_SECRET_ACCESS_KEY", secret);
+    audit.env("AWS_SESSION_TOKEN", token);
+    assert!(audit.status().expect("aws runs").success());
+}
+
 #[test]
 fn a_call_is_in_cloudtrail_minutes_after_it_was_made() {
     if !is_there("aws", &["--version"]) || !boto3_is_there() {
@@ -41,31 +70,7 @@ fn a_call_is_in_cloudtrail_minutes_after_it_was_made() {
     served.aws("aws logs delete-log-group --log-group-name nothing");
     served.done("aws s3api create-bucket --bucket trail-suite");
     served.done("aws s3api put-object --bucket trail-suite --key one");
-    let account = served.said(&["sts", "get-caller-identity", "--query", "Account"]);
-    let role = format!("arn:aws:iam::{account}:role/ops");
-    let credentials = served.said(&[
-        "sts",
-        "assume-role",
-        "--role-arn",
-        &role,
-        "--role-session-name",
-        "auditor",
-        "--query",
-        "Credentials.[AccessKeyId,SecretAccessKey,SessionToken]",
-    ]);
-    let [id, secret, token] = credentials.split('\t').collect::<Vec<_>>()[..] else {
-        panic!("{credentials}");
-    };
-    let mut audit = served.client("aws");
-    let line = "iam create-role --role-name seen --assume-role-policy-document \
-                {\"Statement\":{\"Effect\":\"Allow\"}} --region us-east-1";
-    audit
-        .args(["--endpoint-url", &served.url])
-        .args(line.split_whitespace());
-    audit.env("AWS_ACCESS_KEY_ID", id);
-    audit.env("AWS_SECRET_ACCESS_KEY", secret);
-    audit.env("AWS_SESSION_TOKEN", token);
-    assert!(audit.status().expect("aws runs").success());
+    a_role_makes_a_role(&served);
     served.said(&words(
         "athena start-query-execution --query-string",
         &[

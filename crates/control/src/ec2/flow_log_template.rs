@@ -2,8 +2,8 @@
 //! logs using Amazon Athena"): a CloudFormation template of what Athena needs to read a flow log's
 //! files, with a table whose columns are the log's fields, and queries to begin with.
 //!
-//! The template is the reply; nothing here deploys it. Its table finds the days of the log's folders
-//! by itself (partition projection), where AWS's has a function that adds partitions.
+//! The template is the reply; nothing here deploys it. Its table finds the days of the log's
+//! folders by itself (partition projection), where AWS's has a function that adds partitions.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -163,22 +163,20 @@ fn table(log: &FlowLog, account: &str, region: &str) -> Value {
         .filter_map(FlowField::from_name)
         .map(column)
         .collect();
-    let range = |from: u32, to: u32, digits: u32| json!({ "type": "integer", "range": format!("{from},{to}"), "digits": digits.to_string() });
     let mut parameters = serde_json::Map::new();
     let mut set = |name: &str, value: &str| parameters.insert(name.to_owned(), value.into());
     set("EXTERNAL", "true");
     set("skip.header.line.count", "1");
     set("projection.enabled", "true");
     set("storage.location.template", &format!("{location}{days}/"));
-    for (part, projection) in [
-        ("year", range(2020, 2100, 4)),
-        ("month", range(1, 12, 2)),
-        ("day", range(1, 31, 2)),
+    for (part, range, digits) in [
+        ("year", "2020,2100", "4"),
+        ("month", "1,12", "2"),
+        ("day", "1,31", "2"),
     ] {
-        for (key, value) in projection.as_object().into_iter().flatten() {
-            let value = value.as_str().unwrap_or_default();
-            set(&format!("projection.{part}.{key}"), value);
-        }
+        set(&format!("projection.{part}.type"), "integer");
+        set(&format!("projection.{part}.range"), range);
+        set(&format!("projection.{part}.digits"), digits);
     }
     let keys = ["year", "month", "day"].map(|it| json!({ "Name": it, "Type": "string" }));
     json!({

@@ -84,7 +84,8 @@ pub struct TagFieldSpecification {
     pub tag_keys: Vec<SmolStr>,
 }
 
-/// A flow log on a VPC, subnet or interface. It cannot be changed once made; what its role may do can.
+/// A flow log on a VPC, subnet or interface. It cannot be changed once made, but what its role may
+/// do can.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct FlowLog {

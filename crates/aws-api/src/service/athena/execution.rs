@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
 use wirelab_flowlog::LogFormat;
@@ -18,6 +16,7 @@ use wirelab_query::athena::{
 use wirelab_query::{LogGroup, blocking};
 use wirelab_session::{Run, Session};
 
+use super::times::{Times, iso8601};
 use super::{ENGINE, catalog, invalid, only, page, parameters, text};
 use crate::service::desk::{self, Owner};
 use crate::service::task::{Done, Task};
@@ -32,6 +31,15 @@ const KEPT_AT_MOST: u64 = 512 << 20;
 const CELL: u64 = 48;
 /// Executions on a page.
 const PAGE: u64 = 50;
+/// What of a call that starts one is heeded.
+const TAKEN: [&str; 6] = [
+    "QueryString",
+    "ClientRequestToken",
+    "QueryExecutionContext",
+    "ResultConfiguration",
+    "ExecutionParameters",
+    "WorkGroup",
+];
 /// Longest statement in octets (Amazon Athena User Guide, "Service Quotas").
 const LONGEST: usize = 262_144;
 
@@ -111,18 +119,7 @@ fn words(error: &AthenaError) -> String {
 
 /// `StartQueryExecution`: what is no statement is refused at once.
 pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Value, Refusal> {
-    only(
-        request.action,
-        &request.parameters,
-        &[
-            "QueryString",
-            "ClientRequestToken",
-            "QueryExecutionContext",
-            "ResultConfiguration",
-            "ExecutionParameters",
-            "WorkGroup",
-        ],
-    )?;
+    only(request.action, &request.parameters, &TAKEN)?;
     let owner = Owner::of(request.caller);
     let sql = text(request, "QueryString").unwrap_or_default();
     let token = text(request, "ClientRequestToken").map(str::to_owned);
@@ -135,7 +132,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     let id = desk::new_id(request.id);
     session.restore_evidence()?;
     let place = Place::of(session, request, &id)?;
-    let parameters = values_of(request);
+    let parameters = parameters::of(request);
     let filled = parameters::filled(sql, &parameters);
     if let Err(error @ AthenaError::Malformed { .. }) = check(filled.as_deref().unwrap_or(sql)) {
         return Err(invalid(words(&error)).into());
@@ -180,13 +177,6 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     });
     forget_what_is_too_much(&mut request.desk.executions.lock());
     Ok(json!({ "QueryExecutionId": id }))
-}
-
-/// `ExecutionParameters`.
-fn values_of(request: &Request<'_>) -> Vec<String> {
-    let given = request.parameters.get("ExecutionParameters");
-    let given = given.and_then(Value::as_array).into_iter().flatten();
-    given.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Results are kept in memory, so there is a limit for all of them.
@@ -473,31 +463,10 @@ pub(super) fn batch_get(request: &Request<'_>) -> Result<Value, ApiError> {
     Ok(json!({ "QueryExecutions": found, "UnprocessedQueryExecutionIds": lacking }))
 }
 
-/// Milliseconds of the parts of an execution.
-struct Times {
-    queued: u64,
-    engine: u64,
-    total: u64,
-}
-
-impl Times {
-    fn of(done: Option<&Done<Outcome>>) -> Self {
-        let millis = |it: Duration| u64::try_from(it.as_millis()).unwrap_or(u64::MAX);
-        let queued = done.map_or(0, |it| millis(it.queued));
-        let engine = done.map_or(0, |it| millis(it.took)).max(1);
-        let total = queued.saturating_add(engine);
-        Self {
-            queued,
-            engine,
-            total,
-        }
-    }
-}
-
 fn show(it: &Execution) -> Value {
     let done = it.done();
     let result = done.as_ref().and_then(|it| it.value.as_ref().as_ref().ok());
-    let times = Times::of(done.as_ref());
+    let times = done.as_ref().map_or_else(Times::default, Times::of);
     let ended = (!it.is_active()).then(|| iso8601(it.submitted, times.total));
     let kind = match result.map(|it| it.statement) {
         Some(StatementType::Ddl) => "DDL",
@@ -553,14 +522,6 @@ fn fault(it: &Execution) -> Option<Value> {
     })
 }
 
-/// A moment some milliseconds after another.
-fn iso8601(time: UnixTime, after_ms: u64) -> String {
-    let millis = time.as_millis().saturating_add(after_ms);
-    let moment = i64::try_from(millis).ok();
-    let moment = moment.and_then(|it| Timestamp::from_millisecond(it).ok());
-    moment.unwrap_or(Timestamp::MAX).to_string()
-}
-
 /// `ListQueryExecutions`: a workgroup's, newest first.
 pub(super) fn list(session: &Session, request: &Request<'_>) -> Result<Value, Refusal> {
     let (caller, owner) = (request.caller, Owner::of(request.caller));
@@ -593,7 +554,7 @@ pub(super) fn runtime_statistics(request: &Request<'_>) -> Result<Value, ApiErro
         let result = result.ok_or_else(|| {
             invalid("Query has not yet finished, or did not finish successfully.")
         })?;
-        let times = Times::of(done.as_ref());
+        let times = done.as_ref().map_or_else(Times::default, Times::of);
         Ok(json!({ "QueryRuntimeStatistics": {
             "Timeline": {
                 "QueryQueueTimeInMillis": times.queued,

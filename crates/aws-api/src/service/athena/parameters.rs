@@ -4,7 +4,17 @@
 //! A parameter is written as it would be in the statement: `'web'` with its quotation marks, `7`
 //! without. A question mark within quotation marks or a comment is no parameter.
 
+use serde_json::Value;
 use wirelab_query::athena::AthenaError;
+
+use crate::service::Request;
+
+/// `ExecutionParameters` of a call.
+pub(super) fn of(request: &Request<'_>) -> Vec<String> {
+    let given = request.parameters.get("ExecutionParameters");
+    let given = given.and_then(Value::as_array).into_iter().flatten();
+    given.filter_map(Value::as_str).map(str::to_owned).collect()
+}
 
 /// The statement with its parameters in their places. One without parameters stays as it is.
 ///

@@ -13,8 +13,8 @@
 //! labs/NAME/wrong/TASK--WHAT[.VARIANT].EXT first line: # points=2 finding=too-open
 //! ```
 //!
-//! `VARIANT` may be several with `+` between them. A finding that shows nothing is a problem;
-//! one that may show more than is needed, and a fault with few repairs to try, are warned of.
+//! `VARIANT` may be several with `+` between them. A finding that shows nothing, or more than is
+//! needed, is a problem; of a fault with few repairs to try is warned.
 
 mod delivery;
 mod expect;

@@ -51,6 +51,14 @@ pub enum GradeError {
         /// Why.
         why: String,
     },
+    /// A query did not come to its end in the time that it has on this machine.
+    #[error("not graded: the query of the task `{task}` did not finish in the time: {why}")]
+    Unfinished {
+        /// The task.
+        task: String,
+        /// What the engine says.
+        why: String,
+    },
     /// There is no such task.
     #[error("the lab has no task `{task}`; it has {known}")]
     UnknownTask {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::task::query::Records;
+
 /// How much a finding weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +81,8 @@ finding_kinds! {
     FilterLint = "filter-lint", Note;
     /// The query does not parse or cannot run.
     QueryDoesNotRun = "query-does-not-run", Error;
+    /// The query is stopped at a limit of rows or memory, the same on every machine.
+    QueryTakesTooMuch = "query-takes-too-much", Error;
     /// The result lacks a column that was asked for.
     QueryLacksColumns = "query-lacks-columns", Error;
     /// The result lacks rows.
@@ -204,6 +208,9 @@ pub struct Finding {
     /// records of which each was tried to be. For authors; learners read it in `evidence`.
     #[serde(skip)]
     pub is_minimal: bool,
+    /// The records of which `evidence` shows the first few.
+    #[serde(skip)]
+    pub(crate) records: Option<Records>,
 }
 
 /// The chapter on the network's order of things, for one who may not have the book at hand.
@@ -230,6 +237,7 @@ impl Finding {
             evidence: Vec::new(),
             see: None,
             is_minimal: true,
+            records: None,
         }
     }
 

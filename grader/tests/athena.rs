@@ -75,6 +75,34 @@ fn grader(folder: &Path) -> Grader<'static> {
     Grader::new(lab, scenario.unwrap_or_else(|error| panic!("{error}")))
 }
 
+/// On a slow machine as on a quick one: rows are counted, not seconds.
+#[test]
+fn a_query_without_end_is_refused_by_count() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let grader = grader(folder.path());
+    let tables: Vec<_> = (0..12).map(|n| format!("flow_logs AS t{n}")).collect();
+    let endless = format!(
+        "SELECT max(t0.bytes * t1.bytes + t11.bytes) FROM {}",
+        tables.join(" CROSS JOIN ")
+    );
+    let lab = Lab::load(&folder.path().join("labs/sql")).expect("the lab");
+    let mut submission = Submission::new(Seed::whole(1), lab.opens_at);
+    submission.answers.extend([
+        ("ready".to_owned(), endless),
+        ("own".to_owned(), own(SELECT)),
+    ]);
+    let report = grader.grade(&submission).expect("a report");
+    let [ready, own] = &report.tasks[..] else {
+        panic!("{}", report.print(&Style::default()));
+    };
+    let found: Vec<_> = ready.findings().map(|it| it.name).collect();
+    assert_eq!(
+        (ready.points.got, &found[..]),
+        (0, &[FindingKind::QueryTakesTooMuch][..])
+    );
+    assert!(own.points.is_full(), "the other task counts");
+}
+
 #[test]
 fn sql_is_graded_by_its_rows_over_the_ready_table_and_over_one_of_its_own() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -83,6 +83,34 @@ fn a_query_that_gives_no_row_for_long_ends_too() {
 }
 
 #[test]
+fn a_query_that_works_on_too_many_rows_ends_with_the_same_error_everywhere() {
+    let limits = Limits {
+        work_rows: 100_000,
+        ..Limits::default()
+    };
+    let numbers = "UNNEST(sequence(1, 9000)) AS t (n)";
+    let endless = [
+        explosion(12),
+        format!("SELECT 1 FROM {numbers} JOIN (SELECT n AS m FROM {numbers}) ON n + m = -1"),
+        "SELECT transform(sequence(1, 9000), x -> transform(sequence(1, 9000), y -> x + y))"
+            .to_owned(),
+        "SELECT try(reduce(sequence(1, 9000), 0, (s, i) -> reduce(sequence(1, 9000), s, \
+         (u, j) -> u + j, u -> u), s -> s))"
+            .to_owned(),
+    ];
+    for sql in endless {
+        let error = World::new().run(&sql, &with(limits));
+        let error = error.expect_err("it works on millions");
+        assert!(matches!(error, AthenaError::Limit(_)), "{sql}: {error}");
+        assert!(error.to_string().contains("100000 rows"), "{sql}: {error}");
+    }
+    let few = "SELECT count(*) FROM flow a JOIN flow b ON a.srcaddr = b.dstaddr";
+    World::new()
+        .run(few, &with(limits))
+        .expect("it has few rows to work on");
+}
+
+#[test]
 fn a_query_that_needs_too_much_memory_ends_with_an_error() {
     let limits = Limits {
         memory_bytes: 200_000,

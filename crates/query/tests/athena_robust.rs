@@ -34,7 +34,7 @@ fn survives(world: &World, sql: &str) {
         memory_bytes: 64 << 20,
         time: Duration::from_secs(2),
         rows: 10_000,
-        threads: 1,
+        ..Limits::default()
     };
     let options = AthenaOptions {
         limits,

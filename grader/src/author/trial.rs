@@ -9,10 +9,11 @@ use wirelab_scenario::{Lab, LabTask, Plan, Scenario, TaskKind};
 
 use super::{AuthorReport, Trials, solve, variant};
 use crate::error::GradeError;
-use crate::finding::FindingKind;
+use crate::finding::{Finding, FindingKind};
 use crate::grade::Grader;
 use crate::report::Report;
 use crate::submission::Submission;
+use crate::task::query::{self, Language};
 
 /// So many repairs that are right, the solution among them, are wanted for each fault.
 const RIGHT: usize = 3;
@@ -210,18 +211,22 @@ fn try_it(
         solve::answered(&mut submission, task, text);
     }
     let graded = grader.grade_task(&submission, &task.name)?;
-    let findings = graded.tasks.iter().flat_map(|task| task.findings());
-    for finding in findings {
+    let findings = || graded.tasks.iter().flat_map(|task| task.findings());
+    if let Some(finding) = shows_rows_alone(task, findings()) {
+        let what = format!("no records are shown for `{}`", finding.name);
+        report.problem(&place, what);
+    }
+    for finding in findings() {
         if finding.is_bare() {
             let what = format!("`{}` shows no counterexample", finding.name);
             report.problem(&place, what);
         }
-        if !finding.is_minimal {
+        if let Some(why) = is_not_minimal(grader, task, &submission, finding)? {
             let what = format!(
-                "the counterexample of `{}` may be made smaller",
+                "the counterexample of `{}` is not minimal: {why}",
                 finding.name
             );
-            report.warning(&place, what);
+            report.problem(&place, what);
         }
     }
     match trial.wanted {
@@ -234,6 +239,36 @@ fn try_it(
         Wanted::Wrong(points, finding) => compare(&graded, points, finding, &place, report),
     }
     Ok(())
+}
+
+/// Why something of a counterexample could be left out. What was searched for with many questions
+/// is asked again without each of its records.
+fn is_not_minimal(
+    grader: &Grader<'_>,
+    task: &LabTask,
+    submission: &Submission,
+    finding: &Finding,
+) -> Result<Option<String>, GradeError> {
+    if !finding.is_minimal {
+        return Ok(Some("the search for fewer records was given up".to_owned()));
+    }
+    let Some(query) = Language::of(&task.kind) else {
+        return Ok(None);
+    };
+    match &finding.records {
+        Some(records) => query::recheck(grader.material(), task, query, submission, records),
+        None => Ok(None),
+    }
+}
+
+/// The first finding about rows, if no records stand beside it.
+fn shows_rows_alone<'a>(
+    task: &LabTask,
+    mut findings: impl Iterator<Item = &'a Finding>,
+) -> Option<&'a Finding> {
+    let query = Language::of(&task.kind)?;
+    let first = findings.find(|it| it.name.shows_rows())?;
+    (!query.reads_files() && first.records.is_none()).then_some(first)
 }
 
 fn compare(

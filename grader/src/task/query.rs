@@ -22,6 +22,7 @@ use wirelab_session::Run;
 pub(crate) use self::bench::{Bench, Shown, Source};
 pub(crate) use self::language::Language;
 use self::language::{Data, Refused};
+pub(crate) use self::shown::Records;
 use self::table::Table;
 use super::filter::hidden_points;
 use crate::error::GradeError;
@@ -59,7 +60,7 @@ pub(crate) fn grade(
     if let Some(mut finding) = found.next() {
         if finding.name.shows_rows() && !query.reads_files() {
             let group = query.log_group(material, task, &opening)?;
-            both.show_smallest_log(&mut finding, &opening, &group);
+            both.show_smallest_log(&mut finding, &group);
         }
         let mut checks = unsolved(shown, hidden, finding);
         checks[0].findings.extend(found.chain(outcome.lints));
@@ -69,6 +70,20 @@ pub(crate) fn grade(
     first.findings = outcome.lints;
     let second = elsewhere(material, task, query, submission, text)?;
     Ok(vec![first, second])
+}
+
+/// Looks again at the records that a finding shows: what is wrong with them as a counterexample.
+pub(crate) fn recheck(
+    material: &Material<'_>,
+    task: &LabTask,
+    query: Language<'_>,
+    submission: &Submission,
+    records: &Records,
+) -> Result<Option<String>, GradeError> {
+    let run = material.opening(records.seed)?;
+    let text = submission.answers.get(&task.name);
+    let text = text.map_or("", String::as_str);
+    Both::new(material, task, query, &run, text)?.spare(records)
 }
 
 fn unsolved(shown: u32, hidden: u32, finding: Finding) -> Vec<Check> {
@@ -96,7 +111,7 @@ fn elsewhere(
             let mut finding = renamed(found, FindingKind::QueryFailsHiddenRun);
             if !query.reads_files() {
                 let group = query.log_group(material, task, &run)?;
-                both.show_smallest_log(&mut finding, &run, &group);
+                both.show_smallest_log(&mut finding, &group);
             }
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }
@@ -160,6 +175,10 @@ impl<'a> Both<'a> {
         let given = match data.ask(self.text) {
             Ok(given) => given,
             Err(Refused::OurFault(why)) => return Err(self.material.mistake(self.task, why)),
+            Err(Refused::Unfinished(why)) => {
+                let task = self.task.name.clone();
+                return Err(GradeError::Unfinished { task, why });
+            }
             Err(Refused::Query(finding)) => {
                 return Ok(Outcome {
                     findings: vec![finding],

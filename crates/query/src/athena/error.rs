@@ -44,9 +44,14 @@ pub enum AthenaError {
         /// What to write instead.
         hint: Option<String>,
     },
-    /// A limit of [`Limits`](crate::athena::Limits) is exceeded.
+    /// A limit of [`Limits`](crate::athena::Limits) is exceeded that is counted: the same statement
+    /// over the same data exceeds it anywhere.
     #[error("{0}")]
     Limit(String),
+    /// The statement was stopped, by [`Limits::time`](crate::athena::Limits::time) or by somebody:
+    /// on another machine, or another day, it may have an answer.
+    #[error("{0}")]
+    Timeout(String),
     /// Our own bug, or DataFusion's.
     #[error("internal error of the query engine: {0}")]
     Internal(String),
@@ -76,7 +81,7 @@ impl AthenaError {
         match self {
             Self::Malformed { place, .. } => Some(place),
             Self::Failed { place, .. } | Self::Ddl { place, .. } => place.as_ref(),
-            Self::Limit(_) | Self::Internal(_) => None,
+            Self::Limit(_) | Self::Timeout(_) | Self::Internal(_) => None,
         }
     }
 
@@ -87,7 +92,7 @@ impl AthenaError {
             Self::Malformed { hint, .. } | Self::Failed { hint, .. } | Self::Ddl { hint, .. } => {
                 hint.as_deref()
             }
-            Self::Limit(_) | Self::Internal(_) => None,
+            Self::Limit(_) | Self::Timeout(_) | Self::Internal(_) => None,
         }
     }
 
@@ -113,6 +118,8 @@ pub(super) const SYNTAX: &str = "SYNTAX_ERROR";
 pub(super) const DDL: &str = "DDL";
 /// The code of an exceeded limit.
 pub(super) const LIMIT: &str = "LIMIT";
+/// The code of what was stopped.
+pub(super) const TIMEOUT: &str = "TIMEOUT";
 /// The code of our own bugs.
 pub(super) const INTERNAL: &str = "INTERNAL";
 
@@ -132,6 +139,7 @@ const ROW_CODES: &[&str] = &[
     "SUBQUERY_MULTIPLE_ROWS",
     "CONSTRAINT_VIOLATION",
     LIMIT,
+    TIMEOUT,
     DDL,
 ];
 
@@ -196,6 +204,7 @@ impl Fault {
                 hint,
             },
             (LIMIT, _) => AthenaError::Limit(message),
+            (TIMEOUT, _) => AthenaError::Timeout(message),
             (INTERNAL, _) => AthenaError::Internal(message),
             (SYNTAX, place) => AthenaError::Malformed {
                 message,

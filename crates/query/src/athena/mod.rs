@@ -94,8 +94,11 @@ pub use script::statements;
 pub struct Limits {
     /// Bytes of the operators that keep rows (sorts, groups, joins), and of the result.
     pub memory_bytes: u64,
-    /// Of the wall clock.
+    /// Of the wall clock; beyond it the error is [`AthenaError::Timeout`].
     pub time: Duration,
+    /// Rows that come out of scans and joins, that conditions of joins are asked about, and that
+    /// lambdas are called for. Who judges a query counts, since time is another on each machine.
+    pub work_rows: u64,
     /// Rows of the result.
     pub rows: u64,
     /// Threads of a query that reads 32 MiB of files or more; with one, rows without ORDER BY come
@@ -104,11 +107,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 GiB, ten minutes, a million rows, one thread.
+    /// 1 GiB, ten minutes, work without end, a million rows, one thread.
     fn default() -> Self {
         Self {
             memory_bytes: 1 << 30,
             time: Duration::from_secs(600),
+            work_rows: u64::MAX,
             rows: 1_000_000,
             threads: 1,
         }

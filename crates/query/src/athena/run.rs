@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::{Duration, Instant};
 
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
@@ -44,8 +43,6 @@ const TEXT_MAX: usize = 262_144;
 /// Bytes of files from which on a query may use several threads. Below, one is quick enough, and
 /// rows without ORDER BY come in the same order every time.
 const LARGE_BYTES: u64 = 32 << 20;
-/// A year.
-const UNLIMITED: Duration = Duration::from_secs(365 * 86_400);
 
 pub(super) async fn run(
     sql: &str,
@@ -60,13 +57,7 @@ pub(super) async fn run(
     let database = options.database.to_lowercase();
     let now = options.now.as_millis() as i64;
     let opener = Opener::new(buckets, now);
-    // Far from any moment at which it would have to end, if the time has no limit.
-    let begin = Instant::now();
-    let at = begin
-        .checked_add(options.limits.time)
-        .unwrap_or_else(|| begin + UNLIMITED);
-    let stopped = buckets.stopped();
-    let end = &End { at, stopped };
+    let end = &End::of(&options.limits, buckets.stopped());
     // Constants are computed while a query is planned, so its time begins here.
     let plan = |query: &Query| {
         let planner = Planner::new(sql, catalog, &opener, &database, now);

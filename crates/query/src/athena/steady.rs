@@ -9,6 +9,8 @@
 //!   and returns to the runtime every few milliseconds.
 //! - The condition of a join looks at the clock too: it may be false for a billion pairs, and then
 //!   there is no batch.
+//!
+//! What looks at the clock counts the rows as well, since only that is the same everywhere.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -165,7 +167,7 @@ fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     Ok(plan)
 }
 
-/// An expression that fails once the query has to end.
+/// An expression that counts its rows, and fails once the query has to end.
 #[derive(Debug)]
 struct Watched(Arc<dyn PhysicalExpr>);
 
@@ -203,7 +205,7 @@ impl PhysicalExpr for Watched {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        deadline::check()?;
+        deadline::spend(batch.num_rows())?;
         self.0.evaluate(batch)
     }
 
@@ -261,8 +263,14 @@ impl Stream for SteadyStream {
         }
         let input = &mut this.input;
         let polled = deadline::within(&this.end, || input.poll_next_unpin(cx));
-        if polled.is_pending() {
-            this.turn = Instant::now();
+        match &polled {
+            Poll::Pending => this.turn = Instant::now(),
+            Poll::Ready(Some(Ok(batch))) => {
+                if let Err(fault) = this.end.spend(batch.num_rows()) {
+                    return Poll::Ready(Some(Err(fault.into())));
+                }
+            }
+            Poll::Ready(_) => {}
         }
         polled
     }

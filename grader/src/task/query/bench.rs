@@ -124,7 +124,7 @@ impl<'a> Bench<'a> {
                     })
                 }
                 Err(Refused::Query(_)) => Some(Shown::Fails),
-                Err(Refused::OurFault(_)) => None,
+                Err(Refused::OurFault(_) | Refused::Unfinished(_)) => None,
             };
             shown.map(|shown| (*source, shown))
         });

@@ -15,11 +15,11 @@ use std::fmt;
 
 use wirelab_model::{FlowLog, FlowLogId};
 use wirelab_query::athena::{
-    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, StatementType,
-    statements,
+    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
+    StatementType, statements,
 };
 use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
-use wirelab_scenario::{AthenaTask, Compare, Equivalent, LabTask, NearMiss, QueryTask};
+use wirelab_scenario::{AthenaTask, Compare, Equivalent, LabTask, NearMiss, QueryTask, TaskKind};
 use wirelab_session::Run;
 
 use crate::error::GradeError;
@@ -49,6 +49,15 @@ impl<'a> From<&'a AthenaTask> for Language<'a> {
 }
 
 impl<'a> Language<'a> {
+    /// The query that a task of this kind asks for, if it asks for one.
+    pub(crate) const fn of(kind: &'a TaskKind) -> Option<Self> {
+        match kind {
+            TaskKind::LogsInsights(task) => Some(Self::Insights(task)),
+            TaskKind::Athena(task) => Some(Self::Athena(task)),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn compare(self) -> Compare {
         match self {
             Self::Insights(task) => task.compare,
@@ -101,7 +110,7 @@ impl<'a> Language<'a> {
             return Ok(Data::Athena {
                 catalog: AthenaCatalog::default(),
                 buckets: buckets.map_err(|error| material.mistake(task, error.to_string()))?,
-                options: AthenaOptions::at(run.utc()),
+                options: athena_options(run),
                 script: true,
             });
         }
@@ -119,7 +128,7 @@ impl<'a> Language<'a> {
         Data::Athena {
             catalog,
             buckets,
-            options: AthenaOptions::at(run.utc()),
+            options: athena_options(run),
             script: false,
         }
     }
@@ -172,6 +181,21 @@ impl<'a> Language<'a> {
 /// The database of names without one.
 const DATABASE: &str = "default";
 
+/// What a statement may work on: joins of a lab's logs on what they have in common stay far below,
+/// and who joins them without a condition is stopped after some seconds. It is counted, so that a
+/// grade is the same on a slow machine.
+const WORK_ROWS: u64 = 100_000_000;
+
+fn athena_options(run: &Run) -> AthenaOptions {
+    AthenaOptions {
+        limits: Limits {
+            work_rows: WORK_ROWS,
+            ..Limits::default()
+        },
+        ..AthenaOptions::at(run.utc())
+    }
+}
+
 /// What is asked.
 pub(super) enum Data {
     Insights {
@@ -188,8 +212,10 @@ pub(super) enum Data {
 
 /// Why a query has no answer.
 pub(super) enum Refused {
-    /// It does not parse, or fails.
+    /// It does not parse, fails, or takes more than a query may.
     Query(Finding),
+    /// It did not end in the time that this machine gave it: elsewhere it might.
+    Unfinished(String),
     /// A bug of the engine.
     OurFault(String),
 }
@@ -200,13 +226,17 @@ impl Refused {
         finding.evidence = report.lines().skip(1).map(str::to_owned).collect();
         Self::Query(finding)
     }
+
+    fn too_much(why: impl Into<String>) -> Self {
+        Self::Query(Finding::new(FindingKind::QueryTakesTooMuch, why))
+    }
 }
 
 /// For authors, whose solution it is.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OurFault(why) => f.write_str(why),
+            Self::OurFault(why) | Self::Unfinished(why) => f.write_str(why),
             Self::Query(finding) => {
                 f.write_str(&finding.summary)?;
                 let mut lines = finding.evidence.iter();
@@ -220,6 +250,7 @@ impl From<QueryError> for Refused {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Internal(why) => Self::OurFault(why),
+            QueryError::TooLarge(why) => Self::too_much(why),
             error => Self::query(error.to_string(), &error.report()),
         }
     }
@@ -229,6 +260,8 @@ impl From<AthenaError> for Refused {
     fn from(error: AthenaError) -> Self {
         match error {
             AthenaError::Internal(why) => Self::OurFault(why),
+            AthenaError::Timeout(why) => Self::Unfinished(why),
+            AthenaError::Limit(why) => Self::too_much(why),
             error => Self::query(error.to_string(), &error.report()),
         }
     }

@@ -1,9 +1,15 @@
 //! The fewest records that show that two queries differ.
+//!
+//! ```text
+//! 2,600 records show it ──▶ 40 that hold what the row holds ──▶ 11 of them, of which none may go
+//! ```
+//!
+//! Both queries are asked over ever fewer records of the log ([`crate::smallest`]), so the time that
+//! it takes is counted in questions, and mostly spent on small logs.
 
-use wirelab_model::FlowLog;
-use wirelab_query::LogGroup;
+use wirelab_model::{FlowLog, Seed};
+use wirelab_query::{LogEvent, LogEvents, LogGroup};
 use wirelab_scenario::NearMiss;
-use wirelab_session::Run;
 
 use super::language::Data;
 use super::near_miss::{self, Made};
@@ -11,107 +17,135 @@ use super::table::Table;
 use super::{Both, compare, renamed};
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
-use crate::smallest::smallest;
+use crate::smallest::{Smallest, smallest};
 
 /// So often both queries are asked in search of fewer records.
-const TRIES: usize = 64;
+const TRIES: usize = 1500;
 /// So many records are shown.
 const SHOWN: usize = 4;
 
+/// Which records show a finding, for who wants to look at them again ([`Both::spare`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Records {
+    /// Whose run's log they are of.
+    pub(crate) seed: Seed,
+    /// Whether it is the log with the task's near misses.
+    pub(crate) with_near_misses: bool,
+    /// Their places in it, rising.
+    pub(crate) kept: Vec<usize>,
+}
+
 impl Both<'_> {
     /// Adds the fewest records of `group` over which the two still differ to what was found.
-    pub(super) fn show_smallest_log(&self, finding: &mut Finding, run: &Run, group: &LogGroup) {
-        let some = |part: &[usize]| {
-            let mut fewer = LogGroup {
-                events: wirelab_query::LogEvents::new(),
-                ..group.clone()
-            };
-            let events = part.iter().filter_map(|index| group.events.get(*index));
-            fewer.events.extend(events);
-            fewer
-        };
-        let differ = |part: &[usize]| !self.differences(run, some(part)).is_empty();
-        let count = group.events.len();
-        let all: Vec<usize> = (0..count).collect();
-        if !differ(&all) {
+    pub(super) fn show_smallest_log(&self, finding: &mut Finding, group: &LogGroup) {
+        let log = Log::new(group);
+        let Some(found) = self.fewest(&log, None) else {
             // The result does not run, or lacks columns whatever the log holds.
             return;
-        }
-        let found = smallest(count, TRIES, differ);
-        finding.is_minimal = found.is_minimal;
-        let mut lines = vec![match (found.kept.len(), found.is_minimal) {
+        };
+        let first = match (found.kept.len(), found.is_minimal) {
+            (0, _) => "an empty log shows it:".to_owned(),
             (1, _) => "one record alone shows it:".to_owned(),
             (records, true) => format!("{records} records show it, and none less:"),
             (records, false) => format!("{records} records show it, perhaps less:"),
-        }];
-        let shown = some(&found.kept);
-        let records = shown.events.iter().take(SHOWN);
-        lines.extend(records.map(|event| format!("  {}", event.message)));
-        if found.kept.len() > SHOWN {
-            lines.push(format!("  and {} more", found.kept.len() - SHOWN));
-        }
-        lines.extend(sides(&self.differences(run, shown)));
-        finding.evidence.extend(lines);
+        };
+        finding.evidence.push(first);
+        finding.evidence.extend(log.lines(&found.kept));
+        let differences = self.differences(log.part(&found.kept));
+        finding.evidence.extend(sides(&differences));
+        self.note(finding, found, false);
     }
 
-    /// What differs if the log has records of these kinds as well, with the fewest of them.
+    /// What differs if the log has records of these kinds as well, with the fewest that show it.
     pub(super) fn near_miss(&self, kinds: &[NearMiss]) -> Result<Option<Finding>, GradeError> {
-        if kinds.is_empty() || self.query.reads_files() {
+        let Some((group, own)) = self.group_with_near_misses(kinds)? else {
             return Ok(None);
-        }
-        let run = self.run;
-        let (log, made) = self.made(kinds)?;
-        let group = self.query.log_group(self.material, self.task, run)?;
-        let with = |part: &[usize]| {
-            let mut more = group.clone();
-            for Made {
-                record,
-                available_at,
-                ..
-            } in part.iter().map(|index| &made[*index])
-            {
-                more.push_record(record, log.traffic_type, *available_at);
-            }
-            more
         };
-        let all: Vec<usize> = (0..made.len()).collect();
-        if self.differences(run, with(&all)).is_empty() {
+        let log = Log::new(&group);
+        let Some(found) = self.fewest(&log, Some(own)) else {
             return Ok(None);
-        }
-        let differ = |part: &[usize]| !self.differences(run, with(part)).is_empty();
-        let found = smallest(made.len(), TRIES, differ);
-        let shown = with(&found.kept);
-        let differences = self.differences(run, shown.clone());
+        };
+        let differences = self.differences(log.part(&found.kept));
         let Some(first) = differences.first().cloned() else {
             return Ok(None);
         };
         let mut finding = renamed(first, FindingKind::QueryFailsNearMiss);
-        finding.is_minimal = found.is_minimal;
-        let count = found.kept.len();
-        finding.summary = format!("on a log that has {count} more: {}", finding.summary);
-        let added = (group.events.len()..shown.events.len()).filter_map(|at| shown.events.get(at));
-        let added = added
-            .take(SHOWN)
-            .map(|event| format!("  {}", event.message));
-        finding
-            .evidence
-            .push("with these records, which the network could have:".to_owned());
-        finding.evidence.extend(added);
-        if count > SHOWN {
-            finding
-                .evidence
-                .push(format!("  and {} more", count - SHOWN));
-        }
+        let over = match found.kept.len() {
+            1 => "a record".to_owned(),
+            count => format!("{count} records"),
+        };
+        finding.summary = format!(
+            "over {over} that the network could have: {}",
+            finding.summary
+        );
+        finding.evidence.extend(log.lines(&found.kept));
+        self.note(&mut finding, found, true);
         Ok(Some(finding))
+    }
+
+    fn note(&self, finding: &mut Finding, found: Smallest, with_near_misses: bool) {
+        finding.is_minimal = found.is_minimal;
+        finding.records = Some(Records {
+            seed: self.run.plan().seed,
+            with_near_misses,
+            kept: found.kept,
+        });
+    }
+
+    /// Looks again at the records that show a finding: what is wrong with them as a
+    /// counterexample. They may show nothing, or one of them may not be needed.
+    pub(super) fn spare(&self, records: &Records) -> Result<Option<String>, GradeError> {
+        let made = match records.with_near_misses {
+            true => self.group_with_near_misses(self.query.near_misses())?,
+            false => None,
+        };
+        let group = match made {
+            Some((group, _)) => group,
+            None => self.query.log_group(self.material, self.task, self.run)?,
+        };
+        let log = Log::new(&group);
+        let shows = |part: &[usize]| !self.differences(log.part(part)).is_empty();
+        let kept = &records.kept;
+        if !shows(kept) {
+            return Ok(Some("its records do not show it".to_owned()));
+        }
+        let without = |at: usize| [&kept[..at], &kept[at + 1..]].concat();
+        let spare = (0..kept.len()).find(|at| shows(&without(*at)));
+        let of = kept.len();
+        Ok(spare.map(|at| format!("the record {} of {of} can be left out", at + 1)))
+    }
+
+    /// The fewest records over which the two still differ, as they do over the whole log; a first
+    /// guess are those from the `made`th on. `None` where nothing differs.
+    fn fewest(&self, log: &Log<'_>, made: Option<usize>) -> Option<Smallest> {
+        let differences = self.differences(log.group.clone());
+        if differences.is_empty() {
+            return None;
+        }
+        let count = log.group.events.len();
+        let made = made.map(|made| (made..count).collect());
+        let guesses = made.into_iter().chain(log.alike(&differences));
+        let differ = |part: &[usize]| !self.differences(log.part(part)).is_empty();
+        Some(smallest(count, TRIES, guesses, differ))
     }
 
     /// What queries are asked over with these near misses; `None` where there are none.
     pub(super) fn with_near_misses(&self, kinds: &[NearMiss]) -> Result<Option<Data>, GradeError> {
+        let made = self.group_with_near_misses(kinds)?;
+        Ok(made.map(|(group, _)| self.query.over(self.run, group)))
+    }
+
+    /// The log with these near misses, and how many records it has of its own.
+    fn group_with_near_misses(
+        &self,
+        kinds: &[NearMiss],
+    ) -> Result<Option<(LogGroup, usize)>, GradeError> {
         if kinds.is_empty() || self.query.reads_files() {
             return Ok(None);
         }
         let (log, made) = self.made(kinds)?;
         let mut group = self.query.log_group(self.material, self.task, self.run)?;
+        let own = group.events.len();
         for Made {
             record,
             available_at,
@@ -120,7 +154,7 @@ impl Both<'_> {
         {
             group.push_record(record, log.traffic_type, *available_at);
         }
-        Ok(Some(self.query.over(self.run, group)))
+        Ok(Some((group, own)))
     }
 
     fn made(&self, kinds: &[NearMiss]) -> Result<(FlowLog, Vec<Made>), GradeError> {
@@ -133,8 +167,8 @@ impl Both<'_> {
     }
 
     /// What differs over a log; nothing where one of the two does not run.
-    fn differences(&self, run: &Run, group: LogGroup) -> Vec<Finding> {
-        let data = self.query.over(run, group);
+    fn differences(&self, group: LogGroup) -> Vec<Finding> {
+        let data = self.query.over(self.run, group);
         let Ok(wanted) = self.wanted(&data) else {
             return Vec::new();
         };
@@ -145,6 +179,72 @@ impl Both<'_> {
         let mut findings = compare::findings(&wanted, &given, self.query.compare());
         findings.retain(|finding| finding.name.shows_rows());
         findings
+    }
+}
+
+/// A log of which parts are made.
+struct Log<'a> {
+    group: &'a LogGroup,
+    /// The same without a record.
+    empty: LogGroup,
+}
+
+impl<'a> Log<'a> {
+    fn new(group: &'a LogGroup) -> Self {
+        let mut empty = group.clone();
+        empty.events = LogEvents::new();
+        Self { group, empty }
+    }
+
+    fn events<'b>(&'b self, part: &'b [usize]) -> impl Iterator<Item = LogEvent<'b>> {
+        part.iter()
+            .filter_map(|index| self.group.events.get(*index))
+    }
+
+    /// The log with these records alone.
+    fn part(&self, part: &[usize]) -> LogGroup {
+        let mut fewer = self.empty.clone();
+        fewer.events.extend(self.events(part));
+        fewer
+    }
+
+    /// The first of these records, then how many more there are.
+    fn lines(&self, part: &[usize]) -> Vec<String> {
+        let shown = self.events(part).take(SHOWN);
+        let mut lines: Vec<_> = shown.map(|it| format!("  {}", it.message)).collect();
+        if part.len() > SHOWN {
+            lines.push(format!("  and {} more", part.len() - SHOWN));
+        }
+        lines
+    }
+
+    /// Guesses at what makes rows differ: the records that hold all of their addresses, ids and
+    /// words; then those that hold any. Numbers are mostly sums, and say little.
+    fn alike(&self, differences: &[Finding]) -> [Vec<usize>; 2] {
+        let rows = differences
+            .iter()
+            .flat_map(|it| [&it.expected, &it.observed]);
+        let words = rows.flatten().flat_map(|row| row.split_whitespace());
+        let words = words.filter(|word| word.parse::<f64>().is_err());
+        let mut words: Vec<_> = words.map(|word| (word, Vec::new())).collect();
+        words.sort_unstable();
+        words.dedup();
+        for (at, event) in self.group.events.iter().enumerate() {
+            let fields: Vec<&str> = event.message.split_whitespace().collect();
+            for (_, places) in words.iter_mut().filter(|(word, _)| fields.contains(word)) {
+                places.push(at);
+            }
+        }
+        words.retain(|(_, places)| !places.is_empty());
+        let has = |at: usize, places: &Vec<usize>| places.binary_search(&at).is_ok();
+        let mut any: Vec<usize> = words
+            .iter()
+            .flat_map(|(_, places)| places.clone())
+            .collect();
+        any.sort_unstable();
+        any.dedup();
+        let held_by_all = |at: &usize| words.iter().all(|(_, places)| has(*at, places));
+        [any.iter().copied().filter(held_by_all).collect(), any]
     }
 }
 

@@ -249,7 +249,7 @@ fn bucket_root(folder: &Path) -> PathBuf {
 fn failure(error: AthenaError) -> Failure {
     match error {
         AthenaError::Internal(_) => Failure::internal(error),
-        AthenaError::Limit(message) if message.starts_with("Query timeout") => {
+        AthenaError::Timeout(message) if message.starts_with("Query timeout") => {
             Failure::usage(message).hint(watch::MORE_TIME)
         }
         error => Failure::usage(visible(error.report().trim_start_matches("error: "))),

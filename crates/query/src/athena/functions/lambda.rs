@@ -16,7 +16,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 use super::{Function, Udf, functions, within};
 use crate::athena::deadline;
-use crate::athena::error::{Checked, Fault, INTERNAL, LIMIT};
+use crate::athena::error::{Checked, Fault, INTERNAL, LIMIT, TIMEOUT};
 use crate::athena::types::Type;
 use crate::athena::value::{self, Value};
 
@@ -66,7 +66,7 @@ impl Compiled {
     }
 
     fn apply(&self, row: usize, rows: &[Vec<Value<'_>>]) -> Result<Vec<Value<'static>>> {
-        deadline::check()?;
+        deadline::spend(rows.len())?;
         let mut columns = Vec::with_capacity(self.schema.fields().len());
         for (at, ty) in self.parameters.iter().enumerate() {
             let values: Vec<Value<'_>> = rows.iter().map(|row| row[at].clone()).collect();
@@ -139,7 +139,7 @@ pub(in crate::athena) fn guarded_try(body: Body) -> Expr {
         let tried = (given.apply)(0, vec![Vec::new()]);
         match tried {
             Ok(mut values) => Ok(values.pop().unwrap_or_default()),
-            Err(fault) if [INTERNAL, LIMIT].contains(&fault.code) => Err(fault),
+            Err(fault) if [INTERNAL, LIMIT, TIMEOUT].contains(&fault.code) => Err(fault),
             Err(_) => Ok(Value::Null),
         }
     };

@@ -36,17 +36,27 @@ pub struct Intent {
 impl Intent {
     /// Requests and their replies.
     fn packets(&self) -> PacketSet {
-        let mut packets = PacketSet::empty();
-        for client in &self.clients {
-            for server in &self.servers {
-                let pair = [
-                    self.one_way(client, server, false),
-                    self.one_way(server, client, true),
-                ];
-                pair.into_iter().flatten().for_each(|it| packets.insert(it));
-            }
+        let mut packets = self.requests();
+        for (client, server) in self.pairs() {
+            let replies = self.one_way(server, client, true);
+            replies.into_iter().for_each(|it| packets.insert(it));
         }
         packets
+    }
+
+    /// The packets that open these flows.
+    pub(crate) fn requests(&self) -> PacketSet {
+        let mut packets = PacketSet::empty();
+        for (client, server) in self.pairs() {
+            let requests = self.one_way(client, server, false);
+            requests.into_iter().for_each(|it| packets.insert(it));
+        }
+        packets
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&IpNet, &IpNet)> {
+        let clients = self.clients.iter();
+        clients.flat_map(|client| self.servers.iter().map(move |server| (client, server)))
     }
 
     fn one_way(&self, from: &IpNet, to: &IpNet, reply: bool) -> Vec<Region> {

@@ -3,8 +3,9 @@
 //! After delta debugging (A. Zeller, R. Hildebrandt, "Simplifying and isolating failure-inducing
 //! input", IEEE TSE 28(2), 2002): parts are left out while what is left still shows it, half of it
 //! first, then ever smaller parts, in the end one at a time. So nothing can be left out of what
-//! remains: a counterexample that a person can look at. Where `k` of `n` are needed that takes about
-//! `2 k log(n / k)` questions; a good guess saves most of them, above all those about large parts.
+//! remains: a counterexample that a person can look at. Where `k` of `n` are needed that takes
+//! some `2 k log(n / k)` questions; a good guess saves most of them, above all those about large
+//! parts.
 
 /// A part, by indices that rise.
 #[derive(Clone, Debug, PartialEq, Eq)]

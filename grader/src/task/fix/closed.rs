@@ -91,7 +91,8 @@ fn flow(
 }
 
 /// Sends real packets on copies of the network, to each address of the flow's end, to the port of
-/// `like` if there is one: which of them arrived first. A refusal is an arrival: something answered.
+/// `like` if there is one: which of them arrived first. A refusal is an arrival: something
+/// answered.
 fn gets_through(
     run: &Run,
     host: &str,

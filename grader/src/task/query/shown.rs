@@ -4,8 +4,8 @@
 //! 2,600 records show it ──▶ 40 that hold what the row holds ──▶ 11 of them, of which none may go
 //! ```
 //!
-//! Both queries are asked over ever fewer records of the log ([`crate::smallest`]), so the time that
-//! it takes is counted in questions, and mostly spent on small logs.
+//! Both queries are asked over ever fewer records of the log ([`crate::smallest`]), so the time
+//! that it takes is counted in questions, and mostly spent on small logs.
 
 use wirelab_model::{FlowLog, Seed};
 use wirelab_query::{LogEvent, LogEvents, LogGroup};

@@ -263,6 +263,7 @@ operations! {
     ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
     ModifyVpnConnection Write vpn_modification::modify_vpn_connection, [DryRun];
     ModifyVpnTunnelOptions Write vpn_modification::modify_vpn_tunnel_options, [DryRun];
+    MonitorInstances Write instance_state::monitor_instances, [DryRun];
     RebootInstances Write instance_state::reboot_instances, [DryRun];
     RejectTransitGatewayPeeringAttachment Write
         transit_gateway_peering::reject_transit_gateway_peering_attachment, [DryRun];
@@ -289,6 +290,7 @@ operations! {
     UnassignIpv6Addresses Write ipv6_address::unassign_ipv6_addresses, [];
     UnassignPrivateIpAddresses Write private_ip_address::unassign_private_ip_addresses, [];
     UnassignPrivateNatGatewayAddress Write nat_gateway_address::unassign, [DryRun];
+    UnmonitorInstances Write instance_state::unmonitor_instances, [DryRun];
     UpdateSecurityGroupRuleDescriptionsEgress Write security_group_rule::update_egress_descriptions,
         [DryRun];
     UpdateSecurityGroupRuleDescriptionsIngress Write

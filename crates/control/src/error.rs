@@ -340,6 +340,8 @@ errors! {
     parameter_path(path: &str) = "ValidationException",
         "The parameter path {path} must begin with a slash";
     no_role(name: &str) = "NoSuchEntity", "The role with name {name} cannot be found.";
+    no_profile(name: &str) = "NoSuchEntity", "Instance Profile {name} cannot be found.";
+    profile_exists(name: &str) = "EntityAlreadyExists", "Instance Profile {name} already exists.";
     no_role_policy(name: &str) = "NoSuchEntity",
         "The role policy with name {name} cannot be found.";
     no_policy(arn: &str) = "NoSuchEntity", "Policy {arn} was not found.";

@@ -8,6 +8,7 @@
 //! of an account.
 
 mod delivery;
+mod instance_profile;
 mod policy;
 mod role;
 
@@ -28,27 +29,38 @@ use crate::request;
 use crate::transaction::Transaction;
 
 operations! {
+    AddRoleToInstanceProfile Write instance_profile::add_role, [];
     AttachRolePolicy Write policy::attach, [];
+    CreateInstanceProfile Write instance_profile::create, [];
     CreateRole Write role::create, [];
+    DeleteInstanceProfile Write instance_profile::delete, [];
     DeleteRole Write role::delete, [];
     DeleteRolePolicy Write policy::delete, [];
     DetachRolePolicy Write policy::detach, [];
+    GetInstanceProfile Read instance_profile::get, [];
     GetRole Read role::get, [];
     GetRolePolicy Read policy::get, [];
     ListAttachedRolePolicies Read policy::list_attached, [];
-    ListInstanceProfilesForRole Read role::list_instance_profiles, [];
+    ListInstanceProfiles Read instance_profile::list, [];
+    ListInstanceProfilesForRole Read instance_profile::list_of_role, [];
     ListRolePolicies Read policy::list, [];
     ListRoleTags Read role::list_tags, [];
     ListRoles Read role::list, [];
     PutRolePolicy Write policy::put, [];
+    RemoveRoleFromInstanceProfile Write instance_profile::remove_role, [];
     TagRole Write role::tag, [];
     UntagRole Write role::untag, [];
     UpdateAssumeRolePolicy Write role::update_trust, [];
 }
 
-/// Roles by account and name.
+/// What accounts have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Iam(BTreeMap<SmolStr, BTreeMap<SmolStr, Role>>);
+pub(crate) struct Iam {
+    /// Roles by account and name.
+    roles: BTreeMap<SmolStr, BTreeMap<SmolStr, Role>>,
+    /// Instance profiles by account and name.
+    profiles: BTreeMap<SmolStr, instance_profile::Profiles>,
+}
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +82,7 @@ struct Role {
 }
 
 fn role<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Role, ApiError> {
-    let own = reader.state.iam.0.get(reader.account());
+    let own = reader.state.iam.roles.get(reader.account());
     let found = own.and_then(|it| it.get(name));
     found.ok_or_else(|| error::no_role(name))
 }
@@ -82,7 +94,17 @@ fn role_mut<'t>(tx: &'t mut Transaction<'_>, name: &str) -> Result<&'t mut Role,
 
 fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut BTreeMap<SmolStr, Role> {
     let account = tx.owner.clone();
-    tx.state.iam_mut().0.entry(account).or_default()
+    tx.state.iam_mut().roles.entry(account).or_default()
+}
+
+/// 17 letters that say nothing, as those in AWS's ids do not.
+fn letters_id(tx: &mut Transaction<'_>) -> String {
+    let letters = tx.new_text_id("role");
+    let letters = letters.bytes().skip("role-".len()).map(|it| match it {
+        b'0'..=b'9' => char::from(it - b'0' + b'G'),
+        other => char::from(other.to_ascii_uppercase()),
+    });
+    letters.collect()
 }
 
 /// Refuses a text that is no policy: JSON with a statement (IAM User Guide, "Grammar of the IAM

@@ -2,8 +2,8 @@
 //!
 //! Workgroups and named queries are the control plane's (`kept`); executions are here (`execution`
 //! starts, shows and stops them, with their `parameters`; `results` gives their rows), and what the
-//! catalog says (`catalog`). The catalog is the lab's, `.wirelab/athena.json`, the same that `wirelab query
-//! --sql` has; the buckets are the folders in `evidence/s3`.
+//! catalog says (`catalog`). The catalog is the lab's, `.wirelab/athena.json`, the same that
+//! `wirelab query --sql` has; the buckets are the folders in `evidence/s3`.
 //!
 //! `aws athena start-query-execution --query-string 'SELECT ...' --result-configuration
 //! OutputLocation=s3://results/` is read as any statement: what is none is refused at once, as in

@@ -1,9 +1,9 @@
 //! CloudTrail: who changed what, as the event history of an account in a Region tells it.
 //!
 //! The events are the session's (`history` there says which, and when each can be looked up);
-//! here is how they are asked for, with those that the endpoint alone knows (`trail`): one attribute
-//! at most, a time range in whole seconds, pages of 50, newest first (AWS CloudTrail API Reference,
-//! "LookupEvents"). Trails are the control plane's.
+//! here is how they are asked for, with those that the endpoint alone knows (`trail`): one
+//! attribute at most, a time range in whole seconds, pages of 50, newest first (AWS CloudTrail API
+//! Reference, "LookupEvents"). Trails are the control plane's.
 //!
 //! `aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=
 //! CreateRoute --max-items 1`, asked a quarter of an hour after a learner has made a route, shows

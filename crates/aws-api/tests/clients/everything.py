@@ -328,7 +328,15 @@ ec2.detach_network_interface(AttachmentId=attached)
 primary = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["Instances"][0]
 check({"ClientToken", "CpuOptions", "EbsOptimized", "EnaSupport", "PlatformDetails", "PrivateDnsNameOptions",
        "RootDeviceName", "StateTransitionReason", "UsageOperation"} <= set(primary), primary)
-volume = primary["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+# What is as it always is here may be said.
+check(ec2.monitor_instances(InstanceIds=machines[:1])["InstanceMonitorings"][0]["Monitoring"]["State"] == "pending", "on")
+check(ec2.unmonitor_instances(InstanceIds=machines[:1])["InstanceMonitorings"][0]["InstanceId"] == machines[0], "off")
+ec2.modify_subnet_attribute(SubnetId=subnets[0], EnableDns64={"Value": False})
+ec2.modify_subnet_attribute(SubnetId=subnets[0], PrivateDnsHostnameTypeOnLaunch="ip-name")
+refused("UnsupportedOperation", ec2.modify_subnet_attribute, SubnetId=subnets[0], EnableDns64={"Value": True})
+ec2.modify_vpc_attribute(VpcId=vpc, EnableNetworkAddressUsageMetrics={"Value": False})
+mappings = primary["BlockDeviceMappings"]
+volume = mappings[0]["Ebs"]["VolumeId"]
 found(ec2.describe_volumes, "Volumes", "VolumeId", volume, VolumeIds=[volume], filters=[
     ("attachment.instance-id", machines[0]), ("volume-id", volume), ("status", "in-use")])
 refused("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=["vol-0123456789abcdef0"])
@@ -361,7 +369,8 @@ protect(False)
 ec2.modify_instance_attribute(InstanceId=machines[0], InstanceInitiatedShutdownBehavior={"Value": "terminate"})
 for name, key, value in [("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", {"Value": "terminate"}),
                          ("userData", "UserData", {}), ("rootDeviceName", "RootDeviceName", {"Value": "/dev/xvda"}),
-                         ("blockDeviceMapping", "BlockDeviceMappings", []), ("ebsOptimized", "EbsOptimized", {"Value": False}),
+                         ("blockDeviceMapping", "BlockDeviceMappings", mappings),
+                         ("ebsOptimized", "EbsOptimized", {"Value": False}),
                          ("enaSupport", "EnaSupport", {"Value": True}), ("instanceType", "InstanceType", {"Value": "t3.small"})]:
     check(attribute(name, key) == value, f"{name}: {attribute(name, key)}")
 refused("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=machines[0], UserData={"Value": b"x"})
@@ -444,10 +453,10 @@ files = ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType=
                              LogDestination="arn:aws:s3:::suite-flow-logs")["FlowLogIds"]
 integration = {"IntegrationResultS3DestinationArn": "arn:aws:s3:::suite-flow-logs/results", "PartitionLoadFrequency": "daily"}
 template = {"ConfigDeliveryS3DestinationArn": "arn:aws:s3:::suite-flow-logs", "IntegrateServices": {"AthenaIntegrations": [integration]}}
-made = json.loads(ec2.get_flow_logs_integration_template(FlowLogId=files[0], **template)["Result"])
-table = made["Resources"]["Table"]["Properties"]["TableInput"]
-check([it["Name"] for it in table["StorageDescriptor"]["Columns"]][:3] == ["version", "account_id", "interface_id"], table)
-check(table["StorageDescriptor"]["Location"].startswith("s3://suite-flow-logs/AWSLogs/"), table)
+stack = json.loads(ec2.get_flow_logs_integration_template(FlowLogId=files[0], **template)["Result"])
+glue = stack["Resources"]["Table"]["Properties"]["TableInput"]
+check([it["Name"] for it in glue["StorageDescriptor"]["Columns"]][:3] == ["version", "account_id", "interface_id"], glue)
+check(glue["StorageDescriptor"]["Location"].startswith("s3://suite-flow-logs/AWSLogs/"), glue)
 refused("InvalidParameter", ec2.get_flow_logs_integration_template, FlowLogId=flow, **template)
 check(ec2.delete_flow_logs(FlowLogIds=[flow, *files])["Unsuccessful"] == [], flow)
 
@@ -606,7 +615,7 @@ ec2.delete_security_group(GroupId=group)
 for gone in (vpc, peer):
     ec2.delete_vpc(VpcId=gone)
 refused("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[vpc])
-refused("InvalidAction", ec2.describe_volumes)
+refused("InvalidAction", ec2.describe_snapshots)
 
 # Images: some that scripts look for, and whatever they name.
 amazon = ec2.describe_images(Owners=["amazon"], Filters=by("name", "al2023-ami-*-x86_64"))["Images"]

@@ -13,7 +13,8 @@ config = Config(retries={"max_attempts": 0})
 trail, ssm, ec2 = (held(boto3.client(it, config=config)) for it in ["cloudtrail", "ssm", "ec2"])
 # boto3 has read the documents before it shows them.
 documents = {f"Invalid type for parameter {it}PolicyDocument" for it in
-             ["", "Role.AssumeRole", "Roles[0].AssumeRole", "Roles[1].AssumeRole"]}
+             ["", "Role.AssumeRole", "Roles[0].AssumeRole", "Roles[1].AssumeRole",
+              "InstanceProfile.Roles[0].AssumeRole", "InstanceProfiles[0].Roles[0].AssumeRole"]}
 iam = held(boto3.client("iam", config=config), documents)
 
 # The role of a flow log, as the VPC guide makes it.
@@ -67,11 +68,28 @@ refused_with("DeleteConflict", 409, iam.delete_role, RoleName="flows")
 iam.tag_role(RoleName="flows", Tags=[{"Key": "team", "Value": "ops"}, {"Key": "cost", "Value": "7"}])
 iam.untag_role(RoleName="flows", TagKeys=["cost", "none"])
 check(iam.list_role_tags(RoleName="flows")["Tags"] == [{"Key": "team", "Value": "ops"}], "one is left")
-check(iam.list_instance_profiles_for_role(RoleName="flows")["InstanceProfiles"] == [], "what Terraform asks before it deletes one")
+check(iam.list_instance_profiles_for_role(RoleName="flows")["InstanceProfiles"] == [], "none yet")
+
+# An instance has its profile's role.
+made_profile = iam.create_instance_profile(InstanceProfileName="web", Tags=[{"Key": "team", "Value": "net"}])["InstanceProfile"]
+iam.get_waiter("instance_profile_exists").wait(InstanceProfileName="web")
+check(made_profile["Arn"].endswith(":instance-profile/web") and made_profile["Roles"] == [], made_profile)
+iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="flows")
+refused_with("LimitExceeded", 409, iam.add_role_to_instance_profile, InstanceProfileName="web", RoleName="deep")
+its = iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]
+check([it["RoleName"] for it in its["Roles"]] == ["flows"] and its["Tags"] == made_profile["Tags"], its)
+check([it["InstanceProfileName"] for it in iam.list_instance_profiles()["InstanceProfiles"]] == ["web"], "one")
+check(len(iam.list_instance_profiles_for_role(RoleName="flows")["InstanceProfiles"]) == 1, "its role's")
+refused_with("EntityAlreadyExists", 409, iam.create_instance_profile, InstanceProfileName="web")
+refused_with("DeleteConflict", 409, iam.delete_instance_profile, InstanceProfileName="web")
+refused_with("NoSuchEntity", 404, iam.get_instance_profile, InstanceProfileName="none")
 iam.delete_role_policy(RoleName="flows", PolicyName="logs")
 check(delivery(made["FlowLogIds"])[0] == "SUCCESS", "the other policy allows it, too")
 iam.detach_role_policy(RoleName="flows", PolicyArn=arn)
 check(delivery(made["FlowLogIds"])[0] == "FAILED", "none allows it")
+refused_with("DeleteConflict", 409, iam.delete_role, RoleName="flows")
+iam.remove_role_from_instance_profile(InstanceProfileName="web", RoleName="flows")
+iam.delete_instance_profile(InstanceProfileName="web")
 for name in ["flows", "deep"]:
     iam.delete_role(RoleName=name)
 check(iam.list_roles()["Roles"] == [], "none are left")

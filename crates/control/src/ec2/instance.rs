@@ -111,7 +111,7 @@ struct Placement {
     _group_id: Option<IgnoredAny>,
 }
 
-/// Profile and role share their name, as the console makes them.
+/// By name or ARN.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct InstanceProfile {
@@ -126,7 +126,7 @@ impl InstanceProfile {
         self.arn.clone().or_else(|| self.name.as_ref().map(named))
     }
 
-    fn role(&self) -> Option<SmolStr> {
+    fn name(&self) -> Option<SmolStr> {
         let from_arn = || self.arn.as_ref()?.rsplit('/').next().map(SmolStr::from);
         self.name.clone().or_else(from_arn)
     }
@@ -342,7 +342,8 @@ fn launch(
         iam_role: request
             .iam_instance_profile
             .as_ref()
-            .and_then(InstanceProfile::role),
+            .and_then(InstanceProfile::name)
+            .and_then(|name| tx.state.iam.role_of_profile(&tx.owner, &name)),
         launch_time: tx.utc(),
         reboots: 0,
         owner_id: tx.owner.clone(),

@@ -36,6 +36,34 @@ pub(crate) fn start_instances(tx: &mut Transaction<'_>, request: StartInstances)
     change_all(tx, "StartingInstances", &request.instance_ids, start)
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct MonitorInstances {
+    instance_ids: Vec<InstanceId>,
+}
+
+/// Metrics come every minute in any case; what is asked for is shown.
+pub(crate) fn monitor_instances(tx: &mut Transaction<'_>, request: MonitorInstances) -> Reply {
+    monitor(tx, &request.instance_ids, true)
+}
+
+pub(crate) fn unmonitor_instances(tx: &mut Transaction<'_>, request: MonitorInstances) -> Reply {
+    monitor(tx, &request.instance_ids, false)
+}
+
+fn monitor(tx: &mut Transaction<'_>, ids: &[InstanceId], is_monitored: bool) -> Reply {
+    let word = if is_monitored { "pending" } else { "disabling" };
+    let mut shown = Vec::new();
+    for id in ids {
+        tx.get::<Instance>(id)?;
+        if let Some(launch) = tx.state.launches.get_mut(id) {
+            launch.attributes.is_monitored = is_monitored;
+        }
+        shown.push(json!({ "InstanceId": id, "Monitoring": { "State": word } }));
+    }
+    Ok(json!({ "InstanceMonitorings": shown }))
+}
+
 pub(crate) fn stop_instances(tx: &mut Transaction<'_>, request: InstancesRequest) -> Reply {
     change_all(tx, "StoppingInstances", &request.instance_ids, stop)
 }

@@ -144,12 +144,52 @@ pub(crate) struct ModifySubnetAttribute {
     subnet_id: SubnetId,
     map_public_ip_on_launch: Option<Flag>,
     assign_ipv6_address_on_creation: Option<Flag>,
+    // What nothing here would heed stays as it is.
+    enable_dns64: Option<Flag>,
+    enable_resource_name_dns_a_record_on_launch: Option<Flag>,
+    #[serde(rename = "EnableResourceNameDnsAAAARecordOnLaunch")]
+    enable_resource_name_dns_aaaa_record_on_launch: Option<Flag>,
+    private_dns_hostname_type_on_launch: Option<SmolStr>,
+}
+
+impl ModifySubnetAttribute {
+    /// Whether the call says of something that it is to be as it always is.
+    fn keeps_what_is_fixed(&self) -> Result<bool, ApiError> {
+        let flags = [
+            ("EnableDns64", &self.enable_dns64),
+            (
+                "EnableResourceNameDnsARecordOnLaunch",
+                &self.enable_resource_name_dns_a_record_on_launch,
+            ),
+            (
+                "EnableResourceNameDnsAAAARecordOnLaunch",
+                &self.enable_resource_name_dns_aaaa_record_on_launch,
+            ),
+        ];
+        let mut given = flags
+            .into_iter()
+            .filter_map(|(name, it)| Some((name, it.as_ref()?)));
+        let kind = self.private_dns_hostname_type_on_launch.as_deref();
+        let refused = match kind {
+            Some("resource-name") => Some("PrivateDnsHostnameTypeOnLaunch resource-name"),
+            _ => given.clone().find(|(_, it)| it.value).map(|it| it.0),
+        };
+        match refused {
+            Some(what) => Err(error::unsupported(format_args!(
+                "wirelab does not simulate {what}"
+            ))),
+            None => Ok(kind.is_some() || given.next().is_some()),
+        }
+    }
 }
 
 pub(crate) fn modify_subnet_attribute(
     tx: &mut Transaction<'_>,
     request: ModifySubnetAttribute,
 ) -> Reply {
+    if request.keeps_what_is_fixed()? {
+        return tx.get::<Subnet>(&request.subnet_id).map(|_| done());
+    }
     let subnet = tx.edit::<Subnet>(&request.subnet_id)?;
     let names = "AssignIpv6AddressOnCreation, MapPublicIpOnLaunch";
     match (

@@ -282,10 +282,20 @@ pub(crate) struct ModifyVpcAttribute {
     vpc_id: VpcId,
     enable_dns_support: Option<Flag>,
     enable_dns_hostnames: Option<Flag>,
+    enable_network_address_usage_metrics: Option<Flag>,
 }
 
 pub(crate) fn modify_vpc_attribute(tx: &mut Transaction<'_>, request: ModifyVpcAttribute) -> Reply {
     let vpc = tx.edit::<Vpc>(&request.vpc_id)?;
+    match request.enable_network_address_usage_metrics {
+        Some(flag) if flag.value => {
+            return Err(error::unsupported(
+                "wirelab does not simulate EnableNetworkAddressUsageMetrics",
+            ));
+        }
+        Some(_) => return Ok(done()),
+        None => {}
+    }
     match (request.enable_dns_support, request.enable_dns_hostnames) {
         (Some(flag), None) => vpc.enable_dns_support = flag.value,
         (None, Some(flag)) => vpc.enable_dns_hostnames = flag.value,

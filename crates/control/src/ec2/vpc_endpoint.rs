@@ -42,9 +42,38 @@ pub(crate) struct CreateVpcEndpoint {
     #[serde(default)]
     security_group_ids: Vec<SecurityGroupId>,
     private_dns_enabled: Option<bool>,
+    ip_address_type: Option<SmolStr>,
+    #[serde(default)]
+    dns_options: DnsOptions,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DnsOptions {
+    dns_record_ip_type: Option<SmolStr>,
+    private_dns_only_for_inbound_resolver_endpoint: Option<bool>,
+}
+
+impl CreateVpcEndpoint {
+    /// Endpoints have IPv4 addresses, and names for these.
+    fn refuse_other_addresses(&self) -> Result<(), ApiError> {
+        let ipv4 = |it: &SmolStr| matches!(it.as_str(), "ipv4" | "service-defined");
+        let types = [&self.ip_address_type, &self.dns_options.dns_record_ip_type];
+        let fits = types.into_iter().flatten().all(ipv4);
+        let inbound = self
+            .dns_options
+            .private_dns_only_for_inbound_resolver_endpoint;
+        match fits && inbound != Some(true) {
+            true => Ok(()),
+            false => Err(error::unsupported(
+                "wirelab simulates endpoints with IPv4 addresses, and no inbound resolver endpoints",
+            )),
+        }
+    }
 }
 
 pub(crate) fn create_vpc_endpoint(tx: &mut Transaction<'_>, request: CreateVpcEndpoint) -> Reply {
+    request.refuse_other_addresses()?;
     let kind = request
         .vpc_endpoint_type
         .unwrap_or(VpcEndpointType::Gateway);

@@ -34,7 +34,7 @@ pub(crate) fn lets_flow_logs_write(arn: &str, state: &State, config: &ControlCon
         return false;
     };
     let name = path.rsplit('/').next().unwrap_or_default();
-    let own = state.iam.0.get(account);
+    let own = state.iam.roles.get(account);
     match own.and_then(|it| it.get(name)) {
         Some(role) => role.arn == arn && role.serves(),
         None => !config.default_vpcs,

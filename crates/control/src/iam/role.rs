@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{Reply, percent_encoded};
 
-use super::{Role, check_name, check_policy, own_mut, role, role_mut};
+use super::{Role, check_name, check_policy, letters_id, own_mut, role, role_mut};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
@@ -35,9 +35,9 @@ pub(super) struct Create {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Tag {
-    key: SmolStr,
-    value: SmolStr,
+pub(super) struct Tag {
+    pub(super) key: SmolStr,
+    pub(super) value: SmolStr,
 }
 
 pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
@@ -56,13 +56,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
             "maxSessionDuration must be 3600 to 43200",
         ));
     }
-    // 17 letters that say nothing, as AWS's do not.
-    let letters = tx.new_text_id("role");
-    let letters = letters.bytes().skip("role-".len()).map(|it| match it {
-        b'0'..=b'9' => char::from(it - b'0' + b'G'),
-        other => char::from(other.to_ascii_uppercase()),
-    });
-    let id = letters.collect::<String>();
+    let id = letters_id(tx);
     let (created, owner) = (tx.utc(), tx.owner.clone());
     let roles = own_mut(tx);
     if roles.contains_key(&name) {
@@ -111,6 +105,11 @@ pub(super) fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
     if !role.attached.is_empty() {
         return Err(error::role_in_use("must detach all policies first"));
     }
+    if tx.state.iam.is_in_profile(&tx.owner, &request.role_name) {
+        return Err(error::role_in_use(
+            "must remove roles from instance profile first",
+        ));
+    }
     own_mut(tx).remove(&request.role_name);
     Ok(done())
 }
@@ -139,7 +138,7 @@ pub(super) struct List {
 /// By name. Descriptions and tags are left out, as in IAM's lists.
 pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
     let prefix = request.path_prefix.unwrap_or_else(|| "/".into());
-    let own = reader.state.iam.0.get(reader.account());
+    let own = reader.state.iam.roles.get(reader.account());
     let roles = own.into_iter().flat_map(|it| it.values());
     let roles = roles.filter(|it| it.path.starts_with(prefix.as_str()));
     let roles = roles.map(|it| (it.name.clone(), it));
@@ -169,13 +168,6 @@ pub(super) struct OfRole {
     _marker: Option<SmolStr>,
     #[serde(rename = "MaxItems")]
     _max_items: Option<usize>,
-}
-
-/// Instance profiles are called as their roles are and not kept, so a role is in none that would
-/// have to go before it.
-pub(super) fn list_instance_profiles(reader: &Reader<'_>, request: OfRole) -> Reply {
-    role(reader, &request.role_name)?;
-    Ok(json!({ "InstanceProfiles": [], "IsTruncated": false }))
 }
 
 pub(super) fn list_tags(reader: &Reader<'_>, request: OfRole) -> Reply {
@@ -221,7 +213,7 @@ fn show_tags(role: &Role) -> Vec<Value> {
         .collect()
 }
 
-fn show(role: &Role) -> Value {
+pub(super) fn show(role: &Role) -> Value {
     let tags = show_tags(role);
     json!({
         "Path": role.path,

@@ -1,0 +1,222 @@
+//! Instance profiles: what an instance is given so that it has a role (IAM User Guide, "Use
+//! instance profiles"). A profile has one role at most.
+//!
+//! An instance that is started with the name of a profile that nobody has made has the role of that
+//! name, as the console makes both.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use smol_str::{SmolStr, format_smolstr};
+use wirelab_model::{ApiError, Reply, UnixTime};
+
+use super::{Iam, check_name, letters_id, role};
+use crate::clock::iso8601;
+use crate::describe::Reader;
+use crate::error;
+use crate::page::page_from;
+use crate::transaction::Transaction;
+use crate::view::done;
+
+const PAGE: usize = 100;
+
+/// Profiles of an account by name.
+pub(super) type Profiles = BTreeMap<SmolStr, Profile>;
+
+/// A profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Profile {
+    name: SmolStr,
+    path: SmolStr,
+    id: SmolStr,
+    arn: SmolStr,
+    created: UnixTime,
+    role: Option<SmolStr>,
+    tags: Vec<(SmolStr, SmolStr)>,
+}
+
+impl Iam {
+    /// The role of an account's profile; of a profile that nobody has made the one of its name.
+    pub(crate) fn role_of_profile(&self, account: &str, name: &SmolStr) -> Option<SmolStr> {
+        let own = self.profiles.get(account);
+        match own.and_then(|it| it.get(name)) {
+            Some(profile) => profile.role.clone(),
+            None => Some(name.clone()),
+        }
+    }
+
+    /// Whether a profile of the account has the role.
+    pub(super) fn is_in_profile(&self, account: &str, role: &str) -> bool {
+        let own = self.profiles.get(account).into_iter();
+        let mut all = own.flat_map(|it| it.values());
+        all.any(|it| it.role.as_deref() == Some(role))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Create {
+    instance_profile_name: SmolStr,
+    path: Option<SmolStr>,
+    #[serde(default)]
+    tags: Vec<role::Tag>,
+}
+
+pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
+    let name = request.instance_profile_name;
+    check_name("instanceProfileName", &name, 128)?;
+    let path = request.path.unwrap_or_else(|| "/".into());
+    let id = format_smolstr!("AIPA{}", letters_id(tx));
+    let (created, owner) = (tx.utc(), tx.owner.clone());
+    let profiles = tx
+        .state
+        .iam_mut()
+        .profiles
+        .entry(owner.clone())
+        .or_default();
+    if profiles.contains_key(&name) {
+        return Err(error::profile_exists(&name));
+    }
+    let profile = Profile {
+        arn: format_smolstr!("arn:aws:iam::{owner}:instance-profile{path}{name}"),
+        name: name.clone(),
+        path,
+        id,
+        created,
+        role: None,
+        tags: request
+            .tags
+            .into_iter()
+            .map(|it| (it.key, it.value))
+            .collect(),
+    };
+    profiles.insert(name, profile.clone());
+    Ok(json!({ "InstanceProfile": show(&profile, None) }))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Named {
+    instance_profile_name: SmolStr,
+}
+
+pub(super) fn get(reader: &Reader<'_>, request: Named) -> Reply {
+    let own = reader.state.iam.profiles.get(reader.account());
+    let profile = own.and_then(|it| it.get(&request.instance_profile_name));
+    let profile = profile.ok_or_else(|| error::no_profile(&request.instance_profile_name))?;
+    Ok(json!({ "InstanceProfile": show(profile, Some(reader)) }))
+}
+
+fn profile_mut<'t>(tx: &'t mut Transaction<'_>, name: &str) -> Result<&'t mut Profile, ApiError> {
+    let owner = tx.owner.clone();
+    let profiles = tx.state.iam_mut().profiles.entry(owner).or_default();
+    profiles
+        .get_mut(name)
+        .ok_or_else(|| error::no_profile(name))
+}
+
+pub(super) fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
+    let name = request.instance_profile_name;
+    if profile_mut(tx, &name)?.role.is_some() {
+        return Err(error::role_in_use(
+            "must remove roles from instance profile first",
+        ));
+    }
+    let owner = tx.owner.clone();
+    let profiles = tx.state.iam_mut().profiles.entry(owner).or_default();
+    profiles.remove(&name);
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct WithRole {
+    instance_profile_name: SmolStr,
+    role_name: SmolStr,
+}
+
+pub(super) fn add_role(tx: &mut Transaction<'_>, request: WithRole) -> Reply {
+    super::role_mut(tx, &request.role_name)?;
+    let profile = profile_mut(tx, &request.instance_profile_name)?;
+    if profile.role.is_some() {
+        return Err(error::iam_limit("InstanceSessionsPerInstanceProfile", 1));
+    }
+    profile.role = Some(request.role_name);
+    Ok(done())
+}
+
+pub(super) fn remove_role(tx: &mut Transaction<'_>, request: WithRole) -> Reply {
+    let profile = profile_mut(tx, &request.instance_profile_name)?;
+    if profile.role.as_ref() != Some(&request.role_name) {
+        return Err(error::no_role(&request.role_name));
+    }
+    profile.role = None;
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct List {
+    path_prefix: Option<SmolStr>,
+    marker: Option<SmolStr>,
+    max_items: Option<usize>,
+}
+
+pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
+    let prefix = request.path_prefix.unwrap_or_else(|| "/".into());
+    let fits = |it: &Profile| it.path.starts_with(prefix.as_str());
+    page(reader, fits, request.marker.as_ref(), request.max_items)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct OfRole {
+    role_name: SmolStr,
+    marker: Option<SmolStr>,
+    max_items: Option<usize>,
+}
+
+pub(super) fn list_of_role(reader: &Reader<'_>, request: OfRole) -> Reply {
+    role(reader, &request.role_name)?;
+    let fits = |it: &Profile| it.role.as_ref() == Some(&request.role_name);
+    page(reader, fits, request.marker.as_ref(), request.max_items)
+}
+
+fn page(
+    reader: &Reader<'_>,
+    fits: impl Fn(&Profile) -> bool,
+    marker: Option<&SmolStr>,
+    most: Option<usize>,
+) -> Reply {
+    let own = reader.state.iam.profiles.get(reader.account());
+    let all = own.into_iter().flat_map(|it| it.values());
+    let all = all.filter(|it| fits(it)).map(|it| (it.name.clone(), it));
+    let limit = most.unwrap_or(PAGE).clamp(1, 1000);
+    let page = page_from(all, marker, limit);
+    let (profiles, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
+    let shown = profiles.map(|it| show(it, Some(reader)));
+    Ok(json!({
+        "InstanceProfiles": shown.collect::<Vec<_>>(),
+        "IsTruncated": next.is_some(),
+        "Marker": next,
+    }))
+}
+
+/// A profile with its role, which a new one has not.
+fn show(profile: &Profile, reader: Option<&Reader<'_>>) -> Value {
+    let its = profile.role.as_deref().zip(reader);
+    let its = its.and_then(|(name, reader)| role(reader, name).ok());
+    let roles: Vec<Value> = its.into_iter().map(role::show).collect();
+    let tags = profile.tags.iter();
+    let tags = tags.map(|(key, value)| json!({ "Key": key, "Value": value }));
+    json!({
+        "Path": profile.path,
+        "InstanceProfileName": profile.name,
+        "InstanceProfileId": profile.id,
+        "Arn": profile.arn,
+        "CreateDate": iso8601(profile.created),
+        "Roles": roles,
+        "Tags": tags.collect::<Vec<_>>(),
+    })
+}

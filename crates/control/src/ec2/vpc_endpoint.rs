@@ -66,7 +66,7 @@ impl CreateVpcEndpoint {
         match fits && inbound != Some(true) {
             true => Ok(()),
             false => Err(error::unsupported(
-                "wirelab simulates endpoints with IPv4 addresses, and no inbound resolver endpoints",
+                "wirelab simulates endpoints with IPv4 addresses, and none of inbound resolvers",
             )),
         }
     }

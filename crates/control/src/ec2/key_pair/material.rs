@@ -122,9 +122,9 @@ mod tests {
     use super::*;
 
     const RSA: &str = "ssh-rsa \
-        AAAAB3NzaC1yc2EAAAADAQABAAAAgQCw5BJb/IJtSL8+w1HRKpPIuT3J5wA+S5CWuvIl\
-        mZAUScE+gz4SOgKyNT+eadjYdixxmK5rogVVQpGmV6KhyhIolttlg9P80g9brFLP7FMFhzVDXzIa1g22fFMntxU8bRSg\
-        /3Wlb8x3+hkAvZFEop8znmL3543DVAVjZCc/fTtW4Q== x";
+        AAAAB3NzaC1yc2EAAAADAQABAAAAgQCw5BJb/IJtSL8+w1HRKpPIuT3J5wA+S5CWuvIlmZAU\
+        ScE+gz4SOgKyNT+eadjYdixxmK5rogVVQpGmV6KhyhIolttlg9P80g9brFLP7FMFhzVDXzIa\
+        1g22fFMntxU8bRSg/3Wlb8x3+hkAvZFEop8znmL3543DVAVjZCc/fTtW4Q== x";
     const ED25519: &str = "ssh-ed25519 \
         AAAAC3NzaC1lZDI1NTE5AAAAIC6QnokuDAh7QBgyfSmToLB/Lg8r1Yp/pFglMmDLdbBL x";
 

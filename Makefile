@@ -36,7 +36,7 @@ fmt:               ## format the code
 	$(CARGO) fmt --all
 
 book: build        ## build the book into target/book (needs mdbook)
-	$(TARGET)/debug/wirelab book
+	$(TARGET)/debug/wirelab book --build
 
 deny:              ## licences and advisories of the dependencies (needs cargo-deny)
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 3; }

@@ -1,10 +1,16 @@
-//! Embeds `labs` and `scenarios`, so that an installed binary needs no other file.
+//! Embeds `labs` and `scenarios`, so that an installed binary needs no other file, and the book,
+//! packed.
 //!
 //! Files are named from the package's folder, those it watches and those in the table: clones that
 //! share a target folder each embed their own files, also once the first of them is gone.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 fn main() {
     let root = PathBuf::from(env("CARGO_MANIFEST_DIR")).join("../..");
@@ -23,8 +29,26 @@ fn main() {
         writeln!(table, "({name:?}, {bytes} as &[u8]),").expect("a string grows");
     }
     table.push(']');
-    let out = Path::new(&env("OUT_DIR")).join("content.rs");
-    std::fs::write(out, table).expect("OUT_DIR is writable");
+    let out = PathBuf::from(env("OUT_DIR"));
+    std::fs::write(out.join("content.rs"), table).expect("OUT_DIR is writable");
+    pack_book(&root, &out.join("book.gz")).expect("the book is packed");
+}
+
+/// Every file below `book`: its name there, its length, its octets; all in one gzip file.
+fn pack_book(root: &Path, out: &Path) -> std::io::Result<()> {
+    let mut files = Vec::new();
+    collect(root, Path::new("book"), &mut files);
+    files.sort();
+    let mut packer = GzEncoder::new(File::create(out)?, Compression::best());
+    for file in &files {
+        let octets = std::fs::read(file)?;
+        let name = file.strip_prefix(root.join("book")).expect("below it");
+        let name = name.to_str().expect("names are UTF-8").replace('\\', "/");
+        write!(packer, "{name}\n{}\n", octets.len())?;
+        packer.write_all(&octets)?;
+    }
+    packer.finish()?;
+    Ok(())
 }
 
 fn env(name: &str) -> String {

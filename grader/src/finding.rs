@@ -214,8 +214,7 @@ pub struct Finding {
 }
 
 /// The chapter on the network's order of things, for one who may not have the book at hand.
-pub(crate) const PACKETS_WAY: &str =
-    "\"A packet's way through a VPC\" in wirelab's book: book/src/packets-way.md of its repository";
+pub(crate) const PACKETS_WAY: &str = "\"A packet's way through a VPC\": wirelab book packets-way";
 
 impl Finding {
     /// Whether it says no more than that something is wrong.

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 use wirelab_model::{SimTime, UnixTime};
 use wirelab_session::Note;
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, FindingKind, Severity};
 use crate::moment::{Moment, date_and_time};
 
 /// Version of the report's JSON form.
@@ -308,10 +308,27 @@ fn print_task(task: &TaskReport, style: &Style, out: &mut String) {
         None => task.task.to_string(),
     };
     push_line(out, &format!(" {head}"), Some(task.points), None);
+    if let Some(file) = nothing_yet(task) {
+        let name = FindingKind::NoAnswer;
+        out.push_str(&format!(
+            "     {name}: nothing is written into {file} yet\n\n"
+        ));
+        return;
+    }
     for check in &task.checks {
         print_check(check, style, out);
     }
     out.push('\n');
+}
+
+/// The file of an answer of several parts that has none yet: that is told once, not of each part.
+fn nothing_yet(task: &TaskReport) -> Option<&str> {
+    let is_none = |check: &Check| {
+        let mut findings = check.findings.iter();
+        check.mark == Mark::Failed && findings.all(|it| it.name == FindingKind::NoAnswer)
+    };
+    let all = task.checks.len() > 1 && task.checks.iter().all(is_none);
+    task.answer.as_deref().filter(|_| all)
 }
 
 fn print_check(check: &Check, style: &Style, out: &mut String) {
@@ -395,7 +412,6 @@ fn plain_width(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::FindingKind;
 
     fn report() -> Report {
         let least = Finding::new(

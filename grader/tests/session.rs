@@ -69,13 +69,13 @@ fn opening_too_much_is_named_with_rule_packet_and_size() {
         .join(" ");
     let block = learner.session.plan().fill("${draw.vpc}").expect("a block");
     for part in [
-        "replication works again 3/3",
+        "`replication` works again 3/3",
         "least privilege 0/2",
         "healthy flows unharmed 1/1 0 connections cut",
         "tcp 32768-60999 (28 232 ports) to ",
         &format!("rule 70 allow tcp 32768-60999 to {block}"),
         "network_acl.primary (acl-",
-        "was DROP, is ACCEPT, intent DROP",
+        "was dropped, gets through now, and nobody asked for it",
     ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }

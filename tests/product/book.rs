@@ -108,6 +108,46 @@ fn the_preprocessor_says_for_whom_it_works_and_hands_the_book_back_with_pictures
 }
 
 #[test]
+fn pages_are_read_without_a_clone_by_name_path_and_words() {
+    let place = Place::new();
+    let book = |arguments: &[&str]| place.wirelab(&[&["book"], arguments].concat());
+    let contents = book(&[]).exits(0).stdout;
+    assert!(
+        contents.contains("nacl-ephemeral           The reply"),
+        "{contents}"
+    );
+    let page = book(&["mtu"]).exits(0);
+    assert!(
+        page.stdout.starts_with("How large may it be?\n"),
+        "{}",
+        page.stdout
+    );
+    assert!(
+        page.stderr.contains("appendix/sheets/mtu"),
+        "{}",
+        page.stderr
+    );
+    let folded = page.stdout.lines().count();
+    let whole = book(&["way/mtu.md", "--all"]).exits(0).stdout;
+    assert!(whole.lines().count() > folded + 60, "{whole}");
+    let found = book(&["--search", "LinkLocal_Allowance"]).exits(0).stdout;
+    assert!(found.contains("platform  The neighbours"), "{found}");
+    let json = book(&["glossary", "--json"]).exits(0).json();
+    assert_eq!(json["path"], "appendix/glossary");
+    assert!(
+        json["text"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("# Glossary"))
+    );
+    assert!(
+        book(&["no-such-page"])
+            .exits(2)
+            .stderr
+            .contains("wirelab book")
+    );
+}
+
+#[test]
 fn without_mdbook_it_is_said_how_to_get_it() {
     let line = format!(
         "w=$(command -v wirelab); PATH=; \"$w\" -C '{}' book --dest here",

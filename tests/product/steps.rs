@@ -26,13 +26,13 @@ fn undo_takes_back_one_step_and_says_all_that_goes_with_it() {
     taken back: advance to 24:35:01
       and with it, though it changed nothing: exec replica -- ip route
       and with it, though it changed nothing: ec2:CreateNetworkAclEntry
-    time went back by 24h: it is 00:35:01 again
+    time went back by 24h: it is 00:35:01 (09:35:01 UTC) again
     --
     taken back: advance to 00:35:01
-    time went back by 10m: it is 00:25:01 again
+    time went back by 10m: it is 00:25:01 (09:25:01 UTC) again
     --
     taken back: exec replica -- ping -c 1 -W 1 192.0.2.1
-    time went back by 1s: it is 00:25:00 again
+    time went back by 1s: it is 00:25:00 (09:25:00 UTC) again
     ");
     let nothing = place.wirelab(&["undo"]).exits(2);
     let left = "nothing has changed the network or taken time since the lab opened";
@@ -196,4 +196,53 @@ fn where_there_are_several_log_groups_the_suggested_query_names_one() {
     assert!(query.contains(" -g /vpc/data/flow "), "{query}");
     let ran = place.shell(&query).exits(0);
     assert!(ran.stdout.contains("REJECT"), "{}", ran.stdout);
+}
+
+#[test]
+fn names_and_ids_stand_for_each_other() {
+    let place = Place::with_lab(LAB, 7);
+    let id = place
+        .wirelab(&["id", "network_acl.replica"])
+        .exits(0)
+        .stdout;
+    assert!(id.starts_with("acl-"), "{id}");
+    let name = place.wirelab(&["id", id.trim()]).exits(0).stdout;
+    assert_eq!(name, "network_acl.replica\n");
+    let several = place.wirelab(&["id", "replica"]).exits(2).stderr;
+    assert!(several.contains("network_acl.replica, "), "{several}");
+    let all = place.wirelab(&["id"]).exits(0).stdout;
+    assert!(
+        all.contains(id.trim()) && all.contains("security_group."),
+        "{all}"
+    );
+    let subnets = place
+        .wirelab(&["id", "--kind", "subnet", "--json"])
+        .exits(0)
+        .json();
+    let subnets = subnets["resources"].as_array().expect("a list").clone();
+    let is_subnet = |it: &serde_json::Value| {
+        it["id"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("subnet-"))
+    };
+    assert!(
+        !subnets.is_empty() && subnets.iter().all(is_subnet),
+        "{subnets:?}"
+    );
+    place.wirelab(&["id", "acl-00000000000000000"]).exits(2);
+}
+
+#[test]
+fn some_tasks_are_checked_together() {
+    let place = Place::with_lab(LAB, 7);
+    let ran = place
+        .wirelab(&["check", "unanswered", "repair", "--json"])
+        .exits(1)
+        .json();
+    let tasks = ran["tasks"].as_array().expect("tasks");
+    let names: Vec<_> = tasks.iter().map(|it| &it["task"]).collect();
+    assert_eq!(names, ["unanswered", "repair"]);
+    let of = |task: &serde_json::Value| task["points"]["of"].as_u64().unwrap_or(0);
+    let both: u64 = tasks.iter().map(of).sum();
+    assert_eq!(ran["points"]["of"].as_u64(), Some(both));
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::commands::{
-    advance, author, book, call, check, doctor, env, exec, export, grade, hint, history, init,
+    advance, author, book, call, check, doctor, env, exec, export, grade, hint, history, id, init,
     list, metrics, next, note, path, predict, query, reach, replay, reset, sandbox, shell, start,
     status, submit, tcpdump, tour, undo,
 };
@@ -85,6 +85,7 @@ pub(crate) enum Command {
     Path(path::Arguments),
     Reach(reach::Arguments),
     Call(call::Arguments),
+    Id(id::Arguments),
     Shell(shell::Arguments),
     Env(env::Arguments),
     Sandbox(sandbox::Arguments),

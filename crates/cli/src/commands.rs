@@ -13,6 +13,7 @@ pub(crate) mod grade;
 pub(crate) mod hint;
 pub(crate) mod history;
 pub(crate) mod home;
+pub(crate) mod id;
 pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod metrics;

@@ -52,7 +52,7 @@ pub(crate) fn looked_in(content: &Content) -> String {
 /// Writes the embedded files into the cache once a build; the marker comes last, so that a copy cut
 /// short is made again.
 fn unpacked() -> Result<PathBuf, Failure> {
-    let root = cache_folder()?.join(format!("content-{:016x}", fingerprint()));
+    let root = cached("content", fingerprint())?;
     let marker = root.join(".complete");
     if marker.is_file() {
         return Ok(root);
@@ -64,6 +64,11 @@ fn unpacked() -> Result<PathBuf, Failure> {
     }
     std::fs::write(marker, "")?;
     Ok(root)
+}
+
+/// The folder of the cache for what one build holds of a kind, told by its hash.
+pub(crate) fn cached(kind: &str, hash: u64) -> Result<PathBuf, Failure> {
+    Ok(cache_folder()?.join(format!("{kind}-{hash:016x}")))
 }
 
 /// The XDG cache folder of wirelab.
@@ -80,13 +85,15 @@ fn cache_folder() -> Result<PathBuf, Failure> {
         })
 }
 
-/// FNV-1a over names and bytes: tells one build's content from another's.
+/// Tells one build's content from another's, by names and octets.
 fn fingerprint() -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for (name, bytes) in EMBEDDED {
-        for byte in name.bytes().chain([0]).chain(bytes.iter().copied()) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    hash
+    let files = EMBEDDED.iter();
+    fnv(files.flat_map(|(name, octets)| name.bytes().chain([0]).chain(octets.iter().copied())))
+}
+
+/// FNV-1a.
+pub(crate) fn fnv(octets: impl Iterator<Item = u8>) -> u64 {
+    octets.fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

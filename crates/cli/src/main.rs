@@ -15,6 +15,7 @@ mod moment;
 mod output;
 mod pager;
 mod print;
+mod spark;
 mod terminal;
 mod when;
 
@@ -111,6 +112,7 @@ fn run(cli: &Cli) -> Result<Code, Failure> {
         Some(Command::Path(arguments)) => c::path::run(arguments),
         Some(Command::Reach(arguments)) => c::reach::run(arguments),
         Some(Command::Call(arguments)) => c::call::run(arguments),
+        Some(Command::Id(arguments)) => c::id::run(arguments),
         Some(Command::Shell(arguments)) => c::shell::run(arguments),
         Some(Command::Sandbox(arguments)) => c::sandbox::run(arguments),
         Some(Command::Env(arguments)) => c::env::run(arguments),

@@ -16,6 +16,14 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
     if !io::stdout().is_terminal() || fits(text) {
         return output::text(text);
     }
+    let stripped;
+    let text = match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => {
+            stripped = anstream::adapter::strip_str(text).to_string();
+            stripped.as_str()
+        }
+        _ => text,
+    };
     let Some(mut pager) = command() else {
         return output::text(text);
     };
@@ -38,7 +46,8 @@ fn fits(text: &str) -> bool {
     let Ok(size) = rustix::termios::tcgetwinsize(io::stdout()) else {
         return true;
     };
-    let widest = text.lines().map(|line| line.chars().count()).max();
+    let plain = anstream::adapter::strip_str(text).to_string();
+    let widest = plain.lines().map(|line| line.chars().count()).max();
     text.lines().count() < usize::from(size.ws_row)
         && widest.unwrap_or(0) <= usize::from(size.ws_col)
 }

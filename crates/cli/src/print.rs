@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::{SimDuration, SimTime, UnixTime};
 use wirelab_session::{Note, Session};
 
 use crate::when;
@@ -11,6 +11,16 @@ use crate::when;
 pub(crate) fn reached(session: &Session) -> String {
     let utc = when::print_utc(session.run().utc());
     format!("it is now {} ({utc} UTC)\n", elapsed(session.now()))
+}
+
+/// A moment in both of a lab's clocks: `00:25:01 (09:25:01 UTC)`.
+pub(crate) fn moment(at: SimTime, starts: UnixTime) -> String {
+    let utc = when::print_utc(starts.at(at));
+    format!(
+        "{} ({} UTC)",
+        elapsed(at),
+        utc.get(11..).unwrap_or_default()
+    )
 }
 
 /// `00:25:01`; days apart once there are some: `7 days 00:25:01`.

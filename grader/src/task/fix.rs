@@ -178,8 +178,13 @@ fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
         .works
         .iter()
         .any(|it| it.name == FindingKind::NothingChanged);
-    let names: Vec<_> = fix.succeeds.iter().map(|it| it.traffic.as_str()).collect();
-    let what = format!("{} works again", names.join(", "));
+    let names: Vec<_> = fix
+        .succeeds
+        .iter()
+        .map(|it| format!("`{}`", it.traffic))
+        .collect();
+    let works = if names.len() == 1 { "works" } else { "work" };
+    let what = format!("{} {works} again", names.join(", "));
     let works = verdict.works.is_empty();
     let mut checks = vec![
         condition(

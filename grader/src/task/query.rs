@@ -172,7 +172,7 @@ impl<'a> Both<'a> {
             // Nothing would be easy to equal.
             return Err(self.wrong("it answers with no row".to_owned()));
         }
-        let given = match data.ask(self.text) {
+        let (given, notes) = match data.ask_with_notes(self.text) {
             Ok(given) => given,
             Err(Refused::OurFault(why)) => return Err(self.material.mistake(self.task, why)),
             Err(Refused::Unfinished(why)) => {
@@ -189,7 +189,7 @@ impl<'a> Both<'a> {
         let given_table = Table::of(&given, &[]);
         Ok(Outcome {
             findings: compare::findings(&wanted, &given_table, self.query.compare()),
-            lints: lints(&given),
+            lints: lints(&given, notes),
         })
     }
 
@@ -223,15 +223,16 @@ struct Outcome {
     lints: Vec<Finding>,
 }
 
-fn lints(result: &QueryResult) -> Vec<Finding> {
-    let warnings = result.warnings.iter();
-    warnings
-        .map(|warning| {
-            let finding = Finding::new(FindingKind::QueryLint, warning.message.clone());
-            match &warning.hint {
-                Some(hint) => finding.evidence(format!("hint: {hint}")),
-                None => finding,
-            }
-        })
-        .collect()
+/// What `wirelab query` says of the query, too: warnings of Logs Insights, notes of Athena.
+fn lints(result: &QueryResult, notes: Vec<String>) -> Vec<Finding> {
+    let warnings = result.warnings.iter().map(|warning| {
+        let finding = Finding::new(FindingKind::QueryLint, warning.message.clone());
+        match &warning.hint {
+            Some(hint) => finding.evidence(format!("hint: {hint}")),
+            None => finding,
+        }
+    });
+    let notes = notes.into_iter();
+    let notes = notes.map(|note| Finding::new(FindingKind::QueryLint, note));
+    warnings.chain(notes).collect()
 }

@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         } else {
             ""
         };
-        let now = crate::print::elapsed(settled);
+        let now = crate::print::moment(settled, session.plan().starts);
         output::note(&format!("settled; it is now {now}{reply}"));
     }
     match outcome.reply {

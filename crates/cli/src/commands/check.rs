@@ -7,14 +7,14 @@ use crate::args::{Json, TEMPLATE};
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab check              exit code 0: passed, 1: not yet
-  wirelab check repair       one task
+  wirelab check repair       one task, or some: `wirelab check fate repair`
   wirelab check --json
 
 ")]
 pub(crate) struct Arguments {
-    /// One task; all by default
+    /// These tasks; all by default
     #[arg(value_name = "TASK")]
-    task: Option<String>,
+    tasks: Vec<String>,
     #[command(flatten)]
     json: Json,
 }
@@ -23,16 +23,17 @@ use wirelab_grader::GradeError;
 use wirelab_grader::report::{Report, Style};
 use wirelab_session::Session;
 
+use crate::commands::book::pages::chapter_of;
 use crate::failure::{Code, Failure};
 use crate::{folder, output, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
-    let report = grade(&mut session, arguments.task.as_deref())?;
+    let report = grade(&mut session, &arguments.tasks)?;
     if arguments.json.json {
         output::json(&report)?;
     } else {
-        output::text(&print(&report, arguments.task.is_none()))?;
+        output::text(&print(&report, arguments.tasks.is_empty()))?;
     }
     Ok(if report.is_passed() {
         Code::Passed
@@ -41,9 +42,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })
 }
 
-/// Grades, and notes in the journal what was reached.
-pub(crate) fn grade(session: &mut Session, task: Option<&str>) -> Result<Report, Failure> {
-    let report = wirelab_grader::check(session, task).map_err(failure)?;
+/// Grades these tasks, or all if none is named, and notes in the journal what was reached.
+pub(crate) fn grade(session: &mut Session, tasks: &[String]) -> Result<Report, Failure> {
+    let mut report = match tasks.split_first() {
+        None => wirelab_grader::check(session, None),
+        Some((first, _)) => wirelab_grader::check(session, Some(first)),
+    }
+    .map_err(failure)?;
+    for task in tasks.iter().skip(1) {
+        let one = wirelab_grader::check(session, Some(task)).map_err(failure)?;
+        report.tasks.extend(one.tasks);
+        report.points = report.points + one.points;
+        report.hints += one.hints;
+        report.score = report.points.got.saturating_sub(report.hints);
+    }
     let tasks = report.tasks.iter();
     let tasks = tasks.map(|it| (it.task.clone(), it.points.got));
     session.note_check(report.score(), tasks.collect())?;
@@ -57,20 +69,24 @@ pub(crate) fn print(report: &Report, whole_lab: bool) -> String {
         color: true,
     };
     let next = match (report.is_passed(), whole_lab) {
-        (true, true) => {
-            " solved.  wirelab next = the next lab of the course
-"
-        }
-        (true, false) => {
-            " solved.  wirelab check = the whole lab
-"
-        }
+        (true, true) => solved(&report.lab),
+        (true, false) => " solved.  wirelab check = the whole lab\n".to_owned(),
         (false, _) => {
-            " wirelab hint = a nudge    wirelab undo = take the last change back
-"
+            " wirelab hint = a nudge    wirelab undo = take the last change back\n".to_owned()
         }
     };
     format!("{}{next}", report.print(&style))
+}
+
+/// What there is to do after the last task.
+fn solved(lab: &str) -> String {
+    let mut text = " solved.  wirelab next = on to the first lab that is not\n".to_owned();
+    if let Some(chapter) = chapter_of(lab) {
+        text += &format!(
+            " wirelab book {chapter} = the story behind it, and what to check first next time\n"
+        );
+    }
+    text
 }
 
 /// Our fault and the author's, each with its exit code; wrong answers are no errors.

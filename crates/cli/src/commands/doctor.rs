@@ -31,6 +31,16 @@ struct Tool {
     install: &'static str,
 }
 
+impl Tool {
+    /// What is run to ask for its version; a library is asked for by its language.
+    fn program(&self) -> &str {
+        match self.name {
+            "boto3" => "python3",
+            name => name,
+        }
+    }
+}
+
 const TOOLS: &[Tool] = &[
     Tool {
         name: "tcpdump",
@@ -54,10 +64,31 @@ const TOOLS: &[Tool] = &[
         install: "apt install wireshark | dnf install wireshark | brew install --cask wireshark",
     },
     Tool {
+        name: "text2pcap",
+        version: &["--version"],
+        needed: false,
+        purpose: "comes with tshark; the book's chapter on Traffic Mirroring makes packets with it",
+        install: "apt install tshark | dnf install wireshark-cli | brew install wireshark",
+    },
+    Tool {
+        name: "aws",
+        version: &["--version"],
+        needed: false,
+        purpose: "speaks to the lab's network in `wirelab shell` and `wirelab sandbox`",
+        install: "pip install awscli, or https://aws.amazon.com/cli/",
+    },
+    Tool {
+        name: "boto3",
+        version: &["-c", "import boto3; print('boto3', boto3.__version__)"],
+        needed: false,
+        purpose: "the same from Python",
+        install: "pip install boto3",
+    },
+    Tool {
         name: "mdbook",
         version: &["--version"],
         needed: false,
-        purpose: "makes the book's pages: `wirelab book`",
+        purpose: "makes the book's pages with pictures: `wirelab book --open`",
         install: "cargo install mdbook --locked",
     },
 ];
@@ -98,7 +129,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 fn look_for(tool: &Tool) -> Finding {
     Finding {
         name: tool.name,
-        found: version(tool.name, tool.version),
+        found: version(tool.program(), tool.version),
         needed: tool.needed,
         purpose: tool.purpose.to_owned(),
         install: Some(tool.install),
@@ -129,6 +160,10 @@ fn version(program: &str, arguments: &[&str]) -> Option<String> {
         .stdin(Stdio::null())
         .output()
         .ok()?;
+    let failed = !output.status.success() && output.stdout.is_empty();
+    if failed && program == "python3" {
+        return None;
+    }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     Some(said.lines().next().unwrap_or_default().trim().to_owned())

@@ -40,6 +40,8 @@ struct Shown {
     of: usize,
     /// What the next one costs; `None`: there is no other.
     next_price: Option<u32>,
+    /// Whether some check gave the task its full points: what is taken now, it costs.
+    solved: bool,
 }
 
 /// Every task has full points.
@@ -89,6 +91,7 @@ fn solved(session: &Session, json: bool) -> Result<Code, Failure> {
 fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Failure> {
     let below = session.hints_taken(&task.name);
     let next = task.hints.get(below);
+    let solved = session.best_of(&task.name) == Some(task.points);
     let take = next.is_some_and(|next| next.price == 0 || pay);
     if take {
         session.take_hint(&task.name)?;
@@ -100,6 +103,7 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
         of: task.hints.len(),
         taken: texts.collect(),
         next_price: task.hints.get(taken).map(|hint| hint.price),
+        solved,
     })
 }
 
@@ -138,6 +142,7 @@ fn print(hints: &Shown) -> String {
         text += &format!("   {}\n", hint.trim_end().replace('\n', "\n   "));
     }
     match hints.next_price {
+        _ if hints.solved => text += &format!(" `{task}` is solved: no hint is needed\n"),
         None => text += " that was the last hint\n",
         Some(0) => text += &format!(" the next is free:  wirelab hint {task}\n"),
         Some(price) => {

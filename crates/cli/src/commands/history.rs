@@ -126,7 +126,8 @@ impl Filter {
         let is_user = |it: &String| event.username == *it;
         let names = |ids: &Vec<String>| {
             let mut resources = event.resources.iter();
-            resources.any(|(_, name)| ids.iter().any(|id| name == id))
+            let is_shown = resources.any(|(_, name)| ids.iter().any(|id| name == id));
+            is_shown || ids.iter().any(|id| is_asked(event, id))
         };
         self.event.as_ref().is_none_or(is_event)
             && self.user.as_ref().is_none_or(is_user)
@@ -259,7 +260,7 @@ fn table(events: &[HistoryEvent], plan: &Plan) -> String {
     let mut text = line(&headings);
     for (event, row) in events.iter().zip(&rows) {
         text += &line(row);
-        let what = what(event);
+        let what = what(event, plan);
         if !what.is_empty() {
             text += &format!("    {}\n", dim(what));
         }
@@ -267,19 +268,70 @@ fn table(events: &[HistoryEvent], plan: &Plan) -> String {
     text
 }
 
-/// What was asked for beside the resources: `ruleNumber=100 egress=false cidrBlock=10.0.0.0/16`.
-fn what(event: &HistoryEvent) -> String {
+/// Whether the request names the id; CloudTrail lists no resources for services such as Route 53.
+fn is_asked(event: &HistoryEvent, id: &str) -> bool {
+    fn holds(value: &Value, id: &str) -> bool {
+        match value {
+            Value::String(text) => bare(text) == id,
+            Value::Array(items) => items.iter().any(|it| holds(it, id)),
+            Value::Object(members) => members.values().any(|it| holds(it, id)),
+            _ => false,
+        }
+    }
+    holds(&event.record["requestParameters"], id)
+}
+
+/// A hosted zone's id without what may stand before it.
+fn bare(id: &str) -> &str {
+    id.strip_prefix("/hostedzone/").unwrap_or(id)
+}
+
+/// What was asked for beside what the call is about: `ruleNumber=100 egress=false
+/// cidrBlock=10.0.0.0/16`, `groupSet=security_group.db`.
+fn what(event: &HistoryEvent, plan: &Plan) -> String {
+    let about = about(event, plan);
     let mut words = Vec::new();
     if let Some(parameters) = event.record["requestParameters"].as_object() {
         for (name, value) in parameters {
-            flatten(name, value, event, &mut words);
+            flatten(name, value, &|id| about.first() == Some(&id), &mut words);
         }
     }
-    words.join(" ")
+    let named = words
+        .into_iter()
+        .map(|word: String| match word.split_once('=') {
+            Some((name, id)) => match plan.names.name_of(bare(id)) {
+                Some(known) => format!("{name}={known}"),
+                None => word,
+            },
+            None => word,
+        });
+    named.collect::<Vec<_>>().join(" ")
 }
 
-/// Leaves with their names; resources have a column of their own, and tags change nothing.
-fn flatten(name: &str, value: &Value, event: &HistoryEvent, words: &mut Vec<String>) {
+/// The ids that an event is about, the first of them above all: those that CloudTrail lists, and
+/// what else of the request has a name here.
+fn about<'e>(event: &'e HistoryEvent, plan: &Plan) -> Vec<&'e str> {
+    fn collect<'e>(value: &'e Value, plan: &Plan, ids: &mut Vec<&'e str>) {
+        match value {
+            Value::String(text) => {
+                let id = bare(text);
+                if plan.names.name_of(id).is_some() && !ids.contains(&id) {
+                    ids.push(id);
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|it| collect(it, plan, ids)),
+            Value::Object(members) => members.values().for_each(|it| collect(it, plan, ids)),
+            _ => {}
+        }
+    }
+    let mut ids: Vec<&str> = event.resources.iter().map(|(_, id)| id.as_str()).collect();
+    collect(&event.record["requestParameters"], plan, &mut ids);
+    ids
+}
+
+/// Leaves with their names; what the call is about has a column of its own, and tags change
+/// nothing.
+fn flatten(name: &str, value: &Value, is_it: &dyn Fn(&str) -> bool, words: &mut Vec<String>) {
     if name.starts_with("tagSpecification") {
         return;
     }
@@ -290,11 +342,11 @@ fn flatten(name: &str, value: &Value, event: &HistoryEvent, words: &mut Vec<Stri
         Value::Object(members) => {
             for (inner, value) in members {
                 let name = if inner == "items" { name } else { inner };
-                flatten(name, value, event, words);
+                flatten(name, value, is_it, words);
             }
         }
-        Value::Array(items) => items.iter().for_each(|it| flatten(name, it, event, words)),
-        Value::String(text) if event.resources.iter().any(|(_, id)| id == text) => {}
+        Value::Array(items) => items.iter().for_each(|it| flatten(name, it, is_it, words)),
+        Value::String(text) if is_it(bare(text)) => {}
         Value::String(text) => words.push(format!("{name}={text}")),
         Value::Null => {}
         other => words.push(format!("{name}={other}")),
@@ -302,10 +354,8 @@ fn flatten(name: &str, value: &Value, event: &HistoryEvent, words: &mut Vec<Stri
 }
 
 fn row(event: &HistoryEvent, plan: &Plan) -> [String; 6] {
-    let names = event.resources.iter().map(|(_, id)| {
-        let name = plan.names.name_of(id);
-        name.unwrap_or(id).to_owned()
-    });
+    let names = about(event, plan).into_iter();
+    let names = names.map(|id| plan.names.name_of(id).unwrap_or(id).to_owned());
     [
         print_utc(plan.starts.at(event.at)),
         event.event_id.chars().take(8).collect(),

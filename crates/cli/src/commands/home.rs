@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<Code, Failure> {
             Ended::Next => {
                 next::run()?;
             }
+            Ended::Elsewhere => {}
         };
         session = folder::open()?;
     }

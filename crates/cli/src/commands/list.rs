@@ -7,7 +7,7 @@ use wirelab_scenario::TaskKind;
 use wirelab_session::{Content, Session};
 
 use crate::args::{Json, TEMPLATE};
-use crate::commands::predict;
+use crate::commands::{predict, status};
 use crate::failure::{Code, Failure};
 use crate::folder::Course;
 use crate::terminal::{bold, dim};
@@ -41,6 +41,8 @@ struct Listed {
     started: bool,
     /// Best result of a check so far.
     best: Option<u32>,
+    /// What hints cost of it.
+    hints_cost: u32,
     /// Whether nothing of it can be won any more: each task has its points, or is a prediction,
     /// which counts once.
     settled: bool,
@@ -115,6 +117,7 @@ fn listed(
         .and_then(|it| Session::open(it, content).ok());
     Ok(Listed {
         best: session.as_ref().and_then(Session::best_check),
+        hints_cost: session.as_ref().map_or(0, hints_cost),
         settled: session.is_some_and(|session| is_settled(&session)),
         name: lab.name,
         title: lab.title,
@@ -125,6 +128,13 @@ fn listed(
         requires: lab.requires,
         started: folder.is_some(),
     })
+}
+
+/// What the hints of solved tasks cost.
+fn hints_cost(session: &Session) -> u32 {
+    let tasks = session.lab().tasks.iter();
+    let solved = tasks.filter(|task| session.best_of(&task.name) == Some(task.points));
+    solved.map(|task| status::hints_cost(session, task)).sum()
 }
 
 fn is_settled(session: &Session) -> bool {
@@ -184,10 +194,11 @@ fn table(list: &List) -> String {
         };
         let mark = if current { ">" } else { " " };
         text += &format!(
-            " {mark} {}  {done:>6}  ~{:>2} min  {}\n",
+            " {mark} {}  {done:>6}  ~{:>2} min  {}{}\n",
             bold(format!("{:<width$}", lab.name)),
             lab.minutes,
-            lab.title
+            lab.title,
+            less(lab.hints_cost)
         );
         let missing = lab.requires.iter().filter(|skill| !had.contains(skill));
         let sources: BTreeSet<_> = missing.map(|skill| taught_by(list, skill)).collect();
@@ -199,6 +210,14 @@ fn table(list: &List) -> String {
         text += &format!("   {:<width$}          {}\n", "", dim(about));
     }
     text
+}
+
+/// What hints cost, behind a lab's title.
+fn less(hints: u32) -> String {
+    match hints {
+        0 => String::new(),
+        cost => dim(format!("  (less {cost} for hints)")),
+    }
 }
 
 /// The first lab that teaches a skill; the skill itself if none does.

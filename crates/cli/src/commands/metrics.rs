@@ -10,6 +10,7 @@ Examples:
   wirelab metrics app
   wirelab metrics nat
   wirelab metrics nat_gateway.main --metric ErrorPortAllocation
+  wirelab metrics nat -m BytesOutToDestination --chart
   wirelab metrics nat --start 09:00 --end 09:10 --json
 
 Times are virtual UTC, as for `wirelab query`. Data come a minute at a time, and a minute's data can
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// One metric, minute by minute
     #[arg(short, long, value_name = "NAME")]
     metric: Option<String>,
+    /// Draw the metric over time
+    #[arg(long, requires = "metric", conflicts_with = "json")]
+    chart: bool,
     /// Begin of the time range: `09:04` (UTC), `2024-03-05T09:04:00Z`, `+5m`, `10m` (ago), `start`
     #[arg(long, value_name = "TIME", default_value = "start")]
     start: String,
@@ -38,12 +42,17 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use wirelab_model::{Metric, StatisticSet, UnixTime};
+use wirelab_query::{Column, ColumnKind, QueryResult, Statistics};
 use wirelab_scenario::Names;
 use wirelab_session::{Datapoint, Datapoints, Run};
 
+use crate::commands::query::{self, chart};
 use crate::failure::{Code, Failure};
-use crate::terminal::bold;
-use crate::{folder, moment, output, when};
+use crate::terminal::{self, bold};
+use crate::{folder, moment, output, spark, when};
+
+/// Seconds between two datapoints.
+const MINUTE: u64 = 60;
 
 /// A metric with its data in the time range.
 #[derive(Serialize)]
@@ -77,6 +86,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     if metrics.iter().all(|series| series.datapoints.is_empty()) {
         output::note(&explain_nothing(&run, window));
+    } else if arguments.chart {
+        output::text(&draw(&metrics)?)?;
     } else if arguments.metric.is_some() {
         output::text(&minutes(&metrics))?;
     } else {
@@ -215,45 +226,153 @@ fn explain_nothing(run: &Run, window: (UnixTime, UnixTime)) -> String {
 
 /// When the data of the minute can be read that is the first to be over from now on.
 fn next_datapoint(run: &Run) -> UnixTime {
-    const MINUTE: u64 = 60;
     let delay = run.plan().fabric.metrics_delay.as_nanos();
     let due = run.utc().as_nanos().saturating_sub(delay);
     let seconds = (due / 1_000_000_000 / MINUTE + 1) * MINUTE;
     UnixTime::from_nanos(seconds * 1_000_000_000 + delay)
 }
 
-/// One line a metric, under its resource.
+const HEADINGS: [&str; 6] = ["metric", "minutes", "sum", "average", "min", "max"];
+
+/// A curve narrower than that shows nothing.
+const NARROWEST: usize = 8;
+
+/// One line a metric, under its resource, with its curve where there is room.
 fn summary(metrics: &[Series<'_>]) -> String {
+    let shown = metrics.iter().filter(|it| !it.datapoints.is_empty());
+    let shown: Vec<_> = shown.map(|it| (it, row(it))).collect();
+    let width = |at: usize| {
+        let cells = shown.iter().map(|(_, row)| row[at].len());
+        cells.chain([HEADINGS[at].len()]).max().unwrap_or(0)
+    };
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let used = widths.iter().sum::<usize>() + 2 * widths.len();
+    let room = terminal::columns().saturating_sub(used);
+    let axis = Axis::of(metrics).filter(|_| room >= NARROWEST);
+    let line = |cells: [&str; 6], curve: &str| {
+        let numbers = cells.iter().zip(widths).skip(1);
+        let numbers: String = numbers.map(|(it, wide)| format!("  {it:>wide$}")).collect();
+        let wide = widths[0];
+        let line = format!("{:wide$}{numbers}  {curve}", cells[0]);
+        format!("{}\n", line.trim_end())
+    };
     let mut text = String::new();
     let mut last = None;
-    let wide = widest(metrics.iter().map(|it| it.metric.metric_name.as_str()));
-    for series in metrics.iter().filter(|it| !it.datapoints.is_empty()) {
+    for (series, row) in &shown {
         let heading = (&series.metric.namespace, &series.resource);
         if last != Some(heading) {
             let blank = if last.is_some() { "\n" } else { "" };
             let title = bold(format!("{}  {}", series.resource, series.metric.namespace));
-            let columns = format!(
-                "{:wide$}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
-                "metric", "minutes", "sum", "average", "min", "max"
-            );
-            writeln!(text, "{blank}{title}\n{columns}").expect("a string takes everything");
+            let over = axis.as_ref().map_or_else(String::new, Axis::heading);
+            text += &format!("{blank}{title}\n{}", line(HEADINGS, &over));
             last = Some(heading);
         }
-        let points = series.datapoints.iter();
-        let all = points.fold(StatisticSet::default(), |all, it| all.merged(it.statistics));
-        writeln!(
-            text,
-            "{:wide$}  {:>7}  {:>12}  {:>12}  {:>10}  {:>10}",
-            series.metric.metric_name,
-            all.sample_count,
-            sum(series.metric, all),
-            average(all),
-            all.minimum,
-            all.maximum
-        )
-        .expect("a string takes everything");
+        let curve = axis.as_ref().map(|it| it.curve(series, room));
+        let cells = row.each_ref().map(String::as_str);
+        text += &line(cells, &curve.unwrap_or_default());
     }
-    text + "\nminute by minute:  wirelab metrics RESOURCE --metric NAME\n"
+    text + "\nminute by minute:  wirelab metrics RESOURCE --metric NAME; as a curve: --chart\n"
+}
+
+fn row(series: &Series<'_>) -> [String; 6] {
+    let points = series.datapoints.iter();
+    let all = points.fold(StatisticSet::default(), |all, it| all.merged(it.statistics));
+    [
+        series.metric.metric_name.to_string(),
+        all.sample_count.to_string(),
+        sum(series.metric, all),
+        average(all),
+        all.minimum.to_string(),
+        all.maximum.to_string(),
+    ]
+}
+
+/// The minutes from the first datapoint to the last.
+struct Axis {
+    first: u64,
+    last: u64,
+}
+
+impl Axis {
+    /// `None`: there is no second minute.
+    fn of(metrics: &[Series<'_>]) -> Option<Self> {
+        let times = || metrics.iter().flat_map(|it| &it.datapoints);
+        let minutes = || times().map(|it| it.timestamp.as_secs() / MINUTE);
+        let (first, last) = (minutes().min()?, minutes().max()?);
+        (first < last).then_some(Self { first, last })
+    }
+
+    /// `09:00 to 09:24`.
+    fn heading(&self) -> String {
+        let clock = |minute: u64| {
+            let utc = when::print_utc(UnixTime::from_secs(minute * MINUTE));
+            utc.get(11..16).unwrap_or_default().to_owned()
+        };
+        format!("{} to {} UTC", clock(self.first), clock(self.last))
+    }
+
+    /// What there is to see of a metric in `width` characters: sums, or the maxima of a state.
+    fn curve(&self, series: &Series<'_>, width: usize) -> String {
+        let mut values = vec![None; usize::try_from(self.last - self.first).unwrap_or(0) + 1];
+        for point in &series.datapoints {
+            let at = point.timestamp.as_secs() / MINUTE - self.first;
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            // An instance's datapoint is of five minutes, of which each is a sample.
+            let minutes = point.statistics.sample_count.clamp(1, 5);
+            let value = value_of(series.metric, point.statistics);
+            for minute in values.iter_mut().skip(at).take(minutes as usize) {
+                *minute = Some(value);
+            }
+        }
+        spark::line(&values, width, terminal::ascii_only())
+    }
+}
+
+/// What a minute of a metric is drawn as.
+fn value_of(metric: &Metric, it: StatisticSet) -> u64 {
+    if is_gauge(metric) { it.maximum } else { it.sum }
+}
+
+/// The metric as a chart over time, a line for each resource.
+fn draw(metrics: &[Series<'_>]) -> Result<String, Failure> {
+    let column = |name: &str, kind| Column {
+        name: name.to_owned(),
+        kind,
+    };
+    let name = metrics
+        .first()
+        .map_or("", |it| it.metric.metric_name.as_str());
+    let mut columns = vec![
+        column("time", ColumnKind::Time),
+        column(name, ColumnKind::Number),
+    ];
+    let several = metrics.len() > 1;
+    if several {
+        columns.push(column("resource", ColumnKind::Text));
+    }
+    let rows = metrics.iter().flat_map(|series| {
+        series.datapoints.iter().map(move |point| {
+            let time = format!("{}.000", when::print_utc(point.timestamp));
+            let value = value_of(series.metric, point.statistics).to_string();
+            let resource = several.then(|| Some(series.resource.clone()));
+            let cells = [Some(time), Some(value)];
+            cells.into_iter().chain(resource).collect::<Vec<_>>()
+        })
+    });
+    let result = QueryResult {
+        columns,
+        rows: rows.collect(),
+        events: None,
+        statistics: Statistics::default(),
+        warnings: Vec::new(),
+    };
+    if Axis::of(metrics).is_none() {
+        return Err(
+            Failure::usage("a chart needs two minutes of data, and there is one")
+                .hint("`wirelab advance 5m` makes more"),
+        );
+    }
+    chart::draw(&result, query::canvas())
 }
 
 /// One line a minute.
@@ -289,10 +408,6 @@ fn minutes(metrics: &[Series<'_>]) -> String {
         }
     }
     text
-}
-
-fn widest<'a>(words: impl Iterator<Item = &'a str>) -> usize {
-    words.map(str::len).max().unwrap_or_default()
 }
 
 /// Data as CloudWatch's replies have it.

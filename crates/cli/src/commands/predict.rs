@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         };
         output::text(&told)?;
     }
-    let report = check::grade(&mut session, Some(name))?;
+    let report = check::grade(&mut session, std::slice::from_ref(name))?;
     if arguments.json.json {
         output::json(&report)?;
     } else {

@@ -1,6 +1,6 @@
 //! `wirelab query`: Logs Insights and Athena SQL over flow logs, of the lab or of anywhere.
 
-mod chart;
+pub(crate) mod chart;
 mod files;
 mod lab;
 mod show;
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "QUERY", required_unless_present_any = ["file", "saved", "compact"])]
     #[arg(allow_hyphen_values = true, value_parser = query_or_comment)]
     query: Option<String>,
-    /// Read the query from a file; SQL if its name ends in .sql
+    /// Read the query from a file, `-` is standard input; SQL if its name ends in .sql
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     #[arg(conflicts_with = "query")]
     file: Option<PathBuf>,
@@ -107,7 +107,7 @@ use wirelab_query::{QueryError, SAVED_QUERIES, SavedQuery, visible};
 
 use crate::failure::{Code, Failure};
 use crate::output;
-pub(crate) use show::print;
+pub(crate) use show::{canvas, print};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.saved.as_deref() == Some("") {
@@ -189,6 +189,9 @@ fn query_text(arguments: &Arguments, is_sql: bool) -> Result<String, Failure> {
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {
+    if file == Path::new("-") {
+        return Ok(std::io::read_to_string(std::io::stdin())?);
+    }
     let text = std::fs::read_to_string(file);
     text.map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }

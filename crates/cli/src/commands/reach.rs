@@ -46,12 +46,12 @@ use std::sync::Arc;
 
 use wirelab_session::{Run, Session};
 use wirelab_simulator::Observe;
-use wirelab_simulator::reach::{Ranges, reach};
+use wirelab_simulator::reach::{Dimension, Interval, Ranges, reach};
 
 use self::table::{Flow, Shown};
 use self::who::{Side, Who};
 use crate::failure::{Code, Failure};
-use crate::{folder, output, terminal};
+use crate::{folder, hosts, output, terminal};
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let session = folder::open()?;
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         return Ok(Code::Passed);
     }
     if flows.is_empty() {
-        output::note(&nothing(arguments));
+        output::note(&nothing(&session, arguments));
     } else {
         let machines = |version, addresses: &Ranges| who.machines(version, addresses);
         output::text(&table::print(&flows, &machines, terminal::columns()))?;
@@ -86,19 +86,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-fn nothing(arguments: &Arguments) -> String {
+/// Why the table is empty, and where to ask on: `path` takes machines and addresses, no blocks.
+fn nothing(session: &Session, arguments: &Arguments) -> String {
     if arguments.diff {
         let same = "no flow gets through that did not when the lab opened, and none is gone";
         return same.to_owned();
     }
-    let is_one = |end: &str| end != "any" && end != "internet";
-    let (from, to) = (&arguments.from, &arguments.to);
-    match is_one(from) && is_one(to) {
-        true => {
-            format!("nothing gets through; `wirelab path {from} {to}:PORT` shows what stops it")
-        }
-        false => "nothing gets through".to_owned(),
+    let (from, to) = (arguments.from.as_str(), arguments.to.as_str());
+    let service = hosts::services(session)
+        .into_iter()
+        .find(|it| it.name == to || it.name.ends_with(&format!(".{to}")));
+    if let Some(service) = service.filter(|it| it.name.starts_with("nat_gateway.")) {
+        return format!(
+            "nothing gets through: {} takes no connections; what goes out by it is told by \
+             `wirelab reach {from} internet`",
+            service.name
+        );
     }
+    let is_one =
+        |end: &str| end.parse::<std::net::IpAddr>().is_ok() || hosts::find(session, end).is_ok();
+    if from == "internet" && is_one(to) || is_one(from) && is_one(to) {
+        return format!(
+            "nothing gets through; `wirelab path {from} {to}:PORT` shows what stops it"
+        );
+    }
+    "nothing gets through; `wirelab path` shows for one machine and another what stops a packet"
+        .to_owned()
 }
 
 /// What the table alone might be misread for.
@@ -112,12 +125,26 @@ fn remarks(arguments: &Arguments, (who, run): (&Who, &Run), ends: &[Side; 2], fl
              does on the way there is shown, nobody answers"
         ));
     }
+    if flows.iter().any(is_unlikely) {
+        let unlikely = "the ports of `no answer` are none that clients here take by themselves: a \
+                        packet from there gets in, and its answer does not get out";
+        output::note(unlikely);
+    }
     if arguments.diff {
         output::note(
             "these are whole flows, end to end; least privilege in `wirelab check` weighs each \
              rule and route by itself, against what is meant to work",
         );
     }
+}
+
+/// Whether it gets no answer, and is from source ports that no Linux takes by itself.
+fn is_unlikely(flow: &Flow) -> bool {
+    let protocols = flow.region.side(Dimension::Protocol);
+    let has_ports = [6, 17].iter().any(|it| protocols.contains(*it)) && !protocols.contains(1);
+    let own = Ranges::of(Interval::new(32768, 60999));
+    let ports = flow.region.side(Dimension::SourcePort).intersect(&own);
+    !flow.answered && has_ports && ports.is_empty()
 }
 
 /// The network as the lab opened, without what its machines said.

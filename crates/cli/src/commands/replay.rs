@@ -172,6 +172,11 @@ fn notes(arguments: &Arguments, survey: &Survey, own: &[IpAddr]) -> Vec<String> 
         let lints = wirelab_filter::lints(expression, link);
         notes.extend(lints.iter().map(ToString::to_string));
     }
+    if own.is_empty() && survey.packets > 0 {
+        let lo = "no address of this capture can be an ENI's, so there are no records; for one of \
+                  `lo` say `--eni-address 127.0.0.1`";
+        notes.push(lo.to_owned());
+    }
     if !arguments.eni_address.is_empty() && !survey.has_any(own) {
         let shown: Vec<_> = own.iter().map(ToString::to_string).collect();
         let shown = shown.join(" or ");
@@ -221,7 +226,7 @@ fn left_out(left_out: &LeftOut) -> Vec<String> {
         (
             left_out.foreign > 0,
             format!(
-                "{} packets are neither from nor to that address and are in no record",
+                "{} packets are neither from nor to the interface's address and are in no record",
                 left_out.foreign
             ),
         ),

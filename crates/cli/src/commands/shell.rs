@@ -19,12 +19,12 @@ use std::time::Instant;
 
 use clap::ValueEnum;
 use wirelab_aws_api::{Endpoint, Server, about};
-use wirelab_model::SimTime;
+use wirelab_model::UnixTime;
 
 use crate::args::TEMPLATE;
 use crate::commands::shell::surroundings::Surroundings;
 use crate::failure::{Code, Failure};
-use crate::{content, folder, output, print};
+use crate::{content, folder, output, when};
 
 /// Start a shell in which `aws`, boto3 and every SDK speak to the simulated network
 ///
@@ -223,8 +223,10 @@ fn answer(question: Question, port: u16) -> Result<Code, Failure> {
             output::text(&format!("{}\n", about.utc_seconds)).map(|()| Code::Passed)
         }
         (Question::Prompt, Ok(about)) => {
-            let now = print::elapsed(SimTime::from_secs(about.elapsed_seconds));
-            output::text(&format!("{} {now}\n", about.lab)).map(|()| Code::Passed)
+            // The clock that tickets, records and `date` have.
+            let now = when::print_utc(UnixTime::from_secs(about.utc_seconds));
+            let clock = now.get(11..).unwrap_or_default();
+            output::text(&format!("{} {clock} UTC\n", about.lab)).map(|()| Code::Passed)
         }
         (Question::Prompt, Err(_)) => output::text("no endpoint\n").map(|()| Code::Passed),
     }

@@ -62,6 +62,8 @@ struct Task {
     answer: Option<String>,
     hints: usize,
     hints_taken: usize,
+    /// What the hints taken cost once the task is solved, in points.
+    hints_cost: u32,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
@@ -138,7 +140,14 @@ fn task(session: &Session, task: &LabTask) -> Task {
         answer: answer.map(|path| lines::relative(&path)),
         hints: task.hints.len(),
         hints_taken: session.hints_taken(&task.name),
+        hints_cost: hints_cost(session, task),
     }
+}
+
+/// What the hints taken for a task cost once it is solved.
+pub(crate) fn hints_cost(session: &Session, task: &LabTask) -> u32 {
+    let taken = session.hints_taken(&task.name);
+    task.hints.iter().take(taken).map(|hint| hint.price).sum()
 }
 
 fn page(status: &Status) -> String {
@@ -180,7 +189,11 @@ fn page(status: &Status) -> String {
         let place = task.answer.as_deref().unwrap_or("repair the network");
         let (best, of) = (task.best.unwrap_or(0), task.points);
         let points = format!("{best}/{of}");
-        text += &format!("  {:<16} {points:>5} points  {place}\n", task.name);
+        let less = match task.hints_cost {
+            cost if cost > 0 && best == of => format!("  less {cost} for hints"),
+            _ => String::new(),
+        };
+        text += &format!("  {:<16} {points:>5} points  {place}{less}\n", task.name);
         text += &format!("  {:<16}               {}\n", "", dim(&task.title));
     }
     text + &next(status)
@@ -192,8 +205,19 @@ fn next(status: &Status) -> String {
     if let Some(file) = complaints_capture(status).or_else(|| ends_with(".pcap")) {
         text += &format!("  tcpdump -nn -r {file}\n");
     }
+    let is_athena = status.tasks.iter().any(|task| task.kind == "athena");
+    let zipped = status
+        .evidence
+        .iter()
+        .find(|file| file.ends_with(".log.gz"));
+    if let Some(file) = zipped.filter(|_| is_athena) {
+        text += &format!("  zcat {file} | head -n 3\n");
+    }
     let is_log = |file: &String| [".log", ".log.gz", ".log.parquet"].map(|it| file.ends_with(it));
-    if status
+    if let Some(file) = status.tasks.iter().find(|task| task.kind == "athena") {
+        let answer = file.answer.as_deref().unwrap_or_default();
+        text += &format!("  wirelab query -f {answer}\n");
+    } else if status
         .evidence
         .iter()
         .any(|file| is_log(file).contains(&true))
@@ -210,6 +234,7 @@ fn next(status: &Status) -> String {
     }
     if status.tasks.iter().any(|task| task.kind == "fix") {
         text += "  wirelab call --list Describe\n";
+        text += "  wirelab id                   what there is, by name and id\n";
     }
     if status
         .tasks

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::{SimDuration, SimTime, UnixTime};
 use wirelab_session::{SessionError, Undone};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
-use crate::{folder, output};
+use crate::{folder, output, print as lines};
 
 /// Take the last step back, and the time it took with it
 ///
@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let undone = session.undo()?;
     session.write_evidence()?;
-    output::text(&print(&undone))?;
+    output::text(&print(&undone, session.plan().starts))?;
     Ok(Code::Passed)
 }
 
@@ -56,16 +56,17 @@ fn list(undos: &[Undone]) -> String {
 }
 
 /// All that was taken back, and how far time went back.
-fn print(undone: &Undone) -> String {
+fn print(undone: &Undone, starts: UnixTime) -> String {
     let mut text = format!("taken back: {}\n", undone.what);
     for idle in &undone.with {
         writeln!(text, "  and with it, though it changed nothing: {idle}").expect("a string");
     }
-    text + &time(undone.from, undone.back_to)
+    text + &time(undone.from, undone.back_to, starts)
 }
 
-fn time(from: SimTime, back_to: SimTime) -> String {
+fn time(from: SimTime, back_to: SimTime, starts: UnixTime) -> String {
     let nanos = from.since(back_to).as_nanos();
+    let back_to = lines::moment(back_to, starts);
     if nanos == 0 {
         return format!("no time went back: it is {back_to}\n");
     }
@@ -91,15 +92,16 @@ mod tests {
             from,
             back_to: SimTime::from_secs(1500),
         };
-        let instant = print(&undone(SimTime::from_secs(1500)));
-        let later = print(&undone(SimTime::from_nanos(1_595_700_000_000)));
+        let nine = UnixTime::from_secs(1_709_629_200);
+        let instant = print(&undone(SimTime::from_secs(1500)), nine);
+        let later = print(&undone(SimTime::from_nanos(1_595_700_000_000)), nine);
         insta::assert_snapshot!(instant + &later, @"
         taken back: exec app -- sysctl -w net.ipv4.tcp_sack=0
           and with it, though it changed nothing: exec app -- ip route
-        no time went back: it is 00:25:00
+        no time went back: it is 00:25:00 (09:25:00 UTC)
         taken back: exec app -- sysctl -w net.ipv4.tcp_sack=0
           and with it, though it changed nothing: exec app -- ip route
-        time went back by 1m35s: it is 00:25:00 again
+        time went back by 1m35s: it is 00:25:00 (09:25:00 UTC) again
         ");
     }
 }

@@ -33,7 +33,9 @@ fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
         .evidence(format!("by  {}", named(&plan.names, &excess.rule)))
         .evidence(format!("at  {}", named(&plan.names, &excess.place)));
     let sample = format!("counterexample  {}", excess.sample);
-    let mut finding = finding.evidence(format!("{sample}  was DROP, is ACCEPT, intent DROP"));
+    let mut finding = finding.evidence(format!(
+        "{sample}  was dropped, gets through now, and nobody asked for it"
+    ));
     finding
         .evidence
         .extend(lines.map(|line| format!("also {line}")));

@@ -269,8 +269,16 @@ impl From<AthenaError> for Refused {
 
 impl Data {
     pub(super) fn ask(&self, text: &str) -> Result<QueryResult, Refused> {
+        self.ask_with_notes(text).map(|(result, _)| result)
+    }
+
+    /// The answer, and what the engine has to say of it, such as that a table has no partition.
+    pub(super) fn ask_with_notes(&self, text: &str) -> Result<(QueryResult, Vec<String>), Refused> {
         match self {
-            Self::Insights { group, options } => Ok(blocking::insights(text, group, options)?),
+            Self::Insights { group, options } => {
+                let result = blocking::insights(text, group, options)?;
+                Ok((result, Vec::new()))
+            }
             Self::Athena {
                 catalog,
                 buckets,
@@ -286,7 +294,7 @@ impl Data {
                     return Err(Refused::query(why, ""));
                 }
                 let answer = run(&statements, catalog.clone(), buckets, options)?;
-                Ok(answer.to_query_result())
+                Ok((answer.to_query_result(), answer.notes))
             }
         }
     }
@@ -299,9 +307,12 @@ fn run(
     buckets: &Buckets,
     options: &AthenaOptions,
 ) -> Result<AthenaResult, Refused> {
-    let mut last = None;
+    let mut last: Option<AthenaResult> = None;
     for statement in statements {
-        last = Some(blocking::athena(statement, &mut catalog, buckets, options)?);
+        let mut answer = blocking::athena(statement, &mut catalog, buckets, options)?;
+        let said = last.map_or_else(Vec::new, |before| before.notes);
+        answer.notes.splice(0..0, said);
+        last = Some(answer);
     }
     match last {
         Some(answer) if answer.statement == StatementType::Dml => Ok(answer),

@@ -254,12 +254,12 @@ fn sides(findings: &[Finding]) -> Vec<String> {
     let given = findings.iter().find_map(|it| it.observed.as_ref());
     let line = |what: &str, row: Option<&String>| {
         format!(
-            "over them {what} {}",
+            "{what}, over these alone: {}",
             row.map_or("no such row", String::as_str)
         )
     };
     match (wanted, given) {
         (None, None) => Vec::new(),
-        _ => vec![line("the answer is", wanted), line("yours is", given)],
+        _ => vec![line("right", wanted), line("yours", given)],
     }
 }

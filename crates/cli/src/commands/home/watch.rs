@@ -17,6 +17,7 @@ use super::screen::Screen;
 use super::styled;
 use crate::commands::{check, hint, list, status};
 use crate::failure::Failure;
+use crate::folder;
 use crate::print::relative;
 use crate::terminal::{ascii_only, dim};
 
@@ -34,6 +35,8 @@ pub(super) enum Ended {
     Quit,
     /// On to the next lab.
     Next,
+    /// Somebody has started another lab of the course meanwhile.
+    Elsewhere,
 }
 
 /// Watches until `q`, or `n` once the lab is solved.
@@ -57,6 +60,7 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
         let now = stamps(&files);
         let changed = changed(&seen, &now);
         match (key, &changed) {
+            (None, None) if is_left(&dir) => return Ok(Ended::Elsewhere),
             (None, None) => continue,
             (Some(Key::Char('q' | '\x03' | '\x04')), _) => return Ok(Ended::Quit),
             (Some(Key::Char('n')), None) if watch.solved => return Ok(Ended::Next),
@@ -71,6 +75,12 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
             *journal = stamp(&journal.0);
         }
     }
+}
+
+/// Whether commands act on another lab than the one in `dir`, which is there no less.
+fn is_left(dir: &Path) -> bool {
+    let now = folder::session_folder().ok().flatten();
+    now.is_some_and(|now| now.canonicalize().ok() != dir.canonicalize().ok())
 }
 
 struct Watch {
@@ -113,7 +123,7 @@ impl Watch {
 
     /// An answer that cannot be graded, or content that cannot be read, ends no watch.
     fn grade(&mut self, reason: String) -> Result<(), Failure> {
-        let result = match check::grade(&mut self.session, None) {
+        let result = match check::grade(&mut self.session, &[]) {
             Ok(report) => {
                 self.solved = report.is_passed();
                 check::print(&report, true)

@@ -54,12 +54,17 @@ fn asked(session: &Session, host: &str, name: &str) -> Result<Option<IpAddr>, Fa
     Ok(first.and_then(|it| it.parse().ok()))
 }
 
-/// Says which address a name is, where that is not the one that `wirelab status` shows with it.
+/// Says which address a name is, where that is not the one that `wirelab status` shows with it, or
+/// where the machine has a public one besides, by which the way would be another.
 fn tell(session: &Session, from: &Origin, name: &str, found: IpAddr) {
-    let known = hosts::find(session, name);
-    let mut own = known.iter().flatten().flat_map(addresses);
-    if !own.any(|it| it == found) {
-        output::note(&format!("{name} is {found} for {from}"));
+    let known = hosts::find(session, name).unwrap_or_default();
+    let is_own = known.iter().flat_map(addresses).any(|it| it == found);
+    match public(session, &known, found).filter(|_| is_own) {
+        Some(public) => output::note(&format!(
+            "{name} is {found} for {from}, its private address; its public one is {public}"
+        )),
+        None if is_own => {}
+        None => output::note(&format!("{name} is {found} for {from}")),
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) fn print(result: &QueryResult, csv: bool, json: bool) -> Result<(), F
 }
 
 /// What the chart is drawn on.
-fn canvas() -> chart::Canvas {
+pub(crate) fn canvas() -> chart::Canvas {
     let color = anstream::AutoStream::choice(&std::io::stdout());
     chart::Canvas {
         width: terminal::columns(),

@@ -168,6 +168,7 @@ fn status_tells_interfaces_and_points_and_gives_no_cause_away() {
       wirelab query 'stats sum(packets) by action, srcAddr, dstAddr'
       wirelab exec replica -- nc -vz -w 3 10.127.229.213 5432
       wirelab call --list Describe
+      wirelab id                   what there is, by name and id
       wirelab check                graded by what the network does
       wirelab hint                 a nudge, when you are stuck
     ");

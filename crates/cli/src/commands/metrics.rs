@@ -209,7 +209,8 @@ fn explain_nothing(run: &Run, window: (UnixTime, UnixTime)) -> String {
     if run.evidence().metrics.is_empty() {
         return format!(
             "CloudWatch has no metrics of this network at {} UTC; instances, interface endpoints, \
-             NAT gateways, transit gateways and VPN connections in service report every minute\n{next}",
+             NAT gateways, transit gateways and VPN connections in service report every \
+             minute\n{next}",
             utc(run.utc())
         );
     }

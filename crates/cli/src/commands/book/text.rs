@@ -263,9 +263,11 @@ mod tests {
             text: String::new(),
         };
         writer.blocks(
-            "# One\n\nSee [addresses](addresses.md), **now**,\nand [AWS](https://aws.amazon.com/).\n\n\
+            "# One\n\nSee [addresses](addresses.md), **now**,\nand \
+             [AWS](https://aws.amazon.com/).\n\n\
              - first of two\n  lines\n1. `a *b*` stays\n\n```console\n$ ls\na  b\n```\n\n\
-             | a | long heading |\n| --- | --- |\n| `x\\|y` | a cell that has more words than fit |\n\n\
+             | a | long heading |\n| --- | --- |\n\
+             | `x\\|y` | a cell that has more words than fit |\n\n\
              <details>\n<summary>More of it</summary>\n\nhidden\n\n</details>\n\n\
              {{#journey lab seed=3 from=a to=b:1/tcp size=9}}\n",
         );

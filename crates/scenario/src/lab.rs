@@ -135,6 +135,17 @@ pub struct AnswerPart {
     pub choices: Vec<String>,
     /// What the evidence at the lab's opening gives as the answer: the proof of `expected`.
     pub proof: Option<Expression>,
+    /// What the evidence is asked about a wrong answer, which stands there as `${answer}`: what it
+    /// shows speaks against it.
+    pub against: Vec<Expression>,
+}
+
+impl AnswerTask {
+    /// Whether the evidence is asked for more than the learner's answer.
+    fn asks_evidence(&self) -> bool {
+        let mut parts = self.parts.iter();
+        parts.any(|part| part.proof.is_some() || !part.against.is_empty())
+    }
 }
 
 /// What a `prediction` task wants: an answer that is given before its evidence is there.
@@ -391,7 +402,7 @@ impl Lab {
     #[must_use]
     pub fn asks_for_drops(&self) -> bool {
         self.tasks.iter().any(|task| match &task.kind {
-            TaskKind::Answer(answer) => answer.parts.iter().any(|part| part.proof.is_some()),
+            TaskKind::Answer(answer) => answer.asks_evidence(),
             TaskKind::Prediction(_) => true,
             _ => false,
         })

@@ -13,6 +13,7 @@ use crate::finding::{Finding, FindingKind};
 use crate::grade::Grader;
 use crate::report::Report;
 use crate::submission::Submission;
+use crate::task::answer;
 use crate::task::query::{self, Language};
 
 /// So many repairs that are right, the solution among them, are wanted for each fault.
@@ -228,6 +229,12 @@ fn try_it(
             );
             report.problem(&place, what);
         }
+    }
+    if let TaskKind::Answer(asked) = &task.kind {
+        let unasked = answer::unasked(grader.material(), task, asked, &submission)?;
+        unasked
+            .into_iter()
+            .for_each(|why| report.problem(&place, why));
     }
     match trial.wanted {
         Wanted::Right if graded.is_passed() => {}

@@ -1,14 +1,24 @@
 //! Answer tasks: a value, in any of the forms that people write it.
+//!
+//! Beside a wrong one stands what the evidence has on it, where the lab says what to ask:
+//!
+//! ```text
+//! it is not `db`          /vpc/main/flow: ports: 1, addresses: 2     what `db` opened, as it says
+//! ```
 
 use ipnet::IpNet;
 use std::net::IpAddr;
+use wirelab_model::SimTime;
+use wirelab_scenario::expression::Expression;
 use wirelab_scenario::{AnswerPart, AnswerTask, LabTask, Names, Plan};
+use wirelab_session::Run;
 
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::material::{Material, answer_text};
 use crate::report::Check;
 use crate::submission::Submission;
+use crate::truth::{self, Evidence};
 
 pub(crate) fn grade(
     material: &Material<'_>,
@@ -18,7 +28,12 @@ pub(crate) fn grade(
 ) -> Result<Vec<Check>, GradeError> {
     let text = answer_text(submission.answers.get(&task.name));
     let opening = material.opening(submission.seed)?;
-    let plan = opening.plan();
+    let judge = Judge {
+        material,
+        task,
+        answer,
+        run: &opening,
+    };
     let count = u32::try_from(answer.parts.len()).unwrap_or(1).max(1);
     let mut checks = Vec::new();
     for (index, part) in (0..).zip(&answer.parts) {
@@ -35,7 +50,7 @@ pub(crate) fn grade(
         };
         checks.push(match found {
             Err(finding) => Check::failed(what, of, finding),
-            Ok(value) => judge(material, task, plan, part, &value, of)?,
+            Ok(value) => judge.part(part, &value, of)?,
         });
     }
     Ok(checks)
@@ -78,35 +93,149 @@ fn value_of(line: &str, name: &str) -> Option<String> {
     same.then(|| value.trim().to_owned())
 }
 
-fn judge(
-    material: &Material<'_>,
-    task: &LabTask,
-    plan: &Plan,
-    part: &AnswerPart,
-    value: &str,
-    of: u32,
-) -> Result<Check, GradeError> {
-    let what = if part.name.is_empty() {
-        "the answer"
-    } else {
-        &part.name
-    };
-    let said = Said {
-        part: &part.name,
-        choices: &part.choices,
-        value,
-    };
-    if let Some(finding) = said.unreadable(plan) {
-        return Ok(Check::failed(what, of, finding));
-    }
-    for reference in std::iter::once(&part.expected).chain(&part.accepts) {
-        let expected = material.resolve(task, plan, reference)?;
-        if same(&plan.names, &expected, value) {
+/// Holds what is said against what the seed has drawn.
+struct Judge<'a> {
+    material: &'a Material<'a>,
+    task: &'a LabTask,
+    answer: &'a AnswerTask,
+    run: &'a Run,
+}
+
+impl Judge<'_> {
+    fn part(&self, part: &AnswerPart, value: &str, of: u32) -> Result<Check, GradeError> {
+        let what = if part.name.is_empty() {
+            "the answer"
+        } else {
+            &part.name
+        };
+        let said = Said {
+            part: &part.name,
+            choices: &part.choices,
+            value,
+        };
+        let plan = self.run.plan();
+        if let Some(finding) = said.unreadable(plan) {
+            return Ok(Check::failed(what, of, finding));
+        }
+        let expected = self.expected(part)?;
+        if expected.iter().any(|it| same(&plan.names, it, value)) {
             return Ok(Check::passed(what, of));
         }
+        let mut finding = Finding::new(FindingKind::WrongAnswer, format!("it is not `{value}`"));
+        // What cannot be asked about what somebody has written is not shown.
+        finding.evidence = self.against(part, value)?.unwrap_or_default();
+        Ok(Check::failed(what, of, finding))
     }
-    let finding = Finding::new(FindingKind::WrongAnswer, format!("it is not `{value}`"));
-    Ok(Check::failed(what, of, finding))
+
+    fn expected(&self, part: &AnswerPart) -> Result<Vec<String>, GradeError> {
+        let references = std::iter::once(&part.expected).chain(&part.accepts);
+        let plan = self.run.plan();
+        let resolved = references.map(|it| self.material.resolve(self.task, plan, it));
+        resolved.collect()
+    }
+
+    /// What the evidence has on a wrong answer; the inner error: why it cannot be asked.
+    ///
+    /// A line that holds the right answer, to this part or another, is not shown. One of two
+    /// choices is given away by the verdict, whatever is shown.
+    fn against(
+        &self,
+        part: &AnswerPart,
+        value: &str,
+    ) -> Result<Result<Vec<String>, String>, GradeError> {
+        let names = &self.run.plan().names;
+        let Some(said) = plain(names, part, value) else {
+            return Ok(Ok(Vec::new()));
+        };
+        let mut right = Vec::new();
+        for part in self.answer.parts.iter().filter(|it| it.choices.len() != 2) {
+            right.extend(self.expected(part)?);
+        }
+        let evidence = Evidence {
+            run: self.run,
+            window: (SimTime::ZERO, self.material.lab.opens_at),
+            played: &[],
+        };
+        let mut lines = Vec::new();
+        for expression in &part.against {
+            match asked(expression, &said, &evidence) {
+                Ok(shown) => lines.extend(shown),
+                Err(why) => return Ok(Err(format!("`{expression}`: {why}"))),
+            }
+        }
+        lines.retain(|line| !right.iter().any(|it| holds(names, line, it)));
+        Ok(Ok(lines))
+    }
+}
+
+/// The lines that an expression shows about an answer.
+fn asked(
+    expression: &Expression,
+    said: &str,
+    evidence: &Evidence<'_>,
+) -> Result<Vec<String>, String> {
+    let text = expression.text.replace("${answer}", said);
+    let expression: Expression = text.parse().map_err(|why| format!("{why}"))?;
+    Ok(truth::of(&expression, evidence)?.shown)
+}
+
+/// The answer in the form in which expressions name it: a choice as the lab writes it, a resource
+/// by its full name, a number, address or word as it is. `None` for what may be anything.
+fn plain(names: &Names, part: &AnswerPart, value: &str) -> Option<String> {
+    let mut choices = part.choices.iter();
+    if let Some(choice) = choices.find(|choice| same(names, choice, value)) {
+        return Some(choice.clone());
+    }
+    let value = value.trim();
+    if let Some(name) = names.name_of(value) {
+        return Some(name.to_owned());
+    }
+    if let Some(number) = number(value) {
+        return Some(number.to_string());
+    }
+    // An address in the form of a block is an address.
+    if let Some(block) = block(value).filter(|it| it.prefix_len() == it.max_prefix_len()) {
+        return Some(block.addr().to_string());
+    }
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
+    (!value.is_empty() && value.chars().all(is_plain)).then(|| value.to_owned())
+}
+
+/// Whether a line holds a value, in any of its forms, as a word.
+fn holds(names: &Names, line: &str, value: &str) -> bool {
+    let words = line.split(|c: char| c.is_whitespace() || "`'\"(),;>".contains(c));
+    let words = words.map(|word| word.trim_end_matches([':', '.']));
+    words
+        .filter(|word| !word.is_empty())
+        .any(|word| same(names, value, word) || word.contains(value) && value.contains('.'))
+}
+
+/// Why the evidence cannot be asked about the wrong answers of a submission, a line a part.
+pub(crate) fn unasked(
+    material: &Material<'_>,
+    task: &LabTask,
+    answer: &AnswerTask,
+    submission: &Submission,
+) -> Result<Vec<String>, GradeError> {
+    let Some(text) = answer_text(submission.answers.get(&task.name)) else {
+        return Ok(Vec::new());
+    };
+    let run = material.opening(submission.seed)?;
+    let judge = Judge {
+        material,
+        task,
+        answer,
+        run: &run,
+    };
+    let mut unasked = Vec::new();
+    for part in &answer.parts {
+        if let Ok(value) = given(&text, &part.name)
+            && let Err(why) = judge.against(part, &value)?
+        {
+            unasked.push(format!("against `{value}` for `{}`: {why}", part.name));
+        }
+    }
+    Ok(unasked)
 }
 
 /// Words by which a part of an answer says what kind of resource it asks for.

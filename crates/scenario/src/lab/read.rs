@@ -186,12 +186,15 @@ fn answer_part(fields: &Fields<'_>, name: String) -> Option<AnswerPart> {
         .into_iter()
         .map(|text| text.text)
         .collect();
+    let against = fields.texts("against").into_iter();
+    let against = against.filter_map(|text| text.parse(fields.sink()));
     Some(AnswerPart {
         name,
         expected,
         accepts,
         choices,
         proof: fields.parsed("proof"),
+        against: against.collect(),
     })
 }
 

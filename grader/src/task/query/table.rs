@@ -59,11 +59,41 @@ impl Table {
     }
 }
 
-/// `12`, `12.0` and `1.2e1` are one number; a missing value is an empty text.
+/// Beyond it whole numbers are not exact in `f64`.
+const EXACT: f64 = 9e15;
+
+/// `12`, `12.0` and `1.2e1` are one number; a missing value is an empty text. Fractions count to
+/// twelve digits: a mean and a sum that is divided may differ in the last of sixteen.
 fn canonical(cell: Option<&str>) -> String {
     let text = cell.unwrap_or_default().trim();
+    if let Ok(whole) = text.parse::<i128>() {
+        return whole.to_string();
+    }
     match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => format!("{number}"),
+        Ok(number) if number.fract() == 0.0 && number.abs() < EXACT => format!("{number}"),
+        Ok(number) if number.is_finite() => {
+            let twelve = format!("{number:.11e}");
+            format!("{}", twelve.parse().unwrap_or(number))
+        }
         _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canonical;
+
+    #[test]
+    fn a_number_is_one_however_it_was_computed_and_others_are_others() {
+        let same = |a, b| canonical(Some(a)) == canonical(Some(b));
+        assert!(same("12", "12.0") && same("12", "1.2e1") && same("-0.5", "-5e-1"));
+        assert!(same("0.30000000000000004", "0.3"));
+        assert!(same("1540.3333333333333", "1540.3333333333335"));
+        assert!(same("1778596794000", "1.778596794e12"));
+        assert!(!same("1778596794000", "1778596794001"));
+        assert!(!same("99999999999999999999", "99999999999999999998"));
+        assert!(!same("0.3333", "0.3334"));
+        assert!(!same("10.0.1.5", "10.0.1.50"));
+        assert_eq!(canonical(None), "");
     }
 }

@@ -16,6 +16,7 @@ wirelab · no lab folder here yet
   wirelab init            create ./wirelab and start the course
   wirelab tour            90 seconds of one lab, touches nothing
   wirelab list            the labs
+  wirelab book            the book, page by page
   wirelab doctor          which tools are installed, and what each is for
   wirelab replay FILE     flow-log records for a capture of your own
 ";

@@ -76,8 +76,8 @@ impl Submission {
     /// Answer files that cannot be read.
     pub fn of_session(session: &Session) -> Result<Self, GradeError> {
         let mut submission = Self::new(session.plan().seed, session.now());
-        submission.entries = session.entries().cloned().collect();
-        submission.said = Said::of(session.lab(), session.log());
+        submission.entries = session.entries().collect();
+        submission.said = Said::of(session.lab(), &session.log());
         for task in &session.lab().tasks {
             if let Some(answer) = session.answer(&task.name)? {
                 submission.answers.insert(task.name.clone(), answer);

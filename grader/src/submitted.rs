@@ -116,7 +116,7 @@ impl Submitted {
                 submitted_with: wirelab_session::build().to_owned(),
                 hints: BTreeMap::new(),
             },
-            journal: session.log().to_vec(),
+            journal: session.log(),
             answers,
             links: Vec::new(),
             seal: String::new(),

@@ -9,6 +9,8 @@
 //! comes. What is written is handed to the disk every second, and when the journal is closed, so
 //! that a machine that loses its power takes a second's work with it at most.
 
+mod kept;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -26,6 +28,7 @@ use wirelab_model::{Call, Caller, Seed, SimTime};
 
 use crate::error::SessionError;
 use crate::weight::Weight;
+use kept::{Kept, Texts};
 
 /// The format this build writes.
 const FORMAT: u32 = 1;
@@ -215,9 +218,12 @@ pub(crate) struct Journal {
     /// Device and inode: another file may come to have the same path.
     identity: (u64, u64),
     header: Header,
-    entries: Vec<Entry>,
+    entries: Vec<Kept>,
+    texts: Texts,
     /// Which of them are in effect.
     effective: Vec<usize>,
+    /// The latest moment that any of them has reached.
+    reached: SimTime,
     /// How much of the file has been read.
     offset: u64,
     lines: usize,
@@ -251,7 +257,9 @@ impl Journal {
             identity,
             header,
             entries: Vec::new(),
+            texts: Texts::default(),
             effective: Vec::new(),
+            reached: SimTime::ZERO,
             offset: line.len() as u64,
             lines: 1,
             unsynced: None,
@@ -284,7 +292,9 @@ impl Journal {
             identity,
             header,
             entries: Vec::new(),
+            texts: Texts::default(),
             effective: Vec::new(),
+            reached: SimTime::ZERO,
             offset: line.len() as u64,
             lines: 1,
             unsynced: None,
@@ -298,13 +308,36 @@ impl Journal {
     }
 
     /// Every entry, those that were taken back included.
-    pub(crate) fn all(&self) -> &[Entry] {
-        &self.entries
+    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        self.entries.iter().map(|it| it.entry(&self.texts))
+    }
+
+    /// What all of them did but calls and the passing of time.
+    pub(crate) fn others(&self) -> impl DoubleEndedIterator<Item = &EntryKind> {
+        self.entries.iter().filter_map(Kept::other)
+    }
+
+    /// The latest moment that any of them has reached.
+    pub(crate) const fn reached(&self) -> SimTime {
+        self.reached
     }
 
     /// The entries that move the world and were not taken back.
-    pub(crate) fn effective(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.effective.iter().map(|index| &self.entries[*index])
+    pub(crate) fn effective(&self) -> impl DoubleEndedIterator<Item = Entry> {
+        self.latest(self.effective.len())
+    }
+
+    /// The last so many of them.
+    pub(crate) fn latest(&self, count: usize) -> impl DoubleEndedIterator<Item = Entry> {
+        let from = self.effective.len() - count;
+        let latest = self.effective[from..].iter();
+        latest.map(|index| self.entries[*index].entry(&self.texts))
+    }
+
+    /// How many of them are changes of their own.
+    pub(crate) fn changes(&self) -> usize {
+        let effective = self.effective.iter().map(|index| &self.entries[*index]);
+        effective.filter(|it| it.is_change()).count()
     }
 
     fn push(&mut self, entry: Entry) {
@@ -319,7 +352,9 @@ impl Journal {
             _ if entry.kind.moves() => self.effective.push(self.entries.len()),
             _ => {}
         }
-        self.entries.push(entry);
+        let kept = Kept::of(entry, &mut self.texts);
+        self.reached = self.reached.max(kept.reached());
+        self.entries.push(kept);
     }
 
     /// Reads what other processes have appended, unless the session was replaced. A last line that
@@ -383,7 +418,7 @@ impl Journal {
         kind: EntryKind,
         reply: SmolStr,
         weight: Weight,
-    ) -> Result<&Entry, SessionError> {
+    ) -> Result<Entry, SessionError> {
         let entry = Entry {
             seq: self.next_seq(),
             at,
@@ -399,12 +434,12 @@ impl Journal {
         }
         self.offset += line.len() as u64;
         self.lines += 1;
-        self.push(entry);
+        self.push(entry.clone());
         let since = *self.unsynced.get_or_insert_with(Instant::now);
         if since.elapsed() >= UNSYNCED_AT_MOST {
             self.sync()?;
         }
-        Ok(self.entries.last().expect("an entry was pushed"))
+        Ok(entry)
     }
 
     /// Hands everything to the disk.
@@ -527,7 +562,7 @@ mod tests {
         for length in second_line + 2..whole.len() {
             std::fs::write(&journal.path, &whole[..length]).expect("a shorter journal");
             let read = Journal::open(&journal.path).expect("a readable journal");
-            assert_eq!(read.all().len(), 1, "cut to {length} octets");
+            assert_eq!(read.all().count(), 1, "cut to {length} octets");
             let left = std::fs::metadata(&journal.path).expect("a journal").len();
             assert_eq!(left, second_line as u64 + 1, "cut to {length} octets");
         }

@@ -42,7 +42,7 @@ pub(crate) fn run(
     plan: &Arc<Plan>,
     opens_at: SimTime,
     observe: Observe,
-    entries: &[&Entry],
+    entries: &[Entry],
     recorded: Option<&Header>,
 ) -> Result<Replayed, SessionError> {
     let mut keys = vec![Key::opening(plan, opens_at, observe)];

@@ -165,7 +165,7 @@ impl Session {
         waiting: Option<Waiting>,
     ) -> Result<Self, SessionError> {
         let cache = Cache::new(dir.join(".wirelab/cache"));
-        let entries: Vec<&Entry> = journal.effective().collect();
+        let entries: Vec<Entry> = journal.effective().collect();
         let header = journal.header();
         let opens_at = header.opens_at;
         let replayed = replay::run(&cache, &plan, opens_at, OBSERVE, &entries, Some(header))?;
@@ -395,7 +395,7 @@ impl Session {
     }
 
     /// The effective journal.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
         self.journal.effective()
     }
 
@@ -407,17 +407,15 @@ impl Session {
 
     /// The whole journal: what was taken back, hints and checks included.
     #[must_use]
-    pub fn log(&self) -> &[Entry] {
-        self.journal.all()
+    pub fn log(&self) -> Vec<Entry> {
+        self.journal.all().collect()
     }
 
     /// How many changes are in effect; calls that were refused and commands that only show are
     /// none.
     #[must_use]
     pub fn changes(&self) -> usize {
-        self.entries()
-            .filter(|entry| entry.kind.changes() && entry.weight.is_step())
-            .count()
+        self.journal.changes()
     }
 
     /// Takes in what other processes have done since the last operation.
@@ -448,15 +446,14 @@ impl Session {
     /// Does what the last `entries` of the journal say: others have done it.
     fn follow(&mut self, entries: usize) -> Result<(), SessionError> {
         self.forget_whole();
-        let count = self.journal.effective().count();
         let (replayed, header) = (&mut self.replayed, self.journal.header());
         let mut followed = Ok(());
-        for entry in self.journal.effective().skip(count - entries) {
-            followed = replay::repeat(&mut replayed.run, entry, header);
+        for entry in self.journal.latest(entries) {
+            followed = replay::repeat(&mut replayed.run, &entry, header);
             if followed.is_err() {
                 break;
             }
-            replayed.reached = replayed.reached.after(entry);
+            replayed.reached = replayed.reached.after(&entry);
         }
         self.idle_since = None;
         match followed {
@@ -468,7 +465,7 @@ impl Session {
 
     /// Makes the run of the effective journal, from the nearest checkpoint.
     fn rebuild(&mut self) -> Result<(), SessionError> {
-        let entries: Vec<&Entry> = self.journal.effective().collect();
+        let entries: Vec<Entry> = self.journal.effective().collect();
         let header = self.journal.header();
         self.replayed = replay::run(
             &self.cache,
@@ -494,7 +491,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         let entry = self.journal.append(at, kind, reply, weight)?;
         self.idle_since = self.idle_since.filter(|_| weight == Weight::Settling);
-        self.replayed.reached = self.replayed.reached.after(entry);
+        self.replayed.reached = self.replayed.reached.after(&entry);
         self.ahead = false;
         self.forget_whole();
         Ok(())
@@ -589,7 +586,7 @@ mod tests {
         assert!(matches!(error, SessionError::Run(RunError::Full { .. })));
         let stopped = session.now();
         assert!(opened < stopped && stopped < hour, "{opened} {stopped}");
-        let kind = &session.log().last().expect("an entry").kind;
+        let kind = session.log().pop().expect("an entry").kind;
         assert!(matches!(kind, EntryKind::Advance { until } if *until == stopped));
 
         session.advance(hour).expect_err("no room yet");

@@ -238,6 +238,49 @@ fn time_that_passes_by_itself_is_in_the_journal_and_goes_back_with_the_step_befo
     assert_eq!(it.now(), opened + SimDuration::from_secs(2));
 }
 
+/// Instances of one sandbox, launched with basic and with detailed monitoring.
+#[test]
+fn the_monitoring_of_an_instance_says_in_which_periods_its_metrics_come() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let session = Session::create(dir.path(), &content(), Content::SANDBOX, Seed::whole(1));
+    let mut it = session.unwrap_or_else(|error| panic!("{error}"));
+    let launch = |it: &mut Session, detailed: bool| {
+        let parameters = json!({
+            "ImageId": "ami-1",
+            "MinCount": 1,
+            "MaxCount": 1,
+            "Monitoring": { "Enabled": detailed },
+        });
+        let run = Call {
+            service: "ec2".into(),
+            operation: "RunInstances".into(),
+            parameters: parameters.as_object().expect("an object").clone(),
+        };
+        let reply = call(it, &run).reply.expect("an instance");
+        let id = reply["Instances"][0]["InstanceId"].as_str().expect("an id");
+        id.to_owned()
+    };
+    let (basic, detailed) = (launch(&mut it, false), launch(&mut it, true));
+    wait(&mut it, 1_500);
+    let run = it.run_with_evidence().expect("evidence");
+    let periods = |id: &str, name: &str| -> Vec<u64> {
+        let mut metrics = run.evidence().metrics.iter();
+        let found = metrics.find(|(metric, _)| {
+            metric.metric_name == name && metric.dimensions.iter().any(|it| it.value == id)
+        });
+        let points = found.expect("the instance reports").1;
+        let times: Vec<u64> = points.iter().map(|it| it.timestamp.as_secs()).collect();
+        let mut gaps: Vec<u64> = times.windows(2).map(|it| it[1] - it[0]).collect();
+        gaps.dedup();
+        gaps
+    };
+    for (id, octets) in [(&basic, 300), (&detailed, 60)] {
+        assert_eq!(periods(id, "NetworkIn"), [octets]);
+        assert_eq!(periods(id, "NetworkPacketsIn"), [300]);
+        assert_eq!(periods(id, "StatusCheckFailed"), [60]);
+    }
+}
+
 #[test]
 fn reading_leaves_no_trace() {
     let Started { dir, mut session } = start();

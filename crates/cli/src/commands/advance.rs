@@ -77,7 +77,7 @@ fn predicted(session: &Session, until: SimTime) -> Result<(), Failure> {
             continue;
         }
         let answer = session.answer(&task.name)?.unwrap_or_default();
-        if prediction(session.log(), &task.name, it).is_none() && says_nothing(&answer) {
+        if prediction(&session.log(), &task.name, it).is_none() && says_nothing(&answer) {
             let (name, at) = (&task.name, print::elapsed(it.at));
             let why = format!("nothing is predicted for `{name}` yet; at {at} it can be seen");
             let first = format!("write answers/{name}.txt first, or go on with `--unpredicted`");

@@ -95,13 +95,13 @@ fn predictions(session: &Session) -> Vec<(LabTask, PredictionTask)> {
 /// Whether a prediction can still be made.
 pub(crate) fn is_open(session: &Session, task: &LabTask, it: &PredictionTask) -> bool {
     match it.is_played() {
-        true => prediction(session.log(), &task.name, it).is_none(),
+        true => prediction(&session.log(), &task.name, it).is_none(),
         false => session.reached() <= it.at,
     }
 }
 
 fn stands(session: &Session, task: &LabTask, it: &PredictionTask) -> Stands {
-    let said = prediction(session.log(), &task.name, it).map(str::to_owned);
+    let said = prediction(&session.log(), &task.name, it).map(str::to_owned);
     Stands {
         open: is_open(session, task, it),
         until: (!it.is_played()).then(|| it.at.to_string()),

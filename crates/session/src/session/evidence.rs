@@ -68,7 +68,7 @@ impl Session {
         let mut run = Run::new(Arc::clone(plan), observe)?;
         run.advance(self.journal.header().opens_at)?;
         for entry in self.journal.effective() {
-            replay::apply(&mut run, entry)?;
+            replay::apply(&mut run, &entry)?;
         }
         Ok(run)
     }

@@ -51,13 +51,12 @@ impl Session {
 
     fn beside(&self, plan: &Arc<Plan>, entries: &[Entry]) -> Result<Replayed, SessionError> {
         let opens_at = self.journal.header().opens_at;
-        let entries: Vec<&Entry> = entries.iter().collect();
         replay::run(
             &self.cache,
             plan,
             opens_at,
             self.seen_on(plan),
-            &entries,
+            entries,
             None,
         )
     }

@@ -103,13 +103,13 @@ impl Session {
     /// The notes so far.
     #[must_use]
     pub fn notes(&self) -> Vec<Note> {
-        notes(self.log()).collect()
+        notes(&self.log()).collect()
     }
 
     /// The latest moment that was reached, taken back or not.
     #[must_use]
     pub fn reached(&self) -> SimTime {
-        reached(self.log()).max(self.now())
+        self.journal.reached().max(self.now())
     }
 
     /// Before time passes: the predictions that are still open, as their files have them.
@@ -126,11 +126,11 @@ impl Session {
         let Some(answer) = self.answer(task)? else {
             return Ok(false);
         };
-        let of_task = |entry: &Entry| match &entry.kind {
+        let of_task = |kind: &EntryKind| match kind {
             EntryKind::Predict { task: its, answer } if its == task => Some(answer.clone()),
             _ => None,
         };
-        let last = self.log().iter().rev().find_map(of_task);
+        let last = self.journal.others().rev().find_map(of_task);
         if last.as_ref() == Some(&answer) || (last.is_none() && says_nothing(&answer)) {
             return Ok(false);
         }

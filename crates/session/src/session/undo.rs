@@ -31,7 +31,7 @@ impl Session {
     /// Nothing to take back; files.
     pub fn undo(&mut self) -> Result<Undone, SessionError> {
         let _lock = self.begin()?;
-        let entries: Vec<&Entry> = self.journal.effective().collect();
+        let entries: Vec<Entry> = self.journal.effective().collect();
         let (step, undone) = next(&entries, self.now()).ok_or(SessionError::NothingToUndo)?;
         let of = entries[step].seq;
         self.take_back(of)?;
@@ -41,7 +41,7 @@ impl Session {
     /// What one undo after the other would take back, the next one first.
     #[must_use]
     pub fn undos(&self) -> Vec<Undone> {
-        let entries: Vec<&Entry> = self.journal.effective().collect();
+        let entries: Vec<Entry> = self.journal.effective().collect();
         let (mut left, mut now) = (&entries[..], self.now());
         let mut undos = Vec::new();
         while let Some((step, undone)) = next(left, now) {
@@ -75,7 +75,7 @@ impl Session {
 
 /// Which of `entries`, after which it is `now`, an undo cuts along with all behind it, and what it
 /// takes back by that.
-fn next(entries: &[&Entry], now: SimTime) -> Option<(usize, Undone)> {
+fn next(entries: &[Entry], now: SimTime) -> Option<(usize, Undone)> {
     let passing = || entries.iter().position(|it| it.weight == Weight::Passing);
     let step = entries.iter().rposition(|it| it.weight.is_step());
     let step = step.or_else(passing)?;

@@ -9,7 +9,7 @@ use wirelab_scenario::{Hint, LabTask};
 use super::Session;
 use crate::error::SessionError;
 use crate::folder;
-use crate::journal::{Entry, EntryKind};
+use crate::journal::EntryKind;
 use crate::weight::Weight;
 
 impl Session {
@@ -51,11 +51,11 @@ impl Session {
     /// How many rungs of a task's ladder were taken.
     #[must_use]
     pub fn hints_taken(&self, task: &str) -> usize {
-        let of_task = |entry: &&Entry| match &entry.kind {
+        let of_task = |kind: &&EntryKind| match kind {
             EntryKind::Hint { task: its, .. } => its == task,
             _ => false,
         };
-        self.journal.all().iter().filter(of_task).count()
+        self.journal.others().filter(of_task).count()
     }
 
     /// Notes that answers were graded: the points in all, and those of each task that was.
@@ -76,13 +76,10 @@ impl Session {
 
     /// The points of each check so far.
     pub fn checks(&self) -> impl Iterator<Item = u32> {
-        self.journal
-            .all()
-            .iter()
-            .filter_map(|entry| match entry.kind {
-                EntryKind::Check { points, .. } => Some(points),
-                _ => None,
-            })
+        self.journal.others().filter_map(|kind| match kind {
+            EntryKind::Check { points, .. } => Some(*points),
+            _ => None,
+        })
     }
 
     /// The most points so far: of any check, or those of each task's best check together. What was
@@ -101,12 +98,13 @@ impl Session {
     /// The most points that a task has reached in any check; `None` if it was never graded.
     #[must_use]
     pub fn best_of(&self, task: &str) -> Option<u32> {
-        let log = self.journal.all().iter();
-        log.filter_map(|entry| match &entry.kind {
-            EntryKind::Check { tasks, .. } => tasks.get(task).copied(),
-            _ => None,
-        })
-        .max()
+        let others = self.journal.others();
+        others
+            .filter_map(|kind| match kind {
+                EntryKind::Check { tasks, .. } => tasks.get(task).copied(),
+                _ => None,
+            })
+            .max()
     }
 
     /// The ticket: the lab's page up to its first task.

@@ -6,6 +6,7 @@ mod live;
 mod minute;
 mod neighbors;
 mod power;
+mod resolve;
 mod tags;
 
 use std::collections::BTreeMap;

@@ -203,14 +203,29 @@ fn programs_that_wait_come_to_their_end_where_time_goes_on_by_itself() {
     let served = Served::of("nacl-ephemeral", 7, |endpoint| endpoint.with_pace(clock));
     let checks = suite(&served, "waiting.py", &[]);
     assert_eq!(checks, 4);
-    // The journal has all of it: what is made from it alone, with no checkpoint, is the same.
     let now = served.session().now();
+    let again = played_again(&served).now();
+    assert!(again >= now, "{again} {now}");
+}
+
+/// The session as its journal alone makes it, with no checkpoint.
+fn played_again(served: &Served) -> Session {
     let copy = served.home.path().join("copy");
     std::fs::create_dir_all(copy.join(".wirelab")).expect("a writable folder");
     let journal = ".wirelab/journal.jsonl";
     std::fs::copy(served.lab.join(journal), copy.join(journal)).expect("a journal");
-    let again = Session::open(&copy, &served.content).unwrap_or_else(|error| panic!("{error}"));
-    assert!(again.now() >= now, "{} {now}", again.now());
+    Session::open(&copy, &served.content).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn systems_manager_runs_scripts_where_its_agent_reaches_it() {
+    if !boto3_is_there() {
+        return;
+    }
+    let served = Served::new("sandbox", 1);
+    let checks = suite(&served, "ssm.py", &["ssm"]);
+    assert!(checks >= 60, "only {checks} checks");
+    assert_eq!(played_again(&served).now(), served.session().now());
 }
 
 #[test]

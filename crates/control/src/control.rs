@@ -1,6 +1,7 @@
 //! The contract: [`Control`] and what goes in and out.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use crate::logs::{self, LogGroup, MetricPublication};
 use crate::operation::{self, Handler, Operation};
 use crate::quota::Quotas;
 use crate::realm::Realm;
+use crate::ssm::{Ended, Script};
 use crate::state::{Remembered, State};
 use crate::timer::Delays;
 use crate::transaction::Transaction;
@@ -171,6 +173,14 @@ impl Control {
     #[must_use]
     pub fn owner_of(&self, id: &str) -> (&SmolStr, &SmolStr) {
         self.state.realms.owner(id, &self.config)
+    }
+
+    /// Takes the scripts that calls have sent to instances since the last time.
+    pub fn take_scripts(&mut self) -> Vec<Script> {
+        match self.state.ssm.waiting.is_empty() {
+            true => Vec::new(),
+            false => std::mem::take(&mut Arc::make_mut(&mut self.state.ssm).waiting),
+        }
     }
 
     /// In periods of which length CloudWatch publishes the minutes of a metric of the network:
@@ -390,6 +400,27 @@ impl Control {
             }
             // CloudWatch's, which the session keeps.
             Observation::MetricData(_) => {}
+            Observation::ManagedInstances(ids) => {
+                let managed = ids.into_iter().collect();
+                if self.state.ssm.managed != managed {
+                    Arc::make_mut(&mut self.state.ssm).managed = managed;
+                }
+            }
+            Observation::ScriptEnded {
+                command_id,
+                instance,
+                status,
+                stdout,
+                stderr,
+            } => {
+                let ended = Ended {
+                    at: self.config.starts.at(self.state.now),
+                    status,
+                    stdout,
+                    stderr,
+                };
+                Arc::make_mut(&mut self.state.ssm).end(&command_id, &instance, ended);
+            }
             Observation::VpnTunnel {
                 vpn_connection,
                 outside_ip_address,

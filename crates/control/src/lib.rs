@@ -67,4 +67,5 @@ pub use operation::Operation;
 pub use page::{page_from, start_of, token_of};
 pub use quota::Quotas;
 pub use signature::ParameterKind;
+pub use ssm::Script;
 pub use timer::Delays;

@@ -1,8 +1,12 @@
-//! Systems Manager's operations: the public parameters that hold the ids of images, by which
-//! scripts find the newest one (AWS Systems Manager User Guide, "Calling AMI public parameters").
+//! Systems Manager's operations: commands on instances ([`command`]), and the public parameters
+//! that hold the ids of images, by which scripts find the newest one (AWS Systems Manager User
+//! Guide, "Calling AMI public parameters").
 //!
 //! `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64` is, in each Region, the
 //! id that `DescribeImages` shows there of that image. Parameters of one's own are not simulated.
+
+mod command;
+mod state;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,14 +16,24 @@ use wirelab_model::{ApiError, Reply};
 use crate::describe::Reader;
 use crate::ec2::image;
 use crate::error;
-use crate::operation::{Handler, Operation, operations, read_request, read_signature};
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
 use crate::page::page_from;
 use crate::request;
 
+pub use state::Script;
+pub(crate) use state::{Ended, Ssm};
+
 operations! {
+    DescribeInstanceInformation Read command::describe_instances, [];
+    GetCommandInvocation Read command::get_invocation, [];
     GetParameter Read get, [];
     GetParameters Read get_all, [];
     GetParametersByPath Read get_by_path, [];
+    ListCommandInvocations Read command::list_invocations, [];
+    ListCommands Read command::list, [];
+    SendCommand Write command::send, [];
 }
 
 /// Parameters of a call by names, and on a page, at most.

@@ -23,6 +23,7 @@ use crate::iam::Iam;
 use crate::logs::Logs;
 use crate::realm::{Realm, Realms};
 use crate::service_quotas::ServiceQuotas;
+use crate::ssm::Ssm;
 use crate::timer::Timers;
 
 /// The control plane's memory.
@@ -83,6 +84,8 @@ pub(crate) struct State {
     pub(crate) iam: Arc<Iam>,
     /// Service Quotas'.
     pub(crate) service_quotas: Arc<ServiceQuotas>,
+    /// Systems Manager's.
+    pub(crate) ssm: Arc<Ssm>,
 }
 
 impl State {

@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FlowLogId, MetricDatum, NetworkInterfaceId, VpnConnectionId};
+use smol_str::SmolStr;
+
+use crate::{FlowLogId, InstanceId, MetricDatum, NetworkInterfaceId, VpnConnectionId};
 
 /// A fact of the data plane that the control plane, or CloudWatch, shows in its replies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +21,21 @@ pub enum Observation {
     },
     /// CloudWatch has taken in what resources measured in one period.
     MetricData(Vec<MetricDatum>),
+    /// The instances whose agent reaches Systems Manager now.
+    ManagedInstances(Vec<InstanceId>),
+    /// A script that Systems Manager had an instance run has ended.
+    ScriptEnded {
+        /// Of which command.
+        command_id: SmolStr,
+        /// Where.
+        instance: InstanceId,
+        /// Its exit status.
+        status: i32,
+        /// What it wrote to standard output ...
+        stdout: String,
+        /// ... and to standard error.
+        stderr: String,
+    },
     /// A VPN tunnel went up or down, as AWS's end sees it.
     VpnTunnel {
         /// The connection.

@@ -4,6 +4,8 @@
 //! does what comes first; at equal times the timeline, then the control plane, then the data plane.
 //! Changes go from control to world and observations back at the moment they arise.
 
+mod scripts;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,10 +22,8 @@ use wirelab_simulator::host::{ExecId, OutputStream};
 use wirelab_simulator::{Event, Input, InputError, Observe, World, WorldConfig};
 
 use crate::evidence::{ApiEvent, Evidence};
-use crate::{insights, servers};
+use crate::{insights, script, servers};
 
-/// Settling stops here (`design.md` section 5).
-const SETTLE_AT_MOST: SimDuration = SimDuration::from_secs(15 * 60);
 /// A command that has not ended after this long is reported as running.
 const EXEC_AT_MOST: SimDuration = SimDuration::from_secs(3600);
 /// So many packets, records and other observations a run may keep: about as much as fits into the
@@ -103,6 +103,8 @@ pub(crate) struct State {
     next_event: usize,
     next_exec: u64,
     running: BTreeMap<ExecId, Running>,
+    /// Scripts that Systems Manager has sent.
+    scripts: Vec<script::Running>,
     /// How much has been observed.
     observed: u64,
 }
@@ -140,6 +142,7 @@ impl Run {
             next_event: 0,
             next_exec: 0,
             running: BTreeMap::new(),
+            scripts: Vec::new(),
             observed: 0,
         };
         let mut run = Self::resume(plan, state);
@@ -283,6 +286,7 @@ impl Run {
         self.state.now = until;
         self.state.world.handle_timeout(until);
         self.drain();
+        self.end_commands_of_scripts();
     }
 
     /// Makes a call. `seq` is the journal's number of it: new ids derive from that. Time stays.
@@ -305,23 +309,11 @@ impl Run {
             call,
             ids: CallIds::Journal(u64::MAX),
         };
-        self.state
-            .control
-            .clone()
-            .handle(self.state.now, input)
-            .reply
-    }
-
-    /// Lets time pass until everything that calls have started has settled, at most 15 minutes.
-    /// Gives the moment reached if time passed.
-    pub fn settle(&mut self) -> Option<SimTime> {
-        let settled = self.state.control.settled_at()?;
-        let until = settled.min(self.state.now + SETTLE_AT_MOST);
-        if until <= self.state.now {
-            return None;
+        let mut control = self.state.control.clone();
+        if let Some(managed) = self.managed(caller, call) {
+            control.handle(self.state.now, ControlInput::Observation(managed));
         }
-        self.advance(until).ok()?;
-        Some(until)
+        control.handle(self.state.now, input).reply
     }
 
     /// Runs a command on a machine and lets time pass until it ends.
@@ -415,6 +407,7 @@ impl Run {
     }
 
     fn control_call(&mut self, caller: &Caller, call: &Call, ids: CallIds<'_>) -> Reply {
+        self.ask_for_managed(caller, call);
         let input = ControlInput::Call { caller, call, ids };
         let output = self.state.control.handle(self.state.now, input);
         if !call.is_read_only() {
@@ -436,6 +429,7 @@ impl Run {
             };
             self.state.control.handle(self.state.now, answer);
         }
+        self.begin_scripts();
         output.reply
     }
 
@@ -486,6 +480,7 @@ impl Run {
             self.state.world.handle_timeout(next);
             self.drain();
         }
+        self.end_commands_of_scripts();
         true
     }
 

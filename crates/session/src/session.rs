@@ -275,7 +275,8 @@ impl Session {
     fn poll(&mut self, reply: &Reply) -> Result<(), SessionError> {
         let waits = |reply: &Reply| reply.as_ref().is_ok_and(waiting::is_on_its_way);
         let by_itself = self.lab.settle || self.paced;
-        if by_itself || self.run().control().settled_at().is_none() || !waits(reply) {
+        let (run, is_settled) = (self.run(), self.run().control().settled_at().is_none());
+        if by_itself || (is_settled && !run.is_at_work()) || !waits(reply) {
             return Ok(());
         }
         let at = self.now();
@@ -579,7 +580,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut session = session_in(dir.path());
         let opened = session.now();
-        let hour = opened + wirelab_model::SimDuration::from_secs(3600);
+        let hour = opened + SimDuration::from_secs(3600);
 
         session.replayed.run.leave_room_for(100);
         let error = session.advance(hour).expect_err("more than 100 packets");
@@ -587,7 +588,7 @@ mod tests {
         let stopped = session.now();
         assert!(opened < stopped && stopped < hour, "{opened} {stopped}");
         let kind = session.log().pop().expect("an entry").kind;
-        assert!(matches!(kind, EntryKind::Advance { until } if *until == stopped));
+        assert!(matches!(kind, EntryKind::Advance { until } if until == stopped));
 
         session.advance(hour).expect_err("no room yet");
         assert_eq!(session.now(), stopped);
@@ -605,7 +606,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut session = session_in(dir.path());
         let opened = session.now();
-        let hour = opened + wirelab_model::SimDuration::from_secs(3600);
+        let hour = opened + SimDuration::from_secs(3600);
 
         let mut asked = 0;
         let stopped = session.advance_watched(hour, &mut |_| {

@@ -7,7 +7,8 @@ use wirelab_model::SimDuration;
 pub(crate) const BETWEEN_POLLS: SimDuration = SimDuration::from_secs(15);
 
 /// States that end by themselves, in EC2's words.
-const TRANSITIONAL: [&str; 20] = [
+const TRANSITIONAL: [&str; 21] = [
+    "InProgress",
     "assigning",
     "associating",
     "attaching",

@@ -33,7 +33,7 @@ use crate::fabric::{Plan, Service};
 
 pub(crate) use names::PublicNames;
 use point::Point;
-pub(crate) use resolver::ask_public;
+pub(crate) use resolver::{addresses_of, ask_public};
 
 /// What services know of their world.
 #[derive(Clone, Copy)]

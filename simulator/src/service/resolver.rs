@@ -12,6 +12,8 @@
 //! from one query to the next. Whether a public name of EC2 leads to a private or a public address
 //! depends on who asks: see [`super::names`].
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
@@ -71,6 +73,18 @@ pub(super) fn answer(octets: &[u8], vpc: &VpcId, udp: bool, context: Context<'_>
 pub(crate) fn ask_public(octets: &[u8], udp: bool, context: Context<'_>) -> Option<Bytes> {
     let vpc = None;
     answer_seen(octets, udp, View { vpc, context })
+}
+
+/// The IPv4 addresses of a name: as the resolver of a VPC knows them, or a public one.
+pub(crate) fn addresses_of(name: &str, vpc: Option<&VpcId>, context: Context<'_>) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    let name = name.to_ascii_lowercase();
+    View { vpc, context }.follow(&name, RecordType::A, &mut found, CHAIN_MAX);
+    let addresses = found.iter().filter_map(|it| match &it.data {
+        RData::A(address) => Some(IpAddr::V4(address.0)),
+        _ => None,
+    });
+    addresses.collect()
 }
 
 fn answer_seen(octets: &[u8], udp: bool, view: View<'_>) -> Option<Bytes> {

@@ -484,11 +484,14 @@ impl Planner<'_> {
             "LOCALTIMESTAMP" => literal(&Value::Int(now), &Type::Timestamp),
             "CURRENT_SCHEMA" => literal(&Value::str(self.database.borrow().clone()), &Type::TEXT),
             "CURRENT_CATALOG" => literal(&Value::str("awsdatacatalog"), &Type::TEXT),
-            _ => Err(Fault::new(
-                "NOT_SUPPORTED",
-                at,
-                format!("{word} is not answered here"),
-            )),
+            _ => {
+                let message = format!("{word} is not answered here");
+                let fault = Fault::new("NOT_SUPPORTED", at, message);
+                Err(match word {
+                    "CURRENT_TIME" => fault.with_hint("localtime is the time of day in UTC"),
+                    _ => fault,
+                })
+            }
         }
     }
 }

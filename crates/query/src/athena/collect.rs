@@ -86,6 +86,7 @@ impl Collect {
     fn kept(&self) -> Vec<Type> {
         match self.kind {
             Kind::Histogram => vec![self.args[0].clone(), Type::BigInt],
+            Kind::GeometricMean => vec![Type::Double; 2],
             _ => self.args.clone(),
         }
     }
@@ -206,6 +207,15 @@ impl Rows {
                     let both = sum[0].int().checked_add(row[0].int());
                     let overflow = || Fault::range("interval addition overflow");
                     sum[0] = Value::Int(both.ok_or_else(overflow)?);
+                }
+                None => self.keep(row)?,
+            },
+            // The sum of logarithms, and of how many.
+            Kind::GeometricMean if !self.distinct => match self.rows.first_mut() {
+                Some(sums) => {
+                    for (sum, more) in sums.iter_mut().zip(&row) {
+                        *sum = Value::Float(sum.float() + more.float());
+                    }
                 }
                 None => self.keep(row)?,
             },
@@ -338,8 +348,8 @@ impl Rows {
             }
             Kind::MultimapAgg => Value::Map(grouped(&self.rows)),
             Kind::GeometricMean => {
-                let logs: f64 = self.rows.iter().map(|row| row[0].float().ln()).sum();
-                Value::Float((logs / self.rows.len() as f64).exp())
+                let sum = |at: usize| self.rows.iter().map(|row| row[at].float()).sum::<f64>();
+                Value::Float((sum(0) / sum(1)).exp())
             }
             Kind::Skewness => {
                 self.moments(|n, [m2, m3, _]| (n >= 3.0).then(|| n.sqrt() * m3 / m2.powf(1.5)))
@@ -397,8 +407,12 @@ impl Accumulator for Rows {
             let mut taken: Row = columns
                 .map(|(array, ty)| value::get(array, ty, row).into_owned())
                 .collect();
-            if self.kind == Kind::Histogram {
-                taken.push(Value::Int(1));
+            match self.kind {
+                Kind::Histogram => taken.push(Value::Int(1)),
+                Kind::GeometricMean if !taken[0].is_null() => {
+                    taken = vec![Value::Float(taken[0].float().ln()), Value::Float(1.0)];
+                }
+                _ => {}
             }
             self.take(taken)?;
         }

@@ -109,7 +109,12 @@ impl Planner<'_> {
     ) -> Checked<(Aggregate, Vec<Plan>)> {
         let mut args = Vec::new();
         for arg in &call.args {
-            args.push(self.typed(arg, inner)?);
+            let arg = self.typed(arg, inner)?;
+            // A moment counts once, in whatever zones it is shown.
+            args.push(match (name, &arg.ty) {
+                ("count" | "approx_distinct", Type::Zoned) => arg.cast(&Type::utc()),
+                _ => arg,
+            });
         }
         if name == "listagg" && args.len() == 1 {
             args.push(literal(&Value::str(""), &Type::TEXT)?);

@@ -271,6 +271,11 @@ fn columns_of(
         let event_time = LogColumn::of_name("timestamp");
         return Ok((std::iter::once(event_time).chain(fields).collect(), None));
     }
+    if line.starts_with(b"\"") {
+        let reason = "line 1 has values in quotes, which flow logs have not: `sed 's/\"//g'` takes \
+                      them away";
+        return Err(Not::Log(reason.to_owned()));
+    }
     let shown: String = String::from_utf8_lossy(line).chars().take(80).collect();
     Err(Not::Log(match format {
         Some(format) => format!(

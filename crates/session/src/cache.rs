@@ -116,9 +116,22 @@ impl Cache {
 
     /// The evidence up to `key` less the captures.
     pub(crate) fn evidence_without_captures(&self, key: &Key) -> Option<Evidence> {
-        let parts: Vec<Evidence> = self.chain(key, None, "evidence")?;
+        self.joined(key, |part| part)
+    }
+
+    /// The same less the API calls too, which may be most of it: what files are made of.
+    pub(crate) fn evidence_for_files(&self, key: &Key) -> Option<Evidence> {
+        self.joined(key, |part| Evidence {
+            calls: Vec::new(),
+            ..part
+        })
+    }
+
+    fn joined(&self, key: &Key, of: impl Fn(Evidence) -> Evidence) -> Option<Evidence> {
         let mut whole = Evidence::default();
-        parts.into_iter().for_each(|part| whole.extend(part));
+        for part in self.chain_of(key, None, "evidence", of)? {
+            whole.extend(part);
+        }
         Some(whole)
     }
 
@@ -143,11 +156,22 @@ impl Cache {
         since: Option<&Key>,
         part: &str,
     ) -> Option<Vec<T>> {
+        self.chain_of(key, since, part, |it: T| it)
+    }
+
+    /// What `of` leaves of each of them, one read after the other.
+    fn chain_of<T: DeserializeOwned>(
+        &self,
+        key: &Key,
+        since: Option<&Key>,
+        part: &str,
+        of: impl Fn(T) -> T,
+    ) -> Option<Vec<T>> {
         let mut parts = Vec::new();
         let mut next = Some(key.clone());
         while next.as_ref() != since {
             let stored: Stored<T> = self.read(&next?, part)?;
-            parts.push(stored.state);
+            parts.push(of(stored.state));
             next = stored.parent;
         }
         parts.reverse();

@@ -13,6 +13,7 @@ use crate::cache::Written;
 use crate::captures::Captures;
 use crate::cloudwatch::CloudWatch;
 use crate::error::SessionError;
+use crate::evidence::Evidence;
 use crate::flow_files;
 use crate::folder::{self, Wanted};
 use crate::replay;
@@ -102,7 +103,7 @@ impl Session {
     }
 
     fn write_all(&self) -> Result<Vec<PathBuf>, SessionError> {
-        let run = self.with_records()?;
+        let run = self.with(self.cache.evidence_for_files(&self.replayed.key))?;
         let wanted = Wanted {
             plan: &self.plan,
             names: &self.lab.evidence,
@@ -149,7 +150,12 @@ impl Session {
     }
 
     fn with_records(&self) -> Result<Run, SessionError> {
-        match self.cache.evidence_without_captures(&self.replayed.key) {
+        self.with(self.cache.evidence_without_captures(&self.replayed.key))
+    }
+
+    /// The run with what the cache has of its evidence; made again if it has none.
+    fn with(&self, earlier: Option<Evidence>) -> Result<Run, SessionError> {
+        match earlier {
             Some(earlier) => Ok(self.replayed.run.clone().with_earlier(earlier)),
             None => self.run_from_the_start(&self.plan, OBSERVE),
         }

@@ -193,11 +193,7 @@ fn boto3_makes_zones_for_two_accounts() {
 fn boto3_makes_roles_and_trails_and_finds_images() {
     if boto3_is_there() {
         let served = Served::new("sandbox", 1);
-        let checks = suite(
-            &served,
-            "roles.py",
-            &["iam", "cloudtrail", "servicequotas"],
-        );
+        let checks = suite(&served, "roles.py", &["iam", "cloudtrail", "servicequotas"]);
         assert!(checks >= 100, "only {checks} checks");
         served.session();
     }

@@ -18,6 +18,9 @@ use super::scope::Scope;
 use super::types::Type;
 use super::value::Value;
 
+/// Floats of IN that are compared one by one, since NaN is not equal to itself.
+const FLOATS_MAX: usize = 100;
+
 /// The code of most faults.
 pub(super) const MISMATCH: &str = "TYPE_MISMATCH";
 
@@ -285,6 +288,11 @@ impl Planner<'_> {
             .map(|plan| cast::to(plan, &common, &compared))
             .collect();
         let value = plans.remove(0);
+        if matches!(compared, Type::Real | Type::Double) && plans.len() <= FLOATS_MAX {
+            let equal = |item| floats::compared(Comparison::Equal, value.clone(), item);
+            let any = plans.into_iter().map(equal).reduce(Plan::or);
+            return Ok(Typed::new(any.unwrap_or_else(|| lit(false)), Type::Boolean));
+        }
         Ok(Typed::new(super::set::among(value, plans), Type::Boolean))
     }
 
@@ -470,6 +478,12 @@ impl Planner<'_> {
 
 /// What a name that is none may have meant.
 fn not_found_advice(text: &str, expr: &Expr, wanted: &str, scope: &Scope<'_>) -> Option<String> {
+    if wanted.starts_with('$') {
+        let hidden = scope.names().filter(|name| name.starts_with('$'));
+        let hidden: Vec<String> = hidden.map(|name| format!("\"{name}\"")).collect();
+        let some = !hidden.is_empty();
+        return some.then(|| format!("of hidden columns there are {}", hidden.join(", ")));
+    }
     if text[expr.start..].starts_with('"')
         && !wanted.chars().all(|c| c.is_alphanumeric() || c == '_')
     {

@@ -263,7 +263,31 @@ pub(super) struct Said<'a> {
 impl Said<'_> {
     /// Why it cannot be judged.
     pub(super) fn unreadable(&self, plan: &Plan) -> Option<Finding> {
-        self.not_a_choice(plan).or_else(|| self.several(plan))
+        let odd = self.not_a_choice(plan).or_else(|| self.other_unit());
+        odd.or_else(|| self.several(plan))
+    }
+
+    /// A number in another unit than the one that the part is named after: 350 ms are not 350 s.
+    fn other_unit(&self) -> Option<Finding> {
+        const UNITS: [(&str, &[&str]); 4] = [
+            ("second", &["s", "sec", "second", "seconds"]),
+            ("minute", &["m", "min", "minute", "minutes"]),
+            ("millisecond", &["ms", "millisecond", "milliseconds"]),
+            ("byte", &["b", "byte", "bytes", "octets"]),
+        ];
+        let named = word(self.part);
+        let (named, _) = UNITS
+            .iter()
+            .find(|(name, _)| named.trim_end_matches('s') == *name)?;
+        let value = self.value.trim().to_lowercase();
+        let is_digit = |c: char| c.is_ascii_digit() || ",_ .".contains(c);
+        let unit = value.trim_start_matches(is_digit);
+        let mut others = UNITS.iter().filter(|(name, _)| name != named);
+        let is_other = unit.len() < value.len() && others.any(|(_, all)| all.contains(&unit));
+        is_other.then(|| {
+            let why = format!("`{}`: write how many {named}s it is", self.value);
+            Finding::new(FindingKind::UnreadableAnswer, why)
+        })
     }
 
     fn not_a_choice(&self, plan: &Plan) -> Option<Finding> {
@@ -330,16 +354,24 @@ fn values_equal(expected: &str, given: &str) -> bool {
     words_equal(expected, given)
 }
 
-/// `1446`, `1 446`, `1,446`, `1446 bytes`; `*` is the number of the final deny.
+/// `1446`, `1 446`, `1,446`, `1446 bytes`, `rule 100`; a port as `443/tcp`, `tcp 443`, `:443`; `*`
+/// is the number of the final deny.
 fn number(text: &str) -> Option<u64> {
-    const UNITS: [&str; 6] = ["octets", "bytes", "byte", "b", "ms", "s"];
+    const KINDS: [&str; 5] = ["port", "tcp", "udp", "rule", "mtu"];
+    const UNITS: [&str; 13] = [
+        "/tcp", "/udp", "octets", "bytes", "byte", "b", "minutes", "minute", "min", "seconds",
+        "second", "ms", "s",
+    ];
     let text = text.trim().to_lowercase();
     if text == "*" {
         return Some(32767);
     }
+    let kind = KINDS.iter().find_map(|kind| text.strip_prefix(kind));
+    let text = kind
+        .unwrap_or(&text)
+        .trim_start_matches(['/', ':', '#', ' ']);
     let unit = UNITS.iter().find_map(|unit| text.strip_suffix(unit));
-    let digits = unit.unwrap_or(&text).trim().replace([',', '_', ' '], "");
-    let digits = digits.strip_prefix('#').unwrap_or(&digits);
+    let digits = unit.unwrap_or(text).trim().replace([',', '_', ' '], "");
     digits.parse().ok()
 }
 
@@ -390,6 +422,14 @@ mod tests {
         for (expected, given) in [
             ("1446", "1446 bytes"),
             ("1446", "1,446"),
+            ("1446", "MTU 1446"),
+            ("100", "rule #100"),
+            ("443", "443/tcp"),
+            ("443", "TCP/443"),
+            ("443", "port 443"),
+            ("443", ":443"),
+            ("25", "25 minutes"),
+            ("350", "350 seconds"),
             ("32767", "*"),
             ("10.0.1.10", "10.0.1.10/32"),
             ("10.0.1.0/24", "10.0.1.77/24"),
@@ -404,10 +444,32 @@ mod tests {
     }
 
     #[test]
+    fn a_number_in_another_unit_is_not_taken_for_it() {
+        let is_odd = |part, value| {
+            let choices = &[];
+            let said = Said {
+                part,
+                choices,
+                value,
+            };
+            said.other_unit().is_some()
+        };
+        assert!(is_odd("seconds", "350 ms") && is_odd("seconds", "6 minutes"));
+        assert!(is_odd("minute", "25s"));
+        for value in ["350", "350 s", "350 seconds", "minutes", "ms"] {
+            assert!(!is_odd("seconds", value), "{value}");
+        }
+        assert!(!is_odd("port", "443/tcp") && !is_odd("mtu", "1446 bytes"));
+    }
+
+    #[test]
     fn near_values_are_not_equal() {
         for (expected, given) in [
             ("1446", "1447"),
             ("1446", "1446 or 1447"),
+            ("443", "tcp"),
+            ("443", "443 and 80"),
+            ("443", "443/tcp, 80/tcp"),
             ("10.0.1.10", "10.0.1.1"),
             ("10.0.1.0/24", "10.0.0.0/16"),
             ("32768-60999", "1024-65535"),

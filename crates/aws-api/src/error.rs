@@ -23,17 +23,24 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             _,
             "NoSuchBucket"
             | "NoSuchBucketPolicy"
+            | "NoSuchCORSConfiguration"
             | "NoSuchChange"
             | "NoSuchEntity"
             | "NoSuchHealthCheck"
             | "NoSuchHostedZone"
             | "NoSuchKey"
+            | "NoSuchLifecycleConfiguration"
+            | "NoSuchPublicAccessBlockConfiguration"
             | "NoSuchTagSet"
             | "NoSuchUpload"
+            | "NoSuchWebsiteConfiguration"
+            | "ObjectLockConfigurationNotFoundError"
+            | "ReplicationConfigurationNotFoundError"
             | "ResourceNotFound"
             | "VPCAssociationAuthorizationNotFound"
             | "VPCAssociationNotFound",
         ) => StatusCode::NOT_FOUND,
+        (_, "NotImplemented") => StatusCode::NOT_IMPLEMENTED,
         (_, "InvalidRange") => StatusCode::RANGE_NOT_SATISFIABLE,
         (_, "PreconditionFailed") => StatusCode::PRECONDITION_FAILED,
         (_, "RequestEntityTooLarge") => StatusCode::PAYLOAD_TOO_LARGE,

@@ -203,7 +203,7 @@ fn each_client_reads_refusals_in_its_own_protocol() {
             "\r\nx-amzn-errortype: SerializationException\r\n",
         ),
         (scope("monitoring") + cbor, "", "400", "f__type"),
-        (scope("s3"), "", "400", "<Error><Code>NotImplemented</Code>"),
+        (scope("s3"), "", "501", "<Error><Code>NotImplemented</Code>"),
         (scope("route53"), "", "400", "<ErrorResponse>"),
         (
             scope("lambda"),

@@ -8,10 +8,12 @@
 //! &encoding-type=url`: `access` lets the bucket's owner pass, and `list` shows the accounts as
 //! `CommonPrefixes`. `aws s3 cp` asks for the head of the object first, then for the object, a part
 //! at a time if it is large (`read`); the other way it puts it whole (`write`) or in parts
-//! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket.
+//! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket, `fixed`
+//! what is the same of all.
 
 mod access;
 mod body;
+mod fixed;
 mod list;
 mod note;
 mod parts;
@@ -24,7 +26,8 @@ use std::collections::BTreeMap;
 
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use wirelab_model::{ApiError, Caller};
+use sha2::{Digest, Sha256};
+use wirelab_model::{ApiError, Caller, hex};
 use wirelab_session::Session;
 
 use super::Refusal;
@@ -119,7 +122,7 @@ impl Asked<'_> {
             Method::GET if self.has("uploads") => parts::uploads(self),
             Method::PUT if self.is_plain() => write::create_bucket(self),
             Method::DELETE if self.is_plain() => write::delete_bucket(self),
-            _ => match settings::answer(self) {
+            _ => match settings::answer(self).or_else(|| fixed::answer(self)) {
                 Some(answer) => answer,
                 None if *self.request.method() == Method::GET => list::objects(self),
                 None => Err(not_simulated().into()),
@@ -158,8 +161,8 @@ impl Asked<'_> {
 /// What is simulated of S3.
 fn not_simulated() -> ApiError {
     let message = "wirelab simulates of S3: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, \
-                   GetBucketLocation, GetBucketVersioning, the policy and the tags of a bucket, \
-                   ListObjects, ListObjectsV2, HeadObject, GetObject, PutObject, CopyObject, \
+                   GetBucketLocation, the policy, tags and public access block of a bucket, \
+                   its other settings as new buckets have them, ListObjects, ListObjectsV2, HeadObject, GetObject, PutObject, CopyObject, \
                    DeleteObject, DeleteObjects, and uploads in parts.";
     ApiError::client("NotImplemented", message)
 }
@@ -196,6 +199,11 @@ fn stamp(seconds: u64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
 }
 
+/// The name that S3 has for an account: 64 hexadecimal digits that say nothing of it.
+fn canonical_user(account: &str) -> String {
+    hex(&Sha256::digest(format!("canonical user of {account}")))
+}
+
 fn response(id: &str, body: &str) -> Response<Vec<u8>> {
     xml::response(StatusCode::OK, id, format!("{}{body}", xml::DECLARATION))
 }
@@ -208,13 +216,15 @@ pub(crate) fn management_event(request: &Request<Vec<u8>>) -> Option<(&'static s
         return None;
     }
     let query = body::query(request);
-    let what = ["policy", "tagging", "versioning", "acl", "encryption"];
-    let what = what.into_iter().find(|it| query.contains_key(*it));
+    let mut names = query.keys().map(String::as_str);
+    let what = names.find(|it| *it != "x-id" && !it.starts_with("X-Amz-"));
     let name = match (request.method(), what) {
         (&Method::PUT, None) => "CreateBucket",
         (&Method::DELETE, None) => "DeleteBucket",
         (&Method::PUT, Some("policy")) => "PutBucketPolicy",
         (&Method::DELETE, Some("policy")) => "DeleteBucketPolicy",
+        (&Method::PUT, Some("publicAccessBlock")) => "PutBucketPublicAccessBlock",
+        (&Method::DELETE, Some("publicAccessBlock")) => "DeleteBucketPublicAccessBlock",
         (&Method::PUT, Some("tagging")) => "PutBucketTagging",
         (&Method::DELETE, Some("tagging")) => "DeleteBucketTagging",
         _ => return None,

@@ -43,7 +43,7 @@ old = s3.list_objects(Bucket=bucket)
 check([it["Key"] for it in old["Contents"]] == keys and not old["IsTruncated"], old)
 pages = list(s3.get_paginator("list_objects").paginate(Bucket=bucket, PaginationConfig={"PageSize": 1}))
 check([it["Key"] for page in pages for it in page["Contents"]] == keys, pages)
-refused("NotImplemented", 400, s3.get_bucket_acl, Bucket=bucket)
+refused("NotImplemented", 501, s3.get_bucket_inventory_configuration, Bucket=bucket, Id="x")
 
 # What flow logs have published is not the client's.
 refused("AccessDenied", 403, s3.put_object, Bucket=bucket, Key=keys[0], Body=b"x")

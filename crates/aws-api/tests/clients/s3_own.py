@@ -102,7 +102,49 @@ s3.put_bucket_tagging(Bucket="far", Tagging={"TagSet": tags})
 check(s3.get_bucket_tagging(Bucket="far")["TagSet"] == tags, "as they were put")
 refused("InvalidTag", 400, s3.put_bucket_tagging, Bucket="far", Tagging={"TagSet": [tags[0], tags[0]]})
 s3.delete_bucket_tagging(Bucket="far")
+
+# The public is kept out until it is let in.
+public = json.dumps({"Statement": [{**statement, "Principal": "*"}]})
+refused("AccessDenied", 403, s3.put_bucket_policy, Bucket="far", Policy=public)
+block = s3.get_public_access_block(Bucket="far")["PublicAccessBlockConfiguration"]
+check(len(block) == 4 and all(block.values()), block)
+block["BlockPublicPolicy"] = False
+s3.put_public_access_block(Bucket="far", PublicAccessBlockConfiguration=block)
+check(s3.get_public_access_block(Bucket="far")["PublicAccessBlockConfiguration"] == block, "as it was put")
+s3.put_bucket_policy(Bucket="far", Policy=public)
+check(s3.get_bucket_policy_status(Bucket="far")["PolicyStatus"]["IsPublic"], "to all")
+refused("AccessDenied", 403, partner.get_object, Bucket="far", Key="t.csv")
+s3.delete_public_access_block(Bucket="far")
+refused("NoSuchPublicAccessBlockConfiguration", 404, s3.get_public_access_block, Bucket="far")
+check(partner.get_object(Bucket="far", Key="t.csv")["Body"].read() == b"a,b\n", "the public is let in")
+s3.delete_bucket_policy(Bucket="far")
+
+# What tools that describe infrastructure read behind each bucket, and what cannot be set otherwise.
 check("Status" not in s3.get_bucket_versioning(Bucket="far"), "never")
+owner = s3.list_buckets()["Owner"]["ID"]
+listed = s3.get_bucket_acl(Bucket="far")
+check(len(owner) == 64 and listed["Owner"]["ID"] == owner and listed["Grants"][0]["Permission"] == "FULL_CONTROL", listed)
+s3.put_bucket_acl(Bucket="far", ACL="private")
+refused("AccessControlListNotSupported", 400, s3.put_bucket_acl, Bucket="far", ACL="public-read")
+rules = s3.get_bucket_encryption(Bucket="far")["ServerSideEncryptionConfiguration"]
+check(rules["Rules"][0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}, rules)
+s3.put_bucket_encryption(Bucket="far", ServerSideEncryptionConfiguration=rules)
+rules["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] = "aws:kms"
+refused("NotImplemented", 501, s3.put_bucket_encryption, Bucket="far", ServerSideEncryptionConfiguration=rules)
+controls = s3.get_bucket_ownership_controls(Bucket="far")["OwnershipControls"]
+check(controls["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}], controls)
+s3.put_bucket_ownership_controls(Bucket="far", OwnershipControls=controls)
+check(s3.get_bucket_request_payment(Bucket="far")["Payer"] == "BucketOwner", "payer")
+check("LoggingEnabled" not in s3.get_bucket_logging(Bucket="far"), "not logged")
+check("Status" not in s3.get_bucket_accelerate_configuration(Bucket="far"), "not accelerated")
+check("TopicConfigurations" not in s3.get_bucket_notification_configuration(Bucket="far"), "nobody is told")
+refused("NoSuchCORSConfiguration", 404, s3.get_bucket_cors, Bucket="far")
+refused("NoSuchWebsiteConfiguration", 404, s3.get_bucket_website, Bucket="far")
+refused("NoSuchLifecycleConfiguration", 404, s3.get_bucket_lifecycle_configuration, Bucket="far")
+refused("ReplicationConfigurationNotFoundError", 404, s3.get_bucket_replication, Bucket="far")
+refused("ObjectLockConfigurationNotFoundError", 404, s3.get_object_lock_configuration, Bucket="far")
+refused("NotImplemented", 501, s3.put_bucket_versioning, Bucket="far", VersioningConfiguration={"Status": "Enabled"})
+s3.delete_bucket_lifecycle(Bucket="far")
 
 # Presigned, in both versions; who does not sign is refused in XML.
 for version in ["s3v4", "s3"]:

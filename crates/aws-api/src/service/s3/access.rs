@@ -28,7 +28,10 @@ pub(super) fn check(
     if is_owner && action.ends_with("BucketPolicy") {
         return Ok(());
     }
-    let effect = effect(bucket, &(caller, action, &resource));
+    let mut effect = effect(bucket, &(caller, action, &resource));
+    if !is_owner && effect == Some(Effect::Allow) && is_restricted(bucket) {
+        effect = None;
+    }
     if effect == Some(Effect::Allow) || (is_owner && effect != Some(Effect::Deny)) {
         return Ok(());
     }
@@ -42,6 +45,44 @@ pub(super) fn check(
          {why}"
     );
     Err(ApiError::client("AccessDenied", message))
+}
+
+/// Holds that a policy is not public where public ones are blocked.
+///
+/// # Errors
+/// `AccessDenied`.
+pub(super) fn check_public(
+    name: &str,
+    bucket: &Bucket,
+    policy: &str,
+    caller: &Caller,
+) -> Result<(), ApiError> {
+    if !is_public(policy) || !bucket.block.is_some_and(|it| it.block_public_policy) {
+        return Ok(());
+    }
+    let principal = &caller.principal;
+    let message = format!(
+        "User: {principal} is not authorized to perform: s3:PutBucketPolicy on resource: \
+         \"arn:aws:s3:::{name}\" because public policies are prevented by the BlockPublicPolicy \
+         setting in S3 Block Public Access."
+    );
+    Err(ApiError::client("AccessDenied", message))
+}
+
+/// Whether a public policy opens the bucket to its own account alone.
+fn is_restricted(bucket: &Bucket) -> bool {
+    let blocks = bucket.block.is_some_and(|it| it.restrict_public_buckets);
+    blocks && bucket.policy.as_deref().is_some_and(is_public)
+}
+
+/// Whether a policy lets everybody do something (Amazon S3 User Guide, "The meaning of 'public'").
+pub(super) fn is_public(policy: &str) -> bool {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    many(&policy["Statement"]).any(|it| {
+        let principal = &it["Principal"];
+        let is_all = principal == "*" || texts(&principal["AWS"]).any(|it| it == "*");
+        it["Effect"] == "Allow" && is_all && it["Condition"].is_null()
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

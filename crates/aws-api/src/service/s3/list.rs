@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use http::Response;
 use wirelab_model::ApiError;
 
-use super::{Answer, Asked, NAMESPACE, moment, response};
+use super::{Answer, Asked, NAMESPACE, canonical_user, moment, response};
 use crate::protocol::xml::escaped;
 use crate::service::Refusal;
 
@@ -35,9 +35,9 @@ pub(super) fn buckets(asked: &Asked<'_>) -> Response<Vec<u8>> {
             )
         })
         .collect();
-    let account = &asked.caller.account;
+    let owner = canonical_user(asked.caller.account.as_str());
     let body = format!(
-        "<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner><ID>{account}</ID></Owner>\
+        "<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner><ID>{owner}</ID></Owner>\
          <Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
     );
     response(asked.id, &body)

@@ -26,6 +26,47 @@ pub(super) struct Bucket {
     /// The policy as it was put.
     pub(super) policy: Option<String>,
     pub(super) tags: Vec<(String, String)>,
+    #[serde(default)]
+    pub(super) block: Option<PublicAccessBlock>,
+}
+
+/// How a bucket keeps the public out (Amazon S3 User Guide, "Blocking public access to your Amazon
+/// S3 storage"). Buckets that are made have all four.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PublicAccessBlock {
+    pub(super) block_public_acls: bool,
+    pub(super) ignore_public_acls: bool,
+    pub(super) block_public_policy: bool,
+    pub(super) restrict_public_buckets: bool,
+}
+
+impl PublicAccessBlock {
+    pub(super) const ALL: Self = Self {
+        block_public_acls: true,
+        ignore_public_acls: true,
+        block_public_policy: true,
+        restrict_public_buckets: true,
+    };
+
+    /// The members by their names in the API.
+    pub(super) fn members(self) -> [(&'static str, bool); 4] {
+        [
+            ("BlockPublicAcls", self.block_public_acls),
+            ("IgnorePublicAcls", self.ignore_public_acls),
+            ("BlockPublicPolicy", self.block_public_policy),
+            ("RestrictPublicBuckets", self.restrict_public_buckets),
+        ]
+    }
+
+    pub(super) fn member(&mut self, name: &str) -> Option<&mut bool> {
+        Some(match name {
+            "BlockPublicAcls" => &mut self.block_public_acls,
+            "IgnorePublicAcls" => &mut self.ignore_public_acls,
+            "BlockPublicPolicy" => &mut self.block_public_policy,
+            "RestrictPublicBuckets" => &mut self.restrict_public_buckets,
+            _ => return None,
+        })
+    }
 }
 
 /// What is known of an object.

@@ -1,9 +1,11 @@
-//! What is said of a bucket: where it is, its policy, its tags.
+//! What is said of a bucket and can be said otherwise: its policy, its tags, whether the public is
+//! kept out. And where it is.
 
 use http::{Method, StatusCode};
 use wirelab_model::ApiError;
 
 use super::body::{child, content, document, empty, malformed};
+use super::note::PublicAccessBlock;
 use super::{Answer, Asked, NAMESPACE, access, response};
 use crate::protocol::xml::{self, escaped};
 use crate::service::Refusal;
@@ -16,14 +18,18 @@ const POLICY_AT_MOST: usize = 20 << 10;
 
 /// Answers, if the request is about one of these.
 pub(super) fn answer(asked: &Asked<'_>) -> Option<Answer> {
-    let name = ["location", "versioning", "policy", "tagging"];
-    let name = name.into_iter().find(|it| asked.has(it))?;
+    let names = ["location", "policy", "publicAccessBlock", "tagging"];
+    let name = names.into_iter().find(|it| asked.has(it))?;
     Some(match (asked.request.method(), name) {
         (&Method::GET, "location") => location(asked),
-        (&Method::GET, "versioning") => versioning(asked),
         (&Method::GET, "policy") => policy(asked),
         (&Method::PUT, "policy") => put_policy(asked),
         (&Method::DELETE, "policy") => set(asked, "DeleteBucketPolicy", |it| it.policy = None),
+        (&Method::GET, "publicAccessBlock") => block(asked),
+        (&Method::PUT, "publicAccessBlock") => put_block(asked),
+        (&Method::DELETE, "publicAccessBlock") => {
+            set(asked, "PutBucketPublicAccessBlock", |it| it.block = None)
+        }
         (&Method::GET, "tagging") => tags(asked),
         (&Method::PUT, "tagging") => put_tags(asked),
         (&Method::DELETE, "tagging") => set(asked, "PutBucketTagging", |it| it.tags.clear()),
@@ -42,13 +48,6 @@ fn location(asked: &Asked<'_>) -> Answer {
     Ok(response(asked.id, &body))
 }
 
-/// No bucket here has ever had versions.
-fn versioning(asked: &Asked<'_>) -> Answer {
-    asked.bucket_for("GetBucketVersioning", "")?;
-    let body = format!("<VersioningConfiguration xmlns=\"{NAMESPACE}\"/>");
-    Ok(response(asked.id, &body))
-}
-
 fn policy(asked: &Asked<'_>) -> Answer {
     let bucket = asked.bucket_for("GetBucketPolicy", "")?;
     let policy = bucket.policy.ok_or_else(|| {
@@ -64,13 +63,39 @@ fn policy(asked: &Asked<'_>) -> Answer {
 
 fn put_policy(asked: &Asked<'_>) -> Answer {
     let text = String::from_utf8_lossy(&content(asked.request)?).into_owned();
-    asked.bucket_for("PutBucketPolicy", "")?;
+    let bucket = asked.bucket_for("PutBucketPolicy", "")?;
     if text.len() > POLICY_AT_MOST {
         let message = "Policy exceeds the maximum allowed document size.";
         return Err(ApiError::client("PolicyTooLarge", message).into());
     }
     access::check_policy(&asked.bucket, &text)?;
+    access::check_public(&asked.bucket, &bucket, &text, asked.caller)?;
     set(asked, "PutBucketPolicy", |it| it.policy = Some(text))
+}
+
+fn block(asked: &Asked<'_>) -> Answer {
+    let bucket = asked.bucket_for("GetBucketPublicAccessBlock", "")?;
+    let block = bucket.block.ok_or_else(|| {
+        let message = "The public access block configuration was not found";
+        ApiError::client("NoSuchPublicAccessBlockConfiguration", message)
+    })?;
+    let member = |(name, is): (&str, bool)| format!("<{name}>{is}</{name}>");
+    let members = block.members().map(member).concat();
+    let tag = "PublicAccessBlockConfiguration";
+    let body = format!("<{tag} xmlns=\"{NAMESPACE}\">{members}</{tag}>");
+    Ok(response(asked.id, &body))
+}
+
+fn put_block(asked: &Asked<'_>) -> Answer {
+    let body = document(&content(asked.request)?)?;
+    let mut block = PublicAccessBlock::default();
+    for element in &body.children {
+        let is = element.text.parse().map_err(|_| malformed())?;
+        *block.member(&element.name).ok_or_else(malformed)? = is;
+    }
+    let action = "PutBucketPublicAccessBlock";
+    set(asked, action, |it| it.block = Some(block))?;
+    Ok(empty(StatusCode::OK, asked.id))
 }
 
 fn tags(asked: &Asked<'_>) -> Answer {

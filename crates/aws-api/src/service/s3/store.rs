@@ -22,8 +22,8 @@ use wirelab_model::{ApiError, LogDestinationType};
 use wirelab_session::{Session, SessionError};
 
 use super::note::{
-    Bucket, Object, digest, file_error, not_found, note_of, quoted, read_note, unreadable,
-    write_note,
+    Bucket, Object, PublicAccessBlock, digest, file_error, not_found, note_of, quoted, read_note,
+    unreadable, write_note,
 };
 use crate::service::Refusal;
 
@@ -107,6 +107,7 @@ impl<'s> Store<'s> {
                 account: caller.account.to_string(),
                 region: caller.region.to_string(),
                 created: self.session.plan().starts.as_secs(),
+                block: Some(PublicAccessBlock::ALL),
                 ..Bucket::default()
             }),
         )

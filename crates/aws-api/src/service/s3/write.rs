@@ -6,7 +6,7 @@ use wirelab_flowlog::s3::LogKey;
 use wirelab_model::ApiError;
 
 use super::body::{child, content, document, empty, kept, malformed};
-use super::note::{Bucket, Object};
+use super::note::{Bucket, Object, PublicAccessBlock};
 use super::read::precondition_failed;
 use super::store::{Fresh, Store};
 use super::{Answer, Asked, NAMESPACE, OBJECT_AT_MOST, access, moment, place, response};
@@ -44,6 +44,7 @@ pub(super) fn create_bucket(asked: &Asked<'_>) -> Answer {
                 account: asked.caller.account.to_string(),
                 region: region.to_owned(),
                 created: asked.store.now(),
+                block: Some(PublicAccessBlock::ALL),
                 ..Bucket::default()
             },
         )?,

@@ -4,8 +4,9 @@
 //! `POST /service/GraniteServiceVersion20100801/operation/ListMetrics` with the body `bf
 //! 69 4e616d657370616365 66 4157532f4543 ff` is `{"Namespace": "AWS/EC"}`; the JSON codec then holds it
 //! against the model. A moment is a number of seconds under tag 1; what the model calls a double
-//! is written as one, whole or not.
+//! is written as one, whole or not: `ciborium`, which reads, would write it shorter than AWS does.
 
+use ciborium::Value as Item;
 use http::{Response, StatusCode};
 use serde_json::{Map, Number, Value};
 use wirelab_model::ApiError;
@@ -19,12 +20,10 @@ const DEPTH_AT_MOST: usize = 32;
 
 const UNSIGNED: u8 = 0;
 const NEGATIVE: u8 = 1;
-const OCTETS: u8 = 2;
 const TEXT: u8 = 3;
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
 const TAG: u8 = 6;
-const SIMPLE: u8 = 7;
 
 /// The action that a path names: `/service/NAME/operation/ACTION`.
 pub(crate) fn action(path: &str) -> Option<&str> {
@@ -40,142 +39,32 @@ pub(crate) fn value(body: &[u8]) -> Result<Value, ApiError> {
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    let mut reading = Reading { rest: body };
-    let value = reading.value(0);
-    value
-        .filter(|_| reading.rest.is_empty())
+    let mut rest = body;
+    let item = ciborium::de::from_reader_with_recursion_limit(&mut rest, DEPTH_AT_MOST).ok();
+    item.filter(|_| rest.is_empty())
+        .and_then(plain)
         .ok_or_else(|| error::serialization("the body is no CBOR, or deeper than any call"))
 }
 
-struct Reading<'b> {
-    rest: &'b [u8],
-}
-
-/// The head of an item.
-struct Head {
-    major: u8,
-    /// The low five bits.
-    info: u8,
-    /// Its argument; `None` where the end is marked by a break.
-    argument: Option<u64>,
-}
-
-impl<'b> Reading<'b> {
-    fn take(&mut self, count: usize) -> Option<&'b [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(count)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn head(&mut self) -> Option<Head> {
-        let first = *self.take(1)?.first()?;
-        let (major, info) = (first >> 5, first & 0x1f);
-        let argument = match info {
-            0..=23 => Some(u64::from(info)),
-            24..=27 => {
-                let octets = self.take(1 << (info - 24))?;
-                Some(
-                    octets
-                        .iter()
-                        .fold(0, |it, octet| it << 8 | u64::from(*octet)),
-                )
-            }
-            31 => None,
-            _ => return None,
-        };
-        Some(Head {
-            major,
-            info,
-            argument,
-        })
-    }
-
-    fn value(&mut self, depth: usize) -> Option<Value> {
-        if depth > DEPTH_AT_MOST {
-            return None;
+/// What JSON has for an item; no shape here has octets.
+fn plain(item: Item) -> Option<Value> {
+    Some(match item {
+        Item::Integer(it) => match i128::from(it) {
+            it if it < 0 => i64::try_from(it).ok()?.into(),
+            it => u64::try_from(it).ok()?.into(),
+        },
+        Item::Float(it) => Value::Number(Number::from_f64(it)?),
+        Item::Text(it) => Value::String(it),
+        Item::Bool(it) => Value::Bool(it),
+        Item::Null => Value::Null,
+        Item::Tag(_, it) => plain(*it)?,
+        Item::Array(list) => list.into_iter().map(plain).collect::<Option<_>>()?,
+        Item::Map(entries) => {
+            let entry = |(key, value): (Item, Item)| Some((key.into_text().ok()?, plain(value)?));
+            Value::Object(entries.into_iter().map(entry).collect::<Option<_>>()?)
         }
-        let head = self.head()?;
-        match head.major {
-            UNSIGNED => Some(head.argument?.into()),
-            NEGATIVE => Some((-1 - i64::try_from(head.argument?).ok()?).into()),
-            TEXT => self.text(&head).map(Value::String),
-            ARRAY => {
-                let mut list = Vec::new();
-                while self.goes_on(&head, list.len())? {
-                    list.push(self.value(depth + 1)?);
-                }
-                Some(Value::Array(list))
-            }
-            MAP => {
-                let (mut map, mut count) = (Map::new(), 0);
-                while self.goes_on(&head, count)? {
-                    let key = self.head().filter(|it| it.major == TEXT)?;
-                    let key = self.text(&key)?;
-                    map.insert(key, self.value(depth + 1)?);
-                    count += 1;
-                }
-                Some(Value::Object(map))
-            }
-            TAG => {
-                head.argument?;
-                self.value(depth + 1)
-            }
-            SIMPLE => simple(head.info, head.argument?),
-            // No shape here has octets.
-            OCTETS.. => None,
-        }
-    }
-
-    /// Whether there is another element behind `count` of them. Takes the break, if there is one.
-    fn goes_on(&mut self, head: &Head, count: usize) -> Option<bool> {
-        match head.argument {
-            Some(length) => Some((count as u64) < length),
-            None if self.rest.first()? == &0xff => {
-                self.take(1)?;
-                Some(false)
-            }
-            None => Some(true),
-        }
-    }
-
-    fn text(&mut self, head: &Head) -> Option<String> {
-        if let Some(length) = head.argument {
-            let octets = self.take(usize::try_from(length).ok()?)?;
-            return String::from_utf8(octets.to_vec()).ok();
-        }
-        let mut text = String::new();
-        while self.goes_on(head, 0)? {
-            let part = self.head().filter(|it| it.major == TEXT)?;
-            let length = usize::try_from(part.argument?).ok()?;
-            text += std::str::from_utf8(self.take(length)?).ok()?;
-        }
-        Some(text)
-    }
-}
-
-fn simple(info: u8, argument: u64) -> Option<Value> {
-    let number = match info {
-        20 => return Some(Value::Bool(false)),
-        21 => return Some(Value::Bool(true)),
-        22 | 23 => return Some(Value::Null),
-        25 => half(u16::try_from(argument).ok()?),
-        26 => f32::from_bits(u32::try_from(argument).ok()?).into(),
-        27 => f64::from_bits(argument),
         _ => return None,
-    };
-    Number::from_f64(number).map(Value::Number)
-}
-
-/// A number of 16 bits (RFC 8949, appendix D).
-fn half(bits: u16) -> f64 {
-    let (exponent, mantissa) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff));
-    let size = match exponent {
-        0 => mantissa * 2_f64.powi(-24),
-        31 if mantissa == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (mantissa + 1024.0) * 2_f64.powi(exponent - 25),
-    };
-    if bits & 0x8000 == 0 { size } else { -size }
+    })
 }
 
 /// The body of a reply; of an operation without output, a structure without members.

@@ -1,6 +1,7 @@
 //! The real `aws` in the shell that `wirelab shell` and `wirelab env` make: it repairs labs, tells
 //! their time, and reaches nothing else. Where `aws` is missing, that is said and nothing tested.
 
+mod about;
 mod away;
 mod components;
 mod killed;
@@ -176,7 +177,7 @@ fn a_shell_that_is_there_gets_an_endpoint_and_is_rid_of_it() {
     let place = Place::with_lab(LAB, 7);
     let ran = place.shell(
         "before=$PATH; eval \"$(wirelab env)\"; first=$WIRELAB_ENDPOINT
-         eval \"$(wirelab env)\"
+         eval \"$(wirelab env --strict)\"
          date -u +%Y; wirelab shell --ask ping --port $first 2>&-; echo $?
          eval \"$(wirelab env --stop)\"; env | grep -c -e ^AWS_ -e ^WIRELAB_; test \"$PATH\" = \"$before\"",
     );

@@ -2,6 +2,10 @@
 //!
 //! A lab folder is a session. A course folder holds several, and says which is the current one:
 //! commands in it act on that one. Its file, `.wirelab/course.json`, is all that makes it one.
+//!
+//! A shell with an endpoint is about the endpoint's session wherever one stands ([`bound`]).
+
+pub(crate) mod bound;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,9 +16,6 @@ use wirelab_session::{Content, Session};
 
 use crate::failure::Failure;
 use crate::{content, output};
-
-/// The variable that names the folder whose endpoint a shell has.
-pub(crate) const SERVED: &str = "WIRELAB_ENDPOINT_FOLDER";
 
 const COURSE_FILE: &str = ".wirelab/course.json";
 
@@ -124,51 +125,60 @@ pub(crate) fn course_above(folder: &Path) -> Option<&Path> {
         .find(|folder| folder.join(COURSE_FILE).is_file())
 }
 
-/// The folder of the session that a command acts on, if there is one.
+/// The folder of the session that a command acts on, if there is one: that of this shell's
+/// endpoint, or else the one that the caller stands in.
 pub(crate) fn session_folder() -> Result<Option<PathBuf>, Failure> {
+    match bound::folder()? {
+        Some(folder) => Ok(Some(folder)),
+        None => here(),
+    }
+}
+
+/// The session whose folder the caller stands in, or the current one of the course.
+pub(crate) fn here() -> Result<Option<PathBuf>, Failure> {
     if let Some(folder) = Session::find(&std::env::current_dir()?) {
         return Ok(Some(folder));
     }
-    if let Some(course) = Course::find()? {
-        return Ok(Session::find(&course.lab_folder(course.current())));
-    }
-    // Elsewhere it is the one that this shell's endpoint serves.
-    let served = std::env::var_os(SERVED).map(PathBuf::from);
-    Ok(served.and_then(|folder| Session::find(&folder)))
+    let course = Course::find()?;
+    Ok(course.and_then(|it| Session::find(&it.lab_folder(it.current()))))
 }
 
-/// Opens the session that a command acts on. If `aws` in this shell acts on another, says so.
+/// Opens the session that a command acts on.
 pub(crate) fn open() -> Result<Session, Failure> {
-    let session = open_for_endpoint()?;
-    if let Some(served) = std::env::var_os(SERVED) {
-        note_two_worlds(session.dir(), Path::new(&served));
-    }
-    Ok(session)
+    let folder = session_folder()?;
+    bound::note_elsewhere()?;
+    open_in(&folder.ok_or_else(no_folder)?)
 }
 
-/// The same where an endpoint begins, or another one.
-pub(crate) fn open_for_endpoint() -> Result<Session, Failure> {
+/// There is nothing to act on.
+pub(crate) fn no_folder() -> Failure {
+    Failure::usage("there is no lab folder here")
+        .hint("`wirelab init` makes one; `wirelab list` shows the labs")
+}
+
+/// Fails in a sandbox: it has no tasks, and so none of `what`.
+pub(crate) fn refuse_without_tasks(session: &Session, what: &str) -> Result<(), Failure> {
+    if !session.lab().tasks.is_empty() {
+        return Ok(());
+    }
+    let folder = session.dir().display();
+    Err(
+        Failure::usage(format!("{folder} is a sandbox, without tasks: {what}"))
+            .hint("`wirelab status` shows what there is; `wirelab book sandbox` what one does here")
+            .hint("`wirelab init` elsewhere makes a course folder of labs"),
+    )
+}
+
+/// Fails where a lab would be started because somebody stands in a sandbox: beside it there may be
+/// anything, and a course folder is made only when it is asked for.
+pub(crate) fn refuse_in_sandbox() -> Result<(), Failure> {
     let Some(folder) = session_folder()? else {
-        return Err(Failure::usage("there is no lab folder here")
-            .hint("`wirelab init` makes one; `wirelab list` shows the labs"));
+        return Ok(());
     };
-    open_in(&folder)
+    refuse_without_tasks(&open_in(&folder)?, "no lab comes before or after it")
 }
 
-/// Whoever has an endpoint and goes into another lab's folder has two networks at one prompt.
-pub(crate) fn note_two_worlds(here: &Path, served: &Path) {
-    let same = |one: &Path| one.canonicalize().unwrap_or_else(|_| one.to_owned());
-    if same(here) != same(served) {
-        output::note(&format!(
-            "`wirelab` acts on {} here, and `aws` on {}; `eval \"$(wirelab env)\"` gives `aws` \
-             this one",
-            here.display(),
-            served.display()
-        ));
-    }
-}
-
-/// Whether the current folder is a lab's or in one.
+/// Whether there is a session to act on.
 pub(crate) fn is_lab() -> Result<bool, Failure> {
     Ok(session_folder()?.is_some())
 }

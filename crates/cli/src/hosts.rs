@@ -1,7 +1,11 @@
 //! The machines of a lab and where their packets are captured.
 
+pub(crate) mod unknown;
+
+use std::net::IpAddr;
+
 use serde::Serialize;
-use wirelab_model::NetworkInterfaceId;
+use wirelab_model::{InstanceState, NetworkInterfaceId, Resources};
 use wirelab_session::{Run, Session};
 use wirelab_simulator::CapturePoint;
 use wirelab_simulator::host::{Attachment, Host};
@@ -19,6 +23,8 @@ pub(crate) struct Interface {
     pub(crate) network_interface_id: Option<String>,
     /// Its addresses with prefix lengths.
     pub(crate) addresses: Vec<String>,
+    /// Public addresses that lead to them.
+    pub(crate) public_addresses: Vec<IpAddr>,
     /// MTU in octets.
     pub(crate) mtu: u16,
     /// The machine's own name, where people call it by another.
@@ -29,6 +35,11 @@ pub(crate) struct Interface {
 }
 
 impl Interface {
+    /// Whether an address is its own, or the public one of an address of its own.
+    fn has(&self, address: IpAddr) -> bool {
+        addresses(self).any(|it| it == address) || self.public_addresses.contains(&address)
+    }
+
     /// Whether `name` is the machine's name or the ENI's id.
     fn is_called(&self, name: &str) -> bool {
         let names = [&self.host, &self.own_name];
@@ -42,6 +53,22 @@ pub(crate) fn interfaces(run: &Run) -> Vec<Interface> {
         .hosts()
         .flat_map(|host| of_host(run, host))
         .collect()
+}
+
+fn public(resources: &Resources, point: &CapturePoint) -> Vec<IpAddr> {
+    let nic = match point {
+        CapturePoint::Interface(id) => resources.network_interfaces.get(id),
+        CapturePoint::HostInterface { .. } => None,
+    };
+    let own = nic.into_iter().flat_map(|it| &it.private_ip_addresses);
+    own.filter_map(|it| Some(it.association.as_ref()?.public_ip.into()))
+        .collect()
+}
+
+/// The addresses of an interface, without prefix lengths.
+pub(crate) fn addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> {
+    let bare = |text: &String| text.split('/').next()?.parse().ok();
+    interface.addresses.iter().filter_map(bare)
 }
 
 fn of_host(run: &Run, host: &Host) -> Vec<Interface> {
@@ -69,6 +96,7 @@ fn of_host(run: &Run, host: &Host) -> Vec<Interface> {
                     CapturePoint::Interface(eni) => Some(eni.to_string()),
                     CapturePoint::HostInterface { .. } => None,
                 },
+                public_addresses: public(run.world().resources(), &point),
                 addresses: config.addresses.iter().map(ToString::to_string).collect(),
                 mtu: config.mtu,
                 point,
@@ -77,18 +105,42 @@ fn of_host(run: &Run, host: &Host) -> Vec<Interface> {
         .collect()
 }
 
-/// The interfaces of `host`: a machine's name, an ENI id, or what its evidence file is called.
+/// The interfaces of `host`: a machine's name, its instance's id, an ENI id, an address, or what
+/// its evidence file is called. An address and an ENI id mean that interface alone.
 pub(crate) fn find(session: &Session, host: &str) -> Result<Vec<Interface>, Failure> {
     let all = interfaces(session.run());
-    let found: Vec<_> = all
-        .iter()
-        .filter(|it| it.is_called(host) || session.plan().capture_name(&it.point) == host)
-        .cloned()
-        .collect();
-    if found.is_empty() {
-        return Err(unknown(session, host));
+    let called =
+        |it: &&Interface| it.is_called(host) || session.plan().capture_name(&it.point) == host;
+    let found: Vec<_> = all.iter().filter(called).cloned().collect();
+    if !found.is_empty() {
+        return Ok(found);
     }
-    Ok(found)
+    let Ok(address) = host.parse() else {
+        return Err(unknown::host(session, host));
+    };
+    let own = all.iter().filter(|it| it.has(address));
+    let own: Vec<_> = own.cloned().collect();
+    let mut machines: Vec<&str> = own.iter().map(|it| it.host.as_str()).collect();
+    machines.dedup();
+    match &machines[..] {
+        [] => Err(unknown::host(session, host)),
+        [_] => Ok(own),
+        several => Err(unknown::address(address, several)),
+    }
+}
+
+/// The machine that somebody means, as [`Session::exec`] takes it: its name, its instance's id, an
+/// interface's id or an address. It can be worked on.
+pub(crate) fn machine(session: &Session, host: &str) -> Result<String, Failure> {
+    let world = session.run().world();
+    let name = match world.host(host) {
+        Some(_) => host.to_owned(),
+        None => find(session, host)?[0].own_name.clone(),
+    };
+    match unknown::not_running(session, &name) {
+        Some(failure) => Err(failure),
+        None => Ok(name),
+    }
 }
 
 /// An interface of AWS's, as a NAT gateway's: no machine that somebody can log in to.
@@ -140,28 +192,14 @@ pub(crate) fn services(session: &Session) -> Vec<Service> {
     all
 }
 
-/// The machines, sorted.
+/// The machines, sorted; without those that are gone for good.
 pub(crate) fn names(session: &Session) -> Vec<String> {
     let world = session.run().world();
-    let mut names: Vec<_> = world
-        .hosts()
-        .map(|it| world.called(it).to_string())
-        .collect();
+    let there = world.hosts().filter(|it| {
+        let instance = unknown::instance(session, it);
+        instance.is_none_or(|it| it.state != InstanceState::Terminated)
+    });
+    let mut names: Vec<_> = there.map(|it| world.called(it).to_string()).collect();
     names.sort_unstable();
     names
-}
-
-/// The error for a machine that does not exist, with those that do.
-pub(crate) fn unknown(session: &Session, host: &str) -> Failure {
-    let names = names(session);
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    if session.run().world().host(host).is_some() {
-        return Failure::usage(format!(
-            "host `{host}` has no interface: its instance is not running"
-        ))
-        .hint("`wirelab call ec2:DescribeInstances` shows its state");
-    }
-    Failure::usage(format!("there is no host `{host}`"))
-        .did_you_mean(host, &names)
-        .hint(format!("the hosts are: {}", names.join(", ")))
 }

@@ -93,9 +93,7 @@ fn misread(error: &clap::Error) -> ExitCode {
 
 fn run(cli: &Cli) -> Result<Code, Failure> {
     if let Some(folder) = &cli.directory {
-        std::env::set_current_dir(folder).map_err(|error| {
-            Failure::usage(format!("cannot enter `{}`: {error}", folder.display()))
-        })?;
+        folder::bound::enter(folder)?;
     }
     use commands as c;
     match &cli.command {

@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 
 /// Grades these tasks, or all if none is named, and notes in the journal what was reached.
 pub(crate) fn grade(session: &mut Session, tasks: &[String]) -> Result<Report, Failure> {
+    folder::refuse_without_tasks(session, "there is nothing to grade")?;
     let mut report = match tasks.split_first() {
         None => wirelab_grader::check(session, None),
         Some((first, _)) => wirelab_grader::check(session, Some(first)),

@@ -1,16 +1,19 @@
 //! `wirelab env`: the lab's endpoint for a shell that is there already.
 //!
 //! `eval "$(wirelab env)"` cannot wait for a server, so the server is a process of its own behind
-//! it. It ends with the terminal, with the lab's folder, or by `--stop`; nothing else keeps it, and
-//! nothing is lost with it: the session is on disk.
+//! it. It ends with the shell that evaluates ([`owner`]), with the lab's folder, or by `--stop`;
+//! nothing else keeps it, and nothing is lost with it: the session is on disk. A script that asks
+//! for what its shell has already gets the same endpoint.
 //!
 //! What `eval` gets decides where the next `aws` goes. When there is no endpoint to be had it is
 //! lines after which `aws` refuses ([`refuse`]): with nothing at all, the script would go on and
 //! work on the account that the shell had before. `--stop` gives that back, as it was.
 
+mod owner;
+
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -21,7 +24,7 @@ use wirelab_aws_api::Stopper;
 
 use crate::args::TEMPLATE;
 use crate::commands::shell;
-use crate::commands::shell::surroundings::{Surroundings, farewell};
+use crate::commands::shell::surroundings::{OWNER, Surroundings, exports_again, farewell};
 use crate::commands::shell::syntax::Syntax;
 use crate::commands::shell::{before, gone};
 use crate::failure::{Code, Failure};
@@ -29,7 +32,7 @@ use crate::{folder, output};
 
 /// Print what makes the present shell's `aws`, boto3 and SDKs speak to the simulated network
 ///
-/// The endpoint goes on in the background until the terminal is closed or it is stopped.
+/// The endpoint goes on in the background until this shell or script ends, or it is stopped.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -80,11 +83,31 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         return serve(arguments, syntax);
     }
     // What is wrong with the lab is better said here than through the server's mouth.
-    drop(folder::open_for_endpoint()?);
-    // A second endpoint for one shell would leave the first behind.
-    stop_earlier();
-    let text = start_behind(arguments, syntax)?;
+    let folder = to_serve()?;
+    drop(folder::open_in(&folder)?);
+    if let Some(text) = as_it_is(arguments, syntax, &folder) {
+        return output::text(&text).map(|()| Code::Passed);
+    }
+    let owner = owner::pid();
+    // A second endpoint for one shell would leave the first behind. That of a shell around it is
+    // not ours to end.
+    if std::env::var(OWNER).is_ok_and(|it| it == owner.to_string()) {
+        stop_earlier();
+    }
+    let text = start_behind(arguments, syntax, &folder, owner)?;
     output::text(&text).map(|()| Code::Passed)
+}
+
+/// The lines once more for a shell that has an endpoint of that session, if it asks for no other
+/// kind of one.
+fn as_it_is(arguments: &Arguments, syntax: Syntax, folder: &Path) -> Option<String> {
+    let manner = arguments.manner;
+    if manner.strict || manner.pace.is_some() || arguments.port.is_some() {
+        return None;
+    }
+    let about = wirelab_aws_api::about(endpoint()?.0).ok()?;
+    let same = Path::new(&about.folder).canonicalize().ok()? == folder.canonicalize().ok()?;
+    same.then(|| exports_again(syntax))?
 }
 
 /// Prints what `eval` must get when this command has failed with `code`. A shell whose earlier
@@ -144,15 +167,29 @@ fn stop_earlier() {
     }
 }
 
+/// The session to serve. A shell that was given an endpoint by `wirelab env` is moved by asking for
+/// one elsewhere; one that was started about a session stays with it.
+fn to_serve() -> Result<PathBuf, Failure> {
+    let moved = match before::carried() {
+        Some(_) => folder::here()?,
+        None => None,
+    };
+    let folder = match moved {
+        Some(folder) => Some(folder),
+        None => folder::session_folder()?,
+    };
+    folder.ok_or_else(folder::no_folder)
+}
+
 fn serve(arguments: &Arguments, syntax: Syntax) -> Result<Code, Failure> {
-    let folder = folder::session_folder()?.unwrap_or_default();
+    let folder = to_serve()?;
     let serving = shell::serve(&shell::Place {
-        folder: None,
+        folder: &folder,
         port: arguments.port.unwrap_or(0),
         manner: arguments.manner,
     })?;
     let surroundings = Surroundings::of(&serving)?;
-    output::text(&(surroundings.exports(syntax) + READY + "\n"))?;
+    output::text(&(surroundings.exports(syntax, arguments.until) + READY + "\n"))?;
     std::io::stdout().flush()?;
     if let Some(pid) = arguments.until {
         let stopper = serving.server.stopper();
@@ -180,28 +217,16 @@ fn watch(pid: Option<Pid>, folder: &Path, stopper: &Stopper) {
     stopper.stop();
 }
 
-/// The process whose end closes this terminal: the leader of the session, 0 where it has no number
-/// here. So it is in a container entered from outside: the leader is in another PID namespace, and
-/// getsid(2) gives 0, which rustix cannot say.
-#[cfg(target_os = "linux")]
-fn session_leader() -> i32 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // `PID (NAME) STATE PPID PGRP SESSION ...`, and a name may hold spaces and brackets.
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let session = after_name.split_ascii_whitespace().nth(3);
-    session.and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn session_leader() -> i32 {
-    rustix::process::getsid(None).map_or(0, |leader| leader.as_raw_nonzero().get())
-}
-
 /// Starts a server that outlives this process, and gives what it prints.
-fn start_behind(arguments: &Arguments, syntax: Syntax) -> Result<String, Failure> {
+fn start_behind(
+    arguments: &Arguments,
+    syntax: Syntax,
+    folder: &Path,
+    owner: i32,
+) -> Result<String, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
-    let until = session_leader().to_string();
-    command.args([
+    let until = owner.to_string();
+    command.arg("-C").arg(folder).args([
         "env",
         "--serve",
         "--until",

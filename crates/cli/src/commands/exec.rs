@@ -57,11 +57,9 @@ struct Ran<'a> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
-    if session.run().world().host(&arguments.host).is_none() {
-        return Err(hosts::unknown(&session, &arguments.host));
-    }
+    let host = hosts::machine(&session, &arguments.host)?;
     let (started, started_utc) = (session.now(), session.run().utc());
-    let result = session.exec(&arguments.host, &arguments.command)?;
+    let result = session.exec(&host, &arguments.command)?;
     session.write_evidence()?;
     let status = u8::try_from(result.status).unwrap_or(255);
     if arguments.json.json {

@@ -53,6 +53,7 @@ struct Solved {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
+    folder::refuse_without_tasks(&session, "there are no hints")?;
     let Some(task) = choose(&session, arguments.task.as_deref())? else {
         return solved(&session, arguments.json.json);
     };

@@ -27,11 +27,16 @@ pub(crate) fn run() -> Result<Code, Failure> {
         return Ok(Code::Passed);
     }
     let mut session = folder::open()?;
-    while terminal::is_interactive() && terminal::has_screen() {
+    let has_tasks = !session.lab().tasks.is_empty();
+    while has_tasks && terminal::is_interactive() && terminal::has_screen() {
         match watch::run(session)? {
             Ended::Quit => return Ok(Code::Passed),
             Ended::Next => {
                 next::run()?;
+                // The shell goes on with the lab that it is about, and the screen would.
+                if folder::bound::is_bound() {
+                    return Ok(Code::Passed);
+                }
             }
             Ended::Elsewhere => {}
         };

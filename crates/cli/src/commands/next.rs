@@ -3,6 +3,7 @@
 use crate::args::TEMPLATE;
 use crate::commands::{list, start};
 use crate::failure::{Code, Failure};
+use crate::folder::{self, Course};
 use crate::output;
 
 /// Start the first lab of the course that is not solved, or go on with it
@@ -15,6 +16,9 @@ Examples:
 pub(crate) struct Arguments {}
 
 pub(crate) fn run() -> Result<Code, Failure> {
+    if Course::find()?.is_none() {
+        folder::refuse_in_sandbox()?;
+    }
     match list::next()? {
         Some(lab) => start::run(&start::Arguments::of(lab)),
         None => output::text(

@@ -56,7 +56,7 @@ use wirelab_simulator::path::{
 use wirelab_simulator::reach::is_public;
 
 use crate::failure::{Code, Failure};
-use crate::hosts::Interface;
+use crate::hosts::addresses;
 use crate::when::print_utc;
 use crate::{folder, hosts, output, terminal};
 
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         size: arguments.size,
     };
     let report = explain(session.run().world(), &probe).map_err(|error| match &error {
-        ProbeError::UnknownHost(name) => hosts::unknown(&session, name),
+        ProbeError::UnknownHost(name) => hosts::unknown::host(&session, name),
         _ => Failure::usage(&error),
     })?;
     let fit = match arguments.size {
@@ -266,11 +266,6 @@ fn owners(session: &Session, address: IpAddr) -> Vec<String> {
     let mut found: Vec<String> = found.map(|it| it.host).collect();
     found.dedup();
     found
-}
-
-fn addresses(interface: &Interface) -> impl Iterator<Item = IpAddr> {
-    let bare = |text: &String| text.split('/').next()?.parse().ok();
-    interface.addresses.iter().filter_map(bare)
 }
 
 fn refuse_itself(session: &Session, from: &str, to: IpAddr) -> Result<(), Failure> {

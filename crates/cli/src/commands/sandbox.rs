@@ -55,17 +55,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         .as_ref()
         .map_or(&*arguments.folder, |it| it.path());
     make(folder, arguments.seed)?;
-    // Commands in the shell act on this folder, wherever but in another lab they are started.
     let whole = std::path::absolute(folder)?;
     let place = shell::Place {
-        folder: Some(&whole),
+        folder: &whole,
         port: arguments.port.unwrap_or(0),
         manner: arguments.manner,
     };
     if arguments.serve {
         return shell::serve_here(&place);
     }
-    shell::run_in(&place, &arguments.command)
+    shell::run_in(&place, Some(&whole), &arguments.command)
 }
 
 /// Makes the sandbox unless it is there.

@@ -82,8 +82,8 @@ pub(crate) enum Pace {
 
 /// Which session is served, and where.
 pub(crate) struct Place<'p> {
-    /// Its folder; the one that commands act on if none.
-    pub(crate) folder: Option<&'p Path>,
+    /// Its folder.
+    pub(crate) folder: &'p Path,
     /// The port; 0 is any that is free.
     pub(crate) port: u16,
     pub(crate) manner: Manner,
@@ -104,16 +104,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if let (Some(question), Some(port)) = (arguments.ask, arguments.port) {
         return answer(question, port);
     }
+    let folder = folder::session_folder()?.ok_or_else(folder::no_folder)?;
+    folder::bound::note_elsewhere()?;
     let place = Place {
-        folder: None,
+        folder: &folder,
         port: arguments.port.unwrap_or(0),
         manner: arguments.manner,
     };
-    run_in(&place, &arguments.command)
+    run_in(&place, None, &arguments.command)
 }
 
-/// Runs a command, or a shell, beside an endpoint.
-pub(crate) fn run_in(place: &Place<'_>, words: &[String]) -> Result<Code, Failure> {
+/// Runs a command, or a shell, beside an endpoint; the shell begins in `home` if that is named.
+pub(crate) fn run_in(
+    place: &Place<'_>,
+    home: Option<&Path>,
+    words: &[String],
+) -> Result<Code, Failure> {
     let server = serve(place)?;
     let surroundings = Surroundings::of(&server)?;
     let mut command = match words.split_first() {
@@ -125,8 +131,8 @@ pub(crate) fn run_in(place: &Place<'_>, words: &[String]) -> Result<Code, Failur
         None => {
             output::note(&surroundings.greeting());
             let mut shell = surroundings.shell();
-            if let Some(folder) = place.folder {
-                shell.current_dir(folder);
+            if let Some(home) = home {
+                shell.current_dir(home);
             }
             shell
         }
@@ -153,7 +159,7 @@ pub(crate) fn run_in(place: &Place<'_>, words: &[String]) -> Result<Code, Failur
 pub(crate) fn serve_here(place: &Place<'_>) -> Result<Code, Failure> {
     let serving = serve(place)?;
     let surroundings = Surroundings::of(&serving)?;
-    output::text(&surroundings.exports(syntax::Syntax::of_parent()))?;
+    output::text(&surroundings.exports(syntax::Syntax::of_parent(), None))?;
     std::io::stdout().flush()?;
     serving.server.run()?;
     Ok(Code::Passed)
@@ -172,10 +178,7 @@ pub(crate) struct Serving {
 /// Opens the session and listens.
 pub(crate) fn serve(place: &Place<'_>) -> Result<Serving, Failure> {
     let port = place.port;
-    let session = match place.folder {
-        Some(folder) => folder::open_in(folder)?,
-        None => folder::open_for_endpoint()?,
-    };
+    let session = folder::open_in(place.folder)?;
     let folder = std::path::absolute(session.dir())?;
     let content = content::find()?;
     let caller = session.plan().caller.clone();
@@ -212,10 +215,8 @@ fn answer(question: Question, port: u16) -> Result<Code, Failure> {
     });
     match (question, about) {
         (Question::Ping, about) => {
-            let about = about?;
-            if let Some(here) = folder::session_folder()? {
-                folder::note_two_worlds(&here, Path::new(&about.folder));
-            }
+            about?;
+            folder::bound::note_elsewhere()?;
             Ok(Code::Passed)
         }
         (Question::Clock, about) => {

@@ -51,6 +51,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let course = match Course::find()? {
         Some(course) => Course::set(course.folder(), lab, course.enrolled().cloned())?,
+        None if Session::find(&std::env::current_dir()?).is_some() => {
+            folder::refuse_in_sandbox()?;
+            Course::set(&course_to_be()?, lab, None)?
+        }
         None => Course::set(&course_to_be()?, lab, None)?,
     };
     let folder = course.lab_folder(lab);
@@ -68,6 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::create(&folder, &content, lab, arguments.seed.or(own))?;
     output::text(&status::print(&mut session)?)?;
     folder::warn_of_lies(&session, &content);
+    folder::bound::note_started(&folder)?;
     Ok(Code::Passed)
 }
 
@@ -90,6 +95,7 @@ fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
         );
     }
     output::text(&status::print(&mut session)?)?;
+    folder::bound::note_started(folder)?;
     Ok(Code::Passed)
 }
 

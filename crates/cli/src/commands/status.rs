@@ -18,6 +18,7 @@ pub(crate) struct Arguments {
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use wirelab_model::InstanceState;
 use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::{Note, Session};
 use wirelab_simulator::host::TrafficProgram;
@@ -42,6 +43,8 @@ struct Status {
     /// What the learner noted on the way.
     notes: Vec<Note>,
     interfaces: Vec<Interface>,
+    /// Machines that have none now, since their instance does not run.
+    not_running: Vec<NotRunning>,
     /// Flow logs, as `wirelab query -g` names them.
     log_groups: Vec<String>,
     tasks: Vec<Task>,
@@ -49,6 +52,15 @@ struct Status {
     attempt: Option<String>,
     /// Changes that were made and are in force.
     changes: usize,
+}
+
+/// A machine that is off and may come back.
+#[derive(Serialize)]
+struct NotRunning {
+    host: String,
+    instance_id: String,
+    /// `stopped`, `pending`.
+    state: String,
 }
 
 #[derive(Serialize)]
@@ -96,11 +108,27 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         evidence: evidence.iter().map(|path| lines::relative(path)).collect(),
         notes: session.notes(),
         attempt: attempt(session),
+        not_running: not_running(session, &interfaces),
         interfaces,
         log_groups: log_groups(session),
         tasks: lab.tasks.iter().map(|it| task(session, it)).collect(),
         changes: session.changes(),
     })
+}
+
+fn not_running(session: &Session, up: &[Interface]) -> Vec<NotRunning> {
+    let world = session.run().world();
+    let off = world.hosts().filter_map(|host| {
+        let name = world.called(host);
+        let instance = hosts::unknown::instance(session, host)?;
+        let is_gone = instance.state == InstanceState::Terminated;
+        (!is_gone && up.iter().all(|it| it.host != name)).then(|| NotRunning {
+            host: name.to_string(),
+            instance_id: instance.instance_id.to_string(),
+            state: hosts::unknown::word(instance.state).to_owned(),
+        })
+    });
+    off.collect()
 }
 
 /// The flow logs as `wirelab query -g` takes them, first those that a task asks about.
@@ -162,10 +190,29 @@ fn page(status: &Status) -> String {
     );
     text += &format!("{}\n{}\n", bold("TICKET"), indented(&status.ticket));
     text += &format!("{}\n", bold("HOSTS"));
+    let names = status.interfaces.iter().map(|it| &it.host);
+    let names = names.chain(status.not_running.iter().map(|it| &it.host));
+    let wide = names
+        .map(|it| it.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(12);
     for it in &status.interfaces {
         let id = it.network_interface_id.as_deref().unwrap_or_default();
-        let addresses = it.addresses.join(" ");
-        text += &format!("  {:<12} {:<6} {id:<21}  {addresses}\n", it.host, it.name);
+        let mut addresses = it.addresses.join(" ");
+        for public in &it.public_addresses {
+            addresses += &format!("  public {public}");
+        }
+        text += &format!(
+            "  {:<wide$} {:<6} {id:<21}  {addresses}\n",
+            it.host, it.name
+        );
+    }
+    for it in &status.not_running {
+        text += &format!(
+            "  {:<wide$} {:<6} {}  {}\n",
+            it.host, "-", it.instance_id, it.state
+        );
     }
     text += &format!("\n{}\n", bold("EVIDENCE"));
     for (place, files) in &evidence_places(&status.evidence) {
@@ -184,7 +231,9 @@ fn page(status: &Status) -> String {
     } else {
         String::new()
     };
-    text += &format!("\n{}{best}\n", bold("TASKS"));
+    if !status.tasks.is_empty() {
+        text += &format!("\n{}{best}\n", bold("TASKS"));
+    }
     for task in &status.tasks {
         let place = task.answer.as_deref().unwrap_or("repair the network");
         let (best, of) = (task.best.unwrap_or(0), task.points);
@@ -235,6 +284,12 @@ fn next(status: &Status) -> String {
     if status.tasks.iter().any(|task| task.kind == "fix") {
         text += "  wirelab call --list Describe\n";
         text += "  wirelab id                   what there is, by name and id\n";
+    }
+    if status.tasks.is_empty() {
+        text += "  wirelab id                   what there is, by name and id\n";
+        text += "  wirelab reach                which machine reaches which, and at which ports\n";
+        text += "  wirelab book sandbox         building, driving and measuring here\n";
+        return text;
     }
     if status
         .tasks

@@ -15,6 +15,7 @@ use wirelab_model::wrapped;
 use crate::args::TEMPLATE;
 use crate::commands::call::spelling::quoted;
 use crate::failure::{Code, Failure};
+use crate::folder::bound;
 use crate::interrupt::Interrupt;
 use crate::terminal::{self, bold, cyan, dim};
 
@@ -266,7 +267,8 @@ impl Stage {
         command
             .args(["--color", color])
             .args(words)
-            .current_dir(here);
+            .current_dir(here)
+            .env_remove(bound::SERVED);
         command
             .env_remove("WIRELAB_CONTENT")
             .env("COLUMNS", terminal::columns().to_string());

@@ -7,9 +7,8 @@ use wirelab_model::NetworkInterfaceId;
 use wirelab_session::Session;
 use wirelab_simulator::path::Origin;
 
-use super::addresses;
 use crate::failure::Failure;
-use crate::hosts::{self, Interface};
+use crate::hosts::{self, Interface, addresses};
 use crate::output;
 
 /// An address as it stands, what the sender finds for a name, or the first address of an interface

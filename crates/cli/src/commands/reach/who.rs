@@ -185,7 +185,7 @@ impl Who {
         let mut others: Vec<_> = subnets.chain(self.gateways.values().cloned()).collect();
         others.sort_unstable();
         others.dedup();
-        hosts::unknown(session, text).hint(format!(
+        hosts::unknown::host(session, text).hint(format!(
             "or an address, a block, `internet`, `any`, {}",
             others.join(", ")
         ))

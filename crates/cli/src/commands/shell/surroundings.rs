@@ -25,7 +25,7 @@ use super::before::BEFORE;
 use super::syntax::Syntax;
 use super::{Serving, before, gone, shelf, tools};
 use crate::failure::Failure;
-use crate::folder;
+use crate::folder::bound;
 
 /// A folder of programs and settings, and the variables that lead to them. The folder goes with
 /// this value.
@@ -48,6 +48,9 @@ const PINNED: [&str; 6] = [
     "AWS_EC2_METADATA_DISABLED",
     "AWS_DISABLE_HOST_PREFIX_INJECTION",
 ];
+
+/// The variable that names the process with which a shell's endpoint ends.
+pub(crate) const OWNER: &str = "WIRELAB_ENDPOINT_SHELL";
 
 /// What tells one endpoint's `PATH` from another's.
 pub(super) const FOLDER_PREFIX: &str = "wirelab-shell-";
@@ -109,7 +112,8 @@ impl Surroundings {
             ("no_proxy", without_proxy()),
             ("WIRELAB_ENDPOINT", port.to_string().into()),
             ("WIRELAB_ENDPOINT_SECRET", serving.server.secret().into()),
-            (folder::SERVED, serving.folder.clone().into()),
+            (bound::SERVED, serving.folder.clone().into()),
+            (bound::TOLD, bound::told(folder.path())?.into()),
         ];
         let surroundings = Self {
             folder,
@@ -118,11 +122,19 @@ impl Surroundings {
             variables,
             wirelab,
         };
-        for (name, syntax) in [("keep.sh", Syntax::Sh), ("keep.fish", Syntax::Fish)] {
-            let path = surroundings.folder.path().join(name);
-            std::fs::write(path, surroundings.keep(syntax, &[&bin, &refusing]))?;
-        }
+        surroundings.write_lines(&[&bin, &refusing])?;
         Ok(surroundings)
+    }
+
+    /// Writes the lines that shells read from the folder.
+    fn write_lines(&self, folders: &[&Path]) -> Result<(), Failure> {
+        let place = |name: &str| self.folder.path().join(name);
+        for syntax in [Syntax::Sh, Syntax::Fish] {
+            let keep = place(&format!("keep.{}", syntax.name()));
+            std::fs::write(keep, self.keep(syntax, folders))?;
+            std::fs::write(place(&again(syntax)), self.again(syntax))?;
+        }
+        Ok(())
     }
 
     /// Lines for a shell that is started here, after its start-up files and before each prompt.
@@ -160,19 +172,50 @@ impl Surroundings {
             command.env_remove(name);
         }
         // `exit` gives the learner's shell back; within this one there is nothing to go back to.
-        command.env_remove(BEFORE);
+        command.env_remove(BEFORE).env_remove(OWNER);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
     }
 
-    /// The same as lines for a shell that is there already.
-    pub(crate) fn exports(&self, syntax: Syntax) -> String {
+    /// The same as lines for a shell that is there already; `owner` is the process that it ends
+    /// with.
+    pub(crate) fn exports(&self, syntax: Syntax, owner: Option<i32>) -> String {
         let ask = syntax.word(&self.wirelab.to_string_lossy()) + " env --before";
         let mut text = syntax.export_output(BEFORE, &ask) + &syntax.unset_all("AWS_");
         for (name, value) in &self.variables {
             text += &syntax.export(name, &value.to_string_lossy());
         }
+        if let Some(owner) = owner {
+            text += &syntax.export(OWNER, &owner.to_string());
+        }
         text + &syntax.set_aside()
     }
+
+    /// What of [`Self::exports`] is the same for every shell.
+    fn again(&self, syntax: Syntax) -> String {
+        let own = ["PATH", "NO_PROXY", "no_proxy"];
+        let same = self.variables.iter().filter(|it| !own.contains(&it.0));
+        let same = same.map(|(name, value)| syntax.export(name, &value.to_string_lossy()));
+        syntax.unset_all("AWS_") + &same.collect::<String>() + &syntax.set_aside()
+    }
+}
+
+/// The lines of [`Surroundings::exports`] for a shell whose variables lead to an endpoint already;
+/// `None`: its folder is gone.
+pub(crate) fn exports_again(syntax: Syntax) -> Option<String> {
+    let told = PathBuf::from(std::env::var_os(bound::TOLD)?);
+    let folder = told.parent()?;
+    let same = std::fs::read_to_string(folder.join(again(syntax))).ok()?;
+    let path = path_with(&[&folder.join("bin"), &gone::folder().ok()?]).ok()?;
+    let mut text = syntax.export("PATH", &path.to_string_lossy());
+    for name in ["NO_PROXY", "no_proxy"] {
+        text += &syntax.export(name, &without_proxy().to_string_lossy());
+    }
+    Some(text + &same)
+}
+
+/// The file of what [`exports_again`] prints.
+fn again(syntax: Syntax) -> String {
+    format!("again.{}", syntax.name())
 }
 
 /// Lines that give a shell back what it had before; `None`: `wirelab env` has given it nothing.

@@ -18,6 +18,7 @@ use super::Arguments;
 use super::capture::{Capture, Position};
 use super::pipe::Pipe;
 use crate::failure::{Code, Failure};
+use crate::folder::bound;
 use crate::output;
 
 /// How often the journal is looked at, in wall-clock time.
@@ -32,7 +33,9 @@ pub(super) fn is_first() -> bool {
 
 /// Starts the second process and waits for it.
 pub(super) fn wait(arguments: &Arguments) -> Result<Code, Failure> {
-    let mut second = Command::new(std::env::current_exe()?)
+    let mut second = Command::new(std::env::current_exe()?);
+    bound::hand_on(&mut second);
+    let mut second = second
         .arg("tcpdump")
         .arg(&arguments.host)
         .args(&arguments.options)

@@ -1,0 +1,134 @@
+//! What is said where nobody, or nobody in particular, is meant by a machine's name, and where the
+//! machine is off.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use wirelab_model::{Instance, InstanceId, InstanceState};
+use wirelab_session::Session;
+use wirelab_simulator::host::{Attachment, Host};
+
+use super::names;
+use crate::failure::Failure;
+
+/// The error for a machine that does not exist, with those that do.
+pub(crate) fn host(session: &Session, host: &str) -> Failure {
+    let id = instance_with(session, host);
+    let id = id.as_ref().map_or(host, InstanceId::as_str);
+    if let Some(failure) = not_running(session, id) {
+        return failure;
+    }
+    if session.run().world().host(id).is_some() {
+        return Failure::usage(format!(
+            "host `{host}` has no interface: its instance is not running"
+        ))
+        .hint("`wirelab call ec2:DescribeInstances` shows its state");
+    }
+    let namesakes = namesakes(session, host);
+    if namesakes.len() > 1 {
+        return Failure::usage(format!(
+            "{} instances have the Name tag `{host}`: {}",
+            namesakes.len(),
+            namesakes.join(", ")
+        ))
+        .hint("the id or an address says which");
+    }
+    let names = names(session);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Failure::usage(format!("there is no host `{host}`"))
+        .did_you_mean(host, &names)
+        .hint(match names.is_empty() {
+            true => "there is none yet: `aws ec2 run-instances` launches one".to_owned(),
+            false => format!("the hosts are: {}", names.join(", ")),
+        })
+}
+
+/// The error for an address that machines in several networks have.
+pub(crate) fn address(address: IpAddr, hosts: &[&str]) -> Failure {
+    let hosts = hosts.join(", ");
+    Failure::usage(format!(
+        "{address} is an address of each of {hosts}, in networks of their own"
+    ))
+    .hint("give the name of the one that is meant")
+}
+
+/// The instance of an interface with that address or id.
+fn instance_with(session: &Session, word: &str) -> Option<InstanceId> {
+    let address: Option<IpAddr> = word.parse().ok();
+    let mut interfaces = session
+        .run()
+        .world()
+        .resources()
+        .network_interfaces
+        .values();
+    let found = interfaces.find(|nic| {
+        let mut own = nic.private_ip_addresses.iter();
+        let has_it = own.any(|it| {
+            let public = it.association.as_ref().map(|it| IpAddr::V4(it.public_ip));
+            address == Some(IpAddr::V4(it.private_ip_address))
+                || (public.is_some() && address == public)
+        });
+        has_it || nic.network_interface_id.as_str() == word
+    });
+    found?.attachment.as_ref()?.instance_id.clone()
+}
+
+/// The instance of a machine in AWS.
+pub(crate) fn instance<'s>(session: &'s Session, host: &Host) -> Option<&'s Instance> {
+    let Attachment::Instance(id) = &host.spec().attachment else {
+        return None;
+    };
+    session
+        .run()
+        .world()
+        .resources()
+        .instances
+        .get(id)
+        .map(Arc::as_ref)
+}
+
+/// A state as the API says it.
+pub(crate) const fn word(state: InstanceState) -> &'static str {
+    match state {
+        InstanceState::Pending => "pending",
+        InstanceState::Running => "running",
+        InstanceState::Stopping => "stopping",
+        InstanceState::Stopped => "stopped",
+        InstanceState::ShuttingDown => "shutting-down",
+        InstanceState::Terminated => "terminated",
+    }
+}
+
+/// The error for a machine whose instance is off.
+pub(crate) fn not_running(session: &Session, host: &str) -> Option<Failure> {
+    let found = session.run().world().host(host)?;
+    let instance = instance(session, found)?;
+    let (id, state) = (&instance.instance_id, instance.state);
+    let hint = match state {
+        InstanceState::Stopped => {
+            format!("`aws ec2 start-instances --instance-ids {id}` starts it")
+        }
+        InstanceState::Terminated => {
+            "it does not come back; `wirelab id` lists what there is".to_owned()
+        }
+        _ => return None,
+    };
+    let called = match host == id.as_str() {
+        true => format!("`{id}`"),
+        false => format!("`{host}` ({id})"),
+    };
+    let why = format!("{called} is not running: the instance is {}", word(state));
+    Some(Failure::usage(why).hint(hint))
+}
+
+/// Instances that are there and have this `Name` tag: id, state, private address.
+fn namesakes(session: &Session, name: &str) -> Vec<String> {
+    let instances = session.run().world().resources().instances.values();
+    let there = instances.filter(|it| it.state != InstanceState::Terminated);
+    let tagged = there.filter(|it| {
+        let mut tags = it.tags.iter();
+        tags.any(|tag| tag.key == "Name" && tag.value == name)
+    });
+    let shown = tagged.map(|it| format!("{} ({})", it.instance_id, word(it.state)));
+    shown.collect()
+}

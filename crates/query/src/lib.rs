@@ -157,6 +157,24 @@ pub mod blocking {
         })?
     }
 
+    /// The same without the files that are damaged: [`LogFiles::sound_from_sources`].
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime.
+    pub fn open_sound_sources(
+        sources: &[LogSource],
+        format: Option<&LogFormat>,
+    ) -> Result<LogFiles, FilesError> {
+        let opened = run(LogFiles::sound_from_sources(sources, format));
+        opened.map_err(|error| FilesError::Unreadable {
+            file: "logs".to_owned(),
+            reason: error.to_string(),
+        })?
+    }
+
     /// Writes the records into one file of the compact layout, in which queries are faster:
     /// [`LogFiles::compact`]. How many they are.
     ///

@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 use wirelab_flowlog::LogFormat;
 use wirelab_model::UnixTime;
+use wirelab_query::athena::{AthenaCatalog, AthenaOptions, Buckets, FLOW_LOGS};
 use wirelab_query::{
     FilesError, LogGroup, LogSource, QueryError, QueryOptions, QueryResult, blocking,
 };
@@ -258,10 +259,139 @@ fn what_cannot_be_read_is_named() {
     let cut = cut.expect_err("cut");
     assert!(matches!(cut, QueryError::Unreadable(_)), "{cut:?}");
     let cut = cut.to_string();
-    assert!(
-        cut.starts_with("bad.log.gz: the gzip data is damaged"),
-        "{cut}"
+    assert!(cut.starts_with("bad.log.gz: the file is cut off"), "{cut}");
+}
+
+#[test]
+fn what_is_damaged_is_left_out_and_counted_if_somebody_wants_that() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path();
+    let put = |name: &str, bytes: &[u8]| fs::write(path.join(name), bytes).expect("writes");
+    let halves = [&lines()[..100], &lines()[100..]];
+    write(path, "good.log.gz", None, halves[0]);
+    write(path, "cut.log.gz", None, halves[1]);
+    let whole = fs::read(path.join("cut.log.gz")).expect("reads");
+    let good = blocking::open_files(&path.join("good.log.gz"), None).expect("flow logs");
+    let expected = blocking::insights_over_files("stats count(*) as n", &good, &options());
+    blocking::compact(&good, &path.join("cut.parquet")).expect("writes");
+    let rows = fs::read(path.join("cut.parquet")).expect("reads");
+    put("cut.log.gz", &whole[..whole.len() / 2]);
+    put("no.log.gz", b"not gzip");
+    put("cut.parquet", &rows[..rows.len() - 9]);
+    let error = blocking::open_files(path, None).expect_err("damaged");
+    assert!(matches!(error, FilesError::Damaged { .. }), "{error}");
+    let sources = [LogSource::Path(path.to_owned())];
+    let logs = blocking::open_sound_sources(&sources, None).expect("one is sound");
+    let result = blocking::insights_over_files("stats count(*) as n", &logs, &options());
+    let (result, expected) = (result.expect("an answer"), expected.expect("an answer"));
+    assert_eq!(result.to_csv(), expected.to_csv());
+    let notes = logs.notes().join("\n");
+    let said = "skipped 3 files that are damaged: cut.parquet (the Parquet file is damaged or cut \
+                off: its end is not that of one), no.log.gz (not gzip, and no flow log), \
+                cut.log.gz (the file is cut off: its gzip data ends early)";
+    assert_eq!(notes, said);
+}
+
+/// Records of three formats: the default one, another order of it, and one with fields of its own
+/// and without times.
+fn formats() -> [(String, Vec<String>); 3] {
+    let lines = lines();
+    let own = "vpc-id action srcaddr future-field bytes".to_owned();
+    let lacking = (0..20).map(|n| format!("vpc-{n} REJECT 10.9.0.{n} {n} {}", n * 10));
+    let custom = LogFormat::parse(CUSTOM).expect("a format").header();
+    [
+        (LogFormat::default().header(), lines[..60].to_vec()),
+        (custom, reordered(&lines[60..90])),
+        (own, lacking.collect()),
+    ]
+}
+
+const OF_FORMATS: [&str; 8] = [
+    "stats count(*), sum(bytes) by srcAddr, dstAddr, action",
+    "stats count(*) by ispresent(vpcId), ispresent(futureField), ispresent(logStatus)",
+    "filter ispresent(dstPort) | stats count(*), sum(dstPort), min(packets) by interfaceId",
+    "filter action = \"REJECT\" | stats count(*), max(bytes) by futureField",
+    "fields @timestamp, @message | sort @timestamp, @message",
+    "stats count(*) by @logStream, logStatus",
+    "filter @message like /REJECT/ | stats count(*) by vpcId",
+    "stats count(*) by bin(1h)",
+];
+
+#[test]
+fn a_header_in_the_middle_of_joined_files_says_the_format_of_what_follows() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let apart = folder.path().join("apart");
+    let (mut text, mut packed) = (String::new(), Vec::new());
+    for (number, (header, lines)) in formats().iter().enumerate() {
+        let name = format!("{number}_20240305T0005Z_1.log.gz");
+        write(&apart, &name, Some(header), lines);
+        packed.extend(fs::read(apart.join(name)).expect("reads"));
+        text += &format!("{header}\r\n{}\n\n{header}\n", lines.join("\n"));
+    }
+    let joined = folder.path().join("all_20240305T0005Z_1.log");
+    let members = folder.path().join("all_20240305T0005Z_1.log.gz");
+    fs::write(&joined, &text).expect("writes");
+    fs::write(&members, packed).expect("writes");
+    for query in OF_FORMATS {
+        let expected = csv(query, &apart);
+        assert_eq!(csv(query, &joined), expected, "{query}");
+        assert_eq!(csv(query, &members), expected, "gzip members: {query}");
+    }
+    let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
+    let logs = blocking::open_files(&joined, None).expect("flow logs");
+    catalog.add_logs("default", FLOW_LOGS, logs, &mut buckets);
+    let sql = "SELECT action, count(vpc_id), count(future_field), sum(bytes) FROM flow_logs GROUP \
+               BY 1 ORDER BY 1";
+    let at = AthenaOptions::at(UnixTime::from_secs(START));
+    let answer = blocking::athena(
+        "SELECT count(*) FROM flow_logs",
+        &mut catalog,
+        &buckets,
+        &at,
     );
+    assert_eq!(answer.expect("an answer").to_file(), "\"_col0\"\n\"110\"\n");
+    let answer = blocking::athena(sql, &mut catalog, &buckets, &at).expect("an answer");
+    assert!(
+        answer.to_file().contains("\"REJECT\",\"20\",\"20\""),
+        "{}",
+        answer.to_file()
+    );
+    let twice = format!("{text}version version srcaddr\n");
+    fs::write(&joined, twice).expect("writes");
+    let logs = blocking::open_files(&joined, None).expect("its head is good");
+    let error = blocking::insights_over_files("stats count(*)", &logs, &options());
+    let error = error.expect_err("a name twice").to_string();
+    assert!(
+        error.contains("the field `version` appears twice"),
+        "{error}"
+    );
+}
+
+#[test]
+fn one_compact_file_and_parquet_of_several_formats_give_the_rows_of_the_text() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (text, rows) = (folder.path().join("text"), folder.path().join("rows"));
+    fs::create_dir(&rows).expect("a fresh folder");
+    for (number, (header, lines)) in formats().iter().enumerate() {
+        let name = format!("{number}_20240305T0005Z_1.log");
+        write(&text, &name, Some(header), lines);
+        let logs = blocking::open_files(&text.join(&name), None).expect("flow logs");
+        let row_file = rows.join(name.replace(".log", ".parquet"));
+        let written = blocking::compact(&logs, &row_file);
+        assert_eq!(written.ok(), Some(lines.len() as u64), "{name}");
+    }
+    let logs = blocking::open_files(&text, None).expect("flow logs");
+    let compact = folder.path().join("all.parquet");
+    assert_eq!(blocking::compact(&logs, &compact).ok(), Some(110));
+    let again = folder.path().join("again.parquet");
+    let logs = blocking::open_files(&compact, None).expect("flow logs");
+    assert_eq!(blocking::compact(&logs, &again).ok(), Some(110));
+    for query in OF_FORMATS {
+        let expected = csv(query, &text);
+        for place in [&compact, &rows, &again] {
+            assert_eq!(csv(query, place), expected, "{}: {query}", place.display());
+        }
+    }
 }
 
 /// What a query answers over a folder or file, as CSV.
@@ -628,6 +758,19 @@ fn lines_that_do_not_fit_their_format_are_counted_and_their_file_is_named() {
         "{one}"
     );
     assert!(one.ends_with("cut.log: what it lacks is empty"), "{one}");
+    let longer = ["2 1 eni-1 - - - - - - - 0 1 - NODATA more".to_owned()];
+    write(
+        folder.path(),
+        "long.log",
+        Some(&LogFormat::default().header()),
+        &longer,
+    );
+    let long = asked(&folder.path().join("long.log")).expect("a line to tell of");
+    assert!(
+        long.ends_with("long.log: what it has more is not read"),
+        "{long}"
+    );
+    fs::remove_file(folder.path().join("long.log")).expect("removes");
     lines[9] += " more";
     write(folder.path(), "cut.log", None, &lines);
     let two = asked(folder.path()).expect("a line to tell of");

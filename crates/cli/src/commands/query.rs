@@ -72,6 +72,9 @@ pub(crate) struct Arguments {
     /// format
     #[arg(long, value_name = "FORMAT", requires = "logs")]
     log_format: Option<String>,
+    /// Leave out files that are damaged or cut off, and say how many they are, instead of giving up
+    #[arg(long, requires = "logs")]
+    skip_damaged: bool,
     /// Write the records into one Parquet file, sorted by time and in small types: queries over it
     /// are faster, and give the same rows
     #[arg(long, value_name = "FILE", requires = "logs", value_hint = ValueHint::FilePath)]

@@ -285,11 +285,14 @@ impl From<DataFusionError> for Fault {
             );
         }
         if let Some(reason) = damage(&error) {
-            return Self::bare("HIVE_CURSOR_ERROR", reason);
+            return Self::bare(DAMAGED, reason);
         }
         Self::bare(INTERNAL, text)
     }
 }
+
+/// A file that cannot be read to its end.
+pub(super) const DAMAGED: &str = "HIVE_CURSOR_ERROR";
 
 /// Java's regexes have what takes time without bound; these do not.
 const LOOK_AROUND: &str = "regexes take time linear in the text here, which look-around cannot: \

@@ -67,7 +67,7 @@ impl FlowLogs {
     /// The records that have arrived by then (milliseconds since the epoch), as files.
     fn files(&self, now: i64) -> Checked<LogFiles> {
         let group = match &self.0 {
-            Source::Files(files) => return Ok(files.clone()),
+            Source::Files(files) => return Ok(files.newest()),
             Source::Group(group) => group,
         };
         let now = u64::try_from(now).unwrap_or(0);
@@ -146,6 +146,31 @@ impl AthenaCatalog {
         database.tables.insert(name, table);
         buckets.logs.insert(key, logs);
     }
+}
+
+/// Looks again at the files over which a statement has failed, by damage or not; whether it may go
+/// well now, over tables with the columns that they have now.
+pub(super) async fn look_again(
+    catalog: &mut AthenaCatalog,
+    buckets: &Buckets,
+    is_damage: bool,
+) -> Checked<bool> {
+    let mut changed = false;
+    for (key, logs) in &buckets.logs {
+        let Source::Files(files) = &logs.0 else {
+            continue;
+        };
+        let again = files.look_again(is_damage, files.untimed_records()).await;
+        let again = again.map_err(|error| Fault::bare(super::error::DAMAGED, error.to_string()))?;
+        changed |= again;
+        let (database, name) = key.split_once('.').unwrap_or_default();
+        let tables = catalog.databases.get_mut(database).map(|it| &mut it.tables);
+        let table = tables.and_then(|tables| tables.get_mut(name));
+        if let Some(table) = table.filter(|table| again && table.format == TableFormat::Logs) {
+            table.columns = logs.columns()?;
+        }
+    }
+    Ok(changed)
 }
 
 /// The table of a location of `add_logs`, as it is at a moment.

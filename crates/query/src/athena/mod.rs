@@ -153,7 +153,15 @@ pub async fn athena(
     buckets: &Buckets,
     options: &AthenaOptions,
 ) -> Result<AthenaResult, AthenaError> {
-    let ran = run::run(sql, catalog, buckets, options).await;
+    let mut ran = run::run(sql, catalog, buckets, options).await;
+    if let Err(fault) = &ran {
+        let is_damage = fault.code == error::DAMAGED;
+        match logs::look_again(catalog, buckets, is_damage).await {
+            Ok(true) => ran = run::run(sql, catalog, buckets, options).await,
+            Ok(false) => {}
+            Err(fault) => ran = Err(fault),
+        }
+    }
     ran.map_err(|fault| fault.into_error(sql))
 }
 

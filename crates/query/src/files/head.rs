@@ -17,15 +17,15 @@ use datafusion::parquet::file::metadata::{
 };
 use flate2::read::MultiGzDecoder;
 use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt};
-use wirelab_flowlog::s3::time_in_name;
 use wirelab_flowlog::{Field, FieldType, LogColumn, LogFormat, Record, parse_line};
 
 use super::find::claims_to_be_log;
 use super::skipped::Skipped;
 use super::table::column;
-use super::{Content, FilesError, LogFile, unreadable};
-use crate::scan::{KEY, Moment, Place, Stored, StoredFiles, TextLayout, fits};
+use super::{FilesError, STORED_FORMAT, STORED_TIME, damaged, unreadable};
+use crate::scan::{Header, KEY, Stored, delimiter, fits};
 
 /// Bytes of a text file that are read to find its first lines.
 const HEAD: u64 = 16 << 10;
@@ -40,21 +40,38 @@ const AT_ONCE: usize = 16;
 const KNOWN_ENOUGH: usize = 4;
 
 /// What one file holds.
-struct Head {
-    object: ObjectMeta,
-    columns: Vec<LogColumn>,
-    text: Option<Text>,
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) object: ObjectMeta,
+    pub(super) columns: Vec<LogColumn>,
+    pub(super) text: Option<Text>,
     /// Of Parquet of the compact layout, what its codes mean.
-    stored: Option<Stored>,
+    pub(super) stored: Option<Stored>,
+    /// The same, the formats of its records; none: its columns are the only one.
+    pub(super) formats: Vec<Vec<LogColumn>>,
+    /// The same, whether it has columns of the compact layout alone.
+    pub(super) beside: bool,
 }
 
 /// How a text file holds its records.
-struct Text {
+#[derive(Clone, Debug)]
+pub(super) struct Text {
     /// Its header line, if it has one.
-    header: Option<Vec<u8>>,
-    packed: bool,
+    pub(super) header: Option<Vec<u8>>,
+    pub(super) packed: bool,
     /// What stands between its values.
-    delimiter: u8,
+    pub(super) delimiter: u8,
+    /// Header lines of other formats behind it, as far as they are known.
+    pub(super) changes: Vec<Header>,
+}
+
+impl Head {
+    /// The columns of all its records.
+    pub(super) fn all_columns(&self) -> impl Iterator<Item = &LogColumn> {
+        let changes = self.text.iter().flat_map(|text| &text.changes);
+        let behind = changes.flat_map(|header| &header.columns);
+        self.columns.iter().chain(behind)
+    }
 }
 
 /// What a look at a file finds.
@@ -65,18 +82,31 @@ enum Look {
     Empty(ObjectMeta),
     /// The store does not give it.
     Denied(ObjectMeta, &'static str),
+    /// A flow log that cannot be read, and why.
+    Damaged(Path, String),
 }
 
-/// The logs among some files, and the columns of all, those of the first file first. What is no log
-/// is put into `skipped`, or is an error if `named` says that somebody has asked for that file.
-pub(super) async fn files(
+/// The logs among some files. What is no log is put into `skipped`, or is an error if `named` says
+/// that somebody has asked for that file; what is damaged is an error unless `spares` says that it
+/// is put there too.
+pub(super) async fn heads(
     store: &Arc<dyn ObjectStore>,
     objects: Vec<ObjectMeta>,
     format: Option<&LogFormat>,
     named: impl Fn(&ObjectMeta) -> bool,
-    skipped: &mut Skipped,
-) -> Result<(Vec<LogColumn>, Vec<LogFile>, StoredFiles), FilesError> {
-    let looks = futures::stream::iter(objects).map(|object| look(store.clone(), object, format));
+    (spares, skipped): (bool, &mut Skipped),
+) -> Result<Vec<Head>, FilesError> {
+    let looks = futures::stream::iter(objects).map(|object| async {
+        let key = object.location.clone();
+        match look(store.clone(), object, format).await {
+            Err(FilesError::Damaged { reason, .. } | FilesError::Unreadable { reason, .. })
+                if spares =>
+            {
+                Ok(Look::Damaged(key, reason))
+            }
+            other => other,
+        }
+    });
     let looks: Vec<Look> = looks.buffered(AT_ONCE).try_collect().await?;
     let mut heads = Vec::new();
     for look in looks {
@@ -94,68 +124,10 @@ pub(super) async fn files(
             Look::Foreign(object, _) => skipped.foreign(object.location.as_ref()),
             Look::Empty(object) => skipped.empty(&object.location),
             Look::Denied(object, why) => skipped.denied(&object.location, why),
+            Look::Damaged(key, reason) => skipped.damaged(&key, &reason),
         }
     }
-    let mut columns: Vec<LogColumn> = Vec::new();
-    for column in heads.iter().flat_map(|head| &head.columns) {
-        if !columns.contains(column) {
-            columns.push(column.clone());
-        }
-    }
-    let stored = heads.iter().filter_map(|head| head.stored.clone());
-    let stored = stored.map(|stored| (stored.mark.clone(), Arc::new(stored)));
-    let stored = stored.collect();
-    let files = heads.into_iter().map(|head| head.file(&columns)).collect();
-    Ok((columns, files, stored))
-}
-
-impl Head {
-    fn file(self, columns: &[LogColumn]) -> LogFile {
-        let name = self.object.location.filename().unwrap_or_default();
-        let key_time = time_in_name(name).map(|time| time.as_secs() as i64);
-        let changed = self.object.last_modified.timestamp();
-        let content = match &self.text {
-            None => Content::Parquet,
-            Some(text) => {
-                let mut layout = layout(columns, &self.columns);
-                layout.skip = usize::from(text.header.is_some());
-                layout.header = text.header.as_deref().map(Arc::from);
-                layout.packed = Some(text.packed);
-                layout.delimiter = Some(text.delimiter);
-                layout.moment.otherwise = key_time.unwrap_or(changed);
-                Content::Text(Arc::new(layout))
-            }
-        };
-        LogFile {
-            object: self.object,
-            content,
-            stored: self.stored.is_some(),
-            key_time,
-            time: key_time.unwrap_or(changed),
-        }
-    }
-}
-
-/// Where in a line of the columns `own` each of `columns` stands; without a header.
-pub(super) fn layout(columns: &[LogColumn], own: &[LogColumn]) -> TextLayout {
-    let position = |column: &LogColumn| {
-        let at = own.iter().position(|known| known == column);
-        at.map(|at| at as u32)
-    };
-    let place = |column| position(column).map_or(Place::Missing, Place::Value);
-    TextLayout {
-        places: columns.iter().map(place).collect(),
-        values: own.len(),
-        skip: 0,
-        header: None,
-        packed: None,
-        moment: Moment {
-            start: position(&LogColumn::Field(Field::Start)),
-            end: position(&LogColumn::Field(Field::End)),
-            otherwise: 0,
-        },
-        delimiter: None,
-    }
+    Ok(heads)
 }
 
 async fn look(
@@ -189,8 +161,11 @@ async fn look(
     let text = match text {
         Ok(text) => text,
         Err(error) if claims_to_be_log(&object.location) => {
-            let reason = format!("damaged gzip data: {error}");
-            return Err(unreadable(&object.location, reason));
+            let reason = match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => "the gzip data ends early",
+                _ => "the gzip data is damaged",
+            };
+            return Err(damaged(&object.location, reason));
         }
         Err(_) => return Ok(Look::Foreign(object, "damaged gzip data".to_owned())),
     };
@@ -199,7 +174,7 @@ async fn look(
     if whole && lines.is_empty() && text.iter().all(u8::is_ascii_whitespace) {
         return Ok(Look::Empty(object));
     }
-    let delimiter = delimiter(&lines);
+    let delimiter = delimiter(lines.first().copied().unwrap_or_default());
     match columns_of(&lines, delimiter, format) {
         Ok((columns, header)) => Ok(Look::Log(Head {
             object,
@@ -208,14 +183,17 @@ async fn look(
                 header,
                 packed,
                 delimiter,
+                changes: Vec::new(),
             }),
             stored: None,
+            formats: Vec::new(),
+            beside: false,
         })),
         Err(Not::Sound(reason)) => Err(unreadable(&object.location, reason)),
         Err(Not::Log(reason)) => {
             let wants_gzip = object.location.as_ref().ends_with(".gz") && !packed;
             if wants_gzip && claims_to_be_log(&object.location) {
-                return Err(unreadable(&object.location, "not gzip, and no flow log"));
+                return Err(damaged(&object.location, "not gzip, and no flow log"));
             }
             Ok(Look::Foreign(object, reason))
         }
@@ -226,14 +204,6 @@ async fn look(
 enum Not {
     Log(String),
     Sound(String),
-}
-
-/// What stands between the values of a line: a space, as AWS writes records. Who has had them in
-/// a spreadsheet or another program has tabs or commas there.
-fn delimiter(lines: &[&[u8]]) -> u8 {
-    let first = lines.first().copied().unwrap_or_default();
-    let stands = |byte: &u8| first.contains(byte);
-    [b' ', b'\t', b','].into_iter().find(stands).unwrap_or(b' ')
 }
 
 /// The columns of a text by its first lines, and its header line if it has one.
@@ -338,18 +308,28 @@ fn head_of(mut from: impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 async fn parquet(store: Arc<dyn ObjectStore>, object: ObjectMeta) -> Result<Look, FilesError> {
-    let damaged = |error: ParquetError| unreadable(&object.location, error);
     let metadata = parquet_metadata(&store, &object).await?;
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata());
-    let schema = schema.map_err(damaged)?;
+    let schema = schema.map_err(|_| damaged(&object.location, NO_FOOTER))?;
     let stored = Stored::of(&schema).map_err(|error| {
         let reason = format!("the metadata `{KEY}` is damaged: {error}");
         unreadable(&object.location, reason)
     })?;
+    let formats = super::compact::formats(&schema).map_err(|reason| {
+        unreadable(
+            &object.location,
+            format!("its formats are damaged: {reason}"),
+        )
+    })?;
     let mut columns: Vec<LogColumn> = Vec::new();
+    let mut beside = false;
     let mut misfit = None;
     for has in schema.fields() {
+        if [STORED_FORMAT, STORED_TIME].contains(&has.name().as_str()) {
+            beside = true;
+            continue;
+        }
         let found = LogColumn::of_name(has.name());
         let wanted = column(&found);
         let fits = fits(has.data_type(), wanted.data_type());
@@ -384,8 +364,13 @@ async fn parquet(store: Arc<dyn ObjectStore>, object: ObjectMeta) -> Result<Look
         columns,
         text: None,
         stored,
+        formats,
+        beside,
     }))
 }
+
+/// What is wrong with Parquet whose last bytes do not say what is in it.
+const NO_FOOTER: &str = "the Parquet file is damaged or cut off: its end is not that of one";
 
 fn spoken(data_type: &DataType) -> &'static str {
     match data_type {
@@ -412,13 +397,16 @@ async fn parquet_metadata(
             })?;
         let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
         match reader.try_parse_sized(&bytes, object.size) {
-            Ok(()) => return reader.finish().map_err(|e| unreadable(&object.location, e)),
+            Ok(()) => {
+                let metadata = reader.finish();
+                return metadata.map_err(|_| damaged(&object.location, NO_FOOTER));
+            }
             Err(ParquetError::NeedMoreData(needed))
                 if tail < needed as u64 && needed as u64 <= object.size =>
             {
                 tail = needed as u64;
             }
-            Err(error) => return Err(unreadable(&object.location, error)),
+            Err(_) => return Err(damaged(&object.location, NO_FOOTER)),
         }
     }
 }

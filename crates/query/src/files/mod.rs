@@ -21,7 +21,9 @@ mod direct;
 mod find;
 mod grouping;
 mod head;
+mod known;
 mod local;
+mod look_again;
 mod skipped;
 mod table;
 #[cfg(test)]
@@ -30,23 +32,29 @@ mod tests;
 use std::fmt;
 use std::io;
 use std::path::{Path as LocalPath, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
+use datafusion::common::{Result as Planned, ScalarValue};
+use datafusion::logical_expr::{Expr, ident, lit, when};
 use futures::FutureExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use wirelab_flowlog::{LogColumn, LogFormat};
+use wirelab_flowlog::{Field, LogColumn, LogFormat};
 
-use crate::scan::{Codes, Counted, CountingStore, Misfits, StoredFiles, TextLayout};
+use crate::scan::{Codes, Counted, CountingStore, Joined, Misfits};
 
+use known::{Content, Known, LogFile};
 use local::Found;
 use skipped::Skipped;
 
 pub(crate) use direct::Direct;
 pub(crate) use grouping::ByCode;
-pub(crate) use table::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
+pub(crate) use table::{
+    FILE, FILE_TIME, FORMAT, Kind, LINE, LogTable, MOMENT, OFFSET, STORED_FORMAT, STORED_TIME,
+    text_column,
+};
 
 /// Why flow logs cannot be read from files.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +75,14 @@ pub enum FilesError {
         /// What the store says.
         error: object_store::Error,
     },
+    /// A flow log that is damaged, such as a download that was cut off.
+    #[error("{file}: {reason}")]
+    Damaged {
+        /// Key of the file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No file, or one that holds no flow-log records.
     #[error("{file}: {reason}")]
     Unreadable {
@@ -79,27 +95,6 @@ pub enum FilesError {
 
 /// How much longer a gzip file of records is when unpacked: four times, as a rule.
 const UNPACKED: u64 = 16;
-
-/// How a file holds its records.
-#[derive(Clone, Debug)]
-enum Content {
-    /// Lines; which of a line's values are the table's columns.
-    Text(Arc<TextLayout>),
-    Parquet,
-}
-
-/// A file and what its head says.
-#[derive(Clone, Debug)]
-struct LogFile {
-    object: ObjectMeta,
-    content: Content,
-    /// Whether it is Parquet of the compact layout, with codes in it.
-    stored: bool,
-    /// The time in its name, in seconds: when the records in it ended.
-    key_time: Option<i64>,
-    /// The time of records that say none: that in the name, else that of the last change.
-    time: i64,
-}
 
 /// Where logs are read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,20 +115,20 @@ pub enum LogSource {
 pub struct LogFiles {
     name: String,
     store: Arc<CountingStore>,
-    files: Vec<LogFile>,
-    /// The columns of all files.
-    columns: Vec<LogColumn>,
-    /// Those among them that are fields.
-    format: LogFormat,
-    skipped: Skipped,
+    /// What was known when this was made.
+    known: Arc<Known>,
+    /// What is known now: a query may find more in the files.
+    newest: Arc<Mutex<Arc<Known>>>,
     /// Records without a time of their own that queries have met.
     untimed: Counted,
     /// Lines that do not fit the format of their file, which queries have met.
     misfits: Option<Misfits>,
+    /// Whether a query has met a header line that nobody knew of; `None`: there are no headers.
+    joined: Option<Joined>,
+    /// Whether files that are damaged are left out.
+    spares: bool,
     /// Codes of the texts in them.
     codes: Arc<Codes>,
-    /// Texts of the codes in those of the compact layout.
-    stored: Arc<StoredFiles>,
 }
 
 impl LogFiles {
@@ -157,7 +152,8 @@ impl LogFiles {
         } else {
             prefix.to_owned()
         };
-        Self::of_objects(store, name, objects, format, |_| named, Skipped::default()).await
+        let spares = (false, Skipped::default());
+        Self::of_objects(store, name, objects, format, |_| named, spares).await
     }
 
     /// The same for a folder or file of this machine.
@@ -179,6 +175,26 @@ impl LogFiles {
         sources: &[LogSource],
         format: Option<&LogFormat>,
     ) -> Result<Self, FilesError> {
+        Self::found(sources, format, false).await
+    }
+
+    /// The same without the files that are damaged, here or when a query comes upon it; notes tell
+    /// of them.
+    ///
+    /// # Errors
+    /// [`FilesError`].
+    pub async fn sound_from_sources(
+        sources: &[LogSource],
+        format: Option<&LogFormat>,
+    ) -> Result<Self, FilesError> {
+        Self::found(sources, format, true).await
+    }
+
+    async fn found(
+        sources: &[LogSource],
+        format: Option<&LogFormat>,
+        spares: bool,
+    ) -> Result<Self, FilesError> {
         let names = sources.iter().map(LogSource::name);
         let name = names.collect::<Vec<_>>().join(", ");
         let found = Found::at(sources).map_err(|(place, error)| FilesError::Unreadable {
@@ -192,7 +208,8 @@ impl LogFiles {
         let named = found.named;
         let is_named = |object: &ObjectMeta| named.contains(&object.location);
         let store = Arc::new(found.store);
-        Self::of_objects(store, name, objects, format, is_named, found.skipped).await
+        let spares = (spares, found.skipped);
+        Self::of_objects(store, name, objects, format, is_named, spares).await
     }
 
     async fn of_objects(
@@ -201,28 +218,27 @@ impl LogFiles {
         objects: Vec<ObjectMeta>,
         format: Option<&LogFormat>,
         named: impl Fn(&ObjectMeta) -> bool,
-        mut skipped: Skipped,
+        (spares, mut skipped): (bool, Skipped),
     ) -> Result<Self, FilesError> {
-        let found = head::files(&store, objects, format, named, &mut skipped).await?;
-        let (columns, files, stored) = found;
-        if files.is_empty() {
+        let heads = head::heads(&store, objects, format, named, (spares, &mut skipped)).await?;
+        if heads.is_empty() {
             let others = skipped.line();
             return Err(FilesError::NoFiles {
                 place: name,
                 others,
             });
         }
+        let known = Arc::new(Known::of(heads, skipped));
         Ok(Self {
             name,
             store: Arc::new(CountingStore::new(store)),
-            files,
-            format: known(&columns),
-            columns,
-            skipped,
+            newest: Arc::new(Mutex::new(known.clone())),
+            known,
             untimed: Counted::default(),
             misfits: Some(Misfits::default()),
+            joined: Some(Joined::default()),
+            spares,
             codes: Arc::default(),
-            stored: Arc::new(stored),
         })
     }
 
@@ -250,45 +266,50 @@ impl LogFiles {
         });
         let object = object.map_err(error)?;
         let fields = format.fields().iter().copied();
-        let columns: Vec<LogColumn> = fields.map(LogColumn::Field).collect();
-        let content = Content::Text(Arc::new(head::layout(&columns, &columns)));
-        let file = LogFile {
+        let mut known = Known {
+            columns: fields.map(LogColumn::Field).collect(),
+            format,
+            ..Known::default()
+        };
+        let columns = known.columns.clone();
+        let content = Content::Text(Arc::new(known.layout(&columns)));
+        known.files.push(LogFile {
             object,
             content,
             stored: false,
             key_time: None,
             time: 0,
-        };
+        });
+        let known = Arc::new(known);
         Ok(Self {
             name: name.to_owned(),
             store: Arc::new(CountingStore::new(store)),
-            files: vec![file],
-            columns,
-            format,
-            skipped: Skipped::default(),
+            newest: Arc::new(Mutex::new(known.clone())),
+            known,
             untimed: Counted::default(),
             misfits: None,
+            joined: None,
+            spares: false,
             codes: Arc::default(),
-            stored: Arc::default(),
         })
     }
 
     /// How many files.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.known.files.len()
     }
 
     /// Never: [`FilesError::NoFiles`] instead.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.known.files.is_empty()
     }
 
     /// Bytes of the files as they lie in the store.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.object.size).sum()
+        self.known.files.iter().map(|file| file.object.size).sum()
     }
 
     /// Bytes of the files that queries have read since they were opened: how far a query is, for
@@ -307,8 +328,9 @@ impl LogFiles {
     /// columns are no fields known here.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = self.skipped.line().into_iter().collect();
-        let others = self.columns.iter().filter(|it| it.field().is_none());
+        let known = self.newest().known;
+        let mut notes: Vec<String> = known.skipped.line().into_iter().collect();
+        let others = known.columns.iter().filter(|it| it.field().is_none());
         let others: Vec<String> = others.map(|it| format!("`{it}`")).collect();
         if !others.is_empty() {
             let (fields, are) = match others.len() {
@@ -340,7 +362,7 @@ impl LogFiles {
     /// The fields of the records that are known here: those of all files.
     #[must_use]
     pub fn format(&self) -> &LogFormat {
-        &self.format
+        &self.known.format
     }
 
     /// Folder, file or prefix they were found in.
@@ -356,10 +378,10 @@ impl LogFiles {
 
     /// The most bytes that one of the files may unpack to, as a rule.
     pub(crate) fn longest(&self) -> u64 {
-        let lengths = self.files.iter().map(|file| {
+        let lengths = self.known.files.iter().map(|file| {
             let is_packed = match &file.content {
                 Content::Text(layout) => layout.packed.unwrap_or(false),
-                Content::Parquet => false,
+                Content::Parquet(_) => false,
             };
             file.object.size * if is_packed { UNPACKED } else { 1 }
         });
@@ -373,26 +395,64 @@ impl LogFiles {
 
     /// Whether all files are of the compact layout.
     pub(crate) fn are_stored(&self) -> bool {
-        self.files.iter().all(|file| file.stored)
+        self.known.files.iter().all(|file| file.stored)
     }
 
     pub(crate) fn columns(&self) -> &[LogColumn] {
-        &self.columns
+        &self.known.columns
+    }
+
+    /// The formats of rows of Parquet with their numbers.
+    pub(crate) fn row_formats(&self) -> impl Iterator<Item = (i64, &[LogColumn])> {
+        let known = &self.known;
+        let numbers = known.of_rows.iter();
+        numbers.map(|number| (*number as i64, known.formats[*number].as_slice()))
+    }
+
+    /// The number of the format of a row of Parquet.
+    pub(crate) fn row_format(&self) -> Planned<Expr> {
+        let first = ident(FORMAT);
+        match self.known.beside {
+            true => Ok(first + or_else(ident(STORED_FORMAT), lit(0_i64))?),
+            false => Ok(first),
+        }
+    }
+
+    /// The second of rows of Parquet that say none.
+    pub(crate) fn row_time(&self) -> Planned<Expr> {
+        match self.known.beside {
+            true => or_else(ident(STORED_TIME), ident(FILE_TIME)),
+            false => Ok(ident(FILE_TIME)),
+        }
+    }
+
+    /// A column of numbers of a field; of none if the files have none.
+    pub(crate) fn number(&self, field: Field) -> Expr {
+        match self.columns().contains(&LogColumn::Field(field)) {
+            true => ident(field.column_name()),
+            false => lit(ScalarValue::Int64(None)),
+        }
+    }
+
+    /// The fewest values that a record has.
+    pub(crate) fn values_min(&self) -> usize {
+        let formats = self.known.formats.iter().map(Vec::len);
+        formats.min().unwrap_or(1).max(1)
     }
 
     /// Whether there are text files, and whether there are Parquet files.
     pub(crate) fn kinds(&self) -> (bool, bool) {
-        let parquet = |file: &LogFile| matches!(file.content, Content::Parquet);
+        let parquet = |file: &LogFile| matches!(file.content, Content::Parquet(_));
         (
-            !self.files.iter().all(parquet),
-            self.files.iter().any(parquet),
+            !self.known.files.iter().all(parquet),
+            self.known.files.iter().any(parquet),
         )
     }
 }
 
 impl fmt::Debug for LogFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, format, .. } = self;
+        let (name, format) = (&self.name, self.format());
         write!(f, "{} files in {name}, {format}", self.len())
     }
 }
@@ -406,11 +466,14 @@ impl LogSource {
     }
 }
 
-/// The fields among the columns.
-fn known(columns: &[LogColumn]) -> LogFormat {
-    let fields = columns.iter().filter_map(LogColumn::field);
-    let names: Vec<&str> = fields.map(|field| field.name()).collect();
-    LogFormat::from_header(&names.join(" ")).unwrap_or_default()
+/// The first value, the second where that is NULL.
+pub(crate) fn or_else(first: Expr, second: Expr) -> Planned<Expr> {
+    when(first.clone().is_not_null(), first).otherwise(second)
+}
+
+fn damaged(file: &Path, reason: &str) -> FilesError {
+    let (file, reason) = (file.to_string(), reason.to_owned());
+    FilesError::Damaged { file, reason }
 }
 
 fn unreadable(file: &Path, reason: impl fmt::Display) -> FilesError {

@@ -14,6 +14,7 @@ pub(crate) struct Skipped {
     foreign: Names,
     empty: Names,
     unreadable: Names,
+    damaged: Names,
 }
 
 /// How many, and the first of them.
@@ -44,6 +45,11 @@ impl Skipped {
         self.unreadable.add(&format!("{key} ({why})"));
     }
 
+    /// A file that is damaged, where those are left out.
+    pub(super) fn damaged(&mut self, key: &Path, reason: &str) {
+        self.damaged.add(&format!("{key} ({reason})"));
+    }
+
     /// All of it in a line, such as `skipped 2 files that are no flow logs: README, notes.txt`.
     pub(super) fn line(&self) -> Option<String> {
         let kinds = [
@@ -58,6 +64,7 @@ impl Skipped {
                 "that cannot be read",
                 "that cannot be read",
             ),
+            (&self.damaged, "that is damaged", "that are damaged"),
         ];
         let some = kinds.into_iter().filter(|(names, ..)| names.count > 0);
         let parts = some.map(|(names, one, many)| match names.count {

@@ -19,7 +19,8 @@ use datafusion::physical_plan::union::UnionExec;
 use object_store::ObjectStore;
 use wirelab_flowlog::{Field, FieldType, LogColumn};
 
-use super::{Content, LogFile, LogFiles};
+use super::LogFiles;
+use super::known::{Content, LogFile};
 use crate::insights::parse_number;
 use crate::scan::{
     ByName, CODED, Codes, Counted, CountingStore, Origin, TextLayout, TextOptions, TextSource,
@@ -34,6 +35,15 @@ pub(crate) const FILE: &str = "@@file";
 
 /// The column of the time of records that say none; only of Parquet files.
 pub(crate) const FILE_TIME: &str = "@@file-time";
+
+/// The column of the number of a record's format; of Parquet files, of the first of the file's.
+pub(crate) const FORMAT: &str = "@@format";
+
+/// The column of the number of a record's format in a file of the compact layout with several.
+pub(crate) const STORED_FORMAT: &str = "wirelab_format";
+
+/// The column of the second of records that say none in a file of the compact layout.
+pub(crate) const STORED_TIME: &str = "wirelab_time";
 
 /// The column of a record's second; only of text files.
 pub(crate) const MOMENT: &str = "@@moment";
@@ -55,9 +65,10 @@ pub(crate) enum Kind {
     /// All files, with the columns that Athena's documentation gives the fields, then [`PATH`].
     Athena,
     /// Text files: the columns of `Athena`, then the same fields as the text they are (their
-    /// names in `text_column`), then [`LINE`], [`OFFSET`], [`MOMENT`] and [`FILE`].
+    /// names in `text_column`), then [`LINE`], [`OFFSET`], [`MOMENT`], [`FORMAT`] and [`FILE`].
     Lines,
-    /// Parquet files: the columns of `Athena`, then [`FILE`], [`FILE_TIME`] and [`OFFSET`].
+    /// Parquet files: the columns of `Athena`, then [`STORED_FORMAT`], [`STORED_TIME`], [`FILE`],
+    /// [`FILE_TIME`], [`FORMAT`] and [`OFFSET`].
     Rows,
 }
 
@@ -243,7 +254,7 @@ impl LogTable {
             }
             Kind::Athena => Vec::new(),
             Kind::Lines => vec![number(FILE)],
-            Kind::Rows => vec![number(FILE), number(FILE_TIME)],
+            Kind::Rows => vec![number(FILE), number(FILE_TIME), number(FORMAT)],
         }
     }
 
@@ -258,7 +269,7 @@ impl LogTable {
                     .map(|column| text(text_column(column))),
             );
             columns.push(text(LINE.to_owned()));
-            columns.extend([number(OFFSET), number(MOMENT)]);
+            columns.extend([number(OFFSET), number(MOMENT), number(FORMAT)]);
             columns.extend(self.numbered().map(|(_, column)| {
                 let name = format!("{NUMBER}{}", column.column_name());
                 Arc::new(ArrowField::new(name, DataType::Float64, true))
@@ -283,9 +294,10 @@ impl LogTable {
         options.skips_blank = true;
         options.window = self.window.clone();
         options.misfits = self.logs.misfits.clone();
+        options.joined = self.logs.joined.clone();
         if self.kind == Kind::Lines {
             options.origins.extend((0..width).map(Origin::Value));
-            let beside = [Origin::Line, Origin::Offset, Origin::Moment];
+            let beside = [Origin::Line, Origin::Offset, Origin::Moment, Origin::Format];
             options.origins.extend(beside);
             let numbers = self.numbered().map(|(at, _)| Origin::Number(at));
             options.origins.extend(numbers);
@@ -303,6 +315,11 @@ impl LogTable {
     fn parquet_schema(&self) -> TableSchema {
         let mut columns = self.columns();
         columns.extend(self.coded());
+        if self.kind == Kind::Rows && self.logs.known.beside {
+            let stored = [STORED_FORMAT, STORED_TIME];
+            let stored = stored.map(|name| ArrowField::new(name, DataType::Int64, true));
+            columns.extend(stored.map(Arc::new));
+        }
         let schema = Arc::new(Schema::new(columns));
         let builder = TableSchema::builder(schema).with_table_partition_cols(self.partition());
         if self.kind == Kind::Athena {
@@ -313,7 +330,7 @@ impl LogTable {
     }
 
     fn files(&self, wanted: impl Fn(&Content) -> bool) -> Vec<PartitionedFile> {
-        let numbered = self.logs.files.iter().enumerate();
+        let numbered = self.logs.known.files.iter().enumerate();
         let files = numbered.filter(|(_, file)| wanted(&file.content) && self.is_of_range(file));
         files
             .map(|(number, file)| {
@@ -322,7 +339,11 @@ impl LogTable {
                     Content::Text(layout) => {
                         entry.with_extension::<TextLayout>(layout.as_ref().clone())
                     }
-                    Content::Parquet => entry,
+                    Content::Parquet(_) => entry,
+                };
+                let format = match &file.content {
+                    Content::Text(layout) => layout.format,
+                    Content::Parquet(first) => *first,
                 };
                 let number = ScalarValue::from(number as i64);
                 entry.with_partition_values(match self.kind {
@@ -332,7 +353,13 @@ impl LogTable {
                     }
                     Kind::Athena => vec![],
                     Kind::Lines => vec![number],
-                    Kind::Rows => vec![number, ScalarValue::from(file.time)],
+                    Kind::Rows => {
+                        vec![
+                            number,
+                            ScalarValue::from(file.time),
+                            ScalarValue::from(format),
+                        ]
+                    }
                 })
             })
             .collect()
@@ -371,7 +398,7 @@ impl TableProvider for LogTable {
             if !files.is_empty() {
                 let store = (&self.url, self.store.clone() as Arc<dyn ObjectStore>);
                 let asked = (projection, limit);
-                let columns = ByName::Fitting(self.codes().clone(), self.logs.stored.clone());
+                let columns = ByName::Fitting(self.codes().clone(), self.logs.known.stored.clone());
                 scans.push(scan_files(session, store, source, files, columns, asked)?);
             }
             Ok(())

@@ -27,7 +27,7 @@ use wirelab_flowlog::{Field, LogColumn};
 use super::QueryOptions;
 use super::plan::Slot;
 use super::source::{POSITION, SYSTEM_FIELDS};
-use crate::files::{FILE, FILE_TIME, Kind, LINE, LogTable, MOMENT, OFFSET, text_column};
+use crate::files::{FILE, Kind, LINE, LogTable, MOMENT, OFFSET, or_else, text_column};
 use crate::scan::{Counted, MOMENT_MAX, as_record, counted, moment_of};
 use crate::{ColumnKind, LogFiles};
 
@@ -130,7 +130,7 @@ impl Records<'_> {
             .into_iter()
             .map(Expr::from)
             .collect();
-        with_moment.push(self.moment(table.untimed()).alias(MOMENT));
+        with_moment.push(self.moment(table.untimed())?.alias(MOMENT));
         let within = ident(MOMENT).between(lit(start), lit(end));
         let builder = builder.project(with_moment)?.filter(within)?;
         let (counting, counted) = counted(builder.build()?);
@@ -150,18 +150,10 @@ impl Records<'_> {
         self.logs.columns().contains(&LogColumn::Field(field))
     }
 
-    /// A column of numbers; of none if the files have none.
-    fn number(&self, field: Field) -> Expr {
-        match self.has(field) {
-            true => ident(field.column_name()),
-            false => lit(ScalarValue::Int64(None)),
-        }
-    }
-
     /// The second of a row of Parquet.
-    fn moment(&self, untimed: Counted) -> Expr {
-        let (start, end) = (self.number(Field::Start), self.number(Field::End));
-        moment_of(start, end, ident(FILE_TIME), untimed)
+    fn moment(&self, untimed: Counted) -> Result<Expr> {
+        let (start, end) = (self.logs.number(Field::Start), self.logs.number(Field::End));
+        Ok(moment_of(start, end, self.logs.row_time()?, untimed))
     }
 
     /// A condition of every row whose moment is in the range, by which the reader of Parquet leaves
@@ -190,10 +182,12 @@ impl Records<'_> {
             "@logStream" => {
                 // A transit gateway's flow log has a stream for each attachment.
                 let of = [Field::InterfaceId, Field::TgwAttachmentId];
-                let interface = match of.into_iter().find(|field| self.has(*field)) {
-                    Some(field) => self.text(&LogColumn::Field(field))?,
-                    None => lit("unknown"),
-                };
+                let of = of.into_iter().filter(|field| self.has(*field));
+                let of = of.map(|field| self.text(&LogColumn::Field(field)));
+                let of = of.collect::<Result<Vec<_>>>()?;
+                let mut of = of.into_iter().rev();
+                let first = of.try_fold(lit("unknown"), |rest, it| or_else(it, rest));
+                let interface = first?;
                 cast(concat(vec![interface, lit("-all")]), DataType::Utf8)
             }
             "@log" => lit(format!("files:{}", self.logs.name())),
@@ -213,21 +207,44 @@ impl Records<'_> {
         when(plain, end()).otherwise(ident(MOMENT))
     }
 
-    /// A field as it stands in a line.
+    /// A field as it stands in a line; NULL where the record's format has no such field.
     fn text(&self, column: &LogColumn) -> Result<Expr> {
-        match self.kind {
-            Kind::Lines => Ok(ident(text_column(column))),
-            _ => Ok(as_record(ident(column.column_name()))),
+        if self.kind == Kind::Lines {
+            return Ok(ident(text_column(column)));
         }
+        let has = |(_, columns): &(i64, &[LogColumn])| columns.contains(column);
+        let (with, without): (Vec<_>, Vec<_>) = self.logs.row_formats().partition(has);
+        let text = as_record(ident(column.column_name()));
+        if without.is_empty() {
+            return Ok(text);
+        }
+        if with.is_empty() {
+            return Ok(lit(ScalarValue::Utf8(None)));
+        }
+        let with = with.into_iter().map(|(number, _)| lit(number)).collect();
+        when(self.logs.row_format()?.in_list(with, false), text).end()
     }
 
     fn message(&self) -> Result<Expr> {
         if self.kind == Kind::Lines {
             return Ok(ident(LINE));
         }
-        let fields = self.logs.columns().iter().map(|column| self.text(column));
-        let fields = fields.collect::<Result<Vec<_>>>()?;
-        Ok(cast(concat_ws(lit(" "), fields), DataType::Utf8))
+        let line = |columns: &[LogColumn]| {
+            let fields = columns.iter().map(LogColumn::column_name);
+            let fields = fields.map(|name| as_record(ident(name))).collect();
+            cast(concat_ws(lit(" "), fields), DataType::Utf8)
+        };
+        let mut formats = self.logs.row_formats();
+        let (number, columns) = formats.next().unwrap_or_default();
+        let mut rest = formats.peekable();
+        if rest.peek().is_none() {
+            return Ok(line(columns));
+        }
+        let mut lines = when(self.logs.row_format()?.eq(lit(number)), line(columns));
+        for (number, columns) in rest {
+            lines.when(self.logs.row_format()?.eq(lit(number)), line(columns));
+        }
+        lines.end()
     }
 
     /// The event's place in the default order.
@@ -238,7 +255,7 @@ impl Records<'_> {
         let free = 62_u32.saturating_sub(bits(end.abs_diff(start)) + files);
         // Lines begin at least so far from each other; rows of Parquet are numbered one by one.
         let apart = match self.logs.kinds() {
-            (true, false) => (2 * self.logs.columns().len() as u64).ilog2(),
+            (true, false) => (2 * self.logs.values_min() as u64).ilog2(),
             _ => 0,
         };
         // Neighbours in a large file share a place if range and files leave too few bits.

@@ -85,7 +85,19 @@ pub(super) async fn run_over_files(
     logs: &LogFiles,
     options: &QueryOptions,
 ) -> Ran<QueryResult> {
-    answer_from(query, &LogGroups::default(), Some(logs), options).await
+    let groups = LogGroups::default();
+    let untimed = logs.untimed_records();
+    let first = answer_from(query, &groups, Some(&logs.newest()), options).await;
+    let error = match first {
+        Err(error) => error,
+        answer => return answer,
+    };
+    let is_damage = matches!(error, QueryError::Unreadable(_));
+    match logs.look_again(is_damage, untimed).await {
+        Ok(true) => answer_from(query, &groups, Some(&logs.newest()), options).await,
+        Ok(false) => Err(error),
+        Err(error) => Err(QueryError::Unreadable(error.to_string())),
+    }
 }
 
 async fn answer_from(

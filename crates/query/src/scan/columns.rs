@@ -12,8 +12,10 @@ use datafusion::arrow::datatypes::{
     TimeUnit, TimestampMillisecondType, UInt32Type,
 };
 use datafusion::common::{Result, not_impl_err};
+use wirelab_flowlog::{ColumnsError, LogColumn};
 
 use super::codes::{Codes, NULL};
+use super::headers::columns;
 use super::moment::{Moment, second};
 use super::separators::{Line, Separators};
 
@@ -28,9 +30,14 @@ pub(crate) enum Place {
     Offset,
     /// Not a value: the second of the record.
     Moment,
+    /// Not a value: the number of the line's format.
+    Format,
     /// Nowhere: the file has no such column.
     Missing,
 }
+
+/// The first byte of a byte order mark.
+const BYTE_ORDER: u8 = 0xef;
 
 /// What Hive writes for NULL in a text file.
 const HIVE_NULL: &[u8] = br"\N";
@@ -109,6 +116,9 @@ impl Filling {
             Self::Int64(to) if place == Place::Moment => {
                 to.extend(lines.iter().map(|line| Some(text.second(*line))));
             }
+            Self::Int64(to) if place == Place::Format => {
+                to.extend(lines.iter().map(|_| Some(text.format)));
+            }
             Self::Int64(to) => whole(to, values),
             Self::Float32(to) => values.for_each(|v| to.append_option(v.and_then(parse))),
             Self::Float64(to) => values.for_each(|v| to.append_option(v.and_then(parse))),
@@ -176,6 +186,8 @@ pub(super) struct Lines<'a> {
     pub(super) exactly: Option<u32>,
     /// Where the times of the records are.
     pub(super) moment: Moment,
+    /// The number of their format.
+    pub(super) format: i64,
 }
 
 impl<'a> Lines<'a> {
@@ -197,7 +209,7 @@ impl<'a> Lines<'a> {
                 Some(value).filter(|value| *value != HIVE_NULL)
             }
             Place::Line => Some(trimmed(&self.text[self.separators.whole(line)])),
-            Place::Offset | Place::Moment | Place::Missing => None,
+            Place::Offset | Place::Moment | Place::Format | Place::Missing => None,
         }
     }
 
@@ -220,6 +232,17 @@ impl<'a> Lines<'a> {
     /// Whether the line is that text.
     pub(super) fn is(&self, line: Line, text: &[u8]) -> bool {
         trimmed(&self.text[self.separators.whole(line)]) == text
+    }
+
+    /// The columns that the line names, if it is a header.
+    #[inline]
+    pub(super) fn header(&self, line: Line) -> Option<Result<Vec<LogColumn>, ColumnsError>> {
+        let first = self.text[line.start() as usize];
+        // Records begin with a digit as a rule, and are told by it.
+        if !first.is_ascii_alphabetic() && first != BYTE_ORDER {
+            return None;
+        }
+        columns(trimmed(&self.text[self.separators.whole(line)]))
     }
 
     /// Whether there is nothing in the line.

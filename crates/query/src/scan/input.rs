@@ -220,7 +220,7 @@ impl Input {
             From::File(file) => self.filled += read(file, &mut self.buffer, before)?,
             From::Gzip(decoder) => {
                 let length = read(decoder, &mut self.buffer, before);
-                self.filled += length.map_err(|error| damaged(&error))?;
+                self.filled += length.map_err(|error| damage(&error))?;
             }
             From::Stream(stream) => {
                 while let Some(bytes) = stream.next().await {
@@ -265,7 +265,7 @@ impl Input {
     /// False if the file is too large, or several gzip members in a row.
     fn unpack_whole(&mut self, packed: &[u8]) -> Result<bool> {
         let Some((_, [a, b, c, d, ..])) = packed.split_last_chunk::<8>() else {
-            return Err(damaged(&"it is shorter than a gzip header"));
+            return exec_err!("{DAMAGED}: it is shorter than a gzip header");
         };
         let crc = u32::from_le_bytes([*a, *b, *c, *d]);
         let Some(size) = lone_gzip_member(packed).filter(|size| *size <= WHOLE_MAX) else {
@@ -276,7 +276,13 @@ impl Input {
         let whole = match unpacked {
             Ok(length) => length == size && crc32(&self.buffer[..size]) == crc,
             Err(DecompressionError::InsufficientSpace) => false,
-            Err(error) => return Err(damaged(&error)),
+            Err(_) => {
+                let again = std::io::copy(&mut MultiGzDecoder::new(packed), &mut std::io::sink());
+                return match again {
+                    Ok(_) => Ok(false),
+                    Err(error) => Err(damage(&error)),
+                };
+            }
         };
         if whole {
             self.filled = size;
@@ -328,6 +334,12 @@ fn grow(buffer: &mut Vec<u8>, length: usize) {
     }
 }
 
-fn damaged(error: &dyn std::fmt::Display) -> DataFusionError {
-    DataFusionError::Execution(format!("the gzip data is damaged: {error}"))
+const DAMAGED: &str = "the gzip data is damaged";
+
+fn damage(error: &std::io::Error) -> DataFusionError {
+    let reason = match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "the file is cut off: its gzip data ends early",
+        _ => DAMAGED,
+    };
+    DataFusionError::Execution(reason.to_owned())
 }

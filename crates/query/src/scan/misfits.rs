@@ -29,6 +29,14 @@ impl Misfits {
         parts.insert((file.to_owned(), from), misfit);
     }
 
+    /// Forgets what was noted.
+    pub(crate) fn clear(&self) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// All of it in a line, such as `2 lines have 3 fields instead of 14, the first in a.log: what
     /// they lack is empty`.
     pub(crate) fn line(&self) -> Option<String> {
@@ -39,14 +47,19 @@ impl Misfits {
             found, expected, ..
         } = *first;
         let fields = if found == 1 { "field" } else { "fields" };
-        Some(match lines {
-            1 => format!(
+        Some(match (lines, found > expected) {
+            (1, false) => format!(
                 "1 line has {found} {fields} instead of {expected}, in {file}: what it lacks is \
                  empty"
             ),
-            lines => format!(
+            (1, true) => format!(
+                "1 line has {found} {fields} instead of {expected}, in {file}: what it has more \
+                 is not read"
+            ),
+            (lines, _) => format!(
                 "{lines} lines have another number of fields than their format, such as {found} \
-                 instead of {expected} in {file}: what they lack is empty"
+                 instead of {expected} in {file}: what they lack is empty, what they have more is \
+                 not read"
             ),
         })
     }

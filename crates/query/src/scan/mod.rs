@@ -31,7 +31,9 @@ mod coding;
 mod columns;
 mod counting;
 mod distinct;
+mod headers;
 mod input;
+mod layout;
 mod misfits;
 mod moment;
 mod pass;
@@ -61,14 +63,16 @@ pub(crate) use coding::{as_record, code_function, dashed, is_text, recorded, tex
 pub(crate) use columns::Place;
 pub(crate) use counting::CountingStore;
 pub(crate) use distinct::CountDistinct;
+pub(crate) use headers::{Header, Joined, delimiter, headers_in};
+pub(crate) use layout::{Origin, TextLayout, TextOptions, Window};
 pub(crate) use misfits::Misfits;
-pub(crate) use moment::{MOMENT_MAX, Moment, moment_of};
+pub(crate) use moment::{MOMENT_MAX, Moment, moment_of, says_time};
 pub(crate) use pass::{Beside, Passing};
 pub(crate) use session::{MEMORY_BYTES, session_builder};
 pub(crate) use stored::{KEY, Stored, StoredFiles};
 pub(crate) use table::{FileTable, new_url, parquet_source, scan_files};
 pub(crate) use tally::{Counted, PlanTable, counted};
-pub(crate) use text::{Origin, TextLayout, TextOptions, TextSource, Window};
+pub(crate) use text::TextSource;
 pub(crate) use threads::{OnThreads, Thread, Threads};
 
 /// A file of a table, and the values of the partition columns it stands for.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use datafusion::arrow::array::{Array, AsArray, Int64Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::logical_expr::{ColumnarValue, Expr, Volatility, create_udf};
 
@@ -80,6 +80,33 @@ pub(crate) fn moment_of(start: Expr, end: Expr, otherwise: Expr, untimed: Counte
         Arc::new(run),
     );
     udf.call(vec![start, end, otherwise])
+}
+
+/// Whether rows say a time themselves, from the same columns; those that do not are counted.
+pub(crate) fn says_time(start: Expr, end: Expr, untimed: Counted) -> Expr {
+    let run = move |args: &[ColumnarValue]| {
+        let arrays = ColumnarValue::values_to_arrays(args)?;
+        let [start, end] = [0, 1].map(|at: usize| arrays[at].as_primitive::<Int64Type>());
+        let says = |array: &Int64Array, row: usize| {
+            array.is_valid(row) && second(array.value(row)).is_some()
+        };
+        let rows = 0..start.len();
+        let said: BooleanArray = rows
+            .map(|row| Some(says(start, row) || says(end, row)))
+            .collect();
+        untimed.fetch_add(said.false_count() as u64, Ordering::Relaxed);
+        Ok(ColumnarValue::Array(Arc::new(said) as ArrayRef))
+    };
+    let types = vec![DataType::Int64; 2];
+    let run = Arc::new(run);
+    let udf = create_udf(
+        "says_time",
+        types,
+        DataType::Boolean,
+        Volatility::Volatile,
+        run,
+    );
+    udf.call(vec![start, end])
 }
 
 #[cfg(test)]

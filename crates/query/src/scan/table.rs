@@ -28,7 +28,8 @@ use object_store::ObjectStore;
 use super::case::ByName;
 use super::coding::is_code;
 use super::counting::CountingStore;
-use super::text::{TextOptions, TextSource};
+use super::layout::TextOptions;
+use super::text::TextSource;
 use super::{Encoding, FileList, TableFile};
 
 /// A table over files: data columns first, then partition columns.

@@ -23,139 +23,21 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::projection::ProjectionExprs;
 use futures::StreamExt;
 use object_store::{ObjectMeta, ObjectStore};
+use wirelab_flowlog::LogColumn;
 
-use super::codes::Codes;
-use super::columns::{Filling, Lines, Place, ReadNumber};
+use super::columns::{Filling, Lines, Place};
 use super::input::{Buffers, Input};
+use super::layout::{Origin, TextLayout, TextOptions, Window};
 use super::misfits::{Misfit, Misfits};
 use super::moment::Moment;
 use super::predicate::Predicate;
 use super::separators::{Line, Separators};
-use super::tally::Counted;
 
 /// Bytes of text whose separators are looked for at once: small enough to stay in the cache.
 const BLOCK: usize = 64 << 10;
 
 /// Rows a batch, if nobody says.
 const BATCH_ROWS: usize = 8192;
-
-/// What a column of the table is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A value, by its number in the [`TextLayout`].
-    Value(usize),
-    /// The line itself.
-    Line,
-    /// The number of the line's first byte in the unpacked file.
-    Offset,
-    /// The second of the record.
-    Moment,
-    /// The code of a value.
-    Code(usize),
-    /// A value as a number.
-    Number(usize),
-}
-
-/// What differs between files of one table. A file carries its own as an extension; one without
-/// has its values in the order of the columns.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TextLayout {
-    /// For each of the table's values, where it is in a line.
-    pub(crate) places: Vec<Place>,
-    /// How many values a line has.
-    pub(crate) values: usize,
-    /// Lines at the start that are no rows.
-    pub(crate) skip: usize,
-    /// A line that is no row wherever it stands: files with header lines have been joined.
-    pub(crate) header: Option<Arc<[u8]>>,
-    /// Whether it is gzip; `None`: by its name.
-    pub(crate) packed: Option<bool>,
-    /// Where the times of the records are.
-    pub(crate) moment: Moment,
-    /// What stands between the values, if it is not the table's delimiter.
-    pub(crate) delimiter: Option<u8>,
-}
-
-/// How lines become rows.
-#[derive(Clone, Debug)]
-pub(crate) struct TextOptions {
-    pub(crate) delimiter: u8,
-    /// The columns, in the order of the table's file schema.
-    pub(crate) origins: Vec<Origin>,
-    /// For files without a layout of their own.
-    pub(crate) layout: TextLayout,
-    /// Whether blank lines are no rows.
-    pub(crate) skips_blank: bool,
-    /// Whether a line with another number of values has none of the table's.
-    pub(crate) exact: bool,
-    /// Which lines are rows at all, whatever a query's filters say of them.
-    pub(crate) window: Option<Window>,
-    /// The codes of columns of codes.
-    pub(crate) codes: Arc<Codes>,
-    /// How values are read as numbers.
-    pub(crate) read_number: ReadNumber,
-    /// Counts lines with another number of values.
-    pub(crate) misfits: Option<Misfits>,
-}
-
-/// Lines with a moment from `first` to `last`, which are counted as they pass.
-#[derive(Clone, Debug)]
-pub(crate) struct Window {
-    pub(crate) first: i64,
-    pub(crate) last: i64,
-    pub(crate) passed: Counted,
-    /// Those among them that say no time themselves.
-    pub(crate) untimed: Counted,
-}
-
-impl Window {
-    /// Whether the line is in it, and whether it says no time itself.
-    #[inline]
-    fn holds(&self, lines: &Lines<'_>, line: Line) -> (bool, bool) {
-        let own = lines.own_second(line);
-        let second = own.unwrap_or(lines.moment.otherwise);
-        let holds = (self.first..=self.last).contains(&second);
-        (holds, holds && own.is_none())
-    }
-}
-
-impl TextOptions {
-    /// Lines of `width` values, all of them columns.
-    pub(crate) fn new(delimiter: u8, width: usize, skip: usize) -> Self {
-        let places = (0..width as u32).map(Place::Value).collect();
-        Self {
-            delimiter,
-            origins: (0..width).map(Origin::Value).collect(),
-            layout: TextLayout {
-                places,
-                values: width,
-                skip,
-                header: None,
-                packed: None,
-                moment: Moment::default(),
-                delimiter: None,
-            },
-            skips_blank: false,
-            exact: false,
-            window: None,
-            codes: Arc::default(),
-            read_number: |text| text.parse().ok(),
-            misfits: None,
-        }
-    }
-
-    fn places(&self, layout: &TextLayout) -> Vec<Place> {
-        let place = |origin: &Origin| match origin {
-            Origin::Value(number) | Origin::Code(number) | Origin::Number(number) => {
-                layout.places[*number]
-            }
-            Origin::Line => Place::Line,
-            Origin::Offset => Place::Offset,
-            Origin::Moment => Place::Moment,
-        };
-        self.origins.iter().map(place).collect()
-    }
-}
 
 /// Which lines and columns of text files are read, and how.
 #[derive(Clone)]
@@ -347,7 +229,7 @@ impl FileOpener for TextOpener {
         let own = file.extension::<TextLayout>();
         let layout = own.unwrap_or(&self.source.options.layout);
         let start = range.as_ref().map_or(0, |range| range.start);
-        let mut rows = Rows::new(&self.source, layout, self.projected.clone(), start > 0)?;
+        let mut rows = Rows::new(&self.source, layout, self.projected.clone(), start)?;
         rows.part = (file.object_meta.location.to_string(), start);
         let buffers = self.source.buffers.clone();
         let packed = is_gzip(&file);
@@ -368,7 +250,7 @@ impl FileOpener for TextOpener {
 }
 
 /// The error with the file's name before it.
-fn named(object: &ObjectMeta, error: DataFusionError) -> DataFusionError {
+pub(super) fn named(object: &ObjectMeta, error: DataFusionError) -> DataFusionError {
     error.context(object.location.to_string())
 }
 
@@ -404,6 +286,16 @@ struct Rows {
     misfit: Misfit,
     /// The file, and the byte at which what is read of it begins.
     part: (String, u64),
+    options: TextOptions,
+    /// Which of the table's columns each of `columns` is.
+    indices: Vec<usize>,
+    /// The columns of a line.
+    names: Arc<[LogColumn]>,
+    format: i64,
+    /// Where lines of other layouts begin.
+    changes: Arc<[(u64, TextLayout)]>,
+    /// The layout of the lines behind the block.
+    next: Option<TextLayout>,
 }
 
 impl Rows {
@@ -411,9 +303,12 @@ impl Rows {
         source: &TextSource,
         layout: &TextLayout,
         schema: SchemaRef,
-        middle: bool,
+        start: u64,
     ) -> Result<Self> {
         let options = &source.options;
+        let changes = layout.changes.clone();
+        let skip = if start > 0 { 0 } else { layout.skip };
+        let layout = layout.at(start);
         let places = options.places(layout);
         let fields = schema.fields().iter().zip(&source.projection.file_indices);
         let columns = fields.map(|(field, index)| {
@@ -437,7 +332,7 @@ impl Rows {
             values: layout.values as u32,
             exact: options.exact,
             skips_blank: options.skips_blank,
-            skip: if middle { 0 } else { layout.skip },
+            skip,
             batch_rows: source.batch_rows,
             rows: 0,
             text: 0..0,
@@ -448,6 +343,12 @@ impl Rows {
             misfits: options.misfits.clone(),
             misfit: Misfit::default(),
             part: (String::new(), 0),
+            options: options.clone(),
+            indices: source.projection.file_indices.clone(),
+            names: layout.columns.clone(),
+            format: layout.format,
+            changes,
+            next: None,
         })
     }
 
@@ -459,7 +360,7 @@ impl Rows {
                     return self.finish().map(Some);
                 }
             } else if !self.text.is_empty() {
-                self.next_block(input.bytes());
+                self.next_block(input)?;
             } else {
                 match input.next().await? {
                     Some(text) => self.text = text,
@@ -470,8 +371,48 @@ impl Rows {
         }
     }
 
+    /// The lines that follow have that layout.
+    fn change(&mut self, layout: &TextLayout) {
+        self.places = self.options.places(layout);
+        for ((_, place), index) in self.columns.iter_mut().zip(&self.indices) {
+            *place = self.places[*index];
+        }
+        self.header = layout.header.clone();
+        self.moment = layout.moment;
+        self.delimiter = layout.delimiter.unwrap_or(self.options.delimiter);
+        self.values = layout.values as u32;
+        self.names = layout.columns.clone();
+        self.format = layout.format;
+    }
+
+    /// The number of the first of `all` that begins another layout, and that layout.
+    fn changed(&self, lines: &Lines<'_>, all: &[Line]) -> Result<Option<(usize, TextLayout)>> {
+        let Some(joined) = &self.options.joined else {
+            return Ok(None);
+        };
+        for (number, line) in all.iter().enumerate() {
+            let Some(columns) = lines.header(*line) else {
+                continue;
+            };
+            if columns.is_ok_and(|columns| *columns == *self.names) {
+                continue;
+            }
+            let at = lines.offset + u64::from(line.start());
+            let change = self.changes.iter().find(|(place, _)| *place == at);
+            return match change {
+                Some((_, layout)) => Ok(Some((number, layout.clone()))),
+                None => joined.met(),
+            };
+        }
+        Ok(None)
+    }
+
     /// Finds the lines of the next block that the predicates keep.
-    fn next_block(&mut self, bytes: &[u8]) {
+    fn next_block(&mut self, input: &Input) -> Result<()> {
+        let bytes = input.bytes();
+        if let Some(layout) = self.next.take() {
+            self.change(&layout);
+        }
         let rest = &bytes[self.text.clone()];
         let near = memchr::memrchr(b'\n', &rest[..rest.len().min(BLOCK)]);
         let length = near
@@ -485,17 +426,24 @@ impl Rows {
         let mut kept = std::mem::take(&mut self.kept);
         kept.clear();
         self.taken = 0;
-        let lines = self.lines(bytes, 0);
+        let lines = self.lines(bytes, input.offset());
         let (predicates, places) = (&self.predicates, &self.places);
         let (mut passed, mut untimed) = (0, 0);
         let (mut misfits, mut found) = (0, None);
         let all = self.separators.lines();
         let skipped = self.skip.min(all.len());
-        let wanted = all[skipped..].iter().filter(|line| {
+        let changed = self.changed(&lines, &all[skipped..])?;
+        let end = changed.as_ref().map_or(all.len(), |(at, _)| skipped + at);
+        let behind = changed
+            .as_ref()
+            .map(|_| self.separators.whole(all[end]).end + 1);
+        let own_header = |line| self.options.joined.is_some() && lines.header(line).is_some();
+        let wanted = all[skipped..end].iter().filter(|line| {
             let blank = self.skips_blank && self.separators.count(**line) <= 1;
             let header = self.header.as_deref();
             let is_row = (!blank || !lines.is_blank(**line))
                 && header.is_none_or(|header| !lines.is(**line, header))
+                && !own_header(**line)
                 && self.window.as_ref().is_none_or(|window| {
                     let (holds, says_none) = window.holds(&lines, **line);
                     untimed += u64::from(says_none);
@@ -517,6 +465,10 @@ impl Rows {
         }
         self.kept = kept;
         self.skip -= skipped;
+        if let (Some((_, layout)), Some(behind)) = (changed, behind) {
+            self.text.start = self.block.start + behind;
+            self.next = Some(layout);
+        }
         if let (Some(counted), Some(found)) = (&self.misfits, found) {
             if self.misfit.lines == 0 {
                 (self.misfit.found, self.misfit.expected) = (found, self.values);
@@ -524,6 +476,7 @@ impl Rows {
             self.misfit.lines += misfits;
             counted.note(&self.part.0, self.part.1, self.misfit);
         }
+        Ok(())
     }
 
     fn lines<'a>(&'a self, bytes: &'a [u8], offset: u64) -> Lines<'a> {
@@ -533,6 +486,7 @@ impl Rows {
             offset: offset + self.block.start as u64,
             exactly: self.exact.then_some(self.values),
             moment: self.moment,
+            format: self.format,
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wirelab_flowlog::LogFormat;
 use wirelab_model::{SimTime, UnixTime};
-use wirelab_query::{FilesError, LogFiles, LogSource, QueryOptions, blocking};
+use wirelab_query::{FilesError, LogFiles, LogSource, QueryError, QueryOptions, blocking};
 
 use super::{Arguments, failure, show, watch};
 use crate::failure::{Code, Failure};
@@ -35,7 +35,11 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
     };
     moment::in_order(options.start, options.end)?;
     let result = watch::reading(&logs, Some(arguments.time()), || {
-        blocking::insights_over_files(query, &logs, &options).map_err(failure)
+        let answer = blocking::insights_over_files(query, &logs, &options);
+        answer.map_err(|error| match error {
+            QueryError::Unreadable(_) => failure(error).hint(SKIP),
+            error => failure(error),
+        })
     })?;
     let Some(result) = result else {
         return Ok(Code::Interrupted);
@@ -137,7 +141,11 @@ pub(super) fn open(arguments: &Arguments) -> Result<LogFiles, Failure> {
     let format = format
         .transpose()
         .map_err(|error| Failure::usage(format!("--log-format: {error}")))?;
-    blocking::open_sources(&sources, format.as_ref()).map_err(unreadable)
+    let opened = match arguments.skip_damaged {
+        true => blocking::open_sound_sources(&sources, format.as_ref()),
+        false => blocking::open_sources(&sources, format.as_ref()),
+    };
+    opened.map_err(unreadable)
 }
 
 /// What comes on standard input, to its end.
@@ -174,6 +182,11 @@ fn unreadable(error: FilesError) -> Failure {
             "a flow log is text with a header line or in the default format, gzip of that, or \
              Parquet; `--log-format` says the fields of text without a header",
         ),
-        _ => Failure::usage(error),
+        FilesError::Damaged { .. } => Failure::usage(error).hint(SKIP),
+        FilesError::Unreadable { .. } => Failure::usage(error),
     }
 }
+
+/// What to do about a damaged file.
+pub(super) const SKIP: &str =
+    "get the file anew, or leave out what is damaged: `--skip-damaged`; a note then counts it";

@@ -12,7 +12,7 @@ use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
     StatementType, statements,
 };
-use wirelab_query::{blocking, visible};
+use wirelab_query::{LogFiles, blocking, visible};
 
 use super::{Arguments, files, lab, read_text, show, watch};
 use crate::failure::{Code, Failure};
@@ -49,7 +49,8 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
         tables.keep()?;
     }
     show_result(&result, arguments)?;
-    tables.notes.iter().for_each(|note| output::note(note));
+    let notes = tables.logs.iter().flat_map(LogFiles::notes);
+    notes.for_each(|note| output::note(&note));
     if !arguments.json.json {
         result
             .notes
@@ -69,8 +70,8 @@ struct Tables {
     options: AthenaOptions,
     /// Where the catalog stays.
     kept_in: Option<PathBuf>,
-    /// What of the files was left out.
-    notes: Vec<String>,
+    /// The files of `flow_logs`.
+    logs: Option<LogFiles>,
 }
 
 impl Tables {
@@ -83,7 +84,7 @@ impl Tables {
             buckets: Buckets::new(),
             options: options(session.plan().starts.at(session.now()), 1, arguments),
             kept_in: Some(kept_in),
-            notes: Vec::new(),
+            logs: None,
         };
         let buckets = session.dir().join("evidence/s3");
         let added = tables.buckets.insert_folders(&buckets);
@@ -107,14 +108,14 @@ impl Tables {
             buckets: Buckets::new(),
             options: options(files::now(arguments)?, cores, arguments),
             kept_in: None,
-            notes: Vec::new(),
+            logs: None,
         };
         tables.add_buckets(arguments, &[sql, ddl])?;
         let asks_ready_table = sql.to_lowercase().contains(FLOW_LOGS);
         if arguments.ddl.is_none() || asks_ready_table {
             match files::open(arguments) {
                 Ok(logs) => {
-                    tables.notes = logs.notes();
+                    tables.logs = Some(logs.clone());
                     let buckets = &mut tables.buckets;
                     let catalog = &mut tables.catalog;
                     catalog.add_logs(DATABASE, FLOW_LOGS, logs, buckets);
@@ -251,6 +252,9 @@ fn failure(error: AthenaError) -> Failure {
         AthenaError::Internal(_) => Failure::internal(error),
         AthenaError::Timeout(message) if message.starts_with("Query timeout") => {
             Failure::usage(message).hint(watch::MORE_TIME)
+        }
+        error if error.to_string().contains("HIVE_CURSOR_ERROR") => {
+            Failure::usage(error).hint(files::SKIP)
         }
         error => Failure::usage(visible(error.report().trim_start_matches("error: "))),
     }

@@ -1,0 +1,97 @@
+//! A second look at files over which a query has failed.
+//!
+//! The first look is at heads alone. A query that comes upon a header line of another format in the
+//! middle of a file, or upon damage where damaged files are to be left out, ends; then every file
+//! is read once to its end, and the query is asked again with what that has found.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+
+use datafusion::common::DataFusionError;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::head::Head;
+use super::{FilesError, Known, LogFiles, damaged};
+use crate::error::damage;
+use crate::scan::headers_in;
+
+impl LogFiles {
+    /// The same files with all that is known of them now.
+    pub(crate) fn newest(&self) -> Self {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        Self {
+            known: newest.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Looks again if a query that has failed, by damage or not, may go well then. `untimed` is
+    /// what was counted of records without a time before it.
+    ///
+    /// # Errors
+    /// [`FilesError`] if a file is damaged, and damaged ones are not left out.
+    pub(crate) async fn look_again(
+        &self,
+        is_damage: bool,
+        untimed: u64,
+    ) -> Result<bool, FilesError> {
+        let joined = self.joined.as_ref().is_some_and(|joined| joined.take());
+        if !joined && !(is_damage && self.spares) {
+            return Ok(false);
+        }
+        let Known {
+            heads, mut skipped, ..
+        } = self.newest().known.as_ref().clone();
+        let mut sound = Vec::new();
+        for mut head in heads {
+            match self.read_through(&mut head).await {
+                Ok(()) => sound.push(head),
+                Err(reason) if self.spares => skipped.damaged(&head.object.location, &reason),
+                Err(reason) => return Err(damaged(&head.object.location, &reason)),
+            }
+        }
+        if sound.is_empty() {
+            let (place, others) = (self.name.clone(), skipped.line());
+            return Err(FilesError::NoFiles { place, others });
+        }
+        self.untimed.store(untimed, Ordering::Relaxed);
+        if let Some(misfits) = &self.misfits {
+            misfits.clear();
+        }
+        let known = Arc::new(Known::of(sound, skipped));
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(true)
+    }
+
+    /// Reads a file to its end, for its headers or for damage; what is wrong with it.
+    async fn read_through(&self, head: &mut Head) -> Result<(), String> {
+        let store: Arc<dyn ObjectStore> = self.store.clone();
+        let Some(text) = &mut head.text else {
+            return match self.spares {
+                true => rows_of(store, head)
+                    .await
+                    .map_err(|error| error.to_string()),
+                false => Ok(()),
+            };
+        };
+        let headers = headers_in(&store, &head.object, text.packed, &head.columns).await;
+        text.changes = headers.map_err(|error| match damage(&error) {
+            Some(reason) => {
+                let file = format!("{}: ", head.object.location);
+                reason.strip_prefix(&file).unwrap_or(&reason).to_owned()
+            }
+            None => error.strip_backtrace(),
+        })?;
+        Ok(())
+    }
+}
+
+/// Reads all rows of a Parquet file.
+async fn rows_of(store: Arc<dyn ObjectStore>, head: &Head) -> Result<(), DataFusionError> {
+    let bytes = store.get(&head.object.location).await?.bytes().await?;
+    for rows in ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()? {
+        rows?;
+    }
+    Ok(())
+}

@@ -516,6 +516,37 @@ fn a_record_counts_at_its_start_else_its_end_else_the_time_of_its_file() {
 }
 
 #[test]
+fn a_range_that_nobody_says_is_that_of_the_records() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let line = |start: u64, bytes: u64| {
+        let end = start + 5;
+        format!("2 1 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 {bytes} {start} {end} ACCEPT OK")
+    };
+    let lines = [line(START, 100), line(START + 180, 50)];
+    write(folder.path(), "a.log", None, &lines);
+    let filled = csv(
+        "stats sum(bytes) as b by bin(1m) as t | fillmissing with 0 for b",
+        folder.path(),
+    );
+    let rows: Vec<&str> = filled.lines().collect();
+    assert_eq!(rows.len(), 5, "{filled}");
+    assert!(
+        rows[1].contains("00:00:00") && rows[4].contains("00:03:00"),
+        "{filled}"
+    );
+    let start = csv("stats min(queryStartTime()) as s", folder.path());
+    assert_eq!(start, format!("s\n{START}000\n"));
+    let ever = QueryOptions {
+        start: UnixTime::from_secs(0),
+        ..options()
+    };
+    let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+    let result = blocking::insights_over_files("pattern @message | diff", &logs, &ever);
+    let warnings = result.expect("an answer").warnings;
+    assert!(warnings[0].report().contains("`--start`"), "{warnings:?}");
+}
+
+#[test]
 fn fields_of_transit_gateways_are_numbers_and_unknown_ones_are_text() {
     let folder = TempDir::new().expect("a temporary folder");
     let header = "version tgw-attachment-id srcaddr start packets-lost-blackhole color-of-packet";

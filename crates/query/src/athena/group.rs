@@ -495,6 +495,12 @@ pub(super) fn has_aggregate(expr: &Plan) -> bool {
         .unwrap_or(false)
 }
 
+/// Whether a window is anywhere in an expression.
+pub(super) fn has_window(expr: &Plan) -> bool {
+    expr.exists(|part| Ok(matches!(part, Plan::WindowFunction(_))))
+        .unwrap_or(false)
+}
+
 /// Takes the windows out of an expression.
 pub(super) fn lift_windows(
     expr: Plan,

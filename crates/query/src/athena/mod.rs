@@ -78,6 +78,7 @@ mod token;
 mod types;
 mod unicode;
 mod value;
+mod views;
 
 use std::time::Duration;
 

@@ -20,7 +20,7 @@ use futures::StreamExt;
 use tokio::runtime::Handle;
 
 use super::ast::Query;
-use super::catalog::{AthenaCatalog, Buckets};
+use super::catalog::{AthenaCatalog, Buckets, View};
 use super::change;
 use super::deadline::{self, End};
 use super::error::{Checked, Fault, LIMIT};
@@ -107,8 +107,34 @@ pub(super) async fn run(
             change::create_view(catalog, &database, name, or_replace, query)
         }
         Statement::Repair(name) => repair(&name, &database, catalog, buckets).await,
-        other => change::run(other, catalog, &database),
+        other => match viewed(&other, catalog, &database) {
+            None => change::run(other, catalog, &database),
+            Some((name, view)) => {
+                let planner = Planner::new(sql, catalog, &opener, &database, now);
+                let table = planner.view_as_table(name, view)?;
+                let mut with = catalog.clone();
+                let key = name.database.as_ref().unwrap_or(&database).clone();
+                let tables = &mut with.databases.entry(key).or_default().tables;
+                tables.insert(name.name.clone(), table);
+                change::run(other, &mut with, &database)
+            }
+        },
     }
+}
+
+/// The view whose columns a statement asks for.
+fn viewed<'a>(
+    statement: &'a Statement,
+    catalog: &'a AthenaCatalog,
+    current: &str,
+) -> Option<(&'a TableName, &'a View)> {
+    let (Statement::Describe(name) | Statement::ShowColumns(name)) = statement else {
+        return None;
+    };
+    let database = catalog
+        .databases
+        .get(name.database.as_deref().unwrap_or(current))?;
+    Some((name, database.views.get(&name.name)?))
 }
 
 /// MSCK REPAIR: adds what it finds, or says why it finds nothing.

@@ -1,14 +1,17 @@
 //! One SELECT: from its relations through WHERE, groups, HAVING, windows and DISTINCT to its
 //! sorted columns.
 
-use datafusion::logical_expr::{Expr as Plan, GroupingSet, LogicalPlan, LogicalPlanBuilder};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{Expr as Plan, GroupingSet, LogicalPlan, LogicalPlanBuilder, lit};
 
 use super::advice::on_alias;
 use super::ast::{Expr, Group, Item, Order, Path, Select};
 use super::cursor::Name;
 use super::error::{Checked, Fault};
 use super::expr::{MISMATCH, path};
-use super::group::{Lift, has_aggregate, lift_queries, lift_windows, orderable, ordinal};
+use super::group::{
+    Lift, has_aggregate, has_window, lift_queries, lift_windows, orderable, ordinal,
+};
 use super::operators::Typed;
 use super::plan::Planner;
 use super::scope::{Clause, Column, Relation, Scope, by_id};
@@ -228,7 +231,11 @@ impl Planner<'_> {
             .aggregates
             .iter()
             .map(|(expr, id)| expr.clone().alias(id));
-        let aggregates: Vec<Plan> = aggregates.collect();
+        let mut aggregates: Vec<Plan> = aggregates.collect();
+        if groups.is_empty() && aggregates.is_empty() {
+            // All rows are one group, whose columns nobody reads.
+            aggregates.push(count(lit(1_i64)).alias(self.id()));
+        }
         let mut plan = LogicalPlanBuilder::new(plan)
             .aggregate(groups, aggregates)?
             .build()?;
@@ -314,7 +321,7 @@ impl Planner<'_> {
             Some(place) => {
                 let output = place.checked_sub(1).and_then(|place| outputs.get(place));
                 let output = output.ok_or_else(|| position("GROUP BY", place, expr.at))?;
-                if has_aggregate(&output.typed.expr) {
+                if has_aggregate(&output.typed.expr) || has_window(&output.typed.expr) {
                     let message = "GROUP BY clause cannot contain aggregations, window functions or grouping operations";
                     return Err(Fault::new("EXPRESSION_NOT_SCALAR", expr.at, message));
                 }

@@ -26,6 +26,11 @@ impl LogFiles {
         }
     }
 
+    /// Counts of the records without a time only so many.
+    pub(crate) fn forget_untimed(&self, counted: u64) {
+        self.untimed.store(counted, Ordering::Relaxed);
+    }
+
     /// Looks again if a query that has failed, by damage or not, may go well then. `untimed` is
     /// what was counted of records without a time before it.
     ///
@@ -55,7 +60,7 @@ impl LogFiles {
             let (place, others) = (self.name.clone(), skipped.line());
             return Err(FilesError::NoFiles { place, others });
         }
-        self.untimed.store(untimed, Ordering::Relaxed);
+        self.forget_untimed(untimed);
         if let Some(misfits) = &self.misfits {
             misfits.clear();
         }

@@ -3,7 +3,7 @@
 use wirelab_flowlog::{Field, LogFormat};
 use wirelab_model::IpNet;
 
-use super::ast::Expr;
+use super::ast::{Arithmetic, Expr, ExprKind, Span};
 
 /// The name of `known` that is nearest to `name`, within two slips.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -105,6 +105,36 @@ pub(super) fn block(text: &str, value: &Expr) -> Option<(String, String)> {
             format!("write `isIpInSubnet({value}, \"{text}\")`"),
         )
     })
+}
+
+/// What to say about a comparison of `value` with an address that has a `*` in it.
+pub(super) fn wildcard(text: &str, value: &Expr) -> Option<(String, String)> {
+    let cidr = prefix(text.strip_suffix('*')?)?;
+    let message = format!("no address is the text `{text}`: `*` is no wildcard");
+    Some((
+        message,
+        format!("write `isIpv4InSubnet({value}, \"{cidr}\")`"),
+    ))
+}
+
+/// What to write where `@timestamp` is compared with `now()`, and which part of that is meant.
+pub(super) fn seconds(left: &Expr, right: &Expr) -> Option<(Span, String)> {
+    let is_time = |expr: &Expr| matches!(&expr.kind, ExprKind::Field(name) if name == "@timestamp");
+    let side = match (is_time(left), is_time(right)) {
+        (true, false) => right,
+        (false, true) => left,
+        _ => return None,
+    };
+    let is_now = |expr: &Expr| matches!(&expr.kind, ExprKind::Call { name, .. } if name == "now");
+    let is_sum = |expr: &Expr| match &expr.kind {
+        ExprKind::Arithmetic(first, rest) => {
+            let adds = |it: &Arithmetic| matches!(it, Arithmetic::Add | Arithmetic::Subtract);
+            is_now(first) && rest.iter().all(|(operator, _)| adds(operator))
+        }
+        _ => is_now(expr),
+    };
+    let hint = "in milliseconds it is `(now() - 3600) * 1000`";
+    is_sum(side).then(|| (side.span, hint.to_owned()))
 }
 
 /// Protocols that people know by name, and their numbers.

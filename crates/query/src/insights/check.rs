@@ -1,8 +1,9 @@
 //! What the grammar leaves open: which command may follow which; and which fields a query names.
 
 use super::ast::{Command, Expr, ExprKind, Query, Step};
-use crate::QueryError;
+use super::source::whole;
 use crate::error::Place;
+use crate::{QueryError, Warning};
 
 /// The most `stats` in a query.
 const STATS_MAX: usize = 10;
@@ -144,14 +145,21 @@ pub(super) fn named_fields(steps: &[Step]) -> Vec<String> {
         _ => {}
     };
     let mut shows = false;
+    let mut wholes = Vec::new();
     for step in steps {
         shows |= matches!(
             step.command,
             Command::Fields(_) | Command::Display(_) | Command::Stats { .. }
         );
+        if let Command::Unnest { list, .. } = &step.command
+            && let ExprKind::Field(name) = &list.kind
+        {
+            wholes.push(whole(name));
+        }
         let exprs = step.command.exprs();
         exprs.into_iter().for_each(|expr| expr.walk(&mut visit));
     }
+    names.extend(wholes);
     let reads_message = |step: &Step| matches!(step.command, Command::Diff(_));
     if !shows || steps.iter().any(reads_message) {
         names.push("@message".to_owned());
@@ -177,4 +185,28 @@ pub(super) fn fields_of(steps: &[Step], prefix: &str) -> Vec<String> {
     named
         .filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned))
         .collect()
+}
+
+/// A `parse` whose fields are neither shown nor used: what names nothing to show shows `@timestamp`
+/// and `@message` alone.
+pub(super) fn unseen(query: &str, steps: &[Step]) -> Option<Warning> {
+    let (first, names) = steps.iter().find_map(|step| match &step.command {
+        Command::Parse { pattern, .. } => Some((step, pattern.names())),
+        _ => None,
+    })?;
+    let only_picks = |step: &Step| {
+        step.command.is_row_by_row() || matches!(step.command, Command::Sort(_) | Command::Limit(_))
+    };
+    let shows = |step: &Step| matches!(step.command, Command::Fields(_) | Command::Display(_));
+    let used = named_fields(steps);
+    let is_used = names.iter().any(|name| used.contains(name));
+    if is_used || !steps.iter().all(only_picks) || steps.iter().any(shows) {
+        return None;
+    }
+    let list = names.join(", ");
+    Some(Warning {
+        message: "what `parse` finds is not shown: the query names nothing to show".to_owned(),
+        place: Place::new(query, first.span.start, first.span.end),
+        hint: Some(format!("add `| display {list}`")),
+    })
 }

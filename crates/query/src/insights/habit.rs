@@ -130,6 +130,9 @@ pub(super) fn function(name: &str) -> Option<&'static str> {
         "date_parse" | "strptime" | "to_timestamp" => "write `parseDate(x, \"yyyy-MM-dd\")`",
         "from_unixtime" => "write `fromMillis(1000 * x)`",
         "cidrmatch" | "cidr_match" => "write `isIpInSubnet(x, \"10.0.1.0/24\")`",
+        "ago" | "datetime_sub" | "dateadd" => {
+            "`now()` is in seconds: write `@timestamp >= (now() - 3600) * 1000`"
+        }
         "cast" | "try_cast" | "to_number" | "int" => "write `toNumber(x)`",
         "countif" | "count_if" => "write `sum(action = \"REJECT\")`",
         "iff" | "iif" => "write `if(condition, a, b)`",

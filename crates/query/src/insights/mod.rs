@@ -10,6 +10,7 @@ mod groups;
 mod habit;
 mod java_time;
 mod json;
+mod open_range;
 mod parse;
 mod parse_command;
 mod parse_expr;

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{Expr as DfExpr, and, lit, not, or};
 use super::ast::{Arithmetic, Comparison, Expr, ExprKind, Pattern, Query, Span};
 use super::plan::{Planner, Slot, column};
 use super::row::{Typed, call, equals, truth};
+use super::source::is_whole;
 use super::value::{Value, compare, equality_key};
 use super::{advice, json};
 use crate::{ColumnKind, QueryError};
@@ -113,7 +114,8 @@ impl Planner<'_> {
 
     /// A missing field is no error, in AWS as here; but it is rarely meant.
     fn warn_missing(&mut self, name: &str, span: Span) {
-        let known: Vec<String> = self.slots.iter().map(|slot| slot.key.clone()).collect();
+        let known = self.slots.iter().map(|slot| &slot.key);
+        let known: Vec<String> = known.filter(|key| !is_whole(key)).cloned().collect();
         if !self.events && self.event_names.iter().any(|event| event == name) {
             let message = format!("after `stats` there is no `{name}`: only its output is left");
             let hint = match name {
@@ -149,6 +151,7 @@ impl Planner<'_> {
     fn compare(&mut self, comparison: Comparison, left: &Expr, right: &Expr) -> Planned<Typed> {
         let (l, r) = (self.expr(left)?, self.expr(right)?);
         for (side, other) in [(left, &r), (right, &l)] {
+            self.check_truth(side);
             let ExprKind::Text(text) = &side.kind else {
                 continue;
             };
@@ -166,9 +169,14 @@ impl Planner<'_> {
             {
                 self.warn(side.span, &message, Some(&hint));
             }
-            if let Some((message, hint)) = advice::block(text, beside) {
+            let odd = advice::block(text, beside).or_else(|| advice::wildcard(text, beside));
+            if let Some((message, hint)) = odd {
                 self.warn(side.span, &message, Some(&hint));
             }
+        }
+        if let Some((span, hint)) = advice::seconds(left, right) {
+            let message = "`now()` counts seconds, `@timestamp` milliseconds";
+            self.warn(span, message, Some(&hint));
         }
         // Text that is no number compares as text, without a look at what it could be.
         if let ExprKind::Text(text) = &right.kind
@@ -181,6 +189,18 @@ impl Planner<'_> {
         Ok(call("compare", vec![l, r], ColumnKind::Bool, move |v| {
             Value::Bool(compare(comparison, &v[0], &v[1]))
         }))
+    }
+
+    /// About `true` as a value: events of JSON may have a field of that name, and rarely do.
+    fn check_truth(&mut self, side: &Expr) {
+        if let ExprKind::Field(name) = &side.kind
+            && matches!(name.as_str(), "true" | "false")
+            && self.format.is_none()
+        {
+            let message = format!("`{name}` is the name of a field");
+            let hint = "booleans in JSON have the values 1 and 0";
+            self.warn(side.span, &message, Some(hint));
+        }
     }
 
     fn check_word(&mut self, text: &str, span: Span) {
@@ -250,6 +270,9 @@ impl Planner<'_> {
             elements.push(match &element.kind {
                 ExprKind::Text(text) => {
                     self.check_word(text, element.span);
+                    if let Some((message, hint)) = advice::block(text, value) {
+                        self.warn(element.span, &message, Some(&hint));
+                    }
                     Value::Text(text.clone().into())
                 }
                 ExprKind::Number(number) => Value::Number(*number),

@@ -25,8 +25,9 @@ use wirelab_model::UnixTime;
 
 use super::QueryOptions;
 use super::ast::{Command, Expr, ExprKind, Query, Since, Span, Step};
-use super::check::{check_order, fields_of, named_fields, subqueries};
+use super::check::{check_order, fields_of, named_fields, subqueries, unseen};
 use super::groups;
+use super::open_range;
 use super::parse::{LIMIT_MAX, Parser};
 use super::plan::{Finish, Planner};
 use super::printer::Printer;
@@ -117,9 +118,11 @@ async fn answer_from(
         session: files.map_or_else(|| Ok(session().clone()), |_| file_session())?,
     };
     let fields = named_fields(&tree.steps);
-    let mut work = context
-        .execute(&tree, &tree.steps, fields, *options)
-        .await?;
+    let range = match files {
+        Some(logs) => open_range::closed(&context, logs, &tree, *options).await?,
+        None => *options,
+    };
+    let mut work = context.execute(&tree, &tree.steps, fields, range).await?;
     work.sort_groups()?;
     let Work {
         context,
@@ -139,6 +142,9 @@ async fn answer_from(
     }
     warnings.extend(doubts(query, parser));
     warnings.extend(unseen(query, &tree.steps));
+    if files.is_some() {
+        warnings.extend(open_range::doubt(query, &tree, options));
+    }
     warnings.sort_by_key(|warning| warning.place.start);
     if let Some(reading) = &reading {
         reading.order(&mut finish)?;
@@ -392,7 +398,15 @@ impl<'a> Work<'a> {
                 .context
                 .clone()
                 .execute(query, &query.steps, fields, options);
-            let work = inner.await?;
+            let mut work = inner.await?;
+            // `fields` at the end says which of several columns is meant.
+            if let Some(Command::Fields(items)) = query.steps.last().map(|step| &step.command)
+                && let [item] = items.as_slice()
+                && let Some(shown) = &mut work.planner.shown
+            {
+                let name = item.name();
+                shown.retain(|shown| shown.name == name);
+            }
             self.statistics.records_scanned += work.statistics.records_scanned;
             self.statistics.bytes_scanned += work.statistics.bytes_scanned;
             let shown = work.planner.shown.as_ref().map_or(0, Vec::len);
@@ -473,30 +487,6 @@ fn doubts(query: &str, parser: Parser<'_>) -> impl Iterator<Item = Warning> {
             place: Place::new(query, span.start, span.end),
             hint: Some(hint),
         })
-}
-
-/// A `parse` whose fields are neither shown nor used: what names nothing to show shows `@timestamp`
-/// and `@message` alone.
-fn unseen(query: &str, steps: &[Step]) -> Option<Warning> {
-    let (first, names) = steps.iter().find_map(|step| match &step.command {
-        Command::Parse { pattern, .. } => Some((step, pattern.names())),
-        _ => None,
-    })?;
-    let only_picks = |step: &Step| {
-        step.command.is_row_by_row() || matches!(step.command, Command::Sort(_) | Command::Limit(_))
-    };
-    let shows = |step: &Step| matches!(step.command, Command::Fields(_) | Command::Display(_));
-    let used = named_fields(steps);
-    let is_used = names.iter().any(|name| used.contains(name));
-    if is_used || !steps.iter().all(only_picks) || steps.iter().any(shows) {
-        return None;
-    }
-    let list = names.join(", ");
-    Some(Warning {
-        message: "what `parse` finds is not shown: the query names nothing to show".to_owned(),
-        place: Place::new(query, first.span.start, first.span.end),
-        hint: Some(format!("add `| display {list}`")),
-    })
 }
 
 /// One session for the process: queries keep nothing in it beyond their end, and share its memory.

@@ -140,6 +140,8 @@ enum Origin {
     Value(usize),
     /// A path in a JSON object.
     Path(String),
+    /// The list or map at a path in a JSON object.
+    Whole(String),
 }
 
 enum Builder {
@@ -172,7 +174,7 @@ impl<'a> Columns<'a> {
             groups,
             columns: columns.collect(),
             splits: any(|origin| matches!(origin, Origin::Value(_))),
-            parses: any(|origin| matches!(origin, Origin::Path(_))),
+            parses: any(|origin| matches!(origin, Origin::Path(_) | Origin::Whole(_))),
             origins,
         }
     }
@@ -222,6 +224,10 @@ impl<'a> Columns<'a> {
                         };
                         to.append_option(found);
                     }
+                    Origin::Whole(path) => {
+                        let object = object.as_ref();
+                        to.append_option(object.and_then(|object| json_whole(object, path)));
+                    }
                     _ => to.append_value(format!("{index:016x}")),
                 },
             }
@@ -252,9 +258,27 @@ fn origin(group: &LogGroup, name: &str) -> Option<Origin> {
                 let mut fields = format.fields().iter();
                 Origin::Value(fields.position(|field| field.insights_name() == name)?)
             }
-            None => Origin::Path(name.to_owned()),
+            None => match name.strip_prefix(WHOLE) {
+                Some(path) => Origin::Whole(path.to_owned()),
+                None => Origin::Path(name.to_owned()),
+            },
         },
     })
+}
+
+/// What the name of a column begins with that holds a list or map of JSON events as a whole: no
+/// query can write it.
+const WHOLE: char = '\u{1}';
+
+/// The name of that column for a discovered field: `expand items` reads it, where `items` itself
+/// has no value.
+pub(super) fn whole(field: &str) -> String {
+    format!("{WHOLE}{field}")
+}
+
+/// Whether that is the name of such a column.
+pub(super) fn is_whole(name: &str) -> bool {
+    name.starts_with(WHOLE)
 }
 
 fn json_object(message: &str) -> Option<Json> {
@@ -262,18 +286,31 @@ fn json_object(message: &str) -> Option<Json> {
     looks.then(|| serde_json::from_str(message).ok()).flatten()
 }
 
-/// A flattened name in an object: `requestParameters.items.0.id`. A name that begins with `@` in
-/// the object is asked for with `@@`.
-fn json_path(object: &Json, path: &str) -> Option<String> {
+/// What lies at a flattened name in an object: `requestParameters.items.0.id`. A name that begins
+/// with `@` in the object is asked for with `@@`.
+fn found_at<'j>(object: &'j Json, path: &str) -> Option<&'j Json> {
     let path = match path.strip_prefix('@') {
         Some(rest) if rest.starts_with('@') => rest,
         Some(_) => return None,
         None => path,
     };
-    let found = json::lookup(object, path)?;
-    match found {
+    json::lookup(object, path)
+}
+
+/// The value there. Booleans are 1 and 0, as the conditions of the language are.
+///
+/// The guide does not say it; users do: aws-powertools/powertools-lambda-dotnet, issue 667.
+fn json_path(object: &Json, path: &str) -> Option<String> {
+    match found_at(object, path)? {
         Json::Null | Json::Object(_) | Json::Array(_) => None,
+        Json::Bool(truth) => Some(u8::from(*truth).to_string()),
         Json::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
+}
+
+/// The list or map there, as JSON.
+fn json_whole(object: &Json, path: &str) -> Option<String> {
+    let found = found_at(object, path)?;
+    matches!(found, Json::Object(_) | Json::Array(_)).then(|| found.to_string())
 }

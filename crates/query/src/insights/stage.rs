@@ -19,7 +19,7 @@ use super::period::Period;
 use super::plan::{Slot, column};
 use super::row::{Column, column_of, flat};
 use super::run::{Ran, Work, next, scan};
-use super::source::POSITION;
+use super::source::{POSITION, whole};
 use super::value::{Value, equality_key};
 use crate::{ColumnKind, QueryError};
 
@@ -134,9 +134,20 @@ impl Work<'_> {
         let slot = self.planner.slot(list)?;
         let (batch, slot) = self.with(slot).await?;
         let lists = Column::new(named(&batch, &slot.column)?)?;
+        let whole = match &list.kind {
+            ExprKind::Field(field) => self.planner.find(&whole(field)),
+            _ => None,
+        };
+        let whole = whole.map(|slot| named(&batch, &slot.column)).transpose()?;
+        let whole = whole.map(Column::new).transpose()?;
         let (mut sources, mut values) = (Vec::new(), Vec::new());
         for row in 0..batch.num_rows() {
-            for element in super::json::elements(&lists.get(row)) {
+            // A list in a JSON event is no value of its field, but can be taken apart.
+            let value = match (lists.get(row), &whole) {
+                (Value::Null, Some(whole)) => super::json::parse(&[whole.get(row)]),
+                (value, _) => value,
+            };
+            for element in super::json::elements(&value) {
                 sources.push(row as u64);
                 values.push(element);
             }

@@ -58,6 +58,7 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
         let place = logs.name();
         output::note(&match arguments.end {
             Some(_) => format!("no records from {start} to {end} UTC in {place}"),
+            None if arguments.start.is_none() => format!("no records in {place}"),
             None => format!("no records from {start} UTC on in {place}"),
         });
         if arguments.start.is_some() && arguments.now.is_none() {

@@ -285,7 +285,10 @@ impl Run {
         let (point, packet) = self.delivered.get(&answer.label)?.clone();
         let there = &self.world.resources().network_interfaces;
         let gone = matches!(&point, CapturePoint::Interface(id) if !there.contains_key(id));
-        if gone || packet.source() == packet.destination() {
+        // What a machine has sent itself, by a route, too, is answered inside it.
+        let inside =
+            matches!(&point, CapturePoint::Interface(_) if self.owns(&point, packet.source()));
+        if gone || inside || packet.source() == packet.destination() {
             return None;
         }
         self.packets += 1;

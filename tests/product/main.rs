@@ -13,6 +13,7 @@ mod interrupt;
 mod labs;
 mod network;
 mod replay;
+mod sandbox;
 mod steps;
 mod terminal;
 mod tools;

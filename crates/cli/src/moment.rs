@@ -117,7 +117,7 @@ fn nearest(clock: u64, starts: UnixTime, now: UnixTime) -> UnixTime {
 }
 
 /// RFC 3339, a date and a time as results print them, or a date.
-fn date(text: &str) -> Option<UnixTime> {
+pub(crate) fn date(text: &str) -> Option<UnixTime> {
     let zoned = text.parse::<jiff::Timestamp>().ok();
     let utc = || format!("{}Z", text.strip_suffix(" UTC").unwrap_or(text));
     let moment = zoned.or_else(|| utc().parse().ok());

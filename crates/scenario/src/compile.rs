@@ -80,7 +80,8 @@ fn json(table: Table) -> Map<String, Json> {
 fn build(scenario: &Scenario, seed: Seed, drawn: Drawn, sink: &Sink) -> Option<Plan> {
     let start = 0..0;
     let root = Fields::new(&drawn.table, &start, "scenario.toml", sink);
-    let header = Header::read(&scenario.dir, &root)?;
+    let mut header = Header::read(&scenario.dir, &root)?;
+    header.starts = scenario.starts.unwrap_or(header.starts);
     let mut builder = Builder {
         sink,
         table: &drawn.table,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use wirelab_model::{Seed, hex};
+use wirelab_model::{Seed, UnixTime, hex};
 
 use crate::error::{ContentErrors, Source};
 use crate::node::{self, Table};
@@ -19,6 +19,8 @@ pub struct Scenario {
     pub hash: String,
     pub(crate) source: Arc<Source>,
     pub(crate) table: Table,
+    /// The moment at which virtual time begins, where it is not the file's `starts`.
+    pub(crate) starts: Option<UnixTime>,
 }
 
 impl Scenario {
@@ -41,7 +43,14 @@ impl Scenario {
             hash: hex(&Sha256::digest(source.text.as_bytes())),
             source: Arc::clone(source),
             table: node::parse(source)?,
+            starts: None,
         })
+    }
+
+    /// The same with another moment of UTC at which virtual time begins; `None`: the file's.
+    #[must_use]
+    pub fn starting_at(self, starts: Option<UnixTime>) -> Self {
+        Self { starts, ..self }
     }
 
     /// Name: the folder's, which the file's `name` must equal.

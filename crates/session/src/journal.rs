@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
-use wirelab_model::{Call, Caller, Seed, SimTime};
+use wirelab_model::{Call, Caller, Seed, SimTime, UnixTime};
 
 use crate::error::SessionError;
 use crate::weight::Weight;
@@ -51,11 +51,18 @@ pub struct Header {
     pub opens_at: SimTime,
     /// The build that started it.
     pub build: String,
+    /// The moment at which virtual time begins, where whoever started it has chosen one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<UnixTime>,
 }
 
 impl Header {
     /// A header in this build's format.
-    pub(crate) fn new(lab: &wirelab_scenario::Lab, plan: &wirelab_scenario::Plan) -> Self {
+    pub(crate) fn new(
+        lab: &wirelab_scenario::Lab,
+        plan: &wirelab_scenario::Plan,
+        starts: Option<UnixTime>,
+    ) -> Self {
         Self {
             format: FORMAT,
             lab: lab.name.clone(),
@@ -64,6 +71,7 @@ impl Header {
             seed: plan.seed,
             opens_at: lab.opens_at,
             build: build().to_owned(),
+            starts,
         }
     }
 }
@@ -515,6 +523,7 @@ mod tests {
             seed: Seed::whole(7),
             opens_at: SimTime::from_secs(60),
             build: "test".to_owned(),
+            starts: None,
         }
     }
 

@@ -47,6 +47,7 @@ pub use flow_files::{S3Object, s3_objects};
 pub use history::{Attribute, Events, HistoryEvent, Lookup, history};
 pub use journal::{Entry, EntryKind, Header, build, effective};
 pub use lock::Waiting;
+pub use names::Nameless;
 pub use replay::apply;
 pub use run::{ExecResult, Run, RunError};
 pub use session::{CallOutcome, Note, Session, Undone, notes, prediction, reached, says_nothing};

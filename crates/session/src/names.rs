@@ -23,6 +23,27 @@ impl Session {
         self.run().names()
     }
 
+    /// What has no name of its own, by kind: it has no `Name` tag, one that is no word, or one that
+    /// others of its kind have too.
+    #[must_use]
+    pub fn nameless(&self) -> Vec<Nameless> {
+        let names = self.names();
+        let resources = self.run().control().resources();
+        let all = tagged(resources).into_iter();
+        let found = all.filter(|(id, ..)| names.name_of(id).is_none());
+        let found = found.filter_map(|(id, resource_type, tags)| {
+            let kind = kind(resources, id, resource_type)?;
+            Some(Nameless {
+                kind,
+                id: id.to_owned(),
+                tag: name(resources, id, resource_type, tags).map(str::to_owned),
+            })
+        });
+        let mut found: Vec<Nameless> = found.collect();
+        found.sort();
+        found
+    }
+
     /// The same as a caller means them: what is theirs first, where others have a name too.
     #[must_use]
     pub fn names_for(&self, caller: &Caller) -> Names {
@@ -36,6 +57,17 @@ impl Session {
         let theirs = self.plan().names.and(theirs.map(borrowed));
         theirs.and(made.iter().map(borrowed))
     }
+}
+
+/// A resource that no name means alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Nameless {
+    /// `instance`, as scenario files have it.
+    pub kind: String,
+    /// The `Name` tag, or a group's or list's own name.
+    pub tag: Option<String>,
+    /// The id.
+    pub id: String,
 }
 
 impl Run {

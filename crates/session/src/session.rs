@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
-use wirelab_model::{Call, Caller, Reply, Seed, SimDuration, SimTime};
+use wirelab_model::{Call, Caller, Reply, Seed, SimDuration, SimTime, UnixTime};
 use wirelab_scenario::{Lab, Plan, Scenario};
 use wirelab_simulator::Observe;
 
@@ -102,6 +102,21 @@ impl Session {
         lab: &str,
         seed: Seed,
     ) -> Result<Self, SessionError> {
+        Self::create_at(dir, content, lab, seed, None)
+    }
+
+    /// As [`Session::create`], with the moment of UTC at which virtual time begins; the scenario's
+    /// if none. The journal names it: it is as much of the run as the seed is.
+    ///
+    /// # Errors
+    /// As [`Session::create`].
+    pub fn create_at(
+        dir: &Path,
+        content: &Content,
+        lab: &str,
+        seed: Seed,
+        starts: Option<UnixTime>,
+    ) -> Result<Self, SessionError> {
         let path = journal_path(dir);
         if path.exists() {
             return Err(SessionError::Exists {
@@ -109,9 +124,10 @@ impl Session {
             });
         }
         let (lab, scenario) = load(content, lab)?;
+        let scenario = scenario.starting_at(starts);
         let plan = Arc::new(scenario.compile(seed)?);
         folder::make(dir, &lab, &plan)?;
-        let journal = Journal::create(&path, Header::new(&lab, &plan))?;
+        let journal = Journal::create(&path, Header::new(&lab, &plan, starts))?;
         let mut session = Self::assemble(dir, (lab, scenario, plan), journal, None)?;
         session.write_evidence()?;
         Ok(session)
@@ -154,6 +170,7 @@ impl Session {
                 now: scenario.hash,
             });
         }
+        let scenario = scenario.starting_at(header.starts);
         let plan = Arc::new(scenario.compile(header.seed)?);
         Self::assemble(dir, (lab, scenario, plan), journal, waiting)
     }

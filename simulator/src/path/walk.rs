@@ -20,7 +20,7 @@ use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
 use crate::reach::fire;
 use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop, InternetGatewayDrop};
+use crate::verdict::{DropReason, Hop, InterfaceDrop, InternetGatewayDrop};
 use crate::world::World;
 
 /// Source port of probes that no program sends: one of every system's ephemeral range.
@@ -45,7 +45,12 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
     };
     explainer.follower.most_places = MOST_PLACES;
     let start = explainer.start(probe)?;
-    let (forward, end, told) = explainer.journey(start);
+    let off = explainer.off(&start);
+    let (mut forward, end, told) = explainer.journey(start);
+    if let Some(off) = off {
+        forward.steps.insert(0, off);
+        forward.circle = forward.circle.map(|it| it.start + 1..it.end + 1);
+    }
     let told = told.map(|it| explainer.journey(it).0);
     let (answer, back) = match &end {
         None => (Answer::NotReached, None),
@@ -180,6 +185,26 @@ impl Explainer<'_> {
             why: "it has no address of that IP version".to_owned(),
         })?;
         Ok((place, direct(bare_packet(source, probe))))
+    }
+
+    /// An instance that does not run sends nothing.
+    fn off(&self, (place, transit): &Start) -> Option<PathStep> {
+        let Place::Depart { interface, .. } = place else {
+            return None;
+        };
+        let nic = self.world.topology.plan.find_interface(*interface)?;
+        let Owner::Instance { id, running: false } = &nic.owner else {
+            return None;
+        };
+        let reason = InterfaceDrop::InstanceNotRunning {
+            instance: id.clone(),
+        };
+        Some(PathStep {
+            hop: Hop::Interface(nic.id.clone()),
+            verdict: StepVerdict::Deny(reason.into()),
+            source: transit.packet.source(),
+            destination: transit.packet.destination(),
+        })
     }
 
     /// The packet that a program on the machine would send.

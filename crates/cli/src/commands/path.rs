@@ -237,7 +237,12 @@ fn sender(session: &Session, text: &str, ipv6: bool) -> Result<Origin, Failure> 
     };
     match &owners(session, source)[..] {
         [host] => return Ok(host.as_str().into()),
-        [] => {}
+        [] => {
+            if let Some(id) = hosts::unknown::interface_with(session, source) {
+                let source = Some(source);
+                return Ok(Origin::Interface { id, source });
+            }
+        }
         several => {
             let several = several.join(", ");
             let many =

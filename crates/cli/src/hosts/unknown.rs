@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wirelab_model::{Instance, InstanceId, InstanceState};
+use wirelab_model::{Instance, InstanceId, InstanceState, NetworkInterfaceId};
 use wirelab_session::Session;
 use wirelab_simulator::host::{Attachment, Host};
 
@@ -63,14 +63,27 @@ fn instance_with(session: &Session, word: &str) -> Option<InstanceId> {
         .values();
     let found = interfaces.find(|nic| {
         let mut own = nic.private_ip_addresses.iter();
-        let has_it = own.any(|it| {
-            let public = it.association.as_ref().map(|it| IpAddr::V4(it.public_ip));
-            address == Some(IpAddr::V4(it.private_ip_address))
-                || (public.is_some() && address == public)
-        });
-        has_it || nic.network_interface_id.as_str() == word
+        let mut public = own.clone().filter_map(|it| it.association.as_ref());
+        nic.network_interface_id.as_str() == word
+            || own.any(|it| address == Some(it.private_ip_address.into()))
+            || public.any(|it| address == Some(it.public_ip.into()))
     });
     found?.attachment.as_ref()?.instance_id.clone()
+}
+
+/// The interface with that private address, whether or not a machine runs behind it.
+pub(crate) fn interface_with(session: &Session, address: IpAddr) -> Option<NetworkInterfaceId> {
+    let mut interfaces = session
+        .run()
+        .world()
+        .resources()
+        .network_interfaces
+        .values();
+    let found = interfaces.find(|nic| {
+        let mut own = nic.private_ip_addresses.iter();
+        own.any(|it| address == IpAddr::V4(it.private_ip_address))
+    });
+    Some(found?.network_interface_id.clone())
 }
 
 /// The instance of a machine in AWS.

@@ -168,6 +168,7 @@ impl Host {
         task.talking = true;
         if let Purpose::Curl(curl) = &mut task.purpose {
             curl.connected_at = Some(now);
+            curl.peer = Some(attempt.to);
             curl.print_reused(&task.name, printer);
             for data in curl.request_again(printer) {
                 self.send(now, attempt.socket, data);
@@ -357,6 +358,7 @@ impl Host {
             Purpose::Curl(curl) => {
                 task.talking = true;
                 curl.local = local;
+                curl.peer = Some(attempt.to);
                 curl.connected_at = Some(now);
                 curl.print_opening(&task.name, attempt.to, printer);
                 for data in curl.request(printer) {
@@ -393,7 +395,8 @@ impl Host {
         if let Purpose::Curl(curl) = &mut task.purpose
             && !data.is_empty()
         {
-            let found = curl.through_tls(data, self.moment(now), printer);
+            let times = (task.started, now);
+            let found = curl.through_tls(data, self.moment(now), times, printer);
             for octets in found.send {
                 self.send(now, socket, octets);
             }
@@ -404,17 +407,13 @@ impl Host {
             (data, ended) = (found.data, ended || found.ended);
         }
         let status = match &mut task.purpose {
-            Purpose::Curl(curl) => {
-                let to = task.to;
-                curl.exchanged(
-                    &task.name,
-                    to,
-                    (task.started, now),
-                    data,
-                    (ended, error),
-                    printer,
-                )
-            }
+            Purpose::Curl(curl) => curl.exchanged(
+                &task.name,
+                (task.started, now),
+                data,
+                (ended, error),
+                printer,
+            ),
             Purpose::Nc(nc) => nc.heard(data, ended, error, printer),
         };
         if status.is_some() {
@@ -466,22 +465,22 @@ impl Connect {
 
     /// There is no further address; returns the status.
     fn exhausted(&mut self, now: SimTime, printer: &mut Printer) -> i32 {
-        let took = now.since(self.started);
+        let times = (self.started, now);
         match &mut self.purpose {
             Purpose::Nc(nc) => nc.status(),
-            Purpose::Curl(curl) => curl.exhausted(&self.name, self.to, took, printer),
+            Purpose::Curl(curl) => curl.exhausted(&self.name, self.to, times, printer),
         }
     }
 
     /// A limit is over: that of the whole, or that of connecting.
     fn timed_out(&mut self, now: SimTime, connecting: bool, printer: &mut Printer) -> i32 {
-        let took = now.since(self.started);
+        let times = (self.started, now);
         match &mut self.purpose {
             Purpose::Nc(nc) => nc.status(),
             Purpose::Curl(curl) if connecting => {
-                curl.connect_timed_out(&self.name, self.to, took, printer)
+                curl.connect_timed_out(&self.name, self.to, times, printer)
             }
-            Purpose::Curl(curl) => curl.timed_out(self.talking, took, printer),
+            Purpose::Curl(curl) => curl.timed_out(self.talking, times, printer),
         }
     }
 }

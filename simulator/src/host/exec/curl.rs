@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::SimTime;
 
 use super::Printer;
 use super::connect::reason;
@@ -64,6 +64,8 @@ pub(super) struct Curl {
     /// The TLS handshake was over then.
     pub(super) secured_at: Option<SimTime>,
     pub(super) first_at: Option<SimTime>,
+    /// The other end, once it is connected to.
+    pub(super) peer: Option<SocketAddr>,
     pub(super) local: Option<SocketAddr>,
     pub(super) received: u64,
     /// Why the last address failed.
@@ -100,6 +102,7 @@ impl Curl {
         &mut self,
         data: Vec<Bytes>,
         moment: Moment,
+        times: (SimTime, SimTime),
         printer: &mut Printer,
     ) -> Decrypted {
         let Some(mut tls) = self.tls.take() else {
@@ -127,7 +130,7 @@ impl Curl {
         }
         if let Some(trouble) = heard.trouble {
             let (status, text) = trouble.curl();
-            found.status = Some(self.complain(status, &text, printer));
+            found.status = Some(self.complain(status, &text, times, printer));
         }
         self.tls = Some(tls);
         found
@@ -221,19 +224,19 @@ impl Curl {
         &self,
         name: &str,
         to: SocketAddr,
-        took: SimDuration,
+        times: (SimTime, SimTime),
         printer: &mut Printer,
     ) -> i32 {
         if to.ip().is_unspecified() {
             // The name has no address of the version that was asked for.
-            return self.complain(7, "Couldn't connect to server", printer);
+            return self.complain(7, "Couldn't connect to server", times, printer);
         }
-        let (port, millis) = (to.port(), took.as_millis());
+        let (port, millis) = (to.port(), times.1.since(times.0).as_millis());
         let text = format!(
             "Failed to connect to {name} port {port} after {millis} ms: Couldn't connect to server"
         );
         let late = self.error == Some(SocketError::TimedOut);
-        self.complain(if late { 28 } else { 7 }, &text, printer)
+        self.complain(if late { 28 } else { 7 }, &text, times, printer)
     }
 
     /// `--connect-timeout` is over.
@@ -241,10 +244,10 @@ impl Curl {
         &self,
         name: &str,
         to: SocketAddr,
-        took: SimDuration,
+        times: (SimTime, SimTime),
         printer: &mut Printer,
     ) -> i32 {
-        let (port, millis) = (to.port(), took.as_millis());
+        let (port, millis) = (to.port(), times.1.since(times.0).as_millis());
         if self.flags.verbose {
             let version = if to.is_ipv4() { "ipv4" } else { "ipv6" };
             printer.err(format!(
@@ -254,12 +257,17 @@ impl Curl {
         let text = format!(
             "Failed to connect to {name} port {port} after {millis} ms: Timeout was reached"
         );
-        self.complain(28, &text, printer)
+        self.complain(28, &text, times, printer)
     }
 
     /// `-m` is over.
-    pub(super) fn timed_out(&self, talking: bool, took: SimDuration, printer: &mut Printer) -> i32 {
-        let millis = took.as_millis();
+    pub(super) fn timed_out(
+        &self,
+        talking: bool,
+        times: (SimTime, SimTime),
+        printer: &mut Printer,
+    ) -> i32 {
+        let millis = times.1.since(times.0).as_millis();
         let text = match (talking, self.announced()) {
             (false, _) => format!("Connection timed out after {millis} milliseconds"),
             (true, Some(all)) => format!(
@@ -271,7 +279,7 @@ impl Curl {
                 self.client.body_len
             ),
         };
-        self.complain(28, &text, printer)
+        self.complain(28, &text, times, printer)
     }
 
     /// `Content-Length` of the answer.
@@ -280,7 +288,14 @@ impl Curl {
         header(head, "content-length")?.parse().ok()
     }
 
-    pub(super) fn complain(&self, status: i32, text: &str, printer: &mut Printer) -> i32 {
+    /// Ends without an answer that counts: when it began, and when that is.
+    pub(super) fn complain(
+        &self,
+        status: i32,
+        text: &str,
+        (started, ended): (SimTime, SimTime),
+        printer: &mut Printer,
+    ) -> i32 {
         if self.flags.verbose {
             let number = self.connection;
             printer.err(format!("* {text}\n* Closing connection {number}\n"));
@@ -292,9 +307,10 @@ impl Curl {
             }
         }
         let facts = Facts {
+            started,
+            ended,
             status,
             error: text,
-            ..Facts::default()
         };
         write_out(self, &facts, printer);
         status
@@ -304,7 +320,6 @@ impl Curl {
     pub(super) fn exchanged(
         &mut self,
         name: &str,
-        to: SocketAddr,
         (started, now): (SimTime, SimTime),
         data: Vec<Bytes>,
         (ended, error): (bool, Option<SocketError>),
@@ -323,20 +338,25 @@ impl Curl {
             });
         }
         if self.client.speaks_no_http() {
-            return Some(self.complain(1, "Received HTTP/0.9 when not allowed", printer));
+            return Some(self.complain(
+                1,
+                "Received HTTP/0.9 when not allowed",
+                (started, now),
+                printer,
+            ));
         }
         if done.is_none() && ended && error.is_none() {
             done = self.client.on_end();
         }
         if let Some(done) = done {
             self.whole = !done.last && !ended;
-            return Some(self.finished(name, to, (started, now), &done, printer));
+            return Some(self.finished(name, (started, now), &done, printer));
         }
         if let Some(error) = error {
             let text = format!("Recv failure: {}", reason(error));
-            return Some(self.complain(56, &text, printer));
+            return Some(self.complain(56, &text, (started, now), printer));
         }
-        ended.then(|| self.closed_early(printer))
+        ended.then(|| self.closed_early((started, now), printer))
     }
 
     /// The answer is whole, and more may be asked for on the connection.
@@ -344,22 +364,21 @@ impl Curl {
         self.whole
     }
 
-    fn closed_early(&self, printer: &mut Printer) -> i32 {
+    fn closed_early(&self, times: (SimTime, SimTime), printer: &mut Printer) -> i32 {
         if self.received == 0 {
-            return self.complain(52, "Empty reply from server", printer);
+            return self.complain(52, "Empty reply from server", times, printer);
         }
         let left = self
             .announced()
             .unwrap_or(0)
             .saturating_sub(self.client.body_len);
         let text = format!("transfer closed with {left} bytes remaining to read");
-        self.complain(18, &text, printer)
+        self.complain(18, &text, times, printer)
     }
 
     fn finished(
         &self,
         name: &str,
-        to: SocketAddr,
         (started, now): (SimTime, SimTime),
         done: &Done,
         printer: &mut Printer,
@@ -380,7 +399,7 @@ impl Curl {
         let status = self.client.status().unwrap_or(0);
         if fail && status >= 400 {
             let text = format!("The requested URL returned error: {status}");
-            return self.complain(22, &text, printer);
+            return self.complain(22, &text, (started, now), printer);
         }
         let mut body = String::new();
         if !discard {
@@ -402,7 +421,6 @@ impl Curl {
         }
         printer.out(rest);
         let facts = Facts {
-            to: Some(to),
             started,
             ended: now,
             ..Facts::default()

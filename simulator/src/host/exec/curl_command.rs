@@ -298,6 +298,7 @@ impl Host {
             whole: false,
             preface,
             looked_up_at: None,
+            peer: None,
             connected_at: None,
             secured_at: None,
             first_at: None,

@@ -158,7 +158,7 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
 }
 
 const COMMANDS: &str = "cat, conntrack, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, ss, sysctl, \
-     tracepath, traceroute";
+     tracepath, traceroute; servers: serve KIND PORT ..., python3 -m http.server [PORT]";
 
 impl Host {
     /// The first address of a device of this machine.

@@ -10,8 +10,6 @@ use crate::host::program::http::header;
 
 /// What is known at the end of an exchange.
 pub(super) struct Facts<'a> {
-    /// The other end, if there was one.
-    pub(super) to: Option<SocketAddr>,
     pub(super) started: SimTime,
     pub(super) ended: SimTime,
     /// Exit code.
@@ -22,7 +20,6 @@ pub(super) struct Facts<'a> {
 impl Default for Facts<'_> {
     fn default() -> Self {
         Self {
-            to: None,
             started: SimTime::ZERO,
             ended: SimTime::ZERO,
             status: 0,
@@ -72,10 +69,9 @@ pub(super) fn write_out(curl: &Curl, facts: &Facts<'_>, printer: &mut Printer) {
 fn variable(curl: &Curl, facts: &Facts<'_>, name: &str) -> Option<String> {
     let client = &curl.client;
     let head = client.head.as_deref().unwrap_or_default();
-    let since = |at: Option<SimTime>| match (facts.to, at) {
-        (Some(_), Some(at)) => seconds(at.since(facts.started)),
-        _ => seconds(SimDuration::ZERO),
-    };
+    // What was not come to took no time.
+    let since =
+        |at: Option<SimTime>| seconds(at.map_or(SimDuration::ZERO, |at| at.since(facts.started)));
     let address = |end: Option<SocketAddr>| end.map_or_else(String::new, |it| it.ip().to_string());
     let port = |end: Option<SocketAddr>| end.map_or(0, |it| it.port()).to_string();
     Some(match name {
@@ -100,8 +96,8 @@ fn variable(curl: &Curl, facts: &Facts<'_>, name: &str) -> Option<String> {
         "exitcode" => facts.status.to_string(),
         "errormsg" => facts.error.to_owned(),
         "urlnum" => curl.nth.to_string(),
-        "remote_ip" => address(facts.to),
-        "remote_port" => port(facts.to),
+        "remote_ip" => address(curl.peer),
+        "remote_port" => port(curl.peer),
         "local_ip" => address(curl.local),
         "local_port" => port(curl.local),
         "time_namelookup" => since(curl.looked_up_at),

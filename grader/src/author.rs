@@ -31,7 +31,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use wirelab_model::{Seed, SimTime};
-use wirelab_scenario::{Lab, Plan, Scenario};
+use wirelab_scenario::{Lab, Plan, Scenario, TaskKind};
 
 use crate::error::GradeError;
 use crate::finding::Severity;
@@ -189,6 +189,7 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
     let grader = Grader::new(lab.clone(), scenario.clone());
     let mut report = AuthorReport::new(&lab.name);
     page::check(&lab, &mut report)?;
+    scopes(&lab, &mut report);
     let mut seen = trial::Seen::new(&scenario, options.trials);
     for seed in seeds(&scenario, options.seeds)? {
         let plan = scenario.compile(seed)?;
@@ -211,6 +212,20 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
         ));
     }
     Ok(report)
+}
+
+/// A filter task says which packets its ticket is about: without it no packet that the captures
+/// happen to lack could tell a wrong filter from a right one.
+fn scopes(lab: &Lab, report: &mut AuthorReport) {
+    for task in &lab.tasks {
+        let TaskKind::TcpdumpFilter(filter) = &task.kind else {
+            continue;
+        };
+        if filter.scope.is_none() {
+            let what = "has no `scope`: of which packets does the ticket speak?";
+            report.problem(format!("task {}", task.name), what);
+        }
+    }
 }
 
 /// On which variants of a lab mutants are tried.

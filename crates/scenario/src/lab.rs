@@ -230,11 +230,16 @@ pub enum NearMiss {
     Again,
     /// Intervals with NODATA and SKIPDATA.
     NoData,
+    /// Many more like those that the reference speaks of, from and to machines that are new: more
+    /// than the answer's `limit`.
+    More,
+    /// As [`Self::Boundaries`], for the numbers that the answer names and the reference does not.
+    TheirNumbers,
 }
 
 impl NearMiss {
     /// Every kind with its word in the file.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 13] = [
         ("other-action", Self::OtherAction),
         ("other-port", Self::OtherPort),
         ("other-protocol", Self::OtherProtocol),
@@ -246,6 +251,8 @@ impl NearMiss {
         ("translated", Self::Translated),
         ("again", Self::Again),
         ("no-data", Self::NoData),
+        ("more", Self::More),
+        ("their-numbers", Self::TheirNumbers),
     ];
 
     /// The word in the file.

@@ -75,6 +75,14 @@ pub(crate) fn numbers(query: &str) -> Vec<u64> {
     numbers
 }
 
+/// The numbers behind `limit` in a query.
+pub(crate) fn limits(query: &str) -> impl Iterator<Item = u64> {
+    let tokens = tokens(query);
+    let limits = tokens.windows(2).filter(|pair| pair[0].is("limit"));
+    let limits: Vec<u64> = limits.filter_map(|it| it[1].text.parse().ok()).collect();
+    limits.into_iter()
+}
+
 /// The texts in quotes that a query names, in order.
 pub(crate) fn texts(query: &str) -> impl Iterator<Item = &str> {
     tokens(query).into_iter().filter_map(|token| token.quoted())

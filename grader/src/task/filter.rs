@@ -126,7 +126,7 @@ fn elsewhere(
         }
     }
     let proof = judge.proof();
-    if let (true, Some(finding)) = (judge.scope.is_some(), proof.finding()) {
+    if let (true, Some(finding)) = (proof.is_wrong(), proof.finding()) {
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
     let near = near_miss::of(&seen.packets);

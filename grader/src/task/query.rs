@@ -2,7 +2,7 @@
 //!
 //! The reference solution and the learner's query run over the same log: what the flow log had
 //! delivered when the lab opened (`language`). Column names and their order are free; further
-//! columns do no harm. Then both run over the logs of hidden runs, and over the learner's log with
+//! columns do no harm, and over every log the same ones are those asked for. Then both run over the logs of hidden runs, and over the learner's log with
 //! records that it could have had (`near_miss`), which separates near misses. Where they differ,
 //! the finding has a row, and the fewest records that show the difference (`shown`).
 
@@ -20,6 +20,7 @@ use wirelab_scenario::{Compare, LabTask};
 use wirelab_session::Run;
 
 pub(crate) use self::bench::{Bench, Shown, Source};
+use self::compare::Ways;
 pub(crate) use self::language::Language;
 use self::language::{Data, Refused};
 pub(crate) use self::shown::Records;
@@ -56,6 +57,7 @@ pub(crate) fn grade(
     let opening = material.opening(submission.seed)?;
     let both = Both::new(material, task, query, &opening, text)?;
     let outcome = both.outcome(&query.data(material, task, &opening)?)?;
+    let ways = outcome.ways;
     let mut found = outcome.findings.into_iter();
     if let Some(mut finding) = found.next() {
         if finding.name.shows_rows() && !query.reads_files() {
@@ -68,7 +70,7 @@ pub(crate) fn grade(
     }
     let mut first = Check::passed(ANSWERS, shown);
     first.findings = outcome.lints;
-    let second = elsewhere(material, task, query, submission, text)?;
+    let second = elsewhere(material, task, query, submission, text, ways)?;
     Ok(vec![first, second])
 }
 
@@ -80,10 +82,21 @@ pub(crate) fn recheck(
     submission: &Submission,
     records: &Records,
 ) -> Result<Option<String>, GradeError> {
-    let run = material.opening(records.seed)?;
     let text = submission.answers.get(&task.name);
     let text = text.map_or("", String::as_str);
-    Both::new(material, task, query, &run, text)?.spare(records)
+    // What was known of the columns when it was found.
+    let mut ways = Ways::ANY;
+    let before = [submission.seed]
+        .into_iter()
+        .chain(material.hidden(submission.seed));
+    for seed in before.take_while(|seed| *seed != records.seed || records.with_near_misses) {
+        let run = material.opening(seed)?;
+        let both = Both::new(material, task, query, &run, text)?.knowing(ways);
+        ways = both.outcome(&query.data(material, task, &run)?)?.ways;
+    }
+    let run = material.opening(records.seed)?;
+    let both = Both::new(material, task, query, &run, text)?;
+    both.knowing(ways).spare(records)
 }
 
 fn unsolved(shown: u32, hidden: u32, finding: Finding) -> Vec<Check> {
@@ -99,14 +112,16 @@ fn elsewhere(
     query: Language<'_>,
     submission: &Submission,
     text: &str,
+    mut ways: Ways,
 ) -> Result<Check, GradeError> {
     let of = hidden_points(task);
     let hidden = material.hidden(submission.seed);
     material.prepare(&hidden)?;
     for seed in hidden {
         let run = material.opening(seed)?;
-        let both = Both::new(material, task, query, &run, text)?;
+        let both = Both::new(material, task, query, &run, text)?.knowing(ways);
         let outcome = both.outcome(&query.data(material, task, &run)?)?;
+        ways = outcome.ways;
         if let Some(found) = outcome.findings.into_iter().next() {
             let mut finding = renamed(found, FindingKind::QueryFailsHiddenRun);
             if !query.reads_files() {
@@ -117,7 +132,7 @@ fn elsewhere(
         }
     }
     let opening = material.opening(submission.seed)?;
-    let both = Both::new(material, task, query, &opening, text)?;
+    let both = Both::new(material, task, query, &opening, text)?.knowing(ways);
     if let Some(finding) = both.near_miss(query.near_misses())? {
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
@@ -142,6 +157,7 @@ struct Both<'a> {
     text: &'a str,
     path: PathBuf,
     reference: String,
+    ways: Ways,
 }
 
 impl<'a> Both<'a> {
@@ -162,7 +178,13 @@ impl<'a> Both<'a> {
             text,
             path,
             reference,
+            ways: Ways::ANY,
         })
+    }
+
+    /// With what other logs have told of its columns.
+    fn knowing(self, ways: Ways) -> Self {
+        Self { ways, ..self }
     }
 
     /// What the two give over `data`.
@@ -183,13 +205,16 @@ impl<'a> Both<'a> {
                 return Ok(Outcome {
                     findings: vec![finding],
                     lints: Vec::new(),
+                    ways: self.ways.clone(),
                 });
             }
         };
         let given_table = Table::of(&given, &[]);
+        let compare = self.query.compare();
         Ok(Outcome {
-            findings: compare::findings(&wanted, &given_table, self.query.compare()),
+            findings: compare::findings(&wanted, &given_table, compare, &self.ways),
             lints: lints(&given, notes),
+            ways: self.ways.that_fit(&wanted, &given_table, compare),
         })
     }
 
@@ -221,6 +246,8 @@ impl<'a> Both<'a> {
 struct Outcome {
     findings: Vec<Finding>,
     lints: Vec<Finding>,
+    /// The ways to match the columns that fit over this log too.
+    ways: Ways,
 }
 
 /// What `wirelab query` says of the query, too: warnings of Logs Insights, notes of Athena.

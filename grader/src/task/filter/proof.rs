@@ -8,6 +8,8 @@ use crate::finding::{Finding, FindingKind};
 /// What is known of the two.
 pub(super) struct Proof {
     found: Equality,
+    /// On the packets beside the scope, where they are the same filter within it.
+    beside: Option<Box<Difference>>,
     /// Whether the task says which packets it is about: a difference among them is wrong.
     is_asked: bool,
 }
@@ -15,19 +17,32 @@ pub(super) struct Proof {
 impl Proof {
     pub(super) fn of(yours: &Filter, wanted: &Filter, scope: Option<&Filter>) -> Self {
         let named = scope.map(Filter::expression).unwrap_or_default();
+        let domain = Domain::of_scope(named);
+        let found = compare(yours, wanted, scope, domain);
+        let beside = (scope.is_some() && found == Equality::Equivalent)
+            .then(|| compare(yours, wanted, None, domain));
         Self {
-            found: compare(yours, wanted, scope, Domain::of_scope(named)),
+            found,
+            beside: beside.and_then(|it| match it {
+                Equality::Different(difference) => Some(Box::new(difference)),
+                Equality::Equivalent | Equality::GaveUp(_) => None,
+            }),
             is_asked: scope.is_some(),
         }
     }
 
-    /// The packet that tells them apart.
+    /// The packet that tells them apart: wrong within the task's scope, a remark beside it.
     pub(super) fn finding(&self) -> Option<Finding> {
         match &self.found {
             Equality::Different(difference) if self.is_asked => Some(self.blame(wrong(difference))),
             Equality::Different(difference) => Some(elsewhere(difference)),
-            Equality::Equivalent | Equality::GaveUp(_) => None,
+            Equality::Equivalent | Equality::GaveUp(_) => self.beside.as_deref().map(elsewhere),
         }
+    }
+
+    /// Whether a packet of the task's scope tells them apart.
+    pub(super) const fn is_wrong(&self) -> bool {
+        self.is_asked && matches!(self.found, Equality::Different(_))
     }
 
     /// Adds the only clause that need change, if there is one, to a finding about the filter.
@@ -99,11 +114,12 @@ mod tests {
             .finding()
             .expect("a UDP packet");
         assert_eq!(found.name, FindingKind::FilterDiffersElsewhere);
-        assert!(
-            proof("tcp port 443", "port 443", Some("tcp"))
-                .finding()
-                .is_none()
-        );
+        let beside = proof("tcp port 443", "port 443", Some("tcp"));
+        assert!(!beside.is_wrong());
+        let found = beside.finding().expect("a UDP packet");
+        assert_eq!(found.name, FindingKind::FilterDiffersElsewhere);
+        let same = proof("tcp port 443", "port 443 and tcp", Some("tcp"));
+        assert!(same.finding().is_none());
     }
 
     #[test]

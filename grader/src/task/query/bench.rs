@@ -3,6 +3,7 @@
 use wirelab_model::Seed;
 use wirelab_scenario::{LabTask, NearMiss};
 
+use super::compare::Ways;
 use super::language::{Data, Language, Refused};
 use super::table::Table;
 use super::{Both, compare};
@@ -117,7 +118,8 @@ impl<'a> Bench<'a> {
             let shown = match data.ask(text) {
                 Ok(given) => {
                     let given = Table::of(&given, &[]);
-                    let found = compare::findings(wanted, &given, self.query.compare());
+                    let compare = self.query.compare();
+                    let found = compare::findings(wanted, &given, compare, &Ways::ANY);
                     found.first().map(|finding| match finding.name {
                         FindingKind::QueryLacksColumns => Shown::Columns,
                         _ => Shown::Rows,

@@ -10,8 +10,46 @@ use crate::finding::{Finding, FindingKind};
 /// Ways to match columns that are tried before names alone decide.
 const MAPPINGS: usize = 5_000;
 
+/// Which columns of an answer may be those that were asked for: a column of it for each of the
+/// reference's. Over one log several ways may fit; right is a way that fits over every log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ways(Option<Vec<Vec<usize>>>);
+
+impl Ways {
+    /// Any column may be any.
+    pub(super) const ANY: Self = Self(None);
+
+    /// Those that still fit over one more log; all, where none does.
+    pub(super) fn that_fit(&self, wanted: &Table, given: &Table, compare: Compare) -> Self {
+        let fits = |way: &Vec<usize>| {
+            let difference = Difference::of(wanted, given.select(way), compare);
+            difference.weight() == (0, false)
+        };
+        let fitting: Vec<_> = self.of(wanted, given).into_iter().filter(fits).collect();
+        match fitting.is_empty() {
+            true => self.clone(),
+            false => Self(Some(fitting)),
+        }
+    }
+
+    fn of(&self, wanted: &Table, given: &Table) -> Vec<Vec<usize>> {
+        match &self.0 {
+            None => mappings(wanted, given),
+            Some(ways) => {
+                let is_there = |way: &&Vec<usize>| way.iter().all(|it| *it < given.width());
+                ways.iter().filter(is_there).cloned().collect()
+            }
+        }
+    }
+}
+
 /// What is wrong with `given`: nothing, or rows on either side, or their order.
-pub(super) fn findings(wanted: &Table, given: &Table, compare: Compare) -> Vec<Finding> {
+pub(super) fn findings(
+    wanted: &Table,
+    given: &Table,
+    compare: Compare,
+    ways: &Ways,
+) -> Vec<Finding> {
     if given.width() < wanted.width() {
         let summary = format!(
             "{} columns were asked for, the result has {}",
@@ -20,7 +58,7 @@ pub(super) fn findings(wanted: &Table, given: &Table, compare: Compare) -> Vec<F
         );
         return vec![Finding::new(FindingKind::QueryLacksColumns, summary)];
     }
-    let mappings = mappings(wanted, given).into_iter();
+    let mappings = ways.of(wanted, given).into_iter();
     let differences =
         mappings.map(|columns| Difference::of(wanted, given.select(&columns), compare));
     let best = differences.min_by_key(Difference::weight);
@@ -160,7 +198,7 @@ mod tests {
     }
 
     fn name(given: &Table, compare: Compare) -> Option<FindingKind> {
-        let found = findings(&wanted(), given, compare);
+        let found = findings(&wanted(), given, compare, &Ways::ANY);
         found.first().map(|finding| finding.name)
     }
 
@@ -190,7 +228,7 @@ mod tests {
             Some(FindingKind::QueryKeepsTooMuch)
         );
         assert_eq!(name(&more, Compare::Contains), None);
-        let found = findings(&wanted(), &more, Compare::Rows);
+        let found = findings(&wanted(), &more, Compare::Rows, &Ways::ANY);
         assert_eq!(
             found[0].observed.as_deref(),
             Some("a row 10.0.1.7 | 10.0.2.9 | 1")
@@ -215,5 +253,21 @@ mod tests {
             Some(FindingKind::QueryKeepsTooMuch)
         );
         assert_eq!(name(&twice, Compare::Columns), None);
+    }
+
+    #[test]
+    fn one_column_is_the_one_asked_for_over_every_log() {
+        // Two columns of which one fits here and the other there.
+        let by_luck = |a: &str, b: &str| {
+            let rows: &[&[&str]] = &[&["10.0.1.5", a, b]];
+            table(&["source", "a", "b"], rows)
+        };
+        let seven: &[&[&str]] = &[&["10.0.1.5", "7"]];
+        let seven = table(&["srcAddr", "lost"], seven);
+        let ways = Ways::ANY.that_fit(&seven, &by_luck("7", "9"), Compare::Rows);
+        let found = |given: &Table, ways: &Ways| findings(&seven, given, Compare::Rows, ways);
+        assert!(found(&by_luck("9", "7"), &Ways::ANY).is_empty());
+        assert_eq!(found(&by_luck("9", "7"), &ways).len(), 2);
+        assert!(found(&by_luck("7", "7"), &ways).is_empty());
     }
 }

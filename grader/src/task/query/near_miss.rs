@@ -11,6 +11,7 @@
 //! both changed, a query that adds up the wrong one of the two has another sum.
 
 mod models;
+mod more;
 mod neighbours;
 mod numbers;
 mod said;
@@ -38,15 +39,22 @@ pub(super) struct Made {
     is_exact: bool,
 }
 
-/// The records of the kinds `kinds` that `reference` may have to tell apart.
+/// The reference query and an answer to the same task.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Texts<'a> {
+    pub(super) reference: &'a str,
+    pub(super) answer: &'a str,
+}
+
+/// The records of the kinds `kinds` that the reference, or the answer, may have to tell apart.
 pub(super) fn records(
     kinds: &[NearMiss],
-    reference: &str,
+    texts: Texts<'_>,
     run: &Run,
     log: &FlowLog,
     window: (UnixTime, UnixTime),
 ) -> Vec<Made> {
-    let said = Said::by(reference);
+    let said = Said::by(texts.reference);
     let models = models::of(&said, run, log, window);
     let mut world = World::of(run);
     let mut made: Vec<Made> = Vec::new();
@@ -57,6 +65,10 @@ pub(super) fn records(
             NearMiss::Boundaries => made.extend(numbers::boundaries(&said, &models)),
             NearMiss::FanOut => made.extend(numbers::fan_out(&said, &models, &mut world)),
             NearMiss::Translated => made.extend(translated::of(&models, &world)),
+            NearMiss::More => made.extend(more::of(texts.answer, &models, &mut world)),
+            NearMiss::TheirNumbers => {
+                made.extend(numbers::boundaries(&said.numbers_of(texts.answer), &models));
+            }
             kind => made.extend(models.iter().filter_map(|model| varied(*kind, model))),
         }
     }
@@ -119,7 +131,9 @@ fn varied(kind: NearMiss, model: &Model<'_>) -> Option<Made> {
         | NearMiss::Neighbours
         | NearMiss::Boundaries
         | NearMiss::FanOut
-        | NearMiss::Translated => {}
+        | NearMiss::Translated
+        | NearMiss::More
+        | NearMiss::TheirNumbers => {}
     }
     (flow != model.flow).then(|| model.with(flow))
 }

@@ -12,7 +12,7 @@ use wirelab_query::{LogEvent, LogEvents, LogGroup};
 use wirelab_scenario::NearMiss;
 
 use super::language::Data;
-use super::near_miss::{self, Made};
+use super::near_miss::{self, Made, Texts};
 use super::table::Table;
 use super::{Both, compare, renamed};
 use crate::error::GradeError;
@@ -162,7 +162,11 @@ impl Both<'_> {
         let log = self.query.log(self.material, self.task, run)?;
         let options = self.query.options(run);
         let window = (options.start, options.end);
-        let made = near_miss::records(kinds, &self.reference, run, &log, window);
+        let texts = Texts {
+            reference: &self.reference,
+            answer: self.text,
+        };
+        let made = near_miss::records(kinds, texts, run, &log, window);
         Ok((log, made))
     }
 
@@ -176,7 +180,7 @@ impl Both<'_> {
             return Vec::new();
         };
         let given = Table::of(&given, &[]);
-        let mut findings = compare::findings(&wanted, &given, self.query.compare());
+        let mut findings = compare::findings(&wanted, &given, self.query.compare(), &self.ways);
         findings.retain(|finding| finding.name.shows_rows());
         findings
     }

@@ -80,7 +80,7 @@ fn longer_middle(address: Ipv4Addr) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::new(a, b, longer, d))
 }
 
-fn far_end(flow: &Flow, address: Ipv4Addr) -> Flow {
+pub(super) fn far_end(flow: &Flow, address: Ipv4Addr) -> Flow {
     let address = IpAddr::from(address);
     let mut flow = flow.clone();
     let (far, in_packet) = match flow.direction {
@@ -95,7 +95,7 @@ fn far_end(flow: &Flow, address: Ipv4Addr) -> Flow {
 }
 
 /// The record of an interface that has the address; of one that forwards for others there is none.
-fn near_end(model: &Model<'_>, flow: &Flow, address: Ipv4Addr) -> Option<Made> {
+pub(super) fn near_end(model: &Model<'_>, flow: &Flow, address: Ipv4Addr) -> Option<Made> {
     let mut flow = flow.clone();
     let (near, in_packet) = match flow.direction {
         FlowDirection::Egress => (&mut flow.srcaddr, &mut flow.pkt_srcaddr),

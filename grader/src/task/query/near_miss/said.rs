@@ -5,6 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::Ipv4Net;
 use wirelab_model::{Flow, FlowAction, FlowDirection, FlowRecord};
 
+/// So many numbers of an answer are tried.
+const NUMBERS: usize = 16;
+
 /// The literals of a query.
 #[derive(Debug, Default)]
 pub(super) struct Said {
@@ -31,6 +34,17 @@ impl Said {
             }
         }
         said
+    }
+
+    /// The numbers of another query that this one does not name.
+    pub(super) fn numbers_of(&self, query: &str) -> Self {
+        let mut numbers = crate::mutant::numbers(query);
+        numbers.retain(|it| !self.numbers.contains(it));
+        numbers.truncate(NUMBERS);
+        Self {
+            numbers,
+            ..Self::default()
+        }
     }
 
     /// How many of the literals are true of the record.

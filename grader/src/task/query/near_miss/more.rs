@@ -1,0 +1,42 @@
+//! More of the same: machines that are new do what those do that the reference speaks of.
+//!
+//! What keeps a query right by chance is often that there is little to see: `limit 3` where three
+//! rows were due, a key too many where each source knew one destination.
+
+use super::Made;
+use super::models::Model;
+use super::neighbours::{far_end, near_end};
+use super::world::World;
+
+/// So many models are repeated.
+const REPEATED: usize = 4;
+/// So many newcomers at each end of each, where the answer has no limit.
+const LEAST: u64 = 6;
+/// And no more, whatever its limit.
+const MOST: u64 = 200;
+
+/// Each of the first models with newcomers at its far end, and at its near end.
+pub(super) fn of(answer: &str, models: &[Model<'_>], world: &mut World) -> Vec<Made> {
+    let limit = crate::mutant::limits(answer).max();
+    let count = limit.map_or(LEAST, |limit| (limit + 1).clamp(LEAST, MOST));
+    let mut made = Vec::new();
+    // The reference speaks of every other one.
+    for model in models.iter().step_by(2).take(REPEATED) {
+        let flow = &model.flow;
+        let is_egress = flow.direction == wirelab_model::FlowDirection::Egress;
+        let (near, far) = match is_egress {
+            true => (flow.srcaddr, flow.dstaddr),
+            false => (flow.dstaddr, flow.srcaddr),
+        };
+        let (std::net::IpAddr::V4(near), std::net::IpAddr::V4(far)) = (near, far) else {
+            continue;
+        };
+        for _ in 0..count {
+            made.push(model.with(far_end(flow, world.newcomer(far))));
+        }
+        for _ in 0..count {
+            made.extend(near_end(model, flow, world.newcomer(near)));
+        }
+    }
+    made
+}

@@ -105,6 +105,12 @@ finding_kinds! {
     ClientStopped = "client-stopped", Error;
     /// Traffic that worked before does not work now.
     HealthyBroken = "healthy-broken", Error;
+    /// Traffic that worked before, and works again, did not for a time.
+    HealthyInterrupted = "healthy-interrupted", Error;
+    /// A machine that ran, or a flow log that recorded, is gone.
+    ResourceLost = "resource-lost", Error;
+    /// Other resources are gone that were there before.
+    ResourceRemoved = "resource-removed", Note;
     /// Live connections were lost to the change.
     ConnectionsCut = "connections-cut", Error;
     /// A flow that must stay closed gets through.
@@ -132,6 +138,8 @@ impl FindingKind {
                 | Self::QueryFailsNearMiss
                 | Self::SymptomRemains
                 | Self::HealthyBroken
+                | Self::HealthyInterrupted
+                | Self::ResourceLost
                 | Self::ConnectionsCut
                 | Self::MustDenyOpen
                 | Self::MustAllowClosed

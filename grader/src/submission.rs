@@ -94,6 +94,15 @@ impl Submission {
         self.entries.iter().any(is_change)
     }
 
+    /// How many calls of the API there are that change something or would, and how many commands
+    /// on machines.
+    pub(crate) fn changes(&self) -> (usize, usize) {
+        let is_call = |entry: &&Entry| matches!(entry.kind, EntryKind::Call { .. });
+        let is_command = |entry: &&Entry| matches!(entry.kind, EntryKind::Host { .. });
+        let count = |is: &dyn Fn(&&Entry) -> bool| self.entries.iter().filter(is).count();
+        (count(&is_call), count(&is_command))
+    }
+
     /// How long ago the network was changed last.
     pub(crate) fn since_last_change(&self) -> SimDuration {
         let last = self.entries.iter().rfind(|entry| is_change(entry));

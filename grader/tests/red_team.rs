@@ -57,7 +57,8 @@ fn a_healthy_client_that_was_stopped_is_missed() {
     learner.run("ec2:StopInstances InstanceIds='[\"${instance.app}\"]'");
     let (points, findings) = points(&learner);
     assert_eq!(points, 5);
-    assert!(findings.iter().all(|it| *it == FindingKind::HealthyBroken));
+    assert!(findings.contains(&FindingKind::HealthyBroken));
+    assert!(findings.contains(&FindingKind::ResourceLost));
 }
 
 #[test]
@@ -140,4 +141,82 @@ fn hours_of_play_change_no_points() {
     learner.run(ALLOW_REPLIES);
     learner.run("advance 2h");
     assert_eq!(points(&learner), (6, vec![]));
+}
+
+/// The least that repairs `why-is-it-blocked` where the front's outbound entry has a wrong port.
+const ALLOW_CHARGES: &str = "ec2:ReplaceNetworkAclEntry NetworkAclId=${network_acl.front} \
+    RuleNumber=100 Egress=true RuleAction=allow Protocol=6 CidrBlock=${draw.pay} \
+    PortRange='{\"From\":8443,\"To\":8443}'";
+
+fn on_charges() -> Learner {
+    let mut learner = Learner::on("why-is-it-blocked", "front-out");
+    learner.run(ALLOW_CHARGES);
+    learner
+}
+
+#[test]
+fn an_outage_of_others_on_the_way_is_missed() {
+    let deny = "ec2:CreateNetworkAclEntry NetworkAclId=${network_acl.pay} RuleNumber=5 \
+        Egress=false RuleAction=deny Protocol=6 CidrBlock=${draw.ops} \
+        PortRange='{\"From\":8443,\"To\":8443}'\n\
+        advance 10m\n\
+        ec2:DeleteNetworkAclEntry NetworkAclId=${network_acl.pay} RuleNumber=5 Egress=false";
+    let stop = "ec2:StopInstances InstanceIds='[\"${instance.reports}\"]'\n\
+        advance 10m\n\
+        ec2:StartInstances InstanceIds='[\"${instance.reports}\"]'";
+    for outage in [deny, stop] {
+        let mut learner = on_charges();
+        assert_eq!(points(&learner), (5, vec![]));
+        learner.run(outage);
+        let report = learner.check();
+        assert_eq!(points(&learner), (4, vec![FindingKind::HealthyInterrupted]));
+        let repair = report.tasks.iter().find(|task| task.task == "repair");
+        let unharmed = &repair.expect("the task").checks[2];
+        let lost = unharmed.note.as_deref().unwrap_or_default();
+        let seconds = lost.split(' ').nth(3).and_then(|it| it.parse().ok());
+        assert!((570..=700).contains(&seconds.unwrap_or(0_u64)), "{lost}");
+        assert!(unharmed.findings[0].summary.contains("`reports`"));
+    }
+}
+
+#[test]
+fn a_machine_or_a_flow_log_that_is_gone_is_missed() {
+    for call in [
+        "ec2:TerminateInstances InstanceIds='[\"${instance.legacy}\"]'",
+        "ec2:DeleteFlowLogs FlowLogIds='[\"${flow_log.all}\"]'",
+    ] {
+        let mut learner = on_charges();
+        learner.run(call);
+        assert_eq!(points(&learner), (4, vec![FindingKind::ResourceLost]));
+    }
+}
+
+#[test]
+fn a_network_that_was_joined_is_seen_though_nobody_is_there_yet() {
+    let mut learner = on_charges();
+    learner.run("ec2:CreateVpc CidrBlock=172.31.0.0/16");
+    let vpcs = resources(&learner).vpcs.values();
+    let own = learner.session.plan().names.id("vpc.shop").cloned();
+    let other = vpcs
+        .into_iter()
+        .find(|it| Some(it.vpc_id.as_str()) != own.as_deref());
+    let other = other.expect("it was made").vpc_id.clone();
+    learner.run(&format!(
+        "ec2:CreateVpcPeeringConnection VpcId=${{vpc.shop}} PeerVpcId={other}"
+    ));
+    let peerings = resources(&learner).vpc_peering_connections.keys();
+    let peering = peerings
+        .into_iter()
+        .next()
+        .expect("it was asked for")
+        .clone();
+    let tables = resources(&learner).route_tables.values();
+    let main = tables.into_iter().find(|it| it.vpc_id != other);
+    let main = main.expect("every VPC has one").route_table_id.clone();
+    learner.run(&format!(
+        "ec2:AcceptVpcPeeringConnection VpcPeeringConnectionId={peering}\n\
+         ec2:CreateRoute RouteTableId={main} DestinationCidrBlock=172.31.0.0/16 \
+         VpcPeeringConnectionId={peering}"
+    ));
+    assert_eq!(points(&learner), (3, vec![FindingKind::TooOpen]));
 }

@@ -75,7 +75,7 @@ fn opening_too_much_is_named_with_rule_packet_and_size() {
         "tcp 32768-60999 (28 232 ports) to ",
         &format!("rule 70 allow tcp 32768-60999 to {block}"),
         "network_acl.primary (acl-",
-        "was dropped, gets through now, and nobody asked for it",
+        "was dropped there, passes now, and nobody asked for it",
     ] {
         assert!(text.contains(part), "`{part}` is not in\n{text}");
     }

@@ -1,10 +1,13 @@
 //! What a change opened beyond what is meant to work.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use wirelab_model::Resources;
 
 use super::control::{Control, Direction, acl_id};
 use super::intent::{Intent, Place, meant};
-use wirelab_simulator::reach::{Packet, PacketSet};
+use wirelab_simulator::reach::{Dimension, Interval, Packet, PacketSet, Region};
 
 /// A control that lets in more than before and more than is meant.
 #[derive(Clone, Debug)]
@@ -17,17 +20,23 @@ pub struct Excess {
     pub packets: PacketSet,
     /// One of them.
     pub sample: Packet,
+    /// Whether any of them can come by: what a machine sends to itself meets no rule, and without
+    /// IPv6 there is none to meet.
+    pub can_pass: bool,
     /// The rule that lets it through.
     pub rule: String,
 }
 
 impl Excess {
-    /// The largest boxes in words, at most `lines`, then how many more there are.
+    /// The box of the sample, then the largest others in words, at most `lines`, then how many more
+    /// there are.
     #[must_use]
     pub fn describe(&self, lines: usize) -> Vec<String> {
         let remote = self.control.direction().remote();
         let mut seen = Vec::new();
-        for region in self.packets.regions() {
+        let has_sample = |region: &&Region| region.contains(&self.sample);
+        let first = self.packets.regions().iter().find(has_sample);
+        for region in first.into_iter().chain(self.packets.regions()) {
             let line = region.seen_from(remote);
             if !seen.contains(&line) {
                 seen.push(line);
@@ -52,8 +61,8 @@ pub fn excess(before: &Resources, after: &Resources, intents: &[Intent]) -> Vec<
             continue;
         };
         let packets = new.subtract(&meant(&control, after, intents)).coalesce();
-        let own = Place::of(&control, after).own(&packets);
-        let Some(sample) = own.sample().or_else(|| packets.sample()) else {
+        let real = sample(&control, &packets, after);
+        let Some(sample) = real.or_else(|| packets.sample()) else {
             continue;
         };
         let rule = control.rule_for(after, &sample).unwrap_or_default();
@@ -64,11 +73,51 @@ pub fn excess(before: &Resources, after: &Resources, intents: &[Intent]) -> Vec<
                 place,
                 packets,
                 sample,
+                can_pass: real.is_some(),
                 rule,
             });
         }
     }
     found
+}
+
+/// One of the packets, as real as can be: between machines that are there, in the largest box that
+/// has one; else to or from a machine that could be there. `None` where none can come by.
+fn sample(control: &Control, packets: &PacketSet, resources: &Resources) -> Option<Packet> {
+    let place = Place::of(control, resources);
+    let machines: (Vec<IpNet>, Vec<IpNet>) = {
+        let interfaces = resources.network_interfaces.values();
+        let addresses = interfaces.flat_map(|it| {
+            let v4 = it.private_ip_addresses.iter();
+            let v4 = v4.map(|it| IpAddr::from(it.private_ip_address));
+            v4.chain(it.ipv6_addresses.iter().copied().map(IpAddr::from))
+        });
+        let addresses = addresses.map(IpNet::from);
+        addresses.partition(|it| place.is_here(it))
+    };
+    let (here, others) = machines;
+    let own = place.own(packets);
+    let (local, remote) = (control.direction().local(), control.direction().remote());
+    let mut regions: Vec<&Region> = own.regions().iter().collect();
+    let is_tcp = |region: &Region| {
+        let tcp = region
+            .clone()
+            .with(Dimension::Protocol, Interval::single(6));
+        tcp.is_some()
+    };
+    regions.sort_by_key(|region| !is_tcp(region));
+    let between = regions.into_iter().find_map(|region| {
+        let mut pairs = here.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
+        pairs.find_map(|(a, b)| {
+            let region = region.clone().with(local, *a)?.with(remote, *b)?;
+            let mut one = PacketSet::empty();
+            one.insert(region);
+            one.sample()
+        })
+    });
+    let elsewhere = || own.clone().subtract(&place.to_itself(remote)).sample();
+    let forwarded = || packets.sample().filter(|_| place.forwards());
+    between.or_else(elsewhere).or_else(forwarded)
 }
 
 /// `None` where nothing can be said to have been opened: the list of a subnet that is new, the

@@ -199,16 +199,22 @@ impl Place {
         let (addresses, forwards) = match control {
             Control::NetworkAcl { subnet, .. } => {
                 let mut interfaces = resources.network_interfaces.values();
-                let block = resources.subnets.get(subnet).map(|it| it.cidr_block.into());
                 let forwards = interfaces.any(|it| it.subnet_id == *subnet && forwards(it));
-                (block.into_iter().collect(), forwards)
+                let subnet = resources.subnets.get(subnet).into_iter();
+                let blocks = subnet.flat_map(|it| {
+                    let v6 = it.ipv6_cidr_block.map(IpNet::from);
+                    std::iter::once(IpNet::from(it.cidr_block)).chain(v6)
+                });
+                (blocks.collect(), forwards)
             }
             Control::SecurityGroups { interface, .. } => {
                 let interface = resources.network_interfaces.get(interface);
-                let own = interface
-                    .into_iter()
-                    .flat_map(|it| &it.private_ip_addresses);
-                let own = own.map(|it| IpAddr::from(it.private_ip_address).into());
+                let own = interface.into_iter().flat_map(|it| {
+                    let v4 = it.private_ip_addresses.iter();
+                    let v4 = v4.map(|it| IpAddr::from(it.private_ip_address));
+                    v4.chain(it.ipv6_addresses.iter().copied().map(IpAddr::from))
+                });
+                let own = own.map(IpNet::from);
                 (own.collect(), interface.is_some_and(|it| forwards(it)))
             }
         };
@@ -217,6 +223,30 @@ impl Place {
             addresses,
             forwards,
         }
+    }
+
+    /// Whether a block is here.
+    pub(super) fn is_here(&self, net: &IpNet) -> bool {
+        self.addresses.iter().any(|own| own.contains(net))
+    }
+
+    /// Whether packets of others pass.
+    pub(super) const fn forwards(&self) -> bool {
+        self.forwards
+    }
+
+    /// Everything whose other side is here too: it never leaves.
+    pub(super) fn to_itself(&self, remote: Dimension) -> PacketSet {
+        let mut packets = PacketSet::empty();
+        for net in &self.addresses {
+            for region in Region::rule_protocol(IpVersion::of(net), IpProtocol::All) {
+                region
+                    .with(remote, *net)
+                    .into_iter()
+                    .for_each(|it| packets.insert(it));
+            }
+        }
+        packets
     }
 
     /// The part of `packets` that may pass here.

@@ -5,8 +5,11 @@
 //! works, what must stay closed is closed, what worked still works, and no control lets in more
 //! than is meant. It is never compared with the author's repair.
 
+mod beside;
 mod closed;
+mod joined;
 mod least;
+mod outage;
 mod routes;
 mod traffic;
 mod ways;
@@ -17,6 +20,7 @@ use wirelab_model::{Seed, SimDuration, SimTime};
 use wirelab_scenario::{FixTask, LabTask};
 use wirelab_session::Run;
 
+use self::traffic::Loss;
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::material::{Material, side_by_side};
@@ -94,7 +98,11 @@ struct Verdict {
     works: Vec<Finding>,
     least: Vec<Finding>,
     harm: Vec<Finding>,
-    cut: usize,
+    loss: Loss,
+    /// How much was done.
+    effort: Option<String>,
+    /// What else is worth knowing.
+    remarks: Vec<Finding>,
 }
 
 fn judge(
@@ -130,22 +138,27 @@ fn judge(
         run: &run,
         repaired,
     };
-    let (harm, cut) = traffic::harm(&after);
+    let (harm, loss) = traffic::harm(&after);
     let mut verdict = Verdict {
         works: traffic::symptoms(&after),
         harm,
-        cut,
-        least: Vec::new(),
+        loss,
+        ..Verdict::default()
     };
     if own {
         verdict.least = closed::opened(material, task, &after)?;
         verdict.least.extend(least::excess(&after));
         verdict.least.extend(routes::made_public(&after));
+        verdict.least.extend(joined::networks(&after));
         if verdict.least.is_empty() {
             // Else it is what has been found already, seen from its ends.
             verdict.least.extend(ways::opened(&after)?);
         }
         verdict.harm.extend(closed::shut(material, task, &after)?);
+        verdict.harm.extend(beside::lost(&after));
+        verdict.remarks.extend(beside::removed(&after));
+        let (calls, commands) = submission.changes();
+        verdict.effort = Some(beside::effort(&after, calls, commands));
     }
     Ok(verdict)
 }
@@ -195,10 +208,14 @@ fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
         condition(LEAST, least, verdict.least),
         condition(UNHARMED, unharmed, verdict.harm),
     ];
-    checks[2].note = cut(verdict.cut, checks[2].mark);
+    checks[2].note = lost(verdict.loss, checks[2].mark);
+    checks[2].findings.extend(verdict.remarks);
     checks[1].note = Some(MEASURE.to_owned());
     if changed {
-        checks[0].note = Some(format!("run on {} from now", fix.run_on));
+        let effort = verdict
+            .effort
+            .map_or_else(String::new, |it| format!("; {it}"));
+        checks[0].note = Some(format!("run on {} from now{effort}", fix.run_on));
     }
     if !works {
         // A network that is as broken as before harms nobody and opens nothing: that is no merit.
@@ -223,11 +240,12 @@ fn condition(what: &str, of: u32, findings: Vec<Finding>) -> Check {
 }
 
 /// That no connection was lost says nothing where traffic is broken in other ways.
-fn cut(connections: usize, mark: Mark) -> Option<String> {
-    match (connections, mark) {
-        (0, Mark::Passed) => Some("0 connections cut".to_owned()),
-        (0, _) => None,
-        (1, _) => Some("1 connection cut".to_owned()),
-        (n, _) => Some(format!("{n} connections cut")),
-    }
+fn lost(loss: Loss, mark: Mark) -> Option<String> {
+    let Loss { cut, flow_seconds } = loss;
+    let connections = match cut {
+        1 => "1 connection".to_owned(),
+        n => format!("{n} connections"),
+    };
+    let is_known = mark == Mark::Passed || cut > 0 || flow_seconds > 0;
+    is_known.then(|| format!("{connections} cut, {flow_seconds} flow-seconds lost"))
 }

@@ -110,7 +110,7 @@ fn public(resources: &Resources) -> BTreeMap<SubnetId, String> {
 }
 
 /// The subnet's own table, else the main one of its VPC.
-fn table_of<'a>(
+pub(super) fn table_of<'a>(
     resources: &'a Resources,
     subnet: &SubnetId,
     vpc: &VpcId,

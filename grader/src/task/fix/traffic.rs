@@ -6,6 +6,7 @@ use wirelab_session::Run;
 use wirelab_simulator::host::{Outcome, TrafficEvent, TrafficSpec};
 
 use super::Aftermath;
+use super::outage::{self, Down};
 use crate::finding::{Finding, FindingKind};
 use crate::moment::Moment;
 
@@ -78,27 +79,75 @@ fn client_gone(run: &Run, traffic: &str) -> Option<Finding> {
     Some(Finding::new(FindingKind::ClientStopped, summary))
 }
 
-/// Traffic that worked before and does not now, and how many connections of it were lost since the
-/// lab opened.
-pub(super) fn harm(after: &Aftermath<'_>) -> (Vec<Finding>, usize) {
+/// What healthy traffic has lost since the lab opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loss {
+    /// Connections.
+    pub(super) cut: usize,
+    /// Seconds in which a flow was down, of all flows together.
+    pub(super) flow_seconds: u64,
+}
+
+/// Traffic that worked before and does not now, or did not for a time; and what was lost of it.
+pub(super) fn harm(after: &Aftermath<'_>) -> (Vec<Finding>, Loss) {
     let mut findings = Vec::new();
+    let mut interrupted = Vec::new();
     let mut lost = Vec::new();
+    let mut loss = Loss::default();
     for spec in healthy(after) {
         findings.extend(broken(after, spec));
+        let down = outage::down(after.run, spec, after.opening.now());
+        loss.flow_seconds += down.time.as_secs();
+        interrupted.extend(interruption(after, spec, &down));
         let cut = after.run.evidence().exchanges(&spec.name);
         let cut = cut.filter(|event| event.cut && event.at >= after.opening.now());
         lost.extend(cut);
     }
+    loss.cut = lost.len();
     if let (true, Some(first)) = (findings.is_empty(), lost.first()) {
         findings.push(connections_cut(after, lost.len(), first));
+        // An exchange that loses its connection is an interruption, and has been told of.
+        interrupted.retain(|(name, _)| lost.iter().all(|event| event.traffic != *name));
     }
-    (findings, lost.len())
+    let is_told = |name: &str| {
+        let quoted = format!("`{name}`");
+        findings.iter().any(|it| it.summary.contains(&quoted))
+    };
+    let interrupted: Vec<_> = interrupted
+        .into_iter()
+        .filter(|(name, _)| !is_told(name))
+        .collect();
+    findings.extend(interrupted.into_iter().map(|(_, finding)| finding));
+    (findings, loss)
 }
 
 fn connections_cut(after: &Aftermath<'_>, count: usize, first: &TrafficEvent) -> Finding {
     let summary = format!("{count} live connections of healthy traffic were lost to the change");
     let finding = Finding::new(FindingKind::ConnectionsCut, summary).expected("none");
     finding.observed(format!("`{}` {}", first.traffic, failure(after, first)))
+}
+
+/// That traffic was down while the network was worked on, and works again.
+fn interruption<'a>(
+    after: &Aftermath<'_>,
+    spec: &'a TrafficSpec,
+    down: &Down,
+) -> Option<(&'a str, Finding)> {
+    let since = down.since.filter(|_| !down.goes_on)?;
+    let untouched = outage::down(after.untouched, spec, after.opening.now());
+    if untouched.since.is_some() {
+        // That is the timeline's doing.
+        return None;
+    }
+    let summary = format!(
+        "`{}` worked before, and did not for {} while you worked on the network",
+        spec.name, down.time
+    );
+    let at = Moment::of(after.run.plan().starts, since);
+    let finding = Finding::new(FindingKind::HealthyInterrupted, summary);
+    let finding = finding.expected("no exchange fails, none is left out");
+    let finding = finding.observed(format!("down from {at} on"));
+    Some((spec.name.as_str(), finding))
 }
 
 /// Traffic that no task complains about and that had no fault before the lab opened.

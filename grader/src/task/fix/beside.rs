@@ -1,0 +1,153 @@
+//! What a repair did beside the repair: machines and flow logs that are gone, resources that were
+//! removed, what has to be paid for from now on.
+//!
+//! It is the difference of two worlds, the repaired one and the one that nobody touched. Which
+//! resources a repair needs is not known (any that works is right), so most of it is a remark; a
+//! machine that ran or a flow log that recorded is nobody's fault, and its loss is harm.
+
+use std::collections::BTreeSet;
+
+use wirelab_model::{
+    Change, Instance, InstanceState, Resource, ResourceRef, Resources, VpcEndpointType,
+};
+
+use super::Aftermath;
+use super::least::named;
+use crate::finding::{Finding, FindingKind};
+
+/// So many removed resources are named.
+const NAMED: usize = 5;
+
+/// A finding a machine or flow log that ran and does not any more, but for `clients`, of which
+/// something is said elsewhere.
+pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
+    let names = &after.run.plan().names;
+    let (was, now) = worlds(after);
+    let clients: BTreeSet<&str> = after
+        .task
+        .succeeds
+        .iter()
+        .filter_map(|wanted| {
+            let mut traffic = after.run.plan().traffic.iter();
+            let spec = traffic.find(|spec| spec.name == wanted.traffic)?;
+            let id = names.id(&format!("instance.{}", spec.from))?;
+            Some(id.as_str())
+        })
+        .collect();
+    let runs = |it: &Instance| it.state == InstanceState::Running;
+    let machines = was.instances.values().filter(|it| runs(it));
+    let machines = machines.filter_map(|it| {
+        let id = it.instance_id.as_str();
+        let now = now.instances.get(&it.instance_id);
+        let state = match now.map(|now| now.state) {
+            Some(InstanceState::Running | InstanceState::Pending) => return None,
+            Some(InstanceState::Stopping | InstanceState::Stopped) => "stopped",
+            _ => "terminated",
+        };
+        let is_client = clients.contains(id);
+        (!is_client).then(|| (id, state))
+    });
+    let logs = was.flow_logs.keys();
+    let logs = logs.filter(|id| !now.flow_logs.contains_key(*id));
+    let logs = logs.map(|id| (id.as_str(), "deleted"));
+    let finding = |(id, what): (&str, &str)| {
+        let summary = format!("you also {what} {}", named(names, id));
+        let finding = Finding::new(FindingKind::ResourceLost, summary);
+        finding.expected("it goes on as before").observed(what)
+    };
+    machines.chain(logs).map(finding).collect()
+}
+
+/// Other resources that are gone, for the learner to know.
+pub(super) fn removed(after: &Aftermath<'_>) -> Option<Finding> {
+    let names = &after.run.plan().names;
+    let (was, now) = worlds(after);
+    let gone = was.diff(now).into_iter().filter_map(|change| match change {
+        Change::Remove(ResourceRef::Instance(_) | ResourceRef::FlowLog(_)) => None,
+        // They go with what they belong to.
+        Change::Remove(ResourceRef::NetworkInterface(_)) => None,
+        Change::Remove(it) => Some(named(names, it.as_str())),
+        Change::Put(_) => None,
+    });
+    let mut gone: Vec<String> = gone.collect();
+    if gone.is_empty() {
+        return None;
+    }
+    let more = gone.len().saturating_sub(NAMED);
+    gone.truncate(NAMED);
+    let mut summary = format!("gone since the lab opened: {}", gone.join(", "));
+    if more > 0 {
+        summary.push_str(&format!(" and {more} more"));
+    }
+    Some(Finding::new(FindingKind::ResourceRemoved, summary))
+}
+
+/// `2 calls, 1 command; billed by the hour from now on: 1 NAT gateway`.
+pub(super) fn effort(after: &Aftermath<'_>, calls: usize, commands: usize) -> String {
+    let count = |n: usize, what: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {what}")),
+        n => Some(format!("{n} {what}s")),
+    };
+    let done = [count(calls, "call"), count(commands, "command")];
+    let done: Vec<String> = done.into_iter().flatten().collect();
+    let (was, now) = worlds(after);
+    let mut billed: Vec<(&str, usize)> = Vec::new();
+    for change in was.diff(now) {
+        let Change::Put(resource) = change else {
+            continue;
+        };
+        if let Some(kind) = billed_as(&resource).filter(|_| !is_in(was, &resource)) {
+            match billed.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, n)) => *n += 1,
+                None => billed.push((kind, 1)),
+            }
+        }
+    }
+    let billed: Vec<String> = billed
+        .into_iter()
+        .filter_map(|(kind, n)| count(n, kind))
+        .collect();
+    let cost = match billed.is_empty() {
+        true => "costs nothing more".to_owned(),
+        false => format!("billed by the hour from now on: {}", billed.join(", ")),
+    };
+    format!("{}; {cost}", done.join(", "))
+}
+
+/// What AWS bills by the hour while it is there (Amazon VPC pricing; AWS PrivateLink, Transit
+/// Gateway and VPN pricing).
+fn billed_as(resource: &Resource) -> Option<&'static str> {
+    Some(match resource {
+        Resource::NatGateway(_) => "NAT gateway",
+        Resource::Address(_) => "public IPv4 address",
+        Resource::Instance(_) => "instance",
+        Resource::VpnConnection(_) => "VPN connection",
+        Resource::TransitGatewayAttachment(_) => "transit gateway attachment",
+        Resource::VpcEndpoint(it) if it.vpc_endpoint_type == VpcEndpointType::Interface => {
+            "interface endpoint"
+        }
+        _ => return None,
+    })
+}
+
+fn is_in(resources: &Resources, resource: &Resource) -> bool {
+    match resource {
+        Resource::NatGateway(it) => resources.nat_gateways.contains_key(&it.nat_gateway_id),
+        Resource::Address(it) => resources.addresses.contains_key(&it.allocation_id),
+        Resource::Instance(it) => resources.instances.contains_key(&it.instance_id),
+        Resource::VpnConnection(it) => resources
+            .vpn_connections
+            .contains_key(&it.vpn_connection_id),
+        Resource::TransitGatewayAttachment(it) => resources
+            .transit_gateway_attachments
+            .contains_key(&it.transit_gateway_attachment_id),
+        Resource::VpcEndpoint(it) => resources.vpc_endpoints.contains_key(&it.vpc_endpoint_id),
+        _ => true,
+    }
+}
+
+fn worlds<'a>(after: &'a Aftermath<'_>) -> (&'a Resources, &'a Resources) {
+    let was = after.untouched.control().resources();
+    (was, after.run.control().resources())
+}

@@ -247,10 +247,12 @@ impl Batch {
         let replayed = replay::replay(grader.material(), submitted.seed, &entries, &limits)?;
         graded.remarks.extend(replayed.drift);
         let hints = submitted.hints().into_iter();
+        let answers = submitted.answers.into_iter();
+        let answers = answers.map(|(task, text)| (task, wirelab_session::plain(&text)));
         let submission = Submission {
             seed: submitted.seed,
             entries,
-            answers: submitted.answers,
+            answers: answers.collect(),
             hints: hints.map(|(task, rungs)| (task, rungs as usize)).collect(),
             said: Said::of(grader.subject().0, &submitted.journal),
             now: replayed.now,
@@ -314,6 +316,8 @@ fn read(octets: &[u8], limits: &Limits) -> Result<Submitted, Ungraded> {
         let reason = "it is an archive: unpack it, and grade the folder";
         return Err(Ungraded::refused(reason));
     }
+    // RFC 8259, section 8.1: a byte order mark may be ignored.
+    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
     let submitted: Submitted = serde_json::from_slice(octets)
         .map_err(|error| Ungraded::unreadable(format!("it is no submission: {error}")))?;
     if submitted.kind != KIND {

@@ -1,7 +1,7 @@
 //! The files of a session that people read: page, answers, evidence.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use wirelab_model::FlowLog;
@@ -106,6 +106,27 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<String>, SessionError>
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(SessionError::file(path, error)),
     }
+}
+
+/// The largest answer in octets: a hundred times any that somebody would write.
+const MAX_ANSWER: u64 = 1 << 20;
+
+/// The text of an answer; `None` if there is no such file.
+pub(crate) fn read_answer(path: &Path) -> Result<Option<String>, SessionError> {
+    let wrong = |error| SessionError::file(path, error);
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(error)),
+    };
+    let mut octets = Vec::new();
+    let read = file.take(MAX_ANSWER + 1).read_to_end(&mut octets);
+    read.map_err(wrong)?;
+    if octets.len() as u64 > MAX_ANSWER {
+        let why = format!("an answer has no more than {} KiB", MAX_ANSWER >> 10);
+        return Err(wrong(std::io::Error::other(why)));
+    }
+    Ok(Some(crate::typed(&octets)))
 }
 
 /// `evidence/`, made again if somebody has removed it.

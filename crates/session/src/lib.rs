@@ -33,6 +33,7 @@ mod sandbox;
 mod script;
 mod servers;
 mod session;
+mod typed;
 mod waiting;
 mod weight;
 
@@ -51,4 +52,5 @@ pub use names::Nameless;
 pub use replay::apply;
 pub use run::{ExecResult, Run, RunError};
 pub use session::{CallOutcome, Note, Session, Undone, notes, prediction, reached, says_nothing};
+pub use typed::{plain, typed};
 pub use weight::Weight;

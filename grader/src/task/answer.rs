@@ -79,6 +79,10 @@ pub(super) fn given(text: &str, part: &str) -> Result<String, Box<Finding>> {
             let why = format!("`{part}` is answered twice");
             Err(unreadable(why))
         }
+        (None, _) if let Some(line) = unnamed(text) => {
+            let why = format!("`{line:.60}` does not say what it answers: write `{part}: ...`");
+            Err(unreadable(why))
+        }
         _ => {
             let why = format!("`{part}: ...` is missing");
             Err(Box::new(Finding::new(FindingKind::NoAnswer, why)))
@@ -86,11 +90,23 @@ pub(super) fn given(text: &str, part: &str) -> Result<String, Box<Finding>> {
     }
 }
 
-/// `mtu: 1446`, `mtu = 1446`.
+/// The first line of a text that belongs to no part: whoever wrote it has answered.
+fn unnamed(text: &str) -> Option<&str> {
+    let lines = text.lines().map(str::trim);
+    let mut lines = lines.filter(|line| line.chars().any(char::is_alphanumeric));
+    lines.find(|line| !line.contains([':', '=', '：']))
+}
+
+/// `mtu: 1446`, `mtu = 1446`, `mtu 1446`; with the marks of Markdown and JSON about both.
 fn value_of(line: &str, name: &str) -> Option<String> {
-    let (key, value) = line.split_once([':', '='])?;
-    let same = word(key) == word(name);
-    same.then(|| value.trim().to_owned())
+    let marks = |c: char| c.is_whitespace() || "*_`\"'-{},".contains(c);
+    let line = line.trim().trim_start_matches(['-', '*', '{', ' ']);
+    let named = line.split_once([':', '=', '：']);
+    let (key, value) = named.or_else(|| line.split_once(char::is_whitespace))?;
+    let same = word(key.trim_matches(marks)) == word(name.trim_matches(marks));
+    let bare = value.trim_matches(marks);
+    // `*` is an answer by itself: the number of the final deny.
+    same.then(|| if bare.is_empty() { value.trim() } else { bare }.to_owned())
 }
 
 /// Holds what is said against what the seed has drawn.
@@ -118,6 +134,9 @@ impl Judge<'_> {
             return Ok(Check::failed(what, of, finding));
         }
         let expected = self.expected(part)?;
+        if let Some(finding) = said.no_address(&expected) {
+            return Ok(Check::failed(what, of, finding));
+        }
         if expected.iter().any(|it| same(&plan.names, it, value)) {
             return Ok(Check::passed(what, of));
         }
@@ -286,6 +305,17 @@ impl Said<'_> {
         let is_other = unit.len() < value.len() && others.any(|(_, all)| all.contains(&unit));
         is_other.then(|| {
             let why = format!("`{}`: write how many {named}s it is", self.value);
+            Finding::new(FindingKind::UnreadableAnswer, why)
+        })
+    }
+
+    /// Something beside the address that is asked for: its port, its name.
+    fn no_address(&self, expected: &[String]) -> Option<Finding> {
+        let is_asked = self.choices.is_empty() && expected.iter().all(|it| block(it).is_some());
+        let mut words = self.value.split([' ', ',', ':', '(', ')', '[', ']']);
+        let holds_one = words.any(|word| word.contains('.') && block(word).is_some());
+        (is_asked && holds_one && block(self.value).is_none()).then(|| {
+            let why = format!("`{}`: write the address alone", self.value);
             Finding::new(FindingKind::UnreadableAnswer, why)
         })
     }
@@ -463,6 +493,24 @@ mod tests {
     }
 
     #[test]
+    fn an_address_with_something_beside_it_is_not_called_wrong() {
+        let is_odd = |expected: &str, value| {
+            let said = Said {
+                part: "client",
+                choices: &[],
+                value,
+            };
+            said.no_address(&[expected.to_owned()]).is_some()
+        };
+        assert!(is_odd("203.0.113.9", "203.0.113.9:443"));
+        assert!(is_odd("203.0.113.9", "lisbon (203.0.113.9)"));
+        for value in ["203.0.113.8", "203.0.113.9/32", "lisbon", "443"] {
+            assert!(!is_odd("203.0.113.9", value), "{value}");
+        }
+        assert!(!is_odd("443", "203.0.113.9:443"));
+    }
+
+    #[test]
     fn near_values_are_not_equal() {
         for (expected, given) in [
             ("1446", "1447"),
@@ -487,6 +535,21 @@ mod tests {
         assert_eq!(missing.name, FindingKind::NoAnswer);
         let twice = given(text, "subnet").expect_err("two of them");
         assert_eq!(twice.name, FindingKind::UnreadableAnswer);
+        let unnamed = given("203.0.113.9\nnothing", "client").expect_err("which is which?");
+        assert_eq!(unnamed.name, FindingKind::UnreadableAnswer);
+        let other = given("sends-back: nothing", "client").expect_err("one of two");
+        assert_eq!(other.name, FindingKind::NoAnswer);
+        for line in [
+            "**client:** 203.0.113.9",
+            "- client: 203.0.113.9",
+            "{ \"client\": \"203.0.113.9\",",
+            "client：203.0.113.9",
+            "client 203.0.113.9",
+        ] {
+            let said = given(line, "client").ok();
+            assert_eq!(said.as_deref(), Some("203.0.113.9"), "{line}");
+        }
+        assert_eq!(given("all: *", "all").ok().as_deref(), Some("*"));
         let lines = given("1446\n1400", "").expect_err("two lines");
         assert_eq!(lines.name, FindingKind::UnreadableAnswer);
     }

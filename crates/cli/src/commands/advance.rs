@@ -67,8 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })
 }
 
-/// Refuses to show what was to be predicted, and is not.
-fn predicted(session: &Session, until: SimTime) -> Result<(), Failure> {
+/// Refuses to show what was to be predicted by `until`, and is not.
+pub(crate) fn predicted(session: &Session, until: SimTime) -> Result<(), Failure> {
     for task in &session.lab().tasks {
         let TaskKind::Prediction(it) = &task.kind else {
             continue;

@@ -20,6 +20,9 @@ Examples:
 pub(crate) struct Arguments {
     #[command(flatten)]
     json: Json,
+    /// Let the moment of a prediction pass though nothing was predicted
+    #[arg(long)]
+    unpredicted: bool,
     /// The host: `app`; `wirelab status` lists them
     #[arg(value_name = "HOST")]
     host: String,
@@ -34,7 +37,10 @@ pub(crate) struct Arguments {
 }
 
 use serde::Serialize;
+use wirelab_model::SimTime;
+use wirelab_session::Session;
 
+use crate::commands::advance;
 use crate::failure::{Code, Failure};
 use crate::when::print_utc;
 use crate::{folder, hosts, output};
@@ -58,6 +64,9 @@ struct Ran<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     let host = hosts::machine(&session, &arguments.host)?;
+    if !arguments.unpredicted {
+        predicted(&session, &host, &arguments.command)?;
+    }
     let (started, started_utc) = (session.now(), session.run().utc());
     let result = session.exec(&host, &arguments.command)?;
     session.write_evidence()?;
@@ -84,4 +93,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     } else {
         Code::Program(status)
     })
+}
+
+/// A program takes the time that it takes, which only shows once it has run: so it runs on a copy
+/// first, if it might take too long for a prediction that nobody has made.
+fn predicted(session: &Session, host: &str, command: &[String]) -> Result<(), Failure> {
+    if advance::predicted(session, SimTime::MAX).is_ok() {
+        return Ok(());
+    }
+    let mut copy = session.run().clone();
+    if copy.exec(host, command).is_err() {
+        // The session says why.
+        return Ok(());
+    }
+    advance::predicted(session, copy.now())
 }

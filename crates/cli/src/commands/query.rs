@@ -195,7 +195,8 @@ fn read_text(file: &Path) -> Result<String, Failure> {
     if file == Path::new("-") {
         return Ok(std::io::read_to_string(std::io::stdin())?);
     }
-    let text = std::fs::read_to_string(file);
+    let octets = std::fs::read(file);
+    let text = octets.map(|octets| wirelab_session::typed(&octets));
     text.map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 

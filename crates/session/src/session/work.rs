@@ -121,13 +121,13 @@ impl Session {
         folder::answer_path(&self.dir, self.lab.task(task)?)
     }
 
-    /// The text of a task's answer; `None` if there is no file.
+    /// The text of a task's answer, as [`typed`](crate::typed()); `None` if there is no file.
     ///
     /// # Errors
-    /// A file that cannot be read.
+    /// A file that cannot be read, or is larger than any answer.
     pub fn answer(&self, task: &str) -> Result<Option<String>, SessionError> {
         match self.answer_path(task) {
-            Some(path) => folder::read_if_there(&path),
+            Some(path) => folder::read_answer(&path),
             None => Ok(None),
         }
     }

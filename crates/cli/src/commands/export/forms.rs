@@ -42,6 +42,12 @@ fn findings(check: &Value) -> String {
     lines.join("\n")
 }
 
+/// What does not fit in a submission: a chain that breaks, claims that its journal does not bear
+/// out. It costs nothing, and whoever takes the score has to see it.
+fn remarks(result: &Value) -> Vec<&str> {
+    items(&result["remarks"]).map(text).collect()
+}
+
 /// Gradescope's results; `None`: it was not graded, and a file would give it a score.
 pub(super) fn gradescope(result: &Value) -> Option<Value> {
     let report = result["report"].as_object()?;
@@ -58,12 +64,10 @@ pub(super) fn gradescope(result: &Value) -> Option<Value> {
         None | Some(0) => String::new(),
         Some(cost) => format!(", less {cost} for hints"),
     };
-    let remarks = items(&result["remarks"]).map(|it| format!("\n{}", text(it)));
-    let output = format!(
-        "lab {}{hints}{}",
-        text(&result["lab"]),
-        remarks.collect::<String>()
-    );
+    let mut output = format!("lab {}{hints}", text(&result["lab"]));
+    for remark in remarks(result) {
+        output += &format!("\n{remark}");
+    }
     Some(json!({
         "score": report["score"],
         "output": output,
@@ -81,7 +85,7 @@ pub(super) fn csv(results: &[Value]) -> String {
         })
         .collect();
     let mut head: Vec<String> = [
-        "file", "lab", "status", "score", "points", "of", "hints", "reason", "learner",
+        "file", "lab", "status", "score", "points", "of", "hints", "reason", "remarks", "learner",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -103,7 +107,11 @@ pub(super) fn csv(results: &[Value]) -> String {
             ]
             .map(number),
         );
-        row.extend(["reason", "learner"].map(|it| text(&result[it]).to_owned()));
+        row.extend([
+            text(&result["reason"]).to_owned(),
+            remarks(result).join("; "),
+            text(&result["learner"]).to_owned(),
+        ]);
         row.extend(tasks.iter().map(|(lab, name)| {
             let mut own = items(&report["tasks"]).filter(|_| result["lab"] == *lab);
             let task = own.find(|task| task["task"] == *name);
@@ -176,6 +184,10 @@ fn suite(result: &Value) -> String {
             xml(&findings(check))
         );
     }
+    let remarks = remarks(result).join("\n");
+    if !remarks.is_empty() {
+        out += &format!("    <system-out>{}</system-out>\n", xml(&remarks));
+    }
     out + "  </testsuite>\n"
 }
 
@@ -237,9 +249,9 @@ mod tests {
     fn a_table_has_no_score_for_what_is_broken_and_no_formulas() {
         assert_eq!(
             csv(&[result(), broken()]),
-            "file,lab,status,score,points,of,hints,reason,learner,l/t\r\n\
-             '=ada.json,l,graded,4,5,8,1,,ada,5\r\n\
-             b.json,,unreadable,,,,,\"cut, \"\"short\"\"\",,\r\n"
+            "file,lab,status,score,points,of,hints,reason,remarks,learner,l/t\r\n\
+             '=ada.json,l,graded,4,5,8,1,,chain,ada,5\r\n\
+             b.json,,unreadable,,,,,\"cut, \"\"short\"\"\",,,\r\n"
         );
     }
 
@@ -250,6 +262,7 @@ mod tests {
             "<testsuite name=\"=ada.json\" tests=\"2\" failures=\"1\" errors=\"0\">",
             "<failure type=\"too-open\" message=\"0 of 3 points\">too-open: a &lt; b",
             "<error type=\"unreadable\" message=\"cut, &quot;short&quot;\"/>",
+            "    <system-out>chain</system-out>\n  </testsuite>",
         ] {
             assert!(xml.contains(part), "{part} is not in\n{xml}");
         }

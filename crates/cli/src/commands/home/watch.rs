@@ -7,6 +7,7 @@
 //! Every way to save is seen, renaming over the file as editors do included. What the kernel does
 //! not tell of, since the folder is on another machine, is seen a quarter of a second later.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -25,6 +26,8 @@ use crate::terminal::{ascii_only, dim};
 const EVERY: Duration = Duration::from_millis(250);
 /// So many lines of an answer are shown above what it is worth.
 const SHOWN: usize = 6;
+/// And so much of each.
+const LONGEST: usize = 500;
 const KEYS: &str = "h hint  t ticket  c check again  l list  q quit";
 const SOLVED: &str = "n next lab  h hint  t ticket  c check again  l list  q quit";
 const ASK: &str = "h again = the next hint  any other key = not now";
@@ -162,13 +165,27 @@ fn reason(path: &Path) -> String {
         return dim("the lab went on: checked again") + "\n";
     }
     let bar = if ascii_only() { "|" } else { "│" };
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = beginning(path);
     let lines = text.lines().take(SHOWN).enumerate();
     let lines: String = lines
-        .map(|(number, line)| format!(" {} {line}\n", dim(format!("{:>2} {bar}", number + 1))))
+        .map(|(number, line)| {
+            let line: String = line.chars().take(LONGEST).collect();
+            format!(" {} {line}\n", dim(format!("{:>2} {bar}", number + 1)))
+        })
         .collect();
     let said = format!("{} was saved: checked again", relative(path));
     format!("{}\n{lines}\n", dim(said))
+}
+
+/// As much of a file as may be shown.
+fn beginning(path: &Path) -> String {
+    let mut octets = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        let most = (SHOWN * LONGEST * 4) as u64;
+        // What cannot be read is not shown; the check says why.
+        let _ = file.take(most).read_to_end(&mut octets);
+    }
+    wirelab_session::typed(&octets)
 }
 
 const JOURNAL: &str = ".wirelab/journal.jsonl";

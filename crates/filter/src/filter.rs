@@ -134,6 +134,15 @@ fn data_link(link: LinkType) -> Option<Linktype> {
     Some(Linktype(number))
 }
 
+/// `inbound` or `outbound`, which a frame of Ethernet does not show: tcpdump refuses them for a
+/// savefile of it; libpcap's handle without a file would take them for false.
+fn direction(expression: &str, link: LinkType) -> Option<&'static str> {
+    let tokens = lex::tokens(expression);
+    let mut words = ["inbound", "outbound"].into_iter();
+    let is_said = |word: &&str| tokens.iter().any(|token| token.is(word));
+    words.find(is_said).filter(|_| link == LinkType::ETHERNET)
+}
+
 fn compile(
     expression: &str,
     link: LinkType,
@@ -142,6 +151,12 @@ fn compile(
     let unsupported = || FilterError::LinkType(link);
     let data_link = data_link(link).ok_or_else(unsupported)?;
     let dead = Capture::dead(data_link).map_err(|_| unsupported())?;
+    if let Some(word) = direction(expression, link) {
+        return Err(FilterError::Refused {
+            message: "inbound/outbound not supported on Ethernet when reading savefiles".to_owned(),
+            hint: Some(hint::about_direction(word)),
+        });
+    }
     let program = dead
         .compile(expression, optimise)
         .map_err(|error| refused(expression, &error, link))?;

@@ -74,9 +74,21 @@ fn port_of(service: &str) -> u16 {
 
 const COMMAND: &str = "write the expression alone, without `tcpdump` and its options";
 
+/// A frame has no direction, and two addresses.
+pub(crate) fn about_direction(word: &str) -> String {
+    let end = if word == "inbound" { "dst" } else { "src" };
+    format!("a captured frame does not say which way it went: write `{end} host ADDRESS`")
+}
+
 /// What the shell would have taken away, or replaced.
 pub(crate) fn about_shell(expression: &str, tokens: &[Token<'_>]) -> Option<String> {
     let text = expression.trim();
+    if tokens
+        .first()
+        .is_some_and(|it| matches!(it.text, "tcpdump" | "sudo"))
+    {
+        return Some(COMMAND.to_owned());
+    }
     let quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     if quoted('\'') || quoted('"') {
         return Some("the quotes are for the shell: leave them out here".to_owned());

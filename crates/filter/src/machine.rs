@@ -177,6 +177,26 @@ fn step(it: Instruction, at: usize, end: usize) -> Option<Step> {
 /// Runs a program; `None` where BPF rejects the packet: a load behind its end, a division by zero,
 /// an instruction that does not exist, a loop without end.
 pub(crate) fn run(steps: &[Step], frame: &[u8], wire_len: u32) -> Option<u32> {
+    run_watched(steps, frame, wire_len, &mut |_| {})
+}
+
+/// What a program loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// So many octets of the frame.
+    Octets { at: u32, size: usize },
+    /// Its length.
+    Length,
+}
+
+/// [`run`], that tells what is loaded.
+#[inline(always)]
+pub(crate) fn run_watched(
+    steps: &[Step],
+    frame: &[u8],
+    wire_len: u32,
+    see: &mut impl FnMut(Load),
+) -> Option<u32> {
     let (mut a, mut x, mut memory) = (0_u32, 0_u32, [0_u32; MEMORY]);
     let (mut at, mut loops) = (0_usize, 0);
     let choose = |holds: bool, yes: u16, no: u16| usize::from(if holds { yes } else { no });
@@ -184,12 +204,33 @@ pub(crate) fn run(steps: &[Step], frame: &[u8], wire_len: u32) -> Option<u32> {
         let step = *steps.get(at)?;
         at += 1;
         match step {
-            Step::Byte(k) => a = byte(frame, k)?,
-            Step::Half(k) => a = half(frame, k)?,
-            Step::Word(k) => a = word(frame, k)?,
-            Step::ByteAtX(k) => a = byte(frame, x.checked_add(k)?)?,
-            Step::HalfAtX(k) => a = half(frame, x.checked_add(k)?)?,
-            Step::WordAtX(k) => a = word(frame, x.checked_add(k)?)?,
+            Step::Byte(k) => {
+                see(Load::Octets { at: k, size: 1 });
+                a = byte(frame, k)?;
+            }
+            Step::Half(k) => {
+                see(Load::Octets { at: k, size: 2 });
+                a = half(frame, k)?;
+            }
+            Step::Word(k) => {
+                see(Load::Octets { at: k, size: 4 });
+                a = word(frame, k)?;
+            }
+            Step::ByteAtX(k) => {
+                let at = x.checked_add(k)?;
+                see(Load::Octets { at, size: 1 });
+                a = byte(frame, at)?;
+            }
+            Step::HalfAtX(k) => {
+                let at = x.checked_add(k)?;
+                see(Load::Octets { at, size: 2 });
+                a = half(frame, at)?;
+            }
+            Step::WordAtX(k) => {
+                let at = x.checked_add(k)?;
+                see(Load::Octets { at, size: 4 });
+                a = word(frame, at)?;
+            }
             Step::HeaderToX(k) => x = 4 * (byte(frame, k)? & 0x0f),
             Step::Equal(k, yes, no) => at = choose(a == k, yes, no),
             Step::Greater(k, yes, no) => at = choose(a > k, yes, no),
@@ -200,8 +241,14 @@ pub(crate) fn run(steps: &[Step], frame: &[u8], wire_len: u32) -> Option<u32> {
             Step::ComputeX(operation) => a = compute(operation, a, x)?,
             Step::Keep(kept) => return Some(kept),
             Step::KeepA => return Some(a),
-            Step::Length => a = wire_len,
-            Step::LengthToX => x = wire_len,
+            Step::Length => {
+                see(Load::Length);
+                a = wire_len;
+            }
+            Step::LengthToX => {
+                see(Load::Length);
+                x = wire_len;
+            }
             Step::Set(k) => a = k,
             Step::SetX(k) => x = k,
             Step::Recall(place) => a = memory[usize::from(place)],

@@ -71,6 +71,8 @@ fn mistakes_get_the_hint_that_mends_them() {
     let report = report(&[
         "'tcp port 80'",
         "tcpdump -nn -i eth0 port 80",
+        "tcpdump -nn 'tcp port 443'",
+        "outbound and tcp port 443",
         "\\(tcp or udp\\)",
         "tcp AND port 80",
         "TCP port 80",

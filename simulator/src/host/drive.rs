@@ -173,7 +173,8 @@ impl Host {
     /// look at them when their timers fire (`keepalive_time_when`).
     pub(in crate::host) fn change_keepalive(&mut self) {
         let keepalive = self.spec.settings.keepalive();
-        for socket in self.runners.values().filter_map(|it| it.socket) {
+        let clients = self.runners.values().filter_map(|it| it.socket);
+        for socket in clients.chain(self.sessions.keys().copied()) {
             self.stack.change_keepalive(socket, keepalive);
         }
     }

@@ -63,6 +63,12 @@ impl Host {
             self.stack
                 .with(now, socket, |connection, _| connection.set_no_delay());
         }
+        if self.spec.servers[index].keeps_alive() {
+            let keepalive = self.spec.settings.keepalive();
+            self.stack.with(now, socket, |connection, cx| {
+                connection.set_keepalive(keepalive, cx.now);
+            });
+        }
         self.apply_session(now, socket, acts);
     }
 

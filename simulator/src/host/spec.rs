@@ -399,6 +399,12 @@ impl ServerSpec {
         )
     }
 
+    /// Whether it sets `SO_KEEPALIVE` on the connections that it accepts, with the machine's times:
+    /// PostgreSQL does on each (`pq_init` in `pqcomm.c`; `tcp_keepalives_idle` is 0 by default).
+    pub(crate) const fn keeps_alive(&self) -> bool {
+        matches!(self, Self::Postgres { .. })
+    }
+
     /// Whether it listens on TCP, and whether on UDP.
     #[must_use]
     pub const fn transports(&self) -> (bool, bool) {

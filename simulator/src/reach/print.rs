@@ -1,6 +1,7 @@
 //! Packets and boxes in words.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use wirelab_model::IpProtocol;
 
@@ -16,12 +17,9 @@ impl fmt::Display for Packet {
         let protocol = IpProtocol::Number(self.protocol);
         match self.protocol {
             6 | 17 => {
-                write!(f, "{}:{} > ", self.source, self.source_port)?;
-                write!(
-                    f,
-                    "{}:{} {protocol}",
-                    self.destination, self.destination_port
-                )
+                let source = SocketAddr::new(self.source, self.source_port);
+                let destination = SocketAddr::new(self.destination, self.destination_port);
+                write!(f, "{source} > {destination} {protocol}")
             }
             number if number == self.version().icmp() => {
                 write!(f, "{} > {} {protocol} ", self.source, self.destination)?;

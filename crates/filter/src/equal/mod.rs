@@ -27,6 +27,7 @@ mod checksum;
 mod circuit;
 mod execute;
 mod frame;
+mod hidden;
 mod options;
 mod ordinary;
 mod search;
@@ -42,6 +43,7 @@ use self::shape::Shape;
 use self::solver::Sat;
 use crate::filter::Filter;
 use crate::machine::Instruction;
+pub use hidden::fields;
 pub use shape::Domain;
 
 /// The most conflicts of the solver, all shapes of a pair together.

@@ -1,7 +1,7 @@
 //! The learner's filter and the solution's compared as such, on packets that no capture need hold.
 
 use wirelab_filter::Filter;
-use wirelab_filter::equal::{Difference, Domain, Equality, compare};
+use wirelab_filter::equal::{Difference, Domain, Equality, compare, fields};
 
 use crate::finding::{Finding, FindingKind};
 
@@ -10,6 +10,8 @@ pub(super) struct Proof {
     found: Equality,
     /// On the packets beside the scope, where they are the same filter within it.
     beside: Option<Box<Difference>>,
+    /// What the two read of the packet that tells them apart and its line does not show.
+    read: Vec<String>,
     /// Whether the task says which packets it is about: a difference among them is wrong.
     is_asked: bool,
 }
@@ -21,23 +23,37 @@ impl Proof {
         let found = compare(yours, wanted, scope, domain);
         let beside = (scope.is_some() && found == Equality::Equivalent)
             .then(|| compare(yours, wanted, None, domain));
+        let beside = beside.and_then(|it| match it {
+            Equality::Different(difference) => Some(Box::new(difference)),
+            Equality::Equivalent | Equality::GaveUp(_) => None,
+        });
+        let shown = match &found {
+            Equality::Different(difference) => Some(difference),
+            Equality::Equivalent | Equality::GaveUp(_) => beside.as_deref(),
+        };
         Self {
+            read: shown.map_or_else(Vec::new, |it| fields(&it.frame, [yours, wanted])),
             found,
-            beside: beside.and_then(|it| match it {
-                Equality::Different(difference) => Some(Box::new(difference)),
-                Equality::Equivalent | Equality::GaveUp(_) => None,
-            }),
+            beside,
             is_asked: scope.is_some(),
         }
     }
 
     /// The packet that tells them apart: wrong within the task's scope, a remark beside it.
     pub(super) fn finding(&self) -> Option<Finding> {
-        match &self.found {
-            Equality::Different(difference) if self.is_asked => Some(self.blame(wrong(difference))),
-            Equality::Different(difference) => Some(elsewhere(difference)),
-            Equality::Equivalent | Equality::GaveUp(_) => self.beside.as_deref().map(elsewhere),
-        }
+        let finding = match &self.found {
+            Equality::Different(difference) if self.is_asked => wrong(difference),
+            Equality::Different(difference) => elsewhere(difference),
+            Equality::Equivalent | Equality::GaveUp(_) => elsewhere(self.beside.as_deref()?),
+        };
+        let finding = match self.read.is_empty() {
+            true => finding,
+            false => finding.evidence(format!("in it  {}", self.read.join(", "))),
+        };
+        Some(match self.is_wrong() {
+            true => self.blame(finding),
+            false => finding,
+        })
     }
 
     /// Whether a packet of the task's scope tells them apart.

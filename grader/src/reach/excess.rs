@@ -106,18 +106,29 @@ fn sample(control: &Control, packets: &PacketSet, resources: &Resources) -> Opti
         tcp.is_some()
     };
     regions.sort_by_key(|region| !is_tcp(region));
-    let between = regions.into_iter().find_map(|region| {
+    let between = |region: &Region| {
         let mut pairs = here.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
         pairs.find_map(|(a, b)| {
-            let region = region.clone().with(local, *a)?.with(remote, *b)?;
-            let mut one = PacketSet::empty();
-            one.insert(region);
-            one.sample()
+            let one = region.clone().with(local, *a)?.with(remote, *b)?;
+            sample_of(one)
         })
-    });
-    let elsewhere = || own.clone().subtract(&place.to_itself(remote)).sample();
+    };
+    let itself = place.to_itself(remote);
+    let elsewhere = |region: &Region| {
+        let mut crossing = PacketSet::empty();
+        crossing.insert(region.clone());
+        crossing.subtract(&itself).sample()
+    };
+    let own = regions.into_iter();
+    let mut own = own.filter_map(|region| between(region).or_else(|| elsewhere(region)));
     let forwarded = || packets.sample().filter(|_| place.forwards());
-    between.or_else(elsewhere).or_else(forwarded)
+    own.next().or_else(forwarded)
+}
+
+fn sample_of(region: Region) -> Option<Packet> {
+    let mut one = PacketSet::empty();
+    one.insert(region);
+    one.sample()
 }
 
 /// `None` where nothing can be said to have been opened: the list of a subnet that is new, the

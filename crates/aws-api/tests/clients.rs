@@ -183,6 +183,16 @@ fn boto3_makes_uses_and_removes_everything_that_is_simulated() {
 }
 
 #[test]
+fn machines_are_what_tools_ask_for() {
+    if boto3_is_there() {
+        let served = Served::new("sandbox", 1);
+        let checks = suite(&served, "machines.py", &[]);
+        assert!(checks >= 150, "only {checks} checks");
+        served.session();
+    }
+}
+
+#[test]
 fn signatures_are_verified_in_strict_mode() {
     if boto3_is_there() {
         let served = Served::with("nacl-ephemeral", 7, true);
@@ -202,7 +212,7 @@ fn programs_that_wait_come_to_their_end_where_time_goes_on_by_itself() {
     let clock = move || Duration::from_secs(20 * looks.fetch_add(1, Ordering::Relaxed));
     let served = Served::of("nacl-ephemeral", 7, |endpoint| endpoint.with_pace(clock));
     let checks = suite(&served, "waiting.py", &[]);
-    assert_eq!(checks, 4);
+    assert_eq!(checks, 6);
     let now = served.session().now();
     let again = played_again(&served).now();
     assert!(again >= now, "{again} {now}");

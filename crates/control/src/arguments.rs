@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use wirelab_model::{ApiError, Tag};
 
 use crate::operation::Operation;
-use crate::{error, request};
+use crate::{error, request, stated};
 
 /// A family of shared parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,8 @@ impl Arguments {
         operation: &Operation,
         parameters: &Map<String, Value>,
     ) -> Result<(Self, Map<String, Value>), ApiError> {
+        let rest = stated::without(operation.name, parameters);
+        let parameters = rest.as_ref().unwrap_or(parameters);
         let is_common = |name: &str| {
             let mut common = operation.common.iter();
             common.any(|common| common.names().contains(&name))

@@ -5,6 +5,7 @@
 //! Every account has the workgroup `primary` in every Region; it can be changed and not deleted.
 
 mod named_query;
+mod tag;
 mod work_group;
 
 use std::collections::BTreeMap;
@@ -37,7 +38,10 @@ operations! {
     GetNamedQuery Read named_query::get, [];
     GetWorkGroup Read work_group::get, [];
     ListNamedQueries Read named_query::list, [];
+    ListTagsForResource Read tag::list_for_resource, [];
     ListWorkGroups Read work_group::list, [];
+    TagResource Write tag::tag_resource, [];
+    UntagResource Write tag::untag_resource, [];
     UpdateNamedQuery Write named_query::update, [];
     UpdateWorkGroup Write work_group::update, [];
 }

@@ -14,13 +14,16 @@
 mod alarm;
 mod data;
 mod state;
+mod tag;
 
 use smol_str::SmolStr;
 use wirelab_model::{Metric, MetricDimension};
 
 use serde::Deserialize;
 
-use crate::operation::{Handler, Operation, operations, write_request, write_signature};
+use crate::operation::{
+    Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
+};
 use crate::request;
 
 pub(crate) use state::CloudWatch;
@@ -33,9 +36,12 @@ operations! {
     DeleteAlarms Write alarm::delete, [];
     DisableAlarmActions Write alarm::disable_actions, [];
     EnableAlarmActions Write alarm::enable_actions, [];
+    ListTagsForResource Read tag::list_for_resource, [];
     PutMetricAlarm Write alarm::put, [];
     PutMetricData Write data::put, [];
     SetAlarmState Write alarm::set_state, [];
+    TagResource Write tag::tag_resource, [];
+    UntagResource Write tag::untag_resource, [];
 }
 
 #[derive(Deserialize)]

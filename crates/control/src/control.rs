@@ -270,6 +270,12 @@ impl Control {
         &self.config
     }
 
+    /// Lets the status checks of instances take their time, a few minutes (EC2 User Guide, "Status
+    /// checks for Amazon EC2 instances").
+    pub fn take_time_for_status_checks(&mut self) {
+        self.config.delays.status_checks = SimDuration::from_secs(120);
+    }
+
     /// When everything that is now in a transitional state, or on its way to the data plane, will
     /// have settled; `None` if nothing is.
     #[must_use]

@@ -5,6 +5,7 @@
 
 mod account;
 mod address;
+mod block_device;
 mod customer_gateway;
 pub(crate) mod default_vpc;
 mod dhcp_options;
@@ -44,7 +45,7 @@ mod transit_gateway_peering;
 mod transit_gateway_route;
 mod transit_gateway_route_table;
 mod transit_gateway_vpc_attachment;
-mod volume;
+pub(crate) mod volume;
 mod vpc;
 mod vpc_block;
 mod vpc_endpoint;
@@ -152,6 +153,7 @@ operations! {
         transit_gateway_route_table::delete_transit_gateway_route_table, [DryRun];
     DeleteTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::delete_transit_gateway_vpc_attachment, [DryRun];
+    DeleteVolume Write volume::delete_volume, [DryRun];
     DeleteVpc Write vpc::delete_vpc, [DryRun];
     DeleteVpcEndpoints Write vpc_endpoint::delete_vpc_endpoints, [DryRun];
     DeleteVpcPeeringConnection Write vpc_peering_connection::delete, [DryRun];

@@ -278,6 +278,19 @@ errors! {
     image_malformed(id: &str) = "InvalidAMIID.Malformed",
         "Invalid id: \"{id}\" (expecting \"ami-...\")";
     volume_not_found(id: &str) = "InvalidVolume.NotFound", "The volume '{id}' does not exist.";
+    volume_in_use(id: &str, instance: impl Display) = "VolumeInUse",
+        "Volume {id} is currently attached to {instance}";
+    snapshot_not_found(id: &str) = "InvalidSnapshot.NotFound",
+        "The snapshot '{id}' does not exist.";
+    block_device(message: impl Display) = "InvalidBlockDeviceMapping", "{message}";
+    volume_value(value: u32, name: &str, kind: &str, range: (u32, u32)) = "InvalidParameterValue",
+        "Value ({value}) for parameter {name} is invalid: of {kind} volumes it is {range:?}";
+    not_of_volume(name: &str, kind: &str) = "InvalidParameterCombination",
+        "The parameter {name} is not supported for {kind} volumes.";
+    key_without_encryption() = "InvalidParameterDependency",
+        "The parameter KmsKeyId requires the parameter Encrypted to be set.";
+    no_device(instance: impl Display, device: &str) = "InvalidInstanceAttributeValue",
+        "No device is currently mapped at {device} of {instance}";
     image_parameter(name: &str) = "InvalidParameterValue",
         "The SSM parameter {name} does not exist or holds no image";
     image_architecture(of_type: &str, of_image: &str) = "InvalidParameterValue",
@@ -363,6 +376,7 @@ errors! {
     quota_too_high(most: usize) = "IllegalArgumentException",
         "The desired value is more than can be had here: {most}";
     no_alarm(names: &str) = "ResourceNotFound", "The alarm does not exist: {names}";
+    no_metric_resource() = "ResourceNotFoundException", "The named resource does not exist.";
     alarm_validation(message: impl Display) = "ValidationError", "{message}";
     alarm_format(message: impl Display) = "InvalidFormat", "{message}";
     log_limit() = "LimitExceededException", "Resource limit exceeded.";
@@ -370,6 +384,8 @@ errors! {
     log_access_denied(account: &str, destination: &str) = "AccessDeniedException",
         "The access policy of the destination {destination} does not let the account {account} \
         call logs:PutSubscriptionFilter";
+    no_athena_resource(arn: &str) = "ResourceNotFoundException",
+        "The resource {arn} was not found.";
     athena_request(message: impl Display) = "InvalidRequestException", "{message}";
 
     // VPC peering.

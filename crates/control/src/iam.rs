@@ -41,6 +41,7 @@ operations! {
     GetRole Read role::get, [];
     GetRolePolicy Read policy::get, [];
     ListAttachedRolePolicies Read policy::list_attached, [];
+    ListInstanceProfileTags Read instance_profile::list_tags, [];
     ListInstanceProfiles Read instance_profile::list, [];
     ListInstanceProfilesForRole Read instance_profile::list_of_role, [];
     ListRolePolicies Read policy::list, [];
@@ -48,7 +49,9 @@ operations! {
     ListRoles Read role::list, [];
     PutRolePolicy Write policy::put, [];
     RemoveRoleFromInstanceProfile Write instance_profile::remove_role, [];
+    TagInstanceProfile Write instance_profile::tag, [];
     TagRole Write role::tag, [];
+    UntagInstanceProfile Write instance_profile::untag, [];
     UntagRole Write role::untag, [];
     UpdateAssumeRolePolicy Write role::update_trust, [];
 }

@@ -47,6 +47,7 @@ mod service_quotas;
 mod signature;
 mod ssm;
 mod state;
+mod stated;
 mod timer;
 mod transaction;
 mod view;

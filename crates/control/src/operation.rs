@@ -13,6 +13,7 @@ use crate::signature::{self, ParameterKind};
 use crate::transaction::Transaction;
 use crate::{
     athena, cloudtrail, cloudwatch, ec2, error, iam, logs, request, route53, service_quotas, ssm,
+    stated,
 };
 
 /// One API operation.
@@ -50,6 +51,8 @@ impl Operation {
     /// `ChangeBatch.Changes[0].Comment`.
     #[must_use]
     pub fn unknown(&self, parameters: &Map<String, Value>) -> Option<String> {
+        let rest = stated::without(self.name, parameters);
+        let parameters = rest.as_ref().unwrap_or(parameters);
         let known = self.parameters();
         let mut names = parameters.keys();
         if let Some(name) = names.find(|name| !known.contains(&name.as_str())) {

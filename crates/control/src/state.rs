@@ -18,6 +18,7 @@ use crate::cloudtrail::CloudTrail;
 use crate::cloudwatch::CloudWatch;
 use crate::ec2::instance_attribute::Attributes;
 use crate::ec2::key_pair::KeyPairs;
+use crate::ec2::volume::Volumes;
 use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
 use crate::iam::Iam;
 use crate::logs::Logs;
@@ -47,10 +48,13 @@ pub(crate) struct State {
     pub(crate) tokens: BTreeMap<String, Remembered>,
     /// Interfaces that go when the instance they are attached to is terminated.
     pub(crate) delete_on_termination: BTreeSet<NetworkInterfaceId>,
-    /// Stopped instances whose primary interface gets a new public address when they start.
-    pub(crate) public_when_started: BTreeSet<InstanceId>,
+    /// Instances that had a public address of Amazon's and get a new one when they run and no
+    /// Elastic IP address is in its place.
+    pub(crate) wants_public_address: BTreeSet<InstanceId>,
     /// What an instance was started with.
     pub(crate) launches: BTreeMap<InstanceId, Launch>,
+    /// Their volumes.
+    pub(crate) volumes: Volumes,
     /// Key pairs by account and Region, and name.
     pub(crate) key_pairs: Arc<KeyPairs>,
     /// Versions of prefix lists, and what becomes of them.
@@ -163,6 +167,8 @@ pub(crate) struct Launch {
     /// The script of its first boot, in base64.
     pub(crate) user_data: Option<SmolStr>,
     pub(crate) attributes: Attributes,
+    /// When somebody last had it stopped or terminated, until it is started again.
+    pub(crate) ended: Option<UnixTime>,
 }
 
 /// A call that came with a `ClientToken`, and what it answered. Both are JSON texts: `Value` itself

@@ -17,6 +17,9 @@ pub struct Delays {
     pub instance_start: SimDuration,
     /// `stopping` and `shutting-down` of an instance.
     pub instance_stop: SimDuration,
+    /// `initializing` of the status checks of an instance that runs; nothing in a world whose calls
+    /// settle at once, since nobody waits for it there.
+    pub status_checks: SimDuration,
     /// `pending` of a NAT gateway.
     pub nat_gateway_create: SimDuration,
     /// `deleting` of a NAT gateway.
@@ -58,6 +61,7 @@ impl Default for Delays {
             propagation: SimDuration::from_secs(1),
             instance_start: SimDuration::from_secs(15),
             instance_stop: SimDuration::from_secs(30),
+            status_checks: SimDuration::ZERO,
             nat_gateway_create: SimDuration::from_secs(90),
             nat_gateway_delete: SimDuration::from_secs(45),
             nat_gateway_address: SimDuration::from_secs(15),

@@ -294,8 +294,9 @@ impl Run {
         self.control_call(caller, call, CallIds::Journal(seq))
     }
 
-    /// Makes a call that only reads; changes nothing, whatever is called.
-    pub fn read(&self, caller: &Caller, call: &Call) -> Reply {
+    /// Makes a call that only reads; changes nothing, whatever is called. Where time passes by
+    /// itself (`paced`), status checks are shown to take theirs.
+    pub fn read(&self, caller: &Caller, call: &Call, paced: bool) -> Reply {
         if !call.is_read_only() {
             let message = format!("{call} changes resources and was not made here.");
             return Err(ApiError {
@@ -310,6 +311,9 @@ impl Run {
             ids: CallIds::Journal(u64::MAX),
         };
         let mut control = self.state.control.clone();
+        if paced {
+            control.take_time_for_status_checks();
+        }
         if let Some(managed) = self.managed(caller, call) {
             control.handle(self.state.now, ControlInput::Observation(managed));
         }

@@ -259,7 +259,7 @@ impl Session {
     pub fn call(&mut self, caller: &Caller, call: &Call) -> Result<CallOutcome, SessionError> {
         let _lock = self.begin()?;
         if call.is_read_only() {
-            let reply = self.run().read(caller, call);
+            let reply = self.run().read(caller, call, self.paced);
             self.poll(&reply)?;
             return Ok(CallOutcome {
                 reply,

@@ -74,7 +74,7 @@ def suite(watch, name):
                  Dimensions=[{"Name": "b", "Value": "2"}, {"Name": "a", "Value": "1"}], Unit="Bytes",
                  TreatMissingData="breaching", AlarmDescription="mine", OKActions=[TOPIC], ActionsEnabled=False,
                  EvaluateLowSampleCountPercentile="ignore")
-    watch.put_metric_alarm(**alarm)
+    watch.put_metric_alarm(**alarm, Tags=[{"Key": "team", "Value": "net"}])
     (shown,) = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     dimensions = sorted(alarm.pop("Dimensions"), key=lambda it: it["Name"])
     check(shown["Dimensions"] == dimensions, shown)
@@ -100,8 +100,13 @@ def suite(watch, name):
     (shown,) = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     check(shown["StateValue"] == "OK" and shown["StateReason"] == "by hand", shown)
     check(json.loads(shown["StateReasonData"]) == {"a": 1}, shown)
-    # Made anew it keeps its state.
-    watch.put_metric_alarm(**alarm)
+    arn = shown["AlarmArn"]
+    watch.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "ops"}, {"Key": "x", "Value": "y"}])
+    watch.untag_resource(ResourceARN=arn, TagKeys=["x"])
+    # Made anew it keeps its state, and its tags.
+    watch.put_metric_alarm(**alarm, Tags=[{"Key": "team", "Value": "new"}])
+    check(watch.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "ops"}], "tags")
+    refused("ResourceNotFoundException", "list_tags_for_resource", ResourceARN=arn + "s")
     (shown,) = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     check(shown["StateValue"] == "OK" and shown["Dimensions"] == [], shown)
     refused("InvalidFormat", "set_alarm_state", AlarmName=name, StateValue="OK", StateReason="x", StateReasonData="{")

@@ -101,7 +101,8 @@ check(athena.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]["Type"] == "
 check(athena.list_engine_versions()["EngineVersions"], "engines")
 
 # Workgroups and named queries.
-athena.create_work_group(Name="suite", Configuration={"ResultConfiguration": {"OutputLocation": "s3://suite-group/"}})
+athena.create_work_group(Name="suite", Configuration={"ResultConfiguration": {"OutputLocation": "s3://suite-group/"}},
+                         Tags=[{"Key": "team", "Value": "net"}])
 refused(invalid, athena.create_work_group, Name="suite")
 check({it["Name"] for it in athena.list_work_groups()["WorkGroups"]} == {"primary", "suite"}, "two")
 own = ended("SELECT 1", WorkGroup="suite")["ResultConfiguration"]["OutputLocation"]
@@ -116,6 +117,12 @@ athena.delete_named_query(NamedQueryId=named)
 athena.update_work_group(WorkGroup="suite", State="DISABLED")
 check(athena.get_work_group(WorkGroup="suite")["WorkGroup"]["State"] == "DISABLED", "suite")
 refused(invalid, start, sql="SELECT 1", WorkGroup="suite")
+account = boto3.client("sts").get_caller_identity()["Account"]
+arn = f"arn:aws:athena:{athena.meta.region_name}:{account}:workgroup/suite"
+athena.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "ops"}, {"Key": "x", "Value": "y"}])
+athena.untag_resource(ResourceARN=arn, TagKeys=["x"])
+check(athena.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "ops"}], "tags")
+refused("ResourceNotFoundException", athena.list_tags_for_resource, ResourceARN=arn + "s")
 athena.delete_work_group(WorkGroup="suite")
 refused("UnknownOperationException", athena.list_prepared_statements, WorkGroup="primary")
 

@@ -340,6 +340,7 @@ volume = mappings[0]["Ebs"]["VolumeId"]
 found(ec2.describe_volumes, "Volumes", "VolumeId", volume, VolumeIds=[volume], filters=[
     ("attachment.instance-id", machines[0]), ("volume-id", volume), ("status", "in-use")])
 refused("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=["vol-0123456789abcdef0"])
+refused("VolumeInUse", ec2.delete_volume, VolumeId=volume)
 refused("MissingParameter", loose.run_instances, MinCount=1, MaxCount=1, SubnetId=subnets[0])
 refused("MissingParameter", loose.run_instances, ImageId="ami-1", SubnetId=subnets[0])
 primary = primary["NetworkInterfaces"][0]["NetworkInterfaceId"]
@@ -387,7 +388,11 @@ said = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, SubnetId=subne
 output = ec2.get_console_output(InstanceId=said)["Output"]
 check("line 2: serve http 80 /=1KiB: done" in output and "line 3: yum install -y httpd: not done" in output, output)
 check(ec2.get_console_output(InstanceId=machines[0])["Output"] == "", "nothing was to be done")
+ec2.modify_instance_attribute(InstanceId=said, BlockDeviceMappings=[
+    {"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}])
 ec2.terminate_instances(InstanceIds=[said])
+(stays,) = ec2.describe_volumes(Filters=by("status", "available") + by("tag:Name", "suite"))["Volumes"]
+ec2.delete_volume(VolumeId=stays["VolumeId"])
 
 # Key pairs.
 made = ec2.create_key_pair(KeyName="suite", TagSpecifications=tags("key-pair", "suite"))

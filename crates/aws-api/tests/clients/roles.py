@@ -88,6 +88,12 @@ check(delivery(made["FlowLogIds"])[0] == "SUCCESS", "the other policy allows it,
 iam.detach_role_policy(RoleName="flows", PolicyArn=arn)
 check(delivery(made["FlowLogIds"])[0] == "FAILED", "none allows it")
 refused_with("DeleteConflict", 409, iam.delete_role, RoleName="flows")
+iam.tag_instance_profile(InstanceProfileName="web", Tags=[{"Key": "team", "Value": "ops"}, {"Key": "x", "Value": "y"}])
+iam.untag_instance_profile(InstanceProfileName="web", TagKeys=["x", "none"])
+tagged = iam.list_instance_profile_tags(InstanceProfileName="web")
+check(tagged["Tags"] == [{"Key": "team", "Value": "ops"}] and not tagged["IsTruncated"], tagged)
+check(iam.get_instance_profile(InstanceProfileName="web")["InstanceProfile"]["Tags"] == tagged["Tags"], tagged)
+refused_with("NoSuchEntity", 404, iam.tag_instance_profile, InstanceProfileName="none", Tags=[{"Key": "a", "Value": "b"}])
 iam.remove_role_from_instance_profile(InstanceProfileName="web", RoleName="flows")
 iam.delete_instance_profile(InstanceProfileName="web")
 for name in ["flows", "deep"]:

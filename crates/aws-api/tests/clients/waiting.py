@@ -21,6 +21,11 @@ check("nothing settles at once", launched["State"]["Name"] == "pending")
 waiter = ec2.get_waiter("instance_running")
 waiter.wait(InstanceIds=[launched["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": AT_MOST})
 check("the waiter came to its end", True)
+(status,) = ec2.describe_instance_status(InstanceIds=[launched["InstanceId"]])["InstanceStatuses"]
+check("checks take a few minutes", status["InstanceStatus"]["Status"] == "initializing")
+waiter = ec2.get_waiter("instance_status_ok")
+waiter.wait(InstanceIds=[launched["InstanceId"]], WaiterConfig={"Delay": 0, "MaxAttempts": AT_MOST})
+check("and pass", True)
 
 
 def events():

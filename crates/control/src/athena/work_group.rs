@@ -1,10 +1,13 @@
 //! Workgroups: where results go, and how much a query may read.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply, UnixTime};
 
+use super::tag::{self, Tag};
 use super::{AthenaOfRealm, invalid, page};
 use crate::clock::iso8601;
 use crate::control::ControlConfig;
@@ -43,6 +46,8 @@ pub struct WorkGroup {
     pub requester_pays: bool,
     /// When it was made.
     pub creation_time: UnixTime,
+    /// Its tags.
+    pub tags: BTreeMap<SmolStr, SmolStr>,
 }
 
 impl WorkGroup {
@@ -57,6 +62,7 @@ impl WorkGroup {
             bytes_scanned_cutoff: None,
             requester_pays: false,
             creation_time,
+            tags: BTreeMap::new(),
         }
     }
 
@@ -90,7 +96,7 @@ fn not_found(name: &str) -> ApiError {
     invalid(format!("WorkGroup {name} is not found."))
 }
 
-fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut AthenaOfRealm {
+pub(super) fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut AthenaOfRealm {
     let realm = tx.realm().clone();
     tx.state.athena_mut().0.entry(realm).or_default()
 }
@@ -101,6 +107,8 @@ pub(super) struct Create {
     name: SmolStr,
     description: Option<SmolStr>,
     configuration: Option<Configuration>,
+    #[serde(default)]
+    tags: Vec<Tag>,
 }
 
 #[derive(Default, Deserialize)]
@@ -152,6 +160,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
         engine_version: configuration.engine_version,
     };
     changes.apply(&mut group)?;
+    tag::add(&mut group, request.tags)?;
     let groups = &mut own_mut(tx).work_groups;
     if groups.len() >= AT_MOST {
         return Err(invalid("The limit of workgroups has been reached."));

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply};
 
 use super::state::CloudWatchOfRealm;
+use super::tag::{self, Tag, Tags};
 use super::{
     AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, Dimension,
     TreatMissingData, is_number, metric,
@@ -45,12 +46,19 @@ pub(super) struct Put {
     comparison_operator: ComparisonOperator,
     treat_missing_data: Option<TreatMissingData>,
     evaluate_low_sample_count_percentile: Option<SmolStr>,
+    #[serde(default)]
+    tags: Vec<Tag>,
 }
 
-pub(super) fn put(tx: &mut Transaction<'_>, request: Put) -> Reply {
+/// Tags are for a new alarm; of one that is there they are changed by `TagResource` alone.
+pub(super) fn put(tx: &mut Transaction<'_>, mut request: Put) -> Reply {
+    let tags = tag::with(Tags::default(), std::mem::take(&mut request.tags))?;
     let configuration = request.checked()?;
     let (now, name) = (tx.state.now, configuration.name.clone());
     let own = own_mut(tx);
+    if !is_there(own, &name) {
+        own.tags.insert(name.clone(), tags);
+    }
     let change = AlarmChange::Put(Box::new(configuration));
     own.alarms
         .entry(name)
@@ -287,12 +295,12 @@ fn say(tx: &mut Transaction<'_>, names: &[SmolStr], change: &AlarmChange) {
     }
 }
 
-fn is_there(own: &CloudWatchOfRealm, name: &str) -> bool {
+pub(super) fn is_there(own: &CloudWatchOfRealm, name: &str) -> bool {
     let last = own.alarms.get(name).and_then(|it| it.last());
     last.is_some_and(|it| it.change != AlarmChange::Deleted)
 }
 
-fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut CloudWatchOfRealm {
+pub(super) fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut CloudWatchOfRealm {
     let realm = tx.realm().clone();
     tx.state.cloudwatch_mut().0.entry(realm).or_default()
 }

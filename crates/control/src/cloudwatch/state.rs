@@ -17,6 +17,8 @@ pub(crate) struct CloudWatch(pub(crate) BTreeMap<Realm, CloudWatchOfRealm>);
 pub(crate) struct CloudWatchOfRealm {
     /// What was said of alarms, by name; those that are deleted have a history.
     pub(crate) alarms: BTreeMap<SmolStr, Vec<AlarmEvent>>,
+    /// Tags of alarms, by name.
+    pub(crate) tags: BTreeMap<SmolStr, BTreeMap<SmolStr, SmolStr>>,
     /// What was put, in the order of arrival.
     pub(crate) data: BTreeMap<Metric, Vec<PutDatum>>,
 }

@@ -9,7 +9,7 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::internet_gateway;
+use crate::ec2::{instance_state, internet_gateway};
 use crate::transaction::Transaction;
 use crate::view::{done, maybe, one, tags};
 use crate::{error, network};
@@ -155,15 +155,21 @@ pub(crate) fn associate(
                 "The private IP address {private_ip} is not assigned to {interface_id}"
             ))
         })?;
-    let previous = mapped.association.as_ref();
-    if let Some(id) = previous.and_then(|it| it.allocation_id.clone()) {
-        disassociate(&mut tx.state.resources, &id);
-    }
-    disassociate(&mut tx.state.resources, allocation_id);
     let instance_id = interface
         .attachment
         .as_ref()
         .and_then(|it| it.instance_id.clone());
+    match mapped.association.as_ref().map(|it| &it.allocation_id) {
+        Some(Some(id)) => disassociate(&mut tx.state.resources, id),
+        // Amazon's own address goes, and another comes when this one has gone.
+        Some(None) => tx.state.wants_public_address.extend(instance_id.clone()),
+        None => {}
+    }
+    let was_on = tx.get::<Address>(allocation_id)?.instance_id.clone();
+    disassociate(&mut tx.state.resources, allocation_id);
+    if let Some(other) = was_on.filter(|it| Some(it) != instance_id.as_ref()) {
+        instance_state::regain_public_address(tx, &other)?;
+    }
     let address = tx.edit::<Address>(allocation_id)?;
     address.association_id = Some(association_id.clone());
     address.network_interface_id = Some(interface_id.clone());
@@ -281,8 +287,13 @@ pub(crate) fn disassociate_address(
             .ok_or_else(|| error::association_not_found(id))?,
         None => find(tx, None, request.public_ip)?,
     };
-    refuse_service_address(tx, tx.get::<Address>(&allocation_id)?)?;
+    let address = tx.get::<Address>(&allocation_id)?;
+    refuse_service_address(tx, address)?;
+    let instance = address.instance_id.clone();
     disassociate(&mut tx.state.resources, &allocation_id);
+    if let Some(id) = instance {
+        instance_state::regain_public_address(tx, &id)?;
+    }
     Ok(done())
 }
 

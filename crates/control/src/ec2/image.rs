@@ -140,6 +140,9 @@ const FIELDS: &[Field<Image>] = &[
 ];
 
 pub(crate) const ROOT_DEVICE: &str = "/dev/xvda";
+/// Its size in GiB, and its type.
+pub(crate) const ROOT_SIZE: u32 = 8;
+pub(crate) const ROOT_TYPE: &str = "gp3";
 
 pub(crate) fn describe_images(reader: &Reader<'_>, request: DescribeImages) -> Reply {
     reader.check_filters(FIELDS)?;
@@ -234,7 +237,12 @@ fn show(image: &Image) -> Value {
         "Architecture": public.architecture,
         "BlockDeviceMappings": [{
             "DeviceName": ROOT_DEVICE,
-            "Ebs": { "DeleteOnTermination": true, "VolumeSize": 8, "VolumeType": "gp3" },
+            "Ebs": {
+                "DeleteOnTermination": true,
+                "Encrypted": false,
+                "VolumeSize": ROOT_SIZE,
+                "VolumeType": ROOT_TYPE,
+            },
         }],
         "CreationDate": public.created,
         "Description": public.description,

@@ -1,9 +1,9 @@
 //! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`). How they
 //! are found and shown is in `show`, their life in [`super::instance_state`].
 //!
-//! Images and volumes are taken and not simulated; of an instance profile the name counts, which
+//! Images and volumes are kept and not simulated; of an instance profile the name counts, which
 //! the metadata service shows as its role. What makes no difference to packets is in
-//! [`super::instance_attribute`].
+//! [`super::instance_attribute`] and [`super::volume`].
 
 mod show;
 
@@ -20,7 +20,8 @@ use crate::ec2::ipv6_address::{InstanceIpv6Address, Wanted};
 use crate::ec2::metadata_options::MetadataRequest;
 use crate::ec2::network_interface::{self, AddressRequest, NewInterface};
 use crate::ec2::{
-    default_vpc, image, instance_state, instance_type, interface_attachment, key_pair,
+    block_device, default_vpc, image, instance_state, instance_type, interface_attachment,
+    key_pair, volume,
 };
 use crate::error;
 use crate::state::Launch;
@@ -52,9 +53,9 @@ pub(crate) struct RunInstances {
     network_interfaces: Vec<InterfaceRequest>,
     #[serde(default)]
     placement: Placement,
+    #[serde(default)]
+    block_device_mappings: Vec<block_device::Mapping>,
     // Taken, and without effect on the network.
-    #[serde(default, rename = "BlockDeviceMappings")]
-    _block_device_mappings: Option<IgnoredAny>,
     #[serde(default, rename = "CreditSpecification")]
     _credit_specification: Option<IgnoredAny>,
     #[serde(default, rename = "CpuOptions")]
@@ -70,12 +71,8 @@ pub(crate) struct RunInstances {
     metadata_options: MetadataRequest,
     #[serde(default)]
     instance_initiated_shutdown_behavior: ShutdownBehavior,
-    #[serde(default, rename = "MaintenanceOptions")]
-    _maintenance_options: Option<IgnoredAny>,
     #[serde(default)]
     monitoring: Monitoring,
-    #[serde(default, rename = "PrivateDnsNameOptions")]
-    _private_dns_name_options: Option<IgnoredAny>,
     user_data: Option<SmolStr>,
 }
 
@@ -93,22 +90,6 @@ struct Placement {
     availability_zone: Option<SmolStr>,
     #[serde(default, rename = "AvailabilityZoneId")]
     _availability_zone_id: Option<IgnoredAny>,
-    #[serde(default, rename = "Affinity")]
-    _affinity: Option<IgnoredAny>,
-    #[serde(default, rename = "GroupName")]
-    _group_name: Option<IgnoredAny>,
-    #[serde(default, rename = "PartitionNumber")]
-    _partition_number: Option<IgnoredAny>,
-    #[serde(default, rename = "HostId")]
-    _host_id: Option<IgnoredAny>,
-    #[serde(default, rename = "Tenancy")]
-    _tenancy: Option<IgnoredAny>,
-    #[serde(default, rename = "SpreadDomain")]
-    _spread_domain: Option<IgnoredAny>,
-    #[serde(default, rename = "HostResourceGroupArn")]
-    _host_resource_group_arn: Option<IgnoredAny>,
-    #[serde(default, rename = "GroupId")]
-    _group_id: Option<IgnoredAny>,
 }
 
 /// By name or ARN.
@@ -175,8 +156,8 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
     instance_attribute::check_user_data(request.user_data.as_deref())?;
     let image_id = request.image(tx)?;
     let interfaces = request.interfaces(tx)?;
-    // Volumes are not simulated, and neither are their tags.
-    tx.tags_of("volume")?;
+    let disks = block_device::disks(&request.block_device_mappings)?;
+    let volume_tags = tx.tags_of("volume")?;
     let reservation_id = SmolStr::new(tx.new_text_id("r"));
     let mut made = Vec::new();
     for index in 0..request.max_count {
@@ -188,8 +169,10 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
             key_name: request.key_name.clone(),
             user_data: request.user_data.clone(),
             attributes: request.attributes(&tx.owner),
+            ended: None,
         };
         tx.state.launches.insert(id.clone(), launch);
+        volume::make(tx, &id, &disks, &volume_tags);
         made.push(id);
     }
     let mut shown = Vec::new();

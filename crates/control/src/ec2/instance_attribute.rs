@@ -93,7 +93,10 @@ fn show(attribute: Attribute, instance: &Instance, state: &State) -> (&'static s
     let primary = primary.and_then(|id| interfaces.get(id));
     let value = |value: Value| json!({ "Value": value });
     match attribute {
-        Attribute::BlockDeviceMapping => ("BlockDeviceMappings", volume::mappings(instance)),
+        Attribute::BlockDeviceMapping => {
+            let id = &instance.instance_id;
+            ("BlockDeviceMappings", volume::mappings(id, state))
+        }
         Attribute::DisableApiStop => ("DisableApiStop", value(kept.disable_api_stop.into())),
         Attribute::DisableApiTermination => (
             "DisableApiTermination",
@@ -142,6 +145,21 @@ pub(crate) struct ModifyInstanceAttribute {
     instance_initiated_shutdown_behavior: Option<Text>,
     user_data: Option<OptionalText>,
     ebs_optimized: Option<Flag>,
+    block_device_mappings: Option<Vec<DeviceChange>>,
+}
+
+/// What is to become of a volume when its instance is terminated; all else of it stays.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct DeviceChange {
+    device_name: SmolStr,
+    ebs: VolumeChange,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct VolumeChange {
+    delete_on_termination: bool,
 }
 
 /// User data that is taken away has no value.
@@ -161,6 +179,7 @@ enum Change {
     ShutdownBehavior(ShutdownBehavior),
     UserData(Option<SmolStr>),
     EbsOptimized(bool),
+    BlockDevices(Vec<DeviceChange>),
 }
 
 impl ModifyInstanceAttribute {
@@ -180,6 +199,7 @@ impl ModifyInstanceAttribute {
             behavior.transpose()?.map(Change::ShutdownBehavior),
             self.user_data.map(|it| Change::UserData(it.value)),
             self.ebs_optimized.map(|it| Change::EbsOptimized(it.value)),
+            self.block_device_mappings.map(Change::BlockDevices),
             by_name(self.attribute, self.value)?,
         ];
         let mut given = given.into_iter().flatten();
@@ -187,7 +207,8 @@ impl ModifyInstanceAttribute {
             (Some(change), None) => Ok(change),
             (None, _) => Err(error::missing_one_of(
                 "SourceDestCheck, InstanceType, Groups, DisableApiStop, DisableApiTermination, \
-                 InstanceInitiatedShutdownBehavior, UserData, EbsOptimized, Attribute",
+                 InstanceInitiatedShutdownBehavior, UserData, EbsOptimized, BlockDeviceMappings, \
+                 Attribute",
             )),
             _ => Err(error::combination(
                 "Fields for multiple attribute types specified",
@@ -259,6 +280,12 @@ pub(crate) fn modify_instance_attribute(
             let interface = only_interface(&instance)?;
             tx.edit::<NetworkInterface>(interface)?.source_dest_check = check;
         }
+        Change::BlockDevices(changes) => {
+            for it in changes {
+                let change = (it.device_name.as_str(), it.ebs.delete_on_termination);
+                volume::set_delete_on_termination(tx.state, &instance.instance_id, change)?;
+            }
+        }
         change => keep(tx, &instance, change)?,
     }
     Ok(done())
@@ -283,8 +310,11 @@ fn keep(tx: &mut Transaction<'_>, instance: &Instance, change: Change) -> Result
             kept.user_data = text;
         }
         Change::EbsOptimized(flag) => kept.ebs_optimized = flag,
-        Change::SourceDestCheck(_) | Change::InstanceType(_) | Change::Groups(_) => {
-            unreachable!("the network's")
+        Change::SourceDestCheck(_)
+        | Change::InstanceType(_)
+        | Change::Groups(_)
+        | Change::BlockDevices(_) => {
+            unreachable!("not of the launch")
         }
     }
     Ok(())

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use wirelab_model::*;
 
+use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
-use crate::ec2::{Settled, instance_attribute, interface_attachment, network_interface};
+use crate::ec2::{Settled, instance_attribute, interface_attachment, network_interface, volume};
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, maybe, one, word};
@@ -101,9 +103,8 @@ fn start(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<(), ApiError> {
     }
     instance.state = InstanceState::Pending;
     instance.launch_time = now;
-    if tx.state.public_when_started.remove(id) {
-        give_public_address(tx, id)?;
-    }
+    note_end(tx, id, None);
+    regain_public_address(tx, id)?;
     tx.settle_after::<Instance>(id, tx.config.delays.instance_start);
     Ok(())
 }
@@ -119,8 +120,9 @@ fn stop(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<(), ApiError> {
         return Err(error::protected(id, "stopped", "disableApiStop"));
     }
     tx.edit::<Instance>(id)?.state = InstanceState::Stopping;
+    note_end(tx, id, Some(tx.utc()));
     if take_public_address(tx, id)? {
-        tx.state.public_when_started.insert(id.clone());
+        tx.state.wants_public_address.insert(id.clone());
     }
     tx.settle_after::<Instance>(id, tx.config.delays.instance_stop);
     Ok(())
@@ -138,9 +140,38 @@ fn terminate(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<(), ApiError> 
         return Err(error::protected(id, "terminated", "disableApiTermination"));
     }
     tx.edit::<Instance>(id)?.state = InstanceState::ShuttingDown;
-    tx.state.public_when_started.remove(id);
+    note_end(tx, id, Some(tx.utc()));
+    tx.state.wants_public_address.remove(id);
     tx.settle_after::<Instance>(id, tx.config.delays.instance_stop);
     Ok(())
+}
+
+fn note_end(tx: &mut Transaction<'_>, id: &InstanceId, at: Option<UnixTime>) {
+    if let Some(launch) = tx.state.launches.get_mut(id) {
+        launch.ended = at;
+    }
+}
+
+/// `StateTransitionReason` and `StateReason` of an instance that somebody had stopped or terminated
+/// at that moment, if anybody has (API Reference, `StateReason`).
+pub(crate) fn reasons(state: InstanceState, ended: Option<UnixTime>) -> (String, Value) {
+    match (state, ended) {
+        (InstanceState::Pending, _) => {
+            let reason = json!({ "Code": "pending", "Message": "pending" });
+            (String::new(), reason)
+        }
+        (InstanceState::Running, _) | (_, None) => (String::new(), Value::Null),
+        (_, Some(at)) => {
+            let moment = iso8601(at).replace('T', " ");
+            let seconds = moment.split(['.', 'Z']).next().unwrap_or_default();
+            let code = "Client.UserInitiatedShutdown";
+            let message = format!("{code}: User initiated shutdown");
+            (
+                format!("User initiated ({seconds} GMT)"),
+                json!({ "Code": code, "Message": message }),
+            )
+        }
+    }
 }
 
 pub(crate) fn reboot_instances(tx: &mut Transaction<'_>, request: StartInstances) -> Reply {
@@ -193,6 +224,30 @@ pub(crate) fn give_public_address(
     Ok(())
 }
 
+/// Gives an instance a new public address of Amazon's if it had one and none is in its place: when
+/// an Elastic IP address leaves it, or when it starts (EC2 User Guide, "Amazon EC2 instance IP
+/// addressing": not to an instance of several interfaces, and not to one with an Elastic IP address
+/// at a secondary address).
+pub(crate) fn regain_public_address(
+    tx: &mut Transaction<'_>,
+    id: &InstanceId,
+) -> Result<(), ApiError> {
+    let instance = tx.get::<Instance>(id)?;
+    let runs = matches!(
+        instance.state,
+        InstanceState::Pending | InstanceState::Running
+    );
+    let [only] = instance.network_interfaces.as_slice() else {
+        return Ok(());
+    };
+    let addresses = &tx.get::<NetworkInterface>(only)?.private_ip_addresses;
+    let has_another = addresses.iter().any(|it| it.association.is_some());
+    if runs && !has_another && tx.state.wants_public_address.remove(id) {
+        give_public_address(tx, id)?;
+    }
+    Ok(())
+}
+
 /// Takes Amazon's public address away, if there is one; Elastic IP addresses stay.
 fn take_public_address(tx: &mut Transaction<'_>, id: &InstanceId) -> Result<bool, ApiError> {
     let interfaces = tx.get::<Instance>(id)?.network_interfaces.clone();
@@ -220,7 +275,9 @@ pub(crate) fn settle(id: &InstanceId, state: &mut State) -> Settled {
         InstanceState::Stopping => instance.state = InstanceState::Stopped,
         InstanceState::ShuttingDown => {
             instance.state = InstanceState::Terminated;
-            for interface in instance.network_interfaces.clone() {
+            let interfaces = instance.network_interfaces.clone();
+            volume::leave(state, id);
+            for interface in interfaces {
                 let goes = state.delete_on_termination.contains(&interface);
                 interface_attachment::detach(state, &interface);
                 if goes {
@@ -259,56 +316,83 @@ pub(crate) struct DescribeInstanceStatus {
     include_all_instances: bool,
 }
 
-/// What `DescribeInstanceStatus` says of an instance's checks: status and reachability.
-fn checks(state: InstanceState) -> (&'static str, Option<&'static str>) {
-    match state {
-        InstanceState::Running => ("ok", Some("passed")),
-        InstanceState::Pending => ("initializing", Some("initializing")),
-        _ => ("not-applicable", None),
+/// An instance and how its checks are.
+struct Checked {
+    instance: Instance,
+    zone: Option<SmolStr>,
+    /// Status, and reachability.
+    checks: (&'static str, Option<&'static str>),
+}
+
+impl Checked {
+    fn new(instance: &Instance, reader: &Reader<'_>) -> Self {
+        let delays = &reader.config.delays;
+        let now = reader.config.starts.at(reader.state.now).as_nanos();
+        let age = SimDuration::from_nanos(now.saturating_sub(instance.launch_time.as_nanos()));
+        let is_new = age < delays.instance_start + delays.status_checks;
+        let checks = match instance.state {
+            InstanceState::Pending => ("initializing", Some("initializing")),
+            InstanceState::Running if is_new && delays.status_checks > SimDuration::ZERO => {
+                ("initializing", Some("initializing"))
+            }
+            InstanceState::Running => ("ok", Some("passed")),
+            _ => ("not-applicable", None),
+        };
+        let subnet = reader.resources().subnets.get(&instance.subnet_id);
+        Self {
+            instance: instance.clone(),
+            zone: subnet.map(|it| it.availability_zone.clone()),
+            checks,
+        }
+    }
+
+    fn show(&self) -> Value {
+        let (status, reachability) = self.checks;
+        let details = reachability.map(|it| json!([{ "Name": "reachability", "Status": it }]));
+        let status = json!({ "Status": status, "Details": details });
+        json!({
+            "InstanceId": self.instance.instance_id,
+            "AvailabilityZone": self.zone,
+            "InstanceState": show(self.instance.state),
+            "InstanceStatus": status,
+            "SystemStatus": status,
+        })
     }
 }
 
-const STATUS_FIELDS: &[Field<Instance>] = &[
-    ("availability-zone", |it, resources| {
-        let subnet = resources.subnets.get(&it.subnet_id);
-        maybe(subnet.map(|it| &it.availability_zone))
-    }),
+const STATUS_FIELDS: &[Field<Checked>] = &[
+    ("availability-zone", |it, _| maybe(it.zone.as_ref())),
     ("event.code", |_, _| Vec::new()),
-    ("instance-state-code", |it, _| one(code(it.state))),
-    ("instance-state-name", |it, _| one(word(it.state))),
-    ("instance-status.status", |it, _| one(checks(it.state).0)),
-    ("instance-status.reachability", |it, _| {
-        maybe(checks(it.state).1)
-    }),
+    ("instance-state-code", |it, _| one(code(it.instance.state))),
+    ("instance-state-name", |it, _| one(word(it.instance.state))),
+    ("instance-status.status", |it, _| one(it.checks.0)),
+    ("instance-status.reachability", |it, _| maybe(it.checks.1)),
     ("operator.managed", |_, _| one(false)),
-    ("system-status.status", |it, _| one(checks(it.state).0)),
-    ("system-status.reachability", |it, _| {
-        maybe(checks(it.state).1)
-    }),
+    ("system-status.status", |it, _| one(it.checks.0)),
+    ("system-status.reachability", |it, _| maybe(it.checks.1)),
 ];
 
 pub(crate) fn describe_instance_status(
     reader: &Reader<'_>,
     request: DescribeInstanceStatus,
 ) -> Reply {
-    let mut chosen = reader.select(&request.instance_ids, STATUS_FIELDS)?;
-    chosen.retain(|it| request.include_all_instances || it.state == InstanceState::Running);
+    reader.check_filters(STATUS_FIELDS)?;
+    let (_, unfiltered) = reader.arguments.by_filters(|_| true);
+    let mut chosen = Vec::new();
+    for instance in reader
+        .with(&unfiltered)
+        .select(&request.instance_ids, &[])?
+    {
+        let checked = Checked::new(instance, reader);
+        let is_wanted = request.include_all_instances || instance.state == InstanceState::Running;
+        if is_wanted && reader.passes(&checked, &instance.tags, STATUS_FIELDS)? {
+            chosen.push(checked);
+        }
+    }
     reader.page(
         "InstanceStatuses",
-        chosen,
-        |it| it.instance_id.to_string(),
-        |it| {
-            let (status, reachability) = checks(it.state);
-            let details = reachability.map(|it| json!([{ "Name": "reachability", "Status": it }]));
-            let status = json!({ "Status": status, "Details": details });
-            let subnet = reader.resources().subnets.get(&it.subnet_id);
-            json!({
-                "InstanceId": it.instance_id,
-                "AvailabilityZone": subnet.map(|it| &it.availability_zone),
-                "InstanceState": show(it.state),
-                "InstanceStatus": status,
-                "SystemStatus": status,
-            })
-        },
+        chosen.iter().collect(),
+        |it| it.instance.instance_id.to_string(),
+        Checked::show,
     )
 }

@@ -353,7 +353,8 @@ fn of_routes(id: &str, error: ApiError) -> ApiError {
     }
 }
 
-/// `GatewayId` names an internet gateway or a virtual private gateway.
+/// `GatewayId` names an internet gateway or a virtual private gateway. AWS takes a NAT gateway
+/// there too, and shows it as `NatGatewayId` (Terraform AWS provider, `aws_route_table`).
 fn gateway(tx: &Transaction<'_>, table: &RouteTable, id: &str) -> Result<RouteTarget, ApiError> {
     let (vpc_id, target) = if id.starts_with("igw-") {
         let gateway = tx.get::<InternetGateway>(&InternetGatewayId::new(id));
@@ -369,6 +370,8 @@ fn gateway(tx: &Transaction<'_>, table: &RouteTable, id: &str) -> Result<RouteTa
             &gateway.vpc_id,
             RouteTarget::VpnGateway(gateway.vpn_gateway_id.clone()),
         )
+    } else if id.starts_with("nat-") {
+        return nat_gateway(tx, table, &NatGatewayId::new(id));
     } else {
         return Err(error::gateway_not_found(id));
     };

@@ -9,7 +9,7 @@ use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
 use crate::ec2::key_pair::KeyPairs;
-use crate::ec2::security_group_rule;
+use crate::ec2::{security_group_rule, volume};
 use crate::error;
 use crate::kind;
 use crate::transaction::Transaction;
@@ -123,6 +123,11 @@ fn edit_tags(
         return Ok(());
     }
     let is_owned = tx.owns(id);
+    if prefix == "vol" {
+        let tags = volume::tags_mut(tx.state, id).filter(|_| is_owned);
+        edit(tags.ok_or_else(|| error::volume_not_found(id))?);
+        return Ok(());
+    }
     match tx.state.insights.tags_mut(id).filter(|_| is_owned) {
         Some(tags) => {
             edit(tags);
@@ -153,6 +158,8 @@ pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
     all.extend(insights);
     let pairs = reader.state.key_pairs.all_tags(reader.realm());
     all.extend(pairs.map(|(id, tags)| (id, KeyPairs::TAG_TYPE, tags)));
+    let volumes = volume::all_tags(reader.state).filter(|(id, _)| reader.owns(id));
+    all.extend(volumes.map(|(id, tags)| (id, "volume", tags)));
     for group in reader.each::<SecurityGroup>() {
         let rules = group.rules.iter().map(|it| &it.security_group_rule_id);
         let tagged = rules.filter_map(|id| Some((id, reader.state.rule_tags.get(id)?)));

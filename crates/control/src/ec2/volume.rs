@@ -1,48 +1,186 @@
-//! Root volumes (Amazon EC2 API Reference: `DescribeVolumes`).
+//! Volumes of instances (Amazon EC2 API Reference: `DescribeVolumes`, `DeleteVolume`).
 //!
 //! Nothing of a disk is simulated, but every instance has one, and who reads an instance reads it
-//! next (Terraform does, after every launch): so each has a root volume of 8 GiB, whose id follows
-//! from the instance's, as long as the instance is there.
+//! next (Terraform does, after every launch, and makes the instance anew if the disk is not what
+//! was asked for): so what `BlockDeviceMappings` say of volumes is kept and shown
+//! ([`super::block_device`] reads it), with tags. A volume's id follows from its instance's and its
+//! device's name. It goes with its instance, or stays, `available`, until it is deleted.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
-use crate::ec2::image::ROOT_DEVICE;
 use crate::error;
-use crate::view::{maybe, one};
+use crate::state::State;
+use crate::transaction::Transaction;
+use crate::view::{done, each, maybe, one};
 
-/// GiB.
-const SIZE: u32 = 8;
-const TYPE: &str = "gp3";
+/// A volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Volume {
+    id: SmolStr,
+    disk: Disk,
+    created: UnixTime,
+    zone: SmolStr,
+    /// Whose it is, until that is gone.
+    instance: Option<InstanceId>,
+    tags: Vec<Tag>,
+}
 
-/// The id of an instance's volume.
-pub(crate) fn id(instance: &Instance) -> SmolStr {
+/// What a volume is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Disk {
+    /// `/dev/xvda`.
+    pub(crate) device: SmolStr,
+    /// GiB.
+    pub(crate) size: u32,
+    /// `gp3`.
+    pub(crate) kind: SmolStr,
+    pub(crate) iops: Option<u32>,
+    /// MiB a second.
+    pub(crate) throughput: Option<u32>,
+    pub(crate) encrypted: bool,
+    pub(crate) kms_key_id: Option<SmolStr>,
+    pub(crate) delete_on_termination: bool,
+}
+
+/// All volumes. Shared until changed, as every call keeps a copy of the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Volumes {
+    /// Of each instance, by device.
+    attached: Arc<BTreeMap<InstanceId, Vec<Volume>>>,
+    /// Those that have stayed when their instance went.
+    left: Arc<BTreeMap<SmolStr, Volume>>,
+}
+
+impl Volumes {
+    fn all(&self) -> impl Iterator<Item = &Volume> {
+        self.attached.values().flatten().chain(self.left.values())
+    }
+
+    /// Those of an instance; none, once that is gone.
+    pub(crate) fn of(&self, instance: &InstanceId) -> Option<&Vec<Volume>> {
+        self.attached.get(instance)
+    }
+
+    fn find_mut(&mut self, id: &str) -> Option<&mut Volume> {
+        if self.left.contains_key(id) {
+            return Arc::make_mut(&mut self.left).get_mut(id);
+        }
+        let attached = Arc::make_mut(&mut self.attached);
+        attached.values_mut().flatten().find(|it| it.id == id)
+    }
+}
+
+fn id(instance: &InstanceId, device: &str) -> SmolStr {
     let space = IdSpace {
-        scenario: instance.instance_id.as_str().into(),
+        scenario: instance.as_str().into(),
         names_seed: 0,
     };
-    let hex = space.hex17("", "", "vol", &IdSource::Named(ROOT_DEVICE));
+    let hex = space.hex17("", "", "vol", &IdSource::Named(device));
     format_smolstr!("vol-{hex}")
 }
 
-/// `BlockDeviceMappings` of an instance.
-pub(crate) fn mappings(instance: &Instance) -> Value {
-    if instance.state == InstanceState::Terminated {
-        return json!([]);
+/// Gives a new instance its volumes.
+pub(crate) fn make(tx: &mut Transaction<'_>, instance: &InstanceId, disks: &[Disk], tags: &[Tag]) {
+    let resources = tx.resources();
+    let Some(it) = resources.instances.get(instance).map(Arc::clone) else {
+        return;
+    };
+    let zone = resources.subnets.get(&it.subnet_id);
+    let zone = zone.map(|it| it.availability_zone.clone());
+    let zone = zone.unwrap_or_default();
+    let volume = |disk: &Disk| Volume {
+        id: id(instance, &disk.device),
+        disk: disk.clone(),
+        created: it.launch_time,
+        zone: zone.clone(),
+        instance: Some(instance.clone()),
+        tags: tags.to_vec(),
+    };
+    let mut volumes: Vec<Volume> = disks.iter().map(volume).collect();
+    volumes.sort_by(|one, other| one.disk.device.cmp(&other.disk.device));
+    let realm = tx.realm().clone();
+    for volume in &volumes {
+        tx.state.realms.note(&volume.id, &realm, tx.config);
     }
-    json!([{
-        "DeviceName": ROOT_DEVICE,
-        "Ebs": {
-            "AttachTime": iso8601(instance.launch_time),
-            "DeleteOnTermination": true,
-            "Status": "attached",
-            "VolumeId": id(instance),
-        },
-    }])
+    Arc::make_mut(&mut tx.state.volumes.attached).insert(instance.clone(), volumes);
+}
+
+/// What becomes of the volumes of an instance that is gone.
+pub(crate) fn leave(state: &mut State, instance: &InstanceId) {
+    let gone = Arc::make_mut(&mut state.volumes.attached).remove(instance);
+    for mut volume in gone.into_iter().flatten() {
+        if !volume.disk.delete_on_termination {
+            volume.instance = None;
+            Arc::make_mut(&mut state.volumes.left).insert(volume.id.clone(), volume);
+        }
+    }
+}
+
+/// The tags of a volume, if there is one of that id.
+pub(crate) fn tags_mut<'s>(state: &'s mut State, id: &str) -> Option<&'s mut Vec<Tag>> {
+    state.volumes.find_mut(id).map(|it| &mut it.tags)
+}
+
+/// The tags of every volume, by its id.
+pub(crate) fn all_tags(state: &State) -> impl Iterator<Item = (&str, &[Tag])> {
+    let all = state.volumes.all();
+    all.map(|it| (it.id.as_str(), it.tags.as_slice()))
+}
+
+/// `BlockDeviceMappings` of an instance.
+pub(crate) fn mappings(instance: &InstanceId, state: &State) -> Value {
+    let mapping = |it: &Volume| {
+        json!({
+            "DeviceName": it.disk.device,
+            "Ebs": {
+                "AttachTime": iso8601(it.created),
+                "DeleteOnTermination": it.disk.delete_on_termination,
+                "Status": "attached",
+                "VolumeId": it.id,
+            },
+        })
+    };
+    let own = state.volumes.of(instance).into_iter().flatten();
+    own.map(mapping).collect()
+}
+
+/// Filters of instances by their volumes.
+pub(crate) const INSTANCE_FIELDS: &[Field<Vec<Volume>>] = &[
+    ("block-device-mapping.delete-on-termination", |all, _| {
+        each(all.iter().map(|it| it.disk.delete_on_termination))
+    }),
+    ("block-device-mapping.device-name", |all, _| {
+        each(all.iter().map(|it| &it.disk.device))
+    }),
+    ("block-device-mapping.status", |all, _| {
+        each(all.iter().map(|_| "attached"))
+    }),
+    ("block-device-mapping.volume-id", |all, _| {
+        each(all.iter().map(|it| &it.id))
+    }),
+];
+
+/// Sets what becomes of the volume at a device when its instance is terminated.
+pub(crate) fn set_delete_on_termination(
+    state: &mut State,
+    instance: &InstanceId,
+    (device, is_deleted): (&str, bool),
+) -> Result<(), ApiError> {
+    match state.volumes.find_mut(&id(instance, device)) {
+        Some(volume) => {
+            volume.disk.delete_on_termination = is_deleted;
+            Ok(())
+        }
+        None => Err(error::no_device(instance, device)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,78 +190,104 @@ pub(crate) struct DescribeVolumes {
     volume_ids: Vec<SmolStr>,
 }
 
-const FIELDS: &[Field<Instance>] = &[
+const FIELDS: &[Field<Volume>] = &[
     ("attachment.attach-time", |it, _| {
-        one(iso8601(it.launch_time))
+        maybe(it.instance.as_ref().map(|_| iso8601(it.created)))
     }),
-    ("attachment.delete-on-termination", |_, _| one(true)),
-    ("attachment.device", |_, _| one(ROOT_DEVICE)),
-    ("attachment.instance-id", |it, _| one(&it.instance_id)),
-    ("attachment.status", |_, _| one("attached")),
-    ("availability-zone", |it, resources| {
-        maybe(zone(it, resources))
+    ("attachment.delete-on-termination", |it, _| {
+        maybe(it.instance.as_ref().map(|_| it.disk.delete_on_termination))
     }),
-    ("create-time", |it, _| one(iso8601(it.launch_time))),
-    ("encrypted", |_, _| one(false)),
+    ("attachment.device", |it, _| {
+        maybe(it.instance.as_ref().map(|_| &it.disk.device))
+    }),
+    ("attachment.instance-id", |it, _| {
+        maybe(it.instance.as_ref())
+    }),
+    ("attachment.status", |it, _| {
+        maybe(it.instance.as_ref().map(|_| "attached"))
+    }),
+    ("availability-zone", |it, _| one(&it.zone)),
+    ("create-time", |it, _| one(iso8601(it.created))),
+    ("encrypted", |it, _| one(it.disk.encrypted)),
     ("multi-attach-enabled", |_, _| one(false)),
-    ("size", |_, _| one(SIZE)),
-    ("status", |_, _| one("in-use")),
-    ("volume-id", |it, _| one(id(it))),
-    ("volume-type", |_, _| one(TYPE)),
+    ("size", |it, _| one(it.disk.size)),
+    ("status", |it, _| one(status(it))),
+    ("volume-id", |it, _| one(&it.id)),
+    ("volume-type", |it, _| one(&it.disk.kind)),
 ];
 
-fn zone<'r>(instance: &Instance, resources: &'r Resources) -> Option<&'r SmolStr> {
-    let subnet = resources.subnets.get(&instance.subnet_id);
-    subnet.map(|it| &it.availability_zone)
+const fn status(volume: &Volume) -> &'static str {
+    match volume.instance {
+        Some(_) => "in-use",
+        None => "available",
+    }
 }
 
 pub(crate) fn describe_volumes(reader: &Reader<'_>, request: DescribeVolumes) -> Reply {
     reader.check_filters(FIELDS)?;
-    let all = reader.each::<Instance>();
-    let all = all.filter(|it| it.state != InstanceState::Terminated);
-    let all: Vec<_> = all.map(|it| (id(it), it)).collect();
+    let all = reader.state.volumes.all();
+    let mut own: Vec<&Volume> = all.filter(|it| reader.owns(&it.id)).collect();
+    own.sort_by(|one, other| one.id.cmp(&other.id));
     let wanted = &request.volume_ids;
-    if let Some(unknown) = wanted.iter().find(|id| !all.iter().any(|it| it.0 == **id)) {
+    if let Some(unknown) = wanted.iter().find(|id| !own.iter().any(|it| it.id == **id)) {
         return Err(error::volume_not_found(unknown));
     }
     let mut chosen = Vec::new();
-    for (id, instance) in &all {
-        let named = wanted.is_empty() || wanted.contains(id);
-        if named && reader.passes(*instance, &[], FIELDS)? {
-            chosen.push(*instance);
+    for volume in own {
+        let named = wanted.is_empty() || wanted.contains(&volume.id);
+        if named && reader.passes(volume, &volume.tags, FIELDS)? {
+            chosen.push(volume);
         }
     }
-    let resources = reader.resources();
-    reader.page(
-        "Volumes",
-        chosen,
-        |it| id(it).to_string(),
-        |it| show(it, resources),
-    )
+    reader.page("Volumes", chosen, |it| it.id.to_string(), show)
 }
 
-fn show(instance: &Instance, resources: &Resources) -> Value {
-    let (id, since) = (id(instance), iso8601(instance.launch_time));
+fn show(volume: &Volume) -> Value {
+    let since = iso8601(volume.created);
+    let disk = &volume.disk;
+    let attachment = |instance| {
+        json!({
+            "AttachTime": since,
+            "DeleteOnTermination": disk.delete_on_termination,
+            "Device": disk.device,
+            "InstanceId": instance,
+            "State": "attached",
+            "VolumeId": volume.id,
+        })
+    };
+    let attachments: Vec<Value> = volume.instance.iter().map(attachment).collect();
     json!({
-        "VolumeId": id,
-        "VolumeType": TYPE,
-        "Size": SIZE,
-        "Iops": 3000,
-        "Throughput": 125,
-        "State": "in-use",
-        "AvailabilityZone": zone(instance, resources),
+        "VolumeId": volume.id,
+        "VolumeType": disk.kind,
+        "Size": disk.size,
+        "Iops": disk.iops,
+        "Throughput": disk.throughput,
+        "State": status(volume),
+        "AvailabilityZone": volume.zone,
         "CreateTime": since,
-        "Encrypted": false,
+        "Encrypted": disk.encrypted,
+        "KmsKeyId": disk.kms_key_id,
         "MultiAttachEnabled": false,
         "SnapshotId": "",
-        "Attachments": [{
-            "AttachTime": since,
-            "DeleteOnTermination": true,
-            "Device": ROOT_DEVICE,
-            "InstanceId": instance.instance_id,
-            "State": "attached",
-            "VolumeId": id,
-        }],
-        "Tags": [],
+        "Attachments": attachments,
+        "Tags": volume.tags,
     })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DeleteVolume {
+    volume_id: SmolStr,
+}
+
+pub(crate) fn delete_volume(tx: &mut Transaction<'_>, request: DeleteVolume) -> Reply {
+    let id = request.volume_id;
+    let found = tx.state.volumes.all().find(|it| it.id == id);
+    let found = found.filter(|_| tx.owns(&id));
+    let volume = found.ok_or_else(|| error::volume_not_found(&id))?;
+    if let Some(instance) = &volume.instance {
+        return Err(error::volume_in_use(&id, instance));
+    }
+    Arc::make_mut(&mut tx.state.volumes.left).remove(&id);
+    Ok(done())
 }

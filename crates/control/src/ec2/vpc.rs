@@ -140,6 +140,7 @@ pub(crate) fn delete_vpc(tx: &mut Transaction<'_>, request: DeleteVpc) -> Reply 
     if has_dependents(tx, &id) {
         return Err(error::dependency("vpc", &id));
     }
+    vpc_peering_connection::withdraw(tx, &id);
     let resources = &mut tx.state.resources;
     resources.route_tables.retain(|_, it| it.vpc_id != id);
     resources.network_acls.retain(|_, it| it.vpc_id != id);

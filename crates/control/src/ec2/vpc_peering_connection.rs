@@ -336,8 +336,33 @@ pub(crate) fn expire(id: &VpcPeeringConnectionId, at: SimTime, state: &mut State
 pub(crate) fn holds(tx: &Transaction<'_>, vpc: &VpcId) -> bool {
     let all = &tx.resources().vpc_peering_connections;
     let deleting = |it: PeeringStatus| it == PeeringStatus::Deleting;
-    all.values()
-        .any(|it| (lives(it.status) || deleting(it.status)) && it.ends(vpc).is_some())
+    all.values().any(|it| {
+        let holds = lives(it.status) || deleting(it.status);
+        holds && it.ends(vpc).is_some() && !is_unanswered_of(it, vpc)
+    })
+}
+
+/// A request of the VPC's that nobody has answered.
+fn is_unanswered_of(connection: &VpcPeeringConnection, vpc: &VpcId) -> bool {
+    connection.status == PeeringStatus::PendingAcceptance && connection.requester.vpc_id == *vpc
+}
+
+/// With a requester's VPC its unanswered requests go (Amazon VPC Peering Guide, "Delete a VPC
+/// peering connection").
+pub(crate) fn withdraw(tx: &mut Transaction<'_>, vpc: &VpcId) {
+    let all = tx.resources().vpc_peering_connections.values();
+    let unanswered: Vec<_> = all
+        .filter(|it| is_unanswered_of(it, vpc))
+        .cloned()
+        .collect();
+    for connection in unanswered {
+        let mut connection = VpcPeeringConnection::clone(&connection);
+        connection.status = PeeringStatus::Deleted;
+        connection.status_message = format!("Deleted by {}", tx.owner);
+        connection.ended_by = Some(tx.owner.clone());
+        let now = tx.state.now;
+        end(tx.state, connection, now);
+    }
 }
 
 /// What a new block of a VPC means for its connections (Amazon VPC User Guide, "VPC CIDR blocks"):

@@ -20,6 +20,7 @@ use crate::transaction::Transaction;
 use crate::view::done;
 
 const PAGE: usize = 100;
+const TAGS_AT_MOST: usize = 50;
 
 /// Profiles of an account by name.
 pub(super) type Profiles = BTreeMap<SmolStr, Profile>;
@@ -102,10 +103,14 @@ pub(super) struct Named {
 }
 
 pub(super) fn get(reader: &Reader<'_>, request: Named) -> Reply {
-    let own = reader.state.iam.profiles.get(reader.account());
-    let profile = own.and_then(|it| it.get(&request.instance_profile_name));
-    let profile = profile.ok_or_else(|| error::no_profile(&request.instance_profile_name))?;
+    let profile = profile(reader, &request.instance_profile_name)?;
     Ok(json!({ "InstanceProfile": show(profile, Some(reader)) }))
+}
+
+fn profile<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Profile, ApiError> {
+    let own = reader.state.iam.profiles.get(reader.account());
+    let found = own.and_then(|it| it.get(name));
+    found.ok_or_else(|| error::no_profile(name))
 }
 
 fn profile_mut<'t>(tx: &'t mut Transaction<'_>, name: &str) -> Result<&'t mut Profile, ApiError> {
@@ -153,6 +158,55 @@ pub(super) fn remove_role(tx: &mut Transaction<'_>, request: WithRole) -> Reply 
     }
     profile.role = None;
     Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct TagProfile {
+    instance_profile_name: SmolStr,
+    tags: Vec<role::Tag>,
+}
+
+pub(super) fn tag(tx: &mut Transaction<'_>, request: TagProfile) -> Reply {
+    let profile = profile_mut(tx, &request.instance_profile_name)?;
+    for tag in request.tags {
+        profile.tags.retain(|(key, _)| *key != tag.key);
+        profile.tags.push((tag.key, tag.value));
+    }
+    match profile.tags.len() > TAGS_AT_MOST {
+        true => Err(error::iam_limit("TagsPerInstanceProfile", TAGS_AT_MOST)),
+        false => Ok(done()),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct UntagProfile {
+    instance_profile_name: SmolStr,
+    tag_keys: Vec<SmolStr>,
+}
+
+pub(super) fn untag(tx: &mut Transaction<'_>, request: UntagProfile) -> Reply {
+    let profile = profile_mut(tx, &request.instance_profile_name)?;
+    let keys = &request.tag_keys;
+    profile.tags.retain(|(key, _)| !keys.contains(key));
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct TagsOf {
+    instance_profile_name: SmolStr,
+    /// All are on one page.
+    #[serde(rename = "Marker")]
+    _marker: Option<SmolStr>,
+    #[serde(rename = "MaxItems")]
+    _max_items: Option<usize>,
+}
+
+pub(super) fn list_tags(reader: &Reader<'_>, request: TagsOf) -> Reply {
+    let profile = profile(reader, &request.instance_profile_name)?;
+    Ok(json!({ "Tags": show_tags(profile), "IsTruncated": false }))
 }
 
 #[derive(Deserialize)]
@@ -208,8 +262,6 @@ fn show(profile: &Profile, reader: Option<&Reader<'_>>) -> Value {
     let its = profile.role.as_deref().zip(reader);
     let its = its.and_then(|(name, reader)| role(reader, name).ok());
     let roles: Vec<Value> = its.into_iter().map(role::show).collect();
-    let tags = profile.tags.iter();
-    let tags = tags.map(|(key, value)| json!({ "Key": key, "Value": value }));
     json!({
         "Path": profile.path,
         "InstanceProfileName": profile.name,
@@ -217,6 +269,12 @@ fn show(profile: &Profile, reader: Option<&Reader<'_>>) -> Value {
         "Arn": profile.arn,
         "CreateDate": iso8601(profile.created),
         "Roles": roles,
-        "Tags": tags.collect::<Vec<_>>(),
+        "Tags": show_tags(profile),
     })
+}
+
+fn show_tags(profile: &Profile) -> Vec<Value> {
+    let tags = profile.tags.iter();
+    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }

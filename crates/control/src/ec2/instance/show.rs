@@ -68,14 +68,6 @@ pub(crate) const FIELDS: &[Field<Instance>] = &[
     ("architecture", |it, _| {
         one(instance_type::architecture(&it.instance_type))
     }),
-    ("block-device-mapping.device-name", |_, _| one(ROOT_DEVICE)),
-    ("block-device-mapping.status", |_, _| one("attached")),
-    ("block-device-mapping.delete-on-termination", |_, _| {
-        one(true)
-    }),
-    ("block-device-mapping.volume-id", |it, _| {
-        one(volume::id(it))
-    }),
     ("root-device-name", |_, _| one(ROOT_DEVICE)),
     ("platform-details", |_, _| one(PLATFORM)),
     ("usage-operation", |_, _| one("RunInstances")),
@@ -212,11 +204,19 @@ pub(crate) fn describe_instances(reader: &Reader<'_>, request: DescribeInstances
     let mut reservations: BTreeMap<SmolStr, Vec<&Instance>> = BTreeMap::new();
     let is_of_launch = |name: &str| LAUNCH_FIELDS.iter().any(|it| it.0 == name);
     let (of_launch, others) = reader.arguments.by_filters(is_of_launch);
+    let is_of_volume = |name: &str| volume::INSTANCE_FIELDS.iter().any(|it| it.0 == name);
+    let (of_volume, others) = others.by_filters(is_of_volume);
     for instance in reader.with(&others).select(&request.instance_ids, FIELDS)? {
         let launch = reader.state.launches.get(&instance.instance_id);
         let of_launch = reader.with(&of_launch);
         let passes = |it| of_launch.passes(it, &[], LAUNCH_FIELDS);
         if !launch.map_or(Ok(of_launch.arguments.filters.is_empty()), passes)? {
+            continue;
+        }
+        let volumes = reader.state.volumes.of(&instance.instance_id);
+        let of_volume = reader.with(&of_volume);
+        let passes = |it| of_volume.passes(it, &[], volume::INSTANCE_FIELDS);
+        if !volumes.map_or(Ok(of_volume.arguments.filters.is_empty()), passes)? {
             continue;
         }
         let id = launch.map_or_else(SmolStr::default, |it| it.reservation_id.clone());
@@ -252,10 +252,14 @@ pub(super) fn show(instance: &Instance, state: &State, region: &str) -> Value {
     let private_ip = primary.map(|it| it.private_ip_address);
     let public_ip = public_ip(instance, resources);
     let lives = primary.is_some();
+    let ended = launch.and_then(|it| it.ended);
+    let (transition, reason) = instance_state::reasons(instance.state, ended);
     let shown = json!({
         "InstanceId": instance.instance_id,
         "InstanceType": instance.instance_type,
         "State": instance_state::show(instance.state),
+        "StateTransitionReason": transition,
+        "StateReason": reason,
         "ImageId": launch.and_then(|it| it.image_id.as_ref()),
         "KeyName": launch.and_then(|it| it.key_name.as_ref()),
         "AmiLaunchIndex": launch.map_or(0, |it| it.index),
@@ -265,13 +269,17 @@ pub(super) fn show(instance: &Instance, state: &State, region: &str) -> Value {
         "EbsOptimized": attributes.ebs_optimized,
         "IamInstanceProfile": attributes.profile.as_ref().map(|arn| json!({ "Arn": arn })),
         "Architecture": instance_type::architecture(&instance.instance_type),
-        "BlockDeviceMappings": volume::mappings(instance),
+        "BlockDeviceMappings": volume::mappings(&instance.instance_id, state),
         "CpuOptions": cpu_options(&instance.instance_type),
         "UsageOperationUpdateTime": iso8601(instance.launch_time),
         "PrivateIpAddress": private_ip,
-        "PrivateDnsName": private_ip.map(|it| private_dns_name(region, it)),
+        "PrivateDnsName": private_ip.map_or_else(String::new, |it| {
+            private_dns_name(region, it).to_string()
+        }),
         "PublicIpAddress": public_ip,
-        "PublicDnsName": public_ip.map(|it| public_dns_name(region, it)),
+        "PublicDnsName": public_ip.map_or_else(String::new, |it| {
+            public_dns_name(region, it).to_string()
+        }),
         "SubnetId": lives.then_some(&instance.subnet_id),
         "VpcId": lives.then_some(&instance.vpc_id),
         "NetworkInterfaces": interfaces(instance, resources)
@@ -304,7 +312,6 @@ fn with_the_rest(mut shown: Value) -> Value {
         "ProductCodes": [],
         "RootDeviceName": ROOT_DEVICE,
         "RootDeviceType": "ebs",
-        "StateTransitionReason": "",
         "UsageOperation": "RunInstances",
         "VirtualizationType": "hvm",
     });

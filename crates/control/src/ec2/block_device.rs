@@ -1,0 +1,207 @@
+//! What `BlockDeviceMappings` say of a new instance's volumes (Amazon EC2 API Reference:
+//! `RunInstances`, `EbsBlockDevice`; Amazon EBS User Guide, "Amazon EBS volume types").
+
+use serde::Deserialize;
+use smol_str::SmolStr;
+use wirelab_model::ApiError;
+
+use crate::ec2::image::{ROOT_DEVICE, ROOT_SIZE, ROOT_TYPE};
+use crate::ec2::volume::Disk;
+use crate::error;
+
+/// One device of a new instance.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Mapping {
+    device_name: SmolStr,
+    ebs: Option<Ebs>,
+    /// Volumes of the host, which no type has here: NVMe ones are there without being named.
+    virtual_name: Option<SmolStr>,
+    /// That a device of the image is not wanted.
+    no_device: Option<SmolStr>,
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Ebs {
+    volume_size: Option<u32>,
+    volume_type: Option<SmolStr>,
+    iops: Option<u32>,
+    throughput: Option<u32>,
+    encrypted: Option<bool>,
+    kms_key_id: Option<SmolStr>,
+    delete_on_termination: Option<bool>,
+    snapshot_id: Option<SmolStr>,
+}
+
+/// A type of volume.
+struct Type {
+    name: &'static str,
+    /// GiB.
+    sizes: (u32, u32),
+    /// What may be asked for, and what there is without asking.
+    iops: Option<((u32, u32), u32)>,
+    throughput: Option<((u32, u32), u32)>,
+    is_bootable: bool,
+}
+
+const TYPES: [Type; 7] = [
+    Type {
+        name: "gp2",
+        sizes: (1, 16_384),
+        iops: None,
+        throughput: None,
+        is_bootable: true,
+    },
+    Type {
+        name: "gp3",
+        sizes: (1, 65_536),
+        iops: Some(((3_000, 80_000), 3_000)),
+        throughput: Some(((125, 2_000), 125)),
+        is_bootable: true,
+    },
+    Type {
+        name: "io1",
+        sizes: (4, 16_384),
+        iops: Some(((100, 64_000), 0)),
+        throughput: None,
+        is_bootable: true,
+    },
+    Type {
+        name: "io2",
+        sizes: (4, 65_536),
+        iops: Some(((100, 256_000), 0)),
+        throughput: None,
+        is_bootable: true,
+    },
+    Type {
+        name: "st1",
+        sizes: (125, 16_384),
+        iops: None,
+        throughput: None,
+        is_bootable: false,
+    },
+    Type {
+        name: "sc1",
+        sizes: (125, 16_384),
+        iops: None,
+        throughput: None,
+        is_bootable: false,
+    },
+    Type {
+        name: "standard",
+        sizes: (1, 1_024),
+        iops: None,
+        throughput: None,
+        is_bootable: true,
+    },
+];
+
+/// The volumes of a new instance: the image's, as the mappings change it, and those beside it.
+///
+/// # Errors
+/// What no volume can be.
+pub(crate) fn disks(mappings: &[Mapping]) -> Result<Vec<Disk>, ApiError> {
+    let mut disks = Vec::new();
+    for (index, mapping) in mappings.iter().enumerate() {
+        let device = &mapping.device_name;
+        if device.is_empty() || mappings[..index].iter().any(|it| it.device_name == *device) {
+            return Err(error::block_device(format_args!(
+                "The device '{device}' is used in more than one block-device mapping"
+            )));
+        }
+        let is_root = device == ROOT_DEVICE;
+        if is_root && (mapping.no_device.is_some() || mapping.virtual_name.is_some()) {
+            return Err(error::block_device("The root device cannot be suppressed"));
+        }
+        match &mapping.ebs {
+            Some(ebs) => disks.push(ebs.disk(device, is_root)?),
+            None if is_root => disks.push(Ebs::default().disk(device, true)?),
+            None => {}
+        }
+    }
+    if !disks.iter().any(|it| it.device == ROOT_DEVICE) {
+        disks.insert(0, Ebs::default().disk(&ROOT_DEVICE.into(), true)?);
+    }
+    Ok(disks)
+}
+
+impl Ebs {
+    fn disk(&self, device: &SmolStr, is_root: bool) -> Result<Disk, ApiError> {
+        if let Some(id) = &self.snapshot_id {
+            return Err(error::snapshot_not_found(id));
+        }
+        let least = if is_root { ROOT_SIZE } else { 0 };
+        let kind = self.kind(is_root)?;
+        let size = match self.volume_size {
+            Some(size) => size,
+            None if is_root => ROOT_SIZE,
+            None => {
+                return Err(error::missing_parameter("size or snapshotId"));
+            }
+        };
+        if size < least {
+            return Err(error::block_device(format_args!(
+                "Volume of size {size}GB is smaller than the image's, expect size >= {least}GB"
+            )));
+        }
+        if !(kind.sizes.0..=kind.sizes.1).contains(&size) {
+            return Err(error::volume_value(size, "size", kind.name, kind.sizes));
+        }
+        if self.kms_key_id.is_some() && self.encrypted != Some(true) {
+            return Err(error::key_without_encryption());
+        }
+        Ok(Disk {
+            device: device.clone(),
+            size,
+            kind: kind.name.into(),
+            iops: self.iops(kind, size)?,
+            throughput: self.throughput(kind)?,
+            encrypted: self.encrypted.unwrap_or(false),
+            kms_key_id: self.kms_key_id.clone(),
+            delete_on_termination: self.delete_on_termination.unwrap_or(is_root),
+        })
+    }
+
+    /// A volume beside the image's is gp2 if nothing is said (API Reference, `EbsBlockDevice`).
+    fn kind(&self, is_root: bool) -> Result<&'static Type, ApiError> {
+        let default = if is_root { ROOT_TYPE } else { "gp2" };
+        let name = self.volume_type.as_deref().unwrap_or(default);
+        let found = TYPES.iter().find(|it| it.name == name);
+        let found = found.filter(|it| it.is_bootable || !is_root);
+        found.ok_or_else(|| {
+            error::invalid_value(name, "volumeType", "there is no such type of volume here")
+        })
+    }
+
+    /// Of gp2 what its size brings; of what spins nothing is told.
+    fn iops(&self, kind: &Type, size: u32) -> Result<Option<u32>, ApiError> {
+        match (kind.iops, self.iops) {
+            (None, Some(_)) => Err(error::not_of_volume("iops", kind.name)),
+            (None, None) => Ok((kind.name == "gp2").then(|| (size * 3).clamp(100, 16_000))),
+            (Some((_, 0)), None) => Err(error::missing_parameter("iops")),
+            (Some((_, usual)), None) => Ok(Some(usual)),
+            (Some(((least, most), _)), Some(iops)) => match (least..=most).contains(&iops) {
+                true => Ok(Some(iops)),
+                false => Err(error::volume_value(iops, "iops", kind.name, (least, most))),
+            },
+        }
+    }
+
+    fn throughput(&self, kind: &Type) -> Result<Option<u32>, ApiError> {
+        match (kind.throughput, self.throughput) {
+            (None, Some(_)) => Err(error::not_of_volume("throughput", kind.name)),
+            (None, None) => Ok(None),
+            (Some((_, usual)), None) => Ok(Some(usual)),
+            (Some(((least, most), _)), Some(asked)) => match (least..=most).contains(&asked) {
+                true => Ok(Some(asked)),
+                false => Err(error::volume_value(
+                    asked,
+                    "throughput",
+                    kind.name,
+                    (least, most),
+                )),
+            },
+        }
+    }
+}

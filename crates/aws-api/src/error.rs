@@ -202,6 +202,12 @@ pub(crate) fn violations(code: &str, found: &[String]) -> ApiError {
     ApiError::client(code, format!("{errors} detected: {}", found.join("; ")))
 }
 
+/// A date of an API that there has never been.
+pub(crate) fn no_version(version: &str, spoken: &str) -> ApiError {
+    let message = format!("The requested version ({version}) does not exist; here it is {spoken}");
+    ApiError::client("NoSuchVersion", message)
+}
+
 /// The model has no such parameter.
 pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
     let meant = nearest.map_or_else(String::new, |it| format!(". Did you mean {it}?"));

@@ -233,6 +233,9 @@ fn serve(shared: &Shared, mut connection: Connection, place: &Place) {
         let (response, stop) = if !is_to_loopback(&request) {
             let text = "this endpoint answers to 127.0.0.1 and localhost alone\n";
             (plain(StatusCode::MISDIRECTED_REQUEST, text), false)
+        } else if is_from_another_page(&request) {
+            let text = "this endpoint answers no page from elsewhere\n";
+            (plain(StatusCode::FORBIDDEN, text), false)
         } else {
             match own::answer(&shared.endpoint, &request) {
                 Asked::Nothing => (shared.endpoint.answer(&request), false),
@@ -255,13 +258,31 @@ fn serve(shared: &Shared, mut connection: Connection, place: &Place) {
 /// Whether the request names loopback as its host. A page from elsewhere whose name was made to
 /// lead here (DNS rebinding) names its own.
 fn is_to_loopback(request: &Request<Vec<u8>>) -> bool {
-    let host = request
-        .headers()
-        .get("host")
-        .and_then(|it| it.to_str().ok());
-    let Some(host) = host else {
-        return false;
-    };
+    header(request, "host").is_some_and(is_loopback)
+}
+
+/// Whether a browser asks because a page from elsewhere made it: in whatever protocol, with a key
+/// that anybody knows, such a request would be as good as the learner's own. Browsers name the
+/// page's origin (Fetch Standard, "`Origin` header") or how near it is (W3C Fetch Metadata Request
+/// Headers, `Sec-Fetch-Site`); the clients of AWS send neither.
+fn is_from_another_page(request: &Request<Vec<u8>>) -> bool {
+    let of = |name| request.headers().get(name);
+    let is_foreign_origin = of("origin").is_some_and(|it| {
+        let origin = it.to_str().unwrap_or_default();
+        let host = origin.strip_prefix("http://");
+        // Another server of this machine is not this one.
+        host.is_none_or(|it| !is_loopback(it) || header(request, "host") != Some(it))
+    });
+    let is_near = |it: &[u8]| matches!(it, b"same-origin" | b"none");
+    is_foreign_origin || of("sec-fetch-site").is_some_and(|it| !is_near(it.as_bytes()))
+}
+
+fn header<'r>(request: &'r Request<Vec<u8>>, name: &str) -> Option<&'r str> {
+    let value = request.headers().get(name);
+    value.and_then(|it| it.to_str().ok())
+}
+
+fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
         _ => host,

@@ -258,6 +258,7 @@ impl Service {
             Protocol::Ec2 | Protocol::Query { .. } => {
                 let mut form = Form::read(form_of(request))?;
                 let action = form.action.take().ok_or_else(error::missing_action)?;
+                form.check_version(table)?;
                 let input = input(&action)?;
                 let mut parameters = form.parameters(protocol, table, input)?;
                 if let Protocol::Query { codes: Some(codes) } = protocol {

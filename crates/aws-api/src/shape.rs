@@ -21,8 +21,7 @@ pub(crate) struct Table {
     #[serde(rename = "service")]
     _service: String,
     /// The date in requests: `2016-11-15`.
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
+    pub(crate) api_version: String,
     /// The namespace of XML replies; empty where replies are not XML.
     #[serde(default)]
     pub(crate) xml_namespace: String,

@@ -124,6 +124,78 @@ fn what_is_no_request_for_us_is_refused_and_the_next_one_is_answered() {
     );
 }
 
+/// What a page from elsewhere can make a browser ask for without leave of this endpoint: a form, an
+/// image. The key is in the address, and the signature is not verified.
+#[test]
+fn pages_from_elsewhere_get_nothing_in_any_protocol() {
+    let served = served();
+    let (_, key) = served
+        .authorization
+        .split_once("Credential=")
+        .expect("a key");
+    let (key, _) = key.split_once('/').expect("a scope");
+    let ask = |service: &str, query: &str, headers: &str| {
+        let signed = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20240305T090000Z&X-Amz-Credential={key}%2F20240305%2Fus-east-1%2F\
+             {service}%2Faws4_request&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+            "0".repeat(64)
+        );
+        let request = format!(
+            "GET /?{query}&{signed} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\
+             {headers}\r\n",
+            served.port
+        );
+        served.exchange(request.as_bytes())
+    };
+    let make = "Action=CreateVpc&CidrBlock=10.88.0.0%2F16";
+    let calls = [
+        ("ec2", make),
+        ("sts", "Action=GetCallerIdentity"),
+        ("s3", "x=y"),
+    ];
+    for foreign in [
+        "Origin: http://evil.example.com\r\n",
+        "Origin: null\r\n",
+        "Origin: http://127.0.0.1:1\r\n",
+        "Sec-Fetch-Site: cross-site\r\n",
+        "Sec-Fetch-Site: same-site\r\n",
+        "Sec-Fetch-Site: Cross\r\nSec-Fetch-Mode: no-cors\r\n",
+    ] {
+        for (service, query) in calls {
+            let response = ask(service, query, foreign);
+            assert_eq!(status(&response), "403", "{service} {foreign}{response}");
+            assert!(response.ends_with("from elsewhere\n"), "{response}");
+        }
+    }
+    let shown = served.post(&served.authorization, "Action=DescribeVpcs");
+    assert!(!shown.contains("10.88.0.0"), "{shown}");
+    // A person who opens a presigned address, and a page that came from the endpoint itself.
+    let own = format!("Origin: http://127.0.0.1:{}\r\n", served.port);
+    for near in ["", "Sec-Fetch-Site: none\r\n", &own] {
+        let response = ask("ec2", "Action=DescribeVpcs", near);
+        assert_eq!(status(&response), "200", "{near}{response}");
+    }
+}
+
+#[test]
+fn a_version_that_there_is_not_is_refused() {
+    let served = served();
+    for (version, code) in [
+        ("2016-11-15", "200"),
+        // What AWS had once.
+        ("2014-10-01", "200"),
+        ("2030-01-01", "400"),
+        ("1999-01-01", "400"),
+        ("latest", "400"),
+    ] {
+        let body = format!("Action=DescribeVpcs&Version={version}");
+        let response = served.post(&served.authorization, &body);
+        assert_eq!(status(&response), code, "{version}\n{response}");
+        let refused = response.contains("<Code>NoSuchVersion</Code>");
+        assert_eq!(refused, code == "400", "{response}");
+    }
+}
+
 #[test]
 fn bodies_come_with_a_length_or_in_chunks_and_connections_are_kept() {
     let served = served();

@@ -26,6 +26,8 @@ const PATH_AT_MOST: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Form {
     pub(crate) action: Option<String>,
+    /// The date of the API that the client speaks.
+    version: Option<String>,
     root: Node,
 }
 
@@ -49,14 +51,31 @@ impl Form {
             }
             match &*name {
                 "Action" => form.action = Some(value.into_owned()),
-                // One version is spoken; old clients' dates are forgiven.
-                "Version" => {}
+                "Version" => form.version = Some(value.into_owned()),
                 // What a presigned request says of its signature.
                 name if name.starts_with("X-Amz-") => {}
                 name => form.root.insert(name, value.into_owned())?,
             }
         }
         Ok(form)
+    }
+
+    /// Refuses a version that there has never been. One is spoken; the dates of old clients are
+    /// forgiven, and so is none.
+    ///
+    /// # Errors
+    /// No date, or one outside of the time in which AWS has had versions.
+    pub(crate) fn check_version(&self, table: &Table) -> Result<(), ApiError> {
+        /// Amazon EC2's first, the oldest of all.
+        const FIRST: &str = "2006-06-26";
+        let Some(version) = self.version.as_deref() else {
+            return Ok(());
+        };
+        let is_date = version.parse::<jiff::civil::Date>().is_ok() && version.len() == FIRST.len();
+        match is_date && (FIRST..=table.api_version.as_str()).contains(&version) {
+            true => Ok(()),
+            false => Err(error::no_version(version, &table.api_version)),
+        }
     }
 
     /// The parameters of an operation whose input is `input`; of one without, none may be given.

@@ -4,6 +4,7 @@
 mod about;
 mod away;
 mod components;
+mod fence;
 mod killed;
 mod transcripts;
 

@@ -5,7 +5,7 @@ use crate::source::{root, tracked};
 /// Endings of files that people write, and the captures that tests are held against.
 const KINDS: &[&str] = &[
     "rs", "toml", "md", "lock", "sh", "bpf", "insights", "sql", "txt", "calls", "facts", "snap",
-    "pcap", "pcapng", "json", "css", "svg", "cc", "py", "js", "mjs",
+    "pcap", "pcapng", "json", "css", "svg", "cc", "py", "js", "mjs", "pem", "tf",
 ];
 
 /// Files whose names have no ending.

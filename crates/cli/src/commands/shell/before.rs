@@ -12,7 +12,7 @@ use super::syntax::Syntax;
 pub(crate) const BEFORE: &str = "WIRELAB_BEFORE";
 
 /// Variables of others that an endpoint changes and that do not begin with `AWS_`.
-const PROXIES: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const OTHERS: [&str; 3] = ["NO_PROXY", "no_proxy", "BASH_ENV"];
 
 /// Variables and their values.
 pub(crate) type Before = BTreeMap<String, String>;
@@ -22,7 +22,7 @@ pub(crate) fn text() -> String {
     if let Ok(text) = std::env::var(BEFORE) {
         return text;
     }
-    let ours = |name: &str| name.starts_with("AWS_") || PROXIES.contains(&name);
+    let ours = |name: &str| name.starts_with("AWS_") || OTHERS.contains(&name);
     let set = std::env::vars_os().filter_map(|(name, value)| {
         // A value that is no text cannot be given back, and no AWS client takes one.
         let name = name.into_string().ok().filter(|it| ours(it))?;
@@ -41,7 +41,7 @@ pub(crate) fn carried() -> Option<Before> {
 pub(crate) fn restored(syntax: Syntax, before: &Before) -> String {
     let mut text = syntax.unset_all("AWS_") + &syntax.unset_all("WIRELAB_ENDPOINT");
     text += &syntax.unset(&[BEFORE]);
-    for name in PROXIES.iter().filter(|it| !before.contains_key(**it)) {
+    for name in OTHERS.iter().filter(|it| !before.contains_key(**it)) {
         text += &syntax.unset(&[name]);
     }
     let exports = before

@@ -54,12 +54,13 @@ const NOWHERE: &str = "http://127.0.0.1:1";
 /// No folder can be made for the refusing programs.
 pub(crate) fn refusal(syntax: Syntax, code: u8) -> Result<String, Failure> {
     let path = path_with(&[&folder()?])?;
-    let variables: [(&str, OsString); 11] = [
+    let variables: [(&str, OsString); 12] = [
         ("PATH", path),
         ("AWS_ENDPOINT_URL", NOWHERE.into()),
         ("AWS_ACCESS_KEY_ID", "wirelab-has-no-endpoint".into()),
         ("AWS_SECRET_ACCESS_KEY", "none".into()),
         ("AWS_DEFAULT_REGION", "us-east-1".into()),
+        ("AWS_CA_BUNDLE", "/dev/null".into()),
         ("AWS_CONFIG_FILE", "/dev/null".into()),
         ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".into()),
         ("AWS_EC2_METADATA_DISABLED", "true".into()),

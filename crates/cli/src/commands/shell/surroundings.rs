@@ -1,6 +1,6 @@
 //! What a shell needs so that AWS's clients in it reach the simulated network and nothing else.
 //!
-//! Four fences, each enough alone against a mistake:
+//! Five fences, each enough alone against a mistake:
 //!
 //! - the variables: a key that only the lab knows, files for settings and credentials of the
 //!   shell's own, no metadata service, no proxy; every other `AWS_` variable is taken away, since
@@ -9,7 +9,10 @@
 //!   versions that do not read it from the environment, and runs nothing when the endpoint is gone;
 //!   behind it stand programs that refuse, for the time when its folder is gone too ([`gone`]);
 //! - the profiles in the shell's files: they are the lab's accounts, so that `--profile` of a real
-//!   one finds none;
+//!   one finds none, and they name the endpoint too;
+//! - the one authority that AWS's clients trust for TLS, by variable and by profile: nobody has its
+//!   key, so that no server of AWS's is spoken to, whatever leads there (a login shell, say, whose
+//!   `/etc/profile` has set `PATH` anew). The endpoint speaks plain HTTP and needs none;
 //! - for shells that are started here, lines that are read after the learner's own start-up files
 //!   and before each prompt: those files may set keys and aliases again ([`Surroundings::keep`]).
 
@@ -40,7 +43,8 @@ pub(crate) struct Surroundings {
 }
 
 /// Variables without which a client may leave the lab, whatever else a learner sets.
-const PINNED: [&str; 6] = [
+const PINNED: [&str; 7] = [
+    "AWS_CA_BUNDLE",
     "AWS_ENDPOINT_URL",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
@@ -51,6 +55,43 @@ const PINNED: [&str; 6] = [
 
 /// The variable that names the process with which a shell's endpoint ends.
 pub(crate) const OWNER: &str = "WIRELAB_ENDPOINT_SHELL";
+
+/// The files that AWS's clients read.
+struct Settings {
+    config: PathBuf,
+    credentials: PathBuf,
+    /// The one that is trusted for TLS.
+    authority: PathBuf,
+}
+
+impl Settings {
+    fn write(folder: &Path, serving: &Serving) -> Result<Self, Failure> {
+        let [config, credentials, authority] =
+            ["config", "credentials", "nobody.pem"].map(|name| folder.join(name));
+        std::fs::write(&authority, include_str!("nobody.pem"))?;
+        let settings = format!(
+            "region = {}\noutput = json\nendpoint_url = {}\nca_bundle = {}\n",
+            serving.region,
+            serving.server.url(),
+            authority.display()
+        );
+        let settings = profiles(serving, "profile ", |_| settings.clone());
+        std::fs::write(&config, settings)?;
+        let keys = profiles(serving, "", |account| {
+            let key = AccessKey::of_account(account);
+            format!(
+                "aws_access_key_id = {}\naws_secret_access_key = {}\n",
+                key.id, key.secret
+            )
+        });
+        std::fs::write(&credentials, keys)?;
+        Ok(Self {
+            config,
+            credentials,
+            authority,
+        })
+    }
+}
 
 /// What tells one endpoint's `PATH` from another's.
 pub(super) const FOLDER_PREFIX: &str = "wirelab-shell-";
@@ -73,26 +114,13 @@ impl Surroundings {
             port,
         };
         tools.write()?;
-        let (config, credentials) = (
-            folder.path().join("config"),
-            folder.path().join("credentials"),
-        );
-        std::fs::write(
-            &config,
-            profiles(serving, "profile ", |_| {
-                format!("region = {}\noutput = json\n", serving.region)
-            }),
-        )?;
-        std::fs::write(
-            &credentials,
-            profiles(serving, "", |account| {
-                let key = AccessKey::of_account(account);
-                format!(
-                    "aws_access_key_id = {}\naws_secret_access_key = {}\n",
-                    key.id, key.secret
-                )
-            }),
-        )?;
+        let Settings {
+            config,
+            credentials,
+            authority,
+        } = Settings::write(folder.path(), serving)?;
+        let bash_env = folder.path().join("bash_env");
+        std::fs::write(&bash_env, tools::before_scripts(&[&bin, &refusing]))?;
         let key = AccessKey::of_account(&serving.accounts[0].1);
         let variables = vec![
             ("PATH", path_with(&[&bin, &refusing])?),
@@ -101,6 +129,7 @@ impl Surroundings {
             ("AWS_SECRET_ACCESS_KEY", key.secret.into()),
             ("AWS_REGION", serving.region.clone().into()),
             ("AWS_DEFAULT_REGION", serving.region.clone().into()),
+            ("AWS_CA_BUNDLE", authority.into()),
             ("AWS_CONFIG_FILE", config.into()),
             ("AWS_SHARED_CREDENTIALS_FILE", credentials.into()),
             ("AWS_EC2_METADATA_DISABLED", "true".into()),
@@ -108,6 +137,7 @@ impl Surroundings {
             ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true".into()),
             ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".into()),
             ("AWS_PAGER", "".into()),
+            ("BASH_ENV", bash_env.into()),
             ("NO_PROXY", without_proxy()),
             ("no_proxy", without_proxy()),
             ("WIRELAB_ENDPOINT", port.to_string().into()),
@@ -174,6 +204,9 @@ impl Surroundings {
         // `exit` gives the learner's shell back; within this one there is nothing to go back to.
         command.env_remove(BEFORE).env_remove(OWNER);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        // For a bash that some command starts, as tmux does, whose `/etc/profile` sets the path.
+        let keep = tools::at_prompt(self.folder.path());
+        command.env("PROMPT_COMMAND", keep);
     }
 
     /// The same as lines for a shell that is there already; `owner` is the process that it ends

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::surroundings::FOLDER_PREFIX;
 use super::syntax::Syntax;
 use crate::output;
 
@@ -102,6 +103,29 @@ pub(crate) fn keep(syntax: Syntax, first: &str, always: &str, folders: &[&Path])
             )
         }
     }
+}
+
+/// What bash reads before a script, and before a command of a login shell, whose `/etc/profile` may
+/// set the path anew (Bash Reference Manual, "Bash Startup Files": `BASH_ENV`). One that the learner
+/// has is read too. A folder that the script's author has put in front of ours stays there.
+pub(crate) fn before_scripts(folders: &[&Path]) -> String {
+    let words: Vec<_> = folders.iter().map(|it| it.to_string_lossy()).collect();
+    let own = std::env::var_os("BASH_ENV").unwrap_or_default();
+    let is_ours = Path::new(&own).parent().and_then(Path::file_name);
+    let is_ours = is_ours.is_some_and(|it| it.to_string_lossy().starts_with(FOLDER_PREFIX));
+    let first = match own.is_empty() || is_ours {
+        true => String::new(),
+        false => format!(". {}\n", quoted(&own.to_string_lossy())),
+    };
+    let (bin, all) = (quoted(&words[0]), quoted(&words.join(":")));
+    format!("{first}case :$PATH: in *:{bin}:*) ;; *) export PATH={all}:$PATH ;; esac\n")
+}
+
+/// What bash does before each prompt, after what the learner has it do.
+pub(crate) fn at_prompt(folder: &Path) -> String {
+    let had = std::env::var("PROMPT_COMMAND").unwrap_or_default();
+    let keep = quoted(&folder.join("keep.sh").to_string_lossy());
+    format!("{had}\n[ ! -r {keep} ] || . {keep}")
 }
 
 // Start-up files of a learner's own may put folders in front of the path, set keys of real accounts

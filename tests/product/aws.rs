@@ -6,6 +6,7 @@ mod away;
 mod components;
 mod fence;
 mod killed;
+mod terraform;
 mod transcripts;
 
 use std::fmt::Write as _;

@@ -14,6 +14,7 @@
 
 mod alarms;
 mod data;
+mod math;
 mod statistics;
 
 use serde_json::{Map, Value, json};

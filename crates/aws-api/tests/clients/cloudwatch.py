@@ -81,6 +81,33 @@ def suite(watch):
     hidden = {**several, "MetricDataQueries": [{**query, "ReturnData": False}]}
     check(watch.get_metric_data(**hidden)["MetricDataResults"] == [], hidden)
 
+    # Metric math is what one counts by hand.
+    sums, counts = results["sum"]["Values"], results["samplecount"]["Values"]
+
+    def math(expression, *more):
+        asks = [{**query, "ReturnData": False}, {"Id": "n", "ReturnData": False, "MetricStat": {**query["MetricStat"], "Stat": "SampleCount"}},
+                *more, {"Id": "e", "Expression": expression, "Label": "math"}]
+        (reply,) = watch.get_metric_data(**{**several, "MetricDataQueries": asks}, ScanBy="TimestampAscending")["MetricDataResults"]
+        check(reply["Label"] == "math" and reply["StatusCode"] == "Complete", reply)
+        return dict(zip(reply["Timestamps"], reply["Values"]))
+
+    of = lambda values: dict(zip(times, values))
+    both = list(zip(sums, counts))
+    check(math("m / n * 100 - 1") == of([s / n * 100 - 1 for s, n in both]), "by moments")
+    check(math("SUM([m, n]) - AVG(METRICS())") == of([s + n - (s + n) / 2 for s, n in both]), "several")
+    check(math("m > AVG(m)") == of([float(s > sum(sums) / len(sums)) for s in sums]), "against a number")
+    check(math("IF(m >= MAX(m) && n > 0, -m, 2 ^ 3 ^ 0)") == of([-s if s == max(sums) else 2.0 for s in sums]), "IF")
+    check(math("1 / (m - MIN(m))") == {t: 1 / (s - min(sums)) for t, s in of(sums).items() if s != min(sums)}, "no infinity")
+    check(math("e2 * 2", {"Id": "e2", "Expression": "m + 1", "ReturnData": False}) == of([2 * s + 2 for s in sums]), "of another")
+    rates = math("RATE(m)")
+    check(list(rates) == times[1:], rates)
+    check(all(abs(rates[t] - (b - a) / (t - u).total_seconds()) < 1e-9
+              for (u, a), (t, b) in zip(of(sums).items(), list(of(sums).items())[1:])), rates)
+    filled = math("FILL(m, -1)")
+    check({t: v for t, v in filled.items() if t in times} == of(sums), filled)
+    check(len(filled) == (end - start) / minute and all(filled[t] == -1 for t in filled if t not in times), filled)
+    check(math("PERIOD(m) + 0 * m") == of([60.0] * len(sums)), "a period")
+
     refused("InvalidParameterCombination", "get_metric_statistics", **asked)
     refused("InvalidParameterCombination", "get_metric_statistics", **{**one, "StartTime": end + day})
     refused("InvalidParameterCombination", "get_metric_statistics", **{**one, "StartTime": end - 9 * day})
@@ -93,7 +120,8 @@ def suite(watch):
     bad = lambda code, **it: refused(code, "get_metric_data", **{**several, "MetricDataQueries": [it, query]})
     bad("ValidationError", **{**query, "Id": "M"})
     bad("ValidationError", **query)
-    bad("ValidationError", Id="e", Expression="m * 2")
+    for wrong in ["m * ", "m + nobody", "e + 1", "SUM(m)", "SEARCH('x', 'Sum')", "[m, m]", "m m", "(" * 99 + "m" + ")" * 99]:
+        bad("ValidationError", Id="e", Expression=wrong)
     bad("ValidationError", Id="e")
     bad("InvalidParameterValue", Id="e", MetricStat={"Metric": metric, "Period": 60, "Stat": "tm99"})
     refused("ValidationError", "get_metric_data", **{**several, "EndTime": start})

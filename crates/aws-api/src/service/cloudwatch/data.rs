@@ -1,9 +1,13 @@
 //! `GetMetricData`: many metrics in one reply, page by page.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use wirelab_model::ApiError;
 use wirelab_session::is_percentile;
 
+use super::math::{self, Others, Points};
 use super::statistics::{Window, iso, no_statistic};
 use super::{Asked, only, place};
 
@@ -43,8 +47,14 @@ pub(super) fn get(asked: &Asked<'_>) -> Result<Value, ApiError> {
         has_more: false,
     };
     let mut results = Vec::new();
-    for query in queries.iter().filter_map(Value::as_object) {
-        results.extend(result(asked, query, &mut page)?);
+    let queries = Queries {
+        asked,
+        all: queries,
+        depth: Cell::new(0),
+        known: RefCell::default(),
+    };
+    for query in queries.all.iter().filter_map(Value::as_object) {
+        results.extend(result(&queries, query, &mut page)?);
     }
     let mut reply = json!({ "MetricDataResults": results, "Messages": [] });
     if page.has_more {
@@ -78,46 +88,24 @@ impl Page {
 
 /// What a query gives, unless its data are not to be returned.
 fn result(
-    asked: &Asked<'_>,
+    queries: &Queries<'_>,
     query: &Map<String, Value>,
     page: &mut Page,
 ) -> Result<Option<Value>, ApiError> {
     only("GetMetricData", query, &["AccountId"])?;
-    let Some(Value::Object(of)) = query.get("MetricStat") else {
-        return Err(match query.get("Expression") {
-            Some(text) => wrong(format!(
-                "wirelab does not simulate metric math: {text} of {}.",
-                query["Id"]
-            )),
-            None => wrong("Either MetricStat or Expression must be given in MetricDataQueries."),
-        });
-    };
-    if query.contains_key("Expression") {
-        let text = "MetricStat and Expression are mutually exclusive in MetricDataQueries.";
-        return Err(wrong(text));
-    }
-    let name = of["Stat"].as_str().unwrap_or_default();
-    if !STATISTICS.contains(&name) && !is_percentile(name) {
-        return Err(no_statistic(name));
-    }
-    let window = Window::read(asked.parameters, of)?;
-    if window.start >= window.end {
-        return Err(wrong(
-            "The parameter EndTime must be greater than StartTime.",
-        ));
-    }
-    let metric = of["Metric"].as_object().cloned().unwrap_or_default();
-    let periods = window.periods(asked.series(&metric)).into_iter();
-    let series = periods.filter_map(|(at, data)| Some((at, data.statistic(name)?)));
-    let mut series: Vec<_> = series.collect();
-    if asked.text("ScanBy") != Some("TimestampAscending") {
+    let points = queries.points(query)?;
+    let mut series: Vec<_> = points.values.into_iter().collect();
+    if queries.asked.text("ScanBy") != Some("TimestampAscending") {
         series.reverse();
     }
     if query.get("ReturnData") == Some(&Value::Bool(false)) {
         return Ok(None);
     }
     let (part, is_end) = page.part(series);
-    let label = query.get("Label").or_else(|| metric.get("MetricName"));
+    let name = query
+        .get("MetricStat")
+        .map(|it| &it["Metric"]["MetricName"]);
+    let label = query.get("Label").or(name).unwrap_or(&query["Id"]);
     let times = part.iter().map(|(at, _)| iso(*at));
     let values = part.iter().map(|(_, value)| *value);
     Ok(Some(json!({
@@ -127,6 +115,94 @@ fn result(
         "Values": values.collect::<Vec<_>>(),
         "StatusCode": if is_end { "Complete" } else { "PartialData" },
     })))
+}
+
+/// The queries of a request, which may refer to each other.
+struct Queries<'r> {
+    asked: &'r Asked<'r>,
+    all: &'r [Value],
+    /// Expressions that are being evaluated, one for another.
+    depth: Cell<usize>,
+    /// What others have referred to, by id.
+    known: RefCell<BTreeMap<String, Points>>,
+}
+
+impl Queries<'_> {
+    fn points(&self, query: &Map<String, Value>) -> Result<Points, ApiError> {
+        let expression = query.get("Expression").and_then(Value::as_str);
+        match (query.get("MetricStat"), expression) {
+            (Some(Value::Object(of)), None) => self.of_metric(of),
+            (None, Some(text)) => self.of_expression(text).map_err(|why| {
+                wrong(format!(
+                    "Error in expression '{}': {why}.",
+                    query["Id"].as_str().unwrap_or_default()
+                ))
+            }),
+            (None, None) => Err(wrong(
+                "Either MetricStat or Expression must be given in MetricDataQueries.",
+            )),
+            _ => Err(wrong(
+                "MetricStat and Expression are mutually exclusive in MetricDataQueries.",
+            )),
+        }
+    }
+
+    fn of_metric(&self, of: &Map<String, Value>) -> Result<Points, ApiError> {
+        let name = of["Stat"].as_str().unwrap_or_default();
+        if !STATISTICS.contains(&name) && !is_percentile(name) {
+            return Err(no_statistic(name));
+        }
+        let window = Window::read(self.asked.parameters, of)?;
+        if window.start >= window.end {
+            return Err(wrong(
+                "The parameter EndTime must be greater than StartTime.",
+            ));
+        }
+        let metric = of["Metric"].as_object().cloned().unwrap_or_default();
+        let periods = window.periods(self.asked.series(&metric)).into_iter();
+        Ok(Points {
+            period: window.period,
+            span: (window.start, window.end),
+            values: periods
+                .filter_map(|(at, data)| Some((at, data.statistic(name)?)))
+                .collect(),
+        })
+    }
+
+    fn of_expression(&self, text: &str) -> Result<Points, String> {
+        self.depth.set(self.depth.get() + 1);
+        let points = match self.depth.get() > self.all.len() {
+            true => Err("the queries refer to each other in a circle".to_owned()),
+            false => math::evaluate(text, self),
+        };
+        self.depth.set(self.depth.get() - 1);
+        points
+    }
+}
+
+impl Others for Queries<'_> {
+    fn series(&self, id: &str) -> Result<Points, String> {
+        if let Some(points) = self.known.borrow().get(id) {
+            return Ok(points.clone());
+        }
+        let found = self.all.iter().find(|it| it["Id"] == id);
+        let query = found.and_then(Value::as_object);
+        let query = query.ok_or_else(|| format!("there is no query {id}"))?;
+        let points = self.points(query).map_err(|error| error.message)?;
+        self.known
+            .borrow_mut()
+            .insert(id.to_owned(), points.clone());
+        Ok(points)
+    }
+
+    fn metrics(&self) -> Result<Vec<Points>, String> {
+        let all = self
+            .all
+            .iter()
+            .filter_map(|it| it["MetricStat"].as_object());
+        all.map(|it| self.of_metric(it).map_err(|error| error.message))
+            .collect()
+    }
 }
 
 fn is_id(text: &str) -> bool {

@@ -11,7 +11,7 @@
 use sha2::{Digest, Sha256};
 use smol_str::SmolStr;
 
-use crate::signature::Session as Identity;
+use crate::identity::Identity;
 
 /// RFC 4648, section 6.
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -71,6 +71,7 @@ mod dialect;
 mod endpoint;
 mod error;
 mod http1;
+mod identity;
 mod listener;
 mod own;
 mod pace;

@@ -20,6 +20,7 @@ use wirelab_scenario::{CallerError, Plan};
 
 use crate::access_key;
 use crate::error;
+use crate::identity::Identity;
 
 /// What one request was signed with and for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,59 +168,16 @@ impl Signature {
         if !access_key::is_temporary(&self.key_id) {
             return Ok(caller);
         }
-        let session = self.token.as_deref().and_then(Session::read);
-        let session = session.ok_or_else(|| error::bad_token(&self.service))?;
+        let identity = self.token.as_deref().and_then(Identity::read);
+        let identity = identity.ok_or_else(|| error::bad_token(&self.service))?;
         Ok(Caller {
-            principal: session.principal(&caller.account).into(),
+            principal: identity.principal(&caller.account).into(),
             ..caller
         })
     }
 }
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
-
-/// Whom temporary credentials stand for. The token says it in the clear: there is nobody to
-/// deceive but oneself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Session {
-    /// The learner (`GetSessionToken`).
-    Learner,
-    /// A role under a session's name (`AssumeRole`).
-    Role { role: SmolStr, session: SmolStr },
-}
-
-const TOKEN: &str = "wirelab/";
-
-impl Session {
-    fn read(token: &str) -> Option<Self> {
-        match token.strip_prefix(TOKEN)?.split('/').collect::<Vec<_>>()[..] {
-            ["user", "learner"] => Some(Self::Learner),
-            ["assumed-role", role, session] => Some(Self::Role {
-                role: role.into(),
-                session: session.into(),
-            }),
-            _ => None,
-        }
-    }
-
-    /// The session token.
-    pub(crate) fn token(&self) -> String {
-        match self {
-            Self::Learner => format!("{TOKEN}user/learner"),
-            Self::Role { role, session } => format!("{TOKEN}assumed-role/{role}/{session}"),
-        }
-    }
-
-    /// The principal's ARN.
-    pub(crate) fn principal(&self, account: &str) -> String {
-        match self {
-            Self::Learner => format!("arn:aws:iam::{account}:user/learner"),
-            Self::Role { role, session } => {
-                format!("arn:aws:sts::{account}:assumed-role/{role}/{session}")
-            }
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -261,17 +219,5 @@ mod tests {
         }
         let error = Signature::read(&Request::new(())).expect_err("no header");
         assert_eq!(error.code, "MissingAuthenticationToken");
-    }
-
-    #[test]
-    fn a_token_leads_back_to_its_principal() {
-        let role = Session::Role {
-            role: "ops".into(),
-            session: "me".into(),
-        };
-        for session in [Session::Learner, role] {
-            assert_eq!(Session::read(&session.token()), Some(session));
-        }
-        assert_eq!(Session::read("FwoGZXIvYXdzE"), None);
     }
 }

@@ -13,7 +13,7 @@ use wirelab_session::Session;
 use super::{Refusal, Request};
 use crate::access_key::{self, AccessKey};
 use crate::error;
-use crate::signature::Session as Identity;
+use crate::identity::Identity;
 
 pub(super) const ACTIONS: [&str; 5] = [
     "AssumeRole",

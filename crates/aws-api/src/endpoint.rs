@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wirelab_model::{ApiError, Caller, SimDuration};
 use wirelab_session::{Content, Session, SessionError};
 
 use crate::dialect::Dialect;
-use crate::http1::TooLarge;
+use crate::error;
 use crate::pace::Pace;
+use crate::room::TooLarge;
 use crate::service::{self, Desk, Refusal, trail};
 use crate::signature::Signature;
-use crate::{error, own};
 
 /// Answers requests from one session, one at a time.
 ///
@@ -306,11 +307,11 @@ impl Endpoint {
     ///
     /// # Errors
     /// A session that cannot go on.
-    pub(crate) fn about(&self) -> Result<own::About, SessionError> {
+    pub(crate) fn about(&self) -> Result<About, SessionError> {
         self.keep_pace(true);
         let about = self.with_session(|session| {
             session.catch_up()?;
-            Ok(own::About {
+            Ok(About {
                 lab: session.lab().name.clone(),
                 folder: session.dir().display().to_string(),
                 elapsed_seconds: session.now().as_nanos() / 1_000_000_000,
@@ -354,6 +355,19 @@ impl Endpoint {
         let (a, b, c) = (hash >> 32, (hash >> 16) & 0xffff, hash & 0xfff);
         format!("{a:08x}-{b:04x}-4{c:03x}-8000-{number:012x}")
     }
+}
+
+/// Which session an endpoint serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// The lab.
+    pub lab: String,
+    /// The session's folder.
+    pub folder: String,
+    /// Virtual time in whole seconds since the scenario's start.
+    pub elapsed_seconds: u64,
+    /// Virtual UTC in whole seconds since the Unix epoch.
+    pub utc_seconds: u64,
 }
 
 /// The program that a client says it is.

@@ -15,21 +15,11 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderMap, TRANSFER_ENCOD
 use http::{Method, Request, Response, StatusCode, Version};
 use jiff::Timestamp;
 
-use crate::own::plain;
-use crate::signature::Signature;
+use crate::room::{BODY_AT_MOST, LARGE_AT_MOST, TooLarge, body_at_most};
 
 /// Octets of a request's line and headers.
 const HEAD_AT_MOST: usize = 32 << 10;
 const HEADERS_AT_MOST: usize = 64;
-/// Octets of a body: ten times what EC2's longest calls have.
-const BODY_AT_MOST: usize = 1 << 20;
-/// Of one in JSON or CBOR: what a megabyte of log events becomes when every letter of theirs must
-/// be escaped, and ten thousand frames around them.
-const DOCUMENT_AT_MOST: usize = 8 << 20;
-/// Of an object, or of a part of one: clients send parts of 8 MiB.
-const OBJECT_AT_MOST: usize = 64 << 20;
-/// Of all bodies of more than [`BODY_AT_MOST`] that are there at once.
-const LARGE_AT_MOST: usize = 256 << 20;
 /// From a request's first octet to its last.
 pub(crate) const REQUEST_TIME: Duration = Duration::from_secs(20);
 /// What a client has who is turned away.
@@ -64,15 +54,6 @@ pub(crate) enum Received {
     Refused(Response<Vec<u8>>),
     /// The head of a request whose body is not read; the connection ends after the answer.
     TooLarge(Box<Request<Vec<u8>>>, TooLarge),
-}
-
-/// Why a body is not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooLarge {
-    /// It has more octets than this.
-    Body(usize),
-    /// There is no room now.
-    Now,
 }
 
 /// Why a request cannot be read.
@@ -347,17 +328,6 @@ impl Connection {
     }
 }
 
-/// Octets that the body of such a request may have.
-fn body_at_most(head: &Request<Vec<u8>>) -> usize {
-    let signed = Signature::read(head);
-    let is_cbor = head.headers().contains_key("smithy-protocol");
-    match signed.is_ok_and(|it| it.service == "s3") {
-        true => OBJECT_AT_MOST,
-        false if is_cbor || head.headers().contains_key("x-amz-target") => DOCUMENT_AT_MOST,
-        false => BODY_AT_MOST,
-    }
-}
-
 /// How long a body is.
 enum Length {
     Known(usize),
@@ -433,6 +403,15 @@ pub(crate) fn is_last(request: &Request<Vec<u8>>) -> bool {
         Version::HTTP_10 => !says("keep-alive"),
         _ => says("close"),
     }
+}
+
+/// A response for whoever looks.
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Vec<u8>> {
+    let response = Response::builder().status(status);
+    let response = response.header("Content-Type", "text/plain;charset=UTF-8");
+    response
+        .body(text.as_bytes().to_vec())
+        .expect("the headers are constants")
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 //! nothing of the one around it:
 //!
 //! 1. `listener` accepts connections on 127.0.0.1, a thread each; `http1` reads requests within
-//!    limits of size and time and writes responses. Both sides of it speak `http`'s types, so that
-//!    another server can take its place.
+//!    limits of size (`room`) and time and writes responses. Both sides of it speak `http`'s types,
+//!    so that another server can take its place.
 //! 2. `signature` reads who calls, where and what: account from the access key, Region and service
 //!    from the scope of the signature. `dialect` knows in which shape this client wants its errors.
 //! 3. `protocol` turns a body into a value with the API's member names, and back. It is driven by
@@ -77,13 +77,14 @@ mod own;
 mod pace;
 mod places;
 mod protocol;
+mod room;
 mod service;
 mod shape;
 mod signature;
 
 pub use access_key::AccessKey;
-pub use endpoint::Endpoint;
+pub use endpoint::{About, Endpoint};
 pub use listener::{Server, Stopper};
-pub use own::{About, about, stop};
+pub use own::{about, stop};
 pub use service::actions;
 pub use shape::misfits;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use http::{Method, Request, StatusCode};
 
 use crate::endpoint::Endpoint;
-use crate::http1::{self, Connection, Received};
-use crate::own::{self, Asked, plain};
+use crate::http1::{self, Connection, Received, plain};
+use crate::own::{self, Asked};
 use crate::places::{Place, Places};
 
 /// Clients at once. A boto3 client has up to ten.

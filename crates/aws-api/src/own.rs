@@ -11,26 +11,13 @@ use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
-use serde::{Deserialize, Serialize};
 use wirelab_model::SimDuration;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{About, Endpoint};
+use crate::http1::plain;
 
 const ROOT: &str = "/_wirelab";
 const SECRET_HEADER: &str = "x-wirelab-secret";
-
-/// Which session an endpoint serves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
-    /// The lab.
-    pub lab: String,
-    /// The session's folder.
-    pub folder: String,
-    /// Virtual time in whole seconds since the scenario's start.
-    pub elapsed_seconds: u64,
-    /// Virtual UTC in whole seconds since the Unix epoch.
-    pub utc_seconds: u64,
-}
 
 /// What came of a request for the endpoint itself.
 pub(crate) enum Asked {
@@ -109,15 +96,6 @@ fn about_response(endpoint: &Endpoint) -> Response<Vec<u8>> {
         }
         Err(error) => plain(StatusCode::CONFLICT, &format!("{error}\n")),
     }
-}
-
-/// A response for whoever looks.
-pub(crate) fn plain(status: StatusCode, text: &str) -> Response<Vec<u8>> {
-    let response = Response::builder().status(status);
-    let response = response.header("Content-Type", "text/plain;charset=UTF-8");
-    response
-        .body(text.as_bytes().to_vec())
-        .expect("the headers are constants")
 }
 
 /// Asks the endpoint at `port` of loopback what it serves.

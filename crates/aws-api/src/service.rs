@@ -8,6 +8,7 @@ mod desk;
 mod ec2;
 mod kept;
 mod logs;
+mod question;
 mod route53;
 pub(crate) mod s3;
 mod sts;

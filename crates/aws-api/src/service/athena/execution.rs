@@ -18,7 +18,7 @@ use wirelab_session::{Run, Session};
 
 use super::times::{Times, iso8601};
 use super::{ENGINE, catalog, invalid, only, page, parameters, text};
-use crate::service::desk::{self, Owner};
+use crate::service::question::{self, Owner};
 use crate::service::task::{Done, Task};
 use crate::service::{Refusal, Request, s3, turn};
 
@@ -129,7 +129,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     if sql.len() > LONGEST {
         return Err(invalid(format!("A statement has at most {LONGEST} octets.")).into());
     }
-    let id = desk::new_id(request.id);
+    let id = question::new_id(request.id);
     session.restore_evidence()?;
     let place = Place::of(session, request, &id)?;
     let parameters = parameters::of(request);

@@ -9,7 +9,7 @@ use wirelab_session::{Run, Session};
 
 use super::parameters::{Parameters, invalid, not_found};
 use super::{events, read};
-use crate::service::desk::{self, Owner};
+use crate::service::question::{self, Owner};
 use crate::service::task::{Done, Task};
 use crate::service::{Refusal, Request};
 
@@ -166,7 +166,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     {
         return Err(refused.into());
     }
-    let id = desk::new_id(request.id);
+    let id = question::new_id(request.id);
     request.desk.queries.put(Query {
         id: id.clone(),
         owner: Owner::of(request.caller),

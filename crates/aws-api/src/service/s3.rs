@@ -9,9 +9,10 @@
 //! `CommonPrefixes`. `aws s3 cp` asks for the head of the object first, then for the object, a part
 //! at a time if it is large (`read`); the other way it puts it whole (`write`) or in parts
 //! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket, `fixed`
-//! what is the same of all.
+//! what is the same of all. `arrival` notes what other services put.
 
 mod access;
+mod arrival;
 mod body;
 mod fixed;
 mod list;
@@ -32,7 +33,7 @@ use wirelab_session::Session;
 
 use super::Refusal;
 use crate::protocol::xml;
-pub(super) use note::Arrival;
+pub(super) use arrival::Arrival;
 use note::Bucket;
 use store::Store;
 pub(crate) use store::forget;

@@ -16,15 +16,16 @@
 //! - **quiz**: questions with an explanation for every choice, from `quizzes/NAME.toml` beside the
 //!   book's `src` ([`quiz`]).
 //!
-//! One case through the modules: mdBook's JSON is read by [`preprocess`], [`directive`] finds the
-//! line, [`stage`] runs the lab (once for all pictures of it), [`way`] puts the answer into words,
-//! [`journey`] places them, [`svg`] writes the picture. Pictures are inline SVG with a title and a
-//! description, take their colours from the page, and come twice where width matters: for a page
-//! and for a phone. Same sources, same bytes.
+//! One case through the modules: mdBook's JSON is read by [`preprocess`], [`chapter`] finds the
+//! line, [`directive`] takes it apart, [`stage`] runs the lab (once for all pictures of it),
+//! [`way`] puts the answer into words, [`journey`] places them, [`svg`] writes the picture.
+//! Pictures are inline SVG with a title and a description, take their colours from the page, and
+//! come twice where width matters: for a page and for a phone. Same sources, same bytes.
 //!
 //! A directive that means nothing (no such lab, no such machine) is an error with its place, and
 //! the book is not built.
 
+mod chapter;
 mod directive;
 mod error;
 pub mod journey;
@@ -35,6 +36,6 @@ mod svg;
 pub mod topology;
 pub mod way;
 
-pub use directive::expand;
+pub use chapter::expand;
 pub use error::BookError;
 pub use mdbook::preprocess;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wirelab_session::Content;
 
+use crate::chapter::expand;
 use crate::error::BookError;
 use crate::stage::Stage;
 
@@ -47,7 +48,7 @@ fn walk(items: &mut Value, stage: &mut Stage) -> Result<(), BookError> {
         };
         if let Some(text) = chapter["content"].as_str() {
             let page = PathBuf::from(chapter["path"].as_str().unwrap_or_default());
-            let text = crate::directive::expand(text, &page, stage)?;
+            let text = expand(text, &page, stage)?;
             chapter["content"] = text.into();
         }
         walk(&mut chapter["sub_items"], stage)?;

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use wirelab_grader::{Grader, Style, Submission};
 use wirelab_model::Seed;
 use wirelab_scenario::{Lab, Scenario};
+use wirelab_testkit::each;
 
 const FORMULATIONS: &str = include_str!("formulations.txt");
 
@@ -67,18 +68,10 @@ fn misjudged(lab: &str, formulations: &[Formulation<'_>]) -> Vec<String> {
 
 #[test]
 fn a_query_is_judged_by_its_rows_however_it_is_written() {
-    let waiting = Mutex::new(formulations());
     let found = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let next = || waiting.lock().expect("no panic").pop_first();
-                while let Some((lab, formulations)) = next() {
-                    let misjudged = misjudged(lab, &formulations);
-                    found.lock().expect("no panic").extend(misjudged);
-                }
-            });
-        }
+    each(formulations(), |(lab, formulations)| {
+        let misjudged = misjudged(lab, &formulations);
+        found.lock().expect("no panic").extend(misjudged);
     });
     let found = found.into_inner().expect("no panic");
     assert!(found.is_empty(), "{}", found.join("\n"));

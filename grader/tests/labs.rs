@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wirelab_grader::author::{self, Options, Trials};
+use wirelab_testkit::each;
 
 fn labs() -> Vec<PathBuf> {
     let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
@@ -52,18 +52,10 @@ fn every_lab_proves_itself() {
     let is_wanted = |lab: &PathBuf| wanted.is_empty() || lab.ends_with(&wanted);
     let labs: Vec<_> = labs().into_iter().filter(is_wanted).collect();
     assert!(!labs.is_empty(), "no lab is called `{wanted}`");
-    let (next, complained) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let take = || labs.get(next.fetch_add(1, Ordering::Relaxed));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(lab) = take() {
-                    let found = complaints(lab);
-                    complained.lock().expect("a list").extend(found);
-                }
-            });
-        }
+    let complained = Mutex::new(Vec::new());
+    each(&labs, |lab| {
+        let found = complaints(lab);
+        complained.lock().expect("a list").extend(found);
     });
     let complained = complained.into_inner().expect("a list");
     assert!(complained.is_empty(), "{}", complained.join("\n"));

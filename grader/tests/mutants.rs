@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use wirelab_grader::author::{self, Variants};
 use wirelab_scenario::{Lab, TaskKind};
+use wirelab_testkit::each;
 
 /// The labs that ask for a query; `WIRELAB_LABS=top-talkers,port-scan` chooses some of them.
 fn labs_with_queries() -> Vec<PathBuf> {
@@ -39,21 +40,12 @@ fn every_mutant_of_every_query_is_refused_or_said_to_be_the_same() {
         Ok("all") => Variants::All,
         _ => Variants::First,
     };
-    let waiting = Mutex::new(labs_with_queries());
     let found = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                let next = || waiting.lock().expect("no panic").pop();
-                while let Some(lab) = next() {
-                    let report =
-                        author::check_mutants(&lab, variants).expect("a lab that can be graded");
-                    println!("{report}");
-                    let (is_sound, text) = (report.is_sound(), report.to_string());
-                    found.lock().expect("no panic").push((text, is_sound));
-                }
-            });
-        }
+    each(labs_with_queries(), |lab| {
+        let report = author::check_mutants(&lab, variants).expect("a lab that can be graded");
+        println!("{report}");
+        let (is_sound, text) = (report.is_sound(), report.to_string());
+        found.lock().expect("no panic").push((text, is_sound));
     });
     let mut found = found.into_inner().expect("no panic");
     found.sort();

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
+use wirelab_testkit::each;
 
 use crate::harness::{Place, root};
 
@@ -17,7 +17,7 @@ const SEEDS: [u64; 2] = [1, 2];
 
 #[test]
 fn labs_open_unsolved_and_their_solutions_solve_them() {
-    each_lab(|lab| {
+    each(&labs(), |lab| {
         for seed in SEEDS {
             let place = Place::with_lab(lab, seed);
             let before = place.wirelab(&["check", "--json"]).exits(1).json();
@@ -39,7 +39,7 @@ fn labs_open_unsolved_and_their_solutions_solve_them() {
 /// One answer of each kind that the lab has: a filter, a query, a repair, words.
 #[test]
 fn typical_wrong_answers_are_refused_with_the_finding_they_name() {
-    each_lab(|lab| {
+    each(&labs(), |lab| {
         let drawn = variant(&Place::with_lab(lab, SEEDS[0]));
         let mut kinds = BTreeSet::new();
         for wrong in wrong_answers(lab) {
@@ -48,22 +48,6 @@ fn typical_wrong_answers_are_refused_with_the_finding_they_name() {
             }
         }
         assert!(!kinds.is_empty(), "{lab}: no wrong answer was tried");
-    });
-}
-
-/// Every lab, several at a time: whoever is through takes the next.
-fn each_lab(work: impl Fn(&str) + Sync) {
-    let (labs, next) = (labs(), AtomicUsize::new(0));
-    let take = || labs.get(next.fetch_add(1, Ordering::Relaxed));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(lab) = take() {
-                    work(lab);
-                }
-            });
-        }
     });
 }
 
@@ -282,7 +266,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// What a lab's page tells a learner to type does what it says: it runs, and shows something.
 #[test]
 fn the_commands_of_a_labs_page_show_something() {
-    each_lab(|lab| {
+    each(&labs(), |lab| {
         let mut place = Place::with_lab(lab, 7);
         for solution in solutions(&place) {
             if solution.answer.is_some() {

@@ -30,10 +30,13 @@
 //!
 //! Not drawn: endpoints, appliance mode, full tracking tables and port ranges, tunnels that fail.
 //!
-//! It stands outside the levels: nothing that is shipped depends on it.
+//! Beside that [`each()`], with which tests of whatever crate look at many things at once.
+//!
+//! It stands outside the levels: nothing that is shipped depends on it, tests may.
 
 pub mod check;
 mod dice;
+mod each;
 pub mod generate;
 mod packets;
 pub mod parity;
@@ -42,4 +45,5 @@ mod run;
 pub mod shrink;
 mod statement;
 
+pub use each::each;
 pub use statement::{Act, Answer, Machine, Script, Send, Sender, Shape, Statement, To};

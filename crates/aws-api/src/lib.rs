@@ -70,6 +70,7 @@ mod access_key;
 mod dialect;
 mod endpoint;
 mod error;
+mod header_overrides;
 mod http1;
 mod identity;
 mod listener;

@@ -16,9 +16,10 @@ use wirelab_model::ApiError;
 use super::Signature;
 use crate::access_key::AccessKey;
 use crate::error;
+use crate::header_overrides::HEADER_OVERRIDES;
 
-/// Parameters of a query that are signed with the path.
-const SIGNED: [&str; 20] = [
+/// Parameters of a query that are signed with the path, as [`HEADER_OVERRIDES`] are.
+const SIGNED: [&str; 14] = [
     "acl",
     "cors",
     "delete",
@@ -28,12 +29,6 @@ const SIGNED: [&str; 20] = [
     "notification",
     "partNumber",
     "policy",
-    "response-cache-control",
-    "response-content-disposition",
-    "response-content-encoding",
-    "response-content-language",
-    "response-content-type",
-    "response-expires",
     "tagging",
     "uploadId",
     "uploads",
@@ -86,7 +81,7 @@ fn text(request: &Request<Vec<u8>>, expires: &str) -> String {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name == "x-amz-security-token" {
             own.push(format!("{name}:{value}\n"));
-        } else if SIGNED.contains(&&*name) {
+        } else if SIGNED.contains(&&*name) || HEADER_OVERRIDES.contains(&&*name) {
             parameters.push(match value.is_empty() {
                 true => name.into_owned(),
                 false => format!("{name}={value}"),

@@ -6,17 +6,7 @@ use wirelab_model::ApiError;
 use super::note::Object;
 use super::store::Store;
 use super::{Answer, Asked, body, http_date};
-
-/// Parameters of a query that a reply's headers are to be as (Amazon S3 API Reference,
-/// "GetObject": `response-*`).
-const WANTED: [&str; 6] = [
-    "response-cache-control",
-    "response-content-disposition",
-    "response-content-encoding",
-    "response-content-language",
-    "response-content-type",
-    "response-expires",
-];
+use crate::header_overrides::HEADER_OVERRIDES;
 
 pub(super) fn object(asked: &Asked<'_>) -> Answer {
     asked.bucket_for("GetObject", &asked.key)?;
@@ -70,7 +60,7 @@ fn headers(asked: &Asked<'_>, object: &Object) -> Vec<(String, String)> {
         .entry("content-type".to_owned())
         .or_insert_with(default);
     if *asked.request.method() == Method::GET {
-        for name in WANTED.iter().filter(|it| asked.has(it)) {
+        for name in HEADER_OVERRIDES.iter().filter(|it| asked.has(it)) {
             let header = name.trim_start_matches("response-").to_owned();
             headers.insert(header, asked.of(name).to_owned());
         }

@@ -50,7 +50,7 @@ impl FlowLinks {
         if self.last.is_none_or(|(last, _)| last != flow) {
             self.turn_to(now, flow);
         }
-        let (_, link) = self.last.get_or_insert((flow, Link::default()));
+        let (_, link) = self.last.get_or_insert_with(|| (flow, Link::default()));
         link.departure(ready, packet.total_len(), bps)
     }
 

@@ -121,7 +121,9 @@ fn update(tx: &mut Transaction<'_>, request: Update) -> Reply {
     if let Some(bucket) = request.s3_bucket_name {
         trail.bucket = bucket;
     }
-    trail.prefix = request.s3_key_prefix.or(trail.prefix.take());
+    if let Some(prefix) = request.s3_key_prefix {
+        trail.prefix = Some(prefix);
+    }
     let flag = |new: Option<bool>, old: &mut bool| *old = new.unwrap_or(*old);
     flag(request.include_global_service_events, &mut trail.is_global);
     flag(request.is_multi_region_trail, &mut trail.is_multi_region);

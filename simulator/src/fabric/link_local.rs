@@ -77,7 +77,7 @@ impl LinkLocal {
 
 impl<W: Watch> Walk<'_, W> {
     /// A machine has sent a packet to a link-local or reserved address.
-    pub(super) fn to_link_local(
+    pub(super) fn enter_link_local(
         &mut self,
         interface: InterfaceIndex,
         destination: IpAddr,
@@ -106,7 +106,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// A link-local service answers the machine of an interface.
-    pub(super) fn from_link_local(&mut self, interface: InterfaceIndex, transit: Transit) {
+    pub(super) fn arrive_from_link_local(&mut self, interface: InterfaceIndex, transit: Transit) {
         let plan = self.plan;
         let Some(nic) = plan.find_interface(interface) else {
             return self.interface_gone(interface, &transit);

@@ -322,12 +322,14 @@ impl<W: Watch> Walk<'_, W> {
                 ..
             } => self.enter_tunnel(&gateway, transit),
             Place::FromService(Service::LinkLocal(interface)) => {
-                self.from_link_local(interface, transit);
+                self.arrive_from_link_local(interface, transit);
             }
             Place::FromService(Service::Endpoint(interface)) => {
-                self.from_endpoint(interface, transit);
+                self.leave_endpoint(interface, transit);
             }
-            Place::FromService(Service::Gateway(id)) => self.from_gateway_endpoint(&id, transit),
+            Place::FromService(Service::Gateway(id)) => {
+                self.arrive_from_gateway_endpoint(&id, transit)
+            }
             Place::FromService(Service::Public(_)) => self.internet(transit),
             // The caller's: machines and services are not in the fabric.
             Place::Machine(_) | Place::Outside { .. } | Place::Service(_) => {

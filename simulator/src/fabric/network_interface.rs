@@ -45,7 +45,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         let peer = self.peer_mac(nic, way.leads);
         self.watch.capture(interface, true, peer, &transit.packet);
         if self.is_service(nic, header.destination) {
-            return self.to_link_local(interface, header.destination, transit);
+            return self.enter_link_local(interface, header.destination, transit);
         }
         transit.direct &= nic.owns(header.source);
         if !self.source_check(nic, &header, &transit) && !W::GOES_ON {

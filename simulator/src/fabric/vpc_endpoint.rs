@@ -201,7 +201,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// The service behind a gateway endpoint answers into the VPC.
-    pub(super) fn from_gateway_endpoint(&mut self, id: &VpcEndpointId, transit: Transit) {
+    pub(super) fn arrive_from_gateway_endpoint(&mut self, id: &VpcEndpointId, transit: Transit) {
         let plan = self.plan;
         let destination = transit.packet.destination();
         let found = plan.find_endpoint(id).filter(|it| it.is_available);
@@ -281,7 +281,7 @@ impl<W: Watch> Walk<'_, W> {
     }
 
     /// The service behind an interface endpoint answers from the endpoint's interface.
-    pub(super) fn from_endpoint(&mut self, interface: InterfaceIndex, mut transit: Transit) {
+    pub(super) fn leave_endpoint(&mut self, interface: InterfaceIndex, mut transit: Transit) {
         let Some(nic) = self.plan.find_interface(interface) else {
             return self.interface_gone(interface, &transit);
         };

@@ -71,7 +71,7 @@ pub struct Aggregator {
 
 /// Places of flows. A wrong one costs a look-up, no more: whoever uses it compares the keys.
 #[derive(Clone, Copy, Debug, Default)]
-struct Recent([u32; Recent::SLOTS]);
+struct Recent([u32; Self::SLOTS]);
 
 impl Recent {
     const SLOTS: usize = 16;

@@ -143,7 +143,8 @@ impl Explainer<'_> {
                 let plan = &self.world.topology.plan;
                 let index = self.world.topology.find(id);
                 let found = index.and_then(|it| Some((it, plan.find_interface(it)?)));
-                let (interface, nic) = found.ok_or(ProbeError::UnknownInterface(id.clone()))?;
+                let (interface, nic) =
+                    found.ok_or_else(|| ProbeError::UnknownInterface(id.clone()))?;
                 let is_version = |it: &&IpAddr| it.is_ipv4() == probe.to.is_ipv4();
                 let own = nic.addresses.iter().find(is_version).copied();
                 let place = match nic.owner {

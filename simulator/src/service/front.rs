@@ -27,20 +27,20 @@ pub(super) fn answer(
     let id = format!("{:016X}", context.now.as_nanos());
     if request.path == "/ping" || request.path == "/healthcheck" {
         // DynamoDB's own health check, and what others answer as well.
-        return Response::text("healthy").from_server("Server");
+        return Response::text("healthy").with_server("Server");
     }
     if name == "s3" {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessDenied</Code><Message>Access \
              Denied</Message><RequestId>{id}</RequestId></Error>"
         );
-        let response = Response::new(403, "application/xml", body).from_server("AmazonS3");
+        let response = Response::new(403, "application/xml", body).with_server("AmazonS3");
         return response.with_header("x-amz-request-id", id);
     }
     let body = "{\"__type\":\"MissingAuthenticationTokenException\",\"message\":\"Missing Authentication \
                 Token\"}\n";
     Response::new(403, "application/json", body.to_owned())
-        .from_server("Server")
+        .with_server("Server")
         .with_header("x-amzn-RequestId", id)
 }
 

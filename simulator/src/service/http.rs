@@ -107,7 +107,7 @@ impl Response {
         self
     }
 
-    pub(super) fn from_server(mut self, server: &'static str) -> Self {
+    pub(super) fn with_server(mut self, server: &'static str) -> Self {
         self.server = server;
         self
     }

@@ -14,6 +14,10 @@ pub(super) struct Events {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are events: a box would be an allocation for each"
+)]
 enum Waiting {
     Event(Event),
     /// As many events as there are records.

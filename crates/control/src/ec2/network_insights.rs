@@ -329,7 +329,9 @@ fn question(tx: &Transaction<'_>, path: &Path, analysis: &str) -> Result<Questio
     let udp = path.protocol == "udp";
     let range = path.at_source.destination_port_range.as_ref();
     let range = range.or(path.at_destination.destination_port_range.as_ref());
-    let wanted = path.destination_port.or(range.map(|it| it.from_port));
+    let wanted = path
+        .destination_port
+        .or_else(|| range.map(|it| it.from_port));
     let ports = match wanted {
         Some(port) => vec![port],
         None => likely_ports(tx, interface.as_deref(), udp),

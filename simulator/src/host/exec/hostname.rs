@@ -73,7 +73,10 @@ impl Host {
             Some(address) => {
                 let short = format!("ip-{}", address.to_string().replace('.', "-"));
                 let domain = self.resolv_conf().search.into_iter().next();
-                domain.map_or(short.clone(), |domain| format!("{short}.{domain}"))
+                match domain {
+                    Some(domain) => format!("{short}.{domain}"),
+                    None => short,
+                }
             }
             None => self.spec.name.to_string(),
         }

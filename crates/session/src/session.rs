@@ -534,12 +534,6 @@ impl Session {
         Ok(())
     }
 
-    /// Whether something has been done since the last checkpoint.
-    #[must_use]
-    pub fn has_unkept(&self) -> bool {
-        self.replayed.key != self.replayed.reached
-    }
-
     /// Does what may wait until there is time for it: hands the journal to the disk, and makes a
     /// checkpoint, so that the next process need not do everything again. Calls leave both to this,
     /// and to the end of the session. Seconds that pass by themselves are not worth a checkpoint.

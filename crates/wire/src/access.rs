@@ -85,12 +85,6 @@ impl IpHeader {
             _ => EcnCodepoint::Ce,
         }
     }
-
-    /// The upper six bits of the traffic class.
-    #[must_use]
-    pub const fn dscp(&self) -> u8 {
-        self.traffic_class >> 2
-    }
 }
 
 impl IpPacket {

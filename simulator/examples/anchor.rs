@@ -166,7 +166,11 @@ fn on_cpu() -> f64 {
 }
 
 /// Seconds of the wall clock: the simulated time is the world's own.
-#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark reads the clock"
+)]
 fn now() -> f64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.expect("after 1970").as_secs_f64()

@@ -83,7 +83,7 @@ mod tests {
             let at = flows.departure(now, now, &packet(port), 5_000_000_000);
             at.as_nanos()
         };
-        let left = [1, 1, 2, 1, 2, 3].map(|port| leaves(port));
+        let left = [1, 1, 2, 1, 2, 3].map(&mut leaves);
         assert_eq!(left, [0, 2400, 0, 4800, 2400, 0]);
     }
 

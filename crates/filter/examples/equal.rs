@@ -5,6 +5,8 @@
 //! "equivalent" is held against real and mutated packets. Pairs that take longer than SLOW
 //! milliseconds are shown.
 
+#![expect(clippy::disallowed_types, reason = "a benchmark reads the clock")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release -p wirelab-filter --example select`
 
+#![expect(clippy::disallowed_types, reason = "a benchmark reads the clock")]
+
 use std::time::{Duration, Instant};
 
 #[path = "../tests/support/mod.rs"]

@@ -82,7 +82,10 @@ impl Day {
     /// A host's number and address.
     fn host(&mut self) -> (u32, u32) {
         let number = self.below(500);
-        (number, 0x0a00_0000 + (number / 50 << 8) + 10 + number % 50)
+        (
+            number,
+            0x0a00_0000 + ((number / 50) << 8) + 10 + number % 50,
+        )
     }
 
     fn write(&mut self, window: u64, to: &mut impl Write) -> std::io::Result<()> {

@@ -360,7 +360,7 @@ impl<'a> Fields<'a> {
         let hint = format!("an MTU is {} to {} octets", MTUS.start(), MTUS.end());
         let span = self
             .shaped(key, Shape::Integer)
-            .map_or(self.span(), |node| &node.span);
+            .map_or_else(|| self.span(), |node| &node.span);
         self.sink.explain(span, message, "", Some(hint));
         None
     }

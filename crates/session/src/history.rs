@@ -91,7 +91,9 @@ impl Attribute {
             Self::EventId => event.event_id == value,
             Self::EventName => event.event_name == value,
             Self::EventSource => event.event_source == value,
-            Self::ReadOnly => event.record["readOnly"].to_string() == value,
+            Self::ReadOnly => value
+                .parse()
+                .is_ok_and(|it: bool| event.record["readOnly"] == it),
             Self::ResourceName => resources().any(|(_, name)| name == value),
             Self::ResourceType => resources().any(|(kind, _)| *kind == value),
             Self::Username => event.username == value,

@@ -152,7 +152,7 @@ impl Run {
 
     /// Lets the statement's time pass and does what is not a packet.
     pub(crate) fn perform(&mut self, statement: &Statement) {
-        self.due = self.due + statement.wait;
+        self.due += statement.wait;
         self.advance(self.due);
         match &statement.act {
             Act::Call {

@@ -3,8 +3,18 @@
 use std::fmt::Debug;
 
 use wirelab_model::FlowDirection;
+use wirelab_wire::IpPacket;
 
 use crate::verdict::DropReason;
+
+/// A row to be: where `facts.md` says so, what is asked, rules, a packet, and what it meets.
+pub(super) type Judged = (
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+    fn() -> IpPacket,
+    &'static str,
+);
 
 /// Rows of one component, each held against what the world does.
 #[derive(Default)]

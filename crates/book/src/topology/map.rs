@@ -317,7 +317,7 @@ impl Survey<'_> {
             let target = self.full(TargetText(&route.target).as_str());
             format!("{destination} → {target}{gone}")
         };
-        leaving.map(|it| line(it)).collect()
+        leaving.map(line).collect()
     }
 
     fn interface(&self, it: &NetworkInterface) -> Member {

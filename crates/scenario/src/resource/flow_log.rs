@@ -53,7 +53,7 @@ fn flow_log(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Optio
         parameters["DestinationOptions"] = options;
     } else {
         let account = builder
-            .owner(&parameters["ResourceIds"][0].as_str()?)
+            .owner(parameters["ResourceIds"][0].as_str()?)
             .account;
         let role = format!("arn:aws:iam::{account}:role/flow-logs");
         parameters["LogDestinationType"] = json!("cloud-watch-logs");

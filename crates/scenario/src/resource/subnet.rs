@@ -30,7 +30,7 @@ fn subnet(builder: &mut Builder<'_>, name: &str, fields: &Fields<'_>) -> Option<
     let named = fields.text("ipv6_cidr_block").map(|it| it.text);
     let ipv6 = named.or_else(|| next_ipv6(builder, &vpc).filter(|_| wants_ipv6));
     let assigns = fields.boolean("assign_ipv6_address_on_creation");
-    let assigns = assigns.unwrap_or(ipv6.is_some());
+    let assigns = assigns.unwrap_or_else(|| ipv6.is_some());
     let parameters = json!({
         "VpcId": vpc,
         "CidrBlock": block?.text,

@@ -51,7 +51,7 @@ pub(super) fn text(
         format!("not {compared}")
     };
     let shown = shown(alarm, data, breached);
-    let values: Vec<_> = shown.iter().map(|it| value(it)).collect();
+    let values: Vec<_> = shown.iter().map(value).collect();
     let values = values.join(", ");
     let (s, were) = plural(shown.len() as u64);
     let threshold = threshold(alarm);

@@ -53,8 +53,10 @@ pub(super) fn compare(
     }
     let said = asked.forward.blockers().next();
     report.check(said == fired, || {
-        let text =
-            |it: Option<&DropReason>| it.map_or("it arrives".to_owned(), ToString::to_string);
+        let text = |it: Option<&DropReason>| match it {
+            Some(reason) => reason.to_string(),
+            None => "it arrives".to_owned(),
+        };
         format!(
             "{packet}: path says {}, and then {}",
             text(said),

@@ -23,7 +23,7 @@ pub(super) fn examine(script: &Script) -> Report {
         report: Report::default(),
         events: Vec::new(),
         opened: BTreeMap::new(),
-        asks_reach: script.seed % 8 == 0,
+        asks_reach: script.seed.is_multiple_of(8),
     };
     for statement in &script.statements {
         examined.run.perform(statement);

@@ -118,7 +118,7 @@ pub(super) fn routes(seed: u64, network: &Network, acts: &mut Vec<Act>) {
 }
 
 fn odd_block(dice: &mut Dice) -> &'static str {
-    *dice.pick(&[
+    dice.pick(&[
         "2001:db8:ffff::/48",
         "2001:db8:ffff::80/128",
         "2000::/3",

@@ -90,7 +90,9 @@ impl Packet {
     #[must_use]
     pub fn of(packet: &IpPacket) -> Self {
         let first = first_fragment(packet);
-        let echo = packet.echo_identifier().or(first.and_then(|it| it.1));
+        let echo = packet
+            .echo_identifier()
+            .or_else(|| first.and_then(|it| it.1));
         let (source_port, destination_port) = match (packet.ports(), echo) {
             (Some(ports), _) => ports,
             (None, Some(identifier)) => (identifier, identifier),
@@ -107,7 +109,7 @@ impl Packet {
             protocol: packet.protocol(),
             source_port,
             destination_port,
-            icmp: packet.icmp_type_code().or(first.map(|it| it.0)),
+            icmp: packet.icmp_type_code().or_else(|| first.map(|it| it.0)),
             flags: packet.as_tcp().map_or(0, |segment| segment.flags.0),
             size: packet.total_len(),
             dont_fragment: packet.dont_fragment(),

@@ -7,7 +7,7 @@ use wirelab_model::{FlowAction, FlowDirection};
 use wirelab_wire::{Icmpv6Message, IpPacket, Transport};
 
 use crate::testing::{ACK, Bench, Net, SYN, SYN_ACK, answer, parse, tcp};
-use crate::tests::table::{Table, outcome};
+use crate::tests::table::{Judged, Table, outcome};
 use crate::verdict::{DropReason, NetworkAclDrop};
 
 const WEB: &str = "2001:db8:0:101::5";
@@ -95,7 +95,7 @@ fn ping(from: &str, to: &str) -> IpPacket {
 
 /// Rules of `db`'s group, and what becomes of a SYN from `web` by IPv6.
 #[rustfmt::skip]
-const GROUPS: &[(&str, &str, &[&str], fn() -> IpPacket, &str)] = &[
+const GROUPS: &[Judged] = &[
     ("2.1", "0.0.0.0/0 is IPv4 alone", &["in -1 * 0.0.0.0/0"], syn, "SecurityGroup ingress"),
     ("2.1", "::/0 is IPv6", &["in tcp 3306 ::/0"], syn, DELIVERED),
     ("2.1", "a block", &["in tcp 3306 2001:db8:0:101::/64"], syn, DELIVERED),

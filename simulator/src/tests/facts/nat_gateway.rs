@@ -259,7 +259,8 @@ fn fragments() {
         let drops = outcome(&bench.send("eni-app", piece));
         table.row("2.4", "a UDP fragment", drops, text("delivered"));
         let arrived = bench.take_in("eni-site").expect("it arrives");
-        whole = whole.or(reassembler.insert(0, arrived));
+        let made = reassembler.insert(0, arrived);
+        whole = whole.or(made);
     }
     let whole = whole.expect("all pieces have come");
     let read = IpPacket::parse(&whole.to_bytes()).map(|it| it.five_tuple());
@@ -311,7 +312,7 @@ fn lengths_and_errors() {
     }
     bench.send("eni-app", opening);
     let arrived = bench.take_in("eni-site").expect("it arrives");
-    let options = arrived.as_tcp().map(|it| it.options.clone());
+    let options = arrived.as_tcp().map(|it| it.options);
     let clamped = Some(vec![TcpOption::MaximumSegmentSize(8460)].into());
     table.row("2.4", "MSS 8961", options, clamped);
     table.finish(4);

@@ -12,7 +12,7 @@ use wirelab_model::{
 use wirelab_wire::{Bytes, IpPacket, Transport};
 
 use crate::testing::{ACK, Bench, Net, SYN, SYN_ACK, answer, parse, tcp};
-use crate::tests::table::{Table, outcome};
+use crate::tests::table::{Judged, Table, outcome};
 
 const WEB: &str = "10.0.1.5";
 const DB: &str = "10.0.2.10";
@@ -64,7 +64,7 @@ fn gre() -> IpPacket {
 
 /// Entries of the list of `db`'s subnet, and what a packet from `web` meets.
 #[rustfmt::skip]
-const DECIDES: &[(&str, &str, &[&str], fn() -> IpPacket, &str)] = &[
+const DECIDES: &[Judged] = &[
     ("row 75", "a custom list denies everything", &[], mysql, REFUSED_IN),
     ("row 75", "a default list allows everything", &OPEN, mysql, DELIVERED),
     ("row 73", "the lowest number wins: deny 50, allow 100",

@@ -154,9 +154,18 @@ fn after(talk: Talk, rules: &[&str], later: &[&str]) -> [String; 2] {
     [scene.ask(ACK), scene.reply(ACK)]
 }
 
+/// Where `facts.md` says so, what is asked, who talks, rules, and what two packets meet.
+type Tracked = (
+    &'static str,
+    &'static str,
+    Talk,
+    [&'static str; 2],
+    [&'static str; 2],
+);
+
 /// Rules; the first is then revoked; what the next packet from each side meets.
 #[rustfmt::skip]
-const TRACKED: &[(&str, &str, Talk, [&str; 2], [&str; 2])] = &[
+const TRACKED: &[Tracked] = &[
     ("2.1 row 64", "a narrow rule in, everything out: tracked",
         TCP, ["in tcp 3306 10.0.0.0/16", ALL_OUT], CONTINUES),
     ("2.1 row 65", "0.0.0.0/0 in, everything out: untracked",

@@ -119,7 +119,7 @@ pub(crate) fn hurried(entries: &[Entry], opens_at: SimTime, longest: SimDuration
     let (mut last, mut now) = (opens_at, opens_at);
     let changes = entries.iter().filter(|entry| is_change(entry));
     let hurried = changes.map(|entry| {
-        now = now + entry.at.since(last).min(longest);
+        now += entry.at.since(last).min(longest);
         last = entry.at;
         Entry {
             at: now,

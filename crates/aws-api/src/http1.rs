@@ -289,7 +289,7 @@ impl Connection {
             .get(CONTENT_LENGTH)
             .filter(|_| *to == Method::HEAD);
         let said = said.and_then(|it| it.to_str().ok()?.parse().ok());
-        let length: usize = said.unwrap_or(response.body().len());
+        let length: usize = said.unwrap_or_else(|| response.body().len());
         let connection = if close { "close" } else { "keep-alive" };
         let mut octets = format!(
             "HTTP/1.1 {} {reason}\r\nDate: {date}\r\nConnection: {connection}\r\n\

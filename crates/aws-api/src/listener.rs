@@ -200,12 +200,12 @@ fn accept(shared: &Arc<Shared>, stream: TcpStream) {
 
 /// Says in the client's dialect that it may try again, if it asks soon.
 fn turn_away(shared: &Shared, mut connection: Connection) {
-    if shared.turned_away.fetch_add(1, Ordering::Relaxed) < TURNED_AWAY_AT_MOST {
-        if let Received::Request(request) = connection.receive_soon() {
-            let response = shared.endpoint.no_place(&request);
-            if connection.send(&response, request.method(), true).is_ok() {
-                connection.end();
-            }
+    if shared.turned_away.fetch_add(1, Ordering::Relaxed) < TURNED_AWAY_AT_MOST
+        && let Received::Request(request) = connection.receive_soon()
+    {
+        let response = shared.endpoint.no_place(&request);
+        if connection.send(&response, request.method(), true).is_ok() {
+            connection.end();
         }
     }
     shared.turned_away.fetch_sub(1, Ordering::Relaxed);

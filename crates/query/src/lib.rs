@@ -190,7 +190,7 @@ pub mod blocking {
         };
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let folder = to.parent().filter(|folder| *folder != Path::new(""));
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder.unwrap_or_else(|| Path::new("."));
         let store = LocalFileSystem::new_with_prefix(folder);
         let store: Arc<dyn ObjectStore> =
             Arc::new(store.map_err(|error| unreadable(error.to_string()))?);

@@ -97,7 +97,10 @@ fn token(rest: &str, first: char) -> (Kind, usize) {
         }
         c => {
             let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol));
-            (Kind::Symbol, symbol.map_or(c.len_utf8(), |it| it.len()))
+            (
+                Kind::Symbol,
+                symbol.map_or_else(|| c.len_utf8(), |it| it.len()),
+            )
         }
     }
 }

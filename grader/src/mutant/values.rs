@@ -79,9 +79,8 @@ const CONDITIONS: [&str; 4] = [
 const ARITHMETIC: [(&str, &str); 4] = [("+", "-"), ("-", "+"), ("*", "/"), ("/", "*")];
 
 pub(super) fn mutate(made: &mut Made<'_>) {
-    let idle = idle(made);
-    for index in 0..made.tokens.len() {
-        if idle[index] {
+    for (index, is_idle) in idle(made).into_iter().enumerate() {
+        if is_idle {
             continue;
         }
         match made.tokens[index].kind {

@@ -203,7 +203,7 @@ impl<'a> Both<'a> {
             }
             Err(Refused::Query(finding)) => {
                 return Ok(Outcome {
-                    findings: vec![finding],
+                    findings: vec![*finding],
                     lints: Vec::new(),
                     ways: self.ways.clone(),
                 });

@@ -33,13 +33,19 @@ const AGENT_AT_MOST: usize = 1024;
 #[derive(Debug, Serialize, Deserialize)]
 enum Note {
     /// Who has made a call of the journal.
-    Agent { of: Key, agent: String },
-    /// An event.
-    Event {
-        call: ApiEvent,
+    Agent {
+        of: Key,
         agent: String,
-        read_only: bool,
     },
+    Event(Box<Event>),
+}
+
+/// An event that is no call of the journal.
+#[derive(Debug, Serialize, Deserialize)]
+struct Event {
+    call: ApiEvent,
+    agent: String,
+    read_only: bool,
 }
 
 /// Which call: moment in nanoseconds, action, principal.
@@ -108,12 +114,12 @@ impl Asked<'_> {
             },
             reply,
         };
-        let note = Note::Event {
+        let event = Event {
             call,
             agent,
             read_only,
         };
-        write(session, &note).ok();
+        write(session, &Note::Event(Box::new(event))).ok();
     }
 }
 
@@ -134,7 +140,7 @@ fn write(session: &Session, note: &Note) -> io::Result<()> {
 #[derive(Debug, Default)]
 pub(super) struct Trail {
     agents: BTreeMap<Key, String>,
-    events: Vec<Note>,
+    events: Vec<Event>,
 }
 
 impl Trail {
@@ -145,7 +151,7 @@ impl Trail {
         for note in text.lines().filter_map(|it| serde_json::from_str(it).ok()) {
             match note {
                 Note::Agent { of, agent } => drop(trail.agents.insert(of, agent)),
-                event @ Note::Event { .. } => trail.events.push(event),
+                Note::Event(event) => trail.events.push(*event),
             }
         }
         trail
@@ -165,23 +171,16 @@ impl Trail {
     /// The events that there were by now, newest first, each with its number: the first has 0.
     pub(super) fn events(&self, run: &Run) -> impl Iterator<Item = (usize, HistoryEvent)> {
         let all = self.events.iter().enumerate().rev();
-        all.filter_map(|(number, note)| Some((number, event(run, number, note)?)))
+        all.map(|(number, event)| (number, shown(run, number, event)))
             .filter(|(_, event)| event.at <= run.now())
     }
 }
 
-fn event(run: &Run, number: usize, note: &Note) -> Option<HistoryEvent> {
-    let Note::Event {
-        call,
-        agent,
-        read_only,
-    } = note
-    else {
-        return None;
-    };
+fn shown(run: &Run, number: usize, noted: &Event) -> HistoryEvent {
+    let call = &noted.call;
     let mut event = HistoryEvent::of(run, &number.to_string(), call);
-    event.record["userAgent"] = agent.as_str().into();
-    event.record["readOnly"] = (*read_only).into();
+    event.record["userAgent"] = noted.agent.as_str().into();
+    event.record["readOnly"] = noted.read_only.into();
     let parameter = |name: &str| call.call.parameters.get(name).and_then(Value::as_str);
     let resource = match call.call.service.as_str() {
         "s3" => parameter("bucketName").map(|it| ("AWS::S3::Bucket", it)),
@@ -192,7 +191,7 @@ fn event(run: &Run, number: usize, note: &Note) -> Option<HistoryEvent> {
         .into_iter()
         .map(|(kind, name)| (kind, name.into()))
         .collect();
-    Some(event)
+    event
 }
 
 /// Removes the notes of a session that begins anew.

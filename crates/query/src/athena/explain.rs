@@ -30,7 +30,7 @@ use super::notes::Listed;
 struct Node {
     label: String,
     details: Vec<String>,
-    inputs: Vec<Node>,
+    inputs: Vec<Self>,
 }
 
 impl Node {

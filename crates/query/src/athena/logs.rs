@@ -26,13 +26,13 @@ pub struct FlowLogs(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Files(LogFiles),
+    Files(Box<LogFiles>),
     Group(Arc<LogGroup>),
 }
 
 impl From<LogFiles> for FlowLogs {
     fn from(files: LogFiles) -> Self {
-        Self(Source::Files(files))
+        Self(Source::Files(Box::new(files)))
     }
 }
 

@@ -117,9 +117,11 @@ fn compared(expr: &Expr) -> Option<(&Expr, &str)> {
     let Expr::BinaryExpr(comparison) = expr else {
         return None;
     };
-    let text = match comparison.right.as_ref() {
-        Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => text,
-        _ => return None,
+    let Expr::Literal(literal, _) = comparison.right.as_ref() else {
+        return None;
+    };
+    let (ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text))) = literal else {
+        return None;
     };
     let of = comparison.left.as_ref();
     let is_column = matches!(recorded(of).unwrap_or(of), Expr::Column(_));

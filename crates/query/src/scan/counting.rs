@@ -82,7 +82,7 @@ fn add(ranges: &mut Vec<Range<u64>>, range: Range<u64>) -> u64 {
     let end = touched
         .last()
         .map_or(range.end, |known| known.end.max(range.end));
-    ranges.splice(first..behind, [start..end]);
+    ranges.splice(first..behind, std::iter::once(start..end));
     end - start - known
 }
 
@@ -171,6 +171,6 @@ mod tests {
             .map(|(a, b)| add(&mut ranges, *a..*b))
             .collect();
         assert_eq!(new, [10, 10, 0, 5, 10, 5, 0, 10]);
-        assert_eq!(ranges, [0..50]);
+        assert_eq!((ranges.len(), &ranges[0]), (1, &(0..50)));
     }
 }

@@ -213,7 +213,7 @@ pub(super) enum Data {
 /// Why a query has no answer.
 pub(super) enum Refused {
     /// It does not parse, fails, or takes more than a query may.
-    Query(Finding),
+    Query(Box<Finding>),
     /// It did not end in the time that this machine gave it: elsewhere it might.
     Unfinished(String),
     /// A bug of the engine.
@@ -224,11 +224,11 @@ impl Refused {
     fn query(why: impl Into<String>, report: &str) -> Self {
         let mut finding = Finding::new(FindingKind::QueryDoesNotRun, why);
         finding.evidence = report.lines().skip(1).map(str::to_owned).collect();
-        Self::Query(finding)
+        Self::Query(Box::new(finding))
     }
 
     fn too_much(why: impl Into<String>) -> Self {
-        Self::Query(Finding::new(FindingKind::QueryTakesTooMuch, why))
+        Self::Query(Box::new(Finding::new(FindingKind::QueryTakesTooMuch, why)))
     }
 }
 

@@ -93,7 +93,9 @@ impl Window {
         };
         let period = metric.get("Period").and_then(Value::as_u64);
         let period = period.unwrap_or(MINUTE);
-        if !matches!(period, 1 | 5 | 10 | 20 | 30) && (period == 0 || period % MINUTE != 0) {
+        if !matches!(period, 1 | 5 | 10 | 20 | 30)
+            && (period == 0 || !period.is_multiple_of(MINUTE))
+        {
             let message = "The parameter Period must be 1, 5, 10, 20, 30, or a multiple of 60.";
             return Err(invalid(message));
         }

@@ -65,6 +65,10 @@ impl Reading for Buckets {
 
 /// Does the work; `None` if Ctrl-C has ended it. Work that has a limit of time, but does not look
 /// at the clock itself, is ended at its limit.
+#[expect(
+    clippy::exit,
+    reason = "a query that computes looks at nothing: only with the process does it end"
+)]
 pub(super) fn reading<T>(
     what: &impl Reading,
     limit: Option<Duration>,

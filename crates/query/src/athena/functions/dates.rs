@@ -124,7 +124,7 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "from_iso8601_timestamp(varchar):zoned" |_, v| {
         let wrong = || Fault::argument(format!("Invalid format: \"{}\"", v[0].text()));
         let (clock, zone) = parse_timestamp(v[0].text()).ok_or_else(wrong)?;
-        let zone = zone.map_or(Ok("UTC".to_owned()), |zone| zone_name(&zone));
+        let zone = zone.map_or_else(|| Ok("UTC".to_owned()), |zone| zone_name(&zone));
         let zone = zone.map_err(|_| wrong())?;
         packed(zone_moment(&zone, clock)?, &zone).map(Value::Int)
     };

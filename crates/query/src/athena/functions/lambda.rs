@@ -241,12 +241,9 @@ fn merge<'a>(
     let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
     while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
         let order = (given.apply)(1, vec![vec![a.clone(), b.clone()]])?.pop();
-        let order = match order {
-            Some(Value::Int(order @ -1..=1)) => order,
-            _ => {
-                let message = "Lambda comparator must return either -1, 0, or 1";
-                return Err(Fault::argument(message));
-            }
+        let Some(Value::Int(order @ -1..=1)) = order else {
+            let message = "Lambda comparator must return either -1, 0, or 1";
+            return Err(Fault::argument(message));
         };
         merged.extend(if order > 0 { right.next() } else { left.next() });
     }

@@ -161,7 +161,7 @@ mod tests {
             12_500_000_000
         );
         assert_eq!(InstanceType::of("m5.8xlarge").internet_bps(), 5_000_000_000);
-        let generations = ["t2.micro", "t3.nano", "m8i.large"].map(|it| InstanceType::of(it));
+        let generations = ["t2.micro", "t3.nano", "m8i.large"].map(InstanceType::of);
         assert_eq!(
             generations.map(|it| it.nitro_generation),
             [

@@ -24,10 +24,10 @@ fn lines() -> Vec<String> {
     let line = |n: u64| {
         let (start, eni) = (START + n * 7 % 720, n % 3);
         let end = start + 30 + n % 30;
-        if n % 17 == 0 {
+        if n.is_multiple_of(17) {
             return format!("2 123456789012 eni-{eni} - - - - - - - {start} {end} - NODATA");
         }
-        let from = if n % 5 == 0 {
+        let from = if n.is_multiple_of(5) {
             format!("2001:db8::{n:x}")
         } else {
             format!("10.0.1.{}", n % 40)

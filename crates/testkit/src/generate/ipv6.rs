@@ -118,12 +118,14 @@ pub(super) fn routes(seed: u64, network: &Network, acts: &mut Vec<Act>) {
 }
 
 fn odd_block(dice: &mut Dice) -> &'static str {
-    dice.pick(&[
+    let blocks = [
         "2001:db8:ffff::/48",
         "2001:db8:ffff::80/128",
         "2000::/3",
         "2001:db8:fffe::8/127",
-    ])
+    ];
+    let block: &&str = dice.pick(&blocks);
+    block
 }
 
 /// Any target that a route for IPv6 may have.

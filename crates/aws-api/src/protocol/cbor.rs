@@ -1,10 +1,11 @@
-//! CBOR as Smithy RPC v2 writes it (RFC 8949; Smithy, "Smithy RPC v2 CBOR protocol"): the same values
-//! as JSON's, in octets.
+//! CBOR as Smithy RPC v2 writes it (RFC 8949; Smithy, "Smithy RPC v2 CBOR protocol"): the same
+//! values as JSON's, in octets.
 //!
 //! `POST /service/GraniteServiceVersion20100801/operation/ListMetrics` with the body `bf
-//! 69 4e616d657370616365 66 4157532f4543 ff` is `{"Namespace": "AWS/EC"}`; the JSON codec then holds it
-//! against the model. A moment is a number of seconds under tag 1; what the model calls a double
-//! is written as one, whole or not: `ciborium`, which reads, would write it shorter than AWS does.
+//! 69 4e616d657370616365 66 4157532f4543 ff` is `{"Namespace": "AWS/EC"}`; the JSON codec then
+//! holds it against the model. A moment is a number of seconds under tag 1; what the model calls a
+//! double is written as one, whole or not: `ciborium`, which reads, would write it shorter than AWS
+//! does.
 
 use ciborium::Value as Item;
 use http::{Response, StatusCode};

@@ -8,8 +8,8 @@
 //! &encoding-type=url`: `access` lets the bucket's owner pass, and `list` shows the accounts as
 //! `CommonPrefixes`. `aws s3 cp` asks for the head of the object first, then for the object, a part
 //! at a time if it is large (`read`); the other way it puts it whole (`write`) or in parts
-//! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket, `fixed`
-//! what is the same of all. `arrival` notes what other services put.
+//! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket,
+//! `fixed` what is the same of all. `arrival` notes what other services put.
 
 mod access;
 mod arrival;
@@ -163,8 +163,9 @@ impl Asked<'_> {
 fn not_simulated() -> ApiError {
     let message = "wirelab simulates of S3: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, \
                    GetBucketLocation, the policy, tags and public access block of a bucket, \
-                   its other settings as new buckets have them, ListObjects, ListObjectsV2, HeadObject, GetObject, PutObject, CopyObject, \
-                   DeleteObject, DeleteObjects, and uploads in parts.";
+                   its other settings as new buckets have them, ListObjects, ListObjectsV2, \
+                   HeadObject, GetObject, PutObject, CopyObject, DeleteObject, DeleteObjects, \
+                   and uploads in parts.";
     ApiError::client("NotImplemented", message)
 }
 

@@ -1,5 +1,5 @@
-//! What every bucket is here, as new ones are at AWS, and nobody can make otherwise: no versions, no
-//! access control lists, no website (Amazon S3 API Reference, "Actions").
+//! What every bucket is here, as new ones are at AWS, and nobody can make otherwise: no versions,
+//! no access control lists, no website (Amazon S3 API Reference, "Actions").
 //!
 //! Tools that describe infrastructure read all of it behind each bucket that they make, and write
 //! what they read: a setting to what the bucket is already is taken, any other is `NotImplemented`.

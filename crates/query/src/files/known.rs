@@ -86,7 +86,7 @@ impl Known {
     fn file(&mut self, head: &Head) -> LogFile {
         let name = head.object.location.filename().unwrap_or_default();
         let key_time = time_in_name(name).map(|time| time.as_secs() as i64);
-        let time = key_time.unwrap_or(head.object.last_modified.timestamp());
+        let time = key_time.unwrap_or_else(|| head.object.last_modified.timestamp());
         let content = match &head.text {
             None => {
                 let first = match head.formats.as_slice() {

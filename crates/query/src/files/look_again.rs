@@ -42,7 +42,8 @@ impl LogFiles {
         untimed: u64,
     ) -> Result<bool, FilesError> {
         let joined = self.joined.as_ref().is_some_and(|joined| joined.take());
-        if !joined && !(is_damage && self.spares) {
+        let is_spared = is_damage && self.spares;
+        if !joined && !is_spared {
             return Ok(false);
         }
         let Known {

@@ -54,7 +54,7 @@ pub(crate) struct TextLayout {
     /// The number of the format, which a column may have.
     pub(crate) format: i64,
     /// Where in the unpacked file lines of other layouts begin, with a header line there.
-    pub(crate) changes: Arc<[(u64, TextLayout)]>,
+    pub(crate) changes: Arc<[(u64, Self)]>,
 }
 
 impl TextLayout {

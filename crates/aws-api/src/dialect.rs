@@ -6,6 +6,7 @@
 //! service's "Common errors").
 
 use http::{HeaderMap, Request, Response};
+use serde_json::{Map, Value};
 use wirelab_model::ApiError;
 
 use crate::error;
@@ -60,6 +61,16 @@ impl Dialect {
 
     /// The response that says `error`.
     pub(crate) fn refusal(self, error: &ApiError, id: &str) -> Response<Vec<u8>> {
+        self.refusal_with(error, Map::new(), id)
+    }
+
+    /// The same with further members, which JSON alone has.
+    pub(crate) fn refusal_with(
+        self,
+        error: &ApiError,
+        members: Map<String, Value>,
+        id: &str,
+    ) -> Response<Vec<u8>> {
         let status = error::status(error);
         let (code, message) = (error.code.as_str(), error.message.as_str());
         match self {
@@ -74,7 +85,7 @@ impl Dialect {
             Self::S3 => xml::response(status, id, xml::s3_error(code, message, id)),
             Self::Json { version, is_query } => {
                 let named = exception(error, is_query);
-                let response = json::refusal(version, status, &named, id);
+                let response = json::refusal(version, status, (&named, members), id);
                 with_query_code(response, is_query, error)
             }
             Self::Cbor { is_query } => {

@@ -158,8 +158,9 @@ impl Endpoint {
             }
         };
         let answered = self.serve(request, &signature, id);
-        answered.unwrap_or_else(|error| {
-            Dialect::of(request, Some(&signature.service)).refusal(&error, id)
+        answered.unwrap_or_else(|refusal| {
+            let (error, members) = refusal.into_parts();
+            Dialect::of(request, Some(&signature.service)).refusal_with(&error, members, id)
         })
     }
 
@@ -168,7 +169,7 @@ impl Endpoint {
         request: &Request<Vec<u8>>,
         signature: &Signature,
         id: &str,
-    ) -> Result<Response<Vec<u8>>, ApiError> {
+    ) -> Result<Response<Vec<u8>>, Refusal> {
         if self.strict {
             self.verify(request, signature)?;
         }
@@ -179,7 +180,7 @@ impl Endpoint {
                 note_bucket(session, request, &caller, answered.as_ref().map(drop));
                 answered
             });
-            return answered.map_err(Refusal::into_api);
+            return answered;
         }
         let service = service::find(&signature.service)?;
         let (action, parameters) = service.read(request)?;
@@ -200,8 +201,8 @@ impl Endpoint {
         signature: &Signature,
         (action, parameters): (&str, &Map<String, Value>),
         (id, agent): (&str, &str),
-    ) -> Result<Value, ApiError> {
-        let asked = self.with_session(|session| {
+    ) -> Result<Value, Refusal> {
+        self.with_session(|session| {
             let caller = signature.caller(session.plan())?;
             let request = service::Request {
                 caller: &caller,
@@ -222,15 +223,16 @@ impl Endpoint {
             };
             match &reply {
                 Ok(reply) => asked.note(session, calls, Ok(reply)),
-                Err(Refusal::Api(error)) => asked.note(session, calls, Err(error)),
+                Err(Refusal::Api(error) | Refusal::With(error, _)) => {
+                    asked.note(session, calls, Err(error))
+                }
                 Err(Refusal::Session(_)) => {}
             }
             if session.now() > before {
                 self.has_evidence.store(true, Ordering::Relaxed);
             }
             reply
-        });
-        asked.map_err(Refusal::into_api)
+        })
     }
 
     /// Does what no reply waits for: the journal is handed to the disk, a checkpoint is made, and,
@@ -385,7 +387,7 @@ fn note_bucket(
 ) {
     let reply = match answered {
         Ok(()) => Ok(&Value::Null),
-        Err(Refusal::Api(error)) => Err(error),
+        Err(Refusal::Api(error) | Refusal::With(error, _)) => Err(error),
         Err(Refusal::Session(_)) => return,
     };
     if let Some((action, bucket)) = service::s3::management_event(request) {

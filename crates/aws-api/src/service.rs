@@ -58,6 +58,9 @@ pub(crate) enum Refusal {
     /// The API's reasons. Time may have passed all the same.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// The same with the further members that the exception has in the API's model.
+    #[error("{0}")]
+    With(ApiError, Map<String, Value>),
     /// The session's.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -67,8 +70,16 @@ impl Refusal {
     /// What the client is told.
     pub(crate) fn into_api(self) -> ApiError {
         match self {
-            Self::Api(error) => error,
+            Self::Api(error) | Self::With(error, _) => error,
             Self::Session(error) => error::session(&error),
+        }
+    }
+
+    /// The same, and the members beside its message.
+    pub(crate) fn into_parts(self) -> (ApiError, Map<String, Value>) {
+        match self {
+            Self::With(error, members) => (error, members),
+            other => (other.into_api(), Map::new()),
         }
     }
 
@@ -76,7 +87,9 @@ impl Refusal {
     pub(crate) fn into_session(self) -> SessionError {
         match self {
             Self::Session(error) => error,
-            Self::Api(error) => unreachable!("only the session was asked: {error}"),
+            Self::Api(error) | Self::With(error, _) => {
+                unreachable!("only the session was asked: {error}")
+            }
         }
     }
 }

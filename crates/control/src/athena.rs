@@ -1,10 +1,11 @@
-//! Athena's operations (Amazon Athena API Reference), as far as they keep something: workgroups and
-//! named queries. What queries do, and the catalog that DDL changes, is its business who has the
-//! buckets.
+//! Athena's operations (Amazon Athena API Reference), as far as they keep something: workgroups,
+//! named queries and prepared statements. What queries do, and the catalog that DDL changes, is its
+//! business who has the buckets.
 //!
 //! Every account has the workgroup `primary` in every Region; it can be changed and not deleted.
 
 mod named_query;
+mod prepared;
 mod tag;
 mod work_group;
 
@@ -22,8 +23,10 @@ use crate::operation::{
 use crate::page::page_from;
 use crate::realm::Realm;
 use crate::request;
+use crate::state::State;
 
 use named_query::NamedQuery;
+use prepared::PreparedStatement;
 pub use work_group::WorkGroup;
 pub(crate) use work_group::of_name as work_group;
 
@@ -31,18 +34,24 @@ use crate::arguments::Common::ClientRequestToken as Token;
 
 operations! {
     BatchGetNamedQuery Read named_query::batch_get, [];
+    BatchGetPreparedStatement Read prepared::batch_get, [];
     CreateNamedQuery Write named_query::create, [Token];
+    CreatePreparedStatement Write prepared::create, [];
     CreateWorkGroup Write work_group::create, [];
     DeleteNamedQuery Write named_query::delete, [];
+    DeletePreparedStatement Write prepared::delete, [];
     DeleteWorkGroup Write work_group::delete, [];
     GetNamedQuery Read named_query::get, [];
+    GetPreparedStatement Read prepared::get, [];
     GetWorkGroup Read work_group::get, [];
     ListNamedQueries Read named_query::list, [];
+    ListPreparedStatements Read prepared::list, [];
     ListTagsForResource Read tag::list_for_resource, [];
     ListWorkGroups Read work_group::list, [];
     TagResource Write tag::tag_resource, [];
     UntagResource Write tag::untag_resource, [];
     UpdateNamedQuery Write named_query::update, [];
+    UpdatePreparedStatement Write prepared::update, [];
     UpdateWorkGroup Write work_group::update, [];
 }
 
@@ -57,6 +66,25 @@ struct AthenaOfRealm {
     work_groups: BTreeMap<SmolStr, WorkGroup>,
     /// By id.
     named_queries: BTreeMap<SmolStr, NamedQuery>,
+    /// By workgroup and name.
+    prepared: BTreeMap<prepared::Key, PreparedStatement>,
+}
+
+/// The text of a prepared statement.
+///
+/// # Errors
+/// There is none of that name.
+pub(crate) fn prepared(
+    state: &State,
+    realm: &Realm,
+    work_group: &str,
+    name: &str,
+) -> Result<String, ApiError> {
+    let key: prepared::Key = (work_group.into(), name.into());
+    let own = state.athena.0.get(realm);
+    let found = own.and_then(|it| it.prepared.get(&key));
+    let found = found.ok_or_else(|| prepared::not_found(&key))?;
+    Ok(found.query.clone())
 }
 
 /// One page of `items` in their order; the token of a page is the key of its first item.

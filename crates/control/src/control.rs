@@ -264,6 +264,20 @@ impl Control {
         athena::work_group(&self.state, &self.config, &realm, name)
     }
 
+    /// The text of a prepared statement of Athena.
+    ///
+    /// # Errors
+    /// There is none of that name in the workgroup.
+    pub fn prepared_statement(
+        &self,
+        account: &str,
+        region: &str,
+        (work_group, name): (&str, &str),
+    ) -> Result<String, wirelab_model::ApiError> {
+        let realm = realm_of(account, region);
+        athena::prepared(&self.state, &realm, work_group, name)
+    }
+
     /// What was configured.
     #[must_use]
     pub fn config(&self) -> &ControlConfig {
@@ -402,6 +416,7 @@ impl Control {
                 flow_log,
                 interface,
             } => {
+                logs::begin(&mut self.state, &self.config, &flow_log);
                 self.state.flow_log_streams.insert((flow_log, interface));
             }
             // CloudWatch's, which the session keeps.

@@ -37,7 +37,7 @@ use crate::realm::Realm;
 use crate::request;
 use crate::transaction::Transaction;
 
-pub(crate) use group::feed;
+pub(crate) use group::{begin, feed};
 pub use pattern::{Extracted, FilterPattern, PatternError};
 pub(crate) use publish::publications;
 pub use state::{

@@ -301,10 +301,12 @@ pub(crate) fn response(version: &str, id: &str, body: Vec<u8>) -> Response<Vec<u
 pub(crate) fn refusal(
     version: &str,
     status: StatusCode,
-    error: &ApiError,
+    (error, mut members): (&ApiError, Map<String, Value>),
     id: &str,
 ) -> Response<Vec<u8>> {
-    let body = json!({ "__type": error.code, "message": error.message });
+    members.insert("__type".to_owned(), error.code.as_str().into());
+    members.insert("message".to_owned(), error.message.as_str().into());
+    let body = Value::Object(members);
     let mut response = response(version, id, body.to_string().into_bytes());
     *response.status_mut() = status;
     let code = error.code.parse().expect("codes are header values");

@@ -1,9 +1,10 @@
 //! Athena: SQL over the buckets of the world's flow logs.
 //!
-//! Workgroups and named queries are the control plane's (`kept`); executions are here (`execution`
-//! starts, shows and stops them, with their `parameters`; `results` gives their rows), and what the
-//! catalog says (`catalog`). The catalog is the lab's, `.wirelab/athena.json`, the same that
-//! `wirelab query --sql` has; the buckets are the folders in `evidence/s3`.
+//! Workgroups, named queries and prepared statements are the control plane's (`kept`); executions
+//! are here (`execution` starts, shows and stops them, with their `parameters`; `spoken` reads what
+//! SQL says of prepared ones; `results` gives their rows), and what the catalog says (`catalog`).
+//! The catalog is the lab's, `.wirelab/athena.json`, the same that `wirelab query --sql` has; the
+//! buckets are the folders in `evidence/s3`.
 //!
 //! `aws athena start-query-execution --query-string 'SELECT ...' --result-configuration
 //! OutputLocation=s3://results/` is read as any statement: what is none is refused at once, as in
@@ -14,6 +15,7 @@ mod catalog;
 mod execution;
 mod parameters;
 mod results;
+mod spoken;
 mod times;
 
 use serde_json::{Map, Value, json};

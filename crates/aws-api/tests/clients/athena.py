@@ -53,6 +53,12 @@ check("COLUMN_NOT_FOUND" in failed["Status"]["StateChangeReason"], failed)
 check(failed["Status"]["AthenaError"]["ErrorCategory"] == 2, failed)
 refused(invalid, athena.get_query_results, QueryExecutionId=failed["QueryExecutionId"])
 refused(invalid, start, sql="SELEC 1")
+try:
+    start("SELEC 1")
+except athena.exceptions.InvalidRequestException as error:
+    check(error.response["AthenaErrorCode"] == "MALFORMED_QUERY", error.response)
+commented = ended("-- top\n/* talkers */ SELECT 1")["ResultConfiguration"]["OutputLocation"]
+check(commented.endswith(".csv"), commented)
 refused(invalid, athena.start_query_execution, QueryString="SELECT 1")
 refused(invalid, start, sql="SELECT 1", ResultConfiguration={"OutputLocation": "s3://x/../y"})
 refused(invalid, start, sql="SELECT 1", ResultConfiguration={"OutputLocation": "s3://no-such-bucket/"})
@@ -62,6 +68,26 @@ check(given == [["a", "b", "c"], ["x", "?", "42"]], given)
 failed = ended("SELECT ?", state="FAILED", ExecutionParameters=["1", "2"])
 check("Incorrect number of parameters: expected 1 but found 2" in failed["Status"]["StateChangeReason"], failed)
 check(failed["ExecutionParameters"] == ["1", "2"] and failed["Query"] == "SELECT ?", failed)
+# Prepared statements, by calls and in SQL.
+group = {"WorkGroup": "primary"}
+athena.create_prepared_statement(StatementName="pair", QueryStatement="SELECT ? AS a, ? AS b", **group)
+refused(invalid, athena.create_prepared_statement, StatementName="pair", QueryStatement="SELECT 1", **group)
+check(rows("EXECUTE pair USING 7, 'a, b'") == [["a", "b"], ["7", "a, b"]], "USING")
+check(rows("EXECUTE pair", ExecutionParameters=["1", "2"])[1] == ["1", "2"], "ExecutionParameters")
+check(ended("PREPARE one FROM SELECT ? + 1 AS n")["StatementType"] == "DDL", "PREPARE")
+check(rows("EXECUTE one USING 1") == [["n"], ["2"]], "EXECUTE")
+refused(invalid, start, sql="PREPARE bad FROM SELEC ?")
+refused(invalid, start, sql="EXECUTE nobody")
+statements = athena.list_prepared_statements(**group)["PreparedStatements"]
+check([it["StatementName"] for it in statements] == ["one", "pair"], statements)
+athena.update_prepared_statement(StatementName="pair", QueryStatement="SELECT ? AS a", **group)
+statement = athena.get_prepared_statement(StatementName="pair", **group)["PreparedStatement"]
+check(statement["QueryStatement"] == "SELECT ? AS a" and statement["LastModifiedTime"].date() == day, statement)
+both = athena.batch_get_prepared_statement(PreparedStatementNames=["pair", "nobody"], **group)
+check(len(both["PreparedStatements"]) == len(both["UnprocessedPreparedStatementNames"]) == 1, both)
+ended("DEALLOCATE PREPARE one")
+athena.delete_prepared_statement(StatementName="pair", **group)
+refused("ResourceNotFoundException", athena.get_prepared_statement, StatementName="pair", **group)
 refused(invalid, start, sql="SELECT 1", WorkGroup="nobody")
 refused(invalid, athena.get_query_execution, QueryExecutionId="nobody")
 token = "0123456789" * 4

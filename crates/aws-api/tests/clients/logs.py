@@ -116,6 +116,11 @@ outside, _ = rows(query("fields @message", begin=1, until=2))
 check(outside == [], outside)
 refused("MalformedQueryException", query, text="fields @message | filtre action")
 refused("MalformedQueryException", query, text="stats count(* by action")
+try:
+    query("fields @message | filtre action")
+except logs.exceptions.MalformedQueryException as error:
+    place = error.response["queryCompileError"]["location"]
+    check(place == {"startCharOffset": 18, "endCharOffset": 24}, error.response)
 refused(missing, query, text="fields @message", logGroupName="nobody")
 refused(invalid, query, text="fields @message", begin=10, until=9)
 refused(invalid, logs.start_query, queryString="fields @message", startTime=1, endTime=2)

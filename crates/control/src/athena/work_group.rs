@@ -361,11 +361,13 @@ pub(super) fn delete(tx: &mut Transaction<'_>, request: Delete) -> Reply {
     if !own.work_groups.contains_key(&name) {
         return Err(not_found(&name));
     }
-    let is_used = own.named_queries.values().any(|it| it.work_group == name);
+    let named = own.named_queries.values().any(|it| it.work_group == name);
+    let is_used = named || own.prepared.keys().any(|(group, _)| *group == name);
     if is_used && request.recursive_delete_option != Some(true) {
         return Err(invalid(format!("WorkGroup {name} is not empty")));
     }
     own.named_queries.retain(|_, it| it.work_group != name);
+    own.prepared.retain(|(group, _), _| *group != name);
     own.work_groups.remove(&name);
     Ok(json!({}))
 }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use wirelab_model::{ApiError, FlowLog, Reply, SimDuration};
+use wirelab_model::{ApiError, FlowLog, FlowLogId, Reply, SimDuration, SimTime};
 
 use super::{
     FlowLogFeed, LogGroup, arn, check_name, group_mut, name_of, own, own_mut, page, page_size,
     publish,
 };
+use crate::control::ControlConfig;
 use crate::describe::Reader;
 use crate::error;
+use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::done;
 
@@ -68,23 +70,44 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
     Ok(done())
 }
 
-/// The group that a flow log delivers to, which it makes if it has to.
+/// The group that a flow log delivers to. One that there is not is made when the first traffic is
+/// recorded (Amazon VPC User Guide, "Troubleshoot VPC Flow Logs": "Incomplete flow log records, no
+/// records or log group"): until then it is of a time that never comes.
 pub(crate) fn feed(tx: &mut Transaction<'_>, log: &FlowLog) {
     let Some(name) = log.log_group_name.clone() else {
         return;
     };
     let utc = tx.utc();
     let groups = &mut own_mut(tx).groups;
-    let group = groups
-        .entry(name.clone())
-        .or_insert_with(|| LogGroup::new(name, utc));
-    group.returns_at = None;
+    let group = groups.entry(name.clone()).or_insert_with(|| LogGroup {
+        returns_at: Some(SimTime::MAX),
+        ..LogGroup::new(name, utc)
+    });
     group.feeds.push(FlowLogFeed {
         flow_log_id: log.flow_log_id.clone(),
         traffic_type: log.traffic_type,
         log_format: log.log_format.clone(),
         max_aggregation_interval: log.max_aggregation_interval,
     });
+}
+
+/// The first traffic of a flow log is there to be read: so is its group.
+pub(crate) fn begin(state: &mut State, config: &ControlConfig, flow_log: &FlowLogId) {
+    let utc = config.starts.at(state.now);
+    let waits = |it: &LogGroup| {
+        let mut feeds = it.feeds.iter();
+        it.returns_at == Some(SimTime::MAX) && feeds.any(|feed| feed.flow_log_id == *flow_log)
+    };
+    let mut all = state.logs.0.values().flat_map(|it| it.groups.values());
+    if !all.any(waits) {
+        return;
+    }
+    let realms = state.logs_mut().0.values_mut();
+    let groups = realms.flat_map(|it| it.groups.values_mut());
+    for group in groups.filter(|it| waits(it)) {
+        group.returns_at = None;
+        group.creation_time = utc;
+    }
 }
 
 #[derive(Deserialize)]

@@ -141,29 +141,47 @@ pub(super) fn on_alias(fault: Fault, select: &Select, clause: &str) -> Fault {
     }
 }
 
-/// What does in Trino what a function of another dialect, or of Logs Insights, does.
-pub(super) fn habit(name: &str) -> Option<String> {
-    let instead = match name {
+/// Why a function of Trino is not there, and what answers instead.
+fn refused(name: &str) -> Option<String> {
+    let hint = match name {
         "approx_set" | "empty_approx_set" | "make_set_digest" => {
-            return Some(
-                "HyperLogLog sketches are not supported here: approx_distinct(x) counts".into(),
-            );
+            "HyperLogLog sketches are not supported here: approx_distinct(x) counts"
         }
         "tdigest_agg"
         | "qdigest_agg"
         | "value_at_quantile"
         | "values_at_quantiles"
         | "quantile_at_value" => {
-            return Some(
-                "digests are not supported here: approx_percentile(x, 0.99) answers".into(),
-            );
+            "digests are not supported here: approx_percentile(x, 0.99) answers"
+        }
+        "uuid" | "shuffle" => {
+            return Some(format!(
+                "{name} answers otherwise each time, and the same query has the same rows here: \
+                 to_hex(md5(to_utf8(text))) makes an id, and an order, of what is there"
+            ));
+        }
+        "checksum" => "the sum is of Trino's own hash: compare count(*) and sums",
+        "numeric_histogram" => "write count(*) with GROUP BY width_bucket(x, from, to, n)",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What does in Trino what a function of another dialect, or of Logs Insights, does.
+pub(super) fn habit(name: &str) -> Option<String> {
+    if let Some(hint) = refused(name) {
+        return Some(hint);
+    }
+    let instead = match name {
+        "to_timestamp" => {
+            "from_unixtime(start) of seconds, date_parse(text, '%Y-%m-%d %H:%i:%s') of a text"
         }
         "ifnull" | "nvl" | "isnull" => "coalesce(a, b)",
         "getdate" | "sysdate" => "current_timestamp",
         "len" | "strlen" => "length(text)",
         "charindex" | "instr" | "locate" => "strpos(text, part)",
         "to_char" | "strftime" => "date_format(t, '%Y-%m-%d') or format_datetime(t, 'yyyy-MM-dd')",
-        "to_timestamp" | "str_to_date" | "strptime" => "date_parse(text, '%Y-%m-%d')",
+        "str_to_date" | "strptime" => "date_parse(text, '%Y-%m-%d')",
         "to_date" => "date(text)",
         "datediff" | "timestampdiff" => "date_diff('day', from, to)",
         "dateadd" | "timestampadd" => "date_add('day', n, t)",

@@ -93,6 +93,10 @@ pub(super) enum Statement {
     Describe(TableName),
 }
 
+/// Who keeps prepared statements.
+const PREPARED: &str = "prepared statements are kept in a workgroup: `aws athena` answers PREPARE \
+    name FROM query, EXECUTE name USING values and DEALLOCATE PREPARE name";
+
 /// Statements that change data or belong to other services.
 const NOT_HERE: &[(&[&str], &str)] = &[
     (&["INSERT"], "INSERT writes data; this engine reads only"),
@@ -100,9 +104,9 @@ const NOT_HERE: &[(&[&str], &str)] = &[
     (&["DELETE"], "DELETE changes data; this engine reads only"),
     (&["UPDATE"], "UPDATE changes data; this engine reads only"),
     (&["MERGE"], "MERGE changes data; this engine reads only"),
-    (&["PREPARE"], "prepared statements are not answered here"),
-    (&["EXECUTE"], "prepared statements are not answered here"),
-    (&["DEALLOCATE"], "prepared statements are not answered here"),
+    (&["PREPARE"], PREPARED),
+    (&["EXECUTE"], PREPARED),
+    (&["DEALLOCATE"], PREPARED),
     (&["OPTIMIZE"], "Iceberg tables are not answered here"),
     (&["VACUUM"], "Iceberg tables are not answered here"),
 ];

@@ -16,6 +16,7 @@ use wirelab_query::athena::{
 use wirelab_query::{LogGroup, blocking};
 use wirelab_session::{Run, Session};
 
+use super::spoken::{Spoken, is_query, nothing, statement_type};
 use super::times::{Times, iso8601};
 use super::{ENGINE, catalog, invalid, only, page, parameters, text};
 use crate::service::question::{self, Owner};
@@ -131,11 +132,11 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     }
     let id = question::new_id(request.id);
     session.restore_evidence()?;
-    let place = Place::of(session, request, &id)?;
-    let parameters = parameters::of(request);
-    let filled = parameters::filled(sql, &parameters);
-    if let Err(error @ AthenaError::Malformed { .. }) = check(filled.as_deref().unwrap_or(sql)) {
-        return Err(invalid(words(&error)).into());
+    let (answers, runs, parameters) = resolved(session, request, sql)?;
+    let place = Place::of(session, request, (&id, &runs))?;
+    let filled = parameters::filled(&runs, &parameters);
+    if answers {
+        checked(filled.as_deref().unwrap_or(&runs))?;
     }
     let mut prepared = Prepared::of(session, &place.database)?;
     prepared.changes = Arc::clone(&request.desk.catalog);
@@ -147,7 +148,10 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     let weighed = Arc::clone(&weight);
     let task = Task::start(
         move || {
-            let result = prepared.run(&filled?)?;
+            let result = match answers {
+                true => prepared.run(&filled?)?,
+                false => nothing(),
+            };
             let octets = keep(&output, &result)?;
             weighed.store(octets, Ordering::Relaxed);
             arrival.note(&output);
@@ -157,7 +161,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     );
     let done = task.done();
     if let Some(Err(error @ AthenaError::Malformed { .. })) = done.as_ref().map(|it| &*it.value) {
-        return Err(invalid(words(error)).into());
+        return Err(malformed(words(error)));
     }
     request.desk.executions.put(Execution {
         id: id.clone(),
@@ -177,6 +181,26 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     });
     forget_what_is_too_much(&mut request.desk.executions.lock());
     Ok(json!({ "QueryExecutionId": id }))
+}
+
+/// Whether a statement answers anything, what of it runs, and its parameters.
+fn resolved(
+    session: &mut Session,
+    request: &Request<'_>,
+    sql: &str,
+) -> Result<(bool, String, Vec<String>), Refusal> {
+    let own = || (sql.to_owned(), parameters::of(request));
+    let Some(spoken) = Spoken::read(sql) else {
+        let (runs, parameters) = own();
+        return Ok((true, runs, parameters));
+    };
+    if let Spoken::Prepare { query, .. } = &spoken {
+        checked(&parameters::emptied(query))?;
+    }
+    let resolved = spoken.resolve(session, request)?;
+    let answers = resolved.is_some();
+    let (runs, parameters) = resolved.unwrap_or_else(own);
+    Ok((answers, runs, parameters))
 }
 
 /// Results are kept in memory, so there is a limit for all of them.
@@ -223,7 +247,11 @@ struct Place {
 }
 
 impl Place {
-    fn of(session: &Session, request: &Request<'_>, id: &str) -> Result<Self, ApiError> {
+    fn of(
+        session: &Session,
+        request: &Request<'_>,
+        (id, sql): (&str, &str),
+    ) -> Result<Self, ApiError> {
         let none = Map::new();
         let part = |name: &str| match request.parameters.get(name) {
             Some(Value::Object(members)) => members,
@@ -256,7 +284,7 @@ impl Place {
                  Workgroup result configuration setting or as an API input.",
             )
         })?;
-        let (location, file) = output(session.dir(), &folder, id, text(request, "QueryString"))?;
+        let (location, file) = output(session.dir(), &folder, id, sql)?;
         let bucket = location.split('/').nth(2).unwrap_or_default();
         if !s3::may_write(session, caller, bucket) {
             return Err(invalid(format!(
@@ -274,12 +302,7 @@ impl Place {
 }
 
 /// The object that a result becomes, and the file that this is.
-fn output(
-    lab: &Path,
-    folder: &str,
-    id: &str,
-    sql: Option<&str>,
-) -> Result<(String, PathBuf), ApiError> {
+fn output(lab: &Path, folder: &str, id: &str, sql: &str) -> Result<(String, PathBuf), ApiError> {
     let path = folder.strip_prefix("s3://").unwrap_or_default();
     let path = path.trim_end_matches('/');
     let bucket = path.split('/').next().unwrap_or_default();
@@ -290,7 +313,7 @@ fn output(
             "outputLocation is not a valid S3 path: {folder}"
         )));
     }
-    let kind = match is_query(sql.unwrap_or_default()) {
+    let kind = match is_query(sql) {
         true => "csv",
         false => "txt",
     };
@@ -302,22 +325,21 @@ fn output(
     Ok((location, file))
 }
 
-/// Whether a statement reads data, by its first word.
-fn is_query(sql: &str) -> bool {
-    statement_type(sql) == "DML"
+/// Refuses what is no statement.
+fn checked(sql: &str) -> Result<(), Refusal> {
+    match check(sql) {
+        Err(error @ AthenaError::Malformed { .. }) => Err(malformed(words(&error))),
+        _ => Ok(()),
+    }
 }
 
-/// The group of a statement, of which nothing is known yet but its text.
-fn statement_type(sql: &str) -> &'static str {
-    let lines = sql.lines().map(str::trim);
-    let mut lines = lines.filter(|it| !it.is_empty() && !it.starts_with("--"));
-    let line = lines.next().unwrap_or_default().trim_start_matches('(');
-    let word = line.split(|it: char| !it.is_ascii_alphabetic()).next();
-    match word.unwrap_or_default().to_ascii_lowercase().as_str() {
-        "select" | "with" | "values" | "table" | "insert" => "DML",
-        "show" | "describe" | "desc" | "explain" => "UTILITY",
-        _ => "DDL",
-    }
+/// What is no statement: `MALFORMED_QUERY` is a code of `AthenaErrorCode`.
+fn malformed(message: String) -> Refusal {
+    let code = json!("MALFORMED_QUERY");
+    Refusal::With(
+        invalid(message),
+        Map::from_iter([("AthenaErrorCode".to_owned(), code)]),
+    )
 }
 
 /// Everything that a statement needs, away from the session.

@@ -48,9 +48,43 @@ pub(super) fn filled(sql: &str, parameters: &[String]) -> Result<String, AthenaE
     Ok(filled)
 }
 
+/// The statement with NULL for each of its parameters: what is read of it before they are known.
+pub(super) fn emptied(sql: &str) -> String {
+    let nulls = vec!["NULL".to_owned(); places(sql).len()];
+    filled(sql, &nulls).unwrap_or_default()
+}
+
+/// The values between commas: those within quotation marks and parentheses separate nothing.
+pub(super) fn split(list: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let mut ends = Vec::new();
+    for (at, sign) in signs(list) {
+        match sign {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => ends.push(at),
+            _ => {}
+        }
+    }
+    ends.push(list.len());
+    let mut from = 0;
+    let values = ends.into_iter().map(|end| {
+        let value = list[from..end].trim().to_owned();
+        from = end + 1;
+        value
+    });
+    values.collect()
+}
+
 /// Where the question marks are that are parameters.
 fn places(sql: &str) -> Vec<usize> {
-    let mut places = Vec::new();
+    let marks = signs(sql).into_iter().filter(|(_, sign)| *sign == '?');
+    marks.map(|(at, _)| at).collect()
+}
+
+/// The characters of a statement that stand in no quotation marks and no comment.
+fn signs(sql: &str) -> Vec<(usize, char)> {
+    let mut signs = Vec::new();
     let mut at = 0;
     while let Some(rest) = sql.get(at..).filter(|it| !it.is_empty()) {
         let ends_with = |mark: &str, begun: usize| {
@@ -62,14 +96,14 @@ fn places(sql: &str) -> Vec<usize> {
             Some(mark @ ('\'' | '"')) => ends_with(&mark.to_string(), 1),
             _ if rest.starts_with("--") => ends_with("\n", 2),
             _ if rest.starts_with("/*") => ends_with("*/", 2),
-            Some('?') => {
-                places.push(at);
-                1
+            Some(sign) => {
+                signs.push((at, sign));
+                sign.len_utf8()
             }
-            other => other.map_or(1, char::len_utf8),
+            None => 1,
         };
     }
-    places
+    signs
 }
 
 #[cfg(test)]

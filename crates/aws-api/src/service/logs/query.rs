@@ -1,6 +1,6 @@
 //! Logs Insights: queries that are started, watched, read and stopped.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wirelab_model::{ApiError, UnixTime};
 use wirelab_query::{
     LogEvents, LogGroup, LogGroups, QueryError, QueryOptions, QueryResult, blocking,
@@ -159,12 +159,12 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
         && let Some(refused) = refusal(&error)
     {
         task.call_off();
-        return Err(refused.into());
+        return Err(refused);
     }
     if let Some(Err(error)) = task.done().as_ref().map(|it| &*it.value)
         && let Some(refused) = refusal(error)
     {
-        return Err(refused.into());
+        return Err(refused);
     }
     let id = question::new_id(request.id);
     request.desk.queries.put(Query {
@@ -243,7 +243,7 @@ fn pointer(groups: &[LogGroup], mut number: usize) -> String {
 }
 
 /// The error of `StartQuery`, if it is one of the query itself.
-fn refusal(error: &QueryError) -> Option<ApiError> {
+fn refusal(error: &QueryError) -> Option<Refusal> {
     let code = match error {
         QueryError::Malformed { .. } | QueryError::Unsupported { .. } => "MalformedQueryException",
         QueryError::InvalidParameter(_) => "InvalidParameterException",
@@ -258,7 +258,15 @@ fn refusal(error: &QueryError) -> Option<ApiError> {
     if let Some(hint) = error.hint() {
         message += &format!("; hint: {hint}");
     }
-    Some(ApiError::client(code, message))
+    let Some(place) = error.place() else {
+        return Some(ApiError::client(code, message).into());
+    };
+    let compile = json!({
+        "location": { "startCharOffset": place.start, "endCharOffset": place.end },
+        "message": message,
+    });
+    let members = Map::from_iter([("queryCompileError".to_owned(), compile)]);
+    Some(Refusal::With(ApiError::client(code, message), members))
 }
 
 fn unknown() -> ApiError {

@@ -66,6 +66,7 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
     "levenshtein_distance(varchar,varchar):bigint" |_, v| {
         levenshtein(v[0].text(), v[1].text())
     };
+    "soundex(varchar):varchar" |_, v| soundex(v[0].text());
     "hamming_distance(varchar,varchar):bigint" |_, v| {
         let (a, b) = (v[0].text().chars(), v[1].text().chars());
         if a.clone().count() != b.clone().count() {
@@ -131,6 +132,32 @@ fn levenshtein<'a>(a: &str, b: &str) -> Checked<Value<'a>> {
         return Err(Fault::argument(message));
     }
     Ok(Value::Int(strsim::levenshtein(a, b) as i64))
+}
+
+/// The sound of an English name: its first letter and three digits. Vowels part equal digits, H and
+/// W do not (the United States National Archives, "Soundex System").
+fn soundex<'a>(text: &str) -> Checked<Value<'a>> {
+    const DIGITS: &[u8; 26] = b"01230120022455012623010202";
+    if let Some(other) = text.chars().find(|it| it.is_alphabetic() && !it.is_ascii()) {
+        return Err(Fault::argument(format!(
+            "The character is not mapped: {other}"
+        )));
+    }
+    let letters = text.bytes().filter(u8::is_ascii_alphabetic);
+    let mut letters = letters.map(|letter| letter.to_ascii_uppercase());
+    let digit = |letter: u8| char::from(DIGITS[usize::from(letter - b'A')]);
+    let Some(first) = letters.next() else {
+        return Ok(Value::str(""));
+    };
+    let (mut code, mut last) = (String::from(char::from(first)), digit(first));
+    for letter in letters.filter(|it| !b"HW".contains(it)) {
+        let here = digit(letter);
+        if here != '0' && here != last && code.len() < 4 {
+            code.push(here);
+        }
+        last = here;
+    }
+    Ok(Value::str(format!("{code:0<4}")))
 }
 
 /// From a position, counted from the end if negative; nothing outside.

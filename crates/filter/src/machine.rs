@@ -241,14 +241,8 @@ pub(crate) fn run_watched(
             Step::ComputeX(operation) => a = compute(operation, a, x)?,
             Step::Keep(kept) => return Some(kept),
             Step::KeepA => return Some(a),
-            Step::Length => {
-                see(Load::Length);
-                a = wire_len;
-            }
-            Step::LengthToX => {
-                see(Load::Length);
-                x = wire_len;
-            }
+            Step::Length => a = seen_length(wire_len, see),
+            Step::LengthToX => x = seen_length(wire_len, see),
             Step::Set(k) => a = k,
             Step::SetX(k) => x = k,
             Step::Recall(place) => a = memory[usize::from(place)],
@@ -267,6 +261,11 @@ pub(crate) fn run_watched(
             Step::Reject => return None,
         }
     }
+}
+
+fn seen_length(wire_len: u32, see: &mut impl FnMut(Load)) -> u32 {
+    see(Load::Length);
+    wire_len
 }
 
 fn byte(frame: &[u8], at: u32) -> Option<u32> {

@@ -2,9 +2,10 @@
 //!
 //! The reference solution and the learner's query run over the same log: what the flow log had
 //! delivered when the lab opened (`language`). Column names and their order are free; further
-//! columns do no harm, and over every log the same ones are those asked for. Then both run over the logs of hidden runs, and over the learner's log with
-//! records that it could have had (`near_miss`), which separates near misses. Where they differ,
-//! the finding has a row, and the fewest records that show the difference (`shown`).
+//! columns do no harm, and over every log the same ones are those asked for. Then both run over the
+//! logs of hidden runs, and over the learner's log with records that it could have had
+//! (`near_miss`), which separates near misses. Where they differ, the finding has a row, and the
+//! fewest records that show the difference (`shown`).
 
 mod bench;
 mod compare;

@@ -115,13 +115,9 @@ fn sample(control: &Control, packets: &PacketSet, resources: &Resources) -> Opti
     };
     let itself = place.to_itself(remote);
     let elsewhere = |region: &Region| {
-        let own = here.iter().map(|a| region.clone().with(local, *a));
-        let mut tried = own.flatten().chain([region.clone()]);
-        tried.find_map(|region| {
-            let mut crossing = PacketSet::empty();
-            crossing.insert(region);
-            crossing.subtract(&itself).sample()
-        })
+        let mut crossing = PacketSet::empty();
+        crossing.insert(region.clone());
+        crossing.subtract(&itself).sample()
     };
     let own = regions.into_iter();
     let mut own = own.filter_map(|region| between(region).or_else(|| elsewhere(region)));

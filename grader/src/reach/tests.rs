@@ -344,7 +344,7 @@ fn fragmentation_needed_may_come_from_anywhere_other_icmp_may_not() {
     insta::assert_snapshot!(after_adding(entry), @r#"
     acl-1 inbound to subnet-1
       acl-1: rule 100 allow icmp type 3 from 0.0.0.0/0
-      203.0.113.7 > 10.0.1.7 icmp type 3 code 0
+      10.0.2.10 > 10.0.1.10 icmp type 3 code 0
         icmp type 3 code 0-3,5-255 from 0.0.0.0/0
     "#);
 }
@@ -355,8 +355,8 @@ fn allowing_everything_is_found_with_its_rule_and_a_packet() {
     acl-1 inbound to subnet-1
       acl-1: rule 50 allow all from 0.0.0.0/0
       10.0.3.7:50000 > 10.0.1.7:22 tcp
-        udp all ports (65 536 ports) from 0.0.0.0/0
         tcp all ports (65 536 ports) from 0.0.0.0-10.0.1.255,10.0.3.0-255.255.255.255
+        udp all ports (65 536 ports) from 0.0.0.0/0
         icmp type 0-2,4-255 code every from 0.0.0.0/0
         and 3 more
     "#);
@@ -431,7 +431,7 @@ fn a_group_reference_admits_its_members_and_a_block_admits_more() {
     insta::assert_snapshot!(describe(&excess(&before, &wide, &[replication()])), @r#"
     security groups of eni-2, inbound
       sg-2: tcp 5432 from 10.0.0.0/16
-      10.0.1.18:50000 > 10.0.2.10:5432 tcp
+      10.0.2.18:50000 > 10.0.2.10:5432 tcp
         tcp 5432 (1 port) from 10.0.0.0-10.0.1.9,10.0.1.11-10.0.255.255
     "#);
 }

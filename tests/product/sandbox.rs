@@ -230,3 +230,141 @@ fn a_sandbox_begins_when_it_is_told_to() {
     let tomorrow = place.shell("date -u +%F").exits(0).stdout;
     assert!([today, tomorrow].contains(&ran.stdout), "{}", ran.stdout);
 }
+
+#[test]
+fn what_user_data_has_not_done_is_said_where_one_looks_for_it() {
+    let sandbox = Sandbox::new();
+    let web = &sandbox.launch("web", "1")[0];
+    // printf '#!/bin/bash\ndnf install -y httpd\nsystemctl enable --now httpd\n' | base64
+    let script = "UserData=IyEvYmluL2Jhc2gKZG5mIGluc3RhbGwgLXkgaHR0cGQKc3lzdGVtY3RsIGVuYWJsZSAtL\
+                  W5vdyBodHRwZAo=";
+    let tags = "TagSpecifications=[{\"ResourceType\":\"instance\",\"Tags\":[{\"Key\":\"Name\",\
+                \"Value\":\"tut\"}]}]";
+    let words = [
+        "call",
+        "ec2:RunInstances",
+        "ImageId=ami-12345678",
+        "MinCount=1",
+        "MaxCount=1",
+        tags,
+        script,
+    ];
+    sandbox.wirelab(&words).exits(0);
+    let said = "user data of tut: 2 lines not done";
+    let ran = sandbox.wirelab(&["path", "web", "tut:80"]);
+    assert!(ran.stderr.contains(said), "{}{}", ran.stdout, ran.stderr);
+    let ran = sandbox.wirelab(&["exec", "tut", "--", "systemctl", "status", "httpd"]);
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(ran.stderr.contains("serve KIND PORT"), "{}", ran.stderr);
+    let page = sandbox.wirelab(&["status"]).exits(0).stdout;
+    assert!(page.contains(said), "{page}");
+    assert!(!page.contains("user data of web"), "{page} {}", web.0);
+}
+
+#[test]
+fn pythons_server_answers_as_python_does() {
+    let sandbox = Sandbox::new();
+    let address = sandbox.launch("web", "2").remove(0).1;
+    let ran = sandbox.wirelab(&[
+        "exec",
+        &address,
+        "--",
+        "python3",
+        "-m",
+        "http.server",
+        "8080",
+    ]);
+    assert_eq!(
+        ran.exits(0).stdout,
+        "Serving HTTP on 0.0.0.0 port 8080 (http://0.0.0.0:8080/) ...\n"
+    );
+    let ran = sandbox
+        .wirelab(&["exec", &address, "--", "ss", "-ltnp"])
+        .exits(0);
+    assert!(ran.stdout.contains("python3"), "{}", ran.stdout);
+    let app = sandbox.launch("app", "1").remove(0).1;
+    let url = |path: &str| format!("http://{address}:8080{path}");
+    let ran = sandbox
+        .wirelab(&["exec", &app, "--", "curl", "-s", "-i", &url("/")])
+        .exits(0);
+    let head = "HTTP/1.0 200 OK\r\nServer: SimpleHTTP/0.6 Python/3";
+    assert!(ran.stdout.starts_with(head), "{}", ran.stdout);
+    let status = [
+        "-s",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %{size_download} %{http_version}",
+    ];
+    let missing = url("/x");
+    let words = [&["exec", &app, "--", "curl"][..], &status, &[&missing]].concat();
+    assert_eq!(sandbox.wirelab(&words).exits(0).stdout, "404 469 1");
+    let ran = sandbox
+        .wirelab(&["exec", &app, "--", "serve", "http", "99999"])
+        .exits(2);
+    assert!(
+        ran.stderr
+            .contains("`99999` is no port: a server has one from 1 to 65535"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn amazon_linux_2023_wants_a_token_of_whoever_asks_for_metadata() {
+    let sandbox = Sandbox::new();
+    let image =
+        "ImageId=resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+    let words = [
+        "call",
+        "ec2:RunInstances",
+        image,
+        "MinCount=1",
+        "MaxCount=1",
+        "InstanceType=t3.micro",
+    ];
+    let reply = sandbox.wirelab(&words).exits(0).json();
+    let instance = &reply["Instances"][0];
+    let options = &instance["MetadataOptions"];
+    assert_eq!(
+        (&options["HttpTokens"], &options["HttpPutResponseHopLimit"]),
+        (&"required".into(), &2.into())
+    );
+    let id = instance["InstanceId"].as_str().expect("an id");
+    let url = "http://169.254.169.254/latest/meta-data/";
+    let words = [
+        "exec",
+        id,
+        "--",
+        "curl",
+        "-s",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        url,
+    ];
+    assert_eq!(sandbox.wirelab(&words).exits(0).stdout, "401");
+    // What its launch says counts more.
+    let words = [
+        &words_of(image)[..],
+        &["MetadataOptions={\"HttpTokens\":\"optional\"}"],
+    ]
+    .concat();
+    let reply = sandbox.wirelab(&words).exits(0).json();
+    let options = &reply["Instances"][0]["MetadataOptions"];
+    assert_eq!(
+        (&options["HttpTokens"], &options["HttpPutResponseHopLimit"]),
+        (&"optional".into(), &2.into())
+    );
+}
+
+fn words_of(image: &str) -> [&str; 5] {
+    [
+        "call",
+        "ec2:RunInstances",
+        image,
+        "MinCount=1",
+        "MaxCount=1",
+    ]
+}

@@ -1,6 +1,7 @@
 //! The machines of a lab and where their packets are captured.
 
 pub(crate) mod unknown;
+pub(crate) mod user_data;
 
 use std::net::IpAddr;
 

@@ -6,19 +6,24 @@
 //! are lengths of packets and allowances. It looks at what the API shows now, so a change counts
 //! before the network obeys it.
 
+mod header;
+
 use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
+use smol_str::SmolStr;
 use wirelab_control::{Control, Question, QuestionSource};
 use wirelab_model::{
-    FlowDirection, IpProtocol, NetworkAclEntry, NetworkInterfaceId, PortRange, RouteDestination,
-    RouteTarget, RulePeer, SecurityGroupRuleId,
+    FlowDirection, InternetGatewayId, IpProtocol, NetworkAclEntry, NetworkInterfaceId, PortRange,
+    RouteDestination, RouteOrigin, RouteTarget, RulePeer, SecurityGroupRuleId,
 };
 use wirelab_simulator::path::{
     Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeProtocol, StepVerdict,
     explain_with,
 };
-use wirelab_simulator::{DropReason, Hop, World};
+use wirelab_simulator::{DropReason, ExplanationCode, Hop, World};
+
+use self::header::Header;
 
 /// Answers `question` about what `control` shows, on `world`.
 pub(crate) fn answer(
@@ -37,9 +42,13 @@ pub(crate) fn answer(
     let report = first.ok_or("no port was asked about")?;
     Ok(json!({
         "NetworkPathFound": false,
-        "Explanations": explanations(&report, control),
+        "Explanations": explanations(question, &report, control),
     }))
 }
+
+/// The source port that stands for all where the path names none: one of every system's ephemeral
+/// range. The headers in the answer tell it.
+const ANY_PORT: u16 = 50_000;
 
 fn ask(
     question: &Question,
@@ -61,7 +70,7 @@ fn ask(
             true => ProbeProtocol::Udp(port),
             false => ProbeProtocol::Tcp(port),
         },
-        source_port: question.source_port,
+        source_port: question.source_port.or(Some(ANY_PORT)),
         size: None,
     };
     let ahead = world.resources().diff(control.resources());
@@ -104,14 +113,30 @@ fn found(question: &Question, report: &PathReport, control: &Control) -> Value {
     };
     let to = report.forward.steps.last();
     let to = to.and_then(|step| interface_with(step.destination, control));
-    let ends = (from.as_ref(), to.as_ref());
-    let back = report.back.as_ref();
-    let back = back.map(|it| components(it, (ends.1, ends.0), control));
+    let (source, destination) = &question.ends;
+    // An instance stands beyond its interface where the path begins or ends at it.
+    let at_end = |interface: Option<NetworkInterfaceId>, named: Option<&SmolStr>| End {
+        instance: named.filter(|it| it.starts_with("i-")).cloned(),
+        interface,
+    };
+    let ends = (at_end(from, Some(source)), at_end(to, destination.as_ref()));
+    let there = header::of_forward(report);
+    let back = report.back.as_ref().map(|it| {
+        let headers = header::of_return(&there.1, it);
+        components(it, (&ends.1, &ends.0), headers, control)
+    });
     json!({
         "NetworkPathFound": true,
-        "ForwardPathComponents": components(&report.forward, ends, control),
+        "ForwardPathComponents":
+            components(&report.forward, (&ends.0, &ends.1), there, control),
         "ReturnPathComponents": back.unwrap_or_default(),
     })
+}
+
+/// Where a path begins or ends, unless it is a gateway.
+struct End {
+    interface: Option<NetworkInterfaceId>,
+    instance: Option<SmolStr>,
 }
 
 /// The interface that has a private address.
@@ -125,23 +150,52 @@ fn interface_with(address: IpAddr, control: &Control) -> Option<NetworkInterface
     found.map(|it| it.network_interface_id.clone())
 }
 
-/// The hops, between the interfaces at both ends.
+/// The hops, between both ends. The first has the header that leaves it, the last the one that
+/// comes to it; of gateways it is the other way round, since the internet is beyond them.
 fn components(
     journey: &Journey,
-    (from, to): (Option<&NetworkInterfaceId>, Option<&NetworkInterfaceId>),
+    (from, to): (&End, &End),
+    (first, last): (Header, Header),
     control: &Control,
 ) -> Vec<Value> {
-    let end = |id: Option<&NetworkInterfaceId>| {
-        let shown = id.and_then(|id| place(&Hop::Interface(id.clone()), control));
-        shown.into_iter()
+    let interface = |end: &End| {
+        let id = end.interface.clone()?;
+        place(&Hop::Interface(id), control)
     };
-    let is_end =
-        |hop: &Hop| matches!(hop, Hop::Interface(id) if Some(id) == from || Some(id) == to);
+    let instance = |end: &End| {
+        let id = end.instance.as_ref()?;
+        let mut shown = Map::new();
+        shown.insert("Component".to_owned(), named("instance", id, control));
+        Some(shown)
+    };
+    let is_end = |hop: &Hop| {
+        let id = match hop {
+            Hop::Interface(id) => Some(id),
+            _ => None,
+        };
+        id.is_some() && (id == from.interface.as_ref() || id == to.interface.as_ref())
+    };
     let steps = journey.steps.iter().filter(|step| !is_end(&step.hop));
     let steps = steps.filter_map(|step| component(step, control));
-    let shown = end(from).chain(steps).chain(end(to));
+    let begin = instance(from).into_iter().chain(interface(from));
+    let end = interface(to).into_iter().chain(instance(to));
+    let mut shown: Vec<_> = begin.chain(steps).chain(end).collect();
+    let member = |end: &End, here, beyond| match end.interface {
+        Some(_) => here,
+        None => beyond,
+    };
+    if let Some(shown) = shown.first_mut() {
+        let name = member(from, "OutboundHeader", "InboundHeader");
+        shown.insert(name.to_owned(), first.shown());
+    }
+    if let Some(shown) = shown.last_mut() {
+        let name = member(to, "InboundHeader", "OutboundHeader");
+        shown.insert(name.to_owned(), last.shown());
+    }
     let numbered = (1..).zip(shown).map(|(number, mut shown)| {
         shown.insert("SequenceNumber".to_owned(), Value::from(number));
+        shown.insert("AdditionalDetails".to_owned(), json!([]));
+        shown.insert("Explanations".to_owned(), json!([]));
         Value::Object(shown)
     });
     numbered.collect()
@@ -163,7 +217,13 @@ fn component(step: &PathStep, control: &Control) -> Option<Map<String, Value>> {
         StepVerdict::Pass(PassDetail::Route {
             destination,
             target,
-        }) => add("RouteTableRoute", route(destination, target)),
+        }) => {
+            let mut route = route(destination, target);
+            if let Some(origin) = origin(&step.hop, destination, control) {
+                route["Origin"] = origin.into();
+            }
+            add("RouteTableRoute", route);
+        }
         StepVerdict::Pass(PassDetail::TransitRoute {
             destination,
             attachment,
@@ -175,18 +235,44 @@ fn component(step: &PathStep, control: &Control) -> Option<Map<String, Value>> {
         StepVerdict::Pass(PassDetail::Translated {
             source,
             destination,
-        }) => add("OutboundHeader", header(*source, *destination)),
+        }) => {
+            // What it changes; the rest stays as it is.
+            let mut changed = Map::new();
+            if source.0 != step.source {
+                changed.insert(
+                    "SourceAddresses".to_owned(),
+                    json!([header::cidr(source.0)]),
+                );
+            }
+            if destination.0 != step.destination {
+                let to = json!([header::cidr(destination.0)]);
+                changed.insert("DestinationAddresses".to_owned(), to);
+            }
+            if !changed.is_empty() {
+                add("OutboundHeader", Value::Object(changed));
+            }
+        }
         _ => {}
     }
-    if !matches!(step.hop, Hop::SecurityGroup { .. } | Hop::NetworkAcl { .. }) {
-        let (source, destination) = (step.source, step.destination);
-        let inbound = json!({
-            "SourceAddresses": [source],
-            "DestinationAddresses": [destination],
-        });
-        shown.insert("InboundHeader".to_owned(), inbound);
-    }
     Some(shown)
+}
+
+/// Who made the route of a table.
+fn origin(hop: &Hop, destination: &RouteDestination, control: &Control) -> Option<&'static str> {
+    let (Hop::RouteTable { route_table, .. } | Hop::GatewayRouteTable { route_table, .. }) = hop
+    else {
+        return None;
+    };
+    let table = control.resources().route_tables.get(route_table)?;
+    let route = table
+        .routes
+        .iter()
+        .find(|it| it.destination == *destination)?;
+    Some(match route.origin {
+        RouteOrigin::CreateRouteTable => "createroutetable",
+        RouteOrigin::CreateRoute => "createroute",
+        RouteOrigin::EnableVgwRoutePropagation => "enablevgwroutepropagation",
+    })
 }
 
 /// Which component a hop is, and where it stands.
@@ -217,7 +303,14 @@ fn place(hop: &Hop, control: &Control) -> Option<Map<String, Value>> {
         Hop::EgressOnlyInternetGateway(id) => {
             json!({ "Component": of("egress-only-internet-gateway", id.as_str()) })
         }
-        Hop::InternetGateway(id) => json!({ "Component": of("internet-gateway", id.as_str()) }),
+        Hop::InternetGateway(id) => {
+            let mut shown = json!({ "Component": of("internet-gateway", id.as_str()) });
+            let gateway = control.resources().internet_gateways.get(id);
+            if let Some(vpc) = gateway.and_then(|it| it.vpc_id.as_ref()) {
+                shown["Vpc"] = of("vpc", vpc.as_str());
+            }
+            shown
+        }
         Hop::NatGateway(id) => json!({ "Component": of("natgateway", id.as_str()) }),
         Hop::TransitGateway(id) => json!({ "Component": of("transit-gateway", id.as_str()) }),
         Hop::VpcPeeringConnection(id) => {
@@ -317,26 +410,49 @@ fn route(destination: &RouteDestination, target: &RouteTarget) -> Value {
     shown
 }
 
-fn header(source: (IpAddr, u16), destination: (IpAddr, u16)) -> Value {
-    let port = |port: u16| json!([{ "From": port, "To": port }]);
-    json!({
-        "SourceAddresses": [source.0],
-        "SourcePortRanges": port(source.1),
-        "DestinationAddresses": [destination.0],
-        "DestinationPortRanges": port(destination.1),
-    })
-}
-
 /// Every reason, there and back; where nothing stops the packet and nobody gets it, that.
-fn explanations(report: &PathReport, control: &Control) -> Vec<Value> {
+fn explanations(question: &Question, report: &PathReport, control: &Control) -> Vec<Value> {
     let steps = journeys(report).flat_map(|it| &it.steps);
     let all = steps.filter_map(|step| Some(explanation(step, denial(step)?, control)));
     let mut all: Vec<Value> = all.collect();
+    if all.is_empty()
+        && let Some(why) = only_private(question, control)
+    {
+        all.push(why);
+    }
     if all.is_empty() {
         let address = report.probe.to;
         all.push(json!({ "ExplanationCode": "NO_POSSIBLE_DESTINATION", "Address": address }));
     }
     all
+}
+
+/// What comes from the internet is for public addresses: a gateway has none for the interface.
+fn only_private(question: &Question, control: &Control) -> Option<Value> {
+    let QuestionSource::Internet(_) = question.from else {
+        return None;
+    };
+    let (resources, source) = (control.resources(), question.ends.0.as_str());
+    let gateway = resources
+        .internet_gateways
+        .get(&InternetGatewayId::new(source))?;
+    let vpc = gateway.vpc_id.as_ref()?;
+    let mut there = resources.network_interfaces.values();
+    let nic = there.find(|nic| {
+        let mut own = nic.private_ip_addresses.iter();
+        nic.vpc_id == *vpc && own.any(|it| IpAddr::V4(it.private_ip_address) == question.to)
+    })?;
+    let gateway = named("internet-gateway", source, control);
+    Some(json!({
+        "ExplanationCode": ExplanationCode::IgwPrivateIpAssociationForIngress.as_str(),
+        "Direction": "ingress",
+        "Address": question.to,
+        "Component": gateway,
+        "InternetGateway": gateway,
+        "NetworkInterface":
+            named("network-interface", nic.network_interface_id.as_str(), control),
+        "Vpc": named("vpc", vpc.as_str(), control),
+    }))
 }
 
 fn explanation(step: &PathStep, reason: &DropReason, control: &Control) -> Value {

@@ -6,10 +6,10 @@
 //! taken: servers and rules that are there from the start. Nothing else of a script is simulated.
 
 use serde_json::Value;
-use wirelab_model::{Call, InstanceId, Seed, SimDuration, UnixTime};
+use wirelab_model::{Call, InstanceId, Seed, UnixTime};
 use wirelab_scenario::server_line;
 use wirelab_simulator::host::{
-    Attachment, Host, HostConfig, HostSettings, HostSpec, HttpResource, KernelProfile, ServerSpec,
+    Attachment, Host, HostConfig, HostSettings, HostSpec, KernelProfile, ServerSpec,
 };
 
 use crate::run::Run;
@@ -45,19 +45,8 @@ fn python(arguments: &[&str]) -> Result<ServerSpec, String> {
         _ => None,
     };
     let port = port.ok_or("usage: python3 -m http.server [PORT]")?;
-    Ok(ServerSpec::Http {
-        port,
-        resources: vec![HttpResource {
-            path: "/".into(),
-            status: 200,
-            bytes: LISTING,
-        }],
-        think: SimDuration::from_millis(1),
-    })
+    Ok(ServerSpec::Python { port })
 }
-
-/// Octets of the page with which Python lists an empty folder.
-const LISTING: u32 = 297;
 
 /// The machine of an instance that is not in the scenario: Amazon Linux 2023 with OpenSSH, and what
 /// the call that launched it says.

@@ -246,6 +246,11 @@ pub enum ServerSpec {
         /// Time from the complete request to the answer.
         think: SimDuration,
     },
+    /// `python3 -m http.server` in an empty folder: HTTP/1.0, `/` is listed, nothing else found.
+    Python {
+        /// TCP port.
+        port: u16,
+    },
     /// A PostgreSQL 15 server that trusts everybody.
     Postgres {
         /// TCP port.
@@ -352,6 +357,7 @@ impl ServerSpec {
     pub const fn program(&self) -> &'static str {
         match self {
             Self::Http { .. } | Self::CallersAddress { .. } | Self::Bulk { .. } => "nginx",
+            Self::Python { .. } => "python3",
             Self::Postgres { .. } => "postgres",
             Self::Mysql { .. } => "mysqld",
             Self::Ssh { .. } => "sshd",
@@ -368,6 +374,7 @@ impl ServerSpec {
     pub const fn port(&self) -> u16 {
         match self {
             Self::Http { port, .. }
+            | Self::Python { port }
             | Self::Postgres { port, .. }
             | Self::Mysql { port, .. }
             | Self::Ssh { port, .. }

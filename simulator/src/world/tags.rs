@@ -74,14 +74,16 @@ impl World {
             return Ok(());
         };
         let (program, port) = (server.program(), server.port());
+        let says = match &server {
+            ServerSpec::Python { port } => {
+                format!("Serving HTTP on 0.0.0.0 port {port} (http://0.0.0.0:{port}/) ...\n")
+            }
+            _ => format!("{program}: listens at port {port}\n"),
+        };
         let started = self.machines[number].serve(server);
         let at = self.now;
         let (stream, text, status) = match started {
-            true => (
-                OutputStream::Stdout,
-                format!("{program}: listens at port {port}\n"),
-                0,
-            ),
+            true => (OutputStream::Stdout, says, 0),
             false => {
                 let text = format!("{program}: bind to port {port}: Address already in use\n");
                 (OutputStream::Stderr, text, 1)

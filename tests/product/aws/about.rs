@@ -36,7 +36,7 @@ fn who_goes_into_another_lab_is_told_once_what_the_shell_is_about() {
         ran.stderr
     );
     assert!(ran.stderr.contains("`wirelab -C "), "{}", ran.stderr);
-    // A shell that evaluated is moved by evaluating once more, and a lab that is started is no such.
+    // A shell that evaluated is moved by evaluating once more, and not by starting a lab.
     let ran = place.shell(&format!(
         "cd ../other/net; eval \"$(wirelab env)\"; cd ../../course; {LAB_HERE}
          wirelab start hello-filter > started; {LAB_HERE}

@@ -687,7 +687,17 @@ ec2.authorize_security_group_ingress(GroupId=group, IpProtocol="tcp", FromPort=8
 found = analysed()
 check(found["NetworkPathFound"] and "Explanations" not in found, found)
 forward = [it["Component"]["Id"] for it in found["ForwardPathComponents"]]
-check(forward[0] == one and forward[-1] == other and group in forward, forward)
+# An instance that is named stands beyond its interface; an interface that is named is the end.
+check(forward[0] == one and forward[-2:] == [other, machines[1]] and group in forward, forward)
+ends = found["ForwardPathComponents"][0], found["ForwardPathComponents"][-1]
+leaves, comes = ends[0]["OutboundHeader"], ends[1]["InboundHeader"]
+check(leaves == comes and leaves["Protocol"] == "6", leaves)
+check(leaves["DestinationAddresses"] == [launched[1]["PrivateIpAddress"] + "/32"], leaves)
+check(leaves["DestinationPortRanges"] == [{"From": 80, "To": 80}] and leaves["SourcePortRanges"], leaves)
+back = found["ReturnPathComponents"][0]
+check(back["Component"]["Id"] == machines[1], back)
+check(back["OutboundHeader"]["SourcePortRanges"] == [{"From": 80, "To": 80}], back)
+check(all(it["AdditionalDetails"] == [] and it["Explanations"] == [] for it in found["ForwardPathComponents"]), found)
 rules = [it["SecurityGroupRule"] for it in found["ForwardPathComponents"] if "SecurityGroupRule" in it]
 check(rules[-1]["Cidr"] == "172.31.0.0/16" and rules[-1]["PortRange"] == {"From": 80, "To": 80}, rules)
 check(found["ReturnPathComponents"][0]["SequenceNumber"] == 1, found)
@@ -695,10 +705,29 @@ acl = ec2.describe_network_acls(Filters=of_default)["NetworkAcls"][0]["NetworkAc
 away = ec2.create_network_insights_path(Source=one, DestinationIp="203.0.113.9", Protocol="udp", DestinationPort=53)
 away = away["NetworkInsightsPath"]["NetworkInsightsPathId"]
 path, inside = away, path
-check(analysed()["NetworkPathFound"], "a public address leads out of a default VPC")
+out = analysed()
+check(out["NetworkPathFound"], "a public address leads out of a default VPC")
+routes = [it["RouteTableRoute"] for it in out["ForwardPathComponents"] if "RouteTableRoute" in it]
+check([it["Origin"] for it in routes] == ["createroute"], routes)
+gateway = out["ForwardPathComponents"][-1]
+check(gateway["Component"]["Id"].startswith("igw-") and gateway["Vpc"]["Id"] == default, gateway)
+public = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["Instances"][0]["PublicIpAddress"]
+check(gateway["OutboundHeader"]["SourceAddresses"] == [public + "/32"], gateway)
 ec2.create_network_acl_entry(NetworkAclId=acl, RuleNumber=50, Egress=True, Protocol="17", RuleAction="deny",
                              CidrBlock="0.0.0.0/0", PortRange={"From": 53, "To": 53})
 check(codes(analysed()) == ["SUBNET_ACL_RESTRICTION"], "the list lets no question out")
+# From the internet to an interface that has no public address.
+hidden = ec2.create_network_interface(SubnetId=launched[0]["SubnetId"])["NetworkInterface"]["NetworkInterfaceId"]
+knock = ec2.create_network_insights_path(Source=gateway["Component"]["Id"], Destination=hidden, Protocol="tcp",
+                                         DestinationPort=80)["NetworkInsightsPath"]["NetworkInsightsPathId"]
+path = knock
+private = analysed()
+check(codes(private) == ["IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS"], private)
+check(private["Explanations"][0]["InternetGateway"]["Id"] == gateway["Component"]["Id"], private)
+ec2.delete_network_insights_analysis(NetworkInsightsAnalysisId=private["NetworkInsightsAnalysisId"])
+ec2.delete_network_insights_path(NetworkInsightsPathId=knock)
+ec2.delete_network_interface(NetworkInterfaceId=hidden)
+path = away
 refused("AnalysisExistsForNetworkInsightsPath", ec2.delete_network_insights_path, NetworkInsightsPathId=path)
 analyses = ec2.describe_network_insights_analyses()["NetworkInsightsAnalyses"]
 check(len(analyses) == 4, analyses)

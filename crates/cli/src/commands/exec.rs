@@ -87,6 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     } else {
         output::error_text(&result.stderr);
         output::text(&result.stdout)?;
+        if status != 0
+            && let Some(note) = hosts::user_data::not_done(&session, &host)
+        {
+            output::note(&note);
+        }
     }
     Ok(if status == 0 {
         Code::Passed

@@ -315,11 +315,18 @@ impl Axis {
     /// What there is to see of a metric in `width` characters: sums, or the maxima of a state.
     fn curve(&self, series: &Series<'_>, width: usize) -> String {
         let mut values = vec![None; usize::try_from(self.last - self.first).unwrap_or(0) + 1];
-        for point in &series.datapoints {
+        for (nth, point) in series.datapoints.iter().enumerate() {
             let at = point.timestamp.as_secs() / MINUTE - self.first;
             let at = usize::try_from(at).unwrap_or(usize::MAX);
             // An instance's datapoint is of five minutes, of which each is a sample.
             let minutes = point.statistics.sample_count.clamp(1, 5);
+            // Of its first five it had not begun in all.
+            let late = if nth == 0 && minutes > 1 {
+                5 - minutes
+            } else {
+                0
+            };
+            let at = at.saturating_add(late as usize);
             let value = value_of(series.metric, point.statistics);
             for minute in values.iter_mut().skip(at).take(minutes as usize) {
                 *minute = Some(value);

@@ -51,7 +51,7 @@ use wirelab_session::Session;
 use wirelab_simulator::ExplanationCode;
 use wirelab_simulator::host::ServerSpec;
 use wirelab_simulator::path::{
-    Fit, Marks, Origin, PathReport, Probe, ProbeError, ProbeProtocol, explain, largest,
+    Answer, Fit, Marks, Origin, PathReport, Probe, ProbeError, ProbeProtocol, explain, largest,
 };
 use wirelab_simulator::reach::is_public;
 
@@ -114,6 +114,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         let names = &session.names();
         text += &fit.map(|it| words::fit(&it, names)).unwrap_or_default();
         output::text(&text)?;
+        if report.answer == Answer::Refused
+            && let Some(host) = owner(&session, to)
+            && let Some(note) = hosts::user_data::not_done(&session, &host)
+        {
+            output::note(&note);
+        }
         let is_service = aws_ip_range(to).is_some_and(|range| range != "EC2");
         let is_known = owner(&session, to).is_some() || is_interfaces(&session, to);
         if is_public(to) && !is_known && !is_service {

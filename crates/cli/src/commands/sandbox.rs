@@ -16,6 +16,9 @@ use crate::{content, folder, moment, output, when};
 /// A shell as `wirelab shell` starts it, in a folder that is made if it is not there. Every
 /// instance is a machine: `wirelab exec`, `path` and `tcpdump` take it by Name tag, id or address.
 #[derive(clap::Args)]
+#[command(override_usage = "\
+wirelab sandbox [OPTIONS] [FOLDER] [-- COMMAND...]
+       wirelab sandbox [OPTIONS] --temporary [-- COMMAND...]")]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab sandbox                                  a shell in ./sandbox

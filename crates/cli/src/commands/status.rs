@@ -45,6 +45,8 @@ struct Status {
     interfaces: Vec<Interface>,
     /// Machines that have none now, since their instance does not run.
     not_running: Vec<NotRunning>,
+    /// Machines whose user data was not done in all.
+    not_done: Vec<String>,
     /// Flow logs, as `wirelab query -g` names them.
     log_groups: Vec<String>,
     tasks: Vec<Task>,
@@ -109,6 +111,10 @@ fn status(session: &mut Session) -> Result<Status, Failure> {
         notes: session.notes(),
         attempt: attempt(session),
         not_running: not_running(session, &interfaces),
+        not_done: hosts::names(session)
+            .iter()
+            .filter_map(|host| hosts::user_data::not_done(session, host))
+            .collect(),
         interfaces,
         log_groups: log_groups(session),
         tasks: lab.tasks.iter().map(|it| task(session, it)).collect(),
@@ -207,6 +213,9 @@ fn page(status: &Status) -> String {
             "  {:<wide$} {:<6} {id:<21}  {addresses}\n",
             it.host, it.name
         );
+    }
+    for note in &status.not_done {
+        text += &format!("  {note}\n");
     }
     for it in &status.not_running {
         text += &format!(

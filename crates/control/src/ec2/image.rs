@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
-use wirelab_model::{ApiError, IdSource, IdSpace, Reply, Resources};
+use wirelab_model::{ApiError, HttpTokens, IdSource, IdSpace, MetadataOptions, Reply, Resources};
 
 use crate::describe::{Field, Reader};
 use crate::ec2::instance_type::architecture;
@@ -25,6 +25,9 @@ struct Public {
     alias: Option<&'static str>,
     architecture: &'static str,
     created: &'static str,
+    /// Whether the image says that its software uses IMDSv2 (`ImdsSupport`), as Amazon Linux 2023's
+    /// do (EC2 User Guide, "Configure the Instance Metadata Service options").
+    has_imds_v2: bool,
 }
 
 const AMAZON: &str = "137112412989";
@@ -40,6 +43,7 @@ const PUBLIC: [Public; 6] = [
         alias: Some("amazon"),
         architecture: "x86_64",
         created: "2024-12-12T20:21:44.000Z",
+        has_imds_v2: true,
     },
     Public {
         parameter: "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
@@ -49,6 +53,7 @@ const PUBLIC: [Public; 6] = [
         alias: Some("amazon"),
         architecture: "arm64",
         created: "2024-12-12T20:21:40.000Z",
+        has_imds_v2: true,
     },
     Public {
         parameter: "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2",
@@ -58,6 +63,7 @@ const PUBLIC: [Public; 6] = [
         alias: Some("amazon"),
         architecture: "x86_64",
         created: "2024-12-18T01:13:31.000Z",
+        has_imds_v2: false,
     },
     Public {
         parameter: "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
@@ -67,6 +73,7 @@ const PUBLIC: [Public; 6] = [
         alias: None,
         architecture: "x86_64",
         created: "2024-12-06T10:04:15.000Z",
+        has_imds_v2: false,
     },
     Public {
         parameter: "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id",
@@ -76,6 +83,7 @@ const PUBLIC: [Public; 6] = [
         alias: None,
         architecture: "x86_64",
         created: "2024-12-06T09:12:30.000Z",
+        has_imds_v2: false,
     },
     Public {
         parameter: "/aws/service/debian/release/12/latest/amd64",
@@ -85,6 +93,7 @@ const PUBLIC: [Public; 6] = [
         alias: None,
         architecture: "x86_64",
         created: "2024-11-25T08:58:22.000Z",
+        has_imds_v2: false,
     },
 ];
 
@@ -216,6 +225,21 @@ pub(crate) fn resolved(id: &str, region: &str, instance_type: &str) -> Result<Sm
     }
 }
 
+/// How the metadata service of an instance answers if its launch says nothing: of an image with
+/// `ImdsSupport` `v2.0` it asks for a token, and the token's answer passes one hop more.
+pub(crate) fn metadata_options(image: Option<&str>, region: &str) -> MetadataOptions {
+    let mut images = PUBLIC.iter().map(|it| of_region(it, region));
+    let found = images.find(|it| Some(it.id.as_str()) == image);
+    match found.is_some_and(|it| it.public.has_imds_v2) {
+        true => MetadataOptions {
+            http_tokens: HttpTokens::Required,
+            http_put_response_hop_limit: 2,
+            ..MetadataOptions::default()
+        },
+        false => MetadataOptions::default(),
+    }
+}
+
 /// Its id differs from Region to Region.
 fn of_region(public: &'static Public, region: &str) -> Image {
     let space = IdSpace {
@@ -249,6 +273,7 @@ fn show(image: &Image) -> Value {
         "EnaSupport": true,
         "Hypervisor": "xen",
         "ImageId": image.id,
+        "ImdsSupport": (public.has_imds_v2 && !image.is_any).then_some("v2.0"),
         "ImageLocation": format!("{}/{}", public.alias.unwrap_or(public.owner), image.name()),
         "ImageOwnerAlias": public.alias,
         "ImageType": "machine",

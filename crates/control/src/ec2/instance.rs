@@ -161,7 +161,7 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
     let reservation_id = SmolStr::new(tx.new_text_id("r"));
     let mut made = Vec::new();
     for index in 0..request.max_count {
-        let id = launch(tx, &request, &interfaces)?;
+        let id = launch(tx, &request, &interfaces, image_id.as_deref())?;
         let launch = Launch {
             reservation_id: reservation_id.clone(),
             index,
@@ -305,6 +305,7 @@ fn launch(
     tx: &mut Transaction<'_>,
     request: &RunInstances,
     interfaces: &[InterfaceRequest],
+    image_id: Option<&str>,
 ) -> Result<InstanceId, ApiError> {
     let subnet_id = primary_subnet(tx, &interfaces[0])?;
     let subnet = tx.get::<Subnet>(&subnet_id)?.clone();
@@ -321,7 +322,7 @@ fn launch(
         network_interfaces: Vec::new(),
         metadata_options: request
             .metadata_options
-            .applied_to(MetadataOptions::default())?,
+            .applied_to(image::metadata_options(image_id, &tx.region))?,
         iam_role: request
             .iam_instance_profile
             .as_ref()

@@ -85,6 +85,8 @@ struct Ports {
 pub struct Question {
     /// The analysis that waits for the answer.
     pub analysis: SmolStr,
+    /// The path's source and destination, as it names them.
+    pub ends: (SmolStr, Option<SmolStr>),
     /// Who sends.
     pub from: QuestionSource,
     /// To which address.
@@ -339,6 +341,7 @@ fn question(tx: &Transaction<'_>, path: &Path, analysis: &str) -> Result<Questio
     let source_port = path.at_source.source_port_range.as_ref();
     Ok(Question {
         analysis: analysis.into(),
+        ends: (path.source.clone(), path.destination.clone()),
         from,
         to,
         udp,

@@ -40,6 +40,16 @@ pub fn server_line(line: &str) -> Result<ServerSpec, String> {
 fn words(line: &str) -> Result<ServerSpec, (String, &'static str)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let read = match words[..] {
+        // What Rust says of a number that is too large is about Rust.
+        [_, port, ..]
+            if port.len() > 4
+                && port.bytes().all(|it| it.is_ascii_digit())
+                && port.parse::<u16>().is_err() =>
+        {
+            Err(format!(
+                "`{port}` is no port: a server has one from 1 to 65535"
+            ))
+        }
         [kind, port, ref rest @ ..] => parse(port).and_then(|port| match port {
             0 => Err("a server has a port from 1 to 65535".to_owned()),
             port => server(kind, port, rest),

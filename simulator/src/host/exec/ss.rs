@@ -233,6 +233,7 @@ impl Host {
         match server.map(ServerSpec::program) {
             Some("nginx") => 511,
             Some("postgres") => 200,
+            Some("python3") => 5,
             _ => 128,
         }
     }

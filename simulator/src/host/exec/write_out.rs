@@ -82,7 +82,12 @@ fn variable(curl: &Curl, facts: &Facts<'_>, name: &str) -> Option<String> {
         "size_upload" => client.own_body().to_string(),
         "num_connects" => u8::from(curl.connected_at.is_some() && !curl.reused).to_string(),
         "num_redirects" | "ssl_verify_result" | "proxy_ssl_verify_result" => "0".to_owned(),
-        "http_version" => if head.is_empty() { "0" } else { "1.1" }.to_owned(),
+        "http_version" => match head.get(..8) {
+            None => "0",
+            Some("HTTP/1.0") => "1",
+            Some(_) => "1.1",
+        }
+        .to_owned(),
         "http_connect" => "000".to_owned(),
         "content_type" => header(head, "content-type").unwrap_or_default(),
         "redirect_url" => header(head, "location").unwrap_or_default(),

@@ -109,11 +109,16 @@ impl HttpServer {
                 break;
             }
             let (_, head) = self.ready.remove(0);
+            let is_python = matches!(specs.get(self.index), Some(ServerSpec::Python { .. }));
             match self.tells {
                 Some(peer) => tell(&head, peer, moment, &mut acts),
+                None if is_python => {
+                    list(&head, moment, &mut acts);
+                    self.ready.clear();
+                }
                 None => answer(&head, resources, moment, &mut acts),
             }
-            if head.close || head.broken {
+            if !is_python && (head.close || head.broken) {
                 acts.push(Act::Close);
                 self.ready.clear();
             }
@@ -169,6 +174,31 @@ fn answer(head: &Head, resources: &[HttpResource], moment: Moment, acts: &mut Ve
         joined.extend_from_slice(&piece);
     }
     acts.push(Act::Send(joined.freeze()));
+}
+
+/// Octets of the page with which Python lists an empty folder, and of the one that says that
+/// nothing is found.
+const LISTING: u32 = 297;
+const NOT_FOUND: u32 = 469;
+
+/// What `python3 -m http.server` answers in an empty folder: head and page are two writes, and the
+/// connection is closed, as HTTP/1.0 has it.
+fn list(head: &Head, moment: Moment, acts: &mut Vec<Act>) {
+    let (status, bytes, more) = match head.path.split('?').next() {
+        _ if head.broken => ("400 Bad Request", NOT_FOUND, "Connection: close\r\n"),
+        Some("/") => ("200 OK", LISTING, ""),
+        _ => ("404 File not found", NOT_FOUND, "Connection: close\r\n"),
+    };
+    let date = date::http(moment.starts.at(moment.now));
+    let top = format!(
+        "HTTP/1.0 {status}\r\nServer: SimpleHTTP/0.6 Python/3.9.20\r\nDate: {date}\r\n{more}\
+         Content-type: text/html; charset=utf-8\r\nContent-Length: {bytes}\r\n\r\n"
+    );
+    acts.push(Act::Send(top.into()));
+    if head.method != "HEAD" {
+        acts.extend(text::pieces(bytes).into_iter().map(Act::Send));
+    }
+    acts.push(Act::Close);
 }
 
 /// Every path is answered with the caller's address.

@@ -50,6 +50,7 @@ impl Server {
         } = arrival;
         match spec {
             ServerSpec::Http { .. } => Self::Http(HttpServer::new(index)),
+            ServerSpec::Python { .. } => Self::Http(HttpServer::new(index)),
             ServerSpec::CallersAddress { .. } => Self::Http(HttpServer::telling(index, peer)),
             ServerSpec::Postgres { .. } => Self::Postgres(PostgresServer::new(index, number)),
             ServerSpec::Mysql { .. } => {

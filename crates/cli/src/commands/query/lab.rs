@@ -104,15 +104,24 @@ fn log_group(run: &Run, flow_log: &FlowLog) -> Result<LogGroup, Failure> {
 fn choose<'a>(run: &'a Run, name: Option<&str>) -> Result<&'a FlowLog, Failure> {
     let names = &run.names();
     let logs = &run.world().resources().flow_logs;
-    let groups: Vec<&str> = logs.values().map(|log| group_name(log, names)).collect();
+    // A flow log in a bucket is no log group; it is meant where it is named, or where there is none.
+    let all = logs.values().map(|log| &**log);
+    let (mut meant, in_buckets): (Vec<&FlowLog>, Vec<&FlowLog>) =
+        all.partition(|log| log.log_group_name.is_some());
     let Some(name) = name else {
-        return match logs.values().next() {
-            None => Err(Failure::usage("this lab has no flow logs")),
-            Some(only) if logs.len() == 1 => Ok(only),
-            Some(_) => Err(Failure::usage("this lab has several log groups")
+        if meant.is_empty() {
+            meant = in_buckets;
+        }
+        let groups: Vec<&str> = meant.iter().map(|log| group_name(log, names)).collect();
+        return match meant[..] {
+            [] => Err(Failure::usage("this lab has no flow logs")),
+            [only] => Ok(only),
+            _ => Err(Failure::usage("this lab has several log groups")
                 .hint(format!("`-g NAME` chooses one: {}", groups.join(", ")))),
         };
     };
+    let groups = meant.iter().chain(&in_buckets);
+    let groups: Vec<&str> = groups.map(|log| group_name(log, names)).collect();
     let bare = name.strip_prefix("flow_log.").unwrap_or(name);
     let is_named = |log: &&FlowLog| {
         let id = log.flow_log_id.as_str();

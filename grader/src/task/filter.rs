@@ -8,6 +8,7 @@
 //! changed. Addresses and ports are left as they are there, since a filter may name those of its
 //! own network.
 
+mod data;
 mod near_miss;
 mod proof;
 
@@ -57,7 +58,7 @@ pub(crate) fn grade(
         return Err(material.mistake(task, "the reference solution keeps nothing"));
     }
     let lints_of = |v6_is_missed| lints(&text, v6_is_missed && !judge.wanted.excludes("ip6"));
-    if let Some(finding) = verdict.finding(&seen, &judge.file(opening.plan())) {
+    if let Some(finding) = judge.finding(&verdict, &seen, &judge.file(opening.plan())) {
         let finding = judge.proof().blame(finding);
         let mut checks = unsolved(task, shown, finding);
         checks[0].findings.extend(lints_of(true));
@@ -120,7 +121,8 @@ fn elsewhere(
         let run = material.opening(seed)?;
         let other = Judge::new(material, task, judge.task, seed, judge.yours)?;
         let hidden = other.seen(&run)?;
-        if let Some(finding) = other.compare(&hidden).finding(&hidden, "hidden run") {
+        let verdict = other.compare(&hidden);
+        if let Some(finding) = other.finding(&verdict, &hidden, "hidden run") {
             let finding = renamed(finding, FindingKind::FilterFailsHiddenRun);
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }
@@ -133,7 +135,7 @@ fn elsewhere(
     let packets: Vec<&Frame> = near.iter().collect();
     let octets = Arc::new(octets(&packets));
     let near = Seen { packets, octets };
-    if let Some(finding) = judge.compare(&near).finding(&near, "near miss") {
+    if let Some(finding) = judge.finding(&judge.compare(&near), &near, "near miss") {
         let finding = renamed(finding, FindingKind::FilterFailsNearMiss);
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
@@ -218,6 +220,16 @@ impl<'a> Judge<'a> {
         format!("evidence/{name}.pcap")
     }
 
+    /// What the comparison says, with the data of the packet where one of the filters reads them.
+    fn finding(&self, verdict: &Verdict, seen: &Seen<'_>, place: &str) -> Option<Finding> {
+        let (finding, packet) = verdict.finding(seen, place)?;
+        let data = data::line(&packet.to_bytes(), [self.yours, &self.wanted]);
+        Some(match data {
+            Some(line) => finding.evidence(line),
+            None => finding,
+        })
+    }
+
     fn compare(&self, seen: &Seen<'_>) -> Verdict {
         let kept = self.yours.select(&seen.octets);
         let wanted = self.wanted.select(&seen.octets);
@@ -263,7 +275,7 @@ struct Verdict {
 
 impl Verdict {
     /// The worse of the two sides, with the smallest packet that shows it.
-    fn finding(&self, seen: &Seen<'_>, place: &str) -> Option<Finding> {
+    fn finding<'s>(&self, seen: &Seen<'s>, place: &str) -> Option<(Finding, &'s Frame)> {
         let (name, summary, list, yours, wanted) = if self.missed.is_empty() {
             let (wrong, kept) = (self.extra.len(), self.kept);
             let summary = format!("{wrong} of the {kept} packets it keeps are wrong");
@@ -285,6 +297,9 @@ impl Verdict {
         let finding = Finding::new(name, summary).expected(wanted).observed(yours);
         let place = format!("{place} #{}", smallest + 1);
         let line = format!("{:#}", seen.packets[smallest].packet.summary());
-        Some(finding.evidence(place).evidence(line))
+        Some((
+            finding.evidence(place).evidence(line),
+            seen.packets[smallest],
+        ))
     }
 }

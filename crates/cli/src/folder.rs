@@ -7,7 +7,7 @@
 
 pub(crate) mod bound;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,22 @@ pub(crate) fn course_above(folder: &Path) -> Option<&Path> {
     folder
         .ancestors()
         .find(|folder| folder.join(COURSE_FILE).is_file())
+}
+
+/// Where a folder that need not exist is, from the root, without links and `..`: what is above it
+/// is then to be seen in its name.
+pub(crate) fn resolved(folder: &Path) -> std::io::Result<PathBuf> {
+    let mut whole = PathBuf::new();
+    for component in std::path::absolute(folder)?.components() {
+        match component {
+            Component::ParentDir => drop(whole.pop()),
+            other => whole.push(other),
+        }
+        if let Ok(real) = whole.canonicalize() {
+            whole = real;
+        }
+    }
+    Ok(whole)
 }
 
 /// The folder of the session that a command acts on, if there is one: that of this shell's

@@ -52,14 +52,14 @@ impl Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let content = content::find()?;
-    let folder = &arguments.folder;
+    let (shown, folder) = (&arguments.folder, &folder::resolved(&arguments.folder)?);
     let lab = match &arguments.lab {
         Some(lab) => lab.clone(),
         None => first_lab(&content)?,
     };
     folder::known_lab(&content, &lab)?;
-    refuse_nested(folder)?;
-    refuse_used(folder)?;
+    refuse_nested(shown, folder)?;
+    refuse_used(shown, folder)?;
     // A lab with mistakes leaves nothing behind: no course, and no folder that was not there.
     let was_there = folder.exists();
     std::fs::create_dir_all(folder)?;
@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     })?;
     Course::set(folder, &lab, enrolled)?;
     folder::warn_of_lies(&session, &content);
-    let shown = folder.display();
+    let shown = shown.display();
     output::text(&format!(
         "{shown}/ is ready, with the lab `{lab}` in {shown}/{lab}/\n\n\
          next:  cd {shown} && wirelab\n"
@@ -91,12 +91,11 @@ fn first_lab(content: &Content) -> Result<String, Failure> {
 }
 
 /// A course in a course would hide the outer one's labs.
-fn refuse_nested(folder: &Path) -> Result<(), Failure> {
-    let whole = std::path::absolute(folder)?;
-    let Some(outer) = whole.parent().and_then(folder::course_above) else {
+fn refuse_nested(shown: &Path, folder: &Path) -> Result<(), Failure> {
+    let Some(outer) = folder.parent().and_then(folder::course_above) else {
         return Ok(());
     };
-    let (shown, outer) = (folder.display(), outer.display());
+    let (shown, outer) = (shown.display(), outer.display());
     Err(Failure::usage(format!(
         "`{shown}` would be inside the course folder {outer}"
     ))
@@ -105,16 +104,16 @@ fn refuse_nested(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Nobody's files are mixed with ours.
-fn refuse_used(folder: &Path) -> Result<(), Failure> {
+fn refuse_used(shown: &Path, folder: &Path) -> Result<(), Failure> {
+    let shown = shown.display();
     let used = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => return Err(Failure::usage(format!("{}: {error}", folder.display()))),
+        Err(error) => return Err(Failure::usage(format!("{shown}: {error}"))),
     };
     if !used {
         return Ok(());
     }
-    let shown = folder.display();
     Err(
         Failure::usage(format!("`{shown}` is not empty")).hint(format!(
             "`cd {shown} && wirelab start LAB` starts a lab there; `wirelab init FOLDER` takes \

@@ -4,6 +4,7 @@
 //! world's state, so nothing changes. Where a packet would be dropped by a rule, the reason is
 //! recorded and the probe goes on, so that all blockers are found at once.
 
+mod ports;
 mod print;
 mod size;
 mod walk;
@@ -21,6 +22,7 @@ use wirelab_model::{
 
 use crate::verdict::{DropReason, Hop};
 
+pub use ports::{SourcePorts, source_ports};
 pub use print::{Marks, Names, PathDisplay};
 pub use size::{Fit, largest};
 pub use walk::{explain, explain_with};
@@ -106,6 +108,8 @@ pub enum ProbeProtocol {
 pub struct PathReport {
     /// The question.
     pub probe: Probe,
+    /// The source port that the probe had; none of ICMP.
+    pub source_port: Option<u16>,
     /// The way there.
     pub forward: Journey,
     /// The way of the ICMP error by which a hop tells the sender why the probe is dropped; none if

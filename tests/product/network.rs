@@ -119,3 +119,46 @@ fn networks_of_one_block_are_told_apart_and_everything_goes_by_its_name_tag() {
     let both = place.wirelab(&["path", "10.1.1.10", "10.1.1.11:80"]);
     assert!(both.exits(2).stderr.contains("app, other"));
 }
+
+#[test]
+fn a_second_course_is_made_beside_the_first_whatever_the_way_there_is_called() {
+    let place = Place::with_lab("hello-filter", 1);
+    place.wirelab(&["init", "../beside"]).exits(0);
+    let ran = place.shell("cd hello-filter && wirelab init ../../third");
+    ran.exits(0);
+    let above = place.here().parent().expect("a folder above");
+    assert!(above.join("beside/hello-filter").is_dir());
+    assert!(above.join("third/hello-filter").is_dir());
+    let inside = place.wirelab(&["init", "../course/inner"]).exits(2);
+    assert!(inside.stderr.contains("inside the course folder"));
+}
+
+#[test]
+fn a_path_that_depends_on_the_source_port_says_from_which_it_is_one() {
+    let place = Place::with_lab("phantom-timeouts", 2);
+    let all = place.wirelab(&["path", "app_a", "db_1:5432"]).exits(0);
+    assert!(
+        all.stdout.contains("as from all of 32768-60999"),
+        "{}",
+        all.stdout
+    );
+    let some = place.wirelab(&["path", "app_b", "db_1:5432"]).exits(1);
+    for part in [
+        "from 32768-47000 there and back",
+        "from 47001-60999 DROPPED",
+        "wirelab reach",
+    ] {
+        assert!(
+            some.stdout.contains(part),
+            "`{part}` is not in\n{}",
+            some.stdout
+        );
+    }
+    let json = place.wirelab(&["path", "app_b", "db_1:5432", "--json"]);
+    assert_eq!(json.json()["source_ports"]["dropped"][0], "47001-60999");
+    assert_eq!(json.json()["reachable"], false);
+    for (port, code) in [("47000", 0), ("47001", 1)] {
+        let asked = ["path", "app_b", "db_1:5432", "--source-port", port];
+        place.wirelab(&asked).exits(code);
+    }
+}

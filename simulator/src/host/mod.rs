@@ -170,6 +170,12 @@ impl Host {
         &self.spec
     }
 
+    /// `net.ipv4.ip_local_port_range` now, both ends included.
+    #[must_use]
+    pub const fn local_port_range(&self) -> (u16, u16) {
+        self.stack.port_range
+    }
+
     /// Its routes now: block, index of the interface, whether the block is the interface's own.
     pub(crate) fn routes(&self) -> impl Iterator<Item = (IpNet, usize, bool)> {
         let lines = self.stack.routes.lines().iter();

@@ -45,6 +45,7 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
     };
     explainer.follower.most_places = MOST_PLACES;
     let start = explainer.start(probe)?;
+    let source_port = start.1.packet.ports().map(|(source, _)| source);
     let off = explainer.off(&start);
     let (mut forward, end, told) = explainer.journey(start);
     if let Some(off) = off {
@@ -64,6 +65,7 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
     };
     Ok(PathReport {
         probe: probe.clone(),
+        source_port,
         forward,
         told,
         answer,

@@ -11,7 +11,7 @@ use crate::verdict::Hop;
 
 /// Where the rules that a packet met change their mind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Marks {
+pub(crate) struct Marks {
     /// First ports of the pieces, for TCP and UDP alike.
     ports: BTreeSet<u32>,
     types: BTreeSet<u8>,
@@ -55,7 +55,7 @@ impl Marks {
     }
 
     /// The pieces of the port range.
-    pub(super) fn ports(&self) -> Vec<Interval> {
+    pub(crate) fn ports(&self) -> Vec<Interval> {
         let mut starts = self.ports.clone();
         starts.insert(0);
         starts.retain(|it| *it <= 65535);
@@ -115,13 +115,13 @@ fn one_by_one(named: &BTreeSet<u8>, whole: &Ranges) -> Vec<Ranges> {
 }
 
 /// The marks of every list and group.
-pub(super) struct Rules {
+pub(crate) struct Rules {
     acls: BTreeMap<(NetworkAclId, bool), Marks>,
     groups: BTreeMap<(SecurityGroupId, bool), Marks>,
 }
 
 impl Rules {
-    pub(super) fn new(resources: &Resources) -> Self {
+    pub(crate) fn new(resources: &Resources) -> Self {
         let mut rules = Self {
             acls: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -148,7 +148,7 @@ impl Rules {
     }
 
     /// Adds what the rules at a hop tell apart.
-    pub(super) fn at(&self, hop: &Hop, marks: &mut Marks) {
+    pub(crate) fn at(&self, hop: &Hop, marks: &mut Marks) {
         match hop {
             Hop::NetworkAcl { acl, egress, .. } => {
                 let own = self.acls.get(&(acl.clone(), *egress));

@@ -4,7 +4,7 @@
 //! port (ICMP: type and code), new or reply. A [`Region`] is a box in that space, a [`PacketSet`] a
 //! union of disjoint boxes, so union, difference and size are exact.
 
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod fire;
 mod network;
 mod outside;

@@ -28,7 +28,8 @@ pub(crate) struct Arguments {
     /// interface's id, or what its capture is called, means its address
     #[arg(value_name = "TO")]
     to: String,
-    /// Source port; one of the sender's ephemeral range by default
+    /// Source port. By default one of the sender's ephemeral range, and what the others would make
+    /// of it is told as well: where some get through and some do not, the exit code is 1
     #[arg(long, value_name = "PORT")]
     source_port: Option<u16>,
     /// IP length of the packet in octets
@@ -51,7 +52,8 @@ use wirelab_session::Session;
 use wirelab_simulator::ExplanationCode;
 use wirelab_simulator::host::ServerSpec;
 use wirelab_simulator::path::{
-    Answer, Fit, Marks, Origin, PathReport, Probe, ProbeError, ProbeProtocol, explain, largest,
+    Answer, Fit, Marks, Origin, PathReport, Probe, ProbeError, ProbeProtocol, SourcePorts, explain,
+    largest, source_ports,
 };
 use wirelab_simulator::reach::is_public;
 
@@ -69,9 +71,13 @@ struct Printed {
     /// `tcp`, `udp` or `icmp`.
     protocol: &'static str,
     port: Option<u16>,
+    /// The port that this packet comes from.
+    source_port: Option<u16>,
+    /// What becomes of it from all that the sender may take; none if one was asked for.
+    source_ports: Option<Sources>,
     /// The largest packet that passes, in octets, if a size was asked about.
     largest_size: Option<u16>,
-    /// Whether the packet and its answer would both arrive.
+    /// Whether the packet and its answer would both arrive, from each of the source ports.
     reachable: bool,
     /// Every reason why one of them would not.
     blockers: Vec<String>,
@@ -83,6 +89,27 @@ struct Printed {
     /// The way of the ICMP error that tells the sender why the packet is dropped.
     told: Option<Way>,
     back: Option<Way>,
+}
+
+/// Source ports, as ranges: `["32768-42000"]`.
+#[derive(Serialize)]
+struct Sources {
+    delivered: Vec<String>,
+    dropped: Vec<String>,
+}
+
+/// What is shown: the packet's way, what size fits, what other source ports do.
+struct Found {
+    report: PathReport,
+    fit: Option<Fit>,
+    ports: Option<SourcePorts>,
+}
+
+impl Found {
+    /// From the port of the report, and from the others that the sender may take.
+    fn is_reachable(&self) -> bool {
+        self.report.reachable() && !self.ports.as_ref().is_some_and(SourcePorts::differ)
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
@@ -99,22 +126,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         source_port: arguments.source_port,
         size: arguments.size,
     };
-    let report = explain(session.run().world(), &probe).map_err(|error| match &error {
-        ProbeError::UnknownHost(name) => hosts::unknown::host(&session, name),
-        _ => Failure::usage(&error),
-    })?;
-    let fit = match arguments.size {
-        Some(_) => largest(session.run().world(), &report.probe).ok(),
-        None => None,
-    };
+    let found = find(&session, &probe)?;
     if arguments.json.json {
-        output::json(&printed(&session, &report, fit.as_ref()))?;
+        output::json(&printed(&session, &found))?;
     } else {
-        let mut text = shown(&session, &report, arguments.long);
+        let mut text = shown(&session, &found.report, arguments.long);
         let names = &session.names();
-        text += &fit.map(|it| words::fit(&it, names)).unwrap_or_default();
-        output::text(&text)?;
-        if report.answer == Answer::Refused
+        text += &words::ports(arguments, &found);
+        text += &found
+            .fit
+            .as_ref()
+            .map(|it| words::fit(it, names))
+            .unwrap_or_default();
+        output::page(&text)?;
+        if found.report.answer == Answer::Refused
             && let Some(host) = owner(&session, to)
             && let Some(note) = hosts::user_data::not_done(&session, &host)
         {
@@ -129,15 +154,30 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
             ));
         }
     }
-    Ok(if report.reachable() {
+    Ok(if found.is_reachable() {
         Code::Passed
     } else {
         Code::NotPassed
     })
 }
 
-fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed {
+fn find(session: &Session, probe: &Probe) -> Result<Found, Failure> {
+    let world = session.run().world();
+    let report = explain(world, probe).map_err(|error| match &error {
+        ProbeError::UnknownHost(name) => hosts::unknown::host(session, name),
+        _ => Failure::usage(&error),
+    })?;
+    let fit = match probe.size {
+        Some(_) => largest(world, probe).ok(),
+        None => None,
+    };
+    let ports = source_ports(world, &report);
+    Ok(Found { report, fit, ports })
+}
+
+fn printed(session: &Session, found: &Found) -> Printed {
     let names = &session.names();
+    let report = &found.report;
     let (protocol, port) = match report.probe.protocol {
         ProbeProtocol::Tcp(port) => ("tcp", Some(port)),
         ProbeProtocol::Udp(port) => ("udp", Some(port)),
@@ -150,8 +190,13 @@ fn printed(session: &Session, report: &PathReport, fit: Option<&Fit>) -> Printed
         to: report.probe.to.to_string(),
         protocol,
         port,
-        reachable: report.reachable(),
-        largest_size: fit.map(|it| it.size),
+        source_port: report.source_port,
+        source_ports: found.ports.as_ref().map(|it| Sources {
+            delivered: words::ranges(&it.delivered),
+            dropped: words::ranges(&it.dropped),
+        }),
+        reachable: found.is_reachable(),
+        largest_size: found.fit.as_ref().map(|it| it.size),
         blockers: report.blockers().map(ToString::to_string).collect(),
         explanation_codes: report
             .blockers()

@@ -1,9 +1,11 @@
-//! A path as one line a hop, and the size that fits.
+//! A path as one line a hop, the source ports, and the size that fits.
 
 use wirelab_book::way::{Step, deny, place, way};
 use wirelab_scenario::Names;
 use wirelab_simulator::path::{Fit, PathReport, Way};
+use wirelab_simulator::reach::Ranges;
 
+use super::{Arguments, Found};
 use crate::terminal::Mark;
 
 /// One line a hop, for reports that are wider than the terminal.
@@ -32,6 +34,42 @@ pub(super) fn long(report: &PathReport, names: &Names, arrows: [&str; 2]) -> Str
         text += &format!("   {said}\n");
     }
     text
+}
+
+/// Which source port it was, and what becomes of it from the others that the sender may take.
+pub(super) fn ports(asked: &Arguments, found: &Found) -> String {
+    let (Some(port), Some(ports)) = (found.report.source_port, &found.ports) else {
+        return String::new();
+    };
+    let list = |these: &Ranges| ranges(these).join(",");
+    if !ports.differ() {
+        let all = list(&ports.all());
+        return format!("   from source port {port}, as from all of {all}\n");
+    }
+    let (through, lost) = (list(&ports.delivered), list(&ports.dropped));
+    let (from, to) = (&asked.from, &asked.to);
+    let other = match ports.dropped.contains(port.into()) {
+        true => &ports.delivered,
+        false => &ports.dropped,
+    };
+    let other = other.first().unwrap_or_default();
+    let place = to.rsplit_once(':').map_or(to.as_str(), |(place, _)| place);
+    format!(
+        "   from source port {port}; which one a connection takes decides:\n   \
+         from {through} there and back, from {lost} DROPPED\n   \
+         wirelab path {from} {to} --source-port {other}   the other way it goes\n   \
+         wirelab reach {from} {place}   all ports at once\n"
+    )
+}
+
+/// `32768-42000`, one text a range.
+pub(super) fn ranges(ranges: &Ranges) -> Vec<String> {
+    let all = ranges.intervals().iter();
+    all.map(|it| match it.low == it.high {
+        true => it.low.to_string(),
+        false => format!("{}-{}", it.low, it.high),
+    })
+    .collect()
 }
 
 /// What size passes, and who drops larger packets.

@@ -58,6 +58,8 @@ finding_kinds! {
     WrongAnswer = "wrong-answer", Error;
     /// The prediction stands; what it is about is still to come.
     PredictionOpen = "prediction-open", Note;
+    /// The file says something else than was predicted in time.
+    PredictionFinal = "prediction-final", Note;
     /// Nothing was predicted before it could be seen.
     NotPredicted = "not-predicted", Error;
     /// It came otherwise than predicted.
@@ -101,6 +103,10 @@ finding_kinds! {
     NothingChanged = "nothing-changed", Error;
     /// The complaining traffic still fails.
     SymptomRemains = "symptom-remains", Error;
+    /// It works round the fault on one machine; the network still has it.
+    FaultRemains = "fault-remains", Partial;
+    /// What repairs it was typed on a machine, and is gone when that boots.
+    NotPersistent = "not-persistent", Note;
     /// The complaining client does nothing any more: no complaint is not a repair.
     ClientStopped = "client-stopped", Error;
     /// Traffic that worked before does not work now.

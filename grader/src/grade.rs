@@ -8,7 +8,7 @@ use crate::material::Material;
 use crate::moment::Moment;
 use crate::report::{Report, TaskReport};
 use crate::submission::Submission;
-use crate::task;
+use crate::task::{self, prediction::Stands};
 
 /// Grades submissions of one lab. Runs it once made are kept for the next submission.
 #[derive(Debug)]
@@ -76,6 +76,7 @@ impl<'a> Grader<'a> {
 
     fn grade_one(&self, task: &LabTask, submission: &Submission) -> Result<TaskReport, GradeError> {
         let material = &self.material;
+        let mut closed = false;
         let checks = match &task.kind {
             TaskKind::Answer(answer) => task::answer::grade(material, task, answer, submission)?,
             TaskKind::TcpdumpFilter(filter) => {
@@ -88,13 +89,15 @@ impl<'a> Grader<'a> {
                 task::query::grade(material, task, query.into(), submission)?
             }
             TaskKind::Prediction(prediction) => {
+                closed = Stands::of(task, prediction, submission) != Stands::Open;
                 task::prediction::grade(material, task, prediction, submission)?
             }
             TaskKind::Fix(fix) => task::fix::grade(material, task, fix, submission)?,
         };
         let extension = task.kind.extension();
         let file = extension.map(|extension| format!("answers/{}.{extension}", task.name));
-        Ok(TaskReport::new(&task.name, task.kind.name(), file, checks))
+        let report = TaskReport::new(&task.name, task.kind.name(), file, checks);
+        Ok(TaskReport { closed, ..report })
     }
 
     fn report(

@@ -78,6 +78,11 @@ impl<'a> Material<'a> {
         Ok(run)
     }
 
+    /// Whether the learner is told what is found while they work: what is still to come is kept.
+    pub(crate) const fn is_at_work(&self) -> bool {
+        self.session.is_some()
+    }
+
     /// The frames of a capture point at the opening on `seed`: made once, for all who are graded.
     pub(crate) fn frames(
         &self,

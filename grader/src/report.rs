@@ -146,6 +146,9 @@ pub struct TaskReport {
     pub answer: Option<String>,
     /// The sum over `checks`.
     pub points: Points,
+    /// Whether nothing that is done now changes it: a prediction that was made, or missed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
     /// Its conditions.
     pub checks: Vec<Check>,
 }
@@ -159,8 +162,15 @@ impl TaskReport {
             kind: kind.into(),
             answer,
             points: checks.iter().map(|check| check.points).sum(),
+            closed: false,
             checks,
         }
+    }
+
+    /// Whether something can still be done about it.
+    #[must_use]
+    pub const fn is_unsolved(&self) -> bool {
+        !self.points.is_full() && !self.closed
     }
 
     /// Every finding of every condition.

@@ -144,5 +144,13 @@ fn sql_is_graded_by_its_rows_over_the_ready_table_and_over_one_of_its_own() {
     let everything = "SELECT * FROM flow_logs WHERE srcport = 5432";
     assert_eq!(finds("own", &own(everything)), FindingKind::QueryMisses);
     // The header line is a row of NULLs to the numbers, which this condition drops anyway.
-    assert!(grade("own", &headed).is_passed());
+    let report = grade("own", &headed);
+    assert!(report.is_passed());
+    let remark = report.tasks[0].findings().next().expect("a remark");
+    assert_eq!(remark.name, FindingKind::QueryLint);
+    assert!(
+        remark.summary.contains("skip.header.line.count"),
+        "{}",
+        remark.summary
+    );
 }

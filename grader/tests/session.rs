@@ -121,6 +121,19 @@ fn a_prediction_counts_if_it_was_made_before_it_could_be_seen() {
         learner.session.now(),
         wirelab_model::SimDuration::from_secs(1200),
     );
+    // The moment is past, and what comes of it is not to be seen yet: final, and nothing told.
+    let past = opened + wirelab_model::SimDuration::from_secs(301);
+    learner.session.advance(past).expect("time to pass");
+    learner.write("fate", &guess.replace("worker: goes-on", "worker: cut"));
+    let report = learner.check();
+    let open = FindingKind::PredictionOpen;
+    let told = [open, open, open, FindingKind::PredictionFinal, open];
+    assert_eq!(findings(&report, "fate"), told);
+    let fate = report.tasks.iter().find(|task| task.task == "fate");
+    assert!(fate.is_some_and(|task| task.closed), "{fate:?}");
+    assert!(!print(&report).contains("it is `cut`"));
+    learner.write("fate", guess);
+
     learner
         .session
         .advance(opened + window)
@@ -132,10 +145,17 @@ fn a_prediction_counts_if_it_was_made_before_it_could_be_seen() {
     assert_eq!(fate.points.got, 3);
     let finding = fate.findings().next().expect("what came otherwise");
     let shown = finding.evidence.join("\n");
-    assert!(
-        shown.contains("`worker` of") && shown.contains("api"),
-        "{shown}"
-    );
+    // What the open connection sends, not the SYN of the one that came in its place.
+    for part in [
+        "`worker` of",
+        "over its open connection",
+        "Flags [P.]",
+        "dropped again",
+        "api",
+    ] {
+        assert!(shown.contains(part), "`{part}` is not in\n{shown}");
+    }
+    assert!(!shown.contains("Flags [S]"), "{shown}");
 
     // Who has seen it does not predict any more, not even after an undo.
     learner.session.undo().expect("time to take back");
@@ -145,7 +165,8 @@ fn a_prediction_counts_if_it_was_made_before_it_could_be_seen() {
         .advance(opened + window)
         .expect("time to pass");
     let report = learner.check();
-    assert_eq!(findings(&report, "fate"), [FindingKind::WrongPrediction]);
+    let told = [FindingKind::WrongPrediction, FindingKind::PredictionFinal];
+    assert_eq!(findings(&report, "fate"), told);
 }
 
 #[test]

@@ -323,6 +323,8 @@ pub struct FixTask {
     pub must_deny: Vec<String>,
     /// Flows that must stay open.
     pub must_allow: Vec<String>,
+    /// Whether the fault is the network's: a repair that is typed on machines earns a point less.
+    pub in_network: bool,
     /// Points of the whole that least privilege is worth.
     pub least_privilege_points: u32,
     /// Points of the whole that unharmed healthy traffic is worth.

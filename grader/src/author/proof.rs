@@ -30,6 +30,7 @@ pub(super) fn check(
             let run = material.opening(seed)?;
             let evidence = Evidence {
                 run: &run,
+                from: SimTime::ZERO,
                 window: (SimTime::ZERO, lab.opens_at),
                 played: &[],
             };

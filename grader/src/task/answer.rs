@@ -16,7 +16,7 @@ use wirelab_session::Run;
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::material::{Material, answer_text};
-use crate::report::Check;
+use crate::report::{Check, Mark, Points};
 use crate::submission::Submission;
 use crate::truth::{self, Evidence};
 
@@ -53,7 +53,57 @@ pub(crate) fn grade(
             Ok(value) => judge.part(part, &value, of)?,
         });
     }
-    Ok(checks)
+    Ok(together(answer, checks))
+}
+
+/// Parts that have two answers each are judged as one, where there are several: told one by one,
+/// the verdict on a wrong one would be the answer.
+fn together(answer: &AnswerTask, checks: Vec<Check>) -> Vec<Check> {
+    let is_coin: Vec<bool> = answer
+        .parts
+        .iter()
+        .map(|it| it.choices.len() == 2)
+        .collect();
+    let coins = || checks.iter().zip(&is_coin).filter(|it| *it.1);
+    let count = coins().count();
+    if count < 2 || coins().all(|(check, _)| check.points.is_full()) {
+        return checks;
+    }
+    let is_unread = |check: &Check| {
+        let mut findings = check.findings.iter();
+        findings.any(|it| it.name != FindingKind::WrongAnswer)
+    };
+    let some_unread = coins().any(|(check, _)| is_unread(check));
+    let of = coins().map(|(check, _)| check.points.of).sum();
+    let names: Vec<_> = coins().map(|(check, _)| check.what.as_str()).collect();
+    let names = names.join(", ");
+    let mut merged = Vec::new();
+    let mut is_told = false;
+    for (check, is_coin) in checks.iter().zip(&is_coin) {
+        if !is_coin || is_unread(check) {
+            merged.push(check.clone());
+        } else if some_unread {
+            let points = Points {
+                got: 0,
+                of: check.points.of,
+            };
+            merged.push(Check {
+                points,
+                mark: Mark::Partly,
+                note: Some(format!("counts once all {count} of its kind are answered")),
+                findings: Vec::new(),
+                what: check.what.clone(),
+            });
+        } else if !std::mem::replace(&mut is_told, true) {
+            let why = format!(
+                "not all {count} are right; each has two answers, so they count together: \
+                 what decides each of them?"
+            );
+            let finding = Finding::new(FindingKind::WrongAnswer, why);
+            merged.push(Check::failed(names.as_str(), of, finding));
+        }
+    }
+    merged
 }
 
 fn no_answer(task: &LabTask) -> Finding {
@@ -137,6 +187,11 @@ impl Judge<'_> {
         if let Some(finding) = said.no_address(&expected) {
             return Ok(Check::failed(what, of, finding));
         }
+        if let Some(finding) = said.no_number(&expected) {
+            return Ok(Check::failed(what, of, finding));
+        }
+        let length = length(&part.name, value);
+        let value = length.as_deref().unwrap_or(value);
         if expected.iter().any(|it| same(&plan.names, it, value)) {
             return Ok(Check::passed(what, of));
         }
@@ -172,6 +227,7 @@ impl Judge<'_> {
         }
         let evidence = Evidence {
             run: self.run,
+            from: SimTime::ZERO,
             window: (SimTime::ZERO, self.material.lab.opens_at),
             played: &[],
         };
@@ -320,6 +376,16 @@ impl Said<'_> {
         })
     }
 
+    /// Words where a number is asked for.
+    fn no_number(&self, expected: &[String]) -> Option<Finding> {
+        let is_asked = self.choices.is_empty() && expected.iter().all(|it| number(it).is_some());
+        let is_missing = number(self.value).is_none() && length(self.part, self.value).is_none();
+        (is_asked && is_missing).then(|| {
+            let why = format!("`{}`: a number is wanted, decimal or as 0x...", self.value);
+            Finding::new(FindingKind::UnreadableAnswer, why)
+        })
+    }
+
     fn not_a_choice(&self, plan: &Plan) -> Option<Finding> {
         let (value, mut choices) = (self.value, self.choices.iter());
         if self.choices.is_empty() || choices.any(|choice| same(&plan.names, choice, value)) {
@@ -384,8 +450,8 @@ fn values_equal(expected: &str, given: &str) -> bool {
     words_equal(expected, given)
 }
 
-/// `1446`, `1 446`, `1,446`, `1446 bytes`, `rule 100`; a port as `443/tcp`, `tcp 443`, `:443`; `*`
-/// is the number of the final deny.
+/// `1446`, `1 446`, `1,446`, `1446 bytes`, `rule 100`, `0x5a6`; a port as `443/tcp`, `tcp 443`,
+/// `:443`; a remark may follow in parentheses; `*` is the number of the final deny.
 fn number(text: &str) -> Option<u64> {
     const KINDS: [&str; 5] = ["port", "tcp", "udp", "rule", "mtu"];
     const UNITS: [&str; 13] = [
@@ -396,13 +462,32 @@ fn number(text: &str) -> Option<u64> {
     if text == "*" {
         return Some(32767);
     }
+    let text = match text.split_once('(') {
+        Some((number, remark)) if remark.ends_with(')') => number.trim_end(),
+        _ => &text,
+    };
     let kind = KINDS.iter().find_map(|kind| text.strip_prefix(kind));
     let text = kind
-        .unwrap_or(&text)
+        .unwrap_or(text)
         .trim_start_matches(['/', ':', '#', ' ']);
+    if let Some(digits) = text.strip_prefix("0x") {
+        return u64::from_str_radix(digits, 16).ok();
+    }
     let unit = UNITS.iter().find_map(|unit| text.strip_suffix(unit));
     let digits = unit.unwrap_or(text).trim().replace([',', '_', ' '], "");
     digits.parse().ok()
+}
+
+/// `5m50s` where seconds are asked for: how many they are.
+fn length(part: &str, value: &str) -> Option<String> {
+    if word(part).trim_end_matches('s') != "second" {
+        return None;
+    }
+    let value = value.trim().to_lowercase().replace(' ', "");
+    let (minutes, seconds) = value.strip_suffix('s')?.split_once('m')?;
+    let (minutes, seconds): (u64, u64) = (minutes.parse().ok()?, seconds.parse().ok()?);
+    let all = minutes.checked_mul(60)?.checked_add(seconds)?;
+    Some(all.to_string())
 }
 
 /// An address, or a block with its host bits cleared.
@@ -460,6 +545,8 @@ mod tests {
             ("443", ":443"),
             ("25", "25 minutes"),
             ("350", "350 seconds"),
+            ("70", "0x46"),
+            ("70", "70 (protocol_version)"),
             ("32767", "*"),
             ("10.0.1.10", "10.0.1.10/32"),
             ("10.0.1.0/24", "10.0.1.77/24"),
@@ -508,6 +595,25 @@ mod tests {
             assert!(!is_odd("203.0.113.9", value), "{value}");
         }
         assert!(!is_odd("443", "203.0.113.9:443"));
+    }
+
+    #[test]
+    fn what_is_no_number_is_told_so_where_one_is_asked_for() {
+        let is_odd = |expected: &str, value| {
+            let said = Said {
+                part: "alert",
+                choices: &[],
+                value,
+            };
+            said.no_number(&[expected.to_owned()]).is_some()
+        };
+        assert!(is_odd("70", "protocol_version") && is_odd("70", "70 or 112"));
+        for value in ["46", "0x46", "70 (protocol_version)", "*"] {
+            assert!(!is_odd("70", value), "{value}");
+        }
+        assert!(!is_odd("32768-60999", "all") && !is_odd("network_acl.a", "group a"));
+        assert_eq!(length("seconds", "5m50s").as_deref(), Some("350"));
+        assert_eq!(length("port", "5m50s"), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod beside;
 mod closed;
 mod joined;
 mod least;
+mod machines;
 mod outage;
 mod routes;
 mod traffic;
@@ -96,6 +97,8 @@ fn on_hidden_run(finding: Finding) -> Finding {
 #[derive(Default)]
 struct Verdict {
     works: Vec<Finding>,
+    /// That what works is a machine's doing.
+    machines: Option<Finding>,
     least: Vec<Finding>,
     harm: Vec<Finding>,
     loss: Loss,
@@ -159,6 +162,9 @@ fn judge(
         verdict.remarks.extend(beside::removed(&after));
         let (calls, commands) = submission.changes();
         verdict.effort = Some(beside::effort(&after, calls, commands));
+        if verdict.works.is_empty() {
+            verdict.machines = machines::typed(material, &after, (seed, &entries), now)?;
+        }
     }
     Ok(verdict)
 }
@@ -208,6 +214,13 @@ fn checks(task: &LabTask, fix: &FixTask, verdict: Verdict) -> Vec<Check> {
         condition(LEAST, least, verdict.least),
         condition(UNHARMED, unharmed, verdict.harm),
     ];
+    if let Some(finding) = verdict.machines.filter(|_| works) {
+        if finding.name == FindingKind::FaultRemains {
+            checks[0].points.got = checks[0].points.got.saturating_sub(1);
+            checks[0].mark = Mark::Partly;
+        }
+        checks[0].findings.push(finding);
+    }
     checks[2].note = lost(verdict.loss, checks[2].mark);
     checks[2].findings.extend(verdict.remarks);
     checks[1].note = Some(MEASURE.to_owned());

@@ -30,17 +30,23 @@ pub(crate) fn grade(
     prediction: &PredictionTask,
     submission: &Submission,
 ) -> Result<Vec<Check>, GradeError> {
-    let file = submission.answers.get(&task.name);
-    let made = submission.said.predictions.get(task.name.as_str());
-    let reached = submission.said.reached.max(submission.now);
-    let is_over = !prediction.is_played() && reached > prediction.at;
+    let file = answer_text(submission.answers.get(&task.name));
+    let made = answer_text(submission.said.predictions.get(task.name.as_str()));
+    let stands = match Stands::of(task, prediction, submission) {
+        // Whoever has handed it in waits for nothing.
+        Stands::Final if !material.is_at_work() => Stands::Over,
+        stands => stands,
+    };
     let starts = material.starts(submission.seed)?;
-    let (text, open) = match made {
-        Some(made) if is_over || prediction.is_played() => (answer_text(Some(made)), None),
-        _ if is_over => {
-            return Ok(all(task, prediction, &missed(prediction, starts)));
-        }
-        _ => (answer_text(file), Some(is_open(task, prediction, starts))),
+    let text = match (stands, &made) {
+        (Stands::Open, _) => file.clone(),
+        (_, Some(made)) => Some(made.clone()),
+        (_, None) => return Ok(all(task, prediction, &missed(prediction, starts))),
+    };
+    let open = match stands {
+        Stands::Open => Some(is_open(task, prediction, starts)),
+        Stands::Final => Some(is_final(prediction, starts)),
+        Stands::Over => None,
     };
     let Some(text) = text else {
         let why = format!("write it into answers/{}.txt", task.name);
@@ -57,20 +63,67 @@ pub(crate) fn grade(
                 continue;
             }
         };
-        checks.push(match &open {
-            Some(open) => Check::partly(what, Points { got: 0, of }, open.clone()).note(given),
-            None => judge(
-                material,
-                task,
-                prediction,
-                part,
-                submission.seed,
-                &given,
-                of,
-            )?,
-        });
+        let mut check = match &open {
+            Some(open) => Check::partly(what, Points { got: 0, of }, open.clone()).note(&*given),
+            None => {
+                let seed = submission.seed;
+                judge(material, task, prediction, part, seed, &given, of)?
+            }
+        };
+        if stands != Stands::Open {
+            let changed = changed(task, part, &given, file.as_deref());
+            check.findings.extend(changed);
+        }
+        checks.push(check);
     }
     Ok(checks)
+}
+
+/// How far a prediction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// It can be changed.
+    Open,
+    /// It cannot be changed, and what comes of it cannot be seen.
+    Final,
+    /// It can be seen.
+    Over,
+}
+
+impl Stands {
+    pub(crate) fn of(task: &LabTask, prediction: &PredictionTask, submission: &Submission) -> Self {
+        let said = &submission.said;
+        if prediction.is_played() {
+            return match said.predictions.contains_key(task.name.as_str()) {
+                true => Self::Over,
+                false => Self::Open,
+            };
+        }
+        let reached = said.reached.max(submission.now);
+        if reached <= prediction.at {
+            Self::Open
+        } else if reached < prediction.window.1 {
+            Self::Final
+        } else {
+            Self::Over
+        }
+    }
+}
+
+/// That the file says something else by now, and that it does not count.
+fn changed(
+    task: &LabTask,
+    part: &PredictionPart,
+    counts: &str,
+    file: Option<&str>,
+) -> Option<Finding> {
+    let now = answer::given(file?, &part.name).ok()?;
+    let name = &task.name;
+    let why = format!(
+        "`{counts}` counts, as it was written down in time; `{now}`, as answers/{name}.txt says \
+         now, does not"
+    );
+    (now.trim() != counts.trim()).then(|| Finding::new(FindingKind::PredictionFinal, why))
 }
 
 /// Each part with its points; what does not divide evenly goes to the first ones.
@@ -103,6 +156,12 @@ fn missed(prediction: &PredictionTask, starts: wirelab_model::UnixTime) -> Findi
     let why = format!("nothing was predicted before {at}, and since then it can be seen");
     Finding::new(FindingKind::NotPredicted, why)
         .evidence("an undo does not make unseen; `wirelab start` has the lab on another seed")
+}
+
+fn is_final(prediction: &PredictionTask, starts: wirelab_model::UnixTime) -> Finding {
+    let end = Moment::of(starts, prediction.window.1);
+    let why = format!("it is final; time shows what comes of it: `wirelab advance`, up to {end}");
+    Finding::new(FindingKind::PredictionOpen, why)
 }
 
 fn is_open(
@@ -172,6 +231,7 @@ pub(crate) fn truth(
     run.advance(end.max(run.now()))?;
     let evidence = Evidence {
         run: &run,
+        from: prediction.at,
         window: prediction.window,
         played: &played,
     };

@@ -9,6 +9,7 @@
 
 mod bench;
 mod compare;
+mod headers;
 mod language;
 mod near_miss;
 mod shown;

@@ -10,6 +10,7 @@ use wirelab_simulator::{Captured, DropReason, Dropped, SecurityGroupDrop};
 use wirelab_wire::FiveTuple;
 use wirelab_wire::link::LinkType;
 
+use super::open::Open;
 use super::{Evidence, Value};
 use crate::author::{belongs, by_name, word};
 use crate::flow_logs;
@@ -45,7 +46,7 @@ impl Evidence<'_> {
         exchanges.filter(|event| self.within(event.started))
     }
 
-    fn moment(&self, at: SimTime) -> Moment {
+    pub(super) fn moment(&self, at: SimTime) -> Moment {
         Moment::of(self.run.plan().starts, at)
     }
 
@@ -78,8 +79,17 @@ fn outcome(evidence: &Evidence<'_>, traffic: &str) -> Answer {
             word(&other.outcome)
         ));
     }
+    let value = Value::Text(is.to_owned());
+    let open = Open::of(evidence, traffic);
+    // What became of the open connection says more than that of one that was opened since.
+    let losses = open.map(|open| open.losses(evidence, traffic));
+    if let Some(losses) = losses.filter(|it| !it.is_empty()) {
+        return Ok((value, losses));
+    }
     let at = evidence.moment(first.started);
-    let mut shown = vec![format!("`{traffic}` of {at}: {}", is.replace('_', " "))];
+    let open = open.filter(|open| open.carries(first));
+    let on = open.map(|open| open.named()).unwrap_or_default();
+    let mut shown = vec![format!("`{traffic}` of {at}{on}: {}", is.replace('_', " "))];
     if first.outcome != Outcome::Completed {
         // A connection whose packets are lost sends less and less often: the last one before that.
         let drops = evidence.run.evidence().drops.iter().rev();
@@ -87,7 +97,7 @@ fn outcome(evidence: &Evidence<'_>, traffic: &str) -> Answer {
         let lost = drops.find(|drop| belongs(drop, traffic, &[first]));
         shown.extend(lost.map(|drop| lost_packet(evidence, drop)));
     }
-    Ok((Value::Text(is.to_owned()), shown))
+    Ok((value, shown))
 }
 
 fn packets(evidence: &Evidence<'_>, capture: &str, text: &str) -> Answer {
@@ -177,7 +187,7 @@ pub(crate) fn culprit(run: &Run, drop: &Dropped) -> String {
     }
 }
 
-fn lost_packet(evidence: &Evidence<'_>, drop: &Dropped) -> String {
+pub(super) fn lost_packet(evidence: &Evidence<'_>, drop: &Dropped) -> String {
     let (at, packet) = (evidence.moment(drop.at), drop.packet.summary());
     let names = &evidence.run.plan().names;
     let why = by_name(names, &drop.reason.to_string());

@@ -10,6 +10,7 @@
 //! ```
 
 mod ask;
+mod open;
 mod play;
 
 use std::cmp::Ordering;
@@ -24,6 +25,8 @@ pub(crate) use self::play::{Played, play};
 /// What is asked: a run, a part of its time, and what was done to it.
 pub(crate) struct Evidence<'a> {
     pub(crate) run: &'a Run,
+    /// From here on it is about what happens: connections that are open now are followed.
+    pub(crate) from: SimTime,
     pub(crate) window: (SimTime, SimTime),
     pub(crate) played: &'a [Played],
 }

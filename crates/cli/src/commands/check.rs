@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
 }
 
 use wirelab_grader::GradeError;
-use wirelab_grader::report::{Report, Style};
+use wirelab_grader::report::{Report, Style, TaskReport};
 use wirelab_session::Session;
 
 use crate::commands::book::pages::chapter_of;
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.json.json {
         output::json(&report)?;
     } else {
-        output::text(&print(&report, arguments.tasks.is_empty()))?;
+        output::page(&print(&report, arguments.tasks.is_empty()))?;
     }
     Ok(if report.is_passed() {
         Code::Passed
@@ -69,12 +69,15 @@ pub(crate) fn print(report: &Report, whole_lab: bool) -> String {
         ascii: terminal::ascii_only(),
         color: true,
     };
+    let is_open = report.tasks.iter().any(TaskReport::is_unsolved);
     let next = match (report.is_passed(), whole_lab) {
         (true, true) => solved(&report.lab),
         (true, false) => " solved.  wirelab check = the whole lab\n".to_owned(),
-        (false, _) => {
+        (false, _) if is_open => {
             " wirelab hint = a nudge    wirelab undo = take the last change back\n".to_owned()
         }
+        (false, true) => final_without(&report.lab),
+        (false, false) => " final.  wirelab check = the whole lab\n".to_owned(),
     };
     format!("{}{next}", report.print(&style))
 }
@@ -86,6 +89,18 @@ fn solved(lab: &str) -> String {
         text += &format!(
             " wirelab book {chapter} = the story behind it, and what to check first next time\n"
         );
+    }
+    text
+}
+
+/// What is left is a prediction that came otherwise: nothing changes that, and the lab is over.
+fn final_without(lab: &str) -> String {
+    let mut text =
+        " a prediction is final, all else is solved.  wirelab next = on to the first lab \
+                    that is not\n"
+            .to_owned();
+    if let Some(chapter) = chapter_of(lab) {
+        text += &format!(" wirelab book {chapter} = the story behind it\n");
     }
     text
 }

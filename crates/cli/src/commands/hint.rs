@@ -23,11 +23,12 @@ pub(crate) struct Arguments {
 }
 
 use serde::Serialize;
+use wirelab_grader::report::TaskReport;
 use wirelab_grader::{Grader, Submission};
-use wirelab_scenario::LabTask;
+use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::Session;
 
-use crate::commands::check;
+use crate::commands::{check, predict};
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
 
@@ -42,26 +43,39 @@ struct Shown {
     next_price: Option<u32>,
     /// Whether some check gave the task its full points: what is taken now, it costs.
     solved: bool,
+    /// Whether it is a prediction that cannot be changed: no hint is given for it.
+    closed: bool,
 }
 
-/// Every task has full points.
+/// No task is left that a hint helps.
 #[derive(Serialize)]
-struct Solved {
+struct Nothing {
     lab: String,
+    /// Whether every task has full points.
     solved: bool,
+    /// Predictions that are final without them.
+    closed: Vec<String>,
+}
+
+/// What a hint is asked for.
+enum Choice {
+    Task(Box<LabTask>),
+    /// None is left; these are final without full points.
+    Nothing(Vec<String>),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     folder::refuse_without_tasks(&session, "there are no hints")?;
-    let Some(task) = choose(&session, arguments.task.as_deref())? else {
-        return solved(&session, arguments.json.json);
+    let task = match choose(&session, arguments.task.as_deref())? {
+        Choice::Task(task) => task,
+        Choice::Nothing(closed) => return nothing(&session, closed, arguments.json.json),
     };
     let shown = climb(&mut session, &task, arguments.take)?;
     if arguments.json.json {
         output::json(&shown)?;
     } else {
-        output::text(&print(&shown))?;
+        output::page(&print(&shown))?;
     }
     Ok(Code::Passed)
 }
@@ -69,23 +83,43 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
 /// What the watch shows for `h`: the next rung of the first task that is not solved.
 pub(crate) fn next(session: &mut Session) -> Result<String, Failure> {
     match choose(session, None)? {
-        Some(task) => Ok(print(&climb(session, &task, false)?)),
-        None => Ok(SOLVED.to_owned()),
+        Choice::Task(task) => Ok(print(&climb(session, &task, false)?)),
+        Choice::Nothing(closed) => Ok(nothing_left(&closed)),
     }
 }
 
-const SOLVED: &str = " every task is solved: no hint is needed\n";
-
-fn solved(session: &Session, json: bool) -> Result<Code, Failure> {
-    if json {
-        output::json(&Solved {
-            lab: session.lab().name.clone(),
-            solved: true,
-        })?;
-    } else {
-        output::text(SOLVED)?;
+fn nothing_left(closed: &[String]) -> String {
+    if closed.is_empty() {
+        return " every task is solved: no hint is needed\n".to_owned();
     }
+    let (verb, these) = match closed {
+        [_] => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    let names: Vec<_> = closed.iter().map(|name| format!("`{name}`")).collect();
+    let names = names.join(", ");
+    format!(" {names} {verb} final, a hint changes nothing about {these}; all else is solved\n")
+}
+
+fn nothing(session: &Session, closed: Vec<String>, json: bool) -> Result<Code, Failure> {
+    if !json {
+        output::page(&nothing_left(&closed))?;
+        return Ok(Code::Passed);
+    }
+    output::json(&Nothing {
+        lab: session.lab().name.clone(),
+        solved: closed.is_empty(),
+        closed,
+    })?;
     Ok(Code::Passed)
+}
+
+/// Whether the task is a prediction that cannot be changed any more.
+fn is_closed(session: &Session, task: &LabTask) -> bool {
+    match &task.kind {
+        TaskKind::Prediction(it) => !predict::is_open(session, task, it),
+        _ => false,
+    }
 }
 
 /// The next rung, taken if it is free or `pay`; the rungs before it are told again.
@@ -93,7 +127,8 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
     let below = session.hints_taken(&task.name);
     let next = task.hints.get(below);
     let solved = session.best_of(&task.name) == Some(task.points);
-    let take = next.is_some_and(|next| next.price == 0 || pay);
+    let closed = is_closed(session, task);
+    let take = !closed && next.is_some_and(|next| next.price == 0 || pay);
     if take {
         session.take_hint(&task.name)?;
     }
@@ -105,17 +140,18 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
         taken: texts.collect(),
         next_price: task.hints.get(taken).map(|hint| hint.price),
         solved,
+        closed,
     })
 }
 
-/// The task of that name, or the first that does not have full points now; `None`: all have.
-fn choose(session: &Session, name: Option<&str>) -> Result<Option<LabTask>, Failure> {
+/// The task of that name, or the first that does not have full points now and can still get them.
+fn choose(session: &Session, name: Option<&str>) -> Result<Choice, Failure> {
     let Some(name) = name else {
         return first_unsolved(session);
     };
     let tasks = &session.lab().tasks;
     if let Some(task) = tasks.iter().find(|task| task.name == name) {
-        return Ok(Some(task.clone()));
+        return Ok(Choice::Task(Box::new(task.clone())));
     }
     let names: Vec<_> = tasks.iter().map(|task| task.name.as_str()).collect();
     Err(Failure::usage(format!("the lab has no task `{name}`"))
@@ -123,16 +159,21 @@ fn choose(session: &Session, name: Option<&str>) -> Result<Option<LabTask>, Fail
         .hint(format!("the tasks are: {}", names.join(", "))))
 }
 
-fn first_unsolved(session: &Session) -> Result<Option<LabTask>, Failure> {
+fn first_unsolved(session: &Session) -> Result<Choice, Failure> {
     let grader = Grader::of_session(session);
     let submission = Submission::of_session(session).map_err(check::failure)?;
+    let mut closed = Vec::new();
     for task in &session.lab().tasks {
         let report = grader.grade_task(&submission, &task.name);
-        if !report.map_err(check::failure)?.is_passed() {
-            return Ok(Some(task.clone()));
+        let report = report.map_err(check::failure)?;
+        if report.tasks.iter().any(TaskReport::is_unsolved) {
+            return Ok(Choice::Task(Box::new(task.clone())));
+        }
+        if !report.is_passed() {
+            closed.push(task.name.clone());
         }
     }
-    Ok(None)
+    Ok(Choice::Nothing(closed))
 }
 
 fn print(hints: &Shown) -> String {
@@ -143,6 +184,9 @@ fn print(hints: &Shown) -> String {
         text += &format!("   {}\n", hint.trim_end().replace('\n', "\n   "));
     }
     match hints.next_price {
+        _ if hints.closed => {
+            text += &format!(" `{task}` is final: a hint changes nothing about it any more\n");
+        }
         _ if hints.solved => text += &format!(" `{task}` is solved: no hint is needed\n"),
         None => text += " that was the last hint\n",
         Some(0) => text += &format!(" the next is free:  wirelab hint {task}\n"),

@@ -40,6 +40,8 @@ struct Stands {
     open: bool,
     /// The moment until which it may, virtual time; `None`: until it is made.
     until: Option<String>,
+    /// Whether its evidence could be seen to the end, so that a check tells what came of it.
+    seen: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
@@ -66,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
                 )));
             }
             (false, true) => " written down already, and not changed since\n".to_owned(),
-            (false, false) => " too late to change: it can be seen\n".to_owned(),
+            (false, false) => " too late to change: it is final\n".to_owned(),
         };
         output::text(&told)?;
     }
@@ -74,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.json.json {
         output::json(&report)?;
     } else {
-        output::text(&check::print(&report, false))?;
+        output::page(&check::print(&report, false))?;
     }
     Ok(if report.is_passed() {
         Code::Passed
@@ -104,6 +106,7 @@ fn stands(session: &Session, task: &LabTask, it: &PredictionTask) -> Stands {
     let said = prediction(&session.log(), &task.name, it).map(str::to_owned);
     Stands {
         open: is_open(session, task, it),
+        seen: it.is_played() || session.reached() >= it.window.1,
         until: (!it.is_played()).then(|| it.at.to_string()),
         task: task.name.clone(),
         said,
@@ -128,6 +131,7 @@ fn list(session: &Session, json: bool) -> Result<Code, Failure> {
             (Some(until), true) => format!("open until time goes on from {until}"),
             (None, true) => format!("open: `wirelab predict {}` makes it", it.task),
             (_, false) if it.said.is_none() => "over, and nothing was said".to_owned(),
+            (_, false) if !it.seen => "made, and final: time shows what comes of it".to_owned(),
             (_, false) => "made: `wirelab check` says what came of it".to_owned(),
         };
         output::text(&format!(" {:<16} {state}\n", it.task))?;

@@ -326,6 +326,7 @@ fn fix(fields: &Fields<'_>) -> Option<TaskKind> {
             .unwrap_or(SimDuration::from_secs(900)),
         must_deny: texts("must_deny"),
         must_allow: texts("must_allow"),
+        in_network: fields.boolean("in_network").unwrap_or(false),
         least_privilege_points: fields.integer("least_privilege_points").unwrap_or(0),
         unharmed_points: fields.integer("unharmed_points").unwrap_or(0),
     }))

@@ -22,6 +22,7 @@ use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
 use wirelab_scenario::{AthenaTask, Compare, Equivalent, LabTask, NearMiss, QueryTask, TaskKind};
 use wirelab_session::Run;
 
+use super::headers;
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::flow_logs;
@@ -293,8 +294,13 @@ impl Data {
                     );
                     return Err(Refused::query(why, ""));
                 }
-                let answer = run(&statements, catalog.clone(), buckets, options)?;
-                Ok((answer.to_query_result(), answer.notes))
+                let mut catalog = catalog.clone();
+                let answer = run(&statements, &mut catalog, buckets, options)?;
+                let mut notes = answer.notes.clone();
+                if *script {
+                    notes.extend(headers::remarks(&catalog, buckets, options));
+                }
+                Ok((answer.to_query_result(), notes))
             }
         }
     }
@@ -303,13 +309,13 @@ impl Data {
 /// Runs the statements in turn; the last one answers, and is a query.
 fn run(
     statements: &[String],
-    mut catalog: AthenaCatalog,
+    catalog: &mut AthenaCatalog,
     buckets: &Buckets,
     options: &AthenaOptions,
 ) -> Result<AthenaResult, Refused> {
     let mut last: Option<AthenaResult> = None;
     for statement in statements {
-        let mut answer = blocking::athena(statement, &mut catalog, buckets, options)?;
+        let mut answer = blocking::athena(statement, catalog, buckets, options)?;
         let said = last.map_or_else(Vec::new, |before| before.notes);
         answer.notes.splice(0..0, said);
         last = Some(answer);

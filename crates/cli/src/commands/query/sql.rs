@@ -52,10 +52,8 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
     let notes = tables.logs.iter().flat_map(LogFiles::notes);
     notes.for_each(|note| output::note(&note));
     if !arguments.json.json {
-        result
-            .notes
-            .iter()
-            .for_each(|note| output::note(&format!("note: {note}")));
+        let notes = tables.before.iter().chain(&result.notes);
+        notes.for_each(|note| output::note(&format!("note: {note}")));
     }
     if result.statement == StatementType::Ddl && tables.kept_in.is_none() {
         output::note("outside a lab nothing is kept: `--ddl FILE` defines tables for a query");
@@ -72,6 +70,8 @@ struct Tables {
     kept_in: Option<PathBuf>,
     /// The files of `flow_logs`.
     logs: Option<LogFiles>,
+    /// What is to be known of the statements before the one that is asked for.
+    before: Vec<String>,
 }
 
 impl Tables {
@@ -85,6 +85,7 @@ impl Tables {
             options: options(session.plan().starts.at(session.now()), 1, arguments),
             kept_in: Some(kept_in),
             logs: None,
+            before: Vec::new(),
         };
         let buckets = session.dir().join("evidence/s3");
         let added = tables.buckets.insert_folders(&buckets);
@@ -109,6 +110,7 @@ impl Tables {
             options: options(files::now(arguments)?, cores, arguments),
             kept_in: None,
             logs: None,
+            before: Vec::new(),
         };
         tables.add_buckets(arguments, &[sql, ddl])?;
         let asks_ready_table = sql.to_lowercase().contains(FLOW_LOGS);
@@ -164,7 +166,11 @@ impl Tables {
             Failure::usage(format!("{}: {report}", file.display()))
         };
         for statement in statements(text).map_err(within)? {
-            self.ask(&statement).map_err(within)?;
+            let answer = self.ask(&statement).map_err(within)?;
+            // What a query in the file answers is not asked for here.
+            if answer.statement != StatementType::Dml {
+                self.before.extend(answer.notes);
+            }
         }
         Ok(())
     }
@@ -182,6 +188,7 @@ impl Tables {
                     "before a query may stand statements that define tables, no other query",
                 ));
             }
+            self.before.extend(answer.notes);
         }
         self.ask(last).map_err(failure)
     }

@@ -18,6 +18,7 @@ mod print;
 mod spark;
 mod terminal;
 mod when;
+mod wrap;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+use crate::wrap;
 
 /// Version of the JSON that `--json` prints; raised when a member changes or goes.
 const SCHEMA_VERSION: u32 = 1;
@@ -13,6 +14,16 @@ const SCHEMA_VERSION: u32 = 1;
 /// Prints text to stdout, without styles where nobody would see them.
 pub(crate) fn text(text: &str) -> Result<(), Failure> {
     Ok(anstream::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Prints text to stdout; on a terminal its lines are broken at columns and words.
+pub(crate) fn page(text: &str) -> Result<(), Failure> {
+    self::text(&wrap::to_terminal(text))
+}
+
+/// Prints a page that was written for long lines; on a terminal its paragraphs fit.
+pub(crate) fn ticket(page: &str) -> Result<(), Failure> {
+    text(&wrap::page_to_terminal(page))
 }
 
 /// Prints data: byte for byte to a file or a pipe; on a terminal, which control characters in it

@@ -124,7 +124,14 @@ fn refused(call: &Call, error: &ApiError, names: &Names) -> Failure {
         "An error occurred ({code}) when calling the {operation} operation: {message}"
     ));
     match code.as_str() {
-        "InvalidAction" | "UnknownParameter" | "MissingParameter" => failure.hint(format!(
+        "InvalidAction" => {
+            let operations = operations("");
+            let known: Vec<_> = operations.iter().map(|it| it.operation.as_str()).collect();
+            let bare = operation.rsplit(':').next().unwrap_or(operation);
+            let failure = failure.did_you_mean(bare, &known);
+            failure.hint("`wirelab call --list` shows the calls there are")
+        }
+        "UnknownParameter" | "MissingParameter" => failure.hint(format!(
             "`wirelab call --list {operation}` shows names and parameters"
         )),
         code if code.ends_with(".Malformed") || code.ends_with("NotFound") => {

@@ -43,7 +43,7 @@ use wirelab_scenario::{Names, Plan};
 use wirelab_session::{HistoryEvent, Lookup, Run, history};
 
 use crate::failure::{Code, Failure};
-use crate::terminal::dim;
+use crate::terminal::{self, dim};
 use crate::when::print_utc;
 use crate::{folder, moment, output};
 
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
             utc.1
         ));
     } else {
-        output::text(&table(&events, plan))?;
+        output::page(&table(&events, plan))?;
     }
     if let Some(next) = waiting.last() {
         output::note(&still_waiting(&waiting, next, run));
@@ -257,15 +257,30 @@ fn table(events: &[HistoryEvent], plan: &Plan) -> String {
             .collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
-    let mut text = line(&headings);
+    let whole: usize = widths.iter().map(|width| width + 2).sum();
+    let is_narrow = terminal::width().is_some_and(|columns| whole > columns + 2);
+    let own_line = |row: &[String; 6]| match is_narrow {
+        true => line(&without_resources(row)),
+        false => line(row),
+    };
+    let mut text = own_line(&headings);
     for (event, row) in events.iter().zip(&rows) {
-        text += &line(row);
-        let what = what(event, plan);
+        // Where a line does not hold the resources, they stand below with what was asked for.
+        let resources = if is_narrow { row[5].as_str() } else { "" };
+        let what = format!("{resources} {}", what(event, plan));
+        let what = what.trim();
+        text += &own_line(row);
         if !what.is_empty() {
             text += &format!("    {}\n", dim(what));
         }
     }
     text
+}
+
+fn without_resources(row: &[String; 6]) -> [String; 6] {
+    let mut row = row.clone();
+    row[5].clear();
+    row
 }
 
 /// Whether the request names the id; CloudTrail lists no resources for services such as Route 53.

@@ -42,6 +42,6 @@ pub(crate) fn run() -> Result<Code, Failure> {
         };
         session = folder::open()?;
     }
-    output::text(&status::print(&mut session)?)?;
+    output::ticket(&status::print(&mut session)?)?;
     Ok(Code::Passed)
 }

@@ -89,9 +89,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     } else if arguments.chart {
         output::text(&draw(&metrics)?)?;
     } else if arguments.metric.is_some() {
-        output::text(&minutes(&metrics))?;
+        output::page(&minutes(&metrics))?;
     } else {
-        output::text(&summary(&metrics))?;
+        output::page(&summary(&metrics))?;
     }
     Ok(Code::Passed)
 }

@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     }
     let own = course.enrolled().map(|it| it.seed(lab));
     let mut session = folder::create(&folder, &content, lab, arguments.seed.or(own))?;
-    output::text(&status::print(&mut session)?)?;
+    output::ticket(&status::print(&mut session)?)?;
     folder::warn_of_lies(&session, &content);
     folder::bound::note_started(&folder)?;
     Ok(Code::Passed)
@@ -94,7 +94,7 @@ fn go_on(arguments: &Arguments, folder: &Path) -> Result<Code, Failure> {
                 .hint("`--again` puts that run aside and starts over"),
         );
     }
-    output::text(&status::print(&mut session)?)?;
+    output::ticket(&status::print(&mut session)?)?;
     folder::bound::note_started(folder)?;
     Ok(Code::Passed)
 }

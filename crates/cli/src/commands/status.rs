@@ -85,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.json.json {
         output::json(&status(&mut session)?)?;
     } else {
-        output::text(&print(&mut session)?)?;
+        output::ticket(&print(&mut session)?)?;
     }
     Ok(Code::Passed)
 }

@@ -18,7 +18,7 @@ use ratatui_core::text::{Line, Span};
 use super::keys::Key;
 use super::styled;
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{terminal, wrap};
 
 /// To the other screen, without cursor; and back.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
@@ -89,7 +89,8 @@ impl Screen {
     }
 
     fn rows(&self, width: u16) -> Vec<Line<'static>> {
-        styled::rows(&self.page, usize::from(width))
+        let width = usize::from(width);
+        styled::rows(&wrap::fit(&self.page, width), width)
     }
 
     fn draw(&mut self) -> Result<(), Failure> {

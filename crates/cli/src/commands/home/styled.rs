@@ -20,40 +20,6 @@ pub(super) fn rows(text: &str, width: usize) -> Vec<Line<'static>> {
     rows
 }
 
-/// A page that was written for long lines, its paragraphs in one line each, for a screen that
-/// breaks lines itself. Where a line ends although the next word would have fit, it was meant to.
-pub(super) fn joined(page: &str) -> String {
-    let mut joined = String::new();
-    let mut last = ("", 0);
-    for line in page.lines() {
-        let (lead, text) = lead(line);
-        let word = text.split(' ').next().unwrap_or_default();
-        let goes_on = last.0 == lead
-            && !text.is_empty()
-            && last.1 + 1 + word.chars().count() > WRITTEN_FOR
-            && !word.starts_with(['-', '*', '|', '#', '`']);
-        if goes_on {
-            joined += &format!(" {text}");
-        } else {
-            if last != ("", 0) || !joined.is_empty() {
-                joined.push('\n');
-            }
-            joined += line;
-        }
-        last = (lead, line.chars().count());
-    }
-    joined + "\n"
-}
-
-/// Pages have lines of about so many columns.
-const WRITTEN_FOR: usize = 90;
-
-/// The indentation of a line, with the marks of a quotation, and the rest.
-fn lead(line: &str) -> (&str, &str) {
-    let text = line.trim_start_matches([' ', '>']);
-    line.split_at(line.len() - text.len())
-}
-
 /// The parts of a line; `style` is what the lines before left behind.
 fn spans(line: &str, style: &mut Style) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
@@ -209,15 +175,6 @@ mod tests {
         assert_eq!(texts(" works      5/5", 12), [" works  5/5"]);
         assert_eq!(texts("文文文", 3), ["文", "文", "文"], "wide as they are");
         assert_eq!(texts("文", 1), ["文"], "no row is without end");
-    }
-
-    #[test]
-    fn paragraphs_are_joined_and_what_was_meant_to_end_ends() {
-        let long = "word ".repeat(18);
-        let page =
-            format!("TICKET\n  > {long}\n  > and on.\n  >\n  > {long}\n\n  {long}\n  - item\n");
-        let wanted = format!("TICKET\n  > {long} and on.\n  >\n  > {long}\n\n  {long}\n  - item\n");
-        assert_eq!(joined(&page), wanted);
     }
 
     #[test]

@@ -15,12 +15,12 @@ use wirelab_session::Session;
 
 use super::keys::{Key, Keys};
 use super::screen::Screen;
-use super::styled;
 use crate::commands::{check, hint, list, status};
 use crate::failure::Failure;
 use crate::folder;
 use crate::print::relative;
 use crate::terminal::{ascii_only, dim};
+use crate::wrap;
 
 /// How often files are looked at anyway, in wall-clock time.
 const EVERY: Duration = Duration::from_millis(250);
@@ -120,7 +120,7 @@ impl Watch {
     }
 
     fn ticket(&mut self) -> Result<(), Failure> {
-        let page = styled::joined(&status::print(&mut self.session)?);
+        let page = wrap::joined(&status::print(&mut self.session)?);
         self.screen.show(page, self.keys())
     }
 

@@ -409,7 +409,7 @@ impl ServerSpec {
     /// Whether it sets `SO_KEEPALIVE` on the connections that it accepts, with the machine's times:
     /// PostgreSQL does on each (`pq_init` in `pqcomm.c`; `tcp_keepalives_idle` is 0 by default).
     pub(crate) const fn keeps_alive(&self) -> bool {
-        matches!(self, Self::Postgres { .. })
+        matches!(self.inside(), Self::Postgres { .. })
     }
 
     /// Whether it listens on TCP, and whether on UDP.

@@ -50,27 +50,7 @@ fn ignored(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Opt
         return None;
     };
     let old = table(catalog, name, current).ok()?;
-    let parts = [
-        ("columns", old.columns == new.columns),
-        (
-            "partition columns",
-            old.partition_columns == new.partition_columns,
-        ),
-        ("format", old.format == new.format),
-        ("location", old.location == new.location),
-        ("properties", old.properties == new.properties),
-    ];
-    let others: Vec<&str> = parts.iter().filter(|it| !it.1).map(|it| it.0).collect();
-    let (last, first) = others.split_last()?;
-    let others = match first {
-        [] => (*last).to_owned(),
-        first => format!("{} and {last}", first.join(", ")),
-    };
-    let name = &name.name;
-    Some(format!(
-        "there is a table {name} already, with other {others}, and it stays as it is: IF NOT \
-         EXISTS. DROP TABLE {name} makes room for this one, and deletes no file"
-    ))
+    super::notes::stays(&name.name, old, new)
 }
 
 fn result((statement, substatement, columns, rows): Told) -> AthenaResult {

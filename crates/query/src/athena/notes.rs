@@ -68,3 +68,27 @@ pub(super) fn unrepaired(name: &str, table: &Table, seen: Option<&str>) -> Strin
         None => format!("no object lies under {location}: is the LOCATION of {name} right?"),
     }
 }
+
+/// That a table stays what it is, and in what the one that was to be made is another.
+pub(super) fn stays(name: &str, old: &Table, new: &Table) -> Option<String> {
+    let parts = [
+        ("columns", old.columns == new.columns),
+        (
+            "partition columns",
+            old.partition_columns == new.partition_columns,
+        ),
+        ("format", old.format == new.format),
+        ("location", old.location == new.location),
+        ("properties", old.properties == new.properties),
+    ];
+    let others: Vec<&str> = parts.iter().filter(|it| !it.1).map(|it| it.0).collect();
+    let (last, first) = others.split_last()?;
+    let others = match first {
+        [] => (*last).to_owned(),
+        first => format!("{} and {last}", first.join(", ")),
+    };
+    Some(format!(
+        "there is a table {name} already, with other {others}, and it stays as it is: IF NOT \
+         EXISTS. DROP TABLE {name} makes room for this one, and deletes no file"
+    ))
+}

@@ -1,7 +1,7 @@
 //! Tables over text files whose first lines are read as rows.
 //!
-//! A condition such as `log_status = 'OK'` leaves them out of one answer, and `count(*)` has them in
-//! the next: an answer that is right over a table that is not is remarked on.
+//! A condition such as `log_status = 'OK'` leaves them out of one answer, and `count(*)` has them
+//! in the next: an answer that is right over a table that is not is remarked on.
 
 use wirelab_query::athena::{AthenaCatalog, AthenaOptions, Buckets, Table, TableFormat};
 use wirelab_query::blocking;

@@ -234,6 +234,11 @@ fn page(status: &Status) -> String {
         text += &format!("\n{}\n", bold("NOTES"));
         text.extend(status.notes.iter().map(lines::note));
     }
+    text + &tasks(status) + &next(status)
+}
+
+fn tasks(status: &Status) -> String {
+    let mut text = String::new();
     let is_graded = status.tasks.iter().any(|task| task.best.is_some());
     let best = if is_graded {
         dim("  the best of all checks, also of those before an undo or reset")
@@ -254,7 +259,7 @@ fn page(status: &Status) -> String {
         text += &format!("  {:<16} {points:>5} points  {place}{less}\n", task.name);
         text += &format!("  {:<16}               {}\n", "", dim(&task.title));
     }
-    text + &next(status)
+    text
 }
 
 fn next(status: &Status) -> String {

@@ -50,10 +50,7 @@ pub(super) async fn run(
     buckets: &Buckets,
     options: &AthenaOptions,
 ) -> Checked<AthenaResult> {
-    if sql.len() > TEXT_MAX {
-        let message = format!("Query string exceeds the maximum length of {TEXT_MAX} bytes");
-        return Err(Fault::new(super::error::SYNTAX, 0, message));
-    }
+    check_length(sql)?;
     let database = options.database.to_lowercase();
     let now = options.now.as_millis() as i64;
     let opener = Opener::new(buckets, now);
@@ -135,6 +132,14 @@ fn viewed<'a>(
         .databases
         .get(name.database.as_deref().unwrap_or(current))?;
     Some((name, database.views.get(&name.name)?))
+}
+
+fn check_length(sql: &str) -> Checked<()> {
+    if sql.len() > TEXT_MAX {
+        let message = format!("Query string exceeds the maximum length of {TEXT_MAX} bytes");
+        return Err(Fault::new(super::error::SYNTAX, 0, message));
+    }
+    Ok(())
 }
 
 /// MSCK REPAIR: adds what it finds, or says why it finds nothing.

@@ -104,7 +104,7 @@ fn log_group(run: &Run, flow_log: &FlowLog) -> Result<LogGroup, Failure> {
 fn choose<'a>(run: &'a Run, name: Option<&str>) -> Result<&'a FlowLog, Failure> {
     let names = &run.names();
     let logs = &run.world().resources().flow_logs;
-    // A flow log in a bucket is no log group; it is meant where it is named, or where there is none.
+    // A flow log in a bucket is no log group; it is meant where it is named, or where no group is.
     let all = logs.values().map(|log| &**log);
     let (mut meant, in_buckets): (Vec<&FlowLog>, Vec<&FlowLog>) =
         all.partition(|log| log.log_group_name.is_some());

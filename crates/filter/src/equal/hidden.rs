@@ -56,7 +56,7 @@ fn name(frame: &[u8], at: usize, size: usize) -> Option<String> {
     let header = Header::of(frame.get(network..)?)?;
     if at < header.length {
         let is_shown = match header.version {
-            4 => at == 9 || at >= 12 && at < 20 || at == 0 && header.length == 20,
+            4 => at == 9 || (12..20).contains(&at) || at == 0 && header.length == 20,
             _ => at == 6 || at >= 8,
         };
         // Don't Fragment alone is what nearly every packet has.
@@ -79,7 +79,7 @@ fn name(frame: &[u8], at: usize, size: usize) -> Option<String> {
             let words = frame.get(network + header.length + 12)? >> 4;
             at < 4 || at == 13 || at == 12 && words == 5 || at >= 4 * usize::from(words)
         }
-        "udp" => at < 4 || at >= 8,
+        "udp" => !(4..8).contains(&at),
         _ => at < 2,
     };
     (!is_shown).then(|| said(name, at, size, number))

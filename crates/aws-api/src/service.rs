@@ -60,7 +60,7 @@ pub(crate) enum Refusal {
     Api(#[from] ApiError),
     /// The same with the further members that the exception has in the API's model.
     #[error("{0}")]
-    With(ApiError, Map<String, Value>),
+    With(ApiError, Box<Map<String, Value>>),
     /// The session's.
     #[error(transparent)]
     Session(#[from] SessionError),
@@ -78,7 +78,7 @@ impl Refusal {
     /// The same, and the members beside its message.
     pub(crate) fn into_parts(self) -> (ApiError, Map<String, Value>) {
         match self {
-            Self::With(error, members) => (error, members),
+            Self::With(error, members) => (error, *members),
             other => (other.into_api(), Map::new()),
         }
     }

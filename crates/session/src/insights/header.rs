@@ -32,15 +32,15 @@ impl Header {
 
     /// As it comes out of the journey.
     fn after(self, journey: &Journey) -> Self {
-        let steps = journey.steps.iter();
-        let translated = steps.filter_map(|step| match &step.verdict {
+        let mut steps = journey.steps.iter().rev();
+        let translated = steps.find_map(|step| match &step.verdict {
             StepVerdict::Pass(PassDetail::Translated {
                 source,
                 destination,
             }) => Some((*source, *destination)),
             _ => None,
         });
-        let (source, destination) = translated.last().unwrap_or((self.source, self.destination));
+        let (source, destination) = translated.unwrap_or((self.source, self.destination));
         Self {
             source,
             destination,

@@ -45,7 +45,7 @@ pub(super) fn lost(after: &Aftermath<'_>) -> Vec<Finding> {
             _ => "terminated",
         };
         let is_client = clients.contains(id);
-        (!is_client).then(|| (id, state))
+        (!is_client).then_some((id, state))
     });
     let logs = was.flow_logs.keys();
     let logs = logs.filter(|id| !now.flow_logs.contains_key(*id));

@@ -336,10 +336,8 @@ fn checked(sql: &str) -> Result<(), Refusal> {
 /// What is no statement: `MALFORMED_QUERY` is a code of `AthenaErrorCode`.
 fn malformed(message: String) -> Refusal {
     let code = json!("MALFORMED_QUERY");
-    Refusal::With(
-        invalid(message),
-        Map::from_iter([("AthenaErrorCode".to_owned(), code)]),
-    )
+    let members = Map::from_iter([("AthenaErrorCode".to_owned(), code)]);
+    Refusal::With(invalid(message), Box::new(members))
 }
 
 /// Everything that a statement needs, away from the session.

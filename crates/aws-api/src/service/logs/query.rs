@@ -266,7 +266,10 @@ fn refusal(error: &QueryError) -> Option<Refusal> {
         "message": message,
     });
     let members = Map::from_iter([("queryCompileError".to_owned(), compile)]);
-    Some(Refusal::With(ApiError::client(code, message), members))
+    Some(Refusal::With(
+        ApiError::client(code, message),
+        Box::new(members),
+    ))
 }
 
 fn unknown() -> ApiError {

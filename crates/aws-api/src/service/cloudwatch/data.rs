@@ -105,7 +105,7 @@ fn result(
     let name = query
         .get("MetricStat")
         .map(|it| &it["Metric"]["MetricName"]);
-    let label = query.get("Label").or(name).unwrap_or(&query["Id"]);
+    let label = query.get("Label").or(name).unwrap_or_else(|| &query["Id"]);
     let times = part.iter().map(|(at, _)| iso(*at));
     let values = part.iter().map(|(_, value)| *value);
     Ok(Some(json!({

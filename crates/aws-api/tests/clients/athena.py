@@ -150,7 +150,7 @@ athena.untag_resource(ResourceARN=arn, TagKeys=["x"])
 check(athena.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "ops"}], "tags")
 refused("ResourceNotFoundException", athena.list_tags_for_resource, ResourceARN=arn + "s")
 athena.delete_work_group(WorkGroup="suite")
-refused("UnknownOperationException", athena.list_prepared_statements, WorkGroup="primary")
+refused("UnknownOperationException", athena.list_application_dpu_sizes)
 
 check(not untried(), untried())
 done()

@@ -40,7 +40,10 @@ impl Asked {
         let report = self.grader.grade_task(&submission, task).expect("a report");
         let findings = report.tasks[0].findings().cloned();
         findings
-            .filter(|it| it.name == FindingKind::WrongAnswer)
+            .filter(|it| {
+                let kinds = [FindingKind::WrongAnswer, FindingKind::UnreadableAnswer];
+                kinds.contains(&it.name)
+            })
             .collect()
     }
 }
@@ -81,12 +84,16 @@ fn what_cannot_be_asked_about_an_answer_is_not_asked() {
     let evidence = |address: &str| {
         let answer = format!("address: {address}\nport: 1");
         let findings = asked.findings("unlogged", &answer);
-        let about = findings.into_iter().find(|it| it.summary.contains(address));
-        about.expect("it is wrong").evidence
+        let mut found = findings.iter();
+        let about = found.find(|it| it.summary.contains(address));
+        about
+            .unwrap_or_else(|| panic!("{address} is wrong: {findings:#?}"))
+            .evidence
+            .clone()
     };
     let logged = evidence(&asked.value("instance.store.private_ip_address"));
     assert!(!logged[0].ends_with(": 0"), "{logged:?}");
-    for odd in ["x' or 1 = 1 | limit 3", "${draw.port}", "10.0.0.0.0", "'"] {
+    for odd in ["x' or 1 = 1 | limit 3", "a${draw.port}b", "10.0.0.0.0", "'"] {
         let evidence = evidence(odd);
         assert!(evidence.len() <= 1, "{odd}: {evidence:?}");
     }

@@ -138,7 +138,7 @@ fn json_events_are_discovered_by_path() {
     let result = blocking::insights(query, &group, &hour()).expect("a query");
     assert_eq!(
         result.to_csv(),
-        "eventName,next,x,a.b\n,,,\nCreateRoute,8,x,\nDeleteRoute,,,true\n"
+        "eventName,next,x,a.b\n,,,\nCreateRoute,8,x,\nDeleteRoute,,,1\n"
     );
 }
 

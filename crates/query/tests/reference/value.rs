@@ -63,6 +63,7 @@ impl Value {
         match json {
             Json::Null => Self::Missing,
             Json::String(text) => Self::Text(text.clone()),
+            Json::Bool(truth) => Self::Text(u8::from(*truth).to_string()),
             Json::Array(_) | Json::Object(_) => Self::Structure(json.clone()),
             scalar => Self::Text(scalar.to_string()),
         }

@@ -65,7 +65,7 @@ pub(super) fn records(
             NearMiss::Boundaries => made.extend(numbers::boundaries(&said, &models)),
             NearMiss::FanOut => made.extend(numbers::fan_out(&said, &models, &mut world)),
             NearMiss::Translated => made.extend(translated::of(&models, &world)),
-            NearMiss::More => made.extend(more::of(texts.answer, &models, &mut world)),
+            NearMiss::More => made.extend(more::of(texts, &said, &models, &mut world)),
             NearMiss::TheirNumbers => {
                 made.extend(numbers::boundaries(&said.numbers_of(texts.answer), &models));
             }

@@ -3,10 +3,12 @@
 //! What keeps a query right by chance is often that there is little to see: `limit 3` where three
 //! rows were due, a key too many where each source knew one destination.
 
-use super::Made;
 use super::models::Model;
 use super::neighbours::{far_end, near_end};
+use super::numbers::{FLAGS, flagged};
+use super::said::Said;
 use super::world::World;
+use super::{Made, Texts};
 
 /// So many models are repeated.
 const REPEATED: usize = 4;
@@ -16,8 +18,17 @@ const LEAST: u64 = 6;
 const MOST: u64 = 200;
 
 /// Each of the first models with newcomers at its far end, and at its near end.
-pub(super) fn of(answer: &str, models: &[Model<'_>], world: &mut World) -> Vec<Made> {
-    let limit = crate::mutant::limits(answer).max();
+pub(super) fn of(
+    texts: Texts<'_>,
+    said: &Said,
+    models: &[Model<'_>],
+    world: &mut World,
+) -> Vec<Made> {
+    let limit = crate::mutant::limits(texts.answer).max();
+    let flags = match texts.reference.to_ascii_lowercase().contains("flags") {
+        true => flags_of(said),
+        false => Vec::new(),
+    };
     let count = limit.map_or(LEAST, |limit| (limit + 1).clamp(LEAST, MOST));
     let mut made = Vec::new();
     // The reference speaks of every other one.
@@ -31,12 +42,23 @@ pub(super) fn of(answer: &str, models: &[Model<'_>], world: &mut World) -> Vec<M
         let (std::net::IpAddr::V4(near), std::net::IpAddr::V4(far)) = (near, far) else {
             continue;
         };
-        for _ in 0..count {
-            made.push(model.with(far_end(flow, world.newcomer(far))));
+        let is_tcp = flow.protocol == 6;
+        let of_each = |at: u64| match flags.iter().cycle().nth(at as usize) {
+            Some(flags) if is_tcp => flagged(flow, *flags),
+            _ => flow.clone(),
+        };
+        for at in 0..count {
+            made.push(model.with(far_end(&of_each(at), world.newcomer(far))));
         }
-        for _ in 0..count {
-            made.extend(near_end(model, flow, world.newcomer(near)));
+        for at in 0..count {
+            made.extend(near_end(model, &of_each(at), world.newcomer(near)));
         }
     }
     made
+}
+
+/// The flags that the reference names: newcomers have each of them in turn.
+fn flags_of(said: &Said) -> Vec<u8> {
+    let named = said.numbers.iter().filter_map(|it| u8::try_from(*it).ok());
+    named.filter(|it| FLAGS.contains(it)).collect()
 }

@@ -21,7 +21,7 @@ const SPANS: std::ops::RangeInclusive<u64> = 1..=3600;
 const FANS: std::ops::RangeInclusive<u64> = 2..=40;
 /// What a flow log reports of TCP flags: the OR of FIN 1, SYN 2, RST 4, SYN-ACK 18 (Amazon VPC
 /// User Guide, "Flow log records").
-const FLAGS: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 18, 19, 22, 23];
+pub(super) const FLAGS: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 18, 19, 22, 23];
 
 /// Each number and those beside it: as a port, as flags, as packets, as octets, and as the seconds
 /// from the first to the last record of a conversation.
@@ -78,7 +78,7 @@ fn may_be(port: u16, instead: u16) -> bool {
     instead != 0 && is_used && (port >= CLIENTS) == (instead >= CLIENTS)
 }
 
-fn flagged(flow: &Flow, flags: u8) -> Flow {
+pub(super) fn flagged(flow: &Flow, flags: u8) -> Flow {
     Flow {
         tcp_flags: TcpFlags(flags),
         ..flow.clone()

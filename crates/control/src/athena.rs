@@ -80,11 +80,8 @@ pub(crate) fn prepared(
     work_group: &str,
     name: &str,
 ) -> Result<String, ApiError> {
-    let key: prepared::Key = (work_group.into(), name.into());
-    let own = state.athena.0.get(realm);
-    let found = own.and_then(|it| it.prepared.get(&key));
-    let found = found.ok_or_else(|| prepared::not_found(&key))?;
-    Ok(found.query.clone())
+    let key = (work_group.into(), name.into());
+    Ok(prepared::find((state, realm), &key)?.query.clone())
 }
 
 /// One page of `items` in their order; the token of a page is the key of its first item.

@@ -11,6 +11,7 @@ mod delivery;
 mod instance_profile;
 mod policy;
 mod role;
+mod tag;
 
 pub(crate) use delivery::lets_flow_logs_write;
 
@@ -49,10 +50,10 @@ operations! {
     ListRoles Read role::list, [];
     PutRolePolicy Write policy::put, [];
     RemoveRoleFromInstanceProfile Write instance_profile::remove_role, [];
-    TagInstanceProfile Write instance_profile::tag, [];
-    TagRole Write role::tag, [];
-    UntagInstanceProfile Write instance_profile::untag, [];
-    UntagRole Write role::untag, [];
+    TagInstanceProfile Write instance_profile::tag_profile, [];
+    TagRole Write role::tag_role, [];
+    UntagInstanceProfile Write instance_profile::untag_profile, [];
+    UntagRole Write role::untag_role, [];
     UpdateAssumeRolePolicy Write role::update_trust, [];
 }
 
@@ -81,7 +82,7 @@ struct Role {
     policies: BTreeMap<SmolStr, String>,
     /// ARNs of policies that are attached.
     attached: Vec<SmolStr>,
-    tags: Vec<(SmolStr, SmolStr)>,
+    tags: tag::Tags,
 }
 
 fn role<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Role, ApiError> {

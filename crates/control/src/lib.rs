@@ -48,6 +48,7 @@ mod signature;
 mod ssm;
 mod state;
 mod stated;
+mod tags;
 mod timer;
 mod transaction;
 mod view;

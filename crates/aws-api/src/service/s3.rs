@@ -206,6 +206,14 @@ fn canonical_user(account: &str) -> String {
     hex(&Sha256::digest(format!("canonical user of {account}")))
 }
 
+/// A body of one element.
+fn element(id: &str, root: &str, inside: &str) -> Response<Vec<u8>> {
+    response(
+        id,
+        &format!("<{root} xmlns=\"{NAMESPACE}\">{inside}</{root}>"),
+    )
+}
+
 fn response(id: &str, body: &str) -> Response<Vec<u8>> {
     xml::response(StatusCode::OK, id, format!("{}{body}", xml::DECLARATION))
 }

@@ -11,6 +11,8 @@ use wirelab_model::{ApiError, Reply, UnixTime};
 use super::{invalid, page, work_group};
 use crate::clock::iso8601;
 use crate::describe::Reader;
+use crate::realm::Realm;
+use crate::state::State;
 use crate::transaction::Transaction;
 
 /// A prepared statement.
@@ -24,7 +26,7 @@ pub(crate) struct PreparedStatement {
 /// What one is found by: its workgroup and its name.
 pub(super) type Key = (SmolStr, SmolStr);
 
-pub(crate) fn not_found((group, name): &Key) -> ApiError {
+fn not_found((group, name): &Key) -> ApiError {
     let message = format!("PreparedStatement {name} was not found in workGroup {group}.");
     ApiError::client("ResourceNotFoundException", message)
 }
@@ -93,8 +95,12 @@ pub(super) fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
     Ok(json!({}))
 }
 
-fn find<'r>(reader: &Reader<'r>, key: &Key) -> Result<&'r PreparedStatement, ApiError> {
-    let own = reader.state.athena.0.get(reader.realm());
+/// The statement of that name.
+pub(super) fn find<'s>(
+    (state, realm): (&'s State, &Realm),
+    key: &Key,
+) -> Result<&'s PreparedStatement, ApiError> {
+    let own = state.athena.0.get(realm);
     let found = own.and_then(|it| it.prepared.get(key));
     found.ok_or_else(|| not_found(key))
 }
@@ -111,7 +117,7 @@ fn show((group, name): &Key, statement: &PreparedStatement) -> Value {
 
 pub(super) fn get(reader: &Reader<'_>, request: Named) -> Reply {
     let key = (request.work_group, request.statement_name);
-    Ok(json!({ "PreparedStatement": show(&key, find(reader, &key)?) }))
+    Ok(json!({ "PreparedStatement": show(&key, find((reader.state, reader.realm()), &key)?) }))
 }
 
 #[derive(Deserialize)]
@@ -125,7 +131,7 @@ pub(super) fn batch_get(reader: &Reader<'_>, request: BatchGet) -> Reply {
     let (mut found, mut lacking) = (Vec::new(), Vec::new());
     for name in request.prepared_statement_names {
         let key = (request.work_group.clone(), name);
-        match find(reader, &key) {
+        match find((reader.state, reader.realm()), &key) {
             Ok(statement) => found.push(show(&key, statement)),
             Err(error) => lacking.push(json!({
                 "StatementName": key.1,

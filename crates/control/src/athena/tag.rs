@@ -1,7 +1,7 @@
 //! Tags of workgroups (Amazon Athena API Reference: `TagResource` and its kin).
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply};
 
@@ -10,10 +10,8 @@ use super::{WorkGroup, invalid, page};
 use crate::describe::Reader;
 use crate::error;
 use crate::realm::Realm;
+use crate::tags::{self, AT_MOST, Unfit, UntagResource, shown};
 use crate::transaction::Transaction;
-
-/// So many a workgroup has.
-const AT_MOST: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -25,22 +23,14 @@ pub(super) struct Tag {
 
 /// Adds tags to a workgroup.
 pub(super) fn add(group: &mut WorkGroup, tags: Vec<Tag>) -> Result<(), ApiError> {
-    for tag in tags {
-        let fits = (1..=128).contains(&tag.key.chars().count())
-            && tag.value.chars().count() <= 256
-            && !tag.key.starts_with("aws:");
-        if !fits {
-            return Err(invalid(
-                "A tag has a key of 1 to 128 characters, not beginning with aws:, and a value of \
-                 at most 256",
-            ));
-        }
-        group.tags.insert(tag.key, tag.value);
-    }
-    match group.tags.len() > AT_MOST {
-        true => Err(invalid("A workgroup has at most 50 tags")),
-        false => Ok(()),
-    }
+    let added = tags.into_iter().map(|it| (it.key, it.value));
+    tags::add(&mut group.tags, added).map_err(|unfit| match unfit {
+        Unfit::Tag => invalid(
+            "A tag has a key of 1 to 128 characters, not beginning with aws:, and a value of at \
+             most 256",
+        ),
+        Unfit::Many => invalid("A workgroup has at most 50 tags"),
+    })
 }
 
 /// The name in a workgroup's ARN.
@@ -64,17 +54,9 @@ pub(super) fn tag_resource(tx: &mut Transaction<'_>, request: TagResource) -> Re
     change(tx, &request.resource_arn, |it| add(it, request.tags))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct UntagResource {
-    #[serde(rename = "ResourceARN")]
-    resource_arn: SmolStr,
-    tag_keys: Vec<SmolStr>,
-}
-
 pub(super) fn untag_resource(tx: &mut Transaction<'_>, request: UntagResource) -> Reply {
     change(tx, &request.resource_arn, |it| {
-        it.tags.retain(|key, _| !request.tag_keys.contains(key));
+        request.take_from(&mut it.tags);
         Ok(())
     })
 }
@@ -108,8 +90,6 @@ pub(super) fn list_for_resource(reader: &Reader<'_>, request: ListTags) -> Reply
     let group = group.map_err(|_| error::no_athena_resource(arn))?;
     // Pages have 75 at least, and so all.
     let limit = request.max_results.map(|it| it.min(AT_MOST));
-    let tags = group.tags.into_iter().map(|it| (it.0.clone(), it));
-    let show = |(key, value)| -> Value { json!({ "Key": key, "Value": value }) };
-    let paging = (request.next_token.as_ref(), limit);
-    page("Tags", tags, paging, |it: (SmolStr, SmolStr)| show(it))
+    let tags = group.tags.iter().map(|it| (it.0.clone(), it));
+    page("Tags", tags, (request.next_token.as_ref(), limit), shown)
 }

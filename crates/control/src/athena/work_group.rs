@@ -1,7 +1,5 @@
 //! Workgroups: where results go, and how much a query may read.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
@@ -14,6 +12,7 @@ use crate::control::ControlConfig;
 use crate::describe::Reader;
 use crate::realm::Realm;
 use crate::state::State;
+use crate::tags::Tags;
 use crate::transaction::Transaction;
 
 /// The workgroup that is always there.
@@ -47,7 +46,7 @@ pub struct WorkGroup {
     /// When it was made.
     pub creation_time: UnixTime,
     /// Its tags.
-    pub tags: BTreeMap<SmolStr, SmolStr>,
+    pub tags: Tags,
 }
 
 impl WorkGroup {
@@ -62,7 +61,7 @@ impl WorkGroup {
             bytes_scanned_cutoff: None,
             requester_pays: false,
             creation_time,
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
         }
     }
 

@@ -6,12 +6,13 @@ use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply};
 
 use super::state::CloudWatchOfRealm;
-use super::tag::{self, Tag, Tags};
+use super::tag::{self, Tag};
 use super::{
     AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, Dimension,
     TreatMissingData, is_number, metric,
 };
 use crate::error;
+use crate::tags::Tags;
 use crate::transaction::Transaction;
 use crate::view::done;
 
@@ -52,7 +53,8 @@ pub(super) struct Put {
 
 /// Tags are for a new alarm; of one that is there they are changed by `TagResource` alone.
 pub(super) fn put(tx: &mut Transaction<'_>, mut request: Put) -> Reply {
-    let tags = tag::with(Tags::default(), std::mem::take(&mut request.tags))?;
+    let mut tags = Tags::default();
+    tag::add(&mut tags, std::mem::take(&mut request.tags))?;
     let configuration = request.checked()?;
     let (now, name) = (tx.state.now, configuration.name.clone());
     let own = own_mut(tx);

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 use wirelab_model::{Metric, SimTime, UnixTime};
 
 use crate::realm::Realm;
+use crate::tags::Tags;
 
 /// Everything, by account and Region.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub(crate) struct CloudWatchOfRealm {
     /// What was said of alarms, by name; those that are deleted have a history.
     pub(crate) alarms: BTreeMap<SmolStr, Vec<AlarmEvent>>,
     /// Tags of alarms, by name.
-    pub(crate) tags: BTreeMap<SmolStr, BTreeMap<SmolStr, SmolStr>>,
+    pub(crate) tags: BTreeMap<SmolStr, Tags>,
     /// What was put, in the order of arrival.
     pub(crate) data: BTreeMap<Metric, Vec<PutDatum>>,
 }

@@ -1,9 +1,7 @@
 //! Tags of alarms (Amazon CloudWatch API Reference: `TagResource` and its kin).
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply};
 
@@ -11,14 +9,9 @@ use super::alarm::{is_there, own_mut};
 use crate::describe::Reader;
 use crate::error;
 use crate::realm::Realm;
+use crate::tags::{self, Tags, Unfit, UntagResource, shown};
 use crate::transaction::Transaction;
 use crate::view::done;
-
-/// Tags by key.
-pub(super) type Tags = BTreeMap<SmolStr, SmolStr>;
-
-/// So many an alarm has.
-const AT_MOST: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -27,24 +20,16 @@ pub(super) struct Tag {
     value: SmolStr,
 }
 
-/// The tags with those of a call.
-pub(super) fn with(mut tags: Tags, added: Vec<Tag>) -> Result<Tags, ApiError> {
-    for tag in added {
-        let fits = (1..=128).contains(&tag.key.chars().count())
-            && tag.value.chars().count() <= 256
-            && !tag.key.starts_with("aws:");
-        if !fits {
-            return Err(error::alarm_validation(
-                "A tag has a key of 1 to 128 characters, not beginning with aws:, and a value of \
-                 at most 256.",
-            ));
-        }
-        tags.insert(tag.key, tag.value);
-    }
-    match tags.len() > AT_MOST {
-        true => Err(error::alarm_validation("An alarm has at most 50 tags.")),
-        false => Ok(tags),
-    }
+/// Adds tags to an alarm's.
+pub(super) fn add(tags: &mut Tags, added: Vec<Tag>) -> Result<(), ApiError> {
+    let added = added.into_iter().map(|it| (it.key, it.value));
+    tags::add(tags, added).map_err(|unfit| match unfit {
+        Unfit::Tag => error::alarm_validation(
+            "A tag has a key of 1 to 128 characters, not beginning with aws:, and a value of at \
+             most 256.",
+        ),
+        Unfit::Many => error::alarm_validation("An alarm has at most 50 tags."),
+    })
 }
 
 /// The name in an alarm's ARN.
@@ -65,22 +50,12 @@ pub(super) struct TagResource {
 }
 
 pub(super) fn tag_resource(tx: &mut Transaction<'_>, request: TagResource) -> Reply {
-    let tags = tags_mut(tx, &request.resource_arn)?;
-    *tags = with(std::mem::take(tags), request.tags)?;
+    add(tags_mut(tx, &request.resource_arn)?, request.tags)?;
     Ok(done())
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct UntagResource {
-    #[serde(rename = "ResourceARN")]
-    resource_arn: SmolStr,
-    tag_keys: Vec<SmolStr>,
-}
-
 pub(super) fn untag_resource(tx: &mut Transaction<'_>, request: UntagResource) -> Reply {
-    let keys = &request.tag_keys;
-    tags_mut(tx, &request.resource_arn)?.retain(|key, _| !keys.contains(key));
+    request.take_from(tags_mut(tx, &request.resource_arn)?);
     Ok(done())
 }
 
@@ -106,8 +81,5 @@ pub(super) fn list_for_resource(reader: &Reader<'_>, request: ListTags) -> Reply
     let own = own.filter(|own| is_there(own, &name));
     let own = own.ok_or_else(error::no_metric_resource)?;
     let tags = own.tags.get(&name).into_iter().flatten();
-    let tags: Vec<Value> = tags
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect();
-    Ok(json!({ "Tags": tags }))
+    Ok(json!({ "Tags": tags.map(shown).collect::<Vec<_>>() }))
 }

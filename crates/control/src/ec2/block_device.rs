@@ -34,14 +34,16 @@ struct Ebs {
     snapshot_id: Option<SmolStr>,
 }
 
+/// What may be asked for, and what there is without asking; 0: it has to be asked for.
+type Offer = ((u32, u32), u32);
+
 /// A type of volume.
 struct Type {
     name: &'static str,
     /// GiB.
     sizes: (u32, u32),
-    /// What may be asked for, and what there is without asking.
-    iops: Option<((u32, u32), u32)>,
-    throughput: Option<((u32, u32), u32)>,
+    iops: Option<Offer>,
+    throughput: Option<Offer>,
     is_bootable: bool,
 }
 
@@ -176,32 +178,34 @@ impl Ebs {
 
     /// Of gp2 what its size brings; of what spins nothing is told.
     fn iops(&self, kind: &Type, size: u32) -> Result<Option<u32>, ApiError> {
-        match (kind.iops, self.iops) {
-            (None, Some(_)) => Err(error::not_of_volume("iops", kind.name)),
-            (None, None) => Ok((kind.name == "gp2").then(|| (size * 3).clamp(100, 16_000))),
-            (Some((_, 0)), None) => Err(error::missing_parameter("iops")),
-            (Some((_, usual)), None) => Ok(Some(usual)),
-            (Some(((least, most), _)), Some(iops)) => match (least..=most).contains(&iops) {
-                true => Ok(Some(iops)),
-                false => Err(error::volume_value(iops, "iops", kind.name, (least, most))),
-            },
-        }
+        let of_size = (kind.name == "gp2").then(|| (size * 3).clamp(100, 16_000));
+        Ok(kind.offered("iops", kind.iops, self.iops)?.or(of_size))
     }
 
     fn throughput(&self, kind: &Type) -> Result<Option<u32>, ApiError> {
-        match (kind.throughput, self.throughput) {
-            (None, Some(_)) => Err(error::not_of_volume("throughput", kind.name)),
+        kind.offered("throughput", kind.throughput, self.throughput)
+    }
+}
+
+impl Type {
+    /// What a volume has of something: what was asked for, or what there is anyway.
+    fn offered(
+        &self,
+        what: &str,
+        offer: Option<Offer>,
+        asked: Option<u32>,
+    ) -> Result<Option<u32>, ApiError> {
+        match (offer, asked) {
+            (None, Some(_)) => Err(error::not_of_volume(what, self.name)),
             (None, None) => Ok(None),
+            (Some((_, 0)), None) => Err(error::missing_parameter(what)),
             (Some((_, usual)), None) => Ok(Some(usual)),
-            (Some(((least, most), _)), Some(asked)) => match (least..=most).contains(&asked) {
-                true => Ok(Some(asked)),
-                false => Err(error::volume_value(
-                    asked,
-                    "throughput",
-                    kind.name,
-                    (least, most),
-                )),
-            },
+            (Some(((least, most), _)), Some(asked)) if (least..=most).contains(&asked) => {
+                Ok(Some(asked))
+            }
+            (Some((range, _)), Some(asked)) => {
+                Err(error::volume_value(asked, what, self.name, range))
+            }
         }
     }
 }

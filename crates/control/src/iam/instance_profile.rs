@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply, UnixTime};
 
+use super::tag::{self, Tag, Tags};
 use super::{Iam, check_name, letters_id, role};
 use crate::clock::iso8601;
 use crate::describe::Reader;
@@ -20,7 +21,6 @@ use crate::transaction::Transaction;
 use crate::view::done;
 
 const PAGE: usize = 100;
-const TAGS_AT_MOST: usize = 50;
 
 /// Profiles of an account by name.
 pub(super) type Profiles = BTreeMap<SmolStr, Profile>;
@@ -34,7 +34,7 @@ pub(super) struct Profile {
     arn: SmolStr,
     created: UnixTime,
     role: Option<SmolStr>,
-    tags: Vec<(SmolStr, SmolStr)>,
+    tags: Tags,
 }
 
 impl Iam {
@@ -61,7 +61,7 @@ pub(super) struct Create {
     instance_profile_name: SmolStr,
     path: Option<SmolStr>,
     #[serde(default)]
-    tags: Vec<role::Tag>,
+    tags: Vec<Tag>,
 }
 
 pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
@@ -86,11 +86,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
         id,
         created,
         role: None,
-        tags: request
-            .tags
-            .into_iter()
-            .map(|it| (it.key, it.value))
-            .collect(),
+        tags: tag::of_new(request.tags),
     };
     profiles.insert(name, profile.clone());
     Ok(json!({ "InstanceProfile": show(&profile, None) }))
@@ -164,19 +160,12 @@ pub(super) fn remove_role(tx: &mut Transaction<'_>, request: WithRole) -> Reply 
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(super) struct TagProfile {
     instance_profile_name: SmolStr,
-    tags: Vec<role::Tag>,
+    tags: Vec<Tag>,
 }
 
-pub(super) fn tag(tx: &mut Transaction<'_>, request: TagProfile) -> Reply {
+pub(super) fn tag_profile(tx: &mut Transaction<'_>, request: TagProfile) -> Reply {
     let profile = profile_mut(tx, &request.instance_profile_name)?;
-    for tag in request.tags {
-        profile.tags.retain(|(key, _)| *key != tag.key);
-        profile.tags.push((tag.key, tag.value));
-    }
-    match profile.tags.len() > TAGS_AT_MOST {
-        true => Err(error::iam_limit("TagsPerInstanceProfile", TAGS_AT_MOST)),
-        false => Ok(done()),
-    }
+    tag::add(&mut profile.tags, request.tags, "TagsPerInstanceProfile")
 }
 
 #[derive(Deserialize)]
@@ -186,11 +175,9 @@ pub(super) struct UntagProfile {
     tag_keys: Vec<SmolStr>,
 }
 
-pub(super) fn untag(tx: &mut Transaction<'_>, request: UntagProfile) -> Reply {
+pub(super) fn untag_profile(tx: &mut Transaction<'_>, request: UntagProfile) -> Reply {
     let profile = profile_mut(tx, &request.instance_profile_name)?;
-    let keys = &request.tag_keys;
-    profile.tags.retain(|(key, _)| !keys.contains(key));
-    Ok(done())
+    tag::remove(&mut profile.tags, &request.tag_keys)
 }
 
 #[derive(Deserialize)]
@@ -206,7 +193,7 @@ pub(super) struct TagsOf {
 
 pub(super) fn list_tags(reader: &Reader<'_>, request: TagsOf) -> Reply {
     let profile = profile(reader, &request.instance_profile_name)?;
-    Ok(json!({ "Tags": show_tags(profile), "IsTruncated": false }))
+    Ok(json!({ "Tags": tag::shown(&profile.tags), "IsTruncated": false }))
 }
 
 #[derive(Deserialize)]
@@ -269,12 +256,6 @@ fn show(profile: &Profile, reader: Option<&Reader<'_>>) -> Value {
         "Arn": profile.arn,
         "CreateDate": iso8601(profile.created),
         "Roles": roles,
-        "Tags": show_tags(profile),
+        "Tags": tag::shown(&profile.tags),
     })
-}
-
-fn show_tags(profile: &Profile) -> Vec<Value> {
-    let tags = profile.tags.iter();
-    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
 }

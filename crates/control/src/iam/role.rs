@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{Reply, percent_encoded};
 
+use super::tag::{self, Tag};
 use super::{Role, check_name, check_policy, letters_id, own_mut, role, role_mut};
 use crate::clock::iso8601;
 use crate::describe::Reader;
@@ -16,8 +17,6 @@ use crate::view::done;
 /// So many an account has, and a page shows.
 const AT_MOST: usize = 1000;
 const PAGE: usize = 100;
-/// Tags of a role.
-const TAGS_AT_MOST: usize = 50;
 /// Seconds for which a role can be put on.
 const HOUR: u32 = 3600;
 
@@ -31,13 +30,6 @@ pub(super) struct Create {
     max_session_duration: Option<u32>,
     #[serde(default)]
     tags: Vec<Tag>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct Tag {
-    pub(super) key: SmolStr,
-    pub(super) value: SmolStr,
 }
 
 pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
@@ -76,11 +68,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
         trust: request.assume_role_policy_document,
         policies: std::collections::BTreeMap::new(),
         attached: Vec::new(),
-        tags: request
-            .tags
-            .into_iter()
-            .map(|it| (it.key, it.value))
-            .collect(),
+        tags: tag::of_new(request.tags),
     };
     let shown = show(&role);
     roles.insert(name, role);
@@ -172,7 +160,7 @@ pub(super) struct OfRole {
 
 pub(super) fn list_tags(reader: &Reader<'_>, request: OfRole) -> Reply {
     let role = role(reader, &request.role_name)?;
-    Ok(json!({ "Tags": show_tags(role), "IsTruncated": false }))
+    Ok(json!({ "Tags": tag::shown(&role.tags), "IsTruncated": false }))
 }
 
 #[derive(Deserialize)]
@@ -182,16 +170,9 @@ pub(super) struct TagRole {
     tags: Vec<Tag>,
 }
 
-pub(super) fn tag(tx: &mut Transaction<'_>, request: TagRole) -> Reply {
+pub(super) fn tag_role(tx: &mut Transaction<'_>, request: TagRole) -> Reply {
     let role = role_mut(tx, &request.role_name)?;
-    for tag in request.tags {
-        role.tags.retain(|(key, _)| *key != tag.key);
-        role.tags.push((tag.key, tag.value));
-    }
-    match role.tags.len() > TAGS_AT_MOST {
-        true => Err(error::iam_limit("TagsPerRole", TAGS_AT_MOST)),
-        false => Ok(done()),
-    }
+    tag::add(&mut role.tags, request.tags, "TagsPerRole")
 }
 
 #[derive(Deserialize)]
@@ -201,20 +182,13 @@ pub(super) struct UntagRole {
     tag_keys: Vec<SmolStr>,
 }
 
-pub(super) fn untag(tx: &mut Transaction<'_>, request: UntagRole) -> Reply {
+pub(super) fn untag_role(tx: &mut Transaction<'_>, request: UntagRole) -> Reply {
     let role = role_mut(tx, &request.role_name)?;
-    role.tags.retain(|(key, _)| !request.tag_keys.contains(key));
-    Ok(done())
-}
-
-fn show_tags(role: &Role) -> Vec<Value> {
-    let tags = role.tags.iter();
-    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
+    tag::remove(&mut role.tags, &request.tag_keys)
 }
 
 pub(super) fn show(role: &Role) -> Value {
-    let tags = show_tags(role);
+    let tags = tag::shown(&role.tags);
     json!({
         "Path": role.path,
         "RoleName": role.name,

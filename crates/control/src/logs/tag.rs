@@ -1,7 +1,5 @@
 //! Tags of log groups and destinations, by name and by ARN.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::json;
 use smol_str::SmolStr;
@@ -11,25 +9,16 @@ use super::{arn, group, group_mut, name_of, own, own_mut};
 use crate::describe::Reader;
 use crate::error;
 use crate::realm::Realm;
+use crate::tags::{AT_MOST, Tags, fits};
 use crate::transaction::Transaction;
 use crate::view::done;
 
-type Tags = BTreeMap<SmolStr, SmolStr>;
-
-/// So many tags a resource may have.
-const AT_MOST: usize = 50;
-
 /// Refuses tags that are too many, too long or AWS's own.
 pub(super) fn check(tags: &Tags) -> Result<(), ApiError> {
-    let fits = |(key, value): (&SmolStr, &SmolStr)| {
-        (1..=128).contains(&key.chars().count())
-            && value.chars().count() <= 256
-            && !key.starts_with("aws:")
-    };
     if tags.len() > AT_MOST {
         return Err(error::log_tag_limit());
     }
-    match tags.iter().all(fits) {
+    match tags.iter().all(|(key, value)| fits(key, value)) {
         true => Ok(()),
         false => Err(error::log_parameter(
             "A tag has a key of 1 to 128 characters, not beginning with aws:, and a value of at \

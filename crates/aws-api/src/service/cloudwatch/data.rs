@@ -123,21 +123,29 @@ struct Queries<'r> {
     all: &'r [Value],
     /// Expressions that are being evaluated, one for another.
     depth: Cell<usize>,
-    /// What others have referred to, by id.
+    /// What was evaluated, by id: it may be shown and referred to.
     known: RefCell<BTreeMap<String, Points>>,
 }
 
 impl Queries<'_> {
     fn points(&self, query: &Map<String, Value>) -> Result<Points, ApiError> {
+        let id = query.get("Id").and_then(Value::as_str).unwrap_or_default();
+        if let Some(points) = self.known.borrow().get(id) {
+            return Ok(points.clone());
+        }
+        let points = self.evaluated(query, id)?;
+        self.known
+            .borrow_mut()
+            .insert(id.to_owned(), points.clone());
+        Ok(points)
+    }
+
+    fn evaluated(&self, query: &Map<String, Value>, id: &str) -> Result<Points, ApiError> {
         let expression = query.get("Expression").and_then(Value::as_str);
         match (query.get("MetricStat"), expression) {
             (Some(Value::Object(of)), None) => self.of_metric(of),
-            (None, Some(text)) => self.of_expression(text).map_err(|why| {
-                wrong(format!(
-                    "Error in expression '{}': {why}.",
-                    query["Id"].as_str().unwrap_or_default()
-                ))
-            }),
+            (None, Some(text)) => (self.of_expression(text))
+                .map_err(|why| wrong(format!("Error in expression '{id}': {why}."))),
             (None, None) => Err(wrong(
                 "Either MetricStat or Expression must be given in MetricDataQueries.",
             )),
@@ -182,25 +190,16 @@ impl Queries<'_> {
 
 impl Others for Queries<'_> {
     fn series(&self, id: &str) -> Result<Points, String> {
-        if let Some(points) = self.known.borrow().get(id) {
-            return Ok(points.clone());
-        }
         let found = self.all.iter().find(|it| it["Id"] == id);
         let query = found.and_then(Value::as_object);
         let query = query.ok_or_else(|| format!("there is no query {id}"))?;
-        let points = self.points(query).map_err(|error| error.message)?;
-        self.known
-            .borrow_mut()
-            .insert(id.to_owned(), points.clone());
-        Ok(points)
+        self.points(query).map_err(|error| error.message)
     }
 
     fn metrics(&self) -> Result<Vec<Points>, String> {
-        let all = self
-            .all
-            .iter()
-            .filter_map(|it| it["MetricStat"].as_object());
-        all.map(|it| self.of_metric(it).map_err(|error| error.message))
+        let all = self.all.iter().filter(|it| it["MetricStat"].is_object());
+        let all = all.filter_map(Value::as_object);
+        all.map(|it| self.points(it).map_err(|error| error.message))
             .collect()
     }
 }

@@ -156,6 +156,12 @@ fn map(value: Value, change: impl Fn(f64) -> f64) -> Result<Value, String> {
     }
 }
 
+/// What becomes of each of several series.
+fn each(all: Vec<Points>, of: impl Fn(Value) -> Result<Value, String>) -> Result<Value, String> {
+    let all = all.into_iter().map(|it| of(Value::Series(it))?.series());
+    Ok(Value::Several(all.collect::<Result<_, _>>()?))
+}
+
 fn between(operator: &str, left: Value, right: Value) -> Result<Value, String> {
     let truth = |it: bool| if it { 1.0 } else { 0.0 };
     let of = |left: f64, right: f64| match operator {
@@ -175,20 +181,8 @@ fn between(operator: &str, left: Value, right: Value) -> Result<Value, String> {
     };
     Ok(match (left, right) {
         (Value::Number(left), Value::Number(right)) => Value::Number(of(left, right)),
-        (Value::Several(all), other) => {
-            let each = all
-                .into_iter()
-                .map(|it| between(operator, Value::Series(it), other.clone()));
-            let each = each.map(|it| it?.series());
-            Value::Several(each.collect::<Result<_, _>>()?)
-        }
-        (other, Value::Several(all)) => {
-            let each = all
-                .into_iter()
-                .map(|it| between(operator, other.clone(), Value::Series(it)));
-            let each = each.map(|it| it?.series());
-            Value::Several(each.collect::<Result<_, _>>()?)
-        }
+        (Value::Several(all), other) => each(all, |it| between(operator, it, other.clone()))?,
+        (other, Value::Several(all)) => each(all, |it| between(operator, other.clone(), it))?,
         (left, right) => {
             let ((Value::Series(points), _) | (_, Value::Series(points))) = (&left, &right) else {
                 return Err(format!(
@@ -284,10 +278,7 @@ fn taken_together(name: &str, value: Value) -> Result<Value, String> {
 /// What each moment has by those before it. The first has no change.
 fn over_time(name: &str, value: Value) -> Result<Value, String> {
     if let Value::Several(all) = value {
-        let each = all
-            .into_iter()
-            .map(|it| over_time(name, Value::Series(it))?.series());
-        return Ok(Value::Several(each.collect::<Result<_, _>>()?));
+        return each(all, |it| over_time(name, it));
     }
     let points = value.series()?;
     let mut result = points.empty();

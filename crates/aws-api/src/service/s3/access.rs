@@ -79,10 +79,13 @@ fn is_restricted(bucket: &Bucket) -> bool {
 pub(super) fn is_public(policy: &str) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     many(&policy["Statement"]).any(|it| {
-        let principal = &it["Principal"];
-        let is_all = principal == "*" || texts(&principal["AWS"]).any(|it| it == "*");
+        let is_all = is_everybody(&it["Principal"]);
         it["Effect"] == "Allow" && is_all && it["Condition"].is_null()
     })
+}
+
+fn is_everybody(principal: &Value) -> bool {
+    principal == "*" || texts(&principal["AWS"]).any(|it| it == "*")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,9 +159,9 @@ pub(super) fn lets_deliver(bucket: &Bucket) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     many(&policy["Statement"]).any(|it| {
         let principals = &it["Principal"];
-        let is_delivery = principals == "*"
-            || texts(&principals["Service"]).any(|it| it == "delivery.logs.amazonaws.com")
-            || texts(&principals["AWS"]).any(|it| it == "*");
+        let mut services = texts(&principals["Service"]);
+        let is_delivery =
+            is_everybody(principals) || services.any(|it| it == "delivery.logs.amazonaws.com");
         let puts = texts(&it["Action"]).any(|it| fits(&it.to_lowercase(), "s3:putobject"));
         it["Effect"] == "Allow" && is_delivery && puts
     })

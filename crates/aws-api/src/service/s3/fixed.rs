@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use wirelab_model::ApiError;
 
 use super::body::{content, document, empty};
-use super::{Answer, Asked, NAMESPACE, access, canonical_user, response};
+use super::{Answer, Asked, canonical_user, element};
 use crate::protocol::rest_xml::document::Element;
 
 /// A parameter of the query, what reading it needs in a policy, and what is read.
@@ -107,9 +107,6 @@ const SETTINGS: [Setting; 13] = [
 
 /// Answers, if the request is about one of these.
 pub(super) fn answer(asked: &Asked<'_>) -> Option<Answer> {
-    if asked.has("policyStatus") && asked.request.method() == Method::GET {
-        return Some(policy_status(asked));
-    }
     let (name, action, said) = SETTINGS.iter().find(|it| asked.has(it.0))?;
     Some(match *asked.request.method() {
         Method::GET => read(asked, name, action, said),
@@ -127,8 +124,7 @@ fn read(asked: &Asked<'_>, name: &str, action: &str, said: &Said) -> Answer {
         Is(root, _) if name == "acl" => (root, owners_alone(&bucket.account)),
         Is(root, inside) => (root, (*inside).to_owned()),
     };
-    let body = format!("<{root} xmlns=\"{NAMESPACE}\">{inside}</{root}>");
-    Ok(response(asked.id, &body))
+    Ok(element(asked.id, root, &inside))
 }
 
 /// The list that a bucket has whose owner alone owns objects.
@@ -200,17 +196,4 @@ fn remove(asked: &Asked<'_>, action: &str, said: &Said) -> Answer {
 fn not_simulated(what: &str) -> ApiError {
     let message = format!("wirelab's buckets have one setting of {what}: the one of new buckets.");
     ApiError::client("NotImplemented", message)
-}
-
-fn policy_status(asked: &Asked<'_>) -> Answer {
-    let bucket = asked.bucket_for("GetBucketPolicyStatus", "")?;
-    let policy = bucket.policy.ok_or_else(|| {
-        let message = "The bucket policy does not exist";
-        ApiError::client("NoSuchBucketPolicy", message)
-    })?;
-    let is_public = access::is_public(&policy);
-    let body = format!(
-        "<PolicyStatus xmlns=\"{NAMESPACE}\"><IsPublic>{is_public}</IsPublic></PolicyStatus>"
-    );
-    Ok(response(asked.id, &body))
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use http::Response;
 use wirelab_model::ApiError;
 
-use super::{Answer, Asked, NAMESPACE, canonical_user, moment, response};
+use super::{Answer, Asked, NAMESPACE, canonical_user, element, moment, response};
 use crate::protocol::xml::escaped;
 use crate::service::Refusal;
 
@@ -36,11 +36,8 @@ pub(super) fn buckets(asked: &Asked<'_>) -> Response<Vec<u8>> {
         })
         .collect();
     let owner = canonical_user(asked.caller.account.as_str());
-    let body = format!(
-        "<ListAllMyBucketsResult xmlns=\"{NAMESPACE}\"><Owner><ID>{owner}</ID></Owner>\
-         <Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
-    );
-    response(asked.id, &body)
+    let inside = format!("<Owner><ID>{owner}</ID></Owner><Buckets>{buckets}</Buckets>");
+    element(asked.id, "ListAllMyBucketsResult", &inside)
 }
 
 /// `ListObjectsV2`, or the older form.

@@ -6,8 +6,8 @@ use wirelab_model::ApiError;
 
 use super::body::{child, content, document, empty, malformed};
 use super::note::PublicAccessBlock;
-use super::{Answer, Asked, NAMESPACE, access, response};
-use crate::protocol::xml::{self, escaped};
+use super::{Answer, Asked, access, element};
+use crate::protocol::xml::escaped;
 use crate::service::Refusal;
 
 /// Tags of a bucket at most (Amazon S3 User Guide, "Using cost allocation S3 bucket tags").
@@ -18,13 +18,20 @@ const POLICY_AT_MOST: usize = 20 << 10;
 
 /// Answers, if the request is about one of these.
 pub(super) fn answer(asked: &Asked<'_>) -> Option<Answer> {
-    let names = ["location", "policy", "publicAccessBlock", "tagging"];
+    let names = [
+        "location",
+        "policy",
+        "policyStatus",
+        "publicAccessBlock",
+        "tagging",
+    ];
     let name = names.into_iter().find(|it| asked.has(it))?;
     Some(match (asked.request.method(), name) {
         (&Method::GET, "location") => location(asked),
         (&Method::GET, "policy") => policy(asked),
         (&Method::PUT, "policy") => put_policy(asked),
         (&Method::DELETE, "policy") => set(asked, "DeleteBucketPolicy", |it| it.policy = None),
+        (&Method::GET, "policyStatus") => policy_status(asked),
         (&Method::GET, "publicAccessBlock") => block(asked),
         (&Method::PUT, "publicAccessBlock") => put_block(asked),
         (&Method::DELETE, "publicAccessBlock") => {
@@ -43,17 +50,26 @@ fn location(asked: &Asked<'_>) -> Answer {
         "us-east-1" => "",
         other => other,
     };
-    let tag = "LocationConstraint";
-    let body = format!("<{tag} xmlns=\"{NAMESPACE}\">{region}</{tag}>");
-    Ok(response(asked.id, &body))
+    Ok(element(asked.id, "LocationConstraint", region))
+}
+
+/// The policy's text, for who may do this.
+fn policy_for(asked: &Asked<'_>, action: &str) -> Result<String, ApiError> {
+    let bucket = asked.bucket_for(action, "")?;
+    bucket.policy.ok_or_else(|| {
+        let message = "The bucket policy does not exist";
+        ApiError::client("NoSuchBucketPolicy", message)
+    })
+}
+
+fn policy_status(asked: &Asked<'_>) -> Answer {
+    let is_public = access::is_public(&policy_for(asked, "GetBucketPolicyStatus")?);
+    let inside = format!("<IsPublic>{is_public}</IsPublic>");
+    Ok(element(asked.id, "PolicyStatus", &inside))
 }
 
 fn policy(asked: &Asked<'_>) -> Answer {
-    let bucket = asked.bucket_for("GetBucketPolicy", "")?;
-    let policy = bucket.policy.ok_or_else(|| {
-        let message = "The bucket policy does not exist";
-        ApiError::client("NoSuchBucketPolicy", message)
-    })?;
+    let policy = policy_for(asked, "GetBucketPolicy")?;
     let mut response = empty(StatusCode::OK, asked.id);
     let kind = "application/json".parse().expect("a header's value");
     response.headers_mut().insert("Content-Type", kind);
@@ -81,9 +97,11 @@ fn block(asked: &Asked<'_>) -> Answer {
     })?;
     let member = |(name, is): (&str, bool)| format!("<{name}>{is}</{name}>");
     let members = block.members().map(member).concat();
-    let tag = "PublicAccessBlockConfiguration";
-    let body = format!("<{tag} xmlns=\"{NAMESPACE}\">{members}</{tag}>");
-    Ok(response(asked.id, &body))
+    Ok(element(
+        asked.id,
+        "PublicAccessBlockConfiguration",
+        &members,
+    ))
 }
 
 fn put_block(asked: &Asked<'_>) -> Answer {
@@ -109,12 +127,8 @@ fn tags(asked: &Asked<'_>) -> Answer {
         format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>")
     };
     let tags: String = bucket.tags.iter().map(tag).collect();
-    let body = format!("<Tagging xmlns=\"{NAMESPACE}\"><TagSet>{tags}</TagSet></Tagging>");
-    Ok(xml::response(
-        StatusCode::OK,
-        asked.id,
-        xml::DECLARATION.to_owned() + &body,
-    ))
+    let inside = format!("<TagSet>{tags}</TagSet>");
+    Ok(element(asked.id, "Tagging", &inside))
 }
 
 fn put_tags(asked: &Asked<'_>) -> Answer {

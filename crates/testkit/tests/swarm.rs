@@ -1,14 +1,18 @@
-//! A small swarm: the first seeds. `cargo xtask swarm` goes on from here.
+//! A small swarm: the first seeds, and those that have shown a mistake. `cargo xtask swarm` goes on
+//! from here.
 
 use wirelab_testkit::check::{Report, examine};
 use wirelab_testkit::generate::draw;
 
 const SEEDS: u64 = 24;
+/// An error about a packet with a foreign source behind an internet gateway; UDP whose rule was
+/// revoked; a machine's packet to itself; a way that goes past a NAT gateway and comes back by it.
+const MISTAKEN_ONCE: [u64; 4] = [40000328, 40000590, 30000316, 40000592];
 
 #[test]
-fn nothing_is_wrong_with_the_first_worlds() {
+fn nothing_is_wrong_with_the_worlds() {
     let mut all = Report::default();
-    for seed in 0..SEEDS {
+    for seed in (0..SEEDS).chain(MISTAKEN_ONCE) {
         let script = draw(seed);
         let report = examine(&script);
         assert!(

@@ -113,7 +113,7 @@ impl<W: Watch> Walk<'_, W> {
             (self.watch).pass(&transit.packet, || (hop(), PassDetail::Tracked));
         }
         transit.direct = false;
-        let via = Via::Router;
+        let via = Via::Router { tracked: true };
         self.send(SimDuration::ZERO, Place::Arrive { interface, via }, transit);
     }
 

@@ -55,7 +55,7 @@ impl<W: Watch> Walk<'_, W> {
             };
             return self.watch.deny(&transit, Hop::Vpc(id.clone()), reason);
         };
-        let via = Via::Router;
+        let via = Via::ROUTER;
         self.send(SimDuration::ZERO, Place::Arrive { interface, via }, transit);
     }
 }

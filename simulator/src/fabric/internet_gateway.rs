@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use wirelab_wire::{IpPacket, translate_quoted};
+use wirelab_wire::{IpPacket, QuotedPacket, translate_quoted};
 
 use super::plan::{InterfaceIndex, Vpc};
 use super::quoted::quoted_mut;
@@ -166,18 +166,25 @@ fn gateway_hop(vpc: &Vpc) -> Hop {
     }
 }
 
-/// Writes the public source; in an ICMP error also into the packet it quotes, whose destination
-/// was translated on its way in.
+/// Writes the public source; in an ICMP error also into the packet it quotes, if that was sent to
+/// it: its destination was translated on its way in.
 fn translate_source(packet: &mut IpPacket, public: IpAddr) {
-    if let Some(quoted) = quoted_mut(packet) {
+    let private = packet.source();
+    if let Some(quoted) = quoted_mut(packet)
+        && QuotedPacket::parse(quoted).is_ok_and(|it| it.header.destination == private)
+    {
         *quoted = translate_quoted(quoted, None, Some((public, None)));
     }
     packet.set_source(public, None);
 }
 
-/// Writes the private destination; in an ICMP error also as the quoted packet's source.
+/// Writes the private destination; in an ICMP error also as the quoted packet's source, if it was
+/// that packet's.
 fn translate_destination(packet: &mut IpPacket, private: IpAddr) {
-    if let Some(quoted) = quoted_mut(packet) {
+    let public = packet.destination();
+    if let Some(quoted) = quoted_mut(packet)
+        && QuotedPacket::parse(quoted).is_ok_and(|it| it.header.source == public)
+    {
         *quoted = translate_quoted(quoted, Some((private, None)), None);
     }
     packet.set_destination(private, None);

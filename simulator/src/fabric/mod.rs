@@ -395,7 +395,7 @@ impl<W: Watch> Walk<'_, W> {
                 let Some(interface) = self.plan.vpc(vpc).interface_of(destination) else {
                     return;
                 };
-                let via = Via::Router;
+                let via = Via::ROUTER;
                 Place::Arrive { interface, via }
             }
         };

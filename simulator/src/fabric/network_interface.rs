@@ -26,7 +26,15 @@ pub(crate) enum Via {
     /// From an interface of the same subnet: no boundary is crossed.
     Neighbor(InterfaceIndex),
     /// Across the subnet's boundary.
-    Router,
+    Router {
+        /// It comes straight from something whose flows security groups always track.
+        tracked: bool,
+    },
+}
+
+impl Via {
+    /// Across the boundary, from nothing in particular.
+    pub(crate) const ROUTER: Self = Self::Router { tracked: false };
 }
 
 impl<'a, W: Watch> Walk<'a, W> {
@@ -101,7 +109,9 @@ impl<'a, W: Watch> Walk<'a, W> {
             return self.interface_gone(interface, &transit);
         };
         let header = Header::of(&transit.packet);
-        if via == Via::Router && !self.network_acl(nic.subnet, &header, false, &transit) {
+        if matches!(via, Via::Router { .. })
+            && !self.network_acl(nic.subnet, &header, false, &transit)
+        {
             let (direction, action) = (FlowDirection::Ingress, FlowAction::Reject);
             (self.watch).record(interface, direction, action, None, &transit.packet);
             if !W::GOES_ON {
@@ -161,12 +171,12 @@ impl<'a, W: Watch> Walk<'a, W> {
         transit: Transit,
     ) {
         let nic = self.plan.interface(interface);
-        let from_nat = |walk: &Self| match via {
-            Via::Neighbor(from) => walk.is_nat(from),
-            Via::Router => walk.came_from_nat(nic, header),
+        let auto_tracked = |walk: &Self| match via {
+            Via::Neighbor(from) => walk.is_tracker(from),
+            Via::Router { tracked } => tracked,
         };
         let direction = FlowDirection::Ingress;
-        if self.security_group(interface, direction, header, &transit, from_nat) {
+        if self.security_group(interface, direction, header, &transit, auto_tracked) {
             self.count_ingress(interface, &transit);
         } else {
             let action = FlowAction::Reject;
@@ -177,7 +187,7 @@ impl<'a, W: Watch> Walk<'a, W> {
         }
         let peer = match via {
             Via::Neighbor(from) => self.plan.find_interface(from).map(|it| it.mac),
-            Via::Router => Some(self.plan.subnet(nic.subnet).router_mac),
+            Via::Router { .. } => Some(self.plan.subnet(nic.subnet).router_mac),
         };
         let peer = peer.unwrap_or_default();
         (self.watch).capture(interface, false, peer, &transit.packet);
@@ -267,7 +277,8 @@ impl<'a, W: Watch> Walk<'a, W> {
         let via = if here.subnet == there.subnet {
             Via::Neighbor(from)
         } else {
-            Via::Router
+            let tracked = self.is_tracker(from);
+            Via::Router { tracked }
         };
         self.send(after, Place::Arrive { interface, via }, transit);
     }

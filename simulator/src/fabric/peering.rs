@@ -103,7 +103,7 @@ impl<W: Watch> Walk<'_, W> {
         } else {
             self.latency_between(nic, there)
         };
-        let (interface, via) = (to, Via::Router);
+        let (interface, via) = (to, Via::ROUTER);
         self.send(after, Place::Arrive { interface, via }, transit);
     }
 

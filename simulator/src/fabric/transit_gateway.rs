@@ -247,7 +247,7 @@ impl<W: Watch> Walk<'_, W> {
         let via = if same_subnet {
             Via::Neighbor(interface)
         } else {
-            Via::Router
+            Via::ROUTER
         };
         let after = self.config.latency.same_zone;
         let interface = entrance;

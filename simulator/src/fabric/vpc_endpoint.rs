@@ -162,8 +162,13 @@ impl Plan {
     /// Whether flows through a gateway endpoint are tracked whatever the rules: DynamoDB's are
     /// (EC2 User Guide, "Security group connection tracking").
     pub(super) fn is_tracking_endpoint(&self, at: EndpointIndex) -> bool {
-        let service = self.endpoint(at).service;
-        service.is_some_and(|it| it.name == "dynamodb")
+        self.endpoint(at).tracks()
+    }
+}
+
+impl Endpoint {
+    fn tracks(&self) -> bool {
+        self.service.is_some_and(|it| it.name == "dynamodb")
     }
 }
 
@@ -220,7 +225,8 @@ impl<W: Watch> Walk<'_, W> {
             let hop = Hop::Vpc(vpc.id.clone());
             return self.watch.deny(&transit, hop, reason);
         };
-        let via = Via::Router;
+        let tracked = found.is_some_and(Endpoint::tracks);
+        let via = Via::Router { tracked };
         let after = self.config.latency.same_zone;
         self.send(after, Place::Arrive { interface, via }, transit);
     }

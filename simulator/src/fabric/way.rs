@@ -5,7 +5,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wirelab_model::{Ipv6Net, TrafficPath};
 
 use super::Walk;
-use super::header::Header;
 use super::plan::{
     EndpointIndex, Interface, InterfaceIndex, Owner, PeeringIndex, TransitIndex, VpnGatewayIndex,
 };
@@ -99,30 +98,21 @@ impl<'a, W: Watch> Walk<'a, W> {
         }
     }
 
-    pub(super) fn is_nat(&self, interface: InterfaceIndex) -> bool {
-        let nic = self.plan.find_interface(interface);
-        nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_)))
-    }
-
     /// Flows through NAT gateways, egress-only internet gateways, interface endpoints and
     /// DynamoDB's gateway endpoints are tracked whatever the rules (`facts.md` 2.1).
     pub(super) fn is_auto_tracked(&self, leads: Leads) -> bool {
         match leads {
-            Leads::Interface(to) => self.is_nat(to) || self.is_endpoint(to),
+            Leads::Interface(to) => self.is_tracker(to),
             Leads::GatewayEndpoint(at) => self.plan.is_tracking_endpoint(at),
             Leads::EgressOnlyInternetGateway => true,
             _ => false,
         }
     }
 
-    fn is_endpoint(&self, interface: InterfaceIndex) -> bool {
+    /// Whether the flows that an interface takes and sends are always tracked at their other end.
+    pub(super) fn is_tracker(&self, interface: InterfaceIndex) -> bool {
         let nic = self.plan.find_interface(interface);
-        nic.is_some_and(|it| matches!(it.owner, Owner::VpcEndpoint(_)))
-    }
-
-    /// Whether answers to the source would go to a NAT gateway: then so did what came from it.
-    pub(super) fn came_from_nat(&self, nic: &Interface, header: &Header) -> bool {
-        self.is_auto_tracked(self.way(nic, header.source, header.source).leads)
+        nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_) | Owner::VpcEndpoint(_)))
     }
 
     /// `traffic-path` of flow records (Amazon VPC User Guide, "Flow log records").

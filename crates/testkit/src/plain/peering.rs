@@ -48,8 +48,13 @@ impl Plain {
         if far && packet.size > INTER_REGION_MTU {
             return Err(Why::new("MTU", connection));
         }
-        let crosses = true;
-        self.arrive(&to, packet, Coming { crosses, ..coming })
+        let coming = Coming {
+            crosses: true,
+            // What a NAT gateway tracks is its own VPC's.
+            auto_tracked: false,
+            ..coming
+        };
+        self.arrive(&to, packet, coming)
     }
 
     /// Whether an active connection within the Region joins two VPCs: group references go there.

@@ -35,14 +35,30 @@ impl Plain {
         }
         let untracked = matches!(packet.protocol, TCP | UDP)
             && !tracked_anyway
-            && rules.iter().any(is_for_everybody)
-            && self.opposite_is_open(id, egress, packet);
+            && (rules.iter().any(is_for_everybody) && self.opposite_is_open(id, egress, packet)
+                || self.answers_untracked(id, egress, packet, direct));
         let tracking = self.tracking.entry(id.clone()).or_default();
         tracking.lets_follow(now, packet);
         if !untracked {
             tracking.begin(now, egress, packet);
         }
         true
+    }
+
+    /// Whether a packet is the answer of a flow that the other direction's rules leave untracked.
+    fn answers_untracked(
+        &self,
+        id: &NetworkInterfaceId,
+        egress: bool,
+        packet: &Packet,
+        direct: bool,
+    ) -> bool {
+        let mut asked = packet.clone();
+        std::mem::swap(&mut asked.source, &mut asked.destination);
+        std::mem::swap(&mut asked.source_port, &mut asked.destination_port);
+        let asked_by = self.rules_that_allow(id, !egress, &asked, direct);
+        let is_open = self.opposite_is_open(id, !egress, packet);
+        !packet.opens() && is_open && asked_by.iter().any(is_for_everybody)
     }
 
     fn rules_of(&self, id: &NetworkInterfaceId, egress: bool) -> Vec<SecurityGroupRule> {

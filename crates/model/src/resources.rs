@@ -60,6 +60,14 @@ macro_rules! resources {
                 }
             }
 
+            /// Whether there is one of that id.
+            #[must_use]
+            pub fn contains(&self, reference: &ResourceRef) -> bool {
+                match reference {
+                    $(ResourceRef::$variant(id) => self.$field.contains_key(id),)*
+                }
+            }
+
             /// The steps that lead from here to `newer`: what is new or changed in the order of the
             /// fields above, then what is gone in the reverse order.
             #[must_use]

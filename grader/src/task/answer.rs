@@ -579,15 +579,20 @@ mod tests {
         assert!(!is_odd("port", "443/tcp") && !is_odd("mtu", "1446 bytes"));
     }
 
+    const fn said<'s>(part: &'s str, value: &'s str) -> Said<'s> {
+        let choices = &[];
+        Said {
+            part,
+            choices,
+            value,
+        }
+    }
+
     #[test]
     fn an_address_with_something_beside_it_is_not_called_wrong() {
         let is_odd = |expected: &str, value| {
-            let said = Said {
-                part: "client",
-                choices: &[],
-                value,
-            };
-            said.no_address(&[expected.to_owned()]).is_some()
+            let found = said("client", value).no_address(&[expected.to_owned()]);
+            found.is_some()
         };
         assert!(is_odd("203.0.113.9", "203.0.113.9:443"));
         assert!(is_odd("203.0.113.9", "lisbon (203.0.113.9)"));
@@ -600,12 +605,8 @@ mod tests {
     #[test]
     fn what_is_no_number_is_told_so_where_one_is_asked_for() {
         let is_odd = |expected: &str, value| {
-            let said = Said {
-                part: "alert",
-                choices: &[],
-                value,
-            };
-            said.no_number(&[expected.to_owned()]).is_some()
+            let found = said("alert", value).no_number(&[expected.to_owned()]);
+            found.is_some()
         };
         assert!(is_odd("70", "protocol_version") && is_odd("70", "70 or 112"));
         for value in ["46", "0x46", "70 (protocol_version)", "*"] {

@@ -62,7 +62,7 @@ struct NotRunning {
     host: String,
     instance_id: String,
     /// `stopped`, `pending`.
-    state: String,
+    state: InstanceState,
 }
 
 #[derive(Serialize)]
@@ -131,7 +131,7 @@ fn not_running(session: &Session, up: &[Interface]) -> Vec<NotRunning> {
         (!is_gone && up.iter().all(|it| it.host != name)).then(|| NotRunning {
             host: name.to_string(),
             instance_id: instance.instance_id.to_string(),
-            state: hosts::unknown::word(instance.state).to_owned(),
+            state: instance.state,
         })
     });
     off.collect()
@@ -220,7 +220,10 @@ fn page(status: &Status) -> String {
     for it in &status.not_running {
         text += &format!(
             "  {:<wide$} {:<6} {}  {}\n",
-            it.host, "-", it.instance_id, it.state
+            it.host,
+            "-",
+            it.instance_id,
+            hosts::unknown::word(it.state)
         );
     }
     text += &format!("\n{}\n", bold("EVIDENCE"));
@@ -295,12 +298,15 @@ fn next(status: &Status) -> String {
     if let Some(attempt) = &status.attempt {
         text += &format!("  wirelab exec {attempt}\n");
     }
-    if status.tasks.iter().any(|task| task.kind == "fix") {
+    let is_sandbox = status.tasks.is_empty();
+    let is_to_fix = status.tasks.iter().any(|task| task.kind == "fix");
+    if is_to_fix {
         text += "  wirelab call --list Describe\n";
+    }
+    if is_to_fix || is_sandbox {
         text += "  wirelab id                   what there is, by name and id\n";
     }
-    if status.tasks.is_empty() {
-        text += "  wirelab id                   what there is, by name and id\n";
+    if is_sandbox {
         text += "  wirelab reach                which machine reaches which, and at which ports\n";
         text += "  wirelab book sandbox         building, driving and measuring here\n";
         return text;

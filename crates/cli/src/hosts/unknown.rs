@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use wirelab_model::{Instance, InstanceId, InstanceState, NetworkInterfaceId};
+use wirelab_model::{Instance, InstanceId, InstanceState, NetworkInterface, NetworkInterfaceId};
 use wirelab_session::Session;
 use wirelab_simulator::host::{Attachment, Host};
 
@@ -55,13 +55,7 @@ pub(crate) fn address(address: IpAddr, hosts: &[&str]) -> Failure {
 /// The instance of an interface with that address or id.
 fn instance_with(session: &Session, word: &str) -> Option<InstanceId> {
     let address: Option<IpAddr> = word.parse().ok();
-    let mut interfaces = session
-        .run()
-        .world()
-        .resources()
-        .network_interfaces
-        .values();
-    let found = interfaces.find(|nic| {
+    let found = find_interface(session, |nic| {
         let mut own = nic.private_ip_addresses.iter();
         let mut public = own.clone().filter_map(|it| it.association.as_ref());
         nic.network_interface_id.as_str() == word
@@ -71,15 +65,17 @@ fn instance_with(session: &Session, word: &str) -> Option<InstanceId> {
     found?.attachment.as_ref()?.instance_id.clone()
 }
 
+fn find_interface(
+    session: &Session,
+    is_meant: impl Fn(&NetworkInterface) -> bool,
+) -> Option<&NetworkInterface> {
+    let all = &session.run().world().resources().network_interfaces;
+    all.values().map(Arc::as_ref).find(|nic| is_meant(nic))
+}
+
 /// The interface with that private address, whether or not a machine runs behind it.
 pub(crate) fn interface_with(session: &Session, address: IpAddr) -> Option<NetworkInterfaceId> {
-    let mut interfaces = session
-        .run()
-        .world()
-        .resources()
-        .network_interfaces
-        .values();
-    let found = interfaces.find(|nic| {
+    let found = find_interface(session, |nic| {
         let mut own = nic.private_ip_addresses.iter();
         own.any(|it| address == IpAddr::V4(it.private_ip_address))
     });
@@ -91,25 +87,14 @@ pub(crate) fn instance<'s>(session: &'s Session, host: &Host) -> Option<&'s Inst
     let Attachment::Instance(id) = &host.spec().attachment else {
         return None;
     };
-    session
-        .run()
-        .world()
-        .resources()
-        .instances
-        .get(id)
-        .map(Arc::as_ref)
+    let all = &session.run().world().resources().instances;
+    all.get(id).map(Arc::as_ref)
 }
 
 /// A state as the API says it.
-pub(crate) const fn word(state: InstanceState) -> &'static str {
-    match state {
-        InstanceState::Pending => "pending",
-        InstanceState::Running => "running",
-        InstanceState::Stopping => "stopping",
-        InstanceState::Stopped => "stopped",
-        InstanceState::ShuttingDown => "shutting-down",
-        InstanceState::Terminated => "terminated",
-    }
+pub(crate) fn word(state: InstanceState) -> String {
+    let word = serde_json::to_value(state).unwrap_or_default();
+    word.as_str().unwrap_or_default().to_owned()
 }
 
 /// The error for a machine whose instance is off.

@@ -23,13 +23,11 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion::physical_plan::projection::ProjectionExprs;
 use futures::StreamExt;
 use object_store::{ObjectMeta, ObjectStore};
-use wirelab_flowlog::LogColumn;
 
 use super::columns::{Filling, Lines, Place};
 use super::input::{Buffers, Input};
-use super::layout::{Origin, TextLayout, TextOptions, Window};
-use super::misfits::{Misfit, Misfits};
-use super::moment::Moment;
+use super::layout::{Origin, TextLayout, TextOptions};
+use super::misfits::Misfit;
 use super::predicate::Predicate;
 use super::separators::{Line, Separators};
 
@@ -260,15 +258,7 @@ struct Rows {
     columns: Vec<(Filling, Place)>,
     /// For each column of the table, where it stands in a line.
     places: Vec<Place>,
-    window: Option<Window>,
-    header: Option<Arc<[u8]>>,
-    moment: Moment,
     predicates: Vec<Predicate>,
-    delimiter: u8,
-    /// Values of a line of the file's format.
-    values: u32,
-    exact: bool,
-    skips_blank: bool,
     skip: usize,
     batch_rows: usize,
     /// Rows in `columns`.
@@ -281,7 +271,6 @@ struct Rows {
     kept: Vec<Line>,
     /// How many of `kept` are in `columns`.
     taken: usize,
-    misfits: Option<Misfits>,
     /// Lines with another number of values so far.
     misfit: Misfit,
     /// The file, and the byte at which what is read of it begins.
@@ -289,9 +278,8 @@ struct Rows {
     options: TextOptions,
     /// Which of the table's columns each of `columns` is.
     indices: Vec<usize>,
-    /// The columns of a line.
-    names: Arc<[LogColumn]>,
-    format: i64,
+    /// What the lines of the block have.
+    layout: TextLayout,
     /// Where lines of other layouts begin.
     changes: Arc<[(u64, TextLayout)]>,
     /// The layout of the lines behind the block.
@@ -323,15 +311,8 @@ impl Rows {
         Ok(Self {
             columns: columns.collect::<Result<_>>()?,
             schema,
-            window: options.window.clone(),
-            header: layout.header.clone(),
-            moment: layout.moment,
             places,
             predicates: source.predicates.clone(),
-            delimiter: layout.delimiter.unwrap_or(options.delimiter),
-            values: layout.values as u32,
-            exact: options.exact,
-            skips_blank: options.skips_blank,
             skip,
             batch_rows: source.batch_rows,
             rows: 0,
@@ -340,13 +321,11 @@ impl Rows {
             separators: Separators::default(),
             kept: Vec::new(),
             taken: 0,
-            misfits: options.misfits.clone(),
             misfit: Misfit::default(),
             part: (String::new(), 0),
             options: options.clone(),
             indices: source.projection.file_indices.clone(),
-            names: layout.columns.clone(),
-            format: layout.format,
+            layout: layout.clone(),
             changes,
             next: None,
         })
@@ -372,17 +351,12 @@ impl Rows {
     }
 
     /// The lines that follow have that layout.
-    fn change(&mut self, layout: &TextLayout) {
-        self.places = self.options.places(layout);
+    fn change(&mut self, layout: TextLayout) {
+        self.places = self.options.places(&layout);
         for ((_, place), index) in self.columns.iter_mut().zip(&self.indices) {
             *place = self.places[*index];
         }
-        self.header = layout.header.clone();
-        self.moment = layout.moment;
-        self.delimiter = layout.delimiter.unwrap_or(self.options.delimiter);
-        self.values = layout.values as u32;
-        self.names = layout.columns.clone();
-        self.format = layout.format;
+        self.layout = layout;
     }
 
     /// The number of the first of `all` that begins another layout, and that layout.
@@ -394,7 +368,7 @@ impl Rows {
             let Some(columns) = lines.header(*line) else {
                 continue;
             };
-            if columns.is_ok_and(|columns| *columns == *self.names) {
+            if columns.is_ok_and(|columns| *columns == *self.layout.columns) {
                 continue;
             }
             let at = lines.offset + u64::from(line.start());
@@ -411,7 +385,7 @@ impl Rows {
     fn next_block(&mut self, input: &Input) -> Result<()> {
         let bytes = input.bytes();
         if let Some(layout) = self.next.take() {
-            self.change(&layout);
+            self.change(layout);
         }
         let rest = &bytes[self.text.clone()];
         let near = memchr::memrchr(b'\n', &rest[..rest.len().min(BLOCK)]);
@@ -421,8 +395,9 @@ impl Rows {
         self.block = self.text.start..self.text.start + length;
         self.text.start += length;
         let block = &bytes[self.block.clone()];
-        self.separators
-            .find(block, self.delimiter, self.values as usize);
+        let delimiter = self.layout.delimiter.unwrap_or(self.options.delimiter);
+        let values = self.layout.values;
+        self.separators.find(block, delimiter, values);
         let mut kept = std::mem::take(&mut self.kept);
         kept.clear();
         self.taken = 0;
@@ -437,21 +412,21 @@ impl Rows {
         let behind = changed
             .as_ref()
             .map(|_| self.separators.whole(all[end]).end + 1);
-        let own_header = |line| self.options.joined.is_some() && lines.header(line).is_some();
+        let (options, header) = (&self.options, self.layout.header.as_deref());
+        let own_header = |line| options.joined.is_some() && lines.header(line).is_some();
         let wanted = all[skipped..end].iter().filter(|line| {
-            let blank = self.skips_blank && self.separators.count(**line) <= 1;
-            let header = self.header.as_deref();
+            let blank = options.skips_blank && self.separators.count(**line) <= 1;
             let is_row = (!blank || !lines.is_blank(**line))
                 && header.is_none_or(|header| !lines.is(**line, header))
                 && !own_header(**line)
-                && self.window.as_ref().is_none_or(|window| {
+                && options.window.as_ref().is_none_or(|window| {
                     let (holds, says_none) = window.holds(&lines, **line);
                     untimed += u64::from(says_none);
                     holds
                 });
             passed += u64::from(is_row);
             let count = self.separators.count(**line);
-            if is_row && count != self.values {
+            if is_row && count as usize != values {
                 misfits += 1;
                 found.get_or_insert(count);
             }
@@ -459,7 +434,7 @@ impl Rows {
             is_row && predicates.all(|predicate| predicate.holds(&lines, **line, places))
         });
         kept.extend(wanted);
-        if let Some(window) = &self.window {
+        if let Some(window) = &self.options.window {
             window.passed.fetch_add(passed, Ordering::Relaxed);
             window.untimed.fetch_add(untimed, Ordering::Relaxed);
         }
@@ -469,9 +444,9 @@ impl Rows {
             self.text.start = self.block.start + behind;
             self.next = Some(layout);
         }
-        if let (Some(counted), Some(found)) = (&self.misfits, found) {
+        if let (Some(counted), Some(found)) = (&self.options.misfits, found) {
             if self.misfit.lines == 0 {
-                (self.misfit.found, self.misfit.expected) = (found, self.values);
+                (self.misfit.found, self.misfit.expected) = (found, values as u32);
             }
             self.misfit.lines += misfits;
             counted.note(&self.part.0, self.part.1, self.misfit);
@@ -484,9 +459,9 @@ impl Rows {
             text: &bytes[self.block.clone()],
             separators: &self.separators,
             offset: offset + self.block.start as u64,
-            exactly: self.exact.then_some(self.values),
-            moment: self.moment,
-            format: self.format,
+            exactly: self.options.exact.then_some(self.layout.values as u32),
+            moment: self.layout.moment,
+            format: self.layout.format,
         }
     }
 

@@ -97,7 +97,7 @@ pub(super) fn effort(after: &Aftermath<'_>, calls: usize, commands: usize) -> St
         let Change::Put(resource) = change else {
             continue;
         };
-        if let Some(kind) = billed_as(&resource).filter(|_| !is_in(was, &resource)) {
+        if let Some(kind) = billed_as(&resource).filter(|_| !was.contains(&resource.reference())) {
             match billed.iter_mut().find(|(known, _)| *known == kind) {
                 Some((_, n)) => *n += 1,
                 None => billed.push((kind, 1)),
@@ -129,22 +129,6 @@ fn billed_as(resource: &Resource) -> Option<&'static str> {
         }
         _ => return None,
     })
-}
-
-fn is_in(resources: &Resources, resource: &Resource) -> bool {
-    match resource {
-        Resource::NatGateway(it) => resources.nat_gateways.contains_key(&it.nat_gateway_id),
-        Resource::Address(it) => resources.addresses.contains_key(&it.allocation_id),
-        Resource::Instance(it) => resources.instances.contains_key(&it.instance_id),
-        Resource::VpnConnection(it) => resources
-            .vpn_connections
-            .contains_key(&it.vpn_connection_id),
-        Resource::TransitGatewayAttachment(it) => resources
-            .transit_gateway_attachments
-            .contains_key(&it.transit_gateway_attachment_id),
-        Resource::VpcEndpoint(it) => resources.vpc_endpoints.contains_key(&it.vpc_endpoint_id),
-        _ => true,
-    }
 }
 
 fn worlds<'a>(after: &'a Aftermath<'_>) -> (&'a Resources, &'a Resources) {

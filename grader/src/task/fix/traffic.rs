@@ -95,10 +95,12 @@ pub(super) fn harm(after: &Aftermath<'_>) -> (Vec<Finding>, Loss) {
     let mut lost = Vec::new();
     let mut loss = Loss::default();
     for spec in healthy(after) {
-        findings.extend(broken(after, spec));
         let down = outage::down(after.run, spec, after.opening.now());
         loss.flow_seconds += down.time.as_secs();
-        interrupted.extend(interruption(after, spec, &down));
+        match broken(after, spec) {
+            Some(finding) => findings.push(finding),
+            None => interrupted.extend(interruption(after, spec, &down)),
+        }
         let cut = after.run.evidence().exchanges(&spec.name);
         let cut = cut.filter(|event| event.cut && event.at >= after.opening.now());
         lost.extend(cut);
@@ -109,14 +111,6 @@ pub(super) fn harm(after: &Aftermath<'_>) -> (Vec<Finding>, Loss) {
         // An exchange that loses its connection is an interruption, and has been told of.
         interrupted.retain(|(name, _)| lost.iter().all(|event| event.traffic != *name));
     }
-    let is_told = |name: &str| {
-        let quoted = format!("`{name}`");
-        findings.iter().any(|it| it.summary.contains(&quoted))
-    };
-    let interrupted: Vec<_> = interrupted
-        .into_iter()
-        .filter(|(name, _)| !is_told(name))
-        .collect();
     findings.extend(interrupted.into_iter().map(|(_, finding)| finding));
     (findings, loss)
 }

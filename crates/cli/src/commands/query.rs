@@ -14,9 +14,13 @@ use clap::ValueHint;
 
 use crate::args::TEMPLATE;
 
+const USAGE: &str = "\
+wirelab query [OPTIONS] <QUERY>
+       wirelab query --logs <PATH> --compact <FILE>";
+
 /// Ask flow logs in the language of CloudWatch Logs Insights, or in Athena's SQL
 #[derive(clap::Args)]
-#[command(help_template = TEMPLATE, before_help = "\
+#[command(help_template = TEMPLATE, override_usage = USAGE, before_help = "\
 Examples:
   wirelab query 'fields @timestamp, srcAddr, dstAddr, dstPort, action | filter action = \"REJECT\"'
   wirelab query 'stats sum(bytes) as total by srcAddr, dstAddr | sort total desc | limit 10'

@@ -37,6 +37,8 @@ pub(super) struct Cursor<'a> {
     next: usize,
     expected: BTreeSet<String>,
     expected_at: usize,
+    /// The last name without AS in a SELECT list, and the place behind it.
+    alias: Option<(usize, Name)>,
     depth: usize,
 }
 
@@ -51,6 +53,7 @@ impl<'a> Cursor<'a> {
             next: 0,
             expected: BTreeSet::new(),
             expected_at: 0,
+            alias: None,
             depth: 0,
         })
     }
@@ -76,6 +79,11 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn is_end(&self) -> bool {
         *self.kind() == Kind::End
+    }
+
+    /// Notes that the name that was just taken was read as an alias.
+    pub(super) fn is_alias(&mut self, name: &Name) {
+        self.alias = Some((self.next, name.clone()));
     }
 
     /// A place to come back to.
@@ -260,9 +268,23 @@ impl<'a> Cursor<'a> {
                 "Trino has no TOP: end the query with LIMIT {found}"
             ));
         }
-        match reserved::advice(found) {
+        match reserved::advice(found).or_else(|| self.behind_alias(found)) {
             Some(hint) => fault.with_hint(hint),
             None => fault,
+        }
+    }
+
+    /// About what stands behind a name that was read as an alias: `SELECT a sum(b)`.
+    fn behind_alias(&self, found: &str) -> Option<String> {
+        let (behind, alias) = self.alias.as_ref()?;
+        let alias = (*behind == self.next).then_some(&alias.text)?;
+        match self.kind() {
+            Kind::Sign if found == "(" => Some(format!("a comma is missing before {alias}(...)")),
+            Kind::Word => Some(format!(
+                "{alias} was read as a name for what stands before it: is a comma missing, or a \
+                 keyword misspelled?"
+            )),
+            _ => None,
         }
     }
 

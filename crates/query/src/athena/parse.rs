@@ -271,6 +271,9 @@ impl Cursor<'_> {
             return Ok(Item::One(expr, Some(self.name()?)));
         }
         let alias = self.alias_if();
+        if let Some(name) = &alias {
+            self.is_alias(name);
+        }
         Ok(Item::One(expr, alias))
     }
 

@@ -332,6 +332,34 @@ pub(super) enum Arithmetic {
     Power,
 }
 
+impl Comparison {
+    /// As it is written.
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        }
+    }
+}
+
+impl Arithmetic {
+    /// As it is written.
+    fn sign(self) -> char {
+        match self {
+            Self::Add => '+',
+            Self::Subtract => '-',
+            Self::Multiply => '*',
+            Self::Divide => '/',
+            Self::Remainder => '%',
+            Self::Power => '^',
+        }
+    }
+}
+
 impl Expr {
     /// Calls `visit` with this expression and all inside it.
     pub(super) fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
@@ -378,11 +406,11 @@ impl fmt::Display for Expr {
             ExprKind::Negative(inner) => write!(f, "-({inner})"),
             ExprKind::And(parts) => write!(f, "({})", joined(parts, " and ")),
             ExprKind::Or(parts) => write!(f, "({})", joined(parts, " or ")),
-            ExprKind::Compare(op, left, right) => write!(f, "({left} {op:?} {right})"),
+            ExprKind::Compare(op, left, right) => write!(f, "({left} {} {right})", op.sign()),
             ExprKind::Arithmetic(first, rest) => {
                 write!(f, "({first}")?;
                 rest.iter()
-                    .try_for_each(|(op, right)| write!(f, " {op:?} {right}"))?;
+                    .try_for_each(|(op, right)| write!(f, " {} {right}", op.sign()))?;
                 f.write_str(")")
             }
             ExprKind::Like {

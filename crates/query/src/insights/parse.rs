@@ -24,6 +24,8 @@ pub(super) struct Parser<'a> {
     pub(super) token: Token,
     /// End of the token before the current one.
     pub(super) last_end: usize,
+    /// End of the last list of items: what follows it may lack a comma.
+    pub(super) list_end: usize,
     /// How deep the current expression is nested.
     pub(super) depth: usize,
     /// Inside the parentheses of `join` or of a subquery.
@@ -48,6 +50,7 @@ impl<'a> Parser<'a> {
             lexer,
             token,
             last_end: 0,
+            list_end: 0,
             depth: 0,
             inner: false,
             doubts: Vec::new(),
@@ -95,22 +98,42 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expected_separator(&self) -> QueryError {
-        self.unexpected("`|` or the end of the query", self.after_condition())
+        let hint = self.after_condition();
+        self.unexpected("`|` or the end of the query", hint.as_deref())
     }
 
     /// What people put behind an expression who mean a further command or condition.
-    pub(super) fn after_condition(&self) -> Option<&'static str> {
-        match &self.token.kind {
-            Kind::Symbol(",") => Some("conditions are joined with `and`, commands with `|`"),
-            Kind::Symbol("-") => Some("names with `-` are written in backticks"),
+    pub(super) fn after_condition(&self) -> Option<String> {
+        let hint = match &self.token.kind {
+            Kind::Symbol(",") => "conditions are joined with `and`, commands with `|`",
+            Kind::Symbol("-") => "names with `-` are written in backticks",
             Kind::Name { text, .. } => {
                 let word = text.to_lowercase();
                 let is_command = COMMANDS.contains(&word.as_str());
                 let missing = is_command.then_some("a `|` is missing before this command");
-                habit::separator(&word).or(missing)
+                match habit::separator(&word).or(missing) {
+                    Some(hint) => hint,
+                    None => return self.missing_comma(),
+                }
             }
-            _ => None,
+            _ => return self.missing_comma(),
+        };
+        Some(hint.to_owned())
+    }
+
+    /// What people mean who put something behind the last item of a list.
+    pub(super) fn missing_comma(&self) -> Option<String> {
+        let Kind::Name { text, .. } = &self.token.kind else {
+            return None;
+        };
+        if self.list_end != self.last_end {
+            return None;
         }
+        let behind = &self.lexer.query[self.token.span.end..];
+        Some(match behind.starts_with('(') {
+            true => format!("a comma is missing before `{text}(...)`"),
+            false => format!("a comma is missing before `{text}`, or `as` if it is to be the name"),
+        })
     }
 
     // --- tokens ---

@@ -303,6 +303,7 @@ impl Parser<'_> {
         while self.eat(",")? {
             list.push(one(self)?);
         }
+        self.list_end = self.last_end;
         Ok(list)
     }
 
@@ -439,7 +440,9 @@ impl Parser<'_> {
         if stars != names.len() {
             let count = names.len();
             let message = format!("{stars} `*` in the pattern, but {count} after `as`");
-            return Err(self.lexer.malformed(span, message, None));
+            let comma = matches!(self.token.kind, Kind::Name { .. });
+            let hint = comma.then_some("a comma stands between two names");
+            return Err(self.lexer.malformed(span, message, hint));
         }
         if text.contains("**") {
             let message = "two `*` side by side cannot be told apart";

@@ -153,7 +153,10 @@ impl Parser<'_> {
             return Ok(Expr { kind, span });
         }
         if !self.eat("[")? {
-            let hint = "a list is written `[\"ACCEPT\", \"REJECT\"]`";
+            let hint = match self.token.kind {
+                Kind::Number(_) => "a list stands in brackets: `in [22, 3389]`",
+                _ => "a list stands in brackets: `in [\"ACCEPT\", \"REJECT\"]`",
+            };
             return Err(self.unexpected("`[`", Some(hint)));
         }
         let mut list = Vec::new();
@@ -300,7 +303,8 @@ impl Parser<'_> {
                 self.advance()?;
                 let inner = self.expr()?;
                 if !self.eat(")")? {
-                    return Err(self.unexpected("`)`", self.after_condition()));
+                    let hint = self.after_condition();
+                    return Err(self.unexpected("`)`", hint.as_deref()));
                 }
                 let span = Span {
                     start: span.start,

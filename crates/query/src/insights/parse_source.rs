@@ -252,21 +252,36 @@ impl Parser<'_> {
             return Err(self.lexer.malformed(span, message, None));
         }
         if !self.at_word("source") {
-            let hint = match self.token.kind {
-                Kind::Text(_) | Kind::Number(_) => "a list is written `[\"ACCEPT\", \"REJECT\"]`",
-                _ => "a subquery names its log group: `(SOURCE \"name\" | fields srcAddr)`",
-            };
-            return Err(self.unexpected("`SOURCE`", Some(hint)));
+            let hint = self.list_in_parentheses();
+            return Err(self.unexpected("`SOURCE`", Some(&hint)));
         }
         self.inner = true;
         let query = self.commands()?;
         self.inner = false;
         if !self.eat(")")? {
-            return Err(self.unexpected("`|` or `)`", self.after_condition()));
+            let hint = self.after_condition();
+            return Err(self.unexpected("`|` or `)`", hint.as_deref()));
         }
         Ok(query)
     }
+
+    /// What was meant by parentheses in which no subquery is.
+    fn list_in_parentheses(&self) -> String {
+        if !matches!(self.token.kind, Kind::Text(_) | Kind::Number(_)) {
+            return "a subquery names its log group: `(SOURCE \"name\" | fields srcAddr)`"
+                .to_owned();
+        }
+        let rest = &self.lexer.query[self.token.span.start..];
+        let elements = rest.split(')').next().unwrap_or_default().trim_end();
+        match elements.len() <= LIST_SHOWN && !elements.contains(['[', '|', '\n', '`']) {
+            true => format!("a list stands in brackets: `in [{elements}]`"),
+            false => "a list stands in brackets: `in [\"ACCEPT\", \"REJECT\"]`".to_owned(),
+        }
+    }
 }
+
+/// Octets of a list that a hint writes anew.
+const LIST_SHOWN: usize = 60;
 
 const JOIN_FORM: &str =
     "`join type=left left=a right=b where a.srcAddr=b.address (SOURCE \"name\")`";

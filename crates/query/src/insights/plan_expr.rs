@@ -225,7 +225,7 @@ impl Planner<'_> {
             && self.in_structure(missing).is_none()
         {
             let known = self.event_names.iter().map(String::as_str);
-            let meant = advice::field(&name, known, None);
+            let meant = advice::field(&name, known, self.format);
             let hint = meant.unwrap_or_else(|| "names with `-` stand in backticks".to_owned());
             let message = format!("`{name}` is a subtraction, not a name");
             self.warn(expr.span, &message, Some(&hint));

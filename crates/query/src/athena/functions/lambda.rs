@@ -213,6 +213,18 @@ pub(super) const FUNCTIONS: &[Function] = functions! {
         let entries = entries.iter().zip(values);
         Ok(Value::Map(entries.map(|((key, _), value)| (key.clone(), value)).collect()))
     };
+    "map_zip_with(map(K,V),map(K,U),(K,V,U)->R):map(K,R)" |given, v| {
+        let (Value::Map(left), Value::Map(right)) = (&v[0], &v[1]) else { return Ok(Value::Null) };
+        let of = |map: &[(Value<'_>, Value<'_>)], key: &Value<'_>| {
+            let found = map.iter().find(|it| it.0 == *key);
+            found.map_or(Value::Null, |it| it.1.clone().into_owned())
+        };
+        let only_right = right.iter().filter(|it| left.iter().all(|other| other.0 != it.0));
+        let keys: Vec<_> = left.iter().chain(only_right).map(|it| it.0.clone()).collect();
+        let rows = keys.iter().map(|key| vec![key.clone(), of(left, key), of(right, key)]);
+        let values = (given.apply)(2, rows.collect())?;
+        Ok(Value::Map(keys.into_iter().zip(values).collect()))
+    };
 };
 
 /// Sorted by a lambda that says -1, 0 or 1: by merging, so that an order that is none still ends.

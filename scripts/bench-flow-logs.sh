@@ -5,7 +5,7 @@
 # QL and in SQL. One fresh process a run, engines in turn; the answers are compared first. Times are median
 # (least-most) of the query's wall-clock seconds, processor seconds and MiB at the peak. Then records a
 # second that one core writes. FLOW_LOGS=FOLDER keeps the records for the next time. DuckDB and DataFusion
-# are those of WIRELAB_PYTHON (else python3); which of them is not there is left out.
+# are those of WIRELAB_PYTHON (else python3); which of them is not there is left out. What came out: crates/query/SPEED.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

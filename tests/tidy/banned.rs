@@ -33,6 +33,11 @@ const BANNED_IN_CORE: &[(&str, &str)] = &[
     ("UdpSocket", "the core opens no sockets"),
     ("env", "settings are arguments"),
     ("async", "the core is polled"),
+    (
+        "skip_serializing_if",
+        "a saved world could not be read again",
+    ),
+    ("untagged", "a saved world could not be read again"),
 ];
 
 /// `(path, word, reason)`.

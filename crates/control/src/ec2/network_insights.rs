@@ -63,13 +63,9 @@ struct Analysis {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct PathFilter {
-    #[serde(skip_serializing_if = "Option::is_none")]
     source_address: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     source_port_range: Option<Ports>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     destination_address: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     destination_port_range: Option<Ports>,
 }
 

@@ -359,6 +359,10 @@ impl Rows {
         self.layout = layout;
     }
 
+    fn delimiter(&self) -> u8 {
+        (self.layout.delimiter).unwrap_or(self.options.delimiter)
+    }
+
     /// The number of the first of `all` that begins another layout, and that layout.
     fn changed(&self, lines: &Lines<'_>, all: &[Line]) -> Result<Option<(usize, TextLayout)>> {
         let Some(joined) = &self.options.joined else {
@@ -395,9 +399,8 @@ impl Rows {
         self.block = self.text.start..self.text.start + length;
         self.text.start += length;
         let block = &bytes[self.block.clone()];
-        let delimiter = self.layout.delimiter.unwrap_or(self.options.delimiter);
         let values = self.layout.values;
-        self.separators.find(block, delimiter, values);
+        self.separators.find(block, self.delimiter(), values);
         let mut kept = std::mem::take(&mut self.kept);
         kept.clear();
         self.taken = 0;

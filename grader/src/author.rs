@@ -19,12 +19,14 @@
 mod delivery;
 mod expect;
 mod mutants;
+mod names;
 mod page;
 mod proof;
 mod solve;
 mod trial;
 
 pub(crate) use self::expect::{belongs, by_name, word};
+pub use self::solve::{Reference, reference};
 
 use std::fmt;
 use std::path::Path;
@@ -193,6 +195,9 @@ pub fn check(dir: &Path, options: Options) -> Result<AuthorReport, GradeError> {
     let mut seen = trial::Seen::new(&scenario, options.trials);
     for seed in seeds(&scenario, options.seeds)? {
         let plan = scenario.compile(seed)?;
+        if !names::check(&lab, &plan, &mut report) {
+            return Ok(report);
+        }
         expect::check(&plan, lab.opens_at, &mut report)?;
         prove(&grader, &lab, seed, &plan, &mut report)?;
         proof::check(&grader, &lab, seed, &plan, &mut report)?;

@@ -47,7 +47,7 @@ impl Replies {
     }
 
     /// Puts what replies hold in the place of `$NetworkAcl.NetworkAclId` and
-    /// `$NetworkAcls.0.VpcId`, whole strings at any depth: of the last reply that has it.
+    /// `$NetworkAcls[0].VpcId`, whole strings at any depth: of the last reply that has it.
     ///
     /// # Errors
     /// The reference that no reply answers.
@@ -65,8 +65,9 @@ impl Replies {
     }
 }
 
-/// What stands at `NetworkAcls.0.VpcId`.
+/// What stands at `NetworkAcls[0].VpcId`, or `NetworkAcls.0.VpcId`.
 fn at<'a>(reply: &'a Value, path: &str) -> Option<&'a Value> {
+    let path = path.replace('[', ".").replace(']', "");
     let mut parts = path.split('.');
     parts.try_fold(reply, |value, part| match value {
         Value::Array(items) => items.get(part.parse::<usize>().ok()?),
@@ -206,12 +207,12 @@ mod tests {
         replies.push(serde_json::json!({ "NetworkAcl": { "NetworkAclId": "acl-2" } }));
         let mut filled = serde_json::json!({
             "NetworkAclId": "$NetworkAcl.NetworkAclId",
-            "Of": [{ "Id": "$Associations.1.Id" }],
+            "Of": [{ "Id": "$Associations[1].Id" }, { "Id": "$Associations.0.Id" }],
             "Description": "5 $",
         });
         assert_eq!(replies.fill(&mut filled), Ok(()));
         let wanted = serde_json::json!({
-            "NetworkAclId": "acl-2", "Of": [{ "Id": "a-2" }], "Description": "5 $",
+            "NetworkAclId": "acl-2", "Of": [{ "Id": "a-2" }, { "Id": "a-1" }], "Description": "5 $",
         });
         assert_eq!(filled, wanted);
         let mut unknown = Value::from("$GroupId");

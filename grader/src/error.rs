@@ -18,8 +18,10 @@ pub enum GradeError {
     #[error("not graded, our fault: {0}")]
     Run(#[from] RunError),
     /// A reference of the lab leads nowhere.
-    #[error("lab `{lab}`, task `{task}`: {error}")]
+    #[error("{place}: lab `{lab}`, task `{task}`: {error}")]
     Reference {
+        /// File and line: `labs/x/lab.toml:12`.
+        place: String,
         /// The lab.
         lab: String,
         /// The task.

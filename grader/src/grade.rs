@@ -74,7 +74,22 @@ impl<'a> Grader<'a> {
         self.material.forget();
     }
 
+    /// What a learner's machine lacks to grade a task is no mistake, and costs no other task.
     fn grade_one(&self, task: &LabTask, submission: &Submission) -> Result<TaskReport, GradeError> {
+        match self.report_of(task, submission) {
+            Err(GradeError::NoSolution { path, .. }) if self.material.is_at_work() => {
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                let why = format!(
+                    "it is written down, and your instructor grades it: this copy of the lab has \
+                     no solution/{file}"
+                );
+                Ok(TaskReport::left(task, answer_file(task), why))
+            }
+            report => report,
+        }
+    }
+
+    fn report_of(&self, task: &LabTask, submission: &Submission) -> Result<TaskReport, GradeError> {
         let material = &self.material;
         let mut closed = false;
         let checks = match &task.kind {
@@ -94,9 +109,7 @@ impl<'a> Grader<'a> {
             }
             TaskKind::Fix(fix) => task::fix::grade(material, task, fix, submission)?,
         };
-        let extension = task.kind.extension();
-        let file = extension.map(|extension| format!("answers/{}.{extension}", task.name));
-        let report = TaskReport::new(&task.name, task.kind.name(), file, checks);
+        let report = TaskReport::new(&task.name, task.kind.name(), answer_file(task), checks);
         Ok(TaskReport { closed, ..report })
     }
 
@@ -126,6 +139,12 @@ impl<'a> Grader<'a> {
         let price: u32 = taken.map(|hint| hint.price).sum();
         price.min(report.points.got)
     }
+}
+
+/// Where the answer to a task is, in the lab's folder.
+fn answer_file(task: &LabTask) -> Option<String> {
+    let extension = task.kind.extension()?;
+    Some(format!("answers/{}.{extension}", task.name))
 }
 
 /// Grades a session as it stands; `task` limits it to one.

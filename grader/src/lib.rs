@@ -43,6 +43,7 @@ pub use error::GradeError;
 pub use finding::{Finding, FindingKind, Severity};
 pub use flow_logs::{group_name, log_group};
 pub use grade::{Grader, check};
+pub use material::is_left_to_the_instructor;
 pub use moment::Moment;
 pub use report::{Report, Style};
 pub use submission::{Said, Submission};

@@ -1,13 +1,13 @@
 //! The runs and reference solutions that a lab is graded against.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use wirelab_filter::Frames;
 use wirelab_model::{Seed, UnixTime};
-use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario};
+use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario, TaskKind};
 use wirelab_session::{Entry, Run, Session};
 use wirelab_simulator::Observe;
 
@@ -137,7 +137,7 @@ impl<'a> Material<'a> {
         plan: &Plan,
         extension: &str,
     ) -> Result<(PathBuf, String), GradeError> {
-        let path = self.solution_path(task, &plan.variant.name, extension);
+        let path = solution_path(&self.lab, task, &plan.variant.name, extension);
         let text = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => GradeError::NoSolution {
                 task: task.name.clone(),
@@ -148,18 +148,8 @@ impl<'a> Material<'a> {
                 error,
             },
         })?;
-        let text = self.fill(task, plan, &text)?;
+        let text = self.fill_file(task, plan, &path, &text)?;
         Ok((path, text))
-    }
-
-    fn solution_path(&self, task: &LabTask, variant: &str, extension: &str) -> PathBuf {
-        let dir = self.lab.dir.join("solution");
-        let own = dir.join(format!("{}.{variant}.{extension}", task.name));
-        if !variant.is_empty() && own.is_file() {
-            own
-        } else {
-            dir.join(format!("{}.{extension}", task.name))
-        }
     }
 
     /// Fills `${..}` from the plan.
@@ -171,6 +161,18 @@ impl<'a> Material<'a> {
     ) -> Result<String, GradeError> {
         let filled = plan.fill(text);
         filled.map_err(|error| self.reference(task, error))
+    }
+
+    /// The same for the text of a file, which errors name.
+    pub(crate) fn fill_file(
+        &self,
+        task: &LabTask,
+        plan: &Plan,
+        path: &Path,
+        text: &str,
+    ) -> Result<String, GradeError> {
+        let filled = plan.fill(text);
+        filled.map_err(|error| self.reference_in(task, path, text, error))
     }
 
     /// The value that a reference stands for.
@@ -187,8 +189,25 @@ impl<'a> Material<'a> {
         }
     }
 
+    /// A reference of `lab.toml`.
     fn reference(&self, task: &LabTask, error: FillError) -> GradeError {
+        let path = self.lab.dir.join("lab.toml");
+        self.reference_in(task, &path, &self.lab.source().text, error)
+    }
+
+    /// One that stands in the file `path`, which has this text.
+    fn reference_in(
+        &self,
+        task: &LabTask,
+        path: &Path,
+        text: &str,
+        error: FillError,
+    ) -> GradeError {
+        let mut lines = (1..).zip(text.lines());
+        let line = lines.find(|(_, line)| line.contains(error.reference.as_str()));
+        let line = line.map_or_else(String::new, |(number, _)| format!(":{number}"));
         GradeError::Reference {
+            place: format!("{}{line}", path.display()),
             lab: self.lab.name.clone(),
             task: task.name.clone(),
             error,
@@ -203,6 +222,29 @@ impl<'a> Material<'a> {
             why: why.into(),
         }
     }
+}
+
+/// The file of a task's reference solution on a variant, which need not be there.
+pub(crate) fn solution_path(lab: &Lab, task: &LabTask, variant: &str, extension: &str) -> PathBuf {
+    let dir = lab.dir.join("solution");
+    let own = dir.join(format!("{}.{variant}.{extension}", task.name));
+    if !variant.is_empty() && own.is_file() {
+        own
+    } else {
+        dir.join(format!("{}.{extension}", task.name))
+    }
+}
+
+/// Whether the folder of the lab lacks what `task` is graded with: the reference solution of a
+/// filter or a query. Repairs, answers and predictions are graded by what the network does.
+#[must_use]
+pub fn is_left_to_the_instructor(lab: &Lab, task: &LabTask, variant: &str) -> bool {
+    let needs = matches!(
+        task.kind,
+        TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) | TaskKind::Athena(_)
+    );
+    let extension = task.kind.extension().unwrap_or_default();
+    needs && !solution_path(lab, task, variant, extension).is_file()
 }
 
 /// `work` on each item in a thread of its own, results in the order of the items. Runs are pure, so

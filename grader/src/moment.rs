@@ -37,6 +37,29 @@ pub(crate) fn date_and_time(utc: UnixTime) -> String {
     civil(utc, "%Y-%m-%d %H:%M:%S")
 }
 
+/// The same in JSON, for `#[serde(with = "utc")]`.
+pub(crate) mod utc {
+    use jiff::civil::DateTime;
+    use jiff::tz::Offset;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use wirelab_model::UnixTime;
+
+    pub(crate) fn serialize<S: Serializer>(
+        utc: &UnixTime,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::date_and_time(*utc))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UnixTime, D::Error> {
+        let text = String::deserialize(from)?;
+        let civil = DateTime::strptime("%Y-%m-%d %H:%M:%S", &text);
+        let moment = civil.and_then(|civil| Offset::UTC.to_timestamp(civil));
+        let seconds = moment.map_err(de::Error::custom)?.as_second();
+        Ok(UnixTime::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    }
+}
+
 fn civil(utc: UnixTime, form: &str) -> String {
     let seconds = i64::try_from(utc.as_secs()).unwrap_or(i64::MAX);
     match Timestamp::from_second(seconds) {

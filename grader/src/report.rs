@@ -1,21 +1,22 @@
 //! What a check prints: tasks, their conditions, points and findings.
 //!
-//! A [`Report`] is a value (and JSON with a `schema_version`); [`Report::print`] gives the form
-//! that a terminal shows. Marks carry the meaning without colour.
+//! A [`Report`] is a value (and JSON with a `schema_version`, which is read again);
+//! [`Report::print`] gives the form that a terminal shows. Marks carry the meaning without colour.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimTime, UnixTime};
+use wirelab_scenario::LabTask;
 use wirelab_session::Note;
 
 use crate::finding::{Finding, FindingKind, Severity};
-use crate::moment::{Moment, date_and_time};
+use crate::moment::{self, Moment, date_and_time};
 
 /// Version of the report's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Points got out of points there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Points {
     /// Got.
     pub got: u32,
@@ -64,7 +65,7 @@ impl std::fmt::Display for Points {
 }
 
 /// One graded condition of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// What is asked: "replication completes again".
     pub what: String,
@@ -124,7 +125,7 @@ impl Check {
 }
 
 /// Whether something holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     /// ✓
@@ -136,7 +137,7 @@ pub enum Mark {
 }
 
 /// How one task stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskReport {
     /// The task's name.
     pub task: SmolStr,
@@ -147,8 +148,12 @@ pub struct TaskReport {
     /// The sum over `checks`.
     pub points: Points,
     /// Whether nothing that is done now changes it: a prediction that was made, or missed.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
+    /// Why it is not graded on this machine, where its reference solution was not handed out; it
+    /// has no points then, and is left to the instructor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ungraded: Option<String>,
     /// Its conditions.
     pub checks: Vec<Check>,
 }
@@ -163,14 +168,26 @@ impl TaskReport {
             answer,
             points: checks.iter().map(|check| check.points).sum(),
             closed: false,
+            ungraded: None,
             checks,
         }
     }
 
-    /// Whether something can still be done about it.
+    /// A report of a task of that many points that is left to the instructor.
+    #[must_use]
+    pub fn left(task: &LabTask, answer: Option<String>, why: String) -> Self {
+        let (got, of) = (0, task.points);
+        Self {
+            points: Points { got, of },
+            ungraded: Some(why),
+            ..Self::new(&task.name, task.kind.name(), answer, Vec::new())
+        }
+    }
+
+    /// Whether it is known that something can still be done about it.
     #[must_use]
     pub const fn is_unsolved(&self) -> bool {
-        !self.points.is_full() && !self.closed
+        !self.points.is_full() && !self.closed && self.ungraded.is_none()
     }
 
     /// Every finding of every condition.
@@ -192,20 +209,23 @@ impl TaskReport {
 }
 
 /// How a whole lab stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
     /// The lab.
     pub lab: SmolStr,
     /// Virtual time of the check; in JSON `00:25:00`.
-    #[serde(serialize_with = "elapsed_text")]
+    #[serde(with = "wirelab_session::elapsed")]
     pub at: SimTime,
     /// The same in virtual UTC; in JSON `2026-03-05 09:25:00`.
-    #[serde(serialize_with = "utc_text")]
+    #[serde(with = "moment::utc")]
     pub utc: UnixTime,
-    /// Sum over the tasks.
+    /// Sum over the tasks that were graded.
     pub points: Points,
+    /// Points of the tasks that are left to the instructor.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ungraded: u32,
     /// What taken hints cost: applies to solved tasks only, never below zero.
     pub hints: u32,
     /// Points after hints.
@@ -213,7 +233,7 @@ pub struct Report {
     /// The tasks in the lab's order.
     pub tasks: Vec<TaskReport>,
     /// What the learner noted on the way.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
 }
 
@@ -221,13 +241,17 @@ impl Report {
     /// A report whose points are the sum over `tasks`.
     #[must_use]
     pub fn new(lab: &str, at: Moment, hints: u32, tasks: Vec<TaskReport>) -> Self {
-        let points: Points = tasks.iter().map(|task| task.points).sum();
+        let is_left = |task: &&TaskReport| task.ungraded.is_some();
+        let graded = tasks.iter().filter(|task| !is_left(task));
+        let points: Points = graded.map(|task| task.points).sum();
+        let left = tasks.iter().filter(is_left);
         Self {
             schema_version: SCHEMA_VERSION,
             lab: lab.into(),
             at: at.elapsed,
             utc: at.utc,
             points,
+            ungraded: left.map(|task| task.points.of).sum(),
             hints,
             score: points.got.saturating_sub(hints),
             tasks,
@@ -235,10 +259,10 @@ impl Report {
         }
     }
 
-    /// Whether every task has full points; decides exit code 0 or 1.
+    /// Whether every task is known to have full points; decides exit code 0 or 1.
     #[must_use]
     pub const fn is_passed(&self) -> bool {
-        self.points.is_full()
+        self.points.is_full() && self.ungraded == 0
     }
 
     /// Points after hints.
@@ -269,17 +293,21 @@ impl Report {
             0 => String::new(),
             cost => format!(", less {cost} for hints: {}", self.score()),
         };
+        let left = match self.ungraded {
+            0 => String::new(),
+            left => format!(", {left} left to your instructor"),
+        };
         let utc = date_and_time(self.utc);
-        format!(" {}{hints}   at {} ({utc} UTC)\n", self.points, self.at)
+        format!(
+            " {}{hints}{left}   at {} ({utc} UTC)\n",
+            self.points, self.at
+        )
     }
 }
 
-fn elapsed_text<S: Serializer>(at: &SimTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
-}
-
-fn utc_text<S: Serializer>(utc: &UnixTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&date_and_time(*utc))
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// How to print: which marks, which colours.
@@ -317,6 +345,12 @@ fn print_task(task: &TaskReport, style: &Style, out: &mut String) {
         Some(file) => format!("{} ({file})", task.task),
         None => task.task.to_string(),
     };
+    if let Some(why) = &task.ungraded {
+        let points = format!("-/{}", task.points.of);
+        push_padded(out, &format!(" {head}"), 0, None, Some(&points));
+        out.push_str(&format!("   {why}\n\n"));
+        return;
+    }
     push_line(out, &format!(" {head}"), Some(task.points), None);
     if let Some(file) = nothing_yet(task) {
         let name = FindingKind::NoAnswer;

@@ -39,7 +39,7 @@ pub struct Submitted {
     pub format: u32,
     /// The lab ...
     pub lab: String,
-    /// ... and the SHA-256 of its `lab.toml` in hex.
+    /// ... and its hash: see [`wirelab_scenario::Lab::hash`].
     pub lab_hash: String,
     /// The scenario ...
     pub scenario: String,

@@ -1,14 +1,14 @@
-//! The lab that FORMAT.md shows is one.
+//! The lab that the book's page of the format shows is one.
 
 use std::path::{Path, PathBuf};
 
 use wirelab_grader::author::{self, Options};
 
-/// Writes each file that FORMAT.md shows in full: its name in a line of its own, then its text
+/// Writes each file that the page shows in full: its name in a line of its own, then its text
 /// between fences.
 fn written(folder: &Path) {
-    let format = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/scenario/FORMAT.md");
-    let format = std::fs::read_to_string(format).expect("FORMAT.md");
+    let format = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/src/teaching/format.md");
+    let format = std::fs::read_to_string(format).expect("the page");
     let (_, example) = format
         .split_once("## A complete small lab")
         .expect("the example");

@@ -1,6 +1,7 @@
 //! `lab.toml`: tasks posed on a scenario.
 
 pub mod expression;
+mod handout;
 mod prediction;
 pub(crate) mod read;
 
@@ -39,7 +40,7 @@ pub struct Lab {
     pub evidence: Vec<String>,
     /// The tasks, in the order they are posed.
     pub tasks: Vec<LabTask>,
-    /// SHA-256 of the file in hex.
+    /// SHA-256 in hex of what learners get of the file: see [`Lab::handed_out`].
     pub hash: String,
     pub(crate) source: Arc<Source>,
 }
@@ -422,6 +423,13 @@ impl Lab {
     pub fn asks_for_captures(&self) -> bool {
         let is_filter = |task: &LabTask| matches!(task.kind, TaskKind::TcpdumpFilter(_));
         self.tasks.iter().any(is_filter) || self.asks_for_drops()
+    }
+
+    /// The file as learners get it: without comments, and without the keys that only an author
+    /// needs and that say how an answer is found (`proof`, `[[task.equivalent]]`).
+    #[must_use]
+    pub fn handed_out(&self) -> String {
+        handout::handed_out(&self.source.text)
     }
 
     /// The file as it was read.

@@ -40,7 +40,7 @@ pub(crate) fn make(dir: &Path, lab: &Lab, plan: &Plan) -> Result<(), SessionErro
 }
 
 /// What an answer's file holds at first: the lab's `answers/NAME.EXT`, or a form to fill in.
-fn first_answer(lab: &Lab, task: &LabTask) -> Result<String, SessionError> {
+pub(crate) fn first_answer(lab: &Lab, task: &LabTask) -> Result<String, SessionError> {
     if let Some(path) = answer_path(&lab.dir, task)
         && let Some(text) = read_if_there(&path)?
     {

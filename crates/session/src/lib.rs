@@ -17,6 +17,7 @@ mod captures;
 mod cloudwatch;
 mod content;
 mod datapoints;
+pub mod elapsed;
 mod error;
 mod evidence;
 mod flow_files;

@@ -123,6 +123,14 @@ impl Tried {
                  of a column, {fails} do not run), {same} are the same as declared"
             ));
         }
+        if !lab
+            .tasks
+            .iter()
+            .any(|task| Language::of(&task.kind).is_some())
+        {
+            let nothing = "no task asks for a query: there are no mutants to try";
+            report.proven.push(nothing.to_owned());
+        }
         for task in &lab.tasks {
             let equivalents = match &task.kind {
                 TaskKind::LogsInsights(query) => &query.equivalents,

@@ -1,15 +1,54 @@
 //! Submissions made by the author: the solution, and repairs step by step.
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 use wirelab_model::{Call, Seed};
 use wirelab_scenario::{Lab, LabTask, Plan, PredictionTask, TaskKind};
-use wirelab_session::{Entry, EntryKind, Run, Weight};
+use wirelab_session::{Entry, EntryKind, Run, Session, Weight};
 
 use crate::calls::{Replies, Step, parse_calls};
 use crate::error::GradeError;
 use crate::grade::Grader;
 use crate::submission::Submission;
 use crate::task::prediction;
+
+/// The reference solution of one task on the session's seed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The file that it is in; `None`: it follows from `lab.toml` and the run.
+    pub path: Option<PathBuf>,
+    /// Its text, filled in.
+    pub text: String,
+}
+
+/// What solves `task` on the session's seed; `Err` of the inner result is the file that was looked
+/// for in vain.
+///
+/// # Errors
+/// A reference that leads nowhere; a file that cannot be read; a run that gives no answer.
+pub fn reference(
+    session: &Session,
+    task: &LabTask,
+) -> Result<Result<Reference, PathBuf>, GradeError> {
+    let grader = Grader::of_session(session);
+    let plan = session.plan();
+    let extension = task.kind.extension().unwrap_or("calls");
+    let missing = match grader.material().solution(task, plan, extension) {
+        Err(GradeError::NoSolution { path, .. }) => path,
+        found => {
+            let (path, text) = found?;
+            let path = Some(path);
+            return Ok(Ok(Reference { path, text }));
+        }
+    };
+    let text = match &task.kind {
+        TaskKind::Answer(_) => answer(&grader, task, plan)?,
+        TaskKind::Prediction(prediction) => truth(&grader, task, prediction, plan.seed)?,
+        _ => return Ok(Err(missing)),
+    };
+    Ok(Ok(Reference { path: None, text }))
+}
 
 /// The full solution on one seed; `Err` is what is wrong with it.
 pub(super) fn solution(

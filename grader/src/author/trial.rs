@@ -202,7 +202,8 @@ fn try_it(
     );
     let task = lab.task(&trial.task).expect("read() knows the task");
     let mut submission = Submission::new(seed, lab.opens_at);
-    let text = grader.material().fill(task, plan, &trial.text)?;
+    let text = grader.material();
+    let text = text.fill_file(task, plan, &trial.path, &trial.text)?;
     if matches!(task.kind, TaskKind::Fix(_)) {
         if let Err(why) = solve::repair(grader, lab, &mut submission, &text)? {
             report.problem(place, why);
@@ -293,7 +294,10 @@ fn compare(
     let found: Vec<_> = found.map(|finding| finding.name).collect();
     if !found.contains(&finding) {
         let names: Vec<_> = found.iter().map(|name| name.name()).collect();
-        let what = format!("says `{finding}`, the findings are: {}", names.join(", "));
+        let what = match names.is_empty() {
+            true => format!("says `{finding}`, and there is no finding"),
+            false => format!("says `{finding}`, the findings are: {}", names.join(", ")),
+        };
         report.problem(place, what);
     }
 }

@@ -57,8 +57,16 @@ pub(crate) fn grade(
     // The query itself keeps its comments, so that places in messages are right.
     let text = submission.answers[&task.name].as_str();
     let opening = material.opening(submission.seed)?;
-    let both = Both::new(material, task, query, &opening, text)?;
-    let outcome = both.outcome(&query.data(material, task, &opening)?)?;
+    let data = query.data(material, task, &opening)?;
+    let both = match Both::new(material, task, query, &opening, text) {
+        // Without the reference it can still be said that a query is none.
+        Err(error @ GradeError::NoSolution { .. }) => match data.ask(text) {
+            Err(Refused::Query(finding)) => return Ok(unsolved(shown, hidden, *finding)),
+            _ => return Err(error),
+        },
+        both => both?,
+    };
+    let outcome = both.outcome(&data)?;
     let ways = outcome.ways;
     let mut found = outcome.findings.into_iter();
     if let Some(mut finding) = found.next() {

@@ -1,10 +1,12 @@
 //! `wirelab author`: for those who write labs.
 
+mod pack;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wirelab_grader::author::{self, AuthorReport, Options, Trials};
+use wirelab_grader::author::{self, AuthorReport, Options, Reference, Trials};
 use wirelab_scenario::LabTask;
 use wirelab_session::{Content, Session};
 
@@ -14,13 +16,14 @@ use crate::failure::{Code, Failure};
 use crate::terminal::bold;
 use crate::{content, folder, output};
 
-/// For authors of labs: prove that a lab is sound, see its solution on a seed
+/// For authors of labs: prove that a lab is sound, see its solution on a seed, hand labs out
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab author check                     every lab here
   wirelab author check nacl-ephemeral      one, on 16 seeds
   wirelab author solution                  the solution of the lab in this folder, on its seed
+  wirelab author pack --to net-201.zip     the labs here, for learners: without the answers
 
 ")]
 pub(crate) struct Arguments {
@@ -33,6 +36,8 @@ enum AuthorCommand {
     Check(CheckArguments),
     Solution(SolutionArguments),
     Fill(FillArguments),
+    Pack(pack::PackArguments),
+    Copy(pack::CopyArguments),
 }
 
 /// Prove labs: unsolved as shipped, solved by their solutions on every seed, wrong answers refused
@@ -98,6 +103,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         AuthorCommand::Check(arguments) => prove(arguments),
         AuthorCommand::Solution(arguments) => solution(arguments),
         AuthorCommand::Fill(arguments) => fill(arguments),
+        AuthorCommand::Pack(arguments) => pack::pack(arguments),
+        AuthorCommand::Copy(arguments) => pack::copy(arguments),
     }
 }
 
@@ -115,6 +122,15 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
             false => Trials::EachVariant,
         },
     };
+    // What costs nothing comes first: the labs take minutes.
+    let course = match arguments.labs.is_empty() && !arguments.mutants {
+        true => out_of_order(&content)?,
+        false => Vec::new(),
+    };
+    if !arguments.json.json && !course.is_empty() {
+        let mistakes = course.join("\n  ✗ ");
+        output::text(&format!("labs/course.toml\n  ✗ {mistakes}\n"))?;
+    }
     let mut reports = Vec::new();
     for lab in &labs {
         folder::known_lab(&content, lab)?;
@@ -129,11 +145,6 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
         }
         reports.push(report);
     }
-    let course = if arguments.labs.is_empty() {
-        out_of_order(&content)?
-    } else {
-        Vec::new()
-    };
     let sound = course.is_empty() && reports.iter().all(AuthorReport::is_sound);
     if arguments.json.json {
         output::json(&Checked {
@@ -141,11 +152,6 @@ fn prove(arguments: &CheckArguments) -> Result<Code, Failure> {
             labs: reports,
             course,
         })?;
-    } else if !course.is_empty() {
-        output::text(&format!(
-            "labs/course.toml\n  ✗ {}\n",
-            course.join("\n  ✗ ")
-        ))?;
     }
     Ok(if sound { Code::Passed } else { Code::Usage })
 }
@@ -186,8 +192,12 @@ struct Solutions {
 struct Solution {
     name: String,
     kind: &'static str,
-    file: String,
-    solution: String,
+    /// Where it stands; `None`: it follows from `lab.toml` and the run.
+    file: Option<String>,
+    solution: Option<String>,
+    /// The file that is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<String>,
 }
 
 fn solution(arguments: &SolutionArguments) -> Result<Code, Failure> {
@@ -218,19 +228,20 @@ fn solution(arguments: &SolutionArguments) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-/// The file of a task's solution: the variant's own, else the one for all.
+/// What solves a task, or why that is not to be had here.
 fn solve(session: &Session, task: &LabTask) -> Result<Solution, Failure> {
-    let extension = task.kind.extension().unwrap_or("calls");
-    let folder = session.lab().dir.join("solution");
-    let variant = &session.plan().variant.name;
-    let own = folder.join(format!("{}.{variant}.{extension}", task.name));
-    let shared = folder.join(format!("{}.{extension}", task.name));
-    let path = if own.is_file() { own } else { shared };
+    let reference = author::reference(session, task).map_err(check::failure)?;
+    let (file, solution, missing) = match reference {
+        Ok(Reference { path, text }) => (path, Some(text), None),
+        Err(path) => (None, None, Some(path)),
+    };
+    let shown = |path: PathBuf| path.display().to_string();
     Ok(Solution {
         name: task.name.clone(),
         kind: task.kind.name(),
-        file: path.display().to_string(),
-        solution: filled(session, &path)?,
+        file: file.map(shown),
+        solution,
+        missing: missing.map(shown),
     })
 }
 
@@ -250,12 +261,12 @@ fn print(solutions: &Solutions) -> String {
     };
     let mut text = format!("{}, {variant}\n", bold(&solutions.lab));
     for task in &solutions.tasks {
-        text += &format!(
-            "\n{} ({})\n{}\n",
-            bold(&task.name),
-            task.kind,
-            task.solution.trim_end()
-        );
+        let solution = match (&task.solution, &task.missing) {
+            (Some(solution), _) => solution.trim_end().to_owned(),
+            (None, missing) => format!("not here: no {}", missing.as_deref().unwrap_or("file")),
+        };
+        let (name, kind) = (bold(&task.name), task.kind);
+        text += &format!("\n{name} ({kind})\n{solution}\n");
     }
     text
 }

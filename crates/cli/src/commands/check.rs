@@ -54,10 +54,11 @@ pub(crate) fn grade(session: &mut Session, tasks: &[String]) -> Result<Report, F
         let one = wirelab_grader::check(session, Some(task)).map_err(failure)?;
         report.tasks.extend(one.tasks);
         report.points = report.points + one.points;
+        report.ungraded += one.ungraded;
         report.hints += one.hints;
         report.score = report.points.got.saturating_sub(report.hints);
     }
-    let tasks = report.tasks.iter();
+    let tasks = report.tasks.iter().filter(|it| it.ungraded.is_none());
     let tasks = tasks.map(|it| (it.task.clone(), it.points.got));
     session.note_check(report.score(), tasks.collect())?;
     Ok(report)
@@ -76,6 +77,7 @@ pub(crate) fn print(report: &Report, whole_lab: bool) -> String {
         (false, _) if is_open => {
             " wirelab hint = a nudge    wirelab undo = take the last change back\n".to_owned()
         }
+        (false, whole) if report.ungraded > 0 => left(whole),
         (false, true) => final_without(&report.lab),
         (false, false) => " final.  wirelab check = the whole lab\n".to_owned(),
     };
@@ -91,6 +93,15 @@ fn solved(lab: &str) -> String {
         );
     }
     text
+}
+
+/// What is not solved is for somebody else to say.
+fn left(whole_lab: bool) -> String {
+    let next = match whole_lab {
+        true => "wirelab submit = hand it in    wirelab next = on to the next lab",
+        false => "wirelab check = the whole lab",
+    };
+    format!(" nothing is wrong that can be seen here.  {next}\n")
 }
 
 /// What is left is a prediction that came otherwise: nothing changes that, and the lab is over.

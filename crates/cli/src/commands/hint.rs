@@ -162,18 +162,24 @@ fn choose(session: &Session, name: Option<&str>) -> Result<Choice, Failure> {
 fn first_unsolved(session: &Session) -> Result<Choice, Failure> {
     let grader = Grader::of_session(session);
     let submission = Submission::of_session(session).map_err(check::failure)?;
-    let mut closed = Vec::new();
+    let (mut closed, mut left) = (Vec::new(), None);
     for task in &session.lab().tasks {
         let report = grader.grade_task(&submission, &task.name);
         let report = report.map_err(check::failure)?;
         if report.tasks.iter().any(TaskReport::is_unsolved) {
             return Ok(Choice::Task(Box::new(task.clone())));
         }
-        if !report.is_passed() {
+        if report.ungraded > 0 {
+            left.get_or_insert(task);
+        } else if !report.is_passed() {
             closed.push(task.name.clone());
         }
     }
-    Ok(Choice::Nothing(closed))
+    // Nobody here knows whether it is right: hints for it come last.
+    Ok(match left {
+        Some(task) => Choice::Task(Box::new(task.clone())),
+        None => Choice::Nothing(closed),
+    })
 }
 
 fn print(hints: &Shown) -> String {

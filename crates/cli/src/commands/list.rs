@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use wirelab_scenario::TaskKind;
+use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::{Content, Session};
 
 use crate::args::{Json, TEMPLATE};
@@ -41,6 +41,8 @@ struct Listed {
     started: bool,
     /// Best result of a check so far.
     best: Option<u32>,
+    /// Points of tasks that only the instructor can grade.
+    left: u32,
     /// What hints cost of it.
     hints_cost: u32,
     /// Whether nothing of it can be won any more: each task has its points, or is a prediction,
@@ -49,8 +51,9 @@ struct Listed {
 }
 
 impl Listed {
+    /// As far as that is to be seen here.
     fn is_solved(&self) -> bool {
-        self.best == Some(self.points)
+        self.settled && self.best == Some(self.points - self.left)
     }
 }
 
@@ -118,6 +121,7 @@ fn listed(
     Ok(Listed {
         best: session.as_ref().and_then(Session::best_check),
         hints_cost: session.as_ref().map_or(0, hints_cost),
+        left: session.as_ref().map_or(0, left),
         settled: session.is_some_and(|session| is_settled(&session)),
         name: lab.name,
         title: lab.title,
@@ -144,8 +148,25 @@ fn is_settled(session: &Session) -> bool {
             TaskKind::Prediction(it) => !predict::is_open(session, task, it),
             _ => false,
         };
-        is_over || session.best_of(&task.name) == Some(task.points)
+        is_over || is_handed_over(session, task) || session.best_of(&task.name) == Some(task.points)
     })
+}
+
+/// The points of what only the instructor can grade.
+fn left(session: &Session) -> u32 {
+    let tasks = session.lab().tasks.iter();
+    let left = tasks.filter(|task| is_left(session, task));
+    left.map(|task| task.points).sum()
+}
+
+fn is_left(session: &Session, task: &LabTask) -> bool {
+    let variant = &session.plan().variant.name;
+    wirelab_grader::is_left_to_the_instructor(session.lab(), task, variant)
+}
+
+/// Whether a task is answered, and graded by the instructor alone.
+fn is_handed_over(session: &Session, task: &LabTask) -> bool {
+    is_left(session, task) && session.is_answered(&task.name).unwrap_or(false)
 }
 
 fn print(list: &List) -> String {

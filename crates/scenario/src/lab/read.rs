@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use wirelab_model::{SimDuration, SimTime, hex};
 
+use super::handout::handed_out;
 use super::prediction;
 use super::{
     AnswerPart, AnswerTask, AthenaTask, Compare, Equivalent, FilterTask, FixTask, Hint, Lab,
@@ -65,7 +66,7 @@ fn read(dir: &Path, source: &Arc<Source>, fields: &Fields<'_>) -> Option<Lab> {
         settle: fields.boolean("settle").unwrap_or(true),
         evidence: words("evidence"),
         tasks,
-        hash: hex(&Sha256::digest(source.text.as_bytes())),
+        hash: hex(&Sha256::digest(handed_out(&source.text))),
         source: Arc::clone(source),
     })
 }

@@ -14,17 +14,13 @@ use crate::journal::{Entry, EntryKind};
 use crate::weight::Weight;
 
 /// A note, as the journal has it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Note {
     /// When it was written, virtual time.
-    #[serde(serialize_with = "elapsed")]
+    #[serde(with = "crate::elapsed")]
     pub at: SimTime,
     /// What it says.
     pub text: String,
-}
-
-fn elapsed<S: serde::Serializer>(at: &SimTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
 }
 
 /// The notes in a log; an undo takes none back.

@@ -132,6 +132,16 @@ impl Session {
         }
     }
 
+    /// Whether somebody has written something into a task's answer file: it is not as it was made.
+    ///
+    /// # Errors
+    /// As [`Session::answer`].
+    pub fn is_answered(&self, task: &str) -> Result<bool, SessionError> {
+        let answer = self.answer(task)?.unwrap_or_default();
+        let made = folder::first_answer(&self.lab, self.task(task)?)?;
+        Ok(answer.trim() != made.trim())
+    }
+
     fn task(&self, name: &str) -> Result<&LabTask, SessionError> {
         let known: Vec<&str> = self
             .lab

@@ -39,7 +39,10 @@ fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
     ));
     finding
         .evidence
-        .extend(lines.map(|line| format!("also {line}")));
+        .extend(lines.map(|line| match line.starts_with("and ") {
+            true => line,
+            false => format!("also {line}"),
+        }));
     finding.see(PACKETS_WAY)
 }
 

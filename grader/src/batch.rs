@@ -10,6 +10,7 @@
 //! A result holds no wall time of the grading, so it is the same whenever and wherever it is made.
 
 mod replay;
+mod told;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,7 @@ use serde::Serialize;
 use wirelab_model::{Seed, SimDuration};
 use wirelab_session::{Content, Entry, effective};
 
+pub use self::told::Done;
 use crate::error::GradeError;
 use crate::finding::FindingKind;
 use crate::grade::Grader;
@@ -28,6 +30,12 @@ use crate::variant;
 
 /// Version of a result's JSON form.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// How the reason begins where a submission's lab is not among those that are graded.
+pub const NO_LAB: &str = "there is no lab";
+
+/// How the reason begins where a seed is not that of its learner in the course.
+pub const OTHER_SEED: &str = "its seed is not that";
 
 /// What one submission may take. All of it is counted, so that it is the same on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +104,12 @@ pub struct Graded {
     pub remarks: Vec<String>,
     /// What the learner's machine said.
     pub claimed: Option<Claimed>,
+    /// How many rungs of each task's hint ladder were taken, by the journal, whatever they cost.
+    pub hints_taken: BTreeMap<String, u32>,
     /// Tasks without an answer or a change.
     pub not_attempted: Vec<String>,
+    /// What the learner did, in order.
+    pub journal: Vec<Done>,
     /// The report.
     pub report: Option<Report>,
 }
@@ -107,7 +119,7 @@ pub struct Graded {
 pub struct GradedBy {
     /// The build.
     pub build: String,
-    /// The SHA-256 of the lab's text in hex.
+    /// The lab's hash: see [`wirelab_scenario::Lab::hash`].
     pub lab_hash: Option<String>,
     /// The SHA-256 of the scenario's text in hex.
     pub scenario_hash: Option<String>,
@@ -134,7 +146,9 @@ impl Graded {
             },
             remarks: Vec::new(),
             claimed: None,
+            hints_taken: BTreeMap::new(),
             not_attempted: Vec::new(),
+            journal: Vec::new(),
             report: None,
         }
     }
@@ -246,7 +260,9 @@ impl Batch {
         let entries: Vec<Entry> = effective(&submitted.journal).into_iter().cloned().collect();
         let replayed = replay::replay(grader.material(), submitted.seed, &entries, &limits)?;
         graded.remarks.extend(replayed.drift);
-        let hints = submitted.hints().into_iter();
+        graded.journal = told::journal(&submitted.journal, &replayed.names);
+        graded.hints_taken = submitted.hints();
+        let hints = graded.hints_taken.clone().into_iter();
         let answers = submitted.answers.into_iter();
         let answers = answers.map(|(task, text)| (task, wirelab_session::plain(&text)));
         let submission = Submission {
@@ -284,7 +300,7 @@ impl Batch {
         // A name is one folder below `labs`, and not a way elsewhere.
         let labs = self.content.labs().unwrap_or_default();
         if !labs.iter().any(|lab| lab == name) {
-            return Err(Ungraded::refused(format!("there is no lab `{name}` here")));
+            return Err(Ungraded::refused(format!("{NO_LAB} `{name}` here")));
         }
         let lab = self.content.lab(name).map_err(GradeError::from)?;
         let scenario = self.content.scenario(&lab.scenario);
@@ -303,7 +319,7 @@ fn is_learners(code: &str, submitted: &Submitted) -> Result<(), Ungraded> {
         return Ok(());
     }
     Err(Ungraded::refused(format!(
-        "its seed is not that of the learner `{learner:.60}` in this course"
+        "{OTHER_SEED} of the learner `{learner:.60}` in this course"
     )))
 }
 

@@ -6,6 +6,7 @@ mod aws;
 mod black_hole;
 mod book;
 mod console;
+mod course;
 mod evidence;
 mod grade;
 mod harness;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wirelab_model::Seed;
-use wirelab_session::{Content, Session};
+use wirelab_session::{Content, Session, SessionError};
 
 use crate::failure::Failure;
 use crate::{content, output};
@@ -41,6 +41,17 @@ impl Enrolled {
     /// What the learner's network of `lab` is drawn from.
     pub(crate) fn seed(&self, lab: &str) -> u64 {
         wirelab_grader::variant::seed(&self.course, &self.learner, lab)
+    }
+}
+
+/// A course's code or a learner's name, as an option takes it: spaces around it would be part of
+/// it, and nobody would see them.
+pub(crate) fn word(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        trimmed if trimmed != text => Err("it begins or ends with a space".to_owned()),
+        _ if text.chars().any(char::is_control) => Err("it has control characters".to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -202,7 +213,15 @@ pub(crate) fn is_lab() -> Result<bool, Failure> {
 /// Opens the session in `folder`; says so if that takes long because somebody else works on it.
 pub(crate) fn open_in(folder: &Path) -> Result<Session, Failure> {
     let content = content::find()?;
-    Ok(Session::open_or_wait(folder, &content, Some(wait))?)
+    Session::open_or_wait(folder, &content, Some(wait)).map_err(|error| {
+        // A folder that was moved away from its labs looks like one whose lab is gone.
+        let is_unknown = matches!(error, SessionError::UnknownLab { .. });
+        let failure = Failure::from(error);
+        match is_unknown {
+            true => failure.hint(content::looked_in(&content)),
+            false => failure,
+        }
+    })
 }
 
 /// How often one tries to get at a session that another command works on.

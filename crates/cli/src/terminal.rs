@@ -71,15 +71,18 @@ pub(crate) enum Mark {
     Good,
     Bad,
     Partly,
+    /// There is none.
+    Open,
 }
 
 impl Mark {
-    /// The mark, coloured: `✓ ✗ ◐` or `[ok] [x] [~]`.
+    /// The mark, coloured: `✓ ✗ ◐ ?` or `[ok] [x] [~] [?]`.
     pub(crate) fn shown(self) -> String {
         let (mark, ascii, color) = match self {
             Self::Good => ("✓", "[ok]", AnsiColor::Green),
             Self::Bad => ("✗", "[x]", AnsiColor::Red),
             Self::Partly => ("◐", "[~]", AnsiColor::Yellow),
+            Self::Open => ("?", "[?]", AnsiColor::Magenta),
         };
         paint(if ascii_only() { ascii } else { mark }, color.on_default())
     }

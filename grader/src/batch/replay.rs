@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use wirelab_model::{Seed, SimTime};
+use wirelab_scenario::Names;
 use wirelab_session::{Entry, EntryKind, Run, RunError, apply};
 
 use super::{Limits, Ungraded};
@@ -14,6 +15,8 @@ use crate::material::Material;
 /// Where a journal ends.
 pub(super) struct Replayed {
     pub(super) now: SimTime,
+    /// What resources are called there.
+    pub(super) names: Names,
     /// The first entry whose reply is not the one recorded.
     pub(super) drift: Option<String>,
 }
@@ -26,15 +29,17 @@ pub(super) fn replay(
     limits: &Limits,
 ) -> Result<Replayed, Ungraded> {
     let opens_at = material.lab.opens_at;
+    let opening = material.opening(seed)?;
     let mut replayed = Replayed {
         now: opens_at,
+        names: opening.names(),
         drift: None,
     };
     if entries.is_empty() {
         return Ok(replayed);
     }
     let mut within = Within {
-        run: (*material.opening(seed)?).clone(),
+        run: (*opening).clone(),
         until: opens_at + limits.virtual_time,
         moments: limits.moments,
     };
@@ -49,6 +54,7 @@ pub(super) fn replay(
         }
     }
     replayed.now = within.run.now();
+    replayed.names = within.run.names();
     Ok(replayed)
 }
 

@@ -1,6 +1,7 @@
 //! `wirelab export`: results in the forms that other programs read.
 
 mod forms;
+mod learners;
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use clap::{ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
 use crate::args::TEMPLATE;
-use crate::commands::grade::ENDING;
+use crate::commands::grade::{ENDING, Roster};
 use crate::failure::{Code, Failure};
 use crate::output;
 
@@ -19,6 +20,7 @@ use crate::output;
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab export results/ --to csv > grades.csv
+  wirelab export results/ --to learners --roster names.txt > sums.csv
   wirelab export results/ --to junit > results.xml
   wirelab export results/ --to gradescope --out gradescope/
 
@@ -30,6 +32,9 @@ pub(crate) struct Arguments {
     /// The form
     #[arg(long, value_enum, value_name = "FORM")]
     to: Form,
+    /// For `learners`: the names of the course, one a line, in the order of the rows
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    roster: Option<PathBuf>,
     /// For `gradescope`: the folder that gets SUBMISSION/results.json for each
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
@@ -42,6 +47,8 @@ enum Form {
     Gradescope,
     /// A row for each submission, a column for each task
     Csv,
+    /// A row for each learner: the sum, and a column for each lab
+    Learners,
     /// A test suite for each submission, a test case for each condition
     Junit,
     /// All results in one document
@@ -52,6 +59,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let results = results(&arguments.folder)?;
     match arguments.to {
         Form::Csv => output::text(&forms::csv(&results))?,
+        Form::Learners => {
+            let roster = arguments.roster.as_deref().map(Roster::read).transpose()?;
+            let (table, notes) = learners::table(&results, roster.as_ref());
+            output::text(&table)?;
+            notes.iter().for_each(|note| output::note(note));
+        }
         Form::Junit => output::text(&forms::junit(&results))?,
         Form::Json => output::json(&json!({ "results": results }))?,
         Form::Gradescope => gradescope(&results, arguments.out.as_deref())?,

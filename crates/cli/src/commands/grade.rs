@@ -8,6 +8,8 @@
 //! that takes all there is, or never ends, costs itself and no other. Results are sorted by name
 //! and hold no wall time: they are the same on every run.
 
+mod class;
+mod explain;
 mod find;
 mod print;
 mod queue;
@@ -24,9 +26,10 @@ use clap::ValueHint;
 use serde_json::Value;
 
 use crate::args::{Json, TEMPLATE};
-use crate::content;
 use crate::failure::{Code, Failure};
+use crate::{content, output};
 
+pub(crate) use self::class::{Roster, learner};
 use self::find::Found;
 use self::print::Progress;
 use self::queue::Queue;
@@ -44,7 +47,8 @@ use self::worker::Worker;
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab grade submissions/ --out results/     again: grades only what is new
-  wirelab grade ada.json --json
+  wirelab grade ada.json --explain              one at length, as its learner saw it
+  wirelab grade class.zip --course CODE --roster names.txt
   wirelab grade class.zip --regrade results/ --explain-diff     what another build changes
   wirelab export results/ --to csv
 
@@ -66,8 +70,14 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "regrade")]
     explain_diff: bool,
     /// The code of the course: a seed that is not its learner's is refused
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = crate::folder::word)]
     course: Option<String>,
+    /// The names of the course, one a line: says who is missing, and whose name is not among them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    roster: Option<PathBuf>,
+    /// Print each at length: what `wirelab check` prints, and the journal
+    #[arg(long, conflicts_with = "regrade")]
+    explain: bool,
     /// How many are graded side by side; as many as there are cores by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -86,6 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if arguments.worker {
         return worker::serve(content);
     }
+    let roster = arguments.roster.as_deref().map(Roster::read).transpose()?;
     // The earlier results are read before any is written.
     let earlier = match &arguments.regrade {
         Some(folder) => Some(regrade::earlier(folder)?),
@@ -114,7 +125,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
             let changes = regrade::changes(&earlier, &results);
             print::changes(&changes, results.len(), arguments)?;
         }
-        None => print::results(&results, arguments.json.json)?,
+        None => print::results(&results, roster.as_ref(), arguments)?,
+    }
+    for doubt in class::doubts(&results, &content, arguments.course.as_deref()) {
+        output::note(&format!("hint: {doubt}"));
     }
     let graded = results.iter().all(print::is_graded);
     Ok(if graded {

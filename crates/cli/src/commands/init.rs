@@ -32,12 +32,13 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "CODE",
+        value_parser = folder::word,
         requires = "learner",
         conflicts_with = "seed"
     )]
     course: Option<String>,
     /// Who you are in that course, as your instructor writes it
-    #[arg(long, value_name = "NAME", requires = "course")]
+    #[arg(long, value_name = "NAME", value_parser = folder::word, requires = "course")]
     learner: Option<String>,
 }
 

@@ -14,23 +14,27 @@ use crate::args::{Json, TEMPLATE};
 use crate::commands::check;
 use crate::failure::{Code, Failure};
 use crate::folder::Course;
-use crate::{folder, output};
+use crate::{content, folder, output};
 
 /// Write what you hand in: one small file with journal and answers
 ///
 /// Grading runs everything again: what counts is the network and the answers, not what the file
-/// claims.
+/// claims. A file is one lab; it is written anew, but never over another lab's or somebody else's.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
   wirelab submit                      LAB.submission.json in the lab's folder
   wirelab submit --to ada.json
+  wirelab submit --all --to class/    every lab of the course that was started
 
 ")]
 pub(crate) struct Arguments {
-    /// Where to; one that is there is written anew
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// Where to; in a folder the file is called by learner and lab
+    #[arg(long, value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
     to: Option<PathBuf>,
+    /// Every lab of this course folder that was started
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     json: Json,
 }
@@ -40,41 +44,135 @@ pub(crate) struct Arguments {
 struct Written {
     file: PathBuf,
     lab: String,
+    learner: Option<String>,
     entries: usize,
+    /// The tasks whose answer files are not as they were made.
     answers: Vec<String>,
+    /// The others that have a file.
+    not_answered: Vec<String>,
     seal: String,
 }
 
+/// What was written of a whole course.
+#[derive(Serialize)]
+struct All {
+    submissions: Vec<Written>,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
-    let session = folder::open()?;
-    if session.lab().tasks.is_empty() {
-        let lab = &session.lab().name;
-        return Err(Failure::usage(format!("`{lab}` has no tasks to hand in")));
+    if !arguments.all {
+        let session = folder::open()?;
+        if session.lab().tasks.is_empty() {
+            let lab = &session.lab().name;
+            return Err(Failure::usage(format!("`{lab}` has no tasks to hand in")));
+        }
+        let written = hand_in(&session, arguments.to.as_deref())?;
+        match arguments.json.json {
+            true => output::json(&written)?,
+            false => output::text(&print(&written))?,
+        }
+        return Ok(Code::Passed);
     }
-    let started = started_at(&session);
-    let submitted = Submitted::of_session(&session, started, Some(now()));
-    let mut submitted = submitted.map_err(check::failure)?;
-    enrol(&mut submitted, &session)?;
-    let own = || {
-        session
-            .dir()
-            .join(format!("{}.submission.json", submitted.lab))
-    };
-    let file = arguments.to.clone().unwrap_or_else(own);
-    write(&file, &submitted)?;
-    let written = Written {
-        file,
-        lab: submitted.lab,
-        entries: submitted.journal.len(),
-        answers: submitted.answers.into_keys().collect(),
-        seal: submitted.seal,
-    };
-    if arguments.json.json {
-        output::json(&written)?;
-    } else {
-        output::text(&print(&written))?;
+    let to = arguments.to.as_deref();
+    if let Some(to) = to {
+        let failed = |error| Failure::usage(format!("{}: {error}", to.display()));
+        std::fs::create_dir_all(to).map_err(failed)?;
+    }
+    let sessions = started()?;
+    let submissions = sessions.iter().map(|session| hand_in(session, to));
+    let submissions = submissions.collect::<Result<Vec<_>, _>>()?;
+    match arguments.json.json {
+        true => output::json(&All { submissions })?,
+        false => output::text(&submissions.iter().map(print).collect::<String>())?,
     }
     Ok(Code::Passed)
+}
+
+/// The sessions of the course folder, in the order of the course.
+fn started() -> Result<Vec<Session>, Failure> {
+    let Some(course) = Course::find()? else {
+        return Err(folder::no_folder());
+    };
+    let content = content::find()?;
+    let mut sessions = Vec::new();
+    for lab in content.course()?.labs() {
+        let folder = course.lab_folder(lab);
+        if Session::find(&folder).is_some_and(|it| it == folder) {
+            sessions.push(folder::open_in(&folder)?);
+        }
+    }
+    match sessions.is_empty() {
+        true => Err(folder::no_folder()),
+        false => Ok(sessions),
+    }
+}
+
+fn hand_in(session: &Session, to: Option<&Path>) -> Result<Written, Failure> {
+    let submitted = Submitted::of_session(session, started_at(session), Some(now()));
+    let mut submitted = submitted.map_err(check::failure)?;
+    enrol(&mut submitted, session)?;
+    let file = match to {
+        None => session.dir().join(file_name(&submitted, false)),
+        Some(to) if to.is_dir() => to.join(file_name(&submitted, true)),
+        Some(file) => file.to_owned(),
+    };
+    refuse_anothers(&file, &submitted)?;
+    write(&file, &submitted)?;
+    let (mut answers, mut not_answered) = (Vec::new(), Vec::new());
+    for task in submitted.answers.into_keys() {
+        match session.is_answered(&task)? {
+            true => answers.push(task),
+            false => not_answered.push(task),
+        }
+    }
+    Ok(Written {
+        file,
+        lab: submitted.lab,
+        learner: submitted.learner,
+        entries: submitted.journal.len(),
+        answers,
+        not_answered,
+        seal: submitted.seal,
+    })
+}
+
+/// `LAB.submission.json`; among those of others `LEARNER.LAB.json`.
+fn file_name(submitted: &Submitted, among_others: bool) -> String {
+    let lab = &submitted.lab;
+    match &submitted.learner {
+        Some(learner) if among_others => {
+            let is_plain = |c: char| c.is_alphanumeric() || "-_@.".contains(c);
+            let plain = |c: char| if is_plain(c) { c } else { '-' };
+            let learner: String = learner.chars().map(plain).collect();
+            format!("{}.{lab}.json", learner.trim_start_matches('.'))
+        }
+        _ => format!("{lab}.submission.json"),
+    }
+}
+
+/// A file that is there is written anew if it is this learner's of this lab; any other would be
+/// lost.
+fn refuse_anothers(file: &Path, submitted: &Submitted) -> Result<(), Failure> {
+    let Ok(octets) = std::fs::read(file) else {
+        return Ok(());
+    };
+    let shown = file.display();
+    let what = match serde_json::from_slice::<Submitted>(&octets) {
+        Err(_) => format!("{shown} is there, and no submission"),
+        Ok(there) if there.lab != submitted.lab => {
+            format!(
+                "{shown} is there, and hands in another lab: `{}`",
+                there.lab
+            )
+        }
+        Ok(there) if there.learner != submitted.learner => {
+            let whose = there.learner.as_deref().unwrap_or("nobody");
+            format!("{shown} is there, and another learner's: `{whose}`")
+        }
+        Ok(_) => return Ok(()),
+    };
+    Err(Failure::usage(what)
+        .hint("a file is one lab: name another, or a folder, in which each lab gets its own"))
 }
 
 /// In a course, whose it is. A run with another seed is for practice, and is handed in as that.
@@ -99,15 +197,28 @@ fn print(written: &Written) -> String {
         1 => "1 entry".to_owned(),
         entries => format!("{entries} entries"),
     };
-    format!(
-        " {}\n   {}: journal of {entries}, answers: {}\n   seal {:.16}   hand this file in; \
-         `wirelab check` says what it is worth\n",
+    let names = |names: &[String]| match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
+    };
+    let mut text = format!(
+        " {}\n   {}: journal of {entries}, answers: {}",
         written.file.display(),
         written.lab,
-        match written.answers.is_empty() {
-            true => "none".to_owned(),
-            false => written.answers.join(", "),
-        },
+        names(&written.answers),
+    );
+    if !written.not_answered.is_empty() {
+        text += &format!("; not answered: {}", names(&written.not_answered));
+    }
+    text += match written.learner {
+        Some(_) => "\n",
+        None => {
+            "\n   names no learner: a course takes what is made below `wirelab init --course CODE \
+             --learner NAME`\n"
+        }
+    };
+    text + &format!(
+        "   seal {:.16}   hand this file in; `wirelab check` says what it is worth\n",
         written.seal,
     )
 }

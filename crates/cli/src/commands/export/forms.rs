@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::learners::hints_taken;
+
 /// A text member; empty if it is none.
 pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
@@ -39,6 +41,7 @@ fn findings(check: &Value) -> String {
         }
         lines.extend(items(&finding["evidence"]).map(|line| format!("  {}", text(line))));
     }
+    lines.extend(check["note"].as_str().map(str::to_owned));
     lines.join("\n")
 }
 
@@ -65,6 +68,10 @@ pub(super) fn gradescope(result: &Value) -> Option<Value> {
         Some(cost) => format!(", less {cost} for hints"),
     };
     let mut output = format!("lab {}{hints}", text(&result["lab"]));
+    let taken = result["hints_taken"].as_object();
+    for (task, rungs) in taken.into_iter().flatten() {
+        output += &format!("\nhints taken for {task}: {rungs}");
+    }
     for remark in remarks(result) {
         output += &format!("\n{remark}");
     }
@@ -85,7 +92,17 @@ pub(super) fn csv(results: &[Value]) -> String {
         })
         .collect();
     let mut head: Vec<String> = [
-        "file", "lab", "status", "score", "points", "of", "hints", "reason", "remarks", "learner",
+        "file",
+        "lab",
+        "status",
+        "score",
+        "points",
+        "of",
+        "hints_taken",
+        "hints_cost",
+        "reason",
+        "remarks",
+        "learner",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -98,15 +115,12 @@ pub(super) fn csv(results: &[Value]) -> String {
             .map(|it| text(&result[it]).to_owned())
             .to_vec();
         let points = &report["points"];
-        row.extend(
-            [
-                &report["score"],
-                &points["got"],
-                &points["of"],
-                &report["hints"],
-            ]
-            .map(number),
-        );
+        row.extend([&report["score"], &points["got"], &points["of"]].map(number));
+        row.push(match report.is_null() {
+            true => String::new(),
+            false => hints_taken(result).to_string(),
+        });
+        row.push(number(&report["hints"]));
         row.extend([
             text(&result["reason"]).to_owned(),
             remarks(result).join("; "),
@@ -123,7 +137,7 @@ pub(super) fn csv(results: &[Value]) -> String {
 }
 
 /// A line; what begins as a formula in a spreadsheet gets an apostrophe before it.
-fn line(cells: &[String]) -> String {
+pub(super) fn line(cells: &[String]) -> String {
     let cell = |cell: &String| {
         let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
         let said = if formula {
@@ -180,7 +194,9 @@ fn suite(result: &Value) -> String {
         out += &format!(
             "{head}>\n      <failure type=\"{}\" message=\"{got} of {of} points\">{}</failure>\n    \
              </testcase>\n",
-            xml(text(&check["findings"][0]["name"])),
+            xml(check["findings"][0]["name"]
+                .as_str()
+                .unwrap_or("not-fulfilled")),
             xml(&findings(check))
         );
     }
@@ -217,12 +233,13 @@ mod tests {
         let points = |got: u32, of: u32| json!({"got": got, "of": of});
         json!({
             "file": "=ada.json", "lab": "l", "status": "graded", "learner": "ada",
-            "remarks": ["chain"],
+            "remarks": ["chain"], "hints_taken": {"t": 2, "u": 1},
             "report": {
                 "score": 4, "hints": 1, "points": points(5, 8),
                 "tasks": [{"task": "t", "points": points(5, 8), "checks": [
                     {"what": "works", "points": points(5, 5), "mark": "passed", "findings": []},
                     {"what": "least", "points": points(0, 3), "mark": "failed", "findings": [finding]},
+                    {"what": "unharmed", "points": points(0, 0), "mark": "failed", "note": "not yet"},
                 ]}],
             },
         })
@@ -249,9 +266,9 @@ mod tests {
     fn a_table_has_no_score_for_what_is_broken_and_no_formulas() {
         assert_eq!(
             csv(&[result(), broken()]),
-            "file,lab,status,score,points,of,hints,reason,remarks,learner,l/t\r\n\
-             '=ada.json,l,graded,4,5,8,1,,chain,ada,5\r\n\
-             b.json,,unreadable,,,,,\"cut, \"\"short\"\"\",,,\r\n"
+            "file,lab,status,score,points,of,hints_taken,hints_cost,reason,remarks,learner,l/t\r\n\
+             '=ada.json,l,graded,4,5,8,3,1,,chain,ada,5\r\n\
+             b.json,,unreadable,,,,,,\"cut, \"\"short\"\"\",,,\r\n"
         );
     }
 
@@ -259,8 +276,9 @@ mod tests {
     fn what_is_broken_is_an_error_and_what_is_wrong_a_failure() {
         let xml = junit(&[result(), broken()]);
         for part in [
-            "<testsuite name=\"=ada.json\" tests=\"2\" failures=\"1\" errors=\"0\">",
+            "<testsuite name=\"=ada.json\" tests=\"3\" failures=\"2\" errors=\"0\">",
             "<failure type=\"too-open\" message=\"0 of 3 points\">too-open: a &lt; b",
+            "<failure type=\"not-fulfilled\" message=\"0 of 0 points\">not yet</failure>",
             "<error type=\"unreadable\" message=\"cut, &quot;short&quot;\"/>",
             "    <system-out>chain</system-out>\n  </testsuite>",
         ] {

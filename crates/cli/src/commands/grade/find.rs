@@ -9,7 +9,7 @@ use wirelab_grader::batch::{Graded, Limits, Status};
 use wirelab_grader::submitted::fingerprint;
 use wirelab_model::Seed;
 
-use super::unpack::{Scratch, unpack};
+use super::unpack::{self, Scratch};
 use crate::failure::Failure;
 use crate::output;
 
@@ -58,12 +58,14 @@ impl Found {
 /// The files that are named, and those in the folders that are, however deep, whose names end as
 /// submissions' do, and what archives among them hold. Links are not followed.
 pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found>, Failure> {
-    let mut files = Vec::new();
+    let (mut files, mut archives) = (Vec::new(), Vec::new());
     for path in paths {
         let failed = |error| Failure::usage(format!("{}: {error}", path.display()));
         let kind = std::fs::metadata(path).map_err(failed)?;
         if kind.is_dir() {
-            below(path, path, &mut files)?;
+            below(path, path, &mut files, &mut scratch.others)?;
+        } else if kind.is_file() && unpack::is_container(path) {
+            archives.push(path.clone());
         } else if kind.is_file() {
             let name = path.file_name().unwrap_or_default();
             files.push((shown(Path::new(name)), path.clone()));
@@ -72,23 +74,48 @@ pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found
             return Err(Failure::usage(format!("{shown} is no file and no folder")));
         }
     }
-    files.sort();
-    if let Some(pair) = files.windows(2).find(|it| it[0].0 == it[1].0) {
-        let (name, first, second) = (&pair[0].0, pair[0].1.display(), pair[1].1.display());
-        return Err(Failure::usage(format!(
-            "{first} and {second} would both be `{name}` in the results"
-        ))
-        .hint("grade the folder that holds both"));
-    }
-    if files.is_empty() {
+    if files.is_empty() && archives.is_empty() {
         return Err(Failure::usage("there are no submissions there").hint(
             "in a folder, files whose names end in `.json`, `.gz`, `.zip`, `.tar` or `.tgz` are taken",
         ));
     }
-    let unpacked = files
-        .into_iter()
-        .map(|(name, path)| unpack(name, path, scratch));
-    Ok(unpacked.flatten().collect())
+    let mut found: Vec<(PathBuf, Found)> = Vec::new();
+    for (name, path) in files {
+        let below = unpack::unpack(name, path.clone(), scratch);
+        found.extend(below.into_iter().map(|it| (path.clone(), it)));
+    }
+    // As a folder that is named: what is in it is called by its way from there.
+    for path in archives {
+        let name = shown(Path::new(path.file_name().unwrap_or_default()));
+        let members = unpack::unpack(name.clone(), path.clone(), scratch).into_iter();
+        found.extend(members.map(|it| {
+            let below = it.name.strip_prefix(&format!("{name}/")).map(str::to_owned);
+            let name = below.unwrap_or_else(|| it.name.clone());
+            (path.clone(), Found { name, ..it })
+        }));
+    }
+    found.sort_by(|a, b| (&a.1.name, &a.0).cmp(&(&b.1.name, &b.0)));
+    if let Some(pair) = found.windows(2).find(|it| it[0].1.name == it[1].1.name) {
+        let (name, first, second) = (&pair[0].1.name, pair[0].0.display(), pair[1].0.display());
+        return Err(Failure::usage(format!(
+            "`{name}` would be two results: of {first} and of {second}"
+        ))
+        .hint("grade the folder that holds both"));
+    }
+    say_others(&scratch.others);
+    Ok(found.into_iter().map(|(_, it)| it).collect())
+}
+
+/// What is beside the submissions: some of it by name.
+fn say_others(others: &[String]) {
+    const NAMED: usize = 3;
+    for name in others.iter().take(NAMED) {
+        output::note(&format!("not a submission: {name}"));
+    }
+    if others.len() > NAMED {
+        let more = others.len() - NAMED;
+        output::note(&format!("and {more} more files that are no submissions"));
+    }
 }
 
 /// A name as results have it: text without control characters, which would steer a terminal.
@@ -108,7 +135,12 @@ pub(super) fn is_handed_in(ending: &std::ffi::OsStr) -> bool {
         .any(|it| ending == *it)
 }
 
-fn below(root: &Path, folder: &Path, found: &mut Vec<(String, PathBuf)>) -> Result<(), Failure> {
+fn below(
+    root: &Path,
+    folder: &Path,
+    found: &mut Vec<(String, PathBuf)>,
+    others: &mut Vec<String>,
+) -> Result<(), Failure> {
     let failed = |error| Failure::environment(format!("{}: {error}", folder.display()));
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -117,12 +149,12 @@ fn below(root: &Path, folder: &Path, found: &mut Vec<(String, PathBuf)>) -> Resu
             continue;
         }
         if kind.is_dir() {
-            below(root, &path, found)?;
+            below(root, &path, found, others)?;
         } else if kind.is_file() && path.extension().is_some_and(is_handed_in) {
             let name = path.strip_prefix(root).unwrap_or(&path);
             found.push((shown(name), path.clone()));
         } else {
-            output::note(&format!("not a submission: {}", shown(&path)));
+            others.push(shown(&path));
         }
     }
     Ok(())

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use wirelab_query::visible;
 
+use super::class::{self, Roster};
+use super::explain;
 use super::regrade::{self, Changed};
 use super::{Arguments, lock};
 use crate::failure::Failure;
@@ -24,42 +26,93 @@ pub(super) fn is_graded(result: &Value) -> bool {
 }
 
 /// Prints the results, which are sorted by name.
-pub(super) fn results(results: &[Value], as_json: bool) -> Result<(), Failure> {
-    let count = |status: &str| results.iter().filter(|it| it["status"] == status).count();
-    let (graded, unreadable) = (count("graded"), count("unreadable"));
-    let (refused, ours) = (count("refused"), count("our-fault"));
-    let is_incomplete = |it: &&Value| {
-        it["not_attempted"]
-            .as_array()
-            .is_some_and(|it| !it.is_empty())
-    };
-    let incomplete = results.iter().filter(is_incomplete).count();
-    if as_json {
+pub(super) fn results(
+    results: &[Value],
+    roster: Option<&Roster>,
+    arguments: &Arguments,
+) -> Result<(), Failure> {
+    let counts = Counts::of(results);
+    if arguments.json.json {
         return output::json(&json!({
-            "graded": graded,
-            "incomplete": incomplete,
-            "unreadable": unreadable,
-            "refused": refused,
-            "our_fault": ours,
+            "graded": counts.graded,
+            "incomplete": counts.incomplete,
+            "unreadable": counts.unreadable,
+            "refused": counts.refused,
+            "our_fault": counts.our_fault,
+            "missing": roster.map(|roster| missing(results, roster)),
             "results": results,
         }));
     }
     let width = results.iter().map(|it| name(it).chars().count()).max();
     let mut text = String::new();
+    if arguments.explain {
+        text.extend(results.iter().map(explain::text));
+    }
     for result in results {
         text += &row(result, width.unwrap_or_default());
     }
-    let parts = [
-        (incomplete, "incomplete"),
-        (unreadable, "unreadable (listed, not zeroed)"),
-        (refused, "refused (listed, not zeroed)"),
-        (ours, "not graded by our fault"),
-    ];
-    text += &format!("\n {} submissions, {graded} graded", results.len());
-    for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
-        text += &format!(", {count} {what}");
+    let names = class::names(results, roster);
+    let names = match names.is_empty() {
+        true => names,
+        false => format!("\n{names}"),
+    };
+    output::text(&format!("{text}{names}\n {}\n", counts.text()))
+}
+
+/// The names of the roster that no result has.
+fn missing<'r>(results: &[Value], roster: &'r Roster) -> Vec<&'r String> {
+    let names = roster.names.iter();
+    let is_here = |name: &str| results.iter().any(|it| class::learner(it) == Some(name));
+    names.filter(|name| !is_here(name)).collect()
+}
+
+/// How many there are of each kind.
+struct Counts {
+    all: usize,
+    graded: usize,
+    /// Of those that are graded.
+    incomplete: usize,
+    unreadable: usize,
+    refused: usize,
+    our_fault: usize,
+}
+
+impl Counts {
+    fn of(results: &[Value]) -> Self {
+        let count = |status: &str| results.iter().filter(|it| it["status"] == status).count();
+        let is_incomplete = |it: &&Value| {
+            let tasks = it["not_attempted"].as_array();
+            tasks.is_some_and(|tasks| !tasks.is_empty())
+        };
+        Self {
+            all: results.len(),
+            graded: count("graded"),
+            incomplete: results.iter().filter(is_incomplete).count(),
+            unreadable: count("unreadable"),
+            refused: count("refused"),
+            our_fault: count("our-fault"),
+        }
     }
-    output::text(&(text + "\n"))
+
+    fn text(&self) -> String {
+        let noun = match self.all {
+            1 => "submission",
+            _ => "submissions",
+        };
+        let mut text = format!("{} {noun}, {} graded", self.all, self.graded);
+        if self.incomplete > 0 {
+            text += &format!(" ({} of them incomplete)", self.incomplete);
+        }
+        let parts = [
+            (self.unreadable, "unreadable (listed, not zeroed)"),
+            (self.refused, "refused (listed, not zeroed)"),
+            (self.our_fault, "not graded by our fault"),
+        ];
+        for (count, what) in parts.into_iter().filter(|(count, _)| *count > 0) {
+            text += &format!(", {count} {what}");
+        }
+        text
+    }
 }
 
 /// Prints what grading again changes.
@@ -82,7 +135,7 @@ fn row(result: &Value, width: usize) -> String {
         let [status, reason] = [status, reason].map(|it| it.as_str().unwrap_or_default());
         return format!(
             " {} {name:width$}  {status}: {}\n",
-            Mark::Partly.shown(),
+            Mark::Open.shown(),
             visible(reason)
         );
     }

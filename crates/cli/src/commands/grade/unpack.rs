@@ -5,10 +5,10 @@
 //! ada.json.gz ─▶ one file
 //! ```
 //!
-//! What is in an archive is graded as if it had been a folder; results name
-//! `class.zip/ada/nacl.json`. Names of members are never ways on the disk. An archive unpacks to no
-//! more than [`Bounds`] allow: what comes beyond, or after damage, is not read, and the archive
-//! itself is listed with the reason.
+//! What is in an archive is graded as if it had been a folder; results name `ada/nacl.json` of one
+//! that was named itself, `class.zip/ada/nacl.json` of one in a folder. Names of members are never
+//! ways on the disk. An archive unpacks to no more than [`Bounds`] allow: what comes beyond, or
+//! after damage, is not read, and the archive itself is listed with the reason.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,7 +24,6 @@ use wirelab_grader::batch::{Limits, Status, too_large};
 use super::find::{Found, is_handed_in, plain};
 use super::store::ENDING;
 use crate::failure::Failure;
-use crate::output;
 
 /// An archive may have so many members.
 const MEMBERS: usize = 20_000;
@@ -41,6 +40,8 @@ const NAME: usize = 200;
 pub(super) struct Scratch {
     folder: TempDir,
     files: usize,
+    /// What was found that is no submission.
+    pub(super) others: Vec<String>,
 }
 
 impl Scratch {
@@ -49,6 +50,7 @@ impl Scratch {
         Ok(Self {
             folder: folder.map_err(Failure::environment)?,
             files: 0,
+            others: Vec::new(),
         })
     }
 
@@ -58,6 +60,12 @@ impl Scratch {
         std::fs::write(&path, octets)?;
         Ok(path)
     }
+}
+
+/// Whether a file holds others; one that cannot be read holds none.
+pub(super) fn is_container(path: &Path) -> bool {
+    let kind = kind(path).ok().flatten();
+    kind.is_some_and(|kind| kind != Kind::Gzip)
 }
 
 /// What is in the file called `name`: itself, or what it unpacks to.
@@ -269,7 +277,8 @@ impl Members<'_> {
         }
         let shown: String = said.chars().map(plain).take(1000).collect();
         if !Path::new(last).extension().is_some_and(is_handed_in) {
-            output::note(&format!("not a submission: {}/{shown}", self.archive));
+            let other = format!("{}/{shown}", self.archive);
+            self.scratch.others.push(other);
             return None;
         }
         let is_way = |part: &&str| {

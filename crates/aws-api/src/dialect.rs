@@ -59,19 +59,25 @@ impl Dialect {
         }
     }
 
-    /// The response that says `error`.
-    pub(crate) fn refusal(self, error: &ApiError, id: &str) -> Response<Vec<u8>> {
-        self.refusal_with(error, Map::new(), id)
+    /// The response that says `error`; `scope` is the service that says it, if that is known.
+    pub(crate) fn refusal(
+        self,
+        scope: Option<&str>,
+        error: &ApiError,
+        id: &str,
+    ) -> Response<Vec<u8>> {
+        self.refusal_with(scope, error, Map::new(), id)
     }
 
     /// The same with further members, which JSON alone has.
     pub(crate) fn refusal_with(
         self,
+        scope: Option<&str>,
         error: &ApiError,
         members: Map<String, Value>,
         id: &str,
     ) -> Response<Vec<u8>> {
-        let status = error::status(error);
+        let status = error::status(error, scope);
         let (code, message) = (error.code.as_str(), error.message.as_str());
         match self {
             Self::Ec2 => xml::response(status, id, xml::ec2_error(code, message, id)),

@@ -120,7 +120,7 @@ impl Endpoint {
             *self.lock() = None;
             let scope = Signature::read(request).ok();
             let scope = scope.as_ref().map(|it| it.service.as_str());
-            Dialect::of(request, scope).refusal(&error::internal(), &id)
+            Dialect::of(request, scope).refusal(scope, &error::internal(), &id)
         })
     }
 
@@ -132,7 +132,7 @@ impl Endpoint {
             TooLarge::Body(most) => error::too_large(scope, most),
             TooLarge::Now => error::slow_down(),
         };
-        Dialect::of(head, scope).refusal(&error, &self.request_id())
+        Dialect::of(head, scope).refusal(scope, &error, &self.request_id())
     }
 
     /// Answers a request for which there is no place.
@@ -140,7 +140,7 @@ impl Endpoint {
         let scope = Signature::read(request).ok();
         let scope = scope.as_ref().map(|it| it.service.as_str());
         let error = error::no_place(scope);
-        Dialect::of(request, scope).refusal(&error, &self.request_id())
+        Dialect::of(request, scope).refusal(scope, &error, &self.request_id())
     }
 
     fn answer_as(&self, request: &Request<Vec<u8>>, id: &str) -> Response<Vec<u8>> {
@@ -154,13 +154,14 @@ impl Endpoint {
                     Dialect::S3 => error::access_denied("Access Denied"),
                     _ => error,
                 };
-                return dialect.refusal(&error, id);
+                return dialect.refusal(None, &error, id);
             }
         };
         let answered = self.serve(request, &signature, id);
         answered.unwrap_or_else(|refusal| {
             let (error, members) = refusal.into_parts();
-            Dialect::of(request, Some(&signature.service)).refusal_with(&error, members, id)
+            let scope = Some(signature.service.as_str());
+            Dialect::of(request, scope).refusal_with(scope, &error, members, id)
         })
     }
 

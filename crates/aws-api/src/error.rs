@@ -10,24 +10,28 @@ use wirelab_model::{ApiError, ApiErrorKind};
 use wirelab_scenario::Plan;
 use wirelab_session::SessionError;
 
-/// The HTTP status of an error. None that clients retry, unless we are wrong: they would sit and
-/// wait before they print anything.
-pub(crate) fn status(error: &ApiError) -> StatusCode {
+use crate::shape;
+
+/// The HTTP status of an error: the one that the service's model has for it, or else what the
+/// documents say. None that clients retry, unless we are wrong: they would sit and wait before they
+/// print anything.
+pub(crate) fn status(error: &ApiError, service: Option<&str>) -> StatusCode {
+    let table = service.and_then(shape::of_service);
+    let modelled = table.and_then(|it| it.status(&error.code));
+    if let Some(status) = modelled.and_then(|it| StatusCode::from_u16(it).ok()) {
+        return status;
+    }
     match (error.kind, error.code.as_str()) {
         // For a moment, and clients try again.
         (_, "ServiceUnavailable" | "SlowDown") => StatusCode::SERVICE_UNAVAILABLE,
         (ApiErrorKind::Server, _) => StatusCode::INTERNAL_SERVER_ERROR,
         (_, "DryRunOperation") => StatusCode::PRECONDITION_FAILED,
-        (_, "AuthFailure" | "NotAuthorizedException") => StatusCode::UNAUTHORIZED,
+        (_, "AuthFailure") => StatusCode::UNAUTHORIZED,
         (
             _,
             "NoSuchBucket"
             | "NoSuchBucketPolicy"
             | "NoSuchCORSConfiguration"
-            | "NoSuchChange"
-            | "NoSuchEntity"
-            | "NoSuchHealthCheck"
-            | "NoSuchHostedZone"
             | "NoSuchKey"
             | "NoSuchLifecycleConfiguration"
             | "NoSuchPublicAccessBlockConfiguration"
@@ -35,25 +39,15 @@ pub(crate) fn status(error: &ApiError) -> StatusCode {
             | "NoSuchUpload"
             | "NoSuchWebsiteConfiguration"
             | "ObjectLockConfigurationNotFoundError"
-            | "ReplicationConfigurationNotFoundError"
-            | "ResourceNotFound"
-            | "VPCAssociationAuthorizationNotFound"
-            | "VPCAssociationNotFound",
+            | "ReplicationConfigurationNotFoundError",
         ) => StatusCode::NOT_FOUND,
         (_, "NotImplemented") => StatusCode::NOT_IMPLEMENTED,
         (_, "InvalidRange") => StatusCode::RANGE_NOT_SATISFIABLE,
         (_, "PreconditionFailed") => StatusCode::PRECONDITION_FAILED,
         (_, "RequestEntityTooLarge") => StatusCode::PAYLOAD_TOO_LARGE,
-        (
-            _,
-            "BucketAlreadyExists"
-            | "BucketAlreadyOwnedByYou"
-            | "BucketNotEmpty"
-            | "DeleteConflict"
-            | "EntityAlreadyExists"
-            | "HostedZoneAlreadyExists"
-            | "LimitExceeded",
-        ) => StatusCode::CONFLICT,
+        (_, "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "BucketNotEmpty") => {
+            StatusCode::CONFLICT
+        }
         (
             _,
             "UnauthorizedOperation"

@@ -29,6 +29,9 @@ pub(crate) struct Table {
     #[serde(rename = "madeFrom")]
     _made_from: String,
     operations: BTreeMap<String, Signature>,
+    /// The HTTP status of errors by their codes; some services' models have none.
+    #[serde(default)]
+    errors: BTreeMap<String, u16>,
     shapes: BTreeMap<String, Shape>,
 }
 
@@ -132,6 +135,11 @@ impl Table {
         self.operations.get(operation)
     }
 
+    /// The HTTP status of an error, if the model says it.
+    pub(crate) fn status(&self, code: &str) -> Option<u16> {
+        self.errors.get(code).copied()
+    }
+
     /// The type of a member.
     pub(crate) fn type_of(&self, member: &Member) -> Type<'_> {
         match member.shape.as_str() {
@@ -168,7 +176,7 @@ macro_rules! tables {
         })*
 
         /// The table of a service.
-        fn of_service(name: &str) -> Option<&'static Table> {
+        pub(crate) fn of_service(name: &str) -> Option<&'static Table> {
             match name {
                 $(stringify!($name) => Some($name()),)*
                 _ => None,

@@ -69,6 +69,7 @@ impl Cut<'_> {
             kept: Map::new(),
         };
         let mut operations = Map::new();
+        let mut errors = Map::new();
         let mut namespace = metadata["xmlNamespace"].as_str();
         for action in actions {
             let Some(operation) = model["operations"].get(action) else {
@@ -91,8 +92,19 @@ impl Cut<'_> {
                 }
             }
             operations.insert((*action).to_owned(), signature.into());
+            for error in operation["errors"].as_array().into_iter().flatten() {
+                let name = error["shape"].as_str().expect("a shape");
+                let error = &shapes[name]["error"];
+                if let Some(status) = error.get("httpStatusCode") {
+                    errors.insert(
+                        error["code"].as_str().unwrap_or(name).to_owned(),
+                        status.clone(),
+                    );
+                }
+            }
         }
         cut.kept.sort_keys();
+        errors.sort_keys();
         let mut table = json!({
             "service": service,
             "apiVersion": metadata["apiVersion"],
@@ -100,6 +112,9 @@ impl Cut<'_> {
             "operations": operations,
             "shapes": cut.kept,
         });
+        if !errors.is_empty() {
+            table["errors"] = errors.into();
+        }
         if let Some(namespace) = namespace {
             // Replies have the slash, whether the model has it or not.
             table["xmlNamespace"] = format!("{}/", namespace.trim_end_matches('/')).into();
@@ -180,9 +195,11 @@ fn lines(table: &Value) -> String {
             writeln!(text, "\"{name}\": {value},").expect("a string takes it");
         }
     }
-    for (name, end) in [("operations", "},"), ("shapes", "}")] {
+    for (name, end) in [("operations", "},"), ("errors", "},"), ("shapes", "}")] {
+        let Some(entries) = table.get(name).and_then(Value::as_object) else {
+            continue;
+        };
         writeln!(text, "\"{name}\": {{").expect("a string takes it");
-        let entries = table[name].as_object().expect("entries");
         let entries: Vec<_> = entries
             .iter()
             .map(|(name, it)| format!("\"{name}\": {it}"))

@@ -11,11 +11,12 @@ mod prune;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use wirelab_model::{SimTime, hex};
+use wirelab_model::{SimTime, UnixTime, hex};
 use wirelab_scenario::Plan;
 use wirelab_simulator::Observe;
 
@@ -88,6 +89,8 @@ pub(crate) struct Written {
     pub(crate) key: Key,
     /// The files' names and lengths, so that one that somebody changed is written anew.
     pub(crate) files: BTreeMap<String, u64>,
+    /// When those came that a flow log has published: virtual UTC, kept as the file's own time.
+    pub(crate) published: BTreeMap<String, UnixTime>,
 }
 
 /// The folder of checkpoints.
@@ -258,9 +261,25 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 
 /// Writes beside the file and renames, so that readers see all of it or nothing.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {
+    write_as_of(None, path, bytes)
+}
+
+/// The same; `modified`, in whole seconds, is what the file says of when it was written.
+pub(crate) fn write_as_of(
+    modified: Option<UnixTime>,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(), SessionError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = PathBuf::from(beside);
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| SessionError::file(path, error))
+    let write = || {
+        std::fs::write(&beside, bytes)?;
+        if let Some(modified) = modified {
+            let opened = std::fs::File::options().write(true).open(&beside)?;
+            opened.set_modified(UNIX_EPOCH + Duration::from_secs(modified.as_secs()))?;
+        }
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|error| SessionError::file(path, error))
 }

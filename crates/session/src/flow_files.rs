@@ -2,7 +2,8 @@
 //!
 //! A log in CloudWatch Logs is one text file with a header line, `flow-log-all.log`. A log in S3 is
 //! what `aws s3 sync` would bring: `s3/BUCKET/AWSLogs/...`, the keys and bytes that AWS would
-//! publish. A file in a bucket is never changed, so that each publication makes files of its own.
+//! publish, and the time of a file is, as with `sync`, when it came into the bucket. A file there is
+//! never changed, so that each publication makes files of its own.
 //! [`s3_objects`] gives the same without a folder, for runs that are nobody's session.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +11,9 @@ use std::path::Path;
 
 use wirelab_flowlog::LogFormat;
 use wirelab_flowlog::s3::{self, Destination, Location, LogKey};
-use wirelab_model::{FlowLog, LogDestinationType};
+use wirelab_model::{FlowLog, LogDestinationType, UnixTime};
 
-use crate::cache::write_atomically;
+use crate::cache::{Written, write_as_of};
 use crate::error::SessionError;
 use crate::folder::{Wanted, evidence_dir, files_below};
 use crate::run::Run;
@@ -26,6 +27,10 @@ pub struct S3Object {
     pub key: String,
     /// What the file holds.
     pub bytes: Vec<u8>,
+    /// When it came into the bucket, in whole seconds of virtual UTC: S3's `LastModified`. That is
+    /// the end of the aggregation interval and some ten minutes more (Amazon VPC User Guide, "Flow
+    /// logs basics").
+    pub last_modified: UnixTime,
 }
 
 /// All files that the run's flow logs have published to buckets by now.
@@ -40,42 +45,52 @@ pub fn s3_objects(run: &Run) -> Vec<S3Object> {
 /// The folder of buckets in `evidence/`.
 const BUCKETS: &str = "s3";
 
-/// Writes the records that were delivered by now. Gives the names of the files with their lengths.
+/// Writes the records that were delivered by now, and adds the files to those that are `written`.
 pub(crate) fn write(
     dir: &Path,
     wanted: &Wanted<'_>,
     run: &Run,
-) -> Result<BTreeMap<String, u64>, SessionError> {
+    written: &mut Written,
+) -> Result<(), SessionError> {
     let dir = evidence_dir(dir)?;
-    let mut files = BTreeMap::new();
+    let mut published = BTreeSet::new();
     let logs = run.control().resources().flow_logs.values();
     for log in logs.filter(|log| wanted.flow_log(log)) {
-        for (name, bytes) in files_of(log, wanted, run) {
+        for (name, bytes, modified) in files_of(log, wanted, run) {
             let path = dir.join(&name);
             if let Some(folder) = path.parent() {
                 let made = std::fs::create_dir_all(folder);
                 made.map_err(|error| SessionError::file(folder, error))?;
             }
-            write_atomically(&path, &bytes)?;
-            files.insert(name, bytes.len() as u64);
+            write_as_of(modified, &path, &bytes)?;
+            written.files.insert(name.clone(), bytes.len() as u64);
+            if let Some(modified) = modified {
+                written.published.insert(name.clone(), modified);
+            }
+            published.insert(name);
         }
     }
-    remove_unpublished(&dir, &files.keys().map(String::as_str).collect())?;
-    Ok(files)
+    remove_unpublished(&dir, &published)
 }
 
-/// The files of one log, by name.
-fn files_of(log: &FlowLog, wanted: &Wanted<'_>, run: &Run) -> Vec<(String, Vec<u8>)> {
+/// The files of one log, by name; those in buckets with when they came.
+fn files_of(
+    log: &FlowLog,
+    wanted: &Wanted<'_>,
+    run: &Run,
+) -> Vec<(String, Vec<u8>, Option<UnixTime>)> {
     match destination(log) {
         Some(destination) => {
             let objects = published(log, &destination, run).into_iter();
             let name = |it: &S3Object| format!("{BUCKETS}/{}/{}", it.bucket, it.key);
-            objects.map(|it| (name(&it), it.bytes)).collect()
+            objects
+                .map(|it| (name(&it), it.bytes, Some(it.last_modified)))
+                .collect()
         }
         None => {
             let id = log.flow_log_id.as_str();
             let name = wanted.plan.names.short(id).unwrap_or(id);
-            vec![(format!("flow-log-{name}.log"), text(log, run))]
+            vec![(format!("flow-log-{name}.log"), text(log, run), None)]
         }
     }
 }
@@ -124,6 +139,7 @@ fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<S3Objec
             bucket: destination.bucket.to_string(),
             key: object.key,
             bytes: object.bytes,
+            last_modified: UnixTime::from_secs(published.as_secs()),
         }));
     }
     files
@@ -131,7 +147,7 @@ fn published(log: &FlowLog, destination: &Destination, run: &Run) -> Vec<S3Objec
 
 /// Removes files of flow logs that are not published any more: those after a moment that was
 /// undone. What somebody else has put there stays.
-fn remove_unpublished(dir: &Path, published: &BTreeSet<&str>) -> Result<(), SessionError> {
+fn remove_unpublished(dir: &Path, published: &BTreeSet<String>) -> Result<(), SessionError> {
     let buckets = dir.join(BUCKETS);
     if !buckets.is_dir() {
         return Ok(());

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use wirelab_model::FlowLog;
+use wirelab_model::{FlowLog, UnixTime};
 use wirelab_scenario::{Lab, LabTask, Plan, TaskKind};
 use wirelab_simulator::{CapturePoint, Captured};
 use wirelab_wire::pcap::{DEFAULT_SNAPLEN, PcapWriter};
 
-use crate::cache::write_atomically;
+use crate::cache::{Written, write_atomically};
 use crate::captures::Captures;
 use crate::error::SessionError;
 use crate::sandbox;
@@ -203,11 +204,21 @@ pub(crate) fn write_captures(
 }
 
 /// Whether the files in `evidence/` are as long as they were when they were written.
-pub(crate) fn are_unchanged(dir: &Path, files: &BTreeMap<String, u64>) -> bool {
-    let length = |name: &String| std::fs::metadata(dir.join("evidence").join(name)).ok();
-    files
-        .iter()
-        .all(|(name, written)| length(name).is_some_and(|it| it.len() == *written))
+pub(crate) fn are_unchanged(dir: &Path, written: &Written) -> bool {
+    let dir = dir.join("evidence");
+    written.files.iter().all(|(name, length)| {
+        let Ok(file) = std::fs::metadata(dir.join(name)) else {
+            return false;
+        };
+        let is_of = |published: &UnixTime| file.modified().ok().and_then(secs) == Some(*published);
+        file.len() == *length && written.published.get(name).is_none_or(is_of)
+    })
+}
+
+/// A file's time in whole seconds.
+fn secs(time: SystemTime) -> Option<UnixTime> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    Some(UnixTime::from_secs(since.as_secs()))
 }
 
 fn append(path: &Path, bytes: &[u8]) -> Result<(), SessionError> {

@@ -1,5 +1,7 @@
 """S3 as boto3 reads it: the bucket of the lab's flow logs."""
 
+import gzip
+
 import boto3
 from botocore.config import Config
 from suite import check, done, refused_with as refused
@@ -29,7 +31,12 @@ for listed in everything["Contents"][:3]:
     octets = whole["Body"].read()
     check(len(octets) == head["ContentLength"] == listed["Size"], head)
     check(head["ETag"] == whole["ETag"] == listed["ETag"], head)
-    check(head["LastModified"] == listed["LastModified"], head)
+    check(head["LastModified"] == listed["LastModified"] == whole["LastModified"], head)
+    # A record is delivered some ten minutes after its interval, in the lab's time.
+    header, *records = [it.split() for it in gzip.decompress(octets).decode().splitlines()]
+    last = max(int(it[header.index("end")]) for it in records)
+    delay = head["LastModified"].timestamp() - last
+    check(300 <= delay <= 1200, delay)
     some = s3.get_object(**place, Range="bytes=2-5")
     check(some["Body"].read() == octets[2:6] and some["ContentRange"] == f"bytes 2-5/{len(octets)}", some)
     check(s3.get_object(**place, Range="bytes=-3")["Body"].read() == octets[-3:], listed)

@@ -218,6 +218,9 @@ fn flow_logs_are_read_from_their_bucket() {
     let mut session = served.session();
     let run = session.run_with_evidence().expect("evidence");
     let published = wirelab_session::s3_objects(run);
+    let times = published.iter();
+    let times = times.map(|it| (it.key.clone(), it.last_modified.as_secs()));
+    let times: BTreeMap<String, u64> = times.collect();
     let objects: BTreeMap<_, _> = published.into_iter().map(|it| (it.key, it.bytes)).collect();
     assert!(objects.len() >= 3, "{} files", objects.len());
     let bucket = served.said(&["s3api", "list-buckets", "--query", "Buckets[0].Name"]);
@@ -228,6 +231,34 @@ fn flow_logs_are_read_from_their_bucket() {
     }
     let listed = served.said(&["s3", "ls", "--recursive", &format!("s3://{bucket}")]);
     assert_eq!(listed.lines().count(), objects.len(), "{listed}");
+    let key = objects.keys().next().expect("an object");
+    let file = session.dir().join("evidence/s3").join(&bucket).join(key);
+    for _ in 0..2 {
+        let wanted = "Contents[].[Key,LastModified]";
+        let said = [
+            "s3api",
+            "list-objects-v2",
+            "--bucket",
+            &bucket,
+            "--query",
+            wanted,
+        ];
+        let said = served.said(&[&said[..], &["--output", "text"]].concat());
+        let said = said.lines().map(|line| {
+            let (key, time) = line.split_once('\t').expect("two columns");
+            let time: jiff::Timestamp = time.parse().expect("a moment");
+            (key.to_owned(), time.as_second().cast_unsigned())
+        });
+        let wrong: Vec<_> = said
+            .clone()
+            .filter(|it| times.get(&it.0) != Some(&it.1))
+            .collect();
+        assert_eq!((said.count(), wrong), (times.len(), Vec::new()));
+        // A copy of the lab's folder that has not kept the files' times is mended.
+        let opened = std::fs::File::options().append(true).open(&file);
+        let changed = opened.and_then(|it| it.set_modified(std::time::SystemTime::now()));
+        changed.expect("the file of an object");
+    }
     let checks = suite(&served, "s3.py", &[]);
     assert!(checks >= 20, "only {checks} checks");
 }

@@ -37,7 +37,17 @@ def held(client, absent=frozenset()):
     return client
 
 
+def modelled(code, method):
+    """The HTTP status that the service's model has for an error, if it has one."""
+    client = getattr(method, "__self__", None)
+    errors = client.meta.service_model.error_shapes if hasattr(client, "meta") else []
+    of_model = [it.metadata.get("error", {}) | {"shape": it.name} for it in errors]
+    found = [it.get("httpStatusCode") for it in of_model if code in (it["shape"], it.get("code"))]
+    return found[0] if found else None
+
+
 def refused_with(code, status, method, **arguments):
+    check(modelled(code, method) in (None, status), f"{code}: the model has another status than {status}")
     try:
         reply = method(**arguments)
     except ClientError as error:
@@ -49,7 +59,7 @@ def refused_with(code, status, method, **arguments):
 
 
 def refused(code, method, **arguments):
-    status = {"DryRunOperation": 412, "AuthFailure": 401}.get(code, 400)
+    status = {"DryRunOperation": 412, "AuthFailure": 401}.get(code) or modelled(code, method) or 400
     refused_with(code, status, method, **arguments)
 
 

@@ -94,7 +94,7 @@ impl Session {
         let _lock = self.begin()?;
         self.keep()?;
         let is_whole = |written: Written| {
-            written.key == self.replayed.key && folder::are_unchanged(&self.dir, &written.files)
+            written.key == self.replayed.key && folder::are_unchanged(&self.dir, &written)
         };
         if self.cache.written().is_some_and(is_whole) {
             return folder::evidence_files(&self.dir);
@@ -109,12 +109,13 @@ impl Session {
             names: &self.lab.evidence,
         };
         let (captures, earlier) = self.unwritten()?;
-        let mut files = folder::write_captures(&self.dir, &wanted, &captures, earlier)?;
-        files.extend(flow_files::write(&self.dir, &wanted, &run)?);
-        self.cache.set_written(&Written {
+        let mut written = Written {
             key: self.replayed.key.clone(),
-            files,
-        })?;
+            files: folder::write_captures(&self.dir, &wanted, &captures, earlier)?,
+            published: BTreeMap::new(),
+        };
+        flow_files::write(&self.dir, &wanted, &run, &mut written)?;
+        self.cache.set_written(&written)?;
         folder::evidence_files(&self.dir)
     }
 
@@ -122,7 +123,7 @@ impl Session {
     fn unwritten(&self) -> Result<(Captures, BTreeMap<String, u64>), SessionError> {
         let key = &self.replayed.key;
         let written = self.cache.written();
-        let written = written.filter(|it| folder::are_unchanged(&self.dir, &it.files));
+        let written = written.filter(|it| folder::are_unchanged(&self.dir, it));
         if let Some(written) = written
             && let Some(captures) = self.cache.captures(key, Some(&written.key))
         {

@@ -3,7 +3,8 @@
 //! A bucket is a folder in `evidence/s3` and an object a file in it by its key, so that Athena,
 //! `wirelab query` and people read what was put. What a file does not say is in a note of its own
 //! in `.wirelab/s3/BUCKET`, named by the SHA-256 of the key: when the object came, its entity tag,
-//! the headers that came with it. A file without a note is one that the lab has written.
+//! the headers that came with it. A file without a note is one that the lab has written; one of a
+//! flow log bears the time when it was delivered.
 //!
 //! Not every key can be a path: `folder/`, `a//b`, and `a` while there is `a/b`. Such an object is
 //! kept beside its note. It can be listed and read as any other; Athena does not see it.
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use md5::{Digest, Md5};
 use wirelab_flowlog::s3::LogKey;
@@ -188,18 +190,20 @@ impl<'s> Store<'s> {
 
     /// What is known of the object in `file`.
     pub(super) fn object(&self, bucket: &str, key: &str, file: &Path) -> Result<Object, ApiError> {
-        let size = fs::metadata(file)
-            .map_err(|why| unreadable(file, &why))?
-            .len();
+        let metadata = fs::metadata(file).map_err(|why| unreadable(file, &why))?;
+        let size = metadata.len();
         let note = read_note::<Object>(&self.note(bucket, key));
         if let Some(object) = note.filter(|it| it.key == key && it.size == size) {
             return Ok(object);
         }
-        // The lab's own: a flow log's file came after its five minutes, of others nothing is known.
-        let modified = match LogKey::parse(key) {
-            Ok(key) => key.slot.as_secs() + 300,
-            Err(_) => self.session.plan().starts.as_secs(),
-        };
+        // The lab's own: a flow log's file says when it came, of others nothing is known.
+        let came = metadata
+            .modified()
+            .ok()
+            .filter(|_| LogKey::parse(key).is_ok());
+        let came = came.and_then(|it| it.duration_since(UNIX_EPOCH).ok());
+        let begin = self.session.plan().starts;
+        let modified = came.map_or(begin.as_secs(), |it| it.as_secs());
         Ok(Object {
             key: key.to_owned(),
             modified,

@@ -2,9 +2,9 @@
 //!
 //! A log in CloudWatch Logs is one text file with a header line, `flow-log-all.log`. A log in S3 is
 //! what `aws s3 sync` would bring: `s3/BUCKET/AWSLogs/...`, the keys and bytes that AWS would
-//! publish, and the time of a file is, as with `sync`, when it came into the bucket. A file there is
-//! never changed, so that each publication makes files of its own.
-//! [`s3_objects`] gives the same without a folder, for runs that are nobody's session.
+//! publish, and as the time of a file when it came into the bucket. A file there is never changed,
+//! so that each publication makes files of its own. [`s3_objects`] gives the same without a folder,
+//! for runs that are nobody's session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,8 +1,10 @@
 //! How a command ends: exit codes, and errors with the next command to try.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use crate::output::spoken;
 use crate::terminal;
 
 /// The exit codes of every command.
@@ -96,6 +98,11 @@ impl Failure {
         }
     }
 
+    /// What to try next.
+    pub(crate) fn into_hints(self) -> Vec<String> {
+        self.hints
+    }
+
     pub(crate) const fn code(&self) -> Code {
         self.code
     }
@@ -110,8 +117,11 @@ impl Failure {
         // Mistakes in content files are printed as compilers do, with the word before each.
         let message = self.message.trim_end();
         let message = message.strip_prefix("error: ").unwrap_or(message);
+        let on_terminal = std::io::stderr().is_terminal();
+        let message = spoken(message, on_terminal);
         let mut text = format!("{} {message}\n", terminal::red("error:"));
         for hint in &self.hints {
+            let hint = spoken(hint, on_terminal);
             text += &format!("{} {hint}\n", terminal::cyan("hint:"));
         }
         anstream::eprint!("{text}");

@@ -38,7 +38,17 @@ pub(crate) fn data(text: &str) -> Result<(), Failure> {
 
 /// Prints talk to stderr.
 pub(crate) fn note(text: &str) {
-    anstream::eprintln!("{text}");
+    anstream::eprintln!("{}", spoken(text, std::io::stderr().is_terminal()));
+}
+
+/// Talk may quote a log or the name of a file: on a terminal, which control characters would steer,
+/// with those made visible. Tabs stay, since marks below a quoted line count on them.
+pub(crate) fn spoken(text: &str, on_terminal: bool) -> String {
+    if !on_terminal {
+        return text.to_owned();
+    }
+    let parts: Vec<String> = text.split('\t').map(wirelab_query::visible).collect();
+    parts.join("\t")
 }
 
 /// Prints `value`, which must serialise to an object, with `schema_version` before its members.
@@ -66,4 +76,16 @@ pub(crate) fn json_text(value: &impl Serialize) -> Result<String, Failure> {
 /// Prints what a program on a simulated host wrote to its stderr.
 pub(crate) fn error_text(text: &str) {
     anstream::eprint!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoken;
+
+    #[test]
+    fn on_a_terminal_what_is_quoted_steers_nothing() {
+        let quoted = "no records in d\u{1b}[31mx.log\n\t^";
+        assert_eq!(spoken(quoted, true), "no records in d\\u001b[31mx.log\n\t^");
+        assert_eq!(spoken(quoted, false), quoted);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 
 /// A part of the query's text.
@@ -156,15 +157,26 @@ pub(crate) fn report(
 /// What is wrong with a file, if that is what the error is about.
 pub(crate) fn damage(error: &DataFusionError) -> Option<String> {
     match error {
+        // Not every context is a file: a rule of the optimizer gives its errors one too.
         DataFusionError::Context(file, inner) => {
             let reason = match &**inner {
                 DataFusionError::Execution(reason) => reason.clone(),
-                inner => damage(inner).unwrap_or_else(|| inner.strip_backtrace()),
+                inner => damage(inner)?,
             };
             Some(format!("{file}: {reason}"))
         }
         DataFusionError::Shared(inner) => damage(inner),
         DataFusionError::ParquetError(error) => Some(error.to_string()),
+        // A page that cannot be unpacked or decoded.
+        DataFusionError::ArrowError(error, _) => match &**error {
+            ArrowError::ParquetError(reason) => Some(
+                reason
+                    .strip_prefix("External: ")
+                    .unwrap_or(reason)
+                    .to_owned(),
+            ),
+            _ => None,
+        },
         DataFusionError::ObjectStore(error) => Some(error.to_string()),
         DataFusionError::IoError(error) => Some(error.to_string()),
         _ => None,

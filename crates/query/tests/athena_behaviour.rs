@@ -437,7 +437,7 @@ fn what_nests_five_thousand_deep_is_refused() {
         ),
         format!("SELECT * FROM {}flow{}", "(".repeat(n), ")".repeat(n)),
         format!("SELECT * FROM flow{}", " JOIN flow ON true".repeat(n)),
-        format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(n)),
+        format!("SELECT 1{}", " UNION SELECT 1".repeat(n)),
         format!("SELECT 1 IN ({}1{})", "1 IN (".repeat(n), ")".repeat(n)),
         format!(
             "SELECT regexp_like('a', '{}a{}')",
@@ -523,4 +523,17 @@ fn long_lists_are_looked_into_quickly() {
     }
     let took = start.elapsed();
     assert!(took < END, "{took:?}");
+}
+
+#[test]
+fn union_all_of_many_parts_is_one_step() {
+    let world = World::new();
+    let part =
+        |n: usize| format!("SELECT {n} AS account, count(*) AS n FROM flow WHERE dstport = 22");
+    let parts: Vec<String> = (0..120).map(part).collect();
+    let sql = format!(
+        "SELECT count(DISTINCT account), sum(n) FROM ({})",
+        parts.join(" UNION ALL ")
+    );
+    assert_eq!(world.show(&sql).lines().nth(1), Some("120 | 240"));
 }

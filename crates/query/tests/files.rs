@@ -3,7 +3,12 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::file::properties::WriterProperties;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 use wirelab_flowlog::LogFormat;
@@ -544,6 +549,103 @@ fn a_range_that_nobody_says_is_that_of_the_records() {
     let result = blocking::insights_over_files("pattern @message | diff", &logs, &ever);
     let warnings = result.expect("an answer").warnings;
     assert!(warnings[0].report().contains("`--start`"), "{warnings:?}");
+}
+
+#[test]
+fn the_day_before_all_records_is_another_than_theirs() {
+    let folder = TempDir::new().expect("a temporary folder");
+    write(folder.path(), "a.log", None, &lines());
+    let ever = QueryOptions {
+        start: UnixTime::from_secs(0),
+        end: UnixTime::from_secs(u64::from(u32::MAX)),
+        ..options()
+    };
+    for query in ["diff previousDay", "pattern @message | diff previousWeek"] {
+        let logs = blocking::open_files(folder.path(), None).expect("flow logs");
+        let result = blocking::insights_over_files(query, &logs, &ever).expect("an answer");
+        let csv = result.to_csv();
+        assert!(!csv.contains("No change"), "{csv}");
+        assert!(csv.contains("New in this period"), "{csv}");
+        let warned = result
+            .warnings
+            .iter()
+            .any(|it| it.report().contains("`--start`"));
+        assert!(warned, "{:?}", result.warnings);
+    }
+}
+
+/// A Parquet file of so many records that compresses its pages, each with an address of its own.
+fn packed(path: &Path, count: i64) {
+    let numbers = |each: fn(i64) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values((0..count).map(each)))
+    };
+    let address = |n: i64| format!("10.{}.{}.{}", n * 7 % 251, n / 256, n % 256);
+    let addresses: ArrayRef = Arc::new(StringArray::from_iter_values((0..count).map(address)));
+    let start = START as i64;
+    let starts: ArrayRef = Arc::new(Int64Array::from_iter_values(
+        (0..count).map(|n| start + n % 500),
+    ));
+    let columns = [
+        ("srcaddr", addresses),
+        ("bytes", numbers(|n| n * 131 % 5000)),
+        ("start", starts.clone()),
+        ("end", starts),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).expect("as long as each other");
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY);
+    let properties = properties.set_dictionary_enabled(false).build();
+    let file = fs::File::create(path).expect("new");
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).expect("opens");
+    writer.write(&batch).expect("writes");
+    writer.close().expect("writes");
+}
+
+#[test]
+fn a_parquet_file_with_a_damaged_page_is_named_and_left_out() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let (good, rot) = (
+        folder.path().join("good.parquet"),
+        folder.path().join("rot.parquet"),
+    );
+    packed(&good, 300);
+    packed(&rot, 3000);
+    let mut bytes = fs::read(&rot).expect("reads");
+    // The addresses come first.
+    bytes[4000..4400].fill(0xff);
+    fs::write(&rot, bytes).expect("writes");
+    let logs = blocking::open_files(folder.path(), None).expect("their ends are sound");
+    let query = "stats count_distinct(srcAddr) as n";
+    let named = |error: String| {
+        assert!(
+            error.contains("rot.parquet: ") && error.contains("corrupt"),
+            "{error}"
+        );
+        assert!(
+            !error.contains("internal") && !error.contains("External"),
+            "{error}"
+        );
+    };
+    let error = blocking::insights_over_files(query, &logs, &options()).expect_err("damaged");
+    assert!(matches!(error, QueryError::Unreadable(_)), "{error:?}");
+    named(error.to_string());
+    let elsewhere = TempDir::new().expect("a temporary folder");
+    let compact = blocking::compact(&logs, &elsewhere.path().join("all.parquet"));
+    named(compact.expect_err("damaged").to_string());
+    let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
+    catalog.add_logs("default", FLOW_LOGS, logs, &mut buckets);
+    let sql = "SELECT count(DISTINCT srcaddr) FROM flow_logs";
+    let at = AthenaOptions::at(options().now);
+    let error = blocking::athena(sql, &mut catalog, &buckets, &at).expect_err("damaged");
+    named(error.to_string());
+    let sources = [LogSource::Path(folder.path().to_owned())];
+    let logs = blocking::open_sound_sources(&sources, None).expect("one is sound");
+    let result = blocking::insights_over_files(query, &logs, &options()).expect("an answer");
+    assert_eq!(result.to_csv(), "n\n300\n");
+    let notes = logs.notes().join("\n");
+    assert!(
+        notes.starts_with("skipped 1 file that is damaged: rot.parquet ("),
+        "{notes}"
+    );
 }
 
 #[test]

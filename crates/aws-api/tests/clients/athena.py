@@ -43,6 +43,8 @@ check(execution["StatementType"] == "DML" and execution["WorkGroup"] == "primary
 identifier = execution["QueryExecutionId"]
 location = f"s3://suite-results/athena/{identifier}.csv"
 check(execution["ResultConfiguration"]["OutputLocation"] == location, execution)
+beside = s3.list_objects_v2(Bucket="suite-results", Prefix=f"athena/{identifier}")["Contents"]
+check([it["Key"] for it in beside] == [f"athena/{identifier}.csv", f"athena/{identifier}.csv.metadata"], beside)
 day = athena.get_work_group(WorkGroup="primary")["WorkGroup"]["CreationTime"].date()
 check(execution["Status"]["SubmissionDateTime"].date() == day, execution)
 check(execution["Statistics"]["EngineExecutionTimeInMillis"] > 0, execution)
@@ -122,6 +124,9 @@ table = athena.get_table_metadata(CatalogName="awsdatacatalog", DatabaseName="NE
 check(tables == [table] and table["PartitionKeys"] == [{"Name": "day", "Type": "string"}], table)
 check(table["Parameters"]["location"].startswith("s3://suite-results/flows"), table)
 refused("MetadataException", athena.get_table_metadata, CatalogName="AwsDataCatalog", DatabaseName="net", TableName="x")
+ready = athena.list_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="default")["TableMetadataList"]
+table = athena.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="default", TableName="flow_logs")["TableMetadata"]
+check(ready == [table] and {"Name": "srcaddr", "Type": "string"} in table["Columns"], ready)
 check(athena.list_data_catalogs()["DataCatalogsSummary"][0]["CatalogName"] == "AwsDataCatalog", "catalogs")
 check(athena.get_data_catalog(Name="AwsDataCatalog")["DataCatalog"]["Type"] == "GLUE", "catalog")
 check(athena.list_engine_versions()["EngineVersions"], "engines")

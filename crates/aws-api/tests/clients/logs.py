@@ -124,6 +124,10 @@ except logs.exceptions.MalformedQueryException as error:
 refused(missing, query, text="fields @message", logGroupName="nobody")
 refused(invalid, query, text="fields @message", begin=10, until=9)
 refused(invalid, logs.start_query, queryString="fields @message", startTime=1, endTime=2)
+whole = logs.describe_log_groups(logGroupNamePrefix=flow)["logGroups"][0]["arn"]
+check(whole.endswith(":*"), whole)
+refused(invalid, query, text="stats count(*)", logGroupIdentifiers=[whole])
+rows(query("stats count(*)", logGroupIdentifiers=[whole.removesuffix(":*")]))
 refused(invalid, query, text="SELECT 1", logGroupName=flow, queryLanguage="SQL")
 refused(missing, logs.get_query_results, queryId="nobody")
 refused(missing, logs.stop_query, queryId="nobody")

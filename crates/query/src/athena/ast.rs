@@ -28,6 +28,8 @@ pub(super) enum Body {
     /// `TABLE name`.
     Table(Path),
     Query(Box<Query>),
+    /// UNION ALL, and where it stands before each part but the first.
+    All(Vec<(usize, Self)>),
     Set {
         op: SetOp,
         all: bool,

@@ -64,7 +64,16 @@ fn stored(format: &TableFormat) -> String {
             separator,
             quote,
             escape,
-        } => format!("ROW FORMAT SERDE \n  'org.apache.hadoop.hive.serde2.OpenCSVSerde' \nWITH SERDEPROPERTIES ( \n  'separatorChar'='{separator}', \n  'quoteChar'='{quote}', \n  'escapeChar'='{escape}{}') \n{text}", if *escape == '\\' { "\\" } else { "" }),
+        } => {
+            let backslash = |c: &char| match c {
+                '\\' => "\\\\".to_owned(),
+                '\'' => "\\'".to_owned(),
+                c => c.to_string(),
+            };
+            let signs = [separator, quote, escape].map(backslash);
+            let [separator, quote, escape] = signs;
+            format!("ROW FORMAT SERDE \n  'org.apache.hadoop.hive.serde2.OpenCSVSerde' \nWITH SERDEPROPERTIES ( \n  'separatorChar'='{separator}', \n  'quoteChar'='{quote}', \n  'escapeChar'='{escape}') \n{text}")
+        }
         TableFormat::Parquet => "ROW FORMAT SERDE \n  'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe' \nSTORED AS INPUTFORMAT \n  'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat' \nOUTPUTFORMAT \n  'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat'\n".to_owned(),
     }
 }

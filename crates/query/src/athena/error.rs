@@ -259,6 +259,7 @@ impl From<DataFusionError> for Fault {
                 ("look-around", LOOK_AROUND),
                 ("for DATE partition key", DATE_KEY),
                 ("to IPADDRESS: -", NO_ADDRESS),
+                ("timestamp out of range", SECONDS),
             ];
             let hint = hints.iter().find(|(part, _)| message.contains(part));
             let hint = hint.map(|(_, hint)| (*hint).to_owned());
@@ -269,12 +270,7 @@ impl From<DataFusionError> for Fault {
                 hint,
             };
         }
-        let unplanned = "Physical plan does not support logical expression";
-        if text.contains(unplanned)
-            && ["Subquery", "OuterRef", "Exists"]
-                .iter()
-                .any(|it| text.contains(it))
-        {
+        if is_correlation(&text) {
             return Self::bare(
                 "NOT_SUPPORTED",
                 "Given correlated subquery is not supported",
@@ -291,6 +287,18 @@ impl From<DataFusionError> for Fault {
     }
 }
 
+/// Whether DataFusion says that it cannot take a sub-query out of the query that it reads.
+fn is_correlation(text: &str) -> bool {
+    let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    let unplanned = has(&["Physical plan does not support logical expression"]);
+    (unplanned && has(&["Subquery", "OuterRef", "Exists"]))
+        || has(&[
+            "'scalar_subquery_to_join' failed",
+            "'decorrelate_predicate_subquery' failed",
+            "'decorrelate_lateral_join' failed",
+        ])
+}
+
 /// A file that cannot be read to its end.
 pub(super) const DAMAGED: &str = "HIVE_CURSOR_ERROR";
 
@@ -302,6 +310,10 @@ const LOOK_AROUND: &str = "regexes take time linear in the text here, which look
 /// Of records without data.
 const NO_ADDRESS: &str = "records without data have `-` for an address: AND log_status = 'OK' \
     before the CAST, or TRY_CAST";
+
+/// Of the commonest way beyond the year 9999.
+pub(super) const SECONDS: &str = "from_unixtime takes seconds since 1970: of milliseconds, write \
+    from_unixtime(x / 1000)";
 
 /// A projection's format says how a folder is named, not what a DATE is.
 const DATE_KEY: &str = "a partition column of type date holds values such as 2024-03-05; with \

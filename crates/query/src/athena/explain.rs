@@ -133,6 +133,11 @@ impl<'q> Explainer<'q> {
             Body::Query(query) => self.query(query),
             Body::Table(path) => self.table(path),
             Body::Values(rows) => Node::new(format!("Values[rows = {}]", rows.len()), Vec::new()),
+            Body::All(parts) => {
+                let inputs = parts.iter().map(|(_, part)| self.body(part));
+                let inputs = inputs.collect();
+                Node::new("Union", inputs)
+            }
             Body::Set {
                 op,
                 all,

@@ -65,9 +65,10 @@ impl Planner<'_> {
 
     /// The test of WHERE or HAVING.
     pub(super) fn filter(&self, expr: &Expr, scope: &Scope<'_>) -> Checked<Typed> {
-        let before = self.predicate.replace(true);
+        let before = (self.predicate.replace(true), self.denied.replace(false));
         let typed = self.typed(expr, scope);
-        self.predicate.set(before);
+        self.predicate.set(before.0);
+        self.denied.set(before.1);
         typed
     }
 
@@ -108,7 +109,10 @@ impl Planner<'_> {
         match &*expr.kind {
             Kind::Negative(inner) => self.negative(inner, expr.at, scope),
             Kind::Not(inner) => {
-                let inner = self.boolean(inner, scope, "Value of logical NOT expression")?;
+                let before = self.denied.replace(true);
+                let inner = self.boolean(inner, scope, "Value of logical NOT expression");
+                self.denied.set(before);
+                let inner = inner?;
                 Ok(Typed::new(not(inner), Type::Boolean))
             }
             Kind::Arithmetic(first, rest) => self.arithmetic(first, rest, scope),

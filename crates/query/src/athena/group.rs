@@ -5,7 +5,7 @@
 //! column that is not grouped by is Trino's EXPRESSION_NOT_AGGREGATE.
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{ScalarValue, exec_datafusion_err};
+use datafusion::common::{DFSchemaRef, ScalarValue, exec_datafusion_err};
 use datafusion::logical_expr::expr::{
     AggregateFunction, Sort, WindowFunction, WindowFunctionParams,
 };
@@ -443,6 +443,8 @@ fn expected(name: &str) -> String {
 
 /// Takes aggregates out of expressions.
 pub(super) struct Lift {
+    /// The columns of the rows that are grouped.
+    pub(super) input: DFSchemaRef,
     /// What is grouped by, and its column in the plan.
     pub(super) groups: Vec<(Plan, String)>,
     pub(super) aggregates: Vec<(Plan, String)>,
@@ -468,7 +470,7 @@ impl Lift {
                     Ok(column)
                 }
                 Plan::Column(_) => Err(exec_datafusion_err!("not grouped")),
-                _ => Ok(Transformed::no(part)),
+                _ => self.regrouped(part),
             }
         });
         result.ok().map(|result| result.data)

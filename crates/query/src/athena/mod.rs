@@ -61,6 +61,7 @@ mod partitions;
 mod percentile;
 mod plan;
 mod projection;
+mod regroup;
 mod relation;
 mod reserved;
 mod result;

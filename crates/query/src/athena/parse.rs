@@ -154,6 +154,16 @@ impl Cursor<'_> {
             };
             let all = self.set_quantifier();
             let right = self.intersect()?;
+            if op == SetOp::Union && all {
+                // Many parts are usual, such as one an account, and nest no deeper than two.
+                let mut parts = match left {
+                    Body::All(parts) => parts,
+                    first => vec![(at, first)],
+                };
+                parts.push((at, right));
+                left = Body::All(parts);
+                continue;
+            }
             left = self.set(op, all, at, left, right);
             steps += 1;
             if steps > self.depth_left() {

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder, Union};
 
 use super::ast::{Body, Cte, Expr, Kind, Order, Query, SetOp};
 use super::catalog::{AthenaCatalog, Table};
@@ -61,6 +61,8 @@ pub(super) struct Planner<'p> {
     /// Whether the expression at hand is WHERE or HAVING, or a term of AND, OR and NOT in it: there
     /// DataFusion makes joins of IN and EXISTS with a sub-query.
     pub(super) predicate: Cell<bool>,
+    /// Whether it stands behind NOT.
+    pub(super) denied: Cell<bool>,
 }
 
 impl<'p> Planner<'p> {
@@ -86,6 +88,7 @@ impl<'p> Planner<'p> {
             ctes: RefCell::default(),
             known: RefCell::default(),
             predicate: Cell::new(false),
+            denied: Cell::new(false),
         }
     }
 
@@ -109,6 +112,7 @@ impl<'p> Planner<'p> {
             ctes: RefCell::default(),
             known: RefCell::default(),
             predicate: Cell::new(false),
+            denied: Cell::new(false),
         }
     }
 
@@ -206,6 +210,12 @@ impl<'p> Planner<'p> {
                 Ok(relation)
             }
             Body::Values(rows) => self.values(rows, parent),
+            Body::All(parts) => {
+                let relations = parts
+                    .iter()
+                    .map(|(at, part)| Ok((*at, self.body(part, parent)?)));
+                self.union_all(relations.collect::<Checked<_>>()?)
+            }
             Body::Set {
                 op,
                 all,
@@ -324,6 +334,57 @@ impl<'p> Planner<'p> {
         }
     }
 
+    fn union_all(&self, parts: Vec<(usize, Relation)>) -> Checked<Relation> {
+        let mut relations = parts.iter().map(|(at, relation)| (*at, relation));
+        let first = relations.next().map(|(_, first)| first);
+        let first = first.ok_or_else(|| Fault::bare(super::error::INTERNAL, "no part"))?;
+        let columns = self.fitting("UNION", first, &relations.collect::<Vec<_>>())?;
+        let inputs = parts
+            .into_iter()
+            .map(|(_, part)| side(part, &columns).map(Arc::new));
+        let union = Union::try_new_with_loose_types(inputs.collect::<Checked<_>>()?)?;
+        Ok(Relation {
+            plan: LogicalPlan::Union(union),
+            columns,
+        })
+    }
+
+    /// The columns of a set operation: called as those of its first part, and of types that hold
+    /// the values of all parts.
+    fn fitting(
+        &self,
+        word: &str,
+        first: &Relation,
+        others: &[(usize, &Relation)],
+    ) -> Checked<Vec<Column>> {
+        let types = first.columns.iter().map(|column| column.ty.clone());
+        let mut types: Vec<Type> = types.collect();
+        for (at, other) in others {
+            let (a, b) = (types.len(), other.columns.len());
+            if a != b {
+                let message = format!("{word} query has different number of fields: {a}, {b}");
+                return Err(Fault::new(MISMATCH, *at, message));
+            }
+            for (i, (x, y)) in types.iter_mut().zip(&other.columns).enumerate() {
+                let common = x.common(&y.ty).ok_or_else(|| {
+                    let (i, y) = (i + 1, &y.ty);
+                    let message =
+                        format!("column {i} in {word} query has incompatible types: {x}, {y}");
+                    Fault::new(MISMATCH, *at, message)
+                })?;
+                *x = common;
+            }
+        }
+        let columns = first.columns.iter().zip(types).map(|(like, ty)| {
+            let mut column = self.column(&like.shown, ty);
+            column.name.clone_from(&like.name);
+            column
+        });
+        let columns: Vec<Column> = columns.collect();
+        self.know_all(&columns);
+        Ok(columns)
+    }
+
     fn set(
         &self,
         op: SetOp,
@@ -337,11 +398,6 @@ impl<'p> Planner<'p> {
             SetOp::Intersect => "INTERSECT",
             SetOp::Except => "EXCEPT",
         };
-        let (a, b) = (left.columns.len(), right.columns.len());
-        if a != b {
-            let message = format!("{word} query has different number of fields: {a}, {b}");
-            return Err(Fault::new(MISMATCH, at, message));
-        }
         if all && op != SetOp::Union {
             return Err(Fault::new(
                 "NOT_SUPPORTED",
@@ -349,27 +405,8 @@ impl<'p> Planner<'p> {
                 format!("{word} ALL is not answered here"),
             ));
         }
-        let mut columns = Vec::new();
-        for (i, (x, y)) in left.columns.iter().zip(&right.columns).enumerate() {
-            let common = x.ty.common(&y.ty).ok_or_else(|| {
-                let (i, x, y) = (i + 1, &x.ty, &y.ty);
-                let message =
-                    format!("column {i} in {word} query has incompatible types: {x}, {y}");
-                Fault::new(MISMATCH, at, message)
-            })?;
-            let mut column = self.column(&x.shown, common);
-            column.name.clone_from(&x.name);
-            columns.push(column);
-        }
-        self.know_all(&columns);
-        let side = |relation: Relation| -> Checked<LogicalPlan> {
-            let cells = relation.columns.iter().zip(&columns);
-            let cells = cells.map(|(from, to)| from.typed().cast(&to.ty).expr.alias(&to.id));
-            Ok(LogicalPlanBuilder::new(relation.plan)
-                .project(cells.collect::<Vec<_>>())?
-                .build()?)
-        };
-        let (left, right) = (side(left)?, side(right)?);
+        let columns = self.fitting(word, &left, &[(at, &right)])?;
+        let (left, right) = (side(left, &columns)?, side(right, &columns)?);
         let plan = match op {
             SetOp::Union => {
                 let union = LogicalPlanBuilder::new(left).union(right)?;
@@ -391,4 +428,12 @@ impl<'p> Planner<'p> {
             .build()?;
         Ok(Relation { plan, columns })
     }
+}
+
+/// A part of a set operation with the columns of the whole.
+fn side(relation: Relation, columns: &[Column]) -> Checked<LogicalPlan> {
+    let cells = relation.columns.iter().zip(columns);
+    let cells = cells.map(|(from, to)| from.typed().cast(&to.ty).expr.alias(&to.id));
+    let plan = LogicalPlanBuilder::new(relation.plan).project(cells.collect::<Vec<_>>())?;
+    Ok(plan.build()?)
 }

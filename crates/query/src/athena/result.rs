@@ -1,5 +1,6 @@
 //! Answers in the printed forms of Athena: all values are texts, NULL is none.
 
+use datafusion::arrow::temporal_conversions::timestamp_ms_to_datetime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
@@ -243,7 +244,26 @@ fn print_clock(millis: i64) -> String {
             t.second(),
             t.millisecond()
         ),
-        Err(_) => millis.to_string(),
+        Err(_) => print_far(millis),
+    }
+}
+
+/// `+56145-03-05 00:00:00.000`: a year of more than four digits has its sign, as in Java.
+fn print_far(millis: i64) -> String {
+    let clock = timestamp_ms_to_datetime(millis);
+    clock.map_or_else(
+        || millis.to_string(),
+        |clock| clock.format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+    )
+}
+
+/// Whether a value is a moment as far away as milliseconds are that were taken for seconds.
+pub(super) fn is_far(value: &Value<'_>, ty: &Type) -> bool {
+    match (value, ty) {
+        (Value::Int(v), Type::Timestamp | Type::TimestampTz(_) | Type::Zoned) => {
+            super::functions::civil(moment_and_zone(ty, *v).0).is_err()
+        }
+        _ => false,
     }
 }
 

@@ -23,11 +23,11 @@ use super::ast::Query;
 use super::catalog::{AthenaCatalog, Buckets, View};
 use super::change;
 use super::deadline::{self, End};
-use super::error::{Checked, Fault, LIMIT};
+use super::error::{Checked, Fault, LIMIT, SECONDS};
 use super::explain;
 use super::files::{Opener, discover};
 use super::plan::Planner;
-use super::result::{AthenaColumn, AthenaResult, StatementType, print};
+use super::result::{AthenaColumn, AthenaResult, StatementType, is_far, print};
 use super::scope::Relation;
 use super::statement::{self, Statement, TableName};
 use super::steady::{SmallSide, Turns};
@@ -65,9 +65,12 @@ pub(super) async fn run(
     match statement::parse(sql)? {
         Statement::Query(query) => {
             let (relation, notes) = plan(&query)?;
-            let rows = limited(&options.limits, end, rows(&relation, &options.limits, end)).await?;
+            let work = rows(&relation, &options.limits, end);
+            let (rows, far) = limited(&options.limits, end, work).await?;
             let mut answer = answer(relation, rows, opener.bytes_scanned());
             answer.notes = [notes, opener.notes()].concat();
+            let beyond = || format!("moments lie beyond the year 9999: {SECONDS}");
+            answer.notes.extend(far.then(beyond));
             Ok(answer)
         }
         Statement::Explain(query, analyze) => {
@@ -228,10 +231,12 @@ async fn physical(
     Ok((plan, state))
 }
 
-async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> {
+/// The rows, and whether a moment among them is beyond the year 9999.
+async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<(Rows, bool)> {
     let (plan, state) = physical(relation, limits, end).await?;
     let mut stream = execute_stream(plan, state.task_ctx())?;
     let mut rows: Rows = Vec::new();
+    let mut far = false;
     let held = reservation(&state.runtime_env().memory_pool, "result");
     while let Some(batch) = stream.next().await {
         let batch = batch?;
@@ -241,7 +246,11 @@ async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> 
         for row in 0..batch.num_rows() {
             let cells = columns.iter().zip(&relation.columns);
             let cells: Vec<Option<String>> = cells
-                .map(|(array, column)| print(&value::get(array, &column.ty, row), &column.ty))
+                .map(|(array, column)| {
+                    let value = value::get(array, &column.ty, row);
+                    far |= is_far(&value, &column.ty);
+                    print(&value, &column.ty)
+                })
                 .collect();
             let texts: usize = cells.iter().flatten().map(String::len).sum();
             held.try_grow(texts + (cells.len() + 1) * CELL)
@@ -257,7 +266,7 @@ async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<Rows> 
         }
         give_way().await;
     }
-    Ok(rows)
+    Ok((rows, far))
 }
 
 fn too_large() -> Fault {
@@ -340,7 +349,7 @@ async fn explained(
     analyze: bool,
 ) -> Checked<Option<usize>> {
     if analyze {
-        return Ok(Some(rows(relation, limits, end).await?.len()));
+        return Ok(Some(rows(relation, limits, end).await?.0.len()));
     }
     physical(relation, limits, end).await?;
     Ok(None)

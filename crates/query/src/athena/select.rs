@@ -189,6 +189,7 @@ impl Planner<'_> {
         scope: &Scope<'_>,
     ) -> Checked<LogicalPlan> {
         let mut lift = Lift {
+            input: plan.schema().clone(),
             groups: Vec::new(),
             aggregates: Vec::new(),
         };

@@ -7,6 +7,7 @@ use super::ast::Query;
 use super::catalog::{Table, TableColumn};
 use super::cursor::Cursor;
 use super::error::{Checked, DDL, Fault, SYNTAX};
+use super::token::DDL_BEGINS;
 
 /// `[database.]name`, in lower case.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,20 +143,7 @@ pub(super) fn parse(text: &str) -> Checked<Statement> {
 }
 
 fn is_hive(cursor: &mut Cursor<'_>) -> bool {
-    let begins: &[&[&str]] = &[
-        &["CREATE", "EXTERNAL"],
-        &["CREATE", "DATABASE"],
-        &["CREATE", "SCHEMA"],
-        &["DROP", "DATABASE"],
-        &["DROP", "SCHEMA"],
-        &["DROP", "TABLE"],
-        &["ALTER"],
-        &["MSCK"],
-        &["SHOW"],
-        &["DESCRIBE"],
-        &["DESC"],
-    ];
-    begins.iter().any(|words| cursor.sees_all(words))
+    DDL_BEGINS.iter().any(|words| cursor.sees_all(words))
 }
 
 /// A fault of the grammar in Hive's words.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Spans;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::expr::{AggregateFunction, Exists, InSubquery};
 use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder, Subquery, lit};
 
@@ -15,12 +16,12 @@ use super::operators::Typed;
 use super::plan::Planner;
 use super::scope::{Relation, Scope, by_id};
 use super::types::Type;
-use super::value::Value;
+use super::value::{self, Value};
 
 /// Queries in expressions of queries in expressions …; each takes the optimizer twice as long.
 const NESTED_MAX: usize = 8;
 
-fn wrapped(plan: LogicalPlan) -> Subquery {
+pub(super) fn wrapped(plan: LogicalPlan) -> Subquery {
     Subquery {
         outer_ref_columns: plan.all_out_ref_exprs(),
         subquery: Arc::new(plan),
@@ -61,9 +62,9 @@ impl Planner<'_> {
         let relation = self.query(query, Some(scope))?;
         if relation.columns.len() != 1 {
             let n = relation.columns.len();
-            let message =
-                format!("Multiple columns returned by subquery are not yet supported. Found {n}");
-            return Err(Fault::new("NOT_SUPPORTED", at, message));
+            let message = format!("A sub-query of {n} columns is no value here");
+            let hint = "Trino makes a row of them: write a sub-query for each column, or a join";
+            return Err(Fault::new("NOT_SUPPORTED", at, message).with_hint(hint));
         }
         Ok(relation)
     }
@@ -141,8 +142,11 @@ impl Planner<'_> {
         at: usize,
         scope: &Scope<'_>,
     ) -> Checked<Typed> {
+        let relation = self.query(query, Some(scope))?;
+        if relation.columns.len() > 1 || matches!(*value.kind, Kind::Row(_)) {
+            return self.row_in(value, relation, predicate, at, scope);
+        }
         let value = self.typed(value, scope)?;
-        let relation = self.one_column(query, at, scope)?;
         let inner = relation.columns[0].typed();
         let common = value.ty.common(&inner.ty).ok_or_else(|| {
             let (a, b) = (&value.ty, &inner.ty);
@@ -166,6 +170,83 @@ impl Planner<'_> {
         Ok(Typed::new(test, Type::Boolean))
     }
 
+    /// A row IN a query of as many columns: whether a row exists that is equal to it. Where nothing
+    /// is told of NULLs, false and unknown are one; so it is no value, and not denied.
+    fn row_in(
+        &self,
+        value: &Expr,
+        relation: Relation,
+        predicate: bool,
+        at: usize,
+        scope: &Scope<'_>,
+    ) -> Checked<Typed> {
+        let items = match &*value.kind {
+            Kind::Row(items) if items.len() == relation.columns.len() => items,
+            _ => {
+                let ty = self.typed(value, scope)?.ty;
+                let columns = relation.columns.iter();
+                let columns = columns.map(|column| (Some(column.name.clone()), column.ty.clone()));
+                let row = Type::Row(columns.collect());
+                let message = format!(
+                    "Value expression and result of subquery must be of the same type: {ty} vs {row}"
+                );
+                return Err(Fault::new(MISMATCH, at, message));
+            }
+        };
+        let refused = || {
+            let message = "a row IN a sub-query is answered here as a condition of WHERE or \
+                           HAVING only, without NOT and aggregates";
+            let hint = "[NOT] EXISTS (SELECT 1 FROM ... WHERE x = a AND y = b) asks for the same; \
+                        NULLs are equal to nothing in it";
+            Fault::new("NOT_SUPPORTED", at, message).with_hint(hint)
+        };
+        if !predicate || self.denied.get() {
+            return Err(refused());
+        }
+        let mut test: Option<Plan> = None;
+        for (item, column) in items.iter().zip(&relation.columns) {
+            let item = self.typed(item, scope)?;
+            let outer = self.outer(item.expr).ok_or_else(refused)?;
+            let outer = Typed::new(outer, item.ty);
+            let same = self
+                .compare(Comparison::Equal, outer, column.typed(), at)?
+                .expr;
+            test = Some(match test {
+                Some(before) => before.and(same),
+                None => same,
+            });
+        }
+        let plan = LogicalPlanBuilder::new(relation.plan).filter(test.unwrap_or(lit(true)))?;
+        let exists = Plan::Exists(Exists::new(wrapped(plan.build()?), false));
+        self.know(&exists, &Type::Boolean);
+        Ok(Typed::new(exists, Type::Boolean))
+    }
+
+    /// An expression over the rows of a query as a sub-query of it sees it; none if it is more than
+    /// one over its columns.
+    fn outer(&self, expr: Plan) -> Option<Plan> {
+        let more = expr.exists(|part| {
+            Ok(matches!(
+                part,
+                Plan::AggregateFunction(_) | Plan::ScalarSubquery(_) | Plan::WindowFunction(_)
+            ))
+        });
+        if more.unwrap_or(true) {
+            return None;
+        }
+        let outer = expr.transform(|part| {
+            Ok(match part {
+                Plan::Column(column) => {
+                    let ty = self.type_of(&Plan::Column(column.clone()));
+                    let field = value::field(&column.name, &ty);
+                    Transformed::yes(Plan::OuterReferenceColumn(field, column))
+                }
+                part => Transformed::no(part),
+            })
+        });
+        outer.ok().map(|outer| outer.data)
+    }
+
     /// `= ANY` is IN, `<> ALL` is NOT IN; the others compare with the least or greatest value.
     fn quantified(
         &self,
@@ -179,7 +260,10 @@ impl Planner<'_> {
         match (op, all) {
             (Comparison::Equal, false) => return self.in_query(value, query, predicate, at, scope),
             (Comparison::NotEqual, true) => {
-                let found = self.in_query(value, query, predicate, at, scope)?;
+                let before = self.denied.replace(true);
+                let found = self.in_query(value, query, predicate, at, scope);
+                self.denied.set(before);
+                let found = found?;
                 return Ok(Typed::new(
                     datafusion::logical_expr::not(found.expr),
                     Type::Boolean,

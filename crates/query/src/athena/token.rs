@@ -43,13 +43,77 @@ const SIGNS: &[&str] = &[
     "=", "<", ">", "[", "]", "?", ":", "{", "}",
 ];
 
-/// All tokens, the last one `End`. Comments (`-- …` and `/* … */`) count as blanks.
+/// The languages of Athena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// Trino's SQL.
+    Sql,
+    /// Hive's DDL, in whose texts a backslash goes before a quote.
+    Ddl,
+}
+
+/// How statements of DDL begin.
+pub(super) const DDL_BEGINS: &[&[&str]] = &[
+    &["CREATE", "EXTERNAL"],
+    &["CREATE", "DATABASE"],
+    &["CREATE", "SCHEMA"],
+    &["DROP", "DATABASE"],
+    &["DROP", "SCHEMA"],
+    &["DROP", "TABLE"],
+    &["ALTER"],
+    &["MSCK"],
+    &["SHOW"],
+    &["DESCRIBE"],
+    &["DESC"],
+];
+
+impl Language {
+    /// That of the statement that begins at `at`.
+    pub(super) fn of(text: &str, at: usize) -> Checked<Self> {
+        let mut words = Vec::new();
+        let mut end = at;
+        for _ in 0..2 {
+            let start = skip_blanks(text, end)?;
+            let length = text[start..].find(|c: char| !c.is_alphanumeric() && c != '_');
+            end = length.map_or(text.len(), |length| start + length);
+            words.push(&text[start..end]);
+        }
+        let begins = |begin: &&[&str]| {
+            let mut pairs = begin.iter().zip(&words);
+            pairs.all(|(word, found)| word.eq_ignore_ascii_case(found))
+        };
+        Ok(match DDL_BEGINS.iter().any(begins) {
+            true => Self::Ddl,
+            false => Self::Sql,
+        })
+    }
+}
+
+/// Where a quote is not closed that a backslash may have hidden.
+const BACKSLASH: &str = "a quote has no other that closes it: in DDL a backslash before a quote \
+    makes it a part of the text, and a backslash alone is written '\\\\'";
+
+/// All tokens of a text of statements, the last one `End`. Comments (`-- …` and `/* … */`) count as
+/// blanks.
 pub(super) fn tokens(text: &str) -> Checked<Vec<Token>> {
-    let mut found = Vec::new();
+    let mut found: Vec<Token> = Vec::new();
     let mut at = 0;
+    let mut language = Language::of(text, 0)?;
     loop {
         at = skip_blanks(text, at)?;
-        let token = token(text, at)?;
+        if found
+            .last()
+            .is_some_and(|last| &text[last.start..last.end] == ";")
+        {
+            language = Language::of(text, at)?;
+        }
+        let token = token(text, at, language).map_err(|fault| {
+            let escapes = ["\\'", "\\\""].iter().any(|pair| text.contains(pair));
+            match language == Language::Ddl && escapes {
+                true => fault.with_hint(BACKSLASH),
+                false => fault,
+            }
+        })?;
         at = token.end;
         let last = token.kind == Kind::End;
         found.push(token);
@@ -79,16 +143,17 @@ fn skip_blanks(text: &str, mut at: usize) -> Checked<usize> {
     }
 }
 
-fn token(text: &str, start: usize) -> Checked<Token> {
+fn token(text: &str, start: usize, language: Language) -> Checked<Token> {
     let rest = &text[start..];
     let Some(first) = rest.chars().next() else {
         let (kind, end) = (Kind::End, start);
         return Ok(Token { kind, start, end });
     };
     let (kind, len) = match first {
-        '\'' => quoted(rest, start, '\'').map(|(text, len)| (Kind::Text(text), len))?,
-        '"' => quoted(rest, start, '"').map(|(text, len)| (Kind::Quoted(text), len))?,
-        '`' => quoted(rest, start, '`').map(|(text, len)| (Kind::Backticked(text), len))?,
+        '\'' => quoted(rest, start, '\'', language).map(|(text, len)| (Kind::Text(text), len))?,
+        '"' => quoted(rest, start, '"', language).map(|(text, len)| (Kind::Quoted(text), len))?,
+        '`' => quoted(rest, start, '`', Language::Sql)
+            .map(|(text, len)| (Kind::Backticked(text), len))?,
         'U' | 'u' if rest[1..].starts_with("&'") => unicode(rest, start)?,
         c if c.is_ascii_digit() => number(rest),
         '.' if rest[1..].starts_with(|c: char| c.is_ascii_digit()) => number(rest),
@@ -105,12 +170,18 @@ fn token(text: &str, start: usize) -> Checked<Token> {
     Ok(Token { kind, start, end })
 }
 
-/// The text between quotes, and how many bytes it takes with them.
-fn quoted(rest: &str, at: usize, quote: char) -> Checked<(String, usize)> {
+/// The text between quotes, and how many bytes it takes with them. Of the backslashes of DDL only
+/// those before quotes are taken away: what the others mean depends on who reads the text.
+fn quoted(rest: &str, at: usize, quote: char, language: Language) -> Checked<(String, usize)> {
     let mut text = String::new();
     let mut chars = rest.char_indices().skip(1).peekable();
     while let Some((i, c)) = chars.next() {
-        if c != quote {
+        if c == '\\' && language == Language::Ddl {
+            match chars.next() {
+                Some((_, next @ ('\'' | '"'))) => text.push(next),
+                next => text.extend([c].into_iter().chain(next.map(|(_, next)| next))),
+            }
+        } else if c != quote {
             text.push(c);
         } else if chars.next_if(|(_, next)| *next == quote).is_some() {
             text.push(quote);
@@ -123,12 +194,13 @@ fn quoted(rest: &str, at: usize, quote: char) -> Checked<(String, usize)> {
         at,
         format!("mismatched input '{quote}'. Expecting: <expression>"),
     );
-    Err(fault.with_hint(format!("the text that begins here has no closing {quote}")))
+    let hint = format!("the text that begins here has no closing {quote}");
+    Err(fault.with_hint(hint))
 }
 
 /// `U&'…'`, perhaps with `UESCAPE '…'` behind it.
 fn unicode(rest: &str, at: usize) -> Checked<(Kind, usize)> {
-    let (text, len) = quoted(&rest[2..], at + 2, '\'')?;
+    let (text, len) = quoted(&rest[2..], at + 2, '\'', Language::Sql)?;
     let mut len = len + 2;
     let mut escape = '\\';
     let behind = skip_blanks(rest, len)?;
@@ -142,7 +214,7 @@ fn unicode(rest: &str, at: usize) -> Checked<(Kind, usize)> {
             let message = "mismatched input. Expecting: <string>";
             return Err(Fault::new(SYNTAX, at + from, message));
         }
-        let (sign, length) = quoted(&rest[from..], at + from, '\'')?;
+        let (sign, length) = quoted(&rest[from..], at + from, '\'', Language::Sql)?;
         let mut chars = sign.chars();
         match (chars.next(), chars.next()) {
             (Some(c), None) if !c.is_ascii_hexdigit() && !"+'\" ".contains(c) => escape = c,

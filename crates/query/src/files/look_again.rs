@@ -2,7 +2,8 @@
 //!
 //! The first look is at heads alone. A query that comes upon a header line of another format in the
 //! middle of a file, or upon damage where damaged files are to be left out, ends; then every file
-//! is read once to its end, and the query is asked again with what that has found.
+//! is read once to its end, and the query is asked again with what that has found. Damage in a page
+//! of a Parquet file names no file: that is looked for too.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -44,7 +45,10 @@ impl LogFiles {
         let joined = self.joined.as_ref().is_some_and(|joined| joined.take());
         let is_spared = is_damage && self.spares;
         if !joined && !is_spared {
-            return Ok(false);
+            return match is_damage {
+                true => self.name_damaged().await.map(|()| false),
+                false => Ok(false),
+            };
         }
         let Known {
             heads, mut skipped, ..
@@ -70,14 +74,27 @@ impl LogFiles {
         Ok(true)
     }
 
+    /// The first Parquet file that cannot be read to its end, as an error.
+    async fn name_damaged(&self) -> Result<(), FilesError> {
+        for head in self
+            .newest()
+            .known
+            .heads
+            .iter()
+            .filter(|head| head.text.is_none())
+        {
+            let read = rows_of(self.store.clone(), head).await;
+            read.map_err(|error| damaged(&head.object.location, &reason(&error)))?;
+        }
+        Ok(())
+    }
+
     /// Reads a file to its end, for its headers or for damage; what is wrong with it.
     async fn read_through(&self, head: &mut Head) -> Result<(), String> {
         let store: Arc<dyn ObjectStore> = self.store.clone();
         let Some(text) = &mut head.text else {
             return match self.spares {
-                true => rows_of(store, head)
-                    .await
-                    .map_err(|error| error.to_string()),
+                true => rows_of(store, head).await.map_err(|error| reason(&error)),
                 false => Ok(()),
             };
         };
@@ -100,4 +117,8 @@ async fn rows_of(store: Arc<dyn ObjectStore>, head: &Head) -> Result<(), DataFus
         rows?;
     }
     Ok(())
+}
+
+fn reason(error: &DataFusionError) -> String {
+    damage(error).unwrap_or_else(|| error.strip_backtrace())
 }

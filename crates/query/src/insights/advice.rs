@@ -27,7 +27,7 @@ pub(super) fn field<'a>(
     }
     // A column of `stats` without an alias is called as it is written: `count(*)`.
     let mut columns = known.clone().filter(|known| known.ends_with(')'));
-    if let Some(column) = columns.find(|known| known.split('(').next() == Some(name)) {
+    if let Some(column) = columns.find(|known| is_call_of(known, name)) {
         return Some(format!("the column is called `{column}`"));
     }
     match name.to_lowercase().as_str() {
@@ -51,6 +51,11 @@ pub(super) fn field<'a>(
         .iter()
         .find(|f| f.insights_name() == name || f.name() == name)?;
     format.map(|_| format!("the flow log's format has no `${{{field}}}`"))
+}
+
+fn is_call_of(column: &str, name: &str) -> bool {
+    let function = column.split('(').next().unwrap_or_default();
+    function.trim_end().eq_ignore_ascii_case(name)
 }
 
 /// The milliseconds of UTC that a readable date or time means.

@@ -63,7 +63,10 @@ impl Checker<'_> {
             let name = step.command.name();
             if matches!(step.command, Command::Sort(_) | Command::Limit(_)) {
                 let message = format!("`{name}` must come after the last `stats`");
-                let hint = "aggregates do not depend on the order of rows";
+                let hint = match step.command {
+                    Command::Sort(_) => "aggregates do not depend on the order of rows",
+                    _ => "`stats` reads all rows that a `filter` before it leaves",
+                };
                 return self.refuse(step, &message, Some(hint));
             }
         }

@@ -30,7 +30,9 @@ pub(super) fn operator(kind: &Kind, left: &Expr) -> Option<String> {
         _ => "bytes",
     };
     match text.to_lowercase().as_str() {
-        "between" => Some(format!("write `{left} >= 100 and {left} <= 200`")),
+        "between" => Some(format!(
+            "write both bounds: `{left} >= FROM and {left} <= TO`"
+        )),
         "is" => Some(format!(
             "write `ispresent({left})` or `not ispresent({left})`; flow logs print a missing \
              value as `\"-\"`"

@@ -1,8 +1,9 @@
 //! The time range of a query over files of which nobody has said when it begins or ends.
 //!
 //! What is in a file is there, so such a query reads all of it. `fillmissing` and
-//! `queryStartTime()` ask when the range begins and ends, and mean the records: from the first
-//! one's moment to the last one's. AWS always has a range.
+//! `queryStartTime()` ask when the range begins and ends, as `diff previousDay` does to know which
+//! day is the one before, and mean the records: from the first one's moment to the last one's. AWS
+//! always has a range.
 
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::{Expr as DfExpr, LogicalPlanBuilder, ident};
@@ -25,7 +26,12 @@ fn is_open(options: &QueryOptions) -> (bool, bool) {
 
 /// Whether a command asks when the range begins or ends.
 fn asks(step: &Step) -> bool {
-    let mut asks = matches!(step.command, Command::FillMissing(_));
+    let mut asks = match step.command {
+        Command::FillMissing(_) => true,
+        // Before a range of everything there is nothing, however long it is.
+        Command::Diff(since) => since != Since::Period,
+        _ => false,
+    };
     let times = ["querystarttime", "queryendtime", "querytimerange"];
     let mut visit = |expr: &Expr| {
         asks |= matches!(&expr.kind, ExprKind::Call { name, .. } if times.contains(&name.as_str()));
@@ -76,13 +82,23 @@ pub(super) async fn closed(
     Ok(closed)
 }
 
-/// What to say of a `diff` with the time before all records.
+/// What to say of a `diff` whose range begins with the first of all records.
 pub(super) fn doubt(text: &str, query: &Query, options: &QueryOptions) -> Option<Warning> {
-    let is_diff = |step: &&Step| matches!(step.command, Command::Diff(Since::Period));
-    let step = query.steps.iter().find(is_diff)?;
-    is_open(options).0.then(|| Warning {
-        message: "`diff` compares with the time before the range, and the range has everything"
-            .to_owned(),
+    if !is_open(options).0 {
+        return None;
+    }
+    let (step, since) = query.steps.iter().find_map(|step| match step.command {
+        Command::Diff(since) => Some((step, since)),
+        _ => None,
+    })?;
+    let before = match since {
+        Since::Period => "the time before the range, and the range has everything",
+        Since::Day => "the range a day earlier, and the range begins with the first record",
+        Since::Week => "the range a week earlier, and the range begins with the first record",
+        Since::Month => "the range a month earlier, and the range begins with the first record",
+    };
+    Some(Warning {
+        message: format!("`diff` compares with {before}"),
         place: Place::new(text, step.span.start, step.span.end),
         hint: Some("say when it begins: `--start`".to_owned()),
     })

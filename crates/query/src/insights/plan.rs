@@ -75,6 +75,9 @@ pub(super) struct Planner<'a> {
     pub(super) events: bool,
     /// The text of expressions that the last `stats` gave a name, with that name.
     pub(super) aliased: Vec<(String, String)>,
+    /// What the columns without an alias are called that the last `stats` has computed, and how
+    /// expressions find them: `count()` and `count(*)`.
+    pub(super) written: Vec<(String, String)>,
     /// In `stats`, a name must be one of its own.
     pub(super) in_stats: bool,
     /// What subqueries gave, by where they begin.
@@ -126,6 +129,7 @@ impl<'a> Planner<'a> {
             ties: vec![position],
             events: true,
             aliased: Vec::new(),
+            written: Vec::new(),
             in_stats: false,
             subqueries: HashMap::new(),
             binned: None,
@@ -546,30 +550,6 @@ impl<'a> Planner<'a> {
             place: self.place(span),
             hint: hint.map(str::to_owned),
         }
-    }
-
-    /// A condition that is the same for every event is never meant.
-    fn doubt_constant(&mut self, condition: &Expr) {
-        let (message, hint) = match &condition.kind {
-            ExprKind::Text(_) => (
-                "a text is no condition: no event passes",
-                "`filter @message like \"text\"` looks for it in the event",
-            ),
-            _ => {
-                let mut reads = false;
-                condition.walk(&mut |expr| {
-                    reads |= matches!(expr.kind, ExprKind::Field(_) | ExprKind::Call { .. });
-                });
-                if reads {
-                    return;
-                }
-                (
-                    "the condition reads no field: it is the same for every event",
-                    "compare a field: `filter dstPort = 22`",
-                )
-            }
-        };
-        self.warn(condition.span, message, Some(hint));
     }
 
     pub(super) fn warn(&mut self, span: Span, message: &str, hint: Option<&str>) {

@@ -74,6 +74,9 @@ impl Planner<'_> {
         if let Some(at) = named {
             return Ok(column(&self.slots[at]));
         }
+        if let Some(slot) = self.written(name) {
+            return Ok(column(slot));
+        }
         if self.in_stats {
             let message = format!("`{name}` stands outside an aggregate");
             let hint = format!("write `count({name})`, `max({name})`, or group by it: `by {name}`");
@@ -115,7 +118,11 @@ impl Planner<'_> {
     /// A missing field is no error, in AWS as here; but it is rarely meant.
     fn warn_missing(&mut self, name: &str, span: Span) {
         let known = self.slots.iter().map(|slot| &slot.key);
-        let known: Vec<String> = known.filter(|key| !is_whole(key)).cloned().collect();
+        let written = |key: &String| {
+            let known = self.written.iter().find(|(_, known)| known == key);
+            known.map_or(key, |(text, _)| text).clone()
+        };
+        let known: Vec<String> = known.filter(|key| !is_whole(key)).map(written).collect();
         if !self.events && self.event_names.iter().any(|event| event == name) {
             let message = format!("after `stats` there is no `{name}`: only its output is left");
             let hint = match name {

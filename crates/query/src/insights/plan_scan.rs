@@ -55,4 +55,28 @@ impl Planner<'_> {
         let as_text = slot.kind == ColumnKind::Text && parse_number(text).is_none();
         as_text.then(|| ident(&slot.column).eq(lit(text)))
     }
+
+    /// A condition that is the same for every event is never meant.
+    pub(super) fn doubt_constant(&mut self, condition: &Expr) {
+        let (message, hint) = match &condition.kind {
+            ExprKind::Text(_) => (
+                "a text is no condition: no event passes",
+                "`filter @message like \"text\"` looks for it in the event",
+            ),
+            _ => {
+                let mut reads = false;
+                condition.walk(&mut |expr| {
+                    reads |= matches!(expr.kind, ExprKind::Field(_) | ExprKind::Call { .. });
+                });
+                if reads {
+                    return;
+                }
+                (
+                    "the condition reads no field: it is the same for every event",
+                    "compare a field: `filter dstPort = 22`",
+                )
+            }
+        };
+        self.warn(condition.span, message, Some(hint));
+    }
 }

@@ -72,7 +72,30 @@ impl Planner<'_> {
         self.slots.retain(|slot| kept.contains(&slot.key));
         let named = |item: &Item| Some((item.expr.to_string(), item.alias.clone()?));
         self.aliased = by.iter().chain(items).filter_map(named).collect();
+        let computed = by
+            .iter()
+            .chain(items)
+            .filter(|item| item.alias.is_none() && !matches!(item.expr.kind, ExprKind::Field(_)));
+        self.written = computed.map(|item| (item.name(), item.key())).collect();
         Ok(())
+    }
+
+    /// The column without an alias that is called so: as it is written in `stats`, or but for case
+    /// and blanks if that is one column only.
+    pub(super) fn written(&self, name: &str) -> Option<&Slot> {
+        if let Some((_, key)) = self.written.iter().find(|(text, _)| text == name) {
+            return self.find(key);
+        }
+        let bare = |text: &str| -> String {
+            let letters = text.chars().filter(|c| !c.is_whitespace());
+            letters.flat_map(char::to_lowercase).collect()
+        };
+        let wanted = bare(name);
+        let is_meant =
+            |(text, key): &&(String, String)| bare(text) == wanted || bare(key) == wanted;
+        let mut meant = self.written.iter().filter(is_meant).map(|(_, key)| key);
+        let key = meant.next()?;
+        meant.all(|other| other == key).then(|| self.find(key))?
     }
 
     fn groups(&mut self, by: &[Item]) -> Planned<Vec<Slot>> {

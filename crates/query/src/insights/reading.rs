@@ -29,14 +29,13 @@ pub(super) struct Reading {
     pub(super) scanned: Vec<Counted>,
     /// What is left of them; `None`: all.
     pub(super) matched: Option<Counted>,
-    /// Whether the rows come in an order that the query or the default gives them.
-    pub(super) sorted: bool,
 }
 
 impl Reading {
-    /// Gives the rows of the last plan their order, if they are events, and their number.
-    pub(super) fn order(&self, finish: &mut Finish) -> Ran<()> {
-        if finish.events && !self.sorted {
+    /// Gives the rows of the last plan their order, if they are events without one, and their
+    /// number.
+    pub(super) fn order(&self, finish: &mut Finish, sorted_before: bool) -> Ran<()> {
+        if finish.events && !sorted_before {
             finish.plan = sorted(finish.plan.clone(), POSITION)?;
         }
         if finish.dedup.is_none() {
@@ -114,8 +113,8 @@ impl<'a> Context<'a> {
                 tables: source.tables,
                 scanned: source.scanned,
                 matched: None,
-                sorted: false,
             }),
+            sorted: false,
             held: Vec::new(),
         })
     }
@@ -125,43 +124,35 @@ impl Work<'_> {
     /// Events of files come in no order, and neither do the rows of `stats`; before a command that
     /// heeds it they are sorted.
     pub(super) fn sort_rows(&mut self, command: &Command) -> Ran<()> {
-        if self.reading.is_none() {
-            return Ok(());
-        }
         let heedless = matches!(command, Command::Stats { .. } | Command::Sort(_));
-        if !heedless && !command.is_row_by_row() {
+        if heedless {
+            self.sorted = matches!(command, Command::Sort(_));
+        } else if !command.is_row_by_row() {
             match self.planner.events {
                 true => self.sort_events()?,
                 false => self.sort_groups()?,
             }
         }
-        if let Some(reading) = &mut self.reading
-            && heedless
-        {
-            reading.sorted = matches!(command, Command::Sort(_));
-        }
         Ok(())
     }
 
     fn sort_events(&mut self) -> Ran<()> {
-        if let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted) {
+        if !self.sorted {
             let sorted = sorted(self.planner.plan().clone(), POSITION)?;
             self.planner.set_plan(sorted);
-            reading.sorted = true;
+            self.sorted = true;
         }
         Ok(())
     }
 
     /// Rows of `stats` come by what they are grouped by where a query does not sort them. AWS
-    /// promises no order; without one they would come as the cores finish, each time another way.
+    /// promises no order; without one they would come as a hash table or the cores have them.
     pub(super) fn sort_groups(&mut self) -> Ran<()> {
-        if let Some(reading) = self.reading.as_mut().filter(|reading| !reading.sorted)
-            && !self.planner.events
-        {
+        if !self.sorted && !self.planner.events {
             if !self.planner.ties.is_empty() {
                 self.planner.sort_by(Vec::new())?;
             }
-            reading.sorted = true;
+            self.sorted = true;
         }
         Ok(())
     }

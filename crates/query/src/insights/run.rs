@@ -130,6 +130,7 @@ async fn answer_from(
         order,
         mut statistics,
         reading,
+        sorted,
         ..
     } = work;
     let (mut finish, mut warnings) = planner.finish()?;
@@ -147,7 +148,7 @@ async fn answer_from(
     }
     warnings.sort_by_key(|warning| warning.place.start);
     if let Some(reading) = &reading {
-        reading.order(&mut finish)?;
+        reading.order(&mut finish, sorted)?;
     }
     let mut result = answer(&context.session, finish, &order, statistics, warnings).await?;
     if let Some(reading) = &reading {
@@ -177,6 +178,8 @@ pub(super) struct Work<'a> {
     pub(super) statistics: Statistics,
     /// If the events are read from files while the plan runs.
     pub(super) reading: Option<Reading>,
+    /// Whether the rows come in an order that the query or the default gives them.
+    pub(super) sorted: bool,
     /// What rows in memory, from which the plan goes on, take of the session's memory.
     pub(super) held: Vec<MemoryReservation>,
 }
@@ -267,6 +270,7 @@ impl<'a> Context<'a> {
                 bytes_scanned: bytes,
             },
             reading: None,
+            sorted: true,
             held: Vec::new(),
         })
     }

@@ -87,7 +87,11 @@ impl Work<'_> {
             .collect();
         for (name, array) in added {
             match fields.iter().position(|field| *field.name() == name) {
-                Some(at) => arrays[at] = array,
+                Some(at) => {
+                    // A count is never missing in a group, but is in a row that fills a gap.
+                    fields[at].set_nullable(true);
+                    arrays[at] = array;
+                }
                 None => {
                     fields.push(Field::new(name, array.data_type().clone(), true));
                     arrays.push(array);
@@ -123,9 +127,8 @@ impl Work<'_> {
         };
         self.planner
             .replace(scan(schema, vec![batch])?, vec![tie], events);
-        if let Some(reading) = &mut self.reading {
-            reading.sorted = false; // on all cores again, in the order of the new numbers
-        }
+        // A plan over files runs on all cores again, in the order of the new numbers.
+        self.sorted = self.reading.is_none();
         Ok(())
     }
 
@@ -239,7 +242,11 @@ impl Work<'_> {
         let constants: HashMap<String, Value<'static>> = values
             .iter()
             .filter_map(|(value, key)| {
-                Some((self.planner.find(key)?.column.clone(), constant(value)))
+                let slot = self
+                    .planner
+                    .find(key)
+                    .or_else(|| self.planner.written(key))?;
+                Some((slot.column.clone(), constant(value)))
             })
             .collect();
         let batch = self.batch().await?;

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
-use wirelab_model::ApiError;
-use wirelab_query::athena::{AthenaCatalog, Table, TableColumn, TableFormat};
-use wirelab_session::{Session, SessionError};
+use wirelab_flowlog::LogFormat;
+use wirelab_model::{ApiError, FlowLog};
+use wirelab_query::LogGroup;
+use wirelab_query::athena::{AthenaCatalog, Buckets, FLOW_LOGS, Table, TableColumn, TableFormat};
+use wirelab_session::{Run, Session, SessionError};
 
 use super::{invalid, only, page, text};
 use crate::service::Request;
@@ -26,6 +28,36 @@ pub(super) fn path(session: &Session) -> PathBuf {
 /// The lab's catalog.
 pub(super) fn read(session: &Session) -> Result<AthenaCatalog, ApiError> {
     AthenaCatalog::read(&path(session)).map_err(|why| metadata(format!("The catalog: {why}")))
+}
+
+/// The lab's catalog with the table `flow_logs`, if there is one.
+fn whole(session: &Session) -> Result<AthenaCatalog, ApiError> {
+    let mut catalog = read(session)?;
+    if let Some((_, group)) = empty_flow_log(session.run()) {
+        catalog.add_logs("default", FLOW_LOGS, group, &mut Buckets::new());
+    }
+    Ok(catalog)
+}
+
+/// The lab's flow log, if there is one alone: what the table `flow_logs` is made of.
+pub(super) fn only_flow_log(run: &Run) -> Option<LogGroup> {
+    let (log, mut group) = empty_flow_log(run)?;
+    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
+        let available = run.plan().starts.at(logged.available_at);
+        group.push_record(&logged.record, log.traffic_type, available);
+    }
+    Some(group)
+}
+
+/// The same without its records.
+fn empty_flow_log(run: &Run) -> Option<(&FlowLog, LogGroup)> {
+    let mut logs = run.world().resources().flow_logs.values();
+    let log = logs.next().filter(|_| logs.next().is_none())?;
+    let format = LogFormat::parse(&log.log_format).unwrap_or_default();
+    let name = log.log_group_name.as_deref();
+    let name = name.unwrap_or(log.flow_log_id.as_str());
+    let group = LogGroup::flow_log(name, run.plan().caller.account.clone(), format);
+    Some((log, group))
 }
 
 /// Removes what DDL has defined: it is no part of the journal, and goes when everything does.
@@ -83,7 +115,7 @@ pub(super) fn list_databases(session: &Session, request: &Request<'_>) -> Result
     let known = ["CatalogName", "NextToken", "MaxResults", "WorkGroup"];
     only(request.action, &request.parameters, &known)?;
     check_name(request, "CatalogName")?;
-    let catalog = read(session)?;
+    let catalog = whole(session)?;
     let databases = catalog.databases.iter();
     let databases = databases.map(|(name, it)| {
         let shown = json!({ "Name": name, "Description": it.comment, "Parameters": {} });
@@ -99,7 +131,7 @@ pub(super) fn get_database(session: &Session, request: &Request<'_>) -> Result<V
     let name = text(request, "DatabaseName")
         .unwrap_or_default()
         .to_lowercase();
-    let catalog = read(session)?;
+    let catalog = whole(session)?;
     let database = catalog.database(&name).ok_or_else(|| no_database(&name))?;
     Ok(json!({ "Database": {
         "Name": name,
@@ -126,7 +158,7 @@ pub(super) fn list_tables(session: &Session, request: &Request<'_>) -> Result<Va
     let name = text(request, "DatabaseName")
         .unwrap_or_default()
         .to_lowercase();
-    let catalog = read(session)?;
+    let catalog = whole(session)?;
     let database = catalog.database(&name).ok_or_else(|| no_database(&name))?;
     let wanted = text(request, "Expression").unwrap_or("*").to_lowercase();
     let tables = database
@@ -160,7 +192,7 @@ pub(super) fn get_table(session: &Session, request: &Request<'_>) -> Result<Valu
     check_name(request, "CatalogName")?;
     let of = |parameter| text(request, parameter).unwrap_or_default().to_lowercase();
     let (database, name) = (of("DatabaseName"), of("TableName"));
-    let catalog = read(session)?;
+    let catalog = whole(session)?;
     let found = catalog.database(&database);
     let found = found.ok_or_else(|| no_database(&database))?;
     let shown = match found.tables.get(&name) {
@@ -202,10 +234,11 @@ fn show(name: &str, table: &Table) -> Value {
 
 const fn serde_of(format: &TableFormat) -> &'static str {
     match format {
-        TableFormat::Text { .. } => "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
+        TableFormat::Text { .. } | TableFormat::Logs => {
+            "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+        }
         TableFormat::Csv { .. } => "org.apache.hadoop.hive.serde2.OpenCSVSerde",
         TableFormat::Parquet => "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
-        TableFormat::Logs => "wirelab",
     }
 }
 

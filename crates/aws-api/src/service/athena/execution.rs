@@ -7,18 +7,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 use smol_str::SmolStr;
-use wirelab_flowlog::LogFormat;
 use wirelab_model::{ApiError, UnixTime};
 use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
     StatementType, check,
 };
-use wirelab_query::{LogGroup, blocking};
-use wirelab_session::{Run, Session};
+use wirelab_query::blocking;
+use wirelab_session::Session;
 
 use super::spoken::{Spoken, is_query, nothing, statement_type};
 use super::times::{Times, iso8601};
-use super::{ENGINE, catalog, invalid, only, page, parameters, text};
+use super::{ENGINE, catalog, invalid, only, page, parameters, results, text};
 use crate::service::question::{self, Owner};
 use crate::service::task::{Done, Task};
 use crate::service::{Refusal, Request, s3, turn};
@@ -372,7 +371,7 @@ impl Prepared {
         };
         let added = prepared.buckets.insert_folders(&dir);
         added.map_err(|error| invalid(error.to_string()))?;
-        if let Some(logs) = only_flow_log(run) {
+        if let Some(logs) = catalog::only_flow_log(run) {
             let buckets = &mut prepared.buckets;
             prepared
                 .catalog
@@ -412,21 +411,6 @@ impl Prepared {
     }
 }
 
-/// The lab's flow log, if there is one alone: what the table `flow_logs` is made of.
-fn only_flow_log(run: &Run) -> Option<LogGroup> {
-    let mut logs = run.world().resources().flow_logs.values();
-    let log = logs.next().filter(|_| logs.next().is_none())?;
-    let format = LogFormat::parse(&log.log_format).unwrap_or_default();
-    let name = log.log_group_name.as_deref();
-    let name = name.unwrap_or(log.flow_log_id.as_str());
-    let mut group = LogGroup::flow_log(name, run.plan().caller.account.clone(), format);
-    for logged in run.evidence().delivered(&log.flow_log_id, run.now()) {
-        let available = run.plan().starts.at(logged.available_at);
-        group.push_record(&logged.record, log.traffic_type, available);
-    }
-    Some(group)
-}
-
 /// Puts a result where it belongs, and says what it weighs in memory.
 fn keep(file: &Path, result: &AthenaResult) -> Result<u64, AthenaError> {
     let folder = file.parent().unwrap_or(file);
@@ -434,7 +418,10 @@ fn keep(file: &Path, result: &AthenaResult) -> Result<u64, AthenaError> {
     let cells = (result.rows.len() as u64).saturating_mul(result.columns.len() as u64);
     let weight = (text.len() as u64).saturating_add(cells.saturating_mul(CELL));
     let made = std::fs::create_dir_all(folder);
+    let mut metadata = file.as_os_str().to_owned();
+    metadata.push(".metadata");
     let written = made.and_then(|()| std::fs::write(file, text));
+    let written = written.and_then(|()| std::fs::write(metadata, results::metadata(result)));
     written.map_err(|why| AthenaError::Internal(format!("{}: {why}", file.display())))?;
     Ok(weight)
 }

@@ -67,6 +67,12 @@ fn shown(result: &AthenaResult, from: usize, limit: usize) -> Value {
     })
 }
 
+/// What a result's `.metadata` object holds: its columns. AWS's is binary, and not described.
+pub(super) fn metadata(result: &AthenaResult) -> String {
+    let columns: Vec<Value> = result.columns.iter().map(column).collect();
+    json!({ "ColumnInfo": columns }).to_string()
+}
+
 fn column(it: &AthenaColumn) -> Value {
     json!({
         "CatalogName": "hive",

@@ -108,6 +108,13 @@ impl Asked {
                 false => "One of logGroupName, logGroupNames or logGroupIdentifiers is required.",
             }));
         }
+        if let Some(arn) = by_arn.iter().find(|it| it.contains('*')) {
+            return Err(invalid(format!(
+                "1 validation error detected: Value '[{arn}]' at 'logGroupIdentifiers' failed to \
+                 satisfy constraint: Member must satisfy constraint: [Member must satisfy regular \
+                 expression pattern: [\\w#+=/:,.@-]*]; hint: the ARN without `:*` at its end"
+            )));
+        }
         let names: Vec<String> = single.into_iter().chain(by_name).chain(by_arn).collect();
         if names.len() > GROUPS_AT_MOST {
             return Err(invalid(format!(

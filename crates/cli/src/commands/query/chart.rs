@@ -42,6 +42,11 @@ struct Columns {
 /// # Errors
 /// A result without a number in each row, or without groups.
 pub(crate) fn draw(result: &QueryResult, canvas: Canvas) -> Result<String, Failure> {
+    if result.rows.is_empty() {
+        return Err(Failure::usage(
+            "there is nothing to draw: no row has come of this query",
+        ));
+    }
     let Some((shape, columns)) = shape(result) else {
         return Err(Failure::usage("this result has nothing to draw").hint(
             "a chart shows numbers by time or by a field: `stats sum(bytes) by bin(5m)`, \

@@ -61,7 +61,8 @@ pub(super) fn insights(arguments: &Arguments, query: &str) -> Result<Code, Failu
             None if arguments.start.is_none() => format!("no records in {place}"),
             None => format!("no records from {start} UTC on in {place}"),
         });
-        if arguments.start.is_some() && arguments.now.is_none() {
+        let is_clock = |text: &String| text.contains(':') && !text.contains('-');
+        if arguments.start.as_ref().is_some_and(is_clock) && arguments.now.is_none() {
             output::note("a time without a date is today's, unless `--now TIME` says when now is");
         }
     }

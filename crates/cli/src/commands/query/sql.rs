@@ -41,7 +41,9 @@ pub(super) fn run(arguments: &Arguments, sql: &str) -> Result<Code, Failure> {
     }
     let before = tables.catalog.clone();
     let buckets = tables.buckets.clone();
-    let result = watch::reading(&buckets, None, || tables.run(sql))?;
+    let result = watch::reading(&buckets, None, || {
+        tables.run(sql).map_err(|failure| tables.explained(failure))
+    })?;
     let Some(result) = result else {
         return Ok(Code::Interrupted);
     };
@@ -72,6 +74,8 @@ struct Tables {
     logs: Option<LogFiles>,
     /// What is to be known of the statements before the one that is asked for.
     before: Vec<String>,
+    /// What to do if there is no `flow_logs` because there are several logs.
+    several: Vec<String>,
 }
 
 impl Tables {
@@ -86,6 +90,7 @@ impl Tables {
             kept_in: Some(kept_in),
             logs: None,
             before: Vec::new(),
+            several: Vec::new(),
         };
         let buckets = session.dir().join("evidence/s3");
         let added = tables.buckets.insert_folders(&buckets);
@@ -97,7 +102,7 @@ impl Tables {
                 tables.catalog.add_logs(DATABASE, FLOW_LOGS, group, buckets);
             }
             Err(failure) if arguments.log_group.is_some() => return Err(failure),
-            Err(_) => {}
+            Err(failure) => tables.several = failure.into_hints(),
         }
         Ok(tables)
     }
@@ -111,6 +116,7 @@ impl Tables {
             kept_in: None,
             logs: None,
             before: Vec::new(),
+            several: Vec::new(),
         };
         tables.add_buckets(arguments, &[sql, ddl])?;
         let asks_ready_table = sql.to_lowercase().contains(FLOW_LOGS);
@@ -193,6 +199,15 @@ impl Tables {
         self.ask(last).map_err(failure)
     }
 
+    /// With what to do about a ready table that is not there.
+    fn explained(&self, failure: Failure) -> Failure {
+        let ready = format!("{DATABASE}.{FLOW_LOGS}' does not exist");
+        match failure.to_string().contains(&ready) {
+            true => self.several.iter().fold(failure, Failure::hint),
+            false => failure,
+        }
+    }
+
     fn ask(&mut self, sql: &str) -> Result<AthenaResult, AthenaError> {
         blocking::athena(sql, &mut self.catalog, &self.buckets, &self.options)
     }
@@ -217,11 +232,14 @@ fn read_catalog(path: &Path) -> Result<AthenaCatalog, Failure> {
 }
 
 fn options(now: UnixTime, threads: usize, arguments: &Arguments) -> AthenaOptions {
-    let limits = Limits {
+    let mut limits = Limits {
         threads,
         time: arguments.time(),
         ..Limits::default()
     };
+    if arguments.csv || arguments.json.json {
+        limits.rows = u64::MAX; // nobody reads them from a screen: memory is their limit
+    }
     AthenaOptions {
         limits,
         ..AthenaOptions::at(now)
@@ -259,6 +277,9 @@ fn failure(error: AthenaError) -> Failure {
         AthenaError::Internal(_) => Failure::internal(error),
         AthenaError::Timeout(message) if message.starts_with("Query timeout") => {
             Failure::usage(message).hint(watch::MORE_TIME)
+        }
+        AthenaError::Limit(message) if message.contains("result rows") => {
+            Failure::usage(message).hint("`--csv` and `--json` print them all")
         }
         error if error.to_string().contains("HIVE_CURSOR_ERROR") => {
             Failure::usage(error).hint(files::SKIP)

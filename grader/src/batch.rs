@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::Serialize;
 use wirelab_model::{Seed, SimDuration};
-use wirelab_session::{Content, Entry, effective};
+use wirelab_session::{Content, Entry, Session, effective};
 
 pub use self::told::Done;
 use crate::error::GradeError;
@@ -65,6 +65,34 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What of a session's journal is beyond them, so that what is handed in would not be graded.
+    #[must_use]
+    pub fn beyond(&self, session: &Session) -> Option<String> {
+        let until = session.lab().opens_at + self.virtual_time;
+        if session.now() > until {
+            return Some(format!(
+                "it is later than {until}, the end of what is replayed of a submission: `wirelab \
+                 undo` takes time back"
+            ));
+        }
+        for task in &session.lab().tasks {
+            let answer = session.answer(&task.name).ok().flatten();
+            if answer.is_some_and(|it| it.len() > self.answer) {
+                return Some(too_long(&task.name, self));
+            }
+        }
+        let entries = session.log().len();
+        (entries > self.entries).then(|| {
+            let most = self.entries;
+            format!(
+                "its journal has {entries} entries, and no more than {most} are graded: `wirelab \
+                 start LAB --again` begins a new one"
+            )
+        })
+    }
+}
+
 /// What became of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -102,6 +130,8 @@ pub struct Graded {
     pub grader: GradedBy,
     /// What does not fit, and changes no score.
     pub remarks: Vec<String>,
+    /// Whether the hash chain fits; true of what was not read.
+    pub chain_holds: bool,
     /// What the learner's machine said.
     pub claimed: Option<Claimed>,
     /// How many rungs of each task's hint ladder were taken, by the journal, whatever they cost.
@@ -145,6 +175,7 @@ impl Graded {
                 ..GradedBy::default()
             },
             remarks: Vec::new(),
+            chain_holds: true,
             claimed: None,
             hints_taken: BTreeMap::new(),
             not_attempted: Vec::new(),
@@ -238,7 +269,9 @@ impl Batch {
         graded.seed = Some(submitted.seed);
         graded.learner.clone_from(&submitted.learner);
         graded.claimed = Some(submitted.claimed.clone());
-        graded.remarks.extend(submitted.broken_chain());
+        let broken = submitted.broken_chain();
+        graded.chain_holds = broken.is_none();
+        graded.remarks.extend(broken);
         if let Some(code) = &self.course {
             is_learners(code, &submitted)?;
         }
@@ -262,7 +295,7 @@ impl Batch {
         graded.remarks.extend(replayed.drift);
         graded.journal = told::journal(&submitted.journal, &replayed.names);
         graded.hints_taken = submitted.hints();
-        let hints = graded.hints_taken.clone().into_iter();
+        let hints = submitted.hints_counted().into_iter();
         let answers = submitted.answers.into_iter();
         let answers = answers.map(|(task, text)| (task, wirelab_session::plain(&text)));
         let submission = Submission {
@@ -319,7 +352,8 @@ fn is_learners(code: &str, submitted: &Submitted) -> Result<(), Ungraded> {
         return Ok(());
     }
     Err(Ungraded::refused(format!(
-        "{OTHER_SEED} of the learner `{learner:.60}` in this course"
+        "{OTHER_SEED} of the learner `{:.60}` in this course",
+        learner.escape_debug().to_string()
     )))
 }
 
@@ -352,13 +386,16 @@ fn read(octets: &[u8], limits: &Limits) -> Result<Submitted, Ungraded> {
     }
     for (task, answer) in &submitted.answers {
         if answer.len() > limits.answer {
-            let most = limits.answer >> 10;
-            let reason = format!("the answer to `{task:.40}` is larger than {most} KiB");
-            return Err(Ungraded::refused(reason));
+            return Err(Ungraded::refused(too_long(task, limits)));
         }
     }
     in_order(&submitted.journal)?;
     Ok(submitted)
+}
+
+fn too_long(task: &str, limits: &Limits) -> String {
+    let most = limits.answer >> 10;
+    format!("the answer to `{task:.40}` is larger than {most} KiB")
 }
 
 /// Whether this is what zip, gzip or tar make. None of it is unpacked.
@@ -400,7 +437,8 @@ fn remarks(submitted: &Submitted, lab_hash: &str) -> Vec<String> {
     }
     let counted: BTreeMap<String, u32> = submitted.hints();
     if submitted.claimed.hints != counted {
-        remarks.push("it claims other hints than its journal has; the journal counts".to_owned());
+        remarks
+            .push("it claims other hints than its journal has; the more of both count".to_owned());
     }
     remarks
 }

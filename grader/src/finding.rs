@@ -103,6 +103,8 @@ finding_kinds! {
     NothingChanged = "nothing-changed", Error;
     /// The complaining traffic still fails.
     SymptomRemains = "symptom-remains", Error;
+    /// The complaining traffic works from some of its client's ports only.
+    WorksInPart = "works-in-part", Error;
     /// It works round the fault on one machine; the network still has it.
     FaultRemains = "fault-remains", Partial;
     /// What repairs it was typed on a machine, and is gone when that boots.
@@ -125,6 +127,8 @@ finding_kinds! {
     MustAllowClosed = "must-allow-closed", Error;
     /// A control lets in more than is meant to work.
     TooOpen = "too-open", Error;
+    /// Something that is meant to work got through before the change and does not now.
+    TooClosed = "too-closed", Error;
 }
 
 impl FindingKind {
@@ -150,6 +154,8 @@ impl FindingKind {
                 | Self::MustDenyOpen
                 | Self::MustAllowClosed
                 | Self::TooOpen
+                | Self::TooClosed
+                | Self::WorksInPart
         )
     }
 

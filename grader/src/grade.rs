@@ -126,15 +126,13 @@ impl<'a> Grader<'a> {
         Ok(report)
     }
 
-    /// Hints are paid for when their task is solved, and never more than it gave.
+    /// What was taken is paid for out of what the task gives, solved or not, and never more than
+    /// that: so a better answer is never worth less.
     fn hints_cost(&self, report: &TaskReport, submission: &Submission) -> u32 {
         let taken = submission.hints.get(report.task.as_str()).copied();
         let Some(task) = self.material.lab.task(&report.task) else {
             return 0;
         };
-        if !report.points.is_full() {
-            return 0;
-        }
         let taken = task.hints.iter().take(taken.unwrap_or(0));
         let price: u32 = taken.map(|hint| hint.price).sum();
         price.min(report.points.got)
@@ -145,6 +143,22 @@ impl<'a> Grader<'a> {
 fn answer_file(task: &LabTask) -> Option<String> {
     let extension = task.kind.extension()?;
     Some(format!("answers/{}.{extension}", task.name))
+}
+
+/// Why the answer file of a prediction could not be judged as it is, a line a part; empty: it could,
+/// or the task is no prediction.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn unready(session: &Session, task: &str) -> Result<Vec<String>, GradeError> {
+    let known = session.lab().task(task);
+    let Some(TaskKind::Prediction(prediction)) = known.map(|task| &task.kind) else {
+        return Ok(Vec::new());
+    };
+    let text = session.answer(task)?.unwrap_or_default();
+    let unready = task::prediction::unready(prediction, session.plan(), &text).into_iter();
+    let lines = unready.map(|(part, finding)| format!("{part}: {}", finding.summary));
+    Ok(lines.collect())
 }
 
 /// Grades a session as it stands; `task` limits it to one.

@@ -226,7 +226,7 @@ pub struct Report {
     /// Points of the tasks that are left to the instructor.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub ungraded: u32,
-    /// What taken hints cost: applies to solved tasks only, never below zero.
+    /// What taken hints cost: of each task its price, at most what the task gave.
     pub hints: u32,
     /// Points after hints.
     pub score: u32,

@@ -160,6 +160,17 @@ impl Submitted {
         taken
     }
 
+    /// The rungs that are paid for: as the journal has them or as the file says, whichever are more.
+    #[must_use]
+    pub fn hints_counted(&self) -> BTreeMap<String, u32> {
+        let mut counted = self.hints();
+        for (task, rungs) in &self.claimed.hints {
+            let known = counted.entry(task.clone()).or_default();
+            *known = (*known).max(*rungs);
+        }
+        counted
+    }
+
     fn chain(&self) -> (Vec<SmolStr>, String) {
         let head = (
             (&self.kind, self.format, &self.lab, &self.lab_hash),

@@ -220,3 +220,46 @@ fn a_network_that_was_joined_is_seen_though_nobody_is_there_yet() {
     ));
     assert_eq!(points(&learner), (3, vec![FindingKind::TooOpen]));
 }
+
+#[test]
+fn a_part_of_the_clients_ports_is_no_repair_whichever_port_is_next() {
+    let mut learner = on_replication();
+    learner.run(&ALLOW_REPLIES.replace("32768", "50000"));
+    assert_eq!(points(&learner), (0, vec![FindingKind::WorksInPart]));
+    let report = learner.check();
+    let repair = report.tasks.iter().find(|task| task.task == "repair");
+    let shown = repair
+        .and_then(|task| task.findings().next())
+        .expect("a finding");
+    assert!(shown.summary.contains("17232 of 28232"), "{shown:?}");
+    let shown = shown.evidence.join("\n");
+    for wanted in [
+        "counterexample",
+        "is not answered",
+        "network_acl.primary",
+        "32768-49999",
+    ] {
+        assert!(shown.contains(wanted), "`{wanted}` is not in\n{shown}");
+    }
+}
+
+#[test]
+fn what_is_meant_and_shut_out_is_missed_though_no_traffic_runs_into_it() {
+    let list = "ec2:CreateNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=50 \
+         Egress=true RuleAction=deny Protocol=6 CidrBlock=${subnet.app.cidr_block} \
+         PortRange='{\"From\":33000,\"To\":33100}'";
+    let machine = "exec primary -- iptables -A INPUT -s ${instance.app.private_ip_address} \
+         -p tcp --sport 33000:33100 -j DROP";
+    let route = "exec replica -- ip route add blackhole ${instance.app.private_ip_address}/32";
+    for shut in [list, machine, route] {
+        let mut learner = on_replication();
+        learner.run(ALLOW_REPLIES);
+        learner.run(shut);
+        let (points, findings) = points(&learner);
+        assert_eq!(points, 5, "{shut}");
+        assert!(
+            findings.contains(&FindingKind::TooClosed),
+            "{shut}: {findings:?}"
+        );
+    }
+}

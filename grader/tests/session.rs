@@ -3,8 +3,10 @@
 mod learner;
 
 use learner::{ALLOW_REPLIES, Learner, findings};
+use wirelab_grader::batch::Limits;
 use wirelab_grader::report::Mark;
 use wirelab_grader::{FindingKind, Report, Style};
+use wirelab_model::SimDuration;
 
 fn print(report: &Report) -> String {
     report.print(&Style::default())
@@ -89,7 +91,8 @@ fn a_repair_that_breaks_others_is_told_whom() {
         "ec2:DeleteNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=110 Egress=true",
     );
     let report = learner.check();
-    assert_eq!(findings(&report, "repair"), [FindingKind::HealthyBroken]);
+    let told = [FindingKind::HealthyBroken, FindingKind::TooClosed];
+    assert_eq!(findings(&report, "repair"), told);
     assert!(
         print(&report).contains("`writes` worked before"),
         "{}",
@@ -98,16 +101,28 @@ fn a_repair_that_breaks_others_is_told_whom() {
 }
 
 #[test]
-fn hints_cost_only_what_is_solved() {
+fn hints_cost_the_same_of_part_and_of_all_and_never_more_than_there_is() {
     let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
     for _ in 0..2 {
         learner.session.take_hint("repair").expect("a rung");
     }
-    assert_eq!(learner.check().hints, 0);
+    let mut told = Vec::new();
+    let mut tell = |learner: &Learner| {
+        let report = learner.check();
+        told.push((report.points.got, report.hints, report.score()));
+    };
+    tell(&learner);
     learner.run(ALLOW_REPLIES);
-    let report = learner.check();
-    assert_eq!((report.points.got, report.hints, report.score()), (6, 1, 5));
+    learner.run(CLOSE_WRITES);
+    tell(&learner);
+    learner.session.undo().expect("what is to be taken back");
+    tell(&learner);
+    assert_eq!(told, [(0, 0, 0), (5, 1, 4), (6, 1, 5)]);
 }
+
+/// Takes the healthy application's replies away.
+const CLOSE_WRITES: &str =
+    "ec2:DeleteNetworkAclEntry NetworkAclId=${network_acl.primary} RuleNumber=110 Egress=true";
 
 #[test]
 fn a_prediction_counts_if_it_was_made_before_it_could_be_seen() {
@@ -117,12 +132,9 @@ fn a_prediction_counts_if_it_was_made_before_it_could_be_seen() {
     let report = learner.check();
     assert_eq!(findings(&report, "fate"), [FindingKind::PredictionOpen; 4]);
 
-    let (opened, window) = (
-        learner.session.now(),
-        wirelab_model::SimDuration::from_secs(1200),
-    );
+    let (opened, window) = (learner.session.now(), SimDuration::from_secs(1200));
     // The moment is past, and what comes of it is not to be seen yet: final, and nothing told.
-    let past = opened + wirelab_model::SimDuration::from_secs(301);
+    let past = opened + SimDuration::from_secs(301);
     learner.session.advance(past).expect("time to pass");
     learner.write("fate", &guess.replace("worker: goes-on", "worker: cut"));
     let report = learner.check();
@@ -181,4 +193,40 @@ fn notes_are_kept_and_shown_beside_the_findings() {
         printed.contains("note of 00:25:00: the list of the primary?"),
         "{printed}"
     );
+}
+
+#[test]
+fn what_grading_would_refuse_is_known_at_work() {
+    let mut learner = Learner::on("nacl-ephemeral", "primary-out-missing");
+    let limits = Limits {
+        virtual_time: SimDuration::from_secs(600),
+        entries: 2,
+        ..Limits::default()
+    };
+    assert_eq!(limits.beyond(&learner.session), None);
+    learner.run("advance 11m");
+    let late = limits.beyond(&learner.session).unwrap_or_default();
+    assert!(late.contains("later than 00:35:00"), "{late}");
+    learner.session.undo().expect("time to take back");
+    assert_eq!(limits.beyond(&learner.session), None);
+    learner.session.note("a third entry").expect("a note");
+    let many = limits.beyond(&learner.session).unwrap_or_default();
+    assert!(many.contains("3 entries"), "{many}");
+}
+
+#[test]
+fn a_prediction_that_cannot_be_read_is_said_to_be_so_before_it_is_final() {
+    let learner = Learner::on("revoke-mid-flight", "untracked");
+    learner.write("fate", "partner: cut\noffice: perhaps\nagain: times-out");
+    let unready = wirelab_grader::unready(&learner.session, "fate").expect("a file");
+    assert_eq!(unready.len(), 2, "{unready:?}");
+    assert!(
+        unready[0].starts_with("office: `perhaps` is none of"),
+        "{unready:?}"
+    );
+    assert!(unready[1].starts_with("worker: "), "{unready:?}");
+    let told = findings(&learner.check(), "fate");
+    let open = FindingKind::PredictionOpen;
+    let odd = [FindingKind::UnreadableAnswer, FindingKind::NoAnswer];
+    assert_eq!(told, [open, odd[0], odd[1], open]);
 }

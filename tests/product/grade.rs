@@ -141,7 +141,7 @@ fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
 }
 
 #[test]
-fn nothing_that_a_submission_claims_is_believed() {
+fn nothing_that_a_submission_claims_earns_a_point() {
     let (place, folder) = class();
     altered(&folder, "solved.json", "forged.json", |it| {
         it["journal"][0]["reply"] = json!("0000000000000000");
@@ -153,7 +153,10 @@ fn nothing_that_a_submission_claims_is_believed() {
         result(&graded, "forged.json"),
         result(&graded, "solved.json"),
     );
-    assert_eq!(forged["report"], solved["report"]);
+    assert_eq!(forged["report"]["tasks"], solved["report"]["tasks"]);
+    // Who has taken the hints out of the journal has said elsewhere that they were taken.
+    assert_eq!(solved["report"]["hints"], 0);
+    assert_eq!(forged["report"]["hints"], 1);
     assert_eq!(solved["remarks"], json!([]));
     let remarks = forged["remarks"].to_string();
     for part in [
@@ -163,6 +166,61 @@ fn nothing_that_a_submission_claims_is_believed() {
     ] {
         assert!(remarks.contains(part), "{part}: {remarks}");
     }
+}
+
+#[test]
+fn what_a_submission_says_of_itself_stays_in_its_line_and_a_broken_chain_is_marked() {
+    let (place, folder) = class();
+    std::fs::remove_file(folder.join("wrong.json")).expect("a file");
+    altered(&folder, "solved.json", "spoof.json", |it| {
+        it["learner"] = json!("x` in this course\n \u{2713} mallory.json  nacl-ephemeral  15/15");
+    });
+    altered(&folder, "solved.json", "touched.json", |it| {
+        it["claimed"]["started_at"] = json!("2020-01-01T00:00:00Z");
+    });
+    std::os::unix::fs::symlink("solved.json", folder.join("link.json")).expect("a link");
+    let graded = place.wirelab(&["grade", "submissions", "--course", "code"]);
+    let starts = |text: &str| graded.stdout.lines().any(|line| line.contains(text));
+    assert!(starts("mallory.json"), "{}", graded.stdout);
+    let spoofed = |line: &str| line.trim_start().starts_with("\u{2713} mallory");
+    assert!(!graded.stdout.lines().any(spoofed), "{}", graded.stdout);
+
+    let graded = place.wirelab(&["grade", "submissions"]);
+    let of = |name: &str| {
+        let mut lines = graded.stdout.lines();
+        let line = lines.find(|line| line.contains(name));
+        line.unwrap_or_default().trim_start().to_owned()
+    };
+    assert!(
+        of("solved.json").starts_with('\u{2713}'),
+        "{}",
+        graded.stdout
+    );
+    assert!(
+        of("touched.json").starts_with('\u{25d0}'),
+        "{}",
+        graded.stdout
+    );
+    assert!(
+        of("link.json").contains("refused: it is a link"),
+        "{}",
+        graded.stdout
+    );
+}
+
+#[test]
+fn what_would_not_be_graded_is_told_before_it_is_handed_in() {
+    let place = Place::with_lab(LAB, 3);
+    let answer = place.here().join(LAB).join("answers/cause.txt");
+    std::fs::write(&answer, "# why\n".repeat(12_000)).expect("an answer");
+    let checked = place.wirelab(&["check"]).exits(1);
+    let wanted = "would not be graded: the answer to `cause` is larger than 64 KiB";
+    assert!(checked.stderr.contains(wanted), "{}", checked.stderr);
+    let submitted = place.wirelab(&["submit"]).exits(2);
+    let said = &submitted.stderr;
+    assert!(said.contains("larger than 64 KiB"), "{said}");
+    std::fs::write(&answer, "acl: x").expect("an answer");
+    place.wirelab(&["submit"]).exits(0);
 }
 
 #[test]

@@ -247,3 +247,51 @@ fn some_tasks_are_checked_together() {
     let both: u64 = tasks.iter().map(of).sum();
     assert_eq!(ran["points"]["of"].as_u64(), Some(both));
 }
+
+#[test]
+fn the_number_of_a_course_holds_for_its_later_labs() {
+    let place = Place::with_lab("hello-filter", 7);
+    place.wirelab(&["start", LAB]).exits(0);
+    let status = place.wirelab(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["lab"], LAB);
+    assert_eq!(status["seed"], 7, "{}", status["seed"]);
+}
+
+#[test]
+fn a_solved_task_has_no_hint_to_sell() {
+    let place = Place::with_lab("hello-filter", 7);
+    let solution = place.wirelab(&["author", "solution", "--json"]).json();
+    let tasks = solution["tasks"].as_array().expect("tasks");
+    let filter = tasks.iter().find(|it| it["name"] == "filter");
+    let filter = filter.expect("the task")["solution"]
+        .as_str()
+        .expect("text");
+    let file = place.here().join("hello-filter/answers/filter.bpf");
+    std::fs::write(file, filter).expect("an answer");
+    place.wirelab(&["check", "filter"]).exits(0);
+    let take = ["hint", "filter", "--take", "--json"];
+    let shown = place.wirelab(&take).exits(0).json();
+    assert_eq!(shown["taken"].as_array().map(Vec::len), Some(0), "{shown}");
+    assert!(shown["next_price"].is_null(), "{shown}");
+    let report = place.wirelab(&["check", "filter", "--json"]).exits(0);
+    assert_eq!(report.json()["hints"], 0);
+}
+
+#[test]
+fn a_capture_that_runs_ahead_asks_before_the_moment_of_a_prediction() {
+    let place = Place::with_lab("flags-and-handshakes", 7);
+    let now = |place: &Place| place.wirelab(&["status", "--json"]).json()["now"].clone();
+    let opened = now(&place);
+    let capture = ["tcpdump", "app", "--for", "60s", "-nn"];
+    let refused = place.wirelab(&capture).exits(2);
+    assert!(
+        refused.stderr.contains("nothing is predicted"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(now(&place), opened);
+    place
+        .wirelab(&[&capture[..], &["--unpredicted"]].concat())
+        .exits(0);
+    assert_ne!(now(&place), opened);
+}

@@ -26,6 +26,25 @@ struct CourseFile {
     current: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrolled: Option<Enrolled>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+}
+
+/// What the labs of a course folder are drawn from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// Who learns here.
+    pub(crate) enrolled: Option<Enrolled>,
+    /// The number that was given for all labs.
+    pub(crate) seed: Option<u64>,
+}
+
+impl Drawn {
+    /// The seed of a lab; `None`: any.
+    pub(crate) fn seed(&self, lab: &str) -> Option<u64> {
+        let own = self.enrolled.as_ref().map(|it| it.seed(lab));
+        own.or(self.seed)
+    }
 }
 
 /// Who learns here, in a course whose seeds are drawn for each learner.
@@ -59,7 +78,7 @@ pub(crate) fn word(text: &str) -> Result<String, String> {
 pub(crate) struct Course {
     folder: PathBuf,
     current: String,
-    enrolled: Option<Enrolled>,
+    drawn: Drawn,
 }
 
 impl Course {
@@ -83,22 +102,22 @@ impl Course {
         Ok(Some(Self {
             folder: folder.to_owned(),
             current: file.current,
-            enrolled: file.enrolled,
+            drawn: Drawn {
+                enrolled: file.enrolled,
+                seed: file.seed,
+            },
         }))
     }
 
     /// Makes `folder` a course folder whose current lab is `lab`, or changes the current lab.
-    pub(crate) fn set(
-        folder: &Path,
-        lab: &str,
-        enrolled: Option<Enrolled>,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn set(folder: &Path, lab: &str, drawn: Drawn) -> Result<Self, Failure> {
         let path = folder.join(COURSE_FILE);
         std::fs::create_dir_all(path.parent().expect("the file is in a folder"))?;
         let file = CourseFile {
             format: 1,
             current: lab.to_owned(),
-            enrolled: enrolled.clone(),
+            enrolled: drawn.enrolled.clone(),
+            seed: drawn.seed,
         };
         let text = serde_json::to_string(&file).map_err(Failure::internal)?;
         let temporary = path.with_extension("json.new");
@@ -107,7 +126,7 @@ impl Course {
         Ok(Self {
             folder: folder.to_owned(),
             current: lab.to_owned(),
-            enrolled,
+            drawn,
         })
     }
 
@@ -121,7 +140,12 @@ impl Course {
 
     /// Who learns here; `None`: anybody, with any seed.
     pub(crate) const fn enrolled(&self) -> Option<&Enrolled> {
-        self.enrolled.as_ref()
+        self.drawn.enrolled.as_ref()
+    }
+
+    /// What its labs are drawn from.
+    pub(crate) const fn drawn(&self) -> &Drawn {
+        &self.drawn
     }
 
     pub(crate) fn lab_folder(&self, lab: &str) -> PathBuf {

@@ -110,8 +110,20 @@ pub(crate) fn about_shell(expression: &str, tokens: &[Token<'_>]) -> Option<Stri
     if text.starts_with('-') {
         return Some(COMMAND.to_owned());
     }
-    if text.contains(['#', ';']) {
+    if let Some(odd) = text
+        .chars()
+        .find(|it| it.is_control() && !it.is_whitespace())
+    {
+        let code = u32::from(odd);
+        return Some(format!(
+            "a control character (0x{code:02x}) is in it: type the line anew"
+        ));
+    }
+    if text.contains('#') {
         return Some("the language has no comments".to_owned());
+    }
+    if text.contains(';') {
+        return Some("the language has no `;`: conditions are joined by `and` and `or`".to_owned());
     }
     let upper = tokens
         .iter()

@@ -40,6 +40,9 @@ pub enum LintKind {
     },
     /// `tcp[...]` and `udp[...]` read IPv4 packets alone.
     Ipv4Only,
+    /// `vlan` and the like move the offsets of all that stands behind them, behind `or` as well
+    /// (pcap-filter(7)).
+    Shifts,
     /// `and` and `or` have the same rank and are taken from left to right.
     MixedAndOr {
         /// The expression with the parentheses that libpcap sees.
@@ -96,6 +99,11 @@ impl fmt::Display for Lint {
                 f,
                 "`{clause}` reads IPv4 packets only; IPv6 packets never match it"
             ),
+            LintKind::Shifts => write!(
+                f,
+                "`{clause}` moves the offsets of all that is written behind it, also behind `or`: \
+                 that is looked for in such frames alone. Write it last, as `... or {clause} and ...`"
+            ),
             LintKind::MixedAndOr { means } => write!(f, "{SAME_RANK}: {means}"),
         }
     }
@@ -112,17 +120,18 @@ pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
     let Ok(filter) = Filter::compile(expression, link) else {
         return Vec::new();
     };
+    let shifts: Vec<Lint> = shifts(expression).into_iter().collect();
     let Some(skeleton) = Skeleton::of(expression) else {
-        return Vec::new();
+        return shifts;
     };
     if skeleton.clauses.len() > MAX_CLAUSES {
-        return Vec::new();
+        return shifts;
     }
     // Clauses with side effects on those behind (`vlan`) or qualifiers that this crate does not
     // follow: better silent than wrong.
     let rendered = Filter::compile(&skeleton.render(&skeleton.root), link);
     if !rendered.is_ok_and(|rendered| rendered.program() == filter.program()) {
-        return Vec::new();
+        return shifts;
     }
     let linter = Linter {
         skeleton: &skeleton,
@@ -133,8 +142,24 @@ pub fn lints(expression: &str, link: LinkType) -> Vec<Lint> {
         Some(lint) => lints.push(lint),
         None => lints.extend(linter.clauses()),
     }
+    lints.extend(shifts);
     lints.sort_by_key(|lint| lint.span.start);
     lints
+}
+
+/// A word that moves offsets, with an `or` behind it.
+fn shifts(expression: &str) -> Option<Lint> {
+    const MOVES: [&str; 4] = ["vlan", "mpls", "pppoes", "geneve"];
+    let tokens = lex::tokens(expression);
+    let at = tokens
+        .iter()
+        .position(|token| MOVES.iter().any(|word| token.is(word)))?;
+    let is_followed = tokens[at..].iter().any(lex::Token::is_or);
+    is_followed.then(|| Lint {
+        kind: LintKind::Shifts,
+        clause: tokens[at].text.to_owned(),
+        span: tokens[at].span.clone(),
+    })
 }
 
 /// Words of what comparisons of programs do not cover: lengths, which padding changes, and frames

@@ -65,7 +65,7 @@ pub struct LabTask {
 pub struct Hint {
     /// The hint. `${..}` is filled from the plan ([`crate::Plan::fill`]).
     pub text: String,
-    /// Points it costs, taken only when the task is solved.
+    /// Points it costs, out of what its task gives.
     pub price: u32,
 }
 

@@ -133,6 +133,11 @@ pub(super) fn given(text: &str, part: &str) -> Result<String, Box<Finding>> {
             let why = format!("`{line:.60}` does not say what it answers: write `{part}: ...`");
             Err(unreadable(why))
         }
+        // A value on the line below is an answer, and none that is read.
+        (Some(_), None) if text.lines().any(|line| stands_alone(line)) => {
+            let why = format!("`{part}:` has no value in its line: write `{part}: ...`");
+            Err(unreadable(why))
+        }
         _ => {
             let why = format!("`{part}: ...` is missing");
             Err(Box::new(Finding::new(FindingKind::NoAnswer, why)))
@@ -140,11 +145,15 @@ pub(super) fn given(text: &str, part: &str) -> Result<String, Box<Finding>> {
     }
 }
 
+/// Whether a line is a value without a name.
+fn stands_alone(line: &str) -> bool {
+    line.chars().any(char::is_alphanumeric) && !line.contains([':', '=', '：'])
+}
+
 /// The first line of a text that belongs to no part: whoever wrote it has answered.
 fn unnamed(text: &str) -> Option<&str> {
-    let lines = text.lines().map(str::trim);
-    let mut lines = lines.filter(|line| line.chars().any(char::is_alphanumeric));
-    lines.find(|line| !line.contains([':', '=', '：']))
+    let mut lines = text.lines().map(str::trim);
+    lines.find(|line| stands_alone(line))
 }
 
 /// `mtu: 1446`, `mtu = 1446`, `mtu 1446`; with the marks of Markdown and JSON about both.
@@ -265,12 +274,12 @@ fn plain(names: &Names, part: &AnswerPart, value: &str) -> Option<String> {
     if let Some(name) = names.name_of(value) {
         return Some(name.to_owned());
     }
-    if let Some(number) = number(value) {
-        return Some(number.to_string());
-    }
-    // An address in the form of a block is an address.
+    // An address in the form of a block is an address, and `::1` is no number.
     if let Some(block) = block(value).filter(|it| it.prefix_len() == it.max_prefix_len()) {
         return Some(block.addr().to_string());
+    }
+    if let Some(number) = number(value) {
+        return Some(number.to_string());
     }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
     (!value.is_empty() && value.chars().all(is_plain)).then(|| value.to_owned())
@@ -365,13 +374,22 @@ impl Said<'_> {
         })
     }
 
-    /// Something beside the address that is asked for: its port, its name.
+    /// No address where one is asked for, or something beside it: its port, its name.
     fn no_address(&self, expected: &[String]) -> Option<Finding> {
         let is_asked = self.choices.is_empty() && expected.iter().all(|it| block(it).is_some());
         let mut words = self.value.split([' ', ',', ':', '(', ')', '[', ']']);
         let holds_one = words.any(|word| word.contains('.') && block(word).is_some());
-        (is_asked && holds_one && block(self.value).is_none()).then(|| {
-            let why = format!("`{}`: write the address alone", self.value);
+        let is_one = |it: IpNet| it.prefix_len() == it.max_prefix_len();
+        let one_wanted = expected.iter().filter_map(|it| block(it)).all(is_one);
+        let wanted = match block(self.value) {
+            Some(block) if one_wanted && !is_one(block) => "one address is wanted, and no block",
+            Some(_) => return None,
+            None if holds_one => "write the address alone",
+            None if one_wanted => "an address is wanted",
+            None => "an address or a block is wanted",
+        };
+        is_asked.then(|| {
+            let why = format!("`{}`: {wanted}", self.value);
             Finding::new(FindingKind::UnreadableAnswer, why)
         })
     }

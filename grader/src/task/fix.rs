@@ -9,6 +9,7 @@ mod beside;
 mod closed;
 mod joined;
 mod least;
+mod lost;
 mod machines;
 mod outage;
 mod routes;
@@ -149,15 +150,21 @@ fn judge(
         ..Verdict::default()
     };
     if own {
+        let reached = lost::Reached::of(&after);
         verdict.least = closed::opened(material, task, &after)?;
         verdict.least.extend(least::excess(&after));
         verdict.least.extend(routes::made_public(&after));
         verdict.least.extend(joined::networks(&after));
         if verdict.least.is_empty() {
             // Else it is what has been found already, seen from its ends.
-            verdict.least.extend(ways::opened(&after)?);
+            verdict.least.extend(ways::opened(&after, &reached)?);
         }
+        let closed = closed::must_stay(material, task, &after)?;
         verdict.harm.extend(closed::shut(material, task, &after)?);
+        verdict
+            .harm
+            .extend(lost::shut_out(&after, &reached, &closed));
+        verdict.works.extend(lost::in_part(&after, &reached));
         verdict.harm.extend(beside::lost(&after));
         verdict.remarks.extend(beside::removed(&after));
         let (calls, commands) = submission.changes();

@@ -10,7 +10,7 @@
 //! run on, with what the part plays done to it.
 
 use wirelab_model::{Seed, SimDuration, SimTime};
-use wirelab_scenario::{LabTask, PredictionPart, PredictionTask};
+use wirelab_scenario::{LabTask, Plan, PredictionPart, PredictionTask};
 
 use super::answer::{self, Said};
 use crate::error::GradeError;
@@ -63,6 +63,14 @@ pub(crate) fn grade(
                 continue;
             }
         };
+        let odd = match stands {
+            Stands::Open => unreadable(part, &given, material.opening(submission.seed)?.plan()),
+            Stands::Final | Stands::Over => None,
+        };
+        if let Some(odd) = odd {
+            checks.push(Check::failed(what, of, odd));
+            continue;
+        }
         let mut check = match &open {
             Some(open) => Check::partly(what, Points { got: 0, of }, open.clone()).note(&*given),
             None => {
@@ -77,6 +85,34 @@ pub(crate) fn grade(
         checks.push(check);
     }
     Ok(checks)
+}
+
+/// What of a prediction's text could not be judged: parts that are missing or cannot be read, each
+/// with its name. Whoever makes it final is told before.
+pub(crate) fn unready(
+    prediction: &PredictionTask,
+    plan: &Plan,
+    text: &str,
+) -> Vec<(String, Finding)> {
+    let text = answer_text(Some(&text.to_owned())).unwrap_or_default();
+    let parts = prediction.parts.iter();
+    let unready = parts.filter_map(|part| {
+        let finding = match answer::given(&text, &part.name) {
+            Err(finding) => *finding,
+            Ok(given) => unreadable(part, &given, plan)?,
+        };
+        Some((named(prediction, part).to_owned(), finding))
+    });
+    unready.collect()
+}
+
+fn unreadable(part: &PredictionPart, given: &str, plan: &Plan) -> Option<Finding> {
+    let said = Said {
+        part: &part.name,
+        choices: &part.choices,
+        value: given,
+    };
+    said.unreadable(plan)
 }
 
 /// How far a prediction is.
@@ -191,12 +227,7 @@ fn judge(
 ) -> Result<Check, GradeError> {
     let what = named(prediction, part);
     let opening = material.opening(seed)?;
-    let said = Said {
-        part: &part.name,
-        choices: &part.choices,
-        value: given,
-    };
-    if let Some(finding) = said.unreadable(opening.plan()) {
+    if let Some(finding) = unreadable(part, given, opening.plan()) {
         return Ok(Check::failed(what, of, finding));
     }
     let truth = truth(material, task, prediction, part, seed)?;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 use wirelab_wire::{IpPacket, TcpFlags, Unreachable};
 
+use super::stops::Distinctions;
 pub(crate) use errors::FirewallError;
 pub(crate) use matching::{Matches, Module, Not, Ports};
 pub(crate) use parse::{Command, parse};
@@ -197,6 +198,24 @@ impl Firewall {
         };
         firewall.apply(parse(arguments)?, &|_| None)?;
         Ok(())
+    }
+
+    /// The same rules, to which no connection is known.
+    pub(crate) fn afresh(&self) -> Self {
+        Self {
+            tracker: self.tracker.afresh(),
+            six: self.six.as_ref().map(|six| Box::new(six.afresh())),
+            ..self.clone()
+        }
+    }
+
+    /// Adds what its rules look at.
+    pub(crate) fn add_distinctions(&self, found: &mut Distinctions) {
+        let rules = self.chains.iter().flat_map(|chain| &chain.rules);
+        rules.for_each(|rule| rule.matches.add_distinctions(found));
+        if let Some(six) = &self.six {
+            six.add_distinctions(found);
+        }
     }
 
     /// Runs a packet through the chains of `hook`, `mangle` first. `names` are the interfaces it

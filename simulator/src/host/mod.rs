@@ -31,6 +31,7 @@ mod serve;
 mod socket;
 mod spec;
 pub(crate) mod stack;
+pub(crate) mod stops;
 pub(crate) mod tcp;
 mod traffic;
 
@@ -174,6 +175,12 @@ impl Host {
     #[must_use]
     pub const fn local_port_range(&self) -> (u16, u16) {
         self.stack.port_range
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &SmolStr {
+        &self.spec.name
     }
 
     /// Its routes now: block, index of the interface, whether the block is the interface's own.

@@ -398,7 +398,7 @@ fn icmpv6_message((icmp_type, code): (u8, u8)) -> Icmpv6Message {
 }
 
 /// What a willing receiver would say; `None` about what asks for no answer.
-fn answer(packet: &IpPacket) -> Option<IpPacket> {
+pub(super) fn answer(packet: &IpPacket) -> Option<IpPacket> {
     let (from, to) = (packet.destination(), packet.source());
     match &packet.transport {
         Transport::Tcp(it) => {

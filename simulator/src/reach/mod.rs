@@ -6,6 +6,7 @@
 
 pub(crate) mod fields;
 pub(crate) mod fire;
+mod machines;
 mod network;
 mod outside;
 mod print;

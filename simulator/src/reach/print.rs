@@ -78,6 +78,28 @@ impl Region {
         }
     }
 
+    /// One line, both sides with how many addresses or source ports they are:
+    /// `tcp 443 from 0.0.0.0/1 (2 147 483 648 addresses) ports 1024-65535 (64 512) to 10.0.1.5`.
+    #[must_use]
+    pub fn between(&self) -> String {
+        let side = |dimension| {
+            let addresses = self.addresses(dimension);
+            match self.side(dimension).count() {
+                0 | 1 => addresses,
+                more => format!("{addresses} ({} addresses)", grouped(more)),
+            }
+        };
+        let (from, to) = (side(Dimension::Source), side(Dimension::Destination));
+        let sources = self.side(Dimension::SourcePort);
+        let has_ports = matches!(self.side(Dimension::Protocol).only(), Some(6 | 17));
+        let ports = match (has_ports, sources.count()) {
+            (false, _) | (_, 65536) => String::new(),
+            (true, 1) => format!(" port {}", list(sources, numbers_text)),
+            (true, n) => format!(" ports {} ({})", list(sources, numbers_text), grouped(n)),
+        };
+        format!("{} from {from}{ports} to {to}", self.what())
+    }
+
     /// The addresses of one side: blocks where they are, else first and last.
     #[must_use]
     pub fn addresses(&self, side: Dimension) -> String {

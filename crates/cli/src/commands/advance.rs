@@ -8,6 +8,7 @@ use wirelab_scenario::TaskKind;
 use wirelab_session::{RunError, Session, SessionError, prediction, says_nothing};
 
 use crate::args::TEMPLATE;
+use crate::commands::check;
 use crate::failure::{Code, Failure};
 use crate::interrupt::Interrupt;
 use crate::{folder, output, print};
@@ -60,6 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         advanced?;
     }
     output::text(&print::reached(&session))?;
+    if !session.lab().tasks.is_empty() {
+        check::warn_beyond(&session);
+    }
     Ok(if is_stopped {
         Code::Interrupted
     } else {
@@ -77,6 +81,9 @@ pub(crate) fn predicted(session: &Session, until: SimTime) -> Result<(), Failure
             continue;
         }
         let answer = session.answer(&task.name)?.unwrap_or_default();
+        if !says_nothing(&answer) {
+            readable(session, &task.name)?;
+        }
         if prediction(&session.log(), &task.name, it).is_none() && says_nothing(&answer) {
             let (name, at) = (&task.name, print::elapsed(it.at));
             let why = format!("nothing is predicted for `{name}` yet; at {at} it can be seen");
@@ -85,6 +92,18 @@ pub(crate) fn predicted(session: &Session, until: SimTime) -> Result<(), Failure
         }
     }
     Ok(())
+}
+
+/// Refuses a prediction of which a part is missing or says nothing that can be judged: once it is
+/// final, it cannot be mended.
+pub(crate) fn readable(session: &Session, task: &str) -> Result<(), Failure> {
+    let unready = wirelab_grader::unready(session, task).map_err(check::failure)?;
+    if unready.is_empty() {
+        return Ok(());
+    }
+    let why = format!("answers/{task}.txt is not ready, and nothing was made final");
+    let failure = unready.into_iter().fold(Failure::usage(why), Failure::hint);
+    Err(failure)
 }
 
 /// What Ctrl-C has left.

@@ -20,6 +20,7 @@ pub(crate) struct Arguments {
 }
 
 use wirelab_grader::GradeError;
+use wirelab_grader::batch::Limits;
 use wirelab_grader::report::{Report, Style, TaskReport};
 use wirelab_session::Session;
 
@@ -30,6 +31,7 @@ use crate::{folder, output, terminal};
 pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
     let report = grade(&mut session, &arguments.tasks)?;
+    warn_beyond(&session);
     if arguments.json.json {
         output::json(&report)?;
     } else {
@@ -40,6 +42,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     } else {
         Code::NotPassed
     })
+}
+
+/// Says so where what is handed in would not be graded.
+pub(crate) fn warn_beyond(session: &Session) {
+    if let Some(why) = Limits::default().beyond(session) {
+        output::note(&format!(
+            "warning: handed in, this would not be graded: {why}"
+        ));
+    }
 }
 
 /// Grades these tasks, or all if none is named, and notes in the journal what was reached.

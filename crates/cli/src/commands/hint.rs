@@ -2,7 +2,10 @@
 
 use crate::args::{Json, TEMPLATE};
 
-/// Show the next hint; its price is said first, and taken only when the task is solved
+/// Show the next hint; its price is said first, and taken from what the task gives you
+///
+/// What a hint costs is the same whether the task is solved in the end or not, and never more than
+/// the task gives. For a task that is solved there is none, and nothing is charged.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -39,9 +42,9 @@ struct Shown {
     /// The hints taken, in order.
     taken: Vec<String>,
     of: usize,
-    /// What the next one costs; `None`: there is no other.
+    /// What the next one costs; `None`: there is no other, or none is given.
     next_price: Option<u32>,
-    /// Whether some check gave the task its full points: what is taken now, it costs.
+    /// Whether some check gave the task its full points: no hint is given or charged any more.
     solved: bool,
     /// Whether it is a prediction that cannot be changed: no hint is given for it.
     closed: bool,
@@ -128,7 +131,7 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
     let next = task.hints.get(below);
     let solved = session.best_of(&task.name) == Some(task.points);
     let closed = is_closed(session, task);
-    let take = !closed && next.is_some_and(|next| next.price == 0 || pay);
+    let take = !closed && !solved && next.is_some_and(|next| next.price == 0 || pay);
     if take {
         session.take_hint(&task.name)?;
     }
@@ -138,7 +141,11 @@ fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Fail
         task: task.name.clone(),
         of: task.hints.len(),
         taken: texts.collect(),
-        next_price: task.hints.get(taken).map(|hint| hint.price),
+        next_price: task
+            .hints
+            .get(taken)
+            .map(|hint| hint.price)
+            .filter(|_| !solved),
         solved,
         closed,
     })
@@ -198,7 +205,7 @@ fn print(hints: &Shown) -> String {
         Some(0) => text += &format!(" the next is free:  wirelab hint {task}\n"),
         Some(price) => {
             let points = if price == 1 { "point" } else { "points" };
-            text += &format!(" the next costs {price} {points}, only if you solve the task:  ");
+            text += &format!(" the next costs {price} {points} of what the task gives you:  ");
             text += &format!("wirelab hint {task} --take\n");
         }
     }

@@ -6,7 +6,7 @@ use wirelab_session::Content;
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
-use crate::folder::{Course, Enrolled};
+use crate::folder::{Course, Drawn, Enrolled};
 use crate::{content, folder, output};
 
 /// Create a course folder and start its first lab
@@ -25,7 +25,8 @@ pub(crate) struct Arguments {
     /// The lab to begin with; the course's first by default
     #[arg(long, value_name = "LAB")]
     lab: Option<String>,
-    /// What the seed draws is yours: fault, addresses, traffic. The same number gives the same lab
+    /// What the seed draws is yours: fault, addresses, traffic. The same number gives the same lab,
+    /// and later labs of the folder are drawn from it as well
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// The code of the course that you take: every learner gets other faults and addresses
@@ -64,9 +65,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     // A lab with mistakes leaves nothing behind: no course, and no folder that was not there.
     let was_there = folder.exists();
     std::fs::create_dir_all(folder)?;
-    let enrolled = arguments.enrolled();
-    let seed = enrolled.as_ref().map(|it| it.seed(&lab)).or(arguments.seed);
-    let session = folder::create(&folder.join(&lab), &content, &lab, seed);
+    let drawn = Drawn {
+        enrolled: arguments.enrolled(),
+        seed: arguments.seed,
+    };
+    let session = folder::create(&folder.join(&lab), &content, &lab, drawn.seed(&lab));
     let session = session.inspect_err(|_| {
         let made = if was_there {
             folder.join(&lab)
@@ -75,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         };
         let _ = std::fs::remove_dir_all(made);
     })?;
-    Course::set(folder, &lab, enrolled)?;
+    Course::set(folder, &lab, drawn)?;
     folder::warn_of_lies(&session, &content);
     let shown = shown.display();
     output::text(&format!(

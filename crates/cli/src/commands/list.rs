@@ -134,11 +134,10 @@ fn listed(
     })
 }
 
-/// What the hints of solved tasks cost.
+/// What hints cost of what the tasks gave.
 fn hints_cost(session: &Session) -> u32 {
     let tasks = session.lab().tasks.iter();
-    let solved = tasks.filter(|task| session.best_of(&task.name) == Some(task.points));
-    solved.map(|task| status::hints_cost(session, task)).sum()
+    tasks.map(|task| status::hints_cost(session, task)).sum()
 }
 
 fn is_settled(session: &Session) -> bool {

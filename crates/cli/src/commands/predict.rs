@@ -24,9 +24,9 @@ pub(crate) struct Arguments {
 
 use serde::Serialize;
 use wirelab_scenario::{LabTask, PredictionTask, TaskKind};
-use wirelab_session::{Session, prediction};
+use wirelab_session::{Session, prediction, says_nothing};
 
-use crate::commands::check;
+use crate::commands::{advance, check};
 use crate::failure::{Code, Failure};
 use crate::{folder, output, print as lines};
 
@@ -58,6 +58,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         );
     };
     let before = stands(&session, task, it);
+    if before.open && !says_nothing(&session.answer(name)?.unwrap_or_default()) {
+        advance::readable(&session, name)?;
+    }
     let is_new = before.open && session.predict(name)?;
     if !arguments.json.json {
         let told = match (is_new, before.open) {

@@ -7,7 +7,7 @@ use wirelab_session::Session;
 use crate::args::TEMPLATE;
 use crate::commands::status;
 use crate::failure::{Code, Failure};
-use crate::folder::Course;
+use crate::folder::{Course, Drawn};
 use crate::{content, folder, output, print};
 
 /// Start a lab, or go on with it
@@ -50,12 +50,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
         refuse_below(lab)?;
     }
     let course = match Course::find()? {
-        Some(course) => Course::set(course.folder(), lab, course.enrolled().cloned())?,
+        Some(course) => Course::set(course.folder(), lab, course.drawn().clone())?,
         None if Session::find(&std::env::current_dir()?).is_some() => {
             folder::refuse_in_sandbox()?;
-            Course::set(&course_to_be()?, lab, None)?
+            Course::set(&course_to_be()?, lab, Drawn::default())?
         }
-        None => Course::set(&course_to_be()?, lab, None)?,
+        None => Course::set(&course_to_be()?, lab, Drawn::default())?,
     };
     let folder = course.lab_folder(lab);
     if Session::find(&folder).is_some_and(|found| found == folder) {
@@ -68,7 +68,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
             print::relative(&aside)
         ));
     }
-    let own = course.enrolled().map(|it| it.seed(lab));
+    // Again is with another one, unless it is a learner's own.
+    let own = match arguments.again {
+        true => course.enrolled().map(|it| it.seed(lab)),
+        false => course.drawn().seed(lab),
+    };
     let mut session = folder::create(&folder, &content, lab, arguments.seed.or(own))?;
     output::ticket(&status::print(&mut session)?)?;
     folder::warn_of_lies(&session, &content);

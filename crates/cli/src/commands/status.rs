@@ -178,10 +178,11 @@ fn task(session: &Session, task: &LabTask) -> Task {
     }
 }
 
-/// What the hints taken for a task cost once it is solved.
+/// What the hints taken for a task cost of what its best answer gave.
 pub(crate) fn hints_cost(session: &Session, task: &LabTask) -> u32 {
     let taken = session.hints_taken(&task.name);
-    task.hints.iter().take(taken).map(|hint| hint.price).sum()
+    let price: u32 = task.hints.iter().take(taken).map(|hint| hint.price).sum();
+    price.min(session.best_of(&task.name).unwrap_or(0))
 }
 
 fn page(status: &Status) -> String {
@@ -256,8 +257,8 @@ fn tasks(status: &Status) -> String {
         let (best, of) = (task.best.unwrap_or(0), task.points);
         let points = format!("{best}/{of}");
         let less = match task.hints_cost {
-            cost if cost > 0 && best == of => format!("  less {cost} for hints"),
-            _ => String::new(),
+            0 => String::new(),
+            cost => format!("  less {cost} for hints"),
         };
         text += &format!("  {:<16} {points:>5} points  {place}{less}\n", task.name);
         text += &format!("  {:<16}               {}\n", "", dim(&task.title));

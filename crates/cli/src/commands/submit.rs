@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use clap::ValueHint;
 use jiff::Timestamp;
 use serde::Serialize;
+use wirelab_grader::batch::{Limits, too_large};
 use wirelab_grader::submitted::Submitted;
 use wirelab_model::Seed;
 use wirelab_session::Session;
@@ -108,6 +109,10 @@ fn started() -> Result<Vec<Session>, Failure> {
 }
 
 fn hand_in(session: &Session, to: Option<&Path>) -> Result<Written, Failure> {
+    if let Some(why) = Limits::default().beyond(session) {
+        let lab = &session.lab().name;
+        return Err(Failure::usage(format!("`{lab}` as it is would not be graded")).hint(why));
+    }
     let submitted = Submitted::of_session(session, started_at(session), Some(now()));
     let mut submitted = submitted.map_err(check::failure)?;
     enrol(&mut submitted, session)?;
@@ -227,6 +232,10 @@ fn print(written: &Written) -> String {
 fn write(file: &Path, submitted: &Submitted) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(submitted).map_err(Failure::internal)?;
     text.push('\n');
+    let limits = Limits::default();
+    if text.len() > limits.octets {
+        return Err(Failure::usage("this would not be graded").hint(too_large(&limits)));
+    }
     let failed = |error| Failure::environment(format!("{}: {error}", file.display()));
     let temporary = file.with_extension("json.new");
     std::fs::write(&temporary, text).map_err(failed)?;

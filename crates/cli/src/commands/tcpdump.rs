@@ -12,19 +12,18 @@ mod since;
 
 use wirelab_filter::{Filter, LinkType};
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_session::Session;
+use wirelab_session::{Run, Session};
 
 use crate::args::TEMPLATE;
+use crate::commands::advance;
 use crate::failure::{Code, Failure, filter_failure};
 use crate::hosts::{self, Interface, Service};
 use crate::{folder, output};
 
-use capture::Capture;
+use capture::{Capture, Position};
 use options::{About, Options};
 use pipe::Pipe;
 
-/// With `-c`, a capture that sees nothing more is given up after this long.
-const PATIENCE: SimDuration = SimDuration::from_secs(15 * 60);
 /// Time is run ahead in steps of this length, each looked through for the packet that ends it.
 const STEP: SimDuration = SimDuration::from_secs(5);
 
@@ -49,7 +48,8 @@ pub(crate) struct Arguments {
     /// The host, or the id of an interface; `wirelab status` lists them
     #[arg(value_name = "HOST")]
     host: String,
-    /// `--since TIME`, `--for DURATION`, tcpdump's options, the expression
+    /// `--since TIME`, `--for DURATION`, `--unpredicted` (let the moment of a prediction pass though
+    /// nothing was predicted), tcpdump's options, the expression
     #[arg(
         value_name = "OPTIONS",
         trailing_var_arg = true,
@@ -83,16 +83,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     if follows && follow::is_first() {
         return follow::wait(arguments);
     }
+    let ahead = options.runs_ahead();
+    let ahead = ahead.map(|duration| Ahead::look(&mut session, &capture, from, duration));
+    let ahead = ahead.transpose()?;
+    if let Some(ahead) = ahead.as_ref().filter(|_| !options.unpredicted) {
+        advance::predicted(&session, ahead.reached)?;
+    }
     // Where it starts is decided before it says that it listens.
     let seen = follow::seen(&mut session, &capture)?;
     let mut pipe = Pipe::start(&options, &capture, session.plan().starts)?;
-    match (options.run_for, from) {
-        (Some(duration), from) => run_ahead(&mut session, &capture, from, duration, &mut pipe)?,
+    match (ahead, from) {
+        (Some(ahead), _) => ahead.go(&mut session, &capture, &mut pipe)?,
         (None, Some(from)) => past(&mut session, &capture, from, &mut pipe)?,
-        (None, None) if follows => {
-            follow::until_interrupted(session, &capture, seen, &mut pipe)?;
-        }
-        (None, None) => run_ahead(&mut session, &capture, None, PATIENCE, &mut pipe)?,
+        (None, None) => follow::until_interrupted(session, &capture, seen, &mut pipe)?,
     }
     pipe.finish()
 }
@@ -219,48 +222,70 @@ fn past(
     pipe.write(capture, &capture.passing(run, &capture.before(run, from)))
 }
 
-/// Runs time ahead until `duration` is over or the last wanted packet was seen. A copy of the run
+/// Time run ahead until a duration is over or the last wanted packet was seen. A copy of the run
 /// finds the moment; the session then goes there in one step, and the journal holds that moment.
-fn run_ahead(
-    session: &mut Session,
-    capture: &Capture,
-    from: Option<SimTime>,
+struct Ahead {
+    run: Run,
+    /// What was seen before.
+    skip: Position,
     duration: SimDuration,
-    pipe: &mut Pipe,
-) -> Result<(), Failure> {
-    let mut ahead = session.run_with_evidence()?.clone();
-    let start = ahead.now();
-    let end = start + duration;
-    // What was seen at this very moment was seen before this command.
-    let skip = match from {
-        Some(from) => capture.before(&ahead, from),
-        None => capture.behind(&ahead),
-    };
-    let wanted = capture.count.and_then(|count| usize::try_from(count).ok());
-    loop {
-        let seen = capture.passing(&ahead, &skip).len();
-        if wanted.is_some_and(|wanted| seen >= wanted) || ahead.now() >= end {
-            break;
+    reached: SimTime,
+    /// Whether packets were still wanted when the time was over.
+    gave_up: bool,
+}
+
+impl Ahead {
+    fn look(
+        session: &mut Session,
+        capture: &Capture,
+        from: Option<SimTime>,
+        duration: SimDuration,
+    ) -> Result<Self, Failure> {
+        let mut run = session.run_with_evidence()?.clone();
+        let start = run.now();
+        let end = start + duration;
+        // What was seen at this very moment was seen before this command.
+        let skip = match from {
+            Some(from) => capture.before(&run, from),
+            None => capture.behind(&run),
+        };
+        let wanted = capture.count.and_then(|count| usize::try_from(count).ok());
+        loop {
+            let seen = capture.passing(&run, &skip).len();
+            if wanted.is_some_and(|wanted| seen >= wanted) || run.now() >= end {
+                break;
+            }
+            let next = (run.now() + STEP).min(end);
+            run.advance(next).map_err(Failure::internal)?;
         }
-        let next = (ahead.now() + STEP).min(end);
-        ahead.advance(next).map_err(Failure::internal)?;
+        let frames = capture.passing(&run, &skip);
+        let complete = wanted.is_some_and(|wanted| frames.len() >= wanted);
+        let reached = if complete {
+            frames.last().map_or(start, |last| last.captured.at)
+        } else {
+            end
+        };
+        Ok(Self {
+            skip,
+            duration,
+            reached,
+            gave_up: wanted.is_some() && !complete,
+            run,
+        })
     }
-    let frames = capture.passing(&ahead, &skip);
-    let complete = wanted.is_some_and(|wanted| frames.len() >= wanted);
-    let reached = if complete {
-        frames.last().map_or(start, |last| last.captured.at)
-    } else {
-        end
-    };
-    if reached > session.now() {
-        session.advance(reached)?;
-        session.write_evidence()?;
+
+    fn go(self, session: &mut Session, capture: &Capture, pipe: &mut Pipe) -> Result<(), Failure> {
+        let (reached, duration) = (self.reached, self.duration);
+        if reached > session.now() {
+            session.advance(reached)?;
+            session.write_evidence()?;
+        }
+        pipe.write(capture, &capture.passing(&self.run, &self.skip))?;
+        if self.gave_up {
+            output::note(&format!(
+                "gave up after {duration} of virtual time; it is now {reached}"
+            ));
+        }
+        Ok(())
     }
-    pipe.write(capture, &frames)?;
-    if wanted.is_some() && !complete {
-        output::note(&format!(
-            "gave up after {duration} of virtual time; it is now {reached}"
-        ));
-    }
-    Ok(())
 }

@@ -47,6 +47,20 @@ pub(super) fn opened(
     Ok(findings)
 }
 
+/// The packets that must stay out, as the task says.
+pub(super) fn must_stay(
+    material: &Material<'_>,
+    task: &LabTask,
+    after: &Aftermath<'_>,
+) -> Result<PacketSet, GradeError> {
+    let mut closed = PacketSet::empty();
+    for text in &after.task.must_deny {
+        let flow = flow(material, task, after, text)?;
+        closed = closed.union(&least::intent(after.run.plan(), &flow).requests());
+    }
+    Ok(closed)
+}
+
 /// Flows that must stay open and are not.
 pub(super) fn shut(
     material: &Material<'_>,

@@ -59,45 +59,67 @@ pub(super) fn named(names: &Names, text: &str) -> String {
 }
 
 pub(super) fn intent(plan: &Plan, declared: &Declared) -> Intent {
+    let ports = client_ports(plan, &declared.from);
+    of_ports(declared, ports.map_or(ANY_CLIENT, documented))
+}
+
+/// The same with the ports that the clients do take, and not those that a text says they may.
+pub(super) fn needed(plan: &Plan, declared: &Declared) -> Intent {
+    let ports = client_ports(plan, &declared.from);
+    of_ports(declared, ports.unwrap_or(ANY_CLIENT))
+}
+
+fn of_ports(declared: &Declared, client_ports: PortRange) -> Intent {
     Intent {
         clients: declared.from.blocks.clone(),
         servers: declared.to.blocks.clone(),
         protocol: declared.protocol,
         ports: declared.ports,
-        client_ports: client_ports(plan, &declared.from),
+        client_ports,
         icmp: declared.icmp,
     }
 }
 
-/// From which ports the machines behind an end open connections: by their systems' settings.
-fn client_ports(plan: &Plan, end: &IntentEnd) -> PortRange {
+/// From which ports the machines behind an end open connections: by their systems' settings. `None`
+/// of an end of which nothing is known.
+fn client_ports(plan: &Plan, end: &IntentEnd) -> Option<PortRange> {
     let within =
         |name: &str| end.host.as_deref() == Some(name) || has_address(plan, name, &end.blocks);
     let hosts = plan.hosts.iter().filter(|host| within(&host.name));
-    let ranges = hosts.map(|host| documented(host.settings.local_port_range));
+    let ranges = hosts.map(|host| host.settings.local_port_range);
     let all = ranges.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     // A block of the whole internet holds machines that the scenario does not.
     let known = end.blocks.iter().all(|block| block.prefix_len() >= 8);
-    match all.filter(|_| known) {
-        Some((from, to)) => PortRange { from, to },
-        None => ANY_CLIENT,
-    }
+    let (from, to) = all.filter(|_| known)?;
+    Some(PortRange { from, to })
 }
 
 /// Linux uses 32768-60999; the VPC User Guide says 32768-61000 of it, and who goes by AWS's own
 /// text opens no more than was asked for.
-const fn documented(range: (u16, u16)) -> (u16, u16) {
+const fn documented(range: PortRange) -> PortRange {
     match range {
-        (32_768, 60_999) => (32_768, 61_000),
+        PortRange {
+            from: 32_768,
+            to: 60_999,
+        } => PortRange {
+            from: 32_768,
+            to: 61_000,
+        },
         other => other,
     }
 }
 
 fn has_address(plan: &Plan, host: &str, blocks: &[IpNet]) -> bool {
+    let inside = |address: &IpAddr| blocks.iter().any(|block| block.contains(address));
+    addresses(plan, host).iter().any(inside)
+}
+
+/// The addresses that a machine was given.
+fn addresses(plan: &Plan, host: &str) -> Vec<IpAddr> {
     let Some(spec) = plan.hosts.iter().find(|spec| spec.name == host) else {
-        return false;
+        return Vec::new();
     };
-    let addresses: Vec<IpAddr> = match &spec.attachment {
+    match &spec.attachment {
         Attachment::Instance(id) => {
             let interfaces = plan.control.resources().network_interfaces.values();
             let own = interfaces.filter(|it| {
@@ -109,7 +131,5 @@ fn has_address(plan: &Plan, host: &str, blocks: &[IpNet]) -> bool {
         Attachment::Outside { interfaces, .. } => {
             interfaces.iter().map(|it| it.address.addr()).collect()
         }
-    };
-    let inside = |address: &IpAddr| blocks.iter().any(|block| block.contains(address));
-    addresses.iter().any(inside)
+    }
 }

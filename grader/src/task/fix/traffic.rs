@@ -135,13 +135,22 @@ fn interruption<'a>(
     }
     let summary = format!(
         "`{}` worked before, and did not for {} while you worked on the network",
-        spec.name, down.time
+        spec.name,
+        whole_seconds(down.time)
     );
     let at = Moment::of(after.run.plan().starts, since);
     let finding = Finding::new(FindingKind::HealthyInterrupted, summary);
     let finding = finding.expected("no exchange fails, none is left out");
     let finding = finding.observed(format!("down from {at} on"));
     Some((spec.name.as_str(), finding))
+}
+
+/// Nobody counts outages in microseconds.
+fn whole_seconds(time: SimDuration) -> SimDuration {
+    match time.as_secs() {
+        0 => time,
+        seconds => SimDuration::from_secs(seconds),
+    }
 }
 
 /// Traffic that no task complains about and that had no fault before the lab opened.
@@ -168,6 +177,9 @@ fn broken(after: &Aftermath<'_>, spec: &TrafficSpec) -> Option<Finding> {
     if failed.is_none() && !silent {
         return None;
     }
+    if let Some(finding) = failed.and_then(|_| for_a_time(after, spec, &new)) {
+        return Some(finding);
+    }
     let summary = format!("`{}` worked before the change and does not now", spec.name);
     let finding = Finding::new(FindingKind::HealthyBroken, summary);
     Some(match failed {
@@ -186,6 +198,30 @@ fn outcomes(after: &Aftermath<'_>, events: &[&TrafficEvent]) -> String {
         None => "none failed".to_owned(),
         Some(last) => format!("{} failed, the last {}", failed.len(), failure(after, last)),
     }
+}
+
+/// That traffic failed after the last change, without a success in between, and works again, as
+/// where a machine was booting.
+fn for_a_time(after: &Aftermath<'_>, spec: &TrafficSpec, new: &[&TrafficEvent]) -> Option<Finding> {
+    /// So many exchanges have to complete for it to work again.
+    const AGAIN: usize = 3;
+    let is_done = |event: &&TrafficEvent| event.outcome == Outcome::Completed;
+    let first = new.iter().position(|event| !is_done(event))?;
+    let failed = new[first..]
+        .iter()
+        .take_while(|event| !is_done(event))
+        .count();
+    let since = &new[first + failed..];
+    if since.len() < AGAIN || !since.iter().all(is_done) {
+        return None;
+    }
+    let summary = format!(
+        "`{}` worked before the change, then failed {failed} times, and works again",
+        spec.name
+    );
+    let finding = Finding::new(FindingKind::HealthyInterrupted, summary);
+    let finding = finding.expected("no exchange fails, none is left out");
+    Some(finding.observed(failure(after, new[first])))
 }
 
 /// `at 00:33:10 (22:33:10 UTC): timed out`. The moment may lie ahead of the session's clock.

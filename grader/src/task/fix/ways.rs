@@ -10,6 +10,7 @@ use wirelab_simulator::reach::{Dimension, End, IpVersion, PacketSet, Reach, Regi
 
 use super::Aftermath;
 use super::least::named;
+use super::lost::Reached;
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
 use crate::reach::subnet_of;
@@ -20,7 +21,7 @@ use crate::reach::subnet_of;
 ///
 /// Routes tell no ports, so neither does this; what lists and groups let in beyond what is meant is
 /// found control by control.
-pub(super) fn opened(after: &Aftermath<'_>) -> Result<Vec<Finding>, GradeError> {
+pub(super) fn opened(after: &Aftermath<'_>, reached: &Reached) -> Result<Vec<Finding>, GradeError> {
     let plan = after.run.plan();
     let observe = Observe {
         captures: false,
@@ -29,8 +30,9 @@ pub(super) fn opened(after: &Aftermath<'_>) -> Result<Vec<Finding>, GradeError> 
         metrics: false,
     };
     let unbroken = Run::new(plan.clone(), observe)?;
-    let new = reach(after.run.world())
-        .difference(&reach(after.untouched.world()))
+    let new = reached
+        .now
+        .difference(&reached.untouched)
         .difference(&reach(unbroken.world()));
     let resources = after.run.control().resources();
     Ok(findings(plan, resources, &new))

@@ -8,6 +8,7 @@ use wirelab_wire::{IpPacket, TcpFlags, Transport};
 
 use super::track::CtState;
 use super::values::ICMP_ANY;
+use crate::host::stops::Distinctions;
 
 /// Ranges, both ends included.
 pub(crate) type Ports = Vec<(u16, u16)>;
@@ -99,6 +100,28 @@ impl Matches {
 
     pub(super) fn has(&self, module: Module) -> bool {
         self.modules.contains(&module)
+    }
+
+    /// Adds the blocks and numbers that are looked at.
+    pub(super) fn add_distinctions(&self, found: &mut Distinctions) {
+        let blocks = [&self.source, &self.destination].into_iter().flatten();
+        found.blocks.extend(blocks.map(|it| it.value));
+        let ports = [
+            &self.source_ports,
+            &self.destination_ports,
+            &self.source_list,
+            &self.destination_list,
+        ];
+        let ports = ports.into_iter().flatten();
+        found.numbers.extend(ports.flat_map(|it| &it.value));
+        if let Some(Not {
+            value: (kind, code),
+            ..
+        }) = self.icmp_type
+        {
+            let numbers = [Some(kind), code].into_iter().flatten().map(u16::from);
+            found.numbers.extend(numbers.map(|it| (it, it)));
+        }
     }
 
     pub(super) fn hold(&self, packet: &IpPacket, names: (&str, &str), state: CtState) -> bool {

@@ -219,6 +219,14 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
+    /// One that works as this one does and knows nothing yet.
+    pub(super) fn afresh(&self) -> Self {
+        Self {
+            active: self.active,
+            ..Self::default()
+        }
+    }
+
     pub(super) const fn set_active(&mut self, active: bool) {
         self.active = active;
     }

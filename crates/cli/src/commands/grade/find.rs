@@ -48,7 +48,8 @@ impl Found {
     /// The result of one that is not graded.
     pub(super) fn ungraded(&self, status: Status, reason: &str) -> Graded {
         let mut graded = Graded::without_report(&self.name, status, reason);
-        if let Ok(Some(octets)) = read(&self.path, &Limits::default()) {
+        let is_link = std::fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_symlink());
+        if !is_link && let Ok(Some(octets)) = read(&self.path, &Limits::default()) {
             graded.sha256 = fingerprint(&octets);
         }
         graded
@@ -56,14 +57,15 @@ impl Found {
 }
 
 /// The files that are named, and those in the folders that are, however deep, whose names end as
-/// submissions' do, and what archives among them hold. Links are not followed.
+/// submissions' do, and what archives among them hold. Links in folders are listed, not followed.
 pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found>, Failure> {
     let (mut files, mut archives) = (Vec::new(), Vec::new());
+    let mut links = Vec::new();
     for path in paths {
         let failed = |error| Failure::usage(format!("{}: {error}", path.display()));
         let kind = std::fs::metadata(path).map_err(failed)?;
         if kind.is_dir() {
-            below(path, path, &mut files, &mut scratch.others)?;
+            below(path, path, (&mut files, &mut links), &mut scratch.others)?;
         } else if kind.is_file() && unpack::is_container(path) {
             archives.push(path.clone());
         } else if kind.is_file() {
@@ -74,7 +76,7 @@ pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found
             return Err(Failure::usage(format!("{shown} is no file and no folder")));
         }
     }
-    if files.is_empty() && archives.is_empty() {
+    if files.is_empty() && archives.is_empty() && links.is_empty() {
         return Err(Failure::usage("there are no submissions there").hint(
             "in a folder, files whose names end in `.json`, `.gz`, `.zip`, `.tar` or `.tgz` are taken",
         ));
@@ -94,6 +96,11 @@ pub(super) fn find(paths: &[PathBuf], scratch: &mut Scratch) -> Result<Vec<Found
             (path.clone(), Found { name, ..it })
         }));
     }
+    found.extend(links.into_iter().map(|(name, path): (String, PathBuf)| {
+        let reason = "it is a link to another file: links are not followed".to_owned();
+        let link = Found::trouble(name, path.clone(), Status::Refused, reason);
+        (path, link)
+    }));
     found.sort_by(|a, b| (&a.1.name, &a.0).cmp(&(&b.1.name, &b.0)));
     if let Some(pair) = found.windows(2).find(|it| it[0].1.name == it[1].1.name) {
         let (name, first, second) = (&pair[0].1.name, pair[0].0.display(), pair[1].0.display());
@@ -135,10 +142,13 @@ pub(super) fn is_handed_in(ending: &std::ffi::OsStr) -> bool {
         .any(|it| ending == *it)
 }
 
+/// Names, as results have them, and paths.
+type Named = Vec<(String, PathBuf)>;
+
 fn below(
     root: &Path,
     folder: &Path,
-    found: &mut Vec<(String, PathBuf)>,
+    (found, links): (&mut Named, &mut Named),
     others: &mut Vec<String>,
 ) -> Result<(), Failure> {
     let failed = |error| Failure::environment(format!("{}: {error}", folder.display()));
@@ -149,10 +159,17 @@ fn below(
             continue;
         }
         if kind.is_dir() {
-            below(root, &path, found, others)?;
-        } else if kind.is_file() && path.extension().is_some_and(is_handed_in) {
-            let name = path.strip_prefix(root).unwrap_or(&path);
-            found.push((shown(name), path.clone()));
+            below(root, &path, (&mut *found, &mut *links), others)?;
+        } else if path.extension().is_some_and(is_handed_in)
+            && (kind.is_file() || kind.is_symlink())
+        {
+            let name = shown(path.strip_prefix(root).unwrap_or(&path));
+            let list = if kind.is_file() {
+                &mut *found
+            } else {
+                &mut *links
+            };
+            list.push((name, path.clone()));
         } else {
             others.push(shown(&path));
         }
@@ -174,6 +191,9 @@ pub(super) fn runs(file: &Found) -> Option<(String, Seed)> {
     struct Head {
         lab: String,
         seed: Seed,
+    }
+    if file.trouble.is_some() {
+        return None;
     }
     let octets = read(&file.path, &Limits::default()).ok()??;
     let head: Head = serde_json::from_slice(&octets).ok()?;

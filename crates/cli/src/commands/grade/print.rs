@@ -136,22 +136,28 @@ fn row(result: &Value, width: usize) -> String {
         return format!(
             " {} {name:width$}  {status}: {}\n",
             Mark::Open.shown(),
-            visible(reason)
+            one_line(reason)
         );
     }
     let number = |value: &Value| value.as_u64().unwrap_or_default();
     let (score, of) = (number(&report["score"]), number(&report["points"]["of"]));
     let mark = match score {
         0 => Mark::Bad,
-        score if score == of => Mark::Good,
+        score if score == of && result["chain_holds"] != false => Mark::Good,
         _ => Mark::Partly,
     };
     let lab = result["lab"].as_str().unwrap_or_default();
     let mut row = format!(" {} {name:width$}  {lab}  {score}/{of}\n", mark.shown());
     for remark in result["remarks"].as_array().into_iter().flatten() {
-        row += &format!("     ! {}\n", visible(remark.as_str().unwrap_or_default()));
+        row += &format!("     ! {}\n", one_line(remark.as_str().unwrap_or_default()));
     }
     row
+}
+
+/// What a file says of itself makes no line of its own.
+fn one_line(text: &str) -> String {
+    let shown = visible(text);
+    shown.chars().map(super::find::plain).collect()
 }
 
 /// How far one is, on a terminal; elsewhere nothing.

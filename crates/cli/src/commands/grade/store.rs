@@ -63,6 +63,9 @@ impl Store {
     /// The result of the same file by the same build and content, if it is there. What was our
     /// fault is tried again.
     pub(super) fn kept(&self, file: &Found) -> Option<Value> {
+        if file.trouble.is_some() {
+            return None;
+        }
         let text = std::fs::read(self.path(file)).ok()?;
         let result: Value = serde_json::from_slice(&text).ok()?;
         let octets = find::read(&file.path, &Limits::default()).ok()??;

@@ -5,6 +5,8 @@ use wirelab_model::SimDuration;
 use super::feed::SNAPLEN;
 use crate::failure::Failure;
 
+/// With `-c`, a capture that sees nothing more is given up after this long.
+const PATIENCE: SimDuration = SimDuration::from_secs(15 * 60);
 /// tcpdump's options that take a value (tcpdump 4.99, `SHORTOPTS`); long ones that do are in
 /// [`LONG_WITH_VALUE`].
 const SHORT_WITH_VALUE: &str = "BcCEFGijmMQrsTVwWyzZ";
@@ -56,6 +58,8 @@ pub(super) struct Options {
     pub(super) about: Option<About>,
     /// What tcpdump gets.
     pub(super) passed: Vec<String>,
+    /// `--unpredicted`: time may pass the moment of a prediction that nobody has made.
+    pub(super) unpredicted: bool,
     /// The filter expression.
     pub(super) expression: String,
 }
@@ -140,6 +144,7 @@ impl Options {
     fn take(&mut self, name: &str, value: Option<String>) -> Result<(), Failure> {
         match (name, value) {
             ("since", since) => self.since = since,
+            ("unpredicted", None) => self.unpredicted = true,
             ("for", Some(text)) => self.run_for = Some(text.parse().map_err(Failure::usage)?),
             ("c", Some(text)) => self.count = Some(count(&text)?),
             ("i" | "interface", interface) => self.interface = interface,
@@ -156,6 +161,12 @@ impl Options {
             (name, value) => self.pass(name, value),
         }
         Ok(())
+    }
+
+    /// How long time is run ahead at most, if it is.
+    pub(super) fn runs_ahead(&self) -> Option<SimDuration> {
+        let counts = self.count.is_some() && self.since.is_none();
+        self.run_for.or_else(|| counts.then_some(PATIENCE))
     }
 
     /// Whether the capture waits for what other commands do.

@@ -5,8 +5,10 @@ mod support;
 use std::process::Command;
 
 use support::{Packets, Random, frames_of};
-use wirelab_filter::equal::{Difference, Domain, Equality, GaveUp, compare, is_compared};
-use wirelab_filter::{Filter, LinkType};
+use wirelab_filter::equal::{
+    Difference, Domain, Equality, GaveUp, Seen, compare, compare_where, is_compared,
+};
+use wirelab_filter::{Filter, Frames, LinkType};
 
 const PAIRS: &str = include_str!("data/pairs.txt");
 
@@ -163,6 +165,79 @@ fn what_is_too_hard_is_given_up_by_counted_work() {
     let divided = "tcp[((tcp[12] & 0xf0) >> 2):4] * 3 / 7 = 12345";
     let divided = found(divided, "tcp[((tcp[12] & 0xf0) >> 2):4] * 3 / 7 = 12346");
     assert!(matches!(divided, Equality::Different(_)), "{divided:?}");
+}
+
+#[test]
+fn a_counterexample_goes_between_machines_of_the_capture_where_it_can() {
+    let mut frames = Frames::new();
+    let mut traces = support::traces();
+    traces.truncate(8);
+    for frame in frames_of(&traces) {
+        frames.push(&frame, u32::try_from(frame.len()).expect("a short frame"));
+    }
+    let seen = Seen::of(&frames);
+    let captured = Filter::compile("ip and tcp", LinkType::ETHERNET).expect("a filter");
+    let kept = captured.select(&frames);
+    let (first, _) = (frames.iter().zip(0..))
+        .find_map(|(it, number)| kept.has(number).then_some(it))
+        .expect("a TCP segment");
+    let ends = |frame: &[u8]| (frame[26..30].to_vec(), frame[30..34].to_vec());
+    let (client, server) = ends(first);
+    let port = u16::from_be_bytes([first[36], first[37]]);
+    let dotted = |it: &[u8]| it.iter().map(u8::to_string).collect::<Vec<_>>().join(".");
+    let there = format!("src host {} and dst port {port}", dotted(&client));
+    let back = format!("src host {} and src port {port}", dotted(&server));
+    // Flags alone; flags, of one direction; one that names a machine and a port of the capture.
+    for (yours, wanted, between) in [
+        (
+            "tcp[13] & 2 != 0".to_owned(),
+            "tcp[13] = 2".to_owned(),
+            None,
+        ),
+        (
+            format!("{back} and tcp[13] & 16 != 0"),
+            back,
+            Some((&server, &client)),
+        ),
+        (
+            there.clone(),
+            format!("{there} and tcp[13] & 2 != 0"),
+            Some((&client, &server)),
+        ),
+    ] {
+        let (yours, wanted) = (filter(0, &yours), filter(0, &wanted));
+        let found = compare_where(&yours, &wanted, None, Domain::default(), &seen);
+        let Equality::Different(found) = found else {
+            panic!("{found:?}");
+        };
+        let (source, destination) = ends(&found.frame);
+        let pairs = frames.iter().map(|(frame, _)| frame);
+        let mut pairs = pairs.filter(|frame| frame.len() > 34).map(ends);
+        let line = found.line();
+        assert!(
+            pairs.any(|it| it == (source.clone(), destination.clone())),
+            "{line}"
+        );
+        if let Some((from, to)) = between {
+            assert_eq!((&source, &destination), (from, to), "{line}");
+        }
+    }
+    // One whom nobody has seen is spoken with by somebody who was.
+    let (yours, wanted) = (
+        filter(0, "dst host 192.0.2.77"),
+        filter(0, "dst host 192.0.2.78"),
+    );
+    let found = compare_where(&yours, &wanted, None, Domain::default(), &seen);
+    let Equality::Different(found) = found else {
+        panic!("{found:?}");
+    };
+    let sources = frames.iter().filter(|(frame, _)| frame.len() > 34);
+    let mut sources = sources.map(|(frame, _)| ends(frame).0);
+    assert!(
+        sources.any(|it| it == ends(&found.frame).0),
+        "{}",
+        found.line()
+    );
 }
 
 /// `WIRELAB_PAIRS=10000` compares more of them.

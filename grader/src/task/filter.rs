@@ -14,6 +14,7 @@ mod proof;
 
 use std::sync::Arc;
 
+use wirelab_filter::equal;
 use wirelab_filter::{Filter, FilterError, Frames, Kept, LintKind};
 use wirelab_model::Seed;
 use wirelab_scenario::{FillError, FilterTask, LabTask, Plan};
@@ -29,6 +30,8 @@ use crate::report::{Check, Points};
 use crate::submission::Submission;
 
 const KEEPS: &str = "keeps what it must, drops all others";
+/// The folder of the learner's captures.
+const EVIDENCE: &str = "evidence/";
 const ELSEWHERE: &str = "does so on hidden runs and near misses";
 
 pub(crate) fn grade(
@@ -59,7 +62,7 @@ pub(crate) fn grade(
     }
     let lints_of = |v6_is_missed| lints(&text, v6_is_missed && !judge.wanted.excludes("ip6"));
     if let Some(finding) = judge.finding(&verdict, &seen, &judge.file(opening.plan())) {
-        let finding = judge.proof().blame(finding);
+        let finding = judge.proof(&seen).blame(finding);
         let mut checks = unsolved(task, shown, finding);
         checks[0].findings.extend(lints_of(true));
         return Ok(checks);
@@ -127,7 +130,7 @@ fn elsewhere(
             return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
         }
     }
-    let proof = judge.proof();
+    let proof = judge.proof(seen);
     if let (true, Some(finding)) = (proof.is_wrong(), proof.finding()) {
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
@@ -194,9 +197,10 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// The two filters compared on all packets of the scope.
-    fn proof(&self) -> Proof {
-        Proof::of(self.yours, &self.wanted, self.scope.as_ref())
+    /// The two filters compared on all packets of the scope, told by what the capture has.
+    fn proof(&self, seen: &Seen<'_>) -> Proof {
+        let seen = equal::Seen::of(&seen.octets);
+        Proof::of(self.yours, &self.wanted, self.scope.as_ref(), &seen)
     }
 
     /// What the capture point has seen by the lab's opening.
@@ -217,13 +221,17 @@ impl<'a> Judge<'a> {
     fn file(&self, plan: &Plan) -> String {
         let point = plan.capture_point(&self.task.capture);
         let name = point.map_or_else(|_| self.task.capture.clone(), |it| plan.capture_name(&it));
-        format!("evidence/{name}.pcap")
+        format!("{EVIDENCE}{name}.pcap")
     }
 
     /// What the comparison says, with the data of the packet where one of the filters reads them.
     fn finding(&self, verdict: &Verdict, seen: &Seen<'_>, place: &str) -> Option<Finding> {
-        let (finding, packet) = verdict.finding(seen, place)?;
-        let data = data::line(&packet.to_bytes(), [self.yours, &self.wanted]);
+        let (finding, number) = verdict.finding(seen, place)?;
+        let octets = seen.packets[number].to_bytes();
+        let data = data::line(&octets, [self.yours, &self.wanted]);
+        let is_file = place.starts_with(EVIDENCE);
+        let captured = is_file.then(|| (place.to_owned(), number + 1));
+        let finding = finding.packet(octets, captured);
         Some(match data {
             Some(line) => finding.evidence(line),
             None => finding,
@@ -275,7 +283,7 @@ struct Verdict {
 
 impl Verdict {
     /// The worse of the two sides, with the smallest packet that shows it.
-    fn finding<'s>(&self, seen: &Seen<'s>, place: &str) -> Option<(Finding, &'s Frame)> {
+    fn finding(&self, seen: &Seen<'_>, place: &str) -> Option<(Finding, usize)> {
         let (name, summary, list, yours, wanted) = if self.missed.is_empty() {
             let (wrong, kept) = (self.extra.len(), self.kept);
             let summary = format!("{wrong} of the {kept} packets it keeps are wrong");
@@ -297,9 +305,6 @@ impl Verdict {
         let finding = Finding::new(name, summary).expected(wanted).observed(yours);
         let place = format!("{place} #{}", smallest + 1);
         let line = format!("{:#}", seen.packets[smallest].packet.summary());
-        Some((
-            finding.evidence(place).evidence(line),
-            seen.packets[smallest],
-        ))
+        Some((finding.evidence(place).evidence(line), smallest))
     }
 }

@@ -31,6 +31,7 @@ mod hidden;
 mod options;
 mod ordinary;
 mod search;
+mod seen;
 mod shape;
 mod solver;
 
@@ -44,6 +45,7 @@ use self::solver::Sat;
 use crate::filter::Filter;
 use crate::machine::Instruction;
 pub use hidden::fields;
+pub use seen::Seen;
 pub use shape::Domain;
 
 /// The most conflicts of the solver, all shapes of a pair together.
@@ -117,6 +119,19 @@ pub fn compare(
     scope: Option<&Filter>,
     domain: Domain,
 ) -> Equality {
+    compare_where(yours, wanted, scope, domain, &Seen::default())
+}
+
+/// [`compare`] for people who look at a capture: the packet that tells the two apart goes between
+/// machines that are `seen` there, if one does.
+#[must_use]
+pub fn compare_where(
+    yours: &Filter,
+    wanted: &Filter,
+    scope: Option<&Filter>,
+    domain: Domain,
+    seen: &Seen,
+) -> Equality {
     let links = [Some(yours), Some(wanted), scope].into_iter().flatten();
     if links
         .into_iter()
@@ -133,7 +148,7 @@ pub fn compare(
         scope: scope.map(Filter::program),
         domain,
     };
-    match pair.find() {
+    match pair.find(seen) {
         Ok(None) => Equality::Equivalent,
         Ok(Some(frame)) => {
             let is_kept = yours.matches_by_libpcap(&frame);
@@ -201,10 +216,10 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// The frame nearest to an ordinary one that tells the two apart; `None` if there is none.
-    fn find(&self) -> Result<Option<Vec<u8>>, GaveUp> {
+    fn find(&self, seen: &Seen) -> Result<Option<Vec<u8>>, GaveUp> {
         self.first(|shape, frame, sat| {
             let read: Vec<usize> = self.read(shape)?;
-            let mut found = Search::new(shape, frame, sat).nearest()?;
+            let mut found = Search::new(shape, frame, sat, seen).nearest()?;
             checksum::write(shape, &mut found, |at| read.binary_search(&at).is_ok());
             Ok(found)
         })

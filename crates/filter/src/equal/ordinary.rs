@@ -21,6 +21,32 @@ pub(super) const CLIENT: u16 = 40_000;
 const HTTPS: u16 = 443;
 const TRACEROUTE: u16 = 33_434;
 
+/// Between whom a packet goes.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    pub(super) macs: [u8; 12],
+    pub(super) source: Vec<u8>,
+    pub(super) destination: Vec<u8>,
+    /// Those of the protocol's ordinary packet otherwise.
+    pub(super) ports: Option<(u16, u16)>,
+}
+
+impl Ends {
+    /// Two machines of this page, of the shape's version.
+    pub(super) fn of(shape: &Shape) -> Self {
+        let (source, destination) = match shape.is_v6() {
+            true => (SOURCE.1.octets().to_vec(), DESTINATION.1.octets().to_vec()),
+            false => (SOURCE.0.octets().to_vec(), DESTINATION.0.octets().to_vec()),
+        };
+        Self {
+            macs: MACS,
+            source,
+            destination,
+            ports: None,
+        }
+    }
+}
+
 /// What a counterexample's structure is, as far as the solver has settled it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Structure {
@@ -45,9 +71,9 @@ pub(super) const fn ports(protocol: u8) -> (u16, u16) {
 }
 
 /// An ordinary frame of that shape and structure. Lengths and checksums are left to others.
-pub(super) fn frame(shape: &Shape, it: &Structure) -> Vec<u8> {
+pub(super) fn frame(shape: &Shape, it: &Structure, ends: &Ends) -> Vec<u8> {
     let mut frame = vec![0; it.len.max(14)];
-    put(&mut frame, 0, &MACS);
+    put(&mut frame, 0, &ends.macs);
     let at = shape.network as usize;
     match shape.kind {
         Kind::V4 { words, .. } => {
@@ -56,8 +82,8 @@ pub(super) fn frame(shape: &Shape, it: &Structure) -> Vec<u8> {
                 at,
                 &[0x40 | words, 0, 0, 0, 0, 1, 0x40, 0, 64, it.protocol, 0, 0],
             );
-            put(&mut frame, at + 12, &SOURCE.0.octets());
-            put(&mut frame, at + 16, &DESTINATION.0.octets());
+            put(&mut frame, at + 12, &ends.source);
+            put(&mut frame, at + 16, &ends.destination);
             // No-operation: the option that says nothing.
             put(&mut frame, at + 20, &vec![1; usize::from(words) * 4 - 20]);
         }
@@ -68,8 +94,8 @@ pub(super) fn frame(shape: &Shape, it: &Structure) -> Vec<u8> {
                 Between::Options => 0,
             };
             put(&mut frame, at, &[0x60, 0, 0, 0, 0, 0, next, hops(it)]);
-            put(&mut frame, at + 8, &SOURCE.1.octets());
-            put(&mut frame, at + 24, &DESTINATION.1.octets());
+            put(&mut frame, at + 8, &ends.source);
+            put(&mut frame, at + 24, &ends.destination);
             match between {
                 Between::Nothing => {}
                 Between::Fragment => put(&mut frame, at + 40, &[it.protocol, 0, 0, 0, 0, 0, 0, 1]),
@@ -79,14 +105,14 @@ pub(super) fn frame(shape: &Shape, it: &Structure) -> Vec<u8> {
         Kind::Arp => {
             put(&mut frame, 0, &[255; 6]);
             put(&mut frame, at, &[0, 1, 8, 0, 6, 4, 0, 1]);
-            put(&mut frame, at + 8, &MACS[6..]);
-            put(&mut frame, at + 14, &SOURCE.0.octets());
-            put(&mut frame, at + 24, &DESTINATION.0.octets());
+            put(&mut frame, at + 8, &ends.macs[6..]);
+            put(&mut frame, at + 14, &ends.source);
+            put(&mut frame, at + 24, &ends.destination);
             return frame;
         }
     }
     if !it.is_later {
-        transport(shape, it, &mut frame);
+        transport(shape, it, ends, &mut frame);
     }
     frame
 }
@@ -100,9 +126,9 @@ fn hops(it: &Structure) -> u8 {
     }
 }
 
-fn transport(shape: &Shape, it: &Structure, frame: &mut [u8]) {
+fn transport(shape: &Shape, it: &Structure, ends: &Ends, frame: &mut [u8]) {
     let at = shape.transport() as usize;
-    let (source, destination) = ports(it.protocol);
+    let (source, destination) = ends.ports.unwrap_or_else(|| ports(it.protocol));
     let mut both = [0; 4];
     both[..2].copy_from_slice(&source.to_be_bytes());
     both[2..].copy_from_slice(&destination.to_be_bytes());
@@ -128,13 +154,13 @@ fn transport(shape: &Shape, it: &Structure, frame: &mut [u8]) {
             // A COOKIE ACK, the shortest chunk (RFC 9260, section 3.3.12).
             put(frame, at + 4, &[0, 0, 0, 1, 0, 0, 0, 0, 11, 0, 0, 4]);
         }
-        1 => icmp(at, it, frame),
-        58 => icmp6(at, it, frame),
+        1 => icmp(at, it, ends, frame),
+        58 => icmp6(at, it, ends, frame),
         _ => {}
     }
 }
 
-fn icmp(at: usize, it: &Structure, frame: &mut [u8]) {
+fn icmp(at: usize, it: &Structure, ends: &Ends, frame: &mut [u8]) {
     put(frame, at, &[it.message, 0, 0, 0, 0, 0, 0, 0]);
     match it.message {
         0 | 8 => put(frame, at + 4, &[0, 1, 0, 1]),
@@ -142,8 +168,8 @@ fn icmp(at: usize, it: &Structure, frame: &mut [u8]) {
             // What was sent the other way, and its first eight octets.
             let mut quoted = [0; 28];
             put(&mut quoted, 0, &[0x45, 0, 0, 28, 0, 1, 0x40, 0, 64, 17]);
-            put(&mut quoted, 12, &DESTINATION.0.octets());
-            put(&mut quoted, 16, &SOURCE.0.octets());
+            put(&mut quoted, 12, &ends.destination);
+            put(&mut quoted, 16, &ends.source);
             put(&mut quoted, 20, &CLIENT.to_be_bytes());
             put(&mut quoted, 22, &TRACEROUTE.to_be_bytes());
             put(&mut quoted, 25, &[8]);
@@ -153,21 +179,21 @@ fn icmp(at: usize, it: &Structure, frame: &mut [u8]) {
     }
 }
 
-fn icmp6(at: usize, it: &Structure, frame: &mut [u8]) {
+fn icmp6(at: usize, it: &Structure, ends: &Ends, frame: &mut [u8]) {
     put(frame, at, &[it.message, 0, 0, 0, 0, 0, 0, 0]);
     match it.message {
         1..=4 => {
             let mut quoted = [0; 48];
             put(&mut quoted, 0, &[0x60, 0, 0, 0, 0, 8, 17, 64]);
-            put(&mut quoted, 8, &DESTINATION.1.octets());
-            put(&mut quoted, 24, &SOURCE.1.octets());
+            put(&mut quoted, 8, &ends.destination);
+            put(&mut quoted, 24, &ends.source);
             put(&mut quoted, 40, &CLIENT.to_be_bytes());
             put(&mut quoted, 42, &TRACEROUTE.to_be_bytes());
             put(&mut quoted, 45, &[8]);
             put(frame, at + 8, &quoted);
         }
         128 | 129 => put(frame, at + 4, &[0, 1, 0, 1]),
-        135 | 136 => put(frame, at + 8, &DESTINATION.1.octets()),
+        135 | 136 => put(frame, at + 8, &ends.destination),
         _ => {}
     }
 }

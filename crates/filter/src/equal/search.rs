@@ -8,7 +8,8 @@
 use super::GaveUp;
 use super::circuit::{Bit, known, widened};
 use super::frame::{Frame, Octet};
-use super::ordinary::{self, CLIENT, Structure};
+use super::ordinary::{self, CLIENT, Ends, Structure};
+use super::seen::{Flow, Seen};
 use super::shape::{Between, Kind, Shape};
 use super::solver::Sat;
 
@@ -28,12 +29,23 @@ pub(super) struct Search<'a> {
     pub(super) shape: &'a Shape,
     pub(super) frame: &'a mut Frame,
     pub(super) sat: &'a mut Sat,
+    pub(super) seen: &'a Seen,
 }
 
 impl<'a> Search<'a> {
     /// After the solver has found one.
-    pub(super) const fn new(shape: &'a Shape, frame: &'a mut Frame, sat: &'a mut Sat) -> Self {
-        Self { shape, frame, sat }
+    pub(super) const fn new(
+        shape: &'a Shape,
+        frame: &'a mut Frame,
+        sat: &'a mut Sat,
+        seen: &'a Seen,
+    ) -> Self {
+        Self {
+            shape,
+            frame,
+            sat,
+            seen,
+        }
     }
 
     /// The packet, without checksums.
@@ -49,17 +61,25 @@ impl<'a> Search<'a> {
             }
             _ => self.structure()?,
         };
-        let wanted = ordinary::frame(self.shape, &structure);
-        self.ports(structure.protocol)?;
+        let ends = self.ends(&structure)?;
+        if ends.ports.is_none() {
+            self.ports(structure.protocol)?;
+        }
+        let wanted = ordinary::frame(self.shape, &structure, &ends);
         self.fields(&wanted)?;
         Ok(self.model(wanted))
     }
 
     /// Grants the first of several wishes that can be had; whether one can.
     fn wish(&mut self, wishes: &[Bit]) -> Result<bool, GaveUp> {
-        for wish in wishes {
+        Ok(self.granted(wishes)?.is_some())
+    }
+
+    /// Grants the first of several wishes that can be had, and says which.
+    fn granted(&mut self, wishes: &[Bit]) -> Result<Option<usize>, GaveUp> {
+        for (number, wish) in wishes.iter().enumerate() {
             match wish.known() {
-                Some(true) => return Ok(true),
+                Some(true) => return Ok(Some(number)),
                 Some(false) => continue,
                 None => {}
             }
@@ -67,12 +87,12 @@ impl<'a> Search<'a> {
             let is_so = self.sat.value(circuit, *wish) == Some(true);
             if is_so || self.sat.solve(circuit, &[*wish])? {
                 self.sat.demand(circuit, *wish);
-                return Ok(true);
+                return Ok(Some(number));
             }
         }
         // The solver answers from the last inputs found: those before what was refused.
         self.sat.solve(&self.frame.circuit, &[])?;
-        Ok(false)
+        Ok(None)
     }
 
     fn one_of(&mut self, at: u32, octets: &[u8]) -> Result<bool, GaveUp> {
@@ -184,6 +204,75 @@ impl<'a> Search<'a> {
         let is_set = |bit| Bit::of(self.sat.value(&self.frame.circuit, bit) == Some(true));
         let bits = widened(offset.map(is_set));
         Ok(known(&bits) != Some(0))
+    }
+
+    /// Between whom it goes: a conversation that is seen, else two who are seen in another, else one
+    /// who is; else nobody of the network.
+    fn ends(&mut self, structure: &Structure) -> Result<Ends, GaveUp> {
+        let mut ends = Ends::of(self.shape);
+        let has_ports = matches!(structure.protocol, 6 | 17 | 132) && !structure.is_later;
+        let seen = self.seen;
+        let seen = seen.of_shape(self.shape.kind, structure.protocol);
+        let is_same = |flow: &&&Flow| has_ports && flow.protocol == structure.protocol;
+        let same: Vec<(&Flow, (u16, u16))> = (seen.iter().filter(is_same))
+            .filter_map(|flow| Some((*flow, flow.ports?)))
+            .collect();
+        let mut wishes = Vec::new();
+        for (flow, (from, to)) in &same {
+            let ports = [from.to_be_bytes(), to.to_be_bytes()].concat();
+            let ports = self.frame.is(self.shape.transport(), &ports);
+            let between = self.between(Some(&flow.source), Some(&flow.destination));
+            wishes.push(self.frame.circuit.and(between, ports));
+        }
+        if let Some(number) = self.granted(&wishes)? {
+            let (flow, ports) = same[number];
+            return Ok(Ends {
+                macs: flow.macs,
+                source: flow.source.clone(),
+                destination: flow.destination.clone(),
+                ports: Some(ports),
+            });
+        }
+        let wishes: Vec<Bit> = (seen.iter())
+            .map(|flow| self.between(Some(&flow.source), Some(&flow.destination)))
+            .collect();
+        if let Some(number) = self.granted(&wishes)? {
+            ends.macs = seen[number].macs;
+            ends.source.clone_from(&seen[number].source);
+            ends.destination.clone_from(&seen[number].destination);
+            return Ok(ends);
+        }
+        let sources: Vec<Bit> = (seen.iter())
+            .map(|flow| self.between(Some(&flow.source), None))
+            .collect();
+        if let Some(number) = self.granted(&sources)? {
+            ends.source.clone_from(&seen[number].source);
+        }
+        let destinations: Vec<Bit> = (seen.iter())
+            .map(|flow| self.between(None, Some(&flow.destination)))
+            .collect();
+        if let Some(number) = self.granted(&destinations)? {
+            ends.destination.clone_from(&seen[number].destination);
+        }
+        Ok(ends)
+    }
+
+    /// Whether the packet has these addresses.
+    fn between(&mut self, source: Option<&[u8]>, destination: Option<&[u8]>) -> Bit {
+        let at = self.shape.network;
+        let (from, to) = match self.shape.kind {
+            Kind::V4 { .. } => (at + 12, at + 16),
+            Kind::V6(_) => (at + 8, at + 24),
+            Kind::Arp => (at + 14, at + 24),
+        };
+        let mut both = Bit::TRUE;
+        for (at, address) in [(from, source), (to, destination)] {
+            if let Some(address) = address {
+                let is = self.frame.is(at, address);
+                both = self.frame.circuit.and(both, is);
+            }
+        }
+        both
     }
 
     /// A client asks a server, or is answered.

@@ -1,7 +1,7 @@
 //! The learner's filter and the solution's compared as such, on packets that no capture need hold.
 
 use wirelab_filter::Filter;
-use wirelab_filter::equal::{Difference, Domain, Equality, compare, fields};
+use wirelab_filter::equal::{Difference, Domain, Equality, Seen, compare_where, fields};
 
 use crate::finding::{Finding, FindingKind};
 
@@ -17,12 +17,13 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    pub(super) fn of(yours: &Filter, wanted: &Filter, scope: Option<&Filter>) -> Self {
+    /// The packet that shows a difference goes between machines that are `seen`, if one does.
+    pub(super) fn of(yours: &Filter, wanted: &Filter, scope: Option<&Filter>, seen: &Seen) -> Self {
         let named = scope.map(Filter::expression).unwrap_or_default();
         let domain = Domain::of_scope(named);
-        let found = compare(yours, wanted, scope, domain);
+        let found = compare_where(yours, wanted, scope, domain, seen);
         let beside = (scope.is_some() && found == Equality::Equivalent)
-            .then(|| compare(yours, wanted, None, domain));
+            .then(|| compare_where(yours, wanted, None, domain, seen));
         let beside = beside.and_then(|it| match it {
             Equality::Different(difference) => Some(Box::new(difference)),
             Equality::Equivalent | Equality::GaveUp(_) => None,
@@ -87,6 +88,7 @@ impl Proof {
 fn wrong(it: &Difference) -> Finding {
     let (verb, yours, wanted) = sides(it);
     let finding = Finding::new(FindingKind::FilterDiffers, format!("{verb}: {}", it.line()));
+    let finding = finding.packet(it.frame.clone(), None);
     finding.expected(wanted).observed(yours)
 }
 
@@ -96,7 +98,7 @@ fn elsewhere(it: &Difference) -> Finding {
         "right for this network, and not the same filter as the solution's; {verb}: {}",
         it.line()
     );
-    Finding::new(FindingKind::FilterDiffersElsewhere, summary)
+    Finding::new(FindingKind::FilterDiffersElsewhere, summary).packet(it.frame.clone(), None)
 }
 
 const fn sides(it: &Difference) -> (&'static str, &'static str, &'static str) {
@@ -116,7 +118,12 @@ mod tests {
     fn proof(yours: &str, wanted: &str, scope: Option<&str>) -> Proof {
         let filter = |text| Filter::compile(text, LinkType::ETHERNET).expect("a filter");
         let scope = scope.map(filter);
-        Proof::of(&filter(yours), &filter(wanted), scope.as_ref())
+        Proof::of(
+            &filter(yours),
+            &filter(wanted),
+            scope.as_ref(),
+            &Seen::default(),
+        )
     }
 
     #[test]

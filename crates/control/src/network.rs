@@ -1,5 +1,6 @@
 //! Addresses: which are free, which are next, and names of zones.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -51,7 +52,8 @@ pub(crate) fn private_address(
     salt: &NetworkInterfaceId,
 ) -> Result<Ipv4Addr, ApiError> {
     let block = subnet.cidr_block;
-    let in_use = |address| used(tx.resources(), subnet).any(|other| other == address);
+    let used: BTreeSet<Ipv4Addr> = used(tx.resources(), subnet).collect();
+    let in_use = |address| used.contains(&address);
     if let Some(address) = wanted {
         if !block.contains(&address) || is_reserved(block, address) {
             return Err(error::address_not_in_subnet(address));

@@ -1,11 +1,46 @@
 //! All resources of a world as one value, and changes to it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::*;
+
+/// Tells what is new or changed from `old` to `new`, by rising id, and with `None` what is gone. Two
+/// generations share most of what they hold, and what they share is passed over at a glance.
+fn differ<K: Ord, T: PartialEq>(
+    old: &BTreeMap<K, Arc<T>>,
+    new: &BTreeMap<K, Arc<T>>,
+    mut tell: impl FnMut(&K, Option<&Arc<T>>),
+) {
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    loop {
+        let (was, is) = (old.peek().copied(), new.peek().copied());
+        let order = match (was, is) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((_, was)), Some((_, is))) if Arc::ptr_eq(was, is) => Ordering::Equal,
+            (Some((was, _)), Some((is, _))) => was.cmp(is),
+        };
+        if order.is_le() {
+            old.next();
+        }
+        if order.is_ge() {
+            new.next();
+        }
+        match (order, was, is) {
+            (Ordering::Less, Some((id, _)), _) => tell(id, None),
+            (Ordering::Greater, _, Some((id, it))) => tell(id, Some(it)),
+            (_, Some((_, was)), Some((id, is))) if !Arc::ptr_eq(was, is) && was != is => {
+                tell(id, Some(is));
+            }
+            _ => {}
+        }
+    }
+}
 
 macro_rules! resources {
     ($($(#[$doc:meta])* $variant:ident, $field:ident, $id:ident, $key:ident;)*) => {
@@ -60,6 +95,12 @@ macro_rules! resources {
                 }
             }
 
+            /// How many there are.
+            #[must_use]
+            pub fn count(&self) -> usize {
+                [$(self.$field.len(),)*].into_iter().sum()
+            }
+
             /// Whether there is one of that id.
             #[must_use]
             pub fn contains(&self, reference: &ResourceRef) -> bool {
@@ -74,15 +115,10 @@ macro_rules! resources {
             pub fn diff(&self, newer: &Self) -> Vec<Change> {
                 let mut changes = Vec::new();
                 let mut gone = Vec::new();
-                $(for (id, it) in &newer.$field {
-                    let same = |old: &Arc<$variant>| Arc::ptr_eq(old, it) || old == it;
-                    if !self.$field.get(id).is_some_and(same) {
-                        changes.push(Change::Put(Resource::$variant(Arc::clone(it))));
-                    }
-                }
-                for id in self.$field.keys().filter(|id| !newer.$field.contains_key(*id)) {
-                    gone.push(Change::Remove(ResourceRef::$variant(id.clone())));
-                })*
+                $(differ(&self.$field, &newer.$field, |id, it| match it {
+                    Some(it) => changes.push(Change::Put(Resource::$variant(Arc::clone(it)))),
+                    None => gone.push(Change::Remove(ResourceRef::$variant(id.clone()))),
+                });)*
                 changes.extend(gone.into_iter().rev());
                 changes
             }
@@ -165,4 +201,44 @@ pub struct Changes {
     pub effective_at: SimTime,
     /// The steps, in order.
     pub changes: Vec<Change>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_told_by_rising_id_and_what_is_shared_is_not_looked_at() {
+        /// Whose values must not be compared.
+        #[derive(Debug)]
+        struct Value(u32);
+        impl PartialEq for Value {
+            fn eq(&self, other: &Self) -> bool {
+                assert!(self.0 < 100 && other.0 < 100, "it is shared");
+                self.0 == other.0
+            }
+        }
+        let shared = Arc::new(Value(100));
+        let old = [(1, 1), (3, 3), (4, 4), (7, 7)];
+        let new = [(0, 0), (3, 5), (4, 4), (8, 8)];
+        let map = |values: [(u32, u32); 4]| -> BTreeMap<u32, Arc<Value>> {
+            let values = values.map(|(id, value)| (id, Arc::new(Value(value))));
+            values
+                .into_iter()
+                .chain([(5, Arc::clone(&shared))])
+                .collect()
+        };
+        let mut told = Vec::new();
+        differ(&map(old), &map(new), |id, it| {
+            told.push((*id, it.map(|it| it.0)))
+        });
+        let wanted = [
+            (0, Some(0)),
+            (1, None),
+            (3, Some(5)),
+            (7, None),
+            (8, Some(8)),
+        ];
+        assert_eq!(told, wanted);
+    }
 }

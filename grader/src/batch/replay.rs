@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use wirelab_model::{Seed, SimTime};
+use wirelab_model::{Resources, Seed, SimTime};
 use wirelab_scenario::Names;
 use wirelab_session::{Entry, EntryKind, Run, RunError, apply};
 
@@ -42,6 +42,7 @@ pub(super) fn replay(
         run: (*opening).clone(),
         until: opens_at + limits.virtual_time,
         moments: limits.moments,
+        resources: limits.resources,
     };
     for entry in entries {
         let reply = within.repeat(entry)?;
@@ -63,6 +64,7 @@ struct Within {
     run: Run,
     until: SimTime,
     moments: u64,
+    resources: usize,
 }
 
 impl Within {
@@ -73,6 +75,7 @@ impl Within {
         }
         let reply = apply(&mut self.run, entry).map_err(|error| refused(entry, &error))?;
         self.not_beyond(entry, self.run.now())?;
+        self.not_too_large(entry)?;
         Ok(reply.to_string())
     }
 
@@ -96,6 +99,18 @@ impl Within {
         }
     }
 
+    fn not_too_large(&self, entry: &Entry) -> Result<(), Ungraded> {
+        let (size, most) = (size(self.run.control().resources()), self.resources);
+        if size <= most {
+            return Ok(());
+        }
+        Err(Ungraded::refused(format!(
+            "entry {} of its journal: the network has {size} resources and rules then, more than \
+             {most}",
+            entry.seq
+        )))
+    }
+
     fn not_beyond(&self, entry: &Entry, at: SimTime) -> Result<(), Ungraded> {
         if at <= self.until {
             return Ok(());
@@ -105,6 +120,19 @@ impl Within {
             entry.seq, self.until
         )))
     }
+}
+
+/// How many resources and rules there are.
+fn size(resources: &Resources) -> usize {
+    let groups = resources.security_groups.values();
+    let lists = resources.network_acls.values();
+    let tables = resources.route_tables.values();
+    let blocks = resources.managed_prefix_lists.values();
+    resources.count()
+        + groups.map(|it| it.rules.len()).sum::<usize>()
+        + lists.map(|it| it.entries.len()).sum::<usize>()
+        + tables.map(|it| it.routes.len()).sum::<usize>()
+        + blocks.map(|it| it.blocks().count()).sum::<usize>()
 }
 
 /// A journal that was recorded holds nothing that a run refuses.

@@ -8,7 +8,7 @@ use wirelab_model::{
     NetworkInterfaceId, Resources, RuleAction, RulePeer, SecurityGroupRule, SubnetId,
 };
 
-use wirelab_simulator::reach::{Dimension, Interval, IpVersion, Packet, PacketSet, Region};
+use wirelab_simulator::reach::{Dimension, Interval, IpVersion, Packet, PacketSet, Ranges, Region};
 
 /// Seen from what the control guards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -228,7 +228,8 @@ fn entry_regions(entry: &NetworkAclEntry) -> Vec<Region> {
         Direction::Ingress
     };
     let shape = Shape {
-        peer: entry.cidr_block,
+        version: IpVersion::of(&entry.cidr_block),
+        peers: entry.cidr_block.into(),
         direction,
         protocol: entry.protocol,
         ports: entry.port_range.map(Interval::from),
@@ -255,18 +256,23 @@ fn union_of_rules(
     interface: &NetworkInterface,
     direction: Direction,
 ) -> PacketSet {
-    let mut allowed = PacketSet::empty();
-    let replies = Interval::single(1);
-    for region in PacketSet::all().regions() {
-        let region = region.clone().with(Dimension::Reply, replies);
-        region.into_iter().for_each(|it| allowed.insert(it));
-    }
+    let mut allowed = replies();
     for rule in rules(resources, interface, direction) {
         for region in rule_regions(resources, rule) {
             allowed.insert(region);
         }
     }
     allowed
+}
+
+/// The replies of tracked flows, which pass without any rule.
+pub(super) fn replies() -> PacketSet {
+    let mut replies = PacketSet::empty();
+    for region in PacketSet::all().regions() {
+        let region = region.clone().with(Dimension::Reply, Interval::single(1));
+        region.into_iter().for_each(|it| replies.insert(it));
+    }
+    replies
 }
 
 /// New flows that a rule admits.
@@ -280,9 +286,14 @@ fn rule_regions(resources: &Resources, rule: &SecurityGroupRule) -> Vec<Region> 
         }
     };
     let new = Interval::single(0);
-    peers
+    IpVersion::BOTH
         .into_iter()
-        .flat_map(|peer| rule_shape(rule, peer).regions())
+        .flat_map(|version| {
+            // All of them are one side of a box, be they thousands.
+            let peers = peers.iter().filter(|peer| IpVersion::of(peer) == version);
+            let peers = Ranges::of(peers.map(|peer| Interval::from(*peer)));
+            rule_shape(rule, version, peers).regions()
+        })
         .filter_map(|region| region.with(Dimension::Reply, new))
         .collect()
 }
@@ -303,11 +314,12 @@ fn members(resources: &Resources, group: &str) -> Vec<IpNet> {
         .collect()
 }
 
-fn rule_shape(rule: &SecurityGroupRule, peer: IpNet) -> Shape {
+fn rule_shape(rule: &SecurityGroupRule, version: IpVersion, peers: Ranges) -> Shape {
     let any = |value: i32| i16::try_from(value).unwrap_or(-1);
     let is_icmp = matches!(rule.ip_protocol, IpProtocol::ICMP | IpProtocol::ICMPV6);
     Shape {
-        peer,
+        version,
+        peers,
         direction: if rule.is_egress {
             Direction::Egress
         } else {
@@ -324,7 +336,8 @@ fn rule_shape(rule: &SecurityGroupRule, peer: IpNet) -> Shape {
 
 /// What network ACL entries and security group rules have in common.
 struct Shape {
-    peer: IpNet,
+    version: IpVersion,
+    peers: Ranges,
     direction: Direction,
     protocol: IpProtocol,
     ports: Option<Interval>,
@@ -333,10 +346,9 @@ struct Shape {
 
 impl Shape {
     fn regions(&self) -> Vec<Region> {
-        let version = IpVersion::of(&self.peer);
-        let regions = Region::rule_protocol(version, self.protocol).into_iter();
+        let regions = Region::rule_protocol(self.version, self.protocol).into_iter();
         regions
-            .filter_map(|region| region.with(self.direction.remote(), self.peer))
+            .filter_map(|region| region.with(self.direction.remote(), self.peers.clone()))
             .filter_map(|region| self.narrow(region))
             .collect()
     }

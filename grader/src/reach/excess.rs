@@ -1,13 +1,14 @@
 //! What a change opened beyond what is meant to work.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use wirelab_model::Resources;
+use wirelab_model::{Resources, SecurityGroupId};
 
-use super::control::{Control, Direction, acl_id};
+use super::control::{Control, Direction, acl_id, replies};
 use super::intent::{Intent, Place, meant};
-use wirelab_simulator::reach::{Dimension, Interval, Packet, PacketSet, Region};
+use wirelab_simulator::reach::{Dimension, Interval, IpVersion, Packet, PacketSet, Region};
 
 /// A control that lets in more than before and more than is meant.
 #[derive(Clone, Debug)]
@@ -56,11 +57,15 @@ impl Excess {
 #[must_use]
 pub fn excess(before: &Resources, after: &Resources, intents: &[Intent]) -> Vec<Excess> {
     let mut found: Vec<Excess> = Vec::new();
+    let mut new = New::between(before, after);
     for control in Control::all(after) {
-        let Some(new) = newly_allowed(&control, before, after) else {
+        let Some(new) = new.at(&control) else {
             continue;
         };
         let packets = new.subtract(&meant(&control, after, intents)).coalesce();
+        if packets.is_empty() {
+            continue;
+        }
         let real = sample(&control, &packets, after);
         let Some(sample) = real.or_else(|| packets.sample()) else {
             continue;
@@ -107,11 +112,16 @@ fn sample(control: &Control, packets: &PacketSet, resources: &Resources) -> Opti
     };
     regions.sort_by_key(|region| !is_tcp(region));
     let between = |region: &Region| {
-        let mut pairs = here.iter().flat_map(|a| others.iter().map(move |b| (a, b)));
-        pairs.find_map(|(a, b)| {
-            let one = region.clone().with(local, *a)?.with(remote, *b)?;
-            sample_of(one)
-        })
+        let fits = |at: Dimension| {
+            move |it: &&IpNet| {
+                IpVersion::of(it) == region.version && region.clone().with(at, **it).is_some()
+            }
+        };
+        let (a, b) = (
+            here.iter().find(fits(local))?,
+            others.iter().find(fits(remote))?,
+        );
+        sample_of(region.clone().with(local, *a)?.with(remote, *b)?)
     };
     let itself = place.to_itself(remote);
     let elsewhere = |region: &Region| {
@@ -131,25 +141,56 @@ fn sample_of(region: Region) -> Option<Packet> {
     one.sample()
 }
 
-/// `None` where nothing can be said to have been opened: the list of a subnet that is new, the
-/// outbound rules of an interface that is new.
-fn newly_allowed(control: &Control, before: &Resources, after: &Resources) -> Option<PacketSet> {
-    let now = control.allows(after)?;
-    let is_interface = matches!(control, Control::SecurityGroups { .. });
-    match control.allows(before) {
-        Some(was) => Some(now.subtract(&was)),
-        None if is_interface && control.direction() == Direction::Ingress => {
-            Some(now.subtract(&replies(control, after)))
-        }
-        None => None,
-    }
+/// What controls let through now and did not before.
+struct New<'a> {
+    before: &'a Resources,
+    after: &'a Resources,
+    /// By what decides it: thousands of interfaces may have the same groups.
+    known: BTreeMap<Groups<'a>, PacketSet>,
 }
 
-/// The replies that an interface's groups pass without any rule.
-fn replies(control: &Control, after: &Resources) -> PacketSet {
-    let mut bare = after.clone();
-    bare.security_groups.clear();
-    control.allows(&bare).unwrap_or_default()
+/// The groups that an interface had, if it was there, and has; and which rules of theirs.
+type Groups<'a> = (
+    Option<&'a [SecurityGroupId]>,
+    &'a [SecurityGroupId],
+    Direction,
+);
+
+impl<'a> New<'a> {
+    const fn between(before: &'a Resources, after: &'a Resources) -> Self {
+        Self {
+            before,
+            after,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// `None` where nothing can be said to have been opened: the list of a subnet that is new, the
+    /// outbound rules of an interface that is new.
+    fn at(&mut self, control: &Control) -> Option<PacketSet> {
+        let (before, after) = (self.before, self.after);
+        let Control::SecurityGroups {
+            interface,
+            direction,
+        } = control
+        else {
+            let now = control.allows(after)?;
+            return Some(now.subtract(&control.allows(before)?));
+        };
+        let groups = |of: &'a Resources| {
+            let interface = of.network_interfaces.get(interface)?;
+            Some(interface.groups.as_slice())
+        };
+        let (had, has) = (groups(before), groups(after)?);
+        if had.is_none() && *direction == Direction::Egress {
+            return None;
+        }
+        let new = self.known.entry((had, has, *direction)).or_insert_with(|| {
+            let now = control.allows(after).unwrap_or_default();
+            now.subtract(&control.allows(before).unwrap_or_else(replies))
+        });
+        Some(new.clone())
+    }
 }
 
 fn place(control: &Control, resources: &Resources) -> String {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use wirelab_model::*;
 
-use wirelab_simulator::reach::Packet;
+use wirelab_simulator::reach::{Packet, PacketSet};
 
 use super::*;
 
@@ -434,6 +434,41 @@ fn a_group_reference_admits_its_members_and_a_block_admits_more() {
       10.0.2.18:50000 > 10.0.2.10:5432 tcp
         tcp 5432 (1 port) from 10.0.0.0-10.0.1.9,10.0.1.11-10.0.255.255
     "#);
+}
+
+#[test]
+fn thousands_of_members_of_a_group_are_one_side_of_a_box() {
+    let member = RulePeer::Group(SecurityGroupId::new("sg-1"));
+    let mut resources = with_group(network(&[]), 2, member, (5432, 5432));
+    for n in 0..5_000_u32 {
+        // Every other address, so that no two blocks are one.
+        let address = Ipv4Addr::from(0x0a02_0000 + 2 * n);
+        let mut extra = interface(1);
+        extra.network_interface_id = NetworkInterfaceId::new(format!("eni-extra-{n}"));
+        extra.private_ip_addresses[0].private_ip_address = address;
+        let id = extra.network_interface_id.clone();
+        resources.network_interfaces.insert(id, Arc::new(extra));
+    }
+    let control = Control::SecurityGroups {
+        interface: NetworkInterfaceId::new("eni-2"),
+        direction: Direction::Ingress,
+    };
+    let allowed = control.allows(&resources).expect("it is there");
+    let few = PacketSet::all().regions().len() + 1;
+    assert_eq!(
+        allowed.regions().len(),
+        few,
+        "replies, and one box of all members"
+    );
+    let from = |last: u32| Packet {
+        source: Ipv4Addr::from(0x0a02_0000 + last).into(),
+        destination: Ipv4Addr::new(10, 0, 2, 10).into(),
+        protocol: 6,
+        source_port: 50_000,
+        destination_port: 5432,
+        reply: false,
+    };
+    assert!(allowed.contains(&from(9_998)) && !allowed.contains(&from(9_997)));
 }
 
 /// The private subnet (1) reaches the internet through a gateway in the public subnet (2).

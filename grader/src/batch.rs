@@ -25,7 +25,7 @@ use crate::finding::FindingKind;
 use crate::grade::Grader;
 use crate::report::Report;
 use crate::submission::{Said, Submission};
-use crate::submitted::{Claimed, FORMAT, KIND, Submitted, fingerprint};
+use crate::submitted::{Claimed, FORMAT, KIND, Log, Submitted, fingerprint};
 use crate::variant;
 
 /// Version of a result's JSON form.
@@ -50,6 +50,8 @@ pub struct Limits {
     pub virtual_time: SimDuration,
     /// Moments at which something happens while the journal lets time pass.
     pub moments: u64,
+    /// Resources and rules that the network has at any time: what every call goes through.
+    pub resources: usize,
 }
 
 impl Default for Limits {
@@ -61,6 +63,7 @@ impl Default for Limits {
             answer: 64 << 10,
             virtual_time: SimDuration::from_secs(48 * 3600),
             moments: 20_000_000,
+            resources: 5_000,
         }
     }
 }
@@ -126,6 +129,8 @@ pub struct Graded {
     pub seed: Option<Seed>,
     /// Whose it says it is; with a course, its seed is that learner's.
     pub learner: Option<String>,
+    /// The log that was handed in: others have the same only if they handed in the same.
+    pub log: Option<Log>,
     /// What graded it.
     pub grader: GradedBy,
     /// What does not fit, and changes no score.
@@ -170,6 +175,7 @@ impl Graded {
             lab: None,
             seed: None,
             learner: None,
+            log: None,
             grader: GradedBy {
                 build: wirelab_session::build().to_owned(),
                 ..GradedBy::default()
@@ -269,6 +275,7 @@ impl Batch {
         graded.seed = Some(submitted.seed);
         graded.learner.clone_from(&submitted.learner);
         graded.claimed = Some(submitted.claimed.clone());
+        graded.log = submitted.log();
         let broken = submitted.broken_chain();
         graded.chain_holds = broken.is_none();
         graded.remarks.extend(broken);

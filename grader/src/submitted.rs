@@ -82,6 +82,15 @@ pub struct Claimed {
     pub hints: BTreeMap<String, u32>,
 }
 
+/// What tells a log of work from others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// SHA-256 in hex over lab, journal and answers.
+    pub sha256: String,
+    /// Entries of the journal.
+    pub entries: usize,
+}
+
 impl Submitted {
     /// What `session` has to hand in. Times are RFC 3339.
     ///
@@ -169,6 +178,19 @@ impl Submitted {
             *known = (*known).max(*rungs);
         }
         counted
+    }
+
+    /// What was done and answered, told from other logs: entries without what replies they brought,
+    /// and answers. Who hands in somebody else's log has the same, under any name and seed. `None`:
+    /// an empty journal tells nobody from another.
+    #[must_use]
+    pub fn log(&self) -> Option<Log> {
+        let done = self.journal.iter().map(|entry| (entry.at, &entry.kind));
+        let done: Vec<_> = done.collect();
+        (!done.is_empty()).then(|| Log {
+            sha256: hex(&digest(&[], &(&self.lab, &done, &self.answers))),
+            entries: done.len(),
+        })
     }
 
     fn chain(&self) -> (Vec<SmolStr>, String) {

@@ -141,6 +141,56 @@ fn what_is_broken_is_listed_with_the_reason_and_gets_no_zero() {
 }
 
 #[test]
+fn who_shares_a_log_is_listed_under_any_name_and_seed() {
+    let (place, folder) = class();
+    let rename = |to: &str, learner: &str| {
+        altered(&folder, "solved.json", to, |it| {
+            it["learner"] = json!(learner)
+        });
+    };
+    rename("ada.json", "ada");
+    rename("bob.json", "bob");
+    rename("bob-again.json", "bob");
+    // Another answer makes another log; so does one call less.
+    altered(&folder, "solved.json", "own.json", |it| {
+        it["answers"]["cause"] = json!("acl: network_acl.replica")
+    });
+    altered(&folder, "solved.json", "fewer.json", |it| {
+        it["journal"].as_array_mut().expect("entries").pop();
+    });
+    altered(&folder, "own.json", "elsewhere.json", |it| {
+        it["seed"] = json!({"fault": 9, "names": 9, "traffic": 9});
+    });
+    let graded = place
+        .wirelab(&["grade", "submissions", "--json"])
+        .exits(0)
+        .json();
+    let entries = result(&graded, "ada.json")["log"]["entries"].clone();
+    let lab = |files: &[&str]| json!({"lab": LAB, "files": files, "entries": entries});
+    assert_eq!(
+        graded["identical"],
+        json!([
+            lab(&["ada.json", "bob-again.json", "bob.json", "solved.json"]),
+            lab(&["elsewhere.json", "own.json"]),
+        ])
+    );
+    let told = place.wirelab(&["grade", "submissions"]).exits(0).stdout;
+    assert!(
+        told.contains("! elsewhere.json, own.json: identical logs"),
+        "{told}"
+    );
+    // What one learner hands in twice is no sharing.
+    for gone in ["ada.json", "solved.json", "own.json", "elsewhere.json"] {
+        std::fs::remove_file(folder.join(gone)).expect("it was there");
+    }
+    let graded = place
+        .wirelab(&["grade", "submissions", "--json"])
+        .exits(0)
+        .json();
+    assert_eq!(graded["identical"], json!([]));
+}
+
+#[test]
 fn nothing_that_a_submission_claims_earns_a_point() {
     let (place, folder) = class();
     altered(&folder, "solved.json", "forged.json", |it| {

@@ -1,9 +1,12 @@
 //! What grading shows: how far it is, and what came of it.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use wirelab_query::visible;
 
@@ -32,6 +35,7 @@ pub(super) fn results(
     arguments: &Arguments,
 ) -> Result<(), Failure> {
     let counts = Counts::of(results);
+    let identical = identical(results);
     if arguments.json.json {
         return output::json(&json!({
             "graded": counts.graded,
@@ -40,6 +44,7 @@ pub(super) fn results(
             "refused": counts.refused,
             "our_fault": counts.our_fault,
             "missing": roster.map(|roster| missing(results, roster)),
+            "identical": identical,
             "results": results,
         }));
     }
@@ -52,11 +57,11 @@ pub(super) fn results(
         text += &row(result, width.unwrap_or_default());
     }
     let names = class::names(results, roster);
-    let names = match names.is_empty() {
-        true => names,
-        false => format!("\n{names}"),
-    };
-    output::text(&format!("{text}{names}\n {}\n", counts.text()))
+    let alike: String = identical.iter().map(ToString::to_string).collect();
+    for part in [names, alike].into_iter().filter(|it| !it.is_empty()) {
+        text += &format!("\n{part}");
+    }
+    output::text(&format!("{text}\n {}\n", counts.text()))
 }
 
 /// The names of the roster that no result has.
@@ -158,6 +163,50 @@ fn row(result: &Value, width: usize) -> String {
 fn one_line(text: &str) -> String {
     let shown = visible(text);
     shown.chars().map(super::find::plain).collect()
+}
+
+/// Files with one log: the same journal, the same answers.
+#[derive(Serialize)]
+struct Identical {
+    lab: String,
+    files: Vec<String>,
+    /// Entries of the journal: the more, the less it is chance.
+    entries: u64,
+}
+
+impl fmt::Display for Identical {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (files, entries) = (self.files.join(", "), self.entries);
+        let plural = if entries == 1 { "y" } else { "ies" };
+        writeln!(
+            f,
+            " ! {files}: identical logs, the same journal of {entries} entr{plural} and the same \
+             answers"
+        )
+    }
+}
+
+/// Who shares a log with somebody else, by the first of their names. What one learner hands in
+/// twice is no sharing.
+fn identical(results: &[Value]) -> Vec<Identical> {
+    let mut logs: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for result in results {
+        if let Some(log) = result["log"]["sha256"].as_str() {
+            logs.entry(log).or_default().push(result);
+        }
+    }
+    let is_shared = |of: &&Vec<&Value>| {
+        let first = &of[0]["learner"];
+        of.len() > 1 && (first.is_null() || of.iter().any(|it| it["learner"] != *first))
+    };
+    let shared = logs.values().filter(is_shared).map(|of| Identical {
+        lab: of[0]["lab"].as_str().unwrap_or_default().to_owned(),
+        files: of.iter().map(|it| name(it).to_owned()).collect(),
+        entries: of[0]["log"]["entries"].as_u64().unwrap_or_default(),
+    });
+    let mut shared: Vec<Identical> = shared.collect();
+    shared.sort_by(|a, b| a.files.cmp(&b.files));
+    shared
 }
 
 /// How far one is, on a terminal; elsewhere nothing.

@@ -235,9 +235,22 @@ pub struct Finding {
     /// records of which each was tried to be. For authors; learners read it in `evidence`.
     #[serde(skip)]
     pub is_minimal: bool,
+    /// The packet that shows it, for who wants to look into it.
+    #[serde(skip)]
+    pub packet: Option<Counterexample>,
     /// The records of which `evidence` shows the first few.
     #[serde(skip)]
     pub(crate) records: Option<Records>,
+}
+
+/// A packet that shows what is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterexample {
+    /// The Ethernet frame.
+    pub frame: Vec<u8>,
+    /// The capture of the learner's that has it, below the lab's folder, and its number there from
+    /// 1; `None`: it is of a hidden run, or was made.
+    pub captured: Option<(String, usize)>,
 }
 
 /// The chapter on the network's order of things, for one who may not have the book at hand.
@@ -263,6 +276,7 @@ impl Finding {
             evidence: Vec::new(),
             see: None,
             is_minimal: true,
+            packet: None,
             records: None,
         }
     }
@@ -285,6 +299,13 @@ impl Finding {
     #[must_use]
     pub fn evidence(mut self, line: impl Into<String>) -> Self {
         self.evidence.push(line.into());
+        self
+    }
+
+    /// Adds the packet that shows it.
+    #[must_use]
+    pub(crate) fn packet(mut self, frame: Vec<u8>, captured: Option<(String, usize)>) -> Self {
+        self.packet = Some(Counterexample { frame, captured });
         self
     }
 

@@ -40,7 +40,7 @@ pub mod variant;
 
 pub use calls::{CallsError, Step, parse_calls};
 pub use error::GradeError;
-pub use finding::{Finding, FindingKind, Severity};
+pub use finding::{Counterexample, Finding, FindingKind, Severity};
 pub use flow_logs::{group_name, log_group};
 pub use grade::{Grader, check, unready};
 pub use material::is_left_to_the_instructor;

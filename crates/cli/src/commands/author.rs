@@ -202,30 +202,30 @@ struct Solution {
 
 fn solution(arguments: &SolutionArguments) -> Result<Code, Failure> {
     let session = folder::open()?;
-    let wanted = |task: &&LabTask| {
-        arguments
-            .task
-            .as_ref()
-            .is_none_or(|name| *name == task.name)
-    };
-    let tasks = session
-        .lab()
-        .tasks
-        .iter()
-        .filter(wanted)
-        .map(|task| solve(&session, task));
-    let solutions = Solutions {
-        lab: session.lab().name.clone(),
-        seed: session.plan().seed.fault,
-        variant: session.plan().variant.name.clone(),
-        tasks: tasks.collect::<Result<_, _>>()?,
-    };
+    let solutions = solved(&session, arguments.task.as_deref())?;
     if arguments.json.json {
         output::json(&solutions)?;
     } else {
         output::text(&print(&solutions))?;
     }
     Ok(Code::Passed)
+}
+
+/// The solutions of a session's tasks as people read them.
+pub(crate) fn solutions(session: &Session) -> Result<String, Failure> {
+    Ok(print(&solved(session, None)?))
+}
+
+fn solved(session: &Session, only: Option<&str>) -> Result<Solutions, Failure> {
+    let wanted = |task: &&LabTask| only.is_none_or(|name| name == task.name);
+    let tasks = session.lab().tasks.iter().filter(wanted);
+    let tasks = tasks.map(|task| solve(session, task));
+    Ok(Solutions {
+        lab: session.lab().name.clone(),
+        seed: session.plan().seed.fault,
+        variant: session.plan().variant.name.clone(),
+        tasks: tasks.collect::<Result<_, _>>()?,
+    })
 }
 
 /// What solves a task, or why that is not to be had here.

@@ -148,6 +148,18 @@ fn read(book: &Book, name: &str, arguments: &Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The chapter that tells how one run of a lab was solved, in lines of `width` columns; `None`:
+/// there is none.
+pub(crate) fn story_of(lab: &str, width: usize) -> Result<Option<String>, Failure> {
+    let Some(name) = pages::chapter_of(lab) else {
+        return Ok(None);
+    };
+    let book = Book::of_binary()?;
+    let page = book.find(&name)?;
+    let width = width.min(WIDEST);
+    Ok(Some(text::page(&book, &page.path, width, false)))
+}
+
 fn contents(book: &Book) -> String {
     let names = book.pages().iter().filter_map(|it| book.name(&it.path));
     let wide = names.map(str::len).max().unwrap_or(0);

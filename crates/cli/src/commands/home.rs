@@ -1,5 +1,6 @@
 //! `wirelab` alone: in a lab, its page, and on a terminal the watch; else how to get one.
 
+mod closer;
 mod keys;
 mod screen;
 mod styled;

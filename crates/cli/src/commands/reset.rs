@@ -1,5 +1,7 @@
 //! `wirelab reset`: the lab as it opened.
 
+use wirelab_session::Session;
+
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
@@ -17,17 +19,30 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
     let mut session = folder::open()?;
+    let said = everything(&mut session)?;
+    output::text(&format!("{said}\n"))?;
+    Ok(Code::Passed)
+}
+
+/// Takes everything back, and says what that was.
+pub(crate) fn everything(session: &mut Session) -> Result<String, Failure> {
     let steps = session.undos().len();
     session.reset()?;
     session.write_evidence()?;
     let taken_back = match steps {
         0 => "nothing to take back".to_owned(),
-        1 => "1 step taken back".to_owned(),
-        steps => format!("{steps} steps taken back"),
+        steps => format!("{} taken back", counted(steps)),
     };
-    output::text(&format!(
-        "{taken_back}: the network is as the lab opened it; it is {}\n",
+    Ok(format!(
+        "{taken_back}: the network is as the lab opened it; it is {}",
         session.now()
-    ))?;
-    Ok(Code::Passed)
+    ))
+}
+
+/// `1 step`, `2 steps`.
+pub(crate) fn counted(steps: usize) -> String {
+    match steps {
+        1 => "1 step".to_owned(),
+        steps => format!("{steps} steps"),
+    }
 }

@@ -32,7 +32,7 @@ pub(super) struct Screen {
     shown: Buffer,
     color: bool,
     page: String,
-    keys: String,
+    keys: Vec<&'static str>,
     /// The page's row that is the screen's first.
     top: usize,
 }
@@ -47,14 +47,19 @@ impl Screen {
             shown: Buffer::empty(Rect::ZERO),
             color: AutoStream::choice(&stdout) != ColorChoice::Never,
             page: String::new(),
-            keys: String::new(),
+            keys: Vec::new(),
             top: 0,
         })
     }
 
+    /// How wide it is.
+    pub(super) fn columns() -> usize {
+        usize::from(size().0)
+    }
+
     /// Shows another page, from its beginning.
-    pub(super) fn show(&mut self, page: String, keys: &str) -> Result<(), Failure> {
-        (self.page, self.keys, self.top) = (page, keys.to_owned(), 0);
+    pub(super) fn show(&mut self, page: String, keys: &[&'static str]) -> Result<(), Failure> {
+        (self.page, self.keys, self.top) = (page, keys.to_vec(), 0);
         self.draw()
     }
 
@@ -104,7 +109,7 @@ impl Screen {
             next.set_line(0, y, row, width);
         }
         if let Some(last) = height.checked_sub(1).filter(|last| *last > 0) {
-            let keys = footer(&self.keys, self.top, room, rows.len());
+            let keys = footer(&self.keys, usize::from(width), self.top, room, rows.len());
             next.set_line(0, last, &Line::raw(keys).style(Modifier::DIM), width);
         }
         let mut out = String::new();
@@ -133,20 +138,32 @@ fn page_height(height: u16) -> usize {
     usize::from(height).saturating_sub(1).max(1)
 }
 
-/// The keys, and where in the page one is if there is more than the screen shows.
-fn footer(keys: &str, top: usize, room: usize, of: usize) -> String {
-    if of <= room {
-        return keys.to_owned();
-    }
-    let (more, last) = (
-        if terminal::ascii_only() {
+/// The keys, and where in the page one is if there is more than the screen shows. Where there is no
+/// room for all, the last key is the way out and stays.
+fn footer(keys: &[&str], width: usize, top: usize, room: usize, of: usize) -> String {
+    let place = if of <= room {
+        String::new()
+    } else {
+        let more = if terminal::ascii_only() {
             "j/k"
         } else {
             "↓↑"
-        },
-        (top + room).min(of),
-    );
-    format!("{more} {}-{last} of {of}  {keys}", top + 1)
+        };
+        format!("{more} {}-{} of {of}  ", top + 1, (top + room).min(of))
+    };
+    let Some((last, others)) = keys.split_last() else {
+        return place;
+    };
+    let columns = |text: &str| text.chars().count();
+    let mut left = width.saturating_sub(columns(&place) + columns(last));
+    let fits = others.iter().take_while(|key| {
+        let needs = columns(key) + 2;
+        let fits = needs <= left;
+        left = left.saturating_sub(needs);
+        fits
+    });
+    let shown: String = fits.map(|key| format!("{key}  ")).collect();
+    format!("{place}{shown}{last}")
 }
 
 /// Columns and rows; those of old terminals if nobody says.
@@ -250,8 +267,10 @@ mod tests {
 
     #[test]
     fn the_last_row_says_where_in_a_long_page_one_is() {
-        assert_eq!(footer("q quit", 0, 23, 20), "q quit");
-        assert!(footer("q quit", 3, 10, 40).ends_with(" 4-13 of 40  q quit"));
+        let keys = ["h hint", "l list", "q quit"];
+        assert_eq!(footer(&keys, 80, 0, 23, 20), "h hint  l list  q quit");
+        assert_eq!(footer(&keys, 15, 0, 23, 20), "h hint  q quit");
+        assert!(footer(&keys, 26, 3, 10, 40).ends_with(" 4-13 of 40  q quit"));
     }
 
     #[test]

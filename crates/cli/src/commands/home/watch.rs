@@ -11,11 +11,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use wirelab_grader::Counterexample;
+use wirelab_grader::report::TaskReport;
 use wirelab_session::Session;
 
+use super::closer;
 use super::keys::{Key, Keys};
 use super::screen::Screen;
-use crate::commands::{check, hint, list, status};
+use crate::commands::book::pages::chapter_of;
+use crate::commands::{author, book, check, hint, list, reset, status};
 use crate::failure::Failure;
 use crate::folder;
 use crate::print::relative;
@@ -28,9 +32,8 @@ const EVERY: Duration = Duration::from_millis(250);
 const SHOWN: usize = 6;
 /// And so much of each.
 const LONGEST: usize = 500;
-const KEYS: &str = "h hint  t ticket  c check again  l list  q quit";
-const SOLVED: &str = "n next lab  h hint  t ticket  c check again  l list  q quit";
-const ASK: &str = "h again = the next hint  any other key = not now";
+const ASK_HINT: &[&str] = &["h again = the next hint", "any other key = not now"];
+const ASK_RESET: &[&str] = &["x again = take it back", "any other key = not now"];
 
 /// Why the watch ended.
 pub(super) enum Ended {
@@ -42,7 +45,7 @@ pub(super) enum Ended {
     Elsewhere,
 }
 
-/// Watches until `q`, or `n` once the lab is solved.
+/// Watches until `q`, or `n` once the lab is over.
 pub(super) fn run(session: Session) -> Result<Ended, Failure> {
     let dir = session.dir().to_owned();
     let folders = [dir.join("answers"), dir.join(".wirelab")];
@@ -51,8 +54,10 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
     let mut watch = Watch {
         session,
         screen,
-        asked: false,
-        solved: false,
+        asked: None,
+        is_over: false,
+        has_story: false,
+        packet: None,
     };
     watch.ticket()?;
     let files = watched(&watch.session);
@@ -66,7 +71,7 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
             (None, None) if is_left(&dir) => return Ok(Ended::Elsewhere),
             (None, None) => continue,
             (Some(Key::Char('q' | '\x03' | '\x04')), _) => return Ok(Ended::Quit),
-            (Some(Key::Char('n')), None) if watch.solved => return Ok(Ended::Next),
+            (Some(Key::Char('n')), None) if watch.is_over => return Ok(Ended::Next),
             (Some(key), None) if watch.screen.moved(key)? => continue,
             _ => {}
         }
@@ -89,55 +94,142 @@ fn is_left(dir: &Path) -> bool {
 struct Watch {
     session: Session,
     screen: Screen,
-    /// Whether the screen asks if the next hint is wanted.
-    asked: bool,
-    solved: bool,
+    /// The key that the screen asks to be pressed once more.
+    asked: Option<char>,
+    /// Whether nothing is left to be done: every task is solved, or final.
+    is_over: bool,
+    /// Whether the book has a chapter on the lab.
+    has_story: bool,
+    /// The packet that the last check has shown.
+    packet: Option<Counterexample>,
 }
 
 impl Watch {
     /// A key was pressed, or a file changed.
     fn turn(&mut self, key: Option<Key>, changed: Option<&Path>) -> Result<(), Failure> {
-        let asked = std::mem::take(&mut self.asked);
+        let asked = self.asked.take();
+        let Some(Key::Char(key)) = key else {
+            return match changed {
+                Some(path) => self.grade(reason(path)),
+                None => Ok(()),
+            };
+        };
         match key {
-            Some(Key::Char('h')) if !asked && self.has_hints() => {
-                self.asked = true;
+            'h' if asked != Some('h') && self.has_hints() => {
+                self.asked = Some('h');
                 let hints = self.hints()?;
-                self.screen.show(hints, ASK)
+                self.screen.show(hints, ASK_HINT)
             }
-            Some(Key::Char('h')) => {
+            'h' => {
                 let hint = hint::next(&mut self.session)?;
-                self.screen.show(hint, self.keys())
+                self.show(hint)
             }
-            Some(Key::Char('t')) => self.ticket(),
-            Some(Key::Char('l')) => self.screen.show(list::page()?, self.keys()),
-            Some(Key::Char('c')) => self.grade(String::new()),
+            'x' if asked == Some('x') => {
+                let said = reset::everything(&mut self.session)?;
+                self.grade(format!(" {said}\n"))
+            }
+            'x' => self.ask_to_reset(),
+            't' => self.ticket(),
+            'l' => self.show(list::page()?),
+            'c' => self.grade(String::new()),
+            'd' if self.packet.is_some() => self.decode(),
+            'o' if self.capture().is_some() => {
+                let said = self.capture().map(|it| closer::in_wireshark(&it));
+                self.show(said.unwrap_or_default())
+            }
+            's' if self.is_over => {
+                let solutions = author::solutions(&self.session)?;
+                self.show(solutions)
+            }
+            'w' if self.is_over => self.why(),
             _ => match changed {
                 Some(path) => self.grade(reason(path)),
-                None if asked => self.ticket(),
+                None if asked.is_some() => self.ticket(),
                 None => Ok(()),
             },
         }
     }
 
+    fn show(&mut self, page: String) -> Result<(), Failure> {
+        let keys = self.keys();
+        self.screen.show(page, &keys)
+    }
+
+    /// Nothing is taken back unasked.
+    fn ask_to_reset(&mut self) -> Result<(), Failure> {
+        let steps = self.session.undos();
+        if steps.is_empty() {
+            let lines = " nothing to take back: the network is as the lab opened it\n answers stay \
+                         as they are; they are yours to edit\n";
+            return self.show(lines.to_owned());
+        }
+        let mut page = format!(
+            " {} would be taken back, to the network as the lab opened it; answers stay\n\n",
+            reset::counted(steps.len())
+        );
+        page.extend(steps.iter().map(|step| format!("   {}\n", step.what)));
+        self.asked = Some('x');
+        self.screen.show(page, ASK_RESET)
+    }
+
+    /// A tool that is missing is no end of the watch.
+    fn decode(&mut self) -> Result<(), Failure> {
+        let decoded = self.packet.as_ref().map(closer::decoded);
+        match decoded {
+            Some(Ok(page)) => self.show(page),
+            Some(Err(failure)) => self.show(format!("{failure}\n")),
+            None => Ok(()),
+        }
+    }
+
+    /// The story of the lab, of which the solution is a part.
+    fn why(&mut self) -> Result<(), Failure> {
+        match book::story_of(&self.session.lab().name, Screen::columns())? {
+            Some(page) => self.show(page),
+            None => Ok(()),
+        }
+    }
+
+    fn capture(&self) -> Option<(PathBuf, Option<usize>)> {
+        closer::capture(&self.session, self.packet.as_ref())
+    }
+
     fn ticket(&mut self) -> Result<(), Failure> {
         let page = wrap::joined(&status::print(&mut self.session)?);
-        self.screen.show(page, self.keys())
+        self.show(page)
     }
 
     /// An answer that cannot be graded, or content that cannot be read, ends no watch.
     fn grade(&mut self, reason: String) -> Result<(), Failure> {
         let result = match check::grade(&mut self.session, &[]) {
             Ok(report) => {
-                self.solved = report.is_passed();
+                self.is_over = !report.tasks.iter().any(TaskReport::is_unsolved);
+                self.has_story = self.is_over && chapter_of(&report.lab).is_some();
+                self.packet = closer::packet(&report);
                 check::print(&report, true)
             }
             Err(failure) => format!("{failure}\n"),
         };
-        self.screen.show(reason + &result, self.keys())
+        self.show(reason + &result)
     }
 
-    const fn keys(&self) -> &'static str {
-        if self.solved { SOLVED } else { KEYS }
+    /// The keys that do something now, the least needed last but for the way out.
+    fn keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("n next lab", self.is_over),
+            ("s solution", self.is_over),
+            ("w why", self.is_over && self.has_story),
+            ("h hint", !self.is_over),
+            ("d decode", self.packet.is_some()),
+            ("o Wireshark", self.capture().is_some()),
+            ("t ticket", true),
+            ("c check", true),
+            ("l list", true),
+            ("x reset", true),
+            ("q quit", true),
+        ];
+        let keys = keys.into_iter().filter(|(_, works)| *works);
+        keys.map(|(key, _)| key).collect()
     }
 
     fn has_hints(&self) -> bool {

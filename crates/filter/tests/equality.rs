@@ -170,9 +170,7 @@ fn what_is_too_hard_is_given_up_by_counted_work() {
 #[test]
 fn a_counterexample_goes_between_machines_of_the_capture_where_it_can() {
     let mut frames = Frames::new();
-    let mut traces = support::traces();
-    traces.truncate(8);
-    for frame in frames_of(&traces) {
+    for frame in frames_of(&support::traces()[..8]) {
         frames.push(&frame, u32::try_from(frame.len()).expect("a short frame"));
     }
     let seen = Seen::of(&frames);

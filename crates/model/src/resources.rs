@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::*;
 
-/// Tells what is new or changed from `old` to `new`, by rising id, and with `None` what is gone. Two
-/// generations share most of what they hold, and what they share is passed over at a glance.
+/// Tells what is new or changed from `old` to `new`, by rising id, and with `None` what is gone.
+/// Two generations share most of what they hold, and what they share is passed over at a glance.
 fn differ<K: Ord, T: PartialEq>(
     old: &BTreeMap<K, Arc<T>>,
     new: &BTreeMap<K, Arc<T>>,

@@ -206,8 +206,8 @@ impl<'a> Search<'a> {
         Ok(known(&bits) != Some(0))
     }
 
-    /// Between whom it goes: a conversation that is seen, else two who are seen in another, else one
-    /// who is; else nobody of the network.
+    /// Between whom it goes: a conversation that is seen, else two who are seen in another, else
+    /// one who is; else nobody of the network.
     fn ends(&mut self, structure: &Structure) -> Result<Ends, GaveUp> {
         let mut ends = Ends::of(self.shape);
         let has_ports = matches!(structure.protocol, 6 | 17 | 132) && !structure.is_later;

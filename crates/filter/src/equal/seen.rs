@@ -1,4 +1,4 @@
-//! Between whom a counterexample goes: machines that a capture has, where the filters leave it open.
+//! Between whom a counterexample goes: machines that a capture has, where filters leave it open.
 //!
 //! A packet that shows a missing flag is read more easily if its addresses and ports are those of
 //! the network at hand, and not of one that nobody has.

@@ -1,4 +1,5 @@
-//! A closer look at the packet that a check has shown: decoded by tcpdump, or in Wireshark's window.
+//! A closer look at the packet that a check has shown: decoded by tcpdump, or in a window of
+//! Wireshark's.
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;

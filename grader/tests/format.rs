@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use wirelab_grader::author::{self, Options};
+use wirelab_model::Seed;
+use wirelab_scenario::Scenario;
 
 /// Writes each file that the page shows in full: its name in a line of its own, then its text
 /// between fences.
@@ -76,6 +78,59 @@ fn a_missing_solution_is_named_with_the_file_that_is_wanted() {
     let error = error.to_string();
     assert!(error.contains("task `repair` has no solution"), "{error}");
     assert!(error.contains("solution/repair.calls"), "{error}");
+}
+
+#[test]
+fn what_a_lab_names_that_is_not_there_is_told_once_with_its_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let lab = lab(folder.path());
+    let edit = |file: &str, from: &str, to: &str| {
+        let path = lab.join(file);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        assert!(text.contains(from), "{text}");
+        std::fs::write(path, text.replace(from, to)).expect("a file");
+    };
+    edit("lab.toml", "traffic = \"orders\"", "traffic = \"order\"");
+    let report = author::check(&lab, seeds(2));
+    let report = report.unwrap_or_else(|error| panic!("{error}"));
+    let told: Vec<_> = report
+        .problems
+        .iter()
+        .map(|it| format!("{}: {}", it.place, it.what))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"lab.toml:16, task repair: `succeeds` names the traffic `order`, which nobody sends; did you mean `orders`?");
+
+    edit("lab.toml", "traffic = \"order\"", "traffic = \"orders\"");
+    let calls = "right/repair--by-address.calls";
+    edit(calls, "ec2:", "# the one machine\nec2:");
+    edit(calls, "private_ip_address}", "private_ip_adress}");
+    let error = author::check(&lab, seeds(1)).expect_err("a reference that leads nowhere");
+    let error = error.to_string();
+    let folder = format!("{}/", folder.path().display());
+    let place = "labs/closed-door/right/repair--by-address.calls:2: lab `closed-door`";
+    assert!(error.replace(&folder, "").starts_with(place), "{error}");
+    assert!(
+        error.contains("`instance.app.private_ip_adress` refers to nothing"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_member_is_named_as_ec2_and_the_scenario_name_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    lab(folder.path());
+    let scenario = Scenario::load(&folder.path().join("scenarios/closed-door"));
+    let scenario = scenario.unwrap_or_else(|error| panic!("{error}"));
+    let plan = scenario.compile(Seed::whole(1)).expect("a plan");
+    let vpc = |member: &str| plan.resolve(&format!("vpc.main.{member}"));
+    assert_eq!(vpc("cidr_block"), Ok("10.0.0.0/16".into()));
+    assert_eq!(vpc("cidr_blocks.0"), Ok("10.0.0.0/16".into()));
+    let error = vpc("cidr").expect_err("no member").to_string();
+    assert!(
+        error.contains("`vpc.main.cidr` refers to nothing"),
+        "{error}"
+    );
+    assert!(error.contains("cidr_block"), "{error}");
 }
 
 #[test]

@@ -15,8 +15,8 @@
 //! 4. `resource/*`: each kind of resource, one file each, makes its calls;
 //! 5. `host`, `traffic`, `timeline`, `intent`: the rest of the plan.
 //!
-//! Mistakes carry their place ([`ContentError`]) and are collected. `FORMAT.md` beside this crate's
-//! manifest lists every key.
+//! Mistakes carry their place ([`ContentError`]) and are collected. `book/src/teaching/format.md`
+//! lists every key.
 
 mod build;
 mod cause;

@@ -200,9 +200,27 @@ impl<'a> Resolver<'a> {
                     .split('.')
                     .map(|part| format!("/{}", pascal(part)))
                     .collect();
-                self.json(kind, id)?.pointer(&path).cloned()
+                let resource = self.json(kind, id)?;
+                // EC2's `CidrBlock` of a VPC is the first of those that it has.
+                let first = || resource.pointer(&format!("{path}s/0"));
+                resource.pointer(&path).or_else(first).cloned()
             }
         }
+    }
+
+    /// What `vpc.data` has, in snake case; of a list also its first: `cidr_block`, `cidr_blocks`.
+    fn members(self, kind: &str, id: &str) -> Vec<String> {
+        let resource = self.json(kind, id);
+        let members = resource.as_ref().and_then(Value::as_object);
+        let mut names = Vec::new();
+        for (name, value) in members.into_iter().flatten() {
+            let name = snake(name);
+            match name.strip_suffix('s').filter(|_| value.is_array()) {
+                Some(first) => names.extend([first.to_owned(), name.clone()]),
+                None => names.push(name),
+            }
+        }
+        names
     }
 
     fn json(self, kind: &str, id: &str) -> Option<Value> {
@@ -288,6 +306,10 @@ impl<'a> Resolver<'a> {
     }
 
     fn nothing(self, reference: &str) -> FillError {
+        if let Some(hint) = self.no_member(reference) {
+            let (reference, hint) = (reference.to_owned(), Some(hint));
+            return FillError { reference, hint };
+        }
         let names: Vec<&str> = self.names.iter().map(|(name, _)| name).collect();
         let near = crate::error::nearest(reference, names.iter().copied());
         let of_kind = reference.split('.').next().unwrap_or_default();
@@ -301,6 +323,32 @@ impl<'a> Resolver<'a> {
                 .or_else(|| suggest(reference, siblings)),
         }
     }
+
+    /// What is said of a member that a resource lacks; `None`: there is no such resource.
+    fn no_member(self, reference: &str) -> Option<String> {
+        let (kind, rest) = reference.split_once('.')?;
+        let (name, wanted) = rest.split_once('.')?;
+        let id = self.names.id(&format!("{kind}.{name}"))?;
+        let members = self.members(kind, id);
+        let near = crate::error::nearest(wanted, members.iter().map(String::as_str));
+        let of = format!("`{kind}.{name}`");
+        Some(match near {
+            Some(near) => format!("of {of}, did you mean `{near}`?"),
+            None => format!("{of} has {}", members.join(", ")),
+        })
+    }
+}
+
+/// `CidrBlocks` as `cidr_blocks`.
+fn snake(pascal: &str) -> String {
+    let mut snake = String::new();
+    for letter in pascal.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 fn interface_blocks(interface: &NetworkInterface) -> Vec<IpNet> {

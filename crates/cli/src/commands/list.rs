@@ -172,7 +172,24 @@ fn print(list: &List) -> String {
     let Some(next) = &list.next else {
         return none_left(list);
     };
-    format!("{}\nnext:  wirelab start {next}\n", table(list))
+    format!(
+        "{}\n{}next:  wirelab start {next}\n",
+        table(list),
+        length(list)
+    )
+}
+
+/// How many labs there are, and how long they take together.
+fn length(list: &List) -> String {
+    let minutes: u32 = list.labs.iter().map(|lab| lab.minutes).sum();
+    match list.labs.len() {
+        0 | 1 => String::new(),
+        labs => format!(
+            "{labs} labs, about {} h {} min\n",
+            minutes / 60,
+            minutes % 60
+        ),
+    }
 }
 
 fn none_left(list: &List) -> String {

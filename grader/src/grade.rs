@@ -145,8 +145,8 @@ fn answer_file(task: &LabTask) -> Option<String> {
     Some(format!("answers/{}.{extension}", task.name))
 }
 
-/// Why the answer file of a prediction could not be judged as it is, a line a part; empty: it could,
-/// or the task is no prediction.
+/// Why the answer file of a prediction could not be judged as it is, a line a part; empty: it
+/// could, or the task is no prediction.
 ///
 /// # Errors
 /// A file that cannot be read.

@@ -169,7 +169,8 @@ impl Submitted {
         taken
     }
 
-    /// The rungs that are paid for: as the journal has them or as the file says, whichever are more.
+    /// The rungs that are paid for: as the journal has them or as the file says, whichever are
+    /// more.
     #[must_use]
     pub fn hints_counted(&self) -> BTreeMap<String, u32> {
         let mut counted = self.hints();

@@ -9,8 +9,8 @@
 //! `aws athena start-query-execution --query-string 'SELECT ...' --result-configuration
 //! OutputLocation=s3://results/` is read as any statement: what is none is refused at once, as in
 //! AWS; else it becomes an execution, which succeeds or fails with the engine's words as its
-//! `StateChangeReason`. A result that succeeds lies at its location as `ID.csv` or `ID.txt`, too, and its columns beside it
-//! as `ID.csv.metadata`.
+//! `StateChangeReason`. A result that succeeds lies at its location as `ID.csv` or `ID.txt`, too,
+//! and its columns beside it as `ID.csv.metadata`.
 
 mod catalog;
 mod execution;

@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
     /// The host, or the id of an interface; `wirelab status` lists them
     #[arg(value_name = "HOST")]
     host: String,
-    /// `--since TIME`, `--for DURATION`, `--unpredicted` (let the moment of a prediction pass though
-    /// nothing was predicted), tcpdump's options, the expression
+    /// `--since TIME`, `--for DURATION`, `--unpredicted` (let the moment of a prediction pass
+    /// though nothing was predicted), tcpdump's options, the expression
     #[arg(
         value_name = "OPTIONS",
         trailing_var_arg = true,

@@ -68,9 +68,7 @@ pub(super) async fn run(
             let work = rows(&relation, &options.limits, end);
             let (rows, far) = limited(&options.limits, end, work).await?;
             let mut answer = answer(relation, rows, opener.bytes_scanned());
-            answer.notes = [notes, opener.notes()].concat();
-            let beyond = || format!("moments lie beyond the year 9999: {SECONDS}");
-            answer.notes.extend(far.then(beyond));
+            answer.notes = [notes, opener.notes(), far_notes(far)].concat();
             Ok(answer)
         }
         Statement::Explain(query, analyze) => {
@@ -267,6 +265,12 @@ async fn rows(relation: &Relation, limits: &Limits, end: &End) -> Checked<(Rows,
         give_way().await;
     }
     Ok((rows, far))
+}
+
+/// What to say if moments are beyond the year 9999.
+fn far_notes(far: bool) -> Vec<String> {
+    let note = || format!("moments lie beyond the year 9999: {SECONDS}");
+    far.then(note).into_iter().collect()
 }
 
 fn too_large() -> Fault {

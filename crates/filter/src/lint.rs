@@ -102,7 +102,8 @@ impl fmt::Display for Lint {
             LintKind::Shifts => write!(
                 f,
                 "`{clause}` moves the offsets of all that is written behind it, also behind `or`: \
-                 that is looked for in such frames alone. Write it last, as `... or {clause} and ...`"
+                 that is looked for in such frames alone. Write it last: \
+                 `... or {clause} and ...`"
             ),
             LintKind::MixedAndOr { means } => write!(f, "{SAME_RANK}: {means}"),
         }

@@ -244,6 +244,11 @@ errors! {
         "The security group name '{name}' is reserved";
     group_name_not_found(name: &str) = "InvalidGroup.NotFound",
         "The security group '{name}' does not exist";
+    group_not_in_default_vpc(name: &str, vpc: impl Display) = "InvalidGroup.NotFound",
+        "The security group '{name}' does not exist in default VPC '{vpc}'";
+    no_vpc_for_group_name() = "VPCIdNotSpecified",
+        "No default VPC for this user. GroupName is only supported for the default VPC: give the \
+         GroupId.";
     outbound_reference(id: impl Display) = "InvalidParameterValue",
         "The security group '{id}' is behind a transit gateway: only inbound rules may refer to it";
     group_in_use(id: impl Display) = "DependencyViolation",
@@ -375,6 +380,9 @@ errors! {
         "You must provide a quota value greater than the current quota value of {now}";
     quota_too_high(most: usize) = "IllegalArgumentException",
         "The desired value is more than can be had here: {most}";
+    quota_product(rules: usize, groups: usize, most: usize) = "IllegalArgumentException",
+        "Rules per security group multiplied by security groups per network interface cannot \
+         exceed {most}: {rules} x {groups}";
     no_alarm(names: &str) = "ResourceNotFound", "The alarm does not exist: {names}";
     no_metric_resource() = "ResourceNotFoundException", "The named resource does not exist.";
     alarm_validation(message: impl Display) = "ValidationError", "{message}";

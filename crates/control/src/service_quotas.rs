@@ -263,6 +263,7 @@ fn increase(tx: &mut Transaction<'_>, request: Request) -> Reply {
     if wanted > quota.most {
         return Err(error::quota_too_high(quota.most));
     }
+    check_product(quota, wanted, tx.quotas())?;
     let realm = tx.realm().clone();
     let increase = Increase {
         id: tx
@@ -279,6 +280,24 @@ fn increase(tx: &mut Transaction<'_>, request: Request) -> Reply {
     let all = &mut tx.state.service_quotas_mut().0;
     all.entry(realm).or_default().push(increase);
     Ok(json!({ "RequestedQuota": shown }))
+}
+
+/// Rules that an interface can have by its groups together (Amazon VPC User Guide, "Amazon VPC
+/// quotas": "the quota for rules per security group multiplied by the quota for security groups per
+/// network interface").
+const RULES_PER_INTERFACE: usize = 1000;
+
+fn check_product(quota: &Quota, wanted: usize, mut quotas: Quotas) -> Result<(), ApiError> {
+    *(quota.place)(&mut quotas) = wanted;
+    let (rules, groups) = (
+        quotas.rules_per_security_group,
+        quotas.security_groups_per_interface,
+    );
+    let is_factor = quota.code == "L-0EA8095F" || quota.code == "L-2AFB9258";
+    match is_factor && rules * groups > RULES_PER_INTERFACE {
+        true => Err(error::quota_product(rules, groups, RULES_PER_INTERFACE)),
+        false => Ok(()),
+    }
 }
 
 /// A number that is written with a point or without; what is behind the point counts for one more.

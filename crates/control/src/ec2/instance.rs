@@ -137,6 +137,7 @@ struct InterfaceRequest {
     ipv6_address_count: Option<usize>,
     associate_public_ip_address: Option<bool>,
     delete_on_termination: Option<bool>,
+    connection_tracking_specification: Option<ConnectionTracking>,
     #[serde(default)]
     description: String,
 }
@@ -236,6 +237,7 @@ impl RunInstances {
                 ipv6_address_count: self.ipv6_address_count,
                 associate_public_ip_address: None,
                 delete_on_termination: None,
+                connection_tracking_specification: None,
                 description: String::new(),
             }]);
         }
@@ -257,6 +259,10 @@ impl RunInstances {
             return Err(error::invalid_parameter_value(
                 "An instance needs a network interface at device index 0",
             ));
+        }
+        // A scenario's file says what there is, not how it was launched.
+        if !tx.is_structural() {
+            check_public_addresses(&interfaces)?;
         }
         let existing = interfaces
             .iter()
@@ -347,6 +353,30 @@ fn launch(
     Ok(id)
 }
 
+/// A public address can be asked for with a single interface that is new and at device index 0
+/// (`InstanceNetworkInterfaceSpecification`, `AssociatePublicIpAddress`).
+fn check_public_addresses(interfaces: &[InterfaceRequest]) -> Result<(), ApiError> {
+    let mut asking = interfaces
+        .iter()
+        .filter(|it| it.associate_public_ip_address == Some(true));
+    let Some(asking) = asking.next() else {
+        return Ok(());
+    };
+    if asking.network_interface_id.is_some() {
+        return Err(error::combination(
+            "A network interface may not specify both a network interface ID and a public IP \
+             address association",
+        ));
+    }
+    if interfaces.len() > 1 {
+        return Err(error::combination(
+            "The associatePublicIPAddress parameter cannot be specified when launching with \
+             multiple network interfaces",
+        ));
+    }
+    Ok(())
+}
+
 fn primary_subnet(tx: &Transaction<'_>, first: &InterfaceRequest) -> Result<SubnetId, ApiError> {
     match (&first.network_interface_id, &first.subnet_id) {
         (Some(id), _) => Ok(tx.get::<NetworkInterface>(id)?.subnet_id.clone()),
@@ -386,6 +416,10 @@ fn interface(
         description: wanted.description.clone(),
     };
     let mut interface = network_interface::make(tx, new)?;
+    if let Some(timeouts) = wanted.connection_tracking_specification {
+        let checked = network_interface::checked_timeouts(timeouts)?;
+        interface.connection_tracking_configuration = checked;
+    }
     interface.tag_set = tx.tags::<NetworkInterface>()?;
     let id = interface.network_interface_id.clone();
     tx.put(interface);

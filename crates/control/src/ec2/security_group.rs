@@ -159,19 +159,23 @@ fn rule_for_all(
     }
 }
 
-/// The group by id or, in the first VPC that has it, by name; `groups` are those that the caller
-/// sees.
+/// The group by id or, in the default VPC alone, by name (`GroupName` of the API); `groups` and
+/// `vpcs` are those that the caller sees.
 pub(crate) fn find<'a>(
     mut groups: impl Iterator<Item = &'a SecurityGroup>,
+    mut vpcs: impl Iterator<Item = &'a Vpc>,
     id: Option<SecurityGroupId>,
     name: Option<&str>,
 ) -> Result<SecurityGroupId, ApiError> {
     match (id, name) {
         (Some(id), None) => Ok(id),
-        (None, Some(name)) => groups
-            .find(|group| group.group_name == name)
-            .map(|group| group.group_id.clone())
-            .ok_or_else(|| error::group_name_not_found(name)),
+        (None, Some(name)) => {
+            let vpc = vpcs.find(|it| it.is_default);
+            let vpc = &vpc.ok_or_else(error::no_vpc_for_group_name)?.vpc_id;
+            let found = groups.find(|it| it.vpc_id == *vpc && it.group_name == name);
+            let found = found.ok_or_else(|| error::group_not_in_default_vpc(name, vpc));
+            found.map(|it| it.group_id.clone())
+        }
         (None, None) => Err(error::missing_one_of("GroupId, GroupName")),
         (Some(_), Some(_)) => Err(error::combination("Only one of GroupId, GroupName")),
     }
@@ -188,7 +192,12 @@ pub(crate) fn delete_security_group(
     tx: &mut Transaction<'_>,
     request: DeleteSecurityGroup,
 ) -> Reply {
-    let id = find(tx.each(), request.group_id, request.group_name.as_deref())?;
+    let id = find(
+        tx.each(),
+        tx.each(),
+        request.group_id,
+        request.group_name.as_deref(),
+    )?;
     let group = tx.get::<SecurityGroup>(&id)?;
     if group.group_name == "default" {
         return Err(error::cannot_delete_default(&id, &group.group_name));
@@ -201,6 +210,11 @@ pub(crate) fn delete_security_group(
     let used = tx
         .each::<NetworkInterface>()
         .any(|interface| interface.groups.contains(&id));
+    // An endpoint keeps its groups while it has no subnet.
+    let kept = tx
+        .each::<VpcEndpoint>()
+        .any(|endpoint| endpoint.groups.contains(&id));
+    let used = used || kept;
     if referenced || used {
         return Err(error::group_in_use(&id));
     }
@@ -307,7 +321,7 @@ pub(crate) fn describe_security_groups(
 ) -> Reply {
     let mut ids = request.group_ids;
     for name in &request.group_names {
-        ids.push(find(reader.each(), None, Some(name))?);
+        ids.push(find(reader.each(), reader.each(), None, Some(name))?);
     }
     reader.describe("SecurityGroups", &ids, FIELDS, |it| {
         show(it, reader.region(), reader.state)

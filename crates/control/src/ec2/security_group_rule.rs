@@ -92,19 +92,14 @@ struct RuleDescription {
 impl Rules {
     fn group(&self, tx: &Transaction<'_>) -> Result<SecurityGroup, ApiError> {
         let (id, name) = (self.group_id.clone(), self.group_name.as_deref());
-        let id = security_group::find(tx.each(), id, name)?;
+        let id = security_group::find(tx.each(), tx.each(), id, name)?;
         tx.get::<SecurityGroup>(&id)
             .map(|group| SecurityGroup::clone(group))
     }
 
-    /// The rules that the call describes; groups that are named are of the same VPC.
-    fn meant(self, tx: &Transaction<'_>, vpc_id: &VpcId) -> Result<Vec<Meant>, ApiError> {
-        let by_name = |name: &str| {
-            tx.each::<SecurityGroup>()
-                .find(|it| it.vpc_id == *vpc_id && it.group_name == name)
-                .map(|it| it.group_id.clone())
-                .ok_or_else(|| error::group_name_not_found(name))
-        };
+    /// The rules that the call describes; groups that are named are of the default VPC.
+    fn meant(self, tx: &Transaction<'_>) -> Result<Vec<Meant>, ApiError> {
+        let by_name = |name: &str| security_group::find(tx.each(), tx.each(), None, Some(name));
         self.permissions.rules(by_name)
     }
 }
@@ -158,7 +153,7 @@ fn authorize(tx: &mut Transaction<'_>, request: Authorize, is_egress: bool) -> R
     let mut group = rules.group(tx)?;
     let tags = tx.tags_of("security-group-rule")?;
     let mut made = Vec::new();
-    for meant in rules.meant(tx, &group.vpc_id)? {
+    for meant in rules.meant(tx)? {
         let (key, description) = (meant.key, meant.description);
         check_owner(tx, &key.peer, meant.owner.as_ref())?;
         check_peer(tx, &group.vpc_id, &key.peer, is_egress)?;
@@ -250,7 +245,7 @@ fn revoke(tx: &mut Transaction<'_>, mut request: Revoke, is_egress: bool) -> Rep
     let is_default = tx.get::<Vpc>(&group.vpc_id)?.is_default;
     let (mut revoked, mut unknown) = (Vec::new(), Vec::new());
     if ids.is_empty() {
-        for meant in rules.meant(tx, &group.vpc_id)? {
+        for meant in rules.meant(tx)? {
             match position(&group, is_egress, &meant.key) {
                 Some(index) => revoked.push(group.rules.remove(index)),
                 // In a default VPC this is no error (the action's page in the API reference).
@@ -338,7 +333,7 @@ fn update_descriptions(
     };
     let mut group = rules.group(tx)?;
     if request.security_group_rule_descriptions.is_empty() {
-        for meant in rules.meant(tx, &group.vpc_id)? {
+        for meant in rules.meant(tx)? {
             let description = meant.description;
             let index = position(&group, is_egress, &meant.key);
             let index = index.ok_or_else(error::rule_not_found)?;

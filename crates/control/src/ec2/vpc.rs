@@ -299,6 +299,12 @@ pub(crate) fn modify_vpc_attribute(tx: &mut Transaction<'_>, request: ModifyVpcA
     }
     match (request.enable_dns_support, request.enable_dns_hostnames) {
         (Some(flag), None) => vpc.enable_dns_support = flag.value,
+        (None, Some(flag)) if flag.value && !vpc.enable_dns_support => {
+            return Err(error::invalid_parameter(
+                "EnableDnsHostnames needs DNS support, which is off in this VPC: set \
+                 EnableDnsSupport first",
+            ));
+        }
         (None, Some(flag)) => vpc.enable_dns_hostnames = flag.value,
         (None, None) => {
             return Err(error::missing_one_of(

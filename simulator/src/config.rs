@@ -63,6 +63,9 @@ pub struct FabricConfig {
     /// Whether a transit gateway answers oversize packets from VPC attachments with ICMP 3/4
     /// (ruling C4); `false` is the classic black hole.
     pub tgw_pmtud: bool,
+    /// Largest packet in octets through a peering connection between Regions; 1500 before 2025
+    /// (`facts.md` 2.6).
+    pub inter_region_mtu: u16,
     /// One-way latencies by kind of way.
     pub latency: Latency,
     /// Bits per second of one flow of an instance, which spaces the packets of a burst (EC2 User
@@ -167,6 +170,7 @@ impl Default for FabricConfig {
         Self {
             icmp_related: IcmpRelated::Strict,
             tgw_pmtud: true,
+            inter_region_mtu: 8500,
             latency: Latency::default(),
             interface_bps: 5_000_000_000,
             segment_bps: 1_000_000_000,

@@ -1,6 +1,7 @@
 //! From tables to a plan: the calls, and what the parts of a file share while they are read.
 
 pub(crate) mod accounts;
+mod fabric;
 mod header;
 
 use std::ops::Range;

@@ -182,6 +182,7 @@ fn control(header: &Header, seed: Seed) -> Control {
     let (account, region) = (header.accounts.home.clone(), header.region.clone());
     Control::new(ControlConfig {
         default_vpcs: header.default_vpcs,
+        delays: header.delays.clone(),
         accounts: header
             .accounts
             .named

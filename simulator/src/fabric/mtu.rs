@@ -31,9 +31,6 @@ pub(crate) const TRANSIT_GATEWAY: u16 = 8500;
 /// Largest packet from a transit gateway to a VPN connection in octets.
 pub(crate) const TRANSIT_GATEWAY_TO_VPN: u16 = 1500;
 
-/// Largest packet through a peering connection between Regions in octets; 1500 before 2025.
-pub(crate) const INTER_REGION_PEERING: u16 = 8500;
-
 /// Whether the packet is longer than `mtu` octets.
 pub(crate) fn exceeds(packet: &IpPacket, mtu: u16) -> bool {
     packet.total_len() > usize::from(mtu)

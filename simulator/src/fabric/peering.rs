@@ -53,15 +53,6 @@ impl Peering {
         self.source.is_inter_region()
     }
 
-    /// Longest packet in octets.
-    pub(super) fn mtu(&self) -> u16 {
-        if self.is_inter_region() {
-            mtu::INTER_REGION_PEERING
-        } else {
-            mtu::INTERFACE
-        }
-    }
-
     fn hop(&self) -> Hop {
         Hop::VpcPeeringConnection(self.source.vpc_peering_connection_id.clone())
     }
@@ -85,8 +76,12 @@ impl<W: Watch> Walk<'_, W> {
                 return;
             }
         };
+        let mtu = match peering.is_inter_region() {
+            true => self.config.inter_region_mtu,
+            false => mtu::INTERFACE,
+        };
         let oversize = Oversize {
-            mtu: peering.mtu(),
+            mtu,
             fragments: false,
             tell: None,
         };

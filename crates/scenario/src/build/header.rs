@@ -1,12 +1,14 @@
-//! The keys at the top of a scenario file, and `[fabric]`.
+//! The keys at the top of a scenario file.
 
 use std::path::Path;
 
 use smol_str::SmolStr;
-use wirelab_model::{Caller, SimDuration, UnixTime};
-use wirelab_simulator::{FabricConfig, IcmpRelated};
+use wirelab_control::Delays;
+use wirelab_model::{Caller, UnixTime};
+use wirelab_simulator::FabricConfig;
 
 use crate::build::accounts::{self, Accounts, caller};
+use crate::build::fabric::fabric;
 use crate::fields::{Fields, Sink};
 use crate::lab::read::{folder_name, format};
 use crate::node::{Node, Value};
@@ -19,6 +21,8 @@ pub(crate) struct Header {
     pub(crate) accounts: Accounts,
     pub(crate) starts: UnixTime,
     pub(crate) fabric: FabricConfig,
+    /// How long calls take to show.
+    pub(crate) delays: Delays,
     /// Whether accounts have default VPCs.
     pub(crate) default_vpcs: bool,
 }
@@ -34,7 +38,7 @@ impl Header {
         let starts = fields
             .required("starts")
             .and_then(|node| starts(node, fields.sink()));
-        let fabric = fabric(fields);
+        let (fabric, delays) = fabric(fields);
         Some(Self {
             name: name?,
             title: title?.text,
@@ -42,6 +46,7 @@ impl Header {
             accounts: Accounts::read(fields)?,
             starts: starts?,
             fabric,
+            delays,
             default_vpcs: fields.boolean("default_vpcs").unwrap_or(false),
         })
     }
@@ -78,43 +83,4 @@ fn starts(node: &Node, sink: &Sink) -> Option<UnixTime> {
         sink.explain(&node.span, message, "", Some(form.to_owned()));
     }
     seconds.map(UnixTime::from_secs)
-}
-
-/// The longest latency of one way that a network can have: beyond TCP's patience nothing works.
-const LONGEST: SimDuration = SimDuration::from_secs(60);
-
-/// `[fabric]`: how the network behaves where AWS's texts disagree, and latencies.
-fn fabric(fields: &Fields<'_>) -> FabricConfig {
-    let mut config = FabricConfig::default();
-    let Some(node) = fields.node("fabric") else {
-        return config;
-    };
-    let Some(fields) = Fields::of(node, "[fabric]", fields.sink()) else {
-        return config;
-    };
-    let related = [
-        ("strict", IcmpRelated::Strict),
-        ("related", IcmpRelated::Related),
-    ];
-    let latency = &mut config.latency;
-    let set = |slot: &mut SimDuration, key| {
-        let Some(value) = fields.parsed(key) else {
-            return;
-        };
-        *slot = value;
-        if value > LONGEST
-            && let Some(node) = fields.node(key)
-        {
-            let message = format!("`{key}` is longer than any path on Earth takes");
-            let hint = format!("write the time of one way, {LONGEST} at most: `40ms`");
-            (fields.sink()).explain(&node.span, message, "", Some(hint));
-        }
-    };
-    set(&mut latency.internet, "internet_latency");
-    set(&mut latency.vpn, "vpn_latency");
-    set(&mut latency.segment, "segment_latency");
-    config.icmp_related = fields.choice("icmp_related", &related).unwrap_or_default();
-    config.tgw_pmtud = fields.boolean("tgw_pmtud").unwrap_or(true);
-    fields.finish();
-    config
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use wirelab_model::{InstanceId, NetworkInterfaceId};
+use wirelab_model::{InstanceId, NetworkInterfaceId, SimDuration};
 use wirelab_simulator::host::{Attachment, HostSpec};
 
 use crate::build::{Builder, name_tag};
@@ -77,6 +77,25 @@ fn metadata_options(fields: &Fields<'_>) -> Option<Value> {
     Some(options)
 }
 
+/// `connection_tracking = { tcp_established_timeout = "350s", udp_timeout = "30s",
+/// udp_stream_timeout = "60s" }` of an interface.
+fn connection_tracking(fields: &Fields<'_>) -> Option<Value> {
+    let node = fields.node("connection_tracking")?;
+    let fields = Fields::of(node, "`connection_tracking`", fields.sink())?;
+    let seconds = |key| {
+        fields
+            .parsed::<SimDuration>(key)
+            .map(|it| it.as_nanos() / 1_000_000_000)
+    };
+    let timeouts = json!({
+        "TcpEstablishedTimeout": seconds("tcp_established_timeout"),
+        "UdpTimeout": seconds("udp_timeout"),
+        "UdpStreamTimeout": seconds("udp_stream_timeout"),
+    });
+    fields.finish();
+    Some(timeouts)
+}
+
 /// One item of `NetworkInterfaces`.
 fn interface(builder: &Builder<'_>, fields: &Fields<'_>, index: usize) -> Option<Value> {
     let subnet = builder.required_id(fields, "subnet");
@@ -111,6 +130,9 @@ fn interface(builder: &Builder<'_>, fields: &Fields<'_>, index: usize) -> Option
     }
     if let Some(public) = public {
         interface["AssociatePublicIpAddress"] = json!(public);
+    }
+    if let Some(timeouts) = connection_tracking(fields) {
+        interface["ConnectionTrackingSpecification"] = timeouts;
     }
     Some(interface)
 }
@@ -165,6 +187,7 @@ pub(crate) fn host(builder: &Builder<'_>, name: &str, fields: &Fields<'_>) -> Op
         "interfaces",
         "ipv6_addresses",
         "ipv6_address_count",
+        "connection_tracking",
         "metadata_options",
         "iam_role",
     ] {

@@ -722,6 +722,23 @@ fn an_interface_endpoint_is_an_interface_with_groups_of_its_own() {
 }
 
 #[test]
+fn a_service_takes_the_reset_of_a_client_that_has_closed() {
+    let mut net = with_endpoint(&["in tcp 443 10.0.0.0/16"]);
+    net.group("sg-open", &["out -1 * 0.0.0.0/0"]);
+    let mut bench = populated(&mut net);
+    let code = status(&mut bench, "app", &[&format!("https://{STS}/")]);
+    assert_eq!(code, "403");
+    // The client closes first, and resets when the service's last words come (RFC 9293 3.6.1); its
+    // reset has the number of its FIN (Linux's `tcp_reset_check`).
+    bench.wait(1);
+    bench.captured.clear();
+    bench.dropped.clear();
+    bench.wait(300);
+    assert!(bench.captured.is_empty(), "{:?}", bench.captured);
+    assert!(bench.dropped.is_empty(), "{:?}", bench.dropped);
+}
+
+#[test]
 fn nc_asks_no_further_address_for_a_port_that_is_open() {
     let mut net = net();
     zones(&mut net);

@@ -199,14 +199,16 @@ impl Connection {
             return false;
         }
         if !self.receiver.acceptable(segment.sequence, end) {
-            if !reset && self.may_answer_out_of_window(segment, cx) {
+            if reset && self.resets_after_fin(segment) {
+                self.fail(SocketError::Reset);
+            } else if !reset && self.may_answer_out_of_window(segment, cx) {
                 self.send_duplicate_ack(segment.sequence, end, cx);
             }
             return false;
         }
         if reset {
             // RFC 5961 section 3.2: only the exact sequence number resets.
-            if segment.sequence == self.receiver.next {
+            if segment.sequence == self.receiver.next || self.resets_after_fin(segment) {
                 self.fail(SocketError::Reset);
             } else if self.may_answer_out_of_window(segment, cx) {
                 self.send_ack(cx);
@@ -220,6 +222,15 @@ impl Connection {
             return false;
         }
         true
+    }
+
+    /// `tcp_reset_check`: who has sent a FIN and then resets may leave the FIN out of its number.
+    fn resets_after_fin(&self, segment: &TcpSegment) -> bool {
+        let after_fin = matches!(
+            self.state,
+            State::CloseWait | State::LastAck | State::Closing
+        );
+        after_fin && segment.sequence == self.receiver.next.wrapping_sub(1)
     }
 
     /// PAWS (RFC 7323 section 5).

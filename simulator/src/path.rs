@@ -6,6 +6,7 @@
 
 mod ports;
 mod print;
+mod record;
 mod size;
 mod walk;
 

@@ -89,3 +89,14 @@ pub use listener::{Server, Stopper};
 pub use own::{about, stop};
 pub use service::actions;
 pub use shape::misfits;
+
+/// Forgets what clients have put into S3, what Athena defines and which events there were of it:
+/// what is beside the journal, so that taking the journal back leaves it.
+///
+/// # Errors
+/// Files that cannot be removed.
+pub fn forget(session: &mut wirelab_session::Session) -> Result<(), wirelab_session::SessionError> {
+    service::forget_tables(session)?;
+    service::s3::forget(session)?;
+    service::trail::forget(session)
+}

@@ -193,6 +193,15 @@ pub(crate) fn services(session: &Session) -> Vec<Service> {
     all
 }
 
+/// The interface of AWS's that `word` means, if it means one: a NAT gateway's by its name or id.
+pub(crate) fn service_interface(session: &Session, word: &str) -> Option<NetworkInterfaceId> {
+    let mut meant = services(session)
+        .into_iter()
+        .filter(|it| it.is_meant_by(word));
+    let found = meant.next().filter(|_| meant.next().is_none())?;
+    Some(NetworkInterfaceId::new(found.network_interface_id))
+}
+
 /// The machines, sorted; without those that are gone for good.
 pub(crate) fn names(session: &Session) -> Vec<String> {
     let world = session.run().world();

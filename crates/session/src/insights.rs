@@ -34,7 +34,7 @@ pub(crate) fn answer(
     let mut first = None;
     for port in &question.ports {
         let report = ask(question, *port, control, world)?;
-        if is_found(&report) {
+        if is_found(question, &report) {
             return Ok(found(question, &report, control));
         }
         first.get_or_insert(report);
@@ -97,11 +97,15 @@ const fn denial(step: &PathStep) -> Option<&DropReason> {
     }
 }
 
-fn is_found(report: &PathReport) -> bool {
+/// Whether nothing denies it, and it comes to whom the path names; what names nobody may also leave
+/// by an internet gateway.
+fn is_found(question: &Question, report: &PathReport) -> bool {
     let denied = journeys(report)
         .flat_map(|it| &it.steps)
         .any(|it| denial(it).is_some());
-    let leaves = |step: &PathStep| matches!(step.hop, Hop::InternetGateway(_));
+    let named = question.ends.1.as_ref();
+    let is_anybody = named.is_none_or(|it| it.starts_with("igw-"));
+    let leaves = |step: &PathStep| is_anybody && matches!(step.hop, Hop::InternetGateway(_));
     let arrives = report.forward.reached.is_some() || report.forward.steps.iter().any(leaves);
     arrives && !denied
 }
@@ -460,9 +464,9 @@ fn explanation(step: &PathStep, reason: &DropReason, control: &Control) -> Value
     let mut add = |name: &str, value: Value| {
         shown.insert(name.to_owned(), value);
     };
-    if let Some(code) = reason.code() {
-        add("ExplanationCode", code.as_str().into());
-    }
+    // Every explanation has a code; what the analyzer has no word for is simply no path.
+    let code = reason.code().map_or("NO_PATH", ExplanationCode::as_str);
+    add("ExplanationCode", code.into());
     if let Some(direction) = reason.direction() {
         let word = match direction {
             FlowDirection::Egress => "egress",

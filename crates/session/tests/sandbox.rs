@@ -119,6 +119,57 @@ fn a_machine_gets_out_and_the_internet_gets_in_as_far_as_rules_let_it() {
     assert_eq!(sandbox.exec("app", &get), "200-20480");
 }
 
+/// Whether Reachability Analyzer finds a path from `source`, and the codes of its explanations.
+fn analyzed(sandbox: &mut Sandbox, source: &str, to: &Value) -> (Value, Vec<String>) {
+    let mut asked = json!({ "Source": source, "Protocol": "tcp", "DestinationPort": 80 });
+    for (name, value) in to.as_object().expect("members") {
+        asked[name] = value.clone();
+    }
+    let path = sandbox.call("CreateNetworkInsightsPath", &asked);
+    let path = &path["NetworkInsightsPath"]["NetworkInsightsPathId"];
+    let started = json!({ "NetworkInsightsPathId": path });
+    let started = sandbox.call("StartNetworkInsightsAnalysis", &started);
+    let id = &started["NetworkInsightsAnalysis"]["NetworkInsightsAnalysisId"];
+    let ids = json!({ "NetworkInsightsAnalysisIds": [id] });
+    let shown = sandbox.call("DescribeNetworkInsightsAnalyses", &ids);
+    let shown = &shown["NetworkInsightsAnalyses"][0];
+    let codes = shown["Explanations"].as_array().into_iter().flatten();
+    let codes = codes.map(|it| it["ExplanationCode"].as_str().unwrap_or("none").to_owned());
+    (shown["NetworkPathFound"].clone(), codes.collect())
+}
+
+#[test]
+fn no_analysis_finds_a_path_to_private_addresses_beyond_an_internet_gateway() {
+    let mut sandbox = Sandbox::new();
+    sandbox.launch("app", "");
+    let shown = sandbox.call("DescribeInstances", &json!({}));
+    let app = shown.pointer("/Reservations/0/Instances/0/InstanceId");
+    let app = app.and_then(Value::as_str).expect("an id").to_owned();
+    // Nothing joins this VPC to the default one.
+    let vpc = sandbox.call("CreateVpc", &json!({ "CidrBlock": "10.1.0.0/16" }));
+    let subnet = sandbox.call(
+        "CreateSubnet",
+        &json!({ "VpcId": vpc["Vpc"]["VpcId"], "CidrBlock": "10.1.0.0/24" }),
+    );
+    let far = sandbox.call(
+        "CreateNetworkInterface",
+        &json!({ "SubnetId": subnet["Subnet"]["SubnetId"], "PrivateIpAddress": "10.1.0.10" }),
+    );
+    let far = &far["NetworkInterface"]["NetworkInterfaceId"];
+    let private = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS".to_owned();
+    for to in [
+        json!({ "Destination": far }),
+        json!({ "DestinationIp": "10.1.0.10" }),
+        json!({ "DestinationIp": "192.168.0.10" }),
+    ] {
+        let (found, codes) = analyzed(&mut sandbox, &app, &to);
+        assert_eq!(found, json!(false), "{to}");
+        assert_eq!(codes.first(), Some(&private), "{to}: {codes:?}");
+    }
+    let (found, _) = analyzed(&mut sandbox, &app, &json!({ "DestinationIp": "8.8.8.8" }));
+    assert_eq!(found, json!(true));
+}
+
 #[test]
 fn where_time_goes_by_the_wall_clock_nothing_settles_before_it_has_passed() {
     let mut sandbox = Sandbox::new();

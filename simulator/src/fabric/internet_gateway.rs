@@ -1,8 +1,9 @@
 //! Internet gateway: one-to-one, stateless translation between private and public address.
 //!
 //! Amazon VPC User Guide, "Internet gateways" (`facts.md` 2.3). A packet needs a public address for
-//! its source; the instance never sees it. At most 1500 octets pass; ICMP 3/4 comes from the VPC
-//! side, from the router of the sender's subnet, as tracepath shows it.
+//! its source; the instance never sees it. Nothing goes out to private or shared addresses. At most
+//! 1500 octets pass; ICMP 3/4 comes from the VPC side, from the router of the sender's subnet, as
+//! tracepath shows it.
 //!
 //! IPv6 addresses are global: they pass as they are, if they are the VPC's own.
 
@@ -45,6 +46,16 @@ impl<W: Watch> Walk<'_, W> {
             };
             return self.watch.deny(&transit, hop(), reason);
         };
+        let destination = transit.packet.destination();
+        if let Some(internet_gateway) = &vpc.internet_gateway
+            && is_private(destination)
+        {
+            let reason = InternetGatewayDrop::PrivateDestination {
+                internet_gateway: internet_gateway.clone(),
+                destination,
+            };
+            return self.watch.deny(&transit, hop(), reason);
+        }
         let oversize = Oversize {
             mtu: mtu::INTERNET_GATEWAY,
             fragments: true,
@@ -65,6 +76,18 @@ impl<W: Watch> Walk<'_, W> {
         }
         out.direct = false;
         self.internet(out);
+    }
+
+    /// Somebody on the internet sends a packet. Whoever that is, the networks there carry 1500 octets.
+    pub(super) fn depart_internet(&mut self, transit: Transit) {
+        let oversize = Oversize {
+            mtu: mtu::INTERNET_GATEWAY,
+            fragments: true,
+            tell: None,
+        };
+        if self.fits(&transit, &oversize, || Hop::Internet) {
+            self.internet(transit);
+        }
     }
 
     /// A packet between public addresses: to a VPC or to a machine on the internet.
@@ -156,6 +179,15 @@ impl<W: Watch> Walk<'_, W> {
         transit.direct = false;
         let gateway = vpc.internet_gateway.as_ref();
         self.enter_vpc(at, gateway.map_or("", |it| it.as_str()), transit);
+    }
+}
+
+/// RFC 1918 and RFC 6598: internet gateways reject what goes there (Reachability Analyzer guide,
+/// "Explanation codes").
+const fn is_private(destination: IpAddr) -> bool {
+    match destination {
+        IpAddr::V4(it) => it.is_private() || (it.octets()[0] == 100 && it.octets()[1] & 0xc0 == 64),
+        IpAddr::V6(_) => false,
     }
 }
 

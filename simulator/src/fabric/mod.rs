@@ -148,6 +148,8 @@ pub(crate) enum Place {
         /// Its neighbor that sent the frame; none for the internet's routers and tunnels.
         from: Option<Port>,
     },
+    /// Somebody on the internet sends it.
+    DepartInternet,
     /// An internet gateway gets it from the internet.
     FromInternet,
     /// AWS's end of a VPN connection gets it.
@@ -305,6 +307,7 @@ impl<W: Watch> Walk<'_, W> {
             } => self.depart(interface, next_hop, transit),
             Place::Arrive { interface, via } => self.arrive(interface, via, transit),
             Place::Admitted { interface, via } => self.admit(interface, via, transit),
+            Place::DepartInternet => self.depart_internet(transit),
             Place::FromInternet => self.arrive_from_internet(transit),
             Place::FromVpn(connection) => self.arrive_from_vpn(&connection, transit),
             Place::FromPeer {

@@ -98,6 +98,10 @@ impl NatGateway {
             .as_deref_mut()
     }
 
+    pub(crate) fn id(&self) -> &wirelab_model::NatGatewayId {
+        &self.source.nat_gateway_id
+    }
+
     fn hop(&self) -> Hop {
         Hop::NatGateway(self.source.nat_gateway_id.clone())
     }

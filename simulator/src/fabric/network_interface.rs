@@ -225,9 +225,15 @@ impl<'a, W: Watch> Walk<'a, W> {
             Leads::TransitGateway(gateway) => self.send_to_transit(gateway, interface, transit),
             Leads::GatewayEndpoint(at) => self.enter_gateway_endpoint(at, interface, transit),
             Leads::Nobody => {
-                let reason = VpcDrop::UnknownDestination {
-                    vpc: self.plan.vpc(nic.vpc).id.clone(),
-                    destination: transit.packet.destination(),
+                let vpc = self.plan.vpc(nic.vpc).id.clone();
+                let destination = transit.packet.destination();
+                let reason = match nic.addresses.contains(&destination) {
+                    true => VpcDrop::OwnAddress {
+                        vpc,
+                        interface: nic.id.clone(),
+                        destination,
+                    },
+                    false => VpcDrop::UnknownDestination { vpc, destination },
                 };
                 self.watch.deny(&transit, self.vpc_hop(nic), reason);
             }

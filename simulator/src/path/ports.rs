@@ -34,7 +34,7 @@ impl SourcePorts {
 }
 
 /// Sends the probe of `report` from the other source ports that its sender may take: a machine's
-/// `ip_local_port_range`, Linux's default for who is none. `None` for ICMP, and for a probe that
+/// `ip_local_port_range`, a NAT gateway's range, Linux's default for who is neither. `None` for ICMP, and for a probe that
 /// names its port. By network ACLs and security groups; a machine's own firewall is asked for the
 /// port of the report alone.
 #[must_use]
@@ -69,10 +69,17 @@ pub fn source_ports(world: &World, report: &PathReport) -> Option<SourcePorts> {
     })
 }
 
+/// A NAT gateway's (Amazon VPC User Guide, "NAT gateway basics").
+const NAT_GATEWAY: Interval = Interval {
+    low: 1024,
+    high: 65_535,
+};
+
 /// The ephemeral ports of who sends.
 fn range(world: &World, from: &Origin) -> Interval {
     let own = match from {
         Origin::Host(name) => world.host(name),
+        Origin::Interface { id, .. } if world.is_nat_gateways(id) => return NAT_GATEWAY,
         _ => None,
     };
     let default = HostSettings::default().local_port_range;

@@ -8,19 +8,18 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use smol_str::SmolStr;
-use wirelab_model::{Change, FlowAction, FlowDirection, SimDuration, SimTime, TrafficPath};
-use wirelab_wire::{Bytes, IpPacket, MacAddr, TcpFlags, TcpSegment, Transport, protocol};
+use wirelab_model::{Change, NatGatewayId, SimDuration, SimTime};
+use wirelab_wire::{Bytes, IpPacket, TcpFlags, TcpSegment, Transport, protocol};
 
+use super::record::Recorder;
 use super::{
-    Answer, Journey, Origin, PassDetail, PathReport, PathStep, Probe, ProbeError, ProbeProtocol,
-    StepVerdict,
+    Answer, Journey, Origin, PathReport, PathStep, Probe, ProbeError, ProbeProtocol, StepVerdict,
 };
-use crate::fabric::{InterfaceIndex, Owner, Place, Service, Socket, Transit};
+use crate::fabric::{Owner, Place, Service, Socket, Transit};
 use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
 use crate::reach::fire;
-use crate::trace::Watch;
-use crate::verdict::{DropReason, Hop, InterfaceDrop, InternetGatewayDrop};
+use crate::verdict::{Hop, InterfaceDrop};
 use crate::world::World;
 
 /// Source port of probes that no program sends: one of every system's ephemeral range.
@@ -42,6 +41,7 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
         world,
         follower: Follower::new(world, world.state.clone()),
         stranger: None,
+        translator: None,
     };
     explainer.follower.most_places = MOST_PLACES;
     let start = explainer.start(probe)?;
@@ -74,7 +74,7 @@ pub fn explain(world: &World, probe: &Probe) -> Result<PathReport, ProbeError> {
 }
 
 /// A packet and where it is put on the network.
-type Start = (Place, Transit);
+pub(super) type Start = (Place, Transit);
 
 /// The same after `changes` of resources, which take effect at once: what if? The world does not
 /// change.
@@ -91,10 +91,8 @@ pub fn explain_with(
     explain(&copy, probe)
 }
 
-/// Refuses what the machine could not send, saying why.
-fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
-    let machine = &world.machines[number as usize];
-    let host = machine.name().clone();
+/// Refuses what nobody could send, saying why.
+fn check_fields(probe: &Probe) -> Result<(), ProbeError> {
     let port = match probe.protocol {
         ProbeProtocol::Tcp(port) | ProbeProtocol::Udp(port) => Some(port),
         ProbeProtocol::Icmp => None,
@@ -102,6 +100,17 @@ fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
     if port == Some(0) || probe.source_port == Some(0) {
         return Err(ProbeError::PortZero);
     }
+    let smallest = probe.smallest();
+    match probe.size.filter(|size| *size < smallest) {
+        Some(size) => Err(ProbeError::TooSmall { size, smallest }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what the machine could not send, saying why.
+fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
+    let machine = &world.machines[number as usize];
+    let host = machine.name().clone();
     let to = probe.to;
     if machine.owns(to) || to.is_loopback() {
         return Err(ProbeError::ToItself { host, to });
@@ -109,10 +118,6 @@ fn check(world: &World, number: u32, probe: &Probe) -> Result<(), ProbeError> {
     let Some(size) = probe.size else {
         return Ok(());
     };
-    let smallest = probe.smallest();
-    if size < smallest {
-        return Err(ProbeError::TooSmall { size, smallest });
-    }
     match machine.host.path_mtu(world.now(), to) {
         Some(mtu) if size > mtu => Err(ProbeError::TooLong { host, size, mtu }),
         _ => Ok(()),
@@ -124,11 +129,15 @@ struct Explainer<'w> {
     follower: Follower<'w>,
     /// Who has sent the probe, if it is nobody of this world: what goes there has arrived.
     stranger: Option<IpAddr>,
+    /// The NAT gateway that has sent the probe, as if for a machine behind it, and its address: the
+    /// answer has arrived there.
+    translator: Option<(NatGatewayId, IpAddr)>,
 }
 
 impl Explainer<'_> {
     /// Where the probe begins.
     fn start(&mut self, probe: &Probe) -> Result<(Place, Transit), ProbeError> {
+        check_fields(probe)?;
         let (place, source) = match &probe.from {
             Origin::Host(name) => {
                 let number = self.world.machine_number(name);
@@ -151,9 +160,12 @@ impl Explainer<'_> {
                 let own = nic.addresses.iter().find(is_version).copied();
                 let place = match nic.owner {
                     // No security group knows what these send.
-                    Owner::NatGateway(_) | Owner::TransitGateway(_) => {
+                    Owner::NatGateway(gateway) => {
+                        let id = plan.nat_gateway(gateway).id().clone();
+                        self.translator = source.or(own).map(|address| (id, address));
                         Place::FromGateway(interface)
                     }
+                    Owner::TransitGateway(_) => Place::FromGateway(interface),
                     _ => Place::Depart {
                         interface,
                         next_hop: probe.to,
@@ -167,7 +179,7 @@ impl Explainer<'_> {
                     return Err(ProbeError::NotOnInternet { address, vpc });
                 }
                 self.stranger = Some(*source);
-                (Place::FromInternet, Some(*source))
+                (Place::DepartInternet, Some(*source))
             }
             Origin::CustomerGateway { id, source } => {
                 let device = self.world.sites.customer_gateways().find(|it| it.0 == id);
@@ -273,6 +285,7 @@ impl Explainer<'_> {
     fn journey(&mut self, start: Start) -> (Journey, Option<End>, Option<Start>) {
         let mut recorder = Recorder {
             stranger: self.stranger,
+            translator: self.translator.clone(),
             ..Recorder::default()
         };
         let what = what(&start.1.packet);
@@ -280,6 +293,9 @@ impl Explainer<'_> {
         let mut reached = end.as_ref().map(|it| self.arrived_at(it));
         if recorder.reached_stranger {
             reached = Some("internet".into());
+        }
+        if recorder.reached_translator {
+            reached = self.translator.as_ref().map(|(id, _)| id.as_str().into());
         }
         let circle = circle(&mut recorder.steps);
         let journey = Journey {
@@ -524,66 +540,4 @@ fn circle(steps: &mut Vec<PathStep>) -> Option<Range<usize>> {
     steps.truncate(last + 1);
     steps.drain(round.end..last);
     Some(round)
-}
-
-/// Writes every hop down.
-#[derive(Default)]
-struct Recorder {
-    steps: Vec<PathStep>,
-    stranger: Option<IpAddr>,
-    reached_stranger: bool,
-    told: Option<Start>,
-}
-
-impl Recorder {
-    fn add(&mut self, packet: &IpPacket, hop: Hop, verdict: StepVerdict) {
-        self.steps.push(PathStep {
-            hop,
-            verdict,
-            source: packet.source(),
-            destination: packet.destination(),
-        });
-    }
-}
-
-impl Watch for Recorder {
-    const GOES_ON: bool = true;
-
-    fn pass(&mut self, packet: &IpPacket, describe: impl FnOnce() -> (Hop, PassDetail)) {
-        let (hop, detail) = describe();
-        self.add(packet, hop, StepVerdict::Pass(detail));
-    }
-
-    fn deny(&mut self, transit: &Transit, hop: Hop, reason: impl Into<DropReason>) {
-        let reason = reason.into();
-        // A stranger is no machine of this world, and there all the same.
-        let nobody_at = match &reason {
-            DropReason::InternetGateway(InternetGatewayDrop::NoSuchPublicAddress {
-                destination,
-            }) => Some(*destination),
-            _ => None,
-        };
-        if nobody_at.is_some() && self.stranger == nobody_at {
-            self.reached_stranger = true;
-            let verdict = StepVerdict::Pass(PassDetail::Plain);
-            return self.add(&transit.packet, hop, verdict);
-        }
-        self.add(&transit.packet, hop, StepVerdict::Deny(reason));
-    }
-
-    fn told(&mut self, place: Place, transit: Transit) {
-        self.told.get_or_insert((place, transit));
-    }
-
-    fn capture(&mut self, _: InterfaceIndex, _: bool, _: MacAddr, _: &IpPacket) {}
-
-    fn record(
-        &mut self,
-        _: InterfaceIndex,
-        _: FlowDirection,
-        _: FlowAction,
-        _: Option<TrafficPath>,
-        _: &IpPacket,
-    ) {
-    }
 }

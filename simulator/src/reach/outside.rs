@@ -12,11 +12,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use wirelab_model::{CustomerGatewayId, IpNet, VpcId};
+use wirelab_model::{CustomerGatewayId, IpNet, NetworkInterfaceId, VpcId};
 
 use super::ranges::{Interval, IpVersion, Ranges, address_number};
 use super::space;
-use crate::fabric::{Plan, Socket};
+use crate::fabric::{Owner, Plan, Socket};
 use crate::machines::{Machine, PluggedInto};
 use crate::world::World;
 
@@ -142,6 +142,16 @@ fn site(world: &World, device: &Machine, inside: &Addresses) -> Option<Addresses
 }
 
 impl World {
+    /// Whether an interface is a NAT gateway's.
+    pub(crate) fn is_nat_gateways(&self, id: &NetworkInterfaceId) -> bool {
+        let plan = &self.topology.plan;
+        let nic = self
+            .topology
+            .find(id)
+            .and_then(|it| plan.find_interface(it));
+        nic.is_some_and(|it| matches!(it.owner, Owner::NatGateway(_)))
+    }
+
     /// The VPC that an address is of: it lies in one of its blocks, or an interface there has it as
     /// public address. Of several with one block, any.
     #[must_use]

@@ -6,7 +6,10 @@ use wirelab_model::{Change, CustomerGatewayId, NetworkInterfaceId, SecurityGroup
 
 use super::end_to_end::{net, populated};
 use super::nat;
-use crate::path::{Marks, Origin, Probe, ProbeProtocol, explain, explain_with, largest};
+use crate::path::{
+    Marks, Origin, Probe, ProbeProtocol, explain, explain_with, largest, source_ports,
+};
+use crate::reach::Ranges;
 use crate::testing::{Net, parse};
 
 fn probe(from: Origin, to: &str) -> Probe {
@@ -108,6 +111,56 @@ fn the_largest_probe_that_passes_is_found_with_what_stops_a_larger_one() {
     }
 }
 
+#[test]
+fn the_internet_reaches_its_own_machines_and_carries_1500_octets() {
+    let bench = populated(&mut net());
+    let stranger = || Origin::Internet {
+        source: parse("8.8.8.8"),
+    };
+    let web = Probe {
+        protocol: ProbeProtocol::Tcp(443),
+        ..probe(stranger(), "203.0.113.80")
+    };
+    let report = explain(&bench.world, &web).expect("it can be asked");
+    assert!(report.reachable(), "{report:?}");
+    for to in ["203.0.113.80", "198.51.100.10"] {
+        let long = Probe {
+            size: Some(1501),
+            ..probe(stranger(), to)
+        };
+        let fit = largest(&bench.world, &long).expect("it can be asked");
+        assert_eq!(fit.size, 1500, "{to}");
+        let report = explain(&bench.world, &long).expect("it can be asked");
+        assert!(!report.forward.delivered(), "{to}");
+    }
+}
+
+#[test]
+fn what_answers_a_nat_gateways_own_probe_has_arrived() {
+    let id = NetworkInterfaceId::new("eni-nat");
+    let probe = Probe {
+        protocol: ProbeProtocol::Tcp(443),
+        ..probe(Origin::Interface { id, source: None }, "203.0.113.80")
+    };
+    let bench = nat::net(&OPEN, &OPEN).build();
+    let report = explain(&bench.world, &probe).expect("it can be asked");
+    assert!(report.reachable(), "{report:?}");
+    let ports = source_ports(&bench.world, &report).expect("it is TCP");
+    assert_eq!(words(&ports.delivered), [(1024, 65_535)]);
+    // An answer that its subnet's network ACL refuses has not.
+    let deaf = ["out 100 allow -1 * 0.0.0.0/0"];
+    let bench = nat::net(&OPEN, &deaf).build();
+    let report = explain(&bench.world, &probe).expect("it can be asked");
+    let code = report.blockers().find_map(crate::DropReason::code);
+    let code = code.map(crate::ExplanationCode::as_str);
+    assert_eq!(code, Some("SUBNET_ACL_RESTRICTION"));
+}
+
+fn words(ranges: &Ranges) -> Vec<(u128, u128)> {
+    let all = ranges.intervals().iter();
+    all.map(|it| (it.low, it.high)).collect()
+}
+
 const OPEN: [&str; 2] = [
     "out 100 allow -1 * 0.0.0.0/0",
     "in 100 allow -1 * 0.0.0.0/0",
@@ -166,4 +219,9 @@ fn of_a_circle_one_round_is_shown_and_what_ends_it() {
     );
     assert!(text.contains("nat nat-nat ✗ the TTL reached 0"), "{text}");
     assert!(text.len() < 1000, "{text}");
+    // The gateway tells itself so.
+    assert!(
+        text.contains("10.0.2.20 is the address of eni-nat"),
+        "{text}"
+    );
 }

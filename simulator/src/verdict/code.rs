@@ -40,6 +40,10 @@ codes! {
     EniSgRulesMismatch = "ENI_SG_RULES_MISMATCH",
     /// The source/destination check refuses the address.
     EniSourceDestCheckRestriction = "ENI_SOURCE_DEST_CHECK_RESTRICTION",
+    /// No private address leaves by an internet gateway.
+    IgwDestinationAddressNotInRfc1918Egress = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS",
+    /// No shared address (RFC 6598) leaves by an internet gateway.
+    IgwDestinationAddressNotInRfc6598Egress = "IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS",
     /// Nobody behind the internet gateway has the destination address.
     IgwPrivateIpAssociationForIngress = "IGW_PRIVATE_IP_ASSOCIATION_FOR_INGRESS",
     /// The source has no public address.

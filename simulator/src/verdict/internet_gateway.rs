@@ -18,6 +18,13 @@ pub enum InternetGatewayDrop {
         /// The private source.
         source: IpAddr,
     },
+    /// Out to a private (RFC 1918) or shared (RFC 6598) address, which no internet gateway passes.
+    PrivateDestination {
+        /// The gateway.
+        internet_gateway: InternetGatewayId,
+        /// That address.
+        destination: IpAddr,
+    },
     /// A public address that no interface and no machine has.
     NoSuchPublicAddress {
         /// That address.
@@ -34,6 +41,12 @@ impl Reason for InternetGatewayDrop {
     fn code(&self) -> Option<ExplanationCode> {
         match self {
             Self::NoPublicAddress { .. } => Some(ExplanationCode::IgwPublicIpAssociationForEgress),
+            Self::PrivateDestination { destination, .. } => Some(match destination {
+                IpAddr::V4(it) if !it.is_private() => {
+                    ExplanationCode::IgwDestinationAddressNotInRfc6598Egress
+                }
+                _ => ExplanationCode::IgwDestinationAddressNotInRfc1918Egress,
+            }),
             Self::NoSuchPublicAddress { .. } => Some(ExplanationCode::NoPossibleDestination),
             Self::NoInternetGateway { .. } => Some(ExplanationCode::BadStateAttachment),
         }
@@ -47,6 +60,9 @@ impl fmt::Display for InternetGatewayDrop {
         match self {
             Self::NoPublicAddress { internet_gateway, source } =>
                 write!(f, "{internet_gateway} has no public address for {source}"),
+            Self::PrivateDestination { internet_gateway, destination } => write!(
+                f, "{internet_gateway} passes nothing to private addresses, and {destination} is one",
+            ),
             Self::NoSuchPublicAddress { destination } =>
                 write!(f, "nobody on the internet has the address {destination}"),
             Self::NoInternetGateway { vpc } => write!(f, "{vpc} has no internet gateway"),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::VpcId;
+use wirelab_model::{NetworkInterfaceId, VpcId};
 
 use super::{ExplanationCode, Reason};
 
@@ -17,6 +17,16 @@ pub enum VpcDrop {
         /// The VPC.
         vpc: VpcId,
         /// That address.
+        destination: IpAddr,
+    },
+    /// An interface that is no machine's sends to itself, as a NAT gateway does whose subnet's route
+    /// leads back to it.
+    OwnAddress {
+        /// The VPC.
+        vpc: VpcId,
+        /// The interface.
+        interface: NetworkInterfaceId,
+        /// The address, which is its own.
         destination: IpAddr,
     },
     /// A link-local or reserved address at which nothing answers this packet.
@@ -38,6 +48,7 @@ impl Reason for VpcDrop {
     fn code(&self) -> Option<ExplanationCode> {
         match self {
             Self::UnknownDestination { .. } => Some(ExplanationCode::NoPossibleDestination),
+            Self::OwnAddress { .. } => Some(ExplanationCode::NoPossibleDestination),
             Self::NoSuchService { .. } => Some(ExplanationCode::NoPossibleDestination),
             Self::NotTransit { .. } => Some(ExplanationCode::VgwPrivateIpAssociationForIngress),
         }
@@ -51,6 +62,8 @@ impl fmt::Display for VpcDrop {
         match self {
             Self::UnknownDestination { vpc, destination } =>
                 write!(f, "no interface in {vpc} has the address {destination}"),
+            Self::OwnAddress { interface, destination, .. } =>
+                write!(f, "{destination} is the address of {interface}, which has sent it itself"),
             Self::NoSuchService { destination } => write!(f, "nothing answers at {destination}"),
             Self::NotTransit { gateway, destination } =>
                 write!(f, "what enters by {gateway} ends in its VPC, and {destination} is not there"),

@@ -47,7 +47,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::Serialize;
 use wirelab_book::way::{self, Way};
-use wirelab_model::{NetworkInterfaceId, aws_ip_range};
+use wirelab_model::aws_ip_range;
 use wirelab_session::Session;
 use wirelab_simulator::ExplanationCode;
 use wirelab_simulator::host::ServerSpec;
@@ -275,16 +275,11 @@ fn sender(session: &Session, text: &str, ipv6: bool) -> Result<Origin, Failure> 
         return Ok(Origin::Internet { source });
     }
     let Ok(source) = text.parse::<IpAddr>() else {
-        let named = format!("network_interface.{text}");
-        let id = session.names().id(&named).cloned();
-        let id = NetworkInterfaceId::new(id.unwrap_or_else(|| text.into()));
         let found = hosts::find(session, text);
-        let resources = session.run().world().resources();
-        if found.is_err() && resources.network_interfaces.contains_key(&id) {
-            let source = None;
-            return Ok(Origin::Interface { id, source });
-        }
-        return Ok(found?[0].host.as_str().into());
+        return match names::interface(session, text) {
+            Some(id) if found.is_err() => Ok(Origin::Interface { id, source: None }),
+            _ => Ok(found?[0].host.as_str().into()),
+        };
     };
     match &owners(session, source)[..] {
         [host] => return Ok(host.as_str().into()),

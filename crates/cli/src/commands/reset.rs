@@ -1,6 +1,6 @@
 //! `wirelab reset`: the lab as it opened.
 
-use wirelab_session::Session;
+use wirelab_session::{Content, Session};
 
 use crate::args::TEMPLATE;
 use crate::failure::{Code, Failure};
@@ -28,6 +28,10 @@ pub(crate) fn run(_: &Arguments) -> Result<Code, Failure> {
 pub(crate) fn everything(session: &mut Session) -> Result<String, Failure> {
     let steps = session.undos().len();
     session.reset()?;
+    // The empty accounts of a sandbox have no buckets, either.
+    if session.lab().name == Content::SANDBOX {
+        wirelab_aws_api::forget(session)?;
+    }
     session.write_evidence()?;
     let taken_back = match steps {
         0 => "nothing to take back".to_owned(),

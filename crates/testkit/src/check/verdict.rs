@@ -59,9 +59,9 @@ fn why(dropped: &Dropped) -> Why {
             Why::new("VPC is no transit", gateway)
         }
         DropReason::Vpn(reason) => vpn(reason),
-        DropReason::Vpc(VpcDrop::UnknownDestination { vpc, .. }) => {
-            Why::new("unknown destination", vpc)
-        }
+        DropReason::Vpc(
+            VpcDrop::UnknownDestination { vpc, .. } | VpcDrop::OwnAddress { vpc, .. },
+        ) => Why::new("unknown destination", vpc),
         DropReason::InternetGateway(reason) => internet_gateway(reason),
         DropReason::EgressOnlyInternetGateway(reason) => egress_only(reason),
         DropReason::NatGateway(reason) => nat_gateway(reason),
@@ -116,6 +116,9 @@ fn internet_gateway(reason: &InternetGatewayDrop) -> Why {
         InternetGatewayDrop::NoPublicAddress {
             internet_gateway, ..
         } => Why::new("no public address", internet_gateway),
+        InternetGatewayDrop::PrivateDestination {
+            internet_gateway, ..
+        } => Why::new("private destination", internet_gateway),
         InternetGatewayDrop::NoSuchPublicAddress { destination } => {
             Why::new("nobody has the public address", destination)
         }

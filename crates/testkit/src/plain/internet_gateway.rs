@@ -27,6 +27,17 @@ impl Plain {
         if packet.source.is_ipv4() {
             let public = self.public_of(&vpc, packet.source);
             let public = public.ok_or_else(|| Why::new("no public address", gateway))?;
+            for block in [
+                "10.0.0.0/8",
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+                "100.64.0.0/10",
+            ] {
+                let block: wirelab_model::IpNet = block.parse().expect("a block");
+                if block.contains(&packet.destination) {
+                    return Err(Why::new("private destination", gateway));
+                }
+            }
             self.fits(packet, INTERNET_MTU, MadeBy::Router(from.clone()), gateway)?;
             let known = self.outside.contains_key(&packet.destination)
                 || self.behind(packet.destination).is_some();

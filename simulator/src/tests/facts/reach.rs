@@ -85,6 +85,26 @@ fn codes() {
         private,
         "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS",
     );
+    for (what, to, expected) in [
+        (
+            "a private address beyond the internet gateway",
+            "192.168.7.1",
+            "IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS",
+        ),
+        (
+            "a shared address beyond the internet gateway",
+            "100.64.7.1",
+            "IGW_DESTINATION_ADDRESS_NOT_IN_RFC6598_EGRESS",
+        ),
+    ] {
+        let public = net(
+            [open, open],
+            &OPEN,
+            &["0.0.0.0/0 igw-a"],
+            Some("198.51.100.9"),
+        );
+        row(what, code(public, WEB, to), expected);
+    }
     row(
         "nobody there",
         code(all_open(&[]), WEB, "10.0.2.99"),
@@ -112,7 +132,7 @@ fn codes() {
             expected,
         );
     }
-    table.finish(9);
+    table.finish(11);
 }
 
 /// `10.0.1.5:40000 > 10.0.2.10:80` over TCP, or another protocol's number after a space.

@@ -25,7 +25,14 @@ pub(super) fn address(session: &Session, from: &Origin, place: &str) -> Result<I
         tell(session, from, place, found);
         return Ok(found);
     }
-    let interfaces = match hosts::find(session, place) {
+    let known = hosts::find(session, place);
+    if known.is_err()
+        && let Some(found) = of_interface(session, from, place)
+    {
+        tell(session, from, place, found);
+        return Ok(found);
+    }
+    let interfaces = match known {
         Err(_) if place.contains('.') => return looked_up(session, from, place),
         found => found?,
     };
@@ -38,6 +45,36 @@ pub(super) fn address(session: &Session, from: &Origin, place: &str) -> Result<I
     let found = public.unwrap_or(first);
     tell(session, from, place, found);
     Ok(found)
+}
+
+/// An interface without a machine, such as a NAT gateway's: by its own name or id, or by its
+/// gateway's.
+pub(super) fn interface(session: &Session, text: &str) -> Option<NetworkInterfaceId> {
+    let named = format!("network_interface.{text}");
+    let id = session.names().id(&named).cloned();
+    let id = NetworkInterfaceId::new(id.unwrap_or_else(|| text.into()));
+    let resources = session.run().world().resources();
+    let is_there = resources.network_interfaces.contains_key(&id);
+    is_there
+        .then_some(id)
+        .or_else(|| hosts::service_interface(session, text))
+}
+
+/// Its address: for who is on the internet the public one.
+fn of_interface(session: &Session, from: &Origin, text: &str) -> Option<IpAddr> {
+    let id = interface(session, text)?;
+    let nic = session
+        .run()
+        .world()
+        .resources()
+        .network_interfaces
+        .get(&id)?;
+    let public = nic.private_ip_addresses.first();
+    let public = public.and_then(|it| it.association.as_ref());
+    match (from, public) {
+        (Origin::Internet { .. }, Some(public)) => Some(public.public_ip.into()),
+        _ => Some(nic.private_ip_address.into()),
+    }
 }
 
 /// What `getent` on the machine finds: its `/etc/hosts`, then DNS.

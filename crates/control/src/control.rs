@@ -16,6 +16,7 @@ use crate::athena::{self, WorkGroup};
 use crate::cloudwatch::{AlarmEvent, PutDatum};
 use crate::describe::Reader;
 use crate::ec2::{Question, default_vpc, prefix_list};
+use crate::iam::{AssumeRefusal, AssumeRequest};
 use crate::logs::{self, LogGroup, MetricPublication};
 use crate::operation::{self, Handler, Operation};
 use crate::quota::Quotas;
@@ -24,7 +25,7 @@ use crate::ssm::{Ended, Script};
 use crate::state::{Remembered, State};
 use crate::timer::Delays;
 use crate::transaction::Transaction;
-use crate::{ec2, error, reconcile, view};
+use crate::{ec2, error, iam, reconcile, view};
 
 /// What is fixed for the life of a [`Control`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +210,18 @@ impl Control {
     #[must_use]
     pub fn launched_with(&self, id: &InstanceId) -> Option<&str> {
         self.state.launches.get(id)?.user_data.as_deref()
+    }
+
+    /// Whether somebody may put a role on.
+    ///
+    /// # Errors
+    /// There is no such role, it does not trust them, or not for so long.
+    pub fn may_assume(
+        &self,
+        caller: &Caller,
+        request: AssumeRequest<'_>,
+    ) -> Result<(), AssumeRefusal> {
+        iam::may_assume(caller, request, &self.state, &self.config)
     }
 
     /// The log groups that there are now for an account in a Region, by name.

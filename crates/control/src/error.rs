@@ -123,6 +123,7 @@ errors! {
     protected(id: impl Display, done: &str, attribute: &str) = "OperationNotPermitted",
         "The instance '{id}' may not be {done}. Modify its '{attribute}' instance attribute and try \
         again.";
+    no_zone(name: &str) = "InvalidParameterValue", "Invalid availability zone: [{name}]";
     vpc_not_specified() = "VPCIdNotSpecified",
         "No default VPC for this user. Name a SubnetId or NetworkInterfaces.";
     subnet_limit(vpc: impl Display) = "SubnetLimitExceeded",
@@ -363,6 +364,10 @@ errors! {
     no_role_policy(name: &str) = "NoSuchEntity",
         "The role policy with name {name} cannot be found.";
     no_policy(arn: &str) = "NoSuchEntity", "Policy {arn} was not found.";
+    no_policy_version(arn: &str, id: &str) = "NoSuchEntity",
+        "Policy {arn} version {id} does not exist or is not attachable.";
+    policy_exists(name: &str) = "EntityAlreadyExists",
+        "A policy called {name} already exists. Duplicate names are not allowed.";
     role_exists(name: &str) = "EntityAlreadyExists", "Role with name {name} already exists.";
     role_in_use(what: &str) = "DeleteConflict", "Cannot delete entity, {what}.";
     iam_limit(what: &str, most: usize) = "LimitExceeded", "Cannot exceed quota for {what}: {most}";

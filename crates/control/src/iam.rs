@@ -2,18 +2,26 @@
 //! that of flow logs which deliver to CloudWatch Logs (Amazon VPC User Guide, "IAM role for
 //! publishing flow logs to CloudWatch Logs").
 //!
-//! Roles and their policies are kept and shown. One thing of what they allow is heeded: whether a
-//! flow log may put its role on and write with it (`delivery`). In all else every caller may do
-//! everything in its account, and any role may be assumed. IAM is one for all Regions, so roles are
-//! of an account.
+//! Roles and their policies are kept and shown. Two things of what they allow are heeded: whether a
+//! flow log may put its role on and write with it (`delivery`), and who may put a role on (`trust`).
+//! In all else every caller may do everything in its account. IAM is one for all Regions, so roles
+//! are of an account.
+//!
+//! Where accounts begin empty, a role has to be made. A lab tells the story of an account that has
+//! had its roles for long: one that nobody has made there is taken to be right.
 
 mod delivery;
 mod instance_profile;
+mod managed_policy;
 mod policy;
 mod role;
+mod statement;
 mod tag;
+mod trust;
 
 pub(crate) use delivery::lets_flow_logs_write;
+pub(crate) use trust::may_assume;
+pub use trust::{AssumeRefusal, AssumeRequest};
 
 use std::collections::BTreeMap;
 
@@ -21,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, UnixTime};
 
+use crate::control::ControlConfig;
 use crate::describe::Reader;
 use crate::error;
 use crate::operation::{
@@ -33,26 +42,38 @@ operations! {
     AddRoleToInstanceProfile Write instance_profile::add_role, [];
     AttachRolePolicy Write policy::attach, [];
     CreateInstanceProfile Write instance_profile::create, [];
+    CreatePolicy Write managed_policy::create, [];
+    CreatePolicyVersion Write managed_policy::create_version, [];
     CreateRole Write role::create, [];
     DeleteInstanceProfile Write instance_profile::delete, [];
+    DeletePolicy Write managed_policy::delete, [];
+    DeletePolicyVersion Write managed_policy::delete_version, [];
     DeleteRole Write role::delete, [];
     DeleteRolePolicy Write policy::delete, [];
     DetachRolePolicy Write policy::detach, [];
     GetInstanceProfile Read instance_profile::get, [];
+    GetPolicy Read managed_policy::get, [];
+    GetPolicyVersion Read managed_policy::get_version, [];
     GetRole Read role::get, [];
     GetRolePolicy Read policy::get, [];
     ListAttachedRolePolicies Read policy::list_attached, [];
     ListInstanceProfileTags Read instance_profile::list_tags, [];
     ListInstanceProfiles Read instance_profile::list, [];
     ListInstanceProfilesForRole Read instance_profile::list_of_role, [];
+    ListPolicies Read managed_policy::list, [];
+    ListPolicyTags Read managed_policy::list_tags, [];
+    ListPolicyVersions Read managed_policy::list_versions, [];
     ListRolePolicies Read policy::list, [];
     ListRoleTags Read role::list_tags, [];
     ListRoles Read role::list, [];
     PutRolePolicy Write policy::put, [];
     RemoveRoleFromInstanceProfile Write instance_profile::remove_role, [];
+    SetDefaultPolicyVersion Write managed_policy::set_default_version, [];
     TagInstanceProfile Write instance_profile::tag_profile, [];
+    TagPolicy Write managed_policy::tag_policy, [];
     TagRole Write role::tag_role, [];
     UntagInstanceProfile Write instance_profile::untag_profile, [];
+    UntagPolicy Write managed_policy::untag_policy, [];
     UntagRole Write role::untag_role, [];
     UpdateAssumeRolePolicy Write role::update_trust, [];
 }
@@ -64,6 +85,8 @@ pub(crate) struct Iam {
     roles: BTreeMap<SmolStr, BTreeMap<SmolStr, Role>>,
     /// Instance profiles by account and name.
     profiles: BTreeMap<SmolStr, instance_profile::Profiles>,
+    /// Customer managed policies by account and ARN.
+    policies: BTreeMap<SmolStr, managed_policy::Policies>,
 }
 
 /// A role.
@@ -83,6 +106,11 @@ struct Role {
     /// ARNs of policies that are attached.
     attached: Vec<SmolStr>,
     tags: tag::Tags,
+}
+
+/// Whether roles that nobody has made are there all the same.
+const fn rests_on_story(config: &ControlConfig) -> bool {
+    !config.default_vpcs
 }
 
 fn role<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Role, ApiError> {
@@ -120,6 +148,15 @@ fn check_policy(text: &str) -> Result<(), ApiError> {
         serde_json::Value::Object(_) => Ok(()),
         serde_json::Value::Array(all) if !all.is_empty() => Ok(()),
         _ => Err(error::malformed_policy("Missing required field Statement")),
+    }
+}
+
+fn check_path(path: &str) -> Result<(), ApiError> {
+    match path.starts_with('/') && path.ends_with('/') {
+        true => Ok(()),
+        false => Err(error::iam_validation(
+            "The specified value for path is invalid. It must begin and end with /",
+        )),
     }
 }
 

@@ -60,6 +60,7 @@ pub use cloudwatch::{
 };
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
 pub use ec2::{Question, QuestionSource};
+pub use iam::{AssumeRefusal, AssumeRequest};
 pub use kind::tagged;
 pub use logs::{
     Extracted, FilterPattern, FlowLogFeed, LogGroup, LogStream, MetricFilter, MetricPublication,

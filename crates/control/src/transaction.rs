@@ -195,16 +195,13 @@ impl<'a> Transaction<'a> {
     /// As [`Self::tags`], for what is no resource of the data plane.
     pub(crate) fn tags_of(&mut self, kind: &'static str) -> Result<Vec<Tag>, ApiError> {
         self.tagged.push(kind);
-        let mut tags: Vec<Tag> = Vec::new();
+        let mut tags = Vec::new();
         for specification in &self.arguments.tag_specifications {
             if specification.resource_type == kind {
-                for tag in &specification.tags {
-                    tags.retain(|old| old.key != tag.key);
-                    tags.push(tag.clone());
-                }
+                tags.extend(specification.tags.iter().cloned());
             }
         }
-        ec2::tag::check_lengths(&tags)?;
+        ec2::tag::check(&tags)?;
         if tags.len() > self.config.quotas.tags_per_resource {
             return Err(error::tag_limit(kind));
         }

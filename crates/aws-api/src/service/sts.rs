@@ -1,12 +1,14 @@
 //! STS: who one is, and how to be somebody else.
 //!
-//! Identities are simulated as far as accounts go: every role of every account of the lab may be
-//! assumed, by any name, and may do everything there. Credentials are made from account and
+//! Identities are simulated as far as accounts go: who has put a role on may do everything in its
+//! account. Whether a role is there, and trusts who would put it on, is the control plane's to say.
+//! Credentials are made from account and
 //! principal alone, so nothing is remembered and nothing journalled. They expire by the wall clock,
 //! since that is the clock that clients sign by.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use wirelab_control::{AssumeRefusal, AssumeRequest};
 use wirelab_model::{ApiError, Caller};
 use wirelab_session::Session;
 
@@ -14,6 +16,9 @@ use super::{Refusal, Request};
 use crate::access_key::{self, AccessKey};
 use crate::error;
 use crate::identity::Identity;
+
+/// Seconds for which a role is lent to who has one on.
+const CHAINED: u32 = 3_600;
 
 pub(super) const ACTIONS: [&str; 5] = [
     "AssumeRole",
@@ -26,7 +31,7 @@ pub(super) const ACTIONS: [&str; 5] = [
 pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Value, Refusal> {
     let parameters = &request.parameters;
     Ok(match request.action {
-        "AssumeRole" => assume_role(session, parameters)?,
+        "AssumeRole" => assume_role(session, request.caller, parameters)?,
         "DecodeAuthorizationMessage" => return Err(not_decoded().into()),
         "GetAccessKeyInfo" => {
             let key = text(parameters, "AccessKeyId")?;
@@ -69,7 +74,11 @@ pub(super) fn user_id(arn: &str) -> String {
     }
 }
 
-fn assume_role(session: &Session, parameters: &Map<String, Value>) -> Result<Value, ApiError> {
+fn assume_role(
+    session: &Session,
+    caller: &Caller,
+    parameters: &Map<String, Value>,
+) -> Result<Value, ApiError> {
     let arn = text(parameters, "RoleArn")?;
     let name = text(parameters, "RoleSessionName")?;
     let (account, role) = role_of(arn).ok_or_else(|| {
@@ -91,11 +100,45 @@ fn assume_role(session: &Session, parameters: &Map<String, Value>) -> Result<Val
         session: name.into(),
     };
     let life = life(parameters, 3_600, 900..=43_200)?;
+    may_assume(session, caller, arn, parameters, life)?;
     let principal = identity.principal(account);
     Ok(json!({
         "Credentials": credentials(account, &identity, life),
         "AssumedRoleUser": { "AssumedRoleId": user_id(&principal), "Arn": principal },
     }))
+}
+
+/// Whether the role is there, trusts the caller, and for so long.
+fn may_assume(
+    session: &Session,
+    caller: &Caller,
+    role: &str,
+    parameters: &Map<String, Value>,
+    life: SignedDuration,
+) -> Result<(), ApiError> {
+    let seconds = u32::try_from(life.as_secs()).unwrap_or(u32::MAX);
+    let is_chained = caller.principal.contains(":assumed-role/");
+    if is_chained && seconds > CHAINED {
+        return Err(error::validation(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by \
+             role chaining",
+        ));
+    }
+    let request = AssumeRequest {
+        role,
+        external_id: parameters.get("ExternalId").and_then(Value::as_str),
+        seconds,
+    };
+    let allowed = session.run().control().may_assume(caller, request);
+    allowed.map_err(|refusal| match refusal {
+        AssumeRefusal::NotTrusted => error::access_denied(format!(
+            "User: {} is not authorized to perform: sts:AssumeRole on resource: {role}",
+            caller.principal
+        )),
+        AssumeRefusal::TooLong(_) => error::validation(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        ),
+    })
 }
 
 /// Account and name of a role's ARN; paths between them are left out, as STS does.

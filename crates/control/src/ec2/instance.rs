@@ -23,9 +23,9 @@ use crate::ec2::{
     block_device, default_vpc, image, instance_state, instance_type, interface_attachment,
     key_pair, volume,
 };
-use crate::error;
 use crate::state::Launch;
 use crate::transaction::Transaction;
+use crate::{error, network};
 
 pub(crate) use show::describe_instances;
 
@@ -279,6 +279,10 @@ impl RunInstances {
     /// first.
     fn default_subnet(&self, tx: &Transaction<'_>) -> Result<SubnetId, ApiError> {
         let zone = self.placement.availability_zone.as_deref();
+        let is_unknown = |name: &&str| network::zones(&tx.region).all(|it| it.0 != **name);
+        if let Some(name) = zone.filter(is_unknown) {
+            return Err(error::no_zone(name));
+        }
         default_vpc::subnet(tx, zone).ok_or_else(error::vpc_not_specified)
     }
 

@@ -51,8 +51,19 @@ pub(crate) fn describe_availability_zones(
 ) -> Reply {
     reader.check_filters(FIELDS)?;
     let region = reader.region();
+    let zones: Vec<Zone> = network::zones(region).collect();
+    let names = request.zone_names.iter();
+    let mut unknown = names.filter(|name| zones.iter().all(|zone| zone.0 != **name));
+    if let Some(name) = unknown.next() {
+        return Err(error::no_zone(name));
+    }
+    let ids = request.zone_ids.iter();
+    let mut unknown = ids.filter(|id| zones.iter().all(|zone| zone.1 != **id));
+    if let Some(id) = unknown.next() {
+        return Err(error::no_zone(id));
+    }
     let mut shown = Vec::new();
-    for zone in network::zones(region) {
+    for zone in zones {
         let named = request.zone_names.is_empty() || request.zone_names.contains(&zone.0);
         let by_id = request.zone_ids.is_empty() || request.zone_ids.contains(&zone.1);
         if named && by_id && reader.passes(&zone, &[], FIELDS)? {

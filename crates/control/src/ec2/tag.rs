@@ -24,13 +24,7 @@ pub(crate) struct CreateTags {
 
 pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Reply {
     let quota = tx.quotas().tags_per_resource;
-    check_lengths(&request.tags)?;
-    if let Some(tag) = request.tags.iter().find(|tag| is_reserved(tag)) {
-        return Err(error::invalid_parameter_value(format_args!(
-            "Tag keys starting with 'aws:' are reserved for internal use: {}",
-            tag.key
-        )));
-    }
+    check(&request.tags)?;
     for id in &request.resources {
         let mut count = 0;
         edit_tags(tx, id, |tags| {
@@ -47,9 +41,22 @@ pub(crate) fn create_tags(tx: &mut Transaction<'_>, request: CreateTags) -> Repl
     Ok(done())
 }
 
-/// Keys have 1 to 127 characters, values at most 256 (the service model's `Tag`).
-pub(crate) fn check_lengths(tags: &[Tag]) -> Result<(), ApiError> {
-    for tag in tags {
+/// Keys have 1 to 127 characters, values at most 256 (the service model's `Tag`); no key comes
+/// twice or is of those that AWS keeps for itself.
+pub(crate) fn check(tags: &[Tag]) -> Result<(), ApiError> {
+    for (at, tag) in tags.iter().enumerate() {
+        if is_reserved(tag) {
+            return Err(error::invalid_parameter_value(format_args!(
+                "Tag keys starting with 'aws:' are reserved for internal use: {}",
+                tag.key
+            )));
+        }
+        if tags[..at].iter().any(|it| it.key == tag.key) {
+            return Err(error::invalid_parameter_value(format_args!(
+                "Duplicate tag key '{}' specified.",
+                tag.key
+            )));
+        }
         if !(1..=127).contains(&tag.key.chars().count()) {
             return Err(error::invalid_parameter_value(format_args!(
                 "Tag key '{}' must have 1 to 127 characters",

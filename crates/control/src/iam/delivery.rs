@@ -4,14 +4,13 @@
 //! `logs:CreateLogStream` and `logs:PutLogEvents` (Amazon VPC User Guide, "IAM role for publishing
 //! flow logs to CloudWatch Logs"). Of a statement effect, principals and actions are heeded;
 //! conditions and resources are taken to fit. Of managed policies the names say what they allow.
-//!
-//! Where accounts begin empty, a role has to be made. A lab tells the story of an account that has
-//! had its roles for long: one that nobody has made there is taken to be right.
 
 use serde_json::Value;
-use wirelab_model::fits_wildcards;
+use smol_str::SmolStr;
 
-use super::Role;
+use super::managed_policy::{Policies, Policy};
+use super::statement::{effects, fits, texts};
+use super::{Role, rests_on_story};
 use crate::control::ControlConfig;
 use crate::state::State;
 
@@ -36,81 +35,36 @@ pub(crate) fn lets_flow_logs_write(arn: &str, state: &State, config: &ControlCon
     let name = path.rsplit('/').next().unwrap_or_default();
     let own = state.iam.roles.get(account);
     match own.and_then(|it| it.get(name)) {
-        Some(role) => role.arn == arn && role.serves(),
-        None => !config.default_vpcs,
+        Some(role) => role.arn == arn && role.serves(state.iam.policies.get(account)),
+        None => rests_on_story(config),
     }
 }
 
 impl Role {
-    fn serves(&self) -> bool {
+    fn serves(&self, own: Option<&Policies>) -> bool {
         let trusts = |it: &Value| {
             let services = &it["Principal"];
             let is_meant = services == "*" || texts(&services["Service"]).any(|it| it == SERVICE);
             is_meant && texts(&it["Action"]).any(|it| fits(it, "sts:assumerole"))
         };
         let trust = effects([self.trust.as_str()], trusts);
-        trust.is_allowed() && ACTIONS.into_iter().all(|action| self.allows(action))
+        trust.is_allowed() && ACTIONS.into_iter().all(|action| self.allows(action, own))
     }
 
-    fn allows(&self, action: &str) -> bool {
+    /// Whether its policies allow an action; `own` are the account's managed ones.
+    fn allows(&self, action: &str, own: Option<&Policies>) -> bool {
         let acts = |it: &Value| texts(&it["Action"]).any(|it| fits(it, action));
-        let own = effects(self.policies.values().map(String::as_str), acts);
-        let mut attached = self.attached.iter();
-        let by_managed = attached.any(|arn| match arn.strip_prefix("arn:aws:iam::aws:policy/") {
+        let managed = |arn: &SmolStr| own.and_then(|it| it.get(arn));
+        let attached = self.attached.iter();
+        let texts = attached.clone().filter_map(managed).map(Policy::document);
+        let texts = texts.chain(self.policies.values().map(String::as_str));
+        let effects = effects(texts, acts);
+        let mut untold = attached.filter(|it| managed(it).is_none());
+        let by_untold = untold.any(|arn| match arn.strip_prefix("arn:aws:iam::aws:policy/") {
             Some(path) => MANAGED.contains(&path.rsplit('/').next().unwrap_or_default()),
             // An account's own, whose text nobody has told.
             None => true,
         });
-        !own.denied && (own.allowed || by_managed)
+        !effects.denied && (effects.allowed || by_untold)
     }
-}
-
-/// What the statements of policies come to.
-#[derive(Default)]
-struct Effects {
-    allowed: bool,
-    denied: bool,
-}
-
-impl Effects {
-    const fn is_allowed(&self) -> bool {
-        self.allowed && !self.denied
-    }
-}
-
-fn effects<'p>(
-    policies: impl IntoIterator<Item = &'p str>,
-    applies: impl Fn(&Value) -> bool,
-) -> Effects {
-    let mut effects = Effects::default();
-    for text in policies {
-        let policy: Value = serde_json::from_str(text).unwrap_or_default();
-        let statements = many(&policy["Statement"]).iter();
-        for statement in statements.filter(|it| applies(it)) {
-            match statement["Effect"].as_str() {
-                Some("Allow") => effects.allowed = true,
-                Some("Deny") => effects.denied = true,
-                _ => {}
-            }
-        }
-    }
-    effects
-}
-
-/// One value or many.
-fn many(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(all) => all,
-        Value::Null => &[],
-        one => std::slice::from_ref(one),
-    }
-}
-
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    many(value).iter().filter_map(Value::as_str)
-}
-
-/// Actions know no case.
-fn fits(pattern: &str, action: &str) -> bool {
-    fits_wildcards(&pattern.to_ascii_lowercase(), action, false)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use smol_str::SmolStr;
 use wirelab_model::{Reply, percent_encoded};
 
-use super::{check_name, check_policy, role, role_mut};
+use super::{check_name, check_policy, rests_on_story, role, role_mut};
 use crate::describe::Reader;
 use crate::error;
 use crate::page::page_from;
@@ -66,11 +66,19 @@ pub(super) struct Attachment {
     policy_arn: SmolStr,
 }
 
-/// AWS has many policies of its own, so any ARN of a policy is taken.
+/// AWS has many policies of its own, so any ARN of one is taken; an account's own has to be there,
+/// where accounts begin empty.
 pub(super) fn attach(tx: &mut Transaction<'_>, request: Attachment) -> Reply {
     let arn = request.policy_arn;
-    let is_policy = arn.starts_with("arn:aws:iam::") && arn.contains(":policy/");
-    if !is_policy {
+    let place = arn.strip_prefix("arn:aws:iam::");
+    let owner = place.and_then(|it| it.split_once(":policy/"));
+    let is_there = owner.is_some_and(|(owner, _)| {
+        let own = tx.state.iam.policies.get(&tx.owner);
+        owner == "aws"
+            || own.is_some_and(|it| it.contains_key(&arn))
+            || (owner == tx.owner && rests_on_story(tx.config))
+    });
+    if !is_there {
         return Err(error::no_policy(&arn));
     }
     let role = role_mut(tx, &request.role_name)?;

@@ -6,7 +6,7 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{Reply, percent_encoded};
 
 use super::tag::{self, Tag};
-use super::{Role, check_name, check_policy, letters_id, own_mut, role, role_mut};
+use super::{Role, check_name, check_path, check_policy, letters_id, own_mut, role, role_mut};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
@@ -37,11 +37,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
     check_name("roleName", &name, 64)?;
     check_policy(&request.assume_role_policy_document)?;
     let path = request.path.unwrap_or_else(|| "/".into());
-    if !path.starts_with('/') || !path.ends_with('/') {
-        return Err(error::iam_validation(
-            "The specified value for path is invalid. It must begin and end with /",
-        ));
-    }
+    check_path(&path)?;
     let longest = request.max_session_duration.unwrap_or(HOUR);
     if !(HOUR..=12 * HOUR).contains(&longest) {
         return Err(error::iam_validation(

@@ -109,6 +109,10 @@ record = logs.get_log_record(logRecordPointer=found[0]["@ptr"])["logRecord"]
 check(record["srcAddr"] == found[0]["srcAddr"] and record["action"] == "REJECT", record)
 check(record["@message"] in {it["message"] for it in rejects}, record)
 refused(invalid, logs.get_log_record, logRecordPointer="nonsense")
+whole = logs.describe_log_groups(logGroupNamePrefix=flow)["logGroups"][0]["arn"]
+check(whole.endswith(":*"), whole)
+refused(invalid, query, text="stats count(*)", logGroupIdentifiers=[whole])
+rows(query("stats count(*)", logGroupIdentifiers=[whole.removesuffix(":*")]))
 sourced, _ = rows(logs.start_query(queryString=f"SOURCE '{flow}' | stats count(*) as n", startTime=start // 1000,
                                    endTime=end // 1000)["queryId"])
 check(int(sourced[0]["n"]) == len(everything), sourced)
@@ -124,10 +128,6 @@ except logs.exceptions.MalformedQueryException as error:
 refused(missing, query, text="fields @message", logGroupName="nobody")
 refused(invalid, query, text="fields @message", begin=10, until=9)
 refused(invalid, logs.start_query, queryString="fields @message", startTime=1, endTime=2)
-whole = logs.describe_log_groups(logGroupNamePrefix=flow)["logGroups"][0]["arn"]
-check(whole.endswith(":*"), whole)
-refused(invalid, query, text="stats count(*)", logGroupIdentifiers=[whole])
-rows(query("stats count(*)", logGroupIdentifiers=[whole.removesuffix(":*")]))
 refused(invalid, query, text="SELECT 1", logGroupName=flow, queryLanguage="SQL")
 refused(missing, logs.get_query_results, queryId="nobody")
 refused(missing, logs.stop_query, queryId="nobody")

@@ -14,7 +14,8 @@ trail, ssm, ec2 = (held(boto3.client(it, config=config)) for it in ["cloudtrail"
 # boto3 has read the documents before it shows them.
 documents = {f"Invalid type for parameter {it}PolicyDocument" for it in
              ["", "Role.AssumeRole", "Roles[0].AssumeRole", "Roles[1].AssumeRole",
-              "InstanceProfile.Roles[0].AssumeRole", "InstanceProfiles[0].Roles[0].AssumeRole"]}
+              "InstanceProfile.Roles[0].AssumeRole", "InstanceProfiles[0].Roles[0].AssumeRole"]} | {
+                 "Invalid type for parameter PolicyVersion.Document"}
 iam = held(boto3.client("iam", config=config), documents)
 
 # The role of a flow log, as the VPC guide makes it.
@@ -69,6 +70,57 @@ iam.tag_role(RoleName="flows", Tags=[{"Key": "team", "Value": "ops"}, {"Key": "c
 iam.untag_role(RoleName="flows", TagKeys=["cost", "none"])
 check(iam.list_role_tags(RoleName="flows")["Tags"] == [{"Key": "team", "Value": "ops"}], "one is left")
 check(iam.list_instance_profiles_for_role(RoleName="flows")["InstanceProfiles"] == [], "none yet")
+
+# Policies that stand by themselves allow what the version that counts says.
+made_policy = iam.create_policy(PolicyName="own", Path="/net/", PolicyDocument=json.dumps(policy), Description="logs",
+                                Tags=[{"Key": "team", "Value": "net"}])["Policy"]
+own = made_policy["Arn"]
+check(own.endswith(":policy/net/own") and made_policy["DefaultVersionId"] == "v1", made_policy)
+check(iam.get_policy_version(PolicyArn=own, VersionId="v1")["PolicyVersion"]["Document"] == policy, "its text")
+iam.create_role(RoleName="standing", AssumeRolePolicyDocument=json.dumps(trust))
+refused_with("NoSuchEntity", 404, iam.attach_role_policy, RoleName="standing", PolicyArn=own + "s")
+iam.attach_role_policy(RoleName="standing", PolicyArn=own)
+check(iam.get_policy(PolicyArn=own)["Policy"]["AttachmentCount"] == 1, "attached once")
+by_own = ec2.create_flow_logs(ResourceType="VPC", ResourceIds=[vpc], TrafficType="ALL", LogGroupName="own",
+                              DeliverLogsPermissionArn=iam.get_role(RoleName="standing")["Role"]["Arn"])["FlowLogIds"]
+check(delivery(by_own)[0] == "SUCCESS", "the account's own policy allows it")
+nothing = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+second = iam.create_policy_version(PolicyArn=own, PolicyDocument=json.dumps(nothing), SetAsDefault=True)["PolicyVersion"]
+check(second["VersionId"] == "v2" and second["IsDefaultVersion"], second)
+check(delivery(by_own)[0] == "FAILED", "the version that counts allows S3 alone")
+refused_with("DeleteConflict", 409, iam.delete_policy_version, PolicyArn=own, VersionId="v2")
+iam.set_default_policy_version(PolicyArn=own, VersionId="v1")
+iam.delete_policy_version(PolicyArn=own, VersionId="v2")
+check([it["VersionId"] for it in iam.list_policy_versions(PolicyArn=own)["Versions"]] == ["v1"], "one is left")
+check([it["PolicyName"] for it in iam.list_policies(Scope="Local", OnlyAttached=True)["Policies"]] == ["own"], "listed")
+check(iam.list_policies(Scope="AWS")["Policies"] == [], "none of AWS's")
+refused_with("EntityAlreadyExists", 409, iam.create_policy, PolicyName="OWN", PolicyDocument=json.dumps(policy))
+refused_with("DeleteConflict", 409, iam.delete_policy, PolicyArn=own)
+iam.tag_policy(PolicyArn=own, Tags=[{"Key": "cost", "Value": "7"}])
+iam.untag_policy(PolicyArn=own, TagKeys=["team"])
+check(iam.list_policy_tags(PolicyArn=own)["Tags"] == [{"Key": "cost", "Value": "7"}], "one tag")
+
+# Who may put a role on is its trust policy's to say.
+account = own.split(":")[4]
+secret = {"StringEquals": {"sts:ExternalId": "shared"}}
+outside = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "sts:AssumeRole", "Condition": secret}]}
+asked = {"RoleArn": iam.create_role(RoleName="outside", AssumeRolePolicyDocument=json.dumps(outside))["Role"]["Arn"],
+         "RoleSessionName": "me"}
+ours = boto3.client("sts", config=config)
+partner = boto3.client("sts", config=config, aws_access_key_id="210987654321", aws_secret_access_key="any")
+refused_with("AccessDenied", 403, ours.assume_role, ExternalId="shared", **asked)
+refused_with("AccessDenied", 403, partner.assume_role, **asked)
+refused_with("AccessDenied", 403, partner.assume_role, ExternalId="other", **asked)
+refused_with("AccessDenied", 403, partner.assume_role, RoleArn=asked["RoleArn"] + "s", RoleSessionName="me")
+refused("ValidationError", partner.assume_role, ExternalId="shared", DurationSeconds=7200, **asked)
+lent = partner.assume_role(ExternalId="shared", **asked)
+check(lent["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{account}:assumed-role/outside/me", lent)
+iam.delete_role(RoleName="outside")
+iam.detach_role_policy(RoleName="standing", PolicyArn=own)
+iam.delete_role(RoleName="standing")
+iam.delete_policy(PolicyArn=own)
+refused_with("NoSuchEntity", 404, iam.get_policy, PolicyArn=own)
 
 # An instance has its profile's role.
 made_profile = iam.create_instance_profile(InstanceProfileName="web", Tags=[{"Key": "team", "Value": "net"}])["InstanceProfile"]

@@ -389,7 +389,7 @@ mod tests {
         );
         assert!(header("# points=2").is_err());
         assert!(header("ec2:X").is_err());
-        let unknown = header("# points=2 finding=too-closed").expect_err("no such finding");
+        let unknown = header("# points=2 finding=too-green").expect_err("no such finding");
         assert!(unknown.contains("too-open"), "{unknown}");
     }
 }

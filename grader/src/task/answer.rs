@@ -607,14 +607,19 @@ mod tests {
     }
 
     #[test]
-    fn an_address_with_something_beside_it_is_not_called_wrong() {
+    fn what_is_no_address_is_told_so_where_one_is_asked_for() {
         let is_odd = |expected: &str, value| {
             let found = said("client", value).no_address(&[expected.to_owned()]);
             found.is_some()
         };
-        assert!(is_odd("203.0.113.9", "203.0.113.9:443"));
-        assert!(is_odd("203.0.113.9", "lisbon (203.0.113.9)"));
-        for value in ["203.0.113.8", "203.0.113.9/32", "lisbon", "443"] {
+        let beside = ["203.0.113.9:443", "lisbon (203.0.113.9)"];
+        for value in beside
+            .into_iter()
+            .chain(["lisbon", "443", "203.0.113.0/24"])
+        {
+            assert!(is_odd("203.0.113.9", value), "{value}");
+        }
+        for value in ["203.0.113.8", "203.0.113.9/32"] {
             assert!(!is_odd("203.0.113.9", value), "{value}");
         }
         assert!(!is_odd("443", "203.0.113.9:443"));

@@ -3,9 +3,9 @@
 //! publishing flow logs to CloudWatch Logs").
 //!
 //! Roles and their policies are kept and shown. Two things of what they allow are heeded: whether a
-//! flow log may put its role on and write with it (`delivery`), and who may put a role on (`trust`).
-//! In all else every caller may do everything in its account. IAM is one for all Regions, so roles
-//! are of an account.
+//! flow log may put its role on and write with it (`delivery`), and who may put a role on
+//! (`trust`). In all else every caller may do everything in its account. IAM is one for all
+//! Regions, so roles are of an account.
 //!
 //! Where accounts begin empty, a role has to be made. A lab tells the story of an account that has
 //! had its roles for long: one that nobody has made there is taken to be right.

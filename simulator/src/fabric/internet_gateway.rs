@@ -78,7 +78,8 @@ impl<W: Watch> Walk<'_, W> {
         self.internet(out);
     }
 
-    /// Somebody on the internet sends a packet. Whoever that is, the networks there carry 1500 octets.
+    /// Somebody on the internet sends a packet. Whoever that is, the networks there carry 1500
+    /// octets.
     pub(super) fn depart_internet(&mut self, transit: Transit) {
         let oversize = Oversize {
             mtu: mtu::INTERNET_GATEWAY,

@@ -19,8 +19,8 @@ pub enum VpcDrop {
         /// That address.
         destination: IpAddr,
     },
-    /// An interface that is no machine's sends to itself, as a NAT gateway does whose subnet's route
-    /// leads back to it.
+    /// An interface that is no machine's sends to itself, as a NAT gateway does whose subnet's
+    /// route leads back to it.
     OwnAddress {
         /// The VPC.
         vpc: VpcId,

@@ -85,6 +85,21 @@ fn codes() {
         private,
         "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS",
     );
+    row(
+        "nobody there",
+        code(all_open(&[]), WEB, "10.0.2.99"),
+        "NO_POSSIBLE_DESTINATION",
+    );
+    table.finish(7);
+}
+
+#[test]
+fn codes_beyond_gateways() {
+    let mut table = Table::default();
+    let open: &[&str] = &["in -1 * 0.0.0.0/0", "out -1 * 0.0.0.0/0"];
+    let mut row = |what: &str, actual: &str, expected: &str| {
+        table.row("2.11", what, actual.to_owned(), expected.to_owned());
+    };
     for (what, to, expected) in [
         (
             "a private address beyond the internet gateway",
@@ -105,11 +120,6 @@ fn codes() {
         );
         row(what, code(public, WEB, to), expected);
     }
-    row(
-        "nobody there",
-        code(all_open(&[]), WEB, "10.0.2.99"),
-        "NO_POSSIBLE_DESTINATION",
-    );
     for (what, to, expected) in [
         (
             "no route of the transit gateway",
@@ -132,7 +142,7 @@ fn codes() {
             expected,
         );
     }
-    table.finish(11);
+    table.finish(4);
 }
 
 /// `10.0.1.5:40000 > 10.0.2.10:80` over TCP, or another protocol's number after a space.

@@ -35,8 +35,8 @@ impl SourcePorts {
 
 /// Sends the probe of `report` from the other source ports that its sender may take: a machine's
 /// `ip_local_port_range`, a NAT gateway's range, Linux's default for who is neither. `None` for
-/// ICMP, and for a probe that names its port. By network ACLs and security groups; a machine's own firewall is asked for the
-/// port of the report alone.
+/// ICMP, and for a probe that names its port. By network ACLs and security groups; a machine's own
+/// firewall is asked for the port of the report alone.
 #[must_use]
 pub fn source_ports(world: &World, report: &PathReport) -> Option<SourcePorts> {
     let taken = report.source_port?;

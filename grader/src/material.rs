@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use wirelab_filter::Frames;
 use wirelab_model::{Seed, UnixTime};
-use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario, TaskKind};
+use wirelab_scenario::{FillError, Lab, LabTask, Plan, Scenario};
 use wirelab_session::{Entry, Run, Session};
 use wirelab_simulator::Observe;
 
@@ -239,12 +239,8 @@ pub(crate) fn solution_path(lab: &Lab, task: &LabTask, variant: &str, extension:
 /// filter or a query. Repairs, answers and predictions are graded by what the network does.
 #[must_use]
 pub fn is_left_to_the_instructor(lab: &Lab, task: &LabTask, variant: &str) -> bool {
-    let needs = matches!(
-        task.kind,
-        TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) | TaskKind::Athena(_)
-    );
     let extension = task.kind.extension().unwrap_or_default();
-    needs && !solution_path(lab, task, variant, extension).is_file()
+    task.kind.needs_solution() && !solution_path(lab, task, variant, extension).is_file()
 }
 
 /// `work` on each item in a thread of its own, results in the order of the items. Runs are pure, so

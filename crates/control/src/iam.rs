@@ -26,8 +26,9 @@ pub use trust::{AssumeRefusal, AssumeRequest};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use smol_str::SmolStr;
-use wirelab_model::{ApiError, UnixTime};
+use wirelab_model::{ApiError, Reply, UnixTime};
 
 use crate::control::ControlConfig;
 use crate::describe::Reader;
@@ -35,8 +36,12 @@ use crate::error;
 use crate::operation::{
     Handler, Operation, operations, read_request, read_signature, write_request, write_signature,
 };
+use crate::page::page_from;
 use crate::request;
 use crate::transaction::Transaction;
+
+/// Entries on a page, where nobody says how many.
+const PAGE: usize = 100;
 
 operations! {
     AddRoleToInstanceProfile Write instance_profile::add_role, [];
@@ -142,13 +147,30 @@ fn letters_id(tx: &mut Transaction<'_>) -> String {
 /// Refuses a text that is no policy: JSON with a statement (IAM User Guide, "Grammar of the IAM
 /// JSON policy language").
 fn check_policy(text: &str) -> Result<(), ApiError> {
-    let read = serde_json::from_str::<serde_json::Value>(text);
+    let read = serde_json::from_str::<Value>(text);
     let read = read.map_err(|_| error::malformed_policy("Syntax errors in policy."))?;
     match &read["Statement"] {
-        serde_json::Value::Object(_) => Ok(()),
-        serde_json::Value::Array(all) if !all.is_empty() => Ok(()),
+        Value::Object(_) => Ok(()),
+        Value::Array(all) if !all.is_empty() => Ok(()),
         _ => Err(error::malformed_policy("Missing required field Statement")),
     }
+}
+
+/// A page of a list, of which each entry has its key.
+fn page<T>(
+    member: &str,
+    items: impl IntoIterator<Item = (SmolStr, T)>,
+    (marker, most): (Option<&SmolStr>, Option<usize>),
+    show: impl Fn(T) -> Value,
+) -> Reply {
+    let limit = most.unwrap_or(PAGE).clamp(1, 1000);
+    let page = page_from(items, marker, limit);
+    let (items, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
+    Ok(json!({
+        member: items.map(show).collect::<Vec<_>>(),
+        "IsTruncated": next.is_some(),
+        "Marker": next,
+    }))
 }
 
 fn check_path(path: &str) -> Result<(), ApiError> {

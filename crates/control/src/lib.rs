@@ -38,6 +38,7 @@ mod logs;
 mod network;
 mod operation;
 mod page;
+pub mod policy;
 mod quota;
 mod realm;
 mod reconcile;

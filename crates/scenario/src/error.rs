@@ -156,10 +156,7 @@ fn longer_or_shorter<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> 
 }
 
 /// `did you mean ..?` for the nearest candidate, or the list of all.
-pub(crate) fn suggest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     let near = nearest(word, candidates.iter().copied());
     if let Some(near) = near.or_else(|| longer_or_shorter(word, &candidates)) {

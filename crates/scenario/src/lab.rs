@@ -100,6 +100,16 @@ impl TaskKind {
         }
     }
 
+    /// Whether answers are held against a reference solution: repairs, values and predictions are
+    /// graded by what the network does.
+    #[must_use]
+    pub const fn needs_solution(&self) -> bool {
+        matches!(
+            self,
+            Self::TcpdumpFilter(_) | Self::LogsInsights(_) | Self::Athena(_)
+        )
+    }
+
     /// Extension of the answer's file; `None` for fixes, which are in the journal.
     #[must_use]
     pub const fn extension(&self) -> Option<&'static str> {

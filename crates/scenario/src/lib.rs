@@ -42,7 +42,7 @@ mod timeline;
 mod traffic;
 
 pub use course::{CourseOrder, CoursePart};
-pub use error::{ContentError, ContentErrors, Source};
+pub use error::{ContentError, ContentErrors, Source, suggest};
 pub use host::server_line;
 pub use lab::expression;
 pub use lab::{

@@ -1,7 +1,7 @@
 //! What `lab.toml` names of its scenario, where only the two together show a mistake: looked at
 //! before anything is run, so that it is told once and not as what comes of it.
 
-use wirelab_scenario::{Lab, Plan, TaskKind};
+use wirelab_scenario::{Lab, Plan, TaskKind, suggest};
 
 use super::AuthorReport;
 
@@ -21,22 +21,12 @@ pub(super) fn check(lab: &Lab, plan: &Plan, report: &mut AuthorReport) -> bool {
             }
             sound = false;
             let place = format!("lab.toml{}, task {}", line(lab, name), task.name);
-            let near = known
-                .iter()
-                .max_by(|a, b| nearness(name, a).total_cmp(&nearness(name, b)));
-            let hint = match near.filter(|it| nearness(name, it) > 0.7) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there is: {}", known.join(", ")),
-            };
-            let what = format!("`succeeds` names the traffic `{name}`, which nobody sends; {hint}");
+            let hint = suggest(name, known).map_or_else(String::new, |it| format!("; {it}"));
+            let what = format!("`succeeds` names the traffic `{name}`, which nobody sends{hint}");
             report.problem(place, what);
         }
     }
     sound
-}
-
-fn nearness(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b)
 }
 
 /// `:12`, the line in which `"name"` stands as the value of `traffic`.

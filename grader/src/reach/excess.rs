@@ -29,10 +29,10 @@ pub struct Excess {
 }
 
 impl Excess {
-    /// The box of the sample, then the largest others in words, at most `lines`, then how many more
+    /// The box of the sample, then the largest others in words, at most `lines`, and how many more
     /// there are.
     #[must_use]
-    pub fn describe(&self, lines: usize) -> Vec<String> {
+    pub fn describe(&self, lines: usize) -> (Vec<String>, usize) {
         let remote = self.control.direction().remote();
         let mut seen = Vec::new();
         let has_sample = |region: &&Region| region.contains(&self.sample);
@@ -45,10 +45,7 @@ impl Excess {
         }
         let more = seen.len().saturating_sub(lines);
         seen.truncate(lines);
-        if more > 0 {
-            seen.push(format!("and {more} more"));
-        }
-        seen
+        (seen, more)
     }
 }
 

@@ -301,7 +301,9 @@ fn describe(found: &[Excess]) -> String {
     let mut text = String::new();
     for it in found {
         text.push_str(&format!("{}\n  {}\n  {}\n", it.place, it.rule, it.sample));
-        it.describe(3)
+        let (mut lines, more) = it.describe(3);
+        lines.extend((more > 0).then(|| format!("and {more} more")));
+        lines
             .iter()
             .for_each(|line| text.push_str(&format!("    {line}\n")));
     }

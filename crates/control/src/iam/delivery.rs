@@ -9,9 +9,10 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use super::managed_policy::{Policies, Policy};
-use super::statement::{effects, fits, texts};
+use super::statement::{effects, fits};
 use super::{Role, rests_on_story};
 use crate::control::ControlConfig;
+use crate::policy::texts;
 use crate::state::State;
 
 const SERVICE: &str = "vpc-flow-logs.amazonaws.com";

@@ -12,15 +12,12 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply, UnixTime};
 
 use super::tag::{self, Tag, Tags};
-use super::{Iam, check_name, letters_id, role};
+use super::{Iam, check_name, letters_id, page, role};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
-use crate::page::page_from;
 use crate::transaction::Transaction;
 use crate::view::done;
-
-const PAGE: usize = 100;
 
 /// Profiles of an account by name.
 pub(super) type Profiles = BTreeMap<SmolStr, Profile>;
@@ -207,7 +204,7 @@ pub(super) struct List {
 pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
     let prefix = request.path_prefix.unwrap_or_else(|| "/".into());
     let fits = |it: &Profile| it.path.starts_with(prefix.as_str());
-    page(reader, fits, request.marker.as_ref(), request.max_items)
+    listed(reader, fits, (request.marker.as_ref(), request.max_items))
 }
 
 #[derive(Deserialize)]
@@ -221,27 +218,18 @@ pub(super) struct OfRole {
 pub(super) fn list_of_role(reader: &Reader<'_>, request: OfRole) -> Reply {
     role(reader, &request.role_name)?;
     let fits = |it: &Profile| it.role.as_ref() == Some(&request.role_name);
-    page(reader, fits, request.marker.as_ref(), request.max_items)
+    listed(reader, fits, (request.marker.as_ref(), request.max_items))
 }
 
-fn page(
+fn listed(
     reader: &Reader<'_>,
     fits: impl Fn(&Profile) -> bool,
-    marker: Option<&SmolStr>,
-    most: Option<usize>,
+    asked: (Option<&SmolStr>, Option<usize>),
 ) -> Reply {
     let own = reader.state.iam.profiles.get(reader.account());
     let all = own.into_iter().flat_map(|it| it.values());
     let all = all.filter(|it| fits(it)).map(|it| (it.name.clone(), it));
-    let limit = most.unwrap_or(PAGE).clamp(1, 1000);
-    let page = page_from(all, marker, limit);
-    let (profiles, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
-    let shown = profiles.map(|it| show(it, Some(reader)));
-    Ok(json!({
-        "InstanceProfiles": shown.collect::<Vec<_>>(),
-        "IsTruncated": next.is_some(),
-        "Marker": next,
-    }))
+    page("InstanceProfiles", all, asked, |it| show(it, Some(reader)))
 }
 
 /// A profile with its role, which a new one has not.

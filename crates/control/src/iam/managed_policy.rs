@@ -11,19 +11,17 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply, UnixTime, percent_encoded};
 
 use super::tag::{self, Tag};
-use super::{check_name, check_path, check_policy, letters_id};
+use super::{check_name, check_path, check_policy, letters_id, page};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
-use crate::page::page_from;
 use crate::transaction::Transaction;
 use crate::view::done;
 
-/// Versions of a policy, customer managed policies of an account, entries on a page, at most (IAM
-/// User Guide, "IAM and AWS STS quotas").
+/// Versions of a policy, customer managed policies of an account, at most (IAM User Guide, "IAM and
+/// AWS STS quotas").
 const VERSIONS_AT_MOST: usize = 5;
 const AT_MOST: usize = 1500;
-const PAGE: usize = 100;
 
 /// Those of an account, by ARN.
 pub(super) type Policies = BTreeMap<SmolStr, Policy>;
@@ -281,19 +279,15 @@ pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
     let own = reader.state.iam.policies.get(reader.account());
     let own = own.filter(|_| is_own).into_iter().flatten();
     let counted = own.map(|(arn, it)| (arn, it, attached_to(reader, arn).count()));
-    let shown = counted
+    let counted = counted
         .filter(|(_, it, attached)| {
             it.path.starts_with(prefix.as_str()) && (*attached > 0 || !request.only_attached)
         })
-        .map(|(arn, it, attached)| (arn.clone(), show(arn, it, attached)));
-    let limit = request.max_items.unwrap_or(PAGE).clamp(1, 1000);
-    let page = page_from(shown, request.marker.as_ref(), limit);
-    let (policies, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
-    Ok(json!({
-        "Policies": policies.collect::<Vec<_>>(),
-        "IsTruncated": next.is_some(),
-        "Marker": next,
-    }))
+        .map(|(arn, it, attached)| (arn.clone(), (arn, it, attached)));
+    let asked = (request.marker.as_ref(), request.max_items);
+    page("Policies", counted, asked, |(arn, it, attached)| {
+        show(arn, it, attached)
+    })
 }
 
 fn policy<'r>(reader: &Reader<'r>, arn: &str) -> Result<&'r Policy, ApiError> {

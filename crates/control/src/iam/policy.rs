@@ -5,16 +5,14 @@ use serde_json::json;
 use smol_str::SmolStr;
 use wirelab_model::{Reply, percent_encoded};
 
-use super::{check_name, check_policy, rests_on_story, role, role_mut};
+use super::{check_name, check_policy, page, rests_on_story, role, role_mut};
 use crate::describe::Reader;
 use crate::error;
-use crate::page::page_from;
 use crate::transaction::Transaction;
 use crate::view::done;
 
-/// Managed policies of a role, and entries on a page, at most.
+/// Managed policies of a role, at most.
 const ATTACHED_AT_MOST: usize = 10;
-const PAGE: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -114,29 +112,16 @@ pub(super) struct List {
 pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
     let role = role(reader, &request.role_name)?;
     let names = role.policies.keys().map(|it| (it.clone(), it.clone()));
-    let limit = request.max_items.unwrap_or(PAGE).clamp(1, 1000);
-    let page = page_from(names, request.marker.as_ref(), limit);
-    let (names, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
-    Ok(json!({
-        "PolicyNames": names.collect::<Vec<_>>(),
-        "IsTruncated": next.is_some(),
-        "Marker": next,
-    }))
+    let asked = (request.marker.as_ref(), request.max_items);
+    page("PolicyNames", names, asked, |name| json!(name))
 }
 
 pub(super) fn list_attached(reader: &Reader<'_>, request: List) -> Reply {
     let role = role(reader, &request.role_name)?;
     let arns = role.attached.iter().map(|it| (it.clone(), it));
-    let limit = request.max_items.unwrap_or(PAGE).clamp(1, 1000);
-    let page = page_from(arns, request.marker.as_ref(), limit);
-    let (arns, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
-    let shown = arns.map(|arn| {
+    let asked = (request.marker.as_ref(), request.max_items);
+    page("AttachedPolicies", arns, asked, |arn| {
         let name = arn.rsplit('/').next();
         json!({ "PolicyName": name, "PolicyArn": arn })
-    });
-    Ok(json!({
-        "AttachedPolicies": shown.collect::<Vec<_>>(),
-        "IsTruncated": next.is_some(),
-        "Marker": next,
-    }))
+    })
 }

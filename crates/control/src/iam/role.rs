@@ -6,17 +6,17 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{Reply, percent_encoded};
 
 use super::tag::{self, Tag};
-use super::{Role, check_name, check_path, check_policy, letters_id, own_mut, role, role_mut};
+use super::{
+    Role, check_name, check_path, check_policy, letters_id, own_mut, page, role, role_mut,
+};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
-use crate::page::page_from;
 use crate::transaction::Transaction;
 use crate::view::done;
 
-/// So many an account has, and a page shows.
+/// So many an account has.
 const AT_MOST: usize = 1000;
-const PAGE: usize = 100;
 /// Seconds for which a role can be put on.
 const HOUR: u32 = 3600;
 
@@ -126,21 +126,14 @@ pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
     let roles = own.into_iter().flat_map(|it| it.values());
     let roles = roles.filter(|it| it.path.starts_with(prefix.as_str()));
     let roles = roles.map(|it| (it.name.clone(), it));
-    let limit = request.max_items.unwrap_or(PAGE).clamp(1, 1000);
-    let page = page_from(roles, request.marker.as_ref(), limit);
-    let (roles, next) = page.ok_or_else(|| error::iam_validation("Invalid Marker."))?;
-    let shown = roles.map(|it| {
+    let asked = (request.marker.as_ref(), request.max_items);
+    page("Roles", roles, asked, |it| {
         let mut shown = show(it);
         if let Some(members) = shown.as_object_mut() {
             members.remove("Tags");
         }
         shown
-    });
-    Ok(json!({
-        "Roles": shown.collect::<Vec<_>>(),
-        "IsTruncated": next.is_some(),
-        "Marker": next,
-    }))
+    })
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,8 @@
 use serde_json::Value;
 use wirelab_model::fits_wildcards;
 
+use crate::policy::many;
+
 /// What the statements of policies come to.
 #[derive(Default)]
 pub(super) struct Effects {
@@ -34,19 +36,6 @@ pub(super) fn effects<'p>(
         }
     }
     effects
-}
-
-/// One value or many.
-fn many(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(all) => all,
-        Value::Null => &[],
-        one => std::slice::from_ref(one),
-    }
-}
-
-pub(super) fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    many(value).iter().filter_map(Value::as_str)
 }
 
 /// Whether an action, in small letters, is one of a pattern's: actions know no case.

@@ -9,8 +9,9 @@ use serde_json::Value;
 use wirelab_model::{Caller, fits_wildcards};
 
 use super::rests_on_story;
-use super::statement::{effects, fits, texts};
+use super::statement::{effects, fits};
 use crate::control::ControlConfig;
+use crate::policy::{is_principal, texts};
 use crate::state::State;
 
 /// Why a role cannot be put on.
@@ -73,25 +74,17 @@ fn trusts(policy: &str, caller: &Caller, external_id: Option<&str>) -> bool {
     effects([policy], applies).is_allowed()
 }
 
-/// Whether a statement's principals are the caller, their role or their account.
+/// Whether a statement's principals are the caller, their account or the role they have on.
 fn names(principal: &Value, caller: &Caller) -> bool {
-    let account = &*caller.account;
     let session = caller.principal.split_once(":assumed-role/");
     let role = session.and_then(|(_, it)| it.split_once('/'));
     let is_role = |arn: &str| {
         let path = arn.strip_prefix("arn:aws:iam::");
-        let path = path.and_then(|it| it.strip_prefix(account)?.strip_prefix(":role/"));
+        let path = path.and_then(|it| it.strip_prefix(&*caller.account)?.strip_prefix(":role/"));
         let name = path.and_then(|it| it.rsplit('/').next());
         role.is_some_and(|(role, _)| name == Some(role))
     };
-    let is_caller = |it: &str| {
-        it == "*"
-            || it == account
-            || it == caller.principal
-            || it == format!("arn:aws:iam::{account}:root")
-            || is_role(it)
-    };
-    principal == "*" || texts(&principal["AWS"]).any(is_caller)
+    is_principal(principal, caller) || texts(&principal["AWS"]).any(is_role)
 }
 
 /// Whether a statement's conditions about `sts:ExternalId` hold.

@@ -10,6 +10,7 @@ use wirelab_model::{Reply, UnixTime};
 use super::{arn, check_free_name, own, own_mut, page, page_size};
 use crate::describe::Reader;
 use crate::error;
+use crate::policy::{many, texts};
 use crate::realm::Realm;
 use crate::transaction::Transaction;
 use crate::view::done;
@@ -31,7 +32,7 @@ impl Destination {
     pub(super) fn admits(&self, account: &str) -> bool {
         let policy = self.access_policy.as_deref().unwrap_or_default();
         let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-        let statements = each(&policy["Statement"]);
+        let statements = many(&policy["Statement"]);
         let allows = |it: &Value, effect: &str| {
             let names = |text: &str| {
                 let of_account = text
@@ -41,8 +42,8 @@ impl Destination {
                 text == "*" || text == account || of_account
             };
             let principals = match &it["Principal"] {
-                Value::Object(kinds) => each(&kinds["AWS"]),
-                other => each(other),
+                Value::Object(kinds) => &kinds["AWS"],
+                other => other,
             };
             let acts = |text: &str| {
                 let act = text.to_ascii_lowercase();
@@ -52,26 +53,11 @@ impl Destination {
                     "*" | "logs:*" | "logs:put*" | "logs:putsubscriptionfilter"
                 )
             };
-            it["Effect"] == effect
-                && texts(&principals).any(names)
-                && texts(&each(&it["Action"])).any(acts)
+            it["Effect"] == effect && texts(principals).any(names) && texts(&it["Action"]).any(acts)
         };
         let mut statements = statements.iter();
         statements.clone().any(|it| allows(it, "Allow")) && !statements.any(|it| allows(it, "Deny"))
     }
-}
-
-/// One value or a list of them.
-fn each(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Array(values) => values.clone(),
-        Value::Null => Vec::new(),
-        single => vec![single.clone()],
-    }
-}
-
-fn texts(values: &[Value]) -> impl Iterator<Item = &str> {
-    values.iter().filter_map(Value::as_str)
 }
 
 #[derive(Deserialize)]

@@ -24,8 +24,7 @@ pub(super) fn fabric(fields: &Fields<'_>) -> (FabricConfig, Delays) {
         return (config, delays);
     };
     latencies(&fields, &mut config);
-    timeouts(&fields, &mut config);
-    waits(&fields, &mut config, &mut delays);
+    times(&fields, &mut config, &mut delays);
     let related = [
         ("strict", IcmpRelated::Strict),
         ("related", IcmpRelated::Related),
@@ -64,68 +63,36 @@ fn latencies(fields: &Fields<'_>, config: &mut FabricConfig) {
     }
 }
 
-/// Idle timeouts of security groups' tracking and of NAT gateways.
-fn timeouts(fields: &Fields<'_>, config: &mut FabricConfig) {
-    let timeouts = &mut config.timeouts;
-    set(
-        fields,
-        "conntrack_opening_timeout",
-        &mut timeouts.tcp_opening,
-    );
-    set(
-        fields,
-        "conntrack_closing_timeout",
-        &mut timeouts.tcp_closing,
-    );
-    set(fields, "conntrack_icmp_timeout", &mut timeouts.icmp);
-    set(fields, "conntrack_other_timeout", &mut timeouts.other);
-    set(fields, "nat_gateway_timeout", &mut timeouts.nat_gateway);
-}
-
-/// How long it takes until something is seen.
-fn waits(fields: &Fields<'_>, config: &mut FabricConfig, delays: &mut Delays) {
-    let logs = &mut config.flow_logs;
-    set(
-        fields,
-        "flow_log_cloudwatch_delay",
-        &mut logs.cloudwatch_delay,
-    );
-    set(fields, "flow_log_s3_delay", &mut logs.s3_delay);
-    set(fields, "metrics_delay", &mut config.metrics_delay);
-    set(fields, "propagation_delay", &mut delays.propagation);
-    set(
-        fields,
-        "nat_gateway_create_delay",
-        &mut delays.nat_gateway_create,
-    );
-    set(
-        fields,
-        "nat_gateway_delete_delay",
-        &mut delays.nat_gateway_delete,
-    );
-    set(fields, "transit_gateway_delay", &mut delays.transit_gateway);
-    set(fields, "vpc_endpoint_delay", &mut delays.vpc_endpoint);
-    set(
-        fields,
-        "vpc_peering_delay",
-        &mut delays.vpc_peering_provision,
-    );
-    set(fields, "vpn_connection_delay", &mut delays.vpn_connection);
-}
-
-fn set(fields: &Fields<'_>, key: &'static str, slot: &mut SimDuration) {
-    let Some(value) = fields.parsed(key) else {
-        return;
-    };
-    let usual = std::mem::replace(slot, value);
-    if !(SHORTEST..=LONGEST).contains(&value) {
-        let message = format!("`{key}` is a time from {SHORTEST} to {LONGEST}");
-        explain(
-            fields,
-            key,
-            &message,
-            &format!("without the key it is {usual}"),
-        );
+/// Idle timeouts of security groups' tracking and of NAT gateways, and how long it takes until
+/// something is seen.
+fn times(fields: &Fields<'_>, config: &mut FabricConfig, delays: &mut Delays) {
+    let (timeouts, logs) = (&mut config.timeouts, &mut config.flow_logs);
+    for (key, slot) in [
+        ("conntrack_opening_timeout", &mut timeouts.tcp_opening),
+        ("conntrack_closing_timeout", &mut timeouts.tcp_closing),
+        ("conntrack_icmp_timeout", &mut timeouts.icmp),
+        ("conntrack_other_timeout", &mut timeouts.other),
+        ("nat_gateway_timeout", &mut timeouts.nat_gateway),
+        ("flow_log_cloudwatch_delay", &mut logs.cloudwatch_delay),
+        ("flow_log_s3_delay", &mut logs.s3_delay),
+        ("metrics_delay", &mut config.metrics_delay),
+        ("propagation_delay", &mut delays.propagation),
+        ("nat_gateway_create_delay", &mut delays.nat_gateway_create),
+        ("nat_gateway_delete_delay", &mut delays.nat_gateway_delete),
+        ("transit_gateway_delay", &mut delays.transit_gateway),
+        ("vpc_endpoint_delay", &mut delays.vpc_endpoint),
+        ("vpc_peering_delay", &mut delays.vpc_peering_provision),
+        ("vpn_connection_delay", &mut delays.vpn_connection),
+    ] {
+        let Some(value) = fields.parsed(key) else {
+            continue;
+        };
+        let usual = std::mem::replace(slot, value);
+        if !(SHORTEST..=LONGEST).contains(&value) {
+            let message = format!("`{key}` is a time from {SHORTEST} to {LONGEST}");
+            let hint = format!("without the key it is {usual}");
+            explain(fields, key, &message, &hint);
+        }
     }
 }
 

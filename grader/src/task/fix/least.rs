@@ -28,7 +28,8 @@ pub(super) fn excess(after: &Aftermath<'_>) -> Vec<Finding> {
 }
 
 fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
-    let mut lines = excess.describe(4).into_iter();
+    let (lines, more) = excess.describe(4);
+    let mut lines = lines.into_iter();
     let largest = lines.next().unwrap_or_default();
     let finding = Finding::new(FindingKind::TooOpen, format!("you also opened {largest}"))
         .evidence(format!("by  {}", named(&plan.names, &excess.rule)))
@@ -39,10 +40,10 @@ fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {
     ));
     finding
         .evidence
-        .extend(lines.map(|line| match line.starts_with("and ") {
-            true => line,
-            false => format!("also {line}"),
-        }));
+        .extend(lines.map(|line| format!("also {line}")));
+    if more > 0 {
+        finding = finding.evidence(format!("and {more} more"));
+    }
     finding.see(PACKETS_WAY)
 }
 

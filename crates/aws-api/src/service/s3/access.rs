@@ -5,6 +5,7 @@
 //! condition allows and denies nothing here: what its keys would say of a caller is not simulated.
 
 use serde_json::Value;
+use wirelab_control::policy::{is_principal, many, texts};
 use wirelab_model::{ApiError, Caller, fits_wildcards};
 
 use super::note::Bucket;
@@ -78,7 +79,7 @@ fn is_restricted(bucket: &Bucket) -> bool {
 /// Whether a policy lets everybody do something (Amazon S3 User Guide, "The meaning of 'public'").
 pub(super) fn is_public(policy: &str) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-    many(&policy["Statement"]).any(|it| {
+    many(&policy["Statement"]).iter().any(|it| {
         let is_all = is_everybody(&it["Principal"]);
         it["Effect"] == "Allow" && is_all && it["Condition"].is_null()
     })
@@ -97,7 +98,7 @@ enum Effect {
 /// What the policy says; a deny before all.
 fn effect(bucket: &Bucket, asked: &(&Caller, &str, &str)) -> Option<Effect> {
     let policy: Value = serde_json::from_str(bucket.policy.as_deref()?).ok()?;
-    let statements = many(&policy["Statement"]);
+    let statements = many(&policy["Statement"]).iter();
     let mut effects = statements.filter_map(|it| said(it, asked));
     let mut found = None;
     for effect in &mut effects {
@@ -137,18 +138,6 @@ fn said(statement: &Value, (caller, action, resource): &(&Caller, &str, &str)) -
     }
 }
 
-/// Whether the caller is one of a statement's principals.
-fn is_principal(said: &Value, caller: &Caller) -> bool {
-    let account = caller.account.as_str();
-    let root = format!("arn:aws:iam::{account}:root");
-    let is =
-        |text: &str| text == "*" || text == account || text == root || text == caller.principal;
-    match said {
-        Value::String(text) => text == "*",
-        said => texts(&said["AWS"]).any(is),
-    }
-}
-
 /// Whether the bucket's policy lets the delivery service of flow logs put objects (Amazon VPC User
 /// Guide, "Amazon S3 bucket permissions for flow logs"). Its conditions name accounts and ARNs that
 /// the delivery has.
@@ -157,7 +146,7 @@ pub(super) fn lets_deliver(bucket: &Bucket) -> bool {
         return false;
     };
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
-    many(&policy["Statement"]).any(|it| {
+    many(&policy["Statement"]).iter().any(|it| {
         let principals = &it["Principal"];
         let mut services = texts(&principals["Service"]);
         let is_delivery =
@@ -179,7 +168,7 @@ pub(super) fn check_policy(name: &str, text: &str) -> Result<(), ApiError> {
     if !policy.is_object() {
         return malformed("Policies must be valid JSON and the first byte must be '{'");
     }
-    if many(&policy["Statement"]).next().is_none() {
+    if many(&policy["Statement"]).is_empty() {
         return malformed("Missing required field Statement");
     }
     let ours = format!("arn:aws:s3:::{name}");
@@ -209,20 +198,6 @@ pub(super) fn check_policy(name: &str, text: &str) -> Result<(), ApiError> {
         }
     }
     Ok(())
-}
-
-/// One value or many.
-fn many(value: &Value) -> impl Iterator<Item = &Value> {
-    let (one, all) = match value {
-        Value::Array(all) => (None, Some(all)),
-        Value::Null => (None, None),
-        one => (Some(one), None),
-    };
-    one.into_iter().chain(all.into_iter().flatten())
-}
-
-fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    many(value).filter_map(Value::as_str)
 }
 
 /// Whether a text fits a pattern of policies: `*` is any text, `?` any one letter.

@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 use serde::Serialize;
-use wirelab_scenario::{Lab, TaskKind};
+use wirelab_scenario::Lab;
 use wirelab_session::Content;
 
 use crate::args::{Json, TEMPLATE};
@@ -86,7 +86,7 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<Code, Failure> {
         let scenario = format!("scenarios/{}", lab.scenario);
         below(content.root(), &scenario, &|_| true, &mut members)?;
         if !arguments.with_solutions {
-            let judged = lab.tasks.iter().filter(|task| is_held_against(&task.kind));
+            let judged = lab.tasks.iter().filter(|task| task.kind.needs_solution());
             left.extend(judged.map(|task| format!("{name}/{}", task.name)));
         }
         labs.push(name.to_owned());
@@ -141,19 +141,11 @@ fn course(folder: Option<&Path>) -> Result<Content, Failure> {
     )))
 }
 
-/// Whether an answer of that kind is held against a reference solution.
-const fn is_held_against(kind: &TaskKind) -> bool {
-    matches!(
-        kind,
-        TaskKind::TcpdumpFilter(_) | TaskKind::LogsInsights(_) | TaskKind::Athena(_)
-    )
-}
-
 /// What learners get of a lab.
 fn take_lab(lab: &Lab, with_solutions: bool, members: &mut Vec<Member>) -> Result<(), Failure> {
     let folder = format!("labs/{}", lab.name);
     members.push((format!("{folder}/lab.toml"), lab.handed_out().into_bytes()));
-    let judged = lab.tasks.iter().filter(|task| is_held_against(&task.kind));
+    let judged = lab.tasks.iter().filter(|task| task.kind.needs_solution());
     let judged: Vec<&str> = judged.map(|task| task.name.as_str()).collect();
     let is_for_them = |name: &str| {
         let mut parts = name.split('/');

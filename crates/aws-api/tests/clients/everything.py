@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from datetime import datetime
 
 import boto3
 from botocore.config import Config
@@ -462,6 +463,42 @@ stack = json.loads(ec2.get_flow_logs_integration_template(FlowLogId=files[0], **
 glue = stack["Resources"]["Table"]["Properties"]["TableInput"]
 check([it["Name"] for it in glue["StorageDescriptor"]["Columns"]][:3] == ["version", "account_id", "interface_id"], glue)
 check(glue["StorageDescriptor"]["Location"].startswith("s3://suite-flow-logs/AWSLogs/"), glue)
+# What the template describes is a table, and its queries run over it.
+athena = boto3.client("athena")
+results = {"OutputLocation": "s3://suite-flow-logs/results/"}
+
+
+def athena_runs(sql):
+    run = athena.start_query_execution(QueryString=sql, ResultConfiguration=results)["QueryExecutionId"]
+    status = athena.get_query_execution(QueryExecutionId=run)["QueryExecution"]["Status"]
+    check(status["State"] == "SUCCEEDED", (sql, status))
+
+
+columns = ", ".join(f"`{it['Name']}` {it['Type']}" for it in glue["StorageDescriptor"]["Columns"])
+keys = ", ".join(f"`{it['Name']}` {it['Type']}" for it in glue["PartitionKeys"])
+properties = ", ".join(f"'{key}'='{value}'" for key, value in glue["Parameters"].items() if key != "EXTERNAL")
+athena_runs(f"CREATE EXTERNAL TABLE {glue['Name']} ({columns}) PARTITIONED BY ({keys}) ROW FORMAT DELIMITED FIELDS "
+            f"TERMINATED BY ' ' LOCATION '{glue['StorageDescriptor']['Location']}' TBLPROPERTIES ({properties})")
+named = [it["Properties"] for it in stack["Resources"].values() if it["Type"] == "AWS::Athena::NamedQuery"]
+check(sorted(it["Name"].removeprefix("VpcFlowLogs") for it in named) == [
+    "AcceptedTraffic", "AdminPortTraffic", "RejectedTCPTraffic", "RejectedTraffic", "SshRdpTraffic", "TopTCPTraffic",
+    "TopTalkers", "TotalBytesTransferred", "TrafficFrmSrcAddr", "TrafficToDstAddr"], [it["Name"] for it in named])
+for query in named:
+    athena_runs(query["QueryString"])
+every = ec2.create_flow_logs(
+    ResourceIds=[subnets[0]], ResourceType="Subnet", TrafficType="ALL", LogDestinationType="s3",
+    LogDestination="arn:aws:s3:::suite-flow-logs", LogFormat=" ".join(f"${{{it}}}" for it in (
+        "srcaddr dstaddr srcport dstport protocol packets bytes start end action interface-id instance-id subnet-id type "
+        "pkt-srcaddr pkt-dstaddr").split()))["FlowLogIds"]
+integration |= {"PartitionStartDate": datetime(2026, 3, 1), "PartitionEndDate": datetime(2026, 4, 1)}
+more = json.loads(ec2.get_flow_logs_integration_template(FlowLogId=every[0], **template)["Result"])["Resources"]
+check(sum(it["Type"] == "AWS::Athena::NamedQuery" for it in more.values()) == 16, list(more))
+glue = more["Table"]["Properties"]["TableInput"]
+check(glue["Name"].endswith("daily2026030120260401"), glue)
+check(glue["Parameters"]["projection.year.range"] == "2026,2026", glue)
+ec2.delete_flow_logs(FlowLogIds=every)
+integration["PartitionEndDate"] = datetime(2026, 2, 1)
+refused("InvalidParameter", ec2.get_flow_logs_integration_template, FlowLogId=files[0], **template)
 refused("InvalidParameter", ec2.get_flow_logs_integration_template, FlowLogId=flow, **template)
 check(ec2.delete_flow_logs(FlowLogIds=[flow, *files])["Unsuccessful"] == [], flow)
 

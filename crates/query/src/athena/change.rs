@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::catalog::{AthenaCatalog, Database, Table, TableColumn, TableFormat, View};
 use super::ddl::check_columns;
-use super::definition::create_table;
+use super::definition::{create_table, describe, describe_formatted};
 use super::error::{Checked, Fault};
 use super::result::{AthenaColumn, AthenaResult, StatementType};
 use super::statement::{PartitionSpec, Statement, TableName};
@@ -276,7 +276,20 @@ fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checke
                 text.lines().map(str::to_owned).collect(),
             )
         }
-        Statement::Describe(name) => describe(table(catalog, name, current)?),
+        Statement::Describe { name, formatted } => {
+            let database = name.database.as_deref().unwrap_or(current);
+            let table = table(catalog, name, current)?;
+            let rows = match formatted {
+                true => describe_formatted(database, table),
+                false => describe(table),
+            };
+            (
+                StatementType::Utility,
+                "DESCRIBE_TABLE",
+                vec!["col_name", "data_type", "comment"],
+                rows,
+            )
+        }
         other => return names(other, catalog, current),
     })
 }
@@ -565,26 +578,4 @@ fn matched<'n>(
         .collect();
     let regex = super::functions::regex(&format!("^(?:{})$", alternatives.join("|")))?;
     Ok(names.filter(|name| regex.is_match(name)).cloned().collect())
-}
-
-fn describe(table: &Table) -> Told {
-    let row = |column: &TableColumn| {
-        let comment = column.comment.clone().unwrap_or_default();
-        vec![column.name.clone(), column.ty.clone(), comment]
-    };
-    let texts = |texts: [&str; 3]| texts.map(str::to_owned).to_vec();
-    let mut rows: Vec<Vec<String>> = table.all_columns().map(row).collect();
-    if !table.partition_columns.is_empty() {
-        rows.push(texts(["", "", ""]));
-        rows.push(texts(["# Partition Information", "", ""]));
-        rows.push(texts(["# col_name", "data_type", "comment"]));
-        rows.push(texts(["", "", ""]));
-        rows.extend(table.partition_columns.iter().map(row));
-    }
-    (
-        StatementType::Utility,
-        "DESCRIBE_TABLE",
-        vec!["col_name", "data_type", "comment"],
-        rows,
-    )
 }

@@ -50,8 +50,15 @@ impl Cursor<'_> {
             return self.show();
         }
         let _ = self.takes("DESCRIBE") || self.takes("DESC");
-        let _ = self.takes("EXTENDED") || self.takes("FORMATTED");
-        self.table_name().map(Statement::Describe)
+        let at = self.at();
+        if self.takes("EXTENDED") {
+            let message = "DESCRIBE EXTENDED is not simulated";
+            let fault = Fault::new("NOT_SUPPORTED", at, message);
+            return Err(fault.with_hint("DESCRIBE FORMATTED says the same, one thing a line"));
+        }
+        let formatted = self.takes("FORMATTED");
+        let name = self.table_name()?;
+        Ok(Statement::Describe { name, formatted })
     }
 
     /// A name of DDL, in lower case: bare or in backticks; `what` is what it names.

@@ -126,7 +126,7 @@ fn viewed<'a>(
     catalog: &'a AthenaCatalog,
     current: &str,
 ) -> Option<(&'a TableName, &'a View)> {
-    let (Statement::Describe(name) | Statement::ShowColumns(name)) = statement else {
+    let (Statement::Describe { name, .. } | Statement::ShowColumns(name)) = statement else {
         return None;
     };
     let database = catalog

@@ -91,7 +91,10 @@ pub(super) enum Statement {
     ShowCreateTable(TableName),
     ShowCreateView(TableName),
     ShowProperties(TableName),
-    Describe(TableName),
+    Describe {
+        name: TableName,
+        formatted: bool,
+    },
 }
 
 /// Who keeps prepared statements.

@@ -279,7 +279,8 @@ fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checke
         Statement::Describe { name, formatted } => {
             let database = name.database.as_deref().unwrap_or(current);
             let table = table(catalog, name, current)?;
-            let rows = match formatted {
+            // A view has columns, and no files.
+            let rows = match *formatted && !table.location.is_empty() {
                 true => describe_formatted(database, table),
                 false => describe(table),
             };

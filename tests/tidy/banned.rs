@@ -14,6 +14,7 @@ const CORE: &[&str] = &[
     "crates/control/src/",
     "crates/filter/src/",
     "crates/flowlog/src/",
+    "crates/shell/src/",
     "simulator/src/",
 ];
 

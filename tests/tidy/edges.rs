@@ -33,6 +33,7 @@ const LEVELS: &[Row] = &[
     row("wirelab-control", 1, Knows::Below),
     row("wirelab-filter", 1, Knows::Below),
     row("wirelab-flowlog", 1, Knows::Below),
+    row("wirelab-shell", 1, Knows::Below),
     row("wirelab-scenario", 2, Knows::Below),
     row(
         "wirelab-query",

@@ -45,6 +45,23 @@ pub enum Input {
         /// Program and arguments.
         argv: Vec<String>,
     },
+    /// What a command that is about to start finds on file descriptor 0; of programs `nc` reads it.
+    Stdin {
+        /// As of [`Input::Exec`], which comes next.
+        id: ExecId,
+        /// The machine.
+        host: SmolStr,
+        /// All of it.
+        text: String,
+    },
+    /// A signal ends a command: it prints nothing more and its sockets close. Its status is then
+    /// the number of the signal, negative. A command that has ended already stays so.
+    Kill {
+        /// As of [`Input::Exec`].
+        id: ExecId,
+        /// 15 for SIGTERM.
+        signal: u8,
+    },
     /// A client program starts.
     Traffic(TrafficSpec),
     /// The client program of this name ends.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Resources, SimTime, private_dns_name};
+use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Resources, SimDuration, SimTime};
 
 use crate::capture::outside_mac;
 use crate::config::WorldConfig;
@@ -17,6 +17,10 @@ use crate::pace::Pace;
 
 /// MTU that DHCP gives the interfaces of instances, in octets.
 const INSTANCE_MTU: u16 = 9001;
+/// How long after the last time a machine asks DHCP again: half of an hour's lease (RFC 2131,
+/// section 4.4.5; AWS tells of hours until options are heeded, not of the lease, which its servers
+/// give for an hour).
+const RENEWAL: SimDuration = SimDuration::from_secs(1800);
 /// Instances' interfaces are called `ens5`, `ens6`, ... on Nitro.
 const FIRST_DEVICE: usize = 5;
 
@@ -37,6 +41,12 @@ pub(crate) struct Machine {
     pub(crate) reboots: u32,
     /// How long it takes over things.
     pub(crate) pace: Pace,
+    /// When its interfaces were configured.
+    leased: SimTime,
+    /// Whether DHCP would tell it something else by now.
+    is_outdated: bool,
+    /// When it asks again, if it would be told something else.
+    renewal: Option<SimTime>,
 }
 
 /// The far end of an interface.
@@ -76,6 +86,9 @@ impl Machine {
             running: Vec::new(),
             is_up: false,
             reboots: 0,
+            leased: SimTime::ZERO,
+            is_outdated: false,
+            renewal: None,
         })
     }
 
@@ -229,11 +242,40 @@ impl Machine {
             && (self.host.interfaces().iter().zip(&interfaces))
                 .all(|(has, (_, gets))| has.addresses == gets.addresses && has.mac == gets.mac);
         if unchanged && same_addresses {
+            let has = self.host.interfaces().iter();
+            self.is_outdated = has.zip(&interfaces).any(|(has, (_, gets))| {
+                has.resolvers != gets.resolvers || has.search != gets.search
+            });
             return;
         }
+        self.leased = now;
+        self.is_outdated = false;
         self.plugs = wanted.map(Plug::new).collect();
         let configs = interfaces.into_iter().map(|(_, config)| config).collect();
         self.host.set_interfaces(now, configs);
+    }
+
+    /// When it next asks DHCP for what it does not know yet, unless that is known already.
+    pub(crate) fn plan_renewal(&mut self, now: SimTime) -> Option<SimTime> {
+        if !self.is_outdated || self.renewal.is_some() {
+            return None;
+        }
+        let period = RENEWAL.as_nanos();
+        let since = now.as_nanos() - self.leased.as_nanos();
+        let at = self.leased + SimDuration::from_nanos((since / period + 1) * period);
+        self.renewal = Some(at);
+        self.renewal
+    }
+
+    /// Takes what DHCP tells now (Amazon VPC User Guide, "DHCP option sets").
+    pub(crate) fn renew(&mut self, topology: &Topology) {
+        self.renewal = None;
+        self.is_outdated = false;
+        let interfaces = self
+            .instance()
+            .and_then(|id| instance_interfaces(id, topology));
+        let configs = interfaces.into_iter().flatten().map(|(_, config)| config);
+        self.host.renew(&configs.collect::<Vec<_>>());
     }
 
     /// Which of its interfaces an ENI is.
@@ -386,25 +428,16 @@ struct Lease {
 }
 
 impl Lease {
-    /// By the VPC's option set; without one, the resolver of Amazon's and the Region's domain.
-    /// Whether that resolver answers is another matter: `enableDnsSupport`.
+    /// By the VPC's option set; without one, nothing. `AmazonProvidedDNS` is the VPC's resolver;
+    /// whether that answers is another matter: `enableDnsSupport`.
     fn of(
         amazon: Option<std::net::IpAddr>,
         vpc: Option<&std::sync::Arc<wirelab_model::Vpc>>,
         resources: &Resources,
     ) -> Self {
-        let Some(vpc) = vpc else {
+        let options = vpc.and_then(|it| it.dhcp_options_id.as_ref());
+        let Some(options) = options.and_then(|id| resources.dhcp_options.get(id)) else {
             return Self::default();
-        };
-        let options = vpc.dhcp_options_id.as_ref();
-        let options = options.and_then(|id| resources.dhcp_options.get(id));
-        let Some(options) = options else {
-            let name = private_dns_name(&vpc.region, std::net::Ipv4Addr::UNSPECIFIED);
-            let domain = name.split_once('.').map(|(_, domain)| domain.into());
-            return Self {
-                resolvers: amazon.into_iter().collect(),
-                search: domain.into_iter().collect(),
-            };
         };
         let values = |key: &str| {
             let configurations = options.dhcp_configurations.iter();

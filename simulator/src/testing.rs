@@ -35,12 +35,13 @@ impl Net {
     }
 
     pub(crate) fn vpc(&mut self, name: &str, cidr: &str) -> &mut Self {
+        let options = self.default_dhcp_options();
         self.put(Vpc {
             vpc_id: VpcId::new(name),
             cidr_blocks: vec![parse(cidr)],
             ipv6_cidr_blocks: Vec::new(),
             state: ResourceState::Available,
-            dhcp_options_id: None,
+            dhcp_options_id: Some(options),
             enable_dns_support: true,
             enable_dns_hostnames: false,
             is_default: false,

@@ -85,6 +85,8 @@ enum Scheduled {
     PowerOn(InstanceId),
     /// Ends of VPN tunnels may take them to be up or down from now on.
     Tunnels,
+    /// A machine asks DHCP again.
+    Renewal(u32),
 }
 
 impl World {
@@ -149,6 +151,15 @@ impl World {
                 Ok(())
             }
             Input::Exec { id, host, argv } => self.exec(id, &host, &argv),
+            Input::Stdin { id, host, text } => {
+                let number = self.number_of(&host)?;
+                self.machines[number].host.feed(id, text);
+                Ok(())
+            }
+            Input::Kill { id, signal } => {
+                self.kill(id, signal);
+                Ok(())
+            }
             Input::Serve { id, host, server } => self.start_server(id, &host, *server),
             Input::Traffic(spec) => self.start_traffic(&spec),
             Input::StopTraffic(name) => self.stop_traffic(&name),
@@ -202,6 +213,14 @@ impl World {
     pub fn host(&self, name: &str) -> Option<&Host> {
         let number = self.machine_number(name)?;
         Some(&self.machines[number as usize].host)
+    }
+
+    /// Whether programs can be started on a machine: it is there, has power and is not going down.
+    #[must_use]
+    pub fn is_at_work(&self, name: &str) -> bool {
+        let number = self.machine_number(name);
+        let machine = number.map(|it| &self.machines[it as usize]);
+        machine.is_some_and(|it| it.is_up && !it.is_ending(&self.topology))
     }
 
     /// The machines, in the order in which they were added.
@@ -363,6 +382,11 @@ impl World {
             }
         }
         self.remember_plugs(number);
+        let machine = &mut self.machines[number];
+        if let Some(at) = machine.plan_renewal(self.now) {
+            let number = u32::try_from(number).expect("fewer than 2^32 machines");
+            self.queue.push(at, Scheduled::Renewal(number));
+        }
         // New interfaces may have given it something to do.
         self.with_host(number, |_, _, _| {});
     }

@@ -238,3 +238,153 @@ fn the_sockets_of_a_container_are_not_the_hosts() {
     let own = net.exec(&["ss", "-tanH"]).0;
     assert!(own.contains("10.0.2.20:80"), "{own}");
 }
+
+#[test]
+fn sleep_takes_its_time_and_files_of_the_kernel_say_what_ip_and_sysctl_say() {
+    let mut net = Net::new(9001, 1500, 9001);
+    let began = net.now();
+    for (command, printed) in [
+        ("sleep 1.5 0.5s", ""),
+        ("sleep 1x", "sleep: invalid time interval ‘1x’\n"),
+        ("ip link set dev ens5 mtu 1400", ""),
+        (
+            "cat /sys/class/net/ens5/mtu /sys/class/net/lo/operstate",
+            "1400\nunknown\n",
+        ),
+        (
+            "sysctl -q -w net.ipv4.ip_local_port_range=40000:50000",
+            "sysctl: setting",
+        ),
+        (
+            "cat /proc/sys/net/ipv4/ip_local_port_range",
+            "32768\t60999\n",
+        ),
+        (
+            "cat /sys/class/net/eth0/mtu",
+            "cat: /sys/class/net/eth0/mtu: No such file",
+        ),
+    ] {
+        let words: Vec<_> = command.split_whitespace().collect();
+        let (text, _) = net.exec(&words);
+        assert!(text.starts_with(printed), "{command}: {text}");
+    }
+    assert_eq!(net.now().since(began), SimDuration::from_secs(2));
+}
+
+/// `https` to an address wants the address in the certificate, and asks for no name.
+#[test]
+fn curl_looks_for_the_address_in_the_certificate() {
+    let over_tls = |port: u16, names: &[&str], issuer: Option<&str>| ServerSpec::Tls {
+        tls: TlsServerSpec {
+            names: names.iter().map(|it| (*it).into()).collect(),
+            issuer: issuer.unwrap_or(TlsServerSpec::PUBLIC_ISSUER).into(),
+            ..TlsServerSpec::default()
+        },
+        inside: Box::new(ServerSpec::Http {
+            port,
+            resources: vec![HttpResource {
+                path: "/hello".into(),
+                status: 200,
+                bytes: 10,
+            }],
+            think: SimDuration::ZERO,
+        }),
+    };
+    let mut net = Net::new(1500, 1500, 1500);
+    net.add_server(over_tls(443, &["www.example.com"], None));
+    net.add_server(over_tls(444, &["www.example.com", "10.0.2.20"], None));
+    net.add_server(over_tls(445, &["www.example.com"], Some("www.example.com")));
+    net.add_server(over_tls(446, &["www.example.com"], Some("Corp-CA")));
+    let other = net.exec(&["curl", "-sS", "https://10.0.2.20/hello"]);
+    let complaint = "curl: (60) SSL: no alternative certificate subject name matches target host \
+        name '10.0.2.20'\n";
+    assert!(other.0.starts_with(complaint), "{}", other.0);
+    assert_eq!(other.1, 60);
+    assert_eq!(
+        net.exec(&["curl", "-s", "https://10.0.2.20:444/hello"]).1,
+        0
+    );
+    let verified = [
+        "curl",
+        "-k",
+        "-s",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{ssl_verify_result}",
+    ];
+    for (port, result) in [(443, "0"), (445, "18"), (446, "20")] {
+        let url = format!("https://10.0.2.20:{port}/hello");
+        let printed = net.exec(&[&verified[..], &[&url]].concat());
+        assert_eq!(printed, (result.to_owned(), 0), "{port}");
+    }
+}
+
+/// The clock that `nc -w` looks at starts again with the connection and with what comes.
+#[test]
+fn nc_ends_when_nothing_has_come_for_its_patience() {
+    let mut net = Net::new(1500, 1500, 1500);
+    net.delay(SimDuration::from_millis(20));
+    net.echo(7);
+    let (printed, status) = net.exec(&["nc", "-v", "-w", "2", "10.0.2.20", "7"]);
+    assert!(printed.ends_with("succeeded!\n"), "{printed}");
+    assert_eq!(status, 0);
+}
+
+/// iputils counts to the last request, not to its answer.
+#[test]
+fn ping_counts_the_time_to_its_last_request() {
+    let mut net = Net::new(1500, 1500, 1500);
+    net.delay(SimDuration::from_millis(20));
+    for (count, time) in [("1", "time 0ms"), ("3", "time 400ms")] {
+        let (printed, _) = net.exec(&["ping", "-c", count, "-i", "0.2", "10.0.2.20"]);
+        assert!(printed.contains(time), "{printed}");
+    }
+}
+
+/// What the probes carry is what the real programs' carry.
+#[test]
+fn probes_carry_what_the_real_programs_send() {
+    use machines::Side;
+    use wirelab_wire::{IcmpMessage, Transport};
+    let mut net = Net::new(1500, 1500, 1500);
+    net.exec(&["ping", "-c", "1", "10.0.2.20"]);
+    net.exec(&["traceroute", "-n", "-q", "1", "-m", "1", "10.0.2.20"]);
+    net.exec(&["traceroute", "-I", "-n", "-q", "1", "-m", "1", "10.0.2.20"]);
+    net.exec(&["tracepath", "-n", "-m", "1", "-l", "100", "10.0.2.20"]);
+    net.exec(&["traceroute", "-T", "-n", "-m", "1", "10.0.2.20"]);
+    let sent: Vec<_> = net.packets(Side::Client).iter().map(|it| &it.1).collect();
+    let from_here = |packet: &&&wirelab_wire::IpPacket| packet.source().to_string() == "10.0.1.10";
+    let echoes: Vec<_> = sent
+        .iter()
+        .filter(from_here)
+        .filter_map(|packet| match packet.as_icmp() {
+            Some(IcmpMessage::EchoRequest { payload, .. }) => Some(payload.clone()),
+            _ => None,
+        })
+        .collect();
+    let places: Vec<u8> = (0x10..0x38).collect();
+    assert_eq!((echoes[0].len(), &echoes[0][16..]), (56, &places[..]));
+    assert!(echoes[1].starts_with(b"HIJKLMNOPQRSTUVWXYZ[\\]^_`abc"));
+    let datagrams: Vec<_> = sent
+        .iter()
+        .filter(from_here)
+        .filter_map(|packet| match &packet.transport {
+            Transport::Udp(datagram) => Some(datagram.payload.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(&datagrams[0][..], b"@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_");
+    let path = datagrams.last().expect("one at least");
+    assert_eq!((path.len(), path[0]), (72, 1));
+    assert!(path[24..].iter().all(|octet| *octet == 0));
+    let stamps: std::collections::BTreeSet<_> = sent
+        .iter()
+        .filter(from_here)
+        .filter_map(|packet| match &packet.transport {
+            Transport::Tcp(segment) => segment.options.timestamps().map(|it| it.0),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(stamps.len(), 1);
+}

@@ -1,7 +1,7 @@
 //! Every situation of `tests/golden/kernel/situations` is played as the manifest says, and what the
 //! machines put on the wire is what Linux did, but for differences that the manifest explains.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wirelab_testkit::parity::{Report, differences_over_ipv6, hold, table};
 
@@ -76,7 +76,9 @@ fn a_segment_that_linux_did_not_send_is_a_difference() {
 #[test]
 fn tcp_over_ipv6_is_tcp_over_ipv4() {
     let mut played = 0;
-    for file in manifests() {
+    let name = |file: &Path| file.file_name().map(|it| it.to_string_lossy().into_owned());
+    let is_of_ipv4 = |file: &PathBuf| name(file).is_some_and(|it| !it.starts_with("ipv6-"));
+    for file in manifests().into_iter().filter(is_of_ipv4) {
         let found = differences_over_ipv6(&file).unwrap_or_else(|error| panic!("{error}"));
         if let Some(differences) = found {
             played += 1;

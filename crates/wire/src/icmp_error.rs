@@ -12,7 +12,9 @@ const IPV4_ERROR_LEN: usize = 576;
 /// An ICMPv6 error is at most the minimum MTU (RFC 4443 section 2.4 c).
 const IPV6_ERROR_LEN: usize = 1280;
 /// Internetwork control, as Linux marks its errors (RFC 1812 section 4.3.2.5: precedence 6).
-const ERROR_TRAFFIC_CLASS: u8 = 0xc0;
+const ERROR_PRECEDENCE: u8 = 0xc0;
+/// What an error keeps of the TOS of the packet it is about (`RT_TOS`).
+const KEPT_TOS: u8 = 0x1e;
 /// Octets of ICMP header in front of the quote.
 const ICMP_HEADER_LEN: usize = 8;
 
@@ -30,7 +32,8 @@ pub enum IcmpError {
 
 impl IpPacket {
     /// The ICMP or ICMPv6 error about `self`, as Linux sends it from the address `from`: TTL 64,
-    /// TOS 0xc0, DF clear, identification 0 (the sender sets its own), and as much of the packet as
+    /// precedence 6 and the packet's own type of service (`icmp_send`; of ICMPv6 traffic class 0,
+    /// `icmp6_send`), DF clear, identification 0 (the sender sets its own), and as much of it as
     /// fits in 576 octets (IPv6: 1280).
     ///
     /// `None` where none may be sent (RFC 1122 section 3.2.2): about ICMP errors, fragments after
@@ -43,8 +46,13 @@ impl IpPacket {
         if !self.may_be_answered_by_error() {
             return None;
         }
+        let class = if from.is_ipv4() {
+            self.header.traffic_class & KEPT_TOS | ERROR_PRECEDENCE
+        } else {
+            0
+        };
         let header = IpHeader::new(from, self.header.source)
-            .with_traffic_class(ERROR_TRAFFIC_CLASS)
+            .with_traffic_class(class)
             .with_dont_fragment(false);
         let transport = if header.is_ipv4() {
             let quoted = self.quote(IPV4_ERROR_LEN - header.wire_len() - ICMP_HEADER_LEN);

@@ -431,6 +431,7 @@ const fn outcome_of(error: SocketError) -> Outcome {
         SocketError::Reset => Outcome::Reset,
         SocketError::HostUnreachable => Outcome::Unreachable(Unreachable::Host),
         SocketError::NetUnreachable => Outcome::Unreachable(Unreachable::Net),
+        SocketError::Denied => Outcome::Unreachable(Unreachable::AdministrativelyProhibited),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The part of iptables that decides what is seen on the wire: table `filter`, and TCPMSS in
 //! table `mangle`.
 
+mod draft;
 mod errors;
 mod list;
 mod matching;
@@ -18,10 +19,12 @@ use wirelab_wire::{IpPacket, TcpFlags, Unreachable};
 
 use super::stops::Distinctions;
 pub(crate) use errors::FirewallError;
-pub(crate) use matching::{Matches, Module, Not, Ports};
+pub(crate) use matching::{Match, Matches, Not};
+use parse::Place;
 pub(crate) use parse::{Command, parse};
 pub(crate) use track::CtState;
 use track::Tracker;
+pub(crate) use values::Family;
 
 /// The name of an address, if it has one.
 pub(crate) type NameOf<'a> = &'a dyn Fn(IpAddr) -> Option<String>;
@@ -29,9 +32,13 @@ pub(crate) type NameOf<'a> = &'a dyn Fn(IpAddr) -> Option<String>;
 /// A built-in chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Hook {
+    /// Of `mangle` alone; it has no rules here.
+    Prerouting,
     Input,
     Forward,
     Output,
+    /// Of `mangle` alone: whatever leaves, after the other chains.
+    Postrouting,
 }
 
 impl Table {
@@ -41,16 +48,43 @@ impl Table {
             Self::Mangle => "mangle",
         }
     }
+
+    /// Its chains, as they are listed.
+    pub(crate) const fn hooks(self) -> &'static [Hook] {
+        match self {
+            Self::Filter => &[Hook::Input, Hook::Forward, Hook::Output],
+            Self::Mangle => &[
+                Hook::Prerouting,
+                Hook::Input,
+                Hook::Forward,
+                Hook::Output,
+                Hook::Postrouting,
+            ],
+        }
+    }
 }
 
 impl Hook {
-    pub(crate) const ALL: [Self; 3] = [Self::Input, Self::Forward, Self::Output];
+    /// Whether a packet passes chains with this name where it passes those of another.
+    const fn is_passed_with(self, other: Self) -> bool {
+        match self {
+            Self::Prerouting => matches!(other, Self::Prerouting | Self::Input | Self::Forward),
+            Self::Input => matches!(other, Self::Input),
+            Self::Forward => matches!(other, Self::Forward),
+            Self::Output => matches!(other, Self::Output),
+            Self::Postrouting => {
+                matches!(other, Self::Forward | Self::Output | Self::Postrouting)
+            }
+        }
+    }
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Prerouting => "PREROUTING",
             Self::Input => "INPUT",
             Self::Forward => "FORWARD",
             Self::Output => "OUTPUT",
+            Self::Postrouting => "POSTROUTING",
         }
     }
 }
@@ -166,9 +200,9 @@ impl Default for Firewall {
         let chains = [Table::Mangle, Table::Filter]
             .into_iter()
             .flat_map(|table| {
-                Hook::ALL.map(|hook| Chain {
+                table.hooks().iter().map(move |hook| Chain {
                     table,
-                    hook,
+                    hook: *hook,
                     accepts: true,
                     rules: Vec::new(),
                     counts: false,
@@ -191,12 +225,17 @@ impl Firewall {
     /// named first, which may be `ip6tables`.
     pub(crate) fn describe(&mut self, line: &str) -> Result<(), FirewallError> {
         let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        let is_ipv6 = words.first().is_some_and(|it| it == "ip6tables");
         let (firewall, arguments) = match words.first().map(String::as_str) {
             Some("ip6tables") => (&mut **self.six.get_or_insert_default(), &words[1..]),
             Some("iptables") => (self, &words[1..]),
             _ => (self, &words[..]),
         };
-        firewall.apply(parse(arguments)?, &|_| None)?;
+        let family = Family {
+            is_ipv6,
+            addresses_of: &|_| Vec::new(),
+        };
+        firewall.apply(parse(arguments, &family)?, &|_| None)?;
         Ok(())
     }
 
@@ -246,14 +285,20 @@ impl Firewall {
         now: SimTime,
     ) -> Verdict {
         if self.idle {
-            for chain in self.chains.iter_mut().filter(|chain| chain.hook == hook) {
+            let passed = |chain: &&mut Chain| chain.hook.is_passed_with(hook);
+            for chain in self.chains.iter_mut().filter(passed) {
                 chain.count(packet.total_len());
             }
             return Verdict::Accept;
         }
         let state = self.tracker.classify(packet, now);
-        for chain in &mut self.chains {
-            if chain.hook == hook {
+        // `mangle` comes first, but for POSTROUTING.
+        for last in [false, true] {
+            let passed = |chain: &&mut Chain| {
+                chain.hook.is_passed_with(hook) && (chain.hook == Hook::Postrouting) == last
+            };
+            for chain in self.chains.iter_mut().filter(passed) {
+                let names = if last { ("", names.1) } else { names };
                 let verdict = chain.run(packet, names, mtu, state);
                 if verdict != Verdict::Accept {
                     return verdict;
@@ -280,7 +325,7 @@ impl Firewall {
             .iter()
             .all(|chain| chain.accepts && chain.rules.is_empty());
         let rules = self.chains.iter().flat_map(|chain| &chain.rules);
-        let asks = rules.filter(|rule| rule.matches.states.is_some()).count() > 0;
+        let asks = rules.filter(|rule| rule.matches.asks_states()).count() > 0;
         self.tracker.set_active(asks);
         Ok(printed)
     }
@@ -298,23 +343,42 @@ impl Firewall {
         name_of: NameOf<'_>,
     ) -> Result<String, FirewallError> {
         match command {
+            Command::List { table, place, look } => Ok(self.list(table, place, look, name_of)),
+            Command::Save {
+                table,
+                place,
+                counters,
+            } => Ok(self.save(table, place, counters)),
+            Command::Version => Ok("iptables v1.8.9 (nf_tables)\n".to_owned()),
+            change => self.change(change).map(|()| String::new()),
+        }
+    }
+
+    fn change(&mut self, command: Command) -> Result<(), FirewallError> {
+        match command {
             Command::Insert {
                 table,
                 hook,
                 at,
-                rule,
+                rules: new,
             } => {
                 let rules = &mut self.chain_mut(table, hook).rules;
-                let at = at.unwrap_or(rules.len() + 1);
-                if at == 0 || at > rules.len() + 1 {
+                if at.is_some_and(|at| at > rules.len() + 1) {
                     return Err(FirewallError::IndexTooBig("insertion"));
                 }
-                rules.insert(at - 1, rule);
+                for rule in new {
+                    rules.insert(at.map_or(rules.len(), |at| at - 1), rule);
+                }
             }
-            Command::Delete { table, hook, rule } => {
+            Command::Delete {
+                table,
+                hook,
+                rules: old,
+            } => {
                 let rules = &mut self.chain_mut(table, hook).rules;
-                let at = position(rules, &rule)?;
-                rules.remove(at);
+                for rule in old {
+                    rules.remove(position(rules, &rule)?);
+                }
             }
             Command::Replace {
                 table,
@@ -326,29 +390,26 @@ impl Firewall {
                 let old = at.checked_sub(1).and_then(|at| rules.get_mut(at));
                 *old.ok_or(FirewallError::IndexTooBig("replacement"))? = rule;
             }
-            Command::Check { table, hook, rule } => {
-                position(&self.chain_mut(table, hook).rules, &rule)?;
-            }
-            Command::Zero { table, hook } => {
-                for chain in self.chains.iter_mut().filter(|it| it.table == table) {
-                    if hook.is_none_or(|hook| hook == chain.hook) {
-                        chain.zero();
-                    }
+            Command::Check { table, hook, rules } => {
+                for rule in rules {
+                    position(&self.chain_mut(table, hook).rules, &rule)?;
                 }
+            }
+            Command::Zero {
+                table,
+                place: (hook, at),
+            } => {
+                let chains = self.selected_mut(table, hook);
+                chains.for_each(|chain| chain.zero(at));
             }
             Command::DeleteAt { table, hook, at } => {
                 let rules = &mut self.chain_mut(table, hook).rules;
-                if at == 0 || at > rules.len() {
-                    return Err(FirewallError::IndexTooBig("deletion"));
-                }
-                rules.remove(at - 1);
+                let at = Some(at).filter(|at| (1..=rules.len()).contains(at));
+                rules.remove(at.ok_or(FirewallError::IndexTooBig("deletion"))? - 1);
             }
             Command::Flush { table, hook } => {
-                for chain in &mut self.chains {
-                    if chain.table == table && hook.is_none_or(|hook| hook == chain.hook) {
-                        chain.rules.clear();
-                    }
-                }
+                let chains = self.selected_mut(table, hook);
+                chains.for_each(|chain| chain.rules.clear());
             }
             Command::Policy {
                 table,
@@ -358,12 +419,20 @@ impl Firewall {
                 let chain = self.chain_mut(table, hook);
                 (chain.accepts, chain.counts) = (accepts, true);
             }
-            Command::List { table, hook, look } => {
-                return Ok(self.list(table, hook, look, name_of));
-            }
-            Command::Save { table, hook } => return Ok(self.save(table, hook)),
+            Command::List { .. } | Command::Save { .. } | Command::Version | Command::Nothing => {}
         }
-        Ok(String::new())
+        Ok(())
+    }
+
+    fn selected_mut(
+        &mut self,
+        table: Table,
+        hook: Option<Hook>,
+    ) -> impl Iterator<Item = &mut Chain> {
+        let wanted = move |chain: &&mut Chain| {
+            chain.table == table && hook.is_none_or(|hook| hook == chain.hook)
+        };
+        self.chains.iter_mut().filter(wanted)
     }
 
     fn selected(&self, table: Table, hook: Option<Hook>) -> impl Iterator<Item = &Chain> {
@@ -373,16 +442,28 @@ impl Firewall {
     }
 
     /// `iptables -S`.
-    fn save(&self, table: Table, hook: Option<Hook>) -> String {
+    fn save(&self, table: Table, (hook, at): Place, counters: bool) -> String {
+        let line = |chain: &Chain, rule: &Rule| {
+            let rule = Saved { rule, counters };
+            format!("-A {}{rule}\n", chain.hook.name())
+        };
+        if let Some(at) = at {
+            let chain = self.selected(table, hook).next();
+            let found = chain.and_then(|chain| Some(line(chain, chain.rules.get(at - 1)?)));
+            return found.unwrap_or_default();
+        }
         let mut text = String::new();
         for chain in self.selected(table, hook) {
             let policy = if chain.accepts { "ACCEPT" } else { "DROP" };
-            text += &format!("-P {} {policy}\n", chain.hook.name());
+            text += &format!("-P {} {policy}", chain.hook.name());
+            if counters {
+                text += &format!(" -c {} {}", chain.packets, chain.octets);
+            }
+            text.push('\n');
         }
         for chain in self.selected(table, hook) {
-            for rule in &chain.rules {
-                text += &format!("-A {}{rule}\n", chain.hook.name());
-            }
+            let lines = chain.rules.iter().map(|rule| line(chain, rule));
+            text.extend(lines);
         }
         text
     }
@@ -395,10 +476,15 @@ fn position(rules: &[Rule], rule: &Rule) -> Result<usize, FirewallError> {
 }
 
 impl Chain {
-    fn zero(&mut self) {
-        (self.packets, self.octets) = (0, 0);
-        for rule in &mut self.rules {
-            (rule.packets, rule.octets) = (0, 0);
+    /// The counters of a rule, or all of them.
+    fn zero(&mut self, at: Option<usize>) {
+        if at.is_none() {
+            (self.packets, self.octets) = (0, 0);
+        }
+        for (number, rule) in self.rules.iter_mut().enumerate() {
+            if at.is_none_or(|at| at == number + 1) {
+                (rule.packets, rule.octets) = (0, 0);
+            }
         }
     }
 
@@ -461,6 +547,18 @@ fn clamp(packet: &mut IpPacket, size: Option<u16>, mtu: Option<u16>) {
 /// As `iptables -S` prints what follows the chain, with a leading blank.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        save::print(self, f)
+        save::print(self, false, f)
+    }
+}
+
+/// A rule as `iptables -S` and `-vS` print it.
+struct Saved<'a> {
+    rule: &'a Rule,
+    counters: bool,
+}
+
+impl fmt::Display for Saved<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        save::print(self.rule, self.counters, f)
     }
 }

@@ -200,7 +200,7 @@ impl Stack {
             self.learn_path_mtu(now, &about, next_hop_mtu);
         }
         if about.protocol == protocol::TCP
-            && let Some(news) = tcp_news(kind)
+            && let Some(news) = tcp_news(kind, about.header.is_ipv4())
         {
             self.on_quoted_tcp(now, &about, news);
         }
@@ -294,17 +294,25 @@ impl Stack {
     }
 }
 
-/// What an error means for TCP.
-fn tcp_news(kind: ErrorKind) -> Option<TcpNews> {
+/// What an error means for TCP. "No way" is code 0 or 1 of ICMP (`tcp_v4_err`), but code 0 alone of
+/// ICMPv6 (`tcp_v6_err`).
+fn tcp_news(kind: ErrorKind, over_ipv4: bool) -> Option<TcpNews> {
     Some(match kind {
-        ErrorKind::Unreachable(code) => error_of(code).map_or(TcpNews::PathMtu, TcpNews::Error),
+        ErrorKind::Unreachable(Unreachable::Net) => TcpNews::NoWay(SocketError::NetUnreachable),
+        ErrorKind::Unreachable(Unreachable::Host) if over_ipv4 => {
+            TcpNews::NoWay(SocketError::HostUnreachable)
+        }
+        ErrorKind::Unreachable(code) => {
+            error_of(code, over_ipv4).map_or(TcpNews::PathMtu, TcpNews::Error)
+        }
         ErrorKind::TimeExceeded(_) => TcpNews::Error(SocketError::HostUnreachable),
     })
 }
 
-/// The error a program sees (`icmp_err_convert`); none for a path MTU.
-pub(super) const fn error_of(code: Unreachable) -> Option<SocketError> {
+/// The error a program sees (`icmp_err_convert`, `icmpv6_err_convert`); none for a path MTU.
+pub(super) const fn error_of(code: Unreachable, over_ipv4: bool) -> Option<SocketError> {
     Some(match code {
+        Unreachable::AdministrativelyProhibited if !over_ipv4 => SocketError::Denied,
         Unreachable::FragmentationNeeded { .. } => return None,
         Unreachable::Net => SocketError::NetUnreachable,
         Unreachable::Port | Unreachable::Protocol => SocketError::Refused,

@@ -43,6 +43,7 @@ use smol_str::SmolStr;
 use wirelab_model::{IpNet, SimTime};
 use wirelab_wire::{IpPacket, MacAddr};
 
+pub use exec::is_program;
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
 pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
 pub(crate) use question::Question;
@@ -101,6 +102,8 @@ pub struct Host {
     sessions_made: u64,
     runners: BTreeMap<SmolStr, Box<Runner>>,
     execs: BTreeMap<ExecId, Exec>,
+    /// What programs that are about to start will read.
+    stdins: BTreeMap<ExecId, String>,
     /// Commands of several transfers.
     curls: BTreeMap<ExecId, exec::Curls>,
     wakes: BTreeSet<(SimTime, Waker)>,
@@ -151,6 +154,7 @@ impl Host {
             sessions_made: 0,
             runners: BTreeMap::new(),
             execs: BTreeMap::new(),
+            stdins: BTreeMap::new(),
             curls: BTreeMap::new(),
             wakes: BTreeSet::new(),
             next_echo_identifier,
@@ -194,6 +198,11 @@ impl Host {
     #[must_use]
     pub fn interfaces(&self) -> &[InterfaceConfig] {
         &self.stack.interfaces
+    }
+
+    /// What DHCP tells of name servers and domains when it is asked again, interface by interface.
+    pub(crate) fn renew(&mut self, leased: &[InterfaceConfig]) {
+        self.stack.renew(leased);
     }
 
     /// Replaces the interfaces. Sockets bound to an address that is gone stay and fall silent.

@@ -14,6 +14,7 @@ impl Host {
         }
         self.execs.clear();
         self.curls.clear();
+        self.stdins.clear();
         self.lookups.clear();
         self.resolved.clear();
         let sessions: Vec<_> = self.sessions.keys().copied().collect();

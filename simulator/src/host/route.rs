@@ -118,6 +118,8 @@ pub(crate) struct RouteLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Learned {
     mtu: u16,
+    /// A router named less than `min_pmtu`: packets leave without DF (`RTAX_MTU` is locked).
+    locked: bool,
     expires: SimTime,
 }
 
@@ -291,6 +293,13 @@ impl RouteTable {
         (learned.expires > now).then(|| (learned.mtu, learned.expires.since(now)))
     }
 
+    /// Whether the path to `destination` carries less than a path MTU may be, so that packets have
+    /// to be cut on the way (`__ip_rt_update_pmtu`).
+    pub(crate) fn is_locked(&self, destination: IpAddr, now: SimTime) -> bool {
+        let learned = self.learned.get(&destination);
+        learned.is_some_and(|it| it.locked && it.expires > now)
+    }
+
     /// ICMP 3/4 about a packet of `size` octets to `destination`.
     pub(crate) fn learn(
         &mut self,
@@ -311,11 +320,13 @@ impl RouteTable {
         if told >= self.path_mtu(destination, current, now) {
             return;
         }
+        let least = match destination {
+            IpAddr::V4(_) => PATH_MTU_MIN,
+            IpAddr::V6(_) => PATH_MTU_MIN_V6,
+        };
         let entry = Learned {
-            mtu: told.max(match destination {
-                IpAddr::V4(_) => PATH_MTU_MIN,
-                IpAddr::V6(_) => PATH_MTU_MIN_V6,
-            }),
+            mtu: told.max(least),
+            locked: destination.is_ipv4() && told < least,
             expires: now + PATH_MTU_LIFE,
         };
         self.learned.insert(destination, entry);
@@ -418,7 +429,10 @@ mod tests {
         table.learn(to, 4000, 9001, 9001, SimTime::from_secs(1));
         assert_eq!(table.path_mtu(to, 9001, SimTime::from_secs(599)), 1500);
         assert_eq!(table.path_mtu(to, 9001, SimTime::from_secs(600)), 9001);
+        let later = SimTime::from_secs(601);
+        assert!(!table.is_locked(to, SimTime::from_secs(1)));
         table.learn(to, 68, 9001, 9001, SimTime::from_secs(600));
-        assert_eq!(table.path_mtu(to, 9001, SimTime::from_secs(601)), 552);
+        assert_eq!(table.path_mtu(to, 9001, later), 552);
+        assert!(table.is_locked(to, later));
     }
 }

@@ -41,6 +41,7 @@ impl Host {
         let number = self.sessions_made;
         let drawn = format!("host/{}/session/{number}", self.spec.name);
         let stream = Stream::new(self.config.seed.traffic, &drawn);
+        let own = format!("host/{}/identity", self.spec.name);
         let Some(connection) = self.stack.connection(socket) else {
             return;
         };
@@ -48,6 +49,7 @@ impl Host {
             number,
             stream,
             peer: connection.ends.remote.ip(),
+            identity: Stream::new(self.config.seed.traffic, &own),
         };
         let mut server = Server::new(index, &self.spec.servers[index], arrival);
         self.sessions_made += 1;

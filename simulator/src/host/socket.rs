@@ -278,7 +278,9 @@ impl Host {
             return;
         };
         let error = match what {
-            ErrorKind::Unreachable(code) => super::icmp::error_of(*code),
+            ErrorKind::Unreachable(code) => {
+                super::icmp::error_of(*code, about.destination.is_ipv4())
+            }
             ErrorKind::TimeExceeded(_) => Some(SocketError::HostUnreachable),
         };
         if let Some(socket) = self.caller.datagrams.get_mut(&own)

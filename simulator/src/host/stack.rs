@@ -20,7 +20,7 @@ use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream};
-use wirelab_wire::{IpHeader, IpPacket, Reassembler, TcpFlags, TcpSegment, Transport};
+use wirelab_wire::{IcmpError, IpHeader, IpPacket, Reassembler, TcpFlags, TcpSegment, Transport};
 
 pub(crate) use connect::{ConnectError, SocketOptions};
 pub(crate) use counters::Counters;
@@ -35,6 +35,11 @@ use super::spec::{HostConfig, HostSpec, InterfaceConfig};
 use super::tcp::{
     Connection, Context, Ends, Keepalive, PathInfo, Request, State, TcpConfig, TimeWait, reset_for,
 };
+
+/// `net.ipv4.route.min_adv_mss`.
+const ADVERTISED_MSS_MIN: u16 = 256;
+/// `net.ipv6.route.min_adv_mss`: of the least MTU.
+const ADVERTISED_MSS_MIN_V6: u16 = 1220;
 
 /// A socket's number, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,6 +114,8 @@ pub(crate) struct Stack {
     draws: Stream,
     /// What the offsets of sequence numbers and timestamps are made with.
     secret: u64,
+    /// What IPv6 flow labels are made with (`hashrnd` of `flow_dissector.c`).
+    label_secret: u64,
     pub(crate) identification: u16,
     /// Tick in which an identification was drawn last.
     identified_at: u64,
@@ -125,6 +132,8 @@ impl Stack {
         let mut draws = Stream::new(config.seed.traffic, &format!("host/{}/sockets", spec.name));
         let identification = draws.next_u32() as u16;
         let secret = draws.next_u64();
+        let labels = format!("host/{}/flow-labels", spec.name);
+        let label_secret = Stream::new(config.seed.traffic, &labels).next_u64();
         Self {
             interfaces: Vec::new(),
             counters: vec![Counters::default()],
@@ -149,6 +158,7 @@ impl Stack {
             next_socket: 0,
             draws,
             secret,
+            label_secret,
             identification,
             identified_at: 0,
             rate_limit: RateLimit::default(),
@@ -188,6 +198,14 @@ impl Stack {
         self.routes.rebuild(&self.interfaces);
     }
 
+    /// Takes the name servers and domains of a new lease.
+    pub(crate) fn renew(&mut self, leased: &[InterfaceConfig]) {
+        for (has, gets) in self.interfaces.iter_mut().zip(leased) {
+            has.resolvers.clone_from(&gets.resolvers);
+            has.search.clone_from(&gets.search);
+        }
+    }
+
     /// `ip link set mtu`.
     pub(crate) fn set_link_mtu(&mut self, interface: usize, mtu: u16) {
         let name = self.interfaces[interface].name.clone();
@@ -223,16 +241,22 @@ impl Stack {
         let mtu = self.routes.path_mtu(destination, resolved.mtu, now);
         let headers = if destination.is_ipv4() { 40 } else { 60 };
         let implied = resolved.mtu.saturating_sub(headers);
+        let least = if destination.is_ipv4() {
+            ADVERTISED_MSS_MIN
+        } else {
+            ADVERTISED_MSS_MIN_V6
+        };
         // `ipv4_default_advmss`: what was learned of the path lowers the MSS announced, unless the
         // route has one of its own.
         let advertised_mss = if resolved.advertised_mss == implied {
-            mtu.saturating_sub(headers)
+            mtu.saturating_sub(headers).max(least)
         } else {
             resolved.advertised_mss
         };
         Some(PathInfo {
             mtu: u32::from(mtu),
             advertised_mss: u32::from(advertised_mss),
+            locked: self.routes.is_locked(destination, now),
         })
     }
 
@@ -293,8 +317,10 @@ impl Stack {
         let path = self.path(remote, now).unwrap_or(PathInfo {
             mtu: 1500,
             advertised_mss: 1460,
+            locked: false,
         });
         let connection = self.connections.get_mut(&id)?;
+        connection.follow(&self.tcp);
         let mut packets = Vec::new();
         let mut cx = Context {
             now,
@@ -368,8 +394,10 @@ impl Stack {
             self.arm(key.clone(), None);
             self.fire(key, now);
         }
-        // Incomplete datagrams expire silently: ICMP 11/1 is not sent for other people's losses.
-        self.reassembler.expire(now.as_nanos());
+        // `ip_expire`: the sender of what did not become whole is told so.
+        for first in self.reassembler.expire(now.as_nanos()) {
+            self.send_error(now, &first, IcmpError::ReassemblyTimeExceeded);
+        }
         self.run_loopback(now);
     }
 
@@ -398,6 +426,7 @@ impl Stack {
     ) -> Option<R> {
         let path = self.path(ends.remote.ip(), now)?;
         let request = self.requests.get_mut(&ends)?;
+        request.follow(&self.tcp);
         let mut packets = Vec::new();
         let mut cx = Context {
             now,

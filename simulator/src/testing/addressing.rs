@@ -1,4 +1,4 @@
-//! IPv6 and prefix lists of networks for tests.
+//! IPv6, prefix lists and DHCP options of networks for tests.
 
 use std::sync::Arc;
 
@@ -7,6 +7,25 @@ use wirelab_model::*;
 use super::{ACCOUNT, Net, parse};
 
 impl Net {
+    /// The set of DHCP options that every VPC has at first.
+    pub(super) fn default_dhcp_options(&mut self) -> DhcpOptionsId {
+        let id = DhcpOptionsId::new("dopt-default");
+        let option = |key: &str, value: &str| DhcpConfiguration {
+            key: key.into(),
+            values: vec![value.into()],
+        };
+        self.put(DhcpOptions {
+            dhcp_options_id: id.clone(),
+            owner_id: ACCOUNT.into(),
+            dhcp_configurations: vec![
+                option("domain-name", "ec2.internal"),
+                option("domain-name-servers", "AmazonProvidedDNS"),
+            ],
+            tags: Vec::new(),
+        });
+        id
+    }
+
     /// Gives the VPC, its subnets and its instances IPv6 blocks and addresses, the routes and lists
     /// what goes with them. Call it last.
     pub(crate) fn ipv6(&mut self, vpc: &str, subnets: &[(&str, &str)], addresses: &[(&str, &str)]) {

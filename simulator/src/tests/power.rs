@@ -1,6 +1,9 @@
 //! Instances that are stopped or rebooted.
 
-use wirelab_model::{Instance, InstanceId, InstanceState, Tag};
+use wirelab_model::{
+    DhcpConfiguration, DhcpOptions, DhcpOptionsId, Instance, InstanceId, InstanceState, Tag, Vpc,
+    VpcId,
+};
 use wirelab_wire::TcpFlags;
 
 use super::end_to_end::{add, net, populated};
@@ -104,6 +107,54 @@ fn a_stopped_instance_keeps_its_name_until_another_that_runs_has_it() {
     assert_eq!(base(&bench), None, "it does not say which");
     change(&mut bench, "i-app", InstanceState::Terminated);
     assert_eq!(base(&bench).as_deref(), Some("db"));
+}
+
+/// RFC 2131, section 4.4.5: half of the lease; a machine that boots asks at once.
+#[test]
+fn other_dhcp_options_are_heeded_when_a_machine_asks_again_and_by_a_reboot() {
+    let mut bench = populated(&mut net());
+    let file = |bench: &mut Bench| bench.run("app", &["cat", "/etc/resolv.conf"]).0;
+    let amazons = "nameserver 10.0.0.2\nsearch ec2.internal\n";
+    assert_eq!(file(&mut bench), amazons);
+    let option = |key: &str, values: &[&str]| DhcpConfiguration {
+        key: key.into(),
+        values: values.iter().map(|it| (*it).into()).collect(),
+    };
+    let own = DhcpOptionsId::new("dopt-own");
+    let mut change = Net::default();
+    change.put(DhcpOptions {
+        dhcp_options_id: own.clone(),
+        owner_id: "123456789012".into(),
+        dhcp_configurations: vec![
+            option("domain-name-servers", &["10.0.2.53", "AmazonProvidedDNS"]),
+            option("domain-name", &["corp.example"]),
+        ],
+        tags: Vec::new(),
+    });
+    let vpc = bench.world.resources().vpcs[&VpcId::new("vpc-a")].clone();
+    let with = |options: Option<&DhcpOptionsId>| Vpc {
+        dhcp_options_id: options.cloned(),
+        ..vpc.as_ref().clone()
+    };
+    change.put(with(Some(&own)));
+    bench.change(&mut change);
+    bench.wait(60);
+    assert_eq!(file(&mut bench), amazons, "nobody has asked");
+    bench.wait(1740);
+    let corps = "nameserver 10.0.2.53\nnameserver 10.0.0.2\nsearch corp.example\n";
+    assert_eq!(file(&mut bench), corps);
+
+    // No options at all, and a machine that boots.
+    let mut change = Net::default();
+    change.put(with(None));
+    let app = bench.world.resources().instances[&InstanceId::new("i-app")].clone();
+    change.put(Instance {
+        reboots: 1,
+        ..app.as_ref().clone()
+    });
+    bench.change(&mut change);
+    bench.wait(25);
+    assert_eq!(file(&mut bench), "");
 }
 
 #[test]

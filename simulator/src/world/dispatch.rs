@@ -103,6 +103,9 @@ impl World {
             Scheduled::PowerOff(id) => self.power_off(&id),
             Scheduled::PowerOn(id) => self.power_on(&id),
             Scheduled::Tunnels => self.observe_tunnels(),
+            Scheduled::Renewal(number) => {
+                self.machines[number as usize].renew(&self.topology);
+            }
         }
     }
 

@@ -63,6 +63,17 @@ impl World {
         is_word(&tag.value).then(|| tag.value.clone())
     }
 
+    /// Ends a command by a signal.
+    pub(super) fn kill(&mut self, id: ExecId, signal: u8) {
+        let mut machines = self.machines.iter();
+        let Some(number) = machines.position(|it| it.running.contains(&id)) else {
+            return;
+        };
+        self.with_host(number, |host, now, out| {
+            host.kill(now, id, i32::from(signal), out);
+        });
+    }
+
     /// Starts a server on a machine.
     pub(super) fn start_server(
         &mut self,

@@ -337,6 +337,10 @@ impl Net {
     }
 
     /// Runs a command on the client until it ends; returns what it printed and its status.
+    pub fn now(&self) -> SimTime {
+        self.now
+    }
+
     pub fn exec(&mut self, argv: &[&str]) -> (String, i32) {
         self.exec_on(0, argv)
     }

@@ -12,7 +12,7 @@ use super::play::play;
 /// Octets that an IPv6 header is longer than an IPv4 header.
 const LONGER: u16 = 20;
 /// Fields of the IP header, which the versions do not share.
-const OF_IP: [&str; 4] = ["id", "df", "ttl", "tos"];
+const OF_IP: [&str; 5] = ["id", "df", "ttl", "tos", "label"];
 
 /// Plays a manifest over both versions of IP; tells where TCP differs. None for a situation that is
 /// about IPv4 itself: ping, UDP, name servers, NAT, firewalls, packets of raw sockets, and for a

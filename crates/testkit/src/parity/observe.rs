@@ -135,6 +135,8 @@ struct Observer {
     flows: Vec<Flow>,
     /// Last identification of each sender and counter.
     numbers: BTreeMap<(IpAddr, Counter), u16>,
+    /// Last flow label of each.
+    labels: BTreeMap<(IpAddr, Counter), u32>,
 }
 
 impl Observer {
@@ -193,8 +195,20 @@ impl Observer {
     ) {
         fields.insert("ttl", packet.header.ttl.to_string());
         fields.insert("tos", format!("{:#04x}", packet.header.traffic_class));
-        let IpVersionFields::V4(ip) = &packet.header.version else {
-            return;
+        let ip = match &packet.header.version {
+            IpVersionFields::V4(ip) => ip,
+            IpVersionFields::V6(ip) => {
+                let last = self
+                    .labels
+                    .insert((packet.source(), counter), ip.flow_label);
+                let rule = match last {
+                    _ if ip.flow_label == 0 => "0",
+                    Some(last) if last == ip.flow_label => "same",
+                    _ => "new",
+                };
+                fields.insert("label", rule.to_owned());
+                return;
+            }
         };
         fields.insert("df", ip.dont_fragment.to_string());
         let last = self

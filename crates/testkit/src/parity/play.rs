@@ -446,6 +446,7 @@ const fn errno(error: SocketError) -> &'static str {
         SocketError::Reset => "ECONNRESET",
         SocketError::HostUnreachable => "EHOSTUNREACH",
         SocketError::NetUnreachable => "ENETUNREACH",
+        SocketError::Denied => "EACCES",
     }
 }
 

@@ -1,5 +1,6 @@
 //! Echo requests, of `ping` and of traffic programs.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::SimTime;
@@ -9,7 +10,6 @@ use crate::host::Host;
 use crate::host::output::Output;
 use crate::host::packet;
 use crate::host::program::runner::Runner;
-use crate::host::program::text;
 use crate::host::traffic::{ClientTuple, Outcome};
 
 /// `ping -M`: what happens to a message longer than the path allows.
@@ -79,6 +79,19 @@ impl Host {
         }
     }
 
+    /// What `ping` sends: the time of day (`struct timeval`) if it fits, and the octets 0x10, 0x11
+    /// and so on, each by its place (iputils, `ping.c` and `ping4_send_probe`).
+    fn echo_data(&self, now: SimTime, size: u16) -> Bytes {
+        let mut data: Vec<u8> = (0..size).map(|place| place as u8).collect();
+        let seconds = self.config.starts.at(now).as_secs();
+        let micros = now.as_nanos() / 1000 % 1_000_000;
+        let time = u128::from(seconds) | u128::from(micros) << 64;
+        if let Some(head) = data.first_chunk_mut() {
+            *head = time.to_le_bytes();
+        }
+        data.into()
+    }
+
     /// Sends an echo request as `ping` does.
     ///
     /// # Errors
@@ -101,7 +114,7 @@ impl Host {
             echo.to,
             echo.identifier,
             echo.sequence,
-            text::prose(u32::from(echo.size)),
+            self.echo_data(now, echo.size),
         );
         // `ip_select_ident`: with DF and path MTU discovery there is nothing to reassemble.
         let number = match echo.mode {
@@ -109,8 +122,10 @@ impl Host {
             PathMtu::Want | PathMtu::Dont => self.stack.next_identification(now),
         };
         request.header.ttl = echo.ttl;
+        let whole = fits && !self.stack.routes.is_locked(echo.to, now);
         if let wirelab_wire::IpVersionFields::V4(fields) = &mut request.header.version {
-            fields.dont_fragment = echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && fits);
+            fields.dont_fragment =
+                echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && whole);
             fields.identification = number;
         }
         if !self.stack.output(now, request) {

@@ -216,6 +216,16 @@ impl Host {
         }
     }
 
+    /// `nc -w` has its patience anew.
+    fn wait_from(&mut self, now: SimTime, id: ExecId, task: &mut Connect) {
+        task.idle_since = now;
+        if let Purpose::Nc(nc) = &task.purpose
+            && let Some(limit) = nc.idle_limit()
+        {
+            self.wake_exec(now + limit, id);
+        }
+    }
+
     fn try_address(
         &mut self,
         now: SimTime,
@@ -225,13 +235,8 @@ impl Host {
         printer: &mut Printer,
     ) -> Result<(), ConnectError> {
         task.to = to;
-        task.idle_since = now;
+        self.wait_from(now, id, task);
         task.announce(printer);
-        if let Purpose::Nc(nc) = &task.purpose
-            && let Some(limit) = nc.idle_limit()
-        {
-            self.wake_exec(now + limit, id);
-        }
         let options = SocketOptions {
             bridged: task.bridged,
             no_delay: true,
@@ -338,7 +343,7 @@ impl Host {
         }
         task.attempts = vec![attempt];
         task.to = attempt.to;
-        task.idle_since = now;
+        self.wait_from(now, id, task);
         let local = self
             .stack
             .connection(attempt.socket)
@@ -354,6 +359,13 @@ impl Host {
                     return self.try_next(now, id, task, printer);
                 }
                 task.talking = true;
+                let (input, shuts) = nc.take_input();
+                if let Some(input) = input {
+                    self.send(now, attempt.socket, input);
+                }
+                if shuts {
+                    self.stack.with(now, attempt.socket, Connection::shutdown);
+                }
             }
             Purpose::Curl(curl) => {
                 task.talking = true;
@@ -389,7 +401,7 @@ impl Host {
         let ended =
             connection.is_none_or(|connection| connection.at_end() || connection.is_finished());
         if !data.is_empty() {
-            task.idle_since = now;
+            self.wait_from(now, id, task);
         }
         let (mut data, mut ended) = (data, ended);
         if let Purpose::Curl(curl) = &mut task.purpose
@@ -425,6 +437,11 @@ impl Host {
 }
 
 impl Connect {
+    /// The sockets that it has.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = SocketId> {
+        self.attempts.iter().map(|it| it.socket)
+    }
+
     /// The command was typed earlier, at `began`: so long its name took.
     pub(super) fn count_from(&mut self, began: SimTime) {
         let took = self.started.since(began);
@@ -493,5 +510,6 @@ pub(super) const fn reason(error: SocketError) -> &'static str {
         SocketError::Reset => "Connection reset by peer",
         SocketError::HostUnreachable => "No route to host",
         SocketError::NetUnreachable => "Network is unreachable",
+        SocketError::Denied => "Permission denied",
     }
 }

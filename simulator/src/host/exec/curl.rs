@@ -31,6 +31,8 @@ pub(super) struct Flags {
     /// The head of the answer is printed.
     pub(super) headers: bool,
     pub(super) discard: bool,
+    /// `-D -`: the head is printed whatever becomes of the body.
+    pub(super) dump: bool,
     /// `-4` or `-6`.
     pub(super) version: Option<char>,
 }
@@ -128,11 +130,11 @@ impl Curl {
             let request = self.plain_request(printer);
             found.send.extend(request.iter().map(|it| tls.seal(it)));
         }
+        self.tls = Some(tls);
         if let Some(trouble) = heard.trouble {
             let (status, text) = trouble.curl();
             found.status = Some(self.complain(status, &text, times, printer));
         }
-        self.tls = Some(tls);
         found
     }
 
@@ -388,6 +390,7 @@ impl Curl {
             fail,
             headers,
             discard,
+            dump,
             ..
         } = self.flags;
         let head = self.client.head.clone().unwrap_or_default();
@@ -395,6 +398,9 @@ impl Curl {
             for line in head.lines() {
                 printer.err(format!("< {line}\n"));
             }
+        }
+        if dump {
+            printer.out(head.clone());
         }
         let status = self.client.status().unwrap_or(0);
         if fail && status >= 400 {

@@ -12,27 +12,37 @@ use super::connect::{Plan, Purpose};
 use super::curl::{Curl, Flags};
 use super::options::{self, Syntax, TRY_CURL, Word};
 use super::url::Url;
-use super::{NameTable, Refusal, Start, seconds};
+use super::{NameTable, Refusal, Start, printed, seconds};
 use crate::host::Host;
 use crate::host::output::ExecId;
 use crate::host::program::http::{Ask, HttpClient};
-use crate::host::program::tls::{TlsClient, TlsClientSpec};
+use crate::host::program::tls::{TlsClient, TlsClientSpec, TlsRange, TlsVersion};
 
-const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-g] [-I] [-i] [-k] [-L] [-m SECONDS] \
-    [--connect-timeout SECONDS] [--interface ADDRESS] [-o /dev/null] [-X METHOD] [-A AGENT] \
+const USAGE: &str = "usage: curl [-4|-6] [-v] [-s] [-S] [-f] [-g] [-I] [-i] [-k] [-L] [-G] [-m SECONDS] \
+    [--connect-timeout SECONDS] [--interface ADDRESS] [-o /dev/null] [-D -] [-X METHOD] [-A AGENT] \
     [-H HEADER] [-d DATA] [-u USER:PASSWORD] [-w FORMAT] [--resolve HOST:PORT:ADDRESS] \
+    [--tlsv1.N] [--tls-max 1.N] [--ciphers LIST] \
     http[s]://[USER:PASSWORD@]HOST[:PORT]/PATH ...\n";
+
+/// `-V`, of what there is here.
+const VERSION: &str = "curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.19\n\
+    Protocols: http https\n";
 
 /// Stand for options that have no letter.
 const CONNECT_TIMEOUT: char = '\u{1}';
 const RESOLVE: char = '\u{2}';
 const URL: char = '\u{3}';
 const INTERFACE: char = '\u{4}';
+const TLS_MAX: char = '\u{5}';
+const CIPHERS: char = '\u{6}';
+const TLS_11: char = '\u{7}';
+const TLS_12: char = '\u{8}';
+const TLS_13: char = '\u{e}';
 
 const SYNTAX: Syntax = Syntax {
     program: "curl",
     // -N and -L ask for what is so anyway: no buffering; servers here send nobody elsewhere.
-    letters: "vsSfiI46gNkLm:o:X:A:H:d:w:u:\u{1}:\u{2}:\u{3}:\u{4}:",
+    letters: "vsSfiI46gNkLG1V\u{7}\u{8}\u{e}m:o:X:A:H:d:w:u:D:\u{1}:\u{2}:\u{3}:\u{4}:\u{5}:\u{6}:",
     long: &[
         ("verbose", 'v'),
         ("silent", 's'),
@@ -61,6 +71,16 @@ const SYNTAX: Syntax = Syntax {
         ("url", URL),
         ("interface", INTERFACE),
         ("user", 'u'),
+        ("dump-header", 'D'),
+        ("get", 'G'),
+        ("version", 'V'),
+        ("tls-max", TLS_MAX),
+        ("ciphers", CIPHERS),
+        ("tlsv1", '1'),
+        ("tlsv1.0", '1'),
+        ("tlsv1.1", TLS_11),
+        ("tlsv1.2", TLS_12),
+        ("tlsv1.3", TLS_13),
     ],
     usage: USAGE,
     status: 2,
@@ -89,6 +109,14 @@ struct Asked {
     plain_urls: bool,
     /// `-u`.
     user: Option<(String, String)>,
+    /// `-G`: data belong to the URL.
+    get: bool,
+    /// `-V`.
+    version: bool,
+    /// `--tlsv1.N`, `--tls-max`, `--ciphers`.
+    tls_min: Option<TlsVersion>,
+    tls_max: Option<TlsVersion>,
+    ciphers: Vec<SmolStr>,
     urls: Vec<String>,
     /// Of each `-o`, in the order of the URLs: nothing is to be seen of the answer.
     outputs: Vec<bool>,
@@ -104,10 +132,16 @@ impl Asked {
                 Word::Value('m', value) => {
                     let typed = arguments.iter().any(|it| it.starts_with("--max-t"));
                     let option = if typed { "--max-time" } else { "-m" };
-                    asked.limit = Some(limit(option, &value)?);
+                    asked.limit = patience(option, &value)?;
                 }
                 Word::Value(letter, value) => asked.set(letter, value)?,
             }
+        }
+        if let (Some(min), Some(max)) = (asked.tls_min, asked.tls_max)
+            && min > max
+        {
+            let text = "curl: --tlsv1.N above --tls-max (not supported here)\n";
+            return Err(Refusal::usage(text));
         }
         Ok(asked)
     }
@@ -124,13 +158,19 @@ impl Asked {
             'k' => self.insecure = true,
             'g' => self.plain_urls = true,
             '4' | '6' => flags.version = Some(letter),
+            'G' => self.get = true,
+            'V' => self.version = true,
+            '1' => self.tls_min = Some(TlsVersion::Tls10),
+            TLS_11 => self.tls_min = Some(TlsVersion::Tls11),
+            TLS_12 => self.tls_min = Some(TlsVersion::Tls12),
+            TLS_13 => self.tls_min = Some(TlsVersion::Tls13),
             _ => {}
         }
     }
 
     fn set(&mut self, letter: char, value: String) -> Result<(), Refusal> {
         match letter {
-            CONNECT_TIMEOUT => self.connect_limit = Some(limit("--connect-timeout", &value)?),
+            CONNECT_TIMEOUT => self.connect_limit = patience("--connect-timeout", &value)?,
             'u' => {
                 let Some((user, password)) = value.split_once(':') else {
                     let text = "curl: a password cannot be typed here: -u USER:PASSWORD\n";
@@ -139,6 +179,14 @@ impl Asked {
                 self.user = Some((user.to_owned(), password.to_owned()));
             }
             INTERFACE => self.interface = Some(value),
+            TLS_MAX => self.tls_max = tls_max(&value)?,
+            CIPHERS => self.ciphers = ciphers(&value)?,
+            'D' if value == "-" => self.flags.dump = true,
+            'D' if value == "/dev/null" => {}
+            'D' => {
+                let text = format!("curl: machines keep no files: `-D -`, not `-D {value}`\n");
+                return Err(Refusal::usage(text));
+            }
             RESOLVE => self.resolve.push(resolve(&value)?),
             'X' => self.method = Some(value),
             'H' => self.headers.push(value),
@@ -173,16 +221,22 @@ impl Asked {
 
     /// The request: curl's own lines, less those that `-H` takes away or replaces.
     fn client(&self, url: &Url, login: Option<&(String, String)>, discard: bool) -> HttpClient {
-        let implied = match (self.head, &self.data) {
+        let body = self.data.as_ref().filter(|_| !self.get);
+        let implied = match (self.head, body) {
             (true, _) => "HEAD",
             (false, Some(_)) => "POST",
             (false, None) => "GET",
+        };
+        let path = match self.data.as_ref().filter(|_| self.get) {
+            None => url.path.clone(),
+            Some(data) if url.path.contains('?') => format!("{}&{data}", url.path),
+            Some(data) => format!("{}?{data}", url.path),
         };
         let method = self.method.clone().unwrap_or_else(|| implied.to_owned());
         let agent = self.agent.clone();
         let ask = Ask {
             method,
-            path: url.path.clone(),
+            path,
             host: url.authority(),
             user_agent: agent.unwrap_or_else(|| "curl/7.88.1".to_owned()),
             body_bytes: 0,
@@ -191,7 +245,7 @@ impl Asked {
         };
         let head = self.head_of(&ask, login);
         let mut client = HttpClient::new(ask).with_head(head);
-        if let Some(data) = &self.data {
+        if let Some(data) = body {
             client = client.with_body(Bytes::from(data.clone()));
         }
         match discard {
@@ -209,6 +263,7 @@ impl Asked {
         let mut head = format!("{} {} HTTP/1.1\r\n", ask.method, ask.path);
         let host = self.headers.iter().find(|it| named(it, "host"));
         match host.and_then(|it| it.split_once(':')) {
+            Some((_, value)) if value.trim().is_empty() => {}
             Some((_, value)) => head += &format!("Host: {}\r\n", value.trim()),
             None => head += &format!("Host: {}\r\n", ask.host),
         }
@@ -233,7 +288,7 @@ impl Asked {
                 }
             }
         }
-        if let Some(data) = &self.data {
+        if let Some(data) = self.data.as_ref().filter(|_| !self.get) {
             if is_own("content-length") {
                 head += &format!("Content-Length: {}\r\n", data.len());
             }
@@ -249,6 +304,9 @@ impl Host {
     /// The transfer of the first URL, or of the one whose turn it is.
     pub(super) fn start_curl(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
         let asked = Asked::read(arguments)?;
+        if asked.version {
+            return printed(VERSION);
+        }
         let urls = asked.urls.len();
         if urls == 0 {
             let said = match arguments.is_empty() {
@@ -282,7 +340,7 @@ impl Host {
         let mut flags = asked.flags.clone();
         flags.headers |= asked.head;
         flags.discard = discard;
-        let tls = (parsed.secure).then(|| self.curl_tls(id, nth, &parsed.host, !asked.insecure));
+        let tls = (parsed.secure).then(|| self.curl_tls(id, nth, &parsed.host, &asked));
         let mut curl = Curl {
             client: asked.client(&parsed, login, discard),
             tls,
@@ -343,13 +401,17 @@ impl Host {
     }
 
     /// The client's side of TLS; each transfer draws numbers of its own.
-    fn curl_tls(&self, id: ExecId, nth: usize, host: &str, verify: bool) -> Box<TlsClient> {
-        let spec = TlsClientSpec {
+    fn curl_tls(&self, id: ExecId, nth: usize, host: &str, asked: &Asked) -> Box<TlsClient> {
+        let mut spec = TlsClientSpec {
             server_name: server_name(host),
-            verify,
+            address: host.parse().ok(),
+            verify: !asked.insecure,
             late_name_check: true,
             ..TlsClientSpec::default()
         };
+        spec.range.min = asked.tls_min.unwrap_or(spec.range.min);
+        spec.range.max = asked.tls_max.unwrap_or(spec.range.max);
+        spec.range.ciphers.clone_from(&asked.ciphers);
         let drawn = match nth {
             0 => format!("host/{}/curl/{}", self.spec.name, id.0),
             nth => format!("host/{}/curl/{}/{nth}", self.spec.name, id.0),
@@ -357,6 +419,27 @@ impl Host {
         let stream = Stream::new(self.config.seed.traffic, &drawn);
         Box::new(TlsClient::new(spec, stream))
     }
+}
+
+/// The highest version of `--tls-max`; nothing for OpenSSL's own.
+fn tls_max(text: &str) -> Result<Option<TlsVersion>, Refusal> {
+    if text == "default" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        let text = "curl: option --tls-max: is badly used here\n";
+        Refusal::usage(format!("{text}{TRY_CURL}"))
+    })
+}
+
+/// Names of OpenSSL's with colons between.
+fn ciphers(text: &str) -> Result<Vec<SmolStr>, Refusal> {
+    let unknown = text.split(':').find(|it| !TlsRange::knows_cipher(it));
+    if let Some(name) = unknown {
+        let text = format!("curl: --ciphers {name} (not supported here: suites by their names)\n");
+        return Err(Refusal::usage(text));
+    }
+    Ok(text.split(':').map(Into::into).collect())
 }
 
 /// Seconds of `-m` and the like.
@@ -378,6 +461,11 @@ fn limit(option: &str, text: &str) -> Result<SimDuration, Refusal> {
     seconds(text, option)
 }
 
+/// The same; 0 is no limit.
+fn patience(option: &str, text: &str) -> Result<Option<SimDuration>, Refusal> {
+    limit(option, text).map(|it| Some(it).filter(|it| *it != SimDuration::ZERO))
+}
+
 /// The addresses of the URL's host, in the order in which they are tried.
 fn targets(
     asked: &Asked,
@@ -388,7 +476,9 @@ fn targets(
     let mut all = Vec::new();
     for (host, port, addresses, text) in &asked.resolve {
         preface.push(format!("Added {text} to DNS cache"));
-        if *host == url.host && *port == url.port {
+        // `*` is every host for which there is no entry of its own.
+        let every = host == "*" && all.is_empty();
+        if (*host == url.host || every) && *port == url.port {
             all.clone_from(addresses);
         }
     }

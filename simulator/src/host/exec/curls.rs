@@ -122,7 +122,17 @@ impl Host {
             self.owners.remove(&kept.socket);
             self.stack.close(now, kept.socket);
         }
+        self.stdins.remove(&id);
         finish(now, id, printer, status, out);
+    }
+
+    /// A command is killed, and its connections close without a word.
+    pub(super) fn drop_curls(&mut self, now: SimTime, id: ExecId) {
+        let kept = self.curls.remove(&id).map(|it| it.kept);
+        for kept in kept.unwrap_or_default() {
+            self.owners.remove(&kept.socket);
+            self.stack.close(now, kept.socket);
+        }
     }
 
     /// Remembers the command of a `curl` that has just been read.

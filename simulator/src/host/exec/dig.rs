@@ -260,7 +260,7 @@ impl Host {
         Ok(())
     }
 
-    fn dig_close(&mut self, now: SimTime, task: &mut Dig) {
+    pub(super) fn dig_close(&mut self, now: SimTime, task: &mut Dig) {
         if let Some(port) = task.port.take() {
             self.stack.unbind_udp(port);
         }

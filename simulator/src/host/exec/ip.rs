@@ -46,6 +46,78 @@ pub(super) fn address(text: &str) -> Result<IpAddr, Refusal> {
 const RULES: &str = "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n\
     32767:\tfrom all lookup default\n";
 
+const RULES_V6: &str = "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n";
+
+/// The objects that iproute2 knows, in its order: as much of a name as it takes for the first one
+/// that begins so.
+const OBJECTS: [&str; 32] = [
+    "address",
+    "addrlabel",
+    "maddress",
+    "route",
+    "rule",
+    "neighbour",
+    "ntable",
+    "ntbl",
+    "link",
+    "l2tp",
+    "fou",
+    "ila",
+    "macsec",
+    "tunnel",
+    "tunl",
+    "tuntap",
+    "tap",
+    "token",
+    "tcpmetrics",
+    "monitor",
+    "xfrm",
+    "mroute",
+    "mrule",
+    "netns",
+    "netconf",
+    "vrf",
+    "sr",
+    "nexthop",
+    "mptcp",
+    "ioam",
+    "stats",
+    "help",
+];
+
+/// The first name that begins with what was typed.
+fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+    // It has both spellings.
+    let typed = match typed {
+        "neighb" | "neighbo" | "neighbor" => "neighbour",
+        typed => typed,
+    };
+    let mut found = names.iter().filter(|name| name.starts_with(typed));
+    found.next().copied().filter(|_| !typed.is_empty())
+}
+
+/// What a verb stands for, which an object has its own order of.
+fn whole_verb<'a>(object: &str, typed: &'a str) -> &'a str {
+    const ADDRESS: &[&str] = &["add", "change", "replace", "delete", "show", "lst", "list"];
+    const LINK: &[&str] = &[
+        "add", "set", "change", "replace", "delete", "show", "lst", "list",
+    ];
+    const ROUTE: &[&str] = &[
+        "list", "show", "lst", "get", "add", "change", "replace", "prepend", "append", "test",
+        "delete", "flush", "save",
+    ];
+    let names = match object {
+        "link" => LINK,
+        "route" => ROUTE,
+        _ => ADDRESS,
+    };
+    match (typed, whole_word(typed, names)) {
+        ("ls", _) | (_, Some("lst" | "list")) => "show",
+        (_, Some(verb)) => verb,
+        (typed, None) => typed,
+    }
+}
+
 /// Which IP version is asked about.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Version {
@@ -110,40 +182,35 @@ impl Look {
 impl Host {
     pub(super) fn run_ip(&mut self, now: SimTime, arguments: &[String]) -> Start {
         let (mut look, words) = Look::read(arguments)?;
-        let (object, rest) = words.split_first().ok_or_else(usage)?;
-        let verb = rest.first().map_or("show", String::as_str);
-        look.addresses = matches!(object.as_str(), "a" | "addr" | "address");
-        match (object.as_str(), verb) {
-            (
-                "a" | "addr" | "address" | "l" | "link",
-                "show" | "list" | "ls" | "lst" | "s" | "sh",
-            ) => self.show_interfaces(rest, look),
-            ("l" | "link", "set") => self.set_link(&rest[1..]),
-            ("n" | "neigh" | "neighbor" | "neighbour", _) => self.show_neighbors(now, rest, look),
-            ("ru" | "rule", "show" | "list" | "ls") => printed(RULES),
-            ("r" | "ro" | "route", "show" | "list" | "ls" | "lst" | "s" | "sh") => {
+        let (typed, rest) = words.split_first().ok_or_else(usage)?;
+        let object = whole_word(typed, &OBJECTS).unwrap_or(typed);
+        let verb = rest.first().map_or("show", |verb| whole_verb(object, verb));
+        look.addresses = object == "address";
+        match (object, verb) {
+            ("address" | "link", "show") => self.show_interfaces(rest, look),
+            ("link", "set") => self.set_link(&rest[1..]),
+            ("neighbour", _) => self.show_neighbors(now, rest, look),
+            ("rule", "show") if look.version == Version::V6 => printed(RULES_V6),
+            ("rule", "show") => printed(RULES),
+            ("route", "show") => {
                 let words = rest.split_first().map_or(rest, |(_, words)| words);
                 self.show_routes(words, look.version)
             }
-            ("r" | "ro" | "route", "get") => self.get_route(now, &rest[1..]),
-            ("r" | "ro" | "route", "flush") => match &rest[1..] {
+            ("route", "get") => self.get_route(now, &rest[1..]),
+            ("route", "flush") => match &rest[1..] {
                 [what] if what == "cache" => {
                     self.stack.routes.flush();
                     printed("")
                 }
                 _ => Err(usage()),
             },
-            ("r" | "ro" | "route", "add" | "change" | "replace") => {
+            ("route", "add" | "change" | "replace") => {
                 self.set_route(verb, &rest[1..], look.version)
             }
-            ("r" | "ro" | "route", "del" | "delete") => self.delete_route(&rest[1..], look.version),
-            (
-                "a" | "addr" | "address" | "l" | "link" | "r" | "ro" | "route" | "ru" | "rule"
-                | "netns" | "tunnel" | "maddr" | "mroute" | "xfrm" | "monitor" | "help",
-                _,
-            ) => Err(usage()),
-            (object, _) => {
-                let text = format!("Object \"{object}\" is unknown, try \"ip help\".");
+            ("route", "delete") => self.delete_route(&rest[1..], look.version),
+            (object, _) if OBJECTS.contains(&object) => Err(usage()),
+            _ => {
+                let text = format!("Object \"{typed}\" is unknown, try \"ip help\".");
                 Err(failure(1, &text))
             }
         }

@@ -140,7 +140,11 @@ impl Host {
     fn cached(&self, now: SimTime, to: IpAddr) -> String {
         let route = self.stack.routes.find(to).map(|it| &it.route);
         let mut text = match self.stack.routes.learned(to, now) {
-            Some((mtu, left)) => format!(" expires {}sec mtu {mtu}", left.as_secs()),
+            Some((mtu, left)) => {
+                let locked = self.stack.routes.is_locked(to, now);
+                let lock = if locked { "lock " } else { "" };
+                format!(" expires {}sec mtu {lock}{mtu}", left.as_secs())
+            }
             None => match route.and_then(|it| it.mtu) {
                 Some(mtu) => format!(" mtu {mtu}"),
                 None => String::new(),

@@ -1,19 +1,21 @@
 //! Commands run on a machine: they send real packets and print what the real programs print.
 //!
 //! `conntrack`, `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`,
-//! `curl`, `nc` and `dig` take their time: each is a [`Task`] that is told of packets and of time
-//! passing. An option that is not known is refused with what is supported, and the status that the
-//! real program has for it.
+//! `curl`, `nc`, `dig` and `sleep` take their time: each is a [`Task`] that is told of packets and
+//! of time passing. An option that is not known is refused with what is supported, and the status
+//! that the real program has for it.
 
 mod connect;
 mod conntrack;
 mod curl;
 mod curl_command;
+mod curl_options;
 mod curls;
 mod device;
 mod dig;
 mod dig_command;
 mod dig_print;
+mod end;
 mod ethtool;
 mod files;
 mod hostname;
@@ -27,6 +29,7 @@ mod nc;
 mod options;
 mod ping;
 mod settings;
+mod sleep;
 mod ss;
 mod ss_filter;
 mod ss_info;
@@ -74,6 +77,8 @@ enum Task {
     Tracepath(tracepath::Tracepath),
     Traceroute(Box<traceroute::Traceroute>),
     Dig(Box<dig::Dig>),
+    /// Until then.
+    Sleep(SimTime),
     Resolving(Box<lookup::Resolving>),
 }
 
@@ -157,8 +162,38 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str = "cat, conntrack, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, ss, sysctl, \
-     tracepath, traceroute; servers: serve KIND PORT ..., python3 -m http.server [PORT]";
+const COMMANDS: &str = "cat, conntrack, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, sleep, ss, \
+     sysctl, tracepath, traceroute; servers: serve KIND PORT ..., python3 -m http.server [PORT]";
+
+/// Names by which programs of machines are started.
+const PROGRAMS: &[&str] = &[
+    "aws",
+    "conntrack",
+    "curl",
+    "dig",
+    "docker",
+    "ethtool",
+    "getent",
+    "hostname",
+    "ip",
+    "iptables",
+    "nc",
+    "ncat",
+    "netcat",
+    "ping",
+    "sleep",
+    "ss",
+    "sysctl",
+    "tcpdump",
+    "tracepath",
+    "traceroute",
+];
+
+/// Whether machines have a program of this name: what a shell looks for.
+#[must_use]
+pub fn is_program(name: &str) -> bool {
+    PROGRAMS.contains(&name)
+}
 
 impl Host {
     /// The first address of a device of this machine.
@@ -186,7 +221,15 @@ impl Host {
         };
         let name = program.rsplit('/').next().unwrap_or(program);
         match name {
-            "sudo" => self.start_command(now, id, arguments),
+            "sudo" => self.start_command(now, id, behind_sudo(arguments)?),
+            "ping6" | "traceroute6" => {
+                let version = std::iter::once("-6".to_owned());
+                let arguments: Vec<_> = version.chain(arguments.iter().cloned()).collect();
+                match name {
+                    "ping6" => self.start_ping_command(&arguments),
+                    _ => self.start_traceroute(&arguments),
+                }
+            }
             "ping" => self.start_ping_command(arguments),
             "curl" => self.start_curl(now, id, arguments),
             "nc" | "ncat" | "netcat" => self.start_nc(now, id, arguments),
@@ -202,6 +245,7 @@ impl Host {
             "getent" => self.run_getent(arguments),
             "cat" => self.run_cat(arguments),
             "hostname" => self.run_hostname(arguments),
+            "sleep" => self.start_sleep(now, id, arguments),
             "tcpdump" => Err(Refusal::usage(format!(
                 "tcpdump: captures are taken from outside: wirelab tcpdump {} {}\n",
                 self.spec.name,
@@ -282,7 +326,7 @@ impl Host {
                     None
                 }
                 Task::Dig(task) => host.dig_icmp(now, id, task, heard, printer),
-                Task::Connect(_) | Task::Resolving(_) => None,
+                Task::Connect(_) | Task::Resolving(_) | Task::Sleep(_) => None,
             });
         }
     }
@@ -297,6 +341,7 @@ impl Host {
             Task::Datagrams(task) => host.datagrams_tick(now, id, task, printer),
             Task::Dig(task) => host.dig_tick(now, id, task, printer),
             Task::Resolving(task) => host.resolving_tick(now, id, task, printer),
+            Task::Sleep(until) => (*until <= now).then_some(0),
         });
     }
 
@@ -327,6 +372,23 @@ impl Host {
     fn wake_exec(&mut self, at: SimTime, id: ExecId) {
         self.wakes.insert((at, Waker::Exec(id)));
     }
+}
+
+/// What `sudo` is to run: everybody is root here, and is asked for no password.
+fn behind_sudo(words: &[String]) -> Result<&[String], Refusal> {
+    let mut rest = words;
+    while let Some((option, after)) = rest.split_first().filter(|it| it.0.starts_with('-')) {
+        rest = match option.as_str() {
+            "-n" | "-E" | "-H" | "-S" => after,
+            "-u" | "-g" if after.first().is_some_and(|it| it == "root") => &after[1..],
+            "--" => return Ok(after),
+            _ => {
+                let text = format!("sudo: {option} (not supported here): sudo [-n] COMMAND ...\n");
+                return Err(Refusal::with_status(1, text));
+            }
+        };
+    }
+    Ok(rest)
 }
 
 fn print(now: SimTime, id: ExecId, printer: Printer, out: &mut Output) {

@@ -1,4 +1,4 @@
-//! `nc` of OpenBSD as Debian has it: does a port open?
+//! `nc` of OpenBSD as Debian has it: does a port open? What comes in by a pipe is sent.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -42,6 +42,10 @@ pub(super) struct Nc {
     numeric: bool,
     limit: Option<SimDuration>,
     opened: bool,
+    /// What a pipe brings, to be sent when the port has opened.
+    input: Option<String>,
+    /// `-N`: the end of it is told to the other side.
+    shuts: bool,
 }
 
 /// A `nc -uz` at work.
@@ -79,6 +83,8 @@ impl Asked {
                 numeric: false,
                 limit: None,
                 opened: false,
+                input: None,
+                shuts: false,
             },
             udp: false,
             version: None,
@@ -96,7 +102,7 @@ impl Asked {
                                 machine; `ss -tulpn` lists it\n";
                     return Err(Refusal::with_status(1, format!("{text}{USAGE}")));
                 }
-                Word::Flag('N') => {}
+                Word::Flag('N') => asked.nc.shuts = true,
                 Word::Flag(digit) => asked.version = Some(digit),
                 Word::Value('s', value) => asked.source = Some(value),
                 Word::Value(_, value) => asked.nc.limit = Some(timeout(&value)?),
@@ -109,7 +115,9 @@ impl Asked {
 
 impl Host {
     pub(super) fn start_nc(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
-        let asked = Asked::read(arguments)?;
+        let mut asked = Asked::read(arguments)?;
+        // It stays until the end: a name may have to be looked up first.
+        asked.nc.input = self.stdins.get(&id).cloned();
         let refuse = |text: String| Err(Refusal::with_status(1, format!("nc: {text}\n")));
         let (host, port, more) = match &asked.places[..] {
             [host, port, more @ ..] => (host, port, more),
@@ -120,7 +128,8 @@ impl Host {
         for port in more {
             list.extend(ports(port)?);
         }
-        if !asked.nc.probe && (asked.udp || asked.nc.limit.is_none()) {
+        let fed = asked.nc.input.is_some();
+        if !asked.nc.probe && (asked.udp || asked.nc.limit.is_none() && !fed) {
             let text = "nc: nothing is typed into it here: give -z, or -w SECONDS\n";
             return Err(Refusal::with_status(1, format!("{text}{USAGE}")));
         }
@@ -272,6 +281,11 @@ impl Host {
 }
 
 impl Datagrams {
+    /// The port of this machine that it has.
+    pub(super) fn own_port(&self) -> Option<u16> {
+        self.at.map(|(_, own)| own)
+    }
+
     /// Whether it is this one's port.
     pub(super) fn owns(&self, port: u16) -> bool {
         self.at.is_some_and(|(_, own)| own == port)
@@ -282,6 +296,13 @@ impl Nc {
     /// How long it waits, connecting or for data.
     pub(super) const fn idle_limit(&self) -> Option<SimDuration> {
         self.limit
+    }
+
+    /// What is to be sent now, and whether that is all.
+    pub(super) fn take_input(&mut self) -> (Option<Bytes>, bool) {
+        let shuts = self.shuts && self.input.is_some();
+        let input = self.input.take().filter(|it| !it.is_empty());
+        (input.map(Bytes::from), shuts)
     }
 
     /// `-z`: nothing is said on the connection.

@@ -2,6 +2,7 @@
 //! before and after operands, `--` before operands that look like options.
 
 use super::Refusal;
+use super::curl_options::is_real;
 
 /// The options of a program.
 pub(super) struct Syntax {
@@ -135,6 +136,10 @@ impl Syntax {
 
     fn refuse(&self, wrong: Wrong, option: &str) -> Refusal {
         let Self { program, usage, .. } = self;
+        if self.style == Style::Curl && matches!(wrong, Wrong::Unknown) && is_real(option) {
+            let text = format!("{program}: option {option} (not supported here)\n{usage}");
+            return Refusal::with_status(self.status, text);
+        }
         if self.style == Style::Curl {
             let why = match wrong {
                 Wrong::Bare => "requires parameter",

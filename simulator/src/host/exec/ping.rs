@@ -453,7 +453,10 @@ impl Ping {
             't' => self.ttl = options::ranged("ping", value, 0..=255)? as u8,
             'i' => self.interval = seconds(value, "-i")?,
             'W' => self.linger = seconds(value, "-W")?,
-            'w' => self.deadline = Some(seconds(value, "-w")?),
+            'w' => {
+                let span = options::ranged("ping", value, 0..=i64::from(i32::MAX))? as u64;
+                self.deadline = (span > 0).then(|| SimDuration::from_secs(span));
+            }
             _ => self.mode = mode(value)?,
         }
         Ok(())
@@ -516,10 +519,9 @@ impl Ping {
             0 => String::new(),
             errors => format!(" +{errors} errors,"),
         };
+        // `cur_time` is the last request's.
         let last = self.sent_at.last().copied().unwrap_or(now);
-        let first = self.started.unwrap_or(now);
-        let until = if received == sent { now } else { last };
-        let took = until.since(first).as_millis();
+        let took = last.since(self.started.unwrap_or(now)).as_millis();
         printer.out(format!(
             "\n--- {} ping statistics ---\n{sent} packets transmitted, {received} received,{errors} \
              {lost}% packet loss, time {took}ms\n",

@@ -135,6 +135,60 @@ const SETTINGS: &[Setting] = settings! {
     "net.ipv4.tcp_wmem": |_| "4096\t16384\t4194304".to_owned();
 };
 
+/// Settings of `net.ipv4` and of `net.core` that Linux has and machines here do not.
+const OTHER_IPV4: &str = "fwmark_reflect icmp_echo_enable_probe icmp_echo_ignore_broadcasts \
+    icmp_errors_use_inbound_ifaddr icmp_ignore_bogus_error_responses icmp_msgs_burst \
+    icmp_msgs_per_sec icmp_ratemask igmp_link_local_mcast_reports igmp_max_memberships \
+    igmp_max_msf igmp_qrv inet_peer_maxttl inet_peer_minttl inet_peer_threshold \
+    ip_autobind_reuse ip_default_ttl ip_dynaddr ip_early_demux ip_forward_update_priority \
+    ip_forward_use_pmtu ip_local_reserved_ports ip_nonlocal_bind ip_unprivileged_port_start \
+    ipfrag_high_thresh ipfrag_low_thresh ipfrag_max_dist ipfrag_secret_interval ipfrag_time \
+    nexthop_compat_mode ping_group_range raw_l3mdev_accept tcp_abort_on_overflow \
+    tcp_adv_win_scale tcp_allowed_congestion_control tcp_app_win tcp_autocorking \
+    tcp_available_ulp tcp_backlog_ack_defer tcp_base_mss tcp_challenge_ack_limit \
+    tcp_child_ehash_entries tcp_comp_sack_delay_ns tcp_comp_sack_nr tcp_comp_sack_slack_ns \
+    tcp_dsack tcp_early_demux tcp_early_retrans tcp_ecn tcp_ecn_fallback tcp_ecn_option \
+    tcp_ecn_option_beacon tcp_ehash_entries tcp_fack tcp_fastopen \
+    tcp_fastopen_blackhole_timeout_sec tcp_fastopen_key tcp_frto tcp_fwmark_accept \
+    tcp_invalid_ratelimit tcp_l3mdev_accept tcp_limit_output_bytes tcp_low_latency \
+    tcp_max_orphans tcp_max_reordering tcp_max_syn_backlog tcp_max_tw_buckets tcp_mem \
+    tcp_migrate_req tcp_min_rtt_wlen tcp_min_snd_mss tcp_min_tso_segs tcp_moderate_rcvbuf \
+    tcp_mtu_probe_floor tcp_no_metrics_save tcp_no_ssthresh_metrics_save tcp_notsent_lowat \
+    tcp_orphan_retries tcp_pacing_ca_ratio tcp_pacing_ss_ratio tcp_pingpong_thresh \
+    tcp_plb_cong_thresh tcp_plb_enabled tcp_plb_idle_rehash_rounds tcp_plb_rehash_rounds \
+    tcp_plb_suspend_rto_sec tcp_probe_interval tcp_probe_threshold tcp_recovery \
+    tcp_reflect_tos tcp_reordering tcp_retrans_collapse tcp_retries1 tcp_rfc1337 \
+    tcp_rto_max_ms tcp_rto_min_us tcp_shrink_window tcp_slow_start_after_idle tcp_stdurg \
+    tcp_syn_linear_timeouts tcp_syncookies tcp_thin_linear_timeouts tcp_tso_rtt_log \
+    tcp_tso_win_divisor tcp_tw_reuse tcp_tw_reuse_delay tcp_workaround_signed_windows \
+    udp_child_hash_entries udp_early_demux udp_hash_entries udp_l3mdev_accept udp_mem \
+    udp_rmem_min udp_wmem_min";
+const OTHER_CORE: &str = "busy_poll busy_read default_qdisc dev_weight dev_weight_rx_bias dev_weight_tx_bias \
+    devconf_inherit_init_net fb_tunnels_only_for_init_net flow_limit_cpu_bitmap \
+    flow_limit_table_len gro_normal_batch high_order_alloc_disable max_skb_frags mem_pcpu_rsv \
+    message_burst message_cost netdev_budget netdev_budget_usecs netdev_max_backlog \
+    netdev_rss_key netdev_tstamp_prequeue netdev_unregister_timeout_secs optmem_max \
+    rmem_default rmem_max rps_default_mask rps_sock_flow_entries skb_defer_max \
+    tstamp_allow_data txrehash warnings wmem_default wmem_max";
+
+/// Whether a machine of one's own has a setting.
+fn is_real(name: &str) -> bool {
+    let among = |prefix: &str, names: &str| {
+        let name = name.strip_prefix(prefix);
+        name.is_some_and(|name| names.split(' ').any(|it| it == name))
+    };
+    let whole = [
+        "net.ipv4.conf.",
+        "net.ipv4.neigh.",
+        "net.ipv4.route.",
+        "net.ipv6.conf.",
+        "net.netfilter.nf_conntrack_",
+    ];
+    among("net.ipv4.", OTHER_IPV4)
+        || among("net.core.", OTHER_CORE)
+        || whole.iter().any(|it| name.starts_with(it))
+}
+
 const SYSCTL: Syntax = Syntax {
     program: "sysctl",
     letters: "wnqa",
@@ -158,13 +212,67 @@ struct Look {
 }
 
 impl Host {
+    /// A setting by its path below `/proc/sys`, as the kernel prints it.
+    pub(super) fn setting(&self, path: &str) -> Option<String> {
+        let text = match path {
+            "kernel/hostname" => self.hostname(),
+            "kernel/ostype" => "Linux".to_owned(),
+            // Of a kernel only what it does on the wire is known, which is its version's.
+            "kernel/osrelease" => match self.spec.kernel {
+                KernelProfile::Linux618 => "6.18.0-wirelab",
+                KernelProfile::Linux61 => "6.1.0-wirelab",
+            }
+            .to_owned(),
+            _ => {
+                let name = path.replace('/', ".");
+                let known = SETTINGS.iter().find(|it| it.name == name)?;
+                (known.get)(self)
+            }
+        };
+        Some(text + "\n")
+    }
+
+    /// The names in a directory below `/proc/sys`, in order.
+    pub(super) fn setting_names(&self, path: &str) -> Option<Vec<String>> {
+        let others = ["kernel.hostname", "kernel.osrelease", "kernel.ostype"];
+        let all = SETTINGS.iter().map(|it| it.name).chain(others);
+        let before = match path {
+            "" => String::new(),
+            path => path.replace('/', ".") + ".",
+        };
+        let inner = all.filter_map(|it| it.strip_prefix(before.as_str()));
+        let mut names: Vec<String> = inner
+            .filter_map(|it| it.split('.').next())
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        (!names.is_empty()).then_some(names)
+    }
+
     pub(super) fn run_iptables(&mut self, arguments: &[String]) -> Start {
         let names = &self.names;
         let name_of = |address| names.name_of(address).map(str::to_owned);
-        let command = firewall::parse(arguments);
+        let family = firewall::Family {
+            is_ipv6: false,
+            addresses_of: &|name| names.all(name),
+        };
+        let command = firewall::parse(arguments, &family);
         let done = command.and_then(|it| self.stack.firewall.apply(it, &name_of));
-        let refused = |it: firewall::FirewallError| Refusal::with_status(it.status(), it.printed());
-        done.map_err(refused).and_then(super::printed)
+        done.map_err(|error| {
+            let refusal = Refusal::with_status(error.status(), error.printed());
+            match error {
+                firewall::FirewallError::Network(name)
+                    if name.contains(|it: char| it.is_ascii_alphabetic())
+                        && names.failure(&name).is_none()
+                        && names.all(&name).is_empty() =>
+                {
+                    refusal.unless_dns_knows(&name)
+                }
+                _ => refusal,
+            }
+        })
+        .and_then(super::printed)
     }
 
     pub(super) fn run_sysctl(&mut self, arguments: &[String]) -> Start {
@@ -237,9 +345,12 @@ impl Host {
 
 fn unknown(name: &str) -> String {
     let names: Vec<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+    let names = names.join(", ");
+    if is_real(name) {
+        return format!("sysctl: {name} (not supported here)\n(known here: {names})\n");
+    }
+    let path = name.replace('.', "/");
     format!(
-        "sysctl: cannot stat /proc/sys/{}: No such file or directory\n(known here: {})\n",
-        name.replace('.', "/"),
-        names.join(", ")
+        "sysctl: cannot stat /proc/sys/{path}: No such file or directory\n(known here: {names})\n"
     )
 }

@@ -223,7 +223,7 @@ impl Host {
             let left = print_timer(at.since(now).as_millis());
             row.timer = format!(" timer:({name},{left},{})", info.backoff);
         }
-        row.info = options.info.then(|| details(&info, options.timers));
+        row.info = options.info.then(|| details(&info, options.timers, now));
         Some(row)
     }
 

@@ -1,5 +1,7 @@
 //! What `ss -i` and `-o` print of a connection.
 
+use wirelab_model::SimTime;
+
 use crate::host::tcp::Info;
 
 /// `print_ms_timer` of iproute2, with its `ms` behind fractions of seconds.
@@ -23,7 +25,7 @@ pub(super) fn print_timer(millis: u64) -> String {
 }
 
 /// The line of `ss -i` (`tcp_stats_print` of iproute2).
-pub(super) fn details(info: &Info, options: bool) -> String {
+pub(super) fn details(info: &Info, options: bool, now: SimTime) -> String {
     let mut text = "\t".to_owned();
     // `-o`.
     if info.timestamps && options {
@@ -43,6 +45,9 @@ pub(super) fn details(info: &Info, options: bool) -> String {
     if info.rtt_us > 0 {
         let (rtt, variance) = (millis(info.rtt_us), millis(info.rtt_variance_us));
         text += &format!(" rtt:{rtt}/{variance}");
+    }
+    if info.ack_timeout_ms > 0 {
+        text += &format!(" ato:{}", info.ack_timeout_ms);
     }
     text += &format!(
         " mss:{} pmtu:{} rcvmss:{} advmss:{} cwnd:{}",
@@ -70,6 +75,7 @@ pub(super) fn details(info: &Info, options: bool) -> String {
     if let Some(bits) = microbits.checked_div(info.rtt_us) {
         text += &format!(" send {}bps", rate(bits));
     }
+    text += &ages(info, now);
     if info.unacknowledged > 0 {
         text += &format!(" unacked:{}", info.unacknowledged);
     }
@@ -80,11 +86,48 @@ pub(super) fn details(info: &Info, options: bool) -> String {
     if info.lost > 0 {
         text += &format!(" lost:{}", info.lost);
     }
+    text + &windows(info)
+}
+
+/// What may come, the least round trip, and what may go.
+fn windows(info: &Info) -> String {
+    let mut text = String::new();
+    for (name, octets) in [
+        ("rcv_space", u64::from(info.receive_space)),
+        ("rcv_ssthresh", info.receive_threshold),
+    ] {
+        if octets > 0 {
+            text += &format!(" {name}:{octets}");
+        }
+    }
     if info.rtt_us > 0 {
         text += &format!(" minrtt:{}", millis(info.minimum_rtt_us));
     }
     if info.peer_window > 0 {
         text += &format!(" snd_wnd:{}", info.peer_window);
+    }
+    text
+}
+
+/// How long ago something was sent and came, and at which rate it goes. What ss says of the rate
+/// of delivery (`delivery_rate`, `app_limited`) is not measured here.
+fn ages(info: &Info, now: SimTime) -> String {
+    let mut text = String::new();
+    for (name, at) in [
+        ("lastsnd", info.last_sent),
+        ("lastrcv", info.last_data),
+        ("lastack", info.last_received),
+    ] {
+        let age = now.since(at).as_millis();
+        if age > 0 {
+            text += &format!(" {name}:{age}");
+        }
+    }
+    if info.pacing_rate > 0 {
+        text += &format!(" pacing_rate {}bps", rate(info.pacing_rate * 8));
+    }
+    if info.delivered > 0 {
+        text += &format!(" delivered:{}", info.delivered);
     }
     text
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::{Unreachable, protocol};
@@ -17,7 +18,6 @@ use crate::host::Host;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::packet;
-use crate::host::program::text;
 
 /// First destination port.
 const BASE_PORT: u16 = 44_444;
@@ -215,7 +215,7 @@ impl Host {
             IpAddr::V4(_) => HEADERS_V4,
             IpAddr::V6(_) => HEADERS_V6,
         };
-        let payload = text::prose(task.mtu.saturating_sub(headers));
+        let payload = payload(task.hop, now, task.mtu.saturating_sub(headers));
         let from = SocketAddr::new(way.source, task.port);
         let to = SocketAddr::new(task.to, task.base.wrapping_add(task.probe));
         task.history.insert(to.port(), (task.hop, now));
@@ -314,6 +314,18 @@ impl Host {
             },
         }
     }
+}
+
+/// `struct probehdr`, the hop and the time since the machine came up, and nothing but zeros.
+fn payload(hop: u8, now: SimTime, len: u32) -> Bytes {
+    let (seconds, nanos) = (
+        now.as_nanos() / 1_000_000_000,
+        now.as_nanos() % 1_000_000_000,
+    );
+    let head = [u64::from(hop), seconds, nanos].map(u64::to_le_bytes);
+    let mut data = head.concat();
+    data.resize(len as usize, 0);
+    data.into()
 }
 
 /// ` 1:  router       0.045ms `

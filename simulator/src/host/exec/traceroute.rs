@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimDuration, SimTime};
+use wirelab_model::{SimDuration, SimTime, Stream};
 use wirelab_wire::{IpPacket, IpVersionFields, TcpFlags, TcpOption, TcpSegment, Unreachable};
 
 use super::options::{self, Syntax, Word};
@@ -12,13 +13,14 @@ use crate::host::Host;
 use crate::host::icmp::{About, ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::packet;
-use crate::host::program::text;
 use crate::host::tcp::Ends;
 
 /// The first destination port of UDP probes.
 const UDP_PORT: u16 = 33_434;
 /// The destination port of TCP probes.
 const TCP_PORT: u16 = 80;
+/// What it takes to learn of an error of this machine's own.
+const OWN_ERROR: SimDuration = SimDuration::from_micros(100);
 /// `DEF_WAIT_PREC`.
 const PRECISION: SimDuration = SimDuration::from_millis(1);
 
@@ -87,6 +89,8 @@ pub(super) struct Traceroute {
     here: u64,
     near: u64,
     identifier: u16,
+    /// The timestamp of every SYN: drawn once (`tcp_init`).
+    stamp: u32,
     probes: Vec<Probe>,
     /// The next to be printed, and one behind the last.
     at: usize,
@@ -96,6 +100,8 @@ pub(super) struct Traceroute {
 impl Host {
     pub(super) fn start_traceroute(&mut self, arguments: &[String]) -> Start {
         let mut task = Traceroute::new(self.echo_identifier());
+        let drawn = format!("host/{}/traceroute/{}", self.spec.name, task.identifier);
+        task.stamp = Stream::new(self.config.seed.traffic, &drawn).next_u32();
         let (mut operands, mut version) = (Vec::new(), None);
         for word in SYNTAX.read(arguments)? {
             match word {
@@ -203,18 +209,17 @@ impl Host {
         if at_hop == 0 {
             line += &format!("\n{:>2} ", number / task.queries + 1);
         }
-        let Some(from) = probe.from else {
-            return printer.out(line + " *");
-        };
         let before = task.probes[number - at_hop..number].iter().rev();
         let before = before.filter_map(|it| it.from).next();
-        if before != Some(from) {
-            line += &match (task.numeric, self.names.name_of(from)) {
-                (true, _) => format!(" {from}"),
-                (false, Some(name)) => format!(" {name} ({from})"),
-                (false, None) => format!(" {from} ({from})"),
-            };
-        }
+        line += &match (probe.from, task.numeric) {
+            (None, _) => " *".to_owned(),
+            (from, _) if from == before => String::new(),
+            (Some(from), true) => format!(" {from}"),
+            (Some(from), false) => match self.names.name_of(from) {
+                Some(name) => format!(" {name} ({from})"),
+                None => format!(" {from} ({from})"),
+            },
+        };
         if let (Some(sent), Some(heard)) = (probe.sent, probe.heard) {
             let micros = heard.since(sent).as_nanos() / 1000;
             line += &format!("  {}.{:03} ms", micros / 1000, micros % 1000);
@@ -245,7 +250,7 @@ impl Host {
             dont_fragment: task.dont_fragment || task.method == Method::Tcp,
         };
         let header = if task.to.is_ipv4() { 28 } else { 48 };
-        let data = text::prose(u32::from(task.length.saturating_sub(header)));
+        let data = data(task.method, task.length.saturating_sub(header));
         let mut probe = match task.method {
             Method::Udp | Method::UdpPort => packet::udp(local, remote, ip, data),
             Method::Icmp => {
@@ -266,11 +271,15 @@ impl Host {
                 packet::tcp(
                     Ends { local, remote },
                     ip,
-                    syn(local, remote, mss, sequence),
+                    syn(local, remote, mss, (sequence, task.stamp)),
                 )
             }
         };
         probe.header.ttl = (number / task.queries + 1) as u8;
+        let mtu = self.stack.routes.path_mtu(task.to, way.mtu, now);
+        if task.dont_fragment && probe.total_len() > usize::from(mtu) {
+            return task.refused(now, number, mtu);
+        }
         self.stack.output(now, probe);
     }
 
@@ -327,6 +336,7 @@ impl Traceroute {
             here: 3,
             near: 10,
             identifier,
+            stamp: 0,
             probes: Vec::new(),
             at: 0,
             end: 0,
@@ -360,6 +370,20 @@ impl Traceroute {
             return Err(refuse("bad value `0` for `-N`"));
         }
         Ok(())
+    }
+
+    /// The machine itself refuses a probe (`EMSGSIZE`) and says so in the socket's queue of errors.
+    /// All probes of `-I` share a socket, and what is there is read once.
+    fn refused(&mut self, now: SimTime, number: usize, mtu: u16) {
+        let first = usize::from(self.first_ttl - 1) * self.queries;
+        if self.method == Method::Icmp && number != first {
+            return;
+        }
+        let probe = &mut self.probes[number];
+        probe.done = true;
+        probe.is_final = true;
+        probe.heard = Some(now + OWN_ERROR);
+        probe.mark = format!("!F-{mtu}");
     }
 
     fn destination_port(&self, number: usize) -> u16 {
@@ -464,14 +488,26 @@ impl Traceroute {
     }
 }
 
+/// What a probe carries: octets by their place, of `-I` counted from the header of ICMP on.
+fn data(method: Method, len: u16) -> Bytes {
+    let first = if method == Method::Icmp { 8 } else { 0 };
+    let octet = |place: u16| 0x40 + (place & 0x3f) as u8;
+    (first..len.saturating_add(first)).map(octet).collect()
+}
+
 /// The SYN of a probe, with the options that Linux sends.
-fn syn(local: SocketAddr, remote: SocketAddr, mss: u16, sequence: u32) -> TcpSegment {
+fn syn(
+    local: SocketAddr,
+    remote: SocketAddr,
+    mss: u16,
+    (sequence, stamp): (u32, u32),
+) -> TcpSegment {
     let mut options = wirelab_wire::TcpOptions::NONE;
     for option in [
         TcpOption::MaximumSegmentSize(mss),
         TcpOption::SackPermitted,
         TcpOption::Timestamps {
-            value: sequence,
+            value: stamp,
             echo_reply: 0,
         },
         TcpOption::Nop,
@@ -488,7 +524,7 @@ fn syn(local: SocketAddr, remote: SocketAddr, mss: u16, sequence: u32) -> TcpSeg
         window: 5840,
         urgent_pointer: 0,
         options,
-        payload: bytes::Bytes::new(),
+        payload: Bytes::new(),
     }
 }
 

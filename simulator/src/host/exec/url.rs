@@ -65,7 +65,7 @@ impl Url {
             secure,
             host: host.to_owned(),
             port,
-            path,
+            path: without_dots(&path),
             credentials: login.map(credentials),
         })
     }
@@ -122,6 +122,30 @@ fn host_and_port(place: &str) -> Result<(&str, &str), (i32, String)> {
         true => Ok((host, port)),
         false => Err(malformed()),
     }
+}
+
+/// `.` and `..` of a path are carried out (RFC 3986 section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let (path, query) = path.split_at(path.find('?').unwrap_or(path.len()));
+    let mut kept: Vec<&str> = Vec::new();
+    let mut parts = path.split('/').skip(1).peekable();
+    while let Some(part) = parts.next() {
+        let is_last = parts.peek().is_none();
+        match part {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            part => {
+                kept.push(part);
+                continue;
+            }
+        }
+        if is_last {
+            kept.push("");
+        }
+    }
+    format!("/{}{query}", kept.join("/"))
 }
 
 /// `USER[:PASSWORD]` with its percent signs decoded.

@@ -81,7 +81,11 @@ fn variable(curl: &Curl, facts: &Facts<'_>, name: &str) -> Option<String> {
         "size_request" => client.request_head().len().to_string(),
         "size_upload" => client.own_body().to_string(),
         "num_connects" => u8::from(curl.connected_at.is_some() && !curl.reused).to_string(),
-        "num_redirects" | "ssl_verify_result" | "proxy_ssl_verify_result" => "0".to_owned(),
+        "num_redirects" | "proxy_ssl_verify_result" => "0".to_owned(),
+        "ssl_verify_result" => {
+            let tls = curl.tls.as_ref();
+            tls.map_or(0, |it| it.verify_result()).to_string()
+        }
         "http_version" => match head.get(..8) {
             None => "0",
             Some("HTTP/1.0") => "1",

@@ -6,9 +6,7 @@ pub(crate) enum FirewallError {
     #[error("unknown option \"{0}\"")]
     Unknown(String),
     #[error("option \"{0}\" requires an argument")]
-    Missing(&'static str),
-    #[error("bad value \"{value}\" for {what}")]
-    Bad { what: &'static str, value: String },
+    Missing(String),
     #[error("invalid port/service `{0}' specified")]
     Port(String),
     #[error("host/network `{0}' not found")]
@@ -27,8 +25,30 @@ pub(crate) enum FirewallError {
     LogLevel(String),
     #[error("Bad {0} \"{1}\"")]
     State(&'static str, String),
-    #[error("conntrack: At least one option is required")]
-    StateMissing,
+    #[error("{0}: At least one option is required")]
+    StateMissing(&'static str),
+    /// An option of a match that is typed too often, or not at all.
+    #[error("{0}\n")]
+    Option(String),
+    #[error("Unknown ICMP code `{0}'")]
+    IcmpCode(String),
+    #[error("Ambiguous ICMP type `{0}': `{1}' or `{2}'?")]
+    IcmpTypes(String, &'static str, &'static str),
+    /// Of what there may be one: in the program's words.
+    #[error("{0}")]
+    Said(String),
+    #[error("multiple {0} flags not allowed")]
+    Multiple(&'static str),
+    #[error("Illegal option `{0}' with this command")]
+    Illegal(&'static str),
+    #[error("Bad argument `{0}'")]
+    Argument(String),
+    /// The kernel does not take the rule.
+    #[error(" {verb} failed (Invalid argument): rule in chain {chain}")]
+    Kernel {
+        verb: &'static str,
+        chain: &'static str,
+    },
     #[error("Couldn't load match `{0}':No such file or directory\n")]
     Match(String),
     #[error("Chain '{0}' does not exist")]
@@ -44,14 +64,8 @@ pub(crate) enum FirewallError {
     TwoCommands(&'static str, &'static str),
     #[error("-P requires a chain and a policy")]
     NoPolicy,
-    #[error("-n, -v, -x and --line-numbers go with -L only here")]
-    OnlyWithList,
     #[error("no command specified")]
     NoCommand,
-    #[error(
-        "TCPMSS target: only valid in the mangle table, with `-p tcp` and SYN set in --tcp-flags"
-    )]
-    MssNeedsSyn,
     #[error("table '{0}' does not exist\nPerhaps iptables or your kernel needs to be upgraded.")]
     Table(String),
     #[error("{0}")]
@@ -72,9 +86,51 @@ pub(crate) enum FirewallError {
 
 /// What there is, for those who asked for something else.
 const SUPPORTED: &str = "(supported here: -t filter|mangle, -A -I -D -R -C -L -S -F -P -Z on INPUT, \
-    FORWARD, OUTPUT, with -p -s -d -i -o --sport --dport --sports --dports --tcp-flags --syn \
+    FORWARD, OUTPUT, in mangle on POSTROUTING, with -p -s -d -i -o -m tcp|udp|icmp|multiport|\
+    length|comment|conntrack|state --sport --dport --sports --dports --ports --tcp-flags --syn \
     --icmp-type --length --comment --ctstate --state \
-    -j ACCEPT|DROP|REJECT|TCPMSS|LOG)";
+    -j ACCEPT|DROP|REJECT|TCPMSS|LOG, -w)";
+
+/// Matches and targets that are real and not here.
+const OTHER_MATCHES: [&str; 37] = [
+    "addrtype",
+    "ah",
+    "bpf",
+    "cgroup",
+    "cluster",
+    "connbytes",
+    "connlabel",
+    "connlimit",
+    "connmark",
+    "cpu",
+    "dccp",
+    "devgroup",
+    "dscp",
+    "ecn",
+    "esp",
+    "hashlimit",
+    "helper",
+    "iprange",
+    "ipvs",
+    "limit",
+    "mac",
+    "mark",
+    "owner",
+    "physdev",
+    "pkttype",
+    "policy",
+    "quota",
+    "realm",
+    "recent",
+    "sctp",
+    "set",
+    "socket",
+    "statistic",
+    "string",
+    "tcpmss",
+    "time",
+    "ttl",
+];
 
 /// The tables that are real and not here.
 const OTHER_TABLES: [&str; 3] = ["nat", "raw", "security"];
@@ -89,6 +145,27 @@ impl FirewallError {
         Self::Table(name.to_owned())
     }
 
+    /// A match that there is not, or not here.
+    pub(super) fn no_match(name: &str) -> Self {
+        match OTHER_MATCHES.contains(&name) {
+            true => Self::elsewhere(&format!("-m {name}")),
+            false => Self::Match(name.to_owned()),
+        }
+    }
+
+    /// A target that there is not, or not here: it would be a chain of one's own.
+    pub(super) fn no_target(name: &str) -> Self {
+        match TARGETS.contains(&name) {
+            true => Self::elsewhere(&format!("-j {name}")),
+            false => Self::Target(name.to_owned()),
+        }
+    }
+
+    /// What the real program has.
+    pub(super) fn elsewhere(what: &str) -> Self {
+        Self::Said(format!("{what} (not supported here)\n{SUPPORTED}"))
+    }
+
     /// The exit code of iptables: 1 where the kernel said no, 2 for what it does not understand.
     pub(crate) const fn status(&self) -> i32 {
         match self {
@@ -99,6 +176,7 @@ impl FirewallError {
             | Self::IndexTooBig(_)
             | Self::Incompatible(..) => 1,
             Self::Table(_) | Self::Refused(_) => 3,
+            Self::Kernel { .. } => 4,
             _ => 2,
         }
     }
@@ -107,21 +185,21 @@ impl FirewallError {
     pub(crate) fn printed(&self) -> String {
         match self {
             Self::Incompatible(..) => return format!("iptables v1.8.9 (nf_tables): {self}"),
-            Self::Table(_) | Self::Refused(_) => {
+            Self::Table(_) | Self::Refused(_) | Self::Kernel { .. } => {
                 return format!("iptables v1.8.9 (nf_tables): {self}\n");
             }
             _ if self.status() == 1 => return format!("iptables: {self}\n"),
             _ => {}
         }
+        if let Self::Argument(_) = self {
+            return format!(
+                "{self}\nTry `iptables -h' or 'iptables --help' for more information.\n"
+            );
+        }
         let there = match self {
             Self::Unknown(option) if KNOWN.contains(&option.as_str()) => "",
-            Self::Unknown(_) | Self::Bad { .. } | Self::Match(_) | Self::Target(_) => SUPPORTED,
+            Self::Unknown(_) | Self::Match(_) => SUPPORTED,
             _ => "",
-        };
-        // A target that does not exist is said to be a chain that does not.
-        let there = match self {
-            Self::Target(name) if !TARGETS.contains(&name.as_str()) => "",
-            _ => there,
         };
         let gap = if there.is_empty() { "" } else { "\n" };
         format!(
@@ -132,19 +210,32 @@ impl FirewallError {
 }
 
 /// Options that are unknown without their match or target alone.
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 21] = [
     "--sport",
+    "--source-port",
     "--dport",
+    "--destination-port",
     "--sports",
+    "--source-ports",
     "--dports",
+    "--destination-ports",
+    "--ports",
+    "--syn",
+    "--tcp-flags",
+    "--icmp-type",
+    "--length",
+    "--comment",
     "--ctstate",
     "--state",
+    "--reject-with",
+    "--set-mss",
+    "--clamp-mss-to-pmtu",
     "--log-prefix",
     "--log-level",
 ];
 
 /// Targets that are real and not here.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 25] = [
     "RETURN",
     "MARK",
     "CONNMARK",
@@ -157,4 +248,17 @@ const TARGETS: [&str; 12] = [
     "TOS",
     "TTL",
     "TRACE",
+    "CT",
+    "NOTRACK",
+    "AUDIT",
+    "CLASSIFY",
+    "DSCP",
+    "ECN",
+    "SET",
+    "TEE",
+    "TPROXY",
+    "SYNPROXY",
+    "QUEUE",
+    "NETMAP",
+    "CHECKSUM",
 ];

@@ -2,20 +2,26 @@
 
 use wirelab_model::IpNet;
 
-use super::parse::Look;
-use super::save::{flag_names, print_range, protocol_name, reject_name, state_names};
-use super::values::{ICMP_TYPES, LEVELS};
-use super::{Chain, Firewall, Hook, Log, Matches, Module, NameOf, Not, Ports, Rule, Table, Target};
+use super::matching::Segment;
+use super::parse::{Look, Place};
+use super::save::{flag_names, print_range, reject_name, state_names};
+use super::values::{ICMP_TYPES, LEVELS, protocol_name};
+use super::{Chain, CtState, Firewall, Log, Match, Matches, NameOf, Not, Rule, Table, Target};
 use crate::host::exec::service;
 
 impl Firewall {
     pub(super) fn list(
         &self,
         table: Table,
-        hook: Option<Hook>,
+        (hook, at): Place,
         look: Look,
         name_of: NameOf<'_>,
     ) -> String {
+        if let Some(at) = at {
+            let chain = self.selected(table, hook).next();
+            let rule = chain.and_then(|it| it.rules.get(at - 1));
+            return rule.map_or_else(String::new, |it| list_line(at, it, look, name_of));
+        }
         let chains: Vec<_> = self
             .selected(table, hook)
             .map(|chain| list_chain(chain, look, name_of))
@@ -35,19 +41,25 @@ fn list_chain(chain: &Chain, look: Look, name_of: NameOf<'_>) -> String {
     if look.numbered {
         text += "num  ";
     }
-    text += if look.verbose {
+    text += if look.verbose && look.exact {
+        "    pkts      bytes target     prot opt in     out     source               destination         \n"
+    } else if look.verbose {
         " pkts bytes target     prot opt in     out     source               destination         \n"
     } else {
         "target     prot opt source               destination         \n"
     };
     for (at, rule) in chain.rules.iter().enumerate() {
-        if look.numbered {
-            text += &format!("{:<5}", at + 1);
-        }
-        text += &list_rule(rule, look, name_of);
-        text.push('\n');
+        text += &list_line(at + 1, rule, look, name_of);
     }
     text
+}
+
+fn list_line(at: usize, rule: &Rule, look: Look, name_of: NameOf<'_>) -> String {
+    let number = match look.numbered {
+        true => format!("{at:<5}"),
+        false => String::new(),
+    };
+    number + &list_rule(rule, look, name_of) + "\n"
 }
 
 fn list_rule(rule: &Rule, look: Look, name_of: NameOf<'_>) -> String {
@@ -60,9 +72,17 @@ fn list_rule(rule: &Rule, look: Look, name_of: NameOf<'_>) -> String {
     let mut text = String::new();
     if look.verbose {
         let (packets, octets) = (scaled(rule.packets, look), scaled(rule.octets, look));
-        text += &format!("{packets:>5} {octets:>5} ");
+        text += &match look.exact {
+            true => format!("{packets:>8} {octets:>8} "),
+            false => format!("{packets:>5} {octets:>5} "),
+        };
     }
-    text += &format!("{:<10} {protocol:<4} -- ", target_name(&rule.target));
+    // The mark of an inverted one has the blank before it.
+    let protocol = match protocol.starts_with('!') {
+        true => format!("{protocol:<5}"),
+        false => format!(" {protocol:<4}"),
+    };
+    text += &format!("{:<10}{protocol} -- ", target_name(&rule.target));
     if look.verbose {
         let interface = |test: &Option<Not<String>>| {
             let named = test.as_ref().map(|test| bang(test, Clone::clone));
@@ -127,30 +147,8 @@ const fn target_name(target: &Target) -> &'static str {
 
 /// What the matches and the target print behind the addresses.
 fn conditions(matches: &Matches, target: &Target, look: Look) -> String {
-    let mut words = Vec::new();
-    for module in &matches.modules {
-        match module {
-            Module::Transport => words.extend(transport_words(matches, look)),
-            Module::Multiport => words.extend(list_words(matches, look)),
-            Module::Icmp => words.extend(matches.icmp_type.as_ref().map(|it| icmp_word(it, look))),
-            Module::Length => words.extend(
-                (matches.length.as_ref()).map(|test| format!("length {}", bang(test, print_range))),
-            ),
-            Module::Comment => {
-                words.extend(matches.comment.as_ref().map(|it| format!("/* {it} */")));
-            }
-            Module::Conntrack | Module::State => {
-                words.extend(matches.states.as_ref().map(|test| {
-                    let not = if test.inverted { "! " } else { "" };
-                    let name = match module {
-                        Module::State => "state",
-                        _ => "ctstate",
-                    };
-                    format!("{not}{name} {}", state_names(&test.value))
-                }))
-            }
-        }
-    }
+    let tests = matches.matches.iter();
+    let mut words: Vec<_> = tests.filter_map(|test| match_words(test, look)).collect();
     match target {
         Target::Reject(with) => words.push(format!("reject-with {}", reject_name(*with))),
         Target::Mss(None) => words.push("TCPMSS clamp to PMTU".to_owned()),
@@ -161,44 +159,45 @@ fn conditions(matches: &Matches, target: &Target, look: Look) -> String {
     words.join(" ")
 }
 
+fn match_words(test: &Match, look: Look) -> Option<String> {
+    let states = |name: &str, test: &Not<Vec<CtState>>| {
+        let not = if test.inverted { "! " } else { "" };
+        format!("{not}{name} {}", state_names(&test.value))
+    };
+    Some(match test {
+        Match::Segment(segment) => segment_words(segment, look),
+        Match::Multiport(test) => {
+            let (side, ports) = test.as_ref()?;
+            let list: Vec<_> = ports.value.iter().map(|it| range_text(it, look)).collect();
+            let not = if ports.inverted { " !" } else { "" };
+            format!("multiport {}ports {not}{}", side.letter(), list.join(","))
+        }
+        Match::Icmp(test) => icmp_word(test.as_ref()?, look),
+        Match::Length(test) => format!("length {}", bang(test.as_ref()?, print_range)),
+        Match::Comment(text) => format!("/* {} */", text.as_ref()?),
+        Match::Conntrack(test) => states("ctstate", test.as_ref()?),
+        Match::State(test) => states("state", test.as_ref()?),
+    })
+}
+
 /// `tcp spt:1 dpts:22:80 flags:0x17/0x02`.
-fn transport_words(matches: &Matches, look: Look) -> Option<String> {
-    let number = matches.protocol.as_ref()?;
-    let mut text = protocol_name(number.value);
-    for (side, ports) in [
-        ("s", &matches.source_ports),
-        ("d", &matches.destination_ports),
-    ] {
-        let Some(ports) = ports else { continue };
-        let Some((low, high)) = ports.value.first() else {
-            continue;
-        };
-        let range = bang(ports, |_| range_text(&(*low, *high), look));
+fn segment_words(segment: &Segment, look: Look) -> String {
+    let mut text = protocol_name(segment.protocol);
+    for (side, range) in [("s", &segment.source), ("d", &segment.destination)] {
+        let Some(range) = range else { continue };
+        let (low, high) = range.value;
         let many = if low == high { "" } else { "s" };
+        let range = bang(range, |range| range_text(range, look));
         text += &format!(" {side}pt{many}:{range}");
     }
-    if let Some(test) = &matches.tcp_flags {
+    if let Some(test) = &segment.flags {
         let flags = bang(test, |(mask, set)| match look.numeric {
             true => format!("0x{:02X}/0x{:02X}", mask.0, set.0),
             false => format!("{}/{}", flag_names(*mask), flag_names(*set)),
         });
         text += &format!(" flags:{flags}");
     }
-    Some(text)
-}
-
-fn list_words(matches: &Matches, look: Look) -> Vec<String> {
-    let words = |side: &str, ports: &Option<Not<Ports>>| {
-        let ports = ports.as_ref()?;
-        let list: Vec<_> = ports.value.iter().map(|it| range_text(it, look)).collect();
-        let not = if ports.inverted { " !" } else { "" };
-        Some(format!("multiport {side}ports{not} {}", list.join(",")))
-    };
-    let both = [
-        words("s", &matches.source_list),
-        words("d", &matches.destination_list),
-    ];
-    both.into_iter().flatten().collect()
+    text
 }
 
 fn icmp_word(test: &Not<(u8, Option<u8>)>, look: Look) -> String {

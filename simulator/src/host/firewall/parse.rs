@@ -1,15 +1,16 @@
 //! Reading of `iptables` command lines.
 
-use wirelab_wire::{TcpFlags, Unreachable, protocol};
+use std::collections::VecDeque;
 
+use super::draft::Draft;
 use super::errors::FirewallError;
-use super::values::{
-    flags, icmp_type, log_level, network, number, ports, protocol_number, range, reject_with,
-    states,
-};
-use super::{Hook, Log, Matches, Module, Not, RejectWith, Rule, Table, Target};
+use super::values::Family;
+use super::{Hook, Rule, Table};
 
-/// What an `iptables` command line asks for.
+/// A chain and the number of a rule in it.
+pub(crate) type Place = (Option<Hook>, Option<usize>);
+
+/// What an `iptables` command line asks for. Lists of addresses make several rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// `-A` (no place) and `-I`.
@@ -17,12 +18,12 @@ pub(crate) enum Command {
         table: Table,
         hook: Hook,
         at: Option<usize>,
-        rule: Rule,
+        rules: Vec<Rule>,
     },
     Delete {
         table: Table,
         hook: Hook,
-        rule: Rule,
+        rules: Vec<Rule>,
     },
     /// `-R`.
     Replace {
@@ -35,11 +36,11 @@ pub(crate) enum Command {
     Check {
         table: Table,
         hook: Hook,
-        rule: Rule,
+        rules: Vec<Rule>,
     },
     Zero {
         table: Table,
-        hook: Option<Hook>,
+        place: Place,
     },
     DeleteAt {
         table: Table,
@@ -57,13 +58,19 @@ pub(crate) enum Command {
     },
     List {
         table: Table,
-        hook: Option<Hook>,
+        place: Place,
         look: Look,
     },
     Save {
         table: Table,
-        hook: Option<Hook>,
+        place: Place,
+        /// `-v`: with counters.
+        counters: bool,
     },
+    /// `-V`.
+    Version,
+    /// `-X`: there are no chains of one's own.
+    Nothing,
 }
 
 /// How `-L` prints.
@@ -79,141 +86,277 @@ pub(crate) struct Look {
     pub(crate) numbered: bool,
 }
 
-struct Words<'a> {
+/// Long names of the program's own options; `0` is the letter of what has none.
+const LONG: [(&str, char); 32] = [
+    ("append", 'A'),
+    ("delete", 'D'),
+    ("check", 'C'),
+    ("insert", 'I'),
+    ("replace", 'R'),
+    ("list", 'L'),
+    ("list-rules", 'S'),
+    ("flush", 'F'),
+    ("zero", 'Z'),
+    ("new-chain", 'N'),
+    ("delete-chain", 'X'),
+    ("rename-chain", 'E'),
+    ("policy", 'P'),
+    ("source", 's'),
+    ("destination", 'd'),
+    ("src", 's'),
+    ("dst", 'd'),
+    ("protocol", 'p'),
+    ("in-interface", 'i'),
+    ("jump", 'j'),
+    ("table", 't'),
+    ("match", 'm'),
+    ("numeric", 'n'),
+    ("out-interface", 'o'),
+    ("verbose", 'v'),
+    ("wait", 'w'),
+    ("wait-interval", 'W'),
+    ("exact", 'x'),
+    ("version", 'V'),
+    ("line-numbers", '0'),
+    ("ipv4", '4'),
+    ("set-counters", 'c'),
+];
+
+/// Letters without a value.
+const FLAGS: &str = "nvx40V";
+
+/// Letters that take the whole word for their value where it is attached.
+const WHOLE: &str = "psdioj";
+
+/// The words of a command line, read as `getopt_long` does.
+pub(super) struct Words<'a> {
     words: std::slice::Iter<'a, String>,
+    /// What has been taken apart.
+    pending: VecDeque<String>,
 }
 
 impl Words<'_> {
-    fn value(&mut self, what: &'static str) -> Result<String, FirewallError> {
-        self.words
-            .next()
-            .cloned()
-            .ok_or(FirewallError::Missing(what))
+    fn next(&mut self) -> Option<String> {
+        let pending = self.pending.pop_front();
+        pending.or_else(|| self.words.next().cloned())
+    }
+
+    fn peek(&self) -> Option<&String> {
+        let words = self.words.as_slice();
+        self.pending.front().or_else(|| words.first())
+    }
+
+    /// The value of an option, whatever it looks like.
+    pub(super) fn value(&mut self, what: &str) -> Result<String, FirewallError> {
+        let value = self.next();
+        value.ok_or_else(|| FirewallError::Missing(what.to_owned()))
+    }
+
+    /// The next word, if it may belong to the option before it.
+    pub(super) fn optional(&mut self) -> Option<String> {
+        let word = self.peek()?;
+        let is_option = word.starts_with('-') || word == "!";
+        if is_option { None } else { self.next() }
+    }
+
+    /// The next option: by its letter, if it has one.
+    fn option(&mut self) -> Option<String> {
+        let word = self.next()?;
+        if let Some(long) = word.strip_prefix("--") {
+            let (name, value) = match long.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (long, None),
+            };
+            let letter = long_letter(name);
+            if let Some(value) = value {
+                let whole = letter.is_some_and(|it| WHOLE.contains(it));
+                let value = if whole { word.as_str() } else { value };
+                self.pending.push_front(value.to_owned());
+            }
+            return Some(match letter {
+                Some(letter) => format!("-{letter}"),
+                None => format!("--{name}"),
+            });
+        }
+        let Some(cluster) = word.strip_prefix('-').filter(|it| it.len() > 1) else {
+            return Some(word);
+        };
+        let (letter, rest) = cluster.split_at(cluster.chars().next().map_or(0, char::len_utf8));
+        if !rest.is_empty() {
+            self.pending.push_front(match letter {
+                _ if FLAGS.contains(letter) => format!("-{rest}"),
+                _ if WHOLE.contains(letter) => word.clone(),
+                _ => rest.to_owned(),
+            });
+        }
+        Some(format!("-{letter}"))
+    }
+
+    /// A rule's number, if there is one.
+    fn optional_number(&mut self) -> Result<Option<usize>, FirewallError> {
+        let Some(text) = self.optional() else {
+            return Ok(None);
+        };
+        let number = text.parse::<usize>().ok().filter(|it| *it > 0);
+        Ok(Some(number.ok_or(FirewallError::RuleNumber(text))?))
+    }
+
+    /// A chain, if there is one, and the number of a rule, if there is one.
+    fn place(&mut self) -> Result<(Option<String>, Option<usize>), FirewallError> {
+        let chain = self.optional();
+        let number = match chain {
+            Some(_) => self.optional_number()?,
+            None => None,
+        };
+        Ok((chain, number))
     }
 }
 
+/// What a long name stands for; as much of it as tells it from the others is enough.
+fn long_letter(name: &str) -> Option<char> {
+    let exact = LONG.iter().find(|(long, _)| *long == name);
+    let begin = |(long, _): &&(&str, char)| !name.is_empty() && long.starts_with(name);
+    let mut all = LONG.iter().filter(begin);
+    let (_, letter) = exact.or_else(|| all.next())?;
+    let alone = exact.is_some() || all.next().is_none();
+    alone.then_some(*letter)
+}
+
+/// A command, its chain as it was typed.
 enum Verb {
-    Append(Hook),
-    Insert(Hook, usize),
-    Replace(Hook, usize),
-    Delete(Hook, Option<usize>),
-    Check(Hook),
-    Zero(Option<Hook>),
-    Flush(Option<Hook>),
-    Policy(Hook, bool),
-    List(Option<Hook>),
-    Save(Option<Hook>),
+    Append(String),
+    Insert(String, usize),
+    Replace(String, usize),
+    Delete(String, Option<usize>),
+    Check(String),
+    Zero(Option<String>, Option<usize>),
+    Flush(Option<String>),
+    Policy(String, String),
+    List(Option<String>, Option<usize>),
+    Save(Option<String>, Option<usize>),
+    DeleteChains(Option<String>),
+    Rename,
 }
 
 #[derive(Default)]
-struct Draft {
+struct Line {
     table: Option<Table>,
     verb: Option<Verb>,
-    matches: Matches,
-    target: Option<Target>,
+    rule: Draft,
     look: Look,
-    /// `-m conntrack` or `-m state` was said, and nothing of it yet.
-    wants_state: bool,
+    version: bool,
 }
 
 /// Reads the arguments after `iptables`.
 ///
 /// # Errors
 /// [`FirewallError`] names the word that is not understood.
-pub(crate) fn parse(arguments: &[String]) -> Result<Command, FirewallError> {
-    let mut draft = Draft::default();
+pub(crate) fn parse(arguments: &[String], family: &Family<'_>) -> Result<Command, FirewallError> {
+    let mut line = Line::default();
     let mut words = Words {
         words: arguments.iter(),
+        pending: VecDeque::new(),
     };
     let mut inverted = false;
-    while let Some(word) = words.words.next() {
+    while let Some(word) = words.option() {
         if word == "!" {
+            if inverted {
+                let text = "multiple consecutive ! not allowed";
+                return Err(FirewallError::Said(text.to_owned()));
+            }
             inverted = true;
             continue;
         }
-        if !draft.read_verb(word, &mut words)?
-            && !draft.read_match(word, inverted, &mut words)?
-            && !draft.read_ports(word, inverted, &mut words)?
-            && !draft.read_target(word, &mut words)?
-        {
-            return Err(FirewallError::Unknown(word.clone()));
+        let taken = line.read_verb(&word, inverted, &mut words)?
+            || line.read_other(&word, inverted, &mut words)?
+            || line.rule.read(&word, inverted, &mut words)?;
+        if line.version {
+            return Ok(Command::Version);
+        }
+        if !taken {
+            return Err(match word.starts_with('-') {
+                true => FirewallError::Unknown(word),
+                false => FirewallError::Argument(word),
+            });
         }
         inverted = false;
     }
-    draft.finish()
+    line.finish(family)
 }
 
-fn hook(text: &str) -> Result<Hook, FirewallError> {
-    Hook::ALL
-        .into_iter()
+/// A chain of a table.
+fn hook(text: &str, table: Table) -> Result<Hook, FirewallError> {
+    let mut hooks = table.hooks().iter().copied();
+    hooks
         .find(|hook| hook.name() == text)
         .ok_or(FirewallError::NoChain)
 }
 
-impl Draft {
-    fn read_verb(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, FirewallError> {
+/// The same for what only shows.
+fn shown(text: Option<String>, table: Table) -> Result<Option<Hook>, FirewallError> {
+    let Some(text) = text else { return Ok(None) };
+    let found = hook(&text, table);
+    Ok(Some(found.map_err(|_| {
+        FirewallError::Incompatible(text, table.name())
+    })?))
+}
+
+impl Line {
+    fn read_verb(
+        &mut self,
+        word: &str,
+        inverted: bool,
+        words: &mut Words<'_>,
+    ) -> Result<bool, FirewallError> {
         let verb = match word {
-            "-t" | "--table" => {
-                self.table = Some(match words.value("-t")?.as_str() {
-                    "filter" => Table::Filter,
-                    "mangle" => Table::Mangle,
-                    other => return Err(FirewallError::table(other)),
-                });
-                return Ok(true);
+            "-A" => Verb::Append(words.value(word)?),
+            "-I" => {
+                let chain = words.value(word)?;
+                Verb::Insert(chain, words.optional_number()?.unwrap_or(1))
             }
-            "--line-numbers" => {
-                self.look.numbered = true;
-                return Ok(true);
-            }
-            "--numeric" | "--verbose" | "--exact" => {
-                self.look.set(if word == "--exact" {
-                    'x'
-                } else {
-                    word.as_bytes()[2].into()
-                });
-                return Ok(true);
-            }
-            // Nobody else holds the lock.
-            "-w" | "--wait" => return Ok(true),
-            // Letters may be clustered, as in `-nvL`.
-            _ if is_listing(word) => {
-                word.chars().for_each(|letter| self.look.set(letter));
-                if !word.contains('L') {
-                    return Ok(true);
-                }
-                Verb::List(words.shown_hook(self.table)?)
-            }
-            "-A" | "--append" => Verb::Append(hook(&words.value("-A")?)?),
-            "-I" | "--insert" => {
-                let at = hook(&words.value("-I")?)?;
-                Verb::Insert(at, words.optional_number()?.unwrap_or(1))
-            }
-            "-R" | "--replace" => {
-                let at = hook(&words.value("-R")?)?;
+            "-R" => {
+                let chain = words.value(word)?;
                 let number = words.optional_number()?;
-                Verb::Replace(at, number.ok_or(FirewallError::Missing("-R"))?)
+                let missing = || FirewallError::Said("-R requires a rule number".to_owned());
+                Verb::Replace(chain, number.ok_or_else(missing)?)
             }
-            "-D" | "--delete" => {
-                let at = hook(&words.value("-D")?)?;
-                Verb::Delete(at, words.optional_number()?)
+            "-D" => {
+                let chain = words.value(word)?;
+                Verb::Delete(chain, words.optional_number()?)
             }
-            "-C" | "--check" => Verb::Check(hook(&words.value("-C")?)?),
-            "-Z" | "--zero" => Verb::Zero(words.optional_hook()?),
-            "-F" | "--flush" => Verb::Flush(words.optional_hook()?),
-            "--list" => Verb::List(words.shown_hook(self.table)?),
-            "-S" | "--list-rules" => Verb::Save(words.shown_hook(self.table)?),
-            "-P" | "--policy" => {
-                let at = words.value("-P")?;
-                let policy = words.words.next().ok_or(FirewallError::NoPolicy)?;
-                let at = hook(&at).map_err(|_| FirewallError::NotBuiltIn)?;
-                match policy.as_str() {
-                    "ACCEPT" => Verb::Policy(at, true),
-                    "DROP" => Verb::Policy(at, false),
-                    _ => return Err(FirewallError::BadPolicy),
-                }
+            "-C" => Verb::Check(words.value(word)?),
+            "-Z" => {
+                let (chain, number) = words.place()?;
+                Verb::Zero(chain, number)
+            }
+            "-F" => Verb::Flush(words.optional()),
+            "-L" => {
+                let (chain, number) = words.place()?;
+                Verb::List(chain, number)
+            }
+            "-S" => {
+                let (chain, number) = words.place()?;
+                Verb::Save(chain, number)
+            }
+            "-P" => {
+                let chain = words.value(word)?;
+                Verb::Policy(chain, words.optional().ok_or(FirewallError::NoPolicy)?)
+            }
+            "-X" => Verb::DeleteChains(words.optional()),
+            "-E" => {
+                words.value(word)?;
+                words.optional();
+                Verb::Rename
+            }
+            "-N" => {
+                words.value(word)?;
+                return Err(FirewallError::elsewhere("-N, a chain of one's own"));
             }
             _ => return Ok(false),
         };
+        if inverted {
+            return Err(FirewallError::Said("unexpected '!' flag".to_owned()));
+        }
         if let Some(before) = &self.verb {
             return Err(FirewallError::TwoCommands(verb.letter(), before.letter()));
         }
@@ -221,286 +364,146 @@ impl Draft {
         Ok(true)
     }
 
-    fn read_match(
+    /// The table and how it is printed.
+    fn read_other(
         &mut self,
         word: &str,
         inverted: bool,
         words: &mut Words<'_>,
     ) -> Result<bool, FirewallError> {
-        let matches = &mut self.matches;
         match word {
-            "-m" | "--match" => {
-                let name = words.value("-m")?;
-                let module = Module::named(&name);
-                matches.load(module.ok_or(FirewallError::Match(name))?);
-                self.wants_state |= matches!(module, Some(Module::Conntrack | Module::State));
+            "-t" if inverted => {
+                let text = "unexpected ! flag before --table";
+                return Err(FirewallError::Said(text.to_owned()));
             }
-            "-p" | "--protocol" => {
-                let value = protocol_number(&words.value("-p")?)?;
-                matches.protocol = Some(Not { inverted, value });
-            }
-            "-s" | "--source" => {
-                matches.source = Some(not(inverted, network(&words.value("-s")?)?))
-            }
-            "-d" | "--destination" => {
-                matches.destination = Some(not(inverted, network(&words.value("-d")?)?));
-            }
-            "-i" | "--in-interface" => matches.input = Some(not(inverted, words.value("-i")?)),
-            "-o" | "--out-interface" => matches.output = Some(not(inverted, words.value("-o")?)),
-            "--tcp-flags" => {
-                matches.load(Module::Transport);
-                let mask = flags(&words.value("--tcp-flags")?)?;
-                let set = flags(&words.value("--tcp-flags")?)?;
-                matches.tcp_flags = Some(not(inverted, (mask, set)));
-            }
-            "--syn" => {
-                matches.load(Module::Transport);
-                let mask = TcpFlags::FIN | TcpFlags::SYN | TcpFlags::RST | TcpFlags::ACK;
-                matches.tcp_flags = Some(not(inverted, (mask, TcpFlags::SYN)));
-            }
-            "--icmp-type" => {
-                matches.load(Module::Icmp);
-                matches.icmp_type = Some(not(inverted, icmp_type(&words.value("--icmp-type")?)?));
-            }
-            "--comment" if matches.has(Module::Comment) => {
-                matches.comment = Some(words.value("--comment")?);
-            }
-            "--length" if matches.has(Module::Length) => {
-                matches.length = Some(not(inverted, range(&words.value("--length")?, "--length")?))
-            }
-            "--ctstate" if matches.has(Module::Conntrack) => {
-                let wanted = states(&words.value("--ctstate")?, "ctstate")?;
-                matches.states = Some(not(inverted, wanted));
-                self.wants_state = false;
-            }
-            "--state" if matches.has(Module::State) => {
-                let wanted = states(&words.value("--state")?, "state")?;
-                matches.states = Some(not(inverted, wanted));
-                self.wants_state = false;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn read_ports(
-        &mut self,
-        word: &str,
-        inverted: bool,
-        words: &mut Words<'_>,
-    ) -> Result<bool, FirewallError> {
-        let matches = &mut self.matches;
-        match word {
-            "--sport" | "--source-port" => {
-                matches.load(Module::Transport);
-                let ports = one_range(&words.value("--sport")?)?;
-                matches.source_ports = Some(not(inverted, ports));
-            }
-            "--dport" | "--destination-port" => {
-                matches.load(Module::Transport);
-                let ports = one_range(&words.value("--dport")?)?;
-                matches.destination_ports = Some(not(inverted, ports));
-            }
-            "--sports" | "--source-ports" if matches.has(Module::Multiport) => {
-                let ports = ports(&words.value("--sports")?)?;
-                matches.source_list = Some(not(inverted, ports));
-            }
-            "--dports" | "--destination-ports" if matches.has(Module::Multiport) => {
-                let ports = ports(&words.value("--dports")?)?;
-                matches.destination_list = Some(not(inverted, ports));
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn read_target(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, FirewallError> {
-        if let Some(Target::Log(log)) = &mut self.target
-            && log.read(word, words)?
-        {
-            return Ok(true);
-        }
-        match word {
-            "-j" | "--jump" => {
-                self.target = Some(match words.value("-j")?.as_str() {
-                    "ACCEPT" => Target::Accept,
-                    "DROP" => Target::Drop,
-                    "REJECT" => Target::Reject(RejectWith::Icmp(Unreachable::Port)),
-                    "TCPMSS" => Target::Mss(None),
-                    "LOG" => Target::Log(Log::default()),
-                    other => return Err(FirewallError::Target(other.to_owned())),
+            "-t" => {
+                self.table = Some(match words.value(word)?.as_str() {
+                    "filter" => Table::Filter,
+                    "mangle" => Table::Mangle,
+                    other => return Err(FirewallError::table(other)),
                 });
             }
-            "--reject-with" => {
-                self.target = Some(Target::Reject(reject_with(&words.value("--reject-with")?)?));
+            // Nobody else holds the lock.
+            "-w" => {
+                let seconds = words.optional();
+                if seconds.is_some_and(|it| it.parse::<u32>().is_err()) {
+                    let text = "wait seconds not numeric";
+                    return Err(FirewallError::Said(text.to_owned()));
+                }
             }
-            "--set-mss" => {
-                let size = number("--set-mss", &words.value("--set-mss")?)?;
-                self.target = Some(Target::Mss(Some(size)));
-            }
-            "--clamp-mss-to-pmtu" => self.target = Some(Target::Mss(None)),
+            "-v" => self.look.verbose = true,
+            "-n" => self.look.numeric = true,
+            "-x" => self.look.exact = true,
+            "-0" => self.look.numbered = true,
+            "-4" => {}
+            "-V" => self.version = true,
+            "-W" | "-c" | "-f" | "-g" | "-h" | "-6" => return Err(FirewallError::elsewhere(word)),
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    fn finish(self) -> Result<Command, FirewallError> {
-        let table = self.table.unwrap_or(Table::Filter);
-        let verb = self.verb.ok_or(FirewallError::NoCommand)?;
-        let matches = self.matches;
-        let target = self.target;
-        let look = self.look;
-        let shows = matches!(verb, Verb::List(_));
-        if look != Look::default() && !shows {
-            return Err(FirewallError::OnlyWithList);
-        }
-        let wants_state = self.wants_state;
-        let rule = |hook: Hook| {
-            let target = target.clone().unwrap_or(Target::Nothing);
-            check_mss(table, &matches, &target)?;
-            check_ports(&matches)?;
-            check_devices(hook, &matches)?;
-            if wants_state {
-                return Err(FirewallError::StateMissing);
+    /// `generic_opt_check`: options that a command does not go with.
+    fn check_options(&self, verb: &Verb) -> Result<(), FirewallError> {
+        let changes = matches!(
+            verb,
+            Verb::Append(_)
+                | Verb::Insert(..)
+                | Verb::Replace(..)
+                | Verb::Delete(_, None)
+                | Verb::Check(_)
+        );
+        let lists = matches!(verb, Verb::List(..));
+        let of_lists = |letter: &str| match letter {
+            "-n" => self.look.numeric,
+            "-x" => self.look.exact,
+            _ => self.look.numbered,
+        };
+        for letter in ["-n", "-s", "-d", "-p", "-j", "-x", "-i", "-o", "-0"] {
+            let (said, fits) = match letter {
+                "-n" | "-x" | "-0" => (of_lists(letter), lists),
+                _ => (self.rule.has(letter), changes),
+            };
+            if said && !fits {
+                return Err(FirewallError::Illegal(letter));
             }
-            Ok(Rule {
-                matches: matches.clone(),
-                target,
-                packets: 0,
-                octets: 0,
-            })
+        }
+        let prints = matches!(verb, Verb::List(..) | Verb::Save(..) | Verb::Policy(..));
+        match self.look.verbose && !prints {
+            true => Err(FirewallError::elsewhere("-v but with -L and -S")),
+            false => Ok(()),
+        }
+    }
+
+    fn finish(self, family: &Family<'_>) -> Result<Command, FirewallError> {
+        let Some(verb) = &self.verb else {
+            return Err(FirewallError::NoCommand);
+        };
+        self.check_options(verb)?;
+        let Self {
+            table,
+            verb,
+            rule,
+            look,
+            ..
+        } = self;
+        let table = table.unwrap_or(Table::Filter);
+        let Some(verb) = verb else {
+            return Err(FirewallError::NoCommand);
+        };
+        let letter = verb.letter();
+        let rules = |chain: &str| -> Result<(Hook, Vec<Rule>), FirewallError> {
+            let hook = hook(chain, table)?;
+            let rules = rule.rules(table, hook, letter, family)?;
+            Ok((hook, rules))
         };
         Ok(match verb {
-            Verb::Append(hook) => Command::Insert {
-                table,
-                hook,
-                at: None,
-                rule: rule(hook)?,
-            },
-            Verb::Insert(hook, at) => Command::Insert {
-                table,
-                hook,
-                at: Some(at),
-                rule: rule(hook)?,
-            },
-            Verb::Replace(hook, at) => Command::Replace {
-                table,
-                hook,
-                at,
-                rule: rule(hook)?,
-            },
-            Verb::Delete(hook, Some(at)) => Command::DeleteAt { table, hook, at },
-            Verb::Delete(hook, None) => Command::Delete {
-                table,
-                hook,
-                rule: rule(hook)?,
-            },
-            Verb::Check(hook) => Command::Check {
-                table,
-                hook,
-                rule: rule(hook)?,
-            },
-            Verb::Zero(hook) => Command::Zero { table, hook },
-            Verb::Flush(hook) => Command::Flush { table, hook },
-            Verb::Policy(hook, accepts) => Command::Policy {
-                table,
-                hook,
-                accepts,
-            },
-            Verb::List(hook) => Command::List { table, hook, look },
-            Verb::Save(hook) => Command::Save { table, hook },
+            Verb::Append(chain) => {
+                let (hook, rules) = rules(&chain)?;
+                let at = None;
+                Command::Insert {
+                    table,
+                    hook,
+                    at,
+                    rules,
+                }
+            }
+            Verb::Insert(chain, at) => {
+                let (hook, rules) = rules(&chain)?;
+                let at = Some(at);
+                Command::Insert {
+                    table,
+                    hook,
+                    at,
+                    rules,
+                }
+            }
+            Verb::Replace(chain, at) => {
+                let (hook, mut rules) = rules(&chain)?;
+                let rule = rules.pop().filter(|_| rules.is_empty());
+                let text = "Replacement rule does not specify a unique address";
+                let rule = rule.ok_or_else(|| FirewallError::Said(text.to_owned()))?;
+                Command::Replace {
+                    table,
+                    hook,
+                    at,
+                    rule,
+                }
+            }
+            Verb::Delete(chain, Some(at)) => {
+                let hook = hook(&chain, table)?;
+                Command::DeleteAt { table, hook, at }
+            }
+            Verb::Delete(chain, None) => {
+                let (hook, rules) = rules(&chain)?;
+                Command::Delete { table, hook, rules }
+            }
+            Verb::Check(chain) => {
+                let (hook, rules) = rules(&chain)?;
+                Command::Check { table, hook, rules }
+            }
+            other => other.without_rule(table, look)?,
         })
-    }
-}
-
-impl Look {
-    fn set(&mut self, letter: char) {
-        match letter {
-            'v' => self.verbose = true,
-            'n' => self.numeric = true,
-            'x' => self.exact = true,
-            _ => {}
-        }
-    }
-}
-
-/// Whether a word is a cluster of `-L`, `-n`, `-v` and `-x`.
-fn is_listing(word: &str) -> bool {
-    let letters = word.strip_prefix('-').unwrap_or_default();
-    !letters.is_empty() && letters.chars().all(|letter| "Lnvx".contains(letter))
-}
-
-/// The options of `-m tcp` and `-m udp` are known only with `-p`.
-fn check_ports(matches: &Matches) -> Result<(), FirewallError> {
-    let protocol = matches.protocol.as_ref().map(|it| it.value);
-    if matches!(protocol, Some(protocol::TCP | protocol::UDP)) {
-        return Ok(());
-    }
-    for (ports, option) in [
-        (&matches.source_ports, "--sport"),
-        (&matches.destination_ports, "--dport"),
-        (&matches.source_list, "--sports"),
-        (&matches.destination_list, "--dports"),
-    ] {
-        if ports.is_some() {
-            return Err(FirewallError::Unknown(option.to_owned()));
-        }
-    }
-    Ok(())
-}
-
-/// What comes in has no way out yet, and the other way round.
-fn check_devices(hook: Hook, matches: &Matches) -> Result<(), FirewallError> {
-    let option = match hook {
-        Hook::Input if matches.output.is_some() => "-o",
-        Hook::Output if matches.input.is_some() => "-i",
-        _ => return Ok(()),
-    };
-    let chain = hook.name();
-    Err(FirewallError::Device { option, chain })
-}
-
-fn check_mss(table: Table, matches: &Matches, target: &Target) -> Result<(), FirewallError> {
-    let syn_only = matches
-        .tcp_flags
-        .as_ref()
-        .is_some_and(|test| !test.inverted && test.value.1.contains(TcpFlags::SYN));
-    if matches!(target, Target::Mss(_)) && !(table == Table::Mangle && syn_only) {
-        return Err(FirewallError::MssNeedsSyn);
-    }
-    Ok(())
-}
-
-impl Words<'_> {
-    /// A rule's number, if there is one.
-    fn optional_number(&mut self) -> Result<Option<usize>, FirewallError> {
-        let first = self.words.as_slice().first();
-        let Some(text) = first.filter(|it| it.starts_with(|it: char| it.is_ascii_digit())) else {
-            return Ok(None);
-        };
-        let number = text.parse().ok().filter(|it| *it > 0);
-        let number = number.ok_or_else(|| FirewallError::RuleNumber(text.clone()))?;
-        self.words.next();
-        Ok(Some(number))
-    }
-
-    /// A chain, if there is one.
-    fn optional_hook(&mut self) -> Result<Option<Hook>, FirewallError> {
-        let first = self.words.as_slice().first();
-        let Some(text) = first.filter(|it| !it.starts_with('-')) else {
-            return Ok(None);
-        };
-        let found = hook(text)?;
-        self.words.next();
-        Ok(Some(found))
-    }
-
-    /// The same for what only shows.
-    fn shown_hook(&mut self, table: Option<Table>) -> Result<Option<Hook>, FirewallError> {
-        let name = self.words.as_slice().first().cloned().unwrap_or_default();
-        let table = table.unwrap_or(Table::Filter).name();
-        self.optional_hook()
-            .map_err(|_| FirewallError::Incompatible(name, table))
     }
 }
 
@@ -512,48 +515,58 @@ impl Verb {
             Self::Replace(..) => "-R",
             Self::Delete(..) => "-D",
             Self::Check(_) => "-C",
-            Self::Zero(_) => "-Z",
+            Self::Zero(..) => "-Z",
             Self::Flush(_) => "-F",
             Self::Policy(..) => "-P",
-            Self::List(_) => "-L",
-            Self::Save(_) => "-S",
+            Self::List(..) => "-L",
+            Self::Save(..) => "-S",
+            Self::DeleteChains(_) => "-X",
+            Self::Rename => "-E",
         }
     }
-}
 
-impl Log {
-    /// An option of the target; false if it is none.
-    fn read(&mut self, word: &str, words: &mut Words<'_>) -> Result<bool, FirewallError> {
-        match word {
-            "--log-prefix" => {
-                let mut prefix = words.value("--log-prefix")?;
-                let end = prefix.char_indices().nth(Self::PREFIX_MAX);
-                prefix.truncate(end.map_or(prefix.len(), |(at, _)| at));
-                self.prefix = Some(prefix);
-            }
-            "--log-level" => self.level = log_level(&words.value("--log-level")?)?,
-            _ => {
-                let mut flags = Self::FLAGS.iter();
-                let Some((_, _, flag)) = flags.find(|(option, ..)| *option == word) else {
-                    return Ok(false);
+    /// The command of what speaks of no rule.
+    fn without_rule(self, table: Table, look: Look) -> Result<Command, FirewallError> {
+        let chain = |text: Option<String>| text.map(|it| hook(&it, table)).transpose();
+        Ok(match self {
+            Self::Zero(text, number) => Command::Zero {
+                table,
+                place: (chain(text)?, number),
+            },
+            Self::Flush(text) => Command::Flush {
+                table,
+                hook: chain(text)?,
+            },
+            Self::List(text, number) => Command::List {
+                table,
+                place: (shown(text, table)?, number),
+                look,
+            },
+            Self::Save(text, number) => Command::Save {
+                table,
+                place: (shown(text, table)?, number),
+                counters: look.verbose,
+            },
+            Self::Policy(text, policy) => {
+                let hook = hook(&text, table).map_err(|_| FirewallError::NotBuiltIn)?;
+                let accepts = match policy.as_str() {
+                    "ACCEPT" => true,
+                    "DROP" if hook == Hook::Prerouting => {
+                        return Err(FirewallError::elsewhere("a policy of PREROUTING"));
+                    }
+                    "DROP" => false,
+                    _ => return Err(FirewallError::BadPolicy),
                 };
-                self.flags |= flag;
+                Command::Policy {
+                    table,
+                    hook,
+                    accepts,
+                }
             }
-        }
-        Ok(true)
+            Self::DeleteChains(None) => Command::Nothing,
+            _ => return Err(FirewallError::NoChain),
+        })
     }
-}
-
-/// A port or a range of them.
-fn one_range(text: &str) -> Result<Vec<(u16, u16)>, FirewallError> {
-    match text.contains(',') {
-        true => Err(FirewallError::Port(text.to_owned())),
-        false => ports(text),
-    }
-}
-
-const fn not<T>(inverted: bool, value: T) -> Not<T> {
-    Not { inverted, value }
 }
 
 #[cfg(test)]
@@ -561,8 +574,17 @@ mod tests {
     use super::*;
     use crate::host::firewall::Firewall;
 
-    fn words(line: &str) -> Vec<String> {
-        line.split_whitespace().map(str::to_owned).collect()
+    fn read(line: &str) -> Result<Command, FirewallError> {
+        let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        let addresses_of = |name: &str| match name {
+            "server" => vec![std::net::IpAddr::from([10, 0, 2, 20])],
+            _ => Vec::new(),
+        };
+        let family = Family {
+            is_ipv6: false,
+            addresses_of: &addresses_of,
+        };
+        parse(&words, &family)
     }
 
     #[test]
@@ -577,19 +599,43 @@ mod tests {
             "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT",
             "-A INPUT -j LOG --log-prefix x --log-level 6 --log-uid",
             "-A INPUT -p tcp",
+            "-A INPUT -m conntrack --ctstate NEW,ESTABLISHED -m conntrack --ctstate RELATED -j DROP",
+            "-A INPUT -p tcp -m multiport --ports 80,443 -j ACCEPT",
+            "-A INPUT -p gre -j DROP",
         ] {
             let mut firewall = Firewall::default();
-            let command = parse(&words(line)).expect(line);
+            let command = read(line).expect(line);
             firewall.apply(command, &|_| None).expect("it applies");
             let saved = firewall
-                .apply(parse(&words("-S")).expect("-S"), &|_| None)
+                .apply(read("-S").expect("-S"), &|_| None)
                 .expect("a list");
             assert!(saved.lines().any(|printed| printed == line), "{saved}");
             let delete = line.replacen("-A", "-D", 1);
             firewall
-                .apply(parse(&words(&delete)).expect("-D"), &|_| None)
+                .apply(read(&delete).expect("-D"), &|_| None)
                 .expect("the rule is found again");
         }
+    }
+
+    #[test]
+    fn lists_and_names_of_addresses_make_rules_of_their_own() {
+        let mut firewall = Firewall::default();
+        for line in [
+            "-A INPUT -s 10/8,192.168.0.0/255.255.0.0 -d server -j DROP",
+            "-I INPUT -s 10.0.0.1,10.0.0.2 --jump ACCEPT",
+            "-A INPUT -s 0.0.0.0/0 -p all -i + -j ACCEPT",
+        ] {
+            firewall
+                .apply(read(line).expect(line), &|_| None)
+                .expect("it applies");
+        }
+        let saved = firewall.apply(read("-S INPUT").expect("-S"), &|_| None);
+        assert_eq!(
+            saved.expect("a list"),
+            "-P INPUT ACCEPT\n-A INPUT -s 10.0.0.2/32 -j ACCEPT\n\
+             -A INPUT -s 10.0.0.1/32 -j ACCEPT\n-A INPUT -s 10.0.0.0/8 -d 10.0.2.20/32 -j DROP\n\
+             -A INPUT -s 192.168.0.0/16 -d 10.0.2.20/32 -j DROP\n-A INPUT -j ACCEPT\n"
+        );
     }
 
     #[test]
@@ -601,11 +647,28 @@ mod tests {
             "-A INPUT -j LOG --log-level loud",
             "-A INPUT -o ens5 -j DROP",
             "-A INPUT -P",
-            "-A FORWARD -p tcp -j TCPMSS --set-mss 1300",
+            "-A FORWARD -j TCPMSS --set-mss 1300",
+            "-A INPUT -p tcp --syn -j TCPMSS --clamp-mss-to-pmtu",
+            "-A PREROUTING -j DROP",
+            "-A INPUT -j DROP --reject-with tcp-reset",
+            "-A INPUT --reject-with tcp-reset",
+            "-A INPUT -p udp -j REJECT --reject-with tcp-reset",
+            "-t mangle -A OUTPUT -j REJECT",
+            "-A INPUT -p udp --syn -j DROP",
+            "-A INPUT -p tcp --icmp-type 8 -j DROP",
+            "-A INPUT -p tcp --dport 443:80 -j DROP",
+            "-A INPUT -p tcp -p udp -j DROP",
+            "-A INPUT -p tcp --syn ! -j DROP",
+            "-A INPUT -s fd00::/8 -j DROP",
+            "-A INPUT ! -s 0.0.0.0/0 -j DROP",
+            "-A INPUT -i abcdefghijklmnop -j DROP",
+            "-A INPUT -jDROP",
+            "-F INPUT extra",
+            "-L -p tcp",
             "-A NOWHERE -j DROP",
             "-j DROP",
         ] {
-            assert!(parse(&words(line)).is_err(), "{line}");
+            assert!(read(line).is_err(), "{line}");
         }
     }
 }

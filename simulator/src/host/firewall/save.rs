@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use wirelab_wire::{TcpFlags, protocol};
+use wirelab_wire::TcpFlags;
 
-use super::values::{FLAG_NAMES, ICMP_ANY, REJECTS, STATES};
-use super::{CtState, Log, Matches, Module, Not, Ports, RejectWith, Rule, Target};
+use super::values::{FLAG_NAMES, ICMP_ANY, REJECTS, STATES, protocol_name};
+use super::{CtState, Log, Match, RejectWith, Rule, Target};
 
-/// Prints what follows the chain in `iptables -S`.
-pub(super) fn print(rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Prints what follows the chain in `iptables -S`, and in `-vS`.
+pub(super) fn print(rule: &Rule, with_counters: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let matches = &rule.matches;
     let bang = |inverted: bool| if inverted { " !" } else { "" };
     if let Some(net) = &matches.source {
@@ -31,78 +31,59 @@ pub(super) fn print(rule: &Rule, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             protocol_name(number.value)
         )?;
     }
-    for module in &matches.modules {
-        print_module(matches, *module, f)?;
+    for test in &matches.matches {
+        print_match(test, f)?;
+    }
+    if with_counters {
+        write!(f, " -c {} {}", rule.packets, rule.octets)?;
     }
     print_target(&rule.target, f)
 }
 
-pub(super) fn protocol_name(number: u8) -> String {
-    match number {
-        protocol::TCP => "tcp".to_owned(),
-        protocol::UDP => "udp".to_owned(),
-        protocol::ICMP => "icmp".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn print_module(matches: &Matches, module: Module, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn print_match(test: &Match, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let bang = |inverted: bool| if inverted { " !" } else { "" };
-    let name = match (module, &matches.protocol) {
-        (Module::Transport, Some(number)) => protocol_name(number.value),
-        _ => module.name().to_owned(),
-    };
-    write!(f, " -m {name}")?;
-    let ports = |f: &mut fmt::Formatter<'_>, option: &str, ports: &Option<Not<Ports>>| {
-        let Some(ports) = ports else { return Ok(()) };
-        let list: Vec<_> = ports.value.iter().map(print_range).collect();
-        write!(f, "{} --{option} {}", bang(ports.inverted), list.join(","))
-    };
-    match module {
-        Module::Transport => {
-            ports(f, "sport", &matches.source_ports)?;
-            ports(f, "dport", &matches.destination_ports)?;
-            if let Some(test) = &matches.tcp_flags {
+    write!(f, " -m {}", test.name())?;
+    match test {
+        Match::Segment(segment) => {
+            for (option, range) in [("sport", &segment.source), ("dport", &segment.destination)] {
+                if let Some(range) = range {
+                    let text = print_range(&range.value);
+                    write!(f, "{} --{option} {text}", bang(range.inverted))?;
+                }
+            }
+            if let Some(test) = &segment.flags {
                 let (mask, set) = test.value;
                 let (mask, set) = (flag_names(mask), flag_names(set));
                 write!(f, "{} --tcp-flags {mask} {set}", bang(test.inverted))?;
             }
         }
-        Module::Multiport => {
-            ports(f, "sports", &matches.source_list)?;
-            ports(f, "dports", &matches.destination_list)?;
+        Match::Multiport(Some((side, ports))) => {
+            let list: Vec<_> = ports.value.iter().map(print_range).collect();
+            let (not, side, list) = (bang(ports.inverted), side.letter(), list.join(","));
+            write!(f, "{not} --{side}ports {list}")?;
         }
-        Module::Icmp => {
-            if let Some(test) = &matches.icmp_type {
-                write!(f, "{} --icmp-type ", bang(test.inverted))?;
-                match test.value {
-                    (ICMP_ANY, _) => f.write_str("any")?,
-                    (kind, None) => write!(f, "{kind}")?,
-                    (kind, Some(code)) => write!(f, "{kind}/{code}")?,
-                }
+        Match::Icmp(Some(test)) => {
+            write!(f, "{} --icmp-type ", bang(test.inverted))?;
+            match test.value {
+                (ICMP_ANY, _) => f.write_str("any")?,
+                (kind, None) => write!(f, "{kind}")?,
+                (kind, Some(code)) => write!(f, "{kind}/{code}")?,
             }
         }
-        Module::Comment => {
-            if let Some(comment) = &matches.comment {
-                write!(f, " --comment {}", quoted(comment))?;
-            }
+        Match::Comment(Some(comment)) => write!(f, " --comment {}", quoted(comment))?,
+        Match::Length(Some(test)) => {
+            let range = print_range(&test.value);
+            write!(f, "{} --length {range}", bang(test.inverted))?;
         }
-        Module::Length => {
-            if let Some(test) = &matches.length {
-                let range = print_range(&test.value);
-                write!(f, "{} --length {range}", bang(test.inverted))?;
-            }
+        Match::Conntrack(Some(test)) => {
+            let states = state_names(&test.value);
+            write!(f, "{} --ctstate {states}", bang(test.inverted))?;
         }
-        Module::Conntrack | Module::State => {
-            if let Some(test) = &matches.states {
-                let option = match module {
-                    Module::State => "state",
-                    _ => "ctstate",
-                };
-                let states = state_names(&test.value);
-                write!(f, "{} --{option} {states}", bang(test.inverted))?;
-            }
+        Match::State(Some(test)) => {
+            let states = state_names(&test.value);
+            write!(f, "{} --state {states}", bang(test.inverted))?;
         }
+        _ => {}
     }
     Ok(())
 }
@@ -152,8 +133,8 @@ pub(super) fn flag_names(set: TcpFlags) -> String {
 
 /// The name of a `--reject-with`.
 pub(super) fn reject_name(with: RejectWith) -> &'static str {
-    let known = REJECTS.iter().find(|(_, known)| *known == with);
-    known.map_or("icmp-port-unreachable", |(name, _)| name)
+    let known = REJECTS.iter().find(|(.., known)| *known == with);
+    known.map_or("icmp-port-unreachable", |(name, ..)| name)
 }
 
 fn print_target(target: &Target, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,9 @@ const ERA: u64 = 2_208_988_800;
 const CLIENT: u8 = 3;
 const SERVER: u8 = 4;
 
+/// Nanoseconds between two questions of a server to its own source: 2^4 s.
+const POLL: u64 = 16_000_000_000;
+
 /// What a server says of itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source {
@@ -42,7 +45,7 @@ pub(crate) fn answer(query: &[u8], source: Source, at: UnixTime) -> Option<Bytes
     if mode != CLIENT {
         return None;
     }
-    let now = timestamp(at.as_nanos());
+    let times = Times::of(query, source, at.as_nanos());
     let mut octets = vec![0; LENGTH];
     octets[0] = version << 3 | SERVER;
     octets[1] = source.stratum;
@@ -53,12 +56,34 @@ pub(crate) fn answer(query: &[u8], source: Source, at: UnixTime) -> Option<Bytes
     octets[4..8].copy_from_slice(&13_u32.to_be_bytes());
     octets[8..12].copy_from_slice(&13_u32.to_be_bytes());
     octets[12..16].copy_from_slice(&source.reference);
-    octets[16..24].copy_from_slice(&now);
+    octets[16..24].copy_from_slice(&timestamp(times.reference));
     // What the client called its transmit time comes back as the origin.
     octets[24..32].copy_from_slice(&query[40..48]);
-    octets[32..40].copy_from_slice(&now);
-    octets[40..48].copy_from_slice(&now);
+    octets[32..40].copy_from_slice(&timestamp(times.received));
+    octets[40..48].copy_from_slice(&timestamp(times.sent));
     Some(octets.into())
+}
+
+/// The server's times in an answer (RFC 5905 section 7.3), in nanoseconds since 1970.
+struct Times {
+    /// When its clock was set last: once in each [`POLL`].
+    reference: u64,
+    received: u64,
+    /// When the answer leaves, as the server foresees it: it has to look at its clock first.
+    sent: u64,
+}
+
+impl Times {
+    fn of(query: &[u8], source: Source, now: u64) -> Self {
+        let phase = u64::from(u32::from_be_bytes(source.reference)) * 1_000_003 % POLL;
+        // 12 to 28 us, as the lowest bits of the client's clock have it.
+        let work = 12_000 + u64::from(query[46]) * 62 + u64::from(query[47]) / 2;
+        Self {
+            reference: now.saturating_sub(1 + (now + phase) % POLL),
+            received: now,
+            sent: now + work,
+        }
+    }
 }
 
 /// 32 bits of seconds since 1900, 32 bits of fraction.
@@ -66,4 +91,31 @@ fn timestamp(nanos: u64) -> [u8; 8] {
     let seconds = (nanos / 1_000_000_000).wrapping_add(ERA) as u32;
     let fraction = ((nanos % 1_000_000_000) << 32) / 1_000_000_000;
     (u64::from(seconds) << 32 | fraction).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_when_the_clock_was_set_when_the_question_came_and_when_it_left() {
+        let source = Source {
+            stratum: 3,
+            reference: [169, 254, 169, 122],
+        };
+        let query = query(&mut Stream::new(1, "client"));
+        let mut references = Vec::new();
+        for second in 0..64 {
+            let nanos = (1_750_000_000 + second) * 1_000_000_000;
+            let at = UnixTime::from_nanos(nanos);
+            let octets = answer(&query, source, at).expect("an answer");
+            assert!(answers(&octets, &query));
+            let [set, came, left] = [16, 32, 40].map(|at| octets[at..at + 8].to_vec());
+            // RFC 5905 section 8: T2 is before T3, and the clock was set before both.
+            assert!(set < came && came < left, "{set:?} {came:?} {left:?}");
+            references.push(set);
+        }
+        references.dedup();
+        assert!((4..=5).contains(&references.len()), "each 16 s");
+    }
 }

@@ -160,7 +160,7 @@ impl PostgresServer {
         if self.inbox.len() < length {
             return None;
         }
-        self.inbox.skip(length);
+        let packet = self.inbox.take(length);
         if code == SSL_REQUEST || code == GSS_REQUEST {
             return Some(vec![Act::Send(Bytes::from_static(b"N"))]);
         }
@@ -168,21 +168,31 @@ impl PostgresServer {
         if code >> 16 != PROTOCOL >> 16 {
             return Some(vec![Act::Send(unsupported(code)), Act::Close]);
         }
-        Some(vec![Act::Send(self.welcome())])
+        Some(vec![Act::Send(self.welcome(&packet[8..]))])
     }
 
-    /// AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery.
-    fn welcome(&self) -> Bytes {
+    /// AuthenticationOk, ParameterStatus, BackendKeyData, ReadyForQuery, to a client that started
+    /// with these `parameters`. PostgreSQL 15 reports 13 settings in this order [postgres-ok].
+    fn welcome(&self, parameters: &[u8]) -> Bytes {
+        let user = parameter(parameters, "user");
+        let is_superuser = if user == "postgres" { "on" } else { "off" };
         let mut out = BytesMut::new();
         message(b'R', &0_u32.to_be_bytes(), &mut out);
         for (name, value) in [
-            ("application_name", ""),
+            (
+                "application_name",
+                &*parameter(parameters, "application_name"),
+            ),
             ("client_encoding", "UTF8"),
             ("DateStyle", "ISO, MDY"),
+            ("default_transaction_read_only", "off"),
             ("in_hot_standby", "off"),
             ("integer_datetimes", "on"),
+            ("IntervalStyle", "postgres"),
+            ("is_superuser", is_superuser),
             ("server_encoding", "UTF8"),
             ("server_version", "15.8"),
+            ("session_authorization", &*user),
             ("standard_conforming_strings", "on"),
             ("TimeZone", "UTC"),
         ] {
@@ -490,4 +500,53 @@ fn error_text(body: &[u8]) -> String {
         }
     }
     "unknown error".to_owned()
+}
+
+/// A parameter of a start-up packet: names and values in turn, each ended by a zero.
+fn parameter(parameters: &[u8], name: &str) -> String {
+    let mut at = 0;
+    while parameters.get(at).is_some_and(|octet| *octet != 0) {
+        let found = text_until_zero(parameters, &mut at);
+        let value = text_until_zero(parameters, &mut at);
+        if found == name {
+            return value;
+        }
+    }
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_session_hears_of_every_setting_that_postgresql_15_reports() {
+        let mut server = PostgresServer::new(0, 1);
+        let mut start = BytesMut::new();
+        let parameters = b"user\0app\0database\0shop\0application_name\0psql\0\0";
+        start.put_u32(8 + parameters.len() as u32);
+        start.put_u32(PROTOCOL);
+        start.put_slice(parameters);
+        server.inbox.extend(vec![start.freeze()]);
+        let acts = server.start_up().expect("a whole packet");
+        let [Act::Send(octets)] = &acts[..] else {
+            panic!("{acts:?}");
+        };
+        let mut inbox = Inbox::default();
+        inbox.extend(vec![octets.clone()]);
+        let mut told = Vec::new();
+        while let Some((kind, body)) = next_message(&mut inbox) {
+            if kind == b'S' {
+                let mut at = 0;
+                let name = text_until_zero(&body, &mut at);
+                told.push(format!("{name}={}", text_until_zero(&body, &mut at)));
+            }
+        }
+        // As tests/golden/kernel/postgres-ok.client.pcap has them.
+        let expected = "application_name=psql client_encoding=UTF8 DateStyle=ISO, MDY \
+            default_transaction_read_only=off in_hot_standby=off integer_datetimes=on \
+            IntervalStyle=postgres is_superuser=off server_encoding=UTF8 server_version=15.8 \
+            session_authorization=app standard_conforming_strings=on TimeZone=UTC";
+        assert_eq!(told.join(" "), expected);
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Arrival {
     pub(crate) stream: Stream,
     /// Who comes.
     pub(crate) peer: IpAddr,
+    /// What the machine's own keys are drawn from: the same for every connection.
+    pub(crate) identity: Stream,
 }
 
 impl Server {
@@ -47,6 +49,7 @@ impl Server {
             number,
             stream,
             peer,
+            identity,
         } = arrival;
         match spec {
             ServerSpec::Http { .. } => Self::Http(HttpServer::new(index)),
@@ -56,7 +59,7 @@ impl Server {
             ServerSpec::Mysql { .. } => {
                 Self::Mysql(Box::new(MysqlServer::new(index, number, stream)))
             }
-            ServerSpec::Ssh { .. } => Self::Ssh(Box::new(SshServer::new(index, stream))),
+            ServerSpec::Ssh { .. } => Self::Ssh(Box::new(SshServer::new(index, stream, identity))),
             ServerSpec::Dns { .. } | ServerSpec::Resolver { .. } => {
                 Self::Dns(NameSession::new(index))
             }
@@ -66,6 +69,7 @@ impl Server {
                     number,
                     stream: stream.clone(),
                     peer,
+                    identity,
                 };
                 let inside = Self::new(index, inside, arrival);
                 Self::Tls(Box::new(Secured::new(index, inside, peer, stream)))

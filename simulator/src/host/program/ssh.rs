@@ -237,13 +237,17 @@ impl Packets {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SshServer {
     index: usize,
+    /// The public half of `/etc/ssh/ssh_host_ed25519_key`, which clients keep in `known_hosts`.
+    host_key: Vec<u8>,
     packets: Packets,
 }
 
 impl SshServer {
-    pub(crate) fn new(index: usize, stream: Stream) -> Self {
+    /// One of a machine with this `identity`: all its connections show one host key.
+    pub(crate) fn new(index: usize, stream: Stream, mut identity: Stream) -> Self {
         Self {
             index,
+            host_key: noise(&mut identity, 32),
             packets: Packets::new(stream),
         }
     }
@@ -318,7 +322,7 @@ impl SshServer {
             .map_or(&[][..], |it| it.0);
         let share = noise(&mut self.packets.stream, 32);
         self.packets.share = [theirs, &share].concat();
-        let key = blob(&noise(&mut self.packets.stream, 32));
+        let key = blob(&self.host_key);
         let signature = blob(&noise(&mut self.packets.stream, 64));
         let reply = message(KEX_ECDH_REPLY, &[&key, &share, &signature]);
         let mut octets = self.packets.packet(&reply);
@@ -497,5 +501,32 @@ impl SshClient {
             status: None,
             last: true,
         }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The host key that a server shows in a connection of its own.
+    fn shown(machine: &str, connection: u64) -> Vec<u8> {
+        let identity = Stream::new(7, machine);
+        let stream = Stream::new(connection, "session");
+        let mut server = SshServer::new(0, stream, identity);
+        let mut acts = Vec::new();
+        server.on_share(&message(KEX_ECDH_INIT, &[&[9; 32]]), &mut acts);
+        let [Act::Send(octets)] = &acts[..] else {
+            panic!("{acts:?}");
+        };
+        // Length, padding length, type.
+        let key = Reader(&octets[6..]).prefixed::<4>().expect("a key");
+        key.0.to_vec()
+    }
+
+    #[test]
+    fn a_machine_shows_one_host_key_to_all_and_another_machine_another() {
+        assert_eq!(shown("web", 1), shown("web", 2));
+        assert_ne!(shown("web", 1), shown("db", 1));
+        assert_eq!(shown("web", 1).len(), 51);
     }
 }

@@ -15,6 +15,8 @@ pub(crate) enum TcpNews {
     PathMtu,
     /// An error for the program.
     Error(SocketError),
+    /// The same, and the segment found no way: the network is to blame, not its load (RFC 6069).
+    NoWay(SocketError),
 }
 
 impl Stack {
@@ -35,6 +37,10 @@ impl Stack {
         self.with(now, id, |connection, cx| match what {
             TcpNews::PathMtu => connection.on_path_mtu(sequence, cx),
             TcpNews::Error(error) => connection.on_unreachable(error, sequence),
+            TcpNews::NoWay(error) => {
+                connection.on_unreachable(error, sequence);
+                connection.revert_backoff(sequence, cx);
+            }
         });
         self.events.push_back(StackEvent::Touched(id));
     }
@@ -44,6 +50,7 @@ impl Stack {
         let ends_it = matches!(
             what,
             TcpNews::Error(SocketError::HostUnreachable | SocketError::NetUnreachable)
+                | TcpNews::NoWay(_)
         );
         let ours = self.requests.get(&ends).map(Request::initial_sequence);
         if ends_it && ours == Some(sequence) {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use wirelab_model::SimTime;
+use wirelab_wire::{IpPacket, IpVersionFields};
 
 use super::Stack;
 use crate::host::tcp::{Draws, Ends, clock};
@@ -50,6 +51,22 @@ impl Stack {
             return *counter;
         }
         self.next_identification(now)
+    }
+
+    /// The flow label of an own IPv6 packet (`ip6_make_flowlabel` with `auto_flowlabels`, RFC
+    /// 6438): one for each flow, which is two ends and a protocol; of ICMPv6 type and code stand
+    /// for the ports.
+    pub(super) fn label(&self, packet: &mut IpPacket) {
+        let icmp = packet.icmp_type_code();
+        let icmp = icmp.map(|(kind, code)| (kind.into(), code.into()));
+        let (low, high) = icmp.or_else(|| packet.ports()).unwrap_or((0, 0));
+        let (source, destination) = (packet.header.source, packet.header.destination);
+        let protocol = u64::from(packet.protocol());
+        if let IpVersionFields::V6(fields) = &mut packet.header.version {
+            let from = mix(self.label_secret ^ protocol, SocketAddr::new(source, low));
+            let flow = mix(from, SocketAddr::new(destination, high));
+            fields.flow_label = (flow as u32 & 0x000f_ffff).max(1);
+        }
     }
 
     /// A free port of the ephemeral range. Linux takes odd and even ones for different purposes;

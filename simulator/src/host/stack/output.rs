@@ -48,7 +48,7 @@ impl Stack {
         };
         let mut packet = packet::udp(from, to, ip, payload);
         let mtu = self.routes.path_mtu(to.ip(), resolved.mtu, now);
-        if packet.total_len() > usize::from(mtu) {
+        if packet.total_len() > usize::from(mtu) || self.routes.is_locked(to.ip(), now) {
             packet.header = packet.header.with_dont_fragment(false);
         }
         self.transmit_all(now, vec![packet]);
@@ -66,6 +66,7 @@ impl Stack {
     /// no, and the program learns of it (`EPERM`).
     pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) -> bool {
         let mut packet = packet.into();
+        self.label(&mut packet);
         let destination = packet.header.destination;
         let Some(resolved) = self.resolve(destination) else {
             self.drop_packet(packet, HostDrop::NoRoute { destination });

@@ -29,6 +29,11 @@ impl AckFlags {
     const fn not_duplicate(self) -> bool {
         self.data || self.window_update || self.data_acked
     }
+
+    /// RFC 5681 section 2: it acknowledges nothing new, carries nothing, opens no window.
+    pub(super) const fn is_duplicate(self) -> bool {
+        !(self.una_advanced || self.not_duplicate() || self.duplicate_sack)
+    }
 }
 
 /// What one acknowledgment delivered.
@@ -88,8 +93,7 @@ impl Connection {
         let lost_before = self.lost_segments();
         let mut resend = Resend::Nothing;
         if self.is_dubious(&flags) {
-            let duplicate = !flags.una_advanced && !flags.not_duplicate();
-            resend = self.alert(prior_una, duplicate, &mut flags, segment, cx);
+            resend = self.alert(&mut flags, &mut delivery, segment, cx);
         }
         if flags.set_timer {
             self.set_timeout_or_probe(cx.now);
@@ -267,6 +271,11 @@ impl Connection {
             }
         }
         self.stream.release(self.una);
+        if self.is_reno() && flags.data_acked {
+            self.use_up_duplicates(delivery.acked, delivery);
+            // Which copy was acknowledged nobody can tell.
+            flags.original_sacked &= !flags.retransmitted_acked;
+        }
         self.sample_rtt(prior_una, segment, flags, delivery, cx);
     }
 
@@ -285,7 +294,7 @@ impl Connection {
             delivery.first_sent.get_or_insert(piece.sent_at);
             flags.original_sacked |= !after(piece.end, self.high_seq);
         }
-        if !piece.sacked {
+        if !piece.sacked && !self.is_reno() {
             delivery.segments += segments;
             self.advance_rack(piece, now);
         }
@@ -361,6 +370,7 @@ impl Connection {
         newly_lost: u32,
         now: SimTime,
     ) {
+        self.delivered += delivery.segments;
         if self.in_reduction() {
             self.reduce_cwnd(
                 delivery.segments,

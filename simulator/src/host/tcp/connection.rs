@@ -116,6 +116,10 @@ pub(crate) struct Connection {
     pub(super) cwnd_usage_seq: u32,
     pub(super) cwnd_stamp: SimTime,
     pub(super) high_seq: u32,
+    /// Without SACK: segments that duplicate ACKs tell of (`sacked_out` of NewReno).
+    pub(super) told_by_duplicates: u32,
+    /// `tp->reordering`, which counts without SACK only.
+    pub(super) reordering: u32,
     pub(super) prr_delivered: u32,
     pub(super) prr_out: u32,
     pub(super) undo_marker: Option<u32>,
@@ -142,6 +146,10 @@ pub(crate) struct Connection {
     pub(super) compressed_ack_timer: Option<SimTime>,
     pub(super) keepalive_timer: Option<SimTime>,
     pub(super) last_received: SimTime,
+    /// The handshake was over then.
+    pub(super) established_at: SimTime,
+    /// `tp->delivered`: segments that have arrived at the peer, the SYN among them.
+    pub(super) delivered: u32,
 
     pub(super) receiver: Receiver,
     pub(super) out_of_window_ack: Option<SimTime>,
@@ -192,6 +200,8 @@ impl Connection {
             cwnd_usage_seq: isn,
             cwnd_stamp: SimTime::ZERO,
             high_seq: isn,
+            told_by_duplicates: 0,
+            reordering: super::newreno::REORDERING,
             prr_delivered: 0,
             prr_out: 0,
             undo_marker: None,
@@ -219,6 +229,8 @@ impl Connection {
             compressed_ack_timer: None,
             keepalive_timer: None,
             last_received: SimTime::ZERO,
+            established_at: SimTime::ZERO,
+            delivered: 0,
             receiver,
             out_of_window_ack: None,
             config,
@@ -251,6 +263,11 @@ impl Connection {
         connection.transmit_syn(cx);
         connection.set_retransmit_timer(RetransmitTimer::Retransmit, connection.rtt.rto, cx.now);
         connection
+    }
+
+    /// The machine's settings as they are now: see [`TcpConfig::follow`].
+    pub(crate) const fn follow(&mut self, machine: &TcpConfig) {
+        self.config.follow(machine);
     }
 
     /// `TCP_NODELAY`.
@@ -415,6 +432,14 @@ impl Connection {
             minimum_rtt_us: self.rtt.minimum(),
             peer_window: self.window,
             timer: self.next_timer(),
+            last_sent: self.last_sent.max(self.established_at),
+            last_data: self.receiver.last_data().max(self.established_at),
+            last_received: self.last_received,
+            pacing_rate: self.pacing_rate.unwrap_or(0),
+            delivered: self.delivered,
+            ack_timeout_ms: self.receiver.ack_timeout().as_millis(),
+            receive_space: self.receiver.space(),
+            receive_threshold: self.receiver.threshold(),
         }
     }
 
@@ -482,4 +507,17 @@ pub(crate) struct Info {
     /// The window that the peer has announced, in octets.
     pub(crate) peer_window: u32,
     pub(crate) timer: Option<(&'static str, SimTime)>,
+    /// When data was last sent, and when it last came; at the latest when it was established.
+    pub(crate) last_sent: SimTime,
+    pub(crate) last_data: SimTime,
+    /// When a segment last came.
+    pub(crate) last_received: SimTime,
+    /// Octets a second; 0 before the first round trip is known.
+    pub(crate) pacing_rate: u64,
+    pub(crate) delivered: u32,
+    /// How long an ACK may wait (`icsk_ack.ato`).
+    pub(crate) ack_timeout_ms: u64,
+    /// `rcvq_space.space` and `rcv_ssthresh` in octets.
+    pub(crate) receive_space: u32,
+    pub(crate) receive_threshold: u64,
 }

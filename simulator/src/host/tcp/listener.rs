@@ -8,6 +8,7 @@ use super::connection::{Connection, State};
 use super::options::{self, Agreed};
 use super::receive::{Receiver, initial_window};
 use super::rtt::{RTO_INITIAL_TICKS, RTO_MAX_TICKS};
+use super::segment_in::CHALLENGE_INTERVAL;
 use super::seq::{after, before};
 use super::{Context, Draws, Ends, TcpConfig, clock, packet};
 
@@ -28,6 +29,8 @@ pub(crate) struct Request {
     retransmitted: bool,
     sent_at: SimTime,
     timer: SimTime,
+    /// When a segment out of window was answered last.
+    challenged_at: Option<SimTime>,
 }
 
 /// What a segment did to a request.
@@ -76,6 +79,7 @@ impl Request {
             retransmitted: false,
             sent_at: cx.now,
             timer: SimTime::MAX,
+            challenged_at: None,
             config,
         };
         request.answer(cx);
@@ -93,20 +97,21 @@ impl Request {
         self.draws.initial_sequence
     }
 
+    /// The machine's settings as they are now: see [`TcpConfig::follow`].
+    pub(crate) const fn follow(&mut self, machine: &TcpConfig) {
+        self.config.follow(machine);
+    }
+
     fn arm(&mut self, now: SimTime) {
         let ticks = (RTO_INITIAL_TICKS << self.timeouts).min(RTO_MAX_TICKS);
         self.timer = clock::expiry(now, ticks);
     }
 
     fn answer(&self, cx: &mut Context<'_>) {
-        let stamps = self.agreed.timestamps.then(|| {
-            let value = cx.millis().wrapping_add(self.draws.timestamp_offset);
-            (value, self.peer_timestamp)
-        });
         let options = options::handshake(
             self.advertised_mss,
             self.agreed.sack,
-            stamps,
+            self.stamps(cx),
             self.agreed.scales.map(|(ours, _)| ours),
         );
         let segment = TcpSegment {
@@ -124,9 +129,10 @@ impl Request {
             options,
             payload: bytes::Bytes::new(),
         };
+        // `ip_build_and_send_pkt`: nothing so short is ever cut.
         let ip = packet::Ip {
             identification: 0,
-            dont_fragment: self.config.dont_fragment,
+            dont_fragment: true,
         };
         cx.out.push(packet::tcp(self.ends, ip, segment));
     }
@@ -170,16 +176,64 @@ impl Request {
                 RequestInput::Waiting
             };
         }
-        if !fits || !segment.flags.contains(TcpFlags::ACK) {
+        let acks = segment.flags.contains(TcpFlags::ACK);
+        let acks_other = segment.acknowledgment != self.draws.initial_sequence.wrapping_add(1);
+        if acks && acks_other {
+            cx.out.extend(super::reset_for(self.ends, segment));
             return RequestInput::Waiting;
         }
-        if segment.acknowledgment != self.draws.initial_sequence.wrapping_add(1) {
-            if let Some(reset) = super::reset_for(self.ends, segment) {
-                cx.out.push(reset);
-            }
+        if !fits {
+            self.answer_out_of_window(segment, cx);
+            return RequestInput::Waiting;
+        }
+        if segment.flags.contains(TcpFlags::SYN) {
+            cx.out.extend(super::reset_for(self.ends, segment));
+            return RequestInput::Gone;
+        }
+        if !acks {
             return RequestInput::Waiting;
         }
         RequestInput::Complete(Box::new(self.complete(segment, cx)))
+    }
+
+    /// "Out of window: send ACK and drop", at most twice a second (`tcp_oow_rate_limited`), data
+    /// excepted. A client that has forgotten this handshake answers with RST and may begin anew.
+    fn answer_out_of_window(&mut self, segment: &TcpSegment, cx: &mut Context<'_>) {
+        let limited = segment.payload.is_empty() || segment.flags.contains(TcpFlags::SYN);
+        let recent = |last: SimTime| cx.now.since(last) < CHALLENGE_INTERVAL;
+        if limited && self.challenged_at.is_some_and(recent) {
+            return;
+        }
+        if limited {
+            self.challenged_at = Some(cx.now);
+        }
+        // `tcp_v4_reqsk_send_ack`.
+        let scale = self.agreed.scales.map_or(0, |(ours, _)| ours);
+        let options = options::established(self.stamps(cx), &[]);
+        let ack = TcpSegment::new(
+            self.ends.local.port(),
+            self.ends.remote.port(),
+            TcpFlags::ACK,
+        )
+        .with_numbers(
+            self.draws.initial_sequence.wrapping_add(1),
+            self.peer_sequence.wrapping_add(1),
+        )
+        .with_window((self.window >> scale) as u16)
+        .with_options(options);
+        let ip = packet::Ip {
+            identification: 0,
+            dont_fragment: true,
+        };
+        cx.out.push(packet::tcp(self.ends, ip, ack));
+    }
+
+    /// What the timestamps option of an answer says, if both ends want one.
+    fn stamps(&self, cx: &Context<'_>) -> Option<(u32, u32)> {
+        self.agreed.timestamps.then(|| {
+            let value = cx.millis().wrapping_add(self.draws.timestamp_offset);
+            (value, self.peer_timestamp)
+        })
     }
 
     /// `tcp_v4_syn_recv_sock` and the move to ESTABLISHED.
@@ -212,6 +266,8 @@ impl Request {
         connection.window_max = connection.window_max.max(connection.window);
         connection.window_seq = segment.sequence;
         connection.last_received = cx.now;
+        connection.established_at = cx.now;
+        connection.delivered = 1;
         let micros = if self.retransmitted {
             connection.echoed_rtt(segment, cx)
         } else {

@@ -9,6 +9,7 @@
 //! | `segment_in` | an arriving segment: checks, state changes |
 //! | `acknowledge` | what its ACK and SACK mean for the send queue |
 //! | `recovery` | loss: RACK, recovery, undo, congestion window |
+//! | `newreno` | loss without SACK: duplicate ACKs |
 //! | `send` | new data: bursts, Nagle, MSS, the segments themselves |
 //! | `retransmit` | old data: retransmissions, tail loss probes, collapse |
 //! | `receive` | arriving data: reassembly, SACK blocks, window, ACK policy |
@@ -26,6 +27,7 @@ mod connection;
 mod cubic;
 mod flight;
 mod listener;
+mod newreno;
 mod options;
 mod queue;
 mod receive;
@@ -72,6 +74,8 @@ pub enum SocketError {
     HostUnreachable,
     /// `ENETUNREACH`.
     NetUnreachable,
+    /// `EACCES`: over IPv6, a firewall says that it is forbidden.
+    Denied,
 }
 
 /// What a connection has to know of its machine.
@@ -127,6 +131,17 @@ impl TcpConfig {
         }
     }
 
+    /// Takes over what the kernel reads of the machine's settings each time it needs them
+    /// (`READ_ONCE(net->ipv4.sysctl_...)` in `tcp_timer.c` and `tcp_fin_time`), so that `sysctl -w`
+    /// reaches connections that exist. Everything else was settled when the socket was made.
+    const fn follow(&mut self, machine: &Self) {
+        self.mtu_probing = machine.mtu_probing;
+        self.retries2 = machine.retries2;
+        self.syn_retries = machine.syn_retries;
+        self.synack_retries = machine.synack_retries;
+        self.fin_timeout = machine.fin_timeout;
+    }
+
     /// `tcp_syn_linear_timeouts`, since Linux 6.5.
     const fn linear_timeouts(&self) -> u8 {
         match self.kernel {
@@ -180,6 +195,8 @@ pub(crate) struct PathInfo {
     pub(crate) mtu: u32,
     /// MSS to announce in octets, from the route's MTU.
     pub(crate) advertised_mss: u32,
+    /// Routers have to cut packets: DF is not set (`ip_dont_fragment`).
+    pub(crate) locked: bool,
 }
 
 /// What a connection works with during one call.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wirelab_model::SimTime;
+use wirelab_model::{SimDuration, SimTime};
 
 use super::connection::Connection;
 use super::seq::{after, before, later, touch};
@@ -38,11 +38,12 @@ const DUPLICATES_AT_ONCE: u8 = 3;
 /// The window of a SYN (`tcp_select_initial_window`): the buffer's space or 64 KiB, in whole
 /// segments of `unit` octets.
 pub(super) fn initial_window(config: &TcpConfig, unit: u32) -> u32 {
-    let space = config.receive_buffer.unwrap_or(65_535).min(65_535);
-    match space / unit.max(1) {
+    let space = config.receive_buffer.unwrap_or(65_536).min(65_536);
+    let whole = match space / unit.max(1) {
         0 => space,
         whole => whole * unit,
-    }
+    };
+    whole.min(65_535)
 }
 
 /// What must be acknowledged, and how urgently (`icsk_ack.pending`).
@@ -181,6 +182,24 @@ impl Receiver {
 
     pub(super) const fn unread(&self) -> u32 {
         self.unread
+    }
+
+    /// When data last came.
+    pub(super) fn last_data(&self) -> SimTime {
+        self.last_data.unwrap_or(SimTime::ZERO)
+    }
+
+    /// How long an ACK may wait; nothing before data has come.
+    pub(super) const fn ack_timeout(&self) -> SimDuration {
+        clock::span(self.ato)
+    }
+
+    pub(super) const fn space(&self) -> u32 {
+        self.space
+    }
+
+    pub(super) const fn threshold(&self) -> u64 {
+        self.threshold
     }
 
     pub(super) const fn peer_segment(&self) -> u32 {

@@ -3,14 +3,12 @@
 use wirelab_model::{SimDuration, SimTime};
 use wirelab_wire::TcpSegment;
 
-use super::acknowledge::{AckFlags, Resend};
+use super::acknowledge::{AckFlags, Delivery, Resend};
 use super::connection::{CongestionState, Connection, RetransmitTimer};
+use super::newreno::REORDERING;
 use super::queue::Piece;
 use super::seq::{after, before};
 use super::{Context, clock};
-
-/// `tcp_reordering`, the duplicate threshold.
-const REORDERING: u32 = 3;
 
 /// Whether `a` was sent after `b` (`tcp_rack_sent_after`).
 fn sent_after(a: (SimTime, u32), b: (SimTime, u32)) -> bool {
@@ -28,6 +26,9 @@ impl Connection {
 
     /// A delivered piece moves RACK's point forward (RFC 8985 section 6.2 step 2).
     pub(super) fn advance_rack(&mut self, piece: &Piece, now: SimTime) {
+        if self.is_reno() {
+            return;
+        }
         let rtt = now.since(piece.sent_at).as_nanos() / 1000;
         if piece.ever_retransmitted && rtt < self.rtt.minimum() {
             // The answer must be to an earlier copy.
@@ -91,7 +92,7 @@ impl Connection {
         }
     }
 
-    fn mark_lost(&mut self, at: usize) {
+    pub(super) fn mark_lost(&mut self, at: usize) {
         if !self.sent[at].sacked {
             self.sent.change(at, |piece| {
                 piece.lost = true;
@@ -112,6 +113,9 @@ impl Connection {
     }
 
     fn identify_loss(&mut self, flags: &mut AckFlags, now: SimTime) {
+        if self.is_reno() {
+            return self.mark_head_lost(flags);
+        }
         let before = self.retransmitted_segments();
         self.rack_mark_lost(now);
         flags.lost_retransmission |= before > self.retransmitted_segments();
@@ -120,12 +124,12 @@ impl Connection {
     /// `tcp_fastretrans_alert`.
     pub(super) fn alert(
         &mut self,
-        prior_una: u32,
-        duplicate: bool,
         flags: &mut AckFlags,
+        delivery: &mut Delivery,
         segment: &TcpSegment,
         cx: &mut Context<'_>,
     ) -> Resend {
+        let duplicate = flags.is_duplicate() && self.is_reno();
         if self.leave_finished_episode() {
             return Resend::Nothing;
         }
@@ -134,11 +138,14 @@ impl Connection {
                 if flags.una_advanced && self.try_undo_partial(segment) {
                     return Resend::Nothing;
                 }
+                if duplicate {
+                    self.note_duplicate(delivery);
+                }
                 self.identify_loss(flags, cx.now);
                 return Resend::Lost;
             }
             CongestionState::Loss => {
-                let resend = self.process_loss(duplicate, flags, segment);
+                let resend = self.process_loss(flags, delivery, segment);
                 self.identify_loss(flags, cx.now);
                 let reopened = self.congestion == CongestionState::Open;
                 if !(reopened || flags.lost_retransmission) {
@@ -147,7 +154,12 @@ impl Connection {
             }
             _ => {}
         }
-        let _ = prior_una;
+        if self.is_reno() && flags.una_advanced {
+            self.forget_duplicates();
+        }
+        if duplicate {
+            self.note_duplicate(delivery);
+        }
         self.try_undo_duplicates();
         self.identify_loss(flags, cx.now);
         if self.lost_segments() == 0 {
@@ -173,6 +185,10 @@ impl Connection {
                 self.set_open();
             }
             CongestionState::Recovery => {
+                self.forget_duplicates();
+                if self.holds_state() {
+                    return true;
+                }
                 self.end_reduction();
                 self.set_open();
                 self.retrans_stamp = None;
@@ -197,7 +213,8 @@ impl Connection {
             return;
         }
         let count = self.sent.count();
-        let uncertain = count.sacked + count.lost + count.retransmitted > 0;
+        let told = self.told_by_duplicates;
+        let uncertain = count.sacked + told + count.lost + count.retransmitted > 0;
         if uncertain || self.undo_marker.is_some() {
             if self.congestion != CongestionState::Disorder {
                 self.congestion = CongestionState::Disorder;
@@ -275,6 +292,10 @@ impl Connection {
     /// A retransmission timeout (`tcp_enter_loss`).
     pub(super) fn enter_loss(&mut self, now: SimTime) {
         let fresh = self.congestion < CongestionState::Recovery;
+        if self.congestion <= CongestionState::Disorder && self.told_by_duplicates >= REORDERING {
+            self.reordering = self.reordering.min(REORDERING);
+        }
+        self.forget_duplicates();
         for at in 0..self.sent.len() {
             let recent = at > 0 && self.rack_left(&self.sent[at], 0, now) > 0;
             if !recent {
@@ -302,7 +323,13 @@ impl Connection {
     }
 
     /// `tcp_process_loss`, with F-RTO (RFC 5682).
-    fn process_loss(&mut self, duplicate: bool, flags: &AckFlags, segment: &TcpSegment) -> Resend {
+    fn process_loss(
+        &mut self,
+        flags: &AckFlags,
+        delivery: &mut Delivery,
+        segment: &TcpSegment,
+    ) -> Resend {
+        let duplicate = flags.is_duplicate();
         let recovered = !before(self.una, self.high_seq);
         if flags.una_advanced && self.try_undo_loss(false, segment) {
             return Resend::Nothing;
@@ -325,6 +352,14 @@ impl Connection {
         if recovered {
             self.try_undo_recovery(segment);
             return Resend::Nothing;
+        }
+        if self.is_reno() {
+            // A duplicate says that the new data of F-RTO's step 2.b have arrived.
+            if duplicate && after(self.next, self.high_seq) {
+                self.note_duplicate(delivery);
+            } else if flags.una_advanced {
+                self.forget_duplicates();
+            }
         }
         Resend::Lost
     }
@@ -361,6 +396,9 @@ impl Connection {
         if self.may_undo(segment) {
             self.undo_reduction(false);
         }
+        if self.holds_state() {
+            return;
+        }
         self.set_open();
         self.retrans_stamp = None;
     }
@@ -382,7 +420,9 @@ impl Connection {
         }
         self.undo_reduction(true);
         self.retransmits = 0;
-        self.congestion = CongestionState::Open;
+        if !self.holds_state() && (forward || !self.is_reno()) {
+            self.congestion = CongestionState::Open;
+        }
         true
     }
 

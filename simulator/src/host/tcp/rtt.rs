@@ -114,6 +114,15 @@ impl RttEstimator {
         }
     }
 
+    /// The timeout after this many doublings (`inet_csk_rto_backoff`).
+    pub(crate) fn set_backed_off(&mut self, doublings: u8) {
+        self.rto = RTO_INITIAL_TICKS;
+        self.reset_timeout();
+        for _ in 0..doublings {
+            self.back_off();
+        }
+    }
+
     /// Doubles the timeout, up to two minutes.
     pub(crate) fn back_off(&mut self) {
         self.rto = (self.rto * 2).min(RTO_MAX_TICKS);

@@ -12,7 +12,9 @@ use super::seq::{after, before};
 use super::{Context, SocketError, clock};
 
 /// `tcp_invalid_ratelimit`.
-const CHALLENGE_INTERVAL: SimDuration = SimDuration::from_millis(500);
+pub(super) const CHALLENGE_INTERVAL: SimDuration = SimDuration::from_millis(500);
+/// `TCP_TIMEOUT_MIN`.
+const TIMEOUT_MIN_TICKS: u64 = 2;
 
 impl Connection {
     /// Handles one segment for this socket.
@@ -42,6 +44,11 @@ impl Connection {
             && (!after(segment.acknowledgment, self.una)
                 || after(segment.acknowledgment, self.next))
         {
+            if self.retransmits == 0 {
+                // Of an older connection; the peer forgets it now, and a SYN is welcome again.
+                let ticks = TIMEOUT_MIN_TICKS;
+                self.set_retransmit_timer(RetransmitTimer::Retransmit, ticks, cx.now);
+            }
             if let Some(reset) = super::reset_for(self.ends, segment) {
                 cx.out.push(reset);
             }
@@ -67,6 +74,8 @@ impl Connection {
         self.window_seq = segment.sequence;
         self.peer_timestamp = segment.timestamps().map_or(0, |(value, _)| value);
         self.state = State::Established;
+        self.established_at = cx.now;
+        self.delivered = 1;
         self.sync_mss(cx.path.mtu);
         self.acknowledge_syn(segment, cx);
         if let Some(keepalive) = self.config.keepalive {

@@ -36,7 +36,8 @@ pub(super) enum Push {
 impl Connection {
     /// Segments in flight as far as is known (`tcp_packets_in_flight`).
     pub(super) fn in_flight(&self) -> u32 {
-        self.sent.count().in_flight
+        let in_flight = self.sent.count().in_flight;
+        in_flight.saturating_sub(self.told_by_duplicates)
     }
 
     /// Segments sent and not acknowledged cumulatively.
@@ -492,7 +493,7 @@ impl Connection {
     ) {
         let ip = packet::Ip {
             identification: self.identification,
-            dont_fragment: self.config.dont_fragment,
+            dont_fragment: self.config.dont_fragment && !cx.path.locked,
         };
         self.identification = self.identification.wrapping_add(1);
         let segment = TcpSegment {

@@ -115,6 +115,31 @@ impl Connection {
         self.set_retransmit_timer(RetransmitTimer::Retransmit, self.rtt.rto, cx.now);
     }
 
+    /// A router had no way for the head segment (`tcp_ld_RTO_revert`, RFC 6069 section 4.2): the
+    /// last doubling of the timeout is taken back, since it says nothing of congestion.
+    pub(crate) fn revert_backoff(&mut self, quoted_seq: u32, cx: &mut Context<'_>) {
+        let head = self.sent.front().map(|piece| piece.sent_at);
+        let Some(sent_at) = head.filter(|_| quoted_seq == self.una) else {
+            return;
+        };
+        let waits = matches!(
+            self.retransmit_timer,
+            Some((RetransmitTimer::Retransmit, _))
+        );
+        if self.retransmits == 0 || self.backoff == 0 || !waits {
+            return;
+        }
+        self.backoff -= 1;
+        self.rtt.set_backed_off(self.backoff);
+        let waited = clock::ticks(cx.now.since(sent_at));
+        match self.rtt.rto.checked_sub(waited).filter(|left| *left > 0) {
+            Some(left) => {
+                self.set_retransmit_timer(RetransmitTimer::Retransmit, left, cx.now);
+            }
+            None => self.on_timeout_of_head(cx),
+        }
+    }
+
     fn on_syn_timeout(&mut self, cx: &mut Context<'_>) {
         let allowed = self
             .config

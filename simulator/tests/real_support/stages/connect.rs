@@ -21,6 +21,8 @@ pub(super) const STAGES: &[Stage] = &[
             case("nc -6 -vz fd00:2::20 80"),
             case("nc -vz missing.example.internal 80"),
             case("nc -v -w 1 10.0.2.20 81"),
+            case("nc -v -w 1 10.0.2.20 9"),
+            case("nc -w 1 10.0.2.20 7"),
             case("nc -vz 10.0.2.20"),
             case("nc -vz 10.0.2.20 70000"),
             case("nc -vz 10.0.2.20 85 86"),

@@ -75,6 +75,7 @@ pub(super) const STAGES: &[Stage] = &[Stage {
         case("curl -m -1 http://10.0.2.20/"),
         case("curl --max-time abc http://10.0.2.20/"),
         case("curl --connect-timeout abc http://10.0.2.20/"),
+        case("curl -s -m 0 --connect-timeout 0 http://10.0.2.20/hello"),
         case("curl -m"),
         case("curl -X"),
         case("curl --bogus").because("ours names the options that it knows"),

@@ -123,6 +123,8 @@ pub(super) const STAGES: &[Stage] = &[
             case("traceroute -n -q 1 -w 1 -m 3 10.0.2.99"),
             case("traceroute -6 -n fd00:2::20"),
             case("traceroute missing.example.internal"),
+            case("traceroute -F -n 10.0.2.20 1600"),
+            case("traceroute -I -F -n 10.0.2.20 1600"),
         ],
     },
     Stage {

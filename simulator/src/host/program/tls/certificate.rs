@@ -1,6 +1,8 @@
 //! X.509 certificates (RFC 5280) with keys and signatures that are noise of the right length: an
 //! RSA key of 2048 bits, signed with SHA-256. Same names, same certificate.
 
+use std::net::IpAddr;
+
 use smol_str::SmolStr;
 use wirelab_model::{SimTime, Stream, UnixTime};
 
@@ -20,8 +22,9 @@ const SET: u8 = 0x31;
 /// `[0]` and `[3]`, constructed.
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
-/// `dNSName` of `GeneralName`, and `keyIdentifier`.
+/// `dNSName` and `iPAddress` of `GeneralName`, and `keyIdentifier`.
 const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
 const KEY_IDENTIFIER: u8 = 0x80;
 
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
@@ -112,10 +115,7 @@ pub(crate) fn make(spec: &TlsServerSpec, asked: Option<&str>, starts: UnixTime) 
             &der(UTC_TIME, &[end.as_bytes()]),
         ],
     );
-    let general: Vec<u8> = names
-        .iter()
-        .flat_map(|name| der(DNS_NAME, &[name.as_bytes()]))
-        .collect();
+    let general: Vec<u8> = names.iter().flat_map(|name| general_name(name)).collect();
     let authority = der(KEY_IDENTIFIER, &[&key_id(&spec.issuer)]);
     let extensions = [
         extension(&SUBJECT_ALT_NAME, &der(SEQUENCE, &[&general])),
@@ -145,6 +145,25 @@ pub(crate) fn make(spec: &TlsServerSpec, asked: Option<&str>, starts: UnixTime) 
             &der(BIT_STRING, &[&[0], &signature]),
         ],
     )
+}
+
+/// A name or an address of the subject (RFC 5280 section 4.2.1.6).
+fn general_name(name: &str) -> Vec<u8> {
+    match name.parse() {
+        Ok(IpAddr::V4(address)) => der(IP_ADDRESS, &[&address.octets()]),
+        Ok(IpAddr::V6(address)) => der(IP_ADDRESS, &[&address.octets()]),
+        Err(_) => der(DNS_NAME, &[name.as_bytes()]),
+    }
+}
+
+/// The same as text.
+fn name_text(tag: u8, octets: &[u8]) -> String {
+    let ipv4 = <[u8; 4]>::try_from(octets).ok().map(IpAddr::from);
+    let ipv6 = <[u8; 16]>::try_from(octets).ok().map(IpAddr::from);
+    match ipv4.or(ipv6).filter(|_| tag == IP_ADDRESS) {
+        Some(address) => address.to_string(),
+        None => text(octets),
+    }
 }
 
 /// `261123053908Z`.
@@ -189,7 +208,8 @@ impl Seen {
         })
     }
 
-    /// Whether it is for this host (RFC 6125 section 6.4): a star stands for the first label.
+    /// Whether it is for this host (RFC 6125 section 6.4): a star stands for the first label, an
+    /// address for itself alone.
     pub(crate) fn names_host(&self, host: &str) -> bool {
         let same = |name: &String| match name.strip_prefix("*.") {
             Some(parent) => host
@@ -239,8 +259,8 @@ fn alternative_names(extensions: &[u8]) -> Option<Vec<String>> {
             let (_, mut list, _) = value(wrapped)?;
             let mut names = Vec::new();
             while !list.is_empty() {
-                let (_, name, after) = value(list)?;
-                names.push(text(name));
+                let (tag, name, after) = value(list)?;
+                names.push(name_text(tag, name));
                 list = after;
             }
             return Some(names);
@@ -257,7 +277,12 @@ mod tests {
     #[test]
     fn a_certificate_says_what_it_was_made_of() {
         let spec = TlsServerSpec {
-            names: vec!["www.example.com".into(), "*.example.org".into()],
+            names: vec![
+                "www.example.com".into(),
+                "*.example.org".into(),
+                "10.0.2.20".into(),
+                "fd00:2::20".into(),
+            ],
             issuer: "Corp-CA".into(),
             ..TlsServerSpec::default()
         };
@@ -274,6 +299,7 @@ mod tests {
         );
         assert_eq!(seen.not_after, "271123053908Z");
         assert!(host("www.example.com") && host("a.example.org"));
+        assert!(host("10.0.2.20") && host("fd00:2::20") && !host("10.0.2.21"));
         assert!(!host("example.org") && !host("a.b.example.org") && !host("other.test"));
     }
 

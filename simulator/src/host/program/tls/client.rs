@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use wirelab_model::Stream;
 
 use super::certificate::{self, Seen};
-use super::hello::{self, Drawn, ServerHello, message};
+use super::hello::{self, Caller, Drawn, ServerHello, message};
 use super::record::{self, Next, Protection, Record};
 use super::spec::{TlsClientSpec, TlsServerSpec, TlsVersion};
 use super::suite::{self, KeyExchange, Suite};
@@ -30,6 +30,7 @@ enum Stage {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TlsClient {
     spec: TlsClientSpec,
+    caller: Caller,
     stage: Stage,
     stream: Stream,
     inbox: Inbox,
@@ -43,13 +44,20 @@ pub(crate) struct TlsClient {
     server_changed: bool,
     /// What is wrong with the name, if that is looked at late.
     late: Option<Trouble>,
+    verify_result: u8,
 }
 
 impl TlsClient {
-    /// What it draws, it draws from `stream`.
+    /// curl's. What it draws, it draws from `stream`.
     pub(crate) fn new(spec: TlsClientSpec, stream: Stream) -> Self {
+        Self::under(Caller::Curl, spec, stream)
+    }
+
+    /// The same for a program that sets its own options.
+    pub(crate) fn under(caller: Caller, spec: TlsClientSpec, stream: Stream) -> Self {
         Self {
             spec,
+            caller,
             stage: Stage::Hello,
             stream,
             inbox: Inbox::default(),
@@ -61,6 +69,7 @@ impl TlsClient {
             write: None,
             server_changed: false,
             late: None,
+            verify_result: 0,
         }
     }
 
@@ -68,7 +77,7 @@ impl TlsClient {
     pub(crate) fn start(&mut self) -> Bytes {
         let drawn: Drawn = draw(&mut self.stream);
         self.random = drawn.random;
-        let hello = hello::client_hello(&self.spec, &drawn);
+        let hello = hello::client_hello(&self.spec, self.caller, &drawn);
         // The version of the record says nothing (RFC 8446 section 5.1).
         record::plain(record::HANDSHAKE, TlsVersion::Tls10.code(), &hello).into()
     }
@@ -192,34 +201,51 @@ impl TlsClient {
     }
 
     fn on_certificate(&mut self, body: &[u8], moment: Moment) -> Result<(), Trouble> {
+        let seen = self.leaf(body).as_deref().and_then(Seen::read);
+        let Some(seen) = seen else {
+            return match self.spec.verify {
+                true => Err(Trouble::Broken),
+                false => Ok(()),
+            };
+        };
+        let found = self.look_at_chain(&seen, moment);
+        self.verify_result = found.as_ref().err().map_or(0, Trouble::x509_code);
         if !self.spec.verify {
             return Ok(());
         }
-        let seen = self.leaf(body).as_deref().and_then(Seen::read);
-        let seen = seen.ok_or(Trouble::Broken)?;
-        let trusted = |issuer: &str| {
-            issuer == TlsServerSpec::PUBLIC_ISSUER || self.spec.trusts.iter().any(|it| it == issuer)
-        };
-        if !trusted(&seen.issuer) {
-            return Err(if seen.issuer == seen.subject {
-                Trouble::SelfSigned
-            } else {
-                Trouble::UnknownIssuer
-            });
-        }
-        if seen.not_after < certificate::utc(moment.starts.at(moment.now)) {
-            return Err(Trouble::Expired);
-        }
-        let host = self.spec.server_name.as_ref();
+        found?;
+        let name = self.spec.server_name.as_ref().map(ToString::to_string);
+        let host = name.or_else(|| Some(self.spec.address?.to_string()));
         let Some(host) = host.filter(|host| !seen.names_host(host)) else {
             return Ok(());
         };
-        let trouble = Trouble::WrongName(host.to_string());
+        let trouble = Trouble::WrongName(host);
         if self.spec.late_name_check {
             self.late = Some(trouble);
             return Ok(());
         }
         Err(trouble)
+    }
+
+    /// Issuer and dates.
+    fn look_at_chain(&self, seen: &Seen, moment: Moment) -> Result<(), Trouble> {
+        let is_trusted = seen.issuer == TlsServerSpec::PUBLIC_ISSUER
+            || self.spec.trusts.iter().any(|it| *it == seen.issuer);
+        if !is_trusted {
+            return Err(match seen.issuer == seen.subject {
+                true => Trouble::SelfSigned,
+                false => Trouble::UnknownIssuer,
+            });
+        }
+        match seen.not_after < certificate::utc(moment.starts.at(moment.now)) {
+            true => Err(Trouble::Expired),
+            false => Ok(()),
+        }
+    }
+
+    /// What OpenSSL made of the certificate (`X509_V_...`); 0 if there was nothing to say.
+    pub(crate) const fn verify_result(&self) -> u8 {
+        self.verify_result
     }
 
     /// The first certificate of the list.

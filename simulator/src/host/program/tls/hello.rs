@@ -1,5 +1,7 @@
-//! ClientHello and ServerHello, as OpenSSL 3.0 under curl writes them [tls-tls13, tls-version].
+//! ClientHello and ServerHello, as OpenSSL 3.0 under curl writes them [tls-tls13, tls-version];
+//! libpq sets other options.
 
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::spec::{TlsClientSpec, TlsVersion};
@@ -17,6 +19,7 @@ const ALPN: u16 = 16;
 const PADDING: u16 = 21;
 const ENCRYPT_THEN_MAC: u16 = 22;
 const EXTENDED_MASTER_SECRET: u16 = 23;
+const SESSION_TICKET: u16 = 35;
 const SUPPORTED_VERSIONS: u16 = 43;
 const PSK_KEY_EXCHANGE_MODES: u16 = 45;
 const POST_HANDSHAKE_AUTH: u16 = 49;
@@ -36,6 +39,16 @@ const SIGNATURES: [u16; 20] = [
     0x0501, 0x0601, 0x0303, 0x0301, 0x0302, 0x0402, 0x0502, 0x0602,
 ];
 const POINT_FORMATS: [u8; 4] = [3, 0, 1, 2];
+
+/// The program that has set OpenSSL's options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Caller {
+    /// `SSL_OP_NO_TICKET`, `SSL_OP_TLSEXT_PADDING` (in `SSL_OP_ALL`), and authentication after the
+    /// handshake (`Curl_ossl_connect_step1`).
+    Curl,
+    /// None of these (`initialize_SSL` in `fe-secure-openssl.c`).
+    Libpq,
+}
 
 /// What of the hello is drawn.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +77,7 @@ fn put_u16s(out: &mut Vec<u8>, values: impl IntoIterator<Item = u16>) {
 }
 
 /// The ClientHello.
-pub(crate) fn client_hello(spec: &TlsClientSpec, drawn: &Drawn) -> Vec<u8> {
+pub(crate) fn client_hello(spec: &TlsClientSpec, caller: Caller, drawn: &Drawn) -> Vec<u8> {
     let modern = spec.range.max == TlsVersion::Tls13;
     let legacy = spec.range.max.min(TlsVersion::Tls12).code();
     let mut body = Vec::new();
@@ -81,10 +94,10 @@ pub(crate) fn client_hello(spec: &TlsClientSpec, drawn: &Drawn) -> Vec<u8> {
         put_u16(out, RENEGOTIATION_SCSV);
     });
     body.extend([1, 0]);
-    let mut extensions = client_extensions(spec, drawn);
+    let mut extensions = client_extensions(spec, caller, drawn);
     // Some servers choke on hellos of 256 to 511 octets (RFC 7685).
     let length = 4 + body.len() + 2 + extensions.len();
-    if modern && (256..512).contains(&length) {
+    if modern && caller == Caller::Curl && (256..512).contains(&length) {
         let padding = (512 - length).saturating_sub(4).max(1);
         extension(&mut extensions, PADDING, |out| out.extend(vec![0; padding]));
     }
@@ -94,7 +107,7 @@ pub(crate) fn client_hello(spec: &TlsClientSpec, drawn: &Drawn) -> Vec<u8> {
     })
 }
 
-fn client_extensions(spec: &TlsClientSpec, drawn: &Drawn) -> Vec<u8> {
+fn client_extensions(spec: &TlsClientSpec, caller: Caller, drawn: &Drawn) -> Vec<u8> {
     let mut out = Vec::new();
     if let Some(name) = &spec.server_name {
         extension(&mut out, SERVER_NAME, |out| {
@@ -114,12 +127,15 @@ fn client_extensions(spec: &TlsClientSpec, drawn: &Drawn) -> Vec<u8> {
     extension(&mut out, SUPPORTED_GROUPS, |out| {
         prefixed::<2>(out, |out| put_u16s(out, groups.iter().copied()));
     });
+    if caller == Caller::Libpq {
+        extension(&mut out, SESSION_TICKET, |_| {});
+    }
     if !spec.alpn.is_empty() {
         extension(&mut out, ALPN, |out| put_protocols(out, &spec.alpn));
     }
     extension(&mut out, ENCRYPT_THEN_MAC, |_| {});
     extension(&mut out, EXTENDED_MASTER_SECRET, |_| {});
-    if modern {
+    if modern && caller == Caller::Curl {
         extension(&mut out, POST_HANDSHAKE_AUTH, |_| {});
     }
     if spec.range.max >= TlsVersion::Tls12 {
@@ -343,5 +359,38 @@ impl ServerHello {
             suite,
             encrypt_then_mac,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::spec::TlsRange;
+    use super::*;
+
+    #[test]
+    fn libpq_asks_for_a_ticket_and_neither_pads_nor_offers_to_say_later_who_it_is() {
+        let spec = TlsClientSpec {
+            range: TlsRange {
+                min: TlsVersion::Tls12,
+                ..TlsClientSpec::default().range
+            },
+            alpn: Vec::new(),
+            ..TlsClientSpec::default()
+        };
+        let drawn = Drawn {
+            random: [1; 32],
+            session: [2; 32],
+            share: [3; 32],
+        };
+        let hello = |caller| {
+            let octets = client_hello(&spec, caller, &drawn);
+            let read = ClientHello::read(&octets[4..]).expect("a hello");
+            (octets.len(), read.extensions)
+        };
+        // psql 15 with sslmode=require, OpenSSL 3.0, an address for a host: a record of 288.
+        let extensions = vec![11, 10, 35, 22, 23, 13, 43, 45, 51];
+        assert_eq!(hello(Caller::Libpq), (288, extensions));
+        let extensions = vec![11, 10, 22, 23, 49, 13, 43, 45, 51, 21];
+        assert_eq!(hello(Caller::Curl), (512, extensions));
     }
 }

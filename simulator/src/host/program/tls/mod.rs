@@ -20,6 +20,7 @@ use bytes::Bytes;
 use wirelab_model::Stream;
 
 pub(crate) use client::TlsClient;
+pub(crate) use hello::Caller;
 pub(crate) use server::TlsServer;
 pub use spec::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
 pub(crate) use trouble::Trouble;

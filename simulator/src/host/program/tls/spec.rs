@@ -1,5 +1,7 @@
 //! What a scenario says of TLS on either side.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::SimDuration;
@@ -83,7 +85,8 @@ impl TlsRange {
 pub struct TlsServerSpec {
     /// Versions 1.2 and 1.3 if not said otherwise, as nginx has it.
     pub range: TlsRange,
-    /// Names in its certificate, the first one the subject's; `*.example.com` stands for one label.
+    /// Names and addresses in its certificate, the first one the subject's; `*.example.com` stands
+    /// for one label.
     /// Without any the certificate is for the name that the client asks for.
     pub names: Vec<SmolStr>,
     /// Common name of the issuer; the first of [`Self::names`]: self-signed.
@@ -128,8 +131,12 @@ pub struct TlsClientSpec {
     /// Versions 1.0 to 1.3 if not said otherwise, as OpenSSL 3.0 offers.
     pub range: TlsRange,
     /// Whom it asks for (SNI) and expects in the certificate. A client that knows an address only
-    /// sends no SNI and checks the issuer and the dates, but no name.
+    /// sends no SNI; unless [`Self::address`] is said, it checks the issuer and the dates, but no
+    /// name.
     pub server_name: Option<SmolStr>,
+    /// The address that it expects in the certificate (RFC 9110 section 4.3.5), which is asked for
+    /// by no SNI (RFC 6066 section 3).
+    pub address: Option<IpAddr>,
     /// What it offers in ALPN.
     pub alpn: Vec<SmolStr>,
     /// Common names of further issuers that it trusts.
@@ -149,6 +156,7 @@ impl Default for TlsClientSpec {
                 ciphers: Vec::new(),
             },
             server_name: None,
+            address: None,
             alpn: vec!["h2".into(), "http/1.1".into()],
             trusts: Vec::new(),
             verify: true,

@@ -56,6 +56,16 @@ impl Trouble {
         )
     }
 
+    /// OpenSSL's number for what is wrong with a certificate (`X509_V_ERR_...`).
+    pub(crate) const fn x509_code(&self) -> u8 {
+        match self {
+            Self::Expired => 10,
+            Self::SelfSigned => 18,
+            Self::UnknownIssuer => 20,
+            _ => 0,
+        }
+    }
+
     /// The status and the text of `curl: (35) ...`.
     pub(crate) fn curl(&self) -> (i32, String) {
         let openssl = |code: &str, text: &str| {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::Stream;
 
-use super::{Heard, TlsClient, TlsClientSpec, TlsServer, TlsServerSpec};
+use super::{Caller, Heard, TlsClient, TlsClientSpec, TlsServer, TlsServerSpec};
 use crate::host::program::{Act, Client, Done, Inbox, Moment, Server, postgres};
 use crate::host::spec::ServerSpec;
 
@@ -151,12 +151,12 @@ pub(crate) struct SecuredClient {
 
 impl SecuredClient {
     pub(crate) fn new(tls: TlsClientSpec, inside: Client, stream: Stream) -> Self {
-        let opening = match inside {
-            Client::Postgres(_) | Client::Replication(_) => Opening::Postgres,
-            _ => Opening::Tls,
+        let (opening, caller) = match inside {
+            Client::Postgres(_) | Client::Replication(_) => (Opening::Postgres, Caller::Libpq),
+            _ => (Opening::Tls, Caller::Curl),
         };
         Self {
-            tls: TlsClient::new(tls, stream),
+            tls: TlsClient::under(caller, tls, stream),
             inside,
             opening,
         }

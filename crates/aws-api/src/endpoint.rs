@@ -246,6 +246,7 @@ impl Endpoint {
         // What cannot be written now is written by the next command that needs it.
         if is_quiet && self.has_evidence.swap(false, Ordering::Relaxed) {
             session.write_evidence().map(drop).ok();
+            service::cloudtrail::deliver(session).ok();
         }
         session.settle_down().ok();
     }

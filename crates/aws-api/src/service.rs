@@ -1,11 +1,12 @@
 //! The services that answer here: an entry each, and how one answers.
 
 mod athena;
-mod cloudtrail;
+pub(crate) mod cloudtrail;
 mod cloudwatch;
 mod delivery;
 mod desk;
 mod ec2;
+mod iam;
 mod kept;
 mod logs;
 mod question;
@@ -41,6 +42,7 @@ pub(crate) struct Service {
 }
 
 /// What is asked of a service.
+#[derive(Clone)]
 pub(crate) struct Request<'r> {
     pub(crate) caller: &'r Caller,
     pub(crate) action: &'r str,
@@ -129,8 +131,8 @@ static SERVICES: [Service; 10] = [
         name: "iam",
         protocols: &[Protocol::Query { codes: None }],
         table: shape::iam,
-        answer: |session, request| kept::answer(session, "iam", request, "ValidationError"),
-        actions: || kept::actions("iam"),
+        answer: iam::answer,
+        actions: iam::actions,
     },
     Service {
         name: "logs",

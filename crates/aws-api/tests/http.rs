@@ -304,7 +304,7 @@ fn connections_that_wait_make_room_and_who_finds_none_is_told_in_its_dialect() {
     // The first octets of requests that do not come to their end. One that the server has not seen
     // yet only waits, and may go for the next: so there are more, until all places are at work.
     let mut response = String::new();
-    for _ in 0..100 {
+    for _ in 0..1000 {
         let mut slow = served.connect();
         slow.write_all(b"POST / HTTP/1.1\r\n")
             .expect("a connection");

@@ -63,6 +63,9 @@ pub(crate) struct TagSpecification {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Arguments {
+    /// The operation's name.
+    #[serde(skip)]
+    pub(crate) operation: &'static str,
     #[serde(default)]
     pub(crate) dry_run: bool,
     #[serde(alias = "clientToken", alias = "ClientRequestToken")]
@@ -101,7 +104,8 @@ impl Arguments {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .partition(|(name, _)| is_common(name));
-        let shared: Self = request::read(shared)?;
+        let mut shared: Self = request::read(shared)?;
+        shared.operation = operation.name;
         if let Some(wanted) = shared.max_results {
             check_page_size(operation.name, wanted)?;
         }
@@ -139,6 +143,7 @@ fn check_page_size(operation: &str, wanted: u32) -> Result<(), ApiError> {
         | "DescribeStaleSecurityGroups"
         | "GetManagedPrefixListAssociations" => (5, 255),
         "DescribeAddressesAttribute" => (1, 1_000),
+        "DescribeLaunchTemplates" | "DescribeLaunchTemplateVersions" => (1, 200),
         "DescribeInstanceTypes" | "DescribeRouteTables" => (5, 100),
         _ if operation.contains("VpcEndpoint") => (1, u32::MAX),
         _ => (5, 1_000),

@@ -1,8 +1,9 @@
 //! CloudTrail's operations that keep something: trails (AWS CloudTrail API Reference).
 //!
 //! The event history needs no trail, and is there without one. A trail is kept and switched on and
-//! off; the files that it would deliver to its bucket are not made, so it has delivered nothing,
-//! and says so.
+//! off, and of each while in which it logged is kept where its files went ([`Logging`]); so a
+//! bucket has what a trail delivered before it was changed or deleted. Whether a bucket takes the
+//! files is its business who has the buckets, as the files are.
 
 use std::collections::BTreeMap;
 
@@ -19,24 +20,57 @@ use crate::operation::{
 };
 use crate::realm::Realm;
 use crate::request;
+use crate::tags::{self, AT_MOST as TAGS_AT_MOST, Tags, Unfit};
 use crate::transaction::Transaction;
 use crate::view::done;
 
 operations! {
+    AddTags Write add_tags, [];
     CreateTrail Write create, [];
     DeleteTrail Write delete, [];
     DescribeTrails Read describe, [];
     GetTrail Read get, [];
     GetTrailStatus Read status, [];
+    ListTags Read list_tags, [];
     ListTrails Read list, [];
+    RemoveTags Write remove_tags, [];
     StartLogging Write start, [];
     StopLogging Write stop, [];
     UpdateTrail Write update, [];
 }
 
-/// Trails by account, Region and name.
+/// Trails, and when they have logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CloudTrail(BTreeMap<Realm, BTreeMap<SmolStr, Trail>>);
+pub(crate) struct CloudTrail {
+    /// By account, Region and name.
+    trails: BTreeMap<Realm, BTreeMap<SmolStr, Trail>>,
+    /// In the order in which they began.
+    pub(crate) loggings: Vec<Logging>,
+}
+
+/// A while in which a trail logged, and where the files of it go. One that is changed meanwhile
+/// begins another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logging {
+    /// The trail's ARN.
+    pub trail_arn: SmolStr,
+    /// Whose it is.
+    pub account: SmolStr,
+    /// Its home Region.
+    pub region: SmolStr,
+    /// The bucket of the files.
+    pub bucket: SmolStr,
+    /// What is before `AWSLogs` in their keys.
+    pub prefix: Option<SmolStr>,
+    /// Whether events of services that are one for all Regions are logged.
+    pub is_global: bool,
+    /// Whether events of all Regions are logged.
+    pub is_multi_region: bool,
+    /// Since when.
+    pub from: UnixTime,
+    /// Until when, if it has ended.
+    pub until: Option<UnixTime>,
+}
 
 /// So many an account has in a Region.
 const AT_MOST: usize = 5;
@@ -53,6 +87,7 @@ struct Trail {
     is_logging: bool,
     started: Option<UnixTime>,
     stopped: Option<UnixTime>,
+    tags: Tags,
 }
 
 #[derive(Deserialize)]
@@ -66,10 +101,18 @@ struct Create {
     is_multi_region_trail: bool,
     #[serde(default)]
     enable_log_file_validation: bool,
+    #[serde(default)]
+    tags_list: Vec<Tag>,
 }
 
 fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
     check_name(&request.name)?;
+    check_scope(
+        request.is_multi_region_trail,
+        request.include_global_service_events.unwrap_or(true),
+    )?;
+    let mut tags = Tags::new();
+    add(&mut tags, request.tags_list)?;
     let realm = tx.realm().clone();
     let trails = own_mut(tx);
     if trails.contains_key(&request.name) {
@@ -88,6 +131,7 @@ fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
         is_logging: false,
         started: None,
         stopped: None,
+        tags,
     };
     let shown = show(&trail, &realm);
     trails.insert(request.name, trail);
@@ -118,6 +162,14 @@ struct Update {
 fn update(tx: &mut Transaction<'_>, request: Update) -> Reply {
     let realm = tx.realm().clone();
     let trail = trail_mut(tx, &request.name)?;
+    check_scope(
+        request
+            .is_multi_region_trail
+            .unwrap_or(trail.is_multi_region),
+        request
+            .include_global_service_events
+            .unwrap_or(trail.is_global),
+    )?;
     if let Some(bucket) = request.s3_bucket_name {
         trail.bucket = bucket;
     }
@@ -128,7 +180,47 @@ fn update(tx: &mut Transaction<'_>, request: Update) -> Reply {
     flag(request.include_global_service_events, &mut trail.is_global);
     flag(request.is_multi_region_trail, &mut trail.is_multi_region);
     flag(request.enable_log_file_validation, &mut trail.validates);
-    Ok(show(trail, &realm))
+    let trail = trail.clone();
+    if trail.is_logging {
+        end(tx, &trail);
+        begin(tx, &trail);
+    }
+    Ok(show(&trail, &realm))
+}
+
+/// A trail of all Regions has the events of services that are one for all.
+fn check_scope(is_multi_region: bool, is_global: bool) -> Result<(), ApiError> {
+    match is_multi_region && !is_global {
+        true => Err(error::trail_scope()),
+        false => Ok(()),
+    }
+}
+
+/// The trail logs from now on, as it is now.
+fn begin(tx: &mut Transaction<'_>, trail: &Trail) {
+    let (realm, from) = (tx.realm().clone(), tx.utc());
+    let logging = Logging {
+        trail_arn: arn(&trail.name, &realm),
+        account: realm.account.clone(),
+        region: realm.region.clone(),
+        bucket: trail.bucket.clone(),
+        prefix: trail.prefix.clone(),
+        is_global: trail.is_global,
+        is_multi_region: trail.is_multi_region,
+        from,
+        until: None,
+    };
+    tx.state.cloudtrail_mut().loggings.push(logging);
+}
+
+/// The trail has logged until now.
+fn end(tx: &mut Transaction<'_>, trail: &Trail) {
+    let (arn, now) = (arn(&trail.name, tx.realm()), tx.utc());
+    let all = tx.state.cloudtrail_mut().loggings.iter_mut();
+    let mut open = all.filter(|it| it.trail_arn == arn && it.until.is_none());
+    if let Some(open) = open.next() {
+        open.until = Some(now);
+    }
 }
 
 #[derive(Deserialize)]
@@ -138,8 +230,9 @@ struct Named {
 }
 
 fn delete(tx: &mut Transaction<'_>, request: Named) -> Reply {
-    let name = trail_mut(tx, &request.name)?.name.clone();
-    own_mut(tx).remove(&name);
+    let trail = trail_mut(tx, &request.name)?.clone();
+    end(tx, &trail);
+    own_mut(tx).remove(&trail.name);
     Ok(done())
 }
 
@@ -148,6 +241,8 @@ fn start(tx: &mut Transaction<'_>, request: Named) -> Reply {
     let trail = trail_mut(tx, &request.name)?;
     if !trail.is_logging {
         (trail.is_logging, trail.started) = (true, Some(utc));
+        let trail = trail.clone();
+        begin(tx, &trail);
     }
     Ok(done())
 }
@@ -157,6 +252,8 @@ fn stop(tx: &mut Transaction<'_>, request: Named) -> Reply {
     let trail = trail_mut(tx, &request.name)?;
     if trail.is_logging {
         (trail.is_logging, trail.stopped) = (false, Some(utc));
+        let trail = trail.clone();
+        end(tx, &trail);
     }
     Ok(done())
 }
@@ -220,18 +317,18 @@ fn list(reader: &Reader<'_>, _: List) -> Reply {
 }
 
 fn own<'r>(reader: &Reader<'r>) -> impl Iterator<Item = &'r Trail> + use<'r> {
-    let own = reader.state.cloudtrail.0.get(reader.realm());
+    let own = reader.state.cloudtrail.trails.get(reader.realm());
     own.into_iter().flat_map(|it| it.values())
 }
 
 fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut BTreeMap<SmolStr, Trail> {
     let realm = tx.realm().clone();
-    tx.state.cloudtrail_mut().0.entry(realm).or_default()
+    tx.state.cloudtrail_mut().trails.entry(realm).or_default()
 }
 
 fn trail<'r>(reader: &Reader<'r>, name: &str) -> Result<&'r Trail, ApiError> {
     let bare = bare(name, reader.realm());
-    let own = reader.state.cloudtrail.0.get(reader.realm());
+    let own = reader.state.cloudtrail.trails.get(reader.realm());
     let found = bare.and_then(|name| own?.get(name));
     found.ok_or_else(|| error::no_trail(name))
 }
@@ -274,4 +371,87 @@ fn show(trail: &Trail, realm: &Realm) -> Value {
         "HasInsightSelectors": false,
         "IsOrganizationTrail": false,
     })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Tag {
+    key: SmolStr,
+    #[serde(default)]
+    value: SmolStr,
+}
+
+fn add(tags: &mut Tags, added: Vec<Tag>) -> Result<(), ApiError> {
+    let added = added.into_iter().map(|it| (it.key, it.value));
+    tags::add(tags, added).map_err(|unfit| match unfit {
+        Unfit::Tag => error::trail_tag(),
+        Unfit::Many => error::trail_tags(TAGS_AT_MOST),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Tagging {
+    resource_id: SmolStr,
+    tags_list: Vec<Tag>,
+}
+
+fn add_tags(tx: &mut Transaction<'_>, request: Tagging) -> Reply {
+    add(
+        &mut tagged_mut(tx, &request.resource_id)?.tags,
+        request.tags_list,
+    )?;
+    Ok(done())
+}
+
+/// A tag is removed by its key, whatever value is said.
+fn remove_tags(tx: &mut Transaction<'_>, request: Tagging) -> Reply {
+    let trail = tagged_mut(tx, &request.resource_id)?;
+    for tag in request.tags_list {
+        trail.tags.remove(&tag.key);
+    }
+    Ok(done())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ListTags {
+    resource_id_list: Vec<SmolStr>,
+    /// All are on one page.
+    #[serde(rename = "NextToken")]
+    _next_token: Option<SmolStr>,
+}
+
+fn list_tags(reader: &Reader<'_>, request: ListTags) -> Reply {
+    let realm = reader.realm();
+    let of = |id: &SmolStr| {
+        let own = reader.state.cloudtrail.trails.get(realm);
+        let found = own.and_then(|it| it.get(name_in(id, realm)?));
+        let trail = found.ok_or_else(|| not_tagged(id))?;
+        let tags: Vec<_> = trail.tags.iter().map(tags::shown).collect();
+        Ok(json!({ "ResourceId": id, "TagsList": tags }))
+    };
+    let lists: Result<Vec<_>, ApiError> = request.resource_id_list.iter().map(of).collect();
+    Ok(json!({ "ResourceTagList": lists? }))
+}
+
+fn tagged_mut<'t>(tx: &'t mut Transaction<'_>, id: &str) -> Result<&'t mut Trail, ApiError> {
+    let realm = tx.realm().clone();
+    let own = own_mut(tx);
+    let found = name_in(id, &realm).and_then(|name| own.get_mut(name));
+    found.ok_or_else(|| not_tagged(id))
+}
+
+/// The trail's name in an ARN: tags are asked for by nothing else.
+fn name_in<'n>(id: &'n str, realm: &Realm) -> Option<&'n str> {
+    id.strip_prefix(arn("", realm).as_str())
+}
+
+fn not_tagged(id: &str) -> ApiError {
+    let mut parts = id.split(':');
+    let is_arn = parts.next() == Some("arn") && parts.nth(1) == Some("cloudtrail");
+    match is_arn && id.contains(":trail/") {
+        true => error::no_trail_resource(id),
+        false => error::trail_arn(id),
+    }
 }

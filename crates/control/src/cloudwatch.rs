@@ -8,11 +8,16 @@
 //! [`MetricPublication`](crate::MetricPublication). The data kept here are those that clients put,
 //! as metrics (`PutMetricData`) or as log events that a metric filter matched when they arrived.
 //!
+//! An alarm may watch math on several metrics: [`math`] reads expressions and says what they are
+//! (one series, several, a number); whoever has data evaluates them.
+//!
 //! Numbers are kept as the texts that they were given as: the control plane does not count with
 //! fractions.
 
 mod alarm;
 mod data;
+pub mod math;
+mod query;
 mod state;
 mod tag;
 
@@ -28,8 +33,8 @@ use crate::request;
 
 pub(crate) use state::CloudWatch;
 pub use state::{
-    AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, PutDatum, Samples,
-    TreatMissingData,
+    AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, MetricDataQuery,
+    MetricStat, PutDatum, QuerySource, Samples, TreatMissingData, Watched,
 };
 
 operations! {

@@ -13,9 +13,10 @@ use wirelab_model::{
 
 use crate::arguments::Arguments;
 use crate::athena::{self, WorkGroup};
+use crate::cloudtrail::Logging;
 use crate::cloudwatch::{AlarmEvent, PutDatum};
 use crate::describe::Reader;
-use crate::ec2::{Question, default_vpc, prefix_list};
+use crate::ec2::{Question, default_vpc, launch_template, prefix_list};
 use crate::iam::{AssumeRefusal, AssumeRequest};
 use crate::logs::{self, LogGroup, MetricPublication};
 use crate::operation::{self, Handler, Operation};
@@ -263,6 +264,12 @@ impl Control {
         own.into_iter().flat_map(logs::publications)
     }
 
+    /// When trails have logged, and where their files go: of deleted ones, too.
+    #[must_use]
+    pub fn trail_loggings(&self) -> &[Logging] {
+        &self.state.cloudtrail.loggings
+    }
+
     /// A workgroup of Athena's, of an account in a Region.
     ///
     /// # Errors
@@ -344,11 +351,13 @@ impl Control {
         ids: CallIds<'_>,
     ) -> Result<(Value, Option<Changes>, Option<Question>), wirelab_model::ApiError> {
         let operation = operation::find(&call.service, &call.operation)?;
-        let (arguments, rest) = Arguments::split(operation, &call.parameters)?;
+        let (name, realm) = (operation.name, Realm::of(caller));
+        let expanded = launch_template::expanded(name, &call.parameters, &self.state, &realm)?;
+        let parameters = expanded.as_ref().unwrap_or(&call.parameters);
+        let (arguments, rest) = Arguments::split(operation, parameters)?;
         match operation.handler {
             Handler::Read(handler) => {
                 let mut state = Cow::Borrowed(&self.state);
-                let realm = Realm::of(caller);
                 if !is_prepared(&state, &self.config, &realm) {
                     prepare(state.to_mut(), &self.config, &realm);
                 }
@@ -362,7 +371,7 @@ impl Control {
                     return Ok((reply, None, None));
                 }
                 let before = self.state.clone();
-                prepare(&mut self.state, &self.config, &Realm::of(caller));
+                prepare(&mut self.state, &self.config, &realm);
                 if let Some(peer) = peer(caller, call) {
                     default_vpc::prepare(&mut self.state, &self.config, &peer);
                 }
@@ -446,12 +455,14 @@ impl Control {
                 status,
                 stdout,
                 stderr,
+                timed_out,
             } => {
                 let ended = Ended {
                     at: self.config.starts.at(self.state.now),
                     status,
                     stdout,
                     stderr,
+                    timed_out,
                 };
                 Arc::make_mut(&mut self.state.ssm).end(&command_id, &instance, ended);
             }

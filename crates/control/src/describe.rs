@@ -13,6 +13,7 @@ use crate::kind::Kind;
 use crate::page::{start_of, token_of};
 use crate::quota::Quotas;
 use crate::realm::{self, Realm};
+use crate::shown_filter;
 use crate::state::State;
 
 /// A filter's name and how to get the values it is compared with.
@@ -106,7 +107,7 @@ impl<'a> Reader<'a> {
         fields: &[Field<T>],
         show: impl Fn(&T) -> Value,
     ) -> Reply {
-        let chosen = self.select(ids, fields)?;
+        let chosen = self.select_shown(ids, fields, &show)?;
         self.page(member, chosen, |it| it.id().to_string(), show)
     }
 
@@ -116,6 +117,16 @@ impl<'a> Reader<'a> {
         ids: &[T::Id],
         fields: &[Field<T>],
     ) -> Result<Vec<&'a T>, ApiError> {
+        self.select_shown(ids, fields, &|_| Value::Null)
+    }
+
+    /// As [`Self::select`], with filters that are compared with what is shown.
+    pub(crate) fn select_shown<T: Kind>(
+        &self,
+        ids: &[T::Id],
+        fields: &[Field<T>],
+        show: &dyn Fn(&T) -> Value,
+    ) -> Result<Vec<&'a T>, ApiError> {
         for id in ids {
             self.get::<T>(id)?;
         }
@@ -124,7 +135,7 @@ impl<'a> Reader<'a> {
             .filter(|it| ids.is_empty() || ids.contains(it.id()));
         let mut chosen = Vec::new();
         for it in named {
-            if self.passes(it, T::tags(it), fields)? {
+            if self.passes_shown(it, T::tags(it), fields, show)? {
                 chosen.push(it);
             }
         }
@@ -139,8 +150,22 @@ impl<'a> Reader<'a> {
         tags: &[Tag],
         fields: &[Field<T>],
     ) -> Result<bool, ApiError> {
+        self.passes_shown(it, tags, fields, &|_| Value::Null)
+    }
+
+    /// As [`Self::passes`], with filters that are compared with what is shown.
+    pub(crate) fn passes_shown<T>(
+        &self,
+        it: &T,
+        tags: &[Tag],
+        fields: &[Field<T>],
+        show: &dyn Fn(&T) -> Value,
+    ) -> Result<bool, ApiError> {
         for filter in &self.arguments.filters {
-            let values = values_of(filter, it, tags, fields, self.resources())?;
+            let values = match shown_filter::of(self.arguments.operation, &filter.name) {
+                Some(shown) => shown.values(&filter.name, || show(it))?,
+                None => values_of(filter, it, tags, fields, self.resources())?,
+            };
             if !values.iter().any(|value| matches_any(filter, value)) {
                 return Ok(false);
             }
@@ -151,9 +176,15 @@ impl<'a> Reader<'a> {
     /// Unknown filters are errors even when there is nothing to filter.
     pub(crate) fn check_filters<T>(&self, fields: &[Field<T>]) -> Result<(), ApiError> {
         for filter in &self.arguments.filters {
+            let operation = self.arguments.operation;
+            if let Some(shown) = shown_filter::of(operation, &filter.name) {
+                shown.values(&filter.name, || Value::Null)?;
+                continue;
+            }
             let known = fields.iter().map(|field| field.0);
             if !is_tag_filter(&filter.name) && !known.clone().any(|name| name == filter.name) {
                 let known = known.chain(["tag-key", "tag-value"]);
+                let known = known.chain(shown_filter::names(operation));
                 return Err(error::unknown_filter(
                     &filter.name,
                     error::nearest(&filter.name, known),

@@ -22,6 +22,7 @@ mod interface_attachment;
 mod internet_gateway;
 mod ipv6_address;
 pub(crate) mod key_pair;
+pub(crate) mod launch_template;
 mod metadata_options;
 mod nat_gateway;
 mod nat_gateway_address;
@@ -101,6 +102,9 @@ operations! {
     CreateFlowLogs Write flow_log::create_flow_logs, [DryRun Tags Token];
     CreateInternetGateway Write internet_gateway::create_internet_gateway, [DryRun Tags];
     CreateKeyPair Write key_pair::create_key_pair, [DryRun Tags];
+    CreateLaunchTemplate Write launch_template::create_launch_template, [DryRun Tags Token];
+    CreateLaunchTemplateVersion Write launch_template::create_launch_template_version,
+        [DryRun Token];
     CreateManagedPrefixList Write prefix_list::create_managed_prefix_list, [DryRun Tags Token];
     CreateNatGateway Write nat_gateway::create_nat_gateway, [DryRun Tags Token];
     CreateNetworkAcl Write network_acl::create_network_acl, [DryRun Tags Token];
@@ -133,6 +137,8 @@ operations! {
     DeleteFlowLogs Write flow_log::delete_flow_logs, [DryRun];
     DeleteInternetGateway Write internet_gateway::delete_internet_gateway, [DryRun];
     DeleteKeyPair Write key_pair::delete_key_pair, [DryRun];
+    DeleteLaunchTemplate Write launch_template::delete_launch_template, [DryRun];
+    DeleteLaunchTemplateVersions Write launch_template::delete_launch_template_versions, [DryRun];
     DeleteManagedPrefixList Write prefix_list::delete_managed_prefix_list, [DryRun];
     DeleteNatGateway Write nat_gateway::delete_nat_gateway, [DryRun];
     DeleteNetworkAcl Write network_acl::delete_network_acl, [DryRun];
@@ -175,11 +181,17 @@ operations! {
     DescribeInstanceCreditSpecifications Read instance_type::describe_credits,
         [DryRun Filters Pages];
     DescribeInstanceStatus Read instance_state::describe_instance_status, [DryRun Filters Pages];
+    DescribeInstanceTypeOfferings Read instance_type::describe_instance_type_offerings,
+        [DryRun Filters Pages];
     DescribeInstanceTypes Read instance_type::describe_instance_types, [DryRun Filters Pages];
     DescribeInstances Read instance::describe_instances, [DryRun Filters Pages];
     DescribeInternetGateways Read internet_gateway::describe_internet_gateways,
         [DryRun Filters Pages];
     DescribeKeyPairs Read key_pair::describe_key_pairs, [DryRun Filters];
+    DescribeLaunchTemplateVersions Read launch_template::describe_launch_template_versions,
+        [DryRun Filters Pages];
+    DescribeLaunchTemplates Read launch_template::describe_launch_templates,
+        [DryRun Filters Pages];
     DescribeManagedPrefixLists Read prefix_list::describe_managed_prefix_lists,
         [DryRun Filters Pages];
     DescribeNatGateways Read nat_gateway::describe_nat_gateways, [DryRun Filters Pages];
@@ -252,6 +264,7 @@ operations! {
     ModifyInstanceAttribute Write instance_attribute::modify_instance_attribute, [DryRun];
     ModifyInstanceMetadataOptions Write metadata_options::modify_instance_metadata_options,
         [DryRun];
+    ModifyLaunchTemplate Write launch_template::modify_launch_template, [DryRun Token];
     ModifyManagedPrefixList Write prefix_list::modify_managed_prefix_list, [DryRun];
     ModifyNetworkInterfaceAttribute Write interface_attachment::modify_network_interface_attribute,
         [DryRun];

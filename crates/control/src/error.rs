@@ -119,11 +119,27 @@ errors! {
         "The key pair '{name}' does not exist";
     key_pair_exists(name: &str) = "InvalidKeyPair.Duplicate",
         "The key pair '{name}' already exists";
+    launch_template_malformed(id: &str) = "InvalidLaunchTemplateId.Malformed",
+        "The specified launch template ID, {id}, is malformed.";
+    launch_template_not_found(id: &str) = "InvalidLaunchTemplateId.NotFound",
+        "The specified launch template, with template ID {id}, does not exist.";
+    launch_template_name_not_found() = "InvalidLaunchTemplateName.NotFoundException",
+        "At least one of the launch templates specified in the request does not exist.";
+    launch_template_name_malformed() = "InvalidLaunchTemplateName.MalformedException",
+        "A launch template name must be between 3 and 128 characters, and may contain letters, \
+        numbers, and the following characters: - ( ) . / _.";
+    launch_template_exists() = "InvalidLaunchTemplateName.AlreadyExistsException",
+        "Launch template name already in use.";
+    launch_template_version_not_found(version: &str) = "InvalidLaunchTemplateId.VersionNotFound",
+        "Could not find launch template version {version}";
     key_format() = "InvalidKey.Format", "Key is not in valid OpenSSH public key format";
     protected(id: impl Display, done: &str, attribute: &str) = "OperationNotPermitted",
         "The instance '{id}' may not be {done}. Modify its '{attribute}' instance attribute and try \
         again.";
     no_zone(name: &str) = "InvalidParameterValue", "Invalid availability zone: [{name}]";
+    subnet_elsewhere(zone: &str, subnet: impl Display, is_in: &str) = "InvalidParameterValue",
+        "Value ({zone}) for parameter availabilityZone is invalid. Subnet '{subnet}' is in the \
+        availability zone {is_in}";
     vpc_not_specified() = "VPCIdNotSpecified",
         "No default VPC for this user. Name a SubnetId or NetworkInterfaces.";
     subnet_limit(vpc: impl Display) = "SubnetLimitExceeded",
@@ -277,6 +293,9 @@ errors! {
         "The prefix list {id} has another version than the one given as CurrentVersion.";
     prefix_list_version_not_found(version: u64) = "InvalidPrefixListVersion.NotFound",
         "The prefix list has no version {version}";
+    unauthorized_role(arn: &str) = "UnauthorizedOperation",
+        "You are not authorized to perform this operation. Nobody may perform iam:PassRole on a \
+         role of another account: {arn}";
     unauthorized_prefix_list(id: impl Display) = "UnauthorizedOperation",
         "You are not authorized to change the prefix list {id}: another account owns it.";
 
@@ -379,6 +398,14 @@ errors! {
     trail_name(name: &str) = "InvalidTrailNameException",
         "Trail name {name} must be 3 to 128 letters, digits, periods, underscores and dashes.";
     no_trail(name: &str) = "TrailNotFoundException", "Unknown trail: {name}";
+    trail_scope() = "InvalidParameterCombinationException",
+        "Multi-Region trail must include global service events.";
+    trail_arn(id: &str) = "CloudTrailARNInvalidException", "{id} is not the ARN of a trail.";
+    no_trail_resource(arn: &str) = "ResourceNotFoundException", "Unknown trail: {arn}";
+    trail_tag() = "InvalidTagParameterException",
+        "A tag has a key of 1 to 128 characters, not beginning with aws:, and a value of at most \
+         256";
+    trail_tags(most: usize) = "TagsLimitExceededException", "A trail has at most {most} tags.";
     no_quota() = "NoSuchResourceException", "The specified resource does not exist.";
     quota_page() = "InvalidPaginationTokenException", "Invalid pagination token.";
     quota_not_higher(now: usize) = "IllegalArgumentException",
@@ -468,6 +495,12 @@ pub(crate) fn unknown_parameter(name: &str, nearest: Option<&str>) -> ApiError {
 pub(crate) fn instance_type(name: &str, nearest: Option<&str>) -> ApiError {
     let hint = did_you_mean(nearest);
     let message = format!("Invalid value '{name}' for InstanceType{hint}");
+    ApiError::client("InvalidParameterValue", message)
+}
+
+/// A describe call has such a filter, and there is nothing here to hold against it.
+pub(crate) fn filter_not_simulated(name: &str) -> ApiError {
+    let message = format!("wirelab does not simulate the filter '{name}'");
     ApiError::client("InvalidParameterValue", message)
 }
 

@@ -2,17 +2,20 @@
 //! that of flow logs which deliver to CloudWatch Logs (Amazon VPC User Guide, "IAM role for
 //! publishing flow logs to CloudWatch Logs").
 //!
-//! Roles and their policies are kept and shown. Two things of what they allow are heeded: whether a
-//! flow log may put its role on and write with it (`delivery`), and who may put a role on
-//! (`trust`). In all else every caller may do everything in its account. IAM is one for all
-//! Regions, so roles are of an account.
+//! Roles and their policies are kept and shown. Three things of what they allow are heeded: whether
+//! a flow log may put its role on and write with it (`delivery`), whether Systems Manager may
+//! manage an instance by its role (`management`), and who may put a role on (`trust`). In all else
+//! every caller may do everything in its account. IAM is one for all Regions, so roles are of an
+//! account.
 //!
 //! Where accounts begin empty, a role has to be made. A lab tells the story of an account that has
 //! had its roles for long: one that nobody has made there is taken to be right.
 
 mod delivery;
+mod document;
 mod instance_profile;
 mod managed_policy;
+mod management;
 mod policy;
 mod role;
 mod statement;
@@ -20,6 +23,7 @@ mod tag;
 mod trust;
 
 pub(crate) use delivery::lets_flow_logs_write;
+pub(crate) use management::{lets_host_management, lets_instance_be_managed};
 pub(crate) use trust::may_assume;
 pub use trust::{AssumeRefusal, AssumeRequest};
 
@@ -114,7 +118,7 @@ struct Role {
 }
 
 /// Whether roles that nobody has made are there all the same.
-const fn rests_on_story(config: &ControlConfig) -> bool {
+pub(crate) const fn rests_on_story(config: &ControlConfig) -> bool {
     !config.default_vpcs
 }
 
@@ -142,18 +146,6 @@ fn letters_id(tx: &mut Transaction<'_>) -> String {
         other => char::from(other.to_ascii_uppercase()),
     });
     letters.collect()
-}
-
-/// Refuses a text that is no policy: JSON with a statement (IAM User Guide, "Grammar of the IAM
-/// JSON policy language").
-fn check_policy(text: &str) -> Result<(), ApiError> {
-    let read = serde_json::from_str::<Value>(text);
-    let read = read.map_err(|_| error::malformed_policy("Syntax errors in policy."))?;
-    match &read["Statement"] {
-        Value::Object(_) => Ok(()),
-        Value::Array(all) if !all.is_empty() => Ok(()),
-        _ => Err(error::malformed_policy("Missing required field Statement")),
-    }
 }
 
 /// A page of a list, of which each entry has its key.

@@ -45,6 +45,7 @@ mod reconcile;
 mod request;
 mod route53;
 mod service_quotas;
+mod shown_filter;
 mod signature;
 mod ssm;
 mod state;
@@ -55,9 +56,10 @@ mod transaction;
 mod view;
 
 pub use athena::WorkGroup;
+pub use cloudtrail::Logging;
 pub use cloudwatch::{
-    AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, PutDatum, Samples,
-    TreatMissingData,
+    AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, MetricDataQuery,
+    MetricStat, PutDatum, QuerySource, Samples, TreatMissingData, Watched, math,
 };
 pub use control::{CallIds, Control, ControlConfig, Input, Output};
 pub use ec2::{Question, QuestionSource};

@@ -120,6 +120,12 @@ pub(crate) fn zones(region: &str) -> impl Iterator<Item = (SmolStr, SmolStr)> + 
     })
 }
 
+/// The id of a zone by its name.
+pub(crate) fn zone_id(name: &str) -> Option<SmolStr> {
+    let region = name.trim_end_matches(|it: char| it.is_ascii_lowercase());
+    zones(region).find(|it| it.0 == name).map(|it| it.1)
+}
+
 /// `use1` for `us-east-1`, `apse2` for `ap-southeast-2`.
 fn short_region(region: &str) -> String {
     let mut words = region.split('-');

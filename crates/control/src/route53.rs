@@ -5,6 +5,7 @@
 //! another account may be associated by *its* owner once the zone's owner has authorised it
 //! (`facts.md` row 45).
 
+mod alias;
 mod answer;
 mod association;
 mod change;

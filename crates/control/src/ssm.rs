@@ -1,11 +1,13 @@
-//! Systems Manager's operations: commands on instances ([`command`]), and the public parameters
-//! that hold the ids of images, by which scripts find the newest one (AWS Systems Manager User
-//! Guide, "Calling AMI public parameters").
+//! Systems Manager's operations: commands on instances ([`command`]), whether an account's
+//! instances are managed without a role of their own ([`setting`]), and the public parameters that
+//! hold the ids of images, by which scripts find the newest one (AWS Systems Manager User Guide,
+//! "Calling AMI public parameters").
 //!
 //! `/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64` is, in each Region, the
 //! id that `DescribeImages` shows there of that image. Parameters of one's own are not simulated.
 
 mod command;
+mod setting;
 mod state;
 
 use serde::Deserialize;
@@ -31,9 +33,12 @@ operations! {
     GetParameter Read get, [];
     GetParameters Read get_all, [];
     GetParametersByPath Read get_by_path, [];
+    GetServiceSetting Read setting::get, [];
     ListCommandInvocations Read command::list_invocations, [];
     ListCommands Read command::list, [];
+    ResetServiceSetting Write setting::reset, [];
     SendCommand Write command::send, [];
+    UpdateServiceSetting Write setting::update, [];
 }
 
 /// Parameters of a call by names, and on a page, at most.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::{
-    FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources, SecurityGroupId,
-    SecurityGroupRuleId, SimTime, Tag, UnixTime, VpnConnectionId,
+    DhcpOptionsId, FlowLogId, InstanceId, NetworkInterfaceId, PrefixListId, Resources,
+    SecurityGroupId, SecurityGroupRuleId, SimTime, Tag, UnixTime, VpnConnectionId,
 };
 
 use crate::athena::Athena;
@@ -18,6 +18,7 @@ use crate::cloudtrail::CloudTrail;
 use crate::cloudwatch::CloudWatch;
 use crate::ec2::instance_attribute::Attributes;
 use crate::ec2::key_pair::KeyPairs;
+use crate::ec2::launch_template::LaunchTemplates;
 use crate::ec2::volume::Volumes;
 use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
 use crate::iam::Iam;
@@ -57,10 +58,14 @@ pub(crate) struct State {
     pub(crate) volumes: Volumes,
     /// Key pairs by account and Region, and name.
     pub(crate) key_pairs: Arc<KeyPairs>,
+    /// Launch templates by account and Region, and id.
+    pub(crate) launch_templates: Arc<LaunchTemplates>,
     /// Versions of prefix lists, and what becomes of them.
     pub(crate) prefix_lists: BTreeMap<PrefixListId, Versions>,
     /// Settings of VPN tunnels by connection and outside address.
     pub(crate) tunnel_settings: BTreeMap<(VpnConnectionId, Ipv4Addr), TunnelSettings>,
+    /// The sets of DHCP options that VPCs have unless they are given another.
+    pub(crate) default_dhcp_options: BTreeMap<Realm, DhcpOptionsId>,
     /// The pools that IPv6 blocks of VPCs are from, other than Amazon's.
     pub(crate) ipv6_pools: BTreeMap<Ipv6Net, SmolStr>,
     /// Changes of Route 53's by their id.
@@ -151,6 +156,8 @@ impl Taken {
 /// A change of Route 53's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ZoneChange {
+    /// Whose it is.
+    pub(crate) account: SmolStr,
     pub(crate) submitted: UnixTime,
     /// When it has reached the resolvers.
     pub(crate) in_sync_at: SimTime,

@@ -34,6 +34,11 @@ const STATED: &[Stated] = stated! {
     "CreateTransitGatewayVpcAttachment" {
         "Options.SecurityGroupReferencingSupport" = "disable" | "enable";
     }
+    "CreateWorkGroup" {
+        "Configuration.EnableMinimumEncryptionConfiguration" = "false";
+        "Configuration.IdentityCenterConfiguration.EnableIdentityCenter" = "false";
+        "Configuration.ManagedQueryResultsConfiguration.Enabled" = "false";
+    }
     "DescribeInstances" { "IncludeManagedResources" = "false"; }
     "DescribeNetworkInterfaces" { "IncludeManagedResources" = "false"; }
     "DescribeVolumes" { "IncludeManagedResources" = "false"; }
@@ -53,6 +58,13 @@ const STATED: &[Stated] = stated! {
         "PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord" = "false";
         "PrivateDnsNameOptions.EnableResourceNameDnsARecord" = "false";
         "PrivateDnsNameOptions.HostnameType" = "ip-name";
+    }
+    "UpdateWorkGroup" {
+        "ConfigurationUpdates.EnableMinimumEncryptionConfiguration" = "false";
+        "ConfigurationUpdates.ManagedQueryResultsConfigurationUpdates.Enabled" = "false";
+        "ConfigurationUpdates.ManagedQueryResultsConfigurationUpdates.RemoveEncryptionConfiguration"
+            = "false" | "true";
+        "ConfigurationUpdates.RemoveCustomerContentEncryptionConfiguration" = "false" | "true";
     }
 };
 

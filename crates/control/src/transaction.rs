@@ -22,6 +22,8 @@ pub(crate) struct Transaction<'a> {
     pub(crate) state: &'a mut State,
     /// Owner of what is made: the caller's account.
     pub(crate) owner: SmolStr,
+    /// The caller's ARN.
+    pub(crate) principal: SmolStr,
     /// Where it is made: the caller's Region.
     pub(crate) region: SmolStr,
     realm: Realm,
@@ -45,6 +47,7 @@ impl<'a> Transaction<'a> {
             config,
             state,
             owner: caller.account.clone(),
+            principal: caller.principal.clone(),
             region: caller.region.clone(),
             realm: Realm::of(caller),
             arguments,

@@ -32,6 +32,8 @@ const PACKETS_PER_VCPU: u64 = 250_000;
 pub struct InstanceType {
     /// Virtual CPUs.
     pub vcpus: u32,
+    /// Memory, in MiB.
+    pub memory_mib: u32,
     /// What it is built on.
     pub nitro_generation: NitroGeneration,
     /// Bits per second that it always has, in each direction.
@@ -63,6 +65,7 @@ impl InstanceType {
         let (interfaces, addresses) = interface_limits(family, size, vcpus);
         Some(Self {
             vcpus,
+            memory_mib: memory_mib(family, size, vcpus),
             nitro_generation: generation(family),
             baseline_bps: bits(baseline),
             burst_bps: bits(burst),
@@ -133,6 +136,29 @@ fn interface_limits(family: &str, size: &str, vcpus: u32) -> (usize, usize) {
     }
 }
 
+/// Memory goes by the letter of a family: so much for each vCPU, but for C5n and the families that
+/// can burst (EC2 instance types guide, "Performance specifications").
+fn memory_mib(family: &str, size: &str, vcpus: u32) -> u32 {
+    const GIB: u32 = 1024;
+    match (family, size) {
+        ("c5n", "9xlarge") => 96 * GIB,
+        ("c5n", "18xlarge" | "metal") => 192 * GIB,
+        ("c5n", _) => vcpus * (2 * GIB + 5 * GIB / 8),
+        (_, "nano") => GIB / 2,
+        (_, "micro") => GIB,
+        _ if family.starts_with('t') => match size {
+            "small" => 2 * GIB,
+            "medium" => 4 * GIB,
+            "large" => 8 * GIB,
+            "xlarge" => 16 * GIB,
+            _ => 32 * GIB,
+        },
+        _ if family.starts_with('c') => vcpus * 2 * GIB,
+        _ if family.starts_with('r') => vcpus * 8 * GIB,
+        _ => vcpus * 4 * GIB,
+    }
+}
+
 fn generation(family: &str) -> NitroGeneration {
     if XEN.contains(&family) {
         NitroGeneration::Xen
@@ -172,6 +198,24 @@ mod tests {
         );
         assert_eq!(InstanceType::find("m6i.lagre"), None);
         assert_eq!(InstanceType::find("m9z.large"), None);
+    }
+
+    #[test]
+    fn memory_is_that_of_the_guide() {
+        for (name, gib_quarters) in [
+            ("t3.nano", 2),
+            ("t2.micro", 4),
+            ("t4g.2xlarge", 128),
+            ("m6i.large", 32),
+            ("c5.9xlarge", 288),
+            ("c5n.large", 21),
+            ("c5n.18xlarge", 768),
+            ("r6g.medium", 32),
+            ("m5.24xlarge", 1_536),
+        ] {
+            let found = InstanceType::find(name).map(|it| it.memory_mib);
+            assert_eq!(found, Some(gib_quarters * 256), "{name}");
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub enum Observation {
         stdout: String,
         /// ... and to standard error.
         stderr: String,
+        /// Whether its time was over, and it was killed.
+        timed_out: bool,
     },
     /// A VPN tunnel went up or down, as AWS's end sees it.
     VpnTunnel {

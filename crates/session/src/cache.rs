@@ -22,7 +22,7 @@ use wirelab_simulator::Observe;
 
 use crate::captures::{Captures, Packed};
 use crate::error::SessionError;
-use crate::evidence::Evidence;
+use crate::evidence::{Calls, Evidence};
 use crate::journal::{Entry, build};
 use crate::run::{Run, State};
 
@@ -125,7 +125,7 @@ impl Cache {
     /// The same less the API calls too, which may be most of it: what files are made of.
     pub(crate) fn evidence_for_files(&self, key: &Key) -> Option<Evidence> {
         self.joined(key, |part| Evidence {
-            calls: Vec::new(),
+            calls: Calls::default(),
             ..part
         })
     }

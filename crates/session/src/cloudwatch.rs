@@ -25,6 +25,8 @@
 mod alarm;
 mod evaluation;
 mod logs;
+mod math;
+mod query;
 mod reason;
 mod series;
 
@@ -35,6 +37,8 @@ use wirelab_control::Samples;
 use wirelab_model::{Metric, MetricUnit, UnixTime};
 
 pub use alarm::{Alarm, HistoryItem, HistoryItemType};
+pub use math::Points;
+pub use query::MetricQueries;
 pub use series::{Aggregate, Series, Statistics, is_percentile};
 
 use crate::datapoints::MINUTE;

@@ -1,5 +1,7 @@
 //! What a run leaves behind: packets, flow-log records, ended exchanges, drops, API history.
 
+mod calls;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,7 @@ use wirelab_simulator::host::TrafficEvent;
 use wirelab_simulator::{CapturePoint, Captured, Dropped, LoggedRecord};
 
 use crate::datapoints::{Datapoints, Minutes};
+pub use calls::{CallHead, Calls};
 
 /// Everything observed so far, each kind in the order of virtual time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,7 +24,7 @@ pub struct Evidence {
     /// Dropped packets. Not for learners: the network does not tell.
     pub drops: Vec<Dropped>,
     /// Calls that were made, refused ones and those of the timeline included; reads are not.
-    pub calls: Vec<ApiEvent>,
+    pub calls: Calls,
     /// What CloudWatch has of each metric, in the order of time.
     pub metrics: BTreeMap<Metric, Datapoints>,
     /// Events of the timeline (by index) that could not be done, and why: a mistake of the author.
@@ -78,7 +81,7 @@ impl Evidence {
         self.records.extend(later.records);
         self.traffic.extend(later.traffic);
         self.drops.extend(later.drops);
-        self.calls.extend(later.calls);
+        self.calls.extend(&later.calls);
         for (metric, points) in later.metrics {
             self.metrics.entry(metric).or_default().append(points);
         }

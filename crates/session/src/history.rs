@@ -19,9 +19,9 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use smol_str::{SmolStr, format_smolstr};
-use wirelab_model::{SimDuration, SimTime, Stream, UnixTime};
+use wirelab_model::{Caller, SimDuration, SimTime, Stream, UnixTime};
 
-use crate::evidence::ApiEvent;
+use crate::evidence::{ApiEvent, CallHead};
 use crate::run::Run;
 
 /// Seconds from a call to its event, both ends drawn: 5 minutes on average.
@@ -100,15 +100,22 @@ impl Attribute {
         }
     }
 
-    /// Whether the call's event may have this value, as far as the call alone tells.
-    fn may_match(self, call: &ApiEvent, value: &str) -> bool {
+    /// Whether the call's event may have this value, as far as the call's head tells.
+    fn may_match(self, call: &CallHead<'_>, value: &str) -> bool {
         match self {
-            Self::EventName => call.call.operation == value,
-            Self::EventSource => value.strip_suffix(".amazonaws.com") == Some(&call.call.service),
+            Self::EventName => call.operation == value,
+            Self::EventSource => value.strip_suffix(".amazonaws.com") == Some(call.service),
             Self::ReadOnly => value == "false",
+            Self::Username => username(call.caller) == value,
+            Self::EventId | Self::ResourceName | Self::ResourceType => true,
+        }
+    }
+
+    /// The same of the whole call.
+    fn may_name(self, call: &ApiEvent, value: &str) -> bool {
+        match self {
             Self::ResourceName => resources(call).iter().any(|(_, name)| name == value),
-            Self::Username => username(call) == value,
-            Self::EventId | Self::ResourceType => true,
+            _ => true,
         }
     }
 }
@@ -158,13 +165,13 @@ impl<'r> Events<'r> {
         self
     }
 
-    fn wants(&self, call: &ApiEvent) -> bool {
+    fn wants(&self, call: &CallHead<'_>) -> bool {
         let utc = self.run.plan().starts.at(call.at);
         let lookup = self.lookup;
         let mut attributes = lookup.attributes.iter();
         lookup.start.is_none_or(|start| start <= utc)
             && lookup.end.is_none_or(|end| utc <= end)
-            && is_management(call)
+            && is_management(call.operation)
             && attributes.all(|(attribute, value)| attribute.may_match(call, value))
     }
 }
@@ -175,12 +182,18 @@ impl Iterator for Events<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         while self.left > 0 {
             self.left -= 1;
-            let call = &self.run.evidence().calls[self.left];
-            if !self.wants(call) {
+            let calls = &self.run.evidence().calls;
+            if !calls.head(self.left).is_some_and(|it| self.wants(&it)) {
                 continue;
             }
-            let event = event(self.run, self.left, call);
-            let mut attributes = self.lookup.attributes.iter();
+            let call = calls.get(self.left)?;
+            let attributes = self.lookup.attributes.iter();
+            let mut named = attributes.clone();
+            if !named.all(|(attribute, value)| attribute.may_name(&call, value)) {
+                continue;
+            }
+            let event = event(self.run, self.left, &call);
+            let mut attributes = attributes;
             if attributes.all(|(attribute, value)| attribute.matches(&event, value)) {
                 return Some((self.left, event));
             }
@@ -190,11 +203,8 @@ impl Iterator for Events<'_> {
 }
 
 /// Whether the call is a management event.
-fn is_management(call: &ApiEvent) -> bool {
-    !matches!(
-        call.call.operation.as_str(),
-        "PutLogEvents" | "PutMetricData"
-    )
+fn is_management(operation: &str) -> bool {
+    !matches!(operation, "PutLogEvents" | "PutMetricData")
 }
 
 /// When an event can be looked up.
@@ -263,7 +273,7 @@ fn event_of(run: &Run, name: &str, call: &ApiEvent) -> HistoryEvent {
         event_id,
         event_name: call.call.operation.clone(),
         event_source,
-        username: username(call),
+        username: username(&call.caller),
         aws_region: call.caller.region.clone(),
         resources: resources(call),
         error_code,
@@ -271,8 +281,8 @@ fn event_of(run: &Run, name: &str, call: &ApiEvent) -> HistoryEvent {
     }
 }
 
-fn username(call: &ApiEvent) -> SmolStr {
-    let principal = call.caller.principal.as_str();
+fn username(caller: &Caller) -> SmolStr {
+    let principal = caller.principal.as_str();
     principal.rsplit('/').next().unwrap_or(principal).into()
 }
 
@@ -291,7 +301,7 @@ fn user_identity(call: &ApiEvent) -> Value {
         "accountId": call.caller.account,
     });
     if kind == "IAMUser" {
-        identity["userName"] = json!(username(call));
+        identity["userName"] = json!(username(&call.caller));
     }
     identity
 }

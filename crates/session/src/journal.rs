@@ -28,7 +28,7 @@ use wirelab_model::{Call, Caller, Seed, SimTime, UnixTime};
 
 use crate::error::SessionError;
 use crate::weight::Weight;
-use kept::{Kept, Texts};
+use kept::{Kept, Shared};
 
 /// The format this build writes.
 const FORMAT: u32 = 1;
@@ -227,7 +227,7 @@ pub(crate) struct Journal {
     identity: (u64, u64),
     header: Header,
     entries: Vec<Kept>,
-    texts: Texts,
+    shared: Shared,
     /// Which of them are in effect.
     effective: Vec<usize>,
     /// The latest moment that any of them has reached.
@@ -265,7 +265,7 @@ impl Journal {
             identity,
             header,
             entries: Vec::new(),
-            texts: Texts::default(),
+            shared: Shared::default(),
             effective: Vec::new(),
             reached: SimTime::ZERO,
             offset: line.len() as u64,
@@ -300,7 +300,7 @@ impl Journal {
             identity,
             header,
             entries: Vec::new(),
-            texts: Texts::default(),
+            shared: Shared::default(),
             effective: Vec::new(),
             reached: SimTime::ZERO,
             offset: line.len() as u64,
@@ -317,7 +317,7 @@ impl Journal {
 
     /// Every entry, those that were taken back included.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = Entry> {
-        self.entries.iter().map(|it| it.entry(&self.texts))
+        self.entries.iter().map(|it| it.entry(&self.shared))
     }
 
     /// What all of them did but calls and the passing of time.
@@ -339,7 +339,7 @@ impl Journal {
     pub(crate) fn latest(&self, count: usize) -> impl DoubleEndedIterator<Item = Entry> {
         let from = self.effective.len() - count;
         let latest = self.effective[from..].iter();
-        latest.map(|index| self.entries[*index].entry(&self.texts))
+        latest.map(|index| self.entries[*index].entry(&self.shared))
     }
 
     /// How many of them are changes of their own.
@@ -360,7 +360,7 @@ impl Journal {
             _ if entry.kind.moves() => self.effective.push(self.entries.len()),
             _ => {}
         }
-        let kept = Kept::of(entry, &mut self.texts);
+        let kept = Kept::of(entry, &mut self.shared);
         self.reached = self.reached.max(kept.reached());
         self.entries.push(kept);
     }

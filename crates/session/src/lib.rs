@@ -34,17 +34,19 @@ mod sandbox;
 mod script;
 mod servers;
 mod session;
+mod texts;
 mod typed;
 mod waiting;
 mod weight;
 
 pub use cloudwatch::{
-    Aggregate, Alarm, CloudWatch, HistoryItem, HistoryItemType, Series, Statistics, is_percentile,
+    Aggregate, Alarm, CloudWatch, HistoryItem, HistoryItemType, MetricQueries, Points, Series,
+    Statistics, is_percentile,
 };
 pub use content::Content;
 pub use datapoints::{Datapoint, Datapoints};
 pub use error::SessionError;
-pub use evidence::{ApiEvent, Evidence};
+pub use evidence::{ApiEvent, CallHead, Calls, Evidence};
 pub use flow_files::{S3Object, s3_objects};
 pub use history::{Attribute, Events, HistoryEvent, Lookup, history};
 pub use journal::{Entry, EntryKind, Header, build, effective};

@@ -4,7 +4,11 @@
 //! does what comes first; at equal times the timeline, then the control plane, then the data plane.
 //! Changes go from control to world and observations back at the moment they arise.
 
+mod commands;
+mod files;
+mod forget;
 mod scripts;
+mod shells;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,18 +18,18 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_control::{CallIds, Control, Input as ControlInput};
 use wirelab_model::{
-    ApiError, ApiErrorKind, Call, Caller, Change, Changes, Observation, Reply, Resource,
-    SimDuration, SimTime, UnixTime,
+    ApiError, ApiErrorKind, Call, Caller, Change, Changes, Observation, Reply, Resource, SimTime,
+    UnixTime,
 };
 use wirelab_scenario::{Plan, TimedKind};
-use wirelab_simulator::host::{ExecId, OutputStream};
+use wirelab_shell::Files;
+use wirelab_simulator::host::ExecId;
 use wirelab_simulator::{Event, Input, InputError, Observe, World, WorldConfig};
 
 use crate::evidence::{ApiEvent, Evidence};
 use crate::{insights, script, servers};
+use commands::Running;
 
-/// A command that has not ended after this long is reported as running.
-const EXEC_AT_MOST: SimDuration = SimDuration::from_secs(3600);
 /// So many packets, records and other observations a run may keep: about as much as fits into the
 /// memory of a small machine. Time does not go on beyond.
 pub(crate) const OBSERVED_AT_MOST: u64 = 5_000_000;
@@ -82,6 +86,10 @@ pub struct ExecResult {
     pub status: i32,
     /// When it ended.
     pub ended_at: SimTime,
+    /// Whether it was a script that has changed files or settings of its machine.
+    pub changes: bool,
+    /// Whether it was a script that was killed since its time was over.
+    pub timed_out: bool,
 }
 
 /// A plan in motion.
@@ -103,19 +111,14 @@ pub(crate) struct State {
     next_event: usize,
     next_exec: u64,
     running: BTreeMap<ExecId, Running>,
+    /// Shell scripts at work, by the command that each is.
+    shells: BTreeMap<ExecId, shells::AtWork>,
+    /// What scripts have written, by machine.
+    files: BTreeMap<SmolStr, Files>,
     /// Scripts that Systems Manager has sent.
     scripts: Vec<script::Running>,
     /// How much has been observed.
     observed: u64,
-}
-
-/// A command that has been started.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Running {
-    result: ExecResult,
-    ended: bool,
-    /// The event of the timeline that started it; such a command ends unseen.
-    event: Option<usize>,
 }
 
 impl Run {
@@ -142,6 +145,8 @@ impl Run {
             next_event: 0,
             next_exec: 0,
             running: BTreeMap::new(),
+            shells: BTreeMap::new(),
+            files: BTreeMap::new(),
             scripts: Vec::new(),
             observed: 0,
         };
@@ -286,6 +291,7 @@ impl Run {
         self.state.now = until;
         self.state.world.handle_timeout(until);
         self.drain();
+        self.go_on_with_shells();
         self.end_commands_of_scripts();
     }
 
@@ -320,27 +326,6 @@ impl Run {
         control.handle(self.state.now, input).reply
     }
 
-    /// Runs a command on a machine and lets time pass until it ends.
-    ///
-    /// # Errors
-    /// An unknown machine; a command that does not end; no room for more evidence. In the last two
-    /// cases time has passed.
-    pub fn exec(&mut self, host: &str, argv: &[String]) -> Result<ExecResult, RunError> {
-        let id = self.start(host, argv, None)?;
-        let limit = self.state.now + EXEC_AT_MOST;
-        loop {
-            if let Some(result) = self.take_ended(id) {
-                return Ok(result);
-            }
-            self.has_room()?;
-            if !self.step(limit) {
-                return Err(RunError::Endless {
-                    command: argv.join(" "),
-                });
-            }
-        }
-    }
-
     /// Starts a client program beyond those of the plan: what a grader probes with.
     ///
     /// # Errors
@@ -350,58 +335,6 @@ impl Run {
         spec: wirelab_simulator::host::TrafficSpec,
     ) -> Result<(), RunError> {
         self.input(Input::Traffic(spec))
-    }
-
-    fn start(
-        &mut self,
-        host: &str,
-        argv: &[String],
-        event: Option<usize>,
-    ) -> Result<ExecId, RunError> {
-        let id = ExecId(self.state.next_exec);
-        let running = Running {
-            event,
-            ..Running::default()
-        };
-        self.state.running.insert(id, running);
-        let host: SmolStr = host.into();
-        let input = match servers::asked(argv) {
-            Some(Ok(server)) => Input::Serve {
-                id,
-                host,
-                server: Box::new(server),
-            },
-            Some(Err(why)) => {
-                self.state.next_exec += 1;
-                self.refused(id, &servers::refusal(argv, &why));
-                return Ok(id);
-            }
-            None => Input::Exec {
-                id,
-                host,
-                argv: argv.to_vec(),
-            },
-        };
-        if let Err(error) = self.input(input) {
-            self.state.running.remove(&id);
-            return Err(error);
-        }
-        self.state.next_exec += 1;
-        Ok(id)
-    }
-
-    /// A command ends before it has begun.
-    fn refused(&mut self, id: ExecId, text: &str) {
-        self.printed(id, OutputStream::Stderr, text);
-        self.ended(id, 2, self.state.now);
-    }
-
-    fn take_ended(&mut self, id: ExecId) -> Option<ExecResult> {
-        let running = self.state.running.get(&id)?;
-        running
-            .ended
-            .then(|| self.state.running.remove(&id))?
-            .map(|it| it.result)
     }
 
     fn input(&mut self, input: Input) -> Result<(), RunError> {
@@ -469,7 +402,9 @@ impl Run {
             .map(|event| event.at);
         let control = self.state.control.poll_timeout();
         let world = self.state.world.poll_timeout();
-        let next = [timeline, control, world].into_iter().flatten().min();
+        let limit_of_script = self.next_limit();
+        let sources = [timeline, control, world, limit_of_script];
+        let next = sources.into_iter().flatten().min();
         let Some(next) = next.filter(|next| *next <= limit) else {
             return false;
         };
@@ -477,6 +412,8 @@ impl Run {
         self.state.now = next;
         if timeline.is_some_and(|at| at <= next) {
             self.timeline_event();
+        } else if limit_of_script.is_some_and(|at| at <= next) {
+            self.kill_late();
         } else if control.is_some_and(|at| at <= next) {
             let changes = self.state.control.handle_timeout(next);
             self.change(changes);
@@ -484,6 +421,7 @@ impl Run {
             self.state.world.handle_timeout(next);
             self.drain();
         }
+        self.go_on_with_shells();
         self.end_commands_of_scripts();
         true
     }
@@ -541,37 +479,6 @@ impl Run {
                 let input = ControlInput::Observation(observation);
                 let output = self.state.control.handle(self.state.now, input);
                 self.change(output.changes);
-            }
-        }
-    }
-
-    fn printed(&mut self, id: ExecId, stream: OutputStream, text: &str) {
-        if let Some(running) = self.state.running.get_mut(&id) {
-            running.result.combined.push_str(text);
-            match stream {
-                OutputStream::Stdout => running.result.stdout.push_str(text),
-                OutputStream::Stderr => running.result.stderr.push_str(text),
-            }
-        }
-    }
-
-    fn ended(&mut self, id: ExecId, status: i32, at: SimTime) {
-        let Some(running) = self.state.running.get_mut(&id) else {
-            return;
-        };
-        running.result.status = status;
-        running.result.ended_at = at;
-        running.ended = true;
-        if let Some(event) = running.event {
-            let result = self
-                .state
-                .running
-                .remove(&id)
-                .expect("it was just there")
-                .result;
-            if status != 0 {
-                let why = format!("status {status}: {}", result.combined.trim());
-                self.evidence.failed_events.push((event, why));
             }
         }
     }

@@ -40,7 +40,7 @@ impl Weight {
 
     /// A command that configures is a step; what only shows or asks is none.
     pub(crate) fn of_command(argv: &[String], at: SimTime, result: &ExecResult) -> Self {
-        if may_configure(argv, result.status) {
+        if result.changes || may_configure(argv, result.status) {
             Self::Step
         } else if result.ended_at > at {
             Self::Passing
@@ -56,32 +56,47 @@ impl Weight {
 }
 
 /// Whether a command that ended with `status` may have changed settings of its machine.
-fn may_configure(argv: &[String], status: i32) -> bool {
+pub(crate) fn may_configure(argv: &[String], status: i32) -> bool {
     let Some((program, arguments)) = argv.split_first() else {
         return false;
     };
-    let any = |words: &[&str]| arguments.iter().any(|it| words.contains(&it.as_str()));
-    match program.as_str() {
+    match program.rsplit('/').next().unwrap_or(program) {
+        "sudo" => {
+            let is_own = |it: &&String| it.starts_with('-') || it.as_str() == "root";
+            let options = arguments.iter().take_while(is_own);
+            may_configure(&arguments[options.count()..], status)
+        }
         // Of several assignments the first ones may have been made before one fails.
         "sysctl" => arguments.iter().any(|it| it.contains('=')),
-        "ip" => status == 0 && any(IP_VERBS),
+        "ip" => status == 0 && ip_configures(arguments),
         "serve" | "python" | "python3" => status == 0,
-        "iptables" => status == 0 && !any(IPTABLES_LISTS),
+        "iptables" => status == 0 && !arguments.iter().any(|it| lists(it)),
         _ => false,
     }
 }
 
-const IP_VERBS: &[&str] = &["add", "change", "del", "delete", "flush", "replace", "set"];
-const IPTABLES_LISTS: &[&str] = &[
-    "-L",
-    "-S",
-    "-nL",
-    "-nvL",
-    "-vL",
-    "-vnL",
-    "--list",
-    "--list-rules",
+const IP_VERBS: [&str; 7] = [
+    "add", "append", "change", "delete", "flush", "replace", "set",
 ];
+
+/// Verbs are typed as short as they may be; `s` is `set` of a link, and `show` of all else.
+fn ip_configures(arguments: &[String]) -> bool {
+    let mut words = arguments.iter().filter(|it| !it.starts_with('-'));
+    let (Some(object), Some(verb)) = (words.next(), words.next()) else {
+        return false;
+    };
+    let sets = object.starts_with('l') || !"show".starts_with(verb.as_str());
+    sets && IP_VERBS.iter().any(|it| it.starts_with(verb.as_str()))
+}
+
+/// Whether an option of `iptables` says that it only shows or asks.
+fn lists(option: &str) -> bool {
+    if matches!(option, "--list" | "--list-rules" | "--check" | "--version") {
+        return true;
+    }
+    let letters = option.strip_prefix('-').unwrap_or_default();
+    letters.chars().all(|it| "nvx4LSCV".contains(it)) && letters.contains(['L', 'S', 'C', 'V'])
+}
 
 #[cfg(test)]
 mod tests {
@@ -103,6 +118,10 @@ mod tests {
             "ip route",
             "ip -4 addr show",
             "iptables -nvL",
+            "sudo iptables -vS INPUT 1",
+            "iptables -w 5 -L INPUT",
+            "ip a s",
+            "ip rou",
             "sysctl net.ipv4.tcp_sack",
         ] {
             assert_eq!(weight(line, 0, at), Weight::Idle, "{line}");
@@ -118,6 +137,9 @@ mod tests {
         for line in [
             "ip link set dev ens5 mtu 1500",
             "iptables -F",
+            "sudo -n iptables -A INPUT -j DROP",
+            "ip l s ens5 mtu 1400",
+            "ip ro d 10.0.0.0/8",
             "sysctl -w a=1",
         ] {
             assert_eq!(weight(line, 0, at), Weight::Step, "{line}");

@@ -3,13 +3,16 @@
 //! The events are the session's (`history` there says which, and when each can be looked up);
 //! here is how they are asked for, with those that the endpoint alone knows (`trail`): one
 //! attribute at most, a time range in whole seconds, pages of 50, newest first (AWS CloudTrail API
-//! Reference, "LookupEvents"). Trails are the control plane's.
+//! Reference, "LookupEvents"). Trails are the control plane's; what they deliver to buckets is made
+//! here of the same events (`files`).
 //!
 //! `aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=
 //! CreateRoute --max-items 1`, asked a quarter of an hour after a learner has made a route, shows
 //! that call: `Username` learner, `Resources` the table and the gateway, and as `CloudTrailEvent`
 //! the whole record as text. Asked at once it shows nothing, as in AWS: the event is on its way for
 //! about five minutes of the lab's time.
+
+mod files;
 
 use std::iter::Peekable;
 
@@ -22,6 +25,7 @@ use super::trail::Trail;
 use super::{Refusal, Request, kept, sts};
 use crate::access_key::AccessKey;
 use crate::protocol::Codes;
+pub(crate) use files::deliver;
 
 const LOOKUP: &str = "LookupEvents";
 
@@ -53,6 +57,13 @@ pub(super) fn actions() -> Vec<&'static str> {
 }
 
 pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Value, Refusal> {
+    if matches!(request.action, "CreateTrail" | "UpdateTrail") {
+        files::check_bucket(session, &request)?;
+    }
+    if request.action == "GetTrailStatus" {
+        let reply = kept::answer(session, "cloudtrail", request.clone(), CODES.others)?;
+        return files::tell(session, &request, reply);
+    }
     if request.action != LOOKUP {
         return kept::answer(session, "cloudtrail", request, CODES.others);
     }
@@ -157,14 +168,17 @@ impl Asked {
             let here = event.record["recipientAccountId"] == caller.account.as_str()
                 && event.aws_region == caller.region
                 && event.available_at <= run.now();
-            let key = access_key(&event, caller);
+            let key = access_key(&event, &caller.account);
             let is_key = match &self.attribute {
                 Some((name, value)) if name == ACCESS_KEY_ID => *value == key,
                 _ => true,
             };
             let second = starts.at(event.at).as_secs();
             let wanted = here && is_key && !self.insights;
-            wanted.then(|| (left, shown(event, trail, second, &key)))
+            wanted.then(|| {
+                let record = record(&event, trail, &caller.account);
+                (left, shown(&event, &record, second, &key))
+            })
         });
         let mut seen: Vec<_> = seen.take(self.most + 1).collect();
         let next = seen.get(self.most).map(|(left, _)| self.token(*left));
@@ -235,16 +249,22 @@ fn attribute(parameters: &Map<String, Value>) -> Result<Option<(String, String)>
     }
 }
 
-/// The event as LookupEvents has it. The record says the key, too, and with what program and as
+/// The whole record of an event of an account. It says the key, too, and with what program and as
 /// whose session the call was made.
-fn shown(mut event: HistoryEvent, trail: &Trail, second: u64, key: &str) -> Value {
-    if let Some(agent) = trail.agent(&event) {
-        event.record["userAgent"] = agent.into();
+fn record(event: &HistoryEvent, trail: &Trail, account: &str) -> Value {
+    let mut record = event.record.clone();
+    if let Some(agent) = trail.agent(event) {
+        record["userAgent"] = agent.into();
     }
-    let time = event.record["eventTime"].clone();
-    if let Some(identity) = event.record["userIdentity"].as_object_mut() {
-        identify(identity, time, key);
+    let time = record["eventTime"].clone();
+    if let Some(identity) = record["userIdentity"].as_object_mut() {
+        identify(identity, time, &access_key(event, account));
     }
+    record
+}
+
+/// The event as LookupEvents has it.
+fn shown(event: &HistoryEvent, record: &Value, second: u64, key: &str) -> Value {
     let resources = event.resources.iter();
     let resources = resources
         .map(|(kind, name)| json!({ "ResourceType": kind, "ResourceName": name }))
@@ -252,13 +272,13 @@ fn shown(mut event: HistoryEvent, trail: &Trail, second: u64, key: &str) -> Valu
     json!({
         "EventId": event.event_id,
         "EventName": event.event_name,
-        "ReadOnly": event.record["readOnly"].to_string(),
+        "ReadOnly": record["readOnly"].to_string(),
         "AccessKeyId": key,
         "EventTime": second,
         "EventSource": event.event_source,
         "Username": event.username,
         "Resources": resources,
-        "CloudTrailEvent": event.record.to_string(),
+        "CloudTrailEvent": record.to_string(),
     })
 }
 
@@ -289,9 +309,9 @@ fn identify(identity: &mut Map<String, Value>, time: Value, key: &str) {
     identity.insert("principalId".to_owned(), principal.into());
 }
 
-fn access_key(event: &HistoryEvent, caller: &Caller) -> String {
+fn access_key(event: &HistoryEvent, account: &str) -> String {
     let arn = event.record["userIdentity"]["arn"].as_str();
-    AccessKey::of_principal(&caller.account, arn.unwrap_or_default()).id
+    AccessKey::of_principal(account, arn.unwrap_or_default()).id
 }
 
 fn fingerprint(parameters: &Map<String, Value>) -> String {

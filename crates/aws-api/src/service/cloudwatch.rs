@@ -14,7 +14,6 @@
 
 mod alarms;
 mod data;
-mod math;
 mod statistics;
 
 use serde_json::{Map, Value, json};

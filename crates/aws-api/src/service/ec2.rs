@@ -25,7 +25,11 @@ pub(super) fn answer(session: &mut Session, request: Request<'_>) -> Result<Valu
         return console_output(session, &request);
     }
     if request.action == "RunInstances" {
-        require(&request, &["ImageId", "MinCount", "MaxCount"])?;
+        // A launch template may have the image.
+        if !request.parameters.contains_key("LaunchTemplate") {
+            require(&request, &["ImageId"])?;
+        }
+        require(&request, &["MinCount", "MaxCount"])?;
     }
     match delivery::undeliverable(session, &request)? {
         Some(reply) => Ok(reply),

@@ -9,11 +9,14 @@
 //! `CommonPrefixes`. `aws s3 cp` asks for the head of the object first, then for the object, a part
 //! at a time if it is large (`read`); the other way it puts it whole (`write`) or in parts
 //! (`parts`). Where all this is kept, `store` knows; `settings` has what is said of a bucket,
-//! `fixed` what is the same of all. `arrival` notes what other services put.
+//! `fixed` what is the same of all. `arrival` notes what other services put. No bucket keeps
+//! versions, so each object has the one that is called `null` (`versions`). `trails` knows what
+//! CloudTrail puts.
 
 mod access;
 mod arrival;
 mod body;
+mod checksum;
 mod fixed;
 mod list;
 mod note;
@@ -21,6 +24,8 @@ mod parts;
 mod read;
 mod settings;
 mod store;
+mod trails;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -31,12 +36,13 @@ use sha2::{Digest, Sha256};
 use wirelab_model::{ApiError, Caller, hex};
 use wirelab_session::Session;
 
-use super::Refusal;
+use super::{Refusal, cloudtrail};
 use crate::protocol::xml;
 pub(super) use arrival::Arrival;
 use note::Bucket;
 use store::Store;
 pub(crate) use store::forget;
+pub(super) use trails::{Destination, Ledger};
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
@@ -66,6 +72,7 @@ pub(crate) fn answer(
     let (bucket, key) = place(request.uri().path())
         .ok_or_else(|| ApiError::client("InvalidURI", "Couldn't parse the specified URI."))?;
     session.restore_evidence()?;
+    cloudtrail::deliver(session)?;
     let asked = Asked {
         store: Store::of(session),
         caller,
@@ -76,7 +83,7 @@ pub(crate) fn answer(
         id,
     };
     match (request.method(), asked.bucket.as_str(), asked.key.as_str()) {
-        (&Method::GET, "", _) => Ok(list::buckets(&asked)),
+        (&Method::GET, "", _) => list::buckets(&asked),
         (_, "", _) => Err(not_simulated().into()),
         (_, _, "") => asked.bucket_answer(),
         _ => asked.object_answer(),
@@ -101,12 +108,17 @@ impl Asked<'_> {
     /// Whether the query asks for nothing but the operation of the method.
     fn is_plain(&self) -> bool {
         let signs = |it: &String| {
-            it == "x-id"
+            matches!(it.as_str(), "x-id" | "versionId")
                 || it.starts_with("X-Amz-")
                 || it.starts_with("response-")
                 || matches!(it.as_str(), "AWSAccessKeyId" | "Signature" | "Expires")
         };
         self.query.keys().all(signs)
+    }
+
+    /// The version of the object that is asked for, if one is.
+    fn version(&self) -> Option<&str> {
+        self.query.get("versionId").map(String::as_str)
     }
 
     /// The bucket, if the caller may do this with it, or with the object of the key.
@@ -121,6 +133,7 @@ impl Asked<'_> {
             Method::HEAD => self.head_bucket(),
             Method::POST if self.has("delete") => write::delete_objects(self),
             Method::GET if self.has("uploads") => parts::uploads(self),
+            Method::GET if self.has("versions") => versions::list(self),
             Method::PUT if self.is_plain() => write::create_bucket(self),
             Method::DELETE if self.is_plain() => write::delete_bucket(self),
             _ => match settings::answer(self).or_else(|| fixed::answer(self)) {
@@ -138,6 +151,7 @@ impl Asked<'_> {
             Method::PUT if self.has("uploadId") => parts::upload(self),
             Method::GET if self.has("uploadId") => parts::list(self),
             Method::DELETE if self.has("uploadId") => parts::abort(self),
+            Method::GET if self.has("attributes") => read::attributes(self),
             _ if !self.is_plain() => Err(not_simulated().into()),
             Method::GET | Method::HEAD => read::object(self),
             Method::DELETE => write::delete_object(self),
@@ -164,8 +178,8 @@ fn not_simulated() -> ApiError {
     let message = "wirelab simulates of S3: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, \
                    GetBucketLocation, the policy, tags and public access block of a bucket, \
                    its other settings as new buckets have them, ListObjects, ListObjectsV2, \
-                   HeadObject, GetObject, PutObject, CopyObject, DeleteObject, DeleteObjects, \
-                   and uploads in parts.";
+                   ListObjectVersions, HeadObject, GetObject, GetObjectAttributes, PutObject, \
+                   CopyObject, DeleteObject, DeleteObjects, and uploads in parts.";
     ApiError::client("NotImplemented", message)
 }
 
@@ -246,6 +260,12 @@ pub(crate) fn management_event(request: &Request<Vec<u8>>) -> Option<(&'static s
 pub(super) fn may_write(session: &Session, caller: &Caller, name: &str) -> bool {
     let bucket = Store::of(session).bucket(name);
     bucket.is_ok_and(|it| access::check((name, &it), caller, "PutObject", "*").is_ok())
+}
+
+/// Whether there is such a bucket, and it is the account's.
+pub(super) fn is_owner(session: &Session, account: &str, name: &str) -> bool {
+    let bucket = Store::of(session).bucket(name);
+    bucket.is_ok_and(|it| it.account == account)
 }
 
 /// Whether a flow log of the caller can be delivered to a bucket; if not, what EC2 says of it

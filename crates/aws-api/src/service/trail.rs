@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Call, Caller};
-use wirelab_session::{ApiEvent, HistoryEvent, Run, Session, SessionError};
+use wirelab_session::{ApiEvent, CallHead, HistoryEvent, Run, Session, SessionError};
 
 /// Actions of services that are answered at the endpoint alone and are management events; whether
 /// they only read (CloudTrail User Guide, "Logging management events").
@@ -80,11 +80,11 @@ impl Asked<'_> {
             self.note_event(session, *read_only, reply);
             return;
         }
-        let new = session.run().evidence().calls.get(calls..);
-        let mut new = new.into_iter().flatten().rev();
-        let made = new.find(|it| it.caller == *self.caller && it.call.operation == self.action);
+        let all = &session.run().evidence().calls;
+        let mut new = (calls..all.len()).rev().filter_map(|it| all.head(it));
+        let made = new.find(|it| it.caller == self.caller && it.operation == self.action);
         if let (Some(made), false) = (made, self.agent.is_empty()) {
-            let of = key(made);
+            let of = key(&made);
             let agent = self.agent();
             write(session, &Note::Agent { of, agent }).ok();
         }
@@ -123,8 +123,8 @@ impl Asked<'_> {
     }
 }
 
-fn key(call: &ApiEvent) -> Key {
-    let operation = call.call.operation.clone();
+fn key(call: &CallHead<'_>) -> Key {
+    let operation = call.operation.clone();
     (call.at.as_nanos(), operation, call.caller.principal.clone())
 }
 

@@ -1,7 +1,7 @@
 """Alarms, their history and metrics of one's own as boto3 has them, in each of CloudWatch's protocols.
 
-Needs a metric filter `Lab/Rejects` over flow logs with rejected records, an alarm `rejects` on it and an alarm
-`never` on a metric that does not exist, both a quarter of an hour old.
+Needs a metric filter `Lab/Rejects` over flow logs with rejected records, an alarm `rejects` on it, an alarm `share`
+on math on it, and an alarm `never` on a metric that does not exist, all a quarter of an hour old.
 """
 
 import datetime
@@ -23,7 +23,7 @@ def suite(watch, name):
         refused_with("ResourceNotFound", 404, getattr(watch, operation), **arguments)
 
     alarms = {it["AlarmName"]: it for it in watch.describe_alarms()["MetricAlarms"]}
-    check(list(alarms) == ["never", "rejects"], alarms)
+    check(list(alarms) == ["never", "rejects", "share"], alarms)
     check(watch.describe_alarms()["CompositeAlarms"] == [], "none are simulated")
     never, rejects = alarms["never"], alarms["rejects"]
 
@@ -54,6 +54,26 @@ def suite(watch, name):
     only = watch.describe_alarm_history(AlarmName="rejects", HistoryItemType="StateUpdate",
                                         StartDate=items[0]["Timestamp"])["AlarmHistoryItems"]
     check(all(it["HistoryItemType"] == "StateUpdate" for it in only) and only, only)
+
+    # An alarm on math sees what it would by itself, minute by minute.
+    share = alarms["share"]
+    check(share["StateValue"] == "ALARM" and "[100.0 (" in share["StateReason"], share)
+    why = json.loads(share["StateReasonData"])
+    check(why["period"] == 60 and "statistic" not in why and why["evaluatedDatapoints"][0]["value"] == 100, why)
+    check(not {"MetricName", "Namespace", "Dimensions", "Period", "Statistic", "Unit"} & set(share), share)
+    (m1, e1) = share["Metrics"]
+    check(e1 == {"Id": "e1", "Expression": "IF(m1 > 0 AND m1 < 1000000, 100, 0)", "Label": "rejected", "ReturnData": True}, e1)
+    check(m1 == {"Id": "m1", "ReturnData": False, "MetricStat": {"Period": 60, "Stat": "Sum", "Metric": {
+        "Namespace": "Lab", "MetricName": "Rejects", "Dimensions": []}}}, m1)
+    items = watch.describe_alarm_history(AlarmName="share", ScanBy="TimestampAscending")["AlarmHistoryItems"]
+    created = json.loads(items[0]["HistoryData"])["createdAlarm"]
+    check([it["id"] for it in created["metrics"]] == ["m1", "e1"] and "metricName" not in created, created)
+    turns = [(it["Timestamp"], it["HistorySummary"]) for it in items if it["HistoryItemType"] == "StateUpdate"]
+    of_rejects = watch.describe_alarm_history(AlarmName="rejects", HistoryItemType="StateUpdate",
+                                              ScanBy="TimestampAscending")["AlarmHistoryItems"]
+    check(turns == [(it["Timestamp"], it["HistorySummary"]) for it in of_rejects], (turns, of_rejects))
+    alike = watch.describe_alarms_for_metric(Namespace="Lab", MetricName="Rejects")["MetricAlarms"]
+    check([it["AlarmName"] for it in alike] == ["rejects"], "alarms on math are not told")
 
     # What the filter counts is what the records say, in the minutes of their delivery.
     metric = watch.list_metrics(Namespace="Lab", MetricName="Rejects")["Metrics"][0]
@@ -115,10 +135,61 @@ def suite(watch, name):
     unknown("delete_alarms", AlarmNames=[name, "nobody"])
     check(watch.describe_alarms(AlarmNames=[name])["MetricAlarms"], "none was deleted")
     refused("ValidationError", "describe_alarms", AlarmNames=[name], AlarmNamePrefix=name)
+    of_one = lambda at: {"Id": f"m{at}", "MetricStat": {"Metric": {"Namespace": "Own", "MetricName": "m"},
+                                                         "Period": 60, "Stat": "Sum"}}
+    span = {"StartTime": start, "EndTime": now}
+    some = watch.get_metric_data(**span, MetricDataQueries=[of_one(at) for at in range(500)])
+    check(len(some["MetricDataResults"]) == 500, "as many as there may be")
+    refused("ValidationError", "get_metric_data", **span, MetricDataQueries=[of_one(at) for at in range(501)])
     refused("InvalidParameterCombination", "put_metric_alarm", **{**alarm, "Statistic": "Sum"})
     refused("ValidationError", "put_metric_alarm", **{**alarm, "Period": 61})
     refused("ValidationError", "put_metric_alarm", **{**alarm, "ComparisonOperator": "Near"})
     refused("ValidationError", "put_metric_alarm", **{**alarm, "AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]})
+    metric = lambda id, **it: {"Id": id, "ReturnData": False, "MetricStat": {
+        "Metric": {"Namespace": "Own", "MetricName": id}, "Period": 60, "Stat": "Average", **it}}
+    plain = {k: v for k, v in alarm.items() if k not in
+             ("Namespace", "MetricName", "ExtendedStatistic", "Period", "Unit")}
+    math = lambda *queries, **more: {**plain, **more, "AlarmName": name + "-math", "Metrics": list(queries)}
+    e = lambda text, **it: {"Id": "e", "Expression": text, **it}
+    m, n = metric("m"), metric("n", Unit="Percent")
+    watch.put_metric_alarm(**math(m, n, {"Id": "x", "Expression": "m / n", "ReturnData": False},
+                                  e("FILL(x, 0) >= 1 OR ABS(m) < 1", Period=60)))
+    (shown,) = watch.describe_alarms(AlarmNames=[name + "-math"])["MetricAlarms"]
+    check([it["Id"] for it in shown["Metrics"]] == ["m", "n", "x", "e"], shown)
+    check(shown["Metrics"][1]["MetricStat"]["Unit"] == "Percent" and shown["Metrics"][3]["Period"] == 60, shown)
+    watch.put_metric_alarm(**math({**m, "ReturnData": True}))
+    watch.delete_alarms(AlarmNames=[name + "-math"])
+
+    def wrong(text, *queries, **more):
+        try:
+            watch.put_metric_alarm(**math(*queries, **more))
+        except watch.exceptions.ClientError as error:
+            check(error.response["Error"]["Code"] == "ValidationError", error)
+            check(text in error.response["Error"]["Message"], error)
+            return
+        raise AssertionError(f"{text} was expected")
+
+    wrong("Exactly one element of the metrics list should return data.", m, e("m", ReturnData=False))
+    wrong("Exactly one element of the metrics list should return data.", {**m, "ReturnData": True}, e("m"))
+    for its in ["MetricName", "Namespace", "Statistic", "Unit", "Period", "Dimensions"]:
+        value = {"Statistic": "Sum", "Unit": "Bytes", "Period": 60, "Dimensions": dimensions}.get(its, "x")
+        wrong(f"{its} should not be set if list of Metrics is set.", m, e("m + 1"), **{its: value})
+    wrong("mutually exclusive and you have specified both", {**m, "Expression": "1", "ReturnData": True})
+    wrong("must be given", {"Id": "a"})
+    wrong("not unique", m, m, e("m"))
+    wrong("pattern", {**m, "Id": "M"}, e("1"))
+    wrong("there is no query o", m, e("m + o"))
+    wrong("in a circle", m, e("m + f"), {"Id": "f", "Expression": "e", "ReturnData": False})
+    wrong("single time series", m, e("SUM(m)"))
+    wrong("single time series", m, e("METRICS()"))
+    wrong("no function SEARCH", m, e("SEARCH('{Own} m', 'Sum')"))
+    wrong("does not belong there", m, e("m +* 1"))
+    wrong("one period", m, metric("n", Period=300), e("m + n"))
+    wrong("size greater than 20", e("m0 + m1"), *[metric(f"m{at}") for at in range(20)])
+    wrong("more than 10 metrics", e("m0 + m1"), *[metric(f"m{at}") for at in range(11)])
+    wrong("must be 10, 20, 30 or a multiple of 60", metric("m", Period=61), e("m"))
+    wrong("a day", m, e("m"), EvaluationPeriods=1441)
+    wrong("MetricName must not be null")
     watch.delete_alarms(AlarmNames=[name])
     check(watch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == [], "deleted")
     items = watch.describe_alarm_history(AlarmName=name)["AlarmHistoryItems"]

@@ -155,6 +155,52 @@ athena.untag_resource(ResourceARN=arn, TagKeys=["x"])
 check(athena.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "team", "Value": "ops"}], "tags")
 refused("ResourceNotFoundException", athena.list_tags_for_resource, ResourceARN=arn + "s")
 athena.delete_work_group(WorkGroup="suite")
+
+# As Terraform applies one twice: everything is stated, and what there is none of is removed.
+def configured(name):
+    return athena.get_work_group(WorkGroup=name)["WorkGroup"]["Configuration"]
+
+
+athena.create_work_group(Name="bare")
+bare = configured("bare")
+check(bare["EnforceWorkGroupConfiguration"] and bare["PublishCloudWatchMetricsEnabled"], bare)
+check(not bare["RequesterPaysEnabled"] and "BytesScannedCutoffPerQuery" not in bare and bare["ResultConfiguration"] == {}, bare)
+check(bare["EngineVersion"] == {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}, bare)
+engine = {"SelectedEngineVersion": "Athena engine version 3", "EffectiveEngineVersion": "Athena engine version 3"}
+stated = {"EnforceWorkGroupConfiguration": False, "PublishCloudWatchMetricsEnabled": False, "RequesterPaysEnabled": False,
+          "BytesScannedCutoffPerQuery": 10485760, "EngineVersion": engine, "ResultConfiguration": {
+              "OutputLocation": "s3://suite-group/", "ExpectedBucketOwner": account,
+              "EncryptionConfiguration": {"EncryptionOption": "SSE_S3"},
+              "AclConfiguration": {"S3AclOption": "BUCKET_OWNER_FULL_CONTROL"}}}
+off = {"EnableMinimumEncryptionConfiguration": False, "ManagedQueryResultsConfiguration": {"Enabled": False}}
+athena.create_work_group(Name="terraform", Configuration=stated | off, Tags=[{"Key": "team", "Value": "net"}])
+check(configured("terraform") == stated, configured("terraform"))
+own = ended("SELECT 1", WorkGroup="terraform", ResultConfiguration=place)["ResultConfiguration"]["OutputLocation"]
+check(own.startswith(place["OutputLocation"]), "the client's, if it is not enforced")
+kept = {"RemoveOutputLocation": False, "RemoveEncryptionConfiguration": False, "RemoveExpectedBucketOwner": False,
+        "RemoveAclConfiguration": False}
+same = {"ResultConfigurationUpdates": kept, "RemoveBytesScannedCutoffPerQuery": False, "EnforceWorkGroupConfiguration": False,
+        "PublishCloudWatchMetricsEnabled": False, "RequesterPaysEnabled": False, "EnableMinimumEncryptionConfiguration": False,
+        "RemoveCustomerContentEncryptionConfiguration": False, "ManagedQueryResultsConfigurationUpdates": {"Enabled": False}}
+athena.update_work_group(WorkGroup="terraform", ConfigurationUpdates=same)
+check(configured("terraform") == stated, "nothing was said")
+away = {"ResultConfigurationUpdates": {it: True for it in kept if it != "RemoveOutputLocation"},
+        "RemoveBytesScannedCutoffPerQuery": True, "EngineVersion": {"SelectedEngineVersion": "AUTO"},
+        "EnforceWorkGroupConfiguration": True, "PublishCloudWatchMetricsEnabled": True}
+athena.update_work_group(WorkGroup="terraform", ConfigurationUpdates=away)
+left = configured("terraform")
+check(left == bare | {"ResultConfiguration": {"OutputLocation": "s3://suite-group/"}}, left)
+other = {"ResultConfigurationUpdates": {"ExpectedBucketOwner": "210987654321"}}
+athena.update_work_group(WorkGroup="terraform", ConfigurationUpdates=other)
+refused(invalid, start, sql="SELECT 1", WorkGroup="terraform")
+athena.update_work_group(WorkGroup="terraform", ConfigurationUpdates={"ResultConfigurationUpdates": {it: True for it in kept}})
+check(configured("terraform") == bare, configured("terraform"))
+kms = {"EncryptionConfiguration": {"EncryptionOption": "SSE_KMS", "KmsKey": "alias/x"}}
+refused(invalid, athena.create_work_group, Name="kms", Configuration={"ResultConfiguration": kms})
+refused(invalid, athena.create_work_group, Name="kms", Configuration={"EnableMinimumEncryptionConfiguration": True})
+refused(invalid, athena.create_work_group, Name="none", Tags=[])
+for name in ["bare", "terraform"]:
+    athena.delete_work_group(WorkGroup=name, RecursiveDeleteOption=True)
 refused("UnknownOperationException", athena.list_application_dpu_sizes)
 
 check(not untried(), untried())

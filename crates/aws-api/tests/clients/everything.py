@@ -298,7 +298,23 @@ check(shown["SourceDestCheck"] == {"Value": True}, shown)
 refused("MissingParameter", ec2.reset_network_interface_attribute, NetworkInterfaceId=eni)
 kind = ec2.describe_instance_types(InstanceTypes=["t3.small"])["InstanceTypes"][0]
 check(kind["BurstablePerformanceSupported"] and kind["Hypervisor"] == "nitro", kind)
-check(kind["VCpuInfo"] == {"DefaultVCpus": 2} and kind["NetworkInfo"]["Ipv4AddressesPerInterface"] == 4, kind)
+check(kind["VCpuInfo"] == {"DefaultVCpus": 2, "DefaultCores": 1, "DefaultThreadsPerCore": 2,
+                          "ValidThreadsPerCore": [1, 2]}, kind)
+check(kind["MemoryInfo"] == {"SizeInMiB": 2048} and kind["NetworkInfo"]["Ipv4AddressesPerInterface"] == 4, kind)
+big = ec2.describe_instance_types(Filters=by("memory-info.size-in-mib", "65536") + by("instance-storage-supported", "true")
+                                  + by("vcpu-info.default-cores", "8") + by("current-generation", "true"))["InstanceTypes"]
+check({it["InstanceType"] for it in big} >= {"m5d.4xlarge", "m6id.4xlarge"}, big)
+check(all(it["MemoryInfo"]["SizeInMiB"] == 65536 and it["VCpuInfo"]["DefaultCores"] == 8 for it in big), big)
+offered = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=by("instance-type", "t3.*"))
+offered = {(it["InstanceType"], it["Location"]) for it in offered["InstanceTypeOfferings"]}
+check({it[1] for it in offered} == set(zones) and ("t3.small", zones[0]) in offered, offered)
+ids = [it["ZoneId"] for it in ec2.describe_availability_zones()["AvailabilityZones"]]
+offered = ec2.describe_instance_type_offerings(LocationType="availability-zone-id", Filters=by("location", ids[0]))
+check({(it["LocationType"], it["Location"]) for it in offered["InstanceTypeOfferings"]} == {("availability-zone-id", ids[0])}, offered)
+offered = ec2.describe_instance_type_offerings(Filters=by("instance-type", "m5.large"))["InstanceTypeOfferings"]
+check(offered == [{"InstanceType": "m5.large", "LocationType": "region", "Location": region}], offered)
+check(ec2.describe_instance_type_offerings(LocationType="outpost")["InstanceTypeOfferings"] == [], "no Outposts")
+refused("InvalidParameterValue", ec2.describe_instance_type_offerings, Filters=by("zone", "x"))
 arm = ec2.describe_instance_types(Filters=[{"Name": "processor-info.supported-architecture", "Values": ["arm64"]},
                                            {"Name": "instance-type", "Values": ["m7g.*"]}])["InstanceTypes"]
 check(arm and all(it["InstanceType"].startswith("m7g.") for it in arm), arm)
@@ -470,7 +486,10 @@ results = {"OutputLocation": "s3://suite-flow-logs/results/"}
 
 def athena_runs(sql):
     run = athena.start_query_execution(QueryString=sql, ResultConfiguration=results)["QueryExecutionId"]
-    status = athena.get_query_execution(QueryExecutionId=run)["QueryExecution"]["Status"]
+    state = lambda: athena.get_query_execution(QueryExecutionId=run)["QueryExecution"]["Status"]
+    status = state()
+    while status["State"] in ("QUEUED", "RUNNING"):
+        status = state()
     check(status["State"] == "SUCCEEDED", (sql, status))
 
 
@@ -502,14 +521,82 @@ refused("InvalidParameter", ec2.get_flow_logs_integration_template, FlowLogId=fi
 refused("InvalidParameter", ec2.get_flow_logs_integration_template, FlowLogId=flow, **template)
 check(ec2.delete_flow_logs(FlowLogIds=[flow, *files])["Unsuccessful"] == [], flow)
 
+# Launch templates.
+data = {"InstanceType": "t3.micro", "ImageId": "ami-0123456789abcdef0", "EbsOptimized": True}
+template = ec2.create_launch_template(LaunchTemplateName="suite", LaunchTemplateData=data, VersionDescription="first",
+                                      TagSpecifications=tags("launch-template", "suite"))["LaunchTemplate"]
+check((template["DefaultVersionNumber"], template["LatestVersionNumber"]) == (1, 1), template)
+template = template["LaunchTemplateId"]
+found(ec2.describe_launch_templates, "LaunchTemplates", "LaunchTemplateId", template, LaunchTemplateIds=[template],
+      filters=[("launch-template-name", "suite"), ("tag:Name", "suite"), ("tag-key", "suite"), ("create-time", "20*")])
+second = ec2.create_launch_template_version(LaunchTemplateId=template, SourceVersion="1", VersionDescription="second",
+                                            LaunchTemplateData={"InstanceType": "t3.small"})["LaunchTemplateVersion"]
+check(second["LaunchTemplateData"] == {**data, "InstanceType": "t3.small"}, second)
+third = ec2.create_launch_template_version(LaunchTemplateName="suite", LaunchTemplateData={"KeyName": "k"})
+check(third["LaunchTemplateVersion"]["LaunchTemplateData"] == {"KeyName": "k"}, "no source, nothing of it")
+
+
+def numbers(**more):
+    return [it["VersionNumber"] for it in ec2.describe_launch_template_versions(**more)["LaunchTemplateVersions"]]
+
+
+last = third["LaunchTemplateVersion"]["VersionNumber"]
+check(numbers(LaunchTemplateId=template)[0] == last and numbers(LaunchTemplateId=template)[-1] == 1, "newest first")
+check(numbers(LaunchTemplateId=template, MinVersion="1", MaxVersion="1") == [1], "by numbers")
+check(numbers(LaunchTemplateName="suite", Versions=["$Latest", "$Default", "1"]) == [last, 1], "by words")
+check(numbers(Versions=["$Default"]) == [1], "of all templates")
+for name, value in [("instance-type", "t3.micro"), ("is-default-version", "true")]:
+    check(numbers(LaunchTemplateId=template, Filters=by(name, value)) == [1], name)
+check(1 in numbers(LaunchTemplateId=template, Filters=by("ebs-optimized", "true")), "by data")
+check(ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion=str(last))["LaunchTemplate"]["DefaultVersionNumber"] == last, last)
+gone = ec2.delete_launch_template_versions(LaunchTemplateId=template, Versions=["1", "99", str(last)])
+check([it["VersionNumber"] for it in gone["SuccessfullyDeletedLaunchTemplateVersions"]] == [1], gone)
+codes = [it["ResponseError"]["Code"] for it in gone["UnsuccessfullyDeletedLaunchTemplateVersions"]]
+check(codes == ["launchTemplateVersionDoesNotExist", "unexpectedError"], gone)
+refused("InvalidLaunchTemplateName.AlreadyExistsException", ec2.create_launch_template, LaunchTemplateName="suite", LaunchTemplateData=data)
+refused("InvalidLaunchTemplateName.MalformedException", ec2.create_launch_template, LaunchTemplateName="a b c", LaunchTemplateData=data)
+refused("InvalidLaunchTemplateName.NotFoundException", ec2.delete_launch_template, LaunchTemplateName="nobody")
+refused("InvalidLaunchTemplateId.VersionNotFound", ec2.modify_launch_template, LaunchTemplateId=template, DefaultVersion="1")
+refused("InvalidParameterCombination", ec2.delete_launch_template, LaunchTemplateName="suite", LaunchTemplateId=template)
+refused("UnsupportedOperation", ec2.create_launch_template, LaunchTemplateName="spot",
+        LaunchTemplateData={**data, "InstanceMarketOptions": {"MarketType": "spot"}})
+check(ec2.delete_launch_template(LaunchTemplateId=template)["LaunchTemplate"]["LaunchTemplateName"] == "suite", template)
+refused("InvalidLaunchTemplateId.NotFound", ec2.describe_launch_templates, LaunchTemplateIds=[template])
+
 # DHCP options, prefix lists, endpoints.
+(shown,) = ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+default = shown["DhcpOptionsId"]
+domain = "ec2.internal" if region == "us-east-1" else f"{region}.compute.internal"
+found(ec2.describe_dhcp_options, "DhcpOptions", "DhcpOptionsId", default, DhcpOptionsIds=[default], filters=[
+    ("dhcp-options-id", default), ("key", "domain-name"), ("value", "AmazonProvidedDNS"), ("owner-id", account)])
+(shown,) = ec2.describe_dhcp_options(DhcpOptionsIds=[default])["DhcpOptions"]
+options = {it["Key"]: [value["Value"] for value in it["Values"]] for it in shown["DhcpConfigurations"]}
+check(options == {"domain-name": [domain], "domain-name-servers": ["AmazonProvidedDNS"]}, shown)
+check(vpc in [it["VpcId"] for it in ec2.describe_vpcs(Filters=by("dhcp-options-id", default))["Vpcs"]], default)
+another = ec2.create_vpc(CidrBlock="10.97.0.0/16")["Vpc"]
+check(another["DhcpOptionsId"] == default, "one for all")
+ec2.delete_vpc(VpcId=another["VpcId"])
+refused("DependencyViolation", ec2.delete_dhcp_options, DhcpOptionsId=default)
+for key, *values in [("domain-name-server", "10.0.0.2"), ("domain-name-servers", "10.0.0.256"), ("domain-name", "a.b", "c.d"),
+                     ("domain-name-servers", *[f"10.0.0.{at}" for at in range(5)]), ("netbios-node-type", "3"),
+                     ("netbios-name-servers", "fd00::1"), ("ipv6-address-preferred-lease-time", "139"), ("ntp-servers", "time")]:
+    refused("InvalidParameterValue", ec2.create_dhcp_options, DhcpConfigurations=[{"Key": key, "Values": values}])
+several = [("domain-name-servers", ["AmazonProvidedDNS", "10.0.0.3"]), ("domain-name", ["a.example b.example"]),
+           ("ntp-servers", [f"{start}{at}" for start in ("10.0.0.", "fd00::") for at in range(1, 5)]), ("netbios-node-type", ["2"]),
+           ("netbios-name-servers", ["10.0.0.9"]), ("ipv6-address-preferred-lease-time", ["140"])]
+several = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": key, "Values": values} for key, values in several])["DhcpOptions"]
+check(len(several["DhcpConfigurations"]) == 6 and several["OwnerId"] == account, several)
+ec2.delete_dhcp_options(DhcpOptionsId=several["DhcpOptionsId"])
 dhcp = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name-servers", "Values": ["10.99.0.2", "192.0.2.1"]}])
 dhcp = dhcp["DhcpOptions"]["DhcpOptionsId"]
 shown = ec2.describe_dhcp_options(DhcpOptionsIds=[dhcp])["DhcpOptions"][0]["DhcpConfigurations"]
 check([it["Value"] for it in shown[0]["Values"]] == ["10.99.0.2", "192.0.2.1"], shown)
 ec2.associate_dhcp_options(DhcpOptionsId=dhcp, VpcId=vpc)
+refused("DependencyViolation", ec2.delete_dhcp_options, DhcpOptionsId=dhcp)
 ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+check(ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["DhcpOptionsId"] == "default", "no options")
 ec2.delete_dhcp_options(DhcpOptionsId=dhcp)
+ec2.associate_dhcp_options(DhcpOptionsId=default, VpcId=vpc)
 pl = ec2.create_managed_prefix_list(PrefixListName="suite", MaxEntries=3, AddressFamily="IPv4",
                                     Entries=[{"Cidr": "192.0.2.0/24", "Description": "documentation"}])
 pl = pl["PrefixList"]["PrefixListId"]

@@ -78,6 +78,74 @@ ec2.modify_instance_attribute(InstanceId=plain, BlockDeviceMappings=[
     {"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}])
 kept = volumes(plain)["/dev/xvda"]["VolumeId"]
 
+# An instance stands in the zone of its subnet: who asks for another is told.
+zones = {it["AvailabilityZone"]: it["SubnetId"] for it in ec2.describe_subnets()["Subnets"]}
+here, there = sorted(zones)[:2]
+in_zone = launch(Placement={"AvailabilityZone": there})
+check(shown(in_zone)["SubnetId"] == zones[there], shown(in_zone))
+ids = {it["ZoneName"]: it["ZoneId"] for it in ec2.describe_availability_zones()["AvailabilityZones"]}
+by_id = launch(Placement={"AvailabilityZoneId": ids[there]}, SubnetId=zones[there])
+check(shown(by_id)["Placement"]["AvailabilityZone"] == there, shown(by_id))
+try:
+    launch(Placement={"AvailabilityZone": here}, SubnetId=zones[there])
+    raise AssertionError("it was launched elsewhere")
+except ec2.exceptions.ClientError as error:
+    check(error.response["Error"] == {"Code": "InvalidParameterValue", "Message":
+          f"Value ({here}) for parameter availabilityZone is invalid. Subnet '{zones[there]}' is in the availability zone {there}"}, error)
+refused("InvalidParameterValue", ec2.run_instances, **IMAGE, Placement={"AvailabilityZone": "us-east-1z"})
+refused("InvalidParameterCombination", ec2.run_instances, **IMAGE,
+        Placement={"AvailabilityZone": here, "AvailabilityZoneId": ids[here]})
+
+# A template's parameters, but for what the launch says itself; tags are those of both.
+vpc = shown(in_zone)["VpcId"]
+group = ec2.create_security_group(GroupName="template", Description="x", VpcId=vpc)["GroupId"]
+specification = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "from"}, {"Key": "team", "Value": "net"}]},
+                 {"ResourceType": "volume", "Tags": [{"Key": "Name", "Value": "disk"}]}]
+template = ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={
+    "ImageId": "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64", "InstanceType": "t3.small",
+    "SecurityGroupIds": [group], "UserData": "IyEvYmluL3NoCg==", "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 3},
+    "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 30}}], "TagSpecifications": specification,
+    "Placement": {"AvailabilityZone": there}, "Monitoring": {"Enabled": True}})["LaunchTemplate"]["LaunchTemplateId"]
+ec2.create_launch_template_version(LaunchTemplateName="web", SourceVersion="1", LaunchTemplateData={"InstanceType": "t3.large"})
+(version,) = ec2.describe_launch_template_versions(LaunchTemplateId=template, Versions=["1"], ResolveAlias=True)["LaunchTemplateVersions"]
+image = version["LaunchTemplateData"]["ImageId"]
+check(image.startswith("ami-") and version["LaunchTemplateData"]["TagSpecifications"] == specification, version)
+
+
+def launched(**more):
+    (it,) = ec2.run_instances(MinCount=1, MaxCount=1, **more)["Instances"]
+    return shown(it["InstanceId"])
+
+
+def named(it):
+    return {tag["Key"]: tag["Value"] for tag in it["Tags"]}
+
+
+first = launched(LaunchTemplate={"LaunchTemplateName": "web"}, TagSpecifications=[
+    {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "own"}]}])
+check((first["ImageId"], first["InstanceType"], first["SubnetId"]) == (image, "t3.small", zones[there]), first)
+check([it["GroupId"] for it in first["SecurityGroups"]] == [group] and first["Monitoring"]["State"] == "enabled", first)
+check(first["MetadataOptions"]["HttpPutResponseHopLimit"] == 3, first)
+check(named(first) == {"Name": "own", "team": "net", "aws:ec2launchtemplate:id": template, "aws:ec2launchtemplate:version": "1"}, first)
+check(volumes(first["InstanceId"])["/dev/xvda"]["Size"] == 30, "its disk")
+check(volumes(first["InstanceId"])["/dev/xvda"]["Tags"] == specification[1]["Tags"], "its disk's tags")
+newer = launched(LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"}, InstanceType="t3.micro")
+check(newer["InstanceType"] == "t3.micro" and named(newer)["aws:ec2launchtemplate:version"] == "2", newer)
+ec2.modify_launch_template(LaunchTemplateId=template, DefaultVersion="2")
+check(launched(LaunchTemplate={"LaunchTemplateId": template})["InstanceType"] == "t3.large", "the default version")
+by = [{"Name": "tag:aws:ec2launchtemplate:id", "Values": [template]}]
+mine = [it["InstanceId"] for r in ec2.describe_instances(Filters=by)["Reservations"] for it in r["Instances"]]
+check(len(mine) == 3, mine)
+refused("InvalidLaunchTemplateId.VersionNotFound", launched, LaunchTemplate={"LaunchTemplateId": template, "Version": "9"})
+refused("InvalidLaunchTemplateName.NotFoundException", launched, LaunchTemplate={"LaunchTemplateName": "none"})
+refused("InvalidParameterValue", launched, LaunchTemplate={"LaunchTemplateId": template}, SubnetId=zones[here])
+refused("MissingParameter", launched, LaunchTemplate={"LaunchTemplateId": ec2.create_launch_template(
+    LaunchTemplateName="bare", LaunchTemplateData={"InstanceType": "t3.micro"})["LaunchTemplate"]["LaunchTemplateId"]})
+refused("InvalidLaunchTemplateId.NotFound", partner.describe_launch_templates, LaunchTemplateIds=[template])
+ec2.terminate_instances(InstanceIds=[in_zone, by_id, *mine])
+ec2.delete_launch_template(LaunchTemplateId=template)
+ec2.delete_security_group(GroupId=group)
+
 # An address of Amazon's goes when an Elastic IP address comes, and another comes when that goes: EC2 User Guide,
 # "Amazon EC2 instance IP addressing".
 eip = ec2.allocate_address()

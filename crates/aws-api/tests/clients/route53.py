@@ -92,6 +92,83 @@ for action, record in [("CREATE", records[1]), ("DELETE", records[0]), ("CREATE"
 for record in [{**records[0], "Type": "NOPE"}, {**records[0], "Weight": 1, "SetIdentifier": "x"}, {"Name": "x.corp.example."}]:
     refused("InvalidInput", 400, lambda: change("CREATE", record))
 
+# A change is its owner's, and a batch is all or nothing: what is wrong with it is said as Route 53 says it.
+refused("NoSuchChange", 404, their_zones.get_change, Id=changed["Id"])
+
+
+def wrong(text, *changes):
+    try:
+        batch = [{"Action": action, "ResourceRecordSet": it} for action, it in changes]
+        zones.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": batch})
+    except zones.exceptions.ClientError as error:
+        check(error.response["Error"]["Code"] == "InvalidChangeBatch", error)
+        check(error.response["Error"]["Message"] == f"[{text}]", error)
+        return
+    raise AssertionError(f"{text} was expected")
+
+
+def a(name, *values, kind="A"):
+    values = values or ("192.0.2.1",)
+    return {"Name": f"{name}.corp.example.", "Type": kind, "TTL": 60, "ResourceRecords": [{"Value": it} for it in values]}
+
+
+def alias(name, target, of=zone, kind="A"):
+    to = {"HostedZoneId": of, "DNSName": target, "EvaluateTargetHealth": False}
+    return {"Name": f"{name}.corp.example.", "Type": kind, "AliasTarget": to}
+
+
+before = held()
+wrong("Tried to create resource record set [name='db.corp.example.', type='A'] but it already exists", ("CREATE", a("db")))
+wrong("Tried to delete resource record set [name='no.corp.example.', type='A'] but it was not found", ("DELETE", a("no")))
+wrong("Tried to delete resource record set [name='db.corp.example.', type='A'] but the values provided do not match the "
+      "current values", ("DELETE", a("db")))
+wrong("RRSet of type A with DNS name www.corp.example. is not permitted as it conflicts with other records with the same "
+      "DNS name in zone corp.example.", ("CREATE", a("www")))
+for actions in [("CREATE", "CREATE"), ("UPSERT", "UPSERT"), ("CREATE", "DELETE"), ("DELETE", "CREATE", "UPSERT")]:
+    sets = {"DELETE": {**records[0], "TTL": 30}} if actions[0] == "DELETE" else {"DELETE": a("new")}
+    name = "db" if actions[0] == "DELETE" else "new"
+    wrong(f"The request contains an invalid set of changes for a resource record set 'A {name}.corp.example.'",
+          *[(action, sets.get(action, a(name))) for action in actions])
+wrong("Duplicate Resource Record: '192.0.2.1'", ("CREATE", a("new", "192.0.2.1", "192.0.2.2", "192.0.2.1")))
+wrong("Invalid Resource Record: FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) encountered "
+      "with '300.1.1.1'", ("CREATE", a("new", "300.1.1.1")))
+wrong("Invalid Resource Record: FATAL problem: InvalidCharacterString (Value should be enclosed in quotation marks) "
+      "encountered with 'x'", ("CREATE", a("new", "x", kind="TXT")))
+wrong("Number of records limit of 1000 exceeded.", *[("CREATE", a(f"r{at}")) for at in range(1001)])
+wrong("Number of records limit of 1000 exceeded.", *[("UPSERT", a(f"r{at}")) for at in range(501)])
+wrong("Number of characters limit of 32000 exceeded.", *[("CREATE", a(f"r{at}", '"' + "x" * 3998 + '"', kind="TXT")) for at in range(9)])
+wrong("Cannot have more than 400 records in a RRSet.", ("CREATE", a("new", *[f"192.0.{at // 250}.{at % 250}" for at in range(401)])))
+tried = "Tried to create an alias that targets {}, type {} in zone {}, but "
+outside, absent = "the alias target name does not lie within the target zone", "that target was not found"
+wrong(tried.format("no.corp.example.", "A", zone) + absent, ("CREATE", alias("x", "no.corp.example.")))
+wrong(tried.format("db.corp.example.", "AAAA", zone) + absent, ("UPSERT", alias("x", "db.corp.example.", kind="AAAA")))
+balancer = "lb-1.us-east-1.elb.amazonaws.com."
+for of in [zone, "Z35SXDOTRQ7X7K"]:
+    at = tried.format(balancer, "A", of)
+    wrong(f"{at}{outside}, {at}{absent}", ("CREATE", alias("x", balancer, of)))
+wrong(tried.format("new.corp.example.", "A", zone) + absent,
+      ("CREATE", alias("x", "new.corp.example.")), ("CREATE", a("new", '"t"', kind="TXT")))
+check(held() == before, "nothing was changed")
+change("UPSERT", *[a(f"r{at}") for at in range(500)])
+change("DELETE", *[a(f"r{at}") for at in range(500)])
+zones.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [
+    {"Action": "DELETE", "ResourceRecordSet": {**records[0], "TTL": 30}}, {"Action": "CREATE", "ResourceRecordSet": {**records[0], "TTL": 30}},
+    {"Action": "CREATE", "ResourceRecordSet": alias("x", "new.corp.example.")}, {"Action": "CREATE", "ResourceRecordSet": a("new")}]})
+change("DELETE", alias("x", "new.corp.example."), a("new"))
+
+# Aliases to interface endpoints, by the names and zones that they show.
+subnet = ec2.create_subnet(VpcId=ours["VPCId"], CidrBlock="10.1.9.0/24")["Subnet"]["SubnetId"]
+endpoint = ec2.create_vpc_endpoint(VpcId=ours["VPCId"], VpcEndpointType="Interface", SubnetIds=[subnet],
+                                   ServiceName="com.amazonaws.us-east-1.sqs", PrivateDnsEnabled=False)["VpcEndpoint"]
+(endpoint,) = ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])["VpcEndpoints"]
+entry = endpoint["DnsEntries"][0]
+change("CREATE", alias("queue", entry["DnsName"] + ".", entry["HostedZoneId"]))
+other = "vpce-0123456789abcdef0-01234567.sqs.us-east-1.vpce.amazonaws.com."
+wrong(tried.format(other, "A", entry["HostedZoneId"]) + absent, ("CREATE", alias("y", other, entry["HostedZoneId"])))
+change("DELETE", alias("queue", entry["DnsName"] + ".", entry["HostedZoneId"]))
+ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint["VpcEndpointId"]])
+check(held() == before, "as before")
+
 # Associations, over accounts, as the curriculum has them.
 zones.associate_vpc_with_hosted_zone(HostedZoneId=zone, VPC=second, Comment="second")
 check(zones.get_hosted_zone(Id=zone)["VPCs"] == [ours, second], zone)

@@ -1,5 +1,7 @@
 """Commands that Systems Manager sends to instances of the sandbox, and to which it can send none."""
 
+import json
+
 import boto3
 from botocore.config import Config
 from suite import check, done, held, refused, untried
@@ -10,11 +12,11 @@ ssm = held(boto3.client("ssm", config=config))
 SCRIPT = "AWS-RunShellScript"
 
 
-def launch(name, public):
+def launch(name, public, **more):
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     nic = {"DeviceIndex": 0, "SubnetId": subnet, "AssociatePublicIpAddress": public}
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": name}]}]
-    made = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, NetworkInterfaces=[nic], TagSpecifications=tags)
+    made = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, NetworkInterfaces=[nic], TagSpecifications=tags, **more)
     return made["Instances"][0]
 
 
@@ -22,18 +24,55 @@ def managed(**asked):
     return {it["InstanceId"] for it in ssm.describe_instance_information(**asked)["InstanceInformationList"]}
 
 
-def run(instance, *lines):
-    command = ssm.send_command(DocumentName=SCRIPT, InstanceIds=[instance], Parameters={"commands": lines})["Command"]
+def run(instance, *lines, **parameters):
+    parameters = {"commands": lines, **{name: [value] for name, value in parameters.items()}}
+    command = ssm.send_command(DocumentName=SCRIPT, InstanceIds=[instance], Parameters=parameters)["Command"]
     check(command["Status"] == "InProgress" and command["TargetCount"] == 1, command)
     asked = {"CommandId": command["CommandId"], "InstanceId": instance}
     return ssm.get_command_invocation(**asked)
 
 
-app, inner = launch("app", True), launch("inner", False)
+# An instance is managed by the role of its profile, which lets its agent report.
+iam = boto3.client("iam", config=config)
+
+
+def trusting(service):
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+iam.create_role(RoleName="managed", AssumeRolePolicyDocument=trusting("ec2.amazonaws.com"))
+iam.create_instance_profile(InstanceProfileName="managed")
+iam.add_role_to_instance_profile(InstanceProfileName="managed", RoleName="managed")
+profile = {"IamInstanceProfile": {"Name": "managed"}}
+app, inner = launch("app", True, **profile), launch("inner", False, **profile)
+bare = launch("bare", True)["InstanceId"]
+check(managed() == set(), "the role allows nothing")
+refused("InvalidInstanceId", ssm.send_command, DocumentName=SCRIPT, InstanceIds=[app["InstanceId"]], Parameters={"commands": ["ip route"]})
+iam.attach_role_policy(RoleName="managed", PolicyArn=core)
 app, address, inner = app["InstanceId"], app["PrivateIpAddress"], inner["InstanceId"]
 
 # The inner one has a route to the internet gateway and no public address.
 check(managed() == {app}, managed())
+
+# One without a profile is managed where the account has Default Host Management Configuration.
+setting = {"SettingId": "/ssm/managed-instance/default-ec2-instance-management-role"}
+check(ssm.get_service_setting(**setting)["ServiceSetting"]["SettingValue"] == "$None", "new accounts have it not")
+refused("InvalidInstanceId", ssm.send_command, DocumentName=SCRIPT, InstanceIds=[bare], Parameters={"commands": ["ip route"]})
+host = "service-role/AWSSystemsManagerDefaultEC2InstanceManagementRole"
+ssm.update_service_setting(SettingValue=host, **setting)
+check(managed() == {app}, "nobody has made the role")
+iam.create_role(RoleName=host.split("/")[1], Path="/service-role/", AssumeRolePolicyDocument=trusting("ssm.amazonaws.com"))
+iam.attach_role_policy(RoleName=host.split("/")[1], PolicyArn="arn:aws:iam::aws:policy/AmazonSSMManagedEC2InstanceDefaultPolicy")
+check(managed() == {app, bare}, managed())
+shown = ssm.get_service_setting(**setting)["ServiceSetting"]
+check(shown["SettingValue"] == host and shown["Status"] == "Customized", shown)
+arn = {"SettingId": shown["ARN"]}
+check(ssm.reset_service_setting(**arn)["ServiceSetting"]["Status"] == "Default", "off again")
+check(managed() == {app}, managed())
+refused("ServiceSettingNotFound", ssm.get_service_setting, SettingId="/ssm/colour")
+ec2.terminate_instances(InstanceIds=[bare])
 check(managed(Filters=[{"Key": "tag:Name", "Values": ["inner"]}]) == set(), "not there")
 check(managed(Filters=[{"Key": "PingStatus", "Values": ["Online"]}]) == {app}, "online")
 check(managed(InstanceInformationFilterList=[{"key": "InstanceIds", "valueSet": [app]}]) == {app}, "by id")
@@ -47,9 +86,31 @@ check(ping["ExecutionElapsedTime"].startswith("PT1."), ping)
 silent = run(app, "curl -s -m 2 http://10.255.0.1/")
 check(silent["Status"] == "Failed" and silent["ResponseCode"] == 28, silent)
 check(silent["StandardErrorContent"].endswith("failed to run commands: exit status 28"), silent)
-piped = run(app, "ip route | wc -l")
-check(piped["Status"] == "Failed" and "not simulated" in piped["StandardErrorContent"], piped)
-check(piped["StandardOutputContent"] == "", piped)
+piped = run(app, "ip route | grep -c default")
+check(piped["Status"] == "Success" and piped["StandardOutputContent"] == "1\n", piped)
+job = run(app, "ip route", "ping -c 1 127.0.0.1 &")
+check(job["Status"] == "Failed" and job["ResponseCode"] == 2 and job["StandardOutputContent"] == "", job)
+check("`&`: jobs in the background are not simulated" in job["StandardErrorContent"], job)
+
+# Lines are one script: variables, loops, options and here-documents go from one to the next.
+script = run(
+    app, "#!/bin/bash", "set -euo pipefail", "up=0",
+    f"for host in {address} 10.255.0.1; do", "  if ping -c 1 -W 1 $host > /dev/null; then up=$((up + 1)); fi", "done",
+    "cat <<END", "up: $up", "END", "sysctl -w net.ipv4.ip_forward=1 | cut -d= -f2", "pwd; false; echo not reached",
+)
+check(script["Status"] == "Failed" and script["ResponseCode"] == 1, script)
+check(script["StandardOutputContent"] == "up: 1\n 1\n/usr/bin\n", script)
+check(script["StandardErrorContent"] == "failed to run commands: exit status 1", script)
+unknown = run(app, "nosuch")
+path = f"/var/lib/amazon/ssm/{app}/document/orchestration/{unknown['CommandId']}/awsrunShellScript/0.awsrunShellScript/_script.sh"
+said = f"{path}: line 1: nosuch: command not found\nfailed to run commands: exit status 127"
+check(unknown["ResponseCode"] == 127 and unknown["StandardErrorContent"] == said, unknown)
+long = run(app, "for i in $(seq 6000); do echo $i; done")
+check(long["Status"] == "Success" and len(long["StandardOutputContent"]) == 24000, len(long["StandardOutputContent"]))
+late = run(app, "echo begun; ping -c 100 10.255.0.1 > /dev/null; echo not reached", executionTimeout="4", workingDirectory="/tmp")
+check(late["Status"] == "TimedOut" and late["StatusDetails"] == "ExecutionTimedOut", late)
+check(late["ResponseCode"] == 137 and late["StandardOutputContent"] == "begun\n", late)
+check(late["ExecutionElapsedTime"].startswith("PT4."), late)
 ssm.get_waiter("command_executed").wait(CommandId=ping["CommandId"], InstanceId=app, WaiterConfig={"Delay": 1})
 
 send = lambda **asked: {"DocumentName": SCRIPT, "Parameters": {"commands": ["ip route"]}, **asked}
@@ -58,18 +119,22 @@ refused("InvalidInstanceId", ssm.send_command, **send(InstanceIds=["i-0123456789
 refused("InvalidDocument", ssm.send_command, **send(InstanceIds=[app], DocumentName="AWS-RunPowerShellScript"))
 refused("InvalidParameters", ssm.send_command, DocumentName=SCRIPT, InstanceIds=[app])
 refused("InvalidParameters", ssm.send_command, **send())
+wrong = {"commands": ["ls"], "executionTimeout": ["0"]}
+refused("InvalidParameters", ssm.send_command, **send(InstanceIds=[app], Parameters=wrong))
+refused("InvalidParameters", ssm.send_command, **send(InstanceIds=[app], Parameters={"commands": ["ls"], "shell": ["zsh"]}))
 refused("InvocationDoesNotExist", ssm.get_command_invocation, CommandId=ping["CommandId"], InstanceId=inner)
 
 # By tag: whoever has it and is there.
 command = ssm.send_command(**send(Targets=[{"Key": "tag:Name", "Values": ["app", "inner"]}], Comment="routes"))["Command"]
 check(command["TargetCount"] == 1 and command["Comment"] == "routes", command)
 listed = ssm.list_commands()["Commands"]
-check([it["Status"] for it in listed] == ["Success", "Failed", "Failed", "Success"], listed)
+expected = ["Success", "TimedOut", "Success", "Failed", "Failed", "Failed", "Success", "Failed", "Success"]
+check([it["Status"] for it in listed] == expected, listed)
 check(listed[0]["CommandId"] == command["CommandId"], "newest first")
 pages = ssm.get_paginator("list_commands").paginate(PaginationConfig={"PageSize": 3})
 check([it["CommandId"] for page in pages for it in page["Commands"]] == [it["CommandId"] for it in listed], "pages")
 failed = ssm.list_commands(Filters=[{"key": "Status", "value": "Failed"}])["Commands"]
-check(len(failed) == 2, failed)
+check(len(failed) == 4, failed)
 (one,) = ssm.list_command_invocations(CommandId=silent["CommandId"], Details=True)["CommandInvocations"]
 check(one["InstanceName"] == "app" and one["CommandPlugins"][0]["ResponseCode"] == 28, one)
 check("ERROR" in one["CommandPlugins"][0]["Output"], one)

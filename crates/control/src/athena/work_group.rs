@@ -1,4 +1,8 @@
 //! Workgroups: where results go, and how much a query may read.
+//!
+//! One that is made with a name alone has its settings before those of its queries, tells
+//! CloudWatch of them and runs on the engine that Athena chooses; what is given is shown as it was
+//! given. Results are encrypted by S3 with keys of its own: keys of KMS are not simulated.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,6 +39,12 @@ pub struct WorkGroup {
     pub is_enabled: bool,
     /// `s3://bucket/prefix/` for results.
     pub output_location: Option<SmolStr>,
+    /// The account that must have the bucket of the results.
+    pub expected_bucket_owner: Option<SmolStr>,
+    /// How results are encrypted, as it was said: `SSE_S3`.
+    pub encryption: Option<SmolStr>,
+    /// The canned list of access that results have: `BUCKET_OWNER_FULL_CONTROL`.
+    pub acl: Option<SmolStr>,
     /// Whether what a query says about its results does not count.
     pub is_enforced: bool,
     /// Whether CloudWatch gets its metrics.
@@ -43,6 +53,8 @@ pub struct WorkGroup {
     pub bytes_scanned_cutoff: Option<u64>,
     /// Whether buckets may be of the kind whose readers pay.
     pub requester_pays: bool,
+    /// The engine's version that was asked for: `AUTO`.
+    pub engine: SmolStr,
     /// When it was made.
     pub creation_time: UnixTime,
     /// Its tags.
@@ -56,10 +68,14 @@ impl WorkGroup {
             description: None,
             is_enabled: true,
             output_location: None,
+            expected_bucket_owner: None,
+            encryption: None,
+            acl: None,
             is_enforced: true,
-            publishes_metrics: false,
+            publishes_metrics: true,
             bytes_scanned_cutoff: None,
             requester_pays: false,
+            engine: AUTO.into(),
             creation_time,
             tags: Tags::new(),
         }
@@ -106,8 +122,7 @@ pub(super) struct Create {
     name: SmolStr,
     description: Option<SmolStr>,
     configuration: Option<Configuration>,
-    #[serde(default)]
-    tags: Vec<Tag>,
+    tags: Option<Vec<Tag>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -125,6 +140,22 @@ struct Configuration {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct ResultConfiguration {
     output_location: Option<SmolStr>,
+    encryption_configuration: Option<Encryption>,
+    expected_bucket_owner: Option<SmolStr>,
+    acl_configuration: Option<Acl>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Encryption {
+    encryption_option: SmolStr,
+    kms_key: Option<SmolStr>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Acl {
+    s3_acl_option: SmolStr,
 }
 
 #[derive(Deserialize)]
@@ -149,9 +180,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
     group.description = request.description;
     let configuration = request.configuration.unwrap_or_default();
     let changes = Changes {
-        output_location: configuration
-            .result_configuration
-            .and_then(|it| it.output_location),
+        results: configuration.result_configuration.unwrap_or_default(),
         is_enforced: configuration.enforce_work_group_configuration,
         publishes_metrics: configuration.publish_cloud_watch_metrics_enabled,
         bytes_scanned_cutoff: configuration.bytes_scanned_cutoff_per_query,
@@ -159,7 +188,12 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
         engine_version: configuration.engine_version,
     };
     changes.apply(&mut group)?;
-    tag::add(&mut group, request.tags)?;
+    if request.tags.as_ref().is_some_and(Vec::is_empty) {
+        return Err(invalid(
+            "Tags provided upon WorkGroup creation must not be empty",
+        ));
+    }
+    tag::add(&mut group, request.tags.unwrap_or_default())?;
     let groups = &mut own_mut(tx).work_groups;
     if groups.len() >= AT_MOST {
         return Err(invalid("The limit of workgroups has been reached."));
@@ -170,7 +204,7 @@ pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
 
 /// What a call sets.
 struct Changes {
-    output_location: Option<SmolStr>,
+    results: ResultConfiguration,
     is_enforced: Option<bool>,
     publishes_metrics: Option<bool>,
     bytes_scanned_cutoff: Option<u64>,
@@ -180,17 +214,17 @@ struct Changes {
 
 impl Changes {
     fn apply(self, group: &mut WorkGroup) -> Result<(), ApiError> {
-        if let Some(location) = self.output_location {
-            check_location(&location)?;
-            group.output_location = Some(location);
-        }
+        self.results.apply(group)?;
         let version = self
             .engine_version
             .and_then(|it| it.selected_engine_version);
-        if let Some(version) = version.filter(|it| it != "AUTO" && it != ENGINE) {
-            return Err(invalid(format!(
-                "EngineVersion {version} is not supported: AUTO, {ENGINE}"
-            )));
+        if let Some(version) = version {
+            if version != AUTO && version != ENGINE {
+                return Err(invalid(format!(
+                    "EngineVersion {version} is not supported: {AUTO}, {ENGINE}"
+                )));
+            }
+            group.engine = version;
         }
         if let Some(cutoff) = self.bytes_scanned_cutoff {
             if cutoff < CUTOFF_AT_LEAST {
@@ -206,6 +240,36 @@ impl Changes {
         Ok(())
     }
 }
+
+impl ResultConfiguration {
+    fn apply(self, group: &mut WorkGroup) -> Result<(), ApiError> {
+        if let Some(location) = self.output_location {
+            check_location(&location)?;
+            group.output_location = Some(location);
+        }
+        if let Some(encryption) = self.encryption_configuration {
+            if encryption.encryption_option != SSE_S3 || encryption.kms_key.is_some() {
+                return Err(invalid(format!(
+                    "wirelab encrypts results with {SSE_S3} and simulates no keys of KMS"
+                )));
+            }
+            group.encryption = Some(encryption.encryption_option);
+        }
+        if let Some(owner) = self.expected_bucket_owner {
+            group.expected_bucket_owner = Some(owner);
+        }
+        if let Some(acl) = self.acl_configuration {
+            group.acl = Some(acl.s3_acl_option);
+        }
+        Ok(())
+    }
+}
+
+/// How results are encrypted.
+const SSE_S3: &str = "SSE_S3";
+
+/// Athena chooses the engine's version.
+const AUTO: &str = "AUTO";
 
 /// The version that queries run on.
 const ENGINE: &str = "Athena engine version 3";
@@ -235,18 +299,29 @@ pub(super) fn get(reader: &Reader<'_>, request: Get) -> Reply {
         "Description": group.description.as_deref().unwrap_or_default(),
         "CreationTime": iso8601(group.creation_time),
         "Configuration": {
-            "ResultConfiguration": { "OutputLocation": group.output_location },
+            "ResultConfiguration": results(&group),
             "EnforceWorkGroupConfiguration": group.is_enforced,
             "PublishCloudWatchMetricsEnabled": group.publishes_metrics,
             "BytesScannedCutoffPerQuery": group.bytes_scanned_cutoff,
             "RequesterPaysEnabled": group.requester_pays,
-            "EngineVersion": engine_version(),
+            "EngineVersion": engine_version(&group),
         },
     } }))
 }
 
-fn engine_version() -> Value {
-    json!({ "SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": ENGINE })
+fn results(group: &WorkGroup) -> Value {
+    let encryption = group.encryption.as_ref();
+    let acl = group.acl.as_ref();
+    json!({
+        "OutputLocation": group.output_location,
+        "ExpectedBucketOwner": group.expected_bucket_owner,
+        "EncryptionConfiguration": encryption.map(|it| json!({ "EncryptionOption": it })),
+        "AclConfiguration": acl.map(|it| json!({ "S3AclOption": it })),
+    })
+}
+
+fn engine_version(group: &WorkGroup) -> Value {
+    json!({ "SelectedEngineVersion": group.engine, "EffectiveEngineVersion": ENGINE })
 }
 
 const fn state(group: &WorkGroup) -> &'static str {
@@ -275,7 +350,7 @@ pub(super) fn list(reader: &Reader<'_>, request: List) -> Reply {
             "State": state(&it),
             "Description": it.description.as_deref().unwrap_or_default(),
             "CreationTime": iso8601(it.creation_time),
-            "EngineVersion": engine_version(),
+            "EngineVersion": engine_version(&it),
         })
     })
 }
@@ -313,6 +388,32 @@ struct Updates {
 struct ResultUpdates {
     output_location: Option<SmolStr>,
     remove_output_location: Option<bool>,
+    encryption_configuration: Option<Encryption>,
+    remove_encryption_configuration: Option<bool>,
+    expected_bucket_owner: Option<SmolStr>,
+    remove_expected_bucket_owner: Option<bool>,
+    acl_configuration: Option<Acl>,
+    remove_acl_configuration: Option<bool>,
+}
+
+impl ResultUpdates {
+    /// What is to be ignored from now on; `false` says nothing.
+    fn remove(&self, group: &mut WorkGroup) {
+        let removals = [
+            (self.remove_output_location, &mut group.output_location),
+            (self.remove_encryption_configuration, &mut group.encryption),
+            (
+                self.remove_expected_bucket_owner,
+                &mut group.expected_bucket_owner,
+            ),
+            (self.remove_acl_configuration, &mut group.acl),
+        ];
+        for (is_removed, member) in removals {
+            if is_removed == Some(true) {
+                *member = None;
+            }
+        }
+    }
 }
 
 pub(super) fn update(tx: &mut Transaction<'_>, request: Update) -> Reply {
@@ -325,14 +426,17 @@ pub(super) fn update(tx: &mut Transaction<'_>, request: Update) -> Reply {
     }
     let updates = request.configuration_updates.unwrap_or_default();
     let results = updates.result_configuration_updates.unwrap_or_default();
-    if results.remove_output_location == Some(true) {
-        group.output_location = None;
-    }
+    results.remove(&mut group);
     if updates.remove_bytes_scanned_cutoff_per_query == Some(true) {
         group.bytes_scanned_cutoff = None;
     }
     let changes = Changes {
-        output_location: results.output_location,
+        results: ResultConfiguration {
+            output_location: results.output_location,
+            encryption_configuration: results.encryption_configuration,
+            expected_bucket_owner: results.expected_bucket_owner,
+            acl_configuration: results.acl_configuration,
+        },
         is_enforced: updates.enforce_work_group_configuration,
         publishes_metrics: updates.publish_cloud_watch_metrics_enabled,
         bytes_scanned_cutoff: updates.bytes_scanned_cutoff_per_query,

@@ -1,15 +1,16 @@
-//! Alarms on one metric: configured, set to a state, switched, deleted.
+//! Alarms on a metric, or on math on several: configured, set to a state, switched, deleted.
 
 use serde::Deserialize;
 use serde_json::Value;
 use smol_str::SmolStr;
 use wirelab_model::{ApiError, Reply};
 
+use super::query::{self, Query};
 use super::state::CloudWatchOfRealm;
 use super::tag::{self, Tag};
 use super::{
     AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, ComparisonOperator, Dimension,
-    TreatMissingData, is_number, metric,
+    MetricStat, TreatMissingData, Watched, is_number, metric,
 };
 use crate::error;
 use crate::tags::Tags;
@@ -20,6 +21,8 @@ use crate::view::done;
 const NAMES_AT_MOST: usize = 100;
 const ACTIONS_AT_MOST: usize = 5;
 const DAY_SECS: u64 = 86_400;
+
+const STATISTICS: [&str; 5] = ["Average", "Maximum", "Minimum", "SampleCount", "Sum"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -48,6 +51,8 @@ pub(super) struct Put {
     treat_missing_data: Option<TreatMissingData>,
     evaluate_low_sample_count_percentile: Option<SmolStr>,
     #[serde(default)]
+    metrics: Vec<Query>,
+    #[serde(default)]
     tags: Vec<Tag>,
 }
 
@@ -70,26 +75,14 @@ pub(super) fn put(tx: &mut Transaction<'_>, mut request: Put) -> Reply {
 }
 
 impl Put {
-    fn checked(self) -> Result<AlarmConfiguration, ApiError> {
-        let statistic = self.statistic()?;
-        let (Some(metric_name), Some(namespace)) = (self.metric_name, self.namespace) else {
-            return Err(error::combination(
-                "An alarm needs MetricName and Namespace.",
-            ));
-        };
+    fn checked(mut self) -> Result<AlarmConfiguration, ApiError> {
+        let watched = self.watched()?;
         let threshold = self
             .threshold
             .ok_or_else(|| error::missing_parameter("Threshold"))?;
         if !is_number(&threshold) {
             return wrong("Threshold", "must be a number.");
         }
-        let period = self
-            .period
-            .ok_or_else(|| error::missing_parameter("Period"))?;
-        if !matches!(period, 10 | 20 | 30) && (period == 0 || period % 60 != 0) {
-            return wrong("Period", "must be 10, 20, 30 or a multiple of 60.");
-        }
-        check_span(u64::from(period), u64::from(self.evaluation_periods))?;
         if let Some(count) = self.datapoints_to_alarm
             && !(1..=self.evaluation_periods).contains(&count)
         {
@@ -104,24 +97,69 @@ impl Put {
         check_actions("OKActions", &self.ok_actions)?;
         check_actions("AlarmActions", &self.alarm_actions)?;
         check_actions("InsufficientDataActions", &self.insufficient_data_actions)?;
-        Ok(AlarmConfiguration {
+        let configuration = AlarmConfiguration {
             name: self.alarm_name,
             description: self.alarm_description,
             actions_enabled: self.actions_enabled.unwrap_or(true),
             ok_actions: self.ok_actions,
             alarm_actions: self.alarm_actions,
             insufficient_data_actions: self.insufficient_data_actions,
-            metric: metric(namespace, metric_name, self.dimensions),
-            unit: self.unit,
-            statistic,
-            period,
+            watched,
             evaluation_periods: self.evaluation_periods,
             datapoints_to_alarm: self.datapoints_to_alarm,
             threshold,
             comparison_operator: self.comparison_operator,
             treat_missing_data: self.treat_missing_data,
             evaluate_low_sample_count_percentile: self.evaluate_low_sample_count_percentile,
-        })
+        };
+        let period = u64::from(configuration.period());
+        check_span(period, u64::from(configuration.evaluation_periods))?;
+        Ok(configuration)
+    }
+
+    /// One metric by its name, or queries.
+    fn watched(&mut self) -> Result<Watched, ApiError> {
+        let queries = std::mem::take(&mut self.metrics);
+        if !queries.is_empty() {
+            self.refuse_beside_queries()?;
+            return query::checked(queries).map(Watched::Math);
+        }
+        let Some(metric_name) = self.metric_name.take() else {
+            return Err(error::alarm_validation("MetricName must not be null"));
+        };
+        let Some(namespace) = self.namespace.take() else {
+            return Err(error::alarm_validation("Namespace must not be null"));
+        };
+        let statistic = self.statistic()?;
+        let period = self
+            .period
+            .ok_or_else(|| error::missing_parameter("Period"))?;
+        check_period(period)?;
+        Ok(Watched::Metric(MetricStat {
+            metric: metric(namespace, metric_name, std::mem::take(&mut self.dimensions)),
+            unit: self.unit.take(),
+            statistic,
+            period,
+        }))
+    }
+
+    /// What names a metric says nothing of several.
+    fn refuse_beside_queries(&self) -> Result<(), ApiError> {
+        let given = [
+            ("MetricName", self.metric_name.is_some()),
+            ("Namespace", self.namespace.is_some()),
+            ("Dimensions", !self.dimensions.is_empty()),
+            ("Period", self.period.is_some()),
+            ("Unit", self.unit.is_some()),
+            ("Statistic", self.statistic.is_some()),
+            ("ExtendedStatistic", self.extended_statistic.is_some()),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => Err(error::alarm_validation(format_args!(
+                "{name} should not be set if list of Metrics is set."
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn statistic(&self) -> Result<SmolStr, ApiError> {
@@ -139,6 +177,25 @@ impl Put {
                 "One of the parameters Statistic and ExtendedStatistic must be specified.",
             )),
         }
+    }
+}
+
+/// Whether an alarm may look at periods of so many seconds.
+pub(super) fn check_period(period: u32) -> Result<(), ApiError> {
+    match matches!(period, 10 | 20 | 30) || (period > 0 && period.is_multiple_of(60)) {
+        true => Ok(()),
+        false => wrong("Period", "must be 10, 20, 30 or a multiple of 60."),
+    }
+}
+
+/// Whether `Stat` is a statistic or a percentile.
+pub(super) fn check_statistic(name: &str) -> Result<(), ApiError> {
+    match STATISTICS.contains(&name) || is_percentile(name) {
+        true => Ok(()),
+        false => wrong(
+            "Stat",
+            &format!("is {name}; wirelab has the five statistics and percentiles: p0 to p100."),
+        ),
     }
 }
 

@@ -95,13 +95,7 @@ pub struct AlarmConfiguration {
     /// The same, for INSUFFICIENT_DATA.
     pub insufficient_data_actions: Vec<SmolStr>,
     /// What it watches. That there is such a metric is not required.
-    pub metric: Metric,
-    /// The unit in which data must be, if that was said.
-    pub unit: Option<SmolStr>,
-    /// `Sum`, `Average`, `p99.9`.
-    pub statistic: SmolStr,
-    /// Seconds over which it is taken.
-    pub period: u32,
+    pub watched: Watched,
     /// So many periods are looked at.
     pub evaluation_periods: u32,
     /// So many of them must breach the threshold; all, if that was not said.
@@ -114,6 +108,78 @@ pub struct AlarmConfiguration {
     pub treat_missing_data: Option<TreatMissingData>,
     /// `evaluate` or `ignore`: percentiles of few data.
     pub evaluate_low_sample_count_percentile: Option<SmolStr>,
+}
+
+impl AlarmConfiguration {
+    /// Seconds of one of its data.
+    #[must_use]
+    pub fn period(&self) -> u32 {
+        match &self.watched {
+            Watched::Metric(stat) => stat.period,
+            Watched::Math(queries) => {
+                let periods = queries.iter().filter_map(|it| match &it.source {
+                    QuerySource::Metric(stat) => Some(stat.period),
+                    QuerySource::Expression(_) => it.period,
+                });
+                periods.max().unwrap_or(60)
+            }
+        }
+    }
+
+    /// What it watches, if that is one metric by its name.
+    #[must_use]
+    pub const fn metric_stat(&self) -> Option<&MetricStat> {
+        match &self.watched {
+            Watched::Metric(stat) => Some(stat),
+            Watched::Math(_) => None,
+        }
+    }
+}
+
+/// What an alarm watches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Watched {
+    /// A statistic of one metric.
+    Metric(MetricStat),
+    /// `Metrics`: the one of several queries that returns data, a metric or math on the others.
+    Math(Vec<MetricDataQuery>),
+}
+
+/// A statistic of a metric by periods: `MetricStat`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricStat {
+    /// The metric.
+    pub metric: Metric,
+    /// The unit in which data must be, if that was said.
+    pub unit: Option<SmolStr>,
+    /// `Sum`, `Average`, `p99.9`.
+    pub statistic: SmolStr,
+    /// Seconds over which it is taken.
+    pub period: u32,
+}
+
+/// A metric or an expression of metric math, with a name for others: `MetricDataQuery`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetricDataQuery {
+    /// The name.
+    pub id: SmolStr,
+    /// What people read of it.
+    pub label: Option<SmolStr>,
+    /// Whether its data are wanted, and not only what others make of them; so if nothing is said.
+    pub return_data: Option<bool>,
+    /// Seconds, where an expression says so.
+    pub period: Option<u32>,
+    /// What it is.
+    pub source: QuerySource,
+}
+
+/// What a query is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum QuerySource {
+    /// A metric.
+    Metric(MetricStat),
+    /// An expression of metric math.
+    Expression(SmolStr),
 }
 
 /// How a datum is compared with the threshold. Alarms with bands are not simulated.

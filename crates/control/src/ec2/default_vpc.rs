@@ -14,7 +14,7 @@ use wirelab_model::*;
 
 use crate::arguments::Arguments;
 use crate::control::{CallIds, ControlConfig};
-use crate::ec2::{network_acl, route_table, security_group, subnet, vpc};
+use crate::ec2::{dhcp_options, network_acl, route_table, security_group, subnet, vpc};
 use crate::realm::Realm;
 use crate::state::State;
 use crate::transaction::Transaction;
@@ -117,12 +117,13 @@ fn blocks() -> impl Iterator<Item = Ipv4Net> {
 /// The VPC with a subnet in each zone, an internet gateway and the way there.
 fn make(tx: &mut Transaction<'_>) -> VpcId {
     let vpc_id = tx.new_id::<Vpc>();
+    let dhcp_options_id = Some(dhcp_options::default_set(tx));
     tx.put(Vpc {
         vpc_id: vpc_id.clone(),
         cidr_blocks: vec![BLOCK],
         ipv6_cidr_blocks: Vec::new(),
         state: ResourceState::Available,
-        dhcp_options_id: None,
+        dhcp_options_id,
         enable_dns_support: true,
         enable_dns_hostnames: true,
         is_default: true,

@@ -19,6 +19,41 @@ const KEYS: [&str; 6] = [
     "ipv6-address-preferred-lease-time",
 ];
 
+/// Servers of one kind and one version of IP at most.
+const SERVERS_AT_MOST: usize = 4;
+
+/// Seconds of a lease of an IPv6 address.
+const LEASE: std::ops::RangeInclusive<u32> = 140..=2_147_483_647;
+
+/// The set of a VPC that was given no other; made with the first VPC of an account in a Region
+/// (Amazon VPC User Guide, "DHCP option sets").
+pub(crate) fn default_set(tx: &mut Transaction<'_>) -> DhcpOptionsId {
+    let known = tx.state.default_dhcp_options.get(tx.realm());
+    if let Some(id) = known.filter(|id| tx.resources().dhcp_options.contains_key(*id)) {
+        return id.clone();
+    }
+    let name = private_dns_name(&tx.region, std::net::Ipv4Addr::UNSPECIFIED);
+    let domain = name.split_once('.').map_or("", |(_, domain)| domain);
+    let option = |key: &str, value: &str| DhcpConfiguration {
+        key: key.into(),
+        values: vec![value.into()],
+    };
+    let id = tx.new_id::<DhcpOptions>();
+    let options = DhcpOptions {
+        dhcp_options_id: id.clone(),
+        owner_id: tx.owner.clone(),
+        dhcp_configurations: vec![
+            option("domain-name", domain),
+            option("domain-name-servers", "AmazonProvidedDNS"),
+        ],
+        tags: Vec::new(),
+    };
+    tx.put(options);
+    let realm = tx.realm().clone();
+    tx.state.default_dhcp_options.insert(realm, id.clone());
+    id
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct CreateDhcpOptions {
@@ -26,25 +61,98 @@ pub(crate) struct CreateDhcpOptions {
 }
 
 pub(crate) fn create_dhcp_options(tx: &mut Transaction<'_>, request: CreateDhcpOptions) -> Reply {
-    for option in &request.dhcp_configurations {
-        if !KEYS.contains(&option.key.as_str()) {
-            let hint = error::nearest(&option.key, KEYS.into_iter());
-            let hint = hint.map_or_else(String::new, |near| format!(". Did you mean {near}?"));
-            return Err(error::invalid_parameter_value(format_args!(
-                "Value ({}) for parameter value is invalid. Unknown DHCP option{hint}",
-                option.key
-            )));
+    let mut configurations: Vec<DhcpConfiguration> = Vec::new();
+    for option in request.dhcp_configurations {
+        let option = checked(option)?;
+        if configurations.iter().any(|it| it.key == option.key) {
+            return wrong(&option.key, "it is given twice");
         }
+        configurations.push(option);
+    }
+    if configurations.is_empty() {
+        return Err(error::missing_parameter("DhcpConfiguration"));
     }
     let options = DhcpOptions {
         dhcp_options_id: tx.new_id::<DhcpOptions>(),
         owner_id: tx.owner.clone(),
-        dhcp_configurations: request.dhcp_configurations,
+        dhcp_configurations: configurations,
         tags: tx.tags::<DhcpOptions>()?,
     };
     let shown = show(&options);
     tx.put(options);
     Ok(json!({ "DhcpOptions": shown }))
+}
+
+/// The option with each of its values, if it may have these: addresses may come in one text, with
+/// commas (Amazon EC2 API Reference, `CreateDhcpOptions`).
+fn checked(option: DhcpConfiguration) -> Result<DhcpConfiguration, ApiError> {
+    let DhcpConfiguration { key, values } = option;
+    if !KEYS.contains(&key.as_str()) {
+        let hint = error::nearest(&key, KEYS.into_iter());
+        let hint = hint.map_or_else(String::new, |near| format!(". Did you mean {near}?"));
+        return Err(error::invalid_parameter_value(format_args!(
+            "Value ({key}) for parameter value is invalid. Unknown DHCP option{hint}"
+        )));
+    }
+    if values.is_empty() {
+        return wrong(&key, "it has no value");
+    }
+    let values = match key.as_str() {
+        "domain-name-servers" | "ntp-servers" | "netbios-name-servers" => servers(&key, &values)?,
+        _ => values,
+    };
+    if !key.ends_with("-servers") && values.len() > 1 {
+        return wrong(&key, "it takes one value");
+    }
+    let first = values[0].as_str();
+    match key.as_str() {
+        "domain-name" if first.split_whitespace().next().is_none() => {
+            return wrong(&key, "it is empty");
+        }
+        "netbios-node-type" if !["1", "2", "4", "8"].contains(&first) => {
+            return wrong(&key, "it is 1, 2, 4 or 8");
+        }
+        "ipv6-address-preferred-lease-time"
+            if !first.parse().is_ok_and(|it| LEASE.contains(&it)) =>
+        {
+            return wrong(&key, "it is 140 to 2147483647 seconds");
+        }
+        _ => {}
+    }
+    Ok(DhcpConfiguration { key, values })
+}
+
+fn servers(key: &str, values: &[SmolStr]) -> Result<Vec<SmolStr>, ApiError> {
+    let texts = values.iter().flat_map(|it| it.split(','));
+    let servers: Vec<SmolStr> = texts.map(|it| it.trim().into()).collect();
+    let is_amazon = |it: &SmolStr| key == "domain-name-servers" && it == "AmazonProvidedDNS";
+    let (mut v4, mut v6) = (0, 0);
+    for server in &servers {
+        match server.parse() {
+            Ok(std::net::IpAddr::V6(_)) if key != "netbios-name-servers" => v6 += 1,
+            Ok(std::net::IpAddr::V4(_)) => v4 += 1,
+            _ if is_amazon(server) => v4 += 1,
+            _ => {
+                return Err(error::invalid_parameter_value(format_args!(
+                    "Value ({server}) for parameter {key} is invalid. Invalid IPv4 address"
+                )));
+            }
+        }
+    }
+    let is_too_many = match key {
+        "ntp-servers" => v4 > SERVERS_AT_MOST || v6 > SERVERS_AT_MOST,
+        _ => v4 + v6 > SERVERS_AT_MOST,
+    };
+    match is_too_many {
+        true => wrong(key, "it takes four addresses at most"),
+        false => Ok(servers),
+    }
+}
+
+fn wrong<T>(key: &str, why: &str) -> Result<T, ApiError> {
+    Err(error::invalid_parameter_value(format_args!(
+        "Value for parameter {key} is invalid: {why}"
+    )))
 }
 
 #[derive(Deserialize)]

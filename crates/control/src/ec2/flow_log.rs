@@ -222,6 +222,7 @@ impl CreateFlowLogs {
                 cloud-watch-logs.",
             )
         })?;
+        check_role(&role, &tx.owner)?;
         let arn = format_smolstr!("arn:aws:logs:{}:{}:log-group:{group}", tx.region, tx.owner);
         Ok(Destination {
             kind: LogDestinationType::CloudWatchLogs,
@@ -233,9 +234,14 @@ impl CreateFlowLogs {
     }
 
     fn bucket(&self) -> Result<Destination, ApiError> {
-        if self.log_group_name.is_some() || self.deliver_logs_permission_arn.is_some() {
+        if self.log_group_name.is_some() {
             return Err(error::invalid_parameter(
-                "LogGroupName and DeliverLogsPermissionArn are only for cloud-watch-logs.",
+                "LogDestination type must be cloud-watch-logs if LogGroupName is provided.",
+            ));
+        }
+        if self.deliver_logs_permission_arn.is_some() {
+            return Err(error::invalid_parameter(
+                "DeliverLogsPermissionArn is not applicable for s3 delivery",
             ));
         }
         let arn = self.log_destination.clone();
@@ -260,6 +266,21 @@ impl CreateFlowLogs {
             role: None,
             options: Some(self.destination_options.unwrap_or_default()),
         })
+    }
+}
+
+/// A role is passed to a service within its account (IAM User Guide, "Grant a user permissions to
+/// pass a role to an AWS service"). Whether it is there, and serves, the log's status says.
+fn check_role(arn: &str, account: &str) -> Result<(), ApiError> {
+    let place = arn.strip_prefix("arn:aws:iam::");
+    let place = place.and_then(|it| it.split_once(":role/"));
+    let is_account = |it: &str| it.len() == 12 && it.bytes().all(|it| it.is_ascii_digit());
+    match place.filter(|it| is_account(it.0) && !it.1.is_empty()) {
+        None => Err(error::invalid_parameter(format_args!(
+            "DeliverLogsPermissionArn {arn} is not the ARN of a role"
+        ))),
+        Some((owner, _)) if owner != account => Err(error::unauthorized_role(arn)),
+        Some(_) => Ok(()),
     }
 }
 

@@ -182,7 +182,7 @@ pub(crate) fn describe_images(reader: &Reader<'_>, request: DescribeImages) -> R
     }
     let mut chosen = Vec::new();
     for it in &images {
-        if reader.passes(it, &[], FIELDS)? {
+        if reader.passes_shown(it, &[], FIELDS, &show)? {
             chosen.push(it);
         }
     }

@@ -21,11 +21,11 @@ use crate::ec2::metadata_options::MetadataRequest;
 use crate::ec2::network_interface::{self, AddressRequest, NewInterface};
 use crate::ec2::{
     block_device, default_vpc, image, instance_state, instance_type, interface_attachment,
-    key_pair, volume,
+    key_pair, launch_template, volume,
 };
 use crate::state::Launch;
 use crate::transaction::Transaction;
-use crate::{error, network};
+use crate::{error, iam, network};
 
 pub(crate) use show::describe_instances;
 
@@ -74,6 +74,8 @@ pub(crate) struct RunInstances {
     #[serde(default)]
     monitoring: Monitoring,
     user_data: Option<SmolStr>,
+    /// Whose parameters are among these by now.
+    launch_template: Option<launch_template::Specification>,
 }
 
 /// Whether metrics come every minute; they do so here in any case.
@@ -88,8 +90,26 @@ struct Monitoring {
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Placement {
     availability_zone: Option<SmolStr>,
-    #[serde(default, rename = "AvailabilityZoneId")]
-    _availability_zone_id: Option<IgnoredAny>,
+    availability_zone_id: Option<SmolStr>,
+}
+
+impl Placement {
+    /// The name of the zone that is asked for, if one is.
+    fn zone(&self, region: &str) -> Result<Option<SmolStr>, ApiError> {
+        let mut zones = network::zones(region);
+        let found = match (&self.availability_zone, &self.availability_zone_id) {
+            (None, None) => return Ok(None),
+            (Some(name), None) => zones.find(|it| it.0 == *name).ok_or(name),
+            (None, Some(id)) => zones.find(|it| it.1 == *id).ok_or(id),
+            (Some(_), Some(_)) => {
+                return Err(error::combination(
+                    "The parameters AvailabilityZone and AvailabilityZoneId are mutually exclusive",
+                ));
+            }
+        };
+        let zone = found.map_err(|unknown| error::no_zone(unknown))?;
+        Ok(Some(zone.0))
+    }
 }
 
 /// By name or ARN.
@@ -105,6 +125,25 @@ impl InstanceProfile {
         let named =
             |name: &SmolStr| format_smolstr!("arn:aws:iam::{account}:instance-profile/{name}");
         self.arn.clone().or_else(|| self.name.as_ref().map(named))
+    }
+
+    /// Holds that there is one, where accounts begin empty.
+    fn require(&self, tx: &Transaction<'_>) -> Result<(), ApiError> {
+        let is_told = tx.is_structural() || iam::rests_on_story(tx.config);
+        let name = self.name().unwrap_or_default();
+        if is_told || tx.state.iam.has_profile(&tx.owner, &name) {
+            return Ok(());
+        }
+        Err(match &self.arn {
+            Some(arn) => error::invalid_parameter_value(format_args!(
+                "Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM \
+                 Instance Profile ARN"
+            )),
+            None => error::invalid_parameter_value(format_args!(
+                "Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM \
+                 Instance Profile name"
+            )),
+        })
     }
 
     fn name(&self) -> Option<SmolStr> {
@@ -155,8 +194,13 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
         key_pair::require(tx, name)?;
     }
     instance_attribute::check_user_data(request.user_data.as_deref())?;
+    if let Some(profile) = &request.iam_instance_profile {
+        profile.require(tx)?;
+    }
     let image_id = request.image(tx)?;
-    let interfaces = request.interfaces(tx)?;
+    let zone = request.placement.zone(&tx.region)?;
+    let interfaces = request.interfaces(tx, zone.as_deref())?;
+    check_zone(tx, zone.as_deref(), &interfaces)?;
     let disks = block_device::disks(&request.block_device_mappings)?;
     let volume_tags = tx.tags_of("volume")?;
     let reservation_id = SmolStr::new(tx.new_text_id("r"));
@@ -216,12 +260,18 @@ impl RunInstances {
     }
 
     /// The interfaces wanted, in the order of their device indices. The parameters at the top level
-    /// stand for a single new one.
-    fn interfaces(&self, tx: &Transaction<'_>) -> Result<Vec<InterfaceRequest>, ApiError> {
+    /// stand for a single new one. Who names no subnet means one of the default VPC, in the zone
+    /// asked for or the first.
+    fn interfaces(
+        &self,
+        tx: &Transaction<'_>,
+        zone: Option<&str>,
+    ) -> Result<Vec<InterfaceRequest>, ApiError> {
+        let default_subnet = || default_vpc::subnet(tx, zone).ok_or_else(error::vpc_not_specified);
         if self.network_interfaces.is_empty() {
             let subnet_id = match &self.subnet_id {
                 Some(id) => id.clone(),
-                None => self.default_subnet(tx)?,
+                None => default_subnet()?,
             };
             let mut groups = self.security_group_ids.clone();
             groups.extend(self.named_groups(tx, &subnet_id)?);
@@ -251,7 +301,7 @@ impl RunInstances {
         let mut interfaces = self.network_interfaces.clone();
         for wanted in &mut interfaces {
             if wanted.network_interface_id.is_none() && wanted.subnet_id.is_none() {
-                wanted.subnet_id = Some(self.default_subnet(tx)?);
+                wanted.subnet_id = Some(default_subnet()?);
             }
         }
         interfaces.sort_by_key(|it| it.device_index);
@@ -273,17 +323,6 @@ impl RunInstances {
             ));
         }
         Ok(interfaces)
-    }
-
-    /// The subnet that a call without one means: of the default VPC, in the zone asked for or the
-    /// first.
-    fn default_subnet(&self, tx: &Transaction<'_>) -> Result<SubnetId, ApiError> {
-        let zone = self.placement.availability_zone.as_deref();
-        let is_unknown = |name: &&str| network::zones(&tx.region).all(|it| it.0 != **name);
-        if let Some(name) = zone.filter(is_unknown) {
-            return Err(error::no_zone(name));
-        }
-        default_vpc::subnet(tx, zone).ok_or_else(error::vpc_not_specified)
     }
 
     /// The groups that are given by their names.
@@ -322,6 +361,13 @@ fn launch(
     let instance_type = request.instance_type.clone();
     let instance_type = instance_type.unwrap_or_else(|| InstanceType::DEFAULT.into());
     let id = tx.new_id::<Instance>();
+    let mut tags = tx.tags::<Instance>()?;
+    let template = request.launch_template.as_ref();
+    tags.extend(
+        template
+            .map(launch_template::Specification::tags)
+            .unwrap_or_default(),
+    );
     let instance = Instance {
         instance_id: id.clone(),
         nitro_generation: instance_type::known(&instance_type)?.nitro_generation,
@@ -341,7 +387,7 @@ fn launch(
         launch_time: tx.utc(),
         reboots: 0,
         owner_id: tx.owner.clone(),
-        tags: tx.tags::<Instance>()?,
+        tags,
     };
     tx.put(instance);
     for wanted in interfaces {
@@ -355,6 +401,24 @@ fn launch(
         instance_state::give_public_address(tx, &id)?;
     }
     Ok(id)
+}
+
+/// An instance stands in the zone of its subnet.
+fn check_zone(
+    tx: &Transaction<'_>,
+    zone: Option<&str>,
+    interfaces: &[InterfaceRequest],
+) -> Result<(), ApiError> {
+    let Some(zone) = zone else { return Ok(()) };
+    let subnet = tx.get::<Subnet>(&primary_subnet(tx, &interfaces[0])?)?;
+    match subnet.availability_zone == zone {
+        true => Ok(()),
+        false => Err(error::subnet_elsewhere(
+            zone,
+            &subnet.subnet_id,
+            &subnet.availability_zone,
+        )),
+    }
 }
 
 /// A public address can be asked for with a single interface that is new and at device index 0

@@ -362,6 +362,9 @@ impl Checked {
 
 const STATUS_FIELDS: &[Field<Checked>] = &[
     ("availability-zone", |it, _| maybe(it.zone.as_ref())),
+    ("availability-zone-id", |it, _| {
+        maybe(it.zone.as_deref().and_then(network::zone_id))
+    }),
     ("event.code", |_, _| Vec::new()),
     ("instance-state-code", |it, _| one(code(it.instance.state))),
     ("instance-state-name", |it, _| one(word(it.instance.state))),
@@ -385,7 +388,9 @@ pub(crate) fn describe_instance_status(
     {
         let checked = Checked::new(instance, reader);
         let is_wanted = request.include_all_instances || instance.state == InstanceState::Running;
-        if is_wanted && reader.passes(&checked, &instance.tags, STATUS_FIELDS)? {
+        if is_wanted
+            && reader.passes_shown(&checked, &instance.tags, STATUS_FIELDS, &Checked::show)?
+        {
             chosen.push(checked);
         }
     }

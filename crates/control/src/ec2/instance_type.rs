@@ -1,15 +1,15 @@
 //! Instance types by name (Amazon EC2 API Reference: `DescribeInstanceTypes`,
 //! `DescribeInstanceCreditSpecifications`); what they allow is in `model`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::error;
 use crate::transaction::Transaction;
 use crate::view::{each, one};
+use crate::{error, network};
 
 /// The type called `name`.
 ///
@@ -108,6 +108,24 @@ pub(crate) fn architecture(name: &str) -> &'static str {
     }
 }
 
+/// Threads of a core: two, but for Arm's processors, AMD's from the seventh generation on, the
+/// families of T2, and types of one virtual CPU.
+pub(crate) fn threads_per_core(name: &str, vcpus: u32) -> u32 {
+    let family = name.split('.').next().unwrap_or_default();
+    let digit = |it: char| it.to_digit(10);
+    let generation = family.chars().find_map(digit).unwrap_or_default();
+    let is_amd = family.ends_with('a') && generation >= 7;
+    let is_split = architecture(name) == "arm64" || is_amd || family == "t2";
+    if is_split || vcpus < 2 { 1 } else { 2 }
+}
+
+/// Types with disks of their own: a `d` behind their generation, `m5d`, `c6gd`.
+fn has_disks(name: &str) -> bool {
+    let family = name.split('.').next().unwrap_or_default();
+    let behind = family.trim_start_matches(|it: char| it.is_ascii_lowercase());
+    behind.contains('d')
+}
+
 /// Types whose processors have credits: the families of T.
 fn is_burstable(name: &str) -> bool {
     let mut letters = name.chars();
@@ -161,7 +179,8 @@ const FIELDS: &[Field<Named>] = &[
 
 const USAGE_CLASSES: [&str; 2] = ["on-demand", "spot"];
 
-/// The types of the tables: what the simulation knows of them, which is their network.
+/// The types of the tables: what the simulation knows of them, which is their network, processors
+/// and memory.
 pub(crate) fn describe_instance_types(
     reader: &Reader<'_>,
     request: DescribeInstanceTypes,
@@ -182,7 +201,7 @@ pub(crate) fn describe_instance_types(
     }
     let mut chosen = Vec::new();
     for it in &types {
-        if reader.passes(it, &[], FIELDS)? {
+        if reader.passes_shown(it, &[], FIELDS, &show)? {
             chosen.push(it);
         }
     }
@@ -191,6 +210,7 @@ pub(crate) fn describe_instance_types(
 
 fn show(it: &Named) -> Value {
     let number = |text: String| text.parse::<f64>().ok();
+    let threads = threads_per_core(&it.name, it.kind.vcpus);
     let (baseline, peak) = (gigabits(it.kind.baseline_bps), gigabits(it.kind.burst_bps));
     json!({
         "InstanceType": it.name,
@@ -201,7 +221,15 @@ fn show(it: &Named) -> Value {
         "SupportedVirtualizationTypes": ["hvm"],
         "BurstablePerformanceSupported": it.is_burstable(),
         "ProcessorInfo": { "SupportedArchitectures": [architecture(&it.name)] },
-        "VCpuInfo": { "DefaultVCpus": it.kind.vcpus },
+        "CurrentGeneration": true,
+        "InstanceStorageSupported": has_disks(&it.name),
+        "MemoryInfo": { "SizeInMiB": it.kind.memory_mib },
+        "VCpuInfo": {
+            "DefaultVCpus": it.kind.vcpus,
+            "DefaultCores": it.kind.vcpus / threads,
+            "DefaultThreadsPerCore": threads,
+            "ValidThreadsPerCore": (1..=threads).collect::<Vec<_>>(),
+        },
         "NetworkInfo": {
             "NetworkPerformance": it.performance(),
             "MaximumNetworkInterfaces": it.kind.interfaces,
@@ -220,6 +248,66 @@ fn show(it: &Named) -> Value {
             "EnaSupport": it.ena_support(),
         },
     })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct DescribeInstanceTypeOfferings {
+    #[serde(default)]
+    location_type: LocationType,
+}
+
+/// What a type is offered in.
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum LocationType {
+    #[default]
+    Region,
+    AvailabilityZone,
+    AvailabilityZoneId,
+    Outpost,
+}
+
+/// A type and where it is offered.
+type Offering = (String, SmolStr);
+
+const OFFERING_FIELDS: &[Field<Offering>] = &[
+    ("instance-type", |it, _| one(&it.0)),
+    ("location", |it, _| one(&it.1)),
+];
+
+/// Every type of the tables can be launched in every zone; there are no Outposts.
+pub(crate) fn describe_instance_type_offerings(
+    reader: &Reader<'_>,
+    request: DescribeInstanceTypeOfferings,
+) -> Reply {
+    reader.check_filters(OFFERING_FIELDS)?;
+    let kind = request.location_type;
+    let region = reader.region();
+    let locations: Vec<SmolStr> = match kind {
+        LocationType::Region => vec![region.clone()],
+        LocationType::AvailabilityZone => network::zones(region).map(|it| it.0).collect(),
+        LocationType::AvailabilityZoneId => network::zones(region).map(|it| it.1).collect(),
+        LocationType::Outpost => Vec::new(),
+    };
+    let mut offerings: Vec<Offering> = Vec::new();
+    for name in InstanceType::names() {
+        for location in &locations {
+            let offering = (name.clone(), location.clone());
+            if reader.passes(&offering, &[], OFFERING_FIELDS)? {
+                offerings.push(offering);
+            }
+        }
+    }
+    let show =
+        |it: &Offering| json!({ "InstanceType": it.0, "LocationType": kind, "Location": it.1 });
+    let key = |it: &Offering| format!("{}/{}", it.0, it.1);
+    reader.page(
+        "InstanceTypeOfferings",
+        offerings.iter().collect(),
+        key,
+        show,
+    )
 }
 
 #[derive(Deserialize)]

@@ -289,6 +289,10 @@ const FIELDS: &[Field<NetworkInterface>] = &[
     ("subnet-id", |it, _| one(&it.subnet_id)),
     ("vpc-id", |it, _| one(&it.vpc_id)),
     ("availability-zone", |it, _| one(&it.availability_zone)),
+    ("availability-zone-id", |it, resources| {
+        let subnet = resources.subnets.get(&it.subnet_id);
+        maybe(subnet.map(|it| &it.availability_zone_id))
+    }),
     ("description", |it, _| one(&it.description)),
     ("interface-type", |it, _| one(word(it.interface_type))),
     ("mac-address", |it, _| one(&it.mac_address)),
@@ -320,7 +324,8 @@ const FIELDS: &[Field<NetworkInterface>] = &[
         each(names.flatten())
     }),
     ("attachment.instance-owner-id", |it, _| {
-        maybe(it.attachment.as_ref().map(|_| &it.owner_id))
+        let instance = it.attachment.as_ref().map(|it| &it.instance_id);
+        maybe(instance.and_then(|id| id.as_ref().map(|_| &it.owner_id)))
     }),
     ("operator.managed", |_, _| one(false)),
     ("addresses.private-ip-address", |it, _| {

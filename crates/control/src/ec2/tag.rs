@@ -9,6 +9,7 @@ use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
 use crate::ec2::key_pair::KeyPairs;
+use crate::ec2::launch_template::LaunchTemplates;
 use crate::ec2::{security_group_rule, volume};
 use crate::error;
 use crate::kind;
@@ -129,6 +130,13 @@ fn edit_tags(
         edit(tags.ok_or_else(|| error::key_pair_not_found(id))?);
         return Ok(());
     }
+    if prefix == LaunchTemplates::PREFIX {
+        let realm = tx.realm().clone();
+        let all = Arc::make_mut(&mut tx.state.launch_templates);
+        let tags = all.tags_mut(&realm, id);
+        edit(tags.ok_or_else(|| error::launch_template_not_found(id))?);
+        return Ok(());
+    }
     let is_owned = tx.owns(id);
     if prefix == "vol" {
         let tags = volume::tags_mut(tx.state, id).filter(|_| is_owned);
@@ -165,6 +173,8 @@ pub(crate) fn describe_tags(reader: &Reader<'_>, _: DescribeTags) -> Reply {
     all.extend(insights);
     let pairs = reader.state.key_pairs.all_tags(reader.realm());
     all.extend(pairs.map(|(id, tags)| (id, KeyPairs::TAG_TYPE, tags)));
+    let templates = reader.state.launch_templates.all_tags(reader.realm());
+    all.extend(templates.map(|(id, tags)| (id, LaunchTemplates::TAG_TYPE, tags)));
     let volumes = volume::all_tags(reader.state).filter(|(id, _)| reader.owns(id));
     all.extend(volumes.map(|(id, tags)| (id, "volume", tags)));
     for group in reader.each::<SecurityGroup>() {

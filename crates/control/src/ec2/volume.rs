@@ -16,10 +16,10 @@ use wirelab_model::*;
 
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
-use crate::error;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, each, maybe, one};
+use crate::{error, network};
 
 /// A volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,6 +207,9 @@ const FIELDS: &[Field<Volume>] = &[
         maybe(it.instance.as_ref().map(|_| "attached"))
     }),
     ("availability-zone", |it, _| one(&it.zone)),
+    ("availability-zone-id", |it, _| {
+        maybe(network::zone_id(&it.zone))
+    }),
     ("create-time", |it, _| one(iso8601(it.created))),
     ("encrypted", |it, _| one(it.disk.encrypted)),
     ("multi-attach-enabled", |_, _| one(false)),
@@ -235,7 +238,7 @@ pub(crate) fn describe_volumes(reader: &Reader<'_>, request: DescribeVolumes) ->
     let mut chosen = Vec::new();
     for volume in own {
         let named = wanted.is_empty() || wanted.contains(&volume.id);
-        if named && reader.passes(volume, &volume.tags, FIELDS)? {
+        if named && reader.passes_shown(volume, &volume.tags, FIELDS, &show)? {
             chosen.push(volume);
         }
     }

@@ -9,7 +9,9 @@ use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::*;
 
 use crate::describe::{Field, Reader};
-use crate::ec2::{network_acl, route_table, security_group, vpc_block, vpc_peering_connection};
+use crate::ec2::{
+    dhcp_options, network_acl, route_table, security_group, vpc_block, vpc_peering_connection,
+};
 use crate::kind::Kind;
 use crate::request::Flag;
 use crate::state::State;
@@ -41,12 +43,13 @@ pub(crate) fn create_vpc(tx: &mut Transaction<'_>, request: CreateVpc) -> Reply 
         block: request.ipv6_cidr_block,
     };
     let ipv6 = wanted.block(tx, &vpc_id, 0)?;
+    let dhcp_options_id = Some(dhcp_options::default_set(tx));
     let vpc = Vpc {
         vpc_id: vpc_id.clone(),
         cidr_blocks: vec![cidr],
         ipv6_cidr_blocks: ipv6.into_iter().collect(),
         state: ResourceState::Available,
-        dhcp_options_id: None,
+        dhcp_options_id,
         enable_dns_support: true,
         enable_dns_hostnames: false,
         is_default: false,
@@ -196,7 +199,7 @@ const FIELDS: &[Field<Vpc>] = &[
     ("ipv6-cidr-block-association.ipv6-cidr-block", |it, _| {
         each(&it.ipv6_cidr_blocks)
     }),
-    ("dhcp-options-id", |it, _| one(dhcp_options(it))),
+    ("dhcp-options-id", |it, _| one(dhcp_options_of(it))),
     ("cidr-block-association.state", |it, _| {
         each(it.cidr_blocks.iter().map(|_| "associated"))
     }),
@@ -209,7 +212,7 @@ const FIELDS: &[Field<Vpc>] = &[
     }),
     ("is-default", |it, _| one(it.is_default)),
     ("isDefault", |it, _| one(it.is_default)),
-    ("dhcpOptionsId", |it, _| one(dhcp_options(it))),
+    ("dhcpOptionsId", |it, _| one(dhcp_options_of(it))),
     ("owner-id", |it, _| one(&it.owner_id)),
     ("state", |it, _| one(word(it.state))),
 ];
@@ -231,7 +234,7 @@ pub(crate) fn show(vpc: &Vpc, state: &State) -> Value {
             vpc.ipv6_cidr_blocks.iter()
                 .map(|cidr| show_ipv6_block(vpc, *cidr, "associated", state)).collect::<Vec<_>>()
         }),
-        "DhcpOptionsId": dhcp_options(vpc),
+        "DhcpOptionsId": dhcp_options_of(vpc),
         "InstanceTenancy": "default",
         "IsDefault": vpc.is_default,
         "OwnerId": vpc.owner_id,
@@ -261,7 +264,8 @@ fn show_ipv6_block(vpc: &Vpc, cidr: Ipv6Net, status: &str, state: &State) -> Val
     })
 }
 
-fn dhcp_options(vpc: &Vpc) -> SmolStr {
+/// Its set, or `default` where it has none.
+fn dhcp_options_of(vpc: &Vpc) -> SmolStr {
     let id = vpc.dhcp_options_id.as_ref().map(DhcpOptionsId::as_str);
     id.unwrap_or("default").into()
 }

@@ -395,6 +395,10 @@ const FIELDS: &[Field<VpnConnection>] = &[
         each(it.routes.iter().map(|it| it.destination_cidr_block))
     }),
     ("type", |_, _| one("ipsec.1")),
+    ("bgp-asn", |it, resources| {
+        let gateway = resources.customer_gateways.get(&it.customer_gateway_id);
+        maybe(gateway.map(|it| it.bgp_asn))
+    }),
 ];
 
 pub(crate) fn describe_vpn_connections(

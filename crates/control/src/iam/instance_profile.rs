@@ -1,8 +1,8 @@
 //! Instance profiles: what an instance is given so that it has a role (IAM User Guide, "Use
 //! instance profiles"). A profile has one role at most.
 //!
-//! An instance that is started with the name of a profile that nobody has made has the role of that
-//! name, as the console makes both.
+//! Where accounts begin empty, an instance is started with a profile that somebody has made. In a
+//! lab one that nobody has made has the role of its name, as the console makes both.
 
 use std::collections::BTreeMap;
 
@@ -42,6 +42,17 @@ impl Iam {
             Some(profile) => profile.role.clone(),
             None => Some(name.clone()),
         }
+    }
+
+    /// Whether the account has such a profile.
+    pub(crate) fn has_profile(&self, account: &str, name: &str) -> bool {
+        let own = self.profiles.get(account);
+        own.is_some_and(|it| it.contains_key(name))
+    }
+
+    /// The role that somebody has added to a profile.
+    pub(super) fn added_role(&self, account: &str, profile: &str) -> Option<&SmolStr> {
+        self.profiles.get(account)?.get(profile)?.role.as_ref()
     }
 
     /// Whether a profile of the account has the role.

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{ApiError, Reply, UnixTime, percent_encoded};
 
+use super::document::check_identity;
 use super::tag::{self, Tag};
-use super::{check_name, check_path, check_policy, letters_id, page};
+use super::{check_name, check_path, letters_id, page};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
@@ -88,7 +89,7 @@ pub(super) struct Create {
 pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
     let name = request.policy_name;
     check_name("policyName", &name, 128)?;
-    check_policy(&request.policy_document)?;
+    check_identity(&request.policy_document)?;
     let path = request.path.unwrap_or_else(|| "/".into());
     check_path(&path)?;
     let arn = format_smolstr!("arn:aws:iam::{}:policy{path}{name}", tx.owner);
@@ -162,7 +163,7 @@ pub(super) struct CreateVersion {
 }
 
 pub(super) fn create_version(tx: &mut Transaction<'_>, request: CreateVersion) -> Reply {
-    check_policy(&request.policy_document)?;
+    check_identity(&request.policy_document)?;
     let created = tx.utc();
     let policy = policy_mut(tx, &request.policy_arn)?;
     if policy.versions.len() >= VERSIONS_AT_MOST {

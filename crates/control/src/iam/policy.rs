@@ -5,7 +5,8 @@ use serde_json::json;
 use smol_str::SmolStr;
 use wirelab_model::{Reply, percent_encoded};
 
-use super::{check_name, check_policy, page, rests_on_story, role, role_mut};
+use super::document::check_identity;
+use super::{check_name, page, rests_on_story, role, role_mut};
 use crate::describe::Reader;
 use crate::error;
 use crate::transaction::Transaction;
@@ -24,7 +25,7 @@ pub(super) struct Put {
 
 pub(super) fn put(tx: &mut Transaction<'_>, request: Put) -> Reply {
     check_name("policyName", &request.policy_name, 128)?;
-    check_policy(&request.policy_document)?;
+    check_identity(&request.policy_document)?;
     let role = role_mut(tx, &request.role_name)?;
     role.policies
         .insert(request.policy_name, request.policy_document);

@@ -5,10 +5,9 @@ use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
 use wirelab_model::{Reply, percent_encoded};
 
+use super::document::check_trust;
 use super::tag::{self, Tag};
-use super::{
-    Role, check_name, check_path, check_policy, letters_id, own_mut, page, role, role_mut,
-};
+use super::{Role, check_name, check_path, letters_id, own_mut, page, role, role_mut};
 use crate::clock::iso8601;
 use crate::describe::Reader;
 use crate::error;
@@ -35,7 +34,7 @@ pub(super) struct Create {
 pub(super) fn create(tx: &mut Transaction<'_>, request: Create) -> Reply {
     let name = request.role_name;
     check_name("roleName", &name, 64)?;
-    check_policy(&request.assume_role_policy_document)?;
+    check_trust(&request.assume_role_policy_document)?;
     let path = request.path.unwrap_or_else(|| "/".into());
     check_path(&path)?;
     let longest = request.max_session_duration.unwrap_or(HOUR);
@@ -106,7 +105,7 @@ pub(super) struct UpdateTrust {
 }
 
 pub(super) fn update_trust(tx: &mut Transaction<'_>, request: UpdateTrust) -> Reply {
-    check_policy(&request.policy_document)?;
+    check_trust(&request.policy_document)?;
     role_mut(tx, &request.role_name)?.trust = request.policy_document;
     Ok(done())
 }

@@ -21,6 +21,7 @@ pub(super) fn submit(tx: &mut Transaction<'_>, comment: Option<SmolStr>) -> Valu
         tx.state.now + tx.config.delays.route53_change
     };
     let change = ZoneChange {
+        account: tx.owner.clone(),
         submitted: tx.utc(),
         in_sync_at,
         comment,
@@ -53,6 +54,7 @@ pub(super) struct GetChange {
 pub(super) fn get_change(reader: &Reader<'_>, request: GetChange) -> Reply {
     let id = request.id.trim_start_matches("/change/");
     let change = reader.state.zone_changes.get(id);
+    let change = change.filter(|it| it.account == *reader.account());
     let change = change.ok_or_else(|| error::no_such_change(id))?;
     Ok(json!({ "ChangeInfo": show(id, change, reader.state.now) }))
 }

@@ -1,5 +1,6 @@
 //! Record sets of a zone.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::Deserialize;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::*;
 
-use super::{domain_name, keep, own_zone};
+use super::{alias, domain_name, keep, own_zone};
 use crate::describe::Reader;
 use crate::error;
 use crate::transaction::Transaction;
@@ -107,9 +108,18 @@ pub(super) fn change_resource_record_sets(
             "The request contains no changes.",
         ));
     }
+    check_size(&request.change_batch.changes)?;
+    let mut made: Vec<(Action, RecordSet)> = Vec::new();
     for change in request.change_batch.changes {
         let record = checked(change.resource_record_set, &zone)?;
-        apply(&mut zone, change.action, record)?;
+        check_once(&made, change.action, &record)?;
+        apply(&mut zone, change.action, record.clone())?;
+        made.push((change.action, record));
+    }
+    for (action, record) in &made {
+        if let (Action::Create | Action::Upsert, Some(target)) = (action, &record.alias_target) {
+            alias::check(record, target, &zone, tx.resources())?;
+        }
     }
     zone.records.sort_by(|one, other| {
         let (one, other) = (
@@ -120,6 +130,52 @@ pub(super) fn change_resource_record_sets(
     });
     let info = keep(tx, zone, request.change_batch.comment);
     Ok(json!({ "ChangeInfo": info }))
+}
+
+/// A request may have so many records and characters of values, those of UPSERT counted twice
+/// (Route 53 Developer Guide, "Quotas", on `ChangeResourceRecordSets`).
+fn check_size(changes: &[Change]) -> Result<(), ApiError> {
+    const RECORDS: usize = 1000;
+    const CHARACTERS: usize = 32_000;
+    let (mut records, mut characters) = (0, 0);
+    for change in changes {
+        let times = match change.action {
+            Action::Upsert => 2,
+            Action::Create | Action::Delete => 1,
+        };
+        let values = &change.resource_record_set.resource_records;
+        // An alias is one.
+        records += times * values.len().max(1);
+        let texts = values.iter().map(|it| it.value.chars().count());
+        characters += times * texts.sum::<usize>();
+    }
+    let (what, most) = match (records > RECORDS, characters > CHARACTERS) {
+        (true, _) => ("records", RECORDS),
+        (_, true) => ("characters", CHARACTERS),
+        _ => return Ok(()),
+    };
+    Err(error::invalid_change_batch(format_args!(
+        "Number of {what} limit of {most} exceeded."
+    )))
+}
+
+/// A batch changes a record set once; it may delete it and then make it anew.
+fn check_once(
+    made: &[(Action, RecordSet)],
+    action: Action,
+    record: &RecordSet,
+) -> Result<(), ApiError> {
+    let same = |it: &&(Action, RecordSet)| {
+        it.1.name == record.name && it.1.record_type == record.record_type
+    };
+    let mut before = made.iter().filter(same).map(|it| it.0);
+    match (before.next(), before.next(), action) {
+        (None, ..) | (Some(Action::Delete), None, Action::Create | Action::Upsert) => Ok(()),
+        _ => Err(error::invalid_change_batch(format_args!(
+            "The request contains an invalid set of changes for a resource record set '{:?} {}'",
+            record.record_type, record.name
+        ))),
+    }
 }
 
 /// Route 53 sorts by the labels from the last to the first.
@@ -172,16 +228,7 @@ fn checked(request: RecordRequest, zone: &HostedZone) -> Result<RecordSet, ApiEr
                     "Invalid request: Missing field 'TTL' in Change with [name='{name}']"
                 ));
             };
-            if values.is_empty() || (kind == RecordSetType::CNAME && values.len() > 1) {
-                return refuse(format!(
-                    "Invalid number of resource records for [name='{name}']"
-                ));
-            }
-            if let Some(bad) = values.iter().find(|it| !is_valid(kind, it)) {
-                return refuse(format!(
-                    "Invalid Resource Record: '{bad}' is no value of a {kind:?} record"
-                ));
-            }
+            check_values(kind, &name, &values)?;
             RecordSet {
                 name,
                 record_type: kind,
@@ -192,6 +239,44 @@ fn checked(request: RecordRequest, zone: &HostedZone) -> Result<RecordSet, ApiEr
         }
     };
     Ok(set)
+}
+
+fn check_values(kind: RecordSetType, name: &str, values: &[SmolStr]) -> Result<(), ApiError> {
+    let refuse = |why: String| Err(error::invalid_change_batch(why));
+    if values.is_empty() || (kind == RecordSetType::CNAME && values.len() > 1) {
+        return refuse(format!(
+            "Invalid number of resource records for [name='{name}']"
+        ));
+    }
+    if values.len() > VALUES_AT_MOST {
+        return refuse(format!(
+            "Cannot have more than {VALUES_AT_MOST} records in a RRSet."
+        ));
+    }
+    if let Some(bad) = values.iter().find(|it| !is_valid(kind, it)) {
+        return refuse(format!("Invalid Resource Record: {}", why(kind, bad)));
+    }
+    let mut seen = BTreeSet::new();
+    match values.iter().find(|it| !seen.insert(*it)) {
+        Some(again) => refuse(format!("Duplicate Resource Record: '{again}'")),
+        None => Ok(()),
+    }
+}
+
+/// Values of a record set at most (Route 53 Developer Guide, "Quotas").
+const VALUES_AT_MOST: usize = 400;
+
+/// What Route 53 says of a value that has not the form of its type.
+fn why(kind: RecordSetType, bad: &str) -> String {
+    let problem = match kind {
+        RecordSetType::A => "ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)",
+        RecordSetType::AAAA => "AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address)",
+        RecordSetType::TXT => {
+            "InvalidCharacterString (Value should be enclosed in quotation marks)"
+        }
+        _ => return format!("'{bad}' is no value of a {kind:?} record"),
+    };
+    format!("FATAL problem: {problem} encountered with '{bad}'")
 }
 
 /// Whether a value has the form of its type.
@@ -218,9 +303,9 @@ fn apply(zone: &mut HostedZone, action: Action, record: RecordSet) -> Result<(),
     let kind = record.record_type;
     let same = |it: &RecordSet| it.name == record.name && it.record_type == kind;
     let at = zone.records.iter().position(same);
-    let refuse = |why: &str| {
+    let refuse = |tried: &str, why: &str| {
         let text = format!(
-            "Tried to {why} resource record set [name='{}', type='{kind:?}']",
+            "Tried to {tried} resource record set [name='{}', type='{kind:?}'] but {why}",
             record.name
         );
         Err(error::invalid_change_batch(text))
@@ -229,15 +314,16 @@ fn apply(zone: &mut HostedZone, action: Action, record: RecordSet) -> Result<(),
         let is_own =
             record.name == zone.name && matches!(kind, RecordSetType::NS | RecordSetType::SOA);
         return match at {
-            _ if is_own => refuse("delete the zone's own"),
+            _ if is_own => refuse("delete", "it is the zone's own"),
             Some(at) if zone.records[at] == record => {
                 zone.records.remove(at);
                 Ok(())
             }
-            Some(_) => {
-                refuse("delete, but the values provided do not match the current values of the")
-            }
-            None => refuse("delete, but it was not found: the"),
+            Some(_) => refuse(
+                "delete",
+                "the values provided do not match the current values",
+            ),
+            None => refuse("delete", "it was not found"),
         };
     }
     let cname = RecordSetType::CNAME;
@@ -246,13 +332,13 @@ fn apply(zone: &mut HostedZone, action: Action, record: RecordSet) -> Result<(),
     };
     if zone.records.iter().any(clash) {
         return Err(error::invalid_change_batch(format!(
-            "RRSet of type {kind:?} with DNS name {} is not permitted because a conflicting RRSet with \
-             the same DNS name already exists in zone {}",
+            "RRSet of type {kind:?} with DNS name {} is not permitted as it conflicts with other \
+             records with the same DNS name in zone {}",
             record.name, zone.name
         )));
     }
     match (at, action) {
-        (Some(_), Action::Create) => refuse("create, but it already exists: the"),
+        (Some(_), Action::Create) => refuse("create", "it already exists"),
         (Some(at), _) => {
             zone.records[at] = record;
             Ok(())

@@ -2,11 +2,11 @@
 //! Reference: `SendCommand`, `GetCommandInvocation`, `ListCommands`, `ListCommandInvocations`,
 //! `DescribeInstanceInformation`).
 //!
-//! There is one document, `AWS-RunShellScript`, and of its parameters `commands`. Whether an agent
+//! There is one document, `AWS-RunShellScript`, with its three parameters. Whether an agent
 //! reaches the service the data plane says
-//! ([`ManagedInstances`](wirelab_model::Observation::ManagedInstances)); who does not is not there
-//! for Systems Manager. What instances may do by their roles is not asked, as with Default Host
-//! Management Configuration.
+//! ([`ManagedInstances`](wirelab_model::Observation::ManagedInstances)), whether it may report
+//! there its role, or the account's setting ([`super::setting`]); who does not is not there for
+//! Systems Manager.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,11 +18,15 @@ use wirelab_model::{
     ApiError, Instance, InstanceId, Reply, UnixTime, fits_wildcards, private_dns_name,
 };
 
-use super::next_token;
 use super::state::{Command, Ended, Script, Target};
+use super::{next_token, setting};
 use crate::clock::iso8601;
+use crate::control::ControlConfig;
 use crate::describe::Reader;
+use crate::iam;
 use crate::page::page_from;
+use crate::realm::Realm;
+use crate::state::State;
 use crate::transaction::Transaction;
 
 const DOCUMENT: &str = "AWS-RunShellScript";
@@ -31,6 +35,9 @@ const PLUGIN: &str = "aws:runShellScript";
 /// Characters of output that are kept.
 const STDOUT_AT_MOST: usize = 24_000;
 const STDERR_AT_MOST: usize = 8_000;
+/// Seconds that a script has, unless the command says otherwise, and at most.
+const TIMEOUT: u64 = 3_600;
+const TIMEOUT_AT_MOST: u64 = 172_800;
 /// Characters of `Output` in lists.
 const OUTPUT_AT_MOST: usize = 2_500;
 
@@ -58,15 +65,7 @@ pub(super) fn send(tx: &mut Transaction<'_>, mut request: Send) -> Reply {
         let message = format!("Document with name {document} does not exist.");
         return Err(ApiError::client("InvalidDocument", message));
     }
-    let lines = request.parameters.remove("commands").unwrap_or_default();
-    if let Some(name) = request.parameters.keys().next() {
-        let message = format!("wirelab does not simulate the parameter {name} of {DOCUMENT}.");
-        return Err(ApiError::client("InvalidParameters", message));
-    }
-    if lines.is_empty() {
-        let message = format!("The parameter commands of {DOCUMENT} is required.");
-        return Err(ApiError::client("InvalidParameters", message));
-    }
+    let plan = Plan::read(&request.parameters)?;
     let by_id = !request.instance_ids.is_empty();
     if by_id != request.targets.is_empty() {
         let message = "Specify either InstanceIds or Targets.";
@@ -79,7 +78,7 @@ pub(super) fn send(tx: &mut Transaction<'_>, mut request: Send) -> Reply {
     let command = Command {
         id: tx.new_uuid("command"),
         comment: request.comment,
-        lines,
+        parameters: std::mem::take(&mut request.parameters),
         by_id,
         targets: request.targets,
         requested: tx.utc(),
@@ -88,7 +87,9 @@ pub(super) fn send(tx: &mut Transaction<'_>, mut request: Send) -> Reply {
     let scripts = command.invocations.keys().map(|id| Script {
         command_id: command.id.clone(),
         instance: id.clone(),
-        lines: command.lines.clone(),
+        lines: plan.lines.clone(),
+        timeout: plan.timeout,
+        directory: plan.directory.clone(),
     });
     let scripts: Vec<_> = scripts.collect();
     let shown = show(&command);
@@ -99,9 +100,55 @@ pub(super) fn send(tx: &mut Transaction<'_>, mut request: Send) -> Reply {
     Ok(json!({ "Command": shown }))
 }
 
+/// What the document is to do.
+struct Plan {
+    lines: Vec<SmolStr>,
+    timeout: u64,
+    directory: SmolStr,
+}
+
+impl Plan {
+    /// By the schema of the document (`DescribeDocument`).
+    fn read(parameters: &BTreeMap<SmolStr, Vec<SmolStr>>) -> Result<Self, ApiError> {
+        let refuse = |message: String| Err(ApiError::client("InvalidParameters", message));
+        let known = ["commands", "executionTimeout", "workingDirectory"];
+        if let Some(name) = parameters.keys().find(|it| !known.contains(&it.as_str())) {
+            return refuse(format!("Parameter {name} is not defined in {DOCUMENT}."));
+        }
+        let lines = parameters.get("commands").cloned().unwrap_or_default();
+        if lines.is_empty() {
+            return refuse(format!("The parameter commands of {DOCUMENT} is required."));
+        }
+        let first = |name: &str| parameters.get(name).and_then(|it| it.first());
+        let timeout = match first("executionTimeout") {
+            None => TIMEOUT,
+            Some(text) => match text.parse::<u64>() {
+                Ok(seconds) if (1..=TIMEOUT_AT_MOST).contains(&seconds) => seconds,
+                _ => {
+                    let pattern = "([1-9][0-9]{0,4})|(1[0-6][0-9]{4})|(17[0-1][0-9]{3})|\
+                                   (172[0-7][0-9]{2})|(172800)";
+                    return refuse(format!(
+                        "Parameter \"executionTimeout\" value \"{text}\" doesn't match the \
+                         expected pattern: {pattern}."
+                    ));
+                }
+            },
+        };
+        // That of the agent.
+        let directory = first("workingDirectory").filter(|it| !it.is_empty());
+        Ok(Self {
+            lines,
+            timeout,
+            directory: directory.cloned().unwrap_or_else(|| "/usr/bin".into()),
+        })
+    }
+}
+
 /// Every one of them must be there for the service.
 fn named(tx: &Transaction<'_>, ids: &[InstanceId]) -> Result<Vec<InstanceId>, ApiError> {
-    let is_managed = |id: &&InstanceId| tx.state.ssm.managed.contains(*id) && tx.owns(id.as_str());
+    let is_managed = |id: &&InstanceId| {
+        tx.owns(id.as_str()) && is_managed((&*tx.state, tx.config), tx.realm(), id)
+    };
     let missing: Vec<&str> = ids
         .iter()
         .filter(|id| !is_managed(id))
@@ -118,11 +165,20 @@ fn named(tx: &Transaction<'_>, ids: &[InstanceId]) -> Result<Vec<InstanceId>, Ap
     Ok(ids.to_vec())
 }
 
+/// Whether an instance's agent reaches the service and may report to it.
+fn is_managed((state, config): (&State, &ControlConfig), realm: &Realm, id: &InstanceId) -> bool {
+    let launch = state.launches.get(id);
+    let profile = launch.and_then(|it| it.attributes.profile.as_deref());
+    let by_profile = |arn: &str| iam::lets_instance_be_managed(&realm.account, arn, state);
+    state.ssm.managed.contains(id)
+        && (profile.is_some_and(by_profile) || setting::is_managed(realm, state, config))
+}
+
 /// Those that have every property.
 fn targeted(tx: &Transaction<'_>, targets: &[Target]) -> Vec<InstanceId> {
     let managed = tx
         .each::<Instance>()
-        .filter(|it| tx.state.ssm.managed.contains(&it.instance_id));
+        .filter(|it| is_managed((&*tx.state, tx.config), tx.realm(), &it.instance_id));
     let fits = |it: &&Instance| {
         targets
             .iter()
@@ -147,20 +203,31 @@ fn has(instance: &Instance, key: &str, values: &[SmolStr]) -> bool {
 
 /// The word for how a script ended, or that it has not.
 fn status(invocation: Option<&Ended>) -> &'static str {
-    match invocation.map(|it| it.status) {
+    match invocation {
         None => "InProgress",
-        Some(0) => "Success",
+        Some(it) if it.timed_out => "TimedOut",
+        Some(it) if it.status == 0 => "Success",
         Some(_) => "Failed",
+    }
+}
+
+/// The same in detail: of time that was over, whose.
+fn in_detail(word: &'static str) -> &'static str {
+    match word {
+        "TimedOut" => "ExecutionTimedOut",
+        other => other,
     }
 }
 
 fn show(command: &Command) -> Value {
     let all = command.invocations.values();
     let ended = all.clone().flatten().count();
+    let late = all.clone().flatten().filter(|it| it.timed_out).count();
     let failed = all.flatten().filter(|it| it.status != 0).count();
     let word = match (ended == command.invocations.len(), failed) {
         (false, _) => "InProgress",
         (true, 0) => "Success",
+        (true, failed) if failed == late => "TimedOut",
         (true, _) => "Failed",
     };
     let ids: Vec<&InstanceId> = match command.by_id {
@@ -172,12 +239,12 @@ fn show(command: &Command) -> Value {
         "DocumentName": DOCUMENT,
         "DocumentVersion": "$DEFAULT",
         "Comment": command.comment.clone().unwrap_or_default(),
-        "Parameters": { "commands": command.lines },
+        "Parameters": command.parameters,
         "InstanceIds": ids,
         "Targets": command.targets,
         "RequestedDateTime": iso8601(command.requested),
         "Status": word,
-        "StatusDetails": word,
+        "StatusDetails": in_detail(word),
         "TargetCount": command.invocations.len(),
         "CompletedCount": ended,
         "ErrorCount": failed,
@@ -230,7 +297,7 @@ pub(super) fn get_invocation(reader: &Reader<'_>, request: GetInvocation) -> Rep
         "ExecutionElapsedTime": elapsed.unwrap_or_default(),
         "ExecutionEndDateTime": ended.map_or_else(String::new, |it| iso8601(it.at)),
         "Status": word,
-        "StatusDetails": word,
+        "StatusDetails": in_detail(word),
         "StandardOutputContent": text(|it| &it.stdout, STDOUT_AT_MOST),
         "StandardErrorContent": text(|it| &it.stderr, STDERR_AT_MOST),
         "StandardOutputUrl": "",
@@ -352,7 +419,7 @@ fn show_invocation(
         "DocumentVersion": "$DEFAULT",
         "RequestedDateTime": iso8601(command.requested),
         "Status": word,
-        "StatusDetails": word,
+        "StatusDetails": in_detail(word),
         "CommandPlugins": [],
     });
     if details {
@@ -363,7 +430,7 @@ fn show_invocation(
         shown["CommandPlugins"] = json!([{
             "Name": PLUGIN,
             "Status": word,
-            "StatusDetails": word,
+            "StatusDetails": in_detail(word),
             "ResponseCode": ended.map_or(-1, |it| it.status),
             "ResponseStartDateTime": iso8601(command.requested),
             "ResponseFinishDateTime": ended.map(|it| iso8601(it.at)),
@@ -429,7 +496,8 @@ pub(super) fn describe_instances(reader: &Reader<'_>, request: DescribeInstances
         })
     };
     let managed = reader.each::<Instance>();
-    let managed = managed.filter(|it| reader.state.ssm.managed.contains(&it.instance_id));
+    let place = (reader.state, reader.config);
+    let managed = managed.filter(|it| is_managed(place, reader.realm(), &it.instance_id));
     let found = managed.filter(fits);
     let keyed = found.map(|it| (SmolStr::new(it.instance_id.as_str()), it));
     let limit = request.max_results.unwrap_or(50);

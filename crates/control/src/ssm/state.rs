@@ -15,8 +15,18 @@ pub(crate) struct Ssm {
     pub(crate) commands: BTreeMap<Realm, Vec<Command>>,
     /// Instances whose agent reaches the service, at the last moment at which that mattered.
     pub(crate) managed: BTreeSet<InstanceId>,
+    /// Roles of Default Host Management Configuration, where it was turned on.
+    pub(crate) host_management: BTreeMap<Realm, HostManagement>,
     /// Scripts that wait to be run.
     pub(crate) waiting: Vec<Script>,
+}
+
+/// What an account has said of Default Host Management Configuration in a Region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HostManagement {
+    /// The role's name, with or without its path.
+    pub(crate) role: SmolStr,
+    pub(crate) modified: UnixTime,
 }
 
 /// A script that an instance is to run.
@@ -28,6 +38,10 @@ pub struct Script {
     pub instance: InstanceId,
     /// Its lines.
     pub lines: Vec<SmolStr>,
+    /// Seconds until it is killed.
+    pub timeout: u64,
+    /// Where it begins.
+    pub directory: SmolStr,
 }
 
 /// A command that was sent.
@@ -35,7 +49,8 @@ pub struct Script {
 pub(crate) struct Command {
     pub(crate) id: SmolStr,
     pub(crate) comment: Option<SmolStr>,
-    pub(crate) lines: Vec<SmolStr>,
+    /// Of the document, as they were given.
+    pub(crate) parameters: BTreeMap<SmolStr, Vec<SmolStr>>,
     /// Whether instances were named by their ids.
     pub(crate) by_id: bool,
     pub(crate) targets: Vec<Target>,
@@ -58,6 +73,7 @@ pub(crate) struct Ended {
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    pub(crate) timed_out: bool,
 }
 
 impl Ssm {

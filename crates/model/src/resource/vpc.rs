@@ -19,7 +19,7 @@ pub struct Vpc {
     pub ipv6_cidr_blocks: Vec<Ipv6Net>,
     /// State.
     pub state: ResourceState,
-    /// DHCP option set; `None` is EC2's `default`.
+    /// DHCP option set; `None` is `default` of `AssociateDhcpOptions`: no options.
     pub dhcp_options_id: Option<DhcpOptionsId>,
     /// Whether the Amazon resolver answers.
     pub enable_dns_support: bool,

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use smol_str::SmolStr;
-use wirelab_control::{AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState};
+use wirelab_control::{
+    AlarmChange, AlarmConfiguration, AlarmEvent, AlarmState, MetricDataQuery, MetricStat,
+    QuerySource, Watched,
+};
 use wirelab_model::{Metric, SimTime, UnixTime};
 
 use super::evaluation::{Verdict, evaluate};
@@ -195,13 +198,12 @@ impl Replay<'_> {
         let Some(configuration) = self.configuration() else {
             return;
         };
-        let series = self.metrics.get(&configuration.metric);
-        let step = u64::from(configuration.period.min(60));
+        let step = u64::from(configuration.period().min(60));
         let starts = self.place.starts;
         let mut second = (starts.at(from).as_secs() / step + 1) * step;
         while UnixTime::from_secs(second) <= starts.at(until) {
             let at = UnixTime::from_secs(second);
-            let verdict = evaluate(&configuration, series, second, at.since_start(starts));
+            let verdict = evaluate(&configuration, self.metrics, second, at.since_start(starts));
             self.obey(&configuration, &verdict, at);
             second += step;
         }
@@ -290,10 +292,7 @@ fn state_json(state: AlarmState, reason: &str, data: Option<&str>) -> Value {
 /// An alarm as history tells of it.
 fn configuration_json(alarm: &Alarm, region: &str) -> Value {
     let it = &alarm.configuration;
-    let metric = &it.metric;
-    let dimensions = metric.dimensions.iter();
-    let dimensions = dimensions.map(|it| json!({ "name": it.name, "value": it.value }));
-    json!({
+    let mut shown = json!({
         "alarmName": it.name,
         "alarmArn": alarm.arn,
         "alarmDescription": it.description,
@@ -302,11 +301,6 @@ fn configuration_json(alarm: &Alarm, region: &str) -> Value {
         "okActions": it.ok_actions,
         "alarmActions": it.alarm_actions,
         "insufficientDataActions": it.insufficient_data_actions,
-        "namespace": metric.namespace,
-        "metricName": metric.metric_name,
-        "dimensions": dimensions.collect::<Vec<_>>(),
-        "statistic": it.statistic,
-        "period": it.period,
         "evaluationPeriods": it.evaluation_periods,
         "datapointsToAlarm": it.datapoints_to_alarm,
         "threshold": super::evaluation::threshold(it),
@@ -314,5 +308,49 @@ fn configuration_json(alarm: &Alarm, region: &str) -> Value {
         "treatMissingData": it.treat_missing_data.unwrap_or_default(),
         "stateValue": alarm.state.name(),
         "alarmConfigurationUpdatedTimestamp": zoned(alarm.configured),
-    })
+    });
+    match &it.watched {
+        Watched::Metric(stat) => {
+            shown["namespace"] = stat.metric.namespace.as_str().into();
+            shown["metricName"] = stat.metric.metric_name.as_str().into();
+            shown["dimensions"] = dimensions_json(stat);
+            shown["statistic"] = stat.statistic.as_str().into();
+            shown["period"] = stat.period.into();
+        }
+        Watched::Math(queries) => {
+            shown["metrics"] = queries.iter().map(query_json).collect();
+        }
+    }
+    shown
+}
+
+fn dimensions_json(stat: &MetricStat) -> Value {
+    let dimensions = stat.metric.dimensions.iter();
+    let shown = dimensions.map(|it| json!({ "name": it.name, "value": it.value }));
+    shown.collect()
+}
+
+fn query_json(it: &MetricDataQuery) -> Value {
+    let mut shown = json!({
+        "id": it.id,
+        "returnData": it.return_data.unwrap_or(true),
+    });
+    match &it.source {
+        QuerySource::Metric(stat) => {
+            shown["metricStat"] = json!({
+                "metric": {
+                    "namespace": stat.metric.namespace,
+                    "metricName": stat.metric.metric_name,
+                    "dimensions": dimensions_json(stat),
+                },
+                "period": stat.period,
+                "stat": stat.statistic,
+            });
+        }
+        QuerySource::Expression(text) => shown["expression"] = text.as_str().into(),
+    }
+    if let Some(label) = &it.label {
+        shown["label"] = label.as_str().into();
+    }
+    shown
 }

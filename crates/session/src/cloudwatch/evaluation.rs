@@ -11,10 +11,19 @@
 //!   nothing in: then an alarm whose only data breach goes to ALARM when the oldest of them is as
 //!   old as the data that it wants, and with `ignore` stays as it is;
 //! - with none, `missing` is INSUFFICIENT_DATA and `ignore` changes nothing.
+//!
+//! An alarm on metric math looks at what `GetMetricData` would give for those periods at that
+//! moment, those that are taken in more included: so the guide advises against functions that look
+//! at a whole series (`AVG`, `MAX`, `RUNNING_SUM`) in alarms.
 
-use wirelab_control::{AlarmConfiguration, ComparisonOperator, TreatMissingData};
-use wirelab_model::SimTime;
+use std::collections::BTreeMap;
 
+use wirelab_control::{
+    AlarmConfiguration, ComparisonOperator, MetricDataQuery, MetricStat, TreatMissingData, Watched,
+};
+use wirelab_model::{Metric, SimTime};
+
+use super::query::MetricQueries;
 use super::series::Series;
 
 /// So many periods more are looked at than are evaluated.
@@ -26,7 +35,8 @@ pub(super) struct Evaluated {
     /// Begin of its period, in seconds since the epoch.
     pub(super) begin: u64,
     pub(super) value: f64,
-    pub(super) sample_count: f64,
+    /// How many samples it is of; what math gives is of none.
+    pub(super) sample_count: Option<f64>,
 }
 
 /// What the data say.
@@ -73,16 +83,24 @@ pub(super) fn wanted(alarm: &AlarmConfiguration) -> u64 {
 /// What the alarm says at `second` since the epoch, which is the moment `now`.
 pub(super) fn evaluate(
     alarm: &AlarmConfiguration,
-    series: Option<&Series>,
+    metrics: &BTreeMap<Metric, Series>,
     second: u64,
     now: SimTime,
 ) -> Verdict {
     let periods = u64::from(alarm.evaluation_periods);
-    let mut data: Vec<(u64, Evaluated)> = Vec::new();
-    if let Some(series) = series {
-        let ages = 1..=periods + LATE_PERIODS;
-        data.extend(ages.filter_map(|age| Some((age, datum(alarm, series, (age, second), now)?))));
-    }
+    let ages = 1..=periods + LATE_PERIODS;
+    let mut data: Vec<(u64, Evaluated)> = match &alarm.watched {
+        Watched::Metric(stat) => {
+            let series = metrics.get(&stat.metric);
+            let of = |age| Some((age, datum(stat, series?, (age, second), now)?));
+            ages.filter_map(of).collect()
+        }
+        Watched::Math(queries) => {
+            let period = u64::from(alarm.period());
+            let span = (second.saturating_sub(ages.end() * period), second);
+            calculated(queries, metrics, (span, period), now)
+        }
+    };
     data.truncate(usize::try_from(periods).unwrap_or(usize::MAX));
     let missing = periods - data.len() as u64;
     let breaching = |(_, it): &&(u64, Evaluated)| breaches(alarm, it.value);
@@ -115,29 +133,67 @@ pub(super) fn evaluate(
 
 /// The datum of the period that is so many periods old.
 fn datum(
-    alarm: &AlarmConfiguration,
+    stat: &MetricStat,
     series: &Series,
     (age, second): (u64, u64),
     now: SimTime,
 ) -> Option<Evaluated> {
-    let period = u64::from(alarm.period);
+    let period = u64::from(stat.period);
     let begin = second.checked_sub(age * period)?;
     let span = (begin, begin + period);
-    let aggregate = series.aggregate(span, alarm.unit.as_deref(), now)?;
-    let value = aggregate.statistic(&alarm.statistic)?;
+    let aggregate = series.aggregate(span, stat.unit.as_deref(), now)?;
+    let value = aggregate.statistic(&stat.statistic)?;
     Some(Evaluated {
         begin,
         value,
-        sample_count: aggregate.statistics.sample_count,
+        sample_count: Some(aggregate.statistics.sample_count),
     })
+}
+
+/// The data of the query that returns data, the newest first, each with its age in periods.
+fn calculated(
+    queries: &[MetricDataQuery],
+    metrics: &BTreeMap<Metric, Series>,
+    (span, period): ((u64, u64), u64),
+    now: SimTime,
+) -> Vec<(u64, Evaluated)> {
+    let watched = queries.iter().find(|it| it.return_data.unwrap_or(true));
+    let all = MetricQueries::new(queries, metrics, span, now);
+    // What cannot be evaluated, which is refused before, has no data.
+    let points = watched.and_then(|it| all.points(it).ok());
+    let values = points.map(|it| it.values).unwrap_or_default();
+    let newest_first = values.into_iter().rev();
+    newest_first
+        .map(|(begin, value)| {
+            let datum = Evaluated {
+                begin,
+                value,
+                sample_count: None,
+            };
+            ((span.1 - begin).div_ceil(period), datum)
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use wirelab_model::Metric;
+    use wirelab_control::QuerySource;
 
     use super::super::series::Sample;
     use super::*;
+
+    fn stat(name: &str) -> MetricStat {
+        MetricStat {
+            metric: Metric {
+                namespace: "Lab".into(),
+                metric_name: name.into(),
+                dimensions: Vec::new(),
+            },
+            unit: None,
+            statistic: "Sum".into(),
+            period: 60,
+        }
+    }
 
     fn alarm(evaluated: u32, wanted: u32, treatment: TreatMissingData) -> AlarmConfiguration {
         AlarmConfiguration {
@@ -147,14 +203,7 @@ mod tests {
             ok_actions: Vec::new(),
             alarm_actions: Vec::new(),
             insufficient_data_actions: Vec::new(),
-            metric: Metric {
-                namespace: "Lab".into(),
-                metric_name: "m".into(),
-                dimensions: Vec::new(),
-            },
-            unit: None,
-            statistic: "Sum".into(),
-            period: 60,
+            watched: Watched::Metric(stat("m")),
             evaluation_periods: evaluated,
             datapoints_to_alarm: Some(wanted),
             threshold: "0.5".into(),
@@ -207,7 +256,8 @@ mod tests {
         for (wanted, (drawn, filled, expected)) in rows.chain(two_of_three.map(|row| (2, row))) {
             for (treatment, expected) in treatments.into_iter().zip(expected) {
                 let alarm = alarm(3, wanted, treatment);
-                let verdict = evaluate(&alarm, Some(&series(drawn)), 300, SimTime::MAX);
+                let metrics = BTreeMap::from([(stat("m").metric, series(drawn))]);
+                let verdict = evaluate(&alarm, &metrics, 300, SimTime::MAX);
                 let row = format!("{wanted} of 3, {drawn}, {treatment:?}");
                 if let (Breaching | NotBreaching, Verdict::Decided { filled: its, .. }) =
                     (treatment, &verdict)
@@ -222,6 +272,60 @@ mod tests {
                 };
                 assert_eq!(said, expected, "{row}");
             }
+        }
+    }
+
+    /// The same data by way of an expression say the same.
+    #[test]
+    fn an_alarm_on_math_is_evaluated_as_one_on_a_metric() {
+        let query = |id: &str, source| MetricDataQuery {
+            id: id.into(),
+            label: None,
+            return_data: Some(id == "e"),
+            period: None,
+            source,
+        };
+        let queries = vec![
+            query(
+                "e",
+                QuerySource::Expression("IF(m > 0 AND n < 1, m, n)".into()),
+            ),
+            query("m", QuerySource::Metric(stat("m"))),
+            query("n", QuerySource::Metric(stat("n"))),
+        ];
+        let without_counts = |verdict: Verdict| match verdict {
+            Verdict::Decided {
+                breached,
+                data,
+                filled,
+            } => {
+                let data = data.into_iter().map(|it| (it.begin, it.value.to_bits()));
+                Some((breached, data.collect::<Vec<_>>(), filled))
+            }
+            _ => None,
+        };
+        for drawn in [
+            "0 - X - X",
+            "- - - - -",
+            "0 0 0 X X",
+            "X X X 0 0",
+            "X 0 X 0 X",
+        ] {
+            let metrics = BTreeMap::from([
+                (stat("m").metric, series(drawn)),
+                (stat("n").metric, series("0 0 0 0 0")),
+            ]);
+            let plain = alarm(3, 2, TreatMissingData::Breaching);
+            let math = AlarmConfiguration {
+                watched: Watched::Math(queries.clone()),
+                ..plain.clone()
+            };
+            let said = [&plain, &math].map(|it| evaluate(it, &metrics, 300, SimTime::MAX));
+            let [one, other] = said.map(without_counts);
+            // What is missing of `m` is 0 in an operator between two series, and `n` there.
+            let is_whole = !drawn.contains('-');
+            assert!(one == other || !is_whole, "{drawn}: {one:?} {other:?}");
+            assert_eq!(other.map(|it| it.1.len()), Some(3), "{drawn}");
         }
     }
 }

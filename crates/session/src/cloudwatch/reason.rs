@@ -124,17 +124,19 @@ pub(super) fn data(alarm: &AlarmConfiguration, verdict: &Verdict, at: UnixTime) 
     let mut oldest_first: Vec<&Evaluated> = data.iter().collect();
     oldest_first.reverse();
     let evaluated = data.iter().map(|it| {
-        json!({
+        let mut shown = json!({
             "timestamp": zoned(UnixTime::from_secs(it.begin)),
-            "sampleCount": it.sample_count,
             "value": it.value,
-        })
+        });
+        if let Some(count) = it.sample_count {
+            shown["sampleCount"] = count.into();
+        }
+        shown
     });
     let mut shown = json!({
         "version": "1.0",
         "queryDate": zoned(at),
-        "statistic": alarm.statistic,
-        "period": alarm.period,
+        "period": alarm.period(),
         "recentDatapoints": oldest_first.iter().map(|it| it.value).collect::<Vec<_>>(),
         "threshold": threshold(alarm),
         "evaluatedDatapoints": evaluated.collect::<Vec<_>>(),
@@ -142,8 +144,11 @@ pub(super) fn data(alarm: &AlarmConfiguration, verdict: &Verdict, at: UnixTime) 
     if let Some(first) = oldest_first.first() {
         shown["startDate"] = zoned(UnixTime::from_secs(first.begin)).into();
     }
-    if let Some(unit) = &alarm.unit {
-        shown["unit"] = unit.as_str().into();
+    if let Some(stat) = alarm.metric_stat() {
+        shown["statistic"] = stat.statistic.as_str().into();
+        if let Some(unit) = &stat.unit {
+            shown["unit"] = unit.as_str().into();
+        }
     }
     shown
 }

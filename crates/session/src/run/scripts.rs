@@ -1,12 +1,11 @@
 //! What calls start, until it has settled: transitions of resources, and scripts that Systems
-//! Manager sends. The commands of a script are started one after the other, and take their time as
-//! any program on a machine does.
+//! Manager sends, which take their time as any script on a machine does.
 
 use wirelab_control::Input as ControlInput;
 use wirelab_model::{Call, Caller, Observation, SimDuration, SimTime};
-use wirelab_simulator::host::ExecId;
 
-use super::{ExecResult, Run};
+use super::Run;
+use super::commands::Running;
 use crate::{managed, script};
 
 /// Settling stops here (`design.md` section 5).
@@ -49,73 +48,39 @@ impl Run {
         }
     }
 
-    /// Takes the scripts that calls have sent.
+    /// Starts the scripts that calls have sent.
     pub(super) fn begin_scripts(&mut self) {
-        for script in self.state.control.take_scripts() {
-            self.state.scripts.push(script::Running::new(script));
+        for sent in self.state.control.take_scripts() {
+            let host = sent.instance.to_string();
+            let id = self.new_command(Running::default());
+            let until = self.now() + SimDuration::from_secs(sent.timeout);
+            self.state.scripts.push(script::Running {
+                exec: id,
+                command_id: sent.command_id.clone(),
+                instance: sent.instance.clone(),
+            });
+            match script::read(&sent) {
+                Ok(script) => self.start_shell(id, &host, script, Some(until)),
+                Err(why) => self.refused(id, &why),
+            }
         }
-        self.go_on_with_scripts();
+        self.end_commands_of_scripts();
     }
 
-    /// Starts the next command of each script that is at none; those that are at their end are
-    /// told.
-    fn go_on_with_scripts(&mut self) {
-        while let Some(at) = self.state.scripts.iter().position(|it| it.exec.is_none()) {
-            let script = &mut self.state.scripts[at];
-            let Some(argv) = script.next_command() else {
-                let script = self.state.scripts.remove(at);
-                let ended = Observation::ScriptEnded {
-                    command_id: script.command_id,
-                    instance: script.instance,
-                    status: script.status,
-                    stdout: script.stdout,
-                    stderr: script.stderr,
-                };
-                let input = ControlInput::Observation(ended);
-                self.state.control.handle(self.state.now, input);
+    /// Scripts that have ended are told.
+    pub(super) fn end_commands_of_scripts(&mut self) {
+        let is_over = |run: &Self, it: &script::Running| {
+            run.state.running.get(&it.exec).is_some_and(|it| it.ended)
+        };
+        while let Some(at) = self.state.scripts.iter().position(|it| is_over(self, it)) {
+            let script = self.state.scripts.remove(at);
+            let Some(result) = self.take_ended(script.exec) else {
                 continue;
             };
-            let host = script.instance.to_string();
-            // Marked before it starts, since it may be over at once.
-            let exec = ExecId(self.state.next_exec);
-            script.exec = Some(exec);
-            let started = self.start(&host, &argv, None);
-            let over = match started {
-                Ok(_) => self.take_ended(exec),
-                // The instance and its machine are gone.
-                Err(_) => Some(ExecResult {
-                    status: 255,
-                    ..ExecResult::default()
-                }),
-            };
-            if let Some(result) = over {
-                self.script_of(exec, &result);
-            }
+            let ended = script.ended(result);
+            self.state
+                .control
+                .handle(self.state.now, ControlInput::Observation(ended));
         }
-    }
-
-    /// A command has ended; it may be one of a script's.
-    fn script_of(&mut self, exec: ExecId, result: &ExecResult) {
-        let mut scripts = self.state.scripts.iter_mut();
-        if let Some(script) = scripts.find(|it| it.exec == Some(exec)) {
-            script.take(result);
-        }
-    }
-
-    /// Commands of scripts that have ended lead on to the next ones.
-    pub(super) fn end_commands_of_scripts(&mut self) {
-        if self.state.scripts.is_empty() {
-            return;
-        }
-        let at_work = self.state.scripts.iter().filter_map(|it| it.exec);
-        let ended: Vec<ExecId> = at_work
-            .filter(|it| self.state.running.get(it).is_some_and(|it| it.ended))
-            .collect();
-        for exec in ended {
-            if let Some(result) = self.take_ended(exec) {
-                self.script_of(exec, &result);
-            }
-        }
-        self.go_on_with_scripts();
     }
 }

@@ -33,6 +33,41 @@ impl Session {
         Ok(Some(hint))
     }
 
+    /// Notes that the solution of a task was shown, the rung above its ladder; false if the ladder
+    /// is not climbed yet, or the solution was shown before.
+    ///
+    /// # Errors
+    /// An unknown task; files.
+    pub fn take_solution(&mut self, task: &str) -> Result<bool, SessionError> {
+        let _lock = self.begin()?;
+        let rung = self.task(task)?.hints.len();
+        if self.hints_taken(task) != rung {
+            return Ok(false);
+        }
+        let kind = EntryKind::Hint {
+            task: task.into(),
+            rung: u32::try_from(rung).expect("ladders are short"),
+        };
+        self.journal
+            .append(self.now(), kind, SmolStr::default(), Weight::Idle)?;
+        Ok(true)
+    }
+
+    /// Whether a check since the last hint for a task, or any if there was none, found it wanting.
+    #[must_use]
+    pub fn was_wrong_since_hint(&self, task: &str) -> bool {
+        let Some(of) = self.lab.task(task).map(|task| task.points) else {
+            return false;
+        };
+        self.journal.others().fold(false, |wrong, kind| match kind {
+            EntryKind::Hint { task: its, .. } if its == task => false,
+            EntryKind::Check { tasks, .. } => {
+                wrong || tasks.get(task).is_some_and(|points| *points < of)
+            }
+            _ => wrong,
+        })
+    }
+
     /// The rungs of a task's ladder that were taken, filled in.
     ///
     /// # Errors

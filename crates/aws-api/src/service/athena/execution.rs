@@ -20,7 +20,7 @@ use super::times::{Times, iso8601};
 use super::{ENGINE, catalog, invalid, only, page, parameters, results, text};
 use crate::service::question::{self, Owner};
 use crate::service::task::{Done, Task};
-use crate::service::{Refusal, Request, s3, turn};
+use crate::service::{Refusal, Request, cloudtrail, s3, turn};
 
 /// Executions that may run or be queued: active DML queries of an account (Amazon Athena User
 /// Guide, "Service Quotas").
@@ -131,6 +131,7 @@ pub(super) fn start(session: &mut Session, request: &Request<'_>) -> Result<Valu
     }
     let id = question::new_id(request.id);
     session.restore_evidence()?;
+    cloudtrail::deliver(session)?;
     let (answers, runs, parameters) = resolved(session, request, sql)?;
     let place = Place::of(session, request, (&id, &runs))?;
     let filled = parameters::filled(&runs, &parameters);
@@ -285,7 +286,9 @@ impl Place {
         })?;
         let (location, file) = output(session.dir(), &folder, id, sql)?;
         let bucket = location.split('/').nth(2).unwrap_or_default();
-        if !s3::may_write(session, caller, bucket) {
+        let owner = group.expected_bucket_owner.as_deref();
+        let is_meant = owner.is_none_or(|it| s3::is_owner(session, it, bucket));
+        if !is_meant || !s3::may_write(session, caller, bucket) {
             return Err(invalid(format!(
                 "Unable to verify/create output bucket {bucket}"
             )));

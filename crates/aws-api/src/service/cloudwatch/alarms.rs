@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use wirelab_control::{MetricDataQuery, MetricStat, QuerySource, Watched};
 use wirelab_model::{ApiError, UnixTime};
 use wirelab_session::{Alarm, HistoryItem, is_percentile};
 
@@ -65,12 +66,15 @@ pub(super) fn for_metric(asked: &Asked<'_>) -> Result<Value, ApiError> {
     let alarms = asked.watch.alarms.values().filter(|it| {
         let alarm = &it.configuration;
         let mut statistics = statistics.into_iter().flatten();
-        alarm.metric == wanted
-            && statistics.all(|name| alarm.statistic == name)
-            && period.is_none_or(|it| u64::from(alarm.period) == it)
-            && asked
-                .text("Unit")
-                .is_none_or(|unit| alarm.unit.as_deref() == Some(unit))
+        // Of alarms on math with the metric it tells nothing, as documented.
+        alarm.metric_stat().is_some_and(|stat| {
+            stat.metric == wanted
+                && statistics.all(|name| stat.statistic == name)
+                && period.is_none_or(|it| u64::from(stat.period) == it)
+                && asked
+                    .text("Unit")
+                    .is_none_or(|unit| stat.unit.as_deref() == Some(unit))
+        })
     });
     Ok(json!({ "MetricAlarms": alarms.map(show).collect::<Vec<_>>() }))
 }
@@ -78,11 +82,6 @@ pub(super) fn for_metric(asked: &Asked<'_>) -> Result<Value, ApiError> {
 /// An alarm as the API has it.
 fn show(it: &Alarm) -> Value {
     let alarm = &it.configuration;
-    let metric = json!(alarm.metric);
-    let statistic = match is_percentile(&alarm.statistic) {
-        true => "ExtendedStatistic",
-        false => "Statistic",
-    };
     let mut shown = json!({
         "AlarmName": alarm.name,
         "AlarmArn": it.arn,
@@ -95,11 +94,6 @@ fn show(it: &Alarm) -> Value {
         "StateReason": it.reason,
         "StateUpdatedTimestamp": iso(it.updated),
         "StateTransitionedTimestamp": iso(it.transitioned),
-        "MetricName": metric["MetricName"],
-        "Namespace": metric["Namespace"],
-        "Dimensions": metric["Dimensions"],
-        statistic: alarm.statistic,
-        "Period": alarm.period,
         "EvaluationPeriods": alarm.evaluation_periods,
         "Threshold": alarm.threshold.parse::<f64>().unwrap_or_default(),
         "ComparisonOperator": alarm.comparison_operator,
@@ -107,7 +101,6 @@ fn show(it: &Alarm) -> Value {
     let optional = [
         ("AlarmDescription", json!(alarm.description)),
         ("StateReasonData", json!(it.reason_data)),
-        ("Unit", json!(alarm.unit)),
         ("DatapointsToAlarm", json!(alarm.datapoints_to_alarm)),
         ("TreatMissingData", json!(alarm.treat_missing_data)),
         (
@@ -119,6 +112,54 @@ fn show(it: &Alarm) -> Value {
         if !value.is_null() {
             shown[name] = value;
         }
+    }
+    match &alarm.watched {
+        Watched::Metric(stat) => show_metric(stat, &mut shown),
+        Watched::Math(queries) => {
+            shown["Metrics"] = queries.iter().map(show_query).collect();
+        }
+    }
+    shown
+}
+
+fn show_metric(stat: &MetricStat, shown: &mut Value) {
+    let metric = json!(stat.metric);
+    for name in ["MetricName", "Namespace", "Dimensions"] {
+        shown[name] = metric[name].clone();
+    }
+    let statistic = match is_percentile(&stat.statistic) {
+        true => "ExtendedStatistic",
+        false => "Statistic",
+    };
+    shown[statistic] = stat.statistic.as_str().into();
+    shown["Period"] = stat.period.into();
+    if let Some(unit) = &stat.unit {
+        shown["Unit"] = unit.as_str().into();
+    }
+}
+
+/// One of `Metrics`.
+fn show_query(it: &MetricDataQuery) -> Value {
+    let mut shown = json!({ "Id": it.id, "ReturnData": it.return_data.unwrap_or(true) });
+    match &it.source {
+        QuerySource::Metric(stat) => {
+            let mut inner = json!({
+                "Metric": stat.metric,
+                "Period": stat.period,
+                "Stat": stat.statistic,
+            });
+            if let Some(unit) = &stat.unit {
+                inner["Unit"] = unit.as_str().into();
+            }
+            shown["MetricStat"] = inner;
+        }
+        QuerySource::Expression(text) => shown["Expression"] = text.as_str().into(),
+    }
+    if let Some(label) = &it.label {
+        shown["Label"] = label.as_str().into();
+    }
+    if let Some(period) = it.period {
+        shown["Period"] = period.into();
     }
     shown
 }

@@ -156,6 +156,91 @@ pub(super) fn lets_deliver(bucket: &Bucket) -> bool {
     })
 }
 
+/// What a service of AWS asks of a bucket.
+pub(super) struct ByService<'a> {
+    /// `cloudtrail.amazonaws.com`.
+    pub(super) service: &'a str,
+    /// Without its `s3:`.
+    pub(super) action: &'a str,
+    /// An ARN.
+    pub(super) resource: &'a str,
+    /// What conditions may ask for, with keys in small letters.
+    pub(super) context: &'a [(&'a str, &'a str)],
+}
+
+/// Whether the bucket's policy lets a service do something. A condition of a key that is not known
+/// of the service fits where it allows, and not where it denies.
+pub(super) fn lets_service(bucket: &Bucket, asked: &ByService<'_>) -> bool {
+    let policy = bucket.policy.as_deref().unwrap_or_default();
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let applies = |it: &&Value, effect: &str| it["Effect"] == effect && is_about(it, asked);
+    let all = many(&policy["Statement"]);
+    all.iter().any(|it| applies(&it, "Allow")) && !all.iter().any(|it| applies(&it, "Deny"))
+}
+
+fn is_about(statement: &Value, asked: &ByService<'_>) -> bool {
+    let has = |name: &str| !statement[name].is_null();
+    let names = |it: &Value| {
+        is_everybody(it) || texts(&it["Service"]).any(|service| service == asked.service)
+    };
+    let is_meant = match has("NotPrincipal") {
+        true => !names(&statement["NotPrincipal"]),
+        false => names(&statement["Principal"]),
+    };
+    let action = format!("s3:{}", asked.action.to_ascii_lowercase());
+    let acts = |name: &str| texts(&statement[name]).any(|it| fits(&it.to_lowercase(), &action));
+    let covers = |name: &str| texts(&statement[name]).any(|it| fits(it, asked.resource));
+    is_meant
+        && (if has("NotAction") {
+            !acts("NotAction")
+        } else {
+            acts("Action")
+        })
+        && (if has("NotResource") {
+            !covers("NotResource")
+        } else {
+            covers("Resource")
+        })
+        && holds(
+            &statement["Condition"],
+            asked,
+            statement["Effect"] == "Allow",
+        )
+}
+
+/// Whether conditions hold (IAM User Guide, "IAM JSON policy elements: Condition operators").
+fn holds(conditions: &Value, asked: &ByService<'_>, otherwise: bool) -> bool {
+    let mut all = conditions.as_object().into_iter().flatten();
+    all.all(|(operator, keys)| {
+        let operator = operator.trim_end_matches("IfExists");
+        let mut keys = keys.as_object().into_iter().flatten();
+        keys.all(|(key, wanted)| {
+            let key = key.to_ascii_lowercase();
+            let always = [
+                ("aws:principalisawsservice", "true"),
+                ("aws:securetransport", "true"),
+            ];
+            let mut known = asked.context.iter().chain(&always);
+            let Some((_, value)) = known.find(|it| it.0 == key) else {
+                return otherwise;
+            };
+            let is_one = |is: &dyn Fn(&str) -> bool| {
+                let mut all = many(wanted).iter();
+                all.any(|it| it.as_str().map_or_else(|| is(&it.to_string()), is))
+            };
+            let equal = || is_one(&|it| it == *value);
+            let like = || is_one(&|it| fits(it, value));
+            match operator {
+                "StringEquals" | "Bool" => equal(),
+                "StringLike" | "ArnEquals" | "ArnLike" => like(),
+                "StringNotEquals" => !equal(),
+                "StringNotLike" | "ArnNotEquals" | "ArnNotLike" => !like(),
+                _ => otherwise,
+            }
+        })
+    })
+}
+
 /// Holds that a text is a policy for the bucket.
 ///
 /// # Errors
@@ -207,7 +292,53 @@ fn fits(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_policy_lets_a_service_in_by_principal_action_resource_and_conditions() {
+        let context = [("aws:sourcearn", "arn:trail/all"), ("s3:x-amz-acl", "full")];
+        let lets = |statements: Value| {
+            let bucket = Bucket {
+                policy: Some(json!({ "Statement": statements }).to_string()),
+                ..Bucket::default()
+            };
+            let asked = ByService {
+                service: "cloudtrail.amazonaws.com",
+                action: "PutObject",
+                resource: "arn:aws:s3:::b/AWSLogs/1/x",
+                context: &context,
+            };
+            lets_service(&bucket, &asked)
+        };
+        let allow = |service: &str, resource: &str, condition: Value| {
+            json!({ "Effect": "Allow", "Principal": { "Service": service },
+                "Action": "s3:PutObject", "Resource": resource, "Condition": condition })
+        };
+        let (trail, all) = ("cloudtrail.amazonaws.com", "arn:aws:s3:::b/AWSLogs/1/*");
+        let acl = json!({ "StringEquals": { "s3:x-amz-acl": "full" } });
+        assert!(lets(json!([allow(trail, all, acl.clone())])));
+        assert!(!lets(json!([])));
+        assert!(!lets(json!([allow(
+            "delivery.logs.amazonaws.com",
+            all,
+            acl
+        )])));
+        assert!(!lets(json!([allow(
+            trail,
+            "arn:aws:s3:::b/AWSLogs/2/*",
+            Value::Null
+        )])));
+        let source = |arn: &str| json!({ "ArnLike": { "aws:SourceArn": arn } });
+        assert!(lets(json!([allow(trail, all, source("arn:trail/*"))])));
+        assert!(!lets(json!([allow(trail, all, source("arn:trail/other"))])));
+        let insecure = json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": "*", "Condition": { "Bool": { "aws:SecureTransport": "false" } } });
+        let deny = json!({ "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*" });
+        assert!(lets(json!([allow(trail, all, Value::Null), insecure])));
+        assert!(!lets(json!([allow(trail, all, Value::Null), deny])));
+    }
 
     #[test]
     fn patterns_fit_as_in_policies() {

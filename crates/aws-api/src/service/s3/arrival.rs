@@ -1,6 +1,5 @@
 //! Objects that services of AWS write themselves: Athena its results.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +40,7 @@ impl Arrival {
             modified: self.at,
             size: data.len(),
             tag: quoted(&digest),
-            headers: BTreeMap::new(),
+            ..Object::default()
         };
         write_note(&note_of(&self.notes, bucket, key), &object).ok();
     }

@@ -1,5 +1,6 @@
 //! What a request to S3 carries: octets, XML, a query, headers that stay with an object.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -9,6 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use md5::{Digest, Md5};
 use wirelab_model::ApiError;
 
+use super::checksum::{self, Checksum};
 use crate::protocol::rest_xml::document::{self, Element};
 
 /// Octets of a client's own headers at most (Amazon S3 User Guide, "Working with object metadata").
@@ -72,19 +74,46 @@ pub(super) fn kept(headers: &HeaderMap) -> Result<BTreeMap<String, String>, ApiE
     Ok(kept)
 }
 
-/// The octets of a body: as they are, or in the chunks of `aws-chunked`, whose signatures and
-/// trailing checksums are not looked at (Amazon S3 API Reference, "Signature calculations:
+/// The octets of a body, whose checksums are right: [`received`] without them.
+///
+/// # Errors
+/// As [`received`].
+pub(super) fn content(request: &Request<Vec<u8>>) -> Result<Cow<'_, [u8]>, ApiError> {
+    Ok(received(request)?.0)
+}
+
+/// The octets of a body, and the checksum that the client says they have.
+///
+/// # Errors
+/// As [`octets`]; as [`checksum::verified`].
+pub(super) fn received(
+    request: &Request<Vec<u8>>,
+) -> Result<(Cow<'_, [u8]>, Option<Checksum>), ApiError> {
+    let (octets, trailers) = octets(request)?;
+    let checksum = checksum::verified(request.headers(), &trailers, &octets)?;
+    Ok((octets, checksum))
+}
+
+/// Names in small letters and values of what is behind a body.
+type Trailers = Vec<(String, String)>;
+
+/// The octets of a body and what is behind them: as they are, or in the chunks of `aws-chunked`,
+/// whose signatures are not looked at (Amazon S3 API Reference, "Signature calculations:
 /// transferring payload in multiple chunks").
 ///
 /// # Errors
 /// `IncompleteBody`; `BadDigest`, `InvalidDigest`: they are not what `Content-MD5` says.
-pub(super) fn content(request: &Request<Vec<u8>>) -> Result<std::borrow::Cow<'_, [u8]>, ApiError> {
+pub(super) fn octets(request: &Request<Vec<u8>>) -> Result<(Cow<'_, [u8]>, Trailers), ApiError> {
     let headers = request.headers();
     let streams = header(headers, "x-amz-content-sha256").starts_with("STREAMING-");
     let chunked = header(headers, "content-encoding").contains("aws-chunked");
-    let octets: std::borrow::Cow<'_, [u8]> = match streams || chunked {
-        false => request.body().as_slice().into(),
-        true => unchunked(request.body())?.into(),
+    let (octets, trailers): (Cow<'_, [u8]>, _) = match streams || chunked {
+        false => (request.body().as_slice().into(), Vec::new()),
+        true => {
+            let (octets, trailers) = unchunked(request.body())?;
+            check_length(headers, octets.len())?;
+            (octets.into(), trailers)
+        }
     };
     let said = header(headers, "content-md5");
     if !said.is_empty() {
@@ -97,10 +126,23 @@ pub(super) fn content(request: &Request<Vec<u8>>) -> Result<std::borrow::Cow<'_,
             return Err(ApiError::client("BadDigest", message));
         }
     }
-    Ok(octets)
+    Ok((octets, trailers))
 }
 
-fn unchunked(body: &[u8]) -> Result<Vec<u8>, ApiError> {
+/// Holds that chunks have as many octets as the client has said.
+fn check_length(headers: &HeaderMap, length: usize) -> Result<(), ApiError> {
+    match header(headers, "x-amz-decoded-content-length") {
+        "" => Ok(()),
+        said if said.parse() == Ok(length) => Ok(()),
+        _ => {
+            let message = "The request's chunks have not as many octets as \
+                           x-amz-decoded-content-length says.";
+            Err(ApiError::client("IncompleteBody", message))
+        }
+    }
+}
+
+fn unchunked(body: &[u8]) -> Result<(Vec<u8>, Trailers), ApiError> {
     let broken = || {
         let message = "The request's chunks are not what their sizes say.";
         ApiError::client("IncompleteBody", message)
@@ -114,7 +156,7 @@ fn unchunked(body: &[u8]) -> Result<Vec<u8>, ApiError> {
         let size = line.split(';').next().unwrap_or_default();
         let size = usize::from_str_radix(size.trim(), 16).map_err(|_| broken())?;
         if size == 0 {
-            return Ok(octets);
+            return Ok((octets, trailers(&behind[2..])?));
         }
         let end = size.checked_add(2).ok_or_else(broken)?;
         let chunk = behind.get(2..end).ok_or_else(broken)?;
@@ -122,6 +164,18 @@ fn unchunked(body: &[u8]) -> Result<Vec<u8>, ApiError> {
         rest = behind.get(end..).ok_or_else(broken)?;
         rest = rest.strip_prefix(b"\r\n").ok_or_else(broken)?;
     }
+}
+
+/// The lines behind the last chunk, `name:value` each, as far as the empty one.
+fn trailers(behind: &[u8]) -> Result<Trailers, ApiError> {
+    let text = std::str::from_utf8(behind).map_err(|_| checksum::malformed_trailer())?;
+    let lines = text.split("\r\n").take_while(|it| !it.is_empty());
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+    };
+    let pairs = lines.map(|it| pair(it).ok_or_else(checksum::malformed_trailer));
+    pairs.collect()
 }
 
 /// The 16 octets that 24 letters of base64 stand for (RFC 4648, section 4).
@@ -171,5 +225,21 @@ mod tests {
         let read = base64("kAFQmDzST7DWlj99KOF/cg==").expect("22 letters");
         assert_eq!(read, Md5::digest(b"abc")[..]);
         assert_eq!(base64("kAFQmDzST7DWlj99KOF/c!=="), None);
+    }
+
+    /// A body as the User Guide's example of "STREAMING-UNSIGNED-PAYLOAD-TRAILER" has it.
+    #[test]
+    fn what_is_behind_chunks_is_read() {
+        let body = b"4;chunk-signature=ad\r\n1234\r\n5\r\n56789\r\n0\r\n\
+            x-amz-checksum-crc32:y/Q5Jg==\r\nx-amz-trailer-signature:d8\r\n\r\n";
+        let (octets, trailers) = unchunked(body).expect("chunks");
+        assert_eq!(octets, b"123456789");
+        let crc = ("x-amz-checksum-crc32".to_owned(), "y/Q5Jg==".to_owned());
+        assert_eq!(trailers[0], crc);
+        assert_eq!(trailers.len(), 2);
+        let bare = unchunked(b"1\r\nx\r\n0\r\n\r\n").expect("chunks");
+        assert_eq!(bare, (b"x".to_vec(), Vec::new()));
+        assert!(unchunked(b"2\r\nx\r\n0\r\n\r\n").is_err());
+        assert!(unchunked(b"1\r\nx\r\n0\r\nno colon\r\n\r\n").is_err());
     }
 }

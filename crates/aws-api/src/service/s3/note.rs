@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use wirelab_model::{ApiError, hex};
 use wirelab_session::SessionError;
 
+use super::checksum::Checksum;
 use crate::service::Refusal;
 
 /// What is known of a bucket.
@@ -79,6 +80,20 @@ pub(super) struct Object {
     pub(super) tag: String,
     /// What the client has said of it: names in small letters.
     pub(super) headers: BTreeMap<String, String>,
+    /// Of one that the lab or a service has written it is made when somebody asks.
+    #[serde(default)]
+    pub(super) checksum: Option<Checksum>,
+    /// Those that it came in.
+    #[serde(default)]
+    pub(super) parts: Vec<PartOf>,
+}
+
+/// A part that an object came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PartOf {
+    pub(super) number: u32,
+    pub(super) size: u64,
+    pub(super) checksum: Option<Checksum>,
 }
 
 /// Where the note of an object is.

@@ -1,17 +1,19 @@
-//! `GetObject` and `HeadObject`.
+//! `GetObject`, `HeadObject` and `GetObjectAttributes`.
+
+use std::path::PathBuf;
 
 use http::{Method, Response, StatusCode};
 use wirelab_model::ApiError;
 
+use super::checksum::Checksum;
 use super::note::Object;
 use super::store::Store;
-use super::{Answer, Asked, body, http_date};
+use super::write::{NULL, check_version};
+use super::{Answer, Asked, body, element, http_date};
 use crate::header_overrides::HEADER_OVERRIDES;
 
 pub(super) fn object(asked: &Asked<'_>) -> Answer {
-    asked.bucket_for("GetObject", &asked.key)?;
-    let file = asked.store.existing(&asked.bucket, &asked.key)?;
-    let object = asked.store.object(&asked.bucket, &asked.key, &file)?;
+    let (file, object) = existing(asked, "GetObject")?;
     if let Some(status) = condition(asked, &object)? {
         let mut response = body::empty(status, asked.id);
         let tag = object.tag.parse().expect("hexadecimal digits");
@@ -36,6 +38,17 @@ pub(super) fn object(asked: &Asked<'_>) -> Answer {
             response = response.header(name, value.as_bytes());
         }
     }
+    if asked.version().is_some() {
+        response = response.header("x-amz-version-id", NULL);
+    }
+    let headers = response.headers_mut().filter(|_| part.is_none());
+    if let Some(headers) = headers
+        && asked
+            .header("x-amz-checksum-mode")
+            .eq_ignore_ascii_case("enabled")
+    {
+        Checksum::of_object(&object, &file)?.tell(headers);
+    }
     if let Some(part) = &part {
         let shown = format!("bytes {}-{}/{all}", part.start, part.end - 1);
         response = response
@@ -51,6 +64,106 @@ pub(super) fn object(asked: &Asked<'_>) -> Answer {
         _ => Store::read(&file, part)?,
     };
     Ok(response.body(octets).expect("headers of our own"))
+}
+
+/// The object of the key and its file, for who may do this with it.
+fn existing(asked: &Asked<'_>, action: &str) -> Result<(PathBuf, Object), ApiError> {
+    match asked.version() {
+        None => asked.bucket_for(action, &asked.key)?,
+        Some(version) => {
+            check_version(version)?;
+            let action = action.replacen("Object", "ObjectVersion", 1);
+            asked.bucket_for(&action, &asked.key)?
+        }
+    };
+    let file = asked.store.existing(&asked.bucket, &asked.key)?;
+    let object = asked.store.object(&asked.bucket, &asked.key, &file)?;
+    Ok((file, object))
+}
+
+/// What `GetObjectAttributes` can be asked for.
+const ATTRIBUTES: [&str; 5] = [
+    "ETag",
+    "Checksum",
+    "ObjectParts",
+    "StorageClass",
+    "ObjectSize",
+];
+
+/// `GetObjectAttributes`.
+pub(super) fn attributes(asked: &Asked<'_>) -> Answer {
+    existing(asked, "GetObjectAttributes")?;
+    let (file, object) = existing(asked, "GetObject")?;
+    // Some clients send a header for each.
+    let names = asked.request.headers().get_all("x-amz-object-attributes");
+    let names = names.iter().filter_map(|it| it.to_str().ok());
+    let names = names.flat_map(|it| it.split(',')).map(str::trim);
+    let names: Vec<&str> = names.filter(|it| !it.is_empty()).collect();
+    if names.is_empty() {
+        let message = "The x-amz-object-attributes header specifying the attributes to be \
+                       retrieved is either missing or empty";
+        return Err(ApiError::client("InvalidRequest", message).into());
+    }
+    if !names.iter().all(|it| ATTRIBUTES.contains(it)) {
+        let message = "Invalid attribute name specified.";
+        return Err(ApiError::client("InvalidArgument", message).into());
+    }
+    let mut inside = String::new();
+    for name in ATTRIBUTES.into_iter().filter(|it| names.contains(it)) {
+        inside += &match name {
+            "ETag" => format!("<ETag>{}</ETag>", object.tag.trim_matches('"')),
+            "Checksum" => {
+                let checksum = Checksum::of_object(&object, &file)?.elements();
+                format!("<Checksum>{checksum}</Checksum>")
+            }
+            "ObjectParts" => object_parts(asked, &object)?,
+            "StorageClass" => "<StorageClass>STANDARD</StorageClass>".to_owned(),
+            _ => format!("<ObjectSize>{}</ObjectSize>", object.size),
+        };
+    }
+    let mut response = element(asked.id, "GetObjectAttributesResponse", &inside);
+    let headers = response.headers_mut();
+    let modified = http_date(object.modified).parse().expect("a plain date");
+    headers.insert("Last-Modified", modified);
+    if asked.version().is_some() {
+        headers.insert("x-amz-version-id", http::HeaderValue::from_static(NULL));
+    }
+    Ok(response)
+}
+
+/// The parts that an object came in: how many, and a page of those whose checksums are known.
+fn object_parts(asked: &Asked<'_>, object: &Object) -> Result<String, ApiError> {
+    let number = |name: &str, default: u32| match asked.header(name) {
+        "" => Ok(default),
+        text => text.parse().map_err(|_| {
+            let message = format!("Provided {name} not an integer or within integer range");
+            ApiError::client("InvalidArgument", message)
+        }),
+    };
+    let most = number("x-amz-max-parts", 1000)?.min(1000);
+    let after = number("x-amz-part-number-marker", 0)?;
+    if object.parts.is_empty() {
+        return Ok(String::new());
+    }
+    let known = object.parts.iter().filter(|it| it.checksum.is_some());
+    let mut rest = known.filter(|it| it.number > after).peekable();
+    let page: Vec<_> = std::iter::from_fn(|| rest.next())
+        .take(most as usize)
+        .collect();
+    let is_truncated = most > 0 && rest.peek().is_some();
+    let next = page.last().map_or(after, |it| it.number);
+    let shown = page.iter().map(|it| {
+        let checksum = it.checksum.as_ref().map(Checksum::element);
+        let (number, size, checksum) = (it.number, it.size, checksum.unwrap_or_default());
+        format!("<Part><PartNumber>{number}</PartNumber><Size>{size}</Size>{checksum}</Part>")
+    });
+    Ok(format!(
+        "<ObjectParts><PartsCount>{}</PartsCount><PartNumberMarker>{after}</PartNumberMarker>\
+         <NextPartNumberMarker>{next}</NextPartNumberMarker><MaxParts>{most}</MaxParts>\
+         <IsTruncated>{is_truncated}</IsTruncated>{}</ObjectParts>",
+        object.parts.len(),
+        shown.collect::<String>()
+    ))
 }
 
 fn headers(asked: &Asked<'_>, object: &Object) -> Vec<(String, String)> {

@@ -209,7 +209,7 @@ impl<'s> Store<'s> {
             modified,
             size,
             tag: quoted(&digest(file)?),
-            headers: BTreeMap::new(),
+            ..Object::default()
         })
     }
 

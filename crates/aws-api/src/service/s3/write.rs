@@ -5,7 +5,8 @@ use http::StatusCode;
 use wirelab_flowlog::s3::LogKey;
 use wirelab_model::ApiError;
 
-use super::body::{child, content, document, empty, kept, malformed};
+use super::body::{child, content, document, empty, kept, malformed, received};
+use super::checksum::{self, Algorithm, Checksum};
 use super::note::{Bucket, Object, PublicAccessBlock};
 use super::read::precondition_failed;
 use super::store::{Fresh, Store};
@@ -104,13 +105,19 @@ pub(super) fn delete_bucket(asked: &Asked<'_>) -> Answer {
 
 pub(super) fn put_object(asked: &Asked<'_>) -> Answer {
     check_writing(asked)?;
-    let octets = content(asked.request)?;
-    let headers = kept(asked.request.headers())?;
+    let (octets, checksum) = received(asked.request)?;
+    let checksum = checksum.unwrap_or_else(|| Checksum::of(Algorithm::DEFAULT, &octets));
+    let noted = Object {
+        headers: kept(asked.request.headers())?,
+        checksum: Some(checksum.clone()),
+        ..Object::default()
+    };
     let fresh = asked.store.write(&octets, asked.id)?;
-    let object = put(asked, fresh, headers)?;
+    let object = put(asked, fresh, noted)?;
     let mut response = empty(StatusCode::OK, asked.id);
     let tag = object.tag.parse().expect("hexadecimal digits");
     response.headers_mut().insert("ETag", tag);
+    checksum.tell(response.headers_mut());
     Ok(response)
 }
 
@@ -125,18 +132,14 @@ pub(super) fn check_writing(asked: &Asked<'_>) -> Result<(), ApiError> {
     }
 }
 
-/// Puts a fresh object where the request says, as of now.
-pub(super) fn put(
-    asked: &Asked<'_>,
-    fresh: Fresh,
-    headers: std::collections::BTreeMap<String, String>,
-) -> Result<Object, Refusal> {
+/// Puts a fresh object where the request says, as of now; `noted` is what else is known of it.
+pub(super) fn put(asked: &Asked<'_>, fresh: Fresh, noted: Object) -> Result<Object, Refusal> {
     let object = Object {
         key: asked.key.clone(),
         modified: asked.store.now(),
         size: fresh.size,
         tag: fresh.tag.clone(),
-        headers,
+        ..noted
     };
     asked.store.put(&asked.bucket, fresh, &object)?;
     Ok(object)
@@ -145,11 +148,9 @@ pub(super) fn put(
 /// The object that a copy is made of, and its file.
 pub(super) fn source(asked: &Asked<'_>) -> Result<(std::path::PathBuf, Object), ApiError> {
     let source = asked.header("x-amz-copy-source").trim_start_matches('/');
-    let path = format!(
-        "/{}",
-        source.split("?versionId=").next().unwrap_or_default()
-    );
-    let (name, key) = place(&path).unwrap_or_default();
+    let (path, version) = source.split_once("?versionId=").unwrap_or((source, "null"));
+    check_version(version)?;
+    let (name, key) = place(&format!("/{path}")).unwrap_or_default();
     let bucket = asked.store.bucket(&name)?;
     access::check((&name, &bucket), asked.caller, "GetObject", &key)?;
     let file = asked.store.existing(&name, &key)?;
@@ -165,47 +166,97 @@ pub(super) fn copy_object(asked: &Asked<'_>) -> Answer {
         true => kept(asked.request.headers())?,
         false => of.headers,
     };
+    let wanted = checksum::wanted(asked.request.headers())?;
+    let its = of.checksum.map_or(Algorithm::DEFAULT, |it| it.algorithm);
     let octets = Store::read(&file, 0..of.size)?;
+    let checksum = Checksum::of(wanted.unwrap_or(its), &octets);
     let fresh = asked.store.write(&octets, asked.id)?;
-    let object = put(asked, fresh, headers)?;
-    let (time, tag) = (moment(object.modified), object.tag);
+    let noted = Object {
+        headers,
+        checksum: Some(checksum.clone()),
+        ..Object::default()
+    };
+    let object = put(asked, fresh, noted)?;
+    let (time, tag, checksum) = (moment(object.modified), object.tag, checksum.elements());
     let body = format!(
         "<CopyObjectResult xmlns=\"{NAMESPACE}\"><LastModified>{time}</LastModified>\
-         <ETag>{tag}</ETag></CopyObjectResult>"
+         <ETag>{tag}</ETag>{checksum}</CopyObjectResult>"
     );
     Ok(response(asked.id, &body))
 }
 
 pub(super) fn delete_object(asked: &Asked<'_>) -> Answer {
-    remove(asked, &asked.key)?;
-    Ok(empty(StatusCode::NO_CONTENT, asked.id))
+    let version = asked.version();
+    if let Some(version) = version {
+        check_version(version)?;
+    }
+    remove(asked, &asked.key, version)?;
+    let mut response = empty(StatusCode::NO_CONTENT, asked.id);
+    if version.is_some() {
+        let version = http::HeaderValue::from_static(NULL);
+        response.headers_mut().insert("x-amz-version-id", version);
+    }
+    Ok(response)
 }
 
-fn remove(asked: &Asked<'_>, key: &str) -> Result<(), Refusal> {
-    asked.bucket_for("DeleteObject", key)?;
+/// The version of every object here: buckets keep one of each (Amazon S3 User Guide, "Working with
+/// objects in a versioning-enabled bucket").
+pub(super) const NULL: &str = "null";
+
+/// Holds that there may be such a version.
+pub(super) fn check_version(id: &str) -> Result<(), ApiError> {
+    match id {
+        NULL => Ok(()),
+        _ => {
+            let message = "Invalid version id specified";
+            Err(ApiError::client("InvalidArgument", message))
+        }
+    }
+}
+
+fn remove(asked: &Asked<'_>, key: &str, version: Option<&str>) -> Result<(), Refusal> {
+    let action = match version {
+        Some(_) => "DeleteObjectVersion",
+        None => "DeleteObject",
+    };
+    asked.bucket_for(action, key)?;
     check_key(key)?;
     asked.store.remove(&asked.bucket, key)
 }
 
+/// `DeleteObjects`. A version may be named with each key: the one that there is.
 pub(super) fn delete_objects(asked: &Asked<'_>) -> Answer {
     asked.store.bucket(&asked.bucket)?;
     let body = document(&content(asked.request)?)?;
     let objects = body.children.iter().filter(|it| it.name == "Object");
-    let keys: Vec<&str> = objects.map(|it| child(it, "Key")).collect();
-    if keys.is_empty() || keys.len() > KEYS_AT_MOST || keys.contains(&"") {
+    let objects: Vec<(&str, &str)> = objects
+        .map(|it| (child(it, "Key"), child(it, "VersionId")))
+        .collect();
+    if objects.is_empty()
+        || objects.len() > KEYS_AT_MOST
+        || objects.iter().any(|it| it.0.is_empty())
+    {
         return Err(malformed().into());
     }
     let is_quiet = child(&body, "Quiet") == "true";
     let mut results = String::new();
-    for key in keys {
-        let shown = escaped(key);
-        match remove(asked, key) {
+    for (key, version) in objects {
+        let mut named = format!("<Key>{}</Key>", escaped(key));
+        if !version.is_empty() {
+            named += &format!("<VersionId>{}</VersionId>", escaped(version));
+        }
+        let removed = match version {
+            "" => remove(asked, key, None),
+            NULL => remove(asked, key, Some(NULL)),
+            _ => Err(no_version().into()),
+        };
+        match removed {
             Ok(()) if is_quiet => {}
-            Ok(()) => results += &format!("<Deleted><Key>{shown}</Key></Deleted>"),
+            Ok(()) => results += &format!("<Deleted>{named}</Deleted>"),
             Err(refusal) => {
                 let error = refusal.into_api();
                 results += &format!(
-                    "<Error><Key>{shown}</Key><Code>{}</Code><Message>{}</Message></Error>",
+                    "<Error>{named}<Code>{}</Code><Message>{}</Message></Error>",
                     error.code,
                     escaped(&error.message)
                 );
@@ -214,6 +265,10 @@ pub(super) fn delete_objects(asked: &Asked<'_>) -> Answer {
     }
     let body = format!("<DeleteResult xmlns=\"{NAMESPACE}\">{results}</DeleteResult>");
     Ok(response(asked.id, &body))
+}
+
+fn no_version() -> ApiError {
+    ApiError::client("NoSuchVersion", "The specified version does not exist.")
 }
 
 /// Holds that a key is one, and the client's to write.

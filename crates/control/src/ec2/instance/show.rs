@@ -43,6 +43,10 @@ pub(crate) const FIELDS: &[Field<Instance>] = &[
                 .map(|subnet| &subnet.availability_zone),
         )
     }),
+    ("availability-zone-id", |it, resources| {
+        let subnet = resources.subnets.get(&it.subnet_id);
+        maybe(subnet.map(|it| &it.availability_zone_id))
+    }),
     ("private-ip-address", |it, resources| {
         maybe(primary(it, resources).map(|interface| interface.private_ip_address))
     }),
@@ -136,6 +140,36 @@ pub(crate) const FIELDS: &[Field<Instance>] = &[
         "network-interface.ipv6-addresses.ipv6-address",
         |it, resources| each(interfaces(it, resources).flat_map(|it| &it.ipv6_addresses)),
     ),
+    (
+        "network-interface.ipv6-addresses.is-primary-ipv6",
+        |it, resources| {
+            // `EnablePrimaryIpv6` is not simulated.
+            let addresses = interfaces(it, resources).flat_map(|it| &it.ipv6_addresses);
+            each(addresses.map(|_| false))
+        },
+    ),
+    (
+        "network-interface.attachment.instance-id",
+        |it, resources| each(interfaces(it, resources).map(|_| &it.instance_id)),
+    ),
+    (
+        "network-interface.attachment.instance-owner-id",
+        |it, resources| each(interfaces(it, resources).map(|_| &it.owner_id)),
+    ),
+    ("network-interface.operator.managed", |it, resources| {
+        each(interfaces(it, resources).map(|_| false))
+    }),
+    ("network-interface.requester-managed", |it, resources| {
+        each(interfaces(it, resources).map(|it| it.requester_managed))
+    }),
+    ("network-interface.tag-key", |it, resources| {
+        let tags = interfaces(it, resources).flat_map(|it| &it.tag_set);
+        each(tags.map(|it| &it.key))
+    }),
+    ("network-interface.tag-value", |it, resources| {
+        let tags = interfaces(it, resources).flat_map(|it| &it.tag_set);
+        each(tags.map(|it| &it.value))
+    }),
     ("network-interface.subnet-id", |it, resources| {
         each(interfaces(it, resources).map(|it| &it.subnet_id))
     }),
@@ -162,11 +196,9 @@ const LAUNCH_FIELDS: &[Field<Launch>] = &[
 
 const PLATFORM: &str = "Linux/UNIX";
 
-/// Two virtual CPUs are the threads of a core, but for Arm's processors and the families of T2.
 fn cpu_options(kind: &str) -> Value {
     let vcpus = InstanceType::find(kind).map_or(1, |it| it.vcpus);
-    let is_split = instance_type::architecture(kind) == "arm64" || kind.starts_with("t2.");
-    let threads = if is_split || vcpus < 2 { 1 } else { 2 };
+    let threads = instance_type::threads_per_core(kind, vcpus);
     json!({ "CoreCount": vcpus / threads, "ThreadsPerCore": threads })
 }
 
@@ -206,7 +238,9 @@ pub(crate) fn describe_instances(reader: &Reader<'_>, request: DescribeInstances
     let (of_launch, others) = reader.arguments.by_filters(is_of_launch);
     let is_of_volume = |name: &str| volume::INSTANCE_FIELDS.iter().any(|it| it.0 == name);
     let (of_volume, others) = others.by_filters(is_of_volume);
-    for instance in reader.with(&others).select(&request.instance_ids, FIELDS)? {
+    let shown = |it: &Instance| show(it, reader.state, reader.region());
+    let chosen = reader.with(&others);
+    for instance in chosen.select_shown(&request.instance_ids, FIELDS, &shown)? {
         let launch = reader.state.launches.get(&instance.instance_id);
         let of_launch = reader.with(&of_launch);
         let passes = |it| of_launch.passes(it, &[], LAUNCH_FIELDS);

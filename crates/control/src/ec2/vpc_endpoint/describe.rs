@@ -25,6 +25,9 @@ const FIELDS: &[Field<VpcEndpoint>] = &[
     ("vpc-endpoint-state", |it, _| one(word(it.state))),
     ("vpc-endpoint-type", |it, _| one(word(it.vpc_endpoint_type))),
     ("ip-address-type", |it, _| maybe(ip_address_type(it))),
+    ("service-region", |it, resources| {
+        maybe(resources.vpcs.get(&it.vpc_id).map(|it| &it.region))
+    }),
 ];
 
 /// Of what has addresses; a gateway endpoint has none.
@@ -110,7 +113,8 @@ pub(crate) fn describe_vpc_endpoint_services(
     for offer in offers {
         let name = offer.service.service_name(region);
         let named = wanted.is_empty() || wanted.contains(&name);
-        if named && reader.passes(&(name, offer.kind), &[], SERVICE_FIELDS)? {
+        let shown = |_: &(SmolStr, VpcEndpointType)| show_offer(offer, region);
+        if named && reader.passes_shown(&(name, offer.kind), &[], SERVICE_FIELDS, &shown)? {
             chosen.push(offer);
         }
     }

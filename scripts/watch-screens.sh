@@ -17,6 +17,7 @@ mkdir -p "$to"
 socket=wirelab-screens-$$
 trap 'tmux -L "$socket" kill-server 2> /dev/null || true; rm -rf "$work"' EXIT
 export HOME="$work" LANG=C.UTF-8
+unset NO_COLOR COLUMNS LINES
 cd "$work"
 "$wirelab" init course --lab hello-filter --seed 7 > /dev/null
 answer=course/hello-filter/answers/filter.bpf
@@ -50,9 +51,9 @@ shows() {
 }
 
 journey() {
-    shows 'q quit' 1-ticket
-    tmux -L "$socket" send-keys c
-    shows 'it never reads the packet' 2-wrong
+    shows 'it never reads the packet' 1-first
+    tmux -L "$socket" send-keys t
+    shows 'HOSTS' 2-ticket
     printf 'tcp port 443 and tcp[tcpflags] & (tcp-syn|tcp-ack) != 0\n' > "$answer"
     shows '|tcp-ack) != 0' 3-still-wrong
     printf 'tcp port 443 and tcp[tcpflags] & tcp-syn != 0\n' > "$answer"
@@ -63,8 +64,13 @@ journey() {
     shows '10/10' 6-right
     tmux -L "$socket" resize-window -x 46 -y 16
     shows '1-15 of' 7-narrow
+    tmux -L "$socket" resize-window -x 80 -y 24
+    shows 'quit' again
+    rm "$to/again.$form"
+    tmux -L "$socket" send-keys l
+    shows 'Enter start' 8-list
     tmux -L "$socket" send-keys q
-    shows 'the shell is back' 8-left
+    shows 'the shell is back' 9-left
     tmux -L "$socket" kill-server
 }
 
@@ -81,5 +87,6 @@ journey
 python3 "$root/scripts/screen-svg.py" "$to"/*.ansi
 rm "$to"/*.ansi
 if [ "${2:-}" = --check ]; then
-    diff -r "$golden" "$to" && echo 'the same screens'
+    diff -r "$golden" "$to"
+    echo 'the same screens'
 fi

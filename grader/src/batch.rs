@@ -141,6 +141,9 @@ pub struct Graded {
     pub claimed: Option<Claimed>,
     /// How many rungs of each task's hint ladder were taken, by the journal, whatever they cost.
     pub hints_taken: BTreeMap<String, u32>,
+    /// How often each task's verdict was asked for, by the journal; one check may be of all tasks.
+    /// What the learner's machine noted: it decides nothing.
+    pub checks: BTreeMap<String, u32>,
     /// Tasks without an answer or a change.
     pub not_attempted: Vec<String>,
     /// What the learner did, in order.
@@ -184,6 +187,7 @@ impl Graded {
             chain_holds: true,
             claimed: None,
             hints_taken: BTreeMap::new(),
+            checks: BTreeMap::new(),
             not_attempted: Vec::new(),
             journal: Vec::new(),
             report: None,
@@ -302,6 +306,7 @@ impl Batch {
         graded.remarks.extend(replayed.drift);
         graded.journal = told::journal(&submitted.journal, &replayed.names);
         graded.hints_taken = submitted.hints();
+        graded.checks = submitted.checks();
         let hints = submitted.hints_counted().into_iter();
         let answers = submitted.answers.into_iter();
         let answers = answers.map(|(task, text)| (task, wirelab_session::plain(&text)));

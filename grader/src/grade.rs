@@ -110,7 +110,11 @@ impl<'a> Grader<'a> {
             TaskKind::Fix(fix) => task::fix::grade(material, task, fix, submission)?,
         };
         let report = TaskReport::new(&task.name, task.kind.name(), answer_file(task), checks);
-        Ok(TaskReport { closed, ..report })
+        Ok(TaskReport {
+            closed,
+            assisted: is_assisted(task, submission),
+            ..report
+        })
     }
 
     fn report(
@@ -133,10 +137,20 @@ impl<'a> Grader<'a> {
         let Some(task) = self.material.lab.task(&report.task) else {
             return 0;
         };
+        if is_assisted(task, submission) {
+            return report.points.got;
+        }
         let taken = task.hints.iter().take(taken.unwrap_or(0));
         let price: u32 = taken.map(|hint| hint.price).sum();
         price.min(report.points.got)
     }
+}
+
+/// Whether the solution of a task was shown: the rung above its ladder, which costs all that the
+/// task gives.
+fn is_assisted(task: &LabTask, submission: &Submission) -> bool {
+    let taken = submission.hints.get(&task.name).copied();
+    taken.is_some_and(|taken| taken > task.hints.len())
 }
 
 /// Where the answer to a task is, in the lab's folder.

@@ -68,12 +68,13 @@ impl<'a> Material<'a> {
         Ok(run)
     }
 
-    /// The lab on `seed` after `entries`; captures may be missing from its evidence.
+    /// The lab on `seed` after `entries`; captures and drops may be missing from its evidence.
     pub(crate) fn after(&self, seed: Seed, entries: &[Entry]) -> Result<Run, GradeError> {
         if let Some(session) = self.session {
             return Ok(session.after(seed, entries)?);
         }
         let mut run = (*self.opening(seed)?).clone();
+        run.forget_packets();
         submission::replay(&mut run, entries)?;
         Ok(run)
     }
@@ -270,4 +271,48 @@ pub(crate) fn answer_text(answer: Option<&String>) -> Option<String> {
     let lines = answer?.lines().filter(|line| !is_comment(line));
     let text = lines.collect::<Vec<_>>().join("\n").trim().to_owned();
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use wirelab_session::{Content, EntryKind, Weight};
+
+    use super::*;
+
+    #[test]
+    fn a_flood_that_is_replayed_keeps_no_packets_and_changes_nothing_else() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let content = Content::new(root);
+        let lab = content.lab("nacl-ephemeral").expect("a lab");
+        let scenario = content.scenario(&lab.scenario).expect("a scenario");
+        let (opens_at, seed) = (lab.opens_at, Seed::whole(1));
+        let material = Material::new(lab, scenario, None);
+        let argv = "ping -q -i 0.002 -c 2000 primary".split(' ');
+        let flood = Entry {
+            seq: 1,
+            at: opens_at,
+            kind: EntryKind::Host {
+                host: "app".into(),
+                argv: argv.map(str::to_owned).collect(),
+            },
+            reply: "".into(),
+            weight: Weight::default(),
+        };
+        let packets = |run: &Run| {
+            run.evidence()
+                .captures
+                .values()
+                .map(Vec::len)
+                .sum::<usize>()
+        };
+        let opening = material.opening(seed).expect("a run");
+        let mut watched = (*opening).clone();
+        submission::replay(&mut watched, std::slice::from_ref(&flood)).expect("a run");
+        assert!(packets(&watched) >= packets(&opening) + 2000);
+        let after = material.after(seed, &[flood]).expect("a run");
+        assert_eq!((packets(&after), after.evidence().drops.len()), (0, 0));
+        assert_eq!(after.now(), watched.now());
+        assert_eq!(after.evidence().traffic, watched.evidence().traffic);
+        assert_eq!(after.evidence().records, watched.evidence().records);
+    }
 }

@@ -150,6 +150,9 @@ pub struct TaskReport {
     /// Whether nothing that is done now changes it: a prediction that was made, or missed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
+    /// Whether the solution was shown before, as the last of the hints.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assisted: bool,
     /// Why it is not graded on this machine, where its reference solution was not handed out; it
     /// has no points then, and is left to the instructor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +171,7 @@ impl TaskReport {
             answer,
             points: checks.iter().map(|check| check.points).sum(),
             closed: false,
+            assisted: false,
             ungraded: None,
             checks,
         }
@@ -351,7 +355,8 @@ fn print_task(task: &TaskReport, style: &Style, out: &mut String) {
         out.push_str(&format!("   {why}\n\n"));
         return;
     }
-    push_line(out, &format!(" {head}"), Some(task.points), None);
+    let assisted = task.assisted.then_some("assisted: the solution was shown");
+    push_line(out, &format!(" {head}"), Some(task.points), assisted);
     if let Some(file) = nothing_yet(task) {
         let name = FindingKind::NoAnswer;
         out.push_str(&format!(

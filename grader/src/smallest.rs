@@ -17,11 +17,12 @@ pub(crate) struct Smallest {
 
 /// The smallest part of `0..count` for which `shows` still holds, as it does for the whole; with
 /// at most `tries` questions. Each guess is a part, by rising indices, that is worth a question.
+/// `None` of `shows`: there is no asking any more.
 pub(crate) fn smallest(
     count: usize,
     tries: usize,
     guesses: impl IntoIterator<Item = Vec<usize>>,
-    shows: impl FnMut(&[usize]) -> bool,
+    shows: impl FnMut(&[usize]) -> Option<bool>,
 ) -> Smallest {
     let kept = (0..count).collect();
     let mut search = Search { kept, tries, shows };
@@ -37,7 +38,7 @@ struct Search<F> {
     shows: F,
 }
 
-impl<F: FnMut(&[usize]) -> bool> Search<F> {
+impl<F: FnMut(&[usize]) -> Option<bool>> Search<F> {
     fn run(&mut self, guesses: impl IntoIterator<Item = Vec<usize>>) -> Option<()> {
         self.is_enough(Vec::new())?;
         for guess in guesses {
@@ -57,7 +58,7 @@ impl<F: FnMut(&[usize]) -> bool> Search<F> {
             return Some(false);
         }
         self.tries = self.tries.checked_sub(1)?;
-        let shows = (self.shows)(&part);
+        let shows = (self.shows)(&part)?;
         if shows {
             self.kept = part;
         }
@@ -112,14 +113,14 @@ mod tests {
     fn what_is_left_is_all_that_is_needed() {
         let needed = [17, 40, 41];
         let all_of_them = |part: &[usize]| needed.iter().all(|it| part.contains(it));
-        let found = smallest(100, 100, NO_GUESS, all_of_them);
+        let found = smallest(100, 100, NO_GUESS, |part| Some(all_of_them(part)));
         assert_eq!(
             (found.kept.as_slice(), found.is_minimal),
             (&needed[..], true)
         );
-        let found = smallest(100, 20, NO_GUESS, |part| part.contains(&99));
+        let found = smallest(100, 20, NO_GUESS, |part| Some(part.contains(&99)));
         assert_eq!(found.kept, [99]);
-        let found = smallest(100, 1, NO_GUESS, |_| true);
+        let found = smallest(100, 1, NO_GUESS, |_| Some(true));
         assert_eq!((found.kept.len(), found.is_minimal), (0, true));
     }
 
@@ -130,7 +131,7 @@ mod tests {
             let has = |it: usize| part.contains(&it);
             (has(3) && has(50)) || (!has(3) && has(70))
         };
-        let found = smallest(100, 1000, NO_GUESS, shows);
+        let found = smallest(100, 1000, NO_GUESS, |part| Some(shows(part)));
         assert!(found.is_minimal);
         for at in 0..found.kept.len() {
             let mut fewer = found.kept.clone();
@@ -147,7 +148,7 @@ mod tests {
         let guesses = [vec![1, 2, 3], (990..1020).collect()];
         let found = smallest(4000, 1000, guesses, |part| {
             asked += 1;
-            shows(part)
+            Some(shows(part))
         });
         assert_eq!((found.kept, found.is_minimal), (needed, true));
         assert!(asked < 80, "{asked} questions");
@@ -155,7 +156,13 @@ mod tests {
 
     #[test]
     fn where_tries_run_out_nothing_is_claimed() {
-        let found = smallest(1000, 5, NO_GUESS, |part| part.contains(&500));
+        let found = smallest(1000, 5, NO_GUESS, |part| Some(part.contains(&500)));
         assert!(!found.is_minimal && found.kept.len() < 300, "{found:?}");
+        let mut left = 5;
+        let found = smallest(1000, 500, NO_GUESS, |part| {
+            left -= 1;
+            (left > 0).then(|| part.contains(&500))
+        });
+        assert!(!found.is_minimal && found.kept.contains(&500), "{found:?}");
     }
 }

@@ -169,6 +169,21 @@ impl Submitted {
         taken
     }
 
+    /// How often each task was checked, as the journal has it.
+    #[must_use]
+    pub fn checks(&self) -> BTreeMap<String, u32> {
+        let mut checks = BTreeMap::new();
+        for entry in &self.journal {
+            if let EntryKind::Check { tasks, .. } = &entry.kind {
+                for task in tasks.keys() {
+                    let of_task: &mut u32 = checks.entry(task.to_string()).or_default();
+                    *of_task = of_task.saturating_add(1);
+                }
+            }
+        }
+        checks
+    }
+
     /// The rungs that are paid for: as the journal has them or as the file says, whichever are
     /// more.
     #[must_use]

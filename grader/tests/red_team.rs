@@ -91,6 +91,57 @@ fn a_group_thrown_open_beside_the_repair_is_seen() {
 }
 
 #[test]
+fn of_rules_without_number_an_example_is_shown_or_how_many_there_are() {
+    let mut learner = on_replication();
+    learner.run(ALLOW_REPLIES);
+    let blocks = |group: u32| {
+        let blocks = (0..60).map(|n| format!("{{\"CidrIp\":\"198.18.{group}.{n}/32\"}}"));
+        let blocks = blocks.collect::<Vec<_>>().join(",");
+        format!(
+            "[{{\"IpProtocol\":\"tcp\",\"FromPort\":22,\"ToPort\":22,\"IpRanges\":[{blocks}]}}]"
+        )
+    };
+    for n in 0..10 {
+        learner.run(&format!(
+            "ec2:CreateSecurityGroup GroupName=many-{n} Description=many VpcId=${{vpc.data}}"
+        ));
+        let mut groups = resources(&learner).security_groups.values();
+        let group = groups.find(|it| it.group_name == format!("many-{n}"));
+        let group = group.expect("it was made").group_id.clone();
+        let rules = blocks(n);
+        learner.run(&format!(
+            "ec2:AuthorizeSecurityGroupIngress GroupId={group} IpPermissions='{rules}'"
+        ));
+    }
+    let least = |learner: &Learner| {
+        let report = learner.check();
+        let repair = report.tasks.iter().find(|task| task.task == "repair");
+        let least = &repair.expect("the task").checks[1];
+        assert_eq!(least.points.got, 0);
+        least.findings[0].clone()
+    };
+    let found = least(&learner);
+    assert_eq!(found.name, FindingKind::TooOpen);
+    assert!(
+        found.summary.contains("too many rules (6"),
+        "{}",
+        found.summary
+    );
+    let rules = blocks(200);
+    learner.run(&format!(
+        "ec2:AuthorizeSecurityGroupIngress GroupId=${{security_group.app}} \
+         IpPermissions='{rules}'"
+    ));
+    let found = least(&learner);
+    assert!(found.summary.contains("one example"), "{}", found.summary);
+    let shown = found.evidence.join("\n");
+    assert!(
+        shown.contains("security_group.app") && shown.contains(":22 tcp"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_private_subnet_made_public_is_seen() {
     let mut learner = Learner::on("nat-return-path", "private-route");
     learner.run(

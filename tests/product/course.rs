@@ -221,6 +221,8 @@ fn class() -> Place {
     place.enter(&home.join("ada"));
     for line in [
         "wirelab hint repair",
+        // The next hint is there once a check has found something wrong.
+        "wirelab check repair > ../wrong || true",
         "wirelab hint repair --take",
         "wirelab note 'the replica, I think'",
         "wirelab call ec2:CreateNetworkAclEntry NetworkAclId=primary RuleNumber=60 Egress=true \
@@ -300,13 +302,12 @@ fn a_class_is_told_by_its_names_and_a_submission_at_length() {
         let all = ["export", "results", "--roster", "names.txt", "--to", form];
         place.wirelab(&all).exits(0).stdout
     };
-    let sums =
-        "learner,labs,score,of,hints_taken,nacl-ephemeral\r\nada,1,0,15,2,0\r\nBob,0,,,,\r\n";
+    let sums = "learner,labs,score,of,hints_taken,checks,nacl-ephemeral\r\nada,1,0,15,2,1,0\r\nBob,0,,,,,\r\n";
     assert_eq!(export("learners"), sums);
     let csv = export("csv");
     assert!(csv.contains("of,hints_taken,hints_cost,"), "{csv}");
     assert!(
-        csv.contains("ada.nacl-ephemeral.json,nacl-ephemeral,graded,0,0,15,2,0,"),
+        csv.contains("ada.nacl-ephemeral.json,nacl-ephemeral,graded,0,0,15,2,0,1,"),
         "{csv}"
     );
 }

@@ -195,7 +195,7 @@ fn nothing_that_a_submission_claims_earns_a_point() {
     let (place, folder) = class();
     altered(&folder, "solved.json", "forged.json", |it| {
         it["journal"][0]["reply"] = json!("0000000000000000");
-        it["claimed"]["hints"] = json!({"repair": 3});
+        it["claimed"]["hints"] = json!({"repair": 2});
     });
     let graded = place.wirelab(&["grade", "submissions", "--json"]).exits(0);
     let graded = graded.json();
@@ -273,31 +273,99 @@ fn what_would_not_be_graded_is_told_before_it_is_handed_in() {
     place.wirelab(&["submit"]).exits(0);
 }
 
+/// Queries that would keep a machine busy for hours, each in a way of its own.
+fn endless() -> Vec<(&'static str, String)> {
+    let many = (0..12).map(|n| format!("flow_logs AS t{n}"));
+    let many = many.collect::<Vec<_>>().join(" CROSS JOIN ");
+    let numbers = |name: &str| format!("UNNEST(sequence(1, 9000)) AS {name} (n)");
+    let (a, b) = (numbers("a"), numbers("b"));
+    // Planning alone would take minutes.
+    let tables = (0..450).map(|n| format!("flow_logs t{n}"));
+    let tables = tables.collect::<Vec<_>>().join(", ");
+    let list = format!("[{}]", vec!["1"; 400].join(","));
+    let levels = ["x", "y", "z"]
+        .map(|it| format!(" | unnest a into {it}"))
+        .concat();
+    vec![
+        (
+            "blocked-ssh",
+            format!("SELECT max(t0.bytes * t1.bytes + t11.bytes) FROM {many}"),
+        ),
+        (
+            "blocked-ssh",
+            format!("SELECT count(*) FROM {a} JOIN (SELECT n AS m FROM {b}) ON a.n + m = -1"),
+        ),
+        (
+            "blocked-ssh",
+            format!("SELECT max(a.n * b.n) FROM {a} CROSS JOIN {b}"),
+        ),
+        (
+            "blocked-ssh",
+            format!(
+                "SELECT count(*) FROM {a} CROSS JOIN UNNEST(sequence(1, 99)) AS b (n) \
+                 WHERE regexp_like(rpad('', 3000 + a.n + b.n, 'ab'), '(a?b?){{40}}c')"
+            ),
+        ),
+        ("blocked-ssh", format!("SELECT count(*) FROM {tables}")),
+        (
+            "refused-replies",
+            format!("fields jsonParse('{list}') as a{levels} | stats count(*)"),
+        ),
+    ]
+}
+
 #[test]
 fn a_query_without_end_costs_itself_and_no_other() {
     let (place, folder) = class();
-    let endless = (0..12).map(|n| format!("flow_logs AS t{n}"));
-    let endless = endless.collect::<Vec<_>>().join(" CROSS JOIN ");
-    let lab = Place::with_lab("athena-table", 3);
-    let file = folder.join("endless.json");
-    lab.wirelab(&["submit", "--to", &file.display().to_string()])
-        .exits(0);
-    altered(&folder, "endless.json", "endless.json", |it| {
-        let query = format!("SELECT max(t0.bytes * t1.bytes + t11.bytes) FROM {endless}");
-        it["answers"]["blocked-ssh"] = json!(query);
-    });
-    // Its rows are counted, so that it is refused on a slow machine as on a quick one.
-    let graded = place.wirelab(&["grade", "submissions", "--json", "--time-limit", "3600"]);
-    let graded = graded.exits(0).json();
-    let endless = result(&graded, "endless.json");
-    assert_eq!(endless["status"], "graded", "{endless}");
-    let task = endless["report"]["tasks"].as_array().and_then(|tasks| {
-        let mut tasks = tasks.iter();
-        tasks.find(|task| task["task"] == "blocked-ssh")
-    });
-    let task = task.expect("the task").to_string();
-    assert!(task.contains("query-takes-too-much"), "{task}");
-    assert_eq!(graded["graded"], 4);
+    for lab in ["athena-table", LAB] {
+        let other = Place::with_lab(lab, 3);
+        let file = folder.join(format!("{lab}.plain.json"));
+        other
+            .wirelab(&["submit", "--to", &file.display().to_string()])
+            .exits(0);
+    }
+    let endless = endless();
+    for (number, (task, query)) in endless.iter().enumerate() {
+        let lab = match *task {
+            "blocked-ssh" => "athena-table",
+            _ => LAB,
+        };
+        let (from, to) = (
+            format!("{lab}.plain.json"),
+            format!("endless-{number}.json"),
+        );
+        altered(&folder, &from, &to, |it| it["answers"][task] = json!(query));
+    }
+    // What they work on is counted: they are refused on a slow machine as on a quick one.
+    let grade = |jobs: &str| {
+        let all = [
+            "grade",
+            "submissions",
+            "--json",
+            "--time-limit",
+            "3600",
+            "--jobs",
+            jobs,
+        ];
+        place.wirelab(&all).exits(0)
+    };
+    let first = grade("1");
+    assert_eq!(grade("2").stdout, first.stdout);
+    let graded = first.json();
+    for (number, (task, query)) in endless.iter().enumerate() {
+        let one = result(&graded, &format!("endless-{number}.json"));
+        assert_eq!(one["status"], "graded", "{query}: {one}");
+        let tasks = one["report"]["tasks"].as_array().expect("tasks");
+        let told = tasks
+            .iter()
+            .find(|it| it["task"] == *task)
+            .expect("the task");
+        let finding = &told["checks"][0]["findings"][0];
+        assert_eq!(finding["name"], "query-takes-too-much", "{query}: {told}");
+        let evidence = finding["evidence"].to_string();
+        assert!(evidence.contains("a solution works on "), "{evidence}");
+    }
+    assert_eq!(graded["graded"], 5 + endless.len());
 }
 
 #[test]

@@ -134,7 +134,7 @@ impl Place {
     }
 }
 
-fn binary() -> &'static Path {
+pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_wirelab"))
 }
 

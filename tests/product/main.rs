@@ -15,6 +15,7 @@ mod labs;
 mod network;
 mod replay;
 mod sandbox;
+mod screens;
 mod steps;
 mod terminal;
 mod tools;

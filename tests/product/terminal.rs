@@ -190,6 +190,31 @@ fn the_keys_that_the_watch_names_do_what_they_say() {
 }
 
 #[test]
+fn the_first_screen_has_the_verdict_and_a_lab_of_the_list_is_chosen_with_enter() {
+    let place = Place::with_lab("hello-filter", 7);
+    let listed = place.wirelab(&["list", "--json"]).exits(0).json();
+    let second = listed["labs"][1]["name"].as_str().expect("a name");
+    let marked = format!("\u{25b8}  {second}");
+    let turns = [
+        ("it never reads the packet", "l"),
+        ("Enter start", "j"),
+        (marked.as_str(), "\\n"),
+        // The other lab has no packet to decode yet.
+        ("h hint  o Wireshark", "q"),
+    ];
+    let ran = place.terminal("wirelab", &turns).exits(0);
+    for wanted in ["TICKET", "t = the whole ticket", "filter-keeps-too-much"] {
+        assert!(ran.stdout.contains(wanted), "{wanted}: {}", ran.stdout);
+    }
+    let status = place.wirelab(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["lab"], second);
+    // Nobody has asked for that verdict.
+    place.wirelab(&["start", "hello-filter"]).exits(0);
+    let tasks = place.wirelab(&["status", "--json"]).exits(0).json()["tasks"].clone();
+    assert!(tasks[0]["best"].is_null(), "{tasks}");
+}
+
+#[test]
 fn the_watch_takes_back_when_asked_twice_and_tells_the_story_once_the_lab_is_over() {
     let place = Place::with_lab("nacl-ephemeral", 3);
     let solution = place.wirelab(&["author", "solution", "--json"]).json();
@@ -206,7 +231,6 @@ fn the_watch_takes_back_when_asked_twice_and_tells_the_story_once_the_lab_is_ove
         }
     }
     let turns = [
-        ("h hint", "c"),
         ("s solution", "s"),
         ("(logs-insights)", "w"),
         ("What you see", "x"),

@@ -61,12 +61,11 @@ fn sql(logs: LogFiles, query: &str) -> Result<Rows, Box<dyn Error>> {
     let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
     catalog.add_logs("default", FLOW_LOGS, logs, &mut buckets);
     let options = AthenaOptions {
-        database: "default".to_owned(),
-        now: END,
         limits: Limits {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             ..Limits::default()
         },
+        ..AthenaOptions::at(END)
     };
     let result = blocking::athena(query, &mut catalog, &buckets, &options);
     Ok(result.map_err(|error| error.report())?.rows)

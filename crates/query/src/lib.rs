@@ -42,7 +42,7 @@
 //! over a plan that reads them (`scan`), on all cores, with nothing kept but the answer.
 //!
 //! What expressions of either language make in memory is counted and bounded (`budget`); DataFusion
-//! bounds the rest.
+//! bounds the rest. What a query works on is counted for who asks with an end of it ([`Work`]).
 //!
 //! SQL as Athena has it, over buckets, files and log groups, is in [`athena`].
 //!
@@ -60,14 +60,16 @@ mod insights;
 mod result;
 mod saved;
 mod scan;
+mod work;
 
 pub use display::visible;
 pub use error::{Place, QueryError};
 pub use events::{LogEvent, LogEvents, LogGroup, LogGroups};
 pub use files::{FilesError, LogFiles, LogSource};
-pub use insights::{QueryOptions, insights, insights_over_files};
+pub use insights::{QueryOptions, insights, insights_over_files, insights_within};
 pub use result::{Column, ColumnKind, QueryResult, Statistics, Warning};
 pub use saved::{SAVED_QUERIES, SavedQuery};
+pub use work::Work;
 
 /// The same without `async`: makes, once a thread, the runtime that DataFusion needs.
 pub mod blocking {
@@ -86,7 +88,7 @@ pub mod blocking {
 
     use crate::athena::{AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets};
     use crate::{
-        FilesError, LogFiles, LogGroups, LogSource, QueryError, QueryOptions, QueryResult,
+        FilesError, LogFiles, LogGroups, LogSource, QueryError, QueryOptions, QueryResult, Work,
     };
 
     thread_local! {
@@ -106,6 +108,22 @@ pub mod blocking {
         options: &QueryOptions,
     ) -> Result<QueryResult, QueryError> {
         run(crate::insights(query, groups, options))?
+    }
+
+    /// Runs the query to its end, or to that of `work`, on this thread.
+    ///
+    /// # Errors
+    /// As [`crate::insights_within`].
+    ///
+    /// # Panics
+    /// Inside an asynchronous runtime: there, await [`crate::insights_within`].
+    pub fn insights_within<'a>(
+        query: &str,
+        groups: impl Into<LogGroups<'a>>,
+        options: &QueryOptions,
+        work: &Work,
+    ) -> Result<QueryResult, QueryError> {
+        run(crate::insights_within(query, groups, options, work))?
     }
 
     /// Runs the query over files to its end, on as many threads as there are cores.

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use support::{World, options};
+use wirelab_query::Work;
 use wirelab_query::athena::{AthenaCatalog, AthenaError, AthenaOptions, Limits, athena};
 
 /// What has not ended by then never will, on the busiest machine: a guard, not a measure.
@@ -84,30 +85,53 @@ fn a_query_that_gives_no_row_for_long_ends_too() {
 
 #[test]
 fn a_query_that_works_on_too_many_rows_ends_with_the_same_error_everywhere() {
-    let limits = Limits {
-        work_rows: 100_000,
-        ..Limits::default()
+    let counted = || AthenaOptions {
+        work: Work::of(100_000),
+        ..options()
     };
     let numbers = "UNNEST(sequence(1, 9000)) AS t (n)";
     let endless = [
         explosion(12),
+        explosion(60),
         format!("SELECT 1 FROM {numbers} JOIN (SELECT n AS m FROM {numbers}) ON n + m = -1"),
         "SELECT transform(sequence(1, 9000), x -> transform(sequence(1, 9000), y -> x + y))"
             .to_owned(),
         "SELECT try(reduce(sequence(1, 9000), 0, (s, i) -> reduce(sequence(1, 9000), s, \
          (u, j) -> u + j, u -> u), s -> s))"
             .to_owned(),
+        // Values that are made and read again and again.
+        format!(
+            "SELECT max(length({}to_base(n, 10){})) FROM {numbers}",
+            "reverse(".repeat(30),
+            ")".repeat(30)
+        ),
+        format!("SELECT max(strpos(rpad('', 10000, 'a') || to_base(n, 10), 'ab')) FROM {numbers}"),
+        format!(
+            "SELECT max(levenshtein_distance(rpad('', 900, 'a'), to_base(n, 10))) FROM {numbers}"
+        ),
+        // As much for each row of a window as there are rows before it.
+        format!(
+            "SELECT max(m) FROM (SELECT approx_percentile(n, 0.5) OVER (ORDER BY n) AS m \
+             FROM {numbers})"
+        ),
+        format!("SELECT count(*) FROM {numbers} GROUP BY CUBE (n, n % 2, n % 3, n % 4, n % 5)"),
     ];
     for sql in endless {
-        let error = World::new().run(&sql, &with(limits));
+        let error = World::new().run(&sql, &counted());
         let error = error.expect_err("it works on millions");
         assert!(matches!(error, AthenaError::Limit(_)), "{sql}: {error}");
         assert!(error.to_string().contains("100000 rows"), "{sql}: {error}");
     }
     let few = "SELECT count(*) FROM flow a JOIN flow b ON a.srcaddr = b.dstaddr";
     World::new()
-        .run(few, &with(limits))
+        .run(few, &counted())
         .expect("it has few rows to work on");
+    // What statements share they use up together.
+    let shared = counted();
+    let numbers = format!("SELECT sum(n) FROM {numbers}");
+    let world = World::new();
+    let mut asked = (0..100).map(|_| world.run(&numbers, &shared));
+    assert!(asked.any(|answer| matches!(answer, Err(AthenaError::Limit(_)))));
 }
 
 #[test]

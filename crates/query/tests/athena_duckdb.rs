@@ -19,7 +19,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use wirelab_model::UnixTime;
-use wirelab_query::athena::{AthenaCatalog, AthenaOptions, Buckets, Limits};
+use wirelab_query::athena::{AthenaCatalog, AthenaOptions, Buckets};
 use wirelab_query::blocking;
 
 const ROWS: u64 = 300;
@@ -138,11 +138,7 @@ fn answers(data: &str, queries: &[draw::Query]) -> Vec<Result<Rows, String>> {
     let mut buckets = Buckets::new();
     buckets.insert("logs", store);
     let mut catalog = AthenaCatalog::default();
-    let options = AthenaOptions {
-        database: "default".to_owned(),
-        now: UnixTime::from_secs(0),
-        limits: Limits::default(),
-    };
+    let options = AthenaOptions::at(UnixTime::from_secs(0));
     blocking::athena(TABLE, &mut catalog, &buckets, &options).expect("a table");
     let mut answer = |query: &draw::Query| {
         let result = blocking::athena(&query.trino, &mut catalog, &buckets, &options);

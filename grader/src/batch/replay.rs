@@ -44,6 +44,7 @@ pub(super) fn replay(
         moments: limits.moments,
         resources: limits.resources,
     };
+    within.run.forget_packets();
     for entry in entries {
         let reply = within.repeat(entry)?;
         if reply != entry.reply && replayed.drift.is_none() {

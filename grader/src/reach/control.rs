@@ -172,6 +172,62 @@ impl Control {
     }
 }
 
+/// What a control decides about single packets, rule by rule: linear in its rules, be they many.
+#[derive(Clone, Debug)]
+pub(crate) struct Decisions {
+    /// In the order in which they are asked: what each matches, and whether it allows.
+    rules: Vec<(Vec<Region>, bool)>,
+    /// Replies of tracked flows pass whatever the rules say.
+    tracks: bool,
+}
+
+impl Decisions {
+    /// `None` if the control does not exist in `resources`.
+    pub(crate) fn of(control: &Control, resources: &Resources) -> Option<Self> {
+        match control {
+            Control::NetworkAcl { subnet, direction } => {
+                let acl = acl_of_subnet(resources, subnet)?;
+                let entries = entries(acl, *direction).into_iter();
+                let rules = entries.map(|entry| {
+                    let allows = entry.rule_action == RuleAction::Allow;
+                    (entry_regions(&entry), allows)
+                });
+                Some(Self {
+                    rules: rules.collect(),
+                    tracks: false,
+                })
+            }
+            Control::SecurityGroups {
+                interface,
+                direction,
+            } => {
+                let interface = resources.network_interfaces.get(interface)?;
+                let rules = rules(resources, interface, *direction);
+                Some(Self {
+                    rules: rules
+                        .map(|it| (rule_regions(resources, it), true))
+                        .collect(),
+                    tracks: true,
+                })
+            }
+        }
+    }
+
+    /// Whether a packet gets through.
+    pub(crate) fn passes(&self, packet: &Packet) -> bool {
+        let matches =
+            |(regions, _): &&(Vec<Region>, bool)| regions.iter().any(|it| it.contains(packet));
+        let decides = self.rules.iter().find(matches);
+        decides.is_some_and(|(_, allows)| *allows) || (self.tracks && packet.reply)
+    }
+
+    /// What the rules that allow match.
+    pub(crate) fn allowed(&self) -> impl Iterator<Item = &Region> {
+        let allowing = self.rules.iter().filter(|(_, allows)| *allows);
+        allowing.flat_map(|(regions, _)| regions)
+    }
+}
+
 /// The network ACL that guards a subnet.
 pub(super) fn acl_of_subnet<'a>(
     resources: &'a Resources,

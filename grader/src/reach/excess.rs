@@ -28,6 +28,18 @@ pub struct Excess {
     pub rule: String,
 }
 
+/// A packet that a control lets in more than before and that nobody is meant to need, where the
+/// rules are too many for the whole set.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// What the control guards and by which list: `acl-... (inbound to subnet-...)`.
+    pub place: String,
+    /// The packet.
+    pub packet: Packet,
+    /// The rule that lets it through.
+    pub rule: String,
+}
+
 impl Excess {
     /// The box of the sample, then the largest others in words, at most `lines`, and how many more
     /// there are.
@@ -85,7 +97,11 @@ pub fn excess(before: &Resources, after: &Resources, intents: &[Intent]) -> Vec<
 
 /// One of the packets, as real as can be: between machines that are there, in the largest box that
 /// has one; else to or from a machine that could be there. `None` where none can come by.
-fn sample(control: &Control, packets: &PacketSet, resources: &Resources) -> Option<Packet> {
+pub(super) fn sample(
+    control: &Control,
+    packets: &PacketSet,
+    resources: &Resources,
+) -> Option<Packet> {
     let place = Place::of(control, resources);
     let machines: (Vec<IpNet>, Vec<IpNet>) = {
         let interfaces = resources.network_interfaces.values();
@@ -190,7 +206,7 @@ impl<'a> New<'a> {
     }
 }
 
-fn place(control: &Control, resources: &Resources) -> String {
+pub(super) fn place(control: &Control, resources: &Resources) -> String {
     match control {
         Control::NetworkAcl { subnet, direction } => {
             let acl = acl_id(resources, subnet).map_or_else(String::new, |id| id.to_string());

@@ -166,6 +166,42 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn an_example_of_many_rules_is_new_and_packets_are_decided_as_sets_are(
+        before in vec(entry(true), 0..4), after in vec(entry(true), 0..4),
+        packets in vec(packet(), 40)
+    ) {
+        if let Some(example) = example(&network(&before), &network(&after), &[]) {
+            let packet = example.packet;
+            prop_assert!(list_allows(&after, &packet) && !list_allows(&before, &packet));
+        }
+        let control = Control::NetworkAcl { subnet: subnet_id(1), direction: Direction::Egress };
+        let rules = Decisions::of(&control, &network(&after)).expect("the subnet has a list");
+        for p in &packets {
+            prop_assert_eq!(rules.passes(p), list_allows(&after, p), "{}", p);
+        }
+    }
+}
+
+#[test]
+fn among_hundreds_of_rules_the_one_that_opens_something_is_found() {
+    let https = |number: u16, block: &str| allow(number, false, "tcp", Some((443, 443)), block);
+    let many = (1..=700).map(|n| https(n, &format!("10.9.{}.{}/32", n / 256, n % 256)));
+    let mut many: Vec<_> = many.collect();
+    let before = network(&many);
+    let rules = too_many(&before).expect("they are more than sets are made of");
+    assert!(rules >= 700, "{rules}");
+    assert!(too_many(&network(&many[..100])).is_none());
+    many[350] = https(351, "10.0.2.0/23");
+    let found = example(&before, &network(&many), &[]).expect("a packet");
+    assert!(found.rule.contains("rule 351"), "{}", found.rule);
+    assert_eq!(found.packet.destination_port, 443);
+    assert!(example(&before, &before, &[]).is_none());
+}
+
 fn net(text: &str) -> IpNet {
     text.parse().expect("a block")
 }

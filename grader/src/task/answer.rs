@@ -5,6 +5,11 @@
 //! ```text
 //! it is not `db`          /vpc/main/flow: ports: 1, addresses: 2     what `db` opened, as it says
 //! ```
+//!
+//! Where it says nothing, or nothing that does not tell another answer too, a reason stands there
+//! ([`reason`]).
+
+mod reason;
 
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -33,6 +38,7 @@ pub(crate) fn grade(
         task,
         answer,
         run: &opening,
+        text: text.as_deref(),
     };
     let count = u32::try_from(answer.parts.len()).unwrap_or(1).max(1);
     let mut checks = Vec::new();
@@ -174,6 +180,16 @@ struct Judge<'a> {
     task: &'a LabTask,
     answer: &'a AnswerTask,
     run: &'a Run,
+    /// All that was answered.
+    text: Option<&'a str>,
+}
+
+/// What the evidence has on an answer.
+#[derive(Debug, Default)]
+struct Shown {
+    lines: Vec<String>,
+    /// Whether there is more, which tells another answer.
+    withheld: bool,
 }
 
 impl Judge<'_> {
@@ -206,7 +222,15 @@ impl Judge<'_> {
         }
         let mut finding = Finding::new(FindingKind::WrongAnswer, format!("it is not `{value}`"));
         // What cannot be asked about what somebody has written is not shown.
-        finding.evidence = self.against(part, value)?.unwrap_or_default();
+        let shown = self.against(part, value)?.unwrap_or_default();
+        finding.evidence = shown.lines;
+        if finding.evidence.is_empty() {
+            let why = match shown.withheld {
+                true => reason::WITHHELD.to_owned(),
+                false => reason::of(self.material, self.run, part, value),
+            };
+            finding.evidence.push(why);
+        }
         Ok(Check::failed(what, of, finding))
     }
 
@@ -219,20 +243,18 @@ impl Judge<'_> {
 
     /// What the evidence has on a wrong answer; the inner error: why it cannot be asked.
     ///
-    /// A line that holds the right answer, to this part or another, is not shown. One of two
-    /// choices is given away by the verdict, whatever is shown.
-    fn against(
-        &self,
-        part: &AnswerPart,
-        value: &str,
-    ) -> Result<Result<Vec<String>, String>, GradeError> {
+    /// A line that holds the right answer, to this part or to another that is not given yet, is not
+    /// shown. One of two choices is given away by the verdict, whatever is shown.
+    fn against(&self, part: &AnswerPart, value: &str) -> Result<Result<Shown, String>, GradeError> {
         let names = &self.run.plan().names;
         let Some(said) = plain(names, part, value) else {
-            return Ok(Ok(Vec::new()));
+            return Ok(Ok(Shown::default()));
         };
         let mut right = Vec::new();
         for part in self.answer.parts.iter().filter(|it| it.choices.len() != 2) {
-            right.extend(self.expected(part)?);
+            if !self.is_given(part)? {
+                right.extend(self.expected(part)?);
+            }
         }
         let evidence = Evidence {
             run: self.run,
@@ -240,15 +262,33 @@ impl Judge<'_> {
             window: (SimTime::ZERO, self.material.lab.opens_at),
             played: &[],
         };
-        let mut lines = Vec::new();
+        let mut found = Shown::default();
         for expression in &part.against {
-            match asked(expression, &said, &evidence) {
-                Ok(shown) => lines.extend(shown),
+            let mut lines = match asked(expression, &said, &evidence) {
+                Ok(shown) => shown,
                 Err(why) => return Ok(Err(format!("`{expression}`: {why}"))),
+            };
+            let before = lines.len();
+            lines.retain(|line| !right.iter().any(|it| holds(names, line, it)));
+            if lines.len() < before {
+                // Nor how many more there are of what is not shown.
+                found.withheld = true;
+                lines.retain(|line| !(line.starts_with("and ") && line.ends_with(" more")));
             }
+            found.lines.extend(lines);
         }
-        lines.retain(|line| !right.iter().any(|it| holds(names, line, it)));
-        Ok(Ok(lines))
+        Ok(Ok(found))
+    }
+
+    /// Whether the right value is given for a part.
+    fn is_given(&self, part: &AnswerPart) -> Result<bool, GradeError> {
+        let Some(Ok(value)) = self.text.map(|text| given(text, &part.name)) else {
+            return Ok(false);
+        };
+        let names = &self.run.plan().names;
+        let length = length(&part.name, &value);
+        let value = length.as_deref().unwrap_or(&value);
+        Ok(self.expected(part)?.iter().any(|it| same(names, it, value)))
     }
 }
 
@@ -310,6 +350,7 @@ pub(crate) fn unasked(
         task,
         answer,
         run: &run,
+        text: Some(&text),
     };
     let mut unasked = Vec::new();
     for part in &answer.parts {

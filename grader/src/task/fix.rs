@@ -151,20 +151,22 @@ fn judge(
     };
     if own {
         let reached = lost::Reached::of(&after);
+        let reached = reached.as_ref();
         verdict.least = closed::opened(material, task, &after)?;
         verdict.least.extend(least::excess(&after));
         verdict.least.extend(routes::made_public(&after));
         verdict.least.extend(joined::networks(&after));
-        if verdict.least.is_empty() {
+        if let (true, Some(reached)) = (verdict.least.is_empty(), reached) {
             // Else it is what has been found already, seen from its ends.
-            verdict.least.extend(ways::opened(&after, &reached)?);
+            verdict.least.extend(ways::opened(&after, reached)?);
         }
         let closed = closed::must_stay(material, task, &after)?;
         verdict.harm.extend(closed::shut(material, task, &after)?);
-        verdict
-            .harm
-            .extend(lost::shut_out(&after, &reached, &closed));
-        verdict.works.extend(lost::in_part(&after, &reached));
+        if let Some(reached) = reached {
+            let shut_out = lost::shut_out(&after, reached, &closed);
+            verdict.harm.extend(shut_out);
+            verdict.works.extend(lost::in_part(&after, reached));
+        }
         verdict.harm.extend(beside::lost(&after));
         verdict.remarks.extend(beside::removed(&after));
         let (calls, commands) = submission.changes();

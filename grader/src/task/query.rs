@@ -17,14 +17,14 @@ mod table;
 
 use std::path::PathBuf;
 
-use wirelab_query::QueryResult;
+use wirelab_query::{QueryResult, Work};
 use wirelab_scenario::{Compare, LabTask};
 use wirelab_session::Run;
 
 pub(crate) use self::bench::{Bench, Shown, Source};
 use self::compare::Ways;
 pub(crate) use self::language::Language;
-use self::language::{Data, Refused};
+use self::language::{Data, Refused, WORK_ROWS};
 pub(crate) use self::shown::Records;
 use self::table::Table;
 use super::filter::hidden_points;
@@ -36,6 +36,9 @@ use crate::submission::Submission;
 
 const ANSWERS: &str = "answers with the rows that were asked for";
 const ELSEWHERE: &str = "does so on hidden runs";
+
+/// What a reference may work on: an answer may be twenty times as slow.
+const REFERENCE_ROWS: u64 = WORK_ROWS / 20;
 
 pub(crate) fn grade(
     material: &Material<'_>,
@@ -199,19 +202,29 @@ impl<'a> Both<'a> {
 
     /// What the two give over `data`.
     fn outcome(&self, data: &Data) -> Result<Outcome, GradeError> {
-        let wanted = self.wanted(data)?;
+        let work = Work::of(WORK_ROWS);
+        let wanted = self.wanted(data, &work)?;
+        let reference = work.done();
         if wanted.rows.is_empty() {
             // Nothing would be easy to equal.
             return Err(self.wrong("it answers with no row".to_owned()));
         }
-        let (given, notes) = match data.ask_with_notes(self.text) {
+        if reference > REFERENCE_ROWS {
+            let why = format!("it works on {reference} rows, and {REFERENCE_ROWS} are enough");
+            return Err(self.wrong(why));
+        }
+        let (given, notes) = match data.ask_with_notes(self.text, &Work::of(WORK_ROWS)) {
             Ok(given) => given,
             Err(Refused::OurFault(why)) => return Err(self.material.mistake(self.task, why)),
             Err(Refused::Unfinished(why)) => {
                 let task = self.task.name.clone();
                 return Err(GradeError::Unfinished { task, why });
             }
-            Err(Refused::Query(finding)) => {
+            Err(Refused::Query(mut finding)) => {
+                if finding.name == FindingKind::QueryTakesTooMuch {
+                    let line = format!("a solution works on {reference} of them");
+                    finding.evidence.insert(0, line);
+                }
                 return Ok(Outcome {
                     findings: vec![*finding],
                     lints: Vec::new(),
@@ -229,8 +242,8 @@ impl<'a> Both<'a> {
     }
 
     /// What the reference answers.
-    fn wanted(&self, data: &Data) -> Result<Table, GradeError> {
-        let result = data.ask(&self.reference);
+    fn wanted(&self, data: &Data, work: &Work) -> Result<Table, GradeError> {
+        let result = data.ask_counted(&self.reference, work);
         let result = result.map_err(|refused| self.wrong(refused.to_string()))?;
         let columns: &[String] = match self.query.compare() {
             Compare::Columns => self.query.columns(),

@@ -216,6 +216,13 @@ pub(crate) fn solutions(session: &Session) -> Result<String, Failure> {
     Ok(print(&solved(session, None)?))
 }
 
+/// The solution of one task as people read it; `None` if it is not to be had here.
+pub(crate) fn solution_of(session: &Session, task: &LabTask) -> Result<Option<String>, Failure> {
+    let solved = solved(session, Some(&task.name))?;
+    let is_there = solved.tasks.iter().any(|it| it.solution.is_some());
+    Ok(is_there.then(|| print(&solved)))
+}
+
 fn solved(session: &Session, only: Option<&str>) -> Result<Solutions, Failure> {
     let wanted = |task: &&LabTask| only.is_none_or(|name| name == task.name);
     let tasks = session.lab().tasks.iter().filter(wanted);

@@ -55,6 +55,15 @@ pub(crate) fn warn_beyond(session: &Session) {
 
 /// Grades these tasks, or all if none is named, and notes in the journal what was reached.
 pub(crate) fn grade(session: &mut Session, tasks: &[String]) -> Result<Report, Failure> {
+    let report = look(session, tasks)?;
+    let tasks = report.tasks.iter().filter(|it| it.ungraded.is_none());
+    let tasks = tasks.map(|it| (it.task.clone(), it.points.got));
+    session.note_check(report.score(), tasks.collect())?;
+    Ok(report)
+}
+
+/// The same, and notes nothing: nobody has asked.
+pub(crate) fn look(session: &Session, tasks: &[String]) -> Result<Report, Failure> {
     folder::refuse_without_tasks(session, "there is nothing to grade")?;
     let mut report = match tasks.split_first() {
         None => wirelab_grader::check(session, None),
@@ -69,9 +78,6 @@ pub(crate) fn grade(session: &mut Session, tasks: &[String]) -> Result<Report, F
         report.hints += one.hints;
         report.score = report.points.got.saturating_sub(report.hints);
     }
-    let tasks = report.tasks.iter().filter(|it| it.ungraded.is_none());
-    let tasks = tasks.map(|it| (it.task.clone(), it.points.got));
-    session.note_check(report.score(), tasks.collect())?;
     Ok(report)
 }
 

@@ -2,10 +2,10 @@
 
 use crate::args::{Json, TEMPLATE};
 
-/// Run a program on a simulated host: ping, traceroute, curl, dig, nc, ss, ip and others
+/// Run a program or a script on a simulated host: ping, curl, dig, nc, ss, ip and others
 ///
 /// It takes the virtual time it needs: a ping waits for its answers. The exit code is the
-/// program's.
+/// program's. One word that is a script is run by bash, as `ssh` does it.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -14,6 +14,7 @@ Examples:
   wirelab exec app -- tracepath -n 10.0.2.10
   wirelab exec app -- traceroute -T -p 443 10.0.2.10
   wirelab exec app -- ip route
+  wirelab exec app -- 'ping -c 3 10.0.2.10 | tail -2; sleep 5; echo $?'
   wirelab exec --json app -- ping -c 3 10.0.2.10      for scripts
 
 ")]

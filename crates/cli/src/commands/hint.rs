@@ -5,7 +5,10 @@ use crate::args::{Json, TEMPLATE};
 /// Show the next hint; its price is said first, and taken from what the task gives you
 ///
 /// What a hint costs is the same whether the task is solved in the end or not, and never more than
-/// the task gives. For a task that is solved there is none, and nothing is charged.
+/// the task gives. For a task that is solved there is none, and nothing is charged. The second and
+/// all after it are there once a check has found the task wrong since the last, or after three
+/// minutes without one. The last is the solution: it costs all that the task gives, and the task
+/// counts as assisted.
 #[derive(clap::Args)]
 #[command(help_template = TEMPLATE, before_help = "\
 Examples:
@@ -25,25 +28,34 @@ pub(crate) struct Arguments {
     json: Json,
 }
 
+use std::time::Duration;
+
 use serde::Serialize;
 use wirelab_grader::report::TaskReport;
 use wirelab_grader::{Grader, Submission};
 use wirelab_scenario::{LabTask, TaskKind};
 use wirelab_session::Session;
 
-use crate::commands::{check, predict};
+use crate::commands::{author, check, predict};
 use crate::failure::{Code, Failure};
 use crate::{folder, output};
 
 /// How far up a task's ladder one is.
 #[derive(Serialize)]
 struct Shown {
+    lab: String,
     task: String,
     /// The hints taken, in order.
     taken: Vec<String>,
     of: usize,
     /// What the next one costs; `None`: there is no other, or none is given.
     next_price: Option<u32>,
+    /// Whether the next one is the solution.
+    next_is_solution: bool,
+    /// Whether the next one waits for a check that finds the task wrong, or for some minutes.
+    waits: bool,
+    /// The solution, once it was taken.
+    solution: Option<String>,
     /// Whether some check gave the task its full points: no hint is given or charged any more.
     solved: bool,
     /// Whether it is a prediction that cannot be changed: no hint is given for it.
@@ -127,28 +139,62 @@ fn is_closed(session: &Session, task: &LabTask) -> bool {
 
 /// The next rung, taken if it is free or `pay`; the rungs before it are told again.
 fn climb(session: &mut Session, task: &LabTask, pay: bool) -> Result<Shown, Failure> {
-    let below = session.hints_taken(&task.name);
-    let next = task.hints.get(below);
     let solved = session.best_of(&task.name) == Some(task.points);
     let closed = is_closed(session, task);
-    let take = !closed && !solved && next.is_some_and(|next| next.price == 0 || pay);
-    if take {
-        session.take_hint(&task.name)?;
+    let solution = solution(session, task)?;
+    let price = |taken: usize| match task.hints.get(taken) {
+        Some(hint) => Some(hint.price),
+        // Above the ladder: the solution, once, at the price of the task.
+        None if taken == task.hints.len() && solution.is_some() => Some(task.points),
+        None => None,
+    };
+    let below = session.hints_taken(&task.name);
+    let is_given = price(below).is_some_and(|price| price == 0 || pay);
+    if !closed && !solved && is_given && is_open(session, task) {
+        match below < task.hints.len() {
+            true => drop(session.take_hint(&task.name)?),
+            false => drop(session.take_solution(&task.name)?),
+        }
     }
-    let taken = below + usize::from(take);
+    let taken = session.hints_taken(&task.name);
     let texts = session.hints(&task.name)?.into_iter().map(|hint| hint.text);
+    let next_price = price(taken).filter(|_| !solved);
     Ok(Shown {
+        lab: session.lab().name.clone(),
         task: task.name.clone(),
         of: task.hints.len(),
         taken: texts.collect(),
-        next_price: task
-            .hints
-            .get(taken)
-            .map(|hint| hint.price)
-            .filter(|_| !solved),
+        next_price,
+        next_is_solution: next_price.is_some() && taken == task.hints.len(),
+        waits: next_price.is_some() && !is_open(session, task),
+        solution: solution.filter(|_| taken > task.hints.len()),
         solved,
         closed,
     })
+}
+
+/// What the last rung shows. A prediction has none: that would be what it is about.
+fn solution(session: &Session, task: &LabTask) -> Result<Option<String>, Failure> {
+    match task.kind {
+        TaskKind::Prediction(_) => Ok(None),
+        _ => author::solution_of(session, task),
+    }
+}
+
+/// So long the journal lies untouched until the next rung is there anyway.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Whether the next rung is to be had: the first always, others once the task was found wrong since
+/// the last one, or somebody has thought for a while.
+fn is_open(session: &Session, task: &LabTask) -> bool {
+    let is_first = session.hints_taken(&task.name) == 0 && !task.hints.is_empty();
+    if is_first || session.was_wrong_since_hint(&task.name) {
+        return true;
+    }
+    let journal = session.dir().join(".wirelab/journal.jsonl");
+    let written = std::fs::metadata(journal).and_then(|it| it.modified()).ok();
+    let ago = written.and_then(|written| written.elapsed().ok());
+    ago.is_none_or(|ago| ago >= PATIENCE)
 }
 
 /// The task of that name, or the first that does not have full points now and can still get them.
@@ -196,12 +242,35 @@ fn print(hints: &Shown) -> String {
         text += &format!(" {task} · hint {} of {of}\n", index + 1);
         text += &format!("   {}\n", hint.trim_end().replace('\n', "\n   "));
     }
+    if let Some(solution) = &hints.solution {
+        text += &format!(" {task} · the solution; it counts as assisted\n{solution}");
+        text += &format!(
+            " the same with another fault, for all points:  wirelab start {} --again\n",
+            hints.lab
+        );
+        return text;
+    }
     match hints.next_price {
         _ if hints.closed => {
             text += &format!(" `{task}` is final: a hint changes nothing about it any more\n");
         }
         _ if hints.solved => text += &format!(" `{task}` is solved: no hint is needed\n"),
         None => text += " that was the last hint\n",
+        Some(price) if hints.waits => {
+            let what = match (hints.next_is_solution, price) {
+                (true, _) => "the solution, at the price of the task,".to_owned(),
+                (false, 0) => "the next, free,".to_owned(),
+                (false, price) => format!("the next, for {price} of what the task gives you,"),
+            };
+            text += &format!(
+                " {what} is there once a check finds `{task}` wrong, or in three minutes\n"
+            );
+        }
+        Some(_) if hints.next_is_solution => {
+            text += " the next is the solution: it costs all that the task gives you, which then \
+                     counts as assisted:  ";
+            text += &format!("wirelab hint {task} --take\n");
+        }
         Some(0) => text += &format!(" the next is free:  wirelab hint {task}\n"),
         Some(price) => {
             let points = if price == 1 { "point" } else { "points" };

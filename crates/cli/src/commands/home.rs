@@ -1,6 +1,7 @@
 //! `wirelab` alone: in a lab, its page, and on a terminal the watch; else how to get one.
 
 mod closer;
+mod first;
 mod keys;
 mod screen;
 mod styled;
@@ -8,7 +9,7 @@ mod watch;
 mod written;
 
 use self::watch::Ended;
-use crate::commands::{next, status};
+use crate::commands::{next, start, status};
 use crate::failure::{Code, Failure};
 use crate::{folder, output, terminal};
 
@@ -35,6 +36,12 @@ pub(crate) fn run() -> Result<Code, Failure> {
             Ended::Next => {
                 next::run()?;
                 // The shell goes on with the lab that it is about, and the screen would.
+                if folder::bound::is_bound() {
+                    return Ok(Code::Passed);
+                }
+            }
+            Ended::Chosen(lab) => {
+                start::run(&start::Arguments::of(lab))?;
                 if folder::bound::is_bound() {
                     return Ok(Code::Passed);
                 }

@@ -10,7 +10,7 @@ use crate::args::{Json, TEMPLATE};
 use crate::commands::{predict, status};
 use crate::failure::{Code, Failure};
 use crate::folder::Course;
-use crate::terminal::{bold, dim};
+use crate::terminal::{ascii_only, bold, dim};
 use crate::{content, output};
 
 /// List the labs in the course's order: what each teaches, how long it takes, how far you are
@@ -78,9 +78,62 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Code, Failure> {
     Ok(Code::Passed)
 }
 
-/// What the watch shows for `l`.
-pub(crate) fn page() -> Result<String, Failure> {
-    Ok(print(&list()?))
+/// The list as a page of which a line can be chosen.
+pub(crate) struct Choices {
+    page: String,
+    /// The line and the lab of each choice.
+    labs: Vec<(usize, String)>,
+    /// Which one is marked.
+    at: usize,
+}
+
+/// What the watch shows for `l`, with the present lab marked.
+pub(crate) fn choices() -> Result<Choices, Failure> {
+    let list = list()?;
+    let page = print(&list);
+    let mut labs = Vec::new();
+    let mut names = list.labs.iter().map(|lab| &lab.name).peekable();
+    for (number, line) in page.lines().enumerate() {
+        // Behind the mark of the present lab stands the name, bold.
+        let begins = |name: &str| {
+            let at = line.get(3..).and_then(|it| it.find(name));
+            at.is_some_and(|at| !line[3..3 + at].contains(' '))
+        };
+        if let Some(name) = names.next_if(|name| begins(name)) {
+            labs.push((number, name.clone()));
+        }
+    }
+    let is_current = |(_, name): &(usize, String)| list.current.as_ref() == Some(name);
+    let at = labs.iter().position(is_current).unwrap_or(0);
+    Ok(Choices { page, labs, at })
+}
+
+impl Choices {
+    /// Marks another lab, so many further down.
+    pub(crate) fn go(&mut self, by: i32) {
+        let last = self.labs.len().saturating_sub(1);
+        let at = self.at.saturating_add_signed(by as isize);
+        self.at = at.min(last);
+    }
+
+    /// The lab that is marked.
+    pub(crate) fn chosen(&self) -> Option<&str> {
+        Some(self.labs.get(self.at)?.1.as_str())
+    }
+
+    /// The page with its mark, and the line of it.
+    pub(crate) fn marked(&self) -> (String, usize) {
+        let marked = self.labs.get(self.at).map(|(line, _)| *line);
+        let mark = if ascii_only() { "*" } else { "▸" };
+        let lines = self.page.lines().enumerate().map(|(number, line)| {
+            let is_it = marked == Some(number) && line.starts_with(' ');
+            match is_it {
+                true => format!("{mark}{}\n", &line[1..]),
+                false => format!("{line}\n"),
+            }
+        });
+        (lines.collect(), marked.unwrap_or(0))
+    }
 }
 
 /// The first lab in the course's order in which something can still be won.

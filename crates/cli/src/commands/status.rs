@@ -181,8 +181,13 @@ fn task(session: &Session, task: &LabTask) -> Task {
 /// What the hints taken for a task cost of what its best answer gave.
 pub(crate) fn hints_cost(session: &Session, task: &LabTask) -> u32 {
     let taken = session.hints_taken(&task.name);
+    let best = session.best_of(&task.name).unwrap_or(0);
+    if taken > task.hints.len() {
+        // The solution was shown.
+        return best;
+    }
     let price: u32 = task.hints.iter().take(taken).map(|hint| hint.price).sum();
-    price.min(session.best_of(&task.name).unwrap_or(0))
+    price.min(best)
 }
 
 fn page(status: &Status) -> String {

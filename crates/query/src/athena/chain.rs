@@ -166,7 +166,7 @@ impl ScalarUDFImpl for Chain {
         let rows = if all_scalar { 1 } else { args.number_rows };
         let mut so_far = args.args[0].to_array(rows)?;
         for (step, operand) in self.steps.iter().zip(&args.args[1..]) {
-            super::deadline::check()?;
+            super::deadline::spend(rows)?;
             so_far = step.run(so_far, operand, rows)?;
         }
         let so_far = value::fitted(&so_far, &self.returns)?;

@@ -277,22 +277,26 @@ fn tell(statement: &Statement, catalog: &AthenaCatalog, current: &str) -> Checke
             )
         }
         Statement::Describe { name, formatted } => {
-            let database = name.database.as_deref().unwrap_or(current);
             let table = table(catalog, name, current)?;
-            // A view has columns, and no files.
-            let rows = match *formatted && !table.location.is_empty() {
-                true => describe_formatted(database, table),
-                false => describe(table),
-            };
-            (
-                StatementType::Utility,
-                "DESCRIBE_TABLE",
-                vec!["col_name", "data_type", "comment"],
-                rows,
-            )
+            let database = name.database.as_deref().unwrap_or(current);
+            description(database, table, *formatted)
         }
         other => return names(other, catalog, current),
     })
+}
+
+fn description(database: &str, table: &Table, formatted: bool) -> Told {
+    // A view has columns, and no files.
+    let rows = match formatted && !table.location.is_empty() {
+        true => describe_formatted(database, table),
+        false => describe(table),
+    };
+    (
+        StatementType::Utility,
+        "DESCRIBE_TABLE",
+        vec!["col_name", "data_type", "comment"],
+        rows,
+    )
 }
 
 /// All names that a query can call.

@@ -13,6 +13,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 
+use super::deadline;
 use super::error::{Checked, Fault};
 use super::functions::within;
 use super::types::Type;
@@ -420,6 +421,8 @@ impl Accumulator for Rows {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        // Once a group, but once a row of a window.
+        deadline::spend(self.rows.len())?;
         let array = value::array(&self.returns, &[self.result()?])?;
         ScalarValue::try_from_array(&array, 0)
     }

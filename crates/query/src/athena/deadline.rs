@@ -2,17 +2,18 @@
 //!
 //! A plan is driven by polls, and between two of them an operator may evaluate an expression over
 //! millions of pairs of rows, or a lambda over a list in a list. Such work asks [`check`], which
-//! knows the end of whoever polls on this thread: a moment, or that somebody stops it before. The
-//! rows that it works on are counted beside ([`spend`]): a query that is stopped at so many is
-//! stopped on every machine.
+//! knows the end of whoever polls on this thread: a moment, or that somebody stops it before. What
+//! it works on is counted beside ([`spend`]): a query that is stopped at so many rows is stopped on
+//! every machine.
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Limits;
+use super::AthenaOptions;
 use super::error::{Checked, Fault, LIMIT, TIMEOUT};
+use crate::work::{self, Count, Spent};
 
 /// The end of a query.
 #[derive(Clone, Debug)]
@@ -21,9 +22,8 @@ pub(super) struct End {
     pub(super) at: Instant,
     /// Whether somebody has stopped it.
     pub(super) stopped: Arc<AtomicBool>,
-    /// How many rows it has worked on, and may.
-    worked: Arc<AtomicU64>,
-    work: u64,
+    /// What it works on.
+    count: Count,
 }
 
 /// A year.
@@ -31,30 +31,20 @@ const UNLIMITED: Duration = Duration::from_secs(365 * 86_400);
 
 impl End {
     /// The end of a query that begins now.
-    pub(super) fn of(limits: &Limits, stopped: Arc<AtomicBool>) -> Self {
+    pub(super) fn of(sql: &str, options: &AthenaOptions, stopped: Arc<AtomicBool>) -> Self {
         // Far from any moment at which it would have to end, if the time has no limit.
         let begin = Instant::now();
-        let at = begin.checked_add(limits.time);
+        let at = begin.checked_add(options.limits.time);
         Self {
             at: at.unwrap_or_else(|| begin + UNLIMITED),
             stopped,
-            worked: Arc::default(),
-            work: limits.work_rows,
+            count: options.work.for_text(sql),
         }
     }
 
     /// Counts rows that are worked on; the fault of a query that has worked on too many.
     pub(super) fn spend(&self, rows: usize) -> Checked<()> {
-        let before = self.worked.fetch_add(rows as u64, Ordering::Relaxed);
-        if before.saturating_add(rows as u64) <= self.work {
-            return Ok(());
-        }
-        let work = self.work;
-        let message = format!(
-            "Query exhausted resources at this scale factor: it works on more than {work} rows; a \
-             join without a condition multiplies them"
-        );
-        Err(Fault::bare(LIMIT, message))
+        Ok(self.count.spend(rows)?)
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -76,7 +66,7 @@ pub(super) fn within<T>(end: &End, work: impl FnOnce() -> T) -> T {
         }
     }
     let _before = Before(END.replace(Some(end.clone())));
-    work()
+    work::within(&end.count, work)
 }
 
 /// The fault of a query that has run too long, or is stopped, once it has.
@@ -89,8 +79,15 @@ pub(super) fn check() -> Checked<()> {
 
 /// Counts rows that are worked on; the fault of a query that has worked on too many, or too long.
 pub(super) fn spend(rows: usize) -> Checked<()> {
-    let spent = END.with_borrow(|end| end.as_ref().map_or(Ok(()), |end| end.spend(rows)));
-    spent.and_then(|()| check())
+    work::spend(rows)?;
+    check()
+}
+
+impl From<Spent> for Fault {
+    fn from(spent: Spent) -> Self {
+        let message = format!("Query exhausted resources at this scale factor: it {spent}");
+        Self::bare(LIMIT, message)
+    }
 }
 
 /// What a query that runs too long ends with.

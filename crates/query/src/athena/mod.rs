@@ -85,6 +85,8 @@ use std::time::Duration;
 
 use wirelab_model::UnixTime;
 
+use crate::Work;
+
 pub use catalog::{AthenaCatalog, Buckets, Database, Table, TableColumn, TableFormat, View};
 pub use error::AthenaError;
 pub use logs::{FLOW_LOGS, FlowLogs};
@@ -98,9 +100,6 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Of the wall clock; beyond it the error is [`AthenaError::Timeout`].
     pub time: Duration,
-    /// Rows that come out of scans and joins, that conditions of joins are asked about, and that
-    /// lambdas are called for. Who judges a query counts, since time is another on each machine.
-    pub work_rows: u64,
     /// Rows of the result.
     pub rows: u64,
     /// Threads of a query that reads 32 MiB of files or more; with one, rows without ORDER BY come
@@ -109,12 +108,11 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 GiB, ten minutes, work without end, a million rows, one thread.
+    /// 1 GiB, ten minutes, a million rows, one thread.
     fn default() -> Self {
         Self {
             memory_bytes: 1 << 30,
             time: Duration::from_secs(600),
-            work_rows: u64::MAX,
             rows: 1_000_000,
             threads: 1,
         }
@@ -130,6 +128,8 @@ pub struct AthenaOptions {
     pub now: UnixTime,
     /// What it may take.
     pub limits: Limits,
+    /// What it works on, and where that ends: see [`Work`]. Statements with clones of one share it.
+    pub work: Work,
 }
 
 impl AthenaOptions {
@@ -140,6 +140,7 @@ impl AthenaOptions {
             database: "default".to_owned(),
             now,
             limits: Limits::default(),
+            work: Work::default(),
         }
     }
 }

@@ -18,6 +18,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
 
+use super::deadline;
 use super::error::{Checked, Fault};
 use super::types::Type;
 use super::value::{self, Value};
@@ -198,6 +199,8 @@ impl Accumulator for Points {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
+        // Once a group, but once a row of a window.
+        deadline::spend(self.points.len())?;
         let result = self.result()?;
         let array = value::array(&self.returns, &[result])?;
         ScalarValue::try_from_array(&array, 0)

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{Expr as Plan, LogicalPlan, LogicalPlanBuilder, Un
 
 use super::ast::{Body, Cte, Expr, Kind, Order, Query, SetOp};
 use super::catalog::{AthenaCatalog, Table};
+use super::deadline;
 use super::error::{Checked, Fault};
 use super::expr::MISMATCH;
 use super::group::{orderable, ordinal};
@@ -23,6 +24,8 @@ use super::types::Type;
 
 /// Relations that one statement may have, views and WITH tables counted each time they are named.
 const RELATIONS_MAX: usize = 500;
+/// What the first relation weighs, in rows.
+const RELATION_ROWS: usize = 16;
 
 /// Queries in each other, counted through views and WITH tables.
 const NESTED_MAX: usize = 60;
@@ -140,10 +143,13 @@ impl<'p> Planner<'p> {
         }
     }
 
-    /// Counts a relation.
+    /// Counts a relation. A plan of many takes its time before it reads a row, more than the square
+    /// of them, so each weighs the more the more there are.
     pub(super) fn one_more(&self, at: usize) -> Checked<()> {
-        self.relations.set(self.relations.get() + 1);
-        if self.relations.get() > RELATIONS_MAX {
+        let relations = self.relations.get() + 1;
+        self.relations.set(relations);
+        deadline::spend(RELATION_ROWS * relations * relations)?;
+        if relations > RELATIONS_MAX {
             let message = "statement is too large: too many relations";
             return Err(Fault::new("STATEMENT_TOO_LARGE", at, message));
         }

@@ -54,7 +54,7 @@ pub(super) async fn run(
     let database = options.database.to_lowercase();
     let now = options.now.as_millis() as i64;
     let opener = Opener::new(buckets, now);
-    let end = &End::of(&options.limits, buckets.stopped());
+    let end = &End::of(sql, options, buckets.stopped());
     // Constants are computed while a query is planned, so its time begins here.
     let plan = |query: &Query| {
         let planner = Planner::new(sql, catalog, &opener, &database, now);

@@ -29,13 +29,13 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream};
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::joins::utils::JoinFilter;
 use datafusion::physical_plan::joins::{
     CrossJoinExec, HashJoinExec, NestedLoopJoinExec, NestedLoopJoinExecBuilder,
 };
 use datafusion::physical_plan::unnest::UnnestExec;
+use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 use futures::{Stream, StreamExt};
 
 use super::deadline::{self, End};
@@ -117,7 +117,7 @@ impl PhysicalOptimizerRule for Turns {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let taking_turns = |plan: Arc<dyn ExecutionPlan>| {
             let end = self.end.clone();
-            let steady = Steady { end };
+            let steady = Steady { end, each: 1 };
             let long =
                 is_join(plan.as_ref()) || plan.is::<UnnestExec>() || plan.is::<DataSourceExec>();
             if plan.is::<OnThreads>() {
@@ -126,6 +126,18 @@ impl PhysicalOptimizerRule for Turns {
                 return Ok(Transformed::yes(
                     Arc::new(OnThreads::new(inner, Thread)) as Arc<_>
                 ));
+            }
+            if let Some(sets) = grouping_sets(&plan) {
+                let inner = Arc::clone(plan.children()[0]);
+                let steady = Steady {
+                    each: sets,
+                    ..steady
+                };
+                let inner: Arc<dyn ExecutionPlan> = Arc::new(Passing::new(inner, steady));
+                return Ok(Transformed::yes(replace_children_if_necessary(
+                    plan,
+                    vec![inner],
+                )?));
             }
             if !long {
                 return Ok(Transformed::no(plan));
@@ -143,6 +155,13 @@ impl PhysicalOptimizerRule for Turns {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// How many grouping sets each row of a plan's input is put into, if more than one.
+fn grouping_sets(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    let aggregate = plan.downcast_ref::<AggregateExec>()?;
+    let sets = aggregate.group_expr().groups().len();
+    (sets > 1).then_some(sets)
 }
 
 /// A join whose condition looks at the clock.
@@ -229,20 +248,29 @@ impl PhysicalExpr for Watched {
 #[derive(Clone, Debug)]
 struct Steady {
     end: End,
+    /// What a row weighs.
+    each: usize,
 }
 
 impl Beside for Steady {
     const NAME: &'static str = "Steady";
 
     fn pass(&self, input: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
-        let (end, turn) = (self.end.clone(), Instant::now());
-        Ok(Box::pin(SteadyStream { input, end, turn }))
+        let (end, each) = (self.end.clone(), self.each);
+        let turn = Instant::now();
+        Ok(Box::pin(SteadyStream {
+            input,
+            end,
+            each,
+            turn,
+        }))
     }
 }
 
 struct SteadyStream {
     input: SendableRecordBatchStream,
     end: End,
+    each: usize,
     /// When it last returned to the runtime.
     turn: Instant,
 }
@@ -266,7 +294,7 @@ impl Stream for SteadyStream {
         match &polled {
             Poll::Pending => this.turn = Instant::now(),
             Poll::Ready(Some(Ok(batch))) => {
-                if let Err(fault) = this.end.spend(batch.num_rows()) {
+                if let Err(fault) = this.end.spend(batch.num_rows() * this.each) {
                     return Poll::Ready(Some(Err(fault.into())));
                 }
             }

@@ -38,7 +38,7 @@ use wirelab_model::UnixTime;
 
 pub(crate) use value::parse_number;
 
-use crate::{LogFiles, LogGroups, QueryError, QueryResult};
+use crate::{LogFiles, LogGroups, QueryError, QueryResult, Work};
 
 /// `StartQuery`'s parameters beside the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,21 @@ pub async fn insights<'a>(
     options: &QueryOptions,
 ) -> Result<QueryResult, QueryError> {
     run::run(query, &groups.into(), options).await
+}
+
+/// The same, and counts in `work` what the query works on.
+///
+/// # Errors
+/// As [`insights()`]; [`QueryError::TooLarge`] once it works on more than it may.
+pub async fn insights_within<'a>(
+    query: &str,
+    groups: impl Into<LogGroups<'a>>,
+    options: &QueryOptions,
+    work: &Work,
+) -> Result<QueryResult, QueryError> {
+    let count = work.for_text(query);
+    let groups = groups.into();
+    count.during(run::run(query, &groups, options)).await
 }
 
 /// Answers a query over flow logs in files, which are read as it runs, on as many cores as there

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::value::parse_number;
 use crate::QueryError;
+use crate::work;
 
 /// Words of one text that are looked at; the rest counts as one.
 const WORDS_MAX: usize = 200;
@@ -71,7 +72,7 @@ impl Shapes {
         }
         if self.shapes.len() == SHAPES_MAX {
             self.index.clear();
-            self.shapes = merge(std::mem::take(&mut self.shapes));
+            self.shapes = merge(std::mem::take(&mut self.shapes))?;
             if self.shapes.len() > SHAPES_MAX / 2 {
                 let message = format!("the texts have more than {SHAPES_MAX} shapes");
                 return Err(QueryError::TooLarge(message));
@@ -86,7 +87,10 @@ impl Shapes {
     }
 
     /// All of them, those that are near to each other as one; the most frequent first.
-    pub(super) fn merged(self) -> Vec<Shape> {
+    ///
+    /// # Errors
+    /// If comparing them is more work than the query may do.
+    pub(super) fn merged(self) -> Result<Vec<Shape>, QueryError> {
         merge(self.shapes)
     }
 }
@@ -245,7 +249,7 @@ impl Word {
     }
 }
 
-fn merge(mut shapes: Vec<Shape>) -> Vec<Shape> {
+fn merge(mut shapes: Vec<Shape>) -> Result<Vec<Shape>, QueryError> {
     let order = |shape: &Shape| (u64::MAX - shape.total(), shape.text());
     shapes.sort_by_cached_key(order);
     let mut merged: Vec<Shape> = Vec::new();
@@ -253,6 +257,7 @@ fn merge(mut shapes: Vec<Shape>) -> Vec<Shape> {
     for shape in shapes {
         let known = alike.entry(shape.gaps.clone()).or_default();
         let near = known.iter().take(COMPARED_MAX).copied();
+        work::spend(near.len() * (1 + shape.words.len() / 16))?;
         match near.into_iter().find(|at| merged[*at].is_near(&shape)) {
             Some(at) => merged[at].absorb(shape),
             None => {
@@ -262,7 +267,7 @@ fn merge(mut shapes: Vec<Shape>) -> Vec<Shape> {
         }
     }
     merged.sort_by_cached_key(order);
-    merged
+    Ok(merged)
 }
 
 /// Words and what stands before, between and after them: one gap more than words.
@@ -321,6 +326,7 @@ mod tests {
         }
         shapes
             .merged()
+            .expect("nobody counts")
             .iter()
             .map(|shape| (shape.text(), shape.total()))
             .collect()

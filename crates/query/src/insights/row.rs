@@ -16,6 +16,7 @@ use datafusion::logical_expr::{ColumnarValue, Expr, Volatility, create_udf, lit}
 use super::value::{Value, parse_number, sort_key};
 use crate::ColumnKind;
 use crate::budget::Held;
+use crate::work;
 
 /// An expression and what its values are.
 #[derive(Clone, Debug)]
@@ -285,7 +286,10 @@ fn scalar(
     let implementation = move |values: &[ColumnarValue]| {
         let constant = values.iter().all(|v| matches!(v, ColumnarValue::Scalar(_)));
         let arrays = ColumnarValue::values_to_arrays(values)?;
+        let rows = arrays.first().map_or(1, |array| array.len());
+        work::spend(rows + work::rows_of(arrays.iter().map(bytes).sum()))?;
         let result = Held::default().keep(run(&arrays)?)?;
+        work::spend(work::rows_of(bytes(&result)))?;
         if constant {
             return ScalarValue::try_from_array(&result, 0).map(ColumnarValue::Scalar);
         }
@@ -299,6 +303,11 @@ fn scalar(
         Arc::new(implementation),
     );
     function.call(args.into_iter().map(|arg| arg.expr).collect())
+}
+
+/// What the values of an array take, without those that lie beside them in the same buffers.
+fn bytes(array: &ArrayRef) -> usize {
+    array.to_data().get_slice_memory_size().unwrap_or_default()
 }
 
 /// The most bytes of text that one expression may make of one batch of rows.

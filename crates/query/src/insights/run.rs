@@ -38,6 +38,7 @@ use super::value::equality_key;
 use crate::budget::{QueryPool, Weight, reservation};
 use crate::error::{Place, damage};
 use crate::scan::MEMORY_BYTES;
+use crate::work;
 use crate::{Column, LogFiles, LogGroup, LogGroups, QueryError, QueryResult, Statistics, Warning};
 
 /// Rows if neither the query nor the call says how many.
@@ -256,6 +257,7 @@ impl<'a> Context<'a> {
             order,
             bytes,
         } = source::read(groups, &options, fields)?;
+        work::spend(order.len())?;
         let format = groups.iter().find_map(|group| group.format.as_ref());
         let names = source::event_names(groups);
         let plan = scan(schema, batches)?;
@@ -541,6 +543,7 @@ async fn rows(session: &SessionState, plan: &LogicalPlan) -> Ran<Rows> {
     let (mut batches, mut weight) = (Vec::new(), Weight::default());
     while let Some(batch) = next(&mut stream).await {
         let batch = batch?;
+        work::spend(batch.num_rows())?;
         held.try_grow(weight.add(&batch))?;
         batches.push(batch);
     }

@@ -21,6 +21,7 @@ use super::row::{Column, column_of, flat};
 use super::run::{Ran, Work, next, scan};
 use super::source::{POSITION, whole};
 use super::value::{Value, equality_key};
+use crate::work;
 use crate::{ColumnKind, QueryError};
 
 /// The most rows that `unnest` or `join` may make.
@@ -99,6 +100,7 @@ impl Work<'_> {
             }
         }
         let count = arrays.first().map_or(0, |array| array.len());
+        work::spend(count)?;
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count as i64));
         let events = self.planner.events;
         let tie = if events {
@@ -150,10 +152,12 @@ impl Work<'_> {
                 (Value::Null, Some(whole)) => super::json::parse(&[whole.get(row)]),
                 (value, _) => value,
             };
+            let before = sources.len();
             for element in super::json::elements(&value) {
                 sources.push(row as u64);
                 values.push(element);
             }
+            work::spend(sources.len() - before)?;
             within("unnest", sources.len())?;
         }
         let added = (
@@ -341,6 +345,7 @@ impl Work<'_> {
             let key = equality_key(&keys.get(row));
             match key.and_then(|key| partners.get(&key)) {
                 Some(rows) => {
+                    work::spend(rows.len())?;
                     sources.extend(rows.iter().map(|_| row as u64));
                     found.extend(rows.iter().copied().map(Some));
                 }
@@ -393,6 +398,7 @@ impl Work<'_> {
             let texts = Column::new(named(&batch, &slot.column)?)?;
             for row in 0..batch.num_rows() {
                 if let Some(text) = texts.get(row).text() {
+                    work::spend(1 + work::rows_of(text.len()))?;
                     shapes.add(&text, period)?;
                 }
             }
@@ -404,7 +410,7 @@ impl Work<'_> {
     pub(super) async fn pattern(&mut self, of: &Expr) -> Ran<()> {
         let mut shapes = Shapes::default();
         self.texts(of, 0, &mut shapes).await?;
-        let shapes = shapes.merged();
+        let shapes = shapes.merged()?;
         let total: u64 = shapes.iter().map(|shape| shape.counts[0]).sum();
         let cells = |shape: &Shape| {
             let count = shape.counts[0] as f64;
@@ -424,7 +430,7 @@ impl Work<'_> {
         let mut shapes = Shapes::default();
         self.texts(of, 0, &mut shapes).await?;
         before.texts(of, 1, &mut shapes).await?;
-        let mut shapes = shapes.merged();
+        let mut shapes = shapes.merged()?;
         shapes.sort_by_key(|shape| std::cmp::Reverse(shape.counts[0].abs_diff(shape.counts[1])));
         let cells = |shape: &Shape| {
             let [now, then] = shape.counts.map(|count| count as f64);

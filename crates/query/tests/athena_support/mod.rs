@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use wirelab_model::UnixTime;
 use wirelab_query::athena::{
-    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, Limits, StatementType,
+    AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, StatementType,
 };
 use wirelab_query::blocking;
 
@@ -140,11 +140,7 @@ impl World {
 
 /// What every statement is run with.
 pub(crate) fn options() -> AthenaOptions {
-    AthenaOptions {
-        database: "default".to_owned(),
-        now: UnixTime::from_secs(NOW),
-        limits: Limits::default(),
-    }
+    AthenaOptions::at(UnixTime::from_secs(NOW))
 }
 
 fn put(store: &Arc<dyn ObjectStore>, key: &str, bytes: Vec<u8>) {

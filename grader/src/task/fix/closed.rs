@@ -17,7 +17,7 @@ use super::{Aftermath, least};
 use crate::error::GradeError;
 use crate::finding::{Finding, FindingKind};
 use crate::material::Material;
-use crate::reach::{Control, Direction, Intent};
+use crate::reach::{self, Control, Decisions, Direction, Intent};
 
 /// How long a probe waits: several retransmissions of a SYN.
 const PATIENCE: SimDuration = SimDuration::from_secs(8);
@@ -234,18 +234,48 @@ impl Received {
             subnet: interface.subnet_id.clone(),
             direction: Direction::Ingress,
         };
+        let groups = (!interface.groups.is_empty()).then(|| Control::SecurityGroups {
+            interface: interface.network_interface_id.clone(),
+            direction: Direction::Ingress,
+        });
+        if reach::too_many(resources).is_some() {
+            self.packet_by_packet(resources, &sent, &near, (&list, groups.as_ref()));
+            return;
+        }
         let by_list = list.allows(resources).unwrap_or_default();
         let mut let_in = sent.intersect(&by_list).union(&near);
-        if !interface.groups.is_empty() {
-            let groups = Control::SecurityGroups {
-                interface: interface.network_interface_id.clone(),
-                direction: Direction::Ingress,
-            };
+        if let Some(groups) = groups {
             let_in = let_in.intersect(&groups.allows(resources).unwrap_or_default());
         }
         let refused = sent.subtract(&let_in);
         self.let_in = std::mem::take(&mut self.let_in).union(&let_in);
         self.refused = std::mem::take(&mut self.refused).union(&refused);
+    }
+
+    /// The same by packets of the flow, where the rules are too many for sets: at its ends, and
+    /// where it meets a rule.
+    fn packet_by_packet(
+        &mut self,
+        resources: &Resources,
+        sent: &PacketSet,
+        near: &PacketSet,
+        (list, groups): (&Control, Option<&Control>),
+    ) {
+        let list = Decisions::of(list, resources);
+        let groups = groups.and_then(|it| Decisions::of(it, resources));
+        let rules: Vec<&Decisions> = list.iter().chain(&groups).collect();
+        for packet in reach::packets(sent, &rules) {
+            let by_list = list.as_ref().is_some_and(|it| it.passes(&packet));
+            let passes = by_list || near.contains(&packet);
+            let passes = passes && groups.as_ref().is_none_or(|it| it.passes(&packet));
+            let side = match passes {
+                true => &mut self.let_in,
+                false => &mut self.refused,
+            };
+            if !side.contains(&packet) {
+                *side = std::mem::take(side).union(&reach::one(&packet));
+            }
+        }
     }
 
     /// Whether nobody receives it.

@@ -22,9 +22,43 @@ pub(super) fn excess(after: &Aftermath<'_>) -> Vec<Finding> {
     let plan = after.run.plan();
     let intents: Vec<_> = plan.intents.iter().map(|it| intent(plan, it)).collect();
     let before = after.untouched.control().resources();
-    let found = reach::excess(before, after.run.control().resources(), &intents);
+    let now = after.run.control().resources();
+    if let Some(rules) = reach::too_many(now) {
+        return vec![one_of_many(
+            plan,
+            rules,
+            reach::example(before, now, &intents),
+        )];
+    }
+    let found = reach::excess(before, now, &intents);
     let found = found.iter().filter(|it| it.can_pass);
     found.map(|it| finding(plan, it)).collect()
+}
+
+/// What is said of a network with more rules than exact sets are made of.
+fn one_of_many(plan: &Plan, rules: usize, example: Option<reach::Example>) -> Finding {
+    let most = reach::EXACT_RULES;
+    let Some(example) = example else {
+        let summary = format!(
+            "too many rules ({rules}) for the exact set of what they let in: least privilege is \
+             shown with {most} or fewer"
+        );
+        let finding = Finding::new(FindingKind::TooOpen, summary);
+        let finding = finding.expected(format!("{most} rules or fewer"));
+        return finding.observed(format!("{rules} rules")).see(PACKETS_WAY);
+    };
+    let summary = format!(
+        "too many rules ({rules}, more than {most}) for the exact set of what you also opened; one \
+         example of it"
+    );
+    Finding::new(FindingKind::TooOpen, summary)
+        .evidence(format!("by  {}", named(&plan.names, &example.rule)))
+        .evidence(format!("at  {}", named(&plan.names, &example.place)))
+        .evidence(format!(
+            "counterexample  {}  was dropped there, passes now, and nobody asked for it",
+            example.packet
+        ))
+        .see(PACKETS_WAY)
 }
 
 fn finding(plan: &Plan, excess: &reach::Excess) -> Finding {

@@ -19,6 +19,7 @@ use wirelab_simulator::reach::{Dimension, Interval, IpVersion, Packet, PacketSet
 use super::Aftermath;
 use super::least::{self, named};
 use crate::finding::{Finding, FindingKind, PACKETS_WAY};
+use crate::reach::too_many;
 
 /// So many boxes of a loss are told.
 const TOLD: usize = 4;
@@ -30,12 +31,15 @@ pub(super) struct Reached {
 }
 
 impl Reached {
-    pub(super) fn of(after: &Aftermath<'_>) -> Self {
-        let reach = |run: &Run| wirelab_simulator::reach::reach(run.world());
-        Self {
-            untouched: reach(after.untouched),
-            now: reach(after.run),
+    /// `None` where the rules are too many: traffic that runs shows what is lost then.
+    pub(super) fn of(after: &Aftermath<'_>) -> Option<Self> {
+        let networks = [after.untouched, after.run];
+        let resources = networks.map(|run| run.control().resources());
+        if resources.iter().any(|it| too_many(it).is_some()) {
+            return None;
         }
+        let [untouched, now] = networks.map(|run| wirelab_simulator::reach::reach(run.world()));
+        Some(Self { untouched, now })
     }
 }
 

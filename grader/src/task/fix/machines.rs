@@ -63,7 +63,8 @@ fn setting(entry: &Entry) -> Option<String> {
         return None;
     };
     let mut words = argv.iter().map(String::as_str);
-    let program = words.find(|word| *word != "sudo")?;
+    // `sudo -n -u root` are its own.
+    let program = words.find(|it| !matches!(*it, "sudo" | "root") && !it.starts_with('-'))?;
     let program = program.rsplit('/').next().unwrap_or(program);
     SETTERS
         .contains(&program)

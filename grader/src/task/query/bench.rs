@@ -1,10 +1,11 @@
 //! Many queries held against one reference: what it answers over each log is asked once.
 
 use wirelab_model::Seed;
+use wirelab_query::Work;
 use wirelab_scenario::{LabTask, NearMiss};
 
 use super::compare::Ways;
-use super::language::{Data, Language, Refused};
+use super::language::{Data, Language, Refused, WORK_ROWS};
 use super::table::Table;
 use super::{Both, compare};
 use crate::error::GradeError;
@@ -107,7 +108,7 @@ impl<'a> Bench<'a> {
     }
 
     fn add(&mut self, both: &Both<'_>, source: Source, data: Data) -> Result<(), GradeError> {
-        let wanted = both.wanted(&data)?;
+        let wanted = both.wanted(&data, &Work::of(WORK_ROWS))?;
         self.logs.push((source, data, wanted));
         Ok(())
     }

@@ -9,6 +9,12 @@ use crate::finding::{Finding, FindingKind};
 
 /// Ways to match columns that are tried before names alone decide.
 const MAPPINGS: usize = 5_000;
+/// So many rows are held against the reference's in all of them together.
+const COMPARED_ROWS: usize = 5_000_000;
+/// What a row is about: columns that bear one of these names, and all that hold no number.
+const SUBJECTS: [&str; 6] = [
+    "srcport", "dstport", "protocol", "tcpflags", "icmptype", "icmpcode",
+];
 
 /// Which columns of an answer may be those that were asked for: a column of it for each of the
 /// reference's. Over one log several ways may fit; right is a way that fits over every log.
@@ -33,13 +39,15 @@ impl Ways {
     }
 
     fn of(&self, wanted: &Table, given: &Table) -> Vec<Vec<usize>> {
-        match &self.0 {
+        let mut all = match &self.0 {
             None => mappings(wanted, given),
             Some(ways) => {
                 let is_there = |way: &&Vec<usize>| way.iter().all(|it| *it < given.width());
                 ways.iter().filter(is_there).cloned().collect()
             }
-        }
+        };
+        all.truncate((COMPARED_ROWS / given.rows.len().max(1)).max(1));
+        all
     }
 }
 
@@ -58,17 +66,60 @@ pub(super) fn findings(
         );
         return vec![Finding::new(FindingKind::QueryLacksColumns, summary)];
     }
+    let best = difference(wanted, given, compare, ways);
+    best.map_or_else(Vec::new, |best| best.findings(wanted))
+}
+
+/// What sets the rows apart, the columns matched as well as they can be; `None` if there are fewer
+/// columns than were asked for.
+pub(super) fn difference(
+    wanted: &Table,
+    given: &Table,
+    compare: Compare,
+    ways: &Ways,
+) -> Option<Difference> {
+    if given.width() < wanted.width() {
+        return None;
+    }
     let mappings = ways.of(wanted, given).into_iter();
     let differences =
         mappings.map(|columns| Difference::of(wanted, given.select(&columns), compare));
-    let best = differences.min_by_key(Difference::weight);
-    best.map_or_else(Vec::new, |best| best.findings(wanted))
+    differences.min_by_key(Difference::weight)
+}
+
+/// A row that one side has and the other has not, and what it is about: over fewer records its
+/// numbers are others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subject {
+    is_missing: bool,
+    cells: Vec<Option<String>>,
+}
+
+impl Subject {
+    fn of(row: &[String], names: &[String], is_missing: bool) -> Self {
+        let cells = row.iter().zip(names).map(|(cell, name)| {
+            let letters = name.chars().filter(char::is_ascii_alphabetic);
+            let name = letters.collect::<String>().to_lowercase();
+            let is_about = cell.parse::<f64>().is_err() || SUBJECTS.contains(&name.as_str());
+            is_about.then(|| cell.clone())
+        });
+        Self {
+            is_missing,
+            cells: cells.collect(),
+        }
+    }
+
+    fn is_of(&self, row: &[String]) -> bool {
+        let mut pairs = self.cells.iter().zip(row);
+        pairs.all(|(wanted, cell)| wanted.as_ref().is_none_or(|it| it == cell))
+    }
 }
 
 /// Ways to choose a column of `given` for each of `wanted`: each column once.
 fn mappings(wanted: &Table, given: &Table) -> Vec<Vec<usize>> {
+    let theirs: Vec<_> = (0..given.width()).map(|it| given.values(it)).collect();
     let candidates: Vec<Vec<usize>> = (0..wanted.width())
-        .map(|column| candidates(wanted, given, column))
+        .map(|column| candidates(wanted, given, &theirs, column))
         .collect();
     let mut ways: Vec<Vec<usize>> = vec![Vec::new()];
     for column in &candidates {
@@ -81,22 +132,22 @@ fn mappings(wanted: &Table, given: &Table) -> Vec<Vec<usize>> {
     ways
 }
 
-/// The columns of `given`, most alike first: by name, then by values in common.
-fn candidates(wanted: &Table, given: &Table, column: usize) -> Vec<usize> {
+/// The columns of `given`, most alike first: by name, then by values in common with `theirs`.
+fn candidates(wanted: &Table, given: &Table, theirs: &[Vec<&str>], column: usize) -> Vec<usize> {
     let name = wanted.names[column].to_lowercase();
     let values = wanted.values(column);
     let mut columns: Vec<usize> = (0..given.width()).collect();
-    columns.sort_by_key(|index| {
+    columns.sort_by_cached_key(|index| {
         let same_name = given.names[*index].to_lowercase() == name;
-        let theirs = given.values(*index);
-        let common = theirs.iter().filter(|it| values.binary_search(it).is_ok());
+        let theirs = theirs[*index].iter();
+        let common = theirs.filter(|it| values.binary_search(it).is_ok());
         std::cmp::Reverse((same_name, common.count()))
     });
     columns
 }
 
 /// Rows that one side has and the other has not.
-struct Difference {
+pub(super) struct Difference {
     missing: Vec<Vec<String>>,
     extra: Vec<Vec<String>>,
     order: Option<usize>,
@@ -135,7 +186,49 @@ impl Difference {
         (self.missing.len() + self.extra.len(), self.order.is_some())
     }
 
-    fn findings(&self, wanted: &Table) -> Vec<Finding> {
+    /// Whether rows differ, or their order.
+    pub(super) fn is_any(&self) -> bool {
+        self.weight() != (0, false)
+    }
+
+    /// What the first finding is about, if that is a row.
+    pub(super) fn subject(&self, wanted: &Table) -> Option<Subject> {
+        let missing = self.missing.first().map(|row| (row, true));
+        let (row, is_missing) = missing.or(self.extra.first().map(|row| (row, false)))?;
+        Some(Subject::of(row, &wanted.names, is_missing))
+    }
+
+    /// Whether it is about the same.
+    pub(super) fn is_about(&self, subject: &Subject) -> bool {
+        let rows = match subject.is_missing {
+            true => &self.missing,
+            false => &self.extra,
+        };
+        rows.iter().any(|row| subject.is_of(row))
+    }
+
+    /// The rows on either side, those about `subject` before others.
+    pub(super) fn sides(&self, subject: Option<&Subject>) -> Vec<String> {
+        let side = |what: &str, rows: &[Vec<String>]| {
+            let alike = rows
+                .iter()
+                .find(|row| subject.is_some_and(|it| it.is_of(row)));
+            let row = match subject {
+                Some(_) => alike,
+                None => rows.first(),
+            };
+            let row = row.map_or("no such row".to_owned(), |row| {
+                format!("a row {}", print(row))
+            });
+            format!("{what}, over these alone: {row}")
+        };
+        if self.missing.is_empty() && self.extra.is_empty() {
+            return Vec::new();
+        }
+        vec![side("right", &self.missing), side("yours", &self.extra)]
+    }
+
+    pub(super) fn findings(&self, wanted: &Table) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(row) = self.missing.first() {
             let (gone, of) = (self.missing.len(), wanted.rows.len());
@@ -253,6 +346,35 @@ mod tests {
             Some(FindingKind::QueryKeepsTooMuch)
         );
         assert_eq!(name(&twice, Compare::Columns), None);
+    }
+
+    #[test]
+    fn a_row_over_fewer_records_is_about_the_same_with_other_numbers() {
+        let differs = |given: &Table| {
+            difference(&wanted(), given, Compare::Rows, &Ways::ANY).expect("enough columns")
+        };
+        let names = ["srcAddr", "dstAddr", "lost"];
+        let rows: &[&[&str]] = &[
+            &["10.0.1.5", "10.0.2.9", "8"],
+            &["10.0.1.6", "10.0.2.9", "3"],
+        ];
+        let first = differs(&table(&names, rows));
+        let subject = first.subject(&wanted()).expect("a row");
+        let other: &[&[&str]] = &[
+            &["10.0.1.5", "10.0.2.9", "7"],
+            &["10.0.1.6", "10.0.2.9", "4"],
+        ];
+        assert!(first.is_about(&subject));
+        assert!(!differs(&table(&names, other)).is_about(&subject));
+        let none = differs(&table(&names, &[]));
+        assert!(none.is_about(&subject));
+        assert_eq!(
+            none.sides(Some(&subject)),
+            [
+                "right, over these alone: a row 10.0.1.5 | 10.0.2.9 | 7",
+                "yours, over these alone: no such row",
+            ]
+        );
     }
 
     #[test]

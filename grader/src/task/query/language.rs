@@ -18,7 +18,7 @@ use wirelab_query::athena::{
     AthenaCatalog, AthenaError, AthenaOptions, AthenaResult, Buckets, FLOW_LOGS, Limits,
     StatementType, statements,
 };
-use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, blocking};
+use wirelab_query::{LogGroup, QueryError, QueryOptions, QueryResult, Work, blocking};
 use wirelab_scenario::{AthenaTask, Compare, Equivalent, LabTask, NearMiss, QueryTask, TaskKind};
 use wirelab_session::Run;
 
@@ -182,15 +182,16 @@ impl<'a> Language<'a> {
 /// The database of names without one.
 const DATABASE: &str = "default";
 
-/// What a statement may work on: joins of a lab's logs on what they have in common stay far below,
-/// and who joins them without a condition is stopped after some seconds. It is counted, so that a
-/// grade is the same on a slow machine.
-const WORK_ROWS: u64 = 100_000_000;
+/// What an answer may work on ([`Work`]), far more than the solutions of labs do; a development
+/// build is there in seconds. It is counted, so that a grade is the same on a slow machine.
+pub(crate) const WORK_ROWS: u64 = 5_000_000;
+/// Rows of an answer: more than anybody reads.
+const ANSWER_ROWS: u64 = 100_000;
 
 fn athena_options(run: &Run) -> AthenaOptions {
     AthenaOptions {
         limits: Limits {
-            work_rows: WORK_ROWS,
+            rows: ANSWER_ROWS,
             ..Limits::default()
         },
         ..AthenaOptions::at(run.utc())
@@ -229,7 +230,16 @@ impl Refused {
     }
 
     fn too_much(why: impl Into<String>) -> Self {
-        Self::Query(Box::new(Finding::new(FindingKind::QueryTakesTooMuch, why)))
+        let finding = Finding::new(FindingKind::QueryTakesTooMuch, why);
+        let finding = finding.evidence(
+            "counted is each row that is read, joined, taken out of a list or given to a function, \
+             and each 64 octets of what functions make",
+        );
+        let finding = finding.evidence(
+            "hint: a join multiplies its sides unless a condition compares columns of both by `=`; \
+             a filter before it, or a `LIMIT` while you try, leaves less",
+        );
+        Self::Query(Box::new(finding))
     }
 }
 
@@ -269,15 +279,25 @@ impl From<AthenaError> for Refused {
 }
 
 impl Data {
+    /// The answer within what one may work on.
     pub(super) fn ask(&self, text: &str) -> Result<QueryResult, Refused> {
-        self.ask_with_notes(text).map(|(result, _)| result)
+        self.ask_counted(text, &Work::of(WORK_ROWS))
+    }
+
+    /// The answer; what it works on is counted in `work`.
+    pub(super) fn ask_counted(&self, text: &str, work: &Work) -> Result<QueryResult, Refused> {
+        self.ask_with_notes(text, work).map(|(result, _)| result)
     }
 
     /// The answer, and what the engine has to say of it, such as that a table has no partition.
-    pub(super) fn ask_with_notes(&self, text: &str) -> Result<(QueryResult, Vec<String>), Refused> {
+    pub(super) fn ask_with_notes(
+        &self,
+        text: &str,
+        work: &Work,
+    ) -> Result<(QueryResult, Vec<String>), Refused> {
         match self {
             Self::Insights { group, options } => {
-                let result = blocking::insights(text, group, options)?;
+                let result = blocking::insights_within(text, group, options, work)?;
                 Ok((result, Vec::new()))
             }
             Self::Athena {
@@ -295,6 +315,11 @@ impl Data {
                     return Err(Refused::query(why, ""));
                 }
                 let mut catalog = catalog.clone();
+                let options = AthenaOptions {
+                    work: work.clone(),
+                    ..options.clone()
+                };
+                let options = &options;
                 let answer = run(&statements, &mut catalog, buckets, options)?;
                 let mut notes = answer.notes.clone();
                 if *script {

@@ -5,13 +5,16 @@
 //! ```
 //!
 //! Both queries are asked over ever fewer records of the log ([`crate::smallest`]), so the time
-//! that it takes is counted in questions, and mostly spent on small logs.
+//! that it takes is counted in questions and in what the queries work on, and mostly spent on small
+//! logs. The row that the finding shows stays the one that differs: over fewer records its numbers
+//! are others, and what it is about is the same.
 
 use wirelab_model::{FlowLog, Seed};
-use wirelab_query::{LogEvent, LogEvents, LogGroup};
+use wirelab_query::{LogEvent, LogEvents, LogGroup, Work};
 use wirelab_scenario::NearMiss;
 
-use super::language::Data;
+use super::compare::{Difference, Subject};
+use super::language::{Data, WORK_ROWS};
 use super::near_miss::{self, Made, Texts};
 use super::table::Table;
 use super::{Both, compare, renamed};
@@ -21,6 +24,8 @@ use crate::smallest::{Smallest, smallest};
 
 /// So often both queries are asked in search of fewer records.
 const TRIES: usize = 1500;
+/// So much the two work on in it, in the end.
+const SEARCH_ROWS: u64 = 8 * WORK_ROWS;
 /// So many records are shown.
 const SHOWN: usize = 4;
 
@@ -33,16 +38,22 @@ pub(crate) struct Records {
     pub(crate) with_near_misses: bool,
     /// Their places in it, rising.
     pub(crate) kept: Vec<usize>,
+    /// What the row that they show is about; `None`: any that differs.
+    subject: Option<Subject>,
 }
 
 impl Both<'_> {
     /// Adds the fewest records of `group` over which the two still differ to what was found.
     pub(super) fn show_smallest_log(&self, finding: &mut Finding, group: &LogGroup) {
         let log = Log::new(group);
-        let Some(found) = self.fewest(&log, None) else {
+        let whole = self.difference(group.clone(), &Work::of(SEARCH_ROWS));
+        let Some((wanted, whole)) = whole else {
             // The result does not run, or lacks columns whatever the log holds.
             return;
         };
+        let subject = whole.subject(&wanted);
+        let guesses = log.alike(&whole.findings(&wanted));
+        let found = self.fewest(&log, guesses, subject.as_ref());
         let first = match (found.kept.len(), found.is_minimal) {
             (0, _) => "an empty log shows it:".to_owned(),
             (1, _) => "one record alone shows it:".to_owned(),
@@ -51,9 +62,10 @@ impl Both<'_> {
         };
         finding.evidence.push(first);
         finding.evidence.extend(log.lines(&found.kept));
-        let differences = self.differences(log.part(&found.kept));
-        finding.evidence.extend(sides(&differences));
-        self.note(finding, found, false);
+        let over = self.difference(log.part(&found.kept), &Work::of(SEARCH_ROWS));
+        let sides = over.map(|(_, it)| it.sides(subject.as_ref()));
+        finding.evidence.extend(sides.into_iter().flatten());
+        self.note(finding, found, false, subject);
     }
 
     /// What differs if the log has records of these kinds as well, with the fewest that show it.
@@ -62,11 +74,17 @@ impl Both<'_> {
             return Ok(None);
         };
         let log = Log::new(&group);
-        let Some(found) = self.fewest(&log, Some(own)) else {
+        let whole = self.difference(group.clone(), &Work::of(SEARCH_ROWS));
+        let Some((wanted, whole)) = whole else {
             return Ok(None);
         };
-        let differences = self.differences(log.part(&found.kept));
-        let Some(first) = differences.first().cloned() else {
+        let made = (own..group.events.len()).collect();
+        let alike = log.alike(&whole.findings(&wanted));
+        let guesses = std::iter::once(made).chain(alike);
+        let found = self.fewest(&log, guesses, None);
+        let over = self.difference(log.part(&found.kept), &Work::of(SEARCH_ROWS));
+        let findings = over.map_or_else(Vec::new, |(wanted, it)| it.findings(&wanted));
+        let Some(first) = findings.into_iter().next() else {
             return Ok(None);
         };
         let mut finding = renamed(first, FindingKind::QueryFailsNearMiss);
@@ -79,16 +97,23 @@ impl Both<'_> {
             finding.summary
         );
         finding.evidence.extend(log.lines(&found.kept));
-        self.note(&mut finding, found, true);
+        self.note(&mut finding, found, true, None);
         Ok(Some(finding))
     }
 
-    fn note(&self, finding: &mut Finding, found: Smallest, with_near_misses: bool) {
+    fn note(
+        &self,
+        finding: &mut Finding,
+        found: Smallest,
+        with_near_misses: bool,
+        subject: Option<Subject>,
+    ) {
         finding.is_minimal = found.is_minimal;
         finding.records = Some(Records {
             seed: self.run.plan().seed,
             with_near_misses,
             kept: found.kept,
+            subject,
         });
     }
 
@@ -104,7 +129,9 @@ impl Both<'_> {
             None => self.query.log_group(self.material, self.task, self.run)?,
         };
         let log = Log::new(&group);
-        let shows = |part: &[usize]| !self.differences(log.part(part)).is_empty();
+        let work = Work::of(SEARCH_ROWS);
+        let subject = records.subject.as_ref();
+        let shows = |part: &[usize]| self.shows(log.part(part), subject, &work);
         let kept = &records.kept;
         if !shows(kept) {
             return Ok(Some("its records do not show it".to_owned()));
@@ -115,18 +142,25 @@ impl Both<'_> {
         Ok(spare.map(|at| format!("the record {} of {of} can be left out", at + 1)))
     }
 
-    /// The fewest records over which the two still differ, as they do over the whole log; a first
-    /// guess are those from the `made`th on. `None` where nothing differs.
-    fn fewest(&self, log: &Log<'_>, made: Option<usize>) -> Option<Smallest> {
-        let differences = self.differences(log.group.clone());
-        if differences.is_empty() {
-            return None;
-        }
-        let count = log.group.events.len();
-        let made = made.map(|made| (made..count).collect());
-        let guesses = made.into_iter().chain(log.alike(&differences));
-        let differ = |part: &[usize]| !self.differences(log.part(part)).is_empty();
-        Some(smallest(count, TRIES, guesses, differ))
+    /// The fewest records over which the two still differ in a row about `subject`, as they do over
+    /// the whole log.
+    fn fewest(
+        &self,
+        log: &Log<'_>,
+        guesses: impl IntoIterator<Item = Vec<usize>>,
+        subject: Option<&Subject>,
+    ) -> Smallest {
+        let work = Work::of(SEARCH_ROWS);
+        smallest(log.group.events.len(), TRIES, guesses, |part| {
+            let shows = self.shows(log.part(part), subject, &work);
+            (!work.is_spent()).then_some(shows)
+        })
+    }
+
+    /// Whether the two differ over a log, in a row about `subject` if there is one.
+    fn shows(&self, group: LogGroup, subject: Option<&Subject>, work: &Work) -> bool {
+        let difference = self.difference(group, work);
+        difference.is_some_and(|(_, it)| subject.is_none_or(|subject| it.is_about(subject)))
     }
 
     /// What queries are asked over with these near misses; `None` where there are none.
@@ -170,19 +204,16 @@ impl Both<'_> {
         Ok((log, made))
     }
 
-    /// What differs over a log; nothing where one of the two does not run.
-    fn differences(&self, group: LogGroup) -> Vec<Finding> {
+    /// What differs over a log, beside what the reference answers; `None` where nothing does, or
+    /// one of the two does not run.
+    fn difference(&self, group: LogGroup, work: &Work) -> Option<(Table, Difference)> {
         let data = self.query.over(self.run, group);
-        let Ok(wanted) = self.wanted(&data) else {
-            return Vec::new();
-        };
-        let Ok(given) = data.ask(self.text) else {
-            return Vec::new();
-        };
+        let wanted = self.wanted(&data, work).ok()?;
+        let given = data.ask_counted(self.text, work).ok()?;
         let given = Table::of(&given, &[]);
-        let mut findings = compare::findings(&wanted, &given, self.query.compare(), &self.ways);
-        findings.retain(|finding| finding.name.shows_rows());
-        findings
+        let compare = self.query.compare();
+        let found = compare::difference(&wanted, &given, compare, &self.ways)?;
+        found.is_any().then_some((wanted, found))
     }
 }
 
@@ -249,21 +280,5 @@ impl<'a> Log<'a> {
         any.dedup();
         let held_by_all = |at: &usize| words.iter().all(|(_, places)| has(*at, places));
         [any.iter().copied().filter(held_by_all).collect(), any]
-    }
-}
-
-/// The rows on either side.
-fn sides(findings: &[Finding]) -> Vec<String> {
-    let wanted = findings.iter().find_map(|it| it.expected.as_ref());
-    let given = findings.iter().find_map(|it| it.observed.as_ref());
-    let line = |what: &str, row: Option<&String>| {
-        format!(
-            "{what}, over these alone: {}",
-            row.map_or("no such row", String::as_str)
-        )
-    };
-    match (wanted, given) {
-        (None, None) => Vec::new(),
-        _ => vec![line("right", wanted), line("yours", given)],
     }
 }

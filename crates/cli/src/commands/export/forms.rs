@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::learners::hints_taken;
+use super::learners::{checks_made, hints_taken};
 
 /// A text member; empty if it is none.
 pub(super) fn text(value: &Value) -> &str {
@@ -72,6 +72,9 @@ pub(super) fn gradescope(result: &Value) -> Option<Value> {
     for (task, rungs) in taken.into_iter().flatten() {
         output += &format!("\nhints taken for {task}: {rungs}");
     }
+    for (task, checks) in result["checks"].as_object().into_iter().flatten() {
+        output += &format!("\nchecks of {task}: {checks}");
+    }
     for remark in remarks(result) {
         output += &format!("\n{remark}");
     }
@@ -100,6 +103,7 @@ pub(super) fn csv(results: &[Value]) -> String {
         "of",
         "hints_taken",
         "hints_cost",
+        "checks",
         "reason",
         "remarks",
         "learner",
@@ -121,6 +125,10 @@ pub(super) fn csv(results: &[Value]) -> String {
             false => hints_taken(result).to_string(),
         });
         row.push(number(&report["hints"]));
+        row.push(match report.is_null() {
+            true => String::new(),
+            false => checks_made(result).to_string(),
+        });
         row.extend([
             text(&result["reason"]).to_owned(),
             remarks(result).join("; "),
@@ -233,7 +241,7 @@ mod tests {
         let points = |got: u32, of: u32| json!({"got": got, "of": of});
         json!({
             "file": "=ada.json", "lab": "l", "status": "graded", "learner": "ada",
-            "remarks": ["chain"], "hints_taken": {"t": 2, "u": 1},
+            "remarks": ["chain"], "hints_taken": {"t": 2, "u": 1}, "checks": {"t": 5},
             "report": {
                 "score": 4, "hints": 1, "points": points(5, 8),
                 "tasks": [{"task": "t", "points": points(5, 8), "checks": [
@@ -266,9 +274,9 @@ mod tests {
     fn a_table_has_no_score_for_what_is_broken_and_no_formulas() {
         assert_eq!(
             csv(&[result(), broken()]),
-            "file,lab,status,score,points,of,hints_taken,hints_cost,reason,remarks,learner,l/t\r\n\
-             '=ada.json,l,graded,4,5,8,3,1,,chain,ada,5\r\n\
-             b.json,,unreadable,,,,,,\"cut, \"\"short\"\"\",,,\r\n"
+            "file,lab,status,score,points,of,hints_taken,hints_cost,checks,reason,remarks,learner,l/t\r\n\
+             '=ada.json,l,graded,4,5,8,3,1,5,,chain,ada,5\r\n\
+             b.json,,unreadable,,,,,,,\"cut, \"\"short\"\"\",,,\r\n"
         );
     }
 

@@ -32,7 +32,7 @@ pub(super) fn table(results: &[Value], roster: Option<&Roster>) -> (String, Vec<
     let unknown = here.into_iter().filter(|it| !names.contains(it));
     let unknown: Vec<&str> = unknown.collect();
     names.extend(unknown);
-    let mut head = ["learner", "labs", "score", "of", "hints_taken"]
+    let mut head = ["learner", "labs", "score", "of", "hints_taken", "checks"]
         .map(str::to_owned)
         .to_vec();
     head.extend(labs.iter().map(|lab| (*lab).to_owned()));
@@ -50,6 +50,7 @@ pub(super) fn table(results: &[Value], roster: Option<&Roster>) -> (String, Vec<
             sum(score),
             sum(|it| it["report"]["points"]["of"].as_u64().unwrap_or_default()),
             sum(hints_taken),
+            sum(checks_made),
         ];
         let cell = |lab: &&str| own(lab).map_or_else(String::new, |it| score(it).to_string());
         row.extend(labs.iter().map(cell));
@@ -67,6 +68,13 @@ pub(super) fn hints_taken(result: &Value) -> u64 {
     let taken = result["hints_taken"].as_object();
     let taken = taken.into_iter().flat_map(|it| it.values());
     taken.filter_map(Value::as_u64).sum()
+}
+
+/// How often tasks were checked, all of them together.
+pub(super) fn checks_made(result: &Value) -> u64 {
+    let checks = result["checks"].as_object();
+    let checks = checks.into_iter().flat_map(|it| it.values());
+    checks.filter_map(Value::as_u64).sum()
 }
 
 /// The best result by learner and lab, and the file of the best where there were several.
@@ -105,7 +113,7 @@ mod tests {
 
     fn result(file: &str, learner: &str, lab: &str, score: u64) -> Value {
         json!({
-            "file": file, "learner": learner, "lab": lab, "hints_taken": {"t": 2},
+            "file": file, "learner": learner, "lab": lab, "hints_taken": {"t": 2}, "checks": {"t": 1, "u": 2},
             "report": {"score": score, "points": {"got": score, "of": 5}},
         })
     }
@@ -126,10 +134,10 @@ mod tests {
         let (table, notes) = table(&results, Some(&roster));
         assert_eq!(
             table,
-            "learner,labs,score,of,hints_taken,a,b\r\n\
-             cyd,0,,,,,\r\n\
-             ada,2,9,10,4,4,5\r\n\
-             bob,1,0,5,2,,0\r\n"
+            "learner,labs,score,of,hints_taken,checks,a,b\r\n\
+             cyd,0,,,,,,\r\n\
+             ada,2,9,10,4,6,4,5\r\n\
+             bob,1,0,5,2,3,,0\r\n"
         );
         assert_eq!(
             notes,

@@ -35,7 +35,21 @@ pub(super) fn text(result: &Value) -> String {
     for remark in result["remarks"].as_array().into_iter().flatten() {
         text += &format!(" ! {}\n", visible(remark.as_str().unwrap_or_default()));
     }
-    text + &journal(&result["journal"]) + "\n"
+    text + &checks(&result["checks"]) + &journal(&result["journal"]) + "\n"
+}
+
+/// How often verdicts were asked for: who tries until it fits has many.
+fn checks(checks: &Value) -> String {
+    let each = checks.as_object().into_iter().flatten();
+    let each = each.map(|(task, count)| format!("{} {count}", visible(task)));
+    let each: Vec<String> = each.collect();
+    match each.is_empty() {
+        true => String::new(),
+        false => format!(
+            " checks, by the learner's own journal: {}\n",
+            each.join(", ")
+        ),
+    }
 }
 
 fn journal(journal: &Value) -> String {

@@ -128,6 +128,8 @@ const fn of_char(c: char) -> Key {
         'j' => Key::Lines(1),
         'k' => Key::Lines(-1),
         ' ' => Key::Pages(1),
+        // Terminals that leave it as it is typed.
+        '\r' => Key::Char('\n'),
         'g' => Key::Top,
         'G' => Key::Bottom,
         c => Key::Char(c),

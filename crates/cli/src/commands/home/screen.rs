@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use ratatui_core::buffer::{Buffer, Cell};
@@ -23,6 +25,9 @@ use crate::{terminal, wrap};
 /// To the other screen, without cursor; and back.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE: &str = "\x1b[0m\x1b[?25h\x1b[?1049l";
+
+/// How long one waits without wondering.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// Whether the terminal shows the other screen.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -61,6 +66,42 @@ impl Screen {
     pub(super) fn show(&mut self, page: String, keys: &[&'static str]) -> Result<(), Failure> {
         (self.page, self.keys, self.top) = (page, keys.to_vec(), 0);
         self.draw()
+    }
+
+    /// Shows a page with this line of it in sight.
+    pub(super) fn show_at(
+        &mut self,
+        page: String,
+        line: usize,
+        keys: &[&'static str],
+    ) -> Result<(), Failure> {
+        let (width, height) = size();
+        let before: String = page.split_inclusive('\n').take(line + 1).collect();
+        let end = styled::rows(&wrap::fit(&before, usize::from(width)), usize::from(width)).len();
+        let room = page_height(height);
+        let top = match end > self.top && end <= self.top + room {
+            true => self.top,
+            false => end.saturating_sub(room),
+        };
+        (self.page, self.keys, self.top) = (page, keys.to_vec(), top);
+        self.draw()
+    }
+
+    /// Does `work`, and says so in the last row if it takes longer than a moment.
+    pub(super) fn while_busy<T>(&mut self, says: &str, work: impl FnOnce() -> T) -> T {
+        let (width, height) = size();
+        let dim = if self.color { "\x1b[2m" } else { "" };
+        let row = format!("\x1b[{height};1H\x1b[0m{dim}{says}\x1b[0m\x1b[K");
+        let done = after(MOMENT, || drop(print(&row)), work);
+        // The row may be there now, so it is drawn again in any case.
+        if let Some(last) = height
+            .checked_sub(1)
+            .filter(|last| *last < self.shown.area.height)
+        {
+            self.shown
+                .set_line(0, last, &Line::raw(says.to_owned()), width);
+        }
+        done
     }
 
     /// Moves through the page; whether that is what the key asks for.
@@ -131,6 +172,21 @@ impl Drop for Screen {
     fn drop(&mut self) {
         leave();
     }
+}
+
+/// Does `work`; meanwhile `notice`, if it takes longer than `patience`.
+fn after<T>(patience: Duration, notice: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
+    let (done, waits) = mpsc::channel::<()>();
+    std::thread::scope(move |scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                notice();
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 /// The rows of the page: all but the last, if there is more than one.
@@ -271,6 +327,16 @@ mod tests {
         assert_eq!(footer(&keys, 80, 0, 23, 20), "h hint  l list  q quit");
         assert_eq!(footer(&keys, 15, 0, 23, 20), "h hint  q quit");
         assert!(footer(&keys, 26, 3, 10, 40).ends_with(" 4-13 of 40  q quit"));
+    }
+
+    #[test]
+    fn who_waits_is_told_what_for_and_who_need_not_is_not() {
+        let (told, hears) = mpsc::channel();
+        let tells = || told.send(()).expect("somebody hears");
+        let done = after(Duration::ZERO, tells, || hears.recv());
+        assert_eq!(done, Ok(()), "the work ends once it was told of");
+        let done = after(Duration::from_secs(3600), || panic!("told at once"), || 1);
+        assert_eq!(done, 1);
     }
 
     #[test]

@@ -12,14 +12,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use wirelab_grader::Counterexample;
-use wirelab_grader::report::TaskReport;
+use wirelab_grader::report::{Report, TaskReport};
 use wirelab_session::Session;
 
-use super::closer;
 use super::keys::{Key, Keys};
 use super::screen::Screen;
+use super::{closer, first};
 use crate::commands::book::pages::chapter_of;
-use crate::commands::{author, book, check, hint, list, reset, status};
+use crate::commands::list::{self, Choices};
+use crate::commands::{author, book, check, hint, reset, status};
 use crate::failure::Failure;
 use crate::folder;
 use crate::print::relative;
@@ -32,6 +33,11 @@ const EVERY: Duration = Duration::from_millis(250);
 const SHOWN: usize = 6;
 /// And so much of each.
 const LONGEST: usize = 500;
+/// Said while a check takes its time.
+const CHECKING: &str = "checking ...";
+/// What starts the lab that is marked in the list.
+const ENTER: Key = Key::Char('\n');
+const CHOOSE: &[&str] = &["j/k choose", "Enter start"];
 const ASK_HINT: &[&str] = &["h again = the next hint", "any other key = not now"];
 const ASK_RESET: &[&str] = &["x again = take it back", "any other key = not now"];
 
@@ -41,6 +47,8 @@ pub(super) enum Ended {
     Quit,
     /// On to the next lab.
     Next,
+    /// To a lab of the list.
+    Chosen(String),
     /// Somebody has started another lab of the course meanwhile.
     Elsewhere,
 }
@@ -55,11 +63,12 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
         session,
         screen,
         asked: None,
+        choices: None,
         is_over: false,
         has_story: false,
         packet: None,
     };
-    watch.ticket()?;
+    watch.first()?;
     let files = watched(&watch.session);
     let mut seen = stamps(&files);
     loop {
@@ -72,6 +81,10 @@ pub(super) fn run(session: Session) -> Result<Ended, Failure> {
             (None, None) => continue,
             (Some(Key::Char('q' | '\x03' | '\x04')), _) => return Ok(Ended::Quit),
             (Some(Key::Char('n')), None) if watch.is_over => return Ok(Ended::Next),
+            (Some(ENTER), None) if watch.chosen().is_some() => {
+                return Ok(Ended::Chosen(watch.chosen().unwrap_or_default()));
+            }
+            (Some(Key::Lines(by)), None) if watch.mark(by)? => continue,
             (Some(key), None) if watch.screen.moved(key)? => continue,
             _ => {}
         }
@@ -96,6 +109,8 @@ struct Watch {
     screen: Screen,
     /// The key that the screen asks to be pressed once more.
     asked: Option<char>,
+    /// The labs, while one can be chosen.
+    choices: Option<Choices>,
     /// Whether nothing is left to be done: every task is solved, or final.
     is_over: bool,
     /// Whether the book has a chapter on the lab.
@@ -108,6 +123,7 @@ impl Watch {
     /// A key was pressed, or a file changed.
     fn turn(&mut self, key: Option<Key>, changed: Option<&Path>) -> Result<(), Failure> {
         let asked = self.asked.take();
+        self.choices = None;
         let Some(Key::Char(key)) = key else {
             return match changed {
                 Some(path) => self.grade(reason(path)),
@@ -130,7 +146,10 @@ impl Watch {
             }
             'x' => self.ask_to_reset(),
             't' => self.ticket(),
-            'l' => self.show(list::page()?),
+            'l' => {
+                self.choices = Some(list::choices()?);
+                self.mark(0).map(drop)
+            }
             'c' => self.grade(String::new()),
             'd' if self.packet.is_some() => self.decode(),
             'o' if self.capture().is_some() => {
@@ -194,6 +213,49 @@ impl Watch {
         closer::capture(&self.session, self.packet.as_ref())
     }
 
+    /// The lab that Enter leads to.
+    fn chosen(&self) -> Option<String> {
+        Some(self.choices.as_ref()?.chosen()?.to_owned())
+    }
+
+    /// Marks another lab of the list; whether the list is shown.
+    fn mark(&mut self, by: i32) -> Result<bool, Failure> {
+        let Some(choices) = &mut self.choices else {
+            return Ok(false);
+        };
+        choices.go(by);
+        let (page, line) = choices.marked();
+        let keys = [CHOOSE.to_vec(), self.keys()].concat();
+        self.screen.show_at(page, line, &keys)?;
+        Ok(true)
+    }
+
+    /// The first screen: what is asked, the answer that is there already, what it is worth and the
+    /// packet or row that shows it. Where there is no answer yet, the ticket.
+    fn first(&mut self) -> Result<(), Failure> {
+        let Some(path) = first::answered(&self.session)? else {
+            return self.ticket();
+        };
+        let session = &self.session;
+        let looked = self
+            .screen
+            .while_busy(CHECKING, || check::look(session, &[]));
+        let Ok(report) = looked else {
+            return self.ticket();
+        };
+        let page = first::page(&self.session, &path, &report)? + &answer(&path);
+        let result = self.judged(&report);
+        self.show(format!("{page}\n{result}"))
+    }
+
+    /// What a report says, and what can be done next.
+    fn judged(&mut self, report: &Report) -> String {
+        self.is_over = !report.tasks.iter().any(TaskReport::is_unsolved);
+        self.has_story = self.is_over && chapter_of(&report.lab).is_some();
+        self.packet = closer::packet(report);
+        check::print(report, true)
+    }
+
     fn ticket(&mut self) -> Result<(), Failure> {
         let page = wrap::joined(&status::print(&mut self.session)?);
         self.show(page)
@@ -201,13 +263,12 @@ impl Watch {
 
     /// An answer that cannot be graded, or content that cannot be read, ends no watch.
     fn grade(&mut self, reason: String) -> Result<(), Failure> {
-        let result = match check::grade(&mut self.session, &[]) {
-            Ok(report) => {
-                self.is_over = !report.tasks.iter().any(TaskReport::is_unsolved);
-                self.has_story = self.is_over && chapter_of(&report.lab).is_some();
-                self.packet = closer::packet(&report);
-                check::print(&report, true)
-            }
+        let session = &mut self.session;
+        let graded = self
+            .screen
+            .while_busy(CHECKING, || check::grade(session, &[]));
+        let result = match graded {
+            Ok(report) => self.judged(&report),
             Err(failure) => format!("{failure}\n"),
         };
         self.show(reason + &result)
@@ -256,17 +317,20 @@ fn reason(path: &Path) -> String {
     if path.ends_with(JOURNAL) {
         return dim("the lab went on: checked again") + "\n";
     }
+    let said = format!("{} was saved: checked again", relative(path));
+    format!("{}\n{}\n", dim(said), answer(path))
+}
+
+/// The first lines of an answer.
+fn answer(path: &Path) -> String {
     let bar = if ascii_only() { "|" } else { "│" };
     let text = beginning(path);
     let lines = text.lines().take(SHOWN).enumerate();
-    let lines: String = lines
-        .map(|(number, line)| {
-            let line: String = line.chars().take(LONGEST).collect();
-            format!(" {} {line}\n", dim(format!("{:>2} {bar}", number + 1)))
-        })
-        .collect();
-    let said = format!("{} was saved: checked again", relative(path));
-    format!("{}\n{lines}\n", dim(said))
+    let lines = lines.map(|(number, line)| {
+        let line: String = line.chars().take(LONGEST).collect();
+        format!(" {} {line}\n", dim(format!("{:>2} {bar}", number + 1)))
+    });
+    lines.collect()
 }
 
 /// As much of a file as may be shown.

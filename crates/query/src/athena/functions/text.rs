@@ -1,6 +1,7 @@
 //! Functions of texts. Positions count characters from 1.
 
 use super::{Function, functions};
+use crate::athena::deadline;
 use crate::athena::error::{Checked, Fault};
 use crate::athena::value::Value;
 
@@ -126,11 +127,14 @@ pub(super) fn bounded_len(len: usize) -> Checked<()> {
 /// Time grows with the product of the lengths, which Trino bounds.
 fn levenshtein<'a>(a: &str, b: &str) -> Checked<Value<'a>> {
     const PRODUCT_MAX: usize = 1_000_000;
+    /// Cells of the table that weigh as much as a row.
+    const CELLS: usize = 64;
     let lengths = [a, b].map(|text| text.chars().count().saturating_sub(1));
     if lengths[0].saturating_mul(lengths[1]) > PRODUCT_MAX {
         let message = "The combined inputs for Levenshtein distance are too large";
         return Err(Fault::argument(message));
     }
+    deadline::spend(lengths[0] * lengths[1] / CELLS)?;
     Ok(Value::Int(strsim::levenshtein(a, b) as i64))
 }
 

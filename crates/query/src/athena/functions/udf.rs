@@ -17,9 +17,12 @@ use crate::athena::deadline;
 use crate::athena::types::Type;
 use crate::athena::value::{self, Value};
 use crate::budget::Held;
+use crate::work::rows_of;
 
 /// Bytes of values that become an array at once.
 const PART_BYTES: usize = 16 << 20;
+/// So many rows of work are counted at once.
+const COUNTED: usize = 1024;
 
 /// A function with the types of one call.
 #[derive(Debug)]
@@ -102,16 +105,21 @@ impl Udf {
         let mut values = Vec::with_capacity(columns.len());
         let mut results = Vec::with_capacity(rows);
         let (mut parts, mut bytes, mut held) = (Vec::new(), 0, Held::default());
+        let mut worked = 0;
         for row in 0..rows {
             let result = self.row(columns, row, lambdas, &mut values)?;
+            let size = result.weight();
+            let given: usize = values.iter().map(Value::weight).sum();
+            worked += 1 + rows_of(given + size);
+            if worked >= COUNTED {
+                deadline::spend(std::mem::take(&mut worked))?;
+            }
             if sized {
-                let size = result.weight();
                 within(size)?;
                 bytes += size;
             }
             results.push(result);
             if bytes > PART_BYTES {
-                deadline::check()?;
                 let part = value::array(&self.returns, &results)?;
                 held.grow(part.get_buffer_memory_size())?;
                 parts.push(part);
@@ -119,6 +127,7 @@ impl Udf {
                 bytes = 0;
             }
         }
+        deadline::spend(worked)?;
         let last = value::array(&self.returns, &results)?;
         if parts.is_empty() {
             return held.keep(last);

@@ -250,7 +250,7 @@ impl Network {
             let parameters = json!({
                 "ResourceType": "VPC", "ResourceIds": [id], "TrafficType": "ALL",
                 "LogDestinationType": "cloud-watch-logs", "LogGroupName": "flows",
-                "DeliverLogsPermissionArn": "arn:aws:iam::123456789012:role/flows",
+                "DeliverLogsPermissionArn": format!("arn:aws:iam::{}:role/flows", realm.account()),
                 "MaxAggregationInterval": 60,
             });
             acts.push(at(realm, call("", "CreateFlowLogs", parameters)));

@@ -190,7 +190,7 @@ fn where_there_are_several_log_groups_the_suggested_query_names_one() {
         "ResourceIds=[\"data\"]",
         "TrafficType=ALL",
         "LogGroupName=/another",
-        "DeliverLogsPermissionArn=arn:aws:iam::123456789012:role/logs",
+        "DeliverLogsPermissionArn=arn:aws:iam::417203396118:role/logs",
     ];
     place.wirelab(&log).exits(0);
     let query = suggested(&place);

@@ -1,6 +1,6 @@
 //! Frames of capture points: the Ethernet around a packet.
 
-use wirelab_wire::{Frame, IpPacket, MacAddr};
+use wirelab_wire::{Frame, IpPacket, LinkFrame, MacAddr};
 
 use crate::fabric::Port;
 
@@ -15,11 +15,11 @@ pub(crate) fn outside_mac(port: Port) -> MacAddr {
 }
 
 /// The frame as the machine that owns `own` sees it.
-pub(crate) fn frame(own: MacAddr, peer: MacAddr, outbound: bool, packet: IpPacket) -> Frame {
+pub(crate) fn frame(own: MacAddr, peer: MacAddr, outbound: bool, packet: IpPacket) -> LinkFrame {
     let (source, destination) = if outbound { (own, peer) } else { (peer, own) };
-    Frame {
+    LinkFrame::Ip(Frame {
         destination,
         source,
         packet,
-    }
+    })
 }

@@ -8,7 +8,7 @@ use wirelab_model::{
     Changes, FlowLogId, FlowRecord, IpNet, NetworkInterfaceId, Observation, SimTime,
     VpnConnectionId,
 };
-use wirelab_wire::{Frame, IpPacket};
+use wirelab_wire::{IpPacket, LinkFrame};
 
 use crate::host::{
     ExecId, HostError, HostSpec, OutputStream, ServerSpec, TrafficEvent, TrafficSpec,
@@ -227,7 +227,22 @@ pub struct Captured {
     /// Whether the machine sent it.
     pub outbound: bool,
     /// What. On `tun0` the hardware addresses are zero.
-    pub frame: Frame,
+    pub frame: LinkFrame,
+}
+
+impl Captured {
+    /// The IP packet in the frame; none in one of ARP.
+    #[must_use]
+    pub const fn packet(&self) -> Option<&IpPacket> {
+        self.frame.packet()
+    }
+
+    /// Whether it is ARP or neighbour discovery, which stays on the link: no rule, route or flow
+    /// log sees it.
+    #[must_use]
+    pub fn is_of_link(&self) -> bool {
+        self.frame.is_of_link()
+    }
 }
 
 /// One flow-log record and when it can be read.

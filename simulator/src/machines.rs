@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{CustomerGatewayId, InstanceId, IpNet, Resources, SimDuration, SimTime};
+use wirelab_model::{
+    CustomerGatewayId, InstanceId, IpNet, Resources, SimDuration, SimTime, Stream,
+};
 
 use crate::capture::outside_mac;
 use crate::config::WorldConfig;
@@ -47,12 +49,18 @@ pub(crate) struct Machine {
     is_outdated: bool,
     /// When it asks again, if it would be told something else.
     renewal: Option<SimTime>,
+    /// The earliest entry for its neighbour table in the world's queue.
+    pub(crate) neighbor_timer: Option<SimTime>,
+    /// How long ARP and neighbour discovery take.
+    pub(crate) link_delays: Stream,
 }
 
 /// The far end of an interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Plug {
     pub(crate) to: PluggedInto,
+    /// Since when: what was there from the start has been for long.
+    pub(crate) since: SimTime,
     pub(crate) link: Link,
     /// Of an instance whose interface is faster than one flow may be.
     pub(crate) flows: FlowLinks,
@@ -80,6 +88,8 @@ impl Machine {
         Ok(Self {
             host: boot(&spec, config)?,
             pace: Pace::new(config.seed.traffic, &spec.name),
+            neighbor_timer: None,
+            link_delays: Stream::new(config.seed.traffic, &format!("link.{}", spec.name)),
             spec,
             plugs: Vec::new(),
             timer: None,
@@ -139,7 +149,10 @@ impl Machine {
             let segment = sites.segment(&interface.segment);
             let segment =
                 segment.ok_or_else(|| InputError::UnknownSegment(interface.segment.clone()))?;
-            plugs.push(Plug::new(PluggedInto::Outside(Socket::Segment(segment))));
+            plugs.push(Plug::new(
+                PluggedInto::Outside(Socket::Segment(segment)),
+                now,
+            ));
         }
         let mut configs = Vec::new();
         for (at, (interface, plug)) in interfaces.iter().zip(&plugs).enumerate() {
@@ -161,7 +174,10 @@ impl Machine {
                 asymmetric: tunnel.asymmetric,
             };
             sites.plug_tunnel(gateway.clone(), device);
-            plugs.push(Plug::new(PluggedInto::Outside(Socket::Tunnel(gateway))));
+            plugs.push(Plug::new(
+                PluggedInto::Outside(Socket::Tunnel(gateway)),
+                now,
+            ));
             configs.push(tunnel_config(tunnel));
         }
         self.plugs = plugs;
@@ -250,7 +266,13 @@ impl Machine {
         }
         self.leased = now;
         self.is_outdated = false;
-        self.plugs = wanted.map(Plug::new).collect();
+        let before = std::mem::take(&mut self.plugs);
+        let since = |to: &PluggedInto| before.iter().find(|it| it.to == *to).map(|it| it.since);
+        let plugs = wanted.map(|to| {
+            let since = since(&to).unwrap_or(now);
+            Plug::new(to, since)
+        });
+        self.plugs = plugs.collect();
         let configs = interfaces.into_iter().map(|(_, config)| config).collect();
         self.host.set_interfaces(now, configs);
     }
@@ -292,9 +314,10 @@ impl Machine {
 }
 
 impl Plug {
-    fn new(to: PluggedInto) -> Self {
+    fn new(to: PluggedInto, since: SimTime) -> Self {
         Self {
             to,
+            since,
             link: Link::default(),
             flows: FlowLinks::default(),
         }

@@ -417,6 +417,8 @@ fn group_rule(group: &str, at: usize, text: &str) -> SecurityGroupRule {
 pub(crate) struct Bench {
     pub(crate) world: World,
     pub(crate) captured: Vec<Captured>,
+    /// ARP and neighbour discovery, which are apart.
+    pub(crate) on_link: Vec<Captured>,
     /// Without those that only say that an interface has no machine: they were delivered.
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) records: Vec<LoggedRecord>,
@@ -439,6 +441,7 @@ impl Default for Bench {
                 observe: Observe::default(),
             }),
             captured: Vec::new(),
+            on_link: Vec::new(),
             dropped: Vec::new(),
             records: Vec::new(),
             metrics: Vec::new(),
@@ -526,6 +529,7 @@ impl Bench {
     pub(crate) fn collect(&mut self) {
         while let Some(event) = self.world.poll_event() {
             match event {
+                Event::Captured(captured) if captured.is_of_link() => self.on_link.push(captured),
                 Event::Captured(captured) => self.captured.push(captured),
                 Event::FlowRecord(record) => self.records.push(*record),
                 Event::Dropped(dropped) => {
@@ -549,7 +553,7 @@ impl Bench {
         let point = CapturePoint::Interface(NetworkInterfaceId::new(interface));
         let mut inbound = self.captured.iter().rev().filter(|it| !it.outbound);
         let captured = inbound.find(|it| it.point == point)?;
-        Some(&captured.frame.packet)
+        captured.packet()
     }
 
     /// Takes what came to an interface since the last time.

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::service::{Context, PublicNames, Services};
 use events::Events;
+use neighbors::Crossing;
 
 /// A simulated network at a moment of virtual time.
 ///
@@ -87,6 +88,10 @@ enum Scheduled {
     Tunnels,
     /// A machine asks DHCP again.
     Renewal(u32),
+    /// ARP or neighbour discovery, at an interface of a machine.
+    Link(Box<Crossing>),
+    /// The timer of a machine's neighbour table; it may have moved since.
+    Neighbors(u32),
 }
 
 impl World {
@@ -484,10 +489,6 @@ impl World {
         if argv.iter().any(|word| word.ends_with("ethtool")) {
             let statistics = self.statistics(number);
             self.machines[number].host.set_statistics(statistics);
-        }
-        if argv.iter().any(|word| word.starts_with('n')) {
-            let hardware = self.hardware(number);
-            self.machines[number].host.set_hardware(hardware);
         }
         self.with_host(number, |host, now, out| host.exec(now, id, argv, out));
         Ok(())

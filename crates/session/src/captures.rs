@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wirelab_model::SimTime;
 use wirelab_simulator::{CapturePoint, Captured};
-use wirelab_wire::{Bytes, Frame, Transport};
+use wirelab_wire::{Bytes, LinkFrame, Transport};
 
 /// Captured frames by capture point.
 pub(crate) type Captures = BTreeMap<CapturePoint, Vec<Captured>>;
@@ -24,7 +24,7 @@ struct PackedFrame {
     at: SimTime,
     outbound: bool,
     /// Less its payload.
-    frame: Frame,
+    frame: LinkFrame,
     /// Which payload.
     payload: u32,
 }
@@ -78,7 +78,7 @@ impl Packed {
 }
 
 fn pack(mut captured: Captured, payloads: &mut Payloads) -> PackedFrame {
-    let payload = payload(&mut captured.frame.packet.transport).map(std::mem::take);
+    let payload = payload(&mut captured.frame).map(std::mem::take);
     PackedFrame {
         at: captured.at,
         outbound: captured.outbound,
@@ -89,7 +89,7 @@ fn pack(mut captured: Captured, payloads: &mut Payloads) -> PackedFrame {
 
 fn unpack(mut packed: PackedFrame, point: &CapturePoint, payloads: &[Bytes]) -> Option<Captured> {
     let whole = payloads.get(packed.payload as usize)?;
-    if let Some(payload) = payload(&mut packed.frame.packet.transport) {
+    if let Some(payload) = payload(&mut packed.frame) {
         payload.clone_from(whole);
     }
     Some(Captured {
@@ -100,9 +100,12 @@ fn unpack(mut packed: PackedFrame, point: &CapturePoint, payloads: &[Bytes]) -> 
     })
 }
 
-/// The payload of TCP, UDP and other protocols; what an ICMP message holds stays with it.
-fn payload(transport: &mut Transport) -> Option<&mut Bytes> {
-    match transport {
+/// The payload of TCP, UDP and other protocols; what an ICMP message or ARP holds stays with it.
+fn payload(frame: &mut LinkFrame) -> Option<&mut Bytes> {
+    let LinkFrame::Ip(frame) = frame else {
+        return None;
+    };
+    match &mut frame.packet.transport {
         Transport::Tcp(segment) => Some(&mut segment.payload),
         Transport::Udp(datagram) => Some(&mut datagram.payload),
         Transport::Other { payload, .. } => Some(payload),

@@ -323,15 +323,18 @@ impl Run {
             _ => None,
         });
         if let (Some(label), Some(captured)) = (label, arrived) {
-            let arrived = (captured.point.clone(), captured.frame.packet.clone());
+            let packet = captured.packet().expect("`events` leaves ARP out");
+            let arrived = (captured.point.clone(), packet.clone());
             self.delivered.insert(label, arrived);
         }
         Some(events)
     }
 
-    /// What has happened since the last time.
+    /// What has happened since the last time, less ARP and neighbour discovery: no hop sees them.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.world.poll_event()).collect()
+        let of_link = |it: &Event| matches!(it, Event::Captured(it) if it.is_of_link());
+        let all = std::iter::from_fn(|| self.world.poll_event());
+        all.filter(|it| !of_link(it)).collect()
     }
 
     fn address(&self, to: &To) -> Option<IpAddr> {

@@ -13,18 +13,21 @@
 //! | change it on its way | [`IpPacket::decrement_ttl`], [`IpPacket::set_source`], ... |
 //! | read and write bytes | [`IpPacket::parse`], [`IpPacket::write_to`], [`Frame`] |
 //! | show it as tcpdump does | [`IpPacket::summary`], [`summary::line`] |
+//! | ask who has an address | [`ArpPacket`], [`NeighborDiscovery`], [`LinkFrame`] |
 //! | read part of one | [`QuotedPacket`] |
 //! | cut it and join it | [`IpPacket::fragment`], [`Reassembler`] |
 //! | write savefiles | [`pcap::PcapWriter`], [`pcapng::PcapngWriter`] |
 //! | read a foreign link layer | [`link::decode`] |
 
 mod access;
+mod arp;
 mod construct;
 mod emit;
 mod five_tuple;
 mod fragment;
 mod icmp_error;
 pub mod link;
+pub mod neighbor_discovery;
 mod packet;
 mod parse;
 pub mod pcap;
@@ -34,10 +37,12 @@ mod quoted;
 pub mod summary;
 mod tcp_option;
 
+pub use arp::{ArpFrame, ArpOperation, ArpPacket, LinkFrame};
 pub use bytes::Bytes;
 pub use five_tuple::FiveTuple;
 pub use fragment::Reassembler;
 pub use icmp_error::IcmpError;
+pub use neighbor_discovery::NeighborDiscovery;
 pub use packet::{
     EcnCodepoint, Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields,
     Ipv4Fields, Ipv6Fields, MacAddr, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram,

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::Frame;
+use crate::LinkFrame;
 use crate::link::LinkType;
 
 /// The magic number of files whose stamps are in nanoseconds.
@@ -47,7 +47,7 @@ impl<W: Write> PcapWriter<W> {
     ///
     /// # Errors
     /// Those of the sink; a moment after the year 2106, which the format cannot say.
-    pub fn write_frame(&mut self, at_nanos: u64, frame: &Frame) -> io::Result<()> {
+    pub fn write_frame(&mut self, at_nanos: u64, frame: &LinkFrame) -> io::Result<()> {
         let length = frame.wire_len();
         let cut = cut(length, self.snaplen);
         let header = record_header(at_nanos, cut, length)?;

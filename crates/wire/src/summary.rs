@@ -5,7 +5,7 @@
 //! they carry DNS, HTTP, SSH, SMTP, FTP, BGP, BFD, NTP, VXLAN, ESP and IP in IP. Payloads that
 //! tcpdump knows and this module does not are shown by their length alone.
 
-mod arp;
+pub(crate) mod arp;
 mod dns;
 mod icmp;
 mod icmpv6;
@@ -15,6 +15,7 @@ mod udp;
 
 use std::fmt::{self, Write as _};
 
+use crate::arp::ETHER_TYPE_ARP;
 use crate::link::{self, LinkError, LinkType};
 use crate::parse::ipv4_transport;
 use crate::{IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
@@ -62,7 +63,7 @@ pub fn line(link: LinkType, frame: &[u8]) -> String {
 fn frame_to(link: LinkType, frame: &[u8], out: &mut String) -> fmt::Result {
     match link::decode(link, frame) {
         Ok(decoded) => packet_to(decoded.packet, out),
-        Err(LinkError::NotIp(arp::ETHER_TYPE)) => arp::print(arp::body(link, frame), out),
+        Err(LinkError::NotIp(ETHER_TYPE_ARP)) => arp::print(arp::body(link, frame), out),
         Err(LinkError::NotIp(protocol)) => {
             write!(out, "ethertype {protocol:#06x}, length {}", frame.len())
         }

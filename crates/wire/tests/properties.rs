@@ -153,7 +153,7 @@ fn pcap(packets: &[IpPacket]) -> tempfile::NamedTempFile {
     let mut writer = PcapWriter::new(&file, DEFAULT_SNAPLEN).expect("a pcap file");
     for (at, packet) in (START..).zip(packets) {
         writer
-            .write_frame(at, &frame(packet.clone()))
+            .write_frame(at, &frame(packet.clone()).into())
             .expect("room");
     }
     writer.finish().expect("room");

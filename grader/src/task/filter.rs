@@ -19,7 +19,7 @@ use wirelab_filter::{Filter, FilterError, Frames, Kept, LintKind};
 use wirelab_model::Seed;
 use wirelab_scenario::{FillError, FilterTask, LabTask, Plan};
 use wirelab_session::Run;
-use wirelab_wire::Frame;
+use wirelab_wire::LinkFrame;
 use wirelab_wire::link::LinkType;
 
 use self::proof::Proof;
@@ -134,8 +134,10 @@ fn elsewhere(
     if let (true, Some(finding)) = (proof.is_wrong(), proof.finding()) {
         return Ok(Check::partly(ELSEWHERE, Points { got: 0, of }, finding));
     }
-    let near = near_miss::of(&seen.packets);
-    let packets: Vec<&Frame> = near.iter().collect();
+    let packets = seen.packets.iter().filter_map(|it| it.as_ip());
+    let near = near_miss::of(&packets.collect::<Vec<_>>());
+    let near: Vec<LinkFrame> = near.into_iter().map(LinkFrame::Ip).collect();
+    let packets: Vec<&LinkFrame> = near.iter().collect();
     let octets = Arc::new(octets(&packets));
     let near = Seen { packets, octets };
     if let Some(finding) = judge.finding(&judge.compare(&near), &near, "near miss") {
@@ -209,7 +211,7 @@ impl<'a> Judge<'a> {
         let wrong = |error: FillError| self.material.mistake(self.lab_task, error.to_string());
         let point = point.map_err(wrong)?;
         let packets = run.evidence().captured(&point).iter();
-        let packets: Vec<&Frame> = packets.map(|captured| &captured.frame).collect();
+        let packets: Vec<&LinkFrame> = packets.map(|captured| &captured.frame).collect();
         let make = || octets(&packets);
         let octets = self
             .material
@@ -258,11 +260,11 @@ impl<'a> Judge<'a> {
 
 /// The packets of a capture, as values and as octets.
 struct Seen<'a> {
-    packets: Vec<&'a Frame>,
+    packets: Vec<&'a LinkFrame>,
     octets: Arc<Frames>,
 }
 
-fn octets(packets: &[&Frame]) -> Frames {
+fn octets(packets: &[&LinkFrame]) -> Frames {
     let mut frames = Frames::new();
     for packet in packets {
         let octets = packet.to_bytes();

@@ -61,8 +61,7 @@ impl Evidence<'_> {
     }
 
     fn packet(&self, captured: &Captured) -> String {
-        let packet = captured.frame.packet.summary();
-        format!("{} {packet:#}", self.moment(captured.at))
+        format!("{} {:#}", self.moment(captured.at), captured.frame)
     }
 }
 
@@ -123,7 +122,8 @@ fn segments(evidence: &Evidence<'_>, traffic: &str, capture: &str, text: &str) -
         protocol: connection.protocol,
     };
     let of_it = |it: &&Captured| {
-        it.at >= evidence.window.0 && it.frame.packet.five_tuple().canonical() == flow.canonical()
+        let its = it.packet().map(|it| it.five_tuple().canonical());
+        it.at >= evidence.window.0 && its == Some(flow.canonical())
     };
     let captured = captured.iter().filter(of_it);
     let kept: Vec<_> = captured.filter(|it| keeps(&filter, it)).collect();

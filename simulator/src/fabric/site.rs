@@ -3,7 +3,7 @@
 //! A segment is a LAN without a router of its own: a frame goes to the machine that has the next
 //! hop's address. The internet is a segment on which any public address can be reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,18 @@ impl Sites {
             Socket::Segment(segment) => self.neighbor(*segment, address),
             Socket::Tunnel(_) => None,
         }
+    }
+
+    /// The machines on a segment that a frame to all reaches: on the internet none but whoever it is
+    /// for, since its parts are no common link.
+    pub(crate) fn ports_on(&self, segment: u32, to: Option<IpAddr>) -> BTreeSet<Port> {
+        if segment == INTERNET {
+            let found = to.and_then(|it| self.neighbor(segment, it));
+            return found.into_iter().collect();
+        }
+        let all = self.neighbors.iter();
+        let on_it = all.filter(|((number, _), _)| *number == segment);
+        on_it.map(|(_, port)| *port).collect()
     }
 
     /// Whether it is the internet, where any public address can be reached.

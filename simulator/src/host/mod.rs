@@ -11,8 +11,11 @@
 //! (`exec`). Their answers go back through the stack, and out. Names that they use are looked up by
 //! the machine's stub resolver (`resolver`).
 //!
-//! ARP is not sent: a [`Transmit`] names the next hop's address, and the fabric knows who has it
-//! and says so ([`Host::asked_neighbor`]), so that a machine knows of silence what it would.
+//! A [`Transmit`] names the next hop's address. Whoever puts packets on the link asks the machine's
+//! neighbour table before ([`Host::send_to_neighbor`]), takes its questions and answers there
+//! ([`Host::take_link_frames`]), brings those of others ([`Host::on_link_frame`]) and takes what
+//! has waited ([`Host::take_released`]). A caller who does none of this has a link on which
+//! everybody is known.
 
 mod bridge;
 mod drive;
@@ -40,8 +43,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::{IpNet, SimTime};
-use wirelab_wire::{IpPacket, MacAddr};
+use wirelab_model::{IpNet, SimDuration, SimTime};
+use wirelab_wire::{IpPacket, LinkFrame, MacAddr};
 
 pub use exec::is_program;
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
@@ -62,6 +65,7 @@ use icmp::Heard;
 use program::Moment;
 use program::runner::Runner;
 use serve::Session;
+pub(crate) use stack::Way;
 use stack::{Stack, StackEvent};
 
 /// Why a machine cannot be set up as its [`HostSpec`] says.
@@ -111,8 +115,6 @@ pub struct Host {
     names: exec::NameTable,
     /// What the drivers of the interfaces have counted, as of the last `ethtool`.
     statistics: Vec<exec::Statistics>,
-    /// Hardware addresses of neighbours, as of the last `ip neigh`.
-    hardware: BTreeMap<(usize, IpAddr), MacAddr>,
     lookups: BTreeMap<u64, resolver::Lookup>,
     lookups_made: u64,
     /// Lookups that have ended, until their askers know.
@@ -160,7 +162,6 @@ impl Host {
             next_echo_identifier,
             names: exec::NameTable::default(),
             statistics: Vec::new(),
-            hardware: BTreeMap::new(),
             lookups: BTreeMap::new(),
             lookups_made: 0,
             resolved: Vec::new(),
@@ -216,28 +217,75 @@ impl Host {
         self.names = exec::NameTable::new(names);
     }
 
-    /// The next hop of a packet that was just sent on an interface answers ARP or neighbour
-    /// discovery, or does not: then the packet has gone nowhere.
-    pub(crate) fn asked_neighbor(
+    /// A packet of this machine is to be put on the link: it is given back if it may leave now, and
+    /// waits in the machine until the next hop has answered otherwise.
+    pub fn send_to_neighbor(&mut self, now: SimTime, transmit: Transmit) -> Option<Transmit> {
+        let at = (transmit.interface, transmit.next_hop);
+        match self.neighbor_way(now, at, transmit.confirms) {
+            Way::Open => Some(transmit),
+            Way::Closed | Way::Unknown => {
+                self.wait_for_neighbor(now, transmit);
+                None
+            }
+        }
+    }
+
+    /// What would become of a packet for a neighbour.
+    pub(crate) fn neighbor_way(
         &mut self,
         now: SimTime,
-        interface: usize,
-        next_hop: IpAddr,
-        unanswered: Option<IpPacket>,
-    ) {
-        let at = (interface, next_hop);
-        self.stack.asked_neighbor(now, at, unanswered);
+        at: (usize, IpAddr),
+        confirms: bool,
+    ) -> Way {
+        self.stack.neighbor_way(now, at, confirms)
     }
 
-    /// Replaces the hardware addresses of neighbours, for `ip neigh`.
-    pub(crate) fn set_hardware(&mut self, hardware: BTreeMap<(usize, IpAddr), MacAddr>) {
-        self.hardware = hardware;
+    /// A packet waits for its next hop's answer.
+    pub(crate) fn wait_for_neighbor(&mut self, now: SimTime, transmit: Transmit) {
+        self.stack.wait_for_neighbor(now, transmit);
     }
 
-    /// Whom it has sent to, by interface.
-    pub(crate) fn neighbors(&self, now: SimTime) -> impl Iterator<Item = (usize, IpAddr)> {
-        let all = self.stack.neighbors(now);
-        all.map(|(interface, address, _)| (interface, address))
+    /// The machine has been up for long, and knows this neighbour from then.
+    pub(crate) fn know_neighbor(&mut self, at: (usize, IpAddr), mac: MacAddr, router: bool) {
+        self.stack.know_neighbor(at, mac, router);
+    }
+
+    /// For how long a neighbour that was heard of counts as reachable, instead of a time that is
+    /// drawn every five minutes.
+    pub fn set_reachable_time(&mut self, time: SimDuration) {
+        self.stack.set_reachable_time(time);
+    }
+
+    /// ARP or neighbour discovery has arrived on `interface`.
+    pub fn on_link_frame(&mut self, now: SimTime, interface: usize, frame: &LinkFrame) {
+        self.stack.on_link_frame(now, interface, frame);
+    }
+
+    /// Whether [`Self::take_link_frames`] or [`Self::take_released`] would give something.
+    #[must_use]
+    pub fn has_link_work(&self) -> bool {
+        self.stack.has_link_work()
+    }
+
+    /// ARP and neighbour discovery that leave, with their interfaces.
+    pub fn take_link_frames(&mut self) -> Vec<(usize, LinkFrame)> {
+        self.stack.take_link_frames()
+    }
+
+    /// Packets whose next hop has answered; they are to be sent as any other.
+    pub fn take_released(&mut self) -> Vec<Transmit> {
+        self.stack.take_released()
+    }
+
+    /// When the neighbour table has something to do.
+    pub(crate) fn poll_neighbors(&self) -> Option<SimTime> {
+        self.stack.poll_neighbors()
+    }
+
+    /// The neighbour table does what is due, and programs learn of who is not there.
+    pub(crate) fn on_neighbor_timeout(&mut self, now: SimTime, out: &mut Output) {
+        self.stack.on_neighbor_timeout(now);
+        self.settle(now, out);
     }
 
     /// Replaces what the driver of each interface has counted, for `ethtool -S`.
@@ -289,6 +337,14 @@ impl Host {
 
     /// Does everything that is due at or before `now`.
     pub fn on_timeout(&mut self, now: SimTime, out: &mut Output) {
+        if self.poll_neighbors().is_some_and(|at| at <= now) {
+            self.on_neighbor_timeout(now, out);
+        }
+        self.on_timers(now, out);
+    }
+
+    /// The same without the neighbour table, whose timers are its own.
+    pub(crate) fn on_timers(&mut self, now: SimTime, out: &mut Output) {
         self.stack.on_timeout(now);
         self.settle(now, out);
         while let Some((at, waker)) = self.wakes.first().cloned() {
@@ -304,7 +360,8 @@ impl Host {
     /// When [`Self::on_timeout`] is to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<SimTime> {
-        [self.poll_timers(), self.stack.poll_loopback()]
+        let neighbors = self.poll_neighbors();
+        [self.poll_timers(), self.stack.poll_loopback(), neighbors]
             .into_iter()
             .flatten()
             .min()

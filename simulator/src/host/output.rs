@@ -24,6 +24,9 @@ pub struct Transmit {
     pub interface: usize,
     /// Whose MAC the frame goes to: the next hop's address, or the packet's own destination.
     pub next_hop: IpAddr,
+    /// Whether its sender knows that the next hop lives: the peer has answered (RFC 4861 section
+    /// 7.3.1).
+    pub confirms: bool,
     /// The packet; a forwarded one has its TTL decremented already.
     pub packet: Box<IpPacket>,
 }
@@ -99,6 +102,12 @@ pub enum HostDrop {
     NoRoute {
         /// Where it was going.
         destination: IpAddr,
+    },
+    /// Nobody has told the next hop's hardware address (ARP, neighbour discovery).
+    #[error("nobody answers for {next_hop}: it has no hardware address to be sent to")]
+    NoNeighbor {
+        /// The next hop.
+        next_hop: IpAddr,
     },
     /// A rule of the machine's own firewall.
     #[error("iptables: {rule}")]

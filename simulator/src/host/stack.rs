@@ -25,7 +25,7 @@ use wirelab_wire::{IcmpError, IpHeader, IpPacket, Reassembler, TcpFlags, TcpSegm
 pub(crate) use connect::{ConnectError, SocketOptions};
 pub(crate) use counters::Counters;
 pub(crate) use errors::TcpNews;
-pub(crate) use neighbor::NeighborState;
+pub(crate) use neighbor::{NeighborState, NeighborView, Way};
 
 use super::firewall::{Firewall, Hook, Verdict};
 use super::icmp::{Heard, RateLimit};
@@ -69,7 +69,6 @@ enum TimerKey {
     Connection(SocketId),
     Request(Ends),
     TimeWait(Ends),
-    Neighbor(usize, IpAddr),
 }
 
 /// A listening socket.
@@ -89,6 +88,8 @@ pub(crate) struct Stack {
     /// By interface, the loopback last.
     counters: Vec<Counters>,
     neighbors: neighbor::Neighbors,
+    /// Whether what is being sent confirms its next hop (`skb_set_dst_pending_confirm`).
+    confirming: bool,
     /// MTUs set by hand, by name; they stay as long as the device does.
     link_mtus: BTreeMap<SmolStr, u16>,
     pub(crate) routes: RouteTable,
@@ -137,7 +138,8 @@ impl Stack {
         Self {
             interfaces: Vec::new(),
             counters: vec![Counters::default()],
-            neighbors: neighbor::Neighbors::new(),
+            neighbors: neighbor::Neighbors::new(config.seed.traffic, &spec.name),
+            confirming: false,
             link_mtus: BTreeMap::new(),
             routes: RouteTable::new(spec.routes.clone()),
             firewall,
@@ -192,9 +194,11 @@ impl Stack {
             let found = interfaces.iter_mut().find(|new| is_same(name, new));
             found.map(|new| new.mtu = *mtu).is_some()
         });
-        if self.interfaces != old {
-            self.neighbors.clear();
-        }
+        let is_gone = |at: usize| match (old.get(at), self.interfaces.get(at)) {
+            (Some(old), Some(new)) => old.name != new.name || old.mac != new.mac,
+            _ => true,
+        };
+        self.neighbors.forget(is_gone);
         self.routes.rebuild(&self.interfaces);
     }
 
@@ -329,12 +333,15 @@ impl Stack {
         };
         let result = act(connection, &mut cx);
         let timer = connection.poll_timeout();
+        let confirms = !packets.is_empty() && std::mem::take(&mut connection.confirms);
         if connection.is_finished() {
             self.retire(id, now);
         } else {
             self.arm(TimerKey::Connection(id), timer);
         }
+        self.confirming = confirms;
         self.transmit_all(now, packets);
+        self.confirming = false;
         Some(result)
     }
 
@@ -410,7 +417,6 @@ impl Stack {
             TimerKey::TimeWait(ends) => {
                 self.time_waits.remove(&ends);
             }
-            TimerKey::Neighbor(interface, at) => self.neighbor_failed(now, (interface, at)),
             TimerKey::Request(ends) => {
                 let keep = self.with_request(now, ends, |request, cx| request.on_timeout(cx));
                 self.keep_request(ends, keep == Some(true));

@@ -431,6 +431,7 @@ fn transmit(interface: usize, packet: IpPacket) -> Transmit {
     Transmit {
         interface,
         next_hop: packet.destination(),
+        confirms: false,
         packet: Box::new(packet),
     }
 }

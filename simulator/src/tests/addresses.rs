@@ -75,7 +75,10 @@ fn programs_send_from_the_address_that_they_are_bound_to() {
         bench.captured.clear();
         let (text, found) = bench.run("app", line);
         assert_eq!(found, status, "{line:?}: {text}");
-        let sources = bench.captured.iter().map(|it| it.frame.packet.source());
+        let sources = bench
+            .captured
+            .iter()
+            .filter_map(|it| Some(it.packet()?.source()));
         let bound = sources.filter(|it| *it == parse::<std::net::IpAddr>(SECOND));
         let is_bound = line.contains(&SECOND);
         assert_eq!(bound.count() > 0, is_bound, "{line:?}: {text}");

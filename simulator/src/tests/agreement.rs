@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use wirelab_model::{FlowAction, FlowDirection, NetworkInterfaceId};
+use wirelab_wire::IpPacket;
 
 use super::end_to_end::{add, http, net, populated};
 use crate::event::{CapturePoint, Input};
@@ -23,7 +24,7 @@ fn captured(bench: &Bench) -> Counts {
         };
         let count = counts.entry((id.clone(), captured.outbound)).or_default();
         count.0 += 1;
-        count.1 += captured.frame.packet.total_len() as u64;
+        count.1 += captured.packet().map_or(0, IpPacket::total_len) as u64;
     }
     counts
 }

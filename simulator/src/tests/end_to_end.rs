@@ -313,7 +313,7 @@ fn the_answer_through_a_vpn_is_lost_without_a_word_when_it_exceeds_the_tunnel() 
     let icmp = bench
         .captured
         .iter()
-        .filter(|it| it.frame.packet.protocol() == 1);
+        .filter(|it| it.packet().is_some_and(|it| it.protocol() == 1));
     let at_db = CapturePoint::Interface(NetworkInterfaceId::new("eni-db"));
     assert_eq!(
         icmp.filter(|it| it.point == at_db).count(),

@@ -50,7 +50,7 @@ fn network() -> Net {
     net
 }
 
-fn populated() -> Bench {
+pub(super) fn populated() -> Bench {
     let mut bench = network().build();
     let interface = OutsideInterface {
         name: "eth0".into(),

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use wirelab_model::{Instance, InstanceId, InstanceState, MetricDatum, NetworkInterfaceId};
+use wirelab_wire::IpPacket;
 
 use super::{end_to_end, services};
 use crate::event::CapturePoint;
@@ -39,7 +40,7 @@ fn captured(bench: &Bench, interface: &str) -> [u64; 4] {
     let mut sums = [0; 4];
     for frame in bench.captured.iter().filter(|it| it.point == point) {
         let at = usize::from(frame.outbound);
-        sums[at] += frame.frame.packet.total_len() as u64;
+        sums[at] += frame.packet().map_or(0, IpPacket::total_len) as u64;
         sums[2 + at] += 1;
     }
     sums
@@ -138,7 +139,7 @@ fn an_interface_endpoint_reports_what_passes_through_it() {
     let octets: u64 = bench
         .captured
         .iter()
-        .map(|it| &it.frame.packet)
+        .filter_map(|it| it.packet())
         .filter(|it| [it.source(), it.destination()].contains(&endpoint))
         // Port 22 is shut by the endpoint's groups.
         .filter(|it| it.ports().is_none_or(|(from, to)| from != 22 && to != 22))

@@ -9,6 +9,7 @@ mod ipv6;
 mod metrics;
 mod mtu;
 mod nat;
+mod neighbors;
 mod origins;
 mod power;
 mod reachable;

@@ -135,7 +135,7 @@ fn without_df_the_packet_passes_in_pieces() {
         .captured
         .iter()
         .filter(|it| !it.outbound)
-        .map(|it| it.frame.packet.total_len())
+        .filter_map(|it| Some(it.packet()?.total_len()))
         .collect();
     assert_eq!(sizes, [1500, 1500, 1068]);
 }

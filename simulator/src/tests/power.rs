@@ -15,7 +15,7 @@ use crate::testing::{Bench, Net, parse};
 fn ends_of(bench: &Bench, from: &str) -> Vec<(u64, String)> {
     let from: std::net::IpAddr = parse(from);
     let seen = bench.captured.iter().filter_map(|it| {
-        let packet = &it.frame.packet;
+        let packet = it.packet().expect("an IP packet");
         let segment = packet.as_tcp().filter(|_| packet.source() == from)?;
         let mut flags = String::new();
         for (letter, flag) in [

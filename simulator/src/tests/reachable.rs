@@ -30,7 +30,7 @@ fn fired(bench: &Bench, interface: &str, packet: IpPacket) -> (bool, Option<bool
         panic!("{:?}", arrived.point);
     };
     bench.delivered = 0;
-    let back = answer(&arrived.frame.packet, SYN_ACK, 0);
+    let back = answer(arrived.packet().expect("an IP packet"), SYN_ACK, 0);
     bench.send(there.as_str(), back);
     (true, Some(bench.delivered == 1))
 }

@@ -389,7 +389,7 @@ fn instance_metadata_answers_with_the_documented_codes() {
 /// TTLs of the segments with data that came from the metadata service.
 fn answer_ttls(bench: &Bench) -> Vec<u8> {
     let inbound = bench.captured.iter().filter(|it| !it.outbound);
-    let packets = inbound.map(|it| &it.frame.packet);
+    let packets = inbound.filter_map(|it| it.packet());
     let data = packets.filter(|it| it.as_tcp().is_some_and(|it| !it.payload.is_empty()));
     data.map(|it| it.header.ttl).collect()
 }
@@ -602,7 +602,7 @@ fn sizes(bench: &mut Bench, table: &mut Table) {
         "delivered".to_owned(),
     );
     let mss = bench.captured.iter().rev().find_map(|it| {
-        let segment = it.frame.packet.as_tcp().filter(|_| !it.outbound)?;
+        let segment = it.packet()?.as_tcp().filter(|_| !it.outbound)?;
         segment.maximum_segment_size()
     });
     table.row("2.6", "MSS of its answers", mss, Some(8460));
@@ -985,7 +985,9 @@ fn behind_a_containers_bridge_the_answer_to_a_put_ends_at_the_machine() {
         ("000".to_owned(), 28),
     );
     let expired = bench.captured.iter().filter(|it| it.outbound);
-    let expired = expired.filter(|it| it.frame.packet.is_icmp_error()).count();
+    let expired = expired
+        .filter(|it| it.packet().is_some_and(IpPacket::is_icmp_error))
+        .count();
     table.row(
         "2.8",
         "the machine says that the TTL ended",

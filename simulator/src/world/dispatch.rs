@@ -106,6 +106,8 @@ impl World {
             Scheduled::Renewal(number) => {
                 self.machines[number as usize].renew(&self.topology);
             }
+            Scheduled::Link(crossing) => self.cross(*crossing),
+            Scheduled::Neighbors(number) => self.neighbor_timer(number as usize),
         }
     }
 
@@ -318,7 +320,7 @@ impl World {
         if due(machine.host.poll_loopback()) {
             self.with_host(number, |host, now, out| host.on_loopback(now, out));
         } else if due(machine.host.poll_timers()) {
-            self.with_host(number, |host, now, out| host.on_timeout(now, out));
+            self.with_host(number, |host, now, out| host.on_timers(now, out));
         } else {
             self.set_timer(number);
         }
@@ -332,11 +334,16 @@ impl World {
     ) {
         let mut output = std::mem::take(&mut self.output);
         act(&mut self.machines[number].host, self.now, &mut output);
+        let mut ready = None;
         if !output.packets.is_empty() {
-            let ready = self.machines[number].pace.sends(self.now);
+            let at = self.machines[number].pace.sends(self.now);
+            ready = Some(at);
             for transmit in output.packets.drain(..) {
-                self.transmit(number, transmit, ready);
+                self.transmit(number, transmit, at);
             }
+        }
+        if self.machines[number].host.has_link_work() {
+            self.work_on_link(number, ready);
         }
         for event in output.events.drain(..) {
             self.host_event(number, event);
@@ -346,6 +353,7 @@ impl World {
             self.answer_question(number, &question);
         }
         self.set_timer(number);
+        self.set_neighbor_timer(number);
     }
 
     /// Answers what a resolver of the public DNS was asked.
@@ -374,14 +382,18 @@ impl World {
         }
     }
 
-    /// A machine hands a packet, which is `ready` then, to one of its interfaces.
-    fn transmit(&mut self, number: usize, transmit: Transmit, ready: SimTime) {
+    /// A machine hands a packet, which is `ready` then, to one of its interfaces. It leaves if the
+    /// next hop is known, and waits in the machine otherwise.
+    pub(super) fn transmit(&mut self, number: usize, transmit: Transmit, ready: SimTime) {
+        let Some(transmit) = self.to_neighbor(number, transmit) else {
+            return;
+        };
         let Transmit {
             interface,
             next_hop,
             packet,
+            ..
         } = transmit;
-        self.ask_neighbor(number, interface, next_hop, &packet);
         let machine = &mut self.machines[number];
         let host = u32::try_from(number).expect("fewer than 2^32 machines");
         let own = machine.owns(packet.source());
@@ -429,23 +441,6 @@ impl World {
             traffic: whose.traffic,
         };
         self.queue.push(leaves, Scheduled::Packet(place, transit));
-    }
-
-    /// Lets the machine know whether the next hop of what it sends is there.
-    fn ask_neighbor(
-        &mut self,
-        number: usize,
-        interface: usize,
-        next_hop: IpAddr,
-        packet: &IpPacket,
-    ) {
-        let plug = self.machines[number].plugs.get(interface);
-        let Some(answers) = plug.map(|it| self.neighbor_answers(&it.to, next_hop)) else {
-            return;
-        };
-        let unanswered = (!answers).then(|| packet.clone());
-        let host = &mut self.machines[number].host;
-        host.asked_neighbor(self.now, interface, next_hop, unanswered);
     }
 
     fn host_event(&mut self, number: usize, event: HostEvent) {

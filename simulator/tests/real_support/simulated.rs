@@ -200,7 +200,9 @@ impl Simulated {
         if !at_client {
             return;
         }
-        let packet = &captured.frame.packet;
+        let Some(packet) = captured.packet() else {
+            return;
+        };
         let server: IpAddr = parse(SERVER);
         match &packet.transport {
             Transport::Udp(datagram)

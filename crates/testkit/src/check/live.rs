@@ -40,7 +40,7 @@ fn conservation(events: &[Event], report: &mut Report) {
         {
             sent += 1;
             // Of a datagram that the network cuts, the pieces after the first are made by it.
-            made -= later(&captured.frame.packet);
+            made -= captured.packet().map_or(0, later);
         }
         if let Event::Dropped(dropped) = event
             && !is_after_delivery(dropped)

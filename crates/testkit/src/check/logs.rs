@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use wirelab_model::{FlowAction, FlowDirection, NetworkInterfaceId};
 use wirelab_simulator::{CapturePoint, Event};
+use wirelab_wire::IpPacket;
 
 use super::Report;
 use crate::plain::{Counted, Ends, Plain};
@@ -21,7 +22,7 @@ pub(super) fn with_captures(events: &[Event], report: &mut Report) {
                 if let CapturePoint::Interface(id) = &it.point {
                     let count = captured.entry((id.clone(), it.outbound)).or_default();
                     count.0 += 1;
-                    count.1 += it.frame.packet.total_len() as u64;
+                    count.1 += it.packet().map_or(0, IpPacket::total_len) as u64;
                 }
             }
             Event::FlowRecord(it) => {

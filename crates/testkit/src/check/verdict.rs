@@ -18,7 +18,7 @@ pub(super) fn end(event: &Event) -> Option<(&IpPacket, Fate)> {
                 CapturePoint::Interface(id) => id.to_string(),
                 CapturePoint::HostInterface { host, .. } => host.to_string(),
             };
-            Some((&captured.frame.packet, Fate::Delivered(to)))
+            Some((captured.packet()?, Fate::Delivered(to)))
         }
         Event::Dropped(dropped) if !is_after_delivery(dropped) => {
             Some((&dropped.packet, Fate::Dropped(why(dropped))))

@@ -69,6 +69,7 @@ pub(super) fn build(manifest: &Manifest) -> Result<Net, ParityError> {
         });
     }
     let mut net = Net::new(places, links, losses);
+    net.resolves = manifest.resolves();
     tell_names(&mut net);
     Ok(net)
 }
@@ -196,6 +197,9 @@ fn machine(
     let refused = |error| ParityError::new(format!("host `{name}`: {error}"));
     let mut host = Host::new(spec, config).map_err(refused)?;
     host.set_interfaces(SimTime::ZERO, interfaces);
+    if let Some(seconds) = table.reachable {
+        host.set_reachable_time(span(seconds));
+    }
     Ok(host)
 }
 

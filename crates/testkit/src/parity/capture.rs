@@ -3,16 +3,19 @@
 use std::path::Path;
 
 use wirelab_model::SimTime;
-use wirelab_wire::{IpPacket, link};
+use wirelab_wire::{ArpFrame, ArpPacket, Frame, IpPacket, LinkFrame, MacAddr, link};
 
 use super::ParityError;
 
-/// IP packets with their times; everything else, such as ARP, is left out.
-pub(super) type Packets = Vec<(SimTime, IpPacket)>;
+/// IP packets and ARP with their times; everything else is left out.
+pub(super) type Packets = Vec<(SimTime, LinkFrame)>;
 
 /// Octets of the file's and of each record's header.
 const FILE_HEADER: usize = 24;
 const RECORD_HEADER: usize = 16;
+/// Octets of an Ethernet header, and the EtherType of ARP.
+const ETHERNET_HEADER: usize = 14;
+const ARP: u16 = 0x0806;
 
 pub(super) fn read(path: &Path) -> Result<Packets, ParityError> {
     let octets = std::fs::read(path).map_err(|error| ParityError::at(path, error))?;
@@ -48,11 +51,37 @@ fn parse(octets: &[u8]) -> Result<Packets, String> {
         let mut frame = frame.to_vec();
         frame.resize(whole as usize, 0);
         let time = u64::from(seconds) * 1_000_000_000 + u64::from(micros) * 1000;
-        if let Ok(decoded) = link::decode(link_type, &frame)
-            && let Ok(packet) = IpPacket::parse(decoded.packet)
-        {
-            packets.push((SimTime::from_nanos(time), packet));
+        if let Some(frame) = read_frame(link_type, &frame) {
+            packets.push((SimTime::from_nanos(time), frame));
         }
     }
     Ok(packets)
+}
+
+fn read_frame(link_type: link::LinkType, octets: &[u8]) -> Option<LinkFrame> {
+    let mac = |at: usize| Some(MacAddr(*octets.get(at..)?.first_chunk::<6>()?));
+    let is_ethernet = link_type == link::LinkType::ETHERNET;
+    let macs = || {
+        if is_ethernet {
+            (mac(0), mac(6))
+        } else {
+            (None, None)
+        }
+    };
+    let (destination, source) = macs();
+    let destination = destination.unwrap_or_default();
+    let source = source.unwrap_or_default();
+    match link::decode(link_type, octets) {
+        Ok(decoded) => Some(LinkFrame::Ip(Frame {
+            destination,
+            source,
+            packet: IpPacket::parse(decoded.packet).ok()?,
+        })),
+        Err(link::LinkError::NotIp(ARP)) if is_ethernet => Some(LinkFrame::Arp(ArpFrame {
+            destination,
+            source,
+            packet: ArpPacket::parse(octets.get(ETHERNET_HEADER..)?)?,
+        })),
+        Err(_) => None,
+    }
 }

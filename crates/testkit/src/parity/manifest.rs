@@ -76,6 +76,8 @@ pub(super) struct HostTable {
     pub(super) http: BTreeMap<String, u32>,
     /// Answers DNS queries as this capture does.
     pub(super) answers_from: Option<String>,
+    /// Seconds for which a neighbour counts as reachable, where the kernel draws 15 to 45.
+    pub(super) reachable: Option<f64>,
     /// Translates between its interfaces `inside` and `outside` instead of routing.
     pub(super) nat: Option<NatTable>,
 }
@@ -338,6 +340,7 @@ pub(super) enum Protocol {
     Udp,
     Icmp,
     Any,
+    Arp,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -366,6 +369,12 @@ pub(super) struct Explained {
 }
 
 impl Manifest {
+    /// Whether machines have to ask for their neighbours: a [[hold]] is about ARP. Without one
+    /// everybody knows everybody.
+    pub(super) fn resolves(&self) -> bool {
+        self.hold.iter().any(|it| it.protocol == Protocol::Arp)
+    }
+
     /// Reads a manifest and the network file it names.
     ///
     /// # Errors
@@ -407,6 +416,7 @@ impl HostTable {
         self.search.extend(by.search);
         self.http.extend(by.http);
         self.answers_from = by.answers_from.or_else(|| self.answers_from.take());
+        self.reachable = by.reachable.or(self.reachable);
         self.nat = by.nat.or_else(|| self.nat.take());
     }
 }

@@ -25,8 +25,9 @@ impl Names {
     /// Learns every answer over UDP in a capture.
     pub(super) fn learn(file: &Path) -> Result<Self, ParityError> {
         let mut answers = BTreeMap::new();
-        for (_, packet) in capture::read(file)? {
-            if let Transport::Udp(udp) = &packet.transport
+        for (_, frame) in capture::read(file)? {
+            if let Some(packet) = frame.packet()
+                && let Transport::Udp(udp) = &packet.transport
                 && udp.source_port == PORT
                 && let Some(question) = question(&udp.payload)
             {

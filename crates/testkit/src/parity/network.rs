@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_simulator::host::{Host, HostEvent, Output};
-use wirelab_wire::{IpPacket, TcpFlags, Transport};
+use wirelab_simulator::host::{Host, HostEvent, Output, Transmit};
+use wirelab_wire::{Frame, IpPacket, LinkFrame, MacAddr, TcpFlags, Transport};
 
 use super::capture::Packets;
 use super::manifest::{Lose, What};
@@ -16,9 +16,6 @@ use super::nat::Nat;
 const NEAR: SimDuration = SimDuration::from_micros(10);
 /// Between two packets on a link that says nothing else: the wire takes no two at once.
 const SPACING: SimDuration = SimDuration::from_micros(1);
-
-/// Octets of an Ethernet header.
-const ETHERNET: u64 = 14;
 
 /// What stands at the ends of links.
 #[derive(Debug)]
@@ -84,8 +81,10 @@ pub(super) struct Net {
     pub(super) links: Vec<Link>,
     pub(super) losses: Vec<Loss>,
     queue: BinaryHeap<Reverse<(SimTime, usize)>>,
-    /// Where each packet in the queue arrives; none once it has.
-    flying: Vec<Option<(usize, usize, Box<IpPacket>)>>,
+    /// Where each frame in the queue arrives; none once it has.
+    flying: Vec<Option<(usize, usize, LinkFrame)>>,
+    /// Whether machines have to ask for their neighbours.
+    pub(super) resolves: bool,
     /// What happened on machines, with the number of the place.
     pub(super) events: Vec<(usize, HostEvent)>,
 }
@@ -99,6 +98,7 @@ impl Net {
             losses,
             queue: BinaryHeap::new(),
             flying: Vec::new(),
+            resolves: false,
             events: Vec::new(),
         }
     }
@@ -165,22 +165,28 @@ impl Net {
         let Some(Reverse((_, number))) = self.queue.pop() else {
             return;
         };
-        let Some((place, interface, packet)) = self.flying[number].take() else {
+        let Some((place, interface, frame)) = self.flying[number].take() else {
             return;
         };
         let now = self.now;
-        self.places[place].captured[interface].push((now, (*packet).clone()));
+        self.places[place].captured[interface].push((now, frame.clone()));
+        if frame.is_of_link() {
+            return self.arrive_of_link(place, interface, &frame);
+        }
+        let LinkFrame::Ip(Frame { packet, .. }) = frame else {
+            return;
+        };
         let mut out = Output::default();
         match &mut self.places[place].node {
             Node::Host(host) => host.on_packet(now, interface, packet, &mut out),
             Node::Nat(nat) => {
-                for (interface, packet) in nat.on_packet(now, interface, *packet) {
-                    self.send(place, interface, Box::new(packet));
+                for (interface, packet) in nat.on_packet(now, interface, packet) {
+                    self.send(place, interface, packet);
                 }
             }
             Node::Names(names) => {
                 if let Some(answer) = names.on_packet(&packet) {
-                    self.send(place, interface, Box::new(answer));
+                    self.send(place, interface, answer);
                 }
             }
         }
@@ -189,21 +195,71 @@ impl Net {
 
     /// A packet of a raw socket leaves a place by its first interface.
     pub(super) fn inject(&mut self, place: usize, packet: IpPacket) {
-        self.send(place, 0, Box::new(packet));
+        self.send(place, 0, packet);
     }
 
     fn take(&mut self, place: usize, out: Output) {
         self.events
             .extend(out.events.into_iter().map(|event| (place, event)));
         for sent in out.packets {
-            self.send(place, sent.interface, sent.packet);
+            self.send_to_neighbor(place, sent);
+        }
+        self.work_on_link(place);
+    }
+
+    fn send_to_neighbor(&mut self, place: usize, sent: Transmit) {
+        let now = self.now;
+        let sent = match &mut self.places[place].node {
+            Node::Host(host) if self.resolves => host.send_to_neighbor(now, sent),
+            _ => Some(sent),
+        };
+        if let Some(sent) = sent {
+            self.send(place, sent.interface, *sent.packet);
         }
     }
 
-    fn send(&mut self, place: usize, interface: usize, packet: Box<IpPacket>) {
+    /// Sends what a machine's neighbour table has: questions, answers, what has waited.
+    fn work_on_link(&mut self, place: usize) {
+        let Node::Host(host) = &mut self.places[place].node else {
+            return;
+        };
+        let (released, frames) = (host.take_released(), host.take_link_frames());
+        for sent in released {
+            self.send_to_neighbor(place, sent);
+        }
+        for (interface, frame) in frames {
+            self.send_frame(place, interface, frame);
+        }
+    }
+
+    /// ARP or neighbour discovery arrives; what is no machine has every address.
+    fn arrive_of_link(&mut self, place: usize, interface: usize, frame: &LinkFrame) {
         let now = self.now;
-        self.places[place].captured[interface].push((now, (*packet).clone()));
-        if self.is_lost(place, &packet) {
+        if let Node::Host(host) = &mut self.places[place].node {
+            host.on_link_frame(now, interface, frame);
+            return self.work_on_link(place);
+        }
+        if let Some(answer) = frame.answered_by(MacAddr::default(), true) {
+            self.send_frame(place, interface, answer);
+        }
+    }
+
+    fn send(&mut self, place: usize, interface: usize, packet: IpPacket) {
+        let frame = LinkFrame::Ip(Frame {
+            destination: MacAddr::default(),
+            source: MacAddr::default(),
+            packet,
+        });
+        self.send_frame(place, interface, frame);
+    }
+
+    fn send_frame(&mut self, place: usize, interface: usize, frame: LinkFrame) {
+        let now = self.now;
+        self.places[place].captured[interface].push((now, frame.clone()));
+        let passes = |it: &IpPacket| !it.is_neighbor_discovery();
+        if let Some(packet) = frame.packet().filter(|it| passes(it))
+            && self.is_lost(place, packet)
+        {
             return;
         }
         let number = self.flying.len();
@@ -213,7 +269,7 @@ impl Net {
             };
             let (to, to_interface) = link.ends[1 - side];
             let start = link.free_at[side].max(now);
-            let size = packet.total_len() as u64 + ETHERNET;
+            let size = frame.wire_len() as u64;
             let busy = match link.octet_nanos {
                 None => link.spacing,
                 Some(each) => {
@@ -227,7 +283,7 @@ impl Net {
             link.free_at[side] = start + busy;
             let sent = link.octet_nanos.map_or(start, |_| start + busy);
             self.queue.push(Reverse((sent + link.delay, number)));
-            self.flying.push(Some((to, to_interface, packet)));
+            self.flying.push(Some((to, to_interface, frame)));
             return;
         }
     }

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use wirelab_model::SimTime;
 use wirelab_wire::{
-    IcmpMessage, IpPacket, IpVersionFields, QuotedPacket, TcpFlags, TcpOption, TcpSegment,
-    Transport, Unreachable,
+    ArpFrame, ArpOperation, ArpPacket, Frame, IcmpMessage, IpPacket, IpVersionFields, LinkFrame,
+    QuotedPacket, TcpFlags, TcpOption, TcpSegment, Transport, Unreachable,
 };
 
 use super::ParityError;
@@ -49,7 +49,7 @@ struct Flow {
 /// Chooses the packets of a [`Hold`] and puts them into comparable form.
 pub(super) fn observe(
     hold: &Hold,
-    packets: &[(SimTime, IpPacket)],
+    packets: &[(SimTime, LinkFrame)],
 ) -> Result<Vec<Seen>, ParityError> {
     let sender: Option<IpAddr> = match &hold.sender {
         Some(text) => Some(super::build::parsed(text, "address")?),
@@ -58,19 +58,23 @@ pub(super) fn observe(
     let mut observer = Observer::default();
     let mut seen = Vec::new();
     let mut first = None;
-    for (at, packet) in packets {
-        if !chosen(hold, packet) {
+    for (at, frame) in packets {
+        if !chosen(hold, frame) {
             continue;
         }
         let start = *first.get_or_insert(*at);
         let since = SimTime::from_nanos(at.since(start).as_nanos());
-        let Some((connection, one)) = observer.see(since, packet) else {
-            continue;
+        let (source, connection, one) = match frame {
+            LinkFrame::Arp(frame) => (frame.packet.sender.into(), None, arp(since, frame)),
+            LinkFrame::Ip(Frame { packet, .. }) => {
+                let (connection, one) = observer.see(since, packet);
+                (packet.source(), connection, one)
+            }
         };
         let seconds = since.as_nanos() as f64 / 1e9;
         let wanted = hold.connections.is_empty()
             || connection.is_none_or(|number| hold.connections.contains(&number));
-        let by_sender = sender.is_none_or(|sender| packet.source() == sender);
+        let by_sender = sender.is_none_or(|sender| source == sender);
         let timely = seconds >= hold.after && seconds <= hold.before;
         let dull = one.pure_ack && hold.acks == Acks::None;
         if wanted && by_sender && timely && !dull {
@@ -91,7 +95,10 @@ pub(super) fn observe(
     Ok(seen)
 }
 
-fn chosen(hold: &Hold, packet: &IpPacket) -> bool {
+fn chosen(hold: &Hold, frame: &LinkFrame) -> bool {
+    let Some(packet) = frame.packet() else {
+        return hold.protocol == Protocol::Arp;
+    };
     let number = packet.protocol();
     let right = match hold.protocol {
         Protocol::Tcp => number == wirelab_wire::protocol::TCP,
@@ -99,7 +106,8 @@ fn chosen(hold: &Hold, packet: &IpPacket) -> bool {
         Protocol::Icmp => {
             number == wirelab_wire::protocol::ICMP || number == wirelab_wire::protocol::ICMPV6
         }
-        Protocol::Any => true,
+        Protocol::Any => !packet.is_neighbor_discovery(),
+        Protocol::Arp => false,
     };
     let ported = match (hold.port, packet.ports().or_else(|| quoted_ports(packet))) {
         (None, _) => true,
@@ -140,7 +148,7 @@ struct Observer {
 }
 
 impl Observer {
-    fn see(&mut self, at: SimTime, packet: &IpPacket) -> Option<(Option<usize>, Seen)> {
+    fn see(&mut self, at: SimTime, packet: &IpPacket) -> (Option<usize>, Seen) {
         let mut fields = BTreeMap::new();
         let mut connection = None;
         let mut pure_ack = false;
@@ -184,7 +192,7 @@ impl Observer {
             pure_ack,
             push,
         };
-        Some((connection, seen))
+        (connection, seen)
     }
 
     fn ip(
@@ -311,6 +319,25 @@ impl Observer {
             return format!("{flags} ack {ack}");
         }
         format!("{flags} seq {seq} len {len}")
+    }
+}
+
+/// ARP: who asks whom, and whether it goes to all.
+fn arp(at: SimTime, frame: &ArpFrame) -> Seen {
+    let ArpPacket { sender, target, .. } = frame.packet;
+    let to_all = frame.destination.0[0] & 1 == 1;
+    let key = match frame.packet.operation {
+        ArpOperation::Request if to_all => format!("arp all: who has {target}"),
+        ArpOperation::Request => format!("arp {target}: who has it"),
+        ArpOperation::Reply => format!("arp {target}: {sender} is here"),
+    };
+    Seen {
+        at,
+        sender: sender.to_string(),
+        key,
+        fields: BTreeMap::new(),
+        pure_ack: false,
+        push: false,
     }
 }
 

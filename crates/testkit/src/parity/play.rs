@@ -7,7 +7,7 @@ use wirelab_model::SimTime;
 use wirelab_simulator::host::{
     ExecId, Host, HostEvent, Output, SocketError, SocketId, SocketSettings,
 };
-use wirelab_wire::IpPacket;
+use wirelab_wire::{Frame, IpPacket, LinkFrame};
 
 use super::ParityError;
 use super::build::{build, parsed, span, time};
@@ -131,7 +131,10 @@ fn raw_packets(
         let file = capture_path(&manifest.folder, &replay.file);
         let packets = capture::read(&file)?;
         let start = packets.first().map_or(SimTime::ZERO, |(at, _)| *at);
-        for (at, packet) in packets {
+        for (at, frame) in packets {
+            let LinkFrame::Ip(Frame { packet, .. }) = frame else {
+                continue;
+            };
             let at = SimTime::from_nanos(at.since(start).as_nanos());
             let mine = Some(packet.source()) == source && is_what(replay.what, 0, &packet);
             if mine && at < time(replay.before) {

@@ -1,13 +1,10 @@
-//! ARP (RFC 826): simulated hosts have no need of it, foreign captures are full of it.
+//! ARP (RFC 826) on one line.
 
 use std::fmt::{self, Write};
 use std::net::Ipv4Addr;
 
 use crate::MacAddr;
 use crate::link::LinkType;
-
-/// Its EtherType.
-pub(super) const ETHER_TYPE: u16 = 0x0806;
 
 /// What follows the link-layer header; tags are not expected around ARP.
 pub(super) fn body(link: LinkType, frame: &[u8]) -> &[u8] {
@@ -19,7 +16,7 @@ pub(super) fn body(link: LinkType, frame: &[u8]) -> &[u8] {
     frame.get(header..).unwrap_or_default()
 }
 
-pub(super) fn print(body: &[u8], out: &mut String) -> fmt::Result {
+pub(crate) fn print(body: &[u8], out: &mut impl Write) -> fmt::Result {
     let Some(packet) = body.first_chunk::<28>() else {
         return out.write_str("ARP [|arp]");
     };

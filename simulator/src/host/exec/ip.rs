@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use smol_str::SmolStr;
 use wirelab_model::SimTime;
 
 use super::device::Device;
 use super::{Refusal, Start, argument, number, printed};
 use crate::host::Host;
 use crate::host::route::index_of;
-use crate::host::stack::NeighborState;
+use crate::host::stack::{NeighborState, NeighborView};
 
 pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] addr|link|neigh|route|rule \
     [show]\n       \
@@ -231,29 +232,14 @@ impl Host {
             return Err(failure(1, &format!("Cannot find device \"{name}\"")));
         }
         let mut text = String::new();
-        for (interface, address, state) in self.stack.neighbors(now) {
-            let Some(config) = self.stack.interfaces.get(interface) else {
+        for it in self.stack.neighbors(now) {
+            let Some(config) = self.stack.interfaces.get(it.interface) else {
                 continue;
             };
             let wanted = device.is_none_or(|name| config.name == name.as_str());
-            let answers = matches!(state, NeighborState::Reachable | NeighborState::Stale);
-            let mac = self.hardware.get(&(interface, address)).filter(|_| answers);
-            if !wanted || !look.version.shows(address.is_ipv4()) || (answers && mac.is_none()) {
-                continue;
+            if wanted && look.version.shows(it.address.is_ipv4()) {
+                text += &neighbor_line(&it, device.is_none().then_some(&config.name));
             }
-            text += &address.to_string();
-            if device.is_none() {
-                text += &format!(" dev {}", config.name);
-            }
-            if let Some(mac) = mac {
-                text += &format!(" lladdr {mac}");
-            }
-            text += match state {
-                NeighborState::Reachable => " REACHABLE \n",
-                NeighborState::Stale => " STALE \n",
-                NeighborState::Incomplete => " INCOMPLETE \n",
-                NeighborState::Failed => " FAILED \n",
-            };
         }
         printed(text)
     }
@@ -316,4 +302,27 @@ impl Host {
         self.stack.set_link_mtu(index, mtu);
         printed("")
     }
+}
+
+/// A line of `ip neigh`; `dev` is left out where it was asked for.
+fn neighbor_line(it: &NeighborView, device: Option<&SmolStr>) -> String {
+    let mut line = it.address.to_string();
+    if let Some(name) = device {
+        line += &format!(" dev {name}");
+    }
+    let (is_known, word) = match it.state {
+        NeighborState::Reachable => (true, "REACHABLE"),
+        NeighborState::Stale => (true, "STALE"),
+        NeighborState::Delay => (true, "DELAY"),
+        NeighborState::Probe => (true, "PROBE"),
+        NeighborState::Incomplete => (false, "INCOMPLETE"),
+        NeighborState::Failed => (false, "FAILED"),
+    };
+    if is_known {
+        line += &format!(" lladdr {}", it.mac);
+    }
+    if it.router {
+        line += " router";
+    }
+    format!("{line} {word} \n")
 }

@@ -109,9 +109,11 @@ impl Stack {
     /// Puts a packet on its interface, in fragments if need be.
     pub(crate) fn emit(&mut self, resolved: &Resolved, packet: Box<IpPacket>) {
         let size = packet.total_len();
+        let confirms = self.confirming;
         let push = |packet| Transmit {
             interface: resolved.interface,
             next_hop: resolved.next_hop,
+            confirms,
             packet,
         };
         if size <= usize::from(resolved.mtu) {

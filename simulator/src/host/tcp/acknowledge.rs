@@ -95,6 +95,8 @@ impl Connection {
         if self.is_dubious(&flags) {
             resend = self.alert(&mut flags, &mut delivery, segment, cx);
         }
+        // `sk_dst_confirm`.
+        self.confirms |= flags.data_acked || flags.data_sacked || !flags.not_duplicate();
         if flags.set_timer {
             self.set_timeout_or_probe(cx.now);
         }

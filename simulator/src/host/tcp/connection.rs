@@ -78,6 +78,9 @@ pub(crate) struct Connection {
     pub(super) identification: u16,
     /// No program holds it any more.
     pub(super) orphan: bool,
+    /// The peer has answered what was sent, so its next hop lives: the next segment says so to the
+    /// neighbour table (`sk_dst_pending_confirm`).
+    pub(crate) confirms: bool,
     /// `TCP_NODELAY`.
     pub(super) no_delay: bool,
 
@@ -169,6 +172,7 @@ impl Connection {
             peer_timestamp: 0,
             identification: draws.identification,
             orphan: false,
+            confirms: false,
             no_delay: false,
             stream: StreamBuffer::default(),
             blocked: VecDeque::new(),

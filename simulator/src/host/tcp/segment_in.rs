@@ -91,6 +91,7 @@ impl Connection {
         let clean = self.retransmits == 0;
         let sent_at = self.sent.front().map(|syn| syn.sent_at);
         self.sent.clear();
+        self.confirms = true;
         self.una = segment.acknowledgment;
         self.minimum_small_end = self.una;
         self.high_seq = self.una;

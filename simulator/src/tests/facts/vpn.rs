@@ -446,10 +446,13 @@ fn vpn_attachments_of_a_transit_gateway_are_as_documented() {
     bench.captured.clear();
     bench.send("eni-app", syn);
     let arrived = bench.captured.iter().find(|it| {
-        let has_syn = it.frame.packet.as_tcp().is_some_and(|it| it.flags == SYN);
+        let has_syn = it
+            .packet()
+            .and_then(IpPacket::as_tcp)
+            .is_some_and(|it| it.flags == SYN);
         !it.outbound && has_syn
     });
-    let mss = arrived.and_then(|it| it.frame.packet.as_tcp());
+    let mss = arrived.and_then(|it| it.packet()?.as_tcp());
     let mss = mss.and_then(TcpSegment::maximum_segment_size);
     table.row("2.6", "MSS is clamped to 1500 octets", mss, Some(1460));
     for tunnel in [1, 2] {

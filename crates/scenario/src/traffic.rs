@@ -56,6 +56,7 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
     let timeout = fields.parsed("timeout");
     let timeout = timeout.unwrap_or_else(|| program.as_ref().map_or(PATIENCE, program::patience));
     let count = fields.integer("count");
+    let bind = fields.boolean("bind").unwrap_or(false);
     let (to, to_name, port) = to?;
     Some(TrafficSpec {
         name: name.into(),
@@ -68,6 +69,7 @@ fn traffic(fields: &Fields<'_>, resolver: Resolver<'_>, seed: Seed) -> Option<Tr
         first_at: SimTime::ZERO + first_at,
         timeout,
         count,
+        bind,
     })
 }
 

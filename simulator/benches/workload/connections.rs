@@ -101,6 +101,7 @@ impl Connections {
             first_at: SimTime::ZERO,
             timeout: SimDuration::from_secs(10),
             count: Some(count),
+            bind: false,
         }
     }
 

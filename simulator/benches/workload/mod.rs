@@ -181,6 +181,7 @@ impl Anchor {
             first_at,
             timeout: SimDuration::from_secs(60),
             count: Some(count),
+            bind: false,
         };
         let mut all = Vec::new();
         if self.bulk > 0 {

@@ -195,6 +195,7 @@ impl Host {
             bridged: runner.spec.program.in_container(),
             no_delay: true,
             keepalive,
+            binds: runner.spec.bind,
             ..SocketOptions::default()
         };
         match self.stack.connect(now, runner.remote(), options) {

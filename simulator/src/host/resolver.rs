@@ -232,8 +232,8 @@ impl Host {
         let to = SocketAddr::new(lookup.servers[at], dns::PORT);
         let known = lookup.ports.get(&at).copied();
         let opened = || {
-            let source = self.stack.resolve(to.ip())?.source;
-            self.stack.ephemeral_port(to, source)
+            self.stack.resolve(to.ip())?;
+            self.stack.udp_port()
         };
         let port = known.or_else(opened);
         let deadline = now + TIMEOUT;

@@ -41,6 +41,7 @@ impl SocketSettings {
                 probes,
             }),
             receive_buffer: self.receive_buffer,
+            binds: false,
             local_port: self.local_port,
             local_address: None,
         }
@@ -205,8 +206,8 @@ impl Host {
     pub fn datagram_open(&mut self, port: u16, remote: Option<SocketAddr>) -> Option<u16> {
         let port = match (port, remote) {
             (0, Some(remote)) => {
-                let way = self.stack.resolve(remote.ip())?;
-                self.stack.ephemeral_port(remote, way.source)?
+                self.stack.resolve(remote.ip())?;
+                self.stack.udp_port()?
             }
             (port, _) => port,
         };

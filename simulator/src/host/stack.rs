@@ -98,6 +98,7 @@ pub(crate) struct Stack {
     pub(crate) echo_ignore: bool,
     pub(crate) tcp: TcpConfig,
     pub(crate) port_range: (u16, u16),
+    ephemeral: ports::Ephemeral,
     listeners: BTreeMap<u16, Listener>,
     /// Bound UDP ports; of a connected socket, its counter of identifications.
     udp_ports: BTreeMap<u16, Option<u16>>,
@@ -147,6 +148,7 @@ impl Stack {
             echo_ignore: spec.settings.icmp_echo_ignore_all,
             tcp: TcpConfig::new(&spec.settings, spec.kernel),
             port_range: spec.settings.local_port_range,
+            ephemeral: ports::Ephemeral::new(config.seed.traffic, &spec.name),
             listeners: BTreeMap::new(),
             udp_ports: BTreeMap::new(),
             overheard: BTreeSet::new(),

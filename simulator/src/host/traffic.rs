@@ -32,6 +32,9 @@ pub struct TrafficSpec {
     pub timeout: SimDuration,
     /// How many exchanges; without end if none.
     pub count: Option<u64>,
+    /// Whether it binds its address before it connects, as proxies do that say from which address:
+    /// Linux then gives it any port, where else the ports to one end ascend.
+    pub bind: bool,
 }
 
 /// What a client program says.

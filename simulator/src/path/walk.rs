@@ -261,6 +261,7 @@ impl Explainer<'_> {
             first_at: now,
             timeout: PATIENCE,
             count: Some(1),
+            bind: false,
         };
         let mut copy = self.world.machines[number as usize].host.clone();
         let mut out = Output::default();

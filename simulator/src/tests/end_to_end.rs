@@ -85,6 +85,7 @@ pub(super) fn http(name: &str, from: &str, to: &str, port: u16) -> TrafficSpec {
         first_at: SimTime::ZERO,
         timeout: SimDuration::from_secs(3),
         count: None,
+        bind: false,
     }
 }
 

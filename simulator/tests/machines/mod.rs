@@ -270,6 +270,7 @@ impl Net {
             first_at: at,
             timeout: SimDuration::from_secs(5000),
             count,
+            bind: false,
         });
     }
 

@@ -221,6 +221,7 @@ pub(super) fn programs(seed: u64, network: &Network) -> Vec<Moment> {
             first_at: SimTime::ZERO,
             timeout: SimDuration::from_secs(3),
             count: Some(dice.between(1, 12)),
+            bind: dice.between(0, 3) == 0,
         };
         let act = Act::Traffic {
             spec: Box::new(spec),

@@ -168,6 +168,7 @@ fn arrives(
         first_at: copy.now(),
         timeout: PATIENCE,
         count: Some(1),
+        bind: false,
     })?;
     copy.advance(copy.now() + PATIENCE.saturating_mul(2))?;
     let answered = copy.evidence().exchanges(&name).any(|event| {

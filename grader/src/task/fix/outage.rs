@@ -103,6 +103,7 @@ mod tests {
             first_at: SimTime::ZERO,
             timeout: SimDuration::from_secs(10),
             count: None,
+            bind: false,
         }
     }
 

@@ -25,7 +25,7 @@ impl Host {
             return self.finish(now, runner, outcome, None, out);
         };
         if runner.handle == 0 {
-            let Some(port) = self.stack.ephemeral_port(remote, way.source) else {
+            let Some(port) = self.stack.udp_port() else {
                 return;
             };
             runner.handle = port;

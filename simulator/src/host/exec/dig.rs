@@ -245,12 +245,12 @@ impl Host {
             self.owners.insert(socket, Owner::Exec(id));
             return Ok(());
         }
-        let Some(way) = self.stack.resolve(server) else {
+        if self.stack.resolve(server).is_none() {
             return Err(refused(ConnectError::NoRoute(
                 self.stack.routes.error(server),
             )));
-        };
-        let port = self.stack.ephemeral_port(to, way.source);
+        }
+        let port = self.stack.udp_port();
         let port = port.ok_or_else(|| refused(ConnectError::NoPort))?;
         if let Some(query) = task.query() {
             task.port = Some(port);

@@ -261,10 +261,10 @@ impl Host {
 
     /// A port of this machine from where to send to `to`.
     fn nc_port(&mut self, to: SocketAddr) -> Result<u16, &'static str> {
-        let Some(way) = self.stack.resolve(to.ip()) else {
+        if self.stack.resolve(to.ip()).is_none() {
             return Err(self.stack.routes.error(to.ip()).text());
-        };
-        let own = self.stack.ephemeral_port(to, way.source);
+        }
+        let own = self.stack.udp_port();
         own.ok_or("Cannot assign requested address")
     }
 

@@ -120,16 +120,15 @@ impl Host {
         }
         let largest = if to.is_ipv4() { MTU_V4 } else { MTU_V6 };
         let mtu = length.unwrap_or(largest);
-        let Some(way) = self.stack.resolve(to) else {
+        if self.stack.resolve(to).is_none() {
             // However often it tries, the socket refuses: for `ip route` says so, or says nothing.
             let hop = match max_hops {
                 0 => format!("     Too many hops: pmtu {mtu}\n"),
                 _ => format!("{:>2}:  send failed\n", 1),
             };
             return printed(format!("{hop}     Resume: pmtu {mtu} \n"));
-        };
-        let remote = SocketAddr::new(to, base);
-        let port = self.stack.ephemeral_port(remote, way.source);
+        }
+        let port = self.stack.udp_port();
         Ok(Started::Running(Task::Tracepath(Tracepath {
             to,
             shown,

@@ -238,10 +238,8 @@ impl Host {
         let remote = SocketAddr::new(task.to, task.destination_port(number));
         let source = match task.method {
             Method::Icmp => (number + 1) as u16,
-            _ => {
-                let port = self.stack.ephemeral_port(remote, way.source);
-                port.unwrap_or(UDP_PORT)
-            }
+            Method::Tcp => self.stack.bound_port().unwrap_or(UDP_PORT),
+            Method::Udp | Method::UdpPort => self.stack.udp_port().unwrap_or(UDP_PORT),
         };
         task.probes[number].source = source;
         let local = SocketAddr::new(way.source, source);

@@ -34,7 +34,10 @@ impl Stack {
         let source = options.local_address.unwrap_or(resolved.source);
         let port = options
             .local_port
-            .or_else(|| self.ephemeral_port(remote, source))
+            .or_else(|| match options.binds {
+                true => self.bound_port(),
+                false => self.tcp_port(remote, source),
+            })
             .ok_or(ConnectError::NoPort)?;
         if options.bridged {
             self.bridged.insert(port);
@@ -95,6 +98,8 @@ pub(crate) struct SocketOptions {
     pub(crate) keepalive: Option<Keepalive>,
     /// `SO_RCVBUF` in octets.
     pub(crate) receive_buffer: Option<u32>,
+    /// `bind()` before `connect()`, to no port: the kernel chooses one of another kind.
+    pub(crate) binds: bool,
     /// `bind()` before `connect()`: to a port, to an address of this machine.
     pub(crate) local_port: Option<u16>,
     pub(crate) local_address: Option<IpAddr>,

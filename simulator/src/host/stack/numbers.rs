@@ -1,4 +1,4 @@
-//! Numbers that the stack draws: sequence numbers, identifications, ephemeral ports.
+//! Numbers that the stack draws: sequence numbers, identifications, flow labels.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -68,32 +68,10 @@ impl Stack {
             fields.flow_label = (flow as u32 & 0x000f_ffff).max(1);
         }
     }
-
-    /// A free port of the ephemeral range. Linux takes odd and even ones for different purposes;
-    /// `connect()` prefers those with the parity of the range's start.
-    pub(crate) fn ephemeral_port(&mut self, remote: SocketAddr, local: IpAddr) -> Option<u16> {
-        let (low, high) = self.port_range;
-        let size = u32::from(high.saturating_sub(low)) + 1;
-        let start = self.draws.range(0, u64::from(size) - 1) as u32 & !1;
-        let candidates = (0..size).step_by(2).chain((1..size).step_by(2));
-        let mut offsets = candidates.map(|step| (start + step) % size);
-        offsets
-            .find(|offset| {
-                let port = low + *offset as u16;
-                let ends = Ends {
-                    local: SocketAddr::new(local, port),
-                    remote,
-                };
-                !self.in_use(&ends)
-                    && !self.listeners.contains_key(&port)
-                    && !self.udp_ports.contains_key(&port)
-            })
-            .map(|offset| low + offset as u16)
-    }
 }
 
 /// A number that depends on all bits of a state and of an end.
-fn mix(state: u64, end: SocketAddr) -> u64 {
+pub(super) fn mix(state: u64, end: SocketAddr) -> u64 {
     let address = match end.ip() {
         IpAddr::V4(it) => it.to_ipv6_mapped().to_bits(),
         IpAddr::V6(it) => it.to_bits(),

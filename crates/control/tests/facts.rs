@@ -3,6 +3,7 @@
 //! call N times with `${n}` counting from 1; every one of them must succeed. All rows of a file are
 //! tried before the test fails.
 
+mod account;
 mod script;
 
 use std::path::Path;

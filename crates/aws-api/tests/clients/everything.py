@@ -12,21 +12,18 @@ import subprocess
 import tempfile
 from datetime import datetime
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from probes import Probes
-from suite import check, done, held, refused, untried
+from suite import check, client, done, held, refused, untried
 
 try:
     from cryptography.hazmat.primitives import serialization
 except ImportError:
     serialization = None
 
-config = Config(retries={"max_attempts": 0})
-ec2 = held(boto3.client("ec2", config=config))
+ec2 = held(client("ec2"))
 probes = Probes(ec2)
-sts = held(boto3.client("sts", config=config))
+sts = held(client("sts"))
 region = ec2.meta.region_name
 
 
@@ -64,16 +61,15 @@ def identity():
     role = sts.assume_role(RoleArn=f"arn:aws:iam::{who['Account']}:role/path/ops", RoleSessionName="me")
     check(role["AssumedRoleUser"]["Arn"].endswith(":assumed-role/ops/me"), role)
     for credentials, arn in ((lent, who["Arn"]), (role["Credentials"], role["AssumedRoleUser"]["Arn"])):
-        as_other = boto3.client(
+        as_other = client(
             "sts",
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials["SessionToken"],
-            config=config,
         )
         check(as_other.get_caller_identity()["Arn"] == arn, arn)
     for key, token in (("AKIAIOSFODNN7EXAMPLE", None), (lent["AccessKeyId"], None), (lent["AccessKeyId"], "x")):
-        other = boto3.client("ec2", aws_access_key_id=key, aws_secret_access_key="x", aws_session_token=token)
+        other = client("ec2", aws_access_key_id=key, aws_secret_access_key="x", aws_session_token=token)
         refused("AuthFailure", other.describe_vpcs)
     try:
         sts.assume_role(RoleArn="arn:aws:iam::000000000000:role/ops", RoleSessionName="me")
@@ -129,7 +125,7 @@ found(ec2.describe_subnets, "Subnets", "SubnetId", subnets[1], SubnetIds=[subnet
 pages = list(ec2.get_paginator("describe_subnets").paginate(Filters=by("vpc-id", vpc),
                                                             PaginationConfig={"PageSize": 5}))
 check(sum(len(page["Subnets"]) for page in pages) == 3, pages)
-loose = boto3.client("ec2", config=Config(parameter_validation=False))
+loose = client("ec2", loose=True)
 refused("InvalidParameterValue", loose.describe_subnets, MaxResults=2)
 refused("InvalidPaginationToken", ec2.describe_subnets, NextToken="nonsense", MaxResults=5)
 ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
@@ -470,7 +466,7 @@ found(ec2.describe_flow_logs, "FlowLogs", "FlowLogId", flow, FlowLogIds=[flow], 
     ("resource-id", vpc), ("log-group-name", "suite"), ("tag:Name", "suite"), ("deliver-log-status", "SUCCESS")])
 refused("InvalidParameter", ec2.create_flow_logs, ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL",
         LogGroupName="suite")
-boto3.client("s3").create_bucket(Bucket="suite-flow-logs")
+client("s3").create_bucket(Bucket="suite-flow-logs")
 files = ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3",
                              LogDestination="arn:aws:s3:::suite-flow-logs")["FlowLogIds"]
 integration = {"IntegrationResultS3DestinationArn": "arn:aws:s3:::suite-flow-logs/results", "PartitionLoadFrequency": "daily"}
@@ -480,7 +476,7 @@ glue = stack["Resources"]["Table"]["Properties"]["TableInput"]
 check([it["Name"] for it in glue["StorageDescriptor"]["Columns"]][:3] == ["version", "account_id", "interface_id"], glue)
 check(glue["StorageDescriptor"]["Location"].startswith("s3://suite-flow-logs/AWSLogs/"), glue)
 # What the template describes is a table, and its queries run over it.
-athena = boto3.client("athena")
+athena = client("athena")
 results = {"OutputLocation": "s3://suite-flow-logs/results/"}
 
 

@@ -8,13 +8,11 @@ nothing has must find nothing. Needs a lab with instances; what else there is is
 import datetime
 import os
 
-import boto3
 import botocore
-from botocore.config import Config
 from documented_filters import documented
-from suite import check, done, held
+from suite import check, client, done, held
 
-ec2 = held(boto3.client("ec2", config=Config(retries={"max_attempts": 0})))
+ec2 = held(client("ec2"))
 region = ec2.meta.region_name
 tags = lambda kind: [{"ResourceType": kind, "Tags": [{"Key": "Owner", "Value": "suite"}]}]
 

@@ -2,13 +2,10 @@
 addresses that come and go, what is said of one that has ended; and what else such tools ask for.
 """
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused
+from suite import PARTNER, check, client, done, held, refused
 
-config = Config(retries={"max_attempts": 0})
-ec2 = held(boto3.client("ec2", config=config))
-partner = held(boto3.client("ec2", config=config, aws_access_key_id="210987654321", aws_secret_access_key="any"))
+ec2 = held(client("ec2"))
+partner = held(client("ec2", **PARTNER))
 IMAGE = {"ImageId": "ami-12345678", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
 
 

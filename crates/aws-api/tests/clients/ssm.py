@@ -1,14 +1,10 @@
 """Commands that Systems Manager sends to instances of the sandbox, and to which it can send none."""
 
-import json
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused, untried
+from suite import check, client, done, held, refused, trusting, untried
 
-config = Config(retries={"max_attempts": 0})
-ec2 = boto3.client("ec2", config=config)
-ssm = held(boto3.client("ssm", config=config))
+ec2 = client("ec2")
+ssm = held(client("ssm"))
 SCRIPT = "AWS-RunShellScript"
 
 
@@ -33,14 +29,7 @@ def run(instance, *lines, **parameters):
 
 
 # An instance is managed by the role of its profile, which lets its agent report.
-iam = boto3.client("iam", config=config)
-
-
-def trusting(service):
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
+iam = client("iam")
 core = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 iam.create_role(RoleName="managed", AssumeRolePolicyDocument=trusting("ec2.amazonaws.com"))
 iam.create_instance_profile(InstanceProfileName="managed")
@@ -157,7 +146,7 @@ ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
 ec2.stop_instances(InstanceIds=[app])
 check(managed() == {inner}, "who is stopped is not there")
 refused("InvalidInstanceId", ssm.send_command, **send(InstanceIds=[app]))
-east = held(boto3.client("ssm", config=config, region_name="eu-west-1"))
+east = held(client("ssm", region_name="eu-west-1"))
 check(east.list_commands()["Commands"] == [], "another Region")
 
 name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"

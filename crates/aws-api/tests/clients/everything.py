@@ -296,7 +296,19 @@ kind = ec2.describe_instance_types(InstanceTypes=["t3.small"])["InstanceTypes"][
 check(kind["BurstablePerformanceSupported"] and kind["Hypervisor"] == "nitro", kind)
 check(kind["VCpuInfo"] == {"DefaultVCpus": 2, "DefaultCores": 1, "DefaultThreadsPerCore": 2,
                           "ValidThreadsPerCore": [1, 2]}, kind)
-check(kind["MemoryInfo"] == {"SizeInMiB": 2048} and kind["NetworkInfo"]["Ipv4AddressesPerInterface"] == 4, kind)
+check(kind["MemoryInfo"] == {"SizeInMiB": 2048}, kind)
+check(kind["NetworkInfo"] == {
+    "NetworkPerformance": "Up to 5 Gigabit", "MaximumNetworkInterfaces": 3, "MaximumNetworkCards": 1, "DefaultNetworkCardIndex": 0,
+    "NetworkCards": [{"NetworkCardIndex": 0, "NetworkPerformance": "Up to 5 Gigabit", "MaximumNetworkInterfaces": 3,
+                      "BaselineBandwidthInGbps": 0.128, "PeakBandwidthInGbps": 5.0}],
+    "Ipv4AddressesPerInterface": 4, "Ipv6AddressesPerInterface": 4, "Ipv6Supported": True, "EnaSupport": "required",
+    "EncryptionInTransitSupported": False}, kind)
+old = ec2.describe_instance_types(InstanceTypes=["t2.micro"])["InstanceTypes"][0]["NetworkInfo"]
+check((old["NetworkPerformance"], old["EnaSupport"]) == ("Low to Moderate", "unsupported"), old)
+sealed = ec2.describe_instance_types(Filters=by("network-info.encryption-in-transit-supported", "true")
+                                     + by("instance-type", "m5.large", "m6i.large", "m8a.large"))["InstanceTypes"]
+check({it["InstanceType"]: it["NetworkInfo"]["Ipv4AddressesPerInterface"] for it in sealed}
+      == {"m6i.large": 10, "m8a.large": 20}, sealed)
 big = ec2.describe_instance_types(Filters=by("memory-info.size-in-mib", "65536") + by("instance-storage-supported", "true")
                                   + by("vcpu-info.default-cores", "8") + by("current-generation", "true"))["InstanceTypes"]
 check({it["InstanceType"] for it in big} >= {"m5d.4xlarge", "m6id.4xlarge"}, big)
@@ -354,6 +366,33 @@ found(ec2.describe_volumes, "Volumes", "VolumeId", volume, VolumeIds=[volume], f
     ("attachment.instance-id", machines[0]), ("volume-id", volume), ("status", "in-use")])
 refused("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=["vol-0123456789abcdef0"])
 refused("VolumeInUse", ec2.delete_volume, VolumeId=volume)
+refused("InvalidVolumeModification.NotFound", ec2.describe_volumes_modifications, VolumeIds=[volume])
+modified = ec2.modify_volume(VolumeId=volume, Size=30, Throughput=200, MultiAttachEnabled=False)["VolumeModification"]
+check((modified["ModificationState"], modified["OriginalSize"], modified["TargetSize"], modified["TargetIops"],
+       modified["TargetThroughput"], modified["Progress"]) == ("modifying", 8, 30, 3000, 200, 0), modified)
+check(ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Size"] == 30, "its size is there in seconds")
+found(ec2.describe_volumes_modifications, "VolumesModifications", "VolumeId", volume, VolumeIds=[volume], filters=[
+    ("modification-state", "optimizing"), ("original-size", "8"), ("target-size", "30"), ("target-volume-type", "gp3"),
+    ("originalMultiAttachEnabled", "false"), ("volume-id", volume)])
+refused("IncorrectModificationState", ec2.modify_volume, VolumeId=volume, Size=31)
+refused("UnsupportedOperation", ec2.modify_volume, VolumeId=volume, MultiAttachEnabled=True)
+
+# An instance profile comes, is replaced and goes.
+associated = ec2.associate_iam_instance_profile(InstanceId=machines[0], IamInstanceProfile={"Name": "ops"})["IamInstanceProfileAssociation"]
+check(associated["State"] == "associating" and associated["IamInstanceProfile"]["Arn"].endswith(":instance-profile/ops"), associated)
+profile = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["Instances"][0]["IamInstanceProfile"]
+check(profile == associated["IamInstanceProfile"] and profile["Id"].startswith("AIPA") and len(profile["Id"]) == 21, profile)
+refused("IncorrectState", ec2.associate_iam_instance_profile, InstanceId=machines[0], IamInstanceProfile={"Name": "ops"})
+found(ec2.describe_iam_instance_profile_associations, "IamInstanceProfileAssociations", "AssociationId",
+      associated["AssociationId"], AssociationIds=[associated["AssociationId"]],
+      filters=[("instance-id", machines[0]), ("state", "associated")])
+replaced = ec2.replace_iam_instance_profile_association(
+    AssociationId=associated["AssociationId"], IamInstanceProfile={"Name": "web"})["IamInstanceProfileAssociation"]
+check(replaced["State"] == "associating" and replaced["AssociationId"] != associated["AssociationId"], replaced)
+refused("InvalidAssociationID.NotFound", ec2.disassociate_iam_instance_profile, AssociationId=associated["AssociationId"])
+gone = ec2.disassociate_iam_instance_profile(AssociationId=replaced["AssociationId"])["IamInstanceProfileAssociation"]
+check(gone["State"] == "disassociating" and gone["IamInstanceProfile"] == replaced["IamInstanceProfile"], gone)
+refused("InvalidAssociationID.NotFound", ec2.describe_iam_instance_profile_associations, AssociationIds=[gone["AssociationId"]])
 refused("MissingParameter", loose.run_instances, MinCount=1, MaxCount=1, SubnetId=subnets[0])
 refused("MissingParameter", loose.run_instances, ImageId="ami-1", SubnetId=subnets[0])
 primary = primary["NetworkInterfaces"][0]["NetworkInterfaceId"]

@@ -28,6 +28,8 @@ machine = ec2.run_instances(ImageId="ami-0123456789abcdef0", InstanceType="t3.me
                             Ipv6AddressCount=1, IamInstanceProfile={"Name": "ops"}, EbsOptimized=True,
                             TagSpecifications=tags("instance") + tags("network-interface"))["Instances"][0]["InstanceId"]
 ec2.associate_address(AllocationId=eip["AllocationId"], InstanceId=machine)
+disk = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [machine]}])["Volumes"][0]["VolumeId"]
+ec2.modify_volume(VolumeId=disk, Size=20)
 ended = ec2.run_instances(ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
 ec2.stop_instances(InstanceIds=[ended])
 ec2.create_egress_only_internet_gateway(VpcId=vpc, TagSpecifications=tags("egress-only-internet-gateway"))

@@ -185,6 +185,7 @@ impl Net {
             subnet_id: nic.subnet_id.clone(),
             network_interfaces: vec![nic.network_interface_id.clone()],
             metadata_options: MetadataOptions::default(),
+            iam_instance_profile: None,
             iam_role: None,
             launch_time: UnixTime::default(),
             reboots: 0,

@@ -143,6 +143,7 @@ fn check_page_size(operation: &str, wanted: u32) -> Result<(), ApiError> {
         | "DescribeStaleSecurityGroups"
         | "GetManagedPrefixListAssociations" => (5, 255),
         "DescribeAddressesAttribute" => (1, 1_000),
+        "DescribeVolumesModifications" => (1, 500),
         "DescribeLaunchTemplates" | "DescribeLaunchTemplateVersions" => (1, 200),
         "DescribeInstanceTypes" | "DescribeRouteTables" => (5, 100),
         _ if operation.contains("VpcEndpoint") => (1, u32::MAX),

@@ -315,8 +315,14 @@ impl Control {
     #[must_use]
     pub fn settled_at(&self) -> Option<SimTime> {
         let effective = Some(self.state.last_effective).filter(|at| *at > self.state.now);
-        let insights = self.state.insights.settled_at(self.state.now);
-        self.state.timers.settled_at().max(effective).max(insights)
+        let (state, now) = (&self.state, self.state.now);
+        let by_time = [
+            state.insights.settled_at(now),
+            state.profile_associations.settled_at(now),
+            state.volumes.settled_at(now),
+        ];
+        let by_time = by_time.into_iter().flatten().max();
+        state.timers.settled_at().max(effective).max(by_time)
     }
 
     /// Services by their names in calls, each with its operations sorted by name.

@@ -32,6 +32,7 @@ mod network_interface;
 mod permission;
 pub(crate) mod prefix_list;
 mod private_ip_address;
+mod profile_association;
 mod region;
 pub(crate) mod route;
 mod route_table;
@@ -47,6 +48,7 @@ mod transit_gateway_route;
 mod transit_gateway_route_table;
 mod transit_gateway_vpc_attachment;
 pub(crate) mod volume;
+mod volume_modification;
 mod vpc;
 mod vpc_block;
 mod vpc_endpoint;
@@ -56,10 +58,10 @@ mod vpn_gateway;
 mod vpn_modification;
 mod vpn_tunnel;
 
-pub(crate) use flow_log::heed_roles;
 pub(crate) use network_insights::Insights;
 pub use network_insights::{Question, QuestionSource};
 pub(crate) use prefix_list::Versions;
+pub(crate) use profile_association::ProfileAssociations;
 pub(crate) use security_group_reference::ForeignGroup;
 pub(crate) use vpn_connection::observe as observe_vpn_tunnel;
 pub(crate) use vpn_tunnel::TunnelSettings;
@@ -83,6 +85,7 @@ operations! {
     AssignPrivateNatGatewayAddress Write nat_gateway_address::assign, [DryRun];
     AssociateAddress Write address::associate_address, [DryRun];
     AssociateDhcpOptions Write dhcp_options::associate_dhcp_options, [DryRun];
+    AssociateIamInstanceProfile Write profile_association::associate_profile, [];
     AssociateNatGatewayAddress Write nat_gateway_address::associate, [DryRun];
     AssociateRouteTable Write route_table::associate_route_table, [DryRun];
     AssociateSubnetCidrBlock Write subnet::associate_subnet_cidr_block, [];
@@ -176,6 +179,8 @@ operations! {
         egress_only_internet_gateway::describe_egress_only_internet_gateways,
         [DryRun Filters Pages];
     DescribeFlowLogs Read flow_log::describe_flow_logs, [DryRun Filters Pages];
+    DescribeIamInstanceProfileAssociations Read profile_association::describe_profile_associations,
+        [Filters Pages];
     DescribeImages Read image::describe_images, [DryRun Filters Pages];
     DescribeInstanceAttribute Read instance_attribute::describe_instance_attribute, [DryRun];
     DescribeInstanceCreditSpecifications Read instance_type::describe_credits,
@@ -225,6 +230,8 @@ operations! {
         [DryRun Filters Pages];
     DescribeTransitGateways Read transit_gateway::describe_transit_gateways, [DryRun Filters Pages];
     DescribeVolumes Read volume::describe_volumes, [DryRun Filters Pages];
+    DescribeVolumesModifications Read volume_modification::describe_volumes_modifications,
+        [DryRun Filters Pages];
     DescribeVpcAttribute Read vpc::describe_vpc_attribute, [DryRun];
     DescribeVpcEndpointServices Read vpc_endpoint::describe_vpc_endpoint_services,
         [DryRun Filters Pages];
@@ -240,6 +247,7 @@ operations! {
         transit_gateway_route_table::disable_propagation, [DryRun];
     DisableVgwRoutePropagation Write vpn_gateway::disable_propagation, [DryRun];
     DisassociateAddress Write address::disassociate_address, [DryRun];
+    DisassociateIamInstanceProfile Write profile_association::disassociate_profile, [];
     DisassociateNatGatewayAddress Write nat_gateway_address::disassociate, [DryRun];
     DisassociateRouteTable Write route_table::disassociate_route_table, [DryRun];
     DisassociateSubnetCidrBlock Write subnet::disassociate_subnet_cidr_block, [];
@@ -273,6 +281,7 @@ operations! {
     ModifyTransitGateway Write transit_gateway::modify_transit_gateway, [DryRun];
     ModifyTransitGatewayVpcAttachment Write
         transit_gateway_vpc_attachment::modify_transit_gateway_vpc_attachment, [DryRun];
+    ModifyVolume Write volume_modification::modify_volume, [DryRun];
     ModifyVpcAttribute Write vpc::modify_vpc_attribute, [];
     ModifyVpcEndpoint Write vpc_endpoint::modify_vpc_endpoint, [DryRun];
     ModifyVpcPeeringConnectionOptions Write vpc_peering_connection::modify_options, [DryRun];
@@ -284,6 +293,7 @@ operations! {
         transit_gateway_peering::reject_transit_gateway_peering_attachment, [DryRun];
     RejectVpcPeeringConnection Write vpc_peering_connection::reject, [DryRun];
     ReleaseAddress Write address::release_address, [DryRun];
+    ReplaceIamInstanceProfileAssociation Write profile_association::replace_profile, [];
     ReplaceNetworkAclAssociation Write network_acl::replace_network_acl_association, [DryRun];
     ReplaceNetworkAclEntry Write network_acl::replace_network_acl_entry, [DryRun];
     ReplaceRoute Write route::replace_route, [DryRun];
@@ -310,6 +320,12 @@ operations! {
         [DryRun];
     UpdateSecurityGroupRuleDescriptionsIngress Write
         security_group_rule::update_ingress_descriptions, [DryRun];
+}
+
+/// Brings what roles allow, and who has them, in step with IAM.
+pub(crate) fn heed_roles(state: &mut State, config: &ControlConfig) {
+    flow_log::heed_roles(state, config);
+    profile_association::heed_roles(state, config);
 }
 
 /// What became of a resource when its transitional state ended.

@@ -305,6 +305,14 @@ errors! {
     volume_not_found(id: &str) = "InvalidVolume.NotFound", "The volume '{id}' does not exist.";
     volume_in_use(id: &str, instance: impl Display) = "VolumeInUse",
         "Volume {id} is currently attached to {instance}";
+    volume_shrinks() = "InvalidParameterValue", "New size cannot be smaller than existing size";
+    volume_modification_not_found(id: &str) = "InvalidVolumeModification.NotFound",
+        "Modification for volume '{id}' does not exist.";
+    volume_modification_state(id: &str, state: &str) = "IncorrectModificationState",
+        "Volume {id} cannot be modified in modification state {state}";
+    volume_modification_rate(most: usize, next: &str) = "VolumeModificationRateExceeded",
+        "You've reached the maximum modification rate per volume limit: {most} modifications in 24 \
+        hours. The next one can begin at {next}.";
     snapshot_not_found(id: &str) = "InvalidSnapshot.NotFound",
         "The snapshot '{id}' does not exist.";
     block_device(message: impl Display) = "InvalidBlockDeviceMapping", "{message}";
@@ -344,6 +352,12 @@ errors! {
         "The maximum number of addresses has been reached.";
     public_address_not_found(address: impl Display) = "InvalidAddress.NotFound",
         "Address '{address}' not found.";
+    profile_association_exists(instance: impl Display) = "IncorrectState",
+        "There is an existing association for instance {instance}";
+    profile_association_not_found(id: &str) = "InvalidAssociationID.NotFound",
+        "An invalid association-id of '{id}' was given";
+    profile_association_inactive(id: &str) = "IncorrectState",
+        "The association {id} is not the active association";
     address_locked(id: impl Display) = "InvalidIPAddress.InUse",
         "The address with allocation id [{id}] is in use";
     incorrect_instance_state(id: impl Display, wanted: &str) = "IncorrectInstanceState",

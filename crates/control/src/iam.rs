@@ -23,6 +23,7 @@ mod tag;
 mod trust;
 
 pub(crate) use delivery::lets_flow_logs_write;
+pub(crate) use instance_profile::profile_name;
 pub(crate) use management::{lets_host_management, lets_instance_be_managed};
 pub(crate) use trust::may_assume;
 pub use trust::{AssumeRefusal, AssumeRequest};
@@ -140,8 +141,12 @@ fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut BTreeMap<SmolStr, Role> {
 
 /// 17 letters that say nothing, as those in AWS's ids do not.
 fn letters_id(tx: &mut Transaction<'_>) -> String {
-    let letters = tx.new_text_id("role");
-    let letters = letters.bytes().skip("role-".len()).map(|it| match it {
+    letters(&tx.new_text_id("role")["role-".len()..])
+}
+
+/// Hexadecimal digits as the letters of such ids.
+fn letters(hex: &str) -> String {
+    let letters = hex.bytes().map(|it| match it {
         b'0'..=b'9' => char::from(it - b'0' + b'G'),
         other => char::from(other.to_ascii_uppercase()),
     });

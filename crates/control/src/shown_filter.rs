@@ -100,7 +100,8 @@ const SHOWN: &[OfOperation] = shown! {
         "network-info.bandwidth-weightings" = NotSimulated;
         "network-info.efa-info.maximum-efa-interfaces" = NotSimulated;
         "network-info.efa-supported" = NotSimulated;
-        "network-info.encryption-in-transit-supported" = NotSimulated;
+        "network-info.encryption-in-transit-supported" =
+            At("NetworkInfo.EncryptionInTransitSupported");
         "network-info.flexible-ena-queues-support" = NotSimulated;
         "nitro-enclaves-support" = NotSimulated;
         "nitro-tpm-info.supported-versions" = NotSimulated;
@@ -130,7 +131,6 @@ const SHOWN: &[OfOperation] = shown! {
         "enclave-options.enabled" = At("EnclaveOptions.Enabled");
         "hibernation-options.configured" = At("HibernationOptions.Configured");
         "host-id" = Nothing;
-        "iam-instance-profile.id" = NotSimulated;
         "ipv6-address" = At("NetworkInterfaces.Ipv6Addresses.Ipv6Address");
         "kernel-id" = Nothing;
         "maintenance-options.auto-recovery" = At("MaintenanceOptions.AutoRecovery");
@@ -227,6 +227,19 @@ const SHOWN: &[OfOperation] = shown! {
         "operator.managed" = Is("false");
         "operator.principal" = Nothing;
         "snapshot-id" = NotSimulated;
+    }
+    "DescribeVolumesModifications" {
+        "modification-state" = At("ModificationState");
+        "original-iops" = At("OriginalIops");
+        "original-size" = At("OriginalSize");
+        "original-volume-type" = At("OriginalVolumeType");
+        "originalMultiAttachEnabled" = At("OriginalMultiAttachEnabled");
+        "start-time" = At("StartTime");
+        "target-iops" = At("TargetIops");
+        "target-size" = At("TargetSize");
+        "target-volume-type" = At("TargetVolumeType");
+        "targetMultiAttachEnabled" = At("TargetMultiAttachEnabled");
+        "volume-id" = At("VolumeId");
     }
     "DescribeVpcEndpointServices" {
         "service-region" = At("ServiceRegion");

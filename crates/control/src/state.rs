@@ -20,7 +20,7 @@ use crate::ec2::instance_attribute::Attributes;
 use crate::ec2::key_pair::KeyPairs;
 use crate::ec2::launch_template::LaunchTemplates;
 use crate::ec2::volume::Volumes;
-use crate::ec2::{ForeignGroup, Insights, TunnelSettings, Versions};
+use crate::ec2::{ForeignGroup, Insights, ProfileAssociations, TunnelSettings, Versions};
 use crate::iam::Iam;
 use crate::logs::Logs;
 use crate::realm::{Realm, Realms};
@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) launches: BTreeMap<InstanceId, Launch>,
     /// Their volumes.
     pub(crate) volumes: Volumes,
+    /// Their instance profiles.
+    pub(crate) profile_associations: ProfileAssociations,
     /// Key pairs by account and Region, and name.
     pub(crate) key_pairs: Arc<KeyPairs>,
     /// Launch templates by account and Region, and id.

@@ -42,6 +42,7 @@ const STATED: &[Stated] = stated! {
     "DescribeInstances" { "IncludeManagedResources" = "false"; }
     "DescribeNetworkInterfaces" { "IncludeManagedResources" = "false"; }
     "DescribeVolumes" { "IncludeManagedResources" = "false"; }
+    "ModifyVolume" { "MultiAttachEnabled" = "false"; }
     "RunInstances" {
         "AdditionalInfo" = "";
         "CapacityReservationSpecification.CapacityReservationPreference" = "open";

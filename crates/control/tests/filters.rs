@@ -4,53 +4,22 @@
 //! `filters/documented.txt` holds the names by action; its first line says how it is made. The book
 //! tells the counts.
 
+mod account;
+
 use std::path::Path;
 
+use account::{Account, call};
 use serde_json::{Map, Value, json};
-use wirelab_control::{CallIds, Control, ControlConfig, Input};
-use wirelab_model::{Call, Caller, IdSpace, SimTime, UnixTime};
 
-struct Account {
-    control: Control,
-    caller: Caller,
-    seq: u64,
-}
-
-impl Account {
-    fn new() -> Self {
-        let ids = IdSpace {
-            scenario: "filters".into(),
-            names_seed: 1,
-        };
-        let starts = UnixTime::from_secs(1_709_596_800);
-        let config = ControlConfig::new(ids, "1".into(), "us-east-1".into(), starts);
-        Self {
-            control: Control::new(config),
-            caller: Caller {
-                account: "1".into(),
-                region: "us-east-1".into(),
-                principal: "arn:aws:iam::1:root".into(),
-            },
-            seq: 0,
-        }
-    }
-
-    /// The reply, or the error's message.
-    fn call(&mut self, operation: &str, parameters: Map<String, Value>) -> Result<Value, String> {
-        let call = Call {
-            service: "ec2".into(),
-            operation: operation.into(),
-            parameters,
-        };
-        self.seq += 1;
-        let input = Input::Call {
-            caller: &self.caller,
-            call: &call,
-            ids: CallIds::Named("made"),
-        };
-        let reply = self.control.handle(SimTime::ZERO, input).reply;
-        reply.map_err(|it| it.message)
-    }
+/// The reply to a call that builds the scenario, or the error's message.
+fn say(
+    account: &mut Account,
+    operation: &str,
+    parameters: Map<String, Value>,
+) -> Result<Value, String> {
+    let call = call("ec2", operation, parameters);
+    let output = account.call(&call, Some("made"));
+    output.reply.map_err(|it| it.message)
 }
 
 fn members(of: Value) -> Map<String, Value> {
@@ -62,8 +31,8 @@ fn members(of: Value) -> Map<String, Value> {
 
 #[test]
 fn documented_filters_are_taken_or_said_to_be_not_simulated() {
-    let mut account = Account::new();
-    let made = account.call("CreateTransitGateway", Map::new());
+    let mut account = Account::new("filters", "us-east-1");
+    let made = say(&mut account, "CreateTransitGateway", Map::new());
     let made = made.expect("a transit gateway");
     let table = &made["TransitGateway"]["Options"]["AssociationDefaultRouteTableId"];
     let (mut taken, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
@@ -83,7 +52,7 @@ fn documented_filters_are_taken_or_said_to_be_not_simulated() {
                 let id = json!("tgw-attach-0123456789abcdef0");
                 parameters.insert("TransitGatewayAttachmentId".to_owned(), id);
             }
-            match account.call(action, parameters) {
+            match say(&mut account, action, parameters) {
                 Ok(_) => taken += 1,
                 Err(why) if why.contains("does not simulate") => refused.push((action, name)),
                 // The attachment, of which there is none.

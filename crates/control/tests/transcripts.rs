@@ -1,6 +1,7 @@
 //! Runs `tests/transcripts/*.calls` (see `script`) and compares what is said, with the moments at
 //! which states and the data plane follow, with a snapshot that people read.
 
+mod account;
 mod script;
 
 use std::path::Path;

@@ -8,7 +8,7 @@
 mod families;
 
 use crate::NitroGeneration;
-use families::FAMILIES;
+use families::{FAMILIES, sizes};
 
 /// Families before Nitro (EC2 User Guide, "Instances built on the AWS Nitro System").
 const XEN: [&str; 22] = [
@@ -23,10 +23,17 @@ const NITRO_V6: [&str; 16] = [
     "r8a", "r8gb", "r8gn", "r8i", "x8i",
 ];
 
+/// Families that do not encrypt between instances (EC2 User Guide, "Encryption in transit").
+const PLAIN: [&str; 21] = [
+    "c5", "c5d", "c6g", "c6gd", "m5", "m5a", "m5ad", "m5d", "m6g", "m6gd", "r5", "r5a", "r5ad",
+    "r5b", "r5d", "r6g", "r6gd", "t2", "t3", "t3a", "t4g",
+];
+
 /// Tracked connections for each vCPU (ours, from the guide's example: 136,812).
 const TRACKED_PER_VCPU: u32 = 68_406;
 /// Packets a second for each vCPU, in both directions together (ours).
 const PACKETS_PER_VCPU: u64 = 250_000;
+
 /// What is known of an instance type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InstanceType {
@@ -48,6 +55,8 @@ pub struct InstanceType {
     pub interfaces: usize,
     /// IPv4 addresses of an interface; and as many IPv6 addresses.
     pub addresses_per_interface: usize,
+    /// Whether its hardware encrypts what passes between instances that both do.
+    pub encrypts_in_transit: bool,
 }
 
 impl InstanceType {
@@ -59,8 +68,7 @@ impl InstanceType {
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         let (family, size) = name.split_once('.')?;
-        let (_, sizes) = FAMILIES.iter().find(|(it, _)| *it == family)?;
-        let (_, vcpus, baseline, burst) = *sizes.iter().find(|(it, ..)| *it == size)?;
+        let (_, vcpus, baseline, burst) = *sizes(family).find(|(it, ..)| *it == size)?;
         let bits = |mbps: u32| u64::from(mbps) * 1_000_000;
         let (interfaces, addresses) = interface_limits(family, size, vcpus);
         Some(Self {
@@ -73,6 +81,7 @@ impl InstanceType {
             tracked_connections: TRACKED_PER_VCPU * vcpus,
             interfaces,
             addresses_per_interface: addresses,
+            encrypts_in_transit: !PLAIN.contains(&family),
         })
     }
 
@@ -86,11 +95,8 @@ impl InstanceType {
 
     /// The names of all types that are known.
     pub fn names() -> impl Iterator<Item = String> {
-        let of_family = |(family, sizes): &'static (&str, &[families::Size])| {
-            let names = sizes
-                .iter()
-                .map(move |(size, ..)| format!("{family}.{size}"));
-            names.collect::<Vec<_>>()
+        let of_family = |(family, _): &'static (&str, &[families::Size])| {
+            sizes(family).map(move |(size, ..)| format!("{family}.{size}"))
         };
         FAMILIES.iter().flat_map(of_family)
     }
@@ -109,8 +115,9 @@ impl InstanceType {
     }
 }
 
-/// Interfaces of an instance and addresses of each (EC2 User Guide, "IP addresses per network
-/// interface"): they follow the vCPUs, but for the families that can burst.
+/// Interfaces of an instance and addresses of each (EC2 instance types guide, "Network
+/// specifications"): they follow the vCPUs, in another way since the eighth generation of Intel's
+/// and AMD's, but for the families that can burst.
 fn interface_limits(family: &str, size: &str, vcpus: u32) -> (usize, usize) {
     if family.starts_with('t') {
         return match (family, size) {
@@ -126,6 +133,24 @@ fn interface_limits(family: &str, size: &str, vcpus: u32) -> (usize, usize) {
     match (family, size) {
         // Two network cards; the one that is simulated has half of the interfaces.
         ("c6in" | "m6in" | "r6in", "32xlarge") => (8, 50),
+        ("c8a" | "m8a" | "r8a", _) => match vcpus {
+            0..=1 => (2, 4),
+            2 => (3, 20),
+            3..=4 => (4, 20),
+            5..=8 => (4, 40),
+            9..=16 => (8, 40),
+            17..=32 => (10, 40),
+            33..=48 => (12, 64),
+            _ => (16, 64),
+        },
+        ("c8i" | "m8i" | "r8i", _) => match vcpus {
+            0..=2 => (3, 20),
+            3..=8 => (4, 30),
+            9..=16 => (8, 50),
+            17..=32 => (10, 50),
+            33..=48 => (12, 50),
+            _ => (16, 64),
+        },
         _ => match vcpus {
             0..=1 => (2, 4),
             2 => (3, 10),
@@ -198,6 +223,13 @@ mod tests {
         );
         assert_eq!(InstanceType::find("m6i.lagre"), None);
         assert_eq!(InstanceType::find("m9z.large"), None);
+        for lacking in ["m6i.48xlarge", "m7i.32xlarge", "m8i.medium"] {
+            assert_eq!(InstanceType::find(lacking), None);
+            assert!(InstanceType::names().all(|it| it != lacking));
+        }
+        let encrypting = ["m5.large", "m5n.large", "m6i.large", "t3.nano"].map(InstanceType::of);
+        let encrypting = encrypting.map(|it| it.encrypts_in_transit);
+        assert_eq!(encrypting, [false, true, true, false]);
     }
 
     #[test]
@@ -231,6 +263,11 @@ mod tests {
             ("c5.9xlarge", 8, 30),
             ("r5.12xlarge", 8, 30),
             ("m5.16xlarge", 15, 50),
+            ("m8g.large", 3, 10),
+            ("m8a.large", 3, 20),
+            ("r8a.8xlarge", 10, 40),
+            ("c8i.4xlarge", 8, 50),
+            ("m8i.24xlarge", 16, 64),
         ];
         for (name, interfaces, addresses) in limits {
             let kind = InstanceType::find(name);

@@ -28,7 +28,9 @@ pub use flow_log::{
     TagFieldResource, TagFieldSpecification, TrafficType,
 };
 pub use hosted_zone::{AliasTarget, HostedZone, RecordSet, RecordSetType, ZoneVpc};
-pub use instance::{HttpTokens, Instance, InstanceState, MetadataOptions, NitroGeneration};
+pub use instance::{
+    HttpTokens, IamInstanceProfile, Instance, InstanceState, MetadataOptions, NitroGeneration,
+};
 pub use internet_gateway::InternetGateway;
 pub use managed_prefix_list::{AddressFamily, ManagedPrefixList, PrefixListEntry, PrefixListState};
 pub use nat_gateway::{

@@ -289,6 +289,7 @@ impl Network {
             subnet_id: nic.subnet_id.clone(),
             network_interfaces: vec![nic.network_interface_id.clone()],
             metadata_options: MetadataOptions::default(),
+            iam_instance_profile: None,
             iam_role: None,
             launch_time: UnixTime::default(),
             reboots: 0,

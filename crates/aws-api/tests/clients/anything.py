@@ -5,14 +5,13 @@ The draws are seeded, so that a failure can be repeated.
 
 import random
 
-import boto3
 import botocore
-from botocore.config import Config
+from suite import client
 
 WORDS = ["", "x", "*", "a b", "10.0.0.0/8", "10.99.0.0/16", "::/0", "fe80::1", "-1", "tcp", "6", "65536",
          "us-east-1a", "\u00fc\u4e16", "<&>\"'", "arn:aws:iam::123456789012:role/x", "a" * 300, "available"]
 
-ec2 = boto3.client("ec2", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
+ec2 = client("ec2", loose=True)
 model = ec2.meta.service_model
 
 

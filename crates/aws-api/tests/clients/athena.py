@@ -3,14 +3,12 @@
 Each reply is held against the public model; at the end every action must have succeeded once.
 """
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused, untried
+from suite import check, client, done, held, refused, untried
 
-athena = held(boto3.client("athena", config=Config(retries={"max_attempts": 0})))
+athena = held(client("athena"))
 
 invalid = "InvalidRequestException"
-s3 = boto3.client("s3")
+s3 = client("s3")
 for bucket in ["suite-results", "suite-group"]:
     s3.create_bucket(Bucket=bucket)
 place = {"OutputLocation": "s3://suite-results/athena/"}
@@ -148,7 +146,7 @@ athena.delete_named_query(NamedQueryId=named)
 athena.update_work_group(WorkGroup="suite", State="DISABLED")
 check(athena.get_work_group(WorkGroup="suite")["WorkGroup"]["State"] == "DISABLED", "suite")
 refused(invalid, start, sql="SELECT 1", WorkGroup="suite")
-account = boto3.client("sts").get_caller_identity()["Account"]
+account = client("sts").get_caller_identity()["Account"]
 arn = f"arn:aws:athena:{athena.meta.region_name}:{account}:workgroup/suite"
 athena.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "ops"}, {"Key": "x", "Value": "y"}])
 athena.untag_resource(ResourceARN=arn, TagKeys=["x"])

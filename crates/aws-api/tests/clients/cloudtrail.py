@@ -8,10 +8,9 @@ import datetime
 import json
 
 import boto3
-from botocore.config import Config
-from suite import check, done, held, refused as refused_by
+from suite import check, client, done, held, refused as refused_by
 
-trail = held(boto3.client("cloudtrail", config=Config(retries={"max_attempts": 0}, parameter_validation=False)))
+trail = held(client("cloudtrail", loose=True))
 
 
 def refused(code, **arguments):

@@ -12,21 +12,18 @@ import subprocess
 import tempfile
 from datetime import datetime
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from probes import Probes
-from suite import check, done, held, refused, untried
+from suite import check, client, done, held, refused, untried
 
 try:
     from cryptography.hazmat.primitives import serialization
 except ImportError:
     serialization = None
 
-config = Config(retries={"max_attempts": 0})
-ec2 = held(boto3.client("ec2", config=config))
+ec2 = held(client("ec2"))
 probes = Probes(ec2)
-sts = held(boto3.client("sts", config=config))
+sts = held(client("sts"))
 region = ec2.meta.region_name
 
 
@@ -64,16 +61,15 @@ def identity():
     role = sts.assume_role(RoleArn=f"arn:aws:iam::{who['Account']}:role/path/ops", RoleSessionName="me")
     check(role["AssumedRoleUser"]["Arn"].endswith(":assumed-role/ops/me"), role)
     for credentials, arn in ((lent, who["Arn"]), (role["Credentials"], role["AssumedRoleUser"]["Arn"])):
-        as_other = boto3.client(
+        as_other = client(
             "sts",
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials["SessionToken"],
-            config=config,
         )
         check(as_other.get_caller_identity()["Arn"] == arn, arn)
     for key, token in (("AKIAIOSFODNN7EXAMPLE", None), (lent["AccessKeyId"], None), (lent["AccessKeyId"], "x")):
-        other = boto3.client("ec2", aws_access_key_id=key, aws_secret_access_key="x", aws_session_token=token)
+        other = client("ec2", aws_access_key_id=key, aws_secret_access_key="x", aws_session_token=token)
         refused("AuthFailure", other.describe_vpcs)
     try:
         sts.assume_role(RoleArn="arn:aws:iam::000000000000:role/ops", RoleSessionName="me")
@@ -129,7 +125,7 @@ found(ec2.describe_subnets, "Subnets", "SubnetId", subnets[1], SubnetIds=[subnet
 pages = list(ec2.get_paginator("describe_subnets").paginate(Filters=by("vpc-id", vpc),
                                                             PaginationConfig={"PageSize": 5}))
 check(sum(len(page["Subnets"]) for page in pages) == 3, pages)
-loose = boto3.client("ec2", config=Config(parameter_validation=False))
+loose = client("ec2", loose=True)
 refused("InvalidParameterValue", loose.describe_subnets, MaxResults=2)
 refused("InvalidPaginationToken", ec2.describe_subnets, NextToken="nonsense", MaxResults=5)
 ec2.modify_subnet_attribute(SubnetId=subnets[0], MapPublicIpOnLaunch={"Value": True})
@@ -300,7 +296,19 @@ kind = ec2.describe_instance_types(InstanceTypes=["t3.small"])["InstanceTypes"][
 check(kind["BurstablePerformanceSupported"] and kind["Hypervisor"] == "nitro", kind)
 check(kind["VCpuInfo"] == {"DefaultVCpus": 2, "DefaultCores": 1, "DefaultThreadsPerCore": 2,
                           "ValidThreadsPerCore": [1, 2]}, kind)
-check(kind["MemoryInfo"] == {"SizeInMiB": 2048} and kind["NetworkInfo"]["Ipv4AddressesPerInterface"] == 4, kind)
+check(kind["MemoryInfo"] == {"SizeInMiB": 2048}, kind)
+check(kind["NetworkInfo"] == {
+    "NetworkPerformance": "Up to 5 Gigabit", "MaximumNetworkInterfaces": 3, "MaximumNetworkCards": 1, "DefaultNetworkCardIndex": 0,
+    "NetworkCards": [{"NetworkCardIndex": 0, "NetworkPerformance": "Up to 5 Gigabit", "MaximumNetworkInterfaces": 3,
+                      "BaselineBandwidthInGbps": 0.128, "PeakBandwidthInGbps": 5.0}],
+    "Ipv4AddressesPerInterface": 4, "Ipv6AddressesPerInterface": 4, "Ipv6Supported": True, "EnaSupport": "required",
+    "EncryptionInTransitSupported": False}, kind)
+old = ec2.describe_instance_types(InstanceTypes=["t2.micro"])["InstanceTypes"][0]["NetworkInfo"]
+check((old["NetworkPerformance"], old["EnaSupport"]) == ("Low to Moderate", "unsupported"), old)
+sealed = ec2.describe_instance_types(Filters=by("network-info.encryption-in-transit-supported", "true")
+                                     + by("instance-type", "m5.large", "m6i.large", "m8a.large"))["InstanceTypes"]
+check({it["InstanceType"]: it["NetworkInfo"]["Ipv4AddressesPerInterface"] for it in sealed}
+      == {"m6i.large": 10, "m8a.large": 20}, sealed)
 big = ec2.describe_instance_types(Filters=by("memory-info.size-in-mib", "65536") + by("instance-storage-supported", "true")
                                   + by("vcpu-info.default-cores", "8") + by("current-generation", "true"))["InstanceTypes"]
 check({it["InstanceType"] for it in big} >= {"m5d.4xlarge", "m6id.4xlarge"}, big)
@@ -358,6 +366,33 @@ found(ec2.describe_volumes, "Volumes", "VolumeId", volume, VolumeIds=[volume], f
     ("attachment.instance-id", machines[0]), ("volume-id", volume), ("status", "in-use")])
 refused("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=["vol-0123456789abcdef0"])
 refused("VolumeInUse", ec2.delete_volume, VolumeId=volume)
+refused("InvalidVolumeModification.NotFound", ec2.describe_volumes_modifications, VolumeIds=[volume])
+modified = ec2.modify_volume(VolumeId=volume, Size=30, Throughput=200, MultiAttachEnabled=False)["VolumeModification"]
+check((modified["ModificationState"], modified["OriginalSize"], modified["TargetSize"], modified["TargetIops"],
+       modified["TargetThroughput"], modified["Progress"]) == ("modifying", 8, 30, 3000, 200, 0), modified)
+check(ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Size"] == 30, "its size is there in seconds")
+found(ec2.describe_volumes_modifications, "VolumesModifications", "VolumeId", volume, VolumeIds=[volume], filters=[
+    ("modification-state", "optimizing"), ("original-size", "8"), ("target-size", "30"), ("target-volume-type", "gp3"),
+    ("originalMultiAttachEnabled", "false"), ("volume-id", volume)])
+refused("IncorrectModificationState", ec2.modify_volume, VolumeId=volume, Size=31)
+refused("UnsupportedOperation", ec2.modify_volume, VolumeId=volume, MultiAttachEnabled=True)
+
+# An instance profile comes, is replaced and goes.
+associated = ec2.associate_iam_instance_profile(InstanceId=machines[0], IamInstanceProfile={"Name": "ops"})["IamInstanceProfileAssociation"]
+check(associated["State"] == "associating" and associated["IamInstanceProfile"]["Arn"].endswith(":instance-profile/ops"), associated)
+profile = ec2.describe_instances(InstanceIds=machines[:1])["Reservations"][0]["Instances"][0]["IamInstanceProfile"]
+check(profile == associated["IamInstanceProfile"] and profile["Id"].startswith("AIPA") and len(profile["Id"]) == 21, profile)
+refused("IncorrectState", ec2.associate_iam_instance_profile, InstanceId=machines[0], IamInstanceProfile={"Name": "ops"})
+found(ec2.describe_iam_instance_profile_associations, "IamInstanceProfileAssociations", "AssociationId",
+      associated["AssociationId"], AssociationIds=[associated["AssociationId"]],
+      filters=[("instance-id", machines[0]), ("state", "associated")])
+replaced = ec2.replace_iam_instance_profile_association(
+    AssociationId=associated["AssociationId"], IamInstanceProfile={"Name": "web"})["IamInstanceProfileAssociation"]
+check(replaced["State"] == "associating" and replaced["AssociationId"] != associated["AssociationId"], replaced)
+refused("InvalidAssociationID.NotFound", ec2.disassociate_iam_instance_profile, AssociationId=associated["AssociationId"])
+gone = ec2.disassociate_iam_instance_profile(AssociationId=replaced["AssociationId"])["IamInstanceProfileAssociation"]
+check(gone["State"] == "disassociating" and gone["IamInstanceProfile"] == replaced["IamInstanceProfile"], gone)
+refused("InvalidAssociationID.NotFound", ec2.describe_iam_instance_profile_associations, AssociationIds=[gone["AssociationId"]])
 refused("MissingParameter", loose.run_instances, MinCount=1, MaxCount=1, SubnetId=subnets[0])
 refused("MissingParameter", loose.run_instances, ImageId="ami-1", SubnetId=subnets[0])
 primary = primary["NetworkInterfaces"][0]["NetworkInterfaceId"]
@@ -470,7 +505,7 @@ found(ec2.describe_flow_logs, "FlowLogs", "FlowLogId", flow, FlowLogIds=[flow], 
     ("resource-id", vpc), ("log-group-name", "suite"), ("tag:Name", "suite"), ("deliver-log-status", "SUCCESS")])
 refused("InvalidParameter", ec2.create_flow_logs, ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL",
         LogGroupName="suite")
-boto3.client("s3").create_bucket(Bucket="suite-flow-logs")
+client("s3").create_bucket(Bucket="suite-flow-logs")
 files = ec2.create_flow_logs(ResourceIds=[vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3",
                              LogDestination="arn:aws:s3:::suite-flow-logs")["FlowLogIds"]
 integration = {"IntegrationResultS3DestinationArn": "arn:aws:s3:::suite-flow-logs/results", "PartitionLoadFrequency": "daily"}
@@ -480,7 +515,7 @@ glue = stack["Resources"]["Table"]["Properties"]["TableInput"]
 check([it["Name"] for it in glue["StorageDescriptor"]["Columns"]][:3] == ["version", "account_id", "interface_id"], glue)
 check(glue["StorageDescriptor"]["Location"].startswith("s3://suite-flow-logs/AWSLogs/"), glue)
 # What the template describes is a table, and its queries run over it.
-athena = boto3.client("athena")
+athena = client("athena")
 results = {"OutputLocation": "s3://suite-flow-logs/results/"}
 
 

@@ -8,13 +8,11 @@ nothing has must find nothing. Needs a lab with instances; what else there is is
 import datetime
 import os
 
-import boto3
 import botocore
-from botocore.config import Config
 from documented_filters import documented
-from suite import check, done, held
+from suite import check, client, done, held
 
-ec2 = held(boto3.client("ec2", config=Config(retries={"max_attempts": 0})))
+ec2 = held(client("ec2"))
 region = ec2.meta.region_name
 tags = lambda kind: [{"ResourceType": kind, "Tags": [{"Key": "Owner", "Value": "suite"}]}]
 
@@ -30,6 +28,8 @@ machine = ec2.run_instances(ImageId="ami-0123456789abcdef0", InstanceType="t3.me
                             Ipv6AddressCount=1, IamInstanceProfile={"Name": "ops"}, EbsOptimized=True,
                             TagSpecifications=tags("instance") + tags("network-interface"))["Instances"][0]["InstanceId"]
 ec2.associate_address(AllocationId=eip["AllocationId"], InstanceId=machine)
+disk = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [machine]}])["Volumes"][0]["VolumeId"]
+ec2.modify_volume(VolumeId=disk, Size=20)
 ended = ec2.run_instances(ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
 ec2.stop_instances(InstanceIds=[ended])
 ec2.create_egress_only_internet_gateway(VpcId=vpc, TagSpecifications=tags("egress-only-internet-gateway"))

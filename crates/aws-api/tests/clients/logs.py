@@ -3,12 +3,10 @@
 Each reply is held against the public model; at the end every action must have succeeded once.
 """
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused, succeeded, untried
+from suite import check, client, done, held, refused, succeeded, untried
 
-logs = held(boto3.client("logs", config=Config(retries={"max_attempts": 0})))
-loose = boto3.client("logs", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
+logs = held(client("logs"))
+loose = client("logs", loose=True)
 region = logs.meta.region_name
 
 missing, invalid = "ResourceNotFoundException", "InvalidParameterException"

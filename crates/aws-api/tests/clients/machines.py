@@ -2,13 +2,10 @@
 addresses that come and go, what is said of one that has ended; and what else such tools ask for.
 """
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused
+from suite import PARTNER, check, client, done, held, refused, time_passes
 
-config = Config(retries={"max_attempts": 0})
-ec2 = held(boto3.client("ec2", config=config))
-partner = held(boto3.client("ec2", config=config, aws_access_key_id="210987654321", aws_secret_access_key="any"))
+ec2 = held(client("ec2"))
+partner = held(client("ec2", **PARTNER))
 IMAGE = {"ImageId": "ami-12345678", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
 
 
@@ -74,6 +71,30 @@ for code, device in [("InvalidBlockDeviceMapping", {"DeviceName": "/dev/xvda", "
                      ("InvalidParameterCombination", {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, "Iops": 100}}),
                      ("InvalidSnapshot.NotFound", {"DeviceName": "/dev/sdf", "Ebs": {"SnapshotId": "snap-0123456789abcdef0"}})]:
     refused(code, ec2.run_instances, **IMAGE, BlockDeviceMappings=[device])
+# They grow and change, when what was begun is done (EBS User Guide, "Elastic Volumes").
+ec2.modify_volume(VolumeId=data["VolumeId"], Size=60)
+check(volumes(web)["/dev/sdf"]["Size"] == 60, "it is so in seconds")
+
+
+def modification(**more):
+    (it,) = ec2.describe_volumes_modifications(VolumeIds=[data["VolumeId"]], **more)["VolumesModifications"]
+    return it
+
+
+begun = modification(Filters=[{"Name": "modification-state", "Values": ["optimizing"]}])
+refused("IncorrectModificationState", ec2.modify_volume, VolumeId=data["VolumeId"], Iops=500)
+time_passes("10m")
+half = modification()
+check(begun["Progress"] < 2 < half["Progress"] < 99 and "EndTime" not in half, (begun, half))
+time_passes("15m")
+full = modification()
+check((full["ModificationState"], full["Progress"]) == ("completed", 100) and full["EndTime"] > full["StartTime"], full)
+refused("InvalidVolume.NotFound", partner.modify_volume, VolumeId=data["VolumeId"], Size=100)
+refused("InvalidVolume.NotFound", partner.describe_volumes_modifications, VolumeIds=[data["VolumeId"]])
+check(partner.describe_volumes_modifications()["VolumesModifications"] == [], "others' are not seen")
+changed = ec2.modify_volume(VolumeId=data["VolumeId"], VolumeType="gp3")["VolumeModification"]
+check((changed["OriginalIops"], changed["TargetIops"], changed["TargetThroughput"]) == (400, 3000, 125), changed)
+
 ec2.modify_instance_attribute(InstanceId=plain, BlockDeviceMappings=[
     {"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}])
 kept = volumes(plain)["/dev/xvda"]["VolumeId"]

@@ -5,18 +5,15 @@ Each reply is held against the public model.
 
 import json
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused, refused_with, untried
+from suite import PARTNER, check, client, done, held, refused, refused_with, untried
 
-config = Config(retries={"max_attempts": 0})
-ssm, ec2 = (held(boto3.client(it, config=config)) for it in ["ssm", "ec2"])
+ssm, ec2 = (held(client(it)) for it in ["ssm", "ec2"])
 # boto3 has read the documents before it shows them.
 documents = {f"Invalid type for parameter {it}PolicyDocument" for it in
              ["", "Role.AssumeRole", "Roles[0].AssumeRole", "Roles[1].AssumeRole",
               "InstanceProfile.Roles[0].AssumeRole", "InstanceProfiles[0].Roles[0].AssumeRole"]} | {
                  "Invalid type for parameter PolicyVersion.Document"}
-iam = held(boto3.client("iam", config=config), documents)
+iam = held(client("iam"), documents)
 
 # The role of a flow log, as the VPC guide makes it.
 trust = {"Version": "2012-10-17", "Statement": [
@@ -78,7 +75,7 @@ refused("MalformedPolicyDocument", iam.create_role, RoleName="x", AssumeRolePoli
 
 # Who asks.
 me = iam.get_user()["User"]
-sts = boto3.client("sts", config=config)
+sts = client("sts")
 who = sts.get_caller_identity()
 check((me["Arn"], me["UserId"]) == (who["Arn"], who["UserId"]) and me["UserName"] == "learner" and me["Path"] == "/", me)
 check(iam.get_user(UserName="learner")["User"] == me, me)
@@ -135,8 +132,8 @@ outside = {"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"AWS": "210987654321"}, "Action": "sts:AssumeRole", "Condition": secret}]}
 asked = {"RoleArn": iam.create_role(RoleName="outside", AssumeRolePolicyDocument=json.dumps(outside))["Role"]["Arn"],
          "RoleSessionName": "me"}
-ours = boto3.client("sts", config=config)
-partner = boto3.client("sts", config=config, aws_access_key_id="210987654321", aws_secret_access_key="any")
+ours = client("sts")
+partner = client("sts", **PARTNER)
 refused_with("AccessDenied", 403, ours.assume_role, ExternalId="shared", **asked)
 refused_with("AccessDenied", 403, partner.assume_role, **asked)
 refused_with("AccessDenied", 403, partner.assume_role, ExternalId="other", **asked)
@@ -191,13 +188,12 @@ iam.delete_instance_profile(InstanceProfileName="web")
 for name in ["flows", "deep"]:
     iam.delete_role(RoleName=name)
 check(iam.list_roles()["Roles"] == [], "none are left")
-theirs = {"aws_access_key_id": "210987654321", "aws_secret_access_key": "any"}
-other = held(boto3.client("iam", config=config, **theirs), documents)
+other = held(client("iam", **PARTNER), documents)
 other.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(trust))
 check(iam.list_roles()["Roles"] == [], "another account's")
 
 # Quotas that are raised.
-quotas = held(boto3.client("service-quotas", config=config))
+quotas = held(client("service-quotas"))
 vpcs = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
 check(quotas.get_service_quota(**vpcs)["Quota"]["Value"] == 5, "VPCs")
 check({it["ServiceCode"] for it in quotas.list_services()["Services"]} == {"ec2", "vpc"}, "services")
@@ -234,7 +230,7 @@ check(ssm.get_parameters_by_path(Path="/aws/service")["Parameters"] == [], "deep
 everything = ssm.get_paginator("get_parameters_by_path").paginate(Path="/aws", Recursive=True, PaginationConfig={"PageSize": 2})
 check(len([it for page in everything for it in page["Parameters"]]) == 6, "all")
 refused("ParameterNotFound", ssm.get_parameter, Name="/own")
-far = held(boto3.client("ssm", config=config, region_name="eu-west-1"))
+far = held(client("ssm", region_name="eu-west-1"))
 check(far.get_parameter(Name=name)["Parameter"]["Value"] != found["Value"], "each Region has its own")
 
 check(not untried(), untried())

@@ -7,15 +7,12 @@ import urllib.error
 import urllib.request
 import zlib
 
-import boto3
-from botocore.config import Config
-from suite import check, done, refused_with as refused
+from suite import check, client, done, refused_with as refused
 
-config = Config(retries={"max_attempts": 0})
-s3 = boto3.client("s3", config=config)
+s3 = client("s3")
 # One that sends no checksum that nobody has asked for.
-plain = boto3.client("s3", config=Config(retries={"max_attempts": 0}, request_checksum_calculation="when_required",
-                                         response_checksum_validation="when_required"))
+plain = client("s3", settings={"request_checksum_calculation": "when_required",
+                               "response_checksum_validation": "when_required"})
 s3.create_bucket(Bucket="own")
 
 
@@ -235,7 +232,7 @@ pages = s3.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 
 check([it["Name"] for page in pages for it in page["Buckets"]] == names, "page by page")
 some = s3.list_buckets(Prefix="oth", MaxBuckets=10000)
 check([it["Name"] for it in some["Buckets"]] == names[:2] and some["Prefix"] == "oth", some)
-rash = boto3.client("s3", config=Config(retries={"max_attempts": 0}, parameter_validation=False))
+rash = client("s3", loose=True)
 for wrong in [{"MaxBuckets": 0}, {"MaxBuckets": 10001}, {"ContinuationToken": "garbage"}, {"ContinuationToken": token}]:
     refused("InvalidArgument", 400, rash.list_buckets, **wrong)
 done()

@@ -6,14 +6,11 @@ import json
 import urllib.error
 import urllib.request
 
-import boto3
-from botocore.config import Config
-from suite import check, done, refused_with as refused
+from suite import PARTNER, check, client, done, refused_with as refused
 
-config = Config(retries={"max_attempts": 0})
-s3 = boto3.client("s3", config=config)
+s3 = client("s3")
 s3.create_bucket(Bucket="own")
-far = boto3.client("s3", region_name="eu-west-1", config=config)
+far = client("s3", region_name="eu-west-1")
 there = {"LocationConstraint": "eu-west-1"}
 far.create_bucket(Bucket="far", CreateBucketConfiguration=there)
 refused("BucketAlreadyOwnedByYou", 409, far.create_bucket, Bucket="far", CreateBucketConfiguration=there)
@@ -29,7 +26,7 @@ check(put["ETag"] == f'"{hashlib.md5(b"a,b" + bytes([10])).hexdigest()}"', put)
 head = s3.head_object(Bucket="far", Key="t.csv")
 check({it: head[it] for it in said} == said and head["ContentLength"] == 4, head)
 begin = head["LastModified"]
-ec2 = boto3.client("ec2", config=config)
+ec2 = client("ec2")
 for number in range(3):
     ec2.create_security_group(GroupName=f"time-passes-{number}", Description="x")
 s3.put_object(Bucket="far", Key="t.csv", Body=b"a,b\n", **said)
@@ -76,7 +73,7 @@ s3.abort_multipart_upload(**small)
 refused("NoSuchUpload", 404, s3.abort_multipart_upload, **small)
 
 # Whose a bucket is, and its policy and tags.
-partner = boto3.client("s3", aws_access_key_id="210987654321", aws_secret_access_key="x", config=config)
+partner = client("s3", **PARTNER)
 check(partner.list_buckets()["Buckets"] == [], "others' are not seen")
 refused("BucketAlreadyExists", 409, partner.create_bucket, Bucket="far")
 refused("403", 403, partner.head_bucket, Bucket="far")
@@ -148,7 +145,7 @@ s3.delete_bucket_lifecycle(Bucket="far")
 
 # Presigned, in both versions; who does not sign is refused in XML.
 for version in ["s3v4", "s3"]:
-    signing = boto3.client("s3", config=Config(signature_version=version))
+    signing = client("s3", settings={"signature_version": version})
     url = signing.generate_presigned_url("get_object", Params={"Bucket": "far", "Key": "t.csv", "ResponseContentType": "x/y"})
     with urllib.request.urlopen(url) as reply:
         check(reply.read() == b"a,b\n" and reply.headers["Content-Type"] == "x/y", url)

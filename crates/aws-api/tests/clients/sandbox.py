@@ -2,13 +2,10 @@
 a look at the other account.
 """
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from suite import check, done
+from suite import PARTNER, check, client, done
 
-config = Config(retries={"max_attempts": 0})
-ec2 = boto3.client("ec2", config=config)
+ec2 = client("ec2")
 
 
 def named(name):
@@ -16,8 +13,7 @@ def named(name):
 
 
 def in_other(region):
-    return boto3.client("ec2", config=config, region_name=region, aws_access_key_id="210987654321",
-                        aws_secret_access_key="any")
+    return client("ec2", region_name=region, **PARTNER)
 
 
 vpc = ec2.describe_vpcs()["Vpcs"]

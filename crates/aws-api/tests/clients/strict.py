@@ -6,14 +6,9 @@ import urllib.error
 import urllib.request
 from unittest import mock
 
-import boto3
 import botocore.auth
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from suite import check, done
-
-config = Config(retries={"max_attempts": 0})
-
+from suite import check, client, done
 
 def refused(code, status, client, action="describe_vpcs"):
     try:
@@ -25,24 +20,20 @@ def refused(code, status, client, action="describe_vpcs"):
     raise AssertionError(f"{code} was expected")
 
 
-def client(service="ec2", **keys):
-    return boto3.client(service, config=config, **keys)
-
-
-ec2 = client()
+ec2 = client("ec2")
 check(ec2.describe_vpcs()["Vpcs"], "the right secret")
 check(ec2.describe_vpcs(Filters=[{"Name": "tag:a b", "Values": ["\u00fc*~ "]}])["Vpcs"] == [], "odd letters")
 session = client("sts").assume_role(RoleArn=f"arn:aws:iam::{client('sts').get_caller_identity()['Account']}:role/ops",
                                     RoleSessionName="me")["Credentials"]
 temporary = {"aws_access_key_id": session["AccessKeyId"], "aws_secret_access_key": session["SecretAccessKey"]}
-check(client(**temporary, aws_session_token=session["SessionToken"]).describe_vpcs()["Vpcs"], "temporary keys")
+check(client("ec2", **temporary, aws_session_token=session["SessionToken"]).describe_vpcs()["Vpcs"], "temporary keys")
 
-refused("SignatureDoesNotMatch", 403, client(aws_secret_access_key="x" * 40,
+refused("SignatureDoesNotMatch", 403, client("ec2", aws_secret_access_key="x" * 40,
                                              aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"]))
 refused("SignatureDoesNotMatch", 403, client("sts", aws_secret_access_key="x" * 40,
                                              aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"]),
         "get_caller_identity")
-refused("AuthFailure", 401, client(aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x" * 40))
+refused("AuthFailure", 401, client("ec2", aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="x" * 40))
 refused("InvalidClientTokenId", 403, client("sts", aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
                                             aws_secret_access_key="x" * 40), "get_caller_identity")
 
@@ -63,9 +54,9 @@ check("MissingAuthenticationToken" in got(url.split("?")[0] + "?Action=DescribeV
 
 # S3's are of two versions, and say themselves until when they are good.
 for version in ["s3v4", "s3"]:
-    s3 = boto3.client("s3", config=Config(signature_version=version))
-    boto3.client("s3").create_bucket(Bucket="signed")
-    boto3.client("s3").put_object(Bucket="signed", Key="a b", Body=b"x")
+    s3 = client("s3", settings={"signature_version": version})
+    client("s3").create_bucket(Bucket="signed")
+    client("s3").put_object(Bucket="signed", Key="a b", Body=b"x")
     wanted = {"Bucket": "signed", "Key": "a b", "ResponseContentType": "text/plain"}
     url = s3.generate_presigned_url("get_object", Params=wanted)
     check(got(url) == (200, "x"), (url, got(url)))
@@ -86,7 +77,7 @@ if hasattr(botocore.auth, "get_current_datetime"):
         with at(hours):
             refused("RequestExpired", 400, client())
             late = ec2.generate_presigned_url("describe_vpcs", ExpiresIn=60, HttpMethod="GET")
-            late_object = boto3.client("s3", config=Config(signature_version="s3v4")).generate_presigned_url(
+            late_object = client("s3", settings={"signature_version": "s3v4"}).generate_presigned_url(
                 "get_object", Params=wanted, ExpiresIn=60)
         check("RequestExpired" in got(late)[1], got(late))
         check("<Code>AccessDenied</Code><Message>Request has expired" in got(late_object)[1], got(late_object))

@@ -1,13 +1,38 @@
-"""What the suites here share: checks that are counted, since a suite that checks nothing passes too; replies
-held against the public models; refusals."""
+"""What the suites here share: clients of both accounts, and how time passes; checks that are counted, since a suite
+that checks nothing passes too; replies held against the public models; refusals."""
 
+import json
 import os
+import urllib.request
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+# The keys of the other account.
+PARTNER = {"aws_access_key_id": "210987654321", "aws_secret_access_key": "any"}
+
 checks = 0
 succeeded = set()
+
+
+def client(service, loose=False, settings=None, **keys):
+    """A client that tries each call once; a loose one sends what the model does not allow, too."""
+    config = Config(retries={"max_attempts": 0}, parameter_validation=not loose, **(settings or {}))
+    return boto3.client(service, config=config, **keys)
+
+
+def time_passes(span):
+    """In a sandbox: `15m`."""
+    url = os.environ["AWS_ENDPOINT_URL"] + "/_wirelab/advance"
+    urllib.request.urlopen(urllib.request.Request(url, data=span.encode(), method="POST")).read()
+
+
+def trusting(service):
+    """The trust policy of a role that a service puts on."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def check(holds, what):

@@ -3,24 +3,14 @@
 import datetime
 import gzip
 import json
-import os
 import re
-import urllib.request
 
-import boto3
-from botocore.config import Config
-from suite import check, done, held, refused, untried
+from suite import check, client, done, held, refused, time_passes, untried
 
-config = Config(retries={"max_attempts": 0})
-trail = held(boto3.client("cloudtrail", config=config))
-s3, ec2, iam = (boto3.client(it, config=config) for it in ["s3", "ec2", "iam"])
-west = boto3.client("ec2", config=config, region_name="us-west-2")
-account = boto3.client("sts", config=config).get_caller_identity()["Account"]
-
-
-def minutes_pass(minutes):
-    url = os.environ["AWS_ENDPOINT_URL"] + "/_wirelab/advance"
-    urllib.request.urlopen(urllib.request.Request(url, data=f"{minutes}m".encode(), method="POST")).read()
+trail = held(client("cloudtrail"))
+s3, ec2, iam = (client(it) for it in ["s3", "ec2", "iam"])
+west = client("ec2", region_name="us-west-2")
+account = client("sts").get_caller_identity()["Account"]
 
 
 def policy(bucket, arn, prefix=""):
@@ -73,7 +63,7 @@ refused("CloudTrailARNInvalidException", trail.add_tags, ResourceId="all", TagsL
 
 # One that does not log delivers nothing.
 ec2.create_security_group(GroupName="before", Description="x")
-minutes_pass(15)
+time_passes("15m")
 status = trail.get_trail_status(Name="all")
 check(not status["IsLogging"] and "LatestDeliveryTime" not in status and records("logs") == {}, status)
 
@@ -88,7 +78,7 @@ s3.create_bucket(Bucket="other")
 iam.create_role(RoleName="seen", AssumeRolePolicyDocument=json.dumps(
     {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}}))
 check(records("logs") == {}, "on their way")
-minutes_pass(15)
+time_passes("15m")
 files = records("logs")
 check(1 <= len(files) <= 3, files)
 form = (r"AWSLogs/{0}/CloudTrail/us-east-1/(\d{{4}})/(\d\d)/(\d\d)/{0}_CloudTrail_us-east-1_\1\2\3T(\d\d)(\d\d)Z_"
@@ -123,7 +113,7 @@ changed = trail.update_trail(Name="all", S3BucketName="kept", S3KeyPrefix="net",
 check(changed["S3BucketName"] == "kept" and changed["IsMultiRegionTrail"], changed)
 west.create_security_group(GroupName="now-seen", Description="x")
 s3.delete_bucket_policy(Bucket="kept")
-minutes_pass(15)
+time_passes("15m")
 check(records("kept") == {} and {**files, **records("logs")} == records("logs"), "the bucket is shut")
 status = trail.get_trail_status(Name="all")
 check(status["LatestDeliveryError"] == "AccessDenied" and status["LatestDeliveryTime"] >= latest, status)
@@ -143,7 +133,7 @@ check(not status["IsLogging"] and "StopLoggingTime" in status, status)
 ec2.delete_security_group(GroupId=group)
 trail.delete_trail(Name="all")
 check(trail.describe_trails()["trailList"] == [], "deleted")
-minutes_pass(15)
+time_passes("15m")
 last = names("kept", f"net/AWSLogs/{account}/CloudTrail/us-east-1/")
 check(last[-2:] == ["CreateSecurityGroup", "StopLogging"] and "DeleteSecurityGroup" not in last and "DeleteTrail" not in last, last)
 check(first not in records("logs"), "it is not put again")

@@ -1,12 +1,13 @@
-//! What `BlockDeviceMappings` say of a new instance's volumes (Amazon EC2 API Reference:
-//! `RunInstances`, `EbsBlockDevice`; Amazon EBS User Guide, "Amazon EBS volume types").
+//! What volumes can be: what `BlockDeviceMappings` say of a new instance's, and what one can be
+//! modified to (Amazon EC2 API Reference: `RunInstances`, `EbsBlockDevice`, `ModifyVolume`; Amazon
+//! EBS User Guide, "Amazon EBS volume types").
 
 use serde::Deserialize;
 use smol_str::SmolStr;
 use wirelab_model::ApiError;
 
 use crate::ec2::image::{ROOT_DEVICE, ROOT_SIZE, ROOT_TYPE};
-use crate::ec2::volume::Disk;
+use crate::ec2::volume::{Configuration, Disk};
 use crate::error;
 
 /// One device of a new instance.
@@ -147,18 +148,13 @@ impl Ebs {
                 "Volume of size {size}GB is smaller than the image's, expect size >= {least}GB"
             )));
         }
-        if !(kind.sizes.0..=kind.sizes.1).contains(&size) {
-            return Err(error::volume_value(size, "size", kind.name, kind.sizes));
-        }
+        kind.check_size(size)?;
         if self.kms_key_id.is_some() && self.encrypted != Some(true) {
             return Err(error::key_without_encryption());
         }
         Ok(Disk {
             device: device.clone(),
-            size,
-            kind: kind.name.into(),
-            iops: self.iops(kind, size)?,
-            throughput: self.throughput(kind)?,
+            configuration: kind.configuration(size, self.iops, self.throughput)?,
             encrypted: self.encrypted.unwrap_or(false),
             kms_key_id: self.kms_key_id.clone(),
             delete_on_termination: self.delete_on_termination.unwrap_or(is_root),
@@ -168,7 +164,50 @@ impl Ebs {
     /// A volume beside the image's is gp2 if nothing is said (API Reference, `EbsBlockDevice`).
     fn kind(&self, is_root: bool) -> Result<&'static Type, ApiError> {
         let default = if is_root { ROOT_TYPE } else { "gp2" };
-        let name = self.volume_type.as_deref().unwrap_or(default);
+        Type::named(self.volume_type.as_deref().unwrap_or(default), is_root)
+    }
+}
+
+/// What a volume is to become; what is not said stays.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    pub(crate) size: Option<u32>,
+    pub(crate) kind: Option<SmolStr>,
+    pub(crate) iops: Option<u32>,
+    pub(crate) throughput: Option<u32>,
+}
+
+impl Configuration {
+    /// This, modified. Of another type the API Reference's defaults hold. A root volume cannot
+    /// become what no instance boots from, and none becomes `standard`.
+    ///
+    /// # Errors
+    /// What no volume can be, and one that is smaller.
+    pub(crate) fn modified(&self, wanted: &Wanted, is_root: bool) -> Result<Self, ApiError> {
+        let size = wanted.size.unwrap_or(self.size);
+        if size < self.size {
+            return Err(error::volume_shrinks());
+        }
+        let name = wanted.kind.as_ref().unwrap_or(&self.kind);
+        let stays = *name == self.kind;
+        let kind = Type::named(name, is_root)?;
+        if !stays && kind.name == "standard" {
+            let why = "it is not supported as the target of a modification";
+            return Err(error::invalid_value(name, "volumeType", why));
+        }
+        kind.check_size(size)?;
+        let usual = |offer: Option<Offer>, own: Option<u32>, default| {
+            let own = own.filter(|_| stays).unwrap_or(default);
+            offer.map(|_| own)
+        };
+        let iops = wanted.iops.or_else(|| usual(kind.iops, self.iops, 3_000));
+        let usual = || usual(kind.throughput, self.throughput, 125);
+        kind.configuration(size, iops, wanted.throughput.or_else(usual))
+    }
+}
+
+impl Type {
+    fn named(name: &str, is_root: bool) -> Result<&'static Self, ApiError> {
         let found = TYPES.iter().find(|it| it.name == name);
         let found = found.filter(|it| it.is_bootable || !is_root);
         found.ok_or_else(|| {
@@ -176,18 +215,29 @@ impl Ebs {
         })
     }
 
-    /// Of gp2 what its size brings; of what spins nothing is told.
-    fn iops(&self, kind: &Type, size: u32) -> Result<Option<u32>, ApiError> {
-        let of_size = (kind.name == "gp2").then(|| (size * 3).clamp(100, 16_000));
-        Ok(kind.offered("iops", kind.iops, self.iops)?.or(of_size))
+    fn check_size(&self, size: u32) -> Result<(), ApiError> {
+        match (self.sizes.0..=self.sizes.1).contains(&size) {
+            true => Ok(()),
+            false => Err(error::volume_value(size, "size", self.name, self.sizes)),
+        }
     }
 
-    fn throughput(&self, kind: &Type) -> Result<Option<u32>, ApiError> {
-        kind.offered("throughput", kind.throughput, self.throughput)
+    /// A volume's; gp2 has the operations that its size brings, and of what spins nothing is told.
+    fn configuration(
+        &self,
+        size: u32,
+        iops: Option<u32>,
+        throughput: Option<u32>,
+    ) -> Result<Configuration, ApiError> {
+        let of_size = (self.name == "gp2").then(|| (size * 3).clamp(100, 16_000));
+        Ok(Configuration {
+            size,
+            kind: self.name.into(),
+            iops: self.offered("iops", self.iops, iops)?.or(of_size),
+            throughput: self.offered("throughput", self.throughput, throughput)?,
+        })
     }
-}
 
-impl Type {
     /// What a volume has of something: what was asked for, or what there is anyway.
     fn offered(
         &self,

@@ -1,8 +1,8 @@
 //! Instances: making and showing them (Amazon EC2 API Reference: `RunInstances`). How they
 //! are found and shown is in `show`, their life in [`super::instance_state`].
 //!
-//! Images and volumes are kept and not simulated; of an instance profile the name counts, which
-//! the metadata service shows as its role. What makes no difference to packets is in
+//! Images and volumes are kept and not simulated; an instance profile is
+//! [`super::profile_association`]'s. What makes no difference to packets is in
 //! [`super::instance_attribute`] and [`super::volume`].
 
 mod show;
@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::json;
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use wirelab_model::*;
 
 use crate::ec2::instance_attribute::{self, Attributes, ShutdownBehavior};
@@ -21,11 +21,11 @@ use crate::ec2::metadata_options::MetadataRequest;
 use crate::ec2::network_interface::{self, AddressRequest, NewInterface};
 use crate::ec2::{
     block_device, default_vpc, image, instance_state, instance_type, interface_attachment,
-    key_pair, launch_template, volume,
+    key_pair, launch_template, profile_association, volume,
 };
 use crate::state::Launch;
 use crate::transaction::Transaction;
-use crate::{error, iam, network};
+use crate::{error, network};
 
 pub(crate) use show::describe_instances;
 
@@ -66,7 +66,7 @@ pub(crate) struct RunInstances {
     disable_api_termination: bool,
     #[serde(default)]
     ebs_optimized: bool,
-    iam_instance_profile: Option<InstanceProfile>,
+    iam_instance_profile: Option<profile_association::Specification>,
     #[serde(default)]
     metadata_options: MetadataRequest,
     #[serde(default)]
@@ -112,46 +112,6 @@ impl Placement {
     }
 }
 
-/// By name or ARN.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct InstanceProfile {
-    arn: Option<SmolStr>,
-    name: Option<SmolStr>,
-}
-
-impl InstanceProfile {
-    fn arn(&self, account: &str) -> Option<SmolStr> {
-        let named =
-            |name: &SmolStr| format_smolstr!("arn:aws:iam::{account}:instance-profile/{name}");
-        self.arn.clone().or_else(|| self.name.as_ref().map(named))
-    }
-
-    /// Holds that there is one, where accounts begin empty.
-    fn require(&self, tx: &Transaction<'_>) -> Result<(), ApiError> {
-        let is_told = tx.is_structural() || iam::rests_on_story(tx.config);
-        let name = self.name().unwrap_or_default();
-        if is_told || tx.state.iam.has_profile(&tx.owner, &name) {
-            return Ok(());
-        }
-        Err(match &self.arn {
-            Some(arn) => error::invalid_parameter_value(format_args!(
-                "Value ({arn}) for parameter iamInstanceProfile.arn is invalid. Invalid IAM \
-                 Instance Profile ARN"
-            )),
-            None => error::invalid_parameter_value(format_args!(
-                "Value ({name}) for parameter iamInstanceProfile.name is invalid. Invalid IAM \
-                 Instance Profile name"
-            )),
-        })
-    }
-
-    fn name(&self) -> Option<SmolStr> {
-        let from_arn = || self.arn.as_ref()?.rsplit('/').next().map(SmolStr::from);
-        self.name.clone().or_else(from_arn)
-    }
-}
-
 const fn once() -> u16 {
     1
 }
@@ -194,9 +154,8 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
         key_pair::require(tx, name)?;
     }
     instance_attribute::check_user_data(request.user_data.as_deref())?;
-    if let Some(profile) = &request.iam_instance_profile {
-        profile.require(tx)?;
-    }
+    let profile = request.iam_instance_profile.as_ref();
+    let profile = profile.map(|it| it.profile(tx)).transpose()?;
     let image_id = request.image(tx)?;
     let zone = request.placement.zone(&tx.region)?;
     let interfaces = request.interfaces(tx, zone.as_deref())?;
@@ -207,13 +166,16 @@ pub(crate) fn run_instances(tx: &mut Transaction<'_>, request: RunInstances) -> 
     let mut made = Vec::new();
     for index in 0..request.max_count {
         let id = launch(tx, &request, &interfaces, image_id.as_deref())?;
+        if let Some(profile) = &profile {
+            profile_association::associate(tx, &id, profile.clone())?;
+        }
         let launch = Launch {
             reservation_id: reservation_id.clone(),
             index,
             image_id: image_id.clone(),
             key_name: request.key_name.clone(),
             user_data: request.user_data.clone(),
-            attributes: request.attributes(&tx.owner),
+            attributes: request.attributes(),
             ended: None,
         };
         tx.state.launches.insert(id.clone(), launch);
@@ -246,8 +208,7 @@ impl RunInstances {
             .transpose()
     }
 
-    fn attributes(&self, account: &str) -> Attributes {
-        let profile = self.iam_instance_profile.as_ref();
+    fn attributes(&self) -> Attributes {
         Attributes {
             disable_api_stop: self.disable_api_stop,
             disable_api_termination: self.disable_api_termination,
@@ -255,7 +216,6 @@ impl RunInstances {
             ebs_optimized: self.ebs_optimized,
             user_data: self.user_data.clone(),
             is_monitored: self.monitoring.enabled,
-            profile: profile.and_then(|it| it.arn(account)),
         }
     }
 
@@ -379,11 +339,8 @@ fn launch(
         metadata_options: request
             .metadata_options
             .applied_to(image::metadata_options(image_id, &tx.region))?,
-        iam_role: request
-            .iam_instance_profile
-            .as_ref()
-            .and_then(InstanceProfile::name)
-            .and_then(|name| tx.state.iam.role_of_profile(&tx.owner, &name)),
+        iam_instance_profile: None,
+        iam_role: None,
         launch_time: tx.utc(),
         reboots: 0,
         owner_id: tx.owner.clone(),

@@ -29,8 +29,6 @@ pub(crate) struct Attributes {
     /// In base64. A change of it is read by no boot: a script runs at the first one.
     pub(crate) user_data: Option<SmolStr>,
     pub(crate) is_monitored: bool,
-    /// ARN of the instance profile.
-    pub(crate) profile: Option<SmolStr>,
 }
 
 /// What becomes of an instance that shuts itself down.

@@ -11,7 +11,10 @@ use wirelab_model::*;
 
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
-use crate::ec2::{Settled, instance_attribute, interface_attachment, network_interface, volume};
+use crate::ec2::{
+    Settled, instance_attribute, interface_attachment, network_interface, profile_association,
+    volume,
+};
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, maybe, one, word};
@@ -277,6 +280,7 @@ pub(crate) fn settle(id: &InstanceId, state: &mut State) -> Settled {
             instance.state = InstanceState::Terminated;
             let interfaces = instance.network_interfaces.clone();
             volume::leave(state, id);
+            profile_association::forget(state, id);
             for interface in interfaces {
                 let goes = state.delete_on_termination.contains(&interface);
                 interface_attachment::detach(state, &interface);

@@ -80,15 +80,26 @@ impl Named {
         }
     }
 
+    /// Of the families before Nitro there is T2 alone, which has none.
     fn ena_support(&self) -> &'static str {
         match self.kind.nitro_generation {
-            NitroGeneration::Xen => "supported",
+            NitroGeneration::Xen => "unsupported",
             NitroGeneration::Nitro | NitroGeneration::NitroV6 => "required",
         }
     }
 
-    /// `Up to 12.5 Gigabit`, where that is not always there.
+    /// `Up to 12.5 Gigabit`, where that is not always there; of T2 in words (EC2 instance types
+    /// guide, "Network specifications").
     fn performance(&self) -> String {
+        if self.kind.nitro_generation == NitroGeneration::Xen {
+            let is_large = self.name.ends_with("xlarge");
+            return if is_large {
+                "Moderate"
+            } else {
+                "Low to Moderate"
+            }
+            .to_owned();
+        }
         let burst = gigabits(self.kind.burst_bps);
         match self.kind.burst_bps > self.kind.baseline_bps {
             true => format!("Up to {burst} Gigabit"),
@@ -246,6 +257,7 @@ fn show(it: &Named) -> Value {
             "Ipv6AddressesPerInterface": it.kind.addresses_per_interface,
             "Ipv6Supported": true,
             "EnaSupport": it.ena_support(),
+            "EncryptionInTransitSupported": it.kind.encrypts_in_transit,
         },
     })
 }

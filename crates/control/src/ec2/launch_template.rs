@@ -89,7 +89,15 @@ struct Named<'r> {
     name: Option<&'r SmolStr>,
 }
 
-impl Named<'_> {
+impl<'r> Named<'r> {
+    /// As a request has it, in two members.
+    fn new(id: &'r Option<SmolStr>, name: &'r Option<SmolStr>) -> Self {
+        Self {
+            id: id.as_ref(),
+            name: name.as_ref(),
+        }
+    }
+
     fn find<'s>(self, state: &'s State, realm: &Realm) -> Result<&'s Template, ApiError> {
         let mut all = state.launch_templates.of(realm);
         match (self.id, self.name) {
@@ -175,9 +183,7 @@ pub(crate) fn create_launch_template(
         tags: tx.tags_of(LaunchTemplates::TAG_TYPE)?,
     };
     let shown = show(&template);
-    let all = Arc::make_mut(&mut tx.state.launch_templates);
-    let own = all.0.entry(realm).or_default();
-    own.insert(template.id.clone(), template);
+    own_mut(tx).insert(template.id.clone(), template);
     Ok(json!({ "LaunchTemplate": shown }))
 }
 
@@ -198,10 +204,7 @@ pub(crate) fn create_launch_template_version(
     tx: &mut Transaction<'_>,
     request: CreateLaunchTemplateVersion,
 ) -> Reply {
-    let named = Named {
-        id: request.launch_template_id.as_ref(),
-        name: request.launch_template_name.as_ref(),
-    };
+    let named = Named::new(&request.launch_template_id, &request.launch_template_name);
     let template = named.find(tx.state, tx.realm())?;
     let id = template.id.clone();
     let mut data = Map::new();
@@ -259,11 +262,15 @@ fn version(
     })
 }
 
-fn template_mut<'t>(tx: &'t mut Transaction<'_>, id: &str) -> &'t mut Template {
+fn own_mut<'t>(tx: &'t mut Transaction<'_>) -> &'t mut BTreeMap<SmolStr, Template> {
     let realm = tx.realm().clone();
     let all = Arc::make_mut(&mut tx.state.launch_templates);
-    let own = all.0.get_mut(&realm).and_then(|it| it.get_mut(id));
-    own.expect("it was found just now")
+    all.0.entry(realm).or_default()
+}
+
+fn template_mut<'t>(tx: &'t mut Transaction<'_>, id: &str) -> &'t mut Template {
+    let found = own_mut(tx).get_mut(id);
+    found.expect("it was found just now")
 }
 
 #[derive(Deserialize)]
@@ -278,10 +285,7 @@ pub(crate) fn modify_launch_template(
     tx: &mut Transaction<'_>,
     request: ModifyLaunchTemplate,
 ) -> Reply {
-    let named = Named {
-        id: request.launch_template_id.as_ref(),
-        name: request.launch_template_name.as_ref(),
-    };
+    let named = Named::new(&request.launch_template_id, &request.launch_template_name);
     let template = named.find(tx.state, tx.realm())?;
     let wanted = request.default_version.as_deref();
     let wanted = wanted.ok_or_else(|| error::missing_parameter("DefaultVersion"))?;
@@ -302,15 +306,10 @@ pub(crate) fn delete_launch_template(
     tx: &mut Transaction<'_>,
     request: DeleteLaunchTemplate,
 ) -> Reply {
-    let named = Named {
-        id: request.launch_template_id.as_ref(),
-        name: request.launch_template_name.as_ref(),
-    };
+    let named = Named::new(&request.launch_template_id, &request.launch_template_name);
     let template = named.find(tx.state, tx.realm())?;
     let (id, shown) = (template.id.clone(), show(template));
-    let realm = tx.realm().clone();
-    let all = Arc::make_mut(&mut tx.state.launch_templates);
-    all.0.entry(realm).or_default().remove(&id);
+    own_mut(tx).remove(&id);
     Ok(json!({ "LaunchTemplate": shown }))
 }
 
@@ -327,10 +326,7 @@ pub(crate) fn delete_launch_template_versions(
     tx: &mut Transaction<'_>,
     request: DeleteLaunchTemplateVersions,
 ) -> Reply {
-    let named = Named {
-        id: request.launch_template_id.as_ref(),
-        name: request.launch_template_name.as_ref(),
-    };
+    let named = Named::new(&request.launch_template_id, &request.launch_template_name);
     let id = named.find(tx.state, tx.realm())?.id.clone();
     let (mut deleted, mut left) = (Vec::new(), Vec::new());
     for text in &request.versions {
@@ -421,11 +417,11 @@ pub(crate) fn expanded(
         return Ok(None);
     };
     let specification: Specification = crate::request::read(named)?;
-    let template = Named {
-        id: specification.launch_template_id.as_ref(),
-        name: specification.launch_template_name.as_ref(),
-    };
-    let template = template.find(state, realm)?;
+    let (id, name) = (
+        &specification.launch_template_id,
+        &specification.launch_template_name,
+    );
+    let template = Named::new(id, name).find(state, realm)?;
     let number = template.number(specification.version.as_deref().unwrap_or("$Default"))?;
     let mut whole = template.versions[&number].data();
     let theirs = whole.remove("TagSpecifications");

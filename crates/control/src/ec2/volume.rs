@@ -1,4 +1,5 @@
-//! Volumes of instances (Amazon EC2 API Reference: `DescribeVolumes`, `DeleteVolume`).
+//! Volumes of instances (Amazon EC2 API Reference: `DescribeVolumes`, `DeleteVolume`); how they are
+//! changed is in [`super::volume_modification`].
 //!
 //! Nothing of a disk is simulated, but every instance has one, and who reads an instance reads it
 //! next (Terraform does, after every launch, and makes the instance anew if the disk is not what
@@ -16,6 +17,7 @@ use wirelab_model::*;
 
 use crate::clock::iso8601;
 use crate::describe::{Field, Reader};
+use crate::ec2::volume_modification::Modification;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::view::{done, each, maybe, one};
@@ -24,13 +26,27 @@ use crate::{error, network};
 /// A volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Volume {
-    id: SmolStr,
-    disk: Disk,
+    pub(super) id: SmolStr,
+    pub(super) disk: Disk,
     created: UnixTime,
     zone: SmolStr,
     /// Whose it is, until that is gone.
     instance: Option<InstanceId>,
+    /// Those of the last day and the last one, by their time.
+    pub(super) modifications: Vec<Modification>,
     tags: Vec<Tag>,
+}
+
+impl Volume {
+    /// The volume as it is at a moment: one that is being modified is what it was.
+    fn at(&self, now: SimTime) -> Self {
+        let mut volume = self.clone();
+        let last = volume.modifications.last();
+        if let Some(original) = last.and_then(|it| it.original_at(now)) {
+            volume.disk.configuration = original.clone();
+        }
+        volume
+    }
 }
 
 /// What a volume is.
@@ -38,6 +54,15 @@ pub(crate) struct Volume {
 pub(crate) struct Disk {
     /// `/dev/xvda`.
     pub(crate) device: SmolStr,
+    pub(crate) configuration: Configuration,
+    pub(crate) encrypted: bool,
+    pub(crate) kms_key_id: Option<SmolStr>,
+    pub(crate) delete_on_termination: bool,
+}
+
+/// What of a volume can be modified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Configuration {
     /// GiB.
     pub(crate) size: u32,
     /// `gp3`.
@@ -45,9 +70,6 @@ pub(crate) struct Disk {
     pub(crate) iops: Option<u32>,
     /// MiB a second.
     pub(crate) throughput: Option<u32>,
-    pub(crate) encrypted: bool,
-    pub(crate) kms_key_id: Option<SmolStr>,
-    pub(crate) delete_on_termination: bool,
 }
 
 /// All volumes. Shared until changed, as every call keeps a copy of the state.
@@ -60,7 +82,7 @@ pub(crate) struct Volumes {
 }
 
 impl Volumes {
-    fn all(&self) -> impl Iterator<Item = &Volume> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Volume> {
         self.attached.values().flatten().chain(self.left.values())
     }
 
@@ -69,7 +91,14 @@ impl Volumes {
         self.attached.get(instance)
     }
 
-    fn find_mut(&mut self, id: &str) -> Option<&mut Volume> {
+    /// When the last of them that is being modified will be what it is to be.
+    pub(crate) fn settled_at(&self, now: SimTime) -> Option<SimTime> {
+        let last = self.all().filter_map(|it| it.modifications.last());
+        let ends = last.map(Modification::takes_effect);
+        ends.filter(|at| *at > now).max()
+    }
+
+    pub(super) fn find_mut(&mut self, id: &str) -> Option<&mut Volume> {
         if self.left.contains_key(id) {
             return Arc::make_mut(&mut self.left).get_mut(id);
         }
@@ -102,6 +131,7 @@ pub(crate) fn make(tx: &mut Transaction<'_>, instance: &InstanceId, disks: &[Dis
         created: it.launch_time,
         zone: zone.clone(),
         instance: Some(instance.clone()),
+        modifications: Vec::new(),
         tags: tags.to_vec(),
     };
     let mut volumes: Vec<Volume> = disks.iter().map(volume).collect();
@@ -213,10 +243,10 @@ const FIELDS: &[Field<Volume>] = &[
     ("create-time", |it, _| one(iso8601(it.created))),
     ("encrypted", |it, _| one(it.disk.encrypted)),
     ("multi-attach-enabled", |_, _| one(false)),
-    ("size", |it, _| one(it.disk.size)),
+    ("size", |it, _| one(it.disk.configuration.size)),
     ("status", |it, _| one(status(it))),
     ("volume-id", |it, _| one(&it.id)),
-    ("volume-type", |it, _| one(&it.disk.kind)),
+    ("volume-type", |it, _| one(&it.disk.configuration.kind)),
 ];
 
 const fn status(volume: &Volume) -> &'static str {
@@ -229,14 +259,15 @@ const fn status(volume: &Volume) -> &'static str {
 pub(crate) fn describe_volumes(reader: &Reader<'_>, request: DescribeVolumes) -> Reply {
     reader.check_filters(FIELDS)?;
     let all = reader.state.volumes.all();
-    let mut own: Vec<&Volume> = all.filter(|it| reader.owns(&it.id)).collect();
+    let own = all.filter(|it| reader.owns(&it.id));
+    let mut own: Vec<Volume> = own.map(|it| it.at(reader.state.now)).collect();
     own.sort_by(|one, other| one.id.cmp(&other.id));
     let wanted = &request.volume_ids;
     if let Some(unknown) = wanted.iter().find(|id| !own.iter().any(|it| it.id == **id)) {
         return Err(error::volume_not_found(unknown));
     }
     let mut chosen = Vec::new();
-    for volume in own {
+    for volume in &own {
         let named = wanted.is_empty() || wanted.contains(&volume.id);
         if named && reader.passes_shown(volume, &volume.tags, FIELDS, &show)? {
             chosen.push(volume);
@@ -248,6 +279,12 @@ pub(crate) fn describe_volumes(reader: &Reader<'_>, request: DescribeVolumes) ->
 fn show(volume: &Volume) -> Value {
     let since = iso8601(volume.created);
     let disk = &volume.disk;
+    let Configuration {
+        size,
+        kind,
+        iops,
+        throughput,
+    } = &disk.configuration;
     let attachment = |instance| {
         json!({
             "AttachTime": since,
@@ -261,10 +298,10 @@ fn show(volume: &Volume) -> Value {
     let attachments: Vec<Value> = volume.instance.iter().map(attachment).collect();
     json!({
         "VolumeId": volume.id,
-        "VolumeType": disk.kind,
-        "Size": disk.size,
-        "Iops": disk.iops,
-        "Throughput": disk.throughput,
+        "VolumeType": kind,
+        "Size": size,
+        "Iops": iops,
+        "Throughput": throughput,
         "State": status(volume),
         "AvailabilityZone": volume.zone,
         "CreateTime": since,

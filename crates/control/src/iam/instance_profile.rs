@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smol_str::{SmolStr, format_smolstr};
-use wirelab_model::{ApiError, Reply, UnixTime};
+use wirelab_model::{ApiError, IamInstanceProfile, IdSource, Reply, UnixTime};
 
 use super::tag::{self, Tag, Tags};
-use super::{Iam, check_name, letters_id, page, role};
+use super::{Iam, check_name, letters, letters_id, page, rests_on_story, role};
 use crate::clock::iso8601;
+use crate::control::ControlConfig;
 use crate::describe::Reader;
 use crate::error;
 use crate::transaction::Transaction;
@@ -34,13 +35,46 @@ pub(super) struct Profile {
     tags: Tags,
 }
 
+/// The name at the end of a profile's ARN.
+pub(crate) fn profile_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
 impl Iam {
-    /// The role of an account's profile; of a profile that nobody has made the one of its name.
-    pub(crate) fn role_of_profile(&self, account: &str, name: &SmolStr) -> Option<SmolStr> {
+    /// The role of an account's profile; in a lab of one that nobody has made the one of its name.
+    pub(crate) fn role_of_profile(
+        &self,
+        account: &str,
+        name: &str,
+        config: &ControlConfig,
+    ) -> Option<SmolStr> {
         let own = self.profiles.get(account);
         match own.and_then(|it| it.get(name)) {
             Some(profile) => profile.role.clone(),
-            None => Some(name.clone()),
+            None => rests_on_story(config).then(|| name.into()),
+        }
+    }
+
+    /// An account's profile as instances have it, be it made or told of.
+    pub(crate) fn profile(
+        &self,
+        account: &str,
+        name: &str,
+        config: &ControlConfig,
+    ) -> IamInstanceProfile {
+        let own = self.profiles.get(account);
+        if let Some(made) = own.and_then(|it| it.get(name)) {
+            return IamInstanceProfile {
+                arn: made.arn.clone(),
+                id: made.id.clone(),
+            };
+        }
+        let hex = config
+            .ids
+            .hex17(account, "", "AIPA", &IdSource::Named(name));
+        IamInstanceProfile {
+            arn: format_smolstr!("arn:aws:iam::{account}:instance-profile/{name}"),
+            id: format_smolstr!("AIPA{}", letters(&hex)),
         }
     }
 

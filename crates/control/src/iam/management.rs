@@ -7,7 +7,7 @@
 //! statements as much is heeded as `delivery` does.
 
 use super::delivery::Service;
-use super::{Iam, rests_on_story};
+use super::{Iam, profile_name, rests_on_story};
 use crate::control::ControlConfig;
 use crate::state::State;
 
@@ -42,8 +42,7 @@ const HOST_MANAGEMENT: Service = Service {
 
 /// Whether the profile of this ARN lets its instances be managed.
 pub(crate) fn lets_instance_be_managed(account: &str, profile: &str, state: &State) -> bool {
-    let name = profile.rsplit('/').next().unwrap_or_default();
-    let role = state.iam.added_role(account, name);
+    let role = state.iam.added_role(account, profile_name(profile));
     role.is_some_and(|role| state.iam.serves(account, role, &AGENT))
 }
 

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use wirelab_model::{
-    ApiError, Instance, InstanceId, Reply, UnixTime, fits_wildcards, private_dns_name,
+    ApiError, IamInstanceProfile, Instance, InstanceId, Reply, UnixTime, fits_wildcards,
+    private_dns_name,
 };
 
 use super::state::{Command, Ended, Script, Target};
@@ -167,9 +168,10 @@ fn named(tx: &Transaction<'_>, ids: &[InstanceId]) -> Result<Vec<InstanceId>, Ap
 
 /// Whether an instance's agent reaches the service and may report to it.
 fn is_managed((state, config): (&State, &ControlConfig), realm: &Realm, id: &InstanceId) -> bool {
-    let launch = state.launches.get(id);
-    let profile = launch.and_then(|it| it.attributes.profile.as_deref());
-    let by_profile = |arn: &str| iam::lets_instance_be_managed(&realm.account, arn, state);
+    let instance = state.resources.instances.get(id);
+    let profile = instance.and_then(|it| it.iam_instance_profile.as_ref());
+    let by_profile =
+        |it: &IamInstanceProfile| iam::lets_instance_be_managed(&realm.account, &it.arn, state);
     state.ssm.managed.contains(id)
         && (profile.is_some_and(by_profile) || setting::is_managed(realm, state, config))
 }

@@ -1,44 +1,31 @@
 //! Any sequence of calls leaves a network that could exist, and never a panic.
 
+#[path = "../account/mod.rs"]
+mod account;
 mod calls;
 mod invariants;
 
+use account::Account;
 use calls::{KINDS, call};
 use invariants::{check, is_transitional};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use wirelab_control::{CallIds, Control, ControlConfig, Input};
+use wirelab_control::Control;
 use wirelab_model::*;
 
 /// A control plane with a mirror that sees only its changes.
-struct Account {
-    control: Control,
-    caller: Caller,
+struct Mirrored {
+    account: Account,
     mirror: Resources,
     last_effective: SimTime,
-    now: SimTime,
-    seq: u64,
 }
 
-impl Account {
+impl Mirrored {
     fn new() -> Self {
-        let ids = IdSpace {
-            scenario: "properties".into(),
-            names_seed: 1,
-        };
-        let starts = UnixTime::from_secs(1_709_596_800);
-        let config = ControlConfig::new(ids, "1".into(), "eu-west-1".into(), starts);
         Self {
-            control: Control::new(config),
-            caller: Caller {
-                account: "1".into(),
-                region: "eu-west-1".into(),
-                principal: "arn:aws:iam::1:root".into(),
-            },
+            account: Account::new("properties", "eu-west-1"),
             mirror: Resources::default(),
             last_effective: SimTime::ZERO,
-            now: SimTime::ZERO,
-            seq: 0,
         }
     }
 
@@ -94,38 +81,32 @@ impl Account {
         account
     }
 
+    fn control(&self) -> &Control {
+        &self.account.control
+    }
+
     fn call(&mut self, operation: &str, parameters: Value) -> Reply {
-        self.seq += 1;
         let parameters = parameters.as_object().expect("an object").clone();
-        let call = Call {
-            service: "ec2".into(),
-            operation: operation.into(),
-            parameters,
-        };
-        let before = self.control.resources().clone();
-        let input = Input::Call {
-            caller: &self.caller,
-            call: &call,
-            ids: CallIds::Journal(self.seq),
-        };
-        let output = self.control.handle(self.now, input);
+        let call = account::call("ec2", operation, parameters);
+        let before = self.control().resources().clone();
+        let output = self.account.call(&call, None);
         if output.reply.is_err() || call.is_read_only() {
             assert_eq!(output.changes, None, "{call}");
-            assert_eq!(&before, self.control.resources(), "{call}");
+            assert_eq!(&before, self.control().resources(), "{call}");
         }
         self.apply(output.changes);
         output.reply
     }
 
     fn advance(&mut self, span: SimDuration) {
-        let until = self.now + span;
-        while let Some(at) = self.control.poll_timeout().filter(|at| *at <= until) {
-            assert!(at >= self.now, "timers are in the future");
-            self.now = at;
-            let changes = self.control.handle_timeout(at);
+        let until = self.account.now + span;
+        while let Some(at) = self.control().poll_timeout().filter(|at| *at <= until) {
+            assert!(at >= self.account.now, "timers are in the future");
+            self.account.now = at;
+            let changes = self.account.control.handle_timeout(at);
             self.apply(changes);
         }
-        self.now = until;
+        self.account.now = until;
     }
 
     fn apply(&mut self, changes: Option<Changes>) {
@@ -134,7 +115,7 @@ impl Account {
                 changes.effective_at >= self.last_effective,
                 "changes keep their order"
             );
-            assert!(changes.effective_at >= self.now);
+            assert!(changes.effective_at >= self.account.now);
             self.last_effective = changes.effective_at;
             for change in &changes.changes {
                 self.mirror.apply(change);
@@ -142,7 +123,7 @@ impl Account {
         }
         assert_eq!(
             &self.mirror,
-            self.control.resources(),
+            self.control().resources(),
             "the changes are the whole truth"
         );
     }
@@ -159,25 +140,25 @@ proptest! {
     fn any_sequence_of_calls_leaves_a_network_that_could_exist(
         steps in prop::collection::vec((0..KINDS, 0_u32..60, 0_u32..60, 0_u64..40), 1..220),
     ) {
-        let mut account = Account::furnished();
+        let mut account = Mirrored::furnished();
         for (kind, a, b, seconds) in steps {
-            let (operation, parameters) = call(account.control.resources(), kind, a, b);
+            let (operation, parameters) = call(account.control().resources(), kind, a, b);
             let _ = account.call(operation, parameters);
-            check(account.control.resources());
+            check(account.control().resources());
             // Two thirds of the calls follow each other at once.
             if seconds % 3 == 0 {
                 account.advance(SimDuration::from_secs(seconds));
-                check(account.control.resources());
+                check(account.control().resources());
             }
         }
-        if let Some(settled) = account.control.settled_at() {
-            account.advance(settled.since(account.now));
+        if let Some(settled) = account.control().settled_at() {
+            account.advance(settled.since(account.account.now));
         }
-        prop_assert!(!is_transitional(account.control.resources()));
-        let bytes = postcard::to_stdvec(&account.control).expect("it has a compact form");
+        prop_assert!(!is_transitional(account.control().resources()));
+        let bytes = postcard::to_stdvec(account.control()).expect("it has a compact form");
         let back: Control = postcard::from_bytes(&bytes).expect("which can be read");
-        prop_assert_eq!(back.resources(), account.control.resources());
-        prop_assert_eq!(back.poll_timeout(), account.control.poll_timeout());
+        prop_assert_eq!(back.resources(), account.control().resources());
+        prop_assert_eq!(back.poll_timeout(), account.control().poll_timeout());
     }
 
     #[test]
@@ -194,9 +175,9 @@ proptest! {
                 parameters.insert((*name).to_owned(), value);
             }
         }
-        let mut account = Account::furnished();
+        let mut account = Mirrored::furnished();
         let _ = account.call(operation.name, Value::Object(parameters));
-        check(account.control.resources());
+        check(account.control().resources());
     }
 }
 

@@ -8,18 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
-use wirelab_control::{CallIds, Control, ControlConfig, Input};
-use wirelab_model::{
-    Call, Caller, Change, Changes, IdSpace, Observation, Reply, SimDuration, SimTime, UnixTime,
-    VpnConnectionId,
-};
+use wirelab_control::Input;
+use wirelab_model::{Call, Change, Changes, Observation, SimDuration, VpnConnectionId};
+
+use crate::account::{Account, call};
 
 /// A control plane that is talked to line by line.
 pub(crate) struct Script {
-    control: Control,
-    caller: Caller,
-    now: SimTime,
-    seq: u64,
+    account: Account,
     kept: BTreeMap<String, String>,
     /// What was said.
     pub(crate) out: String,
@@ -29,22 +25,8 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new() -> Self {
-        let ids = IdSpace {
-            scenario: "transcript".into(),
-            names_seed: 7,
-        };
-        let account = "123456789012";
-        let starts = UnixTime::from_secs(1_709_596_800);
-        let config = ControlConfig::new(ids, account.into(), "us-east-1".into(), starts);
         Self {
-            control: Control::new(config),
-            caller: Caller {
-                account: account.into(),
-                region: "us-east-1".into(),
-                principal: "arn:aws:iam::123456789012:user/learner".into(),
-            },
-            now: SimTime::ZERO,
-            seq: 0,
+            account: Account::new("transcript", "us-east-1"),
             kept: BTreeMap::new(),
             out: String::new(),
             code: String::new(),
@@ -61,9 +43,10 @@ impl Script {
             } else if let Some(caller) = line.strip_prefix("as ") {
                 writeln!(self.out, "{line}").expect("a string takes it");
                 let (account, region) = caller.split_once(' ').expect("as ACCOUNT REGION");
-                (self.caller.account, self.caller.region) = (account.into(), region.into());
+                let caller = &mut self.account.caller;
+                (caller.account, caller.region) = (account.into(), region.into());
             } else if let Some(tunnel) = line.strip_prefix("tunnel ") {
-                writeln!(self.out, "{} {line}", self.now).expect("a string takes it");
+                writeln!(self.out, "{} {line}", self.account.now).expect("a string takes it");
                 self.tunnel(&self.expand(tunnel));
             } else if !line.is_empty() {
                 self.line(line);
@@ -80,19 +63,24 @@ impl Script {
             up: word() == "up",
         };
         let input = Input::Observation(observation);
-        let output = self.control.handle(self.now, input);
+        let output = self.account.control.handle(self.account.now, input);
         self.show_changes(output.changes);
     }
 
     fn advance(&mut self, span: SimDuration) {
-        let until = self.now + span;
+        let until = self.account.now + span;
         writeln!(self.out, "advance {span}").expect("a string takes it");
-        while let Some(at) = self.control.poll_timeout().filter(|at| *at <= until) {
-            self.now = at;
-            let changes = self.control.handle_timeout(at);
+        while let Some(at) = self
+            .account
+            .control
+            .poll_timeout()
+            .filter(|at| *at <= until)
+        {
+            self.account.now = at;
+            let changes = self.account.control.handle_timeout(at);
             self.show_changes(changes);
         }
-        self.now = until;
+        self.account.now = until;
     }
 
     fn line(&mut self, line: &str) {
@@ -111,8 +99,10 @@ impl Script {
             }
             None => (None, rest),
         };
-        writeln!(self.out, "{} {line}", self.now).expect("a string takes it");
-        let (reply, changes) = self.call(&self.expand(rest), structure);
+        writeln!(self.out, "{} {line}", self.account.now).expect("a string takes it");
+        let call = parse(&self.expand(rest));
+        let output = self.account.call(&call, structure);
+        let reply = output.reply;
         self.code = match &reply {
             Ok(_) => "ok".to_owned(),
             Err(error) => error.code.to_string(),
@@ -129,19 +119,7 @@ impl Script {
             (Ok(value), None) => self.indented(&serde_json::to_string_pretty(value).expect("JSON")),
             (Err(error), _) => self.indented(&format!("{}: {}", error.code, error.message)),
         }
-        self.show_changes(changes);
-    }
-
-    fn call(&mut self, text: &str, structure: Option<&str>) -> (Reply, Option<Changes>) {
-        self.seq += 1;
-        let (call, ids) = (parse(text), CallIds::Journal(self.seq));
-        let input = Input::Call {
-            caller: &self.caller,
-            call: &call,
-            ids: structure.map_or(ids, CallIds::Named),
-        };
-        let output = self.control.handle(self.now, input);
-        (output.reply, output.changes)
+        self.show_changes(output.changes);
     }
 
     fn expand(&self, text: &str) -> String {
@@ -198,11 +176,7 @@ fn parse(text: &str) -> Call {
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
         parameters.insert(key.to_owned(), value);
     }
-    Call {
-        service: service.into(),
-        operation: operation.into(),
-        parameters,
-    }
+    call(service, operation, parameters)
 }
 
 fn member<'a>(value: &'a Value, path: &str) -> &'a Value {

@@ -65,6 +65,16 @@ const C5: &[Size] = &[
     ("18xlarge", 72, 25_000, 25_000),
     ("24xlarge", 96, 25_000, 25_000),
 ];
+const C5A: &[Size] = &[
+    ("large", 2, 750, 10_000),
+    ("xlarge", 4, 1_250, 10_000),
+    ("2xlarge", 8, 2_500, 10_000),
+    ("4xlarge", 16, 5_000, 10_000),
+    ("8xlarge", 32, 10_000, 10_000),
+    ("12xlarge", 48, 12_000, 12_000),
+    ("16xlarge", 64, 20_000, 20_000),
+    ("24xlarge", 96, 20_000, 20_000),
+];
 const C5N: &[Size] = &[
     ("large", 2, 3_000, 25_000),
     ("xlarge", 4, 5_000, 25_000),
@@ -124,11 +134,29 @@ const T2: &[Size] = &[
     ("2xlarge", 8, 1_024, 1_024),
 ];
 
-/// Families that are alike share a table; a size that a few of them lack is taken for them, too.
+/// Sizes of a shared table that some of its families lack.
+const LACKING: &[(&[&str], &str)] = &[
+    (&["c6i", "c6id", "m6i", "m6id", "r6i", "r6id"], "48xlarge"),
+    (&["c7i", "m7i", "r7i"], "32xlarge"),
+    (&["c8i", "m8i", "r8i"], "medium"),
+];
+
+/// The sizes of a family; none of one that is not in the tables.
+pub(super) fn sizes(family: &str) -> impl Iterator<Item = &'static Size> {
+    let found = FAMILIES.iter().find(|(it, _)| *it == family);
+    let lacking = move |size: &str| {
+        let mut all = LACKING.iter();
+        all.any(|(families, it)| *it == size && families.contains(&family))
+    };
+    let sizes = found.map_or(&[][..], |(_, sizes)| sizes);
+    sizes.iter().filter(move |(size, ..)| !lacking(size))
+}
+
+/// Families that are alike share a table.
 pub(super) const FAMILIES: &[(&str, &[Size])] = &[
     ("c5", C5),
-    ("c5a", M5A),
-    ("c5ad", M5A),
+    ("c5a", C5A),
+    ("c5ad", C5A),
     ("c5d", C5),
     ("c5n", C5N),
     ("c6a", M6I),

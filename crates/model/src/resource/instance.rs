@@ -73,6 +73,16 @@ impl Default for MetadataOptions {
     }
 }
 
+/// An instance profile of an instance: `IamInstanceProfile`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct IamInstanceProfile {
+    /// Its ARN.
+    pub arn: SmolStr,
+    /// Its id: `AIPA...`.
+    pub id: SmolStr,
+}
+
 /// An instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -93,6 +103,8 @@ pub struct Instance {
     pub network_interfaces: Vec<NetworkInterfaceId>,
     /// How its metadata service answers.
     pub metadata_options: MetadataOptions,
+    /// Its instance profile.
+    pub iam_instance_profile: Option<IamInstanceProfile>,
     /// Role of its instance profile, whose credentials the metadata service gives.
     pub iam_role: Option<SmolStr>,
     /// When it was started.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use wirelab_model::{Instance, NetworkInterface, private_dns_name, public_dns_name};
+use wirelab_model::{
+    IamInstanceProfile, Instance, NetworkInterface, private_dns_name, public_dns_name,
+};
 
 use crate::host::program::date;
 use crate::service::Context;
@@ -192,32 +194,29 @@ fn interface_items(
     items
 }
 
-/// Credentials of the instance's role. They are no secrets, and say so.
+/// The instance's profile, and credentials of its role. They are no secrets, and say so.
 fn role_items(instance: &Instance, context: Context<'_>) -> Items {
     let Some(role) = &instance.iam_role else {
         return Items::new();
     };
     let updated = date::iso(context.config.starts.at(instance_start(instance, context)));
     let expires = date::iso(context.config.starts.at(context.now + SIX_HOURS));
-    let account = &instance.owner_id;
-    let info = format!(
-        "{{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"{updated}\",\n  \"InstanceProfileArn\" : \
-         \"arn:aws:iam::{account}:instance-profile/{role}\",\n  \"InstanceProfileId\" : \
-         \"AIPAEXAMPLEEXAMPLEEXA\"\n}}"
-    );
+    let info = instance.iam_instance_profile.as_ref().map(|profile| {
+        let IamInstanceProfile { arn, id } = profile;
+        let info = format!(
+            "{{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"{updated}\",\n  \
+             \"InstanceProfileArn\" : \"{arn}\",\n  \"InstanceProfileId\" : \"{id}\"\n}}"
+        );
+        ("meta-data/iam/info".to_owned(), info)
+    });
     let credentials = format!(
         "{{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"{updated}\",\n  \"Type\" : \
          \"AWS-HMAC\",\n  \"AccessKeyId\" : \"ASIAIOSFODNN7EXAMPLE\",\n  \"SecretAccessKey\" : \
          \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\",\n  \"Token\" : \
          \"simulated-session-token-EXAMPLE\",\n  \"Expiration\" : \"{expires}\"\n}}"
     );
-    vec![
-        ("meta-data/iam/info".to_owned(), info),
-        (
-            format!("meta-data/iam/security-credentials/{role}"),
-            credentials,
-        ),
-    ]
+    let path = format!("meta-data/iam/security-credentials/{role}");
+    info.into_iter().chain([(path, credentials)]).collect()
 }
 
 const SIX_HOURS: wirelab_model::SimDuration = wirelab_model::SimDuration::from_secs(6 * 3600);

@@ -35,6 +35,12 @@ pub(crate) const FIELDS: &[Field<Instance>] = &[
     ("subnet-id", |it, _| one(&it.subnet_id)),
     ("vpc-id", |it, _| one(&it.vpc_id)),
     ("owner-id", |it, _| one(&it.owner_id)),
+    ("iam-instance-profile.arn", |it, _| {
+        maybe(it.iam_instance_profile.as_ref().map(|it| &it.arn))
+    }),
+    ("iam-instance-profile.id", |it, _| {
+        maybe(it.iam_instance_profile.as_ref().map(|it| &it.id))
+    }),
     ("availability-zone", |it, resources| {
         maybe(
             resources
@@ -188,9 +194,6 @@ const LAUNCH_FIELDS: &[Field<Launch>] = &[
     ("reservation-id", |it, _| one(&it.reservation_id)),
     ("launch-index", |it, _| one(it.index)),
     ("client-token", |_, _| Vec::new()),
-    ("iam-instance-profile.arn", |it, _| {
-        maybe(it.attributes.profile.as_ref())
-    }),
     ("monitoring-state", |it, _| one(monitoring(&it.attributes))),
 ];
 
@@ -301,7 +304,7 @@ pub(super) fn show(instance: &Instance, state: &State, region: &str) -> Value {
         "Placement": { "AvailabilityZone": zone, "GroupName": "", "Tenancy": "default" },
         "Monitoring": { "State": monitoring(attributes) },
         "EbsOptimized": attributes.ebs_optimized,
-        "IamInstanceProfile": attributes.profile.as_ref().map(|arn| json!({ "Arn": arn })),
+        "IamInstanceProfile": instance.iam_instance_profile,
         "Architecture": instance_type::architecture(&instance.instance_type),
         "BlockDeviceMappings": volume::mappings(&instance.instance_id, state),
         "CpuOptions": cpu_options(&instance.instance_type),

@@ -115,10 +115,7 @@ fn wanted<'s>(
     reader: &'s Reader<'_>,
     request: &DescribeLaunchTemplateVersions,
 ) -> Result<Vec<Numbered<'s>>, ApiError> {
-    let named = Named {
-        id: request.launch_template_id.as_ref(),
-        name: request.launch_template_name.as_ref(),
-    };
+    let named = Named::new(&request.launch_template_id, &request.launch_template_name);
     let versions = &request.versions;
     let bounds = [&request.min_version, &request.max_version];
     let has_bounds = bounds.iter().any(|it| it.is_some());

@@ -306,7 +306,7 @@ impl Verdict {
         let smallest = *list.iter().min_by_key(size)?;
         let finding = Finding::new(name, summary).expected(wanted).observed(yours);
         let place = format!("{place} #{}", smallest + 1);
-        let line = format!("{:#}", seen.packets[smallest].packet.summary());
+        let line = format!("{:#}", seen.packets[smallest]);
         Some((finding.evidence(place).evidence(line), smallest))
     }
 }

@@ -222,9 +222,11 @@ impl Observer {
         let last = self
             .numbers
             .insert((packet.source(), counter), ip.identification);
+        // A connection's counter comes by 0 like any other number.
+        let outside = ip.identification == 0 && last != Some(u16::MAX);
         let rule = match last {
-            _ if ip.identification == 0 => "0".to_owned(),
-            Some(0) | None => "any".to_owned(),
+            _ if outside => "0".to_owned(),
+            None => "any".to_owned(),
             Some(last) => match ip.identification.wrapping_sub(last) {
                 0 => "same".to_owned(),
                 1 if counter != Counter::Shared => "+1".to_owned(),
@@ -234,11 +236,13 @@ impl Observer {
                 _ => "back".to_owned(),
             },
         };
-        if ip.identification == 0
-            && let Some(last) = last
-        {
+        if outside {
             // A packet outside the counter does not disturb it.
-            self.numbers.insert((packet.source(), counter), last);
+            let key = (packet.source(), counter);
+            match last {
+                Some(last) => self.numbers.insert(key, last),
+                None => self.numbers.remove(&key),
+            };
         }
         fields.insert("id", rule);
     }

@@ -238,6 +238,102 @@ fn a_counterexample_goes_between_machines_of_the_capture_where_it_can() {
     );
 }
 
+/// A capture that holds nothing but how a machine asks for its address (RFC 2131, section 4.1).
+fn asking_for_an_address() -> Seen {
+    let mut frame = vec![0xff; 6];
+    frame.extend([2, 0, 10, 0, 1, 5, 8, 0]);
+    frame.extend([
+        0x45, 0, 0, 28, 0, 1, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255,
+    ]);
+    frame.extend([0, 68, 0, 67, 0, 8, 0, 0]);
+    let mut frames = Frames::new();
+    frames.push(&frame, u32::try_from(frame.len()).expect("a short frame"));
+    Seen::of(&frames)
+}
+
+/// The packet that tells two filters apart.
+fn apart(yours: &str, wanted: &str, seen: &Seen) -> Difference {
+    let (one, other) = (filter(0, yours), filter(0, wanted));
+    match compare_where(&one, &other, None, Domain::default(), seen) {
+        Equality::Different(found) => found,
+        same => panic!("{yours} <!> {wanted}: {same:?}"),
+    }
+}
+
+#[test]
+fn a_counterexample_is_what_one_machine_sends_to_another() {
+    let syn = "tcp[tcpflags] & tcp-syn != 0";
+    for (yours, wanted) in [
+        (syn, "tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn"),
+        ("icmp", "icmp[0] = 8"),
+        ("ether[0] & 2 = 0 and tcp", "tcp"),
+        ("ip[16] & 128 != 0 and tcp", "tcp"),
+        ("ip[16] & 128 != 0 and udp", "udp and not ether multicast"),
+        ("ip multicast or tcp", "ip multicast or udp"),
+        ("ip[12] = 0 or tcp", "udp"),
+        ("not udp and ip", "ip multicast"),
+    ] {
+        for seen in [&asking_for_an_address(), &Seen::default()] {
+            let frame = apart(yours, wanted, seen).frame;
+            let line = format!("{yours} <!> {wanted}: {frame:02x?}");
+            assert_eq!(frame[0] & 1, 0, "{line}");
+            let is_one = |net: u8| (1..224).contains(&net) && net != 127;
+            assert!(is_one(frame[26]) && is_one(frame[30]), "{line}");
+        }
+    }
+}
+
+#[test]
+fn datagrams_go_to_many_and_connections_do_not() {
+    let line = |yours: &str, wanted: &str| apart(yours, wanted, &Seen::default()).line();
+    assert_eq!(
+        line("udp", "udp and not ether broadcast"),
+        "IP 10.0.1.5.40000 > 255.255.255.255.33434: UDP, length 0"
+    );
+    assert_eq!(
+        line("icmp", "icmp and not dst net 224.0.0.0/4"),
+        "IP 10.0.1.5 > 224.0.0.1: ICMP echo request, id 1, seq 1, length 8"
+    );
+    assert_eq!(
+        line("ip6", "ip6 and not ip6 multicast"),
+        "IP6 fd00:0:0:1::5.40000 > ff02::1.33434: UDP, length 0"
+    );
+    // Who is seen to ask everybody is preferred to one whom nobody has seen.
+    let asks = apart(
+        "udp",
+        "udp and not ether broadcast",
+        &asking_for_an_address(),
+    );
+    assert_eq!(
+        asks.line(),
+        "IP 0.0.0.0.68 > 255.255.255.255.67: UDP, length 0"
+    );
+    let same = |yours: &str, wanted: &str| {
+        let (yours, wanted) = (filter(0, yours), filter(0, wanted));
+        compare(&yours, &wanted, None, Domain::default()) == Equality::Equivalent
+    };
+    let syn = "tcp[tcpflags] & tcp-syn != 0";
+    for cast in [
+        "ether broadcast",
+        "ether multicast",
+        "ip multicast",
+        "dst host 255.255.255.255",
+    ] {
+        assert!(same(syn, &format!("{syn} and not {cast}")), "{cast}");
+        assert!(!same("udp", &format!("udp and not {cast}")), "{cast}");
+    }
+    assert!(same("ip6", "ip6 and not ether broadcast"));
+}
+
+#[test]
+fn arp_asks_everybody_and_answers_one() {
+    let asks = apart("arp", "arp and not arp[6:2] = 1", &Seen::default());
+    assert_eq!(asks.frame[..6], [0xff; 6]);
+    let answers = apart("arp", "arp[6:2] = 1", &Seen::default());
+    assert_eq!(answers.frame[0] & 1, 0);
+    assert_eq!(answers.frame[..6], answers.frame[32..38]);
+}
+
 /// `WIRELAB_PAIRS=10000` compares more of them.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "how many is said from outside")]

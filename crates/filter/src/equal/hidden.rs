@@ -147,7 +147,8 @@ mod tests {
         assert_eq!(but("ip[1] = 0x10"), "ip[1] = 16");
         assert_eq!(but("tcp[18:2] > 0"), "tcp[18:2] = 1");
         assert!(but("greater 60").contains("len = 60"));
-        assert!(but("ether broadcast").contains("ether[2:4] = 0xffffffff"));
+        let everybody = told("udp and not ether broadcast", "udp");
+        assert!(everybody.contains("ether[2:4] = 0xffffffff"), "{everybody}");
         assert!(told("icmp", "icmp and ip[6:2] & 0x3fff = 0").contains("ip[6:2] = 0x"));
         assert_eq!(
             told("icmp[0] = 3 and icmp[6:2] < 1500", "icmp[0] = 3"),

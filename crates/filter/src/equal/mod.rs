@@ -19,7 +19,8 @@
 //!
 //! What "equivalent" covers: IPv4, IPv6 and ARP over Ethernet, frames without padding and captured
 //! whole; IPv4 options of any length, fragments; IPv6 with a fragment header or eight octets of
-//! options, and no longer chain; [`Domain`] says what can be opened beside that. Work is counted in
+//! options, and no longer chain; connections of TCP and SCTP between two machines, datagrams to
+//! groups and to everybody, too. [`Domain`] says what can be opened beside that. Work is counted in
 //! gates and conflicts of the solver, never in time: [`GaveUp`] is the same on every machine.
 
 mod blame;

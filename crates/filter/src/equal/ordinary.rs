@@ -47,6 +47,22 @@ impl Ends {
     }
 }
 
+/// Whom a datagram goes to that is for many, with their MAC address: everybody (RFC 919), all
+/// machines of the group that each is in (RFC 1112, section 4), all of the network that is asked
+/// elsewhere on this page.
+pub(super) fn many(shape: &Shape) -> Vec<([u8; 6], Vec<u8>)> {
+    if shape.is_v6() {
+        let all = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+        return vec![([0x33, 0x33, 0, 0, 0, 1], all.octets().to_vec())];
+    }
+    let broadcast = |to: [u8; 4]| ([0xff; 6], to.to_vec());
+    vec![
+        broadcast([255; 4]),
+        ([0x01, 0x00, 0x5e, 0, 0, 1], vec![224, 0, 0, 1]),
+        broadcast([10, 0, 2, 255]),
+    ]
+}
+
 /// What a counterexample's structure is, as far as the solver has settled it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Structure {
@@ -56,7 +72,7 @@ pub(super) struct Structure {
     /// TCP's header in words.
     pub(super) words: u8,
     pub(super) flags: u8,
-    /// ICMP's type.
+    /// ICMP's type, ARP's operation.
     pub(super) message: u8,
     /// Whether the transport header is not here, but in the first fragment.
     pub(super) is_later: bool,
@@ -103,10 +119,14 @@ pub(super) fn frame(shape: &Shape, it: &Structure, ends: &Ends) -> Vec<u8> {
             }
         }
         Kind::Arp => {
-            put(&mut frame, 0, &[255; 6]);
-            put(&mut frame, at, &[0, 1, 8, 0, 6, 4, 0, 1]);
+            put(&mut frame, at, &[0, 1, 8, 0, 6, 4, 0, it.message]);
             put(&mut frame, at + 8, &ends.macs[6..]);
             put(&mut frame, at + 14, &ends.source);
+            // Everybody is asked, and who asked is answered (RFC 826).
+            match it.message {
+                2 => put(&mut frame, at + 18, &ends.macs[..6]),
+                _ => put(&mut frame, 0, &[255; 6]),
+            }
             put(&mut frame, at + 24, &ends.destination);
             return frame;
         }

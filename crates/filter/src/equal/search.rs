@@ -1,7 +1,7 @@
 //! Of all packets on which two filters differ, the one nearest to an ordinary packet.
 //!
-//! Wishes are put to the solver one after the other, the weightiest first: to be no fragment, to be
-//! TCP, to have no options, to carry nothing. Each that can be had together with those before it is
+//! Wishes are put to the solver one after the other, the weightiest first: to go from one machine to
+//! another, to be no fragment, to be TCP, to have no options, to carry nothing. Each that can be had together with those before it is
 //! kept. What the structure is then known to be gives the ordinary packet of that structure, and
 //! the octets that are still free are wished to be its octets: fields as wholes, then bit by bit.
 
@@ -50,18 +50,19 @@ impl<'a> Search<'a> {
 
     /// The packet, without checksums.
     pub(super) fn nearest(mut self) -> Result<Vec<u8>, GaveUp> {
+        let to_one = self.between_machines()?;
         let structure = match self.shape.kind {
             Kind::Arp => {
-                let asks = self.frame.is(self.shape.network + 7, &[1]);
-                self.wish(&[asks])?;
+                self.one_of(self.shape.network + 7, &[1])?;
                 Structure {
+                    message: self.settled(self.shape.network + 7),
                     len: self.shape.transport() as usize,
                     ..Structure::default()
                 }
             }
             _ => self.structure()?,
         };
-        let ends = self.ends(&structure)?;
+        let ends = self.ends(&structure, to_one)?;
         if ends.ports.is_none() {
             self.ports(structure.protocol)?;
         }
@@ -206,13 +207,30 @@ impl<'a> Search<'a> {
         Ok(known(&bits) != Some(0))
     }
 
+    /// Wishes that one machine sends it to another: not to a group or to everybody, and from and to
+    /// addresses that machines have (who has none yet asks everybody). Whether it goes to one.
+    fn between_machines(&mut self) -> Result<bool, GaveUp> {
+        if self.shape.kind == Kind::Arp {
+            return Ok(true);
+        }
+        let to_one = self.shape.is_to_one(self.frame);
+        let to_one = self.wish(&[to_one])?;
+        if to_one {
+            let of_nowhere = self.shape.is_of_nowhere(self.frame);
+            self.wish(&[of_nowhere.not()])?;
+        }
+        Ok(to_one)
+    }
+
     /// Between whom it goes: a conversation that is seen, else two who are seen in another, else
     /// one who is; else nobody of the network.
-    fn ends(&mut self, structure: &Structure) -> Result<Ends, GaveUp> {
+    fn ends(&mut self, structure: &Structure, to_one: bool) -> Result<Ends, GaveUp> {
         let mut ends = Ends::of(self.shape);
         let has_ports = matches!(structure.protocol, 6 | 17 | 132) && !structure.is_later;
         let seen = self.seen;
-        let seen = seen.of_shape(self.shape.kind, structure.protocol);
+        let all = seen.of_shape(self.shape.kind, structure.protocol);
+        let mut seen = all.clone();
+        seen.retain(|flow| to_one || flow.is_to_many());
         let is_same = |flow: &&&Flow| has_ports && flow.protocol == structure.protocol;
         let same: Vec<(&Flow, (u16, u16))> = (seen.iter().filter(is_same))
             .filter_map(|flow| Some((*flow, flow.ports?)))
@@ -242,19 +260,39 @@ impl<'a> Search<'a> {
             ends.destination.clone_from(&seen[number].destination);
             return Ok(ends);
         }
-        let sources: Vec<Bit> = (seen.iter())
+        let sources: Vec<Bit> = (all.iter())
             .map(|flow| self.between(Some(&flow.source), None))
             .collect();
         if let Some(number) = self.granted(&sources)? {
-            ends.source.clone_from(&seen[number].source);
+            ends.source.clone_from(&all[number].source);
         }
         let destinations: Vec<Bit> = (seen.iter())
             .map(|flow| self.between(None, Some(&flow.destination)))
             .collect();
         if let Some(number) = self.granted(&destinations)? {
             ends.destination.clone_from(&seen[number].destination);
+        } else if !to_one {
+            self.to_many(&mut ends)?;
         }
         Ok(ends)
+    }
+
+    /// To whom it goes if to many: everybody, a group, all of a network.
+    fn to_many(&mut self, ends: &mut Ends) -> Result<(), GaveUp> {
+        let many = ordinary::many(self.shape);
+        let wishes: Vec<Bit> = (many.iter())
+            .map(|(mac, destination)| {
+                let mac = self.frame.is(0, mac);
+                let to = self.between(None, Some(destination));
+                self.frame.circuit.and(mac, to)
+            })
+            .collect();
+        if let Some(number) = self.granted(&wishes)? {
+            let (mac, destination) = &many[number];
+            ends.macs[..6].copy_from_slice(mac);
+            ends.destination.clone_from(destination);
+        }
+        Ok(())
     }
 
     /// Whether the packet has these addresses.

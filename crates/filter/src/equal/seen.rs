@@ -67,13 +67,33 @@ impl Seen {
         Self { flows }
     }
 
-    /// Those whose addresses a shape has, of this protocol first.
+    /// Those whose addresses a shape has, of this protocol first. Others lend their addresses only
+    /// if one machine sends to another: nobody asks for a web page as DHCP asks for an address,
+    /// from 0.0.0.0 to everybody.
     pub(super) fn of_shape(&self, kind: Kind, protocol: u8) -> Vec<&Flow> {
         let family = Family::of(kind);
         let own = self.flows.iter().filter(|flow| flow.family == family);
         let (same, others): (Vec<_>, Vec<_>) = own.partition(|flow| flow.protocol == protocol);
         let same = same.into_iter().take(MOST);
-        same.chain(others.into_iter().take(MOST)).collect()
+        let others = others.into_iter().filter(|flow| flow.is_between_machines());
+        same.chain(others.take(MOST)).collect()
+    }
+}
+
+impl Flow {
+    /// Whether its frames are for a group or for everybody.
+    pub(super) const fn is_to_many(&self) -> bool {
+        self.macs[0] & 1 == 1
+    }
+
+    fn is_between_machines(&self) -> bool {
+        let is_one = |address: &[u8]| match self.family {
+            Family::V6 => address[0] != 0xff && address[..15] != [0; 15],
+            Family::V4 | Family::Arp => (1..224).contains(&address[0]) && address[0] != 127,
+        };
+        // ARP asks everybody about one.
+        let to_many = self.family != Family::Arp && self.is_to_many();
+        !to_many && is_one(&self.source) && is_one(&self.destination)
     }
 }
 

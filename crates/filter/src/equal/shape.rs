@@ -240,7 +240,9 @@ impl Shape {
         let group = frame.bits(at + 16, 1, 4, 4);
         let group = frame.circuit.equal(&group, &word(0xe));
         let low = frame.bits(at + 16, 4, 0, 23);
-        rules.push(group_address(frame, group, &[0x01, 0x00, 0x5e], 23, &low));
+        let to_one = unicast_or_broadcast(frame);
+        let prefix = &[0x01, 0x00, 0x5e];
+        rules.push(group_address(frame, group, prefix, 23, &low, to_one));
         let end = self.transport();
         if frame.is_read(at + 20..end) {
             rules.push(options::rule(frame, at + 20, &word(end - at - 20), &[]));
@@ -248,6 +250,7 @@ impl Shape {
         let everybody = frame.is(at + 16, &[255; 4]);
         let broadcast = frame.is(0, &[255; 6]);
         rules.push(frame.circuit.implies(everybody, broadcast));
+        self.connections_are_of_two(frame, rules);
         self.transport_rules(frame, &pieces, domain, rules);
     }
 
@@ -288,8 +291,55 @@ impl Shape {
         rules.push(frame.is(at + 8, &[0xff]).not());
         let group = frame.is(at + 24, &[0xff]);
         let low = frame.number(at + 36, 4);
-        rules.push(group_address(frame, group, &[0x33, 0x33], 32, &low));
+        // IPv6 has no broadcast (RFC 4291, section 2).
+        let to_one = frame.octet(0)[0].not();
+        rules.push(group_address(frame, group, &[0x33, 0x33], 32, &low, to_one));
+        self.connections_are_of_two(frame, rules);
         self.transport_rules(frame, &pieces, domain, rules);
+    }
+
+    /// Nobody opens a connection to a group or to everybody, and what comes so is nobody's: of TCP
+    /// (RFC 9293, section 3.9.2.3), of SCTP (RFC 9260, section 8.4).
+    fn connections_are_of_two(&self, frame: &mut Frame, rules: &mut Vec<Bit>) {
+        let connects = [6, 132].map(|protocol| frame.is(self.protocol(), &[protocol]));
+        let connects = frame.circuit.any(connects);
+        let to_one = self.is_to_one(frame);
+        rules.push(frame.circuit.implies(connects, to_one));
+    }
+
+    /// Whether an IP packet is for one machine, by both of its destinations. From 224.0.0.0 on no
+    /// machine has an IPv4 address: groups, what is reserved, everybody (RFC 1112, section 4).
+    pub(super) fn is_to_one(&self, frame: &mut Frame) -> Bit {
+        let at = self.network;
+        let to_many = match self.kind {
+            Kind::V6(_) => frame.is(at + 24, &[0xff]),
+            _ => {
+                let high = frame.bits(at + 16, 1, 5, 3);
+                frame.circuit.equal(&high, &word(7))
+            }
+        };
+        let group = frame.octet(0)[0];
+        frame.circuit.or(group, to_many).not()
+    }
+
+    /// Whether an IP packet has an address that none between two machines has: this network
+    /// (0.0.0.0/8, `::`), the machine itself (127.0.0.0/8, `::1`); RFC 1122, section 3.2.1.3,
+    /// RFC 4291, section 2.5.
+    pub(super) fn is_of_nowhere(&self, frame: &mut Frame) -> Bit {
+        let at = self.network;
+        let odd: Vec<Bit> = match self.kind {
+            Kind::V4 { .. } => {
+                let ends = [at + 12, at + 16].into_iter();
+                let nets = ends.flat_map(|at| [(at, 0), (at, 127)]);
+                nets.map(|(at, net)| frame.is(at, &[net])).collect()
+            }
+            Kind::V6(_) => {
+                let ends = [at + 8, at + 24].into_iter();
+                ends.map(|at| frame.is(at, &[0; 15])).collect()
+            }
+            Kind::Arp => Vec::new(),
+        };
+        frame.circuit.any(odd)
     }
 
     fn transport_rules(
@@ -351,15 +401,21 @@ fn unicast_or_broadcast(frame: &mut Frame) -> Bit {
 }
 
 /// A group's packets go to the group's MAC address (RFC 1112, section 6.4; RFC 2464, section 7),
-/// others to no group.
-fn group_address(frame: &mut Frame, group: Bit, prefix: &[u8], bits: usize, low: &Word) -> Bit {
+/// others as `to_one` says.
+fn group_address(
+    frame: &mut Frame,
+    group: Bit,
+    prefix: &[u8],
+    bits: usize,
+    low: &Word,
+    to_one: Bit,
+) -> Bit {
     let prefixed = frame.is(0, prefix);
     let mac = frame.bits(2, 4, 0, bits);
     let same = frame.circuit.equal(&mac, low);
     let unused = frame.bits(2, 4, bits, 24_usize.saturating_sub(bits));
     let unused = frame.circuit.any(unused);
     let to_group = frame.circuit.all([prefixed, same, unused.not()]);
-    let to_one = unicast_or_broadcast(frame);
     frame.circuit.choose(group, to_group, to_one)
 }
 

@@ -208,20 +208,38 @@ pub(crate) fn write_pcap(path: &Path, frames: impl Iterator<Item = impl AsRef<[u
     std::fs::write(path, file).expect("room for a savefile");
 }
 
-/// The packets that tshark finds malformed, or whose checksums it finds bad.
+/// The packets that tshark finds malformed, or whose checksums it finds bad. They are no
+/// conversation, and tshark takes some of a series for one: whom it finds bad there, it is asked
+/// about alone.
 pub(crate) fn malformed(frames: &[(String, Vec<u8>)]) -> Vec<String> {
+    let is_bad = |frame: &&(String, Vec<u8>)| !malformed_numbers(&[&frame.1]).is_empty();
+    let all: Vec<&Vec<u8>> = frames.iter().map(|(_, frame)| frame).collect();
+    let suspects = malformed_numbers(&all).into_iter();
+    let bad = suspects.map(|number| &frames[number - 1]).filter(is_bad);
+    bad.map(|(text, frame)| {
+        format!(
+            "{text}\n    {}",
+            wirelab_wire::summary::line(LinkType::ETHERNET, frame)
+        )
+    })
+    .collect()
+}
+
+/// Their numbers in a savefile of them all.
+fn malformed_numbers(frames: &[&Vec<u8>]) -> Vec<usize> {
     const WRONG: &str = "_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0 || \
         udp.checksum.status == 0 || icmp.checksum.status == 0 || icmpv6.checksum.status == 0 || \
         sctp.checksum.status == 0";
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("made.pcap");
-    write_pcap(&path, frames.iter().map(|(_, frame)| frame));
+    write_pcap(&path, frames.iter());
     let mut tshark = Command::new("tshark");
     for check in ["ip.check", "tcp.check", "udp.check"] {
         tshark.arg("-o").arg(format!("{check}_checksum:TRUE"));
     }
-    // Fragments of different counterexamples are no datagram.
+    // Fragments of different counterexamples are no datagram, segments no stream.
     tshark.args(["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
+    tshark.args(["-o", "tcp.desegment_tcp_streams:FALSE"]);
     tshark.args([
         "-o",
         "sctp.checksum:TRUE",
@@ -239,15 +257,6 @@ pub(crate) fn malformed(frames: &[(String, Vec<u8>)]) -> Vec<String> {
         String::from_utf8_lossy(&output.stderr)
     );
     let numbers = String::from_utf8_lossy(&output.stdout).into_owned();
-    let bad = numbers
-        .lines()
-        .filter_map(|line| line.parse::<usize>().ok());
-    bad.map(|number| {
-        let (text, frame) = &frames[number - 1];
-        format!(
-            "{text}\n    {}",
-            wirelab_wire::summary::line(LinkType::ETHERNET, frame)
-        )
-    })
-    .collect()
+    let numbers = numbers.lines().filter_map(|line| line.parse().ok());
+    numbers.collect()
 }

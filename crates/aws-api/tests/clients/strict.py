@@ -75,7 +75,7 @@ def at(hours):
 if hasattr(botocore.auth, "get_current_datetime"):
     for hours in (-1, 1):
         with at(hours):
-            refused("RequestExpired", 400, client())
+            refused("RequestExpired", 400, client("ec2"))
             late = ec2.generate_presigned_url("describe_vpcs", ExpiresIn=60, HttpMethod="GET")
             late_object = client("s3", settings={"signature_version": "s3v4"}).generate_presigned_url(
                 "get_object", Params=wanted, ExpiresIn=60)

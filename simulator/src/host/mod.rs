@@ -43,7 +43,7 @@ use smol_str::SmolStr;
 use wirelab_model::{IpNet, SimTime};
 use wirelab_wire::{IpPacket, MacAddr};
 
-pub use exec::is_program;
+pub use exec::{is_program, program_in_time};
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
 pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
 pub(crate) use question::Question;

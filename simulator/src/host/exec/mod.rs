@@ -24,6 +24,7 @@ mod getent;
 mod host_lookup;
 mod hostname;
 mod ip;
+mod ip_json;
 mod ip_route;
 mod ip_route_change;
 mod ip_route_get;

@@ -121,6 +121,22 @@ pub(crate) fn owner(message: &Message) -> Option<String> {
     Some(found.name.to_ascii().trim_end_matches('.').to_owned())
 }
 
+/// The names in an answer that stand for others (CNAME), without their final dots.
+pub(crate) fn aliases(message: &Message) -> Vec<String> {
+    let records = message.answers.iter();
+    let found = records.filter(|it| matches!(it.data, RData::CNAME(_)));
+    let names = found.map(|it| it.name.to_ascii().trim_end_matches('.').to_owned());
+    names.collect()
+}
+
+/// The name that an answer to a reverse query tells, without its final dot.
+pub(crate) fn pointer(message: &Message) -> Option<String> {
+    message.answers.iter().find_map(|it| match &it.data {
+        RData::PTR(name) => Some(name.0.to_ascii().trim_end_matches('.').to_owned()),
+        _ => None,
+    })
+}
+
 /// Whether the message is an answer to the query with this id.
 pub(crate) fn answers(message: &Message, id: u16) -> bool {
     message.metadata.id == id && message.metadata.message_type == MessageType::Response

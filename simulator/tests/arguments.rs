@@ -7,17 +7,22 @@ use wirelab_simulator::host::{
 };
 use wirelab_wire::MacAddr;
 
-const PROGRAMS: [&str; 16] = [
+const PROGRAMS: [&str; 21] = [
     "ping",
     "tracepath",
     "traceroute",
     "curl",
     "nc",
     "dig",
+    "host",
+    "nslookup",
     "ip",
     "iptables",
     "conntrack",
     "ss",
+    "netstat",
+    "arp",
+    "timeout",
     "sysctl",
     "ethtool",
     "getent",

@@ -3,8 +3,10 @@
 mod machines;
 
 use machines::Net;
-use wirelab_model::SimDuration;
-use wirelab_simulator::host::{HttpResource, PostgresTable, ServerSpec, TlsServerSpec};
+use wirelab_model::{SimDuration, SimTime};
+use wirelab_simulator::host::{
+    HttpResource, PostgresTable, ServerSpec, TlsServerSpec, TrafficProgram,
+};
 
 /// A session at the client's prompt.
 fn session(net: &mut Net, commands: &[&str]) -> String {
@@ -237,6 +239,51 @@ fn the_sockets_of_a_container_are_not_the_hosts() {
     assert_eq!(net.exec(&fetch).1, 0);
     let own = net.exec(&["ss", "-tanH"]).0;
     assert!(own.contains("10.0.2.20:80"), "{own}");
+}
+
+#[test]
+fn sockets_name_the_programs_that_hold_them() {
+    let mut net = Net::new(1500, 1500, 1500);
+    net.serve("/hello", 10);
+    let program = TrafficProgram::Http {
+        method: "GET".into(),
+        path: "/hello".into(),
+        body_bytes: 0,
+        keep_alive: true,
+        user_agent: "orders/1".into(),
+    };
+    let minute = SimDuration::from_secs(60);
+    net.request_every(program, 80, SimTime::from_secs(1), minute);
+    net.run_until(SimTime::from_secs(2));
+    let held = net.exec(&["ss", "-tnpH"]).0;
+    assert!(
+        held.contains(" users:((\"traffic-0\",pid=1500,fd=3))"),
+        "{held}"
+    );
+    let held = net.exec(&["netstat", "-tnp"]).0;
+    let line = held.lines().last().expect("a connection");
+    assert!(
+        line.contains("10.0.2.20:80            ESTABLISHED 1500/traffic-0 "),
+        "{held}"
+    );
+    // The other end's are the server's; what waits belongs to it too.
+    for command in [&["netstat", "-tnp"][..], &["netstat", "-tlnp"]] {
+        let own = net.exec_on(2, command).0;
+        assert!(
+            own.lines()
+                .last()
+                .is_some_and(|it| it.contains(" 1000/nginx ")),
+            "{own}"
+        );
+    }
+    // Once more without a pid: a connection that was closed lives on in the kernel.
+    net.exec(&["curl", "-s", "http://10.0.2.20/hello"]);
+    let closed = net.exec(&["netstat", "-tnp"]).0;
+    let mut waits = closed.lines().filter(|it| it.contains(" FIN_WAIT1 "));
+    assert!(
+        waits.next().is_some_and(|it| it.trim_end().ends_with(" -")),
+        "{closed}"
+    );
 }
 
 #[test]

@@ -135,6 +135,22 @@ fn time_passes_as_programs_take_it_and_ends_those_that_would_not_end() {
     assert!(late.stdout.ends_with("\n124\n124\n"), "{}", late.stdout);
     assert_eq!(sandbox.seconds(began), 5);
 
+    // A ping without an end has one under `timeout`, and says what it found if it is interrupted.
+    let began = sandbox.session.now();
+    let pings = sandbox.run(&format!(
+        "timeout 3 ping {web}; echo $?; timeout -s INT 2 ping -q {web} | tail -2 | head -1; ping {web}"
+    ));
+    assert!(pings.stdout.contains("icmp_seq=3"), "{pings:?}");
+    assert!(!pings.stdout.contains("icmp_seq=4"), "{pings:?}");
+    let end = "\n124\n2 packets transmitted, 2 received, 0% packet loss, time 1000ms\n";
+    assert!(pings.stdout.ends_with(end), "{pings:?}");
+    assert!(pings.stderr.contains("would never end"), "{pings:?}");
+    assert_eq!((sandbox.seconds(began), pings.status), (5, 2));
+    let missing = sandbox.run("timeout 3 nosuch; echo $?");
+    let why = "timeout: failed to run command ‘nosuch’: No such file or directory\n";
+    assert!(missing.stderr.ends_with(why), "{missing:?}");
+    assert_eq!(missing.stdout, "127\n");
+
     // `head` has its lines, and the next one ends the ping, which would go on for long.
     let began = sandbox.session.now();
     let cut = sandbox.run(&format!(

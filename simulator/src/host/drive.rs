@@ -16,7 +16,7 @@ pub(super) use scan::Scan;
 use super::output::{HostEvent, Output};
 use super::program::runner::Runner;
 use super::program::{Act, Client, Done};
-use super::resolver::{Asker, Found, NameError};
+use super::resolver::{Asker, Found, NameError, Sought};
 use super::stack::{SocketId, SocketOptions};
 use super::tcp::{Connection, SocketError};
 use super::traffic::{ClientTuple, Outcome, TrafficEvent, TrafficProgram};
@@ -92,7 +92,7 @@ impl Host {
         if open {
             return false;
         }
-        if !self.start_lookup(now, &name, asker) {
+        if !self.start_lookup(now, &name, Sought::Addresses, asker) {
             let text = NameError::TryAgain.text().into();
             self.finish(now, runner, Outcome::Failed(text), None, out);
         }

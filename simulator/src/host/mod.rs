@@ -46,7 +46,7 @@ use smol_str::SmolStr;
 use wirelab_model::{IpNet, SimDuration, SimTime};
 use wirelab_wire::{IpPacket, LinkFrame, MacAddr};
 
-pub use exec::is_program;
+pub use exec::{is_program, program_in_time};
 pub use output::{ExecId, HostDrop, HostEvent, Output, OutputStream, Transmit};
 pub use program::tls::{TlsClientSpec, TlsRange, TlsServerSpec, TlsVersion};
 pub(crate) use question::Question;

@@ -66,10 +66,36 @@ impl NameError {
 /// What a name leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
-    /// At least one.
+    /// At least one, unless a name was looked for.
     pub(super) addresses: Vec<IpAddr>,
-    /// The name that has them, after search and CNAMEs.
+    /// The name that has them, after search and CNAMEs; or the name of the address.
     pub(super) canonical: SmolStr,
+    /// Names that stand for it (`h_aliases`).
+    pub(super) aliases: Vec<SmolStr>,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Sought {
+    /// Addresses, of IPv6 too if the machine has one (`getaddrinfo`, `AI_ADDRCONFIG`).
+    Addresses,
+    /// Addresses of IPv4 alone (`gethostbyname2`).
+    Ipv4,
+    /// Addresses of IPv6 alone.
+    Ipv6,
+    /// The name of an address, by its reverse name (`gethostbyaddr`).
+    Name,
+}
+
+impl Sought {
+    const fn kinds(self, with_ipv6: bool) -> &'static [RecordType] {
+        match (self, with_ipv6) {
+            (Self::Addresses, true) => &[RecordType::A, RecordType::AAAA],
+            (Self::Addresses, false) | (Self::Ipv4, _) => &[RecordType::A],
+            (Self::Ipv6, _) => &[RecordType::AAAA],
+            (Self::Name, _) => &[RecordType::PTR],
+        }
+    }
 }
 
 /// What became of a lookup.
@@ -88,6 +114,7 @@ struct Question {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lookup {
     asker: Asker,
+    sought: Sought,
     /// Names still to be tried, the present one first.
     candidates: Vec<String>,
     questions: Vec<Question>,
@@ -136,13 +163,20 @@ impl Host {
     }
 
     /// Begins to look `name` up. `false`: there is nobody to ask.
-    pub(super) fn start_lookup(&mut self, now: SimTime, name: &str, asker: Asker) -> bool {
-        let conf = self.resolv_conf();
-        if conf.servers.is_empty() || dns::absolute(name).is_none() {
+    pub(super) fn start_lookup(
+        &mut self,
+        now: SimTime,
+        name: &str,
+        sought: Sought,
+        asker: Asker,
+    ) -> bool {
+        if !self.can_look_up(name) {
             return false;
         }
+        let conf = self.resolv_conf();
         let lookup = Lookup {
             asker,
+            sought,
             candidates: candidates(name, &conf.search),
             questions: Vec::new(),
             servers: conf.servers,
@@ -161,6 +195,11 @@ impl Host {
         self.lookups.insert(number, lookup);
         self.ask_candidate(now, number);
         true
+    }
+
+    /// Whether the text is a name that somebody can be asked about.
+    pub(super) fn can_look_up(&self, name: &str) -> bool {
+        !self.resolv_conf().servers.is_empty() && dns::absolute(name).is_some()
     }
 
     /// Forgets what somebody wanted to know.
@@ -197,11 +236,11 @@ impl Host {
         let Some(lookup) = self.lookups.get_mut(&number) else {
             return;
         };
-        let kinds = [RecordType::A, RecordType::AAAA];
-        let asked = kinds.into_iter().zip(ids).take(1 + usize::from(with_ipv6));
-        lookup.questions = asked
+        let kinds = lookup.sought.kinds(with_ipv6).iter();
+        lookup.questions = kinds
+            .zip(ids)
             .map(|(kind, id)| Question {
-                kind: kind.into(),
+                kind: (*kind).into(),
                 id,
                 answered: false,
             })
@@ -215,7 +254,7 @@ impl Host {
     }
 
     /// Whether a program would ask for AAAA as well.
-    fn has_ipv6(&self) -> bool {
+    pub(super) fn has_ipv6(&self) -> bool {
         let mut addresses = self.interfaces().iter().flat_map(|it| &it.addresses);
         addresses.any(|net| match net.addr() {
             IpAddr::V6(address) => !address.is_unicast_link_local(),
@@ -374,8 +413,14 @@ impl Host {
             ResponseCode::NoError | ResponseCode::NXDomain => {
                 question.answered = true;
                 lookup.found.addresses.extend(dns::addresses(&message));
-                if let Some(owner) = dns::owner(&message) {
-                    lookup.found.canonical = owner.into();
+                let name = match lookup.sought {
+                    Sought::Name => dns::pointer(&message),
+                    _ => dns::owner(&message),
+                };
+                if let Some(name) = name {
+                    lookup.found.canonical = name.into();
+                    let aliases = dns::aliases(&message).into_iter();
+                    lookup.found.aliases = aliases.map(SmolStr::from).collect();
                 }
             }
             // SERVFAIL, REFUSED: the next server may know, and the socket is closed.
@@ -394,7 +439,7 @@ impl Host {
             }
             return;
         }
-        if lookup.found.addresses.is_empty() {
+        if lookup.found.canonical.is_empty() {
             self.next_candidate(now, number);
         } else {
             let found = std::mem::take(&mut lookup.found);

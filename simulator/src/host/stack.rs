@@ -303,6 +303,11 @@ impl Stack {
         self.connections.values()
     }
 
+    /// The same with their sockets.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = (SocketId, &Connection)> {
+        self.connections.iter().map(|(id, it)| (*id, it))
+    }
+
     /// Four-tuples in SYN-RECV and in TIME-WAIT, and until when.
     pub(crate) fn half_open(&self) -> impl Iterator<Item = (&'static str, Ends, Option<SimTime>)> {
         let requests = self.requests.keys();

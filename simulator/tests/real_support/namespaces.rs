@@ -8,13 +8,18 @@ use super::answers::Http;
 use super::{ETC_HOSTS, HOSTS, INTERFACES, Interface, Printed, SEARCH, SERVER};
 
 /// What the real half needs.
-pub(crate) const TOOLS: [&str; 15] = [
+pub(crate) const TOOLS: [&str; 20] = [
     "ip",
     "ping",
     "tracepath",
     "traceroute",
     "curl",
     "dig",
+    "host",
+    "nslookup",
+    "netstat",
+    "arp",
+    "timeout",
     "nc",
     "ss",
     "conntrack",

@@ -3,15 +3,26 @@
 /// A line as it is compared.
 pub(crate) fn normal(line: &str) -> String {
     let mut line = without_peer(&without_colours(line));
+    // As coreutils quote where the locale is not C.
+    line = line.replace(['‘', '’'], "'");
+    for peer in [
+        "\"link_index\":2,",
+        "\"link_index\":3,",
+        ",\"link_netnsid\":0",
+    ] {
+        line = line.replace(peer, "");
+    }
     for (before, after) in [
         ("DiG ", " <<>>"),
         (";; WHEN: ", ""),
         ("timer:(timewait,", ",0)"),
+        (" timewait (", "/0/0)"),
         ("Date: ", ""),
         (" id: ", ""),
         (" link-netns ", " "),
         (" link-netnsid ", " "),
         (" qdisc ", " "),
+        ("\"qdisc\":\"", "\""),
         ("for host: 0x", " ["),
     ] {
         line = replaced(&line, before, after);

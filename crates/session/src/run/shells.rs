@@ -6,7 +6,7 @@ use smol_str::SmolStr;
 use wirelab_model::SimTime;
 use wirelab_shell::{Answer, Begin, Ended, Machine, Question, Script, Shell, Step, Stream};
 use wirelab_simulator::Input;
-use wirelab_simulator::host::{ExecId, OutputStream, is_program};
+use wirelab_simulator::host::{ExecId, OutputStream, is_program, program_in_time};
 
 use super::Run;
 use super::commands::Running;
@@ -85,7 +85,8 @@ impl Machine for Asked<'_> {
             self.changes |= writes;
             return Some(self.run.about_files(&self.host, question));
         };
-        let name = argv.first().map_or("", String::as_str);
+        let own = program_in_time(argv).unwrap_or(argv);
+        let name = own.first().map_or("", String::as_str);
         if !is_program(name) && servers::asked(argv).is_none() {
             return Some(Answer::Unknown);
         }
@@ -104,13 +105,13 @@ impl Machine for Asked<'_> {
         }
         let child = Child {
             id,
-            argv: argv.clone(),
+            argv: own.to_vec(),
             until: limit.map(|it| self.run.now() + it),
             lines: *lines,
             unread: false,
         };
         let answer = self.run.answer_of(&child);
-        self.changes |= answer.as_ref().is_some_and(|it| changes(argv, it));
+        self.changes |= answer.as_ref().is_some_and(|it| changes(own, it));
         if answer.is_none() {
             self.child = Some(child);
         }

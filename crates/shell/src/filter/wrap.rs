@@ -75,7 +75,13 @@ pub(crate) fn span(text: &str) -> Option<SimDuration> {
     Some(SimDuration::from_nanos(nanos.saturating_mul(unit)))
 }
 
+/// A program of the machine's is left to the machine, which knows signals; of others the time is
+/// counted here.
 fn timeout(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let argv = [&["timeout".to_owned()], arguments].concat();
+    if let Some(status) = shell.run_on_machine(&argv)? {
+        return Ok(status);
+    }
     let (mut words, mut status) = (arguments, None);
     while let Some((word, rest)) = words.split_first().filter(|it| it.0.starts_with('-')) {
         words = rest;
@@ -91,7 +97,7 @@ fn timeout(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
         }
     }
     let Some((limit, words)) = words.split_first().filter(|it| !it.1.is_empty()) else {
-        shell.error("timeout: missing operand\nTry 'timeout --help' for more information.\n")?;
+        shell.error("Try 'timeout --help' for more information.\n")?;
         return Ok(125);
     };
     let Some(limit) = span(limit) else {

@@ -91,9 +91,14 @@ impl Interpreter<'_> {
 
     /// Runs a program of the machine; gives its status, or nothing if there is no such program.
     pub(crate) fn run_on_machine(&mut self, argv: &[String]) -> Flow<Option<i32>> {
-        let reads = argv.first().is_some_and(|it| {
+        let is = |it: &String, names: &[&str]| {
             let name = it.rsplit('/').next().unwrap_or(it);
-            ["nc", "ncat", "netcat"].contains(&name)
+            names.contains(&name)
+        };
+        let nc = ["nc", "ncat", "netcat"];
+        let reads = argv.first().is_some_and(|it| match is(it, &["timeout"]) {
+            true => argv.iter().any(|it| is(it, &nc)),
+            false => is(it, &nc),
         });
         let stdin = match reads {
             true => self.rest_of_input(0)?,

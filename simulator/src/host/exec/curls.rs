@@ -9,6 +9,7 @@ use wirelab_model::SimTime;
 
 use super::connect::{Connect, Purpose};
 use super::curl::Curl;
+use super::timeout::Limit;
 use super::{Printer, finish, print};
 use crate::host::Host;
 use crate::host::output::{ExecId, Output};
@@ -20,6 +21,8 @@ use crate::host::stack::SocketId;
 pub(in crate::host) struct Curls {
     /// The whole command.
     argv: Vec<String>,
+    /// When it is ended.
+    limit: Option<Limit>,
     nth: usize,
     urls: usize,
     kept: Vec<Kept>,
@@ -108,11 +111,11 @@ impl Host {
     ) {
         let more = self.curls.get_mut(&id).and_then(|it| {
             it.nth += 1;
-            (it.nth < it.urls).then(|| it.argv.clone())
+            (it.nth < it.urls).then(|| (it.argv.clone(), it.limit))
         });
-        if let Some(argv) = more {
+        if let Some((argv, limit)) = more {
             print(now, id, printer, out);
-            return self.begin_exec(now, id, &argv, now, out);
+            return self.begin_exec(now, id, &argv, (now, limit), out);
         }
         let kept = self.curls.remove(&id).map(|it| it.kept);
         for mut kept in kept.unwrap_or_default() {
@@ -136,9 +139,10 @@ impl Host {
     }
 
     /// Remembers the command of a `curl` that has just been read.
-    pub(super) fn note_curls(&mut self, id: ExecId, argv: &[String]) {
+    pub(super) fn note_curls(&mut self, id: ExecId, argv: &[String], limit: Option<Limit>) {
         if let Some(curls) = self.curls.get_mut(&id).filter(|it| it.argv.is_empty()) {
             curls.argv = argv.to_vec();
+            curls.limit = limit;
         }
     }
 }

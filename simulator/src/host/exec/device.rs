@@ -24,20 +24,20 @@ pub(super) fn link_local(config: &InterfaceConfig) -> Option<IpNet> {
 
 /// What is printed of an interface.
 pub(super) struct Device<'a> {
-    index: usize,
-    name: &'a str,
-    flags: &'static str,
-    mtu: u32,
-    queueing: &'static str,
-    state: &'static str,
+    pub(super) index: usize,
+    pub(super) name: &'a str,
+    pub(super) flags: &'static str,
+    pub(super) mtu: u32,
+    pub(super) queueing: &'static str,
+    pub(super) state: &'static str,
     /// `link/ether` and the addresses behind it.
-    link: String,
+    pub(super) link: String,
     /// The hardware address, or the flags' stand-in for one.
-    hardware: String,
-    addresses: Vec<IpNet>,
-    scope: &'static str,
-    broadcasts: bool,
-    counters: Counters,
+    pub(super) hardware: String,
+    pub(super) addresses: Vec<IpNet>,
+    pub(super) scope: &'static str,
+    pub(super) broadcasts: bool,
+    pub(super) counters: Counters,
 }
 
 impl<'a> Device<'a> {
@@ -150,7 +150,7 @@ impl<'a> Device<'a> {
         text
     }
 
-    fn shown(&self, look: Look) -> impl Iterator<Item = &IpNet> {
+    pub(super) fn shown(&self, look: Look) -> impl Iterator<Item = &IpNet> {
         let wanted = move |net: &&IpNet| look.version.shows(net.addr().is_ipv4());
         self.addresses.iter().filter(wanted)
     }
@@ -176,10 +176,7 @@ impl<'a> Device<'a> {
             IpAddr::V4(_) => ("", self.name),
             IpAddr::V6(_) => ("6", ""),
         };
-        let scope = match net.addr() {
-            IpAddr::V6(address) if address.is_unicast_link_local() => "link",
-            _ => self.scope,
-        };
+        let scope = self.scope_of(net);
         let secondary = if self.is_secondary(net) {
             "secondary "
         } else {
@@ -191,8 +188,16 @@ impl<'a> Device<'a> {
         )
     }
 
+    /// How far an address holds.
+    pub(super) fn scope_of(&self, net: &IpNet) -> &'static str {
+        match net.addr() {
+            IpAddr::V6(address) if address.is_unicast_link_local() => "link",
+            _ => self.scope,
+        }
+    }
+
     /// An IPv4 address in the block of an earlier one (`IFA_F_SECONDARY`).
-    fn is_secondary(&self, net: &IpNet) -> bool {
+    pub(super) fn is_secondary(&self, net: &IpNet) -> bool {
         let before = self.addresses.iter().take_while(|it| *it != net);
         let mut block = before.filter(|it| it.trunc() == net.trunc());
         net.addr().is_ipv4() && block.next().is_some()

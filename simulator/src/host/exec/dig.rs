@@ -1,23 +1,25 @@
 //! `dig` of BIND 9.18: questions, one after the other, each printed with everything that came back.
+//! `host` and `nslookup` ask in the same way (`dighost.c`) and print in theirs.
 //!
-//! It asks the first server three times, 5 s each and from a new port each time, then every further
-//! server once; an answer with TC is asked for again over TCP.
+//! dig asks the first server three times, 5 s each and from a new port each time, then every
+//! further server once; an answer with TC is asked for again over TCP.
 
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use wirelab_model::SimTime;
 use wirelab_wire::{Unreachable, protocol};
 
 use super::dig_command::{Asked, Common, Lookup};
+use super::dig_manner::{Manner, Program};
 use super::{Printer, Refusal, Start, Started, Task};
 use crate::dns;
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::program::date;
-use crate::host::resolver::candidates;
 use crate::host::route::RouteError;
 use crate::host::stack::{ConnectError, SocketId, SocketOptions};
 use crate::host::tcp::Connection;
@@ -28,17 +30,18 @@ const VERSION: &str = "9.18.28";
 /// A `dig` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Dig {
+    pub(super) manner: Manner,
     pub(super) common: Common,
     /// What is looked up now.
     pub(super) lookup: Lookup,
     /// What comes after it.
-    rest: Vec<Lookup>,
+    pub(super) rest: Vec<Lookup>,
     /// The lines that say what was asked, until they are printed.
     pub(super) greeting: String,
     /// Complaints about the command line, until they are printed.
     warnings: String,
     /// The name as it is asked for.
-    name: String,
+    pub(super) name: String,
     /// Names still to be tried after this one (`+search`).
     further: Vec<String>,
     /// Servers for names that have none of their own; whether they were named.
@@ -47,8 +50,14 @@ pub(super) struct Dig {
     pub(super) servers: Vec<IpAddr>,
     pub(super) tcp: bool,
     id: u16,
-    /// Queries sent so far.
-    asked: usize,
+    /// Which of the servers is asked.
+    at: usize,
+    /// How often it is, or the next ones are, before the turn goes on.
+    left: usize,
+    /// A query is out.
+    waits: bool,
+    /// The name at hand was not asked for yet.
+    fresh: bool,
     pub(super) port: Option<u16>,
     socket: Option<SocketId>,
     talking: bool,
@@ -62,9 +71,20 @@ pub(super) struct Dig {
 impl Host {
     pub(super) fn start_dig(&mut self, now: SimTime, arguments: &[String]) -> Start {
         let asked = Asked::read(arguments)?;
+        self.ask_servers(now, asked, Manner::dig(), arguments)
+    }
+
+    /// Begins to ask what was asked for on a command line.
+    pub(super) fn ask_servers(
+        &mut self,
+        now: SimTime,
+        asked: Asked,
+        manner: Manner,
+        arguments: &[String],
+    ) -> Start {
         let mut default = Vec::new();
         for server in &asked.servers {
-            default.extend(self.dig_servers(server)?);
+            default.extend(self.dig_servers(server, manner.program)?);
         }
         let greeting = match asked.greets {
             true => greeting(&arguments.join(" "), default.len()),
@@ -78,6 +98,7 @@ impl Host {
             return Err(Refusal::with_status(1, ""));
         };
         let mut task = Dig {
+            manner,
             common: asked.common,
             lookup,
             rest: lookups.collect(),
@@ -90,7 +111,10 @@ impl Host {
             servers: Vec::new(),
             tcp: false,
             id: 0,
-            asked: 0,
+            at: 0,
+            left: 0,
+            waits: false,
+            fresh: true,
             port: None,
             socket: None,
             talking: false,
@@ -108,28 +132,33 @@ impl Host {
     /// Makes ready for the name at hand (`setup_lookup`).
     fn dig_set_up(&mut self, task: &mut Dig) -> Result<(), (i32, String)> {
         let lookup = &task.lookup;
-        if let Some(why) = lookup.illegal() {
-            return Err(why);
+        let program = task.manner.program;
+        if let Some((status, why)) = lookup.illegal() {
+            let status = program.illegal_status().unwrap_or(status);
+            return Err((status, format!("{}: {why}", program.name())));
         }
         let mut servers = Vec::new();
         for server in &lookup.servers {
-            let found = self.dig_servers(server);
+            let found = self.dig_servers(server, program);
             servers.extend(found.map_err(|refusal| (refusal.status, refusal.text))?);
         }
         // A name's own come behind those that were named for all, and in place of resolv.conf's.
         let shared = task.named || servers.is_empty();
         let shared = task.default.iter().filter(|_| shared).copied();
         task.servers = shared.chain(servers).collect();
-        let names = match task.common.search {
-            true => candidates(&lookup.name, &self.resolv_conf().search),
+        let names = match task.common.search && !lookup.follows {
+            true => match &task.common.domain {
+                Some(domain) => task.searched(std::slice::from_ref(domain)),
+                None => task.searched(&self.resolv_conf().search),
+            },
             false => vec![lookup.name.clone()],
         };
         let mut names = names.into_iter();
-        task.name = names.next().unwrap_or_else(|| lookup.name.clone());
+        task.name = names.next().unwrap_or_else(|| task.lookup.name.clone());
         task.further = names.collect();
-        task.tcp = lookup.look.tcp;
+        task.tcp = task.lookup.look.tcp;
         task.id = self.stack.draw_u16();
-        task.asked = 0;
+        task.begin_anew();
         Ok(())
     }
 
@@ -143,7 +172,7 @@ impl Host {
     ) -> Option<i32> {
         self.dig_close(now, task);
         if task.rest.is_empty() {
-            return Some(task.status);
+            return Some(task.end_status(printer));
         }
         task.lookup = task.rest.remove(0);
         if let Err((status, text)) = self.dig_set_up(task) {
@@ -154,9 +183,10 @@ impl Host {
     }
 
     /// The addresses of the server that was named.
-    fn dig_servers(&self, server: &str) -> Result<Vec<IpAddr>, Refusal> {
+    fn dig_servers(&self, server: &str, program: Program) -> Result<Vec<IpAddr>, Refusal> {
         let unknown = |why: &str| {
-            let text = format!("dig: couldn't get address for '{server}': {why}\n");
+            let program = program.name();
+            let text = format!("{program}: couldn't get address for '{server}': {why}\n");
             Refusal::with_status(1, text)
         };
         if server.is_empty() || self.names.failure(server).is_some() {
@@ -180,9 +210,13 @@ impl Host {
         if task.deadline > now {
             return None;
         }
-        if task.asked > 0 {
+        if task.waits && task.socket.is_some() && !task.talking {
+            return self.dig_unconnected(now, id, task, "timed out", printer);
+        }
+        if task.waits {
             let end = task.end();
             printer.out(format!(";; communications error to {end}: timed out\n"));
+            task.move_on();
         }
         self.dig_ask(now, id, task, printer)
     }
@@ -194,38 +228,54 @@ impl Host {
         task: &mut Dig,
         printer: &mut Printer,
     ) -> Option<i32> {
-        printer.err(std::mem::take(&mut task.warnings));
+        let warnings = std::mem::take(&mut task.warnings);
+        match task.manner.program {
+            Program::Nslookup => printer.out(warnings),
+            Program::Dig | Program::Host => printer.err(warnings),
+        }
+        if std::mem::take(&mut task.fresh) {
+            printer.out(task.trying());
+        }
         loop {
             self.dig_close(now, task);
-            let Some(server) = task.next_server() else {
+            let Some(server) = task.servers.get(task.at).copied() else {
                 printer.out(std::mem::take(&mut task.greeting));
                 printer.out(";; no servers could be reached\n");
                 task.status = 9;
                 return self.dig_next(now, id, task, printer);
             };
-            task.asked += 1;
+            task.waits = true;
             task.sent = now;
             task.deadline = now + task.common.time;
             let Err(why) = self.dig_send(now, id, task, server) else {
                 self.wake_exec(task.deadline, id);
                 return None;
             };
-            let (end, name) = (task.end(), &task.name);
-            let what = if task.tcp {
-                "Connection to"
-            } else {
-                "UDP setup with"
-            };
-            printer.out(format!(
-                ";; {what} {end}({server}) for {name} failed: {why}.\n\
-                 ;; no servers could be reached\n"
-            ));
-            if task.next_server().is_none() {
+            printer.out(task.not_sent(why));
+            if !task.move_on() {
                 task.status = 9;
                 task.greeting.clear();
                 return self.dig_next(now, id, task, printer);
             }
         }
+    }
+
+    /// The connection to the server came to nothing.
+    fn dig_unconnected(
+        &mut self,
+        now: SimTime,
+        id: ExecId,
+        task: &mut Dig,
+        why: &str,
+        printer: &mut Printer,
+    ) -> Option<i32> {
+        printer.out(task.not_sent(why));
+        if !task.move_on() {
+            task.status = 9;
+            task.greeting.clear();
+            return self.dig_next(now, id, task, printer);
+        }
+        self.dig_ask(now, id, task, printer)
     }
 
     /// Sends the question, or begins to connect.
@@ -285,23 +335,32 @@ impl Host {
             return None;
         }
         if message.metadata.truncation && !task.tcp {
-            if !task.common.short {
-                printer.out(";; Truncated, retrying in TCP mode.\n");
-            }
-            task.tcp = true;
+            task.comment("Truncated, retrying in TCP mode.", printer);
             // The same server once more.
-            task.asked -= 1;
+            task.tcp = true;
             return self.dig_ask(now, id, task, printer);
         }
         self.dig_close(now, task);
-        let missing = message.metadata.response_code == ResponseCode::NXDomain;
-        if missing && !task.further.is_empty() {
-            task.name = task.further.remove(0);
-            task.asked = 0;
-            return self.dig_ask(now, id, task, printer);
+        if let Some(why) = task.manner.goes_on(&message, task.lookup.look) {
+            let (more, server) = (task.at + 1 < task.servers.len(), task.server());
+            let next = if more { ", trying next server" } else { "" };
+            task.comment(&format!("Got {why} from {server}{next}"), printer);
+            if more {
+                task.at += 1;
+                return self.dig_ask(now, id, task, printer);
+            }
         }
         let at = date::dig(self.config.starts.at(now));
-        task.print(&message, payload.len(), now, &at, printer);
+        let missing = message.metadata.response_code == ResponseCode::NXDomain;
+        if missing && !task.further.is_empty() {
+            if task.manner.shows_search() {
+                task.tell(&message, payload.len(), now, &at, printer);
+            }
+            task.name = task.further.remove(0);
+            task.begin_anew();
+            return self.dig_ask(now, id, task, printer);
+        }
+        task.tell(&message, payload.len(), now, &at, printer);
         task.status = 0;
         self.dig_next(now, id, task, printer)
     }
@@ -330,6 +389,7 @@ impl Host {
         };
         let end = task.end();
         printer.out(format!(";; communications error to {end}: {why}\n"));
+        task.move_on();
         self.dig_ask(now, id, task, printer)
     }
 
@@ -344,17 +404,7 @@ impl Host {
         let socket = task.socket?;
         let connection = self.stack.connection(socket)?;
         if connection.error.is_some() {
-            let (end, server, name) = (task.end(), task.server(), &task.name);
-            printer.out(format!(
-                ";; Connection to {end}({server}) for {name} failed: connection refused.\n\
-                 ;; no servers could be reached\n"
-            ));
-            if task.next_server().is_none() {
-                task.status = 9;
-                task.greeting.clear();
-                return self.dig_next(now, id, task, printer);
-            }
-            return self.dig_ask(now, id, task, printer);
+            return self.dig_unconnected(now, id, task, "connection refused", printer);
         }
         if connection.was_established() && !task.talking {
             task.talking = true;
@@ -388,9 +438,8 @@ impl Dig {
 
     /// The server that was asked last.
     pub(super) fn server(&self) -> IpAddr {
-        let at = self.asked.saturating_sub(self.lookup.look.tries);
         let last = self.servers.len().saturating_sub(1);
-        let found = self.servers.get(at.min(last)).copied();
+        let found = self.servers.get(self.at.min(last)).copied();
         found.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
     }
 
@@ -399,13 +448,93 @@ impl Dig {
         format!("{}#{}", self.server(), self.common.port)
     }
 
-    fn next_server(&self) -> Option<IpAddr> {
-        let tries = self.lookup.look.tries;
-        let first = *self.servers.first()?;
-        if self.asked < tries {
-            return Some(first);
+    /// A name's turn begins, with the first server.
+    fn begin_anew(&mut self) {
+        self.at = 0;
+        self.left = self.lookup.look.tries;
+        self.waits = false;
+        self.fresh = true;
+    }
+
+    /// What was sent came to nothing: the same server once more, or the next. `false`: there is
+    /// none.
+    fn move_on(&mut self) -> bool {
+        if self.left > 1 {
+            self.left -= 1;
+        } else {
+            self.at += 1;
         }
-        self.servers.get(self.asked - tries + 1).copied()
+        self.at < self.servers.len()
+    }
+
+    /// Names to try in turn (`setup_lookup` and `next_origin`): one with dots enough is tried as it
+    /// stands alone, another is searched first.
+    fn searched(&self, search: &[SmolStr]) -> Vec<String> {
+        let name = &self.lookup.name;
+        let as_it_stands = std::iter::once(name.clone());
+        if name.ends_with('.') || self.has_dots(name) {
+            return as_it_stands.collect();
+        }
+        let searched = search.iter().map(|domain| format!("{name}.{domain}"));
+        searched.chain(as_it_stands).collect()
+    }
+
+    /// Whether a name has dots enough to be tried as it stands (`ndots`).
+    pub(super) fn has_dots(&self, name: &str) -> bool {
+        name.matches('.').count() >= self.common.dots
+    }
+
+    /// A remark, unless they are not wanted.
+    fn comment(&self, text: &str, printer: &mut Printer) {
+        if self.lookup.look.comments && !self.common.short {
+            printer.out(format!(";; {text}\n"));
+        }
+    }
+
+    /// That nothing could be sent, or that there is no connection.
+    fn not_sent(&self, why: &str) -> String {
+        let (end, server, name) = (self.end(), self.server(), &self.name);
+        let what = match self.tcp {
+            true => "Connection to",
+            false => "UDP setup with",
+        };
+        format!(
+            ";; {what} {end}({server}) for {name} failed: {why}.\n\
+             ;; no servers could be reached\n"
+        )
+    }
+
+    /// Prints an answer as the program does.
+    fn tell(
+        &mut self,
+        message: &Message,
+        size: usize,
+        now: SimTime,
+        at: &str,
+        printer: &mut Printer,
+    ) {
+        match self.manner.program {
+            Program::Dig => self.print(message, size, now, at, printer),
+            Program::Host => self.print_host(message, size, now, printer),
+            Program::Nslookup => self.print_nslookup(message, printer),
+        }
+    }
+
+    /// What a signal makes of it, if it does not just end (`isc_app_run`).
+    pub(super) fn interrupted(&self, printer: &mut Printer) -> Option<i32> {
+        (self.manner.program == Program::Nslookup).then(|| self.end_status(printer))
+    }
+
+    /// The status at the end.
+    fn end_status(&self, printer: &mut Printer) -> i32 {
+        match self.manner.program {
+            Program::Dig => self.status,
+            Program::Host => self.manner.status(),
+            Program::Nslookup => {
+                printer.out("\n");
+                self.manner.status()
+            }
+        }
     }
 }
 

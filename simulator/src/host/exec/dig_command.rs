@@ -6,6 +6,7 @@
 
 use hickory_proto::rr::{DNSClass, RecordType};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use wirelab_model::SimDuration;
 
 use super::Refusal;
@@ -24,11 +25,15 @@ const USAGE: &str = "usage: dig [@SERVER] [-4] [-p PORT] [-u] NAME [TYPE] [CLASS
     [NAME ... [@SERVER] [OPTIONS]]\n";
 
 /// What holds for every name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Common {
     pub(super) short: bool,
     pub(super) command: bool,
     pub(super) search: bool,
+    /// So many of them make a name that is not searched for.
+    pub(super) dots: usize,
+    /// Searched in place of what resolv.conf says.
+    pub(super) domain: Option<SmolStr>,
     pub(super) time: SimDuration,
     pub(super) port: u16,
     /// `-u`.
@@ -48,7 +53,7 @@ pub(super) struct Look {
     pub(super) class: bool,
     pub(super) identify: bool,
     pub(super) recurse: bool,
-    edns: bool,
+    pub(super) edns: bool,
     payload: u16,
     pub(super) idn: bool,
     pub(super) tcp: bool,
@@ -59,10 +64,12 @@ pub(super) struct Look {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Lookup {
     pub(super) name: String,
-    kind: Option<u16>,
+    pub(super) kind: Option<u16>,
     /// `-x`: PTR, unless another type is asked for.
     reverse: bool,
-    class: Option<u16>,
+    pub(super) class: Option<u16>,
+    /// It came of another one's answer, and is tried as it stands.
+    pub(super) follows: bool,
     pub(super) look: Look,
     /// `@SERVER` behind the name.
     pub(super) servers: Vec<String>,
@@ -84,8 +91,23 @@ pub(super) struct Asked {
     open: bool,
 }
 
+impl Common {
+    pub(super) const fn new() -> Self {
+        Self {
+            short: false,
+            command: true,
+            search: false,
+            dots: 1,
+            domain: None,
+            time: TIMEOUT,
+            port: dns::PORT,
+            micros: false,
+        }
+    }
+}
+
 impl Look {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
             comments: true,
             question: true,
@@ -105,21 +127,38 @@ impl Look {
         }
     }
 
+    /// As `host` and `nslookup` ask: without EDNS, and nothing is said of failures on the way.
+    pub(super) const fn bare(tries: usize) -> Self {
+        let mut look = Self::new();
+        look.edns = false;
+        look.comments = false;
+        look.tries = tries;
+        look
+    }
+
     pub(super) fn payload(self) -> Option<u16> {
         self.edns.then_some(self.payload)
     }
 }
 
 impl Lookup {
-    fn new(look: Look) -> Self {
+    pub(super) fn new(look: Look) -> Self {
         Self {
             name: ".".to_owned(),
             kind: None,
             reverse: false,
             class: None,
+            follows: false,
             look,
             servers: Vec::new(),
         }
+    }
+
+    pub(super) fn of(name: &str, kind: Option<u16>, look: Look) -> Self {
+        let mut lookup = Self::new(look);
+        name.clone_into(&mut lookup.name);
+        lookup.kind = kind;
+        lookup
     }
 
     pub(super) fn kind(&self) -> RecordType {
@@ -134,7 +173,7 @@ impl Lookup {
         self.class.map_or(DNSClass::IN, DNSClass::from)
     }
 
-    /// Why the name is none: exit code and text.
+    /// Why the name is none: exit code and text, without the program's name.
     pub(super) fn illegal(&self) -> Option<(i32, String)> {
         let Self { name, look, .. } = self;
         let text = name.strip_suffix('.').unwrap_or(name);
@@ -145,7 +184,7 @@ impl Lookup {
             } else {
                 ", use +noidnin"
             };
-            let text = format!("dig: '{name}' is not a legal{what} name ({why}){hint}\n");
+            let text = format!("'{name}' is not a legal{what} name ({why}){hint}\n");
             Some((status, text))
         };
         const IDN: &str = " IDNA2008";
@@ -200,7 +239,7 @@ fn unsupported(word: &str) -> Refusal {
     Refusal::with_status(1, format!("dig: {word} (not supported here)\n{USAGE}"))
 }
 
-fn record_type(text: &str) -> Option<u16> {
+pub(super) fn record_type(text: &str) -> Option<u16> {
     let upper = text.to_ascii_uppercase();
     let numbered = upper.strip_prefix("TYPE").and_then(|it| it.parse().ok());
     numbered.or_else(|| upper.parse::<RecordType>().ok().map(u16::from))
@@ -220,16 +259,22 @@ fn record_class(text: &str) -> Option<u16> {
 }
 
 impl Asked {
+    /// One name, asked for by another program.
+    pub(super) fn one(common: Common, lookup: Lookup, server: Option<String>) -> Self {
+        Self {
+            common,
+            servers: server.into_iter().collect(),
+            warnings: String::new(),
+            greets: false,
+            default: lookup.clone(),
+            lookups: vec![lookup],
+            open: false,
+        }
+    }
+
     pub(super) fn read(arguments: &[String]) -> Result<Self, Refusal> {
         let mut asked = Self {
-            common: Common {
-                short: false,
-                command: true,
-                search: false,
-                time: TIMEOUT,
-                port: dns::PORT,
-                micros: false,
-            },
+            common: Common::new(),
             servers: Vec::new(),
             lookups: Vec::new(),
             warnings: String::new(),

@@ -123,7 +123,7 @@ fn header(message: &Message, asked_recursion: bool) -> String {
 }
 
 /// The name, the class, the type, between tabs.
-fn question(query: &Query) -> String {
+pub(super) fn question(query: &Query) -> String {
     // The name stands in a field of 24 columns, its semicolon before it.
     let mut line = query.name().to_ascii();
     if line.len() < 24 {
@@ -133,7 +133,7 @@ fn question(query: &Query) -> String {
     format!(";{line}\t{class}\t{kind}\n")
 }
 
-fn record(record: &Record, look: Look) -> String {
+pub(super) fn record(record: &Record, look: Look) -> String {
     let mut line = record.name.to_ascii();
     tab_to(&mut line, 24);
     if look.ttl {
@@ -161,7 +161,7 @@ fn tab_to(line: &mut String, column: usize) {
 }
 
 /// A record's data as zone files write it.
-fn data(data: &RData) -> String {
+pub(super) fn data(data: &RData) -> String {
     match data {
         RData::TXT(text) => {
             let texts = text.txt_data.iter();

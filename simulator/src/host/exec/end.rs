@@ -14,6 +14,13 @@ impl Host {
         let Some(Exec { task, .. }) = self.execs.remove(&id) else {
             return;
         };
+        self.close_task(now, id, task);
+        finish(now, id, Printer::default(), -signal, out);
+        self.settle(now, out);
+    }
+
+    /// Takes from a program what it had open.
+    pub(super) fn close_task(&mut self, now: SimTime, id: ExecId, task: Task) {
         match task {
             Task::Connect(task) => {
                 for socket in task.sockets() {
@@ -32,8 +39,6 @@ impl Host {
         }
         self.drop_curls(now, id);
         self.stdins.remove(&id);
-        finish(now, id, Printer::default(), -signal, out);
-        self.settle(now, out);
     }
 
     /// Gives a program that is about to start something to read.

@@ -6,12 +6,12 @@ use smol_str::SmolStr;
 use wirelab_model::SimTime;
 
 use super::device::Device;
-use super::{Refusal, Start, argument, number, printed};
+use super::{Refusal, Start, argument, ip_json, number, printed};
 use crate::host::Host;
 use crate::host::route::index_of;
 use crate::host::stack::{NeighborState, NeighborView};
 
-pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] addr|link|neigh|route|rule \
+pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] [-j] addr|link|neigh|route|rule \
     [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
     ip route show [PREFIX] [dev NAME] [type TYPE] [table main|local|all]\n       \
@@ -86,6 +86,9 @@ const OBJECTS: [&str; 32] = [
     "help",
 ];
 
+/// What `-j` shows.
+const JSON: [&str; 4] = ["address", "link", "route", "rule"];
+
 /// The first name that begins with what was typed.
 fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     // It has both spellings.
@@ -149,6 +152,8 @@ pub(super) struct Look {
     pub(super) one_line: bool,
     /// `-s`.
     pub(super) statistics: bool,
+    /// `-j`.
+    pub(super) json: bool,
     /// `-4` or `-6`.
     pub(super) version: Version,
     /// `addr` rather than `link`.
@@ -165,6 +170,7 @@ impl Look {
                 "-br" | "-brief" => look.brief = true,
                 "-o" | "-oneline" => look.one_line = true,
                 "-s" | "-stats" | "-statistics" => look.statistics = true,
+                "-j" | "-json" => look.json = true,
                 "-4" => look.version = Version::V4,
                 "-6" => look.version = Version::V6,
                 _ => {
@@ -187,15 +193,27 @@ impl Host {
         let object = whole_word(typed, &OBJECTS).unwrap_or(typed);
         let verb = rest.first().map_or("show", |verb| whole_verb(object, verb));
         look.addresses = object == "address";
+        if look.json && !(verb == "show" && JSON.contains(&object)) {
+            let what = format!("ip -j {object} {verb} (not supported here): without -j it is");
+            return Err(failure(2, &what));
+        }
         match (object, verb) {
             ("address" | "link", "show") => self.show_interfaces(rest, look),
             ("link", "set") => self.set_link(&rest[1..]),
             ("neighbour", _) => self.show_neighbors(now, rest, look),
-            ("rule", "show") if look.version == Version::V6 => printed(RULES_V6),
-            ("rule", "show") => printed(RULES),
+            ("rule", "show") => {
+                let rules = match look.version {
+                    Version::V6 => RULES_V6,
+                    _ => RULES,
+                };
+                printed(match look.json {
+                    true => ip_json::rules(rules),
+                    false => rules.to_owned(),
+                })
+            }
             ("route", "show") => {
                 let words = rest.split_first().map_or(rest, |(_, words)| words);
-                self.show_routes(words, look.version)
+                self.show_routes(words, look)
             }
             ("route", "get") => self.get_route(now, &rest[1..]),
             ("route", "flush") => match &rest[1..] {
@@ -259,17 +277,21 @@ impl Host {
                 format!("Device \"{name}\" does not exist.\n"),
             ));
         }
-        let mut text = String::new();
+        let mut devices = Vec::new();
         if is_wanted("lo") {
-            text += &Device::loopback(self.stack.loopback_counters()).show(look);
+            devices.push(Device::loopback(self.stack.loopback_counters()));
         }
         for (index, config) in self.stack.interfaces.iter().enumerate() {
             if is_wanted(&config.name) {
                 let counters = self.stack.counters(index);
-                text += &Device::new(index, config, counters).show(look);
+                devices.push(Device::new(index, config, counters));
             }
         }
-        printed(text)
+        let devices = devices.iter();
+        printed(match look.json {
+            true => ip_json::list(devices.filter_map(|it| it.json(look)).collect()),
+            false => devices.map(|it| it.show(look)).collect(),
+        })
     }
 
     pub(super) fn find_device(&self, name: &str) -> Option<usize> {

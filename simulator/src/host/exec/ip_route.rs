@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use wirelab_model::{IpNet, Ipv6Net};
 
 use super::device::link_local;
-use super::ip::{Version, failure};
+use super::ip::{Look, Version, failure};
 use super::ip_route_change::parse_net;
-use super::{Refusal, Start, argument, printed};
+use super::{Refusal, Start, argument, ip_json, printed};
 use crate::host::Host;
 use crate::host::route::{RouteKind, RouteLine};
 
@@ -72,7 +72,8 @@ struct Shown {
 
 impl Host {
     /// `ip route show`, all or some: of a table, of a prefix, of a device, of a type.
-    pub(super) fn show_routes(&self, words: &[String], version: Version) -> Start {
+    pub(super) fn show_routes(&self, words: &[String], look: Look) -> Start {
+        let version = look.version;
         let mut words = words.iter();
         let mut wanted = Wanted {
             tables: Tables::Main,
@@ -101,11 +102,11 @@ impl Host {
             None => both || (version == Version::V6) != ipv4,
         };
         let versions = [true, false].into_iter().filter(|it| shows(*it));
-        printed(
-            versions
-                .map(|it| self.listed(it, &wanted))
-                .collect::<String>(),
-        )
+        let text: String = versions.map(|it| self.listed(it, &wanted)).collect();
+        printed(match look.json {
+            true => ip_json::routes(&text),
+            false => text,
+        })
     }
 
     /// The lines of one version of IP.

@@ -9,15 +9,25 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{SimDuration, SimTime};
 
+use super::timeout::Limit;
 use super::{Exec, Printer, Refusal, Task};
 use crate::host::Host;
 use crate::host::output::{ExecId, Output};
-use crate::host::resolver::{Asker, Found};
+use crate::host::resolver::{Asker, Found, Sought};
 
 /// What a refused command would have to know.
 pub(super) struct Missing {
     name: String,
+    sought: Sought,
     patience: Option<Patience>,
+}
+
+/// What came of a lookup that a command needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::host) struct LookedUp {
+    pub(super) name: SmolStr,
+    pub(super) sought: Sought,
+    pub(super) found: Found,
 }
 
 /// How long a command waits for a name, and what it says then.
@@ -33,15 +43,26 @@ struct Patience {
 pub(super) struct Resolving {
     argv: Vec<String>,
     name: SmolStr,
+    sought: Sought,
+    /// What came of the names before this one.
+    known: Vec<LookedUp>,
     began: SimTime,
+    /// When it is ended.
+    limit: Option<Limit>,
     patience: Option<Patience>,
 }
 
 impl Refusal {
     /// The command may start after all if DNS has an address for the name.
-    pub(super) fn unless_dns_knows(mut self, name: &str) -> Self {
+    pub(super) fn unless_dns_knows(self, name: &str) -> Self {
+        self.unless_dns_has(name, Sought::Addresses)
+    }
+
+    /// The same of something else that DNS may know of a name.
+    pub(super) fn unless_dns_has(mut self, name: &str, sought: Sought) -> Self {
         self.missing = Some(Missing {
             name: name.to_owned(),
+            sought,
             patience: None,
         });
         self
@@ -67,21 +88,25 @@ impl Host {
         now: SimTime,
         id: ExecId,
         argv: &[String],
+        (began, limit): (SimTime, Option<Limit>),
         missing: Missing,
     ) -> bool {
-        if !self.start_lookup(now, &missing.name, Asker::Exec(id)) {
+        if !self.start_lookup(now, &missing.name, missing.sought, Asker::Exec(id)) {
             return false;
         }
         if let Some(patience) = &missing.patience {
-            self.wake_exec(now + patience.limit, id);
+            self.wake_exec((began + patience.limit).max(now), id);
         }
         let task = Task::Resolving(Box::new(Resolving {
             argv: argv.to_vec(),
             name: missing.name.into(),
-            began: now,
+            sought: missing.sought,
+            known: self.names.looked_up().to_vec(),
+            began,
+            limit,
             patience: missing.patience,
         }));
-        self.execs.insert(id, Exec { id, task });
+        self.execs.insert(id, Exec { id, task, limit });
         true
     }
 
@@ -106,9 +131,15 @@ impl Host {
             answer.addresses.sort_by_key(rank);
             answer
         });
-        self.names.look_up(Some((task.name, answer)));
-        self.begin_exec(now, id, &task.argv, task.began, out);
-        self.names.look_up(None);
+        let mut known = task.known;
+        known.push(LookedUp {
+            name: task.name,
+            sought: task.sought,
+            found: answer,
+        });
+        self.names.look_up(known);
+        self.begin_exec(now, id, &task.argv, (task.began, task.limit), out);
+        self.names.look_up(Vec::new());
     }
 
     /// A command's patience with DNS may be over.
@@ -128,23 +159,28 @@ impl Host {
         Some(patience.status)
     }
 
-    /// Starts a command that was typed at `began`.
+    /// Starts a command that was typed at `began`, and is ended at the limit.
     pub(super) fn begin_exec(
         &mut self,
         now: SimTime,
         id: ExecId,
         argv: &[String],
-        began: SimTime,
+        (began, limit): (SimTime, Option<Limit>),
         out: &mut Output,
     ) {
-        let started = self.start_command(now, id, argv);
-        self.note_curls(id, argv);
+        let mut started = self.start_command(now, id, argv);
+        if let (Ok(super::Started::Running(Task::Ping(ping))), None) = (&started, limit)
+            && let Some(refusal) = ping.endless()
+        {
+            started = Err(refusal);
+        }
+        self.note_curls(id, argv, limit);
         match started {
             Ok(super::Started::Running(mut task)) => {
                 if let Task::Connect(task) = &mut task {
                     task.count_from(began);
                 }
-                self.execs.insert(id, Exec { id, task });
+                self.execs.insert(id, Exec { id, task, limit });
                 self.on_exec_wake(now, id, out);
             }
             Ok(super::Started::Over(printer, status)) => {
@@ -152,7 +188,7 @@ impl Host {
             }
             Err(mut refusal) => {
                 let missing = refusal.missing.take();
-                if missing.is_some_and(|it| self.wait_for_name(now, id, argv, it)) {
+                if missing.is_some_and(|it| self.wait_for_name(now, id, argv, (began, limit), it)) {
                     return;
                 }
                 let mut printer = Printer::default();

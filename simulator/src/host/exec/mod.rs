@@ -1,10 +1,11 @@
 //! Commands run on a machine: they send real packets and print what the real programs print.
 //!
-//! `conntrack`, `ethtool`, `ip`, `iptables`, `ss` and `sysctl` answer at once. `ping`, `tracepath`,
-//! `curl`, `nc`, `dig` and `sleep` take their time: each is a [`Task`] that is told of packets and
-//! of time passing. An option that is not known is refused with what is supported, and the status
-//! that the real program has for it.
+//! `arp`, `conntrack`, `ethtool`, `ip`, `iptables`, `netstat`, `ss` and `sysctl` answer at once.
+//! `ping`, `tracepath`, `curl`, `nc`, `dig` and `sleep` take their time: each is a [`Task`] that is
+//! told of packets and of time passing. An option that is not known is refused with what is
+//! supported, and the status that the real program has for it.
 
+mod arp;
 mod connect;
 mod conntrack;
 mod curl;
@@ -14,25 +15,33 @@ mod curls;
 mod device;
 mod dig;
 mod dig_command;
+mod dig_manner;
 mod dig_print;
 mod end;
 mod ethtool;
 mod files;
+mod getent;
+mod host_lookup;
 mod hostname;
 mod ip;
+mod ip_json;
 mod ip_route;
 mod ip_route_change;
 mod ip_route_get;
 mod lookup;
 mod names;
 mod nc;
+mod netstat;
+mod nslookup;
 mod options;
 mod ping;
+mod process;
 mod settings;
 mod sleep;
 mod ss;
 mod ss_filter;
 mod ss_info;
+mod timeout;
 mod tracepath;
 mod traceroute;
 mod url;
@@ -47,6 +56,7 @@ use wirelab_model::SimTime;
 pub(super) use curls::Curls;
 pub(crate) use ethtool::Statistics;
 pub(super) use names::{NameTable, service, service_port};
+pub use timeout::program_in_time;
 
 use super::icmp::Heard;
 use super::output::{ExecId, HostEvent, Output, OutputStream};
@@ -87,6 +97,8 @@ enum Task {
 pub(super) struct Exec {
     id: ExecId,
     task: Task,
+    /// When it is ended from outside.
+    limit: Option<timeout::Limit>,
 }
 
 /// Why a command did not start: what it prints, and its status.
@@ -162,11 +174,13 @@ fn seconds(text: &str, option: &str) -> Result<wirelab_model::SimDuration, Refus
     Ok(wirelab_model::SimDuration::from_nanos(total))
 }
 
-const COMMANDS: &str = "cat, conntrack, curl, dig, docker exec, ethtool, getent, hostname, ip, iptables, nc, ping, sleep, ss, \
-     sysctl, tracepath, traceroute; servers: serve KIND PORT ..., python3 -m http.server [PORT]";
+const COMMANDS: &str = "arp, cat, conntrack, curl, dig, docker exec, ethtool, getent, host, \
+     hostname, ip, iptables, nc, netstat, nslookup, ping, sleep, ss, sysctl, timeout, tracepath, \
+     traceroute; servers: serve KIND PORT ..., python3 -m http.server [PORT]";
 
 /// Names by which programs of machines are started.
 const PROGRAMS: &[&str] = &[
+    "arp",
     "aws",
     "conntrack",
     "curl",
@@ -174,12 +188,15 @@ const PROGRAMS: &[&str] = &[
     "docker",
     "ethtool",
     "getent",
+    "host",
     "hostname",
     "ip",
     "iptables",
     "nc",
     "ncat",
     "netcat",
+    "netstat",
+    "nslookup",
     "ping",
     "sleep",
     "ss",
@@ -212,7 +229,19 @@ impl Host {
         argv: &[String],
         out: &mut Output,
     ) {
-        self.begin_exec(now, id, argv, now, out);
+        match timeout::limited(now, argv) {
+            Ok((limit, argv)) => {
+                if let Some(limit) = limit {
+                    self.wake_exec(limit.at, id);
+                }
+                self.begin_exec(now, id, argv, (now, limit), out);
+            }
+            Err(refusal) => {
+                let mut printer = Printer::default();
+                printer.err(refusal.text);
+                finish(now, id, printer, refusal.status, out);
+            }
+        }
     }
 
     fn start_command(&mut self, now: SimTime, id: ExecId, argv: &[String]) -> Start {
@@ -235,12 +264,16 @@ impl Host {
             "nc" | "ncat" | "netcat" => self.start_nc(now, id, arguments),
             "docker" => self.start_docker(now, id, arguments),
             "dig" => self.start_dig(now, arguments),
+            "host" => self.start_host(now, arguments),
+            "nslookup" => self.start_nslookup(now, arguments),
             "tracepath" => self.start_tracepath(now, arguments),
             "traceroute" => self.start_traceroute(arguments),
             "ip" => self.run_ip(now, arguments),
             "iptables" => self.run_iptables(arguments),
             "sysctl" => self.run_sysctl(arguments),
             "ss" => self.run_ss(now, arguments),
+            "netstat" => self.run_netstat(now, arguments),
+            "arp" => self.run_arp(now, arguments),
             "ethtool" => self.run_ethtool(arguments),
             "getent" => self.run_getent(arguments),
             "cat" => self.run_cat(arguments),
@@ -333,6 +366,9 @@ impl Host {
 
     /// A time a command waited for has come.
     pub(super) fn on_exec_wake(&mut self, now: SimTime, id: ExecId, out: &mut Output) {
+        if self.end_late(now, id, out) {
+            return;
+        }
         self.with_exec(now, id, out, |host, task, printer| match task {
             Task::Ping(task) => host.ping_tick(now, id, task, printer),
             Task::Tracepath(task) => host.tracepath_tick(now, id, task, printer),

@@ -6,46 +6,66 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::Refusal;
-use crate::host::resolver::{Answer, Found, NameError};
+use super::lookup::LookedUp;
+use crate::host::resolver::{Answer, Found, NameError, Sought};
 
 /// The table; the first entry of a name or an address counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NameTable {
     entries: Vec<(SmolStr, IpAddr)>,
-    /// What DNS said about the name that the command at hand needs.
-    looked_up: Option<(SmolStr, Found)>,
+    /// What DNS said about the names that the command at hand needs.
+    looked_up: Vec<LookedUp>,
 }
 
 impl NameTable {
     pub(crate) fn new(entries: Vec<(SmolStr, IpAddr)>) -> Self {
         Self {
             entries,
-            looked_up: None,
+            looked_up: Vec::new(),
         }
     }
 
-    /// Takes what DNS said about a name, for the command at hand.
-    pub(crate) fn look_up(&mut self, answer: Option<(SmolStr, Found)>) {
-        self.looked_up = answer;
+    /// Takes what DNS said about names, for the command at hand.
+    pub(in crate::host) fn look_up(&mut self, answers: Vec<LookedUp>) {
+        self.looked_up = answers;
+    }
+
+    /// What DNS has said so far, for the command at hand.
+    pub(super) fn looked_up(&self) -> &[LookedUp] {
+        &self.looked_up
+    }
+
+    /// What DNS said, if it was asked for this.
+    pub(super) fn said(&self, text: &str, sought: Sought) -> Option<&Found> {
+        let mut all = self.looked_up.iter();
+        let found = all.find(|it| it.name == text && it.sought == sought)?;
+        Some(&found.found)
+    }
+
+    /// The names and addresses of `/etc/hosts`, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, IpAddr)> {
+        let localhost = ("localhost", IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let own = self.entries.iter().map(|(name, at)| (name.as_str(), *at));
+        std::iter::once(localhost).chain(own)
     }
 
     /// `/etc/hosts`.
     pub(super) fn file(&self) -> String {
-        let own = self.entries.iter();
-        let lines = own.map(|(name, address)| format!("{address} {name}\n"));
-        "127.0.0.1 localhost\n".to_owned() + &lines.collect::<String>()
+        let lines = self.entries();
+        let lines = lines.map(|(name, address)| format!("{address} {name}\n"));
+        lines.collect()
     }
 
     /// Why DNS did not know the name, if it was asked.
     pub(super) fn failure(&self, text: &str) -> Option<NameError> {
-        let (name, answer) = self.looked_up.as_ref()?;
-        answer.as_ref().err().copied().filter(|_| name == text)
+        let said = self.said(text, Sought::Addresses)?;
+        said.as_ref().err().copied()
     }
 
     /// What DNS said about the name, if it was asked and knew.
     fn answer(&self, text: &str) -> Option<&Answer> {
-        let (name, answer) = self.looked_up.as_ref()?;
-        answer.as_ref().ok().filter(|_| name == text)
+        let said = self.said(text, Sought::Addresses)?;
+        said.as_ref().ok()
     }
 
     /// Every address of an address or a name, the best first.
@@ -56,16 +76,22 @@ impl NameTable {
         if let Some(address) = inet_aton(text) {
             return vec![address.into()];
         }
-        let named = self.entries.iter().filter(|(name, _)| name == text);
-        let named: Vec<_> = named.map(|(_, address)| *address).collect();
-        if !named.is_empty() {
-            return named;
-        }
-        if text == "localhost" {
-            return vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        let known = self.known(text);
+        if !known.is_empty() {
+            return known;
         }
         let answer = self.answer(text);
         answer.map_or_else(Vec::new, |it| it.addresses.clone())
+    }
+
+    /// The addresses that `/etc/hosts` has for a name.
+    pub(super) fn known(&self, text: &str) -> Vec<IpAddr> {
+        let named = self.entries.iter().filter(|(name, _)| name == text);
+        let named: Vec<_> = named.map(|(_, address)| *address).collect();
+        match text {
+            "localhost" if named.is_empty() => vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+            _ => named,
+        }
     }
 
     /// The name that a name stands for (`AI_CANONNAME`).

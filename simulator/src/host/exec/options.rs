@@ -72,6 +72,23 @@ impl Syntax {
         Ok(words)
     }
 
+    /// How many words come before the first operand, for programs that read no option behind it.
+    pub(super) fn leading(&self, arguments: &[String]) -> usize {
+        let mut at = 0;
+        while let Some(word) = arguments.get(at).filter(|it| it.len() > 1) {
+            let Some(cluster) = word.strip_prefix('-') else {
+                break;
+            };
+            at += 1;
+            let mut letters = cluster.char_indices();
+            let takes = letters.find(|(_, it)| self.takes_value(*it) == Some(true));
+            if takes.is_some_and(|(at, it)| at + it.len_utf8() == cluster.len()) {
+                at += 1;
+            }
+        }
+        at.min(arguments.len())
+    }
+
     fn cluster(
         &self,
         cluster: &str,

@@ -462,12 +462,18 @@ impl Ping {
         Ok(())
     }
 
+    /// Why it would not do without somebody who ends it.
+    pub(super) fn endless(&self) -> Option<Refusal> {
+        let has_end = self.count > 0 || self.deadline.is_some();
+        (!has_end).then(|| {
+            Refusal::usage(format!(
+                "ping: without `-c COUNT`, `-w SECONDS` or `timeout SECONDS` before it, it would \
+                 never end\n{USAGE}"
+            ))
+        })
+    }
+
     fn check(&self) -> Result<(), Refusal> {
-        if self.count == 0 && self.deadline.is_none() {
-            return Err(Refusal::usage(format!(
-                "ping: without `-c COUNT` or `-w SECONDS` it would never end\n{USAGE}"
-            )));
-        }
         if self.interval < INTERVAL_MIN {
             return Err(Refusal::usage(
                 "ping: cannot flood, minimal interval for user must be >= 2 ms, use -i 0.002 (or higher)\n",
@@ -498,7 +504,7 @@ impl Ping {
     }
 
     const fn sends_more(&self) -> bool {
-        self.deadline.is_some() || self.sent_at.len() < self.count as usize
+        self.deadline.is_some() || self.count == 0 || self.sent_at.len() < self.count as usize
     }
 
     /// Who a packet came from.
@@ -511,7 +517,7 @@ impl Ping {
     }
 
     /// The statistics; returns the status.
-    fn summary(&self, now: SimTime, printer: &mut Printer) -> i32 {
+    pub(super) fn summary(&self, now: SimTime, printer: &mut Printer) -> i32 {
         let sent = self.sent_at.len() as u64;
         let received = self.rtts.len() as u64;
         let lost = (sent - received) * 100 / sent.max(1);

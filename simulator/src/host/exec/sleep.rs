@@ -28,7 +28,7 @@ impl Host {
 }
 
 /// `5`, `0.5`, `2m`
-fn span(word: &str) -> Option<SimDuration> {
+pub(super) fn span(word: &str) -> Option<SimDuration> {
     let unit = match word.chars().last()? {
         's' => Some(1),
         'm' => Some(60),

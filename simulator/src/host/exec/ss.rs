@@ -6,6 +6,7 @@ use wirelab_model::SimTime;
 
 use super::names::service;
 use super::options::{self, Syntax, Word};
+use super::process::Process;
 use super::ss_filter::Filter;
 use super::ss_info::{details, print_timer};
 use super::{Refusal, Start, printed};
@@ -167,9 +168,13 @@ impl Host {
             }));
             // The sockets of a container are in its own namespace.
             let own = |ends: &Ends| !self.stack.bridged.contains(&ends.local.port());
-            let all = self.stack.connections();
-            for connection in all.filter(|it| !it.is_finished() && own(&it.ends)) {
-                rows.extend(self.connected(connection, &options, now));
+            let all = self.stack.sockets();
+            for (socket, connection) in all.filter(|(_, it)| !it.is_finished() && own(&it.ends)) {
+                let row = self.connected(connection, &options, now);
+                rows.extend(row.map(|mut row| {
+                    row.process = Self::users(self.holder(socket, connection), &options);
+                    row
+                }));
             }
             for (state, ends, until) in self.stack.half_open().filter(|it| own(&it.1)) {
                 let Some(mut row) = pair("tcp", state, (0, 0), ends, &options) else {
@@ -208,7 +213,7 @@ impl Host {
             queues,
             local: (any.to_owned(), options.port(port)),
             remote: (any.to_owned(), "*".to_owned()),
-            process: self.process(port, 0, options),
+            process: Self::users(self.waiter(port, kind == "udp"), options),
             timer: String::new(),
             info: options.info.then(|| "\t cubic cwnd:10".to_owned()),
         })
@@ -218,7 +223,6 @@ impl Host {
         let info = connection.info();
         let state = state_name(connection.state);
         let mut row = pair("tcp", state, connection.queues(), connection.ends, options)?;
-        row.process = self.process(connection.ends.local.port(), 1, options);
         if let Some((name, at)) = info.timer.filter(|_| options.timers) {
             let left = print_timer(at.since(now).as_millis());
             row.timer = format!(" timer:({name},{left},{})", info.backoff);
@@ -238,15 +242,14 @@ impl Host {
         }
     }
 
-    /// `users:(...)` of the server at a port.
-    fn process(&self, port: u16, more: usize, options: &Options) -> String {
-        let at = self.spec.servers.iter().position(|it| it.port() == port);
-        let Some(at) = at.filter(|_| options.processes) else {
-            return String::new();
-        };
-        let name = self.spec.servers[at].program();
-        let (pid, file) = (FIRST_PID + at, 6 + more);
-        format!(" users:((\"{name}\",pid={pid},fd={file}))")
+    /// `users:(...)` of a program.
+    fn users(process: Option<Process>, options: &Options) -> String {
+        match process.filter(|_| options.processes) {
+            Some(Process { name, pid, file }) => {
+                format!(" users:((\"{name}\",pid={pid},fd={file}))")
+            }
+            None => String::new(),
+        }
     }
 
     /// `ss -s`.
@@ -279,9 +282,6 @@ impl Host {
         )
     }
 }
-
-/// Of the first server.
-const FIRST_PID: usize = 1000;
 
 fn pair(
     kind: &'static str,

@@ -1,4 +1,4 @@
-//! `nc` and `ss`.
+//! `nc`, `ss`, `netstat` and `arp`.
 
 use crate::real_support::{Stage, case};
 
@@ -100,6 +100,37 @@ pub(super) const STAGES: &[Stage] = &[
             case("ss -tn dport").because("the usage is ours"),
             case("ss -Q").because("ours names the options that it knows"),
             case("ss -tin -4"),
+            case("ss -tanp -4"),
+            case("netstat -tn").in_any_order(),
+            case("netstat -tan").in_any_order(),
+            case("netstat -tanp4"),
+            case("netstat -tano --inet"),
+            case("netstat -t4"),
+            case("netstat -tn6"),
+            case("netstat -an").in_any_order(),
+            case("netstat -n").in_any_order(),
+            case("netstat -un"),
+            case("netstat -tln"),
+            case("netstat -tulpn"),
+            case("netstat -tln").on("server").in_any_order(),
+            case("netstat -lt").on("server").in_any_order(),
+            case("netstat -x -n"),
+            case("netstat -Q").because("ours names the options that it knows"),
+            case("netstat -s").because("counts of the kernel's protocols are not kept"),
+            case("arp -n"),
+            case("arp -an"),
+            case("arp -a"),
+            case("arp"),
+            case("arp -e -n"),
+            case("arp -n 10.0.1.1"),
+            case("arp -n 10.0.1.77"),
+            case("arp -a 10.0.1.77"),
+            case("arp -v -n"),
+            case("arp -i ens5 -n"),
+            case("arp -i nope"),
+            case("arp router"),
+            case("arp -na router"),
+            case("arp -Q").because("ours names the options that it knows"),
         ],
     },
 ];

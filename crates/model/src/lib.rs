@@ -33,6 +33,7 @@ mod region;
 mod resource;
 mod resources;
 mod seed;
+mod sudo;
 mod text;
 mod time;
 
@@ -58,5 +59,6 @@ pub use resource::*;
 pub use resources::{Change, Changes, Resource, ResourceRef, Resources};
 pub use seed::{Seed, Stream};
 pub use smol_str::SmolStr;
+pub use sudo::{Sudo, SudoEnvironment, SudoError, read_sudo, without_sudo};
 pub use text::{fits_stars, fits_wildcards, hex, percent_decoded, percent_encoded, wrapped};
 pub use time::{DurationParseError, SimDuration, SimTime, UnixTime};

@@ -259,7 +259,12 @@ impl Journal {
             Ok((identity(&file.metadata()?), file))
         });
         let (identity, file) = written.map_err(|error| SessionError::file(path, error))?;
-        Ok(Self {
+        Ok(Self::headed(path, file, identity, header, &line))
+    }
+
+    /// A file of which the header has been written or read.
+    fn headed(path: &Path, file: File, identity: (u64, u64), header: Header, line: &str) -> Self {
+        Self {
             path: path.to_owned(),
             file,
             identity,
@@ -271,7 +276,7 @@ impl Journal {
             offset: line.len() as u64,
             lines: 1,
             unsynced: None,
-        })
+        }
     }
 
     /// Reads the file.
@@ -294,19 +299,7 @@ impl Journal {
         if header.format != FORMAT {
             return Err(bad("this build reads format 1"));
         }
-        let mut journal = Self {
-            path: path.to_owned(),
-            file,
-            identity,
-            header,
-            entries: Vec::new(),
-            shared: Shared::default(),
-            effective: Vec::new(),
-            reached: SimTime::ZERO,
-            offset: line.len() as u64,
-            lines: 1,
-            unsynced: None,
-        };
+        let mut journal = Self::headed(path, file, identity, header, line);
         journal.catch_up()?;
         Ok(journal)
     }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use wirelab_model::{InstanceId, Observation};
-use wirelab_shell::Script;
+use wirelab_shell::{Script, interpreter};
 use wirelab_simulator::host::ExecId;
 
 use crate::run::ExecResult;
@@ -31,14 +31,7 @@ pub(crate) fn read(sent: &wirelab_control::Script) -> Result<Script, String> {
          0.awsrunShellScript/_script.sh",
         sent.instance, sent.command_id
     );
-    let first = text
-        .strip_prefix("#!")
-        .and_then(|it| it.lines().next())
-        .unwrap_or("/bin/sh");
-    let mut words = first
-        .split_whitespace()
-        .map(|it| it.rsplit('/').next().unwrap_or(it));
-    let shell = words.find(|it| *it != "env").unwrap_or("sh").to_owned();
+    let shell = interpreter(&text).unwrap_or("sh").to_owned();
     match shell.as_str() {
         "sh" | "bash" | "dash" => Ok(Script {
             name,

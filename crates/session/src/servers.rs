@@ -5,8 +5,10 @@
 //! when the instance boots first, the lines that begin with these commands and with `iptables` are
 //! taken: servers and rules that are there from the start. Nothing else of a script is simulated.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::Value;
-use wirelab_model::{Call, InstanceId, Seed, UnixTime};
+use wirelab_model::{Call, InstanceId, Seed, UnixTime, without_sudo};
 use wirelab_scenario::server_line;
 use wirelab_simulator::host::{
     Attachment, Host, HostConfig, HostSettings, HostSpec, KernelProfile, ServerSpec,
@@ -19,9 +21,8 @@ use crate::run::Run;
 /// # Errors
 /// How the command is written.
 pub(crate) fn asked(argv: &[String]) -> Option<Result<ServerSpec, String>> {
-    let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let words: Vec<&str> = without_sudo(argv).iter().map(String::as_str).collect();
     match words[..] {
-        ["sudo", ..] => asked(&argv[1..]),
         ["serve"] => Some(Err(
             "usage: serve http|https|postgres|mysql|ssh|dns|ntp|bulk|echo|discard PORT ...".into(),
         )),
@@ -112,16 +113,19 @@ impl Run {
 /// A line of user data. One that is not understood fails, as in a script, and the next one runs.
 fn run(line: &str, spec: &mut HostSpec) {
     let line = line.trim().trim_end_matches('&').trim();
-    let line = line.strip_prefix("sudo ").unwrap_or(line);
     let argv: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-    if let Some(Ok(server)) = asked(&argv) {
+    let argv = without_sudo(&argv);
+    if let Some(Ok(server)) = asked(argv) {
         let taken = |it: &ServerSpec| it.port() == server.port();
         if !spec.servers.iter().any(taken) {
             spec.servers.push(server);
         }
-    } else if let Some(rule) = line.strip_prefix("iptables ") {
+    } else if let [program, rule @ ..] = argv
+        && program == "iptables"
+        && !rule.is_empty()
+    {
         let before = spec.firewall.len();
-        spec.firewall.push(rule.to_owned());
+        spec.firewall.push(rule.join(" "));
         let config = HostConfig {
             seed: Seed::whole(0),
             starts: UnixTime::default(),
@@ -132,30 +136,11 @@ fn run(line: &str, spec: &mut HostSpec) {
     }
 }
 
-/// User data as the API takes it: base64 (RFC 4648, section 4).
+/// User data as the API takes it: base64 (RFC 4648, section 4), in lines or not.
 fn text(encoded: &str) -> Option<String> {
-    let digit = |octet: u8| match octet {
-        b'A'..=b'Z' => Some(octet - b'A'),
-        b'a'..=b'z' => Some(octet - b'a' + 26),
-        b'0'..=b'9' => Some(octet - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    };
-    let digits = encoded.bytes().filter(|it| !it.is_ascii_whitespace());
-    let digits: Vec<u8> = digits
-        .take_while(|it| *it != b'=')
-        .map(digit)
-        .collect::<Option<_>>()?;
-    let octets = digits.chunks(4).flat_map(|four| {
-        let bits = four
-            .iter()
-            .fold(0_u32, |bits, six| bits << 6 | u32::from(*six));
-        let bits = bits << (6 * (4 - four.len()));
-        let octets = bits.to_be_bytes();
-        octets[1..four.len()].to_vec()
-    });
-    String::from_utf8(octets.collect()).ok()
+    let letters: String = encoded.split_ascii_whitespace().collect();
+    let octets = STANDARD_NO_PAD.decode(letters.trim_end_matches('='));
+    String::from_utf8(octets.ok()?).ok()
 }
 
 /// The output of a command that started no server.

@@ -1,7 +1,7 @@
 //! What an undo makes of an entry: a step of its own, part of one, or nothing.
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{Reply, SimTime};
+use wirelab_model::{Reply, SimTime, without_sudo};
 
 use crate::run::ExecResult;
 
@@ -57,15 +57,10 @@ impl Weight {
 
 /// Whether a command that ended with `status` may have changed settings of its machine.
 pub(crate) fn may_configure(argv: &[String], status: i32) -> bool {
-    let Some((program, arguments)) = argv.split_first() else {
+    let Some((program, arguments)) = without_sudo(argv).split_first() else {
         return false;
     };
     match program.rsplit('/').next().unwrap_or(program) {
-        "sudo" => {
-            let is_own = |it: &&String| it.starts_with('-') || it.as_str() == "root";
-            let options = arguments.iter().take_while(is_own);
-            may_configure(&arguments[options.count()..], status)
-        }
         // Of several assignments the first ones may have been made before one fails.
         "sysctl" => arguments.iter().any(|it| it.contains('=')),
         "ip" => status == 0 && ip_configures(arguments),
@@ -119,6 +114,7 @@ mod tests {
             "ip -4 addr show",
             "iptables -nvL",
             "sudo iptables -vS INPUT 1",
+            "sudo -u root -- ip route",
             "iptables -w 5 -L INPUT",
             "ip a s",
             "ip rou",
@@ -138,6 +134,7 @@ mod tests {
             "ip link set dev ens5 mtu 1500",
             "iptables -F",
             "sudo -n iptables -A INPUT -j DROP",
+            "/usr/bin/sudo -nu root A=1 ip link set ens5 down",
             "ip l s ens5 mtu 1400",
             "ip ro d 10.0.0.0/8",
             "sysctl -w a=1",

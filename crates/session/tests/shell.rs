@@ -232,6 +232,21 @@ fn files_and_settings_of_a_machine_are_read_and_written() {
             vec!["sudo", "bash", "-c", "echo $0 $#", "me", "a b"],
             "me 1\n",
         ),
+        // What stands behind `sudo` is found behind its options, by whoever runs it.
+        (vec!["sudo", "-n", "seq", "2"], "1\n2\n"),
+        (
+            vec!["sudo", "-nu", "root", "--", "sh", "-c", "echo $USER"],
+            "root\n",
+        ),
+        (
+            vec!["/usr/bin/sudo", "-i", "sysctl", "-n", "net.ipv4.ip_forward"],
+            "0\n",
+        ),
+        (
+            vec!["sudo", "A=1", "printenv", "A", "SUDO_USER"],
+            "1\nroot\n",
+        ),
+        (vec!["sudo", "-v"], ""),
     ] {
         let argv: Vec<String> = argv.into_iter().map(str::to_owned).collect();
         let result = sandbox.session.exec("app", &argv).expect("a machine");

@@ -71,6 +71,15 @@ impl Script {
     }
 }
 
+/// The program that a script is for, as its first line says (`#!`): `bash` of `#!/usr/bin/env bash`.
+#[must_use]
+pub fn interpreter(text: &str) -> Option<&str> {
+    let line = text.strip_prefix("#!")?.lines().next()?;
+    let words = line.split_whitespace().filter(|it| !it.starts_with('-'));
+    let mut names = words.map(|it| it.rsplit('/').next().unwrap_or(it));
+    names.find(|it| *it != "env")
+}
+
 /// Where and when a script begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begin {

@@ -13,11 +13,17 @@ pub const OCTETS_OF_PATTERN: usize = 8 * BYTES_OF_STEP;
 pub const OCTETS_AT_MOST: usize = 4 << 20;
 /// Octets of a script's text.
 pub const TEXT_AT_MOST: usize = 64 << 10;
-/// How deep commands, substitutions and functions may be nested.
+/// How deep commands, substitutions and functions may be nested as they are run.
 pub const DEPTH_AT_MOST: u32 = 40;
+/// How deep a text may be nested, for its parser.
+pub const NESTING_AT_MOST: u32 = 40;
+/// How deep `[` may be nested on a line: the parser's work doubles with each.
+pub const BRACKETS_AT_MOST: u32 = 12;
 /// How deep `case` may be nested in one text: the parser's work doubles with each.
 pub const CASES_AT_MOST: u32 = 6;
+/// Operators of an arithmetic expression, of a test, and of a statement of `awk`.
+pub const OPERATORS_AT_MOST: usize = 500;
 /// Words that braces make of one.
-pub const BRACES_AT_MOST: usize = 10_000;
+pub const BRACES_AT_MOST: usize = 100_000;
 /// Octets of a compiled regular expression.
 pub const REGEX_AT_MOST: usize = 1 << 20;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use brush_parser::ast::{self, Command, CompoundCommand, SeparatorOperator};
 use brush_parser::word::{self, WordPieceWithSource};
-use brush_parser::{ParseError, Parser, ParserOptions};
+use brush_parser::{ParseError, Parser, ParserOptions, TokenizerError};
 
-use crate::limits::{CASES_AT_MOST, DEPTH_AT_MOST, TEXT_AT_MOST};
+use crate::limits::{
+    BRACKETS_AT_MOST, CASES_AT_MOST, NESTING_AT_MOST, OPERATORS_AT_MOST, TEXT_AT_MOST,
+};
 
 /// Texts that have been parsed: a loop runs the same substitution again and again.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +88,23 @@ struct Nesting {
     most_cases: u32,
     /// Whether the next word is a command's first.
     begins: bool,
+    /// The last letter.
+    last: char,
+    /// Within `[[ ]]`, so many `&` and `|`.
+    links: Option<usize>,
+    /// `!`, one after the other.
+    negations: usize,
+    /// How often `elif` comes.
+    choices: usize,
+    /// `[` that are open on this line: the parser's work doubles with each.
+    brackets: u32,
+    most_brackets: u32,
+    /// A number of a file descriptor that is none.
+    descriptor: bool,
+    /// `select` begins a command.
+    selects: bool,
+    /// The most of any of these.
+    most: usize,
 }
 
 impl Nesting {
@@ -94,6 +113,8 @@ impl Nesting {
             return;
         }
         let begins = std::mem::take(&mut self.begins);
+        self.negations = 0;
+        self.choices += usize::from(word == "elif");
         match word {
             "fi" | "done" => self.depth = self.depth.saturating_sub(1),
             "esac" => {
@@ -102,6 +123,7 @@ impl Nesting {
             }
             "then" | "do" | "else" | "elif" => self.begins = true,
             "if" | "while" | "until" | "for" | "select" if begins => {
+                self.selects |= word == "select";
                 self.depth += 1;
                 self.begins = true;
             }
@@ -109,6 +131,7 @@ impl Nesting {
                 self.depth += 1;
                 self.cases += 1;
             }
+            "coproc" if begins => (self.depth, self.begins) = (self.depth + 1, true),
             _ => {}
         }
     }
@@ -120,6 +143,24 @@ impl Nesting {
             '\n' | ';' | '&' | '|' | '!' | '`' => self.begins = true,
             _ => {}
         }
+        match letter {
+            '!' => self.negations += 1,
+            '[' if self.last == '[' => self.links = Some(0),
+            ']' if self.last == ']' => self.links = None,
+            ';' => self.links = None,
+            '&' | '|' => self.links = self.links.map(|it| it + 1),
+            _ => {}
+        }
+        match letter {
+            '[' => self.brackets += 1,
+            ']' => self.brackets = self.brackets.saturating_sub(1),
+            '\n' | ';' => self.brackets = 0,
+            _ => {}
+        }
+        self.most_brackets = self.most_brackets.max(self.brackets);
+        self.last = letter;
+        let links = self.links.unwrap_or(0);
+        self.most = self.most.max(links).max(self.negations).max(self.choices);
         self.deepest = self.deepest.max(self.depth);
         self.most_cases = self.most_cases.max(self.cases);
     }
@@ -144,17 +185,36 @@ fn bounded(text: &str) -> Result<(), Refused> {
             continue;
         }
         nesting.word(&word);
+        let is_number = word.len() > 9 && word.bytes().all(|it| it.is_ascii_digit());
+        nesting.descriptor |= is_number && matches!(letter, '<' | '>');
         word.clear();
         nesting.letter(letter);
     }
-    if nesting.deepest > DEPTH_AT_MOST || nesting.most_cases > CASES_AT_MOST {
+    if nesting.descriptor {
+        return unsimulated("file descriptors of more than nine digits are not simulated");
+    }
+    if nesting.selects {
+        return unsimulated("`select` is not simulated: nobody is asked here");
+    }
+    if nesting.most_brackets > BRACKETS_AT_MOST {
+        let text = format!("`[` nested deeper than {BRACKETS_AT_MOST}");
+        return Err(Refused::Unsimulated(text + " are not simulated"));
+    }
+    if nesting.most > OPERATORS_AT_MOST {
+        let text = format!("more than {OPERATORS_AT_MOST} `&&`, `||`, `!` or `elif` in a row");
+        return Err(Refused::Unsimulated(text + " are not simulated"));
+    }
+    if nesting.deepest > NESTING_AT_MOST || nesting.most_cases > CASES_AT_MOST {
         let text = format!(
-            "commands nested deeper than {DEPTH_AT_MOST} (`case`: {CASES_AT_MOST}) are not simulated"
+            "commands nested deeper than {NESTING_AT_MOST} (`case`: {CASES_AT_MOST}) are not simulated"
         );
         return Err(Refused::Unsimulated(text));
     }
     Ok(())
 }
+
+/// Words that stand behind others of the language.
+const CLOSING: &[&str] = &["fi", "done", "esac", "then", "elif", "else", "do", "}"];
 
 /// What bash says of it.
 fn syntax(text: &str, error: &ParseError) -> Refused {
@@ -174,7 +234,13 @@ fn syntax(text: &str, error: &ParseError) -> Refused {
                     .chain(rest.take_while(|it| !it.is_whitespace() && !is_operator(it)))
                     .collect(),
             };
-            let token = if token == "\n" { "newline" } else { &token };
+            // A word that ends or goes on with nothing is taken for a function's name at first.
+            let last = shown.split_whitespace().last().unwrap_or_default();
+            let token = match token.as_str() {
+                "\n" if CLOSING.contains(&last) => last,
+                "\n" => "newline",
+                token => token,
+            };
             let text = format!(" near unexpected token `{token}'\n`{shown}'");
             Refused::Syntax(at.line, text)
         }
@@ -183,7 +249,18 @@ fn syntax(text: &str, error: &ParseError) -> Refused {
         }
         ParseError::Tokenizing { inner, position } => {
             let at = position.as_ref().map_or(lines, |it| it.line);
-            Refused::Syntax(at, format!(": {inner}"))
+            let quote = match inner {
+                TokenizerError::UnterminatedDoubleQuote(_) => '"',
+                TokenizerError::UnterminatedSingleQuote(_)
+                | TokenizerError::UnterminatedAnsiCQuote(_) => '\'',
+                TokenizerError::UnterminatedBackquote(_) => '`',
+                TokenizerError::UnterminatedVariable => '}',
+                TokenizerError::UnterminatedCommandSubstitution
+                | TokenizerError::UnterminatedExpansion => ')',
+                other => return Refused::Syntax(at, format!(": {other}")),
+            };
+            let text = format!("unexpected EOF while looking for matching `{quote}'");
+            Refused::Syntax(at, text)
         }
     }
 }

@@ -4,6 +4,8 @@
 //! Of alternatives the first that matches counts here, the longest in POSIX: of `a|ab` on `ab`
 //! this finds `a`. Back-references in expressions are refused.
 
+use std::collections::BTreeMap;
+
 use regex::{Regex, RegexBuilder};
 
 use crate::limits::REGEX_AT_MOST;
@@ -275,11 +277,25 @@ pub(crate) fn pattern(text: &str, lazy: bool) -> Result<String, String> {
     }
 }
 
-/// Whether the whole of a text fits a pattern of the shell.
-pub(crate) fn fits(pattern_text: &str, text: &str) -> Result<bool, String> {
-    if !pattern_text.contains(['*', '?', '[', '\\', '(']) {
-        return Ok(pattern_text == text);
+/// Patterns of the shell that have been compiled: a loop asks for the same again and again.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patterns(BTreeMap<String, Regex>);
+
+impl Patterns {
+    /// Whether the whole of a text fits a pattern of the shell.
+    pub(crate) fn fits(&mut self, pattern_text: &str, text: &str) -> Result<bool, String> {
+        if !pattern_text.contains(['*', '?', '[', '\\', '(']) {
+            return Ok(pattern_text == text);
+        }
+        if let Some(known) = self.0.get(pattern_text) {
+            return Ok(known.is_match(text));
+        }
+        let inner = pattern(pattern_text, false)?;
+        let made = build(&format!("^(?:{inner})$"), false)?;
+        let fits = made.is_match(text);
+        if self.0.len() < 256 {
+            self.0.insert(pattern_text.to_owned(), made);
+        }
+        Ok(fits)
     }
-    let inner = pattern(pattern_text, false)?;
-    Ok(build(&format!("^(?:{inner})$"), false)?.is_match(text))
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use wirelab_model::SimTime;
+use wirelab_model::{SimTime, without_sudo};
 use wirelab_shell::{Answer, Begin, Ended, Machine, Question, Script, Shell, Step, Stream};
 use wirelab_simulator::Input;
 use wirelab_simulator::host::{ExecId, OutputStream, is_program, program_in_time};
@@ -45,7 +45,7 @@ pub(super) fn script_of(argv: &[String]) -> Option<Script> {
     let (first, rest) = argv.split_first()?;
     let name = first.rsplit('/').next().unwrap_or(first);
     if name == "sudo" {
-        return script_of(rest).map(|_| Script::command(argv));
+        return script_of(without_sudo(argv)).map(|_| Script::command(argv));
     }
     let is_text = rest.is_empty()
         && first.contains(|it: char| it.is_whitespace() || ";|&<>$`(){}=\"'".contains(it));
@@ -56,7 +56,9 @@ pub(super) fn script_of(argv: &[String]) -> Option<Script> {
             ..Script::command(argv)
         });
     }
-    let known = wirelab_shell::is_filter(name) || wirelab_shell::is_builtin_program(name);
+    // `time` is a word of the language.
+    let known =
+        wirelab_shell::is_filter(name) || wirelab_shell::is_builtin_program(name) || name == "time";
     let is_file = first.contains('/') && !first.starts_with('-') && !is_program(name);
     (known || is_file).then(|| Script::command(argv))
 }
@@ -213,24 +215,26 @@ impl Run {
         })
     }
 
+    /// The programs that scripts wait for.
+    fn children(&mut self) -> impl Iterator<Item = &mut Child> {
+        let shells = self.state.shells.values_mut();
+        shells.filter_map(|it| it.child.as_mut())
+    }
+
     /// Whether nobody reads what a program prints now. Then it is killed.
     pub(super) fn is_unread(&mut self, id: ExecId, stream: OutputStream) -> bool {
-        let children = self
-            .state
-            .shells
-            .values_mut()
-            .filter_map(|it| it.child.as_mut());
-        let mut mine = children.filter(|it| it.id == id);
-        let Some(child) = mine.next().filter(|_| stream == OutputStream::Stdout) else {
-            return false;
-        };
-        let Some(lines) = child.lines else {
+        let mine = self.children().find(|it| it.id == id);
+        let lines = mine.filter(|_| stream == OutputStream::Stdout);
+        let Some(lines) = lines.and_then(|it| it.lines) else {
             return false;
         };
         let printed = self.state.running.get(&id);
         let printed = printed.map_or(0, |it| it.result.stdout.matches('\n').count());
-        child.unread |= printed >= lines;
-        child.unread
+        let mine = self.children().find(|it| it.id == id);
+        mine.is_some_and(|it| {
+            it.unread |= printed >= lines;
+            it.unread
+        })
     }
 
     /// When the next program of a script is to be killed.
@@ -246,12 +250,8 @@ impl Run {
     /// Kills the programs whose time is over.
     pub(super) fn kill_late(&mut self) {
         let now = self.now();
-        let children = self
-            .state
-            .shells
-            .values_mut()
-            .filter_map(|it| it.child.as_mut());
-        let late = children.filter(|it| it.until.is_some_and(|at| at <= now));
+        let late = self.children();
+        let late = late.filter(|it| it.until.is_some_and(|at| at <= now));
         let late: Vec<ExecId> = late
             .map(|it| {
                 it.until = None;
@@ -271,12 +271,7 @@ impl Run {
     /// Programs of scripts that have ended lead on to what comes next in the script.
     pub(super) fn go_on_with_shells(&mut self) {
         loop {
-            let children = self
-                .state
-                .shells
-                .values_mut()
-                .filter_map(|it| it.child.as_mut());
-            let unread = children.filter(|it| it.unread);
+            let unread = self.children().filter(|it| it.unread);
             let unread: Vec<ExecId> = unread
                 .map(|it| {
                     it.unread = false;

@@ -2,7 +2,7 @@
 
 use crate::filter;
 use crate::question::Kind;
-use crate::run::{Flow, Interpreter, Stop};
+use crate::run::{Flow, Interpreter, Reading, Stop};
 
 /// A number that is an argument: `exit 3`.
 fn number(shell: &mut Interpreter<'_>, name: &str, text: Option<&String>) -> Flow<Option<i64>> {
@@ -59,6 +59,7 @@ pub(super) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
         "eval" => evaluate(shell, arguments),
         "." | "source" => source(shell, name, arguments),
         "exec" => {
+            shell.started_by = Some("exec");
             shell.run_program(arguments)?;
             Err(Stop::Exit(shell.state.status))
         }
@@ -79,7 +80,7 @@ fn evaluate(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<()> {
     shell.state.status = 0;
     let text = arguments.join(" ");
     let base = std::mem::replace(&mut shell.state.base, shell.state.line);
-    let done = shell.deeper(|shell| shell.text(&text));
+    let done = shell.deeper(|shell| shell.read_text(&text, Reading::Eval));
     shell.state.base = base;
     done
 }
@@ -108,9 +109,11 @@ fn source(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow
         shell.state.positional = rest.to_vec();
     }
     let base = std::mem::replace(&mut shell.state.base, 1);
+    let source = std::mem::replace(&mut shell.state.source, Some(path.clone()));
     let sourced = std::mem::replace(&mut shell.sourced, true);
-    let done = shell.deeper(|shell| shell.text(&text));
+    let done = shell.deeper(|shell| shell.read_text(&text, Reading::File));
     shell.sourced = sourced;
+    shell.state.source = source;
     shell.state.base = base;
     if !rest.is_empty() {
         shell.state.positional = positional;
@@ -174,11 +177,17 @@ pub(crate) fn place(shell: &mut Interpreter<'_>, name: &str) -> Flow<Option<Plac
     if super::is_builtin(name) {
         return Ok(Some(Place::Builtin));
     }
+    Ok(program(shell, name)?.map(Place::Program))
+}
+
+/// Where a program is, if there is one of that name.
+pub(crate) fn program(shell: &mut Interpreter<'_>, name: &str) -> Flow<Option<String>> {
     let path = match name.contains('/') {
         true => name.to_owned(),
         false => format!("/usr/bin/{name}"),
     };
     let found = filter::is_filter(name)
+        || super::is_program_too(name)
         || matches!(
             shell.stat(&path)?,
             Some(Kind::File {
@@ -186,7 +195,27 @@ pub(crate) fn place(shell: &mut Interpreter<'_>, name: &str) -> Flow<Option<Plac
                 ..
             })
         );
-    Ok(found.then_some(Place::Program(path)))
+    Ok(found.then_some(path))
+}
+
+/// `alias`: what is defined has no effect in a script (Bash Reference Manual, 6.6).
+pub(super) fn alias(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let mut status = 0;
+    for name in arguments.iter().filter(|it| !it.contains('=')) {
+        shell.complain(&format!("alias: {name}: not found"))?;
+        status = 1;
+    }
+    Ok(status)
+}
+
+/// `wait`: there is nothing to wait for.
+pub(super) fn wait(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let mut status = 0;
+    for process in arguments.iter().filter(|it| !it.starts_with('-')) {
+        shell.complain(&format!("wait: pid {process} is not a child of this shell"))?;
+        status = 127;
+    }
+    Ok(status)
 }
 
 /// `hash NAME`: whether there are such programs.
@@ -217,7 +246,11 @@ pub(super) fn kind(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
             (Some(Place::Builtin), true) => "builtin\n".to_owned(),
             (Some(Place::Keyword), true) => "keyword\n".to_owned(),
             (Some(Place::Program(_)), true) => "file\n".to_owned(),
-            (Some(Place::Function), _) => format!("{name} is a function\n"),
+            (Some(Place::Function), _) => {
+                shell.out(&format!("{name} is a function\n"))?;
+                shell.says_no_body(true)?;
+                String::new()
+            }
             (Some(Place::Builtin), _) => format!("{name} is a shell builtin\n"),
             (Some(Place::Keyword), _) => format!("{name} is a shell keyword\n"),
             (Some(Place::Program(path)), _) => format!("{name} is {path}\n"),
@@ -249,6 +282,9 @@ pub(super) fn cd(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32>
         shell.complain(&format!("cd: {name} not set"))?;
         return Ok(1);
     };
+    if path.is_empty() {
+        return Ok(0);
+    }
     let why = match shell.stat(&path)? {
         Some(Kind::Directory) => None,
         Some(_) => Some("Not a directory"),

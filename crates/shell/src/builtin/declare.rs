@@ -3,7 +3,7 @@
 use brush_parser::ast;
 
 use crate::expand::quoted;
-use crate::run::{Flow, Interpreter, Stop, Value};
+use crate::run::{Channel, Flow, Interpreter, Stop, Value};
 
 /// What the options say.
 #[derive(Clone, Copy, Default)]
@@ -14,7 +14,8 @@ struct Attributes {
     list: bool,
     map: bool,
     prints: bool,
-    functions: bool,
+    /// Functions are meant; whether their bodies are.
+    functions: Option<bool>,
     global: bool,
 }
 
@@ -46,11 +47,8 @@ pub(super) fn declare(
             return Err(Stop::Refused(format!("{command}: {option}: {options}")));
         }
     }
-    if attributes.functions {
-        let known = names
-            .iter()
-            .all(|it| shell.state.functions.contains_key(it));
-        return Ok(i32::from(!known));
+    if let Some(bodies) = attributes.functions {
+        return functions(shell, bodies, names);
     }
     if attributes.prints || names.is_empty() {
         return show(shell, command, names);
@@ -75,12 +73,50 @@ impl Attributes {
                 'a' => self.list = on,
                 'A' => self.map = on,
                 'p' => self.prints = true,
-                'f' | 'F' => self.functions = true,
+                'f' | 'F' => self.functions = Some(letter == 'f'),
                 'g' => self.global = true,
                 _ => return false,
             }
         }
         true
+    }
+}
+
+/// `declare -f`, `declare -F`: functions, by their names alone.
+fn functions(shell: &mut Interpreter<'_>, bodies: bool, names: &[String]) -> Flow<i32> {
+    let mut text = String::new();
+    let mut status = 0;
+    for name in names {
+        match shell.state.functions.contains_key(name) {
+            true => text += &format!("{name}\n"),
+            false => status = 1,
+        }
+    }
+    if names.is_empty() {
+        let known = shell.state.functions.keys();
+        text = known.map(|it| format!("declare -f {it}\n")).collect();
+    }
+    if bodies {
+        shell.says_no_body(!text.is_empty())?;
+    } else {
+        shell.out(&text)?;
+    }
+    Ok(status)
+}
+
+impl Interpreter<'_> {
+    /// The text of a function is not printed as bash would: refused where somebody reads it.
+    pub(super) fn says_no_body(&self, any: bool) -> Flow<()> {
+        let is_null = self.state.channels.get(&1) == Some(&Channel::Null);
+        let unread = is_null || self.lines_left(1) == Some(0);
+        match any && !unread {
+            true => Err(Stop::Refused(
+                "the text of a function is not printed: `declare -F` and `type -t` say whether \
+                 there is one"
+                    .to_owned(),
+            )),
+            false => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ mod test;
 
 use crate::run::{Flow, Interpreter, Stop};
 
+pub(crate) use control::program;
+pub(crate) use declare::is_name;
 pub(crate) use output::{Conversion, formatted};
 
 /// Names of builtins.
@@ -16,6 +18,7 @@ const BUILTINS: &[&str] = &[
     ".",
     ":",
     "[",
+    "alias",
     "break",
     "builtin",
     "cd",
@@ -51,14 +54,15 @@ const BUILTINS: &[&str] = &[
     "typeset",
     "ulimit",
     "umask",
+    "unalias",
     "unset",
     "wait",
 ];
 
 /// Builtins of bash that are not simulated.
 const UNSIMULATED: &[&str] = &[
-    "alias", "bg", "bind", "caller", "compgen", "complete", "coproc", "disown", "enable", "fc",
-    "fg", "history", "kill", "logout", "popd", "pushd", "dirs", "suspend", "times", "unalias",
+    "bg", "bind", "caller", "compgen", "complete", "coproc", "disown", "enable", "fc", "fg",
+    "history", "kill", "logout", "popd", "pushd", "dirs", "suspend", "times",
 ];
 
 pub(crate) fn is_builtin(name: &str) -> bool {
@@ -87,7 +91,9 @@ pub(crate) fn run(shell: &mut Interpreter<'_>, words: &[String]) -> Flow<()> {
         )));
     }
     let status = match name {
-        ":" | "true" | "wait" | "jobs" => 0,
+        ":" | "true" | "jobs" | "unalias" => 0,
+        "wait" => control::wait(shell, arguments)?,
+        "alias" => control::alias(shell, arguments)?,
         "hash" => control::hash(shell, arguments)?,
         "false" => 1,
         "echo" => output::echo(shell, arguments)?,
@@ -100,13 +106,10 @@ pub(crate) fn run(shell: &mut Interpreter<'_>, words: &[String]) -> Flow<()> {
             shell.out(&text)?;
             0
         }
-        "umask" => {
-            shell.out("0022\n")?;
-            0
-        }
+        "umask" => set::umask(shell, arguments)?,
         "ulimit" => {
-            shell.out("unlimited\n")?;
-            0
+            let why = "`ulimit` is not simulated: programs have no limits here";
+            return Err(Stop::Refused(why.to_owned()));
         }
         "export" | "readonly" | "declare" | "typeset" | "local" => {
             declare::declare(shell, name, arguments)?

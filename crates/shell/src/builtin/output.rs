@@ -1,6 +1,7 @@
 //! `echo` and `printf`.
 
 use crate::expand::{Escapes, backslashed, escapes};
+use crate::limits::OCTETS_AT_MOST;
 use crate::run::{Flow, Interpreter};
 
 pub(super) fn echo(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
@@ -64,7 +65,13 @@ pub(super) fn printf(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<
         for complaint in made.complaints {
             shell.complain(&format!("printf: {complaint}"))?;
         }
-        let set = shell.set_variable(&name, &made.text, false)?;
+        let set = match name.strip_suffix(']').and_then(|it| it.split_once('[')) {
+            Some((list, index)) => {
+                let (key, index) = shell.index(list, index)?;
+                shell.set_element(list, &key, index, made.text)?
+            }
+            None => shell.set_variable(&name, &made.text, false)?,
+        };
         return Ok(i32::from(refused || !set));
     }
     // bash writes what it has made before it complains only at a line's end; the order of the two
@@ -111,7 +118,8 @@ pub(crate) fn formatted(format: &str, arguments: &[String], now: i64) -> Formatt
     loop {
         let before = left.len();
         pass(format, &mut left, &mut made);
-        if left.is_empty() || left.len() == before || made.ended {
+        let full = made.text.len() > OCTETS_AT_MOST;
+        if left.is_empty() || left.len() == before || made.ended || full {
             return made;
         }
     }
@@ -124,12 +132,12 @@ fn pass(format: &str, arguments: &mut &[String], made: &mut Formatted) {
     while at < letters.len() {
         match letters[at] {
             '\\' => {
-                let end = escape_end(&letters, at);
-                let text: String = letters[at..end].iter().collect();
-                if text == "\\c" {
-                    made.ended = true;
-                    return;
+                // All that follow each other, since octets may make one letter.
+                let mut end = escape_end(&letters, at);
+                while letters.get(end) == Some(&'\\') {
+                    end = escape_end(&letters, end);
                 }
+                let text: String = letters[at..end].iter().collect();
                 made.text += &escapes(&text, Escapes::Quoted).0;
                 at = end;
             }
@@ -159,7 +167,8 @@ fn pass(format: &str, arguments: &mut &[String], made: &mut Formatted) {
                 };
                 at = end;
                 convert(&conversion, arguments, made);
-                if made.ended {
+                // So much is not written in any case.
+                if made.ended || made.text.len() > OCTETS_AT_MOST {
                     return;
                 }
             }
@@ -259,7 +268,7 @@ fn convert(conversion: &Conversion, arguments: &mut &[String], made: &mut Format
         }
         'd' | 'i' | 'u' | 'x' | 'X' | 'o' => {
             let text = next(arguments).unwrap_or_default();
-            let (value, complaint) = integer(text);
+            let (value, complaint) = integer(text, "di".contains(conversion.kind));
             made.complaints.extend(complaint);
             made.text += &conversion.integer(value);
         }
@@ -280,7 +289,11 @@ fn convert(conversion: &Conversion, arguments: &mut &[String], made: &mut Format
 }
 
 /// A number as C writes it, or `'a` for the code of a letter.
-fn integer(text: &str) -> (i64, Option<String>) {
+fn integer(text: &str, signed: bool) -> (i64, Option<String>) {
+    let most = match signed {
+        true => i128::from(i64::MAX),
+        false => i128::from(u64::MAX),
+    };
     if let Some(letter) = text.strip_prefix(['\'', '"']) {
         return (
             letter
@@ -306,12 +319,28 @@ fn integer(text: &str) -> (i64, Option<String>) {
     let end = digits
         .find(|it: char| !it.is_digit(base))
         .unwrap_or(digits.len());
-    let value = i128::from_str_radix(&digits[..end], base).unwrap_or(0);
+    let value = match &digits[..end] {
+        "" => 0,
+        // More digits than fit are more than the most, too.
+        digits => i128::from_str_radix(digits, base).unwrap_or(i128::MAX),
+    };
     let value = if negative { -value } else { value };
-    let complaint = (end < digits.len() || end == 0 && !text.is_empty())
-        .then(|| format!("{text}: invalid number"));
-    let clamped = value.clamp(i128::from(i64::MIN), i128::from(u64::MAX));
-    (clamped as i64, complaint)
+    let wrong = end < digits.len() || end == 0 && !text.is_empty();
+    let complaint = match (wrong, base) {
+        (true, 8) if digits[end..].starts_with(['8', '9']) => "invalid octal number",
+        (true, 16) => "invalid hex number",
+        (true, _) => "invalid number",
+        (false, _) if value > most || value < i128::from(i64::MIN) => {
+            let complaint = format!("warning: {text}: Numerical result out of range");
+            let clamped = value.clamp(i128::from(i64::MIN), most);
+            return (clamped as i64, Some(complaint));
+        }
+        (false, _) => return (value as i64, None),
+    };
+    (
+        value.clamp(i128::from(i64::MIN), most) as i64,
+        Some(format!("{text}: {complaint}")),
+    )
 }
 
 impl Conversion {

@@ -73,8 +73,8 @@ pub(super) fn read(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
             words.pop();
         }
         let list = Value::List((0..).zip(words).collect());
-        if shell.state.variables.set(name, list).is_err() {
-            shell.complain(&format!("{name}: readonly variable"))?;
+        let done = shell.state.variables.set(name, list);
+        if !shell.is_set(name, done)? {
             return Ok(1);
         }
     } else if asked.names.is_empty() {
@@ -111,7 +111,7 @@ fn line(shell: &mut Interpreter<'_>, asked: &Asked) -> Flow<(Vec<(char, bool)>, 
     }
     loop {
         shell.step(0)?;
-        let Some((text, complete)) = shell.input_to(asked.descriptor, asked.end) else {
+        let Some((text, complete)) = shell.input_to(asked.descriptor, asked.end)? else {
             return Ok((line, false));
         };
         if asked.raw {
@@ -136,22 +136,62 @@ fn line(shell: &mut Interpreter<'_>, asked: &Asked) -> Flow<(Vec<(char, bool)>, 
     }
 }
 
-pub(super) fn mapfile(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let (mut bare, mut name) = (false, "MAPFILE");
-    for word in arguments {
+/// What `mapfile` is told.
+struct Mapped {
+    bare: bool,
+    end: char,
+    most: usize,
+    skip: usize,
+    descriptor: i32,
+    name: String,
+}
+
+fn mapped(arguments: &[String]) -> Flow<Mapped> {
+    let mut mapped = Mapped {
+        bare: false,
+        end: '\n',
+        most: usize::MAX,
+        skip: 0,
+        descriptor: 0,
+        name: "MAPFILE".to_owned(),
+    };
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().map(String::as_str).unwrap_or_default();
         match word.as_str() {
-            "-t" => bare = true,
-            option if option.starts_with('-') => {
-                return Err(Stop::Refused(format!(
-                    "mapfile: {option}: there is only -t"
-                )));
+            "-t" => mapped.bare = true,
+            "-d" => mapped.end = value().chars().next().unwrap_or('\0'),
+            "-n" => {
+                mapped.most = value()
+                    .parse()
+                    .ok()
+                    .filter(|it| *it > 0)
+                    .unwrap_or(usize::MAX)
             }
-            word => name = word,
+            "-s" => mapped.skip = value().parse().unwrap_or(0),
+            "-u" => mapped.descriptor = value().parse().unwrap_or(0),
+            option if option.starts_with('-') => {
+                let why = format!("mapfile: {option}: there are -d, -n, -s, -t and -u");
+                return Err(Stop::Refused(why));
+            }
+            word => word.clone_into(&mut mapped.name),
         }
     }
-    let text = shell.rest_of_input(0)?;
-    let lines = text.split_inclusive('\n');
-    let lines = lines.map(|it| if bare { it.trim_end_matches('\n') } else { it }.to_owned());
+    Ok(mapped)
+}
+
+pub(super) fn mapfile(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let mapped = mapped(arguments)?;
+    let text = shell.rest_of_input(mapped.descriptor)?;
+    let lines = text
+        .split_inclusive(mapped.end)
+        .skip(mapped.skip)
+        .take(mapped.most);
+    let lines = lines.map(|it| match mapped.bare {
+        true => it.strip_suffix(mapped.end).unwrap_or(it).to_owned(),
+        false => it.to_owned(),
+    });
     let list = Value::List((0..).zip(lines).collect());
-    Ok(i32::from(shell.state.variables.set(name, list).is_err()))
+    let done = shell.state.variables.set(&mapped.name, list);
+    Ok(i32::from(!shell.is_set(&mapped.name, done)?))
 }

@@ -119,13 +119,52 @@ pub(super) fn shopt(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i
             "-q" => {}
             "nullglob" => match on {
                 Some(on) => shell.state.options.nullglob = on,
-                None => return Ok(i32::from(!shell.state.options.nullglob)),
+                None => {
+                    let on = shell.state.options.nullglob;
+                    if !arguments.iter().any(|it| it == "-q") {
+                        let text = if on { "on" } else { "off" };
+                        shell.out(&format!("nullglob       \t{text}\n"))?;
+                    }
+                    return Ok(i32::from(!on));
+                }
             },
             // On in any case, or without effect here.
-            "extglob" | "expand_aliases" | "checkwinsize" | "inherit_errexit" => {}
+            "extglob" | "checkwinsize" | "inherit_errexit" => {}
             other => {
                 return Err(Stop::Refused(format!("`shopt {other}` is not simulated")));
             }
+        }
+    }
+    Ok(0)
+}
+
+/// Which permissions files are made without: nothing here asks for them.
+pub(super) fn umask(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let mask = shell.state.umask;
+    let of = |shift: u32| -> String {
+        let bits = !mask >> shift;
+        let letters = [(4, 'r'), (2, 'w'), (1, 'x')].into_iter();
+        letters
+            .filter(|it| bits & it.0 != 0)
+            .map(|it| it.1)
+            .collect()
+    };
+    match arguments {
+        [] => shell.out(&format!("{mask:04o}\n"))?,
+        [option] if option == "-S" => {
+            shell.out(&format!("u={},g={},o={}\n", of(6), of(3), of(0)))?;
+        }
+        [mode] => match u32::from_str_radix(mode, 8) {
+            Ok(mode) if mode <= 0o777 => shell.state.umask = mode,
+            _ => {
+                shell.complain(&format!("umask: {mode}: octal number out of range"))?;
+                return Ok(1);
+            }
+        },
+        _ => {
+            return Err(Stop::Refused(
+                "`umask` takes a number or -S here".to_owned(),
+            ));
         }
     }
     Ok(0)
@@ -142,6 +181,7 @@ pub(super) fn shift(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i
             }
         },
     };
+    shell.step(shell.state.positional.len())?;
     if by > shell.state.positional.len() {
         return Ok(1);
     }

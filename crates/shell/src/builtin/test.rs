@@ -94,7 +94,7 @@ fn one(shell: &mut Interpreter<'_>, words: &[&str], at: &mut usize) -> Found {
         [] => Ok(Err("argument expected".to_owned())),
         ["!", ..] => {
             *at += 1;
-            Ok(one(shell, words, at)?.map(|it| !it))
+            Ok(shell.deeper(|shell| one(shell, words, at))?.map(|it| !it))
         }
         ["(", ..] => {
             *at += 1;

@@ -5,7 +5,7 @@ use brush_parser::ast::{
     UnaryOperator,
 };
 
-use crate::limits::DEPTH_AT_MOST;
+use crate::limits::{NESTING_AT_MOST, OPERATORS_AT_MOST};
 use crate::run::{Flow, Interpreter, Stop, Value};
 
 /// Why an expression has no value: what bash says behind the expression.
@@ -57,12 +57,17 @@ impl Interpreter<'_> {
         {
             return Ok(Ok(value));
         }
-        if depth > DEPTH_AT_MOST {
+        if depth > NESTING_AT_MOST {
             return Ok(Err(format!("{text}: expression recursion level exceeded")));
         }
-        let opened = text.matches('(').count();
-        if opened > DEPTH_AT_MOST as usize {
-            return Ok(Err(format!("{text}: expression recursion level exceeded")));
+        // The parser, and what it makes, call themselves for each of them.
+        let opened = text.matches(['(', '[']).count();
+        let operators = text
+            .matches(|it: char| it.is_ascii_punctuation() && it != '_')
+            .count();
+        if opened > NESTING_AT_MOST as usize || operators > OPERATORS_AT_MOST {
+            let shown: String = text.chars().take(60).collect();
+            return Ok(Err(format!("{shown}: expression recursion level exceeded")));
         }
         let Ok(expression) = brush_parser::arithmetic::parse(text) else {
             return Ok(Err(wrong(text)));
@@ -81,7 +86,10 @@ impl Interpreter<'_> {
                 )))
             }
             Err(why) if why.starts_with("exponent") => Ok(Err(format!(
-                "{text}: exponent less than 0 (error token is \"\")"
+                "{text}: exponent less than 0 (error token is \"{}\")",
+                text.rsplit(|it: char| !it.is_alphanumeric())
+                    .next()
+                    .unwrap_or_default()
             ))),
             Err(why) => Ok(Err(why)),
         }
@@ -153,21 +161,33 @@ impl Interpreter<'_> {
             ArithmeticTarget::Variable(name) => {
                 let text = self.variable_text(name);
                 if text.is_none() && self.state.options.nounset {
-                    self.complain(&format!("{name}: unbound variable"))?;
-                    return Err(Stop::Exit(if self.state.is_command { 127 } else { 1 }));
+                    self.ends_unset(&format!("{name}: unbound variable"))?;
                 }
                 text
             }
             ArithmeticTarget::ArrayElement(name, index) => {
-                let index = value!(self.value_of(index, depth));
-                let value = self.state.variables.value(name);
-                value.and_then(|it| it.element(index)).map(str::to_owned)
+                let (key, index) = value!(self.place_of(name, index, depth));
+                self.element(name, &key, index)
             }
         };
         match text {
             Some(text) => self.evaluate(text.trim(), depth + 1),
             None => Ok(Ok(0)),
         }
+    }
+
+    /// Where an element is: in a map by the text of its key, in a list by its value.
+    fn place_of(
+        &mut self,
+        name: &str,
+        index: &Expr,
+        depth: u32,
+    ) -> Flow<Result<(String, i64), String>> {
+        if matches!(self.state.variables.value(name), Some(Value::Map(_))) {
+            return Ok(Ok((index.to_string(), 0)));
+        }
+        let index = value!(self.value_of(index, depth));
+        Ok(Ok((index.to_string(), index)))
     }
 
     fn store(&mut self, target: &ArithmeticTarget, value: i64, depth: u32) -> Evaluated {
@@ -177,8 +197,7 @@ impl Interpreter<'_> {
                 (name, self.state.variables.set(name, Value::Text(text)))
             }
             ArithmeticTarget::ArrayElement(name, index) => {
-                let index = value!(self.value_of(index, depth));
-                let key = index.to_string();
+                let (key, index) = value!(self.place_of(name, index, depth));
                 (
                     name,
                     self.state.variables.set_element(name, &key, index, text),
@@ -187,7 +206,7 @@ impl Interpreter<'_> {
         };
         Ok(match done {
             Ok(()) => Ok(value),
-            Err(_) => Err(format!("{name}: readonly variable")),
+            Err(why) => Err(format!("{name}: {why}")),
         })
     }
 }
@@ -200,6 +219,13 @@ fn wrong(text: &str) -> String {
             true => format!("{text}: value too great for base (error token is \"{text}\")"),
             false => format!("{text}: value too great"),
         };
+    }
+    let is_known = |it: char| it.is_alphanumeric() || " \t\n_+-*/%<>=&|^!~?:,()[]".contains(it);
+    if let Some(at) = text.find(|it| !is_known(it)) {
+        let token = &text[at..];
+        return format!(
+            "{text}: syntax error: invalid arithmetic operator (error token is \"{token}\")"
+        );
     }
     let end = text.trim_end();
     let last = end

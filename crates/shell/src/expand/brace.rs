@@ -1,17 +1,18 @@
 //! Brace expansion: `a{b,c}d`, `{1..3}`.
 
-use crate::limits::BRACES_AT_MOST;
+use crate::limits::{BRACES_AT_MOST, OCTETS_AT_MOST};
 
-/// The words that braces make of one; the word itself where they make too many.
-pub(super) fn expand(word: &str) -> Vec<String> {
+/// Braces make more words of one, or longer ones, than are simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+/// The words that braces make of one.
+pub(super) fn expand(word: &str) -> Result<Vec<String>, TooMany> {
     if !word.contains('{') {
-        return vec![word.to_owned()];
+        return Ok(vec![word.to_owned()]);
     }
     let letters: Vec<char> = word.chars().collect();
-    match braces(&letters) {
-        Some(words) if words.len() <= BRACES_AT_MOST => words,
-        _ => vec![word.to_owned()],
-    }
+    braces(&letters)
 }
 
 /// Where something that begins at `at` and is no brace of its own ends: a quote, `${...}`.
@@ -52,34 +53,43 @@ fn skip(letters: &[char], at: usize) -> usize {
     }
 }
 
-/// The words of a text; nothing if there are too many of them.
-fn braces(letters: &[char]) -> Option<Vec<String>> {
+/// The words of a text.
+fn braces(letters: &[char]) -> Result<Vec<String>, TooMany> {
+    let mut made = vec![String::new()];
     let mut at = 0;
     while at < letters.len() {
-        if letters[at] == '{'
-            && let Some((end, members)) = members(letters, at)
-        {
-            let before: String = letters[..at].iter().collect();
-            let after = braces(&letters[end..])?;
-            if members.len().saturating_mul(after.len()) > BRACES_AT_MOST {
-                return None;
+        let (end, members) = match letters[at] {
+            '{' => members(letters, at)?.unwrap_or((at + 1, vec!["{".to_owned()])),
+            _ => {
+                let end = skip(letters, at).min(letters.len());
+                (end, vec![letters[at..end].iter().collect()])
             }
-            let ends = |member: String| {
-                let before = &before;
-                let after = after.iter();
-                after
-                    .map(move |it| format!("{before}{member}{it}"))
-                    .collect::<Vec<_>>()
-            };
-            return Some(members.into_iter().flat_map(ends).collect());
+        };
+        at = end;
+        if let [only] = &members[..] {
+            made.iter_mut().for_each(|it| it.push_str(only));
+            continue;
         }
-        at = skip(letters, at);
+        let count = made.len().saturating_mul(members.len());
+        let longest = |all: &[String]| all.iter().map(String::len).max().unwrap_or(0);
+        let octets = count.saturating_mul(longest(&made) + longest(&members));
+        if count > BRACES_AT_MOST || octets > OCTETS_AT_MOST {
+            return Err(TooMany);
+        }
+        let mut longer = Vec::with_capacity(count);
+        for before in &made {
+            longer.extend(members.iter().map(|it| format!("{before}{it}")));
+        }
+        made = longer;
     }
-    Some(vec![letters.iter().collect()])
+    Ok(made)
 }
 
-/// What stands in the braces that open at `at`, and where they end.
-fn members(letters: &[char], at: usize) -> Option<(usize, Vec<String>)> {
+/// What stands in braces, and where they end.
+type Members = (usize, Vec<String>);
+
+/// What stands in the braces that open at `at`; nothing if they are no more than letters.
+fn members(letters: &[char], at: usize) -> Result<Option<Members>, TooMany> {
     let (mut depth, mut inner, mut from) = (0, at + 1, at + 1);
     let mut parts: Vec<&[char]> = Vec::new();
     while inner < letters.len() {
@@ -88,16 +98,24 @@ fn members(letters: &[char], at: usize) -> Option<(usize, Vec<String>)> {
             '}' if depth == 0 => {
                 parts.push(&letters[from..inner]);
                 let made = match &parts[..] {
-                    [only] => sequence(&only.iter().collect::<String>())?,
+                    [only] => match sequence(&only.iter().collect::<String>())? {
+                        Some(made) => made,
+                        None => return Ok(None),
+                    },
                     _ => {
-                        let mut made = Vec::new();
+                        let (mut made, mut octets) = (Vec::new(), 0);
                         for part in parts {
-                            made.extend(braces(part)?);
+                            let words = braces(part)?;
+                            octets += words.iter().map(String::len).sum::<usize>();
+                            made.extend(words);
+                            if made.len() > BRACES_AT_MOST || octets > OCTETS_AT_MOST {
+                                return Err(TooMany);
+                            }
                         }
                         made
                     }
                 };
-                return Some((inner + 1, made));
+                return Ok(Some((inner + 1, made)));
             }
             '}' => depth -= 1,
             ',' if depth == 0 => {
@@ -111,45 +129,51 @@ fn members(letters: &[char], at: usize) -> Option<(usize, Vec<String>)> {
             _ => skip(letters, inner),
         };
     }
-    None
+    Ok(None)
 }
 
-/// `1..9..2`, `a..e`
-fn sequence(text: &str) -> Option<Vec<String>> {
+/// `1..9..2`, `a..e`; nothing if it is none.
+fn sequence(text: &str) -> Result<Option<Vec<String>>, TooMany> {
     let parts: Vec<&str> = text.split("..").collect();
     let (first, last, step) = match parts[..] {
-        [first, last] => (first, last, 1),
-        [first, last, step] => (first, last, step.parse::<i32>().ok()?.unsigned_abs().max(1)),
-        _ => return None,
+        [first, last] => (first, last, Ok(1)),
+        [first, last, step] => (first, last, step.parse::<i64>()),
+        _ => return Ok(None),
     };
+    let Ok(step) = step else {
+        return Ok(None);
+    };
+    let step = step.unsigned_abs().max(1);
     let letter = |it: &str| {
         let mut letters = it.chars();
         letters
             .next()
             .filter(|it| it.is_ascii_alphabetic() && letters.next().is_none())
     };
-    let (from, to, width) = match (first.parse::<i32>(), last.parse::<i32>()) {
+    let (from, to, width) = match (first.parse::<i64>(), last.parse::<i64>()) {
         (Ok(from), Ok(to)) => {
             let padded = |it: &str| it.trim_start_matches('-').starts_with('0') && it.len() > 1;
             let pads = padded(first) || padded(last);
             let width = if pads { first.len().max(last.len()) } else { 0 };
-            (i64::from(from), i64::from(to), Some(width))
+            (from, to, Some(width))
         }
         _ => {
-            let (from, to) = (letter(first)?, letter(last)?);
+            let (Some(from), Some(to)) = (letter(first), letter(last)) else {
+                return Ok(None);
+            };
             (i64::from(u32::from(from)), i64::from(u32::from(to)), None)
         }
     };
-    let count = (from - to).unsigned_abs() / u64::from(step);
+    let count = from.abs_diff(to) / step;
     if count >= BRACES_AT_MOST as u64 {
-        return None;
+        return Err(TooMany);
     }
-    let by = if from <= to {
-        i64::from(step)
-    } else {
-        -i64::from(step)
+    // The last value lies between the two, so nothing overflows.
+    let value = |at: u64| match from <= to {
+        true => from.wrapping_add_unsigned(at * step),
+        false => from.wrapping_sub_unsigned(at * step),
     };
-    let values = (0..=count as i64).map(|it| from + it * by);
+    let values = (0..=count).map(value);
     let shown = |value: i64| match width {
         Some(width) => format!("{value:0width$}"),
         None => u32::try_from(value)
@@ -158,16 +182,16 @@ fn sequence(text: &str) -> Option<Vec<String>> {
             .into_iter()
             .collect(),
     };
-    Some(values.map(shown).collect())
+    Ok(Some(values.map(shown).collect()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::expand;
+    use super::{TooMany, expand};
 
     #[test]
     fn braces_make_words_and_leave_quotes_and_parameters_alone() {
-        let shown = |word: &str| expand(word).join(" ");
+        let shown = |word: &str| expand(word).map(|it| it.join(" ")).unwrap_or_default();
         assert_eq!(shown("a{b,c}d"), "abd acd");
         assert_eq!(shown("{a,b{1,2}}x"), "ax b1x b2x");
         assert_eq!(shown("{08..11}"), "08 09 10 11");
@@ -177,11 +201,25 @@ mod tests {
             "${a,b}",
             "'{a,b}'",
             "\\{a,b}",
-            "{1..99999999999}",
+            "{1..99999999999999999999}",
+            "{1..2..x}",
             "a{b",
             "{}",
         ] {
             assert_eq!(shown(same), same);
+        }
+        assert_eq!(shown(&"{1..1}".repeat(9000)).len(), 9000);
+        assert_eq!(
+            shown("{9223372036854775806..9223372036854775807}").len(),
+            39
+        );
+        for much in [
+            "{1..1000000000}",
+            "{-9223372036854775808..9223372036854775807}",
+            "{1..1000}{1..1000}",
+            &format!("{{1..10000}}{}", "x".repeat(10_000)),
+        ] {
+            assert_eq!(expand(much), Err(TooMany), "{much}");
         }
     }
 }

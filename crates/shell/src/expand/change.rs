@@ -207,7 +207,7 @@ impl Interpreter<'_> {
                 Bit::Break => with.push(' '),
             }
         }
-        if pattern.is_empty() {
+        if pattern.is_empty() && matches!(kind, SubstringMatchKind::Anywhere) {
             return Ok(got);
         }
         self.step(OCTETS_OF_PATTERN)?;
@@ -221,6 +221,15 @@ impl Interpreter<'_> {
         let all = matches!(kind, SubstringMatchKind::Anywhere);
         got.map(|text| {
             self.step(text.len())?;
+            // What was found may stand in its own place several times.
+            let count = if all {
+                regex.find_iter(&text).count()
+            } else {
+                1
+            };
+            let found = with.matches("${0}").count().saturating_mul(text.len());
+            let more = count.saturating_mul(with.len()).saturating_add(found);
+            self.has_room(text.len().saturating_add(more))?;
             let made = match all {
                 true => regex.replace_all(&text, with.as_str()),
                 false => regex.replace(&text, with.as_str()),

@@ -11,6 +11,7 @@ pub(crate) mod test;
 
 use brush_parser::word::{TildeExpr, WordPiece, WordPieceWithSource};
 
+use crate::limits::BRACES_AT_MOST;
 use crate::parse::{Refused, document, pieces};
 use crate::run::{Flow, Interpreter, Stop};
 
@@ -32,7 +33,12 @@ pub(crate) enum Bit {
 impl Interpreter<'_> {
     /// Expands a word into the fields of a command.
     pub(crate) fn fields(&mut self, word: &str, fields: &mut Fields) -> Flow<()> {
-        for word in brace::expand(word) {
+        let words = brace::expand(word).map_err(|brace::TooMany| {
+            let text =
+                format!("braces that make more than {BRACES_AT_MOST} words are not simulated");
+            Stop::Refused(text)
+        })?;
+        for word in words {
             // `{,x}` makes no word of nothing.
             if word.is_empty() {
                 continue;
@@ -85,7 +91,9 @@ impl Interpreter<'_> {
         for piece in &pieces {
             match &piece.piece {
                 // A line that goes on.
-                WordPiece::Text(text) => bits.push(Bit::Quoted(text.replace("\\\n", ""))),
+                WordPiece::Text(text) if !text.contains("${") => {
+                    bits.push(Bit::Quoted(text.replace("\\\n", "")));
+                }
                 _ => self.piece(piece, true, &mut bits)?,
             }
         }
@@ -132,6 +140,7 @@ impl Interpreter<'_> {
             false => Bit::Split(text),
         };
         match &piece.piece {
+            WordPiece::Text(text) if text.contains("${") => return Err(self.unread(text)),
             WordPiece::Text(text) if quoted => {
                 bits.push(Bit::Quoted(text.replace("\\\n", "")));
             }
@@ -141,13 +150,15 @@ impl Interpreter<'_> {
             WordPiece::DoubleQuotedSequence(inner)
             | WordPiece::GettextDoubleQuotedSequence(inner) => {
                 let before = bits.len();
+                let nothing = std::mem::take(&mut self.nothing);
                 for piece in inner {
                     self.piece(piece, true, bits)?;
                 }
-                // Quotes make a field of nothing, but not of no parameters.
-                if bits.len() == before && !inner.iter().any(is_all) {
+                // Quotes make a field of nothing, but not of no elements.
+                if bits.len() == before && !self.nothing {
                     bits.push(Bit::Quoted(String::new()));
                 }
+                self.nothing = nothing;
             }
             WordPiece::TildeExpansion(tilde) => bits.push(Bit::Quoted(self.tilde(tilde))),
             WordPiece::ParameterExpansion(parameter) => self.parameter(parameter, quoted, bits)?,
@@ -173,6 +184,19 @@ impl Interpreter<'_> {
         Ok(())
     }
 
+    /// The parser leaves as it is what it cannot read.
+    fn unread(&mut self, text: &str) -> Stop {
+        let from = text.find("${").unwrap_or(0);
+        let end = text[from..]
+            .find('}')
+            .map_or(text.len(), |it| from + it + 1);
+        let text = &text[from..end];
+        match text.contains('~') {
+            true => Stop::Refused(format!("`{text}` is not simulated")),
+            false => self.bad(Refused::Syntax(0, format!("{text}: bad substitution"))),
+        }
+    }
+
     fn tilde(&self, tilde: &TildeExpr) -> String {
         let text = |name| {
             self.state
@@ -194,23 +218,6 @@ impl Interpreter<'_> {
             TildeExpr::NthDirFromBottomOfDirStack { n } => format!("~-{n}"),
         }
     }
-}
-
-/// Whether a piece is `$@`, or all elements of an array.
-fn is_all(piece: &WordPieceWithSource) -> bool {
-    use brush_parser::word::{Parameter, ParameterExpr, SpecialParameter};
-    let WordPiece::ParameterExpansion(ParameterExpr::Parameter { parameter, .. }) = &piece.piece
-    else {
-        return false;
-    };
-    matches!(
-        parameter,
-        Parameter::Special(SpecialParameter::AllPositionalParameters { concatenate: false })
-            | Parameter::NamedWithAllIndices {
-                concatenate: false,
-                ..
-            }
-    )
 }
 
 /// Whether nothing in a word is special.
@@ -307,7 +314,7 @@ pub(crate) enum Escapes {
 
 /// A text without its backslashes; whether `\c` has ended it.
 pub(crate) fn escapes(text: &str, kind: Escapes) -> (String, bool) {
-    let mut out = String::new();
+    let mut out = Octets::default();
     let mut letters = text.chars().peekable();
     while let Some(letter) = letters.next() {
         if letter != '\\' {
@@ -341,7 +348,7 @@ pub(crate) fn escapes(text: &str, kind: Escapes) -> (String, bool) {
             'v' => out.push('\x0b'),
             '\\' => out.push('\\'),
             '\'' | '"' | '?' if kind == Escapes::Quoted => out.push(letter),
-            'c' if kind == Escapes::Echo => return (out, true),
+            'c' if kind == Escapes::Echo => return (out.text(), true),
             'x' | 'u' | 'U' => {
                 let most = match letter {
                     'x' => 2,
@@ -350,22 +357,51 @@ pub(crate) fn escapes(text: &str, kind: Escapes) -> (String, bool) {
                 };
                 let (value, read) = digits(16, most);
                 match char::from_u32(value).filter(|_| read > 0) {
+                    Some(_) if letter == 'x' => out.octet(value),
                     Some(made) => out.push(made),
                     None => out.extend(['\\', letter]),
                 }
             }
             '0' if kind == Escapes::Echo => {
                 let (value, _) = digits(8, 3);
-                out.extend(char::from_u32(value & 0xff));
+                out.octet(value);
             }
             '0'..='7' if kind == Escapes::Quoted => {
                 let first = letter.to_digit(8).unwrap_or(0);
                 let (rest, read) = digits(8, 2);
                 let value = first * 8_u32.pow(read as u32) + rest;
-                out.extend(char::from_u32(value & 0xff));
+                out.octet(value);
             }
             _ => out.extend(['\\', letter]),
         }
     }
-    (out, false)
+    (out.text(), false)
+}
+
+/// A text that is made of letters and octets, which may be parts of letters.
+#[derive(Default)]
+struct Octets(Vec<u8>);
+
+impl Octets {
+    fn push(&mut self, letter: char) {
+        self.0.extend(letter.encode_utf8(&mut [0; 4]).bytes());
+    }
+
+    fn extend(&mut self, letters: impl IntoIterator<Item = char>) {
+        letters.into_iter().for_each(|it| self.push(it));
+    }
+
+    fn octet(&mut self, value: u32) {
+        self.0.extend(u8::try_from(value & 0xff));
+    }
+
+    /// Octets that are no letters stand for the letters of these numbers: texts are Unicode here.
+    fn text(self) -> String {
+        let mut text = String::new();
+        for chunk in self.0.utf8_chunks() {
+            text += chunk.valid();
+            text.extend(chunk.invalid().iter().map(|it| char::from(*it)));
+        }
+        text
+    }
 }

@@ -1,6 +1,7 @@
 //! Names of files: a field with `*`, `?` or `[` stands for the files that fit it.
 
 use super::{escaped, fields::Field};
+use crate::question::Kind;
 use crate::run::{Flow, Interpreter};
 
 impl Interpreter<'_> {
@@ -47,6 +48,16 @@ impl Interpreter<'_> {
                 }
             }
             found = next;
+        }
+        // `*/` stands for directories.
+        if pattern.ends_with('/') {
+            let mut directories = Vec::new();
+            for path in found {
+                if self.stat(&path)? == Some(Kind::Directory) {
+                    directories.push(path + "/");
+                }
+            }
+            found = directories;
         }
         Ok(match found.is_empty() {
             true if self.state.options.nullglob => Some(found),

@@ -6,7 +6,7 @@ use brush_parser::word::{
 
 use super::{Bit, joined};
 use crate::parse::options;
-use crate::run::{Flow, Interpreter, Stop, Value};
+use crate::run::{Flow, Interpreter, NotSet, State, Stop, Value, end_of};
 
 /// What a parameter holds.
 pub(super) enum Got {
@@ -182,6 +182,7 @@ impl Interpreter<'_> {
                 bits.push(Bit::Quoted(all.join(&separator)));
             }
             Got::Many(all, _) => {
+                self.nothing |= all.is_empty();
                 for (at, text) in all.into_iter().enumerate() {
                     if at > 0 {
                         bits.push(Bit::Break);
@@ -215,11 +216,7 @@ impl Interpreter<'_> {
             Parameter::Named(name) => self.set_variable(name, &text, false)?,
             Parameter::NamedWithIndex { name, index } => {
                 let (key, index) = self.index(name, index)?;
-                let text = text.clone();
-                self.state
-                    .variables
-                    .set_element(name, &key, index, text)
-                    .is_ok()
+                self.set_element(name, &key, index, text.clone())?
             }
             other => {
                 self.complain(&format!("{}: cannot assign in this way", name_of(other)))?;
@@ -236,15 +233,27 @@ impl Interpreter<'_> {
     pub(super) fn not_unset(&mut self, parameter: &Parameter, got: &Got) -> Flow<()> {
         match got {
             Got::Unset if self.state.options.nounset => {
-                self.ends_unset(&format!("{}: unbound variable", name_of(parameter)))
+                let sign = if matches!(parameter, Parameter::Positional(_)) {
+                    "$"
+                } else {
+                    ""
+                };
+                self.ends_unset(&format!("{sign}{}: unbound variable", name_of(parameter)))
             }
             _ => Ok(()),
         }
     }
 
-    fn ends_unset(&mut self, text: &str) -> Flow<()> {
+    pub(super) fn ends_unset(&mut self, text: &str) -> Flow<()> {
         self.complain(text)?;
-        Err(Stop::Exit(if self.state.is_command { 127 } else { 1 }))
+        let State {
+            is_command,
+            in_subshell,
+            options,
+            ..
+        } = &self.state;
+        let is_whole = *is_command && !in_subshell && !options.errexit;
+        Err(Stop::Exit(if is_whole { 127 } else { 1 }))
     }
 
     /// What a parameter holds, or the one that it names.
@@ -276,7 +285,18 @@ impl Interpreter<'_> {
             Parameter::Named(name) => one(self.variable_text(name)),
             Parameter::NamedWithIndex { name, index } => {
                 let (key, index) = self.index(name, index)?;
+                if let Some(Value::List(list)) = self.state.variables.value(name)
+                    && index.saturating_add(end_of(list)) < 0
+                {
+                    self.complain(&format!("{name}: {}", NotSet::Subscript))?;
+                }
                 one(self.element(name, &key, index))
+            }
+            Parameter::NamedWithAllIndices { name, concatenate } if name == "FUNCNAME" => {
+                Got::Many(
+                    self.state.calls.iter().rev().cloned().collect(),
+                    *concatenate,
+                )
             }
             Parameter::NamedWithAllIndices { name, concatenate } => {
                 let value = self.state.variables.value(name);
@@ -356,6 +376,9 @@ impl Interpreter<'_> {
             "BASH_VERSION" => "5.2.15(1)-release".to_owned(),
             "BASH_VERSINFO" => "5".to_owned(),
             "FUNCNAME" => self.state.calls.last()?.clone(),
+            "BASH_SOURCE" => self.state.source.clone()?,
+            "_" => self.state.last_word.clone(),
+            "SHELL" => "/bin/bash".to_owned(),
             "HOSTTYPE" => "x86_64".to_owned(),
             "RANDOM" => {
                 // As bash: the minimal standard generator of Park and Miller, folded to 15 bits.
@@ -381,6 +404,9 @@ impl Interpreter<'_> {
             return ["5", "2", "15", "1"]
                 .get(usize::try_from(index).ok()?)
                 .map(|it| (*it).into());
+        }
+        if name == "BASH_SOURCE" && index == 0 {
+            return self.state.source.clone();
         }
         if name == "FUNCNAME" {
             let at = usize::try_from(index).ok()?;

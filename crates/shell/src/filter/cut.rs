@@ -38,16 +38,23 @@ pub(super) fn cut(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32
         .or_else(|| read.value('b'));
     let Some(list) = list else {
         let text = "cut: you must specify a list of bytes, characters, or fields\n";
-        shell.error(text)?;
+        shell.error(&(text.to_owned() + &super::more_about("cut")))?;
         return Ok(1);
     };
     let Some(ranges) = ranges(list) else {
-        shell.error(&format!("cut: invalid list ‘{list}’\n"))?;
+        let zero = list.split([',', '-']).any(|it| it == "0");
+        let what = match (zero, by_field.is_some()) {
+            (true, true) => "fields are numbered from 1".to_owned(),
+            (true, false) => "byte/character positions are numbered from 1".to_owned(),
+            (false, _) => format!("invalid list ‘{list}’"),
+        };
+        shell.error(&format!("cut: {what}\n{}", super::more_about("cut")))?;
         return Ok(1);
     };
     let delimiter = read.value('d').unwrap_or("\t");
     if delimiter.chars().count() != 1 {
-        shell.error("cut: the delimiter must be a single character\n")?;
+        let text = "cut: the delimiter must be a single character\n";
+        shell.error(&(text.to_owned() + &super::more_about("cut")))?;
         return Ok(1);
     }
     let within = |at: usize| {
@@ -58,6 +65,7 @@ pub(super) fn cut(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32
     let found = inputs(shell, "cut", &read.operands)?;
     let failed = found.failed;
     let text = found.joined();
+    shell.step(text.len().saturating_mul(ranges.len()) / 4)?;
     let mut out = String::new();
     for line in text.lines() {
         if by_field.is_none() {

@@ -106,8 +106,9 @@ pub(super) fn date(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
         match moment(text, seconds) {
             Some(at) => (seconds, nanos) = (at, if text == "now" { nanos } else { 0 }),
             None => {
-                let why =
-                    format!("date: -d '{text}': there are `now`, `@SECONDS` and `N UNITS ago`");
+                let why = format!(
+                    "date: -d '{text}': there are `now`, `@SECONDS`, `YYYY-MM-DD HH:MM:SS` and `N UNITS ago`"
+                );
                 return Err(Stop::Refused(why));
             }
         }
@@ -139,7 +140,16 @@ fn moment(text: &str, now: i64) -> Option<i64> {
     if let Some(seconds) = text.strip_prefix('@') {
         return seconds.parse().ok();
     }
+    if let Some(at) = calendar(text) {
+        return Some(at);
+    }
     let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        ["today"] => return Some(now),
+        ["yesterday"] => return now.checked_sub(86_400),
+        ["tomorrow"] => return now.checked_add(86_400),
+        _ => {}
+    }
     let (number, unit, sign) = match words[..] {
         [number, unit, "ago"] => (number, unit, -1),
         [number, unit] => (number, unit, 1),
@@ -153,7 +163,39 @@ fn moment(text: &str, now: i64) -> Option<i64> {
         "week" => 604_800,
         _ => return None,
     };
-    Some(now + sign * number.parse::<i64>().ok()? * unit)
+    let by = number.parse::<i64>().ok()?.checked_mul(sign * unit)?;
+    now.checked_add(by)
+}
+
+/// `2024-02-29 12:00:00`, `2024-02-29T12:00Z`, `2024-02-29`: in UTC.
+fn calendar(text: &str) -> Option<i64> {
+    let text = text.trim().trim_end_matches("UTC").trim_end();
+    let text = text.strip_suffix('Z').unwrap_or(text);
+    let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "0:0"));
+    let parts = |text: &str, sign: char| -> Option<Vec<i64>> {
+        let numbers = text.trim().split(sign);
+        numbers
+            .map(|it| it.parse::<u32>().ok().map(i64::from))
+            .collect()
+    };
+    let [year, month, date] = parts(day, '-')?[..] else {
+        return None;
+    };
+    let (hour, minute, second) = match parts(time, ':')?[..] {
+        [hour, minute] => (hour, minute, 0),
+        [hour, minute, second] => (hour, minute, second),
+        _ => return None,
+    };
+    let is_day = (1..=12).contains(&month) && date >= 1 && date <= days_of(year, month);
+    if !is_day || !(1..=9999).contains(&year) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // `days_from_civil` of Howard Hinnant.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + date - 1;
+    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 /// A moment as `date +FORMAT` prints it.
@@ -197,6 +239,13 @@ fn formatted(format: &str, moment: &Moment) -> String {
 }
 
 impl Moment {
+    /// Year and week of ISO 8601: that of the Thursday of the same week.
+    fn iso_week(&self) -> (i64, i64) {
+        let of_week = (self.of_week as i64 + 6) % 7;
+        let thursday = Self::of(self.seconds + (3 - of_week) * 86_400, 0);
+        (thursday.year, thursday.of_year / 7 + 1)
+    }
+
     /// What one letter stands for; `pads` with zeros.
     fn part(&self, letter: char, pads: bool) -> String {
         let of_day = self.seconds.rem_euclid(86_400);
@@ -226,6 +275,12 @@ impl Moment {
             'S' => two(second),
             's' => self.seconds.to_string(),
             'j' => format!("{:03}", self.of_year + 1),
+            // Weeks that begin on Sunday, and on Monday.
+            'U' => two((self.of_year + 7 - self.of_week as i64) / 7),
+            'W' => two((self.of_year + 7 - (self.of_week as i64 + 6) % 7) / 7),
+            'V' => two(self.iso_week().1),
+            'G' => self.iso_week().0.to_string(),
+            'g' => two(self.iso_week().0 % 100),
             'u' => if self.of_week == 0 { 7 } else { self.of_week }.to_string(),
             'w' => self.of_week.to_string(),
             'a' => day[..3].to_owned(),

@@ -22,7 +22,13 @@ pub(super) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
         return Ok(1);
     };
     if read.operands.is_empty() && !["ls", "mktemp"].contains(&name) {
-        shell.error(&format!("{name}: missing operand\n"))?;
+        let file = if ["cp", "mv", "touch"].contains(&name) {
+            "file "
+        } else {
+            ""
+        };
+        let more = super::more_about(name);
+        shell.error(&format!("{name}: missing {file}operand\n{more}"))?;
         return Ok(1);
     }
     match name {
@@ -63,7 +69,8 @@ fn basename(shell: &mut Interpreter<'_>, read: &Read) -> Flow<i32> {
             Some(stem) if !stem.is_empty() => stem,
             _ => last,
         };
-        out += if bare.is_empty() { "/" } else { last };
+        let is_root = bare.is_empty() && !path.is_empty();
+        out += if is_root { "/" } else { last };
         out.push('\n');
     }
     shell.out(&out)?;
@@ -73,11 +80,17 @@ fn basename(shell: &mut Interpreter<'_>, read: &Read) -> Flow<i32> {
 fn dirname(path: &str) -> String {
     match path.trim_end_matches('/').rsplit_once('/') {
         Some(("", _)) => "/".to_owned(),
-        Some((before, _)) => before.trim_end_matches('/').to_owned(),
+        Some((before, _)) => match before.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            before => before.to_owned(),
+        },
         None if path.starts_with('/') => "/".to_owned(),
         None => ".".to_owned(),
     }
 }
+
+const ROOT: &str = "rm: it is dangerous to operate recursively on '/'\n\
+                    rm: use --no-preserve-root to override this failsafe\n";
 
 /// `rm`, `rmdir`, `mkdir`, `touch`: the same for each operand.
 fn each(shell: &mut Interpreter<'_>, name: &str, read: &Read) -> Flow<i32> {
@@ -88,6 +101,11 @@ fn each(shell: &mut Interpreter<'_>, name: &str, read: &Read) -> Flow<i32> {
             "rm" => {
                 let recursive = read.has('r') || read.has('R');
                 let kind = shell.stat(operand)?;
+                if path == "/" && recursive {
+                    shell.error(ROOT)?;
+                    status = 1;
+                    continue;
+                }
                 let done = match kind {
                     None if read.has('f') => Ok(()),
                     Some(Kind::Directory) if !recursive => Err(FileError::IsDirectory),
@@ -110,10 +128,10 @@ fn each(shell: &mut Interpreter<'_>, name: &str, read: &Read) -> Flow<i32> {
             }
         };
         if let Err(error) = done {
-            let quotes = if name == "rm" || name == "touch" {
-                ("'", "'")
-            } else {
+            let quotes = if name == "mkdir" {
                 ("‘", "’")
+            } else {
+                ("'", "'")
             };
             let text = format!(
                 "{name}: {what} {}{operand}{}: {error}\n",
@@ -170,7 +188,7 @@ fn make(shell: &mut Interpreter<'_>, path: &str, parents: bool) -> Flow<Result<(
 
 fn chmod(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
     let Some((mode, paths)) = arguments.split_first().filter(|it| !it.1.is_empty()) else {
-        shell.error("chmod: missing operand\n")?;
+        shell.error(&("chmod: missing operand\n".to_owned() + &super::more_about("chmod")))?;
         return Ok(1);
     };
     let octal = u32::from_str_radix(mode, 8).ok();
@@ -182,7 +200,8 @@ fn chmod(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
         (None, Some((sign, bits))) if bits.contains('x') => Some(sign != "-"),
         (None, Some(_)) => None,
         (None, None) => {
-            shell.error(&format!("chmod: invalid mode: ‘{mode}’\n"))?;
+            let more = super::more_about("chmod");
+            shell.error(&format!("chmod: invalid mode: ‘{mode}’\n{more}"))?;
             return Ok(1);
         }
     };
@@ -210,7 +229,7 @@ fn copy(shell: &mut Interpreter<'_>, name: &str, read: &Read) -> Flow<i32> {
     };
     if sources.is_empty() {
         let text = format!("{name}: missing destination file operand after '{to}'\n");
-        shell.error(&text)?;
+        shell.error(&(text + &super::more_about(name)))?;
         return Ok(1);
     }
     let into = shell.stat(to)? == Some(Kind::Directory);
@@ -292,6 +311,8 @@ fn list(shell: &mut Interpreter<'_>, read: &Read) -> Flow<i32> {
                 let names = shell.names_in(operand)?;
                 let hidden = read.has('a') || read.has('A');
                 let shown = names.iter().filter(|it| hidden || !it.starts_with('.'));
+                let dots = [".", ".."].iter().filter(|_| read.has('a'));
+                let shown = dots.copied().chain(shown.map(String::as_str));
                 let text: String = shown.map(|it| format!("{it}\n")).collect();
                 folders.push((operand.clone(), text));
             }

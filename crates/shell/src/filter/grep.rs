@@ -4,7 +4,7 @@ use regex::Regex;
 
 use super::{inputs, read_options};
 use crate::regular::{self, Language};
-use crate::run::{Flow, Interpreter};
+use crate::run::{Flow, Interpreter, Stop};
 
 const LONG: &[(&str, char)] = &[
     ("extended-regexp", 'E'),
@@ -22,6 +22,7 @@ const LONG: &[(&str, char)] = &[
     ("regexp", 'e'),
     ("max-count", 'm'),
     ("files-with-matches", 'l'),
+    ("files-without-match", 'L'),
     ("no-filename", 'h'),
     ("with-filename", 'H'),
     ("no-messages", 's'),
@@ -43,7 +44,7 @@ struct Asked {
 }
 
 pub(super) fn grep(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow<i32> {
-    let letters = "EFGPvcoiqnwxe:m:lhHsA:B:C:KUa";
+    let letters = "EFGPvcoiqnwxe:m:lLhHsA:B:C:KUa";
     let Some(mut read) = read_options(shell, "grep", arguments, letters, LONG)? else {
         return Ok(2);
     };
@@ -67,7 +68,18 @@ pub(super) fn grep(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]
     }
     let regex = match expression(&patterns, &read) {
         Ok(regex) => regex,
+        Err(why) if read.has('P') => {
+            let text = "look-around and back-references are not simulated";
+            return Err(Stop::Refused(format!("grep -P: {why}: {text}")));
+        }
+        Err(why) if why.contains("not simulated") => {
+            return Err(Stop::Refused(format!("grep: {why}")));
+        }
         Err(why) => {
+            let why = match why.starts_with("Unmatched [") {
+                true => "Invalid regular expression",
+                false => &why,
+            };
             shell.error(&format!("grep: {why}\n"))?;
             return Ok(2);
         }
@@ -152,8 +164,8 @@ impl Asked {
         if self.read.has('q') {
             return (out, matched);
         }
-        if self.read.has('l') {
-            if matched {
+        if self.read.has('l') || self.read.has('L') {
+            if matched == self.read.has('l') {
                 out = format!("{file}\n");
             }
             return (out, matched);

@@ -10,10 +10,12 @@ pub(super) fn uniq(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
         ("unique", 'u'),
         ("ignore-case", 'i'),
     ];
-    let Some(read) = read_options(shell, "uniq", arguments, "cduif:", long)? else {
+    let Some(read) = read_options(shell, "uniq", arguments, "cduif:s:w:", long)? else {
         return Ok(1);
     };
-    let skip: usize = read.value('f').and_then(|it| it.parse().ok()).unwrap_or(0);
+    let number = |letter| read.value(letter).and_then(|it| it.parse::<usize>().ok());
+    let skip = number('f').unwrap_or(0);
+    let (letters, most) = (number('s').unwrap_or(0), number('w').unwrap_or(usize::MAX));
     let found = inputs(shell, "uniq", &read.operands)?;
     let failed = found.failed;
     let text = found.joined();
@@ -24,10 +26,11 @@ pub(super) fn uniq(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
                 .trim_start_matches([' ', '\t'])
                 .trim_start_matches(|it| it != ' ' && it != '\t');
         }
+        let compared = rest.chars().skip(letters).take(most);
         if read.has('i') {
-            rest.to_lowercase()
+            compared.flat_map(char::to_lowercase).collect()
         } else {
-            rest.to_owned()
+            compared.collect::<String>()
         }
     };
     let mut groups: Vec<(String, &str, usize)> = Vec::new();
@@ -66,7 +69,8 @@ pub(super) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
     let failed = found.failed;
     let text = match name {
         "paste" => {
-            let separators: Vec<char> = read.value('d').unwrap_or("\t").chars().collect();
+            let separators = read.value('d').unwrap_or("\t");
+            let separators: Vec<char> = crate::expand::ansi(separators).chars().collect();
             paste(&found.texts, &separators, read.has('s'))
         }
         "nl" => {
@@ -87,8 +91,9 @@ pub(super) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
             numbered.collect()
         }
         "tac" => {
-            let text = found.joined();
-            text.split_inclusive('\n').rev().collect::<String>()
+            let turned = found.texts.iter();
+            let turned = turned.flat_map(|(_, text)| text.split_inclusive('\n').rev());
+            turned.collect::<String>()
         }
         _ => {
             let text = found.joined();

@@ -1,9 +1,12 @@
 //! Small programs of POSIX and GNU (coreutils, grep, sed, awk, findutils): what scripts put around
 //! the programs that do something. An option that is not there is refused with those that are.
 
+mod about;
 mod awk;
+mod column;
 mod cut;
 mod date;
+mod expr;
 mod file;
 mod grep;
 mod lines;
@@ -15,17 +18,19 @@ mod translate;
 mod wrap;
 mod xargs;
 
+use crate::question::FileError;
 use crate::run::{Flow, Interpreter};
 
 pub(crate) use date::moment_text as moment;
 
 /// Names of these programs.
 const FILTERS: &[&str] = &[
-    "arch", "awk", "basename", "bash", "cat", "chmod", "cp", "cut", "dash", "date", "dirname",
-    "egrep", "env", "expr", "fgrep", "gawk", "grep", "head", "id", "ls", "mawk", "mkdir", "mktemp",
-    "mv", "nl", "nohup", "nproc", "paste", "printenv", "readlink", "realpath", "rev", "rm",
-    "rmdir", "sed", "seq", "sh", "sort", "stdbuf", "sudo", "sync", "tac", "tail", "tee", "time",
-    "timeout", "touch", "tr", "tty", "uname", "uniq", "wc", "which", "whoami", "xargs", "yes",
+    "arch", "awk", "basename", "bash", "cat", "chmod", "column", "cp", "cut", "dash", "date",
+    "dirname", "egrep", "env", "expr", "fgrep", "gawk", "grep", "head", "id", "ls", "mawk",
+    "mkdir", "mktemp", "mv", "nl", "nohup", "nproc", "paste", "printenv", "readlink", "realpath",
+    "rev", "rm", "rmdir", "sed", "seq", "sh", "sort", "stdbuf", "sudo", "sync", "tac", "tail",
+    "tee", "timeout", "touch", "tr", "tty", "uname", "uniq", "wc", "which", "whoami", "xargs",
+    "yes",
 ];
 
 /// Whether it is one of the programs that need no machine.
@@ -46,6 +51,7 @@ pub(crate) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
         "yes" => text::yes(shell, arguments),
         "tac" | "rev" | "nl" | "paste" => lines::run(shell, name, arguments),
         "uniq" => lines::uniq(shell, arguments),
+        "column" => column::column(shell, arguments),
         "cut" => cut::cut(shell, arguments),
         "sort" => sort::sort(shell, arguments),
         "tr" => translate::tr(shell, arguments),
@@ -53,7 +59,10 @@ pub(crate) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
         "sed" => sed::sed(shell, arguments),
         "awk" | "gawk" | "mawk" => awk::awk(shell, arguments),
         "date" => date::date(shell, arguments),
-        "expr" => wrap::expr(shell, arguments),
+        "expr" => expr::expr(shell, arguments),
+        "arch" | "id" | "nproc" | "tty" | "uname" | "which" | "whoami" => {
+            about::run(shell, name, arguments)
+        }
         "basename" | "dirname" | "chmod" | "cp" | "ls" | "mkdir" | "mktemp" | "mv" | "readlink"
         | "realpath" | "rm" | "rmdir" | "touch" => file::run(shell, name, arguments),
         _ => wrap::run(shell, name, arguments),
@@ -160,6 +169,11 @@ pub(crate) fn read_options(
     }
 }
 
+/// What the programs of GNU say behind what is wrong with a command line.
+pub(crate) fn more_about(name: &str) -> String {
+    format!("Try '{name} --help' for more information.\n")
+}
+
 /// What a filter reads: each file with its name, or what comes in.
 pub(crate) struct Inputs {
     pub(crate) texts: Vec<(String, String)>,
@@ -168,12 +182,31 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
+    /// All the lines: a file whose last one has no end does not run into the next file.
     pub(crate) fn joined(self) -> String {
-        self.texts.into_iter().map(|it| it.1).collect()
+        let mut all = String::new();
+        for (_, text) in self.texts {
+            if !all.is_empty() && !all.ends_with('\n') {
+                all.push('\n');
+            }
+            all += &text;
+        }
+        all
     }
 }
 
 pub(crate) fn inputs(shell: &mut Interpreter<'_>, name: &str, files: &[String]) -> Flow<Inputs> {
+    inputs_or(shell, files, |file, error| {
+        format!("{name}: {file}: {error}\n")
+    })
+}
+
+/// The same, with another complaint about a file that cannot be read.
+pub(crate) fn inputs_or(
+    shell: &mut Interpreter<'_>,
+    files: &[String],
+    complaint: impl Fn(&str, &FileError) -> String,
+) -> Flow<Inputs> {
     let mut inputs = Inputs {
         texts: Vec::new(),
         failed: false,
@@ -190,7 +223,7 @@ pub(crate) fn inputs(shell: &mut Interpreter<'_>, name: &str, files: &[String]) 
             Ok(text) => inputs.texts.push((file.clone(), text)),
             Err(error) => {
                 inputs.failed = true;
-                shell.error(&format!("{name}: {file}: {error}\n"))?;
+                shell.error(&complaint(file, &error))?;
             }
         }
     }

@@ -65,19 +65,21 @@ pub(super) fn seq(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32
         [first, last] => (first, "1", last),
         [first, step, last] => (first, step, last),
         _ => {
-            let what = if words.is_empty() {
-                "missing operand"
-            } else {
-                "extra operand"
+            let what = match words.get(3) {
+                None => "missing operand".to_owned(),
+                Some(more) => format!("extra operand ‘{more}’"),
             };
-            shell.error(&format!("seq: {what}\n"))?;
+            shell.error(&format!("seq: {what}\n{}", super::more_about("seq")))?;
             return Ok(1);
         }
     };
     let mut parts = Vec::new();
     for word in [first, step, last] {
         let Some(part) = decimal(word) else {
-            shell.error(&format!("seq: invalid floating point argument: ‘{word}’\n"))?;
+            let more = super::more_about("seq");
+            shell.error(&format!(
+                "seq: invalid floating point argument: ‘{word}’\n{more}"
+            ))?;
             return Ok(1);
         };
         parts.push(part);

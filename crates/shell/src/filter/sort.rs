@@ -197,10 +197,11 @@ const LONG: &[(&str, char)] = &[
     ("human-numeric-sort", 'h'),
     ("stable", 's'),
     ("output", 'o'),
+    ("check", 'c'),
 ];
 
 pub(super) fn sort(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let Some(read) = read_options(shell, "sort", arguments, "nghVfrbuk:t:so:", LONG)? else {
+    let Some(read) = read_options(shell, "sort", arguments, "nghVfrbuk:t:so:cC", LONG)? else {
         return Ok(2);
     };
     let mut whole = Kind::default();
@@ -222,7 +223,8 @@ pub(super) fn sort(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
     let text = found.joined();
     // A comparison is work.
     let count = text.lines().count();
-    shell.step(text.len() * (count.max(2).ilog2() as usize) / 4)?;
+    let comparisons = (count.max(2).ilog2() as usize) * (keys.len() + 1);
+    shell.step(text.len().saturating_mul(comparisons) / 4)?;
     let mut lines: Vec<&str> = text.lines().collect();
     let by_keys = |left: &&str, right: &&str| {
         let mut order = Ordering::Equal;
@@ -236,6 +238,22 @@ pub(super) fn sort(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
             order
         }
     };
+    if read.has('c') || read.has('C') {
+        let wrong = |at: &usize| match by_keys(&lines[at - 1], &lines[*at]) {
+            Ordering::Greater => true,
+            Ordering::Equal => read.has('u'),
+            Ordering::Less => false,
+        };
+        let Some(at) = (1..lines.len()).find(wrong) else {
+            return Ok(0);
+        };
+        if !read.has('C') {
+            let file = read.operands.first().map_or("-", String::as_str);
+            let text = format!("sort: {file}:{}: disorder: {}\n", at + 1, lines[at]);
+            shell.error(&text)?;
+        }
+        return Ok(1);
+    }
     lines.sort_by(|left, right| {
         let last = || match (read.has('s') || read.has('u'), whole.reverse) {
             (true, _) => Ordering::Equal,

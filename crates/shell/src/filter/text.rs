@@ -38,12 +38,26 @@ pub(super) fn cat(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32
                 number += 1;
                 out += &format!("{number:>6}\t");
             }
-            let shows = read.has('A') || read.has('T');
-            out += &if shows {
-                bare.replace('\t', "^I").replace('\r', "^M")
-            } else {
-                bare.into()
-            };
+            let (tabs, others) = (
+                read.has('A') || read.has('T'),
+                read.has('A') || read.has('v'),
+            );
+            for letter in bare.chars() {
+                match letter {
+                    '\t' if tabs => out += "^I",
+                    '\t' => out.push('\t'),
+                    '\x7f' if others => out += "^?",
+                    _ if others && letter.is_ascii_control() => {
+                        out.extend(['^', char::from(letter as u8 + b'@')]);
+                    }
+                    _ if others && !letter.is_ascii() => {
+                        for octet in letter.encode_utf8(&mut [0; 4]).bytes() {
+                            out += &shown_octet(octet);
+                        }
+                    }
+                    _ => out.push(letter),
+                }
+            }
             if line.ends_with('\n') {
                 out += if read.has('E') || read.has('A') {
                     "$\n"
@@ -55,6 +69,15 @@ pub(super) fn cat(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32
         shell.out(&out)?;
     }
     Ok(i32::from(failed))
+}
+
+/// An octet beyond ASCII as `cat -v` shows it.
+fn shown_octet(octet: u8) -> String {
+    match octet & 0x7f {
+        low @ ..0x20 => format!("M-^{}", char::from(low + b'@')),
+        0x7f => "M-^?".to_owned(),
+        low => format!("M-{}", char::from(low)),
+    }
 }
 
 /// `-5` is `-n 5`.
@@ -90,17 +113,39 @@ fn amount(
     let text = read.value(if octets { 'c' } else { 'n' }).unwrap_or("10");
     let turned = text.starts_with(sign);
     let digits = text.trim_start_matches(['+', '-']);
-    match digits.parse() {
-        Ok(count) => Ok(Some(Amount {
+    match multiplied(digits) {
+        Some(count) => Ok(Some(Amount {
             count,
             octets,
             turned,
         })),
-        Err(_) => {
+        None => {
             let what = if octets { "bytes" } else { "lines" };
             shell.error(&format!("{name}: invalid number of {what}: ‘{text}’\n"))?;
             Ok(None)
         }
+    }
+}
+
+/// `2K` is 2048; what is too large for any text is as good as the most.
+fn multiplied(text: &str) -> Option<usize> {
+    let end = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let unit = match unit {
+        "" => 1,
+        "b" => 512,
+        "kB" => 1000,
+        "K" | "k" => 1 << 10,
+        "MB" => 1_000_000,
+        "M" => 1 << 20,
+        "G" => 1 << 30,
+        _ => return None,
+    };
+    match digits {
+        "" => None,
+        digits => Some(digits.parse().unwrap_or(usize::MAX).saturating_mul(unit)),
     }
 }
 
@@ -172,6 +217,17 @@ pub(super) fn tail(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
     })
 }
 
+fn opened(
+    shell: &mut Interpreter<'_>,
+    before: &str,
+    after: &str,
+    read: &super::Read,
+) -> Flow<super::Inputs> {
+    super::inputs_or(shell, &read.operands, |file, error| {
+        format!("{before}{file}{after}: {error}\n")
+    })
+}
+
 /// What `head` and `tail` do with each file.
 fn each(
     shell: &mut Interpreter<'_>,
@@ -179,7 +235,12 @@ fn each(
     read: &super::Read,
     part: impl Fn(&str) -> String,
 ) -> Flow<i32> {
-    let found = inputs(shell, name, &read.operands)?;
+    let found = opened(
+        shell,
+        &format!("{name}: cannot open '"),
+        "' for reading",
+        read,
+    )?;
     let titled = (read.operands.len() > 1 || read.has('v')) && !read.has('q');
     for (at, (file, text)) in found.texts.iter().enumerate() {
         if titled {
@@ -241,7 +302,8 @@ pub(super) fn wc(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32>
     let size: usize = found.texts.iter().map(|it| it.1.len()).sum();
     let width = match (read.operands.is_empty(), several || rows.len() > 1) {
         (_, false) => 1,
-        (true, true) => 7,
+        (true, true) if !shell.reads_file(0) => 7,
+        (true, true) => size.to_string().len(),
         (false, true) => size.to_string().len(),
     };
     let mut out = String::new();

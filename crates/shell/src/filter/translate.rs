@@ -4,8 +4,8 @@ use super::read_options;
 use crate::expand::{Escapes, escapes};
 use crate::run::{Flow, Interpreter};
 
-/// The letters of a set: ranges, classes, backslashes.
-fn set(text: &str) -> Vec<char> {
+/// The letters of a set: ranges, classes, backslashes; or a range that is none.
+fn set(text: &str) -> Result<Vec<char>, String> {
     let letters: Vec<char> = escapes(text, Escapes::Quoted).0.chars().collect();
     let mut set = Vec::new();
     let mut at = 0;
@@ -16,8 +16,11 @@ fn set(text: &str) -> Vec<char> {
             set.extend(members);
             at += name.len() + 4;
         } else if letters.get(at + 1) == Some(&'-')
-            && let Some(last) = letters.get(at + 2).filter(|it| **it >= letters[at])
+            && let Some(last) = letters.get(at + 2)
         {
+            if *last < letters[at] {
+                return Err(letters[at..at + 3].iter().collect());
+            }
             set.extend(letters[at]..=*last);
             at += 3;
         } else {
@@ -25,7 +28,7 @@ fn set(text: &str) -> Vec<char> {
             at += 1;
         }
     }
-    set
+    Ok(set)
 }
 
 fn class_of(name: &str) -> Option<Vec<char>> {
@@ -59,23 +62,32 @@ pub(super) fn tr(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32>
     };
     let complement = read.has('c') || read.has('C');
     let (first, second) = match &read.operands[..] {
-        [first] if read.has('d') || read.has('s') => (set(first), Vec::new()),
+        [first] if read.has('d') || read.has('s') => (set(first), Ok(Vec::new())),
         [first, second] => (set(first), set(second)),
-        [] => {
-            shell.error("tr: missing operand\n")?;
+        wrong => {
+            let what = match wrong {
+                [] => "missing operand".to_owned(),
+                [first] => format!(
+                    "missing operand after ‘{first}’\nTwo strings must be given when translating."
+                ),
+                [_, _, more, ..] => format!("extra operand ‘{more}’"),
+                _ => "extra operand".to_owned(),
+            };
+            shell.error(&format!("tr: {what}\n{}", super::more_about("tr")))?;
             return Ok(1);
         }
-        [first] => {
-            shell.error(&format!("tr: missing operand after ‘{first}’\n"))?;
-            return Ok(1);
-        }
-        _ => {
-            shell.error("tr: extra operand\n")?;
+    };
+    let (first, second) = match (first, second) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Err(range), _) | (_, Err(range)) => {
+            let text = "are in reverse collating sequence order";
+            shell.error(&format!("tr: range-endpoints of '{range}' {text}\n"))?;
             return Ok(1);
         }
     };
     let is_in = |letter: char| first.contains(&letter) != complement;
     let text = shell.rest_of_input(0)?;
+    shell.step(text.len().saturating_mul(first.len() + second.len()) / 64)?;
     let translates = !read.has('d') && read.operands.len() == 2;
     let changed = text.chars().filter_map(|letter| match () {
         () if read.has('d') && is_in(letter) => None,

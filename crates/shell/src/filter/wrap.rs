@@ -1,11 +1,10 @@
-//! Programs that run others (`timeout`, `xargs`, `env`, `sudo`, shells), and those that say what a
-//! machine is.
+//! Programs that run others: `timeout`, `xargs`, `env`, `sudo`, shells.
 
-use wirelab_model::SimDuration;
+use wirelab_model::{SimDuration, Sudo, SudoEnvironment, SudoError, read_sudo};
 
-use super::{is_filter, read_options, xargs};
+use super::xargs;
 use crate::question::Kind;
-use crate::run::{Flow, Interpreter, Stop, Value};
+use crate::run::{Flow, Interpreter, Stop, TextFrom};
 
 pub(super) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow<i32> {
     match name {
@@ -13,39 +12,33 @@ pub(super) fn run(shell: &mut Interpreter<'_>, name: &str, arguments: &[String])
         "xargs" => xargs::xargs(shell, arguments),
         "env" | "printenv" => environment(shell, name, arguments),
         "sudo" => sudo(shell, arguments),
-        "nohup" | "time" => program(shell, arguments),
+        "nohup" => nohup(shell, arguments),
         "stdbuf" => {
             let at = arguments.iter().position(|it| !it.starts_with('-'));
-            program(shell, &arguments[at.unwrap_or(arguments.len())..])
+            program(shell, "stdbuf", &arguments[at.unwrap_or(arguments.len())..])
         }
         "bash" | "sh" | "dash" => nested(shell, name, arguments),
-        "which" => which(shell, arguments),
-        "id" => id(shell, arguments),
-        "whoami" => say(shell, "root"),
-        "nproc" => say(shell, "2"),
-        "arch" => say(shell, "x86_64"),
-        "uname" => uname(shell, arguments),
-        "tty" => {
-            say(shell, "not a tty")?;
-            Ok(1)
-        }
+        // `sync`: what is written is written.
         _ => Ok(0),
     }
 }
 
-fn say(shell: &mut Interpreter<'_>, text: &str) -> Flow<i32> {
-    shell.out(&format!("{text}\n"))?;
-    Ok(0)
-}
-
-/// Runs a program, no function; gives its status.
-pub(super) fn program(shell: &mut Interpreter<'_>, words: &[String]) -> Flow<i32> {
+/// Runs a program, no function, for another one; gives its status.
+pub(super) fn program(
+    shell: &mut Interpreter<'_>,
+    starter: &'static str,
+    words: &[String],
+) -> Flow<i32> {
     if words.is_empty() {
-        shell.state.status = 0;
-        return Ok(0);
+        shell.error(&format!(
+            "{starter}: missing operand\nTry '{starter} --help' for more information.\n"
+        ))?;
+        return Ok(125);
     }
     let doing = shell.doing.clone();
+    shell.started_by = Some(starter);
     let done = shell.deeper(|shell| shell.run_program(words));
+    shell.started_by = None;
     shell.doing = doing;
     done?;
     Ok(shell.state.status)
@@ -62,7 +55,7 @@ pub(crate) fn span(text: &str) -> Option<SimDuration> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let is_number = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || digits.len() < 1 || digits == "." {
+    if !is_number(whole) || !is_number(fraction) || digits.is_empty() || digits == "." {
         return None;
     }
     let whole: u64 = if whole.is_empty() {
@@ -97,20 +90,21 @@ fn timeout(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
         }
     }
     let Some((limit, words)) = words.split_first().filter(|it| !it.1.is_empty()) else {
-        shell.error("Try 'timeout --help' for more information.\n")?;
+        shell.error(&super::more_about("timeout"))?;
         return Ok(125);
     };
     let Some(limit) = span(limit) else {
-        shell.error(&format!("timeout: invalid time interval ‘{limit}’\n"))?;
+        let more = super::more_about("timeout");
+        shell.error(&format!("timeout: invalid time interval ‘{limit}’\n{more}"))?;
         return Ok(125);
     };
     if limit == SimDuration::from_nanos(0) {
-        return program(shell, words);
+        return program(shell, "timeout", words);
     }
     shell.deadlines.push(shell.now + limit);
     let own = shell.deadlines.len() - 1;
-    let before = shell.state.clone();
-    let ended = program_or_missing(shell, words);
+    let before = shell.copied()?;
+    let ended = program(shell, "timeout", words);
     shell.deadlines.truncate(own);
     match ended {
         Err(Stop::Deadline(which)) if which == own => {
@@ -121,34 +115,95 @@ fn timeout(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
     }
 }
 
-/// As `timeout` says that there is no such program.
-fn program_or_missing(shell: &mut Interpreter<'_>, words: &[String]) -> Flow<i32> {
-    shell.missing_by = Some("timeout: failed to run command");
-    let status = program(shell, words);
-    shell.missing_by = None;
+fn nohup(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    // No file descriptor is a terminal, so nothing is appended to `nohup.out`.
+    let words = arguments.strip_prefix(&["--".to_owned()]);
+    program(shell, "nohup", words.unwrap_or(arguments))
+}
+
+/// What of its environment `sudo` hands on unless it is told to (sudoers(5), `env_keep`).
+const KEPT_BY_SUDO: &[&str] = &[
+    "COLORS",
+    "DISPLAY",
+    "HOSTNAME",
+    "HISTSIZE",
+    "LANG",
+    "LANGUAGE",
+    "LS_COLORS",
+    "MAIL",
+    "PS1",
+    "PS2",
+    "TERM",
+    "TZ",
+];
+
+/// What `sudo` sets for every command.
+const SET_BY_SUDO: &[(&str, &str)] = &[
+    ("HOME", "/root"),
+    ("LOGNAME", "root"),
+    ("PATH", "/sbin:/bin:/usr/sbin:/usr/bin"),
+    ("SHELL", "/bin/bash"),
+    ("SUDO_GID", "0"),
+    ("SUDO_UID", "0"),
+    ("SUDO_USER", "root"),
+    ("USER", "root"),
+];
+
+fn sudo(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let sudo = match read_sudo(arguments) {
+        Ok(sudo) => sudo,
+        Err(why @ SudoError::Unsimulated(_)) => {
+            return Err(Stop::Refused(why.to_string().trim_end().to_owned()));
+        }
+        Err(why) => {
+            shell.error(&why.to_string())?;
+            return Ok(1);
+        }
+    };
+    let before = (shell.state.variables.clone(), shell.state.directory.clone());
+    let variables = &mut shell.state.variables;
+    match sudo.environment {
+        SudoEnvironment::Kept => {}
+        SudoEnvironment::Reset => variables.export_only(|it| is_kept(it, "")),
+        SudoEnvironment::Listed(names) => variables.export_only(|it| is_kept(it, names)),
+    }
+    for (name, value) in SET_BY_SUDO.iter().chain(&sudo.settings) {
+        variables.export(name, value);
+    }
+    if sudo.login {
+        "/root".clone_into(&mut shell.state.directory);
+    }
+    let status = run_by_sudo(shell, &sudo);
+    (shell.state.variables, shell.state.directory) = before;
     status
 }
 
-fn sudo(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let mut words = arguments;
-    while let Some((word, rest)) = words.split_first() {
-        match word.as_str() {
-            "-u" if rest.first().is_none_or(|it| it != "root") => {
-                let why = "sudo -u: there is no user but root here";
-                return Err(Stop::Refused(why.to_owned()));
-            }
-            "-u" => words = &rest[1..],
-            "-n" | "-E" | "-H" | "--" | "-S" => words = rest,
-            option if option.starts_with('-') => {
-                return Err(Stop::Refused(format!("sudo {option} is not simulated")));
-            }
-            assignment if assignment.contains('=') && !assignment.contains('/') => {
-                return environment(shell, "env", words);
-            }
-            _ => break,
+fn is_kept(name: &str, listed: &str) -> bool {
+    let by_default = name.starts_with("LC_") || KEPT_BY_SUDO.contains(&name);
+    by_default || listed.split(',').any(|it| it == name)
+}
+
+fn run_by_sudo(shell: &mut Interpreter<'_>, sudo: &Sudo<'_>) -> Flow<i32> {
+    let name = if sudo.login { "-bash" } else { "/bin/bash" };
+    match (sudo.by_shell, sudo.command) {
+        (true, []) => {
+            let text = shell.rest_of_input(0)?;
+            shell.nested(name, &text, &[], false, TextFrom::Input)
         }
+        (true, words) => {
+            let words: Vec<String> = words.iter().map(|it| for_a_shell(it)).collect();
+            shell.nested(name, &words.join(" "), &[], false, TextFrom::Command)
+        }
+        (false, []) => Ok(0),
+        (false, words) => program(shell, "sudo", words),
     }
-    program(shell, words)
+}
+
+/// A word as `sudo -s` hands it to a shell: all is escaped but letters, digits, `_`, `-` and `$`.
+fn for_a_shell(word: &str) -> String {
+    let plain = |it: char| it.is_alphanumeric() || "_-$".contains(it);
+    let escaped = |it: char| (!plain(it)).then_some('\\').into_iter().chain([it]);
+    word.chars().flat_map(escaped).collect()
 }
 
 fn environment(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow<i32> {
@@ -167,7 +222,7 @@ fn environment(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) ->
     let mut words = arguments;
     while let Some((word, rest)) = words.split_first() {
         match word.as_str() {
-            "-i" | "-" => shell.state.variables = before.inherited_none(),
+            "-i" | "-" => shell.state.variables.export_only(|_| false),
             "-u" => {
                 if let Some(name) = rest.first() {
                     // A constant stays.
@@ -184,9 +239,7 @@ fn environment(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) ->
                 let Some((name, text)) = assignment.split_once('=') else {
                     break;
                 };
-                let variable = shell.state.variables.entry(name);
-                variable.value = Some(Value::Text(text.to_owned()));
-                variable.exported = true;
+                shell.state.variables.export(name, text);
             }
         }
         words = rest;
@@ -200,45 +253,69 @@ fn environment(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) ->
                 .collect();
             shell.out(&text).map(|()| 0)
         }
-        false => program(shell, words),
+        false => program(shell, "env", words),
     };
     shell.state.variables = before;
     status
 }
 
-/// `bash -c ...`, `bash FILE`, or what comes in.
-fn nested(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow<i32> {
-    let is_sh = name != "bash";
-    let (mut words, mut flags, mut command) = (arguments, Vec::new(), false);
-    while let Some((word, rest)) = words.split_first() {
+/// What a shell is called with.
+#[derive(Default)]
+struct Called<'w> {
+    /// Options of `set`, as words.
+    flags: Vec<String>,
+    command: bool,
+    /// `-s`: the text comes in, and all words are its arguments.
+    comes_in: bool,
+    words: &'w [String],
+}
+
+/// Reads the options of a shell.
+fn called<'w>(name: &str, arguments: &'w [String]) -> Flow<Called<'w>> {
+    let mut called = Called {
+        words: arguments,
+        ..Called::default()
+    };
+    while let Some((word, rest)) = called.words.split_first() {
         let Some(letters) = word.strip_prefix(['-', '+']).filter(|it| !it.is_empty()) else {
             break;
         };
-        words = rest;
+        called.words = rest;
         match word.as_str() {
             "--" => break,
-            "--norc" | "--noprofile" | "--login" | "-l" | "-s" => continue,
-            "-o" => {
-                flags.extend(["-o".to_owned(), words.first().cloned().unwrap_or_default()]);
-                words = words.get(1..).unwrap_or_default();
-                continue;
-            }
+            "--norc" | "--noprofile" | "--login" | "--posix" => continue,
             _ => {}
         }
-        if word.starts_with("--") || letters.contains(['i', 'n', 'v', 'D', 'r']) {
+        if word.starts_with("--") || letters.contains(['i', 'n', 'v', 'D', 'r', 'O']) {
             return Err(Stop::Refused(format!("{name} {word} is not simulated")));
         }
-        command |= letters.contains('c');
-        let others: String = letters.chars().filter(|it| !"cl".contains(*it)).collect();
-        if !others.is_empty() {
-            flags.push(format!("{}{others}", &word[..1]));
+        called.command |= letters.contains('c');
+        called.comes_in |= letters.contains('s');
+        let others: String = letters.chars().filter(|it| !"cls".contains(*it)).collect();
+        if others.is_empty() {
+            continue;
+        }
+        called.flags.push(format!("{}{others}", &word[..1]));
+        // The name of an option is a word of its own.
+        if others.contains('o')
+            && let Some((option, rest)) = called.words.split_first()
+        {
+            called.flags.push(option.clone());
+            called.words = rest;
         }
     }
-    let setting = match flags.is_empty() {
+    Ok(called)
+}
+
+/// `bash -c ...`, `bash FILE`, or what comes in.
+fn nested(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow<i32> {
+    let is_sh = name != "bash";
+    let called = called(name, arguments)?;
+    let setting = match called.flags.is_empty() {
         true => String::new(),
-        false => format!("set {}; ", flags.join(" ")),
+        false => format!("set {}; ", called.flags.join(" ")),
     };
-    match (command, words.split_first()) {
+    match (called.command, called.words.split_first()) {
         (true, None) => {
             shell.error(&format!("{name}: -c: option requires an argument\n"))?;
             Ok(2)
@@ -248,137 +325,27 @@ fn nested(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]) -> Flow
                 Some((own, rest)) => (own.as_str(), rest),
                 None => (name, rest),
             };
-            shell.nested(own, &(setting + text), rest, is_sh, true)
+            shell.nested(own, &(setting + text), rest, is_sh, TextFrom::Command)
         }
-        (false, Some((path, rest))) => match (shell.stat(path)?, shell.read_file(path)?) {
-            (Some(Kind::Directory), _) => {
-                shell.error(&format!("{path}: {path}: Is a directory\n"))?;
-                Ok(126)
+        (false, Some((path, rest))) if !called.comes_in => {
+            match (shell.stat(path)?, shell.read_file(path)?) {
+                (Some(Kind::Directory), _) => {
+                    shell.error(&format!("{path}: {path}: Is a directory\n"))?;
+                    Ok(126)
+                }
+                (_, Ok(text)) => {
+                    shell.nested(path, &(setting + &text), rest, is_sh, TextFrom::File)
+                }
+                (_, Err(error)) => {
+                    shell.error(&format!("{name}: {path}: {error}\n"))?;
+                    Ok(127)
+                }
             }
-            (_, Ok(text)) => shell.nested(path, &(setting + &text), rest, is_sh, false),
-            (_, Err(error)) => {
-                shell.error(&format!("{name}: {path}: {error}\n"))?;
-                Ok(127)
-            }
-        },
-        (false, None) => {
+        }
+        (false, _) => {
             let text = shell.rest_of_input(0)?;
-            shell.nested(name, &(setting + &text), &[], is_sh, false)
+            let text = setting + &text;
+            shell.nested(name, &text, called.words, is_sh, TextFrom::Input)
         }
     }
-}
-
-fn which(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let mut status = 0;
-    for name in arguments {
-        let path = format!("/usr/bin/{name}");
-        let known = is_filter(name) || matches!(shell.stat(&path)?, Some(Kind::File { .. }));
-        match known {
-            true => shell.out(&format!("{path}\n"))?,
-            false => status = 1,
-        }
-    }
-    Ok(status)
-}
-
-fn id(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
-        [] | ["root"] => say(shell, "uid=0(root) gid=0(root) groups=0(root)"),
-        ["-u" | "-g" | "-G"] => say(shell, "0"),
-        ["-un" | "-gn" | "-nu" | "-Gn"] | ["-u" | "-g", "-n"] => say(shell, "root"),
-        [name] if !name.starts_with('-') => {
-            shell.error(&format!("id: ‘{name}’: no such user\n"))?;
-            Ok(1)
-        }
-        _ => Err(Stop::Refused(
-            "of `id` there are -u, -g, -G and -n".to_owned(),
-        )),
-    }
-}
-
-fn uname(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let long = &[("all", 'a')];
-    let Some(read) = read_options(shell, "uname", arguments, "asnrvmpio", long)? else {
-        return Ok(1);
-    };
-    let release = match shell.read_file("/proc/sys/kernel/osrelease")? {
-        Ok(text) => text.trim_end().to_owned(),
-        Err(_) => "unknown".to_owned(),
-    };
-    let host = match shell.read_file("/proc/sys/kernel/hostname")? {
-        Ok(text) => text.trim_end().to_owned(),
-        Err(_) => "localhost".to_owned(),
-    };
-    let (all, none) = (read.has('a'), read.options.is_empty());
-    let mut words = Vec::new();
-    for (letter, text) in [
-        ('s', "Linux"),
-        ('n', host.as_str()),
-        ('r', release.as_str()),
-        ('v', "#1 SMP PREEMPT_DYNAMIC"),
-        ('m', "x86_64"),
-        ('p', "x86_64"),
-        ('i', "x86_64"),
-        ('o', "GNU/Linux"),
-    ] {
-        let is_default = none && letter == 's';
-        if read.has(letter) || is_default || all && letter != 'p' && letter != 'i' {
-            words.push(text);
-        }
-    }
-    say(shell, &words.join(" "))
-}
-
-/// `expr`: of its operators those on numbers, comparisons and `length`.
-pub(super) fn expr(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let text = match words[..] {
-        ["length", text] => text.chars().count().to_string(),
-        [text] => text.to_owned(),
-        [left, sign, right] => {
-            let numbers = (left.parse::<i64>(), right.parse::<i64>());
-            match (numbers, sign) {
-                ((Ok(left), Ok(right)), "+") => left.wrapping_add(right).to_string(),
-                ((Ok(left), Ok(right)), "-") => left.wrapping_sub(right).to_string(),
-                ((Ok(left), Ok(right)), "*") => left.wrapping_mul(right).to_string(),
-                ((Ok(_), Ok(0)), "/" | "%") => {
-                    shell.error("expr: division by zero\n")?;
-                    return Ok(2);
-                }
-                ((Ok(left), Ok(right)), "/") => left.wrapping_div(right).to_string(),
-                ((Ok(left), Ok(right)), "%") => left.wrapping_rem(right).to_string(),
-                (_, "+" | "-" | "*" | "/" | "%") => {
-                    shell.error("expr: non-integer argument\n")?;
-                    return Ok(2);
-                }
-                (numbers, "=" | "!=" | "<" | "<=" | ">" | ">=") => {
-                    let order = match numbers {
-                        (Ok(left), Ok(right)) => left.cmp(&right),
-                        _ => left.cmp(right),
-                    };
-                    let holds = match sign {
-                        "=" => order.is_eq(),
-                        "!=" => order.is_ne(),
-                        "<" => order.is_lt(),
-                        "<=" => order.is_le(),
-                        ">" => order.is_gt(),
-                        _ => order.is_ge(),
-                    };
-                    i32::from(holds).to_string()
-                }
-                _ => {
-                    return Err(Stop::Refused(format!(
-                        "`expr ... {sign} ...` is not simulated"
-                    )));
-                }
-            }
-        }
-        _ => {
-            let why = "`expr` with more than one operator is not simulated: `$((...))` is";
-            return Err(Stop::Refused(why.to_owned()));
-        }
-    };
-    shell.out(&format!("{text}\n"))?;
-    Ok(i32::from(text.is_empty() || text == "0"))
 }

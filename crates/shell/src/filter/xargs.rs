@@ -21,7 +21,21 @@ pub(super) fn xargs(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i
         true => vec!["echo".to_owned()],
         false => command.to_vec(),
     };
-    let calls = calls(&read, &items(&read, &text), &command);
+    let items = match items(&read, &text) {
+        Ok(items) => items,
+        Err(quote) => {
+            let kind = if quote == '"' { "double" } else { "single" };
+            let hint = "by default quotes are special to xargs unless you use the -0 option";
+            shell.error(&format!("xargs: unmatched {kind} quote; {hint}\n"))?;
+            return Ok(1);
+        }
+    };
+    if let Some(mark) = read.value('I') {
+        let marks: usize = command.iter().map(|it| it.matches(mark).count()).sum();
+        let octets: usize = command.iter().map(String::len).sum();
+        shell.has_room(text.len().saturating_mul(marks) + items.len().saturating_mul(octets))?;
+    }
+    let calls = calls(&read, &items, &command);
     let before = shell.state.channels.insert(0, Channel::Null);
     let status = run_all(shell, &read, &calls)?;
     if let Some(before) = before {
@@ -30,8 +44,8 @@ pub(super) fn xargs(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i
     Ok(status)
 }
 
-/// What the text is made of.
-fn items(read: &Read, text: &str) -> Vec<String> {
+/// What the text is made of; or a quote that has no end.
+fn items(read: &Read, text: &str) -> Result<Vec<String>, char> {
     let delimiter = match read.value('d') {
         Some(text) => crate::expand::ansi(text).chars().next(),
         None if read.has('0') => Some('\0'),
@@ -41,13 +55,13 @@ fn items(read: &Read, text: &str) -> Vec<String> {
     match delimiter {
         Some(delimiter) => {
             let parts = text.split(delimiter).filter(|it| !it.is_empty());
-            parts
+            Ok(parts
                 .map(|it| it.trim_end_matches('\n').to_owned())
-                .collect()
+                .collect())
         }
         None if by_line => {
             let lines = text.lines().map(|it| it.trim().to_owned());
-            lines.filter(|it| !it.is_empty()).collect()
+            Ok(lines.filter(|it| !it.is_empty()).collect())
         }
         None => words(text),
     }
@@ -73,7 +87,7 @@ fn calls(read: &Read, items: &[String], command: &[String]) -> Vec<Vec<String>> 
     let most = most.unwrap_or(usize::MAX).clamp(1, 4096);
     // A line of several words is several arguments.
     let split = |item: &String| match read.has('L') {
-        true => words(item),
+        true => words(item).unwrap_or_default(),
         false => vec![item.clone()],
     };
     let one = |items: &[String]| {
@@ -89,7 +103,7 @@ fn run_all(shell: &mut Interpreter<'_>, read: &Read, calls: &[Vec<String>]) -> F
         if read.has('t') {
             shell.error(&format!("{}\n", call.join(" ")))?;
         }
-        match program(shell, call)? {
+        match program(shell, "xargs", call)? {
             0 => {}
             255 => {
                 shell.error(&format!(
@@ -105,16 +119,22 @@ fn run_all(shell: &mut Interpreter<'_>, read: &Read, calls: &[Vec<String>]) -> F
     Ok(status)
 }
 
-/// Words of a text with quotes and backslashes.
-fn words(text: &str) -> Vec<String> {
+/// Words of a text with quotes and backslashes; or a quote that has no end.
+fn words(text: &str) -> Result<Vec<String>, char> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match letter {
             '\'' | '"' => {
-                let inner = letters.by_ref().take_while(|it| *it != letter);
-                word.get_or_insert_default().extend(inner);
+                let word = word.get_or_insert_default();
+                loop {
+                    match letters.next() {
+                        Some(inner) if inner == letter => break,
+                        Some(inner) if inner != '\n' => word.push(inner),
+                        _ => return Err(letter),
+                    }
+                }
             }
             '\\' => word.get_or_insert_default().extend(letters.next()),
             _ if letter.is_whitespace() => words.extend(word.take()),
@@ -122,5 +142,5 @@ fn words(text: &str) -> Vec<String> {
         }
     }
     words.extend(word);
-    words
+    Ok(words)
 }

@@ -15,6 +15,8 @@ pub(crate) enum Channel {
     File(String),
     /// `/dev/null`
     Null,
+    /// A connection of `/dev/tcp`, of which only that it could be made is known.
+    Connection,
 }
 
 /// A pipe that is being written.
@@ -23,6 +25,8 @@ pub(crate) struct Pipe {
     text: String,
     /// Its reader takes no more lines.
     lines: Option<usize>,
+    /// Lines that are in it, where they count.
+    count: usize,
 }
 
 /// A text that is being read.
@@ -30,13 +34,18 @@ pub(crate) struct Pipe {
 pub(crate) struct Input {
     text: String,
     pub(super) at: usize,
+    /// Whether it is a file, of which the size is known.
+    is_file: bool,
 }
+
+const CONNECTION: &str = "what goes over a connection of /dev/tcp is not simulated, only that it \
+                          opens: `nc HOST PORT` reads and writes";
 
 impl Interpreter<'_> {
     pub(super) fn new_pipe(&mut self, lines: Option<usize>) -> usize {
         self.pipes.push(Pipe {
-            text: String::new(),
             lines,
+            ..Pipe::default()
         });
         self.pipes.len() - 1
     }
@@ -46,17 +55,37 @@ impl Interpreter<'_> {
     }
 
     pub(crate) fn new_input(&mut self, text: String) -> Channel {
-        self.inputs.push(Input { text, at: 0 });
+        self.inputs.push(Input {
+            text,
+            ..Input::default()
+        });
         Channel::Input(self.inputs.len() - 1)
     }
 
+    pub(super) fn file_input(&mut self, text: String) -> Channel {
+        self.inputs.push(Input {
+            text,
+            at: 0,
+            is_file: true,
+        });
+        Channel::Input(self.inputs.len() - 1)
+    }
+
+    /// Whether a file is read on a file descriptor, and no pipe.
+    pub(crate) fn reads_file(&self, descriptor: i32) -> bool {
+        match self.state.channels.get(&descriptor) {
+            Some(Channel::Input(input)) => self.inputs[*input].is_file,
+            _ => false,
+        }
+    }
+
     /// How many lines the reader of a file descriptor still takes.
-    pub(super) fn lines_left(&self, descriptor: i32) -> Option<usize> {
+    pub(crate) fn lines_left(&self, descriptor: i32) -> Option<usize> {
         let Some(Channel::Pipe(pipe)) = self.state.channels.get(&descriptor) else {
             return None;
         };
         let pipe = &self.pipes[*pipe];
-        Some(pipe.lines?.saturating_sub(pipe.text.matches('\n').count()))
+        Some(pipe.lines?.saturating_sub(pipe.count))
     }
 
     /// Writes; `false` where the file descriptor is closed or cannot be written.
@@ -68,6 +97,9 @@ impl Interpreter<'_> {
         match self.state.channels.get(&descriptor).cloned() {
             None | Some(Channel::Input(_)) => Ok(false),
             Some(Channel::Null) => Ok(true),
+            // An empty line is written to see whether a port is open.
+            Some(Channel::Connection) if text == "\n" => Ok(true),
+            Some(Channel::Connection) => Err(Stop::Refused(CONNECTION.to_owned())),
             Some(Channel::Terminal(stream)) => {
                 match self.printed.last_mut() {
                     Some((last, before)) if *last == stream => before.push_str(text),
@@ -81,11 +113,11 @@ impl Interpreter<'_> {
                     pipe.text.push_str(text);
                     return Ok(true);
                 };
-                let before = pipe.text.matches('\n').count();
-                if before >= lines {
+                if pipe.count >= lines {
                     return Err(Stop::Pipe);
                 }
                 pipe.text.push_str(text);
+                pipe.count += text.matches('\n').count();
                 Ok(true)
             }
             Some(Channel::File(path)) => {
@@ -126,8 +158,10 @@ impl Interpreter<'_> {
 
     /// Everything that is left to be read from a file descriptor.
     pub(crate) fn rest_of_input(&mut self, descriptor: i32) -> Flow<String> {
-        let Some(Channel::Input(input)) = self.state.channels.get(&descriptor) else {
-            return Ok(String::new());
+        let input = match self.state.channels.get(&descriptor) {
+            Some(Channel::Input(input)) => input,
+            Some(Channel::Connection) => return Err(Stop::Refused(CONNECTION.to_owned())),
+            _ => return Ok(String::new()),
         };
         let input = &mut self.inputs[*input];
         let text = input.text[input.at..].to_owned();
@@ -137,21 +171,23 @@ impl Interpreter<'_> {
     }
 
     /// What is left up to and including a letter; whether the letter was found.
-    pub(crate) fn input_to(&mut self, descriptor: i32, end: char) -> Option<(String, bool)> {
-        let Some(Channel::Input(input)) = self.state.channels.get(&descriptor) else {
-            return None;
+    pub(crate) fn input_to(&mut self, descriptor: i32, end: char) -> Flow<Option<(String, bool)>> {
+        let input = match self.state.channels.get(&descriptor) {
+            Some(Channel::Input(input)) => input,
+            Some(Channel::Connection) => return Err(Stop::Refused(CONNECTION.to_owned())),
+            _ => return Ok(None),
         };
         let input = &mut self.inputs[*input];
         let rest = &input.text[input.at..];
         if rest.is_empty() {
-            return None;
+            return Ok(None);
         }
         let (text, found) = match rest.split_once(end) {
             Some((text, _)) => (text.to_owned(), true),
             None => (rest.to_owned(), false),
         };
         input.at += text.len() + if found { end.len_utf8() } else { 0 };
-        Some((text, found))
+        Ok(Some((text, found)))
     }
 
     /// So many letters of what is left.

@@ -8,7 +8,6 @@ use super::resume::{Top, Turn};
 use super::{Flow, Interpreter, Stop};
 use crate::expand::Fields;
 use crate::limits::OCTETS_OF_PATTERN;
-use crate::regular;
 
 impl Interpreter<'_> {
     pub(super) fn command(&mut self, command: &Command) -> Flow<()> {
@@ -181,9 +180,8 @@ impl Interpreter<'_> {
             for at in from..values.len() {
                 shell.mark_turn(top.as_ref(), || Turn::Each(Arc::clone(&values), at));
                 shell.trace(&format!("for {name} in {shown}"))?;
-                let set = shell.state.variables.set_text(name, values[at].clone());
-                if set.is_err() {
-                    shell.complain(&format!("{name}: readonly variable"))?;
+                let done = shell.state.variables.set_text(name, values[at].clone());
+                if !shell.is_set(name, done)? {
                     shell.state.status = 1;
                     break;
                 }
@@ -273,7 +271,7 @@ impl Interpreter<'_> {
         if pattern.contains(['*', '?', '[', '(']) {
             self.step(OCTETS_OF_PATTERN)?;
         }
-        regular::fits(pattern, text).map_err(Stop::Refused)
+        self.patterns.fits(pattern, text).map_err(Stop::Refused)
     }
 
     pub(super) fn call(&mut self, body: &ast::FunctionBody, arguments: &[String]) -> Flow<()> {

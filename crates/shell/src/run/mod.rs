@@ -10,6 +10,7 @@ mod question;
 mod redirect;
 mod resume;
 mod simple;
+mod substitute;
 mod tape;
 mod trace;
 mod variables;
@@ -23,12 +24,14 @@ use wirelab_model::SimTime;
 use crate::limits::{BYTES_OF_STEP, DEPTH_AT_MOST, OCTETS_AT_MOST, STEPS_AT_MOST};
 use crate::parse::{Programs, Refused};
 use crate::question::Stream;
+use crate::regular::Patterns;
 use crate::{Begin, Ended, Script, Step};
 
 pub(crate) use channel::Channel;
 pub(crate) use resume::Memory;
+pub(crate) use simple::TextFrom;
 pub(crate) use tape::Tape;
-pub(crate) use variables::{Value, Variables};
+pub(crate) use variables::{NotSet, Value, Variables, end_of};
 
 /// Why what is being run goes no further.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +83,14 @@ pub(crate) struct State {
     pub(crate) is_sh: bool,
     /// The text comes from `-c`.
     pub(crate) is_command: bool,
+    /// Whether it is a part of another shell.
+    pub(crate) in_subshell: bool,
+    /// What `umask` says.
+    pub(crate) umask: u32,
+    /// The file that the text comes from.
+    pub(crate) source: Option<String>,
+    /// The last word of the last command: `$_`.
+    pub(crate) last_word: String,
     /// How many substitutions this is in, for `set -x`.
     pub(crate) level: usize,
     /// The functions at work.
@@ -91,6 +102,13 @@ pub(crate) struct State {
     pub(crate) base: usize,
     /// Whether a failure is asked for, as in the condition of an `if`.
     pub(crate) tested: bool,
+}
+
+/// Who reads a text that is no part of the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Eval,
+    File,
 }
 
 /// A script being run.
@@ -121,10 +139,18 @@ pub(crate) struct Interpreter<'m> {
     substitution: Option<i32>,
     /// The command at work, for errors of what it writes.
     pub(crate) doing: String,
+    /// Who has read a text that is no program.
+    reading: Option<Reading>,
+    /// Patterns that have been compiled.
+    pub(crate) patterns: Patterns,
+    /// Whether the last list that was expanded had nothing in it.
+    pub(crate) nothing: bool,
+    /// Whether a redirection of the last command has failed, so that it was not run.
+    pub(crate) unopened: bool,
     /// Whether a file is being read by `.`.
     pub(crate) sourced: bool,
     /// Who says that there is no such program, if it is not the shell.
-    pub(crate) missing_by: Option<&'static str>,
+    pub(crate) started_by: Option<&'static str>,
 }
 
 impl<'m> Interpreter<'m> {
@@ -135,6 +161,9 @@ impl<'m> Interpreter<'m> {
             directory: script.directory.clone(),
             is_sh: script.is_sh,
             is_command: !script.is_file,
+            source: script.is_file.then(|| script.name.clone()),
+            last_word: "/usr/bin/bash".to_owned(),
+            umask: 0o022,
             base: 1,
             line: 1,
             ..State::default()
@@ -155,9 +184,7 @@ impl<'m> Interpreter<'m> {
             ("USER", "root"),
             ("LOGNAME", "root"),
         ] {
-            let variable = state.variables.entry(name);
-            variable.value = Some(Value::Text(text.to_owned()));
-            variable.exported = true;
+            state.variables.export(name, text);
         }
         for (name, text) in [("IFS", " \t\n"), ("PS4", "+ "), ("OPTIND", "1")] {
             state.variables.entry(name).value = Some(Value::Text(text.to_owned()));
@@ -183,8 +210,12 @@ impl<'m> Interpreter<'m> {
             random: begin.process.wrapping_mul(2_654_435_761) | 1,
             substitution: None,
             doing: String::new(),
+            reading: None,
+            patterns: Patterns::default(),
+            nothing: false,
+            unopened: false,
             sourced: false,
-            missing_by: None,
+            started_by: None,
         }
     }
 
@@ -250,12 +281,33 @@ impl<'m> Interpreter<'m> {
         }
     }
 
+    /// Runs a text that `eval` or `.` reads.
+    pub(crate) fn read_text(&mut self, text: &str, reading: Reading) -> Flow<()> {
+        match self.programs.parse(text) {
+            Ok(program) => self.program(&program),
+            Err(refused) => {
+                self.reading = Some(reading);
+                let done = self.refused_text(refused);
+                self.reading = None;
+                done
+            }
+        }
+    }
+
     fn refused_text(&mut self, refused: Refused) -> Flow<()> {
         match refused {
             Refused::Syntax(line, what) => {
                 let name = self.state.name.clone();
                 let line = self.state.base + line.max(1) - 1;
-                let dash = if self.state.is_command { " -c:" } else { "" };
+                let dash = match (self.reading, self.state.is_command) {
+                    (Some(Reading::Eval), _) => " eval:",
+                    (None, true) => " -c:",
+                    _ => "",
+                };
+                let name = match (self.reading, &self.state.source) {
+                    (Some(Reading::File), Some(source)) => source.clone(),
+                    _ => name,
+                };
                 let mut lines = what.lines();
                 let first = lines.next().unwrap_or_default();
                 let unexpected = first.contains("looking for");
@@ -270,7 +322,11 @@ impl<'m> Interpreter<'m> {
                     self.error(&format!("{name}:{dash} line {line}: {more}\n"))?;
                 }
                 self.state.status = 2;
-                Err(Stop::Exit(2))
+                // What a script has `eval` or `.` read is no part of it, but in POSIX mode.
+                match self.reading.is_some() && !self.state.is_sh {
+                    true => Ok(()),
+                    false => Err(Stop::Exit(2)),
+                }
             }
             Refused::Unsimulated(why) => Err(Stop::Refused(why)),
         }
@@ -321,8 +377,8 @@ impl<'m> Interpreter<'m> {
             let done = self.pipeline(pipeline);
             self.state.tested = before;
             done?;
-            let simple = pipeline.seq.len() != 1 || exits(&pipeline.seq[0]);
-            if !is_tested && simple {
+            let looks = pipeline.seq.len() != 1 || exits(&pipeline.seq[0]) || self.unopened;
+            if !is_tested && looks {
                 self.errexit()?;
             }
         }
@@ -405,10 +461,18 @@ impl<'m> Interpreter<'m> {
         let _ = self.state.variables.set("PIPESTATUS", Value::List(list));
     }
 
+    /// What this shell is, to be taken up again; to copy it is work.
+    pub(crate) fn copied(&mut self) -> Flow<State> {
+        let positional: usize = self.state.positional.iter().map(String::len).sum();
+        self.step((self.state.variables.octets() + positional) / 4)?;
+        Ok(self.state.clone())
+    }
+
     /// Runs something in a copy of this shell; gives its status.
     pub(crate) fn subshell(&mut self, act: impl FnOnce(&mut Self) -> Flow<()>) -> Flow<i32> {
-        let before = self.state.clone();
+        let before = self.copied()?;
         self.state.farewell = None;
+        self.state.in_subshell = true;
         let ended = self.deeper(act);
         let ended = self.farewell(ended);
         let status = match ended {
@@ -422,84 +486,6 @@ impl<'m> Interpreter<'m> {
         Ok(self.state.status)
     }
 
-    /// Runs something in a copy of this shell; gives what it prints on file descriptor 1.
-    pub(crate) fn captured(&mut self, act: impl FnOnce(&mut Self) -> Flow<()>) -> Flow<String> {
-        let pipe = self.new_pipe(None);
-        self.subshell(|shell| {
-            shell.state.channels.insert(1, Channel::Pipe(pipe));
-            shell.state.level += 1;
-            if !shell.state.is_sh {
-                shell.state.options.errexit = false;
-            }
-            act(shell)
-        })?;
-        Ok(self.take_pipe(pipe))
-    }
-
-    /// `$(...)`, without the line ends at its end.
-    pub(crate) fn substitute(&mut self, text: &str) -> Flow<String> {
-        let base = self.state.line;
-        let mut printed = self.captured(|shell| {
-            shell.state.base = base;
-            shell.state.tested = false;
-            match shell.file_alone(text) {
-                Some(word) => shell.print_file(&word),
-                None => shell.text(text),
-            }
-        })?;
-        self.substitution = Some(self.state.status);
-        printed.truncate(printed.trim_end_matches('\n').len());
-        Ok(printed)
-    }
-
-    /// `$(< FILE)`: the word that names the file.
-    fn file_alone(&mut self, text: &str) -> Option<String> {
-        use ast::{CommandPrefixOrSuffixItem as Item, IoFileRedirectKind, IoFileRedirectTarget};
-        if !text.trim_start().starts_with('<') {
-            return None;
-        }
-        let program = self.programs.parse(text).ok()?;
-        let [list] = &program.complete_commands[..] else {
-            return None;
-        };
-        let [ast::CompoundListItem(and_or, _)] = &list.0[..] else {
-            return None;
-        };
-        let [ast::Command::Simple(simple)] = &and_or.first.seq[..] else {
-            return None;
-        };
-        let prefix = simple
-            .prefix
-            .as_ref()
-            .filter(|_| simple.word_or_name.is_none())?;
-        match &prefix.0[..] {
-            [
-                Item::IoRedirect(ast::IoRedirect::File(
-                    None,
-                    IoFileRedirectKind::Read,
-                    IoFileRedirectTarget::Filename(word),
-                )),
-            ] if and_or.additional.is_empty() => Some(word.value.clone()),
-            _ => None,
-        }
-    }
-
-    fn print_file(&mut self, word: &str) -> Flow<()> {
-        let path = self.one_word(word)?;
-        match self.read_file(&path)? {
-            Ok(text) => self.out(&text),
-            Err(error) => {
-                self.state.status = 1;
-                self.complain(&format!("{path}: {error}"))
-            }
-        }
-    }
-
-    /// The status of the last substitution since this was asked.
-    pub(crate) fn take_substituted(&mut self) -> Option<i32> {
-        self.substitution.take()
-    }
-
     /// Counts work.
     pub(crate) fn step(&mut self, octets: usize) -> Flow<()> {
         let steps = 1 + (octets / BYTES_OF_STEP) as u64;
@@ -508,6 +494,16 @@ impl<'m> Interpreter<'m> {
             true => Err(Stop::Refused(format!(
                 "stopped after {STEPS_AT_MOST} steps, or as many repeated ones as a script may \
                  have: more are not simulated"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a text of so many octets may be made; asked before it is.
+    pub(crate) fn has_room(&self, octets: usize) -> Flow<()> {
+        match octets > OCTETS_AT_MOST {
+            true => Err(Stop::Refused(format!(
+                "stopped before a text of more than {OCTETS_AT_MOST} octets: it is not simulated"
             ))),
             false => Ok(()),
         }

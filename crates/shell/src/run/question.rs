@@ -73,6 +73,9 @@ impl Interpreter<'_> {
         append: bool,
     ) -> Flow<Result<(), FileError>> {
         self.written(text.len())?;
+        if path.is_empty() {
+            return Ok(Err(FileError::NotFound));
+        }
         let path = self.absolute(path);
         let text = text.to_owned();
         self.done(Question::Write { path, text, append })

@@ -15,8 +15,10 @@ impl Interpreter<'_> {
     ) -> Flow<()> {
         let before = self.state.channels.clone();
         let mut done = self.redirect_all(redirects);
+        self.unopened = matches!(done, Ok(false));
         if matches!(done, Ok(true)) {
             done = act(self).map(|()| true);
+            self.unopened = false;
         } else if done.is_ok() {
             self.state.status = 1;
         }
@@ -53,10 +55,10 @@ impl Interpreter<'_> {
                 self.feed(descriptor.unwrap_or(0), text);
                 Ok(true)
             }
-            IoRedirect::OutputAndError(word, append) => {
-                let path = self.one_word(&word.value)?;
-                self.both(&path, *append)
-            }
+            IoRedirect::OutputAndError(word, append) => match self.one_name(&word.value)? {
+                Some(path) => self.both(&path, *append),
+                None => Ok(false),
+            },
         }
     }
 
@@ -83,7 +85,10 @@ impl Interpreter<'_> {
     ) -> Flow<bool> {
         let word = match target {
             IoFileRedirectTarget::Filename(word) | IoFileRedirectTarget::Duplicate(word) => {
-                self.one_word(&word.value)?
+                match self.one_name(&word.value)? {
+                    Some(name) => name,
+                    None => return Ok(false),
+                }
             }
             IoFileRedirectTarget::Fd(number) => number.to_string(),
             IoFileRedirectTarget::ProcessSubstitution(kind, list) => {
@@ -112,6 +117,21 @@ impl Interpreter<'_> {
                     _ => self.duplicate(descriptor.unwrap_or(1), &word),
                 }
             }
+            IoFileRedirectKind::ReadAndWrite => {
+                let descriptor = descriptor.unwrap_or(0);
+                let is_connection = word.starts_with("/dev/");
+                if !is_connection {
+                    let why = "`<>` is simulated for /dev/tcp, not for files";
+                    return Err(Stop::Refused(why.to_owned()));
+                }
+                match self.open_to_write(&word, true, true)? {
+                    Some(channel) => {
+                        self.state.channels.insert(descriptor, channel);
+                        Ok(true)
+                    }
+                    None => Ok(false),
+                }
+            }
             _ => {
                 let append = matches!(kind, IoFileRedirectKind::Append);
                 let force = matches!(kind, IoFileRedirectKind::Clobber);
@@ -121,6 +141,18 @@ impl Interpreter<'_> {
                 };
                 self.state.channels.insert(descriptor.unwrap_or(1), channel);
                 Ok(true)
+            }
+        }
+    }
+
+    /// The name that a word stands for; nothing if it stands for none or several, which is said.
+    fn one_name(&mut self, word: &str) -> Flow<Option<String>> {
+        let mut names = self.words(std::iter::once(word))?;
+        match (names.pop(), names.is_empty()) {
+            (Some(name), true) => Ok(Some(name)),
+            _ => {
+                self.complain(&format!("{word}: ambiguous redirect"))?;
+                Ok(None)
             }
         }
     }
@@ -159,7 +191,9 @@ impl Interpreter<'_> {
 
     fn open_to_read(&mut self, path: &str) -> Flow<Result<Channel, FileError>> {
         if path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/") {
-            return self.connect(path).map(|it| it.map(|()| Channel::Null));
+            return self
+                .connect(path)
+                .map(|it| it.map(|()| Channel::Connection));
         }
         if !self.substituted.contains_key(path)
             && let Some(channel) = self.descriptor_of(path)
@@ -167,7 +201,7 @@ impl Interpreter<'_> {
             return Ok(channel.ok_or(FileError::NotFound));
         }
         Ok(match self.read_file(path)? {
-            Ok(text) => Ok(self.new_input(text)),
+            Ok(text) => Ok(self.file_input(text)),
             Err(error) => Err(error),
         })
     }
@@ -178,7 +212,7 @@ impl Interpreter<'_> {
             return Ok(Some(Channel::Null));
         }
         let opened = if path.starts_with("/dev/tcp/") || path.starts_with("/dev/udp/") {
-            self.connect(path)?.map(|()| Channel::Null)
+            self.connect(path)?.map(|()| Channel::Connection)
         } else if let Some(channel) = self.descriptor_of(path) {
             channel.ok_or(FileError::NotFound)
         } else {

@@ -7,7 +7,7 @@ use brush_parser::ast::{
     IoRedirect, SourceLocation,
 };
 
-use super::variables::{Value, Variable};
+use super::variables::{NotSet, Value, Variable, end_of};
 use super::{Flow, Interpreter, State, Stop};
 use crate::question::{FileError, Kind};
 use crate::{builtin, filter};
@@ -22,12 +22,23 @@ const PATHS: &[&str] = &[
     "/usr/local/sbin/",
 ];
 
-/// How many lines a command takes, if it is a `head` that says so.
+/// Where a shell has its text from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextFrom {
+    /// `-c`
+    Command,
+    File,
+    /// File descriptor 0.
+    Input,
+}
+
+/// How many lines a command takes at the most, if it is a `head` or a `sed` that says so.
 pub(super) fn lines_wanted(command: &Command) -> Option<usize> {
     let Command::Simple(simple) = command else {
         return None;
     };
-    if simple.word_or_name.as_ref()?.value != "head" {
+    let name = simple.word_or_name.as_ref()?.value.as_str();
+    if !["head", "sed"].contains(&name) {
         return None;
     }
     let words = simple.suffix.iter().flat_map(|it| &it.0);
@@ -38,8 +49,15 @@ pub(super) fn lines_wanted(command: &Command) -> Option<usize> {
         })
         .collect();
     match words?[..] {
+        // `sed 3q`
+        [script] if name == "sed" => {
+            let script = script.trim_matches(['\'', '"']);
+            script.strip_suffix('q')?.parse().ok().filter(|it| *it > 0)
+        }
+        _ if name == "sed" => None,
         [] => Some(10),
-        ["-n", number] => number.parse().ok(),
+        // So many octets are no more lines.
+        ["-n" | "-c", number] => number.parse().ok(),
         [option] => option
             .strip_prefix("-n")
             .or_else(|| option.strip_prefix('-'))?
@@ -80,13 +98,20 @@ impl Interpreter<'_> {
                 let AssignmentName::VariableName(name) = &assignment.name else {
                     continue;
                 };
-                before.push((name.clone(), shell.state.variables.find(name).cloned()));
+                let old = shell.state.variables.find(name).cloned();
+                if old.as_ref().is_some_and(|it| it.readonly) {
+                    // The command is run all the same.
+                    shell.complain(&format!("{name}: {}", NotSet::Readonly))?;
+                    continue;
+                }
+                before.push((name.clone(), old));
                 shell.assign(assignment)?;
                 shell.state.variables.entry(name).exported = true;
             }
             shell.trace_words(&words)?;
             let done = shell.run(&words);
             shell.restore(before);
+            shell.state.last_word = words.into_iter().next_back().unwrap_or_default();
             done
         })
     }
@@ -191,13 +216,30 @@ impl Interpreter<'_> {
         }
     }
 
-    fn set_element(&mut self, name: &str, key: &str, index: i64, text: String) -> Flow<bool> {
+    pub(crate) fn set_element(
+        &mut self,
+        name: &str,
+        key: &str,
+        index: i64,
+        text: String,
+    ) -> Flow<bool> {
         self.written(text.len())?;
         let done = self.state.variables.set_element(name, key, index, text);
-        if done.is_err() {
-            self.complain(&format!("{name}: readonly variable"))?;
+        match done {
+            Err(NotSet::Subscript) => self.is_set(&format!("{name}[{key}]"), done),
+            done => self.is_set(name, done),
         }
-        Ok(done.is_ok())
+    }
+
+    /// Whether a variable was set; if not, says why.
+    pub(crate) fn is_set(&mut self, name: &str, done: Result<(), NotSet>) -> Flow<bool> {
+        match done {
+            Ok(()) => Ok(true),
+            Err(why) => {
+                self.complain(&format!("{name}: {why}"))?;
+                Ok(false)
+            }
+        }
     }
 
     /// Sets a variable as an assignment does.
@@ -227,16 +269,11 @@ impl Interpreter<'_> {
         };
         self.written(text.len())?;
         let exports = self.state.options.allexport;
-        match self.state.variables.set_text(name, text) {
-            Ok(()) => {
-                self.state.variables.entry(name).exported |= exports;
-                Ok(true)
-            }
-            Err(_) => {
-                self.complain(&format!("{name}: readonly variable"))?;
-                Ok(false)
-            }
+        let done = self.state.variables.set_text(name, text);
+        if done.is_ok() {
+            self.state.variables.entry(name).exported |= exports;
         }
+        self.is_set(name, done)
     }
 
     fn assign_array(
@@ -261,27 +298,22 @@ impl Interpreter<'_> {
                 Some(Value::Map(_)) => Value::Map(Default::default()),
                 _ => Value::List(Default::default()),
             };
-            if self.state.variables.set(name, empty).is_err() {
-                self.complain(&format!("{name}: readonly variable"))?;
+            let done = self.state.variables.set(name, empty);
+            if !self.is_set(name, done)? {
                 return Ok(false);
             }
         }
-        let keys = self
-            .state
-            .variables
-            .value(name)
-            .map(Value::keys)
-            .unwrap_or_default();
-        let mut next = keys
-            .last()
-            .and_then(|it| it.parse::<i64>().ok())
-            .map_or(0, |it| it + 1);
+        let mut next = match self.state.variables.value(name) {
+            Some(Value::List(list)) => end_of(list),
+            Some(Value::Text(_)) => 1,
+            _ => 0,
+        };
         for (key, text) in texts {
             let (key, index) = match key {
                 Some(key) => self.index(name, &key.value)?,
                 None => (next.to_string(), next),
             };
-            next = index + 1;
+            next = index.saturating_add(1);
             if !self.set_element(name, &key, index, text)? {
                 return Ok(false);
             }
@@ -312,16 +344,16 @@ impl Interpreter<'_> {
     /// Runs a filter, a script or a program of the machine.
     pub(crate) fn run_program(&mut self, words: &[String]) -> Flow<()> {
         self.step(words.iter().map(String::len).sum())?;
+        let started_by = self.started_by.take();
         let typed = &words[0];
         let mut name = typed.as_str();
         if typed.contains('/') {
             let known = PATHS.iter().find_map(|it| typed.strip_prefix(it));
             match known.filter(|it| !it.contains('/')) {
                 Some(known) => name = known,
-                None => return self.run_file(words),
+                None => return self.run_file(words, started_by),
             }
         }
-        let missing_by = self.missing_by.take();
         if builtin::is_program_too(name) {
             let mut words = words.to_vec();
             words[0] = name.to_owned();
@@ -337,43 +369,61 @@ impl Interpreter<'_> {
             self.state.status = status & 0xff;
             return Ok(());
         }
-        let why = match typed.contains('/') {
-            true => FileError::NotFound.to_string(),
-            false => "command not found".to_owned(),
-        };
-        match missing_by {
-            Some(by) => self.error(&format!("{by} ‘{typed}’: {}\n", FileError::NotFound))?,
-            None => self.complain(&format!("{typed}: {why}"))?,
-        }
-        self.state.status = 127;
+        self.state.status = self.lacks(typed, started_by, &FileError::NotFound)?;
         Ok(())
     }
 
+    /// Says that a program cannot be run, as who was to start it does; gives the status.
+    pub(crate) fn lacks(
+        &mut self,
+        typed: &str,
+        started_by: Option<&'static str>,
+        why: &FileError,
+    ) -> Flow<i32> {
+        match started_by {
+            None if !typed.contains('/') => {
+                self.complain(&format!("{typed}: command not found"))?
+            }
+            Some("exec") if !typed.contains('/') => {
+                self.complain(&format!("exec: {typed}: not found"))?;
+            }
+            None | Some("exec") => self.complain(&format!("{typed}: {why}"))?,
+            Some("sudo") => {
+                self.error(&format!("sudo: {typed}: command not found\n"))?;
+                return Ok(1);
+            }
+            Some("xargs") => self.error(&format!("xargs: {typed}: {why}\n"))?,
+            Some("env") => self.error(&format!("env: ‘{typed}’: {why}\n"))?,
+            Some(by) => self.error(&format!("{by}: failed to run command ‘{typed}’: {why}\n"))?,
+        }
+        Ok(if *why == FileError::NotFound {
+            127
+        } else {
+            126
+        })
+    }
+
     /// A script by its path.
-    fn run_file(&mut self, words: &[String]) -> Flow<()> {
+    fn run_file(&mut self, words: &[String], started_by: Option<&'static str>) -> Flow<()> {
         let path = &words[0];
         let refused = match self.stat(path)? {
-            None => Some((127, "No such file or directory")),
-            Some(Kind::Directory) => Some((126, "Is a directory")),
+            None => Some(FileError::NotFound),
+            Some(Kind::Directory) if started_by.is_none() => Some(FileError::IsDirectory),
             Some(Kind::File {
                 executable: true, ..
             }) => None,
-            Some(_) => Some((126, "Permission denied")),
+            Some(_) => Some(FileError::Denied),
         };
-        if let Some((status, why)) = refused {
-            self.complain(&format!("{path}: {why}"))?;
-            self.state.status = status;
+        if let Some(why) = refused {
+            self.state.status = self.lacks(path, started_by, &why)?;
             return Ok(());
         }
         let text = self.read_file(path)?.unwrap_or_default();
-        let interpreter = text.strip_prefix("#!").and_then(|it| it.lines().next());
-        let shell =
-            interpreter.and_then(|it| it.split_whitespace().find(|it| !it.ends_with("env")));
-        let shell = shell.map_or("bash", |it| it.rsplit('/').next().unwrap_or(it));
+        let shell = crate::interpreter(&text).unwrap_or("bash");
         match shell {
             "sh" | "bash" | "dash" => {
                 let is_sh = shell != "bash";
-                self.state.status = self.nested(path, &text, &words[1..], is_sh, false)?;
+                self.state.status = self.nested(path, &text, &words[1..], is_sh, TextFrom::File)?;
                 Ok(())
             }
             other => {
@@ -391,7 +441,7 @@ impl Interpreter<'_> {
         text: &str,
         arguments: &[String],
         is_sh: bool,
-        is_command: bool,
+        from: TextFrom,
     ) -> Flow<i32> {
         let level = self
             .state
@@ -404,6 +454,10 @@ impl Interpreter<'_> {
             for (name, text) in [("IFS", " \t\n"), ("PS4", "+ "), ("OPTIND", "1")] {
                 variables.entry(name).value = Some(Value::Text(text.to_owned()));
             }
+            if variables.find("PATH").is_none() {
+                let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+                variables.entry("PATH").value = Some(Value::Text(path.to_owned()));
+            }
             let level = (level.unwrap_or(1) + 1).to_string();
             variables.entry("SHLVL").value = Some(Value::Text(level));
             shell.state = State {
@@ -413,7 +467,10 @@ impl Interpreter<'_> {
                 directory: before.directory,
                 channels: before.channels,
                 is_sh,
-                is_command,
+                is_command: from == TextFrom::Command,
+                source: (from == TextFrom::File).then(|| name.to_owned()),
+                last_word: "/usr/bin/bash".to_owned(),
+                umask: before.umask,
                 base: 1,
                 line: 1,
                 ..State::default()

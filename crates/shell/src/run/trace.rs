@@ -43,7 +43,7 @@ impl Interpreter<'_> {
                     other => other.to_string(),
                 };
                 let right = self.one_word(&right.value)?;
-                format!("{} {sign} {}", quoted(&left), right)
+                format!("{left} {sign} {right}")
             }
             other => other.to_string(),
         };

@@ -21,6 +21,14 @@ impl Value {
         }
     }
 
+    fn octets(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(list) => list.values().map(|it| it.len() + 8).sum(),
+            Self::Map(map) => map.iter().map(|(key, it)| key.len() + it.len()).sum(),
+        }
+    }
+
     /// Every element, in order.
     pub(crate) fn all(&self) -> Vec<String> {
         match self {
@@ -44,8 +52,11 @@ impl Value {
         match self {
             Self::Text(text) => (index == 0 || index == -1).then_some(text),
             Self::List(list) => {
-                let end = list.keys().next_back().map_or(0, |it| it + 1);
-                let index = if index < 0 { end + index } else { index };
+                let index = if index < 0 {
+                    end_of(list) + index
+                } else {
+                    index
+                };
                 list.get(&index).map(String::as_str)
             }
             Self::Map(map) => map.get(&index.to_string()).map(String::as_str),
@@ -64,7 +75,26 @@ pub(crate) struct Variable {
 
 /// Why a variable was not set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Readonly;
+pub(crate) enum NotSet {
+    Readonly,
+    /// An index counted from the end of an array that is shorter.
+    Subscript,
+}
+
+impl std::fmt::Display for NotSet {
+    /// As bash says it behind the name.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Readonly => "readonly variable",
+            Self::Subscript => "bad array subscript",
+        })
+    }
+}
+
+/// The index behind the last one of a list.
+pub(crate) fn end_of(list: &BTreeMap<i64, String>) -> i64 {
+    list.keys().next_back().map_or(0, |it| it.saturating_add(1))
+}
 
 /// Variables: those of the script, and those of each function at work.
 #[derive(Clone, Debug)]
@@ -106,10 +136,10 @@ impl Variables {
         self.scopes[last].entry(name.to_owned()).or_default()
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: Value) -> Result<(), Readonly> {
+    pub(crate) fn set(&mut self, name: &str, value: Value) -> Result<(), NotSet> {
         let variable = self.entry(name);
         if variable.readonly {
-            return Err(Readonly);
+            return Err(NotSet::Readonly);
         }
         variable.value = Some(match (variable.value.take(), value) {
             // A text for an array is its element 0.
@@ -126,7 +156,7 @@ impl Variables {
         Ok(())
     }
 
-    pub(crate) fn set_text(&mut self, name: &str, text: impl Into<String>) -> Result<(), Readonly> {
+    pub(crate) fn set_text(&mut self, name: &str, text: impl Into<String>) -> Result<(), NotSet> {
         self.set(name, Value::Text(text.into()))
     }
 
@@ -137,10 +167,10 @@ impl Variables {
         key: &str,
         index: i64,
         text: String,
-    ) -> Result<(), Readonly> {
+    ) -> Result<(), NotSet> {
         let variable = self.entry(name);
         if variable.readonly {
-            return Err(Readonly);
+            return Err(NotSet::Readonly);
         }
         let mut list = match variable.value.take() {
             Some(Value::Map(mut map)) => {
@@ -152,13 +182,20 @@ impl Variables {
             Some(Value::Text(first)) => BTreeMap::from([(0, first)]),
             None => BTreeMap::new(),
         };
-        let end = list.keys().next_back().map_or(0, |it| it + 1);
-        list.insert(if index < 0 { end + index } else { index }, text);
+        let index = if index < 0 {
+            end_of(&list) + index
+        } else {
+            index
+        };
+        let fits = index >= 0;
+        if fits {
+            list.insert(index, text);
+        }
         variable.value = Some(Value::List(list));
-        Ok(())
+        if fits { Ok(()) } else { Err(NotSet::Subscript) }
     }
 
-    pub(crate) fn remove(&mut self, name: &str) -> Result<(), Readonly> {
+    pub(crate) fn remove(&mut self, name: &str) -> Result<(), NotSet> {
         let Some(scope) = self
             .scopes
             .iter_mut()
@@ -168,7 +205,7 @@ impl Variables {
             return Ok(());
         };
         if scope.get(name).is_some_and(|it| it.readonly) {
-            return Err(Readonly);
+            return Err(NotSet::Readonly);
         }
         scope.remove(name);
         Ok(())
@@ -177,7 +214,14 @@ impl Variables {
     /// Takes one element out of an array.
     pub(crate) fn remove_element(&mut self, name: &str, key: &str, index: i64) {
         match &mut self.entry(name).value {
-            Some(Value::List(list)) => drop(list.remove(&index)),
+            Some(Value::List(list)) => {
+                let index = if index < 0 {
+                    end_of(list) + index
+                } else {
+                    index
+                };
+                list.remove(&index);
+            }
             Some(Value::Map(map)) => drop(map.remove(key)),
             _ => {}
         }
@@ -211,22 +255,32 @@ impl Variables {
             .collect()
     }
 
-    /// The same without what programs are given.
-    pub(crate) fn inherited_none(&self) -> Self {
-        let mut made = self.clone();
-        for variable in made.scopes.iter_mut().flat_map(BTreeMap::values_mut) {
-            variable.exported = false;
+    /// About how many octets all of them are.
+    pub(crate) fn octets(&self) -> usize {
+        let all = self.scopes.iter().flatten();
+        all.map(|(name, it)| name.len() + it.value.as_ref().map_or(0, Value::octets))
+            .sum()
+    }
+
+    /// Programs are given these alone.
+    pub(crate) fn export_only(&mut self, keeps: impl Fn(&str) -> bool) {
+        for (name, variable) in self.scopes.iter_mut().flatten() {
+            variable.exported &= keeps(name);
         }
-        made
+    }
+
+    /// Sets a variable that programs are given.
+    pub(crate) fn export(&mut self, name: &str, text: &str) {
+        let variable = self.entry(name);
+        variable.value = Some(Value::Text(text.to_owned()));
+        variable.exported = true;
     }
 
     /// What a new shell begins with.
     pub(crate) fn inherited(&self) -> Self {
         let mut made = Self::default();
         for (name, text) in self.exported() {
-            let variable = made.entry(&name);
-            variable.value = Some(Value::Text(text));
-            variable.exported = true;
+            made.export(&name, &text);
         }
         made
     }

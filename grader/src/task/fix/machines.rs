@@ -1,7 +1,7 @@
 //! Repairs that are settings of machines. What is typed there works until the machine boots, and
 //! the next machine is without it: whoever takes it for the repair is told so.
 
-use wirelab_model::{Seed, SimTime};
+use wirelab_model::{Seed, SimTime, without_sudo};
 use wirelab_session::{Entry, EntryKind};
 
 use super::{Aftermath, traffic};
@@ -62,9 +62,7 @@ fn setting(entry: &Entry) -> Option<String> {
     let EntryKind::Host { host, argv } = &entry.kind else {
         return None;
     };
-    let mut words = argv.iter().map(String::as_str);
-    // `sudo -n -u root` are its own.
-    let program = words.find(|it| !matches!(*it, "sudo" | "root") && !it.starts_with('-'))?;
+    let program = without_sudo(argv).first()?;
     let program = program.rsplit('/').next().unwrap_or(program);
     SETTERS
         .contains(&program)

@@ -51,7 +51,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use wirelab_model::SimTime;
+use wirelab_model::{SimTime, SudoError, read_sudo};
 
 pub(super) use curls::Curls;
 pub(crate) use ethtool::Statistics;
@@ -250,7 +250,7 @@ impl Host {
         };
         let name = program.rsplit('/').next().unwrap_or(program);
         match name {
-            "sudo" => self.start_command(now, id, behind_sudo(arguments)?),
+            "sudo" => self.start_sudo(now, id, arguments),
             "ping6" | "traceroute6" => {
                 let version = std::iter::once("-6".to_owned());
                 let arguments: Vec<_> = version.chain(arguments.iter().cloned()).collect();
@@ -293,6 +293,20 @@ impl Host {
                 127,
                 format!("{program}: command not found (available here: {COMMANDS})\n"),
             )),
+        }
+    }
+
+    /// What `sudo` is to run: everybody is root here.
+    fn start_sudo(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
+        let refused = |it: SudoError| Refusal::with_status(1, it.to_string());
+        let sudo = read_sudo(arguments).map_err(refused)?;
+        match sudo.command {
+            [] if sudo.by_shell => Err(Refusal::with_status(
+                1,
+                "sudo: a shell with a keyboard is not simulated: sudo sh -c 'COMMANDS' is\n",
+            )),
+            [] => Ok(Started::Over(Printer::default(), 0)),
+            command => self.start_command(now, id, command),
         }
     }
 
@@ -408,23 +422,6 @@ impl Host {
     fn wake_exec(&mut self, at: SimTime, id: ExecId) {
         self.wakes.insert((at, Waker::Exec(id)));
     }
-}
-
-/// What `sudo` is to run: everybody is root here, and is asked for no password.
-fn behind_sudo(words: &[String]) -> Result<&[String], Refusal> {
-    let mut rest = words;
-    while let Some((option, after)) = rest.split_first().filter(|it| it.0.starts_with('-')) {
-        rest = match option.as_str() {
-            "-n" | "-E" | "-H" | "-S" => after,
-            "-u" | "-g" if after.first().is_some_and(|it| it == "root") => &after[1..],
-            "--" => return Ok(after),
-            _ => {
-                let text = format!("sudo: {option} (not supported here): sudo [-n] COMMAND ...\n");
-                return Err(Refusal::with_status(1, text));
-            }
-        };
-    }
-    Ok(rest)
 }
 
 fn print(now: SimTime, id: ExecId, printer: Printer, out: &mut Output) {

@@ -56,9 +56,13 @@ impl Datum {
     /// As a text, by `CONVFMT` or `OFMT`.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Number(number) if *number == number.trunc() && number.abs() < 1e16 => {
-                format!("{}", *number as i64)
+            Self::Number(number) if number.is_nan() => "nan".to_owned(),
+            Self::Number(number) if number.is_infinite() => {
+                if *number > 0.0 { "inf" } else { "-inf" }.to_owned()
             }
+            // What is whole is shown with all its digits.
+            Self::Number(0.0) => "0".to_owned(),
+            Self::Number(number) if *number == number.trunc() => format!("{number:.0}"),
             Self::Number(number) => Conversion::plain('g', 6).float(*number),
             Self::Text(text) | Self::Typed(text) => text.clone(),
             Self::Nothing => String::new(),

@@ -3,18 +3,16 @@
 use super::Expr;
 use super::parse::{Parsed, Parser};
 use super::token::Token;
+use crate::limits::OPERATORS_AT_MOST;
 
 const FUNCTIONS: &[&str] = &[
     "length", "substr", "index", "split", "sub", "gsub", "match", "sprintf", "tolower", "toupper",
-    "int", "sqrt",
+    "int", "sqrt", "close", "fflush", "system",
 ];
 
 /// What there is in awk, and not here.
 const UNSIMULATED: &[&str] = &[
     "getline",
-    "system",
-    "close",
-    "fflush",
     "rand",
     "srand",
     "log",
@@ -60,6 +58,22 @@ impl Parser {
         })
     }
 
+    /// Two operands; of these a statement has so many, since each stands within the next.
+    fn binary(&mut self, sign: &'static str, left: Expr, right: Expr) -> Parsed<Expr> {
+        self.counted()?;
+        Ok(Expr::Binary(sign, Box::new(left), Box::new(right)))
+    }
+
+    fn counted(&mut self) -> Parsed<()> {
+        self.operators += 1;
+        match self.operators > OPERATORS_AT_MOST {
+            true => Err(format!(
+                "a statement of more than {OPERATORS_AT_MOST} operators is not simulated"
+            )),
+            false => Ok(()),
+        }
+    }
+
     fn choice(&mut self) -> Parsed<Expr> {
         let condition = self.or()?;
         if !self.take("?") {
@@ -82,7 +96,8 @@ impl Parser {
         let mut left = self.and()?;
         while self.take("||") {
             self.skip_lines();
-            left = Expr::Binary("||", Box::new(left), Box::new(self.and()?));
+            let right = self.and()?;
+            left = self.binary("||", left, right)?;
         }
         Ok(left)
     }
@@ -91,7 +106,8 @@ impl Parser {
         let mut left = self.membership()?;
         while self.take("&&") {
             self.skip_lines();
-            left = Expr::Binary("&&", Box::new(left), Box::new(self.membership()?));
+            let right = self.membership()?;
+            left = self.binary("&&", left, right)?;
         }
         Ok(left)
     }
@@ -103,6 +119,7 @@ impl Parser {
             let Token::Name(name, _) = self.next() else {
                 return Err("the name of an array expected".to_owned());
             };
+            self.counted()?;
             left = Expr::In(vec![left], name);
         }
         Ok(left)
@@ -117,7 +134,8 @@ impl Parser {
                 _ => return Ok(left),
             };
             self.at += 1;
-            left = Expr::Binary(sign, Box::new(left), Box::new(self.comparison()?));
+            let right = self.comparison()?;
+            left = self.binary(sign, left, right)?;
         }
     }
 
@@ -145,7 +163,8 @@ impl Parser {
             if !begins {
                 return Ok(left);
             }
-            left = Expr::Binary(" ", Box::new(left), Box::new(self.sum()?));
+            let right = self.sum()?;
+            left = self.binary(" ", left, right)?;
         }
     }
 
@@ -158,7 +177,8 @@ impl Parser {
                 _ => return Ok(left),
             };
             self.at += 1;
-            left = Expr::Binary(sign, Box::new(left), Box::new(self.product()?));
+            let right = self.product()?;
+            left = self.binary(sign, left, right)?;
         }
     }
 
@@ -170,7 +190,8 @@ impl Parser {
                 _ => return Ok(left),
             };
             self.at += 1;
-            left = Expr::Binary(sign, Box::new(left), Box::new(self.unary()?));
+            let right = self.unary()?;
+            left = self.binary(sign, left, right)?;
         }
     }
 
@@ -197,7 +218,7 @@ impl Parser {
     fn postfix(&mut self) -> Parsed<Expr> {
         for (sign, by) in [("++", 1.0), ("--", -1.0)] {
             if self.take(sign) {
-                let target = self.postfix()?;
+                let target = self.deeper(Self::postfix)?;
                 return Ok(Expr::Step(Box::new(target), by, true));
             }
         }
@@ -252,12 +273,12 @@ impl Parser {
     fn field(&mut self) -> Parsed<Expr> {
         for (sign, by) in [("++", 1.0), ("--", -1.0)] {
             if self.take(sign) {
-                let target = self.field()?;
+                let target = self.deeper(Self::field)?;
                 return Ok(Expr::Step(Box::new(target), by, true));
             }
         }
         match self.take("-") {
-            true => Ok(Expr::Unary('-', Box::new(self.field()?))),
+            true => Ok(Expr::Unary('-', Box::new(self.deeper(Self::field)?))),
             false => self.primary(),
         }
     }
@@ -276,14 +297,18 @@ impl Parser {
                 }
                 false => Vec::new(),
             };
-            let least = match *known {
-                "length" => 0,
-                "int" | "sqrt" | "tolower" | "toupper" | "sprintf" => 1,
-                _ => 2,
+            let (least, most) = match *known {
+                "length" | "fflush" => (0, 1),
+                "int" | "sqrt" | "tolower" | "toupper" | "close" | "system" => (1, 1),
+                "sprintf" => (1, usize::MAX),
+                "index" => (2, 2),
+                // The fourth of `split`, which takes the separators, is gawk's.
+                _ => (2, 3),
             };
-            return match arguments.len() < least {
-                true => Err(format!("too few arguments of `{name}'")),
-                false => Ok(Expr::Call(known, arguments)),
+            return match arguments.len() {
+                count if count < least => Err(format!("too few arguments of `{name}'")),
+                count if count > most => Err(format!("too many arguments of `{name}'")),
+                _ => Ok(Expr::Call(known, arguments)),
             };
         }
         if called && !["in"].contains(&name.as_str()) {

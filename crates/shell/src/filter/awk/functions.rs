@@ -31,7 +31,17 @@ impl Machine {
                 continue;
             }
             escaped = part.is_empty();
-            wanted.extend(part.chars().find(char::is_ascii_alphabetic));
+            for letter in part.chars() {
+                match letter {
+                    // A width that is an argument.
+                    '*' => wanted.push('d'),
+                    _ if letter.is_ascii_alphabetic() => {
+                        wanted.push(letter);
+                        break;
+                    }
+                    _ => {}
+                }
+            }
         }
         let shown = values
             .iter()
@@ -64,7 +74,13 @@ impl Machine {
             ("length", []) => return Ok(Datum::Number(self.record.chars().count() as f64)),
             ("split", _) => return self.call_split(shell, arguments),
             ("sub" | "gsub", _) => return self.substitute(shell, name == "gsub", arguments),
-            ("match", [text, pattern]) => return self.call_match(shell, text, pattern),
+            ("match", [text, pattern, rest @ ..]) => {
+                return self.call_match(shell, text, pattern, rest.first());
+            }
+            ("fflush", _) => {
+                self.flush(shell)?;
+                return Ok(Datum::Number(0.0));
+            }
             ("sprintf", _) => return Ok(Datum::Text(self.formatted(shell, arguments)?)),
             _ => {}
         }
@@ -90,6 +106,8 @@ impl Machine {
                 let letters = text.chars().enumerate().filter(|(at, _)| within(*at));
                 Datum::Text(letters.map(|it| it.1).collect())
             }
+            "close" => Datum::Number(self.close(shell, &text)?),
+            "system" => Datum::Number(self.system(shell, &text, None)?),
             "tolower" => Datum::Text(text.to_lowercase()),
             "toupper" => Datum::Text(text.to_uppercase()),
             "int" => Datum::Number(values[0].number().trunc()),
@@ -111,10 +129,8 @@ impl Machine {
         };
         let parts = self.split(shell, &text, &separator)?;
         let count = parts.len() as f64;
-        let parts = (1_usize..)
-            .map(|it| it.to_string())
-            .zip(parts.into_iter().map(Datum::Typed));
-        self.arrays.insert(array.clone(), parts.collect());
+        let keys = (1_usize..).map(|it| it.to_string());
+        self.set_array(array, keys.zip(parts));
         Ok(Datum::Number(count))
     }
 
@@ -123,6 +139,7 @@ impl Machine {
         shell: &mut Interpreter<'_>,
         text: &Expr,
         pattern: &Expr,
+        groups: Option<&Expr>,
     ) -> Flow<Datum> {
         let text = self.value(shell, text)?.text();
         let pattern = match pattern {
@@ -130,6 +147,14 @@ impl Machine {
             other => self.value(shell, other)?.text(),
         };
         let regex = self.regex(shell, &pattern)?;
+        // What the groups have matched goes into gawk's third argument.
+        if let Some(Expr::Variable(array)) = groups {
+            let found = regex.captures(&text);
+            let found = found.iter().flat_map(|it| it.iter().enumerate());
+            let found =
+                found.filter_map(|(at, it)| Some((at.to_string(), it?.as_str().to_owned())));
+            self.set_array(array, found);
+        }
         let (start, length) = match regex.find(&text) {
             Some(found) => {
                 let start = text[..found.start()].chars().count() + 1;
@@ -178,6 +203,7 @@ impl Machine {
             }
             end = found.end();
             count += 1;
+            shell.has_room(out.len())?;
         }
         if count > 0 {
             out += &text[end..];

@@ -1,14 +1,15 @@
-//! `awk` (XCU `awk`): patterns, actions, fields, arrays; no functions of one's own, no `getline`,
-//! no pipes.
+//! `awk` (XCU `awk`): patterns, actions, fields, arrays; no functions of one's own, no `getline`.
 
 mod datum;
 mod expression;
 mod functions;
+mod output;
 mod parse;
 mod run;
 mod token;
 
-use super::inputs;
+use super::inputs_or;
+use crate::builtin::is_name;
 use crate::expand::{Escapes, escapes};
 use crate::run::{Flow, Interpreter, Stop};
 
@@ -31,11 +32,21 @@ enum Expr {
     Call(&'static str, Vec<Expr>),
 }
 
+/// Where something is printed, if not on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum To {
+    File,
+    /// The end of a file.
+    Append,
+    /// What a command reads, which is run when it is closed, or at the end.
+    Command,
+}
+
 /// A statement.
 #[derive(Clone, Debug)]
 enum Statement {
-    Print(Vec<Expr>, Option<(bool, Expr)>),
-    Printf(Vec<Expr>, Option<(bool, Expr)>),
+    Print(Vec<Expr>, Option<(To, Expr)>),
+    Printf(Vec<Expr>, Option<(To, Expr)>),
     Value(Expr),
     If(Expr, Vec<Statement>, Vec<Statement>),
     While(Expr, Vec<Statement>),
@@ -145,13 +156,17 @@ pub(super) fn awk(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32
         }
         Err(why) => {
             shell.error(&format!("awk: syntax error: {why}\n"))?;
-            return Ok(2);
+            return Ok(1);
         }
     };
     let mut machine = run::Machine::new(rules);
     for (name, text) in asked.settings {
         machine.set_typed(&name, escapes(&text, Escapes::Quoted).0);
     }
+    machine.set_array("ENVIRON", shell.state.variables.exported());
+    let words = std::iter::once("awk".to_owned()).chain(asked.operands.iter().cloned());
+    machine.set_array("ARGV", (0..).map(|it: usize| it.to_string()).zip(words));
+    machine.set_typed("ARGC", (asked.operands.len() + 1).to_string());
     records(shell, &mut machine, asked.operands)
 }
 
@@ -162,19 +177,21 @@ fn records(
     operands: &[String],
 ) -> Flow<i32> {
     machine.begin(shell)?;
-    let mut status = 0;
     if machine.reads() {
         let mut read_any = false;
         for operand in operands {
-            let is_setting = operand.split_once('=').filter(|it| run::is_name(it.0));
+            let is_setting = operand.split_once('=').filter(|it| is_name(it.0));
             if let Some((name, text)) = is_setting {
                 machine.set_typed(name, text.to_owned());
                 continue;
             }
             read_any = true;
-            let found = inputs(shell, "awk", std::slice::from_ref(operand))?;
+            let found = inputs_or(shell, std::slice::from_ref(operand), |file, error| {
+                format!("awk: fatal: cannot open file `{file}' for reading: {error}\n")
+            })?;
             if found.failed {
-                status = 2;
+                machine.close_all(shell)?;
+                return Ok(2);
             }
             machine.file(shell, operand, &found.joined())?;
         }
@@ -184,6 +201,6 @@ fn records(
         }
     }
     machine.end(shell)?;
-    machine.flush(shell)?;
-    Ok(machine.status().unwrap_or(status))
+    machine.close_all(shell)?;
+    Ok(machine.status().unwrap_or(0))
 }

@@ -1,8 +1,8 @@
 //! From tokens to rules.
 
 use super::token::{Token, tokens};
-use super::{Expr, Pattern, Rule, Statement};
-use crate::limits::DEPTH_AT_MOST;
+use super::{Expr, Pattern, Rule, Statement, To};
+use crate::limits::NESTING_AT_MOST;
 
 pub(super) type Parsed<T> = Result<T, String>;
 
@@ -10,6 +10,8 @@ pub(super) struct Parser {
     tokens: Vec<Token>,
     pub(super) at: usize,
     depth: u32,
+    /// Operators of the statement at hand.
+    pub(super) operators: usize,
     /// Within the parts of `print`, where `>` is no comparison.
     pub(super) printing: bool,
     /// Within the head of a `for`, where `in` is no operator.
@@ -21,6 +23,7 @@ pub(super) fn rules(text: &str) -> Parsed<Vec<Rule>> {
         tokens: tokens(text)?,
         at: 0,
         depth: 0,
+        operators: 0,
         printing: false,
         no_in: false,
     };
@@ -79,7 +82,7 @@ impl Parser {
     }
 
     pub(super) fn deeper<T>(&mut self, act: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth == DEPTH_AT_MOST {
+        if self.depth == NESTING_AT_MOST {
             return Err("programs nested so deep are not simulated".to_owned());
         }
         self.depth += 1;
@@ -89,6 +92,7 @@ impl Parser {
     }
 
     fn rule(&mut self) -> Parsed<Rule> {
+        self.operators = 0;
         let pattern = if self.is("{") {
             Pattern::Always
         } else if self.is_name("BEGIN") {
@@ -156,6 +160,7 @@ impl Parser {
     }
 
     fn statement(&mut self) -> Parsed<Vec<Statement>> {
+        self.operators = 0;
         if self.is("{") {
             return self.block();
         }
@@ -277,7 +282,7 @@ impl Parser {
     fn print(&mut self, formatted: bool) -> Parsed<Statement> {
         let bare = |it: &Self| {
             matches!(it.peek(), Token::Line | Token::End)
-                || [";", "}", ">", ">>"].iter().any(|s| it.is(s))
+                || [";", "}", ">", ">>", "|"].iter().any(|s| it.is(s))
         };
         let mut parts = Vec::new();
         let before = std::mem::replace(&mut self.printing, true);
@@ -293,15 +298,10 @@ impl Parser {
                 parts.push(self.expression()?);
             }
         }
-        if self.is("|") {
-            return Err("pipes are not simulated".to_owned());
-        }
-        let to = if self.take(">") {
-            Some((false, self.concatenation()?))
-        } else if self.take(">>") {
-            Some((true, self.concatenation()?))
-        } else {
-            None
+        let signs = [(">", To::File), (">>", To::Append), ("|", To::Command)];
+        let to = match signs.iter().find(|(sign, _)| self.take(sign)) {
+            Some((_, to)) => Some((*to, self.concatenation()?)),
+            None => None,
         };
         self.printing = before;
         Ok(match formatted {

@@ -1,6 +1,7 @@
 //! Rules at work.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -20,7 +21,7 @@ enum Next {
 
 /// A program at work.
 pub(super) struct Machine {
-    rules: Vec<Rule>,
+    rules: Arc<[Rule]>,
     /// Ranges that are open.
     open: Vec<bool>,
     pub(super) variables: BTreeMap<String, Datum>,
@@ -29,18 +30,12 @@ pub(super) struct Machine {
     pub(super) record: String,
     fields: Vec<String>,
     regexes: BTreeMap<String, Regex>,
-    out: String,
+    pub(super) out: String,
     /// Files that have been opened.
-    opened: Vec<String>,
+    pub(super) opened: Vec<String>,
+    /// Commands that have been opened, each with what it is to read.
+    pub(super) commands: Vec<(String, String)>,
     exit: Option<i32>,
-}
-
-pub(super) fn is_name(name: &str) -> bool {
-    let mut letters = name.chars();
-    letters
-        .next()
-        .is_some_and(|it| it == '_' || it.is_ascii_alphabetic())
-        && letters.all(|it| it == '_' || it.is_ascii_alphanumeric())
 }
 
 impl Machine {
@@ -55,7 +50,7 @@ impl Machine {
         let variables = texts.map(|(name, text)| (name.to_owned(), Datum::Text(text.to_owned())));
         Self {
             open: vec![false; rules.len()],
-            rules,
+            rules: rules.into(),
             variables: BTreeMap::from(variables),
             arrays: BTreeMap::new(),
             record: String::new(),
@@ -63,12 +58,23 @@ impl Machine {
             regexes: BTreeMap::new(),
             out: String::new(),
             opened: Vec::new(),
+            commands: Vec::new(),
             exit: None,
         }
     }
 
     pub(super) fn set_typed(&mut self, name: &str, text: String) {
         self.variables.insert(name.to_owned(), Datum::Typed(text));
+    }
+
+    pub(super) fn set_array(
+        &mut self,
+        name: &str,
+        elements: impl IntoIterator<Item = (String, String)>,
+    ) {
+        let elements = elements.into_iter();
+        let elements = elements.map(|(key, text)| (key, Datum::Typed(text)));
+        self.arrays.insert(name.to_owned(), elements.collect());
     }
 
     pub(super) const fn status(&self) -> Option<i32> {
@@ -85,23 +91,22 @@ impl Machine {
         self.special(shell, true)
     }
 
+    /// What is done at the end, `exit` or not: one in here ends it.
     pub(super) fn end(&mut self, shell: &mut Interpreter<'_>) -> Flow<()> {
-        if self.exit.is_none() {
-            self.special(shell, false)?;
-        }
-        Ok(())
+        self.special(shell, false)
     }
 
     fn special(&mut self, shell: &mut Interpreter<'_>, begin: bool) -> Flow<()> {
-        for at in 0..self.rules.len() {
-            let due = match self.rules[at].pattern {
+        let rules = Arc::clone(&self.rules);
+        for rule in rules.iter() {
+            let due = match rule.pattern {
                 Pattern::Begin => begin,
                 Pattern::End => !begin,
                 _ => false,
             };
             if due {
-                let action = self.rules[at].action.clone().unwrap_or_default();
-                if let Next::Exit = self.all(shell, &action)? {
+                let action = rule.action.as_deref().unwrap_or_default();
+                if let Next::Exit = self.all(shell, action)? {
                     break;
                 }
             }
@@ -150,8 +155,8 @@ impl Machine {
     }
 
     fn each_rule(&mut self, shell: &mut Interpreter<'_>) -> Flow<()> {
-        for at in 0..self.rules.len() {
-            let rule = self.rules[at].clone();
+        let rules = Arc::clone(&self.rules);
+        for (at, rule) in rules.iter().enumerate() {
             let due = match &rule.pattern {
                 Pattern::Begin | Pattern::End => false,
                 Pattern::Always => true,
@@ -228,12 +233,6 @@ impl Machine {
         self.record = self.fields.join(&self.text_of("OFS"));
     }
 
-    /// Writes what has been printed.
-    pub(super) fn flush(&mut self, shell: &mut Interpreter<'_>) -> Flow<()> {
-        let out = std::mem::take(&mut self.out);
-        shell.out(&out)
-    }
-
     fn all(&mut self, shell: &mut Interpreter<'_>, statements: &[Statement]) -> Flow<Next> {
         for statement in statements {
             match self.one(shell, statement)? {
@@ -302,9 +301,10 @@ impl Machine {
             },
             Statement::Next => return Ok(Next::Next),
             Statement::Exit(status) => {
+                // Without a number one that was given before stands.
                 let status = match status {
                     Some(expr) => self.value(shell, expr)?.number() as i32,
-                    None => 0,
+                    None => self.exit.unwrap_or(0),
                 };
                 self.exit = Some(status & 0xff);
                 return Ok(Next::Exit);
@@ -340,37 +340,6 @@ impl Machine {
             }
             self.all(shell, last)?;
         }
-    }
-
-    fn print(
-        &mut self,
-        shell: &mut Interpreter<'_>,
-        text: String,
-        to: Option<&(bool, Expr)>,
-    ) -> Flow<()> {
-        let Some((append, place)) = to else {
-            self.out += &text;
-            return match self.out.len() > 4096 {
-                true => self.flush(shell),
-                false => Ok(()),
-            };
-        };
-        let path = self.value(shell, place)?.text();
-        self.flush(shell)?;
-        match path.as_str() {
-            "/dev/stdout" | "-" => return shell.out(&text),
-            "/dev/stderr" => return shell.error(&text),
-            _ => {}
-        }
-        if !self.opened.contains(&path) {
-            self.opened.push(path.clone());
-            if !append && let Err(error) = shell.write_file(&path, "", false)? {
-                return shell.error(&format!("awk: cannot open \"{path}\": {error}\n"));
-            }
-        }
-        // What cannot be opened has been told.
-        let _ = shell.write_file(&path, &text, true)?;
-        Ok(())
     }
 
     fn key(&mut self, shell: &mut Interpreter<'_>, keys: &[Expr]) -> Flow<String> {

@@ -1,6 +1,10 @@
 //! From the text of a script to commands.
 
-use super::{Address, Command, Kind, Part, Substitution};
+use std::collections::BTreeMap;
+
+use regex::Regex;
+
+use super::{Address, Command, If, Kind, Part, Pattern, Substitution};
 use crate::regular::{self, Language};
 
 pub(super) struct Parser {
@@ -8,6 +12,7 @@ pub(super) struct Parser {
     /// How far it has come.
     pub(super) at: usize,
     language: Language,
+    labels: BTreeMap<String, usize>,
 }
 
 type Parsed<T> = Result<T, String>;
@@ -18,6 +23,7 @@ impl Parser {
             letters: text.chars().collect(),
             at: 0,
             language,
+            labels: BTreeMap::new(),
         }
     }
 
@@ -31,29 +37,81 @@ impl Parser {
         }
     }
 
-    pub(super) fn commands(&mut self, depth: u32) -> Parsed<Vec<Command>> {
-        let mut commands = Vec::new();
+    /// The whole script.
+    pub(super) fn program(&mut self) -> Parsed<Vec<Command>> {
+        let mut commands: Vec<Command> = Vec::new();
+        // Blocks that are open, and branches to labels that may come later.
+        let (mut open, mut branches) = (Vec::new(), Vec::new());
         loop {
             self.skip(" \t\n;");
             match self.peek() {
-                None if depth == 0 => return Ok(commands),
+                None if open.is_empty() => break,
                 None => return Err("unmatched `{'".to_owned()),
-                Some('}') if depth > 0 => {
+                Some('}') => {
+                    let at: usize = open.pop().ok_or("unexpected `}'")?;
                     self.at += 1;
-                    return Ok(commands);
+                    self.ends()?;
+                    commands[at].kind = Kind::Open(commands.len());
                 }
                 Some('#') => {
                     while self.peek().is_some_and(|it| it != '\n') {
                         self.at += 1;
                     }
                 }
-                Some(_) if depth > 8 => return Err("blocks so deep are not simulated".to_owned()),
-                Some(_) => commands.push(self.command(depth)?),
+                Some(':') => {
+                    self.at += 1;
+                    let name = self.label("\n;");
+                    if name.is_empty() {
+                        return Err("\":\" lacks a label".to_owned());
+                    }
+                    self.labels.insert(name, commands.len());
+                }
+                Some(_) => {
+                    let (command, label) = self.command()?;
+                    match (&command.kind, label) {
+                        (Kind::Open(_), _) => open.push(commands.len()),
+                        (_, Some(label)) => branches.push((commands.len(), label)),
+                        _ => {}
+                    }
+                    commands.push(command);
+                }
+            }
+        }
+        for (at, label) in branches {
+            let place = self.labels.get(&label).copied();
+            let place = place.ok_or_else(|| format!("can't find label for jump to `{label}'"))?;
+            if let Kind::Branch(_, to) = &mut commands[at].kind {
+                *to = Some(place);
+            }
+        }
+        Ok(commands)
+    }
+
+    /// The name behind `:`, `b` and their like.
+    fn label(&mut self, ends: &str) -> String {
+        self.skip(" \t");
+        let from = self.at;
+        while self.peek().is_some_and(|it| !ends.contains(it)) {
+            self.at += 1;
+        }
+        let name: String = self.letters[from..self.at].iter().collect();
+        name.trim_end().to_owned()
+    }
+
+    /// Whether a command that takes nothing more ends here.
+    fn ends(&mut self) -> Parsed<()> {
+        self.skip(" \t");
+        match self.peek() {
+            None | Some('\n' | ';' | '}' | '#') => Ok(()),
+            Some(_) => {
+                self.at += 1;
+                Err("extra characters after command".to_owned())
             }
         }
     }
 
-    fn command(&mut self, depth: u32) -> Parsed<Command> {
+    /// A command, and the label that it leads to, if it is a branch with one.
+    fn command(&mut self) -> Parsed<(Command, Option<String>)> {
         let from = self.address()?;
         self.skip(" ");
         let mut to = None;
@@ -63,6 +121,10 @@ impl Parser {
             to = Some(self.address()?.ok_or("unexpected `,'")?);
             self.skip(" ");
         }
+        let from_zero = matches!(from, Some(Address::Line(0)));
+        if from_zero && !matches!(to, Some(Address::Fits(_))) {
+            return Err("invalid usage of line address 0".to_owned());
+        }
         let mut negated = false;
         while self.peek() == Some('!') {
             negated = true;
@@ -71,30 +133,32 @@ impl Parser {
         }
         let letter = self.peek().ok_or("missing command")?;
         self.at += 1;
-        let kind = self.kind(letter, depth)?;
-        Ok(Command {
+        let (kind, label) = self.kind(letter)?;
+        let command = Command {
             from,
             to,
             negated,
             kind,
             within: None,
-        })
+        };
+        Ok((command, label))
     }
 
-    fn kind(&mut self, letter: char, depth: u32) -> Parsed<Kind> {
-        Ok(match letter {
+    fn kind(&mut self, letter: char) -> Parsed<(Kind, Option<String>)> {
+        let kind = match letter {
             's' => Kind::Substitute(self.substitution()?),
             'y' => {
                 let end = self.delimiter()?;
-                let (from, to) = (self.until(end)?, self.until(end)?);
-                if from.chars().count() != to.chars().count() {
+                let (from, to) = (plain(&self.until(end)?), plain(&self.until(end)?));
+                if from.len() != to.len() {
                     return Err("strings for `y' command are different lengths".to_owned());
                 }
-                Kind::Translate(from.chars().zip(to.chars()).collect())
+                Kind::Translate(from.into_iter().zip(to).collect())
             }
             'p' => Kind::Print,
             'P' => Kind::PrintFirst,
             'd' => Kind::Delete,
+            'D' => Kind::DeleteFirst,
             'q' | 'Q' => {
                 self.skip(" ");
                 Kind::Quit(self.number().unwrap_or(0) as i32, letter == 'q')
@@ -102,16 +166,28 @@ impl Parser {
             '=' => Kind::Number,
             'n' => Kind::Next,
             'N' => Kind::Append,
-            'i' => Kind::Before(self.text()),
-            'a' => Kind::After(self.text()),
-            'c' => Kind::Change(self.text()),
+            'i' => return Ok((Kind::Before(self.text()?), None)),
+            'a' => return Ok((Kind::After(self.text()?), None)),
+            'c' => return Ok((Kind::Change(self.text()?), None)),
             'h' | 'H' | 'g' | 'G' | 'x' => Kind::Hold(letter),
-            '{' => Kind::Block(self.commands(depth + 1)?),
-            'b' | 't' | 'T' | 'D' | ':' | 'l' | 'r' | 'w' | 'e' => {
+            '{' => return Ok((Kind::Open(0), None)),
+            'b' | 't' | 'T' => {
+                let when = match letter {
+                    'b' => If::Always,
+                    't' => If::Substituted,
+                    _ => If::Not,
+                };
+                let label = self.label("\n;}");
+                let label = Some(label).filter(|it| !it.is_empty());
+                return Ok((Kind::Branch(when, None), label));
+            }
+            'l' | 'r' | 'R' | 'w' | 'W' | 'e' | 'F' | 'z' => {
                 return Err(format!("the command `{letter}` is not simulated"));
             }
             other => return Err(format!("unknown command: `{other}'")),
-        })
+        };
+        self.ends()?;
+        Ok((kind, None))
     }
 
     fn number(&mut self) -> Option<usize> {
@@ -150,10 +226,18 @@ impl Parser {
                 let text = self.until(end)?;
                 let fold = self.peek() == Some('I');
                 self.at += usize::from(fold);
-                Address::Fits(regular::compile(&text, self.language, fold)?)
+                Address::Fits(self.pattern(&text, fold)?)
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// An expression; none where it is the last that was used.
+    fn pattern(&self, text: &str, fold: bool) -> Parsed<Pattern> {
+        match text.is_empty() {
+            true => Ok(None),
+            false => regular::compile(text, self.language, fold).map(Some),
+        }
     }
 
     fn delimiter(&mut self) -> Parsed<char> {
@@ -162,7 +246,7 @@ impl Parser {
         end.ok_or_else(|| "unterminated command".to_owned())
     }
 
-    /// Up to a delimiter, which may be in it behind a backslash, or in brackets.
+    /// Up to a delimiter, which may be in it behind a backslash.
     fn until(&mut self, end: char) -> Parsed<String> {
         let mut text = String::new();
         loop {
@@ -203,22 +287,23 @@ impl Parser {
                         "flags of `s` other than g, i, p and numbers are not simulated".into(),
                     );
                 }
-                None | Some(' ' | '\t' | '\n' | ';' | '}') => break,
+                None | Some(' ' | '\t' | '\n' | ';' | '}' | '#') => break,
                 Some(_) => return Err("unknown option to `s'".to_owned()),
             }
             self.at += 1;
         }
-        let regex = regular::compile(&pattern, self.language, fold)?;
-        let with = parts(&with)?;
+        let pattern = self.pattern(&pattern, fold)?;
+        let with = parts(&with);
         let most = with
             .iter()
             .map(|it| if let Part::Group(at) = it { *at } else { 0 })
             .max();
-        if let Some(most) = most.filter(|it| *it >= regex.captures_len()) {
+        let groups = pattern.as_ref().map_or(usize::MAX, Regex::captures_len);
+        if let Some(most) = most.filter(|it| *it >= groups) {
             return Err(format!("invalid reference \\{most} on `s' command's RHS"));
         }
         Ok(Substitution {
-            regex,
+            pattern,
             with,
             all,
             prints,
@@ -227,12 +312,15 @@ impl Parser {
     }
 
     /// The text of `a`, `i`, `c`: to the end of the line.
-    fn text(&mut self) -> String {
+    fn text(&mut self) -> Parsed<String> {
         self.skip(" \t");
         if self.peek() == Some('\\') {
             self.at += 1;
             self.skip(" \t");
             self.at += usize::from(self.peek() == Some('\n'));
+        }
+        if self.peek().is_none() {
+            return Err("expected \\ after `a', `c' or `i'".to_owned());
         }
         let mut text = String::new();
         while let Some(letter) = self.peek() {
@@ -246,11 +334,27 @@ impl Parser {
                 _ => text.push(letter),
             }
         }
-        text + "\n"
+        Ok(text + "\n")
     }
 }
 
-fn parts(text: &str) -> Parsed<Vec<Part>> {
+/// The letters of `y`.
+fn plain(text: &str) -> Vec<char> {
+    let (mut letters, mut plain) = (text.chars(), Vec::new());
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some('n') => plain.push('\n'),
+                Some('t') => plain.push('\t'),
+                other => plain.push(other.unwrap_or('\\')),
+            },
+            _ => plain.push(letter),
+        }
+    }
+    plain
+}
+
+fn parts(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut letters = text.chars();
     let mut push = |part: Part| match (parts.last_mut(), part) {
@@ -264,14 +368,12 @@ fn parts(text: &str) -> Parsed<Vec<Part>> {
                 Some(digit @ '0'..='9') => push(Part::Group(digit as usize - '0' as usize)),
                 Some('n') => push(Part::Text("\n".to_owned())),
                 Some('t') => push(Part::Text("\t".to_owned())),
-                Some('L' | 'U' | 'l' | 'u' | 'E') => {
-                    return Err("\\L, \\U and their like are not simulated".to_owned());
-                }
+                Some(letter @ ('L' | 'U' | 'l' | 'u' | 'E')) => push(Part::Case(letter)),
                 Some(other) => push(Part::Text(other.to_string())),
                 None => push(Part::Text("\\".to_owned())),
             },
             _ => push(Part::Text(letter.to_string())),
         }
     }
-    Ok(parts)
+    parts
 }

@@ -96,20 +96,16 @@ impl Host {
     /// The IPv4 entries of the neighbour table, as `ip neigh` lists them.
     fn arp_entries(&self, now: SimTime) -> Vec<Entry<'_>> {
         let mut entries = Vec::new();
-        for (interface, address, state) in self.stack.neighbors(now) {
-            let Some(config) = self.stack.interfaces.get(interface) else {
+        for it in self.stack.neighbors(now).filter(|it| it.address.is_ipv4()) {
+            let Some(config) = self.stack.interfaces.get(it.interface) else {
                 continue;
             };
-            let answers = matches!(state, NeighborState::Reachable | NeighborState::Stale);
-            let mac = self.hardware.get(&(interface, address)).copied();
-            let mac = mac.filter(|_| answers);
-            if address.is_ipv4() && (!answers || mac.is_some()) {
-                entries.push(Entry {
-                    address,
-                    mac,
-                    device: &config.name,
-                });
-            }
+            let is_known = !matches!(it.state, NeighborState::Incomplete | NeighborState::Failed);
+            entries.push(Entry {
+                address: it.address,
+                mac: is_known.then_some(it.mac),
+                device: &config.name,
+            });
         }
         entries
     }

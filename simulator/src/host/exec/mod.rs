@@ -138,6 +138,11 @@ enum Started {
 
 type Start = Result<Started, Refusal>;
 
+/// What `sudo` says of a command line that it does not take.
+fn sudo_refused(error: SudoError) -> Refusal {
+    Refusal::with_status(1, error.to_string())
+}
+
 fn printed(text: impl Into<String>) -> Start {
     let mut printer = Printer::default();
     printer.out(text);
@@ -298,8 +303,7 @@ impl Host {
 
     /// What `sudo` is to run: everybody is root here.
     fn start_sudo(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
-        let refused = |it: SudoError| Refusal::with_status(1, it.to_string());
-        let sudo = read_sudo(arguments).map_err(refused)?;
+        let sudo = read_sudo(arguments).map_err(sudo_refused)?;
         match sudo.command {
             [] if sudo.by_shell => Err(Refusal::with_status(
                 1,

@@ -1,11 +1,11 @@
 //! `timeout` of coreutils: a program with an end, even one that has none of its own.
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::SimTime;
+use wirelab_model::{SimTime, read_sudo};
 
 use super::options::{self, Syntax, Word};
 use super::sleep::span;
-use super::{Exec, Printer, Refusal, Task, behind_sudo, finish, is_program};
+use super::{Exec, Printer, Refusal, Task, finish, is_program, sudo_refused};
 use crate::host::Host;
 use crate::host::output::{ExecId, Output};
 
@@ -88,7 +88,7 @@ pub(super) fn limited(
     argv: &[String],
 ) -> Result<(Option<Limit>, &[String]), Refusal> {
     let inner = match argv.split_first() {
-        Some((sudo, rest)) if sudo == "sudo" => behind_sudo(rest)?,
+        Some((sudo, rest)) if sudo == "sudo" => read_sudo(rest).map_err(sudo_refused)?.command,
         _ => argv,
     };
     let Some((program, rest)) = inner.split_first() else {
@@ -144,7 +144,7 @@ pub fn program_in_time(argv: &[String]) -> Option<&[String]> {
     argv.first().filter(|it| *it == "timeout")?;
     let (_, inner) = limited(SimTime::ZERO, argv).ok()?;
     match inner.split_first() {
-        Some((sudo, rest)) if sudo == "sudo" => behind_sudo(rest).ok(),
+        Some((sudo, rest)) if sudo == "sudo" => Some(read_sudo(rest).ok()?.command),
         _ => Some(inner),
     }
 }

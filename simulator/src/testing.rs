@@ -504,7 +504,7 @@ impl Bench {
         let now = self.world.now();
         (self.world.handle(now, input)).expect("the test has made the machine");
         self.printed.clear();
-        for _ in 0..600 {
+        for _ in 0..6_000 {
             self.collect();
             if let Some((_, status)) = self.exec_done.iter().find(|(done, _)| *done == id) {
                 return (std::mem::take(&mut self.printed), *status);

@@ -50,7 +50,9 @@ fn a_machine_that_has_been_up_knows_its_gateway_and_makes_sure_after_five_second
         "{text}"
     );
     bench.wait(10);
-    let router = bench.on_link[1].frame.source();
+    let id = CapturePoint::Interface(NetworkInterfaceId::new("eni-app"));
+    let mut told = (bench.on_link.iter()).filter(|it| it.point == id && !it.outbound);
+    let router = told.next().expect("an answer").frame.source();
     let expected = format!(
         "5 out: ARP, Request who-has 10.0.1.1 tell 10.0.1.5, length 28\n\
          5 in: ARP, Reply 10.0.1.1 is-at {router}, length 28\n"

@@ -221,10 +221,7 @@ impl Host {
         };
         let name = program.rsplit('/').next().unwrap_or(program);
         match name {
-            "sudo" => match behind_sudo(arguments)? {
-                [] => Ok(Started::Over(Printer::default(), 0)),
-                command => self.start_command(now, id, command),
-            },
+            "sudo" => self.start_sudo(now, id, arguments),
             "ping6" | "traceroute6" => {
                 let version = std::iter::once("-6".to_owned());
                 let arguments: Vec<_> = version.chain(arguments.iter().cloned()).collect();
@@ -263,6 +260,20 @@ impl Host {
                 127,
                 format!("{program}: command not found (available here: {COMMANDS})\n"),
             )),
+        }
+    }
+
+    /// What `sudo` is to run: everybody is root here.
+    fn start_sudo(&mut self, now: SimTime, id: ExecId, arguments: &[String]) -> Start {
+        let refused = |it: SudoError| Refusal::with_status(1, it.to_string());
+        let sudo = read_sudo(arguments).map_err(refused)?;
+        match sudo.command {
+            [] if sudo.by_shell => Err(Refusal::with_status(
+                1,
+                "sudo: a shell with a keyboard is not simulated: sudo sh -c 'COMMANDS' is\n",
+            )),
+            [] => Ok(Started::Over(Printer::default(), 0)),
+            command => self.start_command(now, id, command),
         }
     }
 
@@ -374,19 +385,6 @@ impl Host {
 
     fn wake_exec(&mut self, at: SimTime, id: ExecId) {
         self.wakes.insert((at, Waker::Exec(id)));
-    }
-}
-
-/// What `sudo` is to run; nothing where its options need no command.
-fn behind_sudo(words: &[String]) -> Result<&[String], Refusal> {
-    let refused = |it: SudoError| Refusal::with_status(1, it.to_string());
-    let sudo = read_sudo(words).map_err(refused)?;
-    match sudo.command {
-        [] if sudo.by_shell => Err(Refusal::with_status(
-            1,
-            "sudo: a shell with a keyboard is not simulated: sudo sh -c 'COMMANDS' is\n",
-        )),
-        command => Ok(command),
     }
 }
 

@@ -71,7 +71,7 @@ impl Script {
     }
 }
 
-/// The program that a script is for, as its first line says (`#!`): `bash` of `#!/usr/bin/env bash`.
+/// The program that a script is for, as its first line says: `bash` of `#!/usr/bin/env bash`.
 #[must_use]
 pub fn interpreter(text: &str) -> Option<&str> {
     let line = text.strip_prefix("#!")?.lines().next()?;

@@ -134,11 +134,34 @@ fn on_a_small_stack(text: String) -> Ran {
     ran.expect("a thread").join().expect("no overflow")
 }
 
+/// A script is refused by name, with as little output as that takes.
+fn is_refused(refused: String) {
+    let (stdout, stderr, status) = on_a_small_stack(refused.clone());
+    let shown: String = refused.chars().take(60).collect();
+    assert_eq!(status, 2, "{shown}: {stderr}");
+    assert!(
+        stderr.len() < 1000 && stdout.len() <= 4 << 20,
+        "{shown}: {stderr}"
+    );
+    let says = [
+        "not simulated",
+        "within each other",
+        "stopped after",
+        "recursion",
+        "there is",
+    ];
+    assert!(
+        says.iter().any(|it| stderr.contains(it)),
+        "{shown}: {stderr}"
+    );
+}
+
+fn nested(open: &str, inner: &str, close: &str, count: usize) -> String {
+    format!("{}{inner}{}", open.repeat(count), close.repeat(count))
+}
+
 #[test]
 fn what_would_not_end_or_is_nested_too_deep_is_refused_and_harms_nothing() {
-    let nested = |open: &str, inner: &str, close: &str, count: usize| {
-        format!("{}{inner}{}", open.repeat(count), close.repeat(count))
-    };
     for refused in [
         "while :; do :; done".to_owned(),
         "x=xxxxxxxx; while :; do x=$x$x; done".to_owned(),
@@ -161,6 +184,22 @@ fn what_would_not_end_or_is_nested_too_deep_is_refused_and_harms_nothing() {
         "x=aaa; [[ $x == !(b) ]]".to_owned(),
         "echo aa | grep '\\(a\\)\\1'".to_owned(),
         "tail -f /tmp/x".to_owned(),
+    ] {
+        is_refused(refused);
+    }
+    // What is nested as people nest it is not.
+    let deep = nested("if true; then ( ", "echo $(echo deep)", " ); fi", 8);
+    assert_eq!(
+        on_a_small_stack(deep),
+        ("deep\n".to_owned(), String::new(), 0)
+    );
+    let down = "f() { [ $1 = 0 ] && echo end || f $(($1-1)); }; f 12".to_owned();
+    assert_eq!(on_a_small_stack(down).0, "end\n");
+}
+
+#[test]
+fn what_would_grow_without_end_or_overflow_the_stack_is_refused_too() {
+    for refused in [
         "echo {1..1000000000}".to_owned(),
         format!("echo {}", "{a,b}".repeat(20)),
         "x=aaaaaaaa; while :; do x=${x//a/bbbb}; x=${x//b/aaaa}; done".to_owned(),
@@ -183,33 +222,8 @@ fn what_would_not_end_or_is_nested_too_deep_is_refused_and_harms_nothing() {
         "f() { :; }; declare -f f".to_owned(),
         "echo ${HOME~~}".to_owned(),
     ] {
-        let (stdout, stderr, status) = on_a_small_stack(refused.clone());
-        let shown: String = refused.chars().take(60).collect();
-        assert_eq!(status, 2, "{shown}: {stderr}");
-        assert!(
-            stderr.len() < 1000 && stdout.len() <= 4 << 20,
-            "{shown}: {stderr}"
-        );
-        let says = [
-            "not simulated",
-            "within each other",
-            "stopped after",
-            "recursion",
-            "there is",
-        ];
-        assert!(
-            says.iter().any(|it| stderr.contains(it)),
-            "{shown}: {stderr}"
-        );
+        is_refused(refused);
     }
-    // What is nested as people nest it is not.
-    let deep = nested("if true; then ( ", "echo $(echo deep)", " ); fi", 8);
-    assert_eq!(
-        on_a_small_stack(deep),
-        ("deep\n".to_owned(), String::new(), 0)
-    );
-    let down = "f() { [ $1 = 0 ] && echo end || f $(($1-1)); }; f 12".to_owned();
-    assert_eq!(on_a_small_stack(down).0, "end\n");
 }
 
 /// A machine whose programs answer later.

@@ -68,21 +68,7 @@ pub(super) fn grep(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]
     }
     let regex = match expression(&patterns, &read) {
         Ok(regex) => regex,
-        Err(why) if read.has('P') => {
-            let text = "look-around and back-references are not simulated";
-            return Err(Stop::Refused(format!("grep -P: {why}: {text}")));
-        }
-        Err(why) if why.contains("not simulated") => {
-            return Err(Stop::Refused(format!("grep: {why}")));
-        }
-        Err(why) => {
-            let why = match why.starts_with("Unmatched [") {
-                true => "Invalid regular expression",
-                false => &why,
-            };
-            shell.error(&format!("grep: {why}\n"))?;
-            return Ok(2);
-        }
+        Err(why) => return wrong(shell, &read, &why),
     };
     let number = |letter| read.value(letter).and_then(|it| it.parse::<usize>().ok());
     let around = number('C').unwrap_or(0);
@@ -118,6 +104,23 @@ pub(super) fn grep(shell: &mut Interpreter<'_>, name: &str, arguments: &[String]
         (false, true) => 2,
         (false, false) => 1,
     })
+}
+
+/// An expression that is none, or is not simulated.
+fn wrong(shell: &mut Interpreter<'_>, read: &super::Read, why: &str) -> Flow<i32> {
+    if read.has('P') {
+        let text = "look-around and back-references are not simulated";
+        return Err(Stop::Refused(format!("grep -P: {why}: {text}")));
+    }
+    if why.contains("not simulated") {
+        return Err(Stop::Refused(format!("grep: {why}")));
+    }
+    let why = match why.starts_with("Unmatched [") {
+        true => "Invalid regular expression",
+        false => why,
+    };
+    shell.error(&format!("grep: {why}\n"))?;
+    Ok(2)
 }
 
 fn expression(patterns: &[String], read: &super::Read) -> Result<Regex, String> {

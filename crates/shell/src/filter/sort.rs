@@ -200,6 +200,29 @@ const LONG: &[(&str, char)] = &[
     ("check", 'c'),
 ];
 
+/// `-c`, `-C`: whether lines are in order.
+fn check(
+    shell: &mut Interpreter<'_>,
+    read: &super::Read,
+    lines: &[&str],
+    compare: impl Fn(&&str, &&str) -> Ordering,
+) -> Flow<i32> {
+    let wrong = |at: &usize| match compare(&lines[at - 1], &lines[*at]) {
+        Ordering::Greater => true,
+        Ordering::Equal => read.has('u'),
+        Ordering::Less => false,
+    };
+    let Some(at) = (1..lines.len()).find(wrong) else {
+        return Ok(0);
+    };
+    if !read.has('C') {
+        let file = read.operands.first().map_or("-", String::as_str);
+        let text = format!("sort: {file}:{}: disorder: {}\n", at + 1, lines[at]);
+        shell.error(&text)?;
+    }
+    Ok(1)
+}
+
 pub(super) fn sort(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
     let Some(read) = read_options(shell, "sort", arguments, "nghVfrbuk:t:so:cC", LONG)? else {
         return Ok(2);
@@ -239,20 +262,7 @@ pub(super) fn sort(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i3
         }
     };
     if read.has('c') || read.has('C') {
-        let wrong = |at: &usize| match by_keys(&lines[at - 1], &lines[*at]) {
-            Ordering::Greater => true,
-            Ordering::Equal => read.has('u'),
-            Ordering::Less => false,
-        };
-        let Some(at) = (1..lines.len()).find(wrong) else {
-            return Ok(0);
-        };
-        if !read.has('C') {
-            let file = read.operands.first().map_or("-", String::as_str);
-            let text = format!("sort: {file}:{}: disorder: {}\n", at + 1, lines[at]);
-            shell.error(&text)?;
-        }
-        return Ok(1);
+        return check(shell, &read, &lines, by_keys);
     }
     lines.sort_by(|left, right| {
         let last = || match (read.has('s') || read.has('u'), whole.reverse) {

@@ -50,6 +50,17 @@ fn class_of(name: &str) -> Option<Vec<char>> {
     Some(('\0'..='\x7f').filter(|it| fits(it)).collect())
 }
 
+/// What is wrong with so many sets.
+fn usage(sets: &[String]) -> String {
+    match sets {
+        [] => "missing operand".to_owned(),
+        [first] => {
+            format!("missing operand after ‘{first}’\nTwo strings must be given when translating.")
+        }
+        [.., more] => format!("extra operand ‘{more}’"),
+    }
+}
+
 pub(super) fn tr(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
     let long = &[
         ("delete", 'd'),
@@ -65,15 +76,8 @@ pub(super) fn tr(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32>
         [first] if read.has('d') || read.has('s') => (set(first), Ok(Vec::new())),
         [first, second] => (set(first), set(second)),
         wrong => {
-            let what = match wrong {
-                [] => "missing operand".to_owned(),
-                [first] => format!(
-                    "missing operand after ‘{first}’\nTwo strings must be given when translating."
-                ),
-                [_, _, more, ..] => format!("extra operand ‘{more}’"),
-                _ => "extra operand".to_owned(),
-            };
-            shell.error(&format!("tr: {what}\n{}", super::more_about("tr")))?;
+            let text = format!("tr: {}\n{}", usage(wrong), super::more_about("tr"));
+            shell.error(&text)?;
             return Ok(1);
         }
     };

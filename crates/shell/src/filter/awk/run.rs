@@ -278,11 +278,9 @@ impl Machine {
                 return self.repeat(shell, condition.as_ref(), body, last, true);
             }
             Statement::ForIn(name, list, body) => {
-                let keys: Vec<String> = self
-                    .arrays
-                    .get(list)
-                    .map(|it| it.keys().cloned().collect())
-                    .unwrap_or_default();
+                let list = self.arrays.get(list);
+                let keys: Vec<String> =
+                    list.into_iter().flat_map(|it| it.keys().cloned()).collect();
                 for key in keys {
                     self.variables.insert(name.clone(), Datum::Typed(key));
                     match self.all(shell, body)? {

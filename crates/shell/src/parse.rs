@@ -67,7 +67,11 @@ fn parse(text: &str) -> Result<ast::Program, Refused> {
     }
     bounded(text)?;
     // `;;` is a token, which the parser knows in a `case` alone.
-    let whole = text.replace("for ((;;))", "for ((; ;))");
+    let mut whole = text.replace("for ((;;))", "for ((; ;))");
+    // Without a line's end the parser says of the last word only that something is missing.
+    if !whole.ends_with(['\n', '\\']) {
+        whole.push('\n');
+    }
     let text = whole.as_str();
     let mut parser = Parser::new(std::io::Cursor::new(text.as_bytes()), &options());
     let program = parser

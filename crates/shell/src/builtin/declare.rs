@@ -3,7 +3,7 @@
 use brush_parser::ast;
 
 use crate::expand::quoted;
-use crate::run::{Channel, Flow, Interpreter, Stop, Value};
+use crate::run::{Channel, Flow, Interpreter, NotSet, Stop, Value};
 
 /// What the options say.
 #[derive(Clone, Copy, Default)]
@@ -146,6 +146,11 @@ fn one(
             "declare" | "typeset" => !attributes.global,
             _ => false,
         };
+    let known = shell.state.variables.find(name);
+    if is_local && known.is_some_and(|it| it.readonly) {
+        shell.complain(&format!("{command}: {name}: {}", NotSet::Readonly))?;
+        return Ok(false);
+    }
     let variable = match is_local {
         true => shell.state.variables.local(name),
         false => shell.state.variables.entry(name),

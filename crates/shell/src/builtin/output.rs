@@ -60,7 +60,10 @@ pub(super) fn printf(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<
     };
     let now = shell.begin().starts.at(shell.now).as_secs() as i64;
     let made = formatted(format, words, now);
-    let refused = !made.complaints.is_empty();
+    let refused = made
+        .complaints
+        .iter()
+        .any(|it| !it.starts_with("warning: "));
     if let Some(name) = variable {
         for complaint in made.complaints {
             shell.complain(&format!("printf: {complaint}"))?;

@@ -32,6 +32,14 @@ fn skip(letters: &[char], at: usize) -> usize {
         ('\\', _) => at + 2,
         ('\'', _) => find(at + 1, '\''),
         ('"', _) => find(at + 1, '"'),
+        // In `$'...'` a quote may stand behind a backslash.
+        ('$', Some('\'')) => {
+            let mut inner = at + 2;
+            while inner < letters.len() && letters[inner] != '\'' {
+                inner += if letters[inner] == '\\' { 2 } else { 1 };
+            }
+            inner + 1
+        }
         ('`', _) => find(at + 1, '`'),
         ('$', Some('{' | '(')) => {
             let (mut depth, mut inner) = (0, at + 1);
@@ -200,6 +208,7 @@ mod tests {
             "{a}",
             "${a,b}",
             "'{a,b}'",
+            "$'it\\'s {a,b}'",
             "\\{a,b}",
             "{1..99999999999999999999}",
             "{1..2..x}",

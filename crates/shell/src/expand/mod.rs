@@ -87,13 +87,12 @@ impl Interpreter<'_> {
     pub(crate) fn document(&mut self, text: &str) -> Flow<String> {
         self.step(text.len())?;
         let pieces = document(text).map_err(|it| self.bad(it))?;
+        self.readable(&pieces)?;
         let mut bits = Vec::new();
         for piece in &pieces {
             match &piece.piece {
                 // A line that goes on.
-                WordPiece::Text(text) if !text.contains("${") => {
-                    bits.push(Bit::Quoted(text.replace("\\\n", "")));
-                }
+                WordPiece::Text(text) => bits.push(Bit::Quoted(text.replace("\\\n", ""))),
                 _ => self.piece(piece, true, &mut bits)?,
             }
         }
@@ -123,6 +122,7 @@ impl Interpreter<'_> {
             false => pieces(word),
         };
         let pieces = pieces.map_err(|it| self.bad(it))?;
+        self.readable(&pieces)?;
         for piece in &pieces {
             self.piece(piece, quoted, &mut bits)?;
         }
@@ -140,7 +140,6 @@ impl Interpreter<'_> {
             false => Bit::Split(text),
         };
         match &piece.piece {
-            WordPiece::Text(text) if text.contains("${") => return Err(self.unread(text)),
             WordPiece::Text(text) if quoted => {
                 bits.push(Bit::Quoted(text.replace("\\\n", "")));
             }
@@ -151,6 +150,7 @@ impl Interpreter<'_> {
             | WordPiece::GettextDoubleQuotedSequence(inner) => {
                 let before = bits.len();
                 let nothing = std::mem::take(&mut self.nothing);
+                self.readable(inner)?;
                 for piece in inner {
                     self.piece(piece, true, bits)?;
                 }
@@ -184,17 +184,22 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    /// The parser leaves as it is what it cannot read.
-    fn unread(&mut self, text: &str) -> Stop {
-        let from = text.find("${").unwrap_or(0);
-        let end = text[from..]
-            .find('}')
-            .map_or(text.len(), |it| from + it + 1);
-        let text = &text[from..end];
-        match text.contains('~') {
-            true => Stop::Refused(format!("`{text}` is not simulated")),
-            false => self.bad(Refused::Syntax(0, format!("{text}: bad substitution"))),
+    /// The parser leaves `$` and `{` of what it cannot read as they are.
+    fn readable(&mut self, pieces: &[WordPieceWithSource]) -> Flow<()> {
+        for pair in pieces.windows(2) {
+            if let (WordPiece::Text(sign), WordPiece::Text(rest)) = (&pair[0].piece, &pair[1].piece)
+                && sign == "$"
+                && rest.starts_with('{')
+            {
+                let end = rest.find('}').map_or(rest.len(), |it| it + 1);
+                let text = format!("${}", &rest[..end]);
+                return Err(match text.contains('~') {
+                    true => Stop::Refused(format!("`{text}` is not simulated")),
+                    false => self.bad(Refused::Syntax(0, format!("{text}: bad substitution"))),
+                });
+            }
         }
+        Ok(())
     }
 
     fn tilde(&self, tilde: &TildeExpr) -> String {

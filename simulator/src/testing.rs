@@ -471,17 +471,14 @@ impl Bench {
 
     fn drops_since(&mut self, before: usize) -> Vec<DropReason> {
         self.wait(1);
-        self.dropped[before..]
-            .iter()
-            .map(|it| it.reason.clone())
-            .collect()
+        let dropped = self.dropped[before..].iter();
+        dropped.map(|it| it.reason.clone()).collect()
     }
 
     /// Puts a packet on an instance's interface.
     pub(crate) fn put(&mut self, interface: &str, packet: IpPacket) {
         let point = CapturePoint::Interface(NetworkInterfaceId::new(interface));
-        let now = self.world.now();
-        let put = self.world.handle(now, Input::Packet { point, packet });
+        let put = (self.world).handle(self.world.now(), Input::Packet { point, packet });
         put.expect("the test has made the interface");
     }
 
@@ -509,8 +506,7 @@ impl Bench {
             if let Some((_, status)) = self.exec_done.iter().find(|(done, _)| *done == id) {
                 return (std::mem::take(&mut self.printed), *status);
             }
-            let next = self.world.poll_timeout();
-            let next = next.expect("a command waits for something");
+            let next = self.world.poll_timeout().expect("it waits for something");
             self.world.handle_timeout(next.max(now));
         }
         panic!("`{line:?}` does not end");

@@ -223,7 +223,12 @@ fn files_and_settings_of_a_machine_are_read_and_written() {
             .ends_with("/proc/sys/net/nosuch: No such file or directory\n"),
         "{refused:?}"
     );
-    // A script of one word, as ssh takes it; filters stand alone too.
+}
+
+/// A script of one word, as ssh takes it; filters stand alone too.
+#[test]
+fn a_command_may_be_a_script_and_stand_behind_sudo() {
+    let mut sandbox = Sandbox::new();
     for (argv, printed) in [
         (vec!["echo $((6*7)) | tr 4 x"], "x2\n"),
         (vec!["seq", "3"], "1\n2\n3\n"),

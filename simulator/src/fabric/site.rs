@@ -119,8 +119,8 @@ impl Sites {
         }
     }
 
-    /// The machines on a segment that a frame to all reaches: on the internet none but whoever it is
-    /// for, since its parts are no common link.
+    /// The machines on a segment that a frame to all reaches: on the internet none but whoever it
+    /// is for, since its parts are no common link.
     pub(crate) fn ports_on(&self, segment: u32, to: Option<IpAddr>) -> BTreeSet<Port> {
         if segment == INTERNET {
             let found = to.and_then(|it| self.neighbor(segment, it));

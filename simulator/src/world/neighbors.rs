@@ -2,8 +2,9 @@
 //!
 //! In a VPC nobody sees another's questions: AWS answers for the router, for the services on a
 //! subnet's reserved addresses and for every address that an interface has; nobody answers for an
-//! address of the subnet that no interface has. On a segment outside AWS everybody hears a question,
-//! and machines answer for themselves; on the internet a router answers for everybody else.
+//! address of the subnet that no interface has. On a segment outside AWS everybody hears a
+//! question, and machines answer for themselves; on the internet a router answers for everybody
+//! else.
 //!
 //! What is there when virtual time begins has been there for long: machines know their neighbours.
 //! Whoever comes later asks first.

@@ -1,9 +1,10 @@
 //! Of all packets on which two filters differ, the one nearest to an ordinary packet.
 //!
-//! Wishes are put to the solver one after the other, the weightiest first: to go from one machine to
-//! another, to be no fragment, to be TCP, to have no options, to carry nothing. Each that can be had together with those before it is
-//! kept. What the structure is then known to be gives the ordinary packet of that structure, and
-//! the octets that are still free are wished to be its octets: fields as wholes, then bit by bit.
+//! Wishes are put to the solver one after the other, the weightiest first: to go from one machine
+//! to another, to be no fragment, to be TCP, to have no options, to carry nothing. Each that can be
+//! had together with those before it is kept. What the structure is then known to be gives the
+//! ordinary packet of that structure, and the octets that are still free are wished to be its
+//! octets: fields as wholes, then bit by bit.
 
 use super::GaveUp;
 use super::circuit::{Bit, known, widened};

@@ -12,9 +12,10 @@
 //!                                     └─ silence ───▶ PROBE   three questions to it alone
 //! ```
 //!
-//! TCP confirms a next hop with the first segment after the peer has acknowledged something; nothing
-//! else does (`ping` could by `MSG_CONFIRM`; that of iputils 20221126 does not). There is no timer while an entry is
-//! REACHABLE or STALE: whether it still is the first, the next packet finds by its time.
+//! TCP confirms a next hop with the first segment after the peer has acknowledged something;
+//! nothing else does (`ping` could by `MSG_CONFIRM`; that of iputils 20221126 does not). There is
+//! no timer while an entry is REACHABLE or STALE: whether it still is the first, the next packet
+//! finds by its time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -1,8 +1,9 @@
 //! Ports: those that sockets are given, those of UDP sockets and of raw ones.
 //!
-//! Linux gives connections to one end ports that ascend: the first is anywhere in the ephemeral range,
-//! each next one 2 to 16 higher (`__inet_hash_connect`; algorithm 4 of RFC 6056, "double-hash", with a
-//! random step). A UDP socket is given any port (`udp_lib_get_port`; algorithm 1).
+//! Linux gives connections to one end ports that ascend: the first is anywhere in the ephemeral
+//! range, each next one 2 to 16 higher (`__inet_hash_connect`; algorithm 4 of RFC 6056,
+//! "double-hash", with a random step). A UDP socket is given any port (`udp_lib_get_port`;
+//! algorithm 1).
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -310,6 +310,10 @@ fn plain(names: &Names, part: &AnswerPart, value: &str) -> Option<String> {
     if let Some(choice) = choices.find(|choice| same(names, choice, value)) {
         return Some(choice.clone());
     }
+    // What is none of them is told so, and needs no evidence.
+    if !part.choices.is_empty() {
+        return None;
+    }
     let value = value.trim();
     if let Some(name) = names.name_of(value) {
         return Some(name.to_owned());

@@ -27,14 +27,13 @@ fuzz_target!(|sql: &str| {
     let (mut catalog, mut buckets) = (AthenaCatalog::default(), Buckets::new());
     catalog.add_logs("default", FLOW_LOGS, Arc::clone(&LOGS), &mut buckets);
     let options = AthenaOptions {
-        database: "default".to_owned(),
-        now: UnixTime::from_secs(1_709_726_400),
         limits: Limits {
             memory_bytes: 64 << 20,
             time: Duration::from_secs(2),
             rows: 10_000,
             threads: 1,
         },
+        ..AthenaOptions::at(UnixTime::from_secs(1_709_726_400))
     };
     match blocking::athena(sql, &mut catalog, &buckets, &options) {
         Ok(answer) => drop(answer.to_file()),

@@ -1,11 +1,9 @@
 //! Submissions of people who may mean no good: limits that are counted, so that the same file has
 //! the same result on every machine.
 
-mod learner;
-
 use std::path::Path;
 
-use learner::{ALLOW_REPLIES, Learner, findings};
+use crate::learner::{ALLOW_REPLIES, Learner, findings};
 use wirelab_grader::FindingKind;
 use wirelab_grader::batch::{Batch, Graded, Limits, Status};
 use wirelab_grader::submitted::Submitted;

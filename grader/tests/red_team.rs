@@ -1,8 +1,6 @@
 //! Ways to full points that are no repair, tried on real sessions: none may earn them.
 
-mod learner;
-
-use learner::{ALLOW_REPLIES, Learner, findings};
+use crate::learner::{ALLOW_REPLIES, Learner, findings};
 use wirelab_grader::FindingKind;
 use wirelab_model::Resources;
 

@@ -1,8 +1,6 @@
 //! A session on disk, graded as `wirelab check` does it.
 
-mod learner;
-
-use learner::{ALLOW_REPLIES, Learner, findings};
+use crate::learner::{ALLOW_REPLIES, Learner, findings};
 use wirelab_grader::batch::Limits;
 use wirelab_grader::report::Mark;
 use wirelab_grader::{FindingKind, Report, Style};

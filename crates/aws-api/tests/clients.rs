@@ -14,7 +14,6 @@ use wirelab_aws_api::{AccessKey, Endpoint, Server, Stopper};
 use wirelab_model::Seed;
 use wirelab_session::{Content, EntryKind, Session};
 
-#[path = "clients/services.rs"]
 mod services;
 
 /// A session that is served.

@@ -1,7 +1,7 @@
 //! The tables of shapes are cut from the public service models: this makes them, and holds what is
 //! committed against the botocore that `python3` has, if it has one.
 //!
-//! `WIRELAB_SHAPES=write cargo test -p wirelab-aws-api --test shapes` writes them anew, e.g. when an
+//! `WIRELAB_SHAPES=write cargo test -p wirelab-aws-api --test aws_api shapes` writes them anew, e.g. when an
 //! action was added or botocore is newer.
 
 use std::collections::BTreeSet;

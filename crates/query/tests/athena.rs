@@ -4,13 +4,10 @@
 //!
 //! `WIRELAB_BLESS=1` writes the answers into the files, for a person to read before committing.
 
-#[path = "athena_support/mod.rs"]
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::World;
+use crate::athena_support::World;
 
 const SEPARATOR: &str = "\n----\n";
 const BETWEEN: &str = "\n====\n";

@@ -1,14 +1,11 @@
 //! What cases in files cannot show: limits, cancelling, bytes, files of results, stored catalogs.
 
-#[path = "athena_support/mod.rs"]
-mod support;
-
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use support::{World, options};
+use crate::athena_support::{World, options};
 use wirelab_query::Work;
 use wirelab_query::athena::{AthenaCatalog, AthenaError, AthenaOptions, Limits, athena};
 

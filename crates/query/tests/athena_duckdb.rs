@@ -6,15 +6,12 @@
 //! names; without one it says so and passes. `WIRELAB_QUERIES` in the environment asks for more
 //! queries, `WIRELAB_SEED` for others.
 
-#[path = "athena_support/draw.rs"]
-mod draw;
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
-use draw::Draw;
+use crate::athena_support::draw::{self, Draw};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};

@@ -1,16 +1,12 @@
 //! Texts that are almost statements: whatever is typed, the engine answers or says what is wrong.
 
-mod slips;
-#[path = "athena_support/mod.rs"]
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::athena_support::{World, options};
+use crate::slips::{Change, cases, change, mutate};
 use proptest::prelude::*;
-use slips::{Change, cases, change, mutate};
-use support::{World, options};
 use wirelab_query::athena::{AthenaError, AthenaOptions, Limits};
 
 /// The statements of all files in `athena/`.

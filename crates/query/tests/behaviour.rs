@@ -1,10 +1,8 @@
 //! What a file of queries cannot show: time ranges, arrival, statistics, other kinds of log groups,
 //! size, and texts that are no queries.
 
-mod support;
-
+use crate::support::{self, MIDNIGHT, ask, flows, hour, push, show};
 use proptest::prelude::*;
-use support::{MIDNIGHT, ask, flows, hour, push, show};
 use wirelab_flowlog::LogFormat;
 use wirelab_model::UnixTime;
 use wirelab_query::{LogGroup, LogGroups, QueryError, QueryOptions, blocking};

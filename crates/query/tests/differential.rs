@@ -3,13 +3,11 @@
 //! `WIRELAB_QUERIES=100000` plays more of them than the usual thousand, `WIRELAB_SEED=N` begins
 //! with the `N`th (and plays that one alone if no number is given).
 
-mod reference;
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use reference::{check, generate};
+use crate::reference::{check, generate};
 
 fn variable(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;

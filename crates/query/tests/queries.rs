@@ -2,12 +2,10 @@
 //!
 //! `WIRELAB_BLESS=1` writes the answers into the files, for a person to read before committing.
 
-mod support;
-
 use std::fs;
 use std::path::Path;
 
-use support::show;
+use crate::support::show;
 
 const SEPARATOR: &str = "\n----\n";
 const BETWEEN: &str = "\n====\n";

@@ -1,16 +1,13 @@
 //! Texts that are almost queries, and queries that ask for too much: whatever is typed, the engine
 //! answers or says what is wrong, in bounded time.
 
-mod slips;
-mod support;
-
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::slips::{Change, cases, change, mutate};
+use crate::support::{MIDNIGHT, ask, hour, push};
 use proptest::prelude::*;
-use slips::{Change, cases, change, mutate};
-use support::{MIDNIGHT, ask, hour, push};
 use wirelab_query::{LogGroup, QueryError, blocking};
 
 /// What has not ended by then never will, on the busiest machine: a guard, not a measure.

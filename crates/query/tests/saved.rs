@@ -1,7 +1,6 @@
 //! The saved queries answer, over records that have something for each of them.
 
-mod support;
-
+use crate::support;
 use wirelab_query::SAVED_QUERIES;
 
 #[test]

@@ -1,10 +1,8 @@
 //! Random queries that are valid by construction: whatever they ask, the engine must answer.
 
-mod support;
-
+use crate::support::{ask, show};
 use proptest::prelude::*;
 use proptest::sample::select;
-use support::{ask, show};
 
 /// A value of any kind, over fields of flow logs.
 fn value() -> impl Strategy<Value = String> {

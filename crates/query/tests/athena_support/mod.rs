@@ -1,6 +1,6 @@
 //! A bucket of flow logs in each layout, and answers as tables.
 
-#![allow(dead_code)] // each test file uses a part
+pub(crate) mod draw;
 
 use std::io::Write;
 use std::sync::Arc;

@@ -144,7 +144,7 @@ fn report(seed: u64, query: &Query, data: &Data, what: &str) -> String {
     }
     let _ = write!(
         out,
-        "\nagain: WIRELAB_SEED={seed} cargo test -p wirelab-query --test differential random"
+        "\nagain: WIRELAB_SEED={seed} cargo test -p wirelab-query --test query differential random"
     );
     out
 }

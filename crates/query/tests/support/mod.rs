@@ -119,7 +119,6 @@ pub(crate) fn ask(query: &str) -> Result<QueryResult, QueryError> {
 }
 
 /// The answer as a table with its warnings, or the report of the error.
-#[allow(dead_code, reason = "each test of the folder takes what it needs")]
 pub(crate) fn show(query: &str) -> String {
     match ask(query) {
         Ok(result) => {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fabric::{InterfaceIndex, Place, Port, Service, State, Transit, Walk};
+use crate::fabric::{InterfaceIndex, NextHop, Place, Port, Service, State, Transit, Walk};
 use crate::host::{Host, HostDrop, HostEvent, Output, Transmit};
 use crate::machines::PluggedInto;
 use crate::path::PassDetail;
@@ -169,7 +169,7 @@ impl<'w> Follower<'w> {
     ) -> Option<(Place, Transit)> {
         let machine = &self.world.machines[number as usize];
         let plug = machine.plugs.get(transmit.interface)?;
-        let next_hop = transmit.next_hop;
+        let next_hop = NextHop::unframed(transmit.next_hop);
         let place = match &plug.to {
             PluggedInto::Interface(interface) => Place::Depart {
                 interface: *interface,

@@ -184,8 +184,9 @@ impl LinkFrame {
     }
 
     /// The answer of the address's owner, whose hardware address is `mac`; none to what asks
-    /// nothing. A solicitation that came by unicast is answered without the option that names it
-    /// (`ndisc_recv_ns` of Linux).
+    /// nothing. A solicitation that was sent to the owner alone is answered without the option that
+    /// names `mac` (`ndisc_recv_ns` of Linux); one that went to another's address, which the asker
+    /// remembers, with it.
     #[must_use]
     pub fn answered_by(&self, mac: MacAddr, router: bool) -> Option<Self> {
         let destination = self.source();
@@ -201,7 +202,7 @@ impl LinkFrame {
                 };
                 let tells = NeighborDiscovery::Advertisement {
                     target,
-                    target_mac: asked.packet.destination().is_multicast().then_some(mac),
+                    target_mac: (asked.destination != mac).then_some(mac),
                     router,
                     solicited: true,
                 };

@@ -57,7 +57,7 @@ use wirelab_model::{
     EgressOnlyInternetGatewayId, SimDuration, SimTime, TransitGatewayAttachmentId,
     TransitGatewayId, VpcEndpointId, VpnConnectionId,
 };
-use wirelab_wire::IpPacket;
+use wirelab_wire::{IpPacket, MacAddr};
 
 pub(crate) use endpoint_metrics::METRICS as ENDPOINT_METRICS;
 use endpoint_metrics::Processed;
@@ -122,13 +122,33 @@ impl Transit {
     }
 }
 
+/// Whom a machine sends a packet to on its link.
+///
+/// AWS forwards by addresses alone: what has moved to another interface is found there at once,
+/// whoever the frame was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NextHop {
+    pub(crate) address: IpAddr,
+    /// What the machine's neighbour table has for it. Zero where there is no frame: in a tunnel,
+    /// and for a packet that is only thought.
+    pub(crate) mac: MacAddr,
+}
+
+impl NextHop {
+    /// That of a packet that is in no frame.
+    pub(crate) const fn unframed(address: IpAddr) -> Self {
+        let mac = MacAddr([0; 6]);
+        Self { address, mac }
+    }
+}
+
 /// Where a packet will be next.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Place {
     /// The machine of an interface sends it.
     Depart {
         interface: InterfaceIndex,
-        next_hop: IpAddr,
+        next_hop: NextHop,
     },
     /// It comes to an interface.
     Arrive { interface: InterfaceIndex, via: Via },
@@ -140,7 +160,7 @@ pub(crate) enum Place {
     DepartOutside {
         port: Port,
         socket: Socket,
-        next_hop: IpAddr,
+        next_hop: NextHop,
     },
     /// A machine outside AWS gets it.
     Outside {
@@ -319,7 +339,7 @@ impl<W: Watch> Walk<'_, W> {
                 port,
                 socket: Socket::Segment(segment),
                 next_hop,
-            } => self.segment(port, segment, next_hop, transit),
+            } => self.segment(port, segment, next_hop.address, transit),
             Place::DepartOutside {
                 socket: Socket::Tunnel(gateway),
                 ..

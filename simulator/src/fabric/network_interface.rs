@@ -6,16 +6,13 @@
 //! failed source check drops is counted with the verdict of groups and ACL, which are asked without
 //! a word for that.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 use wirelab_model::{FlowAction, FlowDirection, SimDuration};
-use wirelab_wire::MacAddr;
 
 use super::header::Header;
 use super::plan::{Interface, InterfaceIndex, Owner};
 use super::way::{Leads, Way};
-use super::{Oversize, Place, Transit, Walk, mtu};
+use super::{NextHop, Oversize, Place, Transit, Walk, mtu};
 use crate::path::PassDetail;
 use crate::trace::Watch;
 use crate::verdict::{Hop, InterfaceDrop, RouteTableDrop, VpcDrop};
@@ -42,16 +39,15 @@ impl<'a, W: Watch> Walk<'a, W> {
     pub(crate) fn depart(
         &mut self,
         interface: InterfaceIndex,
-        next_hop: IpAddr,
+        next_hop: NextHop,
         mut transit: Transit,
     ) {
         let Some(nic) = self.plan.find_interface(interface) else {
             return self.interface_gone(interface, &transit);
         };
         let header = Header::of(&transit.packet);
-        let way = self.way(nic, header.destination, next_hop);
-        let peer = self.peer_mac(nic, way.leads);
-        self.watch.capture(interface, true, peer, &transit.packet);
+        let way = self.way(nic, header.destination, next_hop.address);
+        (self.watch).capture(interface, true, next_hop.mac, &transit.packet);
         if self.is_service(nic, header.destination) {
             return self.enter_link_local(interface, header.destination, transit);
         }
@@ -363,16 +359,6 @@ impl<'a, W: Watch> Walk<'a, W> {
             interface: id.clone(),
         };
         self.watch.deny(transit, Hop::Interface(id), reason);
-    }
-
-    fn peer_mac(&self, nic: &Interface, leads: Leads) -> MacAddr {
-        let neighbor = match leads {
-            Leads::Interface(to) => self.plan.find_interface(to),
-            _ => None,
-        };
-        let neighbor = neighbor.filter(|there| there.subnet == nic.subnet);
-        let router = self.plan.subnet(nic.subnet).router_mac;
-        neighbor.map_or(router, |there| there.mac)
     }
 
     pub(super) fn vpc_hop(&self, nic: &Interface) -> Hop {

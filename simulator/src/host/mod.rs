@@ -217,14 +217,30 @@ impl Host {
         self.names = exec::NameTable::new(names);
     }
 
-    /// A packet of this machine is to be put on the link: it is given back if it may leave now, and
-    /// waits in the machine until the next hop has answered otherwise.
-    pub fn send_to_neighbor(&mut self, now: SimTime, transmit: Transmit) -> Option<Transmit> {
+    /// A packet of this machine is to be put on the link: it is given back with the hardware
+    /// address of its next hop if it may leave now, and waits in the machine until the next hop has
+    /// answered otherwise.
+    pub fn send_to_neighbor(
+        &mut self,
+        now: SimTime,
+        transmit: Transmit,
+    ) -> Option<(Transmit, MacAddr)> {
         let at = (transmit.interface, transmit.next_hop);
-        match self.neighbor_way(now, at, transmit.confirms) {
-            Way::Open => Some(transmit),
+        let way = self.neighbor_way(now, at, transmit.confirms);
+        self.go_or_wait(now, way, transmit)
+    }
+
+    /// The same, for whoever has asked for the way already.
+    pub(crate) fn go_or_wait(
+        &mut self,
+        now: SimTime,
+        way: Way,
+        transmit: Transmit,
+    ) -> Option<(Transmit, MacAddr)> {
+        match way {
+            Way::Open(mac) => Some((transmit, mac)),
             Way::Closed | Way::Unknown => {
-                self.wait_for_neighbor(now, transmit);
+                self.stack.wait_for_neighbor(now, transmit);
                 None
             }
         }
@@ -238,11 +254,6 @@ impl Host {
         confirms: bool,
     ) -> Way {
         self.stack.neighbor_way(now, at, confirms)
-    }
-
-    /// A packet waits for its next hop's answer.
-    pub(crate) fn wait_for_neighbor(&mut self, now: SimTime, transmit: Transmit) {
-        self.stack.wait_for_neighbor(now, transmit);
     }
 
     /// The machine has been up for long, and knows this neighbour from then.

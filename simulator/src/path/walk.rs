@@ -15,7 +15,7 @@ use super::record::Recorder;
 use super::{
     Answer, Journey, Origin, PathReport, PathStep, Probe, ProbeError, ProbeProtocol, StepVerdict,
 };
-use crate::fabric::{Owner, Place, Service, Socket, Transit};
+use crate::fabric::{NextHop, Owner, Place, Service, Socket, Transit};
 use crate::follow::{Arrival, End, Follower};
 use crate::host::{Host, HostEvent, Output, TrafficProgram, TrafficSpec, Transmit};
 use crate::reach::fire;
@@ -168,7 +168,7 @@ impl Explainer<'_> {
                     Owner::TransitGateway(_) => Place::FromGateway(interface),
                     _ => Place::Depart {
                         interface,
-                        next_hop: probe.to,
+                        next_hop: NextHop::unframed(probe.to),
                     },
                 };
                 (place, source.or(own))
@@ -189,7 +189,7 @@ impl Explainer<'_> {
                 let place = Place::DepartOutside {
                     port,
                     socket: Socket::Tunnel(id.clone()),
-                    next_hop: probe.to,
+                    next_hop: NextHop::unframed(probe.to),
                 };
                 (place, Some(*source))
             }
@@ -344,7 +344,7 @@ impl Explainer<'_> {
             (None, Arrival::Interface(interface)) => {
                 let interface = *interface;
                 let start = made_up.map(|packet| {
-                    let next_hop = packet.destination();
+                    let next_hop = NextHop::unframed(packet.destination());
                     let place = Place::Depart {
                         interface,
                         next_hop,

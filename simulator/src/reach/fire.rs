@@ -11,7 +11,7 @@ use wirelab_wire::{
 use super::fields::{Marks, Rules};
 use super::network::End;
 use super::space;
-use crate::fabric::{InterfaceIndex, Owner, Place, Port, Service, Socket, State, Transit};
+use crate::fabric::{InterfaceIndex, NextHop, Owner, Place, Port, Service, Socket, State, Transit};
 use crate::follow::{Arrival, Follower};
 use crate::path::PassDetail;
 use crate::trace::Watch;
@@ -202,13 +202,13 @@ impl<'w> Range<'w> {
         let place = match start {
             Start::Interface(interface) => Place::Depart {
                 interface: *interface,
-                next_hop: fields.destination,
+                next_hop: NextHop::unframed(fields.destination),
             },
             Start::Internet => Place::FromInternet,
             Start::Tunnel(gateway, port) => Place::DepartOutside {
                 port: *port,
                 socket: Socket::Tunnel(gateway.clone()),
-                next_hop: fields.destination,
+                next_hop: NextHop::unframed(fields.destination),
             },
         };
         (place, transit(packet(fields)))
@@ -231,7 +231,7 @@ impl<'w> Range<'w> {
     }
 
     fn departure(landed: &Landed, answer: IpPacket) -> (Place, Transit) {
-        let next_hop = answer.destination();
+        let next_hop = NextHop::unframed(answer.destination());
         let place = match landed {
             Landed::Interface(interface) => Place::Depart {
                 interface: *interface,

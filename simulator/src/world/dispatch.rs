@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use wirelab_model::{SimDuration, SimTime};
-use wirelab_wire::IpPacket;
+use wirelab_wire::{IpPacket, MacAddr};
 
 use super::live::Live;
 use super::{Scheduled, World};
 use crate::attribution::Owner as Whose;
 use crate::capture::{OUTSIDE_ROUTER, frame, outside_mac};
 use crate::event::{CapturePoint, Captured, Dropped, Event, InputError};
-use crate::fabric::{InterfaceIndex, Place, Port, Sent, Service, Socket, Transit, Walk};
+use crate::fabric::{InterfaceIndex, NextHop, Place, Port, Sent, Service, Socket, Transit, Walk};
 use crate::flow::Window;
 use crate::host::{Host, HostEvent, Output, Question, Transmit};
 use crate::machines::PluggedInto;
@@ -52,6 +52,7 @@ impl World {
             CapturePoint::Interface(id) => {
                 let found = self.topology.find(id);
                 let interface = found.ok_or_else(|| InputError::UnknownInterface(id.clone()))?;
+                let next_hop = self.next_hop(&PluggedInto::Interface(interface), next_hop);
                 Ok(Place::Depart {
                     interface,
                     next_hop,
@@ -82,10 +83,16 @@ impl World {
                         interface: u32::try_from(at).expect("a plug has a small index"),
                     },
                     socket: socket.clone(),
-                    next_hop,
+                    next_hop: self.next_hop(&PluggedInto::Outside(socket.clone()), next_hop),
                 })
             }
         }
+    }
+
+    /// What a machine would know that has asked just now.
+    fn next_hop(&self, to: &PluggedInto, address: IpAddr) -> NextHop {
+        let mac = self.neighbor(to, address).unwrap_or_default();
+        NextHop { address, mac }
     }
 
     pub(super) fn perform(&mut self, item: Scheduled) {
@@ -168,10 +175,8 @@ impl World {
             Place::Machine(interface) => self.deliver_to_instance(interface, transit),
             Place::Outside { port, from } => self.deliver_outside(port, from, transit),
             Place::Service(service) => self.serve(&service, transit),
-            Place::DepartOutside {
-                port, ref socket, ..
-            } => {
-                self.capture_departure(port, socket, &place, &transit);
+            Place::DepartOutside { port, next_hop, .. } => {
+                self.capture_outside(port, true, next_hop.mac, &transit.packet);
                 self.walk(place, transit);
             }
             _ => self.walk(place, transit),
@@ -290,8 +295,7 @@ impl World {
 
     fn deliver_outside(&mut self, port: Port, from: Option<Port>, transit: Transit) {
         let peer = from.map_or(OUTSIDE_ROUTER, outside_mac);
-        let packet = &transit.packet;
-        self.capture_outside(port, false, peer, (**packet).clone());
+        self.capture_outside(port, false, peer, &transit.packet);
         self.deliver(port.host as usize, port.interface as usize, transit);
     }
 
@@ -385,7 +389,7 @@ impl World {
     /// A machine hands a packet, which is `ready` then, to one of its interfaces. It leaves if the
     /// next hop is known, and waits in the machine otherwise.
     pub(super) fn transmit(&mut self, number: usize, transmit: Transmit, ready: SimTime) {
-        let Some(transmit) = self.to_neighbor(number, transmit) else {
+        let Some((transmit, mac)) = self.to_neighbor(number, transmit) else {
             return;
         };
         let Transmit {
@@ -394,6 +398,10 @@ impl World {
             packet,
             ..
         } = transmit;
+        let next_hop = NextHop {
+            address: next_hop,
+            mac,
+        };
         let machine = &mut self.machines[number];
         let host = u32::try_from(number).expect("fewer than 2^32 machines");
         let own = machine.owns(packet.source());
@@ -509,26 +517,7 @@ impl World {
         })));
     }
 
-    fn capture_departure(&mut self, port: Port, socket: &Socket, place: &Place, transit: &Transit) {
-        if !self.config.observe.captures {
-            return;
-        }
-        let next_hop = match place {
-            Place::DepartOutside { next_hop, .. } => Some(*next_hop),
-            _ => None,
-        };
-        let neighbor = next_hop.and_then(|it| self.sites.neighbor_on(socket, it));
-        let peer = neighbor.map_or(OUTSIDE_ROUTER, outside_mac);
-        self.capture_outside(port, true, peer, (*transit.packet).clone());
-    }
-
-    fn capture_outside(
-        &mut self,
-        port: Port,
-        outbound: bool,
-        peer: wirelab_wire::MacAddr,
-        packet: IpPacket,
-    ) {
+    fn capture_outside(&mut self, port: Port, outbound: bool, peer: MacAddr, packet: &IpPacket) {
         if !self.config.observe.captures {
             return;
         }
@@ -545,7 +534,7 @@ impl World {
             at: self.now,
             point: self.capture_point(machine, at),
             outbound,
-            frame: frame(own, peer, outbound, packet),
+            frame: frame(own, peer, outbound, packet.clone()),
         }));
     }
 

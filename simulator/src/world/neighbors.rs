@@ -40,32 +40,38 @@ pub(super) struct Crossing {
 }
 
 impl World {
-    /// A packet is given back if its next hop is known to the machine that sends it; otherwise it
-    /// waits there.
-    pub(super) fn to_neighbor(&mut self, number: usize, transmit: Transmit) -> Option<Transmit> {
-        let (interface, next_hop) = (transmit.interface, transmit.next_hop);
+    /// A packet is given back if its next hop is known to the machine that sends it, with the
+    /// hardware address that the machine knows; otherwise it waits there.
+    pub(super) fn to_neighbor(
+        &mut self,
+        number: usize,
+        transmit: Transmit,
+    ) -> Option<(Transmit, MacAddr)> {
+        let at = (transmit.interface, transmit.next_hop);
         let host = &mut self.machines[number].host;
-        let at = (interface, next_hop);
-        match host.neighbor_way(self.now, at, transmit.confirms) {
-            Way::Open => return Some(transmit),
-            Way::Closed => {}
-            Way::Unknown => {
-                let plug = self.machines[number].plugs.get(interface)?;
-                if matches!(plug.to, PluggedInto::Outside(Socket::Tunnel(_))) {
-                    return Some(transmit);
-                }
-                if let Some(mac) = self.known_for_long(&plug.to, plug.since, next_hop) {
-                    let router = self.is_router(&plug.to, next_hop);
-                    let host = &mut self.machines[number].host;
-                    host.know_neighbor(at, mac, router);
-                    host.neighbor_way(self.now, at, transmit.confirms);
-                    return Some(transmit);
-                }
-            }
+        let mut way = host.neighbor_way(self.now, at, transmit.confirms);
+        if way == Way::Unknown {
+            way = self.first_way(number, at, transmit.confirms);
         }
         let host = &mut self.machines[number].host;
-        host.wait_for_neighbor(self.now, transmit);
-        None
+        host.go_or_wait(self.now, way, transmit)
+    }
+
+    /// The way to whom nothing was sent so far.
+    fn first_way(&mut self, number: usize, at: (usize, IpAddr), confirms: bool) -> Way {
+        let Some(plug) = self.machines[number].plugs.get(at.0) else {
+            return Way::Unknown;
+        };
+        if matches!(plug.to, PluggedInto::Outside(Socket::Tunnel(_))) {
+            return Way::Open(MacAddr::default());
+        }
+        let Some(mac) = self.known_for_long(&plug.to, plug.since, at.1) else {
+            return Way::Unknown;
+        };
+        let router = self.is_router(&plug.to, at.1);
+        let host = &mut self.machines[number].host;
+        host.know_neighbor(at, mac, router);
+        host.neighbor_way(self.now, at, confirms)
     }
 
     /// The hardware address of a next hop that both it and the machine have had from the start.
@@ -111,7 +117,7 @@ impl World {
     }
 
     /// The hardware address that answers for an address on what an interface is plugged into.
-    fn neighbor(&self, to: &PluggedInto, address: IpAddr) -> Option<MacAddr> {
+    pub(super) fn neighbor(&self, to: &PluggedInto, address: IpAddr) -> Option<MacAddr> {
         match to {
             PluggedInto::Interface(index) => {
                 let plan = &self.topology.plan;

@@ -210,7 +210,9 @@ impl Net {
     fn send_to_neighbor(&mut self, place: usize, sent: Transmit) {
         let now = self.now;
         let sent = match &mut self.places[place].node {
-            Node::Host(host) if self.resolves => host.send_to_neighbor(now, sent),
+            Node::Host(host) if self.resolves => {
+                host.send_to_neighbor(now, sent).map(|(sent, _)| sent)
+            }
             _ => Some(sent),
         };
         if let Some(sent) = sent {

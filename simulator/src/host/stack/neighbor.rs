@@ -74,8 +74,8 @@ pub(crate) struct NeighborView {
 /// What becomes of a packet for a neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// It leaves.
-    Open,
+    /// It leaves, to this hardware address.
+    Open(MacAddr),
     /// The neighbour's hardware address has to be asked for.
     Closed,
     /// There is no entry: so far nothing was sent there.
@@ -259,12 +259,15 @@ impl Stack {
             entry.confirmed = Some(now);
         }
         match state {
-            NeighborState::Reachable | NeighborState::Delay | NeighborState::Probe => Way::Open,
+            NeighborState::Reachable | NeighborState::Delay | NeighborState::Probe => {
+                Way::Open(entry.mac)
+            }
             NeighborState::Stale => {
                 entry.state = NeighborState::Delay;
+                let mac = entry.mac;
                 let due = self.neighbors.fires(now, DELAY);
                 self.neighbors.set_timer(at, Some(due));
-                Way::Open
+                Way::Open(mac)
             }
             NeighborState::Incomplete | NeighborState::Failed => Way::Closed,
         }

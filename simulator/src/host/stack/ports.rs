@@ -41,27 +41,18 @@ impl Ephemeral {
 impl Stack {
     /// A free port for a connection; `None` if all of the range are taken towards that end.
     pub(super) fn tcp_port(&mut self, remote: SocketAddr, local: IpAddr) -> Option<u16> {
-        let (low, high) = self.port_range;
-        let size = u32::from(high.saturating_sub(low)) + 1;
-        let size = if size > 1 { size & !1 } else { size };
         let hash = mix(
             mix(self.ephemeral.secret, SocketAddr::new(local, 0)),
             remote,
         );
         let gone = self.ephemeral.gone.get(&(hash as u16)).copied();
-        let start = gone.unwrap_or(0).wrapping_add((hash >> 32) as u32) % size;
-        let start = start & !1;
-        let steps = (0..size).step_by(STEP as usize);
-        let own = steps.clone().map(|far| (far, start + far));
-        let other = steps.map(|far| (far, start + 1 + far));
-        let (far, port) = own.chain(other).find_map(|(far, offset)| {
-            let port = low + (offset % size) as u16;
+        let start = gone.unwrap_or(0).wrapping_add((hash >> 32) as u32) & !1;
+        let (far, port) = every_port(self.port_range, start).find(|(_, port)| {
             let ends = Ends {
-                local: SocketAddr::new(local, port),
+                local: SocketAddr::new(local, *port),
                 remote,
             };
-            let is_free = !self.in_use(&ends) && !self.listeners.contains_key(&port);
-            is_free.then_some((far, port))
+            !self.in_use(&ends) && !self.listeners.contains_key(port)
         })?;
         let jump = self.ephemeral.draws.range(0, 7) as u32 * STEP;
         let gone = self.ephemeral.gone.entry(hash as u16).or_insert(0);
@@ -73,17 +64,19 @@ impl Stack {
     /// that `connect()` leaves.
     pub(crate) fn bound_port(&mut self) -> Option<u16> {
         let (low, high) = self.port_range;
-        let size = u64::from(high.saturating_sub(low)) + 1;
-        let start = self.ephemeral.draws.range(0, size - 1) | 1;
-        let steps = (0..size).step_by(STEP as usize);
-        let own = steps.clone().map(|far| start + far);
-        let other = steps.map(|far| start + far + 1);
-        let mut ports = own.chain(other).map(|offset| low + (offset % size) as u16);
-        let is_taken = |port| {
-            let mut connected = self.by_ends.keys().chain(self.time_waits.keys());
-            self.listeners.contains_key(&port) || connected.any(|ends| ends.local.port() == port)
-        };
-        ports.find(|port| !is_taken(*port))
+        let start = self
+            .ephemeral
+            .draws
+            .range(0, u64::from(high.saturating_sub(low))) as u32;
+        let mut taken = vec![false; usize::from(u16::MAX) + 1];
+        let connected = self.by_ends.keys().chain(self.time_waits.keys());
+        let connected = connected.map(|ends| ends.local.port());
+        for port in self.listeners.keys().copied().chain(connected) {
+            taken[usize::from(port)] = true;
+        }
+        every_port((low, high), start | 1)
+            .map(|(_, port)| port)
+            .find(|port| !taken[usize::from(*port)])
     }
 
     /// A free port for a UDP socket; `None` if all of the range are taken.
@@ -123,6 +116,20 @@ impl Stack {
     pub(crate) fn stop_hearing(&mut self, ports: &[u16]) {
         self.overheard.retain(|port| !ports.contains(port));
     }
+}
+
+/// Every port of a range once, with the way to it: those that have the parity of `start` first, from
+/// there on and around, then the others.
+fn every_port((low, high): (u16, u16), start: u32) -> impl Iterator<Item = (u32, u16)> {
+    let size = u32::from(high.saturating_sub(low)) + 1;
+    // An odd one out would change the parity on the way around.
+    let size = if size > 1 { size & !1 } else { size };
+    let start = start % size;
+    let steps = (0..size).step_by(STEP as usize);
+    let own = steps.clone().map(move |far| (far, start + far));
+    let other = steps.map(move |far| (far, (start ^ 1) + far));
+    own.chain(other)
+        .map(move |(far, offset)| (far, low + (offset % size) as u16))
 }
 
 #[cfg(test)]

@@ -331,7 +331,7 @@ fn plain(names: &Names, part: &AnswerPart, value: &str) -> Option<String> {
 
 /// Whether a line holds a value, in any of its forms, as a word.
 fn holds(names: &Names, line: &str, value: &str) -> bool {
-    let words = line.split(|c: char| c.is_whitespace() || "`'\"(),;>".contains(c));
+    let words = line.split(|c: char| c.is_whitespace() || "`'\"(),;>=".contains(c));
     let words = words.map(|word| word.trim_end_matches([':', '.']));
     words
         .filter(|word| !word.is_empty())

@@ -1,5 +1,7 @@
 //! The questions that evidence can be asked, one function each.
 
+use std::collections::BTreeMap;
+
 use wirelab_filter::Filter;
 use wirelab_model::{FlowLogId, SimTime};
 use wirelab_query::{QueryOptions, blocking};
@@ -10,6 +12,8 @@ use wirelab_simulator::{Captured, DropReason, Dropped, SecurityGroupDrop};
 use wirelab_wire::FiveTuple;
 use wirelab_wire::link::LinkType;
 
+use super::asked::{call, exec};
+use super::data::Reader;
 use super::open::Open;
 use super::{Evidence, Value};
 use crate::author::{belongs, by_name, word};
@@ -32,6 +36,9 @@ pub(super) fn ask(question: Question, arguments: &[String], evidence: &Evidence<
         (Question::DroppedBy, [filter]) => dropped_by(evidence, filter),
         (Question::Query, [flow_log, query]) => self::query(evidence, flow_log, query),
         (Question::Printed, [text]) => Ok(printed(evidence, text)),
+        (Question::Said, [traffic, capture]) => said(evidence, traffic, capture),
+        (Question::Exec, [host, command, text]) => exec(evidence, host, command, text),
+        (Question::Call, [written, text]) => call(evidence, written, text),
         _ => Err("the number of its arguments is wrong".to_owned()),
     }
 }
@@ -109,6 +116,17 @@ fn packets(evidence: &Evidence<'_>, capture: &str, text: &str) -> Answer {
 
 fn segments(evidence: &Evidence<'_>, traffic: &str, capture: &str, text: &str) -> Answer {
     let filter = compile(text, LinkType::ETHERNET)?;
+    let (name, mut kept) = of_connection(evidence, traffic, capture)?;
+    kept.retain(|it| keeps(&filter, it));
+    Ok(counted(evidence, &name, text, &kept))
+}
+
+/// The packets of the first exchange's connection, and the name of their capture.
+fn of_connection<'a>(
+    evidence: &'a Evidence<'_>,
+    traffic: &str,
+    capture: &str,
+) -> Result<(String, Vec<&'a Captured>), String> {
     let (name, captured) = evidence.captured(capture)?;
     let connection = evidence.exchanges(traffic).find_map(|it| it.connection);
     let Some(connection) = connection else {
@@ -125,9 +143,28 @@ fn segments(evidence: &Evidence<'_>, traffic: &str, capture: &str, text: &str) -
         let its = it.packet().map(|it| it.five_tuple().canonical());
         it.at >= evidence.window.0 && its == Some(flow.canonical())
     };
-    let captured = captured.iter().filter(of_it);
-    let kept: Vec<_> = captured.filter(|it| keeps(&filter, it)).collect();
-    Ok(counted(evidence, &name, text, &kept))
+    Ok((name, captured.iter().filter(of_it).collect()))
+}
+
+/// What a connection's two ends say first.
+fn said(evidence: &Evidence<'_>, traffic: &str, capture: &str) -> Answer {
+    let (name, captured) = of_connection(evidence, traffic, capture)?;
+    let mut readers: BTreeMap<_, Reader> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for it in captured {
+        let Some(segment) = it.frame.packet.as_tcp() else {
+            continue;
+        };
+        let ends = (segment.source_port, segment.destination_port);
+        let reader = readers.entry(ends).or_default();
+        if let Some(data) = reader.read(segment.sequence, &segment.payload) {
+            lines.push(format!("{}: {data}", evidence.packet(it)));
+        }
+    }
+    let count = i64::try_from(lines.len()).unwrap_or(i64::MAX);
+    let first = format!("what is said on a connection of `{traffic}`, in {name}:");
+    let shown = std::iter::once(first).chain(lines.into_iter().take(SHOWN));
+    Ok((Value::Number(count), shown.collect()))
 }
 
 fn counted(

@@ -10,6 +10,8 @@
 //! ```
 
 mod ask;
+mod asked;
+mod data;
 mod open;
 mod play;
 

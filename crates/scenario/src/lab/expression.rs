@@ -61,17 +61,29 @@ pub enum Question {
     Query,
     /// `printed("TEXT")`: whether the commands that the part plays print the text.
     Printed,
+    /// `said("TRAFFIC", "CAPTURE")`: how many segments of the first exchange's connection that
+    /// begins in the window have data.
+    Said,
+    /// `exec("MACHINE", "COMMAND", "TEXT")`: how many lines with the text a command prints that is
+    /// run on a copy of the network.
+    Exec,
+    /// `call("CALL", "TEXT")`: how many things a call that changes nothing answers with that have
+    /// the text in them: a route of a table, an entry of a list.
+    Call,
 }
 
 impl Question {
     /// Every question with its name and how many arguments it takes.
-    pub const ALL: [(&'static str, Self, usize); 6] = [
+    pub const ALL: [(&'static str, Self, usize); 9] = [
         ("outcome", Self::Outcome, 1),
         ("packets", Self::Packets, 2),
         ("segments", Self::Segments, 3),
         ("dropped_by", Self::DroppedBy, 1),
         ("query", Self::Query, 2),
         ("printed", Self::Printed, 1),
+        ("said", Self::Said, 2),
+        ("exec", Self::Exec, 3),
+        ("call", Self::Call, 2),
     ];
 }
 

@@ -103,3 +103,27 @@ pub(crate) fn manifest_violations() -> Vec<String> {
     }
     found
 }
+
+/// Where the tests of a package are one program, a file that its `main.rs` does not name would never
+/// run.
+pub(crate) fn tests_that_never_run() -> Vec<String> {
+    let all = tracked();
+    let mut found = Vec::new();
+    for main in all.iter().filter(|path| path.ends_with("tests/main.rs")) {
+        let folder = main.strip_suffix("main.rs").expect("it ends so");
+        let text = std::fs::read_to_string(root().join(main)).expect("a tracked file");
+        let here = all.iter().filter_map(|path| path.strip_prefix(folder));
+        let modules = here
+            .filter_map(|path| path.strip_suffix(".rs"))
+            .map(|path| {
+                let module = path.strip_suffix("/mod").unwrap_or(path);
+                module.to_owned()
+            });
+        let missing = modules.filter(|module| {
+            let is_top = module != "main" && !module.contains('/');
+            is_top && !text.lines().any(|line| line == format!("mod {module};"))
+        });
+        found.extend(missing.map(|module| format!("{main}: lacks `mod {module};`")));
+    }
+    found
+}

@@ -48,6 +48,11 @@ fn tracked_files_belong_here() {
 }
 
 #[test]
+fn every_file_of_tests_runs() {
+    report("never run", &files::tests_that_never_run());
+}
+
+#[test]
 fn every_package_takes_the_workspaces_settings() {
     report("differs from the workspace", &files::manifest_violations());
 }

@@ -118,8 +118,8 @@ impl Stack {
     }
 }
 
-/// Every port of a range once, with the way to it: those that have the parity of `start` first, from
-/// there on and around, then the others.
+/// Every port of a range once, with the way to it: those of the parity of `start` first, from there
+/// on and around, then the others.
 fn every_port((low, high): (u16, u16), start: u32) -> impl Iterator<Item = (u32, u16)> {
     let size = u32::from(high.saturating_sub(low)) + 1;
     // An odd one out would change the parity on the way around.

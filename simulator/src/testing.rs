@@ -187,6 +187,7 @@ impl Net {
             metadata_options: MetadataOptions::default(),
             iam_instance_profile: None,
             iam_role: None,
+            iam_role_since: None,
             launch_time: UnixTime::default(),
             reboots: 0,
             owner_id: ACCOUNT.into(),

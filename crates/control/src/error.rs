@@ -524,3 +524,20 @@ pub(crate) fn unknown_filter(name: &str, nearest: Option<&str>) -> ApiError {
     let message = format!("The filter '{name}' is invalid{hint}");
     ApiError::client("InvalidParameterValue", message)
 }
+
+/// More operations a second than a volume of its size can be given.
+pub(crate) fn iops_of_size(iops: u32, size: u32, most: u32) -> ApiError {
+    let ratio = f64::from(iops) / f64::from(size);
+    let message = format!("Iops to volume size ratio of {ratio:.6} is too high; maximum is {most}");
+    ApiError::client("InvalidParameterValue", message)
+}
+
+/// More throughput than the operations a second can carry.
+pub(crate) fn throughput_of_iops(throughput: u32, iops: u32) -> ApiError {
+    let ratio = f64::from(throughput) / f64::from(iops);
+    let message = format!(
+        "Throughput (MiBps) to iops ratio of {ratio:.6} is too high; maximum is 0.250000 MiBps per \
+         iops"
+    );
+    ApiError::client("InvalidParameterValue", message)
+}

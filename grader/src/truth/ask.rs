@@ -152,7 +152,7 @@ fn said(evidence: &Evidence<'_>, traffic: &str, capture: &str) -> Answer {
     let mut readers: BTreeMap<_, Reader> = BTreeMap::new();
     let mut lines = Vec::new();
     for it in captured {
-        let Some(segment) = it.frame.packet.as_tcp() else {
+        let Some(segment) = it.packet().and_then(|it| it.as_tcp()) else {
             continue;
         };
         let ends = (segment.source_port, segment.destination_port);

@@ -291,6 +291,7 @@ impl Network {
             metadata_options: MetadataOptions::default(),
             iam_instance_profile: None,
             iam_role: None,
+            iam_role_since: None,
             launch_time: UnixTime::default(),
             reboots: 0,
             owner_id: ACCOUNT.into(),

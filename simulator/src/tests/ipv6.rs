@@ -12,7 +12,7 @@ const WEB: &str = "2001:db8:0:101::5";
 const DB: &str = "2001:db8:0:102::10";
 const SITE: &str = "2001:db8:ffff::7";
 
-fn network() -> Net {
+pub(super) fn network() -> Net {
     let open = ["in -1 * ::/0", "out -1 * ::/0"];
     let acl = ["in 101 allow -1 * ::/0", "out 101 allow -1 * ::/0"];
     let mut net = Net::default();

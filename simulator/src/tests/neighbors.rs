@@ -1,13 +1,17 @@
 //! ARP and neighbour discovery as machines' captures show them, and what programs are told.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 
-use wirelab_model::{Instance, InstanceId, InstanceState, NetworkInterfaceId, SimDuration};
+use wirelab_model::{
+    Instance, InstanceId, InstanceState, NetworkInterface, NetworkInterfaceId, PrivateIpAddress,
+    SimDuration,
+};
 
-use super::end_to_end::{add, http, net, populated};
+use super::end_to_end::{add, http, instance, net, populated};
 use super::ipv6;
 use crate::event::{CapturePoint, Captured, Input};
-use crate::testing::{Bench, Net};
+use crate::testing::{Bench, Net, parse};
 
 /// What an interface saw, one frame a line: whole seconds, direction, what tcpdump prints.
 fn seen<'a>(frames: impl IntoIterator<Item = &'a Captured>, point: &str) -> String {
@@ -202,4 +206,94 @@ fn ipv6_has_solicitations_and_advertisements() {
     let seen = self::seen(&bench.on_link, "eni-web");
     let all = "> ff02::1:ff00:99: ICMP6, neighbor solicitation, who has 2001:db8:0:101::99";
     assert_eq!(seen.matches(all).count(), 3, "{seen}");
+}
+
+const MOVES: [&str; 2] = ["10.0.1.50", "2001:db8:0:101::50"];
+
+/// `web`, `old` and `new` in one subnet; [`MOVES`] are addresses of `old`.
+fn moving() -> Bench {
+    let mut net = ipv6::network();
+    for (name, address) in [("old", "10.0.1.6"), ("new", "10.0.1.7")] {
+        net.instance(name, "subnet-web", address, &["sg-open"], None);
+    }
+    let mut bench = net.build();
+    own(&mut bench, Some("old"));
+    for name in ["web", "old", "new"] {
+        add(&mut bench, Input::Host(Box::new(instance(name))));
+    }
+    bench
+}
+
+/// Gives [`MOVES`] to the interface of `owner`, and takes them from everybody else.
+fn own(bench: &mut Bench, owner: Option<&str>) {
+    let [v4, v6] = MOVES;
+    let mut change = Net::default();
+    for name in ["old", "new"] {
+        let id = NetworkInterfaceId::new(format!("eni-{name}"));
+        let before = &bench.world.resources().network_interfaces[&id];
+        let mut nic: NetworkInterface = before.as_ref().clone();
+        nic.private_ip_addresses.retain(|it| it.primary);
+        nic.ipv6_addresses.clear();
+        if owner == Some(name) {
+            nic.private_ip_addresses.push(PrivateIpAddress {
+                private_ip_address: parse(v4),
+                primary: false,
+                association: None,
+            });
+            nic.ipv6_addresses.push(parse(v6));
+        }
+        change.put(nic);
+    }
+    bench.change(&mut change);
+}
+
+/// Pings from `web` once a second; the last octets of the hardware addresses that the requests, and
+/// unicast questions, went to.
+fn pinged(bench: &mut Bench, to: &str, count: &str) -> Vec<u8> {
+    bench.captured.clear();
+    bench.run("web", &["ping", "-c", count, "-W", "1", to]);
+    let to: IpAddr = parse(to);
+    let id = CapturePoint::Interface(NetworkInterfaceId::new("eni-web"));
+    let sent = bench.captured.iter().filter(|it| {
+        let packet = it.packet().filter(|it| it.destination() == to);
+        it.point == id && it.outbound && packet.is_some()
+    });
+    sent.map(|it| it.frame.destination().0[5]).collect()
+}
+
+#[test]
+fn frames_go_to_whom_the_sender_knows_until_somebody_tells_another() {
+    let (old, new) = (6, 7);
+    for to in MOVES {
+        let mut bench = moving();
+        assert_eq!(pinged(&mut bench, to, "1"), [old]);
+        own(&mut bench, Some("new"));
+        // It is asked five seconds after the first of them, and the new owner's address told.
+        let sent = pinged(&mut bench, to, "9");
+        assert_eq!(sent[..5], [old; 5], "{sent:?}");
+        assert_eq!(sent[6..], [new; 3], "{sent:?}");
+        let (text, _) = bench.run("web", &["ip", "neigh"]);
+        let line = text.lines().find(|it| it.starts_with(to));
+        let line = line.expect("a neighbour");
+        assert!(
+            line.contains(":07 ") && line.contains("REACHABLE"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn who_is_gone_is_sent_to_until_three_questions_stay_without_answer() {
+    for to in MOVES {
+        let mut bench = moving();
+        pinged(&mut bench, to, "1");
+        own(&mut bench, None);
+        let sent = pinged(&mut bench, to, "14");
+        assert!((8..=10).contains(&sent.len()), "{sent:?}");
+        assert!(sent.iter().all(|it| *it == 6), "{sent:?}");
+        let (text, _) = bench.run("web", &["ip", "neigh"]);
+        let line = text.lines().find(|it| it.starts_with(to));
+        let line = line.expect("a neighbour");
+        assert!(!line.contains("lladdr"), "{line}");
+    }
 }

@@ -35,6 +35,9 @@ struct Ebs {
     snapshot_id: Option<SmolStr>,
 }
 
+/// So many operations a second it takes for a MiB a second.
+const IOPS_PER_MIBPS: u32 = 4;
+
 /// What may be asked for, and what there is without asking; 0: it has to be asked for.
 type Offer = ((u32, u32), u32);
 
@@ -44,6 +47,8 @@ struct Type {
     /// GiB.
     sizes: (u32, u32),
     iops: Option<Offer>,
+    /// At most so many a GiB; what is there without asking is, whatever the size.
+    iops_per_gib: u32,
     throughput: Option<Offer>,
     is_bootable: bool,
 }
@@ -53,6 +58,7 @@ const TYPES: [Type; 7] = [
         name: "gp2",
         sizes: (1, 16_384),
         iops: None,
+        iops_per_gib: 0,
         throughput: None,
         is_bootable: true,
     },
@@ -60,6 +66,7 @@ const TYPES: [Type; 7] = [
         name: "gp3",
         sizes: (1, 65_536),
         iops: Some(((3_000, 80_000), 3_000)),
+        iops_per_gib: 500,
         throughput: Some(((125, 2_000), 125)),
         is_bootable: true,
     },
@@ -67,6 +74,7 @@ const TYPES: [Type; 7] = [
         name: "io1",
         sizes: (4, 16_384),
         iops: Some(((100, 64_000), 0)),
+        iops_per_gib: 50,
         throughput: None,
         is_bootable: true,
     },
@@ -74,6 +82,7 @@ const TYPES: [Type; 7] = [
         name: "io2",
         sizes: (4, 65_536),
         iops: Some(((100, 256_000), 0)),
+        iops_per_gib: 1_000,
         throughput: None,
         is_bootable: true,
     },
@@ -81,6 +90,7 @@ const TYPES: [Type; 7] = [
         name: "st1",
         sizes: (125, 16_384),
         iops: None,
+        iops_per_gib: 0,
         throughput: None,
         is_bootable: false,
     },
@@ -88,6 +98,7 @@ const TYPES: [Type; 7] = [
         name: "sc1",
         sizes: (125, 16_384),
         iops: None,
+        iops_per_gib: 0,
         throughput: None,
         is_bootable: false,
     },
@@ -95,6 +106,7 @@ const TYPES: [Type; 7] = [
         name: "standard",
         sizes: (1, 1_024),
         iops: None,
+        iops_per_gib: 0,
         throughput: None,
         is_bootable: true,
     },
@@ -230,11 +242,24 @@ impl Type {
         throughput: Option<u32>,
     ) -> Result<Configuration, ApiError> {
         let of_size = (self.name == "gp2").then(|| (size * 3).clamp(100, 16_000));
+        let iops = self.offered("iops", self.iops, iops)?;
+        let throughput = self.offered("throughput", self.throughput, throughput)?;
+        let usual = self.iops.map_or(0, |it| it.1);
+        if let Some(iops) = iops
+            && iops > usual.max(size * self.iops_per_gib)
+        {
+            return Err(error::iops_of_size(iops, size, self.iops_per_gib));
+        }
+        if let (Some(throughput), Some(iops)) = (throughput, iops)
+            && throughput * IOPS_PER_MIBPS > iops
+        {
+            return Err(error::throughput_of_iops(throughput, iops));
+        }
         Ok(Configuration {
             size,
             kind: self.name.into(),
-            iops: self.offered("iops", self.iops, iops)?.or(of_size),
-            throughput: self.offered("throughput", self.throughput, throughput)?,
+            iops: iops.or(of_size),
+            throughput,
         })
     }
 

@@ -341,6 +341,7 @@ fn launch(
             .applied_to(image::metadata_options(image_id, &tx.region))?,
         iam_instance_profile: None,
         iam_role: None,
+        iam_role_since: None,
         launch_time: tx.utc(),
         reboots: 0,
         owner_id: tx.owner.clone(),

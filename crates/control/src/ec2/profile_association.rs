@@ -137,9 +137,11 @@ pub(super) fn associate(
         settled: if tx.is_structural() { now } else { now + DELAY },
     };
     let role = role(tx.state, tx.config, &tx.owner, &profile);
+    let since = tx.utc();
     let instance = tx.edit::<Instance>(id)?;
     instance.iam_instance_profile = Some(profile);
     instance.iam_role = role;
+    instance.iam_role_since = Some(since);
     let all = Arc::make_mut(&mut tx.state.profile_associations.0);
     all.retain(|_, it| !it.is_over(now));
     let id = association.id.clone();
@@ -188,8 +190,11 @@ pub(super) fn heed_roles(state: &mut State, config: &ControlConfig) {
         Some((Arc::clone(it), role(state, config, &it.owner_id, profile)))
     });
     let changed: Vec<_> = roles.filter(|(it, role)| it.iam_role != *role).collect();
+    let now = config.starts.at(state.now);
     for (mut instance, role) in changed {
-        Arc::make_mut(&mut instance).iam_role = role;
+        let changes = Arc::make_mut(&mut instance);
+        changes.iam_role = role;
+        changes.iam_role_since = Some(now);
         let id = instance.instance_id.clone();
         state.resources.instances.insert(id, instance);
     }

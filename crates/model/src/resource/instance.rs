@@ -107,6 +107,8 @@ pub struct Instance {
     pub iam_instance_profile: Option<IamInstanceProfile>,
     /// Role of its instance profile, whose credentials the metadata service gives.
     pub iam_role: Option<SmolStr>,
+    /// When it got them.
+    pub iam_role_since: Option<UnixTime>,
     /// When it was started.
     pub launch_time: UnixTime,
     /// How often it was asked to reboot. When it grows, the operating system shuts down and comes

@@ -199,7 +199,11 @@ fn role_items(instance: &Instance, context: Context<'_>) -> Items {
     let Some(role) = &instance.iam_role else {
         return Items::new();
     };
-    let updated = date::iso(context.config.starts.at(instance_start(instance, context)));
+    let launched = instance.launch_time;
+    let since = instance
+        .iam_role_since
+        .map_or(launched, |it| it.max(launched));
+    let updated = date::iso(since);
     let expires = date::iso(context.config.starts.at(context.now + SIX_HOURS));
     let info = instance.iam_instance_profile.as_ref().map(|profile| {
         let IamInstanceProfile { arn, id } = profile;

@@ -1,5 +1,6 @@
 //! A running tcpdump that reads packets from us.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -200,6 +201,7 @@ fn name_interfaces(stdout: impl Read, names: &Names) {
                 let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
                 let name = names.pop_front().unwrap_or_default();
                 let (before, after) = (&text[..at], &text[at + NAMELESS.len()..]);
+                let after = with_own_index(after);
                 out.write_all(format!("{before}{name:<5} {after}").as_bytes())
             }
             None => out.write_all(&line),
@@ -230,6 +232,23 @@ fn nameless(line: &str) -> Option<usize> {
     (directed && stamp).then_some(at)
 }
 
+/// What follows an interface's name, with the number that `-e` shows as the machine counts.
+fn with_own_index(text: &str) -> Cow<'_, str> {
+    const WORD: &str = "ifindex ";
+    let own = || {
+        let (direction, rest) = text.split_once(WORD)?;
+        let (number, rest) = rest.split_once(' ')?;
+        let at = number
+            .parse::<u32>()
+            .ok()?
+            .checked_sub(feed::NAMELESS_INDEX)?;
+        let number = feed::FIRST_INDEX + at;
+        // It stands behind the direction.
+        (direction.trim_end().len() < 4).then(|| format!("{direction}{WORD}{number} {rest}"))
+    };
+    own().map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
 fn no_tcpdump(error: std::io::Error) -> Failure {
     Failure::environment(format!("tcpdump does not start: {error}"))
         .hint("`wirelab doctor` says how to install it")
@@ -238,6 +257,15 @@ fn no_tcpdump(error: std::io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interface_has_the_number_that_the_machine_gives_it() {
+        let shown = "Out ifindex 2147418113 02:00:00:00:00:01 ethertype IPv4";
+        let own = "Out ifindex 3 02:00:00:00:00:01 ethertype IPv4";
+        assert_eq!(with_own_index(shown), own);
+        let other = "In  IP 10.0.0.1.5 > 10.0.0.2.53: ifindex 2147418113 is text here";
+        assert_eq!(with_own_index(other), other);
+    }
 
     #[test]
     fn a_name_is_put_in_only_where_tcpdump_prints_an_interface() {

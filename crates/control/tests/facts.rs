@@ -11,7 +11,7 @@ use std::path::Path;
 use script::Script;
 
 /// Rows in all files: none may be lost.
-const ROWS: usize = 517;
+const ROWS: usize = 520;
 
 #[test]
 fn calls_are_accepted_and_refused_as_documented() {

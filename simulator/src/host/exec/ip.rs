@@ -1,19 +1,19 @@
-//! `ip` of iproute2: `addr`, `link`, `neigh`, `rule`; `route` has a file of its own.
+//! `ip` of iproute2: `addr`, `link`, `rule`; `route` and `neigh` have files of their own.
 
 use std::net::IpAddr;
 
-use smol_str::SmolStr;
 use wirelab_model::SimTime;
 
 use super::device::Device;
 use super::{Refusal, Start, argument, ip_json, number, printed};
 use crate::host::Host;
 use crate::host::route::index_of;
-use crate::host::stack::{NeighborState, NeighborView};
 
 pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] [-j] addr|link|neigh|route|rule \
     [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
+    ip neigh show|flush [to PREFIX|all] [dev NAME] [nud STATE]\n       \
+    ip neigh get|del ADDRESS dev NAME\n       \
     ip route show [PREFIX] [dev NAME] [type TYPE] [table main|local|all]\n       \
     ip route add|change|replace|del [TYPE] PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
     [advmss OCTETS]\n       \
@@ -90,7 +90,7 @@ const OBJECTS: [&str; 32] = [
 const JSON: [&str; 4] = ["address", "link", "route", "rule"];
 
 /// The first name that begins with what was typed.
-fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+pub(super) fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     // It has both spellings.
     let typed = match typed {
         "neighb" | "neighbo" | "neighbor" => "neighbour",
@@ -152,6 +152,8 @@ pub(super) struct Look {
     pub(super) one_line: bool,
     /// `-s`.
     pub(super) statistics: bool,
+    /// `-s -s`.
+    pub(super) more_statistics: bool,
     /// `-j`.
     pub(super) json: bool,
     /// `-4` or `-6`.
@@ -169,7 +171,10 @@ impl Look {
             match option.as_str() {
                 "-br" | "-brief" => look.brief = true,
                 "-o" | "-oneline" => look.one_line = true,
-                "-s" | "-stats" | "-statistics" => look.statistics = true,
+                "-s" | "-stats" | "-statistics" => {
+                    look.more_statistics = look.statistics;
+                    look.statistics = true;
+                }
                 "-j" | "-json" => look.json = true,
                 "-4" => look.version = Version::V4,
                 "-6" => look.version = Version::V6,
@@ -193,14 +198,15 @@ impl Host {
         let object = whole_word(typed, &OBJECTS).unwrap_or(typed);
         let verb = rest.first().map_or("show", |verb| whole_verb(object, verb));
         look.addresses = object == "address";
-        if look.json && !(verb == "show" && JSON.contains(&object)) {
+        let is_shown = verb == "show" && JSON.contains(&object);
+        if look.json && object != "neighbour" && !is_shown {
             let what = format!("ip -j {object} {verb} (not supported here): without -j it is");
             return Err(failure(2, &what));
         }
         match (object, verb) {
             ("address" | "link", "show") => self.show_interfaces(rest, look),
             ("link", "set") => self.set_link(&rest[1..]),
-            ("neighbour", _) => self.show_neighbors(now, rest, look),
+            ("neighbour", _) => self.run_neighbors(now, rest, look),
             ("rule", "show") => {
                 let rules = match look.version {
                     Version::V6 => RULES_V6,
@@ -233,33 +239,6 @@ impl Host {
                 Err(failure(1, &text))
             }
         }
-    }
-
-    /// `ip neigh show [dev NAME]`.
-    fn show_neighbors(&self, now: SimTime, words: &[String], look: Look) -> Start {
-        let words = match words.split_first() {
-            Some((verb, words)) if matches!(verb.as_str(), "show" | "list" | "ls" | "s") => words,
-            _ => words,
-        };
-        let device = match words {
-            [] => None,
-            [dev, name] if dev == "dev" => Some(name),
-            _ => return Err(usage()),
-        };
-        if let Some(name) = device.filter(|name| self.find_device(name).is_none()) {
-            return Err(failure(1, &format!("Cannot find device \"{name}\"")));
-        }
-        let mut text = String::new();
-        for it in self.stack.neighbors(now) {
-            let Some(config) = self.stack.interfaces.get(it.interface) else {
-                continue;
-            };
-            let wanted = device.is_none_or(|name| config.name == name.as_str());
-            if wanted && look.version.shows(it.address.is_ipv4()) {
-                text += &neighbor_line(&it, device.is_none().then_some(&config.name));
-            }
-        }
-        printed(text)
     }
 
     fn show_interfaces(&self, words: &[String], look: Look) -> Start {
@@ -324,27 +303,4 @@ impl Host {
         self.stack.set_link_mtu(index, mtu);
         printed("")
     }
-}
-
-/// A line of `ip neigh`; `dev` is left out where it was asked for.
-fn neighbor_line(it: &NeighborView, device: Option<&SmolStr>) -> String {
-    let mut line = it.address.to_string();
-    if let Some(name) = device {
-        line += &format!(" dev {name}");
-    }
-    let (is_known, word) = match it.state {
-        NeighborState::Reachable => (true, "REACHABLE"),
-        NeighborState::Stale => (true, "STALE"),
-        NeighborState::Delay => (true, "DELAY"),
-        NeighborState::Probe => (true, "PROBE"),
-        NeighborState::Incomplete => (false, "INCOMPLETE"),
-        NeighborState::Failed => (false, "FAILED"),
-    };
-    if is_known {
-        line += &format!(" lladdr {}", it.mac);
-    }
-    if it.router {
-        line += " router";
-    }
-    format!("{line} {word} \n")
 }

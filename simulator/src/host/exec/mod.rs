@@ -25,6 +25,7 @@ mod host_lookup;
 mod hostname;
 mod ip;
 mod ip_json;
+mod ip_neigh;
 mod ip_route;
 mod ip_route_change;
 mod ip_route_get;

@@ -9,8 +9,8 @@ use super::{Refusal, Start, argument, ip_json, number, printed};
 use crate::host::Host;
 use crate::host::route::index_of;
 
-pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] [-j] addr|link|neigh|route|rule \
-    [show]\n       \
+pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] [-j [-p]] \
+    addr|link|neigh|route|rule [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
     ip neigh show|flush [to PREFIX|all] [dev NAME] [nud STATE]\n       \
     ip neigh get|del ADDRESS dev NAME\n       \
@@ -86,8 +86,14 @@ const OBJECTS: [&str; 32] = [
     "help",
 ];
 
-/// What `-j` shows.
-const JSON: [&str; 4] = ["address", "link", "route", "rule"];
+/// What `-j` shows; of `neigh` all.
+const JSON: [(&str, &str); 5] = [
+    ("address", "show"),
+    ("link", "show"),
+    ("route", "show"),
+    ("route", "get"),
+    ("rule", "show"),
+];
 
 /// The first name that begins with what was typed.
 pub(super) fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
@@ -156,6 +162,8 @@ pub(super) struct Look {
     pub(super) more_statistics: bool,
     /// `-j`.
     pub(super) json: bool,
+    /// `-p`: JSON in lines.
+    pub(super) pretty: bool,
     /// `-4` or `-6`.
     pub(super) version: Version,
     /// `addr` rather than `link`.
@@ -168,16 +176,21 @@ impl Look {
         let mut look = Self::default();
         let mut rest = words;
         while let Some((option, after)) = rest.split_first().filter(|it| it.0.starts_with('-')) {
-            match option.as_str() {
-                "-br" | "-brief" => look.brief = true,
-                "-o" | "-oneline" => look.one_line = true,
-                "-s" | "-stats" | "-statistics" => {
+            // Both dashes are as good as one, and as much of a name as begins it.
+            let name = option.strip_prefix('-').unwrap_or(option);
+            let name = name.strip_prefix('-').unwrap_or(name);
+            let means = |whole: &str| !name.is_empty() && whole.starts_with(name);
+            match name {
+                "4" => look.version = Version::V4,
+                "6" => look.version = Version::V6,
+                name if means("brief") && name.len() > 1 => look.brief = true,
+                _ if means("oneline") => look.one_line = true,
+                _ if means("stats") || means("statistics") => {
                     look.more_statistics = look.statistics;
                     look.statistics = true;
                 }
-                "-j" | "-json" => look.json = true,
-                "-4" => look.version = Version::V4,
-                "-6" => look.version = Version::V6,
+                _ if means("json") => look.json = true,
+                _ if means("pretty") => look.pretty = true,
                 _ => {
                     return Err(failure(
                         2,
@@ -198,8 +211,7 @@ impl Host {
         let object = whole_word(typed, &OBJECTS).unwrap_or(typed);
         let verb = rest.first().map_or("show", |verb| whole_verb(object, verb));
         look.addresses = object == "address";
-        let is_shown = verb == "show" && JSON.contains(&object);
-        if look.json && object != "neighbour" && !is_shown {
+        if look.json && object != "neighbour" && !JSON.contains(&(object, verb)) {
             let what = format!("ip -j {object} {verb} (not supported here): without -j it is");
             return Err(failure(2, &what));
         }
@@ -213,7 +225,7 @@ impl Host {
                     _ => RULES,
                 };
                 printed(match look.json {
-                    true => ip_json::rules(rules),
+                    true => ip_json::rules(rules, look),
                     false => rules.to_owned(),
                 })
             }
@@ -221,7 +233,7 @@ impl Host {
                 let words = rest.split_first().map_or(rest, |(_, words)| words);
                 self.show_routes(words, look)
             }
-            ("route", "get") => self.get_route(now, &rest[1..]),
+            ("route", "get") => self.get_route(now, &rest[1..], look),
             ("route", "flush") => match &rest[1..] {
                 [what] if what == "cache" => {
                     self.stack.routes.flush();
@@ -268,7 +280,7 @@ impl Host {
         }
         let devices = devices.iter();
         printed(match look.json {
-            true => ip_json::list(devices.filter_map(|it| it.json(look)).collect()),
+            true => ip_json::list(devices.filter_map(|it| it.json(look)).collect(), look),
             false => devices.map(|it| it.show(look)).collect(),
         })
     }

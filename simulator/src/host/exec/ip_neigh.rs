@@ -1,5 +1,5 @@
-//! `ip neigh` of iproute2: the neighbour table is shown, asked, and emptied. Nobody makes entries by
-//! hand here.
+//! `ip neigh` of iproute2: the neighbour table is shown, asked, and emptied. Nobody makes entries
+//! by hand here.
 
 use std::net::IpAddr;
 
@@ -280,7 +280,7 @@ impl Host {
         printed(match look.json {
             true => {
                 let objects = found.iter().map(|it| self.neighbor_json(it, of_all, look));
-                ip_json::list(objects.collect())
+                ip_json::list(objects.collect(), look)
             }
             false => {
                 let lines = found.iter().map(|it| self.neighbor_line(it, of_all, look));

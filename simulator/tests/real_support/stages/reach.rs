@@ -272,6 +272,8 @@ pub(super) const STAGES: &[Stage] = &[
             case("ip route get 10.0.2.20"),
             case("ping -c 3 -i 0.2 -W 1 -M do -s 1400 10.0.2.20"),
             case("ip route get 10.0.2.20"),
+            case("ip -j route get 10.0.2.20"),
+            case("ip -j -p route get 10.0.2.20"),
             case("ping -c 1 -W 1 -M do -s 1372 10.0.2.20"),
             case("ping -c 1 -W 1 -M do -s 1373 10.0.2.20"),
             case("ping -c 1 -W 1 -s 1400 10.0.2.20"),
@@ -281,6 +283,8 @@ pub(super) const STAGES: &[Stage] = &[
             case("ping -6 -c 2 -i 0.2 -W 1 -s 1400 fd00:2::20")
                 .because("machines cut no IPv6 packets"),
             case("ping -6 -c 2 -i 0.2 -W 1 -M do -s 1400 fd00:2::20"),
+            case("ip route get fd00:2::20"),
+            case("ip -j route get fd00:2::20"),
             case("tracepath -n fd00:2::20"),
         ],
     },

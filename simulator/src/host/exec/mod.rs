@@ -237,7 +237,7 @@ impl Host {
     ) {
         match timeout::limited(now, argv) {
             Ok((limit, argv)) => {
-                if let Some(limit) = limit {
+                if let Some(limit) = &limit {
                     self.wake_exec(limit.at, id);
                 }
                 self.begin_exec(now, id, argv, (now, limit), out);

@@ -189,6 +189,9 @@ impl Host {
             let text = format!("{program}: couldn't get address for '{server}': {why}\n");
             Refusal::with_status(1, text)
         };
+        if super::names::has_zone(server) {
+            return Err(unknown("failure"));
+        }
         if server.is_empty() || self.names.failure(server).is_some() {
             return Err(unknown("not found"));
         }

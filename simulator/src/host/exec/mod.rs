@@ -47,6 +47,7 @@ mod tracepath;
 mod traceroute;
 mod url;
 mod write_out;
+mod zone;
 
 use std::net::IpAddr;
 
@@ -255,6 +256,7 @@ impl Host {
             return Err(Refusal::usage("no command given\n"));
         };
         let name = program.rsplit('/').next().unwrap_or(program);
+        self.check_zones(name, arguments)?;
         match name {
             "sudo" => self.start_sudo(now, id, arguments),
             "ping6" | "traceroute6" => {

@@ -2,6 +2,8 @@
 
 use crate::real_support::{Stage, case};
 
+const LINK_LOCAL: &str = "refused: nothing is sent to link-local addresses";
+
 pub(super) const STAGES: &[Stage] = &[
     Stage {
         name: "open",
@@ -293,6 +295,26 @@ pub(super) const STAGES: &[Stage] = &[
             case("timeout -p 1 sleep 3"),
             case("timeout --bogus 1 sleep 3"),
             case("timeout -s CONT 0.2 sleep 0.3").because("refused: it ends no program"),
+        ],
+    },
+    Stage {
+        name: "zones",
+        setup: &[],
+        cases: &[
+            case("ping -c 1 fe80::1%nope"),
+            case("ping -c 1 fe80::1%"),
+            case("ping -c 1 fd00:2::20%ens5"),
+            case("nc -vz fe80::1%nope 80"),
+            case("traceroute fe80::1%nope"),
+            case("tracepath fe80::1%nope"),
+            case("dig @fe80::1%nope a.example +time=1 +tries=1"),
+            case("nslookup a.example fe80::1%nope"),
+            case("ping -c 1 -W 1 fe80::1%ens5").because(LINK_LOCAL),
+            case("ping -c 1 -W 1 fe80::1%2").because(LINK_LOCAL),
+            case("ping -c 1 -W 1 -I ens5 fe80::1").because(LINK_LOCAL),
+            case("nc -vz -w 1 fe80::1%ens5 80").because(LINK_LOCAL),
+            case("traceroute -n -q 1 -w 1 -m 1 fe80::1%ens5").because(LINK_LOCAL),
+            case("curl -s -S -m 1 http://[fe80::1%25ens5]/").because(LINK_LOCAL),
         ],
     },
     Stage {

@@ -36,6 +36,7 @@ mod seed;
 mod sudo;
 mod text;
 mod time;
+mod timeout;
 
 pub use aws_service::{AWS_SERVICES, AwsService, aws_ip_range};
 pub use call::{ApiError, ApiErrorKind, Call, Caller, Reply};
@@ -62,3 +63,4 @@ pub use smol_str::SmolStr;
 pub use sudo::{Sudo, SudoEnvironment, SudoError, read_sudo, without_sudo};
 pub use text::{fits_stars, fits_wildcards, hex, percent_decoded, percent_encoded, wrapped};
 pub use time::{DurationParseError, SimDuration, SimTime, UnixTime};
+pub use timeout::{Signal, Timeout, TimeoutError, late_status, read_span, read_timeout};

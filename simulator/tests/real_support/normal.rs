@@ -23,6 +23,9 @@ pub(crate) fn normal(line: &str) -> String {
         (" link-netnsid ", " "),
         (" qdisc ", " "),
         ("\"qdisc\":\"", "\""),
+        ("\"qdisc\": \"", "\""),
+        ("\"expires\":", ","),
+        ("\"expires\": ", ","),
         ("for host: 0x", " ["),
     ] {
         line = replaced(&line, before, after);

@@ -1,6 +1,8 @@
 //! Programs that run others: `timeout`, `xargs`, `env`, `sudo`, shells.
 
-use wirelab_model::{SimDuration, Sudo, SudoEnvironment, SudoError, read_sudo};
+use wirelab_model::{
+    SimDuration, Sudo, SudoEnvironment, SudoError, TimeoutError, read_sudo, read_timeout,
+};
 
 use super::xargs;
 use crate::question::Kind;
@@ -44,72 +46,38 @@ pub(super) fn program(
     Ok(shell.state.status)
 }
 
-/// `5`, `0.5`, `2m`
-pub(crate) fn span(text: &str) -> Option<SimDuration> {
-    let (digits, unit) = match text.chars().last()? {
-        's' => (&text[..text.len() - 1], 1),
-        'm' => (&text[..text.len() - 1], 60),
-        'h' => (&text[..text.len() - 1], 3600),
-        'd' => (&text[..text.len() - 1], 86_400),
-        _ => (text, 1),
-    };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let is_number = |it: &str| it.bytes().all(|it| it.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || digits.is_empty() || digits == "." {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let nanos: u64 = format!("{fraction:0<9}").get(..9)?.parse().ok()?;
-    let nanos = whole.saturating_mul(1_000_000_000).saturating_add(nanos);
-    Some(SimDuration::from_nanos(nanos.saturating_mul(unit)))
-}
-
 /// A program of the machine's is left to the machine, which knows signals; of others the time is
 /// counted here.
 fn timeout(shell: &mut Interpreter<'_>, arguments: &[String]) -> Flow<i32> {
+    let timeout = match read_timeout(arguments) {
+        Ok(timeout) => timeout,
+        Err(why @ TimeoutError::Unsimulated(_)) => {
+            return Err(Stop::Refused(why.to_string().trim_end().to_owned()));
+        }
+        Err(why) => {
+            shell.error(&why.to_string())?;
+            return Ok(125);
+        }
+    };
     let argv = [&["timeout".to_owned()], arguments].concat();
     if let Some(status) = shell.run_on_machine(&argv)? {
         return Ok(status);
     }
-    let (mut words, mut status) = (arguments, None);
-    while let Some((word, rest)) = words.split_first().filter(|it| it.0.starts_with('-')) {
-        words = rest;
-        match word.as_str() {
-            "-k" | "-s" | "--signal" | "--kill-after" => {
-                if words.first().is_some_and(|it| it == "KILL" || it == "9") && word == "-s" {
-                    status = Some(137);
-                }
-                words = words.get(1..).unwrap_or_default();
-            }
-            "-9" => status = Some(137),
-            _ => {}
-        }
+    if timeout.limit == SimDuration::ZERO {
+        return program(shell, "timeout", timeout.command);
     }
-    let Some((limit, words)) = words.split_first().filter(|it| !it.1.is_empty()) else {
-        shell.error(&super::more_about("timeout"))?;
-        return Ok(125);
-    };
-    let Some(limit) = span(limit) else {
-        let more = super::more_about("timeout");
-        shell.error(&format!("timeout: invalid time interval ‘{limit}’\n{more}"))?;
-        return Ok(125);
-    };
-    if limit == SimDuration::from_nanos(0) {
-        return program(shell, "timeout", words);
-    }
-    shell.deadlines.push(shell.now + limit);
+    shell.deadlines.push(shell.now + timeout.limit);
     let own = shell.deadlines.len() - 1;
     let before = shell.copied()?;
-    let ended = program(shell, "timeout", words);
+    let ended = program(shell, "timeout", timeout.command);
     shell.deadlines.truncate(own);
     match ended {
         Err(Stop::Deadline(which)) if which == own => {
             shell.state = before;
-            Ok(status.unwrap_or(124))
+            if let Some(notice) = timeout.notice() {
+                shell.error(&notice)?;
+            }
+            Ok(timeout.status(None))
         }
         other => other,
     }

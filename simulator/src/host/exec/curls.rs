@@ -111,7 +111,7 @@ impl Host {
     ) {
         let more = self.curls.get_mut(&id).and_then(|it| {
             it.nth += 1;
-            (it.nth < it.urls).then(|| (it.argv.clone(), it.limit))
+            (it.nth < it.urls).then(|| (it.argv.clone(), it.limit.clone()))
         });
         if let Some((argv, limit)) = more {
             print(now, id, printer, out);
@@ -139,10 +139,10 @@ impl Host {
     }
 
     /// Remembers the command of a `curl` that has just been read.
-    pub(super) fn note_curls(&mut self, id: ExecId, argv: &[String], limit: Option<Limit>) {
+    pub(super) fn note_curls(&mut self, id: ExecId, argv: &[String], limit: Option<&Limit>) {
         if let Some(curls) = self.curls.get_mut(&id).filter(|it| it.argv.is_empty()) {
             curls.argv = argv.to_vec();
-            curls.limit = limit;
+            curls.limit = limit.cloned();
         }
     }
 }

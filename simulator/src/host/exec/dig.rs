@@ -133,8 +133,16 @@ impl Host {
     fn dig_set_up(&mut self, task: &mut Dig) -> Result<(), (i32, String)> {
         let lookup = &task.lookup;
         let program = task.manner.program;
-        if let Some((status, why)) = lookup.illegal() {
-            let status = program.illegal_status().unwrap_or(status);
+        let searches = task.common.search && !lookup.follows;
+        let domains = match &task.common.domain {
+            _ if !searches => &[],
+            Some(domain) => std::slice::from_ref(domain),
+            None => &self.resolv_conf().search[..],
+        };
+        let names = task.searched(domains);
+        let is_searched = names.first() != Some(&lookup.name);
+        if let Some((status, why)) = lookup.illegal(is_searched) {
+            let status = program.illegal_status(is_searched).unwrap_or(status);
             return Err((status, format!("{}: {why}", program.name())));
         }
         let mut servers = Vec::new();
@@ -146,13 +154,6 @@ impl Host {
         let shared = task.named || servers.is_empty();
         let shared = task.default.iter().filter(|_| shared).copied();
         task.servers = shared.chain(servers).collect();
-        let names = match task.common.search && !lookup.follows {
-            true => match &task.common.domain {
-                Some(domain) => task.searched(std::slice::from_ref(domain)),
-                None => task.searched(&self.resolv_conf().search),
-            },
-            false => vec![lookup.name.clone()],
-        };
         let mut names = names.into_iter();
         task.name = names.next().unwrap_or_else(|| task.lookup.name.clone());
         task.further = names.collect();
@@ -189,6 +190,9 @@ impl Host {
             let text = format!("{program}: couldn't get address for '{server}': {why}\n");
             Refusal::with_status(1, text)
         };
+        if super::names::has_zone(server) {
+            return Err(unknown("failure"));
+        }
         if server.is_empty() || self.names.failure(server).is_some() {
             return Err(unknown("not found"));
         }

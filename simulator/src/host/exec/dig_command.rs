@@ -173,8 +173,9 @@ impl Lookup {
         self.class.map_or(DNSClass::IN, DNSClass::from)
     }
 
-    /// Why the name is none: exit code and text, without the program's name.
-    pub(super) fn illegal(&self) -> Option<(i32, String)> {
+    /// Why the name is none: exit code and text, without the program's name. `searched`: a domain
+    /// was put behind it first.
+    pub(super) fn illegal(&self, searched: bool) -> Option<(i32, String)> {
         let Self { name, look, .. } = self;
         let text = name.strip_suffix('.').unwrap_or(name);
         let long_label = text.split('.').any(|label| label.len() > 63);
@@ -184,7 +185,11 @@ impl Lookup {
             } else {
                 ", use +noidnin"
             };
-            let text = format!("'{name}' is not a legal{what} name ({why}){hint}\n");
+            let kind = match searched && what.is_empty() {
+                true => "in legal name syntax".to_owned(),
+                false => format!("a legal{what} name"),
+            };
+            let text = format!("'{name}' is not {kind} ({why}){hint}\n");
             Some((status, text))
         };
         const IDN: &str = " IDNA2008";
@@ -199,6 +204,9 @@ impl Lookup {
                 return complain(1, IDN, "domain name longer than 255 characters");
             }
             _ => {}
+        }
+        if name.is_empty() {
+            return complain(10, "", "unexpected end of input");
         }
         if text.split('.').any(str::is_empty) && !text.is_empty() {
             return complain(10, "", "empty label");

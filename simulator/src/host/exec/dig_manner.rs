@@ -25,11 +25,12 @@ impl Program {
         }
     }
 
-    /// With what it ends when a name is none, whatever is wrong with it (`fatalexit`).
-    pub(super) const fn illegal_status(self) -> Option<i32> {
+    /// With what it ends when a name is none, whatever is wrong with it (`fatalexit`), or a domain
+    /// behind it (`searched`).
+    pub(super) const fn illegal_status(self, searched: bool) -> Option<i32> {
         match self {
-            Self::Host => Some(1),
-            Self::Dig | Self::Nslookup => None,
+            Self::Dig | Self::Nslookup if !searched => None,
+            _ => Some(1),
         }
     }
 }

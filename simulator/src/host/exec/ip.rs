@@ -1,19 +1,19 @@
-//! `ip` of iproute2: `addr`, `link`, `neigh`, `rule`; `route` has a file of its own.
+//! `ip` of iproute2: `addr`, `link`, `rule`; `route` and `neigh` have files of their own.
 
 use std::net::IpAddr;
 
-use smol_str::SmolStr;
 use wirelab_model::SimTime;
 
 use super::device::Device;
 use super::{Refusal, Start, argument, ip_json, number, printed};
 use crate::host::Host;
 use crate::host::route::index_of;
-use crate::host::stack::{NeighborState, NeighborView};
 
-pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] [-j] addr|link|neigh|route|rule \
-    [show]\n       \
+pub(super) const USAGE: &str = "usage: ip [-4|-6] [-br] [-o] [-s] [-j [-p]] \
+    addr|link|neigh|route|rule [show]\n       \
     ip link set dev NAME mtu OCTETS\n       \
+    ip neigh show|flush [to PREFIX|all] [dev NAME] [nud STATE]\n       \
+    ip neigh get|del ADDRESS dev NAME\n       \
     ip route show [PREFIX] [dev NAME] [type TYPE] [table main|local|all]\n       \
     ip route add|change|replace|del [TYPE] PREFIX [via ADDRESS] [dev NAME] [mtu OCTETS] \
     [advmss OCTETS]\n       \
@@ -86,11 +86,17 @@ const OBJECTS: [&str; 32] = [
     "help",
 ];
 
-/// What `-j` shows.
-const JSON: [&str; 4] = ["address", "link", "route", "rule"];
+/// What `-j` shows; of `neigh` all.
+const JSON: [(&str, &str); 5] = [
+    ("address", "show"),
+    ("link", "show"),
+    ("route", "show"),
+    ("route", "get"),
+    ("rule", "show"),
+];
 
 /// The first name that begins with what was typed.
-fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
+pub(super) fn whole_word<'a>(typed: &str, names: &[&'a str]) -> Option<&'a str> {
     // It has both spellings.
     let typed = match typed {
         "neighb" | "neighbo" | "neighbor" => "neighbour",
@@ -152,8 +158,12 @@ pub(super) struct Look {
     pub(super) one_line: bool,
     /// `-s`.
     pub(super) statistics: bool,
+    /// `-s -s`.
+    pub(super) more_statistics: bool,
     /// `-j`.
     pub(super) json: bool,
+    /// `-p`: JSON in lines.
+    pub(super) pretty: bool,
     /// `-4` or `-6`.
     pub(super) version: Version,
     /// `addr` rather than `link`.
@@ -166,13 +176,21 @@ impl Look {
         let mut look = Self::default();
         let mut rest = words;
         while let Some((option, after)) = rest.split_first().filter(|it| it.0.starts_with('-')) {
-            match option.as_str() {
-                "-br" | "-brief" => look.brief = true,
-                "-o" | "-oneline" => look.one_line = true,
-                "-s" | "-stats" | "-statistics" => look.statistics = true,
-                "-j" | "-json" => look.json = true,
-                "-4" => look.version = Version::V4,
-                "-6" => look.version = Version::V6,
+            // Both dashes are as good as one, and as much of a name as begins it.
+            let name = option.strip_prefix('-').unwrap_or(option);
+            let name = name.strip_prefix('-').unwrap_or(name);
+            let means = |whole: &str| !name.is_empty() && whole.starts_with(name);
+            match name {
+                "4" => look.version = Version::V4,
+                "6" => look.version = Version::V6,
+                name if means("brief") && name.len() > 1 => look.brief = true,
+                _ if means("oneline") => look.one_line = true,
+                _ if means("stats") || means("statistics") => {
+                    look.more_statistics = look.statistics;
+                    look.statistics = true;
+                }
+                _ if means("json") => look.json = true,
+                _ if means("pretty") => look.pretty = true,
                 _ => {
                     return Err(failure(
                         2,
@@ -193,21 +211,21 @@ impl Host {
         let object = whole_word(typed, &OBJECTS).unwrap_or(typed);
         let verb = rest.first().map_or("show", |verb| whole_verb(object, verb));
         look.addresses = object == "address";
-        if look.json && !(verb == "show" && JSON.contains(&object)) {
+        if look.json && object != "neighbour" && !JSON.contains(&(object, verb)) {
             let what = format!("ip -j {object} {verb} (not supported here): without -j it is");
             return Err(failure(2, &what));
         }
         match (object, verb) {
             ("address" | "link", "show") => self.show_interfaces(rest, look),
             ("link", "set") => self.set_link(&rest[1..]),
-            ("neighbour", _) => self.show_neighbors(now, rest, look),
+            ("neighbour", _) => self.run_neighbors(now, rest, look),
             ("rule", "show") => {
                 let rules = match look.version {
                     Version::V6 => RULES_V6,
                     _ => RULES,
                 };
                 printed(match look.json {
-                    true => ip_json::rules(rules),
+                    true => ip_json::rules(rules, look),
                     false => rules.to_owned(),
                 })
             }
@@ -215,7 +233,7 @@ impl Host {
                 let words = rest.split_first().map_or(rest, |(_, words)| words);
                 self.show_routes(words, look)
             }
-            ("route", "get") => self.get_route(now, &rest[1..]),
+            ("route", "get") => self.get_route(now, &rest[1..], look),
             ("route", "flush") => match &rest[1..] {
                 [what] if what == "cache" => {
                     self.stack.routes.flush();
@@ -233,33 +251,6 @@ impl Host {
                 Err(failure(1, &text))
             }
         }
-    }
-
-    /// `ip neigh show [dev NAME]`.
-    fn show_neighbors(&self, now: SimTime, words: &[String], look: Look) -> Start {
-        let words = match words.split_first() {
-            Some((verb, words)) if matches!(verb.as_str(), "show" | "list" | "ls" | "s") => words,
-            _ => words,
-        };
-        let device = match words {
-            [] => None,
-            [dev, name] if dev == "dev" => Some(name),
-            _ => return Err(usage()),
-        };
-        if let Some(name) = device.filter(|name| self.find_device(name).is_none()) {
-            return Err(failure(1, &format!("Cannot find device \"{name}\"")));
-        }
-        let mut text = String::new();
-        for it in self.stack.neighbors(now) {
-            let Some(config) = self.stack.interfaces.get(it.interface) else {
-                continue;
-            };
-            let wanted = device.is_none_or(|name| config.name == name.as_str());
-            if wanted && look.version.shows(it.address.is_ipv4()) {
-                text += &neighbor_line(&it, device.is_none().then_some(&config.name));
-            }
-        }
-        printed(text)
     }
 
     fn show_interfaces(&self, words: &[String], look: Look) -> Start {
@@ -289,7 +280,7 @@ impl Host {
         }
         let devices = devices.iter();
         printed(match look.json {
-            true => ip_json::list(devices.filter_map(|it| it.json(look)).collect()),
+            true => ip_json::list(devices.filter_map(|it| it.json(look)).collect(), look),
             false => devices.map(|it| it.show(look)).collect(),
         })
     }
@@ -324,27 +315,4 @@ impl Host {
         self.stack.set_link_mtu(index, mtu);
         printed("")
     }
-}
-
-/// A line of `ip neigh`; `dev` is left out where it was asked for.
-fn neighbor_line(it: &NeighborView, device: Option<&SmolStr>) -> String {
-    let mut line = it.address.to_string();
-    if let Some(name) = device {
-        line += &format!(" dev {name}");
-    }
-    let (is_known, word) = match it.state {
-        NeighborState::Reachable => (true, "REACHABLE"),
-        NeighborState::Stale => (true, "STALE"),
-        NeighborState::Delay => (true, "DELAY"),
-        NeighborState::Probe => (true, "PROBE"),
-        NeighborState::Incomplete => (false, "INCOMPLETE"),
-        NeighborState::Failed => (false, "FAILED"),
-    };
-    if is_known {
-        line += &format!(" lladdr {}", it.mac);
-    }
-    if it.router {
-        line += " router";
-    }
-    format!("{line} {word} \n")
 }

@@ -1,4 +1,4 @@
-//! `ip -j`: what `addr`, `link`, `route` and `rule` show, as JSON.
+//! `ip -j`: what `addr`, `link`, `neigh`, `route` and `rule` show, as JSON; with `-p` in lines.
 
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
@@ -11,24 +11,50 @@ use super::ip::{Look, Version};
 /// `INFINITY_LIFE_TIME`.
 const FOREVER: u32 = u32::MAX;
 
-/// A list on one line.
-pub(super) fn list(objects: Vec<Value>) -> String {
-    format!("{}\n", Value::Array(objects))
+/// A list: on one line, or as `-p` has it.
+pub(super) fn list(objects: Vec<Value>, look: Look) -> String {
+    let list = Value::Array(objects);
+    match look.pretty {
+        true => pretty(&list, 0) + "\n",
+        false => format!("{list}\n"),
+    }
+}
+
+/// As `json_writer.c` of iproute2 lays it out: every key on a line, what a list holds side by side.
+fn pretty(value: &Value, depth: usize) -> String {
+    let inner = depth + 1;
+    match value {
+        Value::Array(items) if items.is_empty() => "[ ]".to_owned(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|it| pretty(it, inner)).collect();
+            format!("[ {} ]", items.join(","))
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, value)| {
+                let value = pretty(value, inner);
+                format!("\n{:indent$}\"{key}\": {value}", "", indent = 4 * inner)
+            });
+            let fields: Vec<_> = fields.collect();
+            let all = fields.join(",");
+            format!("{{{all}\n{:indent$}}}", "", indent = 4 * depth)
+        }
+        single => single.to_string(),
+    }
 }
 
 /// The routes that lines of `ip route show` tell of.
-pub(super) fn routes(text: &str) -> String {
-    list(text.lines().map(route).collect())
+pub(super) fn routes(text: &str, look: Look) -> String {
+    list(text.lines().map(route).collect(), look)
 }
 
 /// `ip rule`, in lines: `0:	from all lookup local`.
-pub(super) fn rules(text: &str) -> String {
+pub(super) fn rules(text: &str, look: Look) -> String {
     let rule = |line: &str| {
         let (priority, rest) = line.split_once(":\tfrom all lookup ")?;
         let priority: u32 = priority.parse().ok()?;
         Some(json!({ "priority": priority, "src": "all", "table": rest }))
     };
-    list(text.lines().filter_map(rule).collect())
+    list(text.lines().filter_map(rule).collect(), look)
 }
 
 /// A line: a type, a destination, and keys with their values.

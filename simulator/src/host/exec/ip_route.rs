@@ -104,7 +104,7 @@ impl Host {
         let versions = [true, false].into_iter().filter(|it| shows(*it));
         let text: String = versions.map(|it| self.listed(it, &wanted)).collect();
         printed(match look.json {
-            true => ip_json::routes(&text),
+            true => ip_json::routes(&text, look),
             false => text,
         })
     }

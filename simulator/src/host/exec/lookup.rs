@@ -103,7 +103,7 @@ impl Host {
             sought: missing.sought,
             known: self.names.looked_up().to_vec(),
             began,
-            limit,
+            limit: limit.clone(),
             patience: missing.patience,
         }));
         self.execs.insert(id, Exec { id, task, limit });
@@ -169,12 +169,12 @@ impl Host {
         out: &mut Output,
     ) {
         let mut started = self.start_command(now, id, argv);
-        if let (Ok(super::Started::Running(Task::Ping(ping))), None) = (&started, limit)
+        if let (Ok(super::Started::Running(Task::Ping(ping))), None) = (&started, &limit)
             && let Some(refusal) = ping.endless()
         {
             started = Err(refusal);
         }
-        self.note_curls(id, argv, limit);
+        self.note_curls(id, argv, limit.as_ref());
         match started {
             Ok(super::Started::Running(mut task)) => {
                 if let Task::Connect(task) = &mut task {

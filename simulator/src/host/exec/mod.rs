@@ -25,6 +25,7 @@ mod host_lookup;
 mod hostname;
 mod ip;
 mod ip_json;
+mod ip_neigh;
 mod ip_route;
 mod ip_route_change;
 mod ip_route_get;
@@ -46,6 +47,7 @@ mod tracepath;
 mod traceroute;
 mod url;
 mod write_out;
+mod zone;
 
 use std::net::IpAddr;
 
@@ -236,7 +238,7 @@ impl Host {
     ) {
         match timeout::limited(now, argv) {
             Ok((limit, argv)) => {
-                if let Some(limit) = limit {
+                if let Some(limit) = &limit {
                     self.wake_exec(limit.at, id);
                 }
                 self.begin_exec(now, id, argv, (now, limit), out);
@@ -254,6 +256,7 @@ impl Host {
             return Err(Refusal::usage("no command given\n"));
         };
         let name = program.rsplit('/').next().unwrap_or(program);
+        self.check_zones(name, arguments)?;
         match name {
             "sudo" => self.start_sudo(now, id, arguments),
             "ping6" | "traceroute6" => {

@@ -1,6 +1,6 @@
 //! Names of machines, as a common `/etc/hosts` would have them.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -56,8 +56,12 @@ impl NameTable {
         lines.collect()
     }
 
-    /// Why DNS did not know the name, if it was asked.
+    /// Why there is no such name, if DNS was asked, or need not be: an address with a zone that
+    /// it cannot have is no name.
     pub(super) fn failure(&self, text: &str) -> Option<NameError> {
+        if has_zone(text) {
+            return Some(NameError::Unknown);
+        }
         let said = self.said(text, Sought::Addresses)?;
         said.as_ref().err().copied()
     }
@@ -157,6 +161,12 @@ impl NameTable {
             refusal.unless_dns_knows(text)
         })
     }
+}
+
+/// Whether it is an address of IPv6 with a zone, as `fe80::1%ens5`.
+pub(super) fn has_zone(text: &str) -> bool {
+    let address = text.split_once('%').map(|it| it.0.parse::<Ipv6Addr>());
+    address.is_some_and(|it| it.is_ok())
 }
 
 /// An IPv4 address as `inet_aton` reads it: one to four numbers, of which the last fills what is

@@ -1,88 +1,28 @@
 //! `timeout` of coreutils: a program with an end, even one that has none of its own.
 
 use serde::{Deserialize, Serialize};
-use wirelab_model::{SimTime, read_sudo};
+use wirelab_model::{Signal, SimTime, SmolStr, late_status, read_sudo, read_timeout};
 
-use super::options::{self, Syntax, Word};
-use super::sleep::span;
 use super::{Exec, Printer, Refusal, Task, finish, is_program, sudo_refused};
 use crate::host::Host;
 use crate::host::output::{ExecId, Output};
 
-const TRY: &str = "Try 'timeout --help' for more information.\n";
-
-const SYNTAX: Syntax = Syntax {
-    program: "timeout",
-    letters: "k:s:fp",
-    long: &[
-        ("kill-after", 'k'),
-        ("signal", 's'),
-        ("foreground", 'f'),
-        ("preserve-status", 'p'),
-    ],
-    usage: TRY,
-    status: 125,
-    style: options::Style::Getopt,
-};
-
-/// What ends the program (`signal(7)`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Signal {
-    Hangup,
-    /// `ping` says then what it has found; others end.
-    Interrupt,
-    Kill,
-    Terminate,
-}
-
-impl Signal {
-    fn read(text: &str) -> Option<Self> {
-        let name = text.to_ascii_uppercase();
-        Some(match name.strip_prefix("SIG").unwrap_or(&name) {
-            "HUP" | "1" => Self::Hangup,
-            "INT" | "2" => Self::Interrupt,
-            "KILL" | "9" => Self::Kill,
-            "TERM" | "15" => Self::Terminate,
-            _ => return None,
-        })
-    }
-
-    const fn number(self) -> i32 {
-        match self {
-            Self::Hangup => 1,
-            Self::Interrupt => 2,
-            Self::Kill => 9,
-            Self::Terminate => 15,
-        }
-    }
-}
-
-/// When a program is ended, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// When a program is ended, and how. All programs of machines end upon the first signal, so that
+/// `-k` has nothing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::host) struct Limit {
     pub(super) at: SimTime,
     signal: Signal,
     /// The status is the program's.
     preserve: bool,
-}
-
-impl Limit {
-    /// The status, of a program that the signal has ended or that ended by itself upon it.
-    const fn status(self, own: Option<i32>) -> i32 {
-        let signalled = 128 + self.signal.number();
-        match (self.signal, self.preserve, own) {
-            // The signal that nothing withstands ends `timeout` too.
-            (Signal::Kill, ..) | (_, true, None) => signalled,
-            (_, true, Some(own)) => own,
-            (_, false, _) => 124,
-        }
-    }
+    /// What is said then.
+    notice: Option<SmolStr>,
 }
 
 /// The program that a command line is about, and when it is ended.
 ///
 /// # Errors
-/// `timeout` without a time or a program.
+/// `timeout` without a time or a program, or with options that make no sense.
 pub(super) fn limited(
     now: SimTime,
     argv: &[String],
@@ -97,43 +37,21 @@ pub(super) fn limited(
     if program.rsplit('/').next() != Some("timeout") {
         return Ok((None, argv));
     }
-    let usage = |text: String| Refusal::with_status(125, text);
-    let (words, rest) = rest.split_at(SYNTAX.leading(rest));
-    let (mut signal, mut preserve) = (Signal::Terminate, false);
-    for word in SYNTAX.read(words)? {
-        match word {
-            Word::Value('s', text) => {
-                signal = Signal::read(&text).ok_or_else(|| {
-                    usage(format!(
-                        "timeout: {text}: invalid signal (there are HUP, INT, KILL and TERM)\n{TRY}"
-                    ))
-                })?;
-            }
-            Word::Value(_, text) if span(&text).is_none() => {
-                return Err(usage(format!(
-                    "timeout: invalid time interval ‘{text}’\n{TRY}"
-                )));
-            }
-            Word::Flag('p') => preserve = true,
-            _ => {}
-        }
-    }
-    let Some((time, argv)) = rest.split_first().filter(|it| !it.1.is_empty()) else {
-        return Err(usage(TRY.to_owned()));
-    };
-    let span = span(time)
-        .ok_or_else(|| usage(format!("timeout: invalid time interval ‘{time}’\n{TRY}")))?;
-    let name = argv[0].rsplit('/').next().unwrap_or_default();
+    let timeout = read_timeout(rest);
+    let timeout = timeout.map_err(|why| Refusal::with_status(125, why.to_string()))?;
+    let argv = timeout.command;
+    let program = argv.first().map_or("", String::as_str);
+    let name = program.rsplit('/').next().unwrap_or_default();
     if !is_program(name) && name != "sudo" {
-        let program = &argv[0];
         let text =
             format!("timeout: failed to run command ‘{program}’: No such file or directory\n");
         return Err(Refusal::with_status(127, text));
     }
-    let limit = (span.as_nanos() > 0).then(|| Limit {
-        at: now + span,
-        signal,
-        preserve,
+    let limit = (timeout.limit.as_nanos() > 0).then(|| Limit {
+        at: now + timeout.limit,
+        signal: timeout.signal,
+        preserve: timeout.preserve,
+        notice: timeout.notice().map(SmolStr::from),
     });
     Ok((limit, argv))
 }
@@ -153,7 +71,8 @@ impl Host {
     /// Ends a program whose time is over. `false`: it has time, or is not there.
     pub(super) fn end_late(&mut self, now: SimTime, id: ExecId, out: &mut Output) -> bool {
         let exec = self.execs.get(&id);
-        let limit = exec.and_then(|it| it.limit).filter(|it| it.at <= now);
+        let limit = exec.and_then(|it| it.limit.clone());
+        let limit = limit.filter(|it| it.at <= now);
         let Some(limit) = limit else {
             return false;
         };
@@ -161,16 +80,26 @@ impl Host {
             return false;
         };
         let mut printer = Printer::default();
+        if let Some(notice) = &limit.notice {
+            printer.err(notice.as_str());
+        }
+        let signal = limit.signal;
         let own = match &task {
-            Task::Ping(ping) if limit.signal == Signal::Interrupt => {
+            // It says then what it has found.
+            Task::Ping(ping) if [Signal::INTERRUPT, Signal::ALARM].contains(&signal) => {
                 Some(ping.summary(now, &mut printer))
             }
             // It ends in good order.
-            Task::Dig(dig) if limit.signal != Signal::Kill => dig.interrupted(&mut printer),
+            Task::Dig(dig)
+                if [Signal::HANGUP, Signal::INTERRUPT, Signal::TERMINATE].contains(&signal) =>
+            {
+                dig.interrupted(&mut printer)
+            }
             _ => None,
         };
+        let status = late_status(signal, limit.preserve, own);
         self.close_task(now, id, task);
-        finish(now, id, printer, limit.status(own), out);
+        finish(now, id, printer, status, out);
         true
     }
 }

@@ -59,6 +59,8 @@ pub(crate) enum NeighborState {
     Delay,
     Probe,
     Failed,
+    /// `NUD_NONE`: taken out of the table. Nobody is known, and nobody was asked since.
+    None,
 }
 
 /// A line of `ip neigh`.
@@ -109,6 +111,9 @@ pub(super) struct Neighbors {
     booted: u64,
     /// Set by hand.
     fixed: Option<SimDuration>,
+    /// Interfaces and versions whose whole table was taken out: who has no entry is not known for
+    /// long either.
+    emptied: BTreeSet<(usize, bool)>,
     /// By interface and version (IPv4 or not), the time drawn and when.
     reachable: BTreeMap<(usize, bool), (SimTime, SimDuration)>,
     /// What is to be sent.
@@ -157,6 +162,7 @@ impl Neighbors {
             draws,
             booted,
             fixed: None,
+            emptied: BTreeSet::new(),
             reachable: BTreeMap::new(),
             frames: Vec::new(),
             released: Vec::new(),
@@ -170,6 +176,7 @@ impl Neighbors {
             .retain(|(_, (interface, _))| !is_gone(*interface));
         self.reachable
             .retain(|(interface, _), _| !is_gone(*interface));
+        self.emptied.retain(|(interface, _)| !is_gone(*interface));
         self.frames.retain(|(interface, _)| !is_gone(*interface));
         self.released.retain(|it| !is_gone(it.interface));
     }
@@ -238,6 +245,7 @@ impl Stack {
     /// The neighbour table.
     pub(crate) fn neighbors(&self, now: SimTime) -> impl Iterator<Item = NeighborView> {
         let all = self.neighbors.table.iter();
+        let all = all.filter(|(_, entry)| entry.state != NeighborState::None);
         all.map(move |((interface, address), entry)| NeighborView {
             interface: *interface,
             address: *address,
@@ -250,8 +258,13 @@ impl Stack {
     /// Whether a packet for this neighbour may leave, which is then used
     /// (`neigh_event_send`, `sock_confirm_neigh`).
     pub(crate) fn neighbor_way(&mut self, now: SimTime, at: At, confirms: bool) -> Way {
+        let is_emptied = self.neighbors.emptied.contains(&(at.0, at.1.is_ipv4()));
         let Some(entry) = self.neighbors.table.get_mut(&at) else {
-            return Way::Unknown;
+            return if is_emptied {
+                Way::Closed
+            } else {
+                Way::Unknown
+            };
         };
         let state = entry.state(now);
         entry.state = state;
@@ -269,7 +282,7 @@ impl Stack {
                 self.neighbors.set_timer(at, Some(due));
                 Way::Open(mac)
             }
-            NeighborState::Incomplete | NeighborState::Failed => Way::Closed,
+            NeighborState::Incomplete | NeighborState::Failed | NeighborState::None => Way::Closed,
         }
     }
 
@@ -292,7 +305,7 @@ impl Stack {
         let entry = self.neighbors.table.entry(at).or_insert_with(unknown);
         entry.waiting.push_back(packet);
         let surplus = (entry.waiting.len() > WAITING_MAX).then(|| entry.waiting.pop_front());
-        if entry.state == NeighborState::Failed {
+        if matches!(entry.state, NeighborState::Failed | NeighborState::None) {
             entry.state = NeighborState::Incomplete;
             entry.asked = 0;
             self.ask_neighbor(now, at);
@@ -352,7 +365,10 @@ impl Stack {
                 self.ask_neighbor(now, at);
             }
             NeighborState::Incomplete | NeighborState::Probe => self.neighbor_failed(now, at),
-            NeighborState::Reachable | NeighborState::Stale | NeighborState::Failed => {}
+            NeighborState::Reachable
+            | NeighborState::Stale
+            | NeighborState::Failed
+            | NeighborState::None => {}
         }
     }
 
@@ -366,6 +382,26 @@ impl Stack {
             self.send_error(now, &packet, IcmpError::Unreachable(Unreachable::Host));
             self.drop_packet(packet, HostDrop::NoNeighbor { next_hop: at.1 });
         }
+    }
+
+    /// Takes an entry out of the table (`neigh_delete`), as if nobody had been known at `at`. Who
+    /// waits for an answer gets none. `false`: there is no entry.
+    pub(crate) fn remove_neighbor(&mut self, now: SimTime, at: At) -> bool {
+        let entry = self.neighbors.table.get(&at);
+        if entry.is_none_or(|it| it.state == NeighborState::None) {
+            return false;
+        }
+        self.neighbors.set_timer(at, None);
+        self.neighbor_failed(now, at);
+        if let Some(entry) = self.neighbors.table.get_mut(&at) {
+            *entry = Neighbor::new(NeighborState::None, MacAddr::default());
+        }
+        true
+    }
+
+    /// Everybody of a version was taken out of an interface's table.
+    pub(crate) fn empty_neighbors(&mut self, interface: usize, ipv4: bool) {
+        self.neighbors.emptied.insert((interface, ipv4));
     }
 
     /// Asks once more: everybody, or in PROBE the neighbour alone (`arp_solicit`,
@@ -425,7 +461,7 @@ impl Stack {
             let entry = self.neighbors.table.entry(at).or_insert_with(unknown);
             let is_known = !matches!(
                 entry.state,
-                NeighborState::Failed | NeighborState::Incomplete
+                NeighborState::Failed | NeighborState::Incomplete | NeighborState::None
             );
             if !is_known || entry.mac != frame.source() {
                 let mac = frame.source();
@@ -444,7 +480,8 @@ impl Stack {
     /// Somebody answers; only who was asked for is listened to.
     fn is_told(&mut self, now: SimTime, interface: usize, told: Told) {
         let at = (interface, told.address);
-        let Some(entry) = self.neighbors.table.get_mut(&at) else {
+        let entry = self.neighbors.table.get_mut(&at);
+        let Some(entry) = entry.filter(|it| it.state != NeighborState::None) else {
             return;
         };
         entry.router = told.router;

@@ -5,6 +5,7 @@ mod curl;
 mod firewall;
 mod ip;
 mod names;
+mod neigh;
 mod reach;
 
 use super::Stage;
@@ -17,6 +18,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Stage> {
         connect::STAGES,
         names::STAGES,
         ip::STAGES,
+        neigh::STAGES,
         firewall::STAGES,
     ];
     groups.into_iter().flatten()

@@ -79,6 +79,13 @@ const HOST: Stage = Stage {
     name: "host",
     setup: &[],
     cases: &[
+        case("host ''"),
+        case("host '' 10.0.2.20"),
+        case("host -t mx ''"),
+        case("nslookup ''"),
+        case("dig ''"),
+        case("dig +search ''"),
+        case("nslookup -nosearch ''"),
         case("host db.example.internal"),
         case("host www.example.internal"),
         case("host both.example.internal"),

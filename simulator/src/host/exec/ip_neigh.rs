@@ -1,0 +1,410 @@
+//! `ip neigh` of iproute2: the neighbour table is shown, asked, and emptied. Nobody makes entries
+//! by hand here.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value, json};
+use wirelab_model::{IpNet, SimTime};
+
+use super::device::link_local;
+use super::ip::{Look, Version, failure, usage, whole_word};
+use super::{Refusal, Start, ip_json, printed};
+use crate::host::Host;
+use crate::host::stack::{NeighborState, NeighborView};
+
+/// `NUD_NOARP` and `NUD_PERMANENT`, which nobody has here.
+const NO_ARP: u32 = 0x40;
+const PERMANENT: u32 = 0x80;
+/// Asked for by `nud none`; no entry of the table is in that state.
+const NONE: u32 = 0x100;
+
+/// The commands, in the order in which the first that begins so is taken (`do_ipneigh`).
+const VERBS: [&str; 10] = [
+    "add", "change", "replace", "delete", "get", "show", "lst", "list", "flush", "help",
+];
+
+/// The bit and the name of a state (`NUD_*`).
+const fn named(state: NeighborState) -> (u32, &'static str) {
+    match state {
+        NeighborState::Incomplete => (0x01, "INCOMPLETE"),
+        NeighborState::Reachable => (0x02, "REACHABLE"),
+        NeighborState::Stale => (0x04, "STALE"),
+        NeighborState::Delay => (0x08, "DELAY"),
+        NeighborState::Probe => (0x10, "PROBE"),
+        NeighborState::Failed => (0x20, "FAILED"),
+        NeighborState::None => (0, ""),
+    }
+}
+
+/// What follows `nud` (`nud_state_a2n`).
+fn states(text: &str) -> Result<u32, Refusal> {
+    let number = |text: &str| match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let begins = |word: &str| !text.is_empty() && word.starts_with(text);
+    let state = match text {
+        "all" => return Ok(u32::MAX),
+        _ if begins("permanent") => Some(PERMANENT),
+        _ if begins("reachable") => Some(0x02),
+        "noarp" => Some(NO_ARP),
+        "none" => Some(0),
+        "stale" => Some(0x04),
+        "incomplete" => Some(0x01),
+        "delay" => Some(0x08),
+        "probe" => Some(0x10),
+        _ if begins("failed") => Some(0x20),
+        text => number(text).filter(|it| *it < 0x100 && it.count_ones() < 2),
+    };
+    match state {
+        Some(0) => Ok(NONE),
+        Some(state) => Ok(state),
+        None => {
+            let text = format!("Error: argument \"{text}\" is wrong: nud state is bad");
+            Err(failure(255, &text))
+        }
+    }
+}
+
+/// A word that has to follow (`NEXT_ARG`).
+fn next<'a>(words: &mut std::slice::Iter<'a, String>) -> Result<&'a str, Refusal> {
+    let word = words.next().map(String::as_str);
+    word.ok_or_else(|| failure(255, "Command line is not complete. Try option \"help\""))
+}
+
+/// As `family_name` has it.
+const fn family(version: Version) -> &'static str {
+    match version {
+        Version::Unsaid => "any valid",
+        Version::V4 => "inet",
+        Version::V6 => "inet6",
+    }
+}
+
+const fn version_of(address: IpAddr) -> Version {
+    match address {
+        IpAddr::V4(_) => Version::V4,
+        IpAddr::V6(_) => Version::V6,
+    }
+}
+
+/// Everybody.
+fn is_all(word: &str) -> bool {
+    matches!(word, "default" | "any" | "all")
+}
+
+/// What `show` and `flush` are about.
+struct Wanted<'a> {
+    to: Option<IpNet>,
+    device: Option<&'a str>,
+    version: Version,
+    /// By their bits.
+    states: Option<u32>,
+    /// Proxies, which nobody has here.
+    proxies: bool,
+}
+
+impl<'a> Wanted<'a> {
+    fn read(words: &'a [String], look: Look) -> Result<Self, Refusal> {
+        let mut wanted = Self {
+            to: None,
+            device: None,
+            version: look.version,
+            states: None,
+            proxies: false,
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match word.as_str() {
+                "dev" => {
+                    let name = next(&mut words)?;
+                    if wanted.device.is_some() {
+                        let text =
+                            format!("Error: duplicate \"dev\": \"{name}\" is the second value.");
+                        return Err(failure(255, &text));
+                    }
+                    wanted.device = Some(name);
+                }
+                "nud" => {
+                    let more = states(next(&mut words)?)?;
+                    wanted.states = Some(wanted.states.unwrap_or(0) | more);
+                }
+                "proxy" => wanted.proxies = true,
+                "nomaster" => {}
+                "master" | "vrf" | "unused" | "protocol" => {
+                    let text = format!("ip neigh show {word} (not supported here)");
+                    return Err(failure(2, &text));
+                }
+                "to" => wanted.set(next(&mut words)?)?,
+                word => wanted.set(word)?,
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// A prefix, or everybody.
+    fn set(&mut self, word: &str) -> Result<(), Refusal> {
+        if !word.is_empty() && "help".starts_with(word) {
+            return Err(usage().status(255));
+        }
+        if is_all(word) {
+            self.to = None;
+            return Ok(());
+        }
+        let single = |word: &str| word.parse::<IpAddr>().map(IpNet::from);
+        let net = word.parse::<IpNet>().or_else(|_| single(word));
+        let fits = |it: &IpNet| self.version.shows(it.addr().is_ipv4());
+        let Some(net) = net.ok().filter(fits) else {
+            let family = family(self.version);
+            let text = format!("Error: {family} prefix is expected rather than \"{word}\".");
+            return Err(failure(1, &text));
+        };
+        self.version = version_of(net.addr());
+        self.to = Some(net);
+        Ok(())
+    }
+
+    fn includes(&self, it: &NeighborView, usual: u32) -> bool {
+        let states = self.states.unwrap_or(usual);
+        named(it.state).0 & states != 0
+            && !self.proxies
+            && self.version.shows(it.address.is_ipv4())
+            && self.to.is_none_or(|net| net.contains(&it.address))
+    }
+}
+
+/// One neighbour, for `get` and `del`.
+struct One<'a> {
+    address: Option<IpAddr>,
+    device: Option<&'a str>,
+}
+
+impl<'a> One<'a> {
+    fn read(words: &'a [String], look: Look) -> Result<Self, Refusal> {
+        let (mut typed, mut device) = (None, None);
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let word = match word.as_str() {
+                "dev" => {
+                    device = Some(next(&mut words)?);
+                    continue;
+                }
+                "to" => next(&mut words)?,
+                word => word,
+            };
+            if !word.is_empty() && "help".starts_with(word) {
+                return Err(usage().status(255));
+            }
+            if typed.is_some() {
+                let text =
+                    format!("Error: either \"to\" is duplicate, or \"{word}\" is a garbage.");
+                return Err(failure(255, &text));
+            }
+            let address = word.parse().ok();
+            let fits = |it: &IpAddr| look.version.shows(it.is_ipv4());
+            let address = address.filter(fits);
+            if address.is_none() && !is_all(word) {
+                let family = family(look.version);
+                let text = format!("Error: {family} address is expected rather than \"{word}\".");
+                return Err(failure(1, &text));
+            }
+            typed = Some(address);
+        }
+        Ok(Self {
+            address: typed.flatten(),
+            device,
+        })
+    }
+}
+
+impl Host {
+    pub(super) fn run_neighbors(&mut self, now: SimTime, words: &[String], look: Look) -> Start {
+        let Some((typed, rest)) = words.split_first() else {
+            return self.show_neighbors(now, words, look);
+        };
+        let verb = match typed.as_str() {
+            "chg" => Some("change"),
+            typed => whole_word(typed, &VERBS),
+        };
+        if look.statistics && verb != Some("flush") && verb != Some("delete") {
+            let what = "ip -s neigh (not supported here): without -s, and -s neigh flush, it is";
+            return Err(failure(2, what));
+        }
+        match verb {
+            Some("show" | "lst" | "list") => self.show_neighbors(now, rest, look),
+            Some("get") => self.get_neighbor(now, rest, look),
+            Some("delete") => self.delete_neighbor(now, rest, look),
+            Some("flush") => self.flush_neighbors(now, rest, look),
+            Some("help") => Err(usage().status(255)),
+            Some(verb) => {
+                let what =
+                    format!("ip neigh {verb} (not supported here): show, get, del and flush are");
+                Err(failure(2, &what))
+            }
+            None => {
+                let text = format!("Command \"{typed}\" is unknown, try \"ip neigh help\".");
+                Err(failure(255, &text))
+            }
+        }
+    }
+
+    /// The entries that are wanted; `usual` are the states if none was said.
+    fn wanted_neighbors(
+        &self,
+        now: SimTime,
+        wanted: &Wanted<'_>,
+        usual: u32,
+    ) -> Result<Vec<NeighborView>, Refusal> {
+        let device = wanted.device.map(|it| self.neighbor_device(it));
+        let device = device.transpose()?;
+        let all = self.stack.neighbors(now);
+        Ok(all
+            .filter(|it| device.is_none_or(|only| only == Some(it.interface)))
+            .filter(|it| self.stack.interfaces.get(it.interface).is_some())
+            .filter(|it| wanted.includes(it, usual))
+            .collect())
+    }
+
+    /// A device by its name: nothing for the loopback, which has no neighbours.
+    fn neighbor_device(&self, name: &str) -> Result<Option<usize>, Refusal> {
+        match self.find_device(name) {
+            None if name != "lo" => Err(failure(1, &format!("Cannot find device \"{name}\""))),
+            found => Ok(found),
+        }
+    }
+
+    fn show_neighbors(&self, now: SimTime, words: &[String], look: Look) -> Start {
+        let wanted = Wanted::read(words, look)?;
+        let found = self.wanted_neighbors(now, &wanted, 0xff & !NO_ARP)?;
+        let of_all = wanted.device.is_none();
+        printed(match look.json {
+            true => {
+                let objects = found.iter().map(|it| self.neighbor_json(it, of_all, look));
+                ip_json::list(objects.collect(), look)
+            }
+            false => {
+                let lines = found.iter().map(|it| self.neighbor_line(it, of_all, look));
+                lines.collect()
+            }
+        })
+    }
+
+    /// `-j` changes nothing: that of iproute2 6.1 makes no JSON here.
+    fn get_neighbor(&self, now: SimTime, words: &[String], look: Look) -> Start {
+        let one = One::read(words, look)?;
+        let (Some(address), Some(name)) = (one.address, one.device) else {
+            return Err(failure(1, "Device and address are required arguments."));
+        };
+        let device = self.neighbor_device(name)?;
+        let mut all = self.stack.neighbors(now);
+        match all.find(|it| Some(it.interface) == device && it.address == address) {
+            Some(found) => printed(self.neighbor_line(&found, true, look)),
+            None => Err(failure(2, "Error: Neighbour entry not found.")),
+        }
+    }
+
+    fn delete_neighbor(&mut self, now: SimTime, words: &[String], look: Look) -> Start {
+        let one = One::read(words, look)?;
+        let (Some(address), Some(name)) = (one.address, one.device) else {
+            let text = "Device and destination are required arguments.";
+            return Err(failure(255, text));
+        };
+        let device = self.neighbor_device(name)?;
+        if device.is_some_and(|it| self.stack.remove_neighbor(now, (it, address))) {
+            return printed("");
+        }
+        Err(failure(2, "RTNETLINK answers: No such file or directory"))
+    }
+
+    fn flush_neighbors(&mut self, now: SimTime, words: &[String], look: Look) -> Start {
+        if words.is_empty() {
+            return Err(failure(1, "Flush requires arguments."));
+        }
+        if look.more_statistics {
+            let what = "ip -s -s neigh flush (not supported here): with one -s it is";
+            return Err(failure(2, what));
+        }
+        let wanted = Wanted::read(words, look)?;
+        let found = self.wanted_neighbors(now, &wanted, !(PERMANENT | NO_ARP))?;
+        for it in &found {
+            self.stack.remove_neighbor(now, (it.interface, it.address));
+        }
+        self.forget_for_good(&wanted);
+        printed(match (look.statistics, found.len()) {
+            (false, _) => String::new(),
+            (true, 0) => "Nothing to flush.\n".to_owned(),
+            (true, count) => format!(
+                "\n*** Round 1, deleting {count} entries ***\n\
+                 *** Flush is complete after 1 round ***\n"
+            ),
+        })
+    }
+
+    /// Where everybody was flushed, those who were never sent to are asked for first as well.
+    fn forget_for_good(&mut self, wanted: &Wanted<'_>) {
+        if wanted.to.is_some() || wanted.states.is_some() || wanted.proxies {
+            return;
+        }
+        let all = self.stack.interfaces.iter().enumerate();
+        let chosen = all
+            .filter(|(_, it)| link_local(it).is_some())
+            .filter(|(_, it)| wanted.device.is_none_or(|name| it.name == name));
+        let chosen: Vec<_> = chosen.map(|(index, _)| index).collect();
+        for ipv4 in [true, false] {
+            for index in chosen.iter().filter(|_| wanted.version.shows(ipv4)) {
+                self.stack.empty_neighbors(*index, ipv4);
+            }
+        }
+    }
+
+    fn device_name(&self, it: &NeighborView) -> &str {
+        let config = self.stack.interfaces.get(it.interface);
+        config.map_or("", |config| config.name.as_str())
+    }
+
+    /// A line; the device is left out where it was asked for.
+    fn neighbor_line(&self, it: &NeighborView, with_device: bool, look: Look) -> String {
+        let mac = it.known().then_some(it.mac);
+        let device = with_device.then(|| self.device_name(it));
+        if look.brief {
+            let device = device.map_or_else(String::new, |name| format!("{name:<16} "));
+            let mac = mac.map_or_else(String::new, |mac| mac.to_string());
+            return format!("{:<39} {device}{mac}\n", it.address.to_string());
+        }
+        let device = device.map_or_else(String::new, |name| format!("dev {name} "));
+        let mac = mac.map_or_else(String::new, |mac| format!("lladdr {mac} "));
+        let router = if it.router { "router " } else { "" };
+        format!(
+            "{} {device}{mac}{router}{} \n",
+            it.address,
+            named(it.state).1
+        )
+    }
+
+    fn neighbor_json(&self, it: &NeighborView, with_device: bool, look: Look) -> Value {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+        put("dst", json!(it.address));
+        if with_device {
+            put("dev", self.device_name(it).into());
+        }
+        if it.known() {
+            put("lladdr", it.mac.to_string().into());
+        }
+        if !look.brief {
+            if it.router {
+                put("router", Value::Null);
+            }
+            put("state", json!([named(it.state).1]));
+        }
+        object.into()
+    }
+}
+
+impl NeighborView {
+    /// Its hardware address is known.
+    const fn known(&self) -> bool {
+        use NeighborState as S;
+        !matches!(self.state, S::Incomplete | S::Failed | S::None)
+    }
+}

@@ -35,6 +35,8 @@ struct Ebs {
     snapshot_id: Option<SmolStr>,
 }
 
+/// Up to so many GiB a gp2 volume does 128 MiB a second, a larger one 250.
+const GP2_SLOW_TO: u32 = 170;
 /// So many operations a second it takes for a MiB a second.
 const IOPS_PER_MIBPS: u32 = 4;
 
@@ -208,12 +210,20 @@ impl Configuration {
             return Err(error::invalid_value(name, "volumeType", why));
         }
         kind.check_size(size)?;
-        let usual = |offer: Option<Offer>, own: Option<u32>, default| {
-            let own = own.filter(|_| stays).unwrap_or(default);
+        // What a gp2 volume does, its gp3 successor does at least (EBS User Guide).
+        let succeeds = self.kind == "gp2" && kind.name == "gp3";
+        let usual = |offer: Option<Offer>, own: Option<u32>, default: u32| {
+            let own = match own {
+                Some(own) if stays => own,
+                Some(own) if succeeds => own.max(default),
+                _ => default,
+            };
             offer.map(|_| own)
         };
         let iops = wanted.iops.or_else(|| usual(kind.iops, self.iops, 3_000));
-        let usual = || usual(kind.throughput, self.throughput, 125);
+        let of_size = succeeds.then(|| if self.size > GP2_SLOW_TO { 250 } else { 128 });
+        let own = self.throughput.or(of_size);
+        let usual = || usual(kind.throughput, own, 125);
         kind.configuration(size, iops, wanted.throughput.or_else(usual))
     }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use wirelab_model::SimTime;
 
 use super::device::Device;
-use super::{Refusal, Start, argument, ip_json, number, printed};
+use super::{Refusal, Start, argument, ip_inet, ip_json, number, printed};
 use crate::host::Host;
 use crate::host::route::index_of;
 
@@ -35,7 +35,7 @@ pub(super) fn failure(status: i32, text: &str) -> Refusal {
 
 /// An address; iproute2 looks no names up.
 pub(super) fn address(text: &str) -> Result<IpAddr, Refusal> {
-    text.parse().map_err(|_| {
+    ip_inet::address(text).ok_or_else(|| {
         failure(
             1,
             &format!("Error: any valid address is expected rather than \"{text}\"."),

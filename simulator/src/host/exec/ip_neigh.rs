@@ -8,7 +8,7 @@ use wirelab_model::{IpNet, SimTime};
 
 use super::device::link_local;
 use super::ip::{Look, Version, failure, usage, whole_word};
-use super::{Refusal, Start, ip_json, printed};
+use super::{Refusal, Start, ip_inet, ip_json, printed};
 use crate::host::Host;
 use crate::host::stack::{NeighborState, NeighborView};
 
@@ -151,10 +151,8 @@ impl<'a> Wanted<'a> {
             self.to = None;
             return Ok(());
         }
-        let single = |word: &str| word.parse::<IpAddr>().map(IpNet::from);
-        let net = word.parse::<IpNet>().or_else(|_| single(word));
         let fits = |it: &IpNet| self.version.shows(it.addr().is_ipv4());
-        let Some(net) = net.ok().filter(fits) else {
+        let Some(net) = ip_inet::prefix(word).filter(fits) else {
             let family = family(self.version);
             let text = format!("Error: {family} prefix is expected rather than \"{word}\".");
             return Err(failure(1, &text));
@@ -200,9 +198,8 @@ impl<'a> One<'a> {
                     format!("Error: either \"to\" is duplicate, or \"{word}\" is a garbage.");
                 return Err(failure(255, &text));
             }
-            let address = word.parse().ok();
             let fits = |it: &IpAddr| look.version.shows(it.is_ipv4());
-            let address = address.filter(fits);
+            let address = ip_inet::address(word).filter(fits);
             if address.is_none() && !is_all(word) {
                 let family = family(look.version);
                 let text = format!("Error: {family} address is expected rather than \"{word}\".");

@@ -1,11 +1,9 @@
 //! `ip route add`, `change`, `replace` and `del` of iproute2.
 
-use std::net::IpAddr;
-
 use wirelab_model::IpNet;
 
 use super::ip::{USAGE, Version, address, failure, usage};
-use super::{Refusal, Start, argument, number, printed};
+use super::{Refusal, Start, argument, ip_inet, number, printed};
 use crate::host::Host;
 use crate::host::route::{RouteKind, RouteLine};
 use crate::host::spec::HostRoute;
@@ -110,8 +108,7 @@ pub(super) fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> 
         ("default", _) => "0.0.0.0/0",
         (text, _) => text,
     };
-    let single = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
+    ip_inet::prefix(text).ok_or_else(|| {
         failure(
             1,
             &format!("Error: any valid prefix is expected rather than \"{text}\"."),

@@ -7,7 +7,7 @@ use wirelab_model::{IpNet, SimTime};
 
 use super::device::link_local;
 use super::ip::{Look, address, failure};
-use super::{Printer, Refusal, Start, Started, argument, ip_json};
+use super::{Printer, Refusal, Start, Started, argument, ip_inet, ip_json};
 use crate::host::Host;
 use crate::host::route::Resolved;
 
@@ -40,9 +40,7 @@ impl Asked {
             }
         }
         let word = to.ok_or_else(|| failure(1, "need at least a destination address"))?;
-        let net = word.parse::<IpNet>();
-        let single = word.parse::<IpAddr>().map(IpNet::from);
-        let net = net.or(single).map_err(|_| {
+        let net = ip_inet::prefix(word).ok_or_else(|| {
             let text = format!("Error: any valid prefix is expected rather than \"{word}\".");
             failure(1, &text)
         })?;

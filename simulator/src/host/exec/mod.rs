@@ -24,6 +24,7 @@ mod getent;
 mod host_lookup;
 mod hostname;
 mod ip;
+mod ip_inet;
 mod ip_json;
 mod ip_neigh;
 mod ip_route;

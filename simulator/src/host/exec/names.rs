@@ -57,9 +57,9 @@ impl NameTable {
     }
 
     /// Why there is no such name, if DNS was asked, or need not be: an address with a zone that
-    /// it cannot have is no name.
+    /// it cannot have is no name, nor is nothing.
     pub(super) fn failure(&self, text: &str) -> Option<NameError> {
-        if has_zone(text) {
+        if text.is_empty() || has_zone(text) {
             return Some(NameError::Unknown);
         }
         let said = self.said(text, Sought::Addresses)?;

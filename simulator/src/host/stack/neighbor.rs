@@ -258,12 +258,10 @@ impl Stack {
     /// Whether a packet for this neighbour may leave, which is then used
     /// (`neigh_event_send`, `sock_confirm_neigh`).
     pub(crate) fn neighbor_way(&mut self, now: SimTime, at: At, confirms: bool) -> Way {
-        let is_emptied = self.neighbors.emptied.contains(&(at.0, at.1.is_ipv4()));
         let Some(entry) = self.neighbors.table.get_mut(&at) else {
-            return if is_emptied {
-                Way::Closed
-            } else {
-                Way::Unknown
+            return match self.neighbors.emptied.contains(&(at.0, at.1.is_ipv4())) {
+                true => Way::Closed,
+                false => Way::Unknown,
             };
         };
         let state = entry.state(now);

@@ -225,10 +225,6 @@ fn role_items(instance: &Instance, context: Context<'_>) -> Items {
 
 const SIX_HOURS: wirelab_model::SimDuration = wirelab_model::SimDuration::from_secs(6 * 3600);
 
-fn instance_start(instance: &Instance, context: Context<'_>) -> wirelab_model::SimTime {
-    instance.launch_time.since_start(context.config.starts)
-}
-
 fn identity(
     instance: &Instance,
     primary: Option<&NetworkInterface>,

@@ -80,6 +80,9 @@ const HOST: Stage = Stage {
     setup: &[],
     cases: &[
         case("host ''"),
+        case("ping -c 1 ''"),
+        case("nc -zv '' 80"),
+        case("traceroute ''"),
         case("host '' 10.0.2.20"),
         case("host -t mx ''"),
         case("nslookup ''"),

@@ -309,7 +309,7 @@ impl Host {
 impl Refusal {
     /// As traceroute complains about its first operand.
     fn for_traceroute(mut self, name: &str) -> Self {
-        let why = self.text.trim_start_matches(": ").to_owned();
+        let why = self.text.strip_prefix(": ").unwrap_or(&self.text);
         self.text =
             format!("{why}Cannot handle \"host\" cmdline arg `{name}' on position 1 (argc 1)\n");
         self

@@ -21,10 +21,10 @@ use crate::flow_logs;
 use crate::moment::Moment;
 
 /// A value, and the lines that show it.
-type Answer = Result<(Value, Vec<String>), String>;
+pub(super) type Answer = Result<(Value, Vec<String>), String>;
 
-/// So many packets are shown.
-const SHOWN: usize = 4;
+/// So many packets, or lines, are shown.
+pub(super) const SHOWN: usize = 4;
 
 pub(super) fn ask(question: Question, arguments: &[String], evidence: &Evidence<'_>) -> Answer {
     match (question, arguments) {

@@ -4,15 +4,10 @@
 use serde_json::Value as Json;
 use wirelab_model::Call;
 
+use super::ask::{Answer, SHOWN};
 use super::{Evidence, Value, play};
 use crate::author::by_name;
 use crate::calls::{Step, parse_calls};
-
-/// A value, and the lines that show it.
-type Answer = Result<(Value, Vec<String>), String>;
-
-/// So many lines are shown.
-const SHOWN: usize = 4;
 
 /// The lines with a text that a command prints.
 pub(super) fn exec(evidence: &Evidence<'_>, host: &str, command: &str, text: &str) -> Answer {
@@ -43,9 +38,7 @@ pub(super) fn call(evidence: &Evidence<'_>, written: &str, text: &str) -> Answer
     let reply = reply.map_err(|error| format!("{written}: {error}"))?;
     let mut things = Vec::new();
     if with_text(&reply, text, &mut things) && things.is_empty() {
-        let mut members = Vec::new();
-        flat(&reply, "", &mut members);
-        things.push(members.join(", "));
+        things.push(members(&reply));
     }
     let things = things.into_iter().map(|it| by_name(&plan.names, &it));
     Ok(answered(written, text, things.collect()))
@@ -77,9 +70,7 @@ fn with_text(value: &Json, text: &str, things: &mut Vec<String>) -> bool {
                 if with_text(item, text, things) {
                     is_there = true;
                     if things.len() == before {
-                        let mut members = Vec::new();
-                        flat(item, "", &mut members);
-                        things.push(members.join(", "));
+                        things.push(members(item));
                     }
                 }
             }
@@ -92,6 +83,13 @@ fn with_text(value: &Json, text: &str, things: &mut Vec<String>) -> bool {
         }
         scalar => plain(scalar).contains(text),
     }
+}
+
+/// All that a thing has, on a line.
+fn members(value: &Json) -> String {
+    let mut members = Vec::new();
+    flat(value, "", &mut members);
+    members.join(", ")
 }
 
 /// `PortRange.From 8080` for each value, in the order of the reply.

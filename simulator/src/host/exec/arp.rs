@@ -9,7 +9,6 @@ use wirelab_wire::MacAddr;
 use super::options::{self, Syntax, Word};
 use super::{Refusal, Start, printed};
 use crate::host::Host;
-use crate::host::stack::NeighborState;
 
 const USAGE: &str = "usage: arp [-v] [-n] [-a|-e] [-i DEVICE] [HOST]\n";
 
@@ -100,7 +99,7 @@ impl Host {
             let Some(config) = self.stack.interfaces.get(it.interface) else {
                 continue;
             };
-            let is_known = !matches!(it.state, NeighborState::Incomplete | NeighborState::Failed);
+            let is_known = it.state.is_known();
             entries.push(Entry {
                 address: it.address,
                 mac: is_known.then_some(it.mac),

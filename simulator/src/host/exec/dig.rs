@@ -193,7 +193,7 @@ impl Host {
         if super::names::has_zone(server) {
             return Err(unknown("failure"));
         }
-        if server.is_empty() || self.names.failure(server).is_some() {
+        if self.names.failure(server).is_some() {
             return Err(unknown("not found"));
         }
         let all = self.names.all(server);

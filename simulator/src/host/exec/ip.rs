@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use wirelab_model::SimTime;
+use wirelab_model::{IpNet, SimTime};
 
 use super::device::Device;
 use super::{Refusal, Start, argument, ip_inet, ip_json, number, printed};
@@ -39,6 +39,16 @@ pub(super) fn address(text: &str) -> Result<IpAddr, Refusal> {
         failure(
             1,
             &format!("Error: any valid address is expected rather than \"{text}\"."),
+        )
+    })
+}
+
+/// An address, or one with a length or mask behind it.
+pub(super) fn prefix(text: &str) -> Result<IpNet, Refusal> {
+    ip_inet::prefix(text).ok_or_else(|| {
+        failure(
+            1,
+            &format!("Error: any valid prefix is expected rather than \"{text}\"."),
         )
     })
 }

@@ -361,7 +361,7 @@ impl Host {
 
     /// A line; the device is left out where it was asked for.
     fn neighbor_line(&self, it: &NeighborView, with_device: bool, look: Look) -> String {
-        let mac = it.known().then_some(it.mac);
+        let mac = it.state.is_known().then_some(it.mac);
         let device = with_device.then(|| self.device_name(it));
         if look.brief {
             let device = device.map_or_else(String::new, |name| format!("{name:<16} "));
@@ -385,7 +385,7 @@ impl Host {
         if with_device {
             put("dev", self.device_name(it).into());
         }
-        if it.known() {
+        if it.state.is_known() {
             put("lladdr", it.mac.to_string().into());
         }
         if !look.brief {
@@ -395,13 +395,5 @@ impl Host {
             put("state", json!([named(it.state).1]));
         }
         object.into()
-    }
-}
-
-impl NeighborView {
-    /// Its hardware address is known.
-    const fn known(&self) -> bool {
-        use NeighborState as S;
-        !matches!(self.state, S::Incomplete | S::Failed | S::None)
     }
 }

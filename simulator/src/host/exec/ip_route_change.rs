@@ -2,8 +2,8 @@
 
 use wirelab_model::IpNet;
 
-use super::ip::{USAGE, Version, address, failure, usage};
-use super::{Refusal, Start, argument, ip_inet, number, printed};
+use super::ip::{USAGE, Version, address, failure, prefix, usage};
+use super::{Refusal, Start, argument, number, printed};
 use crate::host::Host;
 use crate::host::route::{RouteKind, RouteLine};
 use crate::host::spec::HostRoute;
@@ -108,12 +108,7 @@ pub(super) fn parse_net(text: &str, version: Version) -> Result<IpNet, Refusal> 
         ("default", _) => "0.0.0.0/0",
         (text, _) => text,
     };
-    ip_inet::prefix(text).ok_or_else(|| {
-        failure(
-            1,
-            &format!("Error: any valid prefix is expected rather than \"{text}\"."),
-        )
-    })
+    prefix(text)
 }
 
 fn parse_route(words: &[String], version: Version) -> Result<Typed, Refusal> {

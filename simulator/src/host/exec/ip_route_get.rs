@@ -1,15 +1,18 @@
 //! `ip route get` of iproute2.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde_json::{Map, Value, json};
 use wirelab_model::{IpNet, SimTime};
 
 use super::device::link_local;
-use super::ip::{Look, address, failure};
-use super::{Printer, Refusal, Start, Started, argument, ip_inet, ip_json};
+use super::ip::{Look, address, failure, prefix};
+use super::{Printer, Refusal, Start, Started, argument, ip_json};
 use crate::host::Host;
 use crate::host::route::Resolved;
+
+/// From where IPv6 goes if nothing was said.
+const ANY_V6: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// What is asked.
 struct Asked {
@@ -40,10 +43,7 @@ impl Asked {
             }
         }
         let word = to.ok_or_else(|| failure(1, "need at least a destination address"))?;
-        let net = ip_inet::prefix(word).ok_or_else(|| {
-            let text = format!("Error: any valid prefix is expected rather than \"{word}\".");
-            failure(1, &text)
-        })?;
+        let net = prefix(word)?;
         let (length, whole) = (net.prefix_len(), net.max_prefix_len());
         let warning = match length == whole {
             true => String::new(),
@@ -249,10 +249,7 @@ impl Host {
         let (from, source) = match (to, asked.from) {
             (IpAddr::V4(_), None) => (None, Some(way.source)),
             (IpAddr::V4(_), from) => (from, None),
-            (IpAddr::V6(_), from) => {
-                let any = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
-                (from.or(Some(any)), from.or(Some(way.source)))
-            }
+            (IpAddr::V6(_), from) => (from.or(Some(ANY_V6)), from.or(Some(way.source))),
         };
         let line = self.stack.routes.find(to);
         let by_kernel = config.is_none() || line.is_some_and(|it| it.connected.is_some());
@@ -324,11 +321,10 @@ impl Host {
         if owners.any(|it| link_local(it).is_some_and(|own| own.addr() == asked.to)) {
             return None;
         }
-        let any = IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED);
         Some(Got {
             kind: None,
             to: asked.to,
-            from: asked.from.or(Some(any)),
+            from: asked.from.or(Some(ANY_V6)),
             via: None,
             device: &config.name,
             by_kernel: true,

@@ -63,6 +63,13 @@ pub(crate) enum NeighborState {
     None,
 }
 
+impl NeighborState {
+    /// Whether the hardware address is known.
+    pub(crate) const fn is_known(self) -> bool {
+        !matches!(self, Self::Incomplete | Self::Failed | Self::None)
+    }
+}
+
 /// A line of `ip neigh`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NeighborView {
@@ -457,11 +464,7 @@ impl Stack {
             let at = (interface, asker);
             let unknown = || Neighbor::new(NeighborState::Failed, MacAddr::default());
             let entry = self.neighbors.table.entry(at).or_insert_with(unknown);
-            let is_known = !matches!(
-                entry.state,
-                NeighborState::Failed | NeighborState::Incomplete | NeighborState::None
-            );
-            if !is_known || entry.mac != frame.source() {
+            if !entry.state.is_known() || entry.mac != frame.source() {
                 let mac = frame.source();
                 self.neighbors.learn(now, at, mac, NeighborState::Stale);
             }

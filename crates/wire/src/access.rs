@@ -6,13 +6,15 @@ use bytes::Bytes;
 
 use crate::{
     EcnCodepoint, FiveTuple, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields,
-    TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, protocol,
+    Ipv6Fields, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, protocol,
 };
 
 /// Octets of an IPv4 header; this product sends no IPv4 options.
 const IPV4_HEADER_LEN: usize = 20;
 /// Octets of an IPv6 header.
-const IPV6_HEADER_LEN: usize = 40;
+pub(crate) const IPV6_HEADER_LEN: usize = 40;
+/// Octets of IPv6's fragment header.
+pub(crate) const FRAGMENT_HEADER_LEN: usize = 8;
 /// Octets of the ICMP and ICMPv6 header that every type has.
 const ICMP_HEADER_LEN: usize = 8;
 /// Octets of a UDP header.
@@ -21,13 +23,14 @@ const UDP_HEADER_LEN: usize = 8;
 const TCP_HEADER_LEN: usize = 20;
 
 impl IpHeader {
-    /// Octets of this header on the wire.
+    /// Octets of this header on the wire, with IPv6's fragment header.
     #[must_use]
     #[inline]
     pub const fn wire_len(&self) -> usize {
         match self.version {
             IpVersionFields::V4(_) => IPV4_HEADER_LEN,
-            IpVersionFields::V6(_) => IPV6_HEADER_LEN,
+            IpVersionFields::V6(fields) if fields.fragment.is_none() => IPV6_HEADER_LEN,
+            IpVersionFields::V6(_) => IPV6_HEADER_LEN + FRAGMENT_HEADER_LEN,
         }
     }
 
@@ -37,7 +40,7 @@ impl IpHeader {
         matches!(self.version, IpVersionFields::V4(_))
     }
 
-    /// DF; an IPv6 packet is never fragmented on its way, so always set there.
+    /// DF; only its sender cuts an IPv6 packet, so always set there.
     #[must_use]
     pub const fn dont_fragment(&self) -> bool {
         match self.version {
@@ -46,12 +49,16 @@ impl IpHeader {
         }
     }
 
-    /// Whether the packet is a fragment: MF set or offset not zero.
+    /// Whether the packet is a fragment: more of them follow (MF), or its offset is not zero.
     #[must_use]
     #[inline]
     pub const fn is_fragment(&self) -> bool {
         match self.version {
             IpVersionFields::V4(fields) => fields.more_fragments || fields.fragment_offset != 0,
+            IpVersionFields::V6(Ipv6Fields {
+                fragment: Some(fragment),
+                ..
+            }) => fragment.more_fragments || fragment.fragment_offset != 0,
             IpVersionFields::V6(_) => false,
         }
     }
@@ -60,17 +67,33 @@ impl IpHeader {
     #[must_use]
     #[inline]
     pub const fn is_later_fragment(&self) -> bool {
-        match self.version {
-            IpVersionFields::V4(fields) => fields.fragment_offset != 0,
-            IpVersionFields::V6(_) => false,
-        }
+        self.offset() != 0
     }
 
-    /// IPv4 identification; 0 for IPv6.
+    /// Where the data of a fragment begins in its datagram, in octets; 0 of a whole packet.
     #[must_use]
-    pub const fn identification(&self) -> u16 {
+    pub const fn offset(&self) -> usize {
+        let units = match self.version {
+            IpVersionFields::V4(fields) => fields.fragment_offset,
+            IpVersionFields::V6(Ipv6Fields {
+                fragment: Some(fragment),
+                ..
+            }) => fragment.fragment_offset,
+            IpVersionFields::V6(_) => 0,
+        };
+        units as usize * 8
+    }
+
+    /// What the fragments of a datagram have in common: IPv4's 16 bits, the 32 bits of IPv6's
+    /// fragment header, 0 without one.
+    #[must_use]
+    pub const fn identification(&self) -> u32 {
         match self.version {
-            IpVersionFields::V4(fields) => fields.identification,
+            IpVersionFields::V4(fields) => fields.identification as u32,
+            IpVersionFields::V6(Ipv6Fields {
+                fragment: Some(fragment),
+                ..
+            }) => fragment.identification,
             IpVersionFields::V6(_) => 0,
         }
     }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 
 use crate::{
     IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable, translate_quoted,
+    Ipv6Fragment, TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable,
+    translate_quoted,
 };
 
 /// Linux's `ip_default_ttl`.
@@ -60,6 +61,15 @@ impl IpHeader {
     pub const fn with_identification(mut self, identification: u16) -> Self {
         if let IpVersionFields::V4(fields) = &mut self.version {
             fields.identification = identification;
+        }
+        self
+    }
+
+    /// The same with this fragment header, or with none; nothing changes in an IPv4 header.
+    #[must_use]
+    pub const fn with_fragment(mut self, fragment: Option<Ipv6Fragment>) -> Self {
+        if let IpVersionFields::V6(fields) = &mut self.version {
+            fields.fragment = fragment;
         }
         self
     }

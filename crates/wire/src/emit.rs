@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use etherparse::checksum::Sum16BitWords;
 
+use crate::access::IPV6_HEADER_LEN;
 use crate::{
     Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    TcpSegment, Transport, UdpDatagram, Unreachable,
+    TcpSegment, Transport, UdpDatagram, Unreachable, protocol,
 };
 
 /// EtherType of IPv4.
@@ -126,7 +127,7 @@ fn write_ipv4(
 fn write_ipv6(
     header: &IpHeader,
     fields: Ipv6Fields,
-    protocol: u8,
+    number: u8,
     length: usize,
     out: &mut Vec<u8>,
 ) -> Sum16BitWords {
@@ -134,16 +135,26 @@ fn write_ipv6(
         panic!("{ONE_VERSION}");
     };
     let first = 6 << 28 | u32::from(header.traffic_class) << 20 | fields.flow_label & 0x000f_ffff;
+    let next_header = match fields.fragment {
+        Some(_) => protocol::IPV6_FRAGMENT,
+        None => number,
+    };
     out.extend_from_slice(&first.to_be_bytes());
-    out.extend_from_slice(&length_field(length));
-    out.extend_from_slice(&[protocol, header.ttl]);
+    out.extend_from_slice(&length_field(header.wire_len() - IPV6_HEADER_LEN + length));
+    out.extend_from_slice(&[next_header, header.ttl]);
     out.extend_from_slice(&source.octets());
     out.extend_from_slice(&destination.octets());
+    if let Some(fragment) = fields.fragment {
+        let place = fragment.fragment_offset << 3 | u16::from(fragment.more_fragments);
+        out.extend_from_slice(&[number, 0]);
+        out.extend_from_slice(&place.to_be_bytes());
+        out.extend_from_slice(&fragment.identification.to_be_bytes());
+    }
     Sum16BitWords::new()
         .add_16bytes(source.octets())
         .add_16bytes(destination.octets())
         .add_2bytes(length_field(length))
-        .add_2bytes([0, protocol])
+        .add_2bytes([0, number])
 }
 
 fn write_tcp(segment: &TcpSegment, pseudo_header: Sum16BitWords, out: &mut Vec<u8>) {

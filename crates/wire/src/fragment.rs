@@ -1,7 +1,8 @@
-//! IPv4 fragmentation and reassembly (RFC 791 section 3.2).
+//! Fragmentation and reassembly (RFC 791 section 3.2, RFC 8200 section 4.5).
 //!
-//! Routers and hosts fragment with [`IpPacket::fragment`]; a receiving host owns a [`Reassembler`]
-//! and tells it the time. IPv6 packets are never fragmented here: their senders obey the path MTU.
+//! Routers and hosts cut IPv4 packets with [`IpPacket::fragment`]; only its sender cuts an IPv6
+//! packet, with [`IpPacket::fragment_ipv6`]. A receiving host owns a [`Reassembler`] and tells it the
+//! time.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,11 +10,14 @@ use std::net::IpAddr;
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use crate::parse::ipv4_transport;
-use crate::{IpPacket, IpVersionFields, Ipv4Fields, Transport};
+use crate::access::{FRAGMENT_HEADER_LEN, IPV6_HEADER_LEN};
+use crate::parse::{ipv4_transport, ipv6_transport};
+use crate::{IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields, Ipv6Fragment, Transport};
 
 /// The smallest MTU that IPv4 allows (RFC 791 section 3.2).
 const MINIMUM_MTU: usize = 68;
+/// The same of IPv6 (RFC 8200 section 5).
+const MINIMUM_MTU_V6: usize = 1280;
 
 impl IpPacket {
     /// The packet in pieces of at most `mtu` octets, in order, as Linux cuts them: each but the
@@ -31,40 +35,105 @@ impl IpPacket {
         if self.total_len() <= mtu {
             return vec![self.clone()];
         }
-        let data = Bytes::from(self.to_bytes()).slice(self.header.wire_len()..);
-        let step = (mtu - self.header.wire_len()) / 8 * 8;
-        (0..data.len())
-            .step_by(step)
-            .map(|start| {
-                let end = data.len().min(start + step);
-                let offset = u16::try_from(start / 8).expect("an IP packet is below 64 KiB");
-                self.piece(
-                    data.slice(start..end),
-                    Ipv4Fields {
-                        more_fragments: fields.more_fragments || end < data.len(),
-                        fragment_offset: fields.fragment_offset + offset,
-                        ..fields
-                    },
-                )
+        self.cut(mtu - self.header.wire_len(), |offset, more| {
+            IpVersionFields::V4(Ipv4Fields {
+                more_fragments: fields.more_fragments || more,
+                fragment_offset: fields.fragment_offset + offset,
+                ..fields
             })
-            .collect()
+        })
     }
 
-    fn piece(&self, payload: Bytes, fields: Ipv4Fields) -> Self {
-        let mut header = self.header.clone();
-        header.version = IpVersionFields::V4(fields);
-        let transport = Transport::Other {
-            protocol: self.protocol(),
-            payload,
+    /// The IPv6 packet in pieces of at most `mtu` octets, as its sender cuts it; `identification`
+    /// is another for each packet to the same destination (RFC 8200 section 4.5).
+    ///
+    /// A packet that fits, one that is a fragment already, and every IPv4 packet is returned whole.
+    /// An MTU below IPv6's minimum of 1280 counts as 1280.
+    #[must_use]
+    pub fn fragment_ipv6(&self, mtu: u16, identification: u32) -> Vec<Self> {
+        let mtu = usize::from(mtu).max(MINIMUM_MTU_V6);
+        let IpVersionFields::V6(Ipv6Fields {
+            flow_label,
+            fragment: None,
+        }) = self.header.version
+        else {
+            return vec![self.clone()];
         };
-        Self { header, transport }
+        if self.total_len() <= mtu {
+            return vec![self.clone()];
+        }
+        let room = mtu - IPV6_HEADER_LEN - FRAGMENT_HEADER_LEN;
+        self.cut(room, |fragment_offset, more_fragments| {
+            IpVersionFields::V6(Ipv6Fields {
+                flow_label,
+                fragment: Some(Ipv6Fragment {
+                    identification,
+                    more_fragments,
+                    fragment_offset,
+                }),
+            })
+        })
+    }
+
+    /// Pieces with at most `room` octets of data; `fields` makes a header of a piece's offset and
+    /// of whether another one follows.
+    fn cut(&self, room: usize, fields: impl Fn(u16, bool) -> IpVersionFields) -> Vec<Self> {
+        let data = Bytes::from(self.to_bytes()).slice(self.header.wire_len()..);
+        let step = room / 8 * 8;
+        let starts = (0..data.len()).step_by(step);
+        let pieces = starts.map(|start| {
+            let end = data.len().min(start + step);
+            let offset = u16::try_from(start / 8).expect("an IP packet is below 64 KiB");
+            let mut header = self.header.clone();
+            header.version = fields(offset, end < data.len());
+            let transport = Transport::Other {
+                protocol: self.protocol(),
+                payload: data.slice(start..end),
+            };
+            Self { header, transport }
+        });
+        pieces.collect()
+    }
+}
+
+/// Where a packet's data lies in its datagram.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    start: usize,
+    end: usize,
+    more_fragments: bool,
+}
+
+impl Extent {
+    fn of(packet: &IpPacket) -> Self {
+        let start = packet.header.offset();
+        Self {
+            start,
+            end: start + packet.transport.wire_len(),
+            more_fragments: match packet.header.version {
+                IpVersionFields::V4(fields) => fields.more_fragments,
+                IpVersionFields::V6(fields) => fields.fragment.is_some_and(|it| it.more_fragments),
+            },
+        }
+    }
+
+    /// More data than a packet may have (of IPv6: as its payload), or less than 8 octets of it in
+    /// front of others.
+    fn is_wrong(self, header: &IpHeader) -> bool {
+        let longest = match header.is_ipv4() {
+            true => MAXIMUM_PACKET - header.wire_len(),
+            false => MAXIMUM_PACKET,
+        };
+        let length = self.end - self.start;
+        let ragged = self.more_fragments && (length == 0 || !length.is_multiple_of(8));
+        ragged || self.end > longest
     }
 }
 
 /// Puts fragments together again, with Linux's rules: a datagram must be whole 30 seconds
-/// (`ipfrag_time`) after its first arrived piece, exact repetitions are ignored, pieces that
-/// overlap otherwise throw the datagram away (RFC 5722, which Linux applies to IPv4 too), and at
-/// most 4 MiB (`ipfrag_high_thresh`) wait.
+/// (`ipfrag_time`; of IPv6 60, `ip6frag_time`) after its first arrived piece, exact repetitions are
+/// ignored, pieces that overlap otherwise throw the datagram away (RFC 5722, which Linux applies to
+/// IPv4 too), and at most 4 MiB (`ipfrag_high_thresh`) wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reassembler {
     datagrams: BTreeMap<Key, Datagram>,
@@ -73,6 +142,8 @@ pub struct Reassembler {
 
 /// Nanoseconds on the caller's clock that a datagram may take to become whole.
 const TIMEOUT_NANOS: u64 = 30_000_000_000;
+/// The same of IPv6.
+const TIMEOUT_NANOS_V6: u64 = 60_000_000_000;
 /// Octets that may wait.
 const HIGH_THRESHOLD: usize = 4 << 20;
 /// The longest IP packet.
@@ -82,8 +153,9 @@ const MAXIMUM_PACKET: usize = 65535;
 struct Key {
     source: IpAddr,
     destination: IpAddr,
+    /// Of IPv6 it says nothing: identifications are one to a pair of addresses.
     protocol: u8,
-    identification: u16,
+    identification: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,25 +175,26 @@ impl Reassembler {
     /// Takes a packet that arrived at `now_nanos`. Returns the packet itself if it is no fragment,
     /// the whole datagram if this was its last missing piece, else nothing.
     pub fn insert(&mut self, now_nanos: u64, packet: IpPacket) -> Option<IpPacket> {
-        let IpVersionFields::V4(fields) = packet.header.version else {
-            return Some(packet);
-        };
         if !packet.is_fragment() {
             return Some(packet);
         }
+        let (protocol, timeout) = match packet.header.is_ipv4() {
+            true => (packet.protocol(), TIMEOUT_NANOS),
+            false => (0, TIMEOUT_NANOS_V6),
+        };
         let key = Key {
             source: packet.source(),
             destination: packet.destination(),
-            protocol: packet.protocol(),
-            identification: fields.identification,
+            protocol,
+            identification: packet.header.identification(),
         };
         let length = packet.transport.wire_len();
         self.waiting_octets += length;
         let datagram = self.datagrams.entry(key).or_insert_with(|| Datagram {
-            expires_nanos: now_nanos.saturating_add(TIMEOUT_NANOS),
+            expires_nanos: now_nanos.saturating_add(timeout),
             pieces: BTreeMap::new(),
         });
-        match datagram.add(packet, fields) {
+        match datagram.add(packet) {
             Added::Waits => {
                 self.keep_below_threshold();
                 None
@@ -192,13 +265,12 @@ enum Added {
 }
 
 impl Datagram {
-    fn add(&mut self, packet: IpPacket, fields: Ipv4Fields) -> Added {
-        let start = usize::from(fields.fragment_offset) * 8;
-        let end = start + packet.transport.wire_len();
-        let ragged = fields.more_fragments && (end == start || !(end - start).is_multiple_of(8));
-        if ragged || end > MAXIMUM_PACKET - packet.header.wire_len() {
+    fn add(&mut self, packet: IpPacket) -> Added {
+        let extent = Extent::of(&packet);
+        if extent.is_wrong(&packet.header) {
             return Added::Contradicts;
         }
+        let Extent { start, end, .. } = extent;
         if self
             .pieces
             .get(&start)
@@ -211,7 +283,7 @@ impl Datagram {
             .range(..end.max(start + 1))
             .next_back()
             .is_some_and(|(offset, piece)| offset + piece.transport.wire_len() > start);
-        if overlaps || self.ends_before(start, end, fields.more_fragments) {
+        if overlaps || self.contradicts(extent) {
             return Added::Contradicts;
         }
         self.pieces.insert(start, packet);
@@ -223,12 +295,12 @@ impl Datagram {
     }
 
     /// Whether a piece lies behind the last one, or claims to be the last with others behind it.
-    fn ends_before(&self, start: usize, end: usize, more_fragments: bool) -> bool {
+    fn contradicts(&self, extent: Extent) -> bool {
         let Some((&last, piece)) = self.pieces.last_key_value() else {
             return false;
         };
-        let behind_last = start > last && !has_more(piece);
-        let before_others = !more_fragments && last >= end;
+        let behind_last = extent.start > last && !has_more(piece);
+        let before_others = !extent.more_fragments && last >= extent.end;
         behind_last || before_others
     }
 
@@ -256,18 +328,22 @@ impl Datagram {
         let first = first.expect("a whole datagram has a first piece");
         let protocol = first.protocol();
         let mut header = first.header;
-        if let IpVersionFields::V4(fields) = &mut header.version {
-            fields.more_fragments = false;
-        }
-        IpPacket {
-            header,
-            transport: ipv4_transport(protocol, data.freeze()),
-        }
+        let transport = match &mut header.version {
+            IpVersionFields::V4(fields) => {
+                fields.more_fragments = false;
+                ipv4_transport(protocol, data.freeze())
+            }
+            IpVersionFields::V6(fields) => {
+                fields.fragment = None;
+                ipv6_transport(protocol, data.freeze())
+            }
+        };
+        IpPacket { header, transport }
     }
 }
 
 fn has_more(piece: &IpPacket) -> bool {
-    matches!(piece.header.version, IpVersionFields::V4(fields) if fields.more_fragments)
+    Extent::of(piece).more_fragments
 }
 
 #[cfg(test)]
@@ -293,6 +369,37 @@ mod tests {
         assert_eq!(sizes(ping(1473), 1500), [1500, 21]);
         // kernel-traces ping-9001: 8976 octets of data, a multiple of 8, at MTU 9001.
         assert_eq!(sizes(ping(8974), 9001), [8996, 26]);
+    }
+
+    fn ping_v6(size: usize) -> IpPacket {
+        let addresses: [IpAddr; 2] =
+            ["2001:db8::1", "2001:db8::2"].map(|it| it.parse().expect("one"));
+        let data: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+        IpPacket::echo_request(addresses[0], addresses[1], 7, 1, data)
+    }
+
+    #[test]
+    fn pieces_of_ipv6_are_as_linux_cuts_them_and_come_together() {
+        let sizes = |size, mtu| -> Vec<usize> {
+            let pieces = ping_v6(size).fragment_ipv6(mtu, 1);
+            pieces.iter().map(IpPacket::total_len).collect()
+        };
+        assert_eq!(sizes(1452, 1500), [1500]);
+        // Linux 6.18: `frag (0|1448)`, `(1448|1448)`, `(2896|112)`; at 1400 `(0|1352)`, `(1352|96)`.
+        assert_eq!(sizes(3000, 1500), [1496, 1496, 160]);
+        assert_eq!(sizes(1440, 1400), [1400, 144]);
+        // No link is narrower.
+        assert_eq!(sizes(1232, 600), [1280]);
+        let mut reassembler = Reassembler::new();
+        let mut first = ping_v6(3000).fragment_ipv6(1500, 7);
+        let second = ping_v6(3000).fragment_ipv6(1500, 8);
+        first.reverse();
+        let both = first.into_iter().zip(second).flat_map(<[_; 2]>::from);
+        let bytes = both.map(|piece| IpPacket::parse(&piece.to_bytes()).expect("a packet"));
+        let done: Vec<_> = bytes.filter_map(|it| reassembler.insert(0, it)).collect();
+        assert_eq!(done, [ping_v6(3000), ping_v6(3000)]);
+        reassembler.insert(5, ping_v6(3000).fragment_ipv6(1500, 9).swap_remove(0));
+        assert_eq!(reassembler.poll_timeout(), Some(60_000_000_005));
     }
 
     #[test]

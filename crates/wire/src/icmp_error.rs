@@ -37,7 +37,8 @@ impl IpPacket {
     /// fits in 576 octets (IPv6: 1280).
     ///
     /// `None` where none may be sent (RFC 1122 section 3.2.2): about ICMP errors, fragments after
-    /// the first, and packets to or from multicast, broadcast or unspecified addresses.
+    /// the first (but of IPv6: RFC 4443 section 2.4 e), and packets to or from multicast, broadcast
+    /// or unspecified addresses.
     ///
     /// # Panics
     /// If `from` is of another IP version.
@@ -73,7 +74,8 @@ impl IpPacket {
     }
 
     fn may_be_answered_by_error(&self) -> bool {
-        !self.header.is_later_fragment()
+        let is_later = self.header.is_later_fragment() && self.header.is_ipv4();
+        !is_later
             && !self.is_icmp_error()
             && is_unicast(self.header.source)
             && is_unicast(self.header.destination)
@@ -89,6 +91,10 @@ impl IpPacket {
                 protocol: protocol::ICMP,
                 payload,
             } => matches!(payload.first(), Some(3 | 4 | 5 | 11 | 12)),
+            Transport::Other {
+                protocol: protocol::ICMPV6,
+                payload,
+            } => matches!(payload.first(), Some(0..128)),
             _ => false,
         }
     }

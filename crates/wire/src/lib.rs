@@ -15,7 +15,7 @@
 //! | show it as tcpdump does | [`IpPacket::summary`], [`summary::line`] |
 //! | ask who has an address | [`ArpPacket`], [`NeighborDiscovery`], [`LinkFrame`] |
 //! | read part of one | [`QuotedPacket`] |
-//! | cut it and join it | [`IpPacket::fragment`], [`Reassembler`] |
+//! | cut it and join it | [`IpPacket::fragment`], [`IpPacket::fragment_ipv6`], [`Reassembler`] |
 //! | write savefiles | [`pcap::PcapWriter`], [`pcapng::PcapngWriter`] |
 //! | read a foreign link layer | [`link::decode`] |
 
@@ -45,8 +45,8 @@ pub use icmp_error::IcmpError;
 pub use neighbor_discovery::NeighborDiscovery;
 pub use packet::{
     EcnCodepoint, Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields,
-    Ipv4Fields, Ipv6Fields, MacAddr, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram,
-    Unreachable,
+    Ipv4Fields, Ipv6Fields, Ipv6Fragment, MacAddr, TcpFlags, TcpOption, TcpSegment, Transport,
+    UdpDatagram, Unreachable,
 };
 pub use parse::ParseError;
 pub use quoted::{QuotedPacket, translate_quoted};

@@ -84,6 +84,20 @@ pub struct Ipv4Fields {
 pub struct Ipv6Fields {
     /// Flow label, 20 bits.
     pub flow_label: u32,
+    /// The fragment header, if there is one.
+    pub fragment: Option<Ipv6Fragment>,
+}
+
+/// IPv6's fragment header (RFC 8200 section 4.5), less the protocol of what it is a part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ipv6Fragment {
+    /// Identification.
+    pub identification: u32,
+    /// The M flag.
+    pub more_fragments: bool,
+    /// In units of 8 octets. Zero without `more_fragments`: the packet is whole, an "atomic
+    /// fragment" (RFC 6946).
+    pub fragment_offset: u16,
 }
 
 /// The ECN field, RFC 3168 section 5.
@@ -110,12 +124,12 @@ pub enum Transport {
     Icmp(IcmpMessage),
     /// RFC 4443; over IPv6 only.
     Icmpv6(Icmpv6Message),
-    /// Another protocol, any fragment (the first one too), IPv6 extension headers, or a header of
-    /// the above that does not parse: the octets as they are.
+    /// Another protocol, any fragment (the first one too), other IPv6 extension headers than the
+    /// fragment header, or a header of the above that does not parse: the octets as they are.
     Other {
         /// IANA number.
         protocol: u8,
-        /// Everything after the IP header.
+        /// Everything after the IP header, and after IPv6's fragment header.
         payload: Bytes,
     },
 }

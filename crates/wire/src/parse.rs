@@ -5,7 +5,8 @@
 //! parse stays [`Transport::Other`], so that the packet keeps its length and can travel on.
 //!
 //! What a value cannot say is lost: IPv4 options, the reserved bits of TCP, the absence of a UDP
-//! checksum, the second four octets of ICMP errors other than code 4.
+//! checksum, the second four octets of ICMP errors other than code 4, the reserved octet and bits of
+//! IPv6's fragment header.
 
 use bytes::Bytes;
 use etherparse::{
@@ -13,10 +14,12 @@ use etherparse::{
     TcpHeaderSlice, UdpHeaderSlice,
 };
 
+use crate::access::FRAGMENT_HEADER_LEN;
 use crate::emit::{ETHER_TYPE_IPV4, ETHER_TYPE_IPV6, ETHERNET_HEADER_LEN};
 use crate::{
     Frame, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields, Ipv6Fields,
-    MacAddr, TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable, protocol,
+    Ipv6Fragment, MacAddr, TcpFlags, TcpOptions, TcpSegment, Transport, UdpDatagram, Unreachable,
+    protocol,
 };
 
 /// Why bytes are no packet.
@@ -142,17 +145,45 @@ fn parse_ipv6(mut bytes: Bytes) -> Result<IpPacket, ParseError> {
             available: bytes.len(),
         });
     }
-    let number = header.next_header().0;
-    let header = ipv6_value(&header);
+    let mut number = header.next_header().0;
+    let mut header = ipv6_value(&header);
     bytes.truncate(total_len);
+    if number == protocol::IPV6_FRAGMENT
+        && let Some((next, fragment)) = ipv6_fragment(&bytes, header.wire_len())
+    {
+        number = next;
+        header = header.with_fragment(Some(fragment));
+    }
     let payload = bytes.slice(header.wire_len()..);
-    let transport = match number {
+    let transport = match header.is_fragment() {
+        true => other(number, payload),
+        false => ipv6_transport(number, payload),
+    };
+    Ok(IpPacket { header, transport })
+}
+
+/// What follows the headers of an IPv6 packet that is no fragment.
+pub(crate) fn ipv6_transport(number: u8, payload: Bytes) -> Transport {
+    match number {
         protocol::ICMPV6 => parse_icmpv6(payload),
         protocol::TCP => parse_tcp(payload),
         protocol::UDP => parse_udp(payload),
         _ => other(number, payload),
+    }
+}
+
+/// The fragment header at `at`, with the number of what follows it.
+pub(crate) fn ipv6_fragment(bytes: &[u8], at: usize) -> Option<(u8, Ipv6Fragment)> {
+    let &[next, _, a, b, c, d, e, f] = bytes.get(at..at + FRAGMENT_HEADER_LEN)? else {
+        return None;
     };
-    Ok(IpPacket { header, transport })
+    let place = u16::from_be_bytes([a, b]);
+    let fragment = Ipv6Fragment {
+        identification: u32::from_be_bytes([c, d, e, f]),
+        more_fragments: place & 1 != 0,
+        fragment_offset: place >> 3,
+    };
+    Some((next, fragment))
 }
 
 pub(crate) fn ipv4_header(bytes: &[u8]) -> Result<Ipv4HeaderSlice<'_>, ParseError> {
@@ -213,6 +244,7 @@ pub(crate) fn ipv6_value(header: &Ipv6HeaderSlice<'_>) -> IpHeader {
         traffic_class: header.traffic_class(),
         version: IpVersionFields::V6(Ipv6Fields {
             flow_label: header.flow_label().value(),
+            fragment: None,
         }),
     }
 }

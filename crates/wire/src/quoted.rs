@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
-use crate::parse::{ipv4_header, ipv4_value, ipv6_header, ipv6_value};
-use crate::{FiveTuple, IpHeader, ParseError, TcpFlags, protocol};
+use crate::access::FRAGMENT_HEADER_LEN;
+use crate::parse::{ipv4_header, ipv4_value, ipv6_fragment, ipv6_header, ipv6_value};
+use crate::{FiveTuple, IpHeader, Ipv6Fragment, ParseError, TcpFlags, protocol};
 
 /// What can be read from the first octets of a packet: its IP header and, as far as they are there,
 /// the fields of its transport header.
@@ -67,10 +68,11 @@ impl QuotedPacket {
     fn parse_ipv6(bytes: &[u8]) -> Result<Self, ParseError> {
         let header = ipv6_header(bytes)?;
         let total_len = header.slice().len() + usize::from(header.payload_length());
-        let (number, header_len, later_fragment) =
+        let (number, header_len, fragment) =
             skip_extensions(bytes, header.next_header().0, header.slice().len());
-        let mut packet = Self::bare(ipv6_value(&header), number, header_len, total_len);
-        if !later_fragment {
+        let header = ipv6_value(&header).with_fragment(fragment);
+        let mut packet = Self::bare(header, number, header_len, total_len);
+        if !packet.header.is_later_fragment() {
             packet.read_transport(available(bytes, header_len, total_len));
         }
         Ok(packet)
@@ -145,24 +147,34 @@ fn available(bytes: &[u8], header_len: usize, total_len: usize) -> &[u8] {
 }
 
 /// Walks IPv6 extension headers (RFC 8200 section 4) as far as they are there: the protocol after
-/// them, where it begins, whether this is a fragment after the first.
-fn skip_extensions(bytes: &[u8], mut number: u8, mut at: usize) -> (u8, usize, bool) {
+/// them, where it begins, and the fragment header.
+fn skip_extensions(
+    bytes: &[u8],
+    mut number: u8,
+    mut at: usize,
+) -> (u8, usize, Option<Ipv6Fragment>) {
     const HOP_BY_HOP: u8 = 0;
     const ROUTING: u8 = 43;
-    const FRAGMENT: u8 = 44;
     const DESTINATION: u8 = 60;
-    loop {
-        let Some(&[next, length, c, d]) = bytes.get(at..at + 4) else {
-            return (number, at, false);
-        };
+    let mut fragment = None;
+    while let Some(&[next, length]) = bytes.get(at..at + 2) {
         match number {
             HOP_BY_HOP | ROUTING | DESTINATION => at += 8 + 8 * usize::from(length),
-            FRAGMENT if u16::from_be_bytes([c, d]) >> 3 != 0 => return (next, at + 8, true),
-            FRAGMENT => at += 8,
-            _ => return (number, at, false),
+            protocol::IPV6_FRAGMENT => {
+                let Some((_, header)) = ipv6_fragment(bytes, at) else {
+                    break;
+                };
+                fragment = Some(header);
+                at += FRAGMENT_HEADER_LEN;
+                if header.fragment_offset != 0 {
+                    return (next, at, fragment);
+                }
+            }
+            _ => break,
         }
         number = next;
     }
+    (number, at, fragment)
 }
 
 fn u16_at(octets: &[u8], at: usize) -> Option<u16> {

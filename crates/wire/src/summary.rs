@@ -17,8 +17,11 @@ use std::fmt::{self, Write as _};
 
 use crate::arp::ETHER_TYPE_ARP;
 use crate::link::{self, LinkError, LinkType};
-use crate::parse::ipv4_transport;
-use crate::{IpPacket, QuotedPacket, TcpFlags, Transport, protocol};
+use crate::parse::{ipv4_transport, ipv6_transport};
+use crate::{
+    IpPacket, IpVersionFields, Ipv6Fields, Ipv6Fragment, QuotedPacket, TcpFlags, Transport,
+    protocol,
+};
 
 /// Longest run of zeros that stands in for what a capture cut off.
 const LONGEST_PACKET: usize = 65535;
@@ -87,7 +90,21 @@ fn packet_to(bytes: &[u8], out: &mut String) -> fmt::Result {
 }
 
 fn print(packet: &IpPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if packet.header.is_later_fragment() {
+    if fragment_header(packet).is_some() {
+        let header = &packet.header;
+        let offset = header.offset();
+        write!(
+            f,
+            "{} > {}: frag ({offset}|{})",
+            header.source,
+            header.destination,
+            packet.transport.wire_len()
+        )?;
+        if offset > 0 {
+            return Ok(());
+        }
+        f.write_str(" ")?;
+    } else if packet.header.is_later_fragment() {
         let header = &packet.header;
         let (source, destination) = (header.source, header.destination);
         return write!(
@@ -121,7 +138,13 @@ fn print_first_fragment(
             };
             udp::print(packet, datagram, f)
         }
-        _ => print_transport(packet, &ipv4_transport(number, payload.clone()), f),
+        _ => {
+            let transport = match packet.header.is_ipv4() {
+                true => ipv4_transport(number, payload.clone()),
+                false => ipv6_transport(number, payload.clone()),
+            };
+            print_transport(packet, &transport, f)
+        }
     }
 }
 
@@ -130,20 +153,19 @@ fn print_transport(
     transport: &Transport,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
-    let (source, destination) = (packet.header.source, packet.header.destination);
     match transport {
         Transport::Tcp(segment) => tcp::print(packet, segment, f),
         Transport::Udp(datagram) => udp::print(packet, datagram.into(), f),
         Transport::Icmp(message) => {
-            write!(f, "{source} > {destination}: ")?;
+            print_addresses(packet, f)?;
             icmp::print(message, f)
         }
         Transport::Icmpv6(message) => {
-            write!(f, "{source} > {destination}: ")?;
+            print_addresses(packet, f)?;
             icmpv6::print(message, f)
         }
         Transport::Other { protocol, payload } => {
-            write!(f, "{source} > {destination}: ")?;
+            print_addresses(packet, f)?;
             print_other(*protocol, payload, f)
         }
     }
@@ -187,10 +209,29 @@ fn print_end_points(
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
     let (source, destination) = (packet.header.source, packet.header.destination);
+    if fragment_header(packet).is_some() {
+        return write!(f, "{source_port} > {destination_port}: ");
+    }
     write!(
         f,
         "{source}.{source_port} > {destination}.{destination_port}: "
     )
+}
+
+/// `10.0.1.5 > 10.0.2.10: `, unless it stands in front of IPv6's fragment header already.
+fn print_addresses(packet: &IpPacket, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if fragment_header(packet).is_some() {
+        return Ok(());
+    }
+    let (source, destination) = (packet.header.source, packet.header.destination);
+    write!(f, "{source} > {destination}: ")
+}
+
+const fn fragment_header(packet: &IpPacket) -> Option<Ipv6Fragment> {
+    match packet.header.version {
+        IpVersionFields::V6(Ipv6Fields { fragment, .. }) => fragment,
+        IpVersionFields::V4(_) => None,
+    }
 }
 
 /// Whether the segment is one whose sequence number tcpdump prints without data.

@@ -111,7 +111,7 @@ fn icmp_errors_of_the_kernel_are_reproduced_from_the_packet_they_quote() {
                 .expect("an error may be sent");
             ours.header = ours
                 .header
-                .with_identification(error.header.identification())
+                .with_identification(error.header.identification() as u16)
                 .with_ttl(error.ttl());
             assert_eq!(&ours, error, "{}", path.display());
             reproduced += 1;

@@ -67,7 +67,7 @@ pub(crate) struct Conntrack {
     established: u64,
 }
 
-type FragmentKey = (IpAddr, IpAddr, u16, u8);
+type FragmentKey = (IpAddr, IpAddr, u32, u8);
 
 /// One tracked flow.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]

@@ -41,7 +41,7 @@ pub(super) struct NatTable {
     idle_timeouts: u64,
     /// UDP datagrams whose first fragment has passed: the address it got, and until when the others
     /// may follow.
-    fragments: IndexMap<(IpAddr, IpAddr, u16), (IpAddr, SimTime), FxBuildHasher>,
+    fragments: IndexMap<(IpAddr, IpAddr, u32), (IpAddr, SimTime), FxBuildHasher>,
     /// What the gateway carries now.
     pub(super) capacity: Capacity,
 }
@@ -315,7 +315,7 @@ impl Mapping {
     }
 }
 
-fn fragment_key(packet: &IpPacket) -> (IpAddr, IpAddr, u16) {
+fn fragment_key(packet: &IpPacket) -> (IpAddr, IpAddr, u32) {
     let identification = packet.header.identification();
     (packet.source(), packet.destination(), identification)
 }

@@ -179,7 +179,7 @@ impl Stack {
         }
         if let Some(mut reply) = packet.echo_reply() {
             self.stamp(now, &mut reply);
-            self.output(now, reply);
+            self.output_in_pieces(now, reply);
         }
     }
 

@@ -118,6 +118,8 @@ pub(crate) struct Stack {
     secret: u64,
     /// What IPv6 flow labels are made with (`hashrnd` of `flow_dissector.c`).
     label_secret: u64,
+    /// Identifications of IPv6's fragment headers.
+    fragment_draws: Stream,
     pub(crate) identification: u16,
     /// Tick in which an identification was drawn last.
     identified_at: u64,
@@ -136,6 +138,7 @@ impl Stack {
         let secret = draws.next_u64();
         let labels = format!("host/{}/flow-labels", spec.name);
         let label_secret = Stream::new(config.seed.traffic, &labels).next_u64();
+        let fragments = format!("host/{}/fragments", spec.name);
         Self {
             interfaces: Vec::new(),
             counters: vec![Counters::default()],
@@ -163,6 +166,7 @@ impl Stack {
             draws,
             secret,
             label_secret,
+            fragment_draws: Stream::new(config.seed.traffic, &fragments),
             identification,
             identified_at: 0,
             rate_limit: RateLimit::default(),

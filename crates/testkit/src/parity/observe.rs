@@ -145,6 +145,8 @@ struct Observer {
     numbers: BTreeMap<(IpAddr, Counter), u16>,
     /// Last flow label of each.
     labels: BTreeMap<(IpAddr, Counter), u32>,
+    /// Last identification of each sender's fragments over IPv6.
+    datagrams: BTreeMap<IpAddr, u32>,
 }
 
 impl Observer {
@@ -169,9 +171,13 @@ impl Observer {
                 format!("udp {} octets", udp.payload.len())
             }
             Transport::Icmp(message) => icmp(message, packet, &mut fields),
-            Transport::Icmpv6(_) => format!("icmpv6 {:?}", packet.icmp_type_code()),
+            Transport::Icmpv6(message) => {
+                let (kind, octets) = (message.type_code(), message.data().len());
+                format!("icmpv6 {kind:?} {octets} octets")
+            }
             Transport::Other { protocol, payload } => {
-                format!("protocol {protocol} {} octets", payload.len())
+                let (octets, offset) = (payload.len(), packet.header.offset());
+                format!("protocol {protocol} {octets} octets from {offset}")
             }
         };
         let counter = match (connection, packet.ports()) {
@@ -215,6 +221,13 @@ impl Observer {
                     _ => "new",
                 };
                 fields.insert("label", rule.to_owned());
+                if let Some(fragment) = ip.fragment {
+                    let source = packet.source();
+                    let last = self.datagrams.insert(source, fragment.identification);
+                    let is_same = last == Some(fragment.identification);
+                    fields.insert("id", if is_same { "same" } else { "new" }.to_owned());
+                    fields.insert("more", fragment.more_fragments.to_string());
+                }
                 return;
             }
         };

@@ -25,7 +25,7 @@ const NAT_MTU: u16 = 8500;
 pub(super) struct Mappings {
     by_inside: BTreeMap<Ends, Mapping>,
     /// The flows of datagrams whose first fragment came by.
-    datagrams: BTreeMap<(IpAddr, IpAddr, u8, u16), Ends>,
+    datagrams: BTreeMap<(IpAddr, IpAddr, u8, u32), Ends>,
     pub(super) complaints: Vec<String>,
 }
 

@@ -29,7 +29,7 @@ pub struct Packet {
     /// Whole, first or later fragment.
     pub fragment: Fragment,
     /// What the fragments of a datagram have in common.
-    pub identification: u16,
+    pub identification: u32,
     /// What an ICMP error is about: the flow of the packet that it quotes.
     pub about: Option<Box<Ends>>,
     /// The MSS option of a SYN.
@@ -176,7 +176,7 @@ impl Packet {
 
     /// What tells the fragments of one datagram.
     #[must_use]
-    pub const fn datagram(&self) -> (IpAddr, IpAddr, u8, u16) {
+    pub const fn datagram(&self) -> (IpAddr, IpAddr, u8, u32) {
         (
             self.source,
             self.destination,

@@ -43,7 +43,7 @@ const OTHER: u64 = 600;
 pub(super) struct Tracking {
     flows: BTreeMap<Ends, Entry>,
     /// When the first fragment of a datagram passed.
-    datagrams: BTreeMap<(IpAddr, IpAddr, u8, u16), SimTime>,
+    datagrams: BTreeMap<(IpAddr, IpAddr, u8, u32), SimTime>,
 }
 
 #[derive(Clone, Debug)]

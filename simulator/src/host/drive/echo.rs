@@ -104,8 +104,7 @@ impl Host {
         let path_mtu = self.stack.routes.path_mtu(echo.to, way.mtu, now);
         let headers = if echo.to.is_ipv4() { 28 } else { 48 };
         let fits = usize::from(echo.size) + headers <= usize::from(path_mtu);
-        // Machines here do not cut IPv6 packets.
-        if !fits && (echo.mode == PathMtu::Do || echo.to.is_ipv6()) {
+        if !fits && echo.mode == PathMtu::Do {
             let sign = if echo.to.is_ipv4() { "=" } else { ": " };
             return Err(format!("message too long, mtu{sign}{path_mtu}").into());
         }
@@ -128,7 +127,7 @@ impl Host {
                 echo.mode == PathMtu::Do || (echo.mode == PathMtu::Want && whole);
             fields.identification = number;
         }
-        if !self.stack.output(now, request) {
+        if !self.stack.output_in_pieces(now, request) {
             return Err("sendmsg: Operation not permitted".into());
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::host::drive::{Echo, PathMtu};
 use crate::host::icmp::{ErrorKind, Heard};
 use crate::host::output::ExecId;
 use crate::host::route::RouteError;
+use crate::host::tcp::clock;
 
 /// A `ping` at work.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +44,11 @@ pub(super) struct Ping {
     stamps: Option<UnixTime>,
     /// Most requests that were on their way at once.
     pipe: usize,
+    /// The last request that something came back for.
+    acknowledged: usize,
     identifier: u16,
     started: Option<SimTime>,
+    /// When it looks whether the next one is due.
     next: SimTime,
     sent_at: Vec<SimTime>,
     rtts: Vec<u64>,
@@ -78,6 +82,8 @@ const SIZE_SILENT: u32 = 65_528;
 const SIZE_LIMIT: i64 = i32::MAX as i64;
 /// The shortest `-i` of a user.
 const INTERVAL_MIN: SimDuration = SimDuration::from_millis(2);
+/// What is shorter is waited for with `poll()` (`MIN_INTERVAL_MS`).
+const INTERVAL_POLLED: SimDuration = SimDuration::from_millis(10);
 
 impl Host {
     pub(super) fn start_ping_command(&mut self, arguments: &[String]) -> Start {
@@ -199,7 +205,10 @@ impl Host {
             printer.out(format!("{stamp}no answer yet for icmp_seq={last}\n"));
         }
         task.sent_at.push(now);
-        task.next = now + task.interval;
+        task.next = match task.interval < INTERVAL_POLLED {
+            true => now + INTERVAL_POLLED,
+            false => self.receive_timeout(now, task),
+        };
         let Some(size) = u16::try_from(task.size).ok().filter(|it| *it <= SIZE_MAX) else {
             // Too long for the kernel in any case. Of what is too long for ICMP's own buffer
             // (`ICMP_MAXLEN`), ping says nothing.
@@ -222,12 +231,43 @@ impl Host {
             ttl: task.ttl,
         };
         if let Err(text) = self.send_echo(now, &echo) {
+            task.next = self.receive_timeout(now, task);
             if text.starts_with("sendmsg") {
                 task.denied = true;
             } else {
                 task.errors += 1;
                 printer.err(format!("ping: local error: {text}\n"));
             }
+        }
+    }
+
+    /// When `recvmsg()` gives up waiting for an answer: its `SO_RCVTIMEO` is the interval, on the
+    /// kernel's timer.
+    fn receive_timeout(&self, now: SimTime, task: &Ping) -> SimTime {
+        let ticks = clock::ticks(SimDuration::from_millis(task.interval.as_millis()));
+        self.stack.timer(now, clock::span(ticks))
+    }
+
+    /// How iputils waits on when something has come (`main_loop`): by `recvmsg()` again as long as
+    /// no millisecond has gone by, else by `poll()` for the rest. Of less than 10 ms it waits for
+    /// all if an answer is missing, and for none: it looks all the time.
+    fn wait_on(&self, now: SimTime, task: &Ping) -> SimTime {
+        let Some(sent) = task.sent_at.last().copied() else {
+            return now;
+        };
+        let interval = task.interval.as_millis();
+        let gone = now.since(sent).as_millis();
+        let rest = SimDuration::from_millis(interval.saturating_sub(gone));
+        if gone >= interval {
+            now
+        } else if gone == 0 && rest >= INTERVAL_POLLED {
+            self.receive_timeout(now, task)
+        } else if rest > INTERVAL_POLLED {
+            now + rest
+        } else if task.acknowledged < task.sent_at.len() {
+            now + INTERVAL_POLLED
+        } else {
+            sent + SimDuration::from_millis(interval)
         }
     }
 
@@ -242,6 +282,13 @@ impl Host {
         }
         if task.answered.len() >= usize::from(task.count) {
             return true;
+        }
+        let heard = task.answered.len() + task.errors as usize;
+        if task.ends_at.is_none() && heard >= usize::from(task.count) {
+            // The last request was refused here: `recvmsg()` has nothing to wait for, and waits.
+            let at = self.receive_timeout(now, task);
+            task.ends_at = Some(at);
+            self.wake_exec(at, id);
         }
         if task.ends_at.is_none() {
             // iputils waits two of the longest round trips, an interval at least, if anything came.
@@ -259,7 +306,7 @@ impl Host {
     pub(super) fn ping_heard(
         &mut self,
         now: SimTime,
-        _id: ExecId,
+        id: ExecId,
         task: &mut Ping,
         heard: &Heard,
         printer: &mut Printer,
@@ -323,6 +370,10 @@ impl Host {
             Some(_) => task.errors > 0 || (all > 0 && heard >= all),
             None => task.sent_at.len() == all && heard >= all,
         };
+        if !enough && task.sends_more() {
+            task.next = self.wait_on(now, task);
+            self.wake_exec(task.next, id);
+        }
         enough.then(|| task.summary(now, printer))
     }
 }
@@ -429,6 +480,7 @@ impl Ping {
             outstanding: false,
             stamps: None,
             pipe: 0,
+            acknowledged: 0,
             identifier,
             started: None,
             next: SimTime::ZERO,
@@ -485,6 +537,7 @@ impl Ping {
     /// Something came about the request with this number.
     fn on_their_way(&mut self, sequence: u16) {
         let sent = self.sent_at.len();
+        self.acknowledged = self.acknowledged.max(usize::from(sequence));
         self.pipe = self
             .pipe
             .max((sent + 1).saturating_sub(usize::from(sequence)));

@@ -291,6 +291,11 @@ impl Stack {
         }
     }
 
+    /// When a timer of the kernel fires that is set now for `span`.
+    pub(crate) fn timer(&self, now: SimTime, span: SimDuration) -> SimTime {
+        self.neighbors.fires(now, span)
+    }
+
     pub(crate) fn set_reachable_time(&mut self, time: SimDuration) {
         self.neighbors.fixed = Some(time);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use wirelab_filter::Frames;
@@ -22,9 +22,18 @@ pub(crate) struct Material<'a> {
     scenario: Scenario,
     /// Whose cache serves runs; without one they are made from the start.
     session: Option<&'a Session>,
-    openings: Mutex<BTreeMap<Seed, Arc<Run>>>,
+    openings: Mutex<BTreeMap<(Seed, Traffic), Arc<Run>>>,
     /// Frames of capture points at the opening, as octets.
     frames: Mutex<BTreeMap<(Seed, String), Arc<Frames>>>,
+}
+
+/// Whose traffic an opening has, and so what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Traffic {
+    /// The learner's.
+    Own,
+    /// The lab's: nobody shows its evidence, or asks more of it than tasks do.
+    Hidden,
 }
 
 impl<'a> Material<'a> {
@@ -44,23 +53,45 @@ impl<'a> Material<'a> {
 
     /// The lab on `seed` as it opens, with all evidence up to then.
     pub(crate) fn opening(&self, seed: Seed) -> Result<Arc<Run>, GradeError> {
-        if let Some(run) = self.kept().get(&seed) {
+        self.opening_with(seed, Traffic::Own)
+    }
+
+    /// The same on one of the seeds of [`Self::hidden`]: of the packets, what filters choose among
+    /// is all that it is sure to have.
+    pub(crate) fn hidden_opening(&self, seed: Seed) -> Result<Arc<Run>, GradeError> {
+        self.opening_with(seed, Traffic::Hidden)
+    }
+
+    /// The opening on the learner's seed `own`, or on another one as a hidden run.
+    pub(crate) fn opening_for(&self, own: Seed, seed: Seed) -> Result<Arc<Run>, GradeError> {
+        match seed == own {
+            true => self.opening(seed),
+            false => self.hidden_opening(seed),
+        }
+    }
+
+    fn opening_with(&self, seed: Seed, traffic: Traffic) -> Result<Arc<Run>, GradeError> {
+        if let Some(run) = self.kept().get(&(seed, traffic)) {
             return Ok(Arc::clone(run));
         }
         let run = match self.session {
             Some(session) => session.opening(seed)?,
-            None => self.opening_from_the_start(seed)?,
+            None => self.opening_from_the_start(seed, traffic)?,
         };
         let run = Arc::new(run);
-        self.kept().insert(seed, Arc::clone(&run));
+        self.kept().insert((seed, traffic), Arc::clone(&run));
         Ok(run)
     }
 
-    fn opening_from_the_start(&self, seed: Seed) -> Result<Run, GradeError> {
+    fn opening_from_the_start(&self, seed: Seed, traffic: Traffic) -> Result<Run, GradeError> {
         // What nobody asks for need not be kept: packets are most of what a run keeps.
+        let (captures, drops) = match traffic {
+            Traffic::Own => (self.lab.asks_for_captures(), self.lab.asks_for_drops()),
+            Traffic::Hidden => (self.lab.has_filters(), false),
+        };
         let observe = Observe {
-            captures: self.lab.asks_for_captures(),
-            drops: self.lab.asks_for_drops(),
+            captures,
+            drops,
             ..Observe::default()
         };
         let mut run = Run::new(self.scenario.compile(seed)?, observe)?;
@@ -68,12 +99,13 @@ impl<'a> Material<'a> {
         Ok(run)
     }
 
-    /// The lab on `seed` after `entries`; captures and drops may be missing from its evidence.
-    pub(crate) fn after(&self, seed: Seed, entries: &[Entry]) -> Result<Run, GradeError> {
+    /// The lab after `entries`, of which this is the opening; captures and drops may be missing
+    /// from its evidence.
+    pub(crate) fn after(&self, opening: &Run, entries: &[Entry]) -> Result<Run, GradeError> {
         if let Some(session) = self.session {
-            return Ok(session.after(seed, entries)?);
+            return Ok(session.after(opening.plan().seed, entries)?);
         }
-        let mut run = (*self.opening(seed)?).clone();
+        let mut run = opening.clone();
         run.forget_packets();
         submission::replay(&mut run, entries)?;
         Ok(run)
@@ -97,20 +129,20 @@ impl<'a> Material<'a> {
         Arc::clone(frames.or_insert_with(|| Arc::new(make())))
     }
 
-    /// Makes the openings of several seeds side by side.
-    pub(crate) fn prepare(&self, seeds: &[Seed]) -> Result<(), GradeError> {
-        let openings = side_by_side(seeds, |seed| self.opening(*seed).map(drop));
+    /// Makes several hidden openings side by side.
+    pub(crate) fn prepare_hidden(&self, seeds: &[Seed]) -> Result<(), GradeError> {
+        let openings = side_by_side(seeds, |seed| self.hidden_opening(*seed).map(drop));
         openings.into_iter().collect()
     }
 
     /// A thread that panicked while it held the lock left the map whole: it only inserts.
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Seed, Arc<Run>>> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<(Seed, Traffic), Arc<Run>>> {
         self.openings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Virtual UTC at the start.
     pub(crate) fn starts(&self, seed: Seed) -> Result<UnixTime, GradeError> {
-        if let Some(run) = self.kept().get(&seed) {
+        if let Some(run) = self.kept().get(&(seed, Traffic::Own)) {
             return Ok(run.plan().starts);
         }
         Ok(self.scenario.compile(seed)?.starts)
@@ -309,7 +341,7 @@ mod tests {
         let mut watched = (*opening).clone();
         submission::replay(&mut watched, std::slice::from_ref(&flood)).expect("a run");
         assert!(packets(&watched) >= packets(&opening) + 2000);
-        let after = material.after(seed, &[flood]).expect("a run");
+        let after = material.after(&opening, &[flood]).expect("a run");
         assert_eq!((packets(&after), after.evidence().drops.len()), (0, 0));
         assert_eq!(after.now(), watched.now());
         assert_eq!(after.evidence().traffic, watched.evidence().traffic);

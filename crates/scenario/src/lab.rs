@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use wirelab_model::{SimDuration, SimTime};
 
-use self::expression::Expression;
+use self::expression::{Expression, Question};
 use crate::error::{ContentErrors, Source};
 
 /// A lab: a story on a scenario, with tasks.
@@ -149,14 +149,6 @@ pub struct AnswerPart {
     /// What the evidence is asked about a wrong answer, which stands there as `${answer}`: what it
     /// shows speaks against it.
     pub against: Vec<Expression>,
-}
-
-impl AnswerTask {
-    /// Whether the evidence is asked for more than the learner's answer.
-    fn asks_evidence(&self) -> bool {
-        let mut parts = self.parts.iter();
-        parts.any(|part| part.proof.is_some() || !part.against.is_empty())
-    }
 }
 
 /// What a `prediction` task wants: an answer that is given before its evidence is there.
@@ -418,21 +410,40 @@ impl Lab {
         self.tasks.iter().find(|task| task.name == name)
     }
 
-    /// Whether its predictions or proofs may ask which packets were dropped.
+    /// Whether the evidence is asked which packets were dropped.
     #[must_use]
     pub fn asks_for_drops(&self) -> bool {
-        self.tasks.iter().any(|task| match &task.kind {
-            TaskKind::Answer(answer) => answer.asks_evidence(),
-            TaskKind::Prediction(_) => true,
-            _ => false,
-        })
+        self.asks(Question::needs_drops)
     }
 
-    /// Whether its filters, predictions or proofs may ask for captured packets.
+    /// Whether the evidence is asked for captured packets, or filters choose among them.
     #[must_use]
     pub fn asks_for_captures(&self) -> bool {
+        self.has_filters() || self.asks(Question::needs_captures)
+    }
+
+    /// Whether a task of it is graded by captured packets.
+    #[must_use]
+    pub fn has_filters(&self) -> bool {
         let is_filter = |task: &LabTask| matches!(task.kind, TaskKind::TcpdumpFilter(_));
-        self.tasks.iter().any(is_filter) || self.asks_for_drops()
+        self.tasks.iter().any(is_filter)
+    }
+
+    /// Whether an expression of its answers and predictions asks such a question.
+    fn asks(&self, which: fn(Question) -> bool) -> bool {
+        self.tasks.iter().any(|task| match &task.kind {
+            TaskKind::Answer(answer) => answer.parts.iter().any(|part| {
+                let mut expressions = part.proof.iter().chain(&part.against);
+                expressions.any(|it| it.asks(which))
+            }),
+            TaskKind::Prediction(prediction) => {
+                prediction.parts.iter().any(|part| part.truth.asks(which))
+            }
+            TaskKind::TcpdumpFilter(_)
+            | TaskKind::LogsInsights(_)
+            | TaskKind::Athena(_)
+            | TaskKind::Fix(_) => false,
+        })
     }
 
     /// The file as learners get it: without comments, and without the keys that only an author

@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use wirelab_filter::equal;
 use wirelab_filter::{Filter, FilterError, Frames, Kept, LintKind};
-use wirelab_model::Seed;
 use wirelab_scenario::{FillError, FilterTask, LabTask, Plan};
 use wirelab_session::Run;
 use wirelab_wire::LinkFrame;
@@ -53,8 +52,8 @@ pub(crate) fn grade(
         Ok(yours) => yours,
         Err(error) => return Ok(unsolved(task, shown, does_not_compile(&error))),
     };
-    let judge = Judge::new(material, task, filter, submission.seed, &yours)?;
     let opening = material.opening(submission.seed)?;
+    let judge = Judge::new(material, task, filter, &opening, &yours)?;
     let seen = judge.seen(&opening)?;
     let verdict = judge.compare(&seen);
     if verdict.wanted == 0 {
@@ -119,10 +118,10 @@ fn elsewhere(
 ) -> Result<Check, GradeError> {
     let of = hidden_points(task);
     let hidden = material.hidden(submission.seed);
-    material.prepare(&hidden)?;
+    material.prepare_hidden(&hidden)?;
     for seed in hidden {
-        let run = material.opening(seed)?;
-        let other = Judge::new(material, task, judge.task, seed, judge.yours)?;
+        let run = material.hidden_opening(seed)?;
+        let other = Judge::new(material, task, judge.task, &run, judge.yours)?;
         let hidden = other.seen(&run)?;
         let verdict = other.compare(&hidden);
         if let Some(finding) = other.finding(&verdict, &hidden, "hidden run") {
@@ -174,10 +173,9 @@ impl<'a> Judge<'a> {
         material: &'a Material<'a>,
         lab_task: &'a LabTask,
         task: &'a FilterTask,
-        seed: Seed,
+        opening: &Run,
         yours: &'a Filter,
     ) -> Result<Self, GradeError> {
-        let opening = material.opening(seed)?;
         let plan = opening.plan();
         let (path, text) = material.solution(lab_task, plan, "bpf")?;
         let text = answer_text(Some(&text)).unwrap_or_default();

@@ -117,14 +117,14 @@ fn judge(
     seed: Seed,
 ) -> Result<Verdict, GradeError> {
     let own = seed == submission.seed;
-    let opening = material.opening(seed)?;
+    let opening = material.opening_for(submission.seed, seed)?;
     let longest = longest_wait(&opening, fix);
     let entries = if own {
         submission.entries.clone()
     } else {
         submission::hurried(&submission.entries, opening.now(), longest)
     };
-    let mut run = material.after(seed, &entries)?;
+    let mut run = material.after(&opening, &entries)?;
     // What the repair started may still have been settling when the learner asked.
     let now = if own {
         submission.now
@@ -172,7 +172,7 @@ fn judge(
         let (calls, commands) = submission.changes();
         verdict.effort = Some(beside::effort(&after, calls, commands));
         if verdict.works.is_empty() {
-            verdict.machines = machines::typed(material, &after, (seed, &entries), now)?;
+            verdict.machines = machines::typed(material, &after, &entries, now)?;
         }
     }
     Ok(verdict)

@@ -103,11 +103,11 @@ pub(crate) fn recheck(
         .into_iter()
         .chain(material.hidden(submission.seed));
     for seed in before.take_while(|seed| *seed != records.seed || records.with_near_misses) {
-        let run = material.opening(seed)?;
+        let run = material.opening_for(submission.seed, seed)?;
         let both = Both::new(material, task, query, &run, text)?.knowing(ways);
         ways = both.outcome(&query.data(material, task, &run)?)?.ways;
     }
-    let run = material.opening(records.seed)?;
+    let run = material.opening_for(submission.seed, records.seed)?;
     let both = Both::new(material, task, query, &run, text)?;
     both.knowing(ways).spare(records)
 }
@@ -129,9 +129,9 @@ fn elsewhere(
 ) -> Result<Check, GradeError> {
     let of = hidden_points(task);
     let hidden = material.hidden(submission.seed);
-    material.prepare(&hidden)?;
+    material.prepare_hidden(&hidden)?;
     for seed in hidden {
-        let run = material.opening(seed)?;
+        let run = material.hidden_opening(seed)?;
         let both = Both::new(material, task, query, &run, text)?.knowing(ways);
         let outcome = both.outcome(&query.data(material, task, &run)?)?;
         ways = outcome.ways;

@@ -85,6 +85,40 @@ impl Question {
         ("exec", Self::Exec, 3),
         ("call", Self::Call, 2),
     ];
+
+    /// Whether captured packets answer it.
+    #[must_use]
+    pub const fn needs_captures(self) -> bool {
+        matches!(self, Self::Packets | Self::Segments | Self::Said)
+    }
+
+    /// Whether dropped packets answer it, or show why the answer is what it is.
+    #[must_use]
+    pub const fn needs_drops(self) -> bool {
+        matches!(self, Self::Outcome | Self::DroppedBy)
+    }
+}
+
+impl Expression {
+    /// Whether it asks the evidence such a question.
+    #[must_use]
+    pub fn asks(&self, which: fn(Question) -> bool) -> bool {
+        self.root.asks(which)
+    }
+}
+
+impl Term {
+    fn asks(&self, which: fn(Question) -> bool) -> bool {
+        match self {
+            Self::Number(_) | Self::Text(_) => false,
+            Self::Ask(question, _) => which(*question),
+            Self::Not(it) => it.asks(which),
+            Self::Compare(a, _, b) | Self::And(a, b) | Self::Or(a, b) => {
+                a.asks(which) || b.asks(which)
+            }
+            Self::If(a, b, c) => a.asks(which) || b.asks(which) || c.asks(which),
+        }
+    }
 }
 
 /// How two values are compared.

@@ -1,7 +1,7 @@
 //! Repairs that are settings of machines. What is typed there works until the machine boots, and
 //! the next machine is without it: whoever takes it for the repair is told so.
 
-use wirelab_model::{Seed, SimTime, without_sudo};
+use wirelab_model::{SimTime, without_sudo};
 use wirelab_session::{Entry, EntryKind};
 
 use super::{Aftermath, traffic};
@@ -18,7 +18,7 @@ const SETTERS: [&str; 4] = ["sysctl", "ip", "iptables", "ip6tables"];
 pub(super) fn typed(
     material: &Material<'_>,
     after: &Aftermath<'_>,
-    (seed, entries): (Seed, &[Entry]),
+    entries: &[Entry],
     now: SimTime,
 ) -> Result<Option<Finding>, GradeError> {
     let commands: Vec<String> = entries.iter().filter_map(setting).collect();
@@ -27,7 +27,7 @@ pub(super) fn typed(
     }
     let others = entries.iter().filter(|entry| setting(entry).is_none());
     let others: Vec<Entry> = others.cloned().collect();
-    let mut run = material.after(seed, &others)?;
+    let mut run = material.after(after.opening, &others)?;
     submission::advance(&mut run, now)?;
     let repaired = run.now();
     run.advance(repaired + after.task.run_on)?;

@@ -79,7 +79,7 @@ impl<'a> Bench<'a> {
     pub(crate) fn hidden(&mut self) -> Result<(), GradeError> {
         self.logs.clear();
         for hidden in self.material.hidden(self.seed) {
-            let run = self.material.opening(hidden)?;
+            let run = self.material.hidden_opening(hidden)?;
             let both = Both::new(self.material, self.task, self.query, &run, "")?;
             let data = self.query.data(self.material, self.task, &run)?;
             self.add(&both, Source::Hidden, data)?;
